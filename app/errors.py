@@ -1,0 +1,100 @@
+"""Kulanz's own errors: the class tells the caller what to do, `detail` tells a person what is wrong."""
+
+from __future__ import annotations
+
+
+class KulanzError(Exception):
+    """Anything that we refuse or cannot do, with the HTTP status that says so and whether trying again may help."""
+
+    status = 500
+    retryable = False
+    title = "Internal error"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail)
+        self.detail = detail
+
+
+class ConfigurationError(KulanzError):
+    """The settings do not make a working whole; `problems` lists everything that is wrong with them."""
+
+    title = "Configuration error"
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class MalformedPayloadError(KulanzError):
+    """A verified body is not usable JSON of the provider's shape."""
+
+    status = 400
+    title = "Malformed payload"
+
+
+class UntranslatableError(KulanzError):
+    """A recorded event cannot be turned into facts; trying again changes nothing until the code or the event does."""
+
+    status = 422
+    title = "Event cannot be translated"
+
+
+class StorageUnavailableError(KulanzError):
+    """Nothing durable can be written at the moment."""
+
+    status = 503
+    retryable = True
+    title = "Storage unavailable"
+
+
+class NotFoundError(KulanzError):
+    """There is no such thing."""
+
+    status = 404
+    title = "Not found"
+
+
+class InvalidInputError(KulanzError):
+    """A value from outside is not acceptable."""
+
+    status = 422
+    title = "Invalid input"
+
+
+class RefusedError(KulanzError):
+    """The request is well-formed, but the state of things does not allow it."""
+
+    status = 409
+    title = "Refused"
+
+
+class PolicyError(KulanzError):
+    """A policy document is not valid; `problems` lists everything that is wrong with it."""
+
+    status = 422
+    title = "Invalid policy"
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("; ".join(problems))
+        self.problems = problems
+
+
+class FarEndError(KulanzError):
+    """Another system did not do what it was asked; `retryable` says whether it may yet."""
+
+    status = 502
+    title = "The other system failed"
+
+    def __init__(self, detail: str, *, retryable: bool, answer: int | None = None) -> None:
+        super().__init__(detail)
+        self.retryable = retryable
+        self.answer = answer
+
+
+class UnknownOutcomeError(FarEndError):
+    """The request was sent and may have taken effect: it must be read before it is repeated (I11)."""
+
+    title = "Outcome unknown"
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(detail, retryable=False)

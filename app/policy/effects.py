@@ -1,0 +1,83 @@
+"""What the world must be told or made to do: imperative values that a decision asks for and `app.gateway` carries out.
+
+An effect's `id` is made from what it is for, so the same wish is one effect however often it is decided (I5, I11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Tell the merchant's product (CONTRACT section 4)."""
+
+    id: str
+    type: str
+    """`account.grace_started`, `account.downgraded`, …"""
+    subject: str
+    """The case, dispute, subscription or account that it is about."""
+    step: int = 0
+    data: dict[str, Any] = field(default_factory=dict)
+    """JSON-ready: entitlement, reason and what the type adds; no personal data."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendMail:
+    """Send one notice to the customer of the subscription concerned."""
+
+    id: str
+    notice: str
+    """`grace_reminder`, `grace_warning`, `downgraded`, … the value of `X-Kulanz-Notice`."""
+    subject: str
+    step: int
+    to: str
+    locale: str | None
+    data: dict[str, Any] = field(default_factory=dict)
+    """What the template fills in: `plan`, `deadline`, `amount_due`, `currency`, …; instants as RFC 3339."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertOperators:
+    """Tell the people who run this: a mail to `OPS_ALERT_TO` and an `ops.alert` callback."""
+
+    id: str
+    topic: str
+    subject: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelSubscription:
+    """Stop the renewal at the provider (plexo 6.2, 10)."""
+
+    id: str
+    subscription: str
+    cause: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeSubscription:
+    """Take a cancellation of ours back at the provider."""
+
+    id: str
+    subscription: str
+    cause: str
+    trial_ends_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUpSubscription:
+    """Ask the provider for the subscription before access is taken (the fresh look of DOMAIN section 3)."""
+
+    id: str
+    subscription: str
+    case: str
+
+
+Effect = Notify | SendMail | AlertOperators | CancelSubscription | ResumeSubscription | LookUpSubscription
+
+KINDS: dict[str, type[Effect]] = {kind.__name__: kind for kind in Effect.__args__}
+"""Every kind of effect by its name: how a recorded effect finds its type again."""
