@@ -1,0 +1,134 @@
+"""Where settings come from: the environment, then `KULANZ_CONFIG`, then what `kulanz up` left in the data directory."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlencode
+
+DEFAULT_DATA_DIR = ".kulanz"
+SECRETS_FILE = "secrets.toml"
+"""Secrets that `kulanz up` made, by variable, mode 0600; they stay for good."""
+RUN_FILE = "run.toml"
+"""What the `kulanz up` that runs now chose, by variable: the private Redis, the port; it goes when `up` ends."""
+
+VARIABLES = frozenset(
+    {
+        "PORT", "DATABASE_URL", "REDIS_URL", "KULANZ_POLICY", "KULANZ_TIMEZONE", "KULANZ_COUNTRY",
+        "LEMONSQUEEZY_WEBHOOK_SECRETS", "LEMONSQUEEZY_API_KEY", "LEMONSQUEEZY_API_URL", "LEMONSQUEEZY_MODE",
+        "LEMONSQUEEZY_STORE_ID", "KULANZ_ACCOUNT_KEY", "KULANZ_ACCOUNT_SECRET", "KULANZ_REQUIRE_SIGNED_ACCOUNTS",
+        "STRIPE_WEBHOOK_SECRETS", "STRIPE_API_KEY", "STRIPE_API_URL", "PADDLE_WEBHOOK_SECRETS", "PADDLE_API_KEY",
+        "PADDLE_API_URL", "STANDARD_WEBHOOK_SECRETS", "KULANZ_PLANS", "CALLBACK_URL", "CALLBACK_SECRET", "SMTP_URL",
+        "MAIL_FROM", "MAIL_LOCALE", "BILLING_URL", "OPS_ALERT_TO", "API_TOKENS", "OPS_PASSWORD", "OPS_USERS",
+        "METRICS_TOKEN", "TRUSTED_PROXIES", "ENCRYPTION_KEYS", "KULANZ_TEST_CLOCK", "KULANZ_DEMO",
+    }
+)  # fmt: skip
+ENDPOINTS = ("lemonsqueezy", "stripe", "paddle", "standard")
+
+Value = str | tuple[str, ...]
+"""One text as an environment variable has it, or the entries of a list as they are (they may hold commas)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Layers:
+    """The values of all layers, the strongest first, and what was wrong with a file."""
+
+    data_dir: Path
+    values: Mapping[str, Value]
+    problems: tuple[str, ...]
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Layers:
+        """Read the files that `environ` leads to; a file of the data directory may be missing."""
+        problems: list[str] = []
+        given = {name: text.strip() for name, text in environ.items() if text.strip()}
+        document = _document(Path(given["KULANZ_CONFIG"]), problems) if "KULANZ_CONFIG" in given else {}
+        configured = _flattened(document, problems)
+        data_dir = data_directory(given.get("KULANZ_DATA_DIR") or document.get("data_dir"))
+        stored = _stored(data_dir / SECRETS_FILE, problems)
+        running = _stored(data_dir / RUN_FILE, problems)
+        known = {name: text for name, text in given.items() if name in VARIABLES}
+        return cls(data_dir=data_dir, values={**running, **stored, **configured, **known}, problems=tuple(problems))
+
+
+def data_directory(text: object = None) -> Path:
+    """Return the data directory's absolute path."""
+    return Path(str(text or DEFAULT_DATA_DIR)).expanduser().absolute()
+
+
+def _document(path: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problems.append(f"{path}: {error.strerror or 'cannot be read'}")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        problems.append(f"{path}: not TOML: {_without_content(error)}")
+    return {}
+
+
+def _without_content(error: Exception) -> str:
+    """Keep the place, drop the rest: a decoder's message may quote a secret."""
+    _, bracket, place = str(error).rpartition("(at ")
+    return f"at {place.rstrip(')')}" if bracket else "unreadable"
+
+
+def _stored(path: Path, problems: list[str]) -> dict[str, Value]:
+    if not path.is_file():
+        return {}
+    return {name: str(text) for name, text in _document(path, problems).items() if name in VARIABLES}
+
+
+def _flattened(document: Mapping[str, Any], problems: list[str]) -> dict[str, Value]:
+    """Return a KULANZ_CONFIG document by variable: names in either case, `[endpoints]`, `[plans]`, `[SENTINEL]`."""
+    values: dict[str, Value] = {}
+    for key, content in document.items():
+        match key:
+            case "data_dir":
+                continue
+            case "plans" if isinstance(content, dict):
+                values["KULANZ_PLANS"] = tuple(f"{variant}={plan}" for variant, plan in content.items())
+            case "endpoints" if isinstance(content, dict):
+                values.update(_endpoint_secrets(content, problems))
+            case "SENTINEL" | "sentinel" if isinstance(content, dict):
+                values["REDIS_URL"] = sentinel_url(content)
+            case _ if key.upper() in VARIABLES and isinstance(content, str | int | list):
+                values[key.upper()] = _value(content)
+            case _:
+                problems.append(f"KULANZ_CONFIG: {key} is not a setting")
+    return values
+
+
+def _value(content: object) -> Value:
+    if isinstance(content, list):
+        return tuple(str(entry) for entry in content)
+    return str(int(content)) if isinstance(content, bool) else str(content)
+
+
+def _endpoint_secrets(endpoints: Mapping[str, Any], problems: list[str]) -> dict[str, Value]:
+    values: dict[str, Value] = {}
+    for name, endpoint in endpoints.items():
+        secrets = endpoint.get("secrets") if isinstance(endpoint, dict) else None
+        if name not in ENDPOINTS:
+            problems.append(f"KULANZ_CONFIG: endpoints.{name}: expected one of {', '.join(ENDPOINTS)}")
+        elif not isinstance(secrets, list) or not all(isinstance(secret, str) and secret for secret in secrets):
+            problems.append(f"KULANZ_CONFIG: endpoints.{name}: secrets must be a list of texts")
+        else:
+            values[f"{name.upper()}_WEBHOOK_SECRETS"] = tuple(secrets)
+    return values
+
+
+def sentinel_url(table: Mapping[str, Any]) -> str:
+    """Return RQ's `SENTINEL` setting as one `redis+sentinel://` address, which is what the rest of Kulanz passes on."""
+    hosts = ",".join(f"{host}:{port}" for host, port in table.get("INSTANCES", ()))
+    user, password = table.get("USERNAME") or "", table.get("PASSWORD") or ""
+    login = f"{quote(user, safe='')}:{quote(password, safe='')}@" if user or password else ""
+    inner = table.get("SENTINEL_KWARGS", {})
+    options = {
+        **({"ssl": "true"} if table.get("SSL") else {}),
+        **{f"sentinel_{name}": inner[name] for name in ("username", "password") if inner.get(name)},
+    }
+    query = f"?{urlencode(options)}" if options else ""
+    return f"redis+sentinel://{login}{hosts}/{table.get('MASTER_NAME', 'mymaster')}/{table.get('DB', 0)}{query}"

@@ -1,0 +1,196 @@
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+import pytest
+
+from app.config import ApiToken, OpsUser, Settings, load, masked
+from app.errors import ConfigurationError
+
+KEY = bytes(range(32))
+
+
+@pytest.fixture
+def environ(tmp_path: Path) -> dict[str, str]:
+    return {"KULANZ_DATA_DIR": str(tmp_path), "ENCRYPTION_KEYS": KEY.hex()}
+
+
+def problems_of(environ: dict[str, str]) -> list[str]:
+    with pytest.raises(ConfigurationError) as refused:
+        load(environ)
+    return refused.value.problems
+
+
+def test_defaults_are_those_of_the_contract(environ, tmp_path):
+    settings = load(environ)
+
+    assert settings == Settings(
+        data_dir=tmp_path, database_url=f"sqlite:///{tmp_path}/kulanz.db", encryption_keys=(KEY,)
+    )
+    assert (settings.port, settings.policy, settings.timezone, settings.country) == (8000, "plexo", "UTC", "AT")
+    assert (settings.lemonsqueezy_mode, settings.account_key, settings.mail_locale) == ("live", "account_id", "en")
+
+
+def test_an_empty_variable_is_unset(environ):
+    settings = load({**environ, "PORT": "", "REDIS_URL": "  ", "CALLBACK_URL": ""})
+
+    assert (settings.port, settings.redis_url, settings.callback_url) == (8000, None, None)
+
+
+def test_every_kind_of_value_is_read(environ):
+    settings = load(
+        environ
+        | {
+            "PORT": "9000",
+            "DATABASE_URL": "postgres://u:p@db/kulanz",
+            "LEMONSQUEEZY_WEBHOOK_SECRETS": "new, old",
+            "LEMONSQUEEZY_STORE_ID": "1,2",
+            "KULANZ_PLANS": "lemonsqueezy:394420=Professional,lemonsqueezy:1=addon:seats,stripe:price_x=enterprise",
+            "API_TOKENS": "till:abc,board:def:read,bare",
+            "OPS_PASSWORD": "pw",
+            "OPS_USERS": "ann:a:b:read",
+            "TRUSTED_PROXIES": "10.0.0.0/8, ::1",
+            "CALLBACK_URL": "http://10.0.0.5/hook",
+            "CALLBACK_SECRET": "whsec_" + base64.b64encode(KEY).decode(),
+            "SMTP_URL": "smtp://user:pass@mail:587",
+        }
+    )
+
+    assert settings.port == 9000
+    assert settings.database_url == "postgresql://u:p@db/kulanz"
+    assert settings.lemonsqueezy_webhook_secrets == ("new", "old")
+    assert settings.lemonsqueezy_store_ids == {"1", "2"}
+    assert settings.plans == (
+        ("lemonsqueezy:394420", "professional"),
+        ("lemonsqueezy:1", "addon:seats"),
+        ("stripe:price_x", "enterprise"),
+    )
+    assert settings.api_tokens == (ApiToken("till", "abc"), ApiToken("board", "def", True), ApiToken("api", "bare"))
+    assert settings.ops_users == (OpsUser("ops", "pw"), OpsUser("ann", "a:b", True))
+    assert settings.trusted_proxies == ("10.0.0.0/8", "::1")
+
+
+@pytest.mark.parametrize("text", [KEY.hex(), base64.b64encode(KEY).decode(), base64.urlsafe_b64encode(KEY).decode()])
+def test_an_encryption_key_is_hexadecimal_or_base64(environ, text):
+    assert load({**environ, "ENCRYPTION_KEYS": f"{text},{'00' * 32}"}).encryption_keys == (KEY, bytes(32))
+
+
+def test_all_problems_are_named_at_once_and_no_secret_is_repeated(environ):
+    environ |= {
+        "PORT": "http",
+        "ENCRYPTION_KEYS": "hush-too-short",
+        "API_TOKENS": "a:hush:write",
+        "CALLBACK_SECRET": "hush",
+        "KULANZ_TIMEZONE": "Vienna",
+        "LEMONSQUEEZY_WEBHOOK_SECRETS": ",",
+        "REDIS_URL": "http://hush",
+    }
+
+    problems = problems_of(environ)
+
+    assert {problem.partition(":")[0] for problem in problems} == set(environ) - {"KULANZ_DATA_DIR"}
+    assert "hush" not in str(problems)
+
+
+def test_without_an_encryption_key_nothing_starts(tmp_path):
+    (problem,) = problems_of({"KULANZ_DATA_DIR": str(tmp_path)})
+
+    assert problem.startswith("ENCRYPTION_KEYS is not set")
+
+
+@pytest.mark.parametrize(
+    ("changed", "word"),
+    [
+        ({"LEMONSQUEEZY_MODE": "any"}, "KULANZ_TEST_CLOCK"),
+        ({"KULANZ_TEST_CLOCK": "1", "LEMONSQUEEZY_MODE": "live"}, "refused"),
+        ({"KULANZ_REQUIRE_SIGNED_ACCOUNTS": "1"}, "KULANZ_ACCOUNT_SECRET"),
+        ({"CALLBACK_URL": "https://shop.example/hook"}, "CALLBACK_SECRET"),
+        ({"LEMONSQUEEZY_API_URL": "http://169.254.169.254/v1"}, "link-local"),
+        ({"KULANZ_PLANS": "a:1=pro,a:1=basic"}, "twice"),
+    ],
+)
+def test_a_contradiction_is_refused(environ, changed, word):
+    (problem,) = problems_of(environ | changed)
+
+    assert word in problem
+
+
+def test_stored_secrets_fill_what_the_environment_leaves_out(environ, tmp_path):
+    del environ["ENCRYPTION_KEYS"]
+    (tmp_path / "secrets.toml").write_text(f'ENCRYPTION_KEYS = "{KEY.hex()}"\nAPI_TOKENS = "api:stored"\n')
+
+    settings = load({**environ, "API_TOKENS": "given"})
+
+    assert settings.encryption_keys == (KEY,)
+    assert settings.api_tokens == (ApiToken("api", "given"),)
+
+
+def test_the_file_holds_what_does_not_fit_a_variable(environ, tmp_path):
+    file = tmp_path / "kulanz.toml"
+    file.write_text(
+        """
+        port = 9000
+        timezone = "ignored"
+        [endpoints.lemonsqueezy]
+        secrets = ["with,comma", "second"]
+        [plans]
+        "lemonsqueezy:2" = "professional"
+        "lemonsqueezy:1" = "enterprise"
+        [SENTINEL]
+        INSTANCES = [["10.0.0.1", 26379], ["10.0.0.2", 26379]]
+        MASTER_NAME = "doorbell"
+        PASSWORD = "p@ss"
+        """
+    )
+
+    assert problems_of({**environ, "KULANZ_CONFIG": str(file)}) == ["KULANZ_CONFIG: timezone is not a setting"]
+
+    file.write_text(file.read_text().replace("timezone", "KULANZ_TIMEZONE").replace("ignored", "Europe/Vienna"))
+    settings = load({**environ, "KULANZ_CONFIG": str(file), "PORT": "7000"})
+    assert (settings.port, settings.timezone) == (7000, "Europe/Vienna")
+    assert settings.lemonsqueezy_webhook_secrets == ("with,comma", "second")
+    assert settings.plans == (("lemonsqueezy:2", "professional"), ("lemonsqueezy:1", "enterprise"))
+    assert settings.redis_url == "redis+sentinel://:p%40ss@10.0.0.1:26379,10.0.0.2:26379/doorbell/0"
+
+
+def test_an_unreadable_file_is_a_problem_that_does_not_quote_it(environ, tmp_path):
+    file = tmp_path / "kulanz.toml"
+    file.write_text('SMTP_URL = "hush')
+
+    (problem,) = problems_of({**environ, "KULANZ_CONFIG": str(file)})
+
+    assert "not TOML" in problem
+    assert "hush" not in problem
+
+
+def test_masked_settings_show_names_and_hosts_but_no_secret(environ):
+    shown = masked(
+        load(
+            environ
+            | {
+                "DATABASE_URL": "postgresql://user:hush@db/kulanz?password=hush",
+                "API_TOKENS": "till:hush:read",
+                "LEMONSQUEEZY_WEBHOOK_SECRETS": "hush,hush2",
+                "OPS_PASSWORD": "hush",
+                "KULANZ_PLANS": "a:1=pro",
+            }
+        )
+    )
+
+    assert shown["DATABASE_URL"] == "postgresql://user:****@db/kulanz?****"
+    assert shown["API_TOKENS"] == "till:****:read"
+    assert shown["LEMONSQUEEZY_WEBHOOK_SECRETS"] == "****,****"
+    assert shown["KULANZ_PLANS"] == "a:1=pro"
+    assert "hush" not in str(shown)
+
+
+def test_settings_do_not_show_secrets_when_printed(environ):
+    assert KEY.hex() not in repr(load(environ))
+    assert "encryption" not in repr(load(environ))
+
+
+def test_the_demo_brings_its_test_clock_and_takes_events_of_either_mode(environ):
+    settings = load({**environ, "KULANZ_DEMO": "1"})
+
+    assert (settings.test_clock, settings.lemonsqueezy_mode) == (True, "any")
