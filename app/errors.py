@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 
 class KulanzError(Exception):
     """Anything that we refuse or cannot do, with the HTTP status that says so and whether trying again may help."""
@@ -80,15 +82,18 @@ class PolicyError(KulanzError):
 
 
 class FarEndError(KulanzError):
-    """Another system did not do what it was asked; `retryable` says whether it may yet."""
+    """Another system did not do what it was asked; `retryable` says whether it may yet, and it may say when."""
 
     status = 502
     title = "The other system failed"
 
-    def __init__(self, detail: str, *, retryable: bool, answer: int | None = None) -> None:
+    def __init__(
+        self, detail: str, *, retryable: bool, answer: int | None = None, retry_after: timedelta | None = None
+    ) -> None:
         super().__init__(detail)
         self.retryable = retryable
         self.answer = answer
+        self.retry_after = retry_after
 
 
 class UnknownOutcomeError(FarEndError):
