@@ -1,0 +1,1 @@
+"""What runs beside the web process: queue jobs and the clock."""

@@ -1,0 +1,51 @@
+"""What an installation gets is what the tree has: tests run on the tree, so the lists are compared here."""
+
+import re
+import tomllib
+from itertools import chain
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def files_of(package: str) -> set[Path]:
+    return {
+        path
+        for path in (ROOT / package).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
+    }
+
+
+def is_a_module(path: Path) -> bool:
+    """Whether setuptools finds the file as code: every folder down to it is a package."""
+    folders = [folder for folder in path.parents if ROOT in folder.parents]
+    return path.suffix == ".py" and all((folder / "__init__.py").exists() for folder in folders)
+
+
+def declared(package: str) -> set[Path]:
+    globs = PROJECT["tool"]["setuptools"]["package-data"].get(package, [])
+    return {path for glob in globs for path in (ROOT / package).glob(glob) if path.is_file()}
+
+
+def test_every_file_of_the_packages_is_installed() -> None:
+    forgotten = {
+        str(path.relative_to(ROOT))
+        for package in ("app", "workers")
+        for path in files_of(package)
+        if not is_a_module(path) and path not in declared(package)
+    }
+
+    assert forgotten == set()
+
+
+def test_every_dependency_has_its_reason_written_down() -> None:
+    reasons = next((ROOT / "docs" / "decisions").glob("*-dependencies.md")).read_text()
+    project = PROJECT["project"]
+    wanted = chain(project["dependencies"], *project["optional-dependencies"].values())
+
+    unexplained = {
+        name for name in (re.split(r"[\[><=~!; ]", line)[0] for line in wanted) if f"`{name}`" not in reasons
+    }
+
+    assert unexplained == set()
