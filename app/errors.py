@@ -49,6 +49,12 @@ class StorageUnavailableError(KulanzError):
     title = "Storage unavailable"
 
 
+class UnreadableError(KulanzError):
+    """Something sealed cannot be opened: it was sealed with a key that we do not have, or it has been changed."""
+
+    title = "Sealed data cannot be opened"
+
+
 class NotFoundError(KulanzError):
     """There is no such thing."""
 
