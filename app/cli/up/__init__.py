@@ -1,0 +1,1 @@
+"""`kulanz up`: everything in one terminal."""
