@@ -1,7 +1,28 @@
 """Sealing what is personal: AES-GCM, a data key per account, every one of them wrapped by an encryption key."""
 
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import os
 from collections.abc import Callable, Sequence
 from typing import Protocol
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from app.errors import ConfigurationError, UnreadableError
+
+_KEY_BYTES = 32
+_NONCE_BYTES = 12
+_SALT_BYTES = 16
+_ID_BYTES = 4
+_VERSION = b"\x01"
+_HEAD_BYTES = len(_VERSION) + _ID_BYTES
+_ZERO_NONCE = bytes(_NONCE_BYTES)
 
 
 class Keyring(Protocol):
@@ -14,49 +35,117 @@ class Keyring(Protocol):
 class DataKey:
     """The unwrapped key of one account."""
 
+    __slots__ = ("_cipher",)
+
     def __init__(self, key: bytes) -> None:
-        raise NotImplementedError
+        self._cipher = AESGCM(key)
 
     def seal(self, plain: bytes) -> bytes:
         """Encrypt under a fresh nonce."""
-        raise NotImplementedError
+        nonce = os.urandom(_NONCE_BYTES)
+        return _VERSION + nonce + self._cipher.encrypt(nonce, plain, _VERSION)
 
     def open(self, sealed: bytes) -> bytes:
         """Decrypt; UnreadableError if it was sealed with another key or has been changed."""
-        raise NotImplementedError
+        if sealed[:1] != _VERSION:
+            raise UnreadableError("this was not sealed with a data key")
+        try:
+            return self._cipher.decrypt(sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], _VERSION)
+        except (InvalidTag, ValueError) as error:
+            raise UnreadableError("sealed with another data key, or changed since") from error
 
 
 class Vault:
     """Seals with the first key, opens with all of them."""
 
     def __init__(self, keys: Sequence[bytes], keyring: Keyring | None = None) -> None:
-        raise NotImplementedError
+        if not keys or any(len(key) != _KEY_BYTES for key in keys):
+            raise ConfigurationError([f"ENCRYPTION_KEYS: keys of {_KEY_BYTES} bytes are needed"])
+        seals = [_Seal(key) for key in keys]
+        self._first = seals[0]
+        self._seals = {seal.head: seal for seal in reversed(seals)}
+        self._keyring = keyring
+        self._index_key: bytes | None = None
 
     def seal(self, plain: bytes) -> bytes:
         """Encrypt what belongs to no account yet."""
-        raise NotImplementedError
+        return self._first.seal(self._first.intake, plain)
 
     def open(self, sealed: bytes) -> bytes:
         """Decrypt what any of the keys has sealed; UnreadableError otherwise."""
-        raise NotImplementedError
+        seal = self._seal_of(sealed)
+        return seal.open(seal.intake, sealed)
 
     def new_data_key(self) -> bytes:
         """Return a new random data key, wrapped."""
-        raise NotImplementedError
+        return self._first.seal(self._first.wrapping, os.urandom(_KEY_BYTES))
 
     def data_key(self, wrapped: bytes) -> DataKey:
         """Unwrap a data key."""
-        raise NotImplementedError
+        return DataKey(self._unwrap(wrapped))
 
     def rewrap(self, wrapped: bytes) -> bytes:
         """Wrap a data key with the first key; unchanged if it is already."""
-        raise NotImplementedError
+        if wrapped.startswith(self._first.head):
+            return wrapped
+        return self._first.seal(self._first.wrapping, self._unwrap(wrapped))
 
     def fingerprint(self, value: str) -> bytes:
-        """Return a keyed hash to look a value up by; the same under rotation, nothing without the keyring."""
-        raise NotImplementedError
+        """Return a keyed hash to look a value up by: the same after a rotation, and nothing without the keyring."""
+        return hmac.digest(self._index(), value.encode(), "sha256")
+
+    def _unwrap(self, wrapped: bytes) -> bytes:
+        seal = self._seal_of(wrapped)
+        return seal.open(seal.wrapping, wrapped)
+
+    def _seal_of(self, sealed: bytes) -> _Seal:
+        seal = self._seals.get(sealed[:_HEAD_BYTES])
+        if seal is None:
+            raise UnreadableError("none of the ENCRYPTION_KEYS has sealed this")
+        return seal
+
+    def _index(self) -> bytes:
+        if self._index_key is None:
+            if self._keyring is None:
+                raise ConfigurationError(["a fingerprint needs the keyring"])
+            self._index_key = self._unwrap(self._keyring.wrapped("index", self.new_data_key))
+        return self._index_key
 
 
 def random_key_text() -> str:
     """Return a new encryption key as it is written in `ENCRYPTION_KEYS`: base64 of 32 bytes."""
-    raise NotImplementedError
+    return base64.b64encode(os.urandom(_KEY_BYTES)).decode()
+
+
+class _Seal:
+    """What is derived from one encryption key.
+
+    One key seals every delivery, far more than random nonces allow for under a single AES-GCM key; so each message
+    has a key of its own, from a random salt, and the nonce need not differ.
+    """
+
+    __slots__ = ("head", "intake", "wrapping")
+
+    def __init__(self, key: bytes) -> None:
+        self.head = _VERSION + hashlib.sha256(_derive(key, b"kulanz key id")).digest()[:_ID_BYTES]
+        self.intake = _derive(key, b"kulanz intake")
+        self.wrapping = _derive(key, b"kulanz wrapping")
+
+    def seal(self, purpose: bytes, plain: bytes) -> bytes:
+        salt = os.urandom(_SALT_BYTES)
+        return self.head + salt + _cipher(purpose, salt).encrypt(_ZERO_NONCE, plain, self.head)
+
+    def open(self, purpose: bytes, sealed: bytes) -> bytes:
+        salt, body = sealed[_HEAD_BYTES : _HEAD_BYTES + _SALT_BYTES], sealed[_HEAD_BYTES + _SALT_BYTES :]
+        try:
+            return _cipher(purpose, salt).decrypt(_ZERO_NONCE, body, self.head)
+        except (InvalidTag, ValueError) as error:
+            raise UnreadableError("changed since it was sealed, or sealed for another purpose") from error
+
+
+def _cipher(purpose: bytes, salt: bytes) -> AESGCM:
+    return AESGCM(hmac.digest(purpose, salt, "sha256"))
+
+
+def _derive(key: bytes, info: bytes) -> bytes:
+    return HKDF(algorithm=hashes.SHA256(), length=_KEY_BYTES, salt=None, info=info).derive(key)

@@ -96,7 +96,8 @@ def failed(
     tx: Connection,
     id: int,  # noqa: A002
     reason: str,
-    permanent: bool,  # noqa: FBT001
+    *,
+    permanent: bool,
     now_real: datetime,
     account: str | None = None,
 ) -> str:

@@ -44,10 +44,11 @@ def finish(
     tx: Connection,
     id: str,  # noqa: A002
     state: str,
-    error: str | None,
-    next_attempt_at: datetime | None,
+    *,
     attempts: int,
-    done_at: datetime | None,
+    error: str | None = None,
+    next_attempt_at: datetime | None = None,
+    done_at: datetime | None = None,
 ) -> None:
     """Record an outcome and end the lease; `next_attempt_at` None leaves it."""
     raise NotImplementedError

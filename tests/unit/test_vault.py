@@ -1,0 +1,137 @@
+"""Sealing, opening, rotation and look-up keys."""
+
+import base64
+import os
+from collections.abc import Callable
+
+import pytest
+
+from app.errors import ConfigurationError, UnreadableError
+from app.vault import DataKey, Vault, random_key_text
+
+OLD, NEW = os.urandom(32), os.urandom(32)
+
+
+class AKeyring:
+    def __init__(self) -> None:
+        self.keys: dict[str, bytes] = {}
+
+    def wrapped(self, name: str, new: Callable[[], bytes]) -> bytes:
+        return self.keys.setdefault(name, new())
+
+
+def test_what_is_sealed_can_be_opened_and_does_not_show() -> None:
+    vault = Vault([NEW])
+
+    sealed = vault.seal(b"somebody@example.org")
+
+    assert b"somebody" not in sealed
+    assert vault.open(sealed) == b"somebody@example.org"
+
+
+def test_the_same_plain_text_never_seals_to_the_same_bytes() -> None:
+    vault = Vault([NEW])
+
+    assert len({vault.seal(b"") for _ in range(100)}) == 100
+
+
+def test_after_a_rotation_the_old_seal_opens_and_the_new_key_seals() -> None:
+    sealed = Vault([OLD]).seal(b"x")
+
+    rotated = Vault([NEW, OLD])
+
+    assert rotated.open(sealed) == b"x"
+    assert Vault([NEW]).open(rotated.seal(b"y")) == b"y"
+
+
+def test_a_key_that_is_gone_is_named_as_the_reason() -> None:
+    sealed = Vault([OLD]).seal(b"x")
+
+    with pytest.raises(UnreadableError, match="none of the ENCRYPTION_KEYS"):
+        Vault([NEW]).open(sealed)
+
+
+@pytest.mark.parametrize("place", [0, 3, 8, 25, -1])
+def test_a_changed_byte_is_noticed(place: int) -> None:
+    vault = Vault([NEW])
+    sealed = bytearray(vault.seal(b"some text"))
+
+    sealed[place] ^= 1
+
+    with pytest.raises(UnreadableError):
+        vault.open(bytes(sealed))
+
+
+@pytest.mark.parametrize("length", range(0, 40, 3))
+def test_a_truncated_seal_is_noticed(length: int) -> None:
+    vault = Vault([NEW])
+    key = vault.data_key(vault.new_data_key())
+
+    with pytest.raises(UnreadableError):
+        vault.open(vault.seal(b"some text")[:length])
+    with pytest.raises(UnreadableError):
+        key.open(key.seal(b"some text")[: min(length, 30)])
+
+
+def test_a_data_key_seals_and_opens_and_is_wrapped_differently_each_time() -> None:
+    vault = Vault([NEW])
+    wrapped = vault.new_data_key()
+
+    sealed = vault.data_key(wrapped).seal(b"x")
+
+    assert vault.data_key(wrapped).open(sealed) == b"x"
+    assert vault.new_data_key() != wrapped
+
+
+def test_without_its_data_key_nothing_opens() -> None:
+    vault = Vault([NEW])
+    sealed = vault.data_key(vault.new_data_key()).seal(b"x")
+
+    with pytest.raises(UnreadableError):
+        vault.data_key(vault.new_data_key()).open(sealed)
+
+
+def test_a_sealed_body_does_not_pass_for_a_wrapped_key() -> None:
+    vault = Vault([NEW])
+
+    with pytest.raises(UnreadableError):
+        vault.data_key(vault.seal(os.urandom(32)))
+
+
+def test_a_rewrapped_data_key_opens_without_the_old_encryption_key() -> None:
+    wrapped = Vault([OLD]).new_data_key()
+    sealed = Vault([OLD]).data_key(wrapped).seal(b"x")
+
+    rewrapped = Vault([NEW, OLD]).rewrap(wrapped)
+
+    assert Vault([NEW]).data_key(rewrapped).open(sealed) == b"x"
+    assert Vault([NEW, OLD]).rewrap(rewrapped) == rewrapped
+
+
+def test_a_fingerprint_survives_a_rotation_and_differs_between_installations() -> None:
+    keyring = AKeyring()
+
+    before = Vault([OLD], keyring).fingerprint("a@example.org")
+
+    assert Vault([NEW, OLD], keyring).fingerprint("a@example.org") == before
+    assert Vault([OLD], AKeyring()).fingerprint("a@example.org") != before
+    assert Vault([OLD], keyring).fingerprint("b@example.org") != before
+
+
+def test_a_fingerprint_without_a_keyring_is_refused() -> None:
+    with pytest.raises(ConfigurationError):
+        Vault([NEW]).fingerprint("x")
+
+
+@pytest.mark.parametrize("keys", [[], [b"short"], [NEW, b""]])
+def test_keys_of_another_length_are_refused(keys: list[bytes]) -> None:
+    with pytest.raises(ConfigurationError):
+        Vault(keys)
+
+
+def test_a_random_key_is_written_as_base64_of_32_bytes() -> None:
+    key = base64.b64decode(random_key_text())
+
+    assert len(key) == 32
+    assert Vault([key]).open(Vault([key]).seal(b"x")) == b"x"
+    assert DataKey(key)
