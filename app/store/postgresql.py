@@ -1,0 +1,102 @@
+"""PostgreSQL through psycopg 3: time-outs, durability, and connections that went stale."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import create_engine, event, exc
+from sqlalchemy.engine import URL, Connection, Engine
+
+_CONNECT_SECONDS = 3
+_POOL_SECONDS = 5
+_IDLE_SECONDS = 10.0
+_SESSION = """
+    SET SESSION CHARACTERISTICS AS TRANSACTION ISOLATION LEVEL READ COMMITTED;
+    SET synchronous_commit = on;
+    SET timezone = 'UTC';
+    SET statement_timeout = '60s';
+    SET lock_timeout = '20s';
+    SET idle_in_transaction_session_timeout = '120s'
+"""
+
+
+class Server:
+    """One database of a PostgreSQL server; a write is durable because `synchronous_commit` is on in every session."""
+
+    def __init__(self, url: URL) -> None:
+        self._url = url.set(drivername="postgresql+psycopg")
+        self._made: Engine | None = None
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """Open a durable transaction."""
+        with self._engine().begin() as tx:
+            yield tx
+
+    @contextmanager
+    def relaxed(self) -> Iterator[Connection]:
+        """Open a transaction whose commit does not wait for the disk."""
+        with self._engine().begin() as tx:
+            tx.exec_driver_sql("SET LOCAL synchronous_commit = off")
+            yield tx
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a transaction."""
+        with self._engine().begin() as conn:
+            yield conn
+
+    @contextmanager
+    def drain_lock(self, wait: float) -> Iterator[None]:  # noqa: ARG002  # The same question as of a file.
+        """Do nothing: claims keep workers apart here."""
+        yield
+
+    def dispose(self) -> None:
+        """Close every idle connection."""
+        if self._made is not None:
+            self._made.dispose()
+
+    def _engine(self) -> Engine:
+        """Make the engine at the first use, since that imports the driver, which is an extra."""
+        if self._made is None:
+            engine = create_engine(
+                self._url, pool_timeout=_POOL_SECONDS, connect_args={"connect_timeout": _CONNECT_SECONDS}
+            )
+            event.listen(engine, "connect", _prepare)
+            event.listen(engine, "checkin", _note_the_time)
+            event.listen(engine, "checkout", _look_again)
+            self._made = engine
+        return self._made
+
+
+def errors() -> tuple[type[Exception], ...]:
+    """Return what the driver raises by itself, where it is installed."""
+    try:
+        import psycopg  # noqa: PLC0415  # An extra that SQLite does without.
+    except ImportError:
+        return ()
+    return (psycopg.Error,)
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.autocommit = True
+    connection.execute(_SESSION)
+    connection.autocommit = False
+
+
+def _note_the_time(_connection: Any, record: Any) -> None:
+    record.info["at"] = time.monotonic()
+
+
+def _look_again(connection: Any, record: Any, _proxy: Any) -> None:
+    """Ask a connection that lay idle whether it is still alive: the server may have been restarted meanwhile."""
+    if time.monotonic() - record.info.get("at", time.monotonic()) < _IDLE_SECONDS:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except Exception as error:
+        raise exc.DisconnectionError from error

