@@ -1,0 +1,102 @@
+"""What was measured: a figure of ours beside its reference, round by round, with median, spread and goal."""
+
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """Return the value below which that share of the values lies; 0.0 where there are none."""
+    if not values:
+        return 0.0
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Goal:
+    """What the ratio of ours to the reference must be: at least or at most."""
+
+    at_least: float | None = None
+    at_most: float | None = None
+
+    def __str__(self) -> str:
+        return f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:g}"
+
+    def met(self, ratio: float) -> bool:
+        return ratio >= self.at_least if self.at_least is not None else ratio <= (self.at_most or 0.0)
+
+
+@dataclass(kw_only=True)
+class Figure:
+    """One line of the table; `ours` and `reference` have one value per round, of the same rounds."""
+
+    name: str
+    unit: str
+    reference_name: str
+    goal: Goal
+    ours: list[float] = field(default_factory=list)
+    reference: list[float] = field(default_factory=list)
+
+    def add(self, value: float, *, is_ours: bool) -> None:
+        (self.ours if is_ours else self.reference).append(value)
+
+    @property
+    def ratios(self) -> list[float]:
+        """Ours to the reference, of each round: what the machine did to both at that time cancels out."""
+        return [ours / reference for ours, reference in zip(self.ours, self.reference, strict=True) if reference]
+
+    @property
+    def ratio(self) -> float:
+        return statistics.median(self.ratios) if self.ratios else 0.0
+
+    @property
+    def met(self) -> bool:
+        return bool(self.ratios) and self.goal.met(self.ratio)
+
+    def document(self) -> dict[str, object]:
+        return {
+            "name": self.name,
+            "unit": self.unit,
+            "reference": self.reference_name,
+            "goal": str(self.goal),
+            "ratio": round(self.ratio, 3),
+            "met": self.met,
+            "ratios": [round(ratio, 3) for ratio in self.ratios],
+            "ours": {**summary(self.ours), "rounds": self.ours},
+            "theirs": {**summary(self.reference), "rounds": self.reference},
+        }
+
+
+def summary(values: Sequence[float]) -> dict[str, float]:
+    """Return median, lowest and highest."""
+    if not values:
+        return {"median": 0.0, "lowest": 0.0, "highest": 0.0}
+    return {"median": statistics.median(values), "lowest": min(values), "highest": max(values)}
+
+
+def text(values: Sequence[float]) -> str:
+    """Return the median and in brackets the spread."""
+    found = summary(values)
+    digits = 1 if found["median"] < 100 else 0
+    return f"{found['median']:,.{digits}f} ({found['lowest']:,.{digits}f}–{found['highest']:,.{digits}f})"  # noqa: RUF001
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """Return the figures as lines of text."""
+    head = ("figure", "Kulanz", "reference", "ratio", "goal", "")
+    rows = [
+        (
+            f"{figure.name}, {figure.unit}",
+            text(figure.ours),
+            f"{text(figure.reference)} {figure.reference_name}",
+            f"{figure.ratio:.2f}",
+            str(figure.goal),
+            "met" if figure.met else "NOT MET",
+        )
+        for figure in figures
+    ]
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in [head, *rows]
+    )

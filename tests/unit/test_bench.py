@@ -1,0 +1,133 @@
+"""The bench measures what it says: its load generator, its arithmetic and its requests."""
+
+import hashlib
+import hmac
+import json
+import socketserver
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from bench.events import EVENTS_PER_ACCOUNT, SECRET, requests
+from bench.figures import Figure, Goal, quantile, table
+from bench.load import Order, run
+from bench.measure import drained
+
+
+def answering(*pieces: bytes) -> type[socketserver.BaseRequestHandler]:
+    """A keep-alive server that answers every request with these pieces, one after the other."""
+
+    class Answering(socketserver.StreamRequestHandler):
+        def handle(self) -> None:
+            while head := self.rfile.readline():
+                length = 0
+                while head.strip():
+                    name, _, value = head.partition(b":")
+                    length = int(value) if name.lower() == b"content-length" else length
+                    head = self.rfile.readline()
+                self.rfile.read(length)
+                for piece in pieces:
+                    self.wfile.write(piece)
+                    self.wfile.flush()
+
+    return Answering
+
+
+@contextmanager
+def serving(handler: type[socketserver.BaseRequestHandler]) -> Iterator[int]:
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server.server_address[1]
+        server.shutdown()
+        thread.join()
+
+
+def a_figure(**changes: object) -> Figure:
+    return Figure(
+        **{"name": "speed", "unit": "1/s", "reference_name": "the bare part", "goal": Goal(at_least=2), **changes}
+    )
+
+
+def test_every_request_of_an_order_is_answered_once() -> None:
+    with serving(answering(b"HTTP/1.1 200 OK\r\nContent-Le", b"ngth: 4\r\n\r\nab", b"cd")) as port:
+        seen = run(Order(port=port, connections=4, first_account=1, count=40)).summary()
+
+    assert (seen.answered, seen.refused) == (40, {})
+    assert seen.per_second > 0
+    assert 0 < seen.p50_ms <= seen.p99_ms
+
+
+def test_an_answer_that_is_not_200_is_counted_apart() -> None:
+    with serving(answering(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")) as port:
+        seen = run(Order(port=port, connections=2, first_account=1, count=10)).summary()
+
+    assert (seen.answered, seen.refused) == (0, {"503": 10})
+
+
+def test_a_timed_run_ends_and_may_repeat_its_requests() -> None:
+    with serving(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) as port:
+        seen = run(Order(port=port, connections=2, first_account=1, seconds=0.2, warm_up=0.05, repeat=True)).summary()
+
+    assert seen.answered > 0
+
+
+def test_a_server_that_hangs_up_is_an_error() -> None:
+    class HangingUp(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(1)
+
+    with serving(HangingUp) as port, pytest.raises(ConnectionError):
+        run(Order(port=port, connections=1, first_account=1, count=1))
+
+
+def test_every_request_is_signed_and_unlike_every_other() -> None:
+    made = requests(3 * EVENTS_PER_ACCOUNT, first_account=7, seed=1)
+
+    bodies = [request.partition(b"\r\n\r\n")[2] for request in made]
+    signatures = [hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest().encode() for body in bodies]
+    documents = [json.loads(body) for body in bodies]
+
+    assert all(signature in request for signature, request in zip(signatures, made, strict=True))
+    assert len({document["meta"]["webhook_id"] for document in documents}) == len(made)
+    assert {document["meta"]["custom_data"]["account_id"] for document in documents} == {"org_7", "org_8", "org_9"}
+
+
+def test_the_quantile_of_few_values_is_one_of_them() -> None:
+    assert quantile([], 0.99) == 0.0
+    assert quantile([3.0], 0.99) == 3.0
+    assert quantile([float(value) for value in range(100)], 0.99) == 99.0
+
+
+def test_a_figure_compares_round_with_round() -> None:
+    figure = a_figure(ours=[200.0, 10.0, 300.0], reference=[100.0, 4.0, 100.0])
+
+    assert figure.ratios == [2.0, 2.5, 3.0]
+    assert figure.ratio == 2.5
+    assert figure.met
+
+
+def test_a_figure_without_rounds_meets_nothing() -> None:
+    assert not a_figure().met
+    assert not a_figure(goal=Goal(at_most=2)).met
+
+
+def test_the_table_names_what_is_not_met() -> None:
+    lines = table([a_figure(ours=[1.0], reference=[1.0]), a_figure(ours=[3.0], reference=[1.0])]).splitlines()
+
+    assert lines[1].endswith("NOT MET")
+    assert lines[2].endswith("≥ 2   met")
+
+
+def test_a_drain_is_timed_from_the_first_event_applied_to_the_last() -> None:
+    left = iter([100, 100, 90, 50, 0])
+
+    assert drained(lambda: next(left)) > 0
+
+
+def test_a_drain_of_nothing_is_refused() -> None:
+    with pytest.raises(ValueError, match="nothing to apply"):
+        drained(lambda: 0)
