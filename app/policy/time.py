@@ -1,0 +1,67 @@
+"""Spans of policy time: whole days by the calendar of a zone, the rest by the clock (DOMAIN section 5)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+_TEXT = re.compile(r"(?:(?P<days>\d{1,5})d)?(?:(?P<hours>\d{1,5})h)?(?:(?P<minutes>\d{1,5})m)?(?:(?P<seconds>\d{1,6})s)?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """A length of time as a policy writes it (`7d`, `48h`, `1d12h`): `days` follow the calendar, `rest` the clock."""
+
+    days: int = 0
+    rest: timedelta = timedelta()
+
+    @classmethod
+    def parse(cls, text: str) -> Span:
+        """Read `7d`, `48h`, `30m`, `10s` or a combination in this order; raise ValueError for anything else."""
+        match = _TEXT.fullmatch(text)
+        if not text or match is None:
+            raise ValueError(f"not a span of time: {text!r}")
+        found = {unit: int(number) for unit, number in match.groupdict(default="0").items()}
+        days = found.pop("days")
+        return cls(days=days, rest=timedelta(**found))
+
+    def __str__(self) -> str:
+        hours, left = divmod(int(self.rest.total_seconds()), 3600)
+        minutes, seconds = divmod(left, 60)
+        parts = ((self.days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s"))
+        return "".join(f"{number}{unit}" for number, unit in parts if number) or "0d"
+
+    def __bool__(self) -> bool:
+        return bool(self.days or self.rest)
+
+    def after(self, instant: datetime, zone: str) -> datetime:
+        """Return the instant this much later: the same wall time after `days` days in `zone`, then `rest`."""
+        return _shifted(instant, self.days, zone) + self.rest
+
+    def before(self, instant: datetime, zone: str) -> datetime:
+        """Return the instant this much earlier, by the same arithmetic as `after`."""
+        return _shifted(instant, -self.days, zone) - self.rest
+
+
+def aware(instant: datetime) -> datetime:
+    """Return the instant in UTC; a naive datetime is refused with ValueError."""
+    if instant.tzinfo is None:
+        raise ValueError("a naive datetime names no instant")
+    return instant.astimezone(UTC)
+
+
+def _shifted(instant: datetime, days: int, zone: str) -> datetime:
+    if not days:
+        return instant
+    if zone == "UTC":
+        return instant + timedelta(days=days)
+    local = instant.astimezone(_zone(zone))
+    return (local + timedelta(days=days)).astimezone(UTC)
+
+
+@lru_cache(maxsize=512)
+def _zone(name: str) -> ZoneInfo:
+    return ZoneInfo(name)
