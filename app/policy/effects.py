@@ -56,6 +56,7 @@ class CancelSubscription:
     id: str
     subscription: str
     cause: str
+    step: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +65,7 @@ class ResumeSubscription:
 
     id: str
     subscription: str
-    cause: str
+    step: int = 1
     trial_ends_at: datetime | None = None
 
 

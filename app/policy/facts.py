@@ -350,9 +350,13 @@ class RenewalStopped:
 
     subscription: str
     cause: str
-    """The case or dispute for which it was stopped: also what would take it back."""
+    """The case, dispute or hold for which it was stopped."""
+    step: int
     at: datetime
     outcome: Outcome
+    """REFUSED: there was nothing to stop, because the customer had cancelled already."""
+    seen: datetime | None = None
+    """The provider's time of the snapshot that we knew when we asked: a later cancellation is ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -360,7 +364,7 @@ class RenewalResumed:
     """We asked the provider to take a cancellation of ours back, or learned the outcome."""
 
     subscription: str
-    cause: str
+    step: int
     at: datetime
     outcome: Outcome
 
