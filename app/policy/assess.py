@@ -9,7 +9,20 @@ from datetime import datetime
 from app.policy import disputes, dunning, overrides, subscriptions
 from app.policy.book import Book
 from app.policy.facts import Status
-from app.policy.model import FREE, Access, Case, CaseState, Chargeback, Given, Hold, Owner, Standing, State, Terms, Timer
+from app.policy.model import (
+    FREE,
+    Access,
+    Case,
+    CaseState,
+    Chargeback,
+    Given,
+    Hold,
+    Owner,
+    Standing,
+    State,
+    Terms,
+    Timer,
+)
 
 _BY_OWNER = {
     Owner.DUNNING: Standing.ON_HOLD,

@@ -30,6 +30,7 @@ class Record(Protocol):
 
 R = TypeVar("R", bound=Record)
 S = TypeVar("S", f.SubscriptionSeen, f.InvoiceSeen, f.OrderSeen, f.LicenceSeen, f.DisputeSeen)
+O = TypeVar("O", datetime, Stamp, str)
 V = TypeVar("V")
 
 
@@ -141,9 +142,7 @@ class Licence:
 
     def join(self, other: Licence) -> Licence:
         """Keep the newer snapshot; what was activated once stays activated."""
-        return Licence(
-            seen=_newer(self.seen, other.seen), activations=max(self.activations, other.activations)
-        )
+        return Licence(seen=_newer(self.seen, other.seen), activations=max(self.activations, other.activations))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -338,9 +337,7 @@ def page(fact: Fact) -> Book:
                 signed=_signed(fact.customer if fact.signed else None, fact.stamp.at),
             )
         case f.AddressKnown():
-            return Book(
-                addresses=_addresses(fact.at, locale=fact.locale, timezone=fact.timezone, country=fact.country)
-            )
+            return Book(addresses=_addresses(fact.at, locale=fact.locale, timezone=fact.timezone, country=fact.country))
         case _:
             return _own_page(fact)
 
@@ -414,13 +411,13 @@ def _union(ours: tuple[V, ...], theirs: tuple[V, ...]) -> tuple[V, ...]:
     return tuple(sorted({*ours, *theirs}))  # type: ignore[type-var]  # every element here is ordered
 
 
-def _newest(ours: V | None, theirs: V | None) -> V | None:
+def _newest(ours: O | None, theirs: O | None) -> O | None:
     if ours is None or theirs is None:
         return theirs if ours is None else ours
-    return max(ours, theirs)  # type: ignore[type-var]  # instants, stamps and texts are ordered
+    return max(ours, theirs)
 
 
-def _oldest(ours: V | None, theirs: V | None) -> V | None:
+def _oldest(ours: O | None, theirs: O | None) -> O | None:
     if ours is None or theirs is None:
         return theirs if ours is None else ours
-    return min(ours, theirs)  # type: ignore[type-var]  # instants are ordered
+    return min(ours, theirs)

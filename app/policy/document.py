@@ -134,15 +134,21 @@ class DunningRules:
 
     grace: Span = _key(_span, "from the first failure to the end of access; 0d removes access at once")
     reminders: tuple[Span, ...] = _key(_spans, "after the first failure, when to remind the customer", ())
-    final_warning: Span = _key(_span, "before the end of grace, when the final warning goes out", Span(rest=Span.parse("48h").rest))
-    warning_notice: Span = _key(_span, "how long before the end it must have been delivered", Span(rest=Span.parse("24h").rest))
+    final_warning: Span = _key(
+        _span, "before the end of grace, when the final warning goes out", Span(rest=Span.parse("48h").rest)
+    )
+    warning_notice: Span = _key(
+        _span, "how long before the end it must have been delivered", Span(rest=Span.parse("24h").rest)
+    )
     warn_by: str = _key(_one_of("mail", "callback"), "whose delivery counts: the mail's or the callback's", "mail")
     max_warnings: int = _key(_count, "undelivered warnings after which operators decide", 3)
     on_grace_end: str = _key(
         _one_of("cancel", "hold_only"), "whether the subscription is also cancelled at the provider", "hold_only"
     )
     hold_access: str = _key(_one_of("free", "none"), "what is left of access while on hold", "free")
-    hold_days: Span = _key(_span, "how long a hold waits for a late payment before the subscription is given up", Span(days=30))
+    hold_days: Span = _key(
+        _span, "how long a hold waits for a late payment before the subscription is given up", Span(days=30)
+    )
     opens_on: tuple[str, ...] = _key(
         _some_of("initial", "renewal", "updated"), "billing reasons whose failure opens a case", ("renewal",)
     )
@@ -160,7 +166,9 @@ class DisputeRules:
 
     scope: str = _key(_one_of("account", "subscription"), "what a dispute restricts", "account")
     review_above: int | None = _key(_amount, "minor units above which operators decide instead", None)
-    deletion_after: Span = _key(_span, "from the opening, and again from the loss, to when data may be deleted", Span(days=30))
+    deletion_after: Span = _key(
+        _span, "from the opening, and again from the loss, to when data may be deleted", Span(days=30)
+    )
     deletion_notices: tuple[Span, ...] = _key(_spans, "before that day, when the customer is told", ())
     partially_lost: str = _key(_one_of("lost", "restore"), "what a partial loss counts as", "lost")
     unrequested_full_refund: str = _key(
@@ -225,7 +233,9 @@ def keys(kind: type = Policy, path: str = "") -> list[tuple[str, str, Any]]:
     return found
 
 
-def _read(kind: type, table: Mapping[str, Any], path: str, lines: Mapping[str, int], problems: list[str]) -> dict[str, Any]:
+def _read(
+    kind: type, table: Mapping[str, Any], path: str, lines: Mapping[str, int], problems: list[str]
+) -> dict[str, Any]:
     known = {item.name: item for item in fields(kind) if item.metadata}
     for name in table:
         if name not in known:

@@ -15,6 +15,8 @@ from app.policy.model import Access, Case, CaseState, Hold, Owner, Situation, Te
 from app.policy.subscriptions import cancelled_by_customer, expired_by_provider
 
 WARNING = "grace_warning"
+WARNING_CALLBACK = f"{WARNING}.callback"
+"""The same warning on its other way, whose delivery counts where the policy says `warn_by = "callback"`."""
 REMINDER = "grace_reminder"
 STARTED = "grace_started"
 LOOK_AGAIN = timedelta(hours=1)
@@ -36,7 +38,7 @@ def cases(book: Book, terms: Terms, zone: str) -> list[Case]:
             paid_at[name] = max(invoice.paid_at, paid_at.get(name, invoice.paid_at))
         if invoice.failures and not invoice.paid:
             unpaid.setdefault(name, []).append(invoice)
-    found = []
+    found: list[Case] = []
     for name, sub in book.subscriptions.items():
         if sub.marks or name in unpaid:
             found.extend(_cases_of(sub, unpaid.get(name, []), paid_at.get(name), book, terms, zone))
@@ -98,7 +100,7 @@ def blocked(case: Case, book: Book, situation: Situation, now: datetime) -> str 
     if situation.braked:
         return "mass_action_brake"
     last = _last_warning(case, book)
-    if last is not None and last[0] >= case.policy.dunning.max_warnings and last[1].outcome is not Outcome.DONE:
+    if last is not None and last[0] >= case.policy.dunning.max_warnings and not _was_delivered(case, book, last[0]):
         return "warning_cannot_be_delivered"
     answers = book.looks[case.subscription].answers if case.subscription in book.looks else ()
     return "provider_gives_no_answer" if answers and answers[-1][1] == "" and answers[-1][0] >= case.deadline else None
@@ -233,16 +235,13 @@ def _warn(case: Case, zone: str, step: int, now: datetime) -> list[OwnFact]:
     return facts
 
 
-def _enforcement(
-    case: Case, book: Book, terms: Terms, situation: Situation, zone: str, now: datetime
-) -> list[OwnFact]:
+def _enforcement(case: Case, book: Book, terms: Terms, situation: Situation, zone: str, now: datetime) -> list[OwnFact]:
     if now < case.deadline or next(overrides.active(book, now, OverrideKind.EXEMPT), None) is not None:
         return []
     last = _last_warning(case, book)
     if last is None or not _warned_in_time(case, book, zone, now):
         step = last[0] + 1 if last else 1
-        late = last is not None and last[1].outcome is Outcome.DONE and step > case.policy.dunning.max_warnings
-        return [] if late else _warn(case, zone, step, now)
+        return _warn(case, zone, step, now)
     if situation.parked or situation.braked:
         return []
     if expired_by_provider(book.subscriptions[case.subscription], book):
@@ -300,10 +299,22 @@ def _needs_warning(case: Case, book: Book, zone: str) -> bool:
 def _warned_in_time(case: Case, book: Book, zone: str, now: datetime) -> bool:
     """Whether a warning was delivered as long ago as the policy promises (I2)."""
     notice = case.policy.dunning.warning_notice
+    delivered = (_delivery(case, book, step) for step, _ in _warnings(case, book))
     return any(
-        asked.outcome is Outcome.DONE and notice.after(asked.outcome_at, zone) <= now
-        for _, asked in _warnings(case, book)
+        asked is not None and asked.outcome is Outcome.DONE and notice.after(asked.outcome_at, zone) <= now
+        for asked in delivered
     )
+
+
+def _was_delivered(case: Case, book: Book, step: int) -> bool:
+    asked = _delivery(case, book, step)
+    return asked is not None and asked.outcome is Outcome.DONE
+
+
+def _delivery(case: Case, book: Book, step: int) -> Asked | None:
+    """Return what became of a warning on the way that counts."""
+    kind = WARNING if case.policy.dunning.warn_by == "mail" else WARNING_CALLBACK
+    return _notice(book, case, kind, step)
 
 
 def _last_warning(case: Case, book: Book) -> tuple[int, Asked] | None:

@@ -256,6 +256,8 @@ class Account:
     add_ons: tuple[str, ...] = ()
     version: int = 0
     """Grows with every change of the entitlement."""
+    sequence: int = 0
+    """How many decisions there were: what tells one callback from the next of its kind."""
     decided_at: datetime | None = None
 
     def zone(self, terms: Terms) -> str:

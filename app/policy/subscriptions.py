@@ -129,11 +129,13 @@ def _until_what_we_stopped_ends(sub: Subscription, book: Book) -> _Until:
 def _paid_through(sub: Subscription, book: Book) -> datetime | None:
     """Return the end of the last paid period, judged by the distance of the last two paid invoices."""
     paid = sorted(
-        (invoice.seen.created_at or invoice.paid_at, invoice.seen.reason)
+        (invoice.seen.created_at or invoice.paid_at, str(invoice.seen.reason))
         for invoice in book.invoices.values()
-        if invoice.seen.subscription == sub.seen.key and invoice.paid_at and invoice.seen.reason != BillingReason.UPDATED
+        if invoice.seen.subscription == sub.seen.key
+        and invoice.paid_at
+        and invoice.seen.reason != BillingReason.UPDATED
     )
-    starts = [start for start, _ in paid if start]
+    starts = [start for start, _ in paid]
     if not starts:
         return sub.seen.ends_at
     previous = starts[-2] if len(starts) > 1 else sub.seen.created_at
