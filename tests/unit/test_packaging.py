@@ -1,7 +1,10 @@
 """What an installation gets is what the tree has: tests run on the tree, so the lists are compared here."""
 
+import ast
 import re
+import sys
 import tomllib
+from importlib.metadata import packages_distributions
 from itertools import chain
 from pathlib import Path
 
@@ -28,6 +31,20 @@ def declared(package: str) -> set[Path]:
     return {path for glob in globs for path in (ROOT / package).glob(glob) if path.is_file()}
 
 
+def normal(distribution: str) -> str:
+    """A distribution's name as package indexes compare it."""
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def outside_imports() -> set[str]:
+    """Every top-level name that the packages import from elsewhere, at the top of a file or inside a function."""
+    sources = [path.read_text() for package in ("app", "workers") for path in (ROOT / package).rglob("*.py")]
+    nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
+    plain = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
+    named = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
+    return {name.partition(".")[0] for name in plain | named} - sys.stdlib_module_names - {"app", "workers", "_typeshed"}
+
+
 def test_every_file_of_the_packages_is_installed() -> None:
     forgotten = {
         str(path.relative_to(ROOT))
@@ -49,3 +66,17 @@ def test_every_dependency_has_its_reason_written_down() -> None:
     }
 
     assert unexplained == set()
+
+
+def test_every_outside_package_that_is_imported_is_a_declared_dependency() -> None:
+    declared_names = {normal(re.split(r"[\[><=~!; ]", line)[0]) for line in PROJECT["project"]["dependencies"]}
+    optional = {"psycopg"}  # The `postgres` extra; reached through SQLAlchemy's dialect.
+    distributions = packages_distributions()
+
+    undeclared = {
+        name
+        for name in outside_imports()
+        if name not in optional and not {normal(found) for found in distributions.get(name, [name])} & declared_names
+    }
+
+    assert undeclared == set()
