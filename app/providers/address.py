@@ -1,0 +1,42 @@
+"""How to reach and read the account, from an event's custom data: language, time zone and country."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from app.providers.reading import Reading
+
+_LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
+_COUNTRY = re.compile(r"[A-Za-z]{2}")
+_ZONE = re.compile(r"[A-Z][A-Za-z]+(?:/[A-Za-z0-9_+-]+){1,2}|UTC")
+"""Names of the IANA database that mean the same on every machine: `localtime` does not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """What custom data says of the account, each word only where it is usable."""
+
+    locale: str | None = None
+    timezone: str | None = None
+    country: str | None = None
+
+
+def address(custom: Reading) -> Address:
+    """Read custom data of whatever shape."""
+    locale, country = custom.text("locale"), custom.text("country")
+    return Address(
+        locale=locale.replace("_", "-") if locale and _LOCALE.fullmatch(locale) else None,
+        timezone=_timezone(custom.text("timezone")),
+        country=country.upper() if country and _COUNTRY.fullmatch(country) else None,
+    )
+
+
+def _timezone(name: str | None) -> str | None:
+    if not name or not _ZONE.fullmatch(name):
+        return None
+    try:
+        return ZoneInfo(name).key
+    except (KeyError, ValueError, OSError):
+        return None

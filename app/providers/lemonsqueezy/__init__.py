@@ -1,0 +1,22 @@
+"""Lemon Squeezy's words: its signature, its events, and what they mean in ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from app.providers import signing
+from app.providers.lemonsqueezy.envelope import decode, glance
+from app.providers.lemonsqueezy.routing import route
+from app.providers.lemonsqueezy.translation import looked_up, translate
+
+__all__ = ["decode", "glance", "looked_up", "route", "translate", "verify"]
+
+_HEADER = "X-Signature"
+
+
+def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
+    """Return which secret signed the body; header names are read in any case."""
+    told = headers.get(_HEADER)
+    if told is None:
+        told = next((value for name, value in headers.items() if name.lower() == _HEADER.lower()), None)
+    return signing.lemonsqueezy(told, body, secrets)

@@ -1,0 +1,55 @@
+"""Which account an event's custom data names, and how far that may be trusted (CONTRACT section 2)."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from dataclasses import dataclass, field
+
+from app.providers.reading import identifier, shown
+from app.providers.signing import account_signature
+
+SIGNATURE_KEY = "account_sig"
+_USABLE = re.compile(r"(?!(?:lemonsqueezy|stripe|paddle|standard)-)[A-Za-z0-9._:@-]{1,128}")
+"""An id that begins like one of ours would let a buyer name an account that another customer is going to have."""
+
+_SIGNATURE = re.compile(r"[0-9A-Fa-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Naming:
+    """Where custom data names the account, and what proves that the merchant wrote it there."""
+
+    account_key: str = "account_id"
+    account_secret: str | None = field(default=None, repr=False)
+    require_signed: bool = False
+    """Whether a name without the merchant's signature counts as none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """What custom data says about the account."""
+
+    account: str | None = None
+    unusable: str | None = None
+    signed: bool = False
+
+
+def claim(custom: object, naming: Naming) -> Claim:
+    """Read custom data of whatever shape; what is no usable id is kept apart, for operators to see."""
+    if not isinstance(custom, dict) or custom.get(naming.account_key) is None:
+        return Claim()
+    told = custom[naming.account_key]
+    account = told if isinstance(told, str) else identifier(told)
+    if account is None or not _USABLE.fullmatch(account):
+        return Claim(unusable=shown(told))
+    signed = _is_signed(account, custom.get(SIGNATURE_KEY), naming.account_secret)
+    if naming.require_signed and not signed:
+        return Claim(unusable=shown(told))
+    return Claim(account=account, signed=signed)
+
+
+def _is_signed(account: str, signature: object, secret: str | None) -> bool:
+    if not secret or not isinstance(signature, str) or not _SIGNATURE.fullmatch(signature):
+        return False
+    return hmac.compare_digest(account_signature(account, secret), signature.lower())

@@ -1,0 +1,72 @@
+"""What every provider's module offers, and the values it answers with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import msgspec
+
+from app.policy.facts import ProviderFact
+from app.providers.naming import Naming
+
+
+class Glance(msgspec.Struct, frozen=True, kw_only=True):
+    """As much of a delivery as the inbox needs: what it is, and whether it was here before."""
+
+    name: str
+    type: str
+    """The kind of object, empty where the event has none."""
+    id: str
+    """The object's id at the provider, empty where the event has none."""
+    delivery_key: bytes
+    """The same for every automatic retry of one delivery."""
+    content_key: bytes
+    """The same for a resend by hand under a new delivery id; also the digest of a fact's stamp, in hex."""
+    lane: int
+    """0 to 63, from the provider's customer: what two workers must not handle at once has one lane."""
+    test_mode: bool
+    store: str | None
+    recognised: bool
+    """Whether anybody acts on events of this name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Routing:
+    """Whose event it is. Keys name the kind too, as `lemonsqueezy:customer:3083767`: bindings are kept under them."""
+
+    claim: str | None = None
+    """The account that custom data names; a buyer can edit it unless it is `signed`."""
+    unusable_claim: str | None = None
+    """What was found there instead, as operators are shown it: printable, cut short, empty for an empty text."""
+    signed: bool = False
+    customer: str | None = None
+    subscription: str | None = None
+    order: str | None = None
+    needs_subscription: bool = False
+    """The event says something of a subscription that must be known first."""
+    fallback: str | None = None
+    """The account where nothing better is known: `lemonsqueezy-3083767`."""
+
+
+class Provider(Protocol):
+    """One provider's words. A module is one; nothing in it has a state."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
+        """Return which secret signed the body, None where none did. Never raises, whatever was sent."""
+
+    def glance(self, body: bytes) -> Glance:
+        """Look at a verified body, quickly. Raises `MalformedPayloadError`."""
+
+    def decode(self, body: bytes) -> dict[str, Any]:
+        """Return a body as JSON of the provider's outer shape. Raises `MalformedPayloadError`."""
+
+    def route(self, payload: Mapping[str, Any], naming: Naming) -> Routing:
+        """Say whose event it is. Never raises: what is not usable is absent."""
+
+    def translate(self, name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
+        """Say what happened in our words; nothing for a kind nobody acts on. Raises `UntranslatableError`.
+
+        `digest` is the last word between two snapshots of one instant: `Glance.content_key` in hex.
+        """

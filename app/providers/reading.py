@@ -1,0 +1,154 @@
+"""Lenient reading of a provider's JSON: what is usable is taken, and a complaint names the key in one line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any, NoReturn, TypeVar
+
+from app.errors import UntranslatableError
+
+Word = TypeVar("Word", bound=StrEnum)
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
+"""What may stand in a path of a provider's API and behind the colon of a key."""
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
+_MICROSECONDS = re.compile(r"(\.\d{6})\d+")
+_YEARS = range(1970, 3000)
+"""Beyond them a date is a mistake, and adding a grace period to it could overflow."""
+_LARGEST_AMOUNT = 10**15
+_EMAIL = re.compile(r"[^\s\x00-\x1f\x7f@<>,;\"]{1,64}@[^\s\x00-\x1f\x7f@<>,;\"]{1,189}")
+_CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
+_ABSENT = (None, "", 0)
+"""How a provider writes that there is nothing; False is 0."""
+_SHOWN = 60
+
+
+def identifier(value: object) -> str | None:
+    """Return an id as text, whether it came as a number or as text; None where it is neither, or 0."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value) if 0 < value < 10**18 else None
+    return value if isinstance(value, str) and value != "0" and _IDENTIFIER.fullmatch(value) else None
+
+
+def flag(value: object) -> bool:
+    """Return a truth that came as a bool, as 0 or 1, as text, or not at all."""
+    return value is True or value == 1 or (isinstance(value, str) and value.strip().lower() in {"1", "true", "yes"})
+
+
+def shown(value: object) -> str:
+    """Return a value from outside as one short printable line may carry it."""
+    if isinstance(value, Mapping | list | tuple):
+        return "an object" if isinstance(value, Mapping) else "a list"
+    if isinstance(value, int) and abs(value) > _LARGEST_AMOUNT:
+        return "a very large number"
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    clean = "".join(char if char.isprintable() else "?" for char in text[:_SHOWN])
+    return f"{clean}…" if len(text) > _SHOWN else clean
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One object of a payload, read key by key. `path` is where it stands, for complaints."""
+
+    values: Mapping[str, Any]
+    path: str
+
+    def below(self, key: str) -> Reading:
+        """Return the object under a key; an empty one where there is none."""
+        inner = self.values.get(key)
+        return Reading(inner if isinstance(inner, Mapping) else {}, f"{self.path}.{key}")
+
+    def identifier(self, key: str) -> str | None:
+        """Return an id, None where there is no usable one."""
+        return identifier(self.values.get(key))
+
+    def needed_identifier(self, key: str) -> str:
+        """Return an id that nothing can be said without."""
+        return self.identifier(key) or self._complain(key, "an id")
+
+    def flag(self, key: str) -> bool:
+        """Return a truth; what is missing or null is false."""
+        return flag(self.values.get(key))
+
+    def instant(self, key: str, *, matters: bool = False) -> datetime | None:
+        """Return an instant, None where it is missing or null, or unusable and does not matter."""
+        value = self.values.get(key)
+        found = _instant(value)
+        if found is None and matters and value not in _ABSENT:
+            self._complain(key, "a date and time of the years 1970 to 2999")
+        return found
+
+    def needed_instant(self, key: str) -> datetime:
+        """Return an instant that nothing can be said without."""
+        return self.instant(key) or self._complain(key, "a date and time of the years 1970 to 2999")
+
+    def amount(self, key: str) -> int:
+        """Return minor units or a count: 0 where it is missing or null, a complaint where it is no whole number."""
+        value = self.values.get(key)
+        return 0 if value in _ABSENT else self.needed_amount(key)
+
+    def needed_amount(self, key: str) -> int:
+        """Return minor units that nothing can be said without."""
+        found = _whole(self.values.get(key))
+        if found is None or abs(found) > _LARGEST_AMOUNT:
+            self._complain(key, "a whole number of minor units")
+        return found
+
+    def currency(self, key: str) -> str:
+        """Return a currency's three letters in upper case."""
+        value = self.values.get(key)
+        if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
+            self._complain(key, "a currency of three letters")
+        return value.upper()
+
+    def word(self, key: str, words: type[Word], aliases: Mapping[str, Word] | None = None) -> Word:
+        """Return one of the known words, under whatever spelling is on record."""
+        value = self.values.get(key)
+        known: dict[str, Word] = {word.value: word for word in words} | dict(aliases or {})
+        if not isinstance(value, str) or value not in known:
+            self._complain(key, f"one of {', '.join(word.value for word in words)}")
+        return known[value]
+
+    def text(self, key: str, longest: int = 200) -> str | None:
+        """Return a printable text, cut to a length; None where there is none."""
+        value = self.values.get(key)
+        if not isinstance(value, str):
+            return None
+        return "".join(char for char in value if char.isprintable()).strip()[:longest] or None
+
+    def email(self, key: str) -> str | None:
+        """Return what can be written to; None for anything that could break a mail's header."""
+        value = self.values.get(key)
+        return value if isinstance(value, str) and _EMAIL.fullmatch(value) else None
+
+    def _complain(self, key: str, expected: str) -> NoReturn:
+        found = shown(self.values[key]) if key in self.values else "nothing"
+        raise UntranslatableError(f"{self.path}.{key}: expected {expected}, found {found}")
+
+
+def _instant(value: object) -> datetime | None:
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        return None
+    try:
+        found = datetime.fromisoformat(_MICROSECONDS.sub(r"\1", value))
+        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return found if found.year in _YEARS else None
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    if isinstance(value, str):
+        return int(value) if re.fullmatch(r"-?[0-9]{1,16}", value) else None
+    return value if isinstance(value, int) else None

@@ -1,0 +1,41 @@
+"""Signatures over raw bytes. A verifier is total: whatever was sent, it says which secret fits, or that none does."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Sequence
+
+_HEX_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
+
+
+def lemonsqueezy(header: str | bytes | None, body: bytes, secrets: Sequence[bytes]) -> int | None:
+    """Return the index of the secret under which the header is the body's lowercase hex HMAC-SHA256."""
+    told = _text(header)
+    if not _HEX_SHA256.fullmatch(told):
+        return None
+    found = None
+    for index, secret in enumerate(secrets):  # All of them, so that the time does not tell which one fits.
+        if hmac.compare_digest(_hex_hmac(secret, body), told) and secret and found is None:
+            found = index
+    return found
+
+
+def lemonsqueezy_signature(body: bytes, secret: bytes) -> str:
+    """Return what Lemon Squeezy puts into `X-Signature`."""
+    return _hex_hmac(secret, body)
+
+
+def account_signature(account: str, secret: str) -> str:
+    """Return what a merchant puts into custom data as `account_sig`, so that a buyer cannot name another account."""
+    return _hex_hmac(secret.encode(), account.encode())
+
+
+def _hex_hmac(secret: bytes, message: bytes) -> str:
+    return hmac.digest(secret, message, "sha256").hex()
+
+
+def _text(header: str | bytes | None) -> str:
+    if isinstance(header, bytes):
+        return header.decode("ascii", "replace")
+    return header or ""
