@@ -2,13 +2,70 @@
 
 from __future__ import annotations
 
-from app.gateway.means import Errand, Means
-from app.gateway.report import Report, State
-from app.policy.effects import Effect
+from datetime import timedelta
 
-__all__ = ["Errand", "Means", "Report", "State", "carry_out"]
+from app.gateway.callback import call_back
+from app.gateway.mail import send
+from app.gateway.means import Errand, Means
+from app.gateway.provider import look_up, resume_renewal, stop_renewal
+from app.gateway.report import Report, State
+from app.policy.effects import (
+    AlertOperators,
+    CancelSubscription,
+    Effect,
+    LookUpSubscription,
+    Notify,
+    ResumeSubscription,
+    SendMail,
+)
+
+__all__ = ["LONGEST_ATTEMPT", "Errand", "Means", "Report", "State", "carry_out", "spread"]
+
+LONGEST_ATTEMPT = timedelta(minutes=5)
+"""No attempt takes longer: an outbox that lends an effect for at least this long never has it carried out twice."""
+
+
+def spread(effect: Effect, ops_alert_to: str | None = None) -> tuple[Effect, ...]:
+    """Return what the outbox holds for an effect: an alert goes two ways, each with its own attempts and outcome."""
+    if not isinstance(effect, AlertOperators):
+        return (effect,)
+    data = {"topic": effect.topic, "subject": effect.subject, **effect.data}
+    call = Notify(id=f"{effect.id}.callback", type="ops.alert", subject=effect.subject, data=data)
+    if not ops_alert_to:
+        return (call,)
+    mail = SendMail(
+        id=f"{effect.id}.mail",
+        notice="ops_alert",
+        subject=effect.subject,
+        step=0,
+        to=ops_alert_to,
+        locale=None,
+        data=data,
+    )
+    return (mail, call)
 
 
 def carry_out(effect: Effect, means: Means, errand: Errand) -> Report:
     """Make one attempt to carry the effect out; whatever the far end does becomes a report, never an exception."""
-    raise NotImplementedError(type(effect).__name__, means, errand.account)
+    match effect:
+        case Notify():
+            return call_back(effect, means, errand)
+        case SendMail():
+            return send(effect, means, errand)
+        case CancelSubscription():
+            return stop_renewal(effect, means.providers, errand.attempts)
+        case ResumeSubscription():
+            return resume_renewal(effect, means.providers, errand.attempts)
+        case LookUpSubscription():
+            return look_up(effect, means.providers, errand.now)
+        case AlertOperators():
+            return _alert(effect, means, errand)
+
+
+def _alert(effect: AlertOperators, means: Means, errand: Errand) -> Report:
+    """Alert in one attempt, for whoever did not ask for `spread`: done where either way worked, or nobody is named."""
+    reports = [carry_out(part, means, errand) for part in spread(effect, means.ops_alert_to)]
+    return min(reports, key=lambda report: _BEST_FIRST.index(report.state))
+
+
+_BEST_FIRST = (State.DONE, State.UNKNOWN, State.RETRY, State.PARKED, State.TODO, State.SKIPPED)

@@ -1,30 +1,13 @@
-"""What became of an effect: its state for the outbox, and the facts that the policy hears of it."""
+"""What became of one attempt: its state for the outbox, its outcome and what was read on the way for the policy."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+import re
+from dataclasses import dataclass
+from datetime import timedelta
 from enum import StrEnum
 
-from app.policy.effects import (
-    AlertOperators,
-    CancelSubscription,
-    Effect,
-    LookUpSubscription,
-    Notify,
-    ResumeSubscription,
-    SendMail,
-)
-from app.policy.facts import (
-    Fact,
-    NoticeReported,
-    Outcome,
-    Provenance,
-    RenewalResumed,
-    RenewalStopped,
-    SubscriptionLookedUp,
-    SubscriptionSeen,
-)
+from app.policy.facts import Fact, Outcome
 
 
 class State(StrEnum):
@@ -48,43 +31,20 @@ class Report:
 
     state: State
     outcome: Outcome | None = None
+    """For the policy (`app.policy.telling.reported`); None while it is still open: what was asked for stays asked."""
     error: str | None = None
     """One line for operators: no address, no secret, nothing that the other side wrote."""
     retry_after: timedelta | None = None
     """Real time to the next attempt; set exactly when `state` is `retry`."""
     facts: tuple[Fact, ...] = ()
+    """What the provider answered on the way: facts like any other, whatever became of the attempt."""
 
 
-def told(effect: Effect, report: Report, now: datetime, seen: SubscriptionSeen | None = None) -> Report:
-    """Return the report with the facts that it is; `seen` is what was read at the provider on the way.
-
-    An attempt that will be repeated reports no outcome of its own: what was asked for stays `asked`.
-    """
-    own = _asked_after(effect, now, seen) if isinstance(effect, LookUpSubscription) else _settled(effect, report, now)
-    snapshot = () if seen is None else (replace(seen, provenance=Provenance.RECONCILED),)
-    return replace(report, facts=(*snapshot, *own))
+def parked(error: str, outcome: Outcome = Outcome.FAILED) -> Report:
+    """Return the report of what another attempt would not mend."""
+    return Report(state=State.PARKED, outcome=outcome, error=error)
 
 
-def _asked_after(effect: LookUpSubscription, now: datetime, seen: SubscriptionSeen | None) -> tuple[Fact, ...]:
-    status = None if seen is None else seen.status
-    return (SubscriptionLookedUp(subscription=effect.subscription, at=now, status=status),)
-
-
-def _settled(effect: Effect, report: Report, now: datetime) -> tuple[Fact, ...]:
-    if report.outcome is None or report.state is State.RETRY:
-        return ()
-    return _outcome(effect, report.outcome, now)
-
-
-def _outcome(effect: Effect, outcome: Outcome, now: datetime) -> tuple[Fact, ...]:
-    match effect:
-        case SendMail(subject=subject, notice=kind, step=step) if kind != "ops_alert":
-            return (NoticeReported(subject=subject, kind=kind, step=step, at=now, outcome=outcome),)
-        case Notify(subject=subject, type=kind, step=step) if kind != "ops.alert":
-            return (NoticeReported(subject=subject, kind=kind, step=step, at=now, outcome=outcome),)
-        case CancelSubscription(subscription=subscription, cause=cause):
-            return (RenewalStopped(subscription=subscription, cause=cause, at=now, outcome=outcome),)
-        case ResumeSubscription(subscription=subscription, cause=cause):
-            return (RenewalResumed(subscription=subscription, cause=cause, at=now, outcome=outcome),)
-        case SendMail() | Notify() | AlertOperators() | LookUpSubscription():
-            return ()
+def masked(text: str) -> str:
+    """Return one line of what another part told us, without the mail addresses in it."""
+    return re.sub(r"[^\s<>,;:\"']+@[^\s<>,;:\"']+", "(address)", " ".join(text.split()))[:200]

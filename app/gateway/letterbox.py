@@ -1,0 +1,46 @@
+"""Mails as files, for a house without a mail server: private to the user, whole or not there, each effect once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import quote
+
+_LONGEST = 150
+_STAMP = "%Y%m%dT%H%M%SZ"
+_STAMP_LENGTH = len("20260308T140820Z")
+
+
+def post(letter: bytes, folder: Path, effect_id: str, now: datetime) -> Path:
+    """Write `<time>-<effect id>.eml` and return it; a letter of the same effect that is there already stands."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    name = _safe(effect_id)
+    written = _written(folder, name)
+    return written or _write(letter, folder / f"{now.astimezone(UTC):{_STAMP}}-{name}.eml")
+
+
+def _safe(effect_id: str) -> str:
+    """Return the id as part of a file's name; different ids stay different."""
+    name = quote(effect_id, safe=":@=+")
+    return name if len(name) <= _LONGEST else hashlib.sha256(effect_id.encode()).hexdigest()
+
+
+def _written(folder: Path, name: str) -> Path | None:
+    return next((path for path in folder.iterdir() if path.name[_STAMP_LENGTH:] == f"-{name}.eml"), None)
+
+
+def _write(letter: bytes, path: Path) -> Path:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")  # mkstemp makes it 0600
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(letter)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return path

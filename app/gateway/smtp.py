@@ -1,0 +1,173 @@
+"""Hands one mail to a mail server, and knows at each step whether it may have been taken (I11)."""
+
+from __future__ import annotations
+
+import re
+import smtplib
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from app.errors import FarEndError, UnknownOutcomeError
+
+_SECONDS = 15.0
+"""For one step of the conversation."""
+_LAST_SECONDS = 60.0
+"""For the server's word on a whole letter, as giving up on it leaves the outcome unknown."""
+_SUBMISSION, _IMPLICIT_TLS = 587, 465
+_SUCCESS, _GO_AHEAD, _PERMANENT = 2, 354, 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailServer:
+    """Where `SMTP_URL` leads: `smtp://` (STARTTLS where it is offered) or `smtps://`."""
+
+    host: str
+    port: int
+    implicit_tls: bool
+    user: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+    @property
+    def needs_tls(self) -> bool:
+        """Whether mail and password must not travel in the clear: on the submission port, and wherever we log in."""
+        return not _is_loopback(self.host) and (self.port == _SUBMISSION or self.user is not None)
+
+
+def mail_server(url: str) -> MailServer:
+    """Return where an `SMTP_URL` leads; `FarEndError` where it leads nowhere."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        raise FarEndError("SMTP_URL cannot be read", retryable=True) from None
+    if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
+        raise FarEndError("SMTP_URL is not smtp://… or smtps://…", retryable=True)
+    return _server(parts, port)
+
+
+def _server(parts: SplitResult, port: int | None) -> MailServer:
+    implicit = parts.scheme == "smtps"
+    return MailServer(
+        host=parts.hostname or "",
+        port=port or (_IMPLICIT_TLS if implicit else _SUBMISSION),
+        implicit_tls=implicit,
+        user=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password or ""),
+    )
+
+
+def _is_loopback(host: str) -> bool:
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
+
+
+def deliver(letter: bytes, sender: str, recipient: str, server: MailServer, tls: ssl.SSLContext) -> None:
+    """Return once the server has accepted the letter.
+
+    `FarEndError`: it was not accepted; not retryable where the server refused it for good. `UnknownOutcomeError`: it
+    was sent to its end and the server's word on it never came.
+    """
+    with _open(server, tls, sender.rpartition("@")[2]) as line:
+        with _translated("the mail server broke off"):
+            _expect(line.mail(sender), "the sender")
+            _expect(line.rcpt(recipient), "the recipient")
+            _start_data(line)
+            line.send(_framed(letter))
+        _finish_data(line)
+
+
+@contextmanager
+def _open(server: MailServer, tls: ssl.SSLContext, name: str) -> Iterator[smtplib.SMTP]:
+    with _translated("the mail server cannot be reached"):
+        line = _connected(server, tls, name)
+    try:
+        with _translated("the mail server did not let us in"):
+            _secure(line, server, tls)
+        yield line
+        with suppress(smtplib.SMTPException, OSError):
+            line.quit()
+    finally:
+        line.close()
+
+
+def _connected(server: MailServer, tls: ssl.SSLContext, name: str) -> smtplib.SMTP:
+    if server.implicit_tls:
+        return smtplib.SMTP_SSL(server.host, server.port, local_hostname=name, timeout=_SECONDS, context=tls)
+    return smtplib.SMTP(server.host, server.port, local_hostname=name, timeout=_SECONDS)
+
+
+def _secure(line: smtplib.SMTP, server: MailServer, tls: ssl.SSLContext) -> None:
+    line.ehlo_or_helo_if_needed()
+    if not server.implicit_tls:
+        _start_tls(line, server, tls)
+    if server.user is not None:
+        line.login(server.user, server.password or "")
+
+
+def _start_tls(line: smtplib.SMTP, server: MailServer, tls: ssl.SSLContext) -> None:
+    if line.has_extn("starttls"):
+        line.starttls(context=tls)
+        line.ehlo()
+    elif server.needs_tls:
+        raise FarEndError("the mail server offers no encryption, so nothing is sent to it", retryable=True)
+
+
+@contextmanager
+def _translated(what: str) -> Iterator[None]:
+    """Turn what goes wrong before the letter is complete into an error that quotes nobody."""
+    try:
+        yield
+    except smtplib.SMTPResponseException as error:
+        raise FarEndError(f"{what} ({error.smtp_code})", retryable=True, answer=error.smtp_code) from None
+    except ssl.SSLError:
+        raise FarEndError("the mail server's certificate is not trusted, or its TLS failed", retryable=True) from None
+    except (smtplib.SMTPException, OSError, UnicodeError) as error:
+        raise FarEndError(f"{what} ({type(error).__name__})", retryable=True) from None
+
+
+def _start_data(line: smtplib.SMTP) -> None:
+    line.putcmd("data")
+    code, reply = line.getreply()
+    if code != _GO_AHEAD:
+        raise _refusal(code, reply, "the letter")
+
+
+def _finish_data(line: smtplib.SMTP) -> None:
+    """Send the end of the letter: from here on, only the server's word says what became of it."""
+    try:
+        if line.sock is not None:
+            line.sock.settimeout(_LAST_SECONDS)
+        line.send(b".\r\n")
+        code, reply = line.getreply()
+    except (smtplib.SMTPException, OSError):
+        raise UnknownOutcomeError("the mail server broke off after it had the whole letter") from None
+    match code // 100:
+        case 2:
+            return
+        case 4 | 5:
+            raise _refusal(code, reply, "the letter")
+    raise UnknownOutcomeError("the mail server's answer to the letter cannot be read")
+
+
+def _expect(answer: tuple[int, bytes], what: str) -> None:
+    code, reply = answer
+    if code // 100 != _SUCCESS:
+        raise _refusal(code, reply, what)
+
+
+def _refusal(code: int, reply: bytes, what: str) -> FarEndError:
+    """Say who refused what, with the codes alone: the words of a mail server like to repeat the address."""
+    enhanced = re.match(rb"[245]\.\d{1,3}\.\d{1,3}\b", reply)
+    codes = f"{code} {enhanced[0].decode()}" if enhanced else f"{code}"
+    return FarEndError(f"the mail server refused {what} ({codes})", retryable=code < _PERMANENT, answer=code)
+
+
+def _framed(letter: bytes) -> bytes:
+    """Return the letter as DATA wants it: CRLF at each line's end, a leading dot doubled."""
+    lines = letter.splitlines()
+    return b"".join((b"." + line if line.startswith(b".") else line) + b"\r\n" for line in lines)
