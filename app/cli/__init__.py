@@ -1,1 +1,70 @@
-"""The command line."""
+"""The command line: each command is a module of its own, imported only when it is called."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from app.cli.lazy import LazyGroup
+from app.errors import ConfigurationError, KulanzError, PolicyError
+
+COMMANDS = {
+    "up": ("app.cli.up:up", "Run everything in one terminal."),
+    "demo": ("app.cli.demo:demo", "Send the signed story through a running instance."),
+    "send": ("app.cli.send:send", "Sign payloads as the provider does and post them."),
+    "account": ("app.cli.account:account", "Look at accounts, and make exceptions."),
+    "dispute": ("app.cli.dispute:dispute", "Open and close chargebacks by hand."),
+    "events": ("app.cli.events:events", "Look after the inbox."),
+    "effects": ("app.cli.effects:effects", "Look after what the world must be told."),
+    "queue": ("app.cli.queue:queue", "Look at RQ: queues, workers, failed jobs."),
+    "policy": ("app.cli.policy:policy", "Read and check policies."),
+    "clock": ("app.cli.clock:clock", "Run the clock, or set the test clock."),
+    "replay": ("app.cli.replay:replay", "Recompute every account from the recorded facts."),
+    "doctor": ("app.cli.doctor:doctor", "Say what is wrong, and what to do."),
+    "config": ("app.cli.config:config", "Show the effective settings."),
+    "migrate": ("app.cli.run:migrate", "Bring the database to this version's shape."),
+    "web": ("app.cli.run:web", "Run the web process."),
+    "worker": ("app.cli.run:worker", "Run the workers of both queues."),
+}
+UNEXPECTED = 1
+INTERRUPTED = 130
+
+
+@click.group(cls=LazyGroup, commands_at=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="kulanz")
+def cli() -> None:
+    """Turn a payment provider's signed webhooks into the standing of an account, by a written policy."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run a command and exit: 0 done, 1 refused or failed with the reason on standard error, 2 usage."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code; no traceback leaves it."""
+    try:
+        outcome = cli.main(args=arguments, prog_name="kulanz", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        return _failed("stopped", INTERRUPTED)
+    except KulanzError as error:
+        return _failed(_reason(error))
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a person reads this, not a traceback
+        return _failed(f"{type(error).__name__}: {' '.join(str(error).split())[:500]}", UNEXPECTED)
+    return outcome if isinstance(outcome, int) else 0
+
+
+def _reason(error: KulanzError) -> str:
+    if isinstance(error, ConfigurationError | PolicyError):
+        return "; ".join(error.problems)
+    return error.detail
+
+
+def _failed(reason: str, code: int = 1) -> int:
+    click.echo(f"kulanz: {reason}", err=True)
+    return code

@@ -1,0 +1,106 @@
+"""`kulanz clock`: the clock process, and the test clock."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from app.cli.options import actor_option, emit, instant, json_option, services, shown, span
+from app.errors import RefusedError
+
+if TYPE_CHECKING:
+    from app.services import Services
+
+
+@click.group()
+def clock() -> None:
+    """Run the clock, or set the test clock."""
+
+
+@clock.command()
+def run() -> None:
+    """Ring every second for what is due, until SIGTERM."""
+    from app.cli.run import replace_by_worker
+
+    replace_by_worker("clock")
+
+
+@clock.command()
+@json_option
+def show(as_json: bool) -> None:  # noqa: FBT001
+    """Print the policy's time, and whether the host's clock is believed."""
+    from app import host_time
+    from app.clock import real_now
+
+    with services() as opened, opened.database.read() as conn:
+        now, jump = opened.clock.now(conn), host_time.jump(conn)
+        test = opened.settings.test_clock and opened.clock.stands_still(conn)
+    document = {"now": now, "test": test, "real": real_now(), "jump": jump}
+    warning = "\nthe host's clock has jumped: no timer fires until `kulanz clock accept`" if jump else ""
+    emit(document, as_json, f"{shown(now)} ({'test clock, standing still' if test else 'real time'}){warning}")
+
+
+@clock.command(name="set")
+@click.argument("at", type=instant)
+@json_option
+def set_(at: datetime, as_json: bool) -> None:  # noqa: FBT001
+    """Jump to an instant, as an outage does; the clock stands still there."""
+    with services() as opened:
+        _permit(opened)
+        opened.clock.set(at)
+    emit({"now": at}, as_json, shown(at))
+
+
+@clock.command()
+@click.argument("by", type=span)
+@click.option("--no-wait", is_flag=True, help="Return at once.")
+@click.option(
+    "--timeout", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds without progress."
+)
+@json_option
+def advance(by: timedelta, no_wait: bool, timeout: float, as_json: bool) -> None:  # noqa: FBT001
+    """Go on from due time to due time; each shows on the clock while what falls due then is done."""
+    from app.cli.test_time import go_on, jump_by
+
+    with services() as opened:
+        _permit(opened)
+        now = jump_by(opened, by) if no_wait else go_on(opened, by, timeout)
+    emit({"now": now}, as_json, shown(now))
+
+
+@clock.command()
+@json_option
+def reset(as_json: bool) -> None:  # noqa: FBT001
+    """Go back to real time."""
+    with services() as opened:
+        _permit(opened)
+        opened.clock.reset()
+        now = opened.clock.now()
+    emit({"now": now}, as_json, f"{shown(now)} (real time)")
+
+
+@clock.command()
+@actor_option
+@json_option
+def accept(actor: str, as_json: bool) -> None:  # noqa: FBT001
+    """Believe the host's clock after it has jumped, so that timers fire again."""
+    from app import host_time
+    from app.clock import real_now
+
+    with services() as opened:
+        with opened.database.write() as tx:
+            jump = host_time.jump(tx)
+            host_time.accept(tx, real_now())
+        opened.bell.ring()
+    document = {"accepted": jump, "actor": actor}
+    emit(document, as_json, "timers fire again" if jump else "the clock had not jumped: nothing to accept")
+
+
+def _permit(opened: Services) -> None:
+    """Refuse the test clock unless it is allowed, and never with a key that can touch live money."""
+    if not opened.settings.test_clock:
+        raise RefusedError("the test clock is not allowed: set KULANZ_TEST_CLOCK=1, with test data only")
+    if opened.live_key():
+        raise RefusedError("the test clock is refused: LEMONSQUEEZY_API_KEY is a live-mode key")

@@ -1,0 +1,21 @@
+"""`kulanz config`: the settings in force."""
+
+from __future__ import annotations
+
+import click
+
+from app.cli.options import emit, json_option, table
+from app.config import environment, load, masked
+
+
+@click.group()
+def config() -> None:
+    """Show the effective settings."""
+
+
+@config.command()
+@json_option
+def show(as_json: bool) -> None:  # noqa: FBT001
+    """Print every setting that is in force, secrets masked."""
+    settings = masked(load(environment()))
+    emit(settings, as_json, table(("variable", "value"), [(name, text or None) for name, text in settings.items()], ""))

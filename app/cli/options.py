@@ -1,0 +1,125 @@
+"""What the commands have in common: options, opened services, and how an outcome is printed."""
+
+from __future__ import annotations
+
+import getpass
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from app.services import Services
+
+UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
+WIDTH_WITHOUT_TERMINAL = 160
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
+actor_option = click.option("--actor", default=lambda: f"cli:{_user()}", help="Who does this: a note [default: you].")
+
+
+def instant(text: str) -> datetime:
+    """Read an RFC 3339 instant with its offset, or a date (its first moment in UTC)."""
+    try:
+        read = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is not an instant such as 2026-03-01T09:00:00Z") from error
+    if read.tzinfo is None and len(text) > len("2026-03-01"):
+        raise click.BadParameter(f"{text!r} has no offset; add Z for UTC")
+    return read.replace(tzinfo=read.tzinfo or UTC).astimezone(UTC)
+
+
+def span(text: str) -> timedelta:
+    """Read a length of time: `7d1h`, `90m`, `0s`."""
+    if not re.fullmatch(r"(\d{1,9}[dhms])+", text):
+        raise click.BadParameter(f"{text!r} is not a length of time such as 7d1h (units d, h, m, s)")
+    try:
+        return sum((int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)([dhms])", text)), timedelta())
+    except OverflowError as error:
+        raise click.BadParameter(f"{text!r} is too long") from error
+
+
+@contextmanager
+def services() -> Iterator[Services]:
+    """Open what the settings describe, for one command."""
+    from app.config import environment, load
+    from app.services import build
+
+    opened = build(load(environment()))
+    try:
+        yield opened
+    finally:
+        opened.bell.close()
+        opened.database.dispose()
+
+
+def emit(document: Any, as_json: bool, human: str | Callable[[], None]) -> None:  # noqa: FBT001
+    """Print the outcome: as JSON, or as a person reads it."""
+    if as_json:
+        click.echo(as_text(document))
+    elif callable(human):
+        human()
+    else:
+        click.echo(human)
+
+
+def as_text(document: Any) -> str:
+    """Return JSON with instants in RFC 3339, UTC, `Z`."""
+    import msgspec
+
+    return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
+
+
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> Callable[[], None]:
+    """Return what prints a table, or a sentence where there are no rows."""
+
+    def show() -> None:
+        if not rows:
+            click.echo(empty)
+            return
+        from rich.table import Table
+        from rich.text import Text
+
+        grid = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        for row in rows:
+            grid.add_row(*(Text(shown(cell)) for cell in row))
+        console().print(grid)
+
+    return show
+
+
+def console() -> Any:
+    """Return a rich console; where nobody looks on, lines are wide rather than cut."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False, soft_wrap=True)
+
+
+def shown(value: object) -> str:
+    """Return a cell's text."""
+    match value:
+        case None:
+            return "-"
+        case datetime():
+            return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        case _:
+            return "".join(each if each.isprintable() else "�" for each in str(value))
+
+
+def confirm(count: int, what: str, *, yes: bool) -> None:
+    """Ask before a bulk change; without a terminal to ask on, `--yes` is needed."""
+    if not yes and count > 1:
+        click.confirm(f"{what}: {count}. Go on?", abort=True, err=True)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

@@ -1,0 +1,84 @@
+"""Commands that run one part of an instance, as a platform's Procfile does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+import click
+
+from app.cli import leash as ties
+from app.cli.options import emit, json_option
+from app.cli.up.parts import Part, Supervisor
+from app.config import Settings, environment, load
+from app.errors import ConfigurationError, RefusedError
+
+
+@click.command()
+@click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - a server
+@ties.OPTIONS[0]
+@ties.OPTIONS[1]
+def web(host: str, leash: int | None, gate: int | None) -> None:
+    """Run the web process on PORT."""
+    from app.web import server
+
+    ties.hold(leash)
+    ties.wait_at(gate)
+    settings = load(environment())
+    _require_an_endpoint(settings)
+    server.run(settings, host=host)
+
+
+@click.command()
+@click.option("--burst", is_flag=True, help="Work until nothing is due, then end; needs no Redis.")
+def worker(burst: bool) -> None:  # noqa: FBT001
+    """Run the workers of both queues, each a process of its own."""
+    load(environment())
+    if burst:
+        replace_by_worker("burst")
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    with Supervisor(environ=environment(), say=lambda line: click.echo(line, err=True)) as supervisor:
+        for role in ("events", "effects"):
+            supervisor.start(Part(name=role, command=(sys.executable, "-m", "workers", role)))
+        supervisor.watch(stopping)
+
+
+@click.command()
+@json_option
+def migrate(as_json: bool) -> None:  # noqa: FBT001
+    """Bring the database to the shape that this version expects."""
+    from app.store import migrate as migration
+    from app.store.database import Database
+
+    database = Database(load(environment()).database_url)
+    try:
+        before = migration.current(database)
+        migration.upgrade(database)
+        after = migration.current(database)
+    finally:
+        database.dispose()
+    emit({"from": before, "to": after}, as_json, f"database at {after}" + (" already" if before == after else ""))
+
+
+def replace_by_worker(role: str) -> None:
+    """Become a worker process."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-m", "workers", role])  # noqa: S606 - our own command
+
+
+def _require_an_endpoint(settings: Settings) -> None:
+    if not any(
+        (
+            settings.lemonsqueezy_webhook_secrets,
+            settings.stripe_webhook_secrets,
+            settings.paddle_webhook_secrets,
+            settings.standard_webhook_secrets,
+        )
+    ):
+        raise ConfigurationError(["no endpoint has a secret: set LEMONSQUEEZY_WEBHOOK_SECRETS"])
+    if settings.demo and settings.lemonsqueezy_mode == "live":
+        raise RefusedError("a demonstration takes no live events")

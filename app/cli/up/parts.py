@@ -1,0 +1,166 @@
+"""Keeps the parts of an instance running: starts them, starts again what dies, and ends them together."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Self
+
+SHORTEST_PAUSE = 0.2
+LONGEST_PAUSE = 30.0
+STEADY = 30.0
+"""Seconds after which a part counts as having run well, and its next failure as its first."""
+LAST_WORD = 10.0
+"""Seconds that a part may take to end by itself."""
+LOOK_EVERY = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One process that belongs to the instance."""
+
+    name: str
+    command: tuple[str, ...]
+    leashed: bool = True
+    """Whether it understands `--leash` and `--gate`: our own commands do."""
+    prepare: Callable[[], None] | None = None
+    """Called in the new process before it becomes the command."""
+    last: bool = False
+    """Whether it ends only after the others have."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Running:
+    """A part's process, and how often it has failed in a row."""
+
+    part: Part
+    process: subprocess.Popen[bytes] | None = None
+    begun: float = 0.0
+    failures: int = 0
+    due: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Supervisor:
+    """Runs parts as children, each in a process group of its own; every call comes from one thread."""
+
+    environ: Mapping[str, str]
+    say: Callable[[str], None]
+    logs: Path | None = None
+    """A directory for the parts' output, one file each; None leaves it on the terminal."""
+    noted: Callable[[Sequence[Running]], None] = lambda _: None
+    """Told whenever the set of processes has changed."""
+    patience: float = LAST_WORD
+    _running: list[Running] = field(default_factory=list)
+    _leash: tuple[int, int] = field(default_factory=os.pipe)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        for end in self._leash:
+            os.close(end)
+
+    def start(self, part: Part, gate: int | None = None) -> None:
+        """Start a part for the first time."""
+        running = Running(part=part)
+        self._running.append(running)
+        self._begin(running, gate)
+
+    def watch(self, stopping: threading.Event, done: Callable[[], bool] = lambda: False) -> None:
+        """Start again what dies, until told to stop or `done`."""
+        while not stopping.is_set() and not done():
+            for running in self._running:
+                self._look_after(running)
+            stopping.wait(LOOK_EVERY)
+
+    def stop(self) -> None:
+        """End every part, those marked `last` after the others; who does not listen is killed."""
+        for last in (False, True):
+            group = [each for each in self._running if each.part.last is last and each.process is not None]
+            for running in group:
+                _signal(running, signal.SIGTERM)
+            deadline = time.monotonic() + self.patience
+            for running in group:
+                _end(running, deadline)
+        self._running.clear()
+        self.noted(self._running)
+
+    def _begin(self, running: Running, gate: int | None = None) -> None:
+        part = running.part
+        ties = self._ties(gate) if part.leashed else ()
+        with self._output(part) as output:
+            running.process = subprocess.Popen(  # noqa: S603 - our own commands
+                [*part.command, *(f"--{name}={descriptor}" for name, descriptor in ties)],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=self.environ,
+                pass_fds=[descriptor for _, descriptor in ties],
+                start_new_session=True,
+                preexec_fn=part.prepare,  # noqa: PLW1509 - started before there are threads
+            )
+        running.begun = time.monotonic()
+        self.noted(self._running)
+
+    def _ties(self, gate: int | None) -> tuple[tuple[str, int], ...]:
+        leash = ("leash", self._leash[0])
+        return (leash,) if gate is None else (leash, ("gate", gate))
+
+    @contextmanager
+    def _output(self, part: Part) -> Iterator[IO[bytes] | None]:
+        if self.logs is None:
+            yield None
+            return
+        descriptor = os.open(self.logs / f"{part.name}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with os.fdopen(descriptor, "ab") as file:
+            yield file
+
+    def _look_after(self, running: Running) -> None:
+        now = time.monotonic()
+        if running.process is None:
+            if now >= running.due:
+                self._begin(running)
+            return
+        code = running.process.poll()
+        if code is None:
+            return
+        _signal(running, signal.SIGKILL)
+        running.process = None
+        running.failures = 1 if now - running.begun > STEADY else running.failures + 1
+        pause = min(SHORTEST_PAUSE * 2 ** (running.failures - 1), LONGEST_PAUSE)
+        running.due = now + pause
+        self.noted(self._running)
+        self.say(f"{running.part.name} ended ({_cause(code)}); it is started again in {pause:.1f} s")
+
+
+def _signal(running: Running, number: signal.Signals) -> None:
+    """Signal the part; SIGKILL reaches its whole group, which is ours, even after the part itself has gone."""
+    if running.process is None:
+        return
+    with suppress(ProcessLookupError, PermissionError):
+        if number is signal.SIGKILL:
+            os.killpg(running.process.pid, number)
+        else:
+            running.process.send_signal(number)
+
+
+def _end(running: Running, deadline: float) -> None:
+    if running.process is None:
+        return
+    with suppress(subprocess.TimeoutExpired):
+        running.process.wait(max(0.0, deadline - time.monotonic()))
+    _signal(running, signal.SIGKILL)
+    running.process.wait()
+
+
+def _cause(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit {code}"

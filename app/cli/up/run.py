@@ -1,0 +1,210 @@
+"""Brings an instance up, waits, and takes it down again."""
+
+from __future__ import annotations
+
+import ctypes
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from app.cli.up import private_redis, secrets
+from app.cli.up.instance import MARK, Instance
+from app.cli.up.parts import Part, Supervisor
+from app.config import Settings, environment, load
+from app.config_layers import RUN_FILE, Layers
+from app.errors import RefusedError
+
+READY_WITHIN = 60.0
+PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What the command line asks of `kulanz up`."""
+
+    port: int | None
+    host: str
+    data_dir: Path | None
+    demo: bool
+
+
+def run(wish: Wish) -> None:
+    """Run an instance until SIGINT or SIGTERM."""
+    stopping = threading.Event()
+    _stop_on_signals(stopping)
+    environ = _environ(wish)
+    data_dir = private_redis.private_directory(Layers.read(environ).data_dir)
+    instance = Instance(data_dir)
+    try:
+        _run(wish, environ, data_dir, instance, stopping)
+    finally:
+        instance.close()
+
+
+def _run(wish: Wish, environ: dict[str, str], data_dir: Path, instance: Instance, stopping: threading.Event) -> None:
+    instance.end_leftovers()
+    (data_dir / RUN_FILE).unlink(missing_ok=True)
+    path, made = secrets.ensure(data_dir, Layers.read(environ).values)
+    settings = load(environ)
+    _refuse_a_taken_port(wish.host, settings.port)
+    own_redis = settings.redis_url is None
+    chosen = _chosen(wish, settings, data_dir) if own_redis else _chosen(wish, settings, None)
+    secrets.write_private(data_dir / RUN_FILE, chosen)
+    supervisor = Supervisor(
+        environ={**environ, **chosen, MARK: instance.id},
+        say=_say,
+        logs=private_redis.private_directory(data_dir / "log") if wish.demo else None,
+        noted=instance.note,
+    )
+    try:
+        with supervisor:
+            with _gate() as (gate, open_gate):
+                _start_parts(supervisor, wish.host, data_dir if own_redis else None, gate)
+                _migrate(supervisor.environ)
+                open_gate()
+            _wait_until_ready(supervisor, wish.host, settings.port, stopping)
+            if not stopping.is_set():
+                _announce(wish.host, settings, path, made)
+                _tell_story(wish, supervisor, stopping)
+            supervisor.watch(stopping)
+    finally:
+        (data_dir / RUN_FILE).unlink(missing_ok=True)
+
+
+def _environ(wish: Wish) -> dict[str, str]:
+    environ = environment()
+    if wish.data_dir is not None:
+        environ["KULANZ_DATA_DIR"] = str(wish.data_dir.expanduser().absolute())
+    if wish.port is not None:
+        environ["PORT"] = str(wish.port)
+    if wish.demo:
+        environ["KULANZ_DEMO"] = "1"
+    return environ
+
+
+def _chosen(wish: Wish, settings: Settings, own_redis: Path | None) -> dict[str, str]:
+    """Return what other commands with this data directory need to know of the running instance."""
+    return {
+        "PORT": str(settings.port),
+        **({"REDIS_URL": private_redis.url(own_redis)} if own_redis else {}),
+        **({"KULANZ_DEMO": "1"} if wish.demo else {}),
+    }
+
+
+def _stop_on_signals(stopping: threading.Event) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: stopping.set())
+
+
+def _refuse_a_taken_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise RefusedError(
+                f"cannot listen on {host} port {port}: {error.strerror}; choose another with --port"
+            ) from error
+
+
+@contextmanager
+def _gate() -> Iterator[tuple[int, Callable[[], None]]]:
+    """Yield the reading end for the parts, and what lets them begin."""
+    reading, writing = os.pipe()
+    ends = [reading, writing]
+
+    def open_gate() -> None:
+        while ends:
+            os.close(ends.pop())
+
+    try:
+        yield reading, open_gate
+    finally:
+        open_gate()
+
+
+def _start_parts(supervisor: Supervisor, host: str, own_redis: Path | None, gate: int) -> None:
+    if own_redis is not None:
+        private_redis.socket_path(own_redis).unlink(missing_ok=True)
+        command = tuple(private_redis.command(own_redis))
+        supervisor.start(Part(name="redis", command=command, leashed=False, prepare=_die_with_starter, last=True))
+    python = sys.executable
+    supervisor.start(Part(name="web", command=(python, "-m", "app.cli", "web", "--host", host)), gate)
+    for role in ("events", "effects", "clock"):
+        supervisor.start(Part(name=role, command=(python, "-m", "workers", role)), gate)
+
+
+def _die_with_starter() -> None:
+    """Ask Linux to end Redis, which knows of no leash, with its starter; elsewhere the next start ends it."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _migrate(environ: Mapping[str, str]) -> None:
+    command = [sys.executable, "-m", "app.cli", "migrate"]
+    done = subprocess.run(  # noqa: S603 - our own command
+        command, env=environ, capture_output=True, text=True, check=False, start_new_session=True
+    )
+    if done.returncode != 0:
+        raise RefusedError(f"the database cannot be prepared: {done.stderr.strip().removeprefix('kulanz: ')}")
+
+
+def _wait_until_ready(supervisor: Supervisor, host: str, port: int, stopping: threading.Event) -> None:
+    deadline = time.monotonic() + READY_WITHIN
+    supervisor.watch(stopping, lambda: time.monotonic() > deadline or _ready(host, port))
+    if time.monotonic() > deadline:
+        raise RefusedError(f"the web process was not ready within {READY_WITHIN:.0f} s; `kulanz doctor` may say why")
+
+
+def _ready(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(_reachable(host), port, timeout=1)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.HTTPStatus.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _reachable(host: str) -> str:
+    return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+
+
+def _announce(host: str, settings: Settings, path: Path, made: tuple[str, ...]) -> None:
+    base = f"http://{_reachable(host)}:{settings.port}"
+    _say(f"Kulanz runs. Data in {settings.data_dir}")
+    _say(f"  webhook  {base}/webhooks/lemonsqueezy")
+    _say(f"  page     {base}/ops")
+    _say(f"  secrets  {path}" + (f" (new: {', '.join(made)})" if made else ""))
+    _say("  stop     Ctrl-C")
+
+
+def _tell_story(wish: Wish, supervisor: Supervisor, stopping: threading.Event) -> None:
+    if not wish.demo:
+        return
+    command = [sys.executable, "-m", "app.cli", "demo"]
+    with subprocess.Popen(  # noqa: S603 - our own command
+        command, env=supervisor.environ, stdin=subprocess.DEVNULL, start_new_session=True
+    ) as story:
+        supervisor.watch(stopping, lambda: story.poll() is not None)
+        if story.poll() is None:
+            story.terminate()
+    if not stopping.is_set():
+        _say("The instance goes on running, on its test clock: look around, or stop it with Ctrl-C.")
+
+
+def _say(line: str) -> None:
+    click.echo(line)

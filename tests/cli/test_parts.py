@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from app.cli.up.instance import Instance
+from app.cli.up.parts import Part, Supervisor
+from app.errors import RefusedError
+
+LEASHED = """
+import argparse, time
+from app.cli import leash
+
+parser = argparse.ArgumentParser()
+parser.add_argument("--leash", type=int)
+parser.add_argument("--gate", type=int)
+ties = parser.parse_args()
+leash.hold(ties.leash)
+leash.wait_at(ties.gate)
+print("begun", flush=True)
+time.sleep(60)
+"""
+PLAIN = "import time; print('plain', flush=True); time.sleep(60)"
+DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+STARTER = """
+import sys, threading
+from pathlib import Path
+from app.cli.up.instance import MARK, Instance
+from app.cli.up.parts import Part, Supervisor
+
+directory, root, code, leashed = sys.argv[1:]
+instance = Instance(Path(directory))
+supervisor = Supervisor(environ={"PYTHONPATH": root, MARK: instance.id}, say=print, noted=instance.note)
+supervisor.start(Part(name="part", command=(sys.executable, "-c", code), leashed=leashed == "leashed"))
+supervisor.watch(threading.Event())
+"""
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def until(happened: Callable[[], object], seconds: float = 10) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def lives(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.fixture
+def said() -> list[str]:
+    return []
+
+
+@pytest.fixture
+def supervisor(tmp_path: Path, said: list[str]) -> Iterator[Supervisor]:
+    with Supervisor(environ={"PYTHONPATH": str(ROOT)}, say=said.append, logs=tmp_path, patience=0.5) as supervisor:
+        yield supervisor
+
+
+def test_a_part_that_dies_is_started_again_after_a_pause_that_grows(supervisor, said, tmp_path):
+    supervisor.start(Part(name="brief", command=(sys.executable, "-c", "print('here', flush=True)"), leashed=False))
+
+    supervisor.watch(threading.Event(), lambda: len(said) == 3)
+
+    assert (tmp_path / "brief.log").read_text() == "here\n" * 3
+    assert (tmp_path / "brief.log").stat().st_mode & 0o777 == 0o600
+    assert [line.rpartition("in ")[2] for line in said] == ["0.2 s", "0.4 s", "0.8 s"]
+
+
+def test_a_part_waits_at_the_gate(supervisor, tmp_path):
+    reading, writing = os.pipe()
+    supervisor.start(Part(name="leashed", command=(sys.executable, "-c", LEASHED)), gate=reading)
+    log = tmp_path / "leashed.log"
+    time.sleep(0.5)
+    assert log.read_text() == ""
+
+    os.close(writing)
+
+    until(lambda: log.read_text() == "begun\n")
+    os.close(reading)
+
+
+def test_stopping_ends_every_part_and_kills_who_does_not_listen(supervisor, tmp_path):
+    for name, code in (("deaf", DEAF), ("plain", PLAIN)):
+        supervisor.start(Part(name=name, command=(sys.executable, "-c", code), leashed=False))
+    until(lambda: all((tmp_path / f"{name}.log").read_text() for name in ("deaf", "plain")))
+    parts = psutil.Process().children()
+
+    supervisor.stop()
+
+    assert len(parts) == 2
+    assert not any(lives(part) for part in parts)
+
+
+def test_one_directory_has_one_instance(tmp_path):
+    instance = Instance(tmp_path)
+
+    with pytest.raises(RefusedError, match="another"):
+        Instance(tmp_path)
+
+    instance.close()
+    Instance(tmp_path).close()
+
+
+@pytest.fixture
+def starter(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    code, leashed, first_word = request.param
+    command = [sys.executable, "-c", STARTER, str(tmp_path), str(ROOT), code, leashed]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as starter:
+        assert starter.stdout is not None
+        assert starter.stdout.readline() == first_word
+        yield starter
+        starter.kill()
+    for process in psutil.Process().children(recursive=True):
+        process.kill()
+
+
+@pytest.mark.parametrize("starter", [(LEASHED, "leashed", "begun\n")], indirect=True)
+def test_a_leashed_part_ends_when_its_starter_is_killed(starter):
+    (part,) = psutil.Process(starter.pid).children()
+
+    starter.kill()
+
+    until(lambda: not lives(part))
+
+
+WITH_A_CHILD = f"import subprocess, sys, time; subprocess.Popen([sys.executable, '-c', {DEAF!r}]); time.sleep(60)"
+
+
+@pytest.mark.parametrize("starter", [(WITH_A_CHILD, "free", "deaf\n")], indirect=True)
+def test_the_next_start_ends_what_a_killed_one_left_and_nothing_else(starter, tmp_path):
+    with subprocess.Popen([sys.executable, "-c", PLAIN], stdout=subprocess.DEVNULL) as bystander:
+        left = psutil.Process(starter.pid).children(recursive=True)
+        starter.kill()
+        starter.wait()
+        assert [lives(each) for each in left] == [True, True]
+
+        instance = Instance(tmp_path, patience=0.5)
+        ended = instance.end_leftovers()
+
+        assert ended == 2
+        assert not any(lives(each) for each in left)
+        assert bystander.poll() is None
+        bystander.kill()
+        instance.close()
+
+
+def test_a_recycled_process_number_is_not_taken_for_ours(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", PLAIN], stdout=subprocess.DEVNULL) as bystander:
+        instance = Instance(tmp_path)
+        (tmp_path / "up.json").write_text(f'{{"instance": "x", "parts": [{{"pid": {bystander.pid}, "started": 1.0}}]}}')
+
+        ended = instance.end_leftovers()
+
+        assert ended == 0
+        assert bystander.poll() is None
+        bystander.send_signal(signal.SIGKILL)
+        instance.close()
