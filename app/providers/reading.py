@@ -25,7 +25,6 @@ _EMAIL = re.compile(r"[^\s\x00-\x1f\x7f@<>,;\"]{1,64}@[^\s\x00-\x1f\x7f@<>,;\"]{
 _CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
 _ABSENT = (None, "", 0)
 """How a provider writes that there is nothing; False is 0."""
-_SHOWN = 60
 
 
 def identifier(value: object) -> str | None:
@@ -42,15 +41,15 @@ def flag(value: object) -> bool:
     return value is True or value == 1 or (isinstance(value, str) and value.strip().lower() in {"1", "true", "yes"})
 
 
-def shown(value: object) -> str:
+def shown(value: object, longest: int = 60) -> str:
     """Return a value from outside as one short printable line may carry it."""
     if isinstance(value, Mapping | list | tuple):
         return "an object" if isinstance(value, Mapping) else "a list"
     if isinstance(value, int) and abs(value) > _LARGEST_AMOUNT:
         return "a very large number"
     text = value if isinstance(value, str) else json.dumps(value, default=str)
-    clean = "".join(char if char.isprintable() else "?" for char in text[:_SHOWN])
-    return f"{clean}…" if len(text) > _SHOWN else clean
+    clean = "".join(char if char.isprintable() else "?" for char in text[:longest])
+    return f"{clean}…" if len(text) > longest else clean
 
 
 @dataclass(frozen=True, slots=True)
