@@ -41,7 +41,7 @@ def worker(burst: bool) -> None:  # noqa: FBT001
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    with Supervisor(environ=environment(), say=lambda line: click.echo(line, err=True)) as supervisor:
+    with Supervisor(variables=environment(), say=lambda line: click.echo(line, err=True)) as supervisor:
         for role in ("events", "effects"):
             supervisor.start(Part(name=role, command=(sys.executable, "-m", "workers", role)))
         supervisor.watch(stopping)

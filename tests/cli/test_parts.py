@@ -39,7 +39,7 @@ from app.cli.up.parts import Part, Supervisor
 
 directory, root, code, leashed = sys.argv[1:]
 instance = Instance(Path(directory))
-supervisor = Supervisor(environ={"PYTHONPATH": root, MARK: instance.id}, say=print, noted=instance.note)
+supervisor = Supervisor(variables={"PYTHONPATH": root, MARK: instance.id}, say=print, noted=instance.note)
 supervisor.start(Part(name="part", command=(sys.executable, "-c", code), leashed=leashed == "leashed"))
 supervisor.watch(threading.Event())
 """
@@ -64,7 +64,7 @@ def said() -> list[str]:
 
 @pytest.fixture
 def supervisor(tmp_path: Path, said: list[str]) -> Iterator[Supervisor]:
-    with Supervisor(environ={"PYTHONPATH": str(ROOT)}, say=said.append, logs=tmp_path, patience=0.5) as supervisor:
+    with Supervisor(variables={"PYTHONPATH": str(ROOT)}, say=said.append, logs=tmp_path, patience=0.5) as supervisor:
         yield supervisor
 
 

@@ -88,5 +88,5 @@ def _leftovers(record: Path) -> Iterator[psutil.Process]:
             if process.pid == os.getpid() or process.uids().real != os.getuid():
                 continue
             same_start = abs(process.create_time() - started.get(process.pid, 0.0)) < SAME_START
-            if same_start or process.environ().get(MARK) == instance:
+            if same_start or (process.as_dict(["environ"])["environ"] or {}).get(MARK) == instance:
                 yield process

@@ -51,7 +51,7 @@ class Running:
 class Supervisor:
     """Runs parts as children, each in a process group of its own; every call comes from one thread."""
 
-    environ: Mapping[str, str]
+    variables: Mapping[str, str]
     say: Callable[[str], None]
     logs: Path | None = None
     """A directory for the parts' output, one file each; None leaves it on the terminal."""
@@ -103,7 +103,7 @@ class Supervisor:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=self.environ,
+                env=self.variables,
                 pass_fds=[descriptor for _, descriptor in ties],
                 start_new_session=True,
                 preexec_fn=part.prepare,  # noqa: PLW1509 - started before there are threads

@@ -62,7 +62,7 @@ def _run(wish: Wish, environ: dict[str, str], data_dir: Path, instance: Instance
     chosen = _chosen(wish, settings, data_dir) if own_redis else _chosen(wish, settings, None)
     secrets.write_private(data_dir / RUN_FILE, chosen)
     supervisor = Supervisor(
-        environ={**environ, **chosen, MARK: instance.id},
+        variables={**environ, **chosen, MARK: instance.id},
         say=_say,
         logs=private_redis.private_directory(data_dir / "log") if wish.demo else None,
         noted=instance.note,
@@ -71,7 +71,7 @@ def _run(wish: Wish, environ: dict[str, str], data_dir: Path, instance: Instance
         with supervisor:
             with _gate() as (gate, open_gate):
                 _start_parts(supervisor, wish.host, data_dir if own_redis else None, gate)
-                _migrate(supervisor.environ)
+                _migrate(supervisor.variables)
                 open_gate()
             _wait_until_ready(supervisor, wish.host, settings.port, stopping)
             if not stopping.is_set():
@@ -197,7 +197,7 @@ def _tell_story(wish: Wish, supervisor: Supervisor, stopping: threading.Event) -
         return
     command = [sys.executable, "-m", "app.cli", "demo"]
     with subprocess.Popen(  # noqa: S603 - our own command
-        command, env=supervisor.environ, stdin=subprocess.DEVNULL, start_new_session=True
+        command, env=supervisor.variables, stdin=subprocess.DEVNULL, start_new_session=True
     ) as story:
         supervisor.watch(stopping, lambda: story.poll() is not None)
         if story.poll() is None:
