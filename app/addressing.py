@@ -1,0 +1,80 @@
+"""Whose event it is: the account that custom data names, or what we know of the provider's own objects.
+
+An event that names no account belongs to where its subscription, order or customer is, else to an account of the
+provider's customer (`lemonsqueezy-3083767`). When an event of that customer names an account, the provisional one
+becomes another name of it; a customer who names two accounts joins neither to the other (CONTRACT section 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from app.providers import Routing
+from app.store import bindings
+from app.store.database import Connection
+
+
+class AddressBook:
+    """The bindings that a batch of events touches, read once and written once."""
+
+    def __init__(self, tx: Connection, routings: Iterable[Routing]) -> None:
+        self._tx = tx
+        keys = {key for routing in routings for key in _keys(routing)}
+        self._known = bindings.find(tx, keys) if keys else {}
+        self._new: dict[str, str] = {}
+        self.renamed: dict[str, str] = {}
+        """Provisional accounts that turned out to be another, by their old id."""
+
+    def knows(self, key: str | None) -> bool:
+        """Whether a provider's object is bound to an account."""
+        return key is not None and key in self._known
+
+    def address(self, routing: Routing) -> str | None:
+        """Return the account of an event, and remember it for the objects that the event names."""
+        account = self._account(routing)
+        if account is not None:
+            for key in _keys(routing):
+                self._learn(key, account, routing)
+        return account
+
+    def bind(self, key: str, account: str) -> None:
+        """Remember whose object this is."""
+        if key not in self._known:
+            self._known[key] = self._new[key] = account
+
+    def write(self) -> None:
+        """Record what was learned."""
+        for old, new in self.renamed.items():
+            bindings.move(self._tx, old, new)
+        if self._new:
+            bindings.bind(self._tx, {key: self.renamed.get(account, account) for key, account in self._new.items()})
+
+    def _account(self, routing: Routing) -> str | None:
+        if routing.claim is not None:
+            return routing.claim
+        for key in (routing.subscription, routing.order, routing.customer):
+            if key is not None and key in self._known:
+                return self._known[key]
+        return routing.fallback
+
+    def _learn(self, key: str, account: str, routing: Routing) -> None:
+        known = self._known.get(key)
+        if known == routing.fallback and known is not None and account != known:
+            self._rename(known, account)
+        else:
+            self.bind(key, account)
+
+    def _rename(self, old: str, new: str) -> None:
+        self.renamed[old] = new
+        for key, account in self._known.items():
+            if account == old:
+                self._known[key] = new
+
+
+def _keys(routing: Routing) -> tuple[str, ...]:
+    return tuple(key for key in (routing.subscription, routing.order, routing.customer) if key is not None)
+
+
+def resolve(renamed: Mapping[str, str], account: str) -> str:
+    """Return what an account is called after the renamings of a batch."""
+    return renamed.get(account, account)

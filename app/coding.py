@@ -1,0 +1,49 @@
+"""Books, facts and effects as bytes and back: what the store keeps of the policy's values."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TypeVar
+
+import msgspec
+
+from app.policy import effects, facts
+from app.policy.book import Book
+from app.policy.effects import Effect
+from app.policy.facts import Fact
+
+T = TypeVar("T")
+
+_BOOK = msgspec.msgpack.Decoder(Book)
+_PACK = msgspec.msgpack.Encoder()
+_JSON = msgspec.json.Encoder()
+
+
+def pack_book(book: Book) -> bytes:
+    """Return a book as compact bytes."""
+    return _PACK.encode(book)
+
+
+def unpack_book(packed: bytes) -> Book:
+    """Return the book that was packed."""
+    return _BOOK.decode(packed)
+
+
+def write(value: Fact | Effect) -> bytes:
+    """Return a fact or an effect as JSON; its kind is kept beside it."""
+    return _JSON.encode(value)
+
+
+def read_fact(kind: str, written: bytes) -> Fact:
+    """Return a recorded fact."""
+    return _decoder(facts.KINDS[kind]).decode(written)
+
+
+def read_effect(kind: str, written: bytes) -> Effect:
+    """Return a recorded effect."""
+    return _decoder(effects.KINDS[kind]).decode(written)
+
+
+@lru_cache(maxsize=64)
+def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
+    return msgspec.json.Decoder(kind)

@@ -1,0 +1,309 @@
+"""The accounts of one transaction: taken from the store under lock, decided about in memory, put back in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import msgspec
+
+from app import coding
+from app.clock import real_now
+from app.gateway import spread
+from app.policy import effects, facts
+from app.policy.decide import decide
+from app.policy.effects import Effect, Notify
+from app.policy.facts import Fact
+from app.policy.model import Access, Account, Change, Decision, Situation, Standing, State, Terms
+from app.policy.telling import rfc3339
+from app.services import Services
+from app.store import accounts, bindings, inbox, journal, ledger, marks, outbox, timers
+from app.store.accounts import AccountRow
+from app.store.database import Connection
+from app.store.journal import JournalRow
+from app.store.ledger import DecisionRow
+from app.store.outbox import EffectRow
+from app.store.timers import TimerRow
+from app.vault import DataKey
+
+AN_HOUR = timedelta(hours=1)
+HOLD_PLACED = "dunning.hold_placed"
+BRAKE_RELEASED = "brake_released_until"
+"""The mark by which operators let mass downgrades go on: an instant of policy time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """What made us look at an account: an event, a timer, a command, or the outcome of an effect."""
+
+    kind: str
+    name: str
+    ref: str | None = None
+
+
+@dataclass(slots=True)
+class _Folder:
+    """One account on the docket."""
+
+    row: AccountRow
+    key: DataKey
+    account: Account
+    state: State | None = None
+
+
+class Docket:
+    """Decides about accounts within `tx`. Nothing is written before `put_back`, so dropping a docket is a dry run."""
+
+    def __init__(self, services: Services, tx: Connection, now: datetime) -> None:
+        self.now = now
+        self._services = services
+        self._tx = tx
+        self.terms: Terms = services.terms(tx)
+        self._folders: dict[str, _Folder] = {}
+        self._parked: frozenset[str] = frozenset()
+        self._holds_left: float | None = None
+        self._journal: list[JournalRow] = []
+        self._decisions: list[DecisionRow] = []
+        self._effects: list[EffectRow] = []
+        self._disputes: dict[str, str] = {}
+
+    def take(self, names: Collection[str]) -> None:
+        """Take accounts under lock, making those that do not exist."""
+        wanted = [name for name in names if name not in self._folders]
+        if not wanted:
+            return
+        rows = accounts.lock(self._tx, wanted, self._services.vault.new_data_key)
+        for name, row in rows.items():
+            self._folders[name] = self._folders.get(row.id) or self._open(row)
+            self._folders[row.id] = self._folders[name]
+        self._parked |= inbox.parked_accounts(self._tx, [row.id for row in rows.values()])
+
+    def name(self, name: str) -> str:
+        """Return the id of an account that has been taken, whatever alias it was taken by."""
+        return self._folders[name].row.id
+
+    def account(self, name: str) -> Account:
+        """Return an account as it is now."""
+        return self._folders[name].account
+
+    def seal(self, name: str, plain: bytes) -> bytes:
+        """Seal with the account's own key."""
+        return self._folders[name].key.seal(plain)
+
+    def join(self, old: str, new: str, cause: Cause) -> None:
+        """Let a provisional account become another name of `new`: what is known of it is known of `new`."""
+        self.take([old, new])
+        gone, heir = self._folders[old], self._folders[new]
+        if gone is heir:
+            return
+        version = max(heir.account.version, gone.account.version)
+        book = heir.account.book.join(gone.account.book)
+        heir.account = replace(heir.account, version=version)
+        accounts.make_alias(self._tx, old, heir.row.id)
+        timers.replace(self._tx, {old: []})
+        self._folders[old] = heir
+        self.decide(new, (), cause, book_joined=book)
+
+    def decide(self, name: str, facts_heard: Iterable[Fact], cause: Cause, *, book_joined: Any = None) -> Decision:
+        """Decide about one account, and keep what follows for `put_back`."""
+        folder = self._folders[name]
+        heard = tuple(facts_heard)
+        if book_joined is not None:
+            folder.account = replace(folder.account, book=book_joined)
+        decision = decide(folder.account, heard, self.terms, self.now, self._situation(folder.row.id))
+        folder.state = decision.state
+        folder.account = decision.account
+        if decision.changed:
+            self._record(folder, decision, cause)
+        self._remember(folder, decision, cause, heard)
+        return decision
+
+    def put_back(self) -> None:
+        """Write everything that was decided."""
+        folders = {id(folder): folder for folder in self._folders.values() if folder.state is not None}.values()
+        if not folders:
+            return
+        tx = self._tx
+        accounts.save(tx, [_row(folder) for folder in folders])
+        timers.replace(tx, {folder.row.id: _timers(folder) for folder in folders})
+        if self._decisions:
+            ledger.append(tx, self._decisions)
+        if self._journal:
+            journal.append(tx, self._journal)
+        if self._effects:
+            outbox.add(tx, self._effects)
+        if self._disputes:
+            bindings.bind(tx, self._disputes)
+
+    def _open(self, row: AccountRow) -> _Folder:
+        if row.key is None:
+            key = self._services.vault.data_key(self._services.vault.new_data_key())
+        else:
+            key = self._services.vault.data_key(row.key)
+        account = Account(
+            id=row.id,
+            book=coding.unpack_book(key.open(row.book)) if row.book is not None else Account(id=row.id).book,
+            plan=row.plan,
+            access=Access(row.access),
+            standing=Standing(row.standing),
+            version=row.version,
+            sequence=row.seq,
+            decided_at=row.decided_at,
+        )
+        return _Folder(row, key, account)
+
+    def _situation(self, account: str) -> Situation:
+        if self._holds_left is None:
+            self._holds_left = self._brake()
+        return Situation(parked=account in self._parked, braked=self._holds_left < 1)
+
+    def _brake(self) -> float:
+        """Return how many more accounts may lose access by dunning within the hour (DOMAIN section 3)."""
+        limit = self.terms.current.dunning.mass_action_limit
+        placed = ledger.placed_since(self._tx, HOLD_PLACED, self.now - AN_HOUR)
+        if placed < limit.accounts - 1:
+            return limit.accounts - placed
+        released = marks.get(self._tx, BRAKE_RELEASED)
+        if released is not None and released > rfc3339(self.now):
+            return float("inf")
+        return max(limit.accounts, limit.share * accounts.count(self._tx)) - placed
+
+    def _record(self, folder: _Folder, decision: Decision, cause: Cause) -> None:
+        row, principal = folder.row, decision.principal
+        policy = principal.policy if principal else self.terms.current
+        before, after = decision.before, decision.state
+        decided = DecisionRow(
+            account=row.id,
+            seq=row.seq + 1,
+            at=self.now,
+            cause_kind=cause.kind,
+            cause_ref=cause.ref,
+            cause_name=cause.name,
+            rule=principal.rule if principal else "kept",
+            clause=(principal.clause or None) if principal else None,
+            policy=policy.name,
+            policy_version=policy.version,
+            before=_summary(before) if before else {},
+            after=_summary(after) | {"version": decision.account.version},
+            detail={"changes": [_told(change) for change in _sorted(decision.changes)]},
+            effects=[{"id": one.id, "kind": type(one).__name__, "type": _type(one)} for one in decision.effects],
+            prev_hash=row.head,
+            hash=b"",
+        )
+        decided = msgspec.structs.replace(decided, hash=ledger.chain(row.head, decided))
+        self._decisions.append(decided)
+        folder.row = msgspec.structs.replace(row, seq=decided.seq, head=decided.hash)
+        folder.account = replace(folder.account, sequence=decided.seq)
+        if any(change.rule == HOLD_PLACED for change in decision.changes) and self._holds_left is not None:
+            self._holds_left -= 1
+
+    def _remember(self, folder: _Folder, decision: Decision, cause: Cause, heard: tuple[Fact, ...]) -> None:
+        own = decision.facts if cause.kind == "event" else (*heard, *decision.facts)
+        self._journal.extend(
+            JournalRow(
+                account=folder.row.id,
+                at=self.now,
+                kind=type(fact).__name__,
+                fact=folder.key.seal(coding.write(fact)),
+                decision_seq=folder.row.seq or None,
+            )
+            for fact in own
+        )
+        for effect in decision.effects:
+            self._effects.extend(self._effect_rows(folder, effect))
+        self._disputes.update({f"dispute:{one.key}": folder.row.id for one in decision.state.chargebacks})
+
+    def _effect_rows(self, folder: _Folder, effect: Effect) -> Iterable[EffectRow]:
+        settings = self._services.settings
+        for part in spread(effect, settings.ops_alert_to):
+            if isinstance(part, Notify) and settings.callback_url is None:
+                continue
+            yield effect_row(part, folder.row.id, folder.key.seal(coding.write(part)), self.now, folder.row.seq)
+
+
+def effect_row(effect: Effect, account: str, payload: bytes, now: datetime, decision: int | None) -> EffectRow:
+    """Return the outbox's row of an effect: decided in policy time, due in real time."""
+    return EffectRow(
+        id=effect.id,
+        account=account,
+        kind=type(effect).__name__,
+        type=_type(effect),
+        subject=_subject(effect),
+        step=getattr(effect, "step", 0),
+        payload=payload,
+        state="pending",
+        attempts=0,
+        created_at=now,
+        next_attempt_at=real_now(),
+        decision_seq=decision,
+    )
+
+
+def _row(folder: _Folder) -> AccountRow:
+    account, state = folder.account, folder.state
+    return msgspec.structs.replace(
+        folder.row,
+        book=folder.key.seal(coding.pack_book(account.book)),
+        standing=str(account.standing),
+        plan=account.plan,
+        access=str(account.access),
+        grace_ends_at=state.grace_ends_at if state else None,
+        deletion_eligible_at=state.deletion_eligible_at if state else None,
+        version=account.version,
+        decided_at=account.decided_at,
+    )
+
+
+def _timers(folder: _Folder) -> list[TimerRow]:
+    timers_wanted = folder.state.timers if folder.state else ()
+    return [TimerRow(folder.row.id, timer.kind, timer.subject, timer.due_at) for timer in timers_wanted]
+
+
+def _summary(state: State) -> dict[str, Any]:
+    return {"standing": str(state.standing), "plan": state.plan, "access": str(state.access)}
+
+
+def _sorted(changes: Iterable[Change]) -> list[Change]:
+    return sorted(changes, key=lambda change: (-change.rank, change.rule, change.subject))
+
+
+def _told(change: Change) -> dict[str, Any]:
+    detail = {
+        name: rfc3339(value) if isinstance(value, datetime) else value
+        for name, value in change.detail.items()
+        if value is not None
+    }
+    return {
+        "rule": change.rule,
+        "clause": change.clause or None,
+        "policy": f"{change.policy.name}@{change.policy.version}",
+        "subject": change.subject,
+        "detail": detail,
+    }
+
+
+def _type(effect: Effect) -> str:
+    match effect:
+        case effects.Notify():
+            return effect.type
+        case effects.SendMail():
+            return effect.notice
+        case effects.AlertOperators():
+            return effect.topic
+        case effects.CancelSubscription():
+            return "cancel"
+        case effects.ResumeSubscription():
+            return "resume"
+        case effects.LookUpSubscription():
+            return "look_up"
+
+
+def _subject(effect: Effect) -> str:
+    return str(getattr(effect, "subject", None) or getattr(effect, "subscription", ""))
+
+
+def is_provider_fact(fact: Fact) -> bool:
+    """Whether a fact is the provider's word, which the inbox keeps, and not our own, which the journal keeps."""
+    return isinstance(fact, facts.ProviderFact)

@@ -1,0 +1,241 @@
+"""What can be read of accounts: the documents of the API, the command line and the console, from one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from app import coding, story
+from app.errors import NotFoundError
+from app.policy.assess import assess
+from app.policy.book import Book
+from app.policy.model import Access, Account, Case, Chargeback, Hold, Standing, State, Terms
+from app.policy.telling import entitlement as rights
+from app.policy.telling import rfc3339
+from app.services import Services
+from app.store import accounts as stored
+from app.store import bindings, ledger
+from app.store.accounts import AccountRow
+from app.store.database import Connection
+from app.store.ledger import DecisionRow
+
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Some documents of a list, and what the next page begins after; None: there is no next page."""
+
+    items: list[Document]
+    after: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """One account as of its last decision."""
+
+    account: Account
+    state: State
+    terms: Terms
+
+
+def view(services: Services, conn: Connection, name: str) -> View:
+    """Return an account as of its last decision; NotFoundError if there is none of that name or alias."""
+    row = stored.get(conn, name)
+    if row is None:
+        raise NotFoundError(f"no account {name!r}")
+    return _view(services, conn, row)
+
+
+def account_document(services: Services, name: str) -> Document:
+    """Return the account as `GET /v1/accounts/<id>` answers it (CONTRACT section 3)."""
+    with services.database.read() as conn:
+        return _account(view(services, conn, name))
+
+
+def accounts(
+    services: Services, *, standing: str | None = None, plan: str | None = None, after: str | None, limit: int
+) -> Page:
+    """Return accounts in the order of their ids."""
+    with services.database.read() as conn:
+        rows = stored.page(conn, standing, plan, after, limit + 1)
+        items = [_account(_view(services, conn, row)) for row in rows[:limit]]
+    return Page(items=items, after=rows[limit - 1].id if len(rows) > limit else None)
+
+
+def entitlement(services: Services, name: str) -> Document:
+    """Return what the account may use now."""
+    with services.database.read() as conn:
+        account = view(services, conn, name).account
+    return {"account_id": account.id, **rights(account)}
+
+
+def timeline(services: Services, name: str, *, after: str | None = None, limit: int = 50) -> Page:
+    """Return the account's decisions, oldest first; `after` is the number of a decision."""
+    with services.database.read() as conn:
+        row = stored.get(conn, name)
+        if row is None:
+            raise NotFoundError(f"no account {name!r}")
+        rows = ledger.of_account(conn, row.id, int(after or 0), limit + 1)
+    items = [_decision(one) for one in rows[:limit]]
+    return Page(items=items, after=str(rows[limit - 1].seq) if len(rows) > limit else None)
+
+
+def account_of_dispute(services: Services, dispute: str) -> str:
+    """Return whose dispute it is."""
+    key = f"dispute:{dispute}"
+    with services.database.read() as conn:
+        found = bindings.find(conn, [key])
+    if key not in found:
+        raise NotFoundError(f"no dispute {dispute!r}")
+    return found[key]
+
+
+def explanation(services: Services, name: str) -> Document:
+    """Return why the account stands as it does: each step with its event, rule, clause and policy, and the outlook."""
+    with services.database.read() as conn:
+        seen = view(services, conn, name)
+        rows = ledger.of_account(conn, seen.account.id, 0, 10_000)
+    return {
+        "account_id": seen.account.id,
+        "standing": str(seen.account.standing),
+        "plan": seen.account.plan,
+        "access": str(seen.account.access),
+        "why": list(story.reasons(seen.state)),
+        "steps": [_step(row) for row in rows],
+        "outlook": list(story.outlook(seen.state)),
+    }
+
+
+def _view(services: Services, conn: Connection, row: AccountRow) -> View:
+    book = Book()
+    if row.book is not None and row.key is not None:
+        book = coding.unpack_book(services.vault.data_key(row.key).open(row.book))
+    account = Account(
+        id=row.id,
+        book=book,
+        plan=row.plan,
+        access=Access(row.access),
+        standing=Standing(row.standing),
+        version=row.version,
+        sequence=row.seq,
+        decided_at=row.decided_at,
+    )
+    terms = services.terms(conn)
+    as_of = row.decided_at or services.clock.now(conn)
+    return View(account=account, state=assess(book, terms, account.zone(terms), as_of), terms=terms)
+
+
+def _account(seen: View) -> Document:
+    account, state, terms = seen.account, seen.state, seen.terms
+    policy = terms.current
+    return {
+        "account_id": account.id,
+        "plan": account.plan,
+        "access": str(account.access),
+        "standing": str(account.standing),
+        "grace_ends_at": _at(state.grace_ends_at),
+        "data_deletion_eligible_at": _at(state.deletion_eligible_at),
+        "subscriptions": _subscriptions(account.book, terms),
+        "dunning_cases": [_case(case) for case in state.cases if case.open],
+        "disputes": [_dispute(one) for one in state.chargebacks],
+        "holds": [_hold(one) for one in state.holds],
+        "overrides": _overrides(account.book),
+        "add_ons": [],
+        "licences": [],
+        "timers": [{"kind": one.kind, "due_at": _at(one.due_at)} for one in _in_order(state)],
+        "policy": {"name": policy.name, "version": policy.version, "sha256": policy.sha256},
+        "version": account.version,
+    }
+
+
+def _subscriptions(book: Book, terms: Terms) -> list[Document]:
+    found = []
+    for key, sub in sorted(book.subscriptions.items()):
+        provider, _, ident = key.partition(":")
+        found.append(
+            {
+                "provider": provider,
+                "id": ident,
+                "plan": terms.catalogue.plan(sub.seen.variant, sub.seen.product),
+                "status": str(sub.seen.status),
+                "renews_at": _at(sub.seen.renews_at),
+                "ends_at": _at(sub.seen.ends_at),
+                "trial_ends_at": _at(sub.seen.trial_ends_at),
+            }
+        )
+    return found
+
+
+def _case(case: Case) -> Document:
+    return {
+        "id": case.key,
+        "subscription_id": case.subscription.partition(":")[2],
+        "invoice_id": case.invoice.partition(":")[2] if case.invoice else None,
+        "state": str(case.state) if case.frozen_since is None else "frozen",
+        "opened_at": _at(case.opened_at),
+        "grace_ends_at": _at(case.deadline),
+        "failures": case.failures,
+        "amount_due": case.amount_due,
+        "currency": case.currency,
+    }
+
+
+def _dispute(one: Chargeback) -> Document:
+    return {
+        "id": one.key,
+        "status": str(one.status),
+        "opened_at": _at(one.opened_at),
+        "amount": one.amount,
+        "currency": one.currency,
+        "fee": one.fee,
+        "fee_currency": one.fee_currency,
+        "payment_id": one.payment.rpartition(":")[2] if one.payment else None,
+        "reason": one.reason,
+    }
+
+
+def _hold(hold: Hold) -> Document:
+    return {
+        "id": hold.key,
+        "owner": str(hold.owner),
+        "scope": hold.scope,
+        "source": hold.source,
+        "since": _at(hold.since),
+        "subscriptions": [key.partition(":")[2] for key in hold.subscriptions],
+    }
+
+
+def _overrides(book: Book) -> list[Document]:
+    found = sorted((record.set for record in book.overrides.values()), key=lambda one: (one.at, one.id))
+    return [
+        {"id": one.id, "kind": str(one.kind), "until": _at(one.until), "actor": one.actor, "reason": one.reason}
+        for one in found
+    ]
+
+
+def _decision(row: DecisionRow) -> Document:
+    return {
+        "at": _at(row.at),
+        "cause": {"kind": row.cause_kind, "name": row.cause_name, "ref": row.cause_ref},
+        "rule": row.rule,
+        "clause": row.clause,
+        "policy": {"name": row.policy, "version": row.policy_version},
+        "from": row.before,
+        "to": row.after,
+        "effects": row.effects,
+        "changes": row.detail.get("changes", []),
+    }
+
+
+def _step(row: DecisionRow) -> Document:
+    changes = row.detail.get("changes", [])
+    return _decision(row) | {"sentences": [story.sentence(change) for change in changes]}
+
+
+def _in_order(state: State) -> list[Any]:
+    return sorted(state.timers, key=lambda one: (one.due_at, one.kind, one.subject))
+
+
+def _at(instant: Any) -> str | None:
+    return None if instant is None else rfc3339(instant)

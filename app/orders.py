@@ -1,0 +1,148 @@
+"""What a person's order means in facts, and why it may be refused (CONTRACT section 3)."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from app import coding
+from app.commands import CloseDispute, Command, OpenDispute, SetOverride
+from app.docket import effect_row
+from app.errors import InvalidInputError, NotFoundError, RefusedError
+from app.gateway import spread
+from app.policy.assess import assess
+from app.policy.disputes import known
+from app.policy.effects import AlertOperators, Notify
+from app.policy.facts import (
+    CaseWaived,
+    DisputeSeen,
+    DisputeStatus,
+    Fact,
+    OverrideKind,
+    OverrideSet,
+    Provenance,
+    Stamp,
+)
+from app.policy.model import Account, Case, CaseState, Terms
+from app.services import Services
+from app.store import outbox
+from app.store.database import Connection
+
+LONGEST_EXCEPTION = timedelta(days=366)
+_RISING = tuple(DisputeStatus)
+
+
+def facts_of(order: Command, account: Account, terms: Terms, actor: str, now: datetime) -> tuple[Fact, ...]:
+    """Return the facts that an order is; raise what says why it cannot be carried out."""
+    match order:
+        case OpenDispute():
+            return (_opened(order, actor, now),)
+        case CloseDispute():
+            return (_closed(order, account, actor, now),)
+        case SetOverride():
+            return _exception(order, _open_cases(account, terms, now), actor, now)
+
+
+def alert(services: Services, tx: Connection, *, topic: str, subject: str) -> None:
+    """Tell operators about something that is no account's own; once for a subject."""
+    ident = "ef_" + sha256(f"{topic}|{subject}".encode()).hexdigest()[:32]
+    effect = AlertOperators(id=ident, topic=topic, subject=subject)
+    rows = []
+    for part in spread(effect, services.settings.ops_alert_to):
+        if isinstance(part, Notify) and services.settings.callback_url is None:
+            continue
+        payload = services.vault.seal(coding.write(part))
+        rows.append(effect_row(part, "", payload, services.clock.now(tx), None))
+    if rows:
+        outbox.add(tx, rows)
+
+
+def _opened(order: OpenDispute, actor: str, now: datetime) -> DisputeSeen:
+    return DisputeSeen(
+        key=f"operator:{secrets.token_hex(8)}",
+        stamp=Stamp(now, _RISING.index(DisputeStatus.OPENED)),
+        status=DisputeStatus.OPENED,
+        opened_at=now,
+        amount=order.amount,
+        currency=order.currency,
+        payment=order.payment,
+        fee=order.fee,
+        fee_currency=order.fee_currency,
+        reason=order.reason,
+        reference=order.reference,
+        actor=actor,
+        provenance=Provenance.OPERATOR,
+    )
+
+
+def _closed(order: CloseDispute, account: Account, actor: str, now: datetime) -> DisputeSeen:
+    dispute = known(account.book).get(order.dispute)
+    if dispute is None:
+        raise NotFoundError(f"no dispute {order.dispute!r}")
+    if order.outcome in {DisputeStatus.INQUIRY, DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW}:
+        raise InvalidInputError(f"{order.outcome} is not how a dispute ends")
+    seen = dispute.seen
+    return DisputeSeen(
+        key=seen.key,
+        stamp=Stamp(max(now, seen.stamp.at), _RISING.index(order.outcome)),
+        status=order.outcome,
+        opened_at=dispute.opened_at,
+        amount=seen.amount,
+        currency=seen.currency,
+        customer=seen.customer,
+        order=seen.order,
+        subscription=seen.subscription,
+        payment=seen.payment,
+        fee=seen.fee,
+        fee_currency=seen.fee_currency,
+        reason=seen.reason,
+        reference=seen.reference,
+        actor=actor,
+        signed=seen.signed,
+        provenance=seen.provenance,
+    )
+
+
+def _open_cases(account: Account, terms: Terms, now: datetime) -> list[Case]:
+    state = assess(account.book, terms, account.zone(terms), now)
+    return [case for case in state.cases if case.open]
+
+
+def _exception(order: SetOverride, cases: list[Case], actor: str, now: datetime) -> tuple[Fact, ...]:
+    if order.kind is not OverrideKind.WAIVE:
+        _check_until(order.until, now)
+    if order.kind is OverrideKind.EXTEND_GRACE:
+        _check_extension(cases, order.until)
+    if order.kind is OverrideKind.WAIVE and not cases:
+        raise RefusedError("the account has no open dunning case to waive")
+    override = OverrideSet(
+        id=f"ov_{secrets.token_hex(8)}",
+        kind=order.kind,
+        at=now,
+        until=None if order.kind is OverrideKind.WAIVE else order.until,
+        actor=actor,
+        reason=order.reason,
+    )
+    if order.kind is not OverrideKind.WAIVE:
+        return (override,)
+    return (override, *(CaseWaived(case=case.key, at=max(now, case.opened_at)) for case in cases))
+
+
+def _check_until(until: datetime | None, now: datetime) -> None:
+    if until is None:
+        raise InvalidInputError("until: say when the exception ends")
+    if until <= now:
+        raise InvalidInputError("until: the exception would have ended already")
+    if until > now + LONGEST_EXCEPTION:
+        raise InvalidInputError("until: at most 366 days away")
+
+
+def _check_extension(cases: list[Case], until: datetime | None) -> None:
+    if not cases:
+        raise RefusedError("the account has no open dunning case to extend")
+    if all(case.state is CaseState.ON_HOLD for case in cases):
+        raise RefusedError("the case is on hold already; use reinstate")
+    earliest = min(case.deadline for case in cases if case.state is CaseState.GRACE)
+    if until is not None and until <= earliest:
+        raise InvalidInputError("until: not later than the deadline that was promised")

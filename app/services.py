@@ -1,0 +1,133 @@
+"""The one place that wires things: what every entrance to Kulanz works with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.clock import Clock, real_now
+from app.config import Settings
+from app.doorbell import Bell
+from app.gateway import Means
+from app.policy import document
+from app.policy.document import Policy
+from app.policy.model import Catalogue, Terms
+from app.providers import Naming
+from app.providers.lemonsqueezy_client import Client
+from app.store import keyring, policies
+from app.store.database import Connection, Database
+from app.store.policies import PolicyRow
+from app.vault import Vault
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything that is shared by a process. Nothing connects before it is used."""
+
+    settings: Settings
+    database: Database
+    vault: Vault
+    clock: Clock
+    bell: Bell
+    naming: Naming
+    clients: Mapping[str, Client]
+    """The provider's API by its name, where a key is set."""
+    _local: threading.local = field(default_factory=threading.local, repr=False)
+    _terms: dict[int, Terms] = field(default_factory=dict, repr=False)
+
+    def terms(self, conn: Connection) -> Terms:
+        """Return what decisions are made by; policy versions come from the database."""
+        newest = policies.newest(conn)
+        if newest not in self._terms:
+            rows = policies.all(conn) or [self._first_policy(conn)]
+            self._terms[newest] = Terms(
+                policies=tuple((row.effective_from, _policy(row)) for row in rows),
+                catalogue=Catalogue.of(self.settings.plans),
+                timezone=self.settings.timezone,
+                can_look=frozenset(self.clients),
+            )
+        return self._terms[newest]
+
+    def adopt_policy(self, tx: Connection) -> None:
+        """Put the configured policy in force if none ever was; later `policy activate` decides."""
+        if policies.newest(tx) == 0:
+            policies.add(tx, self._first_policy(tx))
+
+    def means(self) -> Means:
+        """Return what carrying effects out needs, with the calling thread's own connections."""
+        means: Means | None = getattr(self._local, "means", None)
+        if means is None:
+            means = _means(self.settings, self.clients)
+            self._local.means = means
+        return means
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self.bell.close()
+        self.database.dispose()
+
+    def _first_policy(self, conn: Connection) -> PolicyRow:
+        text = policy_text(self.settings.policy)
+        policy = document.parse(text, version=1)
+        now = self.clock.now(conn)
+        return PolicyRow(
+            version=1,
+            name=policy.name,
+            document=text,
+            sha256=policy.sha256,
+            effective_from=now,
+            activated_at=now,
+            actor="settings",
+        )
+
+
+def build(settings: Settings) -> Services:
+    """Wire the services of one process; nothing is opened yet."""
+    database = Database(settings.database_url)
+    clients = {}
+    if settings.lemonsqueezy_api_key is not None:
+        clients["lemonsqueezy"] = Client(settings.lemonsqueezy_api_key, settings.lemonsqueezy_api_url)
+    return Services(
+        settings=settings,
+        database=database,
+        vault=Vault(settings.encryption_keys, keyring.Keyring(database)),
+        clock=Clock(database, settings.test_clock),
+        bell=Bell(settings.redis_url),
+        naming=Naming(
+            account_key=settings.account_key,
+            account_secret=settings.account_secret,
+            require_signed=settings.require_signed_accounts,
+        ),
+        clients=clients,
+    )
+
+
+def policy_text(name: str) -> str:
+    """Return the document that a preset's name or a file's path stands for."""
+    path = Path(name)
+    if path.suffix == ".toml" or "/" in name:
+        return path.read_text(encoding="utf-8")
+    return document.preset(name)
+
+
+def _policy(row: PolicyRow) -> Policy:
+    return document.parse(row.document, version=row.version)
+
+
+def _means(settings: Settings, clients: Mapping[str, Client]) -> Means:
+    return Means(
+        clock=real_now,
+        callback_url=settings.callback_url,
+        callback_secret=settings.callback_secret,
+        smtp_url=settings.smtp_url,
+        mail_dir=settings.data_dir / "mail",
+        mail_from=settings.mail_from,
+        mail_locale=settings.mail_locale,
+        timezone=settings.timezone,
+        billing_url=settings.billing_url,
+        ops_alert_to=settings.ops_alert_to,
+        files_count_as_delivered=settings.test_clock or settings.demo,
+        providers=clients,
+    )

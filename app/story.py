@@ -1,0 +1,147 @@
+"""Why an account stands as it does, in sentences that a support person can read out: for `explain` and the console."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from app.policy.model import Case, CaseState, Chargeback, Hold, Owner, State
+from app.policy.telling import rfc3339
+
+SENTENCES: Mapping[str, str] = {
+    "dunning.grace_started": "A renewal payment of subscription {subscription} failed. Access stays on until {grace_ends_at}.",
+    "dunning.failure_counted": "The charge failed again (failure {failures}). The deadline {grace_ends_at} does not move.",
+    "dunning.deadline_moved": "The end of grace moved to {grace_ends_at}.",
+    "dunning.hold_placed": "Grace ended unpaid. Subscription {subscription} is on hold until it is paid.",
+    "dunning.exhausted": "The hold ran its full length unpaid. Subscription {subscription} is given up.",
+    "dunning.recovered": "The payment of subscription {subscription} arrived. The case is closed.",
+    "dunning.closed_void": "Nothing is owed any more for subscription {subscription}. The case is closed.",
+    "dunning.closed_voluntarily": (
+        "The customer cancelled subscription {subscription} while it was unpaid. Access stays on until {grace_ends_at}."
+    ),
+    "dunning.frozen": "A dispute is open, so the deadline of subscription {subscription} is paused.",
+    "dunning.thawed": "The dispute no longer holds the account, so the deadline runs again, to {grace_ends_at}.",
+    "dispute.inquiry": "The bank asked about payment {payment}. Nothing is taken from the customer for an inquiry.",
+    "dispute.opened": "A chargeback of {amount} {currency} was opened.",
+    "dispute.under_review": "The chargeback is under review.",
+    "dispute.won": "The chargeback was won.",
+    "dispute.lost": "The chargeback was lost.",
+    "dispute.partially_lost": "The chargeback was lost in part.",
+    "dispute.accepted": "The chargeback was accepted.",
+    "dispute.withdrawn": "The chargeback was withdrawn.",
+    "dispute.prevented": "The chargeback was prevented.",
+    "dispute.suspended": "What the disputing customer pays for is suspended at once.",
+    "dispute.released": "The dispute's hold is released. Other holds stay as they are.",
+    "override.suspended": "An operator suspended the account.",
+    "override.suspension_ended": "The operator's suspension ended.",
+    "override.extend_grace": "{actor} extended the grace period to {until}.",
+    "override.waive": "{actor} waived what is owed. The case is closed as void, not as paid.",
+    "override.reinstate": "{actor} lifted the holds until {until}.",
+    "override.suspend": "{actor} suspended the account until {until}.",
+    "override.exempt": "{actor} exempted the account from dunning until {until}.",
+    "override.legal_hold": "{actor} put the account's data under a legal hold until {until}.",
+    "subscription.on_trial": "Subscription {subscription} is on trial until {trial_ends_at}.",
+    "subscription.active": "Subscription {subscription} is active.",
+    "subscription.paused": "Collection of subscription {subscription} is paused.",
+    "subscription.past_due": "The provider calls subscription {subscription} past due. That alone takes nothing.",
+    "subscription.unpaid": "The provider gave up charging subscription {subscription}. That alone takes nothing.",
+    "subscription.cancelled": "Subscription {subscription} is cancelled. Access stays to {ends_at}.",
+    "subscription.expired": "Subscription {subscription} expired at the provider.",
+    "plan.given": "Subscription {subscription} gives the plan {plan}.",
+    "plan.ended": "Subscription {subscription} no longer gives the plan {plan}: what was paid for is over.",
+    "plan.raised": "Subscription {subscription} gives the higher plan {plan} at once.",
+    "plan.lowered": "Subscription {subscription} gives the lower plan {plan}.",
+    "plan.downgrade_scheduled": "A lower plan was chosen. The plan {plan} is paid for and stays to the end of its period.",
+    "notice.grace_started": "The customer was asked to pay.",
+    "notice.grace_reminder": "Reminder {step} went to the customer.",
+    "notice.grace_warning": "The final warning (number {step}) went to the customer.",
+    "notice.downgraded": "The customer was told of the downgrade.",
+    "notice.recovered": "The customer was told that all is good.",
+    "notice.suspended": "The customer was told of the suspension.",
+    "notice.reinstated": "The customer was told that access is back.",
+    "notice.data_deletion_notice": "The customer was told that data may be deleted.",
+    "renewal.stopped": "The renewal of subscription {subscription} is cancelled at the provider.",
+    "renewal.resumed": "Our cancellation of subscription {subscription} is taken back at the provider.",
+    "look.asked": "The provider is asked for a fresh look at subscription {subscription} before anything is taken.",
+    "kept": "What was promised was recorded.",
+}
+
+
+class _Gaps(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "an unknown date" if key.endswith(("_at", "until")) else "(unknown)"
+
+
+def sentence(change: Mapping[str, Any]) -> str:
+    """Return one recorded change in words."""
+    rule = str(change["rule"])
+    if rule.startswith("alert."):
+        return f"Operators were alerted: {rule.removeprefix('alert.').replace('_', ' ')}."
+    return SENTENCES.get(rule, rule).format_map(_Gaps(change.get("detail", {})))
+
+
+def reasons(state: State) -> Iterator[str]:
+    """Yield why the account stands as it does now, the gravest first."""
+    for hold in state.holds:
+        yield _hold(hold)
+    for case in state.cases:
+        if case.state is CaseState.GRACE:
+            yield f"Subscription {case.subscription} is unpaid; access stays on until {rfc3339(case.deadline)}."
+    for one in state.given:
+        until = f" until {rfc3339(one.until)}" if one.until else ""
+        yield f"Subscription {one.subscription} gives the plan {one.plan}{until}."
+    if not state.given:
+        yield "No subscription gives a plan, so the account is on the free plan."
+
+
+def outlook(state: State) -> Iterator[str]:
+    """Yield what would change it, and when."""
+    for case in state.cases:
+        yield from _case(case)
+    for one in state.chargebacks:
+        yield from _chargeback(one)
+    for timer in state.timers:
+        if timer.kind in {"period_end", "trial_end", "override_end", "hold_end"}:
+            yield f"{_TIMERS[timer.kind]} at {rfc3339(timer.due_at)} ({timer.subject})."
+
+
+_TIMERS = {
+    "period_end": "What was paid for ends",
+    "trial_end": "The trial ends and bills by itself",
+    "override_end": "The operator's exception ends and the policy applies again",
+    "hold_end": "The hold ends and the subscription is given up",
+}
+
+
+def _hold(hold: Hold) -> str:
+    reach = "the whole account" if hold.scope == "account" else "subscription " + ", ".join(hold.subscriptions)
+    words = {
+        Owner.DUNNING: "unpaid after the end of grace",
+        Owner.DISPUTE: "a chargeback",
+        Owner.OPERATOR: "an operator's suspension",
+    }
+    why = words.get(hold.owner, str(hold.owner))
+    claim = "" if hold.counts else " It is a stranger's claim and takes nothing from the account's own buyer."
+    return f"Hold on {reach} since {rfc3339(hold.since)}: {why} ({hold.source}).{claim}"
+
+
+def _case(case: Case) -> Iterator[str]:
+    policy = f"{case.policy.name} {case.policy.dunning.hold_clause}, version {case.policy.version}"
+    if case.frozen_since is not None and case.open:
+        yield f"The case {case.key} waits for the dispute; a payment closes it at once."
+    elif case.state is CaseState.GRACE:
+        cancels = "is cancelled and " if case.policy.dunning.on_grace_end == "cancel" else ""
+        yield (
+            f"A payment closes the case {case.key} at once. Without one, subscription {case.subscription} {cancels}"
+            f"loses its plan at {rfc3339(case.deadline)} ({policy})."
+        )
+    elif case.state is CaseState.ON_HOLD:
+        yield f"A payment brings the plan of subscription {case.subscription} back ({policy})."
+
+
+def _chargeback(one: Chargeback) -> Iterator[str]:
+    if not one.holds:
+        return
+    yield f"The chargeback {one.key} being won or withdrawn releases its hold, and only that."
+    if one.deletion_eligible_at is not None:
+        yield f"Data may be deleted from {rfc3339(one.deletion_eligible_at)}, by an operator's approval only."
