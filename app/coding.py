@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-from typing import TypeVar
-
 import msgspec
 
 from app.policy import effects, facts
@@ -12,11 +9,13 @@ from app.policy.book import Book
 from app.policy.effects import Effect
 from app.policy.facts import Fact
 
-T = TypeVar("T")
-
 _BOOK = msgspec.msgpack.Decoder(Book)
 _PACK = msgspec.msgpack.Encoder()
 _JSON = msgspec.json.Encoder()
+_FACTS: dict[str, msgspec.json.Decoder[Fact]] = {name: msgspec.json.Decoder(kind) for name, kind in facts.KINDS.items()}
+_EFFECTS: dict[str, msgspec.json.Decoder[Effect]] = {
+    name: msgspec.json.Decoder(kind) for name, kind in effects.KINDS.items()
+}
 
 
 def pack_book(book: Book) -> bytes:
@@ -36,14 +35,9 @@ def write(value: Fact | Effect) -> bytes:
 
 def read_fact(kind: str, written: bytes) -> Fact:
     """Return a recorded fact."""
-    return _decoder(facts.KINDS[kind]).decode(written)
+    return _FACTS[kind].decode(written)
 
 
 def read_effect(kind: str, written: bytes) -> Effect:
     """Return a recorded effect."""
-    return _decoder(effects.KINDS[kind]).decode(written)
-
-
-@lru_cache(maxsize=64)
-def _decoder(kind: type[T]) -> msgspec.json.Decoder[T]:
-    return msgspec.json.Decoder(kind)
+    return _EFFECTS[kind].decode(written)

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import msgspec
 import structlog
 
 from app import coding, orders
@@ -26,9 +25,9 @@ from app.errors import KulanzError, NotFoundError, StorageUnavailableError, Untr
 from app.gateway import LONGEST_ATTEMPT, Errand, Report, carry_out
 from app.gateway.report import State as Delivery
 from app.policy.assess import assess
-from app.policy.decide import Decision
 from app.policy.effects import Effect, SendMail
-from app.policy.facts import Fact, Outcome, SubscriptionSeen
+from app.policy.facts import Fact, Outcome
+from app.policy.model import Decision
 from app.policy.telling import reported, still_wanted
 from app.providers import PROVIDERS, Routing
 from app.services import Services
@@ -113,7 +112,7 @@ def _one_by_one(services: Services, ids: Sequence[int], worker: str) -> None:
             _apply(services, [event], worker)
         except StorageUnavailableError:
             raise
-        except Exception as error:  # noqa: BLE001 - the row keeps the reason; three times parks it
+        except Exception as error:
             log.warning("event.failed", event=event, error=type(error).__name__, exc_info=services.settings.demo)
             with services.database.write() as tx:
                 state = inbox.failed(tx, event, _reason(error), permanent=False, now_real=real_now())
@@ -209,7 +208,9 @@ class _Batch:
         body = None if event.account == name else self._docket.seal(account, self._bodies[event.id])
         self._settled.append(Settled(event.id, "handled", name, body, facts_at=_at(facts)))
         if decision.changed:
-            log.info("event.applied", event=event.id, name=event.name, rule=decision.principal and decision.principal.rule)
+            log.info(
+                "event.applied", event=event.id, name=event.name, rule=decision.principal and decision.principal.rule
+            )
 
     def _park(self, event: Event, reason: str, account: str | None) -> None:
         inbox.failed(self._tx, event.id, reason, permanent=True, now_real=real_now(), account=account)
