@@ -1,8 +1,13 @@
 """What time it is: really, and for the policy."""
 
+from contextlib import nullcontext
 from datetime import UTC, datetime
 
+from app.errors import RefusedError
+from app.store import marks
 from app.store.database import Connection, Database
+
+_MARK = "test_clock"
 
 
 def real_now() -> datetime:
@@ -19,12 +24,28 @@ class Clock:
 
     def now(self, tx: Connection | None = None) -> datetime:
         """Return the policy's time, read inside `tx` if one is given."""
-        raise NotImplementedError
+        return self.test_time(tx) or real_now()
+
+    def test_time(self, tx: Connection | None = None) -> datetime | None:
+        """Return where the test clock stands; None if it is not allowed, or not set."""
+        if not self._test_clock:
+            return None
+        with self._database.read() if tx is None else nullcontext(tx) as conn:
+            text = marks.get(conn, _MARK)
+        return None if text is None else datetime.fromisoformat(text)
 
     def set(self, at: datetime, tx: Connection | None = None) -> None:
         """Let the test clock stand still at an instant; RefusedError where it is not allowed."""
-        raise NotImplementedError
+        if at.utcoffset() is None:
+            raise ValueError("an instant without a time zone")
+        self._put(at.astimezone(UTC).isoformat(), tx)
 
     def reset(self, tx: Connection | None = None) -> None:
         """Go back to real time."""
-        raise NotImplementedError
+        self._put(None, tx)
+
+    def _put(self, text: str | None, tx: Connection | None) -> None:
+        if not self._test_clock:
+            raise RefusedError("the test clock is off; KULANZ_TEST_CLOCK=1 allows it")
+        with self._database.write() if tx is None else nullcontext(tx) as conn:
+            marks.put(conn, _MARK, text)

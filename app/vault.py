@@ -21,6 +21,7 @@ _NONCE_BYTES = 12
 _SALT_BYTES = 16
 _ID_BYTES = 4
 _VERSION = b"\x01"
+_DATA_VERSION = b"\x02"
 _HEAD_BYTES = len(_VERSION) + _ID_BYTES
 _ZERO_NONCE = bytes(_NONCE_BYTES)
 
@@ -43,14 +44,14 @@ class DataKey:
     def seal(self, plain: bytes) -> bytes:
         """Encrypt under a fresh nonce."""
         nonce = os.urandom(_NONCE_BYTES)
-        return _VERSION + nonce + self._cipher.encrypt(nonce, plain, _VERSION)
+        return _DATA_VERSION + nonce + self._cipher.encrypt(nonce, plain, _DATA_VERSION)
 
     def open(self, sealed: bytes) -> bytes:
         """Decrypt; UnreadableError if it was sealed with another key or has been changed."""
-        if sealed[:1] != _VERSION:
+        if sealed[:1] != _DATA_VERSION:
             raise UnreadableError("this was not sealed with a data key")
         try:
-            return self._cipher.decrypt(sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], _VERSION)
+            return self._cipher.decrypt(sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], _DATA_VERSION)
         except (InvalidTag, ValueError) as error:
             raise UnreadableError("sealed with another data key, or changed since") from error
 
@@ -75,6 +76,11 @@ class Vault:
         """Decrypt what any of the keys has sealed; UnreadableError otherwise."""
         seal = self._seal_of(sealed)
         return seal.open(seal.intake, sealed)
+
+    @staticmethod
+    def has_sealed(sealed: bytes) -> bool:
+        """Tell what a vault has sealed from what a data key has."""
+        return sealed.startswith(_VERSION)
 
     def new_data_key(self) -> bytes:
         """Return a new random data key, wrapped."""

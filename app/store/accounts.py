@@ -2,10 +2,17 @@
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime
+from typing import Any, TypeVarTuple
 
 import msgspec
+from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy.engine import Connection
 
-from app.store.database import Connection
+from app.store import bulk
+from app.store.bulk import among
+from app.store.tables import accounts
+
+_Columns = TypeVarTuple("_Columns")
 
 
 class AccountRow(msgspec.Struct, frozen=True):
@@ -30,36 +37,94 @@ class AccountRow(msgspec.Struct, frozen=True):
     alias_of: str | None = None
 
 
+_COLUMNS = AccountRow.__struct_fields__
+_ROW = select(*(accounts.c[name] for name in _COLUMNS))
+_LOCK = _ROW.where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update()
+_ONE = _ROW.where(accounts.c.id == bindparam("account"))
+_COUNT = select(func.count()).select_from(accounts).where(accounts.c.alias_of.is_(None))
+_ALIAS = (
+    update(accounts)
+    .where(accounts.c.id == bindparam("old"))
+    .values(alias_of=bindparam("new"), book=None, grace_ends_at=None, deletion_eligible_at=None)
+)
+_FORWARD = update(accounts).where(accounts.c.alias_of == bindparam("old")).values(alias_of=bindparam("new"))
+
+
 def lock(tx: Connection, ids: Collection[str], new_key: Callable[[], bytes]) -> dict[str, AccountRow]:
-    """Lock accounts, making those that do not exist; an alias answers with the row of the account it stands for."""
-    raise NotImplementedError
+    """Lock accounts, making those that do not exist; an alias answers with the row of the account it stands for.
+
+    Rows are locked in the order of their ids, so that two workers who need the same ones cannot block each other.
+    """
+    rows = _locked(tx, ids)
+    if missing := sorted(set(ids) - rows.keys()):
+        bulk.insert(tx, accounts, _COLUMNS, [_new(id_, new_key()) for id_ in missing], conflict=bulk.OR_NOTHING)
+        rows |= _locked(tx, missing)
+    if targets := {row.alias_of for row in rows.values() if row.alias_of} - rows.keys():
+        rows |= _locked(tx, targets)
+    return {id_: rows[rows[id_].alias_of or id_] for id_ in ids}
 
 
 def save(tx: Connection, rows: Sequence[AccountRow]) -> None:
     """Write locked accounts back."""
-    raise NotImplementedError
+    bulk.update(tx, accounts, _COLUMNS, [msgspec.structs.astuple(row) for row in rows])
 
 
 def get(conn: Connection, id: str) -> AccountRow | None:  # noqa: A002
     """Return one account; an alias answers with the account it stands for."""
-    raise NotImplementedError
+    row = conn.execute(_ONE, {"account": id}).one_or_none()
+    if row is not None and row.alias_of is not None:
+        row = conn.execute(_ONE, {"account": row.alias_of}).one_or_none()
+    return AccountRow(*row) if row is not None else None
 
 
 def page(conn: Connection, standing: str | None, plan: str | None, after: str | None, limit: int) -> list[AccountRow]:
     """Return accounts by id, those after `after`; aliases are not among them."""
-    raise NotImplementedError
+    query = _after(_ROW, after, limit)
+    if standing is not None:
+        query = query.where(accounts.c.standing == standing)
+    if plan is not None:
+        query = query.where(accounts.c.plan == plan)
+    return [AccountRow(*row) for row in conn.execute(query)]
 
 
 def make_alias(tx: Connection, old: str, new: str) -> None:
-    """Let `old` answer with `new` from now on."""
-    raise NotImplementedError
+    """Let `old`, which is locked, answer with `new` from now on, and with it whatever was an alias of `old`."""
+    tx.execute(_ALIAS, {"old": old, "new": new})
+    tx.execute(_FORWARD, {"old": old, "new": new})
 
 
 def ids(conn: Connection, after: str | None, limit: int) -> list[str]:
     """Return account ids in order, those after `after`; aliases are not among them."""
-    raise NotImplementedError
+    return list(conn.execute(_after(select(accounts.c.id), after, limit)).scalars())
 
 
 def count(conn: Connection) -> int:
     """Return how many accounts there are, without aliases."""
-    raise NotImplementedError
+    return conn.execute(_COUNT).scalar_one()
+
+
+def _locked(tx: Connection, ids: Collection[str]) -> dict[str, AccountRow]:
+    return {row.id: AccountRow(*row) for row in tx.execute(_LOCK, {"ids": ids})} if ids else {}
+
+
+def _new(id_: str, key: bytes) -> tuple[Any, ...]:
+    row = AccountRow(
+        id=id_,
+        key=key,
+        book=None,
+        standing="good",
+        plan="free",
+        access="free",
+        grace_ends_at=None,
+        deletion_eligible_at=None,
+        version=0,
+        seq=0,
+        head=b"",
+        decided_at=None,
+    )
+    return msgspec.structs.astuple(row)
+
+
+def _after(query: Select[*_Columns], after: str | None, limit: int) -> Select[*_Columns]:
+    query = query.where(accounts.c.alias_of.is_(None)).order_by(accounts.c.id).limit(limit)
+    return query if after is None else query.where(accounts.c.id > after)

@@ -2,19 +2,27 @@
 
 from collections.abc import Collection, Mapping
 
-from app.store.database import Connection
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.engine import Connection
+
+from app.store import bulk
+from app.store.bulk import among
+from app.store.tables import bindings
+
+_FIND = select(bindings.c.key, bindings.c.account).where(among(bindings.c.key, "keys"))
+_MOVE = update(bindings).where(bindings.c.account == bindparam("old")).values(account=bindparam("new"))
 
 
 def find(tx: Connection, keys: Collection[str]) -> dict[str, str]:
     """Return the account of every key that has one."""
-    raise NotImplementedError
+    return dict(tx.execute(_FIND, {"keys": keys}).tuples().all()) if keys else {}
 
 
 def bind(tx: Connection, pairs: Mapping[str, str]) -> None:
-    """Bind keys to accounts; a key that is bound already stays where it is."""
-    raise NotImplementedError
+    """Bind keys to accounts; a key that is bound already stays where it is, so look again with `find`."""
+    bulk.insert(tx, bindings, ("key", "account"), sorted(pairs.items()), conflict=bulk.OR_NOTHING)
 
 
 def move(tx: Connection, old: str, new: str) -> int:
-    """Give everything that is bound to one account to another."""
-    raise NotImplementedError
+    """Give everything that is bound to one account to another; returns how many keys."""
+    return tx.execute(_MOVE, {"old": old, "new": new}).rowcount

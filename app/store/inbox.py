@@ -1,64 +1,121 @@
 """Every event as it was received, and how far it has come."""
 
-from collections.abc import Collection, Iterator, Sequence
-from datetime import datetime
+from __future__ import annotations
 
-import msgspec
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
-from app.store.database import Connection, Database
+from sqlalchemy import Boolean, Select, String, TextClause, bindparam, case, func, or_, select, text, update
+from sqlalchemy.engine import Connection
 
+from app.errors import InvalidInputError
+from app.store import bulk, claims
+from app.store.bulk import AnyRow, among
+from app.store.claims import MAX_ATTEMPTS, claim, release
+from app.store.events import STATES, Event, NewEvent, Recorded, Settled, event_id, number_of
+from app.store.tables import Instant, inbox
 
-class NewEvent(msgspec.Struct, frozen=True):
-    """One verified delivery, about to be recorded; `body` is sealed, `sha256` is of the raw bytes."""
+__all__ = [
+    "MAX_ATTEMPTS",
+    "STATES",
+    "Event",
+    "NewEvent",
+    "Recorded",
+    "Settled",
+    "claim",
+    "event_id",
+    "number_of",
+    "release",
+]
 
-    provider: str
-    name: str
-    delivery_key: bytes
-    content_key: bytes | None
-    lane: int
-    """0 to 32767, from whatever names the account best: workers share the inbox by it."""
-    state: str
-    received_at: datetime
-    body: bytes
-    sha256: bytes
-    reason: str | None = None
-    mode: str = "live"
-
-
-class Recorded(msgspec.Struct, frozen=True):
-    """What became of one new event: `known` means that the row was there before, in `state`."""
-
-    id: int
-    known: bool
-    state: str
-
-
-class Event(msgspec.Struct, frozen=True):
-    """One row of the inbox. With an `account`, `body` is sealed with that account's key, else by the vault."""
-
-    id: int
-    provider: str
-    name: str
-    state: str
-    received_at: datetime
-    body: bytes
-    attempts: int
-    account: str | None
-    reason: str | None
-    waits_for: str | None
-    mode: str
+_REARM = timedelta(hours=1)
+_BACKOFF = (timedelta(seconds=1), timedelta(seconds=5))
+_PAGE = 500
 
 
-class Settled(msgspec.Struct, frozen=True):
-    """What a drain made of one event; `body` None leaves the sealed body as it is."""
-
-    id: int
-    state: str
-    account: str | None
-    body: bytes | None
-    reason: str | None = None
-    waits_for: str | None = None
-    facts_at: datetime | None = None
+_NEW = (
+    "delivery_key",
+    "content_key",
+    "provider",
+    "name",
+    "lane",
+    "state",
+    "received_at",
+    "body",
+    "sha256",
+    "reason",
+    "mode",
+    "attempts",
+)
+_SETTLED = ("id", "state", "account", "body", "reason", "waits_for", "facts_at", "handled_at", "next_attempt_at")
+_EVENT = select(*(inbox.c[name] for name in Event.__struct_fields__))
+_ONE = _EVENT.where(inbox.c.id == bindparam("number"))
+_TAKE = (
+    _EVENT.where(among(inbox.c.id, "ids"), inbox.c.state == "received")
+    .order_by(inbox.c.id)
+    .with_for_update(skip_locked=True)
+)
+_KNOWN = select(
+    inbox.c.id, inbox.c.state, inbox.c.rearmed_at, inbox.c.provider, inbox.c.delivery_key, inbox.c.content_key
+).where(
+    or_(
+        inbox.c.delivery_key.in_(bindparam("deliveries", expanding=True)),
+        inbox.c.content_key.in_(bindparam("contents", expanding=True)),
+    )
+)
+_FRESH = {"state": "received", "attempts": 0, "next_attempt_at": None, "waits_for": None}
+_REARMED = (
+    update(inbox)
+    .where(among(inbox.c.id, "ids"), inbox.c.state == "parked")
+    .values(_FRESH | {"rearmed_at": bindparam("at", type_=Instant)})
+)
+_WAKE = update(inbox).where(among(inbox.c.waits_for, "subscriptions"), inbox.c.state == "waiting").values(_FRESH)
+_AGAIN = update(inbox).values(_FRESH)
+_FAILED = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("failed"))
+    .values(
+        attempts=inbox.c.attempts + 1,
+        state=case(
+            (or_(bindparam("hopeless", type_=Boolean), inbox.c.attempts + 1 >= MAX_ATTEMPTS), "parked"),
+            else_="received",
+        ),
+        next_attempt_at=case(
+            (inbox.c.attempts == 0, bindparam("soon", type_=Instant)), else_=bindparam("later", type_=Instant)
+        ),
+        reason=bindparam("why", type_=String),
+        account=func.coalesce(bindparam("account_", type_=String), inbox.c.account),
+    )
+    .returning(inbox.c.state)
+)
+_SKIP = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("skipped"), inbox.c.state != "handled")
+    .values(state="ignored", reason=bindparam("why", type_=String))
+)
+_BODIES = select(inbox.c.id, inbox.c.body).where(inbox.c.account == bindparam("account")).order_by(inbox.c.id)
+_WAITING = (
+    _EVENT.where(
+        text("state = 'waiting' AND state <> 'handled'"), inbox.c.received_at < bindparam("before", type_=Instant)
+    )
+    .order_by(inbox.c.id)
+    .limit(bindparam("limit"))
+)
+_OF_ACCOUNT = (
+    _EVENT.where(inbox.c.account == bindparam("account"), inbox.c.id > bindparam("after"), inbox.c.state == "handled")
+    .order_by(inbox.c.id)
+    .limit(_PAGE)
+)
+_PARKED = (
+    select(inbox.c.account)
+    .where(text("state = 'parked' AND state <> 'handled'"), among(inbox.c.account, "accounts"))
+    .distinct()
+)
+_COUNTS = select(inbox.c.state, func.count()).where(text("state <> 'handled'")).group_by(inbox.c.state)
+_OLDEST = (
+    select(inbox.c.received_at).where(text("state = 'received' AND state <> 'handled'")).order_by(inbox.c.id).limit(1)
+)
 
 
 def record(tx: Connection, events: Sequence[NewEvent], now: datetime) -> list[Recorded]:
@@ -66,30 +123,43 @@ def record(tx: Connection, events: Sequence[NewEvent], now: datetime) -> list[Re
 
     A known parked event is re-armed, at most once an hour.
     """
-    raise NotImplementedError
-
-
-def claim(database: Database, worker: str, limit: int, now_real: datetime) -> list[int]:
-    """Choose due events for this worker, oldest first: up to `limit` fresh ones, or a single one that failed before.
-
-    `worker` is a name that no other process has or had. What a dead worker had claimed counts one crash.
-    """
-    raise NotImplementedError
+    rows = [
+        (
+            e.delivery_key,
+            e.content_key,
+            e.provider,
+            e.name,
+            e.lane,
+            e.state,
+            e.received_at,
+            e.body,
+            e.sha256,
+            e.reason,
+            e.mode,
+            0,
+        )
+        for e in events
+    ]
+    made = bulk.insert_new(tx, inbox, _NEW, rows)
+    repeats = [event for event, number in zip(events, made, strict=True) if number is None]
+    known = _known(tx, repeats, now) if repeats else iter(())
+    return [
+        next(known) if number is None else Recorded(number, known=False, state=event.state)
+        for event, number in zip(events, made, strict=True)
+    ]
 
 
 def take(tx: Connection, ids: Sequence[int], worker: str | None = None) -> list[Event]:
     """Lock those of the claimed events that are still to be done; with `worker` its claim as well, while `tx` lasts."""
-    raise NotImplementedError
+    if worker is not None and not claims.hold(tx, worker):
+        return []
+    return _events(tx, _TAKE, ids=ids)
 
 
 def settle(tx: Connection, outcomes: Sequence[Settled], now: datetime) -> None:
     """Write what became of the events of a batch."""
-    raise NotImplementedError
-
-
-def release(tx: Connection, worker: str) -> None:
-    """Give up this worker's claim: its batch is settled."""
-    raise NotImplementedError
+    rows = [(o.id, o.state, o.account, o.body, o.reason, o.waits_for, o.facts_at, now, None) for o in outcomes]
+    bulk.update(tx, inbox, _SETTLED, rows)
 
 
 def failed(
@@ -101,60 +171,113 @@ def failed(
     now_real: datetime,
     account: str | None = None,
 ) -> str:
-    """Count a failed attempt; the event waits a little, or is parked when it is hopeless. Returns its new state."""
-    raise NotImplementedError
+    """Count a failed attempt: the event waits a little, or is parked when it is hopeless. Returns its new state.
+
+    `account` is noted for a parked event, so that `parked_accounts` knows of it; its body stays sealed as it is.
+    """
+    outcome = {"failed": id, "why": reason, "account_": account, "hopeless": permanent}
+    state: str = tx.execute(_FAILED, outcome | _moments(now_real)).scalar_one()
+    return state
 
 
 def wake(tx: Connection, subscriptions: Collection[str]) -> int:
     """Let the events go on that wait for one of these subscriptions; returns how many."""
-    raise NotImplementedError
+    return tx.execute(_WAKE, {"subscriptions": subscriptions}).rowcount if subscriptions else 0
 
 
 def overdue_waiting(tx: Connection, before: datetime, limit: int) -> list[Event]:
-    """Return events that have waited since before an instant, oldest first."""
-    raise NotImplementedError
+    """Return events received before an instant that still wait, oldest first."""
+    return _events(tx, _WAITING, before=before, limit=limit)
 
 
 def of_account(conn: Connection, account: str) -> Iterator[Event]:
     """Yield every handled event of an account in the order of arrival."""
-    raise NotImplementedError
+    after = 0
+    while page := _events(conn, _OF_ACCOUNT, account=account, after=after):
+        yield from page
+        after = page[-1].id
 
 
 def parked_accounts(tx: Connection, accounts: Collection[str]) -> frozenset[str]:
     """Return those of the accounts that have a parked event."""
-    raise NotImplementedError
+    return frozenset(tx.execute(_PARKED, {"accounts": accounts}).scalars())
+
+
+def move(tx: Connection, old: str, new: str, reseal: Callable[[bytes], bytes] | None = None) -> int:
+    """Give the events of one account to another, each body sealed anew; returns how many."""
+    rows = tx.execute(_BODIES, {"account": old}).all()
+    bulk.update(
+        tx, inbox, ("id", "account", "body"), [(row.id, new, reseal(row.body) if reseal else row.body) for row in rows]
+    )
+    return len(rows)
 
 
 def listing(conn: Connection, state: str | None, since: datetime | None, limit: int) -> list[Event]:
     """Return events, newest first."""
-    raise NotImplementedError
+    query = _EVENT.order_by(inbox.c.id.desc()).limit(limit)
+    events = _events(conn, query if state is None else query.where(_in(state)))
+    return [event for event in events if since is None or event.received_at >= since]
 
 
 def get(conn: Connection, id: int) -> Event | None:  # noqa: A002
     """Return one event."""
-    raise NotImplementedError
+    return next(iter(_events(conn, _ONE, number=id)), None)
 
 
 def retry(tx: Connection, ids: Collection[int] | None = None, state: str | None = None) -> int:
     """Make events due again as if never tried: the given ones, or all of one state. Returns how many."""
-    raise NotImplementedError
+    if ids is not None:
+        return tx.execute(_AGAIN.where(among(inbox.c.id, "ids")), {"ids": ids}).rowcount
+    return tx.execute(_AGAIN.where(_in(state))).rowcount if state is not None else 0
 
 
 def skip(tx: Connection, id: int, reason: str) -> bool:  # noqa: A002
-    """Ignore an event from now on, for a reason; False where there is none that could be skipped."""
-    raise NotImplementedError
-
-
-def move(tx: Connection, old: str, new: str) -> int:
-    """Give the events of one account to another."""
-    raise NotImplementedError
+    """Ignore an event from now on, for a reason; False where it is handled already, or there is none."""
+    return tx.execute(_SKIP, {"skipped": id, "why": reason}).rowcount == 1
 
 
 def counts(conn: Connection) -> dict[str, int]:
-    """Return how many events are in each state but `handled`."""
-    raise NotImplementedError
+    """Return how many events are in each state but `handled`, of which there is no end."""
+    return dict.fromkeys((state for state in STATES if state != "handled"), 0) | dict(
+        conn.execute(_COUNTS).tuples().all()
+    )
 
 
 def oldest_received(conn: Connection) -> datetime | None:
     """Return since when the oldest unhandled event has been here."""
-    raise NotImplementedError
+    return conn.execute(_OLDEST).scalar()
+
+
+def _events(conn: Connection, query: Select[Any], **parameters: Any) -> list[Event]:
+    return [Event(*row) for row in conn.execute(query, parameters)]
+
+
+def _in(state: str) -> TextClause:
+    """Name a state literally, as partial indexes need it."""
+    if state not in STATES:
+        raise InvalidInputError(f"state: one of {', '.join(STATES)}")
+    return text("state = 'handled'" if state == "handled" else f"state = '{state}' AND state <> 'handled'")
+
+
+def _moments(now: datetime) -> dict[str, datetime]:
+    return {"soon": now + _BACKOFF[0], "later": now + _BACKOFF[1]}
+
+
+def _known(tx: Connection, repeats: Sequence[NewEvent], now: datetime) -> Iterator[Recorded]:
+    """Find the rows that stood in the way, and re-arm the parked ones among them."""
+    rows = _standing_in_the_way(tx, repeats)
+    rearmed = {row.id for row in rows if row.state == "parked" and (row.rearmed_at or now - _REARM) <= now - _REARM}
+    if rearmed:
+        tx.execute(_REARMED, {"ids": rearmed, "at": now})
+    by_key = {(row.provider, key): row for row in rows for key in (row.content_key, row.delivery_key)}
+    for event in repeats:
+        row = by_key.get((event.provider, event.delivery_key)) or by_key[event.provider, event.content_key]
+        yield Recorded(row.id, known=True, state="received" if row.id in rearmed else row.state)
+
+
+def _standing_in_the_way(tx: Connection, repeats: Sequence[NewEvent]) -> Sequence[AnyRow]:
+    keys = {
+        "deliveries": [event.delivery_key for event in repeats],
+        "contents": [event.content_key for event in repeats if event.content_key is not None],
+    }
+    return tx.execute(_KNOWN, keys).all()

@@ -2,7 +2,14 @@
 
 from collections.abc import Callable
 
+from sqlalchemy import bindparam, select
+
+from app.store import bulk
 from app.store.database import Database
+from app.store.tables import keyring
+
+_FIND = select(keyring.c.wrapped).where(keyring.c.name == bindparam("key"))
+_ALL = select(keyring.c.name, keyring.c.wrapped)
 
 
 class Keyring:
@@ -13,4 +20,18 @@ class Keyring:
 
     def wrapped(self, name: str, new: Callable[[], bytes]) -> bytes:
         """Return the wrapped key of that name, making it the first time; every process gets the same one."""
-        raise NotImplementedError
+        with self._database.read() as conn:
+            found: bytes | None = conn.execute(_FIND, {"key": name}).scalar()
+        return self._make(name, new()) if found is None else found
+
+    def rewrap(self, rewrapped: Callable[[bytes], bytes]) -> None:
+        """Wrap every key anew, as after a rotation."""
+        with self._database.write() as tx:
+            rows = [(row.name, rewrapped(row.wrapped)) for row in tx.execute(_ALL)]
+            bulk.update(tx, keyring, ("name", "wrapped"), rows)
+
+    def _make(self, name: str, wrapped: bytes) -> bytes:
+        with self._database.write() as tx:
+            bulk.insert(tx, keyring, ("name", "wrapped"), [(name, wrapped)], conflict=bulk.OR_NOTHING)
+            kept: bytes = tx.execute(_FIND, {"key": name}).scalar_one()
+        return kept

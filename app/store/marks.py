@@ -2,14 +2,27 @@
 
 from typing import Any
 
-from app.store.database import Connection
+import msgspec
+from sqlalchemy import bindparam, delete, select
+from sqlalchemy.engine import Connection
+
+from app.store import bulk
+from app.store.tables import marks
+
+_GET = select(marks.c.value).where(marks.c.name == bindparam("mark"))
+_DROP = delete(marks).where(marks.c.name == bindparam("mark"))
 
 
 def get(tx: Connection, name: str) -> Any:
     """Return a value as it was put, or None."""
-    raise NotImplementedError
+    value = tx.execute(_GET, {"mark": name}).scalar()
+    return None if value is None else msgspec.json.decode(value)
 
 
 def put(tx: Connection, name: str, value: Any) -> None:
     """Keep a JSON-ready value under a name; None takes it away."""
-    raise NotImplementedError
+    if value is None:
+        tx.execute(_DROP, {"mark": name})
+        return
+    row = (name, msgspec.json.encode(value).decode())
+    bulk.insert(tx, marks, ("name", "value"), [row], conflict="ON CONFLICT (name) DO UPDATE SET value = excluded.value")

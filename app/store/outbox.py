@@ -1,11 +1,19 @@
 """Effects that wait to be carried out, and what became of them. Attempts and leases are in real time."""
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
+from sqlalchemy import Integer, String, TextClause, bindparam, func, or_, select, text, update
+from sqlalchemy.engine import Connection
 
-from app.store.database import Connection, Database
+from app.errors import InvalidInputError
+from app.store import bulk
+from app.store.bulk import among
+from app.store.database import Database
+from app.store.tables import Instant, effects
+
+STATES = ("pending", "done", "skipped", "withdrawn", "parked", "todo", "unknown")
 
 
 class EffectRow(msgspec.Struct, frozen=True):
@@ -30,14 +38,59 @@ class EffectRow(msgspec.Struct, frozen=True):
     decision_seq: int | None = None
 
 
+_COLUMNS = EffectRow.__struct_fields__
+_AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+_PENDING = text("state = 'pending' AND state <> 'done'")
+_ROW = select(*(effects.c[name] for name in _COLUMNS))
+_ONE = _ROW.where(effects.c.id == bindparam("effect"))
+_DUE = (
+    _ROW.where(
+        _PENDING,
+        effects.c.next_attempt_at <= bindparam("now", type_=Instant),
+        or_(effects.c.lease_until.is_(None), effects.c.lease_until <= bindparam("now", type_=Instant)),
+    )
+    .order_by(effects.c.next_attempt_at, effects.c.number)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_LEASE = update(effects).where(among(effects.c.id, "effects")).values(lease_until=bindparam("until", type_=Instant))
+_FINISH = (
+    update(effects)
+    .where(effects.c.id == bindparam("effect"), effects.c.state != "done")
+    .values(
+        state=bindparam("state_", type_=String),
+        attempts=bindparam("attempts_", type_=Integer),
+        error=bindparam("error_", type_=String),
+        next_attempt_at=func.coalesce(bindparam("next_", type_=Instant), effects.c.next_attempt_at),
+        done_at=bindparam("done_", type_=Instant),
+        lease_until=None,
+    )
+)
+_RETRY = (
+    update(effects)
+    .where(among(effects.c.id, "effects"), effects.c.state != "done")
+    .values(state="pending", attempts=0, next_attempt_at=_AT_ONCE, lease_until=None, error=None)
+)
+_COUNTS = select(effects.c.state, func.count()).where(text("state <> 'done'")).group_by(effects.c.state)
+_OLDEST = select(effects.c.next_attempt_at).where(_PENDING).order_by(effects.c.next_attempt_at).limit(1)
+_UNTRIED = select(func.count()).where(
+    _PENDING, effects.c.next_attempt_at <= bindparam("now", type_=Instant), effects.c.attempts == 0
+)
+
+
 def add(tx: Connection, rows: Sequence[EffectRow]) -> None:
     """Record effects; one that is known by its id stays as it is (I5)."""
-    raise NotImplementedError
+    bulk.insert(tx, effects, _COLUMNS, [msgspec.structs.astuple(row) for row in rows], conflict=bulk.OR_NOTHING)
 
 
 def lease(database: Database, limit: int, now_real: datetime, seconds: float) -> list[EffectRow]:
     """Take due effects for `seconds`, in a durable transaction of its own; nobody else gets them meanwhile."""
-    raise NotImplementedError
+    with database.write() as tx:
+        rows = [EffectRow(*row) for row in tx.execute(_DUE, {"now": now_real, "limit": limit})]
+        if rows:
+            until = now_real + timedelta(seconds=seconds)
+            tx.execute(_LEASE, {"effects": [row.id for row in rows], "until": until})
+    return rows
 
 
 def finish(
@@ -50,35 +103,49 @@ def finish(
     next_attempt_at: datetime | None = None,
     done_at: datetime | None = None,
 ) -> None:
-    """Record an outcome and end the lease; `next_attempt_at` None leaves it."""
-    raise NotImplementedError
+    """Record an outcome and end the lease; `next_attempt_at` None leaves it, and what is done stays done."""
+    outcome = {"state_": state, "attempts_": attempts, "error_": error, "next_": next_attempt_at, "done_": done_at}
+    tx.execute(_FINISH, {"effect": id, **outcome})
 
 
 def get(conn: Connection, id: str) -> EffectRow | None:  # noqa: A002
     """Return one effect."""
-    raise NotImplementedError
+    row = conn.execute(_ONE, {"effect": id}).one_or_none()
+    return EffectRow(*row) if row is not None else None
 
 
 def listing(conn: Connection, state: str | None = None, account: str | None = None, limit: int = 50) -> list[EffectRow]:
     """Return effects, newest first."""
-    raise NotImplementedError
+    query = _ROW.order_by(effects.c.number.desc()).limit(limit)
+    if state is not None:
+        query = query.where(_in(state))
+    if account is not None:
+        query = query.where(effects.c.account == account)
+    return [EffectRow(*row) for row in conn.execute(query)]
 
 
 def retry(tx: Connection, ids: Collection[str]) -> int:
     """Make effects due at once whatever became of them, except those done; returns how many."""
-    raise NotImplementedError
+    return tx.execute(_RETRY, {"effects": ids}).rowcount
 
 
 def counts(conn: Connection) -> dict[str, int]:
-    """Return how many effects are in each state but `done`."""
-    raise NotImplementedError
+    """Return how many effects are in each state but `done`, of which there is no end."""
+    return dict.fromkeys((state for state in STATES if state != "done"), 0) | dict(conn.execute(_COUNTS).tuples().all())
 
 
 def oldest_pending(conn: Connection) -> datetime | None:
-    """Return since when (real time) the longest waiting effect has been due."""
-    raise NotImplementedError
+    """Return since when (real time) the longest waiting effect has been due, or when the next one is."""
+    return conn.execute(_OLDEST).scalar()
 
 
 def untried(conn: Connection, now_real: datetime) -> int:
     """Return how many pending effects that are due were never attempted."""
-    raise NotImplementedError
+    return conn.execute(_UNTRIED, {"now": now_real}).scalar_one()
+
+
+def _in(state: str) -> TextClause:
+    """Name a state literally, as partial indexes need it."""
+    if state not in STATES:
+        raise InvalidInputError(f"state: one of {', '.join(STATES)}")
+    return text("state = 'done'" if state == "done" else f"state = '{state}' AND state <> 'done'")

@@ -3,8 +3,12 @@
 from datetime import datetime
 
 import msgspec
+from sqlalchemy import select
+from sqlalchemy.engine import Connection
 
-from app.store.database import Connection
+from app.errors import RefusedError
+from app.store import bulk
+from app.store.tables import policies
 
 
 class PolicyRow(msgspec.Struct, frozen=True):
@@ -19,11 +23,16 @@ class PolicyRow(msgspec.Struct, frozen=True):
     actor: str
 
 
+_COLUMNS = PolicyRow.__struct_fields__
+_ALL = select(*(policies.c[name] for name in _COLUMNS)).order_by(policies.c.version)
+
+
 def add(tx: Connection, row: PolicyRow) -> None:
     """Record a version; RefusedError if there is one of that number."""
-    raise NotImplementedError
+    if not bulk.insert(tx, policies, _COLUMNS, [msgspec.structs.astuple(row)], conflict=bulk.OR_NOTHING):
+        raise RefusedError(f"there is a policy version {row.version} already")
 
 
 def all(conn: Connection) -> list[PolicyRow]:  # noqa: A001
     """Return every version, oldest first."""
-    raise NotImplementedError
+    return [PolicyRow(*row) for row in conn.execute(_ALL)]

@@ -4,8 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
+from sqlalchemy import bindparam, select
+from sqlalchemy.engine import Connection
 
-from app.store.database import Connection
+from app.store import bulk
+from app.store.bulk import among
+from app.store.tables import Instant, timers
 
 
 class TimerRow(msgspec.Struct, frozen=True):
@@ -17,21 +21,44 @@ class TimerRow(msgspec.Struct, frozen=True):
     due_at: datetime
 
 
+_COLUMNS = TimerRow.__struct_fields__
+_ROW = select(*(timers.c[name] for name in _COLUMNS))
+_OF_ACCOUNTS = _ROW.where(among(timers.c.account, "accounts"))
+_OF_ACCOUNT = _ROW.where(timers.c.account == bindparam("account")).order_by(timers.c.due_at, timers.c.kind)
+_DUE = (
+    _ROW.where(timers.c.due_at <= bindparam("now", type_=Instant))
+    .order_by(timers.c.due_at, timers.c.account)
+    .limit(bindparam("limit"))
+)
+_NEXT = select(timers.c.due_at).order_by(timers.c.due_at).limit(1)
+
+
 def replace(tx: Connection, wanted: Mapping[str, Sequence[TimerRow]]) -> None:
-    """Make the timers of each account exactly these, writing only what differs."""
-    raise NotImplementedError
+    """Make the timers of each account, which is locked, exactly these, writing only what differs."""
+    if not wanted:
+        return
+    present = {TimerRow(*row) for row in tx.execute(_OF_ACCOUNTS, {"accounts": wanted.keys()})}
+    future = {timer for rows in wanted.values() for timer in rows}
+    kept = {_key(timer) for timer in future}
+    bulk.delete(tx, timers, _COLUMNS[:3], [_key(timer) for timer in present - future if _key(timer) not in kept])
+    moved = "ON CONFLICT (account, kind, subject) DO UPDATE SET due_at = excluded.due_at"
+    bulk.insert(tx, timers, _COLUMNS, [msgspec.structs.astuple(timer) for timer in future - present], conflict=moved)
 
 
 def due(tx: Connection, now: datetime, limit: int) -> list[TimerRow]:
     """Return timers that are due, oldest first; the accounts are yet to be locked, and the timers looked at again."""
-    raise NotImplementedError
+    return [TimerRow(*row) for row in tx.execute(_DUE, {"now": now, "limit": limit})]
 
 
 def next_due(conn: Connection) -> datetime | None:
     """Return when the next timer is due."""
-    raise NotImplementedError
+    return conn.execute(_NEXT).scalar()
 
 
 def of_account(conn: Connection, account: str) -> list[TimerRow]:
     """Return the timers of an account in the order of their times."""
-    raise NotImplementedError
+    return [TimerRow(*row) for row in conn.execute(_OF_ACCOUNT, {"account": account})]
+
+
+def _key(timer: TimerRow) -> tuple[str, str, str]:
+    return timer.account, timer.kind, timer.subject

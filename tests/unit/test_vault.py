@@ -98,6 +98,13 @@ def test_a_sealed_body_does_not_pass_for_a_wrapped_key() -> None:
         vault.data_key(vault.seal(os.urandom(32)))
 
 
+def test_what_a_vault_has_sealed_can_be_told_from_what_a_data_key_has() -> None:
+    vault = Vault([NEW])
+
+    assert Vault.has_sealed(vault.seal(b"x"))
+    assert not Vault.has_sealed(vault.data_key(vault.new_data_key()).seal(b"x"))
+
+
 def test_a_rewrapped_data_key_opens_without_the_old_encryption_key() -> None:
     wrapped = Vault([OLD]).new_data_key()
     sealed = Vault([OLD]).data_key(wrapped).seal(b"x")

@@ -1,0 +1,126 @@
+"""Which worker is at which events: how a crash is noticed and counted, and how several workers keep apart.
+
+A claim need not survive a power failure, since nobody is left then to have claimed anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import takewhile
+
+import msgspec
+from sqlalchemy import bindparam, case, delete, or_, select, text, update
+from sqlalchemy.engine import Connection
+
+from app.store import bulk
+from app.store.bulk import AnyRow, among
+from app.store.database import Database
+from app.store.tables import Instant, claims, inbox
+
+MAX_ATTEMPTS = 3
+"""Failures and crashes together, after which an event is parked."""
+
+_LIVE = timedelta(seconds=10)
+_REFRESH = timedelta(seconds=3)
+_GONE = timedelta(minutes=5)
+_TAKEN_UP = timedelta(seconds=10)
+"""How long after `claim` a living worker may take to lock its claim with `hold`."""
+_ONE_AT_A_TIME = 0x6B756C62
+_NOTHING = "[]"
+_OR_RENEW = """ON CONFLICT (worker) DO UPDATE
+    SET ids = excluded.ids, claimed_at = excluded.claimed_at, seen_at = excluded.seen_at"""
+
+_ALL = select(claims.c.worker, claims.c.ids, claims.c.claimed_at, claims.c.seen_at)
+_UNLOCKED = select(claims.c.worker).where(among(claims.c.worker, "workers")).with_for_update(skip_locked=True)
+_MINE = select(claims.c.ids).where(claims.c.worker == bindparam("worker")).with_for_update()
+_DROP = delete(claims).where(among(claims.c.worker, "workers"))
+_RELEASE = update(claims).where(claims.c.worker == bindparam("mine")).values(ids=_NOTHING)
+_CRASHED = (
+    update(inbox)
+    .where(among(inbox.c.id, "crashed"), inbox.c.state == "received")
+    .values(
+        attempts=inbox.c.attempts + 1,
+        reason="worker died",
+        state=case((inbox.c.attempts + 1 >= MAX_ATTEMPTS, "parked"), else_="received"),
+    )
+)
+_NEXT = (
+    select(inbox.c.id, inbox.c.attempts)
+    .where(
+        text("state = 'received' AND state <> 'handled'"),
+        or_(inbox.c.next_attempt_at.is_(None), inbox.c.next_attempt_at <= bindparam("now", type_=Instant)),
+    )
+    .order_by(inbox.c.id)
+    .limit(bindparam("limit"))
+)
+_NEXT_FREE = _NEXT.where(~among(inbox.c.id, "busy"))
+_NEXT_OF_SHARE = _NEXT_FREE.where(inbox.c.lane % bindparam("workers") == bindparam("place"))
+
+
+def claim(database: Database, worker: str, limit: int, now_real: datetime) -> list[int]:
+    """Choose due events for this worker, oldest first: up to `limit` fresh ones, or a single one that failed before.
+
+    `worker` is a name that no other process has or had; it is at one batch at a time. What a dead worker had claimed
+    counts one crash. On SQLite the caller holds the drain lock. Of several workers each sees to its share of the
+    lanes before it helps the others.
+    """
+    with database.relaxed() as tx:
+        if tx.dialect.name == "postgresql":
+            tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})")
+        rows = {row.worker: row for row in tx.execute(_ALL)}
+        mine = rows.pop(worker, None)
+        others = _bury(tx, list(rows.values()), now_real)
+        ids = _next(tx, worker, others, limit, now_real)
+        if ids or mine is None or mine.ids != _NOTHING or mine.seen_at < now_real - _REFRESH:
+            _note(tx, worker, ids, now_real)
+    return ids
+
+
+def hold(tx: Connection, worker: str) -> bool:
+    """Lock this worker's claim while `tx` lasts; False if it has none, or somebody took it for dead."""
+    ids = tx.execute(_MINE, {"worker": worker}).scalar()
+    return ids not in {None, _NOTHING}
+
+
+def release(tx: Connection, worker: str) -> None:
+    """Give up this worker's claim: its batch is settled, or each of its events has been given back."""
+    tx.execute(_RELEASE, {"mine": worker})
+
+
+def _bury(tx: Connection, others: Sequence[AnyRow], now: datetime) -> list[AnyRow]:
+    """Count the crash of those who died at a batch, forget them and who is long gone, and return the rest."""
+    patience = _TAKEN_UP if tx.dialect.name == "postgresql" else timedelta(0)
+    silent = [row.worker for row in others if row.ids != _NOTHING and row.claimed_at <= now - patience]
+    dead = set(tx.execute(_UNLOCKED, {"workers": silent}).scalars()) if silent else set()
+    gone = {row.worker for row in others if row.ids == _NOTHING and row.seen_at < now - _GONE}
+    if dead:
+        tx.execute(_CRASHED, {"crashed": _ids(row for row in others if row.worker in dead)})
+    if dead or gone:
+        tx.execute(_DROP, {"workers": dead | gone})
+    return [row for row in others if row.worker not in dead | gone]
+
+
+def _next(tx: Connection, worker: str, others: Sequence[AnyRow], limit: int, now: datetime) -> list[int]:
+    if not others:
+        return _batch(tx.execute(_NEXT, {"now": now, "limit": limit}).all())
+    living = sorted({worker, *(row.worker for row in others if row.ids != _NOTHING or row.seen_at > now - _LIVE)})
+    wanted = {"now": now, "limit": limit, "busy": _ids(others)}
+    share = {**wanted, "workers": len(living), "place": living.index(worker)}
+    return _batch(tx.execute(_NEXT_OF_SHARE, share).all()) or _batch(tx.execute(_NEXT_FREE, wanted).all())
+
+
+def _batch(due: Sequence[AnyRow]) -> list[int]:
+    """Keep what has failed before to itself: it may be what makes a batch fail."""
+    if due and due[0].attempts:
+        return [due[0].id]
+    return [row.id for row in takewhile(lambda row: not row.attempts, due)]
+
+
+def _ids(rows: Iterable[AnyRow]) -> list[int]:
+    return [number for row in rows for number in msgspec.json.decode(row.ids, type=list[int])]
+
+
+def _note(tx: Connection, worker: str, ids: Sequence[int], now: datetime) -> None:
+    row = (worker, msgspec.json.encode(ids).decode(), now, now)
+    bulk.insert(tx, claims, ("worker", "ids", "claimed_at", "seen_at"), [row], conflict=_OR_RENEW)

@@ -1,0 +1,78 @@
+"""What the inbox takes, keeps and gives."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+
+from app.errors import NotFoundError
+
+STATES = ("received", "handled", "ignored", "waiting", "parked", "quarantined")
+_MOST_DIGITS = 18
+
+
+class NewEvent(msgspec.Struct, frozen=True):
+    """One verified delivery, about to be recorded; `body` is sealed, `sha256` is of the raw bytes."""
+
+    provider: str
+    name: str
+    delivery_key: bytes
+    content_key: bytes | None
+    lane: int
+    """0 to 32767, from whatever names the account best: workers share the inbox by it."""
+    state: str
+    received_at: datetime
+    body: bytes
+    sha256: bytes
+    reason: str | None = None
+    mode: str = "live"
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """What became of one new event: `known` means that the row was there before, in `state`."""
+
+    id: int
+    known: bool
+    state: str
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One row of the inbox. With an `account`, `body` is sealed with that account's key, else by the vault."""
+
+    id: int
+    provider: str
+    name: str
+    state: str
+    received_at: datetime
+    body: bytes
+    attempts: int
+    account: str | None
+    reason: str | None
+    waits_for: str | None
+    mode: str
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """What a drain made of one event; `body` is sealed anew, with the account's key where there is an account."""
+
+    id: int
+    state: str
+    account: str | None
+    body: bytes
+    reason: str | None = None
+    waits_for: str | None = None
+    facts_at: datetime | None = None
+
+
+def event_id(number: int) -> str:
+    """Write an event's id as others see it."""
+    return f"evt_{number}"
+
+
+def number_of(event: str) -> int:
+    """Read an event's id; NotFoundError for what cannot be one."""
+    digits = event.removeprefix("evt_")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS):
+        raise NotFoundError(f"there is no event {event!r}")
+    return int(digits)
