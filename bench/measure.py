@@ -204,4 +204,5 @@ def _in_turn(turn: int) -> tuple[bool, bool]:
 
 def _unapplied(database: Database) -> int:
     with database.read() as connection:
-        return inbox.counts(connection).get("received", 0)
+        states = inbox.counts(connection)
+    return states.get("received", 0) + states.get("waiting", 0)

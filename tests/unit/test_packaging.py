@@ -42,7 +42,8 @@ def outside_imports() -> set[str]:
     nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
     plain = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
     named = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
-    return {name.partition(".")[0] for name in plain | named} - sys.stdlib_module_names - {"app", "workers", "_typeshed"}
+    ours = {"app", "workers", "_typeshed"}
+    return {name.partition(".")[0] for name in plain | named} - sys.stdlib_module_names - ours
 
 
 def test_every_file_of_the_packages_is_installed() -> None:
