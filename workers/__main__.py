@@ -1,0 +1,73 @@
+"""`python -m workers events|effects|clock|burst`: one worker process, a plain command that also works by hand."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+
+from app import logs
+from app.cli import leash
+from app.config import environment, load
+from app.doorbell import EFFECTS, EVENTS
+from app.errors import KulanzError
+from app.services import build
+from workers import jobs
+from workers.clock import Clock
+from workers.jobs import Station
+from workers.post import Post
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one role until SIGTERM or SIGINT; return the exit code."""
+    wish = _parser().parse_args(arguments)
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    leash.hold(wish.leash)
+    leash.wait_at(wish.gate)
+    try:
+        _work(wish.role, stopping)
+    except KulanzError as error:
+        sys.stderr.write(f"kulanz: {error.detail}\n")
+        return 1
+    return 0
+
+
+def _work(role: str, stopping: threading.Event) -> None:
+    logs.configure(role)
+    services = build(load(environment()))
+    station = Station(services=services, stopping=stopping)
+    jobs.STATION[:] = [station]
+    try:
+        ROLES[role](station)
+    finally:
+        services.close()
+
+
+def _burst(station: Station) -> None:
+    """Work, without any ring, until nothing is due."""
+    while jobs.process_all(station) | jobs.deliver_all(station):
+        pass
+
+
+ROLES: Mapping[str, Callable[[Station], None]] = {
+    "events": lambda station: Post(station, EVENTS).run(),
+    "effects": lambda station: Post(station, EFFECTS).run(),
+    "clock": lambda station: Clock(station.services).run(station.stopping),
+    "burst": _burst,
+}
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
+    parser.add_argument("role", choices=[*ROLES])
+    parser.add_argument("--leash", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--gate", type=int, help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""The clock: every second it rings if anything is due. It works nothing off itself, and a late tick loses nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import structlog
+
+from app import host_time
+from app.clock import real_now
+from app.doorbell import EFFECTS, EVENTS
+from app.errors import KulanzError
+from app.services import Services
+from app.store import inbox, outbox, timers
+from app.store.database import Connection
+
+log = structlog.get_logger()
+
+TICK = 1.0
+ROUND = 60.0
+"""Seconds after which it rings in any case, for what is found only by looking (events that have waited for a week)."""
+
+
+class Clock:
+    """Remembers when it last did what is not done every second."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._rounded_at = float("-inf")
+        self._away = False
+
+    def run(self, stopping: threading.Event) -> None:
+        """Tick until told to stop."""
+        while not stopping.is_set():
+            self._attempt()
+            stopping.wait(TICK)
+
+    def tick(self) -> frozenset[str]:
+        """Look once; return the queues that were rung for."""
+        database = self._services.database
+        with database.relaxed() as tx:
+            may_fire = host_time.believable(tx, real_now())
+        with database.read() as conn:
+            due = self._due(conn, may_fire=may_fire)
+        for queue in due:
+            self._services.bell.ring(queue)
+        return due
+
+    def _attempt(self) -> None:
+        try:
+            self.tick()
+            self._away = False
+        except KulanzError as error:
+            if not self._away:
+                log.warning("clock.put_off", error=type(error).__name__, detail=error.detail)
+            self._away = True
+
+    def _due(self, conn: Connection, *, may_fire: bool) -> frozenset[str]:
+        if time.monotonic() - self._rounded_at >= ROUND:
+            self._rounded_at = time.monotonic()
+            return frozenset({EVENTS, EFFECTS})
+        next_timer = timers.next_due(conn) if may_fire else None
+        timer_due = next_timer is not None and next_timer <= self._services.clock.now(conn)
+        effect = outbox.oldest_pending(conn)
+        return frozenset(
+            ({EVENTS} if timer_due or inbox.oldest_received(conn) is not None else set())
+            | ({EFFECTS} if effect is not None and effect <= real_now() else set())
+        )

@@ -1,0 +1,126 @@
+"""RQ's worker as we use it: one queue, only our own jobs, nothing that another Redis client could make it call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from rq.exceptions import DequeueTimeout
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.suspension import is_suspended
+from rq.timeouts import BaseDeathPenalty
+from rq.worker import WorkerStatus
+
+from app.doorbell import JOBS
+from app.errors import RefusedError
+
+log = structlog.get_logger()
+
+
+def resolved(paths: Mapping[str, str] = JOBS) -> dict[str, Callable[[], None]]:
+    """Return each of our jobs by its dotted path."""
+    found = {}
+    for path in paths.values():
+        module, _, name = path.rpartition(".")
+        found[path] = getattr(import_module(module), name)
+    return found
+
+
+class OurJob(Job):
+    """A job that can only be one of ours: what Redis says of callbacks, webhooks, arguments and retries is not done."""
+
+    success_callback = None
+    failure_callback = None
+    stopped_callback = None
+    should_retry = False
+
+    def perform(self) -> None:
+        """Run our own function of that name; raise RefusedError for any other."""
+        function = resolved().get(str(self.func_name))
+        if function is None or self.instance or self.args or self.kwargs:
+            raise RefusedError("not a job of Kulanz")
+        function()
+
+    def send_webhooks(self, *_: Any, **__: Any) -> None:
+        """Tell nobody."""
+
+
+class NoTimeLimit(BaseDeathPenalty):
+    """Our jobs end by themselves; an alarm would end them in the middle of a transaction."""
+
+    def setup_death_penalty(self) -> None:
+        """Set no alarm."""
+
+    def cancel_death_penalty(self) -> None:
+        """Cancel none."""
+
+
+class QueueWorker(SimpleWorker):
+    """Takes the jobs of one queue; it leaves the loop when Redis goes, and has no remote control."""
+
+    job_class = OurJob
+    death_penalty_class = NoTimeLimit
+    dequeue_timeout = 1
+    connection_timeout = 3
+    log_result_lifespan = False
+
+    def __init__(self, queue: str, connection: Redis) -> None:
+        queues = [Queue(queue, connection=connection, serializer=JSONSerializer, job_class=OurJob)]
+        super().__init__(
+            queues,
+            connection=connection,
+            serializer=JSONSerializer,
+            worker_ttl=30,
+            maintenance_interval=60,
+            log_job_description=False,
+            exception_handlers=[_noted],
+        )
+
+    def serve(self, stopping: threading.Event, idle: Callable[[], object]) -> None:
+        """Run jobs until told to stop, and `idle` whenever none came for a second; raise RedisError without Redis."""
+        self.register_birth()  # type: ignore[no-untyped-call]
+        try:
+            while not stopping.is_set():
+                self._turn(stopping, idle)
+        finally:
+            with suppress(RedisError):
+                self.register_death()  # type: ignore[no-untyped-call]
+
+    def _turn(self, stopping: threading.Event, idle: Callable[[], object]) -> None:
+        self.set_state(WorkerStatus.IDLE)
+        self.heartbeat()
+        if self.should_run_maintenance_tasks:
+            self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
+        if is_suspended(self.connection, self):
+            stopping.wait(self.dequeue_timeout)
+            return
+        taken = self._take()
+        if taken is None:
+            idle()
+        else:
+            self.execute_job(*taken)
+
+    def _take(self) -> tuple[Job, Queue] | None:
+        with suppress(DequeueTimeout):
+            return self.queue_class.dequeue_any(
+                self.queues,
+                self.dequeue_timeout,
+                connection=self.connection,
+                job_class=self.job_class,
+                serializer=self.serializer,
+                death_penalty_class=self.death_penalty_class,
+            )
+        return None
+
+
+def _noted(job: Job, kind: type[BaseException], *_: object) -> bool:
+    log.error("job.failed", job=job.id, error=kind.__name__)
+    return True
