@@ -1,10 +1,10 @@
-"""Recompute accounts from what was recorded, in any order, and say where the result is not what is stored (I1)."""
+"""Recomputes accounts from what was recorded, and compares: the stored book is only a cache (I1)."""
 
 from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from app import coding
@@ -18,74 +18,72 @@ from app.store.accounts import AccountRow
 from app.store.database import Connection
 from app.vault import DataKey
 
-PAGE = 200
+PAGE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Replayed:
-    """What came of one account: nothing to say, a difference in some fields, or erased and not judged."""
+class Finding:
+    """What recomputing one account showed."""
 
     account: str
-    differs: tuple[str, ...] = ()
     erased: bool = False
+    """Its key was destroyed: there is nothing left to judge."""
+    differs: tuple[str, ...] = ()
+    """What is stored otherwise than recomputed: `plan`, `book.subscriptions`, …"""
 
 
-def replay(services: Services, *, shuffle: int | None = None, since: datetime | None = None) -> Iterator[Replayed]:
-    """Yield every account's outcome; `shuffle` is the seed of another order, `since` skips what is older. Writes nothing."""
-    order = random.Random(shuffle) if shuffle is not None else None  # noqa: S311 - an order, not a secret
-    after: str | None = None
-    while True:
-        with services.database.read() as conn:
-            names = accounts.ids(conn, after, PAGE)
-            for name in names:
-                row = accounts.get(conn, name)
-                if row is not None and (since is None or (row.decided_at or since) >= since):
-                    yield _replayed(services, conn, row, order)
-        if len(names) < PAGE:
-            return
-        after = names[-1]
+def replay(
+    services: Services, *, since: datetime | None = None, shuffle: random.Random | None = None
+) -> Iterator[Finding]:
+    """Yield a finding for every account that was decided about at or after `since`, in the order of their ids."""
+    after = None
+    while page := _page(services, after):
+        for name in page:
+            finding = _judge(services, name, since, shuffle)
+            if finding is not None:
+                yield finding
+        after = page[-1]
 
 
-def recorded(services: Services, conn: Connection, account: str) -> Iterator[Fact]:
-    """Yield every fact of an account: the provider's from the inbox, translated anew, and our own from the journal."""
-    for name in (account, *accounts.aliases(conn, account)):
-        wrapped = accounts.data_key(conn, name)
-        if wrapped is None:
-            continue
-        key = services.vault.data_key(wrapped)
-        for event in inbox.of_account(conn, name):
-            provider = PROVIDERS[event.provider]
-            body = key.open(event.body)
-            digest = provider.glance(body).content_key.hex()
-            yield from provider.translate(event.name, provider.decode(body), digest, services.naming)
-        for row in journal.of_account(conn, name):
-            yield coding.read_fact(row.kind, key.open(row.fact))
+def _page(services: Services, after: str | None) -> list[str]:
+    with services.database.read() as conn:
+        return accounts.ids(conn, after, PAGE)
 
 
-def _replayed(services: Services, conn: Connection, row: AccountRow, order: random.Random | None) -> Replayed:
-    if row.key is None:
-        return Replayed(account=row.id, erased=True)
-    facts = list(recorded(services, conn, row.id))
-    if order is not None:
-        order.shuffle(facts)
-    book = Book().with_facts(facts)
-    return Replayed(account=row.id, differs=tuple(_differences(services, conn, row, book)))
+def _judge(services: Services, name: str, since: datetime | None, shuffle: random.Random | None) -> Finding | None:
+    with services.database.read() as conn:
+        row = accounts.get(conn, name)
+        if row is None or row.decided_at is None or (since is not None and row.decided_at < since):
+            return None
+        if row.key is None or row.book is None:
+            return Finding(account=name, erased=True)
+        key = services.vault.data_key(row.key)
+        facts = list(_facts(services, conn, name, key))
+        if shuffle is not None:
+            shuffle.shuffle(facts)
+        differs = tuple(_differences(services, conn, row, key, Book().with_facts(facts)))
+    return Finding(account=name, differs=differs)
 
 
-def _differences(services: Services, conn: Connection, row: AccountRow, book: Book) -> Iterator[str]:
-    stored = _stored(row, services.vault.data_key(row.key)) if row.key else Book()
-    for family in Book.__dataclass_fields__:
-        if getattr(stored, family) != getattr(book, family):
-            yield family
+def _facts(services: Services, conn: Connection, name: str, key: DataKey) -> Iterator[Fact]:
+    """Yield the provider's facts, translated anew from the bodies as received, and our own as journalled."""
+    for event in inbox.of_account(conn, name):
+        provider, body = PROVIDERS[event.provider], key.open(event.body)
+        digest = provider.glance(body).content_key.hex()
+        yield from provider.translate(event.name, provider.decode(body), digest, services.naming)
+    for row in journal.of_account(conn, name):
+        yield coding.read_fact(row.kind, key.open(row.fact))
+
+
+def _differences(services: Services, conn: Connection, row: AccountRow, key: DataKey, book: Book) -> Iterator[str]:
+    stored = coding.unpack_book(key.open(row.book or b""))
+    for page in fields(Book):
+        if getattr(book, page.name) != getattr(stored, page.name):
+            yield f"book.{page.name}"
     if row.decided_at is None:
         return
     terms = services.terms(conn)
     state = assess(book, terms, book.word("timezone") or terms.timezone, row.decided_at)
-    told = {"standing": row.standing, "plan": row.plan, "access": row.access}
-    for name, value in told.items():
-        if str(getattr(state, name)) != value:
+    for name in ("standing", "plan", "access"):
+        if str(getattr(state, name)) != getattr(row, name):
             yield name
-
-
-def _stored(row: AccountRow, key: DataKey) -> Book:
-    return coding.unpack_book(key.open(row.book)) if row.book is not None else Book()

@@ -1,0 +1,45 @@
+"""`kulanz replay`: whether what is stored is what the recorded facts say."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime
+
+import click
+
+from app.cli.options import emit, instant, json_option, services, table
+from app.errors import RefusedError
+
+
+@click.command()
+@click.option("--shuffle", is_flag=True, help="Take the facts of each account in a random order.")
+@click.option("--seed", type=int, help="Repeat the order of an earlier --shuffle.")
+@click.option("--since", type=instant, help="Only accounts decided about at or after this instant.")
+@json_option
+def replay(*, shuffle: bool, seed: int | None, since: datetime | None, as_json: bool) -> None:
+    """Recompute every account from the recorded facts; exit 1 and a list where it differs from what is stored."""
+    from app.replay import replay as recompute
+
+    seed = random.randrange(2**32) if seed is None else seed  # noqa: S311 - an order, not a secret
+    order = random.Random(seed) if shuffle else None  # noqa: S311
+    with services() as opened:
+        findings = list(recompute(opened, since=since, shuffle=order))
+    differing = [finding for finding in findings if finding.differs]
+    erased = sum(finding.erased for finding in findings)
+    document = {
+        "accounts": len(findings) - erased,
+        "erased": erased,
+        "differing": [{"account_id": each.account, "differs": each.differs} for each in differing],
+        "seed": seed if shuffle else None,
+    }
+
+    def show() -> None:
+        rows = [(each.account, ", ".join(each.differs)) for each in differing]
+        table(("account", "differs in"), rows, "no account differs")()
+        click.echo(f"{len(findings) - erased} accounts recomputed, {erased} erased ones left out")
+
+    emit(document, as_json, show)
+    if differing:
+        raise RefusedError(
+            f"{len(differing)} accounts differ from their recorded facts" + (f" (--seed {seed})" if shuffle else "")
+        )
