@@ -28,7 +28,6 @@ COMMANDS = {
     "web": ("app.cli.run:web", "Run the web process."),
     "worker": ("app.cli.run:worker", "Run the workers of both queues."),
 }
-UNEXPECTED = 1
 INTERRUPTED = 130
 
 
@@ -55,7 +54,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except KulanzError as error:
         return _failed(_reason(error))
     except Exception as error:  # noqa: BLE001 - the last line of defence: a person reads this, not a traceback
-        return _failed(f"{type(error).__name__}: {' '.join(str(error).split())[:500]}", UNEXPECTED)
+        return _failed(_unexpected(error))
     return outcome if isinstance(outcome, int) else 0
 
 
@@ -63,6 +62,13 @@ def _reason(error: KulanzError) -> str:
     if isinstance(error, ConfigurationError | PolicyError):
         return "; ".join(error.problems)
     return error.detail
+
+
+def _unexpected(error: Exception) -> str:
+    """Name what nobody foresaw; a database of another shape is the most likely."""
+    kind, words = type(error).__name__, " ".join(str(error).split())[:300]
+    hint = "; has `kulanz migrate` been run?" if kind in {"OperationalError", "ProgrammingError"} else ""
+    return f"{kind}: {words}{hint}"
 
 
 def _failed(reason: str, code: int = 1) -> int:

@@ -15,7 +15,7 @@ def config() -> None:
 
 @config.command()
 @json_option
-def show(as_json: bool) -> None:  # noqa: FBT001
+def show(*, as_json: bool) -> None:
     """Print every setting that is in force, secrets masked."""
     settings = masked(load(environment()))
     emit(settings, as_json, table(("variable", "value"), [(name, text or None) for name, text in settings.items()], ""))

@@ -8,9 +8,12 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from app.errors import RefusedError
 
 if TYPE_CHECKING:
     from app.services import Services
@@ -45,18 +48,33 @@ def span(text: str) -> timedelta:
         raise click.BadParameter(f"{text!r} is too long") from error
 
 
+def number_of(event: str) -> int:
+    """Return an event's number: ids are written `evt_12`."""
+    digits = event.removeprefix("evt_")
+    if not (digits.isascii() and digits.isdigit() and len(digits) < len(str(2**63))):
+        raise click.BadParameter(f"{event!r} is not an event's id, such as evt_12")
+    return int(digits)
+
+
 @contextmanager
 def services() -> Iterator[Services]:
     """Open what the settings describe, for one command."""
     from app.config import environment, load
     from app.services import build
 
-    opened = build(load(environment()))
+    settings = load(environment())
+    _refuse_a_missing_file(settings.database_url)
+    opened = build(settings)
     try:
         yield opened
     finally:
-        opened.bell.close()
-        opened.database.dispose()
+        opened.close()
+
+
+def _refuse_a_missing_file(database_url: str) -> None:
+    path = database_url.removeprefix("sqlite:///")
+    if path != database_url and not Path(path).exists():
+        raise RefusedError(f"there is no database at {path} yet: `kulanz up` or `kulanz migrate` makes one")
 
 
 def emit(document: Any, as_json: bool, human: str | Callable[[], None]) -> None:  # noqa: FBT001

@@ -33,7 +33,7 @@ def web(host: str, leash: int | None, gate: int | None) -> None:
 
 @click.command()
 @click.option("--burst", is_flag=True, help="Work until nothing is due, then end; needs no Redis.")
-def worker(burst: bool) -> None:  # noqa: FBT001
+def worker(*, burst: bool) -> None:
     """Run the workers of both queues, each a process of its own."""
     load(environment())
     if burst:
@@ -49,7 +49,7 @@ def worker(burst: bool) -> None:  # noqa: FBT001
 
 @click.command()
 @json_option
-def migrate(as_json: bool) -> None:  # noqa: FBT001
+def migrate(*, as_json: bool) -> None:
     """Bring the database to the shape that this version expects."""
     from app.store import migrate as migration
     from app.store.database import Database

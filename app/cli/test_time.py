@@ -49,8 +49,13 @@ def jump_by(services: Services, by: timedelta) -> datetime:
 
 def go_on(services: Services, by: timedelta, timeout: float) -> datetime:
     """Bring the clock so much later, stopping at every due time between; `timeout` is seconds without progress."""
-    target = _later(services.clock.now(), by)
+    now = services.clock.now()
+    target = _later(now, by)
+    if by:
+        services.clock.set(now)
     settle(services, timeout)
+    if not by:
+        return target
     while (due := _next_due(services)) is not None and due <= target:
         services.clock.set(max(due, services.clock.now()))
         settle(services, timeout)

@@ -120,7 +120,7 @@ def zone_of(*names: object) -> ZoneInfo:
     for name in names:
         try:
             return ZoneInfo(str(name))
-        except (OSError, ValueError, KeyError):
+        except (OSError, ValueError):
             continue
     return ZoneInfo("UTC")
 

@@ -41,8 +41,6 @@ _COLUMNS = AccountRow.__struct_fields__
 _ROW = select(*(accounts.c[name] for name in _COLUMNS))
 _LOCK = _ROW.where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update()
 _ONE = _ROW.where(accounts.c.id == bindparam("account"))
-_KEY = select(accounts.c.key).where(accounts.c.id == bindparam("account"))
-_ALIASES = select(accounts.c.id).where(accounts.c.alias_of == bindparam("account")).order_by(accounts.c.id)
 _COUNT = select(func.count()).select_from(accounts).where(accounts.c.alias_of.is_(None))
 _ALIAS = (
     update(accounts)
@@ -77,16 +75,6 @@ def get(conn: Connection, id: str) -> AccountRow | None:  # noqa: A002
     if row is not None and row.alias_of is not None:
         row = conn.execute(_ONE, {"account": row.alias_of}).one_or_none()
     return AccountRow(*row) if row is not None else None
-
-
-def data_key(conn: Connection, id: str) -> bytes | None:  # noqa: A002
-    """Return the wrapped key of one account by its own id, an alias's too: what was sealed under that id needs it."""
-    return conn.execute(_KEY, {"account": id}).scalar_one_or_none()
-
-
-def aliases(conn: Connection, id: str) -> list[str]:  # noqa: A002
-    """Return the other ids that answer with an account: its events and facts may be recorded under them."""
-    return list(conn.execute(_ALIASES, {"account": id}).scalars())
 
 
 def page(conn: Connection, standing: str | None, plan: str | None, after: str | None, limit: int) -> list[AccountRow]:

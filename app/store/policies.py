@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from app.errors import RefusedError
@@ -25,7 +25,6 @@ class PolicyRow(msgspec.Struct, frozen=True):
 
 _COLUMNS = PolicyRow.__struct_fields__
 _ALL = select(*(policies.c[name] for name in _COLUMNS)).order_by(policies.c.version)
-_NEWEST = select(func.coalesce(func.max(policies.c.version), 0))
 
 
 def add(tx: Connection, row: PolicyRow) -> None:
@@ -37,9 +36,3 @@ def add(tx: Connection, row: PolicyRow) -> None:
 def all(conn: Connection) -> list[PolicyRow]:  # noqa: A001
     """Return every version, oldest first."""
     return [PolicyRow(*row) for row in conn.execute(_ALL)]
-
-
-def newest(conn: Connection) -> int:
-    """Return the highest version, 0 where there is none."""
-    newest: int = conn.execute(_NEWEST).scalar_one()
-    return newest

@@ -12,7 +12,7 @@ import click
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address that the web process listens on.")
 @click.option("--data-dir", type=click.Path(file_okay=False, path_type=Path), help="Where state is kept.")
 @click.option("--demo", is_flag=True, help="Send a signed story first, on the test clock, and print its outcome.")
-def up(port: int | None, host: str, data_dir: Path | None, demo: bool) -> None:  # noqa: FBT001
+def up(*, port: int | None, host: str, data_dir: Path | None, demo: bool) -> None:
     """Run web, workers, clock and a private Redis until Ctrl-C.
 
     What nobody gave is made: a database and secrets, kept in the data directory for the next time. A part that dies

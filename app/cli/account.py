@@ -1,0 +1,182 @@
+"""`kulanz account`: how accounts stand, why, and exceptions to the policy."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from app.cli.options import actor_option, dry_run_option, emit, instant, json_option, services, table
+
+if TYPE_CHECKING:
+    from app.commands import Command
+    from app.policy.model import Decision
+
+STANDINGS = ("good", "grace", "on_hold", "suspended", "closed")
+COLUMNS = ("account_id", "standing", "plan", "access", "grace_ends_at")
+EXCEPTIONS = {
+    "extend-grace": "Let the grace period of an unpaid account end later.",
+    "waive": "Close what is owed as void, not as paid.",
+    "reinstate": "Lift the holds of an account for a while.",
+    "exempt": "Take an account out of dunning for a while.",
+    "suspend": "Suspend an account for a while.",
+    "legal-hold": "Keep an account's data from being destroyed.",
+}
+
+
+@click.group()
+def account() -> None:
+    """Look at accounts, and make exceptions."""
+
+
+@account.command(name="list")
+@click.option("--standing", type=click.Choice(STANDINGS))
+@click.option("--plan")
+@click.option("--after", help="Accounts after this id.")
+@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@json_option
+def list_(*, standing: str | None, plan: str | None, after: str | None, limit: int, as_json: bool) -> None:
+    """List accounts by id."""
+    from app import enquiries
+
+    with services() as opened:
+        page = enquiries.accounts(opened, standing=standing, plan=plan, after=after, limit=limit)
+    rows = [[item[column] for column in COLUMNS] for item in page.items]
+
+    def show() -> None:
+        table(COLUMNS, rows, "no such account")()
+        if page.after is not None:
+            click.echo(f"more: --after {page.after}", err=True)
+
+    emit({"accounts": page.items, "next_cursor": page.after}, as_json, show)
+
+
+@account.command()
+@click.argument("ident", metavar="ID")
+@json_option
+def show(*, ident: str, as_json: bool) -> None:
+    """Show one account as the API does."""
+    from app import enquiries
+
+    with services() as opened:
+        document = enquiries.account_document(opened, ident)
+    emit(document, as_json, lambda: _print_account(document))
+
+
+@account.command()
+@click.argument("ident", metavar="ID")
+@json_option
+def explain(*, ident: str, as_json: bool) -> None:
+    """Say why an account stands as it does, step by step, and what would change it, and when."""
+    from app import enquiries
+
+    with services() as opened:
+        document = enquiries.explanation(opened, ident)
+    emit(document, as_json, lambda: _print_story(document))
+
+
+def order(ident: str, command: Command, *, actor: str, dry_run: bool, as_json: bool) -> None:
+    """Carry a command out and print what followed."""
+    from app import enquiries, pipeline
+    from app.story import sentence
+
+    with services() as opened:
+        decision = pipeline.command(opened, ident, command, actor, dry_run=dry_run)
+        after = _outcome(decision) if dry_run else enquiries.account_document(opened, ident)
+    said = [sentence(_told(change)) for change in decision.changes]
+    document = {"account": after, "changes": said, "dry_run": dry_run, "actor": actor}
+
+    def show() -> None:
+        for line in said or ["Nothing changes."]:
+            click.echo(f"{'would be: ' if dry_run else ''}{line}")
+        click.echo(f"{ident}: {after['standing']}, plan {after['plan']}, access {after['access']}")
+
+    emit(document, as_json, show)
+
+
+def _exception(name: str) -> Callable[..., None]:
+    def make(
+        *, ident: str, reason: str, actor: str, dry_run: bool, as_json: bool, until: datetime | None = None
+    ) -> None:
+        from app.commands import SetOverride
+        from app.policy.facts import OverrideKind
+
+        kind = OverrideKind(name.replace("-", "_"))
+        command = SetOverride(kind=kind, until=until, reason=reason)
+        order(ident, command, actor=actor, dry_run=dry_run, as_json=as_json)
+
+    return make
+
+
+def _add_exceptions() -> None:
+    """Make one command of each kind of exception: they differ in name, and a waiver has no end."""
+    for name, help_text in EXCEPTIONS.items():
+        parameters: list[Callable[[Any], Any]] = [
+            click.argument("ident", metavar="ID"),
+            click.option("--reason", required=True, help="Why; it is shown with the decision."),
+            actor_option,
+            dry_run_option,
+            json_option,
+        ]
+        if name != "waive":
+            until = click.option("--until", type=instant, required=True, help="Its end, at most 366 days away.")
+            parameters.append(until)
+        function: Callable[..., Any] = _exception(name)
+        for decorate in reversed(parameters):
+            function = decorate(function)
+        account.command(name=name, help=help_text)(function)
+
+
+_add_exceptions()
+
+
+def _outcome(decision: Decision) -> dict[str, Any]:
+    found = decision.account
+    return {
+        "account_id": found.id,
+        "standing": str(found.standing),
+        "plan": found.plan,
+        "access": str(found.access),
+    }
+
+
+def _told(change: Any) -> dict[str, Any]:
+    from app.policy.telling import rfc3339
+
+    detail = {key: rfc3339(value) if isinstance(value, datetime) else value for key, value in change.detail.items()}
+    return {"rule": change.rule, "detail": {key: value for key, value in detail.items() if value is not None}}
+
+
+def _print_account(document: dict[str, Any]) -> None:
+    plain = [(key, value) for key, value in document.items() if not isinstance(value, list | dict)]
+    policy = document["policy"]
+    table(("field", "value"), [*plain, ("policy", f"{policy['name']} version {policy['version']}")], "")()
+    for key, entries in document.items():
+        if isinstance(entries, list) and entries:
+            click.echo(f"\n{key}")
+            table(tuple(entries[0]), [tuple(entry.values()) for entry in entries], "")()
+
+
+def _print_story(document: dict[str, Any]) -> None:
+    click.echo(
+        f"{document['account_id']}: {document['standing']}, plan {document['plan']}, access {document['access']}"
+    )
+    for title, lines in (("Why", document["why"]), ("What would change it", document["outlook"])):
+        click.echo(f"\n{title}")
+        for line in lines or ["Nothing."]:
+            click.echo(f"  {line}")
+    click.echo("\nHow it came to this")
+    for step in document["steps"]:
+        _print_step(step)
+
+
+def _print_step(step: dict[str, Any]) -> None:
+    cause, policy = step["cause"], step["policy"]
+    reference = f" {cause['ref']}" if cause["ref"] else ""
+    clause = f", clause {step['clause']}" if step["clause"] else ""
+    click.echo(f"  {step['at']}  {cause['kind']} {cause['name']}{reference}")
+    click.echo(f"    by {step['rule']}{clause} ({policy['name']}, version {policy['version']})")
+    for line in step["sentences"]:
+        click.echo(f"    {line}")

@@ -1,0 +1,81 @@
+"""`kulanz dispute`: chargebacks that an operator learned of."""
+
+from __future__ import annotations
+
+import click
+
+from app.cli.account import order
+from app.cli.options import actor_option, dry_run_option, json_option
+
+OUTCOMES = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
+
+
+@click.group()
+def dispute() -> None:
+    """Open and close chargebacks by hand."""
+
+
+@dispute.command(name="open")
+@click.argument("account")
+@click.option("--amount", type=click.IntRange(min=0), required=True, help="In minor units, such as cents.")
+@click.option("--currency", required=True, help="Three letters, such as EUR.")
+@click.option("--reason", required=True)
+@click.option("--payment", help="The provider's invoice or order id.")
+@click.option("--fee", type=click.IntRange(min=0), help="In minor units; recorded, never charged by us.")
+@click.option("--fee-currency", help="[default: the currency]")
+@click.option("--reference", help="The bank's or the provider's.")
+@dry_run_option
+@actor_option
+@json_option
+def open_(
+    *,
+    account: str,
+    amount: int,
+    currency: str,
+    reason: str,
+    payment: str | None,
+    fee: int | None,
+    fee_currency: str | None,
+    reference: str | None,
+    dry_run: bool,
+    actor: str,
+    as_json: bool,
+) -> None:
+    """Record a chargeback against an account; the policy says what follows."""
+    from app.commands import OpenDispute
+
+    command = OpenDispute(
+        amount=amount,
+        currency=_currency(currency),
+        reason=reason,
+        fee=fee,
+        fee_currency=None if fee is None else _currency(fee_currency or currency),
+        payment=payment,
+        reference=reference,
+    )
+    order(account, command, actor=actor, dry_run=dry_run, as_json=as_json)
+
+
+@dispute.command()
+@click.argument("ident", metavar="ID")
+@click.option("--outcome", type=click.Choice(OUTCOMES), required=True)
+@dry_run_option
+@actor_option
+@json_option
+def close(*, ident: str, outcome: str, dry_run: bool, actor: str, as_json: bool) -> None:
+    """Say how a chargeback ended."""
+    from app import enquiries
+    from app.cli.options import services
+    from app.commands import CloseDispute
+    from app.policy.facts import DisputeStatus
+
+    with services() as opened:
+        account = enquiries.account_of_dispute(opened, ident)
+    command = CloseDispute(dispute=ident, outcome=DisputeStatus(outcome))
+    order(account, command, actor=actor, dry_run=dry_run, as_json=as_json)
+
+
+def _currency(text: str) -> str:
+    if len(text) != len("EUR") or not (text.isascii() and text.isalpha()):
+        raise click.BadParameter(f"{text!r} is not a currency such as EUR")
+    return text.upper()
