@@ -41,6 +41,8 @@ _COLUMNS = AccountRow.__struct_fields__
 _ROW = select(*(accounts.c[name] for name in _COLUMNS))
 _LOCK = _ROW.where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update()
 _ONE = _ROW.where(accounts.c.id == bindparam("account"))
+_KEY = select(accounts.c.key).where(accounts.c.id == bindparam("account"))
+_ALIASES = select(accounts.c.id).where(accounts.c.alias_of == bindparam("account")).order_by(accounts.c.id)
 _COUNT = select(func.count()).select_from(accounts).where(accounts.c.alias_of.is_(None))
 _ALIAS = (
     update(accounts)
@@ -75,6 +77,17 @@ def get(conn: Connection, id: str) -> AccountRow | None:  # noqa: A002
     if row is not None and row.alias_of is not None:
         row = conn.execute(_ONE, {"account": row.alias_of}).one_or_none()
     return AccountRow(*row) if row is not None else None
+
+
+def data_key(conn: Connection, id: str) -> bytes | None:  # noqa: A002
+    """Return the wrapped key of exactly this account, also of an alias; None if it is unknown or erased."""
+    key: bytes | None = conn.execute(_KEY, {"account": id}).scalar()
+    return key
+
+
+def aliases(conn: Connection, id: str) -> list[str]:  # noqa: A002
+    """Return the ids that answer with this account: what was recorded under them stays there."""
+    return list(conn.execute(_ALIASES, {"account": id}).scalars())
 
 
 def page(conn: Connection, standing: str | None, plan: str | None, after: str | None, limit: int) -> list[AccountRow]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from app.errors import RefusedError
@@ -26,6 +26,8 @@ class PolicyRow(msgspec.Struct, frozen=True):
 _COLUMNS = PolicyRow.__struct_fields__
 _ALL = select(*(policies.c[name] for name in _COLUMNS)).order_by(policies.c.version)
 
+_NEWEST = select(func.max(policies.c.version))
+
 
 def add(tx: Connection, row: PolicyRow) -> None:
     """Record a version; RefusedError if there is one of that number."""
@@ -36,3 +38,8 @@ def add(tx: Connection, row: PolicyRow) -> None:
 def all(conn: Connection) -> list[PolicyRow]:  # noqa: A001
     """Return every version, oldest first."""
     return [PolicyRow(*row) for row in conn.execute(_ALL)]
+
+
+def newest(conn: Connection) -> int:
+    """Return the highest version, 0 if there is none."""
+    return conn.execute(_NEWEST).scalar() or 0
