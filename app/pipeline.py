@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import os
 import socket
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import structlog
 
@@ -100,7 +102,7 @@ def _apply_events(services: Services, limit: int) -> int:
     except StorageUnavailableError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, one event must not hold up the others
-        log.warning("batch.failed", events=len(ids), error=type(error).__name__)
+        log.warning("batch.failed", events=len(ids), error=_reason(error))
         _one_by_one(services, ids, worker)
     return len(ids)
 
@@ -113,7 +115,7 @@ def _one_by_one(services: Services, ids: Sequence[int], worker: str) -> None:
         except StorageUnavailableError:
             raise
         except Exception as error:
-            log.warning("event.failed", event=event, error=type(error).__name__, exc_info=services.settings.demo)
+            log.warning("event.failed", inbox=event, error=_reason(error))
             with services.database.write() as tx:
                 state = inbox.failed(tx, event, _reason(error), permanent=False, now_real=real_now())
                 if state == "parked":
@@ -183,7 +185,14 @@ class _Batch:
             event = self._events[ident]
             if routing.needs_subscription and not book.knows(routing.subscription):
                 self._settled.append(
-                    Settled(event.id, "waiting", None, None, "its subscription is not known yet", routing.subscription)
+                    Settled(
+                        event.id,
+                        "waiting",
+                        event.account,
+                        event.body,
+                        "its subscription is not known yet",
+                        routing.subscription,
+                    )
                 )
                 continue
             account = book.address(routing)
@@ -205,11 +214,11 @@ class _Batch:
         cause = Cause(kind="event", name=event.name, ref=f"evt_{event.id}")
         decision = self._docket.decide(account, facts, cause)
         name = self._docket.name(account)
-        body = None if event.account == name else self._docket.seal(account, self._bodies[event.id])
+        body = event.body if event.account == name else self._docket.seal(account, self._bodies[event.id])
         self._settled.append(Settled(event.id, "handled", name, body, facts_at=_at(facts)))
         if decision.changed:
             log.info(
-                "event.applied", event=event.id, name=event.name, rule=decision.principal and decision.principal.rule
+                "event.applied", inbox=event.id, name=event.name, rule=decision.principal and decision.principal.rule
             )
 
     def _park(self, event: Event, reason: str, account: str | None) -> None:
@@ -238,7 +247,12 @@ def _alert_parked(services: Services, tx: Connection, event: int) -> None:
 
 
 def _reason(error: Exception) -> str:
-    return error.detail if isinstance(error, KulanzError) else f"{type(error).__name__} while it was applied"
+    """Say what went wrong and where, without the values that were at hand: they may be personal."""
+    if isinstance(error, KulanzError):
+        return error.detail
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
 
 
 # Timers

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from app.clock import Clock, real_now
 from app.config import Settings
 from app.doorbell import Bell
 from app.gateway import Means
+from app.gateway.guard import guarded_session
 from app.policy import document
 from app.policy.document import Policy
 from app.policy.model import Catalogue, Terms
@@ -32,8 +32,6 @@ class Services:
     clock: Clock
     bell: Bell
     naming: Naming
-    clients: Mapping[str, Client]
-    """The provider's API by its name, where a key is set."""
     _local: threading.local = field(default_factory=threading.local, repr=False)
     _terms: dict[int, Terms] = field(default_factory=dict, repr=False)
 
@@ -46,7 +44,7 @@ class Services:
                 policies=tuple((row.effective_from, _policy(row)) for row in rows),
                 catalogue=Catalogue.of(self.settings.plans),
                 timezone=self.settings.timezone,
-                can_look=frozenset(self.clients),
+                can_look=_with_key(self.settings),
             )
         return self._terms[newest]
 
@@ -59,7 +57,7 @@ class Services:
         """Return what carrying effects out needs, with the calling thread's own connections."""
         means: Means | None = getattr(self._local, "means", None)
         if means is None:
-            means = _means(self.settings, self.clients)
+            means = _means(self.settings)
             self._local.means = means
         return means
 
@@ -86,9 +84,6 @@ class Services:
 def build(settings: Settings) -> Services:
     """Wire the services of one process; nothing is opened yet."""
     database = Database(settings.database_url)
-    clients = {}
-    if settings.lemonsqueezy_api_key is not None:
-        clients["lemonsqueezy"] = Client(settings.lemonsqueezy_api_key, settings.lemonsqueezy_api_url)
     return Services(
         settings=settings,
         database=database,
@@ -100,7 +95,6 @@ def build(settings: Settings) -> Services:
             account_secret=settings.account_secret,
             require_signed=settings.require_signed_accounts,
         ),
-        clients=clients,
     )
 
 
@@ -116,7 +110,14 @@ def _policy(row: PolicyRow) -> Policy:
     return document.parse(row.document, version=row.version)
 
 
-def _means(settings: Settings, clients: Mapping[str, Client]) -> Means:
+def _with_key(settings: Settings) -> frozenset[str]:
+    return frozenset({"lemonsqueezy"} if settings.lemonsqueezy_api_key is not None else ())
+
+
+def _means(settings: Settings) -> Means:
+    session, clients = guarded_session(), {}
+    if settings.lemonsqueezy_api_key is not None:
+        clients["lemonsqueezy"] = Client(settings.lemonsqueezy_api_key, settings.lemonsqueezy_api_url, session)
     return Means(
         clock=real_now,
         callback_url=settings.callback_url,
@@ -130,4 +131,5 @@ def _means(settings: Settings, clients: Mapping[str, Client]) -> Means:
         ops_alert_to=settings.ops_alert_to,
         files_count_as_delivered=settings.test_clock or settings.demo,
         providers=clients,
+        session=session,
     )

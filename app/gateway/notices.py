@@ -120,7 +120,7 @@ def zone_of(*names: object) -> ZoneInfo:
     for name in names:
         try:
             return ZoneInfo(str(name))
-        except (OSError, ValueError):
+        except (OSError, ValueError, KeyError):
             continue
     return ZoneInfo("UTC")
 

@@ -21,8 +21,7 @@ from app.policy.facts import SubscriptionSeen
 from app.providers.lemonsqueezy import looked_up
 from app.providers.reading import flag, shown
 
-CONNECT_SECONDS, READ_SECONDS = 5.0, 15.0
-BODY_SECONDS, BODY_BYTES = 20.0, 1 << 20
+LARGEST_BODY = 1 << 20
 LONGEST_WAIT = timedelta(hours=1)
 """A `Retry-After` beyond it is taken as this much."""
 _JSON_API = "application/vnd.api+json"
@@ -36,6 +35,8 @@ class Client:
     api_key: str = field(repr=False)
     api_url: str
     session: requests.Session = field(repr=False)
+    timeouts: tuple[float, float] = (5.0, 15.0)
+    """Seconds to connect, and seconds of silence; the second is also what a body may take in all."""
 
     def subscription(self, subscription: str, /) -> SubscriptionSeen | None:
         """Return the subscription as the provider holds it now, None where this key reaches none of that id."""
@@ -69,7 +70,7 @@ class Client:
         except requests.RequestException as error:
             raise _unreached(error, method) from error
         with response:
-            document = _document(_body(response))
+            document = _document(_body(response, self.timeouts[1]))
             _refuse_failure(response, document)
         if document is None:
             raise FarEndError("Lemon Squeezy's answer is no JSON:API", retryable=True, answer=response.status_code)
@@ -83,7 +84,7 @@ class Client:
                 raise UnknownOutcomeError(f"the connection to Lemon Squeezy broke after the {method}") from error
             raise _unreached(error, method) from error
         with response:
-            _refuse_failure(response, _document(_body(response)))
+            _refuse_failure(response, _document(_body(response, self.timeouts[1])))
 
     def _send(self, method: str, path: str, document: object) -> requests.Response:
         return self.session.request(
@@ -92,7 +93,7 @@ class Client:
             data=None if document is None else msgspec.json.encode(document),
             headers={"Accept": _JSON_API, "Content-Type": _JSON_API, "User-Agent": "kulanz"},
             auth=_Bearer(self.api_key),
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
+            timeout=self.timeouts,
             allow_redirects=False,
             stream=True,
         )
@@ -128,13 +129,13 @@ def _subscription(answer: Mapping[str, Any], asked: str) -> SubscriptionSeen:
     return seen
 
 
-def _body(response: requests.Response) -> bytes:
+def _body(response: requests.Response, seconds: float) -> bytes:
     """Read a body of sensible size within a sensible time; what breaks off is as good as none."""
-    body, until = b"", monotonic() + BODY_SECONDS
+    body, until = b"", monotonic() + seconds
     try:
         while chunk := response.raw.read1(65536, decode_content=True):
             body += chunk
-            if len(body) > BODY_BYTES or monotonic() > until:
+            if len(body) > LARGEST_BODY or monotonic() > until:
                 return b""
     except urllib3.exceptions.HTTPError:
         return b""

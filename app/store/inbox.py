@@ -159,7 +159,7 @@ def take(tx: Connection, ids: Sequence[int], worker: str | None = None) -> list[
 def settle(tx: Connection, outcomes: Sequence[Settled], now: datetime) -> None:
     """Write what became of the events of a batch."""
     rows = [(o.id, o.state, o.account, o.body, o.reason, o.waits_for, o.facts_at, now, None) for o in outcomes]
-    bulk.update(tx, inbox, _SETTLED, rows, unless_none="body")
+    bulk.update(tx, inbox, _SETTLED, rows)
 
 
 def failed(

@@ -25,8 +25,7 @@ class PolicyRow(msgspec.Struct, frozen=True):
 
 _COLUMNS = PolicyRow.__struct_fields__
 _ALL = select(*(policies.c[name] for name in _COLUMNS)).order_by(policies.c.version)
-
-_NEWEST = select(func.max(policies.c.version))
+_NEWEST = select(func.coalesce(func.max(policies.c.version), 0))
 
 
 def add(tx: Connection, row: PolicyRow) -> None:
@@ -41,5 +40,6 @@ def all(conn: Connection) -> list[PolicyRow]:  # noqa: A001
 
 
 def newest(conn: Connection) -> int:
-    """Return the highest version, 0 if there is none."""
-    return conn.execute(_NEWEST).scalar() or 0
+    """Return the highest version, 0 where there is none."""
+    newest: int = conn.execute(_NEWEST).scalar_one()
+    return newest

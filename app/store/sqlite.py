@@ -19,6 +19,8 @@ ERRORS = (sqlite3.Error,)
 
 _BUSY_SECONDS = 5.0
 _POLL_SECONDS = 0.001
+_CACHE_KIB = 8192
+"""A batch that does not fit spills into the log early."""
 _PRIVATE = 0o600
 
 
@@ -115,6 +117,7 @@ class File:
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA secure_delete=ON")
+        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
         return connection
 
 

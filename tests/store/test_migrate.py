@@ -1,12 +1,14 @@
 """Migrations: the way up, the way down, and that they lead to what the code expects."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import Connection, NullPool, create_engine, inspect
 
 from app.store import migrate
 from app.store.database import Database
@@ -14,25 +16,22 @@ from app.store.tables import metadata
 from tests.servers import PostgreSQL
 
 
-def test_a_migrated_database_has_exactly_the_tables_of_the_code(database: Database) -> None:
-    with database.read() as conn:
+def test_a_migrated_database_has_exactly_the_tables_of_the_code(database_url: str) -> None:
+    with _plainly(database_url) as conn:
         context = MigrationContext.configure(conn, opts={"compare_type": True})
 
         assert compare_metadata(context, metadata) == []
 
 
 def test_a_migrated_database_has_the_same_indexes_as_one_made_from_the_code(
-    database: Database, tmp_path: Path, postgresql: PostgreSQL
+    database_url: str, tmp_path: Path, postgresql: PostgreSQL
 ) -> None:
-    with postgresql.a_database() as url:
-        made = Database(f"sqlite:///{tmp_path / 'made.db'}" if database.dialect == "sqlite" else url)
-        with made.write() as tx:
-            metadata.create_all(tx)
-            expected = _shape(tx)
-        made.dispose()
+    with postgresql.a_database() as empty_url:
+        target = empty_url if "postgresql" in database_url else f"sqlite:///{tmp_path / 'made.db'}"
+        expected = _shape_of_new(target)
 
-    with database.read() as conn:
-        assert _shape(conn) == expected
+    with _plainly(database_url) as migrated:
+        assert _shape(migrated) == expected
 
 
 def test_the_newest_revision_is_reached_and_a_second_upgrade_changes_nothing(database: Database) -> None:
@@ -63,6 +62,20 @@ def test_several_processes_may_upgrade_at_once(tmp_path: Path, postgresql: Postg
             assert {migrate.current(each) for each in databases} == {migrate.head()}
             for each in databases:
                 each.dispose()
+
+
+def _shape_of_new(url: str) -> dict[str, object]:
+    with _plainly(url) as made:
+        metadata.create_all(made)
+        return _shape(made)
+
+
+@contextmanager
+def _plainly(url: str) -> Iterator[Connection]:
+    """Connect without our own settings: SQLAlchemy reads PostgreSQL's catalogue as text only."""
+    engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"), poolclass=NullPool)
+    with engine.begin() as conn:
+        yield conn
 
 
 def _shape(conn: object) -> dict[str, object]:

@@ -151,7 +151,7 @@ def _pause_mode(pause: Reading, status: Status) -> str | None:
 
 def _quantity(item: Reading) -> int:
     quantity = item.values.get("quantity")
-    return quantity if isinstance(quantity, int) and 1 <= quantity <= 10**9 else 1
+    return int(quantity) if isinstance(quantity, int) and 1 <= quantity <= 10**9 else 1
 
 
 def _invoice(source: _Object) -> InvoiceSeen:

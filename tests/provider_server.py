@@ -1,0 +1,231 @@
+"""A local HTTP server that plays Lemon Squeezy's REST API: subscriptions that can be read, cancelled and resumed.
+
+with a_provider() as provider:
+    provider.add(subscription_created(subscription=8))
+    provider.queue(Reply(status=429, headers={"Retry-After": "3"}))
+    …
+    assert provider.calls == ["GET /v1/subscriptions/8", "DELETE /v1/subscriptions/8"]
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import struct
+import threading
+from collections import deque
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.lemonsqueezy import MONDAY, Payload, moment
+
+API_KEY = "a-key-of-test-mode"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What is answered once instead of the truth. `acts`: the request is carried out first, and then answered so."""
+
+    status: int = 200
+    body: bytes | Payload | None = None
+    """None: what the provider would say with that status."""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    """Seconds before the answer."""
+    hang: bool = False
+    """Never answer, until the server is closed."""
+    reset: bool = False
+    """Break the connection instead of answering."""
+    cut: int | None = None
+    """Break the connection after so many bytes of the body."""
+    acts: bool = False
+    only: str | None = None
+    """The method that it waits for; None: whatever comes next."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    """By lower-case name."""
+    body: bytes
+
+    @property
+    def document(self) -> Payload:
+        document: Payload = json.loads(self.body)
+        return document
+
+
+@dataclass(slots=True)
+class Provider:
+    """The store behind the API, and what was asked of it. Set `now` to say when it does what it does."""
+
+    url: str = ""
+    """To be used as `LEMONSQUEEZY_API_URL`."""
+    api_key: str = API_KEY
+    test_mode: bool = True
+    now: datetime = MONDAY
+    subscriptions: dict[str, Payload] = field(default_factory=dict)
+    """The `data` of each subscription, by its id."""
+    requests: list[Call] = field(default_factory=list)
+    replies: deque[Reply] = field(default_factory=deque)
+    closed: threading.Event = field(default_factory=threading.Event)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def calls(self) -> list[str]:
+        """Every request in short: `GET /v1/subscriptions/8`."""
+        return [f"{call.method} {call.path}" for call in self.requests]
+
+    def add(self, payload: Payload) -> None:
+        """Hold the subscription of an event's payload, as that event says it is."""
+        self.subscriptions[payload["data"]["id"]] = json.loads(json.dumps(payload["data"]))
+
+    def queue(self, *replies: Reply) -> None:
+        """Answer the next requests so, one after the other."""
+        self.replies.extend(replies)
+
+    def change(self, subscription: object, **attributes: object) -> None:
+        """Let something happen to a subscription at `now`."""
+        told = {key: moment(value) if isinstance(value, datetime) else value for key, value in attributes.items()}
+        self.subscriptions[str(subscription)]["attributes"] |= {"updated_at": moment(self.now)} | told
+
+    def attributes(self, subscription: object) -> Payload:
+        """Return what the provider holds of a subscription: good as overrides of the event that tells it."""
+        return dict(self.subscriptions[str(subscription)]["attributes"])
+
+    def reply_to(self, call: Call) -> Reply:
+        """Record a request and say how it is answered."""
+        with self.lock:
+            self.requests.append(call)
+            queued = next((reply for reply in self.replies if reply.only in {None, call.method}), None)
+            if queued is None:
+                return self._truth(call)
+            self.replies.remove(queued)
+            truth = self._truth(call) if queued.acts else queued
+            return replace(queued, body=truth.body) if queued.body is None and queued.status == 200 else queued
+
+    def _truth(self, call: Call) -> Reply:
+        if call.headers.get("authorization") != f"Bearer {self.api_key}":
+            return _error(401, "Unauthenticated.")
+        if (call.method, call.path) == ("GET", "/v1/users/me"):
+            return Reply(body={"meta": {"test_mode": self.test_mode}, "data": {"type": "users", "id": "1"}})
+        own_id = call.path.removeprefix("/v1/subscriptions/")
+        if own_id not in self.subscriptions:
+            return _error(404, "The requested resource was not found.")
+        return self._act(call, own_id)
+
+    def _act(self, call: Call, own_id: str) -> Reply:
+        match call.method:
+            case "GET":
+                return self._held(own_id)
+            case "DELETE":
+                return self._cancel(own_id)
+            case "PATCH":
+                return self._patch(own_id, call.document["data"]["attributes"])
+        return _error(405, "The method is not supported for this route.")
+
+    def _held(self, own_id: str) -> Reply:
+        return Reply(body={"jsonapi": {"version": "1.0"}, "data": self.subscriptions[own_id]})
+
+    def _cancel(self, own_id: str) -> Reply:
+        held = self.attributes(own_id)
+        if held["status"] != "expired":
+            self.change(own_id, status="cancelled", cancelled=True, ends_at=held["renews_at"])
+        return self._held(own_id)
+
+    def _patch(self, own_id: str, told: Payload) -> Reply:
+        held = self.attributes(own_id)
+        if held["status"] == "expired":
+            return _error(422, "An expired subscription cannot be resumed.")
+        if told.get("cancelled") is True:
+            return self._cancel(own_id)
+        if told.get("cancelled") is False:
+            trial = told.get("trial_ends_at")
+            resumed = {"status": "on_trial", "trial_ends_at": trial} if trial else {"status": "active"}
+            self.change(own_id, cancelled=False, ends_at=None, **resumed)
+        return self._held(own_id)
+
+
+@contextmanager
+def a_provider(*, test_mode: bool = True) -> Iterator[Provider]:
+    """Run the API on a port of its own."""
+    provider = Provider(test_mode=test_mode)
+    with _Server(("127.0.0.1", 0), _handler(provider)) as server:
+        provider.url = f"http://127.0.0.1:{server.server_port}/v1"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+        thread.start()
+        try:
+            yield provider
+        finally:
+            provider.closed.set()
+            server.shutdown()
+            thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    block_on_close = True
+
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of clients that went away: that is what some tests are about."""
+
+
+def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 30
+
+        def _answer(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            headers = {name.lower(): value for name, value in self.headers.items()}
+            reply = provider.reply_to(Call(method=self.command, path=self.path, headers=headers, body=body))
+            if provider.closed.wait(None if reply.hang else reply.delay) or reply.reset:
+                self._break()
+                return
+            told = _bytes(reply)
+            self.send_response_only(reply.status)
+            dated = {"Date": self.date_time_string(), "Content-Length": str(len(told))}
+            for name, value in {**dated, **_headers(reply)}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(told if reply.cut is None else told[: reply.cut])
+            if reply.cut is not None:
+                self._break()
+
+        do_GET = do_DELETE = do_PATCH = do_POST = _answer  # noqa: N815 - the names under which they are found
+
+        def _break(self) -> None:
+            """End the connection with a reset rather than in good order."""
+            self.close_connection = True
+            with suppress(OSError):
+                self.wfile.flush()
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+        def log_message(self, *_: object) -> None:
+            """Keep the test's output clean."""
+
+    return Handler
+
+
+def _error(status: int, detail: str) -> Reply:
+    return Reply(status=status, body={"errors": [{"detail": detail, "status": str(status), "title": "Error"}]})
+
+
+def _headers(reply: Reply) -> Mapping[str, str]:
+    limits = {"X-Ratelimit-Limit": "300", "X-Ratelimit-Remaining": "299"}
+    return {"Content-Type": "application/vnd.api+json", **limits, **reply.headers}
+
+
+def _bytes(reply: Reply) -> bytes:
+    if isinstance(reply.body, bytes):
+        return reply.body
+    if reply.body is None and reply.status >= 300:
+        return _bytes(_error(reply.status, "Something went wrong."))
+    return b"" if reply.body is None else json.dumps(reply.body).encode()

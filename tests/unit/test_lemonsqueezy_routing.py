@@ -1,0 +1,202 @@
+"""Whose event it is: a claim in custom data, and the objects by which an account is found."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.providers import PROVIDERS, Naming, Routing
+from tests import lemonsqueezy as ls
+
+LEMONSQUEEZY = PROVIDERS["lemonsqueezy"]
+UNSIGNED = Naming()
+SIGNED = Naming(account_secret="of the merchant")
+
+
+def route(payload: ls.Payload, naming: Naming = UNSIGNED) -> Routing:
+    return LEMONSQUEEZY.route(LEMONSQUEEZY.decode(ls.wire(payload)), naming)
+
+
+def test_a_subscription_event_names_account_customer_subscription_and_order() -> None:
+    routing = route(ls.subscription_created(account="org_42", customer=7, subscription=8, order=9))
+
+    assert routing == Routing(
+        claim="org_42",
+        customer="lemonsqueezy:customer:7",
+        subscription="lemonsqueezy:subscription:8",
+        order="lemonsqueezy:order:9",
+        fallback="lemonsqueezy-7",
+    )
+
+
+@pytest.mark.parametrize("outcome", ["failed", "success", "recovered", "refunded"])
+def test_an_invoice_event_names_the_subscription_that_it_needs(outcome: str) -> None:
+    payload = ls.EVENTS[f"subscription_payment_{outcome}"](invoice=77, subscription=8, account=None)
+
+    routing = route(payload)
+
+    assert routing.subscription == "lemonsqueezy:subscription:8"
+    assert routing.needs_subscription
+    assert (routing.claim, routing.order) == (None, None)
+
+
+def test_an_order_names_itself_and_no_subscription() -> None:
+    routing = route(ls.order_created(order=9))
+
+    assert (routing.order, routing.subscription) == ("lemonsqueezy:order:9", None)
+    assert not routing.needs_subscription
+
+
+def test_a_licence_is_found_by_its_order() -> None:
+    assert route(ls.license_key_created(order=9, licence=5)).order == "lemonsqueezy:order:9"
+
+
+def test_a_dispute_is_found_by_all_that_it_names() -> None:
+    routing = route(ls.dispute_created(customer=7, subscription=8, order=9))
+
+    assert (routing.subscription, routing.order) == ("lemonsqueezy:subscription:8", "lemonsqueezy:order:9")
+    assert not routing.needs_subscription
+
+
+# What custom data may look like.
+
+
+@pytest.mark.parametrize("custom", [ls.ABSENT, None, [], {}, "org_42", 7, {"account_id": None}, {"user_id": "org_42"}])
+def test_custom_data_that_names_nobody_is_no_claim(custom: object) -> None:
+    payload = ls.subscription_created(account=None)
+    if custom is not ls.ABSENT:
+        payload["meta"]["custom_data"] = custom
+
+    routing = route(payload)
+
+    assert (routing.claim, routing.unusable_claim, routing.signed) == (None, None, False)
+
+
+@pytest.mark.parametrize(
+    "usable", ["o", "org_42", "ORG-42", "a@b.example", "urn:org:42", "0", "x" * 128, "lemonsqueezy", "stripes-1"]
+)
+def test_a_usable_id_is_the_claim(usable: str) -> None:
+    assert route(ls.order_created(account=usable)).claim == usable
+
+
+@pytest.mark.parametrize(
+    ("told", "as_shown"),
+    [
+        ("", ""),
+        ("org 42", "org 42"),
+        ("org/42", "org/42"),
+        ("org_42\n", "org_42?"),
+        ("\x00", "?"),
+        ("Örg", "Örg"),
+        ("x" * 129, "x" * 60 + "…"),
+        ("lemonsqueezy-7", "lemonsqueezy-7"),
+        ("stripe-cus_1", "stripe-cus_1"),
+        ("paddle-ctm_1", "paddle-ctm_1"),
+        ("standard-1", "standard-1"),
+        (True, "true"),
+        (False, "false"),
+        (4.5, "4.5"),
+        (-3, "-3"),
+        (["org_42"], "a list"),
+        ({"id": "org_42"}, "an object"),
+    ],
+)
+def test_an_unusable_id_is_absent_and_shown(told: object, as_shown: str) -> None:
+    routing = route(ls.order_created(custom_data={"account_id": told}))
+
+    assert (routing.claim, routing.unusable_claim) == (None, as_shown)
+
+
+def test_a_number_is_read_as_text() -> None:
+    assert route(ls.order_created(custom_data={"account_id": 25})).claim == "25"
+
+
+def test_the_key_that_names_the_account_can_be_chosen() -> None:
+    payload = ls.order_created(custom_data={"org": "one", "account_id": "two"})
+
+    assert route(payload, Naming(account_key="org")).claim == "one"
+
+
+# Who wrote it there.
+
+
+def test_a_claim_signed_by_the_merchant_is_signed() -> None:
+    assert route(ls.order_created(account_secret="of the merchant"), SIGNED).signed
+
+
+@pytest.mark.parametrize(
+    "signature",
+    [
+        ls.account_signature("org_43", "of the merchant"),
+        ls.account_signature("org_42", "of a buyer"),
+        "",
+        "é",
+        None,
+        7,
+        [],
+    ],
+)
+def test_another_signature_is_none(signature: object) -> None:
+    payload = ls.order_created(custom_data={"account_id": "org_42", "account_sig": signature})
+
+    routing = route(payload, SIGNED)
+
+    assert (routing.claim, routing.signed) == ("org_42", False)
+
+
+def test_without_a_secret_nothing_is_signed() -> None:
+    payload = ls.order_created(custom_data={"account_id": "org_42", "account_sig": ls.account_signature("org_42", "")})
+
+    assert not route(payload, Naming(account_secret="")).signed
+    assert not route(ls.order_created(account_secret="of the merchant")).signed
+
+
+def test_where_signatures_are_required_an_unsigned_claim_counts_as_absent() -> None:
+    required = Naming(account_secret="of the merchant", require_signed=True)
+
+    unsigned, signed = (
+        route(ls.order_created(), required),
+        route(ls.order_created(account_secret="of the merchant"), required),
+    )
+
+    assert (unsigned.claim, unsigned.unusable_claim) == (None, "org_42")
+    assert (signed.claim, signed.unusable_claim) == ("org_42", None)
+
+
+# What is not usable.
+
+
+@pytest.mark.parametrize("told", [None, 0, "0", "", True, -1, 1.5, [], {}, "a/b", "../7", "x" * 65, "7\n"])
+def test_an_id_that_is_none_is_absent(told: object) -> None:
+    routing = route(ls.subscription_created(customer_id=told))
+
+    assert (routing.customer, routing.fallback) == (None, None)
+
+
+@pytest.mark.parametrize("told", [7, "7", 7.0])
+def test_an_id_is_a_number_or_a_text(told: object) -> None:
+    assert route(ls.subscription_created(customer_id=told)).customer == "lemonsqueezy:customer:7"
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | st.sampled_from(["type", "id", "account_id"]), inner),
+    max_leaves=20,
+)
+
+
+@given(meta=JSON, data=JSON, attributes=JSON)
+def test_routing_never_raises(meta: object, data: object, attributes: object) -> None:
+    payloads = [
+        {"meta": meta, "data": data},
+        {"meta": {"custom_data": meta}, "data": {"type": data, "id": data, "attributes": attributes}},
+        {
+            "meta": {"custom_data": {"account_id": meta, "account_sig": data}},
+            "data": {"attributes": {"order_id": data}},
+        },
+    ]
+
+    for payload in payloads:
+        routing = LEMONSQUEEZY.route(payload, SIGNED)
+        json.dumps([routing.claim, routing.unusable_claim, routing.customer])
