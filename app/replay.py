@@ -58,15 +58,25 @@ def _judge(services: Services, name: str, since: datetime | None, shuffle: rando
         if row.key is None or row.book is None:
             return Finding(account=name, erased=True)
         key = services.vault.data_key(row.key)
-        facts = list(_facts(services, conn, name, key))
+        facts = list(recorded(services, conn, name))
         if shuffle is not None:
             shuffle.shuffle(facts)
         differs = tuple(_differences(services, conn, row, key, Book().with_facts(facts)))
     return Finding(account=name, differs=differs)
 
 
-def _facts(services: Services, conn: Connection, name: str, key: DataKey) -> Iterator[Fact]:
-    """Yield the provider's facts, translated anew from the bodies as received, and our own as journalled."""
+def recorded(services: Services, conn: Connection, account: str) -> Iterator[Fact]:
+    """Yield the provider's facts, translated anew from the bodies as received, and our own as journalled.
+
+    What was recorded before the account got its name stands under an alias, sealed with the alias's own key.
+    """
+    for name in (account, *accounts.aliases(conn, account)):
+        wrapped = accounts.data_key(conn, name)
+        if wrapped is not None:
+            yield from _recorded_under(services, conn, name, services.vault.data_key(wrapped))
+
+
+def _recorded_under(services: Services, conn: Connection, name: str, key: DataKey) -> Iterator[Fact]:
     for event in inbox.of_account(conn, name):
         provider, body = PROVIDERS[event.provider], key.open(event.body)
         digest = provider.glance(body).content_key.hex()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +34,9 @@ class Services:
     bell: Bell
     naming: Naming
     _local: threading.local = field(default_factory=threading.local, repr=False)
+    asked_at: dict[int, float] = field(default_factory=dict, repr=False)
+    """When this process last asked the provider on behalf of a waiting event, in monotonic seconds."""
+    _carriers: list[ThreadPoolExecutor] = field(default_factory=list, repr=False)
     _terms: dict[int, Terms] = field(default_factory=dict, repr=False)
 
     def terms(self, conn: Connection) -> Terms:
@@ -61,8 +65,16 @@ class Services:
             self._local.means = means
         return means
 
+    def carriers(self, at_once: int) -> ThreadPoolExecutor:
+        """Return the threads that carry effects out; they and their connections last as long as the process."""
+        if not self._carriers:
+            self._carriers.append(ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="carrier"))
+        return self._carriers[0]
+
     def close(self) -> None:
         """Give every connection back."""
+        for carriers in self._carriers:
+            carriers.shutdown()
         self.bell.close()
         self.database.dispose()
 

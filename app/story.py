@@ -9,8 +9,12 @@ from app.policy.model import Case, CaseState, Chargeback, Hold, Owner, State
 from app.policy.telling import rfc3339
 
 SENTENCES: Mapping[str, str] = {
-    "dunning.grace_started": "A renewal payment of subscription {subscription} failed. Access stays on until {grace_ends_at}.",
-    "dunning.failure_counted": "The charge failed again (failure {failures}). The deadline {grace_ends_at} does not move.",
+    "dunning.grace_started": (
+        "A renewal payment of subscription {subscription} failed. Access stays on until {grace_ends_at}."
+    ),
+    "dunning.failure_counted": (
+        "The charge failed again (failure {failures}). The deadline {grace_ends_at} does not move."
+    ),
     "dunning.deadline_moved": "The end of grace moved to {grace_ends_at}.",
     "dunning.hold_placed": "Grace ended unpaid. Subscription {subscription} is on hold until it is paid.",
     "dunning.exhausted": "The hold ran its full length unpaid. Subscription {subscription} is given up.",
@@ -51,7 +55,9 @@ SENTENCES: Mapping[str, str] = {
     "plan.ended": "Subscription {subscription} no longer gives the plan {plan}: what was paid for is over.",
     "plan.raised": "Subscription {subscription} gives the higher plan {plan} at once.",
     "plan.lowered": "Subscription {subscription} gives the lower plan {plan}.",
-    "plan.downgrade_scheduled": "A lower plan was chosen. The plan {plan} is paid for and stays to the end of its period.",
+    "plan.downgrade_scheduled": (
+        "A lower plan was chosen. The plan {plan} is paid for and stays to the end of its period."
+    ),
     "notice.grace_started": "The customer was asked to pay.",
     "notice.grace_reminder": "Reminder {step} went to the customer.",
     "notice.grace_warning": "The final warning (number {step}) went to the customer.",

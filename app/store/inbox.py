@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Boolean, Select, String, TextClause, bindparam, case, func, or_, select, text, update
@@ -97,7 +97,7 @@ _SKIP = (
 _BODIES = select(inbox.c.id, inbox.c.body).where(inbox.c.account == bindparam("account")).order_by(inbox.c.id)
 _WAITING = (
     _EVENT.where(
-        text("state = 'waiting' AND state <> 'handled'"), inbox.c.received_at < bindparam("before", type_=Instant)
+        text("state = 'waiting' AND state <> 'handled'"), inbox.c.received_at <= bindparam("before", type_=Instant)
     )
     .order_by(inbox.c.id)
     .limit(bindparam("limit"))
@@ -186,7 +186,7 @@ def wake(tx: Connection, subscriptions: Collection[str]) -> int:
 
 
 def overdue_waiting(tx: Connection, before: datetime, limit: int) -> list[Event]:
-    """Return events received before an instant that still wait, oldest first."""
+    """Return events received at or before an instant that still wait, oldest first."""
     return _events(tx, _WAITING, before=before, limit=limit)
 
 
@@ -246,6 +246,13 @@ def counts(conn: Connection) -> dict[str, int]:
 def oldest_received(conn: Connection) -> datetime | None:
     """Return since when the oldest unhandled event has been here."""
     return conn.execute(_OLDEST).scalar()
+
+
+def oldest_waiting(conn: Connection) -> datetime | None:
+    """Return since when the longest waiting payment has waited for its subscription."""
+    return next(
+        (event.received_at for event in _events(conn, _WAITING, before=datetime(9999, 1, 1, tzinfo=UTC), limit=1)), None
+    )
 
 
 def _events(conn: Connection, query: Select[Any], **parameters: Any) -> list[Event]:

@@ -1,0 +1,196 @@
+"""Applying events: from rows of the inbox to facts, decisions and settled rows, in one transaction a batch."""
+
+from __future__ import annotations
+
+import os
+import socket
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from app import orders
+from app.addressing import AddressBook
+from app.clock import real_now
+from app.docket import Cause, Docket
+from app.errors import KulanzError, StorageUnavailableError, UntranslatableError
+from app.policy.facts import Fact
+from app.providers import PROVIDERS, Routing
+from app.services import Services
+from app.store import accounts, inbox
+from app.store.database import Connection
+from app.store.inbox import Event, Settled
+
+log = structlog.get_logger()
+
+Heard = tuple[str, Event, tuple[Fact, ...]]
+"""An account, an event of it, and the facts that the event is."""
+
+
+def apply_events(services: Services, limit: int) -> int:
+    """Apply a batch of received events and return how many were taken.
+
+    Where a batch fails its events are applied one by one, so that only the one at fault is counted against and, in
+    the end, parked. A database that is away counts against nobody.
+    """
+    worker = f"{socket.gethostname()}:{os.getpid()}"
+    ids = inbox.claim(services.database, worker, limit, real_now())
+    if not ids:
+        return 0
+    try:
+        _apply(services, ids, worker)
+    except StorageUnavailableError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, one event must not hold up the others
+        log.warning("batch.failed", events=len(ids), error=reason_of(error))
+        for event in ids:
+            _apply_alone(services, event, worker)
+    return len(ids)
+
+
+def reason_of(error: Exception) -> str:
+    """Say what went wrong and where, without the values that were at hand: they may be personal."""
+    if isinstance(error, KulanzError):
+        return error.detail
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"
+
+
+def _apply_alone(services: Services, event: int, worker: str) -> None:
+    try:
+        _apply(services, [event], worker)
+    except StorageUnavailableError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the row keeps the reason; the third time parks it
+        log.warning("event.failed", inbox=event, error=reason_of(error))
+        with services.database.write() as tx:
+            if inbox.failed(tx, event, reason_of(error), permanent=False, now_real=real_now()) == "parked":
+                alert_parked(services, tx, event)
+
+
+def _apply(services: Services, ids: Sequence[int], worker: str) -> None:
+    with services.database.write() as tx:
+        batch = _Batch(services, tx, inbox.take(tx, ids, worker))
+        batch.apply()
+        inbox.release(tx, worker)
+
+
+def alert_parked(services: Services, tx: Connection, event: int) -> None:
+    """Tell operators at once: while an event is parked, dunning takes nothing from its account."""
+    orders.alert(services, tx, topic="event_parked", subject=f"evt_{event}")
+
+
+class _Batch:
+    """Some events on their way through one transaction."""
+
+    def __init__(self, services: Services, tx: Connection, events: Sequence[Event]) -> None:
+        self._services = services
+        self._tx = tx
+        self._events = {event.id: event for event in events}
+        self._docket = Docket(services, tx, services.clock.now(tx))
+        self._bodies: dict[int, bytes] = {}
+        self._payloads: dict[int, dict[str, Any]] = {}
+        self._settled: list[Settled] = []
+
+    def apply(self) -> None:
+        """Read, address, translate, decide, and settle every event."""
+        routings = {event.id: routing for event in self._events.values() if (routing := self._route(event))}
+        book = AddressBook(self._tx, routings.values())
+        heard = self._address(routings, book)
+        self._docket.take({account for account, _, _ in heard})
+        for old, new in book.renamed.items():
+            self._docket.join(old, new, Cause(kind="event", name="account_named"))
+        for account, event, facts in sorted(heard, key=_order):
+            self._decide(account, event, facts)
+        self._docket.put_back()
+        book.write()
+        inbox.settle(self._tx, self._settled, self._docket.now)
+        self._wake(routings)
+
+    def _route(self, event: Event) -> Routing | None:
+        """Read one event; what cannot be read is parked with its reason."""
+        provider = PROVIDERS[event.provider]
+        try:
+            body = self._open(event)
+            payload = provider.decode(body)
+        except KulanzError as error:
+            self._park(event, error.detail, event.account)
+            return None
+        self._bodies[event.id], self._payloads[event.id] = body, payload
+        return provider.route(payload, self._services.naming)
+
+    def _open(self, event: Event) -> bytes:
+        if event.account is None:
+            return self._services.vault.open(event.body)
+        key = accounts.data_key(self._tx, event.account)
+        if key is None:
+            raise UntranslatableError("the account's key was destroyed")
+        return self._services.vault.data_key(key).open(event.body)
+
+    def _address(self, routings: Mapping[int, Routing], book: AddressBook) -> list[Heard]:
+        """Find each event's account and facts; what needs a subscription comes after what makes one known."""
+        heard: list[Heard] = []
+        for ident, routing in sorted(routings.items(), key=lambda item: item[1].needs_subscription):
+            event = self._events[ident]
+            if routing.needs_subscription and not book.knows(routing.subscription):
+                self._wait(event, routing)
+                continue
+            account = book.address(routing)
+            if account is None:
+                self._park(event, "it names neither an account nor a customer", None)
+                continue
+            if routing.unusable_claim is not None:
+                orders.alert(self._services, self._tx, topic="account_id_unusable", subject=f"evt_{event.id}")
+            try:
+                heard.append((account, event, self._translate(event)))
+            except UntranslatableError as error:
+                self._park(event, error.detail, account)
+        return [(book.renamed.get(account, account), event, facts) for account, event, facts in heard]
+
+    def _wait(self, event: Event, routing: Routing) -> None:
+        """Let a payment wait for a subscription that nobody has heard of (CONTRACT section 6)."""
+        reason = "its subscription is not known yet"
+        self._settled.append(Settled(event.id, "waiting", event.account, event.body, reason, routing.subscription))
+
+    def _translate(self, event: Event) -> tuple[Fact, ...]:
+        provider = PROVIDERS[event.provider]
+        digest = provider.glance(self._bodies[event.id]).content_key.hex()
+        return provider.translate(event.name, self._payloads[event.id], digest, self._services.naming)
+
+    def _decide(self, account: str, event: Event, facts: tuple[Fact, ...]) -> None:
+        decision = self._docket.decide(account, facts, Cause(kind="event", name=event.name, ref=f"evt_{event.id}"))
+        name = self._docket.name(account)
+        body = event.body if event.account == name else self._docket.seal(account, self._bodies[event.id])
+        self._settled.append(Settled(event.id, "handled", name, body, facts_at=_at(facts)))
+        if decision.principal is not None:
+            log.info("event.applied", inbox=event.id, kind=event.name, rule=decision.principal.rule)
+
+    def _park(self, event: Event, reason: str, account: str | None) -> None:
+        inbox.failed(self._tx, event.id, reason, permanent=True, now_real=real_now(), account=account)
+        alert_parked(self._services, self._tx, event.id)
+
+    def _wake(self, routings: Mapping[int, Routing]) -> None:
+        appeared = (routing.subscription for routing in routings.values() if not routing.needs_subscription)
+        names = {name for name in appeared if name is not None}
+        if names:
+            inbox.wake(self._tx, names)
+
+
+def _order(heard: Heard) -> tuple[str, datetime, int]:
+    account, event, facts = heard
+    return account, _at(facts) or event.received_at, event.id
+
+
+def _at(facts: Iterable[Fact]) -> datetime | None:
+    """Return the provider's time of an event: the order in which a batch is best told, and never more than that."""
+    return min((at for fact in facts if (at := _of(fact)) is not None), default=None)
+
+
+def _of(fact: Fact) -> datetime | None:
+    stamp = getattr(fact, "stamp", None)
+    at: datetime | None = stamp.at if stamp is not None else getattr(fact, "at", None)
+    return at

@@ -1,0 +1,175 @@
+"""Carrying effects out: is it still wanted, try it with no transaction open, tell the policy what became of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from time import monotonic
+
+import structlog
+
+from app import coding
+from app.addressing import AddressBook
+from app.clock import real_now
+from app.docket import Cause, Docket
+from app.drain import alert_parked, reason_of
+from app.errors import FarEndError
+from app.gateway import LONGEST_ATTEMPT, Errand, Report, carry_out
+from app.gateway.report import State
+from app.policy.assess import assess
+from app.policy.effects import Effect, SendMail
+from app.policy.facts import Fact, Outcome, Provenance, SubscriptionSeen
+from app.policy.telling import reported, still_wanted
+from app.providers import PROVIDERS, Routing
+from app.services import Services
+from app.store import accounts, inbox, outbox
+from app.store.database import Connection
+from app.store.inbox import Event
+from app.store.outbox import EffectRow
+
+log = structlog.get_logger()
+
+AT_ONCE = 4
+"""Effects carried out side by side: one slow far end does not hold up the others."""
+PATIENCE = timedelta(days=7)
+"""How long a payment waits for its subscription before the provider is asked (CONTRACT section 6)."""
+ASKED_AT_ONCE = 20
+ASKED_AGAIN = 60.0
+"""Seconds after which a provider that gave no answer is asked again."""
+
+
+def carry_out_due(services: Services, limit: int) -> int:
+    """Carry out a batch of effects that are due and return how many were tried."""
+    rows = outbox.lease(services.database, limit, real_now(), LONGEST_ATTEMPT.total_seconds())
+    if len(rows) == 1:
+        _carry(services, rows[0])
+    elif rows:
+        list(services.carriers(AT_ONCE).map(lambda row: _carry(services, row), rows))
+    return len(rows)
+
+
+def ask_for_missing(services: Services) -> int:
+    """Ask the provider for subscriptions that payments have waited for too long; what nobody knows is parked."""
+    with services.database.read() as conn:
+        before = services.clock.now(conn) - PATIENCE
+        waiting = inbox.overdue_waiting(conn, before, ASKED_AT_ONCE)
+    now = monotonic()
+    due = [event for event in waiting if now >= services.asked_at.get(event.id, 0.0) + ASKED_AGAIN]
+    services.asked_at.update((event.id, now) for event in due)
+    return sum(_ask(services, event) for event in due)
+
+
+def _carry(services: Services, row: EffectRow) -> None:
+    """Carry one effect out if its account still wants it. A fault of our own is an attempt that failed."""
+    lost = row.lease_until is not None
+    attempts = row.attempts + lost
+    try:
+        with services.database.read() as conn:
+            effect = _read(services, conn, row)
+            wanted, now = _wanted(services, conn, row.account, effect), services.clock.now(conn)
+    except (ValueError, KeyError, LookupError) as error:
+        with services.database.write() as tx:
+            outbox.finish(tx, row.id, "parked", attempts=attempts + 1, error=reason_of(error), done_at=real_now())
+        return
+    if not wanted:
+        report = Report(state=State.SKIPPED, outcome=Outcome.WITHDRAWN)
+    elif lost and isinstance(effect, SendMail):
+        report = Report(state=State.UNKNOWN, outcome=Outcome.UNKNOWN, error="a worker died while it was sent")
+    else:
+        errand = Errand(account=row.account, decided_at=row.created_at, now=now, attempts=attempts)
+        report = carry_out(effect, services.means(), errand)
+    _conclude(services, row, effect, report, attempts)
+
+
+def _read(services: Services, conn: Connection, row: EffectRow) -> Effect:
+    key = accounts.data_key(conn, row.account) if row.account else None
+    payload = services.vault.data_key(key).open(row.payload) if key else services.vault.open(row.payload)
+    return coding.read_effect(row.kind, payload)
+
+
+def _wanted(services: Services, conn: Connection, account: str, effect: Effect) -> bool:
+    stored = accounts.get(conn, account)
+    if stored is None or stored.book is None or stored.key is None:
+        return True
+    book = coding.unpack_book(services.vault.data_key(stored.key).open(stored.book))
+    terms = services.terms(conn)
+    state = assess(book, terms, book.word("timezone") or terms.timezone, services.clock.now(conn))
+    return still_wanted(effect, state, book)
+
+
+def _conclude(services: Services, row: EffectRow, effect: Effect, report: Report, attempts: int) -> None:
+    """Record an outcome, and what follows from it for the account, in one transaction."""
+    retried = report.state is State.RETRY
+    withdrawn = report.outcome is Outcome.WITHDRAWN
+    state = "pending" if retried else "withdrawn" if withdrawn else str(report.state)
+    with services.database.write() as tx:
+        outbox.finish(
+            tx,
+            row.id,
+            state,
+            attempts=attempts + (not withdrawn),
+            error=report.error,
+            next_attempt_at=real_now() + (report.retry_after or timedelta()) if retried else None,
+            done_at=None if retried else real_now(),
+        )
+        if row.account:
+            _hear(services, tx, row, effect, report)
+    log.info("effect.tried", effect=row.id, type=row.type, state=state, attempts=attempts + (not withdrawn))
+
+
+def _hear(services: Services, tx: Connection, row: EffectRow, effect: Effect, report: Report) -> None:
+    docket = Docket(services, tx, services.clock.now(tx))
+    docket.take([row.account])
+    facts: tuple[Fact, ...] = report.facts
+    if report.outcome is not None and report.state is not State.RETRY:
+        facts += reported(effect, report.outcome, docket.now, docket.account(row.account).book)
+    if facts:
+        docket.decide(row.account, facts, Cause(kind="effect", name=row.type, ref=row.id))
+        docket.put_back()
+
+
+def _ask(services: Services, event: Event) -> bool:
+    """Look up what one payment waits for. No answer leaves it waiting; somebody asks again."""
+    client = services.means().providers.get(event.provider)
+    if client is None:
+        return _give_up(services, event, "nobody has told of its subscription for 7 days, and no API key is set to ask")
+    try:
+        seen = client.subscription((event.waits_for or "").rpartition(":")[2])
+    except FarEndError as error:
+        log.warning("subscription.not_answered", inbox=event.id, error=error.detail)
+        return False
+    if seen is None:
+        return _give_up(services, event, "the provider knows no such subscription; another store or mode, perhaps")
+    return _make_known(services, event, seen)
+
+
+def _give_up(services: Services, event: Event, reason: str) -> bool:
+    with services.database.write() as tx:
+        inbox.failed(tx, event.id, reason, permanent=True, now_real=real_now(), account=event.account)
+        alert_parked(services, tx, event.id)
+    return True
+
+
+def _make_known(services: Services, event: Event, seen: SubscriptionSeen) -> bool:
+    routing = _routing(services, event)
+    with services.database.write() as tx:
+        book = AddressBook(tx, [routing])
+        account = book.address(routing)
+        if account is None:
+            return False
+        docket = Docket(services, tx, services.clock.now(tx))
+        docket.take([account])
+        docket.decide(account, (_reconciled(seen),), Cause(kind="effect", name="looked_up", ref=f"evt_{event.id}"))
+        docket.put_back()
+        book.write()
+        inbox.wake(tx, [event.waits_for or ""])
+    return True
+
+
+def _routing(services: Services, event: Event) -> Routing:
+    provider = PROVIDERS[event.provider]
+    return provider.route(provider.decode(services.vault.open(event.body)), services.naming)
+
+
+def _reconciled(seen: SubscriptionSeen) -> SubscriptionSeen:
+    return seen if seen.provenance is Provenance.RECONCILED else replace(seen, provenance=Provenance.RECONCILED)
