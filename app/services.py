@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,12 +58,19 @@ class Services:
         if policies.newest(tx) == 0:
             policies.add(tx, self._first_policy(tx))
 
+    @property
+    def clients(self) -> Mapping[str, Client]:
+        """The calling thread's own clients for the providers' APIs, by name, where a key is set."""
+        clients: Mapping[str, Client] | None = getattr(self._local, "clients", None)
+        if clients is None:
+            self._local.clients = clients = _clients(self.settings)
+        return clients
+
     def means(self) -> Means:
         """Return what carrying effects out needs, with the calling thread's own connections."""
         means: Means | None = getattr(self._local, "means", None)
         if means is None:
-            means = _means(self.settings)
-            self._local.means = means
+            self._local.means = means = _means(self.settings, self.clients)
         return means
 
     def carriers(self, at_once: int) -> ThreadPoolExecutor:
@@ -126,10 +134,13 @@ def _with_key(settings: Settings) -> frozenset[str]:
     return frozenset({"lemonsqueezy"} if settings.lemonsqueezy_api_key is not None else ())
 
 
-def _means(settings: Settings) -> Means:
-    session, clients = guarded_session(), {}
-    if settings.lemonsqueezy_api_key is not None:
-        clients["lemonsqueezy"] = Client(settings.lemonsqueezy_api_key, settings.lemonsqueezy_api_url, session)
+def _clients(settings: Settings) -> dict[str, Client]:
+    if settings.lemonsqueezy_api_key is None:
+        return {}
+    return {"lemonsqueezy": Client(settings.lemonsqueezy_api_key, settings.lemonsqueezy_api_url, guarded_session())}
+
+
+def _means(settings: Settings, clients: Mapping[str, Client]) -> Means:
     return Means(
         clock=real_now,
         callback_url=settings.callback_url,
@@ -143,5 +154,4 @@ def _means(settings: Settings) -> Means:
         ops_alert_to=settings.ops_alert_to,
         files_count_as_delivered=settings.test_clock or settings.demo,
         providers=clients,
-        session=session,
     )
