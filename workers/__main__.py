@@ -31,9 +31,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         _work(wish.role, stopping)
     except KulanzError as error:
-        sys.stderr.write(f"kulanz: {error.detail}\n")
-        return 1
+        return _failed(error.detail)
+    except Exception as error:  # noqa: BLE001 - the last line of defence: a person reads this, not a traceback
+        return _failed(f"{type(error).__name__}: {error}")
     return 0
+
+
+def _failed(reason: str) -> int:
+    sys.stderr.write(f"kulanz: {' '.join(reason.split())[:500]}\n")
+    return 1
 
 
 def _work(role: str, stopping: threading.Event) -> None:

@@ -50,7 +50,7 @@ def show(*, as_json: bool) -> None:
 def set_(*, at: datetime, as_json: bool) -> None:
     """Jump to an instant, as an outage does; the clock stands still there."""
     with services() as opened:
-        _permit(opened)
+        permit(opened)
         opened.clock.set(at)
     emit({"now": at}, as_json, shown(at))
 
@@ -67,7 +67,7 @@ def advance(*, by: timedelta, no_wait: bool, timeout: float, as_json: bool) -> N
     from app.cli.test_time import go_on, jump_by
 
     with services() as opened:
-        _permit(opened)
+        permit(opened)
         now = jump_by(opened, by) if no_wait else go_on(opened, by, timeout)
     emit({"now": now}, as_json, shown(now))
 
@@ -77,7 +77,7 @@ def advance(*, by: timedelta, no_wait: bool, timeout: float, as_json: bool) -> N
 def reset(*, as_json: bool) -> None:
     """Go back to real time."""
     with services() as opened:
-        _permit(opened)
+        permit(opened)
         opened.clock.reset()
         now = opened.clock.now()
     emit({"now": now}, as_json, f"{shown(now)} (real time)")
@@ -100,7 +100,7 @@ def accept(*, actor: str, as_json: bool) -> None:
     emit(document, as_json, "timers fire again" if jump else "the clock had not jumped: nothing to accept")
 
 
-def _permit(opened: Services) -> None:
+def permit(opened: Services) -> None:
     """Refuse the test clock unless it is allowed, and never with a key that can touch live money."""
     if not opened.settings.test_clock:
         raise RefusedError("the test clock is not allowed: set KULANZ_TEST_CLOCK=1, with test data only")

@@ -13,7 +13,7 @@ from app.cli import leash as ties
 from app.cli.options import emit, json_option
 from app.cli.up.parts import Part, Supervisor
 from app.config import Settings, environment, load
-from app.errors import ConfigurationError, RefusedError
+from app.errors import ConfigurationError
 
 
 @click.command()
@@ -22,12 +22,12 @@ from app.errors import ConfigurationError, RefusedError
 @ties.OPTIONS[1]
 def web(host: str, leash: int | None, gate: int | None) -> None:
     """Run the web process on PORT."""
+    settings = load(environment())
+    _require_an_endpoint(settings)
     from app.web import server
 
     ties.hold(leash)
     ties.wait_at(gate)
-    settings = load(environment())
-    _require_an_endpoint(settings)
     server.run(settings, host=host)
 
 
@@ -80,5 +80,3 @@ def _require_an_endpoint(settings: Settings) -> None:
         )
     ):
         raise ConfigurationError(["no endpoint has a secret: set LEMONSQUEEZY_WEBHOOK_SECRETS"])
-    if settings.demo and settings.lemonsqueezy_mode == "live":
-        raise RefusedError("a demonstration takes no live events")

@@ -25,6 +25,8 @@ from app.config import Settings, environment, load
 from app.config_layers import RUN_FILE, Layers
 from app.errors import RefusedError
 
+DEMO_FILE = "demo"
+"""Its presence says that the data directory was begun by a demonstration."""
 READY_WITHIN = 60.0
 PR_SET_PDEATHSIG = 1
 
@@ -53,6 +55,7 @@ def run(wish: Wish) -> None:
 
 
 def _run(wish: Wish, environ: dict[str, str], data_dir: Path, instance: Instance, stopping: threading.Event) -> None:
+    _keep_the_demonstration_apart(data_dir, demo=wish.demo)
     instance.end_leftovers()
     (data_dir / RUN_FILE).unlink(missing_ok=True)
     path, made = secrets.ensure(data_dir, Layers.read(environ).values)
@@ -80,6 +83,17 @@ def _run(wish: Wish, environ: dict[str, str], data_dir: Path, instance: Instance
             supervisor.watch(stopping)
     finally:
         (data_dir / RUN_FILE).unlink(missing_ok=True)
+
+
+def _keep_the_demonstration_apart(data_dir: Path, *, demo: bool) -> None:
+    """Let the test clock never pass over the deadlines of real accounts."""
+    mark = data_dir / DEMO_FILE
+    if demo and not mark.exists():
+        if (data_dir / "kulanz.db").exists():
+            raise RefusedError(f"{data_dir} holds accounts of your own: give the demonstration another --data-dir")
+        mark.touch(mode=0o600)
+    elif mark.exists() and not demo:
+        _say(f"Note: {data_dir} holds the accounts of a demonstration.")
 
 
 def _environ(wish: Wish) -> dict[str, str]:
@@ -202,6 +216,8 @@ def _tell_story(wish: Wish, supervisor: Supervisor, stopping: threading.Event) -
         supervisor.watch(stopping, lambda: story.poll() is not None)
         if story.poll() is None:
             story.terminate()
+    if story.returncode and not stopping.is_set():
+        raise RefusedError("the demonstration did not come to its end")
     if not stopping.is_set():
         _say("The instance goes on running, on its test clock: look around, or stop it with Ctrl-C.")
 
