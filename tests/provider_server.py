@@ -41,6 +41,8 @@ class Reply:
     """Break the connection instead of answering."""
     cut: int | None = None
     """Break the connection after so many bytes of the body."""
+    drip: float = 0.0
+    """Seconds between any two bytes of the body."""
     acts: bool = False
     only: str | None = None
     """The method that it waits for; None: whatever comes next."""
@@ -195,11 +197,19 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             for name, value in {**dated, **_headers(reply)}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self.wfile.write(told if reply.cut is None else told[: reply.cut])
+            self._write(told if reply.cut is None else told[: reply.cut], reply.drip)
             if reply.cut is not None:
                 self._break()
 
         do_GET = do_DELETE = do_PATCH = do_POST = _answer  # noqa: N815 - the names under which they are found
+
+        def _write(self, told: bytes, drip: float) -> None:
+            pieces = [told[index : index + 1] for index in range(len(told))] if drip else [told]
+            with suppress(ConnectionError):
+                for piece in pieces:
+                    self.wfile.write(piece)
+                    if provider.closed.wait(drip):
+                        return
 
         def _break(self) -> None:
             """End the connection with a reset rather than in good order."""

@@ -17,7 +17,6 @@ Word = TypeVar("Word", bound=StrEnum)
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 """What may stand in a path of a provider's API and behind the colon of a key."""
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
-_MICROSECONDS = re.compile(r"(\.\d{6})\d+")
 _YEARS = range(1970, 3000)
 """Beyond them a date is a mistake, and adding a grace period to it could overflow."""
 _LARGEST_AMOUNT = 10**15
@@ -62,7 +61,7 @@ class Reading:
     def below(self, key: str) -> Reading:
         """Return the object under a key; an empty one where there is none."""
         inner = self.values.get(key)
-        return Reading(inner if isinstance(inner, Mapping) else {}, f"{self.path}.{key}")
+        return Reading(inner if isinstance(inner, dict) else {}, f"{self.path}.{key}")
 
     def identifier(self, key: str) -> str | None:
         """Return an id, None where there is no usable one."""
@@ -110,17 +109,19 @@ class Reading:
     def word(self, key: str, words: type[Word], aliases: Mapping[str, Word] | None = None) -> Word:
         """Return one of the known words, under whatever spelling is on record."""
         value = self.values.get(key)
-        known: dict[str, Word] = {word.value: word for word in words} | dict(aliases or {})
-        if not isinstance(value, str) or value not in known:
+        told = value if isinstance(value, str) else ""
+        try:
+            return (aliases or {}).get(told) or words(told)
+        except ValueError:
             self._complain(key, f"one of {', '.join(word.value for word in words)}")
-        return known[value]
 
     def text(self, key: str, longest: int = 200) -> str | None:
         """Return a printable text, cut to a length; None where there is none."""
         value = self.values.get(key)
         if not isinstance(value, str):
             return None
-        return "".join(char for char in value if char.isprintable()).strip()[:longest] or None
+        clean = value if value.isprintable() else "".join(char for char in value if char.isprintable())
+        return clean.strip()[:longest] or None
 
     def email(self, key: str) -> str | None:
         """Return what can be written to; None for anything that could break a mail's header."""
@@ -136,7 +137,7 @@ def _instant(value: object) -> datetime | None:
     if not isinstance(value, str) or not _INSTANT.fullmatch(value):
         return None
     try:
-        found = datetime.fromisoformat(_MICROSECONDS.sub(r"\1", value))
+        found = datetime.fromisoformat(value)
         found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

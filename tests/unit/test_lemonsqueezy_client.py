@@ -3,6 +3,7 @@
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 
 import pytest
 import requests
@@ -302,6 +303,16 @@ def test_a_read_that_breaks_may_be_repeated(provider: Provider, client: Client, 
 
     assert (said.retryable, said.answer) == (True, None)
     assert not isinstance(said, UnknownOutcomeError)
+
+
+def test_an_answer_that_comes_byte_by_byte_is_given_up(provider: Provider, client: Client) -> None:
+    provider.queue(Reply(drip=0.05, acts=True))
+    began = monotonic()
+
+    said = failure(client)
+
+    assert said.retryable
+    assert monotonic() - began < 5
 
 
 @pytest.mark.parametrize("reply", [Reply(hang=True, acts=True), Reply(reset=True, acts=True), Reply(reset=True)])
