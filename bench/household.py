@@ -129,9 +129,10 @@ class Kulanz:
             stop(process)
 
     @contextmanager
-    def worker(self, *options: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run one worker process."""
-        process = self._household.start(f"{self._name}-worker", [*KULANZ, "worker", *options], self.environ)
+    def worker(self) -> Iterator[subprocess.Popen[bytes]]:
+        """Run one worker process, the one that applies events."""
+        command = [sys.executable, "-m", "workers", "events"]
+        process = self._household.start(f"{self._name}-worker", command, self.environ)
         try:
             yield process
         finally:
