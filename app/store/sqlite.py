@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 
 from sqlalchemy import QueuePool, create_engine, event
 from sqlalchemy.engine import Connection, Engine
@@ -22,6 +23,7 @@ _POLL_SECONDS = 0.001
 _CACHE_KIB = 8192
 """A batch that does not fit spills into the log early."""
 _PRIVATE = 0o600
+_creating = Lock()
 
 
 class File:
@@ -108,7 +110,7 @@ class File:
         return engine
 
     def _connect(self, synchronous: str) -> sqlite3.Connection:
-        os.close(_open_private(self._path))
+        _create_private(self._path)
         connection = sqlite3.connect(
             self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
         )
@@ -133,6 +135,23 @@ def _switch_to_wal(connection: sqlite3.Connection) -> None:
             time.sleep(_POLL_SECONDS)
         else:
             return
+
+
+def _create_private(path: Path) -> None:
+    """Make the file where there is none, private from the start.
+
+    One that exists is never opened here: closing any descriptor of it drops the locks that this process's other
+    connections hold on it (POSIX), and the next process to close the database would delete the log under them.
+    """
+    with _creating:
+        if path.exists():
+            return
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE))
+        except FileExistsError:
+            return
+        except OSError as error:
+            raise StorageUnavailableError(f"{path}: {error.strerror}") from error
 
 
 def _open_private(path: Path) -> int:

@@ -119,6 +119,23 @@ def test_read_and_write_in_one_transaction_loses_no_update(sqlite_url: str, sqli
         assert marks.get(conn, "number") == 150
 
 
+def test_another_process_that_closes_the_database_takes_no_later_commit_with_it(
+    sqlite_url: str, sqlite: Database
+) -> None:
+    with sqlite.write() as tx:
+        marks.put(tx, "first", True)
+    with sqlite.read() as conn:  # A second connection of this process: it must not cost the first one its locks.
+        assert marks.get(conn, "first")
+
+    with processes.started(processes.write_and_close, sqlite_url, "third") as (_, reports):
+        reports.get(timeout=30)
+    with sqlite.write() as tx:
+        marks.put(tx, "second", True)
+
+    with processes.started(processes.write_and_close, sqlite_url, "third") as (_, reports):
+        assert reports.get(timeout=30) == {"first", "second", "third"}
+
+
 def test_a_writer_that_never_rests_does_not_starve_another_process(sqlite_url: str, sqlite: Database) -> None:
     with processes.started(processes.write_all_the_time, sqlite_url, 10.0) as (_, reports):
         reports.get(timeout=30)
