@@ -12,6 +12,7 @@ from typing import Any
 
 import requests
 from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from app.gateway.backoff import try_again
 from app.gateway.guard import LinkLocalError
@@ -21,8 +22,6 @@ from app.policy.effects import Notify
 from app.policy.facts import Outcome
 from app.policy.telling import rfc3339
 
-_TIMEOUTS = (5.0, 10.0)
-"""Seconds to connect, and between two packets of the answer."""
 _DRAINED = 64 * 1024
 """What is read of an answer's body, so that the connection stays usable; a longer one costs its connection."""
 _DRAIN_SECONDS = 2.0
@@ -35,7 +34,7 @@ def call_back(effect: Notify, means: Means, errand: Errand) -> Report:
     try:
         body = _body(effect, errand)
         headers = _headers(effect.id, body, means)
-    except (ValueError, TypeError, binascii.Error):
+    except (ValueError, TypeError, binascii.Error, EmptyWebhookSecretError):
         return parked("the callback cannot be written or signed: is CALLBACK_SECRET a whsec_… secret?")
     return _posted(means.callback_url, body, headers, means, errand)
 
@@ -70,7 +69,7 @@ def _headers(effect_id: str, body: bytes, means: Means) -> dict[str, str]:
 def _posted(url: str, body: bytes, headers: dict[str, str], means: Means, errand: Errand) -> Report:
     try:
         answer = means.session.post(
-            url, data=body, headers=headers, timeout=_TIMEOUTS, allow_redirects=False, stream=True
+            url, data=body, headers=headers, timeout=means.patience.total_seconds(), allow_redirects=False, stream=True
         )
     except LinkLocalError:
         return parked("CALLBACK_URL leads to a link-local address, which is refused")

@@ -15,7 +15,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.exceptions import NewConnectionError
+from urllib3.exceptions import LocationParseError, NewConnectionError
 
 _TRANSLATED = IPv6Network("64:ff9b::/96")
 """NAT64: the last four bytes are the IPv4 address that is really reached."""
@@ -90,6 +90,8 @@ class _GuardedAdapter(HTTPAdapter):
             if isinstance(getattr(error.args[0], "reason", None), _LinkLocalPeerError):
                 raise LinkLocalError("link-local address") from error
             raise
+        except LocationParseError as error:  # requests lets this one through
+            raise requests.exceptions.InvalidURL("the address cannot be read") from error
 
 
 def _resolved(host: str, port: int) -> list[str]:

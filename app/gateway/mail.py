@@ -82,7 +82,8 @@ def _handed_over(
     if not means.smtp_url:
         return _filed(letter, effect, means, errand)
     try:
-        deliver(letter, sender, recipient, mail_server(means.smtp_url), means.tls)
+        server = mail_server(means.smtp_url, means.tls, means.patience.total_seconds())
+        deliver(letter, sender, recipient, server)
     except UnknownOutcomeError as error:
         return Report(state=State.UNKNOWN, outcome=Outcome.UNKNOWN, error=error.detail)
     except FarEndError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import requests
@@ -20,7 +20,7 @@ class Means:
 
     clock: Callable[[], datetime]
     """Real time, whatever the test clock says: signatures are judged by it."""
-    callback_url: str | None = None
+    callback_url: str | None = field(default=None, repr=False)
     callback_secret: str | None = field(default=None, repr=False)
     smtp_url: str | None = field(default=None, repr=False)
     mail_dir: Path | None = None
@@ -35,6 +35,8 @@ class Means:
     """True with the test clock or under `--demo` only (DOMAIN section 3)."""
     providers: Mapping[str, ProviderClient] = field(default_factory=dict)
     """Clients by the provider's name; a provider without an API key is absent."""
+    patience: timedelta = timedelta(seconds=10)
+    """How long a far end may take over one step; a mail server's last word on a letter may take six times that."""
     session: requests.Session = field(default_factory=guarded_session, repr=False)
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
 

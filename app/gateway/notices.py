@@ -88,7 +88,7 @@ def render(notice: str, data: Mapping[str, Any], reader: Reader) -> Letter:
     _check(notice, data)
     try:
         written = _environment().get_template(f"{reader.locale.language}/{notice}.txt").render(_values(data, reader))
-    except (TemplateError, ValueError, TypeError, ArithmeticError) as error:
+    except (TemplateError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
         raise UntranslatableError(f"the notice {notice} cannot be written from its data") from error
     subject, *paragraphs = [_one_paragraph(block) for block in re.split(r"\n\s*\n", written.strip())]
     return Letter(

@@ -9,14 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from ipaddress import ip_address
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote, urlsplit
 
 from app.errors import FarEndError, UnknownOutcomeError
 
-_SECONDS = 15.0
-"""For one step of the conversation."""
-_LAST_SECONDS = 60.0
-"""For the server's word on a whole letter, as giving up on it leaves the outcome unknown."""
+_LAST_WORD = 6
+"""How many times longer the server may take over a whole letter, as giving up on it leaves the outcome unknown."""
 _SUBMISSION, _IMPLICIT_TLS = 587, 465
 _SUCCESS, _GO_AHEAD, _PERMANENT = 2, 354, 500
 
@@ -28,6 +26,9 @@ class MailServer:
     host: str
     port: int
     implicit_tls: bool
+    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
+    seconds: float = 10.0
+    """For one step of the conversation."""
     user: str | None = None
     password: str | None = field(default=None, repr=False)
 
@@ -37,7 +38,7 @@ class MailServer:
         return not _is_loopback(self.host) and (self.port == _SUBMISSION or self.user is not None)
 
 
-def mail_server(url: str) -> MailServer:
+def mail_server(url: str, tls: ssl.SSLContext, seconds: float) -> MailServer:
     """Return where an `SMTP_URL` leads; `FarEndError` where it leads nowhere."""
     try:
         parts = urlsplit(url)
@@ -46,15 +47,13 @@ def mail_server(url: str) -> MailServer:
         raise FarEndError("SMTP_URL cannot be read", retryable=True) from None
     if parts.scheme not in {"smtp", "smtps"} or not parts.hostname:
         raise FarEndError("SMTP_URL is not smtp://… or smtps://…", retryable=True)
-    return _server(parts, port)
-
-
-def _server(parts: SplitResult, port: int | None) -> MailServer:
     implicit = parts.scheme == "smtps"
     return MailServer(
-        host=parts.hostname or "",
+        host=parts.hostname,
         port=port or (_IMPLICIT_TLS if implicit else _SUBMISSION),
         implicit_tls=implicit,
+        tls=tls,
+        seconds=seconds,
         user=unquote(parts.username) if parts.username else None,
         password=unquote(parts.password or ""),
     )
@@ -66,28 +65,28 @@ def _is_loopback(host: str) -> bool:
     return host == "localhost"
 
 
-def deliver(letter: bytes, sender: str, recipient: str, server: MailServer, tls: ssl.SSLContext) -> None:
+def deliver(letter: bytes, sender: str, recipient: str, server: MailServer) -> None:
     """Return once the server has accepted the letter.
 
     `FarEndError`: it was not accepted; not retryable where the server refused it for good. `UnknownOutcomeError`: it
     was sent to its end and the server's word on it never came.
     """
-    with _open(server, tls, sender.rpartition("@")[2]) as line:
+    with _open(server, sender.rpartition("@")[2]) as line:
         with _translated("the mail server broke off"):
             _expect(line.mail(sender), "the sender")
             _expect(line.rcpt(recipient), "the recipient")
             _start_data(line)
             line.send(_framed(letter))
-        _finish_data(line)
+        _finish_data(line, server.seconds * _LAST_WORD)
 
 
 @contextmanager
-def _open(server: MailServer, tls: ssl.SSLContext, name: str) -> Iterator[smtplib.SMTP]:
+def _open(server: MailServer, name: str) -> Iterator[smtplib.SMTP]:
     with _translated("the mail server cannot be reached"):
-        line = _connected(server, tls, name)
+        line = _connected(server, name)
     try:
         with _translated("the mail server did not let us in"):
-            _secure(line, server, tls)
+            _secure(line, server)
         yield line
         with suppress(smtplib.SMTPException, OSError):
             line.quit()
@@ -95,23 +94,25 @@ def _open(server: MailServer, tls: ssl.SSLContext, name: str) -> Iterator[smtpli
         line.close()
 
 
-def _connected(server: MailServer, tls: ssl.SSLContext, name: str) -> smtplib.SMTP:
+def _connected(server: MailServer, name: str) -> smtplib.SMTP:
     if server.implicit_tls:
-        return smtplib.SMTP_SSL(server.host, server.port, local_hostname=name, timeout=_SECONDS, context=tls)
-    return smtplib.SMTP(server.host, server.port, local_hostname=name, timeout=_SECONDS)
+        return smtplib.SMTP_SSL(
+            server.host, server.port, local_hostname=name, timeout=server.seconds, context=server.tls
+        )
+    return smtplib.SMTP(server.host, server.port, local_hostname=name, timeout=server.seconds)
 
 
-def _secure(line: smtplib.SMTP, server: MailServer, tls: ssl.SSLContext) -> None:
+def _secure(line: smtplib.SMTP, server: MailServer) -> None:
     line.ehlo_or_helo_if_needed()
     if not server.implicit_tls:
-        _start_tls(line, server, tls)
+        _start_tls(line, server)
     if server.user is not None:
         line.login(server.user, server.password or "")
 
 
-def _start_tls(line: smtplib.SMTP, server: MailServer, tls: ssl.SSLContext) -> None:
+def _start_tls(line: smtplib.SMTP, server: MailServer) -> None:
     if line.has_extn("starttls"):
-        line.starttls(context=tls)
+        line.starttls(context=server.tls)
         line.ehlo()
     elif server.needs_tls:
         raise FarEndError("the mail server offers no encryption, so nothing is sent to it", retryable=True)
@@ -137,11 +138,11 @@ def _start_data(line: smtplib.SMTP) -> None:
         raise _refusal(code, reply, "the letter")
 
 
-def _finish_data(line: smtplib.SMTP) -> None:
+def _finish_data(line: smtplib.SMTP, seconds: float) -> None:
     """Send the end of the letter: from here on, only the server's word says what became of it."""
     try:
         if line.sock is not None:
-            line.sock.settimeout(_LAST_SECONDS)
+            line.sock.settimeout(seconds)
         line.send(b".\r\n")
         code, reply = line.getreply()
     except (smtplib.SMTPException, OSError):

@@ -1,0 +1,55 @@
+"""Alerts to the people who run this."""
+
+from __future__ import annotations
+
+from app.gateway import State, carry_out, spread
+from app.policy.effects import AlertOperators, Notify, SendMail
+from tests.far_ends import CallbackReceiver, Mailbox
+from tests.gateway import an
+
+ALERT = AlertOperators(
+    id="ef_9", topic="look_unanswered", subject="lemonsqueezy:421953", data={"account_id": "org_42", "hours": 24}
+)
+
+
+def test_an_alert_goes_two_ways_with_an_id_for_each() -> None:
+    mail, call = spread(ALERT, "ops@plexo.example")
+
+    assert isinstance(mail, SendMail)
+    assert isinstance(call, Notify)
+    assert (mail.to, mail.notice, call.type) == ("ops@plexo.example", "ops_alert", "ops.alert")
+    assert len({mail.id, call.id, ALERT.id}) == 3
+
+
+def test_without_an_address_an_alert_is_a_callback_alone() -> None:
+    assert [type(part) for part in spread(ALERT)] == [Notify]
+
+
+def test_any_other_effect_stays_one() -> None:
+    assert spread(an.mail(), "ops@plexo.example") == (an.mail(),)
+
+
+def test_operators_read_what_it_is_about(mailbox: Mailbox, receiver: CallbackReceiver) -> None:
+    means = an.means(
+        smtp_url=mailbox.url,
+        callback_url=receiver.url,
+        callback_secret=receiver.secret,
+        ops_alert_to="ops@plexo.example",
+    )
+
+    report = carry_out(ALERT, means, an.errand())
+
+    assert report.state is State.DONE
+    text = mailbox.accepted[0].get_body(("plain",)).get_content()
+    assert "- Topic: look unanswered\n- Account: org_42\n- Subject: lemonsqueezy:421953\n- hours: 24\n" in text
+    assert receiver.documents[0]["data"]["topic"] == "look_unanswered"
+
+
+def test_an_alert_that_went_one_way_is_told(mailbox: Mailbox) -> None:
+    means = an.means(smtp_url=mailbox.url, ops_alert_to="ops@plexo.example")
+
+    assert carry_out(ALERT, means, an.errand()).state is State.DONE
+
+
+def test_an_alert_that_nobody_is_named_for_is_skipped() -> None:
+    assert carry_out(ALERT, an.means(), an.errand()).state is State.SKIPPED

@@ -1,0 +1,108 @@
+"""Mails as files, where there is no mail server."""
+
+from __future__ import annotations
+
+import email.policy
+from datetime import timedelta
+from email import message_from_bytes
+from pathlib import Path
+
+import pytest
+
+from app.gateway import State, carry_out
+from app.policy.facts import Outcome
+from tests.far_ends import Mailbox
+from tests.gateway import an
+
+
+def test_a_mail_becomes_a_private_file_with_the_time_and_the_effect_in_its_name(tmp_path: Path) -> None:
+    folder = tmp_path / "data" / "mail"
+
+    report = carry_out(an.mail(), an.means(mail_dir=folder), an.errand())
+
+    (file,) = folder.iterdir()
+    assert report.state is State.DONE
+    assert file.name == "20260306T120000Z-ef_2.eml"
+    assert (folder.stat().st_mode & 0o777, file.stat().st_mode & 0o777) == (0o700, 0o600)
+    mail = message_from_bytes(file.read_bytes(), policy=email.policy.default)
+    assert (mail["To"], mail["X-Kulanz-Notice"]) == ("anna@example.com", "grace_warning")
+
+
+@pytest.mark.parametrize(("counts", "outcome"), [(True, Outcome.DONE), (False, Outcome.FAILED)])
+def test_a_file_counts_as_delivered_only_where_the_house_says_so(
+    tmp_path: Path, *, counts: bool, outcome: Outcome
+) -> None:
+    means = an.means(mail_dir=tmp_path, files_count_as_delivered=counts)
+
+    report = carry_out(an.mail(), means, an.errand())
+
+    assert (report.state, report.outcome) == (State.DONE, outcome)
+
+
+def test_the_same_effect_is_never_written_twice(tmp_path: Path) -> None:
+    means = an.means(mail_dir=tmp_path)
+
+    carry_out(an.mail(), means, an.errand())
+    carry_out(an.mail(), means, an.errand(now=an.NOON + timedelta(days=1), attempts=1))
+    carry_out(an.mail(id="x-ef_2"), means, an.errand())
+
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "20260306T120000Z-ef_2.eml",
+        "20260306T120000Z-x-ef_2.eml",
+    ]
+
+
+@pytest.mark.parametrize("ident", ["../../outside", "/etc/cron.d/x", "a\x00b", "ä" * 200, "mail:org_42|grace|1"])
+def test_no_id_leads_out_of_the_folder(tmp_path: Path, ident: str) -> None:
+    folder = tmp_path / "mail"
+
+    carry_out(an.mail(id=ident), an.means(mail_dir=folder), an.errand())
+
+    assert [path.name for path in tmp_path.iterdir()] == ["mail"]
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_a_folder_that_cannot_be_written_is_tried_again_and_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "mail").write_text("in the way")
+
+    report = carry_out(an.mail(), an.means(mail_dir=tmp_path / "mail"), an.errand())
+
+    assert (report.state, report.error) == (State.RETRY, "the mail cannot be written (FileExistsError)")
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "",
+        "anna",
+        "anna@example.com\r\nBcc: eve@example.com",
+        "anna@example.com, eve@example.com",
+        "Anna <anna@example.com>",
+        "an na@example.com",
+        "anna@exa mple.com",
+        "anna@example.com\x00",
+        "anna@",
+        "anna@..",
+        "änna@example.com",
+    ],
+)
+def test_an_address_that_is_not_exactly_one_gets_no_mail(mailbox: Mailbox, address: str) -> None:
+    report = carry_out(an.mail(to=address), an.means(smtp_url=mailbox.url), an.errand())
+
+    assert (report.state, report.error) == (State.PARKED, "no usable mail address of the customer")
+    assert mailbox.envelopes == []
+
+
+def test_a_domain_with_umlauts_is_reached(mailbox: Mailbox) -> None:
+    carry_out(an.mail(to="anna@bücher.example"), an.means(smtp_url=mailbox.url), an.errand())
+
+    assert mailbox.envelopes[0][1] == "anna@xn--bcher-kva.example"
+
+
+def test_an_account_id_cannot_add_a_header(mailbox: Mailbox) -> None:
+    account = "org\r\nBcc: eve@example.com\r\n\r\nHello"
+
+    carry_out(an.mail(), an.means(smtp_url=mailbox.url), an.errand(account=account))
+
+    assert mailbox.accepted[0]["Bcc"] is None
+    assert mailbox.accepted[0]["X-Kulanz-Account"] == "org Bcc: eve@example.com Hello"
