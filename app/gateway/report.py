@@ -33,7 +33,7 @@ class Report:
     outcome: Outcome | None = None
     """For the policy (`app.policy.telling.reported`); None while it is still open: what was asked for stays asked."""
     error: str | None = None
-    """One line for operators: no address, no secret, nothing that the other side wrote."""
+    """One line for operators, without an address or a secret in it."""
     retry_after: timedelta | None = None
     """Real time to the next attempt; set exactly when `state` is `retry`."""
     facts: tuple[Fact, ...] = ()
