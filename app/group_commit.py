@@ -1,0 +1,108 @@
+"""Group commit: many threads wait for one write, which one thread of the process makes for all of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from threading import Condition, Event, Thread
+from typing import Generic, TypeVar
+
+from app.errors import StorageUnavailableError
+
+Row = TypeVar("Row")
+Result = TypeVar("Result")
+
+
+class GroupCommit(Generic[Row, Result]):
+    """Hands rows that wait at the same time to `write` together; it must give one result per row, in order.
+
+    The thread starts with the first row, so a process may fork before that. A group has one wake-up of its own: a
+    waiter that has given up can neither miss nor steal another's.
+    """
+
+    def __init__(self, write: Callable[[Sequence[Row]], Sequence[Result]], *, name: str) -> None:
+        self._write = write
+        self._name = name
+        self._changed = Condition()
+        self._open = _Group[Row, Result]()
+        self._places = count()
+        self._thread: Thread | None = None
+        self._closed = False
+
+    def submit(self, row: Row, *, seconds: float) -> Result:
+        """Return what became of `row` once it is written.
+
+        Raises what `write` raised for it, or StorageUnavailableError after `seconds`. In that case a row that has not
+        been taken up is withdrawn; one that has may still be written.
+        """
+        group, place = self._join(row)
+        if not group.written.wait(seconds):
+            self._withdraw(group, place)
+            raise StorageUnavailableError("The write did not finish in time.")
+        outcome = group.outcomes[place]
+        if isinstance(outcome, _Failed):
+            raise outcome.error
+        return outcome
+
+    def close(self) -> None:
+        """Write what waits, then end the thread. A row that is submitted later starts another."""
+        with self._changed:
+            thread, self._thread, self._closed = self._thread, None, True
+            self._changed.notify()
+        if thread is not None:
+            thread.join()
+
+    def _join(self, row: Row) -> tuple[_Group[Row, Result], int]:
+        with self._changed:
+            if self._thread is None or not self._thread.is_alive():
+                self._closed = False
+                self._thread = Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+            group, place = self._open, next(self._places)
+            group.rows[place] = row
+            if len(group.rows) == 1:
+                self._changed.notify()
+            return group, place
+
+    def _withdraw(self, group: _Group[Row, Result], place: int) -> None:
+        with self._changed:
+            if group is self._open:
+                group.rows.pop(place, None)
+
+    def _run(self) -> None:
+        while group := self._next_group():
+            group.outcomes = dict(zip(group.rows, self._outcomes([*group.rows.values()]), strict=True))
+            group.written.set()
+
+    def _next_group(self) -> _Group[Row, Result] | None:
+        with self._changed:
+            while not self._open.rows:
+                if self._closed:
+                    return None
+                self._changed.wait()
+            group, self._open = self._open, _Group()
+            return group
+
+    def _outcomes(self, rows: list[Row]) -> Sequence[Result | _Failed]:
+        """Write all rows at once; where that fails because of a row, each alone, so that only that one is refused."""
+        try:
+            return self._write(rows)
+        except StorageUnavailableError as error:
+            return [_Failed(error)] * len(rows)
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to a waiter; the thread serves the others
+            if len(rows) == 1:
+                return [_Failed(error)]
+            return [outcome for row in rows for outcome in self._outcomes([row])]
+
+
+@dataclass(slots=True)
+class _Group(Generic[Row, Result]):
+    rows: dict[int, Row] = field(default_factory=dict)
+    outcomes: dict[int, Result | _Failed] = field(default_factory=dict)
+    written: Event = field(default_factory=Event)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: Exception
