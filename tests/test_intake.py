@@ -1,0 +1,284 @@
+"""Deliveries on their way to stable storage, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from threading import Event
+from time import monotonic
+
+import pytest
+
+from app.config import Settings
+from app.intake import Answer, Intake, Ringer
+from app.services import Services, build
+from app.store import inbox
+from app.store.database import Database
+from tests.lemonsqueezy import Payload, delivery, order_created, sign, subscription_updated, wire
+from tests.web.hostile import AN_EVENT, BAD_SIGNATURES, MALFORMED, STRANGE
+
+NEW, OLD = "a-secret-of-the-shop", "the-secret-before"
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    return Settings(
+        data_dir=tmp_path,
+        database_url=database_url,
+        lemonsqueezy_webhook_secrets=(NEW, OLD),
+        encryption_keys=(b"k" * 32,),
+    )
+
+
+@pytest.fixture
+def services(settings: Settings) -> Iterator[Services]:
+    services = build(settings)
+    yield services
+    services.close()
+
+
+@pytest.fixture
+def intake(services: Services) -> Iterator[Intake]:
+    intake = Intake(services)
+    yield intake
+    intake.close()
+
+
+def deliver(intake: Intake, payload: Payload, secret: str = NEW) -> Answer:
+    body, headers = delivery(payload, secret)
+    return intake.accept("lemonsqueezy", headers, body)
+
+
+def rows(services: Services) -> list[inbox.Event]:
+    with services.database.read() as conn:
+        return inbox.listing(conn, None, None, 500)[::-1]
+
+
+def test_a_delivery_is_on_stable_storage_when_it_is_accepted(intake: Intake, services: Services) -> None:
+    payload = subscription_updated()
+
+    answer = deliver(intake, payload)
+
+    (row,) = rows(services)
+    assert answer.status == 200
+    assert answer.document["status"] == "accepted"
+    assert answer.document["event"] == f"evt_{row.id}"
+    assert (row.name, row.state, row.provider, row.mode) == ("subscription_updated", "received", "lemonsqueezy", "live")
+    assert services.vault.open(row.body) == wire(payload)
+
+
+def test_every_secret_in_use_is_taken(intake: Intake) -> None:
+    answers = [deliver(intake, subscription_updated(webhook_id=secret), secret) for secret in (NEW, OLD)]
+
+    assert [answer.status for answer in answers] == [200, 200]
+
+
+@pytest.mark.parametrize("header", BAD_SIGNATURES.values(), ids=BAD_SIGNATURES.keys())
+def test_what_nobody_signed_is_not_kept(intake: Intake, services: Services, header: str | None) -> None:
+    headers = {} if header is None else {"X-Signature": header}
+
+    answer = intake.accept("lemonsqueezy", headers, AN_EVENT)
+
+    assert answer == Answer(status=401, document={"error": "invalid_signature"})
+    assert rows(services) == []
+
+
+@pytest.mark.parametrize("body", MALFORMED.values(), ids=MALFORMED.keys())
+def test_what_is_signed_and_makes_no_sense_is_kept_once(intake: Intake, services: Services, body: bytes) -> None:
+    headers = {"X-Signature": sign(body)}
+
+    first = intake.accept("lemonsqueezy", headers, body)
+    again = intake.accept("lemonsqueezy", headers, body)
+
+    (row,) = rows(services)
+    assert first.status == 400
+    assert first.document["error"] == "malformed_payload"
+    assert first.document["event"] == f"evt_{row.id}"
+    assert again == first
+    assert (row.state, row.reason) == ("quarantined", first.document["detail"])
+    assert services.vault.open(row.body) == body
+
+
+@pytest.mark.parametrize("body", STRANGE.values(), ids=STRANGE.keys())
+def test_what_is_merely_strange_is_taken(intake: Intake, services: Services, body: bytes) -> None:
+    answer = intake.accept("lemonsqueezy", {"X-Signature": sign(body)}, body)
+
+    (row,) = rows(services)
+    assert answer.status == 200
+    assert services.vault.open(row.body) == body
+
+
+def test_a_delivery_that_comes_again_is_a_duplicate(intake: Intake, services: Services) -> None:
+    first = deliver(intake, subscription_updated())
+
+    again = deliver(intake, subscription_updated())
+
+    assert again.document == first.document | {"status": "duplicate"}
+    assert len(rows(services)) == 1
+
+
+def test_a_resend_under_a_new_delivery_id_is_a_duplicate(intake: Intake, services: Services) -> None:
+    first = deliver(intake, subscription_updated(webhook_id="one"))
+
+    again = deliver(intake, subscription_updated(webhook_id="two"))
+
+    assert again.document["status"] == "duplicate"
+    assert again.document["event"] == first.document["event"]
+    assert again.document["sha256"] != first.document["sha256"]
+    assert len(rows(services)) == 1
+
+
+def test_copies_that_arrive_together_are_one_event(intake: Intake, services: Services) -> None:
+    with ThreadPoolExecutor(16) as pool:
+        answers = [*pool.map(lambda _: deliver(intake, subscription_updated()), range(64))]
+
+    words = sorted(answer.document["status"] for answer in answers)
+    assert words == ["accepted"] + ["duplicate"] * 63
+    assert len({answer.document["event"] for answer in answers}) == 1
+    assert len(rows(services)) == 1
+
+
+def test_many_deliveries_at_once_each_get_their_own_answer(intake: Intake, services: Services) -> None:
+    bodies = [delivery(subscription_updated(subscription=number)) for number in range(200)]
+    with ThreadPoolExecutor(16) as pool:
+        answers = [*pool.map(lambda one: intake.accept("lemonsqueezy", one[1], one[0]), bodies)]
+
+    kept = {f"evt_{row.id}": services.vault.open(row.body) for row in rows(services)}
+    assert [kept[answer.document["event"]] for answer in answers] == [body for body, _ in bodies]
+
+
+def test_an_event_that_nobody_acts_on_is_recorded(intake: Intake, services: Services) -> None:
+    body = AN_EVENT.replace(b"subscription_updated", b"customer_updated")
+
+    answer = intake.accept("lemonsqueezy", {"X-Signature": sign(body)}, body)
+
+    assert (answer.status, answer.document["status"]) == (200, "ignored")
+    assert [(row.name, row.state) for row in rows(services)] == [("customer_updated", "ignored")]
+
+
+@pytest.mark.parametrize(
+    ("mode", "test_mode", "word"),
+    [
+        ("live", False, "accepted"),
+        ("live", True, "ignored"),
+        ("test", False, "ignored"),
+        ("test", True, "accepted"),
+        ("any", False, "accepted"),
+        ("any", True, "accepted"),
+    ],
+)
+def test_events_of_the_other_mode_do_not_act(services: Services, mode: str, *, test_mode: bool, word: str) -> None:
+    intake = Intake(replace(services, settings=replace(services.settings, lemonsqueezy_mode=mode)))
+
+    answer = deliver(intake, subscription_updated(test_mode=test_mode))
+
+    intake.close()
+    (row,) = rows(services)
+    assert answer.document["status"] == word
+    assert row.mode == ("test" if test_mode else "live")
+    assert (row.state == "ignored", row.reason is not None) == (word == "ignored", word == "ignored")
+
+
+def test_events_of_other_stores_do_not_act(services: Services) -> None:
+    intake = Intake(replace(services, settings=replace(services.settings, lemonsqueezy_store_ids=frozenset({"7"}))))
+
+    answers = [deliver(intake, order_created(store=store)) for store in (7, 8)]
+
+    intake.close()
+    assert [answer.document["status"] for answer in answers] == ["accepted", "ignored"]
+
+
+def test_an_endpoint_without_a_secret_does_not_exist(services: Services) -> None:
+    closed = Intake(replace(services, settings=replace(services.settings, lemonsqueezy_webhook_secrets=())))
+
+    assert not closed.knows("lemonsqueezy")
+    assert not Intake(services).knows("stripe")
+
+
+def test_an_event_that_was_parked_is_armed_again_by_its_resend(intake: Intake, services: Services) -> None:
+    deliver(intake, subscription_updated())
+    (row,) = rows(services)
+    with services.database.write() as tx:
+        inbox.failed(tx, row.id, "no idea", permanent=True, now_real=services.clock.now(tx))
+
+    again = deliver(intake, subscription_updated())
+
+    assert again.document["status"] == "duplicate"
+    assert [row.state for row in rows(services)] == ["received"]
+
+
+def test_nothing_is_promised_while_nothing_can_be_written(services: Services, tmp_path: Path) -> None:
+    away = replace(services, database=Database(f"sqlite:///{tmp_path / 'nowhere' / 'kulanz.db'}"))
+    intake = Intake(away)
+
+    answer = deliver(intake, subscription_updated())
+
+    assert answer.status == 503
+    assert answer.retry_after is not None
+    assert not intake.ready()
+    intake.close()
+
+
+def test_who_waits_for_a_locked_database_is_told_so_within_four_seconds(intake: Intake, services: Services) -> None:
+    with services.database.write() as tx:
+        if services.database.dialect == "postgresql":
+            tx.exec_driver_sql("LOCK TABLE inbox")
+        began = monotonic()
+        answer = deliver(intake, subscription_updated())
+        waited = monotonic() - began
+
+    again = deliver(intake, subscription_updated())
+
+    assert (answer.status, waited < 4) == (503, True)
+    assert again.document["status"] in {"accepted", "duplicate"}
+    assert len(rows(services)) == 1
+
+
+def test_it_is_ready_while_a_delivery_can_be_kept(intake: Intake, services: Services) -> None:
+    assert intake.ready()
+    assert rows(services) == []
+
+
+class Silence:
+    """A bell that nobody answers, as when Redis hangs."""
+
+    def __init__(self) -> None:
+        self.asked = Event()
+        self.let_go = Event()
+
+    def ring(self) -> None:
+        self.asked.set()
+        self.let_go.wait(10)
+
+
+def test_no_answer_waits_for_the_bell() -> None:
+    bell = Silence()
+    ringer = Ringer(bell.ring)
+
+    ringer.ring()
+
+    assert bell.asked.wait(2)
+    bell.let_go.set()
+    ringer.close()
+
+
+def test_rings_that_come_while_it_rings_are_one() -> None:
+    rings: list[int] = []
+    first, go = Event(), Event()
+
+    def ring() -> None:
+        rings.append(1)
+        first.set()
+        go.wait(10)
+
+    ringer = Ringer(ring)
+    ringer.ring()
+    first.wait(2)
+    for _ in range(50):
+        ringer.ring()
+    go.set()
+    ringer.close()
+
+    assert len(rings) <= 3
