@@ -1,0 +1,182 @@
+"""`/v1`: accounts to read and commands to give, for programs that hold a token (CONTRACT section 3)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+
+import msgspec
+from flask import Blueprint, Response, g, request
+
+from app import metrics
+from app.commands import CloseDispute, Command, OpenDispute, SetOverride
+from app.config import ApiToken
+from app.enquiries import Document, Page
+from app.errors import NotFoundError
+from app.policy.facts import DisputeStatus
+from app.policy.model import Standing
+from app.web import cursors, forms, openapi
+from app.web.bodies import read_body
+from app.web.desk import Desk
+from app.web.operations import OPERATIONS
+from app.web.problems import BadRequestError
+from app.web.tokens import authenticate
+
+LARGEST_BODY = 64 * 1024
+ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}", re.ASCII)
+IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
+
+
+def blueprint(desk: Desk, tokens: Sequence[ApiToken]) -> Blueprint:
+    """Return the API of one desk, open to the bearers of `tokens`."""
+    blueprint = Blueprint("api", __name__, url_prefix="/v1")
+    api = Api(desk)
+    for operation in OPERATIONS:
+        rule = operation.path.replace("{", "<").replace("}", ">")
+        blueprint.add_url_rule(rule, operation.name, getattr(api, operation.name), methods=[operation.method])
+
+    @blueprint.before_request
+    def admit() -> None:
+        g.actor = authenticate(request.headers.get("Authorization"), request.method, tokens)
+
+    blueprint.after_request(_counted)
+    return blueprint
+
+
+class Api:
+    """The views, one for each operation."""
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+
+    def description(self) -> Response:
+        """Answer the description of the API."""
+        return _json(openapi.document())
+
+    def accounts(self) -> Response:
+        """Answer one page of accounts."""
+        asked = _query("standing", "plan", "cursor", "limit")
+        page = self._desk.accounts(
+            standing=_standing(asked.get("standing")),
+            plan=asked.get("plan"),
+            after=cursors.decode("accounts", asked.get("cursor")),
+            limit=cursors.limit(asked.get("limit")),
+        )
+        return _page("accounts", page)
+
+    def account(self, account_id: str) -> Response:
+        """Answer one account."""
+        _query()
+        return _json(self._desk.account(_known_form(account_id)))
+
+    def entitlement(self, account_id: str) -> Response:
+        """Answer what the account may use, or that it is what the caller has already."""
+        _query()
+        response = _json(self._desk.entitlement(_known_form(account_id)))
+        response.headers["Cache-Control"] = "private, no-cache"
+        response.headers["Vary"] = "Authorization"
+        response.set_etag(sha256(response.get_data()).hexdigest()[:32])
+        response.make_conditional(request)
+        return response
+
+    def timeline(self, account_id: str) -> Response:
+        """Answer one page of the account's decisions."""
+        asked = _query("cursor", "limit")
+        page = self._desk.timeline(
+            _known_form(account_id),
+            after=cursors.decode("decisions", asked.get("cursor")),
+            limit=cursors.limit(asked.get("limit")),
+        )
+        return _page("decisions", page)
+
+    def open_dispute(self, account_id: str) -> Response:
+        """Open a dispute by an operator's word."""
+        form = self._form(forms.DisputeForm)
+        command = OpenDispute(
+            amount=form.amount,
+            currency=form.currency,
+            fee=form.fee,
+            fee_currency=form.fee_currency,
+            payment=form.payment_id,
+            reference=form.reference,
+            reason=form.reason,
+        )
+        return self._ordered(account_id, command)
+
+    def close_dispute(self, dispute_id: str) -> Response:
+        """Close a dispute by an operator's word."""
+        form = self._form(forms.DisputeClosing)
+        account_id = self._desk.account_of_dispute(_known_form(dispute_id))
+        command = CloseDispute(dispute=dispute_id, outcome=DisputeStatus(form.outcome))
+        return self._ordered(account_id, command, status=200)
+
+    def set_override(self, account_id: str) -> Response:
+        """Make an exception."""
+        form = self._form(forms.OverrideForm)
+        return self._ordered(account_id, SetOverride(kind=form.kind, until=form.until, reason=form.reason))
+
+    def _form(self, form: type[forms.AnyForm]) -> forms.AnyForm:
+        _query()
+        return forms.read(_body(), form)
+
+    def _ordered(self, account_id: str, command: Command, *, status: int = 201) -> Response:
+        """Carry a command out, once for each Idempotency-Key."""
+        account, actor = _known_form(account_id), g.actor
+        document, repeated = self._once(actor, lambda: self._desk.order(account, command, actor))
+        return _json(document, 200 if repeated else status)
+
+    def _once(self, actor: str, act: Callable[[], Document]) -> tuple[Document, bool]:
+        key = request.headers.get("Idempotency-Key")
+        if key is None:
+            return act(), False
+        if not IDEMPOTENCY_KEY.fullmatch(key):
+            raise BadRequestError("`Idempotency-Key` has 1 to 255 visible ASCII characters.")
+        asked = sha256(b"\0".join((request.method.encode(), request.path.encode(), _body()))).digest()
+        return self._desk.once(actor=actor, key=key, request=asked, act=act)
+
+
+def _known_form(identifier: str) -> str:
+    """Return an id that could be one; any other is not found, as no account or dispute has it."""
+    if not ID.fullmatch(identifier):
+        raise NotFoundError("There is nothing under such an id.")
+    return identifier
+
+
+def _standing(text: str | None) -> str | None:
+    if text is not None and text not in {*Standing}:
+        raise BadRequestError(f"`standing` is one of {', '.join(Standing)}.")
+    return text
+
+
+def _query(*known: str) -> dict[str, str]:
+    """Return the query's parameters; what is unknown, or given twice, is refused."""
+    for name, values in request.args.lists():
+        if name not in known:
+            raise BadRequestError("The query has a parameter that is not known here.")
+        if len(values) > 1:
+            raise BadRequestError(f"`{name}` is given more than once.")
+    return request.args.to_dict()
+
+
+def _body() -> bytes:
+    if "body" not in g:
+        g.body = read_body(request.stream, LARGEST_BODY)
+    body: bytes = g.body
+    return body
+
+
+def _page(name: str, page: Page) -> Response:
+    cursor = None if page.after is None else cursors.encode(name, page.after)
+    return _json({name: page.items, "next_cursor": cursor})
+
+
+def _json(document: Document, status: int = 200) -> Response:
+    response = Response(msgspec.json.encode(document), status=status, content_type="application/json")
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _counted(response: Response) -> Response:
+    metrics.REQUESTS.labels(request.method, str(response.status_code)).inc()
+    return response

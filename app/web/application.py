@@ -1,0 +1,61 @@
+"""The application: webhooks through a door of their own, everything else through Flask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response
+
+from app.config import Settings
+from app.intake import Intake
+from app.services import Services
+from app.web import api, probes, problems
+from app.web.account_desk import AccountDesk
+from app.web.desk import Desk
+from app.web.door import PREFIX, Door, Receiver
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
+
+
+class Web(Flask):
+    """The application; `closing` tells whether the server that runs it has been told to stop."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        super().__init__(__name__, static_folder=None)
+        self.url_map.merge_slashes = False
+        self.closing: Callable[[], bool] = lambda: False
+        self._door = Door(receiver)
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Let webhooks in by their own door, all else by Flask's."""
+        if environ["PATH_INFO"].startswith(PREFIX):
+            return self._door(environ, start_response)
+        return super().wsgi_app(environ, start_response)
+
+    def is_closing(self) -> bool:
+        """Whether no more work should be sent here."""
+        return self.closing()
+
+
+def create_app(services: Services) -> Web:
+    """Return the application over these services; it starts no thread and opens no connection until it is asked."""
+    return assemble(Intake(services), AccountDesk(services), services.settings)
+
+
+def assemble(receiver: Receiver, desk: Desk, settings: Settings) -> Web:
+    """Return the application made of these parts."""
+    app = Web(receiver)
+    problems.register(app)
+    app.register_blueprint(
+        probes.blueprint(ready=receiver.ready, closing=app.is_closing, metrics_token=settings.metrics_token)
+    )
+    app.register_blueprint(api.blueprint(desk, settings.api_tokens))
+    app.after_request(_hardened)
+    return app
+
+
+def _hardened(response: Response) -> Response:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

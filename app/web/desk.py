@@ -1,0 +1,37 @@
+"""What the API asks of the rest of Kulanz: reads of accounts, commands, and answers kept for repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from app.commands import Command
+from app.enquiries import Document, Page
+
+
+class Desk(Protocol):
+    """The accounts, as the API sees them. NotFoundError is raised for what is not there."""
+
+    def accounts(self, *, standing: str | None, plan: str | None, after: str | None, limit: int) -> Page:
+        """Return accounts in the order of their ids, after one of them."""
+
+    def account(self, account: str) -> Document:
+        """Return an account (CONTRACT section 3)."""
+
+    def entitlement(self, account: str) -> Document:
+        """Return what the account may use now."""
+
+    def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
+        """Return the account's decisions, oldest first."""
+
+    def order(self, account: str, command: Command, actor: str) -> Document:
+        """Carry out a command and return what it made or changed."""
+
+    def account_of_dispute(self, dispute: str) -> str:
+        """Return whose dispute it is."""
+
+    def once(self, *, actor: str, key: str, request: bytes, act: Callable[[], Document]) -> tuple[Document, bool]:
+        """Return what `act` makes, or made for the same key of the same actor, and whether it is a repeat.
+
+        InvalidInputError for the same key with another request, RefusedError while the first is still running.
+        """

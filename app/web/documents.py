@@ -1,0 +1,160 @@
+"""The documents that the API answers with, as types: what `/v1/openapi.json` says and tests hold the answers to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from msgspec import Struct
+
+from app.policy.facts import DisputeStatus, OverrideKind, Status
+from app.policy.model import Access, Owner, Standing
+
+
+class Document(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A document in which every field is named."""
+
+
+class Subscription(Document, frozen=True, kw_only=True):
+    """What is billed, with the status that the provider last gave it."""
+
+    provider: str
+    id: str
+    plan: str
+    status: Status
+    renews_at: datetime | None
+    ends_at: datetime | None
+    trial_ends_at: datetime | None
+
+
+class DunningCase(Document, frozen=True, kw_only=True):
+    """One unpaid renewal."""
+
+    id: str
+    subscription_id: str
+    invoice_id: str | None
+    state: Literal["grace", "on_hold", "voluntary", "exhausted", "frozen"]
+    opened_at: datetime
+    grace_ends_at: datetime
+    failures: int
+    amount_due: int
+    currency: str | None
+
+
+class Dispute(Document, frozen=True, kw_only=True):
+    """A chargeback."""
+
+    id: str
+    status: DisputeStatus
+    opened_at: datetime
+    amount: int
+    currency: str
+    fee: int | None
+    fee_currency: str | None
+    payment_id: str | None
+    reason: str
+
+
+class Hold(Document, frozen=True, kw_only=True):
+    """One reason to restrict, with a release of its own."""
+
+    id: str
+    owner: Owner
+    scope: str
+    source: str
+    since: datetime
+    subscriptions: list[str]
+
+
+class Override(Document, frozen=True, kw_only=True):
+    """An operator's exception."""
+
+    id: str
+    kind: OverrideKind
+    until: datetime | None
+    actor: str
+    reason: str
+
+
+class Timer(Document, frozen=True, kw_only=True):
+    """A moment at which the policy looks again."""
+
+    kind: str
+    due_at: datetime
+
+
+class Policy(Document, frozen=True, kw_only=True):
+    """The policy version by which the account is judged."""
+
+    name: str
+    version: int
+    sha256: str
+
+
+class Account(Document, frozen=True, kw_only=True):
+    """An account as it stands."""
+
+    account_id: str
+    plan: str
+    access: Access
+    standing: Standing
+    grace_ends_at: datetime | None
+    data_deletion_eligible_at: datetime | None
+    subscriptions: list[Subscription]
+    dunning_cases: list[DunningCase]
+    disputes: list[Dispute]
+    holds: list[Hold]
+    overrides: list[Override]
+    add_ons: list[dict[str, Any]]
+    licences: list[dict[str, Any]]
+    timers: list[Timer]
+    policy: Policy
+    version: int
+
+
+class Accounts(Document, frozen=True, kw_only=True):
+    """One page of accounts."""
+
+    accounts: list[Account]
+    next_cursor: str | None
+
+
+class Entitlement(Document, frozen=True, kw_only=True):
+    """What an account may use now; `version` grows with every change of it."""
+
+    account_id: str
+    plan: str
+    access: Access
+    allows: list[str]
+    add_ons: list[str]
+    version: int
+
+
+class Decision(Document, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
+    """One change, and why."""
+
+    at: datetime
+    cause: dict[str, Any]
+    rule: str
+    clause: str | None
+    policy: dict[str, Any]
+    before: dict[str, Any]
+    after: dict[str, Any]
+    effects: list[Any]
+    changes: list[Any]
+
+
+class Timeline(Document, frozen=True, kw_only=True):
+    """One page of decisions."""
+
+    decisions: list[Decision]
+    next_cursor: str | None
+
+
+class Problem(Document, frozen=True, kw_only=True):
+    """A refusal (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str

@@ -1,0 +1,101 @@
+"""The bodies of the API's requests: typed, unknown fields refused, one clear sentence for what is wrong."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from typing import Annotated, Literal, TypeVar
+
+import msgspec
+from babel.numbers import list_currencies
+from msgspec import Meta, Struct
+
+from app.errors import InvalidInputError
+from app.policy.facts import OverrideKind
+from app.web.problems import BadRequestError
+
+Amount = Annotated[int, Meta(gt=0, le=10**15, description="Minor units of the currency.")]
+Fee = Annotated[int, Meta(ge=0, le=10**15, description="Minor units of the currency.")]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
+Text = Annotated[str, Meta(min_length=1, max_length=500)]
+Reference = Annotated[str, Meta(min_length=1, max_length=200)]
+Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339.")]
+DisputeOutcome = Literal["won", "lost", "partially_lost", "accepted", "withdrawn", "prevented"]
+
+
+class Form(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A body that an API request may have."""
+
+    def check(self) -> None:
+        """Raise InvalidInputError for what its types alone cannot refuse."""
+
+
+class DisputeForm(Form, frozen=True, kw_only=True):
+    """A chargeback that somebody was told of."""
+
+    amount: Amount
+    currency: Currency
+    reason: Text
+    fee: Fee | None = None
+    fee_currency: Currency | None = None
+    payment_id: Reference | None = None
+    reference: Reference | None = None
+
+    def check(self) -> None:
+        """Refuse currencies that do not exist, and a fee's currency without a fee."""
+        _known_currency("currency", self.currency)
+        _known_currency("fee_currency", self.fee_currency)
+        if self.fee_currency is not None and self.fee is None:
+            raise InvalidInputError("`fee_currency` without a `fee` says nothing.")
+        _readable("reason", self.reason)
+        _readable("payment_id", self.payment_id)
+        _readable("reference", self.reference)
+
+
+class DisputeClosing(Form, frozen=True, kw_only=True):
+    """How a chargeback ended."""
+
+    outcome: DisputeOutcome
+
+
+class OverrideForm(Form, frozen=True, kw_only=True):
+    """An exception to the policy; `until` is needed for every kind but `waive`, which has no end."""
+
+    kind: OverrideKind
+    reason: Text
+    until: Instant | None = None
+
+    def check(self) -> None:
+        """Refuse a reason that nobody could read."""
+        _readable("reason", self.reason)
+
+
+AnyForm = TypeVar("AnyForm", bound=Form)
+
+
+def read(body: bytes, form: type[AnyForm]) -> AnyForm:
+    """Return the form in a body: BadRequestError for what is no JSON, InvalidInputError for what is no such form."""
+    try:
+        filled = msgspec.json.decode(body, type=form)
+    except msgspec.ValidationError as error:
+        raise InvalidInputError(f"{error}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequestError("The body is not JSON.") from error
+    filled.check()
+    return filled
+
+
+def _known_currency(field: str, code: str | None) -> None:
+    if code is not None and code not in _currencies():
+        raise InvalidInputError(f"`{field}`: {code} is not an ISO 4217 currency.")
+
+
+def _readable(field: str, text: str | None) -> None:
+    """Refuse what no person could read and some databases cannot take."""
+    if text is not None and (not text.strip() or not all(char.isprintable() or char == "\n" for char in text)):
+        raise InvalidInputError(f"`{field}` is not readable text.")
+
+
+@cache
+def _currencies() -> frozenset[str]:
+    return frozenset(list_currencies())

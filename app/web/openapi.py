@@ -1,0 +1,88 @@
+"""`/v1/openapi.json`, made from the table of operations and the types of forms and documents."""
+
+from __future__ import annotations
+
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+
+from app.web.cursors import DEFAULT_LIMIT, LARGEST_LIMIT
+from app.web.documents import Problem
+from app.web.operations import OPERATIONS, Operation
+
+REFERENCE = "#/components/schemas/{name}"
+QUERY: dict[str, dict[str, Any]] = {
+    "standing": {"type": "string", "enum": ["good", "grace", "on_hold", "suspended", "closed"]},
+    "plan": {"type": "string"},
+    "cursor": {"type": "string", "description": "`next_cursor` of the page before."},
+    "limit": {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT},
+}
+
+
+@cache
+def document() -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document, ready for JSON."""
+    types = [kind for one in OPERATIONS for kind in (one.form, one.answer) if kind is not None]
+    _, schemas = msgspec.json.schema_components([*types, Problem], ref_template=REFERENCE)
+    paths: dict[str, dict[str, Any]] = {}
+    for operation in OPERATIONS:
+        paths.setdefault(f"/v1{operation.path}", {})[operation.method.lower()] = _described(operation)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Kulanz", "version": "1"},
+        "security": [{"token": []}],
+        "paths": paths,
+        "components": {"schemas": schemas, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
+    }
+
+
+def _described(operation: Operation) -> dict[str, Any]:
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "parameters": [*_path_parameters(operation.path), *map(_query_parameter, operation.query)],
+        "responses": _responses(operation),
+    }
+    if operation.form is not None:
+        described["requestBody"] = {"required": True, "content": _content(operation.form)}
+        described["parameters"].append(
+            _header("Idempotency-Key", "A repeat within 7 days is answered, not done again.")
+        )
+    if operation.name == "entitlement":
+        described["parameters"].append(_header("If-None-Match", "The ETag that the caller has."))
+    return described
+
+
+def _path_parameters(path: str) -> list[dict[str, Any]]:
+    names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
+    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+
+
+def _query_parameter(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "required": False, "schema": QUERY[name]}
+
+
+def _header(name: str, description: str) -> dict[str, Any]:
+    return {"name": name, "in": "header", "required": False, "description": description, "schema": {"type": "string"}}
+
+
+def _responses(operation: Operation) -> dict[str, Any]:
+    good = {"description": "Done.", "content": _content(operation.answer)}
+    answers: dict[str, Any] = {str(operation.status): good, "default": _refusal()}
+    if operation.form is not None:
+        answers.setdefault("200", {**good, "description": "Done before: the same answer again."})
+    if operation.name == "entitlement":
+        answers[str(HTTPStatus.NOT_MODIFIED.value)] = {"description": "Unchanged."}
+    return answers
+
+
+def _refusal() -> dict[str, Any]:
+    schema = {"$ref": REFERENCE.format(name=Problem.__name__)}
+    return {"description": "Refused.", "content": {"application/problem+json": {"schema": schema}}}
+
+
+def _content(kind: type | None) -> dict[str, Any]:
+    schema = {"type": "object"} if kind is None else {"$ref": REFERENCE.format(name=kind.__name__)}
+    return {"application/json": {"schema": schema}}

@@ -1,0 +1,91 @@
+"""The table of the API's operations: what `app.web.api` serves is made from it, and so is `/v1/openapi.json`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from msgspec import Struct
+
+from app.web import documents, forms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method on one path; `name` is also the view's."""
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    answer: type[Struct] | None
+    """None: a document that describes itself."""
+    form: type[forms.Form] | None = None
+    query: tuple[str, ...] = ()
+    status: int = 200
+
+
+OPERATIONS = (
+    Operation(
+        name="description",
+        method="GET",
+        path="/openapi.json",
+        summary="This description.",
+        answer=None,
+    ),
+    Operation(
+        name="accounts",
+        method="GET",
+        path="/accounts",
+        summary="Accounts in the order of their ids.",
+        answer=documents.Accounts,
+        query=("standing", "plan", "cursor", "limit"),
+    ),
+    Operation(
+        name="account",
+        method="GET",
+        path="/accounts/{account_id}",
+        summary="One account as it stands.",
+        answer=documents.Account,
+    ),
+    Operation(
+        name="entitlement",
+        method="GET",
+        path="/accounts/{account_id}/entitlement",
+        summary="What the account may use now; poll it with If-None-Match.",
+        answer=documents.Entitlement,
+    ),
+    Operation(
+        name="timeline",
+        method="GET",
+        path="/accounts/{account_id}/timeline",
+        summary="The account's decisions, oldest first.",
+        answer=documents.Timeline,
+        query=("cursor", "limit"),
+    ),
+    Operation(
+        name="open_dispute",
+        method="POST",
+        path="/accounts/{account_id}/disputes",
+        summary="Record a chargeback that somebody was told of.",
+        form=forms.DisputeForm,
+        answer=documents.Dispute,
+        status=201,
+    ),
+    Operation(
+        name="close_dispute",
+        method="POST",
+        path="/disputes/{dispute_id}/close",
+        summary="Record how a chargeback ended.",
+        form=forms.DisputeClosing,
+        answer=documents.Dispute,
+    ),
+    Operation(
+        name="set_override",
+        method="POST",
+        path="/accounts/{account_id}/overrides",
+        summary="Make an exception to the policy.",
+        form=forms.OverrideForm,
+        answer=documents.Override,
+        status=201,
+    ),
+)

@@ -1,0 +1,118 @@
+"""Runs the application on granian: processes, threads, and an end that loses nobody's request."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable
+from ctypes import c_bool
+from functools import partial
+from multiprocessing import get_context, get_start_method
+from threading import Thread, Timer
+from time import sleep
+from typing import TYPE_CHECKING, Any
+
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+from granian.server.mp import MPServer
+
+from app.config import Settings
+
+if TYPE_CHECKING:
+    from app.web.application import Web
+
+THREADS = 32
+LINGER = 1.0
+"""Seconds between the signal to stop and the end of listening: time for a balancer to see `/readyz` say no."""
+PATIENCE = 20
+"""Seconds that requests in progress have to finish after that."""
+
+
+def run(settings: Settings, *, host: str = "0.0.0.0", processes: int = 1) -> None:  # noqa: S104 - a platform's router is outside
+    """Serve Kulanz on the port of the settings until it is told to stop."""
+    serve(partial(application_of, settings), host=host, port=settings.port, processes=processes)
+
+
+def serve(
+    make_app: Callable[[], Web],
+    *,
+    host: str,
+    port: int,
+    processes: int = 1,
+    threads: int = THREADS,
+    linger: float = LINGER,
+) -> None:
+    """Serve until SIGTERM or SIGINT, then finish what is in progress and return; a second signal cuts the wait short.
+
+    `make_app` is called once in each process, after the fork; it must be picklable where processes are spawned.
+    """
+    closing = get_context(_start_method()).RawValue(c_bool, False)
+    server = _Lingering(
+        "kulanz",
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=processes,
+        blocking_threads=threads,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=10_000),
+        log_level=LogLevels.error,
+        respawn_failed_workers=True,
+        workers_kill_timeout=PATIENCE,
+    )
+    server.closing, server.linger = closing, linger
+    server.serve(target_loader=_Loader(make_app, closing, os.getpid()), wrap_loader=False)
+
+
+def application_of(settings: Settings) -> Web:
+    """Import the application only here: the process that watches over the workers never needs it."""
+    from app import logs, services  # noqa: PLC0415
+    from app.web import application  # noqa: PLC0415
+
+    logs.configure("web")
+    return application.create_app(services.build(settings))
+
+
+class _Lingering(MPServer):
+    """A server that says that it is closing before it closes."""
+
+    closing: Any
+    linger: float
+
+    def signal_handler_interrupt(self, *_: object) -> None:
+        """Close at once where we are closing already, else soon."""
+        delay = 0.0 if self.closing.value else self.linger
+        self.closing.value = True
+        timer = Timer(delay, super().signal_handler_interrupt)
+        timer.daemon = True
+        timer.start()
+
+
+class _Loader:
+    """Makes the application inside a worker process."""
+
+    def __init__(self, make_app: Callable[[], Web], closing: Any, parent: int) -> None:
+        self.application_of = make_app
+        self._closing = closing
+        self._parent = parent
+
+    def __call__(self) -> Web:
+        os.setpgid(0, 0)  # A signal to the whole group would end the worker before the server has said that it closes.
+        Thread(target=_leave_with, args=(self._parent,), name="orphan-watch", daemon=True).start()
+        app = self.application_of()
+        app.closing = lambda: bool(self._closing.value)
+        return app
+
+
+def _leave_with(parent: int) -> None:
+    """End this process soon after its parent was killed: nobody else would, and the port would stay taken."""
+    while os.getppid() == parent:
+        sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _start_method() -> str:
+    """Return the way in which granian starts its processes."""
+    method = get_start_method()
+    return method if method in {"fork", "spawn"} else "spawn"

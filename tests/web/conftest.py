@@ -1,0 +1,70 @@
+"""The application over stand-ins for what lies behind it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.config import ApiToken, Settings
+from app.intake import Answer
+from app.web.application import Web, assemble
+from tests.web.desk import DeskInMemory
+
+
+class ReceiverInMemory:
+    """Accepts whatever comes, and remembers it."""
+
+    def __init__(self) -> None:
+        self.bodies: list[bytes] = []
+        self.headers: list[dict[str, str]] = []
+        self.answer = Answer(status=200, document={"status": "accepted", "event": "evt_1"})
+        self.breaks = False
+        self.able = True
+
+    def knows(self, endpoint: str) -> bool:
+        return endpoint == "lemonsqueezy"
+
+    def accept(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> Answer:
+        if self.breaks:
+            raise ValueError("s3cret")
+        self.bodies.append(body)
+        self.headers.append(dict(headers))
+        return self.answer
+
+    def ready(self) -> bool:
+        return self.able
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return Settings(
+        data_dir=tmp_path,
+        database_url=f"sqlite:///{tmp_path / 'kulanz.db'}",
+        api_tokens=(
+            ApiToken(name="writer", token="w-secret", read_only=False),
+            ApiToken(name="reader", token="r-secret", read_only=True),
+        ),
+    )
+
+
+@pytest.fixture
+def receiver() -> ReceiverInMemory:
+    return ReceiverInMemory()
+
+
+@pytest.fixture
+def desk() -> DeskInMemory:
+    return DeskInMemory("org_1", "org_2", "org_3", "org_42")
+
+
+@pytest.fixture
+def app(receiver: ReceiverInMemory, desk: DeskInMemory, settings: Settings) -> Web:
+    return assemble(receiver, desk, settings)
+
+
+@pytest.fixture
+def client(app: Web) -> FlaskClient:
+    return app.test_client()

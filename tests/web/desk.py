@@ -1,0 +1,142 @@
+"""A desk of the tests' own: a few accounts in memory, and every command that was given."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from app.commands import CloseDispute, Command, OpenDispute, SetOverride
+from app.enquiries import Document, Page
+from app.errors import InvalidInputError, NotFoundError
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def an_account(account: str, *, version: int = 7, standing: str = "grace") -> Document:
+    return {
+        "account_id": account,
+        "plan": "professional",
+        "access": "full",
+        "standing": standing,
+        "grace_ends_at": "2026-03-08T14:08:20Z",
+        "data_deletion_eligible_at": None,
+        "subscriptions": [
+            {
+                "provider": "lemonsqueezy",
+                "id": "421953",
+                "plan": "professional",
+                "status": "past_due",
+                "renews_at": "2026-03-04T14:08:20Z",
+                "ends_at": None,
+                "trial_ends_at": None,
+            }
+        ],
+        "dunning_cases": [],
+        "disputes": [],
+        "holds": [],
+        "overrides": [],
+        "add_ons": [],
+        "licences": [],
+        "timers": [{"kind": "grace_end", "due_at": "2026-03-08T14:08:20Z"}],
+        "policy": {"name": "plexo", "version": 1, "sha256": "ab"},
+        "version": version,
+    }
+
+
+class DeskInMemory:
+    """Keeps the promises of `app.web.desk.Desk` and remembers what it was told to do."""
+
+    def __init__(self, *accounts: str) -> None:
+        self.documents = {account: an_account(account) for account in sorted(accounts)}
+        self.orders: list[tuple[str, Any, str]] = []
+        self.disputes: dict[str, str] = {}
+        self.kept: dict[tuple[str, str], tuple[bytes, Document]] = {}
+
+    def accounts(self, *, standing: str | None, plan: str | None, after: str | None, limit: int) -> Page:
+        fitting = [
+            document
+            for account, document in self.documents.items()
+            if account > (after or "") and standing in {None, document["standing"]} and plan in {None, document["plan"]}
+        ]
+        more = len(fitting) > limit
+        return Page(items=fitting[:limit], after=fitting[limit - 1]["account_id"] if more else None)
+
+    def account(self, account: str) -> Document:
+        if account not in self.documents:
+            raise NotFoundError("There is no such account.")
+        return self.documents[account]
+
+    def entitlement(self, account: str) -> Document:
+        document = self.account(account)
+        return {
+            "account_id": account,
+            "plan": document["plan"],
+            "access": document["access"],
+            "allows": ["login"],
+            "add_ons": [],
+            "version": document["version"],
+        }
+
+    def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
+        self.account(account)
+        numbers = range(int(after or 0) + 1, 8)[:limit]
+        last = numbers[-1] if numbers else 7
+        return Page(items=[a_decision(number) for number in numbers], after=str(last) if last < 7 else None)
+
+    def order(self, account: str, command: Command, actor: str) -> Document:
+        self.account(account)
+        self.orders.append((account, command, actor))
+        match command:
+            case OpenDispute():
+                self.disputes["operator:1"] = account
+                return self._dispute("operator:1", "opened", command)
+            case CloseDispute(dispute=dispute, outcome=outcome):
+                return {**self._opened(), "id": dispute, "status": str(outcome)}
+            case SetOverride(kind=kind, until=until, reason=reason):
+                return {"id": "o1", "kind": kind, "until": until, "actor": actor, "reason": reason}
+
+    def account_of_dispute(self, dispute: str) -> str:
+        if dispute not in self.disputes:
+            raise NotFoundError("There is no such dispute.")
+        return self.disputes[dispute]
+
+    def once(self, *, actor: str, key: str, request: bytes, act: Callable[[], Document]) -> tuple[Document, bool]:
+        if (actor, key) not in self.kept:
+            self.kept[actor, key] = (request, act())
+            return self.kept[actor, key][1], False
+        first, document = self.kept[actor, key]
+        if first != request:
+            raise InvalidInputError("This Idempotency-Key was used for another request.")
+        return document, True
+
+    def _opened(self) -> Document:
+        return self._dispute("", "opened", next(one for _, one, _ in self.orders if isinstance(one, OpenDispute)))
+
+    @staticmethod
+    def _dispute(key: str, status: str, command: OpenDispute) -> Document:
+        return {
+            "id": key,
+            "status": status,
+            "opened_at": NOW,
+            "amount": command.amount,
+            "currency": command.currency,
+            "fee": command.fee,
+            "fee_currency": command.fee_currency,
+            "payment_id": command.payment,
+            "reason": command.reason,
+        }
+
+
+def a_decision(number: int) -> Document:
+    return {
+        "at": f"2026-03-01T14:08:{number:02}Z",
+        "cause": {"kind": "event", "ref": f"evt_{number}", "name": "subscription_payment_failed"},
+        "rule": "grace_started",
+        "clause": "6.1",
+        "policy": {"name": "plexo", "version": 1},
+        "from": {"standing": "good"},
+        "to": {"standing": "grace"},
+        "effects": [],
+        "changes": [],
+    }

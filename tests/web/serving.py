@@ -1,0 +1,31 @@
+"""A web process of the tests' own, as `kulanz web` runs it.
+
+`python -m tests.web.serving PORT DATA_DIR DATABASE_URL [PROCESSES [LINGER]]`
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from pathlib import Path
+
+from app.config import ApiToken, Settings
+from app.web import server
+
+
+def main(port: str, data_dir: str, database_url: str, processes: str = "1", linger: str = "1") -> None:
+    settings = Settings(
+        port=int(port),
+        data_dir=Path(data_dir),
+        database_url=database_url,
+        lemonsqueezy_webhook_secrets=("a-secret-of-the-shop", "the-secret-before"),
+        lemonsqueezy_mode="any",
+        encryption_keys=(b"k" * 32,),
+        api_tokens=(ApiToken(name="writer", token="w-secret", read_only=False),),
+    )
+    serve = partial(server.serve, partial(server.application_of, settings), host="127.0.0.1", port=settings.port)
+    serve(processes=int(processes), linger=float(linger))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,249 @@
+"""The API over real accounts: from a delivery to what a program reads, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app import pipeline
+from app.clock import real_now
+from app.config import ApiToken, Settings
+from app.intake import Intake
+from app.services import Services, build
+from app.store import idempotency
+from app.web import documents
+from app.web.account_desk import AccountDesk
+from app.web.application import assemble
+from tests.lemonsqueezy import (
+    SECRET,
+    Payload,
+    delivery,
+    dispute_created,
+    subscription_created,
+    subscription_payment_failed,
+    subscription_updated,
+)
+
+WRITER = {"Authorization": "Bearer w-secret"}
+A_DISPUTE = {"amount": 4900, "currency": "EUR", "fee": 1500, "fee_currency": "USD", "reason": "not recognised"}
+
+
+@pytest.fixture
+def services(tmp_path: Path, database_url: str) -> Iterator[Services]:
+    services = build(
+        Settings(
+            data_dir=tmp_path,
+            database_url=database_url,
+            lemonsqueezy_webhook_secrets=(SECRET,),
+            lemonsqueezy_mode="any",
+            encryption_keys=(b"k" * 32,),
+            plans=(("lemonsqueezy:47001", "professional"),),
+            api_tokens=(ApiToken(name="writer", token="w-secret", read_only=False),),
+        )
+    )
+    yield services
+    services.close()
+
+
+@pytest.fixture
+def client(services: Services) -> Iterator[FlaskClient]:
+    intake = Intake(services)
+    app = assemble(intake, AccountDesk(services), services.settings)
+    yield app.test_client()
+    intake.close()
+
+
+def tell(client: FlaskClient, services: Services, *payloads: Payload) -> None:
+    """Deliver events and apply them."""
+    for payload in payloads:
+        body, headers = delivery(payload)
+        assert client.post("/webhooks/lemonsqueezy", data=body, headers=headers).status_code == 200
+    while pipeline.process(services).events:
+        pass
+
+
+def read(client: FlaskClient, path: str, form: type[msgspec.Struct]) -> Any:
+    response = client.get(path, headers=WRITER)
+    assert response.status_code == 200, response.text
+    return msgspec.json.decode(response.data, type=form)
+
+
+def account(client: FlaskClient, name: str = "org_42") -> documents.Account:
+    found: documents.Account = read(client, f"/v1/accounts/{name}", documents.Account)
+    return found
+
+
+def post(client: FlaskClient, path: str, body: Any, key: str | None = None) -> TestResponse:
+    return client.post(path, json=body, headers=WRITER | ({"Idempotency-Key": key} if key else {}))
+
+
+@pytest.fixture
+def in_grace(client: FlaskClient, services: Services) -> None:
+    now = real_now().replace(microsecond=0)
+    tell(
+        client,
+        services,
+        subscription_created(at=now - timedelta(days=40)),
+        subscription_updated(at=now - timedelta(hours=1), status="past_due"),
+        subscription_payment_failed(at=now - timedelta(hours=1)),
+    )
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_every_document_is_as_it_is_described(client: FlaskClient) -> None:
+    one = account(client)
+    many = read(client, "/v1/accounts", documents.Accounts)
+    entitlement = read(client, "/v1/accounts/org_42/entitlement", documents.Entitlement)
+    timeline = read(client, "/v1/accounts/org_42/timeline", documents.Timeline)
+
+    assert (one.plan, one.access, one.standing) == ("professional", "full", "grace")
+    assert [case.failures for case in one.dunning_cases] == [1]
+    assert many.accounts == [one]
+    assert (entitlement.plan, entitlement.version) == ("professional", one.version)
+    assert [decision.rule for decision in timeline.decisions]
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_every_document_writes_its_times_as_the_contract_says(client: FlaskClient) -> None:
+    text = client.get("/v1/accounts/org_42", headers=WRITER).text + client.get("/v1/accounts", headers=WRITER).text
+
+    assert "+00:00" not in text
+    assert 'Z"' in text
+
+
+def test_what_was_never_heard_of_is_not_found(client: FlaskClient) -> None:
+    for path in ("", "/entitlement", "/timeline"):
+        assert client.get(f"/v1/accounts/org_9{path}", headers=WRITER).status_code == 404
+    assert post(client, "/v1/accounts/org_9/disputes", A_DISPUTE).status_code == 404
+    assert post(client, "/v1/disputes/operator:0/close", {"outcome": "won"}).status_code == 404
+    assert read(client, "/v1/accounts", documents.Accounts).accounts == []
+
+
+def test_accounts_are_read_page_by_page(client: FlaskClient, services: Services) -> None:
+    names = [f"org_{number}" for number in range(10, 17)]
+    for number, name in enumerate(names, start=100):
+        tell(client, services, subscription_created(account=name, subscription=number, customer=number, order=number))
+
+    seen: list[str] = []
+    cursor: str | None = ""
+    while cursor is not None:
+        page = read(client, f"/v1/accounts?limit=3{cursor and '&cursor=' + cursor}", documents.Accounts)
+        seen += [one.account_id for one in page.accounts]
+        cursor = page.next_cursor
+
+    assert seen == names
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_a_dispute_by_hand_suspends_and_winning_it_releases(client: FlaskClient) -> None:
+    opened = post(client, "/v1/accounts/org_42/disputes", A_DISPUTE)
+    dispute = msgspec.json.decode(opened.data, type=documents.Dispute)
+    suspended = account(client)
+    allowed = read(client, "/v1/accounts/org_42/entitlement", documents.Entitlement)
+    closed = post(client, f"/v1/disputes/{dispute.id}/close", {"outcome": "won"})
+    after = account(client)
+
+    assert (opened.status_code, dispute.status, dispute.fee) == (201, "opened", 1500)
+    assert (suspended.standing, suspended.access, suspended.plan) == ("suspended", "none", "free")
+    assert "export" in allowed.allows
+    assert closed.status_code == 200
+    assert msgspec.json.decode(closed.data, type=documents.Dispute).status == "won"
+    assert (after.standing, after.access) == ("grace", "full")
+
+
+def test_a_dispute_that_the_provider_told_of_can_be_closed_by_hand(client: FlaskClient, services: Services) -> None:
+    now = real_now().replace(microsecond=0) - timedelta(hours=1)
+    tell(client, services, subscription_created(at=now), dispute_created(at=now))
+    (dispute,) = account(client).disputes
+
+    closed = post(client, f"/v1/disputes/{dispute.id}/close", {"outcome": "won"})
+
+    assert closed.status_code == 200
+    assert account(client).standing == "good"
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_an_exception_is_made_and_shown(client: FlaskClient) -> None:
+    until = real_now() + timedelta(days=20)
+    body = {"kind": "extend_grace", "until": until.isoformat(), "reason": "waiting for the bank"}
+
+    response = post(client, "/v1/accounts/org_42/overrides", body)
+
+    override = msgspec.json.decode(response.data, type=documents.Override)
+    assert response.status_code == 201
+    assert (override.kind, override.actor, override.reason) == ("extend_grace", "writer", "waiting for the bank")
+    assert account(client).overrides == [override]
+
+
+@pytest.mark.usefixtures("in_grace")
+@pytest.mark.parametrize(("days", "status"), [(365, 201), (367, 422), (0, 422), (-1, 422), (1_000_000, 422)])
+def test_an_exception_lasts_a_year_at_most(client: FlaskClient, days: int, status: int) -> None:
+    until = (real_now() + timedelta(days=days)).isoformat()
+
+    response = post(client, "/v1/accounts/org_42/overrides", {"kind": "exempt", "until": until, "reason": "r"})
+
+    assert response.status_code == status
+
+
+@pytest.mark.parametrize("until", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
+@pytest.mark.usefixtures("in_grace")
+def test_an_end_that_no_calendar_has_is_refused(client: FlaskClient, until: str) -> None:
+    response = post(client, "/v1/accounts/org_42/overrides", {"kind": "exempt", "until": until, "reason": "r"})
+
+    assert response.status_code == 422
+
+
+def test_what_the_account_does_not_allow_is_refused(client: FlaskClient, services: Services) -> None:
+    tell(client, services, subscription_created())
+
+    response = post(client, "/v1/accounts/org_42/overrides", {"kind": "waive", "reason": "goodwill"})
+
+    assert response.status_code == 409
+    assert response.content_type == "application/problem+json"
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_a_repeat_is_answered_and_not_done_again(client: FlaskClient) -> None:
+    path = "/v1/accounts/org_42/disputes"
+    first = post(client, path, A_DISPUTE, key="k1")
+    repeat = post(client, path, A_DISPUTE, key="k1")
+    other = post(client, path, A_DISPUTE | {"amount": 1}, key="k1")
+
+    assert (first.status_code, repeat.status_code, other.status_code) == (201, 200, 422)
+    assert repeat.json == first.json
+    assert len(account(client).disputes) == 1
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_a_repeat_while_the_first_is_running_is_refused(client: FlaskClient, services: Services) -> None:
+    desk = AccountDesk(services)
+    inside: list[type[Exception]] = []
+
+    def act() -> dict[str, Any]:
+        with pytest.raises(Exception, match=r".") as again:
+            desk.once(actor="writer", key="k1", request=b"r", act=dict)
+        inside.append(again.type)
+        return {"id": "x"}
+
+    made = desk.once(actor="writer", key="k1", request=b"r", act=act)
+
+    assert made == ({"id": "x"}, False)
+    assert [kind.__name__ for kind in inside] == ["RefusedError"]
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_a_request_that_was_refused_may_be_tried_again_under_its_key(client: FlaskClient, services: Services) -> None:
+    body = {"kind": "exempt", "until": "2001-01-01T00:00:00Z", "reason": "r"}
+
+    answers = [post(client, "/v1/accounts/org_42/overrides", body, key="k1") for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [422, 422]
+    with services.database.write() as tx:
+        assert idempotency.begin(tx, "writer", "k1", b"another", real_now()) is None

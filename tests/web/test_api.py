@@ -1,0 +1,390 @@
+"""The API over a desk in memory: what it takes, what it refuses, and in which words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from app.commands import CloseDispute, OpenDispute, SetOverride
+from app.config import Settings
+from app.policy.facts import DisputeStatus, OverrideKind
+from app.web import documents
+from app.web.application import assemble
+from app.web.operations import OPERATIONS
+from tests.web.conftest import ReceiverInMemory
+from tests.web.desk import DeskInMemory
+
+WRITER = {"Authorization": "Bearer w-secret"}
+READER = {"Authorization": "Bearer r-secret"}
+A_DISPUTE = {"amount": 1999, "currency": "EUR", "reason": "fraudulent"}
+AN_OVERRIDE = {"kind": "exempt", "until": "2026-04-01T00:00:00Z", "reason": "our mistake"}
+
+
+def get(client: FlaskClient, path: str, **headers: str) -> TestResponse:
+    return client.get(path, headers=READER | {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+def post(client: FlaskClient, path: str, body: Any, key: str | None = None) -> TestResponse:
+    raw = body if isinstance(body, bytes) else msgspec.json.encode(body)
+    return client.post(path, data=raw, headers=WRITER | ({"Idempotency-Key": key} if key is not None else {}))
+
+
+def problem(response: TestResponse) -> documents.Problem:
+    assert response.content_type == "application/problem+json"
+    found = msgspec.json.decode(response.data, type=documents.Problem)
+    assert found.status == response.status_code
+    return found
+
+
+@pytest.mark.parametrize(
+    "authorization", [None, "", "Bearer", "Bearer ", "Bearer wrong", "Basic dzpz", "w-secret", "Bearer w-secret x"]
+)
+def test_who_has_no_token_is_not_let_in(client: FlaskClient, authorization: str | None) -> None:
+    headers = {} if authorization is None else {"Authorization": authorization}
+
+    response = client.get("/v1/accounts", headers=headers)
+
+    assert problem(response).status == 401
+    assert response.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_the_api_is_closed_while_no_token_is_set(settings: Settings) -> None:
+    app = assemble(ReceiverInMemory(), DeskInMemory("org_1"), replace(settings, api_tokens=()))
+
+    assert app.test_client().get("/v1/accounts/org_1", headers=WRITER).status_code == 403
+
+
+def test_a_token_that_may_only_read_changes_nothing(client: FlaskClient, desk: DeskInMemory) -> None:
+    response = client.post("/v1/accounts/org_1/disputes", json=A_DISPUTE, headers=READER)
+
+    assert problem(response).status == 403
+    assert desk.orders == []
+
+
+def test_accounts_come_page_by_page(client: FlaskClient) -> None:
+    first = msgspec.json.decode(get(client, "/v1/accounts?limit=3").data, type=documents.Accounts)
+    second = msgspec.json.decode(
+        get(client, f"/v1/accounts?limit=3&cursor={first.next_cursor}").data, type=documents.Accounts
+    )
+
+    assert [one.account_id for one in first.accounts] == ["org_1", "org_2", "org_3"]
+    assert [one.account_id for one in second.accounts] == ["org_42"]
+    assert second.next_cursor is None
+
+
+def test_accounts_can_be_chosen_by_standing_and_plan(client: FlaskClient, desk: DeskInMemory) -> None:
+    desk.documents["org_2"]["standing"] = "suspended"
+    desk.documents["org_3"]["plan"] = "enterprise"
+
+    suspended = get(client, "/v1/accounts?standing=suspended").json
+    enterprise = get(client, "/v1/accounts?plan=enterprise&standing=grace").json
+
+    assert suspended is not None
+    assert enterprise is not None
+    assert [one["account_id"] for one in suspended["accounts"]] == ["org_2"]
+    assert [one["account_id"] for one in enterprise["accounts"]] == ["org_3"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=501",
+        "limit=-1",
+        "limit=",
+        "limit=1e1",
+        "limit=%D9%A3",
+        "limit=1&limit=2",
+        "cursor=",
+        "cursor=x",
+        "cursor=%FF",
+        "cursor=WyJkZWNpc2lvbnMiLCIxIl0",
+        "cursor=WyJhY2NvdW50cyIsMV0",
+        "standing=bad",
+        "standing=",
+        "colour=red",
+    ],
+)
+def test_a_wrong_question_is_refused(client: FlaskClient, query: str) -> None:
+    assert problem(get(client, f"/v1/accounts?{query}")).status == 400
+
+
+def test_the_largest_page_is_allowed(client: FlaskClient) -> None:
+    assert get(client, "/v1/accounts?limit=500").status_code == 200
+
+
+def test_an_account_is_shown_as_the_contract_says(client: FlaskClient) -> None:
+    response = get(client, "/v1/accounts/org_42")
+
+    account = msgspec.json.decode(response.data, type=documents.Account)
+    assert account.account_id == "org_42"
+    assert response.content_type == "application/json"
+
+
+@pytest.mark.parametrize("account", ["org_9", "a b", "ä", "x" * 129, "%00", "..%2F", "\U0001f4a9"])
+@pytest.mark.parametrize("rest", ["", "/entitlement", "/timeline"])
+def test_an_unknown_account_is_not_found(client: FlaskClient, account: str, rest: str) -> None:
+    assert problem(get(client, f"/v1/accounts/{account}{rest}")).status == 404
+
+
+def test_an_entitlement_that_has_not_changed_is_not_sent_again(client: FlaskClient, desk: DeskInMemory) -> None:
+    path = "/v1/accounts/org_42/entitlement"
+    first = get(client, path)
+    tag = first.headers["ETag"]
+
+    unchanged = [get(client, path, If_None_Match=value) for value in (tag, f'"other", {tag}', "*", f"W/{tag}")]
+    desk.documents["org_42"]["version"] = 8
+    changed = get(client, path, If_None_Match=tag)
+
+    assert tag.startswith('"')
+    assert [(one.status_code, one.data, one.headers["ETag"]) for one in unchanged] == [(304, b"", tag)] * 4
+    assert (changed.status_code, changed.headers["ETag"] != tag) == (200, True)
+
+
+def test_a_timeline_is_read_to_its_end(client: FlaskClient) -> None:
+    seen: list[documents.Decision] = []
+    cursor = ""
+    while cursor is not None:
+        page = msgspec.json.decode(
+            get(client, f"/v1/accounts/org_1/timeline?limit=3{cursor}").data, type=documents.Timeline
+        )
+        seen += page.decisions
+        cursor = f"&cursor={page.next_cursor}" if page.next_cursor else None
+
+    assert [one.cause["ref"] for one in seen] == [f"evt_{number}" for number in range(1, 8)]
+
+
+def test_a_dispute_is_opened_and_closed_by_hand(client: FlaskClient, desk: DeskInMemory) -> None:
+    told = A_DISPUTE | {"fee": 1500, "fee_currency": "USD", "payment_id": "1134999", "reference": "CB-7"}
+    opened = post(client, "/v1/accounts/org_42/disputes", told)
+    dispute = msgspec.json.decode(opened.data, type=documents.Dispute)
+
+    closed = post(client, f"/v1/disputes/{dispute.id}/close", {"outcome": "won"})
+
+    assert (opened.status_code, closed.status_code) == (201, 200)
+    assert desk.orders == [
+        (
+            "org_42",
+            OpenDispute(
+                amount=1999,
+                currency="EUR",
+                fee=1500,
+                fee_currency="USD",
+                payment="1134999",
+                reference="CB-7",
+                reason="fraudulent",
+            ),
+            "writer",
+        ),
+        ("org_42", CloseDispute(dispute=dispute.id, outcome=DisputeStatus.WON), "writer"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"amount": 0},
+        {"amount": -1},
+        {"amount": 19.99},
+        {"amount": 1999.0},
+        {"amount": "1999"},
+        {"amount": True},
+        {"amount": None},
+        {"amount": 10**30},
+        {"currency": "eur"},
+        {"currency": "EURO"},
+        {"currency": "ZZZ"},
+        {"currency": ""},
+        {"fee": -1},
+        {"fee_currency": "EUR"},
+        {"fee": 1, "fee_currency": "QQQ"},
+        {"reason": ""},
+        {"reason": "  "},
+        {"reason": "x" * 501},
+        {"reason": "a\x00b"},
+        {"reason": 7},
+        {"payment_id": ""},
+        {"colour": "red"},
+    ],
+)
+def test_a_dispute_that_makes_no_sense_is_refused(
+    client: FlaskClient, desk: DeskInMemory, change: dict[str, Any]
+) -> None:
+    response = post(client, "/v1/accounts/org_42/disputes", A_DISPUTE | change)
+
+    assert problem(response).status == 422
+    assert desk.orders == []
+
+
+@pytest.mark.parametrize("missing", sorted(A_DISPUTE))
+def test_a_dispute_is_told_whole(client: FlaskClient, missing: str) -> None:
+    body = {name: value for name, value in A_DISPUTE.items() if name != missing}
+
+    response = post(client, "/v1/accounts/org_42/disputes", body)
+
+    assert missing in problem(response).detail
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"nan", b'{"amount": NaN}', b'"\\ud800"', b"\x00"])
+def test_a_body_that_is_no_json_is_a_bad_request(client: FlaskClient, body: bytes) -> None:
+    assert problem(post(client, "/v1/accounts/org_42/disputes", body)).status == 400
+
+
+@pytest.mark.parametrize("body", [b"[" * 60_000, b'{"amount": 1, "x": ' + b"[" * 60_000, b"{} {}"])
+def test_a_body_that_means_harm_is_refused(client: FlaskClient, body: bytes) -> None:
+    assert problem(post(client, "/v1/accounts/org_42/disputes", body)).status in {400, 422}
+
+
+@pytest.mark.parametrize("body", [b"[]", b"7", b"null", b'"x"'])
+def test_a_body_of_another_kind_is_refused(client: FlaskClient, body: bytes) -> None:
+    assert problem(post(client, "/v1/accounts/org_42/disputes", body)).status == 422
+
+
+def test_a_body_that_never_ends_is_not_read(client: FlaskClient) -> None:
+    assert problem(post(client, "/v1/accounts/org_42/disputes", b" " * 100_000)).status == 413
+
+
+@pytest.mark.parametrize("outcome", ["opened", "inquiry", "WON", "", None, 1])
+def test_a_dispute_ends_in_one_of_the_known_ways(client: FlaskClient, outcome: object) -> None:
+    post(client, "/v1/accounts/org_42/disputes", A_DISPUTE)
+
+    assert problem(post(client, "/v1/disputes/operator:1/close", {"outcome": outcome})).status == 422
+
+
+def test_an_unknown_dispute_is_not_found(client: FlaskClient) -> None:
+    assert problem(post(client, "/v1/disputes/none/close", {"outcome": "won"})).status == 404
+
+
+@pytest.mark.parametrize("kind", sorted(OverrideKind))
+def test_every_kind_of_exception_can_be_made(client: FlaskClient, desk: DeskInMemory, kind: OverrideKind) -> None:
+    response = post(client, "/v1/accounts/org_42/overrides", AN_OVERRIDE | {"kind": kind})
+
+    assert response.status_code == 201
+    command = desk.orders[0][1]
+    assert isinstance(command, SetOverride)
+    assert (command.kind, command.reason) == (kind, "our mistake")
+    assert command.until == datetime(2026, 4, 1, tzinfo=UTC)
+
+
+def test_a_waiver_needs_no_end(client: FlaskClient) -> None:
+    assert post(client, "/v1/accounts/org_42/overrides", {"kind": "waive", "reason": "goodwill"}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"until": "2026-04-01"},
+        {"until": "2026-04-01T00:00:00"},
+        {"until": "0000-01-01T00:00:00Z"},
+        {"until": "99999-01-01T00:00:00Z"},
+        {"until": "2026-02-30T00:00:00Z"},
+        {"until": "tomorrow"},
+        {"until": 1775000000},
+        {"kind": "forgive"},
+        {"kind": None},
+        {"reason": ""},
+    ],
+)
+def test_an_exception_that_makes_no_sense_is_refused(client: FlaskClient, change: dict[str, Any]) -> None:
+    response = post(client, "/v1/accounts/org_42/overrides", AN_OVERRIDE | change)
+
+    assert problem(response).status == 422
+
+
+def test_a_repeat_under_one_key_is_answered_and_not_done_again(client: FlaskClient, desk: DeskInMemory) -> None:
+    path = "/v1/accounts/org_42/overrides"
+    first = post(client, path, AN_OVERRIDE, key="k1")
+
+    repeat = post(client, path, AN_OVERRIDE, key="k1")
+    other_body = post(client, path, AN_OVERRIDE | {"reason": "another"}, key="k1")
+    other_path = post(client, "/v1/accounts/org_1/overrides", AN_OVERRIDE, key="k1")
+    other_key = post(client, path, AN_OVERRIDE, key="k2")
+
+    assert (first.status_code, repeat.status_code, other_key.status_code) == (201, 200, 201)
+    assert (problem(other_body).status, problem(other_path).status) == (422, 422)
+    assert repeat.json == first.json
+    assert len(desk.orders) == 2
+
+
+@pytest.mark.parametrize("key", ["", "a b", "ä", "x" * 256])
+def test_a_key_that_is_none_is_refused(client: FlaskClient, desk: DeskInMemory, key: str) -> None:
+    assert problem(post(client, "/v1/accounts/org_42/overrides", AN_OVERRIDE, key=key)).status == 400
+    assert desk.orders == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1",
+        "/v1/",
+        "/v1/refund-requests",
+        "/v1/accounts/org_1/add-ons",
+        "/v1/accounts/org_1/closure",
+        "/v1/accounts/org_1/payments",
+        "/v2",
+    ],
+)
+def test_what_the_api_does_not_have_is_not_found(client: FlaskClient, path: str) -> None:
+    assert problem(get(client, path)).status == 404
+    assert problem(post(client, path, {})).status == 404
+
+
+def test_a_wrong_method_names_the_right_ones(client: FlaskClient) -> None:
+    response = client.delete("/v1/accounts/org_1", headers=WRITER)
+
+    assert problem(response).status == 405
+    assert "GET" in response.headers["Allow"]
+
+
+def test_a_fault_of_ours_shows_nothing_of_itself(client: FlaskClient, desk: DeskInMemory) -> None:
+    desk.documents["org_1"] = {"a secret": object()}
+
+    response = get(client, "/v1/accounts/org_1")
+
+    assert problem(response).status == 500
+    assert "secret" not in response.text
+    assert "Traceback" not in response.text
+
+
+def test_the_description_names_what_is_served_and_nothing_else(client: FlaskClient) -> None:
+    description = get(client, "/v1/openapi.json").json
+
+    assert description is not None
+    described = {(path, method.upper()) for path, methods in description["paths"].items() for method in methods}
+    served = {
+        (rule.rule.replace("<", "{").replace(">", "}"), method)
+        for rule in client.application.url_map.iter_rules()
+        for method in rule.methods or ()
+        if rule.rule.startswith("/v1/") and method not in {"HEAD", "OPTIONS"}
+    }
+    assert described == served
+
+
+def test_the_description_holds_together(client: FlaskClient) -> None:
+    text = get(client, "/v1/openapi.json").text
+    description = msgspec.json.decode(text)
+
+    references = {part.split('"', 1)[0] for part in text.split('"$ref":"')[1:]}
+    assert references == {f"#/components/schemas/{name}" for name in description["components"]["schemas"]}
+    assert {operation.name for operation in OPERATIONS} == {
+        one["operationId"] for methods in description["paths"].values() for one in methods.values()
+    }
+
+
+def test_what_the_description_requires_is_refused_when_missing(client: FlaskClient) -> None:
+    description = get(client, "/v1/openapi.json").json
+
+    assert description is not None
+    for path, methods in description["paths"].items():
+        if "post" not in methods:
+            continue
+        required = [one for one in methods["post"]["parameters"] if one["in"] == "path"]
+        filled = path.replace("{account_id}", "org_42").replace("{dispute_id}", "none")
+        assert len(required) == path.count("{")
+        assert problem(post(client, filled, {})).status == 422
