@@ -8,10 +8,15 @@ from pathlib import Path
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from app.store import migrate
 from app.store.database import Database
 from tests.servers import PostgreSQL, a_postgresql, a_redis
+
+# A busy machine is no reason for a property to fail.
+settings.register_profile("kulanz", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("kulanz")
 
 
 @pytest.fixture(scope="session")
