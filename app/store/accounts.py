@@ -80,12 +80,13 @@ def get(conn: Connection, id: str) -> AccountRow | None:  # noqa: A002
 
 
 def data_key(conn: Connection, id: str) -> bytes | None:  # noqa: A002
-    """Return the wrapped key of one account by its own id, an alias's too: what was sealed under that id needs it."""
-    return conn.execute(_KEY, {"account": id}).scalar_one_or_none()
+    """Return the wrapped key of exactly this account, also of an alias; None if it is unknown or erased."""
+    key: bytes | None = conn.execute(_KEY, {"account": id}).scalar()
+    return key
 
 
 def aliases(conn: Connection, id: str) -> list[str]:  # noqa: A002
-    """Return the other ids that answer with an account: its events and facts may be recorded under them."""
+    """Return the ids that answer with this account: what was recorded under them stays there."""
     return list(conn.execute(_ALIASES, {"account": id}).scalars())
 
 

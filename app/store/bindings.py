@@ -15,7 +15,7 @@ _MOVE = update(bindings).where(bindings.c.account == bindparam("old")).values(ac
 
 def find(tx: Connection, keys: Collection[str]) -> dict[str, str]:
     """Return the account of every key that has one."""
-    return dict(tx.execute(_FIND, {"keys": keys}).tuples().all()) if keys else {}
+    return {row.key: row.account for row in tx.execute(_FIND, {"keys": keys})} if keys else {}
 
 
 def bind(tx: Connection, pairs: Mapping[str, str]) -> None:

@@ -55,9 +55,9 @@ def insert_new(tx: Connection, table: Table, columns: Columns, rows: Sequence[Va
     return [made.pop(row[0], None) for row in rows]
 
 
-def update(tx: Connection, table: Table, columns: Columns, rows: Sequence[Values]) -> None:
-    """Set the other columns of the rows that the first column names."""
-    _run(tx, table, columns, rows, _update(tx.dialect.name, table, columns))
+def update(tx: Connection, table: Table, columns: Columns, rows: Sequence[Values], unless_none: str = "") -> None:
+    """Set the other columns of the rows that the first column names; None leaves the column `unless_none` as it is."""
+    _run(tx, table, columns, rows, _update(tx.dialect.name, table, columns, unless_none))
 
 
 def delete(tx: Connection, table: Table, columns: Columns, rows: Sequence[Values]) -> None:
@@ -126,14 +126,15 @@ def _insert(dialect: str, table: Table, columns: Columns, conflict: str) -> str:
 
 
 @cache
-def _update(dialect: str, table: Table, columns: Columns) -> str:
+def _update(dialect: str, table: Table, columns: Columns, unless_none: str) -> str:
     key, *others = columns
-    if dialect == "sqlite":
-        assignments = ", ".join(f'"{name}" = ?{place}' for place, name in enumerate(others, start=2))
-        return f'UPDATE {table.name} SET {assignments} WHERE "{key}" = ?1'
-    assignments = ", ".join(f'"{name}" = new."{name}"' for name in others)
-    source = f"{_unnest(table, columns)} AS new ({_names(columns)})"
-    return f'UPDATE {table.name} SET {assignments} FROM {source} WHERE {table.name}."{key}" = new."{key}"'
+    sqlite = dialect == "sqlite"
+    new = {name: f"?{place}" if sqlite else f'new."{name}"' for place, name in enumerate(columns, start=1)}
+    if unless_none:
+        new[unless_none] = f'coalesce({new[unless_none]}, {table.name}."{unless_none}")'
+    assignments = ", ".join(f'"{name}" = {new[name]}' for name in others)
+    source = "" if sqlite else f"FROM {_unnest(table, columns)} AS new ({_names(columns)})"
+    return f'UPDATE {table.name} SET {assignments} {source} WHERE {table.name}."{key}" = {new[key]}'
 
 
 @cache

@@ -5,9 +5,12 @@ A claim need not survive a power failure, since nobody is left then to have clai
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import takewhile
+from uuid import uuid4
 
 import msgspec
 from sqlalchemy import bindparam, case, delete, or_, select, text, update
@@ -61,31 +64,40 @@ _NEXT_OF_SHARE = _NEXT_FREE.where(inbox.c.lane % bindparam("workers") == bindpar
 def claim(database: Database, worker: str, limit: int, now_real: datetime) -> list[int]:
     """Choose due events for this worker, oldest first: up to `limit` fresh ones, or a single one that failed before.
 
-    `worker` is a name that no other process has or had; it is at one batch at a time. What a dead worker had claimed
-    counts one crash. On SQLite the caller holds the drain lock. Of several workers each sees to its share of the
-    lanes before it helps the others.
+    A worker is at one batch at a time. What a dead worker had claimed counts one crash. On SQLite the caller holds the
+    drain lock. Of several workers each sees to its share of the lanes before it helps the others.
     """
+    me = _name(worker)
     with database.relaxed() as tx:
         if tx.dialect.name == "postgresql":
             tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})")
         rows = {row.worker: row for row in tx.execute(_ALL)}
-        mine = rows.pop(worker, None)
+        mine = rows.pop(me, None)
         others = _bury(tx, list(rows.values()), now_real)
-        ids = _next(tx, worker, others, limit, now_real)
+        ids = _next(tx, me, others, limit, now_real)
         if ids or mine is None or mine.ids != _NOTHING or mine.seen_at < now_real - _REFRESH:
-            _note(tx, worker, ids, now_real)
+            _note(tx, me, ids, now_real)
     return ids
 
 
 def hold(tx: Connection, worker: str) -> bool:
-    """Lock this worker's claim while `tx` lasts; False if it has none, or somebody took it for dead."""
-    ids = tx.execute(_MINE, {"worker": worker}).scalar()
-    return ids not in {None, _NOTHING}
+    """Lock this worker's claim while `tx` lasts; False if somebody took it for dead."""
+    return tx.execute(_MINE, {"worker": _name(worker)}).scalar() is not None
 
 
 def release(tx: Connection, worker: str) -> None:
     """Give up this worker's claim: its batch is settled, or each of its events has been given back."""
-    tx.execute(_RELEASE, {"mine": worker})
+    tx.execute(_RELEASE, {"mine": _name(worker)})
+
+
+def _name(worker: str) -> str:
+    """Tell a process from earlier ones of the same name: in a container, host and process id are always the same."""
+    return f"{worker}/{_life(os.getpid())}"
+
+
+@cache
+def _life(_process: int) -> str:
+    return uuid4().hex
 
 
 def _bury(tx: Connection, others: Sequence[AnyRow], now: datetime) -> list[AnyRow]:

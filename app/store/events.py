@@ -38,7 +38,7 @@ class Recorded(msgspec.Struct, frozen=True):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """One row of the inbox. With an `account`, `body` is sealed with that account's key, else by the vault."""
+    """One row of the inbox; `Vault.has_sealed` tells a body as received from one sealed with the account's key."""
 
     id: int
     provider: str
@@ -54,12 +54,12 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Settled(msgspec.Struct, frozen=True):
-    """What a drain made of one event; `body` is sealed anew, with the account's key where there is an account."""
+    """What a drain made of one event; `body` is sealed anew, with the account's key, or None if it stays as it is."""
 
     id: int
     state: str
     account: str | None
-    body: bytes
+    body: bytes | None
     reason: str | None = None
     waits_for: str | None = None
     facts_at: datetime | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Boolean, Select, String, TextClause, bindparam, case, func, or_, select, text, update
@@ -112,10 +112,10 @@ _PARKED = (
     .where(text("state = 'parked' AND state <> 'handled'"), among(inbox.c.account, "accounts"))
     .distinct()
 )
-_COUNTS = select(inbox.c.state, func.count()).where(text("state <> 'handled'")).group_by(inbox.c.state)
-_OLDEST = (
-    select(inbox.c.received_at).where(text("state = 'received' AND state <> 'handled'")).order_by(inbox.c.id).limit(1)
-)
+_COUNTS = select(inbox.c.state, func.count().label("events")).where(text("state <> 'handled'")).group_by(inbox.c.state)
+_SINCE = select(inbox.c.received_at).order_by(inbox.c.id).limit(1)
+_OLDEST = _SINCE.where(text("state = 'received' AND state <> 'handled'"))
+_OLDEST_WAITING = _SINCE.where(text("state = 'waiting' AND state <> 'handled'"))
 
 
 def record(tx: Connection, events: Sequence[NewEvent], now: datetime) -> list[Recorded]:
@@ -159,7 +159,7 @@ def take(tx: Connection, ids: Sequence[int], worker: str | None = None) -> list[
 def settle(tx: Connection, outcomes: Sequence[Settled], now: datetime) -> None:
     """Write what became of the events of a batch."""
     rows = [(o.id, o.state, o.account, o.body, o.reason, o.waits_for, o.facts_at, now, None) for o in outcomes]
-    bulk.update(tx, inbox, _SETTLED, rows)
+    bulk.update(tx, inbox, _SETTLED, rows, unless_none="body")
 
 
 def failed(
@@ -238,9 +238,8 @@ def skip(tx: Connection, id: int, reason: str) -> bool:  # noqa: A002
 
 def counts(conn: Connection) -> dict[str, int]:
     """Return how many events are in each state but `handled`, of which there is no end."""
-    return dict.fromkeys((state for state in STATES if state != "handled"), 0) | dict(
-        conn.execute(_COUNTS).tuples().all()
-    )
+    found = {row.state: row.events for row in conn.execute(_COUNTS)}
+    return {state: found.get(state, 0) for state in STATES if state != "handled"}
 
 
 def oldest_received(conn: Connection) -> datetime | None:
@@ -250,9 +249,7 @@ def oldest_received(conn: Connection) -> datetime | None:
 
 def oldest_waiting(conn: Connection) -> datetime | None:
     """Return since when the longest waiting payment has waited for its subscription."""
-    return next(
-        (event.received_at for event in _events(conn, _WAITING, before=datetime(9999, 1, 1, tzinfo=UTC), limit=1)), None
-    )
+    return conn.execute(_OLDEST_WAITING).scalar()
 
 
 def _events(conn: Connection, query: Select[Any], **parameters: Any) -> list[Event]:

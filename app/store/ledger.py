@@ -78,8 +78,8 @@ def verify(conn: Connection, account: str) -> int | None:
             if row.seq != seq or row.prev_hash != head or row.hash != _hash(head, tuple(row)):
                 return seq
             head = row.hash
-    expected = conn.execute(_HEAD, {"account": account}).tuples().one_or_none()
-    return None if (expected or (0, _EMPTY)) == (seq, head) else seq + 1
+    end = conn.execute(_HEAD, {"account": account}).one_or_none()
+    return None if (tuple(end) if end is not None else (0, _EMPTY)) == (seq, head) else seq + 1
 
 
 def placed_since(tx: Connection, rule: str, since: datetime) -> int:

@@ -71,7 +71,7 @@ _RETRY = (
     .where(among(effects.c.id, "effects"), effects.c.state != "done")
     .values(state="pending", attempts=0, next_attempt_at=_AT_ONCE, lease_until=None, error=None)
 )
-_COUNTS = select(effects.c.state, func.count()).where(text("state <> 'done'")).group_by(effects.c.state)
+_COUNTS = select(effects.c.state, func.count().label("number")).where(text("state <> 'done'")).group_by(effects.c.state)
 _OLDEST = select(effects.c.next_attempt_at).where(_PENDING).order_by(effects.c.next_attempt_at).limit(1)
 _UNTRIED = select(func.count()).where(
     _PENDING, effects.c.next_attempt_at <= bindparam("now", type_=Instant), effects.c.attempts == 0
@@ -131,7 +131,8 @@ def retry(tx: Connection, ids: Collection[str]) -> int:
 
 def counts(conn: Connection) -> dict[str, int]:
     """Return how many effects are in each state but `done`, of which there is no end."""
-    return dict.fromkeys((state for state in STATES if state != "done"), 0) | dict(conn.execute(_COUNTS).tuples().all())
+    found = {row.state: row.number for row in conn.execute(_COUNTS)}
+    return {state: found.get(state, 0) for state in STATES if state != "done"}
 
 
 def oldest_pending(conn: Connection) -> datetime | None:

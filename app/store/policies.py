@@ -25,7 +25,8 @@ class PolicyRow(msgspec.Struct, frozen=True):
 
 _COLUMNS = PolicyRow.__struct_fields__
 _ALL = select(*(policies.c[name] for name in _COLUMNS)).order_by(policies.c.version)
-_NEWEST = select(func.coalesce(func.max(policies.c.version), 0))
+
+_NEWEST = select(func.max(policies.c.version))
 
 
 def add(tx: Connection, row: PolicyRow) -> None:
@@ -40,6 +41,5 @@ def all(conn: Connection) -> list[PolicyRow]:  # noqa: A001
 
 
 def newest(conn: Connection) -> int:
-    """Return the highest version, 0 where there is none."""
-    newest: int = conn.execute(_NEWEST).scalar_one()
-    return newest
+    """Return the highest version, 0 if there is none."""
+    return conn.execute(_NEWEST).scalar() or 0

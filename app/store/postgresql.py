@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, event, exc
 from sqlalchemy.engine import URL, Connection, Engine
 
 _CONNECT_SECONDS = 3
-_POOL_SECONDS = 5
+_POOL_SECONDS = 3
 _IDLE_SECONDS = 10.0
 _SETTINGS = {
     "default_transaction_isolation": "read committed",
