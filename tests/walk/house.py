@@ -9,16 +9,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import requests
-from click.testing import CliRunner
 
-from app.cli import main
+from app.cli import run
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_free_port, a_mailbox
 from tests.lemonsqueezy import SECRET, Payload, Purchase, delivery
 from tests.provider_server import Provider, a_provider
@@ -110,8 +110,10 @@ class House:
 
     def run(self, *arguments: str) -> tuple[int, str, str]:
         """Run a command and return its exit code and what it printed."""
-        result = CliRunner().invoke(main, [*arguments], env=dict(self.environ), prog_name="kulanz")
-        return result.exit_code, result.stdout, result.stderr
+        out, err = StringIO(), StringIO()
+        with _environ(self.environ), redirect_stdout(out), redirect_stderr(err):
+            code = run(arguments)
+        return code, out.getvalue(), err.getvalue()
 
     def start(self) -> None:
         """Start the instance and wait until it takes deliveries."""
@@ -166,6 +168,17 @@ def a_house(data_dir: Path, **settings: str) -> Iterator[House]:
         finally:
             code = house.stop()
         assert code == 0, f"kulanz up ended with {code}"
+
+
+@contextmanager
+def _environ(settings: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.update(settings)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
 
 
 def whole_second(at: datetime) -> datetime:
