@@ -29,12 +29,16 @@ class AddressBook:
         """Whether a provider's object is bound to an account."""
         return key is not None and key in self._known
 
-    def address(self, routing: Routing) -> str | None:
-        """Return the account of an event, and remember it for the objects that the event names."""
-        account = self._account(routing)
+    def address(self, routing: Routing, *, shows: bool) -> str | None:
+        """Return the account of an event, and remember it for the objects that the event names.
+
+        `shows`: the event is a snapshot of its subscription, which only that makes known; others merely mention one.
+        """
+        account = self.whose(routing)
         if account is not None:
             for key in _keys(routing):
-                self._learn(key, account, routing)
+                if shows or key != routing.subscription or key in self._known:
+                    self._learn(key, account, routing)
         return account
 
     def bind(self, key: str, account: str) -> None:
@@ -49,7 +53,8 @@ class AddressBook:
         if self._new:
             bindings.bind(self._tx, {key: self.renamed.get(account, account) for key, account in self._new.items()})
 
-    def _account(self, routing: Routing) -> str | None:
+    def whose(self, routing: Routing) -> str | None:
+        """Return the account of an event as far as we know."""
         if routing.claim is not None:
             return routing.claim
         for key in (routing.subscription, routing.order, routing.customer):

@@ -17,7 +17,7 @@ from app.addressing import AddressBook
 from app.clock import real_now
 from app.docket import Cause, Docket
 from app.errors import KulanzError, StorageUnavailableError, UntranslatableError
-from app.policy.facts import Fact
+from app.policy.facts import Fact, SubscriptionSeen
 from app.providers import PROVIDERS, Routing
 from app.services import Services
 from app.store import accounts, inbox
@@ -95,6 +95,7 @@ class _Batch:
         self._bodies: dict[int, bytes] = {}
         self._payloads: dict[int, dict[str, Any]] = {}
         self._settled: list[Settled] = []
+        self._appeared: set[str] = set()
 
     def apply(self) -> None:
         """Read, address, translate, decide, and settle every event."""
@@ -109,7 +110,8 @@ class _Batch:
         self._docket.put_back()
         book.write()
         inbox.settle(self._tx, self._settled, self._docket.now)
-        self._wake(routings)
+        if self._appeared:
+            inbox.wake(self._tx, self._appeared)
 
     def _route(self, event: Event) -> Routing | None:
         """Read one event; what cannot be read is parked with its reason."""
@@ -139,16 +141,20 @@ class _Batch:
             if routing.needs_subscription and not book.knows(routing.subscription):
                 self._wait(event, routing)
                 continue
-            account = book.address(routing)
+            try:
+                facts = self._translate(event)
+            except UntranslatableError as error:
+                self._park(event, error.detail, book.whose(routing))
+                continue
+            account = book.address(routing, shows=_shows(facts))
             if account is None:
                 self._park(event, "it names neither an account nor a customer", None)
                 continue
             if routing.unusable_claim is not None:
                 orders.alert(self._services, self._tx, topic="account_id_unusable", subject=f"evt_{event.id}")
-            try:
-                heard.append((account, event, self._translate(event)))
-            except UntranslatableError as error:
-                self._park(event, error.detail, account)
+            heard.append((account, event, facts))
+            if routing.subscription is not None and _shows(facts):
+                self._appeared.add(routing.subscription)
         return [(book.renamed.get(account, account), event, facts) for account, event, facts in heard]
 
     def _wait(self, event: Event, routing: Routing) -> None:
@@ -173,16 +179,15 @@ class _Batch:
         inbox.failed(self._tx, event.id, reason, permanent=True, now_real=real_now(), account=account)
         alert_parked(self._services, self._tx, event.id)
 
-    def _wake(self, routings: Mapping[int, Routing]) -> None:
-        appeared = (routing.subscription for routing in routings.values() if not routing.needs_subscription)
-        names = {name for name in appeared if name is not None}
-        if names:
-            inbox.wake(self._tx, names)
-
 
 def _order(heard: Heard) -> tuple[str, datetime, int]:
     account, event, facts = heard
     return account, _at(facts) or event.received_at, event.id
+
+
+def _shows(facts: Iterable[Fact]) -> bool:
+    """Whether facts hold a snapshot of a subscription."""
+    return any(isinstance(fact, SubscriptionSeen) for fact in facts)
 
 
 def _at(facts: Iterable[Fact]) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from time import monotonic
@@ -30,7 +31,7 @@ from app.store.outbox import EffectRow
 log = structlog.get_logger()
 
 AT_ONCE = 4
-"""Effects carried out side by side: one slow far end does not hold up the others."""
+"""Accounts whose effects are carried out side by side: one slow far end does not hold up the others."""
 PATIENCE = timedelta(days=7)
 """How long a payment waits for its subscription before the provider is asked (CONTRACT section 6)."""
 ASKED_AT_ONCE = 20
@@ -41,10 +42,13 @@ ASKED_AGAIN = 60.0
 def carry_out_due(services: Services, limit: int) -> int:
     """Carry out a batch of effects that are due and return how many were tried."""
     rows = outbox.lease(services.database, limit, real_now(), LONGEST_ATTEMPT.total_seconds())
-    if len(rows) == 1:
-        _carry(services, rows[0])
-    elif rows:
-        list(services.carriers(AT_ONCE).map(lambda row: _carry(services, row), rows))
+    rounds: dict[str, list[EffectRow]] = {}
+    for row in rows:
+        rounds.setdefault(row.account, []).append(row)
+    if len(rounds) == 1:
+        _carry_in_turn(services, rows)
+    elif rounds:
+        list(services.carriers(AT_ONCE).map(lambda rows: _carry_in_turn(services, rows), rounds.values()))
     return len(rows)
 
 
@@ -57,6 +61,12 @@ def ask_for_missing(services: Services) -> int:
     due = [event for event in waiting if now >= services.asked_at.get(event.id, 0.0) + ASKED_AGAIN]
     services.asked_at.update((event.id, now) for event in due)
     return sum(_ask(services, event) for event in due)
+
+
+def _carry_in_turn(services: Services, rows: Sequence[EffectRow]) -> None:
+    """Carry the effects of one account out in the order in which they were decided."""
+    for row in rows:
+        _carry(services, row)
 
 
 def _carry(services: Services, row: EffectRow) -> None:
@@ -154,7 +164,7 @@ def _make_known(services: Services, event: Event, seen: SubscriptionSeen) -> boo
     routing = _routing(services, event)
     with services.database.write() as tx:
         book = AddressBook(tx, [routing])
-        account = book.address(routing)
+        account = book.address(routing, shows=True)
         if account is None:
             return False
         docket = Docket(services, tx, services.clock.now(tx))

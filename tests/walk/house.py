@@ -119,7 +119,9 @@ class House:
         """Start the instance and wait until it takes deliveries."""
         port = self.url.rpartition(":")[2]
         command = [sys.executable, "-m", "app.cli", "up", "--port", port, "--data-dir", self.environ["KULANZ_DATA_DIR"]]
-        self.process = subprocess.Popen(command, cwd=ROOT, env={**os.environ, **self.environ}, stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env={**os.environ, **self.environ}, stdout=subprocess.DEVNULL
+        )
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             with suppress(requests.ConnectionError):
