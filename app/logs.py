@@ -15,7 +15,7 @@ def configure(part: str) -> None:
     """Send our events, and what libraries warn of, to standard error, each marked with the part that says it."""
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
+            lambda _, __, fields: {"part": part, **fields},
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "part", "event"], drop_missing=True),
@@ -24,7 +24,6 @@ def configure(part: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
-    structlog.contextvars.bind_contextvars(part=part)
     logging.basicConfig(level=logging.WARNING, format=f"level=%(levelname)s part={part} event=%(name)s %(message)s")
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -8,8 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from app import logs
-from app.cli import leash
+from app import leash, logs
 from app.config import environment, load
 from app.doorbell import EFFECTS, EVENTS
 from app.errors import KulanzError
@@ -27,7 +26,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
     leash.hold(wish.leash)
-    leash.wait_at(wish.gate)
     try:
         _work(wish.role, stopping)
     except KulanzError as error:
@@ -71,7 +69,6 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m workers", description=__doc__)
     parser.add_argument("role", choices=[*ROLES])
     parser.add_argument("--leash", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--gate", type=int, help=argparse.SUPPRESS)
     return parser
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from app import pipeline
-from app.doorbell import EFFECTS, EVENTS, Bell, DoorbellUnavailableError
+from app.doorbell import EFFECTS, EVENTS, DoorbellUnavailableError
 from app.errors import KulanzError
 from app.services import Services
 
@@ -51,12 +51,17 @@ def deliver() -> None:
 
 
 def linger(station: Station, queue: str, work: Callable[[Station], bool]) -> None:
-    """Work, wait for a ring, work again; leave when asked to, after `LINGER` seconds, or without Redis."""
+    """Work, wait for a ring, work again; leave when asked to, or after `LINGER` seconds.
+
+    While Redis does not answer nobody leaves: RQ's own calls would hang, and the database is asked every second.
+    """
     leave_at = time.monotonic() + LINGER
-    bell = station.services.bell
     while True:
         _attempt(station, work)
-        if station.stopping.is_set() or time.monotonic() >= leave_at or not _heard(bell, queue):
+        if station.stopping.is_set():
+            return
+        redis_answers = _wait(station, queue)
+        if redis_answers and time.monotonic() >= leave_at:
             return
 
 
@@ -94,10 +99,12 @@ def _repeat(station: Station, step: Callable[[], bool]) -> bool:
     return moved
 
 
-def _heard(bell: Bell, queue: str) -> bool:
-    """Return whether to look again: at a ring, and as well when nothing rang for a moment."""
+def _wait(station: Station, queue: str) -> bool:
+    """Wait for a ring, a moment at most; return whether Redis answers."""
+    begun = time.monotonic()
     try:
-        bell.listen(LISTEN, queue)
+        station.services.bell.listen(LISTEN, queue)
     except DoorbellUnavailableError:
+        station.stopping.wait(max(0.0, LISTEN - (time.monotonic() - begun)))
         return False
     return True

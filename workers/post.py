@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import secrets
 import time
 from collections.abc import Callable, Mapping
 
@@ -20,7 +22,7 @@ POLL = 1.0
 SWEEP = 5.0
 """Seconds between two looks while Redis is there: a ring may be lost, and the clock may be down."""
 LONGEST_PAUSE = 15.0
-SOCKET_TIMEOUT = 3.0
+SOCKET_TIMEOUT = 2.0
 WORK: Mapping[str, Callable[[Station], bool]] = {EVENTS: jobs.process_all, EFFECTS: jobs.deliver_all}
 
 
@@ -30,6 +32,7 @@ class Post:
     def __init__(self, station: Station, queue: str) -> None:
         self._station = station
         self._queue = queue
+        self._name = f"{queue}.{os.getpid()}.{secrets.token_hex(4)}"
         self._url = station.services.settings.redis_url
         self._swept_at = 0.0
         self._failures = 0
@@ -64,7 +67,7 @@ class Post:
             with connect(self._url, timeout=PATIENCE) as probe:
                 probe.ping()
             with connect(self._url, timeout=SOCKET_TIMEOUT) as redis:
-                QueueWorker(self._queue, redis).serve(self._station.stopping, self._sweep)
+                QueueWorker(self._queue, redis, self._name).serve(self._station.stopping, self._sweep)
         except Exception as error:  # noqa: BLE001 - whatever another Redis client wrote must not end the worker
             return type(error).__name__
         return None

@@ -10,7 +10,6 @@ from typing import Any
 
 import structlog
 from redis import Redis
-from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import DequeueTimeout
 from rq.job import Job
@@ -69,13 +68,14 @@ class QueueWorker(SimpleWorker):
     job_class = OurJob
     death_penalty_class = NoTimeLimit
     dequeue_timeout = 1
-    connection_timeout = 3
+    connection_timeout = 2
     log_result_lifespan = False
 
-    def __init__(self, queue: str, connection: Redis) -> None:
+    def __init__(self, queue: str, connection: Redis, name: str | None = None) -> None:
         queues = [Queue(queue, connection=connection, serializer=JSONSerializer, job_class=OurJob)]
         super().__init__(
             queues,
+            name=name,
             connection=connection,
             serializer=JSONSerializer,
             worker_ttl=30,
@@ -86,15 +86,14 @@ class QueueWorker(SimpleWorker):
 
     def serve(self, stopping: threading.Event, idle: Callable[[], object]) -> None:
         """Run jobs until told to stop, and `idle` whenever none came for a second; raise RedisError without Redis."""
-        self.register_birth()  # type: ignore[no-untyped-call]
-        try:
-            while not stopping.is_set():
-                self._turn(stopping, idle)
-        finally:
-            with suppress(RedisError):
-                self.register_death()  # type: ignore[no-untyped-call]
+        while not stopping.is_set():
+            self._turn(stopping, idle)
+        self.register_death()  # type: ignore[no-untyped-call]
 
     def _turn(self, stopping: threading.Event, idle: Callable[[], object]) -> None:
+        if not self.connection.hexists(self.key, "birth"):  # At the start, and when Redis was emptied.
+            self.connection.delete(self.key)
+            self.register_birth()  # type: ignore[no-untyped-call]
         self.set_state(WorkerStatus.IDLE)
         self.heartbeat()
         if self.should_run_maintenance_tasks:

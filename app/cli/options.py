@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from app.services import Services
 
 UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
-WIDTH_WITHOUT_TERMINAL = 160
+WIDTH_WITHOUT_TERMINAL = 400
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
@@ -104,7 +104,9 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) 
         from rich.table import Table
         from rich.text import Text
 
-        grid = Table(*columns, box=None, pad_edge=False, header_style="bold")
+        grid = Table(box=None, pad_edge=False, header_style="bold")
+        for column in columns:
+            grid.add_column(column, overflow="fold")
         for row in rows:
             grid.add_row(*(Text(shown(cell)) for cell in row))
         console().print(grid)

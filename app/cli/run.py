@@ -9,7 +9,7 @@ import threading
 
 import click
 
-from app.cli import leash as ties
+from app import leash as ties
 from app.cli.options import emit, json_option
 from app.cli.up.parts import Part, Supervisor
 from app.config import Settings, environment, load
@@ -18,16 +18,14 @@ from app.errors import ConfigurationError
 
 @click.command()
 @click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - a server
-@ties.OPTIONS[0]
-@ties.OPTIONS[1]
-def web(host: str, leash: int | None, gate: int | None) -> None:
+@click.option("--leash", type=int, hidden=True, help="Descriptor that closes when our starter is gone.")
+def web(*, host: str, leash: int | None) -> None:
     """Run the web process on PORT."""
     settings = load(environment())
     _require_an_endpoint(settings)
     from app.web import server
 
     ties.hold(leash)
-    ties.wait_at(gate)
     server.run(settings, host=host)
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -18,14 +17,12 @@ from app.errors import RefusedError
 
 LEASHED = """
 import argparse, time
-from app.cli import leash
+from app import leash
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--leash", type=int)
-parser.add_argument("--gate", type=int)
 ties = parser.parse_args()
 leash.hold(ties.leash)
-leash.wait_at(ties.gate)
 print("begun", flush=True)
 time.sleep(60)
 """
@@ -76,19 +73,6 @@ def test_a_part_that_dies_is_started_again_after_a_pause_that_grows(supervisor, 
     assert (tmp_path / "brief.log").read_text() == "here\n" * 3
     assert (tmp_path / "brief.log").stat().st_mode & 0o777 == 0o600
     assert [line.rpartition("in ")[2] for line in said] == ["0.2 s", "0.4 s", "0.8 s"]
-
-
-def test_a_part_waits_at_the_gate(supervisor, tmp_path):
-    reading, writing = os.pipe()
-    supervisor.start(Part(name="leashed", command=(sys.executable, "-c", LEASHED)), gate=reading)
-    log = tmp_path / "leashed.log"
-    time.sleep(0.5)
-    assert log.read_text() == ""
-
-    os.close(writing)
-
-    until(lambda: log.read_text() == "begun\n")
-    os.close(reading)
 
 
 def test_stopping_ends_every_part_and_kills_who_does_not_listen(supervisor, tmp_path):

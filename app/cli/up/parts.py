@@ -29,7 +29,7 @@ class Part:
     name: str
     command: tuple[str, ...]
     leashed: bool = True
-    """Whether it understands `--leash` and `--gate`: our own commands do."""
+    """Whether it understands `--leash`: our own commands do."""
     prepare: Callable[[], None] | None = None
     """Called in the new process before it becomes the command."""
     last: bool = False
@@ -69,11 +69,11 @@ class Supervisor:
         for end in self._leash:
             os.close(end)
 
-    def start(self, part: Part, gate: int | None = None) -> None:
+    def start(self, part: Part) -> None:
         """Start a part for the first time."""
         running = Running(part=part)
         self._running.append(running)
-        self._begin(running, gate)
+        self._begin(running)
 
     def watch(self, stopping: threading.Event, done: Callable[[], bool] = lambda: False) -> None:
         """Start again what dies, until told to stop or `done`."""
@@ -94,26 +94,21 @@ class Supervisor:
         self._running.clear()
         self.noted(self._running)
 
-    def _begin(self, running: Running, gate: int | None = None) -> None:
-        part = running.part
-        ties = self._ties(gate) if part.leashed else ()
+    def _begin(self, running: Running) -> None:
+        part, leash = running.part, self._leash[0]
         with self._output(part) as output:
             running.process = subprocess.Popen(  # noqa: S603 - our own commands
-                [*part.command, *(f"--{name}={descriptor}" for name, descriptor in ties)],
+                [*part.command, *((f"--leash={leash}",) if part.leashed else ())],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 env=self.variables,
-                pass_fds=[descriptor for _, descriptor in ties],
+                pass_fds=(leash,) if part.leashed else (),
                 start_new_session=True,
                 preexec_fn=part.prepare,  # noqa: PLW1509 - started before there are threads
             )
         running.begun = time.monotonic()
         self.noted(self._running)
-
-    def _ties(self, gate: int | None) -> tuple[tuple[str, int], ...]:
-        leash = ("leash", self._leash[0])
-        return (leash,) if gate is None else (leash, ("gate", gate))
 
     @contextmanager
     def _output(self, part: Part) -> Iterator[IO[bytes] | None]:

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import ctypes
 import http.client
-import os
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,12 +70,12 @@ def _run(wish: Wish, environ: dict[str, str], data_dir: Path, instance: Instance
     )
     try:
         with supervisor:
-            with _gate() as (gate, open_gate):
-                _start_parts(supervisor, wish.host, data_dir if own_redis else None, gate)
-                _migrate(supervisor.variables)
-                open_gate()
+            _start_redis(supervisor, data_dir if own_redis else None)
+            _start_web(supervisor, wish.host)
+            _migrate(supervisor.variables)
             _wait_until_ready(supervisor, wish.host, settings.port, stopping)
             if not stopping.is_set():
+                _start_workers(supervisor)
                 _announce(wish.host, settings, path, made)
                 _tell_story(wish, supervisor, stopping)
             supervisor.watch(stopping)
@@ -133,31 +131,21 @@ def _refuse_a_taken_port(host: str, port: int) -> None:
             ) from error
 
 
-@contextmanager
-def _gate() -> Iterator[tuple[int, Callable[[], None]]]:
-    """Yield the reading end for the parts, and what lets them begin."""
-    reading, writing = os.pipe()
-    ends = [reading, writing]
-
-    def open_gate() -> None:
-        while ends:
-            os.close(ends.pop())
-
-    try:
-        yield reading, open_gate
-    finally:
-        open_gate()
-
-
-def _start_parts(supervisor: Supervisor, host: str, own_redis: Path | None, gate: int) -> None:
-    if own_redis is not None:
-        private_redis.socket_path(own_redis).unlink(missing_ok=True)
-        command = tuple(private_redis.command(own_redis))
+def _start_redis(supervisor: Supervisor, data_dir: Path | None) -> None:
+    if data_dir is not None:
+        private_redis.socket_path(data_dir).unlink(missing_ok=True)
+        command = tuple(private_redis.command(data_dir))
         supervisor.start(Part(name="redis", command=command, leashed=False, prepare=_die_with_starter, last=True))
-    python = sys.executable
-    supervisor.start(Part(name="web", command=(python, "-m", "app.cli", "web", "--host", host)), gate)
+
+
+def _start_web(supervisor: Supervisor, host: str) -> None:
+    """Start what takes longest first: it is ready once the database is."""
+    supervisor.start(Part(name="web", command=(sys.executable, "-m", "app.cli", "web", "--host", host)))
+
+
+def _start_workers(supervisor: Supervisor) -> None:
     for role in ("events", "effects", "clock"):
-        supervisor.start(Part(name=role, command=(python, "-m", "workers", role)), gate)
+        supervisor.start(Part(name=role, command=(sys.executable, "-m", "workers", role)))
 
 
 def _die_with_starter() -> None:

@@ -1,6 +1,6 @@
-"""A part's tie to the process that started it: it waits for the word to begin, and ends when its starter is gone.
+"""A part's tie to the process that started it: the part ends when its starter is gone.
 
-Both are the reading ends of pipes whose writing ends only the starter holds, so that the end of the starter, by
+The leash is the reading end of a pipe whose writing end only the starter holds, so that the end of the starter, by
 whatever signal, is the end of the file, on Linux and macOS alike.
 """
 
@@ -12,22 +12,8 @@ import threading
 import time
 from contextlib import suppress
 
-import click
-
 LAST_WORD = 10.0
 """Seconds that a part may take to end after its starter has gone."""
-
-OPTIONS = (
-    click.option("--leash", type=int, hidden=True, help="Descriptor that closes when the starter is gone."),
-    click.option("--gate", type=int, hidden=True, help="Descriptor that closes when the part may begin."),
-)
-
-
-def wait_at(gate: int | None) -> None:
-    """Wait until the starter lets us begin; what is slow to import is best imported before."""
-    if gate is not None:
-        os.read(gate, 1)
-        os.close(gate)
 
 
 def hold(leash: int | None) -> None:
