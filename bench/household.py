@@ -77,7 +77,14 @@ class Household:
     def empty_view(self, threads: int) -> Iterator[tuple[int, int]]:
         """Run the empty Flask view on granian; give its port and the process's id."""
         port = free_port()
-        options = {"interface": "wsgi", "host": "127.0.0.1", "port": port, "workers": 1, "blocking-threads": threads}
+        options = {
+            "interface": "wsgi",
+            "host": "127.0.0.1",
+            "port": port,
+            "http": 1,
+            "workers": 1,
+            "blocking-threads": threads,
+        }
         flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
         process = self.start(
             f"empty-{threads}", [sys.executable, "-m", "granian", *flags, "--no-log", "bench.empty:app"]
