@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
-from threading import Condition, Event, Thread
+from threading import Condition, Lock, Thread
 from typing import Generic, TypeVar
 
 from app.errors import StorageUnavailableError
@@ -37,7 +37,7 @@ class GroupCommit(Generic[Row, Result]):
         been taken up is withdrawn; one that has may still be written.
         """
         group, place = self._join(row)
-        if not group.written.wait(seconds):
+        if not group.pass_through(seconds):
             self._withdraw(group, place)
             raise StorageUnavailableError("The write did not finish in time.")
         outcome = group.outcomes[place]
@@ -73,7 +73,7 @@ class GroupCommit(Generic[Row, Result]):
     def _run(self) -> None:
         while group := self._next_group():
             group.outcomes = dict(zip(group.rows, self._outcomes([*group.rows.values()]), strict=True))
-            group.written.set()
+            group.gate.release()
 
     def _next_group(self) -> _Group[Row, Result] | None:
         with self._changed:
@@ -96,11 +96,24 @@ class GroupCommit(Generic[Row, Result]):
             return [outcome for row in rows for outcome in self._outcomes([row])]
 
 
+def _closed_gate() -> Lock:
+    gate = Lock()
+    gate.acquire()
+    return gate
+
+
 @dataclass(slots=True)
 class _Group(Generic[Row, Result]):
     rows: dict[int, Row] = field(default_factory=dict)
     outcomes: dict[int, Result | _Failed] = field(default_factory=dict)
-    written: Event = field(default_factory=Event)
+    gate: Lock = field(default_factory=_closed_gate)
+
+    def pass_through(self, seconds: float) -> bool:
+        """Wait until the gate is open, and let the next one through: nobody is woken before it can go on."""
+        passed = self.gate.acquire(timeout=seconds)
+        if passed:
+            self.gate.release()
+        return passed
 
 
 @dataclass(frozen=True, slots=True)

@@ -161,7 +161,7 @@ def _query(*known: str) -> dict[str, str]:
 
 def _body() -> bytes:
     if "body" not in g:
-        g.body = read_body(request.stream, LARGEST_BODY)
+        g.body = read_body(request.stream, LARGEST_BODY, request.content_length)
     body: bytes = g.body
     return body
 

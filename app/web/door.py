@@ -11,7 +11,7 @@ from typing import Any, Protocol
 
 import msgspec
 import structlog
-from werkzeug.wsgi import get_input_stream
+from werkzeug.wsgi import get_content_length, get_input_stream
 
 from app import metrics
 from app.intake import Answer
@@ -62,7 +62,7 @@ class Door:
         if environ["REQUEST_METHOD"] != "POST":
             return Answer(status=405, document={"error": "method_not_allowed"})
         try:
-            body = read_body(get_input_stream(environ), LIMIT)
+            body = read_body(get_input_stream(environ), LIMIT, get_content_length(environ))
         except PayloadTooLargeError:
             return Answer(status=413, document={"error": "payload_too_large"})
         return self._receiver.accept(endpoint, Headers(environ), body)
