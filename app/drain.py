@@ -126,7 +126,7 @@ class _Batch:
         return provider.route(payload, self._services.naming)
 
     def _open(self, event: Event) -> bytes:
-        if event.account is None:
+        if event.account is None or self._services.vault.has_sealed(event.body):
             return self._services.vault.open(event.body)
         key = accounts.data_key(self._tx, event.account)
         if key is None:
@@ -170,7 +170,8 @@ class _Batch:
     def _decide(self, account: str, event: Event, facts: tuple[Fact, ...]) -> None:
         decision = self._docket.decide(account, facts, Cause(kind="event", name=event.name, ref=f"evt_{event.id}"))
         name = self._docket.name(account)
-        body = event.body if event.account == name else self._docket.seal(account, self._bodies[event.id])
+        resealed = event.account == name and not self._services.vault.has_sealed(event.body)
+        body = event.body if resealed else self._docket.seal(account, self._bodies[event.id])
         self._settled.append(Settled(event.id, "handled", name, body, facts_at=_at(facts)))
         if decision.principal is not None:
             log.info("event.applied", inbox=event.id, kind=event.name, rule=decision.principal.rule)

@@ -1,0 +1,60 @@
+"""Draining the inbox into decisions, on a real database."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from app import pipeline
+from app.clock import real_now
+from app.config import Settings
+from app.intake import Intake
+from app.replay import recorded
+from app.services import Services, build
+from app.store import inbox
+from tests.lemonsqueezy import SECRET, Payload, Purchase, delivery, subscription_created
+
+
+@pytest.fixture
+def services(database_url: str, tmp_path: Path) -> Iterator[Services]:
+    settings = Settings(
+        data_dir=tmp_path,
+        database_url=database_url,
+        encryption_keys=(os.urandom(32),),
+        lemonsqueezy_webhook_secrets=(SECRET,),
+        lemonsqueezy_mode="any",
+    )
+    opened = build(settings)
+    with opened.database.write() as tx:
+        opened.adopt_policy(tx)
+    yield opened
+    opened.close()
+
+
+def test_an_event_that_was_parked_with_its_account_known_can_be_retried(services: Services) -> None:
+    purchase = Purchase(account="org_1")
+    number = _received(services, subscription_created(purchase=purchase))
+    with services.database.write() as tx:
+        inbox.failed(tx, number, "not understood yet", permanent=True, now_real=real_now(), account="org_1")
+
+    with services.database.write() as tx:
+        inbox.retry(tx, ids=[number])
+    pipeline.process(services)
+
+    with services.database.read() as conn:
+        event = inbox.get(conn, number)
+        assert event is not None
+        assert (event.state, event.account, event.reason) == ("handled", "org_1", None)
+        assert list(recorded(services, conn, "org_1"))
+
+
+def _received(services: Services, payload: Payload) -> int:
+    body, headers = delivery(payload)
+    intake = Intake(services)
+    answer = intake.accept("lemonsqueezy", headers, body)
+    intake.close()
+    assert answer.status == 200, answer
+    return inbox.number_of(answer.document["event"])
