@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, settings
 
 from app.store import migrate
 from app.store.database import Database
-from tests.servers import PostgreSQL, a_postgresql, a_redis
+from app.store.tables import metadata
+from tests.servers import PostgreSQL, a_postgresql, a_redis, empty
 
 # A busy machine is no reason for a property to fail.
 settings.register_profile("kulanz", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -27,19 +28,19 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 
 @pytest.fixture(scope="session")
-def _postgresql_template(postgresql: PostgreSQL) -> Iterator[str]:
+def _migrated_postgresql_url(postgresql: PostgreSQL) -> Iterator[str]:
     with postgresql.a_database() as url:
         database = Database(url)
         migrate.upgrade(database)
         database.dispose()
-        yield url.partition("/test_")[2].partition("?")[0]
+        yield url
 
 
 @pytest.fixture
-def postgresql_url(postgresql: PostgreSQL, _postgresql_template: str) -> Iterator[str]:
-    """A migrated PostgreSQL database of the test's own."""
-    with postgresql.a_database(template=f"test_{_postgresql_template}") as url:
-        yield url
+def postgresql_url(_migrated_postgresql_url: str) -> Iterator[str]:
+    """A migrated, empty PostgreSQL database; a test that changes its shape makes one with `postgresql.a_database`."""
+    yield _migrated_postgresql_url
+    empty(_migrated_postgresql_url, metadata.tables)
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,18 +34,18 @@ class PostgreSQL:
         return self.uri.replace("/postgres?", f"/{name}?")
 
     @contextmanager
-    def a_database(self, template: str = "template0") -> Iterator[str]:
+    def a_database(self) -> Iterator[str]:
         """Create a database, give its URL, and drop it with whoever is still connected."""
         name = f"test_{next(self._numbers)}"
-        self._run("CREATE DATABASE {} TEMPLATE {}", name, template)
+        self._run("CREATE DATABASE {} TEMPLATE template0", name)
         try:
             yield self.url(name)
         finally:
             self._run("DROP DATABASE {} WITH (FORCE)", name)
 
-    def _run(self, statement: str, *names: str) -> None:
+    def _run(self, statement: str, name: str) -> None:
         with psycopg.connect(self.uri, autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
+            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
 
 
 @contextmanager
@@ -97,6 +97,21 @@ def _await_postgresql(uri: str, seconds: float = 30.0) -> None:
             time.sleep(0.02)
         else:
             return
+
+
+def empty(url: str, tables: Iterable[str]) -> None:
+    """Take everything out of a database and count from one again; whoever is still connected is put out first.
+
+    On a busy machine this takes a hundredth of a second, a new database half a second.
+    """
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        for table in tables:
+            connection.execute(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)))
+        connection.execute("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'")
 
 
 @contextmanager

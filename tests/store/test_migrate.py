@@ -40,12 +40,18 @@ def test_the_newest_revision_is_reached_and_a_second_upgrade_changes_nothing(dat
     assert migrate.current(database) == migrate.head()
 
 
-def test_an_upgrade_can_be_taken_back(database: Database) -> None:
-    migrate.downgrade(database, "base")
+def test_an_upgrade_can_be_taken_back(tmp_path: Path, postgresql: PostgreSQL) -> None:
+    with postgresql.a_database() as url:
+        for target in (url, f"sqlite:///{tmp_path / 'new.db'}"):
+            database = Database(target)
+            migrate.upgrade(database)
 
-    assert migrate.current(database) is None
-    migrate.upgrade(database)
-    assert migrate.current(database) == migrate.head()
+            migrate.downgrade(database, "base")
+
+            assert migrate.current(database) is None
+            migrate.upgrade(database)
+            assert migrate.current(database) == migrate.head()
+            database.dispose()
 
 
 def test_several_processes_may_upgrade_at_once(tmp_path: Path, postgresql: PostgreSQL) -> None:
