@@ -11,7 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from app import orders
+from app import host_time, orders
+from app.clock import real_now
 from app.commands import Command
 from app.docket import Cause, Docket
 from app.drain import apply_events
@@ -19,11 +20,8 @@ from app.errands import PATIENCE, ask_for_missing, carry_out_due
 from app.errors import NotFoundError
 from app.policy.model import Decision
 from app.services import Services
-from app.store import accounts, inbox, marks, timers
+from app.store import accounts, inbox, timers
 from app.store.database import Connection
-
-CLOCK_JUMPED = "clock_jump"
-"""The mark that keeps timers from firing until an operator has looked at the host's clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,10 @@ def command(services: Services, account: str, order: Command, actor: str, *, dry
 
 def _fire_timers(services: Services, limit: int) -> int:
     with services.database.read() as conn:
-        if not timers.due(conn, services.clock.now(conn), 1) or marks.get(conn, CLOCK_JUMPED) is not None:
+        if not timers.due(conn, services.clock.now(conn), 1):
+            return 0
+    with services.database.relaxed() as tx:
+        if services.clock.test_time(tx) is None and not host_time.believable(tx, real_now()):
             return 0
     with services.database.write() as tx:
         docket = Docket(services, tx, services.clock.now(tx))

@@ -40,7 +40,7 @@ class Clock:
         """Look once; return the queues that were rung for."""
         database = self._services.database
         with database.relaxed() as tx:
-            may_fire = host_time.believable(tx, real_now())
+            may_fire = host_time.believable(tx, real_now()) or self._services.clock.test_time(tx) is not None
         with database.read() as conn:
             due = self._due(conn, may_fire=may_fire)
         for queue in due:

@@ -80,8 +80,8 @@ def backlog(services: Services) -> Iterator[Finding]:
     """Whether events and effects are stuck."""
     with services.database.read() as conn:
         events, effects = inbox.counts(conn), outbox.counts(conn)
-        oldest = inbox.oldest_received(conn)
-    fresh = oldest is None or real_now() - oldest < OLD
+        oldest, now = inbox.oldest_received(conn), services.clock.now(conn)
+    fresh = oldest is None or now - oldest < OLD
     yield Finding("inbox", fresh, f"{events.get('received', 0)} events to be applied", _if(not fresh, START_WORKERS))
     parked = events.get("parked", 0) + events.get("quarantined", 0)
     yield Finding(

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 
 from app.clock import real_now
 from app.doorbell import EFFECTS, EVENTS
+from app.errands import PATIENCE
 from app.errors import InvalidInputError, RefusedError
+from app.pipeline import next_due
 from app.store import inbox, outbox, timers
 
 if TYPE_CHECKING:
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 LOOK_EVERY = 0.02
 RING_EVERY = 0.5
+ASKING = 3.0
+"""Seconds that asking the provider may take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,9 +30,14 @@ class Backlog:
     received: int
     timer: datetime | None
     untried: int
+    overdue: bool
+    """A payment has waited too long for its subscription: the provider is asked, and need not answer."""
 
-    def __bool__(self) -> bool:
-        return bool(self.received or self.timer or self.untried)
+    def patience(self, seconds: float) -> float:
+        """Return for how long to wait for a change: not at all where nothing is to be done."""
+        if self.received or self.timer or self.untried:
+            return seconds
+        return min(seconds, ASKING) if self.overdue else 0.0
 
     def __str__(self) -> str:
         parts = (
@@ -67,12 +76,13 @@ def go_on(services: Services, by: timedelta, timeout: float) -> datetime:
 def settle(services: Services, timeout: float) -> None:
     """Wait until every accepted event is applied, nothing is due, and every effect has been tried once."""
     last, moved_at, rung_at = None, time.monotonic(), float("-inf")
-    while backlog := _backlog(services):
+    while patience := (backlog := _backlog(services)).patience(timeout):
         now = time.monotonic()
         if backlog != last:
             last, moved_at = backlog, now
-        if now - moved_at > timeout:
-            raise RefusedError(f"nothing moves: {backlog}; is a worker running (`kulanz up`, `kulanz worker`)?")
+        if now - moved_at > patience:
+            _give_up(backlog)
+            return
         if now - rung_at > RING_EVERY:
             rung_at = now
             services.bell.ring(EVENTS)
@@ -80,19 +90,25 @@ def settle(services: Services, timeout: float) -> None:
         time.sleep(LOOK_EVERY)
 
 
+def _give_up(backlog: Backlog) -> None:
+    if str(backlog):
+        raise RefusedError(f"nothing moves: {backlog}; is a worker running (`kulanz up`, `kulanz worker`)?")
+
+
 def _backlog(services: Services) -> Backlog:
     with services.database.read() as conn:
-        due = timers.next_due(conn)
+        now, due, waiting = services.clock.now(conn), timers.next_due(conn), inbox.oldest_waiting(conn)
         return Backlog(
             received=inbox.counts(conn).get("received", 0),
-            timer=due if due is not None and due <= services.clock.now(conn) else None,
+            timer=due if due is not None and due <= now else None,
             untried=outbox.untried(conn, real_now()),
+            overdue=waiting is not None and waiting + PATIENCE <= now,
         )
 
 
 def _next_due(services: Services) -> datetime | None:
     with services.database.read() as conn:
-        return timers.next_due(conn)
+        return next_due(conn, services.clock.now(conn))
 
 
 def _later(now: datetime, by: timedelta) -> datetime:

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+
+from app.doorbell import EFFECTS, EVENTS, Bell, connect
+from app.services import Services
+from app.store import accounts, inbox, outbox
+from tests.servers import a_redis
+from tests.workers.house import an_unpaid_account
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def until(happened: Callable[[], object], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not happened():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@contextmanager
+def a_worker(role: str, settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "workers", role]
+    with subprocess.Popen(command, env={**os.environ, **settings}, cwd=ROOT) as worker:
+        try:
+            yield worker
+        finally:
+            worker.kill()
+
+
+def stands(services: Services, account: str) -> str | None:
+    with services.database.read() as conn:
+        row = accounts.get(conn, account)
+    return None if row is None else row.standing
+
+
+def workers(redis: Redis) -> list[SimpleWorker]:
+    return SimpleWorker.all(connection=redis, serializer=JSONSerializer)
+
+
+@pytest.fixture
+def rung(settings: dict[str, str], redis_url: str) -> dict[str, str]:
+    return {**settings, "REDIS_URL": redis_url}
+
+
+def test_a_ring_gets_an_event_applied_and_sigterm_ends_the_worker(services, rung, redis_url):
+    bell = Bell(redis_url)
+    with a_worker("events", rung) as worker, connect(redis_url, timeout=3) as redis:
+        until(lambda: workers(redis))
+        account = an_unpaid_account(services, 1)
+        bell.ring(EVENTS)
+        until(lambda: stands(services, account) == "grace")
+
+        worker.send_signal(signal.SIGTERM)
+
+        assert worker.wait(10) == 0
+        assert workers(redis) == []
+    bell.close()
+
+
+def test_an_event_that_nobody_rang_for_is_found(services, rung):
+    with a_worker("events", rung):
+        account = an_unpaid_account(services, 2)
+
+        until(lambda: stands(services, account) == "grace")
+
+
+@pytest.mark.parametrize("redis_settings", [{}, {"REDIS_URL": "redis://127.0.0.1:1"}])
+def test_without_redis_the_database_is_asked(services, settings, redis_settings):
+    account = an_unpaid_account(services, 3)
+
+    with a_worker("events", settings | redis_settings):
+        until(lambda: stands(services, account) == "grace")
+        another = an_unpaid_account(services, 4)
+        until(lambda: stands(services, another) == "grace", seconds=5)
+
+
+def test_a_worker_outlives_a_redis_that_hangs_and_comes_back_to_it(services, settings):
+    with a_redis() as url, connect(url, timeout=3) as redis, a_worker("events", {**settings, "REDIS_URL": url}):
+        server = redis.info("server")["process_id"]
+        until(lambda: workers(redis))
+        os.kill(server, signal.SIGSTOP)
+        account = an_unpaid_account(services, 5)
+
+        until(lambda: stands(services, account) == "grace", seconds=10)
+
+        os.kill(server, signal.SIGCONT)
+        redis.flushall()
+        until(lambda: workers(redis))
+
+
+def test_a_burst_works_everything_off_without_redis_and_ends(services, settings):
+    account = an_unpaid_account(services, 6)
+    services.clock.set(services.clock.now().replace(day=6))
+
+    with a_worker("burst", settings) as worker:
+        assert worker.wait(30) == 0
+
+    assert stands(services, account) == "grace"
+    with services.database.read() as conn:
+        assert not any(inbox.counts(conn).values())
+        assert outbox.untried(conn, services.clock.now(conn)) == 0
+
+
+def test_the_clock_rings_for_what_nobody_rang_for(services, rung, redis_url):
+    bell = Bell(redis_url)
+    with a_worker("clock", rung):
+        while bell.listen(0.2, EVENTS) or bell.listen(0.2, EFFECTS):
+            pass
+        an_unpaid_account(services, 7)
+
+        assert bell.listen(10, EVENTS)
+    bell.close()
