@@ -8,6 +8,7 @@ from datetime import datetime
 
 from app.policy import disputes, dunning, overrides, subscriptions
 from app.policy.book import Book
+from app.policy.cases import cases as cases_of
 from app.policy.facts import Status
 from app.policy.model import (
     FREE,
@@ -33,15 +34,16 @@ _BY_OWNER = {
     Owner.OPERATOR: Standing.SUSPENDED,
 }
 _RANK = {standing: rank for rank, standing in enumerate(Standing)}
+_RESTRICTS_LEAST = {state: rank for rank, state in enumerate((CaseState.ON_HOLD, CaseState.GRACE, CaseState.VOLUNTARY))}
 
 
 def assess(book: Book, terms: Terms, zone: str, now: datetime) -> State:
-    """Return everything that the facts give under these terms at `now`; a time before `now` changes nothing."""
-    cases = dunning.cases(book, terms, zone)
+    """Return everything that the facts give under these terms at `now`."""
+    cases = cases_of(book, terms, zone)
     given = tuple(_given(book, cases, terms, now))
-    chargebacks = disputes.chargebacks(book, terms, zone) if book.disputes or book.orders else []
-    holds = _holds(book, cases, chargebacks, given, now)
-    cases = [_frozen(case, holds, chargebacks) for case in cases]
+    chargebacks = disputes.chargebacks(book, terms, zone, given) if book.disputes or book.orders else []
+    cases = [_frozen(case, chargebacks) for case in cases] if chargebacks else cases
+    holds = _holds(book, cases, chargebacks, now)
     plan, access, add_ons = _rights(given, holds, terms)
     return State(
         as_of=now,
@@ -58,57 +60,54 @@ def assess(book: Book, terms: Terms, zone: str, now: datetime) -> State:
 
 
 def _given(book: Book, cases: list[Case], terms: Terms, now: datetime) -> Iterator[Given]:
-    # Of several cases of one subscription the one that restricts least decides what it still gives.
-    leading: dict[str, Case] = {}
-    for case in sorted(cases, key=lambda case: _LEAST[case.state]):
-        leading.setdefault(case.subscription, case)
+    leading = _leading(cases)
     for key, sub in book.subscriptions.items():
         given = subscriptions.given(sub, leading.get(key), book, terms, now)
         if given is not None:
             yield given
 
 
-_LEAST = {
-    CaseState.ON_HOLD: 0,
-    CaseState.GRACE: 1,
-    CaseState.VOLUNTARY: 2,
-    CaseState.EXHAUSTED: 3,
-}
+def _leading(cases: list[Case]) -> dict[str, Case]:
+    """Return the case of each subscription that decides what it still gives: the one that restricts least."""
+    leading: dict[str, Case] = {}
+    for case in sorted(cases, key=lambda case: _RESTRICTS_LEAST.get(case.state, 9)):
+        leading.setdefault(case.subscription, case)
+    return leading
 
 
-def _holds(
-    book: Book, cases: list[Case], chargebacks: list[Chargeback], given: tuple[Given, ...], now: datetime
-) -> list[Hold]:
-    giving = [one.subscription for one in given if one.add_on is None]
+def _holds(book: Book, cases: list[Case], chargebacks: list[Chargeback], now: datetime) -> list[Hold]:
     found = [dunning.hold(case) for case in cases if case.state is CaseState.ON_HOLD]
-    found.extend(disputes.holds(chargebacks, giving, book))
+    found.extend(disputes.hold(one) for one in chargebacks if one.holds)
     if book.overrides:
         found.extend(overrides.suspensions(book, now))
-        found = [hold for hold in found if not overrides.lifted(book, hold, now)]
-    return sorted(found, key=lambda hold: (hold.since, hold.key))
+        lifted = _lifted(book, cases, now)
+        found = [hold for hold in found if hold.key not in lifted]
+    return sorted(found, key=lambda hold: (hold.since, hold.key)) if len(found) > 1 else found
 
 
-def _frozen(case: Case, holds: Iterable[Hold], chargebacks: list[Chargeback]) -> Case:
-    """An open dispute that reaches a case stops its clock (DOMAIN section 3)."""
-    if not case.open:
-        return case
-    opened = [
-        hold.since
-        for hold in holds
-        if hold.owner is Owner.DISPUTE and (hold.scope == "account" or case.subscription in hold.subscriptions)
-    ]
-    return replace(case, frozen_since=max(min(opened), case.opened_at)) if opened else case
+def _lifted(book: Book, cases: list[Case], now: datetime) -> set[str]:
+    lifted = {key for key, record in book.lifted.items() if record.until > now}
+    lifted.update(
+        overrides.dunning_hold(case.key)
+        for case in cases
+        if any(overrides.dunning_hold(name) in lifted for name in case.names)
+    )
+    return lifted
+
+
+def _frozen(case: Case, chargebacks: list[Chargeback]) -> Case:
+    since = disputes.frozen_since(chargebacks, case.subscription) if case.open else None
+    return case if since is None else replace(case, frozen_since=max(since, case.opened_at))
 
 
 def _rights(given: Iterable[Given], holds: list[Hold], terms: Terms) -> tuple[str, Access, tuple[str, ...]]:
     """Return what is left of the plans and add-ons after the union of the holds."""
-    if any(hold.scope == "account" and hold.access is Access.NONE for hold in holds):
-        return FREE, Access.NONE, ()
-    held = {key for hold in holds for key in hold.subscriptions}
     if any(hold.scope == "account" for hold in holds):
-        return FREE, Access.FREE, ()
+        none = any(hold.scope == "account" and hold.access is Access.NONE for hold in holds)
+        return FREE, Access.NONE if none else Access.FREE, ()
+    held = {key for hold in holds for key in hold.subscriptions}
     left = [one for one in given if one.subscription not in held]
-    plan = max((one.plan for one in left if one.add_on is None), key=terms.catalogue.rank, default=FREE)
+    plan = max({one.plan for one in left if one.add_on is None}, key=terms.catalogue.rank, default=FREE)
     add_ons = tuple(sorted({one.add_on for one in left if one.add_on is not None}))
     return plan, Access.FREE if plan == FREE else Access.FULL, add_ons
 
@@ -126,11 +125,11 @@ def _timers(
         yield from dunning.timers(case, book, zone, now)
     for one in given:
         if one.until is not None and one.until > now:
-            yield Timer(kind="period_end", subject=one.subscription, due_at=one.until)
+            yield Timer("period_end", one.subscription, one.until)
     for key, sub in book.subscriptions.items():
         ends = sub.seen.trial_ends_at
         if sub.seen.status is Status.ON_TRIAL and ends is not None and ends > now:
-            yield Timer(kind="trial_end", subject=key, due_at=ends)
+            yield Timer("trial_end", key, ends)
     if chargebacks:
         yield from disputes.timers(chargebacks, book, zone, now)
     if book.overrides:

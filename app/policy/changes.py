@@ -2,91 +2,94 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
+from app.policy import dunning, overrides
 from app.policy import facts as f
 from app.policy.book import Book
-from app.policy.facts import Status
-from app.policy.model import Case, CaseState, Change, Chargeback, Owner, State, Terms
+from app.policy.document import Policy
+from app.policy.facts import OverrideKind, Status
+from app.policy.model import Account, Case, CaseState, Change, Chargeback, Given, State, Terms
 
 _STATE_RULES = {
     CaseState.GRACE: ("dunning.grace_started", 60),
     CaseState.ON_HOLD: ("dunning.hold_placed", 80),
     CaseState.EXHAUSTED: ("dunning.exhausted", 70),
     CaseState.VOLUNTARY: ("dunning.closed_voluntarily", 65),
+    CaseState.VOID: ("dunning.closed_void", 70),
 }
+_ENDED_WITHOUT_PAYMENT = frozenset({CaseState.VOLUNTARY, CaseState.VOID})
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """Two assessments of one account, one after the other, with the books that they were made from."""
+    """Two assessments of one account, one after the other."""
 
+    account: Account
+    """As it was before."""
     before: State | None
     after: State
-    old: Book
     new: Book
 
+    @property
+    def old(self) -> Book:
+        """What was known before."""
+        return self.account.book
 
-def changes(step: Step, facts: list[f.OwnFact], terms: Terms) -> Iterator[Change]:
+
+def changes(step: Step, facts: Iterable[f.OwnFact], terms: Terms) -> Iterator[Change]:
     """Yield every difference, in no order that matters."""
     yield from _cases(step)
     yield from _chargebacks(step)
-    yield from _operator_holds(step, terms)
+    yield from _overrides(step, terms)
     yield from _subscriptions(step, terms)
-    yield from _rights(step, terms)
+    yield from _given(step, terms)
     yield from _own(step, facts, terms)
+    told = step.before.rights if step.before else step.account.rights
+    if told != step.account.rights:
+        yield Change(rule="entitlement.recomputed", clause="", policy=terms.current, subject=step.account.id, rank=1)
 
 
 def _cases(step: Step) -> Iterator[Change]:
     before = {case.key: case for case in step.before.cases} if step.before else {}
-    after = {case.key: case for case in step.after.cases}
-    joined = {name for case in after.values() for name in case.names}
-    for key, case in after.items():
+    joined = {name for case in step.after.cases for name in case.names}
+    for case in step.after.cases:
         known = next((before[name] for name in case.names if name in before), None)
-        yield from _opened(case) if known is None else _moved(known, case)
+        yield from _opened(case, step.new) if known is None else _moved(known, case, step.new)
     for key, case in before.items():
-        if key not in after and key not in joined:
+        if key not in joined:
             yield _closed(case, step.new)
 
 
-def _opened(case: Case) -> Iterator[Change]:
-    if case.state is CaseState.GRACE:
-        yield _of_case(case, "dunning.grace_started", case.policy.dunning.grace_clause, 60)
-    elif case.state is CaseState.ON_HOLD:
-        yield _of_case(case, "dunning.hold_placed", case.policy.dunning.hold_clause, 80)
+def _opened(case: Case, book: Book) -> Iterator[Change]:
+    yield _of_case(case, *_STATE_RULES[case.state], book)
 
 
-def _moved(known: Case, case: Case) -> Iterator[Change]:
-    rules = case.policy.dunning
+def _moved(known: Case, case: Case, book: Book) -> Iterator[Change]:
+    if known == case:
+        return
     if known.state is not case.state:
-        rule, rank = _STATE_RULES[case.state]
-        clause = {
-            CaseState.GRACE: rules.grace_clause,
-            CaseState.VOLUNTARY: case.policy.cancellation.clause,
-        }.get(case.state, rules.hold_clause)
-        yield _of_case(case, rule, clause, rank)
+        yield _of_case(case, *_STATE_RULES[case.state], book)
     if case.failures > known.failures:
-        yield _of_case(case, "dunning.failure_counted", rules.grace_clause, 20)
+        yield _of_case(case, "dunning.failure_counted", 20, book)
     if case.deadline != known.deadline and case.state is CaseState.GRACE:
-        yield _of_case(case, "dunning.deadline_moved", rules.grace_clause, 30)
+        yield _of_case(case, "dunning.deadline_moved", 30, book)
     if (case.frozen_since is None) != (known.frozen_since is None):
-        rule = "dunning.thawed" if case.frozen_since is None else "dunning.frozen"
-        yield _of_case(case, rule, case.policy.dispute.clause, 25)
+        yield _of_case(case, "dunning.thawed" if case.frozen_since is None else "dunning.frozen", 25, book)
 
 
 def _closed(case: Case, book: Book) -> Change:
-    invoice = book.invoices.get(case.invoice or "")
-    log = book.cases.get(case.key)
-    rules = case.policy.dunning
-    waived = log is not None and log.waived_at is not None and log.waived_at >= case.opened_at
-    void = waived or (invoice is not None and not invoice.paid and invoice.void)
-    if void:
-        return _of_case(case, "dunning.closed_void", rules.grace_clause, 70)
-    return _of_case(case, "dunning.recovered", rules.hold_clause if case.held_at else rules.grace_clause, 75)
+    invoice = book.invoice(case.invoice) if case.invoice else None
+    if case.state in _ENDED_WITHOUT_PAYMENT:
+        return _of_case(case, "dunning.settled", 15, book)
+    if invoice is not None and not invoice.paid and invoice.void:
+        return _of_case(case, "dunning.closed_void", 70, book)
+    return _of_case(case, "dunning.recovered", 75, book)
 
 
-def _of_case(case: Case, rule: str, clause: str, rank: int) -> Change:
+def _of_case(case: Case, rule: str, rank: int, book: Book) -> Change:
     detail = {
         "case": case.key,
         "subscription": case.subscription,
@@ -95,25 +98,45 @@ def _of_case(case: Case, rule: str, clause: str, rank: int) -> Change:
         "grace_ends_at": case.deadline,
         "failures": case.failures,
     }
-    return Change(rule=rule, clause=clause, policy=case.policy, subject=case.key, rank=rank, detail=detail)
+    if rule == "dunning.hold_placed" and dunning.looked_in_vain(case, book):
+        detail["unverified"] = True
+    return Change(rule=rule, clause=_clause(case, rule), policy=case.policy, subject=case.key, rank=rank, detail=detail)
+
+
+def _clause(case: Case, rule: str) -> str:
+    rules = case.policy
+    match rule:
+        case "dunning.hold_placed" | "dunning.exhausted":
+            return rules.dunning.hold_clause
+        case "dunning.recovered" if case.held_at is not None:
+            return rules.dunning.hold_clause
+        case "dunning.closed_voluntarily":
+            return rules.cancellation.clause
+        case "dunning.frozen" | "dunning.thawed":
+            return rules.dispute.clause
+        case _:
+            return rules.dunning.grace_clause
 
 
 def _chargebacks(step: Step) -> Iterator[Change]:
     before = {one.key: one for one in step.before.chargebacks} if step.before else {}
-    held_before = _dispute_holds(step.before)
-    held_after = _dispute_holds(step.after)
     for one in step.after.chargebacks:
         known = before.get(one.key)
         if known is None or known.status != one.status:
             yield _of_chargeback(one, f"dispute.{one.status}", 85 if known is None else 50)
-        if one.key in held_after and one.key not in held_before:
-            yield _of_chargeback(one, "dispute.suspended", 100)
-        elif one.key in held_before and one.key not in held_after:
-            yield _of_chargeback(one, "dispute.released", 95)
+        yield from _reach(known, one)
 
 
-def _dispute_holds(state: State | None) -> frozenset[str]:
-    return frozenset(hold.source for hold in state.holds if hold.owner is Owner.DISPUTE) if state else frozenset()
+def _reach(known: Chargeback | None, one: Chargeback) -> Iterator[Change]:
+    """Name what a chargeback took and gave back; only one that counts suspends the account."""
+    had = (known.holds, known.claim) if known else (False, False)
+    has = (one.holds, one.claim)
+    if had == has:
+        return
+    if known is not None and known.holds:
+        yield _of_chargeback(one, "dispute.claim_released" if known.claim else "dispute.released", 95)
+    if one.holds:
+        yield _of_chargeback(one, "dispute.claim_held" if one.claim else "dispute.suspended", 88 if one.claim else 100)
 
 
 def _of_chargeback(one: Chargeback, rule: str, rank: int) -> Change:
@@ -131,108 +154,112 @@ def _of_chargeback(one: Chargeback, rule: str, rank: int) -> Change:
     )
 
 
-def _operator_holds(step: Step, terms: Terms) -> Iterator[Change]:
-    before = {hold.key for hold in step.before.holds if hold.owner is Owner.OPERATOR} if step.before else set()
-    after = {hold.key for hold in step.after.holds if hold.owner is Owner.OPERATOR}
-    for key in after - before:
-        yield Change(rule="override.suspended", clause="", policy=terms.current, subject=key, rank=98)
-    for key in before - after:
-        yield Change(rule="override.suspension_ended", clause="", policy=terms.current, subject=key, rank=93)
-    for key, record in step.new.overrides.items():
-        if key not in step.old.overrides:
-            kind = record.set.kind
-            detail = {"actor": record.set.actor, "until": record.set.until, "kind": kind}
-            yield Change(rule=f"override.{kind}", clause="", policy=terms.current, subject=key, rank=90, detail=detail)
+def _overrides(step: Step, terms: Terms) -> Iterator[Change]:
+    for made in overrides.fresh(step.old, step.new):
+        yield _of_override(f"override.{made.kind}", 90, made, terms)
+    if step.before is None:
+        return
+    for record in step.new.overrides.values():
+        made = record.set
+        if made.kind in overrides.ENDING and made.until and step.before.as_of < made.until <= step.after.as_of:
+            yield _of_override("override.ended", 93, made, terms)
+
+
+def _of_override(rule: str, rank: int, made: f.OverrideSet, terms: Terms) -> Change:
+    detail = {"actor": made.actor, "until": made.until, "kind": str(made.kind), "reason": made.reason}
+    return Change(rule=rule, clause="", policy=terms.current, subject=made.id, rank=rank, detail=detail)
 
 
 def _subscriptions(step: Step, terms: Terms) -> Iterator[Change]:
+    old = step.old.subscriptions
+    if step.new.subscriptions is old:
+        return
     for key, sub in step.new.subscriptions.items():
-        known = step.old.subscriptions.get(key)
-        if known is None or known.seen.status is not sub.seen.status:
-            policy = terms.at(sub.seen.stamp.at)
-            clause = {Status.ON_TRIAL: policy.trial.clause, Status.CANCELLED: policy.cancellation.clause}
-            yield Change(
-                rule=f"subscription.{sub.seen.status}",
-                clause=clause.get(sub.seen.status, ""),
-                policy=policy,
-                subject=key,
-                rank=10,
-                detail={"subscription": key, "ends_at": sub.seen.ends_at, "trial_ends_at": sub.seen.trial_ends_at},
-            )
+        known = old.get(key)
+        if known is sub or (known is not None and known.seen.status is sub.seen.status):
+            continue
+        policy = terms.at(sub.seen.stamp.at)
+        clauses = {Status.ON_TRIAL: policy.trial.clause, Status.CANCELLED: policy.cancellation.clause}
+        yield Change(
+            rule=f"subscription.{sub.seen.status}",
+            clause=clauses.get(sub.seen.status, ""),
+            policy=policy,
+            subject=key,
+            rank=10,
+            detail={"subscription": key, "ends_at": sub.seen.ends_at, "trial_ends_at": sub.seen.trial_ends_at},
+        )
 
 
-def _rights(step: Step, terms: Terms) -> Iterator[Change]:
+def _given(step: Step, terms: Terms) -> Iterator[Change]:
     """Name a change of what the subscriptions give, whether or not a hold hides it."""
+    if step.before is not None and step.before.given == step.after.given:
+        return
     before = {one.subscription: one for one in step.before.given} if step.before else {}
     after = {one.subscription: one for one in step.after.given}
-    policy = terms.current
-    for key in before.keys() | after.keys():
+    for key in sorted(before.keys() | after.keys()):
         old, new = before.get(key), after.get(key)
-        if old is None and new is not None:
-            yield _given_change("plan.given", "", key, policy_rank=40, terms=terms, plan=new.plan)
-        elif new is None and old is not None:
-            sub = step.new.subscriptions[key]
-            trial = sub.seen.trial_ends_at is not None and sub.seen.trial_ends_at == sub.seen.ends_at
-            clause = policy.trial.clause if trial else policy.cancellation.clause
-            yield _given_change("plan.ended", clause, key, policy_rank=45, terms=terms, plan=old.plan)
-        elif old is not None and new is not None and old.plan != new.plan:
-            rules = policy.plan_change
-            rising = terms.catalogue.rank(new.plan) > terms.catalogue.rank(old.plan)
-            rule, clause = ("plan.raised", rules.upgrade_clause) if rising else ("plan.lowered", rules.downgrade_clause)
-            yield _given_change(rule, clause, key, policy_rank=45, terms=terms, plan=new.plan)
-        elif old is not None and new is not None and new.until != old.until and _kept(key, step, terms):
-            clause = policy.plan_change.downgrade_clause
-            yield _given_change("plan.downgrade_scheduled", clause, key, policy_rank=42, terms=terms, plan=new.plan)
+        if old != new:
+            yield from _given_change(old, new, key, step, terms)
 
 
-def _kept(key: str, step: Step, terms: Terms) -> bool:
-    sub = step.new.subscriptions[key]
-    given = next(one for one in step.after.given if one.subscription == key)
-    return given.plan != terms.catalogue.plan(sub.seen.variant, sub.seen.product) and given.add_on is None
+def _given_change(old: Given | None, new: Given | None, key: str, step: Step, terms: Terms) -> Iterator[Change]:
+    policy = terms.current
+    rank = terms.catalogue.rank
+    if new is None:
+        yield _of_plan("plan.ended", _ending_clause(key, step, policy), 45, old, terms)
+    elif old is None:
+        yield _of_plan("plan.given", "", 40, new, terms)
+    elif old.plan == new.plan:
+        if _is_kept(new, step, terms):
+            yield _of_plan("plan.downgrade_scheduled", policy.plan_change.downgrade_clause, 42, new, terms)
+    elif rank(new.plan) > rank(old.plan):
+        yield _of_plan("plan.raised", policy.plan_change.upgrade_clause, 45, new, terms)
+    else:
+        yield _of_plan("plan.lowered", policy.plan_change.downgrade_clause, 45, new, terms)
 
 
-def _given_change(rule: str, clause: str, key: str, *, policy_rank: int, terms: Terms, plan: str) -> Change:
-    detail = {"subscription": key, "plan": plan}
-    return Change(rule=rule, clause=clause, policy=terms.current, subject=key, rank=policy_rank, detail=detail)
+def _ending_clause(key: str, step: Step, policy: Policy) -> str:
+    seen = step.new.subscriptions[key].seen
+    in_trial = seen.trial_ends_at is not None and seen.trial_ends_at == seen.ends_at
+    return policy.trial.clause if in_trial else policy.cancellation.clause
 
 
-def _own(step: Step, facts: list[f.OwnFact], terms: Terms) -> Iterator[Change]:
+def _is_kept(given: Given, step: Step, terms: Terms) -> bool:
+    """Whether a higher plan is given than the one that is subscribed to now."""
+    seen = step.new.subscriptions[given.subscription].seen
+    return given.add_on is None and given.plan != terms.catalogue.plan(seen.variant, seen.product)
+
+
+def _of_plan(rule: str, clause: str, rank: int, given: Given | None, terms: Terms) -> Change:
+    detail = {"subscription": given.subscription, "plan": given.plan} if given else {}
+    subject = given.subscription if given else ""
+    return Change(rule=rule, clause=clause, policy=terms.current, subject=subject, rank=rank, detail=detail)
+
+
+def _own(step: Step, facts: Iterable[f.OwnFact], terms: Terms) -> Iterator[Change]:
     """Name what we set out to do ourselves, so that each step of a story has its line."""
-    cases = {name: case for case in step.after.cases for name in case.names}
     for fact in facts:
         match fact:
-            case f.NoticeReported(outcome=f.Outcome.ASKED, subject=subject, kind=kind, step=number):
-                case = cases.get(subject)
-                policy = case.policy if case else terms.current
-                clause = policy.dunning.grace_clause if case else ""
-                yield Change(
-                    rule=f"notice.{kind}",
-                    clause=clause,
-                    policy=policy,
-                    subject=subject,
-                    rank=5,
-                    detail={"step": number},
-                )
-            case f.RenewalStopped() | f.RenewalResumed():
-                resumed = isinstance(fact, f.RenewalResumed)
-                yield Change(
-                    rule="renewal.resumed" if resumed else "renewal.stopped",
-                    clause="",
-                    policy=terms.current,
-                    subject=fact.subscription,
-                    rank=4,
-                    detail={"subscription": fact.subscription},
-                )
+            case f.NoticeReported():
+                case = step.after.case(fact.subject)
+                clause = case.policy.dunning.grace_clause if case else ""
+                yield _act(f"notice.{fact.kind}", 5, fact.subject, terms, clause, case, step=fact.step)
+            case f.RenewalStopped():
+                yield _act("renewal.stopped", 4, fact.subscription, terms, subscription=fact.subscription)
+            case f.RenewalResumed():
+                yield _act("renewal.resumed", 4, fact.subscription, terms, subscription=fact.subscription)
             case f.SubscriptionLookedUp():
-                yield Change(
-                    rule="look.asked",
-                    clause="",
-                    policy=terms.current,
-                    subject=fact.subscription,
-                    rank=3,
-                    detail={"subscription": fact.subscription},
-                )
-            case f.OperatorsAlerted(topic=topic, subject=subject):
-                yield Change(rule=f"alert.{topic}", clause="", policy=terms.current, subject=subject, rank=2)
+                yield _act("look.asked", 3, fact.subscription, terms, subscription=fact.subscription)
+            case f.OperatorsAlerted():
+                yield _act(f"alert.{fact.topic}", 2, fact.subject, terms)
+            case f.HoldLifted():
+                yield _act(f"override.{OverrideKind.REINSTATE}.lifted", 60, fact.source, terms, hold=fact.hold)
             case _:
                 pass
+
+
+def _act(
+    rule: str, rank: int, subject: str, terms: Terms, clause: str = "", case: Case | None = None, **detail: Any
+) -> Change:
+    policy = case.policy if case else terms.current
+    return Change(rule=rule, clause=clause, policy=policy, subject=subject, rank=rank, detail=detail)

@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from app.policy.book import Book, Dispute, Order
-from app.policy.document import DisputeRules, Policy
-from app.policy.facts import BillingReason, DisputeSeen, DisputeStatus, InvoiceStatus, OrderStatus, Provenance, Stamp
-from app.policy.model import Access, Chargeback, Hold, Owner, Terms, Timer
+from app.policy import refunds
+from app.policy.book import Book
+from app.policy.document import DisputeRules
+from app.policy.facts import DisputeSeen, DisputeStatus, OrderStatus, OwnFact, Provenance, Stamp
+from app.policy.model import Access, Chargeback, Given, Hold, Owner, State, Terms, Timer
+from app.policy.notices import asked_for
+from app.policy.records import Dispute, Order, Subscription
 
+DELETION = "data_deletion_notice"
 CONTESTED = frozenset({DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW})
 _GONE = frozenset({DisputeStatus.LOST, DisputeStatus.ACCEPTED})
 _RISING = tuple(DisputeStatus)
 
 
-def known(book: Book) -> dict[str, Dispute]:
-    """Return every dispute: those told as such, and orders that the provider called fraudulent."""
+def known(book: Book, terms: Terms) -> dict[str, Dispute]:
+    """Return every dispute: those told as such, orders called fraudulent, and refunds where the policy says so."""
     found = dict(book.disputes)
     for order in book.orders.values():
         if order.fraudulent_at is not None:
-            inferred = _inferred(order, order.fraudulent_at)
-            told = found.get(inferred.seen.key)
-            found[inferred.seen.key] = told.join(inferred) if told else inferred
+            _add(found, _of_order(order, order.fraudulent_at))
+    for refund in refunds.unrequested(book, found):
+        if terms.at(refund.at).dispute.unrequested_full_refund == "suspend":
+            _add(found, _of_refund(refund))
     return found
 
 
-def chargebacks(book: Book, terms: Terms, zone: str) -> list[Chargeback]:
-    """Return every dispute as it counts now."""
-    return [_chargeback(dispute, book, terms, zone) for dispute in known(book).values()]
+def chargebacks(book: Book, terms: Terms, zone: str, given: Iterable[Given]) -> list[Chargeback]:
+    """Return every dispute as it counts now; `given` is what the subscriptions give before any hold."""
+    giving = {one.subscription for one in given if one.add_on is None}
+    return [_chargeback(dispute, book, terms, zone, giving) for dispute in known(book, terms).values()]
 
 
-def holds(chargebacks: Iterable[Chargeback], giving: Iterable[str], book: Book) -> list[Hold]:
-    """Return the restriction that each chargeback is; `giving` are the subscriptions that give the account a plan."""
-    giving = tuple(giving)
-    return [_hold(one, giving, book) for one in chargebacks if one.holds]
+def hold(one: Chargeback) -> Hold:
+    """Return the restriction that a chargeback is."""
+    return Hold(
+        key=f"dispute:{one.key}",
+        owner=Owner.DISPUTE,
+        source=one.key,
+        since=one.opened_at,
+        scope="account" if one.whole else "subscription",
+        subscriptions=one.subscriptions,
+        access=Access.NONE,
+        counts=not one.claim,
+    )
+
+
+def frozen_since(chargebacks: Iterable[Chargeback], subscription: str) -> datetime | None:
+    """Return since when a dispute stops the clock of a subscription's dunning (DOMAIN section 3)."""
+    reaching = (one.opened_at for one in chargebacks if one.active and (one.whole or subscription in one.subscriptions))
+    return min(reaching, default=None)
 
 
 def timers(chargebacks: Iterable[Chargeback], book: Book, zone: str, now: datetime) -> Iterator[Timer]:
@@ -43,69 +62,106 @@ def timers(chargebacks: Iterable[Chargeback], book: Book, zone: str, now: dateti
     for one in chargebacks:
         if one.deletion_eligible_at is None or one.deletion_eligible_at <= now:
             continue
-        yield Timer(kind="data_deletion_eligible", subject=one.key, due_at=one.deletion_eligible_at)
-        for step, due_at in deletion_notices(one, zone):
-            if due_at > now and f"{one.key}|data_deletion_notice|{step}" not in book.notices:
-                yield Timer(kind="data_deletion_notice", subject=f"{one.key}|{step}", due_at=due_at)
+        yield Timer("data_deletion_eligible", one.key, one.deletion_eligible_at)
+        for step, due_at in _deletion_notices(one, zone):
+            if due_at > now and book.notices_about(one.key).get(DELETION, step) is None:
+                yield Timer("data_deletion_notice", f"{one.key}|{step}", due_at)
 
 
-def deletion_notices(one: Chargeback, zone: str) -> Iterator[tuple[int, datetime]]:
-    """Yield each step and time at which the customer is told that data may go; only after a loss is it certain."""
-    if one.decided_at is not None and one.deletion_eligible_at is not None:
-        for step, span in enumerate(one.policy.dispute.deletion_notices, start=1):
-            yield step, span.before(one.deletion_eligible_at, zone)
+def acts(state: State, book: Book, zone: str, now: datetime) -> Iterator[OwnFact]:
+    """Yield the notice of deletion that is due, the latest where several are."""
+    for one in state.chargebacks:
+        due = [step for step, at in _deletion_notices(one, zone) if at <= now]
+        if due and book.notices_about(one.key).get(DELETION, due[-1]) is None:
+            yield asked_for(one.key, DELETION, due[-1], now)
 
 
-def unrequested_refunds(book: Book) -> list[str]:
-    """Return payments that went back in full although nobody here asked for it, each payment once.
+def concerns(state: State, book: Book, terms: Terms, now: datetime) -> Iterator[tuple[str, str]]:
+    """Yield each subject and topic about chargebacks and refunds that operators must see."""
+    for one in state.chargebacks:
+        if one.status == DisputeStatus.INQUIRY:
+            yield one.key, "dispute_inquiry"
+        elif one.status == DisputeStatus.PREVENTED and one.policy.dispute.unrequested_full_refund == "review":
+            yield one.key, "unrequested_refund"
+        elif one.active and not one.holds:
+            yield one.key, "dispute_needs_review"
+        elif one.holds and one.claim:
+            yield one.key, "dispute_claim"
+        if one.deletion_eligible_at is not None and one.deletion_eligible_at <= now:
+            yield one.key, "data_deletion_eligible"
+    for refund in refunds.unrequested(book, known(book, terms)):
+        if terms.at(refund.at).dispute.unrequested_full_refund == "review":
+            yield refund.payment, "unrequested_refund"
 
-    An order and the first invoice of its subscription are the same money.
-    """
-    found = {order.seen.key for order in book.orders.values() if order.seen.status is OrderStatus.REFUNDED}
-    for invoice in book.invoices.values():
-        if invoice.seen.status is InvoiceStatus.REFUNDED:
-            sub = book.subscriptions.get(invoice.seen.subscription)
-            first = invoice.seen.reason is BillingReason.INITIAL and sub is not None
-            found.add((sub.seen.order if first and sub else None) or invoice.seen.key)
-    disputed = {one.seen.order or one.seen.payment for one in known(book).values()}
-    return sorted(found - {payment for payment in disputed if payment})
+
+def _add(found: dict[str, Dispute], inferred: Dispute) -> None:
+    told = found.get(inferred.seen.key)
+    found[inferred.seen.key] = told.join(inferred) if told else inferred
 
 
-def _inferred(order: Order, fraudulent_at: datetime) -> Dispute:
+def _of_order(order: Order, fraudulent_at: datetime) -> Dispute:
     """Read `fraudulent` as an opened dispute, and a newer snapshot that is not as its withdrawal."""
     fraudulent = order.seen.status is OrderStatus.FRAUDULENT
     status = DisputeStatus.OPENED if fraudulent else DisputeStatus.WITHDRAWN
-    stamp = Stamp(fraudulent_at if fraudulent else order.seen.stamp.at, _RISING.index(status))
-    provider, _, order_id = order.seen.key.partition(":")
-    seen = DisputeSeen(
-        key=f"{provider}:order-{order_id.rpartition(':')[2]}",
-        stamp=stamp,
-        status=status,
-        opened_at=fraudulent_at,
-        amount=order.seen.total,
-        currency=order.seen.currency,
-        customer=order.seen.customer,
-        order=order.seen.key,
-        payment=order.seen.key,
-        reason="fraudulent",
+    seen = order.seen
+    return Dispute.of(
+        DisputeSeen(
+            key=_key("order", seen.key),
+            stamp=Stamp(fraudulent_at if fraudulent else seen.stamp.at, _RISING.index(status)),
+            status=status,
+            opened_at=fraudulent_at,
+            amount=seen.total,
+            currency=seen.currency,
+            customer=seen.customer,
+            order=seen.key,
+            payment=seen.key,
+            reason="fraudulent",
+        )
     )
-    return Dispute(seen=seen, opened_at=fraudulent_at, marks=((stamp, status),))
 
 
-def _chargeback(dispute: Dispute, book: Book, terms: Terms, zone: str) -> Chargeback:
+def _of_refund(refund: refunds.FullRefund) -> Dispute:
+    """Read a full refund that nobody asked for as an opened dispute."""
+    return Dispute.of(
+        DisputeSeen(
+            key=_key("refund", refund.payment),
+            stamp=Stamp(refund.at, _RISING.index(DisputeStatus.OPENED)),
+            status=DisputeStatus.OPENED,
+            opened_at=refund.at,
+            amount=refund.amount,
+            currency=refund.currency,
+            customer=refund.customer,
+            subscription=refund.subscription,
+            payment=refund.payment,
+            reason="unrequested_refund",
+        )
+    )
+
+
+def _key(kind: str, payment: str) -> str:
+    provider, _, number = payment.partition(":")
+    return f"{provider}:{kind}-{number.rpartition(':')[2]}"
+
+
+def _chargeback(dispute: Dispute, book: Book, terms: Terms, zone: str, giving: set[str]) -> Chargeback:
     seen, policy = dispute.seen, terms.at(dispute.opened_at)
     rules = policy.dispute
-    status = _counted(seen.status, rules)
     decided_at = _decided_at(dispute, rules)
-    held = status in CONTESTED or status in _GONE
-    one = Chargeback(
+    active = _counted(seen.status, rules) in CONTESTED | _GONE
+    holds = active and not (rules.review_above is not None and seen.amount > rules.review_above)
+    own = _bought(seen, book)
+    whole, claim = _reach(dispute, own, giving, book, rules)
+    eligible = holds and whole
+    return Chargeback(
         key=seen.key,
         status=seen.status,
         opened_at=dispute.opened_at,
         decided_at=decided_at,
-        holds=held and not (rules.review_above is not None and seen.amount > rules.review_above),
-        customer=_customer(seen, book),
-        subscriptions=_bought(seen, book),
+        active=active,
+        holds=holds,
+        whole=whole,
+        claim=claim,
+        subscriptions=_concerned(seen, own, book) if rules.scope == "subscription" else own,
         amount=seen.amount,
         currency=seen.currency,
         fee=seen.fee,
@@ -113,15 +169,17 @@ def _chargeback(dispute: Dispute, book: Book, terms: Terms, zone: str) -> Charge
         payment=seen.payment or seen.order,
         reason=seen.reason,
         policy=policy,
+        deletion_eligible_at=rules.deletion_after.after(decided_at or dispute.opened_at, zone) if eligible else None,
     )
-    since = decided_at or dispute.opened_at
-    return replace(one, deletion_eligible_at=rules.deletion_after.after(since, zone)) if one.holds else one
 
 
 def _counted(status: DisputeStatus, rules: DisputeRules) -> DisputeStatus:
-    if status is not DisputeStatus.PARTIALLY_LOST:
-        return status
-    return DisputeStatus.LOST if rules.partially_lost == "lost" else DisputeStatus.WON
+    """Return the status that counts where the policy chooses: of a partial loss, and of a prevented dispute."""
+    if status is DisputeStatus.PARTIALLY_LOST:
+        return DisputeStatus.LOST if rules.partially_lost == "lost" else DisputeStatus.WON
+    if status is DisputeStatus.PREVENTED:
+        return DisputeStatus.OPENED if rules.unrequested_full_refund == "suspend" else DisputeStatus.WITHDRAWN
+    return status
 
 
 def _decided_at(dispute: Dispute, rules: DisputeRules) -> datetime | None:
@@ -133,8 +191,8 @@ def _decided_at(dispute: Dispute, rules: DisputeRules) -> datetime | None:
 
 
 def _customer(seen: DisputeSeen, book: Book) -> str | None:
-    """Return who disputes: as told, or the buyer of what is disputed; None for an operator's word."""
-    if seen.customer is not None or seen.provenance is Provenance.OPERATOR:
+    """Return who disputes: as told, or the buyer of what is disputed."""
+    if seen.customer is not None:
         return seen.customer
     bought = book.subscriptions.get(seen.subscription or "")
     order = book.orders.get(seen.order or "")
@@ -142,48 +200,59 @@ def _customer(seen: DisputeSeen, book: Book) -> str | None:
 
 
 def _bought(seen: DisputeSeen, book: Book) -> tuple[str, ...]:
-    customer = _customer(seen, book)
-    if customer is None:
+    """Return the subscriptions that the disputing customer bought; all of them for an operator's word."""
+    if _by_operator(seen):
         return tuple(sorted(book.subscriptions))
+    customer = _customer(seen, book)
     return tuple(sorted(key for key, sub in book.subscriptions.items() if sub.seen.customer == customer))
 
 
-def _hold(one: Chargeback, giving: tuple[str, ...], book: Book) -> Hold:
-    whole, claim = _reach(one, giving, book)
-    return Hold(
-        key=f"dispute:{one.key}",
-        owner=Owner.DISPUTE,
-        source=one.key,
-        since=one.opened_at,
-        scope="account" if whole else "subscription",
-        subscriptions=one.subscriptions,
-        access=Access.NONE,
-        counts=not claim,
-    )
+def _by_operator(seen: DisputeSeen) -> bool:
+    return seen.customer is None and seen.provenance is Provenance.OPERATOR
 
 
-def _reach(one: Chargeback, giving: tuple[str, ...], book: Book) -> tuple[bool, bool]:
-    """Return whether it holds the whole account, and whether it is no more than a stranger's claim.
+def _reach(
+    dispute: Dispute, own: tuple[str, ...], giving: set[str], book: Book, rules: DisputeRules
+) -> tuple[bool, bool]:
+    """Return whether it reaches the whole account, and whether it is no more than a stranger's claim.
 
     Custom data comes from a checkout link that the buyer can edit, so a chargeback reaches the whole account only if
-    everything that gives it a plan was bought by who disputes, or an operator or the merchant's signature says so.
+    everything that gave it a plan was bought by who disputes, or an operator or the merchant's signature says so.
     """
-    if one.policy.dispute.scope == "subscription":
-        return not one.subscriptions, False
-    if one.customer is None or one.customer in book.signed:
+    seen = dispute.seen
+    trusted = _by_operator(seen) or seen.customer in book.signed
+    if rules.scope == "subscription":
+        return False, not trusted and not own
+    if trusted:
         return True, False
-    own = set(one.subscriptions)
-    whole = own.issuperset(giving or book.subscriptions)
+    gave = {key for key, sub in book.subscriptions.items() if key in giving or _gave(sub, dispute.opened_at)}
+    whole = set(own) >= (gave or book.subscriptions.keys()) and _customer(seen, book) is not None
     return whole, not whole
 
 
-def policy_of(book: Book, terms: Terms, payment: str) -> Policy:
-    """Return the policy by which a refund of a payment is judged."""
-    order, invoice = book.orders.get(payment), book.invoices.get(payment)
-    seen = order.seen if order else invoice.seen if invoice else None
-    return terms.at(seen.stamp.at) if seen else terms.current
+def _gave(sub: Subscription, opened_at: datetime) -> bool:
+    """Whether a subscription that gives nothing now gave something when the dispute began: time lends no reach."""
+    return (sub.seen.ends_at or sub.seen.stamp.at) > opened_at
 
 
-def by_key(chargebacks: Iterable[Chargeback]) -> Mapping[str, Chargeback]:
-    """Return chargebacks by their key."""
-    return {one.key: one for one in chargebacks}
+def _concerned(seen: DisputeSeen, own: tuple[str, ...], book: Book) -> tuple[str, ...]:
+    """Return the disputed one of the customer's subscriptions, where the dispute names it or its payment."""
+    invoice = book.invoice(seen.payment) if seen.payment else None
+    named = seen.subscription or (invoice.seen.subscription if invoice else None)
+    return (named,) if named in own and named is not None else own
+
+
+def concerned(one: Chargeback, book: Book) -> tuple[str, ...]:
+    """Return whom a chargeback concerns most: the subscription of the disputed payment, else all that it reaches."""
+    if one.payment is None:
+        return one.subscriptions
+    invoice = book.invoice(one.payment)
+    paid = [key for key in one.subscriptions if book.subscriptions[key].seen.order == one.payment]
+    return (invoice.seen.subscription,) if invoice else tuple(paid) or one.subscriptions
+
+
+def _deletion_notices(one: Chargeback, zone: str) -> Iterator[tuple[int, datetime]]:
+    """Yield each step and time at which the customer is told that data may go; only after a loss is it certain."""
+    if one.decided_at is not None and one.deletion_eligible_at is not None:
+        for step, span in enumerate(one.policy.dispute.deletion_notices, start=1):
+            yield step, span.before(one.deletion_eligible_at, zone)

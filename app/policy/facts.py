@@ -306,6 +306,8 @@ class NoticeReported:
     step: int
     at: datetime
     outcome: Outcome
+    deadline: datetime | None = None
+    """The end of grace that a final warning announces."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -317,6 +319,8 @@ class SubscriptionLookedUp:
     status: Status | None
     asked: bool = False
     """True for the record that we have set out to ask, before any answer."""
+    known: datetime | None = None
+    """When asking, the provider's time of the newest trouble that we knew of: what an answer can settle."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -324,15 +328,37 @@ class HoldPlaced:
     """Grace ended unpaid and the dunning hold was placed (plexo 6.2)."""
 
     case: str
+    opened_at: datetime
+    """When the case began, by the provider's clock: a later beginning of the same case is not on hold."""
     at: datetime
     verified: bool
+    """Whether a fresh look at the provider had just confirmed it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldProlonged:
+    """A hold waits for a late payment to `until`, because a dispute had stopped its clock."""
+
+    case: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldLifted:
+    """An operator's reinstatement gives back to `until` what a hold restricts."""
+
+    hold: str
+    source: str
+    """The case, dispute or override that the hold comes from."""
+    until: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseExhausted:
-    """The hold ran its full length unpaid; the subscription is given up."""
+    """The hold ran its full length unpaid, or the provider ended the subscription: it is given up."""
 
     case: str
+    opened_at: datetime
     at: datetime
 
 
@@ -341,6 +367,7 @@ class CaseWaived:
     """An operator closed a case as void, not as paid."""
 
     case: str
+    opened_at: datetime
     at: datetime
 
 
@@ -352,6 +379,7 @@ class RenewalStopped:
     cause: str
     """The case, dispute or hold for which it was stopped."""
     step: int
+    """Stops and resumes of one subscription share one count: the order of our acts, whatever a clock says."""
     at: datetime
     outcome: Outcome
     """REFUSED: there was nothing to stop, because the customer had cancelled already."""
@@ -367,6 +395,8 @@ class RenewalResumed:
     step: int
     at: datetime
     outcome: Outcome
+    seen: datetime | None = None
+    """The provider's time of the newest snapshot when the outcome became known: what is newer is not our doing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -396,6 +426,8 @@ OwnFact = (
     | NoticeReported
     | SubscriptionLookedUp
     | HoldPlaced
+    | HoldProlonged
+    | HoldLifted
     | CaseExhausted
     | CaseWaived
     | RenewalStopped

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 from app.policy.book import Book
 from app.policy.document import Policy
 from app.policy.effects import Effect
 from app.policy.facts import OwnFact
+from app.policy.terms import CALM, FREE, Catalogue, Situation, Terms
 
-FREE = "free"
+__all__ = [
+    "CALM",
+    "FREE",
+    "Access",
+    "Account",
+    "Case",
+    "CaseState",
+    "Catalogue",
+    "Change",
+    "Chargeback",
+    "Decision",
+    "Given",
+    "Hold",
+    "Owner",
+    "Situation",
+    "Standing",
+    "State",
+    "Terms",
+    "Timer",
+]
 
 
 class Standing(StrEnum):
@@ -36,12 +55,15 @@ class Access(StrEnum):
 
 
 class CaseState(StrEnum):
-    """Where a dunning case is. A recovered or void case is no case any more."""
+    """Where a dunning case is. A recovered one is no case any more."""
 
     GRACE = "grace"
     ON_HOLD = "on_hold"
     VOLUNTARY = "voluntary"
+    """The customer cancelled: access to the quoted deadline, and nothing more is asked."""
     EXHAUSTED = "exhausted"
+    VOID = "void"
+    """An operator waived it."""
 
 
 class Owner(StrEnum):
@@ -64,6 +86,7 @@ class Case:
     invoice: str | None
     state: CaseState
     opened_at: datetime
+    """The first failure, by the provider's clock."""
     deadline: datetime
     """End of grace: the first failure plus the grace period, or what was promised, whichever is later."""
     failures: int
@@ -71,16 +94,18 @@ class Case:
     currency: str | None
     policy: Policy
     """The version in force when the case began."""
-    names: tuple[str, ...] = ()
+    names: tuple[str, ...]
     """Its key, and those of cases that turned out to be this one."""
     held_at: datetime | None = None
+    hold_ends_at: datetime | None = None
+    """How long the hold waits for a late payment."""
     frozen_since: datetime | None = None
     """A dispute is open: timers pause, the remaining time is kept."""
 
     @property
     def open(self) -> bool:
         """Whether the case still threatens or restricts access."""
-        return self.state in {CaseState.GRACE, CaseState.ON_HOLD}
+        return self.state is CaseState.GRACE or self.state is CaseState.ON_HOLD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,10 +135,16 @@ class Chargeback:
     opened_at: datetime
     decided_at: datetime | None
     """When it was first lost or accepted in its present run."""
+    active: bool
+    """Whether it is contested or lost: what it reaches is frozen."""
     holds: bool
-    customer: str | None
+    """Whether it also restricts: not where operators decide."""
+    whole: bool
+    """Whether it reaches the whole account."""
+    claim: bool
+    """Whether it is no more than the claim of a stranger to the account."""
     subscriptions: tuple[str, ...]
-    """Those of the account that the disputing customer bought; all of them for an operator's word."""
+    """Those that it reaches in any case: bought by the disputing customer, or all of them for an operator's word."""
     amount: int
     currency: str
     fee: int | None
@@ -124,8 +155,7 @@ class Chargeback:
     deletion_eligible_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timer:
+class Timer(NamedTuple):
     """A moment at which the policy looks again."""
 
     kind: str
@@ -133,8 +163,7 @@ class Timer:
     due_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Given:
+class Given(NamedTuple):
     """What one subscription gives now, before any hold."""
 
     subscription: str
@@ -160,8 +189,12 @@ class State:
     timers: tuple[Timer, ...]
 
     def case(self, key: str) -> Case | None:
-        """Return the case with this key, if there is one."""
-        return next((case for case in self.cases if case.key == key), None)
+        """Return the case with this key, or that turned out to be the one with this key."""
+        return next((case for case in self.cases if key in case.names), None)
+
+    def chargeback(self, key: str) -> Chargeback | None:
+        """Return the chargeback with this key."""
+        return next((one for one in self.chargebacks if one.key == key), None)
 
     @property
     def grace_ends_at(self) -> datetime | None:
@@ -180,71 +213,6 @@ class State:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Catalogue:
-    """Which plan a provider's variant is, and which plan is higher (`KULANZ_PLANS`)."""
-
-    variants: Mapping[str, str] = field(default_factory=dict)
-    """`provider:variant` → plan, or `addon:<name>`."""
-    order: Mapping[str, int] = field(default_factory=dict)
-    """Rising; `free` is below all and a plan that is not listed just above it."""
-
-    @classmethod
-    def of(cls, pairs: tuple[tuple[str, str], ...]) -> Catalogue:
-        """Build the catalogue from the setting's pairs, the last plan being the highest."""
-        plans = dict.fromkeys(plan for _, plan in pairs if not plan.startswith("addon:"))
-        return cls(variants=dict(pairs), order={plan: rank for rank, plan in enumerate(plans, start=2)})
-
-    def plan(self, variant: str, product: str) -> str:
-        """Return the plan or `addon:<name>` of a variant; an unmapped one is the slug of its product (never `free`)."""
-        known = self.variants.get(variant)
-        if known is not None:
-            return known
-        return product if product and product != FREE else f"product-{variant.rpartition(':')[2]}"
-
-    def rank(self, plan: str) -> tuple[int, str]:
-        """Return the plan's height; two unlisted plans are ordered by name so that the answer never wavers."""
-        return (0, "") if plan == FREE else (self.order.get(plan, 1), plan)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Terms:
-    """What decisions are made by, beside the facts: policy versions, the catalogue, the means at hand."""
-
-    policies: tuple[tuple[datetime, Policy], ...]
-    """With the instant from which each is in force, rising; never empty."""
-    catalogue: Catalogue = field(default_factory=Catalogue)
-    timezone: str = "UTC"
-    can_look: frozenset[str] = frozenset()
-    """Providers with an API key: they are asked before access is taken."""
-
-    @cached_property
-    def current(self) -> Policy:
-        """The newest policy."""
-        return self.policies[-1][1]
-
-    def at(self, instant: datetime) -> Policy:
-        """Return the version in force at an instant, or the first one for what began before it."""
-        found = self.policies[0][1]
-        for effective_from, policy in self.policies:
-            if effective_from <= instant:
-                found = policy
-        return found
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """What the rest of the world means for one account while it is decided about."""
-
-    parked: bool = False
-    """An event of the account is parked: nothing is taken by dunning meanwhile."""
-    braked: bool = False
-    """More accounts than the policy allows would lose access: operators decide (the brake)."""
-
-
-CALM = Situation()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """Who owes and who has access, as stored: the book, and the entitlement that was last told."""
 
@@ -259,6 +227,11 @@ class Account:
     sequence: int = 0
     """How many decisions there were: what tells one callback from the next of its kind."""
     decided_at: datetime | None = None
+
+    @property
+    def rights(self) -> tuple[str, Access, tuple[str, ...]]:
+        """What the account was last told that it may use."""
+        return self.plan, self.access, self.add_ons
 
     def zone(self, terms: Terms) -> str:
         """Return the IANA zone in which its whole-day deadlines are computed."""
@@ -299,8 +272,3 @@ class Decision:
     def principal(self) -> Change | None:
         """The change that names the decision."""
         return max(self.changes, key=lambda change: change.rank, default=None)
-
-
-def with_book(account: Account, book: Book) -> Account:
-    """Return the account with another book."""
-    return replace(account, book=book)

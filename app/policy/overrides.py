@@ -5,47 +5,92 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from app.policy import facts as f
 from app.policy.book import Book
-from app.policy.facts import OverrideKind, OverrideSet
-from app.policy.model import Access, Hold, Owner, Timer
+from app.policy.facts import OverrideKind, OverrideSet, OwnFact
+from app.policy.model import Access, Case, CaseState, Hold, Owner, State, Timer
 
-_ENDING = frozenset({OverrideKind.REINSTATE, OverrideKind.SUSPEND, OverrideKind.EXEMPT, OverrideKind.LEGAL_HOLD})
+ENDING = frozenset({OverrideKind.REINSTATE, OverrideKind.SUSPEND, OverrideKind.EXEMPT, OverrideKind.LEGAL_HOLD})
 
 
-def active(book: Book, now: datetime, *kinds: OverrideKind) -> Iterator[OverrideSet]:
-    """Yield the exceptions of these kinds that are in force."""
+def fresh(old: Book, new: Book) -> list[OverrideSet]:
+    """Return the exceptions that were just made."""
+    if new.overrides is old.overrides:
+        return []
+    return [record.set for key, record in new.overrides.items() if key not in old.overrides]
+
+
+def acts(made: OverrideSet, state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
+    """Return what an exception does at once to what it finds: it is given to cases and holds by name.
+
+    An exception bears our clock's time and a case the provider's, so what it is for is told by what was there.
+    """
+    match made.kind:
+        case OverrideKind.EXTEND_GRACE if made.until is not None:
+            for case in state.cases:
+                if case.state is CaseState.GRACE and case.deadline < made.until:
+                    yield f.DeadlinePromised(case=case.key, deadline=made.until)
+        case OverrideKind.WAIVE:
+            for case in state.cases:
+                if case.open or case.state is CaseState.EXHAUSTED:
+                    yield f.CaseWaived(case=case.key, opened_at=case.opened_at, at=now)
+        case OverrideKind.REINSTATE if made.until is not None and made.until > now:
+            for hold in state.holds:
+                known = lifted_until(book, hold.key)
+                if known is None or known < made.until:
+                    yield f.HoldLifted(hold=hold.key, source=hold.source, until=made.until)
+        case _:
+            pass
+
+
+def active(book: Book, now: datetime, kind: OverrideKind) -> Iterator[OverrideSet]:
+    """Yield the exceptions of a kind that are in force."""
     for record in book.overrides.values():
-        override = record.set
-        if override.kind in kinds and (override.until is None or override.until > now):
-            yield override
+        made = record.set
+        if made.kind is kind and (made.until is None or made.until > now):
+            yield made
 
 
-def extension(book: Book, opened_at: datetime, held_at: datetime | None) -> datetime | None:
-    """Return the latest end of grace that an operator granted to a case while it was open."""
-    granted = (
-        record.set.until
-        for record in book.overrides.values()
-        if record.set.kind is OverrideKind.EXTEND_GRACE
-        and record.set.until is not None
-        and record.set.at >= opened_at
-        and (held_at is None or record.set.at <= held_at)
+def exempt_until(book: Book, opened_at: datetime) -> datetime | None:
+    """Return to when an account is exempt from dunning in a case that began then."""
+    until = (one.set.until for one in book.overrides.values() if one.set.kind is OverrideKind.EXEMPT)
+    return max((at for at in until if at is not None and at > opened_at), default=None)
+
+
+def extended_at(book: Book) -> datetime | None:
+    """Return when an operator last extended a grace period."""
+    return max(
+        (one.set.at for one in book.overrides.values() if one.set.kind is OverrideKind.EXTEND_GRACE), default=None
     )
-    return max(granted, default=None)
 
 
-def lifted(book: Book, hold: Hold, now: datetime) -> bool:
-    """Whether an operator reinstated the account after the hold was placed, and that is still in force."""
-    return any(override.at >= hold.since for override in active(book, now, OverrideKind.REINSTATE))
+def lifted_until(book: Book, hold: str) -> datetime | None:
+    """Return to when a hold is, or was, lifted by an operator."""
+    record = book.lifted.get(hold)
+    return record.until if record else None
+
+
+def case_lifted_until(book: Book, case: Case) -> datetime | None:
+    """Return to when the hold of a case is lifted, under whichever of its names."""
+    if not book.lifted:
+        return None
+    until = (lifted_until(book, dunning_hold(name)) for name in case.names)
+    return max((at for at in until if at is not None), default=None)
+
+
+def dunning_hold(case: str) -> str:
+    """Return the key of the hold that a dunning case places."""
+    return f"dunning:{case}"
 
 
 def suspensions(book: Book, now: datetime) -> Iterator[Hold]:
     """Yield the operators' own holds."""
-    for override in active(book, now, OverrideKind.SUSPEND):
+    for made in active(book, now, OverrideKind.SUSPEND):
         yield Hold(
-            key=f"operator:{override.id}",
+            key=f"operator:{made.id}",
             owner=Owner.OPERATOR,
-            source=override.id,
-            since=override.at,
+            source=made.id,
+            since=made.at,
             scope="account",
             access=Access.NONE,
         )
@@ -53,6 +98,7 @@ def suspensions(book: Book, now: datetime) -> Iterator[Hold]:
 
 def timers(book: Book, now: datetime) -> Iterator[Timer]:
     """Yield when each exception ends."""
-    for override in active(book, now, *_ENDING):
-        if override.until is not None:
-            yield Timer(kind="override_end", subject=override.id, due_at=override.until)
+    for record in book.overrides.values():
+        made = record.set
+        if made.kind in ENDING and made.until is not None and made.until > now:
+            yield Timer("override_end", made.id, made.until)

@@ -6,92 +6,88 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from app.policy import facts as f
-from app.policy.book import Asked, Book, Subscription
+from app.policy.book import Book
 from app.policy.facts import Outcome, OwnFact, Status
-from app.policy.model import CaseState, Owner, State
-from app.policy.subscriptions import MAY_HAVE_HAPPENED, cancelled_by_customer, resumed_since, stopped_by_us, stops
+from app.policy.model import CaseState, State
+from app.policy.records import Renewals, Subscription, Turn
+from app.policy.subscriptions import cancelled_by_customer, shown_as_stopped, stopped_by_us
 
-_CAN_BE_STOPPED = frozenset({Status.ON_TRIAL, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID, Status.PAUSED})
+_NO_TURNS = Renewals(turns=())
+_DID_NOT_WORK = frozenset({Outcome.FAILED, Outcome.REFUSED})
 
 
-def acts(state: State, book: Book, now: datetime) -> list[OwnFact]:
-    """Return the cancellations that are due and those that are to be taken back."""
+def acts(state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
+    """Yield the cancellations that are due and those that are to be taken back."""
     causes = wanted_stops(state)
-    found: list[OwnFact] = []
     for key, cause in causes.items():
         sub = book.subscriptions.get(key)
         if sub is not None:
-            found.extend(_stop(sub, cause, book, now))
-    for key in {name.partition("|")[0] for name in book.stops} - causes.keys():
-        found.extend(_resume(book.subscriptions[key], book, now))
-    return found
+            yield from _stop(sub, cause, book, now)
+    for key in book.renewals:
+        sub = book.subscriptions.get(key)
+        if key not in causes and sub is not None:
+            yield from _resume(sub, book, now)
 
 
 def wanted_stops(state: State) -> dict[str, str]:
     """Return the subscriptions whose renewal must not happen, each with its cause (plexo 6.2, 10)."""
     wanted: dict[str, str] = {}
-    for hold in state.holds:
-        if hold.owner is Owner.DISPUTE:
-            wanted.update(dict.fromkeys(hold.subscriptions, hold.source))
+    for one in state.chargebacks:
+        if one.holds:
+            wanted.update(dict.fromkeys(one.subscriptions, one.key))
     for case in state.cases:
         cancels = case.policy.dunning.on_grace_end == "cancel"
-        if cancels and case.state in {CaseState.ON_HOLD, CaseState.EXHAUSTED}:
+        if cancels and (case.state is CaseState.ON_HOLD or case.state is CaseState.EXHAUSTED):
             wanted.setdefault(case.subscription, case.key)
     return wanted
 
 
 def beyond_resuming(state: State, book: Book, now: datetime) -> Iterator[str]:
     """Yield subscriptions that we stopped, want back and cannot have back: the end has passed or it was refused."""
+    if not book.renewals:
+        return
     wanted = wanted_stops(state)
-    for key in sorted({name.partition("|")[0] for name in book.stops} - wanted.keys()):
-        sub = book.subscriptions[key]
-        stop = stopped_by_us(sub, book)
-        if stop is None or not _is_stopped(sub) or cancelled_by_customer(sub, book):
+    for key in book.renewals:
+        sub = book.subscriptions.get(key)
+        if key in wanted or sub is None or not shown_as_stopped(sub) or cancelled_by_customer(sub, book):
             continue
-        resumed = resumed_since(sub, book, stop)
-        refused = resumed is not None and resumed.outcome not in MAY_HAVE_HAPPENED
-        if refused or (resumed is None and _over(sub, now)):
+        ours = stopped_by_us(sub, book)
+        if ours is not None and (ours.resume_refused or (ours.resume is None and _over(sub, now))):
             yield key
 
 
 def _stop(sub: Subscription, cause: str, book: Book, now: datetime) -> Iterator[OwnFact]:
-    if sub.seen.status not in _CAN_BE_STOPPED:
+    ours = stopped_by_us(sub, book)
+    if shown_as_stopped(sub) or (ours is not None and ours.resume is None):
         return
-    before = list(stops(book, sub.seen.key))
-    stop = stopped_by_us(sub, book)
-    if stop is not None and resumed_since(sub, book, stop) is None:
-        return
-    of_cause = [asked for known, asked in before if known == cause]
-    latest = max(of_cause, key=lambda asked: asked.at, default=None)
-    if latest is not None and latest.outcome in {Outcome.FAILED, Outcome.REFUSED} and not _outlived(sub, latest):
+    renewals = book.renewals.get(sub.seen.key, _NO_TURNS)
+    before = [turn for turn in renewals.turns if turn.cause == cause]
+    if before and before[-1].asked.outcome in _DID_NOT_WORK and not _outlived(sub, before[-1]):
         return
     yield f.RenewalStopped(
         subscription=sub.seen.key,
         cause=cause,
-        step=len(of_cause) + 1,
+        step=renewals.next_step,
         at=now,
         outcome=Outcome.ASKED,
-        seen=sub.seen.stamp.at,
+        seen=sub.alive_at or sub.seen.stamp.at,
     )
 
 
-def _outlived(sub: Subscription, stop: Asked) -> bool:
-    return sub.running is not None and stop.seen is not None and sub.running.at > stop.seen
+def _outlived(sub: Subscription, stop: Turn) -> bool:
+    seen = stop.asked.seen
+    return sub.running is not None and seen is not None and sub.running.at > seen
 
 
 def _resume(sub: Subscription, book: Book, now: datetime) -> Iterator[OwnFact]:
-    stop = stopped_by_us(sub, book)
-    if stop is None or cancelled_by_customer(sub, book) or resumed_since(sub, book, stop) is not None:
+    ours = stopped_by_us(sub, book)
+    if ours is None or ours.resume is not None or cancelled_by_customer(sub, book):
         return
-    arrived = _is_stopped(sub)
-    if (stop.outcome is Outcome.ASKED and not arrived) or (arrived and _over(sub, now)):
+    arrived = shown_as_stopped(sub)
+    if (arrived and _over(sub, now)) or (not arrived and ours.stop.asked.outcome is Outcome.ASKED):
         return
-    steps = sum(1 for name in book.resumes if name.startswith(f"{sub.seen.key}|"))
-    yield f.RenewalResumed(subscription=sub.seen.key, step=steps + 1, at=now, outcome=Outcome.ASKED)
-
-
-def _is_stopped(sub: Subscription) -> bool:
-    return sub.seen.status in {Status.CANCELLED, Status.EXPIRED}
+    step = book.renewals[sub.seen.key].next_step
+    yield f.RenewalResumed(subscription=sub.seen.key, step=step, at=now, outcome=Outcome.ASKED)
 
 
 def _over(sub: Subscription, now: datetime) -> bool:

@@ -2,25 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.policy.book import Asked, Book, Subscription
+from app.policy.book import Book
 from app.policy.facts import BillingReason, Outcome, Status
 from app.policy.model import Case, CaseState, Given, Terms
+from app.policy.records import Subscription, Turn
 
 MAY_HAVE_HAPPENED = frozenset({Outcome.ASKED, Outcome.UNKNOWN, Outcome.DONE})
-_RUNNING = frozenset({Status.ON_TRIAL, Status.ACTIVE})
+_STOPPED = frozenset({Status.CANCELLED, Status.EXPIRED})
+_GIVING = frozenset({Status.ON_TRIAL, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID})
+_A_DAY = timedelta(days=1)
 _A_MONTH = timedelta(days=30)
 _MORE_THAN_A_YEAR = timedelta(days=372)
 
 
 @dataclass(frozen=True, slots=True)
-class _Until:
+class Until:
     """Something is given, to an instant where one is known."""
 
     at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A cancellation of ours that is in force, and our latest attempt to take it back."""
+
+    stop: Turn
+    resume: Turn | None
+
+    @property
+    def resume_refused(self) -> bool:
+        """Whether the provider did not take it back."""
+        return self.resume is not None and self.resume.asked.outcome not in MAY_HAVE_HAPPENED
+
+
+_ALWAYS = Until()
 
 
 def given(sub: Subscription, case: Case | None, book: Book, terms: Terms, now: datetime) -> Given | None:
@@ -28,44 +46,32 @@ def given(sub: Subscription, case: Case | None, book: Book, terms: Terms, now: d
     until = _given_until(sub, case, book)
     if until is None or (until.at is not None and until.at <= now):
         return None
-    key, plan = sub.seen.key, terms.catalogue.plan(sub.seen.variant, sub.seen.product)
+    seen = sub.seen
+    plan = terms.catalogue.plan(seen.variant, seen.product)
     if plan.startswith("addon:"):
-        return Given(subscription=key, plan=plan, add_on=plan.removeprefix("addon:"), until=until.at)
-    kept = _kept_plan(sub, plan, terms, now)
+        return Given(seen.key, plan, plan.removeprefix("addon:"), until.at)
+    kept = _kept_plan(sub, plan, terms, now) if len(sub.terms) > 1 else None
     if kept is None:
-        return Given(subscription=key, plan=plan, add_on=None, until=until.at)
-    higher, renews_at = kept
-    return Given(subscription=key, plan=higher, add_on=None, until=min(renews_at, until.at or renews_at))
+        return Given(seen.key, plan, None, until.at)
+    higher, paid_until = kept
+    return Given(seen.key, higher, None, min(paid_until, until.at or paid_until))
 
 
-def stops(book: Book, subscription: str) -> Iterator[tuple[str, Asked]]:
-    """Yield the cause of each cancellation that we asked for, and what became of it."""
-    for key, asked in book.stops.items():
-        name, cause, _ = key.split("|")
-        if name == subscription:
-            yield cause, asked
-
-
-def stopped_by_us(sub: Subscription, book: Book) -> Asked | None:
+def stopped_by_us(sub: Subscription, book: Book) -> Stopped | None:
     """Return our latest cancellation that may have happened and that the subscription has not outlived."""
-    running = sub.running.at if sub.running else None
-    ours = [
-        asked
-        for _, asked in stops(book, sub.seen.key)
-        if asked.outcome in MAY_HAVE_HAPPENED
-        and not (running and asked.seen and running > asked.seen and asked.outcome is not Outcome.ASKED)
-    ]
-    return max(ours, key=lambda asked: asked.at, default=None)
-
-
-def resumed_since(sub: Subscription, book: Book, stop: Asked) -> Asked | None:
-    """Return our latest attempt to take a cancellation back that is not older than it."""
-    found = [
-        asked
-        for key, asked in book.resumes.items()
-        if key.startswith(f"{sub.seen.key}|") and asked.at >= stop.at and asked.outcome is not Outcome.WITHDRAWN
-    ]
-    return max(found, key=lambda asked: asked.at, default=None)
+    renewals = book.renewals.get(sub.seen.key)
+    if renewals is None:
+        return None
+    stop = resume = None
+    for turn in renewals.turns:
+        if turn.cause is not None:
+            if turn.asked.outcome in MAY_HAVE_HAPPENED:
+                stop, resume = turn, None
+        elif turn.asked.outcome is not Outcome.WITHDRAWN:
+            resume = turn
+    if stop is None or _outlived(sub, stop, resume):
+        return None
+    return Stopped(stop, resume)
 
 
 def cancelled_by_customer(sub: Subscription, book: Book) -> datetime | None:
@@ -73,14 +79,14 @@ def cancelled_by_customer(sub: Subscription, book: Book) -> datetime | None:
 
     A cancellation that came after we asked for one is ours (DOMAIN section 3) and never read as the customer's will.
     """
-    if sub.seen.status not in {Status.CANCELLED, Status.EXPIRED}:
+    if sub.seen.status not in _STOPPED:
         return None
-    stop = stopped_by_us(sub, book)
+    ours = stopped_by_us(sub, book)
+    from_us = None if ours is None else ours.stop.asked.seen or ours.stop.asked.at
     since = None
     for stamp, status in sub.marks:
         if status is Status.CANCELLED:
-            ours = stop is not None and (stop.seen is None or stamp.at >= stop.seen)
-            since = since or (None if ours else stamp.at)
+            since = since or (None if from_us is not None and stamp.at >= from_us else stamp.at)
         elif status is not Status.EXPIRED:
             since = None
     return since
@@ -91,71 +97,70 @@ def expired_by_provider(sub: Subscription, book: Book) -> bool:
     return sub.seen.status is Status.EXPIRED and stopped_by_us(sub, book) is None
 
 
-def may_resume(sub: Subscription) -> bool:
-    """Whether the provider shows a subscription as cancelled or expired."""
-    return sub.seen.status in {Status.CANCELLED, Status.EXPIRED}
+def shown_as_stopped(sub: Subscription) -> bool:
+    """Whether the provider shows the subscription as cancelled or expired."""
+    return sub.seen.status in _STOPPED
 
 
-def _given_until(sub: Subscription, case: Case | None, book: Book) -> _Until | None:
-    if case is not None:
-        return _Until(case.deadline) if case.state is CaseState.VOLUNTARY else _during(case)
-    match sub.seen.status:
-        case Status.ON_TRIAL | Status.ACTIVE | Status.PAST_DUE | Status.UNPAID:
-            return _Until()
-        case Status.PAUSED:
-            return _Until() if sub.seen.pause_mode == "free" else None
-        case Status.CANCELLED | Status.EXPIRED if not cancelled_by_customer(sub, book) and stopped_by_us(sub, book):
-            return _until_what_we_stopped_ends(sub, book)
-        case Status.CANCELLED:
-            return _Until(sub.seen.ends_at or sub.seen.renews_at)
-        case Status.EXPIRED:
-            return None
+def _outlived(sub: Subscription, stop: Turn, resume: Turn | None) -> bool:
+    """Whether the provider has shown something that came after our stop, or after its being taken back."""
+    seen = stop.asked.seen
+    if sub.running and seen and sub.running.at > seen and stop.asked.outcome is not Outcome.ASKED:
+        return True
+    if resume is None or resume.asked.outcome is not Outcome.DONE or resume.asked.seen is None:
+        return False
+    return sub.seen.stamp.at > resume.asked.seen
 
 
-def _during(case: Case) -> _Until | None:
+def _given_until(sub: Subscription, case: Case | None, book: Book) -> Until | None:
+    if case is not None and case.state is not CaseState.VOID:
+        return _during(case)
+    status = sub.seen.status
+    if status in _GIVING:
+        return _ALWAYS
+    if status is Status.PAUSED:
+        return _ALWAYS if sub.seen.pause_mode == "free" else None
+    ours = stopped_by_us(sub, book)
+    if ours is not None and cancelled_by_customer(sub, book) is None:
+        # What we no longer want cancelled runs on; where that was refused, to the end of what is paid.
+        return Until(_paid_through(sub, book)) if ours.resume_refused else _ALWAYS
+    return Until(sub.seen.ends_at or sub.seen.renews_at) if status is Status.CANCELLED else None
+
+
+def _during(case: Case) -> Until | None:
     """During grace and hold a plan is given whatever the provider says; a hold is what restricts it."""
-    return None if case.state is CaseState.EXHAUSTED else _Until()
+    if case.state is CaseState.VOLUNTARY:
+        return Until(case.deadline)
+    return None if case.state is CaseState.EXHAUSTED else _ALWAYS
 
 
-def _until_what_we_stopped_ends(sub: Subscription, book: Book) -> _Until:
-    """What we cancelled and no longer want cancelled runs on; where that was refused, to the end of what is paid."""
-    stop = stopped_by_us(sub, book)
-    resumed = resumed_since(sub, book, stop) if stop else None
-    if resumed is None or resumed.outcome in MAY_HAVE_HAPPENED:
-        return _Until()
-    return _Until(_paid_through(sub, book))
-
-
-def _paid_through(sub: Subscription, book: Book) -> datetime | None:
+def _paid_through(sub: Subscription, book: Book) -> datetime:
     """Return the end of the last paid period, judged by the distance of the last two paid invoices."""
-    paid = sorted(
-        (invoice.seen.created_at or invoice.paid_at, str(invoice.seen.reason))
-        for invoice in book.invoices.values()
-        if invoice.seen.subscription == sub.seen.key
-        and invoice.paid_at
-        and invoice.seen.reason != BillingReason.UPDATED
+    invoices = book.invoices.get(sub.seen.key)
+    paid = [one for one in invoices.known.values() if one.paid and not one.void] if invoices else []
+    starts = sorted(
+        one.seen.created_at or one.paid_at or one.seen.stamp.at
+        for one in paid
+        if one.seen.reason is not BillingReason.UPDATED
     )
-    starts = [start for start, _ in paid]
     if not starts:
-        return sub.seen.ends_at
+        return sub.seen.ends_at or sub.seen.renews_at or sub.seen.stamp.at
     previous = starts[-2] if len(starts) > 1 else sub.seen.created_at
     length = starts[-1] - previous if previous else _A_MONTH
-    end = starts[-1] + (length if timedelta(days=1) <= length <= _MORE_THAN_A_YEAR else _A_MONTH)
+    end = starts[-1] + (length if _A_DAY <= length <= _MORE_THAN_A_YEAR else _A_MONTH)
     return max(end, sub.seen.ends_at or end)
 
 
 def _kept_plan(sub: Subscription, plan: str, terms: Terms, now: datetime) -> tuple[str, datetime] | None:
     """Return the higher plan that is paid for to the end of its period, and that end (plexo 5.2)."""
-    if len(sub.terms) == 1:
-        return None
     rank = terms.catalogue.rank
-    current = next((term for term in sub.terms if term.variant == sub.seen.variant), None)
-    if current is None or terms.at(current.stamp.at).plan_change.downgrade != "period_end":
+    current = next(term for term in sub.terms if term.variant == sub.seen.variant)
+    if terms.at(current.stamp.at).plan_change.downgrade != "period_end":
         return None
-    higher = [
-        (terms.catalogue.plan(term.variant, term.product), term.renews_at)
+    earlier = [
+        (terms.catalogue.plan(term.variant, term.product), term.paid_until)
         for term in sub.terms
-        if term.stamp < current.stamp and term.renews_at is not None and term.renews_at > now
+        if term.stamp < current.stamp and term.paid_until is not None and term.paid_until > now
     ]
-    kept = [(name, until) for name, until in higher if rank(name) > rank(plan) and not name.startswith("addon:")]
+    kept = [(name, until) for name, until in earlier if not name.startswith("addon:") and rank(name) > rank(plan)]
     return max(kept, key=lambda one: (rank(one[0]), one[1]), default=None)

@@ -1,0 +1,147 @@
+"""Which dunning cases the facts give: from an unpaid invoice, or a snapshot that stands in for lost events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.policy import overrides
+from app.policy.book import Book
+from app.policy.document import Policy
+from app.policy.model import Case, CaseState, Terms
+from app.policy.records import RUNNING, CaseLog, Invoice, Invoices, Subscription, newest
+from app.policy.subscriptions import cancelled_by_customer
+
+_SAME_RENEWAL = timedelta(days=1)
+"""How much later than a snapshot an invoice may begin and still be what the snapshot was about."""
+_NO_INVOICES = Invoices(known={}, unpaid=(), paid_at=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    key: str
+    opened_at: datetime
+    policy: Policy
+    invoice: Invoice | None = None
+    failures: int = 0
+
+
+def cases(book: Book, terms: Terms, zone: str) -> list[Case]:
+    """Return every case that the facts give and that is not paid or void."""
+    found: list[Case] = []
+    for key, sub in book.subscriptions.items():
+        invoices = book.invoices.get(key, _NO_INVOICES)
+        if sub.marks or invoices.unpaid:
+            found.extend(_cases_of(sub, invoices, book, terms, zone))
+    return found
+
+
+def newest_trouble(book: Book, subscription: str) -> datetime:
+    """Return the provider's time of the newest sign that a subscription is unpaid: what a look can settle."""
+    sub = book.subscriptions[subscription]
+    invoices = book.invoices.get(subscription, _NO_INVOICES)
+    failures = [invoices.known[key].failures[-1] for key in invoices.unpaid]
+    return max([*failures, *sub.unpaid_marks, sub.seen.stamp.at])
+
+
+def same_renewal(case: Case, book: Book, since: datetime) -> bool:
+    """Whether a case of an invoice can be what a snapshot of that time was about."""
+    invoice = book.invoice(case.invoice) if case.invoice else None
+    return invoice is None or _began(invoice, case.opened_at) <= since + _SAME_RENEWAL
+
+
+def _cases_of(sub: Subscription, invoices: Invoices, book: Book, terms: Terms, zone: str) -> Iterator[Case]:
+    for opening in _openings(sub, invoices, book, terms):
+        case = _case(opening, sub, book, zone)
+        if case is not None:
+            yield case
+
+
+def _openings(sub: Subscription, invoices: Invoices, book: Book, terms: Terms) -> Iterator[_Opening]:
+    ran_at = sub.running.at if sub.running else None
+    looked = _settled_by_look(sub, book)
+    explained: datetime | None = None
+    for name in invoices.unpaid:
+        invoice = invoices.known[name]
+        live = [at for at in invoice.failures if (ran_at is None or at >= ran_at) and (looked is None or at > looked)]
+        policy = terms.at(live[0]) if live else None
+        if policy is not None and invoice.seen.reason in policy.dunning.opens_on:
+            began = _began(invoice, live[0])
+            explained = began if explained is None else min(began, explained)
+            yield _Opening(f"{sub.seen.key}:{name.rpartition(':')[2]}", live[0], policy, invoice, len(live))
+    settled = [at for at in (ran_at, looked, invoices.paid_at) if at is not None]
+    since = next((at for at in sub.unpaid_marks if all(at > one for one in settled)), None)
+    if since is not None and (explained is None or explained > since + _SAME_RENEWAL):
+        yield _Opening(f"{sub.seen.key}@{int(since.timestamp())}", since, terms.at(since))
+
+
+def _began(invoice: Invoice, failed_at: datetime) -> datetime:
+    return min(invoice.seen.created_at or failed_at, failed_at)
+
+
+def _settled_by_look(sub: Subscription, book: Book) -> datetime | None:
+    """Return the newest trouble that was known when the provider was asked and said that all is well.
+
+    An answer bears our clock's time and a failure the provider's: what the answer settles is told by what we knew.
+    """
+    looks = book.looks.get(sub.seen.key)
+    if looks is None:
+        return None
+    settled = [
+        max((known for asked_at, known in looks.asked if asked_at <= at), default=at)
+        for at, status in looks.answers
+        if status in RUNNING
+    ]
+    return max(settled, default=None)
+
+
+def _case(opening: _Opening, sub: Subscription, book: Book, zone: str) -> Case | None:
+    invoice, opened_at = opening.invoice, opening.opened_at
+    log = book.case(opening.key)
+    held = log.held_for is not None and log.held_for >= opened_at
+    cancelled_at = cancelled_by_customer(sub, book)
+    if (invoice is not None and invoice.void) or log.into is not None:
+        return None
+    if cancelled_at is not None and cancelled_at < opened_at and not held:
+        return None
+    return Case(
+        key=opening.key,
+        subscription=sub.seen.key,
+        invoice=invoice.seen.key if invoice else None,
+        state=_state(opened_at, log, held=held, cancelled=cancelled_at is not None),
+        opened_at=opened_at,
+        deadline=_deadline(opening, log, book, zone, held=held),
+        failures=opening.failures,
+        amount_due=max(invoice.seen.total - invoice.refunded, 0) if invoice else 0,
+        currency=invoice.seen.currency if invoice else None,
+        policy=opening.policy,
+        names=(opening.key, *log.absorbed),
+        held_at=log.held_at if held else None,
+        hold_ends_at=_hold_ends_at(opening.policy, log, zone) if held else None,
+    )
+
+
+def _hold_ends_at(policy: Policy, log: CaseLog, zone: str) -> datetime | None:
+    ends = policy.dunning.hold_days.after(log.held_at, zone) if log.held_at else None
+    return newest(ends, log.hold_until)
+
+
+def _state(opened_at: datetime, log: CaseLog, *, held: bool, cancelled: bool) -> CaseState:
+    if log.waived_for is not None and log.waived_for >= opened_at:
+        return CaseState.VOID
+    if log.exhausted_for is not None and log.exhausted_for >= opened_at:
+        return CaseState.EXHAUSTED
+    if held:
+        return CaseState.ON_HOLD
+    return CaseState.VOLUNTARY if cancelled else CaseState.GRACE
+
+
+def _deadline(opening: _Opening, log: CaseLog, book: Book, zone: str, *, held: bool) -> datetime:
+    """Return the end of grace: what the first failure gives, what was promised or granted, whichever is latest (I3)."""
+    deadline = opening.policy.dunning.grace.after(opening.opened_at, zone)
+    if log.promised is not None:
+        deadline = max(deadline, log.promised)
+    if book.overrides and not held:
+        deadline = max(deadline, overrides.exempt_until(book, opening.opened_at) or deadline)
+    return deadline

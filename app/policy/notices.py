@@ -1,0 +1,153 @@
+"""Reminders and the final warning of a dunning case: what is due, what went out, and whether it was in time (I2, I5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from app.policy import facts as f
+from app.policy import overrides
+from app.policy.book import Book
+from app.policy.facts import Outcome, OwnFact
+from app.policy.model import Case, CaseState, Timer
+from app.policy.records import Asked
+
+WARNING = "grace_warning"
+WARNING_CALLBACK = f"{WARNING}.callback"
+"""The same warning on its other way, whose delivery counts where the policy says `warn_by = "callback"`."""
+REMINDER = "grace_reminder"
+STARTED = "grace_started"
+OF_A_CASE = frozenset({STARTED, REMINDER, WARNING})
+LATE = timedelta(hours=1)
+"""A notice later than this belongs to a catch-up, in which a case gets one notice at most."""
+_LEFT_US = frozenset({Outcome.UNKNOWN, Outcome.DONE})
+
+
+def due(case: Case, book: Book, zone: str, now: datetime) -> list[OwnFact]:
+    """Return the notices whose time has come; in a catch-up only the one that matters most."""
+    warned = last_warning(case, book)
+    ready = [(at, step) for step, at in _open_reminders(case, book, zone) if at <= now]
+    warning_at = _warning_at(case, zone)
+    wanted = now >= warning_at and not _announced(case, warned)
+    late = [at for at in (*(at for at, _ in ready), *((warning_at,) if wanted else ())) if now - at > LATE]
+    if late:
+        ready = [] if wanted else ready[-1:]
+    asked: list[OwnFact] = [asked_for(case.key, REMINDER, step, now) for _, step in ready]
+    return [*asked, *warn(case, book, zone, now)] if wanted else asked
+
+
+def warn(case: Case, book: Book, zone: str, now: datetime) -> list[OwnFact]:
+    """Send a warning; where it can no longer be in time, move the deadline so that the promised notice is given."""
+    rules = case.policy.dunning
+    if given_up(case, book):
+        return []
+    in_time = rules.warning_notice.after(now, zone) <= case.deadline
+    deadline = case.deadline if in_time else rules.final_warning.after(now, zone)
+    last = last_warning(case, book)
+    asked = asked_for(case.key, WARNING, last[0] + 1 if last else 1, now, deadline)
+    return [asked] if in_time else [asked, f.DeadlinePromised(case=case.key, deadline=deadline)]
+
+
+def given_up(case: Case, book: Book) -> bool:
+    """Whether as many warnings stayed undelivered as the policy allows, since the case began or was extended."""
+    since = overrides.extended_at(book) if book.overrides else None
+    undelivered = [
+        step
+        for step, asked in _warnings(case, book)
+        if (since is None or asked.at >= since) and not _was_delivered(case, book, step)
+    ]
+    return len(undelivered) >= case.policy.dunning.max_warnings
+
+
+def warned_in_time(case: Case, book: Book, zone: str, now: datetime) -> bool:
+    """Whether a warning that announced this deadline was delivered as long ago as the policy promises (I2)."""
+    notice = case.policy.dunning.warning_notice
+    for step, asked in _warnings(case, book):
+        delivered = _delivery(case, book, step)
+        if delivered and delivered.outcome is Outcome.DONE and _announced(case, (step, asked)):
+            if notice.after(delivered.outcome_at, zone) <= now:
+                return True
+    return False
+
+
+def timers(case: Case, book: Book, zone: str, now: datetime) -> Iterator[Timer]:
+    """Yield when the next reminders and the warning are due."""
+    for step, at in _open_reminders(case, book, zone):
+        if now < at < case.deadline:
+            yield Timer("grace_reminder", f"{case.key}|{step}", at)
+    warning_at = _warning_at(case, zone)
+    if warning_at > now and not _announced(case, last_warning(case, book)):
+        yield Timer("grace_warning", case.key, warning_at)
+
+
+def superseded(case: Case, book: Book, kind: str, step: int) -> bool:
+    """Whether a notice that was asked for is no longer wanted: the case went on, or a later warning took its place."""
+    if case.state is not CaseState.GRACE or case.frozen_since is not None:
+        return True
+    last = last_warning(case, book)
+    return kind == WARNING and last is not None and last[0] > step
+
+
+def left_us(case: Case, book: Book) -> bool:
+    """Whether the customer may have got any notice of a case, so that "all good" makes sense."""
+    return any(
+        asked.outcome in _LEFT_US and not name.startswith(WARNING_CALLBACK)
+        for subject in case.names
+        for name, asked in book.notices_about(subject).sent.items()
+    )
+
+
+def last_warning(case: Case, book: Book) -> tuple[int, Asked] | None:
+    """Return the step and fate of the latest warning of a case, whenever it was sent."""
+    steps = ((step, asked) for name in case.names for step, asked in book.notices_about(name).of(WARNING))
+    return max(steps, key=lambda one: one[0], default=None)
+
+
+def asked_for(subject: str, kind: str, step: int, now: datetime, deadline: datetime | None = None) -> f.NoticeReported:
+    """Return the fact that we set out to send a notice."""
+    return f.NoticeReported(subject=subject, kind=kind, step=step, at=now, outcome=Outcome.ASKED, deadline=deadline)
+
+
+def next_step(subject: str, kind: str, book: Book) -> int:
+    """Return the number of the next notice of a kind about a subject."""
+    return max((step for step, _ in book.notices_about(subject).of(kind)), default=0) + 1
+
+
+def _warning_at(case: Case, zone: str) -> datetime:
+    return case.policy.dunning.final_warning.before(case.deadline, zone)
+
+
+def _announced(case: Case, warning: tuple[int, Asked] | None) -> bool:
+    """Whether a warning announced the deadline that the case has now, give or take what nobody would mind."""
+    announced = warning[1].seen if warning else None
+    return announced is not None and announced + LATE >= case.deadline
+
+
+def _warnings(case: Case, book: Book) -> Iterator[tuple[int, Asked]]:
+    """Yield the warnings since the case began: one that fails again after it was paid begins anew."""
+    for name in case.names:
+        for step, asked in book.notices_about(name).of(WARNING):
+            if asked.seen is None or asked.seen > case.opened_at:
+                yield step, asked
+
+
+def _open_reminders(case: Case, book: Book, zone: str) -> Iterator[tuple[int, datetime]]:
+    """Yield the reminders that were not sent, and that no later reminder or warning has stood for."""
+    if not case.policy.dunning.reminders or last_warning(case, book) is not None:
+        return
+    sent = max((step for name in case.names for step, _ in book.notices_about(name).of(REMINDER)), default=0)
+    for step, span in enumerate(case.policy.dunning.reminders, start=1):
+        if step > sent:
+            yield step, span.after(case.opened_at, zone)
+
+
+def _was_delivered(case: Case, book: Book, step: int) -> bool:
+    asked = _delivery(case, book, step)
+    return asked is not None and asked.outcome is Outcome.DONE
+
+
+def _delivery(case: Case, book: Book, step: int) -> Asked | None:
+    """Return what became of a warning on the way that counts."""
+    kind = WARNING if case.policy.dunning.warn_by == "mail" else WARNING_CALLBACK
+    found = (book.notices_about(name).get(kind, step) for name in case.names)
+    return next((asked for asked in found if asked is not None), None)

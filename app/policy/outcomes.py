@@ -1,0 +1,95 @@
+"""Before and after an effect is carried out: whether its case still wants it, and what its outcome means."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from app.policy import facts as f
+from app.policy import notices, renewals
+from app.policy.book import Book
+from app.policy.effects import (
+    CancelSubscription,
+    Effect,
+    LookUpSubscription,
+    Notify,
+    ResumeSubscription,
+    SendMail,
+)
+from app.policy.facts import Outcome, OwnFact
+from app.policy.model import CaseState, State
+from app.policy.records import Asked
+
+_MAY_HAVE_LEFT = frozenset({Outcome.UNKNOWN, Outcome.DONE})
+
+
+def still_wanted(effect: Effect, state: State, book: Book) -> bool:
+    """Whether an effect's case still wants it: an effect looks again before it is sent (CONTRACT section 4)."""
+    match effect:
+        case SendMail(notice=kind) | Notify(type=kind) if kind.removeprefix("account.") in notices.OF_A_CASE:
+            case = state.case(effect.subject)
+            return case is not None and not notices.superseded(case, book, kind.removeprefix("account."), effect.step)
+        case SendMail(notice="downgraded"):
+            case = state.case(effect.subject)
+            return case is not None and case.state in {CaseState.ON_HOLD, CaseState.EXHAUSTED}
+        case SendMail(notice="recovered"):
+            return state.case(effect.subject) is None and _was_heard_of(effect.subject, book)
+        case SendMail(notice="suspended" | "data_deletion_notice"):
+            return any(hold.source == effect.subject for hold in state.holds)
+        case SendMail(notice="reinstated"):
+            return not any(hold.source == effect.subject for hold in state.holds)
+        case CancelSubscription():
+            return effect.subscription in renewals.wanted_stops(state)
+        case ResumeSubscription():
+            return effect.subscription not in renewals.wanted_stops(state)
+        case LookUpSubscription():
+            case = state.case(effect.case)
+            return case is not None and case.state is CaseState.GRACE
+        case _:
+            return True
+
+
+def reported(effect: Effect, outcome: Outcome, at: datetime, book: Book) -> tuple[OwnFact, ...]:
+    """Return the facts that the outcome of an effect is; `book` knows already what was read on the way."""
+    match effect:
+        case SendMail():
+            return (_notice(effect.subject, effect.notice, effect.step, outcome, at),)
+        case Notify(type=kind) if kind == f"account.{notices.WARNING}":
+            return (_notice(effect.subject, notices.WARNING_CALLBACK, effect.step, outcome, at),)
+        case CancelSubscription():
+            sub = book.subscriptions.get(effect.subscription)
+            stopped = f.RenewalStopped(
+                subscription=effect.subscription,
+                cause=effect.cause,
+                step=effect.step,
+                at=at,
+                outcome=outcome,
+                seen=sub.alive_at if sub else None,
+            )
+            return (stopped,)
+        case ResumeSubscription():
+            sub = book.subscriptions.get(effect.subscription)
+            resumed = f.RenewalResumed(
+                subscription=effect.subscription,
+                step=effect.step,
+                at=at,
+                outcome=outcome,
+                seen=sub.seen.stamp.at if sub else None,
+            )
+            return (resumed,)
+        case _:
+            return ()
+
+
+def _notice(subject: str, kind: str, step: int, outcome: Outcome, at: datetime) -> f.NoticeReported:
+    return f.NoticeReported(subject=subject, kind=kind, step=step, at=at, outcome=outcome)
+
+
+def _was_heard_of(subject: str, book: Book) -> bool:
+    """Whether the customer may have got a notice of a case before it closed: only then "all good" makes sense."""
+    names = (subject, *book.case(subject).absorbed)
+    return any(_is_heard(name, asked) for one in names for name, asked in book.notices_about(one).sent.items())
+
+
+def _is_heard(name: str, asked: Asked) -> bool:
+    mailed = not name.startswith((notices.WARNING_CALLBACK, "recovered|"))
+    return mailed and asked.outcome in _MAY_HAVE_LEFT

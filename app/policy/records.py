@@ -1,0 +1,445 @@
+"""What the book keeps of one object: records that join in any order, any number of times (DOMAIN section 2, I1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol, Self, TypeVar
+
+from app.policy import facts as f
+from app.policy.facts import InvoiceStatus, Outcome, Stamp, Status
+
+_UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID})
+_ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
+_PAID = frozenset({InvoiceStatus.PAID, InvoiceStatus.PARTIAL_REFUND})
+_OUTCOMES = {outcome: rank for rank, outcome in enumerate(Outcome)}
+RUNNING = frozenset({Status.ON_TRIAL, Status.ACTIVE})
+
+
+class Record(Protocol):
+    """A join-semilattice: `join` is commutative, associative and idempotent."""
+
+    def join(self, other: Self) -> Self:
+        """Return the least record that knows what both know."""
+        ...
+
+
+R = TypeVar("R", bound=Record)
+S = TypeVar("S", f.SubscriptionSeen, f.InvoiceSeen, f.OrderSeen, f.LicenceSeen, f.DisputeSeen)
+O = TypeVar("O", datetime, Stamp, str)
+V = TypeVar("V")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """The newest snapshot of a subscription under one variant: what was paid for before a change of plan."""
+
+    variant: str
+    product: str
+    stamp: Stamp
+    paid_until: datetime | None
+    """End of the period paid for; None while it is unpaid, when `renews_at` is only the next attempt to charge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """One subscription: its newest snapshot, and what older ones said that still counts."""
+
+    seen: f.SubscriptionSeen
+    running: Stamp | None
+    """The newest snapshot in which it ran and was paid for (`active`, `on_trial`)."""
+    marks: tuple[tuple[Stamp, Status], ...]
+    """Later snapshots in which it did not run so, oldest first."""
+    terms: tuple[Term, ...]
+
+    @classmethod
+    def of(cls, seen: f.SubscriptionSeen) -> Subscription:
+        """Return what one snapshot tells."""
+        runs = seen.status in RUNNING
+        until = seen.renews_at if runs else seen.ends_at if seen.status is Status.CANCELLED else None
+        term = Term(variant=seen.variant, product=seen.product, stamp=seen.stamp, paid_until=until)
+        return cls(
+            seen=seen,
+            running=seen.stamp if runs else None,
+            marks=() if runs else ((seen.stamp, seen.status),),
+            terms=(term,),
+        )
+
+    def join(self, other: Subscription) -> Subscription:
+        """Keep the newer snapshot, the newest run, and the marks after it."""
+        running = newest(self.running, other.running)
+        marks = union(self.marks, other.marks)
+        if running is not None and marks and marks[0][0] < running:
+            marks = tuple(mark for mark in marks if mark[0] > running)
+        return Subscription(
+            seen=_newer(self.seen, other.seen),
+            running=running,
+            marks=marks,
+            terms=_join_terms(self.terms, other.terms),
+        )
+
+    @property
+    def unpaid_marks(self) -> tuple[datetime, ...]:
+        """The times since the last run at which the provider called it `past_due` or `unpaid`, oldest first."""
+        return tuple(stamp.at for stamp, status in self.marks if status in _UNPAID)
+
+    @property
+    def alive_at(self) -> datetime | None:
+        """The provider's time of the newest snapshot in which it was neither cancelled nor expired."""
+        alive = [stamp for stamp, status in self.marks if status not in _ENDED]
+        stamp = alive[-1] if alive else self.running
+        return stamp.at if stamp else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoice:
+    """One invoice: its newest snapshot, when charges for it failed, and when one succeeded."""
+
+    seen: f.InvoiceSeen
+    failures: tuple[datetime, ...] = ()
+    paid_at: datetime | None = None
+    """The latest success that an event told of."""
+    paid: bool = False
+    """Whether money for it has arrived (I10), whatever happened to the money since."""
+    refunded: int = 0
+    """The highest cumulative amount that the provider reported."""
+    refunded_at: datetime | None = None
+    """Since when it is refunded in full."""
+
+    @classmethod
+    def of(cls, seen: f.InvoiceSeen, *, failed_at: datetime | None = None, paid_at: datetime | None = None) -> Invoice:
+        """Return what one snapshot tells, with the charge that it came with."""
+        return cls(
+            seen=seen,
+            failures=(failed_at,) if failed_at else (),
+            paid_at=paid_at,
+            paid=paid_at is not None or seen.status in _PAID,
+            refunded=seen.refunded,
+            refunded_at=seen.stamp.at if seen.status is InvoiceStatus.REFUNDED else None,
+        )
+
+    def join(self, other: Invoice) -> Invoice:
+        """Keep the newer snapshot, every failure, the latest success and the highest refund."""
+        return Invoice(
+            seen=_newer(self.seen, other.seen),
+            failures=union(self.failures, other.failures),
+            paid_at=newest(self.paid_at, other.paid_at),
+            paid=self.paid or other.paid,
+            refunded=max(self.refunded, other.refunded),
+            refunded_at=oldest(self.refunded_at, other.refunded_at),
+        )
+
+    @property
+    def void(self) -> bool:
+        """Whether nothing is owed for it any more although it may never have been paid."""
+        return self.seen.status in {InvoiceStatus.VOID, InvoiceStatus.REFUNDED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoices:
+    """The invoices of one subscription, and the few of them that still matter."""
+
+    known: Mapping[str, Invoice]
+    unpaid: tuple[str, ...]
+    """Those with a failed charge and no success."""
+    paid_at: datetime | None
+    """The latest success of any."""
+
+    @classmethod
+    def of(cls, invoice: Invoice) -> Invoices:
+        """Return the invoices of a subscription of which one is known."""
+        key = invoice.seen.key
+        unpaid = (key,) if invoice.failures and not invoice.paid else ()
+        return cls(known={key: invoice}, unpaid=unpaid, paid_at=invoice.paid_at)
+
+    def join(self, other: Invoices) -> Invoices:
+        """Join invoice by invoice."""
+        known = join_maps(self.known, other.known)
+        unpaid = union(self.unpaid, other.unpaid)
+        return Invoices(
+            known=known,
+            unpaid=tuple(key for key in unpaid if not known[key].paid) if unpaid else (),
+            paid_at=newest(self.paid_at, other.paid_at),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One order: its newest snapshot, and since when the provider calls it fraudulent or refunded."""
+
+    seen: f.OrderSeen
+    fraudulent_at: datetime | None = None
+    refunded: int = 0
+    refunded_at: datetime | None = None
+
+    @classmethod
+    def of(cls, seen: f.OrderSeen) -> Order:
+        """Return what one snapshot tells."""
+        return cls(
+            seen=seen,
+            fraudulent_at=seen.stamp.at if seen.status is f.OrderStatus.FRAUDULENT else None,
+            refunded=seen.refunded,
+            refunded_at=seen.stamp.at if seen.status is f.OrderStatus.REFUNDED else None,
+        )
+
+    def join(self, other: Order) -> Order:
+        """Keep the newer snapshot, the first call of fraud and the highest refund."""
+        return Order(
+            seen=_newer(self.seen, other.seen),
+            fraudulent_at=oldest(self.fraudulent_at, other.fraudulent_at),
+            refunded=max(self.refunded, other.refunded),
+            refunded_at=oldest(self.refunded_at, other.refunded_at),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Licence:
+    """One licence key: its newest snapshot, and the most activations ever seen."""
+
+    seen: f.LicenceSeen
+    activations: int = 0
+
+    def join(self, other: Licence) -> Licence:
+        """Keep the newer snapshot; what was activated once stays activated."""
+        return Licence(seen=_newer(self.seen, other.seen), activations=max(self.activations, other.activations))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """One chargeback: its newest snapshot, when it was opened, and every status that it had."""
+
+    seen: f.DisputeSeen
+    opened_at: datetime
+    marks: tuple[tuple[Stamp, f.DisputeStatus], ...]
+
+    @classmethod
+    def of(cls, seen: f.DisputeSeen) -> Dispute:
+        """Return what one snapshot tells."""
+        return cls(seen=seen, opened_at=seen.opened_at, marks=((seen.stamp, seen.status),))
+
+    def join(self, other: Dispute) -> Dispute:
+        """Keep the newer snapshot, the earliest opening and every status."""
+        return Dispute(
+            seen=_newer(self.seen, other.seen),
+            opened_at=min(self.opened_at, other.opened_at),
+            marks=union(self.marks, other.marks),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseLog:
+    """What we promised and did in one dunning case. Acts are known by the beginning of the case they were for."""
+
+    promised: datetime | None = None
+    held_for: datetime | None = None
+    held_at: datetime | None = None
+    verified: bool = False
+    hold_until: datetime | None = None
+    exhausted_for: datetime | None = None
+    waived_for: datetime | None = None
+    into: str | None = None
+    """The case of an invoice that this one, opened by a snapshot, turned out to be."""
+    absorbed: tuple[str, ...] = ()
+    """The cases that turned out to be this one."""
+
+    def join(self, other: CaseLog) -> CaseLog:
+        """Keep the latest promise and the latest of each act."""
+        return CaseLog(
+            promised=newest(self.promised, other.promised),
+            held_for=newest(self.held_for, other.held_for),
+            held_at=newest(self.held_at, other.held_at),
+            verified=self.verified or other.verified,
+            hold_until=newest(self.hold_until, other.hold_until),
+            exhausted_for=newest(self.exhausted_for, other.exhausted_for),
+            waived_for=newest(self.waived_for, other.waived_for),
+            into=newest(self.into, other.into),
+            absorbed=union(self.absorbed, other.absorbed),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Something that we asked for once: when, and what became of it."""
+
+    at: datetime
+    outcome: Outcome
+    outcome_at: datetime
+    seen: datetime | None = None
+    """What we knew of the provider, or the deadline that we announced."""
+
+    def join(self, other: Asked) -> Asked:
+        """Keep the first time of asking and the outcome that ranks highest."""
+        ours, theirs = _OUTCOMES[self.outcome], _OUTCOMES[other.outcome]
+        mine = ours > theirs or (ours == theirs and self.outcome_at <= other.outcome_at)
+        best = self if mine else other
+        return Asked(
+            at=min(self.at, other.at),
+            outcome=best.outcome,
+            outcome_at=best.outcome_at,
+            seen=newest(self.seen, other.seen),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notices:
+    """The notices about one case, dispute or subscription, by `kind|step`."""
+
+    sent: Mapping[str, Asked]
+
+    def join(self, other: Notices) -> Notices:
+        """Join notice by notice."""
+        return Notices(sent=join_maps(self.sent, other.sent))
+
+    def get(self, kind: str, step: int) -> Asked | None:
+        """Return what became of one notice."""
+        return self.sent.get(f"{kind}|{step}")
+
+    def of(self, kind: str) -> Iterator[tuple[int, Asked]]:
+        """Yield the steps of one kind."""
+        for name, asked in self.sent.items():
+            known, _, step = name.rpartition("|")
+            if known == kind:
+                yield int(step), asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One act of ours at the provider: stopping a renewal for a cause, or (no cause) resuming it."""
+
+    step: int
+    cause: str | None
+    asked: Asked
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewals:
+    """What we asked the provider to do with the renewal of one subscription, in the order of asking."""
+
+    turns: tuple[Turn, ...]
+
+    def join(self, other: Renewals) -> Renewals:
+        """Join turn by turn."""
+        known = {(turn.step, turn.cause or ""): turn for turn in self.turns}
+        for turn in other.turns:
+            key = (turn.step, turn.cause or "")
+            same = known.get(key)
+            known[key] = (
+                turn if same is None else Turn(step=turn.step, cause=turn.cause, asked=same.asked.join(turn.asked))
+            )
+        return Renewals(turns=tuple(known[key] for key in sorted(known)))
+
+    @property
+    def next_step(self) -> int:
+        """The number of the next act."""
+        return self.turns[-1].step + 1 if self.turns else 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """When the provider was asked for one subscription and what it answered."""
+
+    asked: tuple[tuple[datetime, datetime], ...] = ()
+    """When, and the provider's time of the newest trouble that was known then."""
+    answers: tuple[tuple[datetime, str], ...] = ()
+    """The status in each answer, an empty text where there was none."""
+
+    def join(self, other: Looks) -> Looks:
+        """Keep every question and every answer."""
+        return Looks(asked=union(self.asked, other.asked), answers=union(self.answers, other.answers))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """An operator's exception; the same id is the same exception."""
+
+    set: f.OverrideSet
+
+    def join(self, other: Override) -> Override:
+        """Keep the later word under one id."""
+        return self if self == other else max(self, other, key=lambda one: (one.set.at, repr(one.set)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifted:
+    """To when a hold is lifted by an operator's reinstatement."""
+
+    until: datetime
+
+    def join(self, other: Lifted) -> Lifted:
+        """Keep the later end."""
+        return max(self, other, key=lambda lifted: lifted.until)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """When something was told or learned for the first time."""
+
+    at: datetime
+
+    def join(self, other: Told) -> Told:
+        """Keep the first time."""
+        return min(self, other, key=lambda told: told.at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """The newest language, time zone and country that were named, each with the time when."""
+
+    words: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)
+
+    def join(self, other: Address) -> Address:
+        """Keep the newest word of each name."""
+        words = dict(self.words)
+        for name, word in other.words.items():
+            words[name] = max(words.get(name, word), word)
+        return Address(words=words)
+
+
+def join_maps(ours: Mapping[str, R], theirs: Mapping[str, R]) -> dict[str, R]:
+    """Return the records of both, joined where both have one."""
+    joined = dict(ours)
+    for key, record in theirs.items():
+        known = joined.get(key)
+        joined[key] = record if known is None else known.join(record)
+    return joined
+
+
+def newest(ours: O | None, theirs: O | None) -> O | None:
+    """Return the later of two, where nothing is earlier than anything."""
+    if ours is None or theirs is None:
+        return theirs if ours is None else ours
+    return max(ours, theirs)
+
+
+def oldest(ours: O | None, theirs: O | None) -> O | None:
+    """Return the earlier of two, where nothing is later than anything."""
+    if ours is None or theirs is None:
+        return theirs if ours is None else ours
+    return min(ours, theirs)
+
+
+def union(ours: tuple[V, ...], theirs: tuple[V, ...]) -> tuple[V, ...]:
+    """Return the elements of both in rising order."""
+    if not theirs or ours == theirs:
+        return ours
+    if not ours:
+        return theirs
+    return tuple(sorted({*ours, *theirs}))  # type: ignore[type-var]  # every element here is ordered
+
+
+def _join_terms(ours: tuple[Term, ...], theirs: tuple[Term, ...]) -> tuple[Term, ...]:
+    if ours == theirs:
+        return ours
+    newest_of = {term.variant: term for term in ours}
+    for term in theirs:
+        known = newest_of.get(term.variant)
+        if known is None or (known.stamp, repr(known)) < (term.stamp, repr(term)):
+            newest_of[term.variant] = term
+    return tuple(newest_of[variant] for variant in sorted(newest_of))
+
+
+def _newer(ours: S, theirs: S) -> S:
+    if ours.stamp == theirs.stamp:
+        return ours if ours == theirs else max(ours, theirs, key=repr)
+    return ours if ours.stamp > theirs.stamp else theirs

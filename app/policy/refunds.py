@@ -1,0 +1,83 @@
+"""Money that went back in full although nobody here asked for it (DOMAIN section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.policy.book import Book
+from app.policy.facts import BillingReason, DisputeStatus, InvoiceStatus, OrderStatus
+from app.policy.records import Dispute
+
+_NO_OUTCOME = frozenset({DisputeStatus.INQUIRY, DisputeStatus.WON, DisputeStatus.WITHDRAWN})
+"""Words of a dispute that do not explain a refund."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FullRefund:
+    """A payment that went back in full, once: an order and the first invoice of its subscription are the same money."""
+
+    payment: str
+    at: datetime
+    customer: str
+    amount: int
+    currency: str
+    subscription: str | None = None
+
+
+def unrequested(book: Book, disputes: Mapping[str, Dispute]) -> list[FullRefund]:
+    """Return full refunds that no dispute explains, by payment."""
+    found = {refund.payment: refund for refund in _full(book)}
+    if not found:
+        return []
+    explained = {payment for dispute in disputes.values() for payment in _payments(dispute, book)}
+    return [found[payment] for payment in sorted(found.keys() - explained)]
+
+
+def payment_of(key: str, book: Book) -> str:
+    """Return the one name of a payment: the order's where an invoice is the first of its subscription."""
+    invoice = book.invoice(key)
+    if invoice is None or invoice.seen.reason is not BillingReason.INITIAL:
+        return key
+    sub = book.subscriptions.get(invoice.seen.subscription)
+    return (sub.seen.order if sub else None) or key
+
+
+def _full(book: Book) -> Iterator[FullRefund]:
+    for invoices in book.invoices.values():
+        for key, invoice in invoices.known.items():
+            if invoice.refunded_at is not None and invoice.seen.status is InvoiceStatus.REFUNDED:
+                seen = invoice.seen
+                yield FullRefund(
+                    payment=payment_of(key, book),
+                    at=invoice.refunded_at,
+                    customer=seen.customer,
+                    amount=seen.total,
+                    currency=seen.currency,
+                    subscription=seen.subscription,
+                )
+    for key, order in book.orders.items():
+        if order.refunded_at is not None and order.seen.status is OrderStatus.REFUNDED:
+            yield FullRefund(
+                payment=key,
+                at=order.refunded_at,
+                customer=order.seen.customer,
+                amount=order.seen.total,
+                currency=order.seen.currency,
+            )
+
+
+def _payments(dispute: Dispute, book: Book) -> Iterator[str]:
+    """Yield the payments that a dispute which is open or lost may be about."""
+    seen = dispute.seen
+    if seen.status in _NO_OUTCOME:
+        return
+    named = [payment for payment in (seen.order, seen.payment) if payment]
+    if seen.subscription is not None:
+        invoices = book.invoices.get(seen.subscription)
+        named.extend(invoices.known if invoices else ())
+        sub = book.subscriptions.get(seen.subscription)
+        named.extend([sub.seen.order] if sub and sub.seen.order else [])
+    for payment in named:
+        yield payment_of(payment, book)

@@ -1,0 +1,412 @@
+from datetime import timedelta
+
+import pytest
+
+from app.policy import telling
+from app.policy.effects import Notify, SendMail
+from app.policy.facts import BillingReason, DisputeStatus, InvoiceStatus, OrderStatus, OverrideKind, Stamp, Status
+from app.policy.model import Access, CaseState, Standing
+from tests.policy.stories import (
+    DAY,
+    HOUR,
+    MONDAY,
+    ORDER,
+    SUB,
+    Stage,
+    a_dispute,
+    a_failure,
+    a_paying_account,
+    a_refund,
+    a_subscription,
+    an_invoice,
+    an_order,
+    an_override,
+    in_grace,
+    plexo_but,
+    terms,
+    told_by_operator,
+)
+
+OPENED, WON, LOST = DisputeStatus.OPENED, DisputeStatus.WON, DisputeStatus.LOST
+
+
+def disputed(**stage) -> Stage:
+    """An account whose owner disputed a payment on MONDAY; the renewal was stopped, and the provider says so."""
+    account = a_paying_account(**stage)
+    account.hear(a_dispute(OPENED, MONDAY), at=MONDAY)
+    account.hear(a_subscription(Status.CANCELLED, MONDAY, ends_at=MONDAY + 20 * DAY))
+    return account
+
+
+def test_a_chargeback_suspends_the_account_at_once_10() -> None:
+    account = a_paying_account()
+
+    decision = account.hear(a_dispute(OPENED, MONDAY, fee=1500, fee_currency="USD"), at=MONDAY)
+
+    assert account.state.standing is Standing.SUSPENDED
+    assert (account.state.plan, account.state.access) == ("free", Access.NONE)
+    assert telling.entitlement(account.account)["allows"] == ["login", "export", "explain"]
+    assert decision.principal is not None
+    assert (decision.principal.rule, decision.principal.clause) == ("dispute.suspended", "10")
+    assert decision.principal.detail["fee"] == 1500
+    assert account.cancelled == [SUB]
+    assert account.mails == ["suspended"]
+    assert account.callbacks[-2:] == ["account.suspended", "account.dispute_opened"]
+
+
+def test_the_data_may_go_thirty_days_after_the_opening_10() -> None:
+    account = disputed()
+
+    assert account.state.deletion_eligible_at == MONDAY + 30 * DAY
+    assert ("data_deletion_eligible", MONDAY + 30 * DAY) in [(one.kind, one.due_at) for one in account.state.timers]
+
+
+def test_operators_are_told_when_the_data_may_go() -> None:
+    account = disputed()
+
+    account.wait(MONDAY + 30 * DAY)
+
+    assert "data_deletion_eligible" in account.alerts
+
+
+def test_an_inquiry_takes_nothing_and_operators_are_alerted() -> None:
+    account = a_paying_account()
+
+    account.hear(a_dispute(DisputeStatus.INQUIRY, MONDAY), at=MONDAY)
+
+    assert account.state.standing is Standing.GOOD
+    assert account.state.deletion_eligible_at is None
+    assert (account.mails, account.cancelled) == ([], [])
+    assert account.alerts == ["dispute_inquiry"]
+    assert "account.dispute_opened" not in account.callbacks
+
+
+@pytest.mark.parametrize("outcome", [WON, DisputeStatus.WITHDRAWN])
+def test_won_or_withdrawn_releases_the_hold_and_resumes_the_renewal(outcome: DisputeStatus) -> None:
+    account = disputed()
+
+    account.hear(a_dispute(outcome, MONDAY + 10 * DAY), at=MONDAY + 10 * DAY)
+
+    assert (account.state.standing, account.state.plan) == (Standing.GOOD, "professional")
+    assert account.state.timers == ()
+    assert account.resumed == [SUB]
+    assert account.mails[-1] == "reinstated"
+    assert "account.reinstated" in account.callbacks
+
+
+def test_won_after_the_period_has_ended_cannot_be_resumed_and_operators_see_it() -> None:
+    account = disputed()
+
+    account.hear(a_dispute(WON, MONDAY + 25 * DAY), at=MONDAY + 25 * DAY)
+
+    assert account.resumed == []
+    assert "resume_impossible" in account.alerts
+    assert account.state.standing is Standing.GOOD
+
+
+def test_a_cancellation_from_before_stays_a_cancellation_after_a_won_dispute() -> None:
+    account = a_paying_account()
+    account.hear(a_subscription(Status.CANCELLED, MONDAY - DAY, ends_at=MONDAY + 20 * DAY), at=MONDAY - DAY)
+    account.hear(a_dispute(OPENED, MONDAY), at=MONDAY)
+
+    account.hear(a_dispute(WON, MONDAY + 10 * DAY), at=MONDAY + 10 * DAY)
+    assert account.state.plan == "professional"
+    account.wait(MONDAY + 20 * DAY)
+
+    assert (account.cancelled, account.resumed) == ([], [])
+    assert account.state.plan == "free"
+
+
+@pytest.mark.parametrize("outcome", [LOST, DisputeStatus.ACCEPTED, DisputeStatus.PARTIALLY_LOST])
+def test_lost_keeps_the_hold_and_moves_the_day_on_which_data_may_go(outcome: DisputeStatus) -> None:
+    account = disputed()
+
+    account.hear(a_dispute(outcome, MONDAY + 10 * DAY), at=MONDAY + 10 * DAY)
+    account.hear(a_dispute(outcome, MONDAY + 12 * DAY, reason="a copy"), at=MONDAY + 12 * DAY)
+
+    assert account.state.access is Access.NONE
+    assert account.state.deletion_eligible_at == MONDAY + 40 * DAY
+    assert account.mails[-1] == "data_deletion_notice"
+
+
+def test_the_notices_of_deletion_go_out_thirty_seven_and_one_days_ahead() -> None:
+    account = disputed()
+    account.hear(a_dispute(LOST, MONDAY + 10 * DAY), at=MONDAY + 10 * DAY)
+
+    account.wait(MONDAY + 50 * DAY)
+
+    notices = [at for at, effect in account.done if isinstance(effect, SendMail) and "deletion" in effect.notice]
+    assert notices == [MONDAY + 10 * DAY, MONDAY + 33 * DAY, MONDAY + 39 * DAY]
+
+
+def test_a_policy_may_restore_after_a_partial_loss() -> None:
+    account = disputed(terms=terms(plexo_but(dispute={"partially_lost": "restore"})))
+
+    account.hear(a_dispute(DisputeStatus.PARTIALLY_LOST, MONDAY + 10 * DAY), at=MONDAY + 10 * DAY)
+
+    assert account.state.standing is Standing.GOOD
+
+
+def test_won_after_lost_and_back_are_legal_moves() -> None:
+    account = disputed()
+
+    account.hear(a_dispute(LOST, MONDAY + 10 * DAY), at=MONDAY + 10 * DAY)
+    account.hear(a_dispute(WON, MONDAY + 12 * DAY), at=MONDAY + 12 * DAY)
+    assert account.state.standing is Standing.GOOD
+    account.hear(a_dispute(LOST, MONDAY + 14 * DAY), at=MONDAY + 14 * DAY)
+
+    assert account.state.standing is Standing.SUSPENDED
+    assert account.state.deletion_eligible_at == MONDAY + 44 * DAY
+    assert account.mails.count("suspended") == 2
+
+
+def test_back_and_forth_at_a_clock_that_stands_still_comes_to_rest() -> None:
+    account = a_paying_account(now=MONDAY)
+
+    for day, status in enumerate([OPENED, WON, LOST, WON, LOST]):
+        account.hear(a_dispute(status, MONDAY + day * DAY))
+
+    assert account.state.standing is Standing.SUSPENDED
+    assert account.cancelled == [SUB] * 3
+    assert account.resumed == [SUB] * 2
+
+
+def test_an_older_word_of_a_dispute_changes_nothing() -> None:
+    account = disputed()
+    account.hear(a_dispute(WON, MONDAY + 10 * DAY), at=MONDAY + 10 * DAY)
+
+    account.hear(a_dispute(LOST, MONDAY + 9 * DAY))
+
+    assert account.state.standing is Standing.GOOD
+
+
+def test_an_order_that_turns_fraudulent_is_a_chargeback() -> None:
+    account = a_paying_account()
+
+    account.hear(an_order(OrderStatus.FRAUDULENT, MONDAY), at=MONDAY)
+
+    assert account.state.standing is Standing.SUSPENDED
+
+
+def test_an_order_that_is_fraudulent_no_more_counts_as_withdrawn() -> None:
+    account = a_paying_account()
+    account.hear(an_order(OrderStatus.FRAUDULENT, MONDAY), at=MONDAY)
+
+    account.hear(an_order(OrderStatus.PAID, MONDAY + DAY), at=MONDAY + DAY)
+
+    assert (account.state.standing, account.state.plan) == (Standing.GOOD, "professional")
+
+
+def test_an_operator_closes_a_chargeback_that_an_order_told_of() -> None:
+    account = a_paying_account()
+    account.hear(an_order(OrderStatus.FRAUDULENT, MONDAY), at=MONDAY)
+    (key,) = [one.key for one in account.state.chargebacks]
+
+    account.hear(told_by_operator(WON, MONDAY + DAY, key=key), at=MONDAY + DAY)
+
+    assert account.state.standing is Standing.GOOD
+
+
+def test_a_dispute_freezes_grace_and_the_remaining_time_is_kept() -> None:
+    account = in_grace()
+    account.hear(a_dispute(OPENED, MONDAY + 2 * DAY, opened_at=MONDAY + 2 * DAY), at=MONDAY + 2 * DAY)
+    assert account.case.frozen_since == MONDAY + 2 * DAY
+    assert {timer.kind for timer in account.state.timers} == {"data_deletion_eligible"}
+
+    account.hear(a_dispute(WON, MONDAY + 20 * DAY, opened_at=MONDAY + 2 * DAY), at=MONDAY + 20 * DAY)
+
+    assert account.case.deadline == MONDAY + 25 * DAY
+    assert account.mails == ["suspended", "grace_reminder", "reinstated"]
+
+
+def test_a_dispute_freezes_the_days_of_a_hold_too() -> None:
+    account = in_grace()
+    account.wait(MONDAY + 17 * DAY)
+    opened = MONDAY + 17 * DAY
+    account.hear(a_dispute(OPENED, opened, opened_at=opened))
+
+    account.hear(a_dispute(WON, opened + 60 * DAY, opened_at=opened), at=opened + 60 * DAY)
+    account.wait(opened + 80 * DAY - HOUR)
+    assert account.case.state is CaseState.ON_HOLD
+    account.wait(opened + 80 * DAY)
+
+    assert account.case.state is CaseState.EXHAUSTED
+
+
+def test_dunning_mail_that_was_queued_when_a_dispute_opened_is_not_sent() -> None:
+    account = in_grace()
+    account.now = MONDAY + 3 * DAY
+    queued = account._decided(()).effects
+    account.hear(a_dispute(OPENED, MONDAY + 3 * DAY))
+
+    account._carry_out(queued)
+
+    assert "grace_reminder" not in account.mails
+
+
+def test_a_case_that_begins_under_a_dispute_gets_its_whole_grace_afterwards() -> None:
+    account = disputed()
+    account.hear(a_subscription(at=MONDAY + HOUR), at=MONDAY + HOUR)
+    account.hear(a_failure(MONDAY + DAY), at=MONDAY + DAY)
+
+    account.hear(a_dispute(WON, MONDAY + 9 * DAY), at=MONDAY + 9 * DAY)
+
+    assert account.case.deadline == MONDAY + 16 * DAY
+
+
+def test_an_operators_reinstatement_under_a_dispute_does_not_start_the_clock_again() -> None:
+    account = in_grace()
+    account.hear(a_dispute(OPENED, MONDAY + 2 * DAY, opened_at=MONDAY + 2 * DAY), at=MONDAY + 2 * DAY)
+
+    account.hear(an_override(OverrideKind.REINSTATE, account.now, MONDAY + 30 * DAY))
+    account.wait(MONDAY + 20 * DAY)
+
+    assert account.state.plan == "professional"
+    assert account.case.state is CaseState.GRACE
+    assert account.case.frozen_since is not None
+
+
+def test_a_warning_before_the_freeze_is_repeated_for_the_later_deadline() -> None:
+    account = in_grace()
+    account.wait(MONDAY + 6 * DAY)
+    opened = MONDAY + 6 * DAY
+    account.hear(a_dispute(OPENED, opened, opened_at=opened))
+
+    account.hear(a_dispute(WON, opened + 14 * DAY, opened_at=opened), at=opened + 14 * DAY)
+    account.wait(opened + 20 * DAY)
+
+    assert account.mails.count("grace_warning") == 2
+    assert account.case.state is CaseState.ON_HOLD
+
+
+def test_a_dispute_above_the_review_amount_is_left_to_operators() -> None:
+    account = a_paying_account(terms=terms(plexo_but(dispute={"review_above": 1000})))
+
+    account.hear(a_dispute(OPENED, MONDAY), at=MONDAY)
+
+    assert account.state.standing is Standing.GOOD
+    assert account.alerts == ["dispute_needs_review"]
+
+
+def test_a_prevented_dispute_is_as_a_full_refund() -> None:
+    account = disputed()
+
+    account.hear(a_dispute(DisputeStatus.PREVENTED, MONDAY + DAY), at=MONDAY + DAY)
+
+    assert account.state.standing is Standing.GOOD
+    assert "unrequested_refund" in account.alerts
+
+
+def test_a_policy_may_restrict_the_disputed_subscription_only() -> None:
+    account = a_paying_account(terms=terms(plexo_but(dispute={"scope": "subscription"})))
+    account.hear(a_subscription(key="lemonsqueezy:2", variant="lemonsqueezy:394421"))
+
+    account.hear(a_dispute(OPENED, MONDAY, subscription="lemonsqueezy:2"), at=MONDAY)
+
+    assert account.state.plan == "professional"
+    assert account.cancelled == ["lemonsqueezy:2"]
+
+
+def test_an_unrequested_full_refund_is_reviewed_and_takes_nothing() -> None:
+    account = a_paying_account()
+
+    account.hear(an_order(OrderStatus.REFUNDED, MONDAY, refunded=1999), at=MONDAY)
+
+    assert account.state.standing is Standing.GOOD
+    assert account.alerts == ["unrequested_refund"]
+
+
+def test_an_order_and_the_first_invoice_are_the_same_money() -> None:
+    account = a_paying_account()
+
+    account.hear(an_order(OrderStatus.REFUNDED, MONDAY, refunded=1999), at=MONDAY)
+    account.hear(a_refund(MONDAY, key="lemonsqueezy:1100000", reason=BillingReason.INITIAL))
+
+    assert account.alerts == ["unrequested_refund"]
+
+
+def test_a_policy_may_suspend_or_ignore_on_an_unrequested_full_refund() -> None:
+    strict = a_paying_account(terms=terms(plexo_but(dispute={"unrequested_full_refund": "suspend"})))
+    lax = a_paying_account(terms=terms(plexo_but(dispute={"unrequested_full_refund": "ignore"})))
+
+    for account in (strict, lax):
+        account.hear(an_order(OrderStatus.REFUNDED, MONDAY, refunded=1999), at=MONDAY)
+
+    assert (strict.state.standing, strict.state.access) == (Standing.SUSPENDED, Access.NONE)
+    assert (lax.state.standing, lax.alerts) == (Standing.GOOD, [])
+
+
+@pytest.mark.parametrize("rule", ["review", "suspend"])
+def test_a_partial_refund_changes_nothing(rule: str) -> None:
+    account = a_paying_account(terms=terms(plexo_but(dispute={"unrequested_full_refund": rule})))
+
+    account.hear(an_order(OrderStatus.PARTIAL_REFUND, MONDAY, refunded=500), at=MONDAY)
+    account.hear(a_refund(MONDAY, 500, key="lemonsqueezy:1100000"))
+
+    assert account.state.standing is Standing.GOOD
+    assert account.alerts == []
+
+
+@pytest.mark.parametrize("named", [{"order": ORDER}, {"payment": "lemonsqueezy:1100000"}, {"subscription": SUB}])
+@pytest.mark.parametrize("status", [OPENED, LOST])
+def test_a_full_refund_of_a_disputed_payment_is_its_outcome_and_no_second_case(status, named) -> None:
+    account = a_paying_account()
+    account.hear(a_dispute(status, MONDAY, **named), at=MONDAY)
+
+    account.hear(a_refund(MONDAY + DAY, key="lemonsqueezy:1100000", reason=BillingReason.INITIAL), at=MONDAY + DAY)
+
+    assert "unrequested_refund" not in account.alerts
+    assert len(account.state.chargebacks) == 1
+
+
+def test_operators_are_told_of_each_thing_once() -> None:
+    account = a_paying_account()
+
+    account.hear(a_dispute(DisputeStatus.INQUIRY, MONDAY), at=MONDAY)
+    account.hear(a_dispute(DisputeStatus.INQUIRY, MONDAY + HOUR, reason="copy"), at=MONDAY + HOUR)
+
+    assert account.alerts == ["dispute_inquiry"]
+
+
+def test_the_mail_of_an_operators_dispute_goes_to_who_paid_the_disputed_payment() -> None:
+    account = a_paying_account()
+    account.hear(a_subscription(key="lemonsqueezy:1", customer="lemonsqueezy:9", email="another@example.com"))
+
+    account.hear(told_by_operator(OPENED, MONDAY, payment="lemonsqueezy:1100000"), at=MONDAY)
+
+    assert [effect.to for _, effect in account.done if isinstance(effect, SendMail)] == ["owner@example.com"]
+
+
+def test_a_dispute_opened_and_won_within_the_same_second_ends_won() -> None:
+    account = a_paying_account()
+
+    account.hear(a_dispute(WON, MONDAY), at=MONDAY)
+    account.hear(a_dispute(OPENED, MONDAY))
+
+    assert account.state.standing is Standing.GOOD
+
+
+def test_the_callback_of_a_suspension_says_what_stays_possible() -> None:
+    account = disputed()
+
+    (callback,) = [effect for _, effect in account.done if isinstance(effect, Notify) and "suspended" in effect.type]
+
+    assert callback.data["entitlement"]["access"] == "none"
+    assert callback.data["entitlement"]["allows"] == ["login", "export", "explain"]
+    assert callback.data["data_deletion_eligible_at"] == telling.rfc3339(MONDAY + 30 * DAY)
+
+
+def test_an_invoice_refunded_under_a_lost_dispute_stays_one_case() -> None:
+    account = in_grace()
+    account.hear(a_dispute(LOST, MONDAY + DAY), at=MONDAY + DAY)
+
+    account.hear(an_invoice(MONDAY + 2 * DAY, status=InvoiceStatus.REFUNDED, refunded=1999), at=MONDAY + 2 * DAY)
+
+    assert account.state.cases == ()
+    assert account.state.standing is Standing.SUSPENDED
+
+
+def test_a_stamp_orders_by_time_then_rank_then_digest() -> None:
+    later = MONDAY + timedelta(seconds=1)
+
+    assert Stamp(MONDAY, 9, "z") < Stamp(later, 0, "") < Stamp(later, 1, "") < Stamp(later, 1, "a")

@@ -1,0 +1,174 @@
+import pytest
+
+from app.policy.effects import SendMail
+from app.policy.facts import DisputeStatus, OrderStatus, Status
+from app.policy.model import Access, Standing
+from tests.policy.stories import (
+    DAY,
+    ENTERPRISE,
+    MONDAY,
+    OTHER,
+    OWNER,
+    STRANGER,
+    SUB,
+    Stage,
+    a_dispute,
+    a_paying_account,
+    a_subscription,
+    an_order,
+    plexo_but,
+    terms,
+    told_by_operator,
+)
+
+OPENED = DisputeStatus.OPENED
+
+
+def shared(**stage) -> Stage:
+    """The owner's account, on which a stranger bought something under the same account id."""
+    account = a_paying_account(**stage)
+    account.hear(a_subscription(key=OTHER, customer=STRANGER, variant=ENTERPRISE, email="stranger@example.com"))
+    return account
+
+
+@pytest.mark.parametrize(
+    "fact",
+    [
+        a_dispute(OPENED, MONDAY, customer=STRANGER),
+        a_dispute(DisputeStatus.LOST, MONDAY, customer=STRANGER),
+        an_order(OrderStatus.FRAUDULENT, MONDAY, customer=STRANGER),
+    ],
+)
+def test_a_strangers_dispute_takes_nothing_from_the_accounts_own_buyer(fact) -> None:
+    account = shared()
+
+    account.hear(fact, at=MONDAY)
+
+    assert (account.state.plan, account.state.access) == ("professional", Access.FULL)
+    assert account.state.standing is Standing.GOOD
+    assert account.state.deletion_eligible_at is None
+    assert account.cancelled == [OTHER]
+    assert "dispute_claim" in account.alerts
+    assert "account.suspended" not in account.callbacks
+    assert "owner@example.com" not in {effect.to for _, effect in account.done if isinstance(effect, SendMail)}
+
+
+def test_a_strangers_dispute_does_not_reach_further_when_the_owners_subscription_ends() -> None:
+    account = shared()
+    account.hear(a_subscription(Status.CANCELLED, MONDAY, ends_at=MONDAY + 5 * DAY), at=MONDAY)
+    account.hear(a_dispute(OPENED, MONDAY, customer=STRANGER))
+
+    account.wait(MONDAY + 10 * DAY)
+
+    assert account.state.standing is Standing.GOOD
+    assert account.state.access is Access.FREE
+
+
+def test_a_dispute_of_the_only_buyer_holds_the_whole_account() -> None:
+    account = a_paying_account()
+    account.hear(a_subscription(key=OTHER, variant=ENTERPRISE))
+
+    account.hear(a_dispute(OPENED, MONDAY), at=MONDAY)
+
+    assert account.state.access is Access.NONE
+    assert sorted(account.cancelled) == [SUB, OTHER]
+
+
+def test_a_subscription_that_ended_long_before_protects_nobody() -> None:
+    account = shared()
+    account.hear(a_subscription(Status.EXPIRED, MONDAY - 5 * DAY, ends_at=MONDAY - 5 * DAY), at=MONDAY - 5 * DAY)
+
+    account.hear(a_dispute(OPENED, MONDAY, customer=STRANGER), at=MONDAY)
+
+    assert account.state.access is Access.NONE
+
+
+def test_who_came_first_decides_nothing() -> None:
+    account = Stage()
+    account.hear(a_subscription(key=OTHER, customer=STRANGER))
+    account.hear(a_subscription(at=MONDAY), at=MONDAY)
+
+    account.hear(a_dispute(OPENED, MONDAY, customer=STRANGER))
+
+    assert account.state.plan == "professional"
+
+
+def test_a_claim_that_the_merchant_signed_reaches_the_whole_account() -> None:
+    account = shared()
+
+    account.hear(a_dispute(OPENED, MONDAY, signed=True), at=MONDAY)
+
+    assert account.state.access is Access.NONE
+    assert account.cancelled == [SUB]
+
+
+def test_a_subscription_that_the_merchant_signed_lets_its_buyers_dispute_reach_the_account() -> None:
+    account = shared()
+    account.hear(a_subscription(at=MONDAY - DAY, signed=True))
+
+    account.hear(a_dispute(OPENED, MONDAY, customer=OWNER), at=MONDAY)
+
+    assert account.state.access is Access.NONE
+
+
+def test_an_operator_reaches_the_whole_account() -> None:
+    account = shared()
+
+    account.hear(told_by_operator(OPENED, MONDAY), at=MONDAY)
+
+    assert account.state.access is Access.NONE
+
+
+def test_a_providers_dispute_of_nobody_we_know_reaches_nobody() -> None:
+    account = shared()
+
+    account.hear(a_dispute(OPENED, MONDAY, customer=None), at=MONDAY)
+
+    assert account.state.plan == "enterprise"
+    assert "dispute_claim" in account.alerts
+
+
+@pytest.mark.parametrize("customer", [STRANGER, "lemonsqueezy:nobody"])
+def test_a_strangers_dispute_takes_nothing_under_a_policy_of_single_subscriptions_either(customer: str) -> None:
+    account = a_paying_account(terms=terms(plexo_but(dispute={"scope": "subscription"})))
+
+    account.hear(a_dispute(OPENED, MONDAY, customer=customer), at=MONDAY)
+
+    assert account.state.plan == "professional"
+
+
+def test_a_strangers_dispute_freezes_only_their_own_case() -> None:
+    account = shared()
+    account.hear(a_subscription(Status.PAST_DUE, MONDAY), at=MONDAY)
+
+    account.hear(a_dispute(OPENED, MONDAY, customer=STRANGER))
+
+    assert account.case.frozen_since is None
+
+
+def test_a_failure_touches_only_its_own_subscription() -> None:
+    account = shared()
+
+    account.hear(a_subscription(Status.PAST_DUE, MONDAY, key=OTHER, customer=STRANGER, variant=ENTERPRISE), at=MONDAY)
+    account.wait(MONDAY + 10 * DAY)
+
+    assert account.state.plan == "professional"
+
+
+def test_an_account_without_a_subscription_of_its_own_is_open_to_a_first_claim() -> None:
+    account = Stage(now=MONDAY)
+
+    account.hear(an_order(OrderStatus.FRAUDULENT, MONDAY))
+
+    assert account.state.access is Access.NONE
+
+
+def test_a_stranger_who_wins_gets_only_their_own_back() -> None:
+    account = shared()
+    account.hear(a_dispute(OPENED, MONDAY, customer=STRANGER), at=MONDAY)
+
+    account.hear(a_dispute(DisputeStatus.WON, MONDAY + DAY, customer=STRANGER), at=MONDAY + DAY)
+
+    assert account.state.plan == "enterprise"
+    assert account.resumed == [OTHER]
+    assert "account.reinstated" not in account.callbacks
