@@ -31,7 +31,7 @@ class _Round:
     terms: Terms
     zone: str
     situation: Situation
-    now: datetime
+    at: datetime
 
 
 def decide(
@@ -44,6 +44,8 @@ def decide(
     """
     now = aware(now)
     before = assess(account.book, terms, account.zone(terms), account.decided_at) if account.decided_at else None
+    if before is not None and before.add_ons != account.add_ons:
+        account = replace(account, add_ons=before.add_ons)
     book = account.book.with_facts(facts)
     zone = book.word("timezone") or terms.timezone
     made = overrides.fresh(account.book, book)
@@ -60,17 +62,17 @@ def decide(
 
 def _due(this: _Round) -> list[OwnFact]:
     """Return what is to be done, each thing once; what hands promises on comes before what relies on them."""
-    first = [*dunning.carried_over(this.before, this.state, this.book, this.now), *_ordered(this)]
+    first = [*dunning.carried_over(this.before, this.state, this.book, this.at), *_ordered(this)]
     return list(dict.fromkeys(first or _acts(this)))
 
 
 def _ordered(this: _Round) -> Iterator[OwnFact]:
     for override in this.made:
-        yield from overrides.acts(override, this.state, this.book, this.now)
+        yield from overrides.acts(override, this.state, this.book, this.at)
 
 
 def _acts(this: _Round) -> Iterator[OwnFact]:
-    state, book, now = this.state, this.book, this.now
+    state, book, now = this.state, this.book, this.at
     for case in state.cases:
         yield from dunning.acts(case, book, this.terms, this.zone, this.situation, now)
     yield from renewals.acts(state, book, now)

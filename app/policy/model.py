@@ -222,6 +222,7 @@ class Account:
     access: Access = Access.FREE
     standing: Standing = Standing.GOOD
     add_ons: tuple[str, ...] = ()
+    """Need not be stored: they follow from the book."""
     version: int = 0
     """Grows with every change of the entitlement."""
     sequence: int = 0

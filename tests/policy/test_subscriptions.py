@@ -205,3 +205,15 @@ def test_at_a_tie_the_event_that_ranks_higher_counts() -> None:
     account.hear(a_subscription(Status.CANCELLED, MONDAY, ends_at=MONDAY), a_subscription(stamp=Stamp(MONDAY, 1)))
 
     assert account.state.plan == FREE
+
+
+def test_the_version_of_the_entitlement_grows_with_its_changes_only() -> None:
+    account = Stage(now=MONDAY)
+    account.hear(a_subscription(), a_subscription(key=OTHER, variant=SEATS))
+    version = account.account.version
+
+    account.account = replace(account.account, add_ons=())
+    decision = account.jump(MONDAY + DAY)
+
+    assert account.account.version == version
+    assert not decision.changed
