@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from app import coding, story
@@ -123,7 +123,8 @@ def _view(services: Services, conn: Connection, row: AccountRow) -> View:
     )
     terms = services.terms(conn)
     as_of = row.decided_at or services.clock.now(conn)
-    return View(account=account, state=assess(book, terms, account.zone(terms), as_of), terms=terms)
+    state = assess(book, terms, account.zone(terms), as_of)
+    return View(account=replace(account, add_ons=state.add_ons), state=state, terms=terms)
 
 
 def _account(seen: View) -> Document:

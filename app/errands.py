@@ -132,7 +132,7 @@ def _hear(services: Services, tx: Connection, row: EffectRow, effect: Effect, re
     docket.take([row.account])
     facts: tuple[Fact, ...] = report.facts
     if report.outcome is not None and report.state is not State.RETRY:
-        facts += reported(effect, report.outcome, docket.now, docket.account(row.account).book)
+        facts += reported(effect, report.outcome, docket.now, docket.account(row.account).book.with_facts(report.facts))
     if facts:
         docket.decide(row.account, facts, Cause(kind="effect", name=row.type, ref=row.id))
         docket.put_back()

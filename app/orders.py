@@ -15,7 +15,6 @@ from app.policy.assess import assess
 from app.policy.disputes import known
 from app.policy.effects import AlertOperators, Notify
 from app.policy.facts import (
-    CaseWaived,
     DisputeSeen,
     DisputeStatus,
     Fact,
@@ -39,7 +38,7 @@ def facts_of(order: Command, account: Account, terms: Terms, actor: str, now: da
         case OpenDispute():
             return (_opened(order, actor, now),)
         case CloseDispute():
-            return (_closed(order, account, actor, now),)
+            return (_closed(order, account, terms, actor, now),)
         case SetOverride():
             return _exception(order, _open_cases(account, terms, now), actor, now)
 
@@ -76,8 +75,8 @@ def _opened(order: OpenDispute, actor: str, now: datetime) -> DisputeSeen:
     )
 
 
-def _closed(order: CloseDispute, account: Account, actor: str, now: datetime) -> DisputeSeen:
-    dispute = known(account.book).get(order.dispute)
+def _closed(order: CloseDispute, account: Account, terms: Terms, actor: str, now: datetime) -> DisputeSeen:
+    dispute = known(account.book, terms).get(order.dispute)
     if dispute is None:
         raise NotFoundError(f"no dispute {order.dispute!r}")
     if order.outcome in {DisputeStatus.INQUIRY, DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW}:
@@ -124,9 +123,7 @@ def _exception(order: SetOverride, cases: list[Case], actor: str, now: datetime)
         actor=actor,
         reason=order.reason,
     )
-    if order.kind is not OverrideKind.WAIVE:
-        return (override,)
-    return (override, *(CaseWaived(case=case.key, at=max(now, case.opened_at)) for case in cases))
+    return (override,)
 
 
 def _check_until(until: datetime | None, now: datetime) -> None:
