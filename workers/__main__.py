@@ -7,12 +7,13 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from app import leash, logs
 from app.config import environment, load
 from app.doorbell import EFFECTS, EVENTS
-from app.errors import KulanzError
-from app.services import build
+from app.errors import KulanzError, RefusedError, StorageUnavailableError
+from app.services import Services, build
 from workers import jobs
 from workers.clock import Clock
 from workers.jobs import Station
@@ -46,9 +47,16 @@ def _work(role: str, stopping: threading.Event) -> None:
     station = Station(services=services, stopping=stopping)
     jobs.STATION[:] = [station]
     try:
+        _adopt_policy(services)
         ROLES[role](station)
     finally:
         services.close()
+
+
+def _adopt_policy(services: Services) -> None:
+    """Put the configured policy in force at the first start; a policy that cannot be read ends us before any event."""
+    with suppress(StorageUnavailableError, RefusedError), services.database.write() as tx:
+        services.adopt_policy(tx)
 
 
 def _burst(station: Station) -> None:

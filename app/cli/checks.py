@@ -49,7 +49,11 @@ def policy(services: Services) -> Iterator[Finding]:
     """Whether the policy in force is the one that the settings name."""
     with services.database.read() as conn:
         rows = policies.all(conn)
-    configured = document.parse(policy_text(services.settings.policy))
+    try:
+        configured = document.parse(policy_text(services.settings.policy))
+    except OSError as error:
+        yield Finding("policy", False, f"{services.settings.policy}: {_words(error)}", "check KULANZ_POLICY")
+        return
     if not rows:
         yield Finding("policy", None, f"none in force yet; {configured.name} will be")
         return

@@ -44,8 +44,8 @@ class Kulanz:
         )
         return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
 
-    def start(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self.command(*arguments), env=self.environ(settings))
+    def start(self, *arguments: str, stdout: int | None = None) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(self.command(*arguments), env=self.environ(), stdout=stdout)
 
     def command(self, *arguments: str) -> Sequence[str]:
         return [sys.executable, "-m", "app.cli", *arguments]

@@ -21,7 +21,7 @@ MARK = "KULANZ_INSTANCE"
 """A variable that every descendant of an instance inherits: how it is known for ours after its starter was killed."""
 SAME_START = 1.0
 """Seconds by which two readings of one process's start may differ."""
-PATIENCE = 5.0
+PATIENCE = 2.0
 """Seconds that a leftover may take to end before it is killed."""
 
 

@@ -25,6 +25,7 @@ def command(data_dir: Path) -> list[str]:
         *("--port", "0", "--unixsocket", str(socket_path(data_dir)), "--unixsocketperm", "600"),
         *("--dir", str(directory), "--save", "", "--appendonly", "no", "--daemonize", "no"),
         *("--maxmemory", "64mb", "--maxmemory-policy", "noeviction", "--loglevel", "warning"),
+        *("--logfile", str(directory / "redis.log")),
     ]
 
 

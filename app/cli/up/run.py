@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import http.client
+import os
 import signal
 import socket
 import subprocess
@@ -135,7 +136,7 @@ def _start_redis(supervisor: Supervisor, data_dir: Path | None) -> None:
     if data_dir is not None:
         private_redis.socket_path(data_dir).unlink(missing_ok=True)
         command = tuple(private_redis.command(data_dir))
-        supervisor.start(Part(name="redis", command=command, leashed=False, prepare=_die_with_starter, last=True))
+        supervisor.start(Part(name="redis", command=command, leashed=False, prepare=_private_and_tied, last=True))
 
 
 def _start_web(supervisor: Supervisor, host: str) -> None:
@@ -148,8 +149,12 @@ def _start_workers(supervisor: Supervisor) -> None:
         supervisor.start(Part(name=role, command=(sys.executable, "-m", "workers", role)))
 
 
-def _die_with_starter() -> None:
-    """Ask Linux to end Redis, which knows of no leash, with its starter; elsewhere the next start ends it."""
+def _private_and_tied() -> None:
+    """Let Redis, which knows of no leash, keep its files private and end with its starter.
+
+    Only Linux can do the latter; elsewhere the next start ends it.
+    """
+    os.umask(0o077)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import msgspec
+import pytest
+
+from app.config import load
+from app.services import Services, build
+from app.store import accounts, inbox
+from tests.cli.conftest import Kulanz
+from tests.lemonsqueezy import MONDAY, subscription_payment_failed
+from tests.workers.house import an_unpaid_account, receive
+
+SATURDAY = (MONDAY + timedelta(days=5)).isoformat()
+
+
+@pytest.fixture
+def services(kulanz: Kulanz, sqlite_url: str) -> Iterator[Services]:
+    """A shop with one account in grace."""
+    kulanz.data_dir.mkdir(mode=0o700)
+    kulanz.settings["DATABASE_URL"] = sqlite_url
+    services = build(load(kulanz.environ()))
+    services.clock.set(MONDAY + timedelta(hours=1))
+    an_unpaid_account(services, 1)
+    assert kulanz("worker", "--burst").code == 0
+    yield services
+    services.close()
+
+
+def test_events_are_listed_newest_first(kulanz, services):
+    events = kulanz("events", "list", "--json").document["events"]
+
+    assert [event["id"] for event in events] == ["evt_2", "evt_1"]
+    assert events[0] == {
+        "id": "evt_2",
+        "state": "handled",
+        "event_name": "subscription_payment_failed",
+        "account_id": "org_1",
+        "received_at": events[0]["received_at"],
+        "attempts": 0,
+        "reason": None,
+    }
+    assert datetime.fromisoformat(events[0]["received_at"]).tzinfo is not None
+    assert "evt_2" in kulanz("events", "list").out
+    assert kulanz("events", "list", "--state", "parked", "--json").document == {"events": []}
+    assert kulanz("events", "list", "--limit", "0").code == 2
+
+
+def test_one_event_is_shown_and_a_missing_one_is_named(kulanz, services):
+    assert kulanz("events", "show", "evt_1", "--json").document["provider"] == "lemonsqueezy"
+    assert kulanz("events", "show", "evt_99").err == "kulanz: no event evt_99\n"
+    assert kulanz("events", "show", "99999999999999999999").code == 2
+
+
+@pytest.fixture
+def parked(services: Services) -> list[int]:
+    """Two payments whose subscription nobody knows, given up."""
+    for number in (50, 60):
+        receive(services, subscription_payment_failed(account=None, subscription=number, invoice=number + 1))
+    with services.database.write() as tx:
+        events = inbox.listing(tx, "received", None, 10)
+        for event in events:
+            inbox.failed(tx, event.id, "for this test", permanent=True, now_real=event.received_at)
+    return [event.id for event in events]
+
+
+def test_parked_events_are_tried_again_one_by_one_or_all_at_once(kulanz, services, parked):
+    one = f"evt_{parked[0]}"
+
+    assert kulanz("events", "retry", "--all", "--dry-run", "--json").document["retried"] == 2
+    assert kulanz("events", "retry", "--all").code == 130  # Nobody there to say yes.
+    assert kulanz("events", "retry", one, "--json").document["retried"] == 1
+    assert kulanz("events", "show", one, "--json").document["state"] == "received"
+    assert kulanz("events", "retry", "--all", "--yes", "--json").document["retried"] == 1
+    assert kulanz("events", "retry", "evt_99").code == 1
+
+
+def test_a_parked_event_is_skipped_with_its_reason(kulanz, services, parked):
+    one = f"evt_{parked[0]}"
+
+    skipped = kulanz("events", "skip", one, "--reason", "not ours", "--actor", "ann")
+
+    assert skipped.code == 0
+    shown = kulanz("events", "show", one, "--json").document
+    assert (shown["state"], shown["reason"]) == ("ignored", "not ours (ann)")
+    assert kulanz("events", "skip", "evt_1", "--reason", "x").code == 1
+
+
+def test_effects_are_listed_and_what_is_done_is_not_done_again(kulanz, services):
+    kulanz("clock", "set", (MONDAY + timedelta(days=6)).isoformat())
+    kulanz("worker", "--burst")
+    kulanz("clock", "set", (MONDAY + timedelta(days=8)).isoformat())
+    kulanz("worker", "--burst")
+
+    effects = kulanz("effects", "list", "--account", "org_1", "--json").document["effects"]
+
+    (cancel,) = (effect for effect in effects if effect["type"] == "cancel")
+    (downgraded,) = (effect for effect in effects if effect["type"] == "downgraded")
+    assert (cancel["state"], downgraded["state"]) == ("todo", "done")
+    assert kulanz("effects", "retry", downgraded["id"]).err.endswith("it is not done again\n")
+    assert kulanz("effects", "retry", "ef_nothing").code == 1
+    assert kulanz("effects", "retry", "--all", "--state", "todo", "--json").document["retried"] == 1
+    assert kulanz("effects", "list", "--state", "pending", "--json").document["effects"][0]["id"] == cancel["id"]
+
+
+def test_an_account_is_shown_listed_and_explained(kulanz, services):
+    assert kulanz("account", "show", "org_1", "--json").document["standing"] == "grace"
+    assert kulanz("account", "list", "--standing", "grace", "--json").document["accounts"][0]["account_id"] == "org_1"
+    assert kulanz("account", "list", "--standing", "good", "--json").document["accounts"] == []
+
+    explained = kulanz("account", "explain", "org_1").out
+
+    assert "subscription_payment_failed evt_2" in explained
+    assert "clause 6.1" in explained
+    assert "What would change it" in explained
+    assert kulanz("account", "show", "nobody").code == 1
+
+
+def test_an_exception_changes_the_account_and_a_dry_run_does_not(kulanz, services):
+    until = (MONDAY + timedelta(days=20)).isoformat()
+    suspend = ("account", "suspend", "org_1", "--until", until, "--reason", "fraud", "--json")
+
+    planned = kulanz(*suspend, "--dry-run").document
+    assert (planned["account"]["standing"], planned["dry_run"]) == ("suspended", True)
+    assert kulanz("account", "show", "org_1", "--json").document["standing"] == "grace"
+
+    assert kulanz(*suspend).document["account"]["standing"] == "suspended"
+    assert kulanz("account", "show", "org_1", "--json").document["access"] == "none"
+    far = (MONDAY + timedelta(days=900)).isoformat()
+    assert kulanz("account", "exempt", "org_1", "--until", far, "--reason", "x").code == 1
+
+
+def test_what_is_owed_can_be_waived(kulanz, services):
+    waived = kulanz("account", "waive", "org_1", "--reason", "our mistake", "--json")
+
+    assert waived.document["account"]["standing"] == "good"
+
+
+def test_a_chargeback_is_opened_and_closed_by_hand(kulanz, services):
+    opened = kulanz(
+        "dispute", "open", "org_1", "--amount", "4900", "--currency", "eur", "--reason", "unknown", "--json"
+    ).document
+    (dispute,) = opened["account"]["disputes"]
+    assert (opened["account"]["standing"], dispute["currency"]) == ("suspended", "EUR")
+
+    closed = kulanz("dispute", "close", dispute["id"], "--outcome", "won", "--json").document
+
+    assert closed["account"]["standing"] == "grace"
+    assert kulanz("dispute", "close", "nothing", "--outcome", "won").code == 1
+    assert kulanz("dispute", "open", "org_1", "--amount", "-1", "--currency", "EUR", "--reason", "x").code == 2
+
+
+def test_replay_finds_what_was_not_decided(kulanz, services):
+    assert kulanz("replay", "--shuffle", "--json").document == {
+        "accounts": 1,
+        "erased": 0,
+        "differing": [],
+        "seed": pytest.approx(2**31, abs=2**31),
+    }
+    with services.database.write() as tx:
+        row = accounts.get(tx, "org_1")
+        assert row is not None
+        accounts.save(tx, [msgspec.structs.replace(row, standing="good")])
+
+    found = kulanz("replay", "--json")
+
+    assert found.code == 1
+    assert found.document["differing"] == [{"account_id": "org_1", "differs": ["standing"]}]
+
+
+def test_the_test_clock_stands_is_set_and_goes_back_to_real_time(kulanz, services):
+    shown = kulanz("clock", "show", "--json").document
+    assert (shown["now"], shown["test"]) == ("2026-03-02T15:08:20Z", True)
+
+    assert kulanz("clock", "set", SATURDAY, "--json").document == {"now": "2026-03-07T14:08:20Z"}
+    assert kulanz("clock", "advance", "1h", "--no-wait", "--json").document == {"now": "2026-03-07T15:08:20Z"}
+    assert kulanz("clock", "reset").code == 0
+    assert kulanz("clock", "show", "--json").document["test"] is False
+
+
+def test_advancing_without_a_worker_says_so(kulanz, services):
+    refused = kulanz("clock", "advance", "3d", "--timeout", "1")
+
+    assert refused.code == 1
+    assert "is a worker running" in refused.err
+
+
+def test_the_test_clock_is_refused_unless_it_is_allowed(kulanz, services):
+    refused = kulanz("clock", "advance", "1d", KULANZ_TEST_CLOCK="", LEMONSQUEEZY_MODE="")
+
+    assert refused.code == 1
+    assert "KULANZ_TEST_CLOCK=1" in refused.err
+    assert kulanz("clock", "show", KULANZ_TEST_CLOCK="1", LEMONSQUEEZY_MODE="live").code == 1
+
+
+def test_doctor_says_what_is_wrong_and_what_to_do(kulanz, services):
+    examined = kulanz("doctor", "--json", SMTP_URL="smtp://127.0.0.1:1")
+
+    found = {check["check"]: check for check in examined.document["checks"]}
+    assert examined.code == 1
+    assert found["database"]["ok"]
+    assert found["policy"]["ok"]
+    assert (found["mail"]["ok"], found["mail"]["advice"]) == (False, "check SMTP_URL")
+    assert found["clock"]["advice"] == "start `kulanz clock run`"
+    assert found["redis"]["ok"] is None
+
+
+def test_doctor_lists_every_problem_of_the_settings(kulanz):
+    examined = kulanz("doctor", "--json", PORT="x", KULANZ_TIMEZONE="y")
+
+    assert examined.code == 1
+    assert len(examined.document["checks"]) == 2
+
+
+def test_the_queue_is_shown_and_its_failed_jobs_are_queued_again(kulanz, services, redis_url):
+    kulanz.settings["REDIS_URL"] = redis_url
+
+    status = kulanz("queue", "status", "--json").document
+
+    assert [queue["queued"] for queue in status["queues"]] == [0, 0]
+    assert kulanz("queue", "retry", "--all", "--json").document["requeued"] == 0
+    assert kulanz("queue", "retry", "nothing").code == 1
+
+
+def test_no_size_of_a_queue_is_shown_where_redis_does_not_answer(kulanz, services):
+    silent = kulanz("queue", "status", REDIS_URL="redis://127.0.0.1:1")
+
+    assert (silent.code, silent.out) == (1, "")
+    assert "does not answer" in silent.err
+
+
+def test_output_for_nobody_ends_quietly(kulanz, services):
+    reading, writing = os.pipe()
+    os.close(reading)
+
+    process = kulanz.start("policy", "show", "plexo", stdout=writing)
+
+    assert process.wait(30) == 1
+    os.close(writing)
