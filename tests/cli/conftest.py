@@ -1,19 +1,21 @@
-"""A command line of the test's own: `run` calls `kulanz` in this process with a data directory and settings."""
+"""A command line of the test's own, called in this process: a data directory, settings, and what is printed."""
 
 from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
+from app.cli import run
+
 KEY = "0f" * 32
 
 
@@ -33,27 +35,41 @@ class Result:
 
 @dataclass
 class Kulanz:
-    """Runs commands as processes of their own, as a person does."""
+    """Runs commands with the settings of the test and nothing else."""
 
     data_dir: Path
     settings: dict[str, str] = field(default_factory=dict)
 
     def __call__(self, *arguments: str, stdin: bytes = b"", **settings: str) -> Result:
-        done = subprocess.run(
-            self.command(*arguments), input=stdin, capture_output=True, env=self.environ(settings), check=False
-        )
-        return Result(done.returncode, done.stdout.decode(), done.stderr.decode())
-
-    def start(self, *arguments: str, stdout: int | None = None) -> subprocess.Popen[bytes]:
-        return subprocess.Popen(self.command(*arguments), env=self.environ(), stdout=stdout)
-
-    def command(self, *arguments: str) -> Sequence[str]:
-        return [sys.executable, "-m", "app.cli", *arguments]
+        out, err = StringIO(), StringIO()
+        with _environ(self.environ(settings)), _stdin(stdin), redirect_stdout(out), redirect_stderr(err):
+            code = run(arguments)
+        return Result(code, out.getvalue(), err.getvalue())
 
     def environ(self, settings: Mapping[str, str] = {}) -> dict[str, str]:
         path = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "TMPDIR", "LANG"}}
-        own = {"KULANZ_DATA_DIR": str(self.data_dir), "PYTHONPATH": str(ROOT)}
-        return {**path, **own, **self.settings, **settings}
+        return {**path, "KULANZ_DATA_DIR": str(self.data_dir), **self.settings, **settings}
+
+
+@contextmanager
+def _environ(environ: Mapping[str, str]) -> Iterator[None]:
+    before = dict(os.environ)
+    os.environ.clear()
+    os.environ.update(environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextmanager
+def _stdin(content: bytes) -> Iterator[None]:
+    before, sys.stdin = sys.stdin, TextIOWrapper(BytesIO(content))
+    try:
+        yield
+    finally:
+        sys.stdin = before
 
 
 @pytest.fixture

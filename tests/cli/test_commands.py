@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -182,3 +183,14 @@ def test_the_text_of_a_preset_is_printed_as_written(kulanz):
     assert 'grace = "7d"' in kulanz("policy", "show", "plexo").out
     assert json.loads(kulanz("policy", "show", "plexo", "--json").out)["name"] == "plexo"
     assert kulanz("policy", "show", "nowhere").code == 1
+
+
+def test_output_for_nobody_ends_quietly():
+    reading, writing = os.pipe()
+    os.close(reading)
+    command = [sys.executable, "-m", "app.cli", "policy", "show", "plexo"]
+
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
+
+    assert (done.returncode, done.stderr) == (1, b"")
+    os.close(writing)

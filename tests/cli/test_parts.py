@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -76,10 +77,11 @@ def test_a_part_that_dies_is_started_again_after_a_pause_that_grows(supervisor, 
 
 
 def test_stopping_ends_every_part_and_kills_who_does_not_listen(supervisor, tmp_path):
+    before = set(psutil.Process().children())
     for name, code in (("deaf", DEAF), ("plain", PLAIN)):
         supervisor.start(Part(name=name, command=(sys.executable, "-c", code), leashed=False))
     until(lambda: all((tmp_path / f"{name}.log").read_text() for name in ("deaf", "plain")))
-    parts = psutil.Process().children()
+    parts = set(psutil.Process().children()) - before
 
     supervisor.stop()
 
@@ -104,10 +106,12 @@ def starter(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[su
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as starter:
         assert starter.stdout is not None
         assert starter.stdout.readline() == first_word
+        parts = psutil.Process(starter.pid).children(recursive=True)
         yield starter
         starter.kill()
-    for process in psutil.Process().children(recursive=True):
-        process.kill()
+    for part in parts:
+        with suppress(psutil.NoSuchProcess):
+            part.kill()
 
 
 @pytest.mark.parametrize("starter", [(LEASHED, "leashed", "begun\n")], indirect=True)

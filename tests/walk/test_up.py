@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from app.cli.up import private_redis
 from tests.far_ends import a_free_port
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -34,6 +35,7 @@ class Up:
     port: int
     data_dir: Path
     output: Path
+    ready_after: float = 0.0
 
     def ready(self) -> bool:
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)) as connection:
@@ -106,68 +108,71 @@ def data_dir(tmp_path: Path) -> Path:
     return tmp_path / "data"
 
 
-def test_it_is_ready_within_five_seconds_and_stops_cleanly(data_dir):
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Up]:
+    """One instance for all tests that leave it as it was."""
     begun = time.monotonic()
-    with up(data_dir) as running:
+    with up(tmp_path_factory.mktemp("up") / "data") as running:
         until(running.ready)
-        assert time.monotonic() - begun < 5
+        running.ready_after = time.monotonic() - begun
         until(running.complete)
-        until(lambda: "Ctrl-C" in running.printed())
-        everything = psutil.Process(running.process.pid).children(recursive=True)
-
-        assert running.stop(signal.SIGINT) == 0
-
-        assert not any(lives(process) for process in everything)
-        assert f"http://127.0.0.1:{running.port}/webhooks/lemonsqueezy" in running.printed()
+        yield running
 
 
-def test_secrets_are_made_once_kept_private_and_not_printed(data_dir):
-    with up(data_dir) as running:
-        until(lambda: "secrets" in running.printed())
-    stored = tomllib.loads((data_dir / "secrets.toml").read_text())
+def test_it_is_ready_within_five_seconds(running):
+    assert running.ready_after < 5
 
-    with up(data_dir) as again:
-        until(lambda: "secrets" in again.printed())
-        printed = again.printed()
 
-    assert tomllib.loads((data_dir / "secrets.toml").read_text()) == stored
+def test_it_says_where_it_takes_webhooks_and_keeps_its_secrets_but_not_the_secrets(running):
+    until(lambda: "Ctrl-C" in running.printed())
+    stored = tomllib.loads((running.data_dir / "secrets.toml").read_text())
+
+    assert f"http://127.0.0.1:{running.port}/webhooks/lemonsqueezy" in running.printed()
+    assert str(running.data_dir / "secrets.toml") in running.printed()
     assert {"ENCRYPTION_KEYS", "API_TOKENS", "LEMONSQUEEZY_WEBHOOK_SECRETS", "OPS_PASSWORD"} <= set(stored)
-    assert not any(secret in running.printed() + printed for secret in stored.values())
-    assert str(data_dir / "secrets.toml") in printed
-    assert "new:" not in printed
-    others = {path.name for path in data_dir.rglob("*") if stat.S_IMODE(path.lstat().st_mode) & 0o077}
-    assert others == set()
+    assert not any(secret in running.printed() for secret in stored.values())
 
 
-def test_commands_with_the_same_data_directory_find_the_instance_and_its_secrets(data_dir, tmp_path):
+def test_everything_in_the_data_directory_is_its_owners_alone(running):
+    paths = [running.data_dir, *running.data_dir.rglob("*")]
+
+    assert {path.name for path in paths if stat.S_IMODE(path.lstat().st_mode) & 0o077} == set()
+
+
+def test_commands_with_the_same_data_directory_find_the_instance_and_its_secrets(running, tmp_path):
     payload = tmp_path / "payload.json"
     payload.write_text('{"meta": {"event_name": "affiliate_activated"}, "data": {"type": "affiliates", "id": "1"}}')
-    with up(data_dir) as running:
-        until(running.ready)
 
-        sent = kulanz(data_dir, "send", str(payload))
+    sent = kulanz(running.data_dir, "send", str(payload))
+    queues = kulanz(running.data_dir, "queue", "status")
 
-        assert (sent.returncode, sent.stderr) == (0, "")
-        until(lambda: kulanz(data_dir, "queue", "status").returncode == 0)
+    assert (sent.returncode, sent.stderr) == (0, "")
+    assert (queues.returncode, queues.stderr) == (0, "")
 
 
-def test_a_part_that_is_killed_is_started_again(data_dir):
+def test_a_second_instance_in_the_same_directory_is_refused(running):
+    refused = kulanz(running.data_dir, "up", "--port", str(a_free_port()))
+
+    assert refused.returncode == 1
+    assert re.fullmatch(r"kulanz: another `kulanz up` runs in .*\n", refused.stderr)
+
+
+def test_a_part_that_is_killed_is_started_again(running):
+    killed = running.parts()
+
+    for part in killed.values():
+        part.kill()
+
+    until(lambda: not any(lives(part) for part in killed.values()))
+    until(running.complete)
+    until(running.ready)
+
+
+def test_after_a_kill_the_next_start_takes_over_and_ctrl_c_ends_it_cleanly(tmp_path):
+    data_dir = tmp_path / ("long" * 30)
     with up(data_dir) as running:
         until(running.complete)
-        killed = running.parts()
-
-        for part in killed.values():
-            part.kill()
-
-        until(lambda: not any(lives(part) for part in killed.values()))
-        until(running.complete)
-        until(running.ready)
-        assert running.stop() == 0
-
-
-def test_after_a_kill_the_next_start_takes_over(data_dir):
-    with up(data_dir) as running:
-        until(running.complete)
+        stored = (data_dir / "secrets.toml").read_text()
         everything = psutil.Process(running.process.pid).children(recursive=True)
         running.process.kill()
         running.process.wait()
@@ -176,18 +181,12 @@ def test_after_a_kill_the_next_start_takes_over(data_dir):
             until(again.ready)
             until(again.complete)
             assert not any(lives(process) for process in everything)
-            assert again.stop() == 0
+            assert (data_dir / "secrets.toml").read_text() == stored
+            everything = psutil.Process(again.process.pid).children(recursive=True)
+            assert again.stop(signal.SIGINT) == 0
 
-
-def test_a_second_instance_in_the_same_directory_is_refused(data_dir):
-    with up(data_dir) as running:
-        until(running.ready)
-
-        refused = kulanz(data_dir, "up", "--port", str(a_free_port()))
-
-        assert refused.returncode == 1
-        assert re.fullmatch(r"kulanz: another `kulanz up` runs in .*\n", refused.stderr)
-        assert running.ready()
+    assert not any(lives(process) for process in everything)
+    assert not private_redis.socket_path(data_dir).exists()
 
 
 def test_a_taken_port_is_named(data_dir):
@@ -208,12 +207,6 @@ def test_an_encryption_key_is_never_made_for_a_database_that_was_written_with_an
     assert "ENCRYPTION_KEYS" in refused.stderr
 
 
-def test_a_data_directory_with_a_long_name_will_do(tmp_path):
-    with up(tmp_path / ("long" * 30)) as running:
-        until(running.complete)
-        assert running.stop() == 0
-
-
 def test_the_demonstration_tells_its_story_and_goes_on_running(data_dir):
     with up(data_dir, "--demo") as running:
         until(lambda: "goes on running" in running.printed(), seconds=60)
@@ -227,8 +220,8 @@ def test_the_demonstration_tells_its_story_and_goes_on_running(data_dir):
 
 
 def test_the_demonstration_stays_away_from_real_accounts(data_dir):
-    with up(data_dir) as running:
-        until(running.ready)
+    data_dir.mkdir()
+    (data_dir / "kulanz.db").write_bytes(b"")
 
     refused = kulanz(data_dir, "up", "--demo", "--port", str(a_free_port()))
 

@@ -20,6 +20,8 @@ from app.store import accounts, inbox, outbox
 from tests.servers import a_redis
 from tests.workers.house import an_unpaid_account
 
+ON_SQLITE = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""What does not depend on the database is tried on one."""
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -70,6 +72,7 @@ def test_a_ring_gets_an_event_applied_and_sigterm_ends_the_worker(services, rung
     bell.close()
 
 
+@ON_SQLITE
 def test_an_event_that_nobody_rang_for_is_found(services, rung):
     with a_worker("events", rung):
         account = an_unpaid_account(services, 2)
@@ -77,16 +80,17 @@ def test_an_event_that_nobody_rang_for_is_found(services, rung):
         until(lambda: stands(services, account) == "grace")
 
 
-@pytest.mark.parametrize("redis_settings", [{}, {"REDIS_URL": "redis://127.0.0.1:1"}])
-def test_without_redis_the_database_is_asked(services, settings, redis_settings):
+@ON_SQLITE
+def test_without_redis_the_database_is_asked(services, settings):
     account = an_unpaid_account(services, 3)
 
-    with a_worker("events", settings | redis_settings):
+    with a_worker("events", {**settings, "REDIS_URL": "redis://127.0.0.1:1"}):
         until(lambda: stands(services, account) == "grace")
         another = an_unpaid_account(services, 4)
         until(lambda: stands(services, another) == "grace", seconds=5)
 
 
+@ON_SQLITE
 def test_a_worker_outlives_a_redis_that_hangs_and_comes_back_to_it(services, settings):
     with a_redis() as url, connect(url, timeout=3) as redis, a_worker("events", {**settings, "REDIS_URL": url}):
         server = redis.info("server")["process_id"]
@@ -101,6 +105,7 @@ def test_a_worker_outlives_a_redis_that_hangs_and_comes_back_to_it(services, set
         until(lambda: workers(redis))
 
 
+@ON_SQLITE
 def test_a_burst_works_everything_off_without_redis_and_ends(services, settings):
     account = an_unpaid_account(services, 6)
     services.clock.set(services.clock.now().replace(day=6))
@@ -114,6 +119,7 @@ def test_a_burst_works_everything_off_without_redis_and_ends(services, settings)
         assert outbox.untried(conn, services.clock.now(conn)) == 0
 
 
+@ON_SQLITE
 def test_the_clock_rings_for_what_nobody_rang_for(services, rung, redis_url):
     bell = Bell(redis_url)
     with a_worker("clock", rung):
