@@ -1,0 +1,1 @@
+"""What the product does, as sentences that are run on real parts."""
