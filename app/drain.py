@@ -46,8 +46,7 @@ def apply_events(services: Services, limit: int) -> int:
         raise
     except Exception as error:  # noqa: BLE001 - whatever it is, one event must not hold up the others
         log.warning("batch.failed", events=len(ids), error=reason_of(error))
-        for event in ids:
-            _apply_alone(services, event, worker)
+        _apply_one_by_one(services, ids, worker)
     return len(ids)
 
 
@@ -60,9 +59,17 @@ def reason_of(error: Exception) -> str:
     return f"{type(error).__name__}{place}"
 
 
+def _apply_one_by_one(services: Services, ids: Sequence[int], worker: str) -> None:
+    """Apply each event alone; the claim stays to the last, so that dying on the way is counted too."""
+    for event in ids:
+        _apply_alone(services, event, worker)
+    with services.database.write() as tx:
+        inbox.release(tx, worker)
+
+
 def _apply_alone(services: Services, event: int, worker: str) -> None:
     try:
-        _apply(services, [event], worker)
+        _apply(services, [event], worker, release=False)
     except StorageUnavailableError:
         raise
     except Exception as error:  # noqa: BLE001 - the row keeps the reason; the third time parks it
@@ -72,11 +79,12 @@ def _apply_alone(services: Services, event: int, worker: str) -> None:
                 alert_parked(services, tx, event)
 
 
-def _apply(services: Services, ids: Sequence[int], worker: str) -> None:
+def _apply(services: Services, ids: Sequence[int], worker: str, *, release: bool = True) -> None:
     with services.database.write() as tx:
         batch = _Batch(services, tx, inbox.take(tx, ids, worker))
         batch.apply()
-        inbox.release(tx, worker)
+        if release:
+            inbox.release(tx, worker)
 
 
 def alert_parked(services: Services, tx: Connection, event: int) -> None:
