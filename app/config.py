@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.config_layers import Layers
 from app.config_masked import masked_settings
-from app.config_values import ApiToken, OpsUser, Reader
+from app.config_values import ApiToken, OpsUser, Reader, loopback
 from app.errors import ConfigurationError
 
 __all__ = ["ApiToken", "OpsUser", "Settings", "environment", "load", "masked"]
@@ -90,7 +90,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     problems = [*layers.problems, *reader.problems, *_contradictions(settings, reader)]
     if problems:
         raise ConfigurationError(problems)
-    return settings
+    return _among_ourselves(settings) if settings.demo else settings
 
 
 def masked(settings: Settings) -> dict[str, str]:
@@ -139,6 +139,16 @@ def _settings(reader: Reader, data_dir: Path) -> Settings:
         encryption_keys=reader.keys("ENCRYPTION_KEYS"),
         test_clock=reader.flag("KULANZ_TEST_CLOCK") or demo,
         demo=demo,
+    )
+
+
+def _among_ourselves(settings: Settings) -> Settings:
+    """Return a demonstration's settings: what it invents is told to nobody but programs on this machine."""
+    return replace(
+        settings,
+        lemonsqueezy_api_key=settings.lemonsqueezy_api_key if loopback(settings.lemonsqueezy_api_url) else None,
+        callback_url=settings.callback_url if loopback(settings.callback_url) else None,
+        smtp_url=settings.smtp_url if loopback(settings.smtp_url) else None,
     )
 
 

@@ -153,6 +153,15 @@ class Reader:
         return values
 
 
+def loopback(url: str | None) -> bool:
+    """Whether an address leads to this machine."""
+    host = urlsplit(url or "").hostname or ""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
 def _attempt(convert: Callable[[str], T | None], text: str) -> T | None:
     try:
         return convert(text)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import ipaddress
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 import click
 
 from app.cli.options import actor_option, emit, instant, json_option, services, shown, span
+from app.config_values import loopback
 from app.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -105,13 +104,5 @@ def permit(opened: Services) -> None:
     if not opened.settings.test_clock:
         raise RefusedError("the test clock is not allowed: set KULANZ_TEST_CLOCK=1, with test data only")
     client = opened.clients.get("lemonsqueezy")
-    if client is not None and not _loopback(opened.settings.lemonsqueezy_api_url) and not client.test_mode():
+    if client is not None and not loopback(opened.settings.lemonsqueezy_api_url) and not client.test_mode():
         raise RefusedError("the test clock is refused: LEMONSQUEEZY_API_KEY is a live-mode key")
-
-
-def _loopback(url: str) -> bool:
-    host = urlsplit(url).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

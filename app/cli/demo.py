@@ -17,6 +17,7 @@ from app.cli.options import console, emit, json_option, services
 from app.errors import RefusedError
 
 if TYPE_CHECKING:
+    from app.config import Settings
     from app.providers.lemonsqueezy_samples import Purchase
     from app.services import Services
 
@@ -98,7 +99,7 @@ def _tell(opened: Services, url: str, secret: str) -> Iterator[dict[str, Any]]:
     from app.cli.test_time import go_on
 
     begun = opened.clock.now().replace(microsecond=0)
-    purchase = _purchase(begun)
+    purchase = _purchase(begun, opened.settings)
     seen: set[str] = set()
     opened.clock.set(begun)
     for chapter in STORY:
@@ -110,13 +111,16 @@ def _tell(opened: Services, url: str, secret: str) -> Iterator[dict[str, Any]]:
         yield _outcome(opened, chapter, purchase, seen)
 
 
-def _purchase(begun: datetime) -> Purchase:
+def _purchase(begun: datetime, settings: Settings) -> Purchase:
     """Return a purchase of its own: the story may be told again in the same data directory."""
     from app.providers.lemonsqueezy_samples import Purchase
 
     number = 1_000_000 + secrets.randbelow(1_000_000_000) * 10
+    stores = [int(store) for store in settings.lemonsqueezy_store_ids if store.isdigit()]
     return Purchase(
         account=f"{PREFIX}{number}",
+        account_secret=settings.account_secret,
+        store=stores[0] if stores else number,
         customer=number,
         subscription=number + 1,
         order=number + 2,

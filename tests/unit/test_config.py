@@ -194,3 +194,23 @@ def test_the_demo_brings_its_test_clock_and_takes_events_of_either_mode(environ)
     settings = load({**environ, "KULANZ_DEMO": "1"})
 
     assert (settings.test_clock, settings.lemonsqueezy_mode) == (True, "any")
+
+
+def test_a_demonstration_reaches_nobody_but_this_machine(environ):
+    far = {
+        "LEMONSQUEEZY_API_KEY": "key",
+        "CALLBACK_URL": "https://product.example/hook",
+        "CALLBACK_SECRET": "whsec_AAAA",
+        "SMTP_URL": "smtp://mail.example",
+    }
+    near = {
+        "LEMONSQUEEZY_API_URL": "http://127.0.0.1:1/v1",
+        "CALLBACK_URL": "http://localhost/",
+        "SMTP_URL": "smtp://[::1]",
+    }
+
+    away = load(environ | far | {"KULANZ_DEMO": "1"})
+    here = load(environ | far | near | {"KULANZ_DEMO": "1"})
+
+    assert (away.lemonsqueezy_api_key, away.callback_url, away.smtp_url) == (None, None, None)
+    assert (here.lemonsqueezy_api_key, here.callback_url) == ("key", "http://localhost/")

@@ -15,6 +15,7 @@ from rq.serializers import JSONSerializer
 
 from app.cli.up import private_redis
 from app.doorbell import EFFECTS, EVENTS, Bell, DoorbellUnavailableError, connect
+from tests.far_ends import a_free_port
 
 
 class Server:
@@ -127,3 +128,24 @@ def test_the_socket_is_its_owners_alone_even_where_the_directory_has_a_long_name
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert server.client.config_get("port") == {"port": "0"}
     server.stop()
+
+
+def test_the_master_is_found_by_its_sentinels(tmp_path):
+    master, sentinel = a_free_port(), a_free_port()
+    (tmp_path / "sentinel.conf").write_text(f"port {sentinel}\nsentinel monitor doorbell 127.0.0.1 {master} 1\n")
+    server = str(private_redis.binary())
+    bell = Bell(f"redis+sentinel://127.0.0.1:1,127.0.0.1:{sentinel}/doorbell/2")
+    with (
+        subprocess.Popen([server, "--port", str(master), "--save", ""], stdout=subprocess.DEVNULL, cwd=tmp_path) as one,
+        subprocess.Popen([server, "sentinel.conf", "--sentinel"], stdout=subprocess.DEVNULL, cwd=tmp_path) as other,
+    ):
+        deadline = time.monotonic() + 10
+        while not bell.ring():
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+
+        with Redis(port=master, db=2) as client:
+            assert client.llen(f"rq:queue:{EVENTS}") == 1
+        one.terminate()
+        other.terminate()
+    bell.close()

@@ -102,7 +102,7 @@ def _environ(wish: Wish) -> dict[str, str]:
     if wish.port is not None:
         environ["PORT"] = str(wish.port)
     if wish.demo:
-        environ["KULANZ_DEMO"] = "1"
+        environ |= {"KULANZ_DEMO": "1", "KULANZ_POLICY": "plexo"}
     return environ
 
 
@@ -194,7 +194,7 @@ def _announce(host: str, settings: Settings, path: Path, made: tuple[str, ...]) 
     base = f"http://{_reachable(host)}:{settings.port}"
     _say(f"Kulanz runs. Data in {settings.data_dir}")
     _say(f"  webhook  {base}/webhooks/lemonsqueezy")
-    _say(f"  page     {base}/ops")
+    _say(f"  accounts {base}/v1/accounts")
     _say(f"  secrets  {path}" + (f" (new: {', '.join(made)})" if made else ""))
     _say("  stop     Ctrl-C")
 
