@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from app.clock import Clock, real_now
@@ -13,15 +13,18 @@ from app.config import Settings
 from app.doorbell import Bell
 from app.gateway import Means
 from app.gateway.guard import guarded_session
+from app.pace import Budget, budget
 from app.policy import document
 from app.policy.document import Policy
 from app.policy.model import Catalogue, Terms
 from app.providers import Naming
-from app.providers.lemonsqueezy_client import Client
+from app.providers.lemonsqueezy.client import Client
 from app.store import keyring, policies
 from app.store.database import Connection, Database
 from app.store.policies import PolicyRow
 from app.vault import Vault
+
+PATIENT_TRIES = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +37,8 @@ class Services:
     clock: Clock
     bell: Bell
     naming: Naming
+    pace: Budget = field(default_factory=Budget, repr=False)
+    """How fast the provider is asked, by all threads together."""
     _local: threading.local = field(default_factory=threading.local, repr=False)
     asked_at: dict[int, float] = field(default_factory=dict, repr=False)
     """When this process last asked the provider on behalf of a waiting event, in monotonic seconds."""
@@ -63,8 +68,13 @@ class Services:
         """The calling thread's own clients for the providers' APIs, by name, where a key is set."""
         clients: Mapping[str, Client] | None = getattr(self._local, "clients", None)
         if clients is None:
-            self._local.clients = clients = _clients(self.settings)
+            self._local.clients = clients = _clients(self.settings, self.pace)
         return clients
+
+    def patient_clients(self) -> Mapping[str, Client]:
+        """Return clients for long work: they wait for their place in the rate limit, and ask again."""
+        pace = replace(self.pace, patience=float("inf"))
+        return {name: replace(client, pace=pace, tries=PATIENT_TRIES) for name, client in self.clients.items()}
 
     def means(self) -> Means:
         """Return what carrying effects out needs, with the calling thread's own connections."""
@@ -115,6 +125,7 @@ def build(settings: Settings) -> Services:
             account_secret=settings.account_secret,
             require_signed=settings.require_signed_accounts,
         ),
+        pace=budget(settings.redis_url, settings.lemonsqueezy_api_key or ""),
     )
 
 
@@ -134,10 +145,9 @@ def _with_key(settings: Settings) -> frozenset[str]:
     return frozenset({"lemonsqueezy"} if settings.lemonsqueezy_api_key is not None else ())
 
 
-def _clients(settings: Settings) -> dict[str, Client]:
-    if settings.lemonsqueezy_api_key is None:
-        return {}
-    return {"lemonsqueezy": Client(settings.lemonsqueezy_api_key, settings.lemonsqueezy_api_url, guarded_session())}
+def _clients(settings: Settings, pace: Budget) -> dict[str, Client]:
+    key, url = settings.lemonsqueezy_api_key, settings.lemonsqueezy_api_url
+    return {} if key is None else {"lemonsqueezy": Client(key, url, guarded_session(), pace=pace)}
 
 
 def _means(settings: Settings, clients: Mapping[str, Client]) -> Means:

@@ -162,6 +162,7 @@ class InvoiceSeen:
     """Everything refunded so far, cumulative, as the provider reports it."""
     created_at: datetime | None = None
     email: str | None = None
+    provenance: Provenance = Provenance.WEBHOOK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

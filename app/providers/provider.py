@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
@@ -48,6 +49,21 @@ class Routing:
     """The event says something of a subscription that must be known first."""
     fallback: str | None = None
     """The account where nothing better is known: `lemonsqueezy-3083767`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listed:
+    """One object as a provider's API lists it."""
+
+    binding: str
+    """Names its kind too: `lemonsqueezy:invoice:1134999`."""
+    fact: ProviderFact
+    routing: Routing
+    store: str | None
+    test_mode: bool
+    changed_at: datetime
+    """When the provider last changed it, by the provider's clock."""
+    created_at: datetime
 
 
 class Provider(Protocol):

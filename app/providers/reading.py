@@ -71,6 +71,11 @@ class Reading:
         """Return an id that nothing can be said without."""
         return self.identifier(key) or self._complain(key, "an id")
 
+    def expect(self, key: str, word: str) -> None:
+        """Complain unless a word is there."""
+        if self.values.get(key) != word:
+            self._complain(key, word)
+
     def flag(self, key: str) -> bool:
         """Return a truth; what is missing or null is false."""
         return flag(self.values.get(key))

@@ -11,7 +11,7 @@ import requests
 from app.errors import FarEndError, UnknownOutcomeError
 from app.policy.facts import Provenance, Status
 from app.providers import PROVIDERS, Naming
-from app.providers.lemonsqueezy_client import Client
+from app.providers.lemonsqueezy.client import Client
 from tests import lemonsqueezy as ls
 from tests.provider_server import API_KEY, Provider, Reply, a_provider
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from app.providers import signing
+from app.providers.lemonsqueezy.answers import looked_up
 from app.providers.lemonsqueezy.envelope import decode, glance
 from app.providers.lemonsqueezy.routing import route
-from app.providers.lemonsqueezy.translation import looked_up, translate
+from app.providers.lemonsqueezy.translation import translate
 
 __all__ = ["decode", "glance", "looked_up", "route", "translate", "verify"]
 

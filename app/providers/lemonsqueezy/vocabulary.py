@@ -11,6 +11,7 @@ INVOICES = "subscription-invoices"
 ORDERS = "orders"
 LICENCES = "license-keys"
 DISPUTES = "disputes"
+CUSTOMERS = "customers"
 
 OBJECTS: Mapping[str, str] = {
     "order_created": ORDERS,
@@ -36,6 +37,8 @@ OBJECTS: Mapping[str, str] = {
 
 LOOKED_UP = 3
 """An answer of the API outranks the catch-all events of its second, and yields to an event that says what was done."""
+SETTLED = 9
+"""An answer asked for well after the object's last change is the last word on that second."""
 
 RANKS: Mapping[str, int] = {
     "subscription_updated": 1,

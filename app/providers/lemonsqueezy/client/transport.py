@@ -1,35 +1,74 @@
-"""Lemon Squeezy's REST API: what we read there, and the two things that we do there."""
+"""One request to the API and what becomes of it: its place in the rate limit, time-outs, errors in plain words.
+
+What is only read may be asked again; what is written is sent again only where the provider says that it did nothing
+with it (429), or where no connection was ever made. Everything else is for the caller to read before it is repeated.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from time import monotonic
-from typing import Any
-from urllib.parse import quote
+from time import monotonic, sleep
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 import requests
 import urllib3
 from requests.auth import AuthBase
 
-from app.errors import FarEndError, UnknownOutcomeError, UntranslatableError
-from app.policy.facts import SubscriptionSeen
-from app.providers.lemonsqueezy import looked_up
-from app.providers.reading import flag, shown
+from app.errors import FarEndError, UnknownOutcomeError
+from app.providers.reading import shown
 
-LARGEST_BODY = 1 << 20
+LARGEST_BODY = 4 << 20
+"""A page of a hundred orders is about 300 KiB."""
 LONGEST_WAIT = timedelta(hours=1)
 """A `Retry-After` beyond it is taken as this much."""
+FIRST_PAUSE = 1.0
+T = TypeVar("T")
 _JSON_API = "application/vnd.api+json"
 _AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
 
+class Pace(Protocol):
+    """How fast we may ask: 300 requests a minute for all processes together (LEMONSQUEEZY section 7)."""
+
+    def take(self) -> None:
+        """Wait for a place; raise FarEndError, without taking one, where that would take too long."""
+
+    def heard(self, remaining: int) -> None:
+        """Learn from `X-Ratelimit-Remaining` what others with the same key have used."""
+
+    def refused(self, wait: timedelta | None) -> None:
+        """Let nobody ask before a 429 is over; None: the provider did not say how long."""
+
+    def rest(self, seconds: float) -> None:
+        """Wait, by the same clock."""
+
+
+class _Freely:
+    """No limit of our own."""
+
+    def take(self) -> None:
+        pass
+
+    def heard(self, remaining: int) -> None:
+        pass
+
+    def refused(self, wait: timedelta | None) -> None:
+        pass
+
+    def rest(self, seconds: float) -> None:
+        sleep(seconds)
+
+
+FREELY: Pace = _Freely()
+
+
 @dataclass(frozen=True, slots=True)
-class Client:
+class Transport:
     """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
 
     api_key: str = field(repr=False)
@@ -37,59 +76,61 @@ class Client:
     session: requests.Session = field(repr=False)
     timeouts: tuple[float, float] = (5.0, 15.0)
     """Seconds to connect, and seconds of silence; the second is also what a body may take in all."""
+    pace: Pace = field(default=FREELY, repr=False)
+    tries: int = 1
+    """How often a request is made in all where repeating it is safe."""
 
-    def subscription(self, subscription: str, /) -> SubscriptionSeen | None:
-        """Return the subscription as the provider holds it now, None where this key reaches none of that id."""
+    def ask(self, path: str, query: Mapping[str, object] | None = None) -> dict[str, Any]:
+        """Return the document at a path."""
+        return self._repeat(lambda: self._ask(path, query or {}), lambda error: error.retryable)
+
+    def tell(self, method: str, path: str, document: object = None) -> dict[str, Any] | None:
+        """Have something done; return the answer's document, None where it has none that can be read."""
+        return self._repeat(
+            lambda: self._tell(method, path, document), lambda error: error.answer == HTTPStatus.TOO_MANY_REQUESTS
+        )
+
+    def _repeat(self, request: Callable[[], T], may_repeat: Callable[[FarEndError], bool]) -> T:
+        for earlier in range(self.tries - 1):
+            try:
+                return request()
+            except FarEndError as error:
+                if not may_repeat(error):
+                    raise
+                pause = FIRST_PAUSE * 2**earlier if error.retry_after is None else error.retry_after.total_seconds()
+                self.pace.rest(pause)
+        return request()
+
+    def _ask(self, path: str, query: Mapping[str, object]) -> dict[str, Any]:
         try:
-            answer = self._ask("GET", _path(subscription))
-        except FarEndError as error:
-            if error.answer == HTTPStatus.NOT_FOUND:
-                return None
-            raise
-        return _subscription(answer, subscription)
-
-    def cancel(self, subscription: str, /) -> None:
-        """Stop the renewal; the period paid for runs out. A 404 is a `FarEndError`: another store or mode, perhaps."""
-        self._tell("DELETE", _path(subscription))
-
-    def resume(self, subscription: str, trial_ends_at: datetime | None = None, /) -> None:
-        """Take a cancellation back; a trial needs its end told again."""
-        trial = {"trial_ends_at": _written(trial_ends_at)} if trial_ends_at else {}
-        attributes = {"cancelled": False, **trial}
-        document = {"data": {"type": "subscriptions", "id": subscription, "attributes": attributes}}
-        self._tell("PATCH", _path(subscription), document)
-
-    def test_mode(self) -> bool:
-        """Return whether the key is one of test mode; a key that does not say so is live."""
-        meta = self._ask("GET", "/users/me").get("meta")
-        return isinstance(meta, dict) and flag(meta.get("test_mode"))
-
-    def _ask(self, method: str, path: str) -> dict[str, Any]:
-        try:
-            response = self._send(method, path, None)
+            response = self._send("GET", path, None, query)
         except requests.RequestException as error:
-            raise _unreached(error, method) from error
+            raise _unreached(error, "GET") from error
         with response:
             document = _document(_body(response, self.timeouts[1]))
-            _refuse_failure(response, document)
+            self._heed(response, document)
         if document is None:
             raise FarEndError("Lemon Squeezy's answer is no JSON:API", retryable=True, answer=response.status_code)
         return document
 
-    def _tell(self, method: str, path: str, document: object = None) -> None:
+    def _tell(self, method: str, path: str, document: object) -> dict[str, Any] | None:
         try:
-            response = self._send(method, path, document)
+            response = self._send(method, path, document, {})
         except requests.RequestException as error:
             if _was_sent(error):
                 raise UnknownOutcomeError(f"the connection to Lemon Squeezy broke after the {method}") from error
             raise _unreached(error, method) from error
         with response:
-            _refuse_failure(response, _document(_body(response, self.timeouts[1])))
+            answer = _document(_body(response, self.timeouts[1]))
+            self._heed(response, answer)
+        return answer
 
-    def _send(self, method: str, path: str, document: object) -> requests.Response:
+    def _send(self, method: str, path: str, document: object, query: Mapping[str, object]) -> requests.Response:
+        self.pace.take()
         return self.session.request(
             method,
             self.api_url.rstrip("/") + path,
+            params={name: str(value) for name, value in query.items()},
             data=None if document is None else msgspec.json.encode(document),
             headers={"Accept": _JSON_API, "Content-Type": _JSON_API, "User-Agent": "kulanz"},
             auth=_Bearer(self.api_key),
@@ -97,6 +138,15 @@ class Client:
             allow_redirects=False,
             stream=True,
         )
+
+    def _heed(self, response: requests.Response, document: Mapping[str, Any] | None) -> None:
+        """Learn the rate limit from an answer, and raise what says that it is a refusal."""
+        remaining = response.headers.get("X-Ratelimit-Remaining", "")
+        if remaining.isascii() and remaining.isdigit():
+            self.pace.heard(int(remaining[:9]))
+        if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+            self.pace.refused(_retry_after(response.headers))
+        _refuse_failure(response, document)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,25 +158,6 @@ class _Bearer(AuthBase):
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
         request.headers["Authorization"] = f"Bearer {self.key}"
         return request
-
-
-def _path(subscription: str) -> str:
-    return f"/subscriptions/{quote(subscription, safe='')}"
-
-
-def _written(instant: datetime) -> str:
-    return instant.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.000000Z")
-
-
-def _subscription(answer: Mapping[str, Any], asked: str) -> SubscriptionSeen:
-    data = answer.get("data")
-    try:
-        seen = looked_up(data if isinstance(data, dict) else {})
-    except UntranslatableError as error:
-        raise FarEndError(f"Lemon Squeezy's answer: {error.detail}", retryable=True, answer=HTTPStatus.OK) from error
-    if seen.key.partition(":")[2] != asked:
-        raise FarEndError("Lemon Squeezy answered with another subscription", retryable=True, answer=HTTPStatus.OK)
-    return seen
 
 
 def _body(response: requests.Response, seconds: float) -> bytes:
