@@ -63,7 +63,7 @@ def set_(*, at: datetime, as_json: bool) -> None:
 @json_option
 def advance(*, by: timedelta, no_wait: bool, timeout: float, as_json: bool) -> None:
     """Go on from due time to due time; each shows on the clock while what falls due then is done."""
-    from app.cli.test_time import go_on, jump_by
+    from app.cli.advance import go_on, jump_by
 
     with services() as opened:
         permit(opened)

@@ -96,7 +96,7 @@ def demo(*, url: str | None, yes: bool, as_json: bool) -> None:
 
 
 def _tell(opened: Services, url: str, secret: str) -> Iterator[dict[str, Any]]:
-    from app.cli.test_time import go_on
+    from app.cli.advance import go_on
 
     begun = opened.clock.now().replace(microsecond=0)
     purchase = _purchase(begun, opened.settings)
