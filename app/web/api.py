@@ -59,7 +59,7 @@ class Api:
         asked = _query("standing", "plan", "cursor", "limit")
         page = self._desk.accounts(
             standing=_standing(asked.get("standing")),
-            plan=asked.get("plan"),
+            plan=_plan(asked.get("plan")),
             after=cursors.decode("accounts", asked.get("cursor")),
             limit=cursors.limit(asked.get("limit")),
         )
@@ -146,6 +146,12 @@ def _known_form(identifier: str) -> str:
 def _standing(text: str | None) -> str | None:
     if text is not None and text not in {*Standing}:
         raise BadRequestError(f"`standing` is one of {', '.join(Standing)}.")
+    return text
+
+
+def _plan(text: str | None) -> str | None:
+    if text is not None and not (text and text.isprintable()):
+        raise BadRequestError("`plan` is the name of a plan.")
     return text
 
 

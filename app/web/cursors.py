@@ -12,6 +12,11 @@ from app.web.problems import BadRequestError
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 500
 _LIMIT = re.compile(r"[0-9]{1,3}", re.ASCII)
+_AFTER = {
+    "accounts": re.compile(r"[A-Za-z0-9._:@-]{1,128}", re.ASCII),
+    "decisions": re.compile(r"[0-9]{1,18}", re.ASCII),
+}
+"""What a list's items are counted by: a cursor is not signed, so it may hold anything."""
 
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
@@ -33,7 +38,7 @@ def decode(of: str, cursor: str | None) -> str | None:
         found = msgspec.json.decode(urlsafe_b64decode(padded), type=_Cursor)
     except (ValueError, msgspec.DecodeError) as error:
         raise BadRequestError("`cursor` is not one that a list of this kind gave out.") from error
-    if found.of != of:
+    if found.of != of or not _AFTER[of].fullmatch(found.after):
         raise BadRequestError("`cursor` is not one that a list of this kind gave out.")
     return found.after
 

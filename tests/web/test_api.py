@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from app.commands import CloseDispute, OpenDispute, SetOverride
 from app.config import Settings
 from app.policy.facts import DisputeStatus, OverrideKind
-from app.web import documents
+from app.web import cursors, documents
 from app.web.application import assemble
 from app.web.operations import OPERATIONS
 from tests.web.conftest import ReceiverInMemory
@@ -106,13 +106,24 @@ def test_accounts_can_be_chosen_by_standing_and_plan(client: FlaskClient, desk: 
         "cursor=%FF",
         "cursor=WyJkZWNpc2lvbnMiLCIxIl0",
         "cursor=WyJhY2NvdW50cyIsMV0",
+        "cursor=WyJhY2NvdW50cyIsICJcdTAwMDAiXQ",
+        "cursor=WyJhY2NvdW50cyIsICIiXQ",
         "standing=bad",
         "standing=",
+        "plan=",
+        "plan=%00",
         "colour=red",
     ],
 )
 def test_a_wrong_question_is_refused(client: FlaskClient, query: str) -> None:
     assert problem(get(client, f"/v1/accounts?{query}")).status == 400
+
+
+@pytest.mark.parametrize("after", ["x", "-1", "9" * 30, "1\0"])
+def test_a_cursor_that_no_timeline_gave_out_is_refused(client: FlaskClient, after: str) -> None:
+    cursor = cursors.encode("decisions", after)
+
+    assert problem(get(client, f"/v1/accounts/org_1/timeline?cursor={cursor}")).status == 400
 
 
 def test_the_largest_page_is_allowed(client: FlaskClient) -> None:
