@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from app import coding
+from app import brake, coding
 from app.clock import real_now
 from app.gateway import spread
-from app.policy import effects, facts
+from app.policy import dunning, effects, facts
 from app.policy.decide import decide
 from app.policy.effects import Effect, Notify
 from app.policy.facts import Fact
 from app.policy.model import Access, Account, Change, Decision, Situation, Standing, State, Terms
 from app.policy.telling import rfc3339
 from app.services import Services
-from app.store import accounts, bindings, inbox, journal, ledger, marks, outbox, timers
+from app.store import accounts, bindings, inbox, journal, ledger, outbox, timers
 from app.store.accounts import AccountRow
 from app.store.database import Connection
 from app.store.journal import JournalRow
@@ -27,11 +27,6 @@ from app.store.ledger import DecisionRow
 from app.store.outbox import EffectRow
 from app.store.timers import TimerRow
 from app.vault import DataKey
-
-AN_HOUR = timedelta(hours=1)
-HOLD_PLACED = "dunning.hold_placed"
-BRAKE_RELEASED = "brake_released_until"
-"""The mark by which operators let mass downgrades go on: an instant of policy time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +59,7 @@ class Docket:
         self._folders: dict[str, _Folder] = {}
         self._parked: frozenset[str] = frozenset()
         self._holds_left: float | None = None
+        self._braked = False
         self._journal: list[JournalRow] = []
         self._decisions: list[DecisionRow] = []
         self._effects: list[EffectRow] = []
@@ -112,7 +108,10 @@ class Docket:
         heard = tuple(facts_heard)
         if book_joined is not None:
             folder.account = replace(folder.account, book=book_joined)
-        decision = decide(folder.account, heard, self.terms, self.now, self._situation(folder.row.id))
+        situation = self._situation(folder.row.id)
+        decision = decide(folder.account, heard, self.terms, self.now, situation)
+        if situation.braked and _is_braked(decision, situation, self.now):
+            self._braked = True
         folder.state = decision.state
         folder.account = decision.account
         if decision.changed:
@@ -136,6 +135,8 @@ class Docket:
             outbox.add(tx, self._effects)
         if self._disputes:
             bindings.bind(tx, self._disputes)
+        if self._braked:
+            brake.put_on(tx, self.now)
 
     def _open(self, row: AccountRow) -> _Folder:
         if row.key is None:
@@ -156,19 +157,8 @@ class Docket:
 
     def _situation(self, account: str) -> Situation:
         if self._holds_left is None:
-            self._holds_left = self._brake()
+            self._holds_left = brake.room(self._tx, self.terms.current.dunning.mass_action_limit, self.now)
         return Situation(parked=account in self._parked, braked=self._holds_left < 1)
-
-    def _brake(self) -> float:
-        """Return how many more accounts may lose access by dunning within the hour (DOMAIN section 3)."""
-        limit = self.terms.current.dunning.mass_action_limit
-        placed = ledger.placed_since(self._tx, HOLD_PLACED, self.now - AN_HOUR)
-        if placed < limit.accounts - 1:
-            return limit.accounts - placed
-        released = marks.get(self._tx, BRAKE_RELEASED)
-        if released is not None and released > rfc3339(self.now):
-            return float("inf")
-        return max(limit.accounts, limit.share * accounts.count(self._tx)) - placed
 
     def _record(self, folder: _Folder, decision: Decision, cause: Cause) -> None:
         row, principal = folder.row, decision.principal
@@ -196,7 +186,7 @@ class Docket:
         self._decisions.append(decided)
         folder.row = msgspec.structs.replace(row, seq=decided.seq, head=decided.hash)
         folder.account = replace(folder.account, sequence=decided.seq)
-        if any(change.rule == HOLD_PLACED for change in decision.changes) and self._holds_left is not None:
+        if any(change.rule == brake.HOLD_PLACED for change in decision.changes) and self._holds_left is not None:
             self._holds_left -= 1
 
     def _remember(self, folder: _Folder, decision: Decision, cause: Cause, heard: tuple[Fact, ...]) -> None:
@@ -239,6 +229,12 @@ def effect_row(effect: Effect, account: str, payload: bytes, now: datetime, deci
         next_attempt_at=real_now(),
         decision_seq=decision,
     )
+
+
+def _is_braked(decision: Decision, situation: Situation, now: datetime) -> bool:
+    """Whether a case of this account would be on hold if the brake were not on."""
+    book, alone = decision.account.book, replace(situation, parked=False)
+    return any(dunning.blocked(case, book, alone, now) == "mass_action_brake" for case in decision.state.cases)
 
 
 def _row(folder: _Folder) -> AccountRow:

@@ -18,6 +18,7 @@ COMMANDS = {
     "dispute": ("app.cli.dispute:dispute", "Open and close chargebacks by hand."),
     "events": ("app.cli.events:events", "Look after the inbox."),
     "effects": ("app.cli.effects:effects", "Look after what the world must be told."),
+    "brake": ("app.cli.brake:brake", "Look at the brake on mass downgrades, and release it."),
     "queue": ("app.cli.queue:queue", "Look at RQ: queues, workers, failed jobs."),
     "policy": ("app.cli.policy:policy", "Read and check policies."),
     "clock": ("app.cli.clock:clock", "Run the clock, or set the test clock."),

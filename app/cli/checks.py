@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 
-from app import host_time
+from app import brake, host_time
 from app.cli.doctor import Finding
 from app.clock import real_now
 from app.doorbell import QUEUES, connect
@@ -78,6 +78,15 @@ def host_clock(services: Services) -> Iterator[Finding]:
     lives = seen is not None and real_now() - datetime.fromisoformat(seen) < CLOCK_SILENT
     standing = f"; the test clock stands at {test.isoformat()}" if test else ""
     yield Finding("clock", lives, f"last seen {seen or 'never'}{standing}", _if(not lives, "start `kulanz clock run`"))
+
+
+def mass_downgrades(services: Services) -> Iterator[Finding]:
+    """Whether the brake keeps accounts from losing access."""
+    with services.database.read() as conn:
+        found = brake.show(conn, services.clock.now(conn))
+    since = f"on since {found.on_since.isoformat()}, {found.waiting} accounts wait" if found.on_since else "off"
+    advice = "is the provider down, is the clock right? If all is well: `kulanz brake release`"
+    yield Finding("brake", found.on_since is None, since, _if(found.on_since, advice))
 
 
 def backlog(services: Services) -> Iterator[Finding]:
@@ -191,7 +200,7 @@ def secrets(services: Services) -> Iterator[Finding]:
 
 
 Check = Callable[[Services], Iterator[Finding]]
-STORED: tuple[Check, ...] = (policy, host_clock, backlog)
+STORED: tuple[Check, ...] = (policy, host_clock, mass_downgrades, backlog)
 OUTSIDE: tuple[Check, ...] = (redis, mail, callback, provider, secrets)
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
 WIDTH_WITHOUT_TERMINAL = 400
+LONGEST_TEXT = 500
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
@@ -46,6 +47,13 @@ def span(text: str) -> timedelta:
         return sum((int(number) * UNITS[unit] for number, unit in re.findall(r"(\d+)([dhms])", text)), timedelta())
     except OverflowError as error:
         raise click.BadParameter(f"{text!r} is too long") from error
+
+
+def words(text: str) -> str:
+    """Read a reason or a reference: words that a person can read, on one line or several."""
+    if not text.strip() or len(text) > LONGEST_TEXT or not all(char.isprintable() or char == "\n" for char in text):
+        raise click.BadParameter(f"expected 1 to {LONGEST_TEXT} readable characters")
+    return text
 
 
 def number_of(event: str) -> int:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from app.store import bulk
 from app.store.bulk import among
-from app.store.tables import accounts
+from app.store.tables import Instant, accounts
 
 _Columns = TypeVarTuple("_Columns")
 
@@ -43,6 +43,11 @@ _LOCK = _ROW.where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for
 _ONE = _ROW.where(accounts.c.id == bindparam("account"))
 _KEY = select(accounts.c.key).where(accounts.c.id == bindparam("account"))
 _ALIASES = select(accounts.c.id).where(accounts.c.alias_of == bindparam("account")).order_by(accounts.c.id)
+_PAST_GRACE = (
+    select(func.count())
+    .select_from(accounts)
+    .where(accounts.c.standing == "grace", accounts.c.grace_ends_at <= bindparam("now", type_=Instant))
+)
 _COUNT = select(func.count()).select_from(accounts).where(accounts.c.alias_of.is_(None))
 _ALIAS = (
     update(accounts)
@@ -114,6 +119,11 @@ def ids(conn: Connection, after: str | None, limit: int) -> list[str]:
 def count(conn: Connection) -> int:
     """Return how many accounts there are, without aliases."""
     return conn.execute(_COUNT).scalar_one()
+
+
+def past_grace(conn: Connection, now: datetime) -> int:
+    """Return how many accounts are still in grace although it has ended."""
+    return conn.execute(_PAST_GRACE, {"now": now}).scalar_one()
 
 
 def _locked(tx: Connection, ids: Collection[str]) -> dict[str, AccountRow]:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 
 from app.store import bulk
@@ -30,6 +30,11 @@ _DUE = (
     .order_by(timers.c.due_at, timers.c.account)
     .limit(bindparam("limit"))
 )
+_HASTEN = (
+    update(timers)
+    .where(timers.c.kind == bindparam("kind_"), timers.c.due_at <= bindparam("before", type_=Instant))
+    .values(due_at=bindparam("at", type_=Instant))
+)
 _NEXT = select(timers.c.due_at).order_by(timers.c.due_at).limit(1)
 
 
@@ -48,6 +53,11 @@ def replace(tx: Connection, wanted: Mapping[str, Sequence[TimerRow]]) -> None:
 def due(tx: Connection, now: datetime, limit: int) -> list[TimerRow]:
     """Return timers that are due, oldest first; the accounts are yet to be locked, and the timers looked at again."""
     return [TimerRow(*row) for row in tx.execute(_DUE, {"now": now, "limit": limit})]
+
+
+def hasten(tx: Connection, kind: str, at: datetime, before: datetime) -> int:
+    """Let the timers of a kind that are due before an instant be due at another; returns how many."""
+    return tx.execute(_HASTEN, {"kind_": kind, "at": at, "before": before}).rowcount
 
 
 def next_due(conn: Connection) -> datetime | None:

@@ -1,0 +1,103 @@
+"""The brake on mass downgrades, from the command line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+
+from app import pipeline
+from app.config import load
+from app.policy import document
+from app.services import Services, build
+from app.store import accounts, timers
+from tests.cli.conftest import Kulanz
+from tests.lemonsqueezy import MONDAY
+from tests.workers.house import an_unpaid_account
+
+THE_END = MONDAY + timedelta(days=7)
+
+
+@pytest.fixture
+def shop(kulanz: Kulanz, sqlite_url: str) -> Iterator[Services]:
+    """A shop where all four accounts are unpaid, and two of them an hour may lose access."""
+    kulanz.data_dir.mkdir(mode=0o700)
+    policy = kulanz.data_dir / "careful.toml"
+    policy.write_text(document.preset("plexo").replace("accounts = 25", "accounts = 2"), encoding="utf-8")
+    kulanz.settings |= {"DATABASE_URL": sqlite_url, "KULANZ_POLICY": str(policy)}
+    services = build(load(kulanz.environ()))
+    services.clock.set(MONDAY)
+    with services.database.write() as tx:
+        services.adopt_policy(tx)
+    for number in (10, 20, 30, 40):
+        an_unpaid_account(services, number)
+    yield services
+    services.close()
+
+
+def go_on_to(services: Services, at: datetime) -> None:
+    """Do what falls due until then, each at its time."""
+    while True:
+        while pipeline.process(services).moved | pipeline.deliver(services).moved:
+            pass
+        with services.database.read() as conn:
+            due = timers.next_due(conn)
+        if due is None or due > at:
+            break
+        services.clock.set(max(due, services.clock.now()))
+    services.clock.set(at)
+
+
+def standings(services: Services) -> dict[str, int]:
+    with services.database.read() as conn:
+        return Counter(row.standing for row in accounts.page(conn, None, None, None, 10))
+
+
+def test_the_brake_stays_on_however_many_hours_pass_until_an_operator_releases_it(
+    kulanz: Kulanz, shop: Services
+) -> None:
+    go_on_to(shop, THE_END + timedelta(hours=30))
+
+    shown = kulanz("brake", "show", "--json").document
+    until = (THE_END + timedelta(days=3)).isoformat()
+    rehearsed = kulanz("brake", "release", "--until", until, "--reason", "all is well", "--dry-run")
+    still = kulanz("brake", "show", "--json").document
+    braked = standings(shop)
+    released = kulanz("brake", "release", "--until", until, "--reason", "all is well", "--actor", "ann", "--json")
+    go_on_to(shop, shop.clock.now())
+
+    assert braked == {"on_hold": 2, "grace": 2}
+    assert (shown["on"], shown["on_since"], shown["waiting"]) == (True, "2026-03-09T14:08:20Z", 2)
+    assert (rehearsed.code, still) == (0, shown)
+    assert (released.code, released.document["waiting"]) == (0, 2)
+    assert standings(shop) == {"on_hold": 4}
+    assert kulanz("brake", "show", "--json").document["released_until"] == "2026-03-12T14:08:20Z"
+
+
+def test_doctor_names_a_brake_that_is_on(kulanz: Kulanz, shop: Services) -> None:
+    go_on_to(shop, THE_END)
+
+    checks = {check["check"]: check for check in kulanz("doctor", "--json").document["checks"]}
+
+    assert checks["brake"]["ok"] is False
+    assert "kulanz brake release" in checks["brake"]["advice"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        ("--reason", "x"),
+        ("--until", "2026-03-12", "--reason", " "),
+        ("--until", "2026-03-12", "--reason", "a\0b"),
+        ("--until", "2020-01-01", "--reason", "x"),
+        ("--until", "2030-01-01", "--reason", "x"),
+    ],
+)
+def test_a_release_needs_an_end_in_reach_and_a_reason(kulanz: Kulanz, shop: Services, wrong: tuple[str, ...]) -> None:
+    refused = kulanz("brake", "release", *wrong)
+
+    assert refused.code in {1, 2}
+    assert refused.err
+    assert kulanz("brake", "show").out == "off\n"
