@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
+from threading import Event as Signal
+from threading import Thread
 from time import monotonic
 
 import structlog
@@ -14,8 +17,8 @@ from app.addressing import AddressBook
 from app.clock import real_now
 from app.docket import Cause, Docket
 from app.drain import alert_parked, reason_of
-from app.errors import FarEndError
-from app.gateway import LONGEST_ATTEMPT, Errand, Report, carry_out
+from app.errors import FarEndError, StorageUnavailableError
+from app.gateway import Errand, Report, carry_out
 from app.gateway.report import State
 from app.policy.assess import assess
 from app.policy.effects import Effect, SendMail
@@ -32,6 +35,9 @@ log = structlog.get_logger()
 
 AT_ONCE = 4
 """Accounts whose effects are carried out side by side: one slow far end does not hold up the others."""
+LEASE = timedelta(seconds=6)
+"""How long the effects of a worker that was killed wait for another; one that lives renews its leases."""
+RENEWED_EVERY = timedelta(seconds=1.5)
 PATIENCE = timedelta(days=7)
 """How long a payment waits for its subscription before the provider is asked (CONTRACT section 6)."""
 ASKED_AT_ONCE = 20
@@ -41,14 +47,13 @@ ASKED_AGAIN = 60.0
 
 def carry_out_due(services: Services, limit: int) -> int:
     """Carry out a batch of effects that are due and return how many were tried."""
-    rows = outbox.lease(services.database, limit, real_now(), LONGEST_ATTEMPT.total_seconds())
+    rows = outbox.lease(services.database, limit, real_now(), LEASE.total_seconds())
     rounds: dict[str, list[EffectRow]] = {}
     for row in rows:
         rounds.setdefault(row.account, []).append(row)
-    if len(rounds) == 1:
-        _carry_in_turn(services, rows)
-    elif rounds:
-        list(services.carriers(AT_ONCE).map(lambda rows: _carry_in_turn(services, rows), rounds.values()))
+    if rows:
+        with _renewed(services, [row.id for row in rows]):
+            list(services.carriers(AT_ONCE).map(lambda rows: _carry_in_turn(services, rows), rounds.values()))
     return len(rows)
 
 
@@ -63,6 +68,27 @@ def ask_for_missing(services: Services) -> int:
     return sum(_ask(services, event) for event in due)
 
 
+@contextmanager
+def _renewed(services: Services, ids: Sequence[str]) -> Iterator[None]:
+    """Keep leases from lapsing while the block lasts. Where that fails, `outbox.begin` still keeps others apart."""
+    done = Signal()
+
+    def renew() -> None:
+        while not done.wait(RENEWED_EVERY.total_seconds()):
+            try:
+                outbox.renew(services.database, ids, real_now() + LEASE)
+            except StorageUnavailableError as error:
+                log.warning("lease.not_renewed", detail=error.detail)
+
+    thread = Thread(target=renew, name="leases", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
 def _carry_in_turn(services: Services, rows: Sequence[EffectRow]) -> None:
     """Carry the effects of one account out in the order in which they were decided."""
     for row in rows:
@@ -70,8 +96,11 @@ def _carry_in_turn(services: Services, rows: Sequence[EffectRow]) -> None:
 
 
 def _carry(services: Services, row: EffectRow) -> None:
-    """Carry one effect out if its account still wants it. A fault of our own is an attempt that failed."""
-    lost = row.lease_until is not None
+    """Carry one effect out if its account still wants it. A fault of our own is an attempt that failed.
+
+    An attempt that began and told nobody its outcome was made by a worker that died: it counts.
+    """
+    lost = row.begun_at is not None
     attempts = row.attempts + lost
     try:
         with services.database.read() as conn:
@@ -81,14 +110,23 @@ def _carry(services: Services, row: EffectRow) -> None:
         with services.database.write() as tx:
             outbox.finish(tx, row.id, "parked", attempts=attempts + 1, error=reason_of(error), done_at=real_now())
         return
-    if not wanted:
-        report = Report(state=State.SKIPPED, outcome=Outcome.WITHDRAWN)
-    elif lost and isinstance(effect, SendMail):
+    if lost and isinstance(effect, SendMail):
+        attempts = row.attempts
         report = Report(state=State.UNKNOWN, outcome=Outcome.UNKNOWN, error="a worker died while it was sent")
+    elif not wanted:
+        report = Report(state=State.SKIPPED, outcome=Outcome.WITHDRAWN)
+    elif not _begins(services, row):
+        return
     else:
         errand = Errand(account=row.account, decided_at=row.created_at, now=now, attempts=attempts)
         report = carry_out(effect, services.means(), errand)
     _conclude(services, row, effect, report, attempts)
+
+
+def _begins(services: Services, row: EffectRow) -> bool:
+    """Say durably that an attempt begins; False where our lease had lapsed and another worker was quicker."""
+    with services.database.write() as tx:
+        return outbox.begin(tx, row, real_now())
 
 
 def _read(services: Services, conn: Connection, row: EffectRow) -> Effect:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from app.gateway.callback import call_back
 from app.gateway.mail import send
 from app.gateway.means import Errand, Means
@@ -19,10 +17,7 @@ from app.policy.effects import (
     SendMail,
 )
 
-__all__ = ["LONGEST_ATTEMPT", "Errand", "Means", "Report", "State", "carry_out", "spread"]
-
-LONGEST_ATTEMPT = timedelta(minutes=5)
-"""No attempt takes longer: an outbox that lends an effect for at least this long never has it carried out twice."""
+__all__ = ["Errand", "Means", "Report", "State", "carry_out", "spread"]
 
 
 def spread(effect: Effect, ops_alert_to: str | None = None) -> tuple[Effect, ...]:

@@ -33,9 +33,11 @@ class EffectRow(msgspec.Struct, frozen=True):
     next_attempt_at: datetime
     done_at: datetime | None = None
     lease_until: datetime | None = None
-    """As `lease` returns it: the lease of an earlier attempt whose outcome nobody recorded, else None."""
+    """As `lease` returns it: the lease of somebody who has died, else None."""
     error: str | None = None
     decision_seq: int | None = None
+    begun_at: datetime | None = None
+    """When the attempt began whose outcome nobody has recorded; None: there is none."""
 
 
 _COLUMNS = EffectRow.__struct_fields__
@@ -54,6 +56,20 @@ _DUE = (
     .with_for_update(skip_locked=True)
 )
 _LEASE = update(effects).where(among(effects.c.id, "effects")).values(lease_until=bindparam("until", type_=Instant))
+_RENEW = (
+    update(effects)
+    .where(among(effects.c.id, "effects"), _PENDING, effects.c.lease_until.is_not(None))
+    .values(lease_until=bindparam("until", type_=Instant))
+)
+_BEGIN = (
+    update(effects)
+    .where(
+        effects.c.id == bindparam("effect"),
+        _PENDING,
+        effects.c.begun_at.is_not_distinct_from(bindparam("seen", type_=Instant)),
+    )
+    .values(begun_at=bindparam("now", type_=Instant))
+)
 _FINISH = (
     update(effects)
     .where(effects.c.id == bindparam("effect"), effects.c.state != "done")
@@ -64,12 +80,13 @@ _FINISH = (
         next_attempt_at=func.coalesce(bindparam("next_", type_=Instant), effects.c.next_attempt_at),
         done_at=bindparam("done_", type_=Instant),
         lease_until=None,
+        begun_at=None,
     )
 )
 _RETRY = (
     update(effects)
     .where(among(effects.c.id, "effects"), effects.c.state != "done")
-    .values(state="pending", attempts=0, next_attempt_at=_AT_ONCE, lease_until=None, error=None)
+    .values(state="pending", attempts=0, next_attempt_at=_AT_ONCE, lease_until=None, begun_at=None, error=None)
 )
 _COUNTS = select(effects.c.state, func.count().label("number")).where(text("state <> 'done'")).group_by(effects.c.state)
 _OLDEST = select(effects.c.next_attempt_at).where(_PENDING).order_by(effects.c.next_attempt_at).limit(1)
@@ -84,13 +101,24 @@ def add(tx: Connection, rows: Sequence[EffectRow]) -> None:
 
 
 def lease(database: Database, limit: int, now_real: datetime, seconds: float) -> list[EffectRow]:
-    """Take due effects for `seconds`, in a durable transaction of its own; nobody else gets them meanwhile."""
+    """Take due effects for `seconds`, in a transaction of its own; nobody else gets them until the lease lapses."""
     with database.write() as tx:
         rows = [EffectRow(*row) for row in tx.execute(_DUE, {"now": now_real, "limit": limit})]
         if rows:
             until = now_real + timedelta(seconds=seconds)
             tx.execute(_LEASE, {"effects": [row.id for row in rows], "until": until})
     return rows
+
+
+def renew(database: Database, ids: Collection[str], until: datetime) -> None:
+    """Keep those of one's leased effects that are not finished yet for longer."""
+    with database.relaxed() as tx:
+        tx.execute(_RENEW, {"effects": ids, "until": until})
+
+
+def begin(tx: Connection, row: EffectRow, now_real: datetime) -> bool:
+    """Note that an attempt begins, before it does; False where somebody else has begun one since `row` was leased."""
+    return tx.execute(_BEGIN, {"effect": row.id, "seen": row.begun_at, "now": now_real}).rowcount == 1
 
 
 def finish(

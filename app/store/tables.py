@@ -212,6 +212,7 @@ effects = Table(
     Column("lease_until", Instant),
     Column("error", String),
     Column("decision_seq", Integer),
+    Column("begun_at", Instant),
     Index("uq_effects_id", "id", unique=True),
     Index("ix_effects_account", "account", "number"),
 )

@@ -51,6 +51,42 @@ def test_a_leased_effect_is_nobody_elses_until_the_lease_ends(database: Database
     assert [row.lease_until for row in outbox.lease(database, 10, NOW + 30 * SECOND, 30)] == [NOW + 30 * SECOND]
 
 
+def test_a_renewed_lease_lasts_longer_unless_its_effect_is_finished(database: Database) -> None:
+    added(database, "e1", "e2")
+    outbox.lease(database, 10, NOW, 30)
+    finished(database, "e2", "pending", next_attempt_at=NOW)
+
+    outbox.renew(database, ["e1", "e2"], NOW + HOUR)
+
+    assert [row.id for row in outbox.lease(database, 10, NOW + MINUTE, 30)] == ["e2"]
+
+
+def test_only_one_of_two_who_hold_an_effect_begins_it(database: Database) -> None:
+    added(database, "e1")
+    (slow,) = outbox.lease(database, 10, NOW, 30)
+    (quick,) = outbox.lease(database, 10, NOW + MINUTE, 30)
+
+    with database.write() as tx:
+        began = [outbox.begin(tx, quick, NOW + MINUTE), outbox.begin(tx, slow, NOW + MINUTE + SECOND)]
+
+    assert began == [True, False]
+
+
+def test_an_attempt_that_told_nobody_its_outcome_is_known_to_the_next(database: Database) -> None:
+    added(database, "e1")
+    (row,) = outbox.lease(database, 10, NOW, 30)
+    with database.write() as tx:
+        outbox.begin(tx, row, NOW)
+
+    (again,) = outbox.lease(database, 10, NOW + MINUTE, 30)
+    with database.write() as tx:
+        assert outbox.begin(tx, again, NOW + MINUTE)
+    finished(database, "e1", "pending", next_attempt_at=NOW)
+    (fresh,) = outbox.lease(database, 10, NOW + MINUTE, 30)
+
+    assert (row.begun_at, again.begun_at, fresh.begun_at) == (None, NOW, None)
+
+
 def test_two_leasers_at_once_never_get_the_same_effect(database_url: str, database: Database) -> None:
     added(database, *(f"e{number}" for number in range(60)))
     databases, leased = [Database(database_url) for _ in range(3)], []
