@@ -6,9 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Condition, Lock, Thread
+from time import monotonic
 from typing import Generic, TypeVar
 
 from app.errors import StorageUnavailableError
+
+LONGEST_HOLD = 0.005
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -16,6 +19,9 @@ Result = TypeVar("Result")
 
 class GroupCommit(Generic[Row, Result]):
     """Hands rows that wait at the same time to `write` together; it must give one result per row, in order.
+
+    Under load a group is held for those who have just been answered, as they ask again soon and one full group costs
+    less than two that take turns; but at most half as long as the last write took. A row that comes alone never waits.
 
     The thread starts with the first row, so a process may fork before that. A group has one wake-up of its own: a
     waiter that has given up can neither miss nor steal another's.
@@ -28,6 +34,9 @@ class GroupCommit(Generic[Row, Result]):
         self._open = _Group[Row, Result]()
         self._places = count()
         self._thread: Thread | None = None
+        self._last = 0
+        self._expected = 1
+        self._hold = 0.0
         self._closed = False
 
     def submit(self, row: Row, *, seconds: float) -> Result:
@@ -61,7 +70,7 @@ class GroupCommit(Generic[Row, Result]):
                 self._thread.start()
             group, place = self._open, next(self._places)
             group.rows[place] = row
-            if len(group.rows) == 1:
+            if len(group.rows) in {1, self._expected}:
                 self._changed.notify()
             return group, place
 
@@ -72,16 +81,21 @@ class GroupCommit(Generic[Row, Result]):
 
     def _run(self) -> None:
         while group := self._next_group():
+            began = monotonic()
             group.outcomes = dict(zip(group.rows, self._outcomes([*group.rows.values()]), strict=True))
+            self._hold = min((monotonic() - began) / 2, LONGEST_HOLD)
             group.gate.release()
 
     def _next_group(self) -> _Group[Row, Result] | None:
         with self._changed:
+            self._expected = self._last + len(self._open.rows)
             while not self._open.rows:
                 if self._closed:
                     return None
                 self._changed.wait()
+            self._changed.wait_for(lambda: len(self._open.rows) >= self._expected, self._hold)
             group, self._open = self._open, _Group()
+            self._last = len(group.rows)
             return group
 
     def _outcomes(self, rows: list[Row]) -> Sequence[Result | _Failed]:

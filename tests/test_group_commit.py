@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, active_count
+from time import monotonic, sleep
 
 import pytest
 
@@ -151,6 +152,24 @@ def test_a_waiter_that_gave_up_leaves_no_wake_up_for_the_next(
 
     assert second.result() == 20
     assert tape.writes == [[1], [2]]
+
+
+def test_a_single_row_after_a_full_group_is_hardly_held(
+    commits: GroupCommit[int, int], tape: Tape, pool: ThreadPoolExecutor
+) -> None:
+    tape.gate.clear()
+    rows = [pool.submit(commits.submit, row, seconds=5) for row in range(20)]
+    tape.entered.wait()
+    sleep(0.3)
+    tape.gate.set()
+    for row in rows:
+        row.result()
+
+    began = monotonic()
+    commits.submit(21, seconds=5)
+    after_a_group = monotonic() - began
+
+    assert after_a_group < 0.1
 
 
 def test_a_closed_one_starts_again_with_the_next_row(commits: GroupCommit[int, int]) -> None:
