@@ -284,8 +284,13 @@ def test_on_sigterm_it_says_so_finishes_what_it_has_and_ends_well(server: Runnin
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_to_the_whole_group_ends_it_well(server: Running, number: signal.Signals) -> None:
-    os.killpg(server.process.pid, number)
+    before = [child.pid for child in server.children()]
 
+    os.killpg(server.process.pid, number)
+    time.sleep(0.2)
+
+    assert server.ask("GET", "/readyz") == (503, {"status": "closing"})
+    assert [child.pid for child in server.children()] == before
     assert server.process.wait(timeout=10) == 0
 
 
