@@ -139,7 +139,7 @@ def _account(seen: View) -> Document:
         "data_deletion_eligible_at": _at(state.deletion_eligible_at),
         "subscriptions": _subscriptions(account.book, terms),
         "dunning_cases": [_case(case) for case in state.cases if case.open],
-        "disputes": [_dispute(one) for one in state.chargebacks],
+        "disputes": [_dispute(one, account.book) for one in state.chargebacks],
         "holds": [_hold(one) for one in state.holds],
         "overrides": _overrides(account.book),
         "add_ons": [],
@@ -182,7 +182,8 @@ def _case(case: Case) -> Document:
     }
 
 
-def _dispute(one: Chargeback) -> Document:
+def _dispute(one: Chargeback, book: Book) -> Document:
+    told = book.disputes.get(one.key)
     return {
         "id": one.key,
         "status": str(one.status),
@@ -192,6 +193,7 @@ def _dispute(one: Chargeback) -> Document:
         "fee": one.fee,
         "fee_currency": one.fee_currency,
         "payment_id": one.payment.rpartition(":")[2] if one.payment else None,
+        "reference": told.seen.reference if told else None,
         "reason": one.reason,
     }
 

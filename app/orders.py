@@ -23,7 +23,7 @@ from app.policy.facts import (
     Provenance,
     Stamp,
 )
-from app.policy.model import Account, Case, CaseState, Terms
+from app.policy.model import Account, Case, CaseState, State, Terms
 from app.services import Services
 from app.store import outbox
 from app.store.database import Connection
@@ -40,7 +40,8 @@ def facts_of(order: Command, account: Account, terms: Terms, actor: str, now: da
         case CloseDispute():
             return (_closed(order, account, terms, actor, now),)
         case SetOverride():
-            return _exception(order, _open_cases(account, terms, now), actor, now)
+            state = assess(account.book, terms, account.zone(terms), now)
+            return _exception(order, state, actor, now)
 
 
 def alert(services: Services, tx: Connection, *, topic: str, subject: str) -> None:
@@ -84,7 +85,7 @@ def _closed(order: CloseDispute, account: Account, terms: Terms, actor: str, now
     seen = dispute.seen
     return DisputeSeen(
         key=seen.key,
-        stamp=Stamp(max(now, seen.stamp.at), _RISING.index(order.outcome)),
+        stamp=_after(seen.stamp, _RISING.index(order.outcome), now),
         status=order.outcome,
         opened_at=dispute.opened_at,
         amount=seen.amount,
@@ -103,18 +104,23 @@ def _closed(order: CloseDispute, account: Account, terms: Terms, actor: str, now
     )
 
 
-def _open_cases(account: Account, terms: Terms, now: datetime) -> list[Case]:
-    state = assess(account.book, terms, account.zone(terms), now)
-    return [case for case in state.cases if case.open]
+def _after(known: Stamp, rank: int, now: datetime) -> Stamp:
+    """Return the stamp of a person's word, which is newer than all that was known, even within the same second."""
+    if now > known.at:
+        return Stamp(now, rank)
+    return Stamp(known.at, max(rank, known.rank + 1))
 
 
-def _exception(order: SetOverride, cases: list[Case], actor: str, now: datetime) -> tuple[Fact, ...]:
+def _exception(order: SetOverride, state: State, actor: str, now: datetime) -> tuple[Fact, ...]:
+    cases = [case for case in state.cases if case.open]
     if order.kind is not OverrideKind.WAIVE:
         _check_until(order.until, now)
     if order.kind is OverrideKind.EXTEND_GRACE:
         _check_extension(cases, order.until)
     if order.kind is OverrideKind.WAIVE and not cases:
         raise RefusedError("the account has no open dunning case to waive")
+    if order.kind is OverrideKind.REINSTATE and not state.holds:
+        raise RefusedError("nothing is held from the account: there is no hold to lift")
     override = OverrideSet(
         id=f"ov_{secrets.token_hex(8)}",
         kind=order.kind,

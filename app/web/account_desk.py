@@ -76,5 +76,5 @@ def _subject(command: Command, decision: Decision) -> tuple[str, str]:
             before = {one.key for one in decision.before.chargebacks} if decision.before else set()
             return "disputes", next(one.key for one in decision.state.chargebacks if one.key not in before)
         case SetOverride():
-            records = decision.account.book.overrides.values()
-            return "overrides", max(records, key=lambda record: record.set.at).set.id
+            rule = f"override.{command.kind}"
+            return "overrides", next(change.subject for change in decision.changes if change.rule == rule)

@@ -52,6 +52,7 @@ class Dispute(Document, frozen=True, kw_only=True):
     fee: int | None
     fee_currency: str | None
     payment_id: str | None
+    reference: str | None
     reason: str
 
 

@@ -124,6 +124,7 @@ class DeskInMemory:
             "fee": command.fee,
             "fee_currency": command.fee_currency,
             "payment_id": command.payment,
+            "reference": command.reference,
             "reason": command.reason,
         }
 

@@ -1,0 +1,69 @@
+"""What programs and people rely on at the front door, fact by fact (CONTRACT): each was wrong once."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from tests.lemonsqueezy import Purchase, dispute_created
+from tests.walk.house import House, days
+from tests.walk.test_stories import bought
+
+
+def override(house: House, purchase: Purchase, kind: str, until: datetime) -> tuple[int, dict[str, Any]]:
+    form = {"kind": kind, "until": until.isoformat(), "reason": "by hand"}
+    answer = house.post(f"/v1/accounts/{purchase.account}/overrides", form)
+    return answer.status_code, answer.json()
+
+
+def test_the_last_word_on_a_chargeback_counts_even_within_one_second(house: House, start: datetime) -> None:
+    purchase = bought(house, start)
+    house.tell(dispute_created(at=start, purchase=purchase))
+    ident = house.account(purchase)["disputes"][0]["id"]
+
+    said = [
+        house.post(f"/v1/disputes/{ident}/close", {"outcome": outcome}).json()["status"]
+        for outcome in ("lost", "won", "accepted", "won")
+    ]
+
+    assert said == ["lost", "won", "accepted", "won"]
+    assert house.account(purchase)["standing"] == "good"
+
+
+def test_each_exception_is_answered_by_itself_although_no_time_passes(house: House, start: datetime) -> None:
+    purchase = bought(house, start)
+    kinds = ("legal_hold", "suspend", "exempt", "reinstate", "suspend")
+
+    answers = [override(house, purchase, kind, start + days(3)) for kind in kinds]
+
+    assert [(status, document["kind"]) for status, document in answers] == [(201, kind) for kind in kinds]
+    assert len({document["id"] for _, document in answers}) == len(kinds)
+    assert house.account(purchase)["standing"] == "suspended"
+
+
+def test_nothing_is_reinstated_where_nothing_is_held(house: House, start: datetime) -> None:
+    purchase = bought(house, start)
+
+    status, problem = override(house, purchase, "reinstate", start + timedelta(hours=1))
+
+    assert (status, problem["title"]) == (409, "Refused")
+    assert house.account(purchase)["overrides"] == []
+
+
+def test_a_chargeback_told_by_hand_keeps_every_word(house: House, start: datetime) -> None:
+    purchase = bought(house, start)
+    form = {
+        "amount": 4900,
+        "currency": "EUR",
+        "fee": 1500,
+        "fee_currency": "USD",
+        "payment_id": str(purchase.order),
+        "reference": "CB-7",
+        "reason": "told by the bank",
+    }
+
+    answer = house.post(f"/v1/accounts/{purchase.account}/disputes", form)
+
+    assert answer.status_code == 201
+    assert {key: answer.json()[key] for key in form} == form
+    assert answer.json() == house.account(purchase)["disputes"][0]
