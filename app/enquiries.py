@@ -5,21 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app import coding, story
+from app import brake, coding, story
 from app.errors import NotFoundError
+from app.policy import dunning
 from app.policy.assess import assess
 from app.policy.book import Book
-from app.policy.model import Access, Account, Case, Chargeback, Hold, Standing, State, Terms
+from app.policy.model import Access, Account, Case, Chargeback, Hold, Situation, Standing, State, Terms
 from app.policy.telling import entitlement as rights
 from app.policy.telling import rfc3339
 from app.services import Services
 from app.store import accounts as stored
-from app.store import bindings, ledger
+from app.store import bindings, inbox, ledger, outbox
 from app.store.accounts import AccountRow
 from app.store.database import Connection
 from app.store.ledger import DecisionRow
+from app.store.outbox import EffectRow
 
 Document = dict[str, Any]
+UNDONE = frozenset({"parked", "todo", "unknown"})
+"""Effects that wait for a person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +100,8 @@ def explanation(services: Services, name: str) -> Document:
     with services.database.read() as conn:
         seen = view(services, conn, name)
         rows = ledger.of_account(conn, seen.account.id, 0, 10_000)
+        obstacles = _obstacles(services, conn, seen)
+        undone = [_undone(row) for row in outbox.listing(conn, account=seen.account.id) if row.state in UNDONE]
     return {
         "account_id": seen.account.id,
         "standing": str(seen.account.standing),
@@ -103,8 +109,21 @@ def explanation(services: Services, name: str) -> Document:
         "access": str(seen.account.access),
         "why": list(story.reasons(seen.state)),
         "steps": [_step(row) for row in rows],
-        "outlook": list(story.outlook(seen.state)),
+        "outlook": [*story.outlook(seen.state, obstacles), *undone],
     }
+
+
+def _obstacles(services: Services, conn: Connection, seen: View) -> dict[str, str]:
+    """Return why a hold that is due is not placed, by its case."""
+    now, name = services.clock.now(conn), seen.account.id
+    braked = brake.show(conn, now).on_since is not None
+    situation = Situation(parked=bool(inbox.parked_accounts(conn, [name])), braked=braked)
+    found = {case.key: dunning.blocked(case, seen.account.book, situation, now) for case in seen.state.cases}
+    return {key: topic for key, topic in found.items() if topic is not None}
+
+
+def _undone(row: EffectRow) -> str:
+    return f"Not done: {row.type.replace('_', ' ')} ({row.state}: {row.error or 'no answer'}); `kulanz effects list`."
 
 
 def _view(services: Services, conn: Connection, row: AccountRow) -> View:

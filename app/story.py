@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
+
+from babel.numbers import get_currency_precision
 
 from app.policy.model import Case, CaseState, Chargeback, Hold, Owner, State
 from app.policy.telling import rfc3339
@@ -26,7 +29,7 @@ SENTENCES: Mapping[str, str] = {
     "dunning.frozen": "A dispute is open, so the deadline of subscription {subscription} is paused.",
     "dunning.thawed": "The dispute no longer holds the account, so the deadline runs again, to {grace_ends_at}.",
     "dispute.inquiry": "The bank asked about payment {payment}. Nothing is taken from the customer for an inquiry.",
-    "dispute.opened": "A chargeback of {amount} {currency} was opened.",
+    "dispute.opened": "A chargeback of {amount} was opened (fee: {fee}).",
     "dispute.under_review": "The chargeback is under review.",
     "dispute.won": "The chargeback was won.",
     "dispute.lost": "The chargeback was lost.",
@@ -62,16 +65,16 @@ SENTENCES: Mapping[str, str] = {
     "plan.downgrade_scheduled": (
         "A lower plan was chosen. The plan {plan} is paid for and stays to the end of its period."
     ),
-    "notice.grace_started": "The customer was asked to pay.",
-    "notice.grace_reminder": "Reminder {step} went to the customer.",
-    "notice.grace_warning": "The final warning (number {step}) went to the customer.",
-    "notice.downgraded": "The customer was told of the downgrade.",
-    "notice.recovered": "The customer was told that all is good.",
-    "notice.suspended": "The customer was told of the suspension.",
-    "notice.reinstated": "The customer was told that access is back.",
-    "notice.data_deletion_notice": "The customer was told that data may be deleted.",
-    "renewal.stopped": "The renewal of subscription {subscription} is cancelled at the provider.",
-    "renewal.resumed": "Our cancellation of subscription {subscription} is taken back at the provider.",
+    "notice.grace_started": "The customer is asked to pay.",
+    "notice.grace_reminder": "Reminder {step} is sent to the customer.",
+    "notice.grace_warning": "The final warning (number {step}) is sent to the customer.",
+    "notice.downgraded": "The customer is told of the downgrade.",
+    "notice.recovered": "The customer is told that all is good.",
+    "notice.suspended": "The customer is told of the suspension.",
+    "notice.reinstated": "The customer is told that access is back.",
+    "notice.data_deletion_notice": "The customer is told that data may be deleted.",
+    "renewal.stopped": "The renewal of subscription {subscription} is to be cancelled at the provider.",
+    "renewal.resumed": "Our cancellation of subscription {subscription} is to be taken back at the provider.",
     "look.asked": "The provider is asked for a fresh look at subscription {subscription} before anything is taken.",
     "kept": "What was promised was recorded.",
 }
@@ -87,7 +90,28 @@ def sentence(change: Mapping[str, Any]) -> str:
     rule = str(change["rule"])
     if rule.startswith("alert."):
         return f"Operators were alerted: {rule.removeprefix('alert.').replace('_', ' ')}."
-    return SENTENCES.get(rule, rule).format_map(_Gaps(change.get("detail", {})))
+    detail = change.get("detail", {})
+    told = SENTENCES.get(rule, rule).format_map(_Gaps(detail | _money(detail)))
+    if detail.get("unverified"):
+        told += " Unverified: the provider was asked for a day and gave no answer."
+    return f"{told} Reason: {detail['reason']}" if detail.get("reason") else told
+
+
+def _money(detail: Mapping[str, Any]) -> dict[str, str]:
+    """Return amounts as people write them: our own are in minor units, which nobody reads right."""
+    currency, fee = detail.get("currency"), detail.get("fee")
+    return {
+        "amount": money(detail.get("amount"), currency),
+        "fee": money(fee, detail.get("fee_currency") or currency) if fee else "none",
+    }
+
+
+def money(amount: int | None, currency: str | None) -> str:
+    """Return an amount in the units that people count in."""
+    if amount is None or currency is None:
+        return "an unknown amount"
+    places = get_currency_precision(currency)
+    return f"{Decimal(amount).scaleb(-places):,.{places}f} {currency}"
 
 
 def reasons(state: State) -> Iterator[str]:
@@ -104,10 +128,10 @@ def reasons(state: State) -> Iterator[str]:
         yield "No subscription gives a plan, so the account is on the free plan."
 
 
-def outlook(state: State) -> Iterator[str]:
-    """Yield what would change it, and when."""
+def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
+    """Yield what would change it, and when; `obstacles` are the topics that keep a case from going on."""
     for case in state.cases:
-        yield from _case(case)
+        yield from _case(case, obstacles.get(case.key))
     for one in state.chargebacks:
         yield from _chargeback(one)
     for timer in state.timers:
@@ -135,10 +159,24 @@ def _hold(hold: Hold) -> str:
     return f"Hold on {reach} since {rfc3339(hold.since)}: {why} ({hold.source}).{claim}"
 
 
-def _case(case: Case) -> Iterator[str]:
+_OBSTACLES = {
+    "hold_waits_for_parked_event": "an event of this account is parked (`kulanz events list --state parked`)",
+    "mass_action_brake": "the brake on mass downgrades is on (`kulanz brake show`)",
+    "warning_cannot_be_delivered": "no final warning could be delivered, so an operator decides",
+    "provider_gives_no_answer": "the provider has not yet answered whether it is paid",
+}
+
+
+def _case(case: Case, obstacle: str | None) -> Iterator[str]:
     policy = f"{case.policy.name} {case.policy.dunning.hold_clause}, version {case.policy.version}"
     if case.frozen_since is not None and case.open:
         yield f"The case {case.key} waits for the dispute; a payment closes it at once."
+    elif case.state is CaseState.GRACE and obstacle is not None:
+        why = _OBSTACLES.get(obstacle, obstacle.replace("_", " "))
+        yield (
+            f"The grace of subscription {case.subscription} is over, but nothing is taken yet: {why}. "
+            f"A payment closes the case {case.key} at once."
+        )
     elif case.state is CaseState.GRACE:
         cancels = "is cancelled and " if case.policy.dunning.on_grace_end == "cancel" else ""
         yield (

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Sequence
 
 import click
+from click.exceptions import NoArgsIsHelpError
 
 from app.cli.lazy import LazyGroup
 from app.errors import ConfigurationError, KulanzError, PolicyError
@@ -48,8 +49,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     try:
         outcome = cli.main(args=arguments, prog_name="kulanz", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
-        return error.exit_code
+        return _misused(error)
     except (click.Abort, KeyboardInterrupt):
         return _failed("stopped", INTERRUPTED)
     except KulanzError as error:
@@ -57,6 +57,16 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the last line of defence: a person reads this, not a traceback
         return _failed(_unexpected(error))
     return outcome if isinstance(outcome, int) else 0
+
+
+def _misused(error: click.ClickException) -> int:
+    """Say what is wrong with the call, on one line; who called a group by its bare name wants to see its commands."""
+    if isinstance(error, NoArgsIsHelpError):
+        error.show()
+        return error.exit_code
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    hint = f" (see `{context.command_path} --help`)" if context else ""
+    return _failed(" ".join(error.format_message().split()) + hint, error.exit_code)
 
 
 def _reason(error: KulanzError) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.options import actor_option, dry_run_option, emit, instant, json_option, services, table
+from app.cli.options import actor_option, dry_run_option, emit, instant, json_option, services, table, words
 
 if TYPE_CHECKING:
     from app.commands import Command
@@ -115,7 +115,7 @@ def _add_exceptions() -> None:
     for name, help_text in EXCEPTIONS.items():
         parameters: list[Callable[[Any], Any]] = [
             click.argument("ident", metavar="ID"),
-            click.option("--reason", required=True, help="Why; it is shown with the decision."),
+            click.option("--reason", type=words, required=True, help="Why; it is shown with the decision."),
             actor_option,
             dry_run_option,
             json_option,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import click
 
 from app.cli.account import order
-from app.cli.options import actor_option, dry_run_option, json_option
+from app.cli.options import actor_option, dry_run_option, json_option, words
 
+LARGEST = 10**15
 OUTCOMES = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
 
 
@@ -17,13 +18,13 @@ def dispute() -> None:
 
 @dispute.command(name="open")
 @click.argument("account")
-@click.option("--amount", type=click.IntRange(min=0), required=True, help="In minor units, such as cents.")
+@click.option("--amount", type=click.IntRange(1, LARGEST), required=True, help="In minor units, such as cents.")
 @click.option("--currency", required=True, help="Three letters, such as EUR.")
-@click.option("--reason", required=True)
-@click.option("--payment", help="The provider's invoice or order id.")
-@click.option("--fee", type=click.IntRange(min=0), help="In minor units; recorded, never charged by us.")
+@click.option("--reason", type=words, required=True)
+@click.option("--payment", type=words, help="The provider's invoice or order id.")
+@click.option("--fee", type=click.IntRange(0, LARGEST), help="In minor units; recorded, never charged by us.")
 @click.option("--fee-currency", help="[default: the currency]")
-@click.option("--reference", help="The bank's or the provider's.")
+@click.option("--reference", type=words, help="The bank's or the provider's.")
 @dry_run_option
 @actor_option
 @json_option
@@ -76,6 +77,8 @@ def close(*, ident: str, outcome: str, dry_run: bool, actor: str, as_json: bool)
 
 
 def _currency(text: str) -> str:
-    if len(text) != len("EUR") or not (text.isascii() and text.isalpha()):
-        raise click.BadParameter(f"{text!r} is not a currency such as EUR")
+    from babel.numbers import list_currencies
+
+    if text.upper() not in list_currencies():
+        raise click.BadParameter(f"{text!r} is not an ISO 4217 currency such as EUR")
     return text.upper()

@@ -17,6 +17,7 @@ from app.cli.options import (
     number_of,
     services,
     table,
+    words,
     yes_option,
 )
 from app.errors import NotFoundError, RefusedError
@@ -91,7 +92,7 @@ def retry(
 
 @events.command()
 @click.argument("event", metavar="ID")
-@click.option("--reason", required=True)
+@click.option("--reason", type=words, required=True)
 @dry_run_option
 @actor_option
 @json_option

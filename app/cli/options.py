@@ -71,7 +71,7 @@ def services() -> Iterator[Services]:
     from app.services import build
 
     settings = load(environment())
-    _refuse_a_missing_file(settings.database_url)
+    refuse_a_missing_file(settings.database_url)
     opened = build(settings)
     try:
         yield opened
@@ -79,7 +79,8 @@ def services() -> Iterator[Services]:
         opened.close()
 
 
-def _refuse_a_missing_file(database_url: str) -> None:
+def refuse_a_missing_file(database_url: str) -> None:
+    """Refuse to work on an SQLite file that nobody has made; raise RefusedError saying what makes it."""
     path = database_url.removeprefix("sqlite:///")
     if path != database_url and not Path(path).exists():
         raise RefusedError(f"there is no database at {path} yet: `kulanz up` or `kulanz migrate` makes one")

@@ -10,7 +10,7 @@ import threading
 import click
 
 from app import leash as ties
-from app.cli.options import emit, json_option
+from app.cli.options import emit, json_option, refuse_a_missing_file
 from app.cli.up.parts import Part, Supervisor
 from app.config import Settings, environment, load
 from app.errors import ConfigurationError
@@ -23,6 +23,7 @@ def web(*, host: str, leash: int | None) -> None:
     """Run the web process on PORT."""
     settings = load(environment())
     _require_an_endpoint(settings)
+    refuse_a_missing_file(settings.database_url)
     from app.web import server
 
     ties.hold(leash)
@@ -33,7 +34,7 @@ def web(*, host: str, leash: int | None) -> None:
 @click.option("--burst", is_flag=True, help="Work until nothing is due, then end; needs no Redis.")
 def worker(*, burst: bool) -> None:
     """Run the workers of both queues, each a process of its own."""
-    load(environment())
+    refuse_a_missing_file(load(environment()).database_url)
     if burst:
         replace_by_worker("burst")
     stopping = threading.Event()
@@ -52,7 +53,9 @@ def migrate(*, as_json: bool) -> None:
     from app.store import migrate as migration
     from app.store.database import Database
 
-    database = Database(load(environment()).database_url)
+    settings = load(environment())
+    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(settings.database_url)
     try:
         before = migration.current(database)
         migration.upgrade(database)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.lemonsqueezy import Purchase, dispute_created
+from tests.lemonsqueezy import Purchase, dispute_created, subscription_updated
 from tests.walk.house import House, days
-from tests.walk.test_stories import bought
+from tests.walk.test_stories import bought, fails
 
 
 def override(house: House, purchase: Purchase, kind: str, until: datetime) -> tuple[int, dict[str, Any]]:
@@ -67,3 +67,23 @@ def test_a_chargeback_told_by_hand_keeps_every_word(house: House, start: datetim
     assert answer.status_code == 201
     assert {key: answer.json()[key] for key in form} == form
     assert answer.json() == house.account(purchase)["disputes"][0]
+
+
+def test_a_support_person_reads_why_a_hold_is_not_placed_and_amounts_as_people_write_them(
+    house: House, start: datetime
+) -> None:
+    purchase = bought(house, start)
+    fails(house, purchase, start)
+    house.tell(subscription_updated(at=start + days(1), purchase=purchase, status="a word of tomorrow"))
+    house.advance_to(start + days(7))
+    parked = house.cli("account", "explain", str(purchase.account), "--json")
+    event = house.cli("events", "list", "--state", "parked", "--json")["events"][0]["id"]
+    house.cli("events", "skip", event, "--reason", "no such status")
+
+    form = ("--amount", "4900", "--currency", "EUR", "--fee", "1500", "--reason", "told by the bank")
+    house.cli("dispute", "open", str(purchase.account), *form, "--json")
+    house.settle()
+    told = house.cli("account", "explain", str(purchase.account), "--json")
+
+    assert "nothing is taken yet: an event of this account is parked" in parked["outlook"][0]
+    assert "A chargeback of 49.00 EUR was opened (fee: 15.00 EUR)." in told["steps"][-1]["sentences"]

@@ -1,0 +1,63 @@
+"""What the command line refuses: one line on standard error, and an exit code that means something."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Kulanz
+
+UNTIL = ("--until", "2026-03-20T00:00:00Z")
+CHARGEBACK = ("dispute", "open", "org_1", "--amount", "4900", "--currency", "EUR", "--reason", "told by the bank")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("nope",),
+        ("account", "nope"),
+        ("account", "show"),
+        ("account", "show", "org_1", "--colour", "red"),
+        ("account", "suspend", "org_1", *UNTIL),
+        ("account", "suspend", "org_1", *UNTIL, "--reason", ""),
+        ("account", "suspend", "org_1", *UNTIL, "--reason", "a\0b"),
+        ("account", "suspend", "org_1", *UNTIL, "--reason", "x" * 501),
+        ("account", "suspend", "org_1", "--until", "99999-01-01T00:00:00Z", "--reason", "x"),
+        (*CHARGEBACK, "--amount", "0"),
+        (*CHARGEBACK, "--amount", "9" * 20),
+        (*CHARGEBACK, "--currency", "XXZ"),
+        (*CHARGEBACK, "--fee", "-1"),
+        (*CHARGEBACK, "--payment", "\0"),
+        (*CHARGEBACK, "--reference", " "),
+        ("events", "skip", "evt_1", "--reason", ""),
+        ("events", "retry"),
+        ("clock", "advance", "1w"),
+        ("clock", "advance", "-1d"),
+    ],
+    ids=lambda call: " ".join(call)[:60].replace("\0", "NUL"),
+)
+def test_a_wrong_call_is_refused_with_one_line_and_exit_code_2(kulanz: Kulanz, call: tuple[str, ...]) -> None:
+    result = kulanz(*call)
+
+    assert (result.code, result.out) == (2, "")
+    assert result.err.startswith("kulanz: ")
+    assert result.err.count("\n") == 1
+    assert "--help`)" in result.err
+
+
+def test_a_group_without_a_command_shows_its_commands(kulanz: Kulanz) -> None:
+    result = kulanz("account")
+
+    assert result.code == 2
+    assert "explain" in result.err
+
+
+def test_migrate_makes_the_data_directory_for_its_owner_alone(kulanz: Kulanz) -> None:
+    before = kulanz("worker", "--burst")
+
+    made = kulanz("migrate", "--json")
+
+    assert (before.code, before.err.count("\n")) == (1, 1)
+    assert "kulanz migrate" in before.err
+    assert made.code == 0
+    assert kulanz.data_dir.stat().st_mode & 0o777 == 0o700
+    assert kulanz("account", "list", "--json").document == {"accounts": [], "next_cursor": None}
