@@ -1,0 +1,133 @@
+"""The console: every act by POST, a page for people, and the command that runs it all."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from app.simulator import Simulator
+from tests.far_ends import CallbackReceiver
+from tests.lemonsqueezy import SECRET
+
+ROOT = Path(__file__).parents[2]
+HTML = {"Accept": "text/html", "Content-Type": "application/x-www-form-urlencoded"}
+
+
+def post(simulator: Simulator, act: str, **told: Any) -> requests.Response:
+    return requests.post(f"{simulator.url.removesuffix('/v1')}/console/{act}", json=told, timeout=5)
+
+
+def done(simulator: Simulator, act: str, **told: Any) -> Any:
+    answer = post(simulator, act, **told)
+    assert answer.status_code == 200, answer.text
+    return answer.json()["done"]
+
+
+def test_a_life_is_played_by_posts(simulator: Simulator, receiver: CallbackReceiver) -> None:
+    bought = done(simulator, "subscribe", account="org_42", price=4900)
+    sub, order = bought["subscription"], bought["order"]
+
+    statuses = []
+    for act, told in (
+        ("fail", {"subscription": sub}),
+        ("recover", {"subscription": sub}),
+        ("cancel", {"subscription": sub}),
+        ("resume", {"subscription": sub}),
+        ("pause", {"subscription": sub}),
+        ("unpause", {"subscription": sub}),
+        ("change-plan", {"subscription": sub, "variant": 47002}),
+        ("refund", {"order": order, "amount": 100}),
+        ("fraudulent", {"order": order}),
+        ("clear", {"order": order}),
+    ):
+        done(simulator, act, **told)
+        statuses.append(simulator.subscription(sub)["status"])
+
+    assert statuses[:6] == ["past_due", "active", "cancelled", "active", "paused", "active"]
+    assert len(receiver.requests) == len(simulator.sender.told)
+
+
+def test_time_goes_on_by_a_post(simulator: Simulator) -> None:
+    before = simulator.now
+
+    done(simulator, "clock", days=2, hours=3, speed=60)
+
+    assert (simulator.now - before).total_seconds() == 51 * 3600
+    assert simulator.speed == 60
+
+
+def test_faults_and_weather_are_set_by_posts(simulator: Simulator) -> None:
+    done(simulator, "faults", lost=0.5, twice=2)
+    done(simulator, "weather", slow=0.01, status=503, times=2)
+
+    assert (simulator.faults.lost, simulator.faults.twice, simulator.faults.late) == (0.5, 1.0, 0.0)
+    assert [requests.get(f"{simulator.url}/users/me", timeout=5).status_code for _ in range(3)] == [503, 503, 401]
+
+
+@pytest.mark.parametrize(
+    ("act", "told", "status"),
+    [
+        ("fail", {"subscription": "99"}, 404),
+        ("fail", {}, 422),
+        ("refund", {"order": "1", "amount": "much"}, 422),
+        ("dance", {}, 404),
+        ("clock", {"days": "soon"}, 422),
+    ],
+)
+def test_what_cannot_be_done_is_said_plainly(simulator: Simulator, act: str, told: dict[str, str], status: int) -> None:
+    answer = post(simulator, act, **told)
+
+    assert answer.status_code == status
+    assert answer.json()["error"]
+
+
+def test_the_page_needs_no_scripts_and_escapes_what_it_shows(simulator: Simulator) -> None:
+    simulator.sell(account="<script>alert(1)</script>")
+
+    page = requests.get(simulator.url.removesuffix("v1"), params={"said": "<b>"}, timeout=5)
+
+    assert page.status_code == 200
+    assert "<script" not in page.text
+    assert "&lt;script&gt;" in page.text
+    assert "<b>it" not in page.text.lower().replace("<b>2", "")
+    assert "script-src" not in page.headers["Content-Security-Policy"]
+
+
+def test_a_form_leads_back_to_the_page(simulator: Simulator) -> None:
+    url = f"{simulator.url.removesuffix('/v1')}/console/fail"
+
+    answer = requests.post(url, data="subscription=99", headers=HTML, allow_redirects=False, timeout=5)
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/?said=no+subscription+99")
+
+
+def test_another_sites_page_cannot_act(simulator: Simulator) -> None:
+    url = f"{simulator.url.removesuffix('/v1')}/console/subscribe"
+
+    answer = requests.post(url, headers={"Origin": "https://elsewhere.example"}, timeout=5)
+
+    assert answer.status_code == 403
+    assert simulator.totals()["subscriptions"] == 0
+
+
+def test_the_command_runs_until_it_is_told_to_stop(receiver: CallbackReceiver) -> None:
+    command = [sys.executable, "-m", "app.cli", "provider-sim", "--port", "0", "--customers", "2", "--speed", "100"]
+    options = ["--webhook-url", receiver.url, "--secret", SECRET]
+    with subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        console = re.sub(r"console +", "", process.stdout.readline()).strip()
+        receiver.await_count(6)
+        state = requests.get(f"{console}state", timeout=5).json()
+        process.send_signal(signal.SIGTERM)
+
+        assert process.wait(timeout=10) == 0
+
+    assert state["subscriptions"] == 2
+    assert state["delivered"] >= 5
