@@ -10,21 +10,18 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import structlog
-
 from app import orders
 from app.addressing import AddressBook
 from app.clock import real_now
 from app.docket import Cause, Docket
 from app.errors import KulanzError, StorageUnavailableError, UntranslatableError
+from app.logs import log
 from app.policy.facts import Fact, SubscriptionSeen
 from app.providers import PROVIDERS, Routing
 from app.services import Services
 from app.store import accounts, inbox
 from app.store.database import Connection
 from app.store.inbox import Event, Settled
-
-log = structlog.get_logger()
 
 Heard = tuple[str, Event, tuple[Fact, ...]]
 """An account, an event of it, and the facts that the event is."""

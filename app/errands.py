@@ -10,8 +10,6 @@ from threading import Event as Signal
 from threading import Thread
 from time import monotonic
 
-import structlog
-
 from app import coding
 from app.addressing import AddressBook
 from app.clock import real_now
@@ -20,6 +18,7 @@ from app.drain import alert_parked, reason_of
 from app.errors import FarEndError, StorageUnavailableError
 from app.gateway import Errand, Report, carry_out
 from app.gateway.report import State
+from app.logs import log
 from app.policy.assess import assess
 from app.policy.effects import Effect, SendMail
 from app.policy.facts import Fact, Outcome, Provenance, SubscriptionSeen
@@ -30,8 +29,6 @@ from app.store import accounts, inbox, outbox
 from app.store.database import Connection
 from app.store.inbox import Event
 from app.store.outbox import EffectRow
-
-log = structlog.get_logger()
 
 AT_ONCE = 4
 """Accounts whose effects are carried out side by side: one slow far end does not hold up the others."""

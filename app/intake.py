@@ -9,12 +9,11 @@ from hashlib import sha256
 from threading import Event, Thread
 from time import sleep
 
-import structlog
-
 from app import metrics
 from app.config import Settings
 from app.errors import MalformedPayloadError
 from app.group_commit import GroupCommit
+from app.logs import log
 from app.providers import PROVIDERS, Glance, Provider
 from app.services import Services
 from app.store import inbox, marks
@@ -25,8 +24,6 @@ PATIENCE = 3.5
 PROBE_PATIENCE = 1.0
 RETRY_AFTER = 5
 LONGEST_NAME = 100
-
-log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import threading
 import time
 
-import structlog
-
 from app import host_time
 from app.clock import real_now
 from app.doorbell import EFFECTS, EVENTS
 from app.errors import KulanzError
+from app.logs import log
 from app.services import Services
 from app.store import inbox, outbox, timers
 from app.store.database import Connection
-
-log = structlog.get_logger()
 
 TICK = 1.0
 ROUND = 60.0

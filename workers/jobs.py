@@ -7,14 +7,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import structlog
-
 from app import pipeline
 from app.doorbell import EFFECTS, EVENTS, DoorbellUnavailableError
 from app.errors import KulanzError
+from app.logs import log
 from app.services import Services
-
-log = structlog.get_logger()
 
 BATCH = 500
 """Events or timers that one transaction takes."""

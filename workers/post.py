@@ -7,15 +7,12 @@ import secrets
 import time
 from collections.abc import Callable, Mapping
 
-import structlog
-
 from app.doorbell import EFFECTS, EVENTS, PATIENCE, connect
 from app.errors import KulanzError
+from app.logs import log
 from workers import jobs
 from workers.jobs import Station
 from workers.rq_worker import QueueWorker
-
-log = structlog.get_logger()
 
 POLL = 1.0
 """Seconds between two looks at the database while Redis is away."""

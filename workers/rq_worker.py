@@ -8,7 +8,6 @@ from contextlib import suppress
 from importlib import import_module
 from typing import Any
 
-import structlog
 from redis import Redis
 from rq import Queue, SimpleWorker
 from rq.exceptions import DequeueTimeout
@@ -20,8 +19,7 @@ from rq.worker import WorkerStatus
 
 from app.doorbell import JOBS
 from app.errors import RefusedError
-
-log = structlog.get_logger()
+from app.logs import log
 
 
 def resolved(paths: Mapping[str, str] = JOBS) -> dict[str, Callable[[], None]]:

@@ -10,18 +10,16 @@ from http import HTTPStatus
 from typing import Any, Protocol
 
 import msgspec
-import structlog
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from app import metrics
 from app.intake import Answer
+from app.logs import log
 from app.web.bodies import PayloadTooLargeError, read_body
 
 LIMIT = 1024 * 1024
 """Bytes of the largest body that is taken."""
 PREFIX = "/webhooks/"
-
-log = structlog.get_logger(__name__)
 
 
 class Receiver(Protocol):

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import msgspec
-import structlog
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from app.errors import KulanzError
+from app.logs import log
 
 RETRY_AFTER = "5"
-
-log = structlog.get_logger(__name__)
 
 
 class BadRequestError(KulanzError):
