@@ -7,22 +7,24 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.clock import Clock, real_now
 from app.config import Settings
 from app.doorbell import Bell
 from app.gateway import Means
-from app.gateway.guard import guarded_session
 from app.pace import Budget, budget
 from app.policy import document
 from app.policy.document import Policy
 from app.policy.model import Catalogue, Terms
 from app.providers import Naming
-from app.providers.lemonsqueezy.client import Client
 from app.store import keyring, policies
 from app.store.database import Connection, Database
 from app.store.policies import PolicyRow
 from app.vault import Vault
+
+if TYPE_CHECKING:
+    from app.providers.lemonsqueezy.client import Client
 
 PATIENT_TRIES = 6
 
@@ -146,8 +148,14 @@ def _with_key(settings: Settings) -> frozenset[str]:
 
 
 def _clients(settings: Settings, pace: Budget) -> dict[str, Client]:
+    """Load what speaks HTTP only where somebody is about to: a worker that applies events never does."""
     key, url = settings.lemonsqueezy_api_key, settings.lemonsqueezy_api_url
-    return {} if key is None else {"lemonsqueezy": Client(key, url, guarded_session(), pace=pace)}
+    if key is None:
+        return {}
+    from app.gateway.guard import guarded_session  # noqa: PLC0415
+    from app.providers.lemonsqueezy.client import Client  # noqa: PLC0415
+
+    return {"lemonsqueezy": Client(key, url, guarded_session(), pace=pace)}
 
 
 def _means(settings: Settings, clients: Mapping[str, Client]) -> Means:

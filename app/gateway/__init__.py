@@ -1,11 +1,11 @@
-"""Carries effects out: callbacks to the merchant's product, mails, calls to the provider."""
+"""Carries effects out: callbacks to the merchant's product, mails, calls to the provider.
+
+Importing this is light: HTTP, templates and dates of all languages are loaded by whoever carries the first effect out.
+"""
 
 from __future__ import annotations
 
-from app.gateway.callback import call_back
-from app.gateway.mail import send
 from app.gateway.means import Errand, Means
-from app.gateway.provider import look_up, resume_renewal, stop_renewal
 from app.gateway.report import Report, State
 from app.policy.effects import (
     AlertOperators,
@@ -42,6 +42,10 @@ def spread(effect: Effect, ops_alert_to: str | None = None) -> tuple[Effect, ...
 
 def carry_out(effect: Effect, means: Means, errand: Errand) -> Report:
     """Make one attempt to carry the effect out; whatever the far end does becomes a report, never an exception."""
+    from app.gateway.callback import call_back  # noqa: PLC0415
+    from app.gateway.mail import send  # noqa: PLC0415
+    from app.gateway.provider import look_up, resume_renewal, stop_renewal  # noqa: PLC0415
+
     match effect:
         case Notify():
             return call_back(effect, means, errand)

@@ -7,11 +7,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import requests
-
-from app.gateway.guard import guarded_session
 from app.gateway.provider import ProviderClient
+
+if TYPE_CHECKING:
+    import requests
+
+
+def _session() -> requests.Session:
+    """Load what speaks HTTP only where somebody is about to."""
+    from app.gateway.guard import guarded_session  # noqa: PLC0415
+
+    return guarded_session()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +45,7 @@ class Means:
     """Clients by the provider's name; a provider without an API key is absent."""
     patience: timedelta = timedelta(seconds=10)
     """How long a far end may take over one step; a mail server's last word on a letter may take six times that."""
-    session: requests.Session = field(default_factory=guarded_session, repr=False)
+    session: requests.Session = field(default_factory=_session, repr=False)
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
 
 
