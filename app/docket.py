@@ -15,8 +15,9 @@ from app.gateway import spread
 from app.policy import dunning, effects, facts
 from app.policy.decide import decide
 from app.policy.effects import Effect, Notify
-from app.policy.facts import Fact
+from app.policy.facts import Fact, Outcome
 from app.policy.model import Access, Account, Change, Decision, Situation, Standing, State, Terms
+from app.policy.outcomes import reported, still_wanted
 from app.policy.telling import rfc3339
 from app.services import Services
 from app.store import accounts, bindings, inbox, journal, ledger, outbox, timers
@@ -63,6 +64,7 @@ class Docket:
         self._journal: list[JournalRow] = []
         self._decisions: list[DecisionRow] = []
         self._effects: list[EffectRow] = []
+        self._withdrawn: dict[str, EffectRow] = {}
         self._disputes: dict[str, str] = {}
 
     def take(self, names: Collection[str]) -> None:
@@ -117,6 +119,8 @@ class Docket:
         if decision.changed:
             self._record(folder, decision, cause)
         self._remember(folder, decision, cause, heard)
+        if folder.account.book.renewals:
+            self._withdraw_todos(name, folder)
         return decision
 
     def put_back(self) -> None:
@@ -133,10 +137,24 @@ class Docket:
             journal.append(tx, self._journal)
         if self._effects:
             outbox.add(tx, self._effects)
+        for row in self._withdrawn.values():
+            outbox.finish(tx, row.id, "withdrawn", attempts=row.attempts, done_at=real_now())
         if self._disputes:
             bindings.bind(tx, self._disputes)
         if self._braked:
             brake.put_on(tx, self.now)
+
+    def _withdraw_todos(self, name: str, folder: _Folder) -> None:
+        """Take back what a person was to do at the provider by hand, once nothing wants it any more."""
+        withdrawn: list[Fact] = []
+        for row in outbox.listing(self._tx, "todo", folder.row.id):
+            effect = coding.read_effect(row.kind, folder.key.open(row.payload))
+            unwanted = folder.state is not None and not still_wanted(effect, folder.state, folder.account.book)
+            if unwanted and row.id not in self._withdrawn:
+                self._withdrawn[row.id] = row
+                withdrawn.extend(reported(effect, Outcome.WITHDRAWN, self.now, folder.account.book))
+        if withdrawn:
+            self.decide(name, withdrawn, Cause(kind="effect", name="withdrawn"))
 
     def _open(self, row: AccountRow) -> _Folder:
         if row.key is None:

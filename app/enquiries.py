@@ -54,7 +54,12 @@ def view(services: Services, conn: Connection, name: str) -> View:
 def account_document(services: Services, name: str) -> Document:
     """Return the account as `GET /v1/accounts/<id>` answers it (CONTRACT section 3)."""
     with services.database.read() as conn:
-        return _account(view(services, conn, name))
+        return account_in(services, conn, name)
+
+
+def account_in(services: Services, conn: Connection, name: str) -> Document:
+    """Return the account's document as an open transaction sees it."""
+    return _account(view(services, conn, name))
 
 
 def accounts(

@@ -8,6 +8,7 @@ transaction, and may be killed at any line. `receive` is `app.intake`; the clock
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +19,7 @@ from app.docket import Cause, Docket
 from app.drain import apply_events
 from app.errands import PATIENCE, ask_for_missing, carry_out_due
 from app.errors import NotFoundError
+from app.policy.facts import Fact
 from app.policy.model import Decision
 from app.services import Services
 from app.store import accounts, inbox, timers
@@ -56,8 +58,19 @@ def next_due(conn: Connection, now: datetime) -> datetime | None:
     return min((moment for moment in (timer, patience_ends) if moment is not None), default=None)
 
 
-def command(services: Services, account: str, order: Command, actor: str, *, dry_run: bool = False) -> Decision:
-    """Carry out what a person ordered, at once; with `dry_run` say what would follow and write nothing (I8)."""
+def command(
+    services: Services,
+    account: str,
+    order: Command,
+    actor: str,
+    *,
+    dry_run: bool = False,
+    then: Callable[[Connection, tuple[Fact, ...]], None] | None = None,
+) -> Decision:
+    """Carry out what a person ordered, at once; with `dry_run` say what would follow and write nothing (I8).
+
+    `then` is called with the facts that the order was, in the same transaction: what it writes is written with them.
+    """
     with services.database.write() as tx:
         row = accounts.get(tx, account)
         if row is None:
@@ -68,6 +81,8 @@ def command(services: Services, account: str, order: Command, actor: str, *, dry
         decision = docket.decide(row.id, facts, Cause(kind="command", name=type(order).__name__, ref=actor))
         if not dry_run:
             docket.put_back()
+            if then is not None:
+                then(tx, facts)
     if not dry_run:
         services.bell.ring()
     return decision

@@ -15,6 +15,10 @@ SENTENCES: Mapping[str, str] = {
     "dunning.grace_started": (
         "A renewal payment of subscription {subscription} failed. Access stays on until {grace_ends_at}."
     ),
+    "dunning.grace_started_by_snapshot": (
+        "The provider calls subscription {subscription} unpaid, and no failed charge was told of. "
+        "Access stays on until {grace_ends_at}."
+    ),
     "dunning.failure_counted": (
         "The charge failed again (failure {failures}). The deadline {grace_ends_at} does not move."
     ),
@@ -91,6 +95,8 @@ def sentence(change: Mapping[str, Any]) -> str:
     if rule.startswith("alert."):
         return f"Operators were alerted: {rule.removeprefix('alert.').replace('_', ' ')}."
     detail = change.get("detail", {})
+    if rule == "dunning.grace_started" and "invoice" not in detail:
+        rule = "dunning.grace_started_by_snapshot"
     told = SENTENCES.get(rule, rule).format_map(_Gaps(detail | _money(detail)))
     if detail.get("unverified"):
         told += " Unverified: the provider was asked for a day and gave no answer."

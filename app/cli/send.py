@@ -17,12 +17,13 @@ from app.errors import InvalidInputError, RefusedError
 from app.providers import lemonsqueezy_samples
 
 OK = 200
+WEBHOOK = "/webhooks/lemonsqueezy"
 
 
 @click.command()
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path, allow_dash=True))
 @click.option("--event", help="Put this event's name into the payload (meta.event_name).")
-@click.option("--url", help="Where to [default: the webhook of the instance with this data directory].")
+@click.option("--url", help="An instance's address, or the whole one of a webhook [default: this data directory's].")
 @click.option("--secret", help="What to sign with [default: the newest configured secret].")
 @json_option
 def send(*, files: tuple[Path, ...], event: str | None, url: str | None, secret: str | None, as_json: bool) -> None:
@@ -43,12 +44,14 @@ def target(url: str | None, secret: str | None) -> tuple[str, str]:
     """Return where to and what to sign with, from the settings where not given."""
     if url is None or secret is None:
         settings = load(environment())
-        url = url or f"http://127.0.0.1:{settings.port}/webhooks/lemonsqueezy"
+        url = url or f"http://127.0.0.1:{settings.port}"
         if secret is None and not settings.lemonsqueezy_webhook_secrets:
             raise RefusedError("there is no secret to sign with: set LEMONSQUEEZY_WEBHOOK_SECRETS, or give --secret")
         secret = secret or settings.lemonsqueezy_webhook_secrets[0]
     if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
         raise InvalidInputError(f"{url!r} is not an http or https address")
+    if urlsplit(url).path in {"", "/"}:
+        url = url.rstrip("/") + WEBHOOK
     return url, secret
 
 

@@ -8,11 +8,13 @@ import msgspec
 
 from app import enquiries, pipeline
 from app.clock import real_now
-from app.commands import CloseDispute, Command, OpenDispute, SetOverride
+from app.commands import Command
 from app.enquiries import Document, Page
-from app.policy.model import Decision
+from app.policy.facts import DisputeSeen, Fact, OverrideSet
 from app.services import Services
 from app.store import idempotency
+from app.store.database import Connection
+from app.web.desk import Keep
 
 
 class AccountDesk:
@@ -41,40 +43,44 @@ class AccountDesk:
         """Return whose dispute it is."""
         return enquiries.account_of_dispute(self._services, dispute)
 
-    def order(self, account: str, command: Command, actor: str) -> Document:
-        """Carry out a command and return the dispute or the exception that it is about."""
-        decision = pipeline.command(self._services, account, command, actor)
-        kind, item = _subject(command, decision)
-        found = enquiries.account_document(self._services, account)[kind]
-        return next(document for document in found if document["id"] == item)
+    def order(self, account: str, command: Command, actor: str, keep: Keep) -> Document:
+        """Carry out a command and return the dispute or exception that it is about, kept with it in one transaction."""
+        made: list[Document] = []
 
-    def once(self, *, actor: str, key: str, request: bytes, act: Callable[[], Document]) -> tuple[Document, bool]:
-        """Note that the request has begun, act, and keep the answer; what failed may be tried again under its key."""
+        def then(tx: Connection, facts: tuple[Fact, ...]) -> None:
+            kind, item = _subject(facts)
+            found = enquiries.account_in(self._services, tx, account)[kind]
+            made.append(next(document for document in found if document["id"] == item))
+            keep(tx, made[0])
+
+        pipeline.command(self._services, account, command, actor, then=then)
+        return made[0]
+
+    def once(self, *, actor: str, key: str, request: bytes, act: Callable[[Keep], Document]) -> tuple[Document, bool]:
+        """Note that the request has begun and act; the answer is kept with what was done, so nothing is done twice."""
         database, vault = self._services.database, self._services.vault
         with database.write() as tx:
             kept = idempotency.begin(tx, actor, key, request, real_now())
         if kept is not None:
             return msgspec.json.decode(vault.open(kept.document), type=Document), True
+
+        def keep(tx: Connection, document: Document) -> None:
+            answer = idempotency.Answer(status=201, document=vault.seal(msgspec.json.encode(document)))
+            idempotency.finish(tx, actor, key, answer)
+
         try:
-            document = act()
+            return act(keep), False
         except Exception:
             with database.write() as tx:
                 idempotency.forget(tx, actor, key)
             raise
-        answer = idempotency.Answer(status=201, document=vault.seal(msgspec.json.encode(document)))
-        with database.write() as tx:
-            idempotency.finish(tx, actor, key, answer)
-        return document, False
 
 
-def _subject(command: Command, decision: Decision) -> tuple[str, str]:
-    """Return under which name of an account's document, and under which id, a command's subject stands."""
-    match command:
-        case CloseDispute():
-            return "disputes", command.dispute
-        case OpenDispute():
-            before = {one.key for one in decision.before.chargebacks} if decision.before else set()
-            return "disputes", next(one.key for one in decision.state.chargebacks if one.key not in before)
-        case SetOverride():
-            rule = f"override.{command.kind}"
-            return "overrides", next(change.subject for change in decision.changes if change.rule == rule)
+def _subject(facts: tuple[Fact, ...]) -> tuple[str, str]:
+    """Return under which name of an account's document, and under which id, an order's subject stands."""
+    for fact in facts:
+        if isinstance(fact, DisputeSeen):
+            return "disputes", fact.key
+        if isinstance(fact, OverrideSet):
+            return "overrides", fact.id
+    raise LookupError("an order that is about neither a dispute nor an exception")

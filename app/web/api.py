@@ -18,7 +18,7 @@ from app.policy.facts import DisputeStatus
 from app.policy.model import Standing
 from app.web import cursors, forms, openapi
 from app.web.bodies import read_body
-from app.web.desk import Desk
+from app.web.desk import Desk, Keep, forgotten
 from app.web.operations import OPERATIONS
 from app.web.problems import BadRequestError
 from app.web.tokens import authenticate
@@ -123,13 +123,13 @@ class Api:
     def _ordered(self, account_id: str, command: Command, *, status: int = 201) -> Response:
         """Carry a command out, once for each Idempotency-Key."""
         account, actor = _known_form(account_id), g.actor
-        document, repeated = self._once(actor, lambda: self._desk.order(account, command, actor))
+        document, repeated = self._once(actor, lambda keep: self._desk.order(account, command, actor, keep))
         return _json(document, 200 if repeated else status)
 
-    def _once(self, actor: str, act: Callable[[], Document]) -> tuple[Document, bool]:
+    def _once(self, actor: str, act: Callable[[Keep], Document]) -> tuple[Document, bool]:
         key = request.headers.get("Idempotency-Key")
         if key is None:
-            return act(), False
+            return act(forgotten), False
         if not IDEMPOTENCY_KEY.fullmatch(key):
             raise BadRequestError("`Idempotency-Key` has 1 to 255 visible ASCII characters.")
         asked = sha256(b"\0".join((request.method.encode(), request.path.encode(), _body()))).digest()

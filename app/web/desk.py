@@ -7,6 +7,14 @@ from typing import Protocol
 
 from app.commands import Command
 from app.enquiries import Document, Page
+from app.store.database import Connection
+
+Keep = Callable[[Connection, Document], None]
+"""Remembers the answer to a request within the transaction that does what was asked."""
+
+
+def forgotten(_: Connection, __: Document) -> None:
+    """Remember nothing: the request has no `Idempotency-Key`."""
 
 
 class Desk(Protocol):
@@ -24,13 +32,13 @@ class Desk(Protocol):
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
         """Return the account's decisions, oldest first."""
 
-    def order(self, account: str, command: Command, actor: str) -> Document:
-        """Carry out a command and return what it made or changed."""
+    def order(self, account: str, command: Command, actor: str, keep: Keep) -> Document:
+        """Carry out a command and return what it made or changed; `keep` it in the transaction that makes it."""
 
     def account_of_dispute(self, dispute: str) -> str:
         """Return whose dispute it is."""
 
-    def once(self, *, actor: str, key: str, request: bytes, act: Callable[[], Document]) -> tuple[Document, bool]:
+    def once(self, *, actor: str, key: str, request: bytes, act: Callable[[Keep], Document]) -> tuple[Document, bool]:
         """Return what `act` makes, or made for the same key of the same actor, and whether it is a repeat.
 
         InvalidInputError for the same key with another request, RefusedError while the first is still running.

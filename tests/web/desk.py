@@ -9,6 +9,7 @@ from typing import Any
 from app.commands import CloseDispute, Command, OpenDispute, SetOverride
 from app.enquiries import Document, Page
 from app.errors import InvalidInputError, NotFoundError
+from app.web.desk import Keep, forgotten
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -84,7 +85,7 @@ class DeskInMemory:
         last = numbers[-1] if numbers else 7
         return Page(items=[a_decision(number) for number in numbers], after=str(last) if last < 7 else None)
 
-    def order(self, account: str, command: Command, actor: str) -> Document:
+    def order(self, account: str, command: Command, actor: str, _: Keep) -> Document:
         self.account(account)
         self.orders.append((account, command, actor))
         match command:
@@ -101,9 +102,9 @@ class DeskInMemory:
             raise NotFoundError("There is no such dispute.")
         return self.disputes[dispute]
 
-    def once(self, *, actor: str, key: str, request: bytes, act: Callable[[], Document]) -> tuple[Document, bool]:
+    def once(self, *, actor: str, key: str, request: bytes, act: Callable[[Keep], Document]) -> tuple[Document, bool]:
         if (actor, key) not in self.kept:
-            self.kept[actor, key] = (request, act())
+            self.kept[actor, key] = (request, act(forgotten))
             return self.kept[actor, key][1], False
         first, document = self.kept[actor, key]
         if first != request:

@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from app import pipeline
 from app.clock import real_now
+from app.commands import OpenDispute
 from app.config import ApiToken, Settings
 from app.intake import Intake
 from app.services import Services, build
@@ -21,6 +22,7 @@ from app.store import idempotency
 from app.web import documents
 from app.web.account_desk import AccountDesk
 from app.web.application import assemble
+from app.web.desk import Keep
 from tests.lemonsqueezy import (
     SECRET,
     Payload,
@@ -226,9 +228,9 @@ def test_a_repeat_while_the_first_is_running_is_refused(client: FlaskClient, ser
     desk = AccountDesk(services)
     inside: list[type[Exception]] = []
 
-    def act() -> dict[str, Any]:
+    def act(_: Keep) -> dict[str, Any]:
         with pytest.raises(Exception, match=r".") as again:
-            desk.once(actor="writer", key="k1", request=b"r", act=dict)
+            desk.once(actor="writer", key="k1", request=b"r", act=lambda _: {})
         inside.append(again.type)
         return {"id": "x"}
 
@@ -236,6 +238,23 @@ def test_a_repeat_while_the_first_is_running_is_refused(client: FlaskClient, ser
 
     assert made == ({"id": "x"}, False)
     assert [kind.__name__ for kind in inside] == ["RefusedError"]
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_the_answer_is_kept_by_the_very_transaction_that_does_what_was_asked(services: Services) -> None:
+    desk = AccountDesk(services)
+    order = OpenDispute(amount=4900, currency="EUR", reason="told by mail")
+
+    def act(_: Keep) -> dict[str, Any]:
+        def dies(*_: object) -> None:
+            raise RuntimeError("the process ends before the answer is kept")
+
+        return desk.order("org_42", order, "writer", dies)
+
+    with pytest.raises(RuntimeError):
+        desk.once(actor="writer", key="k1", request=b"r", act=act)
+
+    assert desk.account("org_42")["disputes"] == []
 
 
 @pytest.mark.usefixtures("in_grace")
