@@ -12,6 +12,7 @@ import msgspec
 from app import brake, coding
 from app.clock import real_now
 from app.gateway import spread
+from app.listings import Listings
 from app.policy import dunning, effects, facts
 from app.policy.decide import decide
 from app.policy.effects import Effect, Notify
@@ -66,6 +67,7 @@ class Docket:
         self._effects: list[EffectRow] = []
         self._withdrawn: dict[str, EffectRow] = {}
         self._disputes: dict[str, str] = {}
+        self._listings = Listings(services)
 
     def take(self, names: Collection[str]) -> None:
         """Take accounts under lock, making those that do not exist."""
@@ -114,6 +116,7 @@ class Docket:
         decision = decide(folder.account, heard, self.terms, self.now, situation)
         if situation.braked and _is_braked(decision, situation, self.now):
             self._braked = True
+        self._listings.note(decision, heard, folder.account.book, self.now)
         folder.state = decision.state
         folder.account = decision.account
         if decision.changed:
@@ -143,6 +146,7 @@ class Docket:
             bindings.bind(tx, self._disputes)
         if self._braked:
             brake.put_on(tx, self.now)
+        self._listings.write(tx)
 
     def _withdraw_todos(self, name: str, folder: _Folder) -> None:
         """Take back what a person was to do at the provider by hand, once nothing wants it any more."""

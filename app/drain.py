@@ -37,6 +37,7 @@ def apply_events(services: Services, limit: int) -> int:
     ids = inbox.claim(services.database, worker, limit, real_now())
     if not ids:
         return 0
+    services.vault.prepare()
     try:
         _apply(services, ids, worker)
     except StorageUnavailableError:

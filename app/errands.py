@@ -147,6 +147,7 @@ def _conclude(services: Services, row: EffectRow, effect: Effect, report: Report
     retried = report.state is State.RETRY
     withdrawn = report.outcome is Outcome.WITHDRAWN
     state = "pending" if retried else "withdrawn" if withdrawn else str(report.state)
+    services.vault.prepare()
     with services.database.write() as tx:
         outbox.finish(
             tx,
@@ -197,6 +198,7 @@ def _give_up(services: Services, event: Event, reason: str) -> bool:
 
 def _make_known(services: Services, event: Event, seen: SubscriptionSeen) -> bool:
     routing = _routing(services, event)
+    services.vault.prepare()
     with services.database.write() as tx:
         book = AddressBook(tx, [routing])
         account = book.address(routing, shows=True)

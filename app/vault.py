@@ -100,6 +100,18 @@ class Vault:
         """Return a keyed hash to look a value up by: the same after a rotation, and nothing without the keyring."""
         return hmac.digest(self._index(), value.encode(), "sha256")
 
+    def prepare(self) -> None:
+        """Have the index key at hand. Call it before a transaction that needs fingerprints: the first time makes it."""
+        self._index()
+
+    def sign(self, message: bytes) -> bytes:
+        """Return a MAC of a message that leaves the house and comes back."""
+        return self._first.mac(message)
+
+    def has_signed(self, message: bytes, mac: bytes) -> bool:
+        """Whether any of the keys has made this MAC."""
+        return any(hmac.compare_digest(seal.mac(message), mac) for seal in self._seals.values())
+
     def _unwrap(self, wrapped: bytes) -> bytes:
         seal = self._seal_of(wrapped)
         return seal.open(seal.wrapping, wrapped)
@@ -130,12 +142,16 @@ class _Seal:
     has a key of its own, from a random salt, and the nonce need not differ.
     """
 
-    __slots__ = ("head", "intake", "wrapping")
+    __slots__ = ("head", "intake", "signing", "wrapping")
 
     def __init__(self, key: bytes) -> None:
         self.head = _VERSION + hashlib.sha256(_derive(key, b"kulanz key id")).digest()[:_ID_BYTES]
         self.intake = _derive(key, b"kulanz intake")
         self.wrapping = _derive(key, b"kulanz wrapping")
+        self.signing = _derive(key, b"kulanz signing")
+
+    def mac(self, message: bytes) -> bytes:
+        return hmac.digest(self.signing, message, "sha256")
 
     def seal(self, purpose: bytes, plain: bytes) -> bytes:
         salt = os.urandom(_SALT_BYTES)

@@ -1,81 +1,49 @@
-"""The tables, and how an instant is kept in either database."""
+"""The tables."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-from typing import Any
-
 from sqlalchemy import (
-    TIMESTAMP,
     BigInteger,
     Column,
-    Dialect,
     Index,
     Integer,
     LargeBinary,
-    MetaData,
     SmallInteger,
     String,
     Table,
     Text,
-    TypeDecorator,
-    text,
-)
-from sqlalchemy.types import TypeEngine
-
-
-class Instant(TypeDecorator[datetime]):
-    """An aware instant, in UTC on the way out; naive ones are refused. In SQLite a text that sorts by time."""
-
-    impl = String(32)
-    cache_ok = True
-
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        """Keep PostgreSQL's own type."""
-        return TIMESTAMP(timezone=True) if dialect.name == "postgresql" else String(32)
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
-        """Refuse what has no zone."""
-        if value is None:
-            return None
-        return in_utc(value) if dialect.name == "postgresql" else as_text(value)
-
-    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
-        """Give UTC."""
-        if value is None:
-            return None
-        return value.astimezone(UTC) if dialect.name == "postgresql" else datetime.fromisoformat(value)
-
-
-def in_utc(value: datetime) -> datetime:
-    """Return the same instant in UTC; ValueError without a zone."""
-    if value.tzinfo is UTC:
-        return value
-    if value.utcoffset() is None:
-        raise ValueError("an instant without a time zone")
-    return value.astimezone(UTC)
-
-
-def as_text(value: datetime) -> str:
-    """Write an instant with always six decimals, so that texts sort as instants do."""
-    return in_utc(value).isoformat(timespec="microseconds")
-
-
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
 )
 
-_Id = BigInteger().with_variant(Integer, "sqlite")
-"""SQLite numbers rows only in a column whose type is exactly INTEGER."""
+from app.store.columns import Id, Instant, as_text, in_utc, metadata, partial
+
+__all__ = [
+    "Instant",
+    "accounts",
+    "acts",
+    "as_text",
+    "attempts",
+    "bindings",
+    "claims",
+    "decisions",
+    "effects",
+    "ended_sessions",
+    "idempotency",
+    "in_utc",
+    "inbox",
+    "journal",
+    "keyring",
+    "lookups",
+    "marks",
+    "matters",
+    "metadata",
+    "policies",
+    "timers",
+]
 
 inbox = Table(
     "inbox",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("provider", String, nullable=False),
     Column("name", String, nullable=False),
     Column("state", String, nullable=False),
@@ -100,13 +68,8 @@ inbox = Table(
 )
 """Rows stay for ever: their keys are the only defence against a captured request that is sent again."""
 
-
-def _partial(name: str, condition: str, *columns: Column[Any]) -> Index:
-    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))
-
-
-_partial("ix_inbox_open", "state <> 'handled'", inbox.c.state, inbox.c.id)
-_partial("ix_inbox_waits_for", "waits_for IS NOT NULL", inbox.c.waits_for)
+partial("ix_inbox_open", "state <> 'handled'", inbox.c.state, inbox.c.id)
+partial("ix_inbox_waits_for", "waits_for IS NOT NULL", inbox.c.waits_for)
 
 claims = Table(
     "claims",
@@ -146,12 +109,12 @@ accounts = Table(
     Index("ix_accounts_standing", "standing", "id"),
     Index("ix_accounts_plan", "plan", "id"),
 )
-_partial("ix_accounts_alias_of", "alias_of IS NOT NULL", accounts.c.alias_of)
+partial("ix_accounts_alias_of", "alias_of IS NOT NULL", accounts.c.alias_of)
 
 journal = Table(
     "journal",
     metadata,
-    Column("id", _Id, primary_key=True),
+    Column("id", Id, primary_key=True),
     Column("account", String, nullable=False),
     Column("at", Instant, nullable=False),
     Column("kind", String, nullable=False),
@@ -196,7 +159,7 @@ timers = Table(
 effects = Table(
     "effects",
     metadata,
-    Column("number", _Id, primary_key=True),
+    Column("number", Id, primary_key=True),
     Column("id", String, nullable=False),
     Column("account", String, nullable=False),
     Column("kind", String, nullable=False),
@@ -216,7 +179,8 @@ effects = Table(
     Index("uq_effects_id", "id", unique=True),
     Index("ix_effects_account", "account", "number"),
 )
-_partial("ix_effects_open", "state <> 'done'", effects.c.state, effects.c.next_attempt_at)
+partial("ix_effects_open", "state <> 'done'", effects.c.state, effects.c.next_attempt_at)
+partial("ix_effects_listed", "state <> 'done'", effects.c.state, effects.c.number)
 
 policies = Table(
     "policies",
@@ -255,3 +219,62 @@ marks = Table(
     Column("name", String, primary_key=True),
     Column("value", Text, nullable=False),
 )
+
+lookups = Table(
+    "lookups",
+    metadata,
+    Column("digest", LargeBinary, primary_key=True),
+    Column("account", String, primary_key=True),
+    Index("ix_lookups_account", "account"),
+    sqlite_with_rowid=False,
+)
+"""Keyed hashes of what people search an account by and nobody may read: mail addresses."""
+
+matters = Table(
+    "matters",
+    metadata,
+    Column("account", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    Column("state", String, nullable=False),
+    Column("opened_at", Instant, nullable=False),
+    Column("closed_at", Instant),
+    Column("amount", BigInteger, nullable=False),
+    Column("currency", String),
+    Column("policy_version", Integer, nullable=False),
+    Index("ix_matters_opened", "kind", "opened_at", "account", "key"),
+)
+"""Dunning cases and disputes in plain columns, for lists and sums: like timers they follow from the books."""
+
+partial("ix_matters_open", "closed_at IS NULL", matters.c.kind, matters.c.opened_at, matters.c.account, matters.c.key)
+partial("ix_matters_closed", "closed_at IS NOT NULL", matters.c.kind, matters.c.closed_at)
+
+acts = Table(
+    "acts",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Column("actor", String, nullable=False),
+    Column("act", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("detail", String),
+    Index("ix_acts_subject", "subject", "id"),
+)
+"""What operators did at the console besides decisions about accounts, which the ledger has; in real time."""
+
+attempts = Table(
+    "attempts",
+    metadata,
+    Column("key", LargeBinary, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("until", Instant, nullable=False),
+)
+"""Logins tried and not yet forgotten, by a keyed hash of where from."""
+
+ended_sessions = Table(
+    "ended_sessions",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("until", Instant, nullable=False),
+)
+"""Sessions that somebody left before they ran out."""

@@ -1,0 +1,178 @@
+"""Long lists page by page, by key: as quick at the millionth row as at the first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import Integer, bindparam, func, select, text, update
+from sqlalchemy.engine import Connection
+
+from app.errors import InvalidInputError
+from app.store import outbox
+from app.store.bulk import among
+from app.store.events import STATES
+from app.store.outbox import EffectRow
+from app.store.tables import Instant, accounts, effects, inbox, timers
+
+MOST = 10_000
+"""More are counted as this many."""
+
+
+class EventLine(msgspec.Struct, frozen=True):
+    """One event of the inbox without its body."""
+
+    id: int
+    name: str
+    state: str
+    received_at: datetime
+    attempts: int
+    account: str | None
+    reason: str | None
+
+
+class AccountLine(msgspec.Struct, frozen=True):
+    """One account without its book."""
+
+    id: str
+    standing: str
+    plan: str
+    access: str
+    grace_ends_at: datetime | None
+    decided_at: datetime | None
+
+
+_EVENT = select(*(inbox.c[name] for name in EventLine.__struct_fields__)).order_by(inbox.c.id.desc())
+_EFFECT = select(*(effects.c[name] for name in EffectRow.__struct_fields__)).order_by(effects.c.number.desc())
+_ACCOUNT = (
+    select(*(accounts.c[name] for name in AccountLine.__struct_fields__))
+    .where(accounts.c.alias_of.is_(None))
+    .order_by(accounts.c.id)
+)
+_NUMBER_OF = select(effects.c.number).where(effects.c.id == bindparam("effect"))
+_STANDINGS = (
+    select(accounts.c.standing, func.count().label("accounts"))
+    .where(accounts.c.alias_of.is_(None))
+    .group_by(accounts.c.standing)
+)
+_DUE = select(func.count()).select_from(
+    select(timers.c.account).where(timers.c.due_at <= bindparam("now", type_=Instant)).limit(MOST).subquery()
+)
+_NEWEST = select(func.max(inbox.c.id))
+_FROM = select(inbox.c.received_at).where(inbox.c.id >= bindparam("number")).order_by(inbox.c.id).limit(1)
+_BETWEEN = select(func.count()).where(inbox.c.id >= bindparam("first"), inbox.c.id < bindparam("end"))
+_NEXT = {
+    state: select(inbox.c.id)
+    .where(
+        text(f"state = '{state}' AND state <> 'handled'"),
+        inbox.c.id > bindparam("after"),
+        inbox.c.id <= bindparam("through"),
+    )
+    .order_by(inbox.c.id)
+    .limit(bindparam("limit", type_=Integer))
+    for state in STATES
+}
+_AGAIN = (
+    update(inbox)
+    .where(among(inbox.c.id, "ids"), inbox.c.state == bindparam("was"))
+    .values(state="received", attempts=0, next_attempt_at=None, waits_for=None)
+)
+
+
+def events(
+    conn: Connection, *, state: str | None = None, account: str | None = None, before: int | None = None, limit: int
+) -> list[EventLine]:
+    """Return events, newest first; `before` is the number of the last one of the page before."""
+    query = _EVENT.limit(limit)
+    if state is not None:
+        query = query.where(
+            text(f"state = '{_one_of(STATES, state)}'" + ("" if state == "handled" else " AND state <> 'handled'"))
+        )
+    if account is not None:
+        query = query.where(inbox.c.account == account)
+    if before is not None:
+        query = query.where(inbox.c.id < before)
+    return [EventLine(*row) for row in conn.execute(query)]
+
+
+def effects_page(
+    conn: Connection, *, state: str | None = None, account: str | None = None, before: str | None = None, limit: int
+) -> list[EffectRow]:
+    """Return effects, newest first; `before` is the id of the last one of the page before, none if it is gone."""
+    query = _EFFECT.limit(limit)
+    if state is not None:
+        query = query.where(
+            text(f"state = '{_one_of(outbox.STATES, state)}'" + ("" if state == "done" else " AND state <> 'done'"))
+        )
+    if account is not None:
+        query = query.where(effects.c.account == account)
+    if before is not None:
+        query = query.where(effects.c.number < (conn.execute(_NUMBER_OF, {"effect": before}).scalar() or 0))
+    return [EffectRow(*row) for row in conn.execute(query)]
+
+
+def accounts_page(
+    conn: Connection, *, standing: str | None = None, after: str | None = None, limit: int
+) -> list[AccountLine]:
+    """Return accounts by id, without aliases; `after` is the last one of the page before."""
+    query = _ACCOUNT.limit(limit)
+    if standing is not None:
+        query = query.where(accounts.c.standing == standing)
+    if after is not None:
+        query = query.where(accounts.c.id > after)
+    return [AccountLine(*row) for row in conn.execute(query)]
+
+
+def standings(conn: Connection) -> dict[str, int]:
+    """Return how many accounts stand how."""
+    return {row.standing: row.accounts for row in conn.execute(_STANDINGS)}
+
+
+def timers_due(conn: Connection, now: datetime) -> int:
+    """Return how many timers are due, at most `MOST`."""
+    return conn.execute(_DUE, {"now": now}).scalar_one()
+
+
+def first_since(conn: Connection, at: datetime) -> int:
+    """Return the number of the first event received at or after an instant, found by halving: events come in order."""
+    low, high = 1, (conn.execute(_NEWEST).scalar() or 0) + 1
+    while low < high:
+        middle = (low + high) // 2
+        received = conn.execute(_FROM, {"number": middle}).scalar()
+        if received is not None and received < at:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def number_between(conn: Connection, first: int, end: int) -> int:
+    """Return how many events have these numbers; SQLite leaves no gaps between them, so nothing has to be read."""
+    if conn.dialect.name == "sqlite":
+        return max(0, end - first)
+    return conn.execute(_BETWEEN, {"first": first, "end": end}).scalar_one()
+
+
+def retry_some(tx: Connection, state: str, *, after: int, through: int, limit: int) -> list[int]:
+    """Make the next events of a state due again as if never tried, and return their numbers.
+
+    With the last of them as the next `after`, each event up to `through` has its turn once, whoever stops in between.
+    """
+    found = list(
+        tx.execute(_NEXT[_one_of(STATES, state)], {"after": after, "through": through, "limit": limit}).scalars()
+    )
+    if found:
+        tx.execute(_AGAIN, {"ids": found, "was": state})
+    return found
+
+
+def newest_event(conn: Connection) -> int:
+    """Return the highest number that an event has, 0 if there is none."""
+    return conn.execute(_NEWEST).scalar() or 0
+
+
+def _one_of(states: tuple[str, ...], state: str) -> str:
+    """Refuse what is no state: they are written into statements, as partial indexes need it."""
+    if state not in states:
+        raise InvalidInputError(f"state: one of {', '.join(states)}")
+    return state

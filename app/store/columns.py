@@ -1,0 +1,63 @@
+"""What the tables are made of: one catalogue of them, and how an instant is kept in either database."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import TIMESTAMP, BigInteger, Column, Dialect, Index, Integer, MetaData, String, TypeDecorator, text
+from sqlalchemy.types import TypeEngine
+
+
+class Instant(TypeDecorator[datetime]):
+    """An aware instant, in UTC on the way out; naive ones are refused. In SQLite a text that sorts by time."""
+
+    impl = String(32)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Keep PostgreSQL's own type."""
+        return TIMESTAMP(timezone=True) if dialect.name == "postgresql" else String(32)
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Refuse what has no zone."""
+        if value is None:
+            return None
+        return in_utc(value) if dialect.name == "postgresql" else as_text(value)
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Give UTC."""
+        if value is None:
+            return None
+        return value.astimezone(UTC) if dialect.name == "postgresql" else datetime.fromisoformat(value)
+
+
+def in_utc(value: datetime) -> datetime:
+    """Return the same instant in UTC; ValueError without a zone."""
+    if value.tzinfo is UTC:
+        return value
+    if value.utcoffset() is None:
+        raise ValueError("an instant without a time zone")
+    return value.astimezone(UTC)
+
+
+def as_text(value: datetime) -> str:
+    """Write an instant with always six decimals, so that texts sort as instants do."""
+    return in_utc(value).isoformat(timespec="microseconds")
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+Id = BigInteger().with_variant(Integer, "sqlite")
+"""SQLite numbers rows only in a column whose type is exactly INTEGER."""
+
+
+def partial(name: str, condition: str, *columns: Column[Any]) -> Index:
+    """Return an index of those rows only that fulfil a condition, on the table of its columns."""
+    return Index(name, *columns, sqlite_where=text(condition), postgresql_where=text(condition))

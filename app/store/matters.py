@@ -1,0 +1,117 @@
+"""Dunning cases and disputes of all accounts: lists, sums and charts without opening a single book."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import bindparam, delete, func, select, tuple_
+from sqlalchemy.engine import Connection
+
+from app.store import bulk
+from app.store.tables import Instant, matters
+
+CASE, DISPUTE = "case", "dispute"
+
+
+class MatterRow(msgspec.Struct, frozen=True):
+    """One dunning case or dispute as of the last decision about its account."""
+
+    account: str
+    kind: str
+    key: str
+    state: str
+    """Of a case also `recovered` and `settled`, which no book keeps."""
+    opened_at: datetime
+    closed_at: datetime | None
+    amount: int
+    """Minor units."""
+    currency: str | None
+    policy_version: int
+
+
+class Sum(msgspec.Struct, frozen=True):
+    """An amount of money and how many matters it is made of."""
+
+    currency: str
+    amount: int
+    number: int
+
+
+_COLUMNS = MatterRow.__struct_fields__
+_ROW = select(*(matters.c[name] for name in _COLUMNS))
+_NEWEST_FIRST = (matters.c.opened_at.desc(), matters.c.account.desc(), matters.c.key.desc())
+_WRITE = (
+    "ON CONFLICT (account, kind, key) DO UPDATE SET state = excluded.state, opened_at = excluded.opened_at,"
+    " amount = excluded.amount, currency = excluded.currency, policy_version = excluded.policy_version,"
+    " closed_at = CASE WHEN excluded.closed_at IS NULL THEN NULL"
+    " ELSE coalesce(matters.closed_at, excluded.closed_at) END"
+)
+_SUMS = select(matters.c.currency, func.sum(matters.c.amount), func.count()).group_by(matters.c.currency)
+_AT_RISK = _SUMS.where(matters.c.kind == bindparam("kind"), matters.c.closed_at.is_(None))
+_CLOSED = _SUMS.where(
+    matters.c.kind == bindparam("kind"),
+    matters.c.state == bindparam("state"),
+    matters.c.closed_at.is_not(None),
+    matters.c.closed_at >= bindparam("since", type_=Instant),
+)
+_OPENED_AT = select(matters.c.opened_at).where(
+    matters.c.kind == bindparam("kind"), matters.c.opened_at >= bindparam("since", type_=Instant)
+)
+_CLOSED_AT = select(matters.c.closed_at).where(
+    matters.c.kind == bindparam("kind"),
+    matters.c.state == bindparam("state"),
+    matters.c.closed_at.is_not(None),
+    matters.c.closed_at >= bindparam("since", type_=Instant),
+)
+_MERGED = delete(matters).where(
+    matters.c.account == bindparam("of"), matters.c.kind == bindparam("kind"), matters.c.key == bindparam("merged")
+)
+
+
+def put(tx: Connection, rows: Sequence[MatterRow]) -> None:
+    """Write matters of locked accounts; one that was closed keeps the time of that, unless it is open again."""
+    bulk.insert(tx, matters, _COLUMNS, [msgspec.structs.astuple(row) for row in rows], conflict=_WRITE)
+
+
+def drop(tx: Connection, account: str, kind: str, key: str) -> None:
+    """Forget one that turned out to be another."""
+    tx.execute(_MERGED, {"of": account, "kind": kind, "merged": key})
+
+
+def page(
+    conn: Connection, kind: str, *, only_open: bool, after: tuple[datetime, str, str] | None, limit: int
+) -> list[MatterRow]:
+    """Return matters, newest first; `after` is the time, account and key of the last one of the page before."""
+    query = _ROW.where(matters.c.kind == kind).order_by(*_NEWEST_FIRST).limit(limit)
+    if only_open:
+        query = query.where(matters.c.closed_at.is_(None))
+    if after is not None:
+        place = tuple_(matters.c.opened_at, matters.c.account, matters.c.key)
+        query = query.where(place < after)
+    return [MatterRow(*row) for row in conn.execute(query)]
+
+
+def at_risk(conn: Connection) -> list[Sum]:
+    """Return what is owed in open dunning cases."""
+    return _sums(conn.execute(_AT_RISK, {"kind": CASE}).all())
+
+
+def recovered(conn: Connection, since: datetime) -> list[Sum]:
+    """Return what was paid after all in dunning cases since an instant."""
+    return _sums(conn.execute(_CLOSED, {"kind": CASE, "state": "recovered", "since": since}).all())
+
+
+def opened_at(conn: Connection, since: datetime) -> list[datetime]:
+    """Return when each dunning case since an instant was opened."""
+    return list(conn.execute(_OPENED_AT, {"kind": CASE, "since": since}).scalars())
+
+
+def recovered_at(conn: Connection, since: datetime) -> list[datetime]:
+    """Return when each dunning case that was recovered since an instant was."""
+    found = conn.execute(_CLOSED_AT, {"kind": CASE, "state": "recovered", "since": since}).scalars()
+    return [at for at in found if at is not None]
+
+
+def _sums(rows: Sequence[bulk.AnyRow]) -> list[Sum]:
+    found = [Sum(currency or "?", int(amount), number) for currency, amount, number in rows]
+    return sorted(found, key=lambda one: -one.amount)

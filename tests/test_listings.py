@@ -1,0 +1,117 @@
+"""Cases, disputes and mail addresses, as lists and searches find them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from app import pipeline
+from app.clock import real_now
+from app.config import Settings
+from app.intake import Intake
+from app.listings import fingerprint
+from app.services import Services, build
+from app.store import lookups, matters
+from app.store.matters import MatterRow
+from tests.lemonsqueezy import (
+    SECRET,
+    Payload,
+    delivery,
+    dispute_created,
+    subscription_created,
+    subscription_payment_failed,
+    subscription_payment_recovered,
+    subscription_updated,
+)
+
+
+@pytest.fixture
+def services(tmp_path: Path, database_url: str) -> Iterator[Services]:
+    services = build(
+        Settings(
+            data_dir=tmp_path,
+            database_url=database_url,
+            lemonsqueezy_webhook_secrets=(SECRET,),
+            lemonsqueezy_mode="any",
+            encryption_keys=(b"k" * 32,),
+        )
+    )
+    yield services
+    services.close()
+
+
+def tell(services: Services, *payloads: Payload) -> None:
+    """Deliver events, and apply them one by one."""
+    intake = Intake(services)
+    for payload in payloads:
+        body, headers = delivery(payload)
+        assert intake.accept("lemonsqueezy", headers, body).status == 200
+        while pipeline.process(services).events:
+            pass
+    intake.close()
+
+
+def listed(services: Services, kind: str = matters.CASE) -> list[MatterRow]:
+    with services.database.read() as conn:
+        return matters.page(conn, kind, only_open=False, after=None, limit=50)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return real_now().replace(microsecond=0)
+
+
+@pytest.fixture
+def in_grace(services: Services, now: datetime) -> None:
+    tell(
+        services,
+        subscription_created(at=now - timedelta(days=40)),
+        subscription_updated(at=now - timedelta(hours=1), status="past_due"),
+        subscription_payment_failed(at=now - timedelta(hours=1)),
+    )
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_an_unpaid_renewal_is_listed_once_with_what_is_owed(services: Services) -> None:
+    (case,) = listed(services)
+
+    assert (case.account, case.state, case.closed_at) == ("org_42", "grace", None)
+    with services.database.read() as conn:
+        (owed,) = matters.at_risk(conn)
+    assert (owed.amount, owed.number) == (case.amount, 1)
+    assert owed.amount > 0
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_a_case_that_is_paid_counts_as_recovered(services: Services, now: datetime) -> None:
+    tell(services, subscription_payment_recovered(at=now))
+
+    (case,) = listed(services)
+    assert case.state == "recovered"
+    assert case.closed_at is not None
+    with services.database.read() as conn:
+        assert matters.at_risk(conn) == []
+        assert [one.number for one in matters.recovered(conn, now - timedelta(days=1))] == [1]
+        assert matters.recovered(conn, now + timedelta(days=1)) == []
+
+
+def test_a_dispute_is_listed(services: Services, now: datetime) -> None:
+    tell(services, subscription_created(at=now), dispute_created(at=now))
+
+    (dispute,) = listed(services, matters.DISPUTE)
+    assert (dispute.account, dispute.state) == ("org_42", "opened")
+
+
+def test_an_account_is_found_by_mail_however_it_is_typed_and_the_mail_is_nowhere(
+    services: Services, now: datetime, tmp_path: Path
+) -> None:
+    tell(services, subscription_created(at=now, email="Ada.Lovelace@Example.com"))
+
+    digest = fingerprint(services.vault, " ada.lovelace@example.COM ")
+    with services.database.read() as conn:
+        assert lookups.find(conn, digest) == ["org_42"]
+        assert lookups.find(conn, fingerprint(services.vault, "else@example.com")) == []
+    assert not any(b"lovelace" in path.read_bytes().lower() for path in tmp_path.glob("kulanz.db*"))
