@@ -17,9 +17,9 @@ from app.docket import Cause, Docket
 from app.errors import KulanzError, StorageUnavailableError, UntranslatableError
 from app.logs import log
 from app.policy.facts import Fact, SubscriptionSeen
-from app.providers import PROVIDERS, Routing
+from app.providers import Routing
 from app.services import Services
-from app.store import accounts, inbox
+from app.store import accounts, claims, inbox
 from app.store.database import Connection
 from app.store.inbox import Event, Settled
 
@@ -33,6 +33,7 @@ def apply_events(services: Services, limit: int) -> int:
     Where a batch fails its events are applied one by one, so that only the one at fault is counted against and, in
     the end, parked. A database that is away counts against nobody.
     """
+    _announce_crashes(services)
     worker = f"{socket.gethostname()}:{os.getpid()}"
     ids = inbox.claim(services.database, worker, limit, real_now())
     if not ids:
@@ -73,8 +74,55 @@ def _apply_alone(services: Services, event: int, worker: str) -> None:
     except Exception as error:  # noqa: BLE001 - the row keeps the reason; the third time parks it
         log.warning("event.failed", inbox=event, error=reason_of(error))
         with services.database.write() as tx:
-            if inbox.failed(tx, event, reason_of(error), permanent=False, now_real=real_now()) == "parked":
+            parked = inbox.failed(tx, event, reason_of(error), permanent=False, now_real=real_now()) == "parked"
+            if parked:
                 alert_parked(services, tx, event)
+        if parked:
+            _attribute(services, event)
+
+
+def _announce_crashes(services: Services) -> None:
+    """Tell operators of events that were parked because workers died at them."""
+    with services.database.read() as conn:
+        parked = claims.unannounced(conn)
+    for event in parked:
+        with services.database.write() as tx:
+            claims.announce(tx, event)
+            alert_parked(services, tx, event)
+        _attribute(services, event)
+
+
+def _attribute(services: Services, number: int) -> None:
+    """Note whose event a parked one is, so that dunning leaves that account alone; who cannot be read has none.
+
+    It comes after the event is parked for good: an event that kills whoever looks at it does so no more than once.
+    """
+    with services.database.write() as tx:
+        event = inbox.get(tx, number)
+        account = _whose(services, tx, event) if event else None
+        if account is not None:
+            inbox.attribute(tx, number, account)
+
+
+def _whose(services: Services, tx: Connection, event: Event) -> str | None:
+    try:
+        provider = services.providers[event.provider]
+        routing = provider.route(provider.decode(_opened(services, tx, event)), services.naming)
+    except Exception as error:  # noqa: BLE001 - it is parked because something is wrong with it
+        log.warning("event.without_account", inbox=event.id, error=reason_of(error))
+        return None
+    account = AddressBook(tx, [routing]).whose(routing)
+    stored = accounts.get(tx, account) if account is not None else None
+    return stored.id if stored is not None else account
+
+
+def _opened(services: Services, tx: Connection, event: Event) -> bytes:
+    if event.account is None or services.vault.has_sealed(event.body):
+        return services.vault.open(event.body)
+    key = accounts.data_key(tx, event.account)
+    if key is None:
+        raise UntranslatableError("the account's key was destroyed")
+    return services.vault.data_key(key).open(event.body)
 
 
 def _apply(services: Services, ids: Sequence[int], worker: str, *, release: bool = True) -> None:
@@ -121,23 +169,15 @@ class _Batch:
 
     def _route(self, event: Event) -> Routing | None:
         """Read one event; what cannot be read is parked with its reason."""
-        provider = PROVIDERS[event.provider]
+        provider = self._services.providers[event.provider]
         try:
-            body = self._open(event)
+            body = _opened(self._services, self._tx, event)
             payload = provider.decode(body)
         except KulanzError as error:
             self._park(event, error.detail, event.account)
             return None
         self._bodies[event.id], self._payloads[event.id] = body, payload
         return provider.route(payload, self._services.naming)
-
-    def _open(self, event: Event) -> bytes:
-        if event.account is None or self._services.vault.has_sealed(event.body):
-            return self._services.vault.open(event.body)
-        key = accounts.data_key(self._tx, event.account)
-        if key is None:
-            raise UntranslatableError("the account's key was destroyed")
-        return self._services.vault.data_key(key).open(event.body)
 
     def _address(self, routings: Mapping[int, Routing], book: AddressBook) -> list[Heard]:
         """Find each event's account and facts; what needs a subscription comes after what makes one known."""
@@ -169,7 +209,7 @@ class _Batch:
         self._settled.append(Settled(event.id, "waiting", event.account, event.body, reason, routing.subscription))
 
     def _translate(self, event: Event) -> tuple[Fact, ...]:
-        provider = PROVIDERS[event.provider]
+        provider = self._services.providers[event.provider]
         digest = provider.glance(self._bodies[event.id]).content_key.hex()
         return provider.translate(event.name, self._payloads[event.id], digest, self._services.naming)
 

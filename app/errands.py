@@ -23,7 +23,7 @@ from app.policy.assess import assess
 from app.policy.effects import Effect, SendMail
 from app.policy.facts import Fact, Outcome, Provenance, SubscriptionSeen
 from app.policy.telling import reported, still_wanted
-from app.providers import PROVIDERS, Routing
+from app.providers import Routing
 from app.services import Services
 from app.store import accounts, inbox, outbox
 from app.store.database import Connection
@@ -214,7 +214,7 @@ def _make_known(services: Services, event: Event, seen: SubscriptionSeen) -> boo
 
 
 def _routing(services: Services, event: Event) -> Routing:
-    provider = PROVIDERS[event.provider]
+    provider = services.providers[event.provider]
     return provider.route(provider.decode(services.vault.open(event.body)), services.naming)
 
 

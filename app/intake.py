@@ -14,7 +14,7 @@ from app.config import Settings
 from app.errors import MalformedPayloadError
 from app.group_commit import GroupCommit
 from app.logs import log
-from app.providers import PROVIDERS, Glance, Provider
+from app.providers import Glance, Provider
 from app.services import Services
 from app.store import inbox, marks
 from app.store.inbox import NewEvent, Recorded
@@ -67,7 +67,7 @@ class Intake:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._endpoints = _endpoints(services.settings)
+        self._endpoints = _endpoints(services.settings, services.providers)
         self._commits = GroupCommit[_Row | None, Recorded](self._write, name="intake")
         self._ringer = Ringer(services.bell.ring)
 
@@ -186,10 +186,10 @@ class Ringer:
             sleep(self.PAUSE)
 
 
-def _endpoints(settings: Settings) -> Mapping[str, Endpoint]:
+def _endpoints(settings: Settings, providers: Mapping[str, Provider]) -> Mapping[str, Endpoint]:
     """Return the endpoints that have a secret; the others do not exist."""
     lemonsqueezy = Endpoint(
-        provider=PROVIDERS["lemonsqueezy"],
+        provider=providers["lemonsqueezy"],
         secrets=tuple(secret.encode() for secret in settings.lemonsqueezy_webhook_secrets),
         mode=settings.lemonsqueezy_mode,
         store_ids=settings.lemonsqueezy_store_ids,

@@ -11,7 +11,6 @@ from app import coding
 from app.policy.assess import assess
 from app.policy.book import Book
 from app.policy.facts import Fact
-from app.providers import PROVIDERS
 from app.services import Services
 from app.store import accounts, inbox, journal
 from app.store.accounts import AccountRow
@@ -78,7 +77,7 @@ def recorded(services: Services, conn: Connection, account: str) -> Iterator[Fac
 
 def _recorded_under(services: Services, conn: Connection, name: str, key: DataKey) -> Iterator[Fact]:
     for event in inbox.of_account(conn, name):
-        provider, body = PROVIDERS[event.provider], key.open(event.body)
+        provider, body = services.providers[event.provider], key.open(event.body)
         digest = provider.glance(body).content_key.hex()
         yield from provider.translate(event.name, provider.decode(body), digest, services.naming)
     for row in journal.of_account(conn, name):

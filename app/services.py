@@ -17,7 +17,7 @@ from app.pace import Budget, budget
 from app.policy import document
 from app.policy.document import Policy
 from app.policy.model import Catalogue, Terms
-from app.providers import Naming
+from app.providers import PROVIDERS, Naming, Provider
 from app.store import keyring, policies
 from app.store.database import Connection, Database
 from app.store.policies import PolicyRow
@@ -39,6 +39,8 @@ class Services:
     clock: Clock
     bell: Bell
     naming: Naming
+    providers: Mapping[str, Provider]
+    """What speaks each provider's words, by the name of its endpoint."""
     pace: Budget = field(default_factory=Budget, repr=False)
     """How fast the provider is asked, by all threads together."""
     _local: threading.local = field(default_factory=threading.local, repr=False)
@@ -113,7 +115,7 @@ class Services:
         )
 
 
-def build(settings: Settings) -> Services:
+def build(settings: Settings, providers: Mapping[str, Provider] = PROVIDERS) -> Services:
     """Wire the services of one process; nothing is opened yet."""
     database = Database(settings.database_url)
     return Services(
@@ -127,6 +129,7 @@ def build(settings: Settings) -> Services:
             account_secret=settings.account_secret,
             require_signed=settings.require_signed_accounts,
         ),
+        providers=providers,
         pace=budget(settings.redis_url, settings.lemonsqueezy_api_key or ""),
     )
 

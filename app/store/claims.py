@@ -31,6 +31,7 @@ _TAKEN_UP = timedelta(seconds=10)
 """How long after `claim` a living worker may take to lock its claim with `hold`."""
 _ONE_AT_A_TIME = 0x6B756C62
 _NOTHING = "[]"
+_DIED = "worker died"
 _OR_RENEW = """ON CONFLICT (worker) DO UPDATE
     SET ids = excluded.ids, claimed_at = excluded.claimed_at, seen_at = excluded.seen_at"""
 
@@ -44,10 +45,16 @@ _CRASHED = (
     .where(among(inbox.c.id, "crashed"), inbox.c.state == "received")
     .values(
         attempts=inbox.c.attempts + 1,
-        reason="worker died",
+        reason=_DIED,
         state=case((inbox.c.attempts + 1 >= MAX_ATTEMPTS, "parked"), else_="received"),
     )
 )
+_UNANNOUNCED = (
+    select(inbox.c.id)
+    .where(text("state = 'parked' AND state <> 'handled'"), inbox.c.reason == _DIED)
+    .order_by(inbox.c.id)
+)
+_ANNOUNCED = update(inbox).where(inbox.c.id == bindparam("parked")).values(reason=f"{MAX_ATTEMPTS} workers died at it")
 _NEXT = (
     select(inbox.c.id, inbox.c.attempts)
     .where(
@@ -78,6 +85,16 @@ def claim(database: Database, worker: str, limit: int, now_real: datetime) -> li
         if ids or mine is None or mine.ids != _NOTHING or mine.seen_at < now_real - _REFRESH:
             _note(tx, me, ids, now_real)
     return ids
+
+
+def unannounced(conn: Connection) -> list[int]:
+    """Return the events that were parked because workers died at them, and of which nobody has been told."""
+    return list(conn.execute(_UNANNOUNCED).scalars())
+
+
+def announce(tx: Connection, event: int) -> None:
+    """Note that somebody was told."""
+    tx.execute(_ANNOUNCED, {"parked": event})
 
 
 def hold(tx: Connection, worker: str) -> bool:

@@ -94,6 +94,11 @@ _SKIP = (
     .where(inbox.c.id == bindparam("skipped"), inbox.c.state != "handled")
     .values(state="ignored", reason=bindparam("why", type_=String))
 )
+_ATTRIBUTE = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("attributed"), inbox.c.state == "parked")
+    .values(account=bindparam("whose", type_=String))
+)
 _BODIES = select(inbox.c.id, inbox.c.body).where(inbox.c.account == bindparam("account")).order_by(inbox.c.id)
 _WAITING = (
     _EVENT.where(
@@ -178,6 +183,11 @@ def failed(
     outcome = {"failed": id, "why": reason, "account_": account, "hopeless": permanent}
     state: str = tx.execute(_FAILED, outcome | _moments(now_real)).scalar_one()
     return state
+
+
+def attribute(tx: Connection, id: int, account: str) -> None:  # noqa: A002
+    """Note whose event a parked one is; its body stays sealed as it is."""
+    tx.execute(_ATTRIBUTE, {"attributed": id, "whose": account})
 
 
 def wake(tx: Connection, subscriptions: Collection[str]) -> int:
