@@ -68,7 +68,11 @@ def check(services: Services, taken: Sequence[Answered], stories: Sequence[Story
     return Verdict(
         lost=tuple(_lost(services, taken)),
         duplicated_effect=(*_sent_twice(seen), *_told_twice(stories, seen), *_called_unread(seen.calls)),
-        missing_effect=(*_never_recorded(services, outbox), *_never_done(outbox, seen), *_unseen(stories, outbox, seen)),
+        missing_effect=(
+            *_never_recorded(services, outbox),
+            *_never_done(outbox, seen),
+            *_unseen(stories, outbox, seen),
+        ),
         stale_overwrite=(*_differing(services, seed), *_broken_chains(services)),
         stranded=tuple(stranded(services)),
     )

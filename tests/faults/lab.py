@@ -87,7 +87,8 @@ class Lab:
 
     def await_rest(self, seconds: float = PATIENCE) -> float:
         """Wait until nothing is left to do, at most so long; return how long it took. Nobody rings for it."""
-        time.sleep(self._still_to_fall_due())
+        last_due = max((story.last_due for load in self.loads for story in load.stories), default=0.0)
+        time.sleep(max(0.0, last_due - time.time()))
         began = time.monotonic()
         while time.monotonic() - began < seconds:
             try:
@@ -129,11 +130,6 @@ class Lab:
             done = [at.timestamp() for at in conn.execute(select(effects.c.done_at)).scalars() if at]
         return {"web": taken, "web worker": taken, "events": handled, "effects": done}
 
-    def _still_to_fall_due(self) -> float:
-        """Return the seconds until the last timer falls due that a story foretells."""
-        last = max((story.patience.total_seconds() for load in self.loads for story in load.stories[-20:]), default=0)
-        return last
-
     def _stories(self, order: random.Random) -> Iterator[Story]:
         for story in stories(order, datetime.now(UTC), lambda: datetime.now(UTC)):
             self.house.provider.now = datetime.now(UTC)
@@ -151,4 +147,3 @@ def a_lab(data_dir: Path, seed: int, **settings: str) -> Iterator[Lab]:
             yield Lab(house=house, services=services, seed=seed, order=random.Random(seed))
         finally:
             services.close()
-

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
 from queue import Empty, SimpleQueue
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import requests
@@ -43,6 +43,15 @@ class Answered:
         return self.began + self.seconds
 
 
+@dataclass(frozen=True, slots=True)
+class _Errand:
+    """A payload on its way, and what it waits for."""
+
+    payload: Payload
+    after: threading.Event | None = None
+    taken: threading.Event = field(default_factory=threading.Event)
+
+
 class Load:
     """Sends stories at a pace until it is left; what it sends twice has the same id, or another and the same content.
 
@@ -55,13 +64,13 @@ class Load:
         self.untaken: list[Payload] = []
         self._url = f"{url}/webhooks/lemonsqueezy"
         self._told, self._order, self._rate = told, order, rate
-        self._queue: SimpleQueue[Payload] = SimpleQueue()
+        self._queue: SimpleQueue[_Errand] = SimpleQueue()
         self._ending = threading.Event()
         self._told_all = threading.Event()
         self._threads = [threading.Thread(target=self._tell, name="teller")]
         self._threads += [threading.Thread(target=self._send, name=f"sender-{n}") for n in range(SENDERS)]
 
-    def __enter__(self) -> Load:
+    def __enter__(self) -> Self:
         for thread in self._threads:
             thread.start()
         return self
@@ -82,25 +91,29 @@ class Load:
 
     def _tell(self) -> None:
         due = time.monotonic()
-        for payload in self._reordered():
-            self._queue.put(payload)
+        for errand in self._reordered():
+            self._queue.put(errand)
             due = max(due + 1 / self._rate, time.monotonic() - 1)
             time.sleep(max(0.0, due - time.monotonic()))
         self._told_all.set()
 
-    def _reordered(self) -> Iterator[Payload]:
+    def _reordered(self) -> Iterator[_Errand]:
         """Give the deliveries of story after story; some come late, and some a second time."""
-        late: list[Payload] = []
+        late: list[_Errand] = []
         while not self._ending.is_set():
             story = next(self._told)
             self.stories.append(story)
+            first = _Errand(story.first)
+            if story.first_first:
+                yield first
             for payload in story.deliveries:
+                errand = _Errand(payload, after=first.taken) if story.first_first else _Errand(payload)
                 if self._order.random() < REPEATED:
-                    late.append(self._again(payload))
+                    late.append(_Errand(self._again(payload), after=errand.after))
                 if self._order.random() < REORDERED:
-                    late.append(payload)
+                    late.append(errand)
                     continue
-                yield payload
+                yield errand
             self._order.shuffle(late)
             while len(late) > 5:
                 yield late.pop()
@@ -116,21 +129,24 @@ class Load:
         with requests.Session() as session:
             while not (self._told_all.is_set() and self._queue.empty()):
                 try:
-                    payload = self._queue.get(timeout=0.1)
+                    errand = self._queue.get(timeout=0.1)
                 except Empty:
                     continue
-                self._until_taken(session, payload)
+                self._until_taken(session, errand)
 
-    def _until_taken(self, session: requests.Session, payload: Payload) -> None:
-        body, headers = delivery(payload)
+    def _until_taken(self, session: requests.Session, errand: _Errand) -> None:
+        body, headers = delivery(errand.payload)
         give_up_at = time.monotonic() + GIVEN_UP_AFTER
+        if errand.after is not None:
+            errand.after.wait(GIVEN_UP_AFTER)
         while time.monotonic() < give_up_at:
             answer = _attempt(session, self._url, body, headers)
             self.answers.append(answer)
             if answer.status == 200:
+                errand.taken.set()
                 return
             time.sleep(PAUSE)
-        self.untaken.append(payload)
+        self.untaken.append(errand.payload)
 
 
 def _attempt(session: requests.Session, url: str, body: bytes, headers: dict[str, str]) -> Answered:

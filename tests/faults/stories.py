@@ -38,8 +38,10 @@ class Story:
     callbacks: frozenset[str] = frozenset()
     cancelled: bool = False
     """Whether the renewal is stopped at the provider."""
-    patience: timedelta = timedelta()
-    """How much later than its last delivery the last of it falls due."""
+    first_first: bool = False
+    """The rest is told when the first is taken: a mail needs the address that the subscription brings."""
+    last_due: float = 0.0
+    """When, in real seconds, the last of it falls due."""
 
 
 def stories(order: random.Random, begin: datetime, now: Callable[[], datetime]) -> Iterator[Story]:
@@ -71,6 +73,7 @@ def _charged_back(purchase: Purchase, at: datetime) -> Story:
         mails=frozenset({"suspended"}),
         callbacks=frozenset({"account.suspended", "account.dispute_opened"}),
         cancelled=True,
+        first_first=True,
     )
 
 
@@ -89,7 +92,7 @@ def _unpaid(purchase: Purchase, at: datetime) -> Story:
         subscription_updated(at=failed_at, purchase=purchase, status="past_due"),
         mails=frozenset({"grace_reminder"}),
         callbacks=frozenset({"account.grace_started", "account.grace_reminder"}),
-        patience=soon,
+        last_due=(at + soon).timestamp(),
     )
 
 
@@ -113,7 +116,8 @@ def _story(
     mails: frozenset[str] = frozenset(),
     callbacks: frozenset[str] = frozenset(),
     cancelled: bool = False,
-    patience: timedelta = timedelta(),
+    first_first: bool = False,
+    last_due: float = 0.0,
 ) -> Story:
     begun = at - A_MONTH
     first = subscription_created(at=begun, purchase=purchase)
@@ -128,5 +132,6 @@ def _story(
         mails=mails,
         callbacks=callbacks,
         cancelled=cancelled,
-        patience=patience,
+        first_first=first_first,
+        last_due=last_due,
     )

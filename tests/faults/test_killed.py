@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 from sqlite3 import connect
 
 import pytest
@@ -13,7 +11,6 @@ import redis
 
 from app.cli.up import private_redis
 from tests.faults.lab import PATIENCE, Lab
-from tests.faults.load import Load
 from tests.servers import PostgreSQL
 
 KILLS = 7
