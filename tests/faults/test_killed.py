@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from signal import SIGQUIT
 from sqlite3 import connect
 
 import pytest
@@ -13,7 +14,8 @@ from app.cli.up import private_redis
 from tests.faults.lab import PATIENCE, Lab
 from tests.servers import PostgreSQL
 
-KILLS = 7
+KILLS = 6
+AWAY = 4.5
 
 
 def test_redis_killed_and_emptied_in_the_middle_costs_no_event_and_no_acknowledgement(lab: Lab) -> None:
@@ -61,7 +63,7 @@ def test_while_the_database_is_away_deliveries_are_refused_in_time_and_afterward
     with lab.load() as load:
         load.until(0.5)
         with away(lab, request):
-            load.until(5)
+            load.until(AWAY)
         load.until(0.5)
 
     refused = [answer for answer in load.answers if answer.status != 200]
@@ -81,7 +83,7 @@ def away(lab: Lab, request: pytest.FixtureRequest) -> Iterator[None]:
             other.execute("ROLLBACK")
         return
     server: PostgreSQL = request.getfixturevalue("server")
-    server.stop()
+    server.stop(SIGQUIT)
     try:
         yield
     finally:
