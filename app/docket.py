@@ -30,6 +30,8 @@ from app.store.outbox import EffectRow
 from app.store.timers import TimerRow
 from app.vault import DataKey
 
+_AT_THE_PROVIDER = frozenset({"CancelSubscription", "ResumeSubscription"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
@@ -149,9 +151,10 @@ class Docket:
         self._listings.write(tx)
 
     def _withdraw_todos(self, name: str, folder: _Folder) -> None:
-        """Take back what a person was to do at the provider by hand, once nothing wants it any more."""
+        """Take back what a person was to do or to mend at the provider, once nothing wants it any more."""
         withdrawn: list[Fact] = []
-        for row in outbox.listing(self._tx, "todo", folder.row.id):
+        waiting = [row for state in ("todo", "parked") for row in outbox.listing(self._tx, state, folder.row.id)]
+        for row in (row for row in waiting if row.kind in _AT_THE_PROVIDER):
             effect = coding.read_effect(row.kind, folder.key.open(row.payload))
             unwanted = folder.state is not None and not still_wanted(effect, folder.state, folder.account.book)
             if unwanted and row.id not in self._withdrawn:

@@ -133,9 +133,9 @@ def _apply(services: Services, ids: Sequence[int], worker: str, *, release: bool
             inbox.release(tx, worker)
 
 
-def alert_parked(services: Services, tx: Connection, event: int) -> None:
+def alert_parked(services: Services, tx: Connection, event: int, account: str | None = None) -> None:
     """Tell operators at once: while an event is parked, dunning takes nothing from its account."""
-    orders.alert(services, tx, topic="event_parked", subject=f"evt_{event}")
+    orders.alert(services, tx, topic="event_parked", subject=f"evt_{event}", account=account)
 
 
 class _Batch:
@@ -224,7 +224,7 @@ class _Batch:
 
     def _park(self, event: Event, reason: str, account: str | None) -> None:
         inbox.failed(self._tx, event.id, reason, permanent=True, now_real=real_now(), account=account)
-        alert_parked(self._services, self._tx, event.id)
+        alert_parked(self._services, self._tx, event.id, account)
 
 
 def _order(heard: Heard) -> tuple[str, datetime, int]:

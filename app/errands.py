@@ -10,7 +10,7 @@ from threading import Event as Signal
 from threading import Thread
 from time import monotonic
 
-from app import coding
+from app import coding, orders
 from app.addressing import AddressBook
 from app.clock import real_now
 from app.docket import Cause, Docket
@@ -20,7 +20,7 @@ from app.gateway import Errand, Report, carry_out
 from app.gateway.report import State
 from app.logs import log
 from app.policy.assess import assess
-from app.policy.effects import Effect, SendMail
+from app.policy.effects import CancelSubscription, Effect, Notify, ResumeSubscription, SendMail
 from app.policy.facts import Fact, Outcome, Provenance, SubscriptionSeen
 from app.policy.telling import reported, still_wanted
 from app.providers import Routing
@@ -35,6 +35,7 @@ AT_ONCE = 4
 LEASE = timedelta(seconds=6)
 """How long the effects of a worker that was killed wait for another; one that lives renews its leases."""
 RENEWED_EVERY = timedelta(seconds=1.5)
+_FOR_A_PERSON = {State.PARKED: "effect_parked", State.TODO: "effect_to_do"}
 PATIENCE = timedelta(days=7)
 """How long a payment waits for its subscription before the provider is asked (CONTRACT section 6)."""
 ASKED_AT_ONCE = 20
@@ -160,7 +161,16 @@ def _conclude(services: Services, row: EffectRow, effect: Effect, report: Report
         )
         if row.account:
             _hear(services, tx, row, effect, report)
+        _alert_of(services, tx, row, effect, report.state)
     log.info("effect.tried", effect=row.id, type=row.type, state=state, attempts=attempts + (not withdrawn))
+
+
+def _alert_of(services: Services, tx: Connection, row: EffectRow, effect: Effect, state: State) -> None:
+    """Tell operators of a call at the provider, or of news for the product, that now waits for a person."""
+    topic = _FOR_A_PERSON.get(state)
+    told_of = isinstance(effect, CancelSubscription | ResumeSubscription | Notify) and row.type != "ops.alert"
+    if topic is not None and told_of:
+        orders.alert(services, tx, topic=topic, subject=row.id, account=row.account or None)
 
 
 def _hear(services: Services, tx: Connection, row: EffectRow, effect: Effect, report: Report) -> None:

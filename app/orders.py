@@ -44,10 +44,10 @@ def facts_of(order: Command, account: Account, terms: Terms, actor: str, now: da
             return _exception(order, state, actor, now)
 
 
-def alert(services: Services, tx: Connection, *, topic: str, subject: str) -> None:
-    """Tell operators about something that is no account's own; once for a subject."""
+def alert(services: Services, tx: Connection, *, topic: str, subject: str, account: str | None = None) -> None:
+    """Tell operators about something that no decision is about; once for a subject."""
     ident = "ef_" + sha256(f"{topic}|{subject}".encode()).hexdigest()[:32]
-    effect = AlertOperators(id=ident, topic=topic, subject=subject)
+    effect = AlertOperators(id=ident, topic=topic, subject=subject, data={"account_id": account})
     rows = []
     for part in spread(effect, services.settings.ops_alert_to):
         if isinstance(part, Notify) and services.settings.callback_url is None:

@@ -43,7 +43,7 @@ def _body(effect: Notify, errand: Errand) -> bytes:
     document = {
         "type": effect.type,
         "timestamp": rfc3339(errand.decided_at.astimezone(UTC)),
-        "data": {"account_id": errand.account, **_without_account(effect.data)},
+        "data": {"account_id": errand.account or effect.data.get("account_id"), **_without_account(effect.data)},
     }
     return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
 

@@ -16,6 +16,8 @@ from app.policy.facts import Outcome, Provenance, Status, SubscriptionLookedUp, 
 
 _OUR_KEY = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 """The provider does not accept the API key: that is ours to mend, and then the same call may succeed."""
+_SAID_NO = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
+"""What a provider may answer to the cancellation of what is cancelled already."""
 _NOT_THERE = "the provider knows no such subscription: does the API key belong to its store and mode?"
 
 
@@ -43,10 +45,21 @@ def stop_renewal(effect: CancelSubscription, clients: Clients, attempts: int) ->
     def act(client: ProviderClient, subscription: str, seen: SubscriptionSeen) -> Report:
         if seen.status in {Status.CANCELLED, Status.EXPIRED}:
             return Report(state=State.DONE, outcome=Outcome.DONE if attempts else Outcome.REFUSED)
-        client.cancel(subscription)
+        try:
+            client.cancel(subscription)
+        except FarEndError as error:
+            if error.answer not in _SAID_NO or not _ended_meanwhile(client, subscription):
+                raise
+            return Report(state=State.DONE, outcome=Outcome.DONE if attempts else Outcome.REFUSED)
         return Report(state=State.DONE, outcome=Outcome.DONE)
 
     return _read_first(effect.subscription, clients, attempts, act, refused=Outcome.FAILED)
+
+
+def _ended_meanwhile(client: ProviderClient, subscription: str) -> bool:
+    """Whether a cancellation was refused because somebody had been quicker since it was read."""
+    seen = client.subscription(subscription)
+    return seen is not None and seen.status in {Status.CANCELLED, Status.EXPIRED}
 
 
 def resume_renewal(effect: ResumeSubscription, clients: Clients, attempts: int) -> Report:

@@ -70,7 +70,11 @@ _REARMED = (
     .where(among(inbox.c.id, "ids"), inbox.c.state == "parked")
     .values(_FRESH | {"rearmed_at": bindparam("at", type_=Instant)})
 )
-_WAKE = update(inbox).where(among(inbox.c.waits_for, "subscriptions"), inbox.c.state == "waiting").values(_FRESH)
+_WAKE = (
+    update(inbox)
+    .where(among(inbox.c.waits_for, "subscriptions"), inbox.c.state.in_(("waiting", "parked")))
+    .values(_FRESH)
+)
 _AGAIN = update(inbox).values(_FRESH)
 _FAILED = (
     update(inbox)
@@ -191,7 +195,7 @@ def attribute(tx: Connection, id: int, account: str) -> None:  # noqa: A002
 
 
 def wake(tx: Connection, subscriptions: Collection[str]) -> int:
-    """Let the events go on that wait for one of these subscriptions; returns how many."""
+    """Let the events go on that wait for one of these subscriptions, or have given up waiting; returns how many."""
     return tx.execute(_WAKE, {"subscriptions": subscriptions}).rowcount if subscriptions else 0
 
 

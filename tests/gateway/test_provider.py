@@ -66,6 +66,15 @@ def test_what_is_cancelled_already_is_left_alone(provider: Provider, status: str
     assert (later.state, later.outcome) == (State.DONE, Outcome.DONE)  # An earlier attempt of ours did it.
 
 
+def test_a_cancellation_that_came_second_is_done(provider: Provider) -> None:
+    provider.queue(Reply(only="DELETE", status=422, acts=True, body={"errors": [{"detail": "Already cancelled."}]}))
+
+    report = attempt(STOP, provider)
+
+    assert (report.state, report.outcome) == (State.DONE, Outcome.REFUSED)
+    assert provider.calls == [READ, CANCEL, READ]
+
+
 def test_a_lost_answer_is_read_before_anything_is_repeated(provider: Provider) -> None:
     provider.queue(Reply(only="DELETE", acts=True, reset=True))
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from tests.lemonsqueezy import Purchase, dispute_created, subscription_updated
+from tests.lemonsqueezy import (
+    Purchase,
+    dispute_created,
+    subscription_created,
+    subscription_payment_failed,
+    subscription_payment_success,
+    subscription_updated,
+)
+from tests.provider_server import Reply
 from tests.walk.house import House, days
 from tests.walk.test_stories import bought, fails
 
@@ -87,3 +95,39 @@ def test_a_support_person_reads_why_a_hold_is_not_placed_and_amounts_as_people_w
 
     assert "nothing is taken yet: an event of this account is parked" in parked["outlook"][0]
     assert "A chargeback of 49.00 EUR was opened (fee: 15.00 EUR)." in told["steps"][-1]["sentences"]
+
+
+def test_what_was_left_to_a_person_is_told_to_operators_and_withdrawn_when_it_is_no_longer_wanted(
+    house: House, start: datetime
+) -> None:
+    purchase = bought(house, start)
+    fails(house, purchase, start)
+    house.provider.queue(Reply(status=404, only="DELETE"))
+    house.advance_to(start + days(7))
+    alert = [one["data"] for one in house.callbacks.documents if one["data"].get("topic") == "effect_parked"][-1]
+    parked = cancellation(house, purchase)
+
+    house.tell(subscription_payment_success(at=start + days(7), purchase=purchase))
+
+    assert (parked["state"], alert["subject"], alert["account_id"]) == ("parked", parked["id"], purchase.account)
+    assert cancellation(house, purchase)["state"] == "withdrawn"
+    assert house.account(purchase)["standing"] == "good"
+
+
+def cancellation(house: House, purchase: Purchase) -> dict[str, Any]:
+    listed = house.cli("effects", "list", "--account", str(purchase.account), "--json")["effects"]
+    found: dict[str, Any] = next(effect for effect in listed if effect["type"] == "cancel")
+    return found
+
+
+def test_a_payment_that_gave_up_waiting_is_applied_when_its_subscription_appears(house: House, start: datetime) -> None:
+    purchase = house.purchase(began=start - days(30))
+    house.tell(subscription_payment_failed(at=start, purchase=purchase))
+    house.advance_to(start + days(8))
+    given_up = house.cli("events", "list", "--limit", "1", "--json")["events"][0]
+
+    house.tell(subscription_created(at=start - days(30), purchase=purchase))
+
+    assert (given_up["state"], given_up["event_name"]) == ("parked", "subscription_payment_failed")
+    assert house.cli("events", "show", given_up["id"], "--json")["state"] == "handled"
+    assert house.account(purchase)["standing"] == "grace"
