@@ -1,6 +1,7 @@
 """`kulanz demo`: one signed story through the real door of a running instance, on the test clock.
 
-A renewal fails, grace runs, the warning goes out, the plan falls, the payment arrives late, and the plan comes back.
+A renewal fails, grace runs, the warning goes out, the plan falls, a late payment brings it back; then a chargeback
+suspends the account, and winning it lifts exactly that.
 """
 
 from __future__ import annotations
@@ -64,6 +65,20 @@ STORY = (
             ("subscription_payment_success", {"renewal": 1}),
             ("subscription_updated", {"status": "active"}),
         ),
+        standing="good",
+        plan="professional",
+    ),
+    Chapter(
+        day=45,
+        title="The customer's bank opens a chargeback.",
+        events=(("dispute_created", {}),),
+        standing="suspended",
+        plan="free",
+    ),
+    Chapter(
+        day=52,
+        title="The chargeback is won.",
+        events=(("dispute_resolved", {"status": "won"}),),
         standing="good",
         plan="professional",
     ),

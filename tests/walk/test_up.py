@@ -211,7 +211,7 @@ def test_the_demonstration_tells_its_story_and_goes_on_running(data_dir):
     with up(data_dir, "--demo") as running:
         until(lambda: "goes on running" in running.printed(), seconds=60)
         told = [line.partition("→ ")[2].partition(":")[0] for line in running.printed().splitlines() if "→" in line]
-        assert told == ["good", "grace", "grace", "grace", "on_hold", "good"]
+        assert told == ["good", "grace", "grace", "grace", "on_hold", "good", "suspended", "good"]
         assert running.ready()
 
         replayed = kulanz(data_dir, "replay", "--shuffle")
