@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from app.providers import lemonsqueezy
+from app.providers import lemonsqueezy, paddle, standard, stripe
 from app.providers.naming import Naming
 from app.providers.provider import Glance, Provider, Routing
 
 __all__ = ["PROVIDERS", "Glance", "Naming", "Provider", "Routing"]
 
-PROVIDERS: Mapping[str, Provider] = {"lemonsqueezy": lemonsqueezy}
+PROVIDERS: Mapping[str, Provider] = {
+    "lemonsqueezy": lemonsqueezy,
+    "stripe": stripe,
+    "paddle": paddle,
+    "standard": standard,
+}
 """What speaks each provider's words; the name is also that of its endpoint and of its keys."""

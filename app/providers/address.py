@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from app.policy.facts import AddressKnown
 from app.providers.reading import Reading
 
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
@@ -31,6 +33,13 @@ def address(custom: Reading) -> Address:
         timezone=_timezone(custom.text("timezone")),
         country=country.upper() if country and _COUNTRY.fullmatch(country) else None,
     )
+
+
+def known(told: Address, at: datetime) -> tuple[AddressKnown, ...]:
+    """Return the fact that a country is, which no snapshot carries; nothing where none was named."""
+    if told.country is None:
+        return ()
+    return (AddressKnown(at=at, locale=told.locale, timezone=told.timezone, country=told.country),)
 
 
 def _timezone(name: str | None) -> str | None:

@@ -47,6 +47,8 @@ class Routing:
     order: str | None = None
     needs_subscription: bool = False
     """The event says something of a subscription that must be known first."""
+    needs_order: bool = False
+    """The event names nobody but a payment, which must be known first: whose that was is whose this is."""
     fallback: str | None = None
     """The account where nothing better is known: `lemonsqueezy-3083767`."""
 

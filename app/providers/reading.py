@@ -19,6 +19,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 _YEARS = range(1970, 3000)
 """Beyond them a date is a mistake, and adding a grace period to it could overflow."""
+_LAST_SECOND = int(datetime(_YEARS.stop, 1, 1, tzinfo=UTC).timestamp())
 _LARGEST_AMOUNT = 10**15
 _EMAIL = re.compile(r"[^\s\x00-\x1f\x7f@<>,;\"]{1,64}@[^\s\x00-\x1f\x7f@<>,;\"]{1,189}")
 _CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
@@ -38,6 +39,12 @@ def identifier(value: object) -> str | None:
 def flag(value: object) -> bool:
     """Return a truth that came as a bool, as 0 or 1, as text, or not at all."""
     return value is True or value == 1 or (isinstance(value, str) and value.strip().lower() in {"1", "true", "yes"})
+
+
+def unix(value: object) -> datetime | None:
+    """Return the instant that seconds since 1970 stand for; None for what is none, and for 0."""
+    seconds = _whole(value)
+    return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 < seconds < _LAST_SECOND else None
 
 
 def shown(value: object, longest: int = 60) -> str:
@@ -91,6 +98,35 @@ class Reading:
     def needed_instant(self, key: str) -> datetime:
         """Return an instant that nothing can be said without."""
         return self.instant(key) or self._complain(key, "a date and time of the years 1970 to 2999")
+
+    def unix(self, key: str) -> datetime | None:
+        """Return an instant that is written as seconds since 1970; None where there is no usable one."""
+        return unix(self.values.get(key))
+
+    def needed_unix(self, key: str) -> datetime:
+        """Return an instant in seconds since 1970 that nothing can be said without."""
+        return self.unix(key) or self._complain(key, "seconds since 1970, before the year 3000")
+
+    def reference(self, key: str) -> str | None:
+        """Return the id of another object, whether only that or the whole object stands there."""
+        return self.identifier(key) or self.below(key).identifier("id")
+
+    def needed_reference(self, key: str) -> str:
+        """Return the id of another object that nothing can be said without."""
+        return self.reference(key) or self._complain(key, "an id")
+
+    def first(self, key: str) -> Reading:
+        """Return the first object of a list; an empty one where there is none."""
+        return next(iter(self.each(key)), Reading({}, f"{self.path}.{key}[0]"))
+
+    def each(self, key: str) -> tuple[Reading, ...]:
+        """Return the objects of a list, which may be wrapped into an object as its `data`."""
+        inner = self.values.get(key)
+        listed = inner.get("data") if isinstance(inner, dict) else inner
+        items = listed if isinstance(listed, list) else []
+        return tuple(
+            Reading(item, f"{self.path}.{key}[{index}]") for index, item in enumerate(items) if isinstance(item, dict)
+        )
 
     def amount(self, key: str) -> int:
         """Return minor units or a count: 0 where it is missing or null, a complaint where it is no whole number."""

@@ -1,0 +1,15 @@
+"""The name of a plan where the catalogue knows no better: made from that of the product."""
+
+from __future__ import annotations
+
+import re
+from unicodedata import normalize
+
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+
+
+def slug(name: str | None, product: str | None) -> str:
+    """Return a plan's name in lower case: never empty, and never the free plan's."""
+    ascii_only = normalize("NFKD", (name or "").lower().translate(_UMLAUTS)).encode("ascii", "ignore").decode()
+    found = re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")
+    return found if found not in {"", "free"} else f"product-{product or 'unnamed'}"
