@@ -16,6 +16,7 @@ from app.policy.records import (
     Address,
     Asked,
     CaseLog,
+    Customer,
     Dispute,
     Invoice,
     Invoices,
@@ -45,6 +46,7 @@ class Book:
     """By subscription, then by invoice: `invoice` finds one by its own key."""
     orders: Mapping[str, Order] = field(default_factory=dict)
     licences: Mapping[str, Licence] = field(default_factory=dict)
+    customers: Mapping[str, Customer] = field(default_factory=dict)
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
     cases: Mapping[str, CaseLog] = field(default_factory=dict)
     notices: Mapping[str, Notices] = field(default_factory=dict)
@@ -121,6 +123,8 @@ def _entries(fact: Fact) -> Iterator[_Entry]:
             yield from _signed(fact)
         case f.LicenceSeen():
             yield "licences", fact.key, Licence(seen=fact, activations=fact.activations)
+        case f.CustomerSeen():
+            yield "customers", fact.key, Customer(seen=fact)
         case f.DisputeSeen():
             yield "disputes", fact.key, Dispute.of(fact)
             yield from _signed(fact)

@@ -233,6 +233,16 @@ class LicenceSeen:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerSeen:
+    """A snapshot of who buys, where neither subscription nor invoice says how to reach them."""
+
+    key: str
+    stamp: Stamp
+    email: str | None = None
+    provenance: Provenance = Provenance.WEBHOOK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeSeen:
     """A snapshot of one chargeback, from a provider or from an operator (DOMAIN section 4)."""
 
@@ -417,6 +427,7 @@ ProviderFact = (
     | InvoiceSeen
     | OrderSeen
     | LicenceSeen
+    | CustomerSeen
     | DisputeSeen
     | AddressKnown
 )

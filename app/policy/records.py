@@ -26,7 +26,7 @@ class Record(Protocol):
 
 
 R = TypeVar("R", bound=Record)
-S = TypeVar("S", f.SubscriptionSeen, f.InvoiceSeen, f.OrderSeen, f.LicenceSeen, f.DisputeSeen)
+S = TypeVar("S", f.SubscriptionSeen, f.InvoiceSeen, f.OrderSeen, f.LicenceSeen, f.CustomerSeen, f.DisputeSeen)
 O = TypeVar("O", datetime, Stamp, str)
 V = TypeVar("V")
 
@@ -203,6 +203,17 @@ class Licence:
     def join(self, other: Licence) -> Licence:
         """Keep the newer snapshot; what was activated once stays activated."""
         return Licence(seen=_newer(self.seen, other.seen), activations=max(self.activations, other.activations))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """Who buys: the newest snapshot."""
+
+    seen: f.CustomerSeen
+
+    def join(self, other: Customer) -> Customer:
+        """Keep the newer snapshot."""
+        return Customer(seen=_newer(self.seen, other.seen))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
