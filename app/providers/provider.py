@@ -52,6 +52,16 @@ class Routing:
     fallback: str | None = None
     """The account where nothing better is known: `lemonsqueezy-3083767`."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether something else must be known first."""
+        return self.needs_subscription or self.needs_order
+
+    @property
+    def waits_for(self) -> str | None:
+        """What that is."""
+        return self.order if self.needs_order else self.subscription
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:

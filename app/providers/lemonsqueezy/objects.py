@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
-from unicodedata import normalize
 
 from app.errors import UntranslatableError
 from app.policy.facts import (
@@ -22,18 +20,17 @@ from app.policy.facts import (
     Status,
     SubscriptionSeen,
 )
+from app.providers import ranking
 from app.providers.address import Address
 from app.providers.lemonsqueezy.vocabulary import key
+from app.providers.plan_name import slug
 from app.providers.reading import Reading, shown
 
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 _ORDER_ALIASES = {"partial_refunded": OrderStatus.PARTIAL_REFUND}
 _INVOICE_ALIASES = {"partial_refunded": InvoiceStatus.PARTIAL_REFUND, "failed": InvoiceStatus.PENDING}
 """The two spellings on record; `failed` is no status of theirs, but some simulators write it."""
 _PERIOD_MATTERS = frozenset({Status.ON_TRIAL, Status.ACTIVE})
 _END_MATTERS = frozenset({Status.CANCELLED, Status.EXPIRED})
-_DISPUTE_RANKS = {DisputeStatus.INQUIRY: 1, DisputeStatus.OPENED: 2, DisputeStatus.UNDER_REVIEW: 3}
-_FINAL_RANK = 4
 _NOWHERE = Address()
 
 
@@ -77,7 +74,7 @@ def subscription(source: Object) -> SubscriptionSeen:
         status=status,
         customer=key(told.needed_identifier("customer_id")),
         variant=key(told.needed_identifier("variant_id")),
-        product=_slug(told.text("product_name"), told.identifier("product_id")),
+        product=slug(told.text("product_name"), told.identifier("product_id")),
         order=_key(told.identifier("order_id")),
         email=told.email("user_email"),
         renews_at=told.instant("renews_at", matters=status in _PERIOD_MATTERS),
@@ -158,7 +155,7 @@ def order(source: Object) -> OrderSeen:
         setup_fee=told.amount("setup_fee"),
         refunded=_refunded(told, fully=status is OrderStatus.REFUNDED),
         variant=_key(item.identifier("variant_id")),
-        product=_slug(product, item.identifier("product_id")) if product else None,
+        product=slug(product, item.identifier("product_id")) if product else None,
         email=told.email("user_email"),
         created_at=told.instant("created_at"),
         signed=source.signed,
@@ -195,7 +192,7 @@ def dispute(source: Object) -> DisputeSeen:
     fee = told.amount("fee") if told.values.get("fee") is not None else None
     return DisputeSeen(
         key=source.key,
-        stamp=Stamp(at=at, rank=_DISPUTE_RANKS.get(status, _FINAL_RANK), digest=source.digest),
+        stamp=Stamp(at=at, rank=ranking.of_dispute(status), digest=source.digest),
         status=status,
         opened_at=told.instant("created_at", matters=True) or at,
         amount=told.needed_amount("amount"),
@@ -208,13 +205,6 @@ def dispute(source: Object) -> DisputeSeen:
         reason=told.text("reason") or "",
         signed=source.signed,
     )
-
-
-def _slug(name: str | None, product: str | None) -> str:
-    """Return the plan's name where the catalogue knows no better: never empty, and never the free plan's."""
-    ascii_only = normalize("NFKD", (name or "").lower().translate(_UMLAUTS)).encode("ascii", "ignore").decode()
-    slug = re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")
-    return slug if slug not in {"", "free"} else f"product-{product or 'unnamed'}"
 
 
 def _key(identifier: str | None) -> str | None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.errors import MalformedPayloadError
 from app.providers import bodies
-from app.providers.paddle.vocabulary import OBJECTS, PROVIDER, TRANSACTION, binding
+from app.providers.paddle.vocabulary import CUSTOMER, OBJECTS, PROVIDER, TRANSACTION, binding
 from app.providers.provider import Glance
 from app.providers.reading import Reading, identifier
 
@@ -32,7 +32,8 @@ def glance(body: bytes) -> Glance:
     payload = decode(body)
     name, event = payload["event_type"], identifier(payload.get("event_id"))
     told = Reading(payload, "payload").below("data")
-    kind, customer = OBJECTS.get(name, ""), told.identifier("customer_id")
+    kind = OBJECTS.get(name, "")
+    customer = told.identifier("id" if kind == CUSTOMER else "customer_id")
     own_id = told.identifier("id") or ""
     return Glance(
         name=name,
@@ -40,7 +41,7 @@ def glance(body: bytes) -> Glance:
         id=own_id,
         delivery_key=bodies.fingerprint((PROVIDER, event)) if event else sha256(body).digest(),
         content_key=bodies.fingerprint((PROVIDER, name, payload.get("occurred_at"), payload.get("data"))),
-        lane=bodies.lane(binding("customer", customer) if customer else binding(kind, own_id)),
+        lane=bodies.lane(binding(CUSTOMER, customer) if customer else binding(kind, own_id)),
         test_mode=False,
         store=None,
         recognised=kind != "" and (kind != TRANSACTION or _concerns_us(name, told)),

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.providers.naming import Naming, claim
-from app.providers.paddle.vocabulary import OBJECTS, PROVIDER, SUBSCRIPTION, TRANSACTION, binding
+from app.providers.paddle.vocabulary import CUSTOMER, OBJECTS, PROVIDER, SUBSCRIPTION, TRANSACTION, binding
 from app.providers.provider import Routing
 from app.providers.reading import Reading
 
-_OWN = {SUBSCRIPTION: "subscription_id", TRANSACTION: "transaction_id"}
+_OWN = {SUBSCRIPTION: "subscription_id", TRANSACTION: "transaction_id", CUSTOMER: "customer_id"}
 """Objects whose own id is what others name under this key."""
 
 
@@ -27,7 +27,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         claim=claimed.account,
         unusable_claim=claimed.unusable,
         signed=claimed.signed,
-        customer=_binding("customer", ids["customer_id"]),
+        customer=_binding(CUSTOMER, ids["customer_id"]),
         subscription=_binding(SUBSCRIPTION, ids["subscription_id"]),
         order=_binding(TRANSACTION, ids["transaction_id"]),
         needs_subscription=kind == TRANSACTION and ids["subscription_id"] is not None,

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.policy.facts import (
     BillingReason,
+    CustomerSeen,
     DisputeSeen,
     DisputeStatus,
     InvoiceSeen,
@@ -25,7 +26,7 @@ from app.providers.heard import Heard
 from app.providers.naming import Naming, claim
 from app.providers.paddle.envelope import SINGLE_SALES
 from app.providers.paddle.subscriptions import subscription_seen
-from app.providers.paddle.vocabulary import ADJUSTMENT, OBJECTS, RANKS, SUBSCRIPTION, TRANSACTION, key
+from app.providers.paddle.vocabulary import ADJUSTMENT, CUSTOMER, OBJECTS, RANKS, SUBSCRIPTION, TRANSACTION, key
 from app.providers.reading import Reading
 
 _REASONS = {
@@ -210,6 +211,12 @@ def _is_whole(told: Reading) -> bool:
     return whole == "full" if whole else bool(items) and all(item.text("type") == "full" for item in items)
 
 
+def _customer(event: _Event) -> tuple[ProviderFact, ...]:
+    """Read a customer: nothing else of Paddle's says how to reach them."""
+    told = event.told
+    return (CustomerSeen(key=key(told.needed_identifier("id")), stamp=event.stamp, email=told.email("email")),)
+
+
 def _key(identifier: str | None) -> str | None:
     return key(identifier) if identifier else None
 
@@ -218,4 +225,5 @@ _TRANSLATIONS: Mapping[str, Callable[[_Event], tuple[ProviderFact, ...]]] = {
     SUBSCRIPTION: _subscription,
     TRANSACTION: _transaction,
     ADJUSTMENT: _adjustment,
+    CUSTOMER: _customer,
 }

@@ -9,6 +9,7 @@ PROVIDER = "paddle"
 SUBSCRIPTION = "subscription"
 TRANSACTION = "transaction"
 ADJUSTMENT = "adjustment"
+CUSTOMER = "customer"
 
 OBJECTS: Mapping[str, str] = {
     "subscription.created": SUBSCRIPTION,
@@ -27,6 +28,9 @@ OBJECTS: Mapping[str, str] = {
     "transaction.canceled": TRANSACTION,
     "adjustment.created": ADJUSTMENT,
     "adjustment.updated": ADJUSTMENT,
+    "customer.created": CUSTOMER,
+    "customer.imported": CUSTOMER,
+    "customer.updated": CUSTOMER,
 }
 """Every event that somebody acts on, with the kind of object it carries."""
 
@@ -50,6 +54,9 @@ RANKS: Mapping[str, int] = {
     "transaction.canceled": 5,
     "adjustment.created": 1,
     "adjustment.updated": 2,
+    "customer.created": 1,
+    "customer.imported": 1,
+    "customer.updated": 2,
 }
 """Which of two events of one object and one instant tells more; chargebacks rank by their status."""
 

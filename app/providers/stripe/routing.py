@@ -34,7 +34,8 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
 
 
 def _charge(kind: str, told: Reading) -> str | None:
-    return told.identifier("id") if kind == CHARGE else told.reference("charge")
+    """Return the charge: only its own events make it known, as only they say who paid."""
+    return told.identifier("id") if kind == CHARGE else told.reference("charge") if kind == DISPUTE else None
 
 
 def _subscription(kind: str, told: Reading) -> str | None:
