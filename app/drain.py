@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from app.clock import real_now
 from app.docket import Cause, Docket
 from app.errors import KulanzError, StorageUnavailableError, UntranslatableError
 from app.logs import log
-from app.policy.facts import Fact, SubscriptionSeen
+from app.policy.facts import Fact, OrderSeen, SubscriptionSeen
 from app.providers import Routing
 from app.services import Services
 from app.store import accounts, claims, inbox
@@ -182,9 +182,9 @@ class _Batch:
     def _address(self, routings: Mapping[int, Routing], book: AddressBook) -> list[Heard]:
         """Find each event's account and facts; what needs a subscription comes after what makes one known."""
         heard: list[Heard] = []
-        for ident, routing in sorted(routings.items(), key=lambda item: item[1].needs_subscription):
+        for ident, routing in sorted(routings.items(), key=lambda item: item[1].waits):
             event = self._events[ident]
-            if routing.needs_subscription and not book.knows(routing.subscription):
+            if routing.waits and not book.knows(routing.waits_for):
                 self._wait(event, routing)
                 continue
             try:
@@ -199,14 +199,15 @@ class _Batch:
             if routing.unusable_claim is not None:
                 orders.alert(self._services, self._tx, topic="account_id_unusable", subject=f"evt_{event.id}")
             heard.append((account, event, facts))
-            if routing.subscription is not None and _shows(facts):
-                self._appeared.add(routing.subscription)
+            self._appeared.update(_made_known(routing, facts))
         return [(book.renamed.get(account, account), event, facts) for account, event, facts in heard]
 
     def _wait(self, event: Event, routing: Routing) -> None:
-        """Let a payment wait for a subscription that nobody has heard of (CONTRACT section 6)."""
-        reason = "its subscription is not known yet"
-        self._settled.append(Settled(event.id, "waiting", event.account, event.body, reason, routing.subscription))
+        """Let a payment wait for a subscription that nobody has heard of (CONTRACT section 6), or a dispute for it."""
+        reason = "its payment is not known yet" if routing.needs_order else "its subscription is not known yet"
+        self._settled.append(Settled(event.id, "waiting", event.account, event.body, reason, routing.waits_for))
+        if routing.needs_order:
+            orders.alert(self._services, self._tx, topic="dispute_of_unknown_payment", subject=f"evt_{event.id}")
 
     def _translate(self, event: Event) -> tuple[Fact, ...]:
         provider = self._services.providers[event.provider]
@@ -235,6 +236,15 @@ def _order(heard: Heard) -> tuple[str, datetime, int]:
 def _shows(facts: Iterable[Fact]) -> bool:
     """Whether facts hold a snapshot of a subscription."""
     return any(isinstance(fact, SubscriptionSeen) for fact in facts)
+
+
+def _made_known(routing: Routing, facts: Iterable[Fact]) -> Iterator[str]:
+    """Yield what others may have waited for."""
+    for fact in facts:
+        if isinstance(fact, SubscriptionSeen) and routing.subscription is not None:
+            yield routing.subscription
+        if isinstance(fact, OrderSeen) and routing.order is not None:
+            yield routing.order
 
 
 def _at(facts: Iterable[Fact]) -> datetime | None:

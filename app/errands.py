@@ -186,11 +186,16 @@ def _hear(services: Services, tx: Connection, row: EffectRow, effect: Effect, re
 
 def _ask(services: Services, event: Event) -> bool:
     """Look up what one payment waits for. No answer leaves it waiting; somebody asks again."""
+    _, kind, own_id = (event.waits_for or "::").split(":", 2)
+    if kind not in {"subscription", ""}:
+        return _give_up(
+            services, event, f"nobody has told of its {kind} for 7 days: does the provider send such events?"
+        )
     client = services.means().providers.get(event.provider)
     if client is None:
         return _give_up(services, event, "nobody has told of its subscription for 7 days, and no API key is set to ask")
     try:
-        seen = client.subscription((event.waits_for or "").rpartition(":")[2])
+        seen = client.subscription(own_id)
     except FarEndError as error:
         log.warning("subscription.not_answered", inbox=event.id, error=error.detail)
         return False
