@@ -187,14 +187,27 @@ class Ringer:
 
 
 def _endpoints(settings: Settings, providers: Mapping[str, Provider]) -> Mapping[str, Endpoint]:
-    """Return the endpoints that have a secret; the others do not exist."""
-    lemonsqueezy = Endpoint(
-        provider=providers["lemonsqueezy"],
-        secrets=tuple(secret.encode() for secret in settings.lemonsqueezy_webhook_secrets),
-        mode=settings.lemonsqueezy_mode,
-        store_ids=settings.lemonsqueezy_store_ids,
-    )
-    return {name: place for name, place in {"lemonsqueezy": lemonsqueezy}.items() if place.secrets}
+    """Return the endpoints that have a secret; the others do not exist.
+
+    Stripe says of each event which mode it is of, as Lemon Squeezy does. The others do not: theirs always act.
+    """
+    mode, stores, nobody = settings.lemonsqueezy_mode, settings.lemonsqueezy_store_ids, frozenset[str]()
+    places = {
+        "lemonsqueezy": (settings.lemonsqueezy_webhook_secrets, mode, stores),
+        "stripe": (settings.stripe_webhook_secrets, mode, nobody),
+        "paddle": (settings.paddle_webhook_secrets, "any", nobody),
+        "standard": (settings.standard_webhook_secrets, "any", nobody),
+    }
+    return {
+        name: Endpoint(
+            provider=providers[name],
+            secrets=tuple(secret.encode() for secret in secrets),
+            mode=acting,
+            store_ids=store_ids,
+        )
+        for name, (secrets, acting, store_ids) in places.items()
+        if secrets
+    }
 
 
 def _mode(glance: Glance) -> str:
