@@ -1,0 +1,223 @@
+"""Forged, stale, replayed, malformed and rotated signatures, of every scheme: refused without an exception."""
+
+from __future__ import annotations
+
+import base64
+import time
+from datetime import UTC, datetime
+
+import pytest
+import standardwebhooks
+from hypothesis import given
+from hypothesis import strategies as st
+from paddle_billing.Notifications.PaddleSignature import PaddleSignature
+from paddle_billing.Notifications.Secret import Secret
+from stripe import SignatureVerificationError, WebhookSignature
+
+from app.providers import timed_signing
+from tests import paddle, standard, stripe
+from tests.adapters.tellers import MONDAY, TELLERS, Chapter, Teller
+
+every = pytest.mark.parametrize("teller", TELLERS, ids=lambda teller: teller.name)
+timed = pytest.mark.parametrize("teller", [one for one in TELLERS if one.timed], ids=lambda teller: teller.name)
+NOW = 1_772_460_500
+NOT_SECRETS = {"content-type", "user-agent", "x-event-name", "webhook-id", "webhook-timestamp"}
+
+
+def delivered(teller: Teller, **how: int) -> tuple[bytes, dict[str, str]]:
+    (payload, *_) = teller.tell(Chapter.BUYS, MONDAY)
+    return teller.delivery(payload, teller.secret, **how)
+
+
+def signature_of(headers: dict[str, str]) -> str:
+    (name,) = [name for name in headers if name.lower() not in NOT_SECRETS]
+    return name
+
+
+@every
+def test_every_active_secret_verifies_and_is_named(teller: Teller) -> None:
+    body, headers = delivered(teller)
+    newer, right = teller.other_secret.encode(), teller.secret.encode()
+
+    assert teller.provider.verify(headers, body, [right]) == 0
+    assert teller.provider.verify(headers, body, [newer, right]) == 1
+    assert teller.provider.verify(headers, body, [right, right]) == 0
+    assert teller.provider.verify(headers, body, [newer]) is None
+
+
+@every
+@pytest.mark.parametrize("secrets", [[], [b""]])
+def test_no_secret_and_an_empty_one_verify_nothing(teller: Teller, secrets: list[bytes]) -> None:
+    body, headers = delivered(teller)
+
+    assert teller.provider.verify(headers, body, secrets) is None
+
+
+@every
+def test_the_headers_are_found_in_any_case(teller: Teller) -> None:
+    body, headers = delivered(teller)
+
+    for written in (str.lower, str.upper, str.title):
+        told = {written(name): value for name, value in headers.items()}
+        assert teller.provider.verify(told, body, [teller.secret.encode()]) == 0
+
+
+@every
+def test_a_body_changed_by_one_byte_is_refused(teller: Teller) -> None:
+    body, headers = delivered(teller)
+
+    assert teller.provider.verify(headers, body + b" ", [teller.secret.encode()]) is None
+    assert teller.provider.verify(headers, body[:-1], [teller.secret.encode()]) is None
+
+
+@timed
+@pytest.mark.parametrize(("off", "accepted"), [(-290, True), (290, True), (-310, False), (310, False)])
+def test_a_signed_time_may_be_five_minutes_off_either_way(teller: Teller, *, off: int, accepted: bool) -> None:
+    body, headers = delivered(teller, at=int(time.time()) + off)
+
+    assert (teller.provider.verify(headers, body, [teller.secret.encode()]) == 0) is accepted
+
+
+@timed
+def test_the_time_is_signed_too(teller: Teller) -> None:
+    now = int(time.time())
+    body, stale = delivered(teller, at=now - 86400)
+
+    freshened = {name: value.replace(str(now - 86400), str(now)) for name, value in stale.items()}
+
+    assert freshened != stale
+    assert teller.provider.verify(freshened, body, [teller.secret.encode()]) is None
+
+
+@timed
+def test_one_of_several_signatures_is_enough(teller: Teller) -> None:
+    now = int(time.time())
+    body, headers = delivered(teller, at=now)
+    name = signature_of(headers)
+    old = teller.delivery(teller.tell(Chapter.BUYS, MONDAY)[0], teller.other_secret, at=now)[1][name]
+    joints = {"Stripe-Signature": ",v1=", "Paddle-Signature": ";h1=", "webhook-signature": " v1,"}
+    marks = {"Stripe-Signature": "v1=", "Paddle-Signature": "h1=", "webhook-signature": "v1,"}
+
+    both = old + joints[name] + headers[name].partition(marks[name])[2]
+
+    assert teller.provider.verify(headers | {name: both}, body, [teller.secret.encode()]) == 0
+
+
+@every
+@pytest.mark.parametrize(
+    "damage", ["", " ", ",", ";", "=", "v1", "v1,", "v1=", "t=,v1=", "ts=;h1=", "\ud800", "٣", "é"]
+)
+def test_a_malformed_header_is_refused(teller: Teller, damage: str) -> None:
+    body, headers = delivered(teller)
+    name = signature_of(headers)
+    secrets = [teller.secret.encode()]
+
+    assert teller.provider.verify(headers | {name: damage}, body, secrets) is None
+    assert teller.provider.verify(headers | {name: headers[name][:-2] + damage}, body, secrets) is None
+    assert teller.provider.verify({}, body, secrets) is None
+
+
+@timed
+@given(
+    seconds=st.text() | st.sampled_from(["-1", "1e9", "٣", "1" * 400, "0x10", "nan", "inf", "1.5", " 5"]),
+    signature=st.text() | st.text("0123456789abcdef", min_size=63, max_size=65),
+    body=st.binary(),
+    secrets=st.lists(st.binary()),
+)
+def test_a_verifier_is_total(teller: Teller, seconds: str, signature: str, body: bytes, secrets: list[bytes]) -> None:
+    headers = {
+        "Stripe-Signature": f"t={seconds},v1={signature}",
+        "Paddle-Signature": f"ts={seconds};h1={signature}",
+        "webhook-id": signature,
+        "webhook-timestamp": seconds,
+        "webhook-signature": f"v1,{signature}",
+    }
+
+    assert teller.provider.verify(headers, body, secrets) is None
+
+
+@every
+@given(headers=st.dictionaries(st.text(), st.text()), body=st.binary(), secrets=st.lists(st.binary()))
+def test_no_headers_at_all_break_a_verifier(
+    teller: Teller, headers: dict[str, str], body: bytes, secrets: list[bytes]
+) -> None:
+    assert teller.provider.verify(headers, body, secrets) is None
+
+
+# The vendors' own words: their libraries, and the vectors that they publish.
+
+
+@given(body=st.text(), secret=st.text(min_size=1).filter(str.strip))
+def test_stripes_own_library_agrees_with_our_signature(body: str, secret: str) -> None:
+    theirs = WebhookSignature.generate_signature_header(body, secret, NOW)
+
+    assert timed_signing.stripe_signature(body.encode(), secret.encode(), NOW) == theirs
+    assert timed_signing.stripe(theirs, body.encode(), [secret.encode()], now=NOW) == 0
+
+
+def test_stripes_own_library_accepts_what_we_sign_and_refuses_what_we_refuse() -> None:
+    body, headers = stripe.delivery(stripe.subscription(), at=int(time.time()))
+
+    assert WebhookSignature.verify_header(body, headers["Stripe-Signature"], stripe.SECRET, tolerance=300)
+    with pytest.raises(SignatureVerificationError):
+        WebhookSignature.verify_header(body + b" ", headers["Stripe-Signature"], stripe.SECRET, tolerance=300)
+
+
+@given(body=st.text(), secret=st.text(min_size=1))
+def test_paddles_own_library_agrees_with_our_signature(body: str, secret: str) -> None:
+    ours = timed_signing.paddle_signature(body.encode(), secret.encode(), NOW)
+
+    assert PaddleSignature().verify(ours, body, Secret(secret))
+
+
+def test_paddles_library_accepts_what_we_send() -> None:
+    body, headers = paddle.delivery(paddle.subscription())
+
+    assert PaddleSignature().verify(headers["Paddle-Signature"], body.decode(), Secret(paddle.SECRET))
+
+
+def test_the_vector_that_paddle_publishes_verifies() -> None:
+    header = "ts=1696195954;h1=dummy;h1=d96299976a6eb066f484d7fde011ac56fc32b38fc9940bc419d6e537fdc6ef02"
+    secret = b"pdl_ntf_01hbpjmytsa32fhr36nqgc3kgb_WvRO0eL4Bj9rgYYIBZY6wZhG4EHy9jzh"
+
+    assert timed_signing.paddle(header, b"hello-world", [b"another", secret], now=1696195954) == 1
+    assert timed_signing.paddle(header, b"hello-world", [secret], now=1696195954 - 301) is None
+
+
+STANDARD_BODY = b'{"test": 2432232314}'
+STANDARD_VECTOR = {
+    "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+    "webhook-timestamp": "1614265330",
+    "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+}
+
+
+@pytest.mark.parametrize("prefix", ["whsec_", ""])
+def test_the_published_vector_of_standard_webhooks_verifies(prefix: str) -> None:
+    secret = f"{prefix}MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".encode()
+
+    assert timed_signing.standard(STANDARD_VECTOR, STANDARD_BODY, [secret], now=1614265330) == 0
+    assert timed_signing.standard(STANDARD_VECTOR, STANDARD_BODY, [secret], now=1614265330 + 301) is None
+
+
+def test_the_library_of_standard_webhooks_agrees_with_our_signature() -> None:
+    body, headers = standard.delivery(standard.dodo_dispute())
+
+    standardwebhooks.Webhook(standard.SECRET).verify(body, headers)
+
+
+@given(body=st.text(), key=st.binary(min_size=1), ident=st.text("abcdef_0123456789", min_size=1))
+def test_what_the_library_of_standard_webhooks_signs_verifies(body: str, key: bytes, ident: str) -> None:
+    signature = standardwebhooks.Webhook(key).sign(ident, datetime.fromtimestamp(NOW, UTC), body)
+    headers = {"webhook-id": ident, "webhook-timestamp": str(NOW), "webhook-signature": signature}
+
+    assert timed_signing.standard(headers, body.encode(), [key], now=NOW) in {0, None}
+    assert timed_signing.standard(headers, body.encode(), [b"whsec_" + base64.b64encode(key)], now=NOW) == 0
+
+
+def test_polars_secrets_are_taken_as_they_are_written() -> None:
+    key = b"polar_whs_a-secret-of-the-shop"
+    signature = standardwebhooks.Webhook(key).sign("msg_1", datetime.fromtimestamp(NOW, UTC), "{}")
+    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(NOW), "webhook-signature": signature}
+
+    assert timed_signing.standard(headers, b"{}", [key], now=NOW) == 0
