@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
-
-from babel.numbers import get_currency_precision
 
 from app.policy.facts import (
     BillingReason,
@@ -47,6 +46,10 @@ _DISPUTES = {
 }
 """One that expires was not answered in time: the bank decides for its customer."""
 _CONTESTED = frozenset({DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW})
+_WHOLE = ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
+_THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+_DIGITS: Mapping[str, int] = {**dict.fromkeys(_WHOLE, 0), **dict.fromkeys(_THOUSANDTHS, 3)}
+"""Decimal places of the currencies that do not have two (ISO 4217)."""
 _DECIMAL = re.compile(r"[0-9]{1,12}\.[0-9]{1,4}", re.ASCII)
 _LONGEST_TRIAL = 3650
 
@@ -202,5 +205,5 @@ def _disputed(told: Reading, currency: str) -> int:
     """Return minor units: the amount may come as a whole number of them, or as a text with decimals."""
     value = told.values.get("amount")
     if isinstance(value, str) and _DECIMAL.fullmatch(value):
-        return int(Decimal(value).scaleb(get_currency_precision(currency)))
+        return int(Decimal(value).scaleb(_DIGITS.get(currency, 2)))
     return told.needed_amount("amount")
