@@ -39,6 +39,8 @@ class Settings:
     """`live`, `test` or `any`: which events act."""
     lemonsqueezy_store_ids: frozenset[str] = frozenset()
     """Empty: all stores."""
+    reconcile: str = "apply"
+    """What the nightly round does with what it finds: `apply`, `report`, or `off`."""
     account_key: str = "account_id"
     account_secret: str | None = None
     require_signed_accounts: bool = False
@@ -114,6 +116,7 @@ def _settings(reader: Reader, data_dir: Path) -> Settings:
         lemonsqueezy_api_url=api_url.rstrip("/"),
         lemonsqueezy_mode=reader.choice("LEMONSQUEEZY_MODE", ("live", "test", "any"), "any" if demo else "live"),
         lemonsqueezy_store_ids=frozenset(reader.many("LEMONSQUEEZY_STORE_ID")),
+        reconcile=reader.choice("KULANZ_RECONCILE", ("apply", "report", "off"), "apply"),
         account_key=reader.text("KULANZ_ACCOUNT_KEY") or "account_id",
         account_secret=reader.text("KULANZ_ACCOUNT_SECRET"),
         require_signed_accounts=reader.flag("KULANZ_REQUIRE_SIGNED_ACCOUNTS"),

@@ -10,6 +10,7 @@ from app.clock import real_now
 from app.doorbell import EFFECTS, EVENTS
 from app.errors import KulanzError
 from app.logs import log
+from app.reconcile.night import Night
 from app.services import Services
 from app.store import inbox, outbox, timers
 from app.store.database import Connection
@@ -26,6 +27,7 @@ class Clock:
         self._services = services
         self._rounded_at = float("-inf")
         self._away = False
+        self._night = Night(services)
 
     def run(self, stopping: threading.Event) -> None:
         """Tick until told to stop."""
@@ -36,6 +38,7 @@ class Clock:
     def tick(self) -> frozenset[str]:
         """Look once; return the queues that were rung for."""
         database = self._services.database
+        self._night.look(real_now())
         with database.relaxed() as tx:
             may_fire = host_time.believable(tx, real_now()) or self._services.clock.test_time(tx) is not None
         with database.read() as conn:

@@ -1,0 +1,20 @@
+"""What a database holds, to see that nothing was written."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import select
+
+from app.store.database import Database
+from app.store.tables import metadata
+
+
+def everything(database: Database) -> dict[str, list[Any]]:
+    """Every row of every table."""
+    with database.read() as conn:
+        return {table.name: sorted(map(repr, conn.execute(select(table)))) for table in metadata.sorted_tables}
+
+
+def count(database: Database, table: str) -> int:
+    return len(everything(database)[table])

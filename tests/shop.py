@@ -1,0 +1,187 @@
+"""A merchant's whole world in one process, on loopback: the simulated provider, the product, its callbacks and mails.
+
+Time is the simulator's: the product's test clock follows it, and both stop at every moment at which anything is due.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from app import enquiries, pipeline
+from app.config import Settings
+from app.intake import Intake
+from app.pace import Budget, Own
+from app.services import Services, build
+from app.simulator import Assumptions, Simulator, running
+from app.store import inbox
+from app.web.account_desk import AccountDesk
+from app.web.application import assemble
+from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
+from tests.lemonsqueezy import MONDAY, SECRET
+
+PLANS = (("lemonsqueezy:47001", "professional"), ("lemonsqueezy:47002", "enterprise"))
+
+
+class Handler(WSGIRequestHandler):
+    """Keeps connections open and says nothing."""
+
+    protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+
+    def log(self, type: str, message: str, *args: Any) -> None:  # noqa: A002 - as it is called
+        pass
+
+
+class Door:
+    """The product's web server; closed, it takes no connection."""
+
+    def __init__(self, services: Services) -> None:
+        self._intake = Intake(services)
+        self._app = assemble(self._intake, AccountDesk(services), services.settings)
+        self._server: BaseWSGIServer | None = None
+        self._thread: threading.Thread | None = None
+        self._port = 0
+        self.open()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}/webhooks/lemonsqueezy"
+
+    def open(self) -> None:
+        self._server = make_server("127.0.0.1", self._port, self._app, threaded=True, request_handler=Handler)
+        self._port = self._server.server_port
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        if self._server is not None and self._thread is not None:
+            self._server.shutdown()
+            self._server.server_close()
+            self._thread.join()
+        self._server = None
+
+    def end(self) -> None:
+        """Close for good, with the threads that took deliveries in."""
+        self.close()
+        self._intake.close()
+
+
+@dataclass(slots=True)
+class Shop:
+    """One store and one instance."""
+
+    simulator: Simulator
+    services: Services
+    door: Door
+    callbacks: CallbackReceiver
+    mailbox: Mailbox
+    step: timedelta = timedelta()
+    """How much of what is due is done at once, at the latest of its moments: 0 is exact."""
+    mailed: list[tuple[datetime, str, str]] = field(default_factory=list)
+    """When a letter was accepted, by the simulator's time, which notice it is, and to whom."""
+
+    @property
+    def now(self) -> datetime:
+        return self.simulator.now
+
+    def advance(self, by: timedelta) -> None:
+        self.advance_to(self.now + by)
+
+    def advance_to(self, until: datetime) -> None:
+        """Go on from due moment to due moment, here and there."""
+        while (due := self._next_due(until)) is not None and due < until:
+            self._go_to(due)
+        self._go_to(until)
+
+    def settle(self) -> None:
+        """Do everything that is due now."""
+        self.services.clock.set(self.now)
+        while pipeline.process(self.services).moved | pipeline.deliver(self.services).moved:
+            self._note_mails()
+
+    def sleep_through(self, until: datetime) -> None:
+        """Be away: deliveries are refused, and nothing is done until then."""
+        self.door.close()
+        self.simulator.sender.close()
+        self.simulator.advance_to(until)
+        self.door.open()
+        self.settle()
+
+    def account(self, name: object) -> dict[str, Any]:
+        """Return an account as the API shows it."""
+        return enquiries.account_document(self.services, str(name))
+
+    def received(self) -> dict[str, int]:
+        with self.services.database.read() as conn:
+            return inbox.counts(conn)
+
+    def _next_due(self, until: datetime) -> datetime | None:
+        """Return the next moment to stop at: the product's own exactly, the provider's with its neighbours."""
+        with self.services.database.read() as conn:
+            ours = pipeline.next_due(conn, self.now)
+        theirs = self.simulator.next_due()
+        if theirs is not None and self.step:
+            theirs = min(theirs + self.step, until)
+        moments = [max(at, self.now) for at in (ours, theirs) if at is not None]
+        return min(moments, default=None)
+
+    def _go_to(self, at: datetime) -> None:
+        self.simulator.advance_to(at)
+        self.settle()
+
+    def _note_mails(self) -> None:
+        for letter in self.mailbox.accepted[len(self.mailed) :]:
+            self.mailed.append((self.now, str(letter["X-Kulanz-Notice"]), str(letter["To"])))
+
+
+@contextmanager
+def a_shop(
+    folder: Path, database_url: str, *, seed: int = 1, began: datetime = MONDAY, assumptions: Assumptions | None = None
+) -> Iterator[Shop]:
+    """Open a shop on a migrated database."""
+    with ExitStack() as stack:
+        told = Simulator(began, seed=seed, assumptions=assumptions or Assumptions())
+        simulator = stack.enter_context(running(told))
+        callbacks, mailbox = stack.enter_context(a_callback_receiver()), stack.enter_context(a_mailbox())
+        services = _services(folder, database_url, simulator, callbacks, mailbox)
+        stack.callback(services.close)
+        services.clock.set(began)
+        with services.database.write() as tx:
+            services.adopt_policy(tx)
+        door = Door(services)
+        stack.callback(door.end)
+        simulator.deliver_to(door.url, SECRET)
+        yield Shop(simulator, services, door, callbacks, mailbox)
+
+
+def _services(
+    folder: Path, database_url: str, simulator: Simulator, callbacks: CallbackReceiver, mailbox: Mailbox
+) -> Services:
+    settings = Settings(
+        data_dir=folder,
+        database_url=database_url,
+        encryption_keys=(os.urandom(32),),
+        lemonsqueezy_webhook_secrets=(SECRET,),
+        lemonsqueezy_mode="any",
+        lemonsqueezy_api_key=simulator.api_key,
+        lemonsqueezy_api_url=simulator.url,
+        plans=PLANS,
+        callback_url=callbacks.url,
+        callback_secret=callbacks.secret,
+        smtp_url=mailbox.url,
+        mail_from="billing@shop.example",
+        ops_alert_to="ops@shop.example",
+        test_clock=True,
+    )
+    simulator.weather.limit = 1_000_000
+    unlimited = Own(limit=1_000_000, gap=0.0)
+    return replace(build(settings), pace=Budget(own=unlimited))
