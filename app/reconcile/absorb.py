@@ -60,6 +60,7 @@ def take_in(
     services: Services, entries: Sequence[Listed], cause: Cause, also: AndMore = lambda *_: ()
 ) -> tuple[list[Drift], datetime]:
     """Take in what the provider's word settles, tell operators of the rest, and return all differences and the time."""
+    services.vault.prepare()
     with services.database.write() as tx:
         docket = Docket(services, tx, services.clock.now(tx))
         address = AddressBook(tx, [entry.routing for entry in entries])
