@@ -24,6 +24,7 @@ from app.store.policies import PolicyRow
 from app.vault import Vault
 
 if TYPE_CHECKING:
+    from app.gateway.provider import Clients, ProviderClient
     from app.providers.lemonsqueezy.client import Client
 
 PATIENT_TRIES = 6
@@ -58,7 +59,7 @@ class Services:
                 policies=tuple((row.effective_from, _policy(row)) for row in rows),
                 catalogue=Catalogue.of(self.settings.plans),
                 timezone=self.settings.timezone,
-                can_look=_with_key(self.settings),
+                can_look=frozenset(_keys(self.settings)),
             )
         return self._terms[newest]
 
@@ -68,17 +69,19 @@ class Services:
             policies.add(tx, self._first_policy(tx))
 
     @property
-    def clients(self) -> Mapping[str, Client]:
+    def clients(self) -> Clients:
         """The calling thread's own clients for the providers' APIs, by name, where a key is set."""
-        clients: Mapping[str, Client] | None = getattr(self._local, "clients", None)
+        clients: Clients | None = getattr(self._local, "clients", None)
         if clients is None:
             self._local.clients = clients = _clients(self.settings, self.pace)
         return clients
 
     def patient_clients(self) -> Mapping[str, Client]:
-        """Return clients for long work: they wait for their place in the rate limit, and ask again."""
+        """Return clients for long work, where we do any: they wait for their place in the rate limit, and ask again."""
         pace = replace(self.pace, patience=float("inf"))
-        return {name: replace(client, pace=pace, tries=PATIENT_TRIES) for name, client in self.clients.items()}
+        return {
+            name: replace(client, tries=PATIENT_TRIES) for name, client in _lemonsqueezy(self.settings, pace).items()
+        }
 
     def means(self) -> Means:
         """Return what carrying effects out needs, with the calling thread's own connections."""
@@ -146,22 +149,44 @@ def _policy(row: PolicyRow) -> Policy:
     return document.parse(row.document, version=row.version)
 
 
-def _with_key(settings: Settings) -> frozenset[str]:
-    return frozenset({"lemonsqueezy"} if settings.lemonsqueezy_api_key is not None else ())
+def _keys(settings: Settings) -> Mapping[str, tuple[str, str]]:
+    """Return the API key and the address of each provider that there is a key for."""
+    known = {
+        "lemonsqueezy": (settings.lemonsqueezy_api_key, settings.lemonsqueezy_api_url),
+        "stripe": (settings.stripe_api_key, settings.stripe_api_url),
+        "paddle": (settings.paddle_api_key, settings.paddle_api_url),
+    }
+    return {name: (key, url) for name, (key, url) in known.items() if key is not None}
 
 
-def _clients(settings: Settings, pace: Budget) -> dict[str, Client]:
+def _clients(settings: Settings, pace: Budget) -> Clients:
     """Load what speaks HTTP only where somebody is about to: a worker that applies events never does."""
-    key, url = settings.lemonsqueezy_api_key, settings.lemonsqueezy_api_url
-    if key is None:
+    if not _keys(settings):
+        return {}
+    from app.gateway.guard import guarded_session  # noqa: PLC0415
+    from app.providers.paddle.client import Client as Paddle  # noqa: PLC0415
+    from app.providers.stripe.client import Client as Stripe  # noqa: PLC0415
+
+    keys = _keys(settings)
+    made: dict[str, ProviderClient] = {**_lemonsqueezy(settings, pace)}
+    if "stripe" in keys:
+        made["stripe"] = Stripe(*keys["stripe"], guarded_session())
+    if "paddle" in keys:
+        made["paddle"] = Paddle(*keys["paddle"], guarded_session())
+    return made
+
+
+def _lemonsqueezy(settings: Settings, pace: Budget) -> dict[str, Client]:
+    found = _keys(settings).get("lemonsqueezy")
+    if found is None:
         return {}
     from app.gateway.guard import guarded_session  # noqa: PLC0415
     from app.providers.lemonsqueezy.client import Client  # noqa: PLC0415
 
-    return {"lemonsqueezy": Client(key, url, guarded_session(), pace=pace)}
+    return {"lemonsqueezy": Client(*found, guarded_session(), pace=pace)}
 
 
-def _means(settings: Settings, clients: Mapping[str, Client]) -> Means:
+def _means(settings: Settings, clients: Clients) -> Means:
     return Means(
         clock=real_now,
         callback_url=settings.callback_url,

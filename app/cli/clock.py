@@ -103,6 +103,6 @@ def permit(opened: Services) -> None:
     """Refuse the test clock unless it is allowed, and never with a key that can touch live money."""
     if not opened.settings.test_clock:
         raise RefusedError("the test clock is not allowed: set KULANZ_TEST_CLOCK=1, with test data only")
-    client = opened.clients.get("lemonsqueezy")
-    if client is not None and not loopback(opened.settings.lemonsqueezy_api_url) and not client.test_mode():
-        raise RefusedError("the test clock is refused: LEMONSQUEEZY_API_KEY is a live-mode key")
+    for name, client in opened.clients.items():
+        if not loopback(client.api_url) and not client.test_mode():
+            raise RefusedError(f"the test clock is refused: {name.upper()}_API_KEY is a live-mode key")

@@ -24,6 +24,13 @@ _NOT_THERE = "the provider knows no such subscription: does the API key belong t
 class ProviderClient(Protocol):
     """What we ask of a provider's API; failures are `FarEndError` or `UnknownOutcomeError`."""
 
+    @property
+    def api_url(self) -> str:
+        """Where the API is."""
+
+    def test_mode(self) -> bool:
+        """Return whether the API key reaches test data only."""
+
     def subscription(self, subscription: str, /) -> SubscriptionSeen | None:
         """Return the subscription as the provider holds it now, or nothing where it knows none of that id."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from app.providers.lemonsqueezy.client.client import Client
-from app.providers.lemonsqueezy.client.transport import FREELY, Pace
 from app.providers.lemonsqueezy.client.values import Customer, Kind, Page, Webhook
+from app.providers.transport import FREELY, Pace
 
 __all__ = ["FREELY", "Client", "Customer", "Kind", "Pace", "Page", "Webhook"]

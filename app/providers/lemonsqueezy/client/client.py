@@ -13,11 +13,11 @@ from app.errors import FarEndError, UntranslatableError
 from app.policy.facts import OrderSeen, Provenance, ProviderFact, SubscriptionSeen
 from app.providers.lemonsqueezy.answers import answered, listed, looked_up
 from app.providers.lemonsqueezy.client import values
-from app.providers.lemonsqueezy.client.transport import Transport
 from app.providers.lemonsqueezy.client.values import Customer, Kind, Page, Webhook
 from app.providers.lemonsqueezy.vocabulary import CUSTOMERS
 from app.providers.provider import Listed
 from app.providers.reading import Reading, flag
+from app.providers.transport import Transport
 
 LARGEST_PAGE = 100
 T = TypeVar("T")
@@ -26,6 +26,15 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class Client(Transport):
     """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
+
+    FAR_END = "Lemon Squeezy"
+    ACCEPTS = SENDS = "application/vnd.api+json"
+
+    def said(self, document: Mapping[str, Any]) -> object:
+        """Return the words of the first error."""
+        errors = document.get("errors")
+        first = errors[0] if isinstance(errors, list) and errors else None
+        return first.get("detail") or first.get("title") if isinstance(first, dict) else None
 
     # What is read: None, or nothing in a list, where this key reaches none of that id.
 

@@ -1,4 +1,4 @@
-"""One request to the API and what becomes of it: its place in the rate limit, time-outs, errors in plain words.
+"""One request to a provider's API and what becomes of it: its place in a rate limit, time-outs, errors in plain words.
 
 What is only read may be asked again; what is written is sent again only where the provider says that it did nothing
 with it (429), or where no connection was ever made. Everything else is for the caller to read before it is repeated.
@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from time import monotonic, sleep
-from typing import Any, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar
 
 import msgspec
 import requests
@@ -28,12 +28,11 @@ LONGEST_WAIT = timedelta(hours=1)
 """A `Retry-After` beyond it is taken as this much."""
 FIRST_PAUSE = 1.0
 T = TypeVar("T")
-_JSON_API = "application/vnd.api+json"
 _AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
 
 class Pace(Protocol):
-    """How fast we may ask: 300 requests a minute for all processes together (LEMONSQUEEZY section 7)."""
+    """How fast we may ask, all processes together."""
 
     def take(self) -> None:
         """Wait for a place; raise FarEndError, without taking one, where that would take too long."""
@@ -71,6 +70,11 @@ FREELY: Pace = _Freely()
 class Transport:
     """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
 
+    FAR_END: ClassVar[str]
+    """What people call the provider."""
+    ACCEPTS: ClassVar[str] = "application/json"
+    SENDS: ClassVar[str] = "application/json"
+
     api_key: str = field(repr=False)
     api_url: str
     session: requests.Session = field(repr=False)
@@ -82,6 +86,10 @@ class Transport:
 
     def ask(self, path: str, query: Mapping[str, object] | None = None) -> dict[str, Any]:
         """Return the document at a path."""
+        return self.ask_when(path, query)[0]
+
+    def ask_when(self, path: str, query: Mapping[str, object] | None = None) -> tuple[dict[str, Any], datetime | None]:
+        """Return the document at a path, and when it was answered by the far end's clock."""
         return self._repeat(lambda: self._ask(path, query or {}), lambda error: error.retryable)
 
     def tell(self, method: str, path: str, document: object = None) -> dict[str, Any] | None:
@@ -89,6 +97,15 @@ class Transport:
         return self._repeat(
             lambda: self._tell(method, path, document), lambda error: error.answer == HTTPStatus.TOO_MANY_REQUESTS
         )
+
+    def write(self, document: object) -> bytes:
+        """Return what is sent, as the provider wants it written."""
+        return msgspec.json.encode(document)
+
+    def said(self, document: Mapping[str, Any]) -> object:
+        """Return the provider's own words about what is wrong, from its answer."""
+        error = document.get("error")
+        return error.get("detail") or error.get("message") if isinstance(error, dict) else None
 
     def _repeat(self, request: Callable[[], T], may_repeat: Callable[[FarEndError], bool]) -> T:
         for earlier in range(self.tries - 1):
@@ -101,25 +118,25 @@ class Transport:
                 self.pace.rest(pause)
         return request()
 
-    def _ask(self, path: str, query: Mapping[str, object]) -> dict[str, Any]:
+    def _ask(self, path: str, query: Mapping[str, object]) -> tuple[dict[str, Any], datetime | None]:
         try:
             response = self._send("GET", path, None, query)
         except requests.RequestException as error:
-            raise _unreached(error, "GET") from error
+            raise self._unreached(error, "GET") from error
         with response:
             document = _document(_body(response, self.timeouts[1]))
             self._heed(response, document)
         if document is None:
-            raise FarEndError("Lemon Squeezy's answer is no JSON:API", retryable=True, answer=response.status_code)
-        return document
+            raise FarEndError(f"{self.FAR_END}'s answer is no JSON", retryable=True, answer=response.status_code)
+        return document, _date(response.headers)
 
     def _tell(self, method: str, path: str, document: object) -> dict[str, Any] | None:
         try:
             response = self._send(method, path, document, {})
         except requests.RequestException as error:
             if _was_sent(error):
-                raise UnknownOutcomeError(f"the connection to Lemon Squeezy broke after the {method}") from error
-            raise _unreached(error, method) from error
+                raise UnknownOutcomeError(f"the connection to {self.FAR_END} broke after the {method}") from error
+            raise self._unreached(error, method) from error
         with response:
             answer = _document(_body(response, self.timeouts[1]))
             self._heed(response, answer)
@@ -131,8 +148,8 @@ class Transport:
             method,
             self.api_url.rstrip("/") + path,
             params={name: str(value) for name, value in query.items()},
-            data=None if document is None else msgspec.json.encode(document),
-            headers={"Accept": _JSON_API, "Content-Type": _JSON_API, "User-Agent": "kulanz"},
+            data=None if document is None else self.write(document),
+            headers={"Accept": self.ACCEPTS, "Content-Type": self.SENDS, "User-Agent": "kulanz"},
             auth=_Bearer(self.api_key),
             timeout=self.timeouts,
             allow_redirects=False,
@@ -146,7 +163,24 @@ class Transport:
             self.pace.heard(int(remaining[:9]))
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
             self.pace.refused(_retry_after(response.headers))
-        _refuse_failure(response, document)
+        self._refuse_failure(response, document)
+
+    def _refuse_failure(self, response: requests.Response, document: Mapping[str, Any] | None) -> None:
+        status, said = response.status_code, self.said(document or {})
+        if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+            return
+        words = f": {shown(said, longest=200)}" if isinstance(said, str) and said else ""
+        raise FarEndError(
+            f"{self.FAR_END} answered {status}{words}",
+            retryable=status in _AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR,
+            answer=status,
+            retry_after=_retry_after(response.headers),
+        )
+
+    def _unreached(self, error: requests.RequestException, method: str) -> FarEndError:
+        passing = isinstance(error, (requests.ConnectionError, requests.Timeout))
+        detail = f"no answer from {self.FAR_END} to the {method} ({type(error).__name__})"
+        return FarEndError(detail, retryable=passing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,26 +215,6 @@ def _document(body: bytes) -> dict[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _refuse_failure(response: requests.Response, document: Mapping[str, Any] | None) -> None:
-    status = response.status_code
-    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        return
-    raise FarEndError(
-        f"Lemon Squeezy answered {status}{_words(document)}",
-        retryable=status in _AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR,
-        answer=status,
-        retry_after=_retry_after(response.headers),
-    )
-
-
-def _words(document: Mapping[str, Any] | None) -> str:
-    """Return what the provider itself says is wrong, from its first error."""
-    errors = (document or {}).get("errors")
-    first = errors[0] if isinstance(errors, list) and errors else None
-    said = first.get("detail") or first.get("title") if isinstance(first, dict) else None
-    return f": {shown(said, longest=200)}" if isinstance(said, str) and said else ""
-
-
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
     told = headers.get("Retry-After", "").strip()
     try:
@@ -215,9 +229,12 @@ def _until(then: str, now: str) -> timedelta:
     return parsedate_to_datetime(then) - parsedate_to_datetime(now)
 
 
-def _unreached(error: requests.RequestException, method: str) -> FarEndError:
-    passing = isinstance(error, (requests.ConnectionError, requests.Timeout))
-    return FarEndError(f"no answer from Lemon Squeezy to the {method} ({type(error).__name__})", retryable=passing)
+def _date(headers: Mapping[str, str]) -> datetime | None:
+    try:
+        told = parsedate_to_datetime(headers.get("Date", ""))
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return told.astimezone(UTC) if told.tzinfo else None
 
 
 def _was_sent(error: requests.RequestException) -> bool:
