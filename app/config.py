@@ -10,9 +10,10 @@ from pathlib import Path
 from app.config_layers import Layers
 from app.config_masked import masked_settings
 from app.config_values import ApiToken, OpsUser, Reader, loopback
-from app.errors import ConfigurationError
+from app.errors import ConfigurationError, KulanzError, PolicyError
+from app.policy import document
 
-__all__ = ["ApiToken", "OpsUser", "Settings", "environment", "load", "masked"]
+__all__ = ["ApiToken", "OpsUser", "Settings", "environment", "load", "masked", "policy_text"]
 
 LEMONSQUEEZY_API = "https://api.lemonsqueezy.com/v1"
 STRIPE_API = "https://api.stripe.com/v1"
@@ -89,10 +90,18 @@ def load(environ: Mapping[str, str]) -> Settings:
     layers = Layers.read(environ)
     reader = Reader(layers.values)
     settings = _settings(reader, layers.data_dir)
-    problems = [*layers.problems, *reader.problems, *_contradictions(settings, reader)]
+    problems = [*layers.problems, *reader.problems, *_policy_problems(settings), *_contradictions(settings, reader)]
     if problems:
         raise ConfigurationError(problems)
     return _among_ourselves(settings) if settings.demo else settings
+
+
+def policy_text(name: str) -> str:
+    """Return the document that a preset's name or a file's path stands for."""
+    path = Path(name)
+    if path.suffix == ".toml" or "/" in name:
+        return path.read_text(encoding="utf-8")
+    return document.preset(name)
 
 
 def masked(settings: Settings) -> dict[str, str]:
@@ -153,6 +162,18 @@ def _among_ourselves(settings: Settings) -> Settings:
         callback_url=settings.callback_url if loopback(settings.callback_url) else None,
         smtp_url=settings.smtp_url if loopback(settings.smtp_url) else None,
     )
+
+
+def _policy_problems(settings: Settings) -> list[str]:
+    try:
+        document.parse(policy_text(settings.policy))
+    except PolicyError as error:
+        return [f"KULANZ_POLICY: {problem}" for problem in error.problems]
+    except KulanzError as error:
+        return [f"KULANZ_POLICY: {error.detail}"]
+    except (OSError, UnicodeDecodeError):
+        return [f"KULANZ_POLICY: {settings.policy} cannot be read"]
+    return []
 
 
 def _contradictions(settings: Settings, reader: Reader) -> list[str]:

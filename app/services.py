@@ -6,11 +6,10 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.clock import Clock, real_now
-from app.config import Settings
+from app.config import Settings, policy_text
 from app.doorbell import Bell
 from app.gateway import Means
 from app.pace import Budget, budget
@@ -135,14 +134,6 @@ def build(settings: Settings, providers: Mapping[str, Provider] = PROVIDERS) -> 
         providers=providers,
         pace=budget(settings.redis_url, settings.lemonsqueezy_api_key or ""),
     )
-
-
-def policy_text(name: str) -> str:
-    """Return the document that a preset's name or a file's path stands for."""
-    path = Path(name)
-    if path.suffix == ".toml" or "/" in name:
-        return path.read_text(encoding="utf-8")
-    return document.preset(name)
 
 
 def _policy(row: PolicyRow) -> Policy:

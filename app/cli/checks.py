@@ -17,10 +17,11 @@ from rq.serializers import JSONSerializer
 from app import brake, host_time
 from app.cli.doctor import Finding
 from app.clock import real_now
+from app.config import policy_text
 from app.doorbell import QUEUES, connect
 from app.errors import KulanzError
 from app.policy import document
-from app.services import Services, policy_text
+from app.services import Services
 from app.store import inbox, marks, migrate, outbox, policies
 
 PATIENCE = 5.0

@@ -23,7 +23,6 @@ def web(*, host: str, leash: int | None) -> None:
     """Run the web process on PORT."""
     settings = load(environment())
     _require_an_endpoint(settings)
-    refuse_a_missing_file(settings.database_url)
     from app.web import server
 
     ties.hold(leash)

@@ -7,6 +7,7 @@ import pytest
 
 from app.config import ApiToken, OpsUser, Settings, load, masked
 from app.errors import ConfigurationError
+from app.policy import document
 
 KEY = bytes(range(32))
 
@@ -214,3 +215,15 @@ def test_a_demonstration_reaches_nobody_but_this_machine(environ):
 
     assert (away.lemonsqueezy_api_key, away.callback_url, away.smtp_url) == (None, None, None)
     assert (here.lemonsqueezy_api_key, here.callback_url) == ("key", "http://localhost/")
+
+
+def test_a_policy_that_cannot_be_used_is_a_problem_of_the_settings(environ, tmp_path):
+    broken = tmp_path / "broken.toml"
+    broken.write_text('name = "x"\ncolour = "red"\n', encoding="utf-8")
+
+    assert problems_of({**environ, "KULANZ_POLICY": "nope", "PORT": "x"}) == [
+        "PORT: expected a number from 1 to 65535",
+        "KULANZ_POLICY: no policy preset 'nope'; there are: " + ", ".join(document.presets()),
+    ]
+    assert problems_of({**environ, "KULANZ_POLICY": "/nowhere.toml"}) == ["KULANZ_POLICY: /nowhere.toml cannot be read"]
+    assert any("colour" in problem for problem in problems_of({**environ, "KULANZ_POLICY": str(broken)}))
