@@ -85,7 +85,9 @@ def superseded(case: Case, book: Book, kind: str, step: int) -> bool:
     if case.state is not CaseState.GRACE or case.frozen_since is not None:
         return True
     last = last_warning(case, book)
-    return kind == WARNING and last is not None and last[0] > step
+    # A second warning moved the deadline that the reminders name.
+    quoted = step if kind == WARNING else 1
+    return kind in {WARNING, REMINDER} and last is not None and last[0] > quoted
 
 
 def left_us(case: Case, book: Book) -> bool:

@@ -1,6 +1,7 @@
 from app.policy.effects import SendMail
 from app.policy.facts import Outcome, OverrideKind, Status
 from app.policy.model import CaseState, Standing
+from app.policy.outcomes import still_wanted
 from tests.policy.stories import (
     DAY,
     HOUR,
@@ -74,6 +75,19 @@ def test_an_outage_that_ends_while_the_warning_is_still_in_time_moves_no_deadlin
 
     assert mailed(account) == [("grace_warning", 1, 5.5)]
     assert account.case.deadline == MONDAY + 7 * DAY
+
+
+def test_a_reminder_that_waits_is_not_sent_once_the_deadline_that_it_names_has_moved() -> None:
+    account = in_grace(mail=Outcome.FAILED)
+    account.wait(MONDAY + 5 * DAY)
+    waiting = [effect for _, effect in account.done if isinstance(effect, SendMail)]
+    in_time = [still_wanted(effect, account.state, account.account.book) for effect in waiting]
+
+    account.wait(MONDAY + 8 * DAY)
+
+    too_late = [still_wanted(effect, account.state, account.account.book) for effect in waiting]
+    assert [effect.notice for effect in waiting] == ["grace_reminder", "grace_reminder", "grace_warning"]
+    assert (in_time, too_late) == ([True] * 3, [False] * 3)
 
 
 def test_an_undelivered_warning_moves_the_deadline_and_after_three_operators_decide() -> None:
