@@ -50,7 +50,7 @@ class Backlog:
 
 def jump_by(services: Services, by: timedelta) -> datetime:
     """Set the clock so much later and return at once."""
-    target = _later(services.clock.now(), by)
+    target = later(services.clock.now(), by)
     services.clock.set(target)
     services.bell.ring()
     return target
@@ -59,7 +59,7 @@ def jump_by(services: Services, by: timedelta) -> datetime:
 def go_on(services: Services, by: timedelta, timeout: float) -> datetime:
     """Bring the clock so much later, stopping at every due time between; `timeout` is seconds without progress."""
     now = services.clock.now()
-    target = _later(now, by)
+    target = later(now, by)
     if by:
         services.clock.set(now)
     settle(services, timeout)
@@ -111,7 +111,8 @@ def _next_due(services: Services) -> datetime | None:
         return next_due(conn, services.clock.now(conn))
 
 
-def _later(now: datetime, by: timedelta) -> datetime:
+def later(now: datetime, by: timedelta) -> datetime:
+    """Return the time so much later; InvalidInputError beyond the calendar."""
     try:
         return now + by
     except OverflowError as error:

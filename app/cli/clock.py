@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli.options import actor_option, emit, instant, json_option, services, shown, span
+from app.cli.options import actor_option, dry_run_option, emit, instant, json_option, services, shown, span
 from app.config_values import loopback
 from app.errors import RefusedError
 
@@ -45,13 +45,16 @@ def show(*, as_json: bool) -> None:
 
 @clock.command(name="set")
 @click.argument("at", type=instant)
+@dry_run_option
+@actor_option
 @json_option
-def set_(*, at: datetime, as_json: bool) -> None:
+def set_(*, at: datetime, dry_run: bool, actor: str, as_json: bool) -> None:
     """Jump to an instant, as an outage does; the clock stands still there."""
     with services() as opened:
         permit(opened)
-        opened.clock.set(at)
-    emit({"now": at}, as_json, shown(at))
+        if not dry_run:
+            opened.clock.set(at)
+    emit({"now": at, "dry_run": dry_run, "actor": actor}, as_json, shown(at))
 
 
 @clock.command()
@@ -60,32 +63,43 @@ def set_(*, at: datetime, as_json: bool) -> None:
 @click.option(
     "--timeout", type=click.FloatRange(min=1), default=60.0, show_default=True, help="Seconds without progress."
 )
-@json_option
-def advance(*, by: timedelta, no_wait: bool, timeout: float, as_json: bool) -> None:
-    """Go on from due time to due time; each shows on the clock while what falls due then is done."""
-    from app.cli.advance import go_on, jump_by
-
-    with services() as opened:
-        permit(opened)
-        now = jump_by(opened, by) if no_wait else go_on(opened, by, timeout)
-    emit({"now": now}, as_json, shown(now))
-
-
-@clock.command()
-@json_option
-def reset(*, as_json: bool) -> None:
-    """Go back to real time."""
-    with services() as opened:
-        permit(opened)
-        opened.clock.reset()
-        now = opened.clock.now()
-    emit({"now": now}, as_json, f"{shown(now)} (real time)")
-
-
-@clock.command()
+@dry_run_option
 @actor_option
 @json_option
-def accept(*, actor: str, as_json: bool) -> None:
+def advance(*, by: timedelta, no_wait: bool, timeout: float, dry_run: bool, actor: str, as_json: bool) -> None:
+    """Go on from due time to due time; each shows on the clock while what falls due then is done."""
+    from app.cli.advance import go_on, jump_by, later
+
+    with services() as opened:
+        permit(opened)
+        if dry_run:
+            now = later(opened.clock.now(), by)
+        else:
+            now = jump_by(opened, by) if no_wait else go_on(opened, by, timeout)
+    emit({"now": now, "dry_run": dry_run, "actor": actor}, as_json, shown(now))
+
+
+@clock.command()
+@dry_run_option
+@actor_option
+@json_option
+def reset(*, dry_run: bool, actor: str, as_json: bool) -> None:
+    """Go back to real time."""
+    from app.clock import real_now
+
+    with services() as opened:
+        permit(opened)
+        if not dry_run:
+            opened.clock.reset()
+    now = real_now()
+    emit({"now": now, "dry_run": dry_run, "actor": actor}, as_json, f"{shown(now)} (real time)")
+
+
+@clock.command()
+@dry_run_option
+@actor_option
+@json_option
+def accept(*, dry_run: bool, actor: str, as_json: bool) -> None:
     """Believe the host's clock after it has jumped, so that timers fire again."""
     from app import host_time
     from app.clock import real_now
@@ -93,9 +107,10 @@ def accept(*, actor: str, as_json: bool) -> None:
     with services() as opened:
         with opened.database.write() as tx:
             jump = host_time.jump(tx)
-            host_time.accept(tx, real_now())
+            if not dry_run:
+                host_time.accept(tx, real_now())
         opened.bell.ring()
-    document = {"accepted": jump, "actor": actor}
+    document = {"accepted": jump, "dry_run": dry_run, "actor": actor}
     emit(document, as_json, "timers fire again" if jump else "the clock had not jumped: nothing to accept")
 
 

@@ -25,7 +25,10 @@ def read_body(stream: IO[bytes], limit: int, announced: int | None) -> bytes:
     """Return the raw body of at most `limit` bytes, or raise PayloadTooLargeError; who left early is cut short.
 
     A body of the announced length is whole: nobody waits for the end of the stream, which costs a change of threads.
+    Nor does anybody wait for one that is announced as far too large.
     """
+    if announced is not None and announced > limit * PATIENCE:
+        raise PayloadTooLargeError(f"The body is larger than {limit} bytes.")
     body = b""
     chunks = _chunks(stream, limit * PATIENCE)
     for chunk in chunks:

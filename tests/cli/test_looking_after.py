@@ -183,8 +183,10 @@ def test_the_test_clock_stands_is_set_and_goes_back_to_real_time(kulanz, service
     shown = kulanz("clock", "show", "--json").document
     assert (shown["now"], shown["test"]) == ("2026-03-02T15:08:20Z", True)
 
-    assert kulanz("clock", "set", SATURDAY, "--json").document == {"now": "2026-03-07T14:08:20Z"}
-    assert kulanz("clock", "advance", "1h", "--no-wait", "--json").document == {"now": "2026-03-07T15:08:20Z"}
+    assert kulanz("clock", "set", SATURDAY, "--json").document["now"] == "2026-03-07T14:08:20Z"
+    for rehearsal in (("set", "2030-01-01"), ("advance", "1h"), ("reset",)):
+        assert kulanz("clock", *rehearsal, "--dry-run").code == 0
+    assert kulanz("clock", "advance", "1h", "--no-wait", "--json").document["now"] == "2026-03-07T15:08:20Z"
     assert kulanz("clock", "reset").code == 0
     assert kulanz("clock", "show", "--json").document["test"] is False
 

@@ -45,6 +45,17 @@ def test_one_byte_more_is_refused(client: FlaskClient, receiver: ReceiverInMemor
     assert receiver.bodies == []
 
 
+def test_nobody_waits_for_a_body_that_is_announced_as_far_too_large(
+    client: FlaskClient, receiver: ReceiverInMemory
+) -> None:
+    stream = BytesIO(b"x" * 10)
+    announced = {"wsgi.input": stream, "CONTENT_LENGTH": str(100 * LIMIT)}
+
+    response = client.post(PATH, environ_overrides=announced)
+
+    assert (response.status_code, stream.tell()) == (413, 0)
+
+
 @pytest.mark.parametrize("announced", ["", "0", "10", "-5", "many", "\u00b2", "9" * 5000])
 def test_what_comes_is_counted_whatever_is_announced(
     client: FlaskClient, receiver: ReceiverInMemory, announced: str
