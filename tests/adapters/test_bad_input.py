@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from app.errors import MalformedPayloadError, UntranslatableError
 from app.policy.facts import ProviderFact
 from app.providers import Naming
-from tests.adapters.tellers import MONDAY, TELLERS, Payload, Teller
+from tests.adapters.teller import MONDAY, Payload, Teller
+from tests.adapters.tellers import TELLERS
 
 every = pytest.mark.parametrize("teller", TELLERS, ids=lambda teller: teller.name)
 NESTED = st.recursive(st.none() | st.text(), st.lists).map(json.dumps).map(str.encode)

@@ -16,7 +16,8 @@ from stripe import SignatureVerificationError, WebhookSignature
 
 from app.providers import timed_signing
 from tests import paddle, standard, stripe
-from tests.adapters.tellers import MONDAY, TELLERS, Chapter, Teller
+from tests.adapters.teller import MONDAY, Chapter, Teller
+from tests.adapters.tellers import TELLERS
 
 every = pytest.mark.parametrize("teller", TELLERS, ids=lambda teller: teller.name)
 timed = pytest.mark.parametrize("teller", [one for one in TELLERS if one.timed], ids=lambda teller: teller.name)

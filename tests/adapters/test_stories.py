@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.policy.model import Access, Catalogue, Standing
-from tests.adapters.tellers import BOUGHT_AT, DAY, MONDAY, TELLERS, Chapter, Payload, Teller
+from tests.adapters.teller import BOUGHT_AT, DAY, MONDAY, Chapter, Payload, Teller
+from tests.adapters.tellers import TELLERS
 from tests.policy.stories import Stage, terms
 
 pytestmark = pytest.mark.parametrize("teller", TELLERS, ids=lambda teller: teller.name)

@@ -13,7 +13,8 @@ import requests
 
 from tests import paddle, standard, stripe
 from tests.adapters.apis import Api, an_api
-from tests.adapters.tellers import MONDAY, TELLERS, Delivery, Payload, Teller
+from tests.adapters.teller import MONDAY, Delivery, Payload, Teller
+from tests.adapters.tellers import TELLERS
 from tests.walk.house import House, a_house
 
 DAY = timedelta(days=1)

@@ -11,8 +11,11 @@ from app.providers.paddle.vocabulary import CUSTOMER, OBJECTS, PROVIDER, TRANSAC
 from app.providers.provider import Glance
 from app.providers.reading import Reading, identifier
 
-SINGLE_SALES = frozenset({"transaction.completed", "transaction.paid"})
-"""What is acted on of a transaction that belongs to no subscription: a checkout given up is nobody's."""
+SINGLE_SALE = "transaction.completed"
+"""What is acted on of a transaction that belongs to no subscription.
+
+A checkout given up is nobody's, and the first payment of a subscription is `paid` before there is a subscription.
+"""
 
 
 def decode(body: bytes) -> dict[str, Any]:
@@ -50,5 +53,5 @@ def glance(body: bytes) -> Glance:
 
 def _concerns_us(name: str, told: Reading) -> bool:
     return told.identifier("subscription_id") is not None or (
-        name in SINGLE_SALES and told.identifier("customer_id") is not None
+        name == SINGLE_SALE and told.identifier("customer_id") is not None
     )

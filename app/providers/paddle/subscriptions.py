@@ -30,7 +30,8 @@ def subscription_seen(told: Reading, heard: Heard) -> SubscriptionSeen:
     item = told.first("items")
     price, product = item.below("price"), item.below("product")
     status = told.word("status", Status, _STATUSES)
-    cancels_at = _cancels_at(told) if status in _RUNS else None
+    cancels_at = _scheduled(told, "cancel") if status in _RUNS else None
+    paid_with = told.identifier("transaction_id")
     return SubscriptionSeen(
         key=key(told.needed_identifier("id")),
         stamp=heard.stamp,
@@ -38,6 +39,7 @@ def subscription_seen(told: Reading, heard: Heard) -> SubscriptionSeen:
         customer=key(told.needed_identifier("customer_id")),
         variant=key(price.needed_identifier("id")),
         product=slug(product.text("name"), price.identifier("product_id")),
+        order=key(paid_with) if paid_with else None,
         renews_at=told.instant("next_billed_at") or _period_end(told),
         ends_at=cancels_at or told.instant("canceled_at"),
         trial_ends_at=_trial_ends_at(told, item) if status is Status.ON_TRIAL else None,
@@ -50,10 +52,6 @@ def subscription_seen(told: Reading, heard: Heard) -> SubscriptionSeen:
         timezone=heard.timezone,
         provenance=heard.provenance,
     )
-
-
-def _cancels_at(told: Reading) -> datetime | None:
-    return _scheduled(told, "cancel")
 
 
 def _scheduled(told: Reading, action: str) -> datetime | None:

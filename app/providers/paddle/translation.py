@@ -24,7 +24,7 @@ from app.providers import ranking
 from app.providers.address import Address, address, known
 from app.providers.heard import Heard
 from app.providers.naming import Naming, claim
-from app.providers.paddle.envelope import SINGLE_SALES
+from app.providers.paddle.envelope import SINGLE_SALE
 from app.providers.paddle.subscriptions import subscription_seen
 from app.providers.paddle.vocabulary import ADJUSTMENT, CUSTOMER, OBJECTS, RANKS, SUBSCRIPTION, TRANSACTION, key
 from app.providers.reading import Reading
@@ -95,7 +95,7 @@ def _subscription(event: _Event) -> tuple[ProviderFact, ...]:
 def _transaction(event: _Event) -> tuple[ProviderFact, ...]:
     """Read a transaction: an invoice of its subscription, or else a single sale."""
     if event.told.identifier("subscription_id") is None:
-        sold = event.name in SINGLE_SALES and event.told.identifier("customer_id") is not None
+        sold = event.name == SINGLE_SALE and event.told.identifier("customer_id") is not None
         return (_sale(event),) if sold else ()
     invoice = _invoice(event)
     match event.name:
