@@ -150,7 +150,7 @@ def _notice(account: Account, decision: Decision, fact: f.NoticeReported) -> Ite
             step=fact.step,
             to=to,
             locale=book.word("locale"),
-            data=letters.content(fact.subject, subscription, decision),
+            data=letters.content(fact.subject, subscription, decision) | _own_zone(book),
         )
     case = state.case(fact.subject)
     if case is not None and fact.kind in {notices.REMINDER, notices.WARNING}:
@@ -162,6 +162,12 @@ def _notice(account: Account, decision: Decision, fact: f.NoticeReported) -> Ite
         rule, clause = f"notice.{fact.kind}", case.policy.dunning.grace_clause
         told = Change(rule=rule, clause=clause, policy=case.policy, subject=fact.subject, detail=detail)
         yield _notify(account, decision, f"account.{fact.kind}", told, fact.step)
+
+
+def _own_zone(book: Book) -> dict[str, str]:
+    """Return the zone in which an account's deadlines are told, where it has one of its own."""
+    zone = book.word("timezone")
+    return {"timezone": zone} if zone else {}
 
 
 def _ident(*parts: object) -> str:

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.policy.effects import SendMail
 from app.policy.facts import AddressKnown
 from app.policy.model import CaseState
 from app.policy.time import Span, aware
@@ -34,6 +35,17 @@ def test_the_accounts_own_zone_goes_before_the_settings() -> None:
     account.hear(a_failure(), at=MONDAY)
 
     assert account.case.deadline == MONDAY + 7 * DAY
+
+
+def test_a_mail_tells_the_deadline_in_the_zone_that_made_it() -> None:
+    account = a_paying_account(terms=terms(zone=NEW_YORK))
+    account.hear(AddressKnown(at=MONDAY, timezone=VIENNA))
+    account.hear(a_failure(), at=MONDAY)
+
+    account.wait(MONDAY + 3 * DAY)
+
+    (mail,) = [effect for _, effect in account.done if isinstance(effect, SendMail)]
+    assert mail.data["timezone"] == VIENNA
 
 
 @pytest.mark.parametrize("warning", ["48h", "2d"])
