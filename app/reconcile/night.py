@@ -7,16 +7,13 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import structlog
-
 from app import host_time, orders
 from app.errors import KulanzError
+from app.logs import log
 from app.reconcile.rounds import PROVIDER, Report, Window, reconcile
 from app.services import Services
 from app.store import marks, policies
 from app.store.database import Connection
-
-log = structlog.get_logger()
 
 MARK = "reconciled"
 """`{"at", "tried"}`: when the last round that came to its end began, and when one was begun at all."""
