@@ -14,6 +14,7 @@ from app.clock import real_now
 from app.gateway import spread
 from app.listings import Listings
 from app.policy import dunning, effects, facts
+from app.policy.book import Book
 from app.policy.decide import decide
 from app.policy.effects import Effect, Notify
 from app.policy.facts import Fact, Outcome
@@ -31,6 +32,7 @@ from app.store.timers import TimerRow
 from app.vault import DataKey
 
 _AT_THE_PROVIDER = frozenset({"CancelSubscription", "ResumeSubscription"})
+_BLANK = Book()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +172,7 @@ class Docket:
             key = self._services.vault.data_key(row.key)
         account = Account(
             id=row.id,
-            book=coding.unpack_book(key.open(row.book)) if row.book is not None else Account(id=row.id).book,
+            book=coding.unpack_book(key.open(row.book)) if row.book is not None else _BLANK,
             plan=row.plan,
             access=Access(row.access),
             standing=Standing(row.standing),

@@ -150,6 +150,8 @@ class _Batch:
         self._payloads: dict[int, dict[str, Any]] = {}
         self._settled: list[Settled] = []
         self._appeared: set[str] = set()
+        self.applied: list[dict[str, object]] = []
+        """What to log of the events that changed something, once it is committed."""
 
     def apply(self) -> None:
         """Read, address, translate, decide, and settle every event."""
@@ -211,8 +213,8 @@ class _Batch:
 
     def _translate(self, event: Event) -> tuple[Fact, ...]:
         provider = self._services.providers[event.provider]
-        digest = provider.glance(self._bodies[event.id]).content_key.hex()
-        return provider.translate(event.name, self._payloads[event.id], digest, self._services.naming)
+        key = event.content_key or provider.glance(self._bodies[event.id]).content_key
+        return provider.translate(event.name, self._payloads[event.id], key.hex(), self._services.naming)
 
     def _decide(self, account: str, event: Event, facts: tuple[Fact, ...]) -> None:
         decision = self._docket.decide(account, facts, Cause(kind="event", name=event.name, ref=f"evt_{event.id}"))
@@ -221,7 +223,7 @@ class _Batch:
         body = event.body if resealed else self._docket.seal(account, self._bodies[event.id])
         self._settled.append(Settled(event.id, "handled", name, body, facts_at=_at(facts)))
         if decision.principal is not None:
-            log.info("event.applied", inbox=event.id, kind=event.name, rule=decision.principal.rule)
+            self.applied.append({"inbox": event.id, "kind": event.name, "rule": decision.principal.rule})
 
     def _park(self, event: Event, reason: str, account: str | None) -> None:
         inbox.failed(self._tx, event.id, reason, permanent=True, now_real=real_now(), account=account)

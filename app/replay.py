@@ -78,8 +78,8 @@ def recorded(services: Services, conn: Connection, account: str) -> Iterator[Fac
 def _recorded_under(services: Services, conn: Connection, name: str, key: DataKey) -> Iterator[Fact]:
     for event in inbox.of_account(conn, name):
         provider, body = services.providers[event.provider], key.open(event.body)
-        digest = provider.glance(body).content_key.hex()
-        yield from provider.translate(event.name, provider.decode(body), digest, services.naming)
+        content = event.content_key or provider.glance(body).content_key
+        yield from provider.translate(event.name, provider.decode(body), content.hex(), services.naming)
     for row in journal.of_account(conn, name):
         yield coding.read_fact(row.kind, key.open(row.fact))
 

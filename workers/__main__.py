@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-from app import leash, logs
+from app import ballast, leash, logs
 from app.config import environment, load
 from app.doorbell import EFFECTS, EVENTS
 from app.errors import KulanzError, RefusedError, StorageUnavailableError
@@ -48,6 +48,7 @@ def _work(role: str, stopping: threading.Event) -> None:
     jobs.STATION[:] = [station]
     try:
         _adopt_policy(services)
+        ballast.keep()
         ROLES[role](station)
     finally:
         services.close()

@@ -21,6 +21,7 @@ _YEARS = range(1970, 3000)
 """Beyond them a date is a mistake, and adding a grace period to it could overflow."""
 _LAST_SECOND = int(datetime(_YEARS.stop, 1, 1, tzinfo=UTC).timestamp())
 _LARGEST_AMOUNT = 10**15
+_ID_LIMIT = 10**18
 _EMAIL = re.compile(r"[^\s\x00-\x1f\x7f@<>,;\"]{1,64}@[^\s\x00-\x1f\x7f@<>,;\"]{1,189}")
 _CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
 _ABSENT = (None, "", 0)
@@ -29,11 +30,11 @@ _ABSENT = (None, "", 0)
 
 def identifier(value: object) -> str | None:
     """Return an id as text, whether it came as a number or as text; None where it is neither, or 0."""
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value) if 0 < value < 10**18 else None
-    return value if isinstance(value, str) and value != "0" and _IDENTIFIER.fullmatch(value) else None
+    if isinstance(value, str):
+        return value if value != "0" and _IDENTIFIER.fullmatch(value) else None
+    if isinstance(value, float):
+        value = int(value) if value.is_integer() else None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _ID_LIMIT else None
 
 
 def flag(value: object) -> bool:

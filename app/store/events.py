@@ -51,6 +51,8 @@ class Event(msgspec.Struct, frozen=True):
     reason: str | None
     waits_for: str | None
     mode: str
+    content_key: bytes | None
+    """As it was told at arrival; None where it was not readable then."""
 
 
 class Settled(msgspec.Struct, frozen=True):

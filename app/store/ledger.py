@@ -39,6 +39,7 @@ _COLUMNS = DecisionRow.__struct_fields__
 _JSON = slice(_COLUMNS.index("before"), _COLUMNS.index("effects") + 1)
 _PAGE = 500
 _EMPTY = b""
+_canonical = msgspec.json.Encoder(order="sorted").encode
 _OF_ACCOUNT = (
     select(*(decisions.c[name] for name in _COLUMNS))
     .where(decisions.c.account == bindparam("account"), decisions.c.seq > bindparam("after"))
@@ -93,7 +94,7 @@ def _stored(conn: Connection, account: str, after: int, limit: int) -> Sequence[
 
 def _as_stored(row: DecisionRow) -> tuple[Any, ...]:
     values = list(msgspec.structs.astuple(row))
-    values[_JSON] = [msgspec.json.encode(value, order="sorted").decode() for value in values[_JSON]]
+    values[_JSON] = [_canonical(value).decode() for value in values[_JSON]]
     return tuple(values)
 
 
@@ -106,4 +107,4 @@ def _as_read(row: AnyRow) -> DecisionRow:
 def _hash(prev: bytes, stored: tuple[Any, ...]) -> bytes:
     """Hash a row as it is stored, its two hashes being the last columns."""
     account, seq, at, *rest = stored[:-2]
-    return sha256(prev + msgspec.json.encode([account, seq, as_text(at), *rest])).digest()
+    return sha256(prev + _canonical([account, seq, as_text(at), *rest])).digest()

@@ -17,6 +17,7 @@ from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
 
+from app import ballast
 from app.config import Settings
 
 if TYPE_CHECKING:
@@ -101,6 +102,7 @@ class _Loader:
         os.setpgid(0, 0)  # A signal to the whole group would end the worker before the server has said that it closes.
         Thread(target=_leave_with, args=(self._parent,), name="orphan-watch", daemon=True).start()
         app = self.application_of()
+        ballast.keep()
         app.closing = lambda: bool(self._closing.value)
         return app
 

@@ -26,7 +26,18 @@ def test_a_recorded_event_can_be_read_again(database: Database) -> None:
     with database.read() as conn:
         found = inbox.get(conn, number)
     assert found == inbox.Event(
-        number, "lemonsqueezy", event.name, "received", NOW, b"\x00sealed\xff", 0, None, "because", None, "test"
+        number,
+        "lemonsqueezy",
+        event.name,
+        "received",
+        NOW,
+        b"\x00sealed\xff",
+        0,
+        None,
+        "because",
+        None,
+        "test",
+        event.content_key,
     )
 
 

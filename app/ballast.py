@@ -1,0 +1,15 @@
+"""Spares a long-running process the search for garbage among what it will never throw away."""
+
+from __future__ import annotations
+
+import gc
+
+_OFTEN_ENOUGH = (20_000, 20, 20)
+"""Objects between two looks, and looks between two deeper ones: what we make is nearly all freed by counting."""
+
+
+def keep() -> None:
+    """Leave all that is loaded by now out of garbage collection, for good. Call it once, when a process is set up."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_OFTEN_ENOUGH)
