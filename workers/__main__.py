@@ -15,7 +15,6 @@ from app.doorbell import EFFECTS, EVENTS
 from app.errors import KulanzError, RefusedError, StorageUnavailableError
 from app.services import Services, build
 from workers import jobs
-from workers.clock import Clock
 from workers.jobs import Station
 from workers.post import Post
 
@@ -60,6 +59,13 @@ def _adopt_policy(services: Services) -> None:
         services.adopt_policy(tx)
 
 
+def _clock(station: Station) -> None:
+    """Load the nightly round, which speaks HTTP, into no other process."""
+    from workers.clock import Clock  # noqa: PLC0415
+
+    Clock(station.services).run(station.stopping)
+
+
 def _burst(station: Station) -> None:
     """Work, without any ring, until nothing is due."""
     while jobs.process_all(station) | jobs.deliver_all(station):
@@ -69,7 +75,7 @@ def _burst(station: Station) -> None:
 ROLES: Mapping[str, Callable[[Station], None]] = {
     "events": lambda station: Post(station, EVENTS).run(),
     "effects": lambda station: Post(station, EFFECTS).run(),
-    "clock": lambda station: Clock(station.services).run(station.stopping),
+    "clock": _clock,
     "burst": _burst,
 }
 
