@@ -135,6 +135,7 @@ class Shop:
         return min(moments, default=None)
 
     def _go_to(self, at: datetime) -> None:
+        self.services.clock.set(at)
         self.simulator.advance_to(at)
         self.settle()
 

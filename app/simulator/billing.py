@@ -62,6 +62,8 @@ class Billing:
         contract = self.store.contract(sub)
         if contract.open_invoice is None:
             raise RefusedError("nothing is owed")
+        if self.store.told(SUBSCRIPTIONS, sub)["status"] == "expired":
+            raise RefusedError("a subscription that is expired is charged no more")
         if self._charge(contract):
             self._paid(sub, contract, recovered=True)
         else:

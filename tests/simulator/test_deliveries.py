@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from app.errors import RefusedError
 from app.providers import PROVIDERS, Naming
 from app.simulator import Assumptions, Faults, Simulator
 from tests.far_ends import Answer, CallbackReceiver, a_free_port
@@ -126,6 +127,15 @@ def test_a_card_that_works_at_the_second_attempt_recovers_and_keeps_the_anchor(s
         "subscription_updated",
     ]
     assert datetime.fromisoformat(simulator.subscription(sub)["renews_at"]) == MONDAY + 60 * DAY
+
+
+def test_what_has_expired_is_charged_no_more(simulator: Simulator) -> None:
+    sub = str(simulator.sell().subscription)
+    simulator.desk.fail(sub)
+    simulator.desk.cancel(sub)
+
+    with pytest.raises(RefusedError, match="expired"):
+        simulator.desk.recover(sub)
 
 
 def test_a_past_due_subscription_that_is_cancelled_expires_at_once_or_at_the_end_as_assumed() -> None:

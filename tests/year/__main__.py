@@ -1,0 +1,76 @@
+"""`python -m tests.year [--customers 200] [--days 365] [--seed 1]`: a year of a store; docs/simulator.md tells more."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from app.logs import log
+from app.store import migrate
+from app.store.database import Database
+from tests.shop import a_shop
+from tests.year.judge import Verdict, judge
+from tests.year.play import Played, play
+
+
+def main() -> int:
+    options = _parser().parse_args()
+    log.info = lambda *_, **__: None  # type: ignore[method-assign]  # A year has too much to say.
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="kulanz-year-", dir=_in_memory()) as folder:
+        url = options.database_url or f"sqlite:///{folder}/kulanz.db"
+        database = Database(url)
+        migrate.upgrade(database)
+        database.dispose()
+        with a_shop(Path(folder), url, seed=options.seed) as shop:
+            played = play(
+                shop,
+                customers=options.customers,
+                days=options.days,
+                seed=options.seed,
+                watch=_watch(began, quiet=options.quiet),
+            )
+            verdict = judge(shop, played)
+            _print(options, played, verdict, shop.simulator.totals(), time.monotonic() - began)
+    return 1 if verdict.wrong or verdict.unwarned else 0
+
+
+def _in_memory() -> str | None:
+    """Return a directory that no disk slows down, where there is one: what is played here is not about durability."""
+    return "/dev/shm" if Path("/dev/shm").is_dir() else None
+
+
+def _watch(began: float, *, quiet: bool):
+    return (lambda _: None) if quiet else lambda day: sys.stderr.write(f"{time.monotonic() - began:6.1f} s  {day}\n")
+
+
+def _print(options: argparse.Namespace, played: Played, verdict: Verdict, totals: dict[str, int], took: float) -> None:
+    lines = (
+        f"{options.customers} customers, {options.days} days, seed {options.seed}: {took:.0f} s",
+        f"provider: {totals}",
+        f"{played.rounds} rounds of reconciliation took in {dict(sorted(played.repaired.items()))}",
+        f"outages: {', '.join(f'{at:%Y-%m-%d %H:%M}' for at in played.outages)}",
+        f"{verdict.accounts} accounts, {len(verdict.wrong)} differ from the provider's own truth",
+        f"access was lost {verdict.losses} times, {verdict.by_dunning} of them by dunning",
+        f"{len(verdict.unwarned)} lost it without a delivered warning or another reason",
+        *verdict.wrong[:40],
+        *verdict.unwarned[:40],
+    )
+    sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m tests.year", description=__doc__)
+    parser.add_argument("--customers", type=int, default=200)
+    parser.add_argument("--days", type=int, default=365)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--database-url", help="An empty database; default: SQLite in a directory of its own.")
+    parser.add_argument("--quiet", action="store_true", help="Say nothing before the end.")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
