@@ -6,7 +6,7 @@ import os
 import random
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,6 +67,14 @@ class Lab:
             self.kills.append(done)
         return done
 
+    def restart(self) -> None:
+        """Kill `kulanz up` itself, and start another at once, which has to take over."""
+        process = self.house.process
+        assert process is not None
+        process.kill()
+        process.wait()
+        self.house.start()
+
     def kill_at_random(self, number: int, longest_pause: float = 1.2) -> None:
         """Kill so many parts at random moments, each role as often as the others; half of the workers at work."""
         roles = [role for _ in range(-(-number // len(KILLED))) for role in self.order.sample(KILLED, len(KILLED))]
@@ -79,23 +87,25 @@ class Lab:
 
     def _await_work(self, sign: Select[Any]) -> None:
         deadline = time.monotonic() + LONGEST_WAIT_FOR_WORK
-        while time.monotonic() < deadline:
-            with self.services.database.read() as conn:
-                if conn.execute(sign).first() is not None:
-                    return
-            time.sleep(0.002)
+        while time.monotonic() < deadline and not self._shows(sign):
+            time.sleep(0.005)
+
+    def _shows(self, sign: Select[Any]) -> bool:
+        with suppress(StorageUnavailableError), self.services.database.read() as conn:
+            return conn.execute(sign).first() is not None
+        return False
 
     def await_rest(self, seconds: float = PATIENCE) -> float:
-        """Wait until nothing is left to do, at most so long; return how long it took. Nobody rings for it."""
+        """Wait until nothing is left to do, or for so long nothing has moved; return how long. Nobody rings for it."""
         last_due = max((story.last_due for load in self.loads for story in load.stories), default=0.0)
         time.sleep(max(0.0, last_due - time.time()))
-        began = time.monotonic()
-        while time.monotonic() - began < seconds:
-            try:
-                if next(stranded(self.services), None) is None:
-                    break
-            except StorageUnavailableError:
-                pass
+        began = moved = time.monotonic()
+        left: int | None = None
+        while left != 0 and time.monotonic() - moved < seconds:
+            with suppress(StorageUnavailableError):
+                still = sum(1 for _ in stranded(self.services))
+                if left is None or still < left:
+                    left, moved = still, time.monotonic()
             time.sleep(LOOK_EVERY)
         return time.monotonic() - began
 

@@ -46,12 +46,9 @@ def test_parts_killed_at_random_moments_lose_nothing_and_do_nothing_twice(lab: L
 
 
 def test_after_kulanz_up_itself_is_killed_the_next_start_takes_over(lab: Lab) -> None:
-    assert lab.house.process is not None
     with lab.load() as load:
         load.until(0.7)
-        lab.house.process.kill()
-        lab.house.process.wait()
-        lab.house.start()
+        lab.restart()
         load.until(0.7)
 
     assert_kept(lab)

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import IO, Self
 
 SHORTEST_PAUSE = 0.2
-LONGEST_PAUSE = 30.0
-STEADY = 30.0
+LONGEST_PAUSE = 10.0
+STEADY = 5.0
 """Seconds after which a part counts as having run well, and its next failure as its first."""
 LAST_WORD = 10.0
 """Seconds that a part may take to end by itself."""
