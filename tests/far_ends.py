@@ -165,6 +165,8 @@ class Mailbox:
     """In place of the 250 after the whole letter; the letter is not kept."""
     drop_at: str | None = None
     """Where the line is cut: `rcpt`, or `data` after the whole letter has arrived (which is kept)."""
+    after: float = 0.0
+    """Seconds of silence between keeping a letter and saying so."""
     accepted: list[EmailMessage] = field(default_factory=list)
     envelopes: list[tuple[str, str]] = field(default_factory=list)
     encrypted: list[bool] = field(default_factory=list)
@@ -217,6 +219,7 @@ class Mailbox:
         self.accepted.append(message)
         self.envelopes.append((str(envelope.mail_from), ",".join(envelope.rcpt_tos)))
         self.encrypted.append(session.ssl is not None or self._implicit)
+        await asyncio.sleep(self.after)
         if self.drop_at == "data":
             _cut(server)
         return "250 OK"

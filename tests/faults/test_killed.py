@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from signal import SIGQUIT
 from sqlite3 import connect
@@ -11,11 +12,15 @@ import pytest
 import redis
 
 from app.cli.up import private_redis
+from app.store import outbox
 from tests.faults.lab import PATIENCE, Lab
+from tests.provider_server import Reply
 from tests.servers import PostgreSQL
 
-KILLS = 6
+KILLS = 5
 AWAY = 4.5
+A_WHILE = 1.0
+"""Seconds that a far end is silent after it has done what it was asked to."""
 
 
 def test_redis_killed_and_emptied_in_the_middle_costs_no_event_and_no_acknowledgement(lab: Lab) -> None:
@@ -43,6 +48,27 @@ def test_parts_killed_at_random_moments_lose_nothing_and_do_nothing_twice(lab: L
     assert_kept(lab)
     recoveries = lab.recoveries()
     assert max(seconds for each in recoveries.values() for seconds in each) < PATIENCE
+
+
+def test_a_worker_killed_between_a_far_ends_deed_and_its_answer_repeats_nothing_blindly(lab: Lab) -> None:
+    house = lab.house
+
+    def kill_once(happened: Callable[[], int]) -> None:
+        before, deadline = happened(), time.monotonic() + PATIENCE
+        while happened() == before and time.monotonic() < deadline:
+            time.sleep(0.005)
+        assert lab.kill("effects") is not None
+
+    with lab.load():
+        house.mailbox.after = A_WHILE
+        kill_once(lambda: len(house.mailbox.accepted))
+        house.mailbox.after = 0
+        house.provider.queue(Reply(only="DELETE", acts=True, delay=A_WHILE))
+        kill_once(lambda: [call.method for call in house.provider.requests].count("DELETE"))
+
+    assert_kept(lab)
+    with lab.services.database.read() as conn:
+        assert outbox.counts(conn)["unknown"] >= 1
 
 
 def test_after_kulanz_up_itself_is_killed_the_next_start_takes_over(lab: Lab) -> None:
