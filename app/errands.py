@@ -32,9 +32,9 @@ from app.store.outbox import EffectRow
 
 AT_ONCE = 4
 """Accounts whose effects are carried out side by side: one slow far end does not hold up the others."""
-LEASE = timedelta(seconds=6)
+LEASE = timedelta(seconds=4)
 """How long the effects of a worker that was killed wait for another; one that lives renews its leases."""
-RENEWED_EVERY = timedelta(seconds=1.5)
+RENEWED_EVERY = timedelta(seconds=1)
 _FOR_A_PERSON = {State.PARKED: "effect_parked", State.TODO: "effect_to_do"}
 PATIENCE = timedelta(days=7)
 """How long a payment waits for its subscription before the provider is asked (CONTRACT section 6)."""

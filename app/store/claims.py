@@ -27,7 +27,7 @@ MAX_ATTEMPTS = 3
 _LIVE = timedelta(seconds=10)
 _REFRESH = timedelta(seconds=3)
 _GONE = timedelta(minutes=5)
-_TAKEN_UP = timedelta(seconds=10)
+_TAKEN_UP = timedelta(seconds=5)
 """How long after `claim` a living worker may take to lock its claim with `hold`."""
 _ONE_AT_A_TIME = 0x6B756C62
 _NOTHING = "[]"

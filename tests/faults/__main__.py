@@ -14,7 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 from signal import SIGQUIT
 from typing import Any
@@ -22,11 +22,9 @@ from typing import Any
 import redis
 
 from app.cli.up import private_redis
-from tests.faults.lab import KILLED, Lab, a_lab
+from tests.faults.lab import DATABASES, KILLED, Lab, a_lab
 from tests.faults.load import Load
-from tests.servers import PostgreSQL, a_postgresql
 
-DATABASES = ("sqlite", "postgresql")
 LONGEST_PAUSE = 1.5
 Fault = Callable[[Lab], None]
 
@@ -47,15 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(data_dir: Path, database: str, seconds: float, seed: int, rate: float) -> dict[str, Any]:
     """Do one fault after the other to an instance under load, for so long; return the figures."""
-    with ExitStack() as stack:
-        settings, server = {}, None
-        if database == "postgresql":
-            server = stack.enter_context(a_postgresql())
-            settings["DATABASE_URL"] = stack.enter_context(server.a_database())
-        lab = stack.enter_context(a_lab(data_dir, seed, **settings))
+    with a_lab(data_dir, database, seed) as lab:
         done = Counter[str]()
         with lab.load(rate) as load:
-            _torment(lab, _faults(server), time.monotonic() + seconds, done)
+            _torment(lab, _faults(lab), time.monotonic() + seconds, done)
         rest = lab.await_rest()
         return _figures(lab, load, done, rest)
 
@@ -73,14 +66,15 @@ def _torment(lab: Lab, faults: Mapping[str, Fault], until: float, done: Counter[
             done[name] += 1
 
 
-def _faults(server: PostgreSQL | None) -> dict[str, Fault]:
-    def stop_the_server(_: Lab) -> None:
-        assert server is not None
-        server.stop(SIGQUIT)
-        server.start()
-
+def _faults(lab: Lab) -> dict[str, Fault]:
     faults: dict[str, Fault] = {"redis": _kill_redis, "redis emptied": _empty_redis, "kulanz up": Lab.restart}
-    return faults if server is None else {**faults, "postgresql": stop_the_server}
+    return faults if lab.server is None else {**faults, "postgresql": _stop_the_server}
+
+
+def _stop_the_server(lab: Lab) -> None:
+    assert lab.server is not None
+    lab.server.stop(SIGQUIT)
+    lab.server.start()
 
 
 def _kill_redis(lab: Lab) -> None:

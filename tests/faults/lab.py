@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,11 +24,13 @@ from tests.faults.checker import Seen, Verdict, check, stranded
 from tests.faults.load import Load
 from tests.faults.parts import Kill
 from tests.faults.stories import Story, stories
+from tests.servers import PostgreSQL, a_postgresql
 from tests.walk.house import House, a_house
 
 PATIENCE = 20.0
 """Seconds after which nothing may be left over from a fault."""
 LOOK_EVERY = 0.1
+DATABASES = ("sqlite", "postgresql")
 KILLED = ("web", "events", "effects", "clock", "web worker")
 AT_WORK = 0.5
 LONGEST_WAIT_FOR_WORK = 1.0
@@ -44,6 +47,8 @@ class Lab:
 
     house: House
     services: Services
+    server: PostgreSQL | None
+    """The database's own server; None: it is SQLite."""
     seed: int
     order: random.Random
     loads: list[Load] = field(default_factory=list)
@@ -67,6 +72,13 @@ class Lab:
             self.kills.append(done)
         return done
 
+    def kill_surely(self, role: str, *, at_work: bool = False) -> None:
+        """Kill a part as soon as it runs."""
+        deadline = time.monotonic() + PATIENCE
+        while self.kill(role, at_work=at_work) is None:
+            assert time.monotonic() < deadline, f"{role} was not started again within {PATIENCE} s"
+            time.sleep(LOOK_EVERY)
+
     def restart(self) -> None:
         """Kill `kulanz up` itself, and start another at once, which has to take over."""
         process = self.house.process
@@ -80,10 +92,7 @@ class Lab:
         roles = [role for _ in range(-(-number // len(KILLED))) for role in self.order.sample(KILLED, len(KILLED))]
         for role in roles[:number]:
             time.sleep(self.order.uniform(0.1, longest_pause))
-            deadline = time.monotonic() + PATIENCE
-            while self.kill(role, at_work=self.order.random() < AT_WORK) is None:
-                assert time.monotonic() < deadline, f"{role} was not started again within {PATIENCE} s"
-                time.sleep(LOOK_EVERY)
+            self.kill_surely(role, at_work=self.order.random() < AT_WORK)
 
     def _await_work(self, sign: Select[Any]) -> None:
         deadline = time.monotonic() + LONGEST_WAIT_FOR_WORK
@@ -148,12 +157,44 @@ class Lab:
 
 
 @contextmanager
-def a_lab(data_dir: Path, seed: int, **settings: str) -> Iterator[Lab]:
+def a_lab(data_dir: Path, database: str, seed: int) -> Iterator[Lab]:
     """Run an instance on real time, with its far ends, and open its database beside it."""
-    live = {"KULANZ_TEST_CLOCK": "", "LEMONSQUEEZY_MODE": "live", **settings}
-    with a_house(data_dir, log=data_dir.with_suffix(".log"), **live) as house:
+    with ExitStack() as stack:
+        server = stack.enter_context(a_postgresql()) if database == "postgresql" else None
+        settings = {"DATABASE_URL": stack.enter_context(server.a_database())} if server else {}
+        live = {"KULANZ_TEST_CLOCK": "", "LEMONSQUEEZY_MODE": "live", **settings}
+        house = stack.enter_context(a_house(data_dir, log=data_dir.with_suffix(".log"), **live))
         services = build(settings_of({**os.environ, **house.environ}))
+        stack.callback(services.close)
+        yield Lab(house=house, services=services, server=server, seed=seed, order=random.Random(seed))
+
+
+@dataclass(frozen=True, slots=True)
+class Labs:
+    """A lab for each database."""
+
+    by_database: Mapping[str, Lab]
+
+    def each(self, fault: Callable[[Lab], None]) -> None:
+        """Do something in both labs at once, since most of it is waiting; what it raises tells in which."""
+        with ThreadPoolExecutor(len(self.by_database)) as threads:
+            outcomes = {name: threads.submit(fault, lab) for name, lab in self.by_database.items()}
+        for name, outcome in outcomes.items():
+            error = outcome.exception()
+            if error is not None:
+                error.add_note(f"in the lab with {name}")
+                raise error
+
+
+@contextmanager
+def both_labs(folder: Path, seed: int) -> Iterator[Labs]:
+    """Run a lab for each database; they start and end at the same time."""
+    opened = {name: a_lab(folder / name, name, seed) for name in DATABASES}
+    with ThreadPoolExecutor(len(opened)) as threads:
+        entered = {name: threads.submit(lab.__enter__) for name, lab in opened.items()}
         try:
-            yield Lab(house=house, services=services, seed=seed, order=random.Random(seed))
+            yield Labs({name: lab.result() for name, lab in entered.items()})
         finally:
-            services.close()
+            begun = [opened[name] for name, lab in entered.items() if lab.exception() is None]
+            for ended in [threads.submit(lab.__exit__, None, None, None) for lab in begun]:
+                ended.result()

@@ -8,14 +8,12 @@ from contextlib import closing, contextmanager
 from signal import SIGQUIT
 from sqlite3 import connect
 
-import pytest
 import redis
 
 from app.cli.up import private_redis
 from app.store import outbox
-from tests.faults.lab import PATIENCE, Lab
+from tests.faults.lab import PATIENCE, Lab, Labs
 from tests.provider_server import Reply
-from tests.servers import PostgreSQL
 
 KILLS = 5
 AWAY = 4.5
@@ -23,94 +21,103 @@ A_WHILE = 1.0
 """Seconds that a far end is silent after it has done what it was asked to."""
 
 
-def test_redis_killed_and_emptied_in_the_middle_costs_no_event_and_no_acknowledgement(lab: Lab) -> None:
-    with lab.load() as load:
-        load.until(0.7)
-        with redis.Redis.from_url(private_redis.url(lab.services.settings.data_dir)) as client:
-            client.flushall()
-        load.until(0.7)
-        killed = [lab.kill("redis")]
-        load.until(0.8)
-        killed.append(lab.kill("redis"))
-        load.until(0.8)
+def test_redis_killed_and_emptied_in_the_middle_costs_no_event_and_no_acknowledgement(labs: Labs) -> None:
+    def fault(lab: Lab) -> None:
+        with lab.load() as load:
+            load.until(0.7)
+            with redis.Redis.from_url(private_redis.url(lab.services.settings.data_dir)) as client:
+                client.flushall()
+            load.until(0.7)
+            lab.kill_surely("redis")
+            load.until(0.7)
+            lab.kill_surely("redis")
+            load.until(0.7)
 
-    assert None not in killed
-    assert {answer.status for answer in load.answers} == {200}
-    assert_kept(lab)
+        assert {answer.status for answer in load.answers} == {200}
+        assert_kept(lab)
 
-
-def test_parts_killed_at_random_moments_lose_nothing_and_do_nothing_twice(lab: Lab) -> None:
-    with lab.load() as load:
-        load.until(0.5)
-        lab.kill_at_random(KILLS)
-        load.until(0.5)
-
-    assert_kept(lab)
-    recoveries = lab.recoveries()
-    assert max(seconds for each in recoveries.values() for seconds in each) < PATIENCE
+    labs.each(fault)
 
 
-def test_a_worker_killed_between_a_far_ends_deed_and_its_answer_repeats_nothing_blindly(lab: Lab) -> None:
-    house = lab.house
+def test_parts_killed_at_random_moments_lose_nothing_and_do_nothing_twice(labs: Labs) -> None:
+    def fault(lab: Lab) -> None:
+        with lab.load() as load:
+            load.until(0.5)
+            lab.kill_at_random(KILLS)
+            load.until(0.5)
 
-    def kill_once(happened: Callable[[], int]) -> None:
-        before, deadline = happened(), time.monotonic() + PATIENCE
-        while happened() == before and time.monotonic() < deadline:
-            time.sleep(0.005)
-        assert lab.kill("effects") is not None
+        assert_kept(lab)
+        recoveries = lab.recoveries()
+        assert max(seconds for each in recoveries.values() for seconds in each) < PATIENCE
 
-    with lab.load():
-        house.mailbox.after = A_WHILE
-        kill_once(lambda: len(house.mailbox.accepted))
-        house.mailbox.after = 0
-        house.provider.queue(Reply(only="DELETE", acts=True, delay=A_WHILE))
-        kill_once(lambda: [call.method for call in house.provider.requests].count("DELETE"))
-
-    assert_kept(lab)
-    with lab.services.database.read() as conn:
-        assert outbox.counts(conn)["unknown"] >= 1
+    labs.each(fault)
 
 
-def test_after_kulanz_up_itself_is_killed_the_next_start_takes_over(lab: Lab) -> None:
-    with lab.load() as load:
-        load.until(0.7)
-        lab.restart()
-        load.until(0.7)
+def test_a_worker_killed_between_a_far_ends_deed_and_its_answer_repeats_nothing_blindly(labs: Labs) -> None:
+    def fault(lab: Lab) -> None:
+        house = lab.house
 
-    assert_kept(lab)
+        def kill_once(happened: Callable[[], int]) -> None:
+            before, deadline = happened(), time.monotonic() + PATIENCE
+            while happened() == before and time.monotonic() < deadline:
+                time.sleep(0.005)
+            lab.kill_surely("effects")
+
+        with lab.load():
+            house.mailbox.after = A_WHILE
+            kill_once(lambda: len(house.mailbox.accepted))
+            house.mailbox.after = 0
+            house.provider.queue(Reply(only="DELETE", acts=True, delay=A_WHILE))
+            kill_once(lambda: [call.method for call in house.provider.requests].count("DELETE"))
+
+        assert_kept(lab)
+        with lab.services.database.read() as conn:
+            assert outbox.counts(conn)["unknown"] >= 1
+
+    labs.each(fault)
 
 
-def test_while_the_database_is_away_deliveries_are_refused_in_time_and_afterwards_all_goes_on(
-    lab: Lab, request: pytest.FixtureRequest
-) -> None:
-    with lab.load() as load:
-        load.until(0.5)
-        with away(lab, request):
-            load.until(AWAY)
-        load.until(0.5)
+def test_after_kulanz_up_itself_is_killed_the_next_start_takes_over(labs: Labs) -> None:
+    def fault(lab: Lab) -> None:
+        with lab.load() as load:
+            load.until(0.7)
+            lab.restart()
+            load.until(0.7)
 
-    refused = [answer for answer in load.answers if answer.status != 200]
-    assert {answer.status for answer in refused} == {503}
-    assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
-    assert max(answer.seconds for answer in refused) < 4
-    assert_kept(lab)
+        assert_kept(lab)
+
+    labs.each(fault)
+
+
+def test_while_the_database_is_away_deliveries_are_refused_in_time_and_afterwards_all_goes_on(labs: Labs) -> None:
+    def fault(lab: Lab) -> None:
+        with lab.load() as load:
+            load.until(0.5)
+            with away(lab):
+                load.until(AWAY)
+            load.until(0.5)
+
+        refused = [answer for answer in load.answers if answer.status != 200]
+        assert {answer.status for answer in refused} == {503}
+        assert all(int(answer.headers["retry-after"]) > 0 for answer in refused)
+        assert max(answer.seconds for answer in refused) < 4
+        assert_kept(lab)
+
+    labs.each(fault)
 
 
 @contextmanager
-def away(lab: Lab, request: pytest.FixtureRequest) -> Iterator[None]:
+def away(lab: Lab) -> Iterator[None]:
     """Let the database be away: stopped at once, or locked by another process."""
-    if lab.services.database.dialect == "sqlite":
-        with closing(connect(lab.services.settings.data_dir / "kulanz.db", isolation_level=None, timeout=10)) as other:
-            other.execute("BEGIN IMMEDIATE")
-            yield
-            other.execute("ROLLBACK")
-        return
-    server: PostgreSQL = request.getfixturevalue("server")
-    server.stop(SIGQUIT)
-    try:
+    if lab.server is not None:
+        lab.server.stop(SIGQUIT)
         yield
-    finally:
-        server.start()
+        lab.server.start()
+        return
+    with closing(connect(lab.services.settings.data_dir / "kulanz.db", isolation_level=None, timeout=10)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
 
 
 def assert_kept(lab: Lab) -> None:
