@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -21,13 +21,17 @@ _BY_RULE = {
 
 
 def brought_by(
-    found: Iterable[Change], state: State, book: Book, acts: Iterable[OwnFact], now: datetime
+    found: Sequence[Change], state: State, book: Book, acts: Iterable[OwnFact], now: datetime
 ) -> Iterator[OwnFact]:
     """Yield the notices that changes bring with them, beyond those that have a time of their own."""
     for change in found:
         kind = _kind(change, book, acts)
         if kind is not None and _subscriptions_of(change.subject, state, book, change):
             yield notices.asked_for(change.subject, kind, notices.next_step(change.subject, kind, book), now)
+    changed = {change.subject for change in found}
+    for one in state.chargebacks:
+        if one.key not in changed and _untold(one, book):
+            yield notices.asked_for(one.key, "suspended", 1, now)
 
 
 def address(subject: str, state: State, book: Book, changes: Iterable[Change]) -> tuple[str, str] | None:
@@ -89,6 +93,12 @@ def _kind(change: Change, book: Book, acts: Iterable[OwnFact]) -> str | None:
     if change.rule == "dunning.recovered":
         return "recovered" if _heard_of(change.subject, book) else None
     return _BY_RULE.get(change.rule)
+
+
+def _untold(one: Chargeback, book: Book) -> bool:
+    """Whether a suspension was told to nobody, as only now somebody is known to whom it could be told."""
+    wanted = one.holds and not one.claim and not book.notices_about(one.key).sent
+    return wanted and any(mail_address(key, book) for key in disputes.concerned(one, book))
 
 
 def _is_asked(subject: str, acts: Iterable[OwnFact]) -> bool:

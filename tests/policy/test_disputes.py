@@ -54,6 +54,17 @@ def test_a_chargeback_suspends_the_account_at_once_10() -> None:
     assert account.callbacks[-2:] == ["account.suspended", "account.dispute_opened"]
 
 
+def test_a_chargeback_that_comes_before_its_subscription_is_told_when_there_is_an_address() -> None:
+    account = Stage()
+    account.hear(a_dispute(OPENED, MONDAY), at=MONDAY)
+
+    account.hear(a_subscription(Status.ACTIVE, MONDAY), at=MONDAY)
+    account.wait(MONDAY + DAY)
+
+    assert account.state.standing is Standing.SUSPENDED
+    assert account.mails == ["suspended"]
+
+
 def test_the_data_may_go_thirty_days_after_the_opening_10() -> None:
     account = disputed()
 
