@@ -43,15 +43,6 @@ class Answered:
         return self.began + self.seconds
 
 
-@dataclass(frozen=True, slots=True)
-class _Errand:
-    """A payload on its way, and what it waits for."""
-
-    payload: Payload
-    after: threading.Event | None = None
-    taken: threading.Event = field(default_factory=threading.Event)
-
-
 class Load:
     """Sends stories at a pace until it is left; what it sends twice has the same id, or another and the same content.
 
@@ -64,7 +55,7 @@ class Load:
         self.untaken: list[Payload] = []
         self._url = f"{url}/webhooks/lemonsqueezy"
         self._told, self._order, self._rate = told, order, rate
-        self._queue: SimpleQueue[_Errand] = SimpleQueue()
+        self._queue: SimpleQueue[Payload] = SimpleQueue()
         self._ending = threading.Event()
         self._told_all = threading.Event()
         self._threads = [threading.Thread(target=self._tell, name="teller")]
@@ -91,29 +82,25 @@ class Load:
 
     def _tell(self) -> None:
         due = time.monotonic()
-        for errand in self._reordered():
-            self._queue.put(errand)
+        for payload in self._reordered():
+            self._queue.put(payload)
             due = max(due + 1 / self._rate, time.monotonic() - 1)
             time.sleep(max(0.0, due - time.monotonic()))
         self._told_all.set()
 
-    def _reordered(self) -> Iterator[_Errand]:
+    def _reordered(self) -> Iterator[Payload]:
         """Give the deliveries of story after story; some come late, and some a second time."""
-        late: list[_Errand] = []
+        late: list[Payload] = []
         while not self._ending.is_set():
             story = next(self._told)
             self.stories.append(story)
-            first = _Errand(story.first)
-            if story.first_first:
-                yield first
             for payload in story.deliveries:
-                errand = _Errand(payload, after=first.taken) if story.first_first else _Errand(payload)
                 if self._order.random() < REPEATED:
-                    late.append(_Errand(self._again(payload), after=errand.after))
+                    late.append(self._again(payload))
                 if self._order.random() < REORDERED:
-                    late.append(errand)
+                    late.append(payload)
                     continue
-                yield errand
+                yield payload
             self._order.shuffle(late)
             while len(late) > 5:
                 yield late.pop()
@@ -129,24 +116,21 @@ class Load:
         with requests.Session() as session:
             while not (self._told_all.is_set() and self._queue.empty()):
                 try:
-                    errand = self._queue.get(timeout=0.1)
+                    payload = self._queue.get(timeout=0.1)
                 except Empty:
                     continue
-                self._until_taken(session, errand)
+                self._until_taken(session, payload)
 
-    def _until_taken(self, session: requests.Session, errand: _Errand) -> None:
-        body, headers = delivery(errand.payload)
+    def _until_taken(self, session: requests.Session, payload: Payload) -> None:
+        body, headers = delivery(payload)
         give_up_at = time.monotonic() + GIVEN_UP_AFTER
-        if errand.after is not None:
-            errand.after.wait(GIVEN_UP_AFTER)
         while time.monotonic() < give_up_at:
             answer = _attempt(session, self._url, body, headers)
             self.answers.append(answer)
             if answer.status == 200:
-                errand.taken.set()
                 return
             time.sleep(PAUSE)
-        self.untaken.append(errand.payload)
+        self.untaken.append(payload)
 
 
 def _attempt(session: requests.Session, url: str, body: bytes, headers: dict[str, str]) -> Answered:

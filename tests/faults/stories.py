@@ -38,8 +38,6 @@ class Story:
     callbacks: frozenset[str] = frozenset()
     cancelled: bool = False
     """Whether the renewal is stopped at the provider."""
-    first_first: bool = False
-    """The rest is told when the first is taken: a mail needs the address that the subscription brings."""
     last_due: float = 0.0
     """When, in real seconds, the last of it falls due."""
 
@@ -73,7 +71,6 @@ def _charged_back(purchase: Purchase, at: datetime) -> Story:
         mails=frozenset({"suspended"}),
         callbacks=frozenset({"account.suspended", "account.dispute_opened"}),
         cancelled=True,
-        first_first=True,
     )
 
 
@@ -116,7 +113,6 @@ def _story(
     mails: frozenset[str] = frozenset(),
     callbacks: frozenset[str] = frozenset(),
     cancelled: bool = False,
-    first_first: bool = False,
     last_due: float = 0.0,
 ) -> Story:
     begun = at - A_MONTH
@@ -132,6 +128,5 @@ def _story(
         mails=mails,
         callbacks=callbacks,
         cancelled=cancelled,
-        first_first=first_first,
         last_due=last_due,
     )
