@@ -61,7 +61,7 @@ def assess(book: Book, terms: Terms, zone: str, now: datetime) -> State:
 
 def _given(book: Book, cases: list[Case], terms: Terms, now: datetime) -> Iterator[Given]:
     leading = _leading(cases)
-    for key, sub in book.subscriptions.items():
+    for key, sub in sorted(book.subscriptions.items()):
         given = subscriptions.given(sub, leading.get(key), book, terms, now)
         if given is not None:
             yield given
@@ -126,7 +126,7 @@ def _timers(
     for one in given:
         if one.until is not None and one.until > now:
             yield Timer("period_end", one.subscription, one.until)
-    for key, sub in book.subscriptions.items():
+    for key, sub in sorted(book.subscriptions.items()):
         ends = sub.seen.trial_ends_at
         if sub.seen.status is Status.ON_TRIAL and ends is not None and ends > now:
             yield Timer("trial_end", key, ends)

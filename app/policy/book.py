@@ -139,7 +139,6 @@ def _own_entries(fact: f.OwnFact) -> Iterator[_Entry]:
         case f.DeadlinePromised():
             yield "cases", fact.case, CaseLog(promised=fact.deadline)
         case f.CaseJoined():
-            yield "cases", fact.case, CaseLog(into=fact.into)
             yield "cases", fact.into, CaseLog(absorbed=(fact.case,))
         case f.HoldPlaced():
             yield "cases", fact.case, CaseLog(held_for=fact.opened_at, held_at=fact.at, verified=fact.verified)

@@ -30,7 +30,7 @@ class _Opening:
 def cases(book: Book, terms: Terms, zone: str) -> list[Case]:
     """Return every case that the facts give and that is not paid or void."""
     found: list[Case] = []
-    for key, sub in book.subscriptions.items():
+    for key, sub in sorted(book.subscriptions.items()):
         invoices = book.invoices.get(key, _NO_INVOICES)
         if sub.marks or invoices.unpaid:
             found.extend(_cases_of(sub, invoices, book, terms, zone))
@@ -101,7 +101,7 @@ def _case(opening: _Opening, sub: Subscription, book: Book, zone: str) -> Case |
     log = book.case(opening.key)
     held = log.held_for is not None and log.held_for >= opened_at
     cancelled_at = cancelled_by_customer(sub, book)
-    if (invoice is not None and invoice.void) or log.into is not None:
+    if invoice is not None and invoice.void:
         return None
     if cancelled_at is not None and cancelled_at < opened_at and not held:
         return None

@@ -46,7 +46,7 @@ def changes(step: Step, facts: Iterable[f.OwnFact], terms: Terms) -> Iterator[Ch
     yield from _overrides(step, terms)
     yield from _subscriptions(step, terms)
     yield from _given(step, terms)
-    yield from _own(step, facts, terms)
+    yield from of_acts(facts, step.after, terms)
     told = step.before.rights if step.before else step.account.rights
     if told != step.account.rights:
         yield Change(rule="entitlement.recomputed", clause="", policy=terms.current, subject=step.account.id, rank=1)
@@ -70,10 +70,14 @@ def _opened(case: Case, book: Book) -> Iterator[Change]:
 def _moved(known: Case, case: Case, book: Book) -> Iterator[Change]:
     if known == case:
         return
+    if known.key != case.key:
+        yield _of_case(case, "dunning.joined", 15, book)
     if known.state is not case.state:
         yield _of_case(case, *_STATE_RULES[case.state], book)
     if case.failures > known.failures:
         yield _of_case(case, "dunning.failure_counted", 20, book)
+    elif case.failures < known.failures or case.opened_at != known.opened_at:
+        yield _of_case(case, "dunning.begins_anew", 20, book)
     if case.deadline != known.deadline and case.state is CaseState.GRACE:
         yield _of_case(case, "dunning.deadline_moved", 30, book)
     if (case.frozen_since is None) != (known.frozen_since is None):
@@ -120,11 +124,20 @@ def _clause(case: Case, rule: str) -> str:
 
 def _chargebacks(step: Step) -> Iterator[Change]:
     before = {one.key: one for one in step.before.chargebacks} if step.before else {}
+    for key in before.keys() - {one.key for one in step.after.chargebacks}:
+        yield from _vanished(before[key])
     for one in step.after.chargebacks:
         known = before.get(one.key)
         if known is None or known.status != one.status:
             yield _of_chargeback(one, f"dispute.{one.status}", 85 if known is None else 50)
         yield from _reach(known, one)
+
+
+def _vanished(known: Chargeback) -> Iterator[Change]:
+    """What a refund was taken for is none any more: it was taken back, or a dispute explains it."""
+    yield _of_chargeback(known, "dispute.settled", 50)
+    if known.holds:
+        yield _of_chargeback(known, "dispute.claim_released" if known.claim else "dispute.released", 95)
 
 
 def _reach(known: Chargeback | None, one: Chargeback) -> Iterator[Change]:
@@ -236,12 +249,12 @@ def _of_plan(rule: str, clause: str, rank: int, given: Given | None, terms: Term
     return Change(rule=rule, clause=clause, policy=terms.current, subject=subject, rank=rank, detail=detail)
 
 
-def _own(step: Step, facts: Iterable[f.OwnFact], terms: Terms) -> Iterator[Change]:
+def of_acts(facts: Iterable[f.OwnFact], state: State, terms: Terms) -> Iterator[Change]:
     """Name what we set out to do ourselves, so that each step of a story has its line."""
     for fact in facts:
         match fact:
             case f.NoticeReported():
-                case = step.after.case(fact.subject)
+                case = state.case(fact.subject)
                 clause = case.policy.dunning.grace_clause if case else ""
                 yield _act(f"notice.{fact.kind}", 5, fact.subject, terms, clause, case, step=fact.step)
             case f.RenewalStopped():

@@ -10,7 +10,7 @@ from app.policy import disputes, dunning, letters, overrides, renewals, telling
 from app.policy import facts as f
 from app.policy.assess import assess
 from app.policy.book import Book
-from app.policy.changes import Step, changes
+from app.policy.changes import Step, changes, of_acts
 from app.policy.facts import Fact, OwnFact
 from app.policy.model import CALM, Account, Decision, Situation, State, Terms
 from app.policy.time import aware
@@ -90,6 +90,7 @@ def _decision(
     if told:
         acts.extend(told)
         book = book.with_facts(told)
+        found = (*found, *of_acts(told, state, terms))
     after = replace(
         account,
         book=book,

@@ -34,7 +34,7 @@ def known(book: Book, terms: Terms) -> dict[str, Dispute]:
 def chargebacks(book: Book, terms: Terms, zone: str, given: Iterable[Given]) -> list[Chargeback]:
     """Return every dispute as it counts now; `given` is what the subscriptions give before any hold."""
     giving = {one.subscription for one in given if one.add_on is None}
-    return [_chargeback(dispute, book, terms, zone, giving) for dispute in known(book, terms).values()]
+    return [_chargeback(dispute, book, terms, zone, giving) for _, dispute in sorted(known(book, terms).items())]
 
 
 def hold(one: Chargeback) -> Hold:

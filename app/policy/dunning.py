@@ -62,7 +62,7 @@ def carried_over(before: State | None, state: State, book: Book, now: datetime) 
     for old in before.cases if before else ():
         new = state.case(old.key)
         if new is None:
-            yield from _joined(old, book, state) if old.invoice is None else ()
+            yield from _joined(old, book, state)
         elif old.frozen_since is not None and new.frozen_since is None:
             yield from _thawed(old, old.frozen_since, new, now)
 
@@ -143,17 +143,13 @@ def _patience(case: Case, book: Book, now: datetime) -> list[OwnFact]:
 
 
 def _joined(old: Case, book: Book, state: State) -> Iterator[OwnFact]:
-    """Hand what was promised and done over to the case of the invoice that a snapshot had stood in for."""
+    """Hand what was promised and done over to the case of the invoice that a snapshot had stood in for.
+
+    Late news may show that the invoice's failure was settled and the snapshot's trouble is another: then back again.
+    """
     log = book.case(old.key)
-    heir = next(
-        (
-            case
-            for case in state.cases
-            if case.subscription == old.subscription and cases.same_renewal(case, book, old.opened_at)
-        ),
-        None,
-    )
-    if log.into is not None or heir is None:
+    heir = next((case for case in state.cases if _inherits(case, old, book)), None)
+    if heir is None:
         return
     for name in old.names:
         yield f.CaseJoined(case=name, into=heir.key)
@@ -167,6 +163,14 @@ def _joined(old: Case, book: Book, state: State) -> Iterator[OwnFact]:
         yield f.CaseExhausted(case=heir.key, opened_at=heir.opened_at, at=state.as_of)
     if old.state is CaseState.VOID:
         yield f.CaseWaived(case=heir.key, opened_at=heir.opened_at, at=state.as_of)
+
+
+def _inherits(case: Case, old: Case, book: Book) -> bool:
+    if case.subscription != old.subscription:
+        return False
+    if old.invoice is None:
+        return cases.same_renewal(case, book, old.opened_at)
+    return case.invoice is None and case.key in old.names
 
 
 def _thawed(old: Case, frozen_since: datetime, new: Case, now: datetime) -> Iterator[OwnFact]:

@@ -10,7 +10,7 @@ from app.policy import disputes, notices
 from app.policy import facts as f
 from app.policy.book import Book
 from app.policy.facts import OwnFact
-from app.policy.model import Case, Change, Chargeback, Decision, State
+from app.policy.model import Access, Case, Change, Chargeback, Decision, State
 
 _BY_RULE = {
     "dunning.hold_placed": "downgraded",
@@ -26,6 +26,8 @@ def brought_by(
     """Yield the notices that changes bring with them, beyond those that have a time of their own."""
     for change in found:
         kind = _kind(change, book, acts)
+        if kind == "reinstated" and state.access is Access.NONE:
+            continue
         if kind is not None and _subscriptions_of(change.subject, state, book, change):
             yield notices.asked_for(change.subject, kind, notices.next_step(change.subject, kind, book), now)
     changed = {change.subject for change in found}

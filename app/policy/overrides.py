@@ -98,7 +98,7 @@ def suspensions(book: Book, now: datetime) -> Iterator[Hold]:
 
 def timers(book: Book, now: datetime) -> Iterator[Timer]:
     """Yield when each exception ends."""
-    for record in book.overrides.values():
+    for _, record in sorted(book.overrides.items()):
         made = record.set
         if made.kind in ENDING and made.until is not None and made.until > now:
             yield Timer("override_end", made.id, made.until)

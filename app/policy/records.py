@@ -249,8 +249,6 @@ class CaseLog:
     hold_until: datetime | None = None
     exhausted_for: datetime | None = None
     waived_for: datetime | None = None
-    into: str | None = None
-    """The case of an invoice that this one, opened by a snapshot, turned out to be."""
     absorbed: tuple[str, ...] = ()
     """The cases that turned out to be this one."""
 
@@ -264,7 +262,6 @@ class CaseLog:
             hold_until=newest(self.hold_until, other.hold_until),
             exhausted_for=newest(self.exhausted_for, other.exhausted_for),
             waived_for=newest(self.waived_for, other.waived_for),
-            into=newest(self.into, other.into),
             absorbed=union(self.absorbed, other.absorbed),
         )
 

@@ -121,9 +121,10 @@ def _callback_of(change: Change, decision: Decision) -> str | None:
     if change.rule in {"dispute.opened", "dispute.under_review"}:
         known = decision.before.chargeback(change.subject) if decision.before else None
         return "account.dispute_opened" if known is None or known.status == "inquiry" else None
-    if change.rule == "override.ended" and change.detail["kind"] == "suspend":
-        return "account.reinstated" if decision.account.access is not Access.NONE else None
-    return _CALLBACKS.get(change.rule)
+    ended = change.rule == "override.ended" and change.detail["kind"] == "suspend"
+    kind = "account.reinstated" if ended else _CALLBACKS.get(change.rule)
+    # What is given back while something else still takes it is no reinstatement.
+    return None if kind == "account.reinstated" and decision.account.access is Access.NONE else kind
 
 
 def _notify(account: Account, decision: Decision, kind: str, change: Change | None, step: int = 0) -> Notify:

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import json
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from app.policy.book import Book
+from app.policy.facts import Fact, Stamp, Status
+from tests.policy.stories import DAY, MONDAY, a_subscription, a_success, an_invoice
+from tests.policy.tales import FACTS, TALES, Tale
+
+FAMILIES = tuple(Book.__dataclass_fields__)
+
+
+def heard(tale: Tale) -> list[Fact]:
+    return tale.witnessed().heard
+
+
+EVERYTHING = st.one_of(FACTS, TALES.map(heard))
+LAWS = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def split(facts: list[Fact], parts: int) -> list[Book]:
+    return [Book().with_facts(facts[part::parts]) for part in range(parts)]
+
+
+@LAWS
+@given(EVERYTHING)
+def test_books_join_in_any_order_and_any_grouping_and_any_number_of_times(facts: list[Fact]) -> None:
+    one, two, three = split(facts, 3)
+
+    assert one.join(two) == two.join(one)
+    assert one.join(two).join(three) == one.join(two.join(three))
+    assert one.join(one) == one
+
+
+@LAWS
+@given(EVERYTHING)
+def test_every_record_joins_by_the_same_laws(facts: list[Fact]) -> None:
+    one, two, three = split(facts, 3)
+
+    for family in FAMILIES:
+        first, second, third = (getattr(book, family) for book in (one, two, three))
+        for key in first.keys() & second.keys():
+            a, b = first[key], second[key]
+            c = third.get(key, a)
+            assert a.join(b) == b.join(a)
+            assert a.join(b).join(c) == a.join(b.join(c))
+            assert a.join(a) == a
+            assert a.join(b).join(b) == a.join(b)
+
+
+@LAWS
+@given(EVERYTHING)
+def test_a_book_knows_its_facts_whether_they_come_one_by_one_or_together(facts: list[Fact]) -> None:
+    one_by_one = Book()
+    for fact in facts:
+        one_by_one = one_by_one.with_facts([fact])
+
+    assert one_by_one == Book().with_facts(facts)
+
+
+@LAWS
+@given(EVERYTHING)
+def test_a_book_is_written_as_json_and_read_again(facts: list[Fact]) -> None:
+    book = Book().with_facts(facts)
+
+    written = msgspec.json.encode(book)
+
+    assert msgspec.json.decode(written, type=Book) == book
+    assert json.loads(written).keys() == set(FAMILIES)
+
+
+def test_facts_that_are_known_make_no_new_book_of_other_pages() -> None:
+    book = Book().with_facts([a_subscription(), a_success(MONDAY)])
+
+    again = book.with_facts([a_subscription()])
+
+    assert again == book
+    assert again.invoices is book.invoices
+
+
+def test_an_invoice_is_found_by_its_own_key() -> None:
+    book = Book().with_facts([a_success(MONDAY)])
+
+    found = book.invoice("lemonsqueezy:1134999")
+
+    assert found is not None
+    assert found.paid
+    assert book.invoice("lemonsqueezy:0") is None
+
+
+def test_what_was_paid_stays_paid_whatever_a_later_snapshot_says() -> None:
+    book = Book().with_facts([an_invoice(MONDAY, status="paid"), an_invoice(MONDAY + DAY)])
+
+    found = book.invoice("lemonsqueezy:1134999")
+
+    assert found is not None
+    assert found.paid
+
+
+@pytest.mark.parametrize("digests", [("a", "b"), ("b", "a")])
+def test_at_a_tie_of_time_and_rank_the_digest_decides_in_either_order(digests: tuple[str, str]) -> None:
+    first, second = (
+        a_subscription(stamp=Stamp(MONDAY, 1, digest), status=status)
+        for digest, status in zip(
+            digests,
+            (Status.ACTIVE, Status.PAST_DUE) if digests[0] == "a" else (Status.PAST_DUE, Status.ACTIVE),
+            strict=True,
+        )
+    )
+
+    assert Book().with_facts([first, second]).subscriptions["lemonsqueezy:421953"].seen.status is Status.PAST_DUE
