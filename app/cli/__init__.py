@@ -25,7 +25,7 @@ COMMANDS = {
     "clock": ("app.cli.clock:clock", "Run the clock, or set the test clock."),
     "replay": ("app.cli.replay:replay", "Recompute every account from the recorded facts."),
     "reconcile": ("app.cli.reconcile:reconcile", "Compare what we hold with the provider."),
-    "lemonsqueezy": ("app.cli.lemonsqueezy:lemonsqueezy", "Take a store in."),
+    "lemonsqueezy": ("app.cli.lemonsqueezy:lemonsqueezy", "Register the webhook, and take a store in."),
     "provider-sim": ("app.cli.provider_sim:provider_sim", "Play a provider, to try a policy without a store."),
     "doctor": ("app.cli.doctor:doctor", "Say what is wrong, and what to do."),
     "config": ("app.cli.config:config", "Show the effective settings."),

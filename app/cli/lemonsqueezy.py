@@ -10,7 +10,7 @@ import click
 
 from app.cli.options import actor_option, dry_run_option, emit, json_option, services
 from app.cli.progress import pages
-from app.errors import InvalidInputError
+from app.errors import InvalidInputError, RefusedError
 
 if TYPE_CHECKING:
     from app.reconcile import Import
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def lemonsqueezy() -> None:
-    """Take a store in."""
+    """Register the webhook, and take a store in."""
 
 
 @lemonsqueezy.command(name="import")
@@ -42,6 +42,28 @@ def import_(*, accounts: Path | None, restart: bool, actor: str, dry_run: bool, 
     with services() as opened, pages() as progress:
         outcome = import_store(opened, named=named, restart=restart, dry_run=dry_run, progress=progress)
     emit(_document(outcome, actor, dry_run=dry_run), as_json, lambda: _print(outcome, dry_run=dry_run))
+
+
+@lemonsqueezy.command()
+@click.argument("url")
+@click.option("--store", help="The store's id [default: LEMONSQUEEZY_STORE_ID, where it is one].")
+@actor_option
+@dry_run_option
+@json_option
+def setup(*, url: str, store: str | None, actor: str, dry_run: bool, as_json: bool) -> None:
+    """Register the webhook at the provider: URL is where it reaches us, with our newest secret and all our events."""
+    from dataclasses import asdict
+
+    from app.reconcile.setup import register
+
+    with services() as opened:
+        client = opened.patient_clients().get("lemonsqueezy")
+        if client is None:
+            raise RefusedError("LEMONSQUEEZY_API_KEY is not set: nobody can be asked")
+        made = register(client, opened.settings, url, store, dry_run=dry_run)
+    words = f"{'would be ' if dry_run else ''}{made.done}: {made.url}, store {made.store}"
+    mode = "test" if made.test_mode else "live"
+    emit({**asdict(made), "dry_run": dry_run, "actor": actor}, as_json, f"{words}, {mode} mode")
 
 
 def _named(path: Path) -> dict[str, str]:

@@ -111,8 +111,9 @@ class Api:
 
     def _list(self, request: Request, kind: str) -> Answer:
         wanted = {name[7:-1]: value for name, value in request.query.items() if re.fullmatch(r"filter\[\w+\]", name)}
-        held = reversed(list(self.store.objects.get(kind, {}).values()))
-        return _page([data for data in held if _fits(data["attributes"], wanted)], request.query)
+        held = list(reversed(self.store.objects.get(kind, {}).values()))
+        fitting = [data for data in held if _fits(data["attributes"], wanted)] if wanted else held
+        return _page(fitting, request.query)
 
     def _read(self, _: Request, kind: str, own_id: str) -> Answer:
         return Answer(document={"jsonapi": {"version": "1.0"}, "data": self.store.get(kind, own_id)})

@@ -21,7 +21,7 @@ from app.reconcile.imports import MARK
 from app.replay import recorded, replay
 from app.simulator import Faults
 from app.store import marks
-from tests.lemonsqueezy import Purchase
+from tests.lemonsqueezy import SECRET, Purchase
 from tests.reconcile.rows import count, everything
 from tests.shop import Shop
 
@@ -188,6 +188,25 @@ def test_the_commands_say_what_they_did(shop: Shop, tmp_path: Path) -> None:
     assert shop.account("org_1")["plan"] == "professional"
 
 
+def test_setup_registers_the_webhook_once(shop: Shop) -> None:
+    url = "https://shop.example/webhooks/lemonsqueezy"
+
+    dry = command(shop, "lemonsqueezy", "setup", url, "--store", "58231", "--dry-run")
+    without = command(shop, "lemonsqueezy", "setup", url)
+    made = command(shop, "lemonsqueezy", "setup", url, "--store", "58231", "--json")
+    again = command(shop, "lemonsqueezy", "setup", url, "--store", "58231")
+
+    assert (dry[0], without[0], made[0], again[0]) == (0, 1, 0, 0)
+    assert "would be created" in dry[1]
+    assert "which store?" in without[2]
+    assert msgspec.json.decode(made[1])["done"] == "created"
+    assert again[1].startswith("changed:")
+    (endpoint,) = [one for one in shop.simulator.sender.endpoints.values() if one.url == url]
+    assert endpoint.secret == SECRET
+    assert len(endpoint.events) == 15
+    assert "affiliate_activated" not in endpoint.events
+
+
 def command(shop: Shop, *arguments: str) -> tuple[int, str, str]:
     out, err = StringIO(), StringIO()
     with environ(shop), redirect_stdout(out), redirect_stderr(err):
@@ -205,6 +224,7 @@ def environ(shop: Shop) -> Iterator[None]:
         "ENCRYPTION_KEYS": settings.encryption_keys[0].hex(),
         "KULANZ_TEST_CLOCK": "1",
         "LEMONSQUEEZY_MODE": "any",
+        "LEMONSQUEEZY_WEBHOOK_SECRETS": settings.lemonsqueezy_webhook_secrets[0],
         "LEMONSQUEEZY_API_KEY": str(settings.lemonsqueezy_api_key),
         "LEMONSQUEEZY_API_URL": settings.lemonsqueezy_api_url,
         "KULANZ_PLANS": ",".join(f"{variant}={plan}" for variant, plan in settings.plans),

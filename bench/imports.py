@@ -1,0 +1,119 @@
+"""`python -m bench.imports`: how long an import takes beside what the provider's rate limit alone would take.
+
+The simulated provider and the product run in one process; both go by one clock that is real, except that waiting for a
+place in the limit is not waited for but added. So the figure is what a stopwatch would show, sooner.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from app.config import Settings
+from app.pace import LIMIT, Budget
+from app.reconcile import import_store
+from app.services import Services, build
+from app.simulator import Simulator, running
+from app.store import accounts, migrate
+
+BEGAN = datetime(2026, 1, 1, 9, 0, tzinfo=UTC)
+GOAL = 1.10
+
+
+@dataclass(slots=True)
+class Skipping:
+    """A clock that skips what it is asked to wait for."""
+
+    skipped: float = 0.0
+    began: float = field(default_factory=time.monotonic)
+
+    def now(self) -> float:
+        return time.monotonic() - self.began + self.skipped
+
+    def sleep(self, seconds: float) -> None:
+        self.skipped += seconds
+
+
+def main() -> int:
+    options = _options()
+    clock = Skipping()
+    with tempfile.TemporaryDirectory(prefix="kulanz-imports-") as folder:
+        simulator = _store(options.subscriptions, options.renewals)
+        simulator.weather.clock = clock.now
+        with running(simulator), _services(Path(folder), simulator, clock) as services:
+            served, began, real = simulator.weather.served, clock.now(), time.monotonic()
+            outcome = import_store(services, progress=_show)
+            took, worked, requests = clock.now() - began, time.monotonic() - real, simulator.weather.served - served
+            again = import_store(services)
+            with services.database.read() as conn:
+                known = accounts.count(conn)
+    sustained, burst = requests / LIMIT * 60, (requests - 1) // LIMIT * 60
+    lines = (
+        f"{dict(outcome.read)}: {known} accounts; a second run took in {sum(again.new.values())}",
+        f"{requests} requests; took {took:.1f} s, of them {worked:.1f} s of work",
+        f"floor at {LIMIT} a minute: {sustained:.1f} s, ratio {took / sustained:.2f} (goal {GOAL})",
+        f"floor with the whole first minute's requests at once: {burst:.1f} s, ratio {_ratio(took, burst)}",
+    )
+    sys.stdout.write("\n" + "\n".join(lines) + "\n")
+    return 0 if took <= GOAL * sustained and known == options.subscriptions else 1
+
+
+def _store(subscriptions: int, renewals: int) -> Simulator:
+    """A store with a history that nobody was told of."""
+    simulator = Simulator(BEGAN)
+    simulator.store.announce = lambda *_: None
+    for _ in range(subscriptions):
+        simulator.sell()
+    simulator.advance(timedelta(days=30 * renewals + 1))
+    return simulator
+
+
+@contextmanager
+def _services(folder: Path, simulator: Simulator, clock: Skipping) -> Iterator[Services]:
+    settings = Settings(
+        data_dir=folder,
+        database_url=f"sqlite:///{folder}/kulanz.db",
+        encryption_keys=(os.urandom(32),),
+        lemonsqueezy_mode="any",
+        lemonsqueezy_api_key=simulator.api_key,
+        lemonsqueezy_api_url=simulator.url,
+        test_clock=True,
+    )
+    services = replace(build(settings), pace=Budget(clock=clock.now, sleep=clock.sleep))
+    migrate.upgrade(services.database)
+    services.clock.set(simulator.now)
+    with services.database.write() as tx:
+        services.adopt_policy(tx)
+    try:
+        yield services
+    finally:
+        services.close()
+
+
+def _show(kind: str, page: int, last: int) -> None:
+    if sys.stderr.isatty() or page == last:
+        sys.stderr.write(f"\r{kind} {page} of {last}   ")
+
+
+def _ratio(took: float, floor: float) -> str:
+    return f"{took / floor:.2f}" if floor else str(math.inf)
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.imports", description=__doc__)
+    parser.add_argument("--subscriptions", type=int, default=10_000)
+    parser.add_argument("--renewals", type=int, default=2, help="Renewals of each: invoices beside the first.")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
