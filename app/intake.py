@@ -226,4 +226,5 @@ def _identity(recorded: Recorded, digest: bytes) -> dict[str, str]:
 
 def _printable(name: str) -> str:
     """Return a name from outside as every database and terminal can take it."""
-    return "".join(char if char.isprintable() else "?" for char in name[:LONGEST_NAME])
+    short = name[:LONGEST_NAME]
+    return short if short.isprintable() else "".join(char if char.isprintable() else "?" for char in short)
