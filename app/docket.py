@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from app import brake, coding
+from app import brake, coding, story
 from app.clock import real_now
 from app.gateway import spread
 from app.listings import Listings
@@ -20,7 +20,6 @@ from app.policy.effects import Effect, Notify
 from app.policy.facts import Fact, Outcome
 from app.policy.model import Access, Account, Change, Decision, Situation, Standing, State, Terms
 from app.policy.outcomes import reported, still_wanted
-from app.policy.telling import rfc3339
 from app.services import Services
 from app.store import accounts, bindings, inbox, journal, ledger, outbox, timers
 from app.store.accounts import AccountRow
@@ -204,7 +203,7 @@ class Docket:
             policy_version=policy.version,
             before=_summary(before) if before else {},
             after=_summary(after) | {"version": decision.account.version},
-            detail={"changes": [_told(change) for change in _sorted(decision.changes)]},
+            detail={"changes": [story.told(change) for change in _sorted(decision.changes)]},
             effects=[{"id": one.id, "kind": type(one).__name__, "type": _type(one)} for one in decision.effects],
             prev_hash=row.head,
             hash=b"",
@@ -290,21 +289,6 @@ def _summary(state: State) -> dict[str, Any]:
 
 def _sorted(changes: Iterable[Change]) -> list[Change]:
     return sorted(changes, key=lambda change: (-change.rank, change.rule, change.subject))
-
-
-def _told(change: Change) -> dict[str, Any]:
-    detail = {
-        name: rfc3339(value) if isinstance(value, datetime) else value
-        for name, value in change.detail.items()
-        if value is not None
-    }
-    return {
-        "rule": change.rule,
-        "clause": change.clause or None,
-        "policy": f"{change.policy.name}@{change.policy.version}",
-        "subject": change.subject,
-        "detail": detail,
-    }
 
 
 def _type(effect: Effect) -> str:

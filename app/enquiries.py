@@ -100,11 +100,11 @@ def account_of_dispute(services: Services, dispute: str) -> str:
     return found[key]
 
 
-def explanation(services: Services, name: str) -> Document:
+def explanation(services: Services, name: str, *, steps: bool = True) -> Document:
     """Return why the account stands as it does: each step with its event, rule, clause and policy, and the outlook."""
     with services.database.read() as conn:
         seen = view(services, conn, name)
-        rows = ledger.of_account(conn, seen.account.id, 0, 10_000)
+        rows = ledger.of_account(conn, seen.account.id, 0, 10_000) if steps else []
         obstacles = _obstacles(services, conn, seen)
         undone = [_undone(row) for row in outbox.listing(conn, account=seen.account.id) if row.state in UNDONE]
     return {
@@ -113,9 +113,15 @@ def explanation(services: Services, name: str) -> Document:
         "plan": seen.account.plan,
         "access": str(seen.account.access),
         "why": list(story.reasons(seen.state)),
-        "steps": [_step(row) for row in rows],
+        "steps": [step(row) for row in rows],
         "outlook": [*story.outlook(seen.state, obstacles), *undone],
     }
+
+
+def step(row: DecisionRow) -> Document:
+    """Return a recorded decision with its changes in sentences."""
+    changes = row.detail.get("changes", [])
+    return _decision(row) | {"sentences": [story.sentence(change) for change in changes]}
 
 
 def _obstacles(services: Services, conn: Connection, seen: View) -> dict[str, str]:
@@ -253,11 +259,6 @@ def _decision(row: DecisionRow) -> Document:
         "effects": row.effects,
         "changes": row.detail.get("changes", []),
     }
-
-
-def _step(row: DecisionRow) -> Document:
-    changes = row.detail.get("changes", [])
-    return _decision(row) | {"sentences": [story.sentence(change) for change in changes]}
 
 
 def _in_order(state: State) -> list[Any]:

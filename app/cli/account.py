@@ -80,12 +80,12 @@ def explain(*, ident: str, as_json: bool) -> None:
 def order(ident: str, command: Command, *, actor: str, dry_run: bool, as_json: bool) -> None:
     """Carry a command out and print what followed."""
     from app import enquiries, pipeline
-    from app.story import sentence
+    from app.story import sentence, told
 
     with services() as opened:
         decision = pipeline.command(opened, ident, command, actor, dry_run=dry_run)
         after = _outcome(decision) if dry_run else enquiries.account_document(opened, ident)
-    said = [sentence(_told(change)) for change in decision.changes]
+    said = [sentence(told(change)) for change in decision.changes]
     document = {"account": after, "changes": said, "dry_run": dry_run, "actor": actor}
 
     def show() -> None:
@@ -140,13 +140,6 @@ def _outcome(decision: Decision) -> dict[str, Any]:
         "plan": found.plan,
         "access": str(found.access),
     }
-
-
-def _told(change: Any) -> dict[str, Any]:
-    from app.policy.telling import rfc3339
-
-    detail = {key: rfc3339(value) if isinstance(value, datetime) else value for key, value in change.detail.items()}
-    return {"rule": change.rule, "detail": {key: value for key, value in detail.items() if value is not None}}
 
 
 def _print_account(document: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from app.web import api, probes, problems
 from app.web.account_desk import AccountDesk
 from app.web.desk import Desk
 from app.web.door import PREFIX, Door, Receiver
+from app.web.ops import console
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -41,7 +42,9 @@ class Web(Flask):
 
 def create_app(services: Services) -> Web:
     """Return the application over these services; it starts no thread and opens no connection until it is asked."""
-    return assemble(Intake(services), AccountDesk(services), services.settings)
+    app = assemble(Intake(services), AccountDesk(services), services.settings)
+    console.register(app, services)
+    return app
 
 
 def assemble(receiver: Receiver, desk: Desk, settings: Settings) -> Web:

@@ -1,0 +1,172 @@
+"""The inbox: what came, what became of it, and trying again, one by one or all of a state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from time import monotonic
+
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+
+from app.clock import real_now
+from app.errors import NotFoundError, RefusedError
+from app.logs import log
+from app.services import Services
+from app.store import acts, browsing, inbox
+from app.store.inbox import STATES, Event, event_id, number_of
+from app.web.ops import payloads, questions
+from app.web.ops.questions import PAGE
+from app.web.problems import BadRequestError
+
+RETRYABLE = ("parked", "quarantined", "waiting", "ignored")
+AT_ONCE = 2_000
+"""Rows of one transaction: few enough that deliveries do not wait for them."""
+PATIENCE = 4.0
+"""Seconds that one request takes for a bulk retry before it asks to be continued."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """How far a bulk retry has come."""
+
+    state: str
+    after: int
+    """The number of the last event that had its turn."""
+    through: int
+    """Events that came later are not among those that were counted."""
+    done: int
+    finished: bool = False
+
+
+class Events:
+    """The pages about events."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def register(self, blueprint: Blueprint) -> None:
+        """Add the views."""
+        blueprint.add_url_rule("/events", "events", self.list, methods=["GET"])
+        blueprint.add_url_rule("/events/retry", "count_events", self.count, methods=["GET"])
+        blueprint.add_url_rule("/events/retry", "retry_events", self.retry_all, methods=["POST"])
+        blueprint.add_url_rule("/events/<event>", "event", self.show, methods=["GET"])
+        blueprint.add_url_rule("/events/<event>/payload", "payload", self.reveal, methods=["POST"])
+        blueprint.add_url_rule("/events/<event>/retry", "retry_event", self.retry, methods=["POST"])
+        blueprint.add_url_rule("/events/<event>/skip", "skip_event", self.skip, methods=["POST"])
+
+    def list(self) -> str:
+        """Show events, newest first."""
+        state, account, before = questions.word("state", STATES), questions.text("account"), questions.number("before")
+        with self._services.database.read() as conn:
+            rows = browsing.events(conn, state=state, account=account, before=before, limit=PAGE + 1)
+            now = self._services.clock.now(conn)
+        more = rows[PAGE - 1].id if len(rows) > PAGE else None
+        return render_template(
+            "ops/events.html", rows=rows[:PAGE], more=more, state=state, states=STATES, account=account, now=now
+        )
+
+    def show(self, event: str) -> str:
+        """Show one event, personal data masked."""
+        return self._page(number_of(event), plainly=False)
+
+    def reveal(self, event: str) -> str:
+        """Show one event as it came; who looked is noted first."""
+        number = number_of(event)
+        self._note("looked at personal data", number)
+        return self._page(number, plainly=True)
+
+    def retry(self, event: str) -> Response:
+        """Make one event due again."""
+        number = number_of(event)
+        with self._services.database.write() as tx:
+            found = inbox.get(tx, number)
+            if found is None:
+                raise NotFoundError(f"There is no event {event}.")
+            if found.state not in RETRYABLE:
+                raise RefusedError(f"{event} is {found.state}: there is nothing to try again.")
+            inbox.retry(tx, ids=[number])
+            acts.note(tx, at=real_now(), actor=g.user.name, act="retried", subject=event_id(number))
+        self._services.bell.ring()
+        return self._back(number, "retried")
+
+    def skip(self, event: str) -> Response:
+        """Ignore one event from now on."""
+        number, reason = number_of(event), questions.reason()
+        with self._services.database.write() as tx:
+            if not inbox.skip(tx, number, f"{reason} ({g.user.name})"):
+                raise RefusedError(f"{event} is handled or gone: only what is not handled can be skipped.")
+            acts.note(tx, at=real_now(), actor=g.user.name, act="skipped", subject=event_id(number), detail=reason)
+        self._services.bell.ring()
+        return self._back(number, "skipped")
+
+    def count(self) -> str:
+        """Say how many a bulk retry would be; nothing is done."""
+        state = questions.word("state", RETRYABLE) or "parked"
+        with self._services.database.read() as conn:
+            number, through = inbox.counts(conn)[state], browsing.newest_event(conn)
+        return render_template("ops/retry_events.html", state=state, number=number, through=through, progress=None)
+
+    def retry_all(self) -> str:
+        """Make all events of a state due again that were there when they were counted, for as long as patience lasts.
+
+        Whoever stops in between, each has its turn once: what is due again is no longer of that state, and what fails
+        again has a number that is behind.
+        """
+        progress = self._run(_asked())
+        self._services.bell.ring()
+        return render_template("ops/retry_events.html", state=progress.state, progress=progress)
+
+    def _run(self, asked: Progress) -> Progress:
+        began, after, done = monotonic(), asked.after, asked.done
+        while True:
+            with self._services.database.write() as tx:
+                found = browsing.retry_some(tx, asked.state, after=after, through=asked.through, limit=AT_ONCE)
+                if found:
+                    detail = f"{len(found)} {asked.state} events, {event_id(found[0])} to {event_id(found[-1])}"
+                    acts.note(tx, at=real_now(), actor=g.user.name, act="retried", subject="events", detail=detail)
+            after, done = found[-1] if found else after, done + len(found)
+            if len(found) < AT_ONCE or monotonic() - began > PATIENCE:
+                return Progress(
+                    state=asked.state, after=after, through=asked.through, done=done, finished=len(found) < AT_ONCE
+                )
+
+    def _page(self, number: int, *, plainly: bool) -> str:
+        with self._services.database.read() as conn:
+            event = _found(inbox.get(conn, number), number)
+            payload = payloads.shown(self._services, conn, event, plainly=plainly)
+            noted, now = acts.about(conn, event_id(number)), self._services.clock.now(conn)
+        return render_template(
+            "ops/event.html",
+            event=event,
+            payload=payload,
+            plainly=plainly,
+            acts=noted,
+            now=now,
+            retryable=event.state in RETRYABLE,
+            skippable=event.state not in {"handled", "ignored"},
+            done=questions.word("done", ("retried", "skipped")),
+        )
+
+    def _note(self, act: str, number: int) -> None:
+        with self._services.database.write() as tx:
+            _found(inbox.get(tx, number), number)
+            acts.note(tx, at=real_now(), actor=g.user.name, act=act, subject=event_id(number))
+        log.info("ops.payload_shown", inbox=number, actor=g.user.name)
+
+    @staticmethod
+    def _back(number: int, done: str) -> Response:
+        return make_response(redirect(url_for("ops.event", event=event_id(number), done=done), code=303))
+
+
+def _found(event: Event | None, number: int) -> Event:
+    if event is None:
+        raise NotFoundError(f"There is no event {event_id(number)}.")
+    return event
+
+
+def _asked() -> Progress:
+    form = request.form
+    numbers = {name: questions.whole(name, form.get(name, "")) for name in ("after", "through", "done")}
+    state, through = form.get("state", ""), numbers["through"]
+    if state not in RETRYABLE or through is None:
+        raise BadRequestError("Count first what would be tried again.")
+    return Progress(state=state, after=numbers["after"] or 0, through=through, done=numbers["done"] or 0)

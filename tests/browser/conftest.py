@@ -1,0 +1,123 @@
+"""The console in a real browser: the application on a port, with a story behind it, and headless Chromium before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from werkzeug.serving import make_server
+
+from app.clock import real_now
+from app.config import OpsUser, Settings
+from app.services import Services, build
+from app.store import inbox
+from app.web.application import create_app
+from tests.lemonsqueezy import (
+    SECRET,
+    Purchase,
+    dispute_created,
+    subscription_created,
+    subscription_payment_failed,
+    subscription_payment_recovered,
+    subscription_updated,
+)
+from tests.ops.operator import tell
+
+CHROMIUM = Path("/usr/bin/chromium")
+FLAGS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@dataclass(slots=True)
+class Shop:
+    """A running console, and what its browser complained of."""
+
+    url: str
+    services: Services
+    parked: str
+    page: Any = None
+    complaints: list[str] = field(default_factory=list)
+
+
+@pytest.fixture
+def shop(tmp_path: Path, sqlite_url: str, redis_url: str) -> Iterator[Shop]:
+    services = build(
+        Settings(
+            data_dir=tmp_path,
+            database_url=sqlite_url,
+            redis_url=redis_url,
+            lemonsqueezy_webhook_secrets=(SECRET,),
+            lemonsqueezy_mode="any",
+            encryption_keys=(b"k" * 32,),
+            plans=(("lemonsqueezy:47001", "professional"),),
+            ops_users=(OpsUser(name="ops", password="correct horse"),),
+        )
+    )
+    parked = _story(services, real_now().replace(microsecond=0))
+    server = make_server("127.0.0.1", 0, create_app(services), threaded=True)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    yield Shop(f"http://127.0.0.1:{server.server_port}", services, parked)
+    server.shutdown()
+    thread.join()
+    server.server_close()
+    services.close()
+
+
+@pytest.fixture(scope="session")
+def chromium() -> Iterator[Any]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="pip install -e '.[browser]'")
+    if not CHROMIUM.exists():
+        pytest.skip("apt-get install chromium")
+    with playwright.sync_playwright() as running:
+        browser = running.chromium.launch(executable_path=str(CHROMIUM), headless=True, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def browsing(shop: Shop, chromium: Any) -> Iterator[Shop]:
+    """The shop with a page open that notes every complaint of the browser."""
+    page = chromium.new_page()
+    page.on("console", lambda said: said.type == "error" and shop.complaints.append(said.text))
+    page.on("pageerror", lambda error: shop.complaints.append(str(error)))
+    shop.page = page
+    yield shop
+    page.close()
+
+
+def _story(services: Services, now: datetime) -> str:
+    """Fill the house: accounts that are well, in grace, recovered and disputed, and one event that is parked."""
+    with services.database.write() as tx:
+        services.adopt_policy(tx)
+    for number in range(1, 9):
+        own = number * 100
+        ids = {"customer": own + 1, "subscription": own + 2, "order": own + 3, "invoice": own + 4, "dispute": own + 5}
+        bought = Purchase(account=f"org_{own}", email=f"buyer{own}@shop.example", **ids)
+        tell(services, subscription_created(at=now - timedelta(days=40), purchase=bought))
+        failed_at = now - timedelta(days=number % 4, hours=number)
+        if number % 2:
+            tell(
+                services,
+                subscription_updated(at=failed_at, status="past_due", purchase=bought),
+                subscription_payment_failed(at=failed_at, purchase=bought),
+            )
+        if number == 3:
+            tell(services, subscription_payment_recovered(at=now - timedelta(hours=2), purchase=bought))
+        if number == 4:
+            tell(services, dispute_created(at=now - timedelta(hours=5), purchase=bought))
+    with services.database.write() as tx:
+        newest = inbox.listing(tx, None, None, 1)[0].id
+        inbox.failed(tx, newest, "UntranslatableError in reading.py:12", permanent=True, now_real=now)
+    return f"evt_{newest}"

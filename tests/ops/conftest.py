@@ -1,0 +1,81 @@
+"""The console over a real database and a real Redis, with somebody logged in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from app.clock import real_now
+from app.config import OpsUser, Settings
+from app.services import Services, build
+from app.web.application import Web, create_app
+from tests.lemonsqueezy import SECRET, subscription_created, subscription_payment_failed, subscription_updated
+from tests.ops.operator import Operator, tell
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
+    return Settings(
+        data_dir=tmp_path,
+        database_url=database_url,
+        redis_url=redis_url,
+        lemonsqueezy_webhook_secrets=(SECRET,),
+        lemonsqueezy_mode="any",
+        encryption_keys=(b"k" * 32,),
+        plans=(("lemonsqueezy:47001", "professional"),),
+        ops_users=(
+            OpsUser(name="ops", password="correct horse"),
+            OpsUser(name="eve", password="battery staple", read_only=True),
+        ),
+    )
+
+
+@pytest.fixture
+def services(settings: Settings) -> Iterator[Services]:
+    services = build(settings)
+    yield services
+    services.close()
+
+
+@pytest.fixture
+def app(services: Services) -> Web:
+    return create_app(services)
+
+
+@pytest.fixture
+def client(app: Web) -> FlaskClient:
+    """Nobody who has logged in."""
+    return app.test_client()
+
+
+@pytest.fixture
+def operator(app: Web) -> Operator:
+    operator = Operator(app.test_client())
+    operator.log_in("ops", "correct horse")
+    return operator
+
+
+@pytest.fixture
+def reader(app: Web) -> Operator:
+    operator = Operator(app.test_client())
+    operator.log_in("eve", "battery staple")
+    return operator
+
+
+@pytest.fixture
+def now() -> datetime:
+    return real_now().replace(microsecond=0)
+
+
+@pytest.fixture
+def in_grace(services: Services, now: datetime) -> None:
+    tell(
+        services,
+        subscription_created(at=now - timedelta(days=40), email="ada@shop.example"),
+        subscription_updated(at=now - timedelta(hours=1), status="past_due", email="ada@shop.example"),
+        subscription_payment_failed(at=now - timedelta(hours=1)),
+    )

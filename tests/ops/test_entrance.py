@@ -1,0 +1,286 @@
+"""Who gets into the console, for how long, and what other sites and readers can make of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+import pytest
+from flask.testing import FlaskClient
+
+from app.config import OpsUser, Settings
+from app.services import Services, build
+from app.web.application import Web, create_app
+from app.web.ops.entrance import FROM_ONE_ADDRESS
+from app.web.ops.sessions import COOKIE, Session, Sessions
+from tests.ops.operator import Operator
+
+PAGES = (
+    "/ops/",
+    "/ops/accounts",
+    "/ops/accounts/org_42",
+    "/ops/events",
+    "/ops/events/evt_1",
+    "/ops/events/retry",
+    "/ops/effects",
+    "/ops/disputes",
+    "/ops/policies",
+    "/ops/policies/plexo",
+    "/ops/policies/diff?old=plexo&new=1",
+    "/ops/log",
+    "/ops/queues/",
+    "/ops/queues/0/view/workers",
+    "/ops/queues/0/data/queues.json",
+    "/ops/queues/static/js/jquery-3.5.1.min.js",
+    "/ops/queues/requeue/kulanz-events",
+    "/ops/nothing/of/the/kind",
+)
+CHANGES = (
+    "/ops/logout",
+    "/ops/accounts/org_42/preview",
+    "/ops/accounts/org_42/orders",
+    "/ops/events/evt_1/payload",
+    "/ops/events/evt_1/retry",
+    "/ops/events/evt_1/skip",
+    "/ops/events/retry",
+    "/ops/effects/retry",
+    "/ops/queues/requeue/kulanz-events",
+    "/ops/queues/queue/kulanz-events/failed/empty",
+    "/ops/queues/job/1/delete",
+)
+
+
+@pytest.fixture(params=["sqlite"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Who may come in is not the database's business."""
+    url: str = request.getfixturevalue(f"{request.param}_url")
+    return url
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_who_is_not_logged_in_is_sent_to_the_login_from_every_page(client: FlaskClient, path: str) -> None:
+    response = client.get(path)
+
+    assert response.status_code == 303
+    assert response.headers["Location"].startswith("/ops/login")
+
+
+@pytest.mark.parametrize("path", CHANGES)
+def test_who_is_not_logged_in_changes_nothing(client: FlaskClient, path: str) -> None:
+    assert client.post(path).status_code == 401
+
+
+def test_the_login_leads_on_to_the_page_that_was_asked_for(client: FlaskClient) -> None:
+    asked = client.get("/ops/events?state=parked", follow_redirects=True)
+    form = {"name": "ops", "password": "correct horse", "next": "/ops/events?state=parked"}
+
+    response = client.post("/ops/login", data=form)
+
+    assert 'name="next" value="/ops/events?state=parked"' in asked.text
+    assert response.headers["Location"] == "/ops/events?state=parked"
+
+
+@pytest.mark.parametrize("elsewhere", ["https://evil.example/", "//evil.example/ops/", "/ops\\evil", "/v1/accounts"])
+def test_the_login_leads_nowhere_else(client: FlaskClient, elsewhere: str) -> None:
+    form = {"name": "ops", "password": "correct horse", "next": elsewhere}
+
+    assert client.post("/ops/login", data=form).headers["Location"] == "/ops/"
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(client: FlaskClient) -> None:
+    form = {"name": "ops", "password": "correct horse"}
+
+    plainly = client.post("/ops/login", data=form).headers["Set-Cookie"]
+    by_tls = client.post("/ops/login", data=form, base_url="https://localhost").headers["Set-Cookie"]
+    claimed = client.post("/ops/login", data=form, headers={"X-Forwarded-Proto": "https"}).headers["Set-Cookie"]
+
+    for cookie in (plainly, by_tls):
+        assert "HttpOnly" in cookie
+        assert "SameSite=Strict" in cookie
+        assert "Path=/ops" in cookie
+    assert "Secure" in by_tls
+    assert "Secure" not in plainly
+    assert "Secure" not in claimed
+
+
+def test_a_proxy_that_is_trusted_is_believed_about_tls(settings: Settings) -> None:
+    services = build(replace(settings, trusted_proxies=("127.0.0.0/8",)))
+    client = create_app(services).test_client()
+
+    response = client.post(
+        "/ops/login", data={"name": "ops", "password": "correct horse"}, headers={"X-Forwarded-Proto": "https"}
+    )
+
+    assert "Secure" in response.headers["Set-Cookie"]
+    services.close()
+
+
+@pytest.mark.parametrize(("name", "password"), [("ops", "wrong"), ("eve", "correct horse"), ("", ""), ("ops", "")])
+def test_a_wrong_name_or_password_lets_nobody_in(client: FlaskClient, name: str, password: str) -> None:
+    response = client.post("/ops/login", data={"name": name, "password": password})
+
+    assert response.status_code == 401
+    assert "Set-Cookie" not in response.headers
+    assert "No user has this name and password" in response.text
+
+
+def test_guessing_is_cut_short_and_the_right_password_then_waits_too(client: FlaskClient) -> None:
+    for _ in range(FROM_ONE_ADDRESS):
+        assert client.post("/ops/login", data={"name": "ops", "password": "guess"}).status_code == 401
+
+    response = client.post("/ops/login", data={"name": "ops", "password": "correct horse"})
+
+    assert response.status_code == 429
+    assert int(response.headers["Retry-After"]) > 0
+
+
+def test_a_login_that_was_right_forgives_the_tries_before(client: FlaskClient) -> None:
+    for _ in range(3):
+        for _ in range(FROM_ONE_ADDRESS - 1):
+            client.post("/ops/login", data={"name": "ops", "password": "guess"})
+        assert client.post("/ops/login", data={"name": "ops", "password": "correct horse"}).status_code == 303
+
+
+def test_a_login_that_cannot_be_counted_is_refused(settings: Settings, tmp_path: object) -> None:
+    services = build(replace(settings, database_url=f"sqlite:///{tmp_path}/nowhere/kulanz.db"))
+    client = create_app(services).test_client()
+
+    response = client.post("/ops/login", data={"name": "ops", "password": "correct horse"})
+
+    assert response.status_code >= 500
+    assert "Set-Cookie" not in response.headers
+    services.close()
+
+
+def test_logging_out_ends_the_session_for_whoever_holds_its_cookie(app: Web, operator: Operator) -> None:
+    cookie = operator.client.get_cookie(COOKIE, path="/ops")
+    assert cookie is not None
+
+    assert operator.post("/ops/logout").status_code == 303
+
+    thief = app.test_client()
+    thief.set_cookie(COOKIE, cookie.value, path="/ops")
+    assert thief.get("/ops/").status_code == 303
+    assert operator.client.get("/ops/").status_code == 303
+
+
+@pytest.mark.parametrize(("began", "seen"), [(-13 * 3600, -60), (-3 * 3600, -3 * 3600)])
+def test_a_session_runs_out(services: Services, app: Web, began: int, seen: int) -> None:
+    sessions = Sessions(services)
+    fresh = sessions.begin(services.settings.ops_users[0])
+    old = msgspec.structs.replace(fresh, began=fresh.began + began, seen=fresh.seen + seen)
+    client = app.test_client()
+
+    client.set_cookie(COOKIE, sessions._written(old), path="/ops")
+
+    assert client.get("/ops/").status_code == 303
+
+
+def test_a_cookie_that_was_changed_or_made_elsewhere_is_nobodys(
+    services: Services, settings: Settings, app: Web
+) -> None:
+    user = OpsUser(name="ops", password="correct horse")
+    elsewhere = build(replace(settings, encryption_keys=(b"x" * 32,)))
+    other_password = build(replace(settings, ops_users=(replace(user, password="older"),)))
+    session = Session(user="ops", id="abc", began=2_000_000_000, seen=2_000_000_000)
+
+    for forger in (elsewhere, other_password):
+        client = app.test_client()
+        client.set_cookie(COOKIE, Sessions(forger)._written(session), path="/ops")
+        assert client.get("/ops/").status_code == 303
+        forger.close()
+    for junk in ("", ".", "a.b", "W10=.W10=", "é.é"):
+        client = app.test_client()
+        client.set_cookie(COOKIE, junk, path="/ops")
+        assert client.get("/ops/").status_code == 303
+
+
+def test_a_session_outlives_a_rotation_of_keys(services: Services, settings: Settings) -> None:
+    cookie = Sessions(services)._written(Sessions(services).begin(settings.ops_users[0]))
+    rotated = build(replace(settings, encryption_keys=(b"n" * 32, b"k" * 32)))
+    client = create_app(rotated).test_client()
+
+    client.set_cookie(COOKIE, cookie, path="/ops")
+
+    assert client.get("/ops/").status_code == 200
+    rotated.close()
+
+
+@pytest.mark.parametrize("path", CHANGES)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+    ],
+)
+def test_a_change_that_another_site_asks_for_is_refused(operator: Operator, path: str, headers: dict[str, str]) -> None:
+    response = operator.client.post(path, data={"token": operator.token}, headers=headers)
+
+    assert response.status_code == 403
+
+
+@pytest.mark.parametrize("path", CHANGES)
+@pytest.mark.parametrize("token", [None, "", "junk", "00" * 32])
+def test_a_change_without_the_sessions_token_is_refused(operator: Operator, path: str, token: str | None) -> None:
+    response = operator.client.post(path, data={"token": token} if token is not None else {})
+
+    assert response.status_code == 403
+
+
+def test_another_site_cannot_log_somebody_in(client: FlaskClient) -> None:
+    form = {"name": "ops", "password": "correct horse"}
+
+    assert client.post("/ops/login", data=form, headers={"Sec-Fetch-Site": "cross-site"}).status_code == 403
+
+
+@pytest.mark.parametrize("path", [path for path in CHANGES if path != "/ops/logout"])
+def test_a_reader_changes_nothing(reader: Operator, path: str) -> None:
+    response = reader.post(path)
+
+    assert response.status_code == 403
+    assert "change nothing" in response.text
+
+
+def test_a_reader_may_leave(reader: Operator) -> None:
+    assert reader.post("/ops/logout").status_code == 303
+
+
+def test_without_users_the_console_is_closed(settings: Settings) -> None:
+    services = build(replace(settings, ops_users=()))
+    client = create_app(services).test_client()
+
+    for path in ("/ops/", "/ops/login", "/ops/queues/"):
+        response = client.get(path)
+        assert response.status_code == 403
+        assert "OPS_PASSWORD" in response.text
+    assert client.post("/ops/login", data={"name": "", "password": ""}).status_code == 403
+    services.close()
+
+
+@pytest.mark.parametrize("path", [*(page for page in PAGES[:-2] if "static" not in page), "/ops/login"])
+def test_every_page_forbids_scripts_styles_and_frames_of_others(operator: Operator, path: str) -> None:
+    headers = operator.client.get(path).headers
+
+    policy = headers["Content-Security-Policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert ("script-src" in policy) == ("/queues/" in path)
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert "no-store" in headers["Cache-Control"]
+
+
+def test_no_page_has_a_script_or_a_style_of_its_own(operator: Operator) -> None:
+    for path in PAGES:
+        if "/queues/" not in path:
+            page = operator.client.get(path).text
+            assert not any(word in page for word in ("<script", "<style", "style=", "onclick", "javascript:"))
+
+
+@pytest.mark.parametrize("size", [70_000, 2_000_000])
+def test_a_form_of_unlikely_size_is_refused(client: FlaskClient, size: int) -> None:
+    assert client.post("/ops/login", data={"name": "x" * size, "password": ""}).status_code == 413
