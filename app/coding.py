@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from typing import Any
+
 import msgspec
 
 from app.policy import effects, facts
 from app.policy.book import Book
 from app.policy.effects import Effect
 from app.policy.facts import Fact
+from app.policy.model import Change
+from app.policy.telling import rfc3339
 
 _BOOK = msgspec.msgpack.Decoder(Book)
 _PACK = msgspec.msgpack.Encoder()
@@ -41,3 +46,19 @@ def read_fact(kind: str, written: bytes) -> Fact:
 def read_effect(kind: str, written: bytes) -> Effect:
     """Return a recorded effect."""
     return _EFFECTS[kind].decode(written)
+
+
+def told(change: Change) -> dict[str, Any]:
+    """Return a change as it is recorded with its decision, ready for JSON."""
+    detail = {
+        name: rfc3339(value) if isinstance(value, datetime) else value
+        for name, value in change.detail.items()
+        if value is not None
+    }
+    return {
+        "rule": change.rule,
+        "clause": change.clause or None,
+        "policy": f"{change.policy.name}@{change.policy.version}",
+        "subject": change.subject,
+        "detail": detail,
+    }

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from app import brake, coding, story
+from app import brake, coding
 from app.clock import real_now
 from app.gateway import spread
 from app.listings import Listings
@@ -203,7 +203,7 @@ class Docket:
             policy_version=policy.version,
             before=_summary(before) if before else {},
             after=_summary(after) | {"version": decision.account.version},
-            detail={"changes": [story.told(change) for change in _sorted(decision.changes)]},
+            detail={"changes": [coding.told(change) for change in _sorted(decision.changes)]},
             effects=[{"id": one.id, "kind": type(one).__name__, "type": _type(one)} for one in decision.effects],
             prev_hash=row.head,
             hash=b"",

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from babel.numbers import get_currency_precision
 
-from app.policy.model import Case, CaseState, Change, Chargeback, Hold, Owner, State
+from app.policy.model import Case, CaseState, Chargeback, Hold, Owner, State
 from app.policy.telling import rfc3339
 
 SENTENCES: Mapping[str, str] = {
@@ -105,22 +104,6 @@ def sentence(change: Mapping[str, Any]) -> str:
     if detail.get("unverified"):
         told += " Unverified: the provider was asked for a day and gave no answer."
     return f"{told} Reason: {detail['reason']}" if detail.get("reason") else told
-
-
-def told(change: Change) -> dict[str, Any]:
-    """Return a change as it is recorded, ready for JSON."""
-    detail = {
-        name: rfc3339(value) if isinstance(value, datetime) else value
-        for name, value in change.detail.items()
-        if value is not None
-    }
-    return {
-        "rule": change.rule,
-        "clause": change.clause or None,
-        "policy": f"{change.policy.name}@{change.policy.version}",
-        "subject": change.subject,
-        "detail": detail,
-    }
 
 
 def _money(detail: Mapping[str, Any]) -> dict[str, str]:

@@ -80,7 +80,8 @@ def explain(*, ident: str, as_json: bool) -> None:
 def order(ident: str, command: Command, *, actor: str, dry_run: bool, as_json: bool) -> None:
     """Carry a command out and print what followed."""
     from app import enquiries, pipeline
-    from app.story import sentence, told
+    from app.coding import told
+    from app.story import sentence
 
     with services() as opened:
         decision = pipeline.command(opened, ident, command, actor, dry_run=dry_run)

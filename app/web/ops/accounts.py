@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
-from app import dossier, pipeline, story
+from app import coding, dossier, pipeline, story
 from app.clock import real_now
 from app.commands import Command
 from app.errors import KulanzError, RefusedError
@@ -158,7 +158,7 @@ def _title(order: str) -> str:
 def _preview(decision: Decision) -> Preview:
     before, after = decision.before, decision.state
     return Preview(
-        changes=[story.sentence(story.told(change)) for change in decision.changes],
+        changes=[story.sentence(coding.told(change)) for change in decision.changes],
         effects=[wording.effect(one) for one in decision.effects],
         before=(str(before.standing), before.plan, str(before.access)) if before else ("none", "none", "none"),
         after=(str(after.standing), after.plan, str(after.access)),

@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Iterable
+from contextvars import ContextVar
 from pathlib import Path
 from threading import Lock
+from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Response, g, make_response, render_template, request, url_for
 from redis import Redis
@@ -23,7 +26,11 @@ from app.services import Services
 from app.store import acts
 from app.web.ops.sessions import Sessions
 
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
+
 PATIENCE = 2.0
+TEMPLATES = Path(__file__).parent / "templates" / "queues"
 READABLE = re.compile(r"|0(/.*)?|static/.*|favicon\.ico")
 """What a GET may ask: pages, their data and their files. `GET /requeue/<queue>` changes state and is closed."""
 CHANGES = re.compile(r"job/[^/]+/(delete|requeue)|requeue/[^/]+|queue/[^/]+/([^/]+/empty|compact)")
@@ -31,6 +38,10 @@ CONTENT_SECURITY = (
     "default-src 'none'; connect-src 'self'; img-src 'self' data:; font-src 'self'; style-src 'self' 'unsafe-inline'; "
     "script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
+
+
+FRAME: ContextVar[dict[str, str]] = ContextVar("frame")
+"""What our frame around the dashboard's pages shows, while one of them is made."""
 
 
 class Dashboard(Flask):
@@ -73,14 +84,22 @@ class Queues:
     def _answered(self, dashboard: Dashboard, rest: str) -> Response:
         nonce = secrets.token_urlsafe(16)
         script = url_for("ops.queues", rest="").rstrip("/")
-        environ = dict(request.environ, SCRIPT_NAME=request.script_root + script, PATH_INFO=f"/{rest}")
-        environ["kulanz.frame"] = {
+        frame = {
             "nonce": nonce,
             "token": self._sessions.token(g.session),
             "home": url_for("ops.overview"),
             "user": g.user.name,
         }
-        response = make_response(Response.from_app(dashboard, environ))
+
+        def answer(wsgi: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+            inner = {**wsgi, "SCRIPT_NAME": request.script_root + script, "PATH_INFO": f"/{rest}"}
+            return dashboard(inner, start_response)
+
+        known = FRAME.set(frame)
+        try:
+            response = make_response(answer)
+        finally:
+            FRAME.reset(known)
         response.headers["Content-Security-Policy"] = CONTENT_SECURITY.format(nonce=nonce)
         return response
 
@@ -109,9 +128,6 @@ def _dashboard(redis: Redis) -> Dashboard:
     app.before_request_funcs.pop(
         "rq_dashboard", None
     )  # It would connect anew for each request, by an address with its password.
-    app.context_processor(lambda: {"frame": request.environ["kulanz.frame"]})
+    app.context_processor(lambda: {"frame": FRAME.get()})
     app.register_error_handler(RedisError, lambda _: ("Redis does not answer.", 503))
     return app
-
-
-TEMPLATES = Path(__file__).parent / "templates" / "queues"
