@@ -169,6 +169,6 @@ def _fair(shop: Shop, story: Story, loss: _Loss) -> bool:
             notice == "grace_warning" and to == loss.purchase.email and at + NOTICE <= loss.at < at + 30 * NOTICE
             for at, notice, to in shop.mailed
         )
-    if loss.rule == "dispute.suspended":
-        return loss.purchase.order in story.frauds
+    if loss.purchase.order in story.frauds:
+        return True  # Suspended at once; what we stop meanwhile may be over before the bank clears the order.
     return loss.status == "paused" or loss.purchase.subscription in story.left
