@@ -55,7 +55,7 @@ class Lab:
     kills: list[Kill] = field(default_factory=list)
 
     @contextmanager
-    def load(self, rate: float = 60.0) -> Iterator[Load]:
+    def load(self, rate: float = 40.0) -> Iterator[Load]:
         """Deliver stories, `rate` a second, while the block lasts, and until everything told is taken."""
         own = random.Random(self.order.random())
         with Load(self.house.url, self._stories(own), own, rate) as load:
