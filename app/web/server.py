@@ -108,10 +108,16 @@ class _Loader:
 
 
 def _leave_with(parent: int) -> None:
-    """End this process soon after its parent was killed: nobody else would, and the port would stay taken."""
+    """End this process soon after its parent was killed: nobody else would, and the port would stay taken.
+
+    A signal that comes while the application is still being made is not heard, so it is repeated.
+    """
     while os.getppid() == parent:
         sleep(0.5)
-    os.kill(os.getpid(), signal.SIGTERM)
+    for _ in range(PATIENCE):
+        os.kill(os.getpid(), signal.SIGTERM)
+        sleep(1)
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _start_method() -> str:

@@ -312,6 +312,18 @@ def test_workers_do_not_outlive_a_server_that_was_killed(server: Running) -> Non
     assert until(lambda: not any(child.is_running() for child in children), seconds=10)
 
 
+def test_workers_that_were_still_starting_do_not_outlive_it_either(tmp_path: Path, sqlite_url: str) -> None:
+    command = [sys.executable, "-m", "tests.web.serving", str(free_port()), str(tmp_path), sqlite_url]
+    with subprocess.Popen(command, cwd=ROOT, start_new_session=True) as process:
+        server = psutil.Process(process.pid)
+        assert until(server.children, seconds=10)
+        children = server.children()
+
+        process.kill()
+
+        assert until(lambda: not any(child.is_running() for child in children), seconds=20)
+
+
 def test_a_worker_that_dies_is_started_again(server: Running) -> None:
     (worker,) = [child for child in server.children() if child.name() != "resource_tracker"]
 
