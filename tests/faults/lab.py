@@ -158,7 +158,7 @@ class Lab:
 
 @contextmanager
 def a_lab(data_dir: Path, database: str, seed: int) -> Iterator[Lab]:
-    """Run an instance on real time, with its far ends, and open its database beside it."""
+    """Run an instance on real time, with its far ends, and open its database beside it; in the end nothing is left."""
     with ExitStack() as stack:
         server = stack.enter_context(a_postgresql()) if database == "postgresql" else None
         settings = {"DATABASE_URL": stack.enter_context(server.a_database())} if server else {}
@@ -167,6 +167,10 @@ def a_lab(data_dir: Path, database: str, seed: int) -> Iterator[Lab]:
         services = build(settings_of({**os.environ, **house.environ}))
         stack.callback(services.close)
         yield Lab(house=house, services=services, server=server, seed=seed, order=random.Random(seed))
+    deadline = time.monotonic() + PATIENCE
+    while left := parts.left_behind(data_dir):
+        assert time.monotonic() < deadline, f"processes that outlived their instance: {left}"
+        time.sleep(LOOK_EVERY)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ import signal
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -48,6 +49,18 @@ def kill(starter: int, role: str) -> Kill | None:
         os.kill(process.pid, signal.SIGKILL)
         return Kill(role=role, at=time.monotonic(), real=time.time())
     return None
+
+
+def left_behind(data_dir: Path) -> list[psutil.Process]:
+    """Return the processes that still run for an instance that has ended."""
+    return [process for process in psutil.process_iter() if _belongs_to(process, data_dir)]
+
+
+def _belongs_to(process: psutil.Process, data_dir: Path) -> bool:
+    with suppress(psutil.Error):
+        alive = process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE
+        return alive and process.environ().get("KULANZ_DATA_DIR") == str(data_dir)
+    return False
 
 
 def _is(process: psutil.Process, role: str) -> bool:
