@@ -134,7 +134,7 @@ def _chargebacks(step: Step) -> Iterator[Change]:
 
 
 def _vanished(known: Chargeback) -> Iterator[Change]:
-    """What a refund was taken for is none any more: it was taken back, or a dispute explains it."""
+    """Tell what a refund was taken for no longer: it was taken back, or a dispute explains it."""
     yield _of_chargeback(known, "dispute.settled", 50)
     if known.holds:
         yield _of_chargeback(known, "dispute.claim_released" if known.claim else "dispute.released", 95)

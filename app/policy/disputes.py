@@ -1,4 +1,4 @@
-"""A chargeback: suspension at once, one hold with a release of its own, and when data may go (DOMAIN section 4, plexo 10)."""
+"""A chargeback: suspended at once, one hold with its own release, when data may go (DOMAIN section 4, plexo 10)."""
 
 from __future__ import annotations
 

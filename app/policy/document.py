@@ -1,4 +1,4 @@
-"""A policy as written: one TOML document, validated with every problem at once, then frozen and hashed (DOMAIN section 6)."""
+"""A policy as written: one TOML document, every problem named at once, frozen and hashed (DOMAIN section 6)."""
 
 from __future__ import annotations
 
@@ -237,9 +237,8 @@ def _read(
     kind: type, table: Mapping[str, Any], path: str, lines: Mapping[str, int], problems: list[str]
 ) -> dict[str, Any]:
     known = {item.name: item for item in fields(kind) if item.metadata}
-    for name in table:
-        if name not in known:
-            problems.append(_problem(path + name, lines, f"unknown key; expected one of {', '.join(sorted(known))}"))
+    expected = f"unknown key; expected one of {', '.join(sorted(known))}"
+    problems.extend(_problem(path + name, lines, expected) for name in table if name not in known)
     values = {}
     for name, item in known.items():
         value = _value(item, table, path, lines, problems)

@@ -90,7 +90,7 @@ def looked_in_vain(case: Case, book: Book) -> bool:
 
 
 def _promise(case: Case, book: Book) -> list[OwnFact]:
-    """A deadline that a case shows is a promise from then on (I3)."""
+    """Promise the deadline that a case shows, from then on (I3)."""
     if case.state is not CaseState.GRACE and case.state is not CaseState.VOLUNTARY:
         return []
     promised = book.case(case.key).promised

@@ -1,4 +1,4 @@
-"""Reminders and the final warning of a dunning case: what is due, what went out, and whether it was in time (I2, I5)."""
+"""Reminders and the final warning of a dunning case: what is due, what went out, and was it in time (I2, I5)."""
 
 from __future__ import annotations
 
@@ -64,9 +64,9 @@ def warned_in_time(case: Case, book: Book, zone: str, now: datetime) -> bool:
     notice = case.policy.dunning.warning_notice
     for step, asked in _warnings(case, book):
         delivered = _delivery(case, book, step)
-        if delivered and delivered.outcome is Outcome.DONE and _announced(case, (step, asked)):
-            if notice.after(delivered.outcome_at, zone) <= now:
-                return True
+        done = delivered is not None and delivered.outcome is Outcome.DONE
+        if delivered and done and _announced(case, (step, asked)) and notice.after(delivered.outcome_at, zone) <= now:
+            return True
     return False
 
 

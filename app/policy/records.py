@@ -27,7 +27,7 @@ class Record(Protocol):
 
 R = TypeVar("R", bound=Record)
 S = TypeVar("S", f.SubscriptionSeen, f.InvoiceSeen, f.OrderSeen, f.LicenceSeen, f.CustomerSeen, f.DisputeSeen)
-O = TypeVar("O", datetime, Stamp, str)
+T = TypeVar("T", datetime, Stamp, str)
 V = TypeVar("V")
 
 
@@ -413,14 +413,14 @@ def join_maps(ours: Mapping[str, R], theirs: Mapping[str, R]) -> dict[str, R]:
     return joined
 
 
-def newest(ours: O | None, theirs: O | None) -> O | None:
+def newest(ours: T | None, theirs: T | None) -> T | None:
     """Return the later of two, where nothing is earlier than anything."""
     if ours is None or theirs is None:
         return theirs if ours is None else ours
     return max(ours, theirs)
 
 
-def oldest(ours: O | None, theirs: O | None) -> O | None:
+def oldest(ours: T | None, theirs: T | None) -> T | None:
     """Return the earlier of two, where nothing is later than anything."""
     if ours is None or theirs is None:
         return theirs if ours is None else ours
