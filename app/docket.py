@@ -105,6 +105,7 @@ class Docket:
         book = heir.account.book.join(gone.account.book)
         heir.account = replace(heir.account, version=version)
         accounts.make_alias(self._tx, old, heir.row.id)
+        self._listings.leave(old)
         timers.replace(self._tx, {old: []})
         self._folders[old] = heir
         self.decide(new, (), cause, book_joined=book)

@@ -25,6 +25,7 @@ class Listings:
         self._lookups: set[tuple[bytes, str]] = set()
         self._matters: dict[tuple[str, str, str], MatterRow] = {}
         self._merged: set[tuple[str, str]] = set()
+        self._left: set[str] = set()
 
     def note(self, decision: Decision, heard: Iterable[Fact], known: Book, now: datetime) -> None:
         """Keep what a decision leaves; `known` is what was known before it."""
@@ -37,12 +38,19 @@ class Listings:
             self._matters.pop((name, CASE, key), None)
             self._merged.add((name, key))
 
+    def leave(self, account: str) -> None:
+        """Keep nothing of an account that is another name of one from now on."""
+        self._left.add(account)
+
     def write(self, tx: Connection) -> None:
         """Write it."""
         if self._lookups:
             lookups.add(tx, self._lookups)
-        if self._matters:
-            matters.put(tx, list(self._matters.values()))
+        kept = [row for row in self._matters.values() if row.account not in self._left]
+        if kept:
+            matters.put(tx, kept)
+        for account in self._left:
+            matters.leave(tx, account)
         for account, key in self._merged:
             matters.drop(tx, account, CASE, key)
 

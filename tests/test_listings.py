@@ -115,3 +115,21 @@ def test_an_account_is_found_by_mail_however_it_is_typed_and_the_mail_is_nowhere
         assert lookups.find(conn, digest) == ["org_42"]
         assert lookups.find(conn, fingerprint(services.vault, "else@example.com")) == []
     assert not any(b"lovelace" in path.read_bytes().lower() for path in tmp_path.glob("kulanz.db*"))
+
+
+def test_what_was_listed_of_a_provisional_account_is_listed_of_its_heir_alone(
+    services: Services, now: datetime
+) -> None:
+    unnamed = {"custom_data": {}}
+    tell(
+        services,
+        subscription_created(at=now - timedelta(days=40), **unnamed),
+        subscription_updated(at=now - timedelta(hours=2), status="past_due", **unnamed),
+        subscription_payment_failed(at=now - timedelta(hours=2), **unnamed),
+    )
+    (before,) = listed(services)
+
+    tell(services, subscription_updated(at=now - timedelta(hours=1), status="past_due"))
+
+    assert before.account.startswith("lemonsqueezy-")
+    assert [case.account for case in listed(services)] == ["org_42"]

@@ -118,7 +118,7 @@ _OF_ACCOUNT = (
 )
 _PARKED = (
     select(inbox.c.account)
-    .where(text("state = 'parked' AND state <> 'handled'"), among(inbox.c.account, "accounts"))
+    .where(text("state = 'parked'"), among(inbox.c.account, "accounts"))
     .distinct()
 )
 _COUNTS = select(inbox.c.state, func.count().label("events")).where(text("state <> 'handled'")).group_by(inbox.c.state)

@@ -66,6 +66,7 @@ _CLOSED_AT = select(matters.c.closed_at).where(
 _MERGED = delete(matters).where(
     matters.c.account == bindparam("of"), matters.c.kind == bindparam("kind"), matters.c.key == bindparam("merged")
 )
+_LEFT = delete(matters).where(matters.c.account == bindparam("of"))
 
 
 def put(tx: Connection, rows: Sequence[MatterRow]) -> None:
@@ -76,6 +77,11 @@ def put(tx: Connection, rows: Sequence[MatterRow]) -> None:
 def drop(tx: Connection, account: str, kind: str, key: str) -> None:
     """Forget one that turned out to be another."""
     tx.execute(_MERGED, {"of": account, "kind": kind, "merged": key})
+
+
+def leave(tx: Connection, account: str) -> None:
+    """Forget those of an account that became another name of one which has them now."""
+    tx.execute(_LEFT, {"of": account})
 
 
 def page(

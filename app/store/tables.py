@@ -69,6 +69,7 @@ inbox = Table(
 """Rows stay for ever: their keys are the only defence against a captured request that is sent again."""
 
 partial("ix_inbox_open", "state <> 'handled'", inbox.c.state, inbox.c.id)
+partial("ix_inbox_parked", "state = 'parked'", inbox.c.account)
 partial("ix_inbox_waits_for", "waits_for IS NOT NULL", inbox.c.waits_for)
 
 claims = Table(

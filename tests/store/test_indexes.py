@@ -106,6 +106,14 @@ def test_a_page_of_a_list_is_read_and_sorted_by_an_index(database: Database, pag
     assert slow == []
 
 
+def test_whether_an_account_has_a_parked_event_is_found_by_the_account(database: Database) -> None:
+    """Thousands may be parked, and every batch asks."""
+    with database.write() as tx:
+        plan = _plan(tx, inbox._PARKED, {"accounts": ["org_1", "org_2"]})
+
+    assert any("ix_inbox_parked" in step for step in plan), plan
+
+
 def _plan_of(tx: Connection, page: Callable[[Connection], object]) -> list[str]:
     """Ask the planner about whatever a function sends."""
     sql, values = _sent(tx, lambda: page(tx))

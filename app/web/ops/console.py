@@ -95,6 +95,7 @@ def _context(services: Services, sessions: Sessions) -> dict[str, Any]:
         "ago": wording.ago,
         "told": wording.told,
         "words": wording.words,
+        "kind_of": wording.kind,
         "tone": wording.tone,
         "money": story.money,
         "as_money": story.money,

@@ -20,6 +20,14 @@ from app.policy.effects import (
 
 INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)")
 _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+KINDS = {
+    "AlertOperators": "alert",
+    "CancelSubscription": "provider",
+    "LookUpSubscription": "provider",
+    "Notify": "callback",
+    "ResumeSubscription": "provider",
+    "SendMail": "mail",
+}
 STATE_TONES = {
     "good": "good",
     "handled": "good",
@@ -83,6 +91,11 @@ def ago(at: datetime | str | None, now: datetime) -> str:
 def words(name: Any) -> str:
     """Return a name of ours as people write it."""
     return str(name).replace("_", " ")
+
+
+def kind(effect_kind: str) -> str:
+    """Return by which way an effect goes out."""
+    return KINDS.get(effect_kind, effect_kind)
 
 
 def tone(state: Any) -> str:
