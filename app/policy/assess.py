@@ -37,7 +37,7 @@ _RANK = {standing: rank for rank, standing in enumerate(Standing)}
 _RESTRICTS_LEAST = {state: rank for rank, state in enumerate((CaseState.ON_HOLD, CaseState.GRACE, CaseState.VOLUNTARY))}
 
 
-def assess(book: Book, terms: Terms, zone: str, now: datetime) -> State:
+def assess(book: Book, terms: Terms, zone: str, now: datetime, *, with_timers: bool = True) -> State:
     """Return everything that the facts give under these terms at `now`."""
     cases = cases_of(book, terms, zone)
     given = tuple(_given(book, cases, terms, now))
@@ -55,12 +55,12 @@ def assess(book: Book, terms: Terms, zone: str, now: datetime) -> State:
         holds=tuple(holds),
         chargebacks=tuple(chargebacks),
         given=given,
-        timers=tuple(_timers(book, cases, chargebacks, given, zone, now)),
+        timers=tuple(_timers(book, cases, chargebacks, given, zone, now)) if with_timers else (),
     )
 
 
 def _given(book: Book, cases: list[Case], terms: Terms, now: datetime) -> Iterator[Given]:
-    leading = _leading(cases)
+    leading = _leading(cases) if cases else {}
     for key, sub in sorted(book.subscriptions.items()):
         given = subscriptions.given(sub, leading.get(key), book, terms, now)
         if given is not None:
@@ -106,7 +106,7 @@ def _rights(given: Iterable[Given], holds: list[Hold], terms: Terms) -> tuple[st
         none = any(hold.scope == "account" and hold.access is Access.NONE for hold in holds)
         return FREE, Access.NONE if none else Access.FREE, ()
     held = {key for hold in holds for key in hold.subscriptions}
-    left = [one for one in given if one.subscription not in held]
+    left = [one for one in given if one.subscription not in held] if held else list(given)
     plan = max({one.plan for one in left if one.add_on is None}, key=terms.catalogue.rank, default=FREE)
     add_ons = tuple(sorted({one.add_on for one in left if one.add_on is not None}))
     return plan, Access.FREE if plan == FREE else Access.FULL, add_ons
@@ -126,10 +126,10 @@ def _timers(
     for one in given:
         if one.until is not None and one.until > now:
             yield Timer("period_end", one.subscription, one.until)
-    for key, sub in sorted(book.subscriptions.items()):
-        ends = sub.seen.trial_ends_at
-        if sub.seen.status is Status.ON_TRIAL and ends is not None and ends > now:
-            yield Timer("trial_end", key, ends)
+    for one in given:
+        seen = book.subscriptions[one.subscription].seen
+        if seen.status is Status.ON_TRIAL and seen.trial_ends_at is not None and seen.trial_ends_at > now:
+            yield Timer("trial_end", seen.key, seen.trial_ends_at)
     if chargebacks:
         yield from disputes.timers(chargebacks, book, zone, now)
     if book.overrides:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from operator import attrgetter
 from typing import Any
 
 from app.policy import facts as f
@@ -98,10 +99,11 @@ class Book:
         return word[1] if word else None
 
     def _with(self, changed: Mapping[str, Mapping[str, Any]]) -> Book:
-        return Book(**{family: changed.get(family) or getattr(self, family) for family in _FAMILIES})
+        return Book(**{**dict(zip(_FAMILIES, _pages(self), strict=True)), **changed})
 
 
 _FAMILIES = tuple(Book.__dataclass_fields__)
+_pages = attrgetter(*_FAMILIES)
 _Entry = tuple[str, str, Any]
 """A family of the book, a key in it, and what one fact tells of that object."""
 

@@ -15,7 +15,7 @@ from app.policy.subscriptions import cancelled_by_customer
 
 _SAME_RENEWAL = timedelta(days=1)
 """How much later than a snapshot an invoice may begin and still be what the snapshot was about."""
-_NO_INVOICES = Invoices(known={}, unpaid=(), paid_at=None)
+_NO_INVOICES = Invoices(known={}, unpaid=(), refunded=(), paid_at=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,7 +43,11 @@ def decide(
     cancellation) is a fact of our own that is merged in turn, until nothing more is to be done.
     """
     now = aware(now)
-    before = assess(account.book, terms, account.zone(terms), account.decided_at) if account.decided_at else None
+    before = (
+        assess(account.book, terms, account.zone(terms), account.decided_at, with_timers=False)
+        if account.decided_at
+        else None
+    )
     if before is not None and before.add_ons != account.add_ons:
         account = replace(account, add_ons=before.add_ons)
     book = account.book.with_facts(facts)
@@ -57,6 +61,8 @@ def decide(
             return _decision(account, before, state, book, acts, terms, now)
         acts.extend(due)
         book = book.with_facts(due)
+        if all(_is_quiet(act, state) for act in due):
+            return _decision(account, before, state, book, acts, terms, now)
     raise RuntimeError(f"a policy that never comes to rest: {acts[-1]}")
 
 
@@ -64,6 +70,18 @@ def _due(this: _Round) -> list[OwnFact]:
     """Return what is to be done, each thing once; what hands promises on comes before what relies on them."""
     first = [*dunning.carried_over(this.before, this.state, this.book, this.at), *_ordered(this)]
     return list(dict.fromkeys(first or _acts(this)))
+
+
+def _is_quiet(act: OwnFact, state: State) -> bool:
+    """Whether an act only records what is so: it makes no difference to the state, and asks for no other act."""
+    match act:
+        case f.DeadlinePromised():
+            case = state.case(act.case)
+            return case is not None and act.deadline <= case.deadline
+        case f.OperatorsAlerted():
+            return True
+        case _:
+            return False
 
 
 def _ordered(this: _Round) -> Iterator[OwnFact]:

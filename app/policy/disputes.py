@@ -25,7 +25,7 @@ def known(book: Book, terms: Terms) -> dict[str, Dispute]:
     for order in book.orders.values():
         if order.fraudulent_at is not None:
             _add(found, _of_order(order, order.fraudulent_at))
-    for refund in refunds.unrequested(book, found):
+    for refund in refunds.unrequested(refunds.full(book), tuple(found.values()), book):
         if terms.at(refund.at).dispute.unrequested_full_refund == "suspend":
             _add(found, _of_refund(refund))
     return found
@@ -89,9 +89,14 @@ def concerns(state: State, book: Book, terms: Terms, now: datetime) -> Iterator[
             yield one.key, "dispute_claim"
         if one.deletion_eligible_at is not None and one.deletion_eligible_at <= now:
             yield one.key, "data_deletion_eligible"
-    for refund in refunds.unrequested(book, known(book, terms)):
+    for refund in _unrequested(book, terms):
         if terms.at(refund.at).dispute.unrequested_full_refund == "review":
             yield refund.payment, "unrequested_refund"
+
+
+def _unrequested(book: Book, terms: Terms) -> list[refunds.FullRefund]:
+    found = refunds.full(book)
+    return refunds.unrequested(found, known(book, terms).values(), book) if found else []
 
 
 def _add(found: dict[str, Dispute], inferred: Dispute) -> None:

@@ -143,6 +143,8 @@ class Invoices:
     known: Mapping[str, Invoice]
     unpaid: tuple[str, ...]
     """Those with a failed charge and no success."""
+    refunded: tuple[str, ...]
+    """Those that went back in full."""
     paid_at: datetime | None
     """The latest success of any."""
 
@@ -151,15 +153,20 @@ class Invoices:
         """Return the invoices of a subscription of which one is known."""
         key = invoice.seen.key
         unpaid = (key,) if invoice.failures and not invoice.paid else ()
-        return cls(known={key: invoice}, unpaid=unpaid, paid_at=invoice.paid_at)
+        refunded = (key,) if invoice.seen.status is InvoiceStatus.REFUNDED else ()
+        return cls(known={key: invoice}, unpaid=unpaid, refunded=refunded, paid_at=invoice.paid_at)
 
     def join(self, other: Invoices) -> Invoices:
         """Join invoice by invoice."""
         known = join_maps(self.known, other.known)
         unpaid = union(self.unpaid, other.unpaid)
+        refunded = union(self.refunded, other.refunded)
         return Invoices(
             known=known,
             unpaid=tuple(key for key in unpaid if not known[key].paid) if unpaid else (),
+            refunded=tuple(key for key in refunded if known[key].seen.status is InvoiceStatus.REFUNDED)
+            if refunded
+            else (),
             paid_at=newest(self.paid_at, other.paid_at),
         )
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from app.policy.book import Book
-from app.policy.facts import BillingReason, DisputeStatus, InvoiceStatus, OrderStatus
+from app.policy.facts import BillingReason, DisputeStatus, OrderStatus
 from app.policy.records import Dispute
 
 _NO_OUTCOME = frozenset({DisputeStatus.INQUIRY, DisputeStatus.WON, DisputeStatus.WITHDRAWN})
@@ -26,12 +26,9 @@ class FullRefund:
     subscription: str | None = None
 
 
-def unrequested(book: Book, disputes: Mapping[str, Dispute]) -> list[FullRefund]:
-    """Return full refunds that no dispute explains, by payment."""
-    found = {refund.payment: refund for refund in _full(book)}
-    if not found:
-        return []
-    explained = {payment for dispute in disputes.values() for payment in _payments(dispute, book)}
+def unrequested(found: Mapping[str, FullRefund], disputes: Iterable[Dispute], book: Book) -> list[FullRefund]:
+    """Return those full refunds that no dispute explains."""
+    explained = {payment for dispute in disputes for payment in _payments(dispute, book)}
     return [found[payment] for payment in sorted(found.keys() - explained)]
 
 
@@ -44,19 +41,24 @@ def payment_of(key: str, book: Book) -> str:
     return (sub.seen.order if sub else None) or key
 
 
+def full(book: Book) -> dict[str, FullRefund]:
+    """Return every full refund, by payment."""
+    return {refund.payment: refund for refund in _full(book)}
+
+
 def _full(book: Book) -> Iterator[FullRefund]:
     for invoices in book.invoices.values():
-        for key, invoice in invoices.known.items():
-            if invoice.refunded_at is not None and invoice.seen.status is InvoiceStatus.REFUNDED:
-                seen = invoice.seen
-                yield FullRefund(
-                    payment=payment_of(key, book),
-                    at=invoice.refunded_at,
-                    customer=seen.customer,
-                    amount=seen.total,
-                    currency=seen.currency,
-                    subscription=seen.subscription,
-                )
+        for key in invoices.refunded:
+            invoice = invoices.known[key]
+            seen = invoice.seen
+            yield FullRefund(
+                payment=payment_of(key, book),
+                at=invoice.refunded_at or seen.stamp.at,
+                customer=seen.customer,
+                amount=seen.total,
+                currency=seen.currency,
+                subscription=seen.subscription,
+            )
     for key, order in book.orders.items():
         if order.refunded_at is not None and order.seen.status is OrderStatus.REFUNDED:
             yield FullRefund(

@@ -43,16 +43,15 @@ _ALWAYS = Until()
 
 def given(sub: Subscription, case: Case | None, book: Book, terms: Terms, now: datetime) -> Given | None:
     """Return the plan that a subscription gives now, before any hold (DOMAIN section 2, rule 1), or None."""
-    until = _given_until(sub, case, book)
+    seen = sub.seen
+    until = _ALWAYS if case is None and seen.status in _GIVING else _given_until(sub, case, book)
     if until is None or (until.at is not None and until.at <= now):
         return None
-    seen = sub.seen
     plan = terms.catalogue.plan(seen.variant, seen.product)
-    if plan.startswith("addon:"):
-        return Given(seen.key, plan, plan.removeprefix("addon:"), until.at)
-    kept = _kept_plan(sub, plan, terms, now) if len(sub.terms) > 1 else None
+    add_on = terms.catalogue.add_ons.get(plan)
+    kept = _kept_plan(sub, plan, terms, now) if len(sub.terms) > 1 and add_on is None else None
     if kept is None:
-        return Given(seen.key, plan, None, until.at)
+        return Given(seen.key, plan, add_on, until.at)
     higher, paid_until = kept
     return Given(seen.key, higher, None, min(paid_until, until.at or paid_until))
 
@@ -162,5 +161,6 @@ def _kept_plan(sub: Subscription, plan: str, terms: Terms, now: datetime) -> tup
         for term in sub.terms
         if term.stamp < current.stamp and term.paid_until is not None and term.paid_until > now
     ]
-    kept = [(name, until) for name, until in earlier if not name.startswith("addon:") and rank(name) > rank(plan)]
+    add_ons = terms.catalogue.add_ons
+    kept = [(name, until) for name, until in earlier if name not in add_ons and rank(name) > rank(plan)]
     return max(kept, key=lambda one: (rank(one[0]), one[1]), default=None)

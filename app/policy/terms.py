@@ -20,12 +20,18 @@ class Catalogue:
     """`provider:variant` → plan, or `addon:<name>`."""
     order: Mapping[str, int] = field(default_factory=dict)
     """Rising; `free` is below all and a plan that is not listed just above it."""
+    add_ons: Mapping[str, str] = field(default_factory=dict)
+    """`addon:<name>` → `<name>`, for every one that is listed."""
 
     @classmethod
     def of(cls, pairs: tuple[tuple[str, str], ...]) -> Catalogue:
         """Build the catalogue from the setting's pairs, the last plan being the highest."""
         plans = dict.fromkeys(plan for _, plan in pairs if not plan.startswith("addon:"))
-        return cls(variants=dict(pairs), order={plan: rank for rank, plan in enumerate(plans, start=2)})
+        return cls(
+            variants=dict(pairs),
+            order={plan: rank for rank, plan in enumerate(plans, start=2)},
+            add_ons={plan: plan.removeprefix("addon:") for _, plan in pairs if plan.startswith("addon:")},
+        )
 
     def plan(self, variant: str, product: str) -> str:
         """Return the plan or `addon:<name>` of a variant; an unmapped one is the slug of its product (never `free`)."""
