@@ -18,7 +18,7 @@ from app.policy.book import Book
 from app.policy.decide import decide
 from app.policy.effects import Effect, Notify
 from app.policy.facts import Fact, Outcome
-from app.policy.model import Access, Account, Change, Decision, Situation, Standing, State, Terms
+from app.policy.model import Access, Account, Change, Decision, Moment, Situation, Standing, State, Terms
 from app.policy.outcomes import reported, still_wanted
 from app.services import Services
 from app.store import accounts, bindings, inbox, journal, ledger, outbox, timers
@@ -118,7 +118,7 @@ class Docket:
             folder.account = replace(folder.account, book=book_joined)
         situation = self._situation(folder.row.id)
         decision = decide(folder.account, heard, self.terms, self.now, situation)
-        if situation.braked and _is_braked(decision, situation, self.now):
+        if situation.braked and _is_braked(decision, situation, self.terms, self.now):
             self._braked = True
         self._listings.note(decision, heard, folder.account.book, self.now)
         folder.state = decision.state
@@ -258,10 +258,11 @@ def effect_row(effect: Effect, account: str, payload: bytes, now: datetime, deci
     )
 
 
-def _is_braked(decision: Decision, situation: Situation, now: datetime) -> bool:
+def _is_braked(decision: Decision, situation: Situation, terms: Terms, now: datetime) -> bool:
     """Whether a case of this account would be on hold if the brake were not on."""
-    book, alone = decision.account.book, replace(situation, parked=False)
-    return any(dunning.blocked(case, book, alone, now) == "mass_action_brake" for case in decision.state.cases)
+    account, alone = decision.account, replace(situation, parked=False)
+    moment = Moment(terms, account.zone(terms), now, alone)
+    return any(dunning.blocked(case, account.book, moment) == "mass_action_brake" for case in decision.state.cases)
 
 
 def _row(folder: _Folder) -> AccountRow:

@@ -10,7 +10,7 @@ from app.errors import NotFoundError
 from app.policy import dunning
 from app.policy.assess import assess
 from app.policy.book import Book
-from app.policy.model import Access, Account, Case, Chargeback, Hold, Situation, Standing, State, Terms
+from app.policy.model import Access, Account, Case, Chargeback, Hold, Moment, Situation, Standing, State, Terms
 from app.policy.telling import entitlement as rights
 from app.policy.telling import rfc3339
 from app.services import Services
@@ -129,7 +129,8 @@ def _obstacles(services: Services, conn: Connection, seen: View) -> dict[str, st
     now, name = services.clock.now(conn), seen.account.id
     braked = brake.show(conn, now).on_since is not None
     situation = Situation(parked=bool(inbox.parked_accounts(conn, [name])), braked=braked)
-    found = {case.key: dunning.blocked(case, seen.account.book, situation, now) for case in seen.state.cases}
+    moment = Moment(seen.terms, seen.account.zone(seen.terms), now, situation)
+    found = {case.key: dunning.blocked(case, seen.account.book, moment) for case in seen.state.cases}
     return {key: topic for key, topic in found.items() if topic is not None}
 
 

@@ -18,6 +18,7 @@ from app.policy.model import (
     Chargeback,
     Given,
     Hold,
+    Moment,
     Owner,
     Standing,
     State,
@@ -45,7 +46,7 @@ def assess(book: Book, terms: Terms, zone: str, now: datetime, *, with_timers: b
     cases = [_frozen(case, chargebacks) for case in cases] if chargebacks else cases
     holds = _holds(book, cases, chargebacks, now)
     plan, access, add_ons = _rights(given, holds, terms)
-    return State(
+    state = State(
         as_of=now,
         standing=_standing(cases, holds),
         plan=plan,
@@ -55,8 +56,10 @@ def assess(book: Book, terms: Terms, zone: str, now: datetime, *, with_timers: b
         holds=tuple(holds),
         chargebacks=tuple(chargebacks),
         given=given,
-        timers=tuple(_timers(book, cases, chargebacks, given, zone, now)) if with_timers else (),
+        timers=(),
     )
+    timers = tuple(_timers(state, book, Moment(terms, zone, now))) if with_timers else ()
+    return replace(state, timers=timers) if timers else state
 
 
 def _given(book: Book, cases: list[Case], terms: Terms, now: datetime) -> Iterator[Given]:
@@ -118,19 +121,16 @@ def _standing(cases: Iterable[Case], holds: Iterable[Hold]) -> Standing:
     return max(found, key=_RANK.__getitem__, default=Standing.GOOD)
 
 
-def _timers(
-    book: Book, cases: list[Case], chargebacks: list[Chargeback], given: tuple[Given, ...], zone: str, now: datetime
-) -> Iterator[Timer]:
-    for case in cases:
-        yield from dunning.timers(case, book, zone, now)
-    for one in given:
-        if one.until is not None and one.until > now:
-            yield Timer("period_end", one.subscription, one.until)
-    for one in given:
+def _timers(state: State, book: Book, moment: Moment) -> Iterator[Timer]:
+    for case in state.cases:
+        yield from dunning.timers(case, book, moment)
+    for one in state.given:
         seen = book.subscriptions[one.subscription].seen
-        if seen.status is Status.ON_TRIAL and seen.trial_ends_at is not None and seen.trial_ends_at > now:
+        if one.until is not None:
+            yield Timer("period_end", one.subscription, one.until)
+        if seen.status is Status.ON_TRIAL and seen.trial_ends_at is not None and seen.trial_ends_at > moment.at:
             yield Timer("trial_end", seen.key, seen.trial_ends_at)
-    if chargebacks:
-        yield from disputes.timers(chargebacks, book, zone, now)
+    if state.chargebacks:
+        yield from disputes.timers(state.chargebacks, book, moment)
     if book.overrides:
-        yield from overrides.timers(book, now)
+        yield from overrides.timers(book, moment.at)

@@ -12,27 +12,21 @@ from operator import attrgetter
 from typing import Any
 
 from app.policy import facts as f
-from app.policy.facts import Fact
-from app.policy.records import (
+from app.policy.deeds import (
     Address,
     Asked,
     CaseLog,
-    Customer,
-    Dispute,
-    Invoice,
-    Invoices,
-    Licence,
     Lifted,
     Looks,
     Notices,
-    Order,
     Override,
     Renewals,
-    Subscription,
     Told,
     Turn,
-    join_maps,
 )
+from app.policy.facts import Fact
+from app.policy.joining import join_maps
+from app.policy.records import Customer, Dispute, Invoice, Invoices, Licence, Order, Subscription
 
 NOTHING = CaseLog()
 NO_NOTICES = Notices(sent={})
@@ -104,6 +98,7 @@ class Book:
 
 _FAMILIES = tuple(Book.__dataclass_fields__)
 _pages = attrgetter(*_FAMILIES)
+_CaseFact = f.DeadlinePromised | f.HoldPlaced | f.HoldProlonged | f.CaseExhausted | f.CaseWaived
 _Entry = tuple[str, str, Any]
 """A family of the book, a key in it, and what one fact tells of that object."""
 
@@ -138,18 +133,6 @@ def _entries(fact: Fact) -> Iterator[_Entry]:
 
 def _own_entries(fact: f.OwnFact) -> Iterator[_Entry]:
     match fact:
-        case f.DeadlinePromised():
-            yield "cases", fact.case, CaseLog(promised=fact.deadline)
-        case f.CaseJoined():
-            yield "cases", fact.into, CaseLog(absorbed=(fact.case,))
-        case f.HoldPlaced():
-            yield "cases", fact.case, CaseLog(held_for=fact.opened_at, held_at=fact.at, verified=fact.verified)
-        case f.HoldProlonged():
-            yield "cases", fact.case, CaseLog(hold_until=fact.until)
-        case f.CaseExhausted():
-            yield "cases", fact.case, CaseLog(exhausted_for=fact.opened_at)
-        case f.CaseWaived():
-            yield "cases", fact.case, CaseLog(waived_for=fact.opened_at)
         case f.NoticeReported():
             yield "notices", fact.subject, Notices(sent={f"{fact.kind}|{fact.step}": _asked(fact, fact.deadline)})
         case f.RenewalStopped():
@@ -158,16 +141,34 @@ def _own_entries(fact: f.OwnFact) -> Iterator[_Entry]:
         case f.RenewalResumed():
             turn = Turn(step=fact.step, cause=None, asked=_asked(fact, fact.seen))
             yield "renewals", fact.subscription, Renewals(turns=(turn,))
-        case f.SubscriptionLookedUp(asked=True):
-            yield "looks", fact.subscription, Looks(asked=((fact.at, fact.known or fact.at),))
         case f.SubscriptionLookedUp():
-            yield "looks", fact.subscription, Looks(answers=((fact.at, fact.status or ""),))
+            asked, answered = (fact.at, fact.known or fact.at), (fact.at, fact.status or "")
+            looks = Looks(asked=(asked,)) if fact.asked else Looks(answers=(answered,))
+            yield "looks", fact.subscription, looks
         case f.OverrideSet():
             yield "overrides", fact.id, Override(set=fact)
         case f.HoldLifted():
             yield "lifted", fact.hold, Lifted(until=fact.until)
         case f.OperatorsAlerted():
             yield "alerts", f"{fact.subject}|{fact.topic}", Told(at=fact.at)
+        case f.CaseJoined():
+            yield "cases", fact.into, CaseLog(absorbed=(fact.case,))
+        case _:
+            yield "cases", fact.case, _logged(fact)
+
+
+def _logged(fact: _CaseFact) -> CaseLog:
+    match fact:
+        case f.DeadlinePromised():
+            return CaseLog(promised=fact.deadline)
+        case f.HoldPlaced():
+            return CaseLog(held_for=fact.opened_at, held_at=fact.at, verified=fact.verified)
+        case f.HoldProlonged():
+            return CaseLog(hold_until=fact.until)
+        case f.CaseExhausted():
+            return CaseLog(exhausted_for=fact.opened_at)
+        case f.CaseWaived():
+            return CaseLog(waived_for=fact.opened_at)
 
 
 def _asked(fact: f.NoticeReported | f.RenewalStopped | f.RenewalResumed, seen: datetime | None) -> Asked:

@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 
 from app.policy import overrides
 from app.policy.book import Book
+from app.policy.deeds import CaseLog
 from app.policy.document import Policy
+from app.policy.joining import newest
 from app.policy.model import Case, CaseState, Terms
-from app.policy.records import RUNNING, CaseLog, Invoice, Invoices, Subscription, newest
+from app.policy.records import RUNNING, Invoice, Invoices, Subscription
 from app.policy.subscriptions import cancelled_by_customer
 
 _SAME_RENEWAL = timedelta(days=1)

@@ -134,7 +134,7 @@ def _chargebacks(step: Step) -> Iterator[Change]:
 
 
 def _vanished(known: Chargeback) -> Iterator[Change]:
-    """Tell what a refund was taken for no longer: it was taken back, or a dispute explains it."""
+    """Name what a refund was taken for and is no more: it was taken back, or a dispute explains it."""
     yield _of_chargeback(known, "dispute.settled", 50)
     if known.holds:
         yield _of_chargeback(known, "dispute.claim_released" if known.claim else "dispute.released", 95)
@@ -256,7 +256,16 @@ def of_acts(facts: Iterable[f.OwnFact], state: State, terms: Terms) -> Iterator[
             case f.NoticeReported():
                 case = state.case(fact.subject)
                 clause = case.policy.dunning.grace_clause if case else ""
-                yield _act(f"notice.{fact.kind}", 5, fact.subject, terms, clause, case, step=fact.step)
+                policy = case.policy if case else terms.current
+                detail = {"step": fact.step}
+                yield Change(
+                    rule=f"notice.{fact.kind}",
+                    clause=clause,
+                    policy=policy,
+                    subject=fact.subject,
+                    rank=5,
+                    detail=detail,
+                )
             case f.RenewalStopped():
                 yield _act("renewal.stopped", 4, fact.subscription, terms, subscription=fact.subscription)
             case f.RenewalResumed():
@@ -271,8 +280,5 @@ def of_acts(facts: Iterable[f.OwnFact], state: State, terms: Terms) -> Iterator[
                 pass
 
 
-def _act(
-    rule: str, rank: int, subject: str, terms: Terms, clause: str = "", case: Case | None = None, **detail: Any
-) -> Change:
-    policy = case.policy if case else terms.current
-    return Change(rule=rule, clause=clause, policy=policy, subject=subject, rank=rank, detail=detail)
+def _act(rule: str, rank: int, subject: str, terms: Terms, **detail: Any) -> Change:
+    return Change(rule=rule, clause="", policy=terms.current, subject=subject, rank=rank, detail=detail)

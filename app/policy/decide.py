@@ -12,7 +12,7 @@ from app.policy.assess import assess
 from app.policy.book import Book
 from app.policy.changes import Step, changes, of_acts
 from app.policy.facts import Fact, OwnFact
-from app.policy.model import CALM, Account, Decision, Situation, State, Terms
+from app.policy.model import CALM, Account, Decision, Moment, Situation, State, Terms
 from app.policy.time import aware
 
 _ENOUGH = 12
@@ -24,14 +24,11 @@ class _Round:
     """What the acts of one round are chosen by."""
 
     before: State | None
-    state: State
-    book: Book
     made: list[f.OverrideSet]
     """Exceptions that operators have just made."""
-    terms: Terms
-    zone: str
-    situation: Situation
-    at: datetime
+    state: State
+    book: Book
+    moment: Moment
 
 
 def decide(
@@ -42,34 +39,47 @@ def decide(
     The facts are merged, the account is assessed, and what the policy does about it (a promise, a notice, a hold, a
     cancellation) is a fact of our own that is merged in turn, until nothing more is to be done.
     """
-    now = aware(now)
-    before = (
-        assess(account.book, terms, account.zone(terms), account.decided_at, with_timers=False)
-        if account.decided_at
-        else None
-    )
-    if before is not None and before.add_ons != account.add_ons:
-        account = replace(account, add_ons=before.add_ons)
+    before = _as_decided(account, terms)
+    account = account if before is None else replace(account, add_ons=before.add_ons)
     book = account.book.with_facts(facts)
-    zone = book.word("timezone") or terms.timezone
+    moment = Moment(terms, book.word("timezone") or terms.timezone, aware(now), situation)
     made = overrides.fresh(account.book, book)
     acts: list[OwnFact] = []
     for _ in range(_ENOUGH):
-        state = assess(book, terms, zone, now)
-        due = _due(_Round(before, state, book, made, terms, zone, situation, now))
-        if not due:
-            return _decision(account, before, state, book, acts, terms, now)
+        state = assess(book, terms, moment.zone, moment.at)
+        due = _due(_Round(before, made, state, book, moment))
         acts.extend(due)
-        book = book.with_facts(due)
+        book = book.with_facts(due) if due else book
         if all(_is_quiet(act, state) for act in due):
-            return _decision(account, before, state, book, acts, terms, now)
+            return _decision(Step(account, before, state, book), acts, moment)
     raise RuntimeError(f"a policy that never comes to rest: {acts[-1]}")
+
+
+def _as_decided(account: Account, terms: Terms) -> State | None:
+    if account.decided_at is None:
+        return None
+    return assess(account.book, terms, account.zone(terms), account.decided_at, with_timers=False)
 
 
 def _due(this: _Round) -> list[OwnFact]:
     """Return what is to be done, each thing once; what hands promises on comes before what relies on them."""
-    first = [*dunning.carried_over(this.before, this.state, this.book, this.at), *_ordered(this)]
-    return list(dict.fromkeys(first or _acts(this)))
+    first = [*dunning.carried_over(this.before, this.state, this.book, this.moment.at), *_ordered(this)]
+    return list(dict.fromkeys(first or _acts(this.state, this.book, this.moment)))
+
+
+def _ordered(this: _Round) -> Iterator[OwnFact]:
+    for override in this.made:
+        yield from overrides.acts(override, this.state, this.book, this.moment.at)
+
+
+def _acts(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
+    for case in state.cases:
+        yield from dunning.acts(case, book, moment)
+    yield from renewals.acts(state, book, moment.at)
+    yield from disputes.acts(state, book, moment)
+    for subject, topic in telling.concerns(state, book, moment):
+        if f"{subject}|{topic}" not in book.alerts:
+            yield f.OperatorsAlerted(subject=subject, topic=topic, at=moment.at)
 
 
 def _is_quiet(act: OwnFact, state: State) -> bool:
@@ -84,32 +94,23 @@ def _is_quiet(act: OwnFact, state: State) -> bool:
             return False
 
 
-def _ordered(this: _Round) -> Iterator[OwnFact]:
-    for override in this.made:
-        yield from overrides.acts(override, this.state, this.book, this.at)
-
-
-def _acts(this: _Round) -> Iterator[OwnFact]:
-    state, book, now = this.state, this.book, this.at
-    for case in state.cases:
-        yield from dunning.acts(case, book, this.terms, this.zone, this.situation, now)
-    yield from renewals.acts(state, book, now)
-    yield from disputes.acts(state, book, this.zone, now)
-    for subject, topic in telling.concerns(state, book, this.terms, this.situation, now):
-        if f"{subject}|{topic}" not in book.alerts:
-            yield f.OperatorsAlerted(subject=subject, topic=topic, at=now)
-
-
-def _decision(
-    account: Account, before: State | None, state: State, book: Book, acts: list[OwnFact], terms: Terms, now: datetime
-) -> Decision:
-    found = tuple(changes(Step(account, before, state, book), acts, terms))
-    told = list(letters.brought_by(found, state, book, acts, now))
+def _decision(step: Step, acts: list[OwnFact], moment: Moment) -> Decision:
+    found = tuple(changes(step, acts, moment.terms))
+    told = list(letters.brought_by(found, step.after, step.new, acts, moment.at))
     if told:
         acts.extend(told)
-        book = book.with_facts(told)
-        found = (*found, *of_acts(told, state, terms))
-    after = replace(
+        found = (*found, *of_acts(told, step.after, moment.terms))
+    after = _moved_on(step, step.new.with_facts(told), moment.at)
+    decision = Decision(
+        account=after, before=step.before, state=step.after, changes=found, facts=tuple(acts), effects=()
+    )
+    effects = tuple(telling.effects(step.account, decision))
+    return replace(decision, effects=effects) if effects else decision
+
+
+def _moved_on(step: Step, book: Book, at: datetime) -> Account:
+    account, state = step.account, step.after
+    return replace(
         account,
         book=book,
         plan=state.plan,
@@ -117,8 +118,5 @@ def _decision(
         add_ons=state.add_ons,
         standing=state.standing,
         version=account.version + (account.rights != state.rights or account.decided_at is None),
-        decided_at=now,
+        decided_at=at,
     )
-    decision = Decision(account=after, before=before, state=state, changes=found, facts=tuple(acts), effects=())
-    effects = tuple(telling.effects(account, decision))
-    return replace(decision, effects=effects) if effects else decision

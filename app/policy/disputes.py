@@ -1,4 +1,4 @@
-"""A chargeback: suspended at once, one hold with its own release, when data may go (DOMAIN section 4, plexo 10)."""
+"""A chargeback: suspension at once, a hold with a release of its own, when data may go (DOMAIN section 4, plexo 10)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from app.policy import refunds
 from app.policy.book import Book
 from app.policy.document import DisputeRules
 from app.policy.facts import DisputeSeen, DisputeStatus, OrderStatus, OwnFact, Provenance, Stamp
-from app.policy.model import Access, Chargeback, Given, Hold, Owner, State, Terms, Timer
+from app.policy.model import Access, Chargeback, Given, Hold, Moment, Owner, State, Terms, Timer
 from app.policy.notices import asked_for
 from app.policy.records import Dispute, Order, Subscription
 
@@ -57,26 +57,26 @@ def frozen_since(chargebacks: Iterable[Chargeback], subscription: str) -> dateti
     return min(reaching, default=None)
 
 
-def timers(chargebacks: Iterable[Chargeback], book: Book, zone: str, now: datetime) -> Iterator[Timer]:
+def timers(chargebacks: Iterable[Chargeback], book: Book, moment: Moment) -> Iterator[Timer]:
     """Yield when a chargeback has to be looked at again: notices before its data may go, and that day."""
     for one in chargebacks:
-        if one.deletion_eligible_at is None or one.deletion_eligible_at <= now:
+        if one.deletion_eligible_at is None or one.deletion_eligible_at <= moment.at:
             continue
         yield Timer("data_deletion_eligible", one.key, one.deletion_eligible_at)
-        for step, due_at in _deletion_notices(one, zone):
-            if due_at > now and book.notices_about(one.key).get(DELETION, step) is None:
+        for step, due_at in _deletion_notices(one, moment.zone):
+            if due_at > moment.at and book.notices_about(one.key).get(DELETION, step) is None:
                 yield Timer("data_deletion_notice", f"{one.key}|{step}", due_at)
 
 
-def acts(state: State, book: Book, zone: str, now: datetime) -> Iterator[OwnFact]:
+def acts(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
     """Yield the notice of deletion that is due, the latest where several are."""
     for one in state.chargebacks:
-        due = [step for step, at in _deletion_notices(one, zone) if at <= now]
+        due = [step for step, at in _deletion_notices(one, moment.zone) if at <= moment.at]
         if due and book.notices_about(one.key).get(DELETION, due[-1]) is None:
-            yield asked_for(one.key, DELETION, due[-1], now)
+            yield asked_for(one.key, DELETION, due[-1], moment.at)
 
 
-def concerns(state: State, book: Book, terms: Terms, now: datetime) -> Iterator[tuple[str, str]]:
+def concerns(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
     """Yield each subject and topic about chargebacks and refunds that operators must see."""
     for one in state.chargebacks:
         if one.status == DisputeStatus.INQUIRY:
@@ -87,10 +87,10 @@ def concerns(state: State, book: Book, terms: Terms, now: datetime) -> Iterator[
             yield one.key, "dispute_needs_review"
         elif one.holds and one.claim:
             yield one.key, "dispute_claim"
-        if one.deletion_eligible_at is not None and one.deletion_eligible_at <= now:
+        if one.deletion_eligible_at is not None and one.deletion_eligible_at <= moment.at:
             yield one.key, "data_deletion_eligible"
-    for refund in _unrequested(book, terms):
-        if terms.at(refund.at).dispute.unrequested_full_refund == "review":
+    for refund in _unrequested(book, moment.terms):
+        if moment.terms.at(refund.at).dispute.unrequested_full_refund == "review":
             yield refund.payment, "unrequested_refund"
 
 

@@ -1,4 +1,4 @@
-"""A policy as written: one TOML document, every problem named at once, frozen and hashed (DOMAIN section 6)."""
+"""A policy as written: one TOML document, validated with every problem at once, frozen, hashed (DOMAIN section 6)."""
 
 from __future__ import annotations
 
@@ -84,110 +84,134 @@ def _some_of(*words: str) -> Reader:
     return read
 
 
-def _key(reads: Reader, means: str, default: Any = MISSING) -> Any:
-    metadata = {"reads": reads, "means": means}
-    return field(metadata=metadata) if default is MISSING else field(default=default, metadata=metadata)
+def _key(reads: Reader, means: str) -> dict[str, Any]:
+    return {"reads": reads, "means": means}
 
 
-def _table(kind: type, means: str) -> Any:
-    return field(metadata={"table": kind, "means": means})
+def _table(kind: type, means: str) -> dict[str, Any]:
+    return {"table": kind, "means": means}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRules:
     """A trial gives its plan to its end and bills by itself (plexo 2)."""
 
-    clause: str = _key(_clause, "clause that decisions about trials name", "")
+    clause: str = field(default="", metadata=_key(_clause, "clause that decisions about trials name"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancellationRules:
     """What cancelling does to access (plexo 4)."""
 
-    clause: str = _key(_clause, "clause that decisions about cancellations name", "")
+    clause: str = field(default="", metadata=_key(_clause, "clause that decisions about cancellations name"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanChangeRules:
     """When another plan begins to count (plexo 5)."""
 
-    downgrade: str = _key(
-        _one_of("period_end", "at_once"),
-        "when a lower plan takes effect: at the end of the period paid for, or at once",
-        "period_end",
+    downgrade: str = field(
+        default="period_end",
+        metadata=_key(
+            _one_of("period_end", "at_once"),
+            "when a lower plan takes effect: at the end of the period paid for, or at once",
+        ),
     )
-    downgrade_clause: str = _key(_clause, "clause that a downgrade names", "")
-    upgrade_clause: str = _key(_clause, "clause that an upgrade names", "")
+    downgrade_clause: str = field(default="", metadata=_key(_clause, "clause that a downgrade names"))
+    upgrade_clause: str = field(default="", metadata=_key(_clause, "clause that an upgrade names"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MassActionLimit:
     """The brake: more than both figures within an hour stops dunning holds until an operator lets them go on."""
 
-    accounts: int = _key(_count, "accounts that may lose access by dunning within an hour in any case", 25)
-    share: float = _key(_share, "share of all accounts that may, where that is more", 0.1)
+    accounts: int = field(
+        default=25, metadata=_key(_count, "accounts that may lose access by dunning within an hour in any case")
+    )
+    share: float = field(default=0.1, metadata=_key(_share, "share of all accounts that may, where that is more"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DunningRules:
     """What follows a failed renewal (plexo 6)."""
 
-    grace: Span = _key(_span, "from the first failure to the end of access; 0d removes access at once")
-    reminders: tuple[Span, ...] = _key(_spans, "after the first failure, when to remind the customer", ())
-    final_warning: Span = _key(
-        _span, "before the end of grace, when the final warning goes out", Span(rest=Span.parse("48h").rest)
+    grace: Span = field(metadata=_key(_span, "from the first failure to the end of access; 0d removes access at once"))
+    reminders: tuple[Span, ...] = field(
+        default=(), metadata=_key(_spans, "after the first failure, when to remind the customer")
     )
-    warning_notice: Span = _key(
-        _span, "how long before the end it must have been delivered", Span(rest=Span.parse("24h").rest)
+    final_warning: Span = field(
+        default=Span(rest=Span.parse("48h").rest),
+        metadata=_key(_span, "before the end of grace, when the final warning goes out"),
     )
-    warn_by: str = _key(_one_of("mail", "callback"), "whose delivery counts: the mail's or the callback's", "mail")
-    max_warnings: int = _key(_count, "undelivered warnings after which operators decide", 3)
-    on_grace_end: str = _key(
-        _one_of("cancel", "hold_only"), "whether the subscription is also cancelled at the provider", "hold_only"
+    warning_notice: Span = field(
+        default=Span(rest=Span.parse("24h").rest),
+        metadata=_key(_span, "how long before the end it must have been delivered"),
     )
-    hold_access: str = _key(_one_of("free", "none"), "what is left of access while on hold", "free")
-    hold_days: Span = _key(
-        _span, "how long a hold waits for a late payment before the subscription is given up", Span(days=30)
+    warn_by: str = field(
+        default="mail",
+        metadata=_key(_one_of("mail", "callback"), "whose delivery counts: the mail's or the callback's"),
     )
-    opens_on: tuple[str, ...] = _key(
-        _some_of("initial", "renewal", "updated"), "billing reasons whose failure opens a case", ("renewal",)
+    max_warnings: int = field(default=3, metadata=_key(_count, "undelivered warnings after which operators decide"))
+    on_grace_end: str = field(
+        default="hold_only",
+        metadata=_key(_one_of("cancel", "hold_only"), "whether the subscription is also cancelled at the provider"),
     )
-    provider_sends_failure_mail: bool = _key(
-        _flag, "the provider mails the customer on each failure, so `grace_started` is not mailed by us", default=False
+    hold_access: str = field(
+        default="free", metadata=_key(_one_of("free", "none"), "what is left of access while on hold")
     )
-    grace_clause: str = _key(_clause, "clause of the grace period", "")
-    hold_clause: str = _key(_clause, "clause of the downgrade", "")
-    mass_action_limit: MassActionLimit = _table(MassActionLimit, "the brake on mass downgrades")
+    hold_days: Span = field(
+        default=Span(days=30),
+        metadata=_key(_span, "how long a hold waits for a late payment before the subscription is given up"),
+    )
+    opens_on: tuple[str, ...] = field(
+        default=("renewal",),
+        metadata=_key(_some_of("initial", "renewal", "updated"), "billing reasons whose failure opens a case"),
+    )
+    provider_sends_failure_mail: bool = field(
+        default=False,
+        metadata=_key(_flag, "the provider mails the customer on each failure, so `grace_started` is not mailed by us"),
+    )
+    grace_clause: str = field(default="", metadata=_key(_clause, "clause of the grace period"))
+    hold_clause: str = field(default="", metadata=_key(_clause, "clause of the downgrade"))
+    mass_action_limit: MassActionLimit = field(metadata=_table(MassActionLimit, "the brake on mass downgrades"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeRules:
     """What follows a chargeback (plexo 10)."""
 
-    scope: str = _key(_one_of("account", "subscription"), "what a dispute restricts", "account")
-    review_above: int | None = _key(_amount, "minor units above which operators decide instead", None)
-    deletion_after: Span = _key(
-        _span, "from the opening, and again from the loss, to when data may be deleted", Span(days=30)
+    scope: str = field(default="account", metadata=_key(_one_of("account", "subscription"), "what a dispute restricts"))
+    review_above: int | None = field(
+        default=None, metadata=_key(_amount, "minor units above which operators decide instead")
     )
-    deletion_notices: tuple[Span, ...] = _key(_spans, "before that day, when the customer is told", ())
-    partially_lost: str = _key(_one_of("lost", "restore"), "what a partial loss counts as", "lost")
-    unrequested_full_refund: str = _key(
-        _one_of("suspend", "review", "ignore"), "what a full refund that nobody here asked for means", "review"
+    deletion_after: Span = field(
+        default=Span(days=30),
+        metadata=_key(_span, "from the opening, and again from the loss, to when data may be deleted"),
     )
-    clause: str = _key(_clause, "clause that decisions about chargebacks name", "")
+    deletion_notices: tuple[Span, ...] = field(
+        default=(), metadata=_key(_spans, "before that day, when the customer is told")
+    )
+    partially_lost: str = field(
+        default="lost", metadata=_key(_one_of("lost", "restore"), "what a partial loss counts as")
+    )
+    unrequested_full_refund: str = field(
+        default="review",
+        metadata=_key(_one_of("suspend", "review", "ignore"), "what a full refund that nobody here asked for means"),
+    )
+    clause: str = field(default="", metadata=_key(_clause, "clause that decisions about chargebacks name"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """One immutable policy document. `sha256` is over its bytes as written."""
 
-    name: str = _key(_text, "the policy's name")
-    title: str = _key(_text, "what people call it", "")
-    trial: TrialRules = _table(TrialRules, "trials")
-    cancellation: CancellationRules = _table(CancellationRules, "cancellations")
-    plan_change: PlanChangeRules = _table(PlanChangeRules, "upgrades and downgrades")
-    dunning: DunningRules = _table(DunningRules, "failed renewals")
-    dispute: DisputeRules = _table(DisputeRules, "chargebacks")
+    name: str = field(metadata=_key(_text, "the policy's name"))
+    title: str = field(default="", metadata=_key(_text, "what people call it"))
+    trial: TrialRules = field(metadata=_table(TrialRules, "trials"))
+    cancellation: CancellationRules = field(metadata=_table(CancellationRules, "cancellations"))
+    plan_change: PlanChangeRules = field(metadata=_table(PlanChangeRules, "upgrades and downgrades"))
+    dunning: DunningRules = field(metadata=_table(DunningRules, "failed renewals"))
+    dispute: DisputeRules = field(metadata=_table(DisputeRules, "chargebacks"))
     sha256: str = ""
     version: int = 0
     """Given when it is activated; 0 before."""
@@ -269,8 +293,8 @@ def _value(item: Field[Any], table: Mapping[str, Any], path: str, lines: Mapping
 
 
 def _contradictions(dunning: DunningRules) -> list[str]:
-    if dunning.grace and _length(dunning.warning_notice) > _length(dunning.final_warning):
-        return ["dunning.warning_notice: expected at most dunning.final_warning, or no warning is ever in time"]
+    if dunning.grace and _length(dunning.warning_notice) >= _length(dunning.final_warning):
+        return ["dunning.warning_notice: expected less than dunning.final_warning, or no warning is ever in time"]
     return []
 
 

@@ -9,7 +9,7 @@ from app.policy import cases, notices, overrides
 from app.policy import facts as f
 from app.policy.book import Book
 from app.policy.facts import OwnFact
-from app.policy.model import Access, Case, CaseState, Hold, Owner, Situation, State, Terms, Timer
+from app.policy.model import Access, Case, CaseState, Hold, Moment, Owner, State, Timer
 from app.policy.records import RUNNING
 from app.policy.subscriptions import expired_by_provider
 
@@ -34,7 +34,7 @@ def hold(case: Case) -> Hold:
     )
 
 
-def timers(case: Case, book: Book, zone: str, now: datetime) -> Iterator[Timer]:
+def timers(case: Case, book: Book, moment: Moment) -> Iterator[Timer]:
     """Yield when a case has to be looked at again."""
     if case.frozen_since is not None or not case.open:
         return
@@ -42,19 +42,19 @@ def timers(case: Case, book: Book, zone: str, now: datetime) -> Iterator[Timer]:
         yield Timer("hold_end", case.key, _hold_ends_at(case, book))
         return
     if case.policy.dunning.grace:
-        yield from notices.timers(case, book, zone, now)
-    yield Timer("grace_end", case.key, _look_at(case, book, now))
+        yield from notices.timers(case, book, moment)
+    yield Timer("grace_end", case.key, _look_at(case, book, moment))
 
 
-def acts(case: Case, book: Book, terms: Terms, zone: str, situation: Situation, now: datetime) -> list[OwnFact]:
+def acts(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
     """Return what the policy does about a case now: promises, notices, the hold, giving up."""
     if case.state is CaseState.ON_HOLD:
-        return _patience(case, book, now)
+        return _patience(case, book, moment.at)
     promise = _promise(case, book)
     if case.state is not CaseState.GRACE or case.frozen_since is not None:
         return promise
-    due = notices.due(case, book, zone, now) if case.policy.dunning.grace else []
-    return [*promise, *(due or _enforcement(case, book, terms, situation, zone, now))]
+    due = notices.due(case, book, moment) if case.policy.dunning.grace else []
+    return [*promise, *(due or _enforcement(case, book, moment))]
 
 
 def carried_over(before: State | None, state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
@@ -67,15 +67,15 @@ def carried_over(before: State | None, state: State, book: Book, now: datetime) 
             yield from _thawed(old, old.frozen_since, new, now)
 
 
-def blocked(case: Case, book: Book, situation: Situation, now: datetime) -> str | None:
+def blocked(case: Case, book: Book, moment: Moment) -> str | None:
     """Return why a hold that is due is not placed, as a topic for operators."""
-    if case.state is not CaseState.GRACE or case.frozen_since is not None or now < case.deadline:
+    if case.state is not CaseState.GRACE or case.frozen_since is not None or moment.at < case.deadline:
         return None
-    if situation.parked:
+    if moment.situation.parked:
         return "hold_waits_for_parked_event"
-    if situation.braked:
+    if moment.situation.braked:
         return "mass_action_brake"
-    if case.policy.dunning.grace and notices.given_up(case, book):
+    if case.policy.dunning.grace and notices.given_up(case, book, moment.zone):
         return "warning_cannot_be_delivered"
     looks = book.looks.get(case.subscription)
     last = looks.answers[-1] if looks and looks.answers else None
@@ -90,7 +90,7 @@ def looked_in_vain(case: Case, book: Book) -> bool:
 
 
 def _promise(case: Case, book: Book) -> list[OwnFact]:
-    """Promise the deadline that a case shows, from then on (I3)."""
+    """Return the promise that a deadline is from when a case first shows it (I3)."""
     if case.state is not CaseState.GRACE and case.state is not CaseState.VOLUNTARY:
         return []
     promised = book.case(case.key).promised
@@ -98,17 +98,17 @@ def _promise(case: Case, book: Book) -> list[OwnFact]:
     return [] if kept else [f.DeadlinePromised(case=case.key, deadline=case.deadline)]
 
 
-def _enforcement(case: Case, book: Book, terms: Terms, situation: Situation, zone: str, now: datetime) -> list[OwnFact]:
+def _enforcement(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
+    now, graceless = moment.at, not case.policy.dunning.grace
     if now < case.deadline:
         return []
-    graceless = not case.policy.dunning.grace
-    if not graceless and not notices.warned_in_time(case, book, zone, now):
-        return notices.warn(case, book, zone, now)
-    if situation.parked or situation.braked:
+    if not graceless and not notices.warned_in_time(case, book, moment):
+        return notices.warn(case, book, moment)
+    if moment.situation.parked or moment.situation.braked:
         return []
     if expired_by_provider(book.subscriptions[case.subscription], book):
         return [f.CaseExhausted(case=case.key, opened_at=case.opened_at, at=now)]
-    asks = not graceless and case.subscription.partition(":")[0] in terms.can_look
+    asks = not graceless and case.subscription.partition(":")[0] in moment.terms.can_look
     return _look(case, book, now) if asks else _placed(case, now, verified=False)
 
 
@@ -184,11 +184,11 @@ def _thawed(old: Case, frozen_since: datetime, new: Case, now: datetime) -> Iter
             yield f.HoldProlonged(case=new.key, until=until)
 
 
-def _look_at(case: Case, book: Book, now: datetime) -> datetime:
+def _look_at(case: Case, book: Book, moment: Moment) -> datetime:
     """Return when the end of grace is looked at: at the deadline, or again while something stands in the way."""
-    if now < case.deadline:
+    if moment.at < case.deadline:
         return case.deadline
-    return now + (_A_DAY if notices.given_up(case, book) else LOOK_AGAIN)
+    return moment.at + (_A_DAY if notices.given_up(case, book, moment.zone) else LOOK_AGAIN)
 
 
 def _hold_ends_at(case: Case, book: Book) -> datetime:

@@ -12,7 +12,7 @@ from app.policy.book import Book
 from app.policy.document import Policy
 from app.policy.effects import Effect
 from app.policy.facts import OwnFact
-from app.policy.terms import CALM, FREE, Catalogue, Situation, Terms
+from app.policy.terms import CALM, FREE, Catalogue, Moment, Situation, Terms
 
 __all__ = [
     "CALM",
@@ -27,6 +27,7 @@ __all__ = [
     "Decision",
     "Given",
     "Hold",
+    "Moment",
     "Owner",
     "Situation",
     "Standing",

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from app.policy import facts as f
 from app.policy import overrides
 from app.policy.book import Book
+from app.policy.deeds import Asked
 from app.policy.facts import Outcome, OwnFact
-from app.policy.model import Case, CaseState, Timer
-from app.policy.records import Asked
+from app.policy.model import Case, CaseState, Moment, Timer
 
 WARNING = "grace_warning"
 WARNING_CALLBACK = f"{WARNING}.callback"
@@ -23,60 +23,58 @@ LATE = timedelta(hours=1)
 _LEFT_US = frozenset({Outcome.UNKNOWN, Outcome.DONE})
 
 
-def due(case: Case, book: Book, zone: str, now: datetime) -> list[OwnFact]:
+def due(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
     """Return the notices whose time has come; in a catch-up only the one that matters most."""
-    warned = last_warning(case, book)
-    ready = [(at, step) for step, at in _open_reminders(case, book, zone) if at <= now]
-    warning_at = _warning_at(case, zone)
-    wanted = now >= warning_at and not _announced(case, warned)
-    late = [at for at in (*(at for at, _ in ready), *((warning_at,) if wanted else ())) if now - at > LATE]
+    now, warning_at = moment.at, _warning_at(case, moment.zone)
+    ready = [(step, at) for step, at in _open_reminders(case, book, moment.zone) if at <= now]
+    wanted = now >= warning_at and not _announced(case, last_warning(case, book))
+    late = [at for at in (*(at for _, at in ready), *([warning_at] if wanted else [])) if now - at > LATE]
     if late:
         ready = [] if wanted else ready[-1:]
-    asked: list[OwnFact] = [asked_for(case.key, REMINDER, step, now) for _, step in ready]
-    return [*asked, *warn(case, book, zone, now)] if wanted else asked
+    asked: list[OwnFact] = [asked_for(case.key, REMINDER, step, now) for step, _ in ready]
+    return [*asked, *warn(case, book, moment)] if wanted else asked
 
 
-def warn(case: Case, book: Book, zone: str, now: datetime) -> list[OwnFact]:
+def warn(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
     """Send a warning; where it can no longer be in time, move the deadline so that the promised notice is given."""
-    rules = case.policy.dunning
-    if given_up(case, book):
+    rules, now, zone = case.policy.dunning, moment.at, moment.zone
+    if given_up(case, book, zone):
         return []
-    in_time = rules.warning_notice.after(now, zone) <= case.deadline
-    deadline = case.deadline if in_time else rules.final_warning.after(now, zone)
+    needed = rules.warning_notice.after(now, zone)
+    in_time = needed <= case.deadline
+    # A mail takes a while: where both spans end at the same time it would never be in time.
+    deadline = case.deadline if in_time else max(rules.final_warning.after(now, zone), needed + LATE)
     last = last_warning(case, book)
     asked = asked_for(case.key, WARNING, last[0] + 1 if last else 1, now, deadline)
     return [asked] if in_time else [asked, f.DeadlinePromised(case=case.key, deadline=deadline)]
 
 
-def given_up(case: Case, book: Book) -> bool:
-    """Whether as many warnings stayed undelivered as the policy allows, since the case began or was extended."""
+def given_up(case: Case, book: Book, zone: str) -> bool:
+    """Whether as many warnings failed to arrive in time as the policy allows, since the case began or was extended."""
     since = overrides.extended_at(book) if book.overrides else None
-    undelivered = [
+    failed = [
         step
         for step, asked in _warnings(case, book)
-        if (since is None or asked.at >= since) and not _was_delivered(case, book, step)
+        if (since is None or asked.at >= since) and not _arrived(case, book, step, zone, asked.seen)
     ]
-    return len(undelivered) >= case.policy.dunning.max_warnings
+    return len(failed) >= case.policy.dunning.max_warnings
 
 
-def warned_in_time(case: Case, book: Book, zone: str, now: datetime) -> bool:
+def warned_in_time(case: Case, book: Book, moment: Moment) -> bool:
     """Whether a warning that announced this deadline was delivered as long ago as the policy promises (I2)."""
-    notice = case.policy.dunning.warning_notice
-    for step, asked in _warnings(case, book):
-        delivered = _delivery(case, book, step)
-        done = delivered is not None and delivered.outcome is Outcome.DONE
-        if delivered and done and _announced(case, (step, asked)) and notice.after(delivered.outcome_at, zone) <= now:
-            return True
-    return False
+    return any(
+        _announced(case, (step, asked)) and _arrived(case, book, step, moment.zone, moment.at)
+        for step, asked in _warnings(case, book)
+    )
 
 
-def timers(case: Case, book: Book, zone: str, now: datetime) -> Iterator[Timer]:
+def timers(case: Case, book: Book, moment: Moment) -> Iterator[Timer]:
     """Yield when the next reminders and the warning are due."""
-    for step, at in _open_reminders(case, book, zone):
-        if now < at < case.deadline:
+    for step, at in _open_reminders(case, book, moment.zone):
+        if moment.at < at < case.deadline:
             yield Timer("grace_reminder", f"{case.key}|{step}", at)
-    warning_at = _warning_at(case, zone)
-    if warning_at > now and not _announced(case, last_warning(case, book)):
+    warning_at = _warning_at(case, moment.zone)
+    if warning_at > moment.at and not _announced(case, last_warning(case, book)):
         yield Timer("grace_warning", case.key, warning_at)
 
 
@@ -143,9 +141,12 @@ def _open_reminders(case: Case, book: Book, zone: str) -> Iterator[tuple[int, da
             yield step, span.after(case.opened_at, zone)
 
 
-def _was_delivered(case: Case, book: Book, step: int) -> bool:
+def _arrived(case: Case, book: Book, step: int, zone: str, before: datetime | None) -> bool:
+    """Whether a warning was delivered as long before an instant as the policy promises."""
     asked = _delivery(case, book, step)
-    return asked is not None and asked.outcome is Outcome.DONE
+    if asked is None or asked.outcome is not Outcome.DONE or before is None:
+        return False
+    return case.policy.dunning.warning_notice.after(asked.outcome_at, zone) <= before
 
 
 def _delivery(case: Case, book: Book, step: int) -> Asked | None:

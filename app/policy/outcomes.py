@@ -7,6 +7,7 @@ from datetime import datetime
 from app.policy import facts as f
 from app.policy import notices, renewals
 from app.policy.book import Book
+from app.policy.deeds import Asked
 from app.policy.effects import (
     CancelSubscription,
     Effect,
@@ -17,7 +18,6 @@ from app.policy.effects import (
 )
 from app.policy.facts import Outcome, OwnFact
 from app.policy.model import CaseState, State
-from app.policy.records import Asked
 
 _MAY_HAVE_LEFT = frozenset({Outcome.UNKNOWN, Outcome.DONE})
 
@@ -25,18 +25,8 @@ _MAY_HAVE_LEFT = frozenset({Outcome.UNKNOWN, Outcome.DONE})
 def still_wanted(effect: Effect, state: State, book: Book) -> bool:
     """Whether an effect's case still wants it: an effect looks again before it is sent (CONTRACT section 4)."""
     match effect:
-        case SendMail(notice=kind) | Notify(type=kind) if kind.removeprefix("account.") in notices.OF_A_CASE:
-            case = state.case(effect.subject)
-            return case is not None and not notices.superseded(case, book, kind.removeprefix("account."), effect.step)
-        case SendMail(notice="downgraded"):
-            case = state.case(effect.subject)
-            return case is not None and case.state in {CaseState.ON_HOLD, CaseState.EXHAUSTED}
-        case SendMail(notice="recovered"):
-            return state.case(effect.subject) is None and _was_heard_of(effect.subject, book)
-        case SendMail(notice="suspended" | "data_deletion_notice"):
-            return any(hold.source == effect.subject for hold in state.holds)
-        case SendMail(notice="reinstated"):
-            return not any(hold.source == effect.subject for hold in state.holds)
+        case SendMail(notice=kind) | Notify(type=kind):
+            return _news(kind.removeprefix("account."), effect, state, book)
         case CancelSubscription():
             return effect.subscription in renewals.wanted_stops(state)
         case ResumeSubscription():
@@ -46,6 +36,24 @@ def still_wanted(effect: Effect, state: State, book: Book) -> bool:
             return case is not None and case.state is CaseState.GRACE
         case _:
             return True
+
+
+def _news(kind: str, effect: SendMail | Notify, state: State, book: Book) -> bool:
+    """Whether a notice is still true. Callbacks of what has happened go out in any case: their version tells."""
+    case = state.case(effect.subject)
+    if kind in notices.OF_A_CASE:
+        return case is not None and not notices.superseded(case, book, kind, effect.step)
+    if isinstance(effect, Notify):
+        return True
+    held = any(hold.source == effect.subject for hold in state.holds)
+    wanted = {
+        "downgraded": case is not None and case.state in {CaseState.ON_HOLD, CaseState.EXHAUSTED},
+        "recovered": case is None and _was_heard_of(effect.subject, book),
+        "suspended": held,
+        "data_deletion_notice": held,
+        "reinstated": not held,
+    }
+    return wanted.get(kind, True)
 
 
 def reported(effect: Effect, outcome: Outcome, at: datetime, book: Book) -> tuple[OwnFact, ...]:

@@ -7,9 +7,10 @@ from datetime import datetime
 
 from app.policy import facts as f
 from app.policy.book import Book
+from app.policy.deeds import Renewals, Turn
 from app.policy.facts import Outcome, OwnFact, Status
 from app.policy.model import CaseState, State
-from app.policy.records import Renewals, Subscription, Turn
+from app.policy.records import Subscription
 from app.policy.subscriptions import cancelled_by_customer, shown_as_stopped, stopped_by_us
 
 _NO_TURNS = Renewals(turns=())

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.policy.book import Book
+from app.policy.deeds import Turn
 from app.policy.facts import BillingReason, Outcome, Status
 from app.policy.model import Case, CaseState, Given, Terms
-from app.policy.records import Subscription, Turn
+from app.policy.records import Subscription
 
 MAY_HAVE_HAPPENED = frozenset({Outcome.ASKED, Outcome.UNKNOWN, Outcome.DONE})
 _STOPPED = frozenset({Status.CANCELLED, Status.EXPIRED})

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -21,7 +20,7 @@ from app.policy.effects import (
 )
 from app.policy.facts import OwnFact
 from app.policy.letters import rfc3339
-from app.policy.model import Access, Account, CaseState, Change, Decision, Situation, State, Terms
+from app.policy.model import Access, Account, CaseState, Change, Decision, Moment, State
 from app.policy.outcomes import reported, still_wanted
 
 __all__ = [
@@ -59,16 +58,16 @@ def entitlement(account: Account) -> dict[str, Any]:
     }
 
 
-def concerns(state: State, book: Book, terms: Terms, situation: Situation, now: datetime) -> Iterator[tuple[str, str]]:
+def concerns(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
     """Yield each subject and topic that operators must see."""
     for case in state.cases:
-        topic = dunning.blocked(case, book, situation, now)
+        topic = dunning.blocked(case, book, moment)
         if topic is not None:
             yield case.key, topic
         if case.state is CaseState.GRACE and letters.mail_address(case.subscription, book) is None:
             yield case.key, "no_mail_address"
-    yield from disputes.concerns(state, book, terms, now)
-    for key in renewals.beyond_resuming(state, book, now):
+    yield from disputes.concerns(state, book, moment)
+    for key in renewals.beyond_resuming(state, book, moment.at):
         yield key, "resume_impossible"
 
 

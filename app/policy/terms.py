@@ -81,3 +81,13 @@ class Situation:
 
 
 CALM = Situation()
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When an account is looked at, by which terms, in which zone and in which situation."""
+
+    terms: Terms
+    zone: str
+    at: datetime
+    situation: Situation = CALM

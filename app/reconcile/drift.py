@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from app.policy.book import Book
+from app.policy.deeds import Turn
 from app.policy.facts import (
     InvoiceSeen,
     LicenceSeen,
@@ -23,7 +24,7 @@ from app.policy.facts import (
     Status,
     SubscriptionSeen,
 )
-from app.policy.records import RUNNING, Turn
+from app.policy.records import RUNNING
 from app.providers.provider import Listed
 
 IN_FLIGHT = timedelta(minutes=5)

@@ -16,7 +16,7 @@ from app.policy.assess import assess
 from app.policy.book import Book
 from app.policy.decide import decide
 from app.policy.facts import Fact, InvoiceStatus, Outcome
-from app.policy.model import Decision
+from app.policy.model import Decision, Timer
 from app.policy.records import Subscription
 from tests.policy.stories import DAY, MONDAY, Decide, terms
 from tests.policy.tales import FACTS, TALES, Tale, brief
@@ -171,7 +171,8 @@ def forgets_what_was_sent(decision: Decision) -> Decision:
 
 
 def keeps_old_timers(decision: Decision) -> Decision:
-    old = decision.before.timers if decision.before else ()
+    cases = decision.before.cases if decision.before else ()
+    old = [Timer("grace_end", case.key, decision.state.as_of + DAY) for case in cases]
     return replace(decision, state=replace(decision.state, timers=(*decision.state.timers, *old)))
 
 

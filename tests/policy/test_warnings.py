@@ -223,3 +223,34 @@ def test_no_hold_ever_without_a_delivered_warning_whatever_the_provider_says() -
     account.wait(MONDAY + 30 * DAY)
 
     assert account.state.plan == "professional"
+
+
+def test_a_warning_that_always_arrives_a_moment_late_ends_with_operators_and_not_with_a_mail_a_day_for_ever() -> None:
+    account = in_grace(mail=None)
+    account.wait(MONDAY + 5 * DAY)
+
+    for _ in range(12):
+        account.wait(account.case.deadline)
+        slow = [effect for _, effect in account.done if isinstance(effect, SendMail)][-1]
+        account.mail = Outcome.DONE
+        account.now += 25 * HOUR
+        account._carry_out([slow])
+        account.mail = None
+
+    steps = {effect.step for _, effect in account.done if isinstance(effect, SendMail) and "warning" in effect.notice}
+    assert steps == {1, 2, 3}
+
+
+def test_where_the_warning_and_its_notice_are_equally_long_a_moment_of_delivery_does_not_repeat_it_for_ever() -> None:
+    account = in_grace(terms=terms(plexo_but(final_warning="24h", warning_notice="24h")), mail=None)
+
+    for _ in range(30):
+        account.wait(account.now + 12 * HOUR)
+        for _, effect in account.done[-3:]:
+            if isinstance(effect, SendMail) and effect.notice == "grace_warning":
+                account.mail = Outcome.DONE
+                account.now += HOUR / 60
+                account._carry_out([effect])
+                account.mail = None
+
+    assert account.case.state is CaseState.ON_HOLD
