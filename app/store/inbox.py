@@ -116,11 +116,7 @@ _OF_ACCOUNT = (
     .order_by(inbox.c.id)
     .limit(_PAGE)
 )
-_PARKED = (
-    select(inbox.c.account)
-    .where(text("state = 'parked'"), among(inbox.c.account, "accounts"))
-    .distinct()
-)
+_PARKED = select(inbox.c.account).where(text("state = 'parked'"), among(inbox.c.account, "accounts")).distinct()
 _COUNTS = select(inbox.c.state, func.count().label("events")).where(text("state <> 'handled'")).group_by(inbox.c.state)
 _SINCE = select(inbox.c.received_at).order_by(inbox.c.id).limit(1)
 _OLDEST = _SINCE.where(text("state = 'received' AND state <> 'handled'"))
