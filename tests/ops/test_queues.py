@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
-from rq import Queue
+from rq import Queue, SimpleWorker
 from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
@@ -90,6 +90,24 @@ def test_failed_jobs_are_queued_again_by_post(operator: Operator, redis: Redis, 
     queue = Queue(EVENTS, connection=redis, serializer=JSONSerializer)
     assert queue.job_ids == [failed_job]
     assert queue.jobs[0].func_name == JOBS[EVENTS]
+
+
+def test_workers_and_jobs_are_read_as_ours_write_them(operator: Operator, redis: Redis, failed_job: str) -> None:
+    queue = Queue(EVENTS, connection=redis, serializer=JSONSerializer)
+    worker = SimpleWorker([queue], connection=redis, serializer=JSONSerializer)
+    worker.register_birth()
+    worker.prepare_execution(Job.fetch(failed_job, connection=redis, serializer=JSONSerializer))
+
+    workers = operator.client.get("/ops/queues/0/data/workers.json").json
+    job = operator.client.get(f"/ops/queues/0/data/job/{failed_job}.json").json
+    again = operator.client.post(f"/ops/queues/job/{failed_job}/requeue", headers={"X-Ops-Token": operator.token})
+
+    assert workers is not None
+    assert [one["current_job"]["call_string"] for one in workers["workers"]] == [f"{JOBS[EVENTS]}()"]
+    assert job is not None
+    assert job["origin"] == EVENTS
+    assert again.status_code == 200
+    worker.register_death()
 
 
 def test_each_page_may_run_only_its_own_scripts(operator: Operator) -> None:

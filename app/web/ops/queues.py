@@ -11,13 +11,18 @@ import re
 import secrets
 from collections.abc import Iterable
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from threading import Lock
+from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from flask import Blueprint, Flask, Response, g, make_response, render_template, request, url_for
 from redis import Redis
 from redis.exceptions import RedisError
+from rq import SimpleWorker, requeue_job
+from rq.job import Job
+from rq.serializers import JSONSerializer
 
 from app.clock import real_now
 from app.doorbell import connect
@@ -117,13 +122,12 @@ class Queues:
 def _dashboard(redis: Redis) -> Dashboard:
     """Make the application: our frame around its pages, our connection, and no address of Redis that it could show."""
     import rq_dashboard.web  # noqa: PLC0415 - only who looks at queues loads it
-    from rq.serializers import JSONSerializer  # noqa: PLC0415
 
+    _speak_json(rq_dashboard.web)
     package = Path(rq_dashboard.web.__file__).parent
     app = Dashboard("rq_dashboard", static_folder=str(package / "static"), template_folder=str(TEMPLATES))
     app.config["RQ_DASHBOARD_REDIS_URL"] = ("Redis",)
     app.redis_conn = redis
-    rq_dashboard.web.config.serializer = JSONSerializer
     app.register_blueprint(rq_dashboard.web.blueprint)
     app.before_request_funcs.pop(
         "rq_dashboard", None
@@ -131,3 +135,11 @@ def _dashboard(redis: Redis) -> Dashboard:
     app.context_processor(lambda: {"frame": FRAME.get()})
     app.register_error_handler(RedisError, lambda _: ("Redis does not answer.", 503))
     return app
+
+
+def _speak_json(dashboard: ModuleType) -> None:
+    """Let it read jobs as ours are written; by itself it unpickles most of them, which fails, and is never safe."""
+    dashboard.__dict__["config"].serializer = JSONSerializer
+    dashboard.__dict__["requeue_job"] = partial(requeue_job, serializer=JSONSerializer)
+    dashboard.__dict__["Job"] = SimpleNamespace(fetch=partial(Job.fetch, serializer=JSONSerializer))
+    dashboard.__dict__["Worker"] = SimpleNamespace(all=partial(SimpleWorker.all, serializer=JSONSerializer))
