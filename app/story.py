@@ -50,6 +50,7 @@ SENTENCES: Mapping[str, str] = {
     "dispute.settled": "The refund is no longer taken for a chargeback.",
     "dunning.settled": "The case of subscription {subscription}, closed before, is settled for good.",
     "entitlement.recomputed": "The plans or the policy changed, so the entitlement was computed anew.",
+    "override.in_force_again": "The clock was set back, so the exception of {actor} is in force again.",
     "override.ended": "The exception of {actor} ended, and the policy applies again.",
     "override.reinstate.lifted": "The hold is lifted by the operator's reinstatement.",
     "override.extend_grace": "{actor} extended the grace period to {until}.",

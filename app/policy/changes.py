@@ -172,10 +172,12 @@ def _overrides(step: Step, terms: Terms) -> Iterator[Change]:
         yield _of_override(f"override.{made.kind}", 90, made, terms)
     if step.before is None:
         return
+    was, now = step.before.as_of, step.after.as_of
     for record in step.new.overrides.values():
         made = record.set
-        if made.kind in overrides.ENDING and made.until and step.before.as_of < made.until <= step.after.as_of:
-            yield _of_override("override.ended", 93, made, terms)
+        if made.kind in overrides.ENDING and made.until and min(was, now) < made.until <= max(was, now):
+            # A clock that was set back puts an exception in force again.
+            yield _of_override("override.ended" if was < now else "override.in_force_again", 93, made, terms)
 
 
 def _of_override(rule: str, rank: int, made: f.OverrideSet, terms: Terms) -> Change:

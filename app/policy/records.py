@@ -57,7 +57,7 @@ class Subscription:
         """Keep the newer snapshot, the newest run, and the marks after it."""
         running = newest(self.running, other.running)
         marks = union(self.marks, other.marks)
-        if running is not None and marks and marks[0][0] < running:
+        if running is not None and marks and marks[0][0] <= running:
             marks = tuple(mark for mark in marks if mark[0] > running)
         return Subscription(
             seen=_newer(self.seen, other.seen),

@@ -283,7 +283,8 @@ _MOMENTS = st.builds(
 _CUSTOMERS = {SUB: OWNER, OTHER: STRANGER, "lemonsqueezy:421955": OWNER}
 _VARIANTS = {SUB: PRO, OTHER: ENTERPRISE, "lemonsqueezy:421955": SEATS}
 _SUBS = st.sampled_from([SUB, SUB, SUB, OTHER, "lemonsqueezy:421955"])
-_INVOICES = st.sampled_from([1, 1, 1, 2])
+_REASONS = {1: BillingReason.RENEWAL, 2: BillingReason.RENEWAL, 3: BillingReason.INITIAL, 4: BillingReason.UPDATED}
+_INVOICES = st.sampled_from([1, 1, 1, 1, 1, 2, 2, 3, 4])
 
 
 @st.composite
@@ -312,7 +313,7 @@ def _payments(draw: st.DrawFn) -> Fact:
     told = {
         "key": f"lemonsqueezy:{key[-3:]}{number}",
         "subscription": key,
-        "reason": draw(st.sampled_from([BillingReason.RENEWAL] * 4 + list(BillingReason))),
+        "reason": _REASONS[number],
         "created_at": draw(st.sampled_from([None, MONDAY, MONDAY + 30 * DAY])),
     }
     match draw(st.sampled_from(["fails", "fails", "fails", "succeeds", "refunded", "void"])):
@@ -372,6 +373,18 @@ def _jump(span: timedelta) -> tuple[str, Step]:
     return f"jump {span}", lambda stage: stage.jump(stage.now + span) and None
 
 
+def _set_back(span: timedelta) -> tuple[str, Step]:
+    def step(stage: Witness) -> None:
+        stage.now -= span
+        stage.hear()
+
+    return f"set back {span}", step
+
+
+def _hear_together(facts: list[Fact]) -> tuple[str, Step]:
+    return " and ".join(map(brief, facts)), lambda stage: stage.hear(*facts) and None
+
+
 def _order(kind: OverrideKind, span: timedelta) -> tuple[str, Step]:
     def step(stage: Witness) -> None:
         ident = f"ov{len(stage.decisions)}"
@@ -396,7 +409,8 @@ _STEPS = st.one_of(
     _payments().map(_hear),
     _SPANS.map(_wait),
     _SPANS.map(_wait),
-    st.one_of(_SPANS.map(_jump), _SPANS.map(_wait), _SPANS.map(_wait)),
+    st.one_of(_SPANS.map(_jump), _SPANS.map(_wait), _SPANS.map(_wait), st.sampled_from([HOUR, DAY]).map(_set_back)),
+    st.lists(_FACTS, min_size=2, max_size=6).map(_hear_together),
     st.builds(_order, st.sampled_from(list(OverrideKind)), _SPANS),
     st.one_of(
         st.builds(_set, st.sampled_from(["mail", "callback"]), _FATES),

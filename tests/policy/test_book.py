@@ -114,3 +114,13 @@ def test_at_a_tie_of_time_and_rank_the_digest_decides_in_either_order(digests: t
     )
 
     assert Book().with_facts([first, second]).subscriptions["lemonsqueezy:421953"].seen.status is Status.PAST_DUE
+
+
+def test_two_snapshots_of_one_stamp_join_in_any_grouping_though_they_should_not_differ() -> None:
+    stamp = Stamp(MONDAY, 1, "a")
+    runs, rests = (a_subscription(status, stamp=stamp) for status in (Status.ACTIVE, Status.PAUSED))
+    older = a_subscription(Status.UNPAID, MONDAY - DAY)
+
+    books = [Book().with_facts(order) for order in ([runs, rests, older], [older, rests, runs], [rests, older, runs])]
+
+    assert books[0] == books[1] == books[2]

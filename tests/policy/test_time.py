@@ -3,10 +3,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.policy.effects import SendMail
-from app.policy.facts import AddressKnown
-from app.policy.model import CaseState
+from app.policy.facts import AddressKnown, OverrideKind
+from app.policy.model import Access, CaseState
 from app.policy.time import Span, aware
-from tests.policy.stories import DAY, HOUR, MONDAY, a_failure, a_paying_account, plexo_but, terms
+from tests.policy.stories import DAY, HOUR, MONDAY, a_failure, a_paying_account, an_override, plexo_but, terms
 
 VIENNA, NEW_YORK = "Europe/Vienna", "America/New_York"
 
@@ -99,6 +99,18 @@ def test_a_clock_set_back_after_the_hold_keeps_what_was_done() -> None:
 
     assert account.case.state is CaseState.ON_HOLD
     assert account.mails.count("downgraded") == 1
+
+
+def test_a_clock_set_back_behind_the_end_of_an_exception_puts_it_in_force_again_and_says_so() -> None:
+    account = a_paying_account(now=MONDAY)
+    account.hear(an_override(OverrideKind.SUSPEND, MONDAY, MONDAY + DAY))
+    account.wait(MONDAY + 2 * DAY)
+
+    account.now = MONDAY + HOUR
+    account.hear()
+
+    assert account.state.access is Access.NONE
+    assert account.rules[-1] == ("override.in_force_again", "")
 
 
 @pytest.mark.parametrize(
