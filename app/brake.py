@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.errors import InvalidInputError
-from app.policy.document import MassActionLimit
+from app.policy.rules import MassActionLimit
 from app.policy.telling import rfc3339
 from app.store import accounts, ledger, marks, timers
 from app.store.database import Connection

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from app.policy import disputes, dunning, overrides, subscriptions
 from app.policy.book import Book
 from app.policy.cases import cases as cases_of
+from app.policy.chapters import speaking
 from app.policy.facts import Status
 from app.policy.model import (
     FREE,
@@ -44,22 +45,27 @@ def assess(book: Book, terms: Terms, zone: str, now: datetime, *, with_timers: b
     given = tuple(_given(book, cases, terms, now))
     chargebacks = disputes.chargebacks(book, terms, zone, given) if book.disputes or book.orders else []
     cases = [_frozen(case, chargebacks) for case in cases] if chargebacks else cases
-    holds = _holds(book, cases, chargebacks, now)
-    plan, access, add_ons = _rights(given, holds, terms)
-    state = State(
+    moment = Moment(terms, zone, now)
+    draft = State(
         as_of=now,
-        standing=_standing(cases, holds),
-        plan=plan,
-        access=access,
-        add_ons=add_ons,
         cases=tuple(cases),
-        holds=tuple(holds),
+        holds=tuple(_holds(book, cases, chargebacks, now)),
         chargebacks=tuple(chargebacks),
         given=given,
-        timers=(),
     )
-    timers = tuple(_timers(state, book, Moment(terms, zone, now))) if with_timers else ()
+    for chapter in speaking(book):
+        draft = chapter.read(draft, book, moment)
+    state = _concluded(draft, book, moment)
+    timers = tuple(_timers(state, book, moment)) if with_timers else ()
     return replace(state, timers=timers) if timers else state
+
+
+def _concluded(draft: State, book: Book, moment: Moment) -> State:
+    """Return the draft with what all that it found amounts to."""
+    holds = _in_force(draft, book, moment.at)
+    plan, access, add_ons = _rights(draft.given, holds, moment.terms)
+    standing = max(draft.standing, _standing(draft.cases, holds), key=_RANK.__getitem__)
+    return replace(draft, standing=standing, plan=plan, access=access, add_ons=add_ons, holds=holds)
 
 
 def _given(book: Book, cases: list[Case], terms: Terms, now: datetime) -> Iterator[Given]:
@@ -83,12 +89,17 @@ def _holds(book: Book, cases: list[Case], chargebacks: list[Chargeback], now: da
     found.extend(disputes.hold(one) for one in chargebacks if one.holds)
     if book.overrides:
         found.extend(overrides.suspensions(book, now))
-        lifted = _lifted(book, cases, now)
-        found = [hold for hold in found if hold.key not in lifted]
-    return sorted(found, key=lambda hold: (hold.since, hold.key)) if len(found) > 1 else found
+    return found
 
 
-def _lifted(book: Book, cases: list[Case], now: datetime) -> set[str]:
+def _in_force(draft: State, book: Book, now: datetime) -> tuple[Hold, ...]:
+    """Return the holds that no reinstatement lifts, the oldest first."""
+    lifted = _lifted(book, draft.cases, now) if book.lifted else frozenset()
+    found = [hold for hold in draft.holds if hold.key not in lifted]
+    return tuple(sorted(found, key=lambda hold: (hold.since, hold.key)) if len(found) > 1 else found)
+
+
+def _lifted(book: Book, cases: Iterable[Case], now: datetime) -> set[str]:
     lifted = {key for key, record in book.lifted.items() if record.until > now}
     lifted.update(
         overrides.dunning_hold(case.key)
@@ -103,7 +114,7 @@ def _frozen(case: Case, chargebacks: list[Chargeback]) -> Case:
     return case if since is None else replace(case, frozen_since=max(since, case.opened_at))
 
 
-def _rights(given: Iterable[Given], holds: list[Hold], terms: Terms) -> tuple[str, Access, tuple[str, ...]]:
+def _rights(given: Iterable[Given], holds: Sequence[Hold], terms: Terms) -> tuple[str, Access, tuple[str, ...]]:
     """Return what is left of the plans and add-ons after the union of the holds."""
     if any(hold.scope == "account" for hold in holds):
         none = any(hold.scope == "account" and hold.access is Access.NONE for hold in holds)
@@ -134,3 +145,5 @@ def _timers(state: State, book: Book, moment: Moment) -> Iterator[Timer]:
         yield from disputes.timers(state.chargebacks, book, moment)
     if book.overrides:
         yield from overrides.timers(book, moment.at)
+    for chapter in speaking(book):
+        yield from chapter.timers(state, book, moment)

@@ -153,7 +153,7 @@ def _own_entries(fact: f.OwnFact) -> Iterator[_Entry]:
             yield "alerts", f"{fact.subject}|{fact.topic}", Told(at=fact.at)
         case f.CaseJoined():
             yield "cases", fact.into, CaseLog(absorbed=(fact.case,))
-        case _:
+        case f.DeadlinePromised() | f.HoldPlaced() | f.HoldProlonged() | f.CaseExhausted() | f.CaseWaived():
             yield "cases", fact.case, _logged(fact)
 
 

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from app.policy import dunning, overrides
 from app.policy import facts as f
 from app.policy.book import Book
+from app.policy.chapters import speaking
 from app.policy.document import Policy
 from app.policy.facts import OverrideKind, Status
-from app.policy.model import Account, Case, CaseState, Change, Chargeback, Given, State, Terms
+from app.policy.model import Case, CaseState, Change, Chargeback, Given, State, Step, Terms
 
 _STATE_RULES = {
     CaseState.GRACE: ("dunning.grace_started", 60),
@@ -23,30 +23,17 @@ _STATE_RULES = {
 _ENDED_WITHOUT_PAYMENT = frozenset({CaseState.VOLUNTARY, CaseState.VOID})
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """Two assessments of one account, one after the other."""
-
-    account: Account
-    """As it was before."""
-    before: State | None
-    after: State
-    new: Book
-
-    @property
-    def old(self) -> Book:
-        """What was known before."""
-        return self.account.book
-
-
-def changes(step: Step, facts: Iterable[f.OwnFact], terms: Terms) -> Iterator[Change]:
+def changes(step: Step, acts: Sequence[f.OwnFact]) -> Iterator[Change]:
     """Yield every difference, in no order that matters."""
+    terms = step.terms
     yield from _cases(step)
     yield from _chargebacks(step)
     yield from _overrides(step, terms)
     yield from _subscriptions(step, terms)
     yield from _given(step, terms)
-    yield from of_acts(facts, step.after, terms)
+    yield from of_acts(acts, step.after, terms)
+    for chapter in speaking(step.new):
+        yield from chapter.changes(step, acts)
     told = step.before.rights if step.before else step.account.rights
     if told != step.account.rights:
         yield Change(rule="entitlement.recomputed", clause="", policy=terms.current, subject=step.account.id, rank=1)

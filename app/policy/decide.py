@@ -10,9 +10,10 @@ from app.policy import disputes, dunning, letters, overrides, renewals, telling
 from app.policy import facts as f
 from app.policy.assess import assess
 from app.policy.book import Book
-from app.policy.changes import Step, changes, of_acts
+from app.policy.changes import changes, of_acts
+from app.policy.chapters import speaking
 from app.policy.facts import Fact, OwnFact
-from app.policy.model import CALM, Account, Decision, Moment, Situation, State, Terms
+from app.policy.model import CALM, Account, Decision, Moment, Situation, State, Step, Terms
 from app.policy.time import aware
 
 _ENOUGH = 12
@@ -51,7 +52,7 @@ def decide(
         acts.extend(due)
         book = book.with_facts(due) if due else book
         if all(_is_quiet(act, state) for act in due):
-            return _decision(Step(account, before, state, book), acts, moment)
+            return _decision(Step(account, before, state, book, terms), acts, moment)
     raise RuntimeError(f"a policy that never comes to rest: {acts[-1]}")
 
 
@@ -77,6 +78,8 @@ def _acts(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
         yield from dunning.acts(case, book, moment)
     yield from renewals.acts(state, book, moment.at)
     yield from disputes.acts(state, book, moment)
+    for chapter in speaking(book):
+        yield from chapter.acts(state, book, moment)
     for subject, topic in telling.concerns(state, book, moment):
         if f"{subject}|{topic}" not in book.alerts:
             yield f.OperatorsAlerted(subject=subject, topic=topic, at=moment.at)
@@ -95,7 +98,7 @@ def _is_quiet(act: OwnFact, state: State) -> bool:
 
 
 def _decision(step: Step, acts: list[OwnFact], moment: Moment) -> Decision:
-    found = tuple(changes(step, acts, moment.terms))
+    found = tuple(changes(step, acts))
     told = list(letters.brought_by(found, step.after, step.new, acts, moment.at))
     if told:
         acts.extend(told)

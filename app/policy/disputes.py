@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from app.policy import refunds
+from app.policy import full_refunds
 from app.policy.book import Book
-from app.policy.document import DisputeRules
 from app.policy.facts import DisputeSeen, DisputeStatus, OrderStatus, OwnFact, Provenance, Stamp
 from app.policy.model import Access, Chargeback, Given, Hold, Moment, Owner, State, Terms, Timer
 from app.policy.notices import asked_for
 from app.policy.records import Dispute, Order, Subscription
+from app.policy.rules import DisputeRules
 
 DELETION = "data_deletion_notice"
 CONTESTED = frozenset({DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW})
@@ -25,7 +25,7 @@ def known(book: Book, terms: Terms) -> dict[str, Dispute]:
     for order in book.orders.values():
         if order.fraudulent_at is not None:
             _add(found, _of_order(order, order.fraudulent_at))
-    for refund in refunds.unrequested(refunds.full(book), tuple(found.values()), book):
+    for refund in full_refunds.unrequested(full_refunds.full(book), tuple(found.values()), book):
         if terms.at(refund.at).dispute.unrequested_full_refund == "suspend":
             _add(found, _of_refund(refund))
     return found
@@ -94,9 +94,9 @@ def concerns(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, st
             yield refund.payment, "unrequested_refund"
 
 
-def _unrequested(book: Book, terms: Terms) -> list[refunds.FullRefund]:
-    found = refunds.full(book)
-    return refunds.unrequested(found, known(book, terms).values(), book) if found else []
+def _unrequested(book: Book, terms: Terms) -> list[full_refunds.FullRefund]:
+    found = full_refunds.full(book)
+    return full_refunds.unrequested(found, known(book, terms).values(), book) if found else []
 
 
 def _add(found: dict[str, Dispute], inferred: Dispute) -> None:
@@ -125,7 +125,7 @@ def _of_order(order: Order, fraudulent_at: datetime) -> Dispute:
     )
 
 
-def _of_refund(refund: refunds.FullRefund) -> Dispute:
+def _of_refund(refund: full_refunds.FullRefund) -> Dispute:
     """Read a full refund that nobody asked for as an opened dispute."""
     return Dispute.of(
         DisputeSeen(

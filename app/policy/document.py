@@ -4,214 +4,29 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from hashlib import sha256
 from importlib import resources
 from typing import Any
 
 from app.errors import NotFoundError, PolicyError
+from app.policy import reading as read
+from app.policy.rules import CancellationRules, DisputeRules, DunningRules, PlanChangeRules, TrialRules
 from app.policy.time import Span
-
-Reader = Callable[[Any], Any]
-"""Turns a TOML value into the policy's own, or raises ValueError with what was expected."""
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value.strip():
-        raise ValueError("a text that is not empty")
-    return value
-
-
-def _clause(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"[0-9A-Za-z.§-]{1,32}", value):
-        raise ValueError('a clause such as "6.2"')
-    return value
-
-
-def _span(value: Any) -> Span:
-    try:
-        return Span.parse(value)
-    except (ValueError, TypeError):
-        raise ValueError('a span of time such as "7d", "48h" or "1d12h"') from None
-
-
-def _spans(value: Any) -> tuple[Span, ...]:
-    if not isinstance(value, list):
-        raise ValueError('a list of spans such as ["3d", "5d"]')  # noqa: TRY004 - one way to say what is expected
-    return tuple(_span(item) for item in value)
-
-
-def _flag(value: Any) -> bool:
-    if not isinstance(value, bool):
-        raise ValueError("true or false")  # noqa: TRY004 - one way to say what is expected
-    return value
-
-
-def _count(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise ValueError("a whole number from 0")
-    return value
-
-
-def _amount(value: Any) -> int | None:
-    return _count(value)
-
-
-def _share(value: Any) -> float:
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
-        raise ValueError("a share from 0 to 1")
-    return float(value)
-
-
-def _one_of(*words: str) -> Reader:
-    def read(value: Any) -> str:
-        if value not in words:
-            raise ValueError("one of " + ", ".join(f'"{word}"' for word in words))
-        return str(value)
-
-    return read
-
-
-def _some_of(*words: str) -> Reader:
-    one = _one_of(*words)
-
-    def read(value: Any) -> tuple[str, ...]:
-        if not isinstance(value, list) or any(item not in words for item in value):
-            raise ValueError("a list of " + ", ".join(f'"{word}"' for word in words))
-        return tuple(one(item) for item in value)
-
-    return read
-
-
-def _key(reads: Reader, means: str) -> dict[str, Any]:
-    return {"reads": reads, "means": means}
-
-
-def _table(kind: type, means: str) -> dict[str, Any]:
-    return {"table": kind, "means": means}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrialRules:
-    """A trial gives its plan to its end and bills by itself (plexo 2)."""
-
-    clause: str = field(default="", metadata=_key(_clause, "clause that decisions about trials name"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancellationRules:
-    """What cancelling does to access (plexo 4)."""
-
-    clause: str = field(default="", metadata=_key(_clause, "clause that decisions about cancellations name"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlanChangeRules:
-    """When another plan begins to count (plexo 5)."""
-
-    downgrade: str = field(
-        default="period_end",
-        metadata=_key(
-            _one_of("period_end", "at_once"),
-            "when a lower plan takes effect: at the end of the period paid for, or at once",
-        ),
-    )
-    downgrade_clause: str = field(default="", metadata=_key(_clause, "clause that a downgrade names"))
-    upgrade_clause: str = field(default="", metadata=_key(_clause, "clause that an upgrade names"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MassActionLimit:
-    """The brake: more than both figures within an hour stops dunning holds until an operator lets them go on."""
-
-    accounts: int = field(
-        default=25, metadata=_key(_count, "accounts that may lose access by dunning within an hour in any case")
-    )
-    share: float = field(default=0.1, metadata=_key(_share, "share of all accounts that may, where that is more"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DunningRules:
-    """What follows a failed renewal (plexo 6)."""
-
-    grace: Span = field(metadata=_key(_span, "from the first failure to the end of access; 0d removes access at once"))
-    reminders: tuple[Span, ...] = field(
-        default=(), metadata=_key(_spans, "after the first failure, when to remind the customer")
-    )
-    final_warning: Span = field(
-        default=Span(rest=Span.parse("48h").rest),
-        metadata=_key(_span, "before the end of grace, when the final warning goes out"),
-    )
-    warning_notice: Span = field(
-        default=Span(rest=Span.parse("24h").rest),
-        metadata=_key(_span, "how long before the end it must have been delivered"),
-    )
-    warn_by: str = field(
-        default="mail",
-        metadata=_key(_one_of("mail", "callback"), "whose delivery counts: the mail's or the callback's"),
-    )
-    max_warnings: int = field(default=3, metadata=_key(_count, "undelivered warnings after which operators decide"))
-    on_grace_end: str = field(
-        default="hold_only",
-        metadata=_key(_one_of("cancel", "hold_only"), "whether the subscription is also cancelled at the provider"),
-    )
-    hold_access: str = field(
-        default="free", metadata=_key(_one_of("free", "none"), "what is left of access while on hold")
-    )
-    hold_days: Span = field(
-        default=Span(days=30),
-        metadata=_key(_span, "how long a hold waits for a late payment before the subscription is given up"),
-    )
-    opens_on: tuple[str, ...] = field(
-        default=("renewal",),
-        metadata=_key(_some_of("initial", "renewal", "updated"), "billing reasons whose failure opens a case"),
-    )
-    provider_sends_failure_mail: bool = field(
-        default=False,
-        metadata=_key(_flag, "the provider mails the customer on each failure, so `grace_started` is not mailed by us"),
-    )
-    grace_clause: str = field(default="", metadata=_key(_clause, "clause of the grace period"))
-    hold_clause: str = field(default="", metadata=_key(_clause, "clause of the downgrade"))
-    mass_action_limit: MassActionLimit = field(metadata=_table(MassActionLimit, "the brake on mass downgrades"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisputeRules:
-    """What follows a chargeback (plexo 10)."""
-
-    scope: str = field(default="account", metadata=_key(_one_of("account", "subscription"), "what a dispute restricts"))
-    review_above: int | None = field(
-        default=None, metadata=_key(_amount, "minor units above which operators decide instead")
-    )
-    deletion_after: Span = field(
-        default=Span(days=30),
-        metadata=_key(_span, "from the opening, and again from the loss, to when data may be deleted"),
-    )
-    deletion_notices: tuple[Span, ...] = field(
-        default=(), metadata=_key(_spans, "before that day, when the customer is told")
-    )
-    partially_lost: str = field(
-        default="lost", metadata=_key(_one_of("lost", "restore"), "what a partial loss counts as")
-    )
-    unrequested_full_refund: str = field(
-        default="review",
-        metadata=_key(_one_of("suspend", "review", "ignore"), "what a full refund that nobody here asked for means"),
-    )
-    clause: str = field(default="", metadata=_key(_clause, "clause that decisions about chargebacks name"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """One immutable policy document. `sha256` is over its bytes as written."""
 
-    name: str = field(metadata=_key(_text, "the policy's name"))
-    title: str = field(default="", metadata=_key(_text, "what people call it"))
-    trial: TrialRules = field(metadata=_table(TrialRules, "trials"))
-    cancellation: CancellationRules = field(metadata=_table(CancellationRules, "cancellations"))
-    plan_change: PlanChangeRules = field(metadata=_table(PlanChangeRules, "upgrades and downgrades"))
-    dunning: DunningRules = field(metadata=_table(DunningRules, "failed renewals"))
-    dispute: DisputeRules = field(metadata=_table(DisputeRules, "chargebacks"))
+    name: str = field(metadata=read.key(read.text, "the policy's name"))
+    title: str = field(default="", metadata=read.key(read.text, "what people call it"))
+    trial: TrialRules = field(metadata=read.table(TrialRules, "trials"))
+    cancellation: CancellationRules = field(metadata=read.table(CancellationRules, "cancellations"))
+    plan_change: PlanChangeRules = field(metadata=read.table(PlanChangeRules, "upgrades and downgrades"))
+    dunning: DunningRules = field(metadata=read.table(DunningRules, "failed renewals"))
+    dispute: DisputeRules = field(metadata=read.table(DisputeRules, "chargebacks"))
     sha256: str = ""
     version: int = 0
     """Given when it is activated; 0 before."""

@@ -9,6 +9,7 @@ from typing import Any
 from app.policy import disputes, notices
 from app.policy import facts as f
 from app.policy.book import Book
+from app.policy.chapters import CHAPTERS, speaking
 from app.policy.facts import OwnFact
 from app.policy.model import Access, Case, Change, Chargeback, Decision, State
 
@@ -17,6 +18,7 @@ _BY_RULE = {
     "dispute.suspended": "suspended",
     "dispute.released": "reinstated",
     "override.reinstate.lifted": "reinstated",
+    **{rule: kind for chapter in CHAPTERS for rule, kind in chapter.letters.items()},
 }
 
 
@@ -74,6 +76,8 @@ def content(subject: str, subscription: str, decision: Decision) -> dict[str, An
         told |= _of_case(case)
     if dispute is not None:
         told |= _of_dispute(dispute)
+    for chapter in speaking(decision.account.book):
+        told |= chapter.content(subject, state)
     return jsonable(told)
 
 
@@ -120,6 +124,9 @@ def _subscriptions_of(subject: str, state: State, book: Book, change: Change | N
     dispute = state.chargeback(subject)
     if dispute is not None:
         return disputes.concerned(dispute, book)
+    for chapter in speaking(book):
+        if found := chapter.addressees(subject, state, book):
+            return found
     named = change.detail.get("subscription") if change else None
     return (named,) if isinstance(named, str) and named in book.subscriptions else ()
 

@@ -32,6 +32,7 @@ __all__ = [
     "Situation",
     "Standing",
     "State",
+    "Step",
     "Terms",
     "Timer",
 ]
@@ -179,15 +180,15 @@ class State:
     """All that follows from a book at one moment."""
 
     as_of: datetime
-    standing: Standing
-    plan: str
-    access: Access
-    add_ons: tuple[str, ...]
-    cases: tuple[Case, ...]
-    holds: tuple[Hold, ...]
-    chargebacks: tuple[Chargeback, ...]
-    given: tuple[Given, ...]
-    timers: tuple[Timer, ...]
+    standing: Standing = Standing.GOOD
+    plan: str = FREE
+    access: Access = Access.FREE
+    add_ons: tuple[str, ...] = ()
+    cases: tuple[Case, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    chargebacks: tuple[Chargeback, ...] = ()
+    given: tuple[Given, ...] = ()
+    timers: tuple[Timer, ...] = ()
 
     def case(self, key: str) -> Case | None:
         """Return the case with this key, or that turned out to be the one with this key."""
@@ -238,6 +239,23 @@ class Account:
     def zone(self, terms: Terms) -> str:
         """Return the IANA zone in which its whole-day deadlines are computed."""
         return self.book.word("timezone") or terms.timezone
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Two assessments of one account, one after the other."""
+
+    account: Account
+    """As it was before."""
+    before: State | None
+    after: State
+    new: Book
+    terms: Terms
+
+    @property
+    def old(self) -> Book:
+        """What was known before."""
+        return self.account.book
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,6 +7,7 @@ from datetime import datetime
 from app.policy import facts as f
 from app.policy import notices, renewals
 from app.policy.book import Book
+from app.policy.chapters import speaking
 from app.policy.deeds import Asked
 from app.policy.effects import (
     CancelSubscription,
@@ -24,13 +25,19 @@ _MAY_HAVE_LEFT = frozenset({Outcome.UNKNOWN, Outcome.DONE})
 
 def still_wanted(effect: Effect, state: State, book: Book) -> bool:
     """Whether an effect's case still wants it: an effect looks again before it is sent (CONTRACT section 4)."""
+    answers = (chapter.wants(effect, state, book) for chapter in speaking(book))
+    wanted = next((answer for answer in answers if answer is not None), None)
+    return _still_wanted(effect, state, book) if wanted is None else wanted
+
+
+def _still_wanted(effect: Effect, state: State, book: Book) -> bool:
     match effect:
         case SendMail(notice=kind) | Notify(type=kind):
             return _news(kind.removeprefix("account."), effect, state, book)
         case CancelSubscription():
-            return effect.subscription in renewals.wanted_stops(state)
+            return effect.subscription in renewals.wanted_stops(state, book)
         case ResumeSubscription():
-            return effect.subscription not in renewals.wanted_stops(state)
+            return effect.subscription not in renewals.wanted_stops(state, book)
         case LookUpSubscription():
             case = state.case(effect.case)
             return case is not None and case.state is CaseState.GRACE
@@ -85,7 +92,7 @@ def reported(effect: Effect, outcome: Outcome, at: datetime, book: Book) -> tupl
             )
             return (resumed,)
         case _:
-            return ()
+            return tuple(fact for chapter in speaking(book) for fact in chapter.reported(effect, outcome, at, book))
 
 
 def _notice(subject: str, kind: str, step: int, outcome: Outcome, at: datetime) -> f.NoticeReported:

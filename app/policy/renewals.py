@@ -7,6 +7,7 @@ from datetime import datetime
 
 from app.policy import facts as f
 from app.policy.book import Book
+from app.policy.chapters import speaking
 from app.policy.deeds import Renewals, Turn
 from app.policy.facts import Outcome, OwnFact, Status
 from app.policy.model import CaseState, State
@@ -19,7 +20,7 @@ _DID_NOT_WORK = frozenset({Outcome.FAILED, Outcome.REFUSED})
 
 def acts(state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
     """Yield the cancellations that are due and those that are to be taken back."""
-    causes = wanted_stops(state)
+    causes = wanted_stops(state, book)
     for key, cause in causes.items():
         sub = book.subscriptions.get(key)
         if sub is not None:
@@ -30,7 +31,7 @@ def acts(state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
             yield from _resume(sub, book, now)
 
 
-def wanted_stops(state: State) -> dict[str, str]:
+def wanted_stops(state: State, book: Book) -> dict[str, str]:
     """Return the subscriptions whose renewal must not happen, each with its cause (plexo 6.2, 10)."""
     wanted: dict[str, str] = {}
     for one in state.chargebacks:
@@ -40,6 +41,9 @@ def wanted_stops(state: State) -> dict[str, str]:
         cancels = case.policy.dunning.on_grace_end == "cancel"
         if cancels and (case.state is CaseState.ON_HOLD or case.state is CaseState.EXHAUSTED):
             wanted.setdefault(case.subscription, case.key)
+    for chapter in speaking(book):
+        for subscription, cause in chapter.stops(state).items():
+            wanted.setdefault(subscription, cause)
     return wanted
 
 
@@ -47,7 +51,7 @@ def beyond_resuming(state: State, book: Book, now: datetime) -> Iterator[str]:
     """Yield subscriptions that we stopped, want back and cannot have back: the end has passed or it was refused."""
     if not book.renewals:
         return
-    wanted = wanted_stops(state)
+    wanted = wanted_stops(state, book)
     for key in book.renewals:
         sub = book.subscriptions.get(key)
         if key in wanted or sub is None or not shown_as_stopped(sub) or cancelled_by_customer(sub, book):

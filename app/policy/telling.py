@@ -9,6 +9,7 @@ from typing import Any
 from app.policy import disputes, dunning, letters, notices, renewals
 from app.policy import facts as f
 from app.policy.book import Book
+from app.policy.chapters import CHAPTERS, speaking
 from app.policy.effects import (
     AlertOperators,
     CancelSubscription,
@@ -41,6 +42,7 @@ _CALLBACKS = {
     "dispute.released": "account.reinstated",
     "override.suspend": "account.suspended",
     "override.reinstate": "account.reinstated",
+    **{rule: kind for chapter in CHAPTERS for rule, kind in chapter.callbacks.items()},
 }
 _SHARED_ALERTS = frozenset({"mass_action_brake"})
 """What concerns no single account: everybody's alert of one hour is one."""
@@ -67,6 +69,8 @@ def concerns(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, st
         if case.state is CaseState.GRACE and letters.mail_address(case.subscription, book) is None:
             yield case.key, "no_mail_address"
     yield from disputes.concerns(state, book, moment)
+    for chapter in speaking(book):
+        yield from chapter.concerns(state, book, moment)
     for key in renewals.beyond_resuming(state, book, moment.at):
         yield key, "resume_impossible"
 
@@ -99,7 +103,8 @@ def _effects_of(fact: OwnFact, account: Account, decision: Decision) -> Iterator
             ident = _ident("alert", fact.topic, about)
             yield AlertOperators(id=ident, topic=fact.topic, subject=fact.subject, data={"account_id": account.id})
         case _:
-            pass
+            for chapter in speaking(decision.account.book):
+                yield from chapter.effects(fact, account, decision)
 
 
 def _callbacks(account: Account, decision: Decision) -> Iterator[Notify]:

@@ -24,6 +24,7 @@ def log_in(shop: Shop, page: Any | None = None) -> None:
     page.get_by_label("Name").fill("ops")
     page.get_by_label("Password").fill("correct horse")
     page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log out").wait_for()
 
 
 def paths(shop: Shop) -> list[str]:

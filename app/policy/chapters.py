@@ -1,0 +1,17 @@
+"""The chapters of the policy beside dunning, disputes and overrides, in the order in which they are read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from app.policy.book import Book
+from app.policy.chapter import Chapter
+
+CHAPTERS: tuple[Chapter, ...] = ()
+
+
+def speaking(book: Book) -> Iterator[Chapter]:
+    """Yield the chapters that have something to say about an account."""
+    for chapter in CHAPTERS:
+        if chapter.speaks(book):
+            yield chapter

@@ -1,0 +1,119 @@
+"""What happened, in our words and in the past tense: the only input that the policy has.
+
+A fact is frozen and safe to hear twice, late, or in another order; `app.policy.book` merges them. Keys name a
+provider's object as `provider:id` (`lemonsqueezy:421953`). Instants are aware UTC, money is integer minor units.
+"""
+
+from __future__ import annotations
+
+from app.policy.facts.own import (
+    CaseExhausted,
+    CaseJoined,
+    CaseWaived,
+    DeadlinePromised,
+    HoldLifted,
+    HoldPlaced,
+    HoldProlonged,
+    NoticeReported,
+    OperatorsAlerted,
+    OverrideSet,
+    RenewalResumed,
+    RenewalStopped,
+    SubscriptionLookedUp,
+)
+from app.policy.facts.provider import (
+    AddressKnown,
+    CustomerSeen,
+    DisputeSeen,
+    InvoiceSeen,
+    LicenceSeen,
+    OrderSeen,
+    PaymentFailed,
+    PaymentRefunded,
+    PaymentSucceeded,
+    SubscriptionSeen,
+)
+from app.policy.facts.words import (
+    BillingReason,
+    DisputeStatus,
+    InvoiceStatus,
+    LicenceStatus,
+    OrderStatus,
+    Outcome,
+    OverrideKind,
+    Provenance,
+    Stamp,
+    Status,
+)
+
+__all__ = [
+    "KINDS",
+    "AddressKnown",
+    "BillingReason",
+    "CaseExhausted",
+    "CaseJoined",
+    "CaseWaived",
+    "CustomerSeen",
+    "DeadlinePromised",
+    "DisputeSeen",
+    "DisputeStatus",
+    "Fact",
+    "HoldLifted",
+    "HoldPlaced",
+    "HoldProlonged",
+    "InvoiceSeen",
+    "InvoiceStatus",
+    "LicenceSeen",
+    "LicenceStatus",
+    "NoticeReported",
+    "OperatorsAlerted",
+    "OrderSeen",
+    "OrderStatus",
+    "Outcome",
+    "OverrideKind",
+    "OverrideSet",
+    "OwnFact",
+    "PaymentFailed",
+    "PaymentRefunded",
+    "PaymentSucceeded",
+    "Provenance",
+    "ProviderFact",
+    "RenewalResumed",
+    "RenewalStopped",
+    "Stamp",
+    "Status",
+    "SubscriptionLookedUp",
+    "SubscriptionSeen",
+]
+
+ProviderFact = (
+    SubscriptionSeen
+    | PaymentFailed
+    | PaymentSucceeded
+    | PaymentRefunded
+    | InvoiceSeen
+    | OrderSeen
+    | LicenceSeen
+    | CustomerSeen
+    | DisputeSeen
+    | AddressKnown
+)
+OwnFact = (
+    OverrideSet
+    | DeadlinePromised
+    | CaseJoined
+    | NoticeReported
+    | SubscriptionLookedUp
+    | HoldPlaced
+    | HoldProlonged
+    | HoldLifted
+    | CaseExhausted
+    | CaseWaived
+    | RenewalStopped
+    | RenewalResumed
+    | OperatorsAlerted
+)
+Fact = ProviderFact | OwnFact
+
+KINDS: dict[str, type[Fact]] = {kind.__name__: kind for kind in (*ProviderFact.__args__, *OwnFact.__args__)}
+"""Every kind of fact by its name: how a recorded fact finds its type again."""

@@ -1,0 +1,100 @@
+"""How the keys of a policy document are read: each reader returns the policy's own value or says what it expected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from app.policy.time import Span
+
+Reader = Callable[[Any], Any]
+"""Turns a TOML value into the policy's own, or raises ValueError with what was expected."""
+
+
+def text(value: Any) -> str:
+    """Read a text that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a text that is not empty")
+    return value
+
+
+def clause(value: Any) -> str:
+    """Read the number of a clause."""
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9A-Za-z.§-]{1,32}", value):
+        raise ValueError('a clause such as "6.2"')
+    return value
+
+
+def span(value: Any) -> Span:
+    """Read a span of time."""
+    try:
+        return Span.parse(value)
+    except (ValueError, TypeError):
+        raise ValueError('a span of time such as "7d", "48h" or "1d12h"') from None
+
+
+def spans(value: Any) -> tuple[Span, ...]:
+    """Read several spans of time."""
+    if not isinstance(value, list):
+        raise ValueError('a list of spans such as ["3d", "5d"]')  # noqa: TRY004 - one way to say what is expected
+    return tuple(span(item) for item in value)
+
+
+def flag(value: Any) -> bool:
+    """Read true or false."""
+    if not isinstance(value, bool):
+        raise ValueError("true or false")  # noqa: TRY004 - one way to say what is expected
+    return value
+
+
+def count(value: Any) -> int:
+    """Read a whole number from 0."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError("a whole number from 0")
+    return value
+
+
+def amount(value: Any) -> int | None:
+    """Read an amount in minor units."""
+    return count(value)
+
+
+def share(value: Any) -> float:
+    """Read a share from 0 to 1."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ValueError("a share from 0 to 1")
+    return float(value)
+
+
+def one_of(*words: str) -> Reader:
+    """Return a reader of one of these words."""
+
+    def read(value: Any) -> str:
+        if value not in words:
+            raise ValueError("one of " + ", ".join(f'"{word}"' for word in words))
+        return str(value)
+
+    return read
+
+
+def some_of(*words: str) -> Reader:
+    """Return a reader of several of these words."""
+    one = one_of(*words)
+
+    def read(value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list) or any(item not in words for item in value):
+            raise ValueError("a list of " + ", ".join(f'"{word}"' for word in words))
+        return tuple(one(item) for item in value)
+
+    return read
+
+
+def key(reads: Reader, means: str) -> dict[str, Any]:
+    """Describe a key: how its value is read, and what it means."""
+    return {"reads": reads, "means": means}
+
+
+def table(kind: type, means: str) -> dict[str, Any]:
+    """Describe a table of keys, and what it means."""
+    return {"table": kind, "means": means}

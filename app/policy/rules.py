@@ -1,0 +1,131 @@
+"""The tables of a policy document that every policy has: each key with its meaning, unit and default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from app.policy import reading as read
+from app.policy.time import Span
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRules:
+    """A trial gives its plan to its end and bills by itself (plexo 2)."""
+
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about trials name"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancellationRules:
+    """What cancelling does to access (plexo 4)."""
+
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about cancellations name"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChangeRules:
+    """When another plan begins to count (plexo 5)."""
+
+    downgrade: str = field(
+        default="period_end",
+        metadata=read.key(
+            read.one_of("period_end", "at_once"),
+            "when a lower plan takes effect: at the end of the period paid for, or at once",
+        ),
+    )
+    downgrade_clause: str = field(default="", metadata=read.key(read.clause, "clause that a downgrade names"))
+    upgrade_clause: str = field(default="", metadata=read.key(read.clause, "clause that an upgrade names"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassActionLimit:
+    """The brake: more than both figures within an hour stops dunning holds until an operator lets them go on."""
+
+    accounts: int = field(
+        default=25, metadata=read.key(read.count, "accounts that may lose access by dunning within an hour in any case")
+    )
+    share: float = field(
+        default=0.1, metadata=read.key(read.share, "share of all accounts that may, where that is more")
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DunningRules:
+    """What follows a failed renewal (plexo 6)."""
+
+    grace: Span = field(
+        metadata=read.key(read.span, "from the first failure to the end of access; 0d removes access at once")
+    )
+    reminders: tuple[Span, ...] = field(
+        default=(), metadata=read.key(read.spans, "after the first failure, when to remind the customer")
+    )
+    final_warning: Span = field(
+        default=Span(rest=Span.parse("48h").rest),
+        metadata=read.key(read.span, "before the end of grace, when the final warning goes out"),
+    )
+    warning_notice: Span = field(
+        default=Span(rest=Span.parse("24h").rest),
+        metadata=read.key(read.span, "how long before the end it must have been delivered"),
+    )
+    warn_by: str = field(
+        default="mail",
+        metadata=read.key(read.one_of("mail", "callback"), "whose delivery counts: the mail's or the callback's"),
+    )
+    max_warnings: int = field(
+        default=3, metadata=read.key(read.count, "undelivered warnings after which operators decide")
+    )
+    on_grace_end: str = field(
+        default="hold_only",
+        metadata=read.key(
+            read.one_of("cancel", "hold_only"), "whether the subscription is also cancelled at the provider"
+        ),
+    )
+    hold_access: str = field(
+        default="free", metadata=read.key(read.one_of("free", "none"), "what is left of access while on hold")
+    )
+    hold_days: Span = field(
+        default=Span(days=30),
+        metadata=read.key(read.span, "how long a hold waits for a late payment before the subscription is given up"),
+    )
+    opens_on: tuple[str, ...] = field(
+        default=("renewal",),
+        metadata=read.key(read.some_of("initial", "renewal", "updated"), "billing reasons whose failure opens a case"),
+    )
+    provider_sends_failure_mail: bool = field(
+        default=False,
+        metadata=read.key(
+            read.flag, "the provider mails the customer on each failure, so `grace_started` is not mailed by us"
+        ),
+    )
+    grace_clause: str = field(default="", metadata=read.key(read.clause, "clause of the grace period"))
+    hold_clause: str = field(default="", metadata=read.key(read.clause, "clause of the downgrade"))
+    mass_action_limit: MassActionLimit = field(metadata=read.table(MassActionLimit, "the brake on mass downgrades"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeRules:
+    """What follows a chargeback (plexo 10)."""
+
+    scope: str = field(
+        default="account", metadata=read.key(read.one_of("account", "subscription"), "what a dispute restricts")
+    )
+    review_above: int | None = field(
+        default=None, metadata=read.key(read.amount, "minor units above which operators decide instead")
+    )
+    deletion_after: Span = field(
+        default=Span(days=30),
+        metadata=read.key(read.span, "from the opening, and again from the loss, to when data may be deleted"),
+    )
+    deletion_notices: tuple[Span, ...] = field(
+        default=(), metadata=read.key(read.spans, "before that day, when the customer is told")
+    )
+    partially_lost: str = field(
+        default="lost", metadata=read.key(read.one_of("lost", "restore"), "what a partial loss counts as")
+    )
+    unrequested_full_refund: str = field(
+        default="review",
+        metadata=read.key(
+            read.one_of("suspend", "review", "ignore"), "what a full refund that nobody here asked for means"
+        ),
+    )
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about chargebacks name"))
