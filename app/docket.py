@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -15,6 +15,7 @@ from app.gateway import spread
 from app.listings import Listings
 from app.policy import dunning, effects, facts
 from app.policy.book import Book
+from app.policy.chapters import speaking
 from app.policy.decide import decide
 from app.policy.effects import Effect, Notify
 from app.policy.facts import Fact, Outcome
@@ -69,7 +70,7 @@ class Docket:
         self._decisions: list[DecisionRow] = []
         self._effects: list[EffectRow] = []
         self._withdrawn: dict[str, EffectRow] = {}
-        self._disputes: dict[str, str] = {}
+        self._names: dict[str, str] = {}
         self._listings = Listings(services)
 
     def take(self, names: Collection[str]) -> None:
@@ -146,8 +147,8 @@ class Docket:
             outbox.add(tx, self._effects)
         for row in self._withdrawn.values():
             outbox.finish(tx, row.id, "withdrawn", attempts=row.attempts, done_at=real_now())
-        if self._disputes:
-            bindings.bind(tx, self._disputes)
+        if self._names:
+            bindings.bind(tx, self._names)
         if self._braked:
             brake.put_on(tx, self.now)
         self._listings.write(tx)
@@ -230,7 +231,7 @@ class Docket:
         )
         for effect in decision.effects:
             self._effects.extend(self._effect_rows(folder, effect))
-        self._disputes.update({f"dispute:{one.key}": folder.row.id for one in decision.state.chargebacks})
+        self._names.update(dict.fromkeys(_names(decision), folder.row.id))
 
     def _effect_rows(self, folder: _Folder, effect: Effect) -> Iterable[EffectRow]:
         settings = self._services.settings
@@ -256,6 +257,14 @@ def effect_row(effect: Effect, account: str, payload: bytes, now: datetime, deci
         next_attempt_at=real_now(),
         decision_seq=decision,
     )
+
+
+def _names(decision: Decision) -> Iterator[str]:
+    """Yield the names under which an account's matters are found again from outside."""
+    for one in decision.state.chargebacks:
+        yield f"dispute:{one.key}"
+    for chapter in speaking(decision.account.book):
+        yield from chapter.names(decision.state)
 
 
 def _is_braked(decision: Decision, situation: Situation, terms: Terms, now: datetime) -> bool:

@@ -31,6 +31,10 @@ class Chapter:
         """Return the draft with what this chapter finds: its matters, what they give, what they hold."""
         return draft
 
+    def names(self, state: State) -> Iterator[str]:
+        """Yield the names under which its matters are found again from outside, such as `refund:rr_1`."""
+        yield from ()
+
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
         """Yield when one of its matters has to be looked at again."""
         yield from ()
