@@ -51,6 +51,8 @@ class _Folder:
     row: AccountRow
     key: DataKey
     account: Account
+    signed_at: int
+    """How many decisions the stored signature covers."""
     state: State | None = None
 
 
@@ -137,7 +139,7 @@ class Docket:
         if not folders:
             return
         tx = self._tx
-        accounts.save(tx, [_row(folder) for folder in folders])
+        accounts.save(tx, [self._signed(_row(folder), folder) for folder in folders])
         timers.replace(tx, {folder.row.id: _timers(folder) for folder in folders})
         if self._decisions:
             ledger.append(tx, self._decisions)
@@ -152,6 +154,13 @@ class Docket:
         if self._braked:
             brake.put_on(tx, self.now)
         self._listings.write(tx)
+
+    def _signed(self, row: AccountRow, folder: _Folder) -> AccountRow:
+        """Sign where the chain ends now, if it has grown."""
+        if row.seq == folder.signed_at:
+            return row
+        signature = self._services.vault.signet.sign(ledger.statement(row.id, row.seq, row.head))
+        return msgspec.structs.replace(row, signature=signature)
 
     def _withdraw_todos(self, name: str, folder: _Folder) -> None:
         """Take back what a person was to do or to mend at the provider, once nothing wants it any more."""
@@ -181,7 +190,7 @@ class Docket:
             sequence=row.seq,
             decided_at=row.decided_at,
         )
-        return _Folder(row, key, account)
+        return _Folder(row, key, account, signed_at=row.seq if row.signature else 0)
 
     def _situation(self, account: str) -> Situation:
         if self._holds_left is None:

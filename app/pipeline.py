@@ -71,6 +71,7 @@ def command(
 
     `then` is called with the facts that the order was, in the same transaction: what it writes is written with them.
     """
+    services.vault.prepare()
     with services.database.write() as tx:
         row = accounts.get(tx, account)
         if row is None:
@@ -95,6 +96,7 @@ def _fire_timers(services: Services, limit: int) -> int:
     with services.database.relaxed() as tx:
         if services.clock.test_time(tx) is None and not host_time.believable(tx, real_now()):
             return 0
+    services.vault.prepare()
     with services.database.write() as tx:
         docket = Docket(services, tx, services.clock.now(tx))
         due = timers.due(tx, docket.now, limit)

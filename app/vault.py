@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from app.errors import ConfigurationError, UnreadableError
+from app.signet import Signet
 
 _KEY_BYTES = 32
 _NONCE_BYTES = 12
@@ -67,6 +68,7 @@ class Vault:
         self._seals = {seal.head: seal for seal in reversed(seals)}
         self._keyring = keyring
         self._index_key: bytes | None = None
+        self._signet: Signet | None = None
 
     def seal(self, plain: bytes) -> bytes:
         """Encrypt what belongs to no account yet."""
@@ -100,9 +102,17 @@ class Vault:
         """Return a keyed hash to look a value up by: the same after a rotation, and nothing without the keyring."""
         return hmac.digest(self._index(), value.encode(), "sha256")
 
+    @property
+    def signet(self) -> Signet:
+        """What signs for this installation; the same after a rotation of the encryption keys."""
+        if self._signet is None:
+            self._signet = Signet(self._kept("ledger"))
+        return self._signet
+
     def prepare(self) -> None:
-        """Have the index key at hand. Call it before a transaction that needs fingerprints: the first time makes it."""
+        """Have index key and signet at hand. Call it before a transaction that decides: the first call makes them."""
         self._index()
+        _ = self.signet
 
     def sign(self, message: bytes) -> bytes:
         """Return a MAC of a message that leaves the house and comes back."""
@@ -124,10 +134,13 @@ class Vault:
 
     def _index(self) -> bytes:
         if self._index_key is None:
-            if self._keyring is None:
-                raise ConfigurationError(["a fingerprint needs the keyring"])
-            self._index_key = self._unwrap(self._keyring.wrapped("index", self.new_data_key))
+            self._index_key = self._kept("index")
         return self._index_key
+
+    def _kept(self, name: str) -> bytes:
+        if self._keyring is None:
+            raise ConfigurationError(["fingerprints and signatures need the keyring"])
+        return self._unwrap(self._keyring.wrapped(name, self.new_data_key))
 
 
 def random_key_text() -> str:

@@ -24,3 +24,16 @@ def pages() -> Iterator[Callable[[str, int, int], None]]:
 
     with bar:
         yield show
+
+
+@contextmanager
+def counted(what: str, total: int | None = None) -> Iterator[Callable[[], None]]:
+    """Give what moves the bar on by one; without a total it only counts."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    task = bar.add_task(what, total=total)
+    with bar:
+        yield lambda: bar.advance(task)

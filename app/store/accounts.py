@@ -35,12 +35,15 @@ class AccountRow(msgspec.Struct, frozen=True):
     """The hash of the last decision, empty before the first."""
     decided_at: datetime | None
     alias_of: str | None = None
+    signature: bytes | None = None
+    """Of where the chain of decisions ends (`ledger.statement`); None before the first."""
 
 
 _COLUMNS = AccountRow.__struct_fields__
 _ROW = select(*(accounts.c[name] for name in _COLUMNS))
 _LOCK = _ROW.where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update()
 _ONE = _ROW.where(accounts.c.id == bindparam("account"))
+_EVERYONE = _ROW.where(accounts.c.id > bindparam("after")).order_by(accounts.c.id).limit(bindparam("limit"))
 _KEY = select(accounts.c.key).where(accounts.c.id == bindparam("account"))
 _ALIASES = select(accounts.c.id).where(accounts.c.alias_of == bindparam("account")).order_by(accounts.c.id)
 _PAST_GRACE = (
@@ -114,6 +117,17 @@ def make_alias(tx: Connection, old: str, new: str) -> None:
 def ids(conn: Connection, after: str | None, limit: int) -> list[str]:
     """Return account ids in order, those after `after`; aliases are not among them."""
     return list(conn.execute(_after(select(accounts.c.id), after, limit)).scalars())
+
+
+def everyone(conn: Connection, after: str, limit: int) -> list[AccountRow]:
+    """Return accounts by id, those after `after`, aliases among them: their decisions stay under their old ids."""
+    return [AccountRow(*row) for row in conn.execute(_EVERYONE, {"after": after, "limit": limit})]
+
+
+def exactly(conn: Connection, id: str) -> AccountRow | None:  # noqa: A002
+    """Return exactly this account, also an alias."""
+    row = conn.execute(_ONE, {"account": id}).one_or_none()
+    return AccountRow(*row) if row is not None else None
 
 
 def count(conn: Connection) -> int:

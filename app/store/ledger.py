@@ -6,12 +6,20 @@ from hashlib import sha256
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import String, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from app.store import bulk
 from app.store.bulk import AnyRow
 from app.store.tables import Instant, accounts, as_text, decisions
+
+
+class Flaw(msgspec.Struct, frozen=True):
+    """Where the decisions of an account are first not as they were written."""
+
+    seq: int
+    what: str
+    """`changed`, `missing`, `added`, or `redacted` although the account was not erased."""
 
 
 class DecisionRow(msgspec.Struct, frozen=True):
@@ -38,6 +46,8 @@ class DecisionRow(msgspec.Struct, frozen=True):
 _COLUMNS = DecisionRow.__struct_fields__
 _JSON = slice(_COLUMNS.index("before"), _COLUMNS.index("effects") + 1)
 _PAGE = 500
+_DETAIL = _COLUMNS.index("detail") - len(("account", "seq", "at"))
+_HEX_DIGITS = 64
 _EMPTY = b""
 _canonical = msgspec.json.Encoder(order="sorted").encode
 _OF_ACCOUNT = (
@@ -46,14 +56,31 @@ _OF_ACCOUNT = (
     .order_by(decisions.c.seq)
     .limit(bindparam("limit"))
 )
-_HEAD = select(accounts.c.seq, accounts.c.head).where(accounts.c.id == bindparam("account"))
+_HEAD = select(accounts.c.seq, accounts.c.head, accounts.c.key.is_(None)).where(accounts.c.id == bindparam("account"))
+_ORPHANS = (
+    select(decisions.c.account)
+    .where(decisions.c.seq > 0, ~select(accounts.c.id).where(accounts.c.id == decisions.c.account).exists())
+    .distinct()
+    .order_by(decisions.c.account)
+)
+_RULES = select(decisions.c.rule).where(decisions.c.account == bindparam("account")).distinct()
+_REDACTED = '{"redacted":"'
+_DETAILS = select(decisions.c.seq, decisions.c.detail).where(decisions.c.account == bindparam("account"))
+_REDACT = (
+    update(decisions)
+    .where(decisions.c.account == bindparam("of"), decisions.c.seq == bindparam("number"))
+    .values(detail=bindparam("new", type_=String))
+)
 _PLACED = select(func.count(decisions.c.account.distinct())).where(
     decisions.c.rule == bindparam("rule"), decisions.c.at >= bindparam("since", type_=Instant)
 )
 
 
 def chain(prev: bytes, row: DecisionRow) -> bytes:
-    """Return the hash of a decision: SHA-256 over the previous one and its canonical JSON, its own hashes left out."""
+    """Return the hash of a decision: SHA-256 over the previous one and its canonical JSON, its own hashes left out.
+
+    Of the detail it takes the digest alone, so that an erasure can take the detail and leave the chain whole.
+    """
     return _hash(prev, _as_stored(row))
 
 
@@ -67,25 +94,66 @@ def of_account(conn: Connection, account: str, after_seq: int, limit: int) -> li
     return [_as_read(row) for row in _stored(conn, account, after_seq, limit)]
 
 
-def verify(conn: Connection, account: str) -> int | None:
-    """Return the number of the first decision that is missing or not as it was written; None: the chain is whole.
+def statement(account: str, seq: int, head: bytes) -> bytes:
+    """Return what is signed: that an account's decisions are so many, and end in this hash."""
+    return _canonical(["kulanz ledger head", 1, account, seq, head.hex()])
 
-    The account's row says where the chain ends, so that a missing end shows as well.
-    """
+
+def verify(conn: Connection, account: str) -> int | None:
+    """Return the number of the first decision that is missing or not as it was written; None: the chain is whole."""
+    found = flaw(conn, account)
+    return found.seq if found is not None else None
+
+
+def flaw(conn: Connection, account: str) -> Flaw | None:
+    """Return the first flaw of an account's chain; the account's row says where it ends, so a missing end shows too."""
+    end = conn.execute(_HEAD, {"account": account}).one_or_none()
+    last, end_head, erased = end if end is not None else (0, _EMPTY, False)
     seq, head = 0, _EMPTY
     while page := _stored(conn, account, seq, _PAGE):
         for row in page:
             seq += 1
-            if row.seq != seq or row.prev_hash != head or row.hash != _hash(head, tuple(row)):
-                return seq
+            wrong = _wrong(row, seq, last, head, erased=erased)
+            if wrong is not None:
+                return Flaw(seq, wrong)
             head = row.hash
-    end = conn.execute(_HEAD, {"account": account}).one_or_none()
-    return None if (tuple(end) if end is not None else (0, _EMPTY)) == (seq, head) else seq + 1
+    if seq < last:
+        return Flaw(seq + 1, "missing")
+    return None if head == end_head else Flaw(seq + 1, "missing")
+
+
+def rules(conn: Connection, account: str) -> list[str]:
+    """Return the rules that have decided about an account, each once."""
+    return list(conn.execute(_RULES, {"account": account}).scalars())
+
+
+def orphans(conn: Connection) -> list[str]:
+    """Return the accounts that have decisions and are not there themselves."""
+    return list(conn.execute(_ORPHANS).scalars())
+
+
+def redact(tx: Connection, account: str) -> int:
+    """Take the detail of every decision of an account, which may name people; its digest stays. Returns how many."""
+    rows = [row for row in tx.execute(_DETAILS, {"account": account}) if not row.detail.startswith(_REDACTED)]
+    taken = [{"of": account, "number": row.seq, "new": _redacted(row.detail)} for row in rows]
+    if taken:
+        tx.execute(_REDACT, taken)
+    return len(taken)
 
 
 def placed_since(tx: Connection, rule: str, since: datetime) -> int:
     """Return about how many accounts a rule has decided since an instant (for the brake)."""
     return tx.execute(_PLACED, {"rule": rule, "since": since}).scalar_one()
+
+
+def _wrong(row: AnyRow, seq: int, last: int, head: bytes, *, erased: bool) -> str | None:
+    if row.seq != seq:
+        return "missing"
+    if row.prev_hash != head or row.hash != _hash(head, tuple(row)):
+        return "changed"
+    if seq > last:
+        return "added"
+    return "redacted" if row.detail.startswith(_REDACTED) and not erased else None
 
 
 def _stored(conn: Connection, account: str, after: int, limit: int) -> Sequence[AnyRow]:
@@ -107,4 +175,15 @@ def _as_read(row: AnyRow) -> DecisionRow:
 def _hash(prev: bytes, stored: tuple[Any, ...]) -> bytes:
     """Hash a row as it is stored, its two hashes being the last columns."""
     account, seq, at, *rest = stored[:-2]
+    rest[_DETAIL] = _digest(rest[_DETAIL])
     return sha256(prev + _canonical([account, seq, as_text(at), *rest])).digest()
+
+
+def _digest(detail: str) -> str:
+    if detail.startswith(_REDACTED):
+        return detail[len(_REDACTED) : len(_REDACTED) + _HEX_DIGITS]
+    return sha256(detail.encode()).hexdigest()
+
+
+def _redacted(detail: str) -> str:
+    return f'{_REDACTED}{_digest(detail)}"}}'

@@ -107,6 +107,7 @@ accounts = Table(
     Column("head", LargeBinary, nullable=False),
     Column("decided_at", Instant),
     Column("alias_of", String),
+    Column("signature", LargeBinary),
     Index("ix_accounts_standing", "standing", "id"),
     Index("ix_accounts_plan", "plan", "id"),
 )

@@ -46,6 +46,8 @@ _QUESTIONS: dict[str, tuple[Executable, dict[str, Any]]] = {
     "move": (bindings._MOVE, {"old": "a", "new": "b"}),
     "facts": (journal._OF_ACCOUNT, {"account": "org_1", "after": 0}),
     "decisions": (ledger._OF_ACCOUNT, {"account": "org_1", "after": 0, "limit": 10}),
+    "rules": (ledger._RULES, {"account": "org_1"}),
+    "everyone": (accounts._EVERYONE, {"after": "org_1", "limit": 10}),
     "brake": (ledger._PLACED, {"rule": "r", "since": NOW}),
     "due": (timers._DUE, {"now": NOW, "limit": 10}),
     "next due": (timers._NEXT, {}),

@@ -91,7 +91,7 @@ def test_a_decision_that_was_added_shows(decided: Database) -> None:
     with decided.write() as tx:
         ledger.append(tx, a_chain("org_1", 6)[5:])
 
-        assert ledger.verify(tx, "org_1") == 7
+        assert ledger.verify(tx, "org_1") == 6
 
 
 def test_the_brake_counts_accounts_and_not_decisions(database: Database) -> None:

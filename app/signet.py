@@ -1,0 +1,39 @@
+"""The signature of an installation: Ed25519, so that anybody with the public key can verify it offline."""
+
+from __future__ import annotations
+
+import hashlib
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+PUBLIC_BYTES = 32
+
+
+class Signet:
+    """Signs with a key of the installation's own, made from 32 random bytes that the keyring keeps wrapped."""
+
+    __slots__ = ("_key", "public")
+
+    def __init__(self, seed: bytes) -> None:
+        self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self.public = self._key.public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        """Return a signature of 64 bytes."""
+        return self._key.sign(message)
+
+
+def has_signed(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether the holder of a public key has signed a message; junk in either is a no."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def fingerprint(public: bytes) -> str:
+    """Return what people compare a public key by: 16 groups of four hexadecimal digits."""
+    digits = hashlib.sha256(public).hexdigest()
+    return " ".join(digits[place : place + 4] for place in range(0, len(digits), 4))
