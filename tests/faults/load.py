@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from typing import Any, Self
 from uuid import UUID
 
@@ -55,9 +55,9 @@ class Load:
         self.untaken: list[Payload] = []
         self._url = f"{url}/webhooks/lemonsqueezy"
         self._told, self._order, self._rate = told, order, rate
-        self._queue: SimpleQueue[Payload] = SimpleQueue()
+        self._queue: SimpleQueue[Payload | None] = SimpleQueue()
+        # None tells one sender that it was all: in CPython 3.11 a wait with a time limit can last for ever.
         self._ending = threading.Event()
-        self._told_all = threading.Event()
         self._threads = [threading.Thread(target=self._tell, name="teller")]
         self._threads += [threading.Thread(target=self._send, name=f"sender-{n}") for n in range(SENDERS)]
 
@@ -86,7 +86,8 @@ class Load:
             self._queue.put(payload)
             due = max(due + 1 / self._rate, time.monotonic() - 1)
             time.sleep(max(0.0, due - time.monotonic()))
-        self._told_all.set()
+        for _ in range(SENDERS):
+            self._queue.put(None)
 
     def _reordered(self) -> Iterator[Payload]:
         """Give the deliveries of story after story; some come late, and some a second time."""
@@ -114,11 +115,7 @@ class Load:
 
     def _send(self) -> None:
         with requests.Session() as session:
-            while not (self._told_all.is_set() and self._queue.empty()):
-                try:
-                    payload = self._queue.get(timeout=0.1)
-                except Empty:
-                    continue
+            while (payload := self._queue.get()) is not None:
                 self._until_taken(session, payload)
 
     def _until_taken(self, session: requests.Session, payload: Payload) -> None:
