@@ -28,6 +28,8 @@ class Settings:
     """Absolute."""
     database_url: str
     port: int = 8000
+    spool: int = 256
+    """Mebibytes that deliveries may take up beside the database while that is away; 0: none are kept there."""
     redis_url: str | None = None
     """None: nobody told us of a Redis, nothing rings and the worker asks the database every second."""
     policy: str = "plexo"
@@ -116,6 +118,7 @@ def _settings(reader: Reader, data_dir: Path) -> Settings:
         data_dir=data_dir,
         database_url=reader.database_url() or f"sqlite:///{data_dir / 'kulanz.db'}",
         port=reader.port("PORT", 8000),
+        spool=reader.mebibytes("KULANZ_SPOOL", 256),
         redis_url=reader.redis_url(),
         policy=reader.text("KULANZ_POLICY") or "plexo",
         timezone=reader.timezone("KULANZ_TIMEZONE", "UTC"),

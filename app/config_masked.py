@@ -12,7 +12,7 @@ SECRETS = frozenset(
 )
 NAMED_KULANZ = frozenset(
     {"data_dir", "policy", "timezone", "country", "account_key", "account_secret", "require_signed_accounts", "plans"}
-    | {"reconcile", "test_clock", "demo"}
+    | {"reconcile", "spool", "test_clock", "demo"}
 )
 
 

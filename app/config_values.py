@@ -20,6 +20,7 @@ DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
 REDISES = ("redis", "rediss", "unix", "redis+sentinel")
 YES, NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 HIGHEST_PORT = 65535
+MOST_MEBIBYTES = 999_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,11 @@ class Reader:
     def port(self, name: str, default: int) -> int:
         """Return a TCP port."""
         return self._read(name, _port, f"a number from 1 to {HIGHEST_PORT}") or default
+
+    def mebibytes(self, name: str, default: int) -> int:
+        """Return a size in MiB; `off` is none."""
+        size = self._read(name, _mebibytes, "a number of MiB, or off")
+        return default if size is None else size
 
     def timezone(self, name: str, default: str) -> str:
         """Return the name of an IANA time zone."""
@@ -175,6 +181,12 @@ def _flag(text: str) -> bool | None:
 
 def _port(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and 0 < int(text) <= HIGHEST_PORT else None
+
+
+def _mebibytes(text: str) -> int | None:
+    if text.lower() in NO:
+        return 0
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MOST_MEBIBYTES)) else None
 
 
 def _zone(text: str) -> str | None:

@@ -9,19 +9,27 @@ from hashlib import sha256
 from threading import Event, Thread
 from time import sleep
 
+import msgspec
+
 from app import metrics
+from app.clock import real_now
 from app.config import Settings
-from app.errors import MalformedPayloadError
+from app.errors import MalformedPayloadError, StorageUnavailableError
 from app.group_commit import GroupCommit
 from app.logs import log
 from app.providers import Glance, Provider
 from app.services import Services
+from app.spool import Spool
+from app.standby import Standby
 from app.store import inbox, marks
-from app.store.inbox import NewEvent, Recorded
+from app.store.inbox import NewEvent, Recorded, event_id, spooled_id
 
 PATIENCE = 3.5
-"""Seconds that a delivery waits for its commit; the contract allows four for the whole answer."""
+"""Seconds that a delivery waits to be written somewhere; the contract allows four for the whole answer."""
+DATABASE_PATIENCE = 2.0
+"""Seconds of them for the database, where there is a spool beside it."""
 PROBE_PATIENCE = 1.0
+MEBIBYTE = 1024 * 1024
 RETRY_AFTER = 5
 LONGEST_NAME = 100
 
@@ -59,6 +67,14 @@ _Row = Callable[..., NewEvent]
 """A new event that lacks only the time of its arrival, which is read in the transaction that records it."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """How an event is called that is on stable storage, and the word for what became of it."""
+
+    event: str
+    status: str
+
+
 _PROBED = Recorded(id=0, known=True, state="")
 
 
@@ -69,7 +85,13 @@ class Intake:
         self._services = services
         self._endpoints = _endpoints(services.settings, services.providers)
         self._commits = GroupCommit[_Row | None, Recorded](self._write, name="intake")
+        self._standby = _standby(services, self._write_events)
         self._ringer = Ringer(services.bell.ring)
+
+    def begin(self) -> None:
+        """Bring back what an earlier process left in the spool; without this, the first trouble with a write does."""
+        if self._standby is not None:
+            self._standby.stir()
 
     def knows(self, endpoint: str) -> bool:
         """Whether anything may be delivered there."""
@@ -98,11 +120,16 @@ class Intake:
                 reason=objection,
                 mode=_mode(glance),
             ),
-            lambda recorded: Answer(status=200, document={"status": _status(recorded)} | _identity(recorded, digest)),
+            lambda kept: Answer(status=200, document={"status": kept.status} | _identity(kept, digest)),
         )
 
     def ready(self) -> bool:
         """Whether a delivery could be made durable now; tried by a write on the very path that deliveries take."""
+        if self._standby is not None and self._standby.away:
+            return self._standby.ready()
+        return self._database_is_there() or (self._standby is not None and self._standby.ready())
+
+    def _database_is_there(self) -> bool:
         try:
             self._commits.submit(None, seconds=PROBE_PATIENCE)
         except Exception as error:  # noqa: BLE001 - whatever it was, the next delivery would meet it too
@@ -113,6 +140,8 @@ class Intake:
     def close(self) -> None:
         """End the threads; what waits is written first."""
         self._commits.close()
+        if self._standby is not None:
+            self._standby.close()
         self._ringer.close()
 
     def _quarantine(self, sealed: _Row, digest: bytes, detail: str) -> Answer:
@@ -127,14 +156,30 @@ class Intake:
             mode="",
         )
         malformed = {"error": "malformed_payload", "detail": detail}
-        return self._record(row, lambda recorded: Answer(status=400, document=malformed | _identity(recorded, digest)))
+        return self._record(row, lambda kept: Answer(status=400, document=malformed | _identity(kept, digest)))
 
-    def _record(self, row: _Row, answer: Callable[[Recorded], Answer]) -> Answer:
+    def _record(self, row: _Row, answer: Callable[[_Kept], Answer]) -> Answer:
         try:
-            return answer(self._commits.submit(row, seconds=PATIENCE))
+            return answer(self._kept(row))
         except Exception as error:  # noqa: BLE001 - the sender tries again whatever it was; operators see its class
             log.warning("intake.unwritten", error=type(error).__name__)
             return Answer(status=503, document={"error": "storage_unavailable"}, retry_after=RETRY_AFTER)
+
+    def _kept(self, row: _Row) -> _Kept:
+        """Write an event to the database, or beside it while that is away; a row that it refuses is kept there too."""
+        if self._standby is None:
+            return _recorded(self._commits.submit(row, seconds=PATIENCE))
+        if not self._standby.away:
+            try:
+                return _recorded(self._commits.submit(row, seconds=DATABASE_PATIENCE))
+            except Exception as error:  # noqa: BLE001 - there is another place; operators see the class
+                log.warning("intake.stands_by", error=type(error).__name__)
+                self._standby.away = isinstance(error, StorageUnavailableError)
+        event = row(received_at=real_now())
+        self._standby.keep(event, seconds=PATIENCE - DATABASE_PATIENCE)
+        metrics.SPOOLED.inc()
+        key = event.content_key or event.delivery_key
+        return _Kept(spooled_id(key), "ignored" if event.state == "ignored" else "accepted")
 
     def _write(self, rows: Sequence[_Row | None]) -> Sequence[Recorded]:
         """Record the rows in one transaction, in order; a None only asks whether that is possible."""
@@ -145,10 +190,26 @@ class Intake:
             if len(events) < len(rows):
                 marks.put(tx, "ready", now.isoformat())
         metrics.COMMIT_ROWS.observe(len(rows))
-        if any(event.state == "received" for event in recorded):
-            self._ringer.ring()
+        self._announce(recorded)
         remaining = iter(recorded)
         return [next(remaining) if row else _PROBED for row in rows]
+
+    def _write_events(self, events: Sequence[NewEvent]) -> None:
+        """Record what lay in the spool as if it came now, but for the time of its arrival; nothing: see if we could."""
+        if not events:
+            self._write([None])
+            return
+        with self._services.database.write() as tx:
+            stands_at = self._services.clock.test_time(tx)
+            arrived = (
+                [msgspec.structs.replace(event, received_at=stands_at) for event in events] if stands_at else events
+            )
+            recorded = inbox.record(tx, arrived, stands_at or real_now())
+        self._announce(recorded)
+
+    def _announce(self, recorded: Sequence[Recorded]) -> None:
+        if any(event.state == "received" for event in recorded):
+            self._ringer.ring()
 
 
 class Ringer:
@@ -214,14 +275,18 @@ def _mode(glance: Glance) -> str:
     return "test" if glance.test_mode else "live"
 
 
-def _status(recorded: Recorded) -> str:
-    if recorded.known:
-        return "duplicate"
-    return "ignored" if recorded.state == "ignored" else "accepted"
+def _standby(services: Services, record: Callable[[Sequence[NewEvent]], None]) -> Standby | None:
+    limit = services.settings.spool * MEBIBYTE
+    return Standby(Spool(services.settings.data_dir / "spool", limit), services.vault, record) if limit else None
 
 
-def _identity(recorded: Recorded, digest: bytes) -> dict[str, str]:
-    return {"event": f"evt_{recorded.id}", "sha256": digest.hex()}
+def _recorded(recorded: Recorded) -> _Kept:
+    fresh = "ignored" if recorded.state == "ignored" else "accepted"
+    return _Kept(event_id(recorded.id), "duplicate" if recorded.known else fresh)
+
+
+def _identity(kept: _Kept, digest: bytes) -> dict[str, str]:
+    return {"event": kept.event, "sha256": digest.hex()}
 
 
 def _printable(name: str) -> str:

@@ -22,6 +22,12 @@ COMMIT_ROWS = Histogram(
     registry=REGISTRY,
 )
 
+SPOOLED = Counter(
+    "kulanz_spooled",
+    "Deliveries that were kept beside the database because it did not take them.",
+    registry=REGISTRY,
+)
+
 REQUESTS = Counter(
     "kulanz_requests",
     "Answers of the API by method and status.",

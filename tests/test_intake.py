@@ -209,9 +209,12 @@ def test_an_event_that_was_parked_is_armed_again_by_its_resend(intake: Intake, s
     assert [row.state for row in rows(services)] == ["received"]
 
 
-def test_nothing_is_promised_while_nothing_can_be_written(services: Services, tmp_path: Path) -> None:
-    away = replace(services, database=Database(f"sqlite:///{tmp_path / 'nowhere' / 'kulanz.db'}"))
-    intake = Intake(away)
+@pytest.mark.parametrize("spool", [0, 1])
+def test_nothing_is_promised_while_nothing_can_be_written(services: Services, tmp_path: Path, spool: int) -> None:
+    (tmp_path / "file").write_text("")
+    settings = replace(services.settings, data_dir=tmp_path / "file", spool=spool)
+    away = Database(f"sqlite:///{tmp_path / 'nowhere' / 'kulanz.db'}")
+    intake = Intake(replace(services, database=away, settings=settings))
 
     answer = deliver(intake, subscription_updated())
 
@@ -221,7 +224,8 @@ def test_nothing_is_promised_while_nothing_can_be_written(services: Services, tm
     intake.close()
 
 
-def test_who_waits_for_a_locked_database_is_told_so_within_four_seconds(intake: Intake, services: Services) -> None:
+def test_without_a_spool_who_waits_for_a_locked_database_is_told_so_within_four_seconds(services: Services) -> None:
+    intake = Intake(replace(services, settings=replace(services.settings, spool=0)))
     with services.database.write() as tx:
         if services.database.dialect == "postgresql":
             tx.exec_driver_sql("LOCK TABLE inbox")
@@ -231,6 +235,7 @@ def test_who_waits_for_a_locked_database_is_told_so_within_four_seconds(intake: 
 
     again = deliver(intake, subscription_updated())
 
+    intake.close()
     assert (answer.status, waited < 4) == (503, True)
     assert again.document["status"] in {"accepted", "duplicate"}
     assert len(rows(services)) == 1

@@ -22,6 +22,7 @@ from app.doorbell import QUEUES, connect
 from app.errors import KulanzError
 from app.policy import document
 from app.services import Services
+from app.spool import Spool
 from app.store import inbox, marks, migrate, outbox, policies
 
 PATIENCE = 5.0
@@ -44,6 +45,17 @@ def database(services: Services) -> Iterator[Finding]:
         yield Finding(
             "encryption keys", True, f"{len(services.settings.encryption_keys)} given; they open this database"
         )
+
+
+def spool(services: Services) -> Iterator[Finding]:
+    """Whether deliveries wait beside the database."""
+    limit = services.settings.spool
+    if not limit:
+        yield Finding("spool", None, "off: while the database is away deliveries are answered 503")
+        return
+    waiting = Spool(services.settings.data_dir / "spool", limit).size()
+    advice = "they are brought back by `kulanz web` while the database answers"
+    yield Finding("spool", not waiting, f"{waiting} bytes of deliveries wait", _if(bool(waiting), advice))
 
 
 def policy(services: Services) -> Iterator[Finding]:
@@ -202,7 +214,7 @@ def secrets(services: Services) -> Iterator[Finding]:
 
 Check = Callable[[Services], Iterator[Finding]]
 STORED: tuple[Check, ...] = (policy, host_clock, mass_downgrades, backlog)
-OUTSIDE: tuple[Check, ...] = (redis, mail, callback, provider, secrets)
+OUTSIDE: tuple[Check, ...] = (spool, redis, mail, callback, provider, secrets)
 
 
 def _if(condition: object, advice: str) -> str:

@@ -9,12 +9,12 @@ import click
 
 from app.cli.options import (
     actor_option,
+    an_event,
     confirm,
     dry_run_option,
     emit,
     instant,
     json_option,
-    number_of,
     services,
     table,
     words,
@@ -57,7 +57,7 @@ def list_(*, state: str | None, since: datetime | None, limit: int, as_json: boo
 def show(*, event: str, as_json: bool) -> None:
     """Show what is known of one event; its content stays sealed."""
     with services() as opened:
-        found = _found(opened, number_of(event))
+        found = _found(opened, an_event(event))
     document = _document(found) | {"provider": found.provider, "mode": found.mode, "waits_for": found.waits_for}
     emit(document, as_json, table(("field", "value"), list(document.items()), ""))
 
@@ -78,9 +78,10 @@ def retry(
 
     if bool(ids) is every:
         raise click.UsageError("give event ids, or --all")
-    numbers = [number_of(each) for each in ids]
+    named = [an_event(each) for each in ids]
     with services() as opened:
-        count = _count(opened, state) if every else len([_found(opened, number) for number in numbers])
+        numbers = {_found(opened, event).id for event in named}
+        count = _count(opened, state) if every else len(numbers)
         if not dry_run:
             confirm(count, "events to be tried again", yes=yes)
             with opened.database.write() as tx:
@@ -101,7 +102,7 @@ def skip(*, event: str, reason: str, dry_run: bool, actor: str, as_json: bool) -
     from app.store import inbox
 
     with services() as opened:
-        found = _found(opened, number_of(event))
+        found = _found(opened, an_event(event))
         if not dry_run:
             with opened.database.write() as tx:
                 skipped = inbox.skip(tx, found.id, f"{reason} ({actor})")
@@ -124,14 +125,14 @@ def _document(event: Event) -> dict[str, Any]:
     }
 
 
-def _found(opened: Services, number: int) -> Event:
+def _found(opened: Services, event: str) -> Event:
     from app.store import inbox
 
     with opened.database.read() as conn:
-        event = inbox.get(conn, number)
-    if event is None:
-        raise NotFoundError(f"no event evt_{number}")
-    return event
+        found = inbox.find(conn, event)
+    if found is None:
+        raise NotFoundError(f"no event {event}")
+    return found
 
 
 def _count(opened: Services, state: str) -> int:

@@ -56,12 +56,13 @@ def words(text: str) -> str:
     return text
 
 
-def number_of(event: str) -> int:
-    """Return an event's number: ids are written `evt_12`."""
-    digits = event.removeprefix("evt_")
-    if not (digits.isascii() and digits.isdigit() and len(digits) < len(str(2**63))):
-        raise click.BadParameter(f"{event!r} is not an event's id, such as evt_12")
-    return int(digits)
+def an_event(text: str) -> str:
+    """Return an event's id: `evt_12`, or the longer one that it had while the database was away."""
+    body = text.removeprefix("evt_")
+    number = body.isascii() and body.isdigit() and len(body) < len(str(2**63))
+    if not (number or re.fullmatch("[0-9a-f]{64}", body)):
+        raise click.BadParameter(f"{text!r} is not an event's id, such as evt_12")
+    return text
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 
 import msgspec
@@ -10,6 +11,7 @@ from app.errors import NotFoundError
 
 STATES = ("received", "handled", "ignored", "waiting", "parked", "quarantined")
 _MOST_DIGITS = 18
+_KEY = re.compile(r"[0-9a-f]{64}")
 
 
 class NewEvent(msgspec.Struct, frozen=True):
@@ -70,6 +72,17 @@ class Settled(msgspec.Struct, frozen=True):
 def event_id(number: int) -> str:
     """Write an event's id as others see it."""
     return f"evt_{number}"
+
+
+def spooled_id(key: bytes) -> str:
+    """Write the id of an event that has no number yet: the key that tells it from all others."""
+    return f"evt_{key.hex()}"
+
+
+def key_of(event: str) -> bytes | None:
+    """Read the id of an event that was accepted before it had a number; None for any other id."""
+    text = event.removeprefix("evt_")
+    return bytes.fromhex(text) if _KEY.fullmatch(text) else None
 
 
 def number_of(event: str) -> int:

@@ -13,7 +13,7 @@ from app.errors import InvalidInputError
 from app.store import bulk, claims
 from app.store.bulk import AnyRow, among
 from app.store.claims import MAX_ATTEMPTS, claim, release
-from app.store.events import STATES, Event, NewEvent, Recorded, Settled, event_id, number_of
+from app.store.events import STATES, Event, NewEvent, Recorded, Settled, event_id, key_of, number_of, spooled_id
 from app.store.tables import Instant, inbox
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "event_id",
     "number_of",
     "release",
+    "spooled_id",
 ]
 
 _REARM = timedelta(hours=1)
@@ -63,6 +64,12 @@ _KNOWN = select(
         inbox.c.delivery_key.in_(bindparam("deliveries", expanding=True)),
         inbox.c.content_key.in_(bindparam("contents", expanding=True)),
     )
+)
+_KEYED = (
+    select(inbox.c.id)
+    .where(or_(inbox.c.delivery_key == bindparam("key"), inbox.c.content_key == bindparam("key")))
+    .order_by(inbox.c.id)
+    .limit(1)
 )
 _FRESH = {"state": "received", "attempts": 0, "next_attempt_at": None, "waits_for": None}
 _REARMED = (
@@ -232,6 +239,13 @@ def listing(conn: Connection, state: str | None, since: datetime | None, limit: 
 def get(conn: Connection, id: int) -> Event | None:  # noqa: A002
     """Return one event."""
     return next(iter(_events(conn, _ONE, number=id)), None)
+
+
+def find(conn: Connection, event: str) -> Event | None:
+    """Return the event of an id as it was given out: with a number, or with a key while the database was away."""
+    key = key_of(event)
+    number = number_of(event) if key is None else conn.execute(_KEYED, {"key": key}).scalar()
+    return get(conn, number) if number is not None else None
 
 
 def retry(tx: Connection, ids: Collection[int] | None = None, state: str | None = None) -> int:

@@ -28,6 +28,7 @@ class Web(Flask):
         self.url_map.merge_slashes = False
         self.closing: Callable[[], bool] = lambda: False
         self._door = Door(receiver)
+        self.begin = receiver.begin
 
     def wsgi_app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Let webhooks in by their own door, all else by Flask's."""

@@ -34,6 +34,9 @@ class Receiver(Protocol):
     def ready(self) -> bool:
         """Whether a delivery could be made durable now."""
 
+    def begin(self) -> None:
+        """Take up what an earlier process left behind; called once, when the process that serves is made."""
+
 
 class Door:
     """A WSGI application for everything below `/webhooks/`."""

@@ -104,6 +104,7 @@ class _Loader:
         app = self.application_of()
         ballast.keep()
         app.closing = lambda: bool(self._closing.value)
+        app.begin()
         return app
 
 

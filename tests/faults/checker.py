@@ -17,7 +17,7 @@ from app.clock import real_now
 from app.replay import replay
 from app.services import Services
 from app.store import accounts, ledger, timers
-from app.store.inbox import number_of
+from app.store.events import key_of, number_of
 from app.store.tables import decisions, effects, inbox
 from tests.far_ends import Received
 from tests.faults.load import Answered
@@ -113,11 +113,16 @@ def _outbox(services: Services) -> list[_Effect]:
 
 
 def _lost(services: Services, taken: Iterable[Answered]) -> Iterator[str]:
+    columns = select(inbox.c.id, inbox.c.sha256, inbox.c.delivery_key, inbox.c.content_key)
+    kept: dict[int | bytes, str] = {}
     with services.database.read() as conn:
-        kept = {row.id: row.sha256.hex() for row in conn.execute(select(inbox.c.id, inbox.c.sha256))}
+        for row in conn.execute(columns):
+            kept |= dict.fromkeys((row.id, row.delivery_key, row.content_key), row.sha256.hex())
     for answer in taken:
         ident, known = answer.document["event"], answer.document["status"] == "duplicate"
-        digest = kept.get(number_of(ident))
+        key = key_of(ident)
+        digest = kept.get(number_of(ident) if key is None else key)
+        known = known or key is not None
         if digest is None or (digest != answer.digest and not known) or answer.document["sha256"] != answer.digest:
             yield ident
 

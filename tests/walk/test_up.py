@@ -37,6 +37,9 @@ class Up:
     output: Path
     ready_after: float = 0.0
 
+    def begin(self) -> None:
+        pass
+
     def ready(self) -> bool:
         with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)) as connection:
             with suppress(OSError, http.client.HTTPException):

@@ -34,6 +34,9 @@ class ReceiverInMemory:
         self.headers.append(dict(headers))
         return self.answer
 
+    def begin(self) -> None:
+        pass
+
     def ready(self) -> bool:
         return self.able
 

@@ -66,7 +66,9 @@ class Events:
 
     def show(self, event: str) -> str:
         """Show one event, personal data masked."""
-        return self._page(number_of(event), plainly=False)
+        with self._services.database.read() as conn:
+            found = inbox.find(conn, event)
+        return self._page(found.id if found is not None else number_of(event), plainly=False)
 
     def reveal(self, event: str) -> str:
         """Show one event as it came; who looked is noted first."""
