@@ -21,6 +21,7 @@ from app.policy.effects import Effect, Notify
 from app.policy.facts import Fact, Outcome
 from app.policy.model import Access, Account, Change, Decision, Moment, Situation, Standing, State, Terms
 from app.policy.outcomes import reported, still_wanted
+from app.policy.quick import quick
 from app.services import Services
 from app.store import accounts, bindings, inbox, journal, ledger, outbox, timers
 from app.store.accounts import AccountRow
@@ -35,6 +36,7 @@ _AT_THE_PROVIDER = frozenset({"CancelSubscription", "ResumeSubscription"})
 _BLANK = Book()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cause:
     """What made us look at an account: an event, a timer, a command, or the outcome of an effect."""

@@ -26,12 +26,14 @@ from app.policy.deeds import (
 )
 from app.policy.facts import Fact
 from app.policy.joining import join_maps
+from app.policy.quick import quick
 from app.policy.records import Customer, Dispute, Invoice, Invoices, Licence, Order, Subscription
 
 NOTHING = CaseLog()
 NO_NOTICES = Notices(sent={})
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
     """All that is known of one account, by the key of each object."""

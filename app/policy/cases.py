@@ -12,6 +12,7 @@ from app.policy.deeds import CaseLog
 from app.policy.document import Policy
 from app.policy.joining import newest
 from app.policy.model import Case, CaseState, Terms
+from app.policy.quick import quick
 from app.policy.records import RUNNING, Invoice, Invoices, Subscription
 from app.policy.subscriptions import cancelled_by_customer
 
@@ -20,6 +21,7 @@ _SAME_RENEWAL = timedelta(days=1)
 _NO_INVOICES = Invoices(known={}, unpaid=(), refunded=(), paid_at=None)
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Opening:
     key: str

@@ -13,13 +13,15 @@ from app.policy.book import Book
 from app.policy.changes import changes, of_acts
 from app.policy.chapters import speaking
 from app.policy.facts import Fact, OwnFact
-from app.policy.model import CALM, Account, Decision, Moment, Situation, State, Step, Terms
+from app.policy.model import CALM, Account, Assessed, Decision, Moment, Situation, State, Step, Terms
+from app.policy.quick import quick
 from app.policy.time import aware
 
 _ENOUGH = 12
 """Rounds after which acts that ask for acts are a fault in a rule, not a policy."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Round:
     """What the acts of one round are chosen by."""
@@ -41,7 +43,8 @@ def decide(
     cancellation) is a fact of our own that is merged in turn, until nothing more is to be done.
     """
     before = _as_decided(account, terms)
-    account = account if before is None else replace(account, add_ons=before.add_ons)
+    if before is not None and before.add_ons != account.add_ons:
+        account = replace(account, add_ons=before.add_ons)
     book = account.book.with_facts(facts)
     moment = Moment(terms, book.word("timezone") or terms.timezone, aware(now), situation)
     made = overrides.fresh(account.book, book)
@@ -59,6 +62,9 @@ def decide(
 def _as_decided(account: Account, terms: Terms) -> State | None:
     if account.decided_at is None:
         return None
+    known = account.assessed
+    if known and known.book is account.book and known.terms is terms and known.state.as_of == account.decided_at:
+        return known.state
     return assess(account.book, terms, account.zone(terms), account.decided_at, with_timers=False)
 
 
@@ -103,7 +109,7 @@ def _decision(step: Step, acts: list[OwnFact], moment: Moment) -> Decision:
     if told:
         acts.extend(told)
         found = (*found, *of_acts(told, step.after, moment.terms))
-    after = _moved_on(step, step.new.with_facts(told), moment.at)
+    after = _moved_on(step, told, moment.at)
     decision = Decision(
         account=after, before=step.before, state=step.after, changes=found, facts=tuple(acts), effects=()
     )
@@ -111,11 +117,14 @@ def _decision(step: Step, acts: list[OwnFact], moment: Moment) -> Decision:
     return replace(decision, effects=effects) if effects else decision
 
 
-def _moved_on(step: Step, book: Book, at: datetime) -> Account:
+def _moved_on(step: Step, told: list[OwnFact], at: datetime) -> Account:
     account, state = step.account, step.after
+    book = step.new.with_facts(told) if told else step.new
     return replace(
         account,
         book=book,
+        # A notice may matter to whoever assesses next; whatever else was done last is quiet.
+        assessed=None if told else Assessed(book, step.terms, state),
         plan=state.plan,
         access=state.access,
         add_ons=state.add_ons,

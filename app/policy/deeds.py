@@ -9,10 +9,12 @@ from datetime import datetime
 from app.policy import facts as f
 from app.policy.facts import Outcome
 from app.policy.joining import join_maps, newest, union
+from app.policy.quick import quick
 
 _OUTCOMES = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseLog:
     """What we promised and did in one dunning case. Acts are known by the beginning of the case they were for."""
@@ -41,6 +43,7 @@ class CaseLog:
         )
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
     """Something that we asked for once: when, and what became of it."""
@@ -64,6 +67,7 @@ class Asked:
         )
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notices:
     """The notices about one case, dispute or subscription, by `kind|step`."""
@@ -86,6 +90,7 @@ class Notices:
                 yield int(step), asked
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
     """One act of ours at the provider: stopping a renewal for a cause, or (no cause) resuming it."""
@@ -95,6 +100,7 @@ class Turn:
     asked: Asked
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Renewals:
     """What we asked the provider to do with the renewal of one subscription, in the order of asking."""
@@ -118,6 +124,7 @@ class Renewals:
         return self.turns[-1].step + 1 if self.turns else 1
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Looks:
     """When the provider was asked for one subscription and what it answered."""
@@ -132,6 +139,7 @@ class Looks:
         return Looks(asked=union(self.asked, other.asked), answers=union(self.answers, other.answers))
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Override:
     """An operator's exception; the same id is the same exception."""
@@ -143,6 +151,7 @@ class Override:
         return self if self == other else max(self, other, key=lambda one: (one.set.at, repr(one.set)))
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lifted:
     """To when a hold is lifted by an operator's reinstatement."""
@@ -154,6 +163,7 @@ class Lifted:
         return max(self, other, key=lambda lifted: lifted.until)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
     """When something was told or learned for the first time."""
@@ -165,6 +175,7 @@ class Told:
         return min(self, other, key=lambda told: told.at)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Address:
     """The newest language, time zone and country that were named, each with the time when."""

@@ -9,7 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from app.policy.quick import quick
 
+
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notify:
     """Tell the merchant's product (CONTRACT section 4)."""
@@ -24,6 +27,7 @@ class Notify:
     """JSON-ready: entitlement, reason and what the type adds; no personal data."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendMail:
     """Send one notice to the customer of the subscription concerned."""
@@ -39,6 +43,7 @@ class SendMail:
     """What the template fills in: `plan`, `deadline`, `amount_due`, `currency`, …; instants as RFC 3339."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertOperators:
     """Tell the people who run this: a mail to `OPS_ALERT_TO` and an `ops.alert` callback."""
@@ -49,6 +54,7 @@ class AlertOperators:
     data: dict[str, Any] = field(default_factory=dict)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelSubscription:
     """Stop the renewal at the provider (plexo 6.2, 10)."""
@@ -59,6 +65,7 @@ class CancelSubscription:
     step: int = 1
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeSubscription:
     """Take a cancellation of ours back at the provider."""
@@ -69,6 +76,7 @@ class ResumeSubscription:
     trial_ends_at: datetime | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookUpSubscription:
     """Ask the provider for the subscription before access is taken (the fresh look of DOMAIN section 3)."""

@@ -12,6 +12,7 @@ from app.policy.book import Book
 from app.policy.document import Policy
 from app.policy.effects import Effect
 from app.policy.facts import OwnFact
+from app.policy.quick import quick
 from app.policy.terms import CALM, FREE, Catalogue, Moment, Situation, Terms
 
 __all__ = [
@@ -79,6 +80,7 @@ class Owner(StrEnum):
     LEGAL = "legal"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One unpaid renewal of one subscription."""
@@ -110,6 +112,7 @@ class Case:
         return self.state is CaseState.GRACE or self.state is CaseState.ON_HOLD
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """One reason to restrict, with a release of its own (I4)."""
@@ -128,6 +131,7 @@ class Hold:
     """Whether it makes the account's standing worse; a stranger's chargeback does not."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chargeback:
     """A dispute as it counts now, whatever told us of it."""
@@ -175,6 +179,7 @@ class Given(NamedTuple):
     """When that will change by itself, if it is known."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """All that follows from a book at one moment."""
@@ -214,6 +219,15 @@ class State:
         return self.plan, self.access, self.add_ons
 
 
+class Assessed(NamedTuple):
+    """An assessment that is at hand, and what it was made of; the moment is in the state."""
+
+    book: Book
+    terms: Terms
+    state: State
+
+
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """Who owes and who has access, as stored: the book, and the entitlement that was last told."""
@@ -230,6 +244,8 @@ class Account:
     sequence: int = 0
     """How many decisions there were: what tells one callback from the next of its kind."""
     decided_at: datetime | None = None
+    assessed: Assessed | None = field(default=None, repr=False, compare=False)
+    """Never stored: it follows from the book."""
 
     @property
     def rights(self) -> tuple[str, Access, tuple[str, ...]]:
@@ -241,6 +257,7 @@ class Account:
         return self.book.word("timezone") or terms.timezone
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Step:
     """Two assessments of one account, one after the other."""
@@ -258,6 +275,7 @@ class Step:
         return self.account.book
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One thing that became different, with the rule and clause that made it so."""
@@ -271,6 +289,7 @@ class Change:
     detail: Mapping[str, Any] = field(default_factory=dict)
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The account's next state, why, and what the world must be told (I7)."""

@@ -8,10 +8,12 @@ from datetime import datetime
 from functools import cached_property
 
 from app.policy.document import Policy
+from app.policy.quick import quick
 
 FREE = "free"
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
     """Which plan a provider's variant is, and which plan is higher (`KULANZ_PLANS`)."""
@@ -70,6 +72,7 @@ class Terms:
         return found
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """What the rest of the world means for one account while it is decided about."""
@@ -83,6 +86,7 @@ class Situation:
 CALM = Situation()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Moment:
     """When an account is looked at, by which terms, in which zone and in which situation."""

@@ -6,6 +6,7 @@ import hmac
 import re
 from dataclasses import dataclass, field
 
+from app.policy.quick import quick
 from app.providers.reading import identifier, shown
 from app.providers.signing import account_signature
 
@@ -16,6 +17,7 @@ _USABLE = re.compile(r"(?!(?:lemonsqueezy|stripe|paddle|standard)-)[A-Za-z0-9._:
 _SIGNATURE = re.compile(r"[0-9A-Fa-f]{64}")
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
     """Where custom data names the account, and what proves that the merchant wrote it there."""
@@ -26,6 +28,7 @@ class Naming:
     """Whether a name without the merchant's signature counts as none."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """What custom data says about the account."""

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from app.policy.facts import ProviderFact
+from app.policy.quick import quick
 from app.providers.naming import Naming
 
 
@@ -33,6 +34,7 @@ class Glance(msgspec.Struct, frozen=True, kw_only=True):
     """Whether anybody acts on events of this name."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Routing:
     """Whose event it is. Keys name the kind too, as `lemonsqueezy:customer:3083767`: bindings are kept under them."""
@@ -63,6 +65,7 @@ class Routing:
         return self.order if self.needs_order else self.subscription
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listed:
     """One object as a provider's API lists it."""

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
 
 from app.errors import UntranslatableError
+from app.policy.quick import quick
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -59,6 +60,7 @@ def shown(value: object, longest: int = 60) -> str:
     return f"{clean}…" if len(text) > longest else clean
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Reading:
     """One object of a payload, read key by key. `path` is where it stands, for complaints."""
@@ -180,7 +182,8 @@ def _instant(value: object) -> datetime | None:
         return None
     try:
         found = datetime.fromisoformat(value)
-        found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        if found.tzinfo is not UTC:
+            found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
     return found if found.year in _YEARS else None

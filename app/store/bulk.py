@@ -170,8 +170,10 @@ def _arrays(table: Table, columns: Columns, rows: Sequence[Values]) -> tuple[lis
 def _convert(table: Table, columns: Columns, rows: Sequence[Values], instant: Callable[[Any], Any]) -> list[list[Any]]:
     """Turn rows into columns and give the instants among them the form of the database."""
     values: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
+    known: dict[Any, Any] = {None: None}
     for place in _instants(table, columns):
-        values[place] = [value and instant(value) for value in values[place]]
+        known.update((value, instant(value)) for value in set(values[place]) - known.keys())
+        values[place] = [known[value] for value in values[place]]
     return values
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
 
 from app.policy import facts as f
+from app.policy.assess import assess
 from app.policy.book import Book
 from app.policy.effects import AlertOperators, Effect, SendMail
 from app.policy.facts import (
@@ -22,7 +23,7 @@ from app.policy.facts import (
     Stamp,
     Status,
 )
-from app.policy.model import FREE, Access, CaseState, Decision, Hold, Owner, Situation, State, Terms
+from app.policy.model import FREE, Access, Account, CaseState, Decision, Hold, Owner, Situation, State, Terms
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,
@@ -134,6 +135,8 @@ class Witness(Stage):
         if any(case.open and case.invoice in self.paid for case in state.cases):
             yield "I10"
         yield from _blind_repeats(decision, self.asked)
+        if _is_stale(decision.account):
+            yield "assessed"
 
     def _unwarned(self, decision: Decision) -> Iterator[str]:
         for fact in decision.facts:
@@ -174,6 +177,15 @@ class Witness(Stage):
             if effect.id in self.ids and not isinstance(effect, AlertOperators):
                 yield "I5"
             self.ids.add(effect.id)
+
+
+def _is_stale(account: Account) -> bool:
+    """Whether the assessment that an account carries with it is not what its book gives."""
+    known = account.assessed
+    if known is None or known.book is not account.book:
+        return False
+    fresh = assess(account.book, known.terms, account.zone(known.terms), known.state.as_of, with_timers=False)
+    return fresh != replace(known.state, timers=())
 
 
 def _released(facts: Sequence[Fact], before: State | None, state: State) -> Iterator[str]:

@@ -190,6 +190,12 @@ def forgets_what_it_asked_of_the_provider(decision: Decision) -> Decision:
     return with_book(decision, renewals={})
 
 
+def carries_on_what_it_was(decision: Decision) -> Decision:
+    known = decision.account.assessed
+    stale = known._replace(state=decision.before) if known and decision.before else None
+    return replace(decision, account=replace(decision.account, assessed=stale))
+
+
 BROKEN = {
     "I2": doctored(before=takes_any_warning_as_delivered),
     "I3": doctored(after=forgets_what_was_promised),
@@ -197,6 +203,7 @@ BROKEN = {
     "I5": doctored(after=forgets_what_was_sent),
     "I6": doctored(after=keeps_old_timers),
     "I7": doctored(after=keeps_its_reasons_to_itself),
+    "assessed": doctored(after=carries_on_what_it_was),
     "I11": doctored(after=forgets_what_it_asked_of_the_provider),
     "I10": doctored(before=takes_a_success_for_a_failure),
 }

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.policy.facts.words import Outcome, OverrideKind, Status
+from app.policy.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverrideSet:
     """An operator made an exception to the policy."""
@@ -20,6 +22,7 @@ class OverrideSet:
     reason: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlinePromised:
     """A deadline became visible to the customer or the merchant: enforcement may come later, never earlier (I3)."""
@@ -28,6 +31,7 @@ class DeadlinePromised:
     deadline: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseJoined:
     """A case that a snapshot had opened turned out to be the case of an invoice: what was promised goes with it."""
@@ -36,6 +40,7 @@ class CaseJoined:
     into: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeReported:
     """A notice of one kind and step was asked for, or its outcome became known (I5)."""
@@ -50,6 +55,7 @@ class NoticeReported:
     """The end of grace that a final warning announces."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionLookedUp:
     """The provider was asked for a subscription at `at`; no status means that it gave no answer."""
@@ -63,6 +69,7 @@ class SubscriptionLookedUp:
     """When asking, the provider's time of the newest trouble that we knew of: what an answer can settle."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldPlaced:
     """Grace ended unpaid and the dunning hold was placed (plexo 6.2)."""
@@ -75,6 +82,7 @@ class HoldPlaced:
     """Whether a fresh look at the provider had just confirmed it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldProlonged:
     """A hold waits for a late payment to `until`, because a dispute had stopped its clock."""
@@ -83,6 +91,7 @@ class HoldProlonged:
     until: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldLifted:
     """An operator's reinstatement gives back to `until` what a hold restricts."""
@@ -93,6 +102,7 @@ class HoldLifted:
     until: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseExhausted:
     """The hold ran its full length unpaid, or the provider ended the subscription: it is given up."""
@@ -102,6 +112,7 @@ class CaseExhausted:
     at: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseWaived:
     """An operator closed a case as void, not as paid."""
@@ -111,6 +122,7 @@ class CaseWaived:
     at: datetime
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalStopped:
     """We asked the provider to cancel a subscription, for a reason of ours, or learned the outcome."""
@@ -127,6 +139,7 @@ class RenewalStopped:
     """The provider's time of the snapshot that we knew when we asked: a later cancellation is ours."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalResumed:
     """We asked the provider to take a cancellation of ours back, or learned the outcome."""
@@ -139,6 +152,7 @@ class RenewalResumed:
     """The provider's time of the newest snapshot when the outcome became known: what is newer is not our doing."""
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorsAlerted:
     """Operators were told once about a topic of a subject."""

@@ -15,8 +15,10 @@ from app.policy.facts.words import (
     Stamp,
     Status,
 )
+from app.policy.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionSeen:
     """A snapshot of one subscription, as the provider held it at `stamp.at`."""
@@ -44,6 +46,7 @@ class SubscriptionSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceSeen:
     """A snapshot of one invoice of a subscription; the facts about payments below carry it with them."""
@@ -66,6 +69,7 @@ class InvoiceSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentFailed:
     """A charge for an invoice failed at `at` (the invoice's `updated_at`)."""
@@ -75,6 +79,7 @@ class PaymentFailed:
     provenance: Provenance = Provenance.WEBHOOK
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentSucceeded:
     """A charge for an invoice succeeded at `at`, at once or after failures."""
@@ -84,6 +89,7 @@ class PaymentSucceeded:
     provenance: Provenance = Provenance.WEBHOOK
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRefunded:
     """Money of an invoice went back; `invoice.refunded` is the cumulative amount."""
@@ -93,6 +99,7 @@ class PaymentRefunded:
     provenance: Provenance = Provenance.WEBHOOK
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderSeen:
     """A snapshot of one order: a purchase, of a subscription's first period or of a single product."""
@@ -116,6 +123,7 @@ class OrderSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LicenceSeen:
     """A snapshot of one licence key. The key itself is a secret and is not part of the fact."""
@@ -133,6 +141,7 @@ class LicenceSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerSeen:
     """A snapshot of who buys, where neither subscription nor invoice says how to reach them."""
@@ -143,6 +152,7 @@ class CustomerSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeSeen:
     """A snapshot of one chargeback, from a provider or from an operator (DOMAIN section 4)."""
@@ -167,6 +177,7 @@ class DisputeSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressKnown:
     """How to reach and read the account: language, time zone and country from custom data or an operator."""

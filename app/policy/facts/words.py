@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from app.policy.quick import quick
+
 
 class Status(StrEnum):
     """What the provider last said of a subscription."""
@@ -103,6 +105,7 @@ class Outcome(StrEnum):
     DONE = "done"
 
 
+@quick
 @dataclass(frozen=True, slots=True, order=True)
 class Stamp:
     """Which of two snapshots of one provider object is newer: provider's time, then event rank, then digest."""

@@ -20,6 +20,7 @@ from app.policy.facts import (
     Status,
     SubscriptionSeen,
 )
+from app.policy.quick import quick
 from app.providers import ranking
 from app.providers.address import Address
 from app.providers.lemonsqueezy.vocabulary import key
@@ -34,6 +35,7 @@ _END_MATTERS = frozenset({Status.CANCELLED, Status.EXPIRED})
 _NOWHERE = Address()
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Object:
     """One object as Lemon Squeezy writes it, and what is known from around it."""
