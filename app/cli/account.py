@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -75,6 +76,23 @@ def explain(*, ident: str, as_json: bool) -> None:
     with services() as opened:
         document = enquiries.explanation(opened, ident)
     emit(document, as_json, lambda: _print_story(document))
+
+
+@account.command()
+@click.argument("ident", metavar="ID")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file [default: ID.evidence.html].")
+@json_option
+def evidence(*, ident: str, out: Path | None, as_json: bool) -> None:
+    """Write one signed file of what happened, by which clause, what was sent and when: for a chargeback response."""
+    from app.cli.files import write_private
+    from app.evidence import of_account
+
+    with services() as opened:
+        page = of_account(opened, ident)
+    path = out or Path(f"{ident.replace(':', '_')}.evidence.html")
+    write_private(path, page)
+    document = {"account_id": ident, "file": str(path), "bytes": len(page)}
+    emit(document, as_json, f"{path} holds personal data; `kulanz evidence verify {path}` checks it anywhere")
 
 
 def order(ident: str, command: Command, *, actor: str, dry_run: bool, as_json: bool) -> None:

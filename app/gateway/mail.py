@@ -30,11 +30,16 @@ def send(effect: SendMail, means: Means, errand: Errand) -> Report:
         whose = "the customer" if recipient is None else "MAIL_FROM"
         return parked(f"no usable mail address of {whose}")
     try:
-        letter = render(effect.notice, effect.data, _reader(effect, means, errand))
+        written = letter(effect, means, errand)
     except UntranslatableError as error:
         return parked(error.detail)
-    message = _message(effect, letter, means, errand, sender=sender, recipient=recipient)
+    message = _message(effect, written, means, errand, sender=sender, recipient=recipient)
     return _handed_over(message.as_bytes(), effect, means, errand, sender=sender, recipient=recipient)
+
+
+def letter(effect: SendMail, means: Means, errand: Errand) -> Letter:
+    """Put a notice into words; `UntranslatableError` where there is no such notice or its data does not fit."""
+    return render(effect.notice, effect.data, _reader(effect, means, errand))
 
 
 def _usable(address: str) -> str | None:

@@ -1,6 +1,6 @@
 """Effects that wait to be carried out, and what became of them. Attempts and leases are in real time."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
@@ -41,6 +41,7 @@ class EffectRow(msgspec.Struct, frozen=True):
 
 
 _COLUMNS = EffectRow.__struct_fields__
+_PAGE = 500
 _AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
 _PENDING = text("state = 'pending' AND state <> 'done'")
 _ROW = select(*(effects.c[name] for name in _COLUMNS))
@@ -54,6 +55,12 @@ _DUE = (
     .order_by(effects.c.next_attempt_at, effects.c.number)
     .limit(bindparam("limit"))
     .with_for_update(skip_locked=True)
+)
+_OF_ACCOUNT = (
+    _ROW.add_columns(effects.c.number)
+    .where(effects.c.account == bindparam("account"), effects.c.number > bindparam("after"))
+    .order_by(effects.c.number)
+    .limit(_PAGE)
 )
 _LEASE = update(effects).where(among(effects.c.id, "effects")).values(lease_until=bindparam("until", type_=Instant))
 _RENEW = (
@@ -150,6 +157,14 @@ def listing(conn: Connection, state: str | None = None, account: str | None = No
     if account is not None:
         query = query.where(effects.c.account == account)
     return [EffectRow(*row) for row in conn.execute(query)]
+
+
+def of_account(conn: Connection, account: str) -> Iterator[EffectRow]:
+    """Yield every effect of an account in the order in which they were decided."""
+    after = 0
+    while page := conn.execute(_OF_ACCOUNT, {"account": account, "after": after}).all():
+        yield from (EffectRow(*fields) for *fields, _ in page)
+        after = page[-1].number
 
 
 def retry(tx: Connection, ids: Collection[str]) -> int:

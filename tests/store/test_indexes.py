@@ -20,6 +20,7 @@ from app.store import (
     lookups,
     matters,
     outbox,
+    receipts,
     timers,
 )
 from app.store.database import Database
@@ -46,6 +47,8 @@ _QUESTIONS: dict[str, tuple[Executable, dict[str, Any]]] = {
     "move": (bindings._MOVE, {"old": "a", "new": "b"}),
     "facts": (journal._OF_ACCOUNT, {"account": "org_1", "after": 0}),
     "decisions": (ledger._OF_ACCOUNT, {"account": "org_1", "after": 0, "limit": 10}),
+    "receipts": (receipts._OF_ACCOUNT, {"account": "org_1", "after": 0}),
+    "effects of one": (outbox._OF_ACCOUNT, {"account": "org_1", "after": 0}),
     "rules": (ledger._RULES, {"account": "org_1"}),
     "everyone": (accounts._EVERYONE, {"after": "org_1", "limit": 10}),
     "brake": (ledger._PLACED, {"rule": "r", "since": NOW}),

@@ -1,0 +1,178 @@
+"""Evidence: one file that tells the whole story, and in which not a byte can be changed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from random import Random
+
+import msgspec
+import pytest
+
+from app import evidence, pipeline
+from app.commands import OpenDispute
+from app.config import Settings
+from app.errors import InvalidInputError, NotFoundError
+from app.evidence.check import check
+from app.evidence.page import DATA_BEGINS, SIGNATURE_BEGINS, written
+from app.services import Services, build
+from app.signet import Signet, fingerprint
+from app.store.database import Database
+from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
+from tests.lemonsqueezy import MONDAY
+from tests.workers.house import an_unpaid_account
+
+
+@pytest.fixture
+def callbacks() -> Iterator[CallbackReceiver]:
+    with a_callback_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def mailbox() -> Iterator[Mailbox]:
+    with a_mailbox() as mailbox:
+        yield mailbox
+
+
+@pytest.fixture
+def services(tmp_path: Path, database_url: str, callbacks: CallbackReceiver, mailbox: Mailbox) -> Iterator[Services]:
+    """An account that did not pay, was downgraded, and then disputed."""
+    settings = Settings(
+        data_dir=tmp_path,
+        database_url=database_url,
+        encryption_keys=(os.urandom(32),),
+        test_clock=True,
+        lemonsqueezy_mode="any",
+        callback_url=callbacks.url,
+        callback_secret=callbacks.secret,
+        smtp_url=mailbox.url,
+        mail_from="billing@shop.example",
+    )
+    services = build(settings)
+    services.clock.set(MONDAY)
+    with services.database.write() as tx:
+        services.adopt_policy(tx)
+    an_unpaid_account(services, 1)
+    for day in range(9):
+        services.clock.set(MONDAY + timedelta(days=day))
+        settle(services)
+    order = OpenDispute(amount=1999, currency="EUR", reason="<b>fraud</b> & more", reference="case-77")
+    pipeline.command(services, "org_1", order, "anna")
+    settle(services)
+    yield services
+    services.close()
+
+
+def settle(services: Services) -> None:
+    while pipeline.process(services).moved | pipeline.deliver(services).moved:
+        pass
+
+
+def test_the_file_tells_what_happened_by_which_clause_and_what_was_sent(services: Services) -> None:
+    page = evidence.of_account(services, "org_1").decode()
+
+    assert "A renewal payment of subscription lemonsqueezy:1 failed" in page
+    assert "6.2" in page
+    assert "mail: grace warning" in page
+    assert "A chargeback of 19.99 EUR was opened" in page
+    assert "effective_from" in page
+    assert "name = &#34;plexo&#34;" in page
+    assert "&lt;b&gt;fraud&lt;/b&gt; &amp; more" in page
+    assert "<b>fraud" not in page
+    assert "case-77" in page
+
+
+def test_what_the_customer_was_told_is_in_the_file_word_for_word(services: Services, mailbox: Mailbox) -> None:
+    document = data_of(evidence.of_account(services, "org_1"))
+
+    told = [one for one in document["sent"] if one["kind"] == "SendMail"]
+
+    received = [part.get_content().strip() for letter in mailbox.accepted for part in letter.iter_parts()]
+    assert told
+    assert {one["text"].strip() for one in told} <= {"\n".join(text.splitlines()) for text in received}
+    assert all(one["state"] == "done" and one["ended_at"] and one["to"] for one in told)
+
+
+def test_a_file_that_nobody_touched_is_sound_without_a_database(services: Services) -> None:
+    file = evidence.of_account(services, "org_1")
+    public = services.vault.signet.public
+
+    found = check(file)
+
+    assert found.problems == ()
+    assert found.account == "org_1"
+    assert found.decisions > 5
+    assert check(file, public.hex()).problems == check(file, fingerprint(public)).problems == ()
+
+
+def test_a_change_anywhere_in_the_file_shows(services: Services) -> None:
+    file = evidence.of_account(services, "org_1")
+    chance = Random(7)
+
+    for place in (0, len(file) - 1, *(chance.randrange(len(file)) for _ in range(300))):
+        changed = bytearray(file)
+        changed[place] ^= 1 << chance.randrange(7)
+
+        assert not is_sound(bytes(changed)), place
+
+
+@pytest.mark.parametrize("left", [0, 10, 5000, -200, -130, -1])
+def test_a_file_that_was_cut_shows(services: Services, left: int) -> None:
+    assert not is_sound(evidence.of_account(services, "org_1")[:left])
+
+
+def test_what_stands_behind_the_signature_counts_too(services: Services) -> None:
+    assert not is_sound(evidence.of_account(services, "org_1") + b"<p>And more.</p>")
+
+
+def test_a_file_of_somebody_else_s_making_is_told_by_its_key(services: Services) -> None:
+    forger = Signet(os.urandom(32))
+    document = data_of(evidence.of_account(services, "org_1"))
+    document["key"] = {"algorithm": "Ed25519", "public_key": forger.public.hex(), "fingerprint": "…"}
+
+    found = check(written(document, forger), services.vault.signet.public.hex())
+
+    assert "another key than the expected one" in found.problems[0]
+    assert "the end of the decisions of org_1 is not signed with this key" in found.problems
+
+
+def test_a_story_told_anew_under_the_right_key_still_has_to_fit_its_hashes(services: Services) -> None:
+    signet = services.vault.signet
+    document = data_of(evidence.of_account(services, "org_1"))
+    document["chains"][-1]["decisions"][1]["record"]["clause"] = "6.9"
+
+    assert check(written(document, signet)).problems == ("the decisions of org_1 do not fit together at number 2",)
+
+    document = data_of(evidence.of_account(services, "org_1"))
+    del document["chains"][-1]["decisions"][-1]
+    assert check(written(document, signet)).problems == ("the decisions of org_1 are not all there",)
+
+    document = data_of(evidence.of_account(services, "org_1"))
+    document["policies"][0]["text"] += "\n# another clause"
+    assert "does not have its hash" in check(written(document, signet)).problems[0]
+
+
+@pytest.mark.parametrize("junk", [b"", b"<html></html>", SIGNATURE_BEGINS, b"x" + SIGNATURE_BEGINS + b"zz -->\n"])
+def test_what_is_no_evidence_is_refused(junk: bytes) -> None:
+    with pytest.raises(InvalidInputError):
+        check(junk)
+
+
+def test_an_account_that_nobody_knows_has_none(services: Services, database: Database) -> None:
+    with pytest.raises(NotFoundError):
+        evidence.of_account(services, "nobody")
+
+
+def is_sound(file: bytes) -> bool:
+    try:
+        return not check(file).problems
+    except InvalidInputError:
+        return False
+
+
+def data_of(file: bytes) -> dict:
+    begin = file.index(DATA_BEGINS) + len(DATA_BEGINS)
+    return msgspec.json.decode(file[begin : file.rindex(b"</script>")])
