@@ -39,6 +39,12 @@ class AccountDesk:
         """Return an account's decisions."""
         return enquiries.timeline(self._services, account, after=after, limit=limit)
 
+    def evidence(self, account: str) -> bytes:
+        """Return an account's evidence."""
+        from app import evidence  # noqa: PLC0415 - it loads templates that nobody else here needs
+
+        return evidence.of_account(self._services, account)
+
     def account_of_dispute(self, dispute: str) -> str:
         """Return whose dispute it is."""
         return enquiries.account_of_dispute(self._services, dispute)

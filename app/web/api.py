@@ -25,6 +25,7 @@ from app.web.tokens import authenticate
 
 LARGEST_BODY = 64 * 1024
 ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}", re.ASCII)
+PERSONAL = frozenset(operation.name for operation in OPERATIONS if operation.personal)
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
@@ -38,7 +39,8 @@ def blueprint(desk: Desk, tokens: Sequence[ApiToken]) -> Blueprint:
 
     @blueprint.before_request
     def admit() -> None:
-        g.actor = authenticate(request.headers.get("Authorization"), request.method, tokens)
+        personal = (request.endpoint or "").rpartition(".")[2] in PERSONAL
+        g.actor = authenticate(request.headers.get("Authorization"), request.method, tokens, personal=personal)
 
     blueprint.after_request(_counted)
     return blueprint
@@ -89,6 +91,16 @@ class Api:
             limit=cursors.limit(asked.get("limit")),
         )
         return _page("decisions", page)
+
+    def evidence(self, account_id: str) -> Response:
+        """Answer the account's evidence as a file to keep."""
+        _query()
+        account = _known_form(account_id)
+        response = Response(self._desk.evidence(account), content_type="text/html; charset=utf-8")
+        response.headers["Cache-Control"] = "no-store"
+        response.headers["Content-Security-Policy"] = "sandbox"
+        response.headers["Content-Disposition"] = f'attachment; filename="{account.replace(":", "_")}.evidence.html"'
+        return response
 
     def open_dispute(self, account_id: str) -> Response:
         """Open a dispute by an operator's word."""

@@ -32,6 +32,9 @@ class Desk(Protocol):
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
         """Return the account's decisions, oldest first."""
 
+    def evidence(self, account: str) -> bytes:
+        """Return an account's evidence: a signed HTML file."""
+
     def order(self, account: str, command: Command, actor: str, keep: Keep) -> Document:
         """Carry out a command and return what it made or changed; `keep` it in the transaction that makes it."""
 

@@ -69,7 +69,7 @@ def _header(name: str, description: str) -> dict[str, Any]:
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
-    good = {"description": "Done.", "content": _content(operation.answer)}
+    good = {"description": "Done.", "content": _content(operation.answer, operation.media)}
     answers: dict[str, Any] = {str(operation.status): good, "default": _refusal()}
     if operation.form is not None:
         answers.setdefault("200", {**good, "description": "Done before: the same answer again."})
@@ -83,6 +83,8 @@ def _refusal() -> dict[str, Any]:
     return {"description": "Refused.", "content": {"application/problem+json": {"schema": schema}}}
 
 
-def _content(kind: type | None) -> dict[str, Any]:
+def _content(kind: type | None, media: str = "application/json") -> dict[str, Any]:
+    if media != "application/json":
+        return {media: {"schema": {"type": "string"}}}
     schema = {"type": "object"} if kind is None else {"$ref": REFERENCE.format(name=kind.__name__)}
-    return {"application/json": {"schema": schema}}
+    return {media: {"schema": schema}}

@@ -22,6 +22,9 @@ class Operation:
     form: type[forms.Form] | None = None
     query: tuple[str, ...] = ()
     status: int = 200
+    media: str = "application/json"
+    personal: bool = False
+    """Whether the answer holds personal data: a token that may only read is refused."""
 
 
 OPERATIONS = (
@@ -61,6 +64,15 @@ OPERATIONS = (
         summary="The account's decisions, oldest first.",
         answer=documents.Timeline,
         query=("cursor", "limit"),
+    ),
+    Operation(
+        name="evidence",
+        method="GET",
+        path="/accounts/{account_id}/evidence",
+        summary="One signed file of what happened, for a chargeback response; it holds personal data.",
+        answer=None,
+        media="text/html",
+        personal=True,
     ),
     Operation(
         name="open_dispute",

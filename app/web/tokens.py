@@ -12,8 +12,10 @@ from app.web.problems import ForbiddenError, UnauthorizedError
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def authenticate(authorization: str | None, method: str, tokens: Sequence[ApiToken]) -> str:
+def authenticate(authorization: str | None, method: str, tokens: Sequence[ApiToken], *, personal: bool = False) -> str:
     """Return the name behind a bearer token, or raise UnauthorizedError or ForbiddenError.
+
+    What is `personal` is for tokens that may change things too.
 
     Every token is compared, in constant time, so that neither the order nor the length of tokens shows.
     """
@@ -25,6 +27,8 @@ def authenticate(authorization: str | None, method: str, tokens: Sequence[ApiTok
         raise UnauthorizedError("A valid bearer token is needed.")
     if matches[0].read_only and method not in READING:
         raise ForbiddenError("This token may only read.")
+    if matches[0].read_only and personal:
+        raise ForbiddenError("This token may read no personal data.")
     return matches[0].name
 
 

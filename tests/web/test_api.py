@@ -399,3 +399,15 @@ def test_what_the_description_requires_is_refused_when_missing(client: FlaskClie
         filled = path.replace("{account_id}", "org_42").replace("{dispute_id}", "none")
         assert len(required) == path.count("{")
         assert problem(post(client, filled, {})).status == 422
+
+
+def test_evidence_is_a_file_to_keep_and_not_for_a_token_that_may_only_read(client: FlaskClient) -> None:
+    answer = client.get("/v1/accounts/org_42/evidence", headers=WRITER)
+
+    assert answer.status_code == 200
+    assert answer.content_type == "text/html; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="org_42.evidence.html"'
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert problem(get(client, "/v1/accounts/org_42/evidence")).status == 403
+    assert problem(client.get("/v1/accounts/nobody/evidence", headers=WRITER)).status == 404
+    assert problem(client.get("/v1/accounts/org_42/evidence?x=1", headers=WRITER)).status == 400
