@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 from threading import Event as Signal
 from threading import Thread
-from time import monotonic
+from time import monotonic, sleep
 
 from app import coding, orders
 from app.addressing import AddressBook
@@ -17,7 +17,7 @@ from app.docket import Cause, Docket
 from app.drain import alert_parked, reason_of
 from app.errors import FarEndError, StorageUnavailableError
 from app.gateway import Errand, Report, carry_out
-from app.gateway.report import State
+from app.gateway.report import State, parked
 from app.logs import log
 from app.policy.assess import assess
 from app.policy.effects import CancelSubscription, Effect, Notify, ResumeSubscription, SendMail
@@ -35,23 +35,33 @@ AT_ONCE = 4
 LEASE = timedelta(seconds=4)
 """How long the effects of a worker that was killed wait for another; one that lives renews its leases."""
 RENEWED_EVERY = timedelta(seconds=1)
+RECORDED_WITHIN, RECORDED_AGAIN = 20.0, 0.5
+"""Seconds for which an outcome that the database does not take is offered again, and between two offers."""
 _FOR_A_PERSON = {State.PARKED: "effect_parked", State.TODO: "effect_to_do"}
 PATIENCE = timedelta(days=7)
 """How long a payment waits for its subscription before the provider is asked (CONTRACT section 6)."""
+MOST_CRASHES = 3
+"""Workers that died at an effect, after which it is put aside."""
 ASKED_AT_ONCE = 20
 ASKED_AGAIN = 60.0
 """Seconds after which a provider that gave no answer is asked again."""
 
 
 def carry_out_due(services: Services, limit: int) -> int:
-    """Carry out a batch of effects that are due and return how many were tried."""
+    """Carry out a batch of effects that are due and return how many were tried.
+
+    Where a worker died at one of an account's, they are carried out alone, after the others: it may do so again.
+    """
     rows = outbox.lease(services.database, limit, real_now(), LEASE.total_seconds())
     rounds: dict[str, list[EffectRow]] = {}
     for row in rows:
         rounds.setdefault(row.account, []).append(row)
     if rows:
         with _renewed(services, [row.id for row in rows]):
-            list(services.carriers(AT_ONCE).map(lambda rows: _carry_in_turn(services, rows), rounds.values()))
+            safe = [round_ for round_ in rounds.values() if not any(row.begun_at for row in round_)]
+            list(services.carriers(AT_ONCE).map(lambda rows: _carry_in_turn(services, rows), safe))
+            for suspects in (round_ for round_ in rounds.values() if round_ not in safe):
+                _carry_in_turn(services, suspects)
     return len(rows)
 
 
@@ -111,6 +121,8 @@ def _carry(services: Services, row: EffectRow) -> None:
     if lost and isinstance(effect, SendMail):
         attempts = row.attempts
         report = Report(state=State.UNKNOWN, outcome=Outcome.UNKNOWN, error="a worker died while it was sent")
+    elif lost and row.crashes + 1 >= MOST_CRASHES:
+        report = parked(f"{MOST_CRASHES} workers died at it", Outcome.UNKNOWN)
     elif not wanted:
         report = Report(state=State.SKIPPED, outcome=Outcome.WITHDRAWN)
     elif not _begins(services, row):
@@ -118,7 +130,7 @@ def _carry(services: Services, row: EffectRow) -> None:
     else:
         errand = Errand(account=row.account, decided_at=row.created_at, now=now, attempts=attempts)
         report = carry_out(effect, services.means(), errand)
-    _conclude(services, row, effect, report, attempts)
+    _surely_conclude(services, row, effect, report, attempts)
 
 
 def _begins(services: Services, row: EffectRow) -> bool:
@@ -141,6 +153,21 @@ def _wanted(services: Services, conn: Connection, account: str, effect: Effect) 
     terms = services.terms(conn)
     state = assess(book, terms, book.word("timezone") or terms.timezone, services.clock.now(conn))
     return still_wanted(effect, state, book)
+
+
+def _surely_conclude(services: Services, row: EffectRow, effect: Effect, report: Report, attempts: int) -> None:
+    """Record an outcome, again and again while the database is away: nobody else knows what became of the attempt."""
+    until = monotonic() + RECORDED_WITHIN
+    while True:
+        try:
+            _conclude(services, row, effect, report, attempts)
+        except StorageUnavailableError as error:
+            if monotonic() > until:
+                raise
+            log.warning("effect.not_recorded", effect=row.id, detail=error.detail)
+            sleep(RECORDED_AGAIN)
+        else:
+            return
 
 
 def _conclude(services: Services, row: EffectRow, effect: Effect, report: Report, attempts: int) -> None:

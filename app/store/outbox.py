@@ -38,6 +38,8 @@ class EffectRow(msgspec.Struct, frozen=True):
     decision_seq: int | None = None
     begun_at: datetime | None = None
     """When the attempt began whose outcome nobody has recorded; None: there is none."""
+    crashes: int = 0
+    """How many attempts ended with their worker, before that one."""
 
 
 _COLUMNS = EffectRow.__struct_fields__
@@ -75,7 +77,7 @@ _BEGIN = (
         _PENDING,
         effects.c.begun_at.is_not_distinct_from(bindparam("seen", type_=Instant)),
     )
-    .values(begun_at=bindparam("now", type_=Instant))
+    .values(begun_at=bindparam("now", type_=Instant), crashes=effects.c.crashes + bindparam("lost", type_=Integer))
 )
 _FINISH = (
     update(effects)
@@ -93,7 +95,9 @@ _FINISH = (
 _RETRY = (
     update(effects)
     .where(among(effects.c.id, "effects"), effects.c.state != "done")
-    .values(state="pending", attempts=0, next_attempt_at=_AT_ONCE, lease_until=None, begun_at=None, error=None)
+    .values(
+        state="pending", attempts=0, next_attempt_at=_AT_ONCE, lease_until=None, begun_at=None, crashes=0, error=None
+    )
 )
 _COUNTS = select(effects.c.state, func.count().label("number")).where(text("state <> 'done'")).group_by(effects.c.state)
 _OLDEST = select(effects.c.next_attempt_at).where(_PENDING).order_by(effects.c.next_attempt_at).limit(1)
@@ -124,8 +128,12 @@ def renew(database: Database, ids: Collection[str], until: datetime) -> None:
 
 
 def begin(tx: Connection, row: EffectRow, now_real: datetime) -> bool:
-    """Note that an attempt begins, before it does; False where somebody else has begun one since `row` was leased."""
-    return tx.execute(_BEGIN, {"effect": row.id, "seen": row.begun_at, "now": now_real}).rowcount == 1
+    """Note that an attempt begins, before it does, and that the one before it ended with its worker, if it did.
+
+    False where somebody else has begun one since `row` was leased.
+    """
+    begun = {"effect": row.id, "seen": row.begun_at, "now": now_real, "lost": int(row.begun_at is not None)}
+    return tx.execute(_BEGIN, begun).rowcount == 1
 
 
 def finish(

@@ -178,6 +178,7 @@ effects = Table(
     Column("error", String),
     Column("decision_seq", Integer),
     Column("begun_at", Instant),
+    Column("crashes", Integer, nullable=False, server_default="0"),
     Index("uq_effects_id", "id", unique=True),
     Index("ix_effects_account", "account", "number"),
 )
