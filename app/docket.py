@@ -14,9 +14,11 @@ from app.clock import real_now
 from app.gateway import spread
 from app.listings import Listings
 from app.policy import dunning, effects, facts
+from app.policy.assess import assess
 from app.policy.book import Book
 from app.policy.chapters import speaking
 from app.policy.decide import decide
+from app.policy.document import Policy
 from app.policy.effects import Effect, Notify
 from app.policy.facts import Fact, Outcome
 from app.policy.model import Access, Account, Change, Decision, Moment, Situation, Standing, State, Terms
@@ -65,7 +67,7 @@ class Docket:
         self.now = now
         self._services = services
         self._tx = tx
-        self.terms: Terms = services.terms(tx)
+        self.terms: Terms = services.terms(tx, now)
         self._folders: dict[str, _Folder] = {}
         self._parked: frozenset[str] = frozenset()
         self._holds_left: float | None = None
@@ -95,6 +97,15 @@ class Docket:
     def account(self, name: str) -> Account:
         """Return an account as it is now."""
         return self._folders[name].account
+
+    def know(self, policy: Policy) -> None:
+        """Know a version of the policy that may not be stored yet, so that facts may name it."""
+        self.terms = replace(self.terms, versions={**self.terms.versions, policy.version: policy})
+
+    def state(self, name: str) -> State:
+        """Return all that follows for an account from what is known of it now."""
+        account = self.account(name)
+        return assess(account.book, self.terms, account.zone(self.terms), self.now)
 
     def seal(self, name: str, plain: bytes) -> bytes:
         """Seal with the account's own key."""
@@ -201,7 +212,7 @@ class Docket:
 
     def _record(self, folder: _Folder, decision: Decision, cause: Cause) -> None:
         row, principal = folder.row, decision.principal
-        policy = principal.policy if principal else self.terms.current
+        policy = principal.policy if principal else self.terms.under(folder.account.book).by(self.now).current
         before, after = decision.before, decision.state
         decided = DecisionRow(
             account=row.id,

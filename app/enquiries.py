@@ -10,6 +10,7 @@ from app.errors import NotFoundError
 from app.policy import dunning
 from app.policy.assess import assess
 from app.policy.book import Book
+from app.policy.document import Policy
 from app.policy.model import Access, Account, Case, Chargeback, Hold, Moment, Situation, Standing, State, Terms
 from app.policy.telling import entitlement as rights
 from app.policy.telling import rfc3339
@@ -90,6 +91,12 @@ def timeline(services: Services, name: str, *, after: str | None = None, limit: 
     return Page(items=items, after=str(rows[limit - 1].seq) if len(rows) > limit else None)
 
 
+def policy_in_force(services: Services) -> Document:
+    """Return which version of the general policy is in force."""
+    with services.database.read() as conn:
+        return _policy(services.terms(conn).current)
+
+
 def account_of_dispute(services: Services, dispute: str) -> str:
     """Return whose dispute it is."""
     key = f"dispute:{dispute}"
@@ -152,15 +159,14 @@ def _view(services: Services, conn: Connection, row: AccountRow) -> View:
         sequence=row.seq,
         decided_at=row.decided_at,
     )
-    terms = services.terms(conn)
-    as_of = row.decided_at or services.clock.now(conn)
+    now = services.clock.now(conn)
+    terms, as_of = services.terms(conn, now).under(book).by(now), row.decided_at or now
     state = assess(book, terms, account.zone(terms), as_of)
     return View(account=replace(account, add_ons=state.add_ons), state=state, terms=terms)
 
 
 def _account(seen: View) -> Document:
     account, state, terms = seen.account, seen.state, seen.terms
-    policy = terms.current
     return {
         "account_id": account.id,
         "plan": account.plan,
@@ -176,9 +182,13 @@ def _account(seen: View) -> Document:
         "add_ons": [],
         "licences": [],
         "timers": [{"kind": one.kind, "due_at": _at(one.due_at)} for one in _in_order(state)],
-        "policy": {"name": policy.name, "version": policy.version, "sha256": policy.sha256},
+        "policy": _policy(terms.current),
         "version": account.version,
     }
+
+
+def _policy(policy: Policy) -> Document:
+    return {"name": policy.name, "version": policy.version, "sha256": policy.sha256}
 
 
 def _subscriptions(book: Book, terms: Terms) -> list[Document]:

@@ -38,7 +38,7 @@ def facts_of(order: Command, account: Account, terms: Terms, actor: str, now: da
         case OpenDispute():
             return (_opened(order, actor, now),)
         case CloseDispute():
-            return (_closed(order, account, terms, actor, now),)
+            return (_closed(order, account, terms.under(account.book), actor, now),)
         case SetOverride():
             state = assess(account.book, terms, account.zone(terms), now)
             return _exception(order, state, actor, now)

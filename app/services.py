@@ -6,6 +6,7 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from app.clock import Clock, real_now
@@ -49,13 +50,18 @@ class Services:
     _carriers: list[ThreadPoolExecutor] = field(default_factory=list, repr=False)
     _terms: dict[int, Terms] = field(default_factory=dict, repr=False)
 
-    def terms(self, conn: Connection) -> Terms:
-        """Return what decisions are made by; policy versions come from the database."""
+    def terms(self, conn: Connection, now: datetime | None = None) -> Terms:
+        """Return what decisions are made by at a time of the policy's clock; versions come from the database."""
+        return self._all_terms(conn).by(now or self.clock.now(conn))
+
+    def _all_terms(self, conn: Connection) -> Terms:
         newest = policies.newest(conn)
         if newest not in self._terms:
-            rows = policies.all(conn) or [self._first_policy(conn)]
+            rows = policies.all(conn) or [self.first_policy(conn)]
+            versions = {row.version: _policy(row) for row in rows}
             self._terms[newest] = Terms(
-                policies=tuple((row.effective_from, _policy(row)) for row in rows),
+                policies=tuple((row.effective_from, versions[row.version]) for row in policies.line(rows)),
+                versions=versions,
                 catalogue=Catalogue.of(self.settings.plans),
                 timezone=self.settings.timezone,
                 can_look=frozenset(_keys(self.settings)),
@@ -65,7 +71,22 @@ class Services:
     def adopt_policy(self, tx: Connection) -> None:
         """Put the configured policy in force if none ever was; later `policy activate` decides."""
         if policies.newest(tx) == 0:
-            policies.add(tx, self._first_policy(tx))
+            policies.add(tx, self.first_policy(tx))
+
+    def first_policy(self, conn: Connection) -> PolicyRow:
+        """Return the configured policy as the version that it will be when it is the first."""
+        text = policy_text(self.settings.policy)
+        policy = document.parse(text, version=1)
+        now = self.clock.now(conn)
+        return PolicyRow(
+            version=1,
+            name=policy.name,
+            document=text,
+            sha256=policy.sha256,
+            effective_from=now,
+            activated_at=now,
+            actor="settings",
+        )
 
     @property
     def clients(self) -> Clients:
@@ -101,20 +122,6 @@ class Services:
             carriers.shutdown()
         self.bell.close()
         self.database.dispose()
-
-    def _first_policy(self, conn: Connection) -> PolicyRow:
-        text = policy_text(self.settings.policy)
-        policy = document.parse(text, version=1)
-        now = self.clock.now(conn)
-        return PolicyRow(
-            version=1,
-            name=policy.name,
-            document=text,
-            sha256=policy.sha256,
-            effective_from=now,
-            activated_at=now,
-            actor="settings",
-        )
 
 
 def build(settings: Settings, providers: Mapping[str, Provider] = PROVIDERS) -> Services:

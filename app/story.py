@@ -84,6 +84,10 @@ SENTENCES: Mapping[str, str] = {
     "renewal.stopped": "The renewal of subscription {subscription} is to be cancelled at the provider.",
     "renewal.resumed": "Our cancellation of subscription {subscription} is to be taken back at the provider.",
     "look.asked": "The provider is asked for a fresh look at subscription {subscription} before anything is taken.",
+    "policy.applied": "Version {version} of the policy ({policy}) is applied, because it is the more lenient one.",
+    "terms.agreed": "{actor} put the account under terms of its own ({policy}) until {until}.",
+    "terms.revoked": "{actor} ended the account's own terms; the general policy ({policy}) counts again.",
+    "terms.ended": "The account's own terms ({policy}) ended, and the general policy counts again.",
     "kept": "What was promised was recorded.",
 }
 

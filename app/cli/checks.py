@@ -61,17 +61,17 @@ def spool(services: Services) -> Iterator[Finding]:
 def policy(services: Services) -> Iterator[Finding]:
     """Whether the policy in force is the one that the settings name."""
     with services.database.read() as conn:
-        rows = policies.all(conn)
+        found = policies.in_force(policies.all(conn), services.clock.now(conn))
     try:
         configured = document.parse(policy_text(services.settings.policy))
     except OSError as error:
         yield Finding("policy", False, f"{services.settings.policy}: {_words(error)}", "check KULANZ_POLICY")
         return
-    if not rows:
+    if found is None:
         yield Finding("policy", None, f"none in force yet; {configured.name} will be")
         return
-    same = rows[-1].sha256 == configured.sha256
-    detail = f"{rows[-1].name}, version {rows[-1].version}"
+    same = found.sha256 == configured.sha256
+    detail = f"{found.name}, version {found.version}"
     yield Finding(
         "policy",
         same,

@@ -1,20 +1,44 @@
-"""`kulanz policy`: policy documents, those that ship with Kulanz, those in files, and the one in force."""
+"""`kulanz policy`: policy documents, those that ship with Kulanz, those in files, and the versions in force."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.options import emit, json_option, services, table
+from app.cli.options import (
+    actor_option,
+    confirm,
+    dry_run_option,
+    emit,
+    instant,
+    json_option,
+    services,
+    shown,
+    table,
+    yes_option,
+)
 from app.errors import NotFoundError, PolicyError
 from app.policy import document
+
+if TYPE_CHECKING:
+    from app.policy.differences import Difference
+    from app.services import Services
+    from app.store.policies import PolicyRow
+
+LENIENCY = {
+    "more_lenient": "more lenient",
+    "stricter": "stricter",
+    "neutral": "takes and gives nothing",
+    "unclear": "neither is kinder in every case",
+}
 
 
 @click.group()
 def policy() -> None:
-    """Read and check policies."""
+    """Read, check, compare and activate policies."""
 
 
 @policy.command(name="list")
@@ -24,14 +48,17 @@ def list_(*, as_json: bool) -> None:
     from app.store import policies
 
     with services() as opened, opened.database.read() as conn:
-        versions = [_version(row) for row in policies.all(conn)]
+        rows, now = policies.all(conn), opened.clock.now(conn)
+    current = policies.in_force(rows, now)
+    versions = [_version(row, current, now) for row in rows]
     presets = [{"name": name, "title": document.parse(document.preset(name)).title} for name in document.presets()]
 
     def show() -> None:
         table(("preset", "title"), [tuple(each.values()) for each in presets], "no presets")()
         click.echo()
         rows = [tuple(each.values()) for each in versions]
-        table(("version", "name", "effective from", "actor", "sha256"), rows, "none was in force yet")()
+        columns = ("version", "name", "state", "effective from", "activated at", "actor", "sha256")
+        table(columns, rows, "none was in force yet")()
 
     emit({"presets": presets, "versions": versions}, as_json, show)
 
@@ -40,7 +67,7 @@ def list_(*, as_json: bool) -> None:
 @click.argument("name", required=False)
 @json_option
 def show(*, name: str | None, as_json: bool) -> None:
-    """Print a policy: a preset by its name, a file, or without a NAME the one in force."""
+    """Print a policy: a file, a preset, a version by its number, or without a NAME the one in force."""
     text, version = (_text(name), 0) if name else _in_force()
     read = document.parse(text, version=version)
     found = {"name": read.name, "title": read.title, "version": version, "sha256": read.sha256, "document": text}
@@ -62,33 +89,136 @@ def check(*, file: str, as_json: bool) -> None:
     emit(found, as_json, f"{file}: valid ({read.name}, {read.sha256[:12]})")
 
 
+@policy.command()
+@click.argument("old", metavar="A")
+@click.argument("new", metavar="B")
+@json_option
+def diff(*, old: str, new: str, as_json: bool) -> None:
+    """Say key by key how B differs from A: files, presets, or versions by their number."""
+    from app.policy.differences import differences
+
+    found = differences(document.parse(_text(old)), document.parse(_text(new)))
+    emit({"differences": [_difference(one) for one in found]}, as_json, lambda: _print_differences(found))
+
+
+@policy.command()
+@click.argument("file")
+@click.option("--effective-from", type=instant, help="From when it is in force [default: what it says itself, or now].")
+@click.option("--migrate-open", is_flag=True, help="Apply it also to open cases and disputes where it is more lenient.")
+@actor_option
+@dry_run_option
+@yes_option
+@json_option
+def activate(
+    *,
+    file: str,
+    effective_from: datetime | None,
+    migrate_open: bool,
+    actor: str,
+    dry_run: bool,
+    yes: bool,
+    as_json: bool,
+) -> None:
+    """Put a policy in force for everybody, for all processes at once; what is open stays under its own version."""
+    from app import versions
+
+    text = _text(file)
+    with services() as opened:
+        done = versions.activate(opened, text, actor=actor, effective_from=effective_from, dry_run=dry_run)
+        moved = _migrate(opened, done, actor, dry_run=dry_run, yes=yes) if migrate_open else []
+    found = {
+        "name": done.row.name,
+        "version": done.row.version,
+        "sha256": done.row.sha256,
+        "effective_from": done.row.effective_from,
+        "activated": done.new,
+        "migrated": moved,
+        "dry_run": dry_run,
+        "actor": actor,
+    }
+
+    def show() -> None:
+        would = "would be: " if dry_run else ""
+        is_new = "in force from" if done.new else "in force already, since"
+        at = shown(done.row.effective_from)
+        click.echo(f"{would}{done.row.name}, version {done.row.version}, {is_new} {at}")
+        if migrate_open:
+            table(("account", "case or dispute"), [tuple(one.values()) for one in moved], "nothing open is moved")()
+
+    emit(found, as_json, show)
+
+
+def _migrate(opened: Services, done: Any, actor: str, *, dry_run: bool, yes: bool) -> list[dict[str, str]]:
+    from app import versions
+
+    with opened.database.read() as conn:
+        if done.row.effective_from > opened.clock.now(conn):
+            raise click.UsageError("--migrate-open: what is open can be moved once the version is in force")
+    policy = document.parse(done.row.document, version=done.row.version)
+    moved = [
+        {"account_id": account, "subject": fact.subject}
+        for account, fact in versions.apply_to_open(opened, policy, actor=actor, dry_run=True)
+    ]
+    if dry_run or not moved:
+        return moved
+    confirm(len(moved), f"apply version {policy.version} to open cases and disputes", yes=yes)
+    return [
+        {"account_id": account, "subject": fact.subject}
+        for account, fact in versions.apply_to_open(opened, policy, actor=actor)
+    ]
+
+
 def _text(name: str) -> str:
-    """Return the document of a file or, where there is none, of a preset."""
+    """Return the document of a file or, where there is none, of a preset or of a version that is kept here."""
     path = Path(name)
     if path.suffix != ".toml" and "/" not in name and not path.is_file():
-        return document.preset(name)
+        return document.preset(name) if name in document.presets() else _kept(name)
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise NotFoundError(f"{name}: cannot be read ({type(error).__name__})") from error
 
 
+def _kept(name: str) -> str:
+    from app import versions
+    from app.errors import RefusedError
+
+    try:
+        with services() as opened, opened.database.read() as conn:
+            return versions.text_of(conn, name)
+    except RefusedError:
+        return document.preset(name)
+
+
 def _in_force() -> tuple[str, int]:
     from app.store import policies
 
     with services() as opened, opened.database.read() as conn:
-        now = opened.clock.now(conn)
-        in_force = [row for row in policies.all(conn) if row.effective_from <= now]
-        if in_force:
-            return in_force[-1].document, in_force[-1].version
-        return _text(opened.settings.policy), 0
+        found = policies.in_force(policies.all(conn), opened.clock.now(conn))
+        return (found.document, found.version) if found else (_text(opened.settings.policy), 0)
 
 
-def _version(row: Any) -> dict[str, Any]:
+def _version(row: PolicyRow, current: PolicyRow | None, now: datetime) -> dict[str, Any]:
+    past = "past" if row.effective_from <= now else "scheduled"
+    state = "own terms" if not row.general else "in force" if row == current else past
     return {
         "version": row.version,
         "name": row.name,
+        "state": state,
         "effective_from": row.effective_from,
+        "activated_at": row.activated_at,
         "actor": row.actor,
         "sha256": row.sha256,
     }
+
+
+def _difference(one: Difference) -> dict[str, str]:
+    return {"key": one.key, "means": one.means, "old": one.old, "new": one.new, "leniency": str(one.leniency)}
+
+
+def _print_differences(found: tuple[Difference, ...]) -> None:
+    for one in found:
+        click.echo(f"{one.key}: {one.old} → {one.new} ({LENIENCY[one.leniency]})")
+        click.echo(f"  {one.means}")
+    if not found:
+        click.echo("no key differs")

@@ -28,6 +28,7 @@ from app.policy.facts import Fact
 from app.policy.joining import join_maps
 from app.policy.quick import quick
 from app.policy.records import Customer, Dispute, Invoice, Invoices, Licence, Order, Subscription
+from app.policy.versions.records import Agreement, Pin
 
 NOTHING = CaseLog()
 NO_NOTICES = Notices(sent={})
@@ -54,6 +55,10 @@ class Book:
     overrides: Mapping[str, Override] = field(default_factory=dict)
     lifted: Mapping[str, Lifted] = field(default_factory=dict)
     """By hold."""
+    agreements: Mapping[str, Agreement] = field(default_factory=dict)
+    """The account's own terms, which replace the general policy for a period."""
+    pins: Mapping[str, Pin] = field(default_factory=dict)
+    """By the case or dispute to which a later version was applied."""
     alerts: Mapping[str, Told] = field(default_factory=dict)
     """By `subject|topic`."""
     addresses: Mapping[str, Address] = field(default_factory=dict)
@@ -157,6 +162,16 @@ def _own_entries(fact: f.OwnFact) -> Iterator[_Entry]:
             yield "cases", fact.into, CaseLog(absorbed=(fact.case,))
         case f.DeadlinePromised() | f.HoldPlaced() | f.HoldProlonged() | f.CaseExhausted() | f.CaseWaived():
             yield "cases", fact.case, _logged(fact)
+        case _:
+            yield from _entries_of_chapters(fact)
+
+
+def _entries_of_chapters(fact: f.OwnFact) -> Iterator[_Entry]:
+    match fact:
+        case f.TermsAgreed():
+            yield "agreements", fact.id, Agreement(agreed=fact)
+        case f.VersionApplied():
+            yield "pins", fact.subject, Pin(version=fact.version, began=fact.began, at=fact.at)
 
 
 def _logged(fact: _CaseFact) -> CaseLog:

@@ -69,15 +69,17 @@ def _openings(sub: Subscription, invoices: Invoices, book: Book, terms: Terms) -
     for name in invoices.unpaid:
         invoice = invoices.known[name]
         live = [at for at in invoice.failures if (ran_at is None or at >= ran_at) and (looked is None or at > looked)]
-        policy = terms.at(live[0]) if live else None
+        ident = f"{sub.seen.key}:{name.rpartition(':')[2]}"
+        policy = terms.of(ident, live[0], book) if live else None
         if policy is not None and invoice.seen.reason in policy.dunning.opens_on:
             began = _began(invoice, live[0])
             explained = began if explained is None else min(began, explained)
-            yield _Opening(f"{sub.seen.key}:{name.rpartition(':')[2]}", live[0], policy, invoice, len(live))
+            yield _Opening(ident, live[0], policy, invoice, len(live))
     settled = [at for at in (ran_at, looked, invoices.paid_at) if at is not None]
     since = next((at for at in sub.unpaid_marks if all(at > one for one in settled)), None)
     if since is not None and (explained is None or explained > since + _SAME_RENEWAL):
-        yield _Opening(f"{sub.seen.key}@{int(since.timestamp())}", since, terms.at(since))
+        ident = f"{sub.seen.key}@{int(since.timestamp())}"
+        yield _Opening(ident, since, terms.of(ident, since, book))
 
 
 def _began(invoice: Invoice, failed_at: datetime) -> datetime:

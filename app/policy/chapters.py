@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from app.policy.book import Book
 from app.policy.chapter import Chapter
+from app.policy.versions.chapter import Versions
 
-CHAPTERS: tuple[Chapter, ...] = ()
+CHAPTERS: tuple[Chapter, ...] = (Versions(),)
 
 
 def speaking(book: Book) -> Iterator[Chapter]:

@@ -46,7 +46,9 @@ def decide(
     if before is not None and before.add_ons != account.add_ons:
         account = replace(account, add_ons=before.add_ons)
     book = account.book.with_facts(facts)
-    moment = Moment(terms, book.word("timezone") or terms.timezone, aware(now), situation)
+    now = aware(now)
+    terms = terms.under(book).by(now)
+    moment = Moment(terms, book.word("timezone") or terms.timezone, now, situation)
     made = overrides.fresh(account.book, book)
     acts: list[OwnFact] = []
     for _ in range(_ENOUGH):

@@ -149,7 +149,7 @@ def _key(kind: str, payment: str) -> str:
 
 
 def _chargeback(dispute: Dispute, book: Book, terms: Terms, zone: str, giving: set[str]) -> Chargeback:
-    seen, policy = dispute.seen, terms.at(dispute.opened_at)
+    seen, policy = dispute.seen, terms.of(dispute.seen.key, dispute.opened_at, book)
     rules = policy.dispute
     decided_at = _decided_at(dispute, rules)
     active = _counted(seen.status, rules) in CONTESTED | _GONE

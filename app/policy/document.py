@@ -6,6 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
+from datetime import datetime
 from hashlib import sha256
 from importlib import resources
 from typing import Any
@@ -22,6 +23,10 @@ class Policy:
 
     name: str = field(metadata=read.key(read.text, "the policy's name"))
     title: str = field(default="", metadata=read.key(read.text, "what people call it"))
+    effective_from: datetime | None = field(
+        default=None,
+        metadata=read.key(read.instant, "from when it is in force once it is activated; without it, at once"),
+    )
     trial: TrialRules = field(metadata=read.table(TrialRules, "trials"))
     cancellation: CancellationRules = field(metadata=read.table(CancellationRules, "cancellations"))
     plan_change: PlanChangeRules = field(metadata=read.table(PlanChangeRules, "upgrades and downgrades"))

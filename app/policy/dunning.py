@@ -12,6 +12,7 @@ from app.policy.facts import OwnFact
 from app.policy.model import Access, Case, CaseState, Hold, Moment, Owner, State, Timer
 from app.policy.records import RUNNING
 from app.policy.subscriptions import expired_by_provider
+from app.policy.versions.applying import handed_on
 
 LOOK_AGAIN = timedelta(hours=1)
 """How soon something that kept a hold from being placed is looked at again."""
@@ -159,6 +160,7 @@ def _joined(old: Case, book: Book, state: State) -> Iterator[OwnFact]:
         yield f.HoldPlaced(case=heir.key, opened_at=heir.opened_at, at=log.held_at, verified=log.verified)
     if log.hold_until is not None:
         yield f.HoldProlonged(case=heir.key, until=log.hold_until)
+    yield from handed_on(old, heir, book)
     if old.state is CaseState.EXHAUSTED:
         yield f.CaseExhausted(case=heir.key, opened_at=heir.opened_at, at=state.as_of)
     if old.state is CaseState.VOID:

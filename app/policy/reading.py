@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import UTC, date, datetime
 from typing import Any
 
 from app.policy.time import Span
@@ -39,6 +40,15 @@ def spans(value: Any) -> tuple[Span, ...]:
     if not isinstance(value, list):
         raise ValueError('a list of spans such as ["3d", "5d"]')  # noqa: TRY004 - one way to say what is expected
     return tuple(span(item) for item in value)
+
+
+def instant(value: Any) -> datetime:
+    """Read an instant with its offset, or a day, which begins in UTC."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    raise ValueError("an instant such as 2026-03-01T09:00:00Z, or a day such as 2026-03-01, without quotes")
 
 
 def flag(value: Any) -> bool:
@@ -90,9 +100,18 @@ def some_of(*words: str) -> Reader:
     return read
 
 
-def key(reads: Reader, means: str) -> dict[str, Any]:
-    """Describe a key: how its value is read, and what it means."""
-    return {"reads": reads, "means": means}
+MORE, LESS, NEUTRAL = "more", "less", "neutral"
+"""Which of two values is kinder to the customer: the greater, the smaller, or neither as both take nothing."""
+
+
+def key(reads: Reader, means: str, kinder: str | tuple[Any, ...] | None = None) -> dict[str, Any]:
+    """Describe a key: how its value is read, what it means, and which of two values is kinder to the customer.
+
+    `kinder` is MORE, LESS, NEUTRAL, or the values from the strictest to the kindest. Where it is not said a longer span
+    is kinder, a clause or a text is neutral, and of anything else nobody can tell.
+    """
+    untold = NEUTRAL if reads in {text, clause, instant} else None
+    return {"reads": reads, "means": means, "kinder": kinder or untold}
 
 
 def table(kind: type, means: str) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class PlanChangeRules:
         metadata=read.key(
             read.one_of("period_end", "at_once"),
             "when a lower plan takes effect: at the end of the period paid for, or at once",
+            kinder=("at_once", "period_end"),
         ),
     )
     downgrade_clause: str = field(default="", metadata=read.key(read.clause, "clause that a downgrade names"))
@@ -42,10 +43,13 @@ class MassActionLimit:
     """The brake: more than both figures within an hour stops dunning holds until an operator lets them go on."""
 
     accounts: int = field(
-        default=25, metadata=read.key(read.count, "accounts that may lose access by dunning within an hour in any case")
+        default=25,
+        metadata=read.key(
+            read.count, "accounts that may lose access by dunning within an hour in any case", read.NEUTRAL
+        ),
     )
     share: float = field(
-        default=0.1, metadata=read.key(read.share, "share of all accounts that may, where that is more")
+        default=0.1, metadata=read.key(read.share, "share of all accounts that may, where that is more", read.NEUTRAL)
     )
 
 
@@ -57,7 +61,7 @@ class DunningRules:
         metadata=read.key(read.span, "from the first failure to the end of access; 0d removes access at once")
     )
     reminders: tuple[Span, ...] = field(
-        default=(), metadata=read.key(read.spans, "after the first failure, when to remind the customer")
+        default=(), metadata=read.key(read.spans, "after the first failure, when to remind the customer", read.NEUTRAL)
     )
     final_warning: Span = field(
         default=Span(rest=Span.parse("48h").rest),
@@ -72,16 +76,19 @@ class DunningRules:
         metadata=read.key(read.one_of("mail", "callback"), "whose delivery counts: the mail's or the callback's"),
     )
     max_warnings: int = field(
-        default=3, metadata=read.key(read.count, "undelivered warnings after which operators decide")
+        default=3, metadata=read.key(read.count, "undelivered warnings after which operators decide", read.MORE)
     )
     on_grace_end: str = field(
         default="hold_only",
         metadata=read.key(
-            read.one_of("cancel", "hold_only"), "whether the subscription is also cancelled at the provider"
+            read.one_of("cancel", "hold_only"),
+            "whether the subscription is also cancelled at the provider",
+            kinder=("cancel", "hold_only"),
         ),
     )
     hold_access: str = field(
-        default="free", metadata=read.key(read.one_of("free", "none"), "what is left of access while on hold")
+        default="free",
+        metadata=read.key(read.one_of("free", "none"), "what is left of access while on hold", ("none", "free")),
     )
     hold_days: Span = field(
         default=Span(days=30),
@@ -89,12 +96,16 @@ class DunningRules:
     )
     opens_on: tuple[str, ...] = field(
         default=("renewal",),
-        metadata=read.key(read.some_of("initial", "renewal", "updated"), "billing reasons whose failure opens a case"),
+        metadata=read.key(
+            read.some_of("initial", "renewal", "updated"), "billing reasons whose failure opens a case", read.LESS
+        ),
     )
     provider_sends_failure_mail: bool = field(
         default=False,
         metadata=read.key(
-            read.flag, "the provider mails the customer on each failure, so `grace_started` is not mailed by us"
+            read.flag,
+            "the provider mails the customer on each failure, so `grace_started` is not mailed by us",
+            kinder=read.NEUTRAL,
         ),
     )
     grace_clause: str = field(default="", metadata=read.key(read.clause, "clause of the grace period"))
@@ -107,25 +118,31 @@ class DisputeRules:
     """What follows a chargeback (plexo 10)."""
 
     scope: str = field(
-        default="account", metadata=read.key(read.one_of("account", "subscription"), "what a dispute restricts")
+        default="account",
+        metadata=read.key(
+            read.one_of("account", "subscription"), "what a dispute restricts", ("account", "subscription")
+        ),
     )
     review_above: int | None = field(
-        default=None, metadata=read.key(read.amount, "minor units above which operators decide instead")
+        default=None, metadata=read.key(read.amount, "minor units above which operators decide instead", read.LESS)
     )
     deletion_after: Span = field(
         default=Span(days=30),
         metadata=read.key(read.span, "from the opening, and again from the loss, to when data may be deleted"),
     )
     deletion_notices: tuple[Span, ...] = field(
-        default=(), metadata=read.key(read.spans, "before that day, when the customer is told")
+        default=(), metadata=read.key(read.spans, "before that day, when the customer is told", read.NEUTRAL)
     )
     partially_lost: str = field(
-        default="lost", metadata=read.key(read.one_of("lost", "restore"), "what a partial loss counts as")
+        default="lost",
+        metadata=read.key(read.one_of("lost", "restore"), "what a partial loss counts as", ("lost", "restore")),
     )
     unrequested_full_refund: str = field(
         default="review",
         metadata=read.key(
-            read.one_of("suspend", "review", "ignore"), "what a full refund that nobody here asked for means"
+            read.one_of("suspend", "review", "ignore"),
+            "what a full refund that nobody here asked for means",
+            kinder=("suspend", "review", "ignore"),
         ),
     )
     clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about chargebacks name"))

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 
+from app.policy.book import Book
 from app.policy.document import Policy
+from app.policy.facts import TermsAgreed
 from app.policy.quick import quick
 
 FREE = "free"
+Line = tuple[tuple[datetime, Policy], ...]
+"""Policy versions, each with the instant from which it is in force, rising."""
 
 
 @quick
@@ -51,12 +55,14 @@ class Catalogue:
 class Terms:
     """What decisions are made by, beside the facts: policy versions, the catalogue, the means at hand."""
 
-    policies: tuple[tuple[datetime, Policy], ...]
+    policies: Line
     """With the instant from which each is in force, rising; never empty."""
     catalogue: Catalogue = field(default_factory=Catalogue)
     timezone: str = "UTC"
     can_look: frozenset[str] = frozenset()
     """Providers with an API key: they are asked before access is taken."""
+    versions: Mapping[int, Policy] = field(default_factory=dict)
+    """Every document by its number, those of single accounts too."""
 
     @cached_property
     def current(self) -> Policy:
@@ -70,6 +76,36 @@ class Terms:
             if effective_from <= instant:
                 found = policy
         return found
+
+    def of(self, subject: str, began: datetime, book: Book) -> Policy:
+        """Return the version that a case or dispute is pinned to: the one it began under, or a more lenient one."""
+        pin = book.pins.get(subject) if book.pins else None
+        return self.at(began) if pin is None or pin.began < began else self.versions[pin.version]
+
+    def by(self, now: datetime) -> Terms:
+        """Return the terms without the versions that are not in force yet, so that `current` is the one that is."""
+        if self.policies[-1][0] <= now:
+            return self
+        line = tuple(one for one in self.policies if one[0] <= now)
+        return replace(self, policies=line or self.policies[:1])
+
+    def under(self, book: Book) -> Terms:
+        """Return the terms of one account: where it has agreements of its own, they replace the general policy."""
+        if not book.agreements:
+            return self
+        return replace(self, policies=_overlaid(self, [one.agreed for one in book.agreements.values()]))
+
+
+def _overlaid(terms: Terms, agreed: list[TermsAgreed]) -> Line:
+    """Return the line of versions with the agreements in place; of two for one time the one made later counts."""
+    agreed = sorted(agreed, key=lambda one: (one.at, one.id))
+    moments = {at for at, _ in terms.policies} | {at for one in agreed for at in (one.at, one.until)}
+    return (terms.policies[0], *((at, _in_force(at, terms, agreed)) for at in sorted(moments)))
+
+
+def _in_force(moment: datetime, terms: Terms, agreed: list[TermsAgreed]) -> Policy:
+    version = next((one.version for one in reversed(agreed) if one.at <= moment < one.until), 0)
+    return terms.versions[version] if version else terms.at(moment)
 
 
 @quick

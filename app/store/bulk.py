@@ -29,6 +29,7 @@ Columns = tuple[str, ...]
 
 _ARRAYS = {
     "BigInteger": "bigint[]",
+    "Boolean": "boolean[]",
     "Integer": "integer[]",
     "SmallInteger": "smallint[]",
     "String": "text[]",

@@ -63,6 +63,17 @@ _CLOSED_AT = select(matters.c.closed_at).where(
     matters.c.closed_at.is_not(None),
     matters.c.closed_at >= bindparam("since", type_=Instant),
 )
+_OPEN_ACCOUNTS = (
+    select(matters.c.account)
+    .where(
+        matters.c.closed_at.is_(None),
+        matters.c.policy_version != bindparam("version"),
+        matters.c.account > bindparam("after"),
+    )
+    .distinct()
+    .order_by(matters.c.account)
+    .limit(bindparam("limit"))
+)
 _MERGED = delete(matters).where(
     matters.c.account == bindparam("of"), matters.c.kind == bindparam("kind"), matters.c.key == bindparam("merged")
 )
@@ -95,6 +106,11 @@ def page(
         place = tuple_(matters.c.opened_at, matters.c.account, matters.c.key)
         query = query.where(place < after)
     return [MatterRow(*row) for row in conn.execute(query)]
+
+
+def accounts_with_open(conn: Connection, *, but: int, after: str, limit: int) -> list[str]:
+    """Return accounts after `after` that have something open under another version of the policy than `but`."""
+    return list(conn.execute(_OPEN_ACCOUNTS, {"version": but, "after": after, "limit": limit}).scalars())
 
 
 def at_risk(conn: Connection) -> list[Sum]:

@@ -1,5 +1,6 @@
-"""Every policy that was ever activated, unchanged."""
+"""Every policy that was ever activated, or agreed with an account, unchanged."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 import msgspec
@@ -21,6 +22,8 @@ class PolicyRow(msgspec.Struct, frozen=True):
     effective_from: datetime
     activated_at: datetime
     actor: str
+    general: bool = True
+    """Whether it is a version of the policy of all; if not, it counts for the accounts that agreed on it."""
 
 
 _COLUMNS = PolicyRow.__struct_fields__
@@ -38,6 +41,21 @@ def add(tx: Connection, row: PolicyRow) -> None:
 def all(conn: Connection) -> list[PolicyRow]:  # noqa: A001
     """Return every version, oldest first."""
     return [PolicyRow(*row) for row in conn.execute(_ALL)]
+
+
+def line(rows: Iterable[PolicyRow]) -> list[PolicyRow]:
+    """Return the versions of the general policy in the order in which they come into force; of two at once the later.
+
+    A version that was activated after another but is in force before it, ends when that one begins.
+    """
+    by_moment = {row.effective_from: row for row in sorted(rows, key=lambda row: row.version) if row.general}
+    return [by_moment[moment] for moment in sorted(by_moment)]
+
+
+def in_force(rows: Iterable[PolicyRow], now: datetime) -> PolicyRow | None:
+    """Return the version of the general policy that is in force, None before the first."""
+    begun = [row for row in line(rows) if row.effective_from <= now]
+    return begun[-1] if begun else None
 
 
 def newest(conn: Connection) -> int:

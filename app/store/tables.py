@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Index,
     Integer,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    true,
 )
 
 from app.store.columns import Id, Instant, as_text, in_utc, metadata, partial
@@ -195,6 +197,7 @@ policies = Table(
     Column("effective_from", Instant, nullable=False),
     Column("activated_at", Instant, nullable=False),
     Column("actor", String, nullable=False),
+    Column("general", Boolean, nullable=False, server_default=true()),
 )
 
 idempotency = Table(

@@ -33,6 +33,7 @@ from app.policy.facts.provider import (
     PaymentSucceeded,
     SubscriptionSeen,
 )
+from app.policy.facts.versions import TermsAgreed, VersionApplied
 from app.policy.facts.words import (
     BillingReason,
     DisputeStatus,
@@ -84,6 +85,8 @@ __all__ = [
     "Status",
     "SubscriptionLookedUp",
     "SubscriptionSeen",
+    "TermsAgreed",
+    "VersionApplied",
 ]
 
 ProviderFact = (
@@ -112,6 +115,8 @@ OwnFact = (
     | RenewalStopped
     | RenewalResumed
     | OperatorsAlerted
+    | TermsAgreed
+    | VersionApplied
 )
 Fact = ProviderFact | OwnFact
 

@@ -45,10 +45,15 @@ class Records:
         """Show the versions that were in force here, and the presets."""
         with self._services.database.read() as conn:
             rows, now = policies.all(conn), self._services.clock.now(conn)
-        in_force = max((row.version for row in rows if row.effective_from <= now), default=None)
+        current = policies.in_force(rows, now)
         presets = [(name, document.parse(document.preset(name)).title) for name in document.presets()]
         return render_template(
-            "ops/policies.html", rows=list(reversed(rows)), presets=presets, in_force=in_force, choices=_choices(rows)
+            "ops/policies.html",
+            rows=list(reversed(rows)),
+            presets=presets,
+            in_force=current.version if current else None,
+            choices=_choices(rows),
+            now=now,
         )
 
     def policy(self, name: str) -> str:

@@ -1,0 +1,35 @@
+"""A more lenient version of the policy for what is open already: where it may be applied, and where it goes with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from app.policy.book import Book
+from app.policy.differences import more_lenient
+from app.policy.document import Policy
+from app.policy.facts import VersionApplied
+from app.policy.model import Case, State
+
+_CASE, _DISPUTE = "dunning", "dispute"
+"""The table of a policy document that says what may be taken, by what is open."""
+
+
+def applicable(state: State, policy: Policy, at: datetime, actor: str) -> Iterator[VersionApplied]:
+    """Yield the facts by which a version is applied to what is open, only where it is the more lenient one."""
+    for key, began, pinned, table in _open(state):
+        if policy.version != pinned.version and more_lenient(pinned, policy, table):
+            yield VersionApplied(subject=key, began=began, version=policy.version, at=at, actor=actor)
+
+
+def handed_on(old: Case, heir: Case, book: Book) -> Iterator[VersionApplied]:
+    """Apply the version of a case to the one that it turned out to be."""
+    pin = book.pins.get(old.key)
+    if pin is not None:
+        began = max(heir.opened_at, pin.began)
+        yield VersionApplied(subject=heir.key, began=began, version=pin.version, at=pin.at, actor="")
+
+
+def _open(state: State) -> Iterator[tuple[str, datetime, Policy, str]]:
+    yield from ((case.key, case.opened_at, case.policy, _CASE) for case in state.cases if case.open)
+    yield from ((one.key, one.opened_at, one.policy, _DISPUTE) for one in state.chargebacks if one.active)

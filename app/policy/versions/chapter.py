@@ -1,0 +1,56 @@
+"""Versions of the policy as a part of it: agreements that begin and end, and versions applied to what was open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from app.policy.book import Book
+from app.policy.chapter import Chapter
+from app.policy.facts import OwnFact, TermsAgreed
+from app.policy.model import Change, Moment, State, Step, Timer
+
+
+class Versions(Chapter):
+    """Tells when an account's own terms begin and end; which version counts, `Terms` knows."""
+
+    def speaks(self, book: Book) -> bool:
+        """Whether anything was agreed or applied."""
+        return bool(book.agreements or book.pins)
+
+    def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
+        """Yield when each agreement ends and the general policy counts again."""
+        for one in _standing(book):
+            if one.until > moment.at:
+                yield Timer("override_end", one.id, one.until)
+
+    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
+        """Name what was agreed, what ended, and what a version was applied to."""
+        fresh = (one.agreed for key, one in step.new.agreements.items() if key not in step.old.agreements)
+        for one in fresh:
+            yield _of_agreement("terms.agreed" if one.version else "terms.revoked", one, step)
+        for one in _standing(step.new):
+            if step.before is not None and step.before.as_of < one.until <= step.after.as_of:
+                yield _of_agreement("terms.ended", one, step)
+        for key, pin in step.new.pins.items():
+            if step.old.pins.get(key) != pin:
+                yield _of_pin(key, pin.version, step)
+
+
+def _standing(book: Book) -> Iterator[TermsAgreed]:
+    """Yield the agreements that run to their end: no later one takes their place."""
+    agreed = sorted((one.agreed for one in book.agreements.values()), key=lambda one: (one.at, one.id))
+    for place, one in enumerate(agreed):
+        if one.version and not any(later.at < one.until for later in agreed[place + 1 :]):
+            yield one
+
+
+def _of_agreement(rule: str, made: TermsAgreed, step: Step) -> Change:
+    policy = step.terms.versions[made.version] if made.version else step.terms.current
+    detail = {"policy": policy.name, "actor": made.actor, "until": made.until, "reason": made.reason}
+    return Change(rule=rule, clause="", policy=step.terms.current, subject=made.id, rank=89, detail=detail)
+
+
+def _of_pin(key: str, version: int, step: Step) -> Change:
+    policy = step.terms.versions[version]
+    detail = {"subject": key, "policy": policy.name, "version": policy.version}
+    return Change(rule="policy.applied", clause="", policy=policy, subject=key, rank=35, detail=detail)

@@ -1,0 +1,160 @@
+"""Versions of the policy, through the pipeline and a real database: activated, pinned, and applied to what is open."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from app import enquiries, pipeline, versions
+from app.config import load
+from app.errors import PolicyError, RefusedError
+from app.intake import Intake
+from app.policy import document
+from app.replay import replay
+from app.services import Services, build
+from app.store import policies
+from app.vault import random_key_text
+from tests.lemonsqueezy import MONDAY, SECRET, Payload, delivery, subscription_created, subscription_payment_failed
+
+DAY = timedelta(days=1)
+PLEXO = document.preset("plexo")
+GENTLE = PLEXO.replace('grace = "7d"', 'grace = "14d"').replace('name = "plexo"', 'name = "gentle"')
+STRICT = PLEXO.replace('grace = "7d"', 'grace = "5d"').replace('name = "plexo"', 'name = "strict"')
+
+
+@pytest.fixture
+def services(database_url: str, tmp_path: Path) -> Iterator[Services]:
+    settings = {
+        "KULANZ_DATA_DIR": str(tmp_path / "data"),
+        "DATABASE_URL": database_url,
+        "LEMONSQUEEZY_WEBHOOK_SECRETS": SECRET,
+        "LEMONSQUEEZY_MODE": "any",
+        "KULANZ_PLANS": "lemonsqueezy:47001=professional",
+        "KULANZ_TEST_CLOCK": "1",
+        "ENCRYPTION_KEYS": random_key_text(),
+    }
+    services = build(load(settings))
+    services.clock.set(MONDAY - 40 * DAY)
+    with services.database.write() as tx:
+        services.adopt_policy(tx)
+    yield services
+    services.close()
+
+
+def happens(services: Services, day: float, *payloads: Payload) -> None:
+    """Let a day come and deliveries with it, and do all that follows."""
+    services.clock.set(MONDAY + day * DAY)
+    intake = Intake(services)
+    for payload in payloads:
+        body, headers = delivery(payload)
+        assert intake.accept("lemonsqueezy", headers, body).status == 200
+    intake.close()
+    while pipeline.process(services).moved or pipeline.deliver(services).moved:
+        pass
+
+
+def fails(services: Services) -> None:
+    happens(services, 0, subscription_created(at=MONDAY - 30 * DAY), subscription_payment_failed(at=MONDAY))
+
+
+def grace_end(services: Services) -> str:
+    found: str = enquiries.account_document(services, "org_42")["grace_ends_at"]
+    return found
+
+
+def test_a_version_counts_from_its_day_and_for_services_that_were_open_before(services: Services) -> None:
+    versions.activate(services, GENTLE, actor="ada", effective_from=MONDAY)
+    before = enquiries.policy_in_force(services)
+
+    fails(services)
+
+    assert before["name"] == "plexo"
+    assert enquiries.policy_in_force(services)["name"] == "gentle"
+    assert grace_end(services) == "2026-03-16T14:08:20Z"
+
+
+def test_what_is_open_keeps_the_version_that_it_began_under(services: Services) -> None:
+    fails(services)
+    happens(services, 1)
+
+    versions.activate(services, STRICT, actor="ada")
+    happens(services, 2)
+
+    assert grace_end(services) == "2026-03-09T14:08:20Z"
+    assert enquiries.account_document(services, "org_42")["policy"]["name"] == "strict"
+
+
+def test_a_more_lenient_version_is_applied_to_what_is_open_when_it_is_asked_for(services: Services) -> None:
+    fails(services)
+    happens(services, 1)
+    done = versions.activate(services, GENTLE, actor="ada")
+    gentle = document.parse(GENTLE, version=done.row.version)
+
+    would = list(versions.apply_to_open(services, gentle, actor="ada", dry_run=True))
+    untouched = grace_end(services)
+    moved = list(versions.apply_to_open(services, gentle, actor="ada"))
+
+    assert [account for account, _ in moved] == ["org_42"]
+    assert would == moved
+    assert untouched == "2026-03-09T14:08:20Z"
+    assert grace_end(services) == "2026-03-16T14:08:20Z"
+    assert [finding for finding in replay(services) if finding.differs] == []
+    assert list(versions.apply_to_open(services, gentle, actor="ada")) == []
+
+
+def test_a_stricter_version_is_applied_to_nothing_that_is_open(services: Services) -> None:
+    fails(services)
+    happens(services, 1)
+    done = versions.activate(services, STRICT, actor="ada")
+
+    moved = list(versions.apply_to_open(services, document.parse(STRICT, version=done.row.version), actor="ada"))
+
+    assert moved == []
+
+
+def test_a_version_in_the_past_is_refused_and_nothing_is_kept(services: Services) -> None:
+    with pytest.raises(RefusedError, match="in the past"):
+        versions.activate(services, "effective_from = 2020-01-01\n" + GENTLE, actor="ada")
+
+    assert kept(services) == ["plexo"]
+
+
+def test_a_document_with_problems_is_refused_and_nothing_is_kept(services: Services) -> None:
+    with pytest.raises(PolicyError):
+        versions.activate(services, "name = 1", actor="ada")
+
+    assert kept(services) == ["plexo"]
+
+
+def test_a_dry_run_keeps_nothing_i8(services: Services) -> None:
+    done = versions.activate(services, GENTLE, actor="ada", dry_run=True)
+
+    assert (done.new, done.row.version) == (True, 2)
+    assert kept(services) == ["plexo"]
+
+
+def test_what_is_in_force_already_is_not_activated_again(services: Services) -> None:
+    first = versions.activate(services, GENTLE, actor="ada")
+
+    again = versions.activate(services, GENTLE, actor="bob")
+
+    assert (again.new, again.row) == (False, first.row)
+    assert kept(services) == ["plexo", "gentle"]
+
+
+def test_a_version_that_is_in_force_earlier_ends_when_the_scheduled_one_begins(services: Services) -> None:
+    versions.activate(services, GENTLE, actor="ada", effective_from=MONDAY)
+
+    versions.activate(services, STRICT, actor="ada")
+
+    assert enquiries.policy_in_force(services)["name"] == "strict"
+    services.clock.set(MONDAY)
+    assert enquiries.policy_in_force(services)["name"] == "gentle"
+
+
+def kept(services: Services) -> list[str]:
+    with services.database.read() as conn:
+        return [row.name for row in policies.all(conn)]
