@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 
 from app.policy.facts import DisputeStatus, OverrideKind
 
@@ -39,4 +39,21 @@ class SetOverride:
     reason: str
 
 
-Command = OpenDispute | CloseDispute | SetOverride
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPayment:
+    """A transfer that reached the merchant outside the provider, in minor units of its currency."""
+
+    amount: int
+    currency: str
+    received_at: datetime | None = None
+    """None: now."""
+    received_on: date | None = None
+    """The day, in the account's own zone, where no instant is known."""
+    reference: str | None = None
+    invoice: str | None = None
+    """The provider's invoice id; None: by the reference, else the oldest debt first."""
+    transaction: str | None = None
+    """The bank's own id of it: the same one is never recorded twice."""
+
+
+Command = RecordPayment | OpenDispute | CloseDispute | SetOverride

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from app import brake, coding, story
+from app import brake, coding, dues, story
 from app.errors import NotFoundError
 from app.policy import dunning
 from app.policy.assess import assess
@@ -181,6 +181,7 @@ def _account(seen: View) -> Document:
         "overrides": _overrides(account.book),
         "add_ons": [],
         "licences": [],
+        "payments": dues.payments(account.book),
         "timers": [{"kind": one.kind, "due_at": _at(one.due_at)} for one in _in_order(state)],
         "policy": _policy(terms.current),
         "version": account.version,

@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from app import coding
-from app.commands import CloseDispute, Command, OpenDispute, SetOverride
+from app.commands import CloseDispute, Command, OpenDispute, RecordPayment, SetOverride
 from app.docket import effect_row
 from app.errors import InvalidInputError, NotFoundError, RefusedError
 from app.gateway import spread
 from app.policy.assess import assess
+from app.policy.collecting import recording
 from app.policy.disputes import known
 from app.policy.effects import AlertOperators, Notify
 from app.policy.facts import (
@@ -42,6 +43,17 @@ def facts_of(order: Command, account: Account, terms: Terms, actor: str, now: da
         case SetOverride():
             state = assess(account.book, terms, account.zone(terms), now)
             return _exception(order, state, actor, now)
+        case RecordPayment():
+            money = recording.Money(
+                id=_payment_id(order.transaction),
+                amount=order.amount,
+                currency=order.currency,
+                received=order.received_at or order.received_on,
+                reference=order.reference,
+                invoice=order.invoice,
+                transaction=order.transaction,
+            )
+            return (recording.recorded(money, account, terms, actor, now),)
 
 
 def alert(services: Services, tx: Connection, *, topic: str, subject: str, account: str | None = None) -> None:
@@ -56,6 +68,10 @@ def alert(services: Services, tx: Connection, *, topic: str, subject: str, accou
         rows.append(effect_row(part, "", payload, services.clock.now(tx), None))
     if rows:
         outbox.add(tx, rows)
+
+
+def _payment_id(transaction: str | None) -> str:
+    return f"pay_{sha256(transaction.encode()).hexdigest()[:16] if transaction else secrets.token_hex(8)}"
 
 
 def _opened(order: OpenDispute, actor: str, now: datetime) -> DisputeSeen:

@@ -88,6 +88,9 @@ SENTENCES: Mapping[str, str] = {
     "terms.agreed": "{actor} put the account under terms of its own ({policy}) until {until}.",
     "terms.revoked": "{actor} ended the account's own terms; the general policy ({policy}) counts again.",
     "terms.ended": "The account's own terms ({policy}) ended, and the general policy counts again.",
+    "payment.recorded": (
+        "{actor} recorded a transfer of {amount}, received at {received_at}. Paid too much: {unmatched}."
+    ),
     "kept": "What was promised was recorded.",
 }
 
@@ -116,6 +119,7 @@ def _money(detail: Mapping[str, Any]) -> dict[str, str]:
     currency, fee = detail.get("currency"), detail.get("fee")
     return {
         "amount": money(detail.get("amount"), currency),
+        "unmatched": money(detail.get("unmatched"), currency) if detail.get("unmatched") else "nothing",
         "fee": money(fee, detail.get("fee_currency") or currency) if fee else "none",
     }
 

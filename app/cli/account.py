@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.options import actor_option, dry_run_option, emit, instant, json_option, services, table, words
+from app.cli.options import (
+    LARGEST,
+    actor_option,
+    currency_of,
+    dry_run_option,
+    emit,
+    instant,
+    json_option,
+    services,
+    table,
+    words,
+)
 
 if TYPE_CHECKING:
     from app.commands import Command
@@ -113,6 +124,44 @@ def order(ident: str, command: Command, *, actor: str, dry_run: bool, as_json: b
         click.echo(f"{ident}: {after['standing']}, plan {after['plan']}, access {after['access']}")
 
     emit(document, as_json, show)
+
+
+@account.command(name="record-payment")
+@click.argument("ident", metavar="ID")
+@click.option("--amount", type=click.IntRange(1, LARGEST), required=True, help="In minor units, such as cents.")
+@click.option("--currency", type=currency_of, required=True, help="Three letters, such as EUR.")
+@click.option("--received", type=instant, help="When it reached you [default: now].")
+@click.option("--reference", type=words, help="What the payer wrote with it.")
+@click.option("--invoice", type=words, help="The provider's invoice id [default: by the reference, else the oldest].")
+@click.option("--transaction", type=words, help="The bank's own id of it: the same one is never recorded twice.")
+@dry_run_option
+@actor_option
+@json_option
+def record_payment(
+    *,
+    ident: str,
+    amount: int,
+    currency: str,
+    received: datetime | None,
+    reference: str | None,
+    invoice: str | None,
+    transaction: str | None,
+    dry_run: bool,
+    actor: str,
+    as_json: bool,
+) -> None:
+    """Record a transfer that reached you; it pays what the account owes."""
+    from app.commands import RecordPayment
+
+    command = RecordPayment(
+        amount=amount,
+        currency=currency,
+        received_at=received,
+        reference=reference,
+        invoice=invoice,
+        transaction=transaction,
+    )
+    order(ident, command, actor=actor, dry_run=dry_run, as_json=as_json)
 
 
 def _exception(name: str) -> Callable[..., None]:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import click
 
 from app.cli.account import order
-from app.cli.options import actor_option, dry_run_option, json_option, words
+from app.cli.options import LARGEST, actor_option, currency_of, dry_run_option, json_option, words
 
-LARGEST = 10**15
 OUTCOMES = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
 
 
@@ -19,11 +18,11 @@ def dispute() -> None:
 @dispute.command(name="open")
 @click.argument("account")
 @click.option("--amount", type=click.IntRange(1, LARGEST), required=True, help="In minor units, such as cents.")
-@click.option("--currency", required=True, help="Three letters, such as EUR.")
+@click.option("--currency", type=currency_of, required=True, help="Three letters, such as EUR.")
 @click.option("--reason", type=words, required=True)
 @click.option("--payment", type=words, help="The provider's invoice or order id.")
 @click.option("--fee", type=click.IntRange(0, LARGEST), help="In minor units; recorded, never charged by us.")
-@click.option("--fee-currency", help="[default: the currency]")
+@click.option("--fee-currency", type=currency_of, help="[default: the currency]")
 @click.option("--reference", type=words, help="The bank's or the provider's.")
 @dry_run_option
 @actor_option
@@ -47,10 +46,10 @@ def open_(
 
     command = OpenDispute(
         amount=amount,
-        currency=_currency(currency),
+        currency=currency,
         reason=reason,
         fee=fee,
-        fee_currency=None if fee is None else _currency(fee_currency or currency),
+        fee_currency=None if fee is None else fee_currency or currency,
         payment=payment,
         reference=reference,
     )
@@ -74,11 +73,3 @@ def close(*, ident: str, outcome: str, dry_run: bool, actor: str, as_json: bool)
         account = enquiries.account_of_dispute(opened, ident)
     command = CloseDispute(dispute=ident, outcome=DisputeStatus(outcome))
     order(account, command, actor=actor, dry_run=dry_run, as_json=as_json)
-
-
-def _currency(text: str) -> str:
-    from babel.numbers import list_currencies
-
-    if text.upper() not in list_currencies():
-        raise click.BadParameter(f"{text!r} is not an ISO 4217 currency such as EUR")
-    return text.upper()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
 WIDTH_WITHOUT_TERMINAL = 400
 LONGEST_TEXT = 500
+LARGEST = 10**15
+"""Minor units: more than anybody owes."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
@@ -54,6 +56,15 @@ def words(text: str) -> str:
     if not text.strip() or len(text) > LONGEST_TEXT or not all(char.isprintable() or char == "\n" for char in text):
         raise click.BadParameter(f"expected 1 to {LONGEST_TEXT} readable characters")
     return text
+
+
+def currency_of(text: str) -> str:
+    """Read an ISO 4217 code."""
+    from babel.numbers import list_currencies
+
+    if text.upper() not in list_currencies():
+        raise click.BadParameter(f"{text!r} is not an ISO 4217 currency such as EUR")
+    return text.upper()
 
 
 def an_event(text: str) -> str:

@@ -12,6 +12,8 @@ from operator import attrgetter
 from typing import Any
 
 from app.policy import facts as f
+from app.policy.collecting.records import Transfer
+from app.policy.collecting.records import entries as collecting_entries
 from app.policy.deeds import (
     Address,
     Asked,
@@ -64,6 +66,8 @@ class Book:
     addresses: Mapping[str, Address] = field(default_factory=dict)
     signed: Mapping[str, Told] = field(default_factory=dict)
     """Customers whose claim to the account the merchant signed, and since when."""
+    transfers: Mapping[str, Transfer] = field(default_factory=dict)
+    """Money that came outside the provider."""
 
     def with_facts(self, facts: Iterable[Fact]) -> Book:
         """Return the book that knows these facts too, in whatever order they are given."""
@@ -172,6 +176,8 @@ def _entries_of_chapters(fact: f.OwnFact) -> Iterator[_Entry]:
             yield "agreements", fact.id, Agreement(agreed=fact)
         case f.VersionApplied():
             yield "pins", fact.subject, Pin(version=fact.version, began=fact.began, at=fact.at)
+        case _:
+            yield from collecting_entries(fact)
 
 
 def _logged(fact: _CaseFact) -> CaseLog:

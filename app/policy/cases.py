@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 
 from app.policy import overrides
 from app.policy.book import Book
+from app.policy.collecting import settling
 from app.policy.deeds import CaseLog
 from app.policy.document import Policy
-from app.policy.joining import newest
+from app.policy.joining import newest, oldest
 from app.policy.model import Case, CaseState, Terms
 from app.policy.quick import quick
 from app.policy.records import RUNNING, Invoice, Invoices, Subscription
@@ -74,7 +75,10 @@ def _openings(sub: Subscription, invoices: Invoices, book: Book, terms: Terms) -
         if policy is not None and invoice.seen.reason in policy.dunning.opens_on:
             began = _began(invoice, live[0])
             explained = began if explained is None else min(began, explained)
-            yield _Opening(ident, live[0], policy, invoice, len(live))
+            if not settling.settled(book, invoice):
+                yield _Opening(ident, live[0], policy, invoice, len(live))
+    # What a transfer has paid, the provider goes on calling unpaid: that is no news.
+    explained = oldest(explained, settling.settled_snapshot(book, sub.seen.key, ran_at))
     settled = [at for at in (ran_at, looked, invoices.paid_at) if at is not None]
     since = next((at for at in sub.unpaid_marks if all(at > one for one in settled)), None)
     if since is not None and (explained is None or explained > since + _SAME_RENEWAL):
@@ -119,7 +123,7 @@ def _case(opening: _Opening, sub: Subscription, book: Book, zone: str) -> Case |
         opened_at=opened_at,
         deadline=_deadline(opening, log, book, zone, held=held),
         failures=opening.failures,
-        amount_due=max(invoice.seen.total - invoice.refunded, 0) if invoice else 0,
+        amount_due=settling.outstanding(book, invoice) if invoice else 0,
         currency=invoice.seen.currency if invoice else None,
         policy=opening.policy,
         names=(opening.key, *log.absorbed),

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 
 from app.policy.book import Book
 from app.policy.chapter import Chapter
+from app.policy.collecting.chapter import Collecting
 from app.policy.versions.chapter import Versions
 
-CHAPTERS: tuple[Chapter, ...] = (Versions(),)
+CHAPTERS: tuple[Chapter, ...] = (Versions(), Collecting())
 
 
 def speaking(book: Book) -> Iterator[Chapter]:

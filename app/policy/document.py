@@ -13,6 +13,7 @@ from typing import Any
 
 from app.errors import NotFoundError, PolicyError
 from app.policy import reading as read
+from app.policy.collecting.rules import TransferRules
 from app.policy.rules import CancellationRules, DisputeRules, DunningRules, PlanChangeRules, TrialRules
 from app.policy.time import Span
 
@@ -32,6 +33,7 @@ class Policy:
     plan_change: PlanChangeRules = field(metadata=read.table(PlanChangeRules, "upgrades and downgrades"))
     dunning: DunningRules = field(metadata=read.table(DunningRules, "failed renewals"))
     dispute: DisputeRules = field(metadata=read.table(DisputeRules, "chargebacks"))
+    transfers: TransferRules = field(metadata=read.table(TransferRules, "transfers recorded by hand"))
     sha256: str = ""
     version: int = 0
     """Given when it is activated; 0 before."""

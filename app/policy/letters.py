@@ -38,6 +38,11 @@ def brought_by(
             yield notices.asked_for(one.key, "suspended", 1, now)
 
 
+def given_up_at_once(change: Change) -> bool:
+    """Whether the provider ended the subscription while it was in grace: its plan is lost with no hold before."""
+    return change.rule == "dunning.exhausted" and not change.detail["was_on_hold"]
+
+
 def address(subject: str, state: State, book: Book, changes: Iterable[Change]) -> tuple[str, str] | None:
     """Return the subscription that a notice is about and its own address: never another customer's."""
     change = next((one for one in changes if one.subject == subject), None)
@@ -98,7 +103,7 @@ def _kind(change: Change, book: Book, acts: Iterable[OwnFact]) -> str | None:
         return None if silent else notices.STARTED
     if change.rule == "dunning.recovered":
         return "recovered" if _heard_of(change.subject, book) else None
-    return _BY_RULE.get(change.rule)
+    return "downgraded" if given_up_at_once(change) else _BY_RULE.get(change.rule)
 
 
 def _untold(one: Chargeback, book: Book) -> bool:

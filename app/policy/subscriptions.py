@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.policy.book import Book
+from app.policy.collecting.settling import settled
 from app.policy.deeds import Turn
 from app.policy.facts import BillingReason, Outcome, Status
 from app.policy.model import Case, CaseState, Given, Terms
@@ -137,7 +138,8 @@ def _during(case: Case) -> Until | None:
 def _paid_through(sub: Subscription, book: Book) -> datetime:
     """Return the end of the last paid period, judged by the distance of the last two paid invoices."""
     invoices = book.invoices.get(sub.seen.key)
-    paid = [one for one in invoices.known.values() if one.paid and not one.void] if invoices else []
+    known = invoices.known.values() if invoices else ()
+    paid = [one for one in known if (one.paid or settled(book, one)) and not one.void]
     starts = sorted(
         one.seen.created_at or one.paid_at or one.seen.stamp.at
         for one in paid

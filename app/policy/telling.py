@@ -20,7 +20,7 @@ from app.policy.effects import (
     SendMail,
 )
 from app.policy.facts import OwnFact
-from app.policy.letters import rfc3339
+from app.policy.letters import given_up_at_once, rfc3339
 from app.policy.model import Access, Account, CaseState, Change, Decision, Moment, State
 from app.policy.outcomes import reported, still_wanted
 
@@ -125,6 +125,8 @@ def _callback_of(change: Change, decision: Decision) -> str | None:
     if change.rule in {"dispute.opened", "dispute.under_review"}:
         known = decision.before.chargeback(change.subject) if decision.before else None
         return "account.dispute_opened" if known is None or known.status == "inquiry" else None
+    if given_up_at_once(change):
+        return "account.downgraded"
     ended = change.rule == "override.ended" and change.detail["kind"] == "suspend"
     kind = "account.reinstated" if ended else _CALLBACKS.get(change.rule)
     # What is given back while something else still takes it is no reinstatement.

@@ -10,7 +10,7 @@ from app import enquiries, pipeline
 from app.clock import real_now
 from app.commands import Command
 from app.enquiries import Document, Page
-from app.policy.facts import DisputeSeen, Fact, OverrideSet
+from app.policy.facts import DisputeSeen, Fact, OverrideSet, PaymentRecorded
 from app.services import Services
 from app.store import idempotency
 from app.store.database import Connection
@@ -89,4 +89,6 @@ def _subject(facts: tuple[Fact, ...]) -> tuple[str, str]:
             return "disputes", fact.key
         if isinstance(fact, OverrideSet):
             return "overrides", fact.id
-    raise LookupError("an order that is about neither a dispute nor an exception")
+        if isinstance(fact, PaymentRecorded):
+            return "payments", fact.id
+    raise LookupError("an order that is about nothing that an account's document shows")

@@ -10,7 +10,7 @@ import msgspec
 from flask import Blueprint, Response, g, request
 
 from app import metrics
-from app.commands import CloseDispute, Command, OpenDispute, SetOverride
+from app.commands import CloseDispute, Command, OpenDispute, RecordPayment, SetOverride
 from app.config import ApiToken
 from app.enquiries import Document, Page
 from app.errors import NotFoundError
@@ -127,6 +127,22 @@ class Api:
         """Make an exception."""
         form = self._form(forms.OverrideForm)
         return self._ordered(account_id, SetOverride(kind=form.kind, until=form.until, reason=form.reason))
+
+    def record_payment(self, account_id: str) -> Response:
+        """Record a transfer; one that is known by the bank's own id is answered as the repeat that it is."""
+        form = self._form(forms.PaymentForm)
+        command = RecordPayment(
+            amount=form.amount,
+            currency=form.currency,
+            received_at=form.received_at,
+            received_on=form.date,
+            reference=form.reference,
+            invoice=form.invoice_id,
+            transaction=form.transaction_id,
+        )
+        known = {one["transaction_id"] for one in self._desk.account(_known_form(account_id))["payments"]}
+        repeated = form.transaction_id is not None and form.transaction_id in known
+        return self._ordered(account_id, command, status=200 if repeated else 201)
 
     def _form(self, form: type[forms.AnyForm]) -> forms.AnyForm:
         _query()

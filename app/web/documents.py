@@ -77,6 +77,29 @@ class Override(Document, frozen=True, kw_only=True):
     reason: str
 
 
+class Allocation(Document, frozen=True, kw_only=True):
+    """The part of a transfer that pays one claim; no invoice id: only a snapshot told that something is owed."""
+
+    invoice_id: str | None
+    case_id: str | None
+    amount: int
+
+
+class Payment(Document, frozen=True, kw_only=True):
+    """A transfer that was recorded by hand; `unmatched` is what it paid too much."""
+
+    id: str
+    amount: int
+    currency: str
+    received_at: datetime
+    recorded_at: datetime
+    reference: str | None
+    transaction_id: str | None
+    actor: str
+    allocations: list[Allocation]
+    unmatched: int
+
+
 class Timer(Document, frozen=True, kw_only=True):
     """A moment at which the policy looks again."""
 
@@ -108,6 +131,7 @@ class Account(Document, frozen=True, kw_only=True):
     overrides: list[Override]
     add_ons: list[dict[str, Any]]
     licences: list[dict[str, Any]]
+    payments: list[Payment]
     timers: list[Timer]
     policy: Policy
     version: int

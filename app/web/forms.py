@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime
 from functools import cache
 from typing import Annotated, Literal, TypeVar
 
@@ -20,6 +20,7 @@ Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 Reference = Annotated[str, Meta(min_length=1, max_length=200)]
 Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339.")]
+Day = Annotated[date, Meta(description="A day in the account's own time zone.")]
 DisputeOutcome = Literal["won", "lost", "partially_lost", "accepted", "withdrawn", "prevented"]
 
 
@@ -56,6 +57,27 @@ class DisputeClosing(Form, frozen=True, kw_only=True):
     """How a chargeback ended."""
 
     outcome: DisputeOutcome
+
+
+class PaymentForm(Form, frozen=True, kw_only=True):
+    """A transfer that reached the merchant outside the provider; without an invoice the oldest debt is paid first."""
+
+    amount: Amount
+    currency: Currency
+    received_at: Instant | None = None
+    date: Day | None = None
+    reference: Reference | None = None
+    invoice_id: Reference | None = None
+    transaction_id: Reference | None = None
+
+    def check(self) -> None:
+        """Refuse a currency that does not exist, and two times of arrival."""
+        _known_currency("currency", self.currency)
+        if self.received_at is not None and self.date is not None:
+            raise InvalidInputError("`received_at` and `date` say the same thing twice; give one of them.")
+        _readable("reference", self.reference)
+        _readable("invoice_id", self.invoice_id)
+        _readable("transaction_id", self.transaction_id)
 
 
 class OverrideForm(Form, frozen=True, kw_only=True):

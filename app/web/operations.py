@@ -100,4 +100,13 @@ OPERATIONS = (
         answer=documents.Override,
         status=201,
     ),
+    Operation(
+        name="record_payment",
+        method="POST",
+        path="/accounts/{account_id}/payments",
+        summary="Record a transfer; it pays what the account owes.",
+        form=forms.PaymentForm,
+        answer=documents.Payment,
+        status=201,
+    ),
 )

@@ -161,6 +161,25 @@ def test_a_chargeback_is_opened_and_closed_by_hand(kulanz, services):
     assert kulanz("dispute", "open", "org_1", "--amount", "-1", "--currency", "EUR", "--reason", "x").code == 2
 
 
+def test_a_transfer_is_recorded_by_hand_and_replayed(kulanz, services):
+    due = kulanz("account", "show", "org_1", "--json").document["dunning_cases"][0]["amount_due"]
+    record = ("account", "record-payment", "org_1", "--currency", "eur", "--json", "--amount")
+
+    planned = kulanz(*record, "100", "--dry-run")
+    part = kulanz(*record, "100", "--reference", "thank you").document
+    whole = kulanz(*record, str(due)).document
+
+    assert (planned.code, planned.document["dry_run"]) == (0, True)
+    assert [case["amount_due"] for case in part["account"]["dunning_cases"]] == [due - 100]
+    assert (whole["account"]["standing"], whole["account"]["dunning_cases"]) == ("good", [])
+    assert sorted(one["unmatched"] for one in whole["account"]["payments"]) == [0, 100]
+    assert kulanz("replay", "--shuffle", "--json").document["differing"] == []
+    assert "recorded a transfer" in kulanz("account", "explain", "org_1").out
+    assert kulanz(*record, "0").code == 2
+    assert kulanz(*record, "5", "--received", "2999-01-01").code == 1
+    assert kulanz("account", "record-payment", "nobody", "--amount", "5", "--currency", "EUR").code == 1
+
+
 def test_replay_finds_what_was_not_decided(kulanz, services):
     assert kulanz("replay", "--shuffle", "--json").document == {
         "accounts": 1,

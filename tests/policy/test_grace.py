@@ -139,6 +139,8 @@ def test_unpaid_at_the_deadline_is_on_hold_and_expired_is_exhausted() -> None:
     assert (unpaid.case.state, unpaid.state.plan) == (CaseState.ON_HOLD, "free")
     assert (expired.case.state, expired.state.plan) == (CaseState.EXHAUSTED, "free")
     assert expired.state.standing is Standing.GOOD
+    for account in (unpaid, expired):
+        assert (account.mails[-1], account.callbacks.count("account.downgraded")) == ("downgraded", 1)
 
 
 def test_a_customer_who_cancels_in_grace_is_asked_no_more_and_keeps_access_to_the_deadline() -> None:

@@ -266,3 +266,73 @@ def test_a_request_that_was_refused_may_be_tried_again_under_its_key(client: Fla
     assert [answer.status_code for answer in answers] == [422, 422]
     with services.database.write() as tx:
         assert idempotency.begin(tx, "writer", "k1", b"another", real_now()) is None
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_a_transfer_in_two_parts_pays_what_is_owed(client: FlaskClient) -> None:
+    due = account(client).dunning_cases[0].amount_due
+    path = "/v1/accounts/org_42/payments"
+
+    first = post(
+        client, path, {"amount": due - 100, "currency": "EUR", "reference": "thank you", "transaction_id": "T1"}
+    )
+    half = account(client)
+    repeat = post(
+        client, path, {"amount": due - 100, "currency": "EUR", "reference": "thank you", "transaction_id": "T1"}
+    )
+    second = post(client, path, {"amount": 300, "currency": "EUR"})
+    after = account(client)
+
+    payment = msgspec.json.decode(first.data, type=documents.Payment)
+    assert (first.status_code, payment.actor, payment.unmatched) == (201, "writer", 0)
+    assert [case.amount_due for case in half.dunning_cases] == [100]
+    assert (repeat.status_code, repeat.json) == (200, first.json)
+    assert (second.status_code, msgspec.json.decode(second.data, type=documents.Payment).unmatched) == (201, 200)
+    assert (after.standing, after.dunning_cases, after.timers) == ("good", [], [])
+    assert [one.amount for one in after.payments] == [due - 100, 300]
+
+
+@pytest.mark.usefixtures("in_grace")
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"amount": 0}, 422),
+        ({"amount": -5}, 422),
+        ({"amount": "19.99"}, 422),
+        ({"amount": 10**16}, 422),
+        ({"currency": "USD"}, 422),
+        ({"currency": "XXZ"}, 422),
+        ({"currency": "eur"}, 422),
+        ({"received_at": "2999-01-01T00:00:00Z"}, 422),
+        ({"received_at": "0001-01-01T00:00:00+23:59"}, 422),
+        ({"received_at": "2026-01-01T00:00:00"}, 422),
+        ({"date": "2999-01-01"}, 422),
+        ({"date": "2026-01-01", "received_at": "2026-01-01T00:00:00Z"}, 422),
+        ({"invoice_id": "nonesuch"}, 422),
+        ({"reference": "\0"}, 422),
+        ({"payee": "us"}, 422),
+    ],
+)
+def test_a_transfer_that_makes_no_sense_is_refused_whole(
+    client: FlaskClient, change: dict[str, Any], status: int
+) -> None:
+    before = account(client)
+
+    response = post(client, "/v1/accounts/org_42/payments", {"amount": 100, "currency": "EUR"} | change)
+
+    assert (response.status_code, response.content_type) == (status, "application/problem+json")
+    assert account(client) == before
+
+
+def test_a_transfer_for_nobody_is_not_found(client: FlaskClient) -> None:
+    assert post(client, "/v1/accounts/org_9/payments", {"amount": 100, "currency": "EUR"}).status_code == 404
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_a_repeat_of_a_transfer_under_one_key_is_answered_and_not_recorded_again(client: FlaskClient) -> None:
+    body = {"amount": 100, "currency": "EUR"}
+
+    answers = [post(client, "/v1/accounts/org_42/payments", body, key="k7") for _ in range(2)]
+
+    assert [one.status_code for one in answers] == [201, 200]
+    assert len(account(client).payments) == 1

@@ -337,7 +337,6 @@ def test_a_key_that_is_none_is_refused(client: FlaskClient, desk: DeskInMemory, 
         "/v1/refund-requests",
         "/v1/accounts/org_1/add-ons",
         "/v1/accounts/org_1/closure",
-        "/v1/accounts/org_1/payments",
         "/v2",
     ],
 )

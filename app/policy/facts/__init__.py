@@ -6,6 +6,7 @@ provider's object as `provider:id` (`lemonsqueezy:421953`). Instants are aware U
 
 from __future__ import annotations
 
+from app.policy.facts.collecting import PaymentRecorded, Share
 from app.policy.facts.own import (
     CaseExhausted,
     CaseJoined,
@@ -75,12 +76,14 @@ __all__ = [
     "OverrideSet",
     "OwnFact",
     "PaymentFailed",
+    "PaymentRecorded",
     "PaymentRefunded",
     "PaymentSucceeded",
     "Provenance",
     "ProviderFact",
     "RenewalResumed",
     "RenewalStopped",
+    "Share",
     "Stamp",
     "Status",
     "SubscriptionLookedUp",
@@ -117,6 +120,7 @@ OwnFact = (
     | OperatorsAlerted
     | TermsAgreed
     | VersionApplied
+    | PaymentRecorded
 )
 Fact = ProviderFact | OwnFact
 

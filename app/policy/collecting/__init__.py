@@ -1,0 +1,1 @@
+"""Debts that are pursued: transfers recorded by hand, dunning levels, hand-over to a collection agency."""
