@@ -12,11 +12,20 @@ from rq.serializers import JSONSerializer
 
 from app.clock import real_now
 from app.doorbell import QUEUES, connect
+from app.errors import KulanzError
 
 PATIENCE = 1.0
 """Seconds that Redis may take."""
 ALIVE = timedelta(minutes=1)
 """A worker that has not been heard of for longer was killed; RQ forgets it a little later."""
+
+
+class AwayError(KulanzError):
+    """Redis does not answer, so nobody can say who attends it."""
+
+    status = 503
+    retryable = True
+    title = "Redis unavailable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

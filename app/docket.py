@@ -9,11 +9,11 @@ from typing import Any
 
 import msgspec
 
-from app import brake, coding
+from app import brake, coding, metrics
 from app.clock import real_now
 from app.gateway import spread
 from app.listings import Listings
-from app.policy import dunning, effects, facts
+from app.policy import dunning, effects, facts, fairness
 from app.policy.assess import assess
 from app.policy.book import Book
 from app.policy.chapters import speaking
@@ -72,6 +72,7 @@ class Docket:
         self._parked: frozenset[str] = frozenset()
         self._holds_left: float | None = None
         self._braked = False
+        self._taken: list[bool] = []
         self._journal: list[JournalRow] = []
         self._decisions: list[DecisionRow] = []
         self._effects: list[EffectRow] = []
@@ -141,6 +142,7 @@ class Docket:
         folder.account = decision.account
         if decision.changed:
             self._record(folder, decision, cause)
+            self._judge(decision)
         self._remember(folder, decision, cause, heard)
         if folder.account.book.renewals:
             self._withdraw_todos(name, folder)
@@ -167,6 +169,9 @@ class Docket:
         if self._braked:
             brake.put_on(tx, self.now)
         self._listings.write(tx)
+        if self._taken:
+            metrics.HOLDS.inc(len(self._taken))
+            metrics.VIOLATIONS.inc(sum(self._taken))
 
     def _signed(self, row: AccountRow, folder: _Folder) -> AccountRow:
         """Sign where the chain ends now, if it has grown."""
@@ -238,6 +243,11 @@ class Docket:
         folder.account = replace(folder.account, sequence=decided.seq)
         if any(change.rule == brake.HOLD_PLACED for change in decision.changes) and self._holds_left is not None:
             self._holds_left -= 1
+
+    def _judge(self, decision: Decision) -> None:
+        """Look for what must never be: access taken without the promised notice."""
+        for change in fairness.taken(decision):
+            self._taken.append(fairness.unwarned(change, decision, decision.account.zone(self.terms)))
 
     def _remember(self, folder: _Folder, decision: Decision, cause: Cause, heard: tuple[Fact, ...]) -> None:
         own = decision.facts if cause.kind == "event" else (*heard, *decision.facts)

@@ -20,6 +20,7 @@ from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import now
 
+from app import metrics
 from app.errors import KulanzError
 
 EVENTS = "kulanz-events"
@@ -70,14 +71,9 @@ class Bell:
 
     def ring(self, queue: str = EVENTS) -> bool:
         """Wake the queue's worker in one round trip; return whether Redis heard it. Never raises."""
-        if self._url is None or time.monotonic() < self._broken_until:
-            return False
-        try:
-            self._ring(self._connection(PATIENCE / 2), queue)
-        except (RedisError, OSError, ValueError):
-            self._broken_until = time.monotonic() + BROKEN_FOR
-            return False
-        return True
+        heard = self._heard(queue)
+        metrics.RINGS.labels(queue, "yes" if heard else "no").inc()
+        return heard
 
     def listen(self, seconds: float, queue: str = EVENTS) -> bool:
         """Wait for a ring at most so long and return whether there was one.
@@ -95,6 +91,16 @@ class Bell:
         """Give the connections back."""
         for connection in self._connections.values():
             connection.close()
+
+    def _heard(self, queue: str) -> bool:
+        if self._url is None or time.monotonic() < self._broken_until:
+            return False
+        try:
+            self._ring(self._connection(PATIENCE / 2), queue)
+        except (RedisError, OSError, ValueError):
+            self._broken_until = time.monotonic() + BROKEN_FOR
+            return False
+        return True
 
     def _connection(self, timeout: float) -> Redis:
         with self._lock:

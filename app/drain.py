@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from app import orders
+from app import metrics, orders
 from app.addressing import AddressBook
 from app.clock import real_now
 from app.docket import Cause, Docket
@@ -75,6 +75,7 @@ def _apply_alone(services: Services, event: int, worker: str) -> None:
         log.warning("event.failed", inbox=event, error=reason_of(error))
         with services.database.write() as tx:
             parked = inbox.failed(tx, event, reason_of(error), permanent=False, now_real=real_now()) == "parked"
+            metrics.EVENT_FAILURES.labels("parked" if parked else "tried_again").inc()
             if parked:
                 alert_parked(services, tx, event)
         if parked:
@@ -131,6 +132,7 @@ def _apply(services: Services, ids: Sequence[int], worker: str, *, release: bool
         batch.apply()
         if release:
             inbox.release(tx, worker)
+    batch.count()
 
 
 def alert_parked(services: Services, tx: Connection, event: int, account: str | None = None) -> None:
@@ -168,6 +170,13 @@ class _Batch:
         inbox.settle(self._tx, self._settled, self._docket.now)
         if self._appeared:
             inbox.wake(self._tx, self._appeared)
+
+    def count(self) -> None:
+        """Count what was settled, once it is committed."""
+        for one in self._settled:
+            metrics.EVENTS_SETTLED.labels(one.state).inc()
+            waited = self._docket.now - self._events[one.id].received_at
+            metrics.EVENT_LAG.observe(max(waited.total_seconds(), 0.0))
 
     def _read(self, event: Event) -> Routing | None:
         """Read one event, and keep its facts; what cannot be read is parked with its reason."""
@@ -234,6 +243,7 @@ class _Batch:
 
     def _park(self, event: Event, reason: str, account: str | None) -> None:
         inbox.failed(self._tx, event.id, reason, permanent=True, now_real=real_now(), account=account)
+        metrics.EVENT_FAILURES.labels("parked").inc()
         alert_parked(self._services, self._tx, event.id, account)
 
 

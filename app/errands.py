@@ -10,7 +10,7 @@ from threading import Event as Signal
 from threading import Thread
 from time import monotonic, sleep
 
-from app import coding, orders
+from app import coding, metrics, orders
 from app.addressing import AddressBook
 from app.clock import real_now
 from app.docket import Cause, Docket
@@ -189,6 +189,7 @@ def _conclude(services: Services, row: EffectRow, effect: Effect, report: Report
         if row.account:
             _hear(services, tx, row, effect, report)
         _alert_of(services, tx, row, effect, report.state)
+    metrics.EFFECT_ATTEMPTS.labels(row.kind, state).inc()
     log.info("effect.tried", effect=row.id, type=row.type, state=state, attempts=attempts + (not withdrawn))
 
 

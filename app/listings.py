@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
+import msgspec
+
 from app.policy.book import Book
-from app.policy.facts import Fact
+from app.policy.facts import Fact, Provenance
 from app.policy.model import Case, Chargeback, Decision
 from app.services import Services
 from app.store import lookups, matters
@@ -14,6 +16,7 @@ from app.store.database import Connection
 from app.store.matters import CASE, DISPUTE, MatterRow
 from app.vault import Vault
 
+_CAUSES = {"PaymentSucceeded": "payment", "SubscriptionSeen": "snapshot", "OverrideSet": "operator"}
 OPEN_DISPUTES = frozenset({"inquiry", "opened", "under_review"})
 
 
@@ -32,7 +35,7 @@ class Listings:
         name = decision.account.id
         for mail in addresses(heard, known):
             self._lookups.add((fingerprint(self._vault, mail), name))
-        for row in of_decision(decision, now):
+        for row in of_decision(decision, heard, now):
             self._matters[name, row.kind, row.key] = row
         for key in merged(decision):
             self._matters.pop((name, CASE, key), None)
@@ -60,14 +63,14 @@ def fingerprint(vault: Vault, mail: str) -> bytes:
     return vault.fingerprint(f"mail:{mail.strip().casefold()}")
 
 
-def of_decision(decision: Decision, now: datetime) -> Iterator[MatterRow]:
+def of_decision(decision: Decision, heard: Iterable[Fact], now: datetime) -> Iterator[MatterRow]:
     """Yield the cases and disputes that a decision leaves otherwise than they were."""
     account, state, before = decision.account.id, decision.state, decision.before
     if state.cases or (before and before.cases):
         known = {case.key: _case(account, case, now) for case in before.cases} if before else {}
         found = {case.key: _case(account, case, now) for case in state.cases}
         yield from (row for key, row in found.items() if row != known.get(key))
-        yield from (_ended(row, decision, now) for key, row in known.items() if state.case(key) is None)
+        yield from (_ended(row, decision, heard, now) for key, row in known.items() if state.case(key) is None)
     if state.chargebacks:
         old = {_dispute(account, one, now) for one in before.chargebacks} if before else set()
         yield from (row for row in (_dispute(account, one, now) for one in state.chargebacks) if row not in old)
@@ -112,21 +115,27 @@ def _case(account: str, case: Case, now: datetime) -> MatterRow:
     )
 
 
-def _ended(row: MatterRow, decision: Decision, now: datetime) -> MatterRow:
+def _ended(row: MatterRow, decision: Decision, heard: Iterable[Fact], now: datetime) -> MatterRow:
     """Return a case that is no case any more: by payment, or as the change that closed it says."""
     rules = {change.rule for change in decision.changes if change.subject == row.key}
     state = next((word for word in ("closed_void", "settled") if f"dunning.{word}" in rules), "recovered")
-    return MatterRow(
-        account=row.account,
-        kind=row.kind,
-        key=row.key,
+    paid = state == "recovered"
+    return msgspec.structs.replace(
+        row,
         state=state.removeprefix("closed_"),
-        opened_at=row.opened_at,
         closed_at=now,
-        amount=row.amount,
-        currency=row.currency,
-        policy_version=row.policy_version,
+        stage=row.state if paid else None,
+        cause=shown_by(heard) if paid else None,
     )
+
+
+def shown_by(heard: Iterable[Fact]) -> str:
+    """Return what showed that a case was paid: its payment, a look at the provider, or only a later snapshot."""
+    kinds = {type(fact).__name__ for fact in heard}
+    looked = any(getattr(fact, "provenance", None) is Provenance.RECONCILED for fact in heard)
+    if looked:
+        return "look"
+    return next((cause for kind, cause in _CAUSES.items() if kind in kinds), "other")
 
 
 def _dispute(account: str, one: Chargeback, now: datetime) -> MatterRow:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from app import host_time, orders
+from app import host_time, metrics, orders
 from app.clock import real_now
 from app.commands import Command
 from app.docket import Cause, Docket
@@ -107,4 +107,6 @@ def _fire_timers(services: Services, limit: int) -> int:
         for account, names in kinds.items():
             docket.decide(account, (), Cause(kind="timer", name=names[0], ref=None))
         docket.put_back()
+    for timer in due:
+        metrics.TIMER_LATENESS.observe((docket.now - timer.due_at).total_seconds())
     return len(due)

@@ -21,6 +21,7 @@ from app.providers import PROVIDERS, Naming, Provider
 from app.store import keyring, policies
 from app.store.database import Connection, Database
 from app.store.policies import PolicyRow
+from app.tally import Tally
 from app.vault import Vault
 
 if TYPE_CHECKING:
@@ -42,6 +43,8 @@ class Services:
     naming: Naming
     providers: Mapping[str, Provider]
     """What speaks each provider's words, by the name of its endpoint."""
+    tally: Tally = field(repr=False)
+    """What this process counts, for all to see."""
     pace: Budget = field(default_factory=Budget, repr=False)
     """How fast the provider is asked, by all threads together."""
     _local: threading.local = field(default_factory=threading.local, repr=False)
@@ -120,6 +123,7 @@ class Services:
         """Give every connection back."""
         for carriers in self._carriers:
             carriers.shutdown()
+        self.tally.close()
         self.bell.close()
         self.database.dispose()
 
@@ -139,6 +143,7 @@ def build(settings: Settings, providers: Mapping[str, Provider] = PROVIDERS) -> 
             require_signed=settings.require_signed_accounts,
         ),
         providers=providers,
+        tally=Tally(database),
         pace=budget(settings.redis_url, settings.lemonsqueezy_api_key or ""),
     )
 

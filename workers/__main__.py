@@ -48,6 +48,7 @@ def _work(role: str, stopping: threading.Event) -> None:
     try:
         _adopt_policy(services)
         ballast.keep()
+        services.tally.keep()
         ROLES[role](station)
     finally:
         services.close()

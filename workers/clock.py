@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import datetime, timedelta
 
-from app import host_time
+from app import host_time, metrics
 from app.clock import real_now
 from app.doorbell import EFFECTS, EVENTS
 from app.errors import KulanzError
@@ -16,6 +17,8 @@ from app.store import inbox, outbox, timers
 from app.store.database import Connection
 
 TICK = 1.0
+REPAIRED_AFTER = timedelta(seconds=2)
+"""What has been due for longer was not brought forward by the ring that came with it."""
 ROUND = 60.0
 """Seconds after which it rings in any case, for what is found only by looking (events that have waited for a week)."""
 
@@ -62,8 +65,18 @@ class Clock:
             return frozenset({EVENTS, EFFECTS})
         next_timer = timers.next_due(conn) if may_fire else None
         timer_due = next_timer is not None and next_timer <= self._services.clock.now(conn)
-        effect = outbox.oldest_pending(conn)
-        return frozenset(
-            ({EVENTS} if timer_due or inbox.oldest_received(conn) is not None else set())
-            | ({EFFECTS} if effect is not None and effect <= real_now() else set())
-        )
+        effect, event = outbox.oldest_pending(conn), inbox.oldest_received(conn)
+        effect_due = effect is not None and effect <= real_now()
+        _count_repairs(_long(event, self._services.clock.now(conn)), _long(effect, real_now()))
+        return frozenset(({EVENTS} if timer_due or event is not None else set()) | ({EFFECTS} if effect_due else set()))
+
+
+def _long(since: datetime | None, now: datetime) -> bool:
+    return since is not None and now - since > REPAIRED_AFTER
+
+
+def _count_repairs(events: bool, effects: bool) -> None:  # noqa: FBT001
+    """Count the rings for what its own ring should have brought forward long ago."""
+    for queue, late in ((EVENTS, events), (EFFECTS, effects)):
+        if late:
+            metrics.REPAIRS.labels(queue).inc()

@@ -15,7 +15,7 @@ from app.services import Services
 from app.store import marks, policies
 from app.store.database import Connection
 
-MARK = "reconciled"
+MARK = marks.RECONCILED
 """`{"at", "tried"}`: when the last round that came to its end began, and when one was begun at all."""
 AT_NIGHT = time(3, 17)
 """By the clock of `KULANZ_TIMEZONE`."""

@@ -34,6 +34,7 @@ _ARRAYS = {
     "SmallInteger": "smallint[]",
     "String": "text[]",
     "Text": "text[]",
+    "Float": "double precision[]",
     "LargeBinary": "bytea[]",
     "Instant": "timestamptz[]",
 }

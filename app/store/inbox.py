@@ -276,6 +276,11 @@ def oldest_waiting(conn: Connection) -> datetime | None:
     return conn.execute(_OLDEST_WAITING).scalar()
 
 
+def oldest(conn: Connection, state: str) -> datetime | None:
+    """Return since when the oldest event in a state has been here."""
+    return conn.execute(_SINCE.where(_in(state))).scalar()
+
+
 def _events(conn: Connection, query: Select[Any], **parameters: Any) -> list[Event]:
     return [Event(*row) for row in conn.execute(query, parameters)]
 

@@ -9,6 +9,8 @@ from sqlalchemy.engine import Connection
 from app.store import bulk
 from app.store.tables import marks
 
+RECONCILED = "reconciled"
+"""When the provider was last compared with; the clock puts it, and metrics tell it."""
 _GET = select(marks.c.value).where(marks.c.name == bindparam("mark"))
 _DROP = delete(marks).where(marks.c.name == bindparam("mark"))
 

@@ -27,6 +27,24 @@ class MatterRow(msgspec.Struct, frozen=True):
     """Minor units."""
     currency: str | None
     policy_version: int
+    stage: str | None = None
+    """Of a recovered case: its state when it was."""
+    cause: str | None = None
+    """Of a recovered case: what showed it."""
+
+
+class Tale(msgspec.Struct, frozen=True):
+    """How many matters are alike, and what they are about together."""
+
+    kind: str
+    state: str
+    is_open: bool
+    policy_version: int
+    currency: str | None
+    stage: str | None
+    cause: str | None
+    number: int
+    amount: int
 
 
 class Sum(msgspec.Struct, frozen=True):
@@ -43,6 +61,7 @@ _NEWEST_FIRST = (matters.c.opened_at.desc(), matters.c.account.desc(), matters.c
 _WRITE = (
     "ON CONFLICT (account, kind, key) DO UPDATE SET state = excluded.state, opened_at = excluded.opened_at,"
     " amount = excluded.amount, currency = excluded.currency, policy_version = excluded.policy_version,"
+    " stage = excluded.stage, cause = excluded.cause,"
     " closed_at = CASE WHEN excluded.closed_at IS NULL THEN NULL"
     " ELSE coalesce(matters.closed_at, excluded.closed_at) END"
 )
@@ -54,6 +73,16 @@ _CLOSED = _SUMS.where(
     matters.c.closed_at.is_not(None),
     matters.c.closed_at >= bindparam("since", type_=Instant),
 )
+_ALIKE = (
+    matters.c.kind,
+    matters.c.state,
+    matters.c.closed_at.is_(None),
+    matters.c.policy_version,
+    matters.c.currency,
+    matters.c.stage,
+    matters.c.cause,
+)
+_TALES = select(*_ALIKE, func.count(), func.sum(matters.c.amount)).group_by(*_ALIKE)
 _OPENED_AT = select(matters.c.opened_at).where(
     matters.c.kind == bindparam("kind"), matters.c.opened_at >= bindparam("since", type_=Instant)
 )
@@ -121,6 +150,14 @@ def at_risk(conn: Connection) -> list[Sum]:
 def recovered(conn: Connection, since: datetime) -> list[Sum]:
     """Return what was paid after all in dunning cases since an instant."""
     return _sums(conn.execute(_CLOSED, {"kind": CASE, "state": "recovered", "since": since}).all())
+
+
+def told(conn: Connection) -> list[Tale]:
+    """Return all matters there ever were, those that are alike as one; it reads the whole table."""
+    return [
+        Tale(kind, state, bool(is_open), version, currency, stage, cause, number, int(amount))
+        for kind, state, is_open, version, currency, stage, cause, number, amount in conn.execute(_TALES)
+    ]
 
 
 def opened_at(conn: Connection, since: datetime) -> list[datetime]:

@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     Index,
     Integer,
     LargeBinary,
@@ -39,6 +40,7 @@ __all__ = [
     "matters",
     "metadata",
     "policies",
+    "tallies",
     "timers",
 ]
 
@@ -248,6 +250,8 @@ matters = Table(
     Column("amount", BigInteger, nullable=False),
     Column("currency", String),
     Column("policy_version", Integer, nullable=False),
+    Column("stage", String),
+    Column("cause", String),
     Index("ix_matters_opened", "kind", "opened_at", "account", "key"),
 )
 """Dunning cases and disputes in plain columns, for lists and sums: like timers they follow from the books."""
@@ -284,3 +288,12 @@ ended_sessions = Table(
     Column("until", Instant, nullable=False),
 )
 """Sessions that somebody left before they ran out."""
+
+tallies = Table(
+    "tallies",
+    metadata,
+    Column("sample", String, primary_key=True),
+    Column("value", Float(53), nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What all processes have counted, by the name under which metrics tell it."""

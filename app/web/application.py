@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response
 
 from app.config import Settings
+from app.gauges import Gauges
 from app.intake import Intake
 from app.services import Services
 from app.web import api, probes, problems
@@ -43,17 +44,25 @@ class Web(Flask):
 
 def create_app(services: Services) -> Web:
     """Return the application over these services; it starts no thread and opens no connection until it is asked."""
-    app = assemble(Intake(services), AccountDesk(services), services.settings)
+    gauges = Gauges(services)
+    app = assemble(Intake(services), AccountDesk(services), services.settings, metrics_page=gauges.page)
     console.register(app, services)
     return app
 
 
-def assemble(receiver: Receiver, desk: Desk, settings: Settings) -> Web:
-    """Return the application made of these parts."""
+def assemble(
+    receiver: Receiver, desk: Desk, settings: Settings, metrics_page: Callable[[], bytes] = probes.own_counts
+) -> Web:
+    """Return the application made of these parts; without `metrics_page` it tells what this process has counted."""
     app = Web(receiver)
     problems.register(app)
     app.register_blueprint(
-        probes.blueprint(ready=receiver.ready, closing=app.is_closing, metrics_token=settings.metrics_token)
+        probes.blueprint(
+            ready=receiver.ready,
+            closing=app.is_closing,
+            metrics_token=settings.metrics_token,
+            metrics_page=metrics_page,
+        )
     )
     app.register_blueprint(api.blueprint(desk, settings.api_tokens))
     app.after_request(_hardened)

@@ -6,16 +6,28 @@ from collections.abc import Callable
 from ipaddress import ip_address
 
 from flask import Blueprint, Response, jsonify, request
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import generate_latest
 
 from app import metrics
 from app.web.problems import ForbiddenError, UnauthorizedError
 from app.web.tokens import bearer, same
 
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via")
 
 
-def blueprint(*, ready: Callable[[], bool], closing: Callable[[], bool], metrics_token: str | None) -> Blueprint:
+def own_counts() -> bytes:
+    """Return what this process has counted, in Prometheus's text format."""
+    return generate_latest(metrics.REGISTRY)
+
+
+def blueprint(
+    *,
+    ready: Callable[[], bool],
+    closing: Callable[[], bool],
+    metrics_token: str | None,
+    metrics_page: Callable[[], bytes] = own_counts,
+) -> Blueprint:
     """Return `/livez`, `/readyz` and `/metrics`; `closing` says whether the server has been told to stop."""
     probes = Blueprint("probes", __name__)
 
@@ -32,9 +44,9 @@ def blueprint(*, ready: Callable[[], bool], closing: Callable[[], bool], metrics
         return _uncached(jsonify(status="ok")), 200
 
     @probes.get("/metrics")
-    def metrics_page() -> Response:
+    def show_metrics() -> Response:
         _check_reader(metrics_token)
-        return Response(generate_latest(metrics.REGISTRY), content_type=CONTENT_TYPE_LATEST)
+        return Response(metrics_page(), content_type=CONTENT_TYPE)
 
     return probes
 

@@ -72,7 +72,9 @@ def application_of(settings: Settings) -> Web:
     from app.web import application  # noqa: PLC0415
 
     logs.configure("web")
-    return application.create_app(services.build(settings))
+    built = services.build(settings)
+    built.tally.keep()
+    return application.create_app(built)
 
 
 class _Lingering(MPServer):
