@@ -152,7 +152,11 @@ def test_what_cannot_be_read_is_not_told_as_nothing(settings: Settings) -> None:
 
     assert of(samples, "reading_ok", source="flow") == 0
     assert of(samples, "reading_ok", source="redis") == 0
-    assert {name for name, _ in samples} == {"kulanz_reading_ok", "kulanz_reading_duration_seconds", "kulanz_spool_bytes"}
+    assert {name for name, _ in samples} == {
+        "kulanz_reading_ok",
+        "kulanz_reading_duration_seconds",
+        "kulanz_spool_bytes",
+    }
 
 
 def test_a_slow_reading_is_not_waited_for_once_there_is_one() -> None:
