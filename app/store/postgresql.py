@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 from sqlalchemy import create_engine, event, exc
@@ -30,6 +31,7 @@ class Server:
     def __init__(self, url: URL) -> None:
         self._url = url.set(drivername="postgresql+psycopg")
         self._made: Engine | None = None
+        self._making = Lock()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -62,14 +64,17 @@ class Server:
 
     def _engine(self) -> Engine:
         """Make the engine at the first use, since that imports the driver, which is an extra."""
-        if self._made is None:
-            options = {"connect_timeout": _CONNECT_SECONDS, "cursor_factory": _binary_cursors()}
-            engine = create_engine(self._url, pool_timeout=_POOL_SECONDS, connect_args=options)
-            event.listen(engine, "connect", _prepare)
-            event.listen(engine, "checkin", _note_the_time)
-            event.listen(engine, "checkout", _look_again)
-            self._made = engine
-        return self._made
+        with self._making:
+            return self._made or self._make()
+
+    def _make(self) -> Engine:
+        options = {"connect_timeout": _CONNECT_SECONDS, "cursor_factory": _binary_cursors()}
+        engine = create_engine(self._url, pool_timeout=_POOL_SECONDS, connect_args=options)
+        event.listen(engine, "connect", _prepare)
+        event.listen(engine, "checkin", _note_the_time)
+        event.listen(engine, "checkout", _look_again)
+        self._made = engine
+        return engine
 
 
 def errors() -> tuple[type[Exception], ...]:
