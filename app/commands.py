@@ -56,4 +56,24 @@ class RecordPayment:
     """The bank's own id of it: the same one is never recorded twice."""
 
 
-Command = RecordPayment | OpenDispute | CloseDispute | SetOverride
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookAddOn:
+    """Pieces of an add-on, usable at once; `unit_price` is in minor units, of one piece for a month."""
+
+    kind: str
+    quantity: int
+    unit_price: int
+    currency: str
+    period_ends_at: datetime
+    subscription: str | None = None
+    """The provider's id of the base subscription; None: the one that gives the plan."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAddOn:
+    """An add-on that is no longer wanted."""
+
+    add_on: str
+
+
+Command = RecordPayment | OpenDispute | CloseDispute | SetOverride | BookAddOn | CancelAddOn

@@ -8,6 +8,7 @@ from typing import Any
 from app import brake, coding, dues, story
 from app.errors import NotFoundError
 from app.policy import dunning
+from app.policy.add_ons.booking import Booking
 from app.policy.assess import assess
 from app.policy.book import Book
 from app.policy.document import Policy
@@ -162,7 +163,7 @@ def _view(services: Services, conn: Connection, row: AccountRow) -> View:
     now = services.clock.now(conn)
     terms, as_of = services.terms(conn, now).under(book).by(now), row.decided_at or now
     state = assess(book, terms, account.zone(terms), as_of)
-    return View(account=replace(account, add_ons=state.add_ons), state=state, terms=terms)
+    return View(account=replace(account, add_ons=state.add_ons, quantities=state.quantities), state=state, terms=terms)
 
 
 def _account(seen: View) -> Document:
@@ -179,7 +180,7 @@ def _account(seen: View) -> Document:
         "disputes": [_dispute(one, account.book) for one in state.chargebacks],
         "holds": [_hold(one) for one in state.holds],
         "overrides": _overrides(account.book),
-        "add_ons": [],
+        "add_ons": [_add_on(one) for one in state.bookings],
         "licences": [],
         "payments": dues.payments(account.book),
         "timers": [{"kind": one.kind, "due_at": _at(one.due_at)} for one in _in_order(state)],
@@ -248,6 +249,22 @@ def _hold(hold: Hold) -> Document:
         "source": hold.source,
         "since": _at(hold.since),
         "subscriptions": [key.partition(":")[2] for key in hold.subscriptions],
+    }
+
+
+def _add_on(one: Booking) -> Document:
+    return {
+        "id": one.id,
+        "subscription_id": one.subscription.partition(":")[2],
+        "kind": one.kind,
+        "quantity": one.quantity,
+        "unit_price": one.unit_price,
+        "currency": one.currency,
+        "billed_until": _at(one.billed_until),
+        "status": str(one.status),
+        "ends_at": _at(one.ends_at),
+        "draft_amount": one.draft_amount,
+        "invoice_id": one.invoice.partition(":")[2] if one.invoice else None,
     }
 
 

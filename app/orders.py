@@ -7,15 +7,19 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from app import coding
-from app.commands import CloseDispute, Command, OpenDispute, RecordPayment, SetOverride
+from app.commands import BookAddOn, CancelAddOn, CloseDispute, Command, OpenDispute, RecordPayment, SetOverride
 from app.docket import effect_row
 from app.errors import InvalidInputError, NotFoundError, RefusedError
 from app.gateway import spread
+from app.policy.add_ons import ordering
 from app.policy.assess import assess
+from app.policy.book import Book
 from app.policy.collecting import recording
 from app.policy.disputes import known
 from app.policy.effects import AlertOperators, Notify
 from app.policy.facts import (
+    AddOnBooked,
+    AddOnCancelled,
     DisputeSeen,
     DisputeStatus,
     Fact,
@@ -24,7 +28,7 @@ from app.policy.facts import (
     Provenance,
     Stamp,
 )
-from app.policy.model import Account, Case, CaseState, State, Terms
+from app.policy.model import Account, Case, CaseState, Moment, State, Terms
 from app.services import Services
 from app.store import outbox
 from app.store.database import Connection
@@ -54,6 +58,8 @@ def facts_of(order: Command, account: Account, terms: Terms, actor: str, now: da
                 transaction=order.transaction,
             )
             return (recording.recorded(money, account, terms, actor, now),)
+        case BookAddOn() | CancelAddOn():
+            return (_add_on(order, account, terms, actor, now),)
 
 
 def alert(services: Services, tx: Connection, *, topic: str, subject: str, account: str | None = None) -> None:
@@ -125,6 +131,29 @@ def _after(known: Stamp, rank: int, now: datetime) -> Stamp:
     if now > known.at:
         return Stamp(now, rank)
     return Stamp(known.at, max(rank, known.rank + 1))
+
+
+def _add_on(
+    order: BookAddOn | CancelAddOn, account: Account, terms: Terms, actor: str, now: datetime
+) -> AddOnBooked | AddOnCancelled:
+    moment = Moment(terms.under(account.book), account.zone(terms), now)
+    state = assess(account.book, terms, moment.zone, now)
+    if isinstance(order, CancelAddOn):
+        return ordering.cancel(order.add_on, state, account.book, moment, actor=actor)
+    wanted = ordering.Order(
+        kind=order.kind,
+        quantity=order.quantity,
+        unit_price=order.unit_price,
+        currency=order.currency,
+        period_ends_at=order.period_ends_at,
+        subscription=_key_of(order.subscription, account.book),
+    )
+    return ordering.book(wanted, state, account.book, moment, ident=f"ao_{secrets.token_hex(8)}", actor=actor)
+
+
+def _key_of(subscription: str | None, book: Book) -> str | None:
+    """Return the key of a subscription that a person names by the provider's id alone."""
+    return next((key for key in book.subscriptions if key.partition(":")[2] == subscription), subscription)
 
 
 def _exception(order: SetOverride, state: State, actor: str, now: datetime) -> tuple[Fact, ...]:

@@ -59,6 +59,21 @@ SENTENCES: Mapping[str, str] = {
     "override.suspend": "{actor} suspended the account until {until}.",
     "override.exempt": "{actor} exempted the account from dunning until {until}.",
     "override.legal_hold": "{actor} put the account's data under a legal hold until {until}.",
+    "add_on.booked": (
+        "{quantity} of the add-on {kind} was booked at {unit_price} a piece and month, and can be used at once. "
+        "{draft_amount} is collected as a draft for the next regular invoice. Billed until {billed_until}."
+    ),
+    "add_on.cancelled": "The add-on {kind} is cancelled to {ends_at}. It can be used until then.",
+    "add_on.withdrawn": (
+        "The booking of the add-on {kind} was withdrawn from in time. It ends at once, and its draft line is removed."
+    ),
+    "add_on.invoiced": "The draft of the add-on {kind} went out with the invoice of subscription {subscription}.",
+    "add_on.renewed": "The add-on {kind} renewed with its subscription. Billed until {billed_until}.",
+    "add_on.ended": "The add-on {kind} ended at {ends_at}.",
+    "add_on.resumed": "The add-on {kind} can be used again, with its subscription.",
+    "notice.add_on_booked": "The customer is told what was booked.",
+    "notice.add_on_cancelled": "The customer is told to when the add-on runs.",
+    "notice.add_on_withdrawn": "The customer is told that the booking is undone.",
     "subscription.on_trial": "Subscription {subscription} is on trial until {trial_ends_at}.",
     "subscription.active": "Subscription {subscription} is active.",
     "subscription.paused": "Collection of subscription {subscription} is paused.",
@@ -95,6 +110,9 @@ SENTENCES: Mapping[str, str] = {
 }
 
 
+_AMOUNTS = ("unit_price", "draft_amount")
+
+
 class _Gaps(dict[str, Any]):
     def __missing__(self, key: str) -> str:
         return "an unknown date" if key.endswith(("_at", "until")) else "(unknown)"
@@ -121,6 +139,7 @@ def _money(detail: Mapping[str, Any]) -> dict[str, str]:
         "amount": money(detail.get("amount"), currency),
         "unmatched": money(detail.get("unmatched"), currency) if detail.get("unmatched") else "nothing",
         "fee": money(fee, detail.get("fee_currency") or currency) if fee else "none",
+        **{name: money(detail[name], currency) for name in _AMOUNTS if name in detail},
     }
 
 
@@ -142,6 +161,9 @@ def reasons(state: State) -> Iterator[str]:
     for one in state.given:
         until = f" until {rfc3339(one.until)}" if one.until else ""
         yield f"Subscription {one.subscription} gives the plan {one.plan}{until}."
+    for booking in state.bookings:
+        if booking.usable:
+            yield f"{booking.quantity} of the add-on {booking.kind}, billed until {rfc3339(booking.billed_until)}."
     if not state.given:
         yield "No subscription gives a plan, so the account is on the free plan."
 

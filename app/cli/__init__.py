@@ -16,6 +16,7 @@ COMMANDS = {
     "demo": ("app.cli.demo:demo", "Send the signed story through a running instance."),
     "send": ("app.cli.send:send", "Sign payloads as the provider does and post them."),
     "account": ("app.cli.account:account", "Look at accounts, and make exceptions."),
+    "add-on": ("app.cli.add_on:add_on", "Book add-ons, list them, and cancel them."),
     "dispute": ("app.cli.dispute:dispute", "Open and close chargebacks by hand."),
     "events": ("app.cli.events:events", "Look after the inbox."),
     "effects": ("app.cli.effects:effects", "Look after what the world must be told."),

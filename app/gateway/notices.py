@@ -38,6 +38,9 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "refund_decided": ("decision",),
     "data_deletion_notice": ("data_deletion_eligible_at",),
     "ops_alert": ("topic",),
+    "add_on_booked": ("kind", "quantity", "billed_until"),
+    "add_on_cancelled": ("kind", "ends_at"),
+    "add_on_withdrawn": ("kind",),
 }
 """Every notice, and the data without which it would be a wrong promise. `decision` is `approved` or `denied`."""
 
@@ -45,17 +48,24 @@ OPTIONAL = (
     "access",  # `none`: nothing but signing in, export and explanation is left
     "amount",  # what is disputed or refunded, in minor units of `currency`
     "amount_due",
+    "billed_until",  # the end of the period to which an add-on is billed
     "clause",
     "currency",
     "data_deletion_eligible_at",
     "deadline",
+    "draft_amount",  # what goes out with the next regular invoice
+    "ends_at",
+    "kind",  # what an add-on is, such as `users`
     "on_grace_end",  # `cancel`: the subscription itself ends with the grace period
     "pay_by",
     "plan",  # the paid plan that it is about
+    "quantity",
     "reason",  # `dispute`; where it is left open, an `amount` in a notice of suspension says the same
     "statutory_withdrawal_until",
     "subject",
     "topic",
+    "refund_due",  # what was invoiced already when a booking was withdrawn from
+    "unit_price",  # of one piece for a month
 )
 """What the templates use where it is there."""
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from app.policy import disputes, dunning, overrides, subscriptions
+from app.policy.add_ons.reading import in_quantities
 from app.policy.book import Book
 from app.policy.cases import cases as cases_of
 from app.policy.chapters import speaking
@@ -21,6 +22,7 @@ from app.policy.model import (
     Hold,
     Moment,
     Owner,
+    Rights,
     Standing,
     State,
     Terms,
@@ -64,9 +66,9 @@ def assess(book: Book, terms: Terms, zone: str, now: datetime, *, with_timers: b
 def _concluded(draft: State, book: Book, moment: Moment) -> State:
     """Return the draft with what all that it found amounts to."""
     holds = _in_force(draft, book, moment.at)
-    plan, access, add_ons = _rights(draft.given, holds, moment.terms)
+    rights = _rights(draft, holds, moment.terms)
     standing = max(draft.standing, _standing(draft.cases, holds), key=_RANK.__getitem__)
-    return replace(draft, standing=standing, plan=plan, access=access, add_ons=add_ons, holds=holds)
+    return replace(draft, standing=standing, holds=holds, **rights._asdict())
 
 
 def _given(book: Book, cases: list[Case], terms: Terms, now: datetime) -> Iterator[Given]:
@@ -115,16 +117,19 @@ def _frozen(case: Case, chargebacks: list[Chargeback]) -> Case:
     return case if since is None else replace(case, frozen_since=max(since, case.opened_at))
 
 
-def _rights(given: Iterable[Given], holds: Sequence[Hold], terms: Terms) -> tuple[str, Access, tuple[str, ...]]:
+def _rights(draft: State, holds: Sequence[Hold], terms: Terms) -> Rights:
     """Return what is left of the plans and add-ons after the union of the holds."""
     if any(hold.scope == "account" for hold in holds):
         none = any(hold.scope == "account" and hold.access is Access.NONE for hold in holds)
-        return FREE, Access.NONE if none else Access.FREE, ()
+        return Rights(FREE, Access.NONE if none else Access.FREE, (), ())
     held = {key for hold in holds for key in hold.subscriptions}
-    left = [one for one in given if one.subscription not in held] if held else list(given)
+    left = [one for one in draft.given if one.subscription not in held] if held else draft.given
     plan = max({one.plan for one in left if one.add_on is None}, key=terms.catalogue.rank, default=FREE)
-    add_ons = tuple(sorted({one.add_on for one in left if one.add_on is not None}))
-    return plan, Access.FREE if plan == FREE else Access.FULL, add_ons
+    add_ons = {one.add_on for one in left if one.add_on is not None}
+    booked = [one for one in draft.bookings if one.usable and one.subscription not in held]
+    quantities = in_quantities(booked) if booked else ()
+    names = tuple(sorted(add_ons.union(one.kind for one in booked)))
+    return Rights(plan, Access.FREE if plan == FREE else Access.FULL, names, quantities)
 
 
 def _standing(cases: Iterable[Case], holds: Iterable[Hold]) -> Standing:

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
 from app.policy import facts as f
+from app.policy.add_ons.records import AddOnLog
+from app.policy.add_ons.records import entries as add_on_entries
 from app.policy.collecting.records import Transfer
 from app.policy.collecting.records import entries as collecting_entries
 from app.policy.deeds import (
@@ -68,6 +71,8 @@ class Book:
     """Customers whose claim to the account the merchant signed, and since when."""
     transfers: Mapping[str, Transfer] = field(default_factory=dict)
     """Money that came outside the provider."""
+    add_ons: Mapping[str, AddOnLog] = field(default_factory=dict)
+    """Booked in quantities beside a subscription; those that a provider bills are subscriptions."""
 
     def with_facts(self, facts: Iterable[Fact]) -> Book:
         """Return the book that knows these facts too, in whatever order they are given."""
@@ -112,6 +117,8 @@ _pages = attrgetter(*_FAMILIES)
 _CaseFact = f.DeadlinePromised | f.HoldPlaced | f.HoldProlonged | f.CaseExhausted | f.CaseWaived
 _Entry = tuple[str, str, Any]
 """A family of the book, a key in it, and what one fact tells of that object."""
+_FILED = (collecting_entries, add_on_entries)
+"""What each area of the policy files of its own facts."""
 
 
 def _entries(fact: Fact) -> Iterator[_Entry]:
@@ -177,7 +184,7 @@ def _entries_of_chapters(fact: f.OwnFact) -> Iterator[_Entry]:
         case f.VersionApplied():
             yield "pins", fact.subject, Pin(version=fact.version, began=fact.began, at=fact.at)
         case _:
-            yield from collecting_entries(fact)
+            yield from chain.from_iterable(filed(fact) for filed in _FILED)
 
 
 def _logged(fact: _CaseFact) -> CaseLog:

@@ -43,8 +43,8 @@ def decide(
     cancellation) is a fact of our own that is merged in turn, until nothing more is to be done.
     """
     before = _as_decided(account, terms)
-    if before is not None and before.add_ons != account.add_ons:
-        account = replace(account, add_ons=before.add_ons)
+    if before is not None and before.rights != account.rights:
+        account = replace(account, add_ons=before.add_ons, quantities=before.quantities)
     book = account.book.with_facts(facts)
     now = aware(now)
     terms = terms.under(book).by(now)
@@ -130,6 +130,7 @@ def _moved_on(step: Step, told: list[OwnFact], at: datetime) -> Account:
         plan=state.plan,
         access=state.access,
         add_ons=state.add_ons,
+        quantities=state.quantities,
         standing=state.standing,
         version=account.version + (account.rights != state.rights or account.decided_at is None),
         decided_at=at,

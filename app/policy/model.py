@@ -8,6 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from app.policy.add_ons.booking import Booking
 from app.policy.book import Book
 from app.policy.document import Policy
 from app.policy.effects import Effect
@@ -30,6 +31,7 @@ __all__ = [
     "Hold",
     "Moment",
     "Owner",
+    "Rights",
     "Situation",
     "Standing",
     "State",
@@ -179,6 +181,15 @@ class Given(NamedTuple):
     """When that will change by itself, if it is known."""
 
 
+class Rights(NamedTuple):
+    """What an account may use: the entitlement."""
+
+    plan: str
+    access: Access
+    add_ons: tuple[str, ...]
+    quantities: tuple[tuple[str, int], ...]
+
+
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
@@ -189,10 +200,13 @@ class State:
     plan: str = FREE
     access: Access = Access.FREE
     add_ons: tuple[str, ...] = ()
+    quantities: tuple[tuple[str, int], ...] = ()
+    """How much is given of each add-on that is booked in quantities."""
     cases: tuple[Case, ...] = ()
     holds: tuple[Hold, ...] = ()
     chargebacks: tuple[Chargeback, ...] = ()
     given: tuple[Given, ...] = ()
+    bookings: tuple[Booking, ...] = ()
     timers: tuple[Timer, ...] = ()
 
     def case(self, key: str) -> Case | None:
@@ -214,9 +228,9 @@ class State:
         return max((one.deletion_eligible_at for one in self.chargebacks if one.deletion_eligible_at), default=None)
 
     @property
-    def rights(self) -> tuple[str, Access, tuple[str, ...]]:
+    def rights(self) -> Rights:
         """What the account may use: a change of it is a change of the entitlement."""
-        return self.plan, self.access, self.add_ons
+        return Rights(self.plan, self.access, self.add_ons, self.quantities)
 
 
 class Assessed(NamedTuple):
@@ -238,7 +252,8 @@ class Account:
     access: Access = Access.FREE
     standing: Standing = Standing.GOOD
     add_ons: tuple[str, ...] = ()
-    """Need not be stored: they follow from the book."""
+    """Need not be stored, nor need their quantities: they follow from the book."""
+    quantities: tuple[tuple[str, int], ...] = ()
     version: int = 0
     """Grows with every change of the entitlement."""
     sequence: int = 0
@@ -248,9 +263,9 @@ class Account:
     """Never stored: it follows from the book."""
 
     @property
-    def rights(self) -> tuple[str, Access, tuple[str, ...]]:
+    def rights(self) -> Rights:
         """What the account was last told that it may use."""
-        return self.plan, self.access, self.add_ons
+        return Rights(self.plan, self.access, self.add_ons, self.quantities)
 
     def zone(self, terms: Terms) -> str:
         """Return the IANA zone in which its whole-day deadlines are computed."""

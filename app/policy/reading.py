@@ -12,6 +12,8 @@ from app.policy.time import Span
 Reader = Callable[[Any], Any]
 """Turns a TOML value into the policy's own, or raises ValueError with what was expected."""
 
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
 
 def text(value: Any) -> str:
     """Read a text that is not empty."""
@@ -68,6 +70,21 @@ def count(value: Any) -> int:
 def amount(value: Any) -> int | None:
     """Read an amount in minor units."""
     return count(value)
+
+
+def names(value: Any) -> tuple[str, ...]:
+    """Read a list of names in lower case."""
+    if not isinstance(value, list) or not all(isinstance(item, str) and _NAME.fullmatch(item) for item in value):
+        raise ValueError('a list of names such as ["users", "storage"]')
+    return tuple(value)
+
+
+def counts(value: Any) -> tuple[tuple[str, int], ...]:
+    """Read a table that gives names whole numbers from 1."""
+    fits = isinstance(value, dict) and all(_NAME.fullmatch(name) and count(each) for name, each in value.items())
+    if not fits:
+        raise ValueError("a table of names with whole numbers from 1, such as { storage = 10 }")
+    return tuple(sorted(value.items()))
 
 
 def share(value: Any) -> float:

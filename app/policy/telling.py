@@ -50,12 +50,14 @@ _SHARED_ALERTS = frozenset({"mass_action_brake"})
 
 def entitlement(account: Account) -> dict[str, Any]:
     """Return what the account may use, as the API and every callback tell it (CONTRACT sections 3 and 4)."""
+    quantities = {"quantities": dict(account.quantities)} if account.quantities else {}
     allows = ALLOWED_WITHOUT_ACCESS if account.access is Access.NONE else ()
     return {
         "plan": account.plan,
         "access": str(account.access),
         "allows": list(allows),
         "add_ons": list(account.add_ons),
+        **quantities,
         "version": account.version,
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -46,6 +47,20 @@ class Span:
     def before(self, instant: datetime, zone: str) -> datetime:
         """Return the instant this much earlier, by the same arithmetic as `after`."""
         return _shifted(instant, -self.days, zone) - self.rest
+
+
+def months_after(instant: datetime, months: int, zone: str) -> datetime:
+    """Return the same wall time so many months later, or earlier; where the day does not exist, the month's last."""
+    local = instant.astimezone(_zone(zone))
+    year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
+    day = min(local.day, monthrange(year, month + 1)[1])
+    return local.replace(year=year, month=month + 1, day=day).astimezone(UTC)
+
+
+def days_between(start: datetime, end: datetime, zone: str) -> int:
+    """Return the calendar days from one instant to a later one in `zone`; a day that has begun counts, none before."""
+    days = max((end.astimezone(_zone(zone)).date() - start.astimezone(_zone(zone)).date()).days, 0)
+    return days + (_shifted(start, days, zone) < end)
 
 
 def aware(instant: datetime) -> datetime:

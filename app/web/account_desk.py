@@ -10,7 +10,7 @@ from app import enquiries, pipeline
 from app.clock import real_now
 from app.commands import Command
 from app.enquiries import Document, Page
-from app.policy.facts import DisputeSeen, Fact, OverrideSet, PaymentRecorded
+from app.policy.facts import AddOnBooked, AddOnCancelled, DisputeSeen, Fact, OverrideSet, PaymentRecorded
 from app.services import Services
 from app.store import idempotency
 from app.store.database import Connection
@@ -91,4 +91,8 @@ def _subject(facts: tuple[Fact, ...]) -> tuple[str, str]:
             return "overrides", fact.id
         if isinstance(fact, PaymentRecorded):
             return "payments", fact.id
-    raise LookupError("an order that is about nothing that an account's document shows")
+        if isinstance(fact, AddOnBooked):
+            return "add_ons", fact.id
+        if isinstance(fact, AddOnCancelled):
+            return "add_ons", fact.add_on
+    raise LookupError("an order that is about nothing that the account shows")

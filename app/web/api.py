@@ -10,7 +10,7 @@ import msgspec
 from flask import Blueprint, Response, g, request
 
 from app import metrics
-from app.commands import CloseDispute, Command, OpenDispute, RecordPayment, SetOverride
+from app.commands import BookAddOn, CancelAddOn, CloseDispute, Command, OpenDispute, RecordPayment, SetOverride
 from app.config import ApiToken
 from app.enquiries import Document, Page
 from app.errors import NotFoundError
@@ -143,6 +143,24 @@ class Api:
         known = {one["transaction_id"] for one in self._desk.account(_known_form(account_id))["payments"]}
         repeated = form.transaction_id is not None and form.transaction_id in known
         return self._ordered(account_id, command, status=200 if repeated else 201)
+
+    def book_add_on(self, account_id: str) -> Response:
+        """Book an add-on."""
+        form = self._form(forms.AddOnForm)
+        command = BookAddOn(
+            kind=form.kind,
+            quantity=form.quantity,
+            unit_price=form.unit_price,
+            currency=form.currency,
+            period_ends_at=form.period_ends_at,
+            subscription=form.subscription_id,
+        )
+        return self._ordered(account_id, command)
+
+    def cancel_add_on(self, account_id: str, add_on_id: str) -> Response:
+        """Cancel an add-on."""
+        _query()
+        return self._ordered(account_id, CancelAddOn(add_on=_known_form(add_on_id)), status=200)
 
     def _form(self, form: type[forms.AnyForm]) -> forms.AnyForm:
         _query()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
+from app.policy.add_ons.booking import BookingStatus
 from app.policy.facts import DisputeStatus, OverrideKind, Status
 from app.policy.model import Access, Owner, Standing
 
@@ -100,6 +101,24 @@ class Payment(Document, frozen=True, kw_only=True):
     unmatched: int
 
 
+class AddOn(Document, frozen=True, kw_only=True):
+    """What was booked in quantities beside a subscription; prices in minor units, without taxes."""
+
+    id: str
+    subscription_id: str
+    kind: str
+    quantity: int
+    unit_price: int
+    currency: str
+    billed_until: datetime
+    status: BookingStatus
+    ends_at: datetime | None
+    draft_amount: int
+    """What goes out with the next regular invoice."""
+    invoice_id: str | None
+    """The invoice that the draft went out with."""
+
+
 class Timer(Document, frozen=True, kw_only=True):
     """A moment at which the policy looks again."""
 
@@ -129,7 +148,7 @@ class Account(Document, frozen=True, kw_only=True):
     disputes: list[Dispute]
     holds: list[Hold]
     overrides: list[Override]
-    add_ons: list[dict[str, Any]]
+    add_ons: list[AddOn]
     licences: list[dict[str, Any]]
     payments: list[Payment]
     timers: list[Timer]
@@ -153,6 +172,8 @@ class Entitlement(Document, frozen=True, kw_only=True):
     allows: list[str]
     add_ons: list[str]
     version: int
+    quantities: dict[str, int] | UnsetType = UNSET
+    """How much there is of each add-on that is booked in quantities; left out where nothing is."""
 
 
 class Decision(Document, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):

@@ -14,8 +14,11 @@ from app.errors import InvalidInputError
 from app.policy.facts import OverrideKind
 from app.web.problems import BadRequestError
 
-Amount = Annotated[int, Meta(gt=0, le=10**15, description="Minor units of the currency.")]
-Fee = Annotated[int, Meta(ge=0, le=10**15, description="Minor units of the currency.")]
+LARGEST = 10**15
+Kind = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,63}$", description="What the add-on is, such as `users`.")]
+Pieces = Annotated[int, Meta(gt=0, le=100_000)]
+Amount = Annotated[int, Meta(gt=0, le=LARGEST, description="Minor units of the currency.")]
+Fee = Annotated[int, Meta(ge=0, le=LARGEST, description="Minor units of the currency.")]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 Reference = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -90,6 +93,24 @@ class OverrideForm(Form, frozen=True, kw_only=True):
     def check(self) -> None:
         """Refuse a reason that nobody could read."""
         _readable("reason", self.reason)
+
+
+class AddOnForm(Form, frozen=True, kw_only=True):
+    """What is booked; without a `subscription_id` it belongs to the one that gives the plan."""
+
+    kind: Kind
+    quantity: Pieces
+    unit_price: Fee
+    currency: Currency
+    period_ends_at: Instant
+    subscription_id: Reference | None = None
+
+    def check(self) -> None:
+        """Refuse a currency that does not exist, and a sum that nobody could pay."""
+        _known_currency("currency", self.currency)
+        _readable("subscription_id", self.subscription_id)
+        if self.unit_price * self.quantity > LARGEST:
+            raise InvalidInputError("`unit_price` times `quantity` is too much.")
 
 
 AnyForm = TypeVar("AnyForm", bound=Form)

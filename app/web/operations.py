@@ -109,4 +109,20 @@ OPERATIONS = (
         answer=documents.Payment,
         status=201,
     ),
+    Operation(
+        name="book_add_on",
+        method="POST",
+        path="/accounts/{account_id}/add-ons",
+        summary="Book an add-on; it can be used at once.",
+        form=forms.AddOnForm,
+        answer=documents.AddOn,
+        status=201,
+    ),
+    Operation(
+        name="cancel_add_on",
+        method="DELETE",
+        path="/accounts/{account_id}/add-ons/{add_on_id}",
+        summary="Cancel an add-on to the end of what is paid, or withdraw from the booking.",
+        answer=documents.AddOn,
+    ),
 )

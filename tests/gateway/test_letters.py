@@ -35,6 +35,13 @@ FULL: dict[str, Any] = {
     "statutory_withdrawal_until": "2026-03-19T23:00:00Z",
     "topic": "mass_action_brake",
     "subject": "lemonsqueezy:1134999",
+    "kind": "users",
+    "quantity": 2,
+    "unit_price": 590,
+    "draft_amount": 571,
+    "refund_due": 571,
+    "billed_until": "2026-04-17T00:00:00Z",
+    "ends_at": "2026-04-17T00:00:00Z",
 }
 EVERY = [(notice, language) for notice in REQUIRED for language in LANGUAGES]
 

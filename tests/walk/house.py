@@ -95,6 +95,9 @@ class House:
             self.url + path, json=document, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10
         )
 
+    def delete(self, path: str) -> requests.Response:
+        return self.session.delete(self.url + path, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10)
+
     def heard(self, name: str | Purchase) -> list[str]:
         """Return what the merchant's product was told of an account, in order."""
         told = [one for one in self.callbacks.documents if one["data"].get("account_id") == _named(name)]

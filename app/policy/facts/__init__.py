@@ -6,6 +6,7 @@ provider's object as `provider:id` (`lemonsqueezy:421953`). Instants are aware U
 
 from __future__ import annotations
 
+from app.policy.facts.add_ons import AddOnBooked, AddOnCancelled, AddOnInvoiced
 from app.policy.facts.collecting import PaymentRecorded, Share
 from app.policy.facts.own import (
     CaseExhausted,
@@ -50,6 +51,9 @@ from app.policy.facts.words import (
 
 __all__ = [
     "KINDS",
+    "AddOnBooked",
+    "AddOnCancelled",
+    "AddOnInvoiced",
     "AddressKnown",
     "BillingReason",
     "CaseExhausted",
@@ -121,6 +125,9 @@ OwnFact = (
     | TermsAgreed
     | VersionApplied
     | PaymentRecorded
+    | AddOnBooked
+    | AddOnCancelled
+    | AddOnInvoiced
 )
 Fact = ProviderFact | OwnFact
 

@@ -1,0 +1,124 @@
+"""Booking and cancelling as facts, and why they may be refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.errors import InvalidInputError, NotFoundError, RefusedError
+from app.policy import periods
+from app.policy.add_ons.booking import Booking, BookingStatus
+from app.policy.add_ons.rules import AddOnRules
+from app.policy.book import Book
+from app.policy.facts import AddOnBooked, AddOnCancelled
+from app.policy.model import State
+from app.policy.pro_rata import months_left, rounded
+from app.policy.terms import Moment
+from app.policy.time import aware
+
+LONGEST_PERIOD = timedelta(days=372)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What somebody wants to have."""
+
+    kind: str
+    quantity: int
+    unit_price: int
+    """Of one piece for a month, in minor units."""
+    currency: str
+    period_ends_at: datetime
+    subscription: str | None = None
+    """The base subscription's key; None: the one that gives the plan."""
+
+
+def book(order: Order, state: State, known: Book, moment: Moment, *, ident: str, actor: str) -> AddOnBooked:
+    """Return the booking that an order is, or raise what says why it cannot be."""
+    _check(order, moment.terms.at(moment.at).add_ons, moment.at)
+    base = _base(order, state, moment)
+    _check_currency(order.currency, base, known)
+    began = periods.began(base, known, moment.at)
+    months = months_left(moment.at, order.period_ends_at, moment.zone, began)
+    return AddOnBooked(
+        id=ident,
+        at=moment.at,
+        subscription=base,
+        kind=order.kind,
+        quantity=order.quantity,
+        unit_price=order.unit_price,
+        currency=order.currency,
+        period_ends_at=aware(order.period_ends_at),
+        draft_amount=rounded(order.unit_price * order.quantity * months),
+        actor=actor,
+    )
+
+
+def cancel(ident: str, state: State, known: Book, moment: Moment, *, actor: str) -> AddOnCancelled:
+    """Return the cancellation: to the end of what is billed, or at once within the time for a withdrawal."""
+    booking = next((one for one in state.bookings if one.id == ident), None)
+    log = known.add_ons.get(ident)
+    if booking is None or log is None:
+        raise NotFoundError(f"no add-on {ident!r}")
+    if booking.status is not BookingStatus.ACTIVE:
+        raise RefusedError(f"the add-on {ident} is {_told(booking)} already")
+    withdrawn = may_withdraw(booking, moment)
+    return AddOnCancelled(
+        add_on=ident,
+        at=moment.at,
+        ends_at=moment.at if withdrawn else max(booking.billed_until, moment.at),
+        withdrawn=withdrawn,
+        refund_due=log.invoiced.amount if withdrawn and log.invoiced else 0,
+        actor=actor,
+    )
+
+
+def may_withdraw(booking: Booking, moment: Moment) -> bool:
+    """Whether cancelling now is the statutory withdrawal: to the same time of the last of its days."""
+    return booking.withdrawal_until is not None and moment.at <= booking.withdrawal_until
+
+
+def _check(order: Order, rules: AddOnRules, now: datetime) -> None:
+    if rules.kinds and order.kind not in rules.kinds:
+        raise InvalidInputError(f"kind: expected one of {', '.join(rules.kinds)}")
+    if order.quantity < 1:
+        raise InvalidInputError("quantity: at least 1")
+    if order.unit_price < 0:
+        raise InvalidInputError("unit_price: not less than 0")
+    if order.period_ends_at <= now:
+        raise InvalidInputError("period_ends_at: the period would have ended already")
+    if order.period_ends_at > now + LONGEST_PERIOD:
+        raise InvalidInputError("period_ends_at: at most a year away")
+
+
+def _base(order: Order, state: State, moment: Moment) -> str:
+    """Return the base subscription that an add-on belongs to: the named one, or that of the highest plan."""
+    rank = moment.terms.catalogue.rank
+    given = {one.subscription: one for one in state.given if one.add_on is None}
+    if order.subscription is not None and order.subscription not in given:
+        raise RefusedError(f"the account has no running subscription {order.subscription!r}")
+    wanted = [given[order.subscription]] if order.subscription is not None else list(given.values())
+    if not wanted:
+        raise RefusedError("the account has no running subscription that an add-on could belong to")
+    held = {key for hold in state.holds for key in hold.subscriptions}
+    free = [one for one in wanted if one.subscription not in held]
+    if not free or any(hold.scope == "account" for hold in state.holds):
+        raise RefusedError(f"the account is {state.standing.replace('_', ' ')}: nothing can be booked")
+    return max(free, key=lambda one: (rank(one.plan), one.subscription)).subscription
+
+
+def _check_currency(currency: str, base: str, known: Book) -> None:
+    invoices = known.invoices.get(base)
+    billed = {one.seen.currency for one in invoices.known.values()} if invoices else set()
+    sub = known.subscriptions[base].seen
+    bought = known.orders.get(sub.order) if sub.order else None
+    if not billed and bought is not None:
+        billed = {bought.seen.currency}
+    if billed and currency not in billed:
+        raise InvalidInputError(f"currency: the subscription is billed in {', '.join(sorted(billed))}")
+
+
+def _told(booking: Booking) -> str:
+    if booking.status is BookingStatus.CANCELLED and booking.ends_at is not None:
+        return f"cancelled to {booking.ends_at:%Y-%m-%d}"
+    return str(booking.status)

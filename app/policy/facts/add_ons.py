@@ -1,0 +1,48 @@
+"""Add-ons that a customer books beside a subscription: what was ordered, taken back and put on an invoice."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddOnBooked:
+    """A number of pieces of one kind was booked; more of it is a booking of its own (cloudcrm 1)."""
+
+    id: str
+    at: datetime
+    subscription: str
+    """The base subscription that it renews with and follows."""
+    kind: str
+    quantity: int
+    unit_price: int
+    """Of one piece for a month, in minor units, without taxes."""
+    currency: str
+    period_ends_at: datetime
+    draft_amount: int
+    """For the days left of the period, as the customer was shown it: fixed when it was booked."""
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddOnCancelled:
+    """An add-on was cancelled, to the end of what is paid, or at once where the booking was withdrawn from."""
+
+    add_on: str
+    at: datetime
+    ends_at: datetime
+    withdrawn: bool = False
+    refund_due: int = 0
+    """Minor units of the line that was on an invoice already when the booking was withdrawn from."""
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddOnInvoiced:
+    """The draft line of an add-on went out with an invoice of its base subscription."""
+
+    add_on: str
+    at: datetime
+    invoice: str
+    amount: int

@@ -1,0 +1,78 @@
+"""The periods in which a subscription is paid for in advance: their beginnings, their length in months, their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from app.policy.book import Book
+from app.policy.facts import BillingReason, Status
+from app.policy.records import RUNNING, Invoice
+from app.policy.time import days_between, months_after
+
+_TERMS = {1: (24, 35), 3: (85, 96), 12: (361, 370)}
+"""The prepaid terms in months, each with the days that it may have: months differ, and a charge may be days late."""
+_A_DAY = timedelta(days=1)
+
+
+def regular_invoices(subscription: str, book: Book) -> list[Invoice]:
+    """Return the invoices that begin a period and still count, oldest first; a change of plan begins none."""
+    invoices = book.invoices.get(subscription)
+    known = invoices.known.values() if invoices else ()
+    found = [one for one in known if one.seen.reason is not BillingReason.UPDATED and not one.void]
+    return sorted(found, key=lambda one: (started(one), one.seen.key))
+
+
+def started(invoice: Invoice) -> datetime:
+    """Return when the period of an invoice begins."""
+    return invoice.seen.created_at or invoice.paid_at or invoice.seen.stamp.at
+
+
+def began(subscription: str, book: Book, at: datetime) -> datetime | None:
+    """Return when the period that an instant falls into began, by the invoices or by the subscription's beginning."""
+    starts = [start for one in regular_invoices(subscription, book) if (start := started(one)) <= at]
+    if starts:
+        return starts[-1]
+    sub = book.subscriptions.get(subscription)
+    made = sub.seen.created_at if sub else None
+    return made if made is not None and made <= at else None
+
+
+def ends(subscription: str, book: Book, zone: str) -> datetime | None:
+    """Return when what is paid for ends: the provider's word, or the last paid period's length by the calendar."""
+    told = _told_end(subscription, book)
+    paid = [started(one) for one in regular_invoices(subscription, book) if one.paid]
+    if not paid or (told is not None and told > paid[-1] + _A_DAY):
+        return told
+    return months_after(paid[-1], term(subscription, book, zone) or 1, zone)
+
+
+def term(subscription: str, book: Book, zone: str) -> int | None:
+    """Return how many months are paid for at a time: 1, 3 or 12, or None where nothing tells (bitrix24).
+
+    The distance from the last invoice to the end that the provider gives tells, or else that of the last two.
+    """
+    return next((months for days in _distances(subscription, book, zone) if (months := _months(days))), None)
+
+
+def _distances(subscription: str, book: Book, zone: str) -> Iterator[int]:
+    starts = [started(one) for one in regular_invoices(subscription, book) if one.paid]
+    told = _told_end(subscription, book)
+    if starts and told is not None and told > starts[-1] + _A_DAY:
+        yield days_between(starts[-1], told, zone)
+    if len(starts) > 1:
+        yield days_between(starts[-2], starts[-1], zone)
+
+
+def _months(days: int) -> int | None:
+    return next((months for months, (least, most) in _TERMS.items() if least <= days <= most), None)
+
+
+def _told_end(subscription: str, book: Book) -> datetime | None:
+    """Return the provider's word; while it is unpaid, `renews_at` is only the next attempt to charge."""
+    sub = book.subscriptions.get(subscription)
+    if sub is None:
+        return None
+    if sub.seen.status in RUNNING:
+        return sub.seen.renews_at
+    return sub.seen.ends_at if sub.seen.status is Status.CANCELLED else None

@@ -1,0 +1,48 @@
+"""Builders for stories of add-ons: what is booked and cancelled, as an order makes it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from app.policy import facts as f
+from app.policy.add_ons import ordering
+from app.policy.add_ons.booking import Booking
+from app.policy.facts import BillingReason, Stamp, Status
+from app.policy.model import Moment
+from tests.policy.stories import DAY, MONDAY, Stage, a_subscription, a_success
+
+USERS = "users"
+
+
+def moment(account: Stage) -> Moment:
+    """When and by which terms the account is looked at."""
+    return Moment(account.terms, account.account.zone(account.terms), account.now)
+
+
+def book(account: Stage, quantity: int = 1, *, ident: str = "ao_1", **told: Any) -> f.AddOnBooked:
+    """Book as the API does, and return what was booked."""
+    usual = {"kind": USERS, "unit_price": 590, "currency": "EUR", "period_ends_at": MONDAY}
+    order = ordering.Order(**{**usual, "quantity": quantity, **told})
+    booked = ordering.book(order, account.state, account.account.book, moment(account), ident=ident, actor="ada")
+    account.hear(booked)
+    return booked
+
+
+def cancel(account: Stage, ident: str = "ao_1") -> f.AddOnCancelled:
+    """Cancel as the API does, and return what was noted."""
+    cancelled = ordering.cancel(ident, account.state, account.account.book, moment(account), actor="ada")
+    account.hear(cancelled)
+    return cancelled
+
+
+def renew(account: Stage, at: datetime = MONDAY, number: int = 1) -> None:
+    """Let the base subscription renew for thirty days."""
+    paid = a_success(at, key=f"lemonsqueezy:12000{number}", reason=BillingReason.RENEWAL, created_at=at)
+    account.hear(paid, at=at)
+    account.hear(a_subscription(Status.ACTIVE, at, stamp=Stamp(at, 1), renews_at=at + 30 * DAY))
+
+
+def booking(account: Stage, ident: str = "ao_1") -> Booking:
+    """Return an add-on as it stands."""
+    return next(one for one in account.state.bookings if one.id == ident)
