@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import smtplib
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
-
-from redis.exceptions import RedisError
-from rq import SimpleWorker
-from rq.serializers import JSONSerializer
 
 from app import brake, host_time
+from app.cli import far_checks
 from app.cli.doctor import Finding
 from app.clock import real_now
 from app.config import policy_text
-from app.doorbell import QUEUES, connect
-from app.errors import KulanzError
 from app.policy import document
 from app.services import Services
 from app.spool import Spool
 from app.store import inbox, marks, migrate, outbox, policies
 
-PATIENCE = 5.0
 OLD = timedelta(minutes=1)
 CLOCK_SILENT = timedelta(minutes=5)
+NIGHTLY = timedelta(hours=36)
 START_WORKERS = "start `kulanz worker` (or `kulanz up`)"
 
 
@@ -119,84 +111,20 @@ def backlog(services: Services) -> Iterator[Finding]:
     )
 
 
-def redis(services: Services) -> Iterator[Finding]:
-    """Whether Redis answers, and a worker listens on each queue."""
-    url = services.settings.redis_url
-    if url is None:
-        yield Finding("redis", None, "none: `kulanz up` starts a private one; workers ask the database every second")
+def nightly(services: Services) -> Iterator[Finding]:
+    """Whether the provider was compared with lately."""
+    if services.settings.reconcile == "off" or services.settings.lemonsqueezy_api_key is None:
+        yield Finding("reconciliation", None, "off: KULANZ_RECONCILE is off, or there is no API key")
         return
-    try:
-        with connect(url, timeout=PATIENCE) as client:
-            workers = SimpleWorker.all(connection=client, serializer=JSONSerializer)
-            alive = {
-                name
-                for worker in workers
-                if worker.last_heartbeat and real_now() - worker.last_heartbeat < OLD
-                for name in worker.queue_names()
-            }
-    except (RedisError, OSError) as error:
-        yield Finding(
-            "redis", False, type(error).__name__, "check REDIS_URL; meanwhile workers ask the database every second"
-        )
+    with services.database.read() as conn:
+        mark, test = marks.get(conn, marks.RECONCILED) or {}, services.clock.test_time(conn)
+    at = datetime.fromisoformat(mark["at"]) if "at" in mark else None
+    late = at is None or real_now() - at > NIGHTLY
+    if test is not None and late:
+        yield Finding("reconciliation", None, "not while the test clock is set")
         return
-    yield Finding("redis", True, "answers")
-    idle = [name for name in QUEUES if name not in alive]
-    yield Finding("workers", not idle, f"{len(alive)} queues attended", _if(idle, START_WORKERS))
-
-
-def mail(services: Services) -> Iterator[Finding]:
-    """Whether the SMTP server can be reached."""
-    url = services.settings.smtp_url
-    if url is None:
-        counts = services.settings.test_clock
-        advice = _if(not counts, "set SMTP_URL: a mail in a file counts as not delivered, and warnings need delivery")
-        yield Finding("mail", None if counts else False, f"written to {services.settings.data_dir / 'mail'}", advice)
-        return
-    parts = urlsplit(url)
-    kind = smtplib.SMTP_SSL if parts.scheme == "smtps" else smtplib.SMTP
-    try:
-        with kind(parts.hostname or "", parts.port or 0, timeout=PATIENCE) as server:
-            server.noop()
-    except (OSError, smtplib.SMTPException) as error:
-        yield Finding("mail", False, f"{parts.hostname}: {_words(error)}", "check SMTP_URL")
-        return
-    yield Finding("mail", True, f"{parts.hostname} answers")
-
-
-def callback(services: Services) -> Iterator[Finding]:
-    """Whether the merchant's product can be reached; nothing is sent to it."""
-    url = services.settings.callback_url
-    if url is None:
-        yield Finding("callbacks", None, "CALLBACK_URL is not set: the product polls /v1, or is not told")
-        return
-    parts = urlsplit(url)
-    try:
-        port = parts.port or {"https": 443}.get(parts.scheme, 80)
-        socket.create_connection((parts.hostname or "", port), timeout=PATIENCE).close()
-    except OSError as error:
-        yield Finding(
-            "callbacks", False, f"{parts.hostname}: {_words(error)}", "check CALLBACK_URL, and that the product runs"
-        )
-        return
-    yield Finding("callbacks", True, f"{parts.hostname} can be reached")
-
-
-def provider(services: Services) -> Iterator[Finding]:
-    """Whether the API key works, and is of the mode that the settings say."""
-    client = services.clients.get("lemonsqueezy")
-    if client is None:
-        yield Finding(
-            "lemonsqueezy", None, "no API key: what should be done there becomes a to-do, and nothing is looked up"
-        )
-        return
-    try:
-        mode = "test" if client.test_mode() else "live"
-    except KulanzError as error:
-        yield Finding("lemonsqueezy", False, error.detail, "check LEMONSQUEEZY_API_KEY; keys live one year")
-        return
-    fits = services.settings.lemonsqueezy_mode in {mode, "any"}
-    advice = _if(not fits, f"LEMONSQUEEZY_MODE is {services.settings.lemonsqueezy_mode}")
-    yield Finding("lemonsqueezy", fits, f"the key works, in {mode} mode", advice)
+    advice = "`kulanz clock run` does it every night; `kulanz reconcile` does it now, and says what is in the way"
+    yield Finding("reconciliation", not late, f"last {_instant(at)}", _if(late, advice))
 
 
 def secrets(services: Services) -> Iterator[Finding]:
@@ -213,8 +141,8 @@ def secrets(services: Services) -> Iterator[Finding]:
 
 
 Check = Callable[[Services], Iterator[Finding]]
-STORED: tuple[Check, ...] = (policy, host_clock, mass_downgrades, backlog)
-OUTSIDE: tuple[Check, ...] = (spool, redis, mail, callback, provider, secrets)
+STORED: tuple[Check, ...] = (policy, host_clock, mass_downgrades, backlog, nightly)
+OUTSIDE: tuple[Check, ...] = (spool, *far_checks.ALL, secrets)
 
 
 def _if(condition: object, advice: str) -> str:
@@ -223,3 +151,7 @@ def _if(condition: object, advice: str) -> str:
 
 def _words(error: Exception) -> str:
     return getattr(error, "strerror", None) or type(error).__name__
+
+
+def _instant(at: datetime | None) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at is not None else "never"

@@ -232,7 +232,7 @@ def test_doctor_says_what_is_wrong_and_what_to_do(kulanz, services):
     assert examined.code == 1
     assert found["database"]["ok"]
     assert found["policy"]["ok"]
-    assert (found["mail"]["ok"], found["mail"]["advice"]) == (False, "check SMTP_URL")
+    assert (found["mail"]["ok"], found["mail"]["advice"]) == (False, "check SMTP_URL: host, port, name and password")
     assert found["clock"]["advice"] == "start `kulanz clock run`"
     assert found["redis"]["ok"] is None
 

@@ -1,0 +1,144 @@
+"""What `kulanz doctor` finds outside the house, against real far ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from redis import Redis
+
+from app.cli import far_checks
+from app.cli.doctor import Finding
+from app.clock import real_now
+from app.reconcile.setup import register
+from app.services import Services
+from app.store import marks
+from app.store.database import Database
+from tests.adapters.apis import an_api
+from tests.cli.conftest import Kulanz
+from tests.far_ends import a_callback_receiver, a_mailbox
+from tests.servers import a_redis
+from tests.shop import Shop, a_shop
+
+
+@pytest.fixture
+def examine(kulanz: Kulanz, sqlite_url: str) -> Any:
+    """Run the doctor on a migrated database, and give its findings by name."""
+    kulanz.settings["DATABASE_URL"] = sqlite_url
+
+    def run(**settings: str) -> dict[str, dict[str, Any]]:
+        checks = kulanz("doctor", "--json", **settings).document["checks"]
+        return {check["check"]: check for check in checks}
+
+    return run
+
+
+@pytest.fixture
+def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
+    with a_shop(tmp_path, sqlite_url) as shop:
+        yield shop
+
+
+def seen(check: str, services: Services) -> dict[str, Finding]:
+    return {one.check: one for one in getattr(far_checks, check)(services)}
+
+
+def test_a_mail_server_that_lets_us_in_is_well_and_one_that_takes_no_password_is_not(examine):
+    with a_mailbox() as mailbox:
+        well = examine(SMTP_URL=mailbox.url)["mail"]
+        closed = examine(SMTP_URL=f"smtp://kulanz:wrong@127.0.0.1:{mailbox.port}")["mail"]
+
+    assert (well["ok"], well["detail"]) == (True, "127.0.0.1 answers")
+    assert closed["ok"] is False
+    assert "did not let us in" in closed["detail"]
+    assert mailbox.accepted == []
+
+
+def test_the_products_address_is_tried_without_sending_anything(examine):
+    with a_callback_receiver() as product:
+        well = examine(CALLBACK_URL=product.url, CALLBACK_SECRET="whsec_" + "YWJj" * 8)["callbacks"]
+        tls = examine(CALLBACK_URL=product.url.replace("http:", "https:"), CALLBACK_SECRET="whsec_" + "YWJj" * 8)
+        received = list(product.requests)
+
+    assert well["ok"]
+    assert tls["callbacks"]["detail"] == "127.0.0.1: its certificate is not trusted, or its TLS failed"
+    assert received == []
+
+
+def test_a_redis_that_would_forget_rings_is_named(examine):
+    with a_redis() as url:
+        well = examine(REDIS_URL=url)
+        with Redis.from_url(url) as client:
+            client.config_set("maxmemory", "100mb")
+            client.config_set("maxmemory-policy", "allkeys-lru")
+        forgetful = examine(REDIS_URL=url)["redis"]
+
+    assert well["redis"]["ok"]
+    assert well["clocks"]["ok"]
+    assert well["workers"]["advice"].startswith("start `kulanz worker`")
+    assert forgetful["ok"] is False
+    assert "noeviction" in forgetful["advice"]
+
+
+def test_no_open_endpoint_is_a_finding(examine):
+    assert examine()["endpoints"]["detail"] == "/webhooks/lemonsqueezy (1 secret)"
+    assert examine(LEMONSQUEEZY_WEBHOOK_SECRETS="")["endpoints"]["ok"] is False
+
+
+@pytest.mark.parametrize(("name", "root"), [("stripe", "/v1"), ("paddle", "")])
+def test_the_keys_of_other_providers_are_tried_by_a_look_that_finds_nothing(examine, name: str, root: str) -> None:
+    upper = name.upper()
+    with an_api() as api:
+        settings = {f"{upper}_API_KEY": "sk_test_1", f"{upper}_API_URL": f"{api.url}{root}"}
+        well = examine(**settings)[name]
+        api.status, api.body = 401, b"{}"
+        refused = examine(**settings)[name]
+
+    assert well["ok"], well
+    assert refused["ok"] is False
+    assert f"{upper}_API_KEY" in refused["advice"]
+    assert {call.partition(" ")[0] for call in api.calls} == {"GET"}
+
+
+def test_a_webhook_that_nobody_registered_is_named_and_setup_cures_it(shop: Shop) -> None:
+    before = seen("lemonsqueezy", shop.services)["webhook"]
+    client = shop.services.patient_clients()["lemonsqueezy"]
+    url = "https://shop.example/webhooks/lemonsqueezy"
+
+    register(client, shop.services.settings, url, "58231", dry_run=False)
+    after = seen("lemonsqueezy", shop.services)
+    (own,) = (one for one in client.webhooks() if one.url == url)
+    for one in client.webhooks():
+        client.change_webhook(one.id, events=["order_created"])
+    fewer = seen("lemonsqueezy", shop.services)["webhook"]
+
+    assert own.url == url
+    assert after["webhook"].well
+    assert after["lemonsqueezy"].well
+    assert fewer.well is False
+    assert "subscription_payment_failed" in fewer.advice
+    assert before.check == "webhook"
+
+
+def test_a_reconciliation_that_did_not_come_is_named(examine, sqlite_url: str) -> None:
+    settings = {"LEMONSQUEEZY_API_KEY": "k", "LEMONSQUEEZY_API_URL": "http://127.0.0.1:1/v1"}
+    never = examine(**settings)["reconciliation"]
+    noted(sqlite_url, real_now() - timedelta(hours=40))
+    old = examine(**settings)["reconciliation"]
+    noted(sqlite_url, real_now() - timedelta(hours=3))
+    fresh = examine(**settings)["reconciliation"]
+
+    assert (never["ok"], never["detail"]) == (False, "last never")
+    assert old["ok"] is False
+    assert fresh["ok"] is True
+    assert examine()["reconciliation"]["ok"] is None
+
+
+def noted(database_url: str, at: datetime) -> None:
+    database = Database(database_url)
+    with database.write() as tx:
+        marks.put(tx, marks.RECONCILED, {"at": at.astimezone(UTC).isoformat()})
+    database.dispose()
