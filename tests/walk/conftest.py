@@ -7,20 +7,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from tests.servers import PostgreSQL
-from tests.walk.house import House, a_house
+from tests.walk.house import House, a_house_on_its_database
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     """A running instance on one database, then on the other."""
-    data_dir = tmp_path_factory.mktemp(request.param)
-    if request.param == "sqlite":
-        with a_house(data_dir) as house:
-            yield house
-        return
-    server: PostgreSQL = request.getfixturevalue("postgresql")
-    with server.a_database() as url, a_house(data_dir, DATABASE_URL=url) as house:
+    with a_house_on_its_database(request, tmp_path_factory) as house:
         yield house
 
 

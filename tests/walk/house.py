@@ -16,12 +16,14 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
+import pytest
 import requests
 
 from app.cli import run
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_free_port, a_mailbox
 from tests.lemonsqueezy import SECRET, Payload, Purchase, delivery
 from tests.provider_server import Provider, a_provider
+from tests.servers import PostgreSQL
 
 ROOT = Path(__file__).parents[2]
 TOKEN = "a-token-for-tests"
@@ -177,6 +179,19 @@ def a_house(data_dir: Path, *, log: Path | None = None, **settings: str) -> Iter
         finally:
             code = house.stop()
         assert code == 0, f"kulanz up ended with {code}"
+
+
+@contextmanager
+def a_house_on_its_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, **settings: str
+) -> Iterator[House]:
+    """Run an instance on the database that a fixture's parameter names."""
+    data_dir = tmp_path_factory.mktemp(request.param)
+    with ExitStack() as stack:
+        if request.param == "postgresql":
+            server: PostgreSQL = request.getfixturevalue("postgresql")
+            settings = {"DATABASE_URL": stack.enter_context(server.a_database()), **settings}
+        yield stack.enter_context(a_house(data_dir, **settings))
 
 
 @contextmanager

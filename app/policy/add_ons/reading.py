@@ -23,7 +23,10 @@ def bookings(book: Book, given: Mapping[str, datetime | None], moment: Moment) -
     for _, log in sorted(book.add_ons.items()):
         if log.booked is not None:
             base = _Base(book.subscriptions.get(log.booked.subscription), given)
-            yield _booking(log, log.booked, base, billed_until(log.booked, book, moment.zone), moment)
+            billed = billed_until(log.booked, book, moment.zone)
+            if log.cancelled is not None:
+                billed = min(billed, max(log.booked.period_ends_at, log.cancelled.ends_at))
+            yield _booking(log, log.booked, base, billed, moment)
 
 
 def billed_until(booked: AddOnBooked, book: Book, zone: str) -> datetime:

@@ -1,0 +1,98 @@
+"""Stories of the preset `cloudcrm` through the front door: HTTP, the clock, the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import pytest
+
+from app.policy.telling import rfc3339
+from tests.walk.house import House, a_house_on_its_database, days
+from tests.walk.test_add_ons import book, renews
+from tests.walk.test_stories import bought
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with a_house_on_its_database(request, tmp_path_factory, KULANZ_POLICY="cloudcrm") as house:
+        yield house
+
+
+def clauses(house: House, account: str | None) -> list[tuple[str, str | None]]:
+    """The rules and clauses of the changes of add-ons, each once, in order."""
+    told = house.get(f"/v1/accounts/{account}/timeline?limit=500")["decisions"]
+    found = [(change["rule"], change["clause"]) for one in told for change in one["changes"]]
+    return [one for one in dict.fromkeys(found) if one[0].startswith("add_on.")]
+
+
+def test_storage_is_booked_in_packages_collected_and_charged_with_the_next_invoice(
+    house: House, start: datetime
+) -> None:
+    purchase = bought(house, start + days(15))
+
+    booked = book(house, purchase, start + days(15), kind="storage")
+    entitlement = house.get(f"/v1/accounts/{purchase.account}/entitlement")
+    renews(house, purchase, start + days(15))
+
+    assert booked["draft_amount"] == 590
+    assert entitlement["quantities"] == {"storage": 20}
+    assert clauses(house, purchase.account) == [
+        ("add_on.booked", "1"),
+        ("add_on.invoiced", "1-Abrechnung"),
+        ("add_on.renewed", "1-Abrechnung"),
+    ]
+
+
+def test_cancelled_after_the_withdrawal_period_it_shows_its_last_day_and_ends_there(
+    house: House, start: datetime
+) -> None:
+    purchase = bought(house, start + days(5))
+    booked = book(house, purchase, start + days(5))
+    renews(house, purchase, start + days(5))
+    house.advance_to(start + days(20))
+
+    house.cli("add-on", "cancel", str(purchase.account), booked["id"])
+    (during,) = house.account(purchase)["add_ons"]
+    told = house.cli("account", "explain", str(purchase.account), "--json")
+    house.advance_to(start + days(35))
+
+    assert (during["status"], during["ends_at"]) == ("cancelled", rfc3339(start + days(35)))
+    assert f"What was paid for ends at {during['ends_at']}" in str(told["outlook"])
+    assert house.account(purchase)["add_ons"][0]["status"] == "ended"
+    assert clauses(house, purchase.account)[-2:] == [("add_on.cancelled", "2"), ("add_on.ended", "2")]
+
+
+def test_withdrawn_from_within_fourteen_days_it_ends_at_once_and_leaves_no_draft(house: House, start: datetime) -> None:
+    purchase = bought(house, start + days(20))
+    kept = book(house, purchase, start + days(20), quantity=1)
+    undone = book(house, purchase, start + days(20), quantity=4)
+    house.advance_to(start + days(13))
+
+    answer = house.delete(f"/v1/accounts/{purchase.account}/add-ons/{undone['id']}")
+    house.settle()
+
+    assert (answer.json()["status"], answer.json()["draft_amount"]) == ("withdrawn", 0)
+    left = {one["id"]: one for one in house.account(purchase)["add_ons"]}
+    assert left[kept["id"]]["draft_amount"] == kept["draft_amount"] > 0
+    assert house.get(f"/v1/accounts/{purchase.account}/entitlement")["quantities"] == {"users": 1}
+    assert clauses(house, purchase.account)[-1] == ("add_on.withdrawn", "2-Widerruf")
+    assert house.mails(purchase)[-1] == "add_on_withdrawn"
+
+
+def test_what_is_not_sold_cannot_be_booked(house: House, start: datetime) -> None:
+    purchase = bought(house, start + days(20))
+    form = {"kind": "printers", "quantity": 1, "unit_price": 590, "currency": "EUR"}
+
+    answer = house.post(
+        f"/v1/accounts/{purchase.account}/add-ons", form | {"period_ends_at": rfc3339(start + days(20))}
+    )
+    command = house.run(
+        *("add-on", "book", str(purchase.account), "printers", "--unit-price", "590", "--currency", "EUR"),
+        *("--period-ends-at", rfc3339(start + days(20))),
+    )
+
+    assert (answer.status_code, answer.json()["detail"]) == (422, "kind: expected one of users, storage")
+    assert command[0] == 1
+    assert command[2] == "kulanz: kind: expected one of users, storage\n"
+    assert house.account(purchase)["add_ons"] == []
