@@ -1,8 +1,12 @@
-"""Group commit: many threads wait for one write, which one thread of the process makes for all of them."""
+"""Group commit: many wait for one write, threads or coroutines, which one thread makes for all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from asyncio import Future
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
 from threading import Condition, Lock, Thread
@@ -12,6 +16,7 @@ from typing import Generic, TypeVar
 from app.errors import StorageUnavailableError
 
 LONGEST_HOLD = 0.005
+_TOO_LATE = "The write did not finish in time."
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -48,11 +53,23 @@ class GroupCommit(Generic[Row, Result]):
         group, place = self._join(row)
         if not group.pass_through(seconds):
             self._withdraw(group, place)
-            raise StorageUnavailableError("The write did not finish in time.")
-        outcome = group.outcomes[place]
-        if isinstance(outcome, _Failed):
-            raise outcome.error
-        return outcome
+            raise StorageUnavailableError(_TOO_LATE)
+        return group.outcome(place)
+
+    async def awaited(self, row: Row, *, seconds: float) -> Result:
+        """Do as `submit` does, for a coroutine: no thread waits, and a group wakes an event loop once."""
+        loop = asyncio.get_running_loop()
+        opened = loop.create_future()
+        group, place = self._join(row, opened)
+        timer = loop.call_later(seconds, _tell, [opened], False)
+        try:
+            in_time = await opened
+        finally:
+            timer.cancel()
+        if not in_time:
+            self._withdraw(group, place)
+            raise StorageUnavailableError(_TOO_LATE)
+        return group.outcome(place)
 
     def close(self) -> None:
         """Write what waits, then end the thread. A row that is submitted later starts another."""
@@ -62,7 +79,7 @@ class GroupCommit(Generic[Row, Result]):
         if thread is not None:
             thread.join()
 
-    def _join(self, row: Row) -> tuple[_Group[Row, Result], int]:
+    def _join(self, row: Row, opened: Future[bool] | None = None) -> tuple[_Group[Row, Result], int]:
         with self._changed:
             if self._thread is None or not self._thread.is_alive():
                 self._closed = False
@@ -70,6 +87,8 @@ class GroupCommit(Generic[Row, Result]):
                 self._thread.start()
             group, place = self._open, next(self._places)
             group.rows[place] = row
+            if opened is not None:
+                group.awaited.append(opened)
             if len(group.rows) in {1, self._expected}:
                 self._changed.notify()
             return group, place
@@ -84,7 +103,7 @@ class GroupCommit(Generic[Row, Result]):
             began = monotonic()
             group.outcomes = dict(zip(group.rows, self._outcomes([*group.rows.values()]), strict=True))
             self._hold = min((monotonic() - began) / 2, LONGEST_HOLD)
-            group.gate.release()
+            group.open()
 
     def _next_group(self) -> _Group[Row, Result] | None:
         with self._changed:
@@ -110,6 +129,12 @@ class GroupCommit(Generic[Row, Result]):
             return [outcome for row in rows for outcome in self._outcomes([row])]
 
 
+def _tell(those: Iterable[Future[bool]], in_time: bool) -> None:  # noqa: FBT001  # Called by a loop.
+    for opened in those:
+        if not opened.done():
+            opened.set_result(in_time)
+
+
 def _closed_gate() -> Lock:
     gate = Lock()
     gate.acquire()
@@ -121,6 +146,24 @@ class _Group(Generic[Row, Result]):
     rows: dict[int, Row] = field(default_factory=dict)
     outcomes: dict[int, Result | _Failed] = field(default_factory=dict)
     gate: Lock = field(default_factory=_closed_gate)
+    awaited: list[Future[bool]] = field(default_factory=list)
+
+    def open(self) -> None:
+        """Let through who waits: threads one after the other, the coroutines of a loop together."""
+        self.gate.release()
+        loops = defaultdict(list)
+        for opened in self.awaited:
+            loops[opened.get_loop()].append(opened)
+        for loop, those in loops.items():
+            with suppress(RuntimeError):  # A loop that was closed has nobody left who waits.
+                loop.call_soon_threadsafe(_tell, those, True)
+
+    def outcome(self, place: int) -> Result:
+        """Return what became of a row, or raise what was raised for it."""
+        found = self.outcomes[place]
+        if isinstance(found, _Failed):
+            raise found.error
+        return found
 
     def pass_through(self, seconds: float) -> bool:
         """Wait until the gate is open, and let the next one through: nobody is woken before it can go on."""

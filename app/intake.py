@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from asyncio import get_running_loop
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -75,6 +77,23 @@ class _Kept:
     status: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Delivery:
+    """A verified delivery: what to keep of it, and what to answer once that is kept."""
+
+    row: _Row
+    digest: bytes
+    malformed: str | None = None
+    """What is wrong with its body, which is kept in quarantine."""
+
+    def answer(self, kept: _Kept) -> Answer:
+        identity = {"event": kept.event, "sha256": self.digest.hex()}
+        if self.malformed is None:
+            return Answer(status=200, document={"status": kept.status} | identity)
+        return Answer(status=400, document={"error": "malformed_payload", "detail": self.malformed} | identity)
+
+
+_UNWRITTEN = Answer(status=503, document={"error": "storage_unavailable"}, retry_after=RETRY_AFTER)
 _PROBED = Recorded(id=0, known=True, state="")
 
 
@@ -99,29 +118,27 @@ class Intake:
 
     def accept(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> Answer:
         """Answer a delivery to a known endpoint: with 200 only for what is verified and on stable storage."""
-        place = self._endpoints[endpoint]
-        if place.provider.verify(headers, body, place.secrets) is None:
-            return Answer(status=401, document={"error": "invalid_signature"})
-        digest = sha256(body).digest()
-        sealed = partial(NewEvent, provider=endpoint, sha256=digest, body=self._services.vault.seal(body))
-        try:
-            glance = place.provider.glance(body)
-        except MalformedPayloadError as error:
-            return self._quarantine(sealed, digest, error.detail)
-        objection = place.objection(glance)
-        return self._record(
-            partial(
-                sealed,
-                name=_printable(glance.name),
-                delivery_key=glance.delivery_key,
-                content_key=glance.content_key,
-                lane=glance.lane,
-                state="ignored" if objection else "received",
-                reason=objection,
-                mode=_mode(glance),
-            ),
-            lambda kept: Answer(status=200, document={"status": kept.status} | _identity(kept, digest)),
-        )
+        delivery = self._read(endpoint, headers, body)
+        if isinstance(delivery, Answer):
+            return delivery
+        if self._standby is None or not self._standby.away:
+            try:
+                return delivery.answer(_recorded(self._commits.submit(delivery.row, seconds=self._patience)))
+            except Exception as error:  # noqa: BLE001 - whatever it was, the delivery may be kept elsewhere
+                self._note(error)
+        return self._stand_by(delivery)
+
+    async def receive(self, endpoint: str, headers: Mapping[str, str], body: bytes, aside: Executor) -> Answer:
+        """Answer as `accept` does; nothing blocks here but what is done `aside`, where the database fails."""
+        delivery = self._read(endpoint, headers, body)
+        if isinstance(delivery, Answer):
+            return delivery
+        if self._standby is None or not self._standby.away:
+            try:
+                return delivery.answer(_recorded(await self._commits.awaited(delivery.row, seconds=self._patience)))
+            except Exception as error:  # noqa: BLE001 - as above
+                self._note(error)
+        return await get_running_loop().run_in_executor(aside, self._stand_by, delivery)
 
     def ready(self) -> bool:
         """Whether a delivery could be made durable now; tried by a write on the very path that deliveries take."""
@@ -144,42 +161,55 @@ class Intake:
             self._standby.close()
         self._ringer.close()
 
-    def _quarantine(self, sealed: _Row, digest: bytes, detail: str) -> Answer:
+    def _read(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> _Delivery | Answer:
+        """Verify a delivery and say what is to be kept of it, or refuse it."""
+        place = self._endpoints[endpoint]
+        if place.provider.verify(headers, body, place.secrets) is None:
+            return Answer(status=401, document={"error": "invalid_signature"})
+        digest = sha256(body).digest()
+        sealed = partial(NewEvent, provider=endpoint, sha256=digest, body=self._services.vault.seal(body))
+        try:
+            glance = place.provider.glance(body)
+        except MalformedPayloadError as error:
+            return _Delivery(_quarantined(sealed, digest, error.detail), digest, malformed=error.detail)
+        objection = place.objection(glance)
         row = partial(
             sealed,
-            name="",
-            delivery_key=sha256(b"quarantined" + digest).digest(),
-            content_key=None,
-            lane=0,
-            state="quarantined",
-            reason=detail,
-            mode="",
+            name=_printable(glance.name),
+            delivery_key=glance.delivery_key,
+            content_key=glance.content_key,
+            lane=glance.lane,
+            state="ignored" if objection else "received",
+            reason=objection,
+            mode=_mode(glance),
         )
-        malformed = {"error": "malformed_payload", "detail": detail}
-        return self._record(row, lambda kept: Answer(status=400, document=malformed | _identity(kept, digest)))
+        return _Delivery(row, digest)
 
-    def _record(self, row: _Row, answer: Callable[[_Kept], Answer]) -> Answer:
-        try:
-            return answer(self._kept(row))
-        except Exception as error:  # noqa: BLE001 - the sender tries again whatever it was; operators see its class
-            log.warning("intake.unwritten", error=type(error).__name__)
-            return Answer(status=503, document={"error": "storage_unavailable"}, retry_after=RETRY_AFTER)
+    @property
+    def _patience(self) -> float:
+        return PATIENCE if self._standby is None else DATABASE_PATIENCE
 
-    def _kept(self, row: _Row) -> _Kept:
-        """Write an event to the database, or beside it while that is away; a row that it refuses is kept there too."""
+    def _note(self, error: Exception) -> None:
+        """Remember that the database did not take a delivery; operators see the class of what it was."""
         if self._standby is None:
-            return _recorded(self._commits.submit(row, seconds=PATIENCE))
-        if not self._standby.away:
-            try:
-                return _recorded(self._commits.submit(row, seconds=DATABASE_PATIENCE))
-            except Exception as error:  # noqa: BLE001 - there is another place; operators see the class
-                log.warning("intake.stands_by", error=type(error).__name__)
-                self._standby.away = isinstance(error, StorageUnavailableError)
-        event = row(received_at=real_now())
-        self._standby.keep(event, seconds=PATIENCE - DATABASE_PATIENCE)
+            log.warning("intake.unwritten", error=type(error).__name__)
+            return
+        log.warning("intake.stands_by", error=type(error).__name__)
+        self._standby.away = isinstance(error, StorageUnavailableError)
+
+    def _stand_by(self, delivery: _Delivery) -> Answer:
+        """Keep a delivery beside the database; where that cannot be either, the sender tries again."""
+        if self._standby is None:
+            return _UNWRITTEN
+        event = delivery.row(received_at=real_now())
+        try:
+            self._standby.keep(event, seconds=PATIENCE - DATABASE_PATIENCE)
+        except Exception as error:  # noqa: BLE001 - the sender tries again whatever it was
+            log.warning("intake.unwritten", error=type(error).__name__)
+            return _UNWRITTEN
         metrics.SPOOLED.inc()
         key = event.content_key or event.delivery_key
-        return _Kept(spooled_id(key), "ignored" if event.state == "ignored" else "accepted")
+        return delivery.answer(_Kept(spooled_id(key), "ignored" if event.state == "ignored" else "accepted"))
 
     def _write(self, rows: Sequence[_Row | None]) -> Sequence[Recorded]:
         """Record the rows in one transaction, in order; a None only asks whether that is possible."""
@@ -285,8 +315,17 @@ def _recorded(recorded: Recorded) -> _Kept:
     return _Kept(event_id(recorded.id), "duplicate" if recorded.known else fresh)
 
 
-def _identity(kept: _Kept, digest: bytes) -> dict[str, str]:
-    return {"event": kept.event, "sha256": digest.hex()}
+def _quarantined(sealed: _Row, digest: bytes, detail: str) -> _Row:
+    return partial(
+        sealed,
+        name="",
+        delivery_key=sha256(b"quarantined" + digest).digest(),
+        content_key=None,
+        lane=0,
+        state="quarantined",
+        reason=detail,
+        mode="",
+    )
 
 
 def _printable(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Event, active_count
@@ -177,3 +178,71 @@ def test_a_closed_one_starts_again_with_the_next_row(commits: GroupCommit[int, i
     commits.close()
 
     assert commits.submit(2, seconds=2) == 20
+
+
+def test_coroutines_that_wait_at_the_same_time_share_a_write(commits: GroupCommit[int, int], tape: Tape) -> None:
+    async def all_of_them() -> list[int]:
+        tape.gate.clear()
+        first = asyncio.ensure_future(commits.awaited(1, seconds=10))
+        await asyncio.to_thread(tape.entered.wait)
+        rest = [asyncio.ensure_future(commits.awaited(row, seconds=10)) for row in range(2, 40)]
+        await asyncio.sleep(0)
+        tape.gate.set()
+        return await asyncio.gather(first, *rest)
+
+    outcomes = asyncio.run(all_of_them())
+
+    assert outcomes == [row * 10 for row in range(1, 40)]
+    assert [len(rows) for rows in tape.writes] == [1, 38]
+
+
+def test_a_coroutine_that_gives_up_takes_its_row_back(commits: GroupCommit[int, int], tape: Tape) -> None:
+    async def too_late() -> None:
+        tape.gate.clear()
+        first = asyncio.ensure_future(commits.awaited(1, seconds=10))
+        await asyncio.to_thread(tape.entered.wait)
+        with pytest.raises(StorageUnavailableError):
+            await commits.awaited(2, seconds=0.05)
+        tape.gate.set()
+        await first
+
+    asyncio.run(too_late())
+
+    assert commits.submit(3, seconds=10) == 30
+    assert tape.writes == [[1], [3]]
+
+
+def test_a_coroutine_hears_what_was_wrong_with_its_own_row_only(commits: GroupCommit[int, int], tape: Tape) -> None:
+    tape.refuse = {2}
+
+    async def both() -> list[int | BaseException]:
+        return await asyncio.gather(*(commits.awaited(row, seconds=10) for row in (1, 2)), return_exceptions=True)
+
+    good, bad = asyncio.run(both())
+
+    assert good == 10
+    assert isinstance(bad, ValueError)
+
+
+def test_a_coroutine_that_is_cancelled_leaves_the_others_alone(commits: GroupCommit[int, int], tape: Tape) -> None:
+    async def one_leaves() -> int:
+        tape.gate.clear()
+        leaving, staying = (asyncio.ensure_future(commits.awaited(row, seconds=10)) for row in (1, 2))
+        await asyncio.to_thread(tape.entered.wait)
+        leaving.cancel()
+        tape.gate.set()
+        return await staying
+
+    assert asyncio.run(one_leaves()) == 20
+
+
+def test_a_loop_that_is_gone_holds_nobody_up(commits: GroupCommit[int, int], tape: Tape) -> None:
+    async def leave() -> None:
+        tape.gate.clear()
+        asyncio.ensure_future(commits.awaited(1, seconds=10)).add_done_callback(lambda done: done.cancelled())
+        await asyncio.to_thread(tape.entered.wait)
+
+    asyncio.run(leave())
+    tape.gate.set()
+
+    assert commits.submit(2, seconds=10) == 20

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -72,9 +74,21 @@ def locked(services: Services) -> Iterator[None]:
         holder.rollback()
 
 
+Way = Callable[[Intake, Payload], Answer]
+
+
 def deliver(intake: Intake, payload: Payload) -> Answer:
     body, headers = delivery(payload)
     return intake.accept("lemonsqueezy", headers, body)
+
+
+def deliver_from_a_loop(intake: Intake, payload: Payload) -> Answer:
+    body, headers = delivery(payload)
+    with ThreadPoolExecutor(1) as aside:
+        return asyncio.run(intake.receive("lemonsqueezy", headers, body, aside))
+
+
+WAYS = pytest.mark.parametrize("deliver", [deliver, deliver_from_a_loop], ids=["from a thread", "from a loop"])
 
 
 def rows(services: Services) -> list[inbox.Event]:
@@ -93,7 +107,10 @@ def until(met: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def test_a_delivery_that_the_database_does_not_take_is_acknowledged_and_brought_back(services: Services) -> None:
+@WAYS
+def test_a_delivery_that_the_database_does_not_take_is_acknowledged_and_brought_back(
+    services: Services, deliver: Way
+) -> None:
     payload = subscription_updated()
     with an_intake(nowhere(services)) as intake:
         answer = deliver(intake, payload)
@@ -113,7 +130,8 @@ def test_a_delivery_that_the_database_does_not_take_is_acknowledged_and_brought_
         assert inbox.find(conn, answer.document["event"]) == row
 
 
-def test_a_locked_database_costs_a_moment_and_no_delivery(services: Services) -> None:
+@WAYS
+def test_a_locked_database_costs_a_moment_and_no_delivery(services: Services, deliver: Way) -> None:
     with an_intake(services) as intake:
         assert deliver(intake, subscription_updated(webhook_id="before")).status == 200
         with locked(services):

@@ -28,8 +28,9 @@ class Web(Flask):
         super().__init__(__name__, static_folder=None)
         self.url_map.merge_slashes = False
         self.closing: Callable[[], bool] = lambda: False
-        self._door = Door(receiver)
+        self.receiver = receiver
         self.begin = receiver.begin
+        self._door = Door(receiver)
 
     def wsgi_app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Let webhooks in by their own door, all else by Flask's."""

@@ -1,15 +1,19 @@
-"""The way in for webhooks: a small WSGI function in front of Flask's dispatch, the only code that serves them.
+"""The way in for webhooks, in front of Flask's dispatch: what is refused, and what answers look like.
 
-Flask's limits and error handlers do not reach here, so size, method and errors are this file's own business.
+Flask's limits and error handlers do not reach here, so size, method and errors are this file's own business. `Door`
+serves them where a server speaks WSGI; `app.web.front` does on ours, where no thread waits for a commit.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import Executor
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Protocol
 
 import msgspec
+from prometheus_client import Counter
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from app import metrics
@@ -34,12 +38,15 @@ class Receiver(Protocol):
     def ready(self) -> bool:
         """Whether a delivery could be made durable now."""
 
+    async def receive(self, endpoint: str, headers: Mapping[str, str], body: bytes, aside: Executor) -> Answer:
+        """Do the same without blocking; what must block is done by `aside`."""
+
     def begin(self) -> None:
         """Take up what an earlier process left behind; called once, when the process that serves is made."""
 
 
 class Door:
-    """A WSGI application for everything below `/webhooks/`."""
+    """A WSGI application for everything below `/webhooks/`: what a server or test that speaks WSGI comes through."""
 
     def __init__(self, receiver: Receiver) -> None:
         self._receiver = receiver
@@ -50,28 +57,51 @@ class Door:
         try:
             answer = self._answer(endpoint, environ)
         except Exception as error:  # noqa: BLE001 - nothing stands behind this to keep a traceback from the client
-            log.critical("webhook.failed", error=type(error).__name__)
-            answer = Answer(status=500, document={"error": "internal_error"})
-        self._count(endpoint, answer)
-        body = msgspec.json.encode(answer.document)
-        start_response(_STATUS[answer.status], [*_headers(answer), ("Content-Length", str(len(body)))])
+            answer = broken(error)
+        status, headers, body = written(endpoint, answer)
+        start_response(_STATUS[status], [*headers, ("Content-Length", str(len(body)))])
         return [body]
 
     def _answer(self, endpoint: str, environ: dict[str, Any]) -> Answer:
-        if not self._receiver.knows(endpoint):
-            return Answer(status=404, document={"error": "unknown_endpoint"})
-        if environ["REQUEST_METHOD"] != "POST":
-            return Answer(status=405, document={"error": "method_not_allowed"})
+        refused = refusal(self._receiver, endpoint, environ["REQUEST_METHOD"])
+        if refused is not None:
+            return refused
         try:
             body = read_body(get_input_stream(environ), LIMIT, get_content_length(environ))
         except PayloadTooLargeError:
-            return Answer(status=413, document={"error": "payload_too_large"})
+            return TOO_LARGE
         return self._receiver.accept(endpoint, Headers(environ), body)
 
-    def _count(self, endpoint: str, answer: Answer) -> None:
-        word = answer.document.get("status") or answer.document["error"]
-        place = endpoint if answer.status != HTTPStatus.NOT_FOUND else "unknown"
-        metrics.DELIVERIES.labels(place, word).inc()
+
+TOO_LARGE = Answer(status=413, document={"error": "payload_too_large"})
+
+
+def refusal(receiver: Receiver, endpoint: str, method: str) -> Answer | None:
+    """Return what is said before a body is read; None where one may come."""
+    if not receiver.knows(endpoint):
+        return Answer(status=404, document={"error": "unknown_endpoint"})
+    if method != "POST":
+        return Answer(status=405, document={"error": "method_not_allowed"})
+    return None
+
+
+def broken(error: Exception) -> Answer:
+    """Return the answer to a fault of ours, which shows nothing of itself."""
+    log.critical("webhook.failed", error=type(error).__name__)
+    return Answer(status=500, document={"error": "internal_error"})
+
+
+def written(endpoint: str, answer: Answer) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Count an answer and return it as it is sent: status, headers and body."""
+    word = answer.document.get("status") or answer.document["error"]
+    place = endpoint if answer.status != HTTPStatus.NOT_FOUND else "unknown"
+    _counter(place, word).inc()
+    return answer.status, [*_headers(answer)], msgspec.json.encode(answer.document)
+
+
+@cache
+def _counter(place: str, word: str) -> Counter:
+    return metrics.DELIVERIES.labels(place, word)
 
 
 class Headers(Mapping[str, str]):

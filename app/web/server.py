@@ -12,7 +12,7 @@ from threading import Thread, Timer
 from time import sleep
 from typing import TYPE_CHECKING, Any
 
-from granian.constants import HTTPModes, Interfaces
+from granian.constants import HTTPModes, Interfaces, RuntimeModes
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 from granian.server.mp import MPServer
@@ -22,8 +22,8 @@ from app.config import Settings
 
 if TYPE_CHECKING:
     from app.web.application import Web
+    from app.web.front import Front
 
-THREADS = 32
 LINGER = 1.0
 """Seconds between the signal to stop and the end of listening: time for a balancer to see `/readyz` say no."""
 PATIENCE = 20
@@ -41,7 +41,6 @@ def serve(
     host: str,
     port: int,
     processes: int = 1,
-    threads: int = THREADS,
     linger: float = LINGER,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in progress and return; a second signal cuts the wait short.
@@ -53,9 +52,9 @@ def serve(
         "kulanz",
         address=host,
         port=port,
-        interface=Interfaces.WSGI,
+        interface=Interfaces.RSGI,
         workers=processes,
-        blocking_threads=threads,
+        runtime_mode=RuntimeModes.st,
         http=HTTPModes.http1,
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
         log_level=LogLevels.error,
@@ -63,7 +62,7 @@ def serve(
         workers_kill_timeout=PATIENCE,
     )
     server.closing, server.linger = closing, linger
-    server.serve(target_loader=_Loader(make_app, closing, os.getpid()), wrap_loader=False)
+    server.serve(target_loader=_Loader(make_app, closing, os.getpid()), wrap_loader=False)  # type: ignore[arg-type]  # An object of RSGI, no function.
 
 
 def application_of(settings: Settings) -> Web:
@@ -100,14 +99,15 @@ class _Loader:
         self._closing = closing
         self._parent = parent
 
-    def __call__(self) -> Web:
+    def __call__(self) -> Front:
         os.setpgid(0, 0)  # A signal to the whole group would end the worker before the server has said that it closes.
         Thread(target=_leave_with, args=(self._parent,), name="orphan-watch", daemon=True).start()
+        from app.web.front import Front  # noqa: PLC0415  # As above.
+
         app = self.application_of()
         ballast.keep()
         app.closing = lambda: bool(self._closing.value)
-        app.begin()
-        return app
+        return Front(app)
 
 
 def _leave_with(parent: int) -> None:

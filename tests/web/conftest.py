@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import Executor
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,9 @@ class ReceiverInMemory:
         self.bodies.append(body)
         self.headers.append(dict(headers))
         return self.answer
+
+    async def receive(self, endpoint: str, headers: Mapping[str, str], body: bytes, _aside: Executor) -> Answer:
+        return self.accept(endpoint, headers, body)
 
     def begin(self) -> None:
         pass

@@ -20,6 +20,7 @@ def main(port: str, data_dir: str, database_url: str, processes: str = "1", ling
         database_url=database_url,
         lemonsqueezy_webhook_secrets=("a-secret-of-the-shop", "the-secret-before"),
         lemonsqueezy_mode="any",
+        spool=0,
         encryption_keys=(b"k" * 32,),
         api_tokens=(ApiToken(name="writer", token="w-secret", read_only=False),),
     )
