@@ -7,7 +7,13 @@ from typing import Any
 from app.policy.book import Book
 from app.policy.collecting.records import Transfer
 from app.policy.facts import Share
+from app.policy.model import Case, CaseState
 from app.policy.telling import rfc3339
+
+
+def shown(case: Case) -> bool:
+    """Whether a case is part of the account's document: while it is open, and after that where it is pursued."""
+    return case.open or (case.state is CaseState.EXHAUSTED and bool(case.policy.dunning.levels))
 
 
 def payments(book: Book) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from app.policy.add_ons.booking import Booking
 from app.policy.assess import assess
 from app.policy.book import Book
 from app.policy.document import Policy
-from app.policy.model import Access, Account, Case, Chargeback, Hold, Moment, Situation, Standing, State, Terms
+from app.policy.model import Access, Account, Case, Chargeback, Debt, Hold, Moment, Situation, Standing, State, Terms
 from app.policy.telling import entitlement as rights
 from app.policy.telling import rfc3339
 from app.services import Services
@@ -176,7 +176,7 @@ def _account(seen: View) -> Document:
         "grace_ends_at": _at(state.grace_ends_at),
         "data_deletion_eligible_at": _at(state.deletion_eligible_at),
         "subscriptions": _subscriptions(account.book, terms),
-        "dunning_cases": [_case(case) for case in state.cases if case.open],
+        "dunning_cases": [_case(case, state.debt(case.key)) for case in state.cases if dues.shown(case)],
         "disputes": [_dispute(one, account.book) for one in state.chargebacks],
         "holds": [_hold(one) for one in state.holds],
         "overrides": _overrides(account.book),
@@ -211,7 +211,7 @@ def _subscriptions(book: Book, terms: Terms) -> list[Document]:
     return found
 
 
-def _case(case: Case) -> Document:
+def _case(case: Case, debt: Debt | None) -> Document:
     return {
         "id": case.key,
         "subscription_id": case.subscription.partition(":")[2],
@@ -222,6 +222,8 @@ def _case(case: Case) -> Document:
         "failures": case.failures,
         "amount_due": case.amount_due,
         "currency": case.currency,
+        "level": debt.level if debt else 0,
+        "fees": debt.fees if debt else 0,
     }
 
 

@@ -158,11 +158,12 @@ def _key_of(subscription: str | None, book: Book) -> str | None:
 
 def _exception(order: SetOverride, state: State, actor: str, now: datetime) -> tuple[Fact, ...]:
     cases = [case for case in state.cases if case.open]
+    given_up = any(case.state is CaseState.EXHAUSTED for case in state.cases)
     if order.kind is not OverrideKind.WAIVE:
         _check_until(order.until, now)
     if order.kind is OverrideKind.EXTEND_GRACE:
         _check_extension(cases, order.until)
-    if order.kind is OverrideKind.WAIVE and not cases:
+    if order.kind is OverrideKind.WAIVE and not cases and not given_up:
         raise RefusedError("the account has no open dunning case to waive")
     if order.kind is OverrideKind.REINSTATE and not state.holds:
         raise RefusedError("nothing is held from the account: there is no hold to lift")

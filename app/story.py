@@ -91,6 +91,7 @@ SENTENCES: Mapping[str, str] = {
     "notice.grace_started": "The customer is asked to pay.",
     "notice.grace_reminder": "Reminder {step} is sent to the customer.",
     "notice.grace_warning": "The final warning (number {step}) is sent to the customer.",
+    "notice.dunning_level": "Dunning letter {step} is sent to the customer.",
     "notice.downgraded": "The customer is told of the downgrade.",
     "notice.recovered": "The customer is told that all is good.",
     "notice.suspended": "The customer is told of the suspension.",

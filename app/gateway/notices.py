@@ -37,6 +37,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "reinstated": (),
     "refund_decided": ("decision",),
     "data_deletion_notice": ("data_deletion_eligible_at",),
+    "dunning_level": ("letter", "currency", "total_due"),
     "ops_alert": ("topic",),
     "add_on_booked": ("kind", "quantity", "billed_until"),
     "add_on_cancelled": ("kind", "ends_at"),
@@ -50,13 +51,19 @@ OPTIONAL = (
     "amount_due",
     "billed_until",  # the end of the period to which an add-on is billed
     "clause",
+    "collections",  # whether a debt that stays unpaid may be handed over
     "currency",
     "data_deletion_eligible_at",
     "deadline",
     "draft_amount",  # what goes out with the next regular invoice
     "ends_at",
     "kind",  # what an add-on is, such as `users`
+    "fee",  # what a dunning letter costs, and all of them together, in minor units of `currency`
+    "fees",
+    "invoice",  # the provider's number of it
+    "letter",  # `reminder`, `demand` or `last_demand`
     "on_grace_end",  # `cancel`: the subscription itself ends with the grace period
+    "overdue_since",
     "pay_by",
     "plan",  # the paid plan that it is about
     "quantity",
@@ -66,6 +73,7 @@ OPTIONAL = (
     "topic",
     "refund_due",  # what was invoiced already when a booking was withdrawn from
     "unit_price",  # of one piece for a month
+    "total_due",
 )
 """What the templates use where it is there."""
 

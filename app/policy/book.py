@@ -196,7 +196,7 @@ def _logged(fact: _CaseFact) -> CaseLog:
         case f.HoldProlonged():
             return CaseLog(hold_until=fact.until)
         case f.CaseExhausted():
-            return CaseLog(exhausted_for=fact.opened_at)
+            return CaseLog(exhausted_for=fact.opened_at, exhausted_at=fact.at)
         case f.CaseWaived():
             return CaseLog(waived_for=fact.opened_at)
 

@@ -9,6 +9,7 @@ from app.policy import dunning, overrides
 from app.policy import facts as f
 from app.policy.book import Book
 from app.policy.chapters import speaking
+from app.policy.collecting import levels
 from app.policy.document import Policy
 from app.policy.facts import OverrideKind, Status
 from app.policy.model import Case, CaseState, Change, Chargeback, Given, State, Step, Terms
@@ -244,7 +245,7 @@ def of_acts(facts: Iterable[f.OwnFact], state: State, terms: Terms) -> Iterator[
         match fact:
             case f.NoticeReported():
                 case = state.case(fact.subject)
-                clause = case.policy.dunning.grace_clause if case else ""
+                clause = notice_clause(case, fact) if case else ""
                 policy = case.policy if case else terms.current
                 detail = {"step": fact.step}
                 yield Change(
@@ -267,6 +268,12 @@ def of_acts(facts: Iterable[f.OwnFact], state: State, terms: Terms) -> Iterator[
                 yield _act(f"override.{OverrideKind.REINSTATE}.lifted", 60, fact.source, terms, hold=fact.hold)
             case _:
                 pass
+
+
+def notice_clause(case: Case, notice: f.NoticeReported) -> str:
+    """Return the clause that a notice about a case names: a dunning letter its level's own."""
+    rules = levels.level(case, notice.step) if notice.kind == levels.NOTICE else None
+    return rules.clause if rules else case.policy.dunning.grace_clause
 
 
 def _act(rule: str, rank: int, subject: str, terms: Terms, **detail: Any) -> Change:

@@ -25,9 +25,12 @@ class CaseLog:
     verified: bool = False
     hold_until: datetime | None = None
     exhausted_for: datetime | None = None
+    exhausted_at: datetime | None = None
     waived_for: datetime | None = None
     absorbed: tuple[str, ...] = ()
     """The cases that turned out to be this one."""
+    paused: tuple[tuple[datetime, datetime], ...] = ()
+    """From when to when disputes stopped the clock of its dunning letters."""
 
     def join(self, other: CaseLog) -> CaseLog:
         """Keep the latest promise and the latest of each act."""
@@ -38,8 +41,10 @@ class CaseLog:
             verified=self.verified or other.verified,
             hold_until=newest(self.hold_until, other.hold_until),
             exhausted_for=newest(self.exhausted_for, other.exhausted_for),
+            exhausted_at=newest(self.exhausted_at, other.exhausted_at),
             waived_for=newest(self.waived_for, other.waived_for),
             absorbed=union(self.absorbed, other.absorbed),
+            paused=union(self.paused, other.paused),
         )
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import datetime
 from hashlib import sha256
 from importlib import resources
+from itertools import pairwise
 from typing import Any
 
 from app.errors import NotFoundError, PolicyError
@@ -76,6 +78,8 @@ def keys(kind: type = Policy, path: str = "") -> list[tuple[str, str, Any]]:
     for item in fields(kind):
         if "table" in item.metadata:
             found.extend(keys(item.metadata["table"], f"{path}{item.name}."))
+        elif "tables" in item.metadata:
+            found.extend(keys(item.metadata["tables"], f"{path}{item.name}[]."))
         elif "reads" in item.metadata:
             found.append((path + item.name, item.metadata["means"], item.default))
     return found
@@ -98,13 +102,15 @@ def _read(
 def _value(item: Field[Any], table: Mapping[str, Any], path: str, lines: Mapping[str, int], problems: list[str]) -> Any:
     key = path + item.name
     if "table" in item.metadata:
-        inner = table.get(item.name, {})
-        if not isinstance(inner, dict):
-            problems.append(_problem(key, lines, f"expected a table [{key}]"))
+        return _table(item.metadata["table"], table.get(item.name, {}), key, lines, problems)
+    if "tables" in item.metadata:
+        inner = table.get(item.name, [])
+        if not isinstance(inner, list):
+            problems.append(_problem(key, lines, f"expected tables [[{key}]]"))
             return MISSING
-        before = len(problems)
-        values = _read(item.metadata["table"], inner, f"{key}.", lines, problems)
-        return item.metadata["table"](**values) if len(problems) == before else MISSING
+        kind = item.metadata["tables"]
+        read = [_table(kind, one, f"{key}[{place}]", lines, problems) for place, one in enumerate(inner, start=1)]
+        return MISSING if MISSING in read else tuple(read)
     if item.name not in table:
         if item.default is MISSING:
             problems.append(_problem(key, lines, "missing"))
@@ -116,10 +122,22 @@ def _value(item: Field[Any], table: Mapping[str, Any], path: str, lines: Mapping
         return MISSING
 
 
-def _contradictions(dunning: DunningRules) -> list[str]:
+def _table(kind: type, table: Any, key: str, lines: Mapping[str, int], problems: list[str]) -> Any:
+    if not isinstance(table, dict):
+        problems.append(_problem(key, lines, f"expected a table [{key}]"))
+        return MISSING
+    before = len(problems)
+    values = _read(kind, table, f"{key}.", lines, problems)
+    return kind(**values) if len(problems) == before else MISSING
+
+
+def _contradictions(dunning: DunningRules) -> Iterator[str]:
     if dunning.grace and _length(dunning.warning_notice) >= _length(dunning.final_warning):
-        return ["dunning.warning_notice: expected less than dunning.final_warning, or no warning is ever in time"]
-    return []
+        yield "dunning.warning_notice: expected less than dunning.final_warning, or no warning is ever in time"
+    spans = [_length(level.after) for level in dunning.levels]
+    for place, (earlier, later) in enumerate(pairwise(spans), start=2):
+        if later <= earlier:
+            yield f"dunning.levels[{place}].after: expected more than that of the level before"
 
 
 def _length(span: Span) -> float:
@@ -132,12 +150,20 @@ def _problem(key: str, lines: Mapping[str, int], expected: str) -> str:
 
 
 def _lines(document: str) -> dict[str, int]:
-    """Return the line on which each key or table stands; TOML's own reader does not tell."""
+    """Return the line on which each key or table stands; TOML's own reader does not tell.
+
+    The second table written as `[[dunning.levels]]` is `dunning.levels[2]`.
+    """
     lines: dict[str, int] = {}
+    places: Counter[str] = Counter()
     table = ""
     for number, line in enumerate(document.splitlines(), start=1):
-        if heading := re.match(r"\s*\[+\s*([\w.\- ]+?)\s*\]+", line):
-            table = heading[1].replace(" ", "")
+        if heading := re.match(r"\s*(\[+)\s*([\w.\- ]+?)\s*\]+", line):
+            table = heading[2].replace(" ", "")
+            if heading[1] == "[[":
+                places[table] += 1
+                lines.setdefault(table, number)
+                table = f"{table}[{places[table]}]"
             lines.setdefault(table, number)
         elif key := re.match(r"\s*([\w\-]+)\s*=", line):
             lines.setdefault(f"{table}.{key[1]}" if table else key[1], number)

@@ -66,6 +66,7 @@ def carried_over(before: State | None, state: State, book: Book, now: datetime) 
             yield from _joined(old, book, state)
         elif old.frozen_since is not None and new.frozen_since is None:
             yield from _thawed(old, old.frozen_since, new, now)
+            yield from _resumed(old.frozen_since, new, book, now)
 
 
 def blocked(case: Case, book: Book, moment: Moment) -> str | None:
@@ -184,6 +185,13 @@ def _thawed(old: Case, frozen_since: datetime, new: Case, now: datetime) -> Iter
         until = now + max(old.hold_ends_at - max(frozen_since, old.held_at), timedelta())
         if until > new.hold_ends_at:
             yield f.HoldProlonged(case=new.key, until=until)
+
+
+def _resumed(frozen_since: datetime, case: Case, book: Book, now: datetime) -> Iterator[OwnFact]:
+    """Let the dunning letters of a case wait as long as the dispute lasted."""
+    known = (frozen_since, now) in book.case(case.key).paused
+    if case.policy.dunning.levels and not known:
+        yield f.DunningPaused(case=case.key, since=frozen_since, until=now)
 
 
 def _look_at(case: Case, book: Book, moment: Moment) -> datetime:

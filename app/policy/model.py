@@ -26,6 +26,7 @@ __all__ = [
     "Catalogue",
     "Change",
     "Chargeback",
+    "Debt",
     "Decision",
     "Given",
     "Hold",
@@ -163,6 +164,20 @@ class Chargeback:
     deletion_eligible_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debt:
+    """How far the pursuit of one dunning case has come."""
+
+    case: str
+    level: int
+    """Of the last dunning letter; 0: none."""
+    letter: str | None
+    """Which text that was."""
+    fee: int
+    """What it cost, and below what all of them cost, in minor units of the case's currency."""
+    fees: int
+
+
 class Timer(NamedTuple):
     """A moment at which the policy looks again."""
 
@@ -208,10 +223,16 @@ class State:
     given: tuple[Given, ...] = ()
     bookings: tuple[Booking, ...] = ()
     timers: tuple[Timer, ...] = ()
+    debts: tuple[Debt, ...] = ()
 
     def case(self, key: str) -> Case | None:
         """Return the case with this key, or that turned out to be the one with this key."""
         return next((case for case in self.cases if key in case.names), None)
+
+    def debt(self, case: str) -> Debt | None:
+        """Return how far the pursuit of a case has come, where anything was done about it."""
+        found = self.case(case)
+        return next((debt for debt in self.debts if found and debt.case == found.key), None)
 
     def chargeback(self, key: str) -> Chargeback | None:
         """Return the chargeback with this key."""

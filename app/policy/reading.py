@@ -87,6 +87,17 @@ def counts(value: Any) -> tuple[tuple[str, int], ...]:
     return tuple(sorted(value.items()))
 
 
+def amounts(value: Any) -> tuple[tuple[str, int], ...]:
+    """Read amounts in minor units by currency."""
+    wanted = "amounts in minor units by currency, such as { EUR = 500 }"
+    if not isinstance(value, dict) or any(not re.fullmatch(r"[A-Z]{3}", str(name)) for name in value):
+        raise ValueError(wanted)
+    try:
+        return tuple((str(name), count(value[name])) for name in sorted(value))
+    except ValueError:
+        raise ValueError(wanted) from None
+
+
 def share(value: Any) -> float:
     """Read a share from 0 to 1."""
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
@@ -129,6 +140,11 @@ def key(reads: Reader, means: str, kinder: str | tuple[Any, ...] | None = None) 
     """
     untold = NEUTRAL if reads in {text, clause, instant} else None
     return {"reads": reads, "means": means, "kinder": kinder or untold}
+
+
+def tables(kind: type, means: str) -> dict[str, Any]:
+    """Describe a list of tables, each written as `[[name]]`, and what it means."""
+    return {"tables": kind, "means": means}
 
 
 def table(kind: type, means: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from app.policy import reading as read
+from app.policy.collecting.rules import LevelRules
 from app.policy.time import Span
 
 
@@ -110,6 +111,17 @@ class DunningRules:
     )
     grace_clause: str = field(default="", metadata=read.key(read.clause, "clause of the grace period"))
     hold_clause: str = field(default="", metadata=read.key(read.clause, "clause of the downgrade"))
+    levels_from: str = field(
+        default="overdue",
+        metadata=read.key(
+            read.one_of("overdue", "exhausted"),
+            "what the dunning levels count from: the first failure, or the day on which the subscription is given up",
+            kinder=("overdue", "exhausted"),
+        ),
+    )
+    levels: tuple[LevelRules, ...] = field(
+        default=(), metadata=read.tables(LevelRules, "dunning letters, one after the other, while a debt is unpaid")
+    )
     mass_action_limit: MassActionLimit = field(metadata=read.table(MassActionLimit, "the brake on mass downgrades"))
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from hashlib import sha256
 from typing import Any
 
 from app.policy import disputes, dunning, letters, notices, renewals
 from app.policy import facts as f
 from app.policy.book import Book
+from app.policy.changes import notice_clause
 from app.policy.chapters import CHAPTERS, speaking
+from app.policy.collecting import debts, levels
 from app.policy.effects import (
     AlertOperators,
     CancelSubscription,
@@ -44,6 +46,8 @@ _CALLBACKS = {
     "override.reinstate": "account.reinstated",
     **{rule: kind for chapter in CHAPTERS for rule, kind in chapter.callbacks.items()},
 }
+_CALLED_BACK = frozenset({notices.REMINDER, notices.WARNING, levels.NOTICE})
+"""Notices of a case that the merchant's product hears of, too."""
 _SHARED_ALERTS = frozenset({"mass_action_brake"})
 """What concerns no single account: everybody's alert of one hour is one."""
 
@@ -162,14 +166,15 @@ def _notice(account: Account, decision: Decision, fact: f.NoticeReported) -> Ite
             data=letters.content(fact.subject, subscription, decision) | _own_zone(book),
         )
     case = state.case(fact.subject)
-    if case is not None and fact.kind in {notices.REMINDER, notices.WARNING}:
-        detail: Mapping[str, Any] = {
+    if case is not None and fact.kind in _CALLED_BACK:
+        detail: dict[str, Any] = {
             "case": case.key,
             "subscription": case.subscription,
             "grace_ends_at": case.deadline,
         }
-        rule, clause = f"notice.{fact.kind}", case.policy.dunning.grace_clause
-        told = Change(rule=rule, clause=clause, policy=case.policy, subject=fact.subject, detail=detail)
+        asked = debts.content(case.key, state) if fact.kind == levels.NOTICE else {}
+        rule, clause = f"notice.{fact.kind}", notice_clause(case, fact)
+        told = Change(rule=rule, clause=clause, policy=case.policy, subject=fact.subject, detail=detail | asked)
         yield _notify(account, decision, f"account.{fact.kind}", told, fact.step)
 
 

@@ -40,6 +40,10 @@ class DunningCase(Document, frozen=True, kw_only=True):
     failures: int
     amount_due: int
     currency: str | None
+    level: int
+    """How many dunning letters went out."""
+    fees: int
+    """What they cost beside `amount_due`: owed, never charged by us."""
 
 
 class Dispute(Document, frozen=True, kw_only=True):

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 from app.policy import facts as f
 from app.policy.assess import assess
 from app.policy.book import Book
+from app.policy.collecting.recording import Money, recorded
+from app.policy.collecting.rules import LevelRules
 from app.policy.effects import AlertOperators, Effect, SendMail
 from app.policy.facts import (
     BillingReason,
@@ -24,6 +26,7 @@ from app.policy.facts import (
     Status,
 )
 from app.policy.model import FREE, Access, Account, CaseState, Decision, Hold, Owner, Situation, State, Terms
+from app.policy.time import Span
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,
@@ -50,6 +53,10 @@ from tests.policy.stories import (
     told_by_operator,
 )
 
+_LEVELS = (
+    LevelRules(after=Span(days=2), text="reminder"),
+    LevelRules(after=Span(days=6), text="demand", fee=(("EUR", 500),)),
+)
 TERMS = (
     terms(),
     terms(api_key=True, zone="Europe/Vienna"),
@@ -57,6 +64,8 @@ TERMS = (
     terms(plexo_but(grace="0d", reminders=(), hold_access="none")),
     terms(plexo_but(warn_by="callback", dispute={"unrequested_full_refund": "suspend"}), zone="America/New_York"),
     terms(plexo_but(dispute={"scope": "subscription", "partially_lost": "restore"}), api_key=True),
+    terms(plexo_but(levels=_LEVELS, hold_days="9d")),
+    terms(plexo_but(levels=_LEVELS, levels_from="exhausted", hold_days="5d", on_grace_end="hold_only"), api_key=True),
 )
 
 Step = Callable[["Witness"], None]
@@ -236,10 +245,11 @@ def _idle_or_restless(state: State, now: datetime) -> Iterator[str]:
     subjects = {timer.subject.partition("|")[0] for timer in state.timers if timer.kind != "period_end"}
     for case in state.cases:
         runs = case.open and case.frozen_since is None
-        if (case.key in subjects) != runs:
+        given_up = case.state is CaseState.EXHAUSTED and case.policy.dunning.levels and case.frozen_since is None
+        if (case.key in subjects) != runs and not given_up:
             yield "I6"
     known = {case.key for case in state.cases}
-    ours = {"grace_end", "grace_reminder", "grace_warning", "hold_end"}
+    ours = {"grace_end", "grace_reminder", "grace_warning", "hold_end", "dunning_level"}
     if any(timer.subject.partition("|")[0] not in known for timer in state.timers if timer.kind in ours):
         yield "I6"
     if any(timer.due_at <= now for timer in state.timers):
@@ -406,6 +416,17 @@ def _order(kind: OverrideKind, span: timedelta) -> tuple[str, Step]:
     return f"order {kind} {span}", step
 
 
+def _transfer(amount: int) -> tuple[str, Step]:
+    def step(stage: Witness) -> None:
+        ident = f"pay{len(stage.decisions)}"
+        money = Money(
+            id=ident, amount=amount, currency="EUR", received=None, reference=None, invoice=None, transaction=None
+        )
+        stage.hear(recorded(money, stage.account, stage.terms, "ada", stage.now))
+
+    return f"transfer {amount}", step
+
+
 def _set(name: str, value: object) -> tuple[str, Step]:
     return f"{name} {value}", lambda stage: setattr(stage, name, value)
 
@@ -424,6 +445,7 @@ _STEPS = st.one_of(
     st.one_of(_SPANS.map(_jump), _SPANS.map(_wait), _SPANS.map(_wait), st.sampled_from([HOUR, DAY]).map(_set_back)),
     st.lists(_FACTS, min_size=2, max_size=6).map(_hear_together),
     st.builds(_order, st.sampled_from(list(OverrideKind)), _SPANS),
+    st.builds(_transfer, st.sampled_from([1, 500, 1999, 1999, 4000])),
     st.one_of(
         st.builds(_set, st.sampled_from(["mail", "callback"]), _FATES),
         st.builds(_set, st.sampled_from(["cancel", "resume"]), _FATES_AT_THE_PROVIDER),

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from app.policy.facts.collecting import PaymentRecorded
+from app.policy.deeds import CaseLog
+from app.policy.facts.collecting import DunningPaused, PaymentRecorded
 
 
 def entries(fact: object) -> Iterator[tuple[str, str, Any]]:
@@ -14,6 +15,8 @@ def entries(fact: object) -> Iterator[tuple[str, str, Any]]:
     match fact:
         case PaymentRecorded():
             yield "transfers", fact.id, Transfer(told=fact)
+        case DunningPaused():
+            yield "cases", fact.case, CaseLog(paused=((fact.since, fact.until),))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

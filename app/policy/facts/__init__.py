@@ -7,7 +7,7 @@ provider's object as `provider:id` (`lemonsqueezy:421953`). Instants are aware U
 from __future__ import annotations
 
 from app.policy.facts.add_ons import AddOnBooked, AddOnCancelled, AddOnInvoiced
-from app.policy.facts.collecting import PaymentRecorded, Share
+from app.policy.facts.collecting import DunningPaused, PaymentRecorded, Share
 from app.policy.facts.own import (
     CaseExhausted,
     CaseJoined,
@@ -63,6 +63,7 @@ __all__ = [
     "DeadlinePromised",
     "DisputeSeen",
     "DisputeStatus",
+    "DunningPaused",
     "Fact",
     "HoldLifted",
     "HoldPlaced",
@@ -128,6 +129,7 @@ OwnFact = (
     | AddOnBooked
     | AddOnCancelled
     | AddOnInvoiced
+    | DunningPaused
 )
 Fact = ProviderFact | OwnFact
 

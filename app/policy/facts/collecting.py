@@ -19,6 +19,15 @@ class Share:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DunningPaused:
+    """A dispute stopped the clock of a case's dunning letters for this long."""
+
+    case: str
+    since: datetime
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRecorded:
     """A transfer reached us, outside the provider; what no share takes up is an overpayment."""
 
