@@ -76,4 +76,37 @@ class CancelAddOn:
     add_on: str
 
 
-Command = RecordPayment | OpenDispute | CloseDispute | SetOverride | BookAddOn | CancelAddOn
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveOverride:
+    """A second person's word for an exception that was asked for."""
+
+    override: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclineOverride:
+    """An exception that was asked for shall not be made."""
+
+    override: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgreeTerms:
+    """Another policy document for one account, from now to `until` (plexo 7)."""
+
+    document: str
+    """Its text, as written."""
+    until: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndTerms:
+    """The general policy for an account again, at once."""
+
+    reason: str
+
+
+Overruling = SetOverride | ApproveOverride | DeclineOverride
+Command = RecordPayment | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | BookAddOn | CancelAddOn

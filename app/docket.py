@@ -217,7 +217,7 @@ class Docket:
 
     def _record(self, folder: _Folder, decision: Decision, cause: Cause) -> None:
         row, principal = folder.row, decision.principal
-        policy = principal.policy if principal else self.terms.under(folder.account.book).by(self.now).current
+        policy = principal.policy if principal else self.terms.under(folder.account.book, self.now).current
         before, after = decision.before, decision.state
         decided = DecisionRow(
             account=row.id,

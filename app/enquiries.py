@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
-from app import brake, coding, dues, story
+from app import brake, coding, dues, granted, story
 from app.errors import NotFoundError
 from app.policy import dunning
 from app.policy.add_ons.booking import Booking
@@ -43,6 +44,7 @@ class View:
     account: Account
     state: State
     terms: Terms
+    now: datetime
 
 
 def view(services: Services, conn: Connection, name: str) -> View:
@@ -161,9 +163,11 @@ def _view(services: Services, conn: Connection, row: AccountRow) -> View:
         decided_at=row.decided_at,
     )
     now = services.clock.now(conn)
-    terms, as_of = services.terms(conn, now).under(book).by(now), row.decided_at or now
+    terms, as_of = services.terms(conn, now).under(book, now), row.decided_at or now
     state = assess(book, terms, account.zone(terms), as_of)
-    return View(account=replace(account, add_ons=state.add_ons, quantities=state.quantities), state=state, terms=terms)
+    return View(
+        account=replace(account, add_ons=state.add_ons, quantities=state.quantities), state=state, terms=terms, now=now
+    )
 
 
 def _account(seen: View) -> Document:
@@ -179,7 +183,8 @@ def _account(seen: View) -> Document:
         "dunning_cases": [_case(case, state.debt(case.key)) for case in state.cases if dues.shown(case)],
         "disputes": [_dispute(one, account.book) for one in state.chargebacks],
         "holds": [_hold(one) for one in state.holds],
-        "overrides": _overrides(account.book),
+        "overrides": granted.overrides(account.book, seen.now),
+        "terms": granted.terms(account.book, terms),
         "add_ons": [_add_on(one) for one in state.bookings],
         "licences": [],
         "payments": dues.payments(account.book),
@@ -268,14 +273,6 @@ def _add_on(one: Booking) -> Document:
         "draft_amount": one.draft_amount,
         "invoice_id": one.invoice.partition(":")[2] if one.invoice else None,
     }
-
-
-def _overrides(book: Book) -> list[Document]:
-    found = sorted((record.set for record in book.overrides.values()), key=lambda one: (one.at, one.id))
-    return [
-        {"id": one.id, "kind": str(one.kind), "until": _at(one.until), "actor": one.actor, "reason": one.reason}
-        for one in found
-    ]
 
 
 def _decision(row: DecisionRow) -> Document:

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 
-from app import coding
-from app.commands import BookAddOn, CancelAddOn, CloseDispute, Command, OpenDispute, RecordPayment, SetOverride
+from app import coding, overruling, versions
+from app.commands import (
+    AgreeTerms,
+    ApproveOverride,
+    BookAddOn,
+    CancelAddOn,
+    CloseDispute,
+    Command,
+    DeclineOverride,
+    EndTerms,
+    OpenDispute,
+    RecordPayment,
+    SetOverride,
+)
 from app.docket import effect_row
-from app.errors import InvalidInputError, NotFoundError, RefusedError
+from app.errors import InvalidInputError, NotFoundError
 from app.gateway import spread
 from app.policy.add_ons import ordering
 from app.policy.assess import assess
@@ -23,30 +35,33 @@ from app.policy.facts import (
     DisputeSeen,
     DisputeStatus,
     Fact,
-    OverrideKind,
-    OverrideSet,
     Provenance,
     Stamp,
 )
-from app.policy.model import Account, Case, CaseState, Moment, State, Terms
+from app.policy.model import Account, Moment, Terms
 from app.services import Services
 from app.store import outbox
 from app.store.database import Connection
 
-LONGEST_EXCEPTION = timedelta(days=366)
 _RISING = tuple(DisputeStatus)
 
 
-def facts_of(order: Command, account: Account, terms: Terms, actor: str, now: datetime) -> tuple[Fact, ...]:
-    """Return the facts that an order is; raise what says why it cannot be carried out."""
+def facts_of(
+    order: Command, account: Account, terms: Terms, actor: str, now: datetime, *, signed_in: bool = False
+) -> tuple[Fact, ...]:
+    """Return the facts that an order is; raise what says why it cannot be carried out.
+
+    `signed_in` says that the actor's name was authenticated; any other is a note and approves nothing.
+    """
     match order:
         case OpenDispute():
             return (_opened(order, actor, now),)
         case CloseDispute():
-            return (_closed(order, account, terms.under(account.book), actor, now),)
-        case SetOverride():
-            state = assess(account.book, terms, account.zone(terms), now)
-            return _exception(order, state, actor, now)
+            return (_closed(order, account, terms.under(account.book, now), actor, now),)
+        case SetOverride() | ApproveOverride() | DeclineOverride():
+            return overruling.facts_of(order, account, terms, actor, now, signed_in=signed_in)
+        case AgreeTerms() | EndTerms():
+            return (versions.agreement(order, account, terms, actor, now),)
         case RecordPayment():
             money = recording.Money(
                 id=_payment_id(order.transaction),
@@ -136,7 +151,7 @@ def _after(known: Stamp, rank: int, now: datetime) -> Stamp:
 def _add_on(
     order: BookAddOn | CancelAddOn, account: Account, terms: Terms, actor: str, now: datetime
 ) -> AddOnBooked | AddOnCancelled:
-    moment = Moment(terms.under(account.book), account.zone(terms), now)
+    moment = Moment(terms.under(account.book, now), account.zone(terms), now)
     state = assess(account.book, terms, moment.zone, now)
     if isinstance(order, CancelAddOn):
         return ordering.cancel(order.add_on, state, account.book, moment, actor=actor)
@@ -154,44 +169,3 @@ def _add_on(
 def _key_of(subscription: str | None, book: Book) -> str | None:
     """Return the key of a subscription that a person names by the provider's id alone."""
     return next((key for key in book.subscriptions if key.partition(":")[2] == subscription), subscription)
-
-
-def _exception(order: SetOverride, state: State, actor: str, now: datetime) -> tuple[Fact, ...]:
-    cases = [case for case in state.cases if case.open]
-    given_up = any(case.state is CaseState.EXHAUSTED for case in state.cases)
-    if order.kind is not OverrideKind.WAIVE:
-        _check_until(order.until, now)
-    if order.kind is OverrideKind.EXTEND_GRACE:
-        _check_extension(cases, order.until)
-    if order.kind is OverrideKind.WAIVE and not cases and not given_up:
-        raise RefusedError("the account has no open dunning case to waive")
-    if order.kind is OverrideKind.REINSTATE and not state.holds:
-        raise RefusedError("nothing is held from the account: there is no hold to lift")
-    override = OverrideSet(
-        id=f"ov_{secrets.token_hex(8)}",
-        kind=order.kind,
-        at=now,
-        until=None if order.kind is OverrideKind.WAIVE else order.until,
-        actor=actor,
-        reason=order.reason,
-    )
-    return (override,)
-
-
-def _check_until(until: datetime | None, now: datetime) -> None:
-    if until is None:
-        raise InvalidInputError("until: say when the exception ends")
-    if until <= now:
-        raise InvalidInputError("until: the exception would have ended already")
-    if until > now + LONGEST_EXCEPTION:
-        raise InvalidInputError("until: at most 366 days away")
-
-
-def _check_extension(cases: list[Case], until: datetime | None) -> None:
-    if not cases:
-        raise RefusedError("the account has no open dunning case to extend")
-    if all(case.state is CaseState.ON_HOLD for case in cases):
-        raise RefusedError("the case is on hold already; use reinstate")
-    earliest = min(case.deadline for case in cases if case.state is CaseState.GRACE)
-    if until is not None and until <= earliest:
-        raise InvalidInputError("until: not later than the deadline that was promised")

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from app import host_time, metrics, orders
+from app import host_time, metrics, orders, versions
 from app.clock import real_now
 from app.commands import Command
 from app.docket import Cause, Docket
@@ -64,11 +64,13 @@ def command(
     order: Command,
     actor: str,
     *,
+    signed_in: bool = False,
     dry_run: bool = False,
     then: Callable[[Connection, tuple[Fact, ...]], None] | None = None,
 ) -> Decision:
     """Carry out what a person ordered, at once; with `dry_run` say what would follow and write nothing (I8).
 
+    `signed_in` says that the actor's name was authenticated: any other is a note, and approves nothing.
     `then` is called with the facts that the order was, in the same transaction: what it writes is written with them.
     """
     services.vault.prepare()
@@ -78,7 +80,8 @@ def command(
             raise NotFoundError(f"no account {account!r}")
         docket = Docket(services, tx, services.clock.now(tx))
         docket.take([row.id])
-        facts = orders.facts_of(order, docket.account(row.id), docket.terms, actor, docket.now)
+        versions.prepare(services, docket, tx, order, actor, dry_run=dry_run)
+        facts = orders.facts_of(order, docket.account(row.id), docket.terms, actor, docket.now, signed_in=signed_in)
         decision = docket.decide(row.id, facts, Cause(kind="command", name=type(order).__name__, ref=actor))
         if not dry_run:
             docket.put_back()

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
 import msgspec
 
+from app.commands import AgreeTerms, Command, EndTerms
 from app.docket import Cause, Docket
-from app.errors import NotFoundError, RefusedError
+from app.errors import InvalidInputError, NotFoundError, RefusedError
 from app.policy import document
 from app.policy.document import Policy
-from app.policy.facts import VersionApplied
+from app.policy.facts import TermsAgreed, VersionApplied
+from app.policy.model import Account, Terms
 from app.policy.telling import rfc3339
 from app.policy.versions.applying import applicable
 from app.services import Services
@@ -41,12 +44,10 @@ def activate(
     """
     policy = document.parse(text)
     with services.database.write() as tx:
-        now = services.clock.now(tx)
-        since = effective_from or policy.effective_from or now
-        if since < now:
-            raise RefusedError(f"effective_from: {rfc3339(since)} is in the past; a policy is never changed afterwards")
         if not dry_run:
             services.adopt_policy(tx)
+        now = services.clock.now(tx)
+        since = _since(policy, effective_from, now)
         rows = policies.all(tx) or [services.first_policy(tx)]
         known = policies.in_force(rows, since)
         if known is not None and known.sha256 == policy.sha256:
@@ -59,12 +60,43 @@ def activate(
     return Activation(row=row, new=True)
 
 
+def would_be(services: Services, text: str, effective_from: datetime | None = None) -> datetime:
+    """Return from when a document would be in force if it were activated now; raises as `activate` does."""
+    with services.database.read() as conn:
+        return _since(document.parse(text), effective_from, services.clock.now(conn))
+
+
 def for_accounts(services: Services, tx: Connection, text: str, *, actor: str, now: datetime) -> PolicyRow:
     """Return the row under whose number a document is kept for single accounts; `policies.add` it where it is new."""
     rows = policies.all(tx) or [services.first_policy(tx)]
     policy = document.parse(text)
     known = next((row for row in rows if row.sha256 == policy.sha256), None)
     return known or msgspec.structs.replace(_row(rows, text, now, now, actor), general=False)
+
+
+def agreement(order: AgreeTerms | EndTerms, account: Account, terms: Terms, actor: str, now: datetime) -> TermsAgreed:
+    """Return the agreement that an order is; `terms` know the document (`prepare`)."""
+    if isinstance(order, EndTerms):
+        version, until = 0, _end_of_terms(account, now)
+    else:
+        version, until = _number(order.document, terms), order.until
+    if until <= now:
+        raise InvalidInputError("until: the terms would have ended already")
+    # Of two agreements of one instant the later one counts, and its id comes after the other's.
+    ident = f"terms_{len(account.book.agreements) + 1:04}_{secrets.token_hex(6)}"
+    return TermsAgreed(id=ident, version=version, at=now, until=until, actor=actor, reason=order.reason)
+
+
+def prepare(services: Services, docket: Docket, tx: Connection, order: Command, actor: str, *, dry_run: bool) -> None:
+    """Keep the document that an order is about, and let the docket know it; with `dry_run` nothing is kept."""
+    if not isinstance(order, AgreeTerms):
+        return
+    if not dry_run:
+        services.adopt_policy(tx)
+    row = for_accounts(services, tx, order.document, actor=actor, now=docket.now)
+    docket.know(document.parse(row.document, version=row.version))
+    if not dry_run and row.version > policies.newest(tx):
+        policies.add(tx, row)
 
 
 def text_of(conn: Connection, name: str) -> str:
@@ -116,10 +148,31 @@ def _applied(
     return done
 
 
+def _since(policy: Policy, effective_from: datetime | None, now: datetime) -> datetime:
+    since = effective_from or policy.effective_from or now
+    if since < now:
+        raise RefusedError(f"effective_from: {rfc3339(since)} is in the past; a policy is never changed afterwards")
+    return since
+
+
 def _has_own_terms(docket: Docket, name: str) -> bool:
     """Whether an agreement is in force for an account: then what is activated for all is nothing to it."""
-    own = docket.terms.under(docket.account(name).book).by(docket.now)
+    own = docket.terms.under(docket.account(name).book, docket.now)
     return own.current is not docket.terms.current
+
+
+def _end_of_terms(account: Account, now: datetime) -> datetime:
+    """Return to when the terms of its own that an account is under would last; RefusedError if there are none."""
+    agreed = [one.agreed for one in account.book.agreements.values() if one.agreed.until > now]
+    newest = max(agreed, key=lambda one: (one.at, one.id), default=None)
+    if newest is None or not newest.version:
+        raise RefusedError("the account has no terms of its own")
+    return newest.until
+
+
+def _number(text: str, terms: Terms) -> int:
+    sha256 = document.parse(text).sha256
+    return next(number for number, policy in terms.versions.items() if policy.sha256 == sha256)
 
 
 def _row(rows: list[PolicyRow], text: str, since: datetime, now: datetime, actor: str) -> PolicyRow:

@@ -164,6 +164,41 @@ def record_payment(
     order(ident, command, actor=actor, dry_run=dry_run, as_json=as_json)
 
 
+@account.command()
+@click.argument("ident", metavar="ID")
+@click.option("--policy", "name", help="A file, a preset, or a policy that is kept here.")
+@click.option("--until", type=instant, help="To when these terms replace the general policy.")
+@click.option("--end", is_flag=True, help="End the account's own terms: the general policy counts again.")
+@click.option("--reason", type=words, required=True, help="Why; it is shown with the decision.")
+@actor_option
+@dry_run_option
+@json_option
+def terms(
+    *,
+    ident: str,
+    name: str | None,
+    until: datetime | None,
+    end: bool,
+    reason: str,
+    actor: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Put an account under a policy of its own for a period (an individual agreement), or end that."""
+    from app.cli.policy import text
+    from app.commands import AgreeTerms, EndTerms
+
+    if end and (name or until):
+        raise click.UsageError("--end takes neither --policy nor --until")
+    if end:
+        command: Command = EndTerms(reason=reason)
+    elif name and until:
+        command = AgreeTerms(document=text(name), until=until, reason=reason)
+    else:
+        raise click.UsageError("--policy and --until, or --end")
+    order(ident, command, actor=actor, dry_run=dry_run, as_json=as_json)
+
+
 def _exception(name: str) -> Callable[..., None]:
     def make(
         *, ident: str, reason: str, actor: str, dry_run: bool, as_json: bool, until: datetime | None = None

@@ -68,10 +68,10 @@ def list_(*, as_json: bool) -> None:
 @json_option
 def show(*, name: str | None, as_json: bool) -> None:
     """Print a policy: a file, a preset, a version by its number, or without a NAME the one in force."""
-    text, version = (_text(name), 0) if name else _in_force()
-    read = document.parse(text, version=version)
-    found = {"name": read.name, "title": read.title, "version": version, "sha256": read.sha256, "document": text}
-    emit(found, as_json, text.rstrip())
+    found_text, version = (text(name), 0) if name else _in_force()
+    read = document.parse(found_text, version=version)
+    found = {"name": read.name, "title": read.title, "version": version, "sha256": read.sha256, "document": found_text}
+    emit(found, as_json, found_text.rstrip())
 
 
 @policy.command()
@@ -80,7 +80,7 @@ def show(*, name: str | None, as_json: bool) -> None:
 def check(*, file: str, as_json: bool) -> None:
     """Check a policy document; FILE may be a preset's name."""
     try:
-        read = document.parse(_text(file))
+        read = document.parse(text(file))
     except PolicyError as error:
         if as_json:
             emit({"valid": False, "problems": error.problems}, as_json=True, human="")
@@ -97,7 +97,7 @@ def diff(*, old: str, new: str, as_json: bool) -> None:
     """Say key by key how B differs from A: files, presets, or versions by their number."""
     from app.policy.differences import differences
 
-    found = differences(document.parse(_text(old)), document.parse(_text(new)))
+    found = differences(document.parse(text(old)), document.parse(text(new)))
     emit({"differences": [_difference(one) for one in found]}, as_json, lambda: _print_differences(found))
 
 
@@ -122,9 +122,11 @@ def activate(
     """Put a policy in force for everybody, for all processes at once; what is open stays under its own version."""
     from app import versions
 
-    text = _text(file)
+    document_text = text(file)
     with services() as opened:
-        done = versions.activate(opened, text, actor=actor, effective_from=effective_from, dry_run=dry_run)
+        if migrate_open:
+            _refuse_what_is_not_in_force(opened, versions.would_be(opened, document_text, effective_from))
+        done = versions.activate(opened, document_text, actor=actor, effective_from=effective_from, dry_run=dry_run)
         moved = _migrate(opened, done, actor, dry_run=dry_run, yes=yes) if migrate_open else []
     found = {
         "name": done.row.name,
@@ -148,12 +150,15 @@ def activate(
     emit(found, as_json, show)
 
 
+def _refuse_what_is_not_in_force(opened: Services, since: datetime) -> None:
+    with opened.database.read() as conn:
+        if since > opened.clock.now(conn):
+            raise click.UsageError("--migrate-open: what is open can be moved once the version is in force")
+
+
 def _migrate(opened: Services, done: Any, actor: str, *, dry_run: bool, yes: bool) -> list[dict[str, str]]:
     from app import versions
 
-    with opened.database.read() as conn:
-        if done.row.effective_from > opened.clock.now(conn):
-            raise click.UsageError("--migrate-open: what is open can be moved once the version is in force")
     policy = document.parse(done.row.document, version=done.row.version)
     moved = [
         {"account_id": account, "subject": fact.subject}
@@ -168,7 +173,7 @@ def _migrate(opened: Services, done: Any, actor: str, *, dry_run: bool, yes: boo
     ]
 
 
-def _text(name: str) -> str:
+def text(name: str) -> str:
     """Return the document of a file or, where there is none, of a preset or of a version that is kept here."""
     path = Path(name)
     if path.suffix != ".toml" and "/" not in name and not path.is_file():
@@ -195,7 +200,7 @@ def _in_force() -> tuple[str, int]:
 
     with services() as opened, opened.database.read() as conn:
         found = policies.in_force(policies.all(conn), opened.clock.now(conn))
-        return (found.document, found.version) if found else (_text(opened.settings.policy), 0)
+        return (found.document, found.version) if found else (text(opened.settings.policy), 0)
 
 
 def _version(row: PolicyRow, current: PolicyRow | None, now: datetime) -> dict[str, Any]:

@@ -43,7 +43,7 @@ _RESTRICTS_LEAST = {state: rank for rank, state in enumerate((CaseState.ON_HOLD,
 
 def assess(book: Book, terms: Terms, zone: str, now: datetime, *, with_timers: bool = True) -> State:
     """Return everything that the facts give under these terms, and the account's own, at `now`."""
-    terms = terms.under(book).by(now)
+    terms = terms.under(book, now)
     cases = cases_of(book, terms, zone)
     given = tuple(_given(book, cases, terms, now))
     chargebacks = disputes.chargebacks(book, terms, zone, given) if book.disputes or book.orders else []

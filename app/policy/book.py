@@ -15,6 +15,7 @@ from typing import Any
 from app.policy import facts as f
 from app.policy.add_ons.records import AddOnLog
 from app.policy.add_ons.records import entries as add_on_entries
+from app.policy.approvals.records import Proposal
 from app.policy.collecting.records import Transfer
 from app.policy.collecting.records import entries as collecting_entries
 from app.policy.deeds import (
@@ -62,6 +63,8 @@ class Book:
     """By hold."""
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     """The account's own terms, which replace the general policy for a period."""
+    proposals: Mapping[str, Proposal] = field(default_factory=dict)
+    """Exceptions that a second person has to approve, made or not."""
     pins: Mapping[str, Pin] = field(default_factory=dict)
     """By the case or dispute to which a later version was applied."""
     alerts: Mapping[str, Told] = field(default_factory=dict)
@@ -183,6 +186,8 @@ def _entries_of_chapters(fact: f.OwnFact) -> Iterator[_Entry]:
             yield "agreements", fact.id, Agreement(agreed=fact)
         case f.VersionApplied():
             yield "pins", fact.subject, Pin(version=fact.version, began=fact.began, at=fact.at)
+        case f.OverrideAsked() | f.OverrideApproved() | f.OverrideDeclined():
+            yield "proposals", fact.id, Proposal.of(fact)
         case _:
             yield from chain.from_iterable(filed(fact) for filed in _FILED)
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from app.policy.add_ons.chapter import AddOns
+from app.policy.approvals.chapter import Approvals
 from app.policy.book import Book
 from app.policy.chapter import Chapter
 from app.policy.collecting.chapter import Collecting
 from app.policy.versions.chapter import Versions
 
-CHAPTERS: tuple[Chapter, ...] = (Versions(), Collecting(), AddOns())
+CHAPTERS: tuple[Chapter, ...] = (Approvals(), Versions(), Collecting(), AddOns())
 
 
 def speaking(book: Book) -> Iterator[Chapter]:

@@ -47,7 +47,7 @@ def decide(
         account = replace(account, add_ons=before.add_ons, quantities=before.quantities)
     book = account.book.with_facts(facts)
     now = aware(now)
-    terms = terms.under(book).by(now)
+    terms = terms.under(book, now)
     moment = Moment(terms, book.word("timezone") or terms.timezone, now, situation)
     made = overrides.fresh(account.book, book)
     acts: list[OwnFact] = []

@@ -17,7 +17,7 @@ from app.errors import NotFoundError, PolicyError
 from app.policy import reading as read
 from app.policy.add_ons.rules import AddOnRules
 from app.policy.collecting.rules import TransferRules
-from app.policy.rules import CancellationRules, DisputeRules, DunningRules, PlanChangeRules, TrialRules
+from app.policy.rules import CancellationRules, DisputeRules, DunningRules, OverrideRules, PlanChangeRules, TrialRules
 from app.policy.time import Span
 
 
@@ -38,6 +38,7 @@ class Policy:
     dispute: DisputeRules = field(metadata=read.table(DisputeRules, "chargebacks"))
     transfers: TransferRules = field(metadata=read.table(TransferRules, "transfers recorded by hand"))
     add_ons: AddOnRules = field(default=AddOnRules(), metadata=read.table(AddOnRules, "add-ons booked in quantities"))
+    overrides: OverrideRules = field(metadata=read.table(OverrideRules, "exceptions"))
     sha256: str = ""
     version: int = 0
     """Given when it is activated; 0 before."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from app.policy import reading as read
 from app.policy.collecting.rules import LevelRules
+from app.policy.facts.words import OverrideKind
 from app.policy.time import Span
 
 
@@ -158,3 +159,15 @@ class DisputeRules:
         ),
     )
     clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about chargebacks name"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideRules:
+    """What operators may do about the policy, and who has to agree."""
+
+    second_approver: tuple[str, ...] = field(
+        default=(),
+        metadata=read.key(
+            read.some_of(*OverrideKind), "kinds of exception that count only once a second person has approved them"
+        ),
+    )

@@ -89,11 +89,12 @@ class Terms:
         line = tuple(one for one in self.policies if one[0] <= now)
         return replace(self, policies=line or self.policies[:1])
 
-    def under(self, book: Book) -> Terms:
-        """Return the terms of one account: where it has agreements of its own, they replace the general policy."""
+    def under(self, book: Book, now: datetime) -> Terms:
+        """Return the terms of one account by now: agreements of its own replace the general policy."""
         if not book.agreements:
-            return self
-        return replace(self, policies=_overlaid(self, [one.agreed for one in book.agreements.values()]))
+            return self.by(now)
+        line = _overlaid(self, [one.agreed for one in book.agreements.values()])
+        return replace(self, policies=line).by(now)
 
 
 def _overlaid(terms: Terms, agreed: list[TermsAgreed]) -> Line:

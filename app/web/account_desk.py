@@ -2,19 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import msgspec
 
-from app import enquiries, pipeline
+from app import enquiries, pipeline, versions
 from app.clock import real_now
 from app.commands import Command
 from app.enquiries import Document, Page
-from app.policy.facts import AddOnBooked, AddOnCancelled, DisputeSeen, Fact, OverrideSet, PaymentRecorded
+from app.policy.facts import (
+    AddOnBooked,
+    AddOnCancelled,
+    DisputeSeen,
+    Fact,
+    OverrideApproved,
+    OverrideAsked,
+    OverrideDeclined,
+    OverrideSet,
+    PaymentRecorded,
+    TermsAgreed,
+)
 from app.services import Services
 from app.store import idempotency
 from app.store.database import Connection
 from app.web.desk import Keep
+
+_SHOWN_AS: Mapping[type[Fact], str] = {
+    OverrideSet: "overrides",
+    OverrideAsked: "overrides",
+    OverrideApproved: "overrides",
+    OverrideDeclined: "overrides",
+    PaymentRecorded: "payments",
+    TermsAgreed: "terms",
+    AddOnBooked: "add_ons",
+}
+"""Under which name of an account's document the subject of an order stands, by the fact that it is."""
 
 
 class AccountDesk:
@@ -45,6 +67,11 @@ class AccountDesk:
 
         return evidence.of_account(self._services, account)
 
+    def policy(self, name: str) -> str:
+        """Return the policy document of a name."""
+        with self._services.database.read() as conn:
+            return versions.text_of(conn, name)
+
     def account_of_dispute(self, dispute: str) -> str:
         """Return whose dispute it is."""
         return enquiries.account_of_dispute(self._services, dispute)
@@ -59,7 +86,7 @@ class AccountDesk:
             made.append(next(document for document in found if document["id"] == item))
             keep(tx, made[0])
 
-        pipeline.command(self._services, account, command, actor, then=then)
+        pipeline.command(self._services, account, command, actor, signed_in=True, then=then)
         return made[0]
 
     def once(self, *, actor: str, key: str, request: bytes, act: Callable[[Keep], Document]) -> tuple[Document, bool]:
@@ -87,12 +114,9 @@ def _subject(facts: tuple[Fact, ...]) -> tuple[str, str]:
     for fact in facts:
         if isinstance(fact, DisputeSeen):
             return "disputes", fact.key
-        if isinstance(fact, OverrideSet):
-            return "overrides", fact.id
-        if isinstance(fact, PaymentRecorded):
-            return "payments", fact.id
-        if isinstance(fact, AddOnBooked):
-            return "add_ons", fact.id
         if isinstance(fact, AddOnCancelled):
             return "add_ons", fact.add_on
-    raise LookupError("an order that is about nothing that the account shows")
+        kind = _SHOWN_AS.get(type(fact))
+        if kind is not None:
+            return kind, str(getattr(fact, "id", ""))
+    raise LookupError("an order that is about nothing that an account's document shows")

@@ -10,7 +10,19 @@ import msgspec
 from flask import Blueprint, Response, g, request
 
 from app import metrics
-from app.commands import BookAddOn, CancelAddOn, CloseDispute, Command, OpenDispute, RecordPayment, SetOverride
+from app.commands import (
+    AgreeTerms,
+    ApproveOverride,
+    BookAddOn,
+    CancelAddOn,
+    CloseDispute,
+    Command,
+    DeclineOverride,
+    EndTerms,
+    OpenDispute,
+    RecordPayment,
+    SetOverride,
+)
 from app.config import ApiToken
 from app.enquiries import Document, Page
 from app.errors import NotFoundError
@@ -161,6 +173,25 @@ class Api:
         """Cancel an add-on."""
         _query()
         return self._ordered(account_id, CancelAddOn(add_on=_known_form(add_on_id)), status=200)
+
+    def approve_override(self, account_id: str, override_id: str) -> Response:
+        """Approve an exception as a second person."""
+        self._form(forms.Approval)
+        return self._ordered(account_id, ApproveOverride(override=_known_form(override_id)), status=200)
+
+    def deny_override(self, account_id: str, override_id: str) -> Response:
+        """Decline an exception that waits for a second person."""
+        form = self._form(forms.Refusal)
+        command = DeclineOverride(override=_known_form(override_id), reason=form.reason)
+        return self._ordered(account_id, command, status=200)
+
+    def agree_terms(self, account_id: str) -> Response:
+        """Put an account under a policy of its own, or end that."""
+        form = self._form(forms.TermsForm)
+        if form.until is None:
+            return self._ordered(account_id, EndTerms(reason=form.reason))
+        text = form.document if form.policy is None else self._desk.policy(form.policy)
+        return self._ordered(account_id, AgreeTerms(document=text or "", until=form.until, reason=form.reason))
 
     def _form(self, form: type[forms.AnyForm]) -> forms.AnyForm:
         _query()

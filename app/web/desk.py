@@ -38,6 +38,9 @@ class Desk(Protocol):
     def order(self, account: str, command: Command, actor: str, keep: Keep) -> Document:
         """Carry out a command and return what it made or changed; `keep` it in the transaction that makes it."""
 
+    def policy(self, name: str) -> str:
+        """Return the policy document of a name: one that is kept here, or a preset."""
+
     def account_of_dispute(self, dispute: str) -> str:
         """Return whose dispute it is."""
 

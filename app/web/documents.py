@@ -73,12 +73,14 @@ class Hold(Document, frozen=True, kw_only=True):
 
 
 class Override(Document, frozen=True, kw_only=True):
-    """An operator's exception."""
+    """An operator's exception, or one that waits for a second person where the policy wants one."""
 
     id: str
     kind: OverrideKind
+    state: Literal["active", "ended", "awaiting_approval", "declined", "lapsed"]
     until: datetime | None
     actor: str
+    approved_by: list[str]
     reason: str
 
 
@@ -138,6 +140,17 @@ class Policy(Document, frozen=True, kw_only=True):
     sha256: str
 
 
+class Terms(Document, frozen=True, kw_only=True):
+    """A policy document that replaces the general one for an account, from `since` to `until`."""
+
+    id: str
+    policy: Policy
+    since: datetime
+    until: datetime
+    actor: str
+    reason: str
+
+
 class Account(Document, frozen=True, kw_only=True):
     """An account as it stands."""
 
@@ -152,6 +165,7 @@ class Account(Document, frozen=True, kw_only=True):
     disputes: list[Dispute]
     holds: list[Hold]
     overrides: list[Override]
+    terms: list[Terms]
     add_ons: list[AddOn]
     licences: list[dict[str, Any]]
     payments: list[Payment]

@@ -113,6 +113,42 @@ class AddOnForm(Form, frozen=True, kw_only=True):
             raise InvalidInputError("`unit_price` times `quantity` is too much.")
 
 
+class Approval(Form, frozen=True, kw_only=True):
+    """A second person's word for what waits for it."""
+
+
+class Refusal(Form, frozen=True, kw_only=True):
+    """Why something that waits for a second person shall not be."""
+
+    reason: Text
+
+    def check(self) -> None:
+        """Refuse a reason that nobody could read."""
+        _readable("reason", self.reason)
+
+
+class TermsForm(Form, frozen=True, kw_only=True):
+    """An account's own policy: the name of a preset or of a document that is kept here, or a document as TOML.
+
+    Without either, the account's own terms end at once.
+    """
+
+    reason: Text
+    policy: Reference | None = None
+    document: Annotated[str, Meta(min_length=1, max_length=50_000)] | None = None
+    until: Instant | None = None
+
+    def check(self) -> None:
+        """Refuse two documents, and terms without an end."""
+        _readable("reason", self.reason)
+        _readable("policy", self.policy)
+        named = [one for one in (self.policy, self.document) if one is not None]
+        if len(named) > 1:
+            raise InvalidInputError("`policy` and `document`: one of them.")
+        if bool(named) is not (self.until is not None):
+            raise InvalidInputError("`until`: terms have a document and an end, and ending them has neither.")
+
+
 AnyForm = TypeVar("AnyForm", bound=Form)
 
 

@@ -29,6 +29,7 @@ def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
         plans=(("lemonsqueezy:47001", "professional"),),
         ops_users=(
             OpsUser(name="ops", password="correct horse"),
+            OpsUser(name="bob", password="paper clip"),
             OpsUser(name="eve", password="battery staple", read_only=True),
         ),
     )

@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app import enquiries
+from app import enquiries, versions
 from app.clock import real_now
+from app.policy import document
 from app.services import Services
 from app.store import acts, inbox, outbox
+from app.web.application import Web
 from tests.lemonsqueezy import dispute_created, subscription_created
 from tests.ops.operator import HIDDEN, Operator, tell
 from tests.store.rows import an_effect, an_event
@@ -102,6 +104,26 @@ def test_a_form_that_is_sent_twice_at_the_same_moment_is_done_once(operator: Ope
 
     assert again.status_code == 409
     assert len(enquiries.account_document(services, "org_42")["overrides"]) == 1
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_an_exception_that_waits_is_approved_by_somebody_else(operator: Operator, app: Web, services: Services) -> None:
+    careful = document.preset("plexo") + '\n[overrides]\nsecond_approver = ["waive"]\n'
+    versions.activate(services, careful, actor="ada")
+    operator.order("org_42", order="waive", reason="our mistake")
+    (asked,) = enquiries.account_document(services, "org_42")["overrides"]
+    bob = Operator(app.test_client())
+    bob.log_in("bob", "paper clip")
+
+    assert asked["state"] == "awaiting_approval"
+    own = operator.post("/ops/accounts/org_42/preview", order="approve_override", override=asked["id"])
+    shown = bob.see("/ops/accounts/org_42")
+    other = bob.order("org_42", order="approve_override", override=asked["id"])
+
+    assert "waits for a second person" in shown
+    assert (asked["state"], own.status_code, other.status_code) == ("awaiting_approval", 409, 303)
+    (made,) = enquiries.account_document(services, "org_42")["overrides"]
+    assert (made["state"], made["actor"], made["approved_by"]) == ("active", "ops", ["bob"])
 
 
 @pytest.mark.usefixtures("in_grace")

@@ -6,7 +6,16 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from app.commands import CloseDispute, Command, OpenDispute, SetOverride
+from app.commands import (
+    AgreeTerms,
+    ApproveOverride,
+    CloseDispute,
+    Command,
+    DeclineOverride,
+    EndTerms,
+    OpenDispute,
+    SetOverride,
+)
 from app.enquiries import Document, Page
 from app.errors import InvalidInputError, NotFoundError
 from app.web.desk import Keep, forgotten
@@ -37,6 +46,7 @@ def an_account(account: str, *, version: int = 7, standing: str = "grace") -> Do
         "disputes": [],
         "holds": [],
         "overrides": [],
+        "terms": [],
         "add_ons": [],
         "licences": [],
         "payments": [],
@@ -44,6 +54,11 @@ def an_account(account: str, *, version: int = 7, standing: str = "grace") -> Do
         "policy": {"name": "plexo", "version": 1, "sha256": "ab"},
         "version": version,
     }
+
+
+def an_override(**told: Any) -> Document:
+    known = {"id": "o1", "kind": "exempt", "state": "active", "until": None, "actor": "writer", "approved_by": []}
+    return {**known, "reason": "goodwill", **told}
 
 
 class DeskInMemory:
@@ -100,7 +115,20 @@ class DeskInMemory:
             case CloseDispute(dispute=dispute, outcome=outcome):
                 return {**self._opened(), "id": dispute, "status": str(outcome)}
             case SetOverride(kind=kind, until=until, reason=reason):
-                return {"id": "o1", "kind": kind, "until": until, "actor": actor, "reason": reason}
+                return an_override(kind=kind, until=until, actor=actor, reason=reason)
+            case ApproveOverride(override=override):
+                return an_override(id=override, approved_by=[actor])
+            case DeclineOverride(override=override):
+                return an_override(id=override, state="declined")
+            case AgreeTerms() | EndTerms():
+                policy = {"name": "acme", "version": 2, "sha256": "cd"}
+                times = {"since": "2026-03-02T12:00:00Z", "until": "2026-04-02T12:00:00Z"}
+                return {"id": "t1", "policy": policy, **times, "actor": actor, "reason": command.reason}
+
+    def policy(self, name: str) -> str:
+        if name != "acme":
+            raise NotFoundError("There is no such policy.")
+        return 'name = "acme"'
 
     def account_of_dispute(self, dispute: str) -> str:
         if dispute not in self.disputes:

@@ -7,6 +7,7 @@ provider's object as `provider:id` (`lemonsqueezy:421953`). Instants are aware U
 from __future__ import annotations
 
 from app.policy.facts.add_ons import AddOnBooked, AddOnCancelled, AddOnInvoiced
+from app.policy.facts.approvals import OverrideApproved, OverrideAsked, OverrideDeclined
 from app.policy.facts.collecting import DunningPaused, PaymentRecorded, Share
 from app.policy.facts.own import (
     CaseExhausted,
@@ -77,6 +78,9 @@ __all__ = [
     "OrderSeen",
     "OrderStatus",
     "Outcome",
+    "OverrideApproved",
+    "OverrideAsked",
+    "OverrideDeclined",
     "OverrideKind",
     "OverrideSet",
     "OwnFact",
@@ -130,6 +134,9 @@ OwnFact = (
     | AddOnCancelled
     | AddOnInvoiced
     | DunningPaused
+    | OverrideAsked
+    | OverrideApproved
+    | OverrideDeclined
 )
 Fact = ProviderFact | OwnFact
 

@@ -20,6 +20,8 @@ class OverrideSet:
     until: datetime | None
     actor: str
     reason: str
+    approved_by: tuple[str, ...] = ()
+    """Who approved it, where the policy wants a second person."""
 
 
 @quick

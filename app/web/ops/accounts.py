@@ -9,7 +9,7 @@ from hashlib import sha256
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
-from app import coding, dossier, pipeline, story
+from app import coding, dossier, granted, pipeline, story
 from app.clock import real_now
 from app.commands import Command
 from app.errors import KulanzError, RefusedError
@@ -103,7 +103,7 @@ class Accounts:
                 raise RefusedError("This was done already: the form was sent twice.")
             idempotency.finish(tx, f"ops:{actor}", nonce[:64], idempotency.Answer(status=200, document=b""))
 
-        pipeline.command(self._services, name, command, actor, then=once)
+        pipeline.command(self._services, name, command, actor, signed_in=True, then=once)
 
     def _found(self, asked: str) -> Response:
         names = dossier.search(self._services, asked)
@@ -124,10 +124,11 @@ class Accounts:
             account=found.account,
             offers=orders.offers(found.account),
             closable=orders.closable(found.account),
+            waiting=[*granted.waiting(found.account)],
             outcomes=orders.FINAL,
             proposed=f"{start + PROPOSED:%Y-%m-%dT%H:%M}",
             now=now,
-            done=questions.word("done", [*orders.OFFERS, orders.CLOSE_DISPUTE]),
+            done=questions.word("done", [*orders.OFFERS, *orders.TITLES]),
             **more,
         )
 
@@ -138,7 +139,9 @@ class Accounts:
 
     def _previewed(self, name: str, fields: dict[str, str], note: str | None = None) -> str:
         sequence = dossier.dossier(self._services, name).sequence
-        decision = pipeline.command(self._services, name, orders.command(fields), g.user.name, dry_run=True)
+        decision = pipeline.command(
+            self._services, name, orders.command(fields), g.user.name, signed_in=True, dry_run=True
+        )
         return render_template(
             "ops/preview.html",
             name=decision.account.id,
@@ -152,7 +155,7 @@ class Accounts:
 
 
 def _title(order: str) -> str:
-    return orders.OFFERS[order].title if order in orders.OFFERS else "Close the dispute"
+    return orders.OFFERS[order].title if order in orders.OFFERS else orders.TITLES[order]
 
 
 def _preview(decision: Decision) -> Preview:

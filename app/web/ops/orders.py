@@ -10,15 +10,21 @@ import msgspec
 from babel.numbers import get_currency_precision
 from werkzeug.datastructures import MultiDict
 
-from app.commands import CloseDispute, Command, OpenDispute, SetOverride
+from app.commands import ApproveOverride, CloseDispute, Command, DeclineOverride, OpenDispute, SetOverride
 from app.enquiries import Document
 from app.errors import InvalidInputError
 from app.policy.facts import DisputeStatus, OverrideKind
 from app.web import forms
 
 FINAL = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
-FIELDS = ("order", "until", "reason", "amount", "currency", "fee", "payment_id", "reference", "dispute", "outcome")
+FIELDS = (
+    *("order", "until", "reason", "amount", "currency", "fee", "payment_id", "reference"),
+    *("dispute", "outcome", "override"),
+)
 OPEN_DISPUTE, CLOSE_DISPUTE = "open_dispute", "close_dispute"
+APPROVE, DECLINE = "approve_override", "decline_override"
+TITLES = {CLOSE_DISPUTE: "Close the dispute", APPROVE: "Approve the exception", DECLINE: "Decline the exception"}
+"""Of orders about something that is there already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +93,8 @@ def command(fields: dict[str, str]) -> Command:
     order = fields.get("order", "")
     if order == OPEN_DISPUTE:
         return _dispute(fields)
+    if order in {APPROVE, DECLINE}:
+        return _second_word(order, fields)
     if order == CLOSE_DISPUTE:
         outcome = fields.get("outcome", "")
         if outcome not in FINAL:
@@ -98,6 +106,15 @@ def command(fields: dict[str, str]) -> Command:
     form = {"kind": order, "reason": fields.get("reason", ""), "until": until}
     read = forms.read(msgspec.json.encode(form), forms.OverrideForm)
     return SetOverride(kind=read.kind, until=read.until, reason=read.reason)
+
+
+def _second_word(order: str, fields: dict[str, str]) -> Command:
+    """Return what a second person says to an exception that waits for it."""
+    override = fields.get("override", "")
+    if order == APPROVE:
+        return ApproveOverride(override=override)
+    read = forms.read(msgspec.json.encode({"reason": fields.get("reason", "")}), forms.Refusal)
+    return DeclineOverride(override=override, reason=read.reason)
 
 
 def _dispute(fields: dict[str, str]) -> OpenDispute:

@@ -1,0 +1,1 @@
+"""Exceptions that a second person has to approve before they count."""

@@ -1,0 +1,136 @@
+"""`kulanz policy` and `kulanz account terms`, with a database that the command itself made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.config import load
+from app.policy import document
+from app.services import build
+from app.store import accounts
+from tests.cli.conftest import Kulanz
+
+PLEXO = document.preset("plexo")
+
+
+@pytest.fixture
+def at_home(kulanz: Kulanz) -> Kulanz:
+    """The command on a database at noon of the first of March, with one account that nothing is known of."""
+    assert kulanz("migrate").code == 0
+    assert kulanz("clock", "set", "2026-03-01T12:00:00Z").code == 0
+    services = build(load(kulanz.environ()))
+    with services.database.write() as tx:
+        services.adopt_policy(tx)
+        accounts.lock(tx, ["org_42"], services.vault.new_data_key)
+    services.close()
+    return kulanz
+
+
+@pytest.fixture
+def gentle(tmp_path: Path) -> str:
+    path = tmp_path / "gentle.toml"
+    path.write_text(PLEXO.replace('grace = "7d"', 'grace = "14d"').replace('name = "plexo"', 'name = "gentle"'))
+    return str(path)
+
+
+def test_two_policies_are_compared_key_by_key_and_in_words(kulanz: Kulanz, gentle: str) -> None:
+    told = kulanz("policy", "diff", "plexo", gentle).out
+    found = kulanz("policy", "diff", gentle, "plexo", "--json").document["differences"]
+
+    assert 'dunning.grace: "7d" → "14d" (more lenient)\n  from the first failure to the end of access' in told
+    assert [(one["key"], one["old"], one["new"], one["leniency"]) for one in found] == [
+        ("name", '"gentle"', '"plexo"', "neutral"),
+        ("dunning.grace", '"14d"', '"7d"', "stricter"),
+    ]
+    assert kulanz("policy", "diff", "plexo", "plexo").out == "no key differs\n"
+
+
+def test_a_policy_is_activated_from_a_day_and_listed(at_home: Kulanz, gentle: str) -> None:
+    done = at_home("policy", "activate", gentle, "--effective-from", "2026-04-01", "--actor", "ada", "--json").document
+
+    listed = at_home("policy", "list", "--json").document["versions"]
+    assert (done["activated"], done["version"], done["effective_from"]) == (True, 2, "2026-04-01T00:00:00Z")
+    assert [(one["name"], one["state"], one["actor"]) for one in listed] == [
+        ("plexo", "in force", "settings"),
+        ("gentle", "scheduled", "ada"),
+    ]
+    assert at_home("policy", "show").out.count('name = "plexo"') == 1
+    assert at_home("policy", "show", "2").out.count('name = "gentle"') == 1
+
+
+def test_a_dry_run_of_an_activation_does_nothing(at_home: Kulanz, gentle: str) -> None:
+    told = at_home("policy", "activate", gentle, "--dry-run", "--migrate-open").out
+
+    assert told.startswith("would be: gentle, version 2, in force from 2026-03-01T12:00:00Z")
+    assert [one["name"] for one in at_home("policy", "list", "--json").document["versions"]] == ["plexo"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        (("--effective-from", "2026-02-01"), 1, "is in the past"),
+        (("--effective-from", "2026-04-01", "--migrate-open", "--yes"), 2, "once the version is in force"),
+        (("--effective-from", "soon"), 2, "not an instant"),
+    ],
+)
+def test_an_activation_that_makes_no_sense_is_refused(
+    at_home: Kulanz, gentle: str, arguments: tuple[str, ...], code: int, told: str
+) -> None:
+    result = at_home("policy", "activate", gentle, *arguments)
+
+    assert (result.code, told in result.err) == (code, True)
+    assert [one["name"] for one in at_home("policy", "list", "--json").document["versions"]] == ["plexo"]
+
+
+def test_a_policy_that_is_not_there_is_named_with_those_that_are(at_home: Kulanz, gentle: str) -> None:
+    at_home("policy", "activate", gentle)
+
+    result = at_home("policy", "diff", "plexo", "nonesuch")
+
+    assert result.code == 1
+    assert "no policy 'nonesuch'; there are: " in result.err
+    assert "gentle, plexo" in result.err
+
+
+def test_the_doctor_names_a_difference_between_the_settings_and_what_is_in_force(at_home: Kulanz, gentle: str) -> None:
+    at_home("policy", "activate", gentle)
+
+    told = at_home("doctor").out
+
+    assert "gentle, version 2" in told
+    assert "KULANZ_POLICY names another (plexo)" in told
+
+
+def test_an_account_is_put_under_a_policy_of_its_own_and_back(at_home: Kulanz, gentle: str) -> None:
+    agreement = ("account", "terms", "org_42", "--policy", gentle, "--until", "2027-01-01", "--reason", "contract")
+    would = at_home(*agreement, "--dry-run")
+    before = at_home("account", "show", "org_42", "--json").document
+
+    made = at_home(*agreement, "--json").document["account"]
+    at_home("clock", "set", "2026-03-02T12:00:00Z")
+    ended = at_home("account", "terms", "org_42", "--end", "--reason", "cancelled", "--json").document["account"]
+
+    assert "would be: " in would.out
+    assert "terms of its own (gentle)" in would.out
+    assert (before["policy"]["name"], before["terms"]) == ("plexo", [])
+    assert (made["policy"]["name"], made["terms"][0]["until"]) == ("gentle", "2027-01-01T00:00:00Z")
+    assert ended["policy"]["name"] == "plexo"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (("--policy", "plexo"), 2),
+        (("--end", "--policy", "plexo"), 2),
+        (("--end",), 1),
+        (("--policy", "nonesuch", "--until", "2027-01-01"), 1),
+        (("--policy", "plexo", "--until", "2026-01-01"), 1),
+    ],
+)
+def test_terms_that_make_no_sense_are_refused(at_home: Kulanz, arguments: tuple[str, ...], code: int) -> None:
+    result = at_home("account", "terms", "org_42", "--reason", "contract", *arguments)
+
+    assert (result.code, len(result.err.strip().splitlines()[-1]) > 0) == (code, True)
+    assert at_home("account", "show", "org_42", "--json").document["terms"] == []
