@@ -140,6 +140,8 @@ def _standing(cases: Iterable[Case], holds: Iterable[Hold]) -> Standing:
 
 
 def _timers(state: State, book: Book, moment: Moment) -> Iterator[Timer]:
+    if state.closed_at is not None:
+        return
     for case in state.cases:
         yield from dunning.timers(case, book, moment)
     for one in state.given:

@@ -16,6 +16,8 @@ from app.policy import facts as f
 from app.policy.add_ons.records import AddOnLog
 from app.policy.add_ons.records import entries as add_on_entries
 from app.policy.approvals.records import Proposal
+from app.policy.closure.records import Deletion
+from app.policy.closure.records import entries as closure_entries
 from app.policy.collecting.records import Transfer
 from app.policy.collecting.records import entries as collecting_entries
 from app.policy.deeds import (
@@ -67,6 +69,8 @@ class Book:
     """Exceptions that a second person has to approve, made or not."""
     pins: Mapping[str, Pin] = field(default_factory=dict)
     """By the case or dispute to which a later version was applied."""
+    deletions: Mapping[str, Deletion] = field(default_factory=dict)
+    """By the closure, chargeback or other reason for which data may go."""
     alerts: Mapping[str, Told] = field(default_factory=dict)
     """By `subject|topic`."""
     addresses: Mapping[str, Address] = field(default_factory=dict)
@@ -120,7 +124,7 @@ _pages = attrgetter(*_FAMILIES)
 _CaseFact = f.DeadlinePromised | f.HoldPlaced | f.HoldProlonged | f.CaseExhausted | f.CaseWaived
 _Entry = tuple[str, str, Any]
 """A family of the book, a key in it, and what one fact tells of that object."""
-_FILED = (collecting_entries, add_on_entries)
+_FILED = (collecting_entries, add_on_entries, closure_entries)
 """What each area of the policy files of its own facts."""
 
 

@@ -8,10 +8,11 @@ from app.policy.add_ons.chapter import AddOns
 from app.policy.approvals.chapter import Approvals
 from app.policy.book import Book
 from app.policy.chapter import Chapter
+from app.policy.closure.chapter import Closure
 from app.policy.collecting.chapter import Collecting
 from app.policy.versions.chapter import Versions
 
-CHAPTERS: tuple[Chapter, ...] = (Approvals(), Versions(), Collecting(), AddOns())
+CHAPTERS: tuple[Chapter, ...] = (Approvals(), Versions(), Collecting(), AddOns(), Closure())
 
 
 def speaking(book: Book) -> Iterator[Chapter]:

@@ -16,6 +16,7 @@ from typing import Any
 from app.errors import NotFoundError, PolicyError
 from app.policy import reading as read
 from app.policy.add_ons.rules import AddOnRules
+from app.policy.closure.rules import ClosureRules, RetentionRules
 from app.policy.collecting.rules import TransferRules
 from app.policy.rules import CancellationRules, DisputeRules, DunningRules, OverrideRules, PlanChangeRules, TrialRules
 from app.policy.time import Span
@@ -39,6 +40,8 @@ class Policy:
     transfers: TransferRules = field(metadata=read.table(TransferRules, "transfers recorded by hand"))
     add_ons: AddOnRules = field(default=AddOnRules(), metadata=read.table(AddOnRules, "add-ons booked in quantities"))
     overrides: OverrideRules = field(metadata=read.table(OverrideRules, "exceptions"))
+    closure: ClosureRules = field(metadata=read.table(ClosureRules, "organisations that ask to be deleted"))
+    retention: RetentionRules = field(metadata=read.table(RetentionRules, "records that are kept, and for how long"))
     sha256: str = ""
     version: int = 0
     """Given when it is activated; 0 before."""

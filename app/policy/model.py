@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from app.policy.add_ons.booking import Booking
 from app.policy.book import Book
+from app.policy.closure.matter import Matter
 from app.policy.document import Policy
 from app.policy.effects import Effect
 from app.policy.facts import OwnFact
@@ -222,6 +223,9 @@ class State:
     chargebacks: tuple[Chargeback, ...] = ()
     given: tuple[Given, ...] = ()
     bookings: tuple[Booking, ...] = ()
+    deletions: tuple[Matter, ...] = ()
+    closed_at: datetime | None = None
+    """When the account was closed: what is personal of it is destroyed in the same step."""
     timers: tuple[Timer, ...] = ()
     debts: tuple[Debt, ...] = ()
 

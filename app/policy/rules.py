@@ -158,6 +158,13 @@ class DisputeRules:
             kinder=("suspend", "review", "ignore"),
         ),
     )
+    deletion: str = field(
+        default="approval",
+        metadata=read.key(
+            read.one_of("automatic", "approval"),
+            "whether data go by themselves after a lost chargeback and its notices, or after an operator's approval",
+        ),
+    )
     clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about chargebacks name"))
 
 

@@ -61,6 +61,8 @@ class Terms:
     timezone: str = "UTC"
     can_look: frozenset[str] = frozenset()
     """Providers with an API key: they are asked before access is taken."""
+    notifies: bool = True
+    """Whether the merchant's product is told of anything (`CALLBACK_URL`)."""
     versions: Mapping[int, Policy] = field(default_factory=dict)
     """Every document by its number, those of single accounts too."""
 

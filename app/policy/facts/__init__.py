@@ -8,6 +8,13 @@ from __future__ import annotations
 
 from app.policy.facts.add_ons import AddOnBooked, AddOnCancelled, AddOnInvoiced
 from app.policy.facts.approvals import OverrideApproved, OverrideAsked, OverrideDeclined
+from app.policy.facts.closure import (
+    AccountClosed,
+    ClosureRequested,
+    ClosureWithdrawn,
+    DeletionAnnounced,
+    DeletionApproved,
+)
 from app.policy.facts.collecting import DunningPaused, PaymentRecorded, Share
 from app.policy.facts.own import (
     CaseExhausted,
@@ -52,6 +59,7 @@ from app.policy.facts.words import (
 
 __all__ = [
     "KINDS",
+    "AccountClosed",
     "AddOnBooked",
     "AddOnCancelled",
     "AddOnInvoiced",
@@ -60,8 +68,12 @@ __all__ = [
     "CaseExhausted",
     "CaseJoined",
     "CaseWaived",
+    "ClosureRequested",
+    "ClosureWithdrawn",
     "CustomerSeen",
     "DeadlinePromised",
+    "DeletionAnnounced",
+    "DeletionApproved",
     "DisputeSeen",
     "DisputeStatus",
     "DunningPaused",
@@ -137,6 +149,11 @@ OwnFact = (
     | OverrideAsked
     | OverrideApproved
     | OverrideDeclined
+    | ClosureRequested
+    | ClosureWithdrawn
+    | DeletionApproved
+    | DeletionAnnounced
+    | AccountClosed
 )
 Fact = ProviderFact | OwnFact
 
