@@ -122,10 +122,15 @@ def _given_until(sub: Subscription, case: Case | None, book: Book) -> Until | No
     if status is Status.PAUSED:
         return _ALWAYS if sub.seen.pause_mode == "free" else None
     ours = stopped_by_us(sub, book)
-    if ours is not None and cancelled_by_customer(sub, book) is None:
+    if ours is not None and cancelled_by_customer(sub, book) is None and not _closing(book):
         # What we no longer want cancelled runs on; where that was refused, to the end of what is paid.
         return Until(_paid_through(sub, book)) if ours.resume_refused else _ALWAYS
     return Until(sub.seen.ends_at or sub.seen.renews_at) if status is Status.CANCELLED else None
+
+
+def _closing(book: Book) -> bool:
+    """Whether the organisation asks to be deleted: what we cancelled for that runs out (plexo 13)."""
+    return any(one.requested is not None and one.withdrawn is None for one in book.deletions.values())
 
 
 def _during(case: Case) -> Until | None:

@@ -1,0 +1,504 @@
+"""An organisation goes, and its data with it: plexo 13, the end of a chargeback (plexo 10), retention (BAO), I9."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import HealthCheck, find, given, settings
+from hypothesis import strategies as st
+
+from app.policy import facts as f
+from app.policy.book import Book
+from app.policy.closure import retention
+from app.policy.closure.rules import RecordClass
+from app.policy.decide import decide
+from app.policy.document import Policy
+from app.policy.facts import DisputeStatus, Fact, Outcome, OverrideKind, Status
+from app.policy.model import Access, Decision, Standing
+from tests.policy.stories import (
+    DAY,
+    HOUR,
+    MONDAY,
+    PLEXO,
+    SUB,
+    Stage,
+    a_dispute,
+    a_paying_account,
+    a_subscription,
+    an_override,
+    in_grace,
+    terms,
+)
+from tests.policy.tales import FACTS
+
+OPENED, WON, LOST = DisputeStatus.OPENED, DisputeStatus.WON, DisputeStatus.LOST
+DISPUTE = "lemonsqueezy:d1"
+SEVEN_YEARS = RecordClass(basis="BAO § 132", years=7)
+
+
+def rules(*, closure: str = "automatic", dispute: str = "approval", destroy: str = "approval", **classes) -> Policy:
+    return replace(
+        PLEXO,
+        closure=replace(PLEXO.closure, deletion=closure),
+        dispute=replace(PLEXO.dispute, deletion=dispute),
+        retention=replace(PLEXO.retention, destroy=destroy, **classes),
+    )
+
+
+def asked_to_be_deleted(stage: Stage, at: datetime = MONDAY, **told) -> Decision:
+    request = f.ClosureRequested(**{"id": "cl_1", "at": at, "actor": "shop", "reason": "we stop", **told})
+    return stage.hear(request, at=at)
+
+
+def cancelled(at: datetime = MONDAY, ends_at: datetime = MONDAY + 20 * DAY) -> f.SubscriptionSeen:
+    return a_subscription(Status.CANCELLED, at, ends_at=ends_at)
+
+
+def lost(**stage) -> Stage:
+    """An account that lost a chargeback: opened on MONDAY, lost ten days later."""
+    account = a_paying_account(**stage)
+    account.hear(a_dispute(OPENED, MONDAY), at=MONDAY)
+    account.hear(cancelled())
+    account.hear(a_dispute(LOST, MONDAY + 10 * DAY), at=MONDAY + 10 * DAY)
+    return account
+
+
+def obstacles(account: Stage) -> tuple[str, ...]:
+    (one,) = account.state.deletions
+    return one.obstacles
+
+
+def is_closed(account: Stage) -> bool:
+    return account.state.standing is Standing.CLOSED
+
+
+def test_an_active_subscription_is_cancelled_first_and_nothing_is_deleted_while_it_runs_13() -> None:
+    account = a_paying_account()
+
+    decision = asked_to_be_deleted(account)
+
+    assert decision.principal is not None
+    assert (decision.principal.rule, decision.principal.clause) == ("closure.requested", "13")
+    assert account.cancelled == [SUB]
+    assert obstacles(account) == ("subscription_runs",)
+    assert account.state.plan == "professional"
+    assert "account.data_deletion_due" not in account.callbacks
+
+
+def test_when_the_period_has_run_out_the_product_is_told_and_then_the_account_is_closed_13() -> None:
+    account = a_paying_account()
+    asked_to_be_deleted(account)
+    account.hear(cancelled())
+
+    account.wait(MONDAY + 20 * DAY - HOUR)
+    assert not is_closed(account)
+    account.wait(MONDAY + 20 * DAY)
+
+    assert is_closed(account)
+    assert (account.state.plan, account.state.access) == ("free", Access.NONE)
+    assert account.callbacks[-2:] == ["account.data_deletion_due", "account.closed"]
+    assert ("closure.erased", "13") in account.rules
+    assert account.state.timers == ()
+
+
+def test_without_a_subscription_it_goes_at_once_13() -> None:
+    account = a_paying_account()
+    account.hear(a_subscription(Status.EXPIRED, MONDAY - DAY, ends_at=MONDAY - DAY), at=MONDAY - DAY)
+
+    asked_to_be_deleted(account)
+
+    assert is_closed(account)
+    assert account.cancelled == []
+
+
+def test_a_closure_gives_no_refund_by_itself_13() -> None:
+    account = a_paying_account()
+    asked_to_be_deleted(account)
+
+    assert not [rule for rule, _ in account.rules if rule.startswith("refund")]
+
+
+def test_who_stays_after_all_keeps_the_subscription() -> None:
+    account = a_paying_account()
+    asked_to_be_deleted(account)
+    account.hear(cancelled())
+
+    account.hear(f.ClosureWithdrawn(id="cl_1", at=MONDAY + DAY, actor="shop"), at=MONDAY + DAY)
+
+    assert account.state.deletions == ()
+    assert account.resumed == [SUB]
+    account.wait(MONDAY + 40 * DAY)
+    assert not is_closed(account)
+
+
+def test_an_unpaid_case_comes_to_its_end_before_anything_is_deleted() -> None:
+    account = in_grace()
+    asked_to_be_deleted(account, at=MONDAY + DAY)
+
+    assert obstacles(account) == ("subscription_runs", "case_open")
+    account.wait(MONDAY + 30 * DAY)
+    assert account.state.standing is Standing.ON_HOLD
+    account.wait(MONDAY + 60 * DAY)
+    assert is_closed(account)
+
+
+def test_the_product_has_to_take_the_news_before_anything_is_closed() -> None:
+    account = a_paying_account(callback=None)
+    asked_to_be_deleted(account)
+    account.hear(cancelled())
+    account.wait(MONDAY + 25 * DAY)
+
+    assert not is_closed(account)
+    (one,) = account.state.deletions
+    told = f.DeletionAnnounced(
+        subject="cl_1", asked_at=one.record.last_announced.at, at=MONDAY + 26 * DAY, outcome=Outcome.DONE
+    )
+    account.hear(told, at=MONDAY + 26 * DAY)
+
+    assert is_closed(account)
+
+
+def test_where_no_product_is_told_of_anything_nobody_waits_for_it() -> None:
+    account = a_paying_account(terms=replace(terms(), notifies=False), callback=None)
+    asked_to_be_deleted(account)
+    account.hear(cancelled())
+
+    account.wait(MONDAY + 20 * DAY)
+
+    assert is_closed(account)
+
+
+def test_the_policy_may_ask_for_an_operator_s_approval() -> None:
+    account = a_paying_account(terms=terms(rules(closure="approval")))
+    asked_to_be_deleted(account)
+    account.hear(cancelled())
+    account.wait(MONDAY + 21 * DAY)
+
+    assert obstacles(account) == ("approval",)
+    assert "data_deletion_needs_approval" in account.alerts
+    account.hear(f.DeletionApproved(subject="cl_1", at=MONDAY + 22 * DAY, actor="anna"), at=MONDAY + 22 * DAY)
+
+    assert is_closed(account)
+    assert ("closure.approved", "13") in account.rules
+
+
+@pytest.mark.parametrize("obstacle", ["legal_hold", "dispute_open"])
+def test_nothing_under_a_legal_hold_or_an_open_dispute_is_destroyed_i9(obstacle: str) -> None:
+    account = a_paying_account()
+    asked_to_be_deleted(account)
+    account.hear(cancelled())
+    if obstacle == "legal_hold":
+        account.hear(an_override(OverrideKind.LEGAL_HOLD, MONDAY, MONDAY + 90 * DAY))
+    else:
+        account.hear(a_dispute(OPENED, MONDAY))
+
+    account.wait(MONDAY + 60 * DAY)
+
+    assert obstacle in obstacles_of(account, "cl_1")
+    assert not is_closed(account)
+
+
+def test_when_the_legal_hold_ends_the_deletion_goes_on() -> None:
+    account = a_paying_account()
+    asked_to_be_deleted(account)
+    account.hear(cancelled())
+    account.hear(an_override(OverrideKind.LEGAL_HOLD, MONDAY, MONDAY + 90 * DAY))
+
+    account.wait(MONDAY + 90 * DAY)
+
+    assert is_closed(account)
+
+
+def test_an_announcement_that_is_still_on_the_way_is_withdrawn_by_a_legal_hold_and_made_again() -> None:
+    account = a_paying_account(callback=None)
+    asked_to_be_deleted(account)
+    account.hear(cancelled())
+    account.wait(MONDAY + 21 * DAY)
+    (one,) = account.state.deletions
+    first = one.record.last_announced.at
+    account.hear(an_override(OverrideKind.LEGAL_HOLD, MONDAY + 22 * DAY, MONDAY + 30 * DAY), at=MONDAY + 22 * DAY)
+    withdrawn = {"subject": "cl_1", "asked_at": first, "at": account.now, "outcome": Outcome.WITHDRAWN}
+    account.hear(f.DeletionAnnounced(**withdrawn))
+
+    account.callback = Outcome.DONE
+    account.wait(MONDAY + 30 * DAY)
+
+    assert is_closed(account)
+    assert account.callbacks.count("account.data_deletion_due") == 2
+
+
+def test_a_lost_chargeback_lets_data_go_after_its_notices_and_with_an_approval_10() -> None:
+    account = lost()
+
+    account.wait(MONDAY + 50 * DAY)
+    assert account.mails.count("data_deletion_notice") == 3
+    assert obstacles(account) == ("approval",)
+    assert not is_closed(account)
+    account.hear(f.DeletionApproved(subject=DISPUTE, at=MONDAY + 51 * DAY, actor="anna"), at=MONDAY + 51 * DAY)
+
+    assert is_closed(account)
+    assert account.callbacks[-2:] == ["account.data_deletion_due", "account.closed"]
+    assert ("closure.erased", "10") in account.rules
+
+
+def test_the_policy_may_let_them_go_by_themselves_10() -> None:
+    account = lost(terms=terms(rules(dispute="automatic")))
+
+    account.wait(MONDAY + 40 * DAY - 2 * HOUR)
+    assert not is_closed(account)
+    account.wait(MONDAY + 41 * DAY)
+
+    assert is_closed(account)
+
+
+def test_a_chargeback_that_is_open_deletes_nothing_however_long_it_takes_10() -> None:
+    account = a_paying_account(terms=terms(rules(dispute="automatic")))
+    account.hear(a_dispute(OPENED, MONDAY), at=MONDAY)
+
+    account.wait(MONDAY + 200 * DAY)
+
+    assert not is_closed(account)
+
+
+def test_a_chargeback_that_is_won_after_all_deletes_nothing_10() -> None:
+    account = lost(terms=terms(rules(dispute="automatic")))
+    account.hear(a_dispute(WON, MONDAY + 30 * DAY), at=MONDAY + 30 * DAY)
+
+    account.wait(MONDAY + 200 * DAY)
+
+    assert not is_closed(account)
+    assert account.state.deletions == ()
+
+
+def test_notices_that_never_arrived_hold_the_deletion_up_and_operators_are_told_10() -> None:
+    account = lost(terms=terms(rules(dispute="automatic")), mail=Outcome.FAILED)
+
+    account.wait(MONDAY + 100 * DAY)
+
+    assert not is_closed(account)
+    assert obstacles(account) == ("notice_undelivered",)
+    assert "data_deletion_notice_undelivered" in account.alerts
+
+
+def test_a_loss_that_becomes_known_late_still_gives_the_customer_the_whole_time_10() -> None:
+    account = a_paying_account(terms=terms(rules(dispute="automatic")))
+    account.hear(a_dispute(OPENED, MONDAY), at=MONDAY)
+    account.hear(cancelled())
+    learned = MONDAY + 100 * DAY
+    account.hear(a_dispute(LOST, MONDAY + 10 * DAY), at=learned)
+
+    account.wait(learned + 29 * DAY)
+    assert not is_closed(account)
+    account.wait(learned + 30 * DAY)
+
+    assert is_closed(account)
+
+
+def test_retention_runs_to_the_end_of_the_calendar_year_in_the_account_s_zone() -> None:
+    at = datetime(2026, 12, 31, 23, 30, tzinfo=UTC)
+
+    assert retention.until(SEVEN_YEARS, at, "UTC") == datetime(2034, 1, 1, tzinfo=UTC)
+    assert retention.until(SEVEN_YEARS, at, "Europe/Vienna") == datetime(2034, 12, 31, 23, tzinfo=UTC)
+    assert retention.until(RecordClass(basis="x", years=0), at, "UTC") == datetime(2027, 1, 1, tzinfo=UTC)
+
+
+def test_what_a_class_keeps_is_told_by_class_basis_and_end() -> None:
+    account = in_grace()
+
+    (settled,) = retention.kept(account.account.book, PLEXO.retention, "UTC", account.now)
+
+    assert (settled.kind, settled.basis) == ("settlements", "BAO § 132")
+    assert settled.until == datetime(2034, 1, 1, tzinfo=UTC)
+    assert {record["invoice"] for record in settled.records} == {"lemonsqueezy:1100000", "lemonsqueezy:1134999"}
+
+
+def test_a_class_without_a_basis_keeps_nothing() -> None:
+    account = in_grace()
+    nothing = replace(PLEXO.retention, settlements=RecordClass())
+
+    assert retention.kept(account.account.book, nothing, "UTC", account.now) == ()
+    assert retention.ends_at(account.account.book, nothing, "UTC") is None
+
+
+def ended(policy: Policy, **stage) -> Stage:
+    """An account whose subscription expired in March 2026."""
+    account = a_paying_account(terms=terms(policy), **stage)
+    account.hear(a_subscription(Status.EXPIRED, MONDAY, ends_at=MONDAY), at=MONDAY)
+    return account
+
+
+def test_records_are_destroyed_seven_years_after_the_end_of_their_year_by_a_timer() -> None:
+    account = ended(rules(destroy="automatic", settlements=SEVEN_YEARS))
+    end = datetime(2034, 1, 1, tzinfo=UTC)
+
+    assert ("retention_end", end) in [(timer.kind, timer.due_at) for timer in account.state.timers]
+    account.wait(end - HOUR)
+    assert not is_closed(account)
+    account.wait(end)
+
+    assert is_closed(account)
+    assert account.rules[-1][0] == "retention.destroyed"
+    assert "account.data_deletion_due" not in account.callbacks
+
+
+def test_a_subscription_that_runs_has_no_end_of_retention() -> None:
+    account = a_paying_account(terms=terms(rules(destroy="automatic", settlements=SEVEN_YEARS)))
+
+    assert "retention_end" not in {timer.kind for timer in account.state.timers}
+    account.wait(datetime(2040, 1, 1, tzinfo=UTC))
+    assert not is_closed(account)
+
+
+def test_a_legal_hold_keeps_records_beyond_their_time_i9() -> None:
+    account = ended(rules(destroy="automatic", settlements=SEVEN_YEARS))
+    almost = datetime(2033, 12, 1, tzinfo=UTC)
+    account.hear(an_override(OverrideKind.LEGAL_HOLD, almost, almost + 100 * DAY), at=almost)
+
+    account.wait(almost + 99 * DAY)
+    assert not is_closed(account)
+    account.wait(almost + 100 * DAY)
+
+    assert is_closed(account)
+
+
+def test_where_a_person_destroys_there_is_no_timer() -> None:
+    account = ended(rules(destroy="approval", settlements=SEVEN_YEARS))
+
+    assert "retention_end" not in {timer.kind for timer in account.state.timers}
+    account.wait(datetime(2040, 1, 1, tzinfo=UTC))
+    assert not is_closed(account)
+
+
+@dataclass(kw_only=True)
+class Keeper(Stage):
+    """Watches that nothing is destroyed that must not be, and remembers all that was heard."""
+
+    heard: list[Fact] = field(default_factory=list)
+    holds: list[f.OverrideSet] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    reached: set[str] = field(default_factory=set)
+
+    def _decided(self, facts: Iterable[Fact]) -> Decision:
+        facts = tuple(facts)
+        decision = super()._decided(facts)
+        self.heard.extend([*facts, *decision.facts])
+        self.holds.extend(fact for fact in facts if isinstance(fact, f.OverrideSet))
+        self.reached.update(change.rule for change in decision.changes)
+        gone = [fact for fact in decision.facts if isinstance(fact, f.AccountClosed)]
+        told = [
+            fact for fact in decision.facts if isinstance(fact, f.DeletionAnnounced) and fact.outcome is Outcome.ASKED
+        ]
+        if (gone or told) and self._protected(decision):
+            self.broken.append("I9")
+        if gone and gone[0].cause == "closure" and decision.state.given:
+            self.broken.append("13")
+        return decision
+
+    def _protected(self, decision: Decision) -> bool:
+        held = any(hold.until is not None and hold.until > self.now for hold in self.holds)
+        contested = any(one.status in {"opened", "under_review"} for one in decision.state.chargebacks)
+        return held or contested
+
+
+TERMS = (
+    terms(),
+    terms(rules(closure="approval", dispute="automatic")),
+    terms(rules(dispute="automatic", destroy="automatic", settlements=RecordClass(basis="x", years=0))),
+)
+Step = Callable[[Keeper], object]
+
+
+def _requests(number: int) -> Step:
+    return lambda stage: stage.hear(f.ClosureRequested(id=f"cl_{number}", at=stage.now, actor="shop"))
+
+
+def _withdraws(number: int) -> Step:
+    return lambda stage: stage.hear(f.ClosureWithdrawn(id=f"cl_{number}", at=stage.now, actor="shop"))
+
+
+def _approves(subject: str) -> Step:
+    return lambda stage: stage.hear(f.DeletionApproved(subject=subject, at=stage.now, actor="anna"))
+
+
+def _holds(span: timedelta) -> Step:
+    return lambda stage: stage.hear(
+        an_override(OverrideKind.LEGAL_HOLD, stage.now, stage.now + span, id=f"ov{len(stage.decisions)}")
+    )
+
+
+def _hears(facts: list[Fact]) -> Step:
+    return lambda stage: stage.hear(*facts[:4])
+
+
+def _waits(span: timedelta) -> Step:
+    return lambda stage: stage.wait(stage.now + span)
+
+
+_SPANS = st.sampled_from([DAY, 31 * DAY, 31 * DAY, 400 * DAY])
+STEPS = st.one_of(
+    FACTS.map(_hears),
+    st.sampled_from([1, 2]).map(_requests),
+    st.sampled_from([1, 2]).map(_withdraws),
+    st.sampled_from(["cl_1", DISPUTE]).map(_approves),
+    _SPANS.map(_holds),
+    _SPANS.map(_waits),
+    _SPANS.map(_waits),
+)
+TALES = st.tuples(st.sampled_from(TERMS), st.lists(STEPS, max_size=20))
+QUICK = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+def told(tale: tuple[object, list[Step]], decided: Callable[..., Decision] = decide) -> Keeper:
+    stage = Keeper(terms=tale[0], now=MONDAY, decide=decided)
+    for step in tale[1]:
+        step(stage)
+    return stage
+
+
+@QUICK
+@given(TALES)
+def test_no_story_destroys_what_must_be_kept_i9(tale) -> None:
+    assert told(tale).broken == []
+
+
+@QUICK
+@given(TALES, st.randoms(use_true_random=False))
+def test_closures_come_out_the_same_in_any_order_and_any_number_of_times_i1(tale, chance: random.Random) -> None:
+    stage = told(tale)
+    mixed = [*stage.heard, *stage.heard[: len(stage.heard) // 2]]
+    chance.shuffle(mixed)
+
+    assert Book().with_facts(mixed) == stage.account.book
+
+
+@pytest.mark.parametrize("rule", ["closure.requested", "closure.deletion_due", "closure.erased", "retention.destroyed"])
+def test_the_stories_reach_every_end(rule: str) -> None:
+    find(TALES, lambda tale: rule in told(tale).reached, settings=settings(max_examples=5000, database=None))
+
+
+def test_a_rule_that_forgets_the_legal_hold_is_caught_i9() -> None:
+    def forgetful(account, facts, by, now, situation) -> Decision:
+        return decide(account, [fact for fact in facts if not isinstance(fact, f.OverrideSet)], by, now, situation)
+
+    find(TALES, lambda tale: "I9" in told(tale, forgetful).broken, settings=settings(max_examples=5000, database=None))
+
+
+def test_a_rule_that_forgets_the_open_dispute_is_caught_i9() -> None:
+    def forgetful(account, facts, by, now, situation) -> Decision:
+        decision = decide(account, facts, by, now, situation)
+        ours = [fact for fact in decision.facts if isinstance(fact, f.AccountClosed)]
+        eager = f.AccountClosed(subject="cl_1", cause="closure", at=now)
+        asked = any(isinstance(fact, f.ClosureRequested) for fact in facts)
+        return replace(decision, facts=(*decision.facts, eager)) if asked and not ours else decision
+
+    find(TALES, lambda tale: "I9" in told(tale, forgetful).broken, settings=settings(max_examples=5000, database=None))
+
+
+def obstacles_of(account: Stage, subject: str) -> tuple[str, ...]:
+    return next(one.obstacles for one in account.state.deletions if one.subject == subject)
