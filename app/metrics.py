@@ -29,6 +29,12 @@ COMMIT_ROWS = Histogram(
     registry=REGISTRY,
 )
 
+SLOW_BODIES = Counter(
+    "kulanz_slow_bodies",
+    "Requests that were given up because their senders took too long over a body.",
+    registry=REGISTRY,
+)
+
 SPOOLED = Counter(
     "kulanz_spooled",
     "Deliveries that were kept beside the database because it did not take them.",

@@ -6,13 +6,14 @@ a request, which costs more than all that is done with it; here a whole group is
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, get_running_loop
+from asyncio import AbstractEventLoop, get_running_loop, timeout
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from granian._granian import RSGIProtocolClosed as ProtocolClosed
 from granian._granian import RSGIProtocolError as ProtocolError
 
+from app import metrics
 from app.intake import Answer
 from app.web.application import Web
 from app.web.bodies import PATIENCE, PayloadTooLargeError
@@ -21,6 +22,10 @@ from app.web.door import LIMIT, PREFIX, TOO_LARGE, broken, refusal, written
 
 THREADS = 32
 """Requests that Flask answers at the same time, or deliveries that are kept beside a database that is away."""
+
+BODY_SECONDS = 10.0
+"""How long a sender may take over a body: one that dribbles holds a connection, of which there are about a thousand."""
+_TOO_SLOW = (408, [("content-type", "application/json"), ("connection", "close")], b'{"error": "too_slow"}')
 
 
 class Front:
@@ -44,6 +49,9 @@ class Front:
                 exchange.response_bytes(*await self._answered(request, exchange))
         except (ProtocolClosed, ProtocolError):
             return
+        except TimeoutError:
+            metrics.SLOW_BODIES.inc()
+            exchange.response_bytes(*_TOO_SLOW)
 
     async def _delivered(self, endpoint: str, request: Request, exchange: Exchange) -> Answer:
         receiver = self._web.receiver
@@ -52,11 +60,12 @@ class Front:
             return refused
         headers = Headers(request)
         try:
-            body = await read_body(exchange, LIMIT, headers.get("content-length"))
+            async with timeout(BODY_SECONDS):
+                body = await read_body(exchange, LIMIT, headers.get("content-length"))
             return await receiver.receive(endpoint, headers, body, self._threads)
         except PayloadTooLargeError:
             return TOO_LARGE
-        except (ProtocolClosed, ProtocolError):
+        except (ProtocolClosed, ProtocolError, TimeoutError):
             raise
         except Exception as error:  # noqa: BLE001 - nothing stands behind this to keep a traceback from the client
             return broken(error)
@@ -64,8 +73,9 @@ class Front:
     async def _answered(self, request: Request, exchange: Exchange) -> tuple[int, list[tuple[str, str]], bytes]:
         """Let Flask answer; of a body that is too large for anybody as much is kept as shows that."""
         body = bytearray()
-        async for chunk in exchange:
-            body += chunk[: LIMIT * PATIENCE - len(body)]
+        async with timeout(BODY_SECONDS):
+            async for chunk in exchange:
+                body += chunk[: LIMIT + 1 - len(body)]
         return await get_running_loop().run_in_executor(self._threads, through, self._web, request, bytes(body))
 
 
