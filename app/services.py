@@ -55,9 +55,10 @@ class Services:
 
     def terms(self, conn: Connection, now: datetime | None = None) -> Terms:
         """Return what decisions are made by at a time of the policy's clock; versions come from the database."""
-        return self._all_terms(conn).by(now or self.clock.now(conn))
+        return self.all_terms(conn).by(now or self.clock.now(conn))
 
-    def _all_terms(self, conn: Connection) -> Terms:
+    def all_terms(self, conn: Connection) -> Terms:
+        """Return the terms with the versions that are yet to come into force."""
         newest = policies.newest(conn)
         if newest not in self._terms:
             rows = policies.all(conn) or [self.first_policy(conn)]

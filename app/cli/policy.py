@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import click
 
 from app.cli.options import (
     actor_option,
+    as_text,
     confirm,
     dry_run_option,
     emit,
@@ -148,6 +150,41 @@ def activate(
             table(("account", "case or dispute"), [tuple(one.values()) for one in moved], "nothing open is moved")()
 
     emit(found, as_json, show)
+
+
+@policy.command()
+@click.argument("file")
+@json_option
+def simulate(*, file: str, as_json: bool) -> None:
+    """Tell the recorded history to another policy: who would fare otherwise, when, by which rule. Writes nothing."""
+    from app.cli.progress import pages
+    from app.simulation import Totals, report, sum_up
+    from app.simulation import simulate as under
+
+    wanted, totals = text(file), Totals()
+    with services() as opened, pages() as show:
+        found = under(opened, wanted, totals, lambda done, of: show("accounts", done, of))
+        # One by one: a hundred thousand accounts may differ.
+        told = (_line(report(one), as_json=as_json) for one in found)
+        first = next(told, None)
+        if as_json:
+            click.echo('{"differing": [')
+        for place, line in enumerate(chain([first] if first else [], told)):
+            click.echo(f", {line}" if as_json and place else line)
+    summary = sum_up(totals)
+    if as_json:
+        click.echo(f'], "totals": {as_text(summary)}}}')
+        return
+    click.echo("" if first else "nobody would fare otherwise")
+    table(("in all", ""), [(key.replace("_", " "), value) for key, value in summary.items()], "")()
+
+
+def _line(one: dict[str, Any], *, as_json: bool) -> str:
+    if as_json:
+        return as_text(one)
+    was, would_be = (", ".join(one[key].values()) for key in ("was", "would_be"))
+    clause = f", clause {one['clause']}" if one["clause"] else ""
+    return f"{one['account_id']}: from {one['at']} {would_be} instead of {was} ({one['rule']}{clause})"
 
 
 def _refuse_what_is_not_in_force(opened: Services, since: datetime) -> None:

@@ -15,6 +15,14 @@ from app.store.tables import Instant, accounts
 _Columns = TypeVarTuple("_Columns")
 
 
+class Kin(msgspec.Struct, frozen=True):
+    """An id that answers with another account; what was recorded under it is sealed with its own key."""
+
+    id: str
+    alias_of: str
+    key: bytes | None
+
+
 class AccountRow(msgspec.Struct, frozen=True):
     """An account as stored; change one with `msgspec.structs.replace`."""
 
@@ -46,6 +54,11 @@ _ONE = _ROW.where(accounts.c.id == bindparam("account"))
 _EVERYONE = _ROW.where(accounts.c.id > bindparam("after")).order_by(accounts.c.id).limit(bindparam("limit"))
 _KEY = select(accounts.c.key).where(accounts.c.id == bindparam("account"))
 _ALIASES = select(accounts.c.id).where(accounts.c.alias_of == bindparam("account")).order_by(accounts.c.id)
+_KIN = (
+    select(accounts.c.id, accounts.c.alias_of, accounts.c.key)
+    .where(among(accounts.c.alias_of, "accounts"))
+    .order_by(accounts.c.id)
+)
 _PAST_GRACE = (
     select(func.count())
     .select_from(accounts)
@@ -96,6 +109,11 @@ def data_key(conn: Connection, id: str) -> bytes | None:  # noqa: A002
 def aliases(conn: Connection, id: str) -> list[str]:  # noqa: A002
     """Return the ids that answer with this account: what was recorded under them stays there."""
     return list(conn.execute(_ALIASES, {"account": id}).scalars())
+
+
+def kin(conn: Connection, ids: Collection[str]) -> list[Kin]:
+    """Return every alias of these accounts."""
+    return [Kin(*row) for row in conn.execute(_KIN, {"accounts": ids})]
 
 
 def page(conn: Connection, standing: str | None, plan: str | None, after: str | None, limit: int) -> list[AccountRow]:

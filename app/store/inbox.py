@@ -123,6 +123,7 @@ _OF_ACCOUNT = (
     .order_by(inbox.c.id)
     .limit(_PAGE)
 )
+_OF_ACCOUNTS = _EVENT.where(among(inbox.c.account, "accounts"), inbox.c.state == "handled").order_by(inbox.c.id)
 _PARKED = select(inbox.c.account).where(text("state = 'parked'"), among(inbox.c.account, "accounts")).distinct()
 _COUNTS = select(inbox.c.state, func.count().label("events")).where(text("state <> 'handled'")).group_by(inbox.c.state)
 _SINCE = select(inbox.c.received_at).order_by(inbox.c.id).limit(1)
@@ -213,6 +214,11 @@ def of_account(conn: Connection, account: str) -> Iterator[Event]:
     while page := _events(conn, _OF_ACCOUNT, account=account, after=after):
         yield from page
         after = page[-1].id
+
+
+def of_accounts(conn: Connection, accounts: Collection[str]) -> Iterator[Event]:
+    """Yield every handled event of some accounts in the order of arrival."""
+    yield from _events(conn, _OF_ACCOUNTS, accounts=accounts)
 
 
 def parked_accounts(tx: Connection, accounts: Collection[str]) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """Our own and the operators' facts, sealed, in the order in which they became known."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -8,6 +8,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.engine import Connection
 
 from app.store import bulk
+from app.store.bulk import among
 from app.store.tables import journal
 
 
@@ -29,6 +30,9 @@ _OF_ACCOUNT = (
     .order_by(journal.c.id)
     .limit(_PAGE)
 )
+_OF_ACCOUNTS = (
+    select(*(journal.c[name] for name in _COLUMNS)).where(among(journal.c.account, "accounts")).order_by(journal.c.id)
+)
 _MOVED = select(journal.c.id, journal.c.fact).where(journal.c.account == bindparam("account"))
 
 
@@ -43,6 +47,11 @@ def of_account(conn: Connection, account: str) -> Iterator[JournalRow]:
     while page := conn.execute(_OF_ACCOUNT, {"account": account, "after": after}).all():
         yield from (JournalRow(*fields) for _, *fields in page)
         after = page[-1].id
+
+
+def of_accounts(conn: Connection, accounts: Collection[str]) -> Iterator[JournalRow]:
+    """Yield the facts of some accounts, oldest first."""
+    yield from (JournalRow(*fields) for fields in conn.execute(_OF_ACCOUNTS, {"accounts": accounts}))
 
 
 def move(tx: Connection, old: str, new: str, reseal: Callable[[bytes], bytes] | None = None) -> int:

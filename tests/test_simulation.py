@@ -1,0 +1,180 @@
+"""`policy simulate` over a real database: who would have fared, and would fare, otherwise. Nothing is written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from app import pipeline, versions
+from app.commands import SetOverride
+from app.config import load
+from app.errors import PolicyError
+from app.intake import Intake
+from app.policy import document
+from app.policy.facts import OverrideKind
+from app.services import Services, build
+from app.simulation import Totals, report, simulate, sum_up
+from app.store.tables import metadata
+from app.vault import random_key_text
+from tests.lemonsqueezy import (
+    MONDAY,
+    SECRET,
+    Payload,
+    delivery,
+    dispute_created,
+    subscription_created,
+    subscription_payment_failed,
+    subscription_payment_success,
+)
+
+DAY = timedelta(days=1)
+PLEXO = document.preset("plexo")
+GENTLE = PLEXO.replace('grace = "7d"', 'grace = "14d"')
+STRICT = PLEXO.replace('grace = "7d"', 'grace = "3d"')
+
+
+@pytest.fixture
+def services(database_url: str, tmp_path: Path) -> Iterator[Services]:
+    settings = {
+        "KULANZ_DATA_DIR": str(tmp_path / "data"),
+        "DATABASE_URL": database_url,
+        "LEMONSQUEEZY_WEBHOOK_SECRETS": SECRET,
+        "LEMONSQUEEZY_MODE": "any",
+        "KULANZ_PLANS": "lemonsqueezy:47001=professional",
+        "KULANZ_TEST_CLOCK": "1",
+        "ENCRYPTION_KEYS": random_key_text(),
+    }
+    services = build(load(settings))
+    services.clock.set(MONDAY - 40 * DAY)
+    with services.database.write() as tx:
+        services.adopt_policy(tx)
+    yield services
+    services.close()
+
+
+def happens(services: Services, day: float, *payloads: Payload) -> None:
+    services.clock.set(MONDAY + day * DAY)
+    intake = Intake(services)
+    for payload in payloads:
+        body, headers = delivery(payload)
+        assert intake.accept("lemonsqueezy", headers, body).status == 200
+    intake.close()
+    while pipeline.process(services).moved or pipeline.deliver(services).moved:
+        pass
+
+
+def fails(services: Services) -> None:
+    happens(services, -30, subscription_created(at=MONDAY - 30 * DAY))
+    happens(services, 0, subscription_payment_failed(at=MONDAY))
+
+
+def under(services: Services, text: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    totals = Totals()
+    return [report(one) for one in simulate(services, text, totals)], sum_up(totals)
+
+
+def everything(services: Services) -> str:
+    """A digest of every row of every table."""
+    with services.database.read() as conn:
+        rows = [sorted(map(repr, conn.execute(select(table)))) for table in metadata.sorted_tables]
+    return sha256(repr(rows).encode()).hexdigest()
+
+
+def test_who_would_have_lost_access_for_a_while_is_listed_with_when_and_why(services: Services) -> None:
+    fails(services)
+    for day in (3, 5):
+        happens(services, day)
+    happens(services, 5.5, subscription_payment_success(at=MONDAY + 5 * DAY))
+
+    (found,), totals = under(services, STRICT)
+
+    assert (found["account_id"], found["rule"], found["clause"]) == ("org_42", "dunning.hold_placed", "6.2")
+    assert found["at"] == "2026-03-05T14:08:20Z"
+    assert (found["was"]["access"], found["would_be"]["access"]) == ("full", "free")
+    assert found["now"] == found["would_be_now"]
+    assert (found["hours_lost"], found["hours_gained"], found["ahead"]) == (60, 0, False)
+    assert (totals["accounts"], totals["differing"], totals["losing_access"]) == (1, 1, 1)
+    assert totals["owed_by_losing"] == {"EUR": 4900}
+
+
+def test_what_is_open_is_followed_to_its_end(services: Services) -> None:
+    fails(services)
+    happens(services, 1)
+
+    (found,), totals = under(services, GENTLE)
+
+    assert (found["ahead"], found["at"]) == (True, "2026-03-09T14:08:20Z")
+    assert (found["was"]["standing"], found["would_be"]["standing"]) == ("on_hold", "grace")
+    assert (found["hours_lost"], found["hours_gained"]) == (0, 7 * 24)
+    assert (totals["losing_access"], totals["gaining_access"]) == (0, 1)
+
+
+def test_nobody_differs_under_the_same_rules_in_other_words(services: Services) -> None:
+    fails(services)
+    for day in (3, 5, 7, 8, 20):
+        happens(services, day)
+
+    assert under(services, PLEXO.replace('clause = "10"', 'clause = "11"'))[0] == []
+    assert under(services, PLEXO)[0] == []
+
+
+def test_a_cancellation_that_was_ours_is_not_taken_for_the_customers_will(services: Services) -> None:
+    fails(services)
+    for day in (3, 5, 7):
+        happens(services, day)
+    cancelled = subscription_created(at=MONDAY + 7 * DAY + timedelta(hours=8), status="cancelled")
+    happens(services, 8, cancelled | {"meta": {**cancelled["meta"], "event_name": "subscription_cancelled"}})
+
+    (found,), _ = under(services, GENTLE)
+
+    assert (found["now"]["standing"], found["would_be_now"]["standing"]) == ("on_hold", "grace")
+
+
+def test_an_operators_exception_counts_under_either_policy(services: Services) -> None:
+    fails(services)
+    happens(services, 1)
+    exempt = SetOverride(kind=OverrideKind.EXEMPT, until=MONDAY + 200 * DAY, reason="a promise")
+    pipeline.command(services, "org_42", exempt, "ada")
+
+    assert under(services, STRICT)[0] == []
+
+
+def test_a_dispute_under_other_rules_is_found(services: Services) -> None:
+    happens(services, -30, subscription_created(at=MONDAY - 30 * DAY))
+    happens(services, 0, dispute_created(at=MONDAY))
+
+    (found,), _ = under(services, PLEXO.replace('scope = "account"', 'scope = "account"\nreview_above = 100'))
+
+    assert (found["was"]["access"], found["would_be"]["access"]) == ("none", "full")
+
+
+def test_a_simulation_writes_nothing_i8(services: Services) -> None:
+    fails(services)
+    happens(services, 1)
+    before = everything(services)
+
+    found, _ = under(services, STRICT)
+
+    assert found
+    assert everything(services) == before
+
+
+def test_a_document_with_problems_is_refused_before_anything_is_read(services: Services) -> None:
+    with pytest.raises(PolicyError):
+        next(simulate(services, "name = 1", Totals()))
+
+
+def test_a_version_that_is_scheduled_is_part_of_what_it_is_compared_with(services: Services) -> None:
+    fails(services)
+    happens(services, 1)
+    versions.activate(services, GENTLE, actor="ada", effective_from=MONDAY + 40 * DAY)
+
+    (found,), _ = under(services, GENTLE)
+
+    assert found["at"] == "2026-03-09T14:08:20Z"
