@@ -109,4 +109,56 @@ class EndTerms:
 
 
 Overruling = SetOverride | ApproveOverride | DeclineOverride
-Command = RecordPayment | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | BookAddOn | CancelAddOn
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestRefund:
+    """Somebody wants the money of a payment back (plexo 9.1): named by itself, by its licence, or by day and amount."""
+
+    payment: str | None = None
+    """The provider's invoice or order id."""
+    licence: str | None = None
+    paid_on: date | None = None
+    paid_amount: int | None = None
+    """What was paid that day, tax and all."""
+    amount: int | None = None
+    """What is asked for, in minor units; None: all that there is to refund."""
+    currency: str | None = None
+    """Where it is named, it has to be that of the payment."""
+    reason: str = ""
+    contact_email: str
+    organisation: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecideRefund:
+    """A person says yes or no to a request."""
+
+    request: str
+    approve: bool
+    amount: int | None = None
+    """Another amount than was asked for, up to what is left of the payment."""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MarkDeployed:
+    """An operator knows that an on-premise licence is in use (plexo 8)."""
+
+    licence: str
+    reason: str
+
+
+Command = (
+    RecordPayment
+    | OpenDispute
+    | CloseDispute
+    | Overruling
+    | AgreeTerms
+    | EndTerms
+    | BookAddOn
+    | CancelAddOn
+    | RequestRefund
+    | DecideRefund
+    | MarkDeployed
+)

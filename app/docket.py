@@ -34,7 +34,7 @@ from app.store.outbox import EffectRow
 from app.store.timers import TimerRow
 from app.vault import DataKey
 
-_AT_THE_PROVIDER = frozenset({"CancelSubscription", "ResumeSubscription"})
+_AT_THE_PROVIDER = frozenset({"CancelSubscription", "ResumeSubscription", "RefundPayment", "DisableLicence"})
 _BLANK = Book()
 
 
@@ -144,7 +144,7 @@ class Docket:
             self._record(folder, decision, cause)
             self._judge(decision)
         self._remember(folder, decision, cause, heard)
-        if folder.account.book.renewals:
+        if folder.account.book.renewals or folder.account.book.refund_requests:
             self._withdraw_todos(name, folder)
         return decision
 
@@ -342,12 +342,18 @@ def _type(effect: Effect) -> str:
             return effect.notice
         case effects.AlertOperators():
             return effect.topic
-        case effects.CancelSubscription():
-            return "cancel"
-        case effects.ResumeSubscription():
-            return "resume"
-        case effects.LookUpSubscription():
-            return "look_up"
+        case _:
+            return _CALLS[type(effect)]
+
+
+_CALLS: dict[type[Effect], str] = {
+    effects.CancelSubscription: "cancel",
+    effects.ResumeSubscription: "resume",
+    effects.LookUpSubscription: "look_up",
+    effects.RefundPayment: "refund",
+    effects.DisableLicence: "disable_licence",
+}
+"""What a call to the provider is called in the outbox."""
 
 
 def _subject(effect: Effect) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from app import brake, coding, dues, granted, story
+from app import brake, coding, dues, granted, refund_documents, story
 from app.errors import NotFoundError
 from app.policy import dunning
 from app.policy.add_ons.booking import Booking
@@ -186,8 +186,9 @@ def _account(seen: View) -> Document:
         "overrides": granted.overrides(account.book, seen.now),
         "terms": granted.terms(account.book, terms),
         "add_ons": [_add_on(one) for one in state.bookings],
-        "licences": [],
         "payments": dues.payments(account.book),
+        "licences": list(refund_documents.licences(state, account.book, _moment(seen))),
+        "refund_requests": [refund_documents.refund_request(account.id, one, state.as_of) for one in state.refunds],
         "timers": [{"kind": one.kind, "due_at": _at(one.due_at)} for one in _in_order(state)],
         "policy": _policy(terms.current),
         "version": account.version,
@@ -196,6 +197,11 @@ def _account(seen: View) -> Document:
 
 def _policy(policy: Policy) -> Document:
     return {"name": policy.name, "version": policy.version, "sha256": policy.sha256}
+
+
+def _moment(seen: View) -> Moment:
+    terms = seen.terms.under(seen.account.book, seen.state.as_of)
+    return Moment(terms, seen.account.zone(terms), seen.state.as_of)
 
 
 def _subscriptions(book: Book, terms: Terms) -> list[Document]:

@@ -20,7 +20,15 @@ from app.gateway import Errand, Report, carry_out
 from app.gateway.report import State, parked
 from app.logs import log
 from app.policy.assess import assess
-from app.policy.effects import CancelSubscription, Effect, Notify, ResumeSubscription, SendMail
+from app.policy.effects import (
+    CancelSubscription,
+    DisableLicence,
+    Effect,
+    Notify,
+    RefundPayment,
+    ResumeSubscription,
+    SendMail,
+)
 from app.policy.facts import Fact, Outcome, Provenance, SubscriptionSeen
 from app.policy.telling import reported, still_wanted
 from app.providers import Routing
@@ -37,6 +45,7 @@ LEASE = timedelta(seconds=4)
 RENEWED_EVERY = timedelta(seconds=1)
 RECORDED_WITHIN, RECORDED_AGAIN = 20.0, 0.5
 """Seconds for which an outcome that the database does not take is offered again, and between two offers."""
+_SHOWN_UNDONE = (CancelSubscription, ResumeSubscription, RefundPayment, DisableLicence, Notify)
 _FOR_A_PERSON = {State.PARKED: "effect_parked", State.TODO: "effect_to_do"}
 PATIENCE = timedelta(days=7)
 """How long a payment waits for its subscription before the provider is asked (CONTRACT section 6)."""
@@ -196,7 +205,7 @@ def _conclude(services: Services, row: EffectRow, effect: Effect, report: Report
 def _alert_of(services: Services, tx: Connection, row: EffectRow, effect: Effect, state: State) -> None:
     """Tell operators of a call at the provider, or of news for the product, that now waits for a person."""
     topic = _FOR_A_PERSON.get(state)
-    told_of = isinstance(effect, CancelSubscription | ResumeSubscription | Notify) and row.type != "ops.alert"
+    told_of = isinstance(effect, _SHOWN_UNDONE) and row.type != "ops.alert"
     if topic is not None and told_of:
         orders.alert(services, tx, topic=topic, subject=row.id, account=row.account or None)
 

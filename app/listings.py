@@ -10,10 +10,11 @@ import msgspec
 from app.policy.book import Book
 from app.policy.facts import Fact, Provenance
 from app.policy.model import Case, Chargeback, Decision
+from app.policy.refunding.values import CLOSED, Refund
 from app.services import Services
 from app.store import lookups, matters
 from app.store.database import Connection
-from app.store.matters import CASE, DISPUTE, MatterRow
+from app.store.matters import CASE, DISPUTE, REFUND, MatterRow
 from app.vault import Vault
 
 _CAUSES = {"PaymentSucceeded": "payment", "SubscriptionSeen": "snapshot", "OverrideSet": "operator"}
@@ -74,6 +75,14 @@ def of_decision(decision: Decision, heard: Iterable[Fact], now: datetime) -> Ite
     if state.chargebacks:
         old = {_dispute(account, one, now) for one in before.chargebacks} if before else set()
         yield from (row for row in (_dispute(account, one, now) for one in state.chargebacks) if row not in old)
+    if state.refunds:
+        yield from _refund_rows(decision, now)
+
+
+def _refund_rows(decision: Decision, now: datetime) -> Iterator[MatterRow]:
+    account, before = decision.account.id, decision.before
+    old = {_refund(account, one, now) for one in before.refunds} if before else set()
+    yield from (row for row in (_refund(account, one, now) for one in decision.state.refunds) if row not in old)
 
 
 def merged(decision: Decision) -> Iterator[str]:
@@ -148,5 +157,19 @@ def _dispute(account: str, one: Chargeback, now: datetime) -> MatterRow:
         closed_at=None if one.status in OPEN_DISPUTES else now,
         amount=one.amount,
         currency=one.currency,
+        policy_version=one.policy.version,
+    )
+
+
+def _refund(account: str, one: Refund, now: datetime) -> MatterRow:
+    return MatterRow(
+        account=account,
+        kind=REFUND,
+        key=one.key,
+        state=str(one.state),
+        opened_at=one.requested_at,
+        closed_at=now if one.state in CLOSED else None,
+        amount=one.amount,
+        currency=one.payment.currency,
         policy_version=one.policy.version,
     )

@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime
 from hashlib import sha256
 
-from app import coding, overruling, versions
+from app import coding, overruling, refund_orders, versions
 from app.commands import (
     AgreeTerms,
     ApproveOverride,
@@ -14,10 +14,13 @@ from app.commands import (
     CancelAddOn,
     CloseDispute,
     Command,
+    DecideRefund,
     DeclineOverride,
     EndTerms,
+    MarkDeployed,
     OpenDispute,
     RecordPayment,
+    RequestRefund,
     SetOverride,
 )
 from app.docket import effect_row
@@ -60,21 +63,38 @@ def facts_of(
             return (_closed(order, account, terms.under(account.book, now), actor, now),)
         case SetOverride() | ApproveOverride() | DeclineOverride():
             return overruling.facts_of(order, account, terms, actor, now, signed_in=signed_in)
-        case AgreeTerms() | EndTerms():
-            return (versions.agreement(order, account, terms, actor, now),)
+        case RequestRefund() | DecideRefund() | MarkDeployed():
+            return refund_orders.facts_of(order, account, terms, actor, now)
+        case _:
+            return (_of_an_area(order, account, terms, actor, now),)
+
+
+def _of_an_area(
+    order: RecordPayment | BookAddOn | CancelAddOn | AgreeTerms | EndTerms,
+    account: Account,
+    terms: Terms,
+    actor: str,
+    now: datetime,
+) -> Fact:
+    match order:
         case RecordPayment():
-            money = recording.Money(
-                id=_payment_id(order.transaction),
-                amount=order.amount,
-                currency=order.currency,
-                received=order.received_at or order.received_on,
-                reference=order.reference,
-                invoice=order.invoice,
-                transaction=order.transaction,
-            )
-            return (recording.recorded(money, account, terms, actor, now),)
+            return recording.recorded(_money(order), account, terms, actor, now)
         case BookAddOn() | CancelAddOn():
-            return (_add_on(order, account, terms, actor, now),)
+            return _add_on(order, account, terms, actor, now)
+        case AgreeTerms() | EndTerms():
+            return versions.agreement(order, account, terms, actor, now)
+
+
+def _money(order: RecordPayment) -> recording.Money:
+    return recording.Money(
+        id=_payment_id(order.transaction),
+        amount=order.amount,
+        currency=order.currency,
+        received=order.received_at or order.received_on,
+        reference=order.reference,
+        invoice=order.invoice,
+        transaction=order.transaction,
+    )
 
 
 def alert(services: Services, tx: Connection, *, topic: str, subject: str, account: str | None = None) -> None:

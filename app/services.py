@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from app.calendars import is_working_day
 from app.clock import Clock, real_now
 from app.config import Settings, policy_text
 from app.doorbell import Bell
@@ -68,6 +69,8 @@ class Services:
                 versions=versions,
                 catalogue=Catalogue.of(self.settings.plans),
                 timezone=self.settings.timezone,
+                country=self.settings.country,
+                calendar=is_working_day,
                 can_look=frozenset(_keys(self.settings)),
             )
         return self._terms[newest]

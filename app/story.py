@@ -116,6 +116,20 @@ SENTENCES: Mapping[str, str] = {
     "payment.recorded": (
         "{actor} recorded a transfer of {amount}, received at {received_at}. Paid too much: {unmatched}."
     ),
+    "notice.refund_decided": "The customer is told what was decided about the refund.",
+    "refund.requested": (
+        "A refund of payment {payment} was asked for. The policy says: {verdict_words}. "
+        "{refundable} of it can go back. An answer is due by {decide_by}."
+    ),
+    "refund.review": "A person has to decide about the refund of payment {payment}: {why_words}.",
+    "refund.judged_anew": "News changed what the policy says of payment {payment}: {verdict_words}; {refundable}.",
+    "refund.approved": "{actor} approved a refund of {amount} of payment {payment}. It is to arrive by {pay_by}.",
+    "refund.denied": "{actor} denied the refund of payment {payment}. Statutory rights are not affected.",
+    "refund.ordered": "The provider is asked to give {amount} of payment {payment} back.",
+    "refund.sent": "The provider has taken the refund of payment {payment}, and has not yet confirmed it.",
+    "refund.paid": "The provider confirmed that {amount} of payment {payment} went back.",
+    "refund.failed": "The refund of payment {payment} could not be carried out. A person has to look.",
+    "licence.switched_off": "The licence that payment {payment} had bought is to be disabled at the provider.",
     "kept": "What was promised was recorded.",
 }
 
@@ -136,7 +150,7 @@ def sentence(change: Mapping[str, Any]) -> str:
     detail = change.get("detail", {})
     if rule == "dunning.grace_started" and "invoice" not in detail:
         rule = "dunning.grace_started_by_snapshot"
-    told = SENTENCES.get(rule, rule).format_map(_Gaps(detail | _money(detail)))
+    told = SENTENCES.get(rule, rule).format_map(_Gaps(detail | _money(detail) | _refund(detail)))
     if detail.get("unverified"):
         told += " Unverified: the provider was asked for a day and gave no answer."
     return f"{told} Reason: {detail['reason']}" if detail.get("reason") else told
@@ -150,6 +164,47 @@ def _money(detail: Mapping[str, Any]) -> dict[str, str]:
         "unmatched": money(detail.get("unmatched"), currency) if detail.get("unmatched") else "nothing",
         "fee": money(fee, detail.get("fee_currency") or currency) if fee else "none",
         **{name: money(detail[name], currency) for name in _AMOUNTS if name in detail},
+    }
+
+
+_VERDICTS = {"eligible": "it goes back", "not_eligible": "it does not go back", "review": "a person decides"}
+WHY = {
+    "not_paid": "it was never paid",
+    "nothing_paid": "nothing was charged",
+    "disputed": "a bank is asked for the same money",
+    "nothing_left": "nothing is left to refund",
+    "never": "such a product is never refundable",
+    "delegated": "the product follows its developer's policy",
+    "licence_unused": "the licence is neither activated nor deployed",
+    "licence_in_use": "the licence was activated or deployed",
+    "licence_too_late": "the window for licences is over",
+    "licence_renewal": "it is the renewal of a licence",
+    "within_window": "it is the payment that the guarantee is for, within its window",
+    "too_late": "the window is over",
+    "renewal": "it is a renewal",
+    "plan_change": "it is the charge for a change of plan",
+    "not_the_first_subscription": "the customer had paid for another subscription before",
+    "refunded_before": "another payment of the account went back in full before",
+    "exceptional": "the reason tells of exceptional circumstances",
+    "charged_twice": "the same seems to have been charged twice",
+    "move_to_on_premise": "the reason tells of a move to on-premise",
+    "abuse_suspected": "the account is suspended, or lost another dispute",
+    "above_limit": "the amount is above the policy's limit",
+    "no_rule": "the policy has no rule for it",
+    "no_refunds": "the policy refunds nothing of the kind",
+}
+"""Why a request got its verdict, by the word in its document."""
+
+
+def _refund(detail: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a request's words mean; the reason of a decision is told by itself."""
+    if "verdict" not in detail:
+        return {}
+    why = WHY.get(str(detail.get("why")), "")
+    return {
+        "verdict_words": f"{_VERDICTS.get(str(detail['verdict']), '')}, as {why}",
+        "why_words": why,
+        "refundable": money(detail.get("refundable_amount"), detail.get("currency")),
     }
 
 
@@ -184,6 +239,10 @@ def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
         yield from _case(case, obstacles.get(case.key))
     for one in state.chargebacks:
         yield from _chargeback(one)
+    for asked in state.refunds:
+        if asked.due_at is not None:
+            what = "an answer" if asked.undecided else f"the money ({asked.state})"
+            yield f"The refund request {asked.key} waits for {what}, promised by {rfc3339(asked.due_at)}."
     for timer in state.timers:
         if timer.kind in {"period_end", "trial_end", "override_end", "hold_end"}:
             yield f"{_TIMERS[timer.kind]} at {rfc3339(timer.due_at)} ({timer.subject})."
@@ -203,6 +262,7 @@ def _hold(hold: Hold) -> str:
         Owner.DUNNING: "unpaid after the end of grace",
         Owner.DISPUTE: "a chargeback",
         Owner.OPERATOR: "an operator's suspension",
+        Owner.REFUND: "its payment went back in full",
     }
     why = words.get(hold.owner, str(hold.owner))
     claim = "" if hold.counts else " It is a stranger's claim and takes nothing from the account's own buyer."

@@ -17,7 +17,7 @@ from typing import Any
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from app import enquiries, pipeline
-from app.config import Settings
+from app.config import ApiToken, Settings
 from app.intake import Intake
 from app.pace import Budget, Own
 from app.services import Services, build
@@ -28,6 +28,7 @@ from app.web.application import assemble
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.lemonsqueezy import MONDAY, SECRET
 
+TOKEN = "a-token-for-tests"
 PLANS = (("lemonsqueezy:47001", "professional"), ("lemonsqueezy:47002", "enterprise"))
 
 
@@ -181,6 +182,7 @@ def _services(
         smtp_url=mailbox.url,
         mail_from="billing@shop.example",
         ops_alert_to="ops@shop.example",
+        api_tokens=(ApiToken(name="tests", token=TOKEN),),
         test_clock=True,
     )
     simulator.weather.limit = 1_000_000

@@ -18,6 +18,7 @@ COMMANDS = {
     "account": ("app.cli.account:account", "Look at accounts, and make exceptions."),
     "add-on": ("app.cli.add_on:add_on", "Book add-ons, list them, and cancel them."),
     "dispute": ("app.cli.dispute:dispute", "Open and close chargebacks by hand."),
+    "refund": ("app.cli.refund:refund", "Ask for refunds, and decide about them."),
     "events": ("app.cli.events:events", "Look after the inbox."),
     "effects": ("app.cli.effects:effects", "Look after what the world must be told."),
     "brake": ("app.cli.brake:brake", "Look at the brake on mass downgrades, and release it."),

@@ -10,13 +10,16 @@ from app.gateway.report import Report, State
 from app.policy.effects import (
     AlertOperators,
     CancelSubscription,
+    DisableLicence,
     Effect,
     LookUpSubscription,
     Notify,
+    RefundPayment,
     ResumeSubscription,
     SendMail,
 )
 
+_Call = CancelSubscription | ResumeSubscription | LookUpSubscription | RefundPayment | DisableLicence
 __all__ = ["Errand", "Means", "Report", "State", "carry_out", "spread"]
 
 
@@ -44,21 +47,33 @@ def carry_out(effect: Effect, means: Means, errand: Errand) -> Report:
     """Make one attempt to carry the effect out; whatever the far end does becomes a report, never an exception."""
     from app.gateway.callback import call_back  # noqa: PLC0415
     from app.gateway.mail import send  # noqa: PLC0415
-    from app.gateway.provider import look_up, resume_renewal, stop_renewal  # noqa: PLC0415
 
     match effect:
         case Notify():
             return call_back(effect, means, errand)
         case SendMail():
             return send(effect, means, errand)
+        case AlertOperators():
+            return _alert(effect, means, errand)
+        case _:
+            return _at_the_provider(effect, means, errand)
+
+
+def _at_the_provider(effect: _Call, means: Means, errand: Errand) -> Report:
+    from app.gateway.money import disable, refund  # noqa: PLC0415
+    from app.gateway.provider import look_up, resume_renewal, stop_renewal  # noqa: PLC0415
+
+    match effect:
         case CancelSubscription():
             return stop_renewal(effect, means.providers, errand.attempts)
         case ResumeSubscription():
             return resume_renewal(effect, means.providers, errand.attempts)
         case LookUpSubscription():
             return look_up(effect, means.providers, errand.now)
-        case AlertOperators():
-            return _alert(effect, means, errand)
+        case RefundPayment():
+            return refund(effect, means.providers, errand.attempts)
+        case DisableLicence():
+            return disable(effect, means.providers, errand.attempts)
 
 
 def _alert(effect: AlertOperators, means: Means, errand: Errand) -> Report:

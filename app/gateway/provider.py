@@ -12,7 +12,8 @@ from app.errors import FarEndError, UnknownOutcomeError
 from app.gateway.backoff import try_again
 from app.gateway.report import Report, State, masked, parked
 from app.policy.effects import CancelSubscription, LookUpSubscription, ResumeSubscription
-from app.policy.facts import Outcome, Provenance, Status, SubscriptionLookedUp, SubscriptionSeen
+from app.policy.facts import Outcome, Provenance, ProviderFact, Status, SubscriptionLookedUp, SubscriptionSeen
+from app.providers.provider import Refunded
 
 _OUR_KEY = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 """The provider does not accept the API key: that is ours to mend, and then the same call may succeed."""
@@ -39,6 +40,18 @@ class ProviderClient(Protocol):
 
     def resume(self, subscription: str, trial_ends_at: datetime | None, /) -> object:
         """Take a cancellation back; a trial needs its end told again."""
+
+    def refunded(self, kind: str, payment: str, /) -> Refunded | None:
+        """Return what has gone back of a payment so far, or nothing where the provider knows none of that id.
+
+        `kind` is `order` or `invoice`: of which of its records the id is.
+        """
+
+    def refund(self, kind: str, payment: str, amount: int, key: str, /) -> object:
+        """Give back so many minor units; `key` is the same on every attempt, for providers that look at it."""
+
+    def disable_licence(self, licence: str, /) -> tuple[ProviderFact, ...] | None:
+        """Let a licence key activate nothing any more, unless that is so; None where none of that id is known."""
 
 
 Clients = Mapping[str, ProviderClient]
@@ -113,23 +126,24 @@ def _read_first(key: str, clients: Clients, attempts: int, act: Act, *, refused:
     try:
         seen = client.subscription(subscription)
     except FarEndError as error:
-        return _failed(error, attempts, Outcome.FAILED)
+        return failed(error, attempts, Outcome.FAILED)
     if seen is None:
         return parked(_NOT_THERE)
     try:
         report = act(client, subscription, seen)
     except FarEndError as error:
-        report = _failed(error, attempts, refused)
+        report = failed(error, attempts, refused)
     return replace(report, facts=_reconciled(seen))
 
 
-def _failed(error: FarEndError, attempts: int, refused: Outcome) -> Report:
+def failed(error: FarEndError, attempts: int, refused: Outcome, not_there: str = _NOT_THERE) -> Report:
+    """Return what an attempt comes to that failed: tried again, or given up and seen by operators."""
     if isinstance(error, UnknownOutcomeError):
         return try_again("the provider's answer was lost; it will be read before anything is repeated", attempts)
     if error.retryable or error.answer in _OUR_KEY:
         return try_again(_told_by(error), attempts, error.retry_after)
     if error.answer == HTTPStatus.NOT_FOUND:
-        return parked(_NOT_THERE)
+        return parked(not_there)
     return parked(_told_by(error), refused)
 
 

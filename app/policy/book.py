@@ -36,6 +36,8 @@ from app.policy.facts import Fact
 from app.policy.joining import join_maps
 from app.policy.quick import quick
 from app.policy.records import Customer, Dispute, Invoice, Invoices, Licence, Order, Subscription
+from app.policy.refunding.records import LicenceLog, RefundLog, Refunds
+from app.policy.refunding.records import entries as refund_entries
 from app.policy.versions.records import Agreement, Pin
 
 NOTHING = CaseLog()
@@ -80,6 +82,10 @@ class Book:
     """Money that came outside the provider."""
     add_ons: Mapping[str, AddOnLog] = field(default_factory=dict)
     """Booked in quantities beside a subscription; those that a provider bills are subscriptions."""
+    refunds: Mapping[str, Refunds] = field(default_factory=dict)
+    """By payment, where the provider tells each refund by itself."""
+    refund_requests: Mapping[str, RefundLog] = field(default_factory=dict)
+    licence_logs: Mapping[str, LicenceLog] = field(default_factory=dict)
 
     def with_facts(self, facts: Iterable[Fact]) -> Book:
         """Return the book that knows these facts too, in whatever order they are given."""
@@ -124,7 +130,7 @@ _pages = attrgetter(*_FAMILIES)
 _CaseFact = f.DeadlinePromised | f.HoldPlaced | f.HoldProlonged | f.CaseExhausted | f.CaseWaived
 _Entry = tuple[str, str, Any]
 """A family of the book, a key in it, and what one fact tells of that object."""
-_FILED = (collecting_entries, add_on_entries, closure_entries)
+_FILED = (collecting_entries, add_on_entries, closure_entries, refund_entries)
 """What each area of the policy files of its own facts."""
 
 
@@ -143,8 +149,8 @@ def _entries(fact: Fact) -> Iterator[_Entry]:
         case f.OrderSeen():
             yield "orders", fact.key, Order.of(fact)
             yield from _signed(fact)
-        case f.LicenceSeen():
-            yield "licences", fact.key, Licence(seen=fact, activations=fact.activations)
+        case f.RefundSeen() | f.LicenceSeen():
+            yield _of_a_sale(fact)
         case f.CustomerSeen():
             yield "customers", fact.key, Customer(seen=fact)
         case f.DisputeSeen():
@@ -154,6 +160,12 @@ def _entries(fact: Fact) -> Iterator[_Entry]:
             yield from _addressed(fact.at, locale=fact.locale, timezone=fact.timezone, country=fact.country)
         case _:
             yield from _own_entries(fact)
+
+
+def _of_a_sale(fact: f.RefundSeen | f.LicenceSeen) -> _Entry:
+    if isinstance(fact, f.RefundSeen):
+        return "refunds", fact.payment, Refunds(seen=(fact,))
+    return "licences", fact.key, Licence(seen=fact, activations=fact.activations)
 
 
 def _own_entries(fact: f.OwnFact) -> Iterator[_Entry]:

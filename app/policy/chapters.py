@@ -10,9 +10,17 @@ from app.policy.book import Book
 from app.policy.chapter import Chapter
 from app.policy.closure.chapter import Closure
 from app.policy.collecting.chapter import Collecting
+from app.policy.refunding.chapter import RefundChapter
 from app.policy.versions.chapter import Versions
 
-CHAPTERS: tuple[Chapter, ...] = (Approvals(), Versions(), Collecting(), AddOns(), Closure())
+CHAPTERS: tuple[Chapter, ...] = (
+    Approvals(),
+    Versions(),
+    Collecting(),
+    AddOns(),
+    RefundChapter(),
+    Closure(),
+)
 
 
 def speaking(book: Book) -> Iterator[Chapter]:

@@ -153,7 +153,8 @@ def _chargeback(dispute: Dispute, book: Book, terms: Terms, zone: str, giving: s
     rules = policy.dispute
     decided_at = _decided_at(dispute, rules)
     active = _counted(seen.status, rules) in CONTESTED | _GONE
-    holds = active and not (rules.review_above is not None and seen.amount > rules.review_above)
+    large = rules.review_above is not None and seen.amount > rules.review_above
+    holds = active and not large and not _contacted(dispute, book, terms, zone)
     own = _bought(seen, book)
     whole, claim = _reach(dispute, own, giving, book, rules)
     eligible = holds and whole
@@ -176,6 +177,23 @@ def _chargeback(dispute: Dispute, book: Book, terms: Terms, zone: str, giving: s
         policy=policy,
         deletion_eligible_at=rules.deletion_after.after(decided_at or dispute.opened_at, zone) if eligible else None,
     )
+
+
+def _contacted(dispute: Dispute, book: Book, terms: Terms, zone: str) -> bool:
+    """Whether the customer had asked for that money shortly before: then operators decide (plexo 10).
+
+    A chargeback that names no payment is taken to be about what was asked for.
+    """
+    opened = dispute.opened_at
+    payments = set(full_refunds.disputed(dispute, book))
+    for log in book.refund_requests.values():
+        asked = log.requested
+        if asked is None or not terms.at(asked.at).refund.contact_before.before(opened, zone) <= asked.at <= opened:
+            continue
+        named = {asked.payment, asked.payment.partition(":")[2], full_refunds.payment_of(asked.payment, book)}
+        if not payments or payments & named:
+            return True
+    return False
 
 
 def _counted(status: DisputeStatus, rules: DisputeRules) -> DisputeStatus:

@@ -18,6 +18,7 @@ from app.policy import reading as read
 from app.policy.add_ons.rules import AddOnRules
 from app.policy.closure.rules import ClosureRules, RetentionRules
 from app.policy.collecting.rules import TransferRules
+from app.policy.refunding.rules import RefundRules
 from app.policy.rules import CancellationRules, DisputeRules, DunningRules, OverrideRules, PlanChangeRules, TrialRules
 from app.policy.time import Span
 
@@ -42,6 +43,7 @@ class Policy:
     overrides: OverrideRules = field(metadata=read.table(OverrideRules, "exceptions"))
     closure: ClosureRules = field(metadata=read.table(ClosureRules, "organisations that ask to be deleted"))
     retention: RetentionRules = field(metadata=read.table(RetentionRules, "records that are kept, and for how long"))
+    refund: RefundRules = field(metadata=read.table(RefundRules, "refunds"))
     sha256: str = ""
     version: int = 0
     """Given when it is activated; 0 before."""

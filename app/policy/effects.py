@@ -86,7 +86,42 @@ class LookUpSubscription:
     case: str
 
 
-Effect = Notify | SendMail | AlertOperators | CancelSubscription | ResumeSubscription | LookUpSubscription
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundPayment:
+    """Give money back at the provider, to the original payment (plexo 9.3)."""
+
+    id: str
+    subject: str
+    """The request."""
+    payment: str
+    kind: str
+    """`order` or `invoice`: which of the provider's records of the payment the key is of."""
+    amount: int
+    currency: str
+    before: int
+    """What had gone back of it when it was approved: the refund is what moves that by `amount` (I11)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisableLicence:
+    """Disable a licence key at the provider, as its price went back (plexo 8)."""
+
+    id: str
+    subject: str
+    """The request."""
+    licence: str
+
+
+Effect = (
+    Notify
+    | SendMail
+    | AlertOperators
+    | CancelSubscription
+    | ResumeSubscription
+    | LookUpSubscription
+    | RefundPayment
+    | DisableLicence
+)
 
 KINDS: dict[str, type[Effect]] = {kind.__name__: kind for kind in Effect.__args__}
 """Every kind of effect by its name: how a recorded effect finds its type again."""

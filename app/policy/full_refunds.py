@@ -9,8 +9,9 @@ from datetime import datetime
 from app.policy.book import Book
 from app.policy.facts import BillingReason, DisputeStatus, OrderStatus
 from app.policy.records import Dispute
+from app.policy.refunding.records import Refunds
 
-_NO_OUTCOME = frozenset({DisputeStatus.INQUIRY, DisputeStatus.WON, DisputeStatus.WITHDRAWN})
+NO_OUTCOME = frozenset({DisputeStatus.INQUIRY, DisputeStatus.WON, DisputeStatus.WITHDRAWN})
 """Words of a dispute that do not explain a refund."""
 
 
@@ -27,9 +28,10 @@ class FullRefund:
 
 
 def unrequested(found: Mapping[str, FullRefund], disputes: Iterable[Dispute], book: Book) -> list[FullRefund]:
-    """Return those full refunds that no dispute explains."""
-    explained = {payment for dispute in disputes for payment in _payments(dispute, book)}
-    return [found[payment] for payment in sorted(found.keys() - explained)]
+    """Return those full refunds that neither a dispute nor a request made here explains."""
+    explained = {payment for dispute in disputes for payment in _explained(dispute, book)}
+    left = (found[payment] for payment in sorted(found.keys() - explained))
+    return [refund for refund in left if not _was_asked_for(refund, book)]
 
 
 def payment_of(key: str, book: Book) -> str:
@@ -59,6 +61,8 @@ def _full(book: Book) -> Iterator[FullRefund]:
                 currency=seen.currency,
                 subscription=seen.subscription,
             )
+    for key, told in book.refunds.items():
+        yield from _told_one_by_one(payment_of(key, book), told)
     for key, order in book.orders.items():
         if order.refunded_at is not None and order.seen.status is OrderStatus.REFUNDED:
             yield FullRefund(
@@ -70,11 +74,33 @@ def _full(book: Book) -> Iterator[FullRefund]:
             )
 
 
-def _payments(dispute: Dispute, book: Book) -> Iterator[str]:
-    """Yield the payments that a dispute which is open or lost may be about."""
+def _told_one_by_one(payment: str, told: Refunds) -> Iterator[FullRefund]:
+    for seen in told.seen:
+        if seen.whole and seen.counts:
+            yield FullRefund(
+                payment=payment, at=seen.stamp.at, customer=seen.customer, amount=seen.amount, currency=seen.currency
+            )
+
+
+def _explained(dispute: Dispute, book: Book) -> Iterator[str]:
+    if dispute.seen.status not in NO_OUTCOME:
+        yield from disputed(dispute, book)
+
+
+def _was_asked_for(refund: FullRefund, book: Book) -> bool:
+    """Whether somebody here had wanted the money back before it went, and nobody denied it."""
+    for log in book.refund_requests.values():
+        asked = log.requested
+        if asked is None or (log.decided is not None and not log.decided.approved):
+            continue
+        if payment_of(asked.payment, book) == refund.payment and asked.refunded < refund.amount:
+            return True
+    return False
+
+
+def disputed(dispute: Dispute, book: Book) -> Iterator[str]:
+    """Yield the payments that a dispute may be about."""
     seen = dispute.seen
-    if seen.status in _NO_OUTCOME:
-        return
     named = [payment for payment in (seen.order, seen.payment) if payment]
     if seen.subscription is not None:
         invoices = book.invoices.get(seen.subscription)

@@ -15,6 +15,7 @@ from app.policy.document import Policy
 from app.policy.effects import Effect
 from app.policy.facts import OwnFact
 from app.policy.quick import quick
+from app.policy.refunding.values import Refund
 from app.policy.terms import CALM, FREE, Catalogue, Moment, Situation, Terms
 
 __all__ = [
@@ -228,6 +229,7 @@ class State:
     """When the account was closed: what is personal of it is destroyed in the same step."""
     timers: tuple[Timer, ...] = ()
     debts: tuple[Debt, ...] = ()
+    refunds: tuple[Refund, ...] = ()
 
     def case(self, key: str) -> Case | None:
         """Return the case with this key, or that turned out to be the one with this key."""
@@ -241,6 +243,10 @@ class State:
     def chargeback(self, key: str) -> Chargeback | None:
         """Return the chargeback with this key."""
         return next((one for one in self.chargebacks if one.key == key), None)
+
+    def refund(self, key: str) -> Refund | None:
+        """Return the refund request with this key."""
+        return next((one for one in self.refunds if one.key == key), None)
 
     @property
     def grace_ends_at(self) -> datetime | None:

@@ -53,6 +53,13 @@ def instant(value: Any) -> datetime:
     raise ValueError("an instant such as 2026-03-01T09:00:00Z, or a day such as 2026-03-01, without quotes")
 
 
+def words(value: Any) -> tuple[str, ...]:
+    """Read several words that are looked for in a text; their case does not matter."""
+    if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+        raise ValueError('a list of words such as ["onboarding", "training"]')
+    return tuple(item.casefold() for item in value)
+
+
 def flag(value: Any) -> bool:
     """Read true or false."""
     if not isinstance(value, bool):

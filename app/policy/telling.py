@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from hashlib import sha256
 from typing import Any
 
 from app.policy import disputes, dunning, letters, notices, renewals
@@ -22,6 +21,7 @@ from app.policy.effects import (
     SendMail,
 )
 from app.policy.facts import OwnFact
+from app.policy.identity import effect_id
 from app.policy.letters import given_up_at_once, rfc3339
 from app.policy.model import Access, Account, CaseState, Change, Decision, Moment, State
 from app.policy.outcomes import reported, still_wanted
@@ -93,20 +93,20 @@ def _effects_of(fact: OwnFact, account: Account, decision: Decision) -> Iterator
         case f.NoticeReported():
             yield from _notice(account, decision, fact)
         case f.RenewalStopped():
-            ident = _ident(account.id, "cancel", fact.subscription, fact.step)
+            ident = effect_id(account.id, "cancel", fact.subscription, fact.step)
             yield CancelSubscription(id=ident, subscription=fact.subscription, cause=fact.cause, step=fact.step)
         case f.RenewalResumed():
             seen = decision.account.book.subscriptions[fact.subscription].seen
             trial = seen.trial_ends_at if seen.trial_ends_at and seen.trial_ends_at > decision.state.as_of else None
-            ident = _ident(account.id, "resume", fact.subscription, fact.step)
+            ident = effect_id(account.id, "resume", fact.subscription, fact.step)
             yield ResumeSubscription(id=ident, subscription=fact.subscription, step=fact.step, trial_ends_at=trial)
         case f.SubscriptionLookedUp():
             case = next((one for one in decision.state.cases if one.subscription == fact.subscription), None)
-            ident = _ident(account.id, "look", fact.subscription, rfc3339(fact.at))
+            ident = effect_id(account.id, "look", fact.subscription, rfc3339(fact.at))
             yield LookUpSubscription(id=ident, subscription=fact.subscription, case=case.key if case else "")
         case f.OperatorsAlerted():
             about = f"{fact.at:%Y%m%d%H}" if fact.topic in _SHARED_ALERTS else f"{account.id}|{fact.subject}"
-            ident = _ident("alert", fact.topic, about)
+            ident = effect_id("alert", fact.topic, about)
             yield AlertOperators(id=ident, topic=fact.topic, subject=fact.subject, data={"account_id": account.id})
         case _:
             for chapter in speaking(decision.account.book):
@@ -147,7 +147,7 @@ def _notify(account: Account, decision: Decision, kind: str, change: Change | No
         "reason": {"rule": change.rule if change else "", "clause": (change.clause or None) if change else None},
         **letters.jsonable(change.detail if change else {}),
     }
-    ident = _ident(account.id, "callback", kind, subject, step, account.sequence)
+    ident = effect_id(account.id, "callback", kind, subject, step, account.sequence)
     return Notify(id=ident, type=kind, subject=subject, step=step, data=data)
 
 
@@ -157,7 +157,7 @@ def _notice(account: Account, decision: Decision, fact: f.NoticeReported) -> Ite
     if addressed is not None:
         subscription, to = addressed
         yield SendMail(
-            id=_ident(account.id, "mail", fact.kind, fact.subject, fact.step),
+            id=effect_id(account.id, "mail", fact.kind, fact.subject, fact.step),
             notice=fact.kind,
             subject=fact.subject,
             step=fact.step,
@@ -182,7 +182,3 @@ def _own_zone(book: Book) -> dict[str, str]:
     """Return the zone in which an account's deadlines are told, where it has one of its own."""
     zone = book.word("timezone")
     return {"timezone": zone} if zone else {}
-
-
-def _ident(*parts: object) -> str:
-    return "ef_" + sha256("|".join(str(part) for part in parts).encode()).hexdigest()[:32]

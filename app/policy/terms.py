@@ -11,6 +11,7 @@ from app.policy.book import Book
 from app.policy.document import Policy
 from app.policy.facts import TermsAgreed
 from app.policy.quick import quick
+from app.policy.working_days import Calendar, weekdays
 
 FREE = "free"
 Line = tuple[tuple[datetime, Policy], ...]
@@ -59,6 +60,9 @@ class Terms:
     """With the instant from which each is in force, rising; never empty."""
     catalogue: Catalogue = field(default_factory=Catalogue)
     timezone: str = "UTC"
+    country: str = "AT"
+    """Whose working days count where the account has no country of its own."""
+    calendar: Calendar = weekdays
     can_look: frozenset[str] = frozenset()
     """Providers with an API key: they are asked before access is taken."""
     notifies: bool = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
@@ -79,6 +79,16 @@ class Listed:
     changed_at: datetime
     """When the provider last changed it, by the provider's clock."""
     created_at: datetime
+
+
+class Refunded(NamedTuple):
+    """What a provider's API says has gone back of a payment."""
+
+    amount: int
+    """Cumulative, in minor units."""
+    currency: str
+    facts: tuple[ProviderFact, ...] = ()
+    """What the answer tells beside that."""
 
 
 class Provider(Protocol):

@@ -92,10 +92,13 @@ class Transport:
         """Return the document at a path, and when it was answered by the far end's clock."""
         return self._repeat(lambda: self._ask(path, query or {}), lambda error: error.retryable)
 
-    def tell(self, method: str, path: str, document: object = None) -> dict[str, Any] | None:
+    def tell(
+        self, method: str, path: str, document: object = None, headers: Mapping[str, str] | None = None
+    ) -> dict[str, Any] | None:
         """Have something done; return the answer's document, None where it has none that can be read."""
         return self._repeat(
-            lambda: self._tell(method, path, document), lambda error: error.answer == HTTPStatus.TOO_MANY_REQUESTS
+            lambda: self._tell(method, path, document, headers or {}),
+            lambda error: error.answer == HTTPStatus.TOO_MANY_REQUESTS,
         )
 
     def write(self, document: object) -> bytes:
@@ -130,9 +133,9 @@ class Transport:
             raise FarEndError(f"{self.FAR_END}'s answer is no JSON", retryable=True, answer=response.status_code)
         return document, _date(response.headers)
 
-    def _tell(self, method: str, path: str, document: object) -> dict[str, Any] | None:
+    def _tell(self, method: str, path: str, document: object, headers: Mapping[str, str]) -> dict[str, Any] | None:
         try:
-            response = self._send(method, path, document, {})
+            response = self._send(method, path, document, {}, headers)
         except requests.RequestException as error:
             if _was_sent(error):
                 raise UnknownOutcomeError(f"the connection to {self.FAR_END} broke after the {method}") from error
@@ -142,14 +145,21 @@ class Transport:
             self._heed(response, answer)
         return answer
 
-    def _send(self, method: str, path: str, document: object, query: Mapping[str, object]) -> requests.Response:
+    def _send(
+        self,
+        method: str,
+        path: str,
+        document: object,
+        query: Mapping[str, object],
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
         self.pace.take()
         return self.session.request(
             method,
             self.api_url.rstrip("/") + path,
             params={name: str(value) for name, value in query.items()},
             data=None if document is None else self.write(document),
-            headers={"Accept": self.ACCEPTS, "Content-Type": self.SENDS, "User-Agent": "kulanz"},
+            headers={"Accept": self.ACCEPTS, "Content-Type": self.SENDS, "User-Agent": "kulanz", **(headers or {})},
             auth=_Bearer(self.api_key),
             timeout=self.timeouts,
             allow_redirects=False,

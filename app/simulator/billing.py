@@ -31,7 +31,7 @@ class Billing:
         status = {"status": "on_trial", "trial_ends_at": ends} if trial else {"status": "active"}
         price = 0 if trial else purchase.price
         store.add_customer(purchase)
-        order = store.add("order_created", purchase, custom, total=price, subtotal=price)["id"]
+        order = store.add("order_created", purchase, custom, **_amounts(purchase, price))["id"]
         sub: str = store.add("subscription_created", purchase, custom, renews_at=ends, **status)["id"]
         contract = store.contracts[sub] = Contract(purchase=purchase, paid_until=ends)
         invoice = self._invoice(contract, sub, reason="initial", total=price, status="paid")
@@ -156,8 +156,7 @@ class Billing:
             self.store.custom_data.get((SUBSCRIPTIONS, sub)),
             id=str(self.store.new_id()),
             billing_reason=reason,
-            total=price,
-            subtotal=price,
+            **_amounts(contract.purchase, price),
         )["id"]
         return own_id
 
@@ -166,3 +165,9 @@ class Billing:
 
     def _void(self, sub: str) -> None:
         self.store.contract(sub).generation += 1
+
+
+def _amounts(purchase: Purchase, price: int) -> dict[str, int]:
+    """Return what is charged; of nothing there is no tax."""
+    tax = purchase.tax if price else 0
+    return {"total": price, "subtotal": price - tax, "tax": tax}

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from app.store import bulk
 from app.store.tables import Instant, matters
 
-CASE, DISPUTE = "case", "dispute"
+CASE, DISPUTE, REFUND = "case", "dispute", "refund"
 
 
 class MatterRow(msgspec.Struct, frozen=True):
@@ -125,12 +125,20 @@ def leave(tx: Connection, account: str) -> None:
 
 
 def page(
-    conn: Connection, kind: str, *, only_open: bool, after: tuple[datetime, str, str] | None, limit: int
+    conn: Connection,
+    kind: str,
+    *,
+    only_open: bool,
+    after: tuple[datetime, str, str] | None,
+    limit: int,
+    state: str | None = None,
 ) -> list[MatterRow]:
     """Return matters, newest first; `after` is the time, account and key of the last one of the page before."""
     query = _ROW.where(matters.c.kind == kind).order_by(*_NEWEST_FIRST).limit(limit)
     if only_open:
         query = query.where(matters.c.closed_at.is_(None))
+    if state is not None:
+        query = query.where(matters.c.state == state)
     if after is not None:
         place = tuple_(matters.c.opened_at, matters.c.account, matters.c.key)
         query = query.where(place < after)

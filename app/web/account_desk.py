@@ -6,20 +6,22 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from app import enquiries, pipeline, versions
+from app import enquiries, pipeline, refunds, versions
 from app.clock import real_now
-from app.commands import Command
+from app.commands import Command, RequestRefund
 from app.enquiries import Document, Page
 from app.policy.facts import (
     AddOnBooked,
     AddOnCancelled,
     DisputeSeen,
     Fact,
+    LicenceDeployed,
     OverrideApproved,
     OverrideAsked,
     OverrideDeclined,
     OverrideSet,
     PaymentRecorded,
+    RefundDecided,
     TermsAgreed,
 )
 from app.services import Services
@@ -27,16 +29,20 @@ from app.store import idempotency
 from app.store.database import Connection
 from app.web.desk import Keep
 
-_SHOWN_AS: Mapping[type[Fact], str] = {
-    OverrideSet: "overrides",
-    OverrideAsked: "overrides",
-    OverrideApproved: "overrides",
-    OverrideDeclined: "overrides",
-    PaymentRecorded: "payments",
-    TermsAgreed: "terms",
-    AddOnBooked: "add_ons",
+_SHOWN_AS: Mapping[type[Fact], tuple[str, str]] = {
+    DisputeSeen: ("disputes", "key"),
+    OverrideSet: ("overrides", "id"),
+    OverrideAsked: ("overrides", "id"),
+    OverrideApproved: ("overrides", "id"),
+    OverrideDeclined: ("overrides", "id"),
+    PaymentRecorded: ("payments", "id"),
+    TermsAgreed: ("terms", "id"),
+    AddOnBooked: ("add_ons", "id"),
+    AddOnCancelled: ("add_ons", "add_on"),
+    RefundDecided: ("refund_requests", "request"),
+    LicenceDeployed: ("licences", "licence"),
 }
-"""Under which name of an account's document the subject of an order stands, by the fact that it is."""
+"""By the fact that an order is: the name in the account's document, and the fact's attribute that has the id."""
 
 
 class AccountDesk:
@@ -71,6 +77,22 @@ class AccountDesk:
         """Return the policy document of a name."""
         with self._services.database.read() as conn:
             return versions.text_of(conn, name)
+
+    def refund_requests(self, *, state: str | None, late: bool | None, after: str | None, limit: int) -> Page:
+        """Return requests for refunds, newest first."""
+        return refunds.refund_requests(self._services, state=state, late=late, after=after, limit=limit)
+
+    def refund_request(self, request: str) -> Document:
+        """Return a request for a refund."""
+        return refunds.refund_request(self._services, request)
+
+    def account_of_request(self, request: str) -> str:
+        """Return whose request for a refund it is."""
+        return refunds.account_of_request(self._services, request)
+
+    def request_refund(self, account: str, command: RequestRefund, actor: str, keep: Keep) -> tuple[Document, bool]:
+        """Return the request for a refund, and whether it is new."""
+        return refunds.request(self._services, account, command, actor, keep=keep)
 
     def account_of_dispute(self, dispute: str) -> str:
         """Return whose dispute it is."""
@@ -112,11 +134,9 @@ class AccountDesk:
 def _subject(facts: tuple[Fact, ...]) -> tuple[str, str]:
     """Return under which name of an account's document, and under which id, an order's subject stands."""
     for fact in facts:
-        if isinstance(fact, DisputeSeen):
-            return "disputes", fact.key
-        if isinstance(fact, AddOnCancelled):
-            return "add_ons", fact.add_on
-        kind = _SHOWN_AS.get(type(fact))
-        if kind is not None:
-            return kind, str(getattr(fact, "id", ""))
+        shown = _SHOWN_AS.get(type(fact))
+        if shown is not None:
+            kind, attribute = shown
+            ident = str(getattr(fact, attribute))
+            return kind, ident.partition(":")[2] if kind == "licences" else ident
     raise LookupError("an order that is about nothing that an account's document shows")

@@ -17,10 +17,13 @@ from app.commands import (
     CancelAddOn,
     CloseDispute,
     Command,
+    DecideRefund,
     DeclineOverride,
     EndTerms,
+    MarkDeployed,
     OpenDispute,
     RecordPayment,
+    RequestRefund,
     SetOverride,
 )
 from app.config import ApiToken
@@ -28,6 +31,7 @@ from app.enquiries import Document, Page
 from app.errors import NotFoundError
 from app.policy.facts import DisputeStatus
 from app.policy.model import Standing
+from app.policy.refunding.values import RefundState
 from app.web import cursors, forms, openapi
 from app.web.bodies import read_body
 from app.web.desk import Desk, Keep, forgotten
@@ -193,9 +197,66 @@ class Api:
         text = form.document if form.policy is None else self._desk.policy(form.policy)
         return self._ordered(account_id, AgreeTerms(document=text or "", until=form.until, reason=form.reason))
 
+    def refund_requests(self) -> Response:
+        """Answer one page of requests for refunds."""
+        asked = _query("state", "late", "cursor", "limit")
+        page = self._desk.refund_requests(
+            state=_refund_state(asked.get("state")),
+            late=_flag("late", asked.get("late")),
+            after=cursors.decode("refund_requests", asked.get("cursor")),
+            limit=cursors.limit(asked.get("limit")),
+        )
+        return _page("refund_requests", page)
+
+    def request_refund(self) -> Response:
+        """Ask for a refund; who asks again for the same payment gets the first answer."""
+        form, actor, new = self._form(forms.RefundForm), g.actor, []
+        by_day = form.transaction_date is not None
+        command = RequestRefund(
+            payment=form.payment_id,
+            licence=form.licence_id,
+            paid_on=form.paid_on,
+            paid_amount=form.amount if by_day else None,
+            amount=None if by_day else form.amount,
+            currency=form.currency,
+            reason=form.reason or "",
+            contact_email=form.contact_email,
+            organisation=form.organisation,
+        )
+
+        def act(keep: Keep) -> Document:
+            document, made = self._desk.request_refund(form.account_id, command, actor, keep)
+            new.append(made)
+            return document
+
+        document, repeated = self._once(actor, act)
+        return _json(document, 201 if not repeated and new[0] else 200)
+
+    def refund_request(self, request_id: str) -> Response:
+        """Answer one request for a refund."""
+        _query()
+        return _json(self._desk.refund_request(_known_form(request_id)))
+
+    def approve_refund(self, request_id: str) -> Response:
+        """Say yes to a request."""
+        form = self._form(forms.RefundApproval)
+        command = DecideRefund(request=request_id, approve=True, amount=form.amount, reason=form.reason or "")
+        return self._ordered(self._desk.account_of_request(_known_form(request_id)), command, status=200)
+
+    def deny_refund(self, request_id: str) -> Response:
+        """Say no to a request."""
+        form = self._form(forms.RefundDenial)
+        command = DecideRefund(request=request_id, approve=False, reason=form.reason or "")
+        return self._ordered(self._desk.account_of_request(_known_form(request_id)), command, status=200)
+
+    def mark_deployed(self, account_id: str, licence_id: str) -> Response:
+        """Say that a licence is in use."""
+        form = self._form(forms.Deployment)
+        return self._ordered(account_id, MarkDeployed(licence=_known_form(licence_id), reason=form.reason))
+
     def _form(self, form: type[forms.AnyForm]) -> forms.AnyForm:
         _query()
-        return forms.read(_body(), form)
+        return forms.read(_body() or forms.EMPTY.get(form, b""), form)
 
     def _ordered(self, account_id: str, command: Command, *, status: int = 201) -> Response:
         """Carry a command out, once for each Idempotency-Key."""
@@ -224,6 +285,18 @@ def _standing(text: str | None) -> str | None:
     if text is not None and text not in {*Standing}:
         raise BadRequestError(f"`standing` is one of {', '.join(Standing)}.")
     return text
+
+
+def _refund_state(text: str | None) -> str | None:
+    if text is not None and text not in {*RefundState}:
+        raise BadRequestError(f"`state` is one of {', '.join(RefundState)}.")
+    return text
+
+
+def _flag(name: str, text: str | None) -> bool | None:
+    if text not in (None, "true", "false"):
+        raise BadRequestError(f"`{name}` is true or false.")
+    return None if text is None else text == "true"
 
 
 def _plan(text: str | None) -> str | None:

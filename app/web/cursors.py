@@ -14,6 +14,7 @@ LARGEST_LIMIT = 500
 _LIMIT = re.compile(r"[0-9]{1,3}", re.ASCII)
 _AFTER = {
     "accounts": re.compile(r"[A-Za-z0-9._:@-]{1,128}", re.ASCII),
+    "refund_requests": re.compile(r"[0-9TZ:.-]{1,40}\|[A-Za-z0-9._:@-]{1,128}\|[A-Za-z0-9._:@-]{1,128}", re.ASCII),
     "decisions": re.compile(r"[0-9]{1,18}", re.ASCII),
 }
 """What a list's items are counted by: a cursor is not signed, so it may hold anything."""

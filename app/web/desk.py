@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from app.commands import Command
+from app.commands import Command, RequestRefund
 from app.enquiries import Document, Page
 from app.store.database import Connection
 
@@ -40,6 +40,18 @@ class Desk(Protocol):
 
     def policy(self, name: str) -> str:
         """Return the policy document of a name: one that is kept here, or a preset."""
+
+    def refund_requests(self, *, state: str | None, late: bool | None, after: str | None, limit: int) -> Page:
+        """Return requests for refunds, newest first."""
+
+    def refund_request(self, request: str) -> Document:
+        """Return a request for a refund."""
+
+    def account_of_request(self, request: str) -> str:
+        """Return whose request for a refund it is."""
+
+    def request_refund(self, account: str, command: RequestRefund, actor: str, keep: Keep) -> tuple[Document, bool]:
+        """Return the request for a refund, and whether it is new: who asks again gets the first answer."""
 
     def account_of_dispute(self, dispute: str) -> str:
         """Return whose dispute it is."""

@@ -8,8 +8,9 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from app.policy.add_ons.booking import BookingStatus
-from app.policy.facts import DisputeStatus, OverrideKind, Status
+from app.policy.facts import DisputeStatus, LicenceStatus, OverrideKind, Status
 from app.policy.model import Access, Owner, Standing
+from app.policy.refunding.values import RefundState, Verdict
 
 
 class Document(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -125,6 +126,66 @@ class AddOn(Document, frozen=True, kw_only=True):
     """The invoice that the draft went out with."""
 
 
+class PolicyVersion(Document, frozen=True, kw_only=True):
+    """A version of the policy, in short."""
+
+    name: str
+    version: int
+
+
+class RefundRequest(Document, frozen=True, kw_only=True):
+    """A request for a refund, as it stands."""
+
+    id: str
+    account_id: str
+    state: RefundState
+    verdict: Verdict
+    clause: str | None
+    why: str
+    refundable_amount: int
+    amount: int
+    refunded_amount: int
+    currency: str
+    payment_id: str
+    subscription_id: str | None
+    licence_ids: list[str]
+    requested_at: datetime
+    decide_by: datetime
+    pay_by: datetime | None
+    late: bool
+    statutory_withdrawal_until: datetime | None
+    statutory_rights: str
+    decided_at: datetime | None
+    decided_by: str | None
+    decision_reason: str | None
+    closed_at: datetime | None
+    policy: PolicyVersion
+
+
+class RefundRequests(Document, frozen=True, kw_only=True):
+    """One page of requests."""
+
+    refund_requests: list[RefundRequest]
+    next_cursor: str | None
+
+
+class Licence(Document, frozen=True, kw_only=True):
+    """An on-premise licence; `in_use`: activated, by the provider's word, or deployed, by an operator's."""
+
+    provider: str
+    id: str
+    status: LicenceStatus
+    order_id: str | None
+    activations: int
+    activation_limit: int | None
+    deployed: bool
+    in_use: bool
+    disabled: bool
+    held: bool
+    expires_at: datetime | None
+    refundable_until: datetime | None
+
+
 class Timer(Document, frozen=True, kw_only=True):
     """A moment at which the policy looks again."""
 
@@ -167,7 +228,8 @@ class Account(Document, frozen=True, kw_only=True):
     overrides: list[Override]
     terms: list[Terms]
     add_ons: list[AddOn]
-    licences: list[dict[str, Any]]
+    licences: list[Licence]
+    refund_requests: list[RefundRequest] = []
     payments: list[Payment]
     timers: list[Timer]
     policy: Policy

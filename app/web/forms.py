@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime
 from functools import cache
 from typing import Annotated, Literal, TypeVar
@@ -127,6 +128,73 @@ class Refusal(Form, frozen=True, kw_only=True):
         _readable("reason", self.reason)
 
 
+class RefundForm(Form, frozen=True, kw_only=True):
+    """A request for a refund of one payment: `payment_id`, `licence_id`, or `transaction_date` with `amount`.
+
+    With a `transaction_date`, `amount` is what was paid that day, and all that can be refunded of it is asked for.
+    """
+
+    account_id: Annotated[str, Meta(pattern="^[A-Za-z0-9._:@-]{1,128}$")]
+    contact_email: Annotated[str, Meta(min_length=3, max_length=320, description="As the customer wrote it.")]
+    organisation: Reference
+    payment_id: Reference | None = None
+    licence_id: Reference | None = None
+    transaction_date: Annotated[str, Meta(max_length=40, description="A day, or an instant in RFC 3339.")] | None = None
+    amount: Amount | None = None
+    currency: Currency | None = None
+    reason: Text | None = None
+
+    def check(self) -> None:
+        """Refuse what nobody could read, and what is neither a mail address nor a day."""
+        _readable("organisation", self.organisation)
+        _readable("payment_id", self.payment_id)
+        _readable("licence_id", self.licence_id)
+        _readable("reason", self.reason)
+        _known_currency("currency", self.currency)
+        if not re.fullmatch(r"[^@\s]+@[^@\s]+", self.contact_email) or not self.contact_email.isprintable():
+            raise InvalidInputError("`contact_email` is not a mail address.")
+        _ = self.paid_on
+
+    @property
+    def paid_on(self) -> date | None:
+        """The day of the transaction."""
+        try:
+            return None if self.transaction_date is None else datetime.fromisoformat(self.transaction_date).date()
+        except ValueError as error:
+            raise InvalidInputError("`transaction_date` is not a day such as 2026-03-02.") from error
+
+
+class RefundApproval(Form, frozen=True, kw_only=True):
+    """A yes. What the policy alone does not grant needs a `reason`; `amount` may differ from what was asked for."""
+
+    amount: Amount | None = None
+    reason: Text | None = None
+
+    def check(self) -> None:
+        """Refuse a reason that nobody could read."""
+        _readable("reason", self.reason)
+
+
+class RefundDenial(Form, frozen=True, kw_only=True):
+    """A no. What the policy would grant needs a `reason`."""
+
+    reason: Text | None = None
+
+    def check(self) -> None:
+        """Refuse a reason that nobody could read."""
+        _readable("reason", self.reason)
+
+
+class Deployment(Form, frozen=True, kw_only=True):
+    """Somebody knows that a licence is in use."""
+
+    reason: Text
+
+    def check(self) -> None:
+        """Refuse a reason that nobody could read."""
+        _readable("reason", self.reason)
+
+
 class TermsForm(Form, frozen=True, kw_only=True):
     """An account's own policy: the name of a preset or of a document that is kept here, or a document as TOML.
 
@@ -150,6 +218,8 @@ class TermsForm(Form, frozen=True, kw_only=True):
 
 
 AnyForm = TypeVar("AnyForm", bound=Form)
+EMPTY: dict[type[Form], bytes] = {RefundApproval: b"{}", RefundDenial: b"{}"}
+"""The forms in which nothing has to be said, and what an empty body means for them."""
 
 
 def read(body: bytes, form: type[AnyForm]) -> AnyForm:

@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from app.policy.refunding.values import RefundState
 from app.web.cursors import DEFAULT_LIMIT, LARGEST_LIMIT
 from app.web.documents import Problem
 from app.web.operations import OPERATIONS, Operation
@@ -16,6 +17,8 @@ REFERENCE = "#/components/schemas/{name}"
 QUERY: dict[str, dict[str, Any]] = {
     "standing": {"type": "string", "enum": ["good", "grace", "on_hold", "suspended", "closed"]},
     "plan": {"type": "string"},
+    "state": {"type": "string", "enum": [*RefundState]},
+    "late": {"type": "boolean"},
     "cursor": {"type": "string", "description": "`next_cursor` of the page before."},
     "limit": {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT},
 }

@@ -16,6 +16,7 @@ from app.policy.facts import (
     OrderSeen,
     OrderStatus,
     PaymentFailed,
+    RefundSeen,
     Status,
 )
 from tests import paddle, standard, stripe
@@ -70,8 +71,11 @@ def test_a_later_change_of_an_old_chargeback_is_no_news() -> None:
 
 
 @pytest.mark.parametrize("status", ["pending_approval", "rejected"])
-def test_a_refund_that_is_not_approved_is_none(status: str) -> None:
-    assert PADDLE.facts(paddle.adjustment("refund", status=status)) == ()
+def test_a_refund_that_is_not_approved_does_not_count(status: str) -> None:
+    refund = one(PADDLE, paddle.adjustment("refund", status=status))
+
+    assert isinstance(refund, RefundSeen)
+    assert not refund.counts
 
 
 @pytest.mark.parametrize("action", ["credit", "credit_reverse", "something_new"])
@@ -83,8 +87,8 @@ def test_older_refunds_say_item_by_item_whether_all_went_back() -> None:
     whole = one(PADDLE, paddle.adjustment("refund", type=None))
     part = one(PADDLE, paddle.adjustment("refund", type=None, items=[{"type": "full"}, {"type": "partial"}]))
 
-    assert (whole.status, part.status) == (OrderStatus.REFUNDED, OrderStatus.PARTIAL_REFUND)
-    assert (whole.key == f"paddle:{paddle.BOUGHT.transaction}", part.key == whole.key) == (True, False)
+    assert (whole.whole, part.whole) == (True, False)
+    assert whole.payment == part.payment == f"paddle:{paddle.BOUGHT.transaction}"
 
 
 def test_a_scheduled_pause_is_no_cancellation() -> None:

@@ -41,7 +41,16 @@ from app.policy.facts.provider import (
     PaymentFailed,
     PaymentRefunded,
     PaymentSucceeded,
+    RefundSeen,
     SubscriptionSeen,
+)
+from app.policy.facts.refunds import (
+    LicenceDeployed,
+    LicenceSwitchedOff,
+    RefundConfirmed,
+    RefundDecided,
+    RefundOrdered,
+    RefundRequested,
 )
 from app.policy.facts.versions import TermsAgreed, VersionApplied
 from app.policy.facts.words import (
@@ -83,8 +92,10 @@ __all__ = [
     "HoldProlonged",
     "InvoiceSeen",
     "InvoiceStatus",
+    "LicenceDeployed",
     "LicenceSeen",
     "LicenceStatus",
+    "LicenceSwitchedOff",
     "NoticeReported",
     "OperatorsAlerted",
     "OrderSeen",
@@ -102,6 +113,11 @@ __all__ = [
     "PaymentSucceeded",
     "Provenance",
     "ProviderFact",
+    "RefundConfirmed",
+    "RefundDecided",
+    "RefundOrdered",
+    "RefundRequested",
+    "RefundSeen",
     "RenewalResumed",
     "RenewalStopped",
     "Share",
@@ -120,6 +136,7 @@ ProviderFact = (
     | PaymentRefunded
     | InvoiceSeen
     | OrderSeen
+    | RefundSeen
     | LicenceSeen
     | CustomerSeen
     | DisputeSeen
@@ -154,6 +171,12 @@ OwnFact = (
     | DeletionApproved
     | DeletionAnnounced
     | AccountClosed
+    | RefundRequested
+    | RefundDecided
+    | RefundOrdered
+    | RefundConfirmed
+    | LicenceDeployed
+    | LicenceSwitchedOff
 )
 Fact = ProviderFact | OwnFact
 

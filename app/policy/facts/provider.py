@@ -125,6 +125,25 @@ class OrderSeen:
 
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RefundSeen:
+    """A snapshot of one refund, where a provider tells each by itself and not what went back of the payment in all."""
+
+    key: str
+    payment: str
+    stamp: Stamp
+    amount: int
+    """Of this refund alone."""
+    currency: str
+    customer: str
+    whole: bool = False
+    """Whether the provider says that everything went back."""
+    counts: bool = True
+    """Whether it has happened: not so while it waits for the provider's approval, nor once that was refused."""
+    email: str | None = None
+    provenance: Provenance = Provenance.WEBHOOK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LicenceSeen:
     """A snapshot of one licence key. The key itself is a secret and is not part of the fact."""
 

@@ -1,7 +1,8 @@
-"""Paddle Billing's REST API: what we read there, and the two things that we do there."""
+"""Paddle Billing's REST API: what we read there, and what we do there: cancel, resume, refund."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
@@ -10,7 +11,11 @@ from urllib.parse import quote
 from app.errors import FarEndError, UntranslatableError
 from app.policy.facts import SubscriptionSeen
 from app.providers.paddle.subscriptions import looked_up
+from app.providers.provider import Refunded
+from app.providers.reading import Reading
 from app.providers.transport import Transport
+
+_GONE = frozenset({"approved", "pending_approval"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +48,56 @@ class Client(Transport):
         """Take a scheduled cancellation back; a trial keeps its end by itself."""
         self.tell("PATCH", _path(subscription), {"scheduled_change": None})
 
+    def refunded(self, _kind: str, payment: str, /) -> Refunded | None:
+        """Return what has gone back of a transaction, and what waits for approval, which is as good as gone."""
+        transaction = self._transaction(payment)
+        if transaction is None:
+            return None
+        answer = self.ask("/adjustments", {"transaction_id": payment, "action": "refund", "per_page": 50})
+        found = Reading(answer, "answer").each("data")
+        gone = [one for one in found if one.text("status") in _GONE]
+        amount = sum(one.below("totals").needed_amount("total") for one in gone)
+        return Refunded(amount, transaction.currency("currency_code"))
+
+    def refund(self, _kind: str, payment: str, amount: int, key: str, /) -> None:
+        """Give money back, tax and all, from the first items on; Paddle approves it later and tells of that."""
+        transaction = self._transaction(payment)
+        if transaction is None:
+            raise FarEndError("Paddle knows no such transaction", retryable=False, answer=HTTPStatus.NOT_FOUND)
+        document = {
+            "action": "refund",
+            "type": "partial",
+            "transaction_id": payment,
+            "reason": key,
+            "items": list(_shares(transaction.below("details").each("line_items"), amount)),
+        }
+        self.tell("POST", "/adjustments", document)
+
+    def disable_licence(self, _licence: str, /) -> None:
+        """Find none: Paddle sells no licence keys."""
+
     def test_mode(self) -> bool:
         """Return whether the key is one of the sandbox: it says so itself, or its address does."""
         return self.api_key.startswith("pdl_sdbx_") or "//sandbox-" in self.api_url
+
+    def _transaction(self, payment: str) -> Reading | None:
+        try:
+            data = self.ask(f"/transactions/{quote(payment, safe='')}").get("data")
+        except FarEndError as error:
+            if error.answer == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        return Reading(data if isinstance(data, dict) else {}, "transaction")
+
+
+def _shares(items: Iterable[Reading], amount: int) -> Iterator[dict[str, str]]:
+    """Yield what goes back of each item: no more than was paid for it."""
+    left = amount
+    for item in items:
+        share = min(left, item.below("totals").needed_amount("total"))
+        if share > 0:
+            left -= share
+            yield {"item_id": item.needed_identifier("id"), "type": "partial", "amount": str(share)}
 
 
 def _path(subscription: str) -> str:

@@ -18,6 +18,7 @@ from app.policy.facts import (
     PaymentFailed,
     PaymentSucceeded,
     ProviderFact,
+    RefundSeen,
     Stamp,
 )
 from app.providers import ranking
@@ -153,7 +154,7 @@ def _adjustment(event: _Event) -> tuple[ProviderFact, ...]:
     action, status = event.told.text("action"), event.told.text("status")
     if action in _CHARGEBACKS:
         return (_dispute(event, *_CHARGEBACKS[action], taken_back=status in _TAKEN_BACK),)
-    return (_refund(event),) if action == "refund" and status == "approved" else ()
+    return (_refund(event),) if action == "refund" else ()
 
 
 def _dispute(event: _Event, story: str, status: DisputeStatus, *, taken_back: bool) -> DisputeSeen:
@@ -181,26 +182,18 @@ def _dispute(event: _Event, story: str, status: DisputeStatus, *, taken_back: bo
     )
 
 
-def _refund(event: _Event) -> OrderSeen:
-    """Read a refund as an order that went back: the whole transaction, or a part under the refund's own key.
-
-    A refund tells its own amount, not all that was refunded so far.
-    """
-    told, totals = event.told, event.told.below("totals")
-    whole = _is_whole(told)
-    amount = totals.needed_amount("total")
-    payment = told.needed_identifier("transaction_id")
-    return OrderSeen(
-        key=key(payment if whole else told.needed_identifier("id")),
+def _refund(event: _Event) -> RefundSeen:
+    """Read a refund, which tells its own amount; one that is not approved yet, or never, does not count."""
+    told = event.told
+    return RefundSeen(
+        key=key(told.needed_identifier("id")),
+        payment=key(told.needed_identifier("transaction_id")),
         stamp=event.stamp,
-        status=OrderStatus.REFUNDED if whole else OrderStatus.PARTIAL_REFUND,
-        customer=key(told.needed_identifier("customer_id")),
+        amount=told.below("totals").needed_amount("total"),
         currency=told.currency("currency_code"),
-        total=amount,
-        subtotal=totals.amount("subtotal"),
-        tax=totals.amount("tax"),
-        refunded=amount,
-        created_at=told.instant("created_at"),
+        customer=key(told.needed_identifier("customer_id")),
+        whole=_is_whole(told),
+        counts=told.text("status") == "approved",
     )
 
 

@@ -17,6 +17,7 @@ from app.policy.facts import (
     OrderStatus,
     PaymentSucceeded,
     ProviderFact,
+    RefundSeen,
     Stamp,
     Status,
     SubscriptionSeen,
@@ -97,24 +98,17 @@ def payment(event: Event) -> tuple[ProviderFact, ...]:
 
 
 def refund(event: Event) -> tuple[ProviderFact, ...]:
-    """Read a refund as an order that went back: the whole payment, or a part under the refund's own key.
-
-    A refund tells its own amount, not all that was refunded so far.
-    """
+    """Read a refund, which tells its own amount."""
     told, customer = event.told, event.told.below("customer")
-    part = told.flag("is_partial")
-    amount = told.needed_amount("amount")
-    seen = OrderSeen(
-        key=key(told.needed_identifier("refund_id" if part else "payment_id")),
+    seen = RefundSeen(
+        key=key(told.needed_identifier("refund_id")),
+        payment=key(told.needed_identifier("payment_id")),
         stamp=event.stamp,
-        status=OrderStatus.PARTIAL_REFUND if part else OrderStatus.REFUNDED,
-        customer=key(customer.needed_identifier("customer_id")),
+        amount=told.needed_amount("amount"),
         currency=told.currency("currency"),
-        total=amount,
-        subtotal=amount,
-        refunded=amount,
+        customer=key(customer.needed_identifier("customer_id")),
+        whole=not told.flag("is_partial"),
         email=customer.email("email"),
-        created_at=told.instant("created_at"),
     )
     return (seen,)
 

@@ -1,4 +1,4 @@
-"""Stripe's REST API: what we read there, and the two things that we do there."""
+"""Stripe's REST API: what we read there, and what we do there: cancel, resume, refund."""
 
 from __future__ import annotations
 
@@ -6,10 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from http import HTTPStatus
+from typing import Any
 from urllib.parse import quote, urlencode
 
 from app.errors import FarEndError, UntranslatableError
 from app.policy.facts import SubscriptionSeen
+from app.providers.provider import Refunded
+from app.providers.reading import Reading
 from app.providers.stripe.subscriptions import looked_up
 from app.providers.transport import Transport
 
@@ -49,6 +52,25 @@ class Client(Transport):
         """Take a cancellation back; a trial keeps its end by itself."""
         self.tell("POST", _path(subscription), {"cancel_at_period_end": "false"})
 
+    def refunded(self, kind: str, payment: str, /) -> Refunded | None:
+        """Return what has gone back of a charge, or of the charge that paid an invoice."""
+        charge = self._charge(kind, payment)
+        if charge is None:
+            return None
+        told = Reading(charge, "charge")
+        return Refunded(told.amount("amount_refunded"), told.currency("currency"))
+
+    def refund(self, kind: str, payment: str, amount: int, key: str, /) -> None:
+        """Give money back, once for a key."""
+        charge = self._charge(kind, payment)
+        if charge is None:
+            raise FarEndError("Stripe knows no charge for the payment", retryable=False, answer=HTTPStatus.NOT_FOUND)
+        document = {"charge": str(charge["id"]), "amount": str(amount), "metadata[kulanz]": key}
+        self.tell("POST", "/refunds", document, {"Idempotency-Key": key})
+
+    def disable_licence(self, _licence: str, /) -> None:
+        """Find none: Stripe sells no licence keys."""
+
     def test_mode(self) -> bool:
         """Return whether the key is one of test mode; every key says so itself."""
         return not self.api_key.startswith(_LIVE)
@@ -56,6 +78,36 @@ class Client(Transport):
     def write(self, document: object) -> bytes:
         """Return the fields of a form."""
         return urlencode(document if isinstance(document, Mapping) else {}).encode()
+
+    def _charge(self, kind: str, payment: str) -> dict[str, Any] | None:
+        """Return the charge that a payment was made by; an invoice names it, or by way of its payment intent."""
+        if kind == "order":
+            return self._read("charges", payment)
+        invoice = self._read("invoices", payment, {"expand[]": "payments"})
+        if invoice is None:
+            return None
+        told = Reading(invoice, "invoice")
+        intent = told.reference("payment_intent") or _intent_of(told)
+        charge = told.reference("charge") or self._latest_charge(intent)
+        return self._read("charges", charge) if charge else None
+
+    def _latest_charge(self, intent: str | None) -> str | None:
+        found = self._read("payment_intents", intent) if intent else None
+        return Reading(found, "payment_intent").reference("latest_charge") if found else None
+
+    def _read(self, kind: str, own_id: str, query: Mapping[str, object] | None = None) -> dict[str, Any] | None:
+        try:
+            return self.ask(f"/{kind}/{quote(own_id, safe='')}", query)
+        except FarEndError as error:
+            if error.answer == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+
+def _intent_of(invoice: Reading) -> str | None:
+    """Return the payment intent that paid an invoice, as it is told since 2025."""
+    paid = (one.below("payment").reference("payment_intent") for one in invoice.below("payments").each("data"))
+    return next((intent for intent in paid if intent), None)
 
 
 def _path(subscription: str) -> str:

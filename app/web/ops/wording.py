@@ -11,12 +11,15 @@ from markupsafe import Markup, escape
 from app.policy.effects import (
     AlertOperators,
     CancelSubscription,
+    DisableLicence,
     Effect,
     LookUpSubscription,
     Notify,
+    RefundPayment,
     ResumeSubscription,
     SendMail,
 )
+from app.story import money
 
 INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)")
 _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -112,9 +115,21 @@ def effect(wanted: Effect) -> str:
             return f"Your product is told {wanted.type}."
         case AlertOperators():
             return f"Operators are alerted: {words(wanted.topic)}."
+        case _:
+            return _call(wanted)
+
+
+def _call(wanted: Effect) -> str:
+    match wanted:
         case CancelSubscription():
             return f"Subscription {wanted.subscription} is cancelled at the provider."
         case ResumeSubscription():
             return f"Our cancellation of subscription {wanted.subscription} is taken back at the provider."
         case LookUpSubscription():
             return f"The provider is asked about subscription {wanted.subscription}."
+        case RefundPayment():
+            return f"{money(wanted.amount, wanted.currency)} of payment {wanted.payment} go back at the provider."
+        case DisableLicence():
+            return f"Licence {wanted.licence} is disabled at the provider."
+        case _:
+            return f"{type(wanted).__name__}."

@@ -10,16 +10,28 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from app.errors import FarEndError, UntranslatableError
-from app.policy.facts import OrderSeen, Provenance, ProviderFact, SubscriptionSeen
+from app.policy.facts import (
+    InvoiceSeen,
+    LicenceSeen,
+    LicenceStatus,
+    OrderSeen,
+    PaymentFailed,
+    PaymentRefunded,
+    PaymentSucceeded,
+    Provenance,
+    ProviderFact,
+    SubscriptionSeen,
+)
 from app.providers.lemonsqueezy.answers import answered, listed, looked_up
 from app.providers.lemonsqueezy.client import values
 from app.providers.lemonsqueezy.client.values import Customer, Kind, Page, Webhook
 from app.providers.lemonsqueezy.vocabulary import CUSTOMERS
-from app.providers.provider import Listed
+from app.providers.provider import Listed, Refunded
 from app.providers.reading import Reading, flag
 from app.providers.transport import Transport
 
 LARGEST_PAGE = 100
+_OF_AN_INVOICE = (PaymentSucceeded, PaymentFailed, PaymentRefunded)
 T = TypeVar("T")
 
 
@@ -128,6 +140,28 @@ class Client(Transport):
     def refund_invoice(self, invoice: str, amount: int, /) -> ProviderFact | None:
         """Give back so many minor units of an invoice; what holds for an order's refund holds here."""
         return self._refund(Kind.INVOICES, invoice, amount)
+
+    def refunded(self, kind: str, payment: str, /) -> Refunded | None:
+        """Return what has gone back of an order or invoice so far, and all that the answer tells."""
+        fact = self.order(payment) if kind == "order" else self.invoice(payment)
+        told = fact.invoice if isinstance(fact, _OF_AN_INVOICE) else fact
+        if fact is None or not isinstance(told, OrderSeen | InvoiceSeen):
+            return None
+        return Refunded(told.refunded, told.currency, (fact,))
+
+    def refund(self, kind: str, payment: str, amount: int, _key: str, /) -> ProviderFact | None:
+        """Give money back; the API knows no keys, so whoever is in doubt reads first."""
+        return self.refund_order(payment, amount) if kind == "order" else self.refund_invoice(payment, amount)
+
+    def disable_licence(self, licence: str, /) -> tuple[ProviderFact, ...] | None:
+        """Let a licence key activate nothing any more, unless that is so; None where none of that id is known."""
+        seen = self.licence(licence)
+        if seen is None:
+            return None
+        if isinstance(seen, LicenceSeen) and seen.status is LicenceStatus.DISABLED:
+            return (seen,)
+        told = self.change_licence(licence, disabled=True)
+        return (seen,) if told is None else (seen, told)
 
     def change_licence(self, licence: str, /, **attributes: object) -> ProviderFact | None:
         """Change `disabled`, `activation_limit` or `expires_at` of a licence key."""

@@ -1,0 +1,232 @@
+"""Refunds as a chapter of the policy: requests and their deadlines, carrying out, what ends with the money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, ClassVar
+
+from app.policy import facts as f
+from app.policy.book import Book
+from app.policy.chapter import Chapter
+from app.policy.effects import DisableLicence, Effect, RefundPayment
+from app.policy.facts import LicenceStatus, Outcome, OwnFact
+from app.policy.identity import effect_id
+from app.policy.model import Account, Change, Decision, Hold, Moment, Owner, State, Step, Timer
+from app.policy.refunding.reading import refunds
+from app.policy.refunding.values import Refund, RefundState
+
+_RANKS = {RefundState.PAID: 55, RefundState.APPROVED: 52, RefundState.DENIED: 52, RefundState.FAILED: 51}
+
+
+class RefundChapter(Chapter):
+    """Requests for refunds (DOMAIN section 4, plexo 3, 4, 8, 9, 11, 12, 14)."""
+
+    callbacks: ClassVar[Mapping[str, str]] = {"refund.approved": "refund.decided", "refund.denied": "refund.decided"}
+    letters: ClassVar[Mapping[str, str]] = {"refund.approved": "refund_decided", "refund.denied": "refund_decided"}
+
+    def speaks(self, book: Book) -> bool:
+        """Whether anybody asked for anything."""
+        return bool(book.refund_requests)
+
+    def read(self, draft: State, book: Book, moment: Moment) -> State:
+        """Add the requests, and the holds of what went back in full."""
+        found = tuple(refunds(book, moment))
+        return replace(draft, refunds=found, holds=(*draft.holds, *_holds(found, moment.at)))
+
+    def names(self, state: State) -> Iterator[str]:
+        """Yield the requests' names."""
+        for one in state.refunds:
+            yield f"refund:{one.key}"
+
+    def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
+        """Yield when an answer or a payment is due."""
+        for one in state.refunds:
+            if one.due_at is not None and one.due_at > moment.at:
+                yield Timer("review_due", one.key, one.due_at)
+
+    def stops(self, state: State) -> Mapping[str, str]:
+        """Stop the renewal of what went back in full."""
+        return {one.payment.subscription: one.key for one in state.refunds if ends(one) and one.payment.subscription}
+
+    def acts(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
+        """Carry out what is approved, note what is paid, and switch off the licences whose price went back."""
+        for one in state.refunds:
+            log = book.refund_requests[one.key]
+            if one.state is RefundState.APPROVED and log.ordered is None:
+                yield f.RefundOrdered(request=one.key, at=moment.at, outcome=Outcome.ASKED)
+            if one.state is RefundState.PAID and log.confirmed is None:
+                yield f.RefundConfirmed(request=one.key, at=moment.at)
+            for licence in _to_switch_off(one, book):
+                yield f.LicenceSwitchedOff(licence=licence, request=one.key, at=moment.at, outcome=Outcome.ASKED)
+
+    def concerns(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
+        """Yield what waits for a person, what is late, and what moved otherwise than approved."""
+        for one in state.refunds:
+            if one.state is RefundState.REVIEW:
+                yield one.key, "refund_needs_review"
+            if one.is_late(moment.at):
+                yield one.key, "refund_answer_late" if one.undecided else "refund_payment_late"
+            if one.state is RefundState.FAILED:
+                yield one.key, "refund_failed"
+            if _moved_otherwise(one):
+                yield one.key, "refund_differs"
+
+    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
+        """Yield what became of each request."""
+        before = {one.key: one for one in step.before.refunds} if step.before else {}
+        for one in step.after.refunds:
+            known = before.get(one.key)
+            if known is None:
+                yield _change("refund.requested", one, 50)
+            was = known.state if known else RefundState.REQUESTED
+            if one.state is not was and not (one.undecided and known is not None):
+                yield _change(f"refund.{one.state}", one, _RANKS.get(one.state, 30))
+            elif known is not None and known.answer != one.answer:
+                yield _change("refund.judged_anew", one, 30)
+        yield from _of_acts(acts, step)
+
+    def effects(self, act: OwnFact, account: Account, decision: Decision) -> Iterator[Effect]:
+        """Ask the provider to give the money back, and to disable a licence."""
+        match act:
+            case f.RefundOrdered(outcome=Outcome.ASKED):
+                one = decision.state.refund(act.request)
+                if one is not None:
+                    yield _refund_payment(one, account)
+            case f.LicenceSwitchedOff(outcome=Outcome.ASKED):
+                name = effect_id(account.id, "disable", act.licence, act.request)
+                yield DisableLicence(id=name, subject=act.request, licence=act.licence)
+            case _:
+                pass
+
+    def addressees(self, subject: str, state: State, book: Book) -> tuple[str, ...]:
+        """Return what the payment was for: its subscription, else its order."""
+        one = state.refund(subject)
+        if one is None:
+            return ()
+        return tuple(name for name in (one.payment.subscription, one.payment.order) if name)
+
+    def content(self, subject: str, state: State) -> Mapping[str, Any]:
+        """Return what the letter about a decision tells."""
+        one = state.refund(subject)
+        if one is None:
+            return {}
+        denied = one.state is RefundState.DENIED
+        return {
+            "decision": "denied" if denied else "approved",
+            "amount": one.payment.total if denied else one.amount,
+            "currency": one.payment.currency,
+            "clause": one.answer.clause or None,
+            "pay_by": one.pay_by,
+            "statutory_withdrawal_until": one.statutory_until,
+            "reason": "refund",
+        }
+
+    def wants(self, effect: Effect, state: State, book: Book) -> bool | None:
+        """Whether the money is still to go back: not twice, and not while a bank is asked for it too."""
+        match effect:
+            case RefundPayment():
+                one = state.refund(effect.subject)
+                return one is not None and one.state in _UNDER_WAY and not one.disputed
+            case DisableLicence():
+                one = state.refund(effect.subject)
+                return one is not None and ends(one) and not _is_disabled(effect.licence, book)
+        return None
+
+    def reported(self, effect: Effect, outcome: Outcome, at: datetime, book: Book) -> Iterator[OwnFact]:
+        """Yield what became of an order to the provider."""
+        match effect:
+            case RefundPayment():
+                yield f.RefundOrdered(request=effect.subject, at=at, outcome=outcome)
+            case DisableLicence():
+                yield f.LicenceSwitchedOff(licence=effect.licence, request=effect.subject, at=at, outcome=outcome)
+            case _:
+                pass
+
+
+_UNDER_WAY = frozenset({RefundState.APPROVED, RefundState.SENT, RefundState.FAILED})
+
+
+def ends(one: Refund) -> bool:
+    """Whether a payment went back in full as asked for here, and what it paid for ends with it (DOMAIN section 4)."""
+    return one.state is RefundState.PAID and one.whole and one.takes
+
+
+def _holds(found: Iterable[Refund], now: datetime) -> Iterator[Hold]:
+    for one in found:
+        bought = (one.payment.subscription,) if one.payment.subscription else ()
+        if ends(one) and (bought or one.payment.licences):
+            yield Hold(
+                key=f"refund:{one.key}",
+                owner=Owner.REFUND,
+                source=one.key,
+                since=one.closed_at or now,
+                scope="subscription" if bought else "licence",
+                subscriptions=bought,
+            )
+
+
+def _to_switch_off(one: Refund, book: Book) -> Iterator[str]:
+    if not ends(one):
+        return
+    for licence in one.payment.licences:
+        log = book.licence_logs.get(licence)
+        if (log is None or log.switched_off is None) and not _is_disabled(licence, book):
+            yield licence
+
+
+def _is_disabled(licence: str, book: Book) -> bool:
+    record = book.licences.get(licence)
+    return record is not None and record.seen.status is LicenceStatus.DISABLED
+
+
+def _moved_otherwise(one: Refund) -> bool:
+    """Whether money moved after the decision, but not by what was approved."""
+    moved = one.payment.refunded - one.before
+    return one.decided_at is not None and moved not in (0, one.amount)
+
+
+def _refund_payment(one: Refund, account: Account) -> RefundPayment:
+    of_order = one.payment.order is not None
+    return RefundPayment(
+        id=effect_id(account.id, "refund", one.key),
+        subject=one.key,
+        payment=(one.payment.order if of_order else one.payment.invoice) or one.payment.key,
+        kind="order" if of_order else "invoice",
+        amount=one.amount,
+        currency=one.payment.currency,
+        before=one.before,
+    )
+
+
+def _of_acts(acts: Iterable[OwnFact], step: Step) -> Iterator[Change]:
+    for act in acts:
+        match act:
+            case f.RefundOrdered(outcome=Outcome.ASKED) | f.LicenceSwitchedOff(outcome=Outcome.ASKED):
+                one = step.after.refund(act.request)
+                rule = "refund.ordered" if isinstance(act, f.RefundOrdered) else "licence.switched_off"
+                if one is not None:
+                    yield _change(rule, one, 5)
+            case _:
+                pass
+
+
+def _change(rule: str, one: Refund, rank: int) -> Change:
+    clause = one.answer.clause if rule != "refund.ordered" else one.policy.refund.clause
+    detail = {
+        "request": one.key,
+        "payment": one.payment.key,
+        "subscription": one.payment.subscription,
+        "state": str(one.state),
+        "verdict": str(one.answer.verdict),
+        "why": one.answer.why,
+        "amount": one.amount,
+        "refundable_amount": one.answer.refundable,
+        "currency": one.payment.currency,
+        "decide_by": one.decide_by,
+        "pay_by": one.pay_by,
+        "actor": one.decided_by,
+        "reason": (one.decision_reason or None) if rule in {"refund.approved", "refund.denied"} else None,
+    }
+    return Change(rule=rule, clause=clause, policy=one.policy, subject=one.key, rank=rank, detail=detail)
