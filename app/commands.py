@@ -5,7 +5,31 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 
+from app.policy.add_ons.ordering import BookAddOn, CancelAddOn
+from app.policy.credit.ordering import EndCredit, MoveCredit
 from app.policy.facts import DisputeStatus, OverrideKind
+
+__all__ = [
+    "AgreeTerms",
+    "ApproveOverride",
+    "BookAddOn",
+    "CancelAddOn",
+    "CloseDispute",
+    "Command",
+    "DecideRefund",
+    "DeclineOverride",
+    "EndCredit",
+    "EndTerms",
+    "Extra",
+    "MarkDeployed",
+    "MoveCredit",
+    "OpenDispute",
+    "Overruling",
+    "RecordPayment",
+    "Refunding",
+    "RequestRefund",
+    "SetOverride",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,26 +78,6 @@ class RecordPayment:
     """The provider's invoice id; None: by the reference, else the oldest debt first."""
     transaction: str | None = None
     """The bank's own id of it: the same one is never recorded twice."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BookAddOn:
-    """Pieces of an add-on, usable at once; `unit_price` is in minor units, of one piece for a month."""
-
-    kind: str
-    quantity: int
-    unit_price: int
-    currency: str
-    period_ends_at: datetime
-    subscription: str | None = None
-    """The provider's id of the base subscription; None: the one that gives the plan."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelAddOn:
-    """An add-on that is no longer wanted."""
-
-    add_on: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,16 +153,6 @@ class MarkDeployed:
     reason: str
 
 
-Command = (
-    RecordPayment
-    | OpenDispute
-    | CloseDispute
-    | Overruling
-    | AgreeTerms
-    | EndTerms
-    | BookAddOn
-    | CancelAddOn
-    | RequestRefund
-    | DecideRefund
-    | MarkDeployed
-)
+Extra = BookAddOn | CancelAddOn | MoveCredit | EndCredit
+Refunding = RequestRefund | DecideRefund | MarkDeployed
+Command = RecordPayment | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding

@@ -12,6 +12,7 @@ from app.policy import dunning
 from app.policy.add_ons.booking import Booking
 from app.policy.assess import assess
 from app.policy.book import Book
+from app.policy.credit.pots import Pot, pots
 from app.policy.document import Policy
 from app.policy.model import Access, Account, Case, Chargeback, Debt, Hold, Moment, Situation, Standing, State, Terms
 from app.policy.telling import entitlement as rights
@@ -186,6 +187,7 @@ def _account(seen: View) -> Document:
         "overrides": granted.overrides(account.book, seen.now),
         "terms": granted.terms(account.book, terms),
         "add_ons": [_add_on(one) for one in state.bookings],
+        "credits": [_credit(one) for one in pots(account.book, state)],
         "payments": dues.payments(account.book),
         "licences": list(refund_documents.licences(state, account.book, _moment(seen))),
         "refund_requests": [refund_documents.refund_request(account.id, one, state.as_of) for one in state.refunds],
@@ -262,6 +264,20 @@ def _hold(hold: Hold) -> Document:
         "source": hold.source,
         "since": _at(hold.since),
         "subscriptions": [key.partition(":")[2] for key in hold.subscriptions],
+    }
+
+
+def _credit(one: Pot) -> Document:
+    return {
+        "id": one.name,
+        "currency": one.currency,
+        "bought": one.bought,
+        "spent": one.spent,
+        "balance": one.balance,
+        "forfeited": one.forfeited,
+        "due": one.due,
+        "status": str(one.status),
+        "ended_at": _at(one.ended_at),
     }
 
 

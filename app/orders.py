@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime
 from hashlib import sha256
 
-from app import coding, overruling, refund_orders, versions
+from app import coding, extras, overruling, refund_orders, versions
 from app.commands import (
     AgreeTerms,
     ApproveOverride,
@@ -16,8 +16,11 @@ from app.commands import (
     Command,
     DecideRefund,
     DeclineOverride,
+    EndCredit,
     EndTerms,
+    Extra,
     MarkDeployed,
+    MoveCredit,
     OpenDispute,
     RecordPayment,
     RequestRefund,
@@ -26,22 +29,17 @@ from app.commands import (
 from app.docket import effect_row
 from app.errors import InvalidInputError, NotFoundError
 from app.gateway import spread
-from app.policy.add_ons import ordering
-from app.policy.assess import assess
-from app.policy.book import Book
 from app.policy.collecting import recording
 from app.policy.disputes import known
 from app.policy.effects import AlertOperators, Notify
 from app.policy.facts import (
-    AddOnBooked,
-    AddOnCancelled,
     DisputeSeen,
     DisputeStatus,
     Fact,
     Provenance,
     Stamp,
 )
-from app.policy.model import Account, Moment, Terms
+from app.policy.model import Account, Terms
 from app.services import Services
 from app.store import outbox
 from app.store.database import Connection
@@ -70,7 +68,7 @@ def facts_of(
 
 
 def _of_an_area(
-    order: RecordPayment | BookAddOn | CancelAddOn | AgreeTerms | EndTerms,
+    order: RecordPayment | Extra | AgreeTerms | EndTerms,
     account: Account,
     terms: Terms,
     actor: str,
@@ -79,8 +77,8 @@ def _of_an_area(
     match order:
         case RecordPayment():
             return recording.recorded(_money(order), account, terms, actor, now)
-        case BookAddOn() | CancelAddOn():
-            return _add_on(order, account, terms, actor, now)
+        case BookAddOn() | CancelAddOn() | MoveCredit() | EndCredit():
+            return extras.fact_of(order, account, terms, actor, now)
         case AgreeTerms() | EndTerms():
             return versions.agreement(order, account, terms, actor, now)
 
@@ -166,26 +164,3 @@ def _after(known: Stamp, rank: int, now: datetime) -> Stamp:
     if now > known.at:
         return Stamp(now, rank)
     return Stamp(known.at, max(rank, known.rank + 1))
-
-
-def _add_on(
-    order: BookAddOn | CancelAddOn, account: Account, terms: Terms, actor: str, now: datetime
-) -> AddOnBooked | AddOnCancelled:
-    moment = Moment(terms.under(account.book, now), account.zone(terms), now)
-    state = assess(account.book, terms, moment.zone, now)
-    if isinstance(order, CancelAddOn):
-        return ordering.cancel(order.add_on, state, account.book, moment, actor=actor)
-    wanted = ordering.Order(
-        kind=order.kind,
-        quantity=order.quantity,
-        unit_price=order.unit_price,
-        currency=order.currency,
-        period_ends_at=order.period_ends_at,
-        subscription=_key_of(order.subscription, account.book),
-    )
-    return ordering.book(wanted, state, account.book, moment, ident=f"ao_{secrets.token_hex(8)}", actor=actor)
-
-
-def _key_of(subscription: str | None, book: Book) -> str | None:
-    """Return the key of a subscription that a person names by the provider's id alone."""
-    return next((key for key in book.subscriptions if key.partition(":")[2] == subscription), subscription)

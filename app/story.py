@@ -71,6 +71,11 @@ SENTENCES: Mapping[str, str] = {
     "add_on.renewed": "The add-on {kind} renewed with its subscription. Billed until {billed_until}.",
     "add_on.ended": "The add-on {kind} ended at {ends_at}.",
     "add_on.resumed": "The add-on {kind} can be used again, with its subscription.",
+    "credit.bought": "Credit of {amount} was bought for {pot}.",
+    "credit.spent": "{amount} of the credit for {pot} was spent. Beyond what was bought, {due} stays due.",
+    "credit.blocked": "The credit for {pot} ({amount}) is blocked while the account has no access. It is not lost.",
+    "credit.released": "The credit for {pot} ({amount}) can be used again.",
+    "credit.forfeited": "The credit for {pot} has ended, and what was left of it ({amount}) is forfeited.",
     "notice.add_on_booked": "The customer is told what was booked.",
     "notice.add_on_cancelled": "The customer is told to when the add-on runs.",
     "notice.add_on_withdrawn": "The customer is told that the booking is undone.",
@@ -82,6 +87,9 @@ SENTENCES: Mapping[str, str] = {
     "subscription.cancelled": "Subscription {subscription} is cancelled. Access stays to {ends_at}.",
     "subscription.expired": "Subscription {subscription} expired at the provider.",
     "plan.given": "Subscription {subscription} gives the plan {plan}.",
+    "plan.given_for_a_term": (
+        "Subscription {subscription} gives the plan {plan}; it is paid in advance for {term_months} months."
+    ),
     "plan.ended": "Subscription {subscription} no longer gives the plan {plan}: what was paid for is over.",
     "plan.raised": "Subscription {subscription} gives the higher plan {plan} at once.",
     "plan.lowered": "Subscription {subscription} gives the lower plan {plan}.",
@@ -134,7 +142,7 @@ SENTENCES: Mapping[str, str] = {
 }
 
 
-_AMOUNTS = ("unit_price", "draft_amount")
+_AMOUNTS = ("unit_price", "draft_amount", "due")
 
 
 class _Gaps(dict[str, Any]):
@@ -150,6 +158,8 @@ def sentence(change: Mapping[str, Any]) -> str:
     detail = change.get("detail", {})
     if rule == "dunning.grace_started" and "invoice" not in detail:
         rule = "dunning.grace_started_by_snapshot"
+    if rule == "plan.given" and "term_months" in detail:
+        rule = "plan.given_for_a_term"
     told = SENTENCES.get(rule, rule).format_map(_Gaps(detail | _money(detail) | _refund(detail)))
     if detail.get("unverified"):
         told += " Unverified: the provider was asked for a day and gave no answer."

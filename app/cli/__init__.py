@@ -17,6 +17,7 @@ COMMANDS = {
     "send": ("app.cli.send:send", "Sign payloads as the provider does and post them."),
     "account": ("app.cli.account:account", "Look at accounts, and make exceptions."),
     "add-on": ("app.cli.add_on:add_on", "Book add-ons, list them, and cancel them."),
+    "credit": ("app.cli.credit:credit", "Record prepaid credit, by the merchant's word."),
     "dispute": ("app.cli.dispute:dispute", "Open and close chargebacks by hand."),
     "refund": ("app.cli.refund:refund", "Ask for refunds, and decide about them."),
     "events": ("app.cli.events:events", "Look after the inbox."),

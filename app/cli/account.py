@@ -106,6 +106,26 @@ def evidence(*, ident: str, out: Path | None, as_json: bool) -> None:
     emit(document, as_json, f"{path} holds personal data; `kulanz evidence verify {path}` checks it anywhere")
 
 
+@account.command(name="plan-change")
+@click.argument("ident", metavar="ID")
+@click.option("--to", "plan", required=True, help="The plan that is wanted.")
+@click.option("--price", type=click.IntRange(0, LARGEST), help="Of a period of it, without taxes, in minor units.")
+@click.option("--currency", type=currency_of, help="Of the price [default: that of the subscription]")
+@click.option("--subscription", type=words, help="The provider's id [default: the one that gives the plan].")
+@json_option
+def plan_change(
+    *, ident: str, plan: str, price: int | None, currency: str | None, subscription: str | None, as_json: bool
+) -> None:
+    """Say what a change of plan would charge, by the days left, and when it would count; nothing is changed."""
+    from app import extras
+    from app.policy.plan_change import Wanted
+
+    wanted = Wanted(plan=plan, price=price, currency=currency, subscription=subscription)
+    with services() as opened:
+        document = extras.plan_change(opened, ident, wanted)
+    emit(document, as_json, table(("field", "value"), list(document.items()), ""))
+
+
 def order(ident: str, command: Command, *, actor: str, dry_run: bool, as_json: bool) -> None:
     """Carry a command out and print what followed."""
     from app import enquiries, pipeline

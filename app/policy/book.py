@@ -20,6 +20,8 @@ from app.policy.closure.records import Deletion
 from app.policy.closure.records import entries as closure_entries
 from app.policy.collecting.records import Transfer
 from app.policy.collecting.records import entries as collecting_entries
+from app.policy.credit.records import CreditPot
+from app.policy.credit.records import entries as credit_entries
 from app.policy.deeds import (
     Address,
     Asked,
@@ -86,6 +88,8 @@ class Book:
     """By payment, where the provider tells each refund by itself."""
     refund_requests: Mapping[str, RefundLog] = field(default_factory=dict)
     licence_logs: Mapping[str, LicenceLog] = field(default_factory=dict)
+    credit: Mapping[str, CreditPot] = field(default_factory=dict)
+    """Prepaid, by what it is for."""
 
     def with_facts(self, facts: Iterable[Fact]) -> Book:
         """Return the book that knows these facts too, in whatever order they are given."""
@@ -130,7 +134,7 @@ _pages = attrgetter(*_FAMILIES)
 _CaseFact = f.DeadlinePromised | f.HoldPlaced | f.HoldProlonged | f.CaseExhausted | f.CaseWaived
 _Entry = tuple[str, str, Any]
 """A family of the book, a key in it, and what one fact tells of that object."""
-_FILED = (collecting_entries, add_on_entries, closure_entries, refund_entries)
+_FILED = (collecting_entries, add_on_entries, closure_entries, refund_entries, credit_entries)
 """What each area of the policy files of its own facts."""
 
 

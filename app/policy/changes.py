@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from app.policy import dunning, overrides
+from app.policy import dunning, overrides, periods
 from app.policy import facts as f
 from app.policy.book import Book
 from app.policy.chapters import speaking
@@ -211,7 +211,8 @@ def _given_change(old: Given | None, new: Given | None, key: str, step: Step, te
     if new is None:
         yield _of_plan("plan.ended", _ending_clause(key, step, policy), 45, old, terms)
     elif old is None:
-        yield _of_plan("plan.given", "", 40, new, terms)
+        months = periods.term(key, step.new, step.account.zone(terms), policy.prepaid.terms)
+        yield _of_plan("plan.given", policy.prepaid.clause if months else "", 40, new, terms, term_months=months)
     elif old.plan == new.plan:
         if _is_kept(new, step, terms):
             yield _of_plan("plan.downgrade_scheduled", policy.plan_change.downgrade_clause, 42, new, terms)
@@ -233,8 +234,8 @@ def _is_kept(given: Given, step: Step, terms: Terms) -> bool:
     return given.add_on is None and given.plan != terms.catalogue.plan(seen.variant, seen.product)
 
 
-def _of_plan(rule: str, clause: str, rank: int, given: Given | None, terms: Terms) -> Change:
-    detail = {"subscription": given.subscription, "plan": given.plan} if given else {}
+def _of_plan(rule: str, clause: str, rank: int, given: Given | None, terms: Terms, **more: Any) -> Change:
+    detail = {"subscription": given.subscription, "plan": given.plan, **more} if given else {}
     subject = given.subscription if given else ""
     return Change(rule=rule, clause=clause, policy=terms.current, subject=subject, rank=rank, detail=detail)
 

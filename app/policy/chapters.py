@@ -10,6 +10,7 @@ from app.policy.book import Book
 from app.policy.chapter import Chapter
 from app.policy.closure.chapter import Closure
 from app.policy.collecting.chapter import Collecting
+from app.policy.credit.chapter import Credit
 from app.policy.refunding.chapter import RefundChapter
 from app.policy.versions.chapter import Versions
 
@@ -20,6 +21,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     AddOns(),
     RefundChapter(),
     Closure(),
+    Credit(),
 )
 
 

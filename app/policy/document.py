@@ -18,8 +18,17 @@ from app.policy import reading as read
 from app.policy.add_ons.rules import AddOnRules
 from app.policy.closure.rules import ClosureRules, RetentionRules
 from app.policy.collecting.rules import TransferRules
+from app.policy.credit.rules import CreditRules
 from app.policy.refunding.rules import RefundRules
-from app.policy.rules import CancellationRules, DisputeRules, DunningRules, OverrideRules, PlanChangeRules, TrialRules
+from app.policy.rules import (
+    CancellationRules,
+    DisputeRules,
+    DunningRules,
+    OverrideRules,
+    PlanChangeRules,
+    PrepaidRules,
+    TrialRules,
+)
 from app.policy.time import Span
 
 
@@ -39,7 +48,9 @@ class Policy:
     dunning: DunningRules = field(metadata=read.table(DunningRules, "failed renewals"))
     dispute: DisputeRules = field(metadata=read.table(DisputeRules, "chargebacks"))
     transfers: TransferRules = field(metadata=read.table(TransferRules, "transfers recorded by hand"))
-    add_ons: AddOnRules = field(default=AddOnRules(), metadata=read.table(AddOnRules, "add-ons booked in quantities"))
+    prepaid: PrepaidRules = field(metadata=read.table(PrepaidRules, "terms that are paid in advance"))
+    credit: CreditRules = field(metadata=read.table(CreditRules, "prepaid credit"))
+    add_ons: AddOnRules = field(metadata=read.table(AddOnRules, "add-ons booked in quantities"))
     overrides: OverrideRules = field(metadata=read.table(OverrideRules, "exceptions"))
     closure: ClosureRules = field(metadata=read.table(ClosureRules, "organisations that ask to be deleted"))
     retention: RetentionRules = field(metadata=read.table(RetentionRules, "records that are kept, and for how long"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from app.policy.book import Book
@@ -10,8 +10,9 @@ from app.policy.facts import BillingReason, Status
 from app.policy.records import RUNNING, Invoice
 from app.policy.time import days_between, months_after
 
-_TERMS = {1: (24, 35), 3: (85, 96), 12: (361, 370)}
-"""The prepaid terms in months, each with the days that it may have: months differ, and a charge may be days late."""
+_A_MONTH = 365.25 / 12
+_TOLERANCE = 4
+"""Days by which a term may be off: months have 28 to 31 of them, and a charge may be late."""
 _A_DAY = timedelta(days=1)
 
 
@@ -47,25 +48,24 @@ def ends(subscription: str, book: Book, zone: str) -> datetime | None:
     return months_after(paid[-1], term(subscription, book, zone) or 1, zone)
 
 
-def term(subscription: str, book: Book, zone: str) -> int | None:
-    """Return how many months are paid for at a time: 1, 3 or 12, or None where nothing tells (bitrix24).
+def term(subscription: str, book: Book, zone: str, terms: Iterable[int] = (1, 3, 12)) -> int | None:
+    """Return how many months are paid for at a time, of the terms that are sold; None where nothing tells (bitrix24).
 
     The distance from the last invoice to the end that the provider gives tells, or else that of the last two.
     """
-    return next((months for days in _distances(subscription, book, zone) if (months := _months(days))), None)
+    found = _distances(subscription, book, zone)
+    return next((n for days in found for n in terms if abs(days - n * _A_MONTH) <= _TOLERANCE), None)
 
 
 def _distances(subscription: str, book: Book, zone: str) -> Iterator[int]:
     starts = [started(one) for one in regular_invoices(subscription, book) if one.paid]
-    told = _told_end(subscription, book)
+    told, sub = _told_end(subscription, book), book.subscriptions.get(subscription)
+    if not starts and sub is not None and sub.seen.created_at and sub.seen.status is not Status.ON_TRIAL:
+        starts = [sub.seen.created_at]
     if starts and told is not None and told > starts[-1] + _A_DAY:
         yield days_between(starts[-1], told, zone)
     if len(starts) > 1:
         yield days_between(starts[-2], starts[-1], zone)
-
-
-def _months(days: int) -> int | None:
-    return next((months for months, (least, most) in _TERMS.items() if least <= days <= most), None)
 
 
 def _told_end(subscription: str, book: Book) -> datetime | None:

@@ -105,6 +105,13 @@ def amounts(value: Any) -> tuple[tuple[str, int], ...]:
         raise ValueError(wanted) from None
 
 
+def months(value: Any) -> tuple[int, ...]:
+    """Read terms in whole months."""
+    if not isinstance(value, list) or not all(type(item) is int and item > 0 for item in value):
+        raise ValueError("a list of months such as [1, 3, 12]")
+    return tuple(value)
+
+
 def share(value: Any) -> float:
     """Read a share from 0 to 1."""
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:

@@ -41,6 +41,16 @@ class PlanChangeRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PrepaidRules:
+    """A period is paid in full before it begins, in no instalments, and counts to its end (bitrix24)."""
+
+    terms: tuple[int, ...] = field(
+        default=(1, 3, 12), metadata=read.key(read.months, "the terms that are sold, in months")
+    )
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about a term paid name"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MassActionLimit:
     """The brake: more than both figures within an hour stops dunning holds until an operator lets them go on."""
 

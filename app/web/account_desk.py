@@ -6,13 +6,15 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from app import enquiries, pipeline, refunds, versions
+from app import enquiries, extras, pipeline, refunds, versions
 from app.clock import real_now
 from app.commands import Command, RequestRefund
 from app.enquiries import Document, Page
 from app.policy.facts import (
     AddOnBooked,
     AddOnCancelled,
+    CreditBooked,
+    CreditEnded,
     DisputeSeen,
     Fact,
     LicenceDeployed,
@@ -24,6 +26,7 @@ from app.policy.facts import (
     RefundDecided,
     TermsAgreed,
 )
+from app.policy.plan_change import Wanted
 from app.services import Services
 from app.store import idempotency
 from app.store.database import Connection
@@ -39,6 +42,8 @@ _SHOWN_AS: Mapping[type[Fact], tuple[str, str]] = {
     TermsAgreed: ("terms", "id"),
     AddOnBooked: ("add_ons", "id"),
     AddOnCancelled: ("add_ons", "add_on"),
+    CreditBooked: ("credits", "pot"),
+    CreditEnded: ("credits", "pot"),
     RefundDecided: ("refund_requests", "request"),
     LicenceDeployed: ("licences", "licence"),
 }
@@ -93,6 +98,10 @@ class AccountDesk:
     def request_refund(self, account: str, command: RequestRefund, actor: str, keep: Keep) -> tuple[Document, bool]:
         """Return the request for a refund, and whether it is new."""
         return refunds.request(self._services, account, command, actor, keep=keep)
+
+    def plan_change(self, account: str, wanted: Wanted) -> Document:
+        """Return what a change of plan would charge, and when it would count."""
+        return extras.plan_change(self._services, account, wanted)
 
     def account_of_dispute(self, dispute: str) -> str:
         """Return whose dispute it is."""

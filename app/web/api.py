@@ -19,8 +19,10 @@ from app.commands import (
     Command,
     DecideRefund,
     DeclineOverride,
+    EndCredit,
     EndTerms,
     MarkDeployed,
+    MoveCredit,
     OpenDispute,
     RecordPayment,
     RequestRefund,
@@ -29,10 +31,10 @@ from app.commands import (
 from app.config import ApiToken
 from app.enquiries import Document, Page
 from app.errors import NotFoundError
-from app.policy.facts import DisputeStatus
+from app.policy.facts import CreditEntry, DisputeStatus
 from app.policy.model import Standing
 from app.policy.refunding.values import RefundState
-from app.web import cursors, forms, openapi
+from app.web import cursors, forms, openapi, quotes
 from app.web.bodies import read_body
 from app.web.desk import Desk, Keep, forgotten
 from app.web.operations import OPERATIONS
@@ -117,6 +119,11 @@ class Api:
         response.headers["Content-Security-Policy"] = "sandbox"
         response.headers["Content-Disposition"] = f'attachment; filename="{account.replace(":", "_")}.evidence.html"'
         return response
+
+    def plan_change(self, account_id: str) -> Response:
+        """Answer what a change of plan would charge, and when it would count."""
+        asked = quotes.wanted(_query(*quotes.PARAMETERS))
+        return _json(self._desk.plan_change(_known_form(account_id), asked))
 
     def open_dispute(self, account_id: str) -> Response:
         """Open a dispute by an operator's word."""
@@ -253,6 +260,22 @@ class Api:
         """Say that a licence is in use."""
         form = self._form(forms.Deployment)
         return self._ordered(account_id, MarkDeployed(licence=_known_form(licence_id), reason=form.reason))
+
+    def move_credit(self, account_id: str) -> Response:
+        """Record what was bought or spent of prepaid credit, or that a pot has ended."""
+        form = self._form(forms.CreditForm)
+        if form.amount is None or form.currency is None:
+            return self._ordered(account_id, EndCredit(pot=form.pot, reference=form.reference))
+        command = MoveCredit(
+            pot=form.pot,
+            entry=CreditEntry(form.entry),
+            amount=form.amount,
+            currency=form.currency,
+            use=form.use,
+            incurred_at=form.incurred_at,
+            reference=form.reference,
+        )
+        return self._ordered(account_id, command)
 
     def _form(self, form: type[forms.AnyForm]) -> forms.AnyForm:
         _query()

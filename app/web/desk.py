@@ -7,6 +7,7 @@ from typing import Protocol
 
 from app.commands import Command, RequestRefund
 from app.enquiries import Document, Page
+from app.policy.plan_change import Wanted
 from app.store.database import Connection
 
 Keep = Callable[[Connection, Document], None]
@@ -52,6 +53,9 @@ class Desk(Protocol):
 
     def request_refund(self, account: str, command: RequestRefund, actor: str, keep: Keep) -> tuple[Document, bool]:
         """Return the request for a refund, and whether it is new: who asks again gets the first answer."""
+
+    def plan_change(self, account: str, wanted: Wanted) -> Document:
+        """Return what a change of plan would charge, and when it would count."""
 
     def account_of_dispute(self, dispute: str) -> str:
         """Return whose dispute it is."""

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from app.policy.add_ons.booking import BookingStatus
+from app.policy.credit.pots import PotStatus
 from app.policy.facts import DisputeStatus, LicenceStatus, OverrideKind, Status
 from app.policy.model import Access, Owner, Standing
 from app.policy.refunding.values import RefundState, Verdict
@@ -186,6 +187,44 @@ class Licence(Document, frozen=True, kw_only=True):
     refundable_until: datetime | None
 
 
+class Credit(Document, frozen=True, kw_only=True):
+    """A pot of prepaid credit, in minor units, without taxes. It has no cash value."""
+
+    id: str
+    """What it is for, such as `telephony`."""
+    currency: str
+    bought: int
+    spent: int
+    balance: int
+    """What is left; while the pot is blocked nothing of it can be used."""
+    forfeited: int
+    due: int
+    """Charges beyond what was bought."""
+    status: PotStatus
+    ended_at: datetime | None
+
+
+class PlanChange(Document, frozen=True, kw_only=True):
+    """What a change of plan would charge, and when it would count; amounts in minor units, without taxes."""
+
+    account_id: str
+    subscription_id: str | None
+    from_plan: str
+    to_plan: str
+    kind: Literal["upgrade", "downgrade", "none"]
+    takes_effect_at: datetime
+    period_ends_at: datetime | None
+    term_months: int | None
+    days_left: int | None
+    days_of_period: int | None
+    price_now: int | None
+    price_then: int | None
+    amount: int | None
+    """What it charges: the difference of the prices by the days left. None where a price is not known."""
+    currency: str | None
+    clause: str | None
+
+
 class Timer(Document, frozen=True, kw_only=True):
     """A moment at which the policy looks again."""
 
@@ -230,6 +269,7 @@ class Account(Document, frozen=True, kw_only=True):
     add_ons: list[AddOn]
     licences: list[Licence]
     refund_requests: list[RefundRequest] = []
+    credits: list[Credit]
     payments: list[Payment]
     timers: list[Timer]
     policy: Policy

@@ -17,6 +17,7 @@ from app.web.problems import BadRequestError
 
 LARGEST = 10**15
 Kind = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,63}$", description="What the add-on is, such as `users`.")]
+Pot = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._+:-]{0,63}$", description="What the credit is for.")]
 Pieces = Annotated[int, Meta(gt=0, le=100_000)]
 Amount = Annotated[int, Meta(gt=0, le=LARGEST, description="Minor units of the currency.")]
 Fee = Annotated[int, Meta(ge=0, le=LARGEST, description="Minor units of the currency.")]
@@ -94,6 +95,26 @@ class OverrideForm(Form, frozen=True, kw_only=True):
     def check(self) -> None:
         """Refuse a reason that nobody could read."""
         _readable("reason", self.reason)
+
+
+class CreditForm(Form, frozen=True, kw_only=True):
+    """Credit that was bought or spent, or a pot that has ended: its number or service is no more."""
+
+    pot: Pot
+    entry: Literal["bought", "spent", "ended"]
+    amount: Amount | None = None
+    currency: Currency | None = None
+    use: Literal["service", "other_service", "invoice", "transfer", "refund"] = "service"
+    incurred_at: Instant | None = None
+    reference: Reference | None = None
+
+    def check(self) -> None:
+        """Refuse a movement without an amount, and an end with one."""
+        _known_currency("currency", self.currency)
+        _readable("reference", self.reference)
+        ends = self.entry == "ended"
+        if ends is not (self.amount is None) or ends is not (self.currency is None):
+            raise InvalidInputError("`amount` and `currency` are needed for what was bought or spent, and only there.")
 
 
 class AddOnForm(Form, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from app.web import documents, forms
+from app.web import documents, forms, quotes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +75,14 @@ OPERATIONS = (
         personal=True,
     ),
     Operation(
+        name="plan_change",
+        method="GET",
+        path="/accounts/{account_id}/plan-change",
+        summary="What a change of plan would charge, and when it would count; nothing is changed.",
+        answer=documents.PlanChange,
+        query=quotes.PARAMETERS,
+    ),
+    Operation(
         name="open_dispute",
         method="POST",
         path="/accounts/{account_id}/disputes",
@@ -141,6 +149,15 @@ OPERATIONS = (
         summary="Book an add-on; it can be used at once.",
         form=forms.AddOnForm,
         answer=documents.AddOn,
+        status=201,
+    ),
+    Operation(
+        name="move_credit",
+        method="POST",
+        path="/accounts/{account_id}/credits",
+        summary="Record what was bought or spent of prepaid credit, or that it ended.",
+        form=forms.CreditForm,
+        answer=documents.Credit,
         status=201,
     ),
     Operation(

@@ -23,7 +23,7 @@ def moment(account: Stage) -> Moment:
 def book(account: Stage, quantity: int = 1, *, ident: str = "ao_1", **told: Any) -> f.AddOnBooked:
     """Book as the API does, and return what was booked."""
     usual = {"kind": USERS, "unit_price": 590, "currency": "EUR", "period_ends_at": MONDAY}
-    order = ordering.Order(**{**usual, "quantity": quantity, **told})
+    order = ordering.BookAddOn(**{**usual, "quantity": quantity, **told})
     booked = ordering.book(order, account.state, account.account.book, moment(account), ident=ident, actor="ada")
     account.hear(booked)
     return booked
@@ -31,7 +31,9 @@ def book(account: Stage, quantity: int = 1, *, ident: str = "ao_1", **told: Any)
 
 def cancel(account: Stage, ident: str = "ao_1") -> f.AddOnCancelled:
     """Cancel as the API does, and return what was noted."""
-    cancelled = ordering.cancel(ident, account.state, account.account.book, moment(account), actor="ada")
+    cancelled = ordering.cancel(
+        ordering.CancelAddOn(add_on=ident), account.state, account.account.book, moment(account), actor="ada"
+    )
     account.hear(cancelled)
     return cancelled
 

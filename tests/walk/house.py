@@ -92,6 +92,9 @@ class House:
         document: dict[str, Any] = answer.json()
         return document
 
+    def ask(self, path: str) -> requests.Response:
+        return self.session.get(self.url + path, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10)
+
     def post(self, path: str, document: dict[str, Any]) -> requests.Response:
         return self.session.post(
             self.url + path, json=document, headers={"Authorization": f"Bearer {TOKEN}"}, timeout=10

@@ -18,6 +18,7 @@ from app.commands import (
 )
 from app.enquiries import Document, Page
 from app.errors import InvalidInputError, NotFoundError
+from app.policy.plan_change import Wanted
 from app.web.desk import Keep, forgotten
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -50,6 +51,7 @@ def an_account(account: str, *, version: int = 7, standing: str = "grace") -> Do
         "add_ons": [],
         "licences": [],
         "payments": [],
+        "credits": [],
         "timers": [{"kind": "grace_end", "due_at": "2026-03-08T14:08:20Z"}],
         "policy": {"name": "plexo", "version": 1, "sha256": "ab"},
         "version": version,
@@ -129,6 +131,10 @@ class DeskInMemory:
         if name != "acme":
             raise NotFoundError("There is no such policy.")
         return 'name = "acme"'
+
+    def plan_change(self, account: str, wanted: Wanted) -> Document:
+        self.account(account)
+        return {"account_id": account, "to_plan": wanted.plan, "price_then": wanted.price}
 
     def account_of_dispute(self, dispute: str) -> str:
         if dispute not in self.disputes:

@@ -20,8 +20,8 @@ LONGEST_PERIOD = timedelta(days=372)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """What somebody wants to have."""
+class BookAddOn:
+    """Pieces of an add-on, usable at once."""
 
     kind: str
     quantity: int
@@ -30,10 +30,17 @@ class Order:
     currency: str
     period_ends_at: datetime
     subscription: str | None = None
-    """The base subscription's key; None: the one that gives the plan."""
+    """The provider's id of the base subscription; None: the one that gives the plan."""
 
 
-def book(order: Order, state: State, known: Book, moment: Moment, *, ident: str, actor: str) -> AddOnBooked:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAddOn:
+    """An add-on that is no longer wanted."""
+
+    add_on: str
+
+
+def book(order: BookAddOn, state: State, known: Book, moment: Moment, *, ident: str, actor: str) -> AddOnBooked:
     """Return the booking that an order is, or raise what says why it cannot be."""
     _check(order, moment.terms.at(moment.at).add_ons, moment.at)
     base = _base(order, state, moment)
@@ -54,8 +61,9 @@ def book(order: Order, state: State, known: Book, moment: Moment, *, ident: str,
     )
 
 
-def cancel(ident: str, state: State, known: Book, moment: Moment, *, actor: str) -> AddOnCancelled:
+def cancel(order: CancelAddOn, state: State, known: Book, moment: Moment, *, actor: str) -> AddOnCancelled:
     """Return the cancellation: to the end of what is billed, or at once within the time for a withdrawal."""
+    ident = order.add_on
     booking = next((one for one in state.bookings if one.id == ident), None)
     log = known.add_ons.get(ident)
     if booking is None or log is None:
@@ -78,7 +86,7 @@ def may_withdraw(booking: Booking, moment: Moment) -> bool:
     return booking.withdrawal_until is not None and moment.at <= booking.withdrawal_until
 
 
-def _check(order: Order, rules: AddOnRules, now: datetime) -> None:
+def _check(order: BookAddOn, rules: AddOnRules, now: datetime) -> None:
     if rules.kinds and order.kind not in rules.kinds:
         raise InvalidInputError(f"kind: expected one of {', '.join(rules.kinds)}")
     if order.quantity < 1:
@@ -91,15 +99,15 @@ def _check(order: Order, rules: AddOnRules, now: datetime) -> None:
         raise InvalidInputError("period_ends_at: at most a year away")
 
 
-def _base(order: Order, state: State, moment: Moment) -> str:
+def _base(order: BookAddOn, state: State, moment: Moment) -> str:
     """Return the base subscription that an add-on belongs to: the named one, or that of the highest plan."""
     rank = moment.terms.catalogue.rank
     given = {one.subscription: one for one in state.given if one.add_on is None}
-    if order.subscription is not None and order.subscription not in given:
-        raise RefusedError(f"the account has no running subscription {order.subscription!r}")
-    wanted = [given[order.subscription]] if order.subscription is not None else list(given.values())
+    asked = order.subscription
+    wanted = [one for key, one in given.items() if asked is None or asked in {key, key.partition(":")[2]}]
     if not wanted:
-        raise RefusedError("the account has no running subscription that an add-on could belong to")
+        which = f" {asked!r}" if asked else ""
+        raise RefusedError(f"the account has no running subscription{which} that an add-on could belong to")
     held = {key for hold in state.holds for key in hold.subscriptions}
     free = [one for one in wanted if one.subscription not in held]
     if not free or any(hold.scope == "account" for hold in state.holds):

@@ -16,6 +16,7 @@ from app.policy.facts.closure import (
     DeletionApproved,
 )
 from app.policy.facts.collecting import DunningPaused, PaymentRecorded, Share
+from app.policy.facts.credit import CreditBooked, CreditEnded, CreditEntry
 from app.policy.facts.own import (
     CaseExhausted,
     CaseJoined,
@@ -79,6 +80,9 @@ __all__ = [
     "CaseWaived",
     "ClosureRequested",
     "ClosureWithdrawn",
+    "CreditBooked",
+    "CreditEnded",
+    "CreditEntry",
     "CustomerSeen",
     "DeadlinePromised",
     "DeletionAnnounced",
@@ -177,6 +181,8 @@ OwnFact = (
     | RefundConfirmed
     | LicenceDeployed
     | LicenceSwitchedOff
+    | CreditBooked
+    | CreditEnded
 )
 Fact = ProviderFact | OwnFact
 

@@ -12,13 +12,29 @@ from pathlib import Path
 from app.errors import KulanzError
 from app.policy import document
 from app.policy.add_ons.booking import Booking
-from app.policy.facts import BillingReason, Stamp, Status
-from app.policy.model import Terms
+from app.policy.credit import ordering as credit
+from app.policy.credit.pots import Pot, pots
+from app.policy.facts import BillingReason, CreditEntry, DisputeStatus, Stamp, Status
+from app.policy.model import Change, Terms
+from app.policy.time import months_after
 from tests.policy import add_on_stories as add_ons
-from tests.policy.stories import DAY, MONDAY, PRO, Stage, a_failure, a_subscription, a_success, terms
+from tests.policy.stories import (
+    DAY,
+    ENTERPRISE,
+    MONDAY,
+    OTHER,
+    PRO,
+    Stage,
+    a_dispute,
+    a_failure,
+    a_subscription,
+    a_success,
+    terms,
+)
 
 FOLDER = Path(__file__).parent
 BOUGHT = MONDAY - 30 * DAY
+VARIANTS = {"professional": PRO, "enterprise": ENTERPRISE}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +56,11 @@ class Story:
     """The customer of one line."""
 
     stage: Stage
+    told: int = 0
+    """How many decisions there were before the first step."""
     refused: str = ""
     renewals: int = 0
+    disputed_at: datetime | None = None
 
     def at(self, day: str) -> datetime:
         return BOUGHT + int(day) * DAY
@@ -52,7 +71,11 @@ class Story:
 
     @property
     def clauses(self) -> set[str]:
-        return {clause for _, clause in self.stage.rules if clause}
+        return {change.clause for change in self.changes if change.clause}
+
+    @property
+    def changes(self) -> list[Change]:
+        return [change for decision in self.stage.decisions[self.told :] for change in decision.changes]
 
 
 def cases(preset: str) -> Iterator[Case]:
@@ -72,6 +95,7 @@ def played(case: Case) -> Story:
         a_subscription(at=BOUGHT, created_at=BOUGHT, renews_at=MONDAY),
         a_success(BOUGHT, key="lemonsqueezy:1100000", reason=BillingReason.INITIAL, created_at=BOUGHT),
     )
+    story.told = len(story.stage.decisions)
     for step in case.told.split(";"):
         day, _, what = step.strip().partition(": ")
         story.stage.wait(story.at(day.removeprefix("day ")))
@@ -143,6 +167,76 @@ def _changes_plan(story: Story) -> None:
     story.stage.hear(a_subscription(at=at, variant=PRO, renews_at=MONDAY))
 
 
+def _pays_what_is_due(story: Story) -> None:
+    at = story.stage.now
+    story.stage.hear(a_success(at), a_subscription(Status.ACTIVE, at, stamp=Stamp(at, 3), renews_at=at + 30 * DAY))
+
+
+def _change_fails(story: Story) -> None:
+    at = story.stage.now
+    story.stage.hear(a_failure(at, key="lemonsqueezy:1300001", reason=BillingReason.UPDATED, created_at=at))
+
+
+def _buys(story: Story, plan: str, months: str) -> None:
+    at = story.stage.now
+    ends = months_after(at, int(months), "UTC")
+    story.stage.hear(
+        a_subscription(at=at, key=OTHER, variant=VARIANTS[plan], created_at=at, renews_at=ends),
+        a_success(at, key="lemonsqueezy:1400000", subscription=OTHER, reason=BillingReason.INITIAL, created_at=at),
+    )
+
+
+def _lowers(story: Story, plan: str) -> None:
+    at = story.stage.now
+    ends = story.stage.account.book.subscriptions[OTHER].seen.renews_at
+    story.stage.hear(a_subscription(at=at, key=OTHER, variant=VARIANTS[plan], created_at=at, renews_at=ends))
+
+
+def _tries(story: Story, plan: str) -> None:
+    at = story.stage.now
+    told = {"key": OTHER, "variant": VARIANTS[plan], "created_at": at, "trial_ends_at": at + 14 * DAY}
+    story.stage.hear(a_subscription(Status.ON_TRIAL, at, **told, renews_at=at + 14 * DAY))
+
+
+def _cancels_trial(story: Story) -> None:
+    ends = story.stage.account.book.subscriptions[OTHER].seen.trial_ends_at
+    told = {"key": OTHER, "variant": VARIANTS["enterprise"], "trial_ends_at": ends, "ends_at": ends}
+    story.stage.hear(a_subscription(Status.CANCELLED, story.stage.now, **told))
+
+
+def _disputes(story: Story, status: DisputeStatus) -> None:
+    story.disputed_at = story.disputed_at or story.stage.now
+    story.stage.hear(a_dispute(status, story.stage.now, opened_at=story.disputed_at))
+
+
+def _credit(story: Story, entry: CreditEntry, amount: str, use: str = "service", day: str | None = None) -> None:
+    order = credit.MoveCredit(
+        pot="telephony",
+        entry=entry,
+        amount=_minor(amount),
+        currency="EUR",
+        use=use,
+        incurred_at=None if day is None else story.at(day),
+    )
+    stage, ident = story.stage, f"cr_{len(story.stage.decisions)}"
+    book = stage.account.book
+
+    def tell() -> None:
+        stage.hear(credit.move(order, stage.state, book, add_ons.moment(stage), ident=ident, actor="ada"))
+
+    _tried(story, tell)
+
+
+def _number_ends(story: Story) -> None:
+    stage, order = story.stage, credit.EndCredit(pot="telephony")
+    stage.hear(credit.end(order, stage.state, stage.account.book, add_ons.moment(stage), actor="ada"))
+
+
+def _pot(story: Story) -> Pot:
+    (found,) = pots(story.stage.account.book, story.stage.state)
+    return found
+
+
 STEPS: dict[str, Callable[..., object]] = {
     r"waits": lambda _: None,
     r"books (\d+) (\w+)": _books,
@@ -151,6 +245,19 @@ STEPS: dict[str, Callable[..., object]] = {
     r"the renewal fails": _fails,
     r"cancels the subscription": _stops,
     r"changes the plan and pays the difference": _changes_plan,
+    r"pays what is due": _pays_what_is_due,
+    r"a charge for a change of plan fails": _change_fails,
+    r"buys (\w+) for (\d+) months": _buys,
+    r"lowers it to (\w+)": _lowers,
+    r"starts a trial of (\w+)": _tries,
+    r"cancels the trial": _cancels_trial,
+    r"a chargeback is opened": lambda story: _disputes(story, DisputeStatus.OPENED),
+    r"the chargeback is won": lambda story: _disputes(story, DisputeStatus.WON),
+    r"buys ([\d.]+) EUR of credit": lambda story, eur: _credit(story, CreditEntry.BOUGHT, eur),
+    r"spends ([\d.]+) EUR of it": lambda story, eur: _credit(story, CreditEntry.SPENT, eur),
+    r"spends ([\d.]+) EUR of it on an? (\w+)": lambda story, eur, use: _credit(story, CreditEntry.SPENT, eur, use),
+    r"owes ([\d.]+) EUR of day (\d+)": lambda s, eur, day: _credit(s, CreditEntry.SPENT, eur, "service", day),
+    r"the number is ended": _number_ends,
 }
 
 
@@ -169,6 +276,17 @@ OUTCOMES: dict[str, Callable[..., object]] = {
     r"draft (\d+) is ([\d.]+) EUR": lambda s, number, eur: s.bookings[int(number) - 1].draft_amount == _minor(eur),
     r"([\d.]+) EUR is to be refunded": lambda story, eur: sum(b.refund_due for b in story.bookings) == _minor(eur),
     r"told by mail (\w+)": lambda story, notice: notice in story.stage.mails,
+    r"the product is told ([\w.]+)": lambda story, kind: kind in story.stage.callbacks,
+    r"nothing is charged back": lambda story: all(
+        invoice.refunded == 0 for one in story.stage.account.book.invoices.values() for invoice in one.known.values()
+    ),
+    r"paid for (\d+) months": lambda story, months: (
+        int(months) in {change.detail.get("term_months") for change in story.changes}
+    ),
+    r"credit ([\d.]+) EUR (\w+)": lambda story, eur, status: (
+        (_pot(story).balance, _pot(story).status) == (_minor(eur), status)
+    ),
+    r"([\d.]+) EUR stays due": lambda story, eur: _pot(story).due == _minor(eur),
     r"refused: (.+)": lambda story, word: word in story.refused,
     r"plan (\w+)": lambda story, plan: story.stage.state.plan == plan,
     r"access (\w+)": lambda story, access: story.stage.state.access == access,

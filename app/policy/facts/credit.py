@@ -1,0 +1,41 @@
+"""Prepaid credit, by the merchant's word: what was bought, what was spent of it, and that a pot has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+
+class CreditEntry(StrEnum):
+    """Which way the credit of a pot moves."""
+
+    BOUGHT = "bought"
+    SPENT = "spent"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditBooked:
+    """Credit was bought, or a charge was taken from it; in minor units, without taxes."""
+
+    id: str
+    pot: str
+    """What the credit is for, such as `telephony`, or the one number that it belongs to."""
+    entry: CreditEntry
+    amount: int
+    currency: str
+    at: datetime
+    incurred_at: datetime | None = None
+    """When a charge arose that is told of later: it stays due, whatever has become of the credit."""
+    reference: str | None = None
+    actor: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditEnded:
+    """The number or service of a pot was ended: what is left is forfeited (bitrix24)."""
+
+    pot: str
+    at: datetime
+    reference: str | None = None
+    actor: str = ""

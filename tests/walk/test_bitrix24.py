@@ -1,0 +1,159 @@
+"""Stories of the preset `bitrix24` through the front door: HTTP, the clock, the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from app.policy.telling import rfc3339
+from tests.lemonsqueezy import (
+    dispute_created,
+    dispute_resolved,
+    subscription_cancelled,
+    subscription_created,
+    subscription_payment_success,
+    subscription_updated,
+)
+from tests.walk.house import House, a_house_on_its_database, days
+from tests.walk.test_stories import bought, fails
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with a_house_on_its_database(request, tmp_path_factory, KULANZ_POLICY="bitrix24") as house:
+        yield house
+
+
+def rules(house: House, account: str | None) -> dict[str, str | None]:
+    """The clause of each rule that was applied to an account."""
+    told = house.get(f"/v1/accounts/{account}/timeline?limit=500")["decisions"]
+    return {change["rule"]: change["clause"] for one in told for change in one["changes"]}
+
+
+def moves(house: House, account: str | None, entry: str, amount: int, **told: Any) -> Any:
+    form = {"pot": "telephony", "entry": entry, "amount": amount, "currency": "EUR", **told}
+    answer = house.post(f"/v1/accounts/{account}/credits", form)
+    house.settle()
+    return answer
+
+
+def test_non_payment_bars_access_at_once_and_a_late_payment_opens_it_again(house: House, start: datetime) -> None:
+    purchase = bought(house, start)
+
+    fails(house, purchase, start)
+    barred = house.account(purchase)
+    house.advance_to(start + days(3))
+    house.provider.change(purchase.subscription, status="active")
+    house.tell(
+        subscription_payment_success(at=start + days(3), purchase=purchase),
+        subscription_updated(at=start + days(3), purchase=purchase, status="active"),
+    )
+
+    assert (barred["standing"], barred["access"], barred["plan"]) == ("on_hold", "none", "free")
+    entitlement = house.callbacks.documents[-1]["data"]["entitlement"]
+    assert entitlement["access"] == "full"
+    assert house.heard(purchase).count("account.downgraded") == 1
+    assert house.mails(purchase) == ["downgraded", "recovered"]
+    assert f"DELETE /v1/subscriptions/{purchase.subscription}" not in house.provider.calls
+    after = house.account(purchase)
+    assert (after["standing"], after["access"], after["plan"]) == ("good", "full", "professional")
+    assert rules(house, purchase.account)["dunning.hold_placed"] == "§Non-Payment"
+
+
+def test_a_prepaid_term_counts_to_its_end_after_the_renewal_was_switched_off(house: House, start: datetime) -> None:
+    purchase = house.purchase(began=start)
+    ends = start + days(91)
+    house.tell(subscription_created(at=start, purchase=purchase, renews_at=ends))
+    house.tell(subscription_cancelled(at=start + days(1), purchase=purchase, ends_at=ends))
+
+    house.advance_to(ends - days(1))
+    before = house.account(purchase)
+    house.advance_to(ends)
+
+    assert (before["plan"], before["access"]) == ("professional", "full")
+    assert house.account(purchase)["plan"] == "free"
+    told = rules(house, purchase.account)
+    assert (told["plan.given"], told["subscription.cancelled"]) == ("§Prepaid", "§Cancellation")
+    story = house.cli("account", "explain", str(purchase.account), "--json")
+    assert "paid in advance for 3 months" in str(story["steps"])
+
+
+def test_credit_is_blocked_while_the_account_is_suspended_and_lost_only_with_its_number(
+    house: House, start: datetime
+) -> None:
+    purchase = bought(house, start + days(20))
+    account = purchase.account
+
+    bought_ = moves(house, account, "bought", 5000)
+    moves(house, account, "spent", 1200)
+    house.tell(dispute_created(at=start, purchase=purchase))
+    refused = moves(house, account, "spent", 100)
+    (blocked,) = house.account(purchase)["credits"]
+    house.tell(dispute_resolved(at=start + days(1), purchase=purchase, status="won"))
+    (usable,) = house.account(purchase)["credits"]
+    house.cli("credit", "end", str(account), "telephony")
+    (lost,) = house.cli("credit", "list", str(account), "--json")["credits"]
+
+    assert (bought_.status_code, bought_.json()["balance"]) == (201, 5000)
+    assert (refused.status_code, refused.json()["detail"]) == (409, "the credit telephony is blocked")
+    assert (blocked["status"], blocked["balance"]) == ("blocked", 3800)
+    assert (usable["status"], usable["balance"]) == ("usable", 3800)
+    assert (lost["status"], lost["balance"], lost["forfeited"]) == ("forfeited", 0, 3800)
+    assert rules(house, account)["credit.forfeited"] == "§VoIP"
+
+
+def test_credit_pays_no_invoice_and_a_charge_that_arose_stays_due(house: House, start: datetime) -> None:
+    purchase = bought(house, start)
+    account = purchase.account
+    moves(house, account, "bought", 5000)
+    fails(house, purchase, start)
+
+    invoice = moves(house, account, "spent", 1000, use="invoice")
+    arose = moves(house, account, "spent", 6000, incurred_at=rfc3339(start - days(1)))
+
+    assert invoice.status_code == 409
+    assert invoice.json()["detail"] == "credit is never used for open invoices (clause §VoIP)"
+    assert (arose.status_code, arose.json()["due"]) == (201, 1000)
+    assert house.account(purchase)["standing"] == "on_hold"
+
+
+def test_bad_input_for_credit_is_refused_and_nothing_is_done(house: House, start: datetime) -> None:
+    purchase = bought(house, start + days(20))
+    account = purchase.account
+
+    wrong = [
+        moves(house, account, "bought", 0),
+        moves(house, account, "bought", 100, currency="XYZ"),
+        moves(house, account, "given", 100),
+        moves(house, account, "bought", 100, pot=""),
+        moves(house, account, "bought", 100, incurred_at=rfc3339(start)),
+        moves(house, account, "ended", 100),
+    ]
+    unknown = moves(house, account, "spent", 100)
+
+    assert [answer.status_code for answer in wrong] == [422] * len(wrong)
+    assert unknown.status_code == 404
+    assert moves(house, "nobody", "bought", 100).status_code == 404
+    assert house.account(purchase)["credits"] == []
+    code, _, said = house.run("credit", "spend", str(account), "telephony", "--amount", "5", "--currency", "EUR")
+    assert (code, said) == (1, "kulanz: no credit 'telephony'\n")
+
+
+def test_what_another_plan_costs_is_computed_by_the_days_left(house: House, start: datetime) -> None:
+    purchase = bought(house, start + days(15))
+    path = f"/v1/accounts/{purchase.account}/plan-change"
+
+    up = house.get(f"{path}?to=enterprise&price=9900&currency=EUR")
+    down = house.cli("account", "plan-change", str(purchase.account), "--to", "free", "--json")
+    wrong = [
+        house.ask(f"{path}{query}").status_code
+        for query in ("", "?to=nonesuch", "?to=enterprise&price=-1", "?to=enterprise&price=1&currency=USD", "?x=1")
+    ]
+
+    assert (up["kind"], up["days_left"], up["days_of_period"], up["amount"]) == ("upgrade", 15, 30, 2500)
+    assert (down["kind"], down["amount"], down["takes_effect_at"]) == ("downgrade", 0, rfc3339(start + days(15)))
+    assert down["clause"] == "§Prepaid"
+    assert wrong == [400, 422, 400, 422, 400]
