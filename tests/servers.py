@@ -74,9 +74,19 @@ def a_postgresql() -> Iterator[PostgreSQL]:
         shutil.chown(folder, user)
     programs = _readable_programs(folder, user)
     data = str(folder / "data")
-    initdb = [programs / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "--encoding=UTF8", "--no-locale", "-N"]
+    initdb: list[str | Path] = [
+        programs / "initdb",
+        "-D",
+        data,
+        "-U",
+        "postgres",
+        "--auth=trust",
+        "--encoding=UTF8",
+        "--no-locale",
+        "-N",
+    ]
     subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, user=user)
-    command = [programs / "postgres", "-D", data, "-k", str(folder), "-h", "", *_UNSAFE_BUT_FAST]
+    command: list[str | Path] = [programs / "postgres", "-D", data, "-k", str(folder), "-h", "", *_UNSAFE_BUT_FAST]
     server = PostgreSQL(f"postgresql://postgres@/postgres?host={folder}", command, user, folder / "log")
     try:
         server.start()

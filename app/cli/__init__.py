@@ -34,9 +34,9 @@ COMMANDS = {
     "provider-sim": ("app.cli.provider_sim:provider_sim", "Play a provider, to try a policy without a store."),
     "doctor": ("app.cli.doctor:doctor", "Say what is wrong, and what to do."),
     "config": ("app.cli.config:config", "Show the effective settings."),
-    "migrate": ("app.cli.run:migrate", "Bring the database to this version's shape."),
-    "web": ("app.cli.run:web", "Run the web process."),
-    "worker": ("app.cli.run:worker", "Run the workers of both queues."),
+    "migrate": ("app.cli.parts:migrate", "Bring the database to this version's shape."),
+    "web": ("app.cli.parts:web", "Run the web process."),
+    "worker": ("app.cli.parts:worker", "Run the workers of both queues."),
 }
 INTERRUPTED = 130
 

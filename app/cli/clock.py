@@ -23,7 +23,7 @@ def clock() -> None:
 @clock.command()
 def run() -> None:
     """Ring every second for what is due, until SIGTERM."""
-    from app.cli.run import replace_by_worker
+    from app.cli.parts import replace_by_worker
 
     replace_by_worker("clock")
 

@@ -16,6 +16,7 @@ from app.cli.options import (
     table,
     yes_option,
 )
+from app.cli.retrying import BulkOrder, retry_all
 from app.doorbell import EFFECTS
 from app.errors import NotFoundError, RefusedError
 
@@ -50,32 +51,47 @@ def list_(*, state: str | None, account: str | None, limit: int, as_json: bool) 
 
 @effects.command()
 @click.argument("ids", metavar="ID...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every effect of a state.")
+@click.option("--all", "every", is_flag=True, help="Every effect of a state; a run that was stopped is taken up again.")
 @click.option(
     "--state", type=click.Choice(("parked", "todo", "unknown", "pending")), default="parked", show_default=True
 )
+@click.option("--restart", is_flag=True, help="With --all: begin anew where an earlier run was stopped.")
 @dry_run_option
 @yes_option
 @actor_option
 @json_option
 def retry(
-    *, ids: tuple[str, ...], every: bool, state: str, dry_run: bool, yes: bool, actor: str, as_json: bool
+    *,
+    ids: tuple[str, ...],
+    every: bool,
+    state: str,
+    restart: bool,
+    dry_run: bool,
+    yes: bool,
+    actor: str,
+    as_json: bool,
 ) -> None:
     """Make effects due at once. What was done is never done again."""
-    from app.store import outbox
-
     if bool(ids) is every:
         raise click.UsageError("give effect ids, or --all")
     with services() as opened:
-        chosen = _of_state(opened, state) if every else [_open(opened, each) for each in ids]
-        count = len(chosen)
+        ask = BulkOrder(what="effects", state=state, actor=actor, restart=restart, dry_run=dry_run, yes=yes)
+        count = retry_all(opened, ask) if every else _retry(opened, ids, dry_run=dry_run, yes=yes)
         if not dry_run:
-            confirm(count, "effects to be tried again", yes=yes)
-            with opened.database.write() as tx:
-                count = outbox.retry(tx, chosen)
             opened.bell.ring(EFFECTS)
     word = "would be tried again" if dry_run else "to be tried again"
     emit({"retried": count, "dry_run": dry_run, "actor": actor}, as_json, f"{count} effects {word}")
+
+
+def _retry(opened: Services, ids: tuple[str, ...], *, dry_run: bool, yes: bool) -> int:
+    from app.store import outbox
+
+    chosen = {_open(opened, each) for each in ids}
+    if dry_run:
+        return len(chosen)
+    confirm(len(chosen), "effects to be tried again", yes=yes)
+    with opened.database.write() as tx:
+        return outbox.retry(tx, chosen)
 
 
 def _document(row: EffectRow) -> dict[str, Any]:
@@ -93,13 +109,6 @@ def _document(row: EffectRow) -> dict[str, Any]:
         "done_at": row.done_at,
         "error": row.error,
     }
-
-
-def _of_state(opened: Services, state: str) -> list[str]:
-    from app.store import outbox
-
-    with opened.database.read() as conn:
-        return [row.id for row in outbox.listing(conn, state, None, MOST)]
 
 
 def _open(opened: Services, effect: str) -> str:

@@ -20,6 +20,7 @@ from app.cli.options import (
     words,
     yes_option,
 )
+from app.cli.retrying import BulkOrder, retry_all
 from app.errors import NotFoundError, RefusedError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 STATES = ("received", "handled", "ignored", "waiting", "parked", "quarantined")
 COLUMNS = ("id", "state", "event_name", "account_id", "received_at", "attempts", "reason")
+RETRYABLE = ("parked", "quarantined", "waiting", "ignored")
 state_option = click.option("--state", type=click.Choice(STATES))
 
 
@@ -64,28 +66,32 @@ def show(*, event: str, as_json: bool) -> None:
 
 @events.command()
 @click.argument("ids", metavar="ID...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every event of a state.")
-@click.option("--state", type=click.Choice(STATES), default="parked", show_default=True, help="With --all.")
+@click.option("--all", "every", is_flag=True, help="Every event of a state; a run that was stopped is taken up again.")
+@click.option("--state", type=click.Choice(RETRYABLE), default="parked", show_default=True, help="With --all.")
+@click.option("--restart", is_flag=True, help="With --all: begin anew where an earlier run was stopped.")
 @dry_run_option
 @yes_option
 @actor_option
 @json_option
 def retry(
-    *, ids: tuple[str, ...], every: bool, state: str, dry_run: bool, yes: bool, actor: str, as_json: bool
+    *,
+    ids: tuple[str, ...],
+    every: bool,
+    state: str,
+    restart: bool,
+    dry_run: bool,
+    yes: bool,
+    actor: str,
+    as_json: bool,
 ) -> None:
     """Make events due again as if they had never been tried, and ring."""
-    from app.store import inbox
-
     if bool(ids) is every:
         raise click.UsageError("give event ids, or --all")
     named = [an_event(each) for each in ids]
     with services() as opened:
-        numbers = {_found(opened, event).id for event in named}
-        count = _count(opened, state) if every else len(numbers)
+        ask = BulkOrder(what="events", state=state, actor=actor, restart=restart, dry_run=dry_run, yes=yes)
+        count = retry_all(opened, ask) if every else _retry(opened, named, dry_run=dry_run, yes=yes)
         if not dry_run:
-            confirm(count, "events to be tried again", yes=yes)
-            with opened.database.write() as tx:
-                count = inbox.retry(tx, state=state) if every else inbox.retry(tx, ids=numbers)
             opened.bell.ring()
     word = "would be tried again" if dry_run else "to be tried again"
     emit({"retried": count, "dry_run": dry_run, "actor": actor}, as_json, f"{count} events {word}")
@@ -135,8 +141,12 @@ def _found(opened: Services, event: str) -> Event:
     return found
 
 
-def _count(opened: Services, state: str) -> int:
+def _retry(opened: Services, named: list[str], *, dry_run: bool, yes: bool) -> int:
     from app.store import inbox
 
-    with opened.database.read() as conn:
-        return inbox.counts(conn).get(state, 0)
+    numbers = {_found(opened, event).id for event in named}
+    if dry_run:
+        return len(numbers)
+    confirm(len(numbers), "events to be tried again", yes=yes)
+    with opened.database.write() as tx:
+        return inbox.retry(tx, ids=numbers)

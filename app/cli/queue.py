@@ -15,7 +15,7 @@ from rq.exceptions import NoSuchJobError
 from rq.registry import FailedJobRegistry, StartedJobRegistry
 from rq.serializers import JSONSerializer
 
-from app.cli.options import actor_option, dry_run_option, emit, json_option, table
+from app.cli.options import actor_option, confirm, dry_run_option, emit, json_option, table, yes_option
 from app.config import environment, load
 from app.doorbell import QUEUES, connect
 from app.errors import NotFoundError, RefusedError
@@ -51,9 +51,10 @@ def status(*, as_json: bool) -> None:
 @click.argument("ids", metavar="JOB...", nargs=-1)
 @click.option("--all", "every", is_flag=True, help="Every failed job.")
 @dry_run_option
+@yes_option
 @actor_option
 @json_option
-def retry(*, ids: tuple[str, ...], every: bool, dry_run: bool, actor: str, as_json: bool) -> None:
+def retry(*, ids: tuple[str, ...], every: bool, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
     """Queue failed jobs again. A job only looks for work in the database, so this is safe at any time."""
     if bool(ids) is every:
         raise click.UsageError("give job ids, or --all")
@@ -63,6 +64,8 @@ def retry(*, ids: tuple[str, ...], every: bool, dry_run: bool, actor: str, as_js
         missing = set(ids) - {job for _, job in chosen}
         if missing:
             raise NotFoundError(f"no failed job {', '.join(sorted(missing))}")
+        if not dry_run:
+            confirm(len(chosen), "jobs to be queued again", yes=yes)
         for registry, job in chosen if not dry_run else ():
             _requeue(registry, job)
     word = "would be queued again" if dry_run else "queued again"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.options import emit, instant, json_option, services, shown, table
+from app.cli.options import actor_option, dry_run_option, emit, instant, json_option, services, shown, table
 from app.cli.progress import pages
 from app.errors import RefusedError
 
@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 @click.option("--apply", is_flag=True, help="Take in what the provider's word settles; the rest goes to operators.")
 @click.option("--from", "since", type=instant, help="Only what the provider changed at or after this instant.")
 @click.option("--to", "until", type=instant, help="Only what it changed at or before this instant.")
+@dry_run_option
+@actor_option
 @json_option
-def reconcile(*, apply: bool, since: datetime | None, until: datetime | None, as_json: bool) -> None:
+def reconcile(
+    *, apply: bool, since: datetime | None, until: datetime | None, dry_run: bool, actor: str, as_json: bool
+) -> None:
     """Compare what we hold with the provider: what did we miss? Writes nothing without --apply.
 
     Exit code 1 where something is left that differs.
@@ -29,8 +33,10 @@ def reconcile(*, apply: bool, since: datetime | None, until: datetime | None, as
     from app.reconcile import reconcile as compare
 
     with services() as opened, pages() as progress:
-        report = compare(opened, apply=apply, window=Window(since=since, until=until), progress=progress)
-    emit(_document(report), as_json, lambda: _print(report))
+        report = compare(
+            opened, apply=apply and not dry_run, window=Window(since=since, until=until), progress=progress
+        )
+    emit({**_document(report), "dry_run": dry_run or not apply, "actor": actor}, as_json, lambda: _print(report))
     if report.left:
         raise RefusedError(
             f"{report.left} differences are left" + ("" if apply else ": --apply repairs what is certain")

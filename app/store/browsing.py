@@ -11,7 +11,7 @@ from sqlalchemy.engine import Connection
 from app.errors import InvalidInputError
 from app.store import outbox
 from app.store.bulk import among
-from app.store.events import STATES
+from app.store.events import STATES, event_id
 from app.store.outbox import EffectRow
 from app.store.tables import Instant, accounts, effects, inbox, timers
 
@@ -153,8 +153,8 @@ def number_between(conn: Connection, first: int, end: int) -> int:
     return conn.execute(_BETWEEN, {"first": first, "end": end}).scalar_one()
 
 
-def retry_some(tx: Connection, state: str, *, after: int, through: int, limit: int) -> list[int]:
-    """Make the next events of a state due again as if never tried, and return their numbers.
+def retry_some(tx: Connection, state: str, *, after: int, through: int, limit: int) -> tuple[list[int], list[str]]:
+    """Make the next events of a state due again as if never tried, and return their numbers and ids.
 
     With the last of them as the next `after`, each event up to `through` has its turn once, whoever stops in between.
     """
@@ -163,7 +163,14 @@ def retry_some(tx: Connection, state: str, *, after: int, through: int, limit: i
     )
     if found:
         tx.execute(_AGAIN, {"ids": found, "was": state})
-    return found
+    return found, [event_id(number) for number in found]
+
+
+def number_in(conn: Connection, state: str, *, after: int, through: int) -> int:
+    """Return how many events of a state have numbers after one and up to another."""
+    counted = _NEXT[_one_of(STATES, state)].subquery()
+    bounds = {"after": after, "through": through, "limit": None if conn.dialect.name == "postgresql" else -1}
+    return conn.execute(select(func.count()).select_from(counted), bounds).scalar_one()
 
 
 def newest_event(conn: Connection) -> int:

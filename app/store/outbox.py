@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
-from sqlalchemy import Integer, String, TextClause, bindparam, func, or_, select, text, update
+from sqlalchemy import Integer, Select, String, TextClause, bindparam, func, or_, select, text, update
 from sqlalchemy.engine import Connection
 
 from app.errors import InvalidInputError
@@ -180,6 +180,26 @@ def retry(tx: Connection, ids: Collection[str]) -> int:
     return tx.execute(_RETRY, {"effects": ids}).rowcount
 
 
+def retry_some(tx: Connection, state: str, *, after: int, through: int, limit: int) -> tuple[list[int], list[str]]:
+    """Make the next effects of a state due at once, and return their numbers and ids."""
+    among_these = _between(state, after, through).limit(limit)
+    found = tx.execute(among_these).all()
+    ids = [row.id for row in found]
+    if ids:
+        tx.execute(_RETRY, {"effects": ids})
+    return [row.number for row in found], ids
+
+
+def number_in(conn: Connection, state: str, *, after: int, through: int) -> int:
+    """Return how many effects of a state have numbers after one and up to another."""
+    return conn.execute(select(func.count()).select_from(_between(state, after, through).subquery())).scalar_one()
+
+
+def newest(conn: Connection) -> int:
+    """Return the highest number that an effect has, 0 if there is none."""
+    return conn.execute(select(func.max(effects.c.number))).scalar() or 0
+
+
 def counts(conn: Connection) -> dict[str, int]:
     """Return how many effects are in each state but `done`, of which there is no end."""
     found = {row.state: row.number for row in conn.execute(_COUNTS)}
@@ -194,6 +214,14 @@ def oldest_pending(conn: Connection) -> datetime | None:
 def untried(conn: Connection, now_real: datetime) -> int:
     """Return how many pending effects that are due were never attempted."""
     return conn.execute(_UNTRIED, {"now": now_real}).scalar_one()
+
+
+def _between(state: str, after: int, through: int) -> Select[tuple[int, str]]:
+    return (
+        select(effects.c.number, effects.c.id)
+        .where(_in(state), effects.c.number > after, effects.c.number <= through)
+        .order_by(effects.c.number)
+    )
 
 
 def _in(state: str) -> TextClause:

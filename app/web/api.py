@@ -37,12 +37,11 @@ from app.policy.refunding.values import RefundState
 from app.web import cursors, forms, openapi, quotes
 from app.web.bodies import read_body
 from app.web.desk import Desk, Keep, forgotten
-from app.web.operations import OPERATIONS
+from app.web.operations import ID, OPERATIONS
 from app.web.problems import BadRequestError
 from app.web.tokens import authenticate
 
 LARGEST_BODY = 64 * 1024
-ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}", re.ASCII)
 PERSONAL = frozenset(operation.name for operation in OPERATIONS if operation.personal)
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 

@@ -11,7 +11,7 @@ import msgspec
 from app.policy.refunding.values import RefundState
 from app.web.cursors import DEFAULT_LIMIT, LARGEST_LIMIT
 from app.web.documents import Problem
-from app.web.operations import OPERATIONS, Operation
+from app.web.operations import ID, OPERATIONS, Operation
 
 REFERENCE = "#/components/schemas/{name}"
 QUERY: dict[str, dict[str, Any]] = {
@@ -26,6 +26,18 @@ QUERY: dict[str, dict[str, Any]] = {
     "cursor": {"type": "string", "description": "`next_cursor` of the page before."},
     "limit": {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT},
 }
+
+REFUSALS = {
+    400: "The request cannot be understood.",
+    401: "No token, or none of ours.",
+    403: "This token may not do that, or the API is closed.",
+    404: "There is no such thing.",
+    409: "As things stand this cannot be done.",
+    413: "The body is too large.",
+    422: "The body is no such form, or what it says cannot be.",
+    503: "Not at the moment; `Retry-After` says when.",
+}
+PATH = {"type": "string", "pattern": f"^{ID.pattern}$"}
 
 
 @cache
@@ -64,7 +76,7 @@ def _described(operation: Operation) -> dict[str, Any]:
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
-    return [{"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names]
+    return [{"name": name, "in": "path", "required": True, "schema": PATH} for name in names]
 
 
 def _query_parameter(name: str) -> dict[str, Any]:
@@ -77,17 +89,30 @@ def _header(name: str, description: str) -> dict[str, Any]:
 
 def _responses(operation: Operation) -> dict[str, Any]:
     good = {"description": "Done.", "content": _content(operation.answer, operation.media)}
-    answers: dict[str, Any] = {str(operation.status): good, "default": _refusal()}
+    answers: dict[str, Any] = {str(operation.status): good}
     if operation.form is not None:
         answers.setdefault("200", {**good, "description": "Done before: the same answer again."})
     if operation.name == "entitlement":
         answers[str(HTTPStatus.NOT_MODIFIED.value)] = {"description": "Unchanged."}
-    return answers
+    refusals = {str(status): _refusal(REFUSALS[status]) for status in sorted(_refusals(operation))}
+    return {**answers, **refusals, "default": _refusal("Refused.")}
 
 
-def _refusal() -> dict[str, Any]:
+def _refusals(operation: Operation) -> set[int]:
+    """Return the statuses with which an operation may be refused."""
+    found = {400, 401, 403, 503}
+    if "{" in operation.path:
+        found |= {404}
+    if operation.method != "GET":
+        found |= {409, 422}
+    if operation.form is not None:
+        found |= {413}
+    return found
+
+
+def _refusal(description: str) -> dict[str, Any]:
     schema = {"$ref": REFERENCE.format(name=Problem.__name__)}
-    return {"description": "Refused.", "content": {"application/problem+json": {"schema": schema}}}
+    return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
 
 
 def _content(kind: type | None, media: str = "application/json") -> dict[str, Any]:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from msgspec import Struct
 
 from app.web import documents, forms, quotes
+
+ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}", re.ASCII)
+"""What an id of ours, or of the merchant's, may look like in a path."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from time import monotonic
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
+from app import bulk_retry
+from app.bulk_retry import Turn
 from app.clock import real_now
 from app.errors import NotFoundError, RefusedError
 from app.logs import log
@@ -17,24 +18,9 @@ from app.web.ops import payloads, questions
 from app.web.ops.questions import PAGE
 from app.web.problems import BadRequestError
 
-RETRYABLE = ("parked", "quarantined", "waiting", "ignored")
-AT_ONCE = 2_000
-"""Rows of one transaction: few enough that deliveries do not wait for them."""
+RETRYABLE = bulk_retry.EVENT_STATES
 PATIENCE = 4.0
 """Seconds that one request takes for a bulk retry before it asks to be continued."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Progress:
-    """How far a bulk retry has come."""
-
-    state: str
-    after: int
-    """The number of the last event that had its turn."""
-    through: int
-    """Events that came later are not among those that were counted."""
-    done: int
-    finished: bool = False
 
 
 class Events:
@@ -104,7 +90,8 @@ class Events:
         """Say how many a bulk retry would be; nothing is done."""
         state = questions.word("state", RETRYABLE) or "parked"
         with self._services.database.read() as conn:
-            number, through = inbox.counts(conn)[state], browsing.newest_event(conn)
+            through = browsing.newest_event(conn)
+            number = browsing.number_in(conn, state, after=0, through=through)
         return render_template("ops/retry_events.html", state=state, number=number, through=through, progress=None)
 
     def retry_all(self) -> str:
@@ -117,19 +104,11 @@ class Events:
         self._services.bell.ring()
         return render_template("ops/retry_events.html", state=progress.state, progress=progress)
 
-    def _run(self, asked: Progress) -> Progress:
-        began, after, done = monotonic(), asked.after, asked.done
-        while True:
-            with self._services.database.write() as tx:
-                found = browsing.retry_some(tx, asked.state, after=after, through=asked.through, limit=AT_ONCE)
-                if found:
-                    detail = f"{len(found)} {asked.state} events, {event_id(found[0])} to {event_id(found[-1])}"
-                    acts.note(tx, at=real_now(), actor=g.user.name, act="retried", subject="events", detail=detail)
-            after, done = found[-1] if found else after, done + len(found)
-            if len(found) < AT_ONCE or monotonic() - began > PATIENCE:
-                return Progress(
-                    state=asked.state, after=after, through=asked.through, done=done, finished=len(found) < AT_ONCE
-                )
+    def _run(self, asked: Turn) -> Turn:
+        began, turn = monotonic(), asked
+        while not turn.finished and (turn is asked or monotonic() - began < PATIENCE):
+            turn = bulk_retry.step(self._services, turn, g.user.name, kept=False)
+        return turn
 
     def _page(self, number: int, *, plainly: bool) -> str:
         with self._services.database.read() as conn:
@@ -165,10 +144,10 @@ def _found(event: Event | None, number: int) -> Event:
     return event
 
 
-def _asked() -> Progress:
+def _asked() -> Turn:
     form = request.form
     numbers = {name: questions.whole(name, form.get(name, "")) for name in ("after", "through", "done")}
     state, through = form.get("state", ""), numbers["through"]
     if state not in RETRYABLE or through is None:
         raise BadRequestError("Count first what would be tried again.")
-    return Progress(state=state, after=numbers["after"] or 0, through=through, done=numbers["done"] or 0)
+    return Turn(what="events", state=state, after=numbers["after"] or 0, through=through, done=numbers["done"] or 0)

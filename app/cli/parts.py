@@ -10,7 +10,7 @@ import threading
 import click
 
 from app import leash as ties
-from app.cli.options import emit, json_option, refuse_a_missing_file
+from app.cli.options import actor_option, dry_run_option, emit, json_option, refuse_a_missing_file
 from app.cli.up.parts import Part, Supervisor
 from app.config import Settings, environment, load
 from app.errors import ConfigurationError
@@ -46,22 +46,30 @@ def worker(*, burst: bool) -> None:
 
 
 @click.command()
+@dry_run_option
+@actor_option
 @json_option
-def migrate(*, as_json: bool) -> None:
+def migrate(*, dry_run: bool, actor: str, as_json: bool) -> None:
     """Bring the database to the shape that this version expects."""
     from app.store import migrate as migration
     from app.store.database import Database
 
     settings = load(environment())
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if dry_run:
+        refuse_a_missing_file(settings.database_url)
+    else:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     database = Database(settings.database_url)
     try:
         before = migration.current(database)
-        migration.upgrade(database)
-        after = migration.current(database)
+        if not dry_run:
+            migration.upgrade(database)
+        after = migration.head() if dry_run else migration.current(database)
     finally:
         database.dispose()
-    emit({"from": before, "to": after}, as_json, f"database at {after}" + (" already" if before == after else ""))
+    document = {"from": before, "to": after, "dry_run": dry_run, "actor": actor}
+    words = f"database at {after}" + (" already" if before == after else "")
+    emit(document, as_json, f"would bring the database from {before} to {after}" if dry_run else words)
 
 
 def replace_by_worker(role: str) -> None:

@@ -1,0 +1,85 @@
+"""What all commands have in common (CONTRACT section 5), whoever adds one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from app.cli import cli
+from app.cli.lazy import LazyGroup
+
+ROOT = Path(__file__).resolve().parents[2]
+RUNNING = {"up", "web", "worker", "clock run", "provider-sim"}
+"""They do not end by themselves: what they print is a log."""
+CHANGING = {
+    "activate", "advance", "accept", "approve", "book", "cancel", "close", "deny", "destroy", "erase", "exempt",
+    "extend-grace", "import", "legal-hold", "migrate", "open", "reconcile", "reinstate", "release", "request", "reset",
+    "retry", "rotate", "set", "setup", "skip", "suspend", "waive",
+}  # fmt: skip
+
+
+def leaves(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from leaves(command, (*path, name))
+        elif command is not None:
+            yield " ".join((*path, name)), command
+
+
+COMMANDS = dict(leaves(cli))
+
+
+def options(command: click.Command) -> set[str]:
+    return {option for parameter in command.params for option in parameter.opts}
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - RUNNING))
+def test_a_command_that_prints_prints_json_too(name: str) -> None:
+    assert "--json" in options(COMMANDS[name])
+
+
+@pytest.mark.parametrize("name", sorted(name for name in COMMANDS if name.split()[-1] in CHANGING))
+def test_a_command_that_changes_something_can_be_tried_and_says_who(name: str) -> None:
+    assert {"--dry-run", "--actor"} <= options(COMMANDS[name])
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_a_command_says_what_it_is_for(name: str) -> None:
+    assert COMMANDS[name].get_short_help_str()
+
+
+def test_the_list_of_commands_says_what_each_of_them_says_of_itself() -> None:
+    assert isinstance(cli, LazyGroup)
+    assert set(cli.list_commands(click.Context(cli))) == {name.split()[0] for name in COMMANDS}
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("acc", "account"), ("events re", "retry"), ("events retry --s", "--state")]
+)
+def test_the_shell_completes_what_is_typed(typed: str, offered: str) -> None:
+    words = f"kulanz {typed}"
+    given = {
+        **os.environ,
+        "_KULANZ_COMPLETE": "bash_complete",
+        "COMP_WORDS": words,
+        "COMP_CWORD": str(len(words.split()) - 1),
+    }
+
+    answer = subprocess.run(
+        [sys.executable, "-c", "from app.cli import main; main()"],
+        cwd=ROOT,
+        env=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert f"plain,{offered}" in answer.stdout.splitlines()
