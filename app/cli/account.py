@@ -117,12 +117,12 @@ def plan_change(
     *, ident: str, plan: str, price: int | None, currency: str | None, subscription: str | None, as_json: bool
 ) -> None:
     """Say what a change of plan would charge, by the days left, and when it would count; nothing is changed."""
-    from app import extras
+    from app import quotes
     from app.policy.plan_change import Wanted
 
     wanted = Wanted(plan=plan, price=price, currency=currency, subscription=subscription)
     with services() as opened:
-        document = extras.plan_change(opened, ident, wanted)
+        document = quotes.plan_change(opened, ident, wanted)
     emit(document, as_json, table(("field", "value"), list(document.items()), ""))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from app import enquiries, extras, pipeline, refunds, versions
+from app import enquiries, pipeline, quotes, refunds, versions
 from app.clock import real_now
 from app.commands import Command, RequestRefund
 from app.enquiries import Document, Page
@@ -101,7 +101,7 @@ class AccountDesk:
 
     def plan_change(self, account: str, wanted: Wanted) -> Document:
         """Return what a change of plan would charge, and when it would count."""
-        return extras.plan_change(self._services, account, wanted)
+        return quotes.plan_change(self._services, account, wanted)
 
     def account_of_dispute(self, dispute: str) -> str:
         """Return whose dispute it is."""

@@ -1,0 +1,31 @@
+"""What a change of plan would charge, and when it would count, as a document."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime
+
+from app import enquiries
+from app.enquiries import Document
+from app.policy.assess import assess
+from app.policy.model import Moment
+from app.policy.plan_change import Wanted, quote
+from app.policy.telling import rfc3339
+from app.services import Services
+
+
+def plan_change(services: Services, name: str, wanted: Wanted) -> Document:
+    """Return what a change of plan would charge, and when it would count (plexo 5); nothing is changed."""
+    with services.database.read() as conn:
+        seen = enquiries.view(services, conn, name)
+        moment = Moment(seen.terms, seen.account.zone(seen.terms), seen.now)
+        state = assess(seen.account.book, seen.terms, moment.zone, seen.now)
+        found = quote(wanted, state, seen.account.book, moment)
+    told = {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in asdict(found).items()}
+    subscription = told.pop("subscription")
+    return {
+        "account_id": seen.account.id,
+        "subscription_id": subscription.partition(":")[2] if subscription else None,
+        **told,
+        "clause": found.clause or None,
+    }
