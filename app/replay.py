@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from app import coding
 from app.policy.assess import assess
 from app.policy.book import Book
 from app.policy.facts import Fact
+from app.policy.model import Terms
+from app.recorded import Account, news, opened, pages
 from app.services import Services
-from app.store import accounts, inbox, journal
-from app.store.accounts import AccountRow
+from app.store import accounts
 from app.store.database import Connection
-from app.vault import DataKey
-
-PAGE = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,66 +29,68 @@ class Finding:
 
 
 def replay(
-    services: Services, *, since: datetime | None = None, shuffle: random.Random | None = None
+    services: Services,
+    *,
+    since: datetime | None = None,
+    shuffle: random.Random | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[Finding]:
-    """Yield a finding for every account that was decided about at or after `since`, in the order of their ids."""
-    after = None
-    while page := _page(services, after):
-        for name in page:
-            finding = _judge(services, name, since, shuffle)
-            if finding is not None:
-                yield finding
-        after = page[-1]
+    """Yield a finding for every account that was decided about at or after `since`, in the order of their ids.
 
-
-def _page(services: Services, after: str | None) -> list[str]:
+    `progress` is told after each page how many accounts were looked at, and how many there are.
+    """
     with services.database.read() as conn:
-        return accounts.ids(conn, after, PAGE)
-
-
-def _judge(services: Services, name: str, since: datetime | None, shuffle: random.Random | None) -> Finding | None:
-    with services.database.read() as conn:
-        row = accounts.get(conn, name)
-        if row is None or row.decided_at is None or (since is not None and row.decided_at < since):
-            return None
-        if row.key is None or row.book is None:
-            return Finding(account=name, erased=True)
-        key = services.vault.data_key(row.key)
-        facts = list(recorded(services, conn, name))
-        if shuffle is not None:
-            shuffle.shuffle(facts)
-        differs = tuple(_differences(services, conn, row, key, Book().with_facts(facts)))
-    return Finding(account=name, differs=differs)
+        done, number = 0, accounts.count(conn)
+    for conn, rows in pages(services):
+        wanted = [row for row in rows if row.decided_at is not None and (since is None or row.decided_at >= since)]
+        found = {row.id: opened(services, row) for row in wanted}
+        told = news(services, conn, [one for one in found.values() if one is not None])
+        terms = services.all_terms(conn)
+        for name, one in found.items():
+            if one is None:
+                yield Finding(account=name, erased=True)
+            else:
+                yield _judged(services, one, [each.fact for each in told[name]], terms, shuffle)
+        done += len(rows)
+        if progress is not None:
+            progress(done, number)
 
 
 def recorded(services: Services, conn: Connection, account: str) -> Iterator[Fact]:
-    """Yield the provider's facts, translated anew from the bodies as received, and our own as journalled.
-
-    What was recorded before the account got its name stands under an alias, sealed with the alias's own key.
-    """
-    for name in (account, *accounts.aliases(conn, account)):
-        wrapped = accounts.data_key(conn, name)
-        if wrapped is not None:
-            yield from _recorded_under(services, conn, name, services.vault.data_key(wrapped))
+    """Yield every fact of an account: the provider's, translated anew from what was received, and the journal's."""
+    row = accounts.get(conn, account)
+    one = opened(services, row) if row is not None else None
+    if one is not None:
+        yield from (each.fact for each in news(services, conn, [one])[one.row.id])
 
 
-def _recorded_under(services: Services, conn: Connection, name: str, key: DataKey) -> Iterator[Fact]:
-    for event in inbox.of_account(conn, name):
-        provider, body = services.providers[event.provider], key.open(event.body)
-        content = event.content_key or provider.glance(body).content_key
-        yield from provider.translate(event.name, provider.decode(body), content.hex(), services.naming)
-    for row in journal.of_account(conn, name):
-        yield coding.read_fact(row.kind, key.open(row.fact))
+def _judged(
+    services: Services, one: Account, facts: list[Fact], terms: Terms, shuffle: random.Random | None
+) -> Finding:
+    if shuffle is not None:
+        shuffle.shuffle(facts)
+    differs = tuple(_differences(one, Book().with_facts(facts), terms))
+    if not differs:
+        return Finding(account=one.row.id)
+    # Where statements see the newest, somebody may have been decided about between the row and the facts.
+    with services.database.read() as conn:
+        row = accounts.get(conn, one.row.id)
+        if row == one.row:
+            return Finding(account=one.row.id, differs=differs)
+        newer = opened(services, row) if row is not None else None
+        if newer is None:
+            return Finding(account=one.row.id, erased=True)
+        told = [each.fact for each in news(services, conn, [newer])[newer.row.id]]
+    return _judged(services, newer, told, terms, shuffle)
 
 
-def _differences(services: Services, conn: Connection, row: AccountRow, key: DataKey, book: Book) -> Iterator[str]:
-    stored = coding.unpack_book(key.open(row.book or b""))
+def _differences(one: Account, book: Book, terms: Terms) -> Iterator[str]:
+    row, stored = one.row, one.book
     for page in fields(Book):
         if getattr(book, page.name) != getattr(stored, page.name):
             yield f"book.{page.name}"
     if row.decided_at is None:
         return
-    terms = services.terms(conn)
     state = assess(book, terms, book.word("timezone") or terms.timezone, row.decided_at)
     for name in ("standing", "plan", "access"):
         if str(getattr(state, name)) != getattr(row, name):

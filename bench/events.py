@@ -64,7 +64,7 @@ def _body(account: int, step: int, at: datetime) -> bytes:
         "data": {
             "type": "subscription-invoices" if is_payment else "subscriptions",
             "id": str(account * 10 + (2 if step > 1 else 1)) if is_payment else str(account),
-            "attributes": (_invoice if is_payment else _subscription)(account, status, step, at),
+            "attributes": (invoice if is_payment else subscription)(account, status, step, at),
         },
     }
     return json.dumps(document, separators=(",", ":")).replace("/", "\\/").encode()
@@ -86,7 +86,7 @@ def _customer(account: int) -> dict[str, Any]:
     }
 
 
-def _subscription(account: int, status: str, step: int, at: datetime) -> dict[str, Any]:
+def subscription(account: int, status: str, step: int, at: datetime) -> dict[str, Any]:
     portal = f"https://store.lemonsqueezy.com/billing?expires=1790000000&user={account}&signature={'0' * 64}"
     return {
         **_customer(account),
@@ -124,7 +124,7 @@ def _subscription(account: int, status: str, step: int, at: datetime) -> dict[st
     }
 
 
-def _invoice(account: int, status: str, step: int, at: datetime) -> dict[str, Any]:
+def invoice(account: int, status: str, step: int, at: datetime) -> dict[str, Any]:
     amounts = {"subtotal": 1999, "discount_total": 0, "tax": 400, "total": 2399, "refunded_amount": 0}
     return {
         **_customer(account),

@@ -18,16 +18,21 @@ from app.errors import RefusedError
 @json_option
 def replay(*, shuffle: bool, seed: int | None, since: datetime | None, as_json: bool) -> None:
     """Recompute every account from the recorded facts; exit 1 and a list where it differs from what is stored."""
+    from app.cli.progress import pages
+    from app.replay import Finding
     from app.replay import replay as recompute
 
     seed = random.randrange(2**32) if seed is None else seed  # noqa: S311 - an order, not a secret
     order = random.Random(seed) if shuffle else None  # noqa: S311
-    with services() as opened:
-        findings = list(recompute(opened, since=since, shuffle=order))
-    differing = [finding for finding in findings if finding.differs]
-    erased = sum(finding.erased for finding in findings)
+    judged = erased = 0
+    differing: list[Finding] = []
+    with services() as opened, pages() as told:
+        for finding in recompute(opened, since=since, shuffle=order, progress=lambda at, of: told("accounts", at, of)):
+            judged, erased = judged + (not finding.erased), erased + finding.erased
+            if finding.differs:
+                differing.append(finding)
     document = {
-        "accounts": len(findings) - erased,
+        "accounts": judged,
         "erased": erased,
         "differing": [{"account_id": each.account, "differs": each.differs} for each in differing],
         "seed": seed if shuffle else None,
@@ -36,7 +41,7 @@ def replay(*, shuffle: bool, seed: int | None, since: datetime | None, as_json: 
     def show() -> None:
         rows = [(each.account, ", ".join(each.differs)) for each in differing]
         table(("account", "differs in"), rows, "no account differs")()
-        click.echo(f"{len(findings) - erased} accounts recomputed, {erased} erased ones left out")
+        click.echo(f"{judged} accounts recomputed, {erased} erased ones left out")
 
     emit(document, as_json, show)
     if differing:
