@@ -92,6 +92,23 @@ def check(*, file: str, as_json: bool) -> None:
 
 
 @policy.command()
+@click.option("--markdown", is_flag=True, help="As the manual has it.")
+@json_option
+def keys(*, markdown: bool, as_json: bool) -> None:
+    """List every key of a policy document: what it means, what it expects, and its default."""
+    from app.policy import manual
+
+    if markdown:
+        click.echo(manual.as_markdown(), nl=False)
+        return
+    found = [
+        {"key": one.key, "means": one.means, "expects": one.expects, "default": one.default} for one in manual.entries()
+    ]
+    rows = [tuple(one.values()) for one in found]
+    emit({"keys": found}, as_json, table(("key", "means", "expects", "default"), rows, "no keys"))
+
+
+@policy.command()
 @click.argument("old", metavar="A")
 @click.argument("new", metavar="B")
 @json_option

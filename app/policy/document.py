@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import datetime
@@ -19,6 +17,7 @@ from app.policy.add_ons.rules import AddOnRules
 from app.policy.closure.rules import ClosureRules, RetentionRules
 from app.policy.collecting.rules import TransferRules
 from app.policy.credit.rules import CreditRules
+from app.policy.lines import lines
 from app.policy.refunding.rules import RefundRules
 from app.policy.rules import (
     CancellationRules,
@@ -67,9 +66,10 @@ def parse(document: str, *, version: int = 0) -> Policy:
     except tomllib.TOMLDecodeError as error:
         raise PolicyError([f"not TOML: {error}"]) from error
     problems: list[str] = []
-    values = _read(Policy, table, "", _lines(document), problems)
-    if not problems:
-        problems.extend(_contradictions(values["dunning"]))
+    places = lines(document)
+    values = _read(Policy, table, "", places, problems)
+    if "dunning" in values:
+        problems.extend(_problem(key, places, expected) for key, expected in _contradictions(values["dunning"]))
     if problems:
         raise PolicyError(problems)
     return Policy(**values, sha256=sha256(document.encode()).hexdigest(), version=version)
@@ -102,86 +102,80 @@ def keys(kind: type = Policy, path: str = "") -> list[tuple[str, str, Any]]:
     return found
 
 
+def expected(item: Field[Any]) -> str:
+    """Return what a key's reader says that it expects."""
+    try:
+        item.metadata["reads"](None)
+    except ValueError as error:
+        return str(error)
+    return "a value"
+
+
 def _read(
-    kind: type, table: Mapping[str, Any], path: str, lines: Mapping[str, int], problems: list[str]
+    kind: type, table: Mapping[str, Any], path: str, places: Mapping[str, int], problems: list[str]
 ) -> dict[str, Any]:
     known = {item.name: item for item in fields(kind) if item.metadata}
     expected = f"unknown key; expected one of {', '.join(sorted(known))}"
-    problems.extend(_problem(path + name, lines, expected) for name in table if name not in known)
+    problems.extend(_problem(path + name, places, expected) for name in table if name not in known)
     values = {}
     for name, item in known.items():
-        value = _value(item, table, path, lines, problems)
+        value = _value(item, table, path, places, problems)
         if value is not MISSING:
             values[name] = value
     return values
 
 
-def _value(item: Field[Any], table: Mapping[str, Any], path: str, lines: Mapping[str, int], problems: list[str]) -> Any:
+def _value(
+    item: Field[Any], table: Mapping[str, Any], path: str, places: Mapping[str, int], problems: list[str]
+) -> Any:
     key = path + item.name
     if "table" in item.metadata:
-        return _table(item.metadata["table"], table.get(item.name, {}), key, lines, problems)
+        return _table(item.metadata["table"], table.get(item.name, {}), key, places, problems)
     if "tables" in item.metadata:
         inner = table.get(item.name, [])
         if not isinstance(inner, list):
-            problems.append(_problem(key, lines, f"expected tables [[{key}]]"))
+            problems.append(_problem(key, places, f"expected tables [[{key}]]"))
             return MISSING
         kind = item.metadata["tables"]
-        read = [_table(kind, one, f"{key}[{place}]", lines, problems) for place, one in enumerate(inner, start=1)]
+        read = [_table(kind, one, f"{key}[{place}]", places, problems) for place, one in enumerate(inner, start=1)]
         return MISSING if MISSING in read else tuple(read)
     if item.name not in table:
         if item.default is MISSING:
-            problems.append(_problem(key, lines, "missing"))
+            problems.append(_problem(key, places, f"missing; expected {expected(item)}"))
         return MISSING
     try:
         return item.metadata["reads"](table[item.name])
     except ValueError as error:
-        problems.append(_problem(key, lines, f"expected {error}"))
+        problems.append(_problem(key, places, f"expected {error}"))
         return MISSING
 
 
-def _table(kind: type, table: Any, key: str, lines: Mapping[str, int], problems: list[str]) -> Any:
+def _table(kind: type, table: Any, key: str, places: Mapping[str, int], problems: list[str]) -> Any:
     if not isinstance(table, dict):
-        problems.append(_problem(key, lines, f"expected a table [{key}]"))
+        problems.append(_problem(key, places, f"expected a table [{key}]"))
         return MISSING
     before = len(problems)
-    values = _read(kind, table, f"{key}.", lines, problems)
+    values = _read(kind, table, f"{key}.", places, problems)
     return kind(**values) if len(problems) == before else MISSING
 
 
-def _contradictions(dunning: DunningRules) -> Iterator[str]:
+def _contradictions(dunning: DunningRules) -> Iterator[tuple[str, str]]:
+    """Yield the keys that are well-formed alone and make no sense together, with what was expected."""
     if dunning.grace and _length(dunning.warning_notice) >= _length(dunning.final_warning):
-        yield "dunning.warning_notice: expected less than dunning.final_warning, or no warning is ever in time"
+        yield "dunning.warning_notice", "expected less than dunning.final_warning, or no warning is ever in time"
     spans = [_length(level.after) for level in dunning.levels]
     for place, (earlier, later) in enumerate(pairwise(spans), start=2):
         if later <= earlier:
-            yield f"dunning.levels[{place}].after: expected more than that of the level before"
+            yield f"dunning.levels[{place}].after", "expected more than that of the level before"
 
 
 def _length(span: Span) -> float:
     return span.days * 86400 + span.rest.total_seconds()
 
 
-def _problem(key: str, lines: Mapping[str, int], expected: str) -> str:
-    line = lines.get(key) or lines.get(key.rpartition(".")[0])
-    return f"{key}: line {line}: {expected}" if line else f"{key}: {expected}"
-
-
-def _lines(document: str) -> dict[str, int]:
-    """Return the line on which each key or table stands; TOML's own reader does not tell.
-
-    The second table written as `[[dunning.levels]]` is `dunning.levels[2]`.
-    """
-    lines: dict[str, int] = {}
-    places: Counter[str] = Counter()
-    table = ""
-    for number, line in enumerate(document.splitlines(), start=1):
-        if heading := re.match(r"\s*(\[+)\s*([\w.\- ]+?)\s*\]+", line):
-            table = heading[2].replace(" ", "")
-            if heading[1] == "[[":
-                places[table] += 1
-                lines.setdefault(table, number)
-                table = f"{table}[{places[table]}]"
-            lines.setdefault(table, number)
-        elif key := re.match(r"\s*([\w\-]+)\s*=", line):
-            lines.setdefault(f"{table}.{key[1]}" if table else key[1], number)
-    return lines
+def _problem(key: str, places: Mapping[str, int], expected: str) -> str:
+    """Return a problem with its line: of the key, of the table that it belongs to, or of the document."""
+    at = key
+    while at and at not in places:
+        at = at.rpartition(".")[0]
+    return f"{key}: line {places.get(at, 1)}: {expected}"
