@@ -57,19 +57,19 @@ class Support:
         return self.get(f"/v1/refund-requests/{request['id']}")
 
     def get(self, path: str) -> dict[str, Any]:
-        answer = self.session.get(self._url + path, timeout=10)
+        answer = self.session.get(self.url + path, timeout=10)
         assert answer.status_code == 200, answer.text
         return dict(answer.json())
 
     def post(self, path: str, form: dict[str, Any], **headers: str) -> requests.Response:
-        return self.session.post(self._url + path, json=form, headers=headers, timeout=10)
+        return self.session.post(self.url + path, json=form, headers=headers, timeout=10)
 
     def account(self, purchase: Purchase) -> dict[str, Any]:
         self.shop.settle()
         return self.shop.account(purchase.account)
 
     @property
-    def _url(self) -> str:
+    def url(self) -> str:
         return self.shop.door.url.removesuffix("/webhooks/lemonsqueezy")
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from tests.refunds.conftest import Support
+import random
+from datetime import datetime
+
+from app import enquiries
+from app.replay import replay
+from tests.refunds.conftest import DAY, Support
 
 BASE = 4900 - 817
 
@@ -28,3 +33,298 @@ def test_a_first_month_is_refunded_on_the_day_of_approval_and_its_plan_ends(supp
     assert "refund.decided" in told
     assert "account.suspended" not in told
     assert [kind for _, kind, _ in support.shop.mailed] == ["refund_decided"]
+
+
+def test_a_part_that_was_asked_for_goes_back_and_takes_nothing(support: Support) -> None:
+    bought = support.sold()
+
+    request = support.asked(bought, amount=1000)
+    support.approve(request)
+    paid = support.now(request)
+
+    assert (paid["state"], paid["amount"], paid["refunded_amount"]) == ("paid", 1000, 1000)
+    account = support.account(bought)
+    assert (account["plan"], account["holds"]) == ("professional", [])
+    assert not support.shop.simulator.subscription(bought.subscription)["cancelled"]
+
+
+def test_who_asks_again_gets_the_first_answer_whatever_name_the_payment_has(support: Support) -> None:
+    bought = support.sold()
+    invoice = support.shop.simulator.last_invoice(bought.subscription)
+    day = support.shop.now.date() - DAY
+
+    first = support.ask(bought)
+    again = support.ask(bought, payment_id=str(invoice), reason="another reason")
+    by_day = support.ask(bought, transaction_date=str(day), amount=4900)
+
+    assert (first.status_code, again.status_code, by_day.status_code) == (201, 200, 200)
+    assert first.json() == again.json() == by_day.json()
+
+
+def test_an_idempotency_key_repeats_the_answer_and_not_the_request(support: Support) -> None:
+    bought = support.sold()
+    form = {
+        "account_id": bought.account,
+        "payment_id": str(bought.order),
+        "contact_email": "a@b.c",
+        "organisation": "B",
+    }
+
+    first = support.post("/v1/refund-requests", form, **{"Idempotency-Key": "one"})
+    again = support.post("/v1/refund-requests", form, **{"Idempotency-Key": "one"})
+
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json()
+    assert len(support.get("/v1/refund-requests")["refund_requests"]) == 1
+
+
+def test_a_renewal_is_not_refunded_and_a_denial_says_so_with_the_statutory_sentence(support: Support) -> None:
+    bought = support.sold()
+    support.shop.advance(30 * DAY)
+    renewal = support.shop.simulator.last_invoice(bought.subscription)
+
+    request = support.asked(bought, payment_id=str(renewal))
+    denied = support.deny(request)
+    after = support.now(request)
+
+    assert (request["verdict"], request["clause"], request["refundable_amount"]) == ("not_eligible", "4", 0)
+    assert (request["pay_by"], request["statutory_withdrawal_until"]) == (None, None)
+    assert (denied.status_code, after["state"], after["clause"]) == (200, "denied", "4")
+    (letter,) = [one for one in support.shop.mailbox.accepted if one["X-Kulanz-Notice"] == "refund_decided"]
+    assert "Your statutory rights are not affected." in letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]
+    assert support.account(bought)["plan"] == "professional"
+
+
+def test_what_the_policy_refuses_may_be_granted_as_an_exception_with_a_reason(support: Support) -> None:
+    bought = support.sold()
+    support.shop.advance(30 * DAY)
+    renewal = support.shop.simulator.last_invoice(bought.subscription)
+    request = support.asked(bought, payment_id=str(renewal))
+
+    without = support.approve(request)
+    granted = support.approve(request, reason="they told us before, by phone")
+    paid = support.now(request)
+
+    assert (without.status_code, without.json()["title"]) == (422, "Invalid input")
+    assert (granted.status_code, granted.json()["clause"], granted.json()["verdict"]) == (200, "11", "not_eligible")
+    assert (paid["state"], paid["refunded_amount"]) == ("paid", BASE)
+    assert support.account(bought)["plan"] == "free"
+
+
+def test_a_double_charge_that_goes_back_leaves_the_plan(support: Support) -> None:
+    bought = support.sold()
+    support.shop.simulator.billing.renew(str(bought.subscription))
+    support.shop.advance(DAY / 24)
+    support.shop.simulator.billing.renew(str(bought.subscription))
+    support.shop.advance(DAY / 24)
+    second = support.shop.simulator.last_invoice(bought.subscription)
+
+    request = support.asked(bought, payment_id=str(second))
+    support.approve(request, reason="charged twice indeed")
+    paid = support.now(request)
+
+    assert (request["verdict"], request["state"], request["clause"]) == ("review", "review", "11")
+    assert (paid["state"], paid["refunded_amount"]) == ("paid", BASE)
+    account = support.account(bought)
+    assert (account["plan"], account["holds"]) == ("professional", [])
+
+
+BAD = (
+    ({"account_id": "nobody"}, 404, "account"),
+    ({"payment_id": "99"}, 404, "payment"),
+    ({"licence_id": "99"}, 404, "licence"),
+    ({"amount": BASE + 1}, 422, "more than can be refunded"),
+    ({"amount": 0}, 422, "amount"),
+    ({"amount": -5}, 422, "amount"),
+    ({"amount": 10**30}, 422, "amount"),
+    ({"currency": "USD"}, 422, "EUR"),
+    ({"currency": "XXY"}, 422, "ISO 4217"),
+    ({"transaction_date": "2031-01-01", "amount": 4900}, 422, "future"),
+    ({"transaction_date": "yesterday", "amount": 4900}, 422, "day"),
+    ({"transaction_date": "2026-03-02"}, 422, "amount"),
+    ({"transaction_date": "2026-03-02", "payment_id": "1"}, 422, "one way"),
+    ({"transaction_date": "2026-03-02", "amount": 4901}, 404, "payment"),
+    ({"contact_email": "nobody"}, 422, "mail"),
+    ({"organisation": ""}, 422, "organisation"),
+    ({"reason": "\x00"}, 422, "reason"),
+    ({"surprise": 1}, 422, "surprise"),
+)
+
+
+def test_a_request_that_cannot_be_is_a_clear_problem_and_nothing_is_kept(support: Support) -> None:
+    bought = support.sold()
+
+    answers = [(support.ask(bought, **told), status, about) for told, status, about in BAD]
+
+    for answer, status, about in answers:
+        assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json"), about
+        assert about in answer.json()["detail"]
+    assert support.get("/v1/refund-requests")["refund_requests"] == []
+
+
+def test_a_closed_request_stays_as_it_is(support: Support) -> None:
+    bought = support.sold()
+    request = support.asked(bought)
+    support.deny(request, reason="not as things are")
+
+    again = [support.approve(request), support.deny(request)]
+
+    assert [(one.status_code, one.json()["title"]) for one in again] == [(409, "Refused")] * 2
+    assert support.now(request)["state"] == "denied"
+    assert support.shop.simulator.invoices(bought.subscription)[0]["attributes"]["refunded_amount"] == 0
+
+
+def test_more_than_is_left_is_not_approved(support: Support) -> None:
+    bought = support.sold()
+    request = support.asked(bought)
+
+    answer = support.approve(request, amount=BASE + 1)
+
+    assert answer.status_code == 422
+    assert support.now(request)["state"] == "requested"
+
+
+def test_an_unknown_request_is_not_found(support: Support) -> None:
+    support.sold()
+
+    answers = [support.approve({"id": "rr_0"}), support.deny({"id": "rr_0"})]
+
+    assert [one.status_code for one in answers] == [404, 404]
+    assert support.session.get(support.url + "/v1/refund-requests/rr_0", timeout=10).status_code == 404
+
+
+def test_what_nobody_answers_in_three_working_days_is_late_and_operators_are_told(support: Support) -> None:
+    bought = support.sold()
+    request = support.asked(bought)
+
+    support.shop.advance_to(datetime.fromisoformat(request["decide_by"]))
+
+    late = support.get("/v1/refund-requests?late=true")["refund_requests"]
+    assert [(one["id"], one["late"]) for one in late] == [(request["id"], True)]
+    assert support.get("/v1/refund-requests?late=false")["refund_requests"] == []
+    topics = [one["data"].get("topic") for one in support.shop.callbacks.documents if one["type"] == "ops.alert"]
+    assert topics.count("refund_answer_late") == 1
+    assert [one["kind"] for one in support.account(bought)["timers"] if one["kind"] == "review_due"] == []
+
+
+def test_requests_are_listed_page_by_page_newest_first(support: Support) -> None:
+    asked = [support.asked(support.sold())["id"] for _ in range(3)]
+    support.deny({"id": asked[0]}, reason="no")
+
+    first = support.get("/v1/refund-requests?limit=2")
+    rest = support.get(f"/v1/refund-requests?limit=2&cursor={first['next_cursor']}")
+    denied = support.get("/v1/refund-requests?state=denied")
+
+    assert [one["id"] for one in first["refund_requests"]] == [asked[2], asked[1]]
+    assert [one["id"] for one in rest["refund_requests"]] == [asked[0]]
+    assert (rest["next_cursor"], [one["id"] for one in denied["refund_requests"]]) == (None, [asked[0]])
+
+
+def test_a_list_that_cannot_be_is_refused(support: Support) -> None:
+    queries = ("state=gone", "late=maybe", "limit=0", "cursor=%00", "what=1")
+
+    answers = [support.session.get(f"{support.url}/v1/refund-requests?{query}", timeout=10) for query in queries]
+
+    assert [one.status_code for one in answers] == [400] * len(queries)
+
+
+def test_a_refund_by_hand_closes_the_request_and_is_no_chargeback(support: Support) -> None:
+    bought = support.sold()
+    request = support.asked(bought)
+
+    support.shop.simulator.desk.refund_order(str(bought.order))
+    support.shop.advance(DAY / 24)
+
+    assert support.now(request)["state"] == "paid"
+    account = support.account(bought)
+    assert (account["plan"], account["standing"], account["disputes"]) == ("free", "good", [])
+    topics = [one["data"].get("topic") for one in support.shop.callbacks.documents if one["type"] == "ops.alert"]
+    assert "unrequested_refund" not in topics
+
+
+def test_a_full_refund_that_nobody_asked_for_is_still_shown_to_operators(support: Support) -> None:
+    bought = support.sold()
+
+    support.shop.simulator.desk.refund_order(str(bought.order))
+    support.shop.advance(DAY / 24)
+
+    topics = [one["data"].get("topic") for one in support.shop.callbacks.documents if one["type"] == "ops.alert"]
+    assert "unrequested_refund" in topics
+    assert support.account(bought)["plan"] == "professional"
+
+
+def test_a_chargeback_after_a_request_takes_nothing_and_a_person_decides(support: Support) -> None:
+    bought = support.sold()
+    request = support.asked(bought)
+
+    support.shop.simulator.desk.call_fraudulent(str(bought.order), told_by="order_refunded")
+    support.shop.advance(DAY / 24)
+
+    account = support.account(bought)
+    assert (account["standing"], account["plan"], account["holds"]) == ("good", "professional", [])
+    after = support.now(request)
+    assert (after["verdict"], after["clause"], after["state"]) == ("review", "10", "review")
+    assert support.approve(request, reason="goodwill").status_code == 409
+    topics = [one["data"].get("topic") for one in support.shop.callbacks.documents if one["type"] == "ops.alert"]
+    assert "dispute_needs_review" in topics
+
+
+def test_the_licence_that_went_back_is_disabled_at_the_provider(support: Support) -> None:
+    bought = support.sold(licence=True)
+    licence = str(bought.licence)
+
+    request = support.asked(bought, licence_id=licence)
+    support.approve(request)
+    support.shop.advance(DAY / 24)
+
+    assert (request["verdict"], request["clause"], request["licence_ids"]) == ("eligible", "8", [licence])
+    assert support.shop.simulator.store.told("license-keys", licence)["disabled"]
+    (shown,) = support.account(bought)["licences"]
+    assert (shown["id"], shown["disabled"], shown["held"], shown["in_use"]) == (licence, True, True, False)
+
+
+def test_a_licence_is_left_on_where_only_a_part_of_its_price_went_back(support: Support) -> None:
+    bought = support.sold(licence=True)
+
+    request = support.asked(bought, licence_id=str(bought.licence), amount=500)
+    support.approve(request)
+
+    assert support.now(request)["state"] == "paid"
+    assert not support.shop.simulator.store.told("license-keys", str(bought.licence))["disabled"]
+
+
+def test_a_licence_that_is_deployed_by_an_operators_word_does_not_go_back(support: Support) -> None:
+    bought = support.sold(licence=True)
+
+    told = support.post(
+        f"/v1/accounts/{bought.account}/licences/{bought.licence}/deployed", {"reason": "seen at the customer's"}
+    )
+    request = support.asked(bought, licence_id=str(bought.licence))
+
+    assert (told.status_code, told.json()["deployed"], told.json()["refundable_until"]) == (201, True, None)
+    assert (request["verdict"], request["why"]) == ("not_eligible", "licence_in_use")
+
+
+def test_everything_is_recomputed_from_what_was_recorded(support: Support) -> None:
+    bought = support.sold(licence=True)
+    request = support.asked(bought)
+    support.approve(request)
+    support.now(request)
+
+    found = list(replay(support.shop.services, shuffle=random.Random(3)))
+
+    assert [one.differs for one in found] == [()]
+
+
+def test_the_story_of_a_refund_reads_in_sentences(support: Support) -> None:
+    bought = support.sold()
+    support.approve(support.asked(bought))
+    support.shop.settle()
+
+    told = enquiries.explanation(support.shop.services, str(bought.account))
+
+    said = [line for step in told["steps"] for line in step["sentences"]]
+    assert any("The policy says: it goes back" in line and "40.83 EUR" in line for line in said)
+    assert any(line.startswith("tests approved a refund of 40.83 EUR") for line in said)
+    assert any("confirmed that 40.83 EUR" in line for line in said)
+    assert any("its payment went back in full" in line for line in told["why"])

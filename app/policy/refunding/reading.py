@@ -106,7 +106,8 @@ def _is_working(book: Book, terms: Terms) -> Callable[[date], bool]:
 def _refund(asked: RefundRequested, log: RefundLog, payment: Payment, readers: Readers) -> Refund:
     question, decided = readers.question(payment, asked.at, asked.reason), log.decided
     answer = _as_decided(decided) if decided else judge(question)
-    state = _state(asked, log, payment, answer)
+    base = payment.base(base_only=question.rules.base_only)
+    state = _state(asked, log, payment, answer, base)
     if decided is None and state is RefundState.PAID:
         answer = judge(replace(question, payment=replace(payment, refunded=asked.refunded)))
     disputed = readers.disputed(payment, but=full_refunds.NO_OUTCOME)
@@ -128,7 +129,7 @@ def _refund(asked: RefundRequested, log: RefundLog, payment: Payment, readers: R
         closed_at=_closed_at(log, state),
         before=decided.refunded if decided else asked.refunded,
         left=question.left,
-        whole=question.left == 0 < payment.base(base_only=question.rules.base_only),
+        whole=question.left == 0 < base,
         takes=not disputed and not _paid_otherwise(payment, readers.known),
         disputed=disputed,
         policy=question.policy,
@@ -150,11 +151,11 @@ def _latest_payment(asked: RefundRequested, answer: Answer, book: Book, terms: T
     return promised_payment(asked.decide_by, asked.at, book, terms, zone)
 
 
-def _state(asked: RefundRequested, log: RefundLog, payment: Payment, answer: Answer) -> RefundState:
+def _state(asked: RefundRequested, log: RefundLog, payment: Payment, answer: Answer, base: int) -> RefundState:
     decided = log.decided
     if decided is None:
-        moved = payment.refunded - asked.refunded
-        if moved > 0 and moved >= (asked.amount or moved):
+        # Somebody may give the money back at the provider without saying so here.
+        if payment.refunded - asked.refunded >= (asked.amount or max(1, base - asked.refunded)):
             return RefundState.PAID
         return RefundState.REVIEW if answer.verdict is Verdict.REVIEW else RefundState.REQUESTED
     if not decided.approved:

@@ -1,0 +1,453 @@
+"""What follows from a refund request: deadlines, the order to the provider, what ends with it, what is contact."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.commands import DecideRefund, RequestRefund
+from app.errors import InvalidInputError, RefusedError
+from app.policy import facts as f
+from app.policy.assess import assess
+from app.policy.book import Book
+from app.policy.effects import CancelSubscription, DisableLicence, RefundPayment
+from app.policy.facts import BillingReason, DisputeStatus, Fact, OrderStatus, Outcome, OverrideKind, Stamp, Status
+from app.policy.model import Access, Owner, Standing
+from app.policy.refunding.payments import payments
+from app.policy.refunding.values import Refund, RefundState, Verdict
+from app.refund_orders import facts_of
+from tests.policy.stories import (
+    DAY,
+    HOUR,
+    INVOICE,
+    LONG_AGO,
+    ORDER,
+    OWNER,
+    PLEXO,
+    SUB,
+    Stage,
+    a_dispute,
+    a_failure,
+    a_refund,
+    a_subscription,
+    a_success,
+    an_order,
+    an_override,
+    plexo_but,
+    terms,
+)
+
+FIRST = "lemonsqueezy:1100000"
+SOON = LONG_AGO + 5 * DAY
+NEXT = LONG_AGO + 30 * DAY
+TOTAL, TAX, BASE = 2000, 333, 1667
+
+
+def a_customer(**stage: Any) -> Stage:
+    """Somebody who bought the professional plan five days ago, for 20.00 with 3.33 of tax."""
+    account = Stage(now=LONG_AGO, **stage)
+    account.hear(
+        a_subscription(renews_at=NEXT),
+        sold(),
+        a_success(LONG_AGO, key=FIRST, reason=BillingReason.INITIAL, created_at=LONG_AGO, total=TOTAL, tax=TAX),
+    )
+    account.wait(SOON)
+    return account
+
+
+def sold(at: datetime = LONG_AGO, status: OrderStatus = OrderStatus.PAID, **told: Any) -> f.OrderSeen:
+    return an_order(status, at, **{"total": TOTAL, "tax": TAX, "created_at": LONG_AGO, **told})
+
+
+def asks(account: Stage, **told: Any) -> Refund:
+    order = RequestRefund(**{"payment": ORDER, "contact_email": "a@b.c", "organisation": "Bakery", **told})
+    account.hear(*facts_of(order, account.account, account.terms, "ada", account.now))
+    return account.state.refunds[-1]
+
+
+def decides(account: Stage, *, approve: bool = True, **told: Any) -> Refund:
+    (one,) = account.state.refunds
+    order = DecideRefund(request=one.key, approve=approve, **told)
+    account.hear(*facts_of(order, account.account, account.terms, "ada", account.now))
+    return account.state.refunds[0]
+
+
+def comes_back(account: Stage, refunded: int, at: datetime | None = None) -> None:
+    """The provider tells that so much of the first payment went back so far."""
+    status = OrderStatus.REFUNDED if refunded >= TOTAL else OrderStatus.PARTIAL_REFUND
+    account.hear(sold(at or account.now, status, refunded=refunded))
+
+
+def test_an_approved_request_is_ordered_at_once_sent_and_closed_by_the_providers_word() -> None:
+    account = a_customer()
+
+    asked = asks(account)
+    sent = decides(account)
+    comes_back(account, BASE)
+
+    (ordered,) = [effect for _, effect in account.done if isinstance(effect, RefundPayment)]
+    assert (asked.state, sent.state, account.state.refunds[0].state) == ("requested", "sent", "paid")
+    assert (ordered.payment, ordered.kind, ordered.amount, ordered.before) == (ORDER, "order", BASE, 0)
+    assert account.mails == ["refund_decided"]
+    assert account.callbacks.count("refund.decided") == 1
+    assert [rule for rule, _ in account.rules if rule.startswith("refund.")] == [
+        "refund.requested",
+        "refund.approved",
+        "refund.ordered",
+        "refund.sent",
+        "refund.paid",
+    ]
+
+
+def test_what_went_back_in_full_ends_its_plan_its_renewal_and_nothing_else_i4() -> None:
+    account = a_customer()
+    account.hear(an_override(OverrideKind.LEGAL_HOLD, SOON, SOON + 90 * DAY))
+    asks(account)
+    decides(account)
+
+    before = account.state
+    comes_back(account, BASE)
+
+    assert (before.access, account.state.access, account.state.standing) == (Access.FULL, Access.FREE, Standing.GOOD)
+    assert [hold.owner for hold in account.state.holds] == [Owner.REFUND]
+    assert account.cancelled == [SUB]
+
+
+def test_a_payment_after_the_refund_brings_the_plan_back() -> None:
+    account = a_customer()
+    asks(account)
+    decides(account)
+    comes_back(account, BASE)
+
+    account.hear(a_success(NEXT, total=TOTAL, tax=TAX, created_at=NEXT), a_subscription(at=NEXT), at=NEXT)
+
+    assert (account.state.holds, account.state.access) == ((), Access.FULL)
+    assert account.state.refunds[0].state is RefundState.PAID
+
+
+def test_a_dunning_hold_stays_where_a_refund_hold_goes_i4() -> None:
+    account = a_customer()
+    account.hear(a_failure(NEXT, total=TOTAL, created_at=NEXT), a_subscription(Status.PAST_DUE, NEXT), at=NEXT)
+    account.wait(NEXT + 8 * DAY)
+    held = [hold.owner for hold in account.state.holds]
+    asks(account)
+    decides(account, reason="goodwill")
+    comes_back(account, BASE)
+
+    both = {hold.owner for hold in account.state.holds}
+    account.hear(a_success(account.now, total=TOTAL, created_at=NEXT))
+
+    assert (held, both) == ([Owner.DUNNING], {Owner.DUNNING, Owner.REFUND})
+    assert account.state.holds == ()
+
+
+def test_half_of_it_ends_nothing() -> None:
+    account = a_customer()
+    asks(account, amount=800)
+    decides(account)
+    comes_back(account, 800)
+
+    assert (account.state.refunds[0].state, account.state.holds, account.cancelled) == ("paid", (), [])
+
+
+def test_money_that_moved_otherwise_than_approved_is_seen_by_operators_and_closes_nothing() -> None:
+    account = a_customer()
+    asks(account)
+    decides(account)
+
+    comes_back(account, 900)
+
+    assert account.state.refunds[0].state is RefundState.SENT
+    assert "refund_differs" in account.alerts
+
+
+def test_a_dispute_that_opens_before_it_is_carried_out_stops_the_refund() -> None:
+    account = a_customer()
+    asks(account)
+    refund = next(iter(refund_effects(account)))
+
+    account.hear(a_dispute(DisputeStatus.OPENED, SOON, opened_at=SOON, order=ORDER, payment=ORDER))
+
+    assert not wanted(account, refund)
+
+
+def refund_effects(account: Stage) -> list[RefundPayment]:
+    (one,) = account.state.refunds
+    order = DecideRefund(request=one.key, approve=True)
+    decision = account.decide(
+        account.account, facts_of(order, account.account, account.terms, "ada", account.now), account.terms, account.now
+    )
+    account.account = decision.account
+    return [effect for effect in decision.effects if isinstance(effect, RefundPayment)]
+
+
+def wanted(account: Stage, effect: RefundPayment) -> bool:
+    from app.policy.telling import still_wanted  # noqa: PLC0415 - only here
+
+    return still_wanted(effect, account.state, account.account.book)
+
+
+def test_what_has_gone_back_meanwhile_is_not_sent_any_more() -> None:
+    account = a_customer()
+    asks(account)
+    (refund,) = refund_effects(account)
+
+    assert wanted(account, refund)
+    comes_back(account, BASE)
+    assert not wanted(account, refund)
+
+
+def test_nothing_is_approved_while_the_bank_is_asked_for_the_same_money() -> None:
+    account = a_customer()
+    asks(account)
+    account.hear(a_dispute(DisputeStatus.OPENED, SOON, opened_at=SOON, order=ORDER, payment=ORDER))
+
+    with pytest.raises(RefusedError, match="twice"):
+        decides(account, reason="goodwill")
+
+
+def test_a_full_refund_while_a_dispute_is_open_is_its_outcome_and_no_second_case() -> None:
+    account = a_customer()
+    asks(account)
+    decides(account)
+    account.hear(a_dispute(DisputeStatus.OPENED, SOON, opened_at=SOON, order=ORDER, payment=ORDER))
+
+    comes_back(account, TOTAL)
+
+    assert (len(account.state.chargebacks), [hold.owner for hold in account.state.holds]) == (1, [])
+    assert account.state.refunds[0].state is RefundState.PAID
+
+
+@pytest.mark.parametrize(
+    ("before", "standing"),
+    [
+        (timedelta(days=29), Standing.GOOD),
+        (timedelta(days=31), Standing.SUSPENDED),
+        (timedelta(hours=-1), Standing.SUSPENDED),
+    ],
+)
+def test_a_request_within_thirty_days_before_a_chargeback_is_contact(before: timedelta, standing: Standing) -> None:
+    account = a_customer()
+    asks(account)
+    decides(account, approve=False, reason="not now")
+
+    at = SOON + before
+    account.hear(a_dispute(DisputeStatus.OPENED, at, opened_at=at, order=ORDER, payment=ORDER), at=max(at, account.now))
+
+    assert account.state.standing is standing
+    assert ("dispute_needs_review" in account.alerts) is (standing is Standing.GOOD)
+
+
+def test_a_request_for_another_payment_is_no_contact() -> None:
+    account = a_customer()
+    account.hear(sold(SOON, key="lemonsqueezy:77", product="poster"))
+    asks(account, payment="77")
+
+    at = SOON + DAY
+    account.hear(a_dispute(DisputeStatus.OPENED, at, opened_at=at, order=ORDER, payment=ORDER), at=at)
+
+    assert account.state.standing is Standing.SUSPENDED
+
+
+def test_a_full_refund_after_a_denial_is_one_that_nobody_here_wanted() -> None:
+    account = a_customer()
+    asks(account)
+    decides(account, approve=False, reason="no")
+
+    comes_back(account, TOTAL)
+
+    assert "unrequested_refund" in account.alerts
+    assert account.state.refunds[0].state is RefundState.DENIED
+
+
+def test_a_policy_that_suspends_for_unrequested_refunds_leaves_a_requested_one_alone() -> None:
+    account = a_customer(terms=terms(plexo_but(dispute={"unrequested_full_refund": "suspend"})))
+    asks(account)
+    decides(account)
+
+    comes_back(account, TOTAL)
+
+    assert (account.state.standing, account.state.chargebacks) == (Standing.GOOD, ())
+
+
+def test_the_deadline_passes_and_operators_are_told_once() -> None:
+    account = a_customer()
+    asked = asks(account)
+    timers = [timer for timer in account.state.timers if timer.kind == "review_due"]
+
+    account.wait(asked.decide_by + 5 * DAY)
+
+    assert [timer.due_at for timer in timers] == [asked.decide_by]
+    assert account.alerts.count("refund_answer_late") == 1
+    assert account.state.refunds[0].is_late(account.now)
+
+
+def test_money_that_does_not_arrive_is_late_too() -> None:
+    account = a_customer()
+    asks(account)
+    sent = decides(account)
+    assert sent.pay_by is not None
+
+    account.wait(sent.pay_by)
+
+    assert account.alerts.count("refund_payment_late") == 1
+
+
+def test_news_before_the_decision_change_the_answer_and_news_after_it_do_not() -> None:
+    account = a_customer()
+    asks(account)
+    comes_back(account, 500)
+    judged = account.state.refunds[0]
+    decides(account, approve=False, reason="no")
+    comes_back(account, 600)
+
+    assert (judged.answer.refundable, judged.state) == (BASE - 500, "requested")
+    assert ("refund.judged_anew", "3.1") in account.rules
+    assert account.state.refunds[0].answer == judged.answer
+
+
+def test_a_request_is_judged_by_the_policy_in_force_when_it_was_made() -> None:
+    stricter = replace(PLEXO, version=2, refund=replace(PLEXO.refund, subscriptions="none", otherwise="not_eligible"))
+    line = replace(terms(), policies=((LONG_AGO - DAY, PLEXO), (SOON + DAY, stricter)))
+    account = a_customer(terms=line)
+    asks(account)
+
+    account.wait(SOON + 2 * DAY)
+
+    assert account.state.refunds[0].answer.verdict is Verdict.ELIGIBLE
+    assert account.state.refunds[0].policy.version == 1
+
+
+def test_the_licence_that_was_paid_for_is_disabled_unless_it_is() -> None:
+    account = a_customer()
+    account.hear(a_licence())
+    asks(account)
+    decides(account)
+
+    comes_back(account, BASE)
+    comes_back(account, BASE, account.now + HOUR)
+
+    assert [effect.licence for _, effect in account.done if isinstance(effect, DisableLicence)] == ["lemonsqueezy:7001"]
+
+
+def a_licence(**told: Any) -> f.LicenceSeen:
+    known = {"key": "lemonsqueezy:7001", "stamp": Stamp(LONG_AGO), "status": f.LicenceStatus.INACTIVE}
+    return f.LicenceSeen(**{**known, "customer": OWNER, "order": ORDER, **told})
+
+
+def test_refunds_told_one_by_one_add_up_and_twice_is_once() -> None:
+    account = a_customer()
+    part = f.RefundSeen(
+        key="paddle:adj_1", payment=ORDER, stamp=Stamp(SOON), amount=400, currency="EUR", customer=OWNER
+    )
+    waiting = replace(part, key="paddle:adj_2", counts=False)
+
+    account.hear(part, waiting, part)
+    first = asks(account).answer.refundable
+    account.hear(replace(waiting, counts=True, stamp=Stamp(SOON + HOUR)))
+
+    assert (first, account.state.refunds[0].answer.refundable) == (BASE - 400, BASE - 800)
+
+
+def test_a_denial_that_gives_something_back_is_none() -> None:
+    account = a_customer()
+    asks(account)
+
+    with pytest.raises(InvalidInputError, match="amount"):
+        decides(account, approve=False, amount=5)
+
+
+def told(name: str, number: int) -> Fact:
+    """Something that a provider or an operator may tell of the account, the later the higher the number."""
+    return TOLD[name](SOON + number * HOUR, number)
+
+
+def a_dispute_about_it(status: DisputeStatus, at: datetime) -> f.DisputeSeen:
+    return a_dispute(status, at, opened_at=at, order=ORDER, payment=ORDER)
+
+
+def a_part(at: datetime, number: int) -> f.RefundSeen:
+    key = f"paddle:{number}"
+    return f.RefundSeen(key=key, payment=ORDER, stamp=Stamp(at), amount=50, currency="EUR", customer=OWNER)
+
+
+INITIAL = {"key": FIRST, "reason": BillingReason.INITIAL, "total": TOTAL, "tax": TAX}
+TOLD: dict[str, Callable[[datetime, int], Fact]] = {
+    "refund": lambda at, number: a_refund(at, 100 * number, **INITIAL),
+    "order": lambda at, number: sold(at, OrderStatus.PARTIAL_REFUND, refunded=70 * number),
+    "renewal": lambda at, number: a_success(at, key=f"lemonsqueezy:9{number}", total=TOTAL, tax=TAX, created_at=at),
+    "licence": lambda at, number: a_licence(stamp=Stamp(at), activations=number % 2),
+    "dispute": lambda at, _: a_dispute_about_it(DisputeStatus.OPENED, at),
+    "lost": lambda at, _: a_dispute_about_it(DisputeStatus.LOST, at),
+    "trial": lambda at, _: a_success(at, key="lemonsqueezy:8", total=0, created_at=at),
+    "sub": lambda at, _: a_subscription(Status.CANCELLED, at, ends_at=NEXT),
+    "suspend": lambda at, _: an_override(OverrideKind.SUSPEND, at, at + DAY),
+    "part": a_part,
+}
+STORY = st.lists(st.sampled_from(sorted(TOLD)), max_size=12)
+
+
+@given(STORY, st.integers(0, 12), st.none() | st.integers(1, TOTAL))
+def test_never_more_is_granted_than_is_left_of_the_payment(story: list[str], when: int, amount: int | None) -> None:
+    account = a_customer()
+    for number, name in enumerate(story[:when], start=1):
+        account.hear(told(name, number), at=SOON + number * HOUR)
+
+    try:
+        asked = asks(account, amount=amount)
+    except InvalidInputError:
+        return
+    for number, name in enumerate(story[when:], start=when + 1):
+        account.hear(told(name, number), at=SOON + number * HOUR)
+
+    one = next(one for one in payments(account.account.book) if one.key == ORDER)
+    now = account.state.refund(asked.key)
+    assert now is not None
+    assert 0 <= asked.answer.refundable <= BASE
+    assert (now.answer.verdict is Verdict.NOT_ELIGIBLE) <= (now.answer.refundable == 0)
+    if now.undecided:
+        assert now.answer.refundable <= one.left(base_only=True) == max(0, BASE - one.refunded)
+
+
+@given(STORY, st.randoms(use_true_random=False))
+def test_requests_read_the_same_whatever_order_their_facts_came_in_i1(story: list[str], chance: Any) -> None:
+    account = a_customer()
+    heard: list[Fact] = list(a_customers_facts())
+    asked = asks(account)
+    log = account.account.book.refund_requests[asked.key].requested
+    assert log is not None
+    heard += [log, *(told(name, number) for number, name in enumerate(story, start=1))]
+    shuffled = chance.sample([*heard, *heard[::2]], len(heard) + len(heard[::2]))
+
+    one, two = Book().with_facts(heard), Book().with_facts(shuffled)
+
+    assert one == two
+    assert assess(one, terms(), "UTC", NEXT) == assess(two, terms(), "UTC", NEXT)
+
+
+def a_customers_facts() -> tuple[Fact, ...]:
+    first = a_success(LONG_AGO, key=FIRST, reason=BillingReason.INITIAL, created_at=LONG_AGO, total=TOTAL, tax=TAX)
+    return (a_subscription(renews_at=NEXT), sold(), first)
+
+
+@given(st.lists(st.sampled_from(("refund", "order", "dispute", "part", "licence")), max_size=8))
+def test_the_provider_is_asked_for_a_refund_once_at_most_i11(story: list[str]) -> None:
+    account = a_customer()
+    asks(account)
+    decides(account)
+    for number, name in enumerate(story, start=1):
+        account.hear(told(name, number), at=SOON + number * HOUR)
+    account.wait(NEXT)
+
+    assert sum(isinstance(effect, RefundPayment) for _, effect in account.done) == 1
+    assert sum(isinstance(effect, CancelSubscription) for _, effect in account.done) <= 1
+    assert INVOICE not in {one.payment.key for one in account.state.refunds}
+    (log,) = account.account.book.refund_requests.values()
+    assert log.ordered is not None
+    assert log.ordered.outcome is Outcome.DONE
