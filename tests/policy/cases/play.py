@@ -18,6 +18,7 @@ from app.policy.facts import BillingReason, CreditEntry, DisputeStatus, Stamp, S
 from app.policy.model import Change, Terms
 from app.policy.time import months_after
 from tests.policy import add_on_stories as add_ons
+from tests.policy.cases import refunds
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,
@@ -181,7 +182,7 @@ def _buys(story: Story, plan: str, months: str) -> None:
     at = story.stage.now
     ends = months_after(at, int(months), "UTC")
     story.stage.hear(
-        a_subscription(at=at, key=OTHER, variant=VARIANTS[plan], created_at=at, renews_at=ends),
+        a_subscription(at=at, key=OTHER, variant=VARIANTS[plan], order=None, created_at=at, renews_at=ends),
         a_success(at, key="lemonsqueezy:1400000", subscription=OTHER, reason=BillingReason.INITIAL, created_at=at),
     )
 
@@ -258,6 +259,7 @@ STEPS: dict[str, Callable[..., object]] = {
     r"spends ([\d.]+) EUR of it on an? (\w+)": lambda story, eur, use: _credit(story, CreditEntry.SPENT, eur, use),
     r"owes ([\d.]+) EUR of day (\d+)": lambda s, eur, day: _credit(s, CreditEntry.SPENT, eur, "service", day),
     r"the number is ended": _number_ends,
+    **refunds.STEPS,
 }
 
 
@@ -291,4 +293,5 @@ OUTCOMES: dict[str, Callable[..., object]] = {
     r"plan (\w+)": lambda story, plan: story.stage.state.plan == plan,
     r"access (\w+)": lambda story, access: story.stage.state.access == access,
     r"standing (\w+)": lambda story, standing: story.stage.state.standing == standing,
+    **refunds.OUTCOMES,
 }

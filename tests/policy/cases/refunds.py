@@ -1,0 +1,154 @@
+"""What the case tables say about refunds: steps and outcomes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from app.commands import DecideRefund, RequestRefund
+from app.errors import KulanzError
+from app.policy.effects import RefundPayment
+from app.policy.facts import (
+    BillingReason,
+    ClosureRequested,
+    InvoiceStatus,
+    LicenceDeployed,
+    LicenceSeen,
+    LicenceStatus,
+    OrderStatus,
+    PaymentRefunded,
+    Stamp,
+)
+from app.policy.refunding.values import Refund
+from app.refund_orders import facts_of
+from tests.policy.stories import INVOICE, OWNER, a_success, an_invoice, an_order
+
+if TYPE_CHECKING:
+    from tests.policy.cases.play import Story
+
+FIRST, DIFFERENCE, SALE, KEY = (f"lemonsqueezy:{number}" for number in (1100000, 1300000, 7000, 7001))
+TRIAL, SECOND = "lemonsqueezy:1500000", "lemonsqueezy:1400000"
+PAYMENTS: Mapping[str, str] = {
+    "first payment": FIRST,
+    "renewal": INVOICE,
+    "difference": DIFFERENCE,
+    "sale": SALE,
+    "trial": TRIAL,
+    "second subscription": SECOND,
+    "renewal of the licence": INVOICE,
+}
+
+
+def _asks(story: Story, name: str, reason: str | None = None, eur: str | None = None) -> None:
+    stage = story.stage
+    order = RequestRefund(
+        payment=None if name == "licence" else PAYMENTS[name],
+        licence=KEY if name == "licence" else None,
+        amount=None if eur is None else minor(eur),
+        reason=reason or "",
+        contact_email="owner@example.com",
+        organisation="Bakery",
+    )
+    _tried(story, lambda: stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now)))
+
+
+def _decides(story: Story, *, approve: bool, reason: str | None = None) -> None:
+    stage = story.stage
+    order = DecideRefund(request=_request(story).key, approve=approve, reason=reason or "")
+    _tried(story, lambda: stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now)))
+
+
+def _tried(story: Story, order: Callable[[], object]) -> None:
+    try:
+        order()
+    except KulanzError as error:
+        story.refused = error.detail
+
+
+def _gives_back(story: Story, eur: str) -> None:
+    at, amount = story.stage.now, minor(eur)
+    status = InvoiceStatus.REFUNDED if amount >= 1999 else InvoiceStatus.PARTIAL_REFUND
+    first = an_invoice(at, status, key=FIRST, reason=BillingReason.INITIAL, refunded=amount)
+    story.stage.hear(PaymentRefunded(invoice=first, at=at))
+
+
+def _sells(story: Story, product: str, eur: str, tax: str | None = None) -> None:
+    at = story.stage.now
+    told: dict[str, Any] = {"key": SALE, "product": product, "created_at": at}
+    money = {"total": minor(eur), "tax": minor(tax) if tax else 0}
+    story.stage.hear(an_order(OrderStatus.PAID, at, **told, **money))
+
+
+def _sells_a_licence(story: Story, eur: str) -> None:
+    _sells(story, "on-premise", eur)
+    _licence(story, LicenceStatus.INACTIVE)
+
+
+def _licence(story: Story, status: LicenceStatus) -> None:
+    at, active = story.stage.now, status is LicenceStatus.ACTIVE
+    stamp = Stamp(at, 1 if active else 0)
+    story.stage.hear(
+        LicenceSeen(key=KEY, stamp=stamp, status=status, customer=OWNER, order=SALE, activations=int(active))
+    )
+
+
+def _deploys(story: Story) -> None:
+    story.stage.hear(LicenceDeployed(licence=KEY, at=story.stage.now, actor="ada", reason="seen on site"))
+
+
+def _pays_another_renewal(story: Story) -> None:
+    at = story.stage.now
+    story.stage.hear(a_success(at, key=INVOICE, created_at=at))
+
+
+def _asks_to_be_deleted(story: Story) -> None:
+    story.stage.hear(ClosureRequested(id="cl_1", at=story.stage.now, actor="ada", reason="we are closing down"))
+
+
+def _request(story: Story) -> Refund:
+    return story.stage.state.refunds[-1]
+
+
+def _answers(story: Story, verdict: str, eur: str | None = None) -> bool:
+    answer = _request(story).answer
+    return str(answer.verdict) == verdict.replace(" ", "_") and (eur is None or answer.refundable == minor(eur))
+
+
+def _ordered(story: Story, eur: str) -> bool:
+    return [one.amount for _, one in story.stage.done if isinstance(one, RefundPayment)] == [minor(eur)]
+
+
+def minor(amount: str) -> int:
+    """Read an amount as people write it."""
+    return int(amount.replace(".", ""))
+
+
+NAMES = "|".join([*PAYMENTS, "licence"])
+STEPS: dict[str, Callable[..., object]] = {
+    rf"asks the ({NAMES}) back": _asks,
+    rf"asks the ({NAMES}) back, as (.+)": _asks,
+    rf"asks ([\d.]+) EUR of the ({NAMES}) back": lambda story, eur, name: _asks(story, name, eur=eur),
+    r"we approve it": lambda story: _decides(story, approve=True),
+    r"we approve it, as (.+)": lambda story, reason: _decides(story, approve=True, reason=reason),
+    r"we deny it": lambda story: _decides(story, approve=False),
+    r"we deny it, as (.+)": lambda story, reason: _decides(story, approve=False, reason=reason),
+    r"the provider has given ([\d.]+) EUR back": _gives_back,
+    r"buys an? ([\w-]+) for ([\d.]+) EUR": _sells,
+    r"buys an? ([\w-]+) for ([\d.]+) EUR with ([\d.]+) EUR of tax": _sells,
+    r"buys an on-premise licence for ([\d.]+) EUR": _sells_a_licence,
+    r"activates the licence": lambda story: _licence(story, LicenceStatus.ACTIVE),
+    r"an operator sees the licence in use": _deploys,
+    r"asks to be deleted": _asks_to_be_deleted,
+    r"the month is charged": _pays_another_renewal,
+}
+OUTCOMES: dict[str, Callable[..., object]] = {
+    r"(eligible|not eligible|review)": _answers,
+    r"(eligible|not eligible|review) for ([\d.]+) EUR": _answers,
+    r"the request is (\w+)": lambda story, state: str(_request(story).state) == state,
+    r"no request": lambda story: story.stage.state.refunds == (),
+    r"an answer by day (\d+)": lambda story, day: _request(story).decide_by == story.at(day),
+    r"the money by day (\d+)": lambda story, day: _request(story).pay_by == story.at(day),
+    r"the provider is to give ([\d.]+) EUR back": _ordered,
+    r"a consumer may withdraw": lambda story: _request(story).statutory_until is not None,
+    r"nobody may withdraw any more": lambda story: _request(story).statutory_until is None,
+}
