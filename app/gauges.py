@@ -121,8 +121,8 @@ def _clock(services: Services, conn: Connection) -> Iterator[Value]:
     reconciled = (marks.get(conn, marks.RECONCILED) or {}).get("at")
     if reconciled is not None:
         yield metrics.RECONCILED_AGE, {}, _age(datetime.fromisoformat(reconciled), real_now())
-    in_force = [row for row in policies.all(conn) if row.effective_from <= now]
-    for row in in_force[-1:]:
+    row = policies.in_force(policies.all(conn), now)
+    if row is not None:
         yield metrics.POLICY, {"policy": row.name, "policy_version": str(row.version)}, 1
 
 

@@ -17,7 +17,12 @@ from app.store.database import Connection
 from app.store.matters import CASE, DISPUTE, REFUND, MatterRow
 from app.vault import Vault
 
-_CAUSES = {"PaymentSucceeded": "payment", "SubscriptionSeen": "snapshot", "OverrideSet": "operator"}
+_CAUSES = {
+    "PaymentSucceeded": "payment",
+    "PaymentRecorded": "transfer",
+    "SubscriptionSeen": "snapshot",
+    "OverrideSet": "operator",
+}
 OPEN_DISPUTES = frozenset({"inquiry", "opened", "under_review"})
 
 

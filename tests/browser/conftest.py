@@ -12,7 +12,9 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
+from app import pipeline, refunds
 from app.clock import real_now
+from app.commands import BookAddOn, RecordPayment, RequestRefund
 from app.config import OpsUser, Settings
 from app.services import Services, build
 from app.store import inbox
@@ -24,6 +26,7 @@ from tests.lemonsqueezy import (
     subscription_created,
     subscription_payment_failed,
     subscription_payment_recovered,
+    subscription_payment_success,
     subscription_updated,
 )
 from tests.ops.operator import tell
@@ -46,6 +49,8 @@ class Shop:
     url: str
     services: Services
     parked: str
+    request: str
+    """A request for a refund."""
     page: Any = None
     complaints: list[str] = field(default_factory=list)
 
@@ -65,10 +70,11 @@ def shop(tmp_path: Path, sqlite_url: str, redis_url: str) -> Iterator[Shop]:
         )
     )
     parked = _story(services, real_now().replace(microsecond=0))
+    request = _extras(services, real_now().replace(microsecond=0))
     server = make_server("127.0.0.1", 0, create_app(services), threaded=True)
     thread = Thread(target=server.serve_forever)
     thread.start()
-    yield Shop(f"http://127.0.0.1:{server.server_port}", services, parked)
+    yield Shop(f"http://127.0.0.1:{server.server_port}", services, parked, request)
     server.shutdown()
     thread.join()
     server.server_close()
@@ -121,3 +127,18 @@ def _story(services: Services, now: datetime) -> str:
         newest = inbox.listing(tx, None, None, 1)[0].id
         inbox.failed(tx, newest, "UntranslatableError in reading.py:12", permanent=True, now_real=now)
     return f"evt_{newest}"
+
+
+def _extras(services: Services, now: datetime) -> str:
+    """Let one account have add-ons, a recorded transfer, and a request for a refund, whose id is returned."""
+    bought = Purchase(account="org_200", email="buyer200@shop.example", customer=201, subscription=202, order=203)
+    tell(services, subscription_payment_success(at=now - timedelta(days=5), purchase=bought, invoice=209))
+    ends = now + timedelta(days=20)
+    book = BookAddOn(kind="users", quantity=3, unit_price=500, currency="EUR", period_ends_at=ends)
+    pipeline.command(services, "org_200", book, "browser")
+    paid = RecordPayment(amount=1900, currency="EUR", reference="RF 18 5390")
+    pipeline.command(services, "org_200", paid, "browser")
+    asked = RequestRefund(
+        payment="209", contact_email="buyer200@shop.example", organisation="Bakery Ada", reason="we found another"
+    )
+    return str(refunds.request(services, "org_200", asked, "browser")[0]["id"])

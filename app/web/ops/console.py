@@ -23,7 +23,9 @@ from app.web.ops.guard import Guard
 from app.web.ops.overview import Overview
 from app.web.ops.queues import Queues
 from app.web.ops.records import Records
+from app.web.ops.refunds import Refunds
 from app.web.ops.sessions import Sessions
+from app.web.ops.trials import Trials
 
 HERE = Path(__file__).parent
 A_YEAR = 31_536_000
@@ -33,6 +35,7 @@ SECTIONS = (
     ("events", "Events"),
     ("effects", "Effects"),
     ("disputes", "Disputes"),
+    ("refunds", "Refunds"),
     ("policies", "Policies"),
     ("queues", "Queues"),
     ("log", "Log"),
@@ -69,7 +72,9 @@ def _pages(services: Services) -> Blueprint:
         Accounts(services),
         Events(services),
         Effects(services),
+        Refunds(services),
         Records(services),
+        Trials(services),
         Queues(services, sessions),
     )
     for part in parts:

@@ -10,7 +10,15 @@ import msgspec
 from babel.numbers import get_currency_precision
 from werkzeug.datastructures import MultiDict
 
-from app.commands import ApproveOverride, CloseDispute, Command, DeclineOverride, OpenDispute, SetOverride
+from app.commands import (
+    ApproveOverride,
+    CloseDispute,
+    Command,
+    DecideRefund,
+    DeclineOverride,
+    OpenDispute,
+    SetOverride,
+)
 from app.enquiries import Document
 from app.errors import InvalidInputError
 from app.policy.facts import DisputeStatus, OverrideKind
@@ -19,11 +27,18 @@ from app.web import forms
 FINAL = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
 FIELDS = (
     *("order", "until", "reason", "amount", "currency", "fee", "payment_id", "reference"),
-    *("dispute", "outcome", "override"),
+    *("dispute", "outcome", "override", "refund"),
 )
 OPEN_DISPUTE, CLOSE_DISPUTE = "open_dispute", "close_dispute"
 APPROVE, DECLINE = "approve_override", "decline_override"
-TITLES = {CLOSE_DISPUTE: "Close the dispute", APPROVE: "Approve the exception", DECLINE: "Decline the exception"}
+APPROVE_REFUND, DENY_REFUND = "approve_refund", "deny_refund"
+TITLES = {
+    CLOSE_DISPUTE: "Close the dispute",
+    APPROVE: "Approve the exception",
+    DECLINE: "Decline the exception",
+    APPROVE_REFUND: "Approve the refund",
+    DENY_REFUND: "Deny the refund",
+}
 """Of orders about something that is there already."""
 
 
@@ -95,6 +110,8 @@ def command(fields: dict[str, str]) -> Command:
         return _dispute(fields)
     if order in {APPROVE, DECLINE}:
         return _second_word(order, fields)
+    if order in {APPROVE_REFUND, DENY_REFUND}:
+        return _refund(order, fields)
     if order == CLOSE_DISPUTE:
         outcome = fields.get("outcome", "")
         if outcome not in FINAL:
@@ -102,7 +119,7 @@ def command(fields: dict[str, str]) -> Command:
         return CloseDispute(dispute=fields.get("dispute", ""), outcome=DisputeStatus(outcome))
     if order not in {*OverrideKind}:
         raise InvalidInputError("order: there is no such order.")
-    until = None if order == OverrideKind.WAIVE else _until(fields.get("until", ""))
+    until = None if order == OverrideKind.WAIVE else until_of(fields.get("until", ""))
     form = {"kind": order, "reason": fields.get("reason", ""), "until": until}
     read = forms.read(msgspec.json.encode(form), forms.OverrideForm)
     return SetOverride(kind=read.kind, until=read.until, reason=read.reason)
@@ -115,6 +132,16 @@ def _second_word(order: str, fields: dict[str, str]) -> Command:
         return ApproveOverride(override=override)
     read = forms.read(msgspec.json.encode({"reason": fields.get("reason", "")}), forms.Refusal)
     return DeclineOverride(override=override, reason=read.reason)
+
+
+def _refund(order: str, fields: dict[str, str]) -> DecideRefund:
+    """Return what a person says to a request for a refund."""
+    written, approve = fields.get("amount"), order == APPROVE_REFUND
+    amount = _minor("amount", written, fields.get("currency", "")) if written and approve else None
+    reason = fields.get("reason", "")
+    if reason:
+        reason = forms.read(msgspec.json.encode({"reason": reason}), forms.Refusal).reason
+    return DecideRefund(request=fields.get("refund", ""), approve=approve, amount=amount, reason=reason)
 
 
 def _dispute(fields: dict[str, str]) -> OpenDispute:
@@ -152,7 +179,7 @@ def _minor(field: str, written: str, currency: str) -> int:
     return int(amount)
 
 
-def _until(written: str) -> str:
+def until_of(written: str) -> str:
     """Return the instant that a date field of a browser gives, which is meant in UTC."""
     try:
         at = datetime.fromisoformat(written)

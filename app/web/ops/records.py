@@ -9,6 +9,7 @@ from flask import Blueprint, render_template
 
 from app.errors import NotFoundError
 from app.policy import document
+from app.policy.differences import differences
 from app.services import Services
 from app.store import acts, matters, policies
 from app.store.policies import PolicyRow
@@ -54,6 +55,7 @@ class Records:
             in_force=current.version if current else None,
             choices=_choices(rows),
             now=now,
+            done=questions.number("done"),
         )
 
     def policy(self, name: str) -> str:
@@ -67,11 +69,16 @@ class Records:
         with self._services.database.read() as conn:
             rows = policies.all(conn)
         old, new = questions.text("old") or "", questions.text("new") or ""
-        lines = unified_diff(
-            _text(old, rows).splitlines(), _text(new, rows).splitlines(), _called(old), _called(new), lineterm="", n=2
+        before, after = _text(old, rows), _text(new, rows)
+        lines = unified_diff(before.splitlines(), after.splitlines(), _called(old), _called(new), lineterm="", n=2)
+        return render_template(
+            "ops/diff.html",
+            lines=[(_kind(line), line) for line in lines],
+            keys=differences(document.parse(before), document.parse(after)),
+            old=old,
+            new=new,
+            choices=_choices(rows),
         )
-        shown = [(_kind(line), line) for line in lines]
-        return render_template("ops/diff.html", lines=shown, old=old, new=new, choices=_choices(rows))
 
     def log(self) -> str:
         """Show what operators did at the console."""
