@@ -137,7 +137,7 @@ def _licence(name: str, book: Book) -> str:
 
 def _asked_before(payment: Payment, book: Book) -> str | None:
     asked = (log.requested for log in book.refund_requests.values())
-    same = [one for one in asked if one is not None and one.payment in payment.names]
+    same = [one for one in asked if one is not None and one.add_on is None and one.payment in payment.names]
     return min(same, key=lambda one: (one.at, one.id)).id if same else None
 
 

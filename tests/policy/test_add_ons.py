@@ -33,6 +33,7 @@ from tests.policy.stories import (
     a_dispute,
     a_failure,
     a_paying_account,
+    a_refund,
     a_subscription,
     a_success,
     an_invoice,
@@ -169,6 +170,23 @@ def test_a_booking_withdrawn_from_after_it_was_invoiced_is_to_be_refunded() -> N
 
     assert cancelled.withdrawn
     assert cancelled.refund_due == booked.draft_amount > 0
+    (request,) = account.state.refunds
+    assert (request.answer.verdict, request.answer.refundable) == ("eligible", booked.draft_amount)
+    assert request.payment.invoice == "lemonsqueezy:120001"
+    assert (request.answer.why, request.amount) == ("withdrawal", booked.draft_amount)
+
+
+def test_a_refund_of_the_line_takes_nothing_that_the_invoice_paid_for() -> None:
+    account = a_paying_account(now=MONDAY - 5 * DAY)
+    booked = book(account)
+    renew(account, MONDAY)
+    cancel(account)
+
+    account.hear(a_refund(MONDAY + DAY, booked.draft_amount, key="lemonsqueezy:120001", created_at=MONDAY))
+
+    assert account.state.plan == "professional"
+    assert [one.state for one in account.state.refunds] == ["paid"]
+    assert account.state.holds == ()
 
 
 def test_a_booking_withdrawn_from_before_the_invoice_is_never_invoiced() -> None:

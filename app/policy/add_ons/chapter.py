@@ -10,8 +10,11 @@ from app.policy.add_ons.booking import Booking, BookingStatus
 from app.policy.add_ons.reading import bookings, invoices_after
 from app.policy.book import Book
 from app.policy.chapter import Chapter
-from app.policy.facts import AddOnInvoiced, OwnFact
+from app.policy.facts import AddOnInvoiced, OwnFact, RefundRequested
+from app.policy.full_refunds import payment_of
 from app.policy.model import Change, Moment, State, Step, Timer
+from app.policy.refunding.payments import payments
+from app.policy.refunding.reading import promised_answer
 
 _RANK = {"booked": 55, "withdrawn": 56, "ended": 48, "cancelled": 47, "invoiced": 12, "renewed": 11, "resumed": 46}
 
@@ -46,9 +49,10 @@ class AddOns(Chapter):
                 yield Timer("period_end", one.id, one.ends_at)
 
     def acts(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
-        """Yield that a draft goes out with the first regular invoice after the booking."""
+        """Yield that a draft goes out with the first regular invoice after the booking, or is to go back."""
         for one in state.bookings:
             log = book.add_ons[one.id]
+            yield from _asked_back(one, book, moment)
             if log.booked is None or log.invoiced is not None or one.status is BookingStatus.WITHDRAWN:
                 continue
             for invoice in invoices_after(log.booked, book)[:1]:
@@ -56,11 +60,9 @@ class AddOns(Chapter):
                 yield AddOnInvoiced(add_on=one.id, at=moment.at, invoice=invoice.seen.key, amount=amount)
 
     def concerns(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield what was invoiced and withdrawn from, and what no invoice will ever take along."""
+        """Yield what no invoice will ever take along."""
         running = {one.subscription for one in state.given}
         for one in state.bookings:
-            if one.refund_due:
-                yield one.id, "add_on_refund_due"
             if one.status is BookingStatus.ENDED and one.draft_amount and one.subscription not in running:
                 yield one.id, "add_on_draft_left"
 
@@ -79,6 +81,24 @@ class AddOns(Chapter):
         """Return what the letters about an add-on tell."""
         found = next((one for one in state.bookings if one.id == subject), None)
         return {} if found is None else _told(found) | {"statutory_withdrawal_until": found.withdrawal_until}
+
+
+def _asked_back(one: Booking, book: Book, moment: Moment) -> Iterator[OwnFact]:
+    """Yield the request for the line that was invoiced before the booking was withdrawn from."""
+    name = f"rr_{one.id}"
+    if not one.refund_due or one.invoice is None or name in book.refund_requests:
+        return
+    key = payment_of(one.invoice, book)
+    payment = next((each for each in payments(book) if key in each.names), None)
+    yield RefundRequested(
+        id=name,
+        payment=key,
+        at=moment.at,
+        decide_by=promised_answer(moment.at, book, moment.terms, moment.zone),
+        refunded=payment.refunded if payment else 0,
+        amount=one.refund_due,
+        add_on=one.id,
+    )
 
 
 def _differences(old: Booking | None, new: Booking) -> Iterator[str]:

@@ -26,6 +26,8 @@ class RefundRequested:
     contact_email: str = ""
     organisation: str = ""
     actor: str = ""
+    add_on: str | None = None
+    """The add-on whose line on the payment's invoice it is about: its booking was withdrawn from (cloudcrm)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,8 @@ class Question:
     zone: str
     at: datetime
     reason: str = ""
+    add_on: str | None = None
+    """The add-on whose booking was withdrawn from: it asks for its own line alone."""
     disputed: bool = False
     """Whether a dispute about the payment is open or lost."""
     abused: bool = False
@@ -50,6 +52,9 @@ def judge(asked: Question) -> Answer:
     out_of_question = _nothing_to_give(asked)
     if out_of_question is not None:
         return out_of_question
+    line = _withdrawn_line(asked)
+    if line is not None:
+        return line
     found = _by_kind(asked)
     if found.verdict is Verdict.NOT_ELIGIBLE:
         return _exception(asked) or found
@@ -66,6 +71,15 @@ def _nothing_to_give(asked: Question) -> Answer | None:
     if asked.disputed:
         return _review(asked, asked.policy.dispute.clause, "disputed")
     return _no(rules.amount_clause, "nothing_left") if asked.left == 0 else None
+
+
+def _withdrawn_line(asked: Question) -> Answer | None:
+    """Return the line of an add-on that was invoiced before its booking was withdrawn from in time (cloudcrm)."""
+    log = asked.book.add_ons.get(asked.add_on or "")
+    if log is None or log.cancelled is None or not log.cancelled.refund_due:
+        return None
+    due = min(log.cancelled.refund_due, asked.left)
+    return Answer(Verdict.ELIGIBLE, asked.policy.add_ons.withdrawal_clause, due, "withdrawal")
 
 
 def _doubted(asked: Question) -> Answer | None:

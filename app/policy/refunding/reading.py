@@ -47,7 +47,7 @@ class Readers:
         """Whether a dispute that is about the payment, or may be, has another status than those."""
         return any(one.seen.status not in but and _is_about(one, payment, self.book) for one in self.disputes)
 
-    def question(self, payment: Payment, at: datetime, reason: str = "") -> Question:
+    def question(self, payment: Payment, at: datetime, reason: str = "", add_on: str | None = None) -> Question:
         """Return the question that a request of that time is."""
         terms = self.moment.terms
         return Question(
@@ -59,6 +59,7 @@ class Readers:
             zone=self.moment.zone,
             at=at,
             reason=reason,
+            add_on=add_on,
             disputed=self.disputed(payment, but=_ENDED_WELL),
             abused=self._abused(payment),
         )
@@ -104,7 +105,7 @@ def _is_working(book: Book, terms: Terms) -> Callable[[date], bool]:
 
 
 def _refund(asked: RefundRequested, log: RefundLog, payment: Payment, readers: Readers) -> Refund:
-    question, decided = readers.question(payment, asked.at, asked.reason), log.decided
+    question, decided = readers.question(payment, asked.at, asked.reason, asked.add_on), log.decided
     answer = _as_decided(decided) if decided else judge(question)
     base = payment.base(base_only=question.rules.base_only)
     state = _state(asked, log, payment, answer, base)
