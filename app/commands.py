@@ -8,6 +8,7 @@ from datetime import date, datetime
 from app.policy.add_ons.ordering import BookAddOn, CancelAddOn
 from app.policy.credit.ordering import EndCredit, MoveCredit
 from app.policy.facts import DisputeStatus, OverrideKind
+from app.policy.moving.ordering import RecordMove
 
 __all__ = [
     "AgreeTerms",
@@ -25,6 +26,7 @@ __all__ = [
     "MoveCredit",
     "OpenDispute",
     "Overruling",
+    "RecordMove",
     "RecordPayment",
     "Refunding",
     "RequestRefund",
@@ -153,6 +155,6 @@ class MarkDeployed:
     reason: str
 
 
-Extra = BookAddOn | CancelAddOn | MoveCredit | EndCredit
+Extra = BookAddOn | CancelAddOn | MoveCredit | EndCredit | RecordMove
 Refunding = RequestRefund | DecideRefund | MarkDeployed
 Command = RecordPayment | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding

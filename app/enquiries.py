@@ -15,6 +15,7 @@ from app.policy.book import Book
 from app.policy.credit.pots import Pot, pots
 from app.policy.document import Policy
 from app.policy.model import Access, Account, Case, Chargeback, Debt, Hold, Moment, Situation, Standing, State, Terms
+from app.policy.moving.records import Move
 from app.policy.telling import entitlement as rights
 from app.policy.telling import rfc3339
 from app.services import Services
@@ -187,6 +188,7 @@ def _account(seen: View) -> Document:
         "overrides": granted.overrides(account.book, seen.now),
         "terms": granted.terms(account.book, terms),
         "add_ons": [_add_on(one) for one in state.bookings],
+        "migrations": [_move(one) for _, one in sorted(account.book.moves.items())],
         "credits": [_credit(one) for one in pots(account.book, state)],
         "payments": dues.payments(account.book),
         "licences": list(refund_documents.licences(state, account.book, _moment(seen))),
@@ -264,6 +266,17 @@ def _hold(hold: Hold) -> Document:
         "source": hold.source,
         "since": _at(hold.since),
         "subscriptions": [key.partition(":")[2] for key in hold.subscriptions],
+    }
+
+
+def _move(one: Move) -> Document:
+    told = one.told
+    return {
+        "id": told.id,
+        "moved_at": _at(told.moved_at),
+        "recorded_at": _at(told.at),
+        "actor": told.actor,
+        "reason": told.reason or None,
     }
 
 

@@ -1,23 +1,22 @@
-"""Orders about what an account has beside its plan: add-ons and prepaid credit."""
+"""Orders about what an account has beside its plan: add-ons, prepaid credit, a move to on-premise."""
 
 from __future__ import annotations
 
 import secrets
 from datetime import datetime
 
-from app.commands import BookAddOn, CancelAddOn, EndCredit, MoveCredit
+from app.commands import BookAddOn, CancelAddOn, EndCredit, Extra, MoveCredit, RecordMove
 from app.policy.add_ons import ordering as add_ons
 from app.policy.assess import assess
 from app.policy.credit import ordering as credit
-from app.policy.facts import AddOnBooked, AddOnCancelled, CreditBooked, CreditEnded
+from app.policy.facts import AddOnBooked, AddOnCancelled, CreditBooked, CreditEnded, MovedToOnPremise
 from app.policy.model import Account, Moment, Terms
-
-Order = BookAddOn | CancelAddOn | MoveCredit | EndCredit
+from app.policy.moving import ordering as moving
 
 
 def fact_of(
-    order: Order, account: Account, terms: Terms, actor: str, now: datetime
-) -> AddOnBooked | AddOnCancelled | CreditBooked | CreditEnded:
+    order: Extra, account: Account, terms: Terms, actor: str, now: datetime
+) -> AddOnBooked | AddOnCancelled | CreditBooked | CreditEnded | MovedToOnPremise:
     """Return the fact that an order is; raise what says why it cannot be carried out."""
     book = account.book
     moment = Moment(terms.under(book, now), account.zone(terms), now)
@@ -31,6 +30,8 @@ def fact_of(
             return credit.move(order, state, book, moment, ident=_ident("cr"), actor=actor)
         case EndCredit():
             return credit.end(order, state, book, moment, actor=actor)
+        case RecordMove():
+            return moving.move(order, book, moment, ident=_ident("mv"), actor=actor)
 
 
 def _ident(prefix: str) -> str:

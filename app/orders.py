@@ -22,6 +22,7 @@ from app.commands import (
     MarkDeployed,
     MoveCredit,
     OpenDispute,
+    RecordMove,
     RecordPayment,
     RequestRefund,
     SetOverride,
@@ -77,7 +78,7 @@ def _of_an_area(
     match order:
         case RecordPayment():
             return recording.recorded(_money(order), account, terms, actor, now)
-        case BookAddOn() | CancelAddOn() | MoveCredit() | EndCredit():
+        case BookAddOn() | CancelAddOn() | MoveCredit() | EndCredit() | RecordMove():
             return extras.fact_of(order, account, terms, actor, now)
         case AgreeTerms() | EndTerms():
             return versions.agreement(order, account, terms, actor, now)

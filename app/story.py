@@ -76,6 +76,10 @@ SENTENCES: Mapping[str, str] = {
     "credit.blocked": "The credit for {pot} ({amount}) is blocked while the account has no access. It is not lost.",
     "credit.released": "The credit for {pot} ({amount}) can be used again.",
     "credit.forfeited": "The credit for {pot} has ended, and what was left of it ({amount}) is forfeited.",
+    "move.recorded": (
+        "{actor} recorded that the account was moved to on-premise on {moved_at}. "
+        "A request for the unused days is for a person to decide."
+    ),
     "notice.add_on_booked": "The customer is told what was booked.",
     "notice.add_on_cancelled": "The customer is told to when the add-on runs.",
     "notice.add_on_withdrawn": "The customer is told that the booking is undone.",

@@ -126,6 +126,20 @@ def plan_change(
     emit(document, as_json, table(("field", "value"), list(document.items()), ""))
 
 
+@account.command()
+@click.argument("ident", metavar="ID")
+@click.option("--moved-at", type=instant, help="When the move was done [default: now].")
+@click.option("--reason", type=words, required=True)
+@actor_option
+@dry_run_option
+@json_option
+def migrated(*, ident: str, moved_at: datetime | None, reason: str, actor: str, dry_run: bool, as_json: bool) -> None:
+    """Record that an account was moved to on-premise; unused days are computed from then on."""
+    from app.commands import RecordMove
+
+    order(ident, RecordMove(moved_at=moved_at, reason=reason), actor=actor, dry_run=dry_run, as_json=as_json)
+
+
 def order(ident: str, command: Command, *, actor: str, dry_run: bool, as_json: bool) -> None:
     """Carry a command out and print what followed."""
     from app import enquiries, pipeline

@@ -36,6 +36,8 @@ from app.policy.deeds import (
 )
 from app.policy.facts import Fact
 from app.policy.joining import join_maps
+from app.policy.moving.records import Move
+from app.policy.moving.records import entries as move_entries
 from app.policy.quick import quick
 from app.policy.records import Customer, Dispute, Invoice, Invoices, Licence, Order, Subscription
 from app.policy.refunding.records import LicenceLog, RefundLog, Refunds
@@ -90,6 +92,8 @@ class Book:
     licence_logs: Mapping[str, LicenceLog] = field(default_factory=dict)
     credit: Mapping[str, CreditPot] = field(default_factory=dict)
     """Prepaid, by what it is for."""
+    moves: Mapping[str, Move] = field(default_factory=dict)
+    """From the cloud to on-premise."""
 
     def with_facts(self, facts: Iterable[Fact]) -> Book:
         """Return the book that knows these facts too, in whatever order they are given."""
@@ -134,7 +138,7 @@ _pages = attrgetter(*_FAMILIES)
 _CaseFact = f.DeadlinePromised | f.HoldPlaced | f.HoldProlonged | f.CaseExhausted | f.CaseWaived
 _Entry = tuple[str, str, Any]
 """A family of the book, a key in it, and what one fact tells of that object."""
-_FILED = (collecting_entries, add_on_entries, closure_entries, refund_entries, credit_entries)
+_FILED = (collecting_entries, add_on_entries, closure_entries, refund_entries, credit_entries, move_entries)
 """What each area of the policy files of its own facts."""
 
 

@@ -11,6 +11,7 @@ from app.policy.chapter import Chapter
 from app.policy.closure.chapter import Closure
 from app.policy.collecting.chapter import Collecting
 from app.policy.credit.chapter import Credit
+from app.policy.moving.chapter import Moving
 from app.policy.refunding.chapter import RefundChapter
 from app.policy.versions.chapter import Versions
 
@@ -22,6 +23,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     RefundChapter(),
     Closure(),
     Credit(),
+    Moving(),
 )
 
 

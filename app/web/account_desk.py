@@ -18,6 +18,7 @@ from app.policy.facts import (
     DisputeSeen,
     Fact,
     LicenceDeployed,
+    MovedToOnPremise,
     OverrideApproved,
     OverrideAsked,
     OverrideDeclined,
@@ -44,6 +45,7 @@ _SHOWN_AS: Mapping[type[Fact], tuple[str, str]] = {
     AddOnCancelled: ("add_ons", "add_on"),
     CreditBooked: ("credits", "pot"),
     CreditEnded: ("credits", "pot"),
+    MovedToOnPremise: ("migrations", "id"),
     RefundDecided: ("refund_requests", "request"),
     LicenceDeployed: ("licences", "licence"),
 }

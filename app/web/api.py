@@ -24,6 +24,7 @@ from app.commands import (
     MarkDeployed,
     MoveCredit,
     OpenDispute,
+    RecordMove,
     RecordPayment,
     RequestRefund,
     SetOverride,
@@ -259,6 +260,11 @@ class Api:
         """Say that a licence is in use."""
         form = self._form(forms.Deployment)
         return self._ordered(account_id, MarkDeployed(licence=_known_form(licence_id), reason=form.reason))
+
+    def record_move(self, account_id: str) -> Response:
+        """Record that an account was moved to on-premise."""
+        form = self._form(forms.MigrationForm)
+        return self._ordered(account_id, RecordMove(moved_at=form.moved_at, reason=form.reason))
 
     def move_credit(self, account_id: str) -> Response:
         """Record what was bought or spent of prepaid credit, or that a pot has ended."""

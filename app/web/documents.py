@@ -204,6 +204,16 @@ class Credit(Document, frozen=True, kw_only=True):
     ended_at: datetime | None
 
 
+class Migration(Document, frozen=True, kw_only=True):
+    """A move from the cloud to on-premise, by an operator's word."""
+
+    id: str
+    moved_at: datetime
+    recorded_at: datetime
+    actor: str
+    reason: str | None
+
+
 class PlanChange(Document, frozen=True, kw_only=True):
     """What a change of plan would charge, and when it would count; amounts in minor units, without taxes."""
 
@@ -270,6 +280,7 @@ class Account(Document, frozen=True, kw_only=True):
     licences: list[Licence]
     refund_requests: list[RefundRequest] = []
     credits: list[Credit]
+    migrations: list[Migration]
     payments: list[Payment]
     timers: list[Timer]
     policy: Policy

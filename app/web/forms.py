@@ -97,6 +97,17 @@ class OverrideForm(Form, frozen=True, kw_only=True):
         _readable("reason", self.reason)
 
 
+class MigrationForm(Form, frozen=True, kw_only=True):
+    """A move to on-premise that is done; without `moved_at` it is done now."""
+
+    reason: Text
+    moved_at: Instant | None = None
+
+    def check(self) -> None:
+        """Refuse a reason that nobody could read."""
+        _readable("reason", self.reason)
+
+
 class CreditForm(Form, frozen=True, kw_only=True):
     """Credit that was bought or spent, or a pot that has ended: its number or service is no more."""
 

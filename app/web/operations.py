@@ -165,6 +165,15 @@ OPERATIONS = (
         status=201,
     ),
     Operation(
+        name="record_move",
+        method="POST",
+        path="/accounts/{account_id}/migrations",
+        summary="Record that an account was moved to on-premise: unused days are computed from then on.",
+        form=forms.MigrationForm,
+        answer=documents.Migration,
+        status=201,
+    ),
+    Operation(
         name="cancel_add_on",
         method="DELETE",
         path="/accounts/{account_id}/add-ons/{add_on_id}",

@@ -10,6 +10,7 @@ import pytest
 
 from app.policy.telling import rfc3339
 from tests.lemonsqueezy import (
+    Purchase,
     dispute_created,
     dispute_resolved,
     subscription_cancelled,
@@ -118,6 +119,37 @@ def test_credit_pays_no_invoice_and_a_charge_that_arose_stays_due(house: House, 
     assert invoice.json()["detail"] == "credit is never used for open invoices (clause §VoIP)"
     assert (arose.status_code, arose.json()["due"]) == (201, 1000)
     assert house.account(purchase)["standing"] == "on_hold"
+
+
+def asks_back(house: House, purchase: Purchase, payment: int, reason: str = "") -> dict[str, Any]:
+    form = {"account_id": purchase.account, "payment_id": str(payment), "organisation": "Bakery"}
+    answer = house.post(
+        "/v1/refund-requests", form | {"contact_email": purchase.email} | ({"reason": reason} if reason else {})
+    )
+    assert answer.status_code == 201, answer.text
+    document: dict[str, Any] = answer.json()
+    return document
+
+
+def test_nothing_goes_back_but_unused_days_after_a_move_are_for_a_person(house: House, start: datetime) -> None:
+    stays, moves_ = bought(house, start + days(15)), bought(house, start + days(15))
+
+    refused = asks_back(house, stays, stays.order)
+    recorded = house.post(f"/v1/accounts/{moves_.account}/migrations", {"moved_at": rfc3339(start), "reason": "moved"})
+    again = house.run("account", "migrated", str(moves_.account), "--reason", "moved")
+    later = house.post(
+        f"/v1/accounts/{stays.account}/migrations", {"moved_at": rfc3339(start + days(9)), "reason": "moved"}
+    )
+    house.advance_to(start + days(5))
+    possible = asks_back(house, moves_, moves_.order)
+
+    assert (refused["verdict"], refused["clause"], refused["refundable_amount"]) == ("not_eligible", "§No-Refund", 0)
+    assert (recorded.status_code, recorded.json()["moved_at"]) == (201, rfc3339(start))
+    assert (again[0], again[2]) == (1, "kulanz: the account has been moved already\n")
+    assert later.status_code == 422
+    assert (possible["verdict"], possible["clause"]) == ("review", "§Migration")
+    assert possible["refundable_amount"] == moves_.price * 15 // 30
+    assert house.account(moves_)["migrations"][0]["id"] == recorded.json()["id"]
 
 
 def test_bad_input_for_credit_is_refused_and_nothing_is_done(house: House, start: datetime) -> None:

@@ -80,6 +80,35 @@ def test_withdrawn_from_within_fourteen_days_it_ends_at_once_and_leaves_no_draft
     assert house.mails(purchase)[-1] == "add_on_withdrawn"
 
 
+def test_withdrawn_from_after_it_was_invoiced_its_line_is_a_refund_that_the_policy_grants(
+    house: House, start: datetime
+) -> None:
+    purchase = bought(house, start + days(5))
+    booked = book(house, purchase, start + days(5))
+    renews(house, purchase, start + days(5))
+
+    house.cli("add-on", "cancel", str(purchase.account), booked["id"])
+    (listed,) = house.account(purchase)["refund_requests"]
+    request = house.get(f"/v1/refund-requests/{listed['id']}")
+    denied = house.post(f"/v1/refund-requests/{listed['id']}/deny", {})
+    whole = house.post(
+        "/v1/refund-requests",
+        {
+            "account_id": purchase.account,
+            "payment_id": request["payment_id"],
+            "contact_email": purchase.email,
+            "organisation": "Bakery",
+        },
+    )
+
+    assert (request["verdict"], request["clause"]) == ("eligible", "2-Widerruf")
+    assert request["refundable_amount"] == booked["draft_amount"] == 197
+    assert request["payment_id"] == str(purchase.invoice + 1)
+    assert denied.status_code == 422
+    assert (whole.status_code, whole.json()["verdict"]) == (201, "review")
+    assert house.account(purchase)["plan"] == "professional"
+
+
 def test_what_is_not_sold_cannot_be_booked(house: House, start: datetime) -> None:
     purchase = bought(house, start + days(20))
     form = {"kind": "printers", "quantity": 1, "unit_price": 590, "currency": "EUR"}

@@ -17,6 +17,7 @@ from app.policy.facts.closure import (
 )
 from app.policy.facts.collecting import DunningPaused, PaymentRecorded, Share
 from app.policy.facts.credit import CreditBooked, CreditEnded, CreditEntry
+from app.policy.facts.moves import MovedToOnPremise
 from app.policy.facts.own import (
     CaseExhausted,
     CaseJoined,
@@ -100,6 +101,7 @@ __all__ = [
     "LicenceSeen",
     "LicenceStatus",
     "LicenceSwitchedOff",
+    "MovedToOnPremise",
     "NoticeReported",
     "OperatorsAlerted",
     "OrderSeen",
@@ -183,6 +185,7 @@ OwnFact = (
     | LicenceSwitchedOff
     | CreditBooked
     | CreditEnded
+    | MovedToOnPremise
 )
 Fact = ProviderFact | OwnFact
 

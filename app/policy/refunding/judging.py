@@ -177,8 +177,9 @@ def _plan_of(payment: Payment, asked: Question) -> str | None:
 def _exception(asked: Question) -> Answer | None:
     """Return the review that the reason, or a payment that was made twice, asks for (plexo 11)."""
     rules = asked.rules
-    if _mentions(rules.moves, asked.reason):
-        return Answer(Verdict.REVIEW, rules.move_clause, _unused(asked), "move_to_on_premise")
+    moved_at = min((one.told.moved_at for one in asked.book.moves.values()), default=None)
+    if rules.moves and (moved_at is not None or _mentions(rules.moves, asked.reason)):
+        return Answer(Verdict.REVIEW, rules.move_clause, _unused(asked, moved_at or asked.at), "move_to_on_premise")
     twice = bool(rules.exceptional) and any(_is_twin(one, asked.payment) for one in asked.known)
     if twice or _mentions(rules.exceptional, asked.reason):
         return _review(asked, rules.exceptional_clause, "charged_twice" if twice else "exceptional")
@@ -197,13 +198,13 @@ def _is_twin(one: Payment, payment: Payment) -> bool:
     return same and one.key != payment.key and one.paid and abs((one.at - payment.at).total_seconds()) < 86400  # noqa: PLR2004
 
 
-def _unused(asked: Question) -> int:
-    """Return the part of what is left that days not used yet have, rounded down."""
+def _unused(asked: Question, since: datetime) -> int:
+    """Return the part of what is left that the days after the move have, rounded down; before it, an estimate."""
     sub = asked.book.subscriptions.get(asked.payment.subscription or "")
     until = (sub.seen.ends_at or sub.seen.renews_at) if sub else None
-    if until is None or until <= asked.at or until <= asked.payment.at:
+    if until is None or until <= since or until <= asked.payment.at:
         return 0
-    share = Fraction((until - asked.at).days, max(1, (until - asked.payment.at).days))
+    share = Fraction((until - since).days, max(1, (until - asked.payment.at).days))
     return int(asked.left * min(Fraction(1), share))
 
 
