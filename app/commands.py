@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
@@ -155,6 +156,47 @@ class MarkDeployed:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellDebtor:
+    """Who the debtor is, whole: what is left out is known no more."""
+
+    fields: Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposeCollection:
+    """A debt that may be handed over to a collection agency."""
+
+    reason: str
+    case: str | None = None
+    """None: the only one that is given up."""
+    also: tuple[str, ...] = ()
+    """What is needed of the fields that go only where they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveCollection:
+    """The next approval of a hand-over, by an authenticated name."""
+
+    collection: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecallCollection:
+    """A hand-over that is taken back."""
+
+    collection: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveCreditReport:
+    """An approval of the report of a debt to a credit bureau, by an authenticated name; the first one proposes it."""
+
+    collection: str
+
+
+AboutDebt = RecordPayment | TellDebtor | ProposeCollection | ApproveCollection | RecallCollection | ApproveCreditReport
 Extra = BookAddOn | CancelAddOn | MoveCredit | EndCredit | RecordMove
 Refunding = RequestRefund | DecideRefund | MarkDeployed
-Command = RecordPayment | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding
+Command = AboutDebt | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding

@@ -342,6 +342,8 @@ def _type(effect: Effect) -> str:
             return effect.notice
         case effects.AlertOperators():
             return effect.topic
+        case effects.DropFile():
+            return effect.kind
         case _:
             return _CALLS[type(effect)]
 

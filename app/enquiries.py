@@ -104,11 +104,15 @@ def policy_in_force(services: Services) -> Document:
 
 def account_of_dispute(services: Services, dispute: str) -> str:
     """Return whose dispute it is."""
-    key = f"dispute:{dispute}"
+    return bound(services, f"dispute:{dispute}", f"no dispute {dispute!r}")
+
+
+def bound(services: Services, key: str, otherwise: str) -> str:
+    """Return the account to which a name is bound; NotFoundError saying `otherwise` if there is none."""
     with services.database.read() as conn:
         found = bindings.find(conn, [key])
     if key not in found:
-        raise NotFoundError(f"no dispute {dispute!r}")
+        raise NotFoundError(otherwise)
     return found[key]
 
 
@@ -193,6 +197,8 @@ def _account(seen: View) -> Document:
         "payments": dues.payments(account.book),
         "licences": list(refund_documents.licences(state, account.book, _moment(seen))),
         "refund_requests": [refund_documents.refund_request(account.id, one, state.as_of) for one in state.refunds],
+        "collections": dues.collections(account.book),
+        "debtor": dues.debtor(account.book),
         "timers": [{"kind": one.kind, "due_at": _at(one.due_at)} for one in _in_order(state)],
         "policy": _policy(terms.current),
         "version": account.version,

@@ -9,8 +9,8 @@ from typing import Any
 from app.policy.approvals.records import Proposal
 from app.policy.book import Book
 from app.policy.facts import OverrideAsked, OverrideSet
-from app.policy.letters import rfc3339
 from app.policy.model import Terms
+from app.policy.time import rfc3339
 
 Document = dict[str, Any]
 

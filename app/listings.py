@@ -14,7 +14,7 @@ from app.policy.refunding.values import CLOSED, Refund
 from app.services import Services
 from app.store import lookups, matters
 from app.store.database import Connection
-from app.store.matters import CASE, DISPUTE, REFUND, MatterRow
+from app.store.matters import CASE, COLLECTION, DISPUTE, REFUND, MatterRow
 from app.vault import Vault
 
 _CAUSES = {
@@ -42,6 +42,8 @@ class Listings:
         for mail in addresses(heard, known):
             self._lookups.add((fingerprint(self._vault, mail), name))
         for row in of_decision(decision, heard, now):
+            self._matters[name, row.kind, row.key] = row
+        for row in handed_over(decision, known, now):
             self._matters[name, row.kind, row.key] = row
         for key in merged(decision):
             self._matters.pop((name, CASE, key), None)
@@ -88,6 +90,26 @@ def _refund_rows(decision: Decision, now: datetime) -> Iterator[MatterRow]:
     account, before = decision.account.id, decision.before
     old = {_refund(account, one, now) for one in before.refunds} if before else set()
     yield from (row for row in (_refund(account, one, now) for one in decision.state.refunds) if row not in old)
+
+
+def handed_over(decision: Decision, known: Book, now: datetime) -> Iterator[MatterRow]:
+    """Yield the hand-overs of debts that a decision leaves otherwise than they were."""
+    book = decision.account.book
+    for key, one in book.collections.items() if book.collections is not known.collections else ():
+        case = decision.state.case(one.proposed.case) if one.proposed else None
+        if one.proposed is None or known.collections.get(key) == one:
+            continue
+        yield MatterRow(
+            account=decision.account.id,
+            kind=COLLECTION,
+            key=key,
+            state=one.state,
+            opened_at=one.proposed.at,
+            closed_at=now if one.recalled else None,
+            amount=one.handed.amount if one.handed else (case.amount_due if case else 0),
+            currency=case.currency if case else None,
+            policy_version=case.policy.version if case else 0,
+        )
 
 
 def merged(decision: Decision) -> Iterator[str]:

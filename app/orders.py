@@ -6,7 +6,7 @@ import secrets
 from datetime import datetime
 from hashlib import sha256
 
-from app import coding, extras, overruling, refund_orders, versions
+from app import about_debts, coding, extras, overruling, refund_orders, versions
 from app.commands import (
     AgreeTerms,
     ApproveOverride,
@@ -23,14 +23,12 @@ from app.commands import (
     MoveCredit,
     OpenDispute,
     RecordMove,
-    RecordPayment,
     RequestRefund,
     SetOverride,
 )
 from app.docket import effect_row
 from app.errors import InvalidInputError, NotFoundError
 from app.gateway import spread
-from app.policy.collecting import recording
 from app.policy.disputes import known
 from app.policy.effects import AlertOperators, Notify
 from app.policy.facts import (
@@ -64,36 +62,24 @@ def facts_of(
             return overruling.facts_of(order, account, terms, actor, now, signed_in=signed_in)
         case RequestRefund() | DecideRefund() | MarkDeployed():
             return refund_orders.facts_of(order, account, terms, actor, now)
-        case _:
+        case BookAddOn() | CancelAddOn() | MoveCredit() | EndCredit() | RecordMove() | AgreeTerms() | EndTerms():
             return (_of_an_area(order, account, terms, actor, now),)
+        case _:
+            return (about_debts.fact_of(order, account, terms, actor, now, signed_in=signed_in),)
 
 
 def _of_an_area(
-    order: RecordPayment | Extra | AgreeTerms | EndTerms,
+    order: Extra | AgreeTerms | EndTerms,
     account: Account,
     terms: Terms,
     actor: str,
     now: datetime,
 ) -> Fact:
     match order:
-        case RecordPayment():
-            return recording.recorded(_money(order), account, terms, actor, now)
         case BookAddOn() | CancelAddOn() | MoveCredit() | EndCredit() | RecordMove():
             return extras.fact_of(order, account, terms, actor, now)
         case AgreeTerms() | EndTerms():
             return versions.agreement(order, account, terms, actor, now)
-
-
-def _money(order: RecordPayment) -> recording.Money:
-    return recording.Money(
-        id=_payment_id(order.transaction),
-        amount=order.amount,
-        currency=order.currency,
-        received=order.received_at or order.received_on,
-        reference=order.reference,
-        invoice=order.invoice,
-        transaction=order.transaction,
-    )
 
 
 def alert(services: Services, tx: Connection, *, topic: str, subject: str, account: str | None = None) -> None:
@@ -108,10 +94,6 @@ def alert(services: Services, tx: Connection, *, topic: str, subject: str, accou
         rows.append(effect_row(part, "", payload, services.clock.now(tx), None))
     if rows:
         outbox.add(tx, rows)
-
-
-def _payment_id(transaction: str | None) -> str:
-    return f"pay_{sha256(transaction.encode()).hexdigest()[:16] if transaction else secrets.token_hex(8)}"
 
 
 def _opened(order: OpenDispute, actor: str, now: datetime) -> DisputeSeen:

@@ -200,6 +200,7 @@ def _means(settings: Settings, clients: Clients) -> Means:
         callback_secret=settings.callback_secret,
         smtp_url=settings.smtp_url,
         mail_dir=settings.data_dir / "mail",
+        drop_dir=settings.data_dir,
         mail_from=settings.mail_from,
         mail_locale=settings.mail_locale,
         timezone=settings.timezone,

@@ -13,9 +13,9 @@ from typing import Any
 from app import recorded
 from app.policy import document, rehearsal
 from app.policy.document import Policy
-from app.policy.letters import rfc3339
 from app.policy.model import Access, Terms
 from app.policy.rehearsal import Divergence, Scene
+from app.policy.time import rfc3339
 from app.services import Services
 from app.store import accounts, policies
 from app.store.accounts import AccountRow

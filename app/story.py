@@ -125,6 +125,17 @@ SENTENCES: Mapping[str, str] = {
     "terms.agreed": "{actor} put the account under terms of its own ({policy}) until {until}.",
     "terms.revoked": "{actor} ended the account's own terms; the general policy ({policy}) counts again.",
     "terms.ended": "The account's own terms ({policy}) ended, and the general policy counts again.",
+    "collections.proposed": "{actor} proposed to hand the debt over to a collection agency.",
+    "collections.approved": "{actor} approved the hand-over.",
+    "collections.handed_over": (
+        "The debt of {amount} was handed over to a collection agency with {fields}; statement {statement_sha256}. "
+        "Every reminder stops."
+    ),
+    "collections.recalled": "The debt was recalled from the collection agency ({cause}).",
+    "collections.withdrawn": "The proposal to hand the debt over was withdrawn ({cause}).",
+    "collections.report_approved": "{actor} approved the report to a credit bureau.",
+    "collections.reported": "The debt was reported to a credit bureau with {fields}.",
+    "debtor.told": "{actor} told who the debtor is ({fields}).",
     "payment.recorded": (
         "{actor} recorded a transfer of {amount}, received at {received_at}. Paid too much: {unmatched}."
     ),
@@ -164,7 +175,7 @@ def sentence(change: Mapping[str, Any]) -> str:
         rule = "dunning.grace_started_by_snapshot"
     if rule == "plan.given" and "term_months" in detail:
         rule = "plan.given_for_a_term"
-    told = SENTENCES.get(rule, rule).format_map(_Gaps(detail | _money(detail) | _refund(detail)))
+    told = SENTENCES.get(rule, rule).format_map(_Gaps(detail | _money(detail) | _refund(detail) | _lists(detail)))
     if detail.get("unverified"):
         told += " Unverified: the provider was asked for a day and gave no answer."
     return f"{told} Reason: {detail['reason']}" if detail.get("reason") else told
@@ -220,6 +231,12 @@ def _refund(detail: Mapping[str, Any]) -> dict[str, str]:
         "why_words": why,
         "refundable": money(detail.get("refundable_amount"), detail.get("currency")),
     }
+
+
+def _lists(detail: Mapping[str, Any]) -> dict[str, str]:
+    """Return lists of names as people write them."""
+    lists = ((name, value) for name, value in detail.items() if isinstance(value, list))
+    return {name: ", ".join(str(one).replace("_", " ") for one in value) or "nothing" for name, value in lists}
 
 
 def money(amount: int | None, currency: str | None) -> str:

@@ -20,6 +20,7 @@ COMMANDS = {
     "credit": ("app.cli.credit:credit", "Record prepaid credit, by the merchant's word."),
     "dispute": ("app.cli.dispute:dispute", "Open and close chargebacks by hand."),
     "refund": ("app.cli.refund:refund", "Ask for refunds, and decide about them."),
+    "collections": ("app.cli.collections:collections", "Hand debts over to a collection agency, and take them back."),
     "events": ("app.cli.events:events", "Look after the inbox."),
     "effects": ("app.cli.effects:effects", "Look after what the world must be told."),
     "brake": ("app.cli.brake:brake", "Look at the brake on mass downgrades, and release it."),

@@ -140,14 +140,14 @@ def migrated(*, ident: str, moved_at: datetime | None, reason: str, actor: str, 
     order(ident, RecordMove(moved_at=moved_at, reason=reason), actor=actor, dry_run=dry_run, as_json=as_json)
 
 
-def order(ident: str, command: Command, *, actor: str, dry_run: bool, as_json: bool) -> None:
-    """Carry a command out and print what followed."""
+def order(ident: str, command: Command, *, actor: str, dry_run: bool, as_json: bool, signed_in: bool = False) -> None:
+    """Carry a command out and print what followed; `signed_in`: the actor is the name of a token that was shown."""
     from app import enquiries, pipeline
     from app.coding import told
     from app.story import sentence
 
     with services() as opened:
-        decision = pipeline.command(opened, ident, command, actor, dry_run=dry_run)
+        decision = pipeline.command(opened, ident, command, actor, signed_in=signed_in, dry_run=dry_run)
         after = _outcome(decision) if dry_run else enquiries.account_document(opened, ident)
     said = [sentence(told(change)) for change in decision.changes]
     document = {"account": after, "changes": said, "dry_run": dry_run, "actor": actor}

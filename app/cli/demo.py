@@ -193,6 +193,7 @@ WORDS = {
     "Notify": "callback",
     "CancelSubscription": "at the provider",
     "ResumeSubscription": "at the provider",
+    "DropFile": "file",
     "LookUpSubscription": "at the provider",
 }
 COLOURS = {"good": "green", "grace": "yellow", "on_hold": "red", "suspended": "red", "closed": "red"}

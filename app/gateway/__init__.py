@@ -11,6 +11,7 @@ from app.policy.effects import (
     AlertOperators,
     CancelSubscription,
     DisableLicence,
+    DropFile,
     Effect,
     LookUpSubscription,
     Notify,
@@ -46,6 +47,7 @@ def spread(effect: Effect, ops_alert_to: str | None = None) -> tuple[Effect, ...
 def carry_out(effect: Effect, means: Means, errand: Errand) -> Report:
     """Make one attempt to carry the effect out; whatever the far end does becomes a report, never an exception."""
     from app.gateway.callback import call_back  # noqa: PLC0415
+    from app.gateway.files import drop  # noqa: PLC0415
     from app.gateway.mail import send  # noqa: PLC0415
 
     match effect:
@@ -53,6 +55,8 @@ def carry_out(effect: Effect, means: Means, errand: Errand) -> Report:
             return call_back(effect, means, errand)
         case SendMail():
             return send(effect, means, errand)
+        case DropFile():
+            return drop(effect, means, errand)
         case AlertOperators():
             return _alert(effect, means, errand)
         case _:

@@ -14,12 +14,12 @@ _STAMP = "%Y%m%dT%H%M%SZ"
 _STAMP_LENGTH = len("20260308T140820Z")
 
 
-def post(letter: bytes, folder: Path, effect_id: str, now: datetime) -> Path:
-    """Write `<time>-<effect id>.eml` and return it; a letter of the same effect that is there already stands."""
+def post(letter: bytes, folder: Path, name: str, now: datetime, ending: str = ".eml") -> Path:
+    """Write `<time>-<name>.eml`, or with another ending, and return it; one of the same name that is there stands."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    name = _safe(effect_id)
-    written = _written(folder, name)
-    return written or _write(letter, folder / f"{now.astimezone(UTC):{_STAMP}}-{name}.eml")
+    safe = _safe(name) + ending
+    written = _written(folder, safe)
+    return written or _write(letter, folder / f"{now.astimezone(UTC):{_STAMP}}-{safe}")
 
 
 def _safe(effect_id: str) -> str:
@@ -29,7 +29,7 @@ def _safe(effect_id: str) -> str:
 
 
 def _written(folder: Path, name: str) -> Path | None:
-    return next((path for path in folder.iterdir() if path.name[_STAMP_LENGTH:] == f"-{name}.eml"), None)
+    return next((path for path in folder.iterdir() if path.name[_STAMP_LENGTH:] == f"-{name}"), None)
 
 
 def _write(letter: bytes, path: Path) -> Path:

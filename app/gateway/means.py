@@ -33,6 +33,8 @@ class Means:
     smtp_url: str | None = field(default=None, repr=False)
     mail_dir: Path | None = None
     """Where mails are written as files while there is no `smtp_url`."""
+    drop_dir: Path | None = None
+    """Where folders of files for people outside are."""
     mail_from: str = "kulanz@localhost"
     mail_locale: str = "en"
     timezone: str = "UTC"

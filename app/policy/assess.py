@@ -113,8 +113,7 @@ def _lifted(book: Book, cases: Iterable[Case], now: datetime) -> set[str]:
 
 
 def _frozen(case: Case, chargebacks: list[Chargeback]) -> Case:
-    pursued = case.open or (case.state is CaseState.EXHAUSTED and case.policy.dunning.levels)
-    since = disputes.frozen_since(chargebacks, case.subscription) if pursued else None
+    since = disputes.frozen_since(chargebacks, case.subscription) if case.pursued else None
     return case if since is None else replace(case, frozen_since=max(since, case.opened_at))
 
 

@@ -18,7 +18,7 @@ from app.policy.add_ons.records import entries as add_on_entries
 from app.policy.approvals.records import Proposal
 from app.policy.closure.records import Deletion
 from app.policy.closure.records import entries as closure_entries
-from app.policy.collecting.records import Transfer
+from app.policy.collecting.records import Collection, Debtor, Transfer
 from app.policy.collecting.records import entries as collecting_entries
 from app.policy.credit.records import CreditPot
 from app.policy.credit.records import entries as credit_entries
@@ -82,6 +82,10 @@ class Book:
     addresses: Mapping[str, Address] = field(default_factory=dict)
     signed: Mapping[str, Told] = field(default_factory=dict)
     """Customers whose claim to the account the merchant signed, and since when."""
+    debtors: Mapping[str, Debtor] = field(default_factory=dict)
+    """Who owes, under one key."""
+    collections: Mapping[str, Collection] = field(default_factory=dict)
+    """Debts that were handed over, or proposed to be."""
     transfers: Mapping[str, Transfer] = field(default_factory=dict)
     """Money that came outside the provider."""
     add_ons: Mapping[str, AddOnLog] = field(default_factory=dict)

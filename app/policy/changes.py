@@ -18,6 +18,7 @@ _STATE_RULES = {
     CaseState.GRACE: ("dunning.grace_started", 60),
     CaseState.ON_HOLD: ("dunning.hold_placed", 80),
     CaseState.EXHAUSTED: ("dunning.exhausted", 70),
+    CaseState.IN_COLLECTIONS: ("dunning.exhausted", 70),
     CaseState.VOLUNTARY: ("dunning.closed_voluntarily", 65),
     CaseState.VOID: ("dunning.closed_void", 70),
 }
@@ -60,7 +61,8 @@ def _moved(known: Case, case: Case, book: Book) -> Iterator[Change]:
         return
     if known.key != case.key:
         yield _of_case(case, "dunning.joined", 15, book)
-    if known.state is not case.state:
+    # Of a hand-over and its recall the chapter of debts tells.
+    if known.state is not case.state and not (known.given_up and case.given_up):
         yield _of_case(case, *_STATE_RULES[case.state], book)
     if case.failures > known.failures:
         yield _of_case(case, "dunning.failure_counted", 20, book)

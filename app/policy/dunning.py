@@ -162,7 +162,7 @@ def _joined(old: Case, book: Book, state: State) -> Iterator[OwnFact]:
     if log.hold_until is not None:
         yield f.HoldProlonged(case=heir.key, until=log.hold_until)
     yield from handed_on(old, heir, book)
-    if old.state is CaseState.EXHAUSTED:
+    if old.given_up:
         yield f.CaseExhausted(case=heir.key, opened_at=heir.opened_at, at=state.as_of)
     if old.state is CaseState.VOID:
         yield f.CaseWaived(case=heir.key, opened_at=heir.opened_at, at=state.as_of)

@@ -112,6 +112,20 @@ class DisableLicence:
     licence: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropFile:
+    """Leave a file for somebody outside to fetch: it holds personal data, so it is private to the user."""
+
+    id: str
+    folder: str
+    """Within the data directory: `collections`."""
+    subject: str
+    """The hand-over that it is about."""
+    kind: str
+    """`handover`, `recall` or `credit-report`: part of its name."""
+    content: str
+
+
 Effect = (
     Notify
     | SendMail
@@ -121,6 +135,7 @@ Effect = (
     | LookUpSubscription
     | RefundPayment
     | DisableLicence
+    | DropFile
 )
 
 KINDS: dict[str, type[Effect]] = {kind.__name__: kind for kind in Effect.__args__}

@@ -22,6 +22,18 @@ Later = TypeVar("Later", datetime, Stamp)
 V = TypeVar("V")
 
 
+class Dated(Protocol):
+    """Something that happened at a time."""
+
+    @property
+    def at(self) -> datetime:
+        """When."""
+        ...
+
+
+D = TypeVar("D", bound=Dated)
+
+
 def join_maps(ours: Mapping[str, R], theirs: Mapping[str, R]) -> dict[str, R]:
     """Return the records of both, joined where both have one."""
     joined = dict(ours)
@@ -43,6 +55,13 @@ def oldest(ours: Later | None, theirs: Later | None) -> Later | None:
     if ours is None or theirs is None:
         return theirs if ours is None else ours
     return min(ours, theirs)
+
+
+def first(ours: D | None, theirs: D | None) -> D | None:
+    """Return the act that came first, where each happens once; at a tie the one that reads first."""
+    if ours is None or theirs is None or ours == theirs:
+        return theirs if ours is None else ours
+    return min(ours, theirs, key=lambda one: (one.at, repr(one)))
 
 
 def union(ours: tuple[V, ...], theirs: tuple[V, ...]) -> tuple[V, ...]:

@@ -8,10 +8,12 @@ from typing import Any
 
 from app.policy import disputes, notices
 from app.policy import facts as f
+from app.policy.addresses import mail_address
 from app.policy.book import Book
 from app.policy.chapters import CHAPTERS, speaking
 from app.policy.facts import OwnFact
 from app.policy.model import Access, Case, Change, Chargeback, Decision, State
+from app.policy.time import rfc3339
 
 _BY_RULE = {
     "dunning.hold_placed": "downgraded",
@@ -53,19 +55,6 @@ def address(subject: str, state: State, book: Book, changes: Iterable[Change]) -
     return None
 
 
-def mail_address(subscription: str, book: Book) -> str | None:
-    """Return the `user_email` of a subscription, or of its newest invoice, or of who bought it."""
-    sub = book.subscriptions.get(subscription)
-    if sub is None or sub.seen.email:
-        return sub.seen.email if sub else None
-    invoices = book.invoices.get(subscription)
-    told = [one.seen for one in invoices.known.values() if one.seen.email] if invoices else []
-    if told:
-        return max(told, key=lambda seen: (seen.stamp, seen.key)).email
-    customer = book.customers.get(sub.seen.customer)
-    return customer.seen.email if customer else None
-
-
 def content(subject: str, subscription: str, decision: Decision) -> dict[str, Any]:
     """Return what the templates fill in."""
     before, state = decision.before, decision.state
@@ -89,12 +78,6 @@ def content(subject: str, subscription: str, decision: Decision) -> dict[str, An
 def jsonable(values: Mapping[str, Any]) -> dict[str, Any]:
     """Return values as every outside sees them: instants as text."""
     return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in values.items()}
-
-
-def rfc3339(instant: datetime) -> str:
-    """Write an instant as every outside sees it: RFC 3339, UTC, `Z`."""
-    text = instant.replace(tzinfo=None).isoformat(timespec="microseconds" if instant.microsecond else "seconds")
-    return f"{text}Z"
 
 
 def _kind(change: Change, book: Book, acts: Iterable[OwnFact]) -> str | None:

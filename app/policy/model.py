@@ -70,6 +70,8 @@ class CaseState(StrEnum):
     VOLUNTARY = "voluntary"
     """The customer cancelled: access to the quoted deadline, and nothing more is asked."""
     EXHAUSTED = "exhausted"
+    IN_COLLECTIONS = "in_collections"
+    """It was handed over to a collection agency."""
     VOID = "void"
     """An operator waived it."""
 
@@ -115,6 +117,17 @@ class Case:
     def open(self) -> bool:
         """Whether the case still threatens or restricts access."""
         return self.state is CaseState.GRACE or self.state is CaseState.ON_HOLD
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the subscription is given up and the debt is not."""
+        return self.state is CaseState.EXHAUSTED or self.state is CaseState.IN_COLLECTIONS
+
+    @property
+    def pursued(self) -> bool:
+        """Whether what is owed will be asked for again: also after giving up, where the policy says how."""
+        rules = self.policy
+        return self.open or (self.given_up and bool(rules.dunning.levels or rules.collections.fields))
 
 
 @quick
@@ -178,6 +191,8 @@ class Debt:
     fee: int
     """What it cost, and below what all of them cost, in minor units of the case's currency."""
     fees: int
+    collection: str | None = None
+    """The hand-over that is proposed, or was made and not recalled."""
 
 
 class Timer(NamedTuple):

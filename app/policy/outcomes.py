@@ -54,7 +54,7 @@ def _news(kind: str, effect: SendMail | Notify, state: State, book: Book) -> boo
         return True
     held = any(hold.source == effect.subject for hold in state.holds)
     wanted = {
-        "downgraded": case is not None and case.state in {CaseState.ON_HOLD, CaseState.EXHAUSTED},
+        "downgraded": case is not None and (case.state is CaseState.ON_HOLD or case.given_up),
         "recovered": case is None and _was_heard_of(effect.subject, book),
         "suspended": held,
         "data_deletion_notice": held,

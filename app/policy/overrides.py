@@ -32,7 +32,7 @@ def acts(made: OverrideSet, state: State, book: Book, now: datetime) -> Iterator
                     yield f.DeadlinePromised(case=case.key, deadline=made.until)
         case OverrideKind.WAIVE:
             for case in state.cases:
-                if case.open or case.state is CaseState.EXHAUSTED:
+                if case.open or case.given_up:
                     yield f.CaseWaived(case=case.key, opened_at=case.opened_at, at=now)
         case OverrideKind.REINSTATE if made.until is not None and made.until > now:
             for hold in state.holds:

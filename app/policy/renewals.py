@@ -39,7 +39,7 @@ def wanted_stops(state: State, book: Book) -> dict[str, str]:
             wanted.update(dict.fromkeys(one.subscriptions, one.key))
     for case in state.cases:
         cancels = case.policy.dunning.on_grace_end == "cancel"
-        if cancels and (case.state is CaseState.ON_HOLD or case.state is CaseState.EXHAUSTED):
+        if cancels and (case.state is CaseState.ON_HOLD or case.given_up):
             wanted.setdefault(case.subscription, case.key)
     for chapter in speaking(book):
         for subscription, cause in chapter.stops(state).items():

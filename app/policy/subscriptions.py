@@ -137,7 +137,7 @@ def _during(case: Case) -> Until | None:
     """During grace and hold a plan is given whatever the provider says; a hold is what restricts it."""
     if case.state is CaseState.VOLUNTARY:
         return Until(case.deadline)
-    return None if case.state is CaseState.EXHAUSTED else _ALWAYS
+    return None if case.given_up else _ALWAYS
 
 
 def _paid_through(sub: Subscription, book: Book) -> datetime:

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.policy import disputes, dunning, letters, notices, renewals
 from app.policy import facts as f
+from app.policy.addresses import mail_address
 from app.policy.book import Book
 from app.policy.changes import notice_clause
 from app.policy.chapters import CHAPTERS, speaking
@@ -22,9 +23,10 @@ from app.policy.effects import (
 )
 from app.policy.facts import OwnFact
 from app.policy.identity import effect_id
-from app.policy.letters import given_up_at_once, rfc3339
+from app.policy.letters import given_up_at_once
 from app.policy.model import Access, Account, CaseState, Change, Decision, Moment, State
 from app.policy.outcomes import reported, still_wanted
+from app.policy.time import rfc3339
 
 __all__ = [
     "concerns",
@@ -72,7 +74,7 @@ def concerns(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, st
         topic = dunning.blocked(case, book, moment)
         if topic is not None:
             yield case.key, topic
-        if case.state is CaseState.GRACE and letters.mail_address(case.subscription, book) is None:
+        if case.state is CaseState.GRACE and mail_address(case.subscription, book) is None:
             yield case.key, "no_mail_address"
     yield from disputes.concerns(state, book, moment)
     for chapter in speaking(book):

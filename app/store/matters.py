@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from app.store import bulk
 from app.store.tables import Instant, matters
 
-CASE, DISPUTE, REFUND = "case", "dispute", "refund"
+CASE, DISPUTE, REFUND, COLLECTION = "case", "dispute", "refund", "collection"
 
 
 class MatterRow(msgspec.Struct, frozen=True):

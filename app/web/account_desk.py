@@ -6,15 +6,20 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from app import enquiries, pipeline, quotes, refunds, versions
+from app import enquiries, handovers, pipeline, quotes, refunds, versions
 from app.clock import real_now
 from app.commands import Command, RequestRefund
 from app.enquiries import Document, Page
 from app.policy.facts import (
     AddOnBooked,
     AddOnCancelled,
+    CollectionApproved,
+    CollectionProposed,
+    CollectionRecalled,
     CreditBooked,
     CreditEnded,
+    CreditReportApproved,
+    DebtorTold,
     DisputeSeen,
     Fact,
     LicenceDeployed,
@@ -34,6 +39,11 @@ from app.store.database import Connection
 from app.web.desk import Keep
 
 _SHOWN_AS: Mapping[type[Fact], tuple[str, str]] = {
+    DebtorTold: ("debtor", ""),
+    CollectionProposed: ("collections", "id"),
+    CollectionApproved: ("collections", "id"),
+    CollectionRecalled: ("collections", "id"),
+    CreditReportApproved: ("collections", "id"),
     DisputeSeen: ("disputes", "key"),
     OverrideSet: ("overrides", "id"),
     OverrideAsked: ("overrides", "id"),
@@ -105,6 +115,22 @@ class AccountDesk:
         """Return what a change of plan would charge, and when it would count."""
         return quotes.plan_change(self._services, account, wanted)
 
+    def collections(self, *, only_open: bool, after: str | None, limit: int) -> Page:
+        """Return hand-overs of debts."""
+        return handovers.collections(self._services, only_open=only_open, after=after, limit=limit)
+
+    def collection(self, collection: str) -> Document:
+        """Return one hand-over."""
+        return handovers.collection(self._services, collection)
+
+    def account_of_collection(self, collection: str) -> str:
+        """Return whose debt it is."""
+        return handovers.account_of_collection(self._services, collection)
+
+    def debtor(self, account: str) -> Document:
+        """Return who owes."""
+        return handovers.debtor(self._services, account)
+
     def account_of_dispute(self, dispute: str) -> str:
         """Return whose dispute it is."""
         return enquiries.account_of_dispute(self._services, dispute)
@@ -116,7 +142,7 @@ class AccountDesk:
         def then(tx: Connection, facts: tuple[Fact, ...]) -> None:
             kind, item = _subject(facts)
             found = enquiries.account_in(self._services, tx, account)[kind]
-            made.append(next(document for document in found if document["id"] == item))
+            made.append(found if item is None else next(document for document in found if document["id"] == item))
             keep(tx, made[0])
 
         pipeline.command(self._services, account, command, actor, signed_in=True, then=then)
@@ -142,12 +168,14 @@ class AccountDesk:
             raise
 
 
-def _subject(facts: tuple[Fact, ...]) -> tuple[str, str]:
+def _subject(facts: tuple[Fact, ...]) -> tuple[str, str | None]:
     """Return under which name of an account's document, and under which id, an order's subject stands."""
     for fact in facts:
         shown = _SHOWN_AS.get(type(fact))
         if shown is not None:
             kind, attribute = shown
+            if not attribute:
+                return kind, None
             ident = str(getattr(fact, attribute))
             return kind, ident.partition(":")[2] if kind == "licences" else ident
     raise LookupError("an order that is about nothing that an account's document shows")

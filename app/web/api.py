@@ -12,6 +12,8 @@ from flask import Blueprint, Response, g, request
 from app import metrics
 from app.commands import (
     AgreeTerms,
+    ApproveCollection,
+    ApproveCreditReport,
     ApproveOverride,
     BookAddOn,
     CancelAddOn,
@@ -24,10 +26,13 @@ from app.commands import (
     MarkDeployed,
     MoveCredit,
     OpenDispute,
+    ProposeCollection,
+    RecallCollection,
     RecordMove,
     RecordPayment,
     RequestRefund,
     SetOverride,
+    TellDebtor,
 )
 from app.config import ApiToken
 from app.enquiries import Document, Page
@@ -150,6 +155,56 @@ class Api:
         """Make an exception."""
         form = self._form(forms.OverrideForm)
         return self._ordered(account_id, SetOverride(kind=form.kind, until=form.until, reason=form.reason))
+
+    def collections(self) -> Response:
+        """Answer one page of hand-overs."""
+        asked = _query("open", "cursor", "limit")
+        page = self._desk.collections(
+            only_open=_flag("open", asked.get("open")) or False,
+            after=cursors.decode("collections", asked.get("cursor")),
+            limit=cursors.limit(asked.get("limit")),
+        )
+        return _page("collections", page)
+
+    def collection(self, collection_id: str) -> Response:
+        """Answer one hand-over."""
+        _query()
+        return _json(self._desk.collection(_known_form(collection_id)))
+
+    def propose_collection(self, account_id: str) -> Response:
+        """Propose to hand a debt over."""
+        form = self._form(forms.CollectionForm)
+        command = ProposeCollection(reason=form.reason, case=form.case_id, also=tuple(form.include))
+        return self._ordered(account_id, command)
+
+    def approve_collection(self, collection_id: str) -> Response:
+        """Approve a hand-over."""
+        self._form(forms.Approval)
+        return self._about(collection_id, ApproveCollection(collection=collection_id))
+
+    def recall_collection(self, collection_id: str) -> Response:
+        """Take a hand-over back."""
+        form = self._form(forms.Recall)
+        return self._about(collection_id, RecallCollection(collection=collection_id, reason=form.reason))
+
+    def approve_credit_report(self, collection_id: str) -> Response:
+        """Approve a report to a credit bureau."""
+        self._form(forms.Approval)
+        return self._about(collection_id, ApproveCreditReport(collection=collection_id))
+
+    def debtor(self, account_id: str) -> Response:
+        """Answer who owes."""
+        _query()
+        return _json(self._desk.debtor(_known_form(account_id)))
+
+    def tell_debtor(self, account_id: str) -> Response:
+        """Take in who owes."""
+        form = self._form(forms.DebtorForm)
+        return self._ordered(account_id, TellDebtor(fields=form.told()), status=200)
+
+    def _about(self, collection_id: str, command: Command) -> Response:
+        account_id = self._desk.account_of_collection(_known_form(collection_id))
+        return self._ordered(account_id, command, status=200)
 
     def record_payment(self, account_id: str) -> Response:
         """Record a transfer; one that is known by the bank's own id is answered as the repeat that it is."""

@@ -57,6 +57,18 @@ class Desk(Protocol):
     def plan_change(self, account: str, wanted: Wanted) -> Document:
         """Return what a change of plan would charge, and when it would count."""
 
+    def collections(self, *, only_open: bool, after: str | None, limit: int) -> Page:
+        """Return hand-overs of debts, the newest first."""
+
+    def collection(self, collection: str) -> Document:
+        """Return one hand-over."""
+
+    def account_of_collection(self, collection: str) -> str:
+        """Return whose debt it is."""
+
+    def debtor(self, account: str) -> Document:
+        """Return who owes."""
+
     def account_of_dispute(self, dispute: str) -> str:
         """Return whose dispute it is."""
 

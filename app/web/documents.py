@@ -36,7 +36,7 @@ class DunningCase(Document, frozen=True, kw_only=True):
     id: str
     subscription_id: str
     invoice_id: str | None
-    state: Literal["grace", "on_hold", "voluntary", "exhausted", "frozen"]
+    state: Literal["grace", "on_hold", "voluntary", "exhausted", "in_collections", "frozen"]
     opened_at: datetime
     grace_ends_at: datetime
     failures: int
@@ -235,6 +235,79 @@ class PlanChange(Document, frozen=True, kw_only=True):
     clause: str | None
 
 
+class ApprovedBy(Document, frozen=True, kw_only=True):
+    """Who approved something, by an authenticated name."""
+
+    actor: str
+    at: datetime
+
+
+class CreditReport(Document, frozen=True, kw_only=True):
+    """The report of a debt to a credit bureau, which takes two approvals of its own."""
+
+    approvals: list[ApprovedBy]
+    reported_at: datetime | None
+    fields: list[str]
+
+
+class Collection(Document, frozen=True, kw_only=True):
+    """A debt that is handed over to a collection agency, or proposed to be."""
+
+    id: str
+    case_id: str
+    invoice_id: str | None
+    state: Literal["proposed", "handed_over", "recalled", "withdrawn"]
+    reason: str
+    proposed_by: str
+    proposed_at: datetime
+    approvals: list[ApprovedBy]
+    handed_over_at: datetime | None
+    amount: int | None
+    """What was owed then, fees included."""
+    currency: str | None
+    fields: list[str]
+    """What went, by the names that the policy uses."""
+    statement_sha256: str | None
+    recalled_at: datetime | None
+    recall_cause: Literal["paid", "void", "disputed", "operator"] | None
+    credit_report: CreditReport
+
+
+class CollectionOfAccount(Collection, frozen=True, kw_only=True):
+    """The same, with whose it is."""
+
+    account_id: str
+
+
+class Collections(Document, frozen=True, kw_only=True):
+    """One page of hand-overs, the newest first."""
+
+    collections: list[CollectionOfAccount]
+    next_cursor: str | None
+
+
+class DebtorHeld(Document, frozen=True, kw_only=True):
+    """What is held of who owes: names, not contents."""
+
+    held: list[str]
+    updated_at: datetime
+
+
+class Debtor(Document, frozen=True, kw_only=True):
+    """Who owes."""
+
+    account_id: str
+    birth_name: str | None
+    postal_address: str | None
+    email: str | None
+    birth_date: str | None
+    profession: str | None
+    phone: str | None
+    contract_date: str | None
+    passport_copy: str | None
+    updated_at: datetime | None
+
+
 class Timer(Document, frozen=True, kw_only=True):
     """A moment at which the policy looks again."""
 
@@ -282,6 +355,8 @@ class Account(Document, frozen=True, kw_only=True):
     credits: list[Credit]
     migrations: list[Migration]
     payments: list[Payment]
+    collections: list[Collection]
+    debtor: DebtorHeld | None
     timers: list[Timer]
     policy: Policy
     version: int

@@ -85,6 +85,51 @@ class PaymentForm(Form, frozen=True, kw_only=True):
         _readable("transaction_id", self.transaction_id)
 
 
+class CollectionForm(Form, frozen=True, kw_only=True):
+    """A debt that is to be handed over; `include` are fields that go only where they are needed."""
+
+    reason: Text
+    case_id: Reference | None = None
+    include: Annotated[list[Reference], Meta(max_length=20)] = []
+
+    def check(self) -> None:
+        """Refuse a reason that nobody could read."""
+        _readable("reason", self.reason)
+
+
+class Recall(Form, frozen=True, kw_only=True):
+    """Why a hand-over is taken back."""
+
+    reason: Text
+
+    def check(self) -> None:
+        """Refuse a reason that nobody could read."""
+        _readable("reason", self.reason)
+
+
+class DebtorForm(Form, frozen=True, kw_only=True):
+    """Who owes, whole: what is left out is known no more. `passport_copy` says where you keep it."""
+
+    birth_name: Reference | None = None
+    postal_address: Text | None = None
+    email: Reference | None = None
+    birth_date: Day | None = None
+    profession: Reference | None = None
+    phone: Reference | None = None
+    contract_date: Day | None = None
+    passport_copy: Reference | None = None
+
+    def check(self) -> None:
+        """Refuse what nobody could read."""
+        for name, value in self.told().items():
+            _readable(name, value)
+
+    def told(self) -> dict[str, str | None]:
+        """Return the fields as texts."""
+        found = msgspec.structs.asdict(self)
+        return {name: value.isoformat() if isinstance(value, date) else value for name, value in found.items()}
+
+
 class OverrideForm(Form, frozen=True, kw_only=True):
     """An exception to the policy; `until` is needed for every kind but `waive`, which has no end."""
 

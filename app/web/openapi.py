@@ -23,6 +23,7 @@ QUERY: dict[str, dict[str, Any]] = {
     "price": {"type": "integer", "minimum": 0, "description": "Of a period of it, without taxes, in minor units."},
     "currency": {"type": "string", "description": "Of the price: ISO 4217."},
     "subscription_id": {"type": "string", "description": "The provider's; else the one that gives the plan."},
+    "open": {"type": "boolean", "description": "Only those that were not taken back."},
     "cursor": {"type": "string", "description": "`next_cursor` of the page before."},
     "limit": {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT},
 }

@@ -53,6 +53,8 @@ def an_account(account: str, *, version: int = 7, standing: str = "grace") -> Do
         "payments": [],
         "credits": [],
         "migrations": [],
+        "collections": [],
+        "debtor": None,
         "timers": [{"kind": "grace_end", "due_at": "2026-03-08T14:08:20Z"}],
         "policy": {"name": "plexo", "version": 1, "sha256": "ab"},
         "version": version,

@@ -1,21 +1,27 @@
-"""The chapter of debts that are pursued: transfers, dunning letters."""
+"""The chapter of debts that are pursued: transfers, dunning letters, hand-overs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from app.policy.book import Book
 from app.policy.chapter import Chapter
-from app.policy.collecting import debts, levels, telling
-from app.policy.effects import Effect, SendMail
+from app.policy.collecting import debts, handing_over, levels, telling
+from app.policy.effects import DropFile, Effect, SendMail
 from app.policy.facts import OwnFact
-from app.policy.model import Change, Moment, State, Step, Timer
+from app.policy.model import Account, Change, Decision, Moment, State, Step, Timer
 
 
 class Collecting(Chapter):
-    """Transfers recorded by hand, and dunning letters."""
+    """Transfers recorded by hand, dunning letters, and debts that are handed over."""
+
+    callbacks: ClassVar[Mapping[str, str]] = {
+        "collections.handed_over": "collections.handed_over",
+        "collections.recalled": "collections.recalled",
+        "collections.reported": "collections.reported",
+    }
 
     def speaks(self, book: Book) -> bool:
         """Speak of accounts that owe or paid something outside the provider."""
@@ -23,33 +29,49 @@ class Collecting(Chapter):
 
     def read(self, draft: State, book: Book, moment: Moment) -> State:
         """Find how far the pursuit of each debt has come."""
+        if book.collections:
+            draft = replace(draft, cases=tuple(handing_over.shown(case, book) for case in draft.cases))
         found = tuple(debts.pursued(draft, book))
         return replace(draft, debts=found) if found else draft
+
+    def names(self, state: State) -> Iterator[str]:
+        """Yield the hand-overs that are proposed or in force."""
+        yield from (f"collection:{debt.collection}" for debt in state.debts if debt.collection)
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
         """Yield when the next dunning letter of each case is due."""
         for case in state.cases:
             yield from levels.timers(case, book, moment)
+            yield from handing_over.timers(case, book, moment)
 
     def acts(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
         """Yield the dunning letters that are due."""
         for case in state.cases:
             yield from levels.acts(case, book, moment)
+        yield from handing_over.acts(state, book, moment)
 
     def concerns(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield what was paid too much: a person decides what becomes of it."""
-        yield from telling.concerns(book)
+        """Yield what was paid too much, and what waits for a person to hand it over or to tell of its recall."""
+        yield from telling.concerns(state, book)
+        yield from handing_over.concerns(state, book, moment)
 
     def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
-        """Yield the transfers that were recorded."""
+        """Yield the transfers that were recorded, and the steps of hand-overs."""
         yield from telling.changes(step)
+
+    def effects(self, act: OwnFact, account: Account, decision: Decision) -> Iterator[Effect]:
+        """Yield the files that go to an agency or a credit bureau."""
+        yield from telling.effects(act, account, decision)
 
     def content(self, subject: str, state: State) -> Mapping[str, Any]:
         """Return what a dunning letter says: which it is, what it costs, what is owed in all."""
         return debts.content(subject, state)
 
     def wants(self, effect: Effect, state: State, book: Book) -> bool | None:
-        """Whether a dunning letter is still wanted: not once its case was paid, waived, frozen or handed over."""
+        """Whether a dunning letter or a file is still wanted: not once its case was paid, disputed or taken back."""
+        if isinstance(effect, DropFile):
+            known = book.collections.get(effect.subject)
+            return known is not None and (effect.kind == telling.RECALL) is (known.recalled is not None)
         if not isinstance(effect, SendMail) or effect.notice != levels.NOTICE:
             return None
         case = state.case(effect.subject)

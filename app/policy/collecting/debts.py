@@ -6,24 +6,25 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.policy.book import Book
-from app.policy.collecting import levels
+from app.policy.collecting import handing_over, levels
 from app.policy.model import Debt, State
 
 
 def pursued(state: State, book: Book) -> Iterator[Debt]:
     """Yield the debts about which a dunning letter went out."""
     for case in state.cases:
-        if not case.policy.dunning.levels:
+        if not (case.policy.dunning.levels or case.policy.collections.fields):
             continue
         step = levels.reached(case, book)
-        rules = levels.level(case, step)
-        if rules is not None:
+        rules, collection = levels.level(case, step), handing_over.current(case, book)
+        if rules is not None or collection is not None:
             yield Debt(
                 case=case.key,
                 level=step,
-                letter=rules.text,
+                letter=rules.text if rules else None,
                 fee=levels.fee(case, step),
-                fees=levels.fees(case, book),
+                fees=levels.fees_due(case, book),
+                collection=collection,
             )
 
 
@@ -39,6 +40,7 @@ def content(subject: str, state: State) -> dict[str, Any]:
         "fee": debt.fee,
         "fees": debt.fees,
         "total_due": case.amount_due + debt.fees,
+        "collections": bool(case.policy.collections.fields),
         "overdue_since": case.opened_at,
         "invoice": case.invoice.partition(":")[2] if case.invoice else None,
     }

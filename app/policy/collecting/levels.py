@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from app.policy import dunning
 from app.policy import facts as f
 from app.policy.book import Book
+from app.policy.collecting import settling
 from app.policy.collecting.rules import LevelRules
 from app.policy.deeds import Asked
 from app.policy.facts import Outcome, OwnFact
@@ -55,7 +56,22 @@ def fee(case: Case, step: int) -> int:
 
 def fees(case: Case, book: Book) -> int:
     """Return what the letters of a case cost so far; one that cannot have come costs nothing."""
-    return sum(fee(case, step) for step, asked in sent(case, book).items() if asked.outcome in _MAY_HAVE_COME)
+    return sum(fee(case, step) for step, asked in sent(case, book).items() if charged(asked))
+
+
+def fees_due(case: Case, book: Book) -> int:
+    """Return what of the fees no transfer has paid."""
+    invoice = book.invoice(case.invoice) if case.invoice and book.transfers else None
+    charges = fees(case, book)
+    if invoice is None:
+        return charges
+    beyond = settling.credited(book, invoice) - max(invoice.seen.total - invoice.refunded, 0)
+    return max(charges - max(beyond, 0), 0)
+
+
+def charged(letter: Asked) -> bool:
+    """Whether a letter may have come, so that its fee is owed."""
+    return letter.outcome in _MAY_HAVE_COME
 
 
 def acts(case: Case, book: Book, moment: Moment) -> Iterator[OwnFact]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from app.errors import InvalidInputError, RefusedError
 from app.policy.book import Book
+from app.policy.collecting.levels import fees_due
 from app.policy.collecting.settling import outstanding
 from app.policy.facts.collecting import Share
 from app.policy.model import Case, CaseState, State
@@ -21,7 +22,7 @@ def matched(
     Without a claim that is open it pays nothing: it is recorded all the same, and seen as an overpayment.
     """
     if invoice is not None:
-        return (_to_invoice(_named(book, invoice), book, amount, currency),)
+        return (_to_invoice(_named(book, invoice), state, book, amount, currency),)
     open_cases = [case for case in state.cases if case.state is not CaseState.VOID]
     cases = _referred_to(open_cases, reference) or open_cases
     fitting = [case for case in cases if case.currency in {currency, None}]
@@ -31,8 +32,9 @@ def matched(
     return tuple(_oldest_first(fitting, book, amount))
 
 
-def _to_invoice(invoice: Invoice, book: Book, amount: int, currency: str) -> Share:
+def _to_invoice(invoice: Invoice, state: State, book: Book, amount: int, currency: str) -> Share:
     seen, due = invoice.seen, outstanding(book, invoice)
+    fees = sum(fees_due(case, book) for case in state.cases if case.invoice == seen.key)
     if seen.currency != currency:
         raise InvalidInputError(f"currency: the invoice is in {seen.currency}, not {currency}")
     if invoice.paid or invoice.void or not due:
@@ -40,7 +42,7 @@ def _to_invoice(invoice: Invoice, book: Book, amount: int, currency: str) -> Sha
             "nothing is owed for that invoice any more; leave it out to record the money as an overpayment"
         )
     since = min(invoice.failures, default=seen.created_at or seen.stamp.at)
-    return Share(claim=seen.key, subscription=seen.subscription, since=since, amount=min(amount, due))
+    return Share(claim=seen.key, subscription=seen.subscription, since=since, amount=min(amount, due + fees))
 
 
 def _named(book: Book, name: str) -> Invoice:
@@ -67,7 +69,7 @@ def _oldest_first(cases: Sequence[Case], book: Book, amount: int) -> list[Share]
     left = amount
     for case in sorted(cases, key=lambda case: (case.invoice is None, case.opened_at, case.key)):
         invoice = book.invoice(case.invoice) if case.invoice else None
-        paid = left if invoice is None else min(left, outstanding(book, invoice))
+        paid = left if invoice is None else min(left, outstanding(book, invoice) + fees_due(case, book))
         if paid > 0:
             claim = case.invoice or case.key
             shares.append(Share(claim=claim, subscription=case.subscription, since=case.opened_at, amount=paid))

@@ -1,28 +1,74 @@
-"""What became different about a debt, and what people must see of it."""
+"""What became different about a debt, what people must see of it, and the files that leave the house."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from hashlib import sha256
+from typing import Any
 
+from app.policy import facts as f
 from app.policy.book import Book
-from app.policy.collecting.records import Transfer
-from app.policy.model import Change, Step, Terms
+from app.policy.collecting import packages
+from app.policy.collecting.records import Collection, Transfer
+from app.policy.effects import DropFile, Effect
+from app.policy.facts import OwnFact
+from app.policy.model import Account, CaseState, Change, Decision, State, Step, Terms
+
+FOLDER = "collections"
+HANDOVER, RECALL, REPORT = "handover", "recall", "credit-report"
+_NOTHING = Collection()
+_PAID_THERE = "paid_in_collections"
 
 
 def changes(step: Step) -> Iterator[Change]:
-    """Yield the transfers that were recorded."""
+    """Yield the transfers that were recorded, and the steps of hand-overs."""
     for key, transfer in step.new.transfers.items():
         if step.old.transfers.get(key) != transfer:
             yield _of_transfer(transfer, step.terms)
+    for key, collection in step.new.collections.items():
+        known = step.old.collections.get(key, _NOTHING)
+        if known != collection:
+            yield from _of_collection(key, known, collection, step)
+    if step.new.debtors != step.old.debtors:
+        told = step.new.debtors["debtor"].told
+        detail = {"actor": told.actor, "fields": [name for name, _ in told.fields]}
+        policy = step.terms.current
+        yield Change(rule="debtor.told", clause="", policy=policy, subject="debtor", rank=6, detail=detail)
 
 
-def concerns(book: Book) -> Iterator[tuple[str, str]]:
-    """Yield what was paid too much: nothing is owed that it could pay, or the provider has been paid as well."""
+def concerns(state: State, book: Book) -> Iterator[tuple[str, str]]:
+    """Yield what was paid too much, or to us instead of the agency."""
     for key, transfer in book.transfers.items():
+        shares = transfer.told.shares
         if transfer.unmatched > 0:
             yield key, "overpaid"
-        elif any(_paid_twice(share.claim, book) for share in transfer.told.shares):
+        elif any(_paid_twice(share.claim, book) for share in shares):
             yield key, "paid_twice"
+        handed = {case.invoice for case in state.cases if case.state is CaseState.IN_COLLECTIONS}
+        if any(share.claim in handed for share in shares):
+            yield key, _PAID_THERE
+
+
+def effects(act: OwnFact, account: Account, decision: Decision) -> Iterator[Effect]:
+    """Yield the file that an act leaves for somebody outside."""
+    match act:
+        case f.ClaimHandedOver():
+            yield _file(account, act.id, HANDOVER, act.package)
+        case f.ClaimReported():
+            yield _file(account, act.id, REPORT, act.package)
+        case f.CollectionRecalled() if _was_handed_over(act.id, decision):
+            yield _file(account, act.id, RECALL, packages.recall(act.id, act.cause, act.at))
+        case _:
+            pass
+
+
+def _was_handed_over(ident: str, decision: Decision) -> bool:
+    return decision.account.book.collections[ident].handed is not None
+
+
+def _file(account: Account, ident: str, kind: str, content: str) -> DropFile:
+    digest = sha256(f"{account.id}|{kind}|{ident}".encode()).hexdigest()[:32]
+    return DropFile(id=f"ef_{digest}", folder=FOLDER, subject=ident, kind=kind, content=content)
 
 
 def _paid_twice(claim: str, book: Book) -> bool:
@@ -51,3 +97,44 @@ def _of_transfer(transfer: Transfer, terms: Terms) -> Change:
         rank=35,
         detail=detail,
     )
+
+
+def _of_collection(ident: str, known: Collection, now: Collection, step: Step) -> Iterator[Change]:
+    """Name what became of a hand-over. The file that went is personal and stays in the book."""
+    told = now.proposed
+    if told is None:
+        return
+    case = step.after.case(told.case) or (step.before.case(told.case) if step.before else None)
+    policy = case.policy if case else step.terms.at(told.opened_at)
+    about = {"collection": ident, "case": told.case, "currency": case.currency if case else None}
+    for rule, rank, detail in _steps(told, known, now):
+        reports = rule.startswith("collections.report")
+        clause = policy.collections.credit_report.clause if reports else policy.collections.clause
+        yield Change(rule=rule, clause=clause, policy=policy, subject=ident, rank=rank, detail=about | detail)
+
+
+def _steps(told: f.CollectionProposed, known: Collection, now: Collection) -> Iterator[tuple[str, int, dict[str, Any]]]:
+    """Yield the rule, the rank and the detail of each step that is new."""
+    if known.proposed is None:
+        yield "collections.proposed", 50, {"actor": told.actor, "reason": told.reason, "approves": told.approves}
+    for _, actor in sorted(set(now.approvals) - set(known.approvals)):
+        yield "collections.approved", 51, {"actor": actor}
+    if known.handed is None and now.handed is not None:
+        yield "collections.handed_over", 82, _handed(now.handed, now)
+    for _, actor in sorted(set(now.reports) - set(known.reports)):
+        yield "collections.report_approved", 51, {"actor": actor}
+    if known.reported is None and now.reported is not None:
+        yield "collections.reported", 81, {"fields": list(now.reported.fields)}
+    if known.recalled is None and now.recalled is not None:
+        rule = "collections.recalled" if now.handed is not None else "collections.withdrawn"
+        ended = now.recalled
+        yield rule, 83, {"cause": ended.cause, "actor": ended.actor, "reason": ended.reason}
+
+
+def _handed(handed: f.ClaimHandedOver, now: Collection) -> dict[str, Any]:
+    return {
+        "amount": handed.amount,
+        "fields": list(handed.fields),
+        "statement_sha256": handed.statement_sha256,
+        "approved_by": sorted({actor for _, actor in now.approvals}),
+    }

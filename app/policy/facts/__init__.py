@@ -15,7 +15,18 @@ from app.policy.facts.closure import (
     DeletionAnnounced,
     DeletionApproved,
 )
-from app.policy.facts.collecting import DunningPaused, PaymentRecorded, Share
+from app.policy.facts.collecting import (
+    ClaimHandedOver,
+    ClaimReported,
+    CollectionApproved,
+    CollectionProposed,
+    CollectionRecalled,
+    CreditReportApproved,
+    DebtorTold,
+    DunningPaused,
+    PaymentRecorded,
+    Share,
+)
 from app.policy.facts.credit import CreditBooked, CreditEnded, CreditEntry
 from app.policy.facts.moves import MovedToOnPremise
 from app.policy.facts.own import (
@@ -79,13 +90,20 @@ __all__ = [
     "CaseExhausted",
     "CaseJoined",
     "CaseWaived",
+    "ClaimHandedOver",
+    "ClaimReported",
     "ClosureRequested",
     "ClosureWithdrawn",
+    "CollectionApproved",
+    "CollectionProposed",
+    "CollectionRecalled",
     "CreditBooked",
     "CreditEnded",
     "CreditEntry",
+    "CreditReportApproved",
     "CustomerSeen",
     "DeadlinePromised",
+    "DebtorTold",
     "DeletionAnnounced",
     "DeletionApproved",
     "DisputeSeen",
@@ -186,6 +204,13 @@ OwnFact = (
     | CreditBooked
     | CreditEnded
     | MovedToOnPremise
+    | ClaimHandedOver
+    | ClaimReported
+    | CollectionApproved
+    | CollectionProposed
+    | CollectionRecalled
+    | CreditReportApproved
+    | DebtorTold
 )
 Fact = ProviderFact | OwnFact
 

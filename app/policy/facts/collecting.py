@@ -43,3 +43,87 @@ class PaymentRecorded:
     """What the payer wrote with it."""
     transaction: str | None = None
     """The bank's own id of it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DebtorTold:
+    """Who the debtor is, as the merchant told us: all of it, so that what is left out is known no more."""
+
+    number: int
+    """Each telling has the next one: which of two is newer, whatever a clock says."""
+    at: datetime
+    actor: str
+    fields: tuple[tuple[str, str], ...]
+    """By name: `birth_name`, `postal_address`, …; dates as `2026-03-01`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionProposed:
+    """Somebody proposed to hand the debt of a dunning case over to a collection agency."""
+
+    id: str
+    case: str
+    opened_at: datetime
+    """When the case began, by the provider's clock: a later beginning of the same case is not meant."""
+    at: datetime
+    actor: str
+    approves: bool
+    """Whether the name was authenticated: then the proposal is the first approval."""
+    reason: str
+    also: tuple[str, ...] = ()
+    """What is needed this time of the fields that go only where they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionApproved:
+    """An authenticated name approved a hand-over."""
+
+    id: str
+    at: datetime
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimHandedOver:
+    """A debt was handed over: what exactly, with the frozen statement and its hash."""
+
+    id: str
+    at: datetime
+    fields: tuple[str, ...]
+    """What of the policy's list was held, and went."""
+    amount: int
+    """What was owed, fees included, in minor units."""
+    package: str
+    """The file as it went, as JSON."""
+    statement_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionRecalled:
+    """A hand-over, or the proposal of one, was taken back."""
+
+    id: str
+    at: datetime
+    cause: str
+    """`paid`, `void`, `disputed`, or `operator`."""
+    actor: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditReportApproved:
+    """An authenticated name approved the report of a handed-over debt to a credit bureau; the first one proposed it."""
+
+    id: str
+    at: datetime
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimReported:
+    """A debt was reported to a credit bureau."""
+
+    id: str
+    at: datetime
+    fields: tuple[str, ...]
+    package: str

@@ -12,6 +12,7 @@ from app.policy.effects import (
     AlertOperators,
     CancelSubscription,
     DisableLicence,
+    DropFile,
     Effect,
     LookUpSubscription,
     Notify,
@@ -26,6 +27,7 @@ _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
 KINDS = {
     "AlertOperators": "alert",
     "CancelSubscription": "provider",
+    "DropFile": "file",
     "LookUpSubscription": "provider",
     "Notify": "callback",
     "ResumeSubscription": "provider",
@@ -122,6 +124,8 @@ def effect(wanted: Effect) -> str:
             return f"Your product is told {wanted.type}."
         case AlertOperators():
             return f"Operators are alerted: {words(wanted.topic)}."
+        case DropFile():
+            return f"A file is left in the data directory: {words(wanted.kind)}."
         case _:
             return _call(wanted)
 

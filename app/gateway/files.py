@@ -1,0 +1,22 @@
+"""Leaves files for people outside to fetch: private to the user, whole or not there, each once."""
+
+from __future__ import annotations
+
+from app.gateway.backoff import try_again
+from app.gateway.letterbox import post
+from app.gateway.means import Errand, Means
+from app.gateway.report import Report, State
+from app.policy.effects import DropFile
+from app.policy.facts import Outcome
+
+
+def drop(effect: DropFile, means: Means, errand: Errand) -> Report:
+    """Write the file into its folder in the data directory."""
+    if means.drop_dir is None:
+        return Report(state=State.SKIPPED, outcome=Outcome.FAILED, error="no data directory is set")
+    name = f"{effect.subject}-{effect.kind}"
+    try:
+        post(effect.content.encode(), means.drop_dir / effect.folder, name, errand.now, ".json")
+    except OSError as error:
+        return try_again(f"the file cannot be written ({type(error).__name__})", errand.attempts)
+    return Report(state=State.DONE, outcome=Outcome.DONE)

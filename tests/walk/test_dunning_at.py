@@ -1,0 +1,257 @@
+"""Stories of the preset `dunning-at` through the front door: HTTP, the clock, the command line."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Iterator
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.lemonsqueezy import (
+    Purchase,
+    dispute_created,
+    dispute_resolved,
+    subscription_payment_failed,
+    subscription_updated,
+)
+from tests.walk.house import TOKEN, House, a_house_on_its_database, days
+from tests.walk.test_stories import bought
+
+BOB = "a-token-of-bobs"
+DEBTOR = {
+    "birth_name": "Ada Byron",
+    "postal_address": "Ring 1\n1010 Wien",
+    "birth_date": "1990-05-17",
+    "profession": "Mathematician",
+    "passport_copy": "archive 7",
+}
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    settings = {"KULANZ_POLICY": "dunning-at", "API_TOKENS": f"tests:{TOKEN},bob:{BOB},eve:eves-token:read"}
+    with a_house_on_its_database(request, tmp_path_factory, **settings) as house:
+        yield house
+
+
+def overdue(house: House, start: datetime, **told: Any) -> Purchase:
+    """A customer whose renewal has just failed, and whom the provider calls past due from then on."""
+    purchase = bought(house, start, **told)
+    house.provider.change(purchase.subscription, status="past_due")
+    house.tell(
+        subscription_payment_failed(at=start, purchase=purchase),
+        subscription_updated(at=start, purchase=purchase, status="past_due"),
+    )
+    return purchase
+
+
+def given_up(house: House, start: datetime) -> Purchase:
+    purchase = overdue(house, start)
+    house.advance_to(start + days(57))
+    assert [case["state"] for case in house.account(purchase)["dunning_cases"]] == ["exhausted"]
+    return purchase
+
+
+def call(house: House, method: str, path: str, document: dict[str, Any] | None = None, token: str = TOKEN) -> Any:
+    headers = {"Authorization": f"Bearer {token}"}
+    return requests.request(method, house.url + path, json=document, headers=headers, timeout=10)
+
+
+def files(house: House, collection: str) -> dict[str, Path]:
+    """The files that were left for the agency, by their kind."""
+    folder = Path(house.environ["KULANZ_DATA_DIR"]) / "collections"
+    return {path.stem.partition(f"{collection}-")[2]: path for path in folder.glob(f"*{collection}-*.json")}
+
+
+def letters(house: House, purchase: Purchase) -> list[str]:
+    told = [one for one in house.mailbox.accepted if purchase.email in str(one["To"])]
+    return [str(one["Subject"]) for one in told if one["X-Kulanz-Notice"] == "dunning_level"]
+
+
+def handed_over(house: House, purchase: Purchase) -> str:
+    proposed = call(house, "POST", f"/v1/accounts/{purchase.account}/collections", {"reason": "no answer"})
+    assert proposed.status_code == 201, proposed.text
+    approved = call(house, "POST", f"/v1/collections/{proposed.json()['id']}/approve", {}, BOB)
+    assert (approved.status_code, approved.json()["state"]) == (200, "handed_over"), approved.text
+    house.settle()
+    return str(proposed.json()["id"])
+
+
+def test_three_letters_go_out_and_a_transfer_in_two_parts_ends_it(house: House, start: datetime) -> None:
+    purchase = overdue(house, start)
+    due = house.account(purchase)["dunning_cases"][0]["amount_due"]
+
+    house.advance_to(start + days(22))
+    part = house.post(f"/v1/accounts/{purchase.account}/payments", {"amount": due - 100, "currency": "EUR"})
+    house.advance_to(start + days(36))
+    (case,) = house.account(purchase)["dunning_cases"]
+    rest = house.post(f"/v1/accounts/{purchase.account}/payments", {"amount": 100 + 1500, "currency": "EUR"})
+    house.advance_to(start + days(90))
+
+    assert (part.status_code, rest.status_code, rest.json()["unmatched"]) == (201, 201, 0)
+    assert (case["level"], case["fees"], case["amount_due"]) == (3, 1500, 100)
+    number = str(purchase.invoice)
+    assert letters(house, purchase) == [
+        f"Payment reminder for invoice {number}",
+        f"Demand for payment of invoice {number}",
+        f"Last demand for payment of invoice {number}",
+    ]
+    account = house.account(purchase)
+    assert (account["standing"], account["dunning_cases"], account["timers"]) == ("good", [], [])
+    assert house.heard(purchase).count("account.dunning_level") == 3
+    assert house.heard(purchase)[-1] == "account.recovered"
+
+
+def test_a_dispute_stops_the_letters_and_nothing_else_is_taken(house: House, start: datetime) -> None:
+    purchase = overdue(house, start)
+    house.advance_to(start + days(8))
+
+    house.tell(dispute_created(at=start + days(8), purchase=purchase))
+    house.advance_to(start + days(40))
+    during = house.account(purchase)
+    house.tell(dispute_resolved(at=start + days(40), purchase=purchase, status="won"))
+    house.advance_to(start + days(54))
+
+    assert (during["access"], [case["state"] for case in during["dunning_cases"]]) == ("full", ["frozen"])
+    assert [timer["kind"] for timer in during["timers"] if timer["kind"] == "dunning_level"] == []
+    assert len(letters(house, purchase)) == 2
+
+
+def test_two_names_hand_a_debt_over_with_what_the_policy_names(house: House, start: datetime) -> None:
+    purchase = given_up(house, start)
+    account = f"/v1/accounts/{purchase.account}"
+    held = call(house, "PUT", f"{account}/debtor", DEBTOR)
+
+    proposed = call(house, "POST", f"{account}/collections", {"reason": "no answer"})
+    ident = proposed.json()["id"]
+    again = call(house, "POST", f"/v1/collections/{ident}/approve", {})
+    reader = call(house, "POST", f"/v1/collections/{ident}/approve", {}, "eves-token")
+    nothing = files(house, ident)
+    approved = call(house, "POST", f"/v1/collections/{ident}/approve", {}, BOB)
+    house.settle()
+
+    assert (held.status_code, held.json()["held"]) == (200, sorted(DEBTOR))
+    assert "Byron" not in held.text
+    assert (proposed.status_code, proposed.json()["state"]) == (201, "proposed")
+    assert (again.status_code, reader.status_code, nothing) == (409, 403, {})
+    assert sorted(one["actor"] for one in approved.json()["approvals"]) == ["bob", "tests"]
+    file = files(house, ident)["handover"]
+    package = json.loads(file.read_text())
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    assert package["birth_name"] == "Ada Byron"
+    assert "passport_copy" not in package
+    whole = json.dumps(package["statement"], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    assert sha256(whole.encode()).hexdigest() == approved.json()["statement_sha256"]
+    assert [case["state"] for case in house.account(purchase)["dunning_cases"]] == ["in_collections"]
+    assert house.heard(purchase)[-1] == "collections.handed_over"
+    told = [one for one in house.callbacks.documents if one["data"].get("collection") == ident]
+    assert "Byron" not in json.dumps(told)
+    assert house.cli("replay", "--shuffle", "--json")["differing"] == []
+
+
+def test_a_payment_brings_a_debt_back_and_the_report_is_to_be_corrected(house: House, start: datetime) -> None:
+    purchase = given_up(house, start)
+    ident = handed_over(house, purchase)
+    sent = len(house.mails(purchase))
+    reports = [call(house, "POST", f"/v1/collections/{ident}/credit-report", {}, token) for token in (TOKEN, BOB)]
+    house.advance_to(start + days(120))
+    quiet = len(house.mails(purchase))
+
+    house.post(f"/v1/accounts/{purchase.account}/payments", {"amount": 50_000, "currency": "EUR"})
+    house.settle()
+
+    assert [one.status_code for one in reports] == [200, 200]
+    assert reports[1].json()["credit_report"]["reported_at"] is not None
+    assert quiet == sent
+    shown = house.get(f"/v1/collections/{ident}")
+    assert (shown["state"], shown["recall_cause"]) == ("recalled", "paid")
+    assert files(house, ident).keys() == {"handover", "credit-report", "recall"}
+    assert "collections.recalled" in house.heard(purchase)
+    assert ident in {one["id"] for one in house.get("/v1/collections")["collections"]}
+    assert ident not in {one["id"] for one in house.get("/v1/collections?open=true")["collections"]}
+
+
+def test_a_disputed_debt_is_neither_handed_over_nor_reported(house: House, start: datetime) -> None:
+    purchase = given_up(house, start)
+    ident = handed_over(house, purchase)
+
+    house.tell(dispute_created(at=start + days(57), purchase=purchase))
+    refused = call(house, "POST", f"/v1/accounts/{purchase.account}/collections", {"reason": "again"})
+    report = call(house, "POST", f"/v1/collections/{ident}/credit-report", {})
+
+    assert house.get(f"/v1/collections/{ident}")["recall_cause"] == "disputed"
+    assert (refused.status_code, report.status_code) == (409, 409)
+    assert "disputed" in refused.json()["detail"]
+
+
+def test_the_command_line_proposes_shows_recalls_and_approves_by_a_token_only(
+    house: House, start: datetime, tmp_path: Path
+) -> None:
+    purchase = given_up(house, start)
+    account = str(purchase.account)
+    for name, token in (("tests", TOKEN), ("bob", BOB), ("eve", "eves-token")):
+        (tmp_path / name).write_text(token + "\n")
+
+    planned = house.cli("collections", "propose", account, "--reason", "no answer", "--dry-run", "--json")
+    proposed = house.cli("collections", "propose", account, "--reason", "no answer", "--actor", "ada", "--json")
+    ident = proposed["account"]["collections"][0]["id"]
+    eve = house.run("collections", "approve", ident, "--token-file", str(tmp_path / "eve"))
+    house.cli("collections", "approve", ident, "--token-file", str(tmp_path / "tests"), "--json")
+    half = house.cli("collections", "show", ident, "--json")
+    house.cli("collections", "approve", ident, "--token-file", str(tmp_path / "bob"), "--json")
+    whole = house.cli("collections", "show", ident, "--json")
+    explained = house.run("account", "explain", account)[1]
+    house.cli("collections", "recall", ident, "--reason", "our mistake", "--json")
+
+    assert planned["dry_run"]
+    assert eve[0] == 1
+    assert (half["state"], half["proposed_by"], len(half["approvals"])) == ("proposed", "ada", 1)
+    assert whole["state"] == "handed_over"
+    assert "was handed over to a collection agency" in explained
+    listed = house.cli("collections", "list", "--json")["collections"]
+    assert {one["id"]: one["state"] for one in listed}[ident] == "recalled"
+    assert [case["state"] for case in house.account(purchase)["dunning_cases"]] == ["exhausted"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "document", "status"),
+    [
+        ("POST", "/v1/accounts/nobody/collections", {"reason": "r"}, 404),
+        ("POST", "/v1/collections/col_0/approve", {}, 404),
+        ("POST", "/v1/collections/col_0/recall", {"reason": "r"}, 404),
+        ("POST", "/v1/collections/col_0/recall", {}, 422),
+        ("POST", "/v1/collections/col_0/credit-report", {"by": "me"}, 422),
+        ("GET", "/v1/collections/col_0", None, 404),
+        ("GET", "/v1/collections?open=perhaps", None, 400),
+        ("GET", "/v1/collections?cursor=x", None, 400),
+        ("PUT", "/v1/accounts/nobody/debtor", {}, 404),
+        ("PUT", "/v1/accounts/nobody/debtor", {"iban": "x"}, 422),
+        ("PUT", "/v1/accounts/nobody/debtor", {"birth_date": "soon"}, 422),
+        ("GET", "/v1/accounts/nobody/debtor", None, 404),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    house: House, method: str, path: str, document: dict[str, Any] | None, status: int
+) -> None:
+    answer = call(house, method, path, document)
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json")
+
+
+def test_who_owes_is_for_tokens_that_may_change_things(house: House, start: datetime) -> None:
+    purchase = overdue(house, start)
+    path = f"/v1/accounts/{purchase.account}/debtor"
+    call(house, "PUT", path, DEBTOR)
+
+    assert call(house, "GET", path).json()["birth_name"] == "Ada Byron"
+    assert call(house, "GET", path, token="eves-token").status_code == 403
+    assert house.account(purchase)["debtor"]["held"] == sorted(DEBTOR)
+    log = Path(house.log).read_text() if house.log else ""
+    assert "Byron" not in log
