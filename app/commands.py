@@ -13,15 +13,19 @@ from app.policy.moving.ordering import RecordMove
 
 __all__ = [
     "AgreeTerms",
+    "ApproveDeletion",
     "ApproveOverride",
     "BookAddOn",
     "CancelAddOn",
     "CloseDispute",
+    "Closing",
     "Command",
     "DecideRefund",
     "DeclineOverride",
+    "DestroyRecords",
     "EndCredit",
     "EndTerms",
+    "EraseAccount",
     "Extra",
     "MarkDeployed",
     "MoveCredit",
@@ -30,8 +34,11 @@ __all__ = [
     "RecordMove",
     "RecordPayment",
     "Refunding",
+    "RequestClosure",
     "RequestRefund",
+    "Running",
     "SetOverride",
+    "WithdrawClosure",
 ]
 
 
@@ -115,6 +122,42 @@ class EndTerms:
     reason: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestClosure:
+    """The organisation asks to be deleted (plexo 13)."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WithdrawClosure:
+    """The organisation stays after all."""
+
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApproveDeletion:
+    """An operator's word that data go, where the policy asks for one."""
+
+    reason: str
+    subject: str | None = None
+    """The closure or chargeback; None: the only one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EraseAccount:
+    """A person's right to erasure: everything that no law keeps goes at once."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DestroyRecords:
+    """An account that has ended has been kept as long as the law asks."""
+
+
+Closing = RequestClosure | WithdrawClosure | ApproveDeletion | EraseAccount | DestroyRecords
 Overruling = SetOverride | ApproveOverride | DeclineOverride
 
 
@@ -200,3 +243,6 @@ AboutDebt = RecordPayment | TellDebtor | ProposeCollection | ApproveCollection |
 Extra = BookAddOn | CancelAddOn | MoveCredit | EndCredit | RecordMove
 Refunding = RequestRefund | DecideRefund | MarkDeployed
 Command = AboutDebt | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding
+Running = RecordPayment | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding
+"""Orders about an account that goes on."""
+Command = Running | Closing

@@ -9,8 +9,10 @@ from typing import Any
 
 import msgspec
 
-from app import brake, coding, metrics
+from app import brake, coding, erasure, metrics
 from app.clock import real_now
+from app.erasure import Closing
+from app.errors import RefusedError
 from app.gateway import spread
 from app.listings import Listings
 from app.policy import dunning, effects, facts, fairness
@@ -25,7 +27,7 @@ from app.policy.model import Access, Account, Change, Decision, Moment, Situatio
 from app.policy.outcomes import reported, still_wanted
 from app.policy.quick import quick
 from app.services import Services
-from app.store import accounts, bindings, inbox, journal, ledger, outbox, timers
+from app.store import accounts, bindings, erasing, inbox, journal, ledger, outbox, timers
 from app.store.accounts import AccountRow
 from app.store.database import Connection
 from app.store.journal import JournalRow
@@ -95,6 +97,10 @@ class Docket:
         """Return the id of an account that has been taken, whatever alias it was taken by."""
         return self._folders[name].row.id
 
+    def erased(self, name: str) -> bool:
+        """Whether an account that has been taken was closed for good: nothing is decided about it any more."""
+        return self._folders[name].row.key is None
+
     def account(self, name: str) -> Account:
         """Return an account as it is now."""
         return self._folders[name].account
@@ -116,7 +122,7 @@ class Docket:
         """Let a provisional account become another name of `new`: what is known of it is known of `new`."""
         self.take([old, new])
         gone, heir = self._folders[old], self._folders[new]
-        if gone is heir:
+        if gone is heir or self.erased(old) or self.erased(new):
             return
         version = max(heir.account.version, gone.account.version)
         book = heir.account.book.join(gone.account.book)
@@ -130,6 +136,8 @@ class Docket:
     def decide(self, name: str, facts_heard: Iterable[Fact], cause: Cause, *, book_joined: Any = None) -> Decision:
         """Decide about one account, and keep what follows for `put_back`."""
         folder = self._folders[name]
+        if folder.row.key is None:
+            raise RefusedError(f"{name}: {erasing.GONE}")
         heard = tuple(facts_heard)
         if book_joined is not None:
             folder.account = replace(folder.account, book=book_joined)
@@ -172,6 +180,19 @@ class Docket:
         if self._taken:
             metrics.HOLDS.inc(len(self._taken))
             metrics.VIOLATIONS.inc(sum(self._taken))
+        self._destroy_closed(folders)
+
+    def _destroy_closed(self, folders: Iterable[_Folder]) -> None:
+        for folder in folders:
+            if folder.state is not None and folder.state.closed_at is not None:
+                self._destroy(folder)
+
+    def _destroy(self, folder: _Folder) -> None:
+        """Destroy what is personal of an account that is closed now, in the transaction that closes it."""
+        row = accounts.exactly(self._tx, folder.row.id)
+        if row is not None:
+            closing = Closing(row=row, account=folder.account, terms=self.terms, now=self.now)
+            erasure.destroy(self._services, self._tx, closing)
 
     def _signed(self, row: AccountRow, folder: _Folder) -> AccountRow:
         """Sign where the chain ends now, if it has grown."""

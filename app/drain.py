@@ -19,7 +19,7 @@ from app.logs import log
 from app.policy.facts import Fact, OrderSeen, SubscriptionSeen
 from app.providers import Routing
 from app.services import Services
-from app.store import accounts, claims, inbox
+from app.store import accounts, claims, erasing, inbox
 from app.store.database import Connection
 from app.store.inbox import Event, Settled
 
@@ -233,6 +233,9 @@ class _Batch:
             orders.alert(self._services, self._tx, topic="dispute_of_unknown_payment", subject=f"evt_{event.id}")
 
     def _decide(self, account: str, event: Event, facts: tuple[Fact, ...]) -> None:
+        if self._docket.erased(account):
+            self._leave(account, event, facts)
+            return
         decision = self._docket.decide(account, facts, Cause(kind="event", name=event.name, ref=f"evt_{event.id}"))
         name = self._docket.name(account)
         resealed = event.account == name and not self._services.vault.has_sealed(event.body)
@@ -240,6 +243,18 @@ class _Batch:
         self._settled.append(Settled(event.id, "handled", name, body, facts_at=_at(facts)))
         if decision.principal is not None:
             self.applied.append({"inbox": event.id, "kind": event.name, "rule": decision.principal.rule})
+
+    def _leave(self, account: str, event: Event, facts: tuple[Fact, ...]) -> None:
+        """Recognise what is told of an account whose data were destroyed, and keep nothing of it.
+
+        What began later is no late news: a person has to see it.
+        """
+        name, closed_at = self._docket.name(account), self._docket.account(account).decided_at
+        began = [at for fact in facts if (at := getattr(fact, "created_at", None)) is not None]
+        if closed_at is not None and began and min(began) > closed_at:
+            self._park(event, f"{erasing.GONE}; this began later, under the same id", name)
+        else:
+            self._settled.append(Settled(event.id, "ignored", name, b"", erasing.GONE))
 
     def _park(self, event: Event, reason: str, account: str | None) -> None:
         inbox.failed(self._tx, event.id, reason, permanent=True, now_real=real_now(), account=account)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from app import brake, coding, dues, granted, refund_documents, story
+from app import brake, closed, coding, dues, granted, refund_documents, story
 from app.errors import NotFoundError
 from app.policy import dunning
 from app.policy.add_ons.booking import Booking
@@ -47,6 +47,8 @@ class View:
     state: State
     terms: Terms
     now: datetime
+    ended: Document | None = None
+    """Of an account whose data were destroyed: what stands for the matters that are gone."""
 
 
 def view(services: Services, conn: Connection, name: str) -> View:
@@ -123,14 +125,16 @@ def explanation(services: Services, name: str, *, steps: bool = True) -> Documen
         rows = ledger.of_account(conn, seen.account.id, 0, 10_000) if steps else []
         obstacles = _obstacles(services, conn, seen)
         undone = [_undone(row) for row in outbox.listing(conn, account=seen.account.id) if row.state in UNDONE]
+        row = stored.get(conn, name)
+        gone = closed.reasons(conn, row) if row is not None and row.key is None else None
     return {
         "account_id": seen.account.id,
         "standing": str(seen.account.standing),
         "plan": seen.account.plan,
         "access": str(seen.account.access),
-        "why": list(story.reasons(seen.state)),
+        "why": gone or list(story.reasons(seen.state)),
         "steps": [step(row) for row in rows],
-        "outlook": [*story.outlook(seen.state, obstacles), *undone],
+        "outlook": [*([] if gone else story.outlook(seen.state, obstacles)), *undone],
     }
 
 
@@ -172,7 +176,11 @@ def _view(services: Services, conn: Connection, row: AccountRow) -> View:
     terms, as_of = services.terms(conn, now).under(book, now), row.decided_at or now
     state = assess(book, terms, account.zone(terms), as_of)
     return View(
-        account=replace(account, add_ons=state.add_ons, quantities=state.quantities), state=state, terms=terms, now=now
+        account=replace(account, add_ons=state.add_ons, quantities=state.quantities),
+        state=state,
+        terms=terms,
+        now=now,
+        ended=closed.ended(conn, row) if row.key is None else None,
     )
 
 
@@ -199,7 +207,9 @@ def _account(seen: View) -> Document:
         "refund_requests": [refund_documents.refund_request(account.id, one, state.as_of) for one in state.refunds],
         "collections": dues.collections(account.book),
         "debtor": dues.debtor(account.book),
+        "closures": closed.closures(account.book, state, terms),
         "timers": [{"kind": one.kind, "due_at": _at(one.due_at)} for one in _in_order(state)],
+        **(seen.ended or {}),
         "policy": _policy(terms.current),
         "version": account.version,
     }

@@ -15,7 +15,7 @@ from app.addressing import AddressBook
 from app.clock import real_now
 from app.docket import Cause, Docket
 from app.drain import alert_parked, reason_of
-from app.errors import FarEndError, StorageUnavailableError
+from app.errors import FarEndError, StorageUnavailableError, UnreadableError
 from app.gateway import Errand, Report, carry_out
 from app.gateway.report import State, parked
 from app.logs import log
@@ -33,7 +33,7 @@ from app.policy.facts import Fact, Outcome, Provenance, SubscriptionSeen
 from app.policy.telling import reported, still_wanted
 from app.providers import Routing
 from app.services import Services
-from app.store import accounts, inbox, outbox
+from app.store import accounts, erasing, inbox, outbox
 from app.store.database import Connection
 from app.store.inbox import Event
 from app.store.outbox import EffectRow
@@ -123,7 +123,7 @@ def _carry(services: Services, row: EffectRow) -> None:
         with services.database.read() as conn:
             effect = _read(services, conn, row)
             wanted, now = _wanted(services, conn, row.account, effect), services.clock.now(conn)
-    except (ValueError, KeyError, LookupError) as error:
+    except (UnreadableError, ValueError, KeyError, LookupError) as error:
         with services.database.write() as tx:
             outbox.finish(tx, row.id, "parked", attempts=attempts + 1, error=reason_of(error), done_at=real_now())
         return
@@ -213,6 +213,8 @@ def _alert_of(services: Services, tx: Connection, row: EffectRow, effect: Effect
 def _hear(services: Services, tx: Connection, row: EffectRow, effect: Effect, report: Report) -> None:
     docket = Docket(services, tx, services.clock.now(tx))
     docket.take([row.account])
+    if docket.erased(row.account):
+        return
     facts: tuple[Fact, ...] = report.facts
     if report.outcome is not None and report.state is not State.RETRY:
         facts += reported(effect, report.outcome, docket.now, docket.account(row.account).book.with_facts(report.facts))
@@ -258,6 +260,9 @@ def _make_known(services: Services, event: Event, seen: SubscriptionSeen) -> boo
             return False
         docket = Docket(services, tx, services.clock.now(tx))
         docket.take([account])
+        if docket.erased(account):
+            inbox.skip(tx, event.id, erasing.GONE)
+            return True
         docket.decide(account, (_reconciled(seen),), Cause(kind="effect", name="looked_up", ref=f"evt_{event.id}"))
         docket.put_back()
         book.write()

@@ -6,13 +6,14 @@ import secrets
 from datetime import datetime
 from hashlib import sha256
 
-from app import about_debts, coding, extras, overruling, refund_orders, versions
+from app import about_debts, closing, coding, extras, overruling, refund_orders, versions
 from app.commands import (
     AgreeTerms,
     ApproveOverride,
     BookAddOn,
     CancelAddOn,
     CloseDispute,
+    Closing,
     Command,
     DecideRefund,
     DeclineOverride,
@@ -24,6 +25,7 @@ from app.commands import (
     OpenDispute,
     RecordMove,
     RequestRefund,
+    Running,
     SetOverride,
 )
 from app.docket import effect_row
@@ -53,6 +55,14 @@ def facts_of(
 
     `signed_in` says that the actor's name was authenticated; any other is a note and approves nothing.
     """
+    if isinstance(order, Closing):
+        return closing.facts_of(order, account, terms.under(account.book, now), actor, now)
+    return _of_a_living_account(order, account, terms, actor, now, signed_in=signed_in)
+
+
+def _of_a_living_account(
+    order: Running, account: Account, terms: Terms, actor: str, now: datetime, *, signed_in: bool
+) -> tuple[Fact, ...]:
     match order:
         case OpenDispute():
             return (_opened(order, actor, now),)

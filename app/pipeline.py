@@ -12,17 +12,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from app import host_time, metrics, orders, versions
+from app import host_time, metrics, orders, retention, versions
 from app.clock import real_now
 from app.commands import Command
 from app.docket import Cause, Docket
 from app.drain import apply_events
 from app.errands import PATIENCE, ask_for_missing, carry_out_due
-from app.errors import NotFoundError
+from app.errors import NotFoundError, RefusedError
 from app.policy.facts import Fact
 from app.policy.model import Decision
 from app.services import Services
-from app.store import accounts, inbox, timers
+from app.store import accounts, agenda, archive, erasing, inbox, timers
 from app.store.database import Connection
 
 
@@ -43,7 +43,8 @@ class Progress:
 def process(services: Services, limit: int = 500) -> Progress:
     """Apply a batch of received events and of due timers, each in one transaction. Safe to run anywhere, any time."""
     with services.database.drain_lock():
-        return Progress(events=apply_events(services, limit), timers=_fire_timers(services, limit))
+        events = apply_events(services, limit)
+        return Progress(events=events, timers=_fire_timers(services, limit) + _destroy_records(services))
 
 
 def deliver(services: Services, limit: int = 50) -> Progress:
@@ -52,8 +53,8 @@ def deliver(services: Services, limit: int = 50) -> Progress:
 
 
 def next_due(conn: Connection, now: datetime) -> datetime | None:
-    """Return when there is something to do next if nothing arrives: a timer, or a payment that has waited too long."""
-    timer, oldest = timers.next_due(conn), inbox.oldest_waiting(conn)
+    """Return when there is something to do next if nothing arrives: a timer, the end of retention, a long wait."""
+    timer, oldest = agenda.next_due(conn), inbox.oldest_waiting(conn)
     patience_ends = oldest + PATIENCE if oldest is not None and oldest + PATIENCE > now else None
     return min((moment for moment in (timer, patience_ends) if moment is not None), default=None)
 
@@ -78,6 +79,8 @@ def command(
         row = accounts.get(tx, account)
         if row is None:
             raise NotFoundError(f"no account {account!r}")
+        if row.key is None:
+            raise RefusedError(f"{account}: {erasing.GONE}")
         docket = Docket(services, tx, services.clock.now(tx))
         docket.take([row.id])
         versions.prepare(services, docket, tx, order, actor, dry_run=dry_run)
@@ -92,13 +95,26 @@ def command(
     return decision
 
 
+def _destroy_records(services: Services) -> int:
+    """Destroy what was kept of closed accounts for as long as the law asks."""
+    with services.database.read() as conn:
+        end = archive.next_due(conn)
+        if end is None or end > services.clock.now(conn):
+            return 0
+    return retention.destroy_archived(services, None) if _time_is_believable(services) else 0
+
+
+def _time_is_believable(services: Services) -> bool:
+    with services.database.relaxed() as tx:
+        return services.clock.test_time(tx) is not None or host_time.believable(tx, real_now())
+
+
 def _fire_timers(services: Services, limit: int) -> int:
     with services.database.read() as conn:
         if not timers.due(conn, services.clock.now(conn), 1):
             return 0
-    with services.database.relaxed() as tx:
-        if services.clock.test_time(tx) is None and not host_time.believable(tx, real_now()):
-            return 0
+    if not _time_is_believable(services):
+        return 0
     services.vault.prepare()
     with services.database.write() as tx:
         docket = Docket(services, tx, services.clock.now(tx))

@@ -72,6 +72,7 @@ class Services:
                 country=self.settings.country,
                 calendar=is_working_day,
                 can_look=frozenset(_keys(self.settings)),
+                notifies=self.settings.callback_url is not None,
             )
         return self._terms[newest]
 

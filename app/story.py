@@ -8,6 +8,7 @@ from typing import Any
 
 from babel.numbers import get_currency_precision
 
+from app.policy.closure.matter import Matter
 from app.policy.model import Case, CaseState, Chargeback, Hold, Owner, State
 from app.policy.telling import rfc3339
 
@@ -116,6 +117,7 @@ SENTENCES: Mapping[str, str] = {
     "closure.approved": "{actor} approved that the data are deleted.",
     "closure.deletion_due": "Nothing stands in the way any more: the product is told to delete the account's data.",
     "closure.erased": "The account is closed. Our personal data about it are destroyed, but for what the law keeps.",
+    "retention.held": "{actor} keeps the archived records until {until}, whatever the policy says.",
     "retention.destroyed": "All records have been kept as long as the law asks: they are destroyed.",
     "look.asked": "The provider is asked for a fresh look at subscription {subscription} before anything is taken.",
     "override.asked": "{actor} asked for an exception ({kind}), which a second person has to approve.",
@@ -274,6 +276,8 @@ def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
         if asked.due_at is not None:
             what = "an answer" if asked.undecided else f"the money ({asked.state})"
             yield f"The refund request {asked.key} waits for {what}, promised by {rfc3339(asked.due_at)}."
+    for deletion in state.deletions:
+        yield from _deletion(deletion)
     for timer in state.timers:
         if timer.kind in {"period_end", "trial_end", "override_end", "hold_end"}:
             yield f"{_TIMERS[timer.kind]} at {rfc3339(timer.due_at)} ({timer.subject})."
@@ -328,9 +332,29 @@ def _case(case: Case, obstacle: str | None) -> Iterator[str]:
         yield f"A payment brings the plan of subscription {case.subscription} back ({policy})."
 
 
+_IN_THE_WAY = {
+    "subscription_runs": "a subscription still runs",
+    "case_open": "a dunning case is open",
+    "dispute_open": "a dispute is open",
+    "legal_hold": "the data are under a legal hold",
+    "notice_period": "the customer's notices have not had their time",
+    "notice_undelivered": "the last notice has not been delivered",
+    "approval": "an operator has to approve it",
+}
+
+
+def _deletion(one: Matter) -> Iterator[str]:
+    if one.obstacles:
+        why = ", and ".join(_IN_THE_WAY[each] for each in one.obstacles)
+        yield f"The deletion {one.subject} waits: {why}."
+    else:
+        yield f"The deletion {one.subject} waits until the product has taken the news of it."
+
+
 def _chargeback(one: Chargeback) -> Iterator[str]:
     if not one.holds:
         return
     yield f"The chargeback {one.key} being won or withdrawn releases its hold, and only that."
     if one.deletion_eligible_at is not None:
-        yield f"Data may be deleted from {rfc3339(one.deletion_eligible_at)}, by an operator's approval only."
+        how = "by an operator's approval only" if one.policy.dispute.deletion == "approval" else "if it is lost"
+        yield f"Data may be deleted from {rfc3339(one.deletion_eligible_at)}, {how}."

@@ -13,7 +13,7 @@ from app.errors import KulanzError
 from app.logs import log
 from app.reconcile.night import Night
 from app.services import Services
-from app.store import inbox, outbox, timers
+from app.store import agenda, inbox, outbox
 from app.store.database import Connection
 
 TICK = 1.0
@@ -63,7 +63,7 @@ class Clock:
         if time.monotonic() - self._rounded_at >= ROUND:
             self._rounded_at = time.monotonic()
             return frozenset({EVENTS, EFFECTS})
-        next_timer = timers.next_due(conn) if may_fire else None
+        next_timer = agenda.next_due(conn) if may_fire else None
         timer_due = next_timer is not None and next_timer <= self._services.clock.now(conn)
         effect, event = outbox.oldest_pending(conn), inbox.oldest_received(conn)
         effect_due = effect is not None and effect <= real_now()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from app.cli import closing
 from app.cli.options import (
     LARGEST,
     actor_option,
@@ -267,6 +268,8 @@ def _add_exceptions() -> None:
 
 
 _add_exceptions()
+for _command in closing.COMMANDS:
+    account.add_command(_command)
 
 
 def _outcome(decision: Decision) -> dict[str, Any]:

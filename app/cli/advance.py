@@ -12,7 +12,7 @@ from app.doorbell import EFFECTS, EVENTS
 from app.errands import PATIENCE
 from app.errors import InvalidInputError, RefusedError
 from app.pipeline import next_due
-from app.store import inbox, outbox, timers
+from app.store import agenda, inbox, outbox
 
 if TYPE_CHECKING:
     from app.services import Services
@@ -97,7 +97,7 @@ def _give_up(backlog: Backlog) -> None:
 
 def _backlog(services: Services) -> Backlog:
     with services.database.read() as conn:
-        now, due, waiting = services.clock.now(conn), timers.next_due(conn), inbox.oldest_waiting(conn)
+        now, due, waiting = services.clock.now(conn), agenda.next_due(conn), inbox.oldest_waiting(conn)
         return Backlog(
             received=inbox.counts(conn).get("received", 0),
             timer=due if due is not None and due <= now else None,

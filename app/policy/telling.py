@@ -23,8 +23,8 @@ from app.policy.effects import (
 )
 from app.policy.facts import OwnFact
 from app.policy.identity import effect_id
-from app.policy.letters import given_up_at_once
-from app.policy.model import Access, Account, CaseState, Change, Decision, Moment, State
+from app.policy.letters import given_up_at_once, rfc3339
+from app.policy.model import Access, Account, CaseState, Change, Decision, Moment, Standing, State
 from app.policy.outcomes import reported, still_wanted
 from app.policy.time import rfc3339
 
@@ -57,7 +57,8 @@ _SHARED_ALERTS = frozenset({"mass_action_brake"})
 def entitlement(account: Account) -> dict[str, Any]:
     """Return what the account may use, as the API and every callback tell it (CONTRACT sections 3 and 4)."""
     quantities = {"quantities": dict(account.quantities)} if account.quantities else {}
-    allows = ALLOWED_WITHOUT_ACCESS if account.access is Access.NONE else ()
+    closed = account.standing is Standing.CLOSED
+    allows = ALLOWED_WITHOUT_ACCESS if account.access is Access.NONE and not closed else ()
     return {
         "plan": account.plan,
         "access": str(account.access),

@@ -105,6 +105,8 @@ def _find(docket: Docket, address: AddressBook, entries: Sequence[Listed], drift
     docket.take({account for _, account in whose})
     found = []
     for entry, account in whose:
+        if docket.erased(account):
+            continue
         book = docket.account(account).book
         kinds = tuple(differences(entry, book, docket.now))
         settled = tuple(kind for kind in kinds if kind.deterministic)

@@ -15,6 +15,7 @@ from app.store import postgresql, sqlite
 
 __all__ = ["Connection", "Database"]
 
+_PERSONAL = ("accounts", "archive", "decisions", "effects", "inbox", "journal", "keyring", "lookups", "matters")
 _SCHEMES: dict[str, Literal["sqlite", "postgresql"]] = {
     "sqlite": "sqlite",
     "postgres": "postgresql",
@@ -60,6 +61,11 @@ class Database:
         """
         with self._server.drain_lock(wait):
             yield
+
+    def scrub(self) -> None:
+        """Forget what is left of rows that were overwritten or deleted, as after an erasure or a change of keys."""
+        with _translated():
+            self._server.scrub(_PERSONAL)
 
     def dispose(self) -> None:
         """Close every idle connection; the next use opens new ones. Call it after a fork."""

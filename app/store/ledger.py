@@ -132,9 +132,13 @@ def orphans(conn: Connection) -> list[str]:
     return list(conn.execute(_ORPHANS).scalars())
 
 
-def redact(tx: Connection, account: str) -> int:
-    """Take the detail of every decision of an account, which may name people; its digest stays. Returns how many."""
-    rows = [row for row in tx.execute(_DETAILS, {"account": account}) if not row.detail.startswith(_REDACTED)]
+def redact(tx: Connection, account: str, but: int | None = None) -> int:
+    """Take the details of an account's decisions, which may name people; the digests stay. Returns how many.
+
+    `but` is the number of one decision that keeps its detail.
+    """
+    found = [row for row in tx.execute(_DETAILS, {"account": account}) if row.seq != but]
+    rows = [row for row in found if not row.detail.startswith(_REDACTED)]
     taken = [{"of": account, "number": row.seq, "new": _redacted(row.detail)} for row in rows]
     if taken:
         tx.execute(_REDACT, taken)

@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
-from sqlalchemy import Integer, Select, String, TextClause, bindparam, func, or_, select, text, update
+from sqlalchemy import Integer, LargeBinary, Select, String, TextClause, bindparam, func, or_, select, text, update
 from sqlalchemy.engine import Connection
 
 from app.errors import InvalidInputError
@@ -92,6 +92,9 @@ _FINISH = (
         begun_at=None,
     )
 )
+_RESEAL = (
+    update(effects).where(effects.c.id == bindparam("effect")).values(payload=bindparam("sealed", type_=LargeBinary))
+)
 _RETRY = (
     update(effects)
     .where(among(effects.c.id, "effects"), effects.c.state != "done")
@@ -173,6 +176,11 @@ def of_account(conn: Connection, account: str) -> Iterator[EffectRow]:
     while page := conn.execute(_OF_ACCOUNT, {"account": account, "after": after}).all():
         yield from (EffectRow(*fields) for *fields, _ in page)
         after = page[-1].number
+
+
+def reseal(tx: Connection, id: str, payload: bytes) -> None:  # noqa: A002
+    """Replace an effect's payload by the same one sealed otherwise."""
+    tx.execute(_RESEAL, {"effect": id, "sealed": payload})
 
 
 def retry(tx: Connection, ids: Collection[str]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from threading import Lock
 from typing import Any
@@ -56,6 +56,13 @@ class Server:
     def drain_lock(self, wait: float) -> Iterator[None]:  # noqa: ARG002  # The same question as of a file.
         """Do nothing: claims keep workers apart here."""
         yield
+
+    def scrub(self, tables: Sequence[str]) -> None:
+        """Have the server give up what it has kept of overwritten and deleted rows."""
+        with self._engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.exec_driver_sql("SET statement_timeout = 0")
+            connection.exec_driver_sql(f"VACUUM {', '.join(tables)}")
+            connection.invalidate()
 
     def dispose(self) -> None:
         """Close every idle connection."""

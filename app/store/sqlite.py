@@ -6,7 +6,7 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -65,6 +65,14 @@ class File:
         """Keep the drains of other processes and threads out."""
         with self._locked("drain", time.monotonic() + wait):
             yield
+
+    def scrub(self, tables: Sequence[str]) -> None:  # noqa: ARG002  # The file forgets as a whole.
+        """Empty the log, so that nothing overwritten or deleted is left in it; who still reads it may prevent that."""
+        connection = self._write.raw_connection()
+        try:
+            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
 
     def dispose(self) -> None:
         """Close every idle connection."""

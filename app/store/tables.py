@@ -23,9 +23,11 @@ __all__ = [
     "Instant",
     "accounts",
     "acts",
+    "archive",
     "as_text",
     "attempts",
     "bindings",
+    "certificates",
     "claims",
     "decisions",
     "effects",
@@ -258,6 +260,37 @@ matters = Table(
 
 partial("ix_matters_open", "closed_at IS NULL", matters.c.kind, matters.c.opened_at, matters.c.account, matters.c.key)
 partial("ix_matters_closed", "closed_at IS NOT NULL", matters.c.kind, matters.c.closed_at)
+
+archive = Table(
+    "archive",
+    metadata,
+    Column("id", Id, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("kind", String, nullable=False),
+    Column("basis", String, nullable=False),
+    Column("kept_until", Instant, nullable=False),
+    Column("held_until", Instant),
+    Column("archived_at", Instant, nullable=False),
+    Column("by_timer", SmallInteger, nullable=False),
+    Column("records", Integer, nullable=False),
+    Column("key", LargeBinary, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Index("ix_archive_account", "account", "id"),
+    Index("ix_archive_kept_until", "kept_until", "id"),
+)
+"""What the law keeps of an account that is closed: each class and year under a key of its own."""
+
+certificates = Table(
+    "certificates",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("at", Instant, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Index("ix_certificates_account", "account", "at"),
+)
+"""What was destroyed when, by which basis: signed, and without personal data."""
 
 acts = Table(
     "acts",

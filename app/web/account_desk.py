@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from app import enquiries, handovers, pipeline, quotes, refunds, versions
+from app import closed, enquiries, pipeline, quotes, refunds, versions
 from app.clock import real_now
 from app.commands import Command, RequestRefund
 from app.enquiries import Document, Page
@@ -20,6 +21,11 @@ from app.policy.facts import (
     CreditEnded,
     CreditReportApproved,
     DebtorTold,
+    ClosureRequested,
+    ClosureWithdrawn,
+    CreditBooked,
+    CreditEnded,
+    DeletionApproved,
     DisputeSeen,
     Fact,
     LicenceDeployed,
@@ -33,6 +39,7 @@ from app.policy.facts import (
     TermsAgreed,
 )
 from app.policy.plan_change import Wanted
+from app.policy.telling import rfc3339
 from app.services import Services
 from app.store import idempotency
 from app.store.database import Connection
@@ -58,6 +65,8 @@ _SHOWN_AS: Mapping[type[Fact], tuple[str, str]] = {
     MovedToOnPremise: ("migrations", "id"),
     RefundDecided: ("refund_requests", "request"),
     LicenceDeployed: ("licences", "licence"),
+    ClosureRequested: ("closures", "id"),
+    ClosureWithdrawn: ("closures", "id"),
 }
 """By the fact that an order is: the name in the account's document, and the fact's attribute that has the id."""
 
@@ -83,6 +92,13 @@ class AccountDesk:
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
         """Return an account's decisions."""
         return enquiries.timeline(self._services, account, after=after, limit=limit)
+
+    def certificates(self, account: str) -> Document:
+        """Return the certificates about an account, and what is kept of it."""
+        public = self._services.vault.signet.public
+        with self._services.database.read() as conn:
+            name = enquiries.view(self._services, conn, account).account.id
+            return {"certificates": closed.certificates_of(conn, name, public), "kept": closed.kept_of(conn, name)}
 
     def evidence(self, account: str) -> bytes:
         """Return an account's evidence."""
@@ -140,6 +156,11 @@ class AccountDesk:
         made: list[Document] = []
 
         def then(tx: Connection, facts: tuple[Fact, ...]) -> None:
+            approved = next((fact for fact in facts if isinstance(fact, DeletionApproved)), None)
+            if approved is not None:
+                made.append(_approval(approved, enquiries.account_in(self._services, tx, account)))
+                keep(tx, made[0])
+                return
             kind, item = _subject(facts)
             found = enquiries.account_in(self._services, tx, account)[kind]
             made.append(found if item is None else next(document for document in found if document["id"] == item))
@@ -169,6 +190,17 @@ class AccountDesk:
 
 
 def _subject(facts: tuple[Fact, ...]) -> tuple[str, str | None]:
+def _approval(fact: DeletionApproved, account: Document) -> Document:
+    return {
+        "subject": fact.subject,
+        "approved_at": rfc3339(fact.at),
+        "actor": fact.actor,
+        "reason": fact.reason,
+        "standing": account["standing"],
+    }
+
+
+def _subject(facts: tuple[Fact, ...]) -> tuple[str, str]:
     """Return under which name of an account's document, and under which id, an order's subject stands."""
     for fact in facts:
         shown = _SHOWN_AS.get(type(fact))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from hashlib import sha256
 
 import msgspec
@@ -14,6 +14,7 @@ from app.commands import (
     AgreeTerms,
     ApproveCollection,
     ApproveCreditReport,
+    ApproveDeletion,
     ApproveOverride,
     BookAddOn,
     CancelAddOn,
@@ -30,9 +31,11 @@ from app.commands import (
     RecallCollection,
     RecordMove,
     RecordPayment,
+    RequestClosure,
     RequestRefund,
     SetOverride,
     TellDebtor,
+    WithdrawClosure,
 )
 from app.config import ApiToken
 from app.enquiries import Document, Page
@@ -206,6 +209,27 @@ class Api:
         account_id = self._desk.account_of_collection(_known_form(collection_id))
         return self._ordered(account_id, command, status=200)
 
+    def request_closure(self, account_id: str) -> Response:
+        """Record that the organisation asks to be deleted; one that is under way is answered as the repeat it is."""
+        form = self._form(forms.ClosureForm)
+        known = {one["id"] for one in self._desk.account(_known_form(account_id))["closures"]}
+        return self._ordered(account_id, RequestClosure(reason=form.reason or ""), known=known)
+
+    def withdraw_closure(self, account_id: str) -> Response:
+        """Take a closure back."""
+        form = self._form(forms.ClosureForm)
+        return self._ordered(account_id, WithdrawClosure(reason=form.reason or ""), status=200)
+
+    def approve_deletion(self, account_id: str) -> Response:
+        """Approve that data go."""
+        form = self._form(forms.DeletionApproval)
+        return self._ordered(account_id, ApproveDeletion(reason=form.reason, subject=form.subject), status=200)
+
+    def certificates(self, account_id: str) -> Response:
+        """Answer the certificates of what was destroyed."""
+        _query()
+        return _json(self._desk.certificates(_known_form(account_id)))
+
     def record_payment(self, account_id: str) -> Response:
         """Record a transfer; one that is known by the bank's own id is answered as the repeat that it is."""
         form = self._form(forms.PaymentForm)
@@ -341,11 +365,13 @@ class Api:
         _query()
         return forms.read(_body() or forms.EMPTY.get(form, b""), form)
 
-    def _ordered(self, account_id: str, command: Command, *, status: int = 201) -> Response:
-        """Carry a command out, once for each Idempotency-Key."""
+    def _ordered(
+        self, account_id: str, command: Command, *, status: int = 201, known: Collection[str] = ()
+    ) -> Response:
+        """Carry a command out, once for each Idempotency-Key; what was `known` before is not made anew."""
         account, actor = _known_form(account_id), g.actor
         document, repeated = self._once(actor, lambda keep: self._desk.order(account, command, actor, keep))
-        return _json(document, 200 if repeated else status)
+        return _json(document, 200 if repeated or document.get("id") in known else status)
 
     def _once(self, actor: str, act: Callable[[Keep], Document]) -> tuple[Document, bool]:
         key = request.headers.get("Idempotency-Key")

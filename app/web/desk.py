@@ -33,6 +33,9 @@ class Desk(Protocol):
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
         """Return the account's decisions, oldest first."""
 
+    def certificates(self, account: str) -> Document:
+        """Return what was destroyed about an account, and what is kept."""
+
     def evidence(self, account: str) -> bytes:
         """Return an account's evidence: a signed HTML file."""
 

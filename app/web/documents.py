@@ -334,6 +334,37 @@ class Terms(Document, frozen=True, kw_only=True):
     reason: str
 
 
+class Closure(Document, frozen=True, kw_only=True):
+    """An organisation that asks to be deleted."""
+
+    id: str
+    state: Literal["waiting", "approval", "announced", "closed", "withdrawn"]
+    requested_at: datetime | None
+    actor: str | None
+    reason: str | None
+    clause: str | None
+    obstacles: list[str]
+    closed_at: datetime | None
+
+
+class Deletion(Document, frozen=True, kw_only=True):
+    """A deletion that an operator approved."""
+
+    subject: str
+    approved_at: datetime
+    actor: str
+    reason: str
+    standing: Standing
+    """Closed, where nothing else stood in the way."""
+
+
+class Certificates(Document, frozen=True, kw_only=True):
+    """What was destroyed about an account, and what is kept."""
+
+    certificates: list[dict[str, Any]]
+    kept: list[dict[str, Any]]
+
+
 class Account(Document, frozen=True, kw_only=True):
     """An account as it stands."""
 
@@ -357,6 +388,7 @@ class Account(Document, frozen=True, kw_only=True):
     payments: list[Payment]
     collections: list[Collection]
     debtor: DebtorHeld | None
+    closures: list[Closure]
     timers: list[Timer]
     policy: Policy
     version: int

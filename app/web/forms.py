@@ -173,6 +173,28 @@ class CreditForm(Form, frozen=True, kw_only=True):
             raise InvalidInputError("`amount` and `currency` are needed for what was bought or spent, and only there.")
 
 
+class ClosureForm(Form, frozen=True, kw_only=True):
+    """That an organisation asks to be deleted, or stays after all."""
+
+    reason: Text | None = None
+
+    def check(self) -> None:
+        """Refuse a reason that nobody could read."""
+        _readable("reason", self.reason)
+
+
+class DeletionApproval(Form, frozen=True, kw_only=True):
+    """An operator's word that data go; without a subject it is for the only deletion that waits."""
+
+    reason: Text
+    subject: Reference | None = None
+
+    def check(self) -> None:
+        """Refuse words that nobody could read."""
+        _readable("reason", self.reason)
+        _readable("subject", self.subject)
+
+
 class AddOnForm(Form, frozen=True, kw_only=True):
     """What is booked; without a `subscription_id` it belongs to the one that gives the plan."""
 
@@ -295,7 +317,7 @@ class TermsForm(Form, frozen=True, kw_only=True):
 
 
 AnyForm = TypeVar("AnyForm", bound=Form)
-EMPTY: dict[type[Form], bytes] = {RefundApproval: b"{}", RefundDenial: b"{}"}
+EMPTY: dict[type[Form], bytes] = {ClosureForm: b"{}", RefundApproval: b"{}", RefundDenial: b"{}"}
 """The forms in which nothing has to be said, and what an empty body means for them."""
 
 

@@ -8,8 +8,10 @@ from typing import Any
 
 from app.commands import (
     AgreeTerms,
+    ApproveDeletion,
     ApproveOverride,
     CloseDispute,
+    Closing,
     Command,
     DeclineOverride,
     EndTerms,
@@ -55,6 +57,7 @@ def an_account(account: str, *, version: int = 7, standing: str = "grace") -> Do
         "migrations": [],
         "collections": [],
         "debtor": None,
+        "closures": [],
         "timers": [{"kind": "grace_end", "due_at": "2026-03-08T14:08:20Z"}],
         "policy": {"name": "plexo", "version": 1, "sha256": "ab"},
         "version": version,
@@ -64,6 +67,26 @@ def an_account(account: str, *, version: int = 7, standing: str = "grace") -> Do
 def an_override(**told: Any) -> Document:
     known = {"id": "o1", "kind": "exempt", "state": "active", "until": None, "actor": "writer", "approved_by": []}
     return {**known, "reason": "goodwill", **told}
+
+
+def a_closure() -> Document:
+    return {
+        "id": "cl_1",
+        "state": "waiting",
+        "requested_at": NOW,
+        "actor": "shop",
+        "reason": "we stop",
+        "clause": "13",
+        "obstacles": ["subscription_runs"],
+        "closed_at": None,
+    }
+
+
+def an_ending(command: Closing, actor: str) -> Document:
+    if not isinstance(command, ApproveDeletion):
+        return a_closure()
+    subject = command.subject or "cl_1"
+    return {"subject": subject, "approved_at": NOW, "actor": actor, "reason": command.reason, "standing": "closed"}
 
 
 class DeskInMemory:
@@ -106,6 +129,10 @@ class DeskInMemory:
         last = numbers[-1] if numbers else 7
         return Page(items=[a_decision(number) for number in numbers], after=str(last) if last < 7 else None)
 
+    def certificates(self, account: str) -> Document:
+        self.account(account)
+        return {"certificates": [], "kept": []}
+
     def evidence(self, account: str) -> bytes:
         self.account(account)
         return b"<!doctype html><p>signed</p>"
@@ -113,6 +140,9 @@ class DeskInMemory:
     def order(self, account: str, command: Command, actor: str, _: Keep) -> Document:
         self.account(account)
         self.orders.append((account, command, actor))
+        return an_ending(command, actor) if isinstance(command, Closing) else self._made(account, command, actor)
+
+    def _made(self, account: str, command: Command, actor: str) -> Document:
         match command:
             case OpenDispute():
                 self.disputes["operator:1"] = account

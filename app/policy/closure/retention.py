@@ -41,6 +41,16 @@ def ends_at(book: Book, rules: RetentionRules, zone: str) -> datetime | None:
     return max((one.until for one in _all(book, rules, zone)), default=None)
 
 
+def bases(book: Book, rules: RetentionRules, zone: str) -> tuple[str, ...]:
+    """Return by which laws records of an account are kept."""
+    return tuple(sorted({one.basis for one in _all(book, rules, zone)}))
+
+
+def number(book: Book, rules: RetentionRules, zone: str) -> int:
+    """Return how many records of an account are kept by law."""
+    return sum(len(one.records) for one in _all(book, rules, zone))
+
+
 def until(rule: RecordClass, at: datetime, zone: str) -> datetime:
     """Return the end of the calendar year of a record, and `years` more."""
     year = at.astimezone(ZoneInfo(zone)).year + rule.years + 1

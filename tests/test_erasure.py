@@ -1,0 +1,340 @@
+"""An account goes: what is personal is destroyed, what the law keeps is sealed apart, and late news do no harm."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import msgspec
+import pytest
+from sqlalchemy import select, text
+
+from app import audit, closed, enquiries, erasure, pipeline, retention
+from app.commands import DestroyRecords, EraseAccount, OpenDispute, RequestClosure, SetOverride
+from app.config import Settings
+from app.errors import RefusedError
+from app.policy.facts import OverrideKind
+from app.replay import replay
+from app.services import Services, build
+from app.store import accounts, archive, certificates, erasing, inbox, lookups, outbox, tables
+from app.store.database import Database
+from tests.far_ends import CallbackReceiver, a_callback_receiver
+from tests.lemonsqueezy import MONDAY, subscription_cancelled, subscription_created, subscription_updated
+from tests.workers.house import an_unpaid_account, receive
+
+DAY = timedelta(days=1)
+ORG = "org_1"
+MAIL = b"anne@bakery.example"
+
+
+@pytest.fixture
+def callbacks() -> Iterator[CallbackReceiver]:
+    with a_callback_receiver() as receiver:
+        yield receiver
+
+
+@pytest.fixture
+def services(tmp_path: Path, database_url: str, callbacks: CallbackReceiver) -> Iterator[Services]:
+    """Two accounts that did not pay, on hold since a week after MONDAY."""
+    settings = Settings(
+        data_dir=tmp_path,
+        database_url=database_url,
+        encryption_keys=(os.urandom(32),),
+        test_clock=True,
+        lemonsqueezy_mode="any",
+        callback_url=callbacks.url,
+        callback_secret=callbacks.secret,
+    )
+    services = build(settings)
+    services.clock.set(MONDAY)
+    with services.database.write() as tx:
+        services.adopt_policy(tx)
+    for number in (1, 5):
+        an_unpaid_account(services, number)
+    for day in range(9):
+        services.clock.set(MONDAY + day * DAY)
+        settle(services)
+    yield services
+    services.close()
+
+
+def settle(services: Services) -> None:
+    while pipeline.process(services).moved | pipeline.deliver(services).moved:
+        pass
+
+
+def erase(services: Services, account: str = ORG) -> None:
+    pipeline.command(services, account, EraseAccount(reason="Art. 17"), "anna")
+    settle(services)
+
+
+def test_nothing_that_is_personal_can_be_read_any_more(services: Services) -> None:
+    erase(services)
+
+    with services.database.read() as conn:
+        row = accounts.get(conn, ORG)
+        assert row is not None
+        assert (row.key, row.book, row.standing, row.plan, row.access) == (None, None, "closed", "free", "none")
+        events = list(conn.execute(select(tables.inbox.c.body).where(tables.inbox.c.account == ORG)).scalars())
+        assert set(events) == {b""}
+        assert not list(conn.execute(select(tables.journal).where(tables.journal.c.account == ORG)))
+        assert lookups.find(conn, services.vault.fingerprint("mail:anne@bakery.example")) == ["org_5"]
+        assert not list(conn.execute(select(tables.matters).where(tables.matters.c.account == ORG)))
+        payloads = {effect.payload for effect in outbox.of_account(conn, ORG) if effect.kind == "SendMail"}
+        assert payloads == {b""}
+
+
+def test_every_table_that_names_accounts_is_either_kept_or_goes(services: Services) -> None:
+    named = {table.name for table in tables.metadata.sorted_tables if "account" in table.c}
+
+    gone = {table.name for table in erasing.personal_tables()}
+
+    assert gone | (erasing.KEPT & named) == named
+    assert {"journal", "timers", "lookups", "matters"} <= gone
+
+
+def test_what_de_duplicates_and_what_proves_stays(services: Services) -> None:
+    with services.database.read() as conn:
+        before = keys_of(services.database)
+        decisions = accounts.get(conn, ORG)
+    erase(services)
+
+    assert keys_of(services.database) == before
+    assert [one.flaw for one in audit.verify(services)] == [None, None]
+    with services.database.read() as conn:
+        details = (
+            conn.execute(text("SELECT detail FROM decisions WHERE account = 'org_1' ORDER BY seq")).scalars().all()
+        )
+    assert decisions is not None
+    assert len(details) == decisions.seq + 1
+    assert all(detail.startswith('{"redacted":"') for detail in details[:-1])
+    assert "closure.erased" in details[-1]
+
+
+def test_the_product_is_told_and_the_renewal_is_stopped_although_the_key_is_gone(
+    services: Services, callbacks: CallbackReceiver
+) -> None:
+    receive(services, subscription_created(account="org_9", subscription=90, customer=91, at=services.clock.now()))
+    settle(services)
+
+    erase(services, "org_9")
+
+    told = [one for one in callbacks.documents if one["data"]["account_id"] == "org_9" and one["type"] != "ops.alert"]
+    assert told[-1]["type"] == "account.closed"
+    assert told[-1]["data"]["entitlement"] | {"version": 0} == {
+        "plan": "free",
+        "access": "none",
+        "allows": [],
+        "add_ons": [],
+        "version": 0,
+    }
+    with services.database.read() as conn:
+        todo = [effect.type for effect in outbox.listing(conn, "todo", "org_9")]
+    assert todo == ["cancel"]
+
+
+def test_an_erasure_is_refused_under_a_legal_hold_and_an_open_dispute_i9(services: Services) -> None:
+    hold = SetOverride(kind=OverrideKind.LEGAL_HOLD, until=services.clock.now() + 30 * DAY, reason="a lawsuit")
+    pipeline.command(services, ORG, hold, "anna")
+    pipeline.command(services, "org_5", OpenDispute(amount=1, currency="EUR", reason="fraud"), "anna")
+
+    with pytest.raises(RefusedError, match="legal hold"):
+        pipeline.command(services, ORG, EraseAccount(reason="Art. 17"), "anna")
+    with pytest.raises(RefusedError, match="dispute is open"):
+        pipeline.command(services, "org_5", EraseAccount(reason="Art. 17"), "anna")
+
+
+def test_a_dry_run_destroys_nothing_i8(services: Services) -> None:
+    decision = pipeline.command(services, ORG, EraseAccount(reason="Art. 17"), "anna", dry_run=True)
+
+    assert str(decision.state.standing) == "closed"
+    assert enquiries.account_document(services, ORG)["standing"] == "on_hold"
+
+
+def test_nothing_is_ordered_for_an_account_that_is_gone(services: Services) -> None:
+    erase(services)
+
+    with pytest.raises(RefusedError, match="data were destroyed"):
+        pipeline.command(services, ORG, EraseAccount(reason="again"), "anna")
+
+
+def test_late_news_of_a_destroyed_account_are_recognised_kept_nowhere_and_visible(services: Services) -> None:
+    erase(services)
+    version = enquiries.entitlement(services, ORG)["version"]
+
+    late = subscription_updated(account=ORG, subscription=1, customer=2, at=MONDAY + DAY)
+    receive(services, late)
+    settle(services)
+
+    with services.database.read() as conn:
+        event = inbox.listing(conn, None, None, 1)[0]
+        assert (event.state, event.account, event.reason, event.body) == ("ignored", ORG, erasing.GONE, b"")
+        assert accounts.data_key(conn, ORG) is None
+    assert enquiries.account_document(services, ORG)["standing"] == "closed"
+    assert enquiries.entitlement(services, ORG)["version"] == version
+
+
+def test_a_purchase_under_the_same_id_after_the_erasure_waits_for_a_person(services: Services) -> None:
+    erase(services)
+    later = services.clock.now() + DAY
+    services.clock.set(later)
+
+    receive(services, subscription_created(account=ORG, subscription=77, customer=78, at=later, began=later))
+    settle(services)
+
+    with services.database.read() as conn:
+        event = inbox.listing(conn, "parked", None, 1)[0]
+        assert event.account == ORG
+        assert "began later" in str(event.reason)
+        assert services.vault.open(event.body)
+
+
+def test_replay_counts_erased_accounts_and_does_not_judge_them(services: Services) -> None:
+    erase(services)
+
+    findings = {one.account: one for one in replay(services)}
+
+    assert findings[ORG].erased
+    assert not findings["org_5"].erased
+    assert not any(one.differs for one in findings.values())
+
+
+def test_what_the_law_keeps_is_sealed_apart_with_basis_and_end(services: Services) -> None:
+    erase(services)
+
+    with services.database.read() as conn:
+        (kept,) = archive.of_account(conn, ORG)
+    assert (kept.kind, kept.basis, kept.records) == ("settlements", "BAO § 132", 1)
+    assert kept.kept_until == datetime(2034, 1, 1, tzinfo=UTC)
+    assert MAIL not in kept.body
+    assert erasure.opened(services.vault, kept)[0]["currency"] == "EUR"
+    document = enquiries.account_document(services, ORG)
+    assert document["timers"] == [{"kind": "retention_end", "due_at": "2034-01-01T00:00:00Z"}]
+
+
+def test_a_certificate_says_what_was_destroyed_and_what_is_kept(services: Services) -> None:
+    erase(services)
+
+    with services.database.read() as conn:
+        (row,) = certificates.of_account(conn, ORG)
+        told = closed.certificate(row, services.vault.signet.public)
+        decided = accounts.get(conn, ORG)
+    assert told["genuine"]
+    assert told["cause"] == "erasure"
+    assert told["destroyed"]["data_keys"] == 1
+    assert told["destroyed"]["events"] >= 2
+    assert told["kept"] == [
+        {"class": "settlements", "basis": "BAO § 132", "until": "2034-01-01T00:00:00Z", "records": 1}
+    ]
+    assert decided is not None
+    assert (told["decision"], told["decision_hash"]) == (decided.seq, decided.head.hex())
+    forged = msgspec.structs.replace(row, document=row.document.replace("erasure", "closure"))
+    assert not erasure.is_genuine(forged, services.vault.signet.public)
+
+
+def test_a_closure_of_an_ended_account_runs_through_to_its_certificate_13(
+    services: Services, callbacks: CallbackReceiver
+) -> None:
+    services.clock.set(MONDAY + 60 * DAY)
+    settle(services)
+
+    pipeline.command(services, ORG, RequestClosure(reason="we stop"), "shop")
+    settle(services)
+
+    document = enquiries.account_document(services, ORG)
+    assert document["standing"] == "closed"
+    assert [one["state"] for one in document["closures"]] == ["closed"]
+    told = [one["type"] for one in callbacks.documents if one["data"]["account_id"] == ORG]
+    told = [kind for kind in told if kind != "ops.alert"]
+    assert told[-2:] == ["account.data_deletion_due", "account.closed"]
+    assert "destroyed" in enquiries.explanation(services, ORG)["why"][0]
+
+
+def test_a_closure_waits_for_what_is_paid_for_and_says_so_13(services: Services) -> None:
+    bought = services.clock.now()
+    receive(services, subscription_created(account="org_9", subscription=90, customer=91, at=bought, began=bought))
+    settle(services)
+    pipeline.command(services, "org_9", RequestClosure(reason="we stop"), "shop")
+    settle(services)
+
+    document = enquiries.account_document(services, "org_9")
+    assert document["standing"] == "good"
+    assert document["plan"] != "free"
+    assert document["closures"][0]["obstacles"] == ["subscription_runs"]
+    assert any("a subscription still runs" in line for line in enquiries.explanation(services, "org_9")["outlook"])
+    told = {"account": "org_9", "subscription": 90, "customer": 91}
+    receive(services, subscription_cancelled(at=bought + DAY, ends_at=bought + 10 * DAY, **told))
+    services.clock.set(bought + 9 * DAY)
+    settle(services)
+    assert enquiries.account_document(services, "org_9")["standing"] == "good"
+    services.clock.set(bought + 10 * DAY)
+    settle(services)
+
+    assert enquiries.account_document(services, "org_9")["standing"] == "closed"
+
+
+def test_asking_again_is_the_same_closure(services: Services) -> None:
+    for _ in range(2):
+        pipeline.command(services, ORG, RequestClosure(reason="we stop"), "shop")
+
+    assert len(enquiries.account_document(services, ORG)["closures"]) == 1
+
+
+def test_archived_records_are_destroyed_when_their_time_is_over_and_certified(services: Services) -> None:
+    erase(services)
+    assert [one.over(services.clock.now()) for one in retention.listed(services, all_of_them=True) if one.archived] == [
+        False
+    ]
+
+    services.clock.set(datetime(2034, 1, 1, tzinfo=UTC))
+    assert retention.destroy_archived(services, "anna") == 1
+
+    with services.database.read() as conn:
+        assert archive.of_account(conn, ORG) == []
+        _, row = certificates.of_account(conn, ORG)
+        told = closed.certificate(row, services.vault.signet.public)
+    assert told["genuine"]
+    assert told["destroyed"]["archive"][0]["class"] == "settlements"
+    assert [one.flaw for one in audit.verify(services, ORG)] == [None]
+
+
+def test_archived_records_under_a_legal_hold_stay_i9(services: Services) -> None:
+    erase(services)
+    held = datetime(2035, 6, 1, tzinfo=UTC)
+    assert retention.hold(services, ORG, held, "anna", "a lawsuit") == 1
+    services.clock.set(datetime(2034, 1, 1, tzinfo=UTC))
+
+    assert retention.destroy_archived(services, "anna") == 0
+    (due,) = [one for one in retention.listed(services) if one.archived]
+    assert due.kept_by == ("legal_hold",)
+    services.clock.set(held)
+
+    assert retention.destroy_archived(services, "anna") == 1
+    assert [one.flaw for one in audit.verify(services, ORG)] == [None]
+
+
+def test_an_account_that_has_ended_is_destroyed_as_a_whole_when_its_last_record_may(services: Services) -> None:
+    services.clock.set(datetime(2033, 12, 31, tzinfo=UTC))
+    settle(services)
+    with pytest.raises(RefusedError, match="are to be kept"):
+        pipeline.command(services, ORG, DestroyRecords(), "anna")
+    services.clock.set(datetime(2034, 1, 1, tzinfo=UTC))
+
+    assert {one.account for one in retention.listed(services)} == {ORG, "org_5"}
+    pipeline.command(services, ORG, DestroyRecords(), "anna")
+
+    document = enquiries.account_document(services, ORG)
+    assert (document["standing"], document["timers"]) == ("closed", [])
+    with services.database.read() as conn:
+        (row,) = certificates.of_account(conn, ORG)
+    assert closed.certificate(row, services.vault.signet.public)["cause"] == "retention"
+
+
+def keys_of(database: Database) -> list[tuple[bytes, bytes]]:
+    with database.read() as conn:
+        found = conn.execute(
+            select(tables.inbox.c.delivery_key, tables.inbox.c.content_key).order_by(tables.inbox.c.id)
+        )
+        return [tuple(row) for row in found]

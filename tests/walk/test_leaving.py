@@ -1,0 +1,95 @@
+"""An organisation leaves, through the front door: the API, the clock, the command line, the product's callbacks."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from tests.lemonsqueezy import Purchase, subscription_cancelled, subscription_created, subscription_updated
+from tests.walk.house import House, days
+
+
+def bought(house: House, start: datetime) -> Purchase:
+    purchase = house.purchase()
+    house.tell(subscription_created(purchase=purchase, at=start, began=start))
+    return purchase
+
+
+def test_an_organisation_that_asks_to_be_deleted_is_closed_when_its_period_has_run_out_13(
+    house: House, start: datetime
+) -> None:
+    purchase = bought(house, start)
+
+    asked = house.post(f"/v1/accounts/{purchase.account}/closure", {"reason": "we stop"})
+    assert asked.status_code == 201
+    assert asked.json()["obstacles"] == ["subscription_runs"]
+    assert house.post(f"/v1/accounts/{purchase.account}/closure", {}).json()["id"] == asked.json()["id"]
+    house.settle()
+    assert house.account(purchase)["plan"] == "professional"
+    house.tell(subscription_cancelled(purchase=purchase, at=start + days(1), ends_at=start + days(20)))
+    house.advance_to(start + days(19))
+    assert house.account(purchase)["standing"] == "good"
+    house.advance_to(start + days(21))
+
+    account = house.account(purchase)
+    assert (account["standing"], account["plan"], account["access"]) == ("closed", "free", "none")
+    assert [one["state"] for one in account["closures"]] == ["closed"]
+    told = [kind for kind in house.heard(purchase) if kind != "ops.alert"]
+    assert told[-2:] == ["account.data_deletion_due", "account.closed"]
+    assert house.run("ledger", "verify", str(purchase.account))[0] == 0
+    assert house.run("replay", "--shuffle")[0] == 0
+
+
+def test_late_news_of_a_closed_account_change_nothing_and_can_be_seen(house: House, start: datetime) -> None:
+    purchase = bought(house, start)
+    house.cli("account", "erase", str(purchase.account), "--reason", "Art. 17", "--yes", "--json")
+    house.settle()
+
+    late = subscription_updated(purchase=purchase, at=start + timedelta(hours=1))
+    answer = house.deliver(late)
+    house.settle()
+
+    assert answer["status"] == "accepted"
+    assert house.deliver(late)["status"] == "duplicate"
+    shown = house.cli("events", "show", answer["event"], "--json")
+    assert (shown["state"], shown["account_id"]) == ("ignored", purchase.account)
+    assert "destroyed" in shown["reason"]
+    assert house.account(purchase)["standing"] == "closed"
+    assert house.cli("replay", "--json")["erased"] >= 1
+
+
+def test_a_lost_chargeback_deletes_after_its_notices_and_an_approval_10(house: House, start: datetime) -> None:
+    purchase = bought(house, start)
+    house.tell(subscription_cancelled(purchase=purchase, at=start, ends_at=start + days(5)))
+    opened = house.post(
+        f"/v1/accounts/{purchase.account}/disputes", {"amount": 1999, "currency": "EUR", "reason": "fraudulent"}
+    ).json()
+    house.advance_to(start + days(1))
+    assert house.post(f"/v1/disputes/{opened['id']}/close", {"outcome": "lost"}).status_code == 200
+    house.settle()
+    path = f"/v1/accounts/{purchase.account}/deletion/approve"
+    assert house.post(path, {"reason": "too early"}).status_code == 409
+
+    house.advance_to(start + days(33))
+    assert house.mails(purchase).count("data_deletion_notice") == 3
+    assert house.account(purchase)["standing"] == "suspended"
+    approved = house.post(path, {"reason": "the case is closed"})
+    house.settle()
+
+    assert approved.status_code == 200, approved.text
+    assert house.account(purchase)["standing"] == "closed"
+    assert house.post(path, {"reason": "again"}).status_code == 409
+
+
+def test_what_the_law_keeps_is_listed_and_certified(house: House, start: datetime, tmp_path: Path) -> None:
+    purchase = bought(house, start)
+    house.cli("account", "erase", str(purchase.account), "--reason", "Art. 17", "--json")
+
+    shown = house.cli("retention", "certificates", str(purchase.account), "--out", str(tmp_path / "c"), "--json")
+    assert [one["cause"] for one in shown["certificates"]] == ["erasure"]
+    assert shown["certificates"][0]["genuine"] is True
+    assert house.get(f"/v1/accounts/{purchase.account}/certificates")["certificates"] == shown["certificates"]
+    (file,) = (tmp_path / "c").iterdir()
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert house.cli("retention", "due", "--json")["due"] == []
+    assert house.run("account", "show", "nobody")[0] == 1
