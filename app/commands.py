@@ -242,7 +242,6 @@ class ApproveCreditReport:
 AboutDebt = RecordPayment | TellDebtor | ProposeCollection | ApproveCollection | RecallCollection | ApproveCreditReport
 Extra = BookAddOn | CancelAddOn | MoveCredit | EndCredit | RecordMove
 Refunding = RequestRefund | DecideRefund | MarkDeployed
-Command = AboutDebt | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding
-Running = RecordPayment | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding
+Running = AboutDebt | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding
 """Orders about an account that goes on."""
 Command = Running | Closing

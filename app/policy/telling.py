@@ -23,7 +23,7 @@ from app.policy.effects import (
 )
 from app.policy.facts import OwnFact
 from app.policy.identity import effect_id
-from app.policy.letters import given_up_at_once, rfc3339
+from app.policy.letters import given_up_at_once
 from app.policy.model import Access, Account, CaseState, Change, Decision, Moment, Standing, State
 from app.policy.outcomes import reported, still_wanted
 from app.policy.time import rfc3339

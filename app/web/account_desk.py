@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from app import enquiries, handovers, pipeline, quotes, refunds, versions
-from app import closed, enquiries, pipeline, quotes, refunds, versions
+from app import closed, enquiries, handovers, pipeline, quotes, refunds, versions
 from app.clock import real_now
 from app.commands import Command, RequestRefund
 from app.enquiries import Document, Page
 from app.policy.facts import (
     AddOnBooked,
     AddOnCancelled,
+    ClosureRequested,
+    ClosureWithdrawn,
     CollectionApproved,
     CollectionProposed,
     CollectionRecalled,
@@ -21,10 +22,6 @@ from app.policy.facts import (
     CreditEnded,
     CreditReportApproved,
     DebtorTold,
-    ClosureRequested,
-    ClosureWithdrawn,
-    CreditBooked,
-    CreditEnded,
     DeletionApproved,
     DisputeSeen,
     Fact,
@@ -189,7 +186,6 @@ class AccountDesk:
             raise
 
 
-def _subject(facts: tuple[Fact, ...]) -> tuple[str, str | None]:
 def _approval(fact: DeletionApproved, account: Document) -> Document:
     return {
         "subject": fact.subject,
@@ -200,7 +196,7 @@ def _approval(fact: DeletionApproved, account: Document) -> Document:
     }
 
 
-def _subject(facts: tuple[Fact, ...]) -> tuple[str, str]:
+def _subject(facts: tuple[Fact, ...]) -> tuple[str, str | None]:
     """Return under which name of an account's document, and under which id, an order's subject stands."""
     for fact in facts:
         shown = _SHOWN_AS.get(type(fact))

@@ -390,8 +390,15 @@ def test_the_description_holds_together(client: FlaskClient) -> None:
     }
 
 
-NOTHING_REQUIRED = {"approve_override", "approve_refund", "deny_refund", "approve_collection", "approve_credit_report"}
-NEED_NOTHING = {"approve_override", "approve_refund", "deny_refund", "request_closure", "withdraw_closure"}
+NOTHING_REQUIRED = {
+    "approve_override",
+    "approve_refund",
+    "deny_refund",
+    "approve_collection",
+    "approve_credit_report",
+    "request_closure",
+    "withdraw_closure",
+}
 
 
 def test_what_the_description_requires_is_refused_when_missing(client: FlaskClient) -> None:
@@ -405,7 +412,6 @@ def test_what_the_description_requires_is_refused_when_missing(client: FlaskClie
         filled = path.replace("{account_id}", "org_42").replace("{dispute_id}", "none").replace("{override_id}", "o1")
         assert len(required) == path.count("{")
         if methods["post"]["operationId"] not in NOTHING_REQUIRED:
-        if methods["post"]["operationId"] not in NEED_NOTHING:
             assert problem(post(client, filled.replace("{licence_id}", "1"), {})).status == 422
 
 
