@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli import closing
+from app.cli.near import near_misses
 from app.cli.options import (
     LARGEST,
     actor_option,
@@ -67,13 +68,25 @@ def list_(*, standing: str | None, plan: str | None, after: str | None, limit: i
 
 
 @account.command()
+@click.argument("text")
+@json_option
+def find(*, text: str, as_json: bool) -> None:
+    """Find accounts by an id or its beginning, a mail address, or an id of the provider's."""
+    from app.dossier import search
+
+    with services() as opened:
+        names = search(opened, text)
+    emit({"accounts": names}, as_json, "\n".join(names) or "no such account")
+
+
+@account.command()
 @click.argument("ident", metavar="ID")
 @json_option
 def show(*, ident: str, as_json: bool) -> None:
     """Show one account as the API does."""
     from app import enquiries
 
-    with services() as opened:
+    with services() as opened, near_misses(opened, ident):
         document = enquiries.account_document(opened, ident)
     emit(document, as_json, lambda: _print_account(document))
 
@@ -85,7 +98,7 @@ def explain(*, ident: str, as_json: bool) -> None:
     """Say why an account stands as it does, step by step, and what would change it, and when."""
     from app import enquiries
 
-    with services() as opened:
+    with services() as opened, near_misses(opened, ident):
         document = enquiries.explanation(opened, ident)
     emit(document, as_json, lambda: _print_story(document))
 

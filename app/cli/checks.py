@@ -81,8 +81,9 @@ def host_clock(services: Services) -> Iterator[Finding]:
         yield Finding("clock", False, detail, "check the host's time, then `kulanz clock accept`")
         return
     lives = seen is not None and real_now() - datetime.fromisoformat(seen) < CLOCK_SILENT
-    standing = f"; the test clock stands at {test.isoformat()}" if test else ""
-    yield Finding("clock", lives, f"last seen {seen or 'never'}{standing}", _if(not lives, "start `kulanz clock run`"))
+    standing = f"; the test clock stands at {_instant(test)}" if test else ""
+    told = _instant(datetime.fromisoformat(seen) if seen is not None else None)
+    yield Finding("clock", lives, f"last seen {told}{standing}", _if(not lives, "start `kulanz clock run`"))
 
 
 def mass_downgrades(services: Services) -> Iterator[Finding]:

@@ -80,7 +80,7 @@ def retry(
         if not dry_run:
             opened.bell.ring(EFFECTS)
     word = "would be tried again" if dry_run else "to be tried again"
-    emit({"retried": count, "dry_run": dry_run, "actor": actor}, as_json, f"{count} effects {word}")
+    emit({"retried": count, "dry_run": dry_run, "actor": actor}, as_json, f"{count} effect{'s' * (count != 1)} {word}")
 
 
 def _retry(opened: Services, ids: tuple[str, ...], *, dry_run: bool, yes: bool) -> int:

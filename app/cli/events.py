@@ -94,7 +94,7 @@ def retry(
         if not dry_run:
             opened.bell.ring()
     word = "would be tried again" if dry_run else "to be tried again"
-    emit({"retried": count, "dry_run": dry_run, "actor": actor}, as_json, f"{count} events {word}")
+    emit({"retried": count, "dry_run": dry_run, "actor": actor}, as_json, f"{count} event{'s' * (count != 1)} {word}")
 
 
 @events.command()

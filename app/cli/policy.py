@@ -193,7 +193,7 @@ def simulate(*, file: str, as_json: bool) -> None:
         click.echo(f'], "totals": {as_text(summary)}}}')
         return
     click.echo("" if first else "nobody would fare otherwise")
-    table(("in all", ""), [(key.replace("_", " "), value) for key, value in summary.items()], "")()
+    table(("in all", ""), [(key.replace("_", " "), _counted(value)) for key, value in summary.items()], "")()
 
 
 def _line(one: dict[str, Any], *, as_json: bool) -> str:
@@ -202,6 +202,15 @@ def _line(one: dict[str, Any], *, as_json: bool) -> str:
     was, would_be = (", ".join(one[key].values()) for key in ("was", "would_be"))
     clause = f", clause {one['clause']}" if one["clause"] else ""
     return f"{one['account_id']}: from {one['at']} {would_be} instead of {was} ({one['rule']}{clause})"
+
+
+def _counted(value: Any) -> str:
+    """Write a number, or amounts by currency."""
+    from app.story import money
+
+    return (
+        ", ".join(money(amount, currency) for currency, amount in value.items()) if isinstance(value, dict) else value
+    )
 
 
 def _refuse_what_is_not_in_force(opened: Services, since: datetime) -> None:

@@ -92,6 +92,29 @@ def test_an_operator_puts_things_right(browsing: Shop) -> None:
     assert browsing.complaints == []
 
 
+@pytest.mark.parametrize("width", [360, 1440])
+def test_a_policy_is_tried_and_put_in_force(browsing: Shop, width: int) -> None:
+    page, kept = browsing.page, os.environ.get("SCREENSHOTS")
+    page.set_viewport_size({"width": width, "height": 900})
+    log_in(browsing)
+
+    page.goto(f"{browsing.url}/ops/policies/trial")
+    document = page.get_by_label("Policy, as TOML")
+    document.fill(document.input_value().replace('grace = "7d"', 'grace = "9d"'))
+    page.get_by_role("button", name="Try it").click()
+    told, wide = page.inner_text("main"), page.evaluate("document.documentElement.scrollWidth")
+    if kept:
+        page.screenshot(path=Path(kept) / f"trial-{width}.png", full_page=True)
+    page.get_by_label("Reason").fill("two days of goodwill")
+    page.get_by_role("button", name="Put version 2 in force").click()
+
+    assert "dunning.grace" in told
+    assert "would fare otherwise" in told
+    assert wide <= width
+    assert page.get_by_role("status").inner_text() == "Version 2 is activated."
+    assert browsing.complaints == []
+
+
 def test_no_page_has_a_grave_fault_for_who_cannot_see_well(browsing: Shop) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     found: list[tuple[str, str, str]] = []

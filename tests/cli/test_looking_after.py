@@ -127,6 +127,19 @@ def test_an_account_is_shown_listed_and_explained(kulanz, services):
     assert kulanz("account", "show", "nobody").code == 1
 
 
+def test_an_account_is_found_by_its_beginning_and_by_the_providers_id(kulanz, services):
+    assert kulanz("account", "find", "org", "--json").document == {"accounts": ["org_1"]}
+    assert kulanz("account", "find", "nobody").out == "no such account\n"
+
+
+def test_who_names_an_account_that_there_is_not_is_told_what_is_stuck_of_it(kulanz, services, parked):
+    with services.database.write() as tx:
+        inbox.attribute(tx, parked[0], "org_9")
+
+    assert f"its event evt_{parked[0]} is parked" in kulanz("account", "explain", "org_9").err
+    assert "did you mean org_1?" in kulanz("account", "show", "org_").err
+
+
 def test_an_exception_changes_the_account_and_a_dry_run_does_not(kulanz, services):
     until = (MONDAY + timedelta(days=20)).isoformat()
     suspend = ("account", "suspend", "org_1", "--until", until, "--reason", "fraud", "--json")

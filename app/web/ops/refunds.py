@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, g, render_template
 
-from app import refunds
+from app import refunds, story
 from app.clock import real_now
 from app.logs import log
 from app.services import Services
@@ -54,4 +54,12 @@ class Refunds:
         with self._services.database.read() as conn:
             now, noted = self._services.clock.now(conn), acts.about(conn, str(found["id"]))
         undecided = found["state"] in UNDECIDED
-        return render_template("ops/refund.html", one=found, plainly=plainly, acts=noted, now=now, undecided=undecided)
+        return render_template(
+            "ops/refund.html",
+            one=found,
+            why=story.WHY.get(str(found["why"]), "a person is to say"),
+            plainly=plainly,
+            acts=noted,
+            now=now,
+            undecided=undecided,
+        )
