@@ -45,7 +45,7 @@ class PrepaidRules:
     """A period is paid in full before it begins, in no instalments, and counts to its end (bitrix24)."""
 
     terms: tuple[int, ...] = field(
-        default=(1, 3, 12), metadata=read.key(read.months, "the terms that are sold, in months")
+        default=(1, 3, 12), metadata=read.key(read.months, "the terms that are sold, in months", read.MORE)
     )
     clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about a term paid name"))
 

@@ -17,7 +17,9 @@ from app.web.problems import BadRequestError
 
 LARGEST = 10**15
 Kind = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,63}$", description="What the add-on is, such as `users`.")]
-Pot = Annotated[str, Meta(pattern="^[A-Za-z0-9][A-Za-z0-9._+:-]{0,63}$", description="What the credit is for.")]
+Pot = Annotated[
+    str, Meta(pattern="^[A-Za-z][A-Za-z0-9._:-]{0,63}$", description="What the credit is for; no personal data.")
+]
 Pieces = Annotated[int, Meta(gt=0, le=100_000)]
 Amount = Annotated[int, Meta(gt=0, le=LARGEST, description="Minor units of the currency.")]
 Fee = Annotated[int, Meta(ge=0, le=LARGEST, description="Minor units of the currency.")]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
 
+from app.errors import KulanzError
 from app.policy import facts as f
+from app.policy.add_ons import ordering as add_ons
+from app.policy.add_ons.booking import BookingStatus
 from app.policy.assess import assess
 from app.policy.book import Book
 from app.policy.collecting.recording import Money, recorded
 from app.policy.collecting.rules import LevelRules
+from app.policy.credit import ordering as credit
 from app.policy.effects import AlertOperators, Effect, SendMail
 from app.policy.facts import (
     BillingReason,
@@ -25,7 +30,7 @@ from app.policy.facts import (
     Stamp,
     Status,
 )
-from app.policy.model import FREE, Access, Account, CaseState, Decision, Hold, Owner, Situation, State, Terms
+from app.policy.model import FREE, Access, Account, CaseState, Decision, Hold, Moment, Owner, Situation, State, Terms
 from app.policy.time import Span
 from tests.policy.stories import (
     DAY,
@@ -222,6 +227,8 @@ def _may_release(fact: Fact, hold: Hold, before: State) -> bool:
             return inferred or (dunning and key in hold.subscriptions)
         case f.DisputeSeen() | f.OrderSeen():
             return inferred or hold.source == fact.key
+        case f.AddOnBooked() | f.AddOnCancelled() | f.CreditBooked() | f.CreditEnded():
+            return False
         case _:
             return dunning and before.case(hold.source) is not None
 
@@ -236,7 +243,11 @@ def _wrong_rights(decision: Decision, terms: Terms) -> Iterator[str]:
     access = Access.FREE if plan == FREE else Access.FULL
     if any(hold.access is Access.NONE for hold in whole):
         access = Access.NONE
-    if (state.plan, state.access) != (plan, access) or decision.account.rights != state.rights:
+    booked = [] if whole else [one for one in state.bookings if one.usable and one.subscription not in held]
+    quantities = {kind: sum(one.amount for one in booked if one.kind == kind) for kind in {one.kind for one in booked}}
+    if dict(state.quantities) != quantities or decision.account.rights != state.rights:
+        yield "I4"
+    if (state.plan, state.access) != (plan, access):
         yield "I4"
 
 
@@ -416,6 +427,39 @@ def _order(kind: OverrideKind, span: timedelta) -> tuple[str, Step]:
     return f"order {kind} {span}", step
 
 
+def _order_extra(kind: str) -> tuple[str, Step]:
+    def step(stage: Witness) -> None:
+        book, state = stage.account.book, stage.state
+        moment = Moment(stage.terms, stage.account.zone(stage.terms), stage.now)
+        with suppress(KulanzError):
+            stage.hear(EXTRAS[kind](f"x{len(stage.decisions)}", state, book, moment))
+
+    return f"order {kind}", step
+
+
+def _booked(ident: str, state: State, book: Book, moment: Moment) -> Fact:
+    ends = moment.at + 20 * DAY
+    wanted = add_ons.BookAddOn(kind="users", quantity=2, unit_price=590, currency="EUR", period_ends_at=ends)
+    return add_ons.book(wanted, state, book, moment, ident=ident, actor="ada")
+
+
+def _cancelled(_: str, state: State, book: Book, moment: Moment) -> Fact:
+    oldest = min((one.id for one in state.bookings if one.status is BookingStatus.ACTIVE), default="none")
+    return add_ons.cancel(add_ons.CancelAddOn(add_on=oldest), state, book, moment, actor="ada")
+
+
+def _credited(ident: str, state: State, book: Book, moment: Moment) -> Fact:
+    told = credit.MoveCredit(pot="telephony", entry=f.CreditEntry.BOUGHT, amount=500, currency="EUR")
+    return credit.move(told, state, book, moment, ident=ident, actor="ada")
+
+
+EXTRAS: dict[str, Callable[[str, State, Book, Moment], Fact]] = {
+    "book": _booked,
+    "cancel": _cancelled,
+    "credit": _credited,
+}
+
+
 def _transfer(amount: int) -> tuple[str, Step]:
     def step(stage: Witness) -> None:
         ident = f"pay{len(stage.decisions)}"
@@ -445,6 +489,7 @@ _STEPS = st.one_of(
     st.one_of(_SPANS.map(_jump), _SPANS.map(_wait), _SPANS.map(_wait), st.sampled_from([HOUR, DAY]).map(_set_back)),
     st.lists(_FACTS, min_size=2, max_size=6).map(_hear_together),
     st.builds(_order, st.sampled_from(list(OverrideKind)), _SPANS),
+    st.builds(_order_extra, st.sampled_from([*EXTRAS, "book", "book"])),
     st.builds(_transfer, st.sampled_from([1, 500, 1999, 1999, 4000])),
     st.one_of(
         st.builds(_set, st.sampled_from(["mail", "callback"]), _FATES),

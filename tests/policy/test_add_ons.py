@@ -284,6 +284,15 @@ def test_nothing_can_be_booked_while_the_account_is_on_hold_but_grace_is_no_obst
         book(on_hold(), period_ends_at=MONDAY + 30 * DAY)
 
 
+def test_nothing_is_billed_beyond_the_end_of_a_cancelled_subscription() -> None:
+    account = a_paying_account()
+    account.hear(a_subscription(Status.CANCELLED, account.now, ends_at=MONDAY))
+
+    with pytest.raises(InvalidInputError, match="ends at 2026-03-02"):
+        book(account, period_ends_at=MONDAY + DAY)
+    assert book(account).period_ends_at == MONDAY
+
+
 def test_only_an_active_add_on_can_be_cancelled() -> None:
     account = a_paying_account(now=LONG_AGO + DAY)
     book(account)

@@ -10,7 +10,7 @@ from app.policy import periods
 from app.policy.add_ons.booking import Booking, BookingStatus
 from app.policy.add_ons.rules import AddOnRules
 from app.policy.book import Book
-from app.policy.facts import AddOnBooked, AddOnCancelled
+from app.policy.facts import AddOnBooked, AddOnCancelled, Status
 from app.policy.model import State
 from app.policy.pro_rata import months_left, rounded
 from app.policy.terms import Moment
@@ -45,6 +45,7 @@ def book(order: BookAddOn, state: State, known: Book, moment: Moment, *, ident: 
     _check(order, moment.terms.at(moment.at).add_ons, moment.at)
     base = _base(order, state, moment)
     _check_currency(order.currency, base, known)
+    _check_end(order, base, state, known)
     began = periods.began(base, known, moment.at)
     months = months_left(moment.at, order.period_ends_at, moment.zone, began)
     return AddOnBooked(
@@ -124,6 +125,13 @@ def _check_currency(currency: str, base: str, known: Book) -> None:
         billed = {bought.seen.currency}
     if billed and currency not in billed:
         raise InvalidInputError(f"currency: the subscription is billed in {', '.join(sorted(billed))}")
+
+
+def _check_end(order: BookAddOn, base: str, state: State, known: Book) -> None:
+    """Refuse a period that goes on when the subscription has ended: what was cancelled does not renew."""
+    until = next((one.until for one in state.given if one.subscription == base), None)
+    if known.subscriptions[base].seen.status is Status.CANCELLED and until and order.period_ends_at > until:
+        raise InvalidInputError(f"period_ends_at: the subscription is cancelled and ends at {until:%Y-%m-%dT%H:%M:%SZ}")
 
 
 def _told(booking: Booking) -> str:

@@ -19,6 +19,7 @@ class CreditRules:
             read.some_of(*USES),
             "what credit may be used for: the service that it was bought for, another one, open invoices, a transfer "
             "to another account, a refund in money",
+            kinder=read.MORE,
         ),
     )
     clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about credit name"))
