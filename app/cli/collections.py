@@ -73,23 +73,25 @@ def _token_option(function: click.decorators.FC) -> click.decorators.FC:
 @collections.command()
 @click.argument("ident", metavar="ID")
 @_token_option
+@dry_run_option
 @json_option
-def approve(*, ident: str, token_file: IO[str] | None, as_json: bool) -> None:
+def approve(*, ident: str, token_file: IO[str] | None, dry_run: bool, as_json: bool) -> None:
     """Approve a hand-over by the name of an API token; the second name hands the debt over."""
     from app.commands import ApproveCollection
 
-    _by_token(ident, ApproveCollection(collection=ident), token_file, as_json=as_json)
+    _by_token(ident, ApproveCollection(collection=ident), token_file, dry_run=dry_run, as_json=as_json)
 
 
 @collections.command(name="credit-report")
 @click.argument("ident", metavar="ID")
 @_token_option
+@dry_run_option
 @json_option
-def credit_report(*, ident: str, token_file: IO[str] | None, as_json: bool) -> None:
+def credit_report(*, ident: str, token_file: IO[str] | None, dry_run: bool, as_json: bool) -> None:
     """Approve the report of a debt to a credit bureau by the name of an API token; the second name reports it."""
     from app.commands import ApproveCreditReport
 
-    _by_token(ident, ApproveCreditReport(collection=ident), token_file, as_json=as_json)
+    _by_token(ident, ApproveCreditReport(collection=ident), token_file, dry_run=dry_run, as_json=as_json)
 
 
 @collections.command()
@@ -106,7 +108,7 @@ def recall(*, ident: str, reason: str, dry_run: bool, actor: str, as_json: bool)
     order(_account_of(ident), command, actor=actor, dry_run=dry_run, as_json=as_json)
 
 
-def _by_token(ident: str, command: Command, token_file: IO[str] | None, *, as_json: bool) -> None:
+def _by_token(ident: str, command: Command, token_file: IO[str] | None, *, dry_run: bool, as_json: bool) -> None:
     """Give an order by an authenticated name, as the API would."""
     from app.web.tokens import authenticate
 
@@ -114,7 +116,7 @@ def _by_token(ident: str, command: Command, token_file: IO[str] | None, *, as_js
     token = token_file.readline().strip() if token_file else click.prompt("API token", hide_input=True, err=True)
     with services() as opened:
         actor = authenticate(f"Bearer {token}", "POST", opened.settings.api_tokens)
-    order(account, command, actor=actor, dry_run=False, as_json=as_json, signed_in=True)
+    order(account, command, actor=actor, dry_run=dry_run, as_json=as_json, signed_in=True)
 
 
 def _account_of(ident: str) -> str:

@@ -80,16 +80,24 @@ def destroy(*, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
 @click.option("--until", type=instant, required=True, help="Kept to then, whatever the policy says.")
 @click.option("--reason", type=words, required=True)
 @actor_option
+@dry_run_option
 @json_option
-def hold(*, ident: str, until: datetime, reason: str, actor: str, as_json: bool) -> None:
+def hold(*, ident: str, until: datetime, reason: str, actor: str, dry_run: bool, as_json: bool) -> None:
     """Put what is archived of a closed account under a legal hold; an open one has `account legal-hold`."""
+    from app import closed
     from app import retention as records
+    from app.store import accounts
 
     with services() as opened:
-        held = records.hold(opened, ident, until, actor, reason)
+        with opened.database.read() as conn:
+            row = accounts.get(conn, ident)
+            held = len(closed.kept_of(conn, row.id)) if row is not None else 0
+        if held and not dry_run:
+            held = records.hold(opened, ident, until, actor, reason)
     if not held:
         raise RefusedError(f"nothing is archived of {ident}")
-    emit({"account_id": ident, "held": held, "until": until}, as_json, f"{held} classes of records kept")
+    document = {"account_id": ident, "held": held, "until": until, "dry_run": dry_run, "actor": actor}
+    emit(document, as_json, f"{held} classes of records {'would be ' if dry_run else ''}kept")
 
 
 @retention.command()

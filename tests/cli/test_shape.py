@@ -18,9 +18,9 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNNING = {"up", "web", "worker", "clock run", "provider-sim"}
 """They do not end by themselves: what they print is a log."""
 CHANGING = {
-    "activate", "advance", "accept", "approve", "book", "cancel", "close", "deny", "destroy", "erase", "exempt",
-    "extend-grace", "import", "legal-hold", "migrate", "open", "reconcile", "reinstate", "release", "request", "reset",
-    "retry", "rotate", "set", "setup", "skip", "suspend", "waive",
+    "accept", "activate", "advance", "approve", "book", "cancel", "close", "credit-report", "deny", "destroy", "erase",
+    "exempt", "extend-grace", "hold", "import", "legal-hold", "migrate", "open", "propose", "recall", "reconcile",
+    "reinstate", "release", "request", "reset", "retry", "rotate", "set", "setup", "skip", "suspend", "waive",
 }  # fmt: skip
 
 
@@ -48,7 +48,10 @@ def test_a_command_that_prints_prints_json_too(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(name for name in COMMANDS if name.split()[-1] in CHANGING))
 def test_a_command_that_changes_something_can_be_tried_and_says_who(name: str) -> None:
-    assert {"--dry-run", "--actor"} <= options(COMMANDS[name])
+    known = options(COMMANDS[name])
+
+    assert "--dry-run" in known
+    assert known & {"--actor", "--token-file"}, "by whose word? a note, or the name of a token"
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
