@@ -25,6 +25,11 @@ class AddressBook:
         self.renamed: dict[str, str] = {}
         """Provisional accounts that turned out to be another, by their old id."""
 
+    @property
+    def learned(self) -> frozenset[str]:
+        """The objects that this batch is the first to know."""
+        return frozenset(self._new)
+
     def knows(self, key: str | None) -> bool:
         """Whether a provider's object is bound to an account."""
         return key is not None and key in self._known

@@ -19,7 +19,7 @@ from app.logs import log
 from app.policy.facts import Fact, OrderSeen, SubscriptionSeen
 from app.providers import Routing
 from app.services import Services
-from app.store import accounts, claims, erasing, inbox
+from app.store import accounts, bindings, claims, erasing, inbox
 from app.store.database import Connection
 from app.store.inbox import Event, Settled
 
@@ -151,6 +151,7 @@ class _Batch:
         self._bodies: dict[int, bytes] = {}
         self._facts: dict[int, tuple[Fact, ...] | UntranslatableError] = {}
         self._settled: list[Settled] = []
+        self._waiting: list[Settled] = []
         self._appeared: set[str] = set()
         self.applied: list[dict[str, object]] = []
         """What to log of the events that changed something, once it is committed."""
@@ -165,6 +166,7 @@ class _Batch:
             self._docket.join(old, new, Cause(kind="event", name="account_named"))
         for account, event, facts in sorted(heard, key=_order):
             self._decide(account, event, facts)
+        self._meet(book)
         self._docket.put_back()
         book.write()
         inbox.settle(self._tx, self._settled, self._docket.now)
@@ -228,9 +230,19 @@ class _Batch:
     def _wait(self, event: Event, routing: Routing) -> None:
         """Let a payment wait for a subscription that nobody has heard of (CONTRACT section 6), or a dispute for it."""
         reason = "its payment is not known yet" if routing.needs_order else "its subscription is not known yet"
-        self._settled.append(Settled(event.id, "waiting", event.account, event.body, reason, routing.waits_for))
+        self._waiting.append(Settled(event.id, "waiting", event.account, event.body, reason, routing.waits_for))
         if routing.needs_order:
             orders.alert(self._services, self._tx, topic="dispute_of_unknown_payment", subject=f"evt_{event.id}")
+
+    def _meet(self, book: AddressBook) -> None:
+        """Let no event wait for what another worker makes known at this moment: it stays as it was received.
+
+        Of the two whoever comes second sees what the first has written: this one the binding, or that one who waits.
+        """
+        wanted = {settled.waits_for for settled in self._waiting if settled.waits_for}
+        bindings.take_turns(self._tx, wanted | (self._appeared & book.learned))
+        known = bindings.find(self._tx, wanted)
+        self._settled.extend(settled for settled in self._waiting if settled.waits_for not in known)
 
     def _decide(self, account: str, event: Event, facts: tuple[Fact, ...]) -> None:
         if self._docket.erased(account):

@@ -66,8 +66,8 @@ class PostgreSQL:
 
 
 @contextmanager
-def a_postgresql() -> Iterator[PostgreSQL]:
-    """Run a PostgreSQL server on a unix socket, without fsync; PostgreSQL refuses root, so as root it is `nobody`."""
+def a_postgresql(options: Sequence[str] = _UNSAFE_BUT_FAST) -> Iterator[PostgreSQL]:
+    """Run a PostgreSQL server on a unix socket, without fsync by default; as root it is `nobody`: it refuses root."""
     folder = Path(tempfile.mkdtemp(prefix="kulanz-pg-"))
     user = "nobody" if os.geteuid() == 0 else None
     if user is not None:
@@ -86,7 +86,7 @@ def a_postgresql() -> Iterator[PostgreSQL]:
         "-N",
     ]
     subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, user=user)
-    command: list[str | Path] = [programs / "postgres", "-D", data, "-k", str(folder), "-h", "", *_UNSAFE_BUT_FAST]
+    command: list[str | Path] = [programs / "postgres", "-D", data, "-k", str(folder), "-h", "", *options]
     server = PostgreSQL(f"postgresql://postgres@/postgres?host={folder}", command, user, folder / "log")
     try:
         server.start()

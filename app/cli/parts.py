@@ -18,15 +18,16 @@ from app.errors import ConfigurationError
 
 @click.command()
 @click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - a server
+@click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="How many answer on the port.")
 @click.option("--leash", type=int, hidden=True, help="Descriptor that closes when our starter is gone.")
-def web(*, host: str, leash: int | None) -> None:
+def web(*, host: str, processes: int, leash: int | None) -> None:
     """Run the web process on PORT."""
     settings = load(environment())
     _require_an_endpoint(settings)
     from app.web import server
 
     ties.hold(leash)
-    server.run(settings, host=host)
+    server.run(settings, host=host, processes=processes)
 
 
 @click.command()

@@ -1,8 +1,9 @@
 """Which account a provider's object belongs to; keys like `lemonsqueezy:customer:3083767`."""
 
 from collections.abc import Collection, Mapping
+from hashlib import sha256
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import ARRAY, BigInteger, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
 from app.store import bulk
@@ -11,6 +12,8 @@ from app.store.tables import bindings
 
 _FIND = select(bindings.c.key, bindings.c.account).where(among(bindings.c.key, "keys"))
 _MOVE = update(bindings).where(bindings.c.account == bindparam("old")).values(account=bindparam("new"))
+
+_TURNS = select(func.pg_advisory_xact_lock(func.unnest(bindparam("numbers", type_=ARRAY(BigInteger)))))
 
 
 def find(tx: Connection, keys: Collection[str]) -> dict[str, str]:
@@ -23,6 +26,19 @@ def bind(tx: Connection, pairs: Mapping[str, str]) -> None:
     bulk.insert(tx, bindings, ("key", "account"), sorted(pairs.items()), conflict=bulk.OR_NOTHING)
 
 
+def take_turns(tx: Connection, keys: Collection[str]) -> None:
+    """Keep others from these keys until `tx` ends: whoever binds one, and whoever waits for one to be bound.
+
+    Take it before anything is written that another may wait for. SQLite has one writer anyway.
+    """
+    if keys and tx.dialect.name == "postgresql":
+        tx.execute(_TURNS, {"numbers": sorted(map(_number, keys))})
+
+
 def move(tx: Connection, old: str, new: str) -> int:
     """Give everything that is bound to one account to another; returns how many keys."""
     return tx.execute(_MOVE, {"old": old, "new": new}).rowcount
+
+
+def _number(key: str) -> int:
+    return int.from_bytes(sha256(f"binding {key}".encode()).digest()[:8], signed=True)
