@@ -1,165 +1,98 @@
-"""The measurements: in each round ours and the reference one after the other; who is first changes with the round."""
+"""Applied events: one worker beside RQ jobs that do nothing, two workers beside one, and memory after many."""
+
+from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from pathlib import Path
+from contextlib import ExitStack, contextmanager
 
-from app.store import inbox
+from app.store import accounts, inbox, ledger
 from app.store.database import Database
 from bench.figures import Figure, Goal
-from bench.household import Household, Kulanz, load, noop_jobs, resident
-from bench.load import Order, Summary
+from bench.household import Kulanz, printed, resident
+from bench.plan import Bench, in_turn
 
-THREADS = (1, 2, 4, 8, 16, 32, 64)
-TRIALS = 2
-"""Looks at each thread count: a look may fall into a bad moment of the machine."""
-CONNECTIONS = (16, 64)
-WARM_UP = 0.5
 STALLED = 60.0
 """Seconds without any event being applied after which a drain is given up."""
-
+LOOK_EVERY = 0.02
 MIN_SAMPLES = 2
-
-Say = Callable[[str], None]
-
-
-@dataclass(kw_only=True)
-class Plan:
-    """How long and how often."""
-
-    rounds: int
-    seconds: float
-    events: int
-    jobs: int
+MANY = 20_000
+"""Events after which a process must not have grown; a month of a small shop."""
 
 
-@dataclass
-class Accounts:
-    """Hands out accounts that no other request has named, so that no event is a duplicate."""
-
-    next: int = 1
-
-    def take(self, count: int) -> int:
-        first, self.next = self.next, self.next + count
-        return first
-
-
-@dataclass
-class Receiving:
-    """Acknowledged webhooks beside an empty view."""
-
-    household: Household
-    plan: Plan
-    accounts: Accounts
-    figures: dict[str, Figure] = field(default_factory=dict)
-    best_threads: dict[int, int] = field(default_factory=dict)
-
-    def prepare(self, say: Say) -> None:
-        """Find the thread count at which the empty view answers most."""
-        found = {connections: dict.fromkeys(THREADS, 0.0) for connections in CONNECTIONS}
-        for threads in THREADS * TRIALS:
-            with self.household.empty_view(threads) as (port, _):
-                for connections in CONNECTIONS:
-                    rate = self.load(port, connections, 1.0, repeat=True).per_second
-                    found[connections][threads] = max(rate, found[connections][threads])
-        for connections, rates in found.items():
-            self.best_threads[connections] = max(rates, key=rates.__getitem__)
-            listed = ", ".join(f"{threads}: {rate:,.0f}/s" for threads, rate in rates.items())
-            say(f"empty view, {connections} connections, by threads: {listed}")
-            self._name(connections)
-
-    def measure(self, port: int, turn: int) -> None:
-        """One round against our web process at `port`."""
-        for connections in CONNECTIONS:
-            rate, p99 = self.figures[f"rate {connections}"], self.figures[f"p99 {connections}"]
-            for is_ours in _in_turn(turn):
-                seen = self._ours(port, connections) if is_ours else self._reference(connections)
-                rate.add(seen.per_second, is_ours=is_ours)
-                p99.add(seen.p99_ms, is_ours=is_ours)
-
-    def load(self, port: int, connections: int, seconds: float, *, repeat: bool) -> Summary:
-        """Put load on a port; refuse to go on where an answer was not 200."""
-        seen = load(
-            Order(
-                port=port,
-                connections=connections,
-                first_account=self.accounts.take(40_000),
-                seconds=seconds,
-                warm_up=WARM_UP,
-                repeat=repeat,
-            )
-        )
-        if seen.refused:
-            raise RuntimeError(f"answers that were not 200: {seen.refused}")
-        return seen
-
-    def _ours(self, port: int, connections: int) -> Summary:
-        return self.load(port, connections, self.plan.seconds, repeat=False)
-
-    def _reference(self, connections: int) -> Summary:
-        with self.household.empty_view(self.best_threads[connections]) as (port, _):
-            return self.load(port, connections, self.plan.seconds, repeat=True)
-
-    def _name(self, connections: int) -> None:
-        reference = f"empty Flask view, {self.best_threads[connections]} threads"
-        self.figures[f"rate {connections}"] = Figure(
-            name=f"acknowledged, SQLite, {connections} connections",
-            unit="webhooks/s",
-            reference_name=reference,
-            goal=Goal(at_least=0.30),
-        )
-        self.figures[f"p99 {connections}"] = Figure(
-            name=f"answer time at p99, {connections} connections",
-            unit="ms",
-            reference_name=reference,
-            goal=Goal(at_most=5),
-        )
+def applying(bench: Bench) -> Iterator[Figure]:
+    """One worker process, on either database."""
+    figures = {name: _applied(name) for name in bench.plan.databases}
+    installations = {name: bench.household.kulanz(f"drain-{name}", name) for name in figures}
+    for turn in bench.rounds("applying"):
+        for who in in_turn(turn, ["no-op", *figures]):
+            if who == "no-op":
+                rate = noop_jobs(bench)
+                for figure in figures.values():
+                    figure.add(rate, is_ours=False)
+            else:
+                figures[who].add(drain(bench, installations[who]), is_ours=True)
+    yield from figures.values()
 
 
-@dataclass
-class Applying:
-    """Events applied by one worker process beside RQ jobs that do nothing."""
-
-    kulanz: Kulanz
-    redis: Path
-    plan: Plan
-    accounts: Accounts
-    figure: Figure = field(
-        default_factory=lambda: Figure(
-            name="applied by one worker process, SQLite",
-            unit="events/s",
-            reference_name="RQ SimpleWorker, no-op jobs",
-            goal=Goal(at_least=10),
-        )
+def two_workers(bench: Bench) -> Iterator[Figure]:
+    """Two worker processes on PostgreSQL beside one; every chain of decisions has to be whole afterwards."""
+    figure = Figure(
+        name="applied by two workers, PostgreSQL", unit="events/s", reference_name="one worker", goal=Goal(at_least=1.7)
     )
+    kulanz = bench.household.kulanz("two-workers", "PostgreSQL")
+    for turn in bench.rounds("two workers"):
+        for workers in in_turn(turn, "21"):
+            figure.add(drain(bench, kulanz, int(workers), 2 * bench.plan.events), is_ours=workers == "2")
+    with opened(kulanz) as database, database.read() as conn:
+        broken = [name for name in accounts.ids(conn, None, 1_000_000) if ledger.verify(conn, name) is not None]
+    if broken:
+        raise RuntimeError(f"{len(broken)} chains are not whole")
+    yield figure
 
-    def measure(self, turn: int) -> None:
-        """One round."""
-        for is_ours in _in_turn(turn):
-            rate = self._applied() if is_ours else noop_jobs(self.redis, self.plan.jobs)
-            self.figure.add(rate, is_ours=is_ours)
 
-    def _applied(self) -> float:
-        self._fill()
-        with self._open() as database, self.kulanz.worker():
-            return drained(lambda: _unapplied(database))
+def memory(bench: Bench) -> Iterator[Figure]:
+    """Resident memory of web and worker: beside the bare parts, and after many events beside soon after the start."""
+    web = Figure(name="resident, web", unit="MiB", reference_name="empty Flask app", goal=Goal(at_most=1.8))
+    worker = Figure(name="resident, worker", unit="MiB", reference_name="bare RQ worker", goal=Goal(at_most=1.8))
+    grown = {
+        name: Figure(
+            name=f"resident, {name}, after {MANY:,} more events",
+            unit="MiB",
+            reference_name=f"after {bench.plan.events:,}",
+            goal=Goal(at_most=1.1),
+        )
+        for name in ("web", "worker")
+    }
+    kulanz = bench.household.kulanz("memory")
+    for _ in bench.rounds("memory"):
+        with kulanz.web() as (port, pid), kulanz.worker() as process:
+            bench.fill(port, bench.plan.events)
+            _settle(kulanz)
+            web.add(resident(pid), is_ours=True)
+            worker.add(resident(process.pid), is_ours=True)
+            grown["web"].add(resident(pid), is_ours=False)
+            grown["worker"].add(resident(process.pid), is_ours=False)
+            bench.fill(port, MANY)
+            _settle(kulanz)
+            grown["web"].add(resident(pid), is_ours=True)
+            grown["worker"].add(resident(process.pid), is_ours=True)
+        with bench.household.flask("bench.empty:app", 8, 1) as (port, pid):
+            bench.load(port, 16, 1.0, repeat=True)
+            web.add(resident(pid), is_ours=False)
+        with bench.household.bare_worker() as pid:
+            worker.add(resident(pid), is_ours=False)
+    yield from (web, worker, *grown.values())
 
-    def _fill(self) -> None:
-        count = self.plan.events
-        with self.kulanz.web() as (port, _):
-            seen = load(Order(port=port, connections=16, first_account=self.accounts.take(count), count=count))
-        if seen.answered != count:
-            raise RuntimeError(f"{seen.answered} of {count} events were accepted: {seen.refused}")
 
-    @contextmanager
-    def _open(self) -> Iterator[Database]:
-        database = Database(self.kulanz.database_url)
-        try:
-            yield database
-        finally:
-            database.dispose()
+def drain(bench: Bench, kulanz: Kulanz, workers: int = 1, count: int | None = None) -> float:
+    """Have events accepted, then return how many a second the workers apply."""
+    with kulanz.web() as (port, _):
+        bench.fill(port, count or bench.plan.events)
+    with opened(kulanz) as database, ExitStack() as stack:
+        for _ in range(workers):
+            stack.enter_context(kulanz.worker())
+        return drained(lambda: unapplied(database))
 
 
 def drained(unapplied: Callable[[], int]) -> float:
@@ -167,7 +100,7 @@ def drained(unapplied: Callable[[], int]) -> float:
     left, changed = unapplied(), time.perf_counter()
     samples: list[tuple[float, int]] = []
     while left:
-        time.sleep(0.01)
+        time.sleep(LOOK_EVERY)
         now, count = time.perf_counter(), unapplied()
         if count != left:
             samples.append((now, count))
@@ -180,32 +113,37 @@ def drained(unapplied: Callable[[], int]) -> float:
     return (at_first - at_last) / (ended - began)
 
 
-def memory(household: Household, receiving: Receiving, kulanz: Kulanz, redis: Path, rounds: int) -> list[Figure]:
-    """Return resident memory of web and worker after some work, beside the bare parts after the same."""
-    threads = receiving.best_threads[CONNECTIONS[0]]
-    web = Figure(name="resident, web", unit="MiB", reference_name="empty Flask app", goal=Goal(at_most=2))
-    worker = Figure(name="resident, worker", unit="MiB", reference_name="bare RQ worker", goal=Goal(at_most=2))
-    for _ in range(rounds):
-        with kulanz.web() as (port, pid):
-            receiving.load(port, CONNECTIONS[0], 1.0, repeat=True)
-            web.ours.append(resident(pid))
-        with household.empty_view(threads) as (port, pid):
-            receiving.load(port, CONNECTIONS[0], 1.0, repeat=True)
-            web.reference.append(resident(pid))
-        with kulanz.worker() as process:
-            time.sleep(4)
-            worker.ours.append(resident(process.pid))
-        with household.bare_worker(redis) as pid:
-            worker.reference.append(resident(pid))
-    return [web, worker]
+def noop_jobs(bench: Bench) -> float:
+    """Return how many jobs that do nothing an RQ SimpleWorker runs a second."""
+    answer = printed("bench.noop", str(bench.household.redis()), str(bench.plan.jobs))
+    return float(answer["jobs"]) / float(answer["seconds"])
 
 
-def _in_turn(turn: int) -> tuple[bool, bool]:
-    """Whether it is ours, in the order of this round."""
-    return (True, False) if turn % 2 == 0 else (False, True)
+@contextmanager
+def opened(kulanz: Kulanz) -> Iterator[Database]:
+    database = Database(kulanz.database_url)
+    try:
+        yield database
+    finally:
+        database.dispose()
 
 
-def _unapplied(database: Database) -> int:
+def unapplied(database: Database) -> int:
     with database.read() as connection:
         states = inbox.counts(connection)
     return states.get("received", 0) + states.get("waiting", 0)
+
+
+def _settle(kulanz: Kulanz) -> None:
+    with opened(kulanz) as database:
+        while unapplied(database):
+            time.sleep(LOOK_EVERY)
+
+
+def _applied(database: str) -> Figure:
+    return Figure(
+        name=f"applied by one worker process, {database}",
+        unit="events/s",
+        reference_name="RQ SimpleWorker, no-op jobs",
+        goal=Goal(at_least=40),
+    )

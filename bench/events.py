@@ -26,16 +26,21 @@ DISORDER = 50
 """Places by which an event may come late: many stories are told at once, some of them out of order."""
 
 
-def requests(count: int, *, first_account: int, seed: int) -> list[bytes]:
-    """Return `count` requests for accounts from `first_account` on, in the slight disorder of a provider's queues."""
+def requests(
+    count: int, *, first_account: int, seed: int, disorder: int = DISORDER, began: datetime | None = None
+) -> list[bytes]:
+    """Return `count` requests for accounts from `first_account` on, in the slight disorder of a provider's queues.
+
+    The stories began at `began`, by default six hours ago.
+    """
     chance = random.Random(seed)
-    places = [place + chance.uniform(0, DISORDER) for place in range(count)]
-    ordered = sorted(zip(places, _requests(count, first_account), strict=True))
+    places = [place + chance.uniform(0, disorder) for place in range(count)]
+    ordered = sorted(zip(places, _requests(count, first_account, began), strict=True))
     return [request for _, request in ordered]
 
 
-def _requests(count: int, first_account: int) -> Iterator[bytes]:
-    start = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=6)
+def _requests(count: int, first_account: int, began: datetime | None) -> Iterator[bytes]:
+    start = (began or datetime.now(UTC) - timedelta(hours=6)).replace(microsecond=0)
     for number in range(count):
         account, step = divmod(number, EVENTS_PER_ACCOUNT)
         yield _request(_body(first_account + account, step, start + timedelta(minutes=step)))

@@ -15,16 +15,25 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Goal:
-    """What the ratio of ours to the reference must be: at least or at most."""
+    """What the ratio of ours to the reference must be, or ours alone: at least or at most; neither: no goal is set."""
 
     at_least: float | None = None
     at_most: float | None = None
+    of_ours: bool = False
 
     def __str__(self) -> str:
-        return f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:g}"
+        if self.at_least is None and self.at_most is None:
+            return ""
+        limit = f"≥ {self.at_least:g}" if self.at_least is not None else f"≤ {self.at_most:g}"
+        return f"{limit} itself" if self.of_ours else limit
 
-    def met(self, ratio: float) -> bool:
-        return ratio >= self.at_least if self.at_least is not None else ratio <= (self.at_most or 0.0)
+    def met(self, measured: float) -> bool:
+        if self.at_least is not None:
+            return measured >= self.at_least
+        return self.at_most is None or measured <= self.at_most
+
+
+NO_GOAL = Goal()
 
 
 @dataclass(kw_only=True)
@@ -51,8 +60,13 @@ class Figure:
         return statistics.median(self.ratios) if self.ratios else 0.0
 
     @property
+    def value(self) -> float:
+        """What the goal is about: the ratio, or ours alone."""
+        return statistics.median(self.ours) if self.goal.of_ours and self.ours else self.ratio
+
+    @property
     def met(self) -> bool:
-        return bool(self.ratios) and self.goal.met(self.ratio)
+        return bool(self.ratios) and self.goal.met(self.value)
 
     def document(self) -> dict[str, object]:
         return {
@@ -92,7 +106,7 @@ def table(figures: Sequence[Figure]) -> str:
             f"{text(figure.reference)} {figure.reference_name}",
             f"{figure.ratio:.2f}",
             str(figure.goal),
-            "met" if figure.met else "NOT MET",
+            "" if figure.goal == NO_GOAL else "met" if figure.met else "NOT MET",
         )
         for figure in figures
     ]

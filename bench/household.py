@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -13,19 +14,26 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Self
 
 import psutil
+import psycopg
+from redis import Redis
 
 from app.cli.up import private_redis
+from app.config import Settings
+from app.config import load as load_settings
 from bench.events import SECRET
 from bench.load import Order, Summary
+from tests.servers import PostgreSQL, a_postgresql
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 30.0
+POSTGRESQL = ("-c", "shared_buffers=256MB", "-c", "max_wal_size=2GB", "-c", "max_connections=200")
+"""No less durable than it is by default: it waits for the disk."""
 KULANZ = (sys.executable, "-c", "from app.cli import main; main()")
 
 
@@ -34,6 +42,9 @@ class Household:
 
     def __init__(self) -> None:
         self._stack = ExitStack()
+        self._postgresql: PostgreSQL | None = None
+        self._kulanz = 0
+        """Numbers the databases of Redis: two installations on one would wake each other's workers."""
         self.directory = Path(tempfile.mkdtemp(prefix="kulanz-bench-"))
         self._stack.callback(shutil.rmtree, self.directory, ignore_errors=True)
 
@@ -56,49 +67,75 @@ class Household:
         return process
 
     def redis(self) -> Path:
-        """Start a private Redis and return its socket."""
+        """Start a private Redis, once, and return its socket."""
         folder = self.directory / "redis"
-        self.start("redis", private_redis.command(folder))
         place = private_redis.socket_path(folder)
-        _wait(place.exists, "Redis did not start")
+        if not folder.exists():
+            self.start("redis", private_redis.command(folder))
+            _wait(place.exists, "Redis did not start")
         return place
 
-    def kulanz(self, name: str, redis: Path) -> "Kulanz":
+    def flush(self) -> None:
+        """Empty Redis: it keeps nothing that matters."""
+        with Redis(unix_socket_path=str(self.redis())) as redis:
+            redis.flushall()
+
+    def postgresql(self) -> PostgreSQL:
+        """Start a PostgreSQL server, once, as durable as it is by default."""
+        if self._postgresql is None:
+            self._postgresql = self._stack.enter_context(a_postgresql(POSTGRESQL))
+        return self._postgresql
+
+    def database(self, name: str, kind: str) -> str:
+        """Return the URL of a database of its own."""
+        if kind == "SQLite":
+            return f"sqlite:///{self.directory / f'{name}.db'}"
+        return self._stack.enter_context(self.postgresql().a_database())
+
+    def kulanz(self, name: str, kind: str = "SQLite") -> "Kulanz":
         """Prepare an installation of its own: data directory, secrets, schema."""
         folder = self.directory / name
         folder.mkdir(mode=0o700)
-        kulanz = Kulanz(self, name, folder, redis)
+        self._kulanz = self._kulanz % 14 + 1
+        kulanz = Kulanz(self, name, folder, kind, redis=f"unix://{self.redis()}?db={self._kulanz}")
         subprocess.run(
             [*KULANZ, "migrate"], cwd=ROOT, env=_environ(kulanz.environ), check=True, stdout=subprocess.DEVNULL
         )
         return kulanz
 
+    def load(self, order: Order) -> Summary:
+        """Run the load generator in a process of its own and return what it saw."""
+        return Summary(**printed("bench.load", json.dumps(asdict(order))))
+
     @contextmanager
-    def empty_view(self, threads: int) -> Iterator[tuple[int, int]]:
-        """Run the empty Flask view on granian; give its port and the process's id."""
+    def flask(
+        self, target: str, threads: int, processes: int, environ: Mapping[str, str] | None = None
+    ) -> Iterator[tuple[int, int]]:
+        """Run a Flask application on granian; give its port and the process's id."""
         port = free_port()
         options = {
             "interface": "wsgi",
             "host": "127.0.0.1",
             "port": port,
             "http": 1,
-            "workers": 1,
+            "workers": processes,
             "blocking-threads": threads,
         }
         flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
-        process = self.start(
-            f"empty-{threads}", [sys.executable, "-m", "granian", *flags, "--no-log", "bench.empty:app"]
-        )
+        name = target.partition(":")[0]
+        process = self.start(name, [sys.executable, "-m", "granian", *flags, "--no-log", target], environ)
         try:
-            _wait(lambda: _answers(port, "/"), "the empty view did not start")
+            _wait(lambda: _answers(port, "/"), f"{name} did not start")
             yield port, process.pid
         finally:
             stop(process)
 
     @contextmanager
-    def bare_worker(self, redis: Path) -> Iterator[int]:
+    def bare_worker(self) -> Iterator[int]:
         """Run an RQ SimpleWorker without any of our code; give its process's id."""
-        rq = ("-m", "rq.cli", "worker", "--worker-class", "rq.SimpleWorker", "--url", f"unix://{redis}", "bench-bare")
+        url = f"unix://{self.redis()}"
+        kinds = ("--worker-class", "rq.SimpleWorker", "--serializer", "rq.serializers.JSONSerializer")
+        rq = ("-m", "rq.cli", "worker", *kinds, "--url", url, "bench-bare")
         process = self.start("bare-worker", [sys.executable, *rq])
         try:
             time.sleep(2)
@@ -110,25 +147,43 @@ class Household:
 class Kulanz:
     """One installation under measurement."""
 
-    def __init__(self, household: Household, name: str, folder: Path, redis: Path) -> None:
+    def __init__(self, household: Household, name: str, folder: Path, kind: str, redis: str) -> None:
         self._household = household
         self._name = name
-        self.database_url = f"sqlite:///{folder / 'kulanz.db'}"
+        self.kind = kind
+        self._beside = 0
+        self.database_url = household.database(name, kind)
         self.environ = {
             "KULANZ_DATA_DIR": str(folder),
             "DATABASE_URL": self.database_url,
-            "REDIS_URL": f"unix://{redis}",
+            "REDIS_URL": redis,
             "LEMONSQUEEZY_WEBHOOK_SECRETS": SECRET,
             "LEMONSQUEEZY_MODE": "live",
             "KULANZ_PLANS": "lemonsqueezy:394420=professional",
             "ENCRYPTION_KEYS": os.urandom(32).hex(),
         }
 
+    def beside(self, name: str) -> str:
+        """Return the URL of another database of the same kind, with the table of the usual receiver in it."""
+        self._beside += 1
+        url = self._household.database(f"{self._name}-{name}-{self._beside}", self.kind)
+        connect = sqlite3.connect if self.kind == "SQLite" else psycopg.connect
+        with closing(connect(url.removeprefix("sqlite:///"))) as connection:
+            kind = "BLOB" if self.kind == "SQLite" else "bytea"
+            connection.execute(f"CREATE TABLE usual_events (id varchar PRIMARY KEY, body {kind} NOT NULL)")
+            connection.commit()
+        return url
+
+    def settings(self) -> Settings:
+        """Return the settings of a process of this installation that has no Redis."""
+        return load_settings({name: value for name, value in self.environ.items() if name != "REDIS_URL"})
+
     @contextmanager
-    def web(self) -> Iterator[tuple[int, int]]:
+    def web(self, processes: int = 1) -> Iterator[tuple[int, int]]:
         """Run the web process; give its port and the process's id."""
         port = free_port()
-        process = self._household.start(f"{self._name}-web", [*KULANZ, "web"], {**self.environ, "PORT": str(port)})
+        command = [*KULANZ, "web", "--processes", str(processes)]
+        process = self._household.start(f"{self._name}-web", command, {**self.environ, "PORT": str(port)})
         try:
             _wait(lambda: _answers(port, "/readyz"), "the web process did not start")
             yield port, process.pid
@@ -144,17 +199,6 @@ class Kulanz:
             yield process
         finally:
             stop(process)
-
-
-def load(order: Order) -> Summary:
-    """Run the load generator in a process of its own and return what it saw."""
-    return Summary(**_printed("bench.load", json.dumps(asdict(order))))
-
-
-def noop_jobs(redis: Path, jobs: int) -> float:
-    """Return how many jobs that do nothing an RQ SimpleWorker runs a second."""
-    answer = _printed("bench.noop", str(redis), str(jobs))
-    return float(answer["jobs"]) / float(answer["seconds"])
 
 
 def resident(pid: int) -> float:
@@ -184,7 +228,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _printed(module: str, *arguments: str) -> dict[str, Any]:
+def printed(module: str, *arguments: str) -> dict[str, Any]:
     command = [sys.executable, "-m", module, *arguments]
     answer = subprocess.run(
         command, cwd=ROOT, env=_environ(None), check=True, capture_output=True, text=True, timeout=300

@@ -6,12 +6,23 @@ import sys
 import time
 
 from redis import Redis
-from rq import Queue, SimpleWorker
+from rq import Queue, SimpleWorker, get_current_job
 from rq.serializers import JSONSerializer
+
+STARTED = "bench:started"
+"""Where a job says how long it waited."""
 
 
 def nothing() -> None:
     pass
+
+
+def started(enqueued_at: float) -> None:
+    """Tell how long a job that does nothing had to wait."""
+    waited = time.time() - enqueued_at
+    job = get_current_job()
+    if job is not None:
+        job.connection.lpush(STARTED, json.dumps(waited))
 
 
 def main(socket: str, jobs: int) -> None:

@@ -7,13 +7,16 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from xml.etree import ElementTree as ET
 
 import pytest
 
+from bench.applying import drained
+from bench.charts import MET, MISSED, chart
 from bench.events import EVENTS_PER_ACCOUNT, SECRET, requests
-from bench.figures import Figure, Goal, quantile, table
+from bench.figures import NO_GOAL, Figure, Goal, quantile, table
 from bench.load import Order, run
-from bench.measure import drained
+from bench.plan import in_turn
 
 
 def answering(*pieces: bytes) -> type[socketserver.BaseRequestHandler]:
@@ -131,3 +134,30 @@ def test_a_drain_is_timed_from_the_first_event_applied_to_the_last() -> None:
 def test_a_drain_of_nothing_is_refused() -> None:
     with pytest.raises(ValueError, match="nothing to apply"):
         drained(lambda: 0)
+
+
+def test_a_goal_may_be_about_ours_alone_or_not_be_set() -> None:
+    quick = a_figure(ours=[40.0], reference=[1.0], goal=Goal(at_most=50, of_ours=True))
+    unjudged = a_figure(ours=[40.0], reference=[1.0], goal=NO_GOAL)
+
+    assert (quick.met, quick.value) == (True, 40.0)
+    assert unjudged.met
+    assert table([unjudged]).splitlines()[1].endswith("40.00")
+
+
+def test_a_chart_shows_every_figure_with_a_goal_and_what_it_missed() -> None:
+    met, missed, unjudged = (
+        a_figure(name=name, ours=[value], reference=[1.0], goal=goal)
+        for name, value, goal in (("A & B", 3.0, Goal(at_least=2)), ("C", 1.0, Goal(at_least=2)), ("D", 1.0, NO_GOAL))
+    )
+
+    drawn = ET.fromstring(chart([met, missed, unjudged], "speed"))
+
+    texts = [element.text for element in drawn.iter() if element.tag.endswith("text")]
+    colours = [element.get("fill") for element in drawn.iter() if element.tag.endswith("rect")]
+    assert texts == ["speed", "A & B / the bare part", "3.00, goal ≥ 2", "C / the bare part", "1.00, goal ≥ 2"]
+    assert colours == [MET, MISSED]
+
+
+def test_whoever_is_first_in_a_round_is_last_in_the_next() -> None:
+    assert [in_turn(turn, ("a", "b", "c")) for turn in range(3)] == [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"]]

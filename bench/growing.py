@@ -1,0 +1,191 @@
+"""What must not grow with the house: an idle tick, a timer that fires, an event among millions of handled ones.
+
+The rows are made by the database itself: one account in grace, told of three days ago, is copied under other names
+with its sealed book, and handled events are random bytes of the size that keys have.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from app import pipeline
+from app.intake import Intake
+from app.services import Services, build
+from app.store.database import Database
+from app.store.tables import as_text
+from bench import events
+from bench.figures import Figure, Goal
+from bench.plan import Bench, in_turn
+from workers.clock import Clock
+
+TICKS = 300
+DUE = 1000
+EVENTS = 1000
+SIZES = ("few", "many")
+_ACCOUNT = """
+    INSERT INTO accounts (id, key, book, standing, plan, access, grace_ends_at, version, seq, head, decided_at)
+    SELECT 'many_' || n, key, book, standing, plan, access, grace_ends_at, version, seq, head, decided_at
+    FROM accounts, {numbers} WHERE id = 'org_1'"""
+_TIMER = "INSERT INTO timers (account, kind, subject, due_at) SELECT 'many_' || n, kind, subject, '{later}' FROM timers, {numbers} WHERE account = 'org_1' AND kind = 'grace_end'"  # noqa: E501
+_HANDLED = """
+    INSERT INTO inbox (provider, name, state, lane, mode, received_at, attempts, handled_at, facts_at, account,
+                       delivery_key, content_key, sha256, body)
+    SELECT 'lemonsqueezy', 'subscription_updated', 'handled', 1, 'live', '{then}', 0, '{then}', '{then}', 'many_' || n,
+           {random}, {random}, {random}, {random} FROM {numbers}"""
+_DIALECTS = {
+    "sqlite": (
+        "(WITH RECURSIVE up(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM up WHERE n < {count}) SELECT n FROM up)",
+        "randomblob(32)",
+    ),
+    "postgresql": (
+        "(SELECT generate_series(1, {count}) AS n) AS numbers",
+        "decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex')",
+    ),
+}
+
+
+def clock(bench: Bench) -> Iterator[Figure]:
+    """An idle tick, and due timers fired, at few and at many open accounts."""
+    figures = {}
+    for name in bench.plan.databases:
+        houses = {size: _open_house(bench, name, size) for size in SIZES}
+        counts = {size: _count(bench, size) for size in SIZES}
+        tick = _figure(f"idle tick, {counts['many']:,} open accounts, {name}", "µs", counts["few"], at_most=1.3)
+        fired = _figure(
+            f"due timers fired, {counts['many']:,} open accounts, {name}", "timers/s", counts["few"], at_least=0.6
+        )
+        for turn in bench.rounds(f"clock, {name}"):
+            for size in in_turn(turn, SIZES):
+                tick.add(_tick(houses[size]), is_ours=size == "many")
+                fired.add(_fire(houses[size], counts[size], turn), is_ours=size == "many")
+        for services in houses.values():
+            services.close()
+        figures[name] = (tick, fired)
+    for pair in figures.values():
+        yield from pair
+
+
+def growth(bench: Bench) -> Iterator[Figure]:
+    """An event received and applied among few and among many handled ones; ours is the larger inbox."""
+    for name in bench.plan.databases:
+        rows = {"few": bench.plan.few_inbox_rows, "many": bench.plan.inbox_rows}
+        figure = _figure(f"an event among {rows['many']:,} in the inbox, {name}", "µs", rows["few"], at_most=1.2)
+        houses = {size: house(bench, f"growth-{name}-{size}", name) for size in SIZES}
+        for size, services in houses.items():
+            _run(services.database, _HANDLED.format(then=_ago(days=30), **_words(services.database, rows[size])))
+        for turn in bench.rounds(f"growth, {name}"):
+            for size in in_turn(turn, SIZES):
+                figure.add(_event(bench, houses[size]), is_ours=size == "many")
+        for services in houses.values():
+            services.close()
+        yield figure
+
+
+def _figure(name: str, unit: str, few: int, **goal: float) -> Figure:
+    return Figure(name=name, unit=unit, reference_name=f"{few:,}", goal=Goal(**goal))  # type: ignore[arg-type]
+
+
+def _count(bench: Bench, size: str) -> int:
+    return bench.plan.open_accounts if size == "many" else bench.plan.few_accounts
+
+
+def _open_house(bench: Bench, kind: str, size: str) -> Services:
+    """Return an installation with so many accounts in grace."""
+    services = house(bench, f"open-{kind}-{size}", kind)
+    began = datetime.now(UTC) - timedelta(days=3, hours=1)
+    accept(services, events.requests(3, first_account=1, seed=1, disorder=0, began=began))
+    while pipeline.process(services).moved:
+        pass
+    count = _count(bench, size)
+    words = _words(services.database, count)
+    bench.say(f"{kind}: {count:,} accounts in grace")
+    _run(services.database, _ACCOUNT.format(**words), _TIMER.format(later=_ago(days=-4), **words))
+    _run(services.database, "ANALYZE")
+    return services
+
+
+def house(bench: Bench, name: str, kind: str) -> Services:
+    services = build(replace(bench.household.kulanz(name, kind).settings(), spool=0))
+    with services.database.write() as tx:
+        services.adopt_policy(tx)
+    return services
+
+
+def _words(database: Database, count: int) -> dict[str, str]:
+    numbers, chance = _DIALECTS[database.dialect]
+    return {"numbers": numbers.format(count=count), "random": chance}
+
+
+def _ago(**span: float) -> str:
+    return as_text(datetime.now(UTC) - timedelta(**span))
+
+
+def _run(database: Database, *statements: str) -> None:
+    with database.write() as tx:
+        if database.dialect == "postgresql":
+            tx.exec_driver_sql("SET LOCAL statement_timeout = '600s'")
+        for statement in statements:
+            tx.exec_driver_sql(statement)
+
+
+def _tick(services: Services) -> float:
+    """Return the microseconds of processor time and waiting that a tick takes while nothing is due."""
+    clock = Clock(services)
+    clock.tick()  # The first one rings in any case.
+    return _timed(clock.tick, TICKS)
+
+
+def _fire(services: Services, count: int, turn: int) -> float:
+    """Let the reminders of accounts drawn at random be due, and return how many a second are fired."""
+    chance = random.Random(turn)
+    drawn = ", ".join(f"'many_{number}'" for number in chance.sample(range(1, count + 1), DUE))
+    _run(services.database, f"UPDATE timers SET due_at = '{_ago(minutes=1)}' WHERE account IN ({drawn})")
+    began = time.perf_counter()
+    while pipeline.process(services, 250).moved:
+        pass
+    return DUE / (time.perf_counter() - began)
+
+
+def _event(bench: Bench, services: Services) -> float:
+    accounts = bench.accounts.take(EVENTS)
+    made = events.requests(EVENTS, first_account=accounts, seed=accounts)
+
+    def once() -> None:
+        accept(services, made)
+        while pipeline.process(services, 250).moved:
+            pass
+
+    return _timed(once, 1) / EVENTS
+
+
+def accept(services: Services, requests: list[bytes]) -> None:
+    """Take requests in by groups, as the event loop does."""
+
+    async def all_of_them(intake: Intake) -> None:
+        with ThreadPoolExecutor(1) as aside:
+            for start in range(0, len(requests), 64):
+                group = [_taken(request) for request in requests[start : start + 64]]
+                await asyncio.gather(*(intake.receive("lemonsqueezy", head, body, aside) for head, body in group))
+
+    with closing(Intake(services)) as intake:
+        asyncio.run(all_of_them(intake))
+
+
+def _taken(request: bytes) -> tuple[dict[str, str], bytes]:
+    head, _, body = request.partition(b"\r\n\r\n")
+    lines = (line.partition(": ") for line in head.decode().split("\r\n")[1:])
+    return {name: value for name, _, value in lines}, body
+
+
+def _timed(work: Callable[[], object], times: int) -> float:
+    began = time.perf_counter()
+    for _ in range(times):
+        work()
+    return (time.perf_counter() - began) / times * 1e6

@@ -1,0 +1,110 @@
+"""From a webhook to the changed state, at fifty a second, beside RQ: from the enqueueing of a no-op to its start."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+from redis import Redis
+from rq import Queue
+from rq.serializers import JSONSerializer
+from sqlalchemy import bindparam, select
+
+from app.store.database import Database
+from app.store.tables import accounts
+from bench.applying import opened
+from bench.events import EVENTS_PER_ACCOUNT, requests
+from bench.figures import Figure, Goal, quantile
+from bench.household import Kulanz
+from bench.noop import STARTED
+from bench.plan import Bench, in_turn
+
+EVERY = 0.02
+SAMPLES = 120
+PATIENCE = 10.0
+GOALS = {"SQLite": 1.2, "PostgreSQL": 1.5}
+_SEEN = select(accounts.c.seq).where(accounts.c.id == bindparam("account"), accounts.c.seq > 0)
+
+
+def latency(bench: Bench) -> Iterator[Figure]:
+    """Measure it on either database, each event being the first of its account."""
+    figures = {
+        name: Figure(
+            name=f"webhook to state changed, p50 at 50/s, {name}",
+            unit="ms",
+            reference_name="RQ no-op, enqueue to start",
+            goal=Goal(at_most=GOALS[name]),
+        )
+        for name in bench.plan.databases
+    }
+    with ExitStack() as stack:
+        running = {name: _running(bench, name, stack) for name in figures}
+        stack.enter_context(bench.household.bare_worker())
+        for turn in bench.rounds("latency"):
+            for who in in_turn(turn, ["no-op", *figures]):
+                if who == "no-op":
+                    value = _median(_noops(bench))
+                    for figure in figures.values():
+                        figure.add(value, is_ours=False)
+                else:
+                    figures[who].add(_median(_changes(bench, *running[who])), is_ours=True)
+    yield from figures.values()
+
+
+def _running(bench: Bench, name: str, stack: ExitStack) -> tuple[int, Database]:
+    kulanz: Kulanz = bench.household.kulanz(f"latency-{name}", name)
+    port, _ = stack.enter_context(kulanz.web())
+    stack.enter_context(kulanz.worker())
+    return port, stack.enter_context(opened(kulanz))
+
+
+def _changes(bench: Bench, port: int, database: Database) -> Iterator[float]:
+    first = bench.accounts.take(SAMPLES)
+    made = requests(SAMPLES * EVENTS_PER_ACCOUNT, first_account=first, seed=1, disorder=0)[::EVENTS_PER_ACCOUNT]
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for account, request in enumerate(made, start=first):
+
+            def send(request: bytes = request) -> None:
+                connection.sendall(request)
+                if not connection.recv(65536).startswith(b"HTTP/1.1 200"):
+                    raise RuntimeError("a webhook was refused")
+
+            yield _paced(send, lambda name=f"org_{account}": _is_seen(database, name))  # type: ignore[misc]
+
+
+def _noops(bench: Bench) -> Iterator[float]:
+    with Redis(unix_socket_path=str(bench.household.redis())) as redis:
+        queue = Queue("bench-bare", connection=redis, serializer=JSONSerializer)
+        redis.delete(STARTED)
+        for _ in range(SAMPLES):
+            began = time.perf_counter()
+            queue.enqueue("bench.noop.started", time.time(), result_ttl=0)
+            told = redis.brpop([STARTED], timeout=PATIENCE)
+            yield json.loads(told[1]) if told else PATIENCE
+            time.sleep(max(0.0, EVERY - (time.perf_counter() - began)))
+
+
+def _paced(send: Callable[[], None], happened: Callable[[], bool]) -> float:
+    """Return the seconds from sending until it happened, and wait for the next turn."""
+    began = time.perf_counter()
+    send()
+    while not happened():
+        if time.perf_counter() - began > PATIENCE:
+            raise TimeoutError("an event was not applied")
+        time.sleep(0.0002)
+    took = time.perf_counter() - began
+    time.sleep(max(0.0, EVERY - took))
+    return took
+
+
+def _is_seen(database: Database, account: str) -> bool:
+    with database.read() as conn:
+        return conn.execute(_SEEN, {"account": account}).scalar() is not None
+
+
+def _median(seconds: Iterator[float]) -> float:
+    return quantile(list(seconds), 0.5) * 1000

@@ -1,0 +1,86 @@
+"""What every measurement is given: how long and how often, the household it lives in, and somebody to tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from bench.household import Household
+from bench.load import Order, Summary
+
+WARM_UP = 0.4
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How long and how often."""
+
+    rounds: int = 5
+    seconds: float = 1.5
+    """Of load in each cell of each round."""
+    events: int = 4000
+    """To be applied in each round."""
+    jobs: int = 400
+    """That do nothing, in each round."""
+    open_accounts: int = 1_000_000
+    few_accounts: int = 10_000
+    inbox_rows: int = 1_000_000
+    few_inbox_rows: int = 100_000
+    databases: tuple[str, ...] = ("SQLite", "PostgreSQL")
+
+
+@dataclass
+class Accounts:
+    """Hands out accounts that no other request has named, so that no event is a duplicate."""
+
+    next: int = 1
+
+    def take(self, count: int) -> int:
+        first, self.next = self.next, self.next + count
+        return first
+
+
+@dataclass(kw_only=True)
+class Bench:
+    """One session."""
+
+    household: Household
+    plan: Plan
+    say: Callable[[str], None]
+    accounts: Accounts = field(default_factory=Accounts)
+
+    def load(self, port: int, connections: int, seconds: float, *, repeat: bool) -> Summary:
+        """Put load on a port; refuse to go on where an answer was not 200."""
+        order = Order(
+            port=port,
+            connections=connections,
+            first_account=self.accounts.take(40_000),
+            seconds=seconds,
+            warm_up=WARM_UP,
+            repeat=repeat,
+        )
+        return self.send(order)
+
+    def fill(self, port: int, count: int) -> None:
+        """Have so many new events accepted."""
+        seen = self.send(Order(port=port, connections=16, first_account=self.accounts.take(count), count=count))
+        if seen.answered != count:
+            raise RuntimeError(f"{seen.answered} of {count} events were accepted")
+
+    def send(self, order: Order) -> Summary:
+        seen = self.household.load(order)
+        if seen.refused:
+            raise RuntimeError(f"answers that were not 200: {seen.refused}")
+        return seen
+
+    def rounds(self, what: str) -> Iterator[int]:
+        """Count the rounds of a measurement, and say so."""
+        for turn in range(self.plan.rounds):
+            self.say(f"{what}: round {turn + 1} of {self.plan.rounds}")
+            yield turn
+
+
+def in_turn(turn: int, what: Sequence[str]) -> list[str]:
+    """Return what is measured in the order of this round: whoever was first is last the next time."""
+    start = turn % len(what)
+    return [*what[start:], *what[:start]]
