@@ -200,6 +200,7 @@ WHY = {
     "nothing_paid": "nothing was charged",
     "disputed": "a bank is asked for the same money",
     "nothing_left": "nothing is left to refund",
+    "withdrawal": "the add-on that it paid for was withdrawn from in time",
     "never": "such a product is never refundable",
     "delegated": "the product follows its developer's policy",
     "licence_unused": "the licence is neither activated nor deployed",

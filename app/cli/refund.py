@@ -30,21 +30,29 @@ def refund() -> None:
 @click.option("--paid", type=click.IntRange(1, LARGEST), help="What was paid that day, in minor units.")
 @click.option("--amount", type=click.IntRange(1, LARGEST), help="In minor units [default: all that can be refunded].")
 @click.option("--currency", type=currency_of, help="Where it is told, it has to be the payment's.")
-@click.option("--reason", type=words, default="", help="The customer's, in their words.")
+@click.option("--reason", type=words, help="The customer's, in their words.")
 @click.option("--contact-email", required=True, help="The account's mail address, as the customer wrote it.")
 @click.option("--organisation", type=words, required=True)
 @dry_run_option
 @actor_option
 @json_option
 def request(
-    *, account: str, paid_on: Any, paid: int | None, dry_run: bool, actor: str, as_json: bool, **told: Any
+    *,
+    account: str,
+    paid_on: Any,
+    paid: int | None,
+    reason: str | None,
+    dry_run: bool,
+    actor: str,
+    as_json: bool,
+    **told: Any,
 ) -> None:
     """Ask for the money of a payment back; who asks again gets the first answer."""
     from app import refunds
     from app.commands import RequestRefund
 
     day: date | None = paid_on.date() if paid_on else None
-    command = RequestRefund(paid_on=day, paid_amount=paid, **told)
+    command = RequestRefund(paid_on=day, paid_amount=paid, reason=reason or "", **told)
     with services() as opened:
         document, new = refunds.request(opened, account, command, actor, dry_run=dry_run)
 
@@ -93,29 +101,29 @@ def show(*, ident: str, as_json: bool) -> None:
 @refund.command()
 @click.argument("ident", metavar="ID")
 @click.option("--amount", type=click.IntRange(1, LARGEST), help="Another amount than was asked for, in minor units.")
-@click.option("--reason", type=words, default="", help="Needed where the policy alone does not grant it.")
+@click.option("--reason", type=words, help="Needed where the policy alone does not grant it.")
 @dry_run_option
 @actor_option
 @json_option
-def approve(*, ident: str, amount: int | None, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
+def approve(*, ident: str, amount: int | None, reason: str | None, dry_run: bool, actor: str, as_json: bool) -> None:
     """Say yes: it is carried out at the provider today."""
     from app.commands import DecideRefund
 
-    command = DecideRefund(request=ident, approve=True, amount=amount, reason=reason)
+    command = DecideRefund(request=ident, approve=True, amount=amount, reason=reason or "")
     _decide(command, actor=actor, dry_run=dry_run, as_json=as_json)
 
 
 @refund.command()
 @click.argument("ident", metavar="ID")
-@click.option("--reason", type=words, default="", help="Needed where the policy would grant it.")
+@click.option("--reason", type=words, help="Needed where the policy would grant it.")
 @dry_run_option
 @actor_option
 @json_option
-def deny(*, ident: str, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
+def deny(*, ident: str, reason: str | None, dry_run: bool, actor: str, as_json: bool) -> None:
     """Say no."""
     from app.commands import DecideRefund
 
-    command = DecideRefund(request=ident, approve=False, reason=reason)
+    command = DecideRefund(request=ident, approve=False, reason=reason or "")
     _decide(command, actor=actor, dry_run=dry_run, as_json=as_json)
 
 

@@ -35,8 +35,10 @@ def unrequested(found: Mapping[str, FullRefund], disputes: Iterable[Dispute], bo
 
 
 def payment_of(key: str, book: Book) -> str:
-    """Return the one name of a payment: the order's where an invoice is the first of its subscription."""
+    """Return the one name of a payment: the order's where an invoice is the first of its subscription, or says so."""
     invoice = book.invoice(key)
+    if invoice is not None and invoice.seen.money is not None:
+        return next((name for name, one in sorted(book.orders.items()) if one.seen.money == invoice.seen.money), key)
     if invoice is None or invoice.seen.reason is not BillingReason.INITIAL:
         return key
     sub = book.subscriptions.get(invoice.seen.subscription)

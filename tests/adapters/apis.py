@@ -30,10 +30,13 @@ class Api:
     now: datetime = datetime(2026, 3, 9, 14, 8, 20, tzinfo=UTC)
     calls: list[str] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
+    once: list[str | None] = field(default_factory=list)
+    """The `Idempotency-Key` of each request."""
 
     def answer(self, path: str) -> tuple[int, bytes]:
         if self.status is not None or self.body is not None:
             return self.status or 200, self.body or b""
+        path = path.partition("?")[0]
         found = self.held.get(path) or self.held.get(path.rpartition("/")[0])
         if found is not None:
             return 200, json.dumps(found).encode()
@@ -53,6 +56,7 @@ def an_api() -> Iterator[Api]:
             body = self.rfile.read(int(self.headers.get("Content-Length", "0"))).decode()
             api.calls.append(f"{self.command} {self.path} {body}".strip())
             api.keys.append(self.headers.get("Authorization"))
+            api.once.append(self.headers.get("Idempotency-Key"))
             status, told = api.answer(self.path)
             self.send_response_only(status)
             self.send_header("Date", format_datetime(api.now, usegmt=True))

@@ -16,7 +16,7 @@ from app.errors import InvalidInputError, RefusedError
 from app.policy import facts as f
 from app.policy.assess import assess
 from app.policy.book import Book
-from app.policy.effects import CancelSubscription, DisableLicence, RefundPayment
+from app.policy.effects import CancelSubscription, DisableLicence, RefundPayment, SendMail
 from app.policy.facts import BillingReason, DisputeStatus, Fact, OrderStatus, Outcome, OverrideKind, Stamp, Status
 from app.policy.model import Access, Owner, Standing
 from app.policy.refunding.payments import payments
@@ -451,3 +451,16 @@ def test_the_provider_is_asked_for_a_refund_once_at_most_i11(story: list[str]) -
     (log,) = account.account.book.refund_requests.values()
     assert log.ordered is not None
     assert log.ordered.outcome is Outcome.DONE
+
+
+def test_who_bought_something_once_is_told_at_the_orders_own_address() -> None:
+    account = Stage(now=LONG_AGO)
+    account.hear(sold(email="once@example.com", product="on-premise"), a_licence())
+    asks(account)
+
+    decides(account)
+
+    letters = [effect for _, effect in account.done if isinstance(effect, SendMail)]
+    assert [(one.notice, one.to, one.data["amount"]) for one in letters] == [
+        ("refund_decided", "once@example.com", BASE)
+    ]

@@ -65,6 +65,8 @@ class InvoiceSeen:
     refunded: int = 0
     """Everything refunded so far, cumulative, as the provider reports it."""
     created_at: datetime | None = None
+    money: str | None = None
+    """What every record of the same money names where a provider has several: Stripe's payment intent."""
     email: str | None = None
     provenance: Provenance = Provenance.WEBHOOK
 
@@ -117,6 +119,8 @@ class OrderSeen:
     refunded: int = 0
     variant: str | None = None
     product: str | None = None
+    money: str | None = None
+    """As an invoice's."""
     email: str | None = None
     created_at: datetime | None = None
     signed: bool = False

@@ -131,7 +131,7 @@ def _refund(asked: RefundRequested, log: RefundLog, payment: Payment, readers: R
         before=decided.refunded if decided else asked.refunded,
         left=question.left,
         whole=question.left == 0 < base,
-        takes=not disputed and not _paid_otherwise(payment, readers.known),
+        takes=asked.add_on is None and not disputed and not _paid_otherwise(payment, readers.known),
         disputed=disputed,
         policy=question.policy,
     )

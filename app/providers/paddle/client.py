@@ -9,8 +9,10 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from app.errors import FarEndError, UntranslatableError
-from app.policy.facts import SubscriptionSeen
+from app.policy.facts import Stamp, SubscriptionSeen
 from app.providers.paddle.subscriptions import looked_up
+from app.providers.paddle.translation import refund_seen
+from app.providers.paddle.vocabulary import LOOKED_UP
 from app.providers.provider import Refunded
 from app.providers.reading import Reading
 from app.providers.transport import Transport
@@ -54,12 +56,11 @@ class Client(Transport):
         if transaction is None:
             return None
         answer = self.ask("/adjustments", {"transaction_id": payment, "action": "refund", "per_page": 50})
-        found = Reading(answer, "answer").each("data")
-        gone = [one for one in found if one.text("status") in _GONE]
-        amount = sum(one.below("totals").needed_amount("total") for one in gone)
-        return Refunded(amount, transaction.currency("currency_code"))
+        gone = [one for one in Reading(answer, "answer").each("data") if one.text("status") in _GONE]
+        seen = tuple(refund_seen(one, Stamp(at=one.needed_instant("updated_at"), rank=LOOKED_UP)) for one in gone)
+        return Refunded(sum(one.amount for one in seen), transaction.currency("currency_code"), seen)
 
-    def refund(self, _kind: str, payment: str, amount: int, key: str, /) -> None:
+    def refund(self, _kind: str, payment: str, amount: int, once: str, /) -> None:
         """Give money back, tax and all, from the first items on; Paddle approves it later and tells of that."""
         transaction = self._transaction(payment)
         if transaction is None:
@@ -68,7 +69,7 @@ class Client(Transport):
             "action": "refund",
             "type": "partial",
             "transaction_id": payment,
-            "reason": key,
+            "reason": once,
             "items": list(_shares(transaction.below("details").each("line_items"), amount)),
         }
         self.tell("POST", "/adjustments", document)

@@ -154,7 +154,7 @@ def _adjustment(event: _Event) -> tuple[ProviderFact, ...]:
     action, status = event.told.text("action"), event.told.text("status")
     if action in _CHARGEBACKS:
         return (_dispute(event, *_CHARGEBACKS[action], taken_back=status in _TAKEN_BACK),)
-    return (_refund(event),) if action == "refund" else ()
+    return (refund_seen(event.told, event.stamp),) if action == "refund" else ()
 
 
 def _dispute(event: _Event, story: str, status: DisputeStatus, *, taken_back: bool) -> DisputeSeen:
@@ -182,13 +182,12 @@ def _dispute(event: _Event, story: str, status: DisputeStatus, *, taken_back: bo
     )
 
 
-def _refund(event: _Event) -> RefundSeen:
+def refund_seen(told: Reading, stamp: Stamp) -> RefundSeen:
     """Read a refund, which tells its own amount; one that is not approved yet, or never, does not count."""
-    told = event.told
     return RefundSeen(
         key=key(told.needed_identifier("id")),
         payment=key(told.needed_identifier("transaction_id")),
-        stamp=event.stamp,
+        stamp=stamp,
         amount=told.below("totals").needed_amount("total"),
         currency=told.currency("currency_code"),
         customer=key(told.needed_identifier("customer_id")),

@@ -10,10 +10,12 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from app.errors import FarEndError, UntranslatableError
-from app.policy.facts import SubscriptionSeen
+from app.policy.facts import Provenance, RefundSeen, Stamp, SubscriptionSeen
 from app.providers.provider import Refunded
 from app.providers.reading import Reading
 from app.providers.stripe.subscriptions import looked_up
+from app.providers.stripe.translation import intent_of
+from app.providers.stripe.vocabulary import key
 from app.providers.transport import Transport
 
 _LIVE = ("sk_live_", "rk_live_")
@@ -57,16 +59,16 @@ class Client(Transport):
         charge = self._charge(kind, payment)
         if charge is None:
             return None
-        told = Reading(charge, "charge")
-        return Refunded(told.amount("amount_refunded"), told.currency("currency"))
+        seen = _seen(Reading(charge, "charge"), payment)
+        return Refunded(seen.amount, seen.currency, (seen,) if seen.amount else ())
 
-    def refund(self, kind: str, payment: str, amount: int, key: str, /) -> None:
+    def refund(self, kind: str, payment: str, amount: int, once: str, /) -> None:
         """Give money back, once for a key."""
         charge = self._charge(kind, payment)
         if charge is None:
             raise FarEndError("Stripe knows no charge for the payment", retryable=False, answer=HTTPStatus.NOT_FOUND)
-        document = {"charge": str(charge["id"]), "amount": str(amount), "metadata[kulanz]": key}
-        self.tell("POST", "/refunds", document, {"Idempotency-Key": key})
+        document = {"charge": str(charge["id"]), "amount": str(amount), "metadata[kulanz]": once}
+        self.tell("POST", "/refunds", document, {"Idempotency-Key": once})
 
     def disable_licence(self, _licence: str, /) -> None:
         """Find none: Stripe sells no licence keys."""
@@ -87,8 +89,7 @@ class Client(Transport):
         if invoice is None:
             return None
         told = Reading(invoice, "invoice")
-        intent = told.reference("payment_intent") or _intent_of(told)
-        charge = told.reference("charge") or self._latest_charge(intent)
+        charge = told.reference("charge") or self._latest_charge(intent_of(told))
         return self._read("charges", charge) if charge else None
 
     def _latest_charge(self, intent: str | None) -> str | None:
@@ -104,10 +105,19 @@ class Client(Transport):
             raise
 
 
-def _intent_of(invoice: Reading) -> str | None:
-    """Return the payment intent that paid an invoice, as it is told since 2025."""
-    paid = (one.below("payment").reference("payment_intent") for one in invoice.below("payments").each("data"))
-    return next((intent for intent in paid if intent), None)
+def _seen(charge: Reading, payment: str) -> RefundSeen:
+    """Read what has gone back of a charge, as one refund that grows: Stripe's charge has no time of its last change."""
+    amount = charge.amount("amount_refunded")
+    return RefundSeen(
+        key=key(charge.needed_identifier("id")),
+        payment=key(payment),
+        stamp=Stamp(at=charge.needed_unix("created"), rank=amount),
+        amount=amount,
+        currency=charge.currency("currency"),
+        customer=key(charge.needed_reference("customer")),
+        whole=charge.flag("refunded"),
+        provenance=Provenance.RECONCILED,
+    )
 
 
 def _path(subscription: str) -> str:

@@ -132,6 +132,7 @@ def _invoice(event: _Event) -> InvoiceSeen:
         discount=sum(part.amount("amount") for part in told.each("total_discount_amounts")),
         tax=_tax(told),
         created_at=told.unix("created"),
+        money=_key(intent_of(told)),
         email=told.email("customer_email"),
     )
 
@@ -140,6 +141,12 @@ def _tax(told: Reading) -> int:
     """Return the tax of an invoice: one sum until 2025, a list since."""
     parts = told.each("total_taxes") or told.each("total_tax_amounts")
     return sum(part.amount("amount") for part in parts) if parts else told.amount("tax")
+
+
+def intent_of(invoice: Reading) -> str | None:
+    """Return the payment intent that paid an invoice: told by itself until 2025, among its payments since."""
+    paid = (one.below("payment").reference("payment_intent") for one in invoice.each("payments"))
+    return invoice.reference("payment_intent") or next((intent for intent in paid if intent), None)
 
 
 def _charge(event: _Event) -> tuple[ProviderFact, ...]:
@@ -159,6 +166,7 @@ def _charge(event: _Event) -> tuple[ProviderFact, ...]:
         total=told.needed_amount("amount"),
         subtotal=told.amount("amount"),
         refunded=refunded,
+        money=_key(told.reference("payment_intent")),
         email=told.below("billing_details").email("email") or told.email("receipt_email"),
         created_at=told.unix("created"),
         signed=event.signed,

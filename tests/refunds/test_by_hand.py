@@ -1,0 +1,159 @@
+"""Refunds where no API key is set, and by the command line: what a person does, and what Kulanz makes of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import replace
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from app.cli import run
+from app.services import build
+from app.store import outbox
+from tests.refunds.conftest import DAY, Support
+from tests.shop import PLANS, TOKEN, Shop, a_shop
+
+BASE = 4900 - 817
+
+
+@contextmanager
+def without_a_key(support: Support) -> Iterator[Shop]:
+    """The same shop, whose workers hold no key of the provider's."""
+    services = support.shop.services
+    settings = replace(services.settings, lemonsqueezy_api_key=None)
+    keyless = build(settings)
+    keyless_services, support.shop.services = services, keyless
+    try:
+        yield support.shop
+    finally:
+        support.shop.services = keyless_services
+        keyless.close()
+
+
+def test_without_an_api_key_a_refund_is_a_to_do_which_the_providers_event_takes_back(support: Support) -> None:
+    bought = support.sold()
+    request = support.asked(bought)
+
+    with without_a_key(support) as shop:
+        support.approve(request)
+        shop.settle()
+        waiting, approved = effects(shop, "todo"), support.now(request)
+        shop.simulator.desk.refund_order(str(bought.order), BASE)
+        shop.advance(DAY / 24)
+        left, paid = effects(shop, "todo"), support.now(request)
+
+    assert (waiting, approved["state"]) == (["refund"], "approved")
+    assert ("refund" in left, paid["state"], paid["refunded_amount"]) == (False, "paid", BASE)
+    topics = [one["data"].get("topic") for one in support.shop.callbacks.documents if one["type"] == "ops.alert"]
+    assert "effect_to_do" in topics
+
+
+def effects(shop: Shop, state: str) -> list[str]:
+    with shop.services.database.read() as conn:
+        return [row.type for row in outbox.listing(conn, state)]
+
+
+@pytest.fixture
+def command(support: Support, tmp_path: Path, database_url: str) -> Command:
+    settings = support.shop.services.settings
+    environ = {
+        "KULANZ_DATA_DIR": str(tmp_path),
+        "DATABASE_URL": database_url,
+        "ENCRYPTION_KEYS": ",".join(b64encode(key).decode() for key in settings.encryption_keys),
+        "KULANZ_TEST_CLOCK": "1",
+        "LEMONSQUEEZY_MODE": "any",
+        "KULANZ_PLANS": ",".join(f"{variant}={plan}" for variant, plan in PLANS),
+    }
+    return Command(environ)
+
+
+class Command:
+    """`kulanz refund …` against the shop's database."""
+
+    def __init__(self, environ: Mapping[str, str]) -> None:
+        self._environ = environ
+
+    def __call__(self, *arguments: str) -> dict[str, Any]:
+        code, out, err = self.ended(*arguments, "--json")
+        assert code == 0, err
+        document: dict[str, Any] = json.loads(out)
+        return document
+
+    def ended(self, *arguments: str) -> tuple[int, str, str]:
+        out, err = StringIO(), StringIO()
+        before = dict(os.environ)
+        os.environ.update(self._environ)
+        try:
+            with redirect_stdout(out), redirect_stderr(err):
+                code = run(["refund", *arguments])
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+        return code, out.getvalue(), err.getvalue()
+
+
+def test_a_request_by_the_command_line_is_decided_there_too(support: Support, command: Command) -> None:
+    bought = support.sold()
+    who = ("--contact-email", "anne@bakery.example", "--organisation", "Bakery", "--reason", "not what we need")
+    asking = ("request", str(bought.account), "--payment", str(bought.order), *who)
+
+    tried = command(*asking, "--dry-run")
+    asked = command(*asking)
+    again = command(*asking)
+    listed = command("list", "--in-time")["refund_requests"]
+    would = command("approve", asked["id"], "--dry-run")
+    approved = command("approve", asked["id"], "--actor", "ada")
+    shown = command("show", asked["id"])
+
+    assert (tried["verdict"], tried["dry_run"], tried["refundable_amount"]) == ("eligible", True, BASE)
+    assert again["id"] == asked["id"] == listed[0]["id"]
+    assert len(listed) == 1
+    assert (would["state"], would["dry_run"], approved["state"], approved["decided_by"]) == (
+        *("approved", True),
+        *("approved", "ada"),
+    )
+    told = ("reason", "contact_email", "organisation")
+    assert [shown[key] for key in told] == ["not what we need", "anne@bakery.example", "Bakery"]
+    assert support.now(asked)["state"] == "paid"
+
+
+def test_what_cannot_be_is_one_line_on_standard_error(support: Support, command: Command) -> None:
+    bought = support.sold()
+    who = ("--contact-email", "a@b.c", "--organisation", "Bakery")
+
+    nobody = command.ended("request", "nobody", "--payment", "1", *who)
+    too_much = command.ended("request", str(bought.account), "--payment", str(bought.order), "--amount", "99999", *who)
+    no_request = command.ended("approve", "rr_none")
+    usage = command.ended("request", str(bought.account), "--payment", str(bought.order))
+
+    assert [ended[0] for ended in (nobody, too_much, no_request, usage)] == [1, 1, 1, 2]
+    assert all(ended[2].count("\n") == 1 for ended in (nobody, too_much, no_request, usage))
+    assert "more than can be refunded" in too_much[2]
+
+
+def test_a_list_reads_as_a_table(support: Support, command: Command) -> None:
+    request = support.asked(support.sold())
+
+    code, out, _ = command.ended("list")
+    late = command.ended("list", "--late")
+
+    assert (code, request["id"] in out, "eligible" in out) == (0, True, True)
+    assert late[1].strip() == "no such request"
+
+
+def test_a_shop_by_another_token_is_closed(tmp_path: Path, sqlite_url: str) -> None:
+    with a_shop(tmp_path, sqlite_url) as shop, requests.Session() as session:
+        answers = [
+            session.get(Support(shop, session).url + "/v1/refund-requests", headers=headers, timeout=10).status_code
+            for headers in ({}, {"Authorization": "Bearer wrong"}, {"Authorization": f"Bearer {TOKEN}"})
+        ]
+
+    assert answers == [401, 401, 200]
