@@ -13,10 +13,13 @@ import redis
 from app.cli.up import private_redis
 from app.spool import Spool
 from app.store import outbox
-from tests.faults.lab import PATIENCE, Lab, Labs
+from tests.faults.faults import volley
+from tests.faults.lab import KILLED, PATIENCE, Lab, Labs
 from tests.provider_server import Reply
 
-KILLS = 5
+KILLS = 100
+LONGEST_VOLLEYS = 200.0
+"""Seconds; a busy machine needs longer than a quiet one to start five processes twenty times."""
 AWAY = 4.5
 A_WHILE = 1.0
 """Seconds that a far end is silent after it has done what it was asked to."""
@@ -40,11 +43,16 @@ def test_redis_killed_and_emptied_in_the_middle_costs_no_event_and_no_acknowledg
     labs.each(fault)
 
 
-def test_parts_killed_at_random_moments_lose_nothing_and_do_nothing_twice(labs: Labs) -> None:
+def test_a_hundred_parts_killed_on_each_database_lose_nothing_and_do_nothing_twice(labs: Labs) -> None:
     def fault(lab: Lab) -> None:
+        before, deadline = len(lab.kills), time.monotonic() + LONGEST_VOLLEYS
         with lab.load() as load:
             load.until(0.5)
-            lab.kill_at_random(KILLS)
+            lab.kill_at_random(len(KILLED))
+            while len(lab.kills) < before + KILLS:
+                assert time.monotonic() < deadline, f"only {len(lab.kills) - before} parts came back to be killed again"
+                load.until(lab.order.uniform(0.3, 2.0))
+                volley(lab, lab.order)
             load.until(0.5)
 
         assert_kept(lab)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import IO, Self
 
 SHORTEST_PAUSE = 0.2
-LONGEST_PAUSE = 10.0
+LONGEST_PAUSE = 4.0
 STEADY = 5.0
 """Seconds after which a part counts as having run well, and its next failure as its first."""
 LAST_WORD = 10.0

@@ -1,0 +1,53 @@
+"""What a process was given to take in and what it answered, on disk, since it may be killed at any line."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from app.intake import Answer
+from tests.faults.load import Answered
+from tests.lemonsqueezy import Payload, delivery
+
+
+class Journal:
+    """A folder with the deliveries, and a line for each answer."""
+
+    def __init__(self, folder: Path) -> None:
+        self._deliveries, self._answers = folder / "deliveries.json", folder / "answers.jsonl"
+        self._points = folder / "points.json"
+
+    def give(self, payloads: Sequence[Payload]) -> None:
+        self._deliveries.write_text(json.dumps(payloads))
+        self._answers.write_text("")
+
+    def deliveries(self) -> Iterator[tuple[bytes, dict[str, str]]]:
+        return map(delivery, json.loads(self._deliveries.read_text()))
+
+    def note(self, body: bytes, answer: Answer) -> None:
+        """Remember an answer before anything else is done, as its receiver would."""
+        line = json.dumps({"digest": sha256(body).hexdigest(), "status": answer.status, "document": answer.document})
+        with self._answers.open("a") as file:
+            file.write(line + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+    def taken(self) -> list[Answered]:
+        told = [json.loads(line) for line in self._answers.read_text().splitlines()]
+        return [Answered(began=time.monotonic(), seconds=0, **each) for each in told if each["status"] == 200]
+
+    def untaken(self) -> list[tuple[bytes, dict[str, str]]]:
+        """What its sender repeats."""
+        known = {answer.digest for answer in self.taken()}
+        return [each for each in self.deliveries() if sha256(each[0]).hexdigest() not in known]
+
+    def passed(self, points: Iterable[str]) -> None:
+        self._points.write_text(json.dumps(list(points)))
+
+    def points(self) -> list[str]:
+        names: list[str] = json.loads(self._points.read_text())
+        return names

@@ -1,0 +1,129 @@
+"""What the legs of the fault lab found, kept as JSON, and written out for people as RELIABILITY.md beside it."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import psutil
+
+COMMAND = "python -m tests.faults --kills 1000 --deliveries 100000 --seconds 120 --resume"
+TEXT = Path(__file__).with_name("reliability.md")
+
+
+class Leg(msgspec.Struct, frozen=True, kw_only=True):
+    """One run on one database: what was done to it, and what came of it."""
+
+    database: str
+    seed: int
+    seconds: float
+    kept: bool
+    counters: dict[str, int]
+    examples: dict[str, list[str]] = {}
+    kills: int
+    faults: dict[str, int]
+    deliveries: int
+    """Attempts to deliver, among them the repeated ones."""
+    acknowledged: int
+    answers: dict[str, int]
+    """By status; 0: there was no answer."""
+    accounts: int
+    mails: int
+    callbacks: int
+    calls: int
+    """Requests to the provider's API."""
+    recoveries: list[float]
+    """Seconds from each kill to the next sign of the same part's work."""
+    slowest_answer: float
+    rest: float
+    """Seconds after the load until nothing was left to do."""
+    machine: str
+
+
+def read(path: Path) -> list[Leg]:
+    """Return the legs that are kept; none where there are none."""
+    return msgspec.json.decode(path.read_bytes(), type=list[Leg]) if path.exists() else []
+
+
+def write(path: Path, legs: Sequence[Leg]) -> None:
+    """Keep the legs, and write them out beside."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(legs), indent=1) + b"\n")
+    path.with_name("RELIABILITY.md").write_text(text(legs))
+
+
+def text(legs: Sequence[Leg]) -> str:
+    """Return RELIABILITY.md: what a person wrote of it, with the figures put in."""
+    return TEXT.read_text().replace("<!-- figures -->\n", "\n".join(_figures(legs)) + "\n")
+
+
+def line(leg: Leg) -> str:
+    """Say in one line what a leg found."""
+    done = f"{leg.kills} kills, {leg.deliveries} deliveries in {leg.seconds:.0f} s"
+    found = ", ".join(f"{name} {count}" for name, count in leg.counters.items())
+    verdict = "kept" if leg.kept else f"BROKEN {leg.examples}"
+    longest = max(leg.recoveries, default=0.0)
+    return f"{leg.database} seed {leg.seed}: {done}; {found}; recovery at most {longest:.1f} s; {verdict}"
+
+
+def machine() -> str:
+    """Say what this machine is, without its name."""
+    memory = psutil.virtual_memory().total / 2**30
+    return f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.system()}, Python {platform.python_version()}"
+
+
+def _figures(legs: Sequence[Leg]) -> Iterable[str]:
+    databases = sorted({leg.database for leg in legs})
+    yield f"| | {' | '.join(databases)} |"
+    yield "| --- |" + " ---: |" * len(databases)
+    for name, figure in _ROWS.items():
+        found = [figure([leg for leg in legs if leg.database == each]) for each in databases]
+        yield f"| {name} | {' | '.join(found)} |"
+    yield ""
+    machines = "; ".join(sorted({leg.machine for leg in legs}))
+    yield f"Machine: {machines}. Legs that broke the promise: {sum(not leg.kept for leg in legs)}."
+    yield ""
+    yield "| what was done | times |"
+    yield "| --- | ---: |"
+    done = sum((Counter(leg.faults) for leg in legs), Counter[str]())
+    yield from (f"| {name} | {times:,} |" for name, times in sorted(done.items()))
+
+
+def _total(of: Callable[[Leg], int]) -> Callable[[Sequence[Leg]], str]:
+    return lambda legs: f"{sum(map(of, legs)):,}"
+
+
+def _at(share: float) -> Callable[[Sequence[Leg]], str]:
+    def figure(legs: Sequence[Leg]) -> str:
+        found = sorted(each for leg in legs for each in leg.recoveries)
+        return f"{found[int(share * (len(found) - 1))]:.1f} s" if found else "none"
+
+    return figure
+
+
+def _counter(name: str) -> Callable[[Sequence[Leg]], str]:
+    return _total(lambda leg: leg.counters[name])
+
+
+_COUNTERS = ("lost", "duplicated_effect", "missing_effect", "stale_overwrite", "stranded")
+_ROWS: Mapping[str, Callable[[Sequence[Leg]], str]] = {
+    **{f"`{name}`": _counter(name) for name in _COUNTERS},
+    "kills": _total(lambda leg: leg.kills),
+    "attempts to deliver": _total(lambda leg: leg.deliveries),
+    "acknowledged": _total(lambda leg: leg.acknowledged),
+    "answered 503": _total(lambda leg: leg.answers.get("503", 0)),
+    "not answered": _total(lambda leg: leg.answers.get("0", 0)),
+    "slowest acknowledgement": lambda legs: f"{max(leg.slowest_answer for leg in legs):.2f} s",
+    "accounts": _total(lambda leg: leg.accounts),
+    "mails": _total(lambda leg: leg.mails),
+    "callbacks": _total(lambda leg: leg.callbacks),
+    "calls to the provider": _total(lambda leg: leg.calls),
+    "recovery after a kill, p50": _at(0.5),
+    "p99": _at(0.99),
+    "longest": _at(1.0),
+    "seeds": lambda legs: ", ".join(str(leg.seed) for leg in legs),
+    "time": lambda legs: f"{sum(leg.seconds for leg in legs) / 60:.0f} min",
+}

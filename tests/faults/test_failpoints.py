@@ -1,0 +1,247 @@
+"""Between every two durable steps a process exits, meets an exception or hangs: no counter moves."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from queue import SimpleQueue
+
+import pytest
+
+from app import pipeline
+from app.config import Settings
+from app.intake import Intake
+from app.services import build
+from app.store import migrate
+from app.store.database import Database
+from app.store.tables import metadata
+from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
+from tests.faults import stories
+from tests.faults.checker import Seen, Verdict, check, stranded
+from tests.faults.failpoints import Deed, Points, spooled, step, time_passes, work
+from tests.faults.journal import Journal
+from tests.faults.poison import CARD, RAISES, providers
+from tests.faults.stories import Story
+from tests.lemonsqueezy import SECRET, Payload, Purchase, subscription_payment_failed, subscription_updated
+from tests.provider_server import Provider, a_provider
+from tests.servers import PostgreSQL, empty
+
+AT_ONCE = {Deed.EXIT: 3, Deed.EXCEPTION: 3, Deed.HANG: 16}
+PATIENCE = 40.0
+PRELOADED = ["tests.faults.failpoints", "tests.faults.journal", "app.gateway.callback", "app.gateway.mail"]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """A database, its far ends, and a folder: what one fault after the other is tried on."""
+
+    settings: Settings
+    template: Path | None
+    callbacks: CallbackReceiver
+    mailbox: Mailbox
+    provider: Provider
+
+    def begin_anew(self) -> Sequence[Story]:
+        """Forget what was, and return what is going to be told."""
+        for kept in (self.callbacks.requests, self.mailbox.accepted, self.provider.requests):
+            kept.clear()
+        folder = self.settings.data_dir
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        if self.template is not None:
+            shutil.copyfile(self.template, folder / "kulanz.db")
+        else:
+            empty(self.settings.database_url, metadata.tables)
+        told = _told()
+        for story in told:
+            self.provider.add(story.first)
+        return told
+
+    @property
+    def seen(self) -> Seen:
+        callbacks, mailbox, provider = self.callbacks, self.mailbox, self.provider
+        return Seen(mails=list(mailbox.accepted), callbacks=list(callbacks.requests), calls=list(provider.requests))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def worlds(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path
+) -> Iterator[Sequence[World]]:
+    folder = tmp_path_factory.mktemp(request.param)
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            yield [
+                stack.enter_context(a_world(folder / str(number), None, _sqlite_template))
+                for number in range(max(AT_ONCE.values()))
+            ]
+            return
+        server: PostgreSQL = request.getfixturevalue("postgresql")
+        urls = [stack.enter_context(server.a_database()) for _ in range(max(AT_ONCE.values()))]
+        for url in urls:
+            migrated(url)
+        yield [stack.enter_context(a_world(folder / str(number), url, None)) for number, url in enumerate(urls)]
+
+
+def migrated(url: str) -> None:
+    database = Database(url)
+    migrate.upgrade(database)
+    database.dispose()
+
+
+@contextmanager
+def a_world(folder: Path, url: str | None, template: Path | None) -> Iterator[World]:
+    with a_callback_receiver() as callbacks, a_mailbox() as mailbox, a_provider() as provider:
+        settings = Settings(
+            data_dir=folder,
+            database_url=url or f"sqlite:///{folder / 'kulanz.db'}",
+            encryption_keys=(os.urandom(32),),
+            lemonsqueezy_webhook_secrets=(SECRET,),
+            lemonsqueezy_api_key=provider.api_key,
+            lemonsqueezy_api_url=provider.url,
+            callback_url=callbacks.url,
+            callback_secret=callbacks.secret,
+            smtp_url=mailbox.url,
+            mail_from="billing@shop.example",
+            ops_alert_to="ops@shop.example",
+        )
+        yield World(settings, template, callbacks, mailbox, provider)
+
+
+@pytest.mark.parametrize("deed", Deed)
+def test_nothing_is_lost_and_nothing_done_twice_whatever_happens_between_two_steps(
+    worlds: Sequence[World], deed: Deed
+) -> None:
+    points = points_of(worlds[0])
+    assert len(points) >= 33
+
+    verdicts = each_in_a_world(worlds[: AT_ONCE[deed]], points, deed)
+
+    assert {point: verdict for point, verdict in verdicts.items() if not verdict.kept} == {}
+
+
+def points_of(world: World) -> list[str]:
+    """Return every point that is passed when nothing happens, in order."""
+    world.begin_anew()
+    prepared(world)
+    process = started(world, Points())
+    process.join(PATIENCE)
+    assert process.exitcode == 0
+    recover(world, in_a_hurry=True)
+    return Journal(world.settings.data_dir).points()
+
+
+def each_in_a_world(worlds: Sequence[World], points: Sequence[str], deed: Deed) -> dict[str, Verdict]:
+    free: SimpleQueue[World] = SimpleQueue()
+    for world in worlds:
+        free.put(world)
+
+    def one(point: str) -> Verdict:
+        world = free.get()
+        try:
+            return tried(world, point, deed)
+        finally:
+            free.put(world)
+
+    with ThreadPoolExecutor(len(worlds)) as threads:
+        return dict(zip(points, threads.map(one, points), strict=True))
+
+
+def tried(world: World, point: str, deed: Deed) -> Verdict:
+    """Let a process meet a fault, let another take over, and judge what came of it."""
+    told = world.begin_anew()
+    prepared(world)
+    process = started(world, Points(chosen=point, deed=deed))
+    if deed is Deed.HANG:
+        time.sleep(3)
+        recover(world, in_a_hurry=False)
+    process.join(PATIENCE)
+    assert process.exitcode == (-9 if deed is Deed.EXIT else 0), point
+    recover(world, in_a_hurry=True)
+    services = build(world.settings, providers())
+    try:
+        return check(services, Journal(world.settings.data_dir).taken(), told, world.seen, seed=1)
+    finally:
+        services.close()
+
+
+def prepared(world: World) -> None:
+    """Put one delivery into the spool, as an earlier outage left it, and the others into the journal."""
+    first, *others = [payload for story in _told() for payload in story.deliveries]
+    journal = Journal(world.settings.data_dir)
+    journal.give(others)
+    away = build(replace(world.settings, database_url="sqlite:////proc/nowhere/kulanz.db"))
+    intake = Intake(away)
+    journal.give([first])
+    for body, headers in journal.deliveries():
+        journal.note(body, intake.accept("lemonsqueezy", headers, body))
+    intake.close()
+    away.close()
+    journal.give([first, *others])
+
+
+def started(world: World, points: Points) -> multiprocessing.process.BaseProcess:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    process = context.Process(target=work, args=(world.settings, world.settings.data_dir, points))
+    process.start()
+    return process
+
+
+def recover(world: World, *, in_a_hurry: bool) -> None:
+    """Be the next process: what was not taken is sent again, and what is left over is done.
+
+    In a hurry, every pause and every lease is over: their holder is known to be dead.
+    """
+    services = build(world.settings, providers())
+    journal, intake = Journal(world.settings.data_dir), Intake(services)
+    intake.begin()
+    for body, headers in journal.untaken():
+        journal.note(body, intake.accept("lemonsqueezy", headers, body))
+    deadline = time.monotonic() + (PATIENCE if in_a_hurry else 4)
+    while time.monotonic() < deadline and (any(stranded(services)) or spooled(world.settings)):
+        if in_a_hurry:
+            time_passes(world.settings)
+        moved = step(services, pipeline.process) | step(services, pipeline.deliver)
+        if not moved:
+            time.sleep(0.05)
+    intake.close()
+    services.close()
+
+
+def _told() -> list[Story]:
+    """One account each: charged back, recovered, with a reminder due, and with an event that nobody can apply."""
+    at = datetime.now(UTC).replace(microsecond=0)
+    due = at - stories.THE_FIRST_REMINDER - timedelta(minutes=1)
+    unpaid, poisoned = buyer(3, at), buyer(4, at)
+    return [
+        stories._charged_back(buyer(1, at), at),
+        stories._recovered(buyer(2, at), at),
+        stories._story(
+            unpaid,
+            at,
+            subscription_payment_failed(at=due, purchase=unpaid),
+            subscription_updated(at=due, purchase=unpaid, status="past_due"),
+            mails=frozenset({"grace_reminder"}),
+            callbacks=frozenset({"account.grace_started", "account.grace_reminder"}),
+        ),
+        stories._story(poisoned, at, poison(poisoned, at)),
+    ]
+
+
+def poison(purchase: Purchase, at: datetime) -> Payload:
+    return subscription_updated(at=at, purchase=purchase, **{CARD: RAISES})
+
+
+def buyer(number: int, at: datetime) -> Purchase:
+    own = 100 * number
+    ids = {"customer": own, "subscription": own + 1, "order": own + 2, "invoice": own + 3, "dispute": own + 4}
+    began = at - stories.A_MONTH
+    return Purchase(account=f"org_{number}", email=f"buyer{number}@shop.example", began=began, **ids)
