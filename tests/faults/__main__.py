@@ -68,6 +68,7 @@ def torment(lab: Lab, until: float, done: Counter[str]) -> None:
         choice = order.random()
         if choice < VOLLEYS:
             done["kill, in volleys"] += faults.volley(lab, order)
+            lab.loads[-1].until_taken()
         elif choice < VOLLEYS + KILLS:
             role = order.choice(KILLED)
             done[f"kill, {role}"] += lab.kill(role, at_work=order.random() < 0.5) is not None

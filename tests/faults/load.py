@@ -80,6 +80,12 @@ class Load:
         """Let it run so long."""
         self._ending.wait(seconds)
 
+    def until_taken(self, patience: float = 30.0) -> None:
+        """Let it run until somebody takes a delivery that was sent from now on."""
+        now = time.monotonic()
+        while time.monotonic() < now + patience and not any(each.began > now for each in reversed(self.taken[-20:])):
+            self._ending.wait(0.05)
+
     def _tell(self) -> None:
         due = time.monotonic()
         for payload in self._reordered():

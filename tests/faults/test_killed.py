@@ -51,8 +51,9 @@ def test_a_hundred_parts_killed_on_each_database_lose_nothing_and_do_nothing_twi
             lab.kill_at_random(len(KILLED))
             while len(lab.kills) < before + KILLS:
                 assert time.monotonic() < deadline, f"only {len(lab.kills) - before} parts came back to be killed again"
-                load.until(lab.order.uniform(0.3, 2.0))
                 volley(lab, lab.order)
+                load.until_taken()
+                load.until(lab.order.uniform(0.0, 1.0))
             load.until(0.5)
 
         assert_kept(lab)
