@@ -20,10 +20,11 @@ from app.errors import MalformedPayloadError, StorageUnavailableError
 from app.group_commit import GroupCommit
 from app.logs import log
 from app.providers import Glance, Provider
+from app.secret_use import Uses
 from app.services import Services
 from app.spool import Spool
 from app.standby import Standby
-from app.store import inbox, marks
+from app.store import inbox, marks, secret_use
 from app.store.inbox import NewEvent, Recorded, event_id, spooled_id
 
 PATIENCE = 3.5
@@ -103,6 +104,7 @@ class Intake:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._endpoints = _endpoints(services.settings, services.providers)
+        self._uses = Uses(services.vault, {name: place.secrets for name, place in self._endpoints.items()})
         self._commits = GroupCommit[_Row | None, Recorded](self._write, name="intake")
         self._standby = _standby(services, self._write_events)
         self._ringer = Ringer(services.bell.ring)
@@ -164,8 +166,10 @@ class Intake:
     def _read(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> _Delivery | Answer:
         """Verify a delivery and say what is to be kept of it, or refuse it."""
         place = self._endpoints[endpoint]
-        if place.provider.verify(headers, body, place.secrets) is None:
+        secret = place.provider.verify(headers, body, place.secrets)
+        if secret is None:
             return Answer(status=401, document={"error": "invalid_signature"})
+        self._uses.see(endpoint, secret)
         digest = sha256(body).digest()
         sealed = partial(NewEvent, provider=endpoint, sha256=digest, body=self._services.vault.seal(body))
         try:
@@ -213,7 +217,9 @@ class Intake:
 
     def _write(self, rows: Sequence[_Row | None]) -> Sequence[Recorded]:
         """Record the rows in one transaction, in order; a None only asks whether that is possible."""
+        used = self._uses.due()
         with self._services.database.write() as tx:
+            secret_use.note(tx, used)
             now = self._services.clock.now(tx)
             events = [row(received_at=now) for row in rows if row]
             recorded = inbox.record(tx, events, now) if events else []

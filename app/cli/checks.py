@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from app import brake, host_time
+from app import brake, host_time, secret_use
 from app.cli import far_checks
 from app.cli.doctor import Finding
 from app.clock import real_now
@@ -141,8 +141,23 @@ def secrets(services: Services) -> Iterator[Finding]:
             )
 
 
+def webhook_secrets(services: Services) -> Iterator[Finding]:
+    """Which webhook secrets verify deliveries, which may be taken away, and whether one was that was still in use."""
+    with services.database.read() as conn:
+        uses = secret_use.status(services, conn)
+    now = real_now()
+    for use in uses:
+        when = f"last used {use.last_used:%Y-%m-%d %H:%M}Z" if use.last_used else "never used"
+        if use.place is not None:
+            old = use.place > 1 and not use.in_use(now)
+            yield Finding(f"webhook secret {use.place} of {use.endpoint}", True, when, _if(old, "it may be taken away"))
+        elif use.in_use(now):
+            advice = "put it back until a day after the provider stopped using it: its deliveries are refused"
+            yield Finding(f"webhook secret of {use.endpoint}", False, f"{when}, and configured no longer", advice)
+
+
 Check = Callable[[Services], Iterator[Finding]]
-STORED: tuple[Check, ...] = (policy, host_clock, mass_downgrades, backlog, nightly)
+STORED: tuple[Check, ...] = (policy, host_clock, mass_downgrades, backlog, nightly, webhook_secrets)
 OUTSIDE: tuple[Check, ...] = (spool, *far_checks.ALL, secrets)
 
 

@@ -131,14 +131,20 @@ class Lab:
         return check(self.services, taken, told, seen, self.seed)
 
     def recoveries(self) -> dict[str, list[float]]:
-        """Return, by role, the seconds from each kill to the next sign of its work; none where the load had ended."""
+        """Return, by role, the seconds from each kill to the next sign of its work; none where the load had ended.
+
+        Who is killed again before there was a sign has recovered from the last of these kills.
+        """
         signs = self._signs()
         found: dict[str, list[float]] = {}
         for kill in self.kills:
-            later = [at - kill.real for at in signs.get(kill.role, ()) if at > kill.real]
-            if later:
-                found.setdefault(kill.role, []).append(min(later))
+            sign = min((at for at in signs.get(kill.role, ()) if at > kill.real), default=None)
+            if sign is not None and not self._killed_again(kill, sign):
+                found.setdefault(kill.role, []).append(sign - kill.real)
         return found
+
+    def _killed_again(self, kill: Kill, before: float) -> bool:
+        return any(other.role == kill.role and kill.real < other.real < before for other in self.kills)
 
     def _signs(self) -> dict[str, list[float]]:
         """Web: the end of an attempt that began later and was taken; the others: what they have written."""

@@ -1,0 +1,88 @@
+"""Evidence for rotating webhook secrets: which of them verify deliveries, and until when one did."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from app.clock import real_now
+from app.config import Settings
+from app.services import Services
+from app.store import secret_use
+from app.store.database import Connection
+from app.vault import Vault
+
+NOTED_EVERY = timedelta(minutes=1)
+IN_USE = timedelta(days=1)
+"""A secret that verified a delivery within this time is still in use: its provider repeats for minutes only."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """One webhook secret, without itself."""
+
+    endpoint: str
+    place: int | None
+    """1 is the newest; None: it is configured no longer."""
+    fingerprint: str
+    last_used: datetime | None
+
+    def in_use(self, now: datetime) -> bool:
+        """Whether deliveries are still signed with it."""
+        return self.last_used is not None and now - self.last_used < IN_USE
+
+
+class Uses:
+    """What one process has seen used since it last told the database; cheap to be told of every delivery."""
+
+    def __init__(self, vault: Vault, secrets: dict[str, Sequence[bytes]]) -> None:
+        self._vault, self._secrets = vault, secrets
+        self._seen: dict[tuple[str, int], datetime] = {}
+        self._next = real_now()
+
+    def see(self, endpoint: str, place: int) -> None:
+        """Remember that a delivery was verified now."""
+        self._seen[endpoint, place] = real_now()
+
+    def due(self) -> dict[str, datetime]:
+        """Return what to note now, by fingerprint; nothing most of the time. Call it with no transaction open."""
+        now = real_now()
+        if now < self._next or not self._seen:
+            return {}
+        self._next = now + NOTED_EVERY
+        seen, self._seen = self._seen, {}
+        return {
+            fingerprint(self._vault, endpoint, self._secrets[endpoint][place]): at
+            for (endpoint, place), at in seen.items()
+        }
+
+
+def status(services: Services, conn: Connection) -> list[Use]:
+    """Return every webhook secret that is configured, newest first, and those that were used and no longer are."""
+    last = secret_use.last(conn)
+    found = [
+        Use(endpoint=endpoint, place=place, fingerprint=name, last_used=last.pop(name, None))
+        for endpoint, place, name in _configured(services.settings, services.vault)
+    ]
+    gone = (
+        Use(endpoint=name.partition(":")[0], place=None, fingerprint=name, last_used=at) for name, at in last.items()
+    )
+    return [*found, *gone]
+
+
+def fingerprint(vault: Vault, endpoint: str, secret: bytes) -> str:
+    """Return by what a secret is known that is stored nowhere: nothing can be tried against it without the keyring."""
+    return f"{endpoint}:{vault.fingerprint(f'webhook secret {endpoint} {secret.hex()}').hex()[:12]}"
+
+
+def _configured(settings: Settings, vault: Vault) -> Iterator[tuple[str, int, str]]:
+    places = {
+        "lemonsqueezy": settings.lemonsqueezy_webhook_secrets,
+        "stripe": settings.stripe_webhook_secrets,
+        "paddle": settings.paddle_webhook_secrets,
+        "standard": settings.standard_webhook_secrets,
+    }
+    for endpoint, secrets in places.items():
+        for place, secret in enumerate(secrets, 1):
+            yield endpoint, place, fingerprint(vault, endpoint, secret.encode())
