@@ -227,3 +227,12 @@ def test_a_policy_that_cannot_be_used_is_a_problem_of_the_settings(environ, tmp_
     ]
     assert problems_of({**environ, "KULANZ_POLICY": "/nowhere.toml"}) == ["KULANZ_POLICY: /nowhere.toml cannot be read"]
     assert any("colour" in problem for problem in problems_of({**environ, "KULANZ_POLICY": str(broken)}))
+
+
+@pytest.mark.parametrize(("text", "size"), [("", 256), ("off", 0), ("0", 0), ("64", 64)])
+def test_the_spool_has_a_size_and_can_be_switched_off(environ, text, size):
+    assert load({**environ, "KULANZ_SPOOL": text}).spool == size
+
+
+def test_a_size_of_the_spool_that_is_none_is_a_problem(environ):
+    assert problems_of({**environ, "KULANZ_SPOOL": "plenty"}) == ["KULANZ_SPOOL: expected a number of MiB, or off"]
