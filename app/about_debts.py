@@ -10,9 +10,13 @@ from app.commands import (
     AboutDebt,
     ApproveCollection,
     ApproveCreditReport,
+    ChooseDelivery,
+    GrantMandate,
+    Handover,
     ProposeCollection,
     RecallCollection,
     RecordPayment,
+    RevokeMandate,
     TellDebtor,
 )
 from app.errors import RefusedError
@@ -33,6 +37,25 @@ def fact_of(order: AboutDebt, account: Account, terms: Terms, actor: str, now: d
             return _recorded(order, account, terms, actor, now)
         case TellDebtor():
             return claims.told(account, order.fields, actor=actor, now=now)
+        case GrantMandate() | RevokeMandate() | ChooseDelivery():
+            return _agreed(order, account, actor, now)
+        case _:
+            return _handover(order, account, terms, actor, now, signed_in=signed_in)
+
+
+def _agreed(order: GrantMandate | RevokeMandate | ChooseDelivery, account: Account, actor: str, now: datetime) -> Fact:
+    match order:
+        case GrantMandate():
+            ident = f"man_{secrets.token_hex(8)}"
+            return claims.granted(ident=ident, by=order.by, reference=order.reference, actor=actor, now=now)
+        case RevokeMandate():
+            return claims.revoked(account, ident=order.mandate, actor=actor, now=now)
+        case ChooseDelivery():
+            return claims.delivered_by(account, order.by, now=now)
+
+
+def _handover(order: Handover, account: Account, terms: Terms, actor: str, now: datetime, *, signed_in: bool) -> Fact:
+    match order:
         case ProposeCollection():
             return claims.proposed(
                 account,

@@ -239,7 +239,30 @@ class ApproveCreditReport:
     collection: str
 
 
-AboutDebt = RecordPayment | TellDebtor | ProposeCollection | ApproveCollection | RecallCollection | ApproveCreditReport
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantMandate:
+    """A direct-debit mandate, granted in the `portal` or by `staff`."""
+
+    by: str
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RevokeMandate:
+    """A mandate that holds no more for the future."""
+
+    mandate: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChooseDelivery:
+    """How the customer wants invoices and letters to come: by `mail` or by `letter`."""
+
+    by: str
+
+
+Handover = ProposeCollection | ApproveCollection | RecallCollection | ApproveCreditReport
+AboutDebt = RecordPayment | TellDebtor | Handover | GrantMandate | RevokeMandate | ChooseDelivery
 Extra = BookAddOn | CancelAddOn | MoveCredit | EndCredit | RecordMove
 Refunding = RequestRefund | DecideRefund | MarkDeployed
 Running = AboutDebt | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding

@@ -359,7 +359,7 @@ def _type(effect: Effect) -> str:
     match effect:
         case effects.Notify():
             return effect.type
-        case effects.SendMail():
+        case effects.SendMail() | effects.SendLetter():
             return effect.notice
         case effects.AlertOperators():
             return effect.topic

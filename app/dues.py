@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from app.policy.book import Book
+from app.policy.collecting.delivery import known_address
 from app.policy.collecting.records import Collection, Transfer
 from app.policy.facts import CollectionProposed, Share
 from app.policy.model import Case
@@ -53,6 +54,28 @@ def debtor_in_full(book: Book) -> dict[str, Any]:
     known = book.debtors.get("debtor")
     told = dict(known.told.fields) if known else {}
     return {name: told.get(name) for name in DEBTOR} | {"updated_at": rfc3339(known.told.at) if known else None}
+
+
+def mandates(book: Book) -> list[dict[str, Any]]:
+    """Return the direct-debit mandates of an account, the oldest first."""
+    found = [(one.granted, one.revoked) for one in book.mandates.values() if one.granted is not None]
+    return [
+        {
+            "id": granted.id,
+            "state": "revoked" if revoked else "active",
+            "granted_at": rfc3339(granted.at),
+            "granted_by": granted.by,
+            "actor": granted.actor,
+            "reference": granted.reference,
+            "revoked_at": rfc3339(revoked.at) if revoked else None,
+        }
+        for granted, revoked in sorted(found, key=lambda pair: (pair[0].at, pair[0].id))
+    ]
+
+
+def delivery(book: Book) -> dict[str, Any]:
+    """Return how letters come to the customer."""
+    return {"by": book.word("delivery") or "mail", "postal_address_known": known_address(book) is not None}
 
 
 def _collection(ident: str, told: CollectionProposed, one: Collection, book: Book) -> dict[str, Any]:

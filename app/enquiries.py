@@ -208,6 +208,8 @@ def _account(seen: View) -> Document:
         "collections": dues.collections(account.book),
         "debtor": dues.debtor(account.book),
         "closures": closed.closures(account.book, state, terms),
+        "delivery": dues.delivery(account.book),
+        "mandates": dues.mandates(account.book),
         "timers": [{"kind": one.kind, "due_at": _at(one.due_at)} for one in _in_order(state)],
         **(seen.ended or {}),
         "policy": _policy(terms.current),

@@ -137,6 +137,9 @@ SENTENCES: Mapping[str, str] = {
     "collections.withdrawn": "The proposal to hand the debt over was withdrawn ({cause}).",
     "collections.report_approved": "{actor} approved the report to a credit bureau.",
     "collections.reported": "The debt was reported to a credit bureau with {fields}.",
+    "delivery.chosen": "Letters come by {by} from now on.",
+    "mandate.granted": "A direct-debit mandate was granted ({by}, recorded by {actor}).",
+    "mandate.revoked": "The direct-debit mandate was revoked for the future. What is owed has to be transferred.",
     "debtor.told": "{actor} told who the debtor is ({fields}).",
     "payment.recorded": (
         "{actor} recorded a transfer of {amount}, received at {received_at}. Paid too much: {unmatched}."

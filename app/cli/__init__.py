@@ -21,6 +21,7 @@ COMMANDS = {
     "dispute": ("app.cli.dispute:dispute", "Open and close chargebacks by hand."),
     "refund": ("app.cli.refund:refund", "Ask for refunds, and decide about them."),
     "collections": ("app.cli.collections:collections", "Hand debts over to a collection agency, and take them back."),
+    "mandate": ("app.cli.mandate:mandate", "Record direct-debit mandates, and how letters come."),
     "events": ("app.cli.events:events", "Look after the inbox."),
     "effects": ("app.cli.effects:effects", "Look after what the world must be told."),
     "brake": ("app.cli.brake:brake", "Look at the brake on mass downgrades, and release it."),

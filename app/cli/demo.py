@@ -194,6 +194,7 @@ WORDS = {
     "CancelSubscription": "at the provider",
     "ResumeSubscription": "at the provider",
     "DropFile": "file",
+    "SendLetter": "letter",
     "LookUpSubscription": "at the provider",
 }
 COLOURS = {"good": "green", "grace": "yellow", "on_hold": "red", "suspended": "red", "closed": "red"}

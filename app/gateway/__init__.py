@@ -17,6 +17,7 @@ from app.policy.effects import (
     Notify,
     RefundPayment,
     ResumeSubscription,
+    SendLetter,
     SendMail,
 )
 
@@ -48,6 +49,7 @@ def carry_out(effect: Effect, means: Means, errand: Errand) -> Report:
     """Make one attempt to carry the effect out; whatever the far end does becomes a report, never an exception."""
     from app.gateway.callback import call_back  # noqa: PLC0415
     from app.gateway.files import drop  # noqa: PLC0415
+    from app.gateway.letter import send_letter  # noqa: PLC0415
     from app.gateway.mail import send  # noqa: PLC0415
 
     match effect:
@@ -55,6 +57,8 @@ def carry_out(effect: Effect, means: Means, errand: Errand) -> Report:
             return call_back(effect, means, errand)
         case SendMail():
             return send(effect, means, errand)
+        case SendLetter():
+            return send_letter(effect, means, errand)
         case DropFile():
             return drop(effect, means, errand)
         case AlertOperators():

@@ -99,6 +99,10 @@ class Reader:
     account: str
     sender: str | None
     billing_url: str | None
+    to: tuple[str, ...] = ()
+    """The lines of the envelope, for a letter on paper."""
+    on: datetime | None = None
+    """The day that stands on it."""
 
 
 def render(notice: str, data: Mapping[str, Any], reader: Reader) -> Letter:
@@ -212,8 +216,14 @@ def _spaced(text: str) -> str:
 def _as_html(subject: str, paragraphs: list[str], reader: Reader) -> str:
     template = _environment().get_template("letter.html")
     blocks = [paragraph.split("\n") for paragraph in paragraphs]
+    day = format_date(reader.on.astimezone(reader.zone), "long", reader.locale) if reader.on else None
     return template.render(
-        language=reader.locale.language, subject=subject, blocks=blocks, billing_url=reader.billing_url
+        language=reader.locale.language,
+        subject=subject,
+        blocks=blocks,
+        billing_url=reader.billing_url,
+        to=reader.to,
+        day=day,
     )
 
 

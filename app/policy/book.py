@@ -18,7 +18,7 @@ from app.policy.add_ons.records import entries as add_on_entries
 from app.policy.approvals.records import Proposal
 from app.policy.closure.records import Deletion
 from app.policy.closure.records import entries as closure_entries
-from app.policy.collecting.records import Collection, Debtor, Transfer
+from app.policy.collecting.records import Collection, Debtor, Mandate, Transfer
 from app.policy.collecting.records import entries as collecting_entries
 from app.policy.credit.records import CreditPot
 from app.policy.credit.records import entries as credit_entries
@@ -86,6 +86,8 @@ class Book:
     """Who owes, under one key."""
     collections: Mapping[str, Collection] = field(default_factory=dict)
     """Debts that were handed over, or proposed to be."""
+    mandates: Mapping[str, Mandate] = field(default_factory=dict)
+    """What may be debited directly."""
     transfers: Mapping[str, Transfer] = field(default_factory=dict)
     """Money that came outside the provider."""
     add_ons: Mapping[str, AddOnLog] = field(default_factory=dict)
@@ -169,7 +171,8 @@ def _entries(fact: Fact) -> Iterator[_Entry]:
             yield "disputes", fact.key, Dispute.of(fact)
             yield from _signed(fact)
         case f.AddressKnown():
-            yield from _addressed(fact.at, locale=fact.locale, timezone=fact.timezone, country=fact.country)
+            words = {"locale": fact.locale, "timezone": fact.timezone, "country": fact.country}
+            yield from _addressed(fact.at, **words, delivery=fact.delivery)
         case _:
             yield from _own_entries(fact)
 

@@ -15,7 +15,7 @@ from app.errors import NotFoundError, PolicyError
 from app.policy import reading as read
 from app.policy.add_ons.rules import AddOnRules
 from app.policy.closure.rules import ClosureRules, RetentionRules
-from app.policy.collecting.rules import CollectionRules, TransferRules
+from app.policy.collecting.rules import CollectionRules, LetterRules, MandateRules, TransferRules
 from app.policy.credit.rules import CreditRules
 from app.policy.lines import lines
 from app.policy.refunding.rules import RefundRules
@@ -49,6 +49,8 @@ class Policy:
     collections: CollectionRules = field(
         metadata=read.table(CollectionRules, "debts that are handed over to a collection agency")
     )
+    letters: LetterRules = field(metadata=read.table(LetterRules, "notices that go by letter"))
+    mandates: MandateRules = field(metadata=read.table(MandateRules, "direct-debit mandates"))
     transfers: TransferRules = field(metadata=read.table(TransferRules, "transfers recorded by hand"))
     prepaid: PrepaidRules = field(metadata=read.table(PrepaidRules, "terms that are paid in advance"))
     credit: CreditRules = field(metadata=read.table(CreditRules, "prepaid credit"))

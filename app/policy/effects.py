@@ -113,6 +113,22 @@ class DisableLicence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SendLetter:
+    """Send one notice on paper, to the postal address of who owes."""
+
+    id: str
+    notice: str
+    subject: str
+    step: int
+    to: str
+    """As it stands on the envelope, in lines."""
+    by: str
+    """`file` or `callback`: how it gets to the print partner."""
+    locale: str | None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DropFile:
     """Leave a file for somebody outside to fetch: it holds personal data, so it is private to the user."""
 
@@ -135,6 +151,7 @@ Effect = (
     | LookUpSubscription
     | RefundPayment
     | DisableLicence
+    | SendLetter
     | DropFile
 )
 

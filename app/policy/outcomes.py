@@ -15,6 +15,7 @@ from app.policy.effects import (
     LookUpSubscription,
     Notify,
     ResumeSubscription,
+    SendLetter,
     SendMail,
 )
 from app.policy.facts import Outcome, OwnFact
@@ -32,7 +33,7 @@ def still_wanted(effect: Effect, state: State, book: Book) -> bool:
 
 def _still_wanted(effect: Effect, state: State, book: Book) -> bool:
     match effect:
-        case SendMail(notice=kind) | Notify(type=kind):
+        case SendMail(notice=kind) | SendLetter(notice=kind) | Notify(type=kind):
             return _news(kind.removeprefix("account."), effect, state, book)
         case CancelSubscription():
             return effect.subscription in renewals.wanted_stops(state, book)
@@ -45,7 +46,7 @@ def _still_wanted(effect: Effect, state: State, book: Book) -> bool:
             return True
 
 
-def _news(kind: str, effect: SendMail | Notify, state: State, book: Book) -> bool:
+def _news(kind: str, effect: SendMail | SendLetter | Notify, state: State, book: Book) -> bool:
     """Whether a notice is still true. Callbacks of what has happened go out in any case: their version tells."""
     case = state.case(effect.subject)
     if kind in notices.OF_A_CASE:
@@ -66,7 +67,7 @@ def _news(kind: str, effect: SendMail | Notify, state: State, book: Book) -> boo
 def reported(effect: Effect, outcome: Outcome, at: datetime, book: Book) -> tuple[OwnFact, ...]:
     """Return the facts that the outcome of an effect is; `book` knows already what was read on the way."""
     match effect:
-        case SendMail():
+        case SendMail() | SendLetter():
             return (_notice(effect.subject, effect.notice, effect.step, outcome, at),)
         case Notify(type=kind) if kind == f"account.{notices.WARNING}":
             return (_notice(effect.subject, notices.WARNING_CALLBACK, effect.step, outcome, at),)

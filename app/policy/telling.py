@@ -7,11 +7,10 @@ from typing import Any
 
 from app.policy import disputes, dunning, letters, notices, renewals
 from app.policy import facts as f
-from app.policy.addresses import mail_address
 from app.policy.book import Book
 from app.policy.changes import notice_clause
 from app.policy.chapters import CHAPTERS, speaking
-from app.policy.collecting import debts, levels
+from app.policy.collecting import debts, delivery, levels
 from app.policy.effects import (
     AlertOperators,
     CancelSubscription,
@@ -19,6 +18,7 @@ from app.policy.effects import (
     LookUpSubscription,
     Notify,
     ResumeSubscription,
+    SendLetter,
     SendMail,
 )
 from app.policy.facts import OwnFact
@@ -75,7 +75,7 @@ def concerns(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, st
         topic = dunning.blocked(case, book, moment)
         if topic is not None:
             yield case.key, topic
-        if case.state is CaseState.GRACE and mail_address(case.subscription, book) is None:
+        if case.state is CaseState.GRACE and not delivery.reachable(case, book):
             yield case.key, "no_mail_address"
     yield from disputes.concerns(state, book, moment)
     for chapter in speaking(book):
@@ -155,7 +155,38 @@ def _notify(account: Account, decision: Decision, kind: str, change: Change | No
 
 
 def _notice(account: Account, decision: Decision, fact: f.NoticeReported) -> Iterator[Effect]:
+    yield from _sent(account, decision, fact)
+    state = decision.state
+    case = state.case(fact.subject)
+    if case is not None and fact.kind in _CALLED_BACK:
+        detail: dict[str, Any] = {
+            "case": case.key,
+            "subscription": case.subscription,
+            "grace_ends_at": case.deadline,
+        }
+        asked = debts.content(case.key, state) if fact.kind == levels.NOTICE else {}
+        rule, clause = f"notice.{fact.kind}", notice_clause(case, fact)
+        told = Change(rule=rule, clause=clause, policy=case.policy, subject=fact.subject, detail=detail | asked)
+        yield _notify(account, decision, f"account.{fact.kind}", told, fact.step)
+
+
+def _sent(account: Account, decision: Decision, fact: f.NoticeReported) -> Iterator[Effect]:
+    """Yield the notice on the way that the customer chose: a letter where there is an address for it, else a mail."""
     book, state = decision.account.book, decision.state
+    case = state.case(fact.subject)
+    postal = delivery.postal_address(case, fact.kind, book) if case is not None else None
+    if case is not None and postal is not None:
+        yield SendLetter(
+            id=effect_id(account.id, "letter", fact.kind, fact.subject, fact.step),
+            notice=fact.kind,
+            subject=fact.subject,
+            step=fact.step,
+            to=postal,
+            by=case.policy.letters.by,
+            locale=book.word("locale"),
+            data=letters.content(fact.subject, case.subscription, decision) | _own_zone(book),
+        )
+        return
     addressed = letters.address(fact.subject, state, book, decision.changes)
     if addressed is not None:
         subscription, to = addressed
@@ -168,17 +199,6 @@ def _notice(account: Account, decision: Decision, fact: f.NoticeReported) -> Ite
             locale=book.word("locale"),
             data=letters.content(fact.subject, subscription, decision) | _own_zone(book),
         )
-    case = state.case(fact.subject)
-    if case is not None and fact.kind in _CALLED_BACK:
-        detail: dict[str, Any] = {
-            "case": case.key,
-            "subscription": case.subscription,
-            "grace_ends_at": case.deadline,
-        }
-        asked = debts.content(case.key, state) if fact.kind == levels.NOTICE else {}
-        rule, clause = f"notice.{fact.kind}", notice_clause(case, fact)
-        told = Change(rule=rule, clause=clause, policy=case.policy, subject=fact.subject, detail=detail | asked)
-        yield _notify(account, decision, f"account.{fact.kind}", told, fact.step)
 
 
 def _own_zone(book: Book) -> dict[str, str]:

@@ -25,23 +25,27 @@ class Address:
     locale: str | None = None
     timezone: str | None = None
     country: str | None = None
+    delivery: str | None = None
+    """How letters shall come: `mail` or `letter`."""
 
 
 def address(custom: Reading) -> Address:
     """Read custom data of whatever shape."""
-    locale, country = custom.text("locale"), custom.text("country")
+    locale, country, delivery = custom.text("locale"), custom.text("country"), custom.text("delivery")
     return Address(
         locale=locale.replace("_", "-") if locale and _LOCALE.fullmatch(locale) else None,
         timezone=_timezone(custom.text("timezone")),
         country=country.upper() if country and _COUNTRY.fullmatch(country) else None,
+        delivery=delivery if delivery in {"mail", "letter"} else None,
     )
 
 
 def known(told: Address, at: datetime) -> tuple[AddressKnown, ...]:
-    """Return the fact that a country is, which no snapshot carries; nothing where none was named."""
-    if told.country is None:
+    """Return the fact that a country or a way of delivery is, which no snapshot carries; nothing without either."""
+    if told.country is None and told.delivery is None:
         return ()
-    return (AddressKnown(at=at, locale=told.locale, timezone=told.timezone, country=told.country),)
+    words = {"locale": told.locale, "timezone": told.timezone, "country": told.country, "delivery": told.delivery}
+    return (AddressKnown(at=at, **words),)
 
 
 def _timezone(name: str | None) -> str | None:

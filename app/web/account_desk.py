@@ -13,6 +13,7 @@ from app.enquiries import Document, Page
 from app.policy.facts import (
     AddOnBooked,
     AddOnCancelled,
+    AddressKnown,
     ClosureRequested,
     ClosureWithdrawn,
     CollectionApproved,
@@ -26,6 +27,8 @@ from app.policy.facts import (
     DisputeSeen,
     Fact,
     LicenceDeployed,
+    MandateGranted,
+    MandateRevoked,
     MovedToOnPremise,
     OverrideApproved,
     OverrideAsked,
@@ -44,6 +47,9 @@ from app.web.desk import Keep
 
 _SHOWN_AS: Mapping[type[Fact], tuple[str, str]] = {
     DebtorTold: ("debtor", ""),
+    AddressKnown: ("delivery", ""),
+    MandateGranted: ("mandates", "id"),
+    MandateRevoked: ("mandates", "id"),
     CollectionProposed: ("collections", "id"),
     CollectionApproved: ("collections", "id"),
     CollectionRecalled: ("collections", "id"),

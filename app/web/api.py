@@ -18,12 +18,14 @@ from app.commands import (
     ApproveOverride,
     BookAddOn,
     CancelAddOn,
+    ChooseDelivery,
     CloseDispute,
     Command,
     DecideRefund,
     DeclineOverride,
     EndCredit,
     EndTerms,
+    GrantMandate,
     MarkDeployed,
     MoveCredit,
     OpenDispute,
@@ -33,6 +35,7 @@ from app.commands import (
     RecordPayment,
     RequestClosure,
     RequestRefund,
+    RevokeMandate,
     SetOverride,
     TellDebtor,
     WithdrawClosure,
@@ -204,6 +207,21 @@ class Api:
         """Take in who owes."""
         form = self._form(forms.DebtorForm)
         return self._ordered(account_id, TellDebtor(fields=form.told()), status=200)
+
+    def grant_mandate(self, account_id: str) -> Response:
+        """Record a mandate."""
+        form = self._form(forms.MandateForm)
+        return self._ordered(account_id, GrantMandate(by=form.granted_by, reference=form.reference))
+
+    def revoke_mandate(self, account_id: str, mandate_id: str) -> Response:
+        """Revoke a mandate."""
+        _query()
+        return self._ordered(account_id, RevokeMandate(mandate=_known_form(mandate_id)), status=200)
+
+    def choose_delivery(self, account_id: str) -> Response:
+        """Take in how letters shall come."""
+        form = self._form(forms.DeliveryForm)
+        return self._ordered(account_id, ChooseDelivery(by=form.by), status=200)
 
     def _about(self, collection_id: str, command: Command) -> Response:
         account_id = self._desk.account_of_collection(_known_form(collection_id))

@@ -286,6 +286,25 @@ class Collections(Document, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
+class Delivery(Document, frozen=True, kw_only=True):
+    """How letters come to the customer."""
+
+    by: Literal["mail", "letter"]
+    postal_address_known: bool
+
+
+class Mandate(Document, frozen=True, kw_only=True):
+    """A direct-debit mandate."""
+
+    id: str
+    state: Literal["active", "revoked"]
+    granted_at: datetime
+    granted_by: Literal["portal", "staff"]
+    actor: str
+    reference: str | None
+    revoked_at: datetime | None
+
+
 class DebtorHeld(Document, frozen=True, kw_only=True):
     """What is held of who owes: names, not contents."""
 
@@ -389,6 +408,8 @@ class Account(Document, frozen=True, kw_only=True):
     collections: list[Collection]
     debtor: DebtorHeld | None
     closures: list[Closure]
+    delivery: Delivery
+    mandates: list[Mandate]
     timers: list[Timer]
     policy: Policy
     version: int

@@ -109,6 +109,23 @@ class Recall(Form, frozen=True, kw_only=True):
         _readable("reason", self.reason)
 
 
+class MandateForm(Form, frozen=True, kw_only=True):
+    """A direct-debit mandate, granted in the portal or by staff."""
+
+    granted_by: Literal["portal", "staff"]
+    reference: Reference | None = None
+
+    def check(self) -> None:
+        """Refuse a reference that nobody could read."""
+        _readable("reference", self.reference)
+
+
+class DeliveryForm(Form, frozen=True, kw_only=True):
+    """How the customer wants letters to come."""
+
+    by: Literal["mail", "letter"]
+
+
 class DebtorForm(Form, frozen=True, kw_only=True):
     """Who owes, whole: what is left out is known no more. `passport_copy` says where you keep it."""
 

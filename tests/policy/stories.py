@@ -19,6 +19,7 @@ from app.policy.effects import (
     LookUpSubscription,
     Notify,
     ResumeSubscription,
+    SendLetter,
     SendMail,
 )
 from app.policy.facts import (
@@ -170,6 +171,7 @@ class Stage:
     decide: Decide = decide
     mail: Outcome | None = Outcome.DONE
     """What becomes of mails; None: they stay on the way."""
+    letter: Outcome | None = Outcome.DONE
     callback: Outcome | None = Outcome.DONE
     cancel: Outcome | None = Outcome.DONE
     resume: Outcome | None = Outcome.DONE
@@ -268,6 +270,8 @@ class Stage:
         match effect:
             case SendMail():
                 return self.mail
+            case SendLetter():
+                return self.letter
             case CancelSubscription():
                 return self.cancel
             case ResumeSubscription():

@@ -220,9 +220,50 @@ def test_the_command_line_proposes_shows_recalls_and_approves_by_a_token_only(
     assert [case["state"] for case in house.account(purchase)["dunning_cases"]] == ["exhausted"]
 
 
+def test_who_chose_letters_gets_them_on_paper_and_they_count(house: House, start: datetime) -> None:
+    purchase = overdue(house, start)
+    account = f"/v1/accounts/{purchase.account}"
+    call(house, "PUT", f"{account}/debtor", DEBTOR)
+    chosen = call(house, "PUT", f"{account}/delivery", {"by": "letter"})
+
+    house.advance_to(start + days(57))
+    ident = handed_over(house, purchase)
+
+    folder = Path(house.environ["KULANZ_DATA_DIR"]) / "letters"
+    pages = [page for page in folder.iterdir() if f"invoice {purchase.invoice}" in page.read_text()]
+    assert (chosen.status_code, chosen.json()) == (200, {"by": "letter", "postal_address_known": True})
+    assert letters(house, purchase) == []
+    assert {"Ring 1<br>" in page.read_text() for page in pages} == {True}
+    assert len(pages) == 3
+    assert {stat.S_IMODE(page.stat().st_mode) for page in pages} == {0o600}
+    assert house.get(f"/v1/collections/{ident}")["state"] == "handed_over"
+
+
+def test_a_mandate_is_revoked_without_reasons_and_the_product_hears_of_it(house: House, start: datetime) -> None:
+    purchase = bought(house, start)
+    path = f"/v1/accounts/{purchase.account}/mandates"
+
+    granted = call(house, "POST", path, {"granted_by": "portal", "reference": "M-1"})
+    revoked = call(house, "DELETE", f"{path}/{granted.json()['id']}")
+    again = call(house, "DELETE", f"{path}/{granted.json()['id']}")
+    other = house.cli("mandate", "grant", str(purchase.account), "--reference", "M-2", "--json")
+    house.settle()
+
+    assert (granted.status_code, granted.json()["state"]) == (201, "active")
+    assert (revoked.status_code, revoked.json()["state"], again.status_code) == (200, "revoked", 409)
+    assert house.heard(purchase).count("mandate.revoked") == 1
+    assert sorted(one["state"] for one in other["account"]["mandates"]) == ["active", "revoked"]
+    assert house.account(purchase)["plan"] == "professional"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "document", "status"),
     [
+        ("PUT", "/v1/accounts/nobody/delivery", {"by": "letter"}, 404),
+        ("PUT", "/v1/accounts/nobody/delivery", {"by": "pigeon"}, 422),
+        ("POST", "/v1/accounts/nobody/mandates", {"granted_by": "staff"}, 404),
+        ("POST", "/v1/accounts/nobody/mandates", {"granted_by": "us"}, 422),
+        ("DELETE", "/v1/accounts/nobody/mandates/man_0", None, 404),
         ("POST", "/v1/accounts/nobody/collections", {"reason": "r"}, 404),
         ("POST", "/v1/collections/col_0/approve", {}, 404),
         ("POST", "/v1/collections/col_0/recall", {"reason": "r"}, 404),

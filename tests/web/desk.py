@@ -58,6 +58,8 @@ def an_account(account: str, *, version: int = 7, standing: str = "grace") -> Do
         "collections": [],
         "debtor": None,
         "closures": [],
+        "delivery": {"by": "mail", "postal_address_known": False},
+        "mandates": [],
         "timers": [{"kind": "grace_end", "due_at": "2026-03-08T14:08:20Z"}],
         "policy": {"name": "plexo", "version": 1, "sha256": "ab"},
         "version": version,

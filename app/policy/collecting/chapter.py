@@ -8,8 +8,8 @@ from typing import Any, ClassVar
 
 from app.policy.book import Book
 from app.policy.chapter import Chapter
-from app.policy.collecting import debts, handing_over, levels, telling
-from app.policy.effects import DropFile, Effect, SendMail
+from app.policy.collecting import debts, delivery, handing_over, levels, telling
+from app.policy.effects import DropFile, Effect, SendLetter, SendMail
 from app.policy.facts import OwnFact
 from app.policy.model import Account, Change, Decision, Moment, State, Step, Timer
 
@@ -21,11 +21,12 @@ class Collecting(Chapter):
         "collections.handed_over": "collections.handed_over",
         "collections.recalled": "collections.recalled",
         "collections.reported": "collections.reported",
+        "mandate.revoked": "mandate.revoked",
     }
 
     def speaks(self, book: Book) -> bool:
         """Speak of accounts that owe or paid something outside the provider."""
-        return bool(book.subscriptions or book.transfers)
+        return bool(book.subscriptions or book.transfers or book.mandates or book.addresses)
 
     def read(self, draft: State, book: Book, moment: Moment) -> State:
         """Find how far the pursuit of each debt has come."""
@@ -54,6 +55,7 @@ class Collecting(Chapter):
         """Yield what was paid too much, and what waits for a person to hand it over or to tell of its recall."""
         yield from telling.concerns(state, book)
         yield from handing_over.concerns(state, book, moment)
+        yield from ((case.key, "no_postal_address") for case in state.cases if delivery.unaddressed(case, book))
 
     def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Yield the transfers that were recorded, and the steps of hand-overs."""
@@ -72,7 +74,7 @@ class Collecting(Chapter):
         if isinstance(effect, DropFile):
             known = book.collections.get(effect.subject)
             return known is not None and (effect.kind == telling.RECALL) is (known.recalled is not None)
-        if not isinstance(effect, SendMail) or effect.notice != levels.NOTICE:
+        if not isinstance(effect, SendMail | SendLetter) or effect.notice != levels.NOTICE:
             return None
         case = state.case(effect.subject)
         return case is not None and levels.pursued(case)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from app.errors import InvalidInputError, NotFoundError, RefusedError
 from app.policy import facts as f
@@ -91,6 +91,28 @@ def told(account: Account, fields: Mapping[str, str | None], *, actor: str, now:
             raise InvalidInputError(f"{name}: that is in the future")
     number = known.told.number + 1 if known else 1
     return f.DebtorTold(number=number, at=now, actor=actor, fields=tuple(sorted(given.items())))
+
+
+def granted(*, ident: str, by: str, reference: str | None, actor: str, now: datetime) -> f.MandateGranted:
+    """Return that a mandate is granted, in the portal or by staff."""
+    return f.MandateGranted(id=ident, at=now, by=by, actor=actor, reference=reference)
+
+
+def revoked(account: Account, *, ident: str, actor: str, now: datetime) -> f.MandateRevoked:
+    """Return that a mandate is revoked for the future; nobody asks why."""
+    known = account.book.mandates.get(ident)
+    if known is None:
+        raise NotFoundError(f"no mandate {ident!r}")
+    if known.revoked is not None:
+        raise RefusedError("the mandate was revoked already")
+    return f.MandateRevoked(id=ident, at=now, actor=actor)
+
+
+def delivered_by(account: Account, by: str, *, now: datetime) -> f.AddressKnown:
+    """Return how the customer wants letters to come: a newer word than any before, even within one instant."""
+    address = account.book.addresses.get("account")
+    known = address.words.get("delivery") if address else None
+    return f.AddressKnown(at=max(now, known[0] + timedelta(microseconds=1)) if known else now, delivery=by)
 
 
 def _state(account: Account, terms: Terms, now: datetime) -> State:

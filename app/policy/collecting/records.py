@@ -17,6 +17,8 @@ from app.policy.facts.collecting import (
     CreditReportApproved,
     DebtorTold,
     DunningPaused,
+    MandateGranted,
+    MandateRevoked,
     PaymentRecorded,
 )
 from app.policy.joining import first, union
@@ -99,6 +101,18 @@ class Collection:
         return "handed_over" if self.recalled is None else "recalled"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mandate:
+    """One direct-debit mandate: granted, and perhaps revoked."""
+
+    granted: MandateGranted | None = None
+    revoked: MandateRevoked | None = None
+
+    def join(self, other: Mandate) -> Mandate:
+        """Keep the first of each act."""
+        return Mandate(granted=first(self.granted, other.granted), revoked=first(self.revoked, other.revoked))
+
+
 def entries(fact: object) -> Iterator[tuple[str, str, Any]]:
     """Yield what one fact tells of debts: the family of the book, the key in it, and the record."""
     match fact:
@@ -117,6 +131,10 @@ def entries(fact: object) -> Iterator[tuple[str, str, Any]]:
 
 def _steps(fact: object) -> Iterator[tuple[str, str, Any]]:
     match fact:
+        case MandateGranted():
+            yield "mandates", fact.id, Mandate(granted=fact)
+        case MandateRevoked():
+            yield "mandates", fact.id, Mandate(revoked=fact)
         case CollectionApproved():
             yield "collections", fact.id, Collection(approvals=((fact.at, fact.actor),))
         case ClaimHandedOver():

@@ -89,6 +89,36 @@ class CollectionRules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LetterRules:
+    """Notices that go by letter to whoever chose letters (dunning-at 2)."""
+
+    notices: tuple[str, ...] = field(
+        default=(),
+        metadata=read.key(
+            read.some_of("grace_started", "grace_reminder", "grace_warning", "downgraded", "dunning_level"),
+            "which notices about a debt go by letter where the customer chose letters; the others go by mail",
+            read.NEUTRAL,
+        ),
+    )
+    by: str = field(
+        default="file",
+        metadata=read.key(
+            read.one_of("file", "callback"),
+            "whether a letter is left in `letters` for the print partner, or sent to your product as a callback",
+            read.NEUTRAL,
+        ),
+    )
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that the choice of letters names"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MandateRules:
+    """Direct-debit mandates (dunning-at 3)."""
+
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that granting and revoking name"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TransferRules:
     """Money that reaches the merchant outside the provider (dunning-at 4)."""
 

@@ -9,7 +9,7 @@ from typing import Any
 from app.policy import facts as f
 from app.policy.book import Book
 from app.policy.collecting import packages
-from app.policy.collecting.records import Collection, Transfer
+from app.policy.collecting.records import Collection, Mandate, Transfer
 from app.policy.effects import DropFile, Effect
 from app.policy.facts import OwnFact
 from app.policy.model import Account, CaseState, Change, Decision, State, Step, Terms
@@ -17,6 +17,7 @@ from app.policy.model import Account, CaseState, Change, Decision, State, Step, 
 FOLDER = "collections"
 HANDOVER, RECALL, REPORT = "handover", "recall", "credit-report"
 _NOTHING = Collection()
+_NO_MANDATE = Mandate()
 _PAID_THERE = "paid_in_collections"
 
 
@@ -29,6 +30,18 @@ def changes(step: Step) -> Iterator[Change]:
         known = step.old.collections.get(key, _NOTHING)
         if known != collection:
             yield from _of_collection(key, known, collection, step)
+    yield from _of_mandates(step)
+    chosen = step.new.word("delivery")
+    if chosen != step.old.word("delivery"):
+        policy = step.terms.current
+        yield Change(
+            rule="delivery.chosen",
+            clause=policy.letters.clause,
+            policy=policy,
+            subject=step.account.id,
+            rank=6,
+            detail={"by": chosen},
+        )
     if step.new.debtors != step.old.debtors:
         told = step.new.debtors["debtor"].told
         detail = {"actor": told.actor, "fields": [name for name, _ in told.fields]}
@@ -36,8 +49,22 @@ def changes(step: Step) -> Iterator[Change]:
         yield Change(rule="debtor.told", clause="", policy=policy, subject="debtor", rank=6, detail=detail)
 
 
+def _of_mandates(step: Step) -> Iterator[Change]:
+    policy = step.terms.current
+    clause = policy.mandates.clause
+    for key, mandate in step.new.mandates.items():
+        known = step.old.mandates.get(key, _NO_MANDATE)
+        if mandate.granted is not None and known.granted is None:
+            told = {"mandate": key, "actor": mandate.granted.actor, "by": mandate.granted.by}
+            yield Change(rule="mandate.granted", clause=clause, policy=policy, subject=key, rank=7, detail=told)
+        if mandate.revoked is not None and known.revoked is None:
+            told = {"mandate": key, "actor": mandate.revoked.actor}
+            yield Change(rule="mandate.revoked", clause=clause, policy=policy, subject=key, rank=36, detail=told)
+
+
 def concerns(state: State, book: Book) -> Iterator[tuple[str, str]]:
-    """Yield what was paid too much, or to us instead of the agency."""
+    """Yield what was paid too much, or to us instead of the agency, and what may be debited no more."""
+    yield from ((key, "mandate_revoked") for key, one in book.mandates.items() if one.revoked is not None)
     for key, transfer in book.transfers.items():
         shares = transfer.told.shares
         if transfer.unmatched > 0:

@@ -24,6 +24,8 @@ from app.policy.facts.collecting import (
     CreditReportApproved,
     DebtorTold,
     DunningPaused,
+    MandateGranted,
+    MandateRevoked,
     PaymentRecorded,
     Share,
 )
@@ -119,6 +121,8 @@ __all__ = [
     "LicenceSeen",
     "LicenceStatus",
     "LicenceSwitchedOff",
+    "MandateGranted",
+    "MandateRevoked",
     "MovedToOnPremise",
     "NoticeReported",
     "OperatorsAlerted",
@@ -187,6 +191,8 @@ OwnFact = (
     | AddOnCancelled
     | AddOnInvoiced
     | DunningPaused
+    | MandateGranted
+    | MandateRevoked
     | OverrideAsked
     | OverrideApproved
     | OverrideDeclined

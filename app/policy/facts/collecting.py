@@ -58,6 +58,27 @@ class DebtorTold:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MandateGranted:
+    """The customer allows direct debits."""
+
+    id: str
+    at: datetime
+    by: str
+    """`portal`: by the customer; `staff`: by the merchant's people for them."""
+    actor: str
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MandateRevoked:
+    """The customer allows them no more, for the future and without saying why."""
+
+    id: str
+    at: datetime
+    actor: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CollectionProposed:
     """Somebody proposed to hand the debt of a dunning case over to a collection agency."""
 

@@ -209,3 +209,5 @@ class AddressKnown:
     locale: str | None = None
     timezone: str | None = None
     country: str | None = None
+    delivery: str | None = None
+    """How letters shall come: `mail` or `letter`."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.errors import UntranslatableError
 from app.policy.facts import AddressKnown, PaymentFailed, PaymentRefunded, PaymentSucceeded, ProviderFact
-from app.providers.address import address
+from app.providers.address import address, known
 from app.providers.lemonsqueezy import objects
 from app.providers.lemonsqueezy.objects import Object
 from app.providers.lemonsqueezy.vocabulary import DISPUTES, INVOICES, LICENCES, OBJECTS, ORDERS, RANKS, SUBSCRIPTIONS
@@ -42,12 +42,11 @@ def _payment(source: Object) -> PaymentFailed | PaymentSucceeded | PaymentRefund
 
 
 def _known_address(source: Object) -> tuple[AddressKnown, ...]:
-    """Add the country, which no snapshot carries, where custom data names one."""
+    """Add what no snapshot carries, where custom data names it: the country, and how letters shall come."""
     told = source.address
-    if told.country is None:
+    if told.country is None and told.delivery is None:
         return ()
-    at = source.attributes.needed_instant("updated_at")
-    return (AddressKnown(at=at, locale=told.locale, timezone=told.timezone, country=told.country),)
+    return known(told, source.attributes.needed_instant("updated_at"))
 
 
 _PAYMENTS: Mapping[str, type[PaymentFailed | PaymentSucceeded | PaymentRefunded]] = {

@@ -18,6 +18,7 @@ from app.policy.effects import (
     Notify,
     RefundPayment,
     ResumeSubscription,
+    SendLetter,
     SendMail,
 )
 from app.story import money
@@ -31,6 +32,7 @@ KINDS = {
     "LookUpSubscription": "provider",
     "Notify": "callback",
     "ResumeSubscription": "provider",
+    "SendLetter": "letter",
     "SendMail": "mail",
 }
 STATE_TONES = {
@@ -124,6 +126,8 @@ def effect(wanted: Effect) -> str:
             return f"Your product is told {wanted.type}."
         case AlertOperators():
             return f"Operators are alerted: {words(wanted.topic)}."
+        case SendLetter():
+            return f"A letter “{words(wanted.notice)}” is sent to the customer."
         case DropFile():
             return f"A file is left in the data directory: {words(wanted.kind)}."
         case _:

@@ -1,0 +1,70 @@
+"""A notice on paper: a page in the folder of letters, or a callback to whoever prints it."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+from typing import Any
+
+from app.gateway import State, carry_out
+from app.policy.effects import SendLetter
+from app.policy.facts import Outcome
+from tests.far_ends import CallbackReceiver
+from tests.gateway import an
+
+DATA = {"letter": "demand", "currency": "EUR", "amount_due": 1999, "fee": 500, "fees": 500, "total_due": 2499}
+
+
+def a_letter(**told: Any) -> SendLetter:
+    known: dict[str, Any] = {
+        "id": "ef_paper",
+        "notice": "dunning_level",
+        "subject": "lemonsqueezy:421953:1134999",
+        "step": 2,
+        "to": "Ada Byron\nRing 1 <script>\n1010 Wien",
+        "by": "file",
+        "locale": "de-AT",
+        "data": DATA,
+    }
+    return SendLetter(**{**known, **told})
+
+
+def test_a_letter_is_a_page_with_its_address_private_and_written_once(tmp_path: Path) -> None:
+    means = an.means(drop_dir=tmp_path)
+
+    reports = [carry_out(a_letter(), means, an.errand()) for _ in range(2)]
+
+    (page,) = (tmp_path / "letters").iterdir()
+    text = page.read_text()
+    assert [report.outcome for report in reports] == [Outcome.DONE, Outcome.DONE]
+    assert stat.S_IMODE(page.stat().st_mode) == 0o600
+    assert "Ada Byron<br>" in text
+    assert "<script>" not in text
+    assert "Mahnung" in text
+    assert "24,99" in text
+
+
+def test_a_letter_that_cannot_be_written_is_tried_again(tmp_path: Path) -> None:
+    (tmp_path / "letters").write_text("a file where the folder should be")
+
+    report = carry_out(a_letter(), an.means(drop_dir=tmp_path), an.errand())
+
+    assert report.state is State.RETRY
+
+
+def test_a_letter_goes_to_the_print_partner_as_a_signed_callback(receiver: CallbackReceiver) -> None:
+    means = an.means(callback_url=receiver.url, callback_secret=receiver.secret)
+
+    report = carry_out(a_letter(by="callback"), means, an.errand())
+
+    (told,) = receiver.documents
+    assert report.outcome is Outcome.DONE
+    assert told["type"] == "letter.requested"
+    assert told["data"]["to"].startswith("Ada Byron")
+    assert "24,99" in told["data"]["text"]
+
+
+def test_a_letter_without_its_data_is_parked(tmp_path: Path) -> None:
+    report = carry_out(a_letter(data={}), an.means(drop_dir=tmp_path), an.errand())
+
+    assert report.state is State.PARKED
