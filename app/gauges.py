@@ -16,7 +16,7 @@ from app.services import Services
 from app.spool import Spool
 from app.store import browsing, inbox, marks, matters, outbox, policies, tallies, timers
 from app.store.database import Connection
-from app.store.matters import CASE, DISPUTE, Tale
+from app.store.matters import CASE, COLLECTION, DISPUTE, REFUND, Tale
 
 Value = tuple[Reading, dict[str, str], float]
 Values = list[Value]
@@ -25,6 +25,11 @@ SOON, LATER = 3.0, 30.0
 """Seconds for which readings are kept: those of the flow, and those of whole tables."""
 OLDEST = ("received", "waiting", "parked", "quarantined")
 _CURRENCY = re.compile(r"[A-Z]{3}")
+_OTHERS = (
+    (DISPUTE, metrics.DISPUTES, "status"),
+    (REFUND, metrics.REFUNDS, "state"),
+    (COLLECTION, metrics.COLLECTIONS, "state"),
+)
 _LOST = frozenset({"exhausted"})
 
 
@@ -147,6 +152,10 @@ def _cases(_: Services, conn: Connection) -> Iterator[Value]:
     yield from _summed(
         metrics.DISPUTES, [one for one in told if one.kind == DISPUTE], lambda one: {"status": one.state}
     )
+
+
+def _by_state(label: str) -> Callable[[Tale], dict[str, str]]:
+    return lambda one: {label: one.state}
 
 
 def _of_attendance(found: attendance.Attendance) -> Iterator[Value]:

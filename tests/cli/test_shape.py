@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -86,3 +87,22 @@ def test_the_shell_completes_what_is_typed(typed: str, offered: str) -> None:
     )
 
     assert f"plain,{offered}" in answer.stdout.splitlines()
+
+
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+)
+def test_the_pages_name_no_command_that_there_is_not(page: Path) -> None:
+    if page.name == "contract.md":
+        pytest.skip("what is promised there is built bit by bit")
+    known = {tuple(name.split()) for name in COMMANDS} | {(name.split()[0],) for name in COMMANDS}
+    groups = {path[0] for path in known if len(path) > 1}
+    called = re.findall(
+        r"(?:`|^|bin/)kulanz ([a-z][a-z-]*)(?: ([a-z][a-z-]*)\b)?", page.read_text(), flags=re.MULTILINE
+    )
+
+    wrong = {
+        " ".join(words) for words in called if (words if words[0] in groups and words[1] else words[:1]) not in known
+    }
+
+    assert wrong == set()

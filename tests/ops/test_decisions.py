@@ -152,3 +152,20 @@ def activation(page: str) -> dict[str, str]:
     form = page.partition('action="/ops/policies/activation"')[2].partition("</form>")[0]
     fields = re.findall(r'<input type="hidden" name="([a-z0-9_]+)" value="([^"]*)">', form)
     return {name: html.unescape(value) for name, value in fields if name != "token"}
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_an_account_is_closed_and_stays_after_all(operator: Operator, services: Services) -> None:
+    page = operator.see("/ops/accounts/org_42")
+    asked = operator.order("org_42", order="request_closure", reason="they asked by mail")
+    closing = operator.see("/ops/accounts/org_42")
+    (closure,) = enquiries.account_document(services, "org_42")["closures"]
+    stayed = operator.order("org_42", order="withdraw_closure", subject=closure["id"], reason="they stay")
+
+    assert "Close the account" in page
+    assert (asked.status_code, stayed.status_code) == (303, 303)
+    assert "they asked by mail" in closing
+    assert "Withdraw the closure" in closing
+    (closure,) = enquiries.account_document(services, "org_42")["closures"]
+    assert closure["state"] == "withdrawn"
+    assert operator.post("/ops/accounts/org_42/preview", order="request_closure").status_code == 422

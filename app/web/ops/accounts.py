@@ -18,7 +18,7 @@ from app.policy.model import Decision, Standing
 from app.services import Services
 from app.store import browsing, idempotency
 from app.store.database import Connection
-from app.web.ops import orders, questions, wording
+from app.web.ops import endings, orders, questions, wording
 from app.web.ops.questions import PAGE
 from app.web.problems import BadRequestError
 
@@ -124,6 +124,7 @@ class Accounts:
             account=found.account,
             offers=orders.offers(found.account),
             closable=orders.closable(found.account),
+            choices=endings.choices(found.account),
             waiting=[*granted.waiting(found.account)],
             outcomes=orders.FINAL,
             proposed=f"{start + PROPOSED:%Y-%m-%dT%H:%M}",

@@ -23,11 +23,12 @@ from app.enquiries import Document
 from app.errors import InvalidInputError
 from app.policy.facts import DisputeStatus, OverrideKind
 from app.web import forms
+from app.web.ops import endings
 
 FINAL = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
 FIELDS = (
     *("order", "until", "reason", "amount", "currency", "fee", "payment_id", "reference"),
-    *("dispute", "outcome", "override", "refund"),
+    *("dispute", "outcome", "override", "refund", "subject"),
 )
 OPEN_DISPUTE, CLOSE_DISPUTE = "open_dispute", "close_dispute"
 APPROVE, DECLINE = "approve_override", "decline_override"
@@ -38,6 +39,7 @@ TITLES = {
     DECLINE: "Decline the exception",
     APPROVE_REFUND: "Approve the refund",
     DENY_REFUND: "Deny the refund",
+    **endings.TITLES,
 }
 """Of orders about something that is there already."""
 
@@ -112,6 +114,9 @@ def command(fields: dict[str, str]) -> Command:
         return _second_word(order, fields)
     if order in {APPROVE_REFUND, DENY_REFUND}:
         return _refund(order, fields)
+    if order in endings.COMMANDS:
+        reason = "" if order in endings.WITHOUT_REASON else _reason(fields)
+        return endings.COMMANDS[order](fields.get("subject", ""), reason)
     if order == CLOSE_DISPUTE:
         outcome = fields.get("outcome", "")
         if outcome not in FINAL:
@@ -138,10 +143,12 @@ def _refund(order: str, fields: dict[str, str]) -> DecideRefund:
     """Return what a person says to a request for a refund."""
     written, approve = fields.get("amount"), order == APPROVE_REFUND
     amount = _minor("amount", written, fields.get("currency", "")) if written and approve else None
-    reason = fields.get("reason", "")
-    if reason:
-        reason = forms.read(msgspec.json.encode({"reason": reason}), forms.Refusal).reason
+    reason = _reason(fields) if fields.get("reason") else ""
     return DecideRefund(request=fields.get("refund", ""), approve=approve, amount=amount, reason=reason)
+
+
+def _reason(fields: dict[str, str]) -> str:
+    return forms.read(msgspec.json.encode({"reason": fields.get("reason", "")}), forms.Refusal).reason
 
 
 def _dispute(fields: dict[str, str]) -> OpenDispute:
