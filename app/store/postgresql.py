@@ -14,6 +14,8 @@ from sqlalchemy.engine import URL, Connection, Engine
 _CONNECT_SECONDS = 3
 _POOL_SECONDS = 3
 _IDLE_SECONDS = 10.0
+_ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
+"""Seconds, but for the last: after 25 of them a server that vanished without a word is a lost connection."""
 _SETTINGS = {
     "default_transaction_isolation": "read committed",
     "synchronous_commit": "on",
@@ -75,7 +77,7 @@ class Server:
             return self._made or self._make()
 
     def _make(self) -> Engine:
-        options = {"connect_timeout": _CONNECT_SECONDS, "cursor_factory": _binary_cursors()}
+        options = {"connect_timeout": _CONNECT_SECONDS, "cursor_factory": _binary_cursors(), **_ALIVE}
         engine = create_engine(self._url, pool_timeout=_POOL_SECONDS, connect_args=options)
         event.listen(engine, "connect", _prepare)
         event.listen(engine, "checkin", _note_the_time)

@@ -1,0 +1,101 @@
+"""What must not come out: whose address a copy of the database shows, and where a forged signature went wrong."""
+
+from __future__ import annotations
+
+import ast
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app import pipeline
+from app.config import Settings
+from app.intake import Intake
+from app.providers.lemonsqueezy import verify
+from app.services import Services, build
+from tests.lemonsqueezy import (
+    MONDAY,
+    SECRET,
+    Purchase,
+    delivery,
+    dispute_created,
+    sign,
+    subscription_created,
+    subscription_payment_failed,
+    subscription_updated,
+)
+from tests.web.hostile import AN_EVENT
+
+ROOT = Path(__file__).parents[1]
+VERIFIERS = ("providers/signing.py", "providers/timed_signing.py", "providers/naming.py", "web/tokens.py", "vault.py")
+SECRETLY_COMPARED = {"told", "signature", "signatures", "mac", "presented", "expected", "token", "password"}
+BUYER = Purchase(account="org_7", email="anna.huber@shop.example")
+
+
+@pytest.fixture
+def services(tmp_path: Path, sqlite_url: str) -> Iterator[Services]:
+    settings = Settings(
+        data_dir=tmp_path,
+        database_url=sqlite_url,
+        lemonsqueezy_webhook_secrets=(SECRET,),
+        encryption_keys=(os.urandom(32),),
+        ops_alert_to="ops@shop.example",
+    )
+    services = build(settings)
+    yield services
+    services.close()
+
+
+def test_a_copy_of_the_database_without_its_keys_shows_nobodys_address(services: Services, tmp_path: Path) -> None:
+    intake = Intake(services)
+    for payload in (
+        subscription_created(at=MONDAY, purchase=BUYER),
+        subscription_payment_failed(at=MONDAY, purchase=BUYER),
+        subscription_updated(at=MONDAY, purchase=BUYER, status="past_due"),
+        dispute_created(at=MONDAY, purchase=BUYER),
+    ):
+        body, headers = delivery(payload)
+        assert BUYER.email.encode() in body or b"dispute" in body
+        assert intake.accept("lemonsqueezy", headers, body).status == 200
+    intake.close()
+    while pipeline.process(services).moved:
+        pass
+
+    stored = b"".join(path.read_bytes() for path in tmp_path.glob("kulanz.db*"))
+    assert b"org_7" in stored
+    assert b"anna" not in stored.lower()
+
+
+@given(st.integers(0, 8 * len(AN_EVENT) - 1))
+def test_a_bit_of_a_body_that_changed_is_refused(place: int) -> None:
+    body = bytearray(AN_EVENT)
+    body[place // 8] ^= 1 << place % 8
+
+    assert verify({"X-Signature": sign(AN_EVENT)}, bytes(body), [SECRET.encode()]) is None
+
+
+@given(st.integers(0, 8 * 64 - 1))
+def test_a_bit_of_a_signature_that_changed_is_refused(place: int) -> None:
+    header = bytearray(sign(AN_EVENT).encode())
+    header[place // 8] ^= 1 << place % 8
+
+    assert verify({"X-Signature": header.decode("latin-1")}, AN_EVENT, [SECRET.encode()]) is None
+
+
+@pytest.mark.parametrize("name", VERIFIERS)
+def test_what_is_secret_is_compared_in_a_time_that_tells_nothing(name: str) -> None:
+    tree = ast.parse((ROOT / "app" / name).read_text())
+
+    assert "compare_digest" in ast.dump(tree)
+    assert [ast.unparse(each) for each in ast.walk(tree) if isinstance(each, ast.Compare) and tells(each)] == []
+
+
+def tells(comparison: ast.Compare) -> bool:
+    """Whether one secret is compared with another by an operator, which stops at the first difference."""
+    equal = any(isinstance(operator, ast.Eq | ast.NotEq | ast.In | ast.NotIn) for operator in comparison.ops)
+    sides = [comparison.left, *comparison.comparators]
+    secret = any(isinstance(side, ast.Name) and side.id in SECRETLY_COMPARED for side in sides)
+    return equal and secret and not any(isinstance(side, ast.Constant) for side in sides)
