@@ -10,6 +10,7 @@ import msgspec
 
 from app import erasure
 from app.erasure import certify
+from app.errors import NotFoundError
 from app.policy.assess import assess
 from app.policy.closure import retention
 from app.policy.closure.chapter import has_ended
@@ -82,6 +83,8 @@ def hold(services: Services, account: str, until: datetime, actor: str, reason: 
     """Keep what is archived of an account to an instant whatever the policy says (I9); returns how many classes."""
     services.vault.prepare()
     with services.database.write() as tx:
+        if accounts.get(tx, account) is None:
+            raise NotFoundError(f"no account {account!r}")
         row = accounts.lock(tx, [account], services.vault.new_data_key)[account]
         held = archive.hold(tx, row.id, until)
         if held:

@@ -66,6 +66,7 @@ class Vault:
         seals = [_Seal(key) for key in keys]
         self._first = seals[0]
         self._seals = {seal.head: seal for seal in reversed(seals)}
+        self._seals_in_order = tuple(dict.fromkeys(seal.head for seal in seals))
         self._keyring = keyring
         self._index_key: bytes | None = None
         self._signet: Signet | None = None
@@ -97,6 +98,15 @@ class Vault:
         if wrapped.startswith(self._first.head):
             return wrapped
         return self._first.seal(self._first.wrapping, self._unwrap(wrapped))
+
+    def reseal(self, sealed: bytes) -> bytes:
+        """Seal anew with the first key what belongs to no account; unchanged if it is already."""
+        return sealed if sealed.startswith(self._first.head) else self.seal(self.open(sealed))
+
+    @property
+    def heads(self) -> tuple[bytes, ...]:
+        """What the things begin with that each of the keys has sealed, in the order of the keys."""
+        return self._seals_in_order
 
     def fingerprint(self, value: str) -> bytes:
         """Return a keyed hash to look a value up by: the same after a rotation, and nothing without the keyring."""

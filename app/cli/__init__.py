@@ -30,6 +30,7 @@ COMMANDS = {
     "ledger": ("app.cli.ledger:ledger", "Check that the decisions are as they were written."),
     "evidence": ("app.cli.evidence:evidence", "Check evidence of an account offline."),
     "retention": ("app.cli.retention:retention", "Look at what the law keeps, and destroy what it no longer does."),
+    "secrets": ("app.cli.secrets:secrets", "Look at the encryption keys, and change them."),
     "clock": ("app.cli.clock:clock", "Run the clock, or set the test clock."),
     "replay": ("app.cli.replay:replay", "Recompute every account from the recorded facts."),
     "reconcile": ("app.cli.reconcile:reconcile", "Compare what we hold with the provider."),

@@ -33,7 +33,7 @@ def verify(*, ident: str | None, as_json: bool) -> None:
             accounts, decisions = accounts + 1, decisions + found.decisions
             if found.flaw is not None:
                 flawed.append(found)
-            count()
+            count(1)
     document = {
         "accounts": accounts,
         "decisions": decisions,

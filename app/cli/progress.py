@@ -27,8 +27,8 @@ def pages() -> Iterator[Callable[[str, int, int], None]]:
 
 
 @contextmanager
-def counted(what: str, total: int | None = None) -> Iterator[Callable[[], None]]:
-    """Give what moves the bar on by one; without a total it only counts."""
+def counted(what: str, total: int | None = None) -> Iterator[Callable[[int], None]]:
+    """Give what moves the bar on by so many; without a total it only counts."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -36,4 +36,4 @@ def counted(what: str, total: int | None = None) -> Iterator[Callable[[], None]]
     bar = Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
     task = bar.add_task(what, total=total)
     with bar:
-        yield lambda: bar.advance(task)
+        yield lambda number: bar.advance(task, number)

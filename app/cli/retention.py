@@ -67,7 +67,7 @@ def destroy(*, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
             with counted("destroyed", len(over)) as count:
                 for one in over:
                     _destroy(opened, one, actor)
-                    count()
+                    count(1)
             opened.database.scrub()
     kept = [_document(one) for one in found if not one.over(now)]
     document = {"destroyed": [_document(one) for one in over], "kept": kept, "dry_run": dry_run}
@@ -91,7 +91,9 @@ def hold(*, ident: str, until: datetime, reason: str, actor: str, dry_run: bool,
     with services() as opened:
         with opened.database.read() as conn:
             row = accounts.get(conn, ident)
-            held = len(closed.kept_of(conn, row.id)) if row is not None else 0
+            if row is None:
+                raise NotFoundError(f"no account {ident!r}")
+            held = len(closed.kept_of(conn, row.id))
         if held and not dry_run:
             held = records.hold(opened, ident, until, actor, reason)
     if not held:

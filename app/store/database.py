@@ -15,7 +15,18 @@ from app.store import postgresql, sqlite
 
 __all__ = ["Connection", "Database"]
 
-_PERSONAL = ("accounts", "archive", "decisions", "effects", "inbox", "journal", "keyring", "lookups", "matters")
+_PERSONAL = (
+    "accounts",
+    "archive",
+    "decisions",
+    "effects",
+    "idempotency",
+    "inbox",
+    "journal",
+    "keyring",
+    "lookups",
+    "matters",
+)
 _SCHEMES: dict[str, Literal["sqlite", "postgresql"]] = {
     "sqlite": "sqlite",
     "postgres": "postgresql",
