@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 
 from app.policy.add_ons.ordering import BookAddOn, CancelAddOn
+from app.policy.cancelling.ordering import NoteCancellation
 from app.policy.credit.ordering import EndCredit, MoveCredit
 from app.policy.facts import DisputeStatus, OverrideKind
 from app.policy.moving.ordering import RecordMove
@@ -29,6 +30,7 @@ __all__ = [
     "Extra",
     "MarkDeployed",
     "MoveCredit",
+    "NoteCancellation",
     "OpenDispute",
     "Overruling",
     "RecordMove",
@@ -263,7 +265,7 @@ class ChooseDelivery:
 
 Handover = ProposeCollection | ApproveCollection | RecallCollection | ApproveCreditReport
 AboutDebt = RecordPayment | TellDebtor | Handover | GrantMandate | RevokeMandate | ChooseDelivery
-Extra = BookAddOn | CancelAddOn | MoveCredit | EndCredit | RecordMove
+Extra = BookAddOn | CancelAddOn | MoveCredit | EndCredit | RecordMove | NoteCancellation
 Refunding = RequestRefund | DecideRefund | MarkDeployed
 Running = AboutDebt | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding
 """Orders about an account that goes on."""

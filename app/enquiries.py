@@ -12,6 +12,7 @@ from app.policy import dunning
 from app.policy.add_ons.booking import Booking
 from app.policy.assess import assess
 from app.policy.book import Book
+from app.policy.cancelling.records import CancellationNotice
 from app.policy.credit.pots import Pot, pots
 from app.policy.document import Policy
 from app.policy.model import Access, Account, Case, Chargeback, Debt, Hold, Moment, Situation, Standing, State, Terms
@@ -200,6 +201,7 @@ def _account(seen: View) -> Document:
         "overrides": granted.overrides(account.book, seen.now),
         "terms": granted.terms(account.book, terms),
         "add_ons": [_add_on(one) for one in state.bookings],
+        "cancellations": [_notice(one) for _, one in sorted(account.book.cancellations.items())],
         "migrations": [_move(one) for _, one in sorted(account.book.moves.items())],
         "credits": [_credit(one) for one in pots(account.book, state)],
         "payments": dues.payments(account.book),
@@ -284,6 +286,17 @@ def _hold(hold: Hold) -> Document:
         "source": hold.source,
         "since": _at(hold.since),
         "subscriptions": [key.partition(":")[2] for key in hold.subscriptions],
+    }
+
+
+def _notice(one: CancellationNotice) -> Document:
+    noted = one.noted
+    return {
+        "id": noted.id,
+        "subscription_id": noted.subscription.partition(":")[2],
+        "noted_at": _at(noted.at),
+        "actor": noted.actor,
+        "reason": noted.reason,
     }
 
 

@@ -1,22 +1,23 @@
-"""Orders about what an account has beside its plan: add-ons, prepaid credit, a move to on-premise."""
+"""Orders about what an account has beside its plan: add-ons, prepaid credit, a move, a notice."""
 
 from __future__ import annotations
 
 import secrets
 from datetime import datetime
 
-from app.commands import BookAddOn, CancelAddOn, EndCredit, Extra, MoveCredit, RecordMove
+from app.commands import BookAddOn, CancelAddOn, EndCredit, Extra, MoveCredit, NoteCancellation, RecordMove
 from app.policy.add_ons import ordering as add_ons
 from app.policy.assess import assess
+from app.policy.cancelling import ordering as cancelling
 from app.policy.credit import ordering as credit
-from app.policy.facts import AddOnBooked, AddOnCancelled, CreditBooked, CreditEnded, MovedToOnPremise
+from app.policy.facts import AddOnBooked, AddOnCancelled, CancellationNoted, CreditBooked, CreditEnded, MovedToOnPremise
 from app.policy.model import Account, Moment, Terms
 from app.policy.moving import ordering as moving
 
 
 def fact_of(
     order: Extra, account: Account, terms: Terms, actor: str, now: datetime
-) -> AddOnBooked | AddOnCancelled | CreditBooked | CreditEnded | MovedToOnPremise:
+) -> AddOnBooked | AddOnCancelled | CreditBooked | CreditEnded | MovedToOnPremise | CancellationNoted:
     """Return the fact that an order is; raise what says why it cannot be carried out."""
     book = account.book
     moment = Moment(terms.under(book, now), account.zone(terms), now)
@@ -32,6 +33,8 @@ def fact_of(
             return credit.end(order, state, book, moment, actor=actor)
         case RecordMove():
             return moving.move(order, book, moment, ident=_ident("mv"), actor=actor)
+        case NoteCancellation():
+            return cancelling.note(order, state, book, moment, ident=_ident("cn"), actor=actor)
 
 
 def _ident(prefix: str) -> str:

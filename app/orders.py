@@ -19,9 +19,9 @@ from app.commands import (
     DeclineOverride,
     EndCredit,
     EndTerms,
-    Extra,
     MarkDeployed,
     MoveCredit,
+    NoteCancellation,
     OpenDispute,
     RecordMove,
     RequestRefund,
@@ -72,24 +72,13 @@ def _of_a_living_account(
             return overruling.facts_of(order, account, terms, actor, now, signed_in=signed_in)
         case RequestRefund() | DecideRefund() | MarkDeployed():
             return refund_orders.facts_of(order, account, terms, actor, now)
-        case BookAddOn() | CancelAddOn() | MoveCredit() | EndCredit() | RecordMove() | AgreeTerms() | EndTerms():
-            return (_of_an_area(order, account, terms, actor, now),)
-        case _:
-            return (about_debts.fact_of(order, account, terms, actor, now, signed_in=signed_in),)
-
-
-def _of_an_area(
-    order: Extra | AgreeTerms | EndTerms,
-    account: Account,
-    terms: Terms,
-    actor: str,
-    now: datetime,
-) -> Fact:
-    match order:
-        case BookAddOn() | CancelAddOn() | MoveCredit() | EndCredit() | RecordMove():
-            return extras.fact_of(order, account, terms, actor, now)
         case AgreeTerms() | EndTerms():
-            return versions.agreement(order, account, terms, actor, now)
+            facts: tuple[Fact, ...] = (versions.agreement(order, account, terms, actor, now),)
+        case BookAddOn() | CancelAddOn() | MoveCredit() | EndCredit() | RecordMove() | NoteCancellation():
+            facts = (extras.fact_of(order, account, terms, actor, now),)
+        case _:
+            facts = (about_debts.fact_of(order, account, terms, actor, now, signed_in=signed_in),)
+    return facts
 
 
 def alert(services: Services, tx: Connection, *, topic: str, subject: str, account: str | None = None) -> None:

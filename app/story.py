@@ -77,6 +77,9 @@ SENTENCES: Mapping[str, str] = {
     "credit.blocked": "The credit for {pot} ({amount}) is blocked while the account has no access. It is not lost.",
     "credit.released": "The credit for {pot} ({amount}) can be used again.",
     "credit.forfeited": "The credit for {pot} has ended, and what was left of it ({amount}) is forfeited.",
+    "cancellation.noted": (
+        "{actor} noted that the customer cancelled subscription {subscription}. What is paid for runs to its end."
+    ),
     "move.recorded": (
         "{actor} recorded that the account was moved to on-premise on {moved_at}. "
         "A request for the unused days is for a person to decide."

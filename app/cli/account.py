@@ -142,6 +142,21 @@ def plan_change(
 
 @account.command()
 @click.argument("ident", metavar="ID")
+@click.option("--subscription", type=words, help="The provider's id, where the account has several.")
+@click.option("--reason", type=words, required=True, help="How the customer gave notice.")
+@actor_option
+@dry_run_option
+@json_option
+def cancel(*, ident: str, subscription: str | None, reason: str, actor: str, dry_run: bool, as_json: bool) -> None:
+    """Note that the customer cancelled by notice: the renewal is switched off, what is paid for runs to its end."""
+    from app.commands import NoteCancellation
+
+    command = NoteCancellation(reason=reason, subscription=subscription)
+    order(ident, command, actor=actor, dry_run=dry_run, as_json=as_json)
+
+
+@account.command()
+@click.argument("ident", metavar="ID")
 @click.option("--moved-at", type=instant, help="When the move was done [default: now].")
 @click.option("--reason", type=words, required=True)
 @actor_option

@@ -16,6 +16,8 @@ from app.policy import facts as f
 from app.policy.add_ons.records import AddOnLog
 from app.policy.add_ons.records import entries as add_on_entries
 from app.policy.approvals.records import Proposal
+from app.policy.cancelling.records import CancellationNotice
+from app.policy.cancelling.records import entries as cancelling_entries
 from app.policy.closure.records import Deletion
 from app.policy.closure.records import entries as closure_entries
 from app.policy.collecting.records import Collection, Debtor, Mandate, Transfer
@@ -100,6 +102,8 @@ class Book:
     """Prepaid, by what it is for."""
     moves: Mapping[str, Move] = field(default_factory=dict)
     """From the cloud to on-premise."""
+    cancellations: Mapping[str, CancellationNotice] = field(default_factory=dict)
+    """By notice to staff or a partner."""
 
     def with_facts(self, facts: Iterable[Fact]) -> Book:
         """Return the book that knows these facts too, in whatever order they are given."""
@@ -144,7 +148,15 @@ _pages = attrgetter(*_FAMILIES)
 _CaseFact = f.DeadlinePromised | f.HoldPlaced | f.HoldProlonged | f.CaseExhausted | f.CaseWaived
 _Entry = tuple[str, str, Any]
 """A family of the book, a key in it, and what one fact tells of that object."""
-_FILED = (collecting_entries, add_on_entries, closure_entries, refund_entries, credit_entries, move_entries)
+_FILED = (
+    collecting_entries,
+    add_on_entries,
+    closure_entries,
+    refund_entries,
+    credit_entries,
+    move_entries,
+    cancelling_entries,
+)
 """What each area of the policy files of its own facts."""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from app.policy.add_ons.chapter import AddOns
 from app.policy.approvals.chapter import Approvals
 from app.policy.book import Book
+from app.policy.cancelling.chapter import Cancelling
 from app.policy.chapter import Chapter
 from app.policy.closure.chapter import Closure
 from app.policy.collecting.chapter import Collecting
@@ -24,6 +25,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     Closure(),
     Credit(),
     Moving(),
+    Cancelling(),
 )
 
 

@@ -239,6 +239,8 @@ class State:
     chargebacks: tuple[Chargeback, ...] = ()
     given: tuple[Given, ...] = ()
     bookings: tuple[Booking, ...] = ()
+    noticed: tuple[tuple[str, str], ...] = ()
+    """Subscriptions that the customer cancelled by notice, each with the cause for which its renewal is stopped."""
     deletions: tuple[Matter, ...] = ()
     closed_at: datetime | None = None
     """When the account was closed: what is personal of it is destroyed in the same step."""

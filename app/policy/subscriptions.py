@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.policy.book import Book
+from app.policy.cancelling.records import CancellationNotice
 from app.policy.collecting.settling import settled
 from app.policy.deeds import Turn
 from app.policy.facts import BillingReason, Outcome, Status
@@ -82,6 +83,9 @@ def cancelled_by_customer(sub: Subscription, book: Book) -> datetime | None:
     """
     if sub.seen.status not in _STOPPED:
         return None
+    noticed = notice_of(sub, book)
+    if noticed is not None:
+        return noticed.noted.at
     ours = stopped_by_us(sub, book)
     from_us = None if ours is None else ours.stop.asked.seen or ours.stop.asked.at
     since = None
@@ -93,6 +97,18 @@ def cancelled_by_customer(sub: Subscription, book: Book) -> datetime | None:
     return since
 
 
+def notice_of(sub: Subscription, book: Book) -> CancellationNotice | None:
+    """Return the customer's notice that is in force: the newest, unless it was carried out and taken back since.
+
+    Who lets the provider run the subscription again after we stopped it has changed their mind.
+    """
+    if not book.cancellations:
+        return None
+    given = [one for one in book.cancellations.values() if one.noted.subscription == sub.seen.key]
+    newest = max(given, key=lambda one: (one.noted.at, one.noted.id), default=None)
+    return None if newest is None or _taken_back(newest, sub, book) else newest
+
+
 def expired_by_provider(sub: Subscription, book: Book) -> bool:
     """Whether the provider ended the subscription without our asking."""
     return sub.seen.status is Status.EXPIRED and stopped_by_us(sub, book) is None
@@ -101,6 +117,14 @@ def expired_by_provider(sub: Subscription, book: Book) -> bool:
 def shown_as_stopped(sub: Subscription) -> bool:
     """Whether the provider shows the subscription as cancelled or expired."""
     return sub.seen.status in _STOPPED
+
+
+def _taken_back(notice: CancellationNotice, sub: Subscription, book: Book) -> bool:
+    renewals = book.renewals.get(sub.seen.key)
+    if renewals is None or sub.running is None or shown_as_stopped(sub):
+        return False
+    stops = [turn.asked for turn in renewals.turns if turn.cause == notice.cause and turn.asked.outcome is Outcome.DONE]
+    return any(asked.seen is not None and sub.running.at > asked.seen for asked in stops)
 
 
 def _outlived(sub: Subscription, stop: Turn, resume: Turn | None) -> bool:

@@ -28,6 +28,7 @@ from app.commands import (
     GrantMandate,
     MarkDeployed,
     MoveCredit,
+    NoteCancellation,
     OpenDispute,
     ProposeCollection,
     RecallCollection,
@@ -357,6 +358,11 @@ class Api:
         """Say that a licence is in use."""
         form = self._form(forms.Deployment)
         return self._ordered(account_id, MarkDeployed(licence=_known_form(licence_id), reason=form.reason))
+
+    def note_cancellation(self, account_id: str) -> Response:
+        """Note that the customer cancelled by notice."""
+        form = self._form(forms.CancellationForm)
+        return self._ordered(account_id, NoteCancellation(reason=form.reason, subscription=form.subscription_id))
 
     def record_move(self, account_id: str) -> Response:
         """Record that an account was moved to on-premise."""

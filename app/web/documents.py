@@ -204,6 +204,16 @@ class Credit(Document, frozen=True, kw_only=True):
     ended_at: datetime | None
 
 
+class Cancellation(Document, frozen=True, kw_only=True):
+    """A cancellation by notice to staff or a partner."""
+
+    id: str
+    subscription_id: str
+    noted_at: datetime
+    actor: str
+    reason: str
+
+
 class Migration(Document, frozen=True, kw_only=True):
     """A move from the cloud to on-premise, by an operator's word."""
 
@@ -404,6 +414,7 @@ class Account(Document, frozen=True, kw_only=True):
     refund_requests: list[RefundRequest] = []
     credits: list[Credit]
     migrations: list[Migration]
+    cancellations: list[Cancellation]
     payments: list[Payment]
     collections: list[Collection]
     debtor: DebtorHeld | None

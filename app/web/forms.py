@@ -172,6 +172,18 @@ class MigrationForm(Form, frozen=True, kw_only=True):
         _readable("reason", self.reason)
 
 
+class CancellationForm(Form, frozen=True, kw_only=True):
+    """The customer gave notice; `subscription_id` is needed where the account has several."""
+
+    reason: Text
+    subscription_id: Reference | None = None
+
+    def check(self) -> None:
+        """Refuse what nobody could read."""
+        _readable("reason", self.reason)
+        _readable("subscription_id", self.subscription_id)
+
+
 class CreditForm(Form, frozen=True, kw_only=True):
     """Credit that was bought or spent, or a pot that has ended: its number or service is no more."""
 

@@ -285,6 +285,15 @@ OPERATIONS = (
         status=201,
     ),
     Operation(
+        name="note_cancellation",
+        method="POST",
+        path="/accounts/{account_id}/cancellations",
+        summary="Note that the customer cancelled by notice: the renewal is switched off at the provider.",
+        form=forms.CancellationForm,
+        answer=documents.Cancellation,
+        status=201,
+    ),
+    Operation(
         name="record_move",
         method="POST",
         path="/accounts/{account_id}/migrations",

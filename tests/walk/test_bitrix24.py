@@ -82,6 +82,27 @@ def test_a_prepaid_term_counts_to_its_end_after_the_renewal_was_switched_off(hou
     assert "paid in advance for 3 months" in str(story["steps"])
 
 
+def test_notice_to_staff_switches_the_renewal_off_at_the_provider(house: House, start: datetime) -> None:
+    purchase = bought(house, start + days(12))
+    ends = start + days(12)
+
+    noted = house.post(f"/v1/accounts/{purchase.account}/cancellations", {"reason": "told our partner"})
+    house.settle()
+    again = house.run("account", "cancel", str(purchase.account), "--reason", "told again")
+    house.tell(subscription_cancelled(at=start, purchase=purchase, ends_at=ends))
+    during = house.account(purchase)
+    house.advance_to(ends)
+
+    assert (noted.status_code, noted.json()["subscription_id"]) == (201, str(purchase.subscription))
+    assert house.provider.calls.count(f"DELETE /v1/subscriptions/{purchase.subscription}") == 1
+    assert (again[0], again[2]) == (1, f"kulanz: the subscription {purchase.subscription} is cancelled already\n")
+    assert (during["plan"], during["access"]) == ("professional", "full")
+    after = house.account(purchase)
+    assert (after["plan"], after["standing"]) == ("free", "good")
+    assert not [call for call in house.provider.calls if call.startswith("PATCH")]
+    assert rules(house, purchase.account)["cancellation.noted"] == "§Cancellation"
+
+
 def test_credit_is_blocked_while_the_account_is_suspended_and_lost_only_with_its_number(
     house: House, start: datetime
 ) -> None:

@@ -55,6 +55,7 @@ def an_account(account: str, *, version: int = 7, standing: str = "grace") -> Do
         "payments": [],
         "credits": [],
         "migrations": [],
+        "cancellations": [],
         "collections": [],
         "debtor": None,
         "closures": [],

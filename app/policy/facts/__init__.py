@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from app.policy.facts.add_ons import AddOnBooked, AddOnCancelled, AddOnInvoiced
 from app.policy.facts.approvals import OverrideApproved, OverrideAsked, OverrideDeclined
+from app.policy.facts.cancelling import CancellationNoted
 from app.policy.facts.closure import (
     AccountClosed,
     ClosureRequested,
@@ -89,6 +90,7 @@ __all__ = [
     "AddOnInvoiced",
     "AddressKnown",
     "BillingReason",
+    "CancellationNoted",
     "CaseExhausted",
     "CaseJoined",
     "CaseWaived",
@@ -210,6 +212,7 @@ OwnFact = (
     | CreditBooked
     | CreditEnded
     | MovedToOnPremise
+    | CancellationNoted
     | ClaimHandedOver
     | ClaimReported
     | CollectionApproved

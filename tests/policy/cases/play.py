@@ -12,6 +12,7 @@ from pathlib import Path
 from app.errors import KulanzError
 from app.policy import document
 from app.policy.add_ons.booking import Booking
+from app.policy.cancelling import ordering as cancelling
 from app.policy.credit import ordering as credit
 from app.policy.credit.pots import Pot, pots
 from app.policy.facts import BillingReason, CreditEntry, DisputeStatus, Stamp, Status
@@ -26,6 +27,7 @@ from tests.policy.stories import (
     MONDAY,
     OTHER,
     PRO,
+    SUB,
     Stage,
     a_dispute,
     a_failure,
@@ -249,6 +251,12 @@ def _moves(story: Story) -> None:
     _tried(story, tell)
 
 
+def _gives_notice(story: Story) -> None:
+    stage, order = story.stage, cancelling.NoteCancellation(reason="told a partner")
+    state, book = stage.state, stage.account.book
+    stage.hear(cancelling.note(order, state, book, add_ons.moment(stage), ident="cn_1", actor="ada"))
+
+
 STEPS: dict[str, Callable[..., object]] = {
     r"waits": lambda _: None,
     r"books (\d+) (\w+)": _books,
@@ -272,6 +280,7 @@ STEPS: dict[str, Callable[..., object]] = {
     r"the number is ended": _number_ends,
     **refunds.STEPS,
     r"the move to on-premise is recorded": _moves,
+    r"gives notice to staff": _gives_notice,
 }
 
 
@@ -291,6 +300,7 @@ OUTCOMES: dict[str, Callable[..., object]] = {
     r"([\d.]+) EUR is to be refunded": lambda story, eur: sum(b.refund_due for b in story.bookings) == _minor(eur),
     r"told by mail (\w+)": lambda story, notice: notice in story.stage.mails,
     r"the product is told ([\w.]+)": lambda story, kind: kind in story.stage.callbacks,
+    r"the renewal is switched off": lambda story: story.stage.cancelled == [SUB],
     r"nothing is charged back": lambda story: all(
         invoice.refunded == 0 for one in story.stage.account.book.invoices.values() for invoice in one.known.values()
     ),
