@@ -104,7 +104,10 @@ def backlog(services: Services) -> Iterator[Finding]:
     yield Finding("inbox", fresh, f"{events.get('received', 0)} events to be applied", _if(not fresh, START_WORKERS))
     parked = events.get("parked", 0) + events.get("quarantined", 0)
     yield Finding(
-        "parked events", not parked, str(parked), _if(parked, "`kulanz events list --state parked` (or quarantined)")
+        "parked events",
+        not parked,
+        str(parked),
+        _if(parked, "`kulanz events list --state parked` (or quarantined), then `events retry ID` or `events skip ID`"),
     )
     stuck = sum(effects.get(state, 0) for state in ("parked", "todo", "unknown"))
     yield Finding(

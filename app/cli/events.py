@@ -61,7 +61,15 @@ def show(*, event: str, as_json: bool) -> None:
     with services() as opened:
         found = _found(opened, an_event(event))
     document = _document(found) | {"provider": found.provider, "mode": found.mode, "waits_for": found.waits_for}
-    emit(document, as_json, table(("field", "value"), list(document.items()), ""))
+
+    def tell() -> None:
+        table(("field", "value"), list(document.items()), "")()
+        if found.state in RETRYABLE:
+            click.echo(
+                f"\ntry it again: kulanz events retry {event}\nlet it go:    kulanz events skip {event} --reason …"
+            )
+
+    emit(document, as_json, tell)
 
 
 @events.command()

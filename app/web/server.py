@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ctypes import c_bool
 from functools import partial
 from multiprocessing import get_context, get_start_method
+from multiprocessing.util import Finalize
 from threading import Thread, Timer
 from time import sleep
 from typing import TYPE_CHECKING, Any
@@ -73,6 +74,7 @@ def application_of(settings: Settings) -> Web:
     logs.configure("web")
     built = services.build(settings)
     built.tally.keep()
+    Finalize(None, built.tally.close, exitpriority=1)
     return application.create_app(built)
 
 

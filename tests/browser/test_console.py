@@ -105,9 +105,11 @@ def test_a_policy_is_tried_and_put_in_force(browsing: Shop, width: int) -> None:
     told, wide = page.inner_text("main"), page.evaluate("document.documentElement.scrollWidth")
     if kept:
         page.screenshot(path=Path(kept) / f"trial-{width}.png", full_page=True)
+    faults = _faults(pytest.importorskip("axe_playwright_python.sync_playwright").Axe(), page, "a trial")
     page.get_by_label("Reason").fill("two days of goodwill")
     page.get_by_role("button", name="Put version 2 in force").click()
 
+    assert faults == []
     assert "dunning.grace" in told
     assert "would fare otherwise" in told
     assert wide <= width

@@ -96,6 +96,17 @@ def test_a_policy_is_tried_and_nothing_is_written(operator: Operator, services: 
         assert [row.version for row in policies.all(conn)] == [1]
 
 
+def test_a_reader_may_try_a_policy_and_not_put_it_in_force(reader: Operator, services: Services) -> None:
+    with services.database.write() as tx:
+        services.adopt_policy(tx)
+
+    tried = reader.post("/ops/policies/trial", document=LENIENT)
+
+    assert tried.status_code == 200
+    assert "/ops/policies/activation" not in tried.text
+    assert reader.post("/ops/policies/activation", document=LENIENT, reason="x").status_code == 403
+
+
 @pytest.mark.usefixtures("in_grace")
 def test_a_policy_that_was_tried_is_put_in_force_once(operator: Operator, services: Services) -> None:
     with services.database.write() as tx:

@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 import pytest
 
-from app.store import inbox
+from app.store import inbox, tallies
 from app.store.database import Database
 from app.web.door import LIMIT
 from tests.lemonsqueezy import sign, subscription_updated, wire
@@ -244,6 +244,22 @@ def test_two_web_processes_take_turns(tmp_path: Path, sqlite_url: str) -> None:
         words = [document["status"] for status, document in answers if status == 200]
         assert (words.count("accepted"), words.count("duplicate")) == (300, 300)
         assert server.recorded() == 300
+
+
+def test_what_two_web_processes_count_is_one_sum_that_they_hand_in_when_they_end(
+    tmp_path: Path, sqlite_url: str
+) -> None:
+    with a_server(tmp_path, sqlite_url, "2") as server, ThreadPoolExecutor(16) as pool:
+        answers = [*pool.map(lambda _: server.deliver(AN_EVENT, "0" * 64)[0], range(60))]
+        server.process.send_signal(signal.SIGTERM)
+        server.process.wait(30)
+
+    assert answers == [401] * 60
+    database = Database(sqlite_url)
+    with database.read() as conn:
+        counted = tallies.all(conn)
+    database.dispose()
+    assert counted['kulanz_deliveries_total{answer="invalid_signature",endpoint="lemonsqueezy"}'] == 60
 
 
 def test_deliveries_that_find_the_database_locked_are_told_when_to_come_back(server: Running) -> None:

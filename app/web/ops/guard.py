@@ -14,7 +14,8 @@ from app.web.problems import ForbiddenError, UnauthorizedError
 LARGEST_BODY = 64 * 1024
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 LOGIN = frozenset({"ops.login", "ops.enter"})
-FOR_READERS = frozenset({"ops.leave"})
+FOR_READERS = frozenset({"ops.leave", "ops.try_policy"})
+"""What is posted and changes nothing."""
 TOKEN, TOKEN_HEADER = "token", "X-Ops-Token"
 CONTENT_SECURITY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
