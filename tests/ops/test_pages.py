@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app import enquiries, versions
+from app import enquiries, pipeline, versions
 from app.clock import real_now
+from app.commands import BookAddOn, MoveCredit, NoteCancellation, RecordMove
 from app.policy import document
+from app.policy.facts import CreditEntry
 from app.services import Services
 from app.store import acts, inbox, outbox
 from app.web.application import Web
@@ -64,6 +66,26 @@ def test_what_is_not_known_is_said_so_and_shown_as_it_was_typed(operator: Operat
     page = operator.client.get("/ops/accounts", query_string={"q": "<b>nobody</b>"}).text
 
     assert "No account is known by “&lt;b&gt;nobody&lt;/b&gt;”" in page
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_an_account_shows_what_it_has_beside_its_plan(operator: Operator, services: Services) -> None:
+    ends = real_now() + timedelta(days=20)
+    orders = (
+        BookAddOn(kind="users", quantity=3, unit_price=590, currency="EUR", period_ends_at=ends),
+        MoveCredit(pot="telephony", entry=CreditEntry.BOUGHT, amount=5000, currency="EUR"),
+        RecordMove(reason="they run it themselves now"),
+        NoteCancellation(reason="told a partner"),
+    )
+    for order in orders:
+        pipeline.command(services, "org_42", order, "ada")
+
+    page = operator.see("/ops/accounts/org_42")
+
+    assert "3 \N{MULTIPLICATION SIGN} users" in page
+    assert "50.00 EUR bought, 0.00 EUR spent" in page
+    assert "recorded by ada" in page
+    assert "told a partner" in page
 
 
 @pytest.mark.usefixtures("in_grace")

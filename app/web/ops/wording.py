@@ -47,6 +47,8 @@ STATE_TONES = {
     "proposed": "warn",
     "handed_over": "bad",
     "active": "good",
+    "usable": "good",
+    "blocked": "warn",
     "requested": "warn",
     "review": "warn",
     "approved": "warn",
