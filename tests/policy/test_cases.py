@@ -31,6 +31,8 @@ def test_every_clause_of_a_preset_has_a_case_for_it_and_one_against_it(preset: s
 
 
 def _clauses(rules: object) -> Iterator[str]:
+    for rule in rules if isinstance(rules, tuple) else ():
+        yield from _clauses(rule)
     for item in fields(rules) if is_dataclass(rules) else ():
         value = getattr(rules, item.name)
         if item.name.endswith("clause") and value:

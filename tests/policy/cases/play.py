@@ -20,7 +20,7 @@ from app.policy.model import Change, Terms
 from app.policy.moving import ordering as moving
 from app.policy.time import months_after
 from tests.policy import add_on_stories as add_ons
-from tests.policy.cases import refunds
+from tests.policy.cases import debts, refunds
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,
@@ -279,6 +279,7 @@ STEPS: dict[str, Callable[..., object]] = {
     r"owes ([\d.]+) EUR of day (\d+)": lambda s, eur, day: _credit(s, CreditEntry.SPENT, eur, "service", day),
     r"the number is ended": _number_ends,
     **refunds.STEPS,
+    **debts.STEPS,
     r"the move to on-premise is recorded": _moves,
     r"gives notice to staff": _gives_notice,
 }
@@ -316,4 +317,5 @@ OUTCOMES: dict[str, Callable[..., object]] = {
     r"access (\w+)": lambda story, access: story.stage.state.access == access,
     r"standing (\w+)": lambda story, standing: story.stage.state.standing == standing,
     **refunds.OUTCOMES,
+    **debts.OUTCOMES,
 }

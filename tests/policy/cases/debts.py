@@ -1,0 +1,199 @@
+"""What the case tables say of debts: transfers, letters, hand-overs, mandates, and how long what is kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from app.errors import KulanzError
+from app.policy.collecting import claims
+from app.policy.collecting.recording import Money, recorded
+from app.policy.collecting.records import Collection
+from app.policy.effects import DropFile, Effect, SendLetter, SendMail
+from app.policy.facts import Fact, Outcome, OverrideKind
+from tests.policy.stories import DAY, an_override
+
+if TYPE_CHECKING:
+    from tests.policy.cases.play import Story
+
+WHO = {
+    "birth_name": "Ada Byron",
+    "postal_address": "Ring 1, 1010 Wien",
+    "birth_date": "1990-05-17",
+    "profession": "Mathematician",
+    "phone": "+43 1 1",
+    "passport_copy": "archive 7",
+}
+_NOT_FIELDS = {"reference", "handed_over_at", "statement_sha256"}
+
+
+def _tells(story: Story, made: Callable[[], Fact]) -> None:
+    try:
+        story.stage.hear(made())
+    except KulanzError as error:
+        story.refused = error.detail
+
+
+def _transfers(story: Story, amount: str, currency: str) -> None:
+    stage = story.stage
+    money = Money(
+        id=f"pay_{len(stage.decisions)}",
+        amount=int(amount.replace(".", "")),
+        currency=currency,
+        received=None,
+        reference=None,
+        invoice=None,
+        transaction=None,
+    )
+    _tells(story, lambda: recorded(money, stage.account, stage.terms, "ada", stage.now))
+
+
+def _who_owes(story: Story) -> None:
+    _tells(story, lambda: claims.told(story.stage.account, WHO, actor="ada", now=story.stage.now))
+
+
+def _proposes(story: Story, name: str, *also: str) -> None:
+    stage = story.stage
+    _tells(
+        story,
+        lambda: claims.proposed(
+            stage.account,
+            stage.terms,
+            ident=f"col_{len(stage.account.book.collections) + 1}",
+            case=None,
+            reason="no answer",
+            also=also,
+            approves=True,
+            actor=name,
+            now=stage.now,
+        ),
+    )
+
+
+def _last(story: Story) -> tuple[str, Collection]:
+    return list(story.stage.account.book.collections.items())[-1]
+
+
+def _approves(story: Story, name: str) -> None:
+    stage = story.stage
+    ident = next(iter(reversed(stage.account.book.collections)), "col_0")
+    _tells(story, lambda: claims.approved(stage.account, stage.terms, ident=ident, actor=name, now=stage.now))
+
+
+def _reports(story: Story, name: str) -> None:
+    stage = story.stage
+    ident = next(iter(reversed(stage.account.book.collections)), "col_0")
+    _tells(story, lambda: claims.reported(stage.account, stage.terms, ident=ident, actor=name, now=stage.now))
+
+
+def _recalls(story: Story) -> None:
+    stage, ident = story.stage, _last(story)[0]
+    _tells(
+        story,
+        lambda: claims.recalled(
+            stage.account, stage.terms, ident=ident, reason="our mistake", actor="ada", now=stage.now
+        ),
+    )
+
+
+def _chooses(story: Story, by: str) -> None:
+    _tells(story, lambda: claims.delivered_by(story.stage.account, by.removesuffix("s"), now=story.stage.now))
+
+
+def _grants(story: Story, by: str) -> None:
+    ident = f"man_{len(story.stage.account.book.mandates) + 1}"
+    _tells(story, lambda: claims.granted(ident=ident, by=by, reference=None, actor="ada", now=story.stage.now))
+
+
+def _revokes(story: Story) -> None:
+    ident = next(iter(story.stage.account.book.mandates), "man_0")
+    _tells(story, lambda: claims.revoked(story.stage.account, ident=ident, actor="ada", now=story.stage.now))
+
+
+def _mail_fails(story: Story) -> None:
+    story.stage.mail = Outcome.FAILED
+
+
+def _legal_hold(story: Story, days: str) -> None:
+    now = story.stage.now
+    story.stage.hear(an_override(OverrideKind.LEGAL_HOLD, now, now + int(days) * DAY))
+
+
+def _waived(story: Story) -> None:
+    story.stage.hear(an_override(OverrideKind.WAIVE, story.stage.now))
+
+
+STEPS: dict[str, Callable[..., object]] = {
+    r"transfers ([\d.]+) (EUR|USD)": _transfers,
+    r"we learn who owes": _who_owes,
+    r"(ada|bob) proposes the hand-over": _proposes,
+    r"(ada|bob) proposes the hand-over, as the (passport_copy) is needed": _proposes,
+    r"(ada|bob) approves the hand-over": _approves,
+    r"(ada|bob) approves the report": _reports,
+    r"we recall the debt": _recalls,
+    r"chooses (letters|mail)": _chooses,
+    r"grants a mandate in the (portal)": _grants,
+    r"grants a mandate through our (staff)": _grants,
+    r"revokes the mandate": _revokes,
+    r"no mail is delivered any more": _mail_fails,
+    r"the data are under a legal hold for (\d+) days": _legal_hold,
+    r"we waive the debt": _waived,
+}
+
+
+def _sent(story: Story, kind: type[Effect], notice: str | None = "dunning_level") -> list[Any]:
+    found = [one for _, one in story.stage.done if isinstance(one, kind)]
+    return [one for one in found if notice is None or getattr(one, "notice", "") == notice]
+
+
+def _letters(story: Story) -> list[str]:
+    both = [one for _, one in story.stage.done if isinstance(one, SendMail | SendLetter)]
+    return [one.data["letter"].replace("_", " ") for one in both if one.notice == "dunning_level"]
+
+
+def _gets(story: Story, kind: str) -> set[str]:
+    files = [one for _, one in story.stage.done if isinstance(one, DropFile) and one.kind == kind]
+    return set(json.loads(files[-1].content)) - _NOT_FIELDS if files else set()
+
+
+def _listed(names: str) -> set[str]:
+    return set() if names == "nothing" else {name.strip().replace(" ", "_") for name in names.split(",")}
+
+
+def _fees(story: Story) -> int:
+    return sum(debt.fees for debt in story.stage.state.debts)
+
+
+def _owed(story: Story) -> int:
+    return sum(case.amount_due for case in story.stage.state.cases)
+
+
+def _minor(amount: str) -> int:
+    return int(amount.replace(".", ""))
+
+
+OUTCOMES: dict[str, Callable[..., object]] = {
+    r"no letter": lambda story: _letters(story) == [],
+    r"letters: (.+)": lambda story, names: _letters(story) == [one.strip() for one in names.split(",")],
+    r"on paper: (\d+)": lambda story, number: len(_sent(story, SendLetter, None)) == int(number),
+    r"by mail: (\d+)": lambda story, number: len(_sent(story, SendMail, None)) == int(number),
+    r"([\d.]+) EUR is owed": lambda story, eur: _owed(story) == _minor(eur),
+    r"nothing is owed": lambda story: story.stage.state.cases == (),
+    r"fees of ([\d.]+) EUR": lambda story, eur: _fees(story) == _minor(eur),
+    r"([\d.]+) EUR was paid too much": lambda story, eur: (
+        sum(one.unmatched for one in story.stage.account.book.transfers.values()) == _minor(eur)
+    ),
+    r"the debt is (\w+)": lambda story, state: [str(case.state) for case in story.stage.state.cases] == [state],
+    r"the hand-over is (\w+)": lambda story, state: _last(story)[1].state == state,
+    r"nothing is proposed": lambda story: not story.stage.account.book.collections,
+    r"the agency gets (.+)": lambda story, names: _gets(story, "handover") == _listed(names),
+    r"the bureau gets (.+)": lambda story, names: _gets(story, "credit-report") == _listed(names),
+    r"the agency is told of the recall": lambda story: _gets(story, "recall") != set(),
+    r"the mandate is (active|revoked)": lambda story, state: (
+        [one.revoked is not None for one in story.stage.account.book.mandates.values()] == [state == "revoked"]
+    ),
+    r"operators see (\w+)": lambda story, topic: topic in story.stage.alerts,
+    r"the records are destroyed": lambda story: story.stage.state.closed_at is not None,
+    r"the records are kept": lambda story: story.stage.state.closed_at is None,
+}
