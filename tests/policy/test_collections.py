@@ -11,6 +11,7 @@ import pytest
 from app.errors import InvalidInputError, NotFoundError, RefusedError
 from app.policy import document
 from app.policy import facts as f
+from app.policy.closure import retention
 from app.policy.collecting import claims
 from app.policy.effects import DropFile, Notify
 from app.policy.facts import DisputeStatus, Outcome, OverrideKind
@@ -181,7 +182,7 @@ def test_every_reminder_stops() -> None:
     account.wait(MONDAY + 300 * DAY)
 
     assert len(account.mails) == before
-    assert account.state.timers == ()
+    assert [timer.kind for timer in account.state.timers] == ["retention_end"]
 
 
 @pytest.mark.parametrize(
@@ -363,3 +364,16 @@ def test_what_there_is_not_is_named() -> None:
         approve(account)
     with pytest.raises(InvalidInputError, match="include"):
         propose(account, also=("phone",))
+
+
+def test_what_was_paid_and_handed_over_is_kept_as_long_as_the_law_says_1() -> None:
+    account = handed_over()
+    pay(account, 9999)
+    book, rules = account.account.book, DUNNING_AT.retention
+
+    kept = {
+        (one.kind, name) for one in retention.kept(book, rules, "UTC", READY) for each in one.records for name in each
+    }
+
+    assert {("settlements", "payment"), ("dunning", "collection"), ("interactions", "notice")} <= kept
+    assert "Byron" not in repr(retention.kept(book, rules, "UTC", READY))

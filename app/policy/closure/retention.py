@@ -79,6 +79,10 @@ def _settlements(book: Book) -> Iterator[Record]:
             yield _invoice(key, invoice)
     for key, order in sorted(book.orders.items()):
         yield _order(key, order)
+    for key, transfer in sorted(book.transfers.items()):
+        told = transfer.told
+        record = {"payment": key, "amount": told.amount, "currency": told.currency, "received_at": told.received_at}
+        yield told.received_at, record | {"reference": told.reference, "unmatched": transfer.unmatched}
 
 
 def _invoice(key: str, invoice: Invoice) -> Record:
@@ -123,6 +127,11 @@ def _dunning(book: Book) -> Iterator[Record]:
         touched = [at for at in (case.held_at, case.promised, case.exhausted_for, case.waived_for) if at is not None]
         if touched:
             yield max(touched), {"case": key, "deadline": case.promised, "held_at": case.held_at}
+    for key, one in sorted(book.collections.items()):
+        if one.handed is not None:
+            ended = one.recalled.at if one.recalled else None
+            record = {"collection": key, "handed_over_at": one.handed.at, "amount": one.handed.amount}
+            yield ended or one.handed.at, record | {"statement": one.handed.statement_sha256, "recalled_at": ended}
 
 
 def _disputes(book: Book) -> Iterator[Record]:
@@ -149,6 +158,9 @@ def _interactions(book: Book) -> Iterator[Record]:
             kind, _, step = name.rpartition("|")
             told = {"notice": kind, "step": int(step), "subject": subject, "asked_at": asked.at}
             yield asked.outcome_at, told | {"outcome": str(asked.outcome), "ended_at": asked.outcome_at}
+    for key, mandate in sorted(book.mandates.items()):
+        at = [one.at for one in (mandate.granted, mandate.revoked) if one is not None]
+        yield max(at), {"mandate": key, "granted_at": min(at), "revoked_at": mandate.revoked and mandate.revoked.at}
     for key, override in sorted(book.overrides.items()):
         made = override.set
         said = {"override": key, "kind": str(made.kind), "actor": made.actor, "reason": made.reason}
