@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import traceback
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
@@ -175,8 +176,9 @@ class _Batch:
 
     def count(self) -> None:
         """Count what was settled, once it is committed."""
+        for state, events in Counter(one.state for one in self._settled).items():
+            metrics.EVENTS_SETTLED.labels(state).inc(events)
         for one in self._settled:
-            metrics.EVENTS_SETTLED.labels(one.state).inc()
             waited = self._docket.now - self._events[one.id].received_at
             metrics.EVENT_LAG.observe(max(waited.total_seconds(), 0.0))
 

@@ -28,6 +28,7 @@ from app.policy.model import (
     Terms,
     Timer,
 )
+from app.policy.quick import changed
 
 _BY_OWNER = {
     Owner.DUNNING: Standing.ON_HOLD,
@@ -60,7 +61,7 @@ def assess(book: Book, terms: Terms, zone: str, now: datetime, *, with_timers: b
         draft = chapter.read(draft, book, moment)
     state = _concluded(draft, book, moment)
     timers = tuple(_timers(state, book, moment)) if with_timers else ()
-    return replace(state, timers=timers) if timers else state
+    return changed(state, timers=timers) if timers else state
 
 
 def _concluded(draft: State, book: Book, moment: Moment) -> State:
@@ -68,7 +69,7 @@ def _concluded(draft: State, book: Book, moment: Moment) -> State:
     holds = _in_force(draft, book, moment.at)
     rights = _rights(draft, holds, moment.terms)
     standing = max(draft.standing, _standing(draft.cases, holds), key=_RANK.__getitem__)
-    return replace(draft, standing=standing, holds=holds, **rights._asdict())
+    return changed(draft, standing=standing, holds=holds, **rights._asdict())
 
 
 def _given(book: Book, cases: list[Case], terms: Terms, now: datetime) -> Iterator[Given]:

@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import chain
-from operator import attrgetter
 from typing import Any
 
 from app.policy import facts as f
@@ -40,7 +39,7 @@ from app.policy.facts import Fact
 from app.policy.joining import join_maps
 from app.policy.moving.records import Move
 from app.policy.moving.records import entries as move_entries
-from app.policy.quick import quick
+from app.policy.quick import changed, quick
 from app.policy.records import Customer, Dispute, Invoice, Invoices, Licence, Order, Subscription
 from app.policy.refunding.records import LicenceLog, RefundLog, Refunds
 from app.policy.refunding.records import entries as refund_entries
@@ -107,19 +106,20 @@ class Book:
 
     def with_facts(self, facts: Iterable[Fact]) -> Book:
         """Return the book that knows these facts too, in whatever order they are given."""
-        changed: dict[str, dict[str, Any]] = {}
+        pages: dict[str, dict[str, Any]] = {}
         for fact in facts:
             for family, key, record in _entries(fact):
-                if family not in changed:
-                    changed[family] = dict(getattr(self, family))
-                known = changed[family].get(key)
-                changed[family][key] = record if known is None else known.join(record)
-        return self._with(changed) if changed else self
+                if family not in pages:
+                    pages[family] = dict(getattr(self, family))
+                known = pages[family].get(key)
+                pages[family][key] = record if known is None else known.join(record)
+        return changed(self, **pages) if pages else self
 
     def join(self, other: Book) -> Book:
         """Return the book that knows what both know."""
         theirs = {family: getattr(other, family) for family in _FAMILIES}
-        return self._with({name: join_maps(getattr(self, name), pages) for name, pages in theirs.items() if pages})
+        joined = {name: join_maps(getattr(self, name), pages) for name, pages in theirs.items() if pages}
+        return changed(self, **joined)
 
     def invoice(self, key: str) -> Invoice | None:
         """Return an invoice by its own key."""
@@ -139,12 +139,8 @@ class Book:
         word = address.words.get(name) if address else None
         return word[1] if word else None
 
-    def _with(self, changed: Mapping[str, Mapping[str, Any]]) -> Book:
-        return Book(**{**dict(zip(_FAMILIES, _pages(self), strict=True)), **changed})
-
 
 _FAMILIES = tuple(Book.__dataclass_fields__)
-_pages = attrgetter(*_FAMILIES)
 _CaseFact = f.DeadlinePromised | f.HoldPlaced | f.HoldProlonged | f.CaseExhausted | f.CaseWaived
 _Entry = tuple[str, str, Any]
 """A family of the book, a key in it, and what one fact tells of that object."""

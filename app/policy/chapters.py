@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from app.policy.add_ons.chapter import AddOns
 from app.policy.approvals.chapter import Approvals
 from app.policy.book import Book
@@ -29,8 +27,14 @@ CHAPTERS: tuple[Chapter, ...] = (
 )
 
 
-def speaking(book: Book) -> Iterator[Chapter]:
-    """Yield the chapters that have something to say about an account."""
-    for chapter in CHAPTERS:
-        if chapter.speaks(book):
-            yield chapter
+def speaking(book: Book) -> tuple[Chapter, ...]:
+    """Return the chapters that have something to say about an account."""
+    known, chapters = _LAST[0]
+    if known is not book:
+        # The same book is asked about a dozen times in a row.
+        chapters = tuple(chapter for chapter in CHAPTERS if chapter.speaks(book))
+        _LAST[0] = (book, chapters)
+    return chapters
+
+
+_LAST: list[tuple[Book | None, tuple[Chapter, ...]]] = [(None, ())]

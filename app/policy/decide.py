@@ -14,7 +14,7 @@ from app.policy.changes import changes, of_acts
 from app.policy.chapters import speaking
 from app.policy.facts import Fact, OwnFact
 from app.policy.model import CALM, Account, Assessed, Decision, Moment, Situation, State, Step, Terms
-from app.policy.quick import quick
+from app.policy.quick import changed, quick
 from app.policy.time import aware
 
 _ENOUGH = 12
@@ -116,13 +116,13 @@ def _decision(step: Step, acts: list[OwnFact], moment: Moment) -> Decision:
         account=after, before=step.before, state=step.after, changes=found, facts=tuple(acts), effects=()
     )
     effects = tuple(telling.effects(step.account, decision))
-    return replace(decision, effects=effects) if effects else decision
+    return changed(decision, effects=effects) if effects else decision
 
 
 def _moved_on(step: Step, told: list[OwnFact], at: datetime) -> Account:
     account, state = step.account, step.after
     book = step.new.with_facts(told) if told else step.new
-    return replace(
+    return changed(
         account,
         book=book,
         # A notice may matter to whoever assesses next; whatever else was done last is quiet.

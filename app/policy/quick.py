@@ -14,18 +14,38 @@ T = TypeVar("T")
 
 def quick(cls: type[T]) -> type[T]:
     """Give a frozen dataclass with slots an `__init__` of the same parameters that fills the slots directly."""
-    known: dict[str, Any] = {"_absent": MISSING}
     parts: tuple[Field[Any], ...] = fields(cls)  # type: ignore[arg-type]  # Only dataclasses come here.
+    known: dict[str, Any] = {"_absent": MISSING, "_cls": cls, "_made": object.__new__}
+    known |= {f"_set_{part.name}": getattr(cls, part.name).__set__ for part in parts}
     positional = [_parameter(part, known) for part in parts if not part.kw_only]
     named = [_parameter(part, known) for part in parts if part.kw_only]
     head = ", ".join(["self", *positional, *(["*", *named] if named else [])])
-    lines = [f"_set_{part.name}(self, {_value(part)})" for part in parts]
-    known |= {f"_set_{part.name}": getattr(cls, part.name).__set__ for part in parts}
-    source = "\n    ".join([f"def __init__({head}):", *lines])
-    exec(source, known)  # noqa: S102  # As dataclasses do; the names are those of the class.
-    known["__init__"].__qualname__ = f"{cls.__qualname__}.__init__"
-    cls.__init__ = known["__init__"]  # type: ignore[method-assign]  # The same parameters as the one that it replaces.
+    filled = [f"_set_{part.name}(self, {_value(part)})" for part in parts]
+    cls.__init__ = _function("__init__", head, filled, known)  # type: ignore[method-assign]  # The same parameters.
+    swapped = [f"_set_{name}(new, self.{name} if {name} is _absent else {name})" for name in _names(parts)]
+    head = ", ".join(["self", "*", *(f"{name}=_absent" for name in _names(parts))])
+    _CHANGED[cls] = _function("changed", head, ["new = _made(_cls)", *swapped, "return new"], known)
     return cls
+
+
+def changed(value: T, **changes: Any) -> T:
+    """Return a quick value with other fields: what `dataclasses.replace` does, in a third of the time."""
+    new: T = _CHANGED[type(value)](value, **changes)
+    return new
+
+
+_CHANGED: dict[type, Any] = {}
+
+
+def _function(name: str, head: str, lines: list[str], known: dict[str, Any]) -> Any:
+    exec("\n    ".join([f"def {name}({head}):", *lines]), known)  # noqa: S102  # As dataclasses do, with their own names.
+    function = known.pop(name)
+    function.__qualname__ = f"{known['_cls'].__qualname__}.{name}"
+    return function
+
+
+def _names(parts: tuple[Field[Any], ...]) -> list[str]:
+    return [part.name for part in parts]
 
 
 def _parameter(part: Field[Any], known: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@ from dataclasses import FrozenInstanceError, dataclass, field, replace
 
 import pytest
 
-from app.policy.quick import quick
+from app.policy.quick import changed, quick
 
 
 @quick
@@ -20,6 +20,17 @@ def test_a_quick_value_is_made_of_the_same_parameters() -> None:
 
 def test_each_quick_value_has_a_default_of_its_own() -> None:
     assert Parcel("ada").labels is not Parcel("ada").labels
+
+
+def test_a_changed_value_is_another_and_shares_the_rest() -> None:
+    parcel = Parcel("ada", 2, labels={"fragile": "yes"})
+
+    heavier = changed(parcel, weight=3)
+
+    assert (parcel.weight, heavier) == (2, Parcel("ada", 3, labels={"fragile": "yes"}))
+    assert heavier.labels is parcel.labels
+    with pytest.raises(TypeError, match="colour"):
+        changed(parcel, colour="red")
 
 
 def test_what_is_missing_or_unknown_is_refused() -> None:
