@@ -133,9 +133,9 @@ def explanation(services: Services, name: str, *, steps: bool = True) -> Documen
         "standing": str(seen.account.standing),
         "plan": seen.account.plan,
         "access": str(seen.account.access),
-        "why": gone or list(story.reasons(seen.state)),
+        "why": gone or [story.read_out(line) for line in story.reasons(seen.state)],
         "steps": [step(row) for row in rows],
-        "outlook": [*([] if gone else story.outlook(seen.state, obstacles)), *undone],
+        "outlook": [*([] if gone else map(story.read_out, story.outlook(seen.state, obstacles))), *undone],
     }
 
 

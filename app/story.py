@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,7 @@ from app.policy.closure.matter import Matter
 from app.policy.model import Case, CaseState, Chargeback, Hold, Owner, State
 from app.policy.telling import rfc3339
 
+_FRACTION = re.compile(r"(T\d\d:\d\d:\d\d)\.\d+Z")
 SENTENCES: Mapping[str, str] = {
     "dunning.grace_started": (
         "A renewal payment of subscription {subscription} failed. Access stays on until {grace_ends_at}."
@@ -173,6 +175,11 @@ class _Gaps(dict[str, Any]):
         return "an unknown date" if key.endswith(("_at", "until")) else "(unknown)"
 
 
+def read_out(told: str) -> str:
+    """Return words with their instants to the second: nobody reads out microseconds."""
+    return _FRACTION.sub(r"\1Z", told)
+
+
 def sentence(change: Mapping[str, Any]) -> str:
     """Return one recorded change in words."""
     rule = str(change["rule"])
@@ -184,6 +191,7 @@ def sentence(change: Mapping[str, Any]) -> str:
     if rule == "plan.given" and "term_months" in detail:
         rule = "plan.given_for_a_term"
     told = SENTENCES.get(rule, rule).format_map(_Gaps(detail | _money(detail) | _refund(detail) | _lists(detail)))
+    told = read_out(told)
     if detail.get("unverified"):
         told += " Unverified: the provider was asked for a day and gave no answer."
     return f"{told} Reason: {detail['reason']}" if detail.get("reason") else told
