@@ -121,7 +121,7 @@ def shown_as_stopped(sub: Subscription) -> bool:
 
 def _taken_back(notice: CancellationNotice, sub: Subscription, book: Book) -> bool:
     renewals = book.renewals.get(sub.seen.key)
-    if renewals is None or sub.running is None or shown_as_stopped(sub):
+    if renewals is None or sub.running is None:
         return False
     stops = [turn.asked for turn in renewals.turns if turn.cause == notice.cause and turn.asked.outcome is Outcome.DONE]
     return any(asked.seen is not None and sub.running.at > asked.seen for asked in stops)
