@@ -14,6 +14,8 @@ from app.store.database import Connection
 
 AN_HOUR = timedelta(hours=1)
 HOLD_PLACED = "dunning.hold_placed"
+LONGEST_WAIT = timedelta(days=1)
+"""How rarely an account that waits is looked at by itself."""
 LONGEST_RELEASE = timedelta(days=366)
 _ON = "brake_on"
 _RELEASED = "brake_released"
@@ -71,7 +73,12 @@ def release(tx: Connection, *, until: datetime, actor: str, reason: str, now: da
         raise InvalidInputError("until: at most 366 days away")
     marks.put(tx, _RELEASED, {"until": rfc3339(until), "actor": actor, "reason": reason})
     marks.put(tx, _ON, None)
-    timers.hasten(tx, "grace_end", now, now + AN_HOUR)
+    look_again(tx, now)
+
+
+def look_again(tx: Connection, now: datetime) -> None:
+    """Have every account whose grace is over looked at at once: what stood in its way may be gone."""
+    timers.hasten(tx, "grace_end", now, now + LONGEST_WAIT)
 
 
 def _released(conn: Connection, now: datetime) -> dict[str, Any] | None:

@@ -113,6 +113,7 @@ def retry(
 @json_option
 def skip(*, event: str, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """Ignore an event from now on."""
+    from app import brake
     from app.store import inbox
 
     with services() as opened:
@@ -120,6 +121,7 @@ def skip(*, event: str, reason: str, dry_run: bool, actor: str, as_json: bool) -
         if not dry_run:
             with opened.database.write() as tx:
                 skipped = inbox.skip(tx, found.id, f"{reason} ({actor})")
+                brake.look_again(tx, opened.clock.now(tx))
             if not skipped:
                 raise RefusedError(f"{event} is {found.state}: only an event that is not handled can be skipped")
             opened.bell.ring()

@@ -121,7 +121,7 @@ def _look(case: Case, book: Book, now: datetime) -> list[OwnFact]:
     told = [(at, status) for at, status in answers if status]
     if told and now - told[-1][0] < LOOK_AGAIN and told[-1][1] not in RUNNING:
         return _placed(case, now, verified=True)
-    asked = [at for at, _ in looks.asked if case.deadline <= at <= now] if looks else []
+    asked = _asked_since(case, book, now)
     in_vain = [at for at in asked if not told or at > told[-1][0]]
     if in_vain and now >= in_vain[0] + LOOK_GIVES_UP:
         return _placed(case, now, verified=False)
@@ -195,10 +195,24 @@ def _resumed(frozen_since: datetime, case: Case, book: Book, now: datetime) -> I
 
 
 def _look_at(case: Case, book: Book, moment: Moment) -> datetime:
-    """Return when the end of grace is looked at: at the deadline, or again while something stands in the way."""
+    """Return when the end of grace is looked at: at the deadline, or again while something stands in the way.
+
+    Hourly while the provider is asked; else ever more rarely, up to once a day: who lets it go on has it looked at.
+    """
     if moment.at < case.deadline:
         return case.deadline
-    return moment.at + (_A_DAY if notices.given_up(case, book, moment.zone) else LOOK_AGAIN)
+    if notices.given_up(case, book, moment.zone):
+        return moment.at + _A_DAY
+    asked = _asked_since(case, book, moment.at)
+    if asked and moment.at < asked[-1] + 2 * LOOK_AGAIN:
+        return moment.at + LOOK_AGAIN
+    return moment.at + min(max(moment.at - case.deadline, LOOK_AGAIN), _A_DAY)
+
+
+def _asked_since(case: Case, book: Book, now: datetime) -> list[datetime]:
+    """Return when the provider was asked since grace ended."""
+    looks = book.looks.get(case.subscription)
+    return [at for at, _ in looks.asked if case.deadline <= at <= now] if looks else []
 
 
 def _hold_ends_at(case: Case, book: Book) -> datetime:

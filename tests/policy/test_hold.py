@@ -258,9 +258,19 @@ def test_while_an_event_of_the_account_is_parked_nothing_is_taken_and_operators_
     assert account.case.state is CaseState.GRACE
     assert account.alerts == ["hold_waits_for_parked_event"]
     account.situation = Situation()
-    account.wait(MONDAY + 8 * DAY + HOUR)
+    account.wait(MONDAY + 9 * DAY)
 
     assert account.case.state is CaseState.ON_HOLD
+
+
+def test_a_case_that_waits_for_people_is_looked_at_ever_more_rarely() -> None:
+    account = in_grace(situation=Situation(parked=True))
+    account.wait(MONDAY + 7 * DAY)
+    before = len(account.decisions)
+
+    account.wait(MONDAY + 37 * DAY)
+
+    assert 30 <= len(account.decisions) - before <= 40
 
 
 def test_the_brake_holds_everything_back_and_alerts() -> None:

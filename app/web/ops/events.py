@@ -6,7 +6,7 @@ from time import monotonic
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
-from app import bulk_retry
+from app import brake, bulk_retry
 from app.bulk_retry import Turn
 from app.clock import real_now
 from app.errors import NotFoundError, RefusedError
@@ -82,6 +82,7 @@ class Events:
         with self._services.database.write() as tx:
             if not inbox.skip(tx, number, f"{reason} ({g.user.name})"):
                 raise RefusedError(f"{event} is handled or gone: only what is not handled can be skipped.")
+            brake.look_again(tx, self._services.clock.now(tx))
             acts.note(tx, at=real_now(), actor=g.user.name, act="skipped", subject=event_id(number), detail=reason)
         self._services.bell.ring()
         return self._back(number, "skipped")
