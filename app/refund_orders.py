@@ -55,6 +55,7 @@ def _requested(
         decide_by=promised_answer(now, book, readers.moment.terms, zone),
         refunded=payment.refunded,
         amount=order.amount,
+        contact=not question.disputed,
         reason=order.reason,
         contact_email=order.contact_email,
         organisation=order.organisation,

@@ -212,6 +212,7 @@ _VERDICTS = {"eligible": "it goes back", "not_eligible": "it does not go back", 
 WHY = {
     "not_paid": "it was never paid",
     "nothing_paid": "nothing was charged",
+    "by_transfer": "it was paid by a transfer, outside the provider",
     "disputed": "a bank is asked for the same money",
     "nothing_left": "nothing is left to refund",
     "withdrawal": "the add-on that it paid for was withdrawn from in time",

@@ -188,7 +188,11 @@ def _contacted(dispute: Dispute, book: Book, terms: Terms, zone: str) -> bool:
     payments = set(full_refunds.disputed(dispute, book))
     for log in book.refund_requests.values():
         asked = log.requested
-        if asked is None or not terms.at(asked.at).refund.contact_before.before(opened, zone) <= asked.at <= opened:
+        if (
+            asked is None
+            or not asked.contact
+            or not terms.at(asked.at).refund.contact_before.before(opened, zone) <= asked.at <= opened
+        ):
             continue
         named = {asked.payment, asked.payment.partition(":")[2], full_refunds.payment_of(asked.payment, book)}
         if not payments or payments & named:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from hypothesis import strategies as st
 
+from app.commands import DecideRefund, RequestRefund
 from app.errors import KulanzError
 from app.policy import facts as f
 from app.policy.add_ons import ordering as add_ons
@@ -31,7 +32,9 @@ from app.policy.facts import (
     Status,
 )
 from app.policy.model import FREE, Access, Account, CaseState, Decision, Hold, Moment, Owner, Situation, State, Terms
+from app.policy.refunding.payments import payments
 from app.policy.time import Span
+from app.refund_orders import facts_of
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,
@@ -216,6 +219,13 @@ def _released(facts: Sequence[Fact], before: State | None, state: State) -> Iter
 
 
 def _may_release(fact: Fact, hold: Hold, before: State) -> bool:
+    if hold.owner is Owner.REFUND:
+        # What was paid for again is given again; and a dispute may turn out to be older than the refund.
+        return isinstance(fact, f.PaymentSucceeded | f.InvoiceSeen | f.PaymentRefunded | f.DisputeSeen | f.OrderSeen)
+    return _may_release_what_was_taken(fact, hold, before)
+
+
+def _may_release_what_was_taken(fact: Fact, hold: Hold, before: State) -> bool:
     dunning = hold.owner is Owner.DUNNING
     inferred = hold.owner is Owner.DISPUTE and "-" in hold.key
     match fact:
@@ -453,6 +463,32 @@ def _credited(ident: str, state: State, book: Book, moment: Moment) -> Fact:
     return credit.move(told, state, book, moment, ident=ident, actor="ada")
 
 
+def _order_refund(kind: str) -> tuple[str, Step]:
+    def step(stage: Witness) -> None:
+        with suppress(KulanzError, LookupError):
+            stage.hear(*facts_of(REFUNDS[kind](stage), stage.account, stage.terms, "ada", stage.now))
+
+    return f"order {kind}", step
+
+
+def _asked_back(stage: Witness, amount: int | None = None) -> RequestRefund:
+    latest = payments(stage.account.book)[-1]
+    return RequestRefund(payment=latest.key, amount=amount, contact_email="a@b.c", organisation="Bakery")
+
+
+def _decided(stage: Witness, *, approve: bool) -> DecideRefund:
+    one = [one for one in stage.state.refunds if one.undecided][-1]
+    return DecideRefund(request=one.key, approve=approve, reason="as it is")
+
+
+REFUNDS: dict[str, Callable[[Witness], RequestRefund | DecideRefund]] = {
+    "refund": _asked_back,
+    "part of a refund": lambda stage: _asked_back(stage, 500),
+    "approval": lambda stage: _decided(stage, approve=True),
+    "denial": lambda stage: _decided(stage, approve=False),
+}
+
+
 EXTRAS: dict[str, Callable[[str, State, Book, Moment], Fact]] = {
     "book": _booked,
     "cancel": _cancelled,
@@ -490,6 +526,7 @@ _STEPS = st.one_of(
     st.lists(_FACTS, min_size=2, max_size=6).map(_hear_together),
     st.builds(_order, st.sampled_from(list(OverrideKind)), _SPANS),
     st.builds(_order_extra, st.sampled_from([*EXTRAS, "book", "book"])),
+    st.builds(_order_refund, st.sampled_from([*REFUNDS, "refund", "approval"])),
     st.builds(_transfer, st.sampled_from([1, 500, 1999, 1999, 4000])),
     st.one_of(
         st.builds(_set, st.sampled_from(["mail", "callback"]), _FATES),

@@ -244,6 +244,16 @@ def test_a_request_within_thirty_days_before_a_chargeback_is_contact(before: tim
     assert ("dispute_needs_review" in account.alerts) is (standing is Standing.GOOD)
 
 
+def test_a_request_after_a_dispute_is_known_is_no_contact_whatever_the_banks_clock_says() -> None:
+    account = a_customer()
+    ahead = SOON + HOUR
+    account.hear(a_dispute(DisputeStatus.OPENED, ahead, opened_at=ahead, order=ORDER, payment=ORDER))
+
+    asks(account)
+
+    assert account.state.standing is Standing.SUSPENDED
+
+
 def test_a_request_for_another_payment_is_no_contact() -> None:
     account = a_customer()
     account.hear(sold(SOON, key="lemonsqueezy:77", product="poster"))

@@ -22,6 +22,8 @@ class RefundRequested:
     """What the provider had reported as refunded of it by then, cumulative."""
     amount: int | None = None
     """What is asked for, in minor units of the payment's currency; None: all that there is to refund."""
+    contact: bool = True
+    """False where we knew of a dispute about the payment already: who asks then has not asked first (plexo 10)."""
     reason: str = ""
     contact_email: str = ""
     organisation: str = ""

@@ -39,6 +39,8 @@ class Payment:
     """The slug of the product's name, empty where it is unknown."""
     reason: BillingReason | None
     """None: no invoice of a subscription is known."""
+    by_transfer: bool = False
+    """Whether money for it came outside the provider, which can give none of that back."""
 
     @property
     def names(self) -> frozenset[str]:
@@ -57,10 +59,13 @@ class Payment:
 def payments(book: Book) -> list[Payment]:
     """Return every payment that the book knows, the oldest first."""
     found: dict[str, tuple[Order | None, Invoice | None]] = {key: (order, None) for key, order in book.orders.items()}
-    for invoices in book.invoices.values():
-        for key, invoice in invoices.known.items():
-            name = payment_of(key, book)
-            found[name] = (found.get(name, (None, None))[0], invoice)
+    for invoice in sorted(_invoices(book), key=lambda one: (one.seen.created_at or one.seen.stamp.at, one.seen.key)):
+        name = payment_of(invoice.seen.key, book)
+        order, another = found.get(name, (None, None))
+        if another is not None:
+            # Two subscriptions of one order: the order's name is the first one's.
+            name, order = invoice.seen.key, None
+        found[name] = (order, invoice)
     made = (_payment(key, order, invoice, book) for key, (order, invoice) in found.items())
     return sorted(made, key=lambda one: (one.at, one.key))
 
@@ -83,6 +88,11 @@ def in_use(licence: str, book: Book) -> bool:
     record, log = book.licences.get(licence), book.licence_logs.get(licence)
     activated = record is not None and (record.activations > 0 or record.seen.status is LicenceStatus.ACTIVE)
     return activated or (log is not None and log.deployed is not None)
+
+
+def _invoices(book: Book) -> Iterator[Invoice]:
+    for invoices in book.invoices.values():
+        yield from invoices.known.values()
 
 
 def _begins(payment: Payment, known: list[Payment], book: Book) -> bool:
@@ -117,7 +127,12 @@ def _payment(key: str, order: Order | None, invoice: Invoice | None, book: Book)
         licences=_licences({key, sub.seen.order if sub else None}, book),
         product=(sold.product if sold else None) or (sub.seen.product if sub else "") or "",
         reason=billed.reason if billed else None,
+        by_transfer=billed is not None and _came_by_transfer(billed.key, book),
     )
+
+
+def _came_by_transfer(invoice: str, book: Book) -> bool:
+    return any(share.claim == invoice for one in book.transfers.values() for share in one.told.shares)
 
 
 def _licences(orders: set[str | None], book: Book) -> tuple[str, ...]:

@@ -43,9 +43,10 @@ class Readers:
         """Return a payment by any of its names."""
         return next((one for one in self.known if key in one.names), None)
 
-    def disputed(self, payment: Payment, *, but: frozenset[DisputeStatus]) -> bool:
-        """Whether a dispute that is about the payment, or may be, has another status than those."""
-        return any(one.seen.status not in but and _is_about(one, payment, self.book) for one in self.disputes)
+    def disputed(self, payment: Payment, *, but: frozenset[DisputeStatus], by: datetime | None = None) -> bool:
+        """Whether a dispute that is about the payment, or may be, has another status than those; opened by then."""
+        found = (one for one in self.disputes if by is None or one.opened_at <= by)
+        return any(one.seen.status not in but and _is_about(one, payment, self.book) for one in found)
 
     def question(self, payment: Payment, at: datetime, reason: str = "", add_on: str | None = None) -> Question:
         """Return the question that a request of that time is."""
@@ -111,7 +112,9 @@ def _refund(asked: RefundRequested, log: RefundLog, payment: Payment, readers: R
     state = _state(asked, log, payment, answer, base)
     if decided is None and state is RefundState.PAID:
         answer = judge(replace(question, payment=replace(payment, refunded=asked.refunded)))
-    disputed = readers.disputed(payment, but=full_refunds.NO_OUTCOME)
+    # A refund while a dispute is open is its outcome; one that is opened after the refund gives nothing back.
+    back_at = log.confirmed.at if log.confirmed else None
+    outcome = readers.disputed(payment, but=full_refunds.NO_OUTCOME, by=back_at)
     terms, zone, book = readers.moment.terms, readers.moment.zone, readers.book
     return Refund(
         key=asked.id,
@@ -131,8 +134,8 @@ def _refund(asked: RefundRequested, log: RefundLog, payment: Payment, readers: R
         before=decided.refunded if decided else asked.refunded,
         left=question.left,
         whole=question.left == 0 < base,
-        takes=asked.add_on is None and not disputed and not _paid_otherwise(payment, readers.known),
-        disputed=disputed,
+        takes=asked.add_on is None and not outcome and not _paid_otherwise(payment, readers.known),
+        disputed=readers.disputed(payment, but=full_refunds.NO_OUTCOME),
         policy=question.policy,
     )
 

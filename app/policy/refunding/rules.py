@@ -27,6 +27,7 @@ class RefundRules:
             read.one_of("first_payment", "any_payment", "none"),
             "which payments of a subscription go back on request: the first of a customer's first paid subscription, "
             "every one, or none",
+            kinder=("none", "first_payment", "any_payment"),
         ),
     )
     window: Span = field(
@@ -42,6 +43,7 @@ class RefundRules:
         metadata=read.key(
             read.one_of("unused", "any", "none"),
             "which on-premise licences go back: those neither activated nor deployed, every one, or none",
+            kinder=("none", "unused", "any"),
         ),
     )
     licence_window: Span = field(
@@ -53,7 +55,9 @@ class RefundRules:
     base_only: bool = field(
         default=True,
         metadata=read.key(
-            read.flag, "whether tax and set-up fee stay: total less tax, set-up fee and what was refunded"
+            read.flag,
+            "whether tax and set-up fee stay: total less tax, set-up fee and what was refunded",
+            kinder=(True, False),
         ),
     )
     amount_clause: str = _clause("clause about the amount; a payment of which nothing is left names it")
@@ -73,12 +77,18 @@ class RefundRules:
     )
     otherwise: str = field(
         default="review",
-        metadata=read.key(read.one_of("review", "not_eligible"), "the answer where no rule above speaks of a payment"),
+        metadata=read.key(
+            read.one_of("review", "not_eligible"),
+            "the answer where no rule above speaks of a payment",
+            kinder=("not_eligible", "review"),
+        ),
     )
     otherwise_clause: str = _clause("clause that this answer names")
-    decide_within: int = field(default=3, metadata=read.key(read.count, "working days from the request to our answer"))
+    decide_within: int = field(
+        default=3, metadata=read.key(read.count, "working days from the request to our answer", read.LESS)
+    )
     pay_within: int = field(
-        default=10, metadata=read.key(read.count, "working days from the decision until the money is there")
+        default=10, metadata=read.key(read.count, "working days from the decision until the money is there", read.LESS)
     )
     clause: str = _clause("clause about how a request is dealt with")
     contact_before: Span = field(
@@ -90,6 +100,8 @@ class RefundRules:
     statutory_withdrawal: int = field(
         default=14,
         metadata=read.key(
-            read.count, "days of a consumer's statutory right of withdrawal, as told with every answer; 0: none is told"
+            read.count,
+            "days of a consumer's statutory right of withdrawal, as told with every answer; 0: none is told",
+            read.MORE,
         ),
     )
