@@ -40,7 +40,7 @@ class Purchase:
     buyer: str = "Änne Öztürk / Bäckerei"
     email: str = "anne@bakery.example"
     price: int = 4900
-    tax: int = 0
+    taxes: int = 0
     """What of the price is tax."""
     currency: str = "EUR"
     began: datetime = datetime(2026, 1, 1, 9, 30, tzinfo=UTC)
@@ -214,8 +214,8 @@ def _order(name: str, purchase: Purchase, at: datetime) -> Payload:
 
 
 def _money(purchase: Purchase, *, refunded: bool) -> Payload:
-    net = purchase.price - purchase.tax
-    amounts = {"subtotal": net, "discount_total": 0, "tax": purchase.tax, "total": purchase.price}
+    net = purchase.price - purchase.taxes
+    amounts = {"subtotal": net, "discount_total": 0, "tax": purchase.taxes, "total": purchase.price}
     amounts["refunded_amount"] = purchase.price if refunded else 0
     formatted = {f"{key}_formatted": f"€{cents / 100:.2f}" for key, cents in amounts.items()}
     in_dollars = {f"{key}_usd": cents for key, cents in amounts.items()}

@@ -169,5 +169,5 @@ class Billing:
 
 def _amounts(purchase: Purchase, price: int) -> dict[str, int]:
     """Return what is charged; of nothing there is no tax."""
-    tax = purchase.tax if price else 0
+    tax = purchase.taxes if price else 0
     return {"total": price, "subtotal": price - tax, "tax": tax}

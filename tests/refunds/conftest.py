@@ -26,7 +26,7 @@ class Support:
 
     def sold(self, **told: Any) -> Purchase:
         """Sell a subscription for 49.00 with 8.17 of tax, and let everything follow."""
-        purchase = self.shop.simulator.sell(price=4900, tax=817, **told)
+        purchase = self.shop.simulator.sell(price=4900, taxes=817, **told)
         self.shop.advance(DAY)
         return purchase
 
