@@ -13,7 +13,7 @@ from app.policy.closure.chapter import RETENTION, has_ended
 from app.policy.closure.matter import Matter
 from app.policy.closure.matters import protected
 from app.policy.facts import AccountClosed, ClosureRequested, ClosureWithdrawn, DeletionApproved, Fact
-from app.policy.model import Account, State, Terms
+from app.policy.model import Account, CaseState, State, Terms
 
 _WORDS = {"dispute_open": "a dispute is open", "legal_hold": "its data are under a legal hold"}
 
@@ -32,6 +32,7 @@ def facts_of(order: Closing, account: Account, terms: Terms, actor: str, now: da
             return (DeletionApproved(subject=waiting.subject, at=now, actor=actor, reason=order.reason),)
         case EraseAccount():
             _refuse_what_is_protected(state, account, now)
+            _refuse_a_claim(state, account)
             subject = f"er_{secrets.token_hex(8)}"
             return (AccountClosed(subject=subject, cause="erasure", at=now, actor=actor, reason=order.reason),)
         case DestroyRecords():
@@ -72,6 +73,12 @@ def _refuse_what_is_protected(state: State, account: Account, now: datetime) -> 
     found = protected(state, account.book, now)
     if found:
         raise RefusedError(f"{account.id}: {' and '.join(_WORDS[each] for each in found)}: nothing is destroyed (I9)")
+
+
+def _refuse_a_claim(state: State, account: Account) -> None:
+    """Refuse what would take the proof of a claim that others pursue (GDPR, Art. 17 (3) e)."""
+    if any(case.state is CaseState.IN_COLLECTIONS for case in state.cases):
+        raise RefusedError(f"{account.id}: a debt was handed over to collections; recall it first")
 
 
 def _refuse_what_is_kept(state: State, account: Account, terms: Terms, now: datetime) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 
@@ -56,6 +57,7 @@ def destroy(services: Services, tx: Connection, closing: Closing) -> None:
     archive.add(tx, [_sealed(services.vault, row.id, one, closing.now, by_timer=by_timer) for one in left])
     for name in names:
         _carry_on(services.vault, tx, name)
+    _remove_files(services, {effect.id for name in names for effect in outbox.of_account(tx, name)})
     details = sum(ledger.redact(tx, name, but=row.seq if name == row.id else None) for name in names)
     gone = erasing.destroy(tx, names)
     told = {
@@ -135,6 +137,13 @@ def _carry_on(vault: Vault, tx: Connection, name: str) -> None:
     key = vault.data_key(wrapped)
     for row in _unfinished(tx, name):
         outbox.reseal(tx, row.id, vault.seal(key.open(row.payload)))
+
+
+def _remove_files(services: Services, effects: set[str]) -> None:
+    """Remove the mails and letters of an account that were written as files, for a house without a mail server."""
+    for path in services.settings.data_dir.rglob("*-ef_*"):
+        if path.is_file() and unquote(path.stem.partition("-")[2]) in effects:
+            path.unlink(missing_ok=True)
 
 
 def _unfinished(tx: Connection, name: str) -> Iterator[outbox.EffectRow]:

@@ -350,7 +350,7 @@ def _case(case: Case, obstacle: str | None) -> Iterator[str]:
 
 _IN_THE_WAY = {
     "subscription_runs": "a subscription still runs",
-    "case_open": "a dunning case is open",
+    "case_open": "a debt is still pursued",
     "dispute_open": "a dispute is open",
     "legal_hold": "the data are under a legal hold",
     "notice_period": "the customer's notices have not had their time",

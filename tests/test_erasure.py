@@ -86,6 +86,17 @@ def test_nothing_that_is_personal_can_be_read_any_more(services: Services) -> No
         assert payloads == {b""}
 
 
+def test_mails_that_were_written_as_files_go_too_and_those_of_others_stay(services: Services, tmp_path: Path) -> None:
+    before = {path.name: path.read_bytes() for path in (tmp_path / "mail").iterdir()}
+    own = {name for name, mail in before.items() if b"X-Kulanz-Account: org_1\n" in mail.replace(b"\r", b"")}
+    assert own
+    assert own != set(before)
+
+    erase(services)
+
+    assert {path.name for path in (tmp_path / "mail").iterdir()} == set(before) - own
+
+
 def test_every_table_that_names_accounts_is_either_kept_or_goes(services: Services) -> None:
     named = {table.name for table in tables.metadata.sorted_tables if "account" in table.c}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -314,6 +315,19 @@ def test_what_a_class_keeps_is_told_by_class_basis_and_end() -> None:
     assert (settled.kind, settled.basis) == ("settlements", "BAO § 132")
     assert settled.until == datetime(2034, 1, 1, tzinfo=UTC)
     assert {record["invoice"] for record in settled.records} == {"lemonsqueezy:1100000", "lemonsqueezy:1134999"}
+
+
+def test_whatever_kind_a_record_is_it_is_kept_with_its_year_and_can_be_written_down() -> None:
+    account = in_grace()
+    account.hear(an_override(OverrideKind.EXEMPT, MONDAY, MONDAY + DAY), a_dispute(OPENED, MONDAY))
+    account.wait(MONDAY + 6 * DAY)
+    every = dict.fromkeys(retention.CLASSES, SEVEN_YEARS)
+
+    found = retention.kept(account.account.book, replace(PLEXO.retention, **every), "UTC", account.now)
+
+    assert {one.kind for one in found} == set(retention.CLASSES)
+    assert all(json.loads(json.dumps(one.records, default=str)) for one in found)
+    assert retention.number(account.account.book, replace(PLEXO.retention, **every), "UTC") > 4
 
 
 def test_a_class_without_a_basis_keeps_nothing() -> None:

@@ -49,7 +49,7 @@ def _running(state: State) -> Iterator[str]:
     """Yield what has to end first: an active subscription is cancelled, and its period runs out (plexo 13)."""
     if state.given:
         yield "subscription_runs"
-    if any(case.open for case in state.cases):
+    if any(case.pursued for case in state.cases):
         yield "case_open"
 
 

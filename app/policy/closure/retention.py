@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -83,6 +83,8 @@ def _settlements(book: Book) -> Iterator[Record]:
         told = transfer.told
         record = {"payment": key, "amount": told.amount, "currency": told.currency, "received_at": told.received_at}
         yield told.received_at, record | {"reference": told.reference, "unmatched": transfer.unmatched}
+    yield from _whole("refunds_of", book.refunds)
+    yield from _whole("credit", book.credit)
 
 
 def _invoice(key: str, invoice: Invoice) -> Record:
@@ -165,6 +167,29 @@ def _interactions(book: Book) -> Iterator[Record]:
         made = override.set
         said = {"override": key, "kind": str(made.kind), "actor": made.actor, "reason": made.reason}
         yield made.at, said | {"at": made.at, "until": made.until}
+    yield from _whole("refund_request", book.refund_requests)
+    yield from _whole("agreement", book.agreements)
+
+
+def _whole(name: str, records: Mapping[str, Any]) -> Iterator[Record]:
+    """Yield records as they are kept, each with the latest instant that it tells of."""
+    for key, record in sorted(records.items()):
+        told = {name: key, **asdict(record)}
+        latest = max(_instants(told), default=None)
+        if latest is not None:
+            yield latest, told
+
+
+def _instants(value: Any) -> Iterator[datetime]:
+    match value:
+        case datetime():
+            yield value
+        case Mapping():
+            for each in value.values():
+                yield from _instants(each)
+        case tuple() | list():
+            for each in value:
+                yield from _instants(each)
 
 
 _READERS = {
