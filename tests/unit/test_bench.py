@@ -7,16 +7,21 @@ import socketserver
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from bench import capacity
 from bench.applying import drained
 from bench.charts import MET, MISSED, chart
 from bench.events import EVENTS_PER_ACCOUNT, SECRET, requests
 from bench.figures import NO_GOAL, Figure, Goal, quantile, table
 from bench.load import Order, run
 from bench.plan import in_turn
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def answering(*pieces: bytes) -> type[socketserver.BaseRequestHandler]:
@@ -161,3 +166,18 @@ def test_a_chart_shows_every_figure_with_a_goal_and_what_it_missed() -> None:
 
 def test_whoever_is_first_in_a_round_is_last_in_the_next() -> None:
     assert [in_turn(turn, ("a", "b", "c")) for turn in range(3)] == [["a", "b", "c"], ["b", "c", "a"], ["c", "a", "b"]]
+
+
+def test_the_capacity_page_shows_what_is_computed() -> None:
+    page = (ROOT / "docs" / "capacity.md").read_text()
+
+    assert capacity.table(capacity.Costs(), capacity.Shop()) in page
+
+
+def test_ten_times_the_accounts_never_need_less() -> None:
+    needs = [capacity.need(accounts, capacity.Costs(), capacity.Shop()) for accounts in capacity.SIZES]
+
+    for smaller, larger in pairwise(needs):
+        assert larger.burst == pytest.approx(10 * smaller.burst)
+        for part in ("web", "workers", "database_cores", "senders", "gigabytes_a_year"):
+            assert getattr(larger, part) >= getattr(smaller, part)
