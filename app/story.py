@@ -272,6 +272,8 @@ def reasons(state: State) -> Iterator[str]:
     for case in state.cases:
         if case.state is CaseState.GRACE:
             yield f"Subscription {case.subscription} is unpaid; access stays on until {rfc3339(case.deadline)}."
+        elif case.pursued and case.given_up:
+            yield _debt(case, state)
     for one in state.given:
         until = f" until {rfc3339(one.until)}" if one.until else ""
         yield f"Subscription {one.subscription} gives the plan {one.plan}{until}."
@@ -295,16 +297,26 @@ def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
     for deletion in state.deletions:
         yield from _deletion(deletion)
     for timer in state.timers:
-        if timer.kind in {"period_end", "trial_end", "override_end", "hold_end"}:
+        if timer.kind in _TIMERS:
             yield f"{_TIMERS[timer.kind]} at {rfc3339(timer.due_at)} ({timer.subject})."
 
 
 _TIMERS = {
+    "dunning_level": "The next dunning letter goes out",
+    "review_due": "The debt may be handed over to a collection agency",
     "period_end": "What was paid for ends",
     "trial_end": "The trial ends and bills by itself",
     "override_end": "The operator's exception ends and the policy applies again",
     "hold_end": "The hold ends and the subscription is given up",
 }
+
+
+def _debt(case: Case, state: State) -> str:
+    debt = state.debt(case.key)
+    fees = f" and {money(debt.fees, case.currency)} of fees" if debt and debt.fees else ""
+    away = debt is not None and case.state is CaseState.IN_COLLECTIONS
+    where = f"with a collection agency ({debt.collection})" if debt and away else "owed"
+    return f"Subscription {case.subscription} is given up; {money(case.amount_due, case.currency)}{fees} is {where}."
 
 
 def _hold(hold: Hold) -> str:
@@ -344,6 +356,10 @@ def _case(case: Case, obstacle: str | None) -> Iterator[str]:
             f"A payment closes the case {case.key} at once. Without one, subscription {case.subscription} {cancels}"
             f"loses its plan at {rfc3339(case.deadline)} ({policy})."
         )
+    elif case.state is CaseState.IN_COLLECTIONS:
+        yield f"A payment, a waiver or a dispute brings the debt of case {case.key} back from the collection agency."
+    elif case.pursued and case.given_up:
+        yield f"A payment closes the case {case.key} at once; until then the debt is pursued ({case.policy.name})."
     elif case.state is CaseState.ON_HOLD:
         yield f"A payment brings the plan of subscription {case.subscription} back ({policy})."
 

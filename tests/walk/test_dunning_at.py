@@ -215,6 +215,7 @@ def test_the_command_line_proposes_shows_recalls_and_approves_by_a_token_only(
     assert (half["state"], half["proposed_by"], len(half["approvals"])) == ("proposed", "ada", 1)
     assert whole["state"] == "handed_over"
     assert "was handed over to a collection agency" in explained
+    assert f"is with a collection agency ({ident})" in explained
     listed = house.cli("collections", "list", "--json")["collections"]
     assert {one["id"]: one["state"] for one in listed}[ident] == "recalled"
     assert [case["state"] for case in house.account(purchase)["dunning_cases"]] == ["exhausted"]
