@@ -210,3 +210,18 @@ def test_what_another_plan_costs_is_computed_by_the_days_left(house: House, star
     assert (down["kind"], down["amount"], down["takes_effect_at"]) == ("downgrade", 0, rfc3339(start + days(15)))
     assert down["clause"] == "§Prepaid"
     assert wrong == [400, 422, 400, 422, 400]
+
+
+def test_all_of_it_can_be_recomputed_verified_and_simulated_under_another_policy(house: House, start: datetime) -> None:
+    purchase = bought(house, start + days(20))
+    account = purchase.account
+    moves(house, account, "bought", 5000)
+    house.post(f"/v1/accounts/{account}/cancellations", {"reason": "told our partner"})
+    house.post(f"/v1/accounts/{account}/migrations", {"reason": "runs it themselves"})
+    house.settle()
+
+    replayed = house.run("replay", "--shuffle")
+    verified = house.run("ledger", "verify")
+    simulated = house.run("policy", "simulate", "plexo", "--json")
+
+    assert (replayed[0], verified[0], simulated[0]) == (0, 0, 0), (replayed, verified, simulated)
