@@ -9,7 +9,7 @@ from typing import Any
 from app.policy.book import Book
 from app.policy.facts import LicenceStatus
 from app.policy.model import Moment, State
-from app.policy.refunding.payments import in_use, payments
+from app.policy.refunding.payments import Payment, in_use, payments
 from app.policy.refunding.values import Refund
 from app.policy.telling import rfc3339
 
@@ -65,8 +65,6 @@ def licences(state: State, book: Book, moment: Moment) -> Iterator[Document]:
     held = {licence for one in state.refunds for licence in one.payment.licences if _is_held(one, state)}
     for key, record in sorted(book.licences.items()):
         seen, log, payment = record.seen, book.licence_logs.get(key), paid.get(key)
-        rules = moment.terms.at(payment.at).refund if payment else None
-        window = rules.licence_window.after(payment.at, moment.zone) if payment and rules else None
         provider, _, ident = key.partition(":")
         yield {
             "provider": provider,
@@ -80,8 +78,15 @@ def licences(state: State, book: Book, moment: Moment) -> Iterator[Document]:
             "disabled": seen.status is LicenceStatus.DISABLED,
             "held": key in held,
             "expires_at": _at(seen.expires_at),
-            "refundable_until": _at(window) if rules and rules.licences != "none" and not in_use(key, book) else None,
+            "refundable_until": None if in_use(key, book) else _at(_refundable_until(payment, moment)),
         }
+
+
+def _refundable_until(payment: Payment | None, moment: Moment) -> datetime | None:
+    rules = moment.terms.at(payment.at).refund if payment else None
+    if payment is None or rules is None or rules.licences == "none" or not payment.left(base_only=rules.base_only):
+        return None
+    return rules.licence_window.after(payment.at, moment.zone)
 
 
 def _is_held(one: Refund, state: State) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -46,11 +47,13 @@ def _requested(
     if _asked_before(payment, book) is not None:
         return ()
     readers = Readers.of(book, Moment(terms.under(book, now), zone, now))
-    question = readers.question(payment, now, order.reason)
+    licence = None if order.licence is None else _licence(order.licence, book)
+    question = replace(readers.question(payment, now, order.reason), licence=licence)
     _check_amount(order, question, judge(question))
     asked = RefundRequested(
         id=f"rr_{secrets.token_hex(8)}",
         payment=payment.key,
+        licence=licence,
         at=now,
         decide_by=promised_answer(now, book, readers.moment.terms, zone),
         refunded=payment.refunded,

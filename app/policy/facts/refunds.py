@@ -18,6 +18,8 @@ class RefundRequested:
     at: datetime
     decide_by: datetime
     """When we promised an answer at the latest."""
+    licence: str | None = None
+    """The licence by which the payment was named: then it is about what that licence cost (plexo 8)."""
     refunded: int = 0
     """What the provider had reported as refunded of it by then, cumulative."""
     amount: int | None = None

@@ -29,6 +29,8 @@ class Question:
     zone: str
     at: datetime
     reason: str = ""
+    licence: str | None = None
+    """The licence by which the payment was named."""
     add_on: str | None = None
     """The add-on whose booking was withdrawn from: it asks for its own line alone."""
     disputed: bool = False
@@ -99,7 +101,7 @@ def _by_kind(asked: Question) -> Answer:
         return _review(asked, rules.delegated_clause, "delegated")
     if _has_word(rules.never, payment.product):
         return _no(rules.never_clause, "never")
-    if payment.licences:
+    if payment.licences and (asked.licence is not None or not _is_listed_plan(asked)):
         return _licence(asked)
     if payment.subscription is not None or payment.reason is not None or _is_plan(asked):
         return _subscription(asked)
@@ -158,6 +160,17 @@ def _is_earlier_subscription(one: Payment, asked: Question) -> bool:
 def _went_back(one: Payment, rules: RefundRules) -> bool:
     base = one.base(base_only=rules.base_only)
     return one.paid and base > 0 and one.refunded >= base
+
+
+def _is_listed_plan(asked: Question) -> bool:
+    """Whether what was bought is listed as a plan: that is no on-premise licence, even where a key comes with it."""
+    sub, order = (
+        asked.book.subscriptions.get(asked.payment.subscription or ""),
+        asked.book.orders.get(asked.payment.key),
+    )
+    variant = sub.seen.variant if sub else order.seen.variant if order else None
+    listed = asked.catalogue.variants.get(variant or "")
+    return listed is not None and listed not in asked.catalogue.add_ons
 
 
 def _is_plan(asked: Question) -> bool:

@@ -107,6 +107,7 @@ def _is_working(book: Book, terms: Terms) -> Callable[[date], bool]:
 
 def _refund(asked: RefundRequested, log: RefundLog, payment: Payment, readers: Readers) -> Refund:
     question, decided = readers.question(payment, asked.at, asked.reason, asked.add_on), log.decided
+    question = replace(question, licence=asked.licence)
     answer = _as_decided(decided) if decided else judge(question)
     base = payment.base(base_only=question.rules.base_only)
     state = _state(asked, log, payment, answer, base)

@@ -249,8 +249,28 @@ ROWS = (
     ),
     Row(
         clause="8",
+        situation="a plan that comes with a key is a plan: its first month goes back although the key was used",
+        facts=(*FIRST_MONTH, *on(SOON, a_licence(LicenceStatus.ACTIVE, SOON, order=ORDER, activations=1))),
+        question=asks_back(ORDER, at=SOON + DAY),
+        answer={"verdict": YES, "clause": "3.1"},
+    ),
+    Row(
+        clause="8",
+        situation="the same, asked by the key: what was activated does not go back",
+        facts=(*FIRST_MONTH, *on(SOON, a_licence(LicenceStatus.ACTIVE, SOON, order=ORDER, activations=1))),
+        question=asks_back(licence="7001", at=SOON + DAY),
+        answer={"verdict": NO, "clause": "8", "why": "licence_in_use"},
+    ),
+    Row(
+        clause="8",
         situation="the renewal of a licence",
-        facts=(*FIRST_MONTH, *on(BOUGHT, a_licence(order=ORDER)), *on(MONDAY, a_renewal(MONDAY))),
+        facts=(
+            *on(
+                BOUGHT, a_subscription(variant="lemonsqueezy:1", product="on-premise"), an_order_of(), a_first_invoice()
+            ),
+            *on(BOUGHT, a_licence(order=ORDER)),
+            *on(MONDAY, a_renewal(MONDAY)),
+        ),
         question=asks_back(INVOICE, at=REST),
         answer={"verdict": NO, "clause": "8", "why": "licence_renewal"},
     ),
