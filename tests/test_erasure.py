@@ -11,10 +11,11 @@ import msgspec
 import pytest
 from sqlalchemy import select, text
 
-from app import audit, closed, enquiries, erasure, pipeline, retention
+from app import audit, closed, enquiries, erasure, evidence, pipeline, retention
 from app.commands import DestroyRecords, EraseAccount, OpenDispute, RequestClosure, SetOverride
 from app.config import Settings
 from app.errors import RefusedError
+from app.evidence.check import check
 from app.policy.facts import OverrideKind
 from app.replay import replay
 from app.services import Services, build
@@ -200,6 +201,34 @@ def test_a_purchase_under_the_same_id_after_the_erasure_waits_for_a_person(servi
         assert event.account == ORG
         assert "began later" in str(event.reason)
         assert services.vault.open(event.body)
+
+
+def test_evidence_of_an_erased_account_still_proves_what_was_decided_and_names_nobody(services: Services) -> None:
+    erase(services)
+
+    file = evidence.of_account(services, ORG)
+
+    assert check(file).problems == ()
+    assert check(file).decisions > 4
+    assert MAIL not in file
+
+
+def test_what_is_retried_of_a_destroyed_account_is_parked_and_does_no_harm(services: Services) -> None:
+    erase(services)
+    with services.database.write() as tx:
+        numbers = list(tx.execute(select(tables.inbox.c.id).where(tables.inbox.c.account == ORG)).scalars())
+        effects = [effect.id for effect in outbox.of_account(tx, ORG) if effect.kind == "SendMail"]
+        inbox.retry(tx, ids=numbers)
+        outbox.retry(tx, effects)
+        tx.execute(text("UPDATE effects SET state = 'pending' WHERE account = 'org_1' AND kind = 'SendMail'"))
+
+    settle(services)
+
+    with services.database.read() as conn:
+        assert {event.state for number in numbers if (event := inbox.get(conn, number))} == {"parked"}
+        mails = [effect.state for effect in outbox.of_account(conn, ORG) if effect.kind == "SendMail"]
+    assert set(mails) == {"parked"}
+    assert enquiries.account_document(services, ORG)["standing"] == "closed"
 
 
 def test_replay_counts_erased_accounts_and_does_not_judge_them(services: Services) -> None:
