@@ -148,7 +148,7 @@ def _remove_files(services: Services, effects: set[str]) -> None:
 
 def _unfinished(tx: Connection, name: str) -> Iterator[outbox.EffectRow]:
     for row in list(outbox.of_account(tx, name)):
-        if row.state in _CARRIED_ON and row.kind != "SendMail":
+        if row.state in _CARRIED_ON and row.kind not in erasing.LETTERS:
             yield row
 
 

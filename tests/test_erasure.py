@@ -16,6 +16,7 @@ from app.commands import DestroyRecords, EraseAccount, OpenDispute, RequestClosu
 from app.config import Settings
 from app.errors import RefusedError
 from app.evidence.check import check
+from app.policy import effects
 from app.policy.facts import OverrideKind
 from app.replay import replay
 from app.services import Services, build
@@ -105,6 +106,12 @@ def test_every_table_that_names_accounts_is_either_kept_or_goes(services: Servic
 
     assert gone | (erasing.KEPT & named) == named
     assert {"journal", "timers", "lookups", "matters"} <= gone
+
+
+def test_every_kind_of_effect_either_holds_personal_data_or_is_carried_on() -> None:
+    harmless = {"AlertOperators", "CancelSubscription", "DisableLicence", "LookUpSubscription", "Notify"}
+
+    assert set(effects.KINDS) == erasing.LETTERS | harmless | {"RefundPayment", "ResumeSubscription"}
 
 
 def test_what_de_duplicates_and_what_proves_stays(services: Services) -> None:

@@ -5,7 +5,7 @@ What stays is without it: de-duplication keys, bindings of the provider's object
 
 from collections.abc import Sequence
 
-from sqlalchemy import Table, delete, or_, select, update
+from sqlalchemy import Table, delete, or_, update
 from sqlalchemy.engine import Connection
 
 from app.store.bulk import among
@@ -13,8 +13,11 @@ from app.store.tables import accounts, effects, inbox, metadata
 
 KEPT = frozenset({"accounts", "archive", "bindings", "certificates", "decisions", "effects", "inbox"})
 """Tables whose rows about an account stay, without what is personal; of every other they are deleted."""
+LETTERS = frozenset({"DropFile", "SendLetter", "SendMail"})
+"""Kinds of effects that hold personal data: what is not sent yet never is."""
 GONE = "the account was closed and its data were destroyed"
 _NOTHING = b""
+_IS_LETTER = effects.c.kind.in_(sorted(LETTERS))
 _DONE_WITH = ("done", "skipped", "withdrawn", "unknown")
 _BODIES = update(inbox).where(among(inbox.c.account, "accounts"), inbox.c.state == "handled").values(body=_NOTHING)
 _UNREAD = (
@@ -24,12 +27,12 @@ _UNREAD = (
 )
 _PAYLOADS = (
     update(effects)
-    .where(among(effects.c.account, "accounts"), or_(effects.c.state.in_(_DONE_WITH), effects.c.kind == "SendMail"))
+    .where(among(effects.c.account, "accounts"), or_(effects.c.state.in_(_DONE_WITH), _IS_LETTER))
     .values(payload=_NOTHING)
 )
 _MAILS = (
     update(effects)
-    .where(among(effects.c.account, "accounts"), effects.c.kind == "SendMail", effects.c.state.not_in(_DONE_WITH))
+    .where(among(effects.c.account, "accounts"), _IS_LETTER, effects.c.state.not_in(_DONE_WITH))
     .values(state="withdrawn", error=GONE, lease_until=None, begun_at=None)
 )
 _KEYS = (
@@ -44,18 +47,12 @@ def personal_tables() -> list[Table]:
     return [table for table in metadata.sorted_tables if "account" in table.c and table.name not in KEPT]
 
 
-def mails(tx: Connection, names: Sequence[str]) -> list[str]:
-    """Return the ids of the mails that were made for accounts."""
-    found = select(effects.c.id).where(among(effects.c.account, "accounts"), effects.c.kind == "SendMail")
-    return list(tx.execute(found, {"accounts": names}).scalars())
-
-
 def destroy(tx: Connection, names: Sequence[str]) -> dict[str, int]:
     """Destroy what is personal of locked accounts; return how many rows of what that concerned."""
     of = {"accounts": names}
     counts = {
         "events": tx.execute(_BODIES, of).rowcount + tx.execute(_UNREAD, of).rowcount,
-        "mails_withdrawn": tx.execute(_MAILS, of).rowcount,
+        "letters_withdrawn": tx.execute(_MAILS, of).rowcount,
         "effects": tx.execute(_PAYLOADS, of).rowcount,
     }
     for table in personal_tables():
