@@ -6,17 +6,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from app import brake, closed, coding, dues, granted, refund_documents, story
+from app import brake, closed, coding, dues, extra_documents, granted, refund_documents, story
 from app.errors import NotFoundError
 from app.policy import dunning
-from app.policy.add_ons.booking import Booking
 from app.policy.assess import assess
 from app.policy.book import Book
-from app.policy.cancelling.records import CancellationNotice
-from app.policy.credit.pots import Pot, pots
+from app.policy.credit.pots import pots
 from app.policy.document import Policy
 from app.policy.model import Access, Account, Case, Chargeback, Debt, Hold, Moment, Situation, Standing, State, Terms
-from app.policy.moving.records import Move
 from app.policy.telling import entitlement as rights
 from app.policy.telling import rfc3339
 from app.services import Services
@@ -200,10 +197,10 @@ def _account(seen: View) -> Document:
         "holds": [_hold(one) for one in state.holds],
         "overrides": granted.overrides(account.book, seen.now),
         "terms": granted.terms(account.book, terms),
-        "add_ons": [_add_on(one) for one in state.bookings],
-        "cancellations": [_notice(one) for _, one in sorted(account.book.cancellations.items())],
-        "migrations": [_move(one) for _, one in sorted(account.book.moves.items())],
-        "credits": [_credit(one) for one in pots(account.book, state)],
+        "add_ons": [extra_documents.add_on(one) for one in state.bookings],
+        "cancellations": [extra_documents.notice(one) for _, one in sorted(account.book.cancellations.items())],
+        "migrations": [extra_documents.move(one) for _, one in sorted(account.book.moves.items())],
+        "credits": [extra_documents.credit(one) for one in pots(account.book, state)],
         "payments": dues.payments(account.book),
         "licences": list(refund_documents.licences(state, account.book, _moment(seen))),
         "refund_requests": [refund_documents.refund_request(account.id, one, state.as_of) for one in state.refunds],
@@ -286,58 +283,6 @@ def _hold(hold: Hold) -> Document:
         "source": hold.source,
         "since": _at(hold.since),
         "subscriptions": [key.partition(":")[2] for key in hold.subscriptions],
-    }
-
-
-def _notice(one: CancellationNotice) -> Document:
-    noted = one.noted
-    return {
-        "id": noted.id,
-        "subscription_id": noted.subscription.partition(":")[2],
-        "noted_at": _at(noted.at),
-        "actor": noted.actor,
-        "reason": noted.reason,
-    }
-
-
-def _move(one: Move) -> Document:
-    told = one.told
-    return {
-        "id": told.id,
-        "moved_at": _at(told.moved_at),
-        "recorded_at": _at(told.at),
-        "actor": told.actor,
-        "reason": told.reason or None,
-    }
-
-
-def _credit(one: Pot) -> Document:
-    return {
-        "id": one.name,
-        "currency": one.currency,
-        "bought": one.bought,
-        "spent": one.spent,
-        "balance": one.balance,
-        "forfeited": one.forfeited,
-        "due": one.due,
-        "status": str(one.status),
-        "ended_at": _at(one.ended_at),
-    }
-
-
-def _add_on(one: Booking) -> Document:
-    return {
-        "id": one.id,
-        "subscription_id": one.subscription.partition(":")[2],
-        "kind": one.kind,
-        "quantity": one.quantity,
-        "unit_price": one.unit_price,
-        "currency": one.currency,
-        "billed_until": _at(one.billed_until),
-        "status": str(one.status),
-        "ends_at": _at(one.ends_at),
-        "draft_amount": one.draft_amount,
-        "invoice_id": one.invoice.partition(":")[2] if one.invoice else None,
     }
 
 
