@@ -10,12 +10,14 @@ import os
 import signal
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
+from threading import Lock
 
 from sqlalchemy import update
 
@@ -37,6 +39,7 @@ HANG = 10.0
 IDLE_ROUNDS = 5
 LONGEST_PAUSE = 7.0
 """Seconds: a little more than the product waits before its last attempt at an event."""
+_COUNTING = Lock()
 _OUR_OWN = ("contextlib.py", "failpoints.py", "database.py")
 
 
@@ -54,16 +57,17 @@ class FailpointError(Exception):
 
 @dataclass(slots=True)
 class Points:
-    """The points that a process passes; at the `chosen` one the deed is done, the first time only."""
+    """The points that a process passes, and how often; at the `chosen` one the deed is done, at that time only."""
 
-    chosen: str | None = None
+    chosen: tuple[str, int] | None = None
     deed: Deed = Deed.EXIT
-    passed: dict[str, None] = field(default_factory=dict)
+    passed: Counter[str] = field(default_factory=Counter)
 
     def pass_by(self, name: str) -> None:
-        known = name in self.passed
-        self.passed[name] = None
-        if known or name != self.chosen:
+        with _COUNTING:
+            self.passed[name] += 1
+            here = (name, self.passed[name])
+        if here != self.chosen:
             return
         match self.deed:
             case Deed.EXIT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
@@ -45,9 +45,10 @@ class Journal:
         known = {answer.digest for answer in self.taken()}
         return [each for each in self.deliveries() if sha256(each[0]).hexdigest() not in known]
 
-    def passed(self, points: Iterable[str]) -> None:
-        self._points.write_text(json.dumps(list(points)))
+    def passed(self, points: Mapping[str, int]) -> None:
+        self._points.write_text(json.dumps(points))
 
-    def points(self) -> list[str]:
-        names: list[str] = json.loads(self._points.read_text())
-        return names
+    def points(self) -> dict[str, int]:
+        """How often each point was passed, by its name, in order."""
+        found: dict[str, int] = json.loads(self._points.read_text())
+        return found
