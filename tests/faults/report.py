@@ -11,6 +11,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
+from tests.faults import breaks
+
 COMMAND = "python -m tests.faults --kills 1000 --deliveries 100000 --seconds 120 --resume"
 TEXT = Path(__file__).with_name("reliability.md")
 
@@ -57,7 +59,8 @@ def write(path: Path, legs: Sequence[Leg]) -> None:
 
 def text(legs: Sequence[Leg]) -> str:
     """Return RELIABILITY.md: what a person wrote of it, with the figures put in."""
-    return TEXT.read_text().replace("<!-- figures -->\n", "\n".join(_figures(legs)) + "\n")
+    written = TEXT.read_text().replace("<!-- figures -->\n", "\n".join(_figures(legs)) + "\n")
+    return written.replace("<!-- breaks -->\n", "\n".join(_breaks()) + "\n")
 
 
 def line(leg: Leg) -> str:
@@ -90,6 +93,12 @@ def _figures(legs: Sequence[Leg]) -> Iterable[str]:
     yield "| --- | ---: |"
     done = sum((Counter(leg.faults) for leg in legs), Counter[str]())
     yield from (f"| {name} | {times:,} |" for name, times in sorted(done.items()))
+
+
+def _breaks() -> Iterable[str]:
+    yield "| break | noticed by |"
+    yield "| --- | --- |"
+    yield from (f"| {each.says} (`{each.path}`) | `{' '.join(each.tests)}` |" for each in breaks.ALL)
 
 
 def _total(of: Callable[[Leg], int]) -> Callable[[Sequence[Leg]], str]:

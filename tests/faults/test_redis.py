@@ -10,7 +10,7 @@ from tests.faults.load import Answered
 from tests.faults.test_killed import assert_kept
 
 NORMALLY = 2.0
-NOISE = 0.25
+NOISE = 0.15
 """Seconds that a busy machine may add to any answer."""
 
 
@@ -25,7 +25,8 @@ def test_whatever_becomes_of_redis_deliveries_are_acknowledged_as_fast_as_before
             load.until(0.5)
 
         assert {answer.status for answer in load.answers} == {200}
-        assert p99(meanwhile) <= 2 * p99(load.answers[:before]) + NOISE
+        for share in (0.5, 0.99):
+            assert quantile(meanwhile, share) <= 2 * quantile(load.answers[:before], share) + NOISE
         assert_kept(lab)
 
     labs.each(fault)
@@ -45,6 +46,6 @@ def test_connections_to_the_database_that_are_ended_cost_no_delivery(labs: Labs)
     labs.each(fault)
 
 
-def p99(answers: list[Answered]) -> float:
+def quantile(answers: list[Answered], share: float) -> float:
     found = sorted(answer.seconds for answer in answers)
-    return found[int(0.99 * (len(found) - 1))] if found else 0.0
+    return found[int(share * (len(found) - 1))] if found else 0.0
