@@ -108,10 +108,7 @@ def _noticed(folder: Path, tests: Sequence[str]) -> bool:
 
 def _changes(tree: ast.Module) -> Iterator[tuple[ast.stmt | ast.expr, Change]]:
     """Yield every place where a mistake can be made, and what makes it; a decorator only declares."""
-    declared = {id(part) for node in ast.walk(tree) for each in _decorators(node) for part in ast.walk(each)}
-    for node in ast.walk(tree):
-        if id(node) in declared:
-            continue
+    for node in _doing(tree):
         match node:
             case ast.Compare(ops=[only]) if type(only) in SWAPPED:
                 yield node, _set(node, "ops", [SWAPPED[type(only)]()])
@@ -131,8 +128,10 @@ def _changes(tree: ast.Module) -> Iterator[tuple[ast.stmt | ast.expr, Change]]:
                 yield node, _set(node, "value", ast.Constant(None))
 
 
-def _decorators(node: ast.AST) -> list[ast.expr]:
-    return getattr(node, "decorator_list", [])
+def _doing(tree: ast.Module) -> Iterator[ast.AST]:
+    decorators = [each for node in ast.walk(tree) for each in getattr(node, "decorator_list", [])]
+    declared = {id(part) for each in decorators for part in ast.walk(each)}
+    return (node for node in ast.walk(tree) if id(node) not in declared)
 
 
 def _set(node: ast.AST, name: str, value: object) -> Change:
