@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.options import dry_run_option, emit, json_option, services, table
+from app.cli.options import actor_option, dry_run_option, emit, json_option, services, table
 from app.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -40,8 +40,9 @@ def status(*, as_json: bool) -> None:
 @secrets.command()
 @click.option("--new-key", is_flag=True, help="Make a new key first, where `kulanz up` keeps them.")
 @dry_run_option
+@actor_option
 @json_option
-def rotate(*, new_key: bool, dry_run: bool, as_json: bool) -> None:
+def rotate(*, new_key: bool, dry_run: bool, actor: str, as_json: bool) -> None:
     """Seal everything anew with the first of ENCRYPTION_KEYS; it may be stopped and called again."""
     from app import rotation
     from app.cli.progress import counted
@@ -57,7 +58,7 @@ def rotate(*, new_key: bool, dry_run: bool, as_json: bool) -> None:
                 done = rotation.rotate(opened, count)
             opened.database.scrub()
         after = rotation.status(opened)
-    document = _document(after) | {"sealed_anew": done, "to_do": after.to_do, "dry_run": dry_run}
+    document = _document(after) | {"sealed_anew": done, "to_do": after.to_do, "dry_run": dry_run, "actor": actor}
 
     def show() -> None:
         click.echo(f"{before.to_do} values would be sealed anew" if dry_run else f"{done} values sealed anew")
@@ -68,8 +69,9 @@ def rotate(*, new_key: bool, dry_run: bool, as_json: bool) -> None:
 
 @secrets.command()
 @dry_run_option
+@actor_option
 @json_option
-def retire(*, dry_run: bool, as_json: bool) -> None:
+def retire(*, dry_run: bool, actor: str, as_json: bool) -> None:
     """Take the keys that protect nothing any more out of the file where `kulanz up` keeps them."""
     from app import rotation
 
@@ -84,7 +86,7 @@ def retire(*, dry_run: bool, as_json: bool) -> None:
     if not dry_run:
         _write(path, keys[:1])
     gone = len(keys) - 1
-    emit({"retired": gone, "dry_run": dry_run}, as_json, f"{gone} keys retired; restart what runs")
+    emit({"retired": gone, "dry_run": dry_run, "actor": actor}, as_json, f"{gone} keys retired; restart what runs")
 
 
 def _make_a_key() -> None:
