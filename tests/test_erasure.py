@@ -210,6 +210,29 @@ def test_a_purchase_under_the_same_id_after_the_erasure_waits_for_a_person(servi
         assert services.vault.open(event.body)
 
 
+def test_what_was_known_under_an_earlier_name_goes_too(services: Services) -> None:
+    bought = services.clock.now()
+    of_it = {"subscription": 90, "customer": 91, "order": 92}
+    receive(services, subscription_created(account=None, at=bought, began=bought, **of_it))
+    settle(services)
+    receive(services, subscription_updated(account="org_9", at=bought + timedelta(hours=1), **of_it))
+    settle(services)
+    with services.database.read() as conn:
+        assert accounts.aliases(conn, "org_9") == ["lemonsqueezy-91"]
+
+    erase(services, "lemonsqueezy-91")
+    receive(services, subscription_updated(account=None, at=bought + timedelta(hours=2), **of_it))
+    settle(services)
+
+    with services.database.read() as conn:
+        assert accounts.data_key(conn, "org_9") is accounts.data_key(conn, "lemonsqueezy-91") is None
+        mine = tables.inbox.c.account.in_(["org_9", "lemonsqueezy-91"])
+        assert set(conn.execute(select(tables.inbox.c.body).where(mine)).scalars()) == {b""}
+        assert inbox.listing(conn, None, None, 1)[0].state == "ignored"
+        assert lookups.find(conn, services.vault.fingerprint("mail:anne@bakery.example")) == [ORG, "org_5"]
+    assert [one.flaw for one in audit.verify(services) if one.flaw] == []
+
+
 def test_evidence_of_an_erased_account_still_proves_what_was_decided_and_names_nobody(services: Services) -> None:
     erase(services)
 
