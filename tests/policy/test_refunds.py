@@ -474,3 +474,43 @@ def test_who_bought_something_once_is_told_at_the_orders_own_address() -> None:
     assert [(one.notice, one.to, one.data["amount"]) for one in letters] == [
         ("refund_decided", "once@example.com", BASE)
     ]
+
+
+def a_decision(request: str, at: datetime, *, approved: bool) -> f.RefundDecided:
+    return f.RefundDecided(
+        request=request,
+        at=at,
+        approved=approved,
+        amount=BASE if approved else 0,
+        refunded=0,
+        verdict="eligible",
+        why="within_window",
+        refundable=BASE,
+        clause="3.1",
+        pay_by=None,
+        actor="ada",
+    )
+
+
+WORDS: tuple[Fact, ...] = (
+    a_decision("rr_1", SOON, approved=False),
+    a_decision("rr_1", SOON + HOUR, approved=True),
+    f.RefundRequested(id="rr_1", payment=ORDER, at=SOON, decide_by=NEXT, amount=5),
+    f.RefundRequested(id="rr_1", payment=ORDER, at=SOON, decide_by=NEXT, amount=7),
+    f.RefundOrdered(request="rr_1", at=SOON + HOUR, outcome=Outcome.DONE),
+    f.RefundOrdered(request="rr_1", at=SOON, outcome=Outcome.ASKED),
+    f.RefundConfirmed(request="rr_1", at=SOON + 2 * HOUR),
+    f.RefundConfirmed(request="rr_1", at=SOON),
+    f.LicenceDeployed(licence="lemonsqueezy:7001", at=SOON, actor="ada"),
+    f.LicenceDeployed(licence="lemonsqueezy:7001", at=SOON, actor="bob"),
+    f.LicenceSwitchedOff(licence="lemonsqueezy:7001", request="rr_1", at=SOON, outcome=Outcome.FAILED),
+    f.LicenceSwitchedOff(licence="lemonsqueezy:7001", request="rr_1", at=SOON, outcome=Outcome.ASKED),
+)
+
+
+@given(st.permutations(WORDS), st.integers(0, len(WORDS)))
+def test_two_words_about_one_request_join_alike_in_any_order_and_grouping_i1(words: list[Fact], cut: int) -> None:
+    whole = Book().with_facts(words)
+    joined = Book().with_facts(words[:cut]).join(Book().with_facts(words[cut:]))
+
+    assert whole == joined == Book().with_facts(WORDS) == whole.join(whole)
