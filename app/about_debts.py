@@ -18,9 +18,10 @@ from app.commands import (
     RecordPayment,
     RevokeMandate,
     TellDebtor,
+    VoidPayment,
 )
 from app.errors import RefusedError
-from app.policy.collecting import claims, recording
+from app.policy.collecting import claims, recording, voiding
 from app.policy.facts import Fact, PaymentRecorded
 from app.policy.model import Account, Terms
 
@@ -35,6 +36,8 @@ def fact_of(order: AboutDebt, account: Account, terms: Terms, actor: str, now: d
     match order:
         case RecordPayment():
             return _recorded(order, account, terms, actor, now)
+        case VoidPayment(payment=ident, reason=reason):
+            return voiding.voided(account, ident=ident, reason=reason, actor=actor, now=now)
         case TellDebtor():
             return claims.told(account, order.fields, actor=actor, now=now)
         case GrantMandate() | RevokeMandate() | ChooseDelivery():

@@ -263,8 +263,16 @@ class ChooseDelivery:
     by: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoidPayment:
+    """A transfer that was recorded and is none: it never arrived, was sent back, or was another's."""
+
+    payment: str
+    reason: str
+
+
 Handover = ProposeCollection | ApproveCollection | RecallCollection | ApproveCreditReport
-AboutDebt = RecordPayment | TellDebtor | Handover | GrantMandate | RevokeMandate | ChooseDelivery
+AboutDebt = RecordPayment | VoidPayment | TellDebtor | Handover | GrantMandate | RevokeMandate | ChooseDelivery
 Extra = BookAddOn | CancelAddOn | MoveCredit | EndCredit | RecordMove | NoteCancellation
 Refunding = RequestRefund | DecideRefund | MarkDeployed
 Running = AboutDebt | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding

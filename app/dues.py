@@ -6,9 +6,10 @@ from datetime import datetime
 from typing import Any
 
 from app.policy.book import Book
+from app.policy.collecting import settling
 from app.policy.collecting.delivery import known_address
 from app.policy.collecting.records import Collection, Transfer
-from app.policy.facts import CollectionProposed, Share
+from app.policy.facts import CollectionProposed, PaymentRecorded, Share
 from app.policy.model import Case
 from app.policy.telling import rfc3339
 
@@ -31,8 +32,8 @@ def shown(case: Case) -> bool:
 
 def payments(book: Book) -> list[dict[str, Any]]:
     """Return the transfers that were recorded, the oldest first."""
-    found = sorted(book.transfers.values(), key=lambda one: (one.told.at, one.told.id))
-    return [_payment(transfer) for transfer in found]
+    found = sorted(settling.known(book), key=lambda one: (one[0].at, one[0].id))
+    return [_payment(told, transfer) for told, transfer in found]
 
 
 def collections(book: Book) -> list[dict[str, Any]]:
@@ -112,8 +113,7 @@ def _approvals(approvals: tuple[tuple[datetime, str], ...]) -> list[dict[str, An
     return [{"actor": actor, "at": rfc3339(at)} for at, actor in approvals]
 
 
-def _payment(transfer: Transfer) -> dict[str, Any]:
-    told = transfer.told
+def _payment(told: PaymentRecorded, transfer: Transfer) -> dict[str, Any]:
     return {
         "id": told.id,
         "amount": told.amount,
@@ -125,6 +125,8 @@ def _payment(transfer: Transfer) -> dict[str, Any]:
         "actor": told.actor,
         "allocations": [_allocation(share) for share in told.shares],
         "unmatched": transfer.unmatched,
+        "voided_at": rfc3339(transfer.voided.at) if transfer.voided else None,
+        "void_reason": transfer.voided.reason if transfer.voided else None,
     }
 
 

@@ -132,6 +132,7 @@ SENTENCES: Mapping[str, str] = {
     "terms.agreed": "{actor} put the account under terms of its own ({policy}) until {until}.",
     "terms.revoked": "{actor} ended the account's own terms; the general policy ({policy}) counts again.",
     "terms.ended": "The account's own terms ({policy}) ended, and the general policy counts again.",
+    "payment.voided": "{actor} voided the transfer of {amount}: what it had paid is owed again.",
     "collections.proposed": "{actor} proposed to hand the debt over to a collection agency.",
     "collections.approved": "{actor} approved the hand-over.",
     "collections.handed_over": (

@@ -262,6 +262,20 @@ def terms(
     order(ident, command, actor=actor, dry_run=dry_run, as_json=as_json)
 
 
+@account.command(name="void-payment")
+@click.argument("ident", metavar="ID")
+@click.argument("payment")
+@click.option("--reason", type=words, required=True, help="Why it is none; it is shown with the decision.")
+@dry_run_option
+@actor_option
+@json_option
+def void_payment(*, ident: str, payment: str, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
+    """Say that a recorded transfer is none: what it had paid is owed again."""
+    from app.commands import VoidPayment
+
+    order(ident, VoidPayment(payment=payment, reason=reason), actor=actor, dry_run=dry_run, as_json=as_json)
+
+
 def _exception(name: str) -> Callable[..., None]:
     def make(
         *, ident: str, reason: str, actor: str, dry_run: bool, as_json: bool, until: datetime | None = None

@@ -36,6 +36,7 @@ from app.policy.facts import (
     OverrideDeclined,
     OverrideSet,
     PaymentRecorded,
+    PaymentVoided,
     RefundDecided,
     TermsAgreed,
 )
@@ -48,6 +49,7 @@ from app.web.desk import Keep
 
 _SHOWN_AS: Mapping[type[Fact], tuple[str, str]] = {
     DebtorTold: ("debtor", ""),
+    PaymentVoided: ("payments", "id"),
     AddressKnown: ("delivery", ""),
     MandateGranted: ("mandates", "id"),
     MandateRevoked: ("mandates", "id"),

@@ -39,6 +39,7 @@ from app.commands import (
     RevokeMandate,
     SetOverride,
     TellDebtor,
+    VoidPayment,
     WithdrawClosure,
 )
 from app.config import ApiToken
@@ -208,6 +209,12 @@ class Api:
         """Take in who owes."""
         form = self._form(forms.DebtorForm)
         return self._ordered(account_id, TellDebtor(fields=form.told()), status=200)
+
+    def void_payment(self, account_id: str, payment_id: str) -> Response:
+        """Void a recorded transfer."""
+        form = self._form(forms.Recall)
+        command = VoidPayment(payment=_known_form(payment_id), reason=form.reason)
+        return self._ordered(account_id, command, status=200)
 
     def grant_mandate(self, account_id: str) -> Response:
         """Record a mandate."""

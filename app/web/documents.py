@@ -107,6 +107,8 @@ class Payment(Document, frozen=True, kw_only=True):
     actor: str
     allocations: list[Allocation]
     unmatched: int
+    voided_at: datetime | None
+    void_reason: str | None
 
 
 class AddOn(Document, frozen=True, kw_only=True):

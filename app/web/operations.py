@@ -234,6 +234,14 @@ OPERATIONS = (
         answer=documents.DebtorHeld,
     ),
     Operation(
+        name="void_payment",
+        method="POST",
+        path="/accounts/{account_id}/payments/{payment_id}/void",
+        summary="Say that a recorded transfer is none: what it had paid is owed again.",
+        form=forms.Recall,
+        answer=documents.Payment,
+    ),
+    Operation(
         name="grant_mandate",
         method="POST",
         path="/accounts/{account_id}/mandates",

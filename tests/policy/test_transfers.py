@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from app.errors import InvalidInputError, RefusedError
+from app.errors import InvalidInputError, NotFoundError, RefusedError
 from app.policy import facts as f
 from app.policy.assess import assess
 from app.policy.book import Book
+from app.policy.collecting import voiding
 from app.policy.collecting.recording import Money, recorded
 from app.policy.facts import DisputeStatus, Status
 from app.policy.model import CaseState, Standing
@@ -287,3 +288,54 @@ def test_the_same_facts_in_any_order_owe_the_same_i1() -> None:
         seen.add(tuple(case.amount_due for case in assess(book, terms(), "UTC", MONDAY + 2 * DAY).cases))
 
     assert seen == {(1198,)}
+
+
+def void(account: Stage, fact: f.PaymentRecorded, *, at: datetime) -> None:
+    """Say that a transfer is none."""
+    account.wait(at)
+    account.hear(voiding.voided(account.account, ident=fact.id, reason="sent back", actor="ada", now=account.now))
+
+
+def test_what_a_void_transfer_had_paid_is_owed_again_with_the_promised_notice_i2() -> None:
+    account = in_grace()
+    fact = pay(account, 1999, at=MONDAY + DAY)
+
+    void(account, fact, at=MONDAY + 20 * DAY)
+
+    assert (account.case.state, account.case.amount_due) == (CaseState.GRACE, 1999)
+    assert account.case.deadline == MONDAY + 22 * DAY
+    assert account.state.plan == "professional"
+    account.wait(MONDAY + 22 * DAY)
+    assert account.case.state is CaseState.ON_HOLD
+    assert account.mails[-2:] == ["grace_warning", "downgraded"]
+
+
+def test_a_part_that_is_void_leaves_the_other_part() -> None:
+    account = in_grace()
+    pay(account, 500, at=MONDAY + DAY)
+    fact = pay(account, 700, at=MONDAY + DAY)
+
+    void(account, fact, at=MONDAY + 2 * DAY)
+
+    assert account.case.amount_due == 1499
+    assert [rule for rule, _ in account.rules].count("payment.voided") == 1
+
+
+def test_an_overpayment_that_is_void_is_none() -> None:
+    account = a_paying_account()
+    fact = pay(account, 700)
+
+    void(account, fact, at=MONDAY)
+
+    assert account.account.book.transfers[fact.id].unmatched == 0
+
+
+def test_a_transfer_is_voided_once_and_only_one_that_there_is() -> None:
+    account = in_grace()
+    fact = pay(account, 700)
+    void(account, fact, at=MONDAY + DAY)
+
+    with pytest.raises(RefusedError):
+        void(account, fact, at=MONDAY + DAY)
+    with pytest.raises(NotFoundError):
+        voiding.voided(account.account, ident="pay_404", reason="r", actor="ada", now=account.now)

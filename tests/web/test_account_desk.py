@@ -329,6 +329,23 @@ def test_a_transfer_for_nobody_is_not_found(client: FlaskClient) -> None:
 
 
 @pytest.mark.usefixtures("in_grace")
+def test_a_transfer_that_is_none_is_voided_and_owed_again(client: FlaskClient) -> None:
+    due = account(client).dunning_cases[0].amount_due
+    path = "/v1/accounts/org_42/payments"
+    paid = post(client, path, {"amount": due, "currency": "EUR"}).json
+    assert paid is not None
+
+    voided = post(client, f"{path}/{paid['id']}/void", {"reason": "sent back"})
+    again = post(client, f"{path}/{paid['id']}/void", {"reason": "sent back"})
+    unknown = post(client, f"{path}/pay_0/void", {"reason": "sent back"})
+
+    payment = msgspec.json.decode(voided.data, type=documents.Payment)
+    assert (voided.status_code, payment.void_reason, payment.unmatched) == (200, "sent back", 0)
+    assert (again.status_code, unknown.status_code) == (409, 404)
+    assert [case.amount_due for case in account(client).dunning_cases] == [due]
+
+
+@pytest.mark.usefixtures("in_grace")
 def test_a_repeat_of_a_transfer_under_one_key_is_answered_and_not_recorded_again(client: FlaskClient) -> None:
     body = {"amount": 100, "currency": "EUR"}
 

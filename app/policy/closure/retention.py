@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 from app.policy.book import Book
 from app.policy.closure.rules import RecordClass, RetentionRules
+from app.policy.collecting import settling
 from app.policy.facts import DisputeSeen
 from app.policy.quick import quick
 from app.policy.records import Invoice, Order
@@ -79,9 +80,8 @@ def _settlements(book: Book) -> Iterator[Record]:
             yield _invoice(key, invoice)
     for key, order in sorted(book.orders.items()):
         yield _order(key, order)
-    for key, transfer in sorted(book.transfers.items()):
-        told = transfer.told
-        record = {"payment": key, "amount": told.amount, "currency": told.currency, "received_at": told.received_at}
+    for told, transfer in sorted(settling.known(book), key=lambda one: one[0].id):
+        record = {"payment": told.id, "amount": told.amount, "currency": told.currency, "received_at": told.received_at}
         yield told.received_at, record | {"reference": told.reference, "unmatched": transfer.unmatched}
     yield from _whole("refunds_of", book.refunds)
     yield from _whole("credit", book.credit)

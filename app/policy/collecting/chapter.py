@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from app.policy.book import Book
 from app.policy.chapter import Chapter
-from app.policy.collecting import debts, delivery, handing_over, levels, telling
+from app.policy.collecting import debts, delivery, handing_over, levels, telling, voiding
 from app.policy.effects import DropFile, Effect, SendLetter, SendMail
 from app.policy.facts import OwnFact
 from app.policy.model import Account, Change, Decision, Moment, State, Step, Timer
@@ -49,6 +49,7 @@ class Collecting(Chapter):
         """Yield the dunning letters that are due."""
         for case in state.cases:
             yield from levels.acts(case, book, moment)
+            yield from voiding.acts(case, book, moment)
         yield from handing_over.acts(state, book, moment)
 
     def concerns(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:

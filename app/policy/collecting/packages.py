@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from app.policy.addresses import mail_address
 from app.policy.book import Book
-from app.policy.collecting import levels
+from app.policy.collecting import levels, settling
 from app.policy.collecting.records import Collection
 from app.policy.model import Case
 from app.policy.time import rfc3339
@@ -129,10 +129,10 @@ def _lines(case: Case, book: Book) -> Iterator[dict[str, Any]]:
         yield _line(seen.created_at or seen.stamp.at, f"invoice {seen.key.partition(':')[2]}", seen.total)
         if invoice.refunded:
             yield _line(seen.stamp.at, "credited", -invoice.refunded)
-    for transfer in book.transfers.values():
-        for share in transfer.told.shares:
+    for told, transfer in settling.known(book):
+        for share in transfer.shares:
             if share.claim in {case.invoice, *case.names}:
-                yield _line(transfer.told.received_at, "payment", -share.amount)
+                yield _line(told.received_at, "payment", -share.amount)
     for step, asked in levels.sent(case, book).items():
         if levels.charged(asked) and levels.fee(case, step):
             yield _line(asked.at, f"fee of dunning letter {step}", levels.fee(case, step))

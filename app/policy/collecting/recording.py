@@ -34,7 +34,7 @@ def recorded(money: Money, account: Account, terms: Terms, actor: str, now: date
     A transaction of the bank that is known already is that same fact again, whatever was paid since.
     """
     known = account.book.transfers.get(money.id)
-    if known is not None:
+    if known is not None and known.told is not None:
         if (known.told.amount, known.told.currency) != (money.amount, money.currency):
             raise RefusedError("transaction_id: recorded already with another amount or currency")
         return known.told

@@ -20,6 +20,8 @@ from app.policy.facts.collecting import (
     MandateGranted,
     MandateRevoked,
     PaymentRecorded,
+    PaymentVoided,
+    Share,
 )
 from app.policy.joining import first, union
 
@@ -31,15 +33,23 @@ APPROVALS = 2
 class Transfer:
     """One transfer; the same id is the same transfer."""
 
-    told: PaymentRecorded
+    told: PaymentRecorded | None = None
+    voided: PaymentVoided | None = None
 
     def join(self, other: Transfer) -> Transfer:
-        """Keep the later word under one id."""
-        return self if self == other else max(self, other, key=lambda one: (one.told.at, repr(one.told)))
+        """Keep the first word under one id, and the first that it is void."""
+        return Transfer(told=first(self.told, other.told), voided=first(self.voided, other.voided))
+
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """What it pays; a void one pays nothing."""
+        return self.told.shares if self.told is not None and self.voided is None else ()
 
     @property
     def unmatched(self) -> int:
         """What pays no claim: it is the payer's, and a person decides what becomes of it."""
+        if self.told is None or self.voided is not None:
+            return 0
         return self.told.amount - sum(share.amount for share in self.told.shares)
 
 
@@ -118,6 +128,8 @@ def entries(fact: object) -> Iterator[tuple[str, str, Any]]:
     match fact:
         case PaymentRecorded():
             yield "transfers", fact.id, Transfer(told=fact)
+        case PaymentVoided():
+            yield "transfers", fact.id, Transfer(voided=fact)
         case DunningPaused():
             yield "cases", fact.case, CaseLog(paused=((fact.since, fact.until),))
         case DebtorTold():

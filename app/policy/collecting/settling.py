@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from app.policy.book import Book
-from app.policy.facts.collecting import Share
+from app.policy.collecting.records import Transfer
+from app.policy.facts.collecting import PaymentRecorded, Share
 from app.policy.records import Invoice
 
 SAME_RENEWAL = timedelta(days=1)
@@ -41,9 +42,16 @@ def settled_snapshot(book: Book, subscription: str, ran_at: datetime | None) -> 
     return min((since for since in paid if ran_at is None or since >= ran_at), default=None)
 
 
+def known(book: Book) -> Iterator[tuple[PaymentRecorded, Transfer]]:
+    """Yield the transfers that were told of, void ones too."""
+    for transfer in book.transfers.values():
+        if transfer.told is not None:
+            yield transfer.told, transfer
+
+
 def _shares(book: Book) -> Iterator[Share]:
     for transfer in book.transfers.values():
-        yield from transfer.told.shares
+        yield from transfer.shares
 
 
 def _is_for(share: Share, invoice: Invoice) -> bool:

@@ -18,14 +18,16 @@ FOLDER = "collections"
 HANDOVER, RECALL, REPORT = "handover", "recall", "credit-report"
 _NOTHING = Collection()
 _NO_MANDATE = Mandate()
+_NO_TRANSFER = Transfer()
 _PAID_THERE = "paid_in_collections"
 
 
 def changes(step: Step) -> Iterator[Change]:
     """Yield the transfers that were recorded, and the steps of hand-overs."""
     for key, transfer in step.new.transfers.items():
-        if step.old.transfers.get(key) != transfer:
-            yield _of_transfer(transfer, step.terms)
+        heard = step.old.transfers.get(key, _NO_TRANSFER)
+        if heard != transfer:
+            yield from _of_transfer(heard, transfer, step.terms)
     for key, collection in step.new.collections.items():
         known = step.old.collections.get(key, _NOTHING)
         if known != collection:
@@ -66,7 +68,7 @@ def concerns(state: State, book: Book) -> Iterator[tuple[str, str]]:
     """Yield what was paid too much, or to us instead of the agency, and what may be debited no more."""
     yield from ((key, "mandate_revoked") for key, one in book.mandates.items() if one.revoked is not None)
     for key, transfer in book.transfers.items():
-        shares = transfer.told.shares
+        shares = transfer.shares
         if transfer.unmatched > 0:
             yield key, "overpaid"
         elif any(_paid_twice(share.claim, book) for share in shares):
@@ -103,27 +105,28 @@ def _paid_twice(claim: str, book: Book) -> bool:
     return invoice is not None and invoice.paid
 
 
-def _of_transfer(transfer: Transfer, terms: Terms) -> Change:
-    """Name a transfer. What the payer wrote is personal and stays in the book."""
-    told = transfer.told
-    detail = {
-        "payment": told.id,
-        "amount": told.amount,
-        "currency": told.currency,
-        "received_at": told.received_at,
-        "unmatched": transfer.unmatched,
-        "claims": len(told.shares),
-        "actor": told.actor,
-    }
+def _of_transfer(known: Transfer, transfer: Transfer, terms: Terms) -> Iterator[Change]:
+    """Name a transfer, and that it is void. What the payer wrote is personal and stays in the book."""
+    told, voided = transfer.told, transfer.voided
+    if told is None:
+        return
     policy = terms.at(told.at)
-    return Change(
-        rule="payment.recorded",
-        clause=policy.transfers.clause,
-        policy=policy,
-        subject=told.id,
-        rank=35,
-        detail=detail,
-    )
+    clause = policy.transfers.clause
+    about: dict[str, Any] = {"payment": told.id, "amount": told.amount, "currency": told.currency}
+    if known.told is None:
+        unmatched = told.amount - sum(share.amount for share in told.shares)
+        paid = {
+            "received_at": told.received_at,
+            "unmatched": unmatched,
+            "claims": len(told.shares),
+            "actor": told.actor,
+        }
+        yield Change(
+            rule="payment.recorded", clause=clause, policy=policy, subject=told.id, rank=35, detail=about | paid
+        )
+    if voided is not None and known.voided is None:
+        why = {"actor": voided.actor, "reason": voided.reason}
+        yield Change(rule="payment.voided", clause=clause, policy=policy, subject=told.id, rank=36, detail=about | why)
 
 
 def _of_collection(ident: str, known: Collection, now: Collection, step: Step) -> Iterator[Change]:

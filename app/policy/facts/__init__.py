@@ -28,6 +28,7 @@ from app.policy.facts.collecting import (
     MandateGranted,
     MandateRevoked,
     PaymentRecorded,
+    PaymentVoided,
     Share,
 )
 from app.policy.facts.credit import CreditBooked, CreditEnded, CreditEntry
@@ -141,6 +142,7 @@ __all__ = [
     "PaymentRecorded",
     "PaymentRefunded",
     "PaymentSucceeded",
+    "PaymentVoided",
     "Provenance",
     "ProviderFact",
     "RefundConfirmed",
@@ -193,6 +195,7 @@ OwnFact = (
     | AddOnCancelled
     | AddOnInvoiced
     | DunningPaused
+    | PaymentVoided
     | MandateGranted
     | MandateRevoked
     | OverrideAsked

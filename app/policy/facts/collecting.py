@@ -46,6 +46,16 @@ class PaymentRecorded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentVoided:
+    """A transfer that was recorded never arrived, was sent back, or was another's."""
+
+    id: str
+    at: datetime
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DebtorTold:
     """Who the debtor is, as the merchant told us: all of it, so that what is left out is known no more."""
 

@@ -132,7 +132,7 @@ def _payment(key: str, order: Order | None, invoice: Invoice | None, book: Book)
 
 
 def _came_by_transfer(invoice: str, book: Book) -> bool:
-    return any(share.claim == invoice for one in book.transfers.values() for share in one.told.shares)
+    return any(share.claim == invoice for one in book.transfers.values() for share in one.shares)
 
 
 def _licences(orders: set[str | None], book: Book) -> tuple[str, ...]:
