@@ -14,7 +14,7 @@ from app.kept import Kept
 from app.services import Services
 from app.store import browsing, inbox, marks, matters, outbox
 from app.store.database import Connection
-from app.store.matters import Sum
+from app.store.matters import REFUND, Sum
 
 AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
 HOURS, DAYS = 24, 30
@@ -39,6 +39,8 @@ class Flow:
     """How long the effect that is due longest has been."""
     per_minute: float
     timers_due: int
+    refunds_open: int
+    """Requests for refunds that are neither denied nor paid."""
     clock_seen: datetime | None
     jump: bool
     """Whether the host's time is not believed, so that no timer fires."""
@@ -100,6 +102,7 @@ class Figures:
                 owed_for=_since(due, real_now()),
                 per_minute=_rate(conn, now),
                 timers_due=browsing.timers_due(conn, now),
+                refunds_open=matters.number_open(conn, REFUND),
                 clock_seen=datetime.fromisoformat(seen) if seen else None,
                 jump=host_time.jump(conn) is not None,
                 brake_since=brakes.on_since,

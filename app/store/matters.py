@@ -67,6 +67,9 @@ _WRITE = (
 )
 _SUMS = select(matters.c.currency, func.sum(matters.c.amount), func.count()).group_by(matters.c.currency)
 _AT_RISK = _SUMS.where(matters.c.kind == bindparam("kind"), matters.c.closed_at.is_(None))
+_NUMBER_OPEN = (
+    select(func.count()).select_from(matters).where(matters.c.kind == bindparam("kind"), matters.c.closed_at.is_(None))
+)
 _CLOSED = _SUMS.where(
     matters.c.kind == bindparam("kind"),
     matters.c.state == bindparam("state"),
@@ -153,6 +156,11 @@ def accounts_with_open(conn: Connection, *, but: int, after: str, limit: int) ->
 def at_risk(conn: Connection) -> list[Sum]:
     """Return what is owed in open dunning cases."""
     return _sums(conn.execute(_AT_RISK, {"kind": CASE}).all())
+
+
+def number_open(conn: Connection, kind: str) -> int:
+    """Return how many matters of a kind are open."""
+    return conn.execute(_NUMBER_OPEN, {"kind": kind}).scalar_one()
 
 
 def recovered(conn: Connection, since: datetime) -> list[Sum]:

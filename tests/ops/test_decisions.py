@@ -38,11 +38,13 @@ def asked(services: Services, now: datetime) -> str:
 
 
 def test_a_request_is_listed_with_what_the_policy_says_and_shown_without_who_asked(
-    operator: Operator, asked: str
+    asked: str, operator: Operator
 ) -> None:
     listed, page = operator.see("/ops/refunds?state=requested"), operator.see(f"/ops/refunds/{asked}")
+    overview = operator.see("/ops/")
 
     assert f"/ops/refunds/{asked}" in listed
+    assert "not yet denied or paid" in overview
     assert "<strong>eligible</strong>" in page
     assert "statutory rights are not affected" in page.lower()
     assert "Bakery Ada" not in page

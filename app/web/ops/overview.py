@@ -49,7 +49,13 @@ class Overview:
         opened = Series(name="opened", tone="bad", values=[number for _, number in money.opened_by_day])
         recovered = Series(name="recovered", tone="good", values=[number for _, number in money.recovered_by_day])
         received = Series(name="events", tone="plain", values=[number for _, number in hours])
-        lights = [*_of_events(flow), *_of_effects(flow), *_of_clock(flow), *_of_parts(self._services, attendance)]
+        lights = [
+            *_of_events(flow),
+            *_of_effects(flow),
+            *_of_refunds(flow),
+            *_of_clock(flow),
+            *_of_parts(self._services, attendance),
+        ]
         return render_template(
             "ops/overview.html",
             lights=lights,
@@ -111,6 +117,17 @@ def _of_effects(flow: Flow) -> Iterator[Light]:
         tone="bad" if number else "good",
         word=", ".join(f"{many} {state}" for state, many in stuck.items() if many) or "none",
         link=url_for("ops.effects", state=next((state for state, many in stuck.items() if many), "parked")),
+    )
+
+
+def _of_refunds(flow: Flow) -> Iterator[Light]:
+    number = flow.refunds_open
+    yield Light(
+        name="Refund requests",
+        value=f"{number:,}",
+        tone="good",
+        word="not yet denied or paid; see what is late" if number else "none",
+        link=url_for("ops.refunds", late="yes") if number else url_for("ops.refunds"),
     )
 
 
