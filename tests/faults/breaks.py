@@ -122,6 +122,13 @@ ALL = (
         ("tests/faults/test_poison.py",),
     ),
     Break(
+        "An account is not written when nothing is to be told of it",
+        "app/docket.py",
+        "[self._signed(_row(folder), folder) for folder in folders]",
+        "[self._signed(_row(folder), folder) for folder in folders if self._effects]",
+        ("tests/faults/test_state_machine.py", "-k", "sqlite"),
+    ),
+    Break(
         "An answer waits for Redis, however long that has said nothing",
         "app/intake.py",
         "            self._ringer.ring()\n\n\nclass Ringer",

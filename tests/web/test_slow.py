@@ -42,9 +42,11 @@ def slow_senders(server: Running, number: int, path: str) -> Iterator[list[socke
             sender.sendall(HEAD % path.encode())
         dribbling = threading.Thread(target=dribble, args=(senders[::2], over))
         dribbling.start()
-        yield senders
-        over.set()
-        dribbling.join()
+        try:
+            yield senders
+        finally:
+            over.set()
+            dribbling.join()
 
 
 def dribble(senders: list[socket.socket], over: threading.Event) -> None:
