@@ -74,9 +74,15 @@ class Support:
 
 
 @pytest.fixture
-def shop(database_url: str, tmp_path: Path) -> Iterator[Shop]:
-    with a_shop(tmp_path, database_url) as shop:
+def shop(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shop]:
+    """A shop on SQLite; a test that is marked `everywhere` gets one on each database."""
+    url = request.getfixturevalue(getattr(request, "param", "sqlite_url"))
+    with a_shop(tmp_path, url) as shop:
         yield shop
+
+
+everywhere = pytest.mark.parametrize("shop", ["sqlite_url", "postgresql_url"], indirect=True)
+"""For what the database has a part in."""
 
 
 @pytest.fixture

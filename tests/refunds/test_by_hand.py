@@ -18,7 +18,7 @@ import requests
 from app.cli import run
 from app.services import build
 from app.store import outbox
-from tests.refunds.conftest import DAY, Support
+from tests.refunds.conftest import DAY, Support, everywhere
 from tests.shop import PLANS, TOKEN, Shop, a_shop
 
 BASE = 4900 - 817
@@ -38,6 +38,7 @@ def without_a_key(support: Support) -> Iterator[Shop]:
         keyless.close()
 
 
+@everywhere
 def test_without_an_api_key_a_refund_is_a_to_do_which_the_providers_event_takes_back(support: Support) -> None:
     bought = support.sold()
     request = support.asked(bought)
@@ -62,11 +63,11 @@ def effects(shop: Shop, state: str) -> list[str]:
 
 
 @pytest.fixture
-def command(support: Support, tmp_path: Path, database_url: str) -> Command:
+def command(support: Support, tmp_path: Path) -> Command:
     settings = support.shop.services.settings
     environ = {
         "KULANZ_DATA_DIR": str(tmp_path),
-        "DATABASE_URL": database_url,
+        "DATABASE_URL": settings.database_url,
         "ENCRYPTION_KEYS": ",".join(b64encode(key).decode() for key in settings.encryption_keys),
         "KULANZ_TEST_CLOCK": "1",
         "LEMONSQUEEZY_MODE": "any",
@@ -100,6 +101,7 @@ class Command:
         return code, out.getvalue(), err.getvalue()
 
 
+@everywhere
 def test_a_request_by_the_command_line_is_decided_there_too(support: Support, command: Command) -> None:
     bought = support.sold()
     who = ("--contact-email", "anne@bakery.example", "--organisation", "Bakery", "--reason", "not what we need")

@@ -7,11 +7,12 @@ from datetime import datetime
 
 from app import enquiries
 from app.replay import replay
-from tests.refunds.conftest import DAY, Support
+from tests.refunds.conftest import DAY, Support, everywhere
 
 BASE = 4900 - 817
 
 
+@everywhere
 def test_a_first_month_is_refunded_on_the_day_of_approval_and_its_plan_ends(support: Support) -> None:
     bought = support.sold()
 
@@ -48,6 +49,7 @@ def test_a_part_that_was_asked_for_goes_back_and_takes_nothing(support: Support)
     assert not support.shop.simulator.subscription(bought.subscription)["cancelled"]
 
 
+@everywhere
 def test_who_asks_again_gets_the_first_answer_whatever_name_the_payment_has(support: Support) -> None:
     bought = support.sold()
     invoice = support.shop.simulator.last_invoice(bought.subscription)
@@ -151,6 +153,7 @@ BAD = (
 )
 
 
+@everywhere
 def test_a_request_that_cannot_be_is_a_clear_problem_and_nothing_is_kept(support: Support) -> None:
     bought = support.sold()
 
@@ -193,6 +196,7 @@ def test_an_unknown_request_is_not_found(support: Support) -> None:
     assert support.session.get(support.url + "/v1/refund-requests/rr_0", timeout=10).status_code == 404
 
 
+@everywhere
 def test_what_nobody_answers_in_three_working_days_is_late_and_operators_are_told(support: Support) -> None:
     bought = support.sold()
     request = support.asked(bought)
@@ -207,6 +211,7 @@ def test_what_nobody_answers_in_three_working_days_is_late_and_operators_are_tol
     assert [one["kind"] for one in support.account(bought)["timers"] if one["kind"] == "review_due"] == []
 
 
+@everywhere
 def test_requests_are_listed_page_by_page_newest_first(support: Support) -> None:
     asked = [support.asked(support.sold())["id"] for _ in range(3)]
     support.deny({"id": asked[0]}, reason="no")
@@ -269,6 +274,7 @@ def test_a_chargeback_after_a_request_takes_nothing_and_a_person_decides(support
     assert "dispute_needs_review" in topics
 
 
+@everywhere
 def test_the_licence_that_went_back_is_disabled_at_the_provider(support: Support) -> None:
     bought = support.sold(licence=True)
     licence = str(bought.licence)
@@ -305,6 +311,7 @@ def test_a_licence_that_is_deployed_by_an_operators_word_does_not_go_back(suppor
     assert (request["verdict"], request["why"]) == ("not_eligible", "licence_in_use")
 
 
+@everywhere
 def test_everything_is_recomputed_from_what_was_recorded(support: Support) -> None:
     bought = support.sold(licence=True)
     request = support.asked(bought)
