@@ -224,7 +224,7 @@ def _entries_of_chapters(fact: f.OwnFact) -> Iterator[_Entry]:
         case f.TermsAgreed():
             yield "agreements", fact.id, Agreement(agreed=fact)
         case f.VersionApplied():
-            yield "pins", fact.subject, Pin(version=fact.version, began=fact.began, at=fact.at)
+            yield "pins", fact.subject, Pin(version=fact.version, began=fact.began, at=fact.at, chosen=bool(fact.actor))
         case f.OverrideAsked() | f.OverrideApproved() | f.OverrideDeclined():
             yield "proposals", fact.id, Proposal.of(fact)
         case _:

@@ -16,6 +16,7 @@ from app.policy.facts import Fact, OwnFact
 from app.policy.model import CALM, Account, Assessed, Decision, Moment, Situation, State, Step, Terms
 from app.policy.quick import changed, quick
 from app.policy.time import aware
+from app.policy.versions.applying import began_ahead
 
 _ENOUGH = 12
 """Rounds after which acts that ask for acts are a fault in a rule, not a policy."""
@@ -88,6 +89,7 @@ def _acts(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
     yield from disputes.acts(state, book, moment)
     for chapter in speaking(book):
         yield from chapter.acts(state, book, moment)
+    yield from began_ahead(state, book, moment.at)
     for subject, topic in telling.concerns(state, book, moment):
         if f"{subject}|{topic}" not in book.alerts:
             yield f.OperatorsAlerted(subject=subject, topic=topic, at=moment.at)
@@ -101,6 +103,8 @@ def _is_quiet(act: OwnFact, state: State) -> bool:
             return case is not None and act.deadline <= case.deadline
         case f.OperatorsAlerted():
             return True
+        case f.VersionApplied():
+            return not act.actor
         case _:
             return False
 

@@ -67,7 +67,7 @@ class Terms:
     """Providers with an API key: they are asked before access is taken."""
     notifies: bool = True
     """Whether the merchant's product is told of anything (`CALLBACK_URL`)."""
-    versions: Mapping[int, Policy] = field(default_factory=dict)
+    versions: Mapping[int, Policy] = field(default_factory=dict, repr=False)
     """Every document by its number, those of single accounts too."""
 
     @cached_property
@@ -86,7 +86,9 @@ class Terms:
     def of(self, subject: str, began: datetime, book: Book) -> Policy:
         """Return the version that a case or dispute is pinned to: the one it began under, or a more lenient one."""
         pin = book.pins.get(subject) if book.pins else None
-        return self.at(began) if pin is None or pin.began < began else self.versions[pin.version]
+        if pin is None or pin.began < began:
+            return self.at(began)
+        return self.versions.get(pin.version) or self.at(began)
 
     def by(self, now: datetime) -> Terms:
         """Return the terms without the versions that are not in force yet, so that `current` is the one that is."""

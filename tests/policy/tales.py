@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -35,6 +36,7 @@ from app.policy.model import FREE, Access, Account, CaseState, Decision, Hold, M
 from app.policy.refunding.payments import payments
 from app.policy.time import Span
 from app.refund_orders import facts_of
+from tests.policy.reforms import A_REFORM, REFORMS, repinned, with_versions
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,
@@ -65,18 +67,24 @@ _LEVELS = (
     LevelRules(after=Span(days=2), text="reminder"),
     LevelRules(after=Span(days=6), text="demand", fee=(("EUR", 500),)),
 )
-TERMS = (
-    terms(),
-    terms(api_key=True, zone="Europe/Vienna"),
-    terms(plexo_but(on_grace_end="hold_only", hold_days="5d", provider_sends_failure_mail=False), api_key=True),
-    terms(plexo_but(grace="0d", reminders=(), hold_access="none")),
-    terms(plexo_but(warn_by="callback", dispute={"unrequested_full_refund": "suspend"}), zone="America/New_York"),
-    terms(plexo_but(dispute={"scope": "subscription", "partially_lost": "restore"}), api_key=True),
-    terms(plexo_but(levels=_LEVELS, hold_days="9d")),
-    terms(plexo_but(levels=_LEVELS, levels_from="exhausted", hold_days="5d", on_grace_end="hold_only"), api_key=True),
+TERMS = tuple(
+    with_versions(each)
+    for each in (
+        terms(),
+        terms(api_key=True, zone="Europe/Vienna"),
+        terms(plexo_but(on_grace_end="hold_only", hold_days="5d", provider_sends_failure_mail=False), api_key=True),
+        terms(plexo_but(grace="0d", reminders=(), hold_access="none")),
+        terms(plexo_but(warn_by="callback", dispute={"unrequested_full_refund": "suspend"}), zone="America/New_York"),
+        terms(plexo_but(dispute={"scope": "subscription", "partially_lost": "restore"}), api_key=True),
+        terms(plexo_but(levels=_LEVELS, hold_days="9d")),
+        terms(
+            plexo_but(levels=_LEVELS, levels_from="exhausted", hold_days="5d", on_grace_end="hold_only"), api_key=True
+        ),
+    )
 )
 
 Step = Callable[["Witness"], None]
+Beginning = tuple[tuple[str, Step], ...]
 
 
 @dataclass(frozen=True)
@@ -88,6 +96,10 @@ class Tale:
 
     def __repr__(self) -> str:
         return "\n  ".join([f"Tale by terms {TERMS.index(self.terms)}:", *(told for told, _ in self.steps)])
+
+    def _repr_pretty_(self, printer: Any, _: bool) -> None:  # noqa: FBT001 - as Hypothesis calls it
+        """Show the story, and not the whole policies that it goes by."""
+        printer.text(repr(self))
 
     def witnessed(self, decide: Decide | None = None) -> Witness:
         """Tell it, and return who saw it."""
@@ -152,6 +164,7 @@ class Witness(Stage):
         if any(case.open and case.invoice in self.paid for case in state.cases):
             yield "I10"
         yield from _blind_repeats(decision, self.asked)
+        yield from repinned((*facts, *decision.facts), before, state)
         if _is_stale(decision.account):
             yield "assessed"
 
@@ -235,8 +248,8 @@ def _may_release_what_was_taken(fact: Fact, hold: Hold, before: State) -> bool:
             return inferred or (dunning and seen.subscription in hold.subscriptions)
         case f.InvoiceSeen(subscription=key) | f.SubscriptionSeen(key=key) | f.SubscriptionLookedUp(subscription=key):
             return inferred or (dunning and key in hold.subscriptions)
-        case f.DisputeSeen() | f.OrderSeen():
-            return inferred or hold.source == fact.key
+        case f.DisputeSeen(key=key) | f.OrderSeen(key=key) | f.VersionApplied(subject=key):
+            return inferred or hold.source == key
         case f.AddOnBooked() | f.AddOnCancelled() | f.CreditBooked() | f.CreditEnded():
             return False
         case _:
@@ -571,9 +584,16 @@ _BEGINNINGS = st.sampled_from(
 )
 
 FACTS = st.lists(_FACTS, max_size=25)
-TALES = st.builds(
-    lambda terms, beginning, steps: Tale(terms, (*beginning, *steps)),
-    st.sampled_from(TERMS),
-    _BEGINNINGS,
-    st.sampled_from([2, 6, 15, 30, 60]).flatmap(lambda most: st.lists(_STEPS, min_size=most // 2, max_size=most)),
-)
+_UNPAID = (_hear(a_subscription()), _hear(a_failure(key="lemonsqueezy:9531")), _wait(DAY))
+
+
+def _tales(
+    steps: st.SearchStrategy[tuple[str, Step]], beginnings: st.SearchStrategy[Beginning]
+) -> st.SearchStrategy[Tale]:
+    told = st.sampled_from([2, 6, 15, 30, 60]).flatmap(lambda most: st.lists(steps, min_size=most // 2, max_size=most))
+    return st.tuples(st.sampled_from(TERMS), beginnings, told).map(lambda drawn: Tale(drawn[0], (*drawn[1], *drawn[2])))
+
+
+TALES = _tales(_STEPS, _BEGINNINGS)
+REFORMED_TALES = _tales(st.one_of(_STEPS, _STEPS, REFORMS), st.one_of(_BEGINNINGS, st.just((*_UNPAID, *A_REFORM))))
+"""Stories in which the policy changes: versions, an account's own terms, exceptions that are approved or not."""

@@ -18,8 +18,9 @@ from app.policy.decide import decide
 from app.policy.facts import Fact, InvoiceStatus, Outcome
 from app.policy.model import Decision, Timer
 from app.policy.records import Subscription
+from tests.policy.reforms import with_versions
 from tests.policy.stories import DAY, MONDAY, Decide, terms
-from tests.policy.tales import FACTS, TALES, Tale, brief
+from tests.policy.tales import FACTS, REFORMED_TALES, TALES, Tale, brief
 
 QUICK = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -32,6 +33,15 @@ def test_no_story_breaks_an_invariant(tale: Tale) -> None:
     witness = tale.witnessed()
 
     assert witness.broken == set(), repr(tale)
+
+
+@QUICK
+@given(REFORMED_TALES)
+def test_no_story_in_which_the_policy_changes_breaks_an_invariant(tale: Tale) -> None:
+    witness = tale.witnessed()
+
+    assert witness.broken == set(), repr(tale)
+    assert Book().with_facts(reversed(witness.heard)) == witness.account.book
 
 
 @QUICK
@@ -83,7 +93,7 @@ def folded_alike(facts: list[Fact], chance: random.Random, fold: Callable[[list[
     """Whether a fold gives the same book and state for the same facts shuffled and partly doubled."""
     shuffled = chance.sample([*facts, *facts[::2]], len(facts) + len(facts[::2]))
     one, two = fold(facts), fold(shuffled)
-    states = [assess(book, terms(), "UTC", MONDAY) for book in (one, two)]
+    states = [assess(book, with_versions(terms()), "UTC", MONDAY) for book in (one, two)]
     return one == two and states[0] == states[1]
 
 
@@ -207,6 +217,12 @@ def carries_on_what_it_was(decision: Decision) -> Decision:
     return replace(decision, account=replace(decision.account, assessed=stale))
 
 
+def judges_all_by_the_newest_version(account, facts, terms, now, situation):
+    newest = replace(terms.by(now), policies=((MONDAY - 9999 * DAY, terms.by(now).current),))
+    forgetful = replace(account, book=replace(account.book, pins={}))
+    return decide(forgetful, facts, newest, now, situation)
+
+
 BROKEN = {
     "I2": doctored(before=takes_any_warning_as_delivered),
     "I3": doctored(after=forgets_what_was_promised),
@@ -228,6 +244,39 @@ def test_a_broken_rule_is_caught(invariant: str) -> None:
     found = find(TALES, breaks, settings=settings(QUICK, max_examples=400, phases=[Phase.generate], derandomize=True))
 
     assert breaks(found)
+
+
+def test_a_rule_that_judges_what_is_open_by_the_newest_version_is_caught() -> None:
+    def breaks(tale: Tale) -> bool:
+        return "pinned" in tale.witnessed(judges_all_by_the_newest_version).broken
+
+    one_try = settings(QUICK, max_examples=400, phases=[Phase.generate], derandomize=True)
+
+    assert breaks(find(REFORMED_TALES, breaks, settings=one_try))
+
+
+REFORMS_REACHED = {
+    "override.approved",
+    "override.declined",
+    "policy.applied",
+    "terms.agreed",
+    "terms.ended",
+    "terms.revoked",
+    "dunning.hold_placed",
+}
+
+
+def test_the_stories_in_which_the_policy_changes_reach_what_matters() -> None:
+    reached: Counter[str] = Counter()
+
+    @settings(QUICK, max_examples=200, derandomize=True, database=None, phases=[Phase.generate])
+    @given(REFORMED_TALES)
+    def tell(tale: Tale) -> None:
+        reached.update(tale.witnessed().reached)
+
+    tell()
+
+    assert REFORMS_REACHED - reached.keys() == set()
 
 
 def test_a_fold_that_keeps_what_came_last_is_caught_i1() -> None:

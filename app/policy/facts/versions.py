@@ -22,7 +22,10 @@ class TermsAgreed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionApplied:
-    """A more lenient version of the policy was applied to an open case or dispute (DOMAIN section 6)."""
+    """A more lenient version of the policy was applied to an open case or dispute (DOMAIN section 6).
+
+    Without an actor it is only written down that it began under this version, where the clocks disagree about that.
+    """
 
     subject: str
     began: datetime

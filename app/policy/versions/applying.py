@@ -22,6 +22,19 @@ def applicable(state: State, policy: Policy, at: datetime, actor: str) -> Iterat
             yield VersionApplied(subject=key, began=began, version=policy.version, at=at, actor=actor)
 
 
+def began_ahead(state: State, book: Book, now: datetime) -> Iterator[VersionApplied]:
+    """Write down the version of what began, by the provider's clock, not before now.
+
+    A version that comes into force in between would else be the one that it seems to have begun under.
+    """
+    found = [(case.key, case.opened_at, case.policy) for case in state.cases if case.opened_at >= now]
+    found += [(one.key, one.opened_at, one.policy) for one in state.chargebacks if one.opened_at >= now]
+    for key, began, policy in found:
+        pin = book.pins.get(key)
+        if pin is None or pin.began < began:
+            yield VersionApplied(subject=key, began=began, version=policy.version, at=now, actor="")
+
+
 def handed_on(old: Case, heir: Case, book: Book) -> Iterator[VersionApplied]:
     """Apply the version of a case to the one that it turned out to be."""
     pin = book.pins.get(old.key)

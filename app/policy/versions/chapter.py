@@ -32,7 +32,7 @@ class Versions(Chapter):
             if step.before is not None and step.before.as_of < one.until <= step.after.as_of:
                 yield _of_agreement("terms.ended", one, step)
         for key, pin in step.new.pins.items():
-            if step.old.pins.get(key) != pin:
+            if step.old.pins.get(key) != pin and pin.chosen:
                 yield _of_pin(key, pin.version, step)
 
 

@@ -26,7 +26,9 @@ class Pin:
     version: int
     began: datetime
     at: datetime
+    chosen: bool = True
+    """Whether a person chose it; otherwise it is only written down."""
 
     def join(self, other: Pin) -> Pin:
         """Keep the one that was applied last: each is more lenient than the one before."""
-        return max(self, other, key=lambda pin: (pin.at, pin.version, pin.began))
+        return max(self, other, key=lambda pin: (pin.at, pin.chosen, pin.version, pin.began))
