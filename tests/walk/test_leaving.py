@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from tests.lemonsqueezy import Purchase, subscription_cancelled, subscription_created, subscription_updated
-from tests.walk.house import House, days
+from tests.walk.house import TOKEN, House, days
 
 
 def bought(house: House, start: datetime) -> Purchase:
@@ -93,3 +93,26 @@ def test_what_the_law_keeps_is_listed_and_certified(house: House, start: datetim
     assert file.stat().st_mode & 0o777 == 0o600
     assert house.cli("retention", "due", "--json")["due"] == []
     assert house.run("account", "show", "nobody")[0] == 1
+
+
+def test_a_merchant_answers_a_chargeback_with_evidence_that_anybody_can_check(
+    house: House, start: datetime, tmp_path: Path
+) -> None:
+    purchase = bought(house, start)
+    dispute = {"amount": 1999, "currency": "EUR", "reason": "fraudulent", "reference": "case-77"}
+    assert house.post(f"/v1/accounts/{purchase.account}/disputes", dispute).status_code == 201
+    house.settle()
+
+    answer = house.session.get(
+        f"{house.url}/v1/accounts/{purchase.account}/evidence", headers={"Authorization": f"Bearer {TOKEN}"}, timeout=30
+    )
+    file = tmp_path / "evidence.html"
+    file.write_bytes(answer.content)
+    key = house.cli("ledger", "key", "--json")["public_key"]
+
+    assert answer.status_code == 200
+    assert "case-77" in answer.text
+    assert purchase.email in answer.text
+    assert house.cli("evidence", "verify", str(file), "--key", key, "--json")["sound"] is True
+    file.write_bytes(answer.content.replace(b"case-77", b"case-78"))
+    assert house.run("evidence", "verify", str(file))[0] == 1
