@@ -37,7 +37,7 @@ REQUIRED: Mapping[str, tuple[str, ...]] = {
     "reinstated": (),
     "refund_decided": ("decision",),
     "data_deletion_notice": ("data_deletion_eligible_at",),
-    "dunning_level": ("letter", "currency", "total_due"),
+    "dunning_level": ("letter",),
     "ops_alert": ("topic",),
     "add_on_booked": ("kind", "quantity", "billed_until"),
     "add_on_cancelled": ("kind", "ends_at"),

@@ -229,3 +229,26 @@ def test_no_data_breaks_out_of_its_place(which: tuple[str, str], data: dict[str,
     assert len(written.subject.splitlines()) == 1
     assert read(written.html).tags == read(usual.html).tags
     assert written.text.count("\n\n") == usual.text.count("\n\n")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("which", ["reminder", "demand", "last_demand"])
+def test_each_dunning_letter_says_what_is_owed_and_stands_without_an_invoice(which: str, language: str) -> None:
+    known = {"amount_due": 1999, "currency": "EUR", "fee": 500, "fees": 1500, "total_due": 3499, "invoice": "1134999"}
+
+    whole = letter("dunning_level", language, letter=which, **known)
+    unknown = letter("dunning_level", language, letter=which, amount_due=0, fees=0, total_due=0, level=1)
+
+    assert all(sum_ in whole.text for sum_ in ("19", "15", "34", "1134999"))
+    assert "1134999" in whole.subject
+    assert "0" not in unknown.text.replace("org_42", "")
+    assert "None" not in whole.text + unknown.text
+
+
+def test_the_dunning_letters_differ_and_only_the_last_speaks_of_a_hand_over() -> None:
+    texts = [
+        letter("dunning_level", letter=one, collections=True).text for one in ("reminder", "demand", "last_demand")
+    ]
+
+    assert len(set(texts)) == 3
+    assert ["Inkasso" in text for text in texts] == [False, False, True]
