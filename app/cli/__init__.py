@@ -29,7 +29,7 @@ COMMANDS = {
     "policy": ("app.cli.policy:policy", "Read and check policies."),
     "ledger": ("app.cli.ledger:ledger", "Check that the decisions are as they were written."),
     "evidence": ("app.cli.evidence:evidence", "Check evidence of an account offline."),
-    "retention": ("app.cli.retention:retention", "Look at what the law keeps, and destroy what it no longer does."),
+    "retention": ("app.cli.retention:retention", "Look at what the law keeps, and destroy the rest."),
     "secrets": ("app.cli.secrets:secrets", "Look at the encryption keys, and change them."),
     "clock": ("app.cli.clock:clock", "Run the clock, or set the test clock."),
     "replay": ("app.cli.replay:replay", "Recompute every account from the recorded facts."),

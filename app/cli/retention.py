@@ -30,7 +30,7 @@ COLUMNS = ("account_id", "class", "basis", "until", "records", "archived", "kept
 
 @click.group()
 def retention() -> None:
-    """Look at what the law keeps, and destroy what it no longer does."""
+    """Look at what the law keeps, and destroy the rest."""
 
 
 @retention.command()

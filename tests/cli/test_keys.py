@@ -76,7 +76,8 @@ def test_keys_that_kulanz_up_keeps_are_made_rotated_and_retired_there(kulanz, se
     assert kept["ENCRYPTION_KEYS"].endswith(KEY)
     assert kept["API_TOKENS"] == "api:x"
     assert stored.stat().st_mode & 0o777 == 0o600
-    assert kulanz("secrets", "retire", "--json").document == {"retired": 1, "dry_run": False}
+    retired = kulanz("secrets", "retire", "--json", "--actor", "ann").document
+    assert retired == {"retired": 1, "dry_run": False, "actor": "ann"}
     assert KEY not in stored.read_text()
     assert kulanz("account", "show", "org_1").code == 0
 
