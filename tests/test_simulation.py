@@ -1,4 +1,6 @@
-"""`policy simulate` over a real database: who would have fared, and would fare, otherwise. Nothing is written."""
+"""`policy simulate` over a real database: who would have fared, and would fare, otherwise. Nothing is written,
+nor is it by a dry run of a command (I8).
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from app import pipeline, versions
-from app.commands import SetOverride
+from app.commands import AgreeTerms, Command, OpenDispute, RecordPayment, SetOverride
 from app.config import load
 from app.errors import PolicyError
 from app.intake import Intake
@@ -178,3 +180,34 @@ def test_a_version_that_is_scheduled_is_part_of_what_it_is_compared_with(service
     (found,), _ = under(services, GENTLE)
 
     assert found["at"] == "2026-03-09T14:08:20Z"
+
+
+UNTIL = MONDAY + 30 * DAY
+COMMANDS = [
+    *(
+        SetOverride(kind=kind, until=None if kind is OverrideKind.WAIVE else UNTIL, reason="a promise")
+        for kind in OverrideKind
+        if kind is not OverrideKind.REINSTATE
+    ),
+    OpenDispute(amount=4900, currency="EUR", reason="told by the bank"),
+    RecordPayment(amount=4900, currency="EUR"),
+    AgreeTerms(document=GENTLE.replace('name = "plexo"', 'name = "acme"'), until=UNTIL, reason="a contract"),
+]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda one: str(getattr(one, "kind", type(one).__name__)))
+def test_a_dry_run_of_a_command_says_what_the_command_then_does_and_writes_nothing_i8(
+    services: Services, command: Command
+) -> None:
+    fails(services)
+    happens(services, 1)
+    before = everything(services)
+
+    would = pipeline.command(services, "org_42", command, "ada", dry_run=True)
+    untouched = everything(services)
+    done = pipeline.command(services, "org_42", command, "ada")
+
+    assert untouched == before
+    assert everything(services) != before, "a command that is carried out is seen to write"
+    assert [change.rule for change in would.changes] == [change.rule for change in done.changes]
+    assert would.account.rights == done.account.rights

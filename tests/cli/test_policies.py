@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from app import pipeline
 from app.config import load
+from app.intake import Intake
 from app.policy import document
 from app.services import build
 from app.store import accounts
 from tests.cli.conftest import Kulanz
+from tests.lemonsqueezy import delivery, subscription_created, subscription_payment_failed
 
 PLEXO = document.preset("plexo")
 
@@ -134,3 +138,43 @@ def test_terms_that_make_no_sense_are_refused(at_home: Kulanz, arguments: tuple[
 
     assert (result.code, len(result.err.strip().splitlines()[-1]) > 0) == (code, True)
     assert at_home("account", "show", "org_42", "--json").document["terms"] == []
+
+
+def test_a_simulation_is_told_line_by_line_with_its_totals(at_home: Kulanz, gentle: str, tmp_path: Path) -> None:
+    deliver(at_home, "subscription_created", days_ago=30)
+    deliver(at_home, "subscription_payment_failed", days_ago=0)
+
+    told = at_home("policy", "simulate", gentle)
+    document = at_home("policy", "simulate", gentle, "--json").document
+
+    assert (told.code, document["totals"]["differing"]) == (0, 1)
+    (found,) = document["differing"]
+    assert (found["account_id"], found["ahead"], found["rule"]) == ("org_42", True, "dunning.hold_placed")
+    assert "org_42: from " in told.out
+    assert "gaining access" in told.out
+    assert at_home("policy", "simulate", "plexo").out.startswith("nobody would fare otherwise")
+    assert at_home("replay", "--shuffle", "--json").document["differing"] == []
+
+
+def test_every_key_can_be_listed(kulanz: Kulanz) -> None:
+    found = {one["key"]: one for one in kulanz("policy", "keys", "--json").document["keys"]}
+
+    assert found["dunning.grace"]["default"] is None
+    assert found["dunning.max_warnings"]["default"] == "3"
+    assert kulanz("policy", "keys", "--markdown").out.startswith("**At the top**")
+
+
+def deliver(kulanz: Kulanz, event: str, *, days_ago: int) -> None:
+    """Let an event arrive at the hour that the command's clock shows."""
+    at = datetime(2026, 3, 1, 12, tzinfo=UTC) - timedelta(days=days_ago)
+    payload = {"subscription_created": subscription_created, "subscription_payment_failed": subscription_payment_failed}
+    body, headers = delivery(payload[event](at=at), secret="a-secret-of-the-shop")
+    services = build(load(kulanz.environ()))
+    intake = Intake(services)
+    try:
+        assert intake.accept("lemonsqueezy", headers, body).status == 200
+        intake.close()
+        while pipeline.process(services).moved:
+            pass
+    finally:
+        services.close()
