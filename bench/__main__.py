@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bench import machine
 from bench.applying import applying, memory, two_workers
+from bench.beside_djstripe import djstripe
 from bench.charts import chart
 from bench.deciding import deciding, starting
 from bench.figures import Figure, table
@@ -28,6 +29,7 @@ AREAS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "latency": latency,
     "workers": two_workers,
     "memory": memory,
+    "djstripe": djstripe,
     "clock": clock,
     "growth": growth,
 }

@@ -7,6 +7,7 @@ finds can be known beforehand: that takes a fifth of the time, and the value is 
 from __future__ import annotations
 
 from dataclasses import MISSING, Field, fields
+from functools import cache
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -14,27 +15,37 @@ T = TypeVar("T")
 
 def quick(cls: type[T]) -> type[T]:
     """Give a frozen dataclass with slots an `__init__` of the same parameters that fills the slots directly."""
-    parts: tuple[Field[Any], ...] = fields(cls)  # type: ignore[arg-type]  # Only dataclasses come here.
-    known: dict[str, Any] = {"_absent": MISSING, "_cls": cls, "_made": object.__new__}
-    known |= {f"_set_{part.name}": getattr(cls, part.name).__set__ for part in parts}
+    parts, known = _slots(cls)
     positional = [_parameter(part, known) for part in parts if not part.kw_only]
     named = [_parameter(part, known) for part in parts if part.kw_only]
     head = ", ".join(["self", *positional, *(["*", *named] if named else [])])
     filled = [f"_set_{part.name}(self, {_value(part)})" for part in parts]
     cls.__init__ = _function("__init__", head, filled, known)  # type: ignore[method-assign]  # The same parameters.
-    swapped = [f"_set_{name}(new, self.{name} if {name} is _absent else {name})" for name in _names(parts)]
-    head = ", ".join(["self", "*", *(f"{name}=_absent" for name in _names(parts))])
-    _CHANGED[cls] = _function("changed", head, ["new = _made(_cls)", *swapped, "return new"], known)
     return cls
 
 
 def changed(value: T, **changes: Any) -> T:
     """Return a quick value with other fields: what `dataclasses.replace` does, in a third of the time."""
-    new: T = _CHANGED[type(value)](value, **changes)
+    kind: Any = type(value)
+    new: T = _changer(kind)(value, **changes)
     return new
 
 
-_CHANGED: dict[type, Any] = {}
+@cache
+def _changer(cls: type[Any]) -> Any:
+    """Make what copies a value of a class; few classes ever need it."""
+    parts, known = _slots(cls)
+    head = ", ".join(["self", "*", *(f"{part.name}=_absent" for part in parts)])
+    taken = ((part.name, f"self.{part.name} if {part.name} is _absent else {part.name}") for part in parts)
+    swapped = [f"_set_{name}(new, {value})" for name, value in taken]
+    return _function("changed", head, ["new = _made(_cls)", *swapped, "return new"], known)
+
+
+def _slots(cls: type[Any]) -> tuple[tuple[Field[Any], ...], dict[str, Any]]:
+    """Return the fields of a class, and what functions that fill its slots need to know."""
+    parts: tuple[Field[Any], ...] = fields(cls)
+    known: dict[str, Any] = {"_absent": MISSING, "_cls": cls, "_made": object.__new__}
+    return parts, known | {f"_set_{part.name}": getattr(cls, part.name).__set__ for part in parts}
 
 
 def _function(name: str, head: str, lines: list[str], known: dict[str, Any]) -> Any:
@@ -42,10 +53,6 @@ def _function(name: str, head: str, lines: list[str], known: dict[str, Any]) -> 
     function = known.pop(name)
     function.__qualname__ = f"{known['_cls'].__qualname__}.{name}"
     return function
-
-
-def _names(parts: tuple[Field[Any], ...]) -> list[str]:
-    return [part.name for part in parts]
 
 
 def _parameter(part: Field[Any], known: dict[str, Any]) -> str:
