@@ -65,7 +65,7 @@ class Services:
             rows = policies.all(conn) or [self.first_policy(conn)]
             versions = {row.version: _policy(row) for row in rows}
             self._terms[newest] = Terms(
-                policies=tuple((row.effective_from, versions[row.version]) for row in policies.line(rows)),
+                policies=tuple((moment, versions[row.version]) for moment, row in policies.line(rows)),
                 versions=versions,
                 catalogue=Catalogue.of(self.settings.plans),
                 timezone=self.settings.timezone,

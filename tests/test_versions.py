@@ -155,6 +155,26 @@ def test_a_version_that_is_in_force_earlier_ends_when_the_scheduled_one_begins(s
     assert enquiries.policy_in_force(services)["name"] == "gentle"
 
 
+@pytest.mark.parametrize("days", [0, -200], ids=["at the moment of the first version", "with a clock set back"])
+def test_what_began_before_an_activation_stays_under_the_first_version_whatever_the_clock_says(
+    services: Services, days: int
+) -> None:
+    services.clock.set(MONDAY - 40 * DAY)
+    began = MONDAY + (days - 41) * DAY
+    happens(services, days - 40, subscription_created(at=began - DAY), subscription_payment_failed(at=began))
+    before = grace_end(services)
+
+    done = versions.activate(services, GENTLE, actor="ada")
+    happens(services, days - 40)
+    untouched = grace_end(services)
+    moved = versions.apply_to_open(services, document.parse(GENTLE, version=done.row.version), actor="ada")
+
+    assert untouched == before
+    assert [account for account, _ in moved] == ["org_42"]
+    assert grace_end(services) > before
+    assert enquiries.policy_in_force(services)["name"] == "gentle"
+
+
 def kept(services: Services) -> list[str]:
     with services.database.read() as conn:
         return [row.name for row in policies.all(conn)]

@@ -1,7 +1,7 @@
 """Every policy that was ever activated, or agreed with an account, unchanged."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from sqlalchemy import func, select
@@ -29,6 +29,7 @@ class PolicyRow(msgspec.Struct, frozen=True):
 _COLUMNS = PolicyRow.__struct_fields__
 _ALL = select(*(policies.c[name] for name in _COLUMNS)).order_by(policies.c.version)
 
+_ALWAYS = datetime.min.replace(tzinfo=UTC)
 _NEWEST = select(func.max(policies.c.version))
 
 
@@ -43,18 +44,20 @@ def all(conn: Connection) -> list[PolicyRow]:  # noqa: A001
     return [PolicyRow(*row) for row in conn.execute(_ALL)]
 
 
-def line(rows: Iterable[PolicyRow]) -> list[PolicyRow]:
-    """Return the versions of the general policy in the order in which they come into force; of two at once the later.
+def line(rows: Iterable[PolicyRow]) -> list[tuple[datetime, PolicyRow]]:
+    """Return the versions of the general policy, each with the moment from which it is in force, rising.
 
-    A version that was activated after another but is in force before it, ends when that one begins.
+    The first one has always been in force: what began before it is judged by it, whatever later clocks say. Of two of
+    one moment the later counts, and one that is in force before another ends when that one begins.
     """
-    by_moment = {row.effective_from: row for row in sorted(rows, key=lambda row: row.version) if row.general}
-    return [by_moment[moment] for moment in sorted(by_moment)]
+    general = sorted((row for row in rows if row.general), key=lambda row: row.version)
+    by_moment = {(row.effective_from if place else _ALWAYS): row for place, row in enumerate(general)}
+    return [(moment, by_moment[moment]) for moment in sorted(by_moment)]
 
 
 def in_force(rows: Iterable[PolicyRow], now: datetime) -> PolicyRow | None:
-    """Return the version of the general policy that is in force, None before the first."""
-    begun = [row for row in line(rows) if row.effective_from <= now]
+    """Return the version of the general policy that is in force, None where there is none."""
+    begun = [row for moment, row in line(rows) if moment <= now]
     return begun[-1] if begun else None
 
 
