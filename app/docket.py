@@ -9,11 +9,12 @@ from typing import Any
 
 import msgspec
 
-from app import brake, coding, erasure, metrics
+from app import brake, coding, metrics
 from app.clock import real_now
-from app.erasure import Closing
 from app.errors import RefusedError
 from app.gateway import spread
+from app.keeping import erasure
+from app.keeping.erasure import Closing
 from app.listings import Listings
 from app.policy import dunning, effects, facts, fairness
 from app.policy.assess import assess

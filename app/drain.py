@@ -11,12 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from app import metrics, orders
+from app import metrics
 from app.addressing import AddressBook
 from app.clock import real_now
 from app.docket import Cause, Docket
 from app.errors import KulanzError, StorageUnavailableError, UntranslatableError
 from app.logs import log
+from app.ordering import orders
 from app.policy.facts import Fact, OrderSeen, SubscriptionSeen
 from app.providers import Routing
 from app.services import Services

@@ -10,7 +10,7 @@ from threading import Event as Signal
 from threading import Thread
 from time import monotonic, sleep
 
-from app import coding, metrics, orders
+from app import coding, metrics
 from app.addressing import AddressBook
 from app.clock import real_now
 from app.docket import Cause, Docket
@@ -19,6 +19,7 @@ from app.errors import FarEndError, StorageUnavailableError, UnreadableError
 from app.gateway import Errand, Report, carry_out
 from app.gateway.report import State, parked
 from app.logs import log
+from app.ordering import orders
 from app.policy.assess import assess
 from app.policy.effects import (
     CancelSubscription,

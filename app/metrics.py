@@ -1,7 +1,8 @@
 """Every metric of Kulanz, declared in one place; labels come from small closed sets, never from ids.
 
 What processes count is here as counters and histograms: each counts for itself, `app.tally` adds all of it up in the
-database. What can be read there at any time is a `Reading`: `app.gauges` reads it. docs/operations.md defines each.
+database. What can be read there at any time is a `Reading`: `app.measuring.gauges` reads it. Each is defined in
+docs/operations.md.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     POST → receive → inbox → (ring) → process → decisions, timers, outbox → (ring) → deliver → the world
 
 The database is the record and Redis only a doorbell: every step finds its work in the database, does it in one
-transaction, and may be killed at any line. `receive` is `app.intake`; the clock rings for whatever is due.
+transaction, and may be killed at any line. `receive` is `app.receiving.intake`; the clock rings for whatever is due.
 """
 
 from __future__ import annotations
@@ -12,13 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from app import host_time, metrics, orders, retention, versions
+from app import host_time, metrics
 from app.clock import real_now
-from app.commands import Command
 from app.docket import Cause, Docket
 from app.drain import apply_events
 from app.errands import PATIENCE, ask_for_missing, carry_out_due
 from app.errors import NotFoundError, RefusedError
+from app.keeping import retention
+from app.ordering import orders, versions
+from app.ordering.commands import Command
 from app.policy.facts import Fact
 from app.policy.model import Decision
 from app.services import Services

@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from app import pipeline
-from app.intake import Intake
+from app.receiving.intake import Intake
 from app.services import Services, build
 from app.store.database import Database
 from app.store.tables import as_text

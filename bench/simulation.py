@@ -22,13 +22,14 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from app import pipeline, recorded
+from app import pipeline
 from app.config import Settings
-from app.intake import Intake
 from app.policy import document
-from app.replay import replay
+from app.receiving.intake import Intake
+from app.replaying import recorded
+from app.replaying.replay import replay
+from app.replaying.simulation import Totals, simulate
 from app.services import Services, build
-from app.simulation import Totals, simulate
 from app.store import accounts, migrate
 from bench.events import SECRET, invoice, subscription
 

@@ -16,11 +16,12 @@ from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from app import enquiries, pipeline
+from app import pipeline
 from app.config import ApiToken, Settings
-from app.intake import Intake
 from app.pace import Budget, Own
+from app.receiving.intake import Intake
 from app.services import Services, build
+from app.showing import enquiries
 from app.simulator import Assumptions, Simulator, running
 from app.store import inbox
 from app.web.account_desk import AccountDesk

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
-from app import audit, pipeline
+from app import pipeline
 from app.config import Settings
+from app.keeping import audit
 from app.services import Services, build
 from app.signet import Signet
 from app.store import accounts, ledger, tables

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from app import enquiries, pipeline
+from app import pipeline
 from app.config import load
-from app.intake import Intake
+from app.receiving.intake import Intake
 from app.services import Services, build
+from app.showing import enquiries
 from app.store import outbox
 from app.vault import random_key_text
 from tests.lemonsqueezy import (

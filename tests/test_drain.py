@@ -13,8 +13,8 @@ import pytest
 from app import drain, pipeline
 from app.clock import real_now
 from app.config import Settings
-from app.intake import Intake
-from app.replay import recorded
+from app.receiving.intake import Intake
+from app.replaying.replay import recorded
 from app.services import Services, build
 from app.store import inbox
 from tests.lemonsqueezy import SECRET, Payload, Purchase, delivery, subscription_created, subscription_payment_success

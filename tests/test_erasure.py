@@ -11,15 +11,17 @@ import msgspec
 import pytest
 from sqlalchemy import select, text
 
-from app import audit, closed, enquiries, erasure, evidence, pipeline, retention
-from app.commands import DestroyRecords, EraseAccount, OpenDispute, RequestClosure, SetOverride
+from app import evidence, pipeline
 from app.config import Settings
 from app.errors import RefusedError
 from app.evidence.check import check
+from app.keeping import audit, erasure, retention
+from app.ordering.commands import DestroyRecords, EraseAccount, OpenDispute, RequestClosure, SetOverride
 from app.policy import effects
 from app.policy.facts import OverrideKind
-from app.replay import replay
+from app.replaying.replay import replay
 from app.services import Services, build
+from app.showing import closed, enquiries
 from app.store import accounts, archive, certificates, erasing, inbox, lookups, outbox, tables
 from app.store.database import Database
 from tests.far_ends import CallbackReceiver, a_callback_receiver

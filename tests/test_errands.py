@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from app import orders, pipeline
+from app import pipeline
 from app.clock import real_now
 from app.config import Settings
 from app.errors import StorageUnavailableError
+from app.ordering import orders
 from app.services import Services, build
 from app.store import outbox
 from app.store.database import Connection, Database

@@ -12,11 +12,11 @@ import msgspec
 import pytest
 
 from app import evidence, pipeline
-from app.commands import OpenDispute
 from app.config import Settings
 from app.errors import InvalidInputError, NotFoundError
 from app.evidence.check import check
 from app.evidence.page import DATA_BEGINS, SIGNATURE_BEGINS, written
+from app.ordering.commands import OpenDispute
 from app.services import Services, build
 from app.signet import Signet, fingerprint
 from app.store.database import Database

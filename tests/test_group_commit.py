@@ -11,7 +11,7 @@ from time import monotonic, sleep
 import pytest
 
 from app.errors import StorageUnavailableError
-from app.group_commit import GroupCommit
+from app.receiving.group_commit import GroupCommit
 
 
 class Tape:

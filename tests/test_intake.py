@@ -12,7 +12,7 @@ from time import monotonic
 import pytest
 
 from app.config import Settings
-from app.intake import Answer, Intake, Ringer
+from app.receiving.intake import Answer, Intake, Ringer
 from app.services import Services, build
 from app.store import inbox
 from app.store.database import Database

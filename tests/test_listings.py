@@ -11,8 +11,8 @@ import pytest
 from app import pipeline
 from app.clock import real_now
 from app.config import Settings
-from app.intake import Intake
 from app.listings import fingerprint
+from app.receiving.intake import Intake
 from app.services import Services, build
 from app.store import lookups, matters
 from app.store.matters import MatterRow

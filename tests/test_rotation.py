@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from app import audit, pipeline, rotation
-from app.commands import EraseAccount
+from app import pipeline
 from app.config import Settings
 from app.errors import UnreadableError
-from app.replay import replay
+from app.keeping import audit, rotation
+from app.ordering.commands import EraseAccount
+from app.receiving.spool import Spool
+from app.replaying.replay import replay
 from app.services import Services, build
-from app.spool import Spool
 from app.store import archive, inbox, outbox, tables
 from app.vault import Vault
 from tests.lemonsqueezy import MONDAY, subscription_created, subscription_payment_failed

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from app import pipeline
 from app.config import Settings
-from app.intake import Intake
 from app.providers.lemonsqueezy import verify
+from app.receiving.intake import Intake
 from app.services import Services, build
 from tests.lemonsqueezy import (
     MONDAY,

@@ -13,8 +13,8 @@ from app.cli import checks
 from app.cli.doctor import Finding
 from app.clock import real_now
 from app.config import Settings
-from app.intake import Intake
-from app.secret_use import status
+from app.receiving.intake import Intake
+from app.receiving.secret_use import status
 from app.services import Services, build
 from app.store import secret_use
 from tests.lemonsqueezy import delivery, subscription_updated

@@ -13,15 +13,16 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app import pipeline, versions
-from app.commands import AgreeTerms, Command, OpenDispute, RecordPayment, SetOverride
+from app import pipeline
 from app.config import load
 from app.errors import PolicyError
-from app.intake import Intake
+from app.ordering import versions
+from app.ordering.commands import AgreeTerms, Command, OpenDispute, RecordPayment, SetOverride
 from app.policy import document
 from app.policy.facts import OverrideKind
+from app.receiving.intake import Intake
+from app.replaying.simulation import Totals, report, simulate, sum_up
 from app.services import Services, build
-from app.simulation import Totals, report, simulate, sum_up
 from app.store.tables import metadata
 from app.vault import random_key_text
 from tests.lemonsqueezy import (

@@ -16,9 +16,9 @@ import psycopg
 import pytest
 
 from app.config import Settings
-from app.intake import Answer, Intake
+from app.receiving.intake import Answer, Intake
+from app.receiving.spool import Spool, whole
 from app.services import Services, build
-from app.spool import Spool, whole
 from app.store import inbox
 from app.store.database import Database
 from tests.lemonsqueezy import SECRET, Payload, delivery, sign, subscription_updated, wire

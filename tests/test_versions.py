@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from app import enquiries, pipeline, versions
+from app import pipeline
 from app.config import load
 from app.errors import PolicyError, RefusedError
-from app.intake import Intake
+from app.ordering import versions
 from app.policy import document
-from app.replay import replay
+from app.receiving.intake import Intake
+from app.replaying.replay import replay
 from app.services import Services, build
+from app.showing import enquiries
 from app.store import policies
 from app.vault import random_key_text
 from tests.lemonsqueezy import MONDAY, SECRET, Payload, delivery, subscription_created, subscription_payment_failed

@@ -25,7 +25,7 @@ from app.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from app.commands import Command
+    from app.ordering.commands import Command
     from app.policy.model import Decision
 
 STANDINGS = ("good", "grace", "on_hold", "suspended", "closed")
@@ -53,7 +53,7 @@ def account() -> None:
 @json_option
 def list_(*, standing: str | None, plan: str | None, after: str | None, limit: int, as_json: bool) -> None:
     """List accounts by id."""
-    from app import enquiries
+    from app.showing import enquiries
 
     with services() as opened:
         page = enquiries.accounts(opened, standing=standing, plan=plan, after=after, limit=limit)
@@ -72,7 +72,7 @@ def list_(*, standing: str | None, plan: str | None, after: str | None, limit: i
 @json_option
 def find(*, text: str, as_json: bool) -> None:
     """Find accounts by an id or its beginning, a mail address, or an id of the provider's."""
-    from app.dossier import search
+    from app.showing.dossier import search
 
     with services() as opened:
         names = search(opened, text)
@@ -84,7 +84,7 @@ def find(*, text: str, as_json: bool) -> None:
 @json_option
 def show(*, ident: str, as_json: bool) -> None:
     """Show one account as the API does."""
-    from app import enquiries
+    from app.showing import enquiries
 
     with services() as opened, near_misses(opened, ident):
         document = enquiries.account_document(opened, ident)
@@ -96,7 +96,7 @@ def show(*, ident: str, as_json: bool) -> None:
 @json_option
 def explain(*, ident: str, as_json: bool) -> None:
     """Say why an account stands as it does, step by step, and what would change it, and when."""
-    from app import enquiries
+    from app.showing import enquiries
 
     with services() as opened, near_misses(opened, ident):
         document = enquiries.explanation(opened, ident)
@@ -131,8 +131,8 @@ def plan_change(
     *, ident: str, plan: str, price: int | None, currency: str | None, subscription: str | None, as_json: bool
 ) -> None:
     """Say what a change of plan would charge, by the days left, and when it would count; nothing is changed."""
-    from app import quotes
     from app.policy.plan_change import Wanted
+    from app.showing import quotes
 
     wanted = Wanted(plan=plan, price=price, currency=currency, subscription=subscription)
     with services() as opened:
@@ -149,7 +149,7 @@ def plan_change(
 @json_option
 def cancel(*, ident: str, subscription: str | None, reason: str, actor: str, dry_run: bool, as_json: bool) -> None:
     """Note that the customer cancelled by notice: the renewal is switched off, what is paid for runs to its end."""
-    from app.commands import NoteCancellation
+    from app.ordering.commands import NoteCancellation
 
     command = NoteCancellation(reason=reason, subscription=subscription)
     order(ident, command, actor=actor, dry_run=dry_run, as_json=as_json)
@@ -164,16 +164,17 @@ def cancel(*, ident: str, subscription: str | None, reason: str, actor: str, dry
 @json_option
 def migrated(*, ident: str, moved_at: datetime | None, reason: str, actor: str, dry_run: bool, as_json: bool) -> None:
     """Record that an account was moved to on-premise; unused days are computed from then on."""
-    from app.commands import RecordMove
+    from app.ordering.commands import RecordMove
 
     order(ident, RecordMove(moved_at=moved_at, reason=reason), actor=actor, dry_run=dry_run, as_json=as_json)
 
 
 def order(ident: str, command: Command, *, actor: str, dry_run: bool, as_json: bool, signed_in: bool = False) -> None:
     """Carry a command out and print what followed; `signed_in`: the actor is the name of a token that was shown."""
-    from app import enquiries, pipeline
+    from app import pipeline
     from app.coding import told
-    from app.story import sentence
+    from app.showing import enquiries
+    from app.showing.story import sentence
 
     with services() as opened:
         decision = pipeline.command(opened, ident, command, actor, signed_in=signed_in, dry_run=dry_run)
@@ -214,7 +215,7 @@ def record_payment(
     as_json: bool,
 ) -> None:
     """Record a transfer that reached you; it pays what the account owes."""
-    from app.commands import RecordPayment
+    from app.ordering.commands import RecordPayment
 
     command = RecordPayment(
         amount=amount,
@@ -249,7 +250,7 @@ def terms(
 ) -> None:
     """Put an account under a policy of its own for a period (an individual agreement), or end that."""
     from app.cli.policy import text
-    from app.commands import AgreeTerms, EndTerms
+    from app.ordering.commands import AgreeTerms, EndTerms
 
     if end and (name or until):
         raise click.UsageError("--end takes neither --policy nor --until")
@@ -271,7 +272,7 @@ def terms(
 @json_option
 def void_payment(*, ident: str, payment: str, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """Say that a recorded transfer is none: what it had paid is owed again."""
-    from app.commands import VoidPayment
+    from app.ordering.commands import VoidPayment
 
     order(ident, VoidPayment(payment=payment, reason=reason), actor=actor, dry_run=dry_run, as_json=as_json)
 
@@ -280,7 +281,7 @@ def _exception(name: str) -> Callable[..., None]:
     def make(
         *, ident: str, reason: str, actor: str, dry_run: bool, as_json: bool, until: datetime | None = None
     ) -> None:
-        from app.commands import SetOverride
+        from app.ordering.commands import SetOverride
         from app.policy.facts import OverrideKind
 
         kind = OverrideKind(name.replace("-", "_"))

@@ -56,7 +56,7 @@ def book(
     as_json: bool,
 ) -> None:
     """Book pieces of an add-on; they can be used at once and are billed with the next regular invoice."""
-    from app.commands import BookAddOn
+    from app.ordering.commands import BookAddOn
 
     command = BookAddOn(
         kind=kind,
@@ -74,7 +74,7 @@ def book(
 @json_option
 def list_(*, account: str, as_json: bool) -> None:
     """List the active and the ended add-ons of an account."""
-    from app import enquiries
+    from app.showing import enquiries
 
     with services() as opened:
         found = enquiries.account_document(opened, account)["add_ons"]
@@ -90,6 +90,6 @@ def list_(*, account: str, as_json: bool) -> None:
 @json_option
 def cancel(*, account: str, ident: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """Cancel an add-on to the end of what is paid; soon after booking it is withdrawn from, and ends at once."""
-    from app.commands import CancelAddOn
+    from app.ordering.commands import CancelAddOn
 
     order(account, CancelAddOn(add_on=ident), actor=actor, dry_run=dry_run, as_json=as_json)

@@ -7,14 +7,15 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from app import brake, host_time, secret_use
+from app import brake, host_time
 from app.cli import far_checks
 from app.cli.doctor import Finding
 from app.clock import real_now
 from app.config import policy_text
 from app.policy import document
+from app.receiving import secret_use
+from app.receiving.spool import Spool
 from app.services import Services
-from app.spool import Spool
 from app.store import inbox, marks, migrate, outbox, policies
 
 OLD = timedelta(minutes=1)

@@ -10,7 +10,7 @@ import click
 from app.cli.options import actor_option, dry_run_option, json_option, words, yes_option
 
 if TYPE_CHECKING:
-    from app.commands import Closing
+    from app.ordering.commands import Closing
 
 
 @click.command()
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @json_option
 def close(*, ident: str, reason: str, actor: str, dry_run: bool, as_json: bool) -> None:
     """Record that the organisation asks to be deleted: what it subscribed to runs out first, and gives no refund."""
-    from app.commands import RequestClosure
+    from app.ordering.commands import RequestClosure
 
     _order(ident, RequestClosure(reason=reason), actor, dry_run=dry_run, as_json=as_json)
 
@@ -34,7 +34,7 @@ def close(*, ident: str, reason: str, actor: str, dry_run: bool, as_json: bool) 
 @json_option
 def stay(*, ident: str, reason: str, actor: str, dry_run: bool, as_json: bool) -> None:
     """Take a closure back that is not done yet."""
-    from app.commands import WithdrawClosure
+    from app.ordering.commands import WithdrawClosure
 
     _order(ident, WithdrawClosure(reason=reason), actor, dry_run=dry_run, as_json=as_json)
 
@@ -48,7 +48,7 @@ def stay(*, ident: str, reason: str, actor: str, dry_run: bool, as_json: bool) -
 @json_option
 def approve_deletion(*, ident: str, reason: str, subject: str | None, actor: str, dry_run: bool, as_json: bool) -> None:
     """Approve that an account's data go, where the policy asks for that."""
-    from app.commands import ApproveDeletion
+    from app.ordering.commands import ApproveDeletion
 
     _order(ident, ApproveDeletion(reason=reason, subject=subject), actor, dry_run=dry_run, as_json=as_json)
 
@@ -62,7 +62,7 @@ def approve_deletion(*, ident: str, reason: str, subject: str | None, actor: str
 @json_option
 def erase(*, ident: str, reason: str, actor: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Destroy what is personal of an account at once (a person's right), but for what the law keeps."""
-    from app.commands import EraseAccount
+    from app.ordering.commands import EraseAccount
 
     if not (yes or dry_run) and sys.stdin.isatty():
         click.confirm(f"Destroy the data of {ident}? This cannot be undone.", abort=True, err=True)

@@ -10,7 +10,7 @@ from app.cli.account import order
 from app.cli.options import actor_option, dry_run_option, emit, json_option, services, table, words
 
 if TYPE_CHECKING:
-    from app.commands import Command
+    from app.ordering.commands import Command
 
 COLUMNS = ("id", "account_id", "state", "amount", "currency", "proposed_by", "proposed_at", "handed_over_at")
 
@@ -27,7 +27,7 @@ def collections() -> None:
 @json_option
 def list_(*, only_open: bool, after: str | None, limit: int, as_json: bool) -> None:
     """List hand-overs, the newest first."""
-    from app import handovers
+    from app.showing import handovers
 
     with services() as opened:
         page = handovers.collections(opened, only_open=only_open, after=after, limit=limit)
@@ -40,7 +40,7 @@ def list_(*, only_open: bool, after: str | None, limit: int, as_json: bool) -> N
 @json_option
 def show(*, ident: str, as_json: bool) -> None:
     """Show one hand-over: who approved it, what went, and the hash of its statement."""
-    from app import handovers
+    from app.showing import handovers
 
     with services() as opened:
         document = handovers.collection(opened, ident)
@@ -59,7 +59,7 @@ def propose(
     *, account: str, reason: str, case: str | None, include: tuple[str, ...], dry_run: bool, actor: str, as_json: bool
 ) -> None:
     """Propose to hand a debt over. The name is a note here, so two approvals are still needed."""
-    from app.commands import ProposeCollection
+    from app.ordering.commands import ProposeCollection
 
     command = ProposeCollection(reason=reason, case=case, also=include)
     order(account, command, actor=actor, dry_run=dry_run, as_json=as_json)
@@ -77,7 +77,7 @@ def _token_option(function: click.decorators.FC) -> click.decorators.FC:
 @json_option
 def approve(*, ident: str, token_file: IO[str] | None, dry_run: bool, as_json: bool) -> None:
     """Approve a hand-over by the name of an API token; the second name hands the debt over."""
-    from app.commands import ApproveCollection
+    from app.ordering.commands import ApproveCollection
 
     _by_token(ident, ApproveCollection(collection=ident), token_file, dry_run=dry_run, as_json=as_json)
 
@@ -89,7 +89,7 @@ def approve(*, ident: str, token_file: IO[str] | None, dry_run: bool, as_json: b
 @json_option
 def credit_report(*, ident: str, token_file: IO[str] | None, dry_run: bool, as_json: bool) -> None:
     """Approve the report of a debt to a credit bureau by the name of an API token; the second name reports it."""
-    from app.commands import ApproveCreditReport
+    from app.ordering.commands import ApproveCreditReport
 
     _by_token(ident, ApproveCreditReport(collection=ident), token_file, dry_run=dry_run, as_json=as_json)
 
@@ -102,7 +102,7 @@ def credit_report(*, ident: str, token_file: IO[str] | None, dry_run: bool, as_j
 @json_option
 def recall(*, ident: str, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """Take a hand-over, or its proposal, back."""
-    from app.commands import RecallCollection
+    from app.ordering.commands import RecallCollection
 
     command = RecallCollection(collection=ident, reason=reason)
     order(_account_of(ident), command, actor=actor, dry_run=dry_run, as_json=as_json)
@@ -120,7 +120,7 @@ def _by_token(ident: str, command: Command, token_file: IO[str] | None, *, dry_r
 
 
 def _account_of(ident: str) -> str:
-    from app import handovers
+    from app.showing import handovers
 
     with services() as opened:
         return handovers.account_of_collection(opened, ident)

@@ -53,7 +53,7 @@ def buy(
     as_json: bool,
 ) -> None:
     """Record credit that was bought for POT, such as telephony."""
-    from app.commands import MoveCredit
+    from app.ordering.commands import MoveCredit
     from app.policy.facts import CreditEntry
 
     bought = MoveCredit(pot=pot, entry=CreditEntry.BOUGHT, amount=amount, currency=currency, reference=reference)
@@ -85,7 +85,7 @@ def spend(
     as_json: bool,
 ) -> None:
     """Record a charge that is taken from the credit for POT."""
-    from app.commands import MoveCredit
+    from app.ordering.commands import MoveCredit
     from app.policy.facts import CreditEntry
 
     spent = MoveCredit(
@@ -109,7 +109,7 @@ def spend(
 @json_option
 def end(*, account: str, pot: str, reference: str | None, dry_run: bool, actor: str, as_json: bool) -> None:
     """Record that the number or service of POT ended: what is left of its credit is forfeited."""
-    from app.commands import EndCredit
+    from app.ordering.commands import EndCredit
 
     order(account, EndCredit(pot=pot, reference=reference), actor=actor, dry_run=dry_run, as_json=as_json)
 
@@ -119,7 +119,7 @@ def end(*, account: str, pot: str, reference: str | None, dry_run: bool, actor: 
 @json_option
 def list_(*, account: str, as_json: bool) -> None:
     """List the prepaid credit of an account."""
-    from app import enquiries
+    from app.showing import enquiries
 
     with services() as opened:
         found = enquiries.account_document(opened, account)["credits"]

@@ -157,7 +157,7 @@ def _post(door: tuple[str, str], name: str, purchase: Purchase, now: datetime, t
 
 
 def _outcome(opened: Services, chapter: Chapter, purchase: Purchase, seen: set[str]) -> dict[str, Any]:
-    from app import enquiries
+    from app.showing import enquiries
     from app.store import outbox
 
     account = enquiries.account_document(opened, str(purchase.account))

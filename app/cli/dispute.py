@@ -42,7 +42,7 @@ def open_(
     as_json: bool,
 ) -> None:
     """Record a chargeback against an account; the policy says what follows."""
-    from app.commands import OpenDispute
+    from app.ordering.commands import OpenDispute
 
     command = OpenDispute(
         amount=amount,
@@ -64,10 +64,10 @@ def open_(
 @json_option
 def close(*, ident: str, outcome: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """Say how a chargeback ended."""
-    from app import enquiries
     from app.cli.options import services
-    from app.commands import CloseDispute
+    from app.ordering.commands import CloseDispute
     from app.policy.facts import DisputeStatus
+    from app.showing import enquiries
 
     with services() as opened:
         account = enquiries.account_of_dispute(opened, ident)

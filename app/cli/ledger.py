@@ -10,7 +10,7 @@ from app.cli.options import emit, json_option, services, table
 from app.errors import RefusedError
 
 if TYPE_CHECKING:
-    from app.audit import Audit
+    from app.keeping.audit import Audit
 
 
 @click.group()
@@ -23,8 +23,8 @@ def ledger() -> None:
 @json_option
 def verify(*, ident: str | None, as_json: bool) -> None:
     """Check every account's chain of decisions, or one's; exit 1 and a list where one was edited, cut or reordered."""
-    from app import audit
     from app.cli.progress import counted
+    from app.keeping import audit
 
     accounts = decisions = 0
     flawed = []
@@ -57,7 +57,7 @@ def key(*, as_json: bool) -> None:
 
 
 def _print(accounts: int, decisions: int, flawed: list[Audit]) -> None:
-    from app.audit import WORDS
+    from app.keeping.audit import WORDS
 
     rows = [(one.account, one.at, WORDS[str(one.flaw)]) for one in flawed]
     table(("account", "decision", "what is wrong"), rows, "every chain is whole")()

@@ -22,7 +22,7 @@ def mandate() -> None:
 @json_option
 def grant(*, account: str, by: str, reference: str | None, dry_run: bool, actor: str, as_json: bool) -> None:
     """Record that a customer granted a mandate."""
-    from app.commands import GrantMandate
+    from app.ordering.commands import GrantMandate
 
     command = GrantMandate(by=by, reference=reference)
     order(account, command, actor=actor, dry_run=dry_run, as_json=as_json)
@@ -36,7 +36,7 @@ def grant(*, account: str, by: str, reference: str | None, dry_run: bool, actor:
 @json_option
 def revoke(*, account: str, ident: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """Revoke a mandate for the future; nobody asks why."""
-    from app.commands import RevokeMandate
+    from app.ordering.commands import RevokeMandate
 
     order(account, RevokeMandate(mandate=ident), actor=actor, dry_run=dry_run, as_json=as_json)
 
@@ -49,6 +49,6 @@ def revoke(*, account: str, ident: str, dry_run: bool, actor: str, as_json: bool
 @json_option
 def delivery(*, account: str, by: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """Say how letters come to a customer: by mail, or on paper."""
-    from app.commands import ChooseDelivery
+    from app.ordering.commands import ChooseDelivery
 
     order(account, ChooseDelivery(by=by), actor=actor, dry_run=dry_run, as_json=as_json)

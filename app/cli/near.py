@@ -22,7 +22,7 @@ def near_misses(opened: Services, ident: str) -> Iterator[None]:
 
 
 def _hints(opened: Services, ident: str) -> Iterator[str]:
-    from app.dossier import search
+    from app.showing.dossier import search
     from app.store import browsing
 
     names = search(opened, ident)

@@ -139,7 +139,7 @@ def activate(
     as_json: bool,
 ) -> None:
     """Put a policy in force for everybody, for all processes at once; what is open stays under its own version."""
-    from app import versions
+    from app.ordering import versions
 
     document_text = text(file)
     with services() as opened:
@@ -175,8 +175,8 @@ def activate(
 def simulate(*, file: str, as_json: bool) -> None:
     """Tell the recorded history to another policy: who would fare otherwise, when, by which rule. Writes nothing."""
     from app.cli.progress import pages
-    from app.simulation import Totals, report, sum_up
-    from app.simulation import simulate as under
+    from app.replaying.simulation import Totals, report, sum_up
+    from app.replaying.simulation import simulate as under
 
     wanted, totals = text(file), Totals()
     with services() as opened, pages() as show:
@@ -206,7 +206,7 @@ def _line(one: dict[str, Any], *, as_json: bool) -> str:
 
 def _counted(value: Any) -> str:
     """Write a number, or amounts by currency."""
-    from app.story import money
+    from app.showing.story import money
 
     return (
         ", ".join(money(amount, currency) for currency, amount in value.items()) if isinstance(value, dict) else value
@@ -220,7 +220,7 @@ def _refuse_what_is_not_in_force(opened: Services, since: datetime) -> None:
 
 
 def _migrate(opened: Services, done: Any, actor: str, *, dry_run: bool, yes: bool) -> list[dict[str, str]]:
-    from app import versions
+    from app.ordering import versions
 
     policy = document.parse(done.row.document, version=done.row.version)
     moved = [
@@ -248,8 +248,8 @@ def text(name: str) -> str:
 
 
 def _kept(name: str) -> str:
-    from app import versions
     from app.errors import RefusedError
+    from app.ordering import versions
 
     try:
         with services() as opened, opened.database.read() as conn:

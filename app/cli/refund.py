@@ -10,7 +10,7 @@ import click
 from app.cli.options import actor_option, currency_of, dry_run_option, emit, json_option, services, table, words
 
 if TYPE_CHECKING:
-    from app.commands import DecideRefund
+    from app.ordering.commands import DecideRefund
 
 LARGEST = 10**15
 STATES = ("requested", "review", "approved", "sent", "paid", "failed", "denied")
@@ -48,8 +48,8 @@ def request(
     **told: Any,
 ) -> None:
     """Ask for the money of a payment back; who asks again gets the first answer."""
-    from app import refunds
-    from app.commands import RequestRefund
+    from app.ordering.commands import RequestRefund
+    from app.showing import refunds
 
     day: date | None = paid_on.date() if paid_on else None
     command = RequestRefund(paid_on=day, paid_amount=paid, reason=reason or "", **told)
@@ -72,7 +72,7 @@ def request(
 @json_option
 def list_(*, state: str | None, late: bool | None, after: str | None, limit: int, as_json: bool) -> None:
     """List requests, the newest first."""
-    from app import refunds
+    from app.showing import refunds
 
     with services() as opened:
         page = refunds.refund_requests(opened, state=state, late=late, after=after, limit=limit)
@@ -91,7 +91,7 @@ def list_(*, state: str | None, late: bool | None, after: str | None, limit: int
 @json_option
 def show(*, ident: str, as_json: bool) -> None:
     """Show one request, with what the customer told."""
-    from app import refunds
+    from app.showing import refunds
 
     with services() as opened:
         document = refunds.dossier_of_request(opened, ident)
@@ -107,7 +107,7 @@ def show(*, ident: str, as_json: bool) -> None:
 @json_option
 def approve(*, ident: str, amount: int | None, reason: str | None, dry_run: bool, actor: str, as_json: bool) -> None:
     """Say yes: it is carried out at the provider today."""
-    from app.commands import DecideRefund
+    from app.ordering.commands import DecideRefund
 
     command = DecideRefund(request=ident, approve=True, amount=amount, reason=reason or "")
     _decide(command, actor=actor, dry_run=dry_run, as_json=as_json)
@@ -121,7 +121,7 @@ def approve(*, ident: str, amount: int | None, reason: str | None, dry_run: bool
 @json_option
 def deny(*, ident: str, reason: str | None, dry_run: bool, actor: str, as_json: bool) -> None:
     """Say no."""
-    from app.commands import DecideRefund
+    from app.ordering.commands import DecideRefund
 
     command = DecideRefund(request=ident, approve=False, reason=reason or "")
     _decide(command, actor=actor, dry_run=dry_run, as_json=as_json)
@@ -137,13 +137,13 @@ def deny(*, ident: str, reason: str | None, dry_run: bool, actor: str, as_json: 
 def deployed(*, account: str, licence: str, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """Say that an on-premise licence is in use, whatever the provider has counted."""
     from app.cli.account import order
-    from app.commands import MarkDeployed
+    from app.ordering.commands import MarkDeployed
 
     order(account, MarkDeployed(licence=licence, reason=reason), actor=actor, dry_run=dry_run, as_json=as_json)
 
 
 def _decide(command: DecideRefund, *, actor: str, dry_run: bool, as_json: bool) -> None:
-    from app import refunds
+    from app.showing import refunds
 
     with services() as opened:
         document = refunds.decide(opened, command, actor, dry_run=dry_run)

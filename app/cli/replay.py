@@ -19,8 +19,8 @@ from app.errors import RefusedError
 def replay(*, shuffle: bool, seed: int | None, since: datetime | None, as_json: bool) -> None:
     """Recompute every account from the recorded facts; exit 1 and a list where it differs from what is stored."""
     from app.cli.progress import pages
-    from app.replay import Finding
-    from app.replay import replay as recompute
+    from app.replaying.replay import Finding
+    from app.replaying.replay import replay as recompute
 
     seed = random.randrange(2**32) if seed is None else seed  # noqa: S311 - an order, not a secret
     order = random.Random(seed) if shuffle else None  # noqa: S311

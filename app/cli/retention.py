@@ -22,7 +22,7 @@ from app.cli.options import (
 from app.errors import NotFoundError, RefusedError
 
 if TYPE_CHECKING:
-    from app.retention import Due
+    from app.keeping.retention import Due
     from app.services import Services
 
 COLUMNS = ("account_id", "class", "basis", "until", "records", "archived", "kept_by")
@@ -38,7 +38,7 @@ def retention() -> None:
 @json_option
 def due(*, all_of_them: bool, as_json: bool) -> None:
     """List the records whose retention has ended, and what keeps them all the same."""
-    from app import retention as records
+    from app.keeping import retention as records
 
     with services() as opened:
         found = [_document(one) for one in records.listed(opened, all_of_them=all_of_them)]
@@ -53,8 +53,8 @@ def due(*, all_of_them: bool, as_json: bool) -> None:
 @json_option
 def destroy(*, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
     """Destroy the records whose retention has ended; nothing under a legal hold or an open dispute."""
-    from app import retention as records
     from app.cli.progress import counted
+    from app.keeping import retention as records
 
     with services() as opened:
         with opened.database.read() as conn:
@@ -84,8 +84,8 @@ def destroy(*, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
 @json_option
 def hold(*, ident: str, until: datetime, reason: str, actor: str, dry_run: bool, as_json: bool) -> None:
     """Put what is archived of a closed account under a legal hold; an open one has `account legal-hold`."""
-    from app import closed
-    from app import retention as records
+    from app.keeping import retention as records
+    from app.showing import closed
     from app.store import accounts
 
     with services() as opened:
@@ -108,7 +108,7 @@ def hold(*, ident: str, until: datetime, reason: str, actor: str, dry_run: bool,
 @json_option
 def certificates(*, ident: str, out: Path | None, as_json: bool) -> None:
     """Show the signed certificates of what was destroyed about an account, and what is kept."""
-    from app import closed
+    from app.showing import closed
     from app.store import accounts
 
     with services() as opened, opened.database.read() as conn:
@@ -126,8 +126,8 @@ def certificates(*, ident: str, out: Path | None, as_json: bool) -> None:
 
 def _destroy(opened: Services, one: Due, actor: str) -> None:
     from app import pipeline
-    from app import retention as records
-    from app.commands import DestroyRecords
+    from app.keeping import retention as records
+    from app.ordering.commands import DestroyRecords
 
     if one.archived:
         records.destroy_archived(opened, actor, one.account)

@@ -13,7 +13,7 @@ from app.errors import RefusedError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from app.rotation import Status
+    from app.keeping.rotation import Status
     from app.services import Services
 
 NAME = "ENCRYPTION_KEYS"
@@ -28,7 +28,7 @@ def secrets() -> None:
 @json_option
 def status(*, as_json: bool) -> None:
     """Say what each of ENCRYPTION_KEYS still protects, and which of them can be retired."""
-    from app import rotation
+    from app.keeping import rotation
 
     with services() as opened:
         found = rotation.status(opened)
@@ -44,8 +44,8 @@ def status(*, as_json: bool) -> None:
 @json_option
 def rotate(*, new_key: bool, dry_run: bool, actor: str, as_json: bool) -> None:
     """Seal everything anew with the first of ENCRYPTION_KEYS; it may be stopped and called again."""
-    from app import rotation
     from app.cli.progress import counted
+    from app.keeping import rotation
 
     if new_key and not dry_run:
         _make_a_key()
@@ -73,7 +73,7 @@ def rotate(*, new_key: bool, dry_run: bool, actor: str, as_json: bool) -> None:
 @json_option
 def retire(*, dry_run: bool, actor: str, as_json: bool) -> None:
     """Take the keys that protect nothing any more out of the file where `kulanz up` keeps them."""
-    from app import rotation
+    from app.keeping import rotation
 
     with services() as opened:
         _refuse_before_a_restart(opened)

@@ -8,14 +8,15 @@ from typing import Any
 
 import msgspec
 
-from app import coding, enquiries, signet, story
-from app.enquiries import Document
+from app import coding, signet
 from app.errors import KulanzError, NotFoundError
 from app.gateway.means import Errand
 from app.policy.book import Book
 from app.policy.effects import Notify, SendMail
 from app.policy.telling import rfc3339
 from app.services import Services
+from app.showing import enquiries, story
+from app.showing.enquiries import Document
 from app.store import accounts, ledger, outbox, policies, receipts
 from app.store.accounts import AccountRow
 from app.store.database import Connection

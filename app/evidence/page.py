@@ -11,8 +11,8 @@ from typing import Any
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
+from app.showing.story import money
 from app.signet import Signet
-from app.story import money
 
 DATA_BEGINS = b'<script type="application/json" id="kulanz-evidence">'
 DATA_ENDS = b"</script>"

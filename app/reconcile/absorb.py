@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from app import coding, orders
+from app import coding
 from app.addressing import AddressBook
 from app.docket import Cause, Docket
+from app.ordering import orders
 from app.policy.book import Book
 from app.policy.facts import Fact, SubscriptionSeen
 from app.providers.provider import Listed

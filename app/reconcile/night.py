@@ -7,9 +7,10 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app import host_time, orders
+from app import host_time
 from app.errors import KulanzError
 from app.logs import log
+from app.ordering import orders
 from app.reconcile.rounds import PROVIDER, Report, Window, reconcile
 from app.services import Services
 from app.store import marks, policies

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from app import coding, orders
+from app import coding
 from app.docket import Cause
 from app.errors import RefusedError
+from app.ordering import orders
 from app.policy.facts import Status
 from app.providers.lemonsqueezy.client import Kind
 from app.providers.provider import Listed

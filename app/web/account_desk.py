@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 
 import msgspec
 
-from app import closed, enquiries, handovers, pipeline, quotes, refunds, versions
+from app import pipeline
 from app.clock import real_now
-from app.commands import Command, RequestRefund
-from app.enquiries import Document, Page
+from app.ordering import versions
+from app.ordering.commands import Command, RequestRefund
 from app.policy.facts import (
     AddOnBooked,
     AddOnCancelled,
@@ -43,6 +43,8 @@ from app.policy.facts import (
 from app.policy.plan_change import Wanted
 from app.policy.telling import rfc3339
 from app.services import Services
+from app.showing import closed, enquiries, handovers, quotes, refunds
+from app.showing.enquiries import Document, Page
 from app.store import idempotency
 from app.store.database import Connection
 from app.web.desk import Keep

@@ -10,7 +10,9 @@ import msgspec
 from flask import Blueprint, Response, g, request
 
 from app import metrics
-from app.commands import (
+from app.config import ApiToken
+from app.errors import NotFoundError
+from app.ordering.commands import (
     AgreeTerms,
     ApproveCollection,
     ApproveCreditReport,
@@ -42,12 +44,10 @@ from app.commands import (
     VoidPayment,
     WithdrawClosure,
 )
-from app.config import ApiToken
-from app.enquiries import Document, Page
-from app.errors import NotFoundError
 from app.policy.facts import CreditEntry, DisputeStatus
 from app.policy.model import Standing
 from app.policy.refunding.values import RefundState
+from app.showing.enquiries import Document, Page
 from app.web import cursors, forms, openapi, quotes
 from app.web.bodies import read_body
 from app.web.desk import Desk, Keep, forgotten

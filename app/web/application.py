@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response
 
 from app.config import Settings
-from app.gauges import Gauges
-from app.intake import Intake
+from app.measuring.gauges import Gauges
+from app.receiving.intake import Intake
 from app.services import Services
 from app.web import api, probes, problems
 from app.web.account_desk import AccountDesk

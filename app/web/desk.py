@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from app.commands import Command, RequestRefund
-from app.enquiries import Document, Page
+from app.ordering.commands import Command, RequestRefund
 from app.policy.plan_change import Wanted
+from app.showing.enquiries import Document, Page
 from app.store.database import Connection
 
 Keep = Callable[[Connection, Document], None]

@@ -17,8 +17,8 @@ from prometheus_client import Counter
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from app import metrics
-from app.intake import Answer
 from app.logs import log
+from app.receiving.intake import Answer
 from app.web.bodies import PayloadTooLargeError, read_body
 
 LIMIT = 1024 * 1024
@@ -27,7 +27,7 @@ PREFIX = "/webhooks/"
 
 
 class Receiver(Protocol):
-    """What the door hands deliveries to; `app.intake.Intake` is the one that works."""
+    """What the door hands deliveries to; `app.receiving.intake.Intake` is the one that works."""
 
     def knows(self, endpoint: str) -> bool:
         """Whether anything may be delivered there."""

@@ -14,7 +14,7 @@ from granian._granian import RSGIProtocolClosed as ProtocolClosed
 from granian._granian import RSGIProtocolError as ProtocolError
 
 from app import metrics
-from app.intake import Answer
+from app.receiving.intake import Answer
 from app.web.application import Web
 from app.web.bodies import PATIENCE, PayloadTooLargeError
 from app.web.bridge import Exchange, Request, through

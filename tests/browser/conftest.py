@@ -12,11 +12,12 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
-from app import pipeline, refunds
+from app import pipeline
 from app.clock import real_now
-from app.commands import BookAddOn, RecordPayment, RequestRefund
 from app.config import OpsUser, Settings
+from app.ordering.commands import BookAddOn, RecordPayment, RequestRefund
 from app.services import Services, build
+from app.showing import refunds
 from app.store import inbox
 from app.web.application import create_app
 from tests.lemonsqueezy import (

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from app import enquiries
 from app.clock import real_now
+from app.showing import enquiries
 from app.store import inbox
 from tests.browser.conftest import Shop
 

@@ -9,8 +9,8 @@ import pytest
 
 from app import pipeline
 from app.config import load
-from app.intake import Intake
 from app.policy import document
+from app.receiving.intake import Intake
 from app.services import build
 from app.store import accounts
 from tests.cli.conftest import Kulanz

@@ -32,7 +32,7 @@ FAILPOINTS = "tests/faults/test_failpoints.py"
 ALL = (
     Break(
         "The spool is emptied, and nothing recorded",
-        "app/standby.py",
+        "app/receiving/standby.py",
         "self._record([_decode(self._vault.open(record)) for record in records])",
         "[_decode(self._vault.open(record)) for record in records]",
         (STANDBY, "-k", "brought_back"),
@@ -46,35 +46,35 @@ ALL = (
     ),
     Break(
         "Every delivery waits for a database that is known to be away",
-        "app/intake.py",
+        "app/receiving/intake.py",
         "self._standby.away = isinstance(error, StorageUnavailableError)",
         "self._standby.away = False",
         (STANDBY, "-k", "costs_a_moment"),
     ),
     Break(
         "What is behind a torn record is lost",
-        "app/spool.py",
+        "app/receiving/spool.py",
         "            at += 1\n",
         "            return\n",
         (SPOOL,),
     ),
     Break(
         "A record's checksum is not looked at",
-        "app/spool.py",
+        "app/receiving/spool.py",
         "if len(record) == length and _checksum(record) == checksum:",
         "if len(record) == length:",
         (SPOOL,),
     ),
     Break(
         "A spool takes what it has no room for",
-        "app/spool.py",
+        "app/receiving/spool.py",
         "if self.size() + len(data) > self._limit:",
         "if self.size() > self._limit:",
         (SPOOL,),
     ),
     Break(
         "Others may read the spool",
-        "app/spool.py",
+        "app/receiving/spool.py",
         "_PRIVATE_FOLDER = 0o600, 0o700",
         "_PRIVATE_FOLDER = 0o644, 0o755",
         (SPOOL,),
@@ -88,7 +88,7 @@ ALL = (
     ),
     Break(
         "An event is answered for before it is on disk",
-        "app/intake.py",
+        "app/receiving/intake.py",
         "            recorded = inbox.record(tx, events, now) if events else []\n",
         "            recorded = inbox.record(tx, events, now) if events else []\n            tx.rollback()\n",
         ("tests/test_intake.py", "-k", "on_stable_storage"),
@@ -130,7 +130,7 @@ ALL = (
     ),
     Break(
         "An answer waits for Redis, however long that has said nothing",
-        "app/intake.py",
+        "app/receiving/intake.py",
         "            self._ringer.ring()\n\n\nclass Ringer",
         "            self._services.bell.ring()\n\n\nclass Ringer",
         ("tests/faults/test_redis.py", "-k", "frozen"),
@@ -152,7 +152,7 @@ ALL = (
     ),
     Break(
         "Nobody notes which secret verified a delivery",
-        "app/intake.py",
+        "app/receiving/intake.py",
         "        self._uses.see(endpoint, secret)\n",
         "",
         ("tests/test_secret_use.py",),

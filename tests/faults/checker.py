@@ -14,7 +14,7 @@ import msgspec
 from sqlalchemy import select
 
 from app.clock import real_now
-from app.replay import replay
+from app.replaying.replay import replay
 from app.services import Services
 from app.store import accounts, ledger, timers
 from app.store.events import key_of, number_of

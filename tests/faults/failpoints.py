@@ -25,9 +25,9 @@ from app import pipeline
 from app.clock import Clock, real_now
 from app.config import Settings
 from app.errors import StorageUnavailableError
-from app.intake import Intake
+from app.receiving.intake import Intake
+from app.receiving.spool import Spool
 from app.services import Services, build
-from app.spool import Spool
 from app.store.database import Connection, Database
 from app.store.keyring import Keyring
 from app.store.tables import claims, effects, inbox

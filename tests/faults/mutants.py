@@ -27,8 +27,8 @@ TARGETS: Mapping[str, tuple[str, ...]] = {
     "app/store/inbox.py": (*INBOX, "tests/test_intake.py", "tests/test_drain.py", "tests/test_standby.py"),
     "app/store/claims.py": (*INBOX, "tests/faults/test_poison.py", "tests/faults/test_side_by_side.py"),
     "app/policy/joining.py": POLICY,
-    "app/spool.py": ("tests/unit/test_spool.py", "tests/test_standby.py"),
-    "app/standby.py": ("tests/test_standby.py",),
+    "app/receiving/spool.py": ("tests/unit/test_spool.py", "tests/test_standby.py"),
+    "app/receiving/standby.py": ("tests/test_standby.py",),
 }
 """By file, the tests that have to notice, the most telling first."""
 SWAPPED: Mapping[type[ast.AST], type[ast.AST]] = {

@@ -18,7 +18,7 @@ import pytest
 
 from app import pipeline
 from app.config import Settings
-from app.intake import Intake
+from app.receiving.intake import Intake
 from app.services import build
 from app.store import migrate
 from app.store.database import Database

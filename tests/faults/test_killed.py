@@ -11,7 +11,7 @@ from sqlite3 import connect
 import redis
 
 from app.cli.up import private_redis
-from app.spool import Spool
+from app.receiving.spool import Spool
 from app.store import outbox
 from tests.faults.faults import volley
 from tests.faults.lab import KILLED, PATIENCE, Lab, Labs

@@ -13,8 +13,8 @@ from sqlalchemy import select, update
 from app import pipeline
 from app.clock import real_now
 from app.config import Settings
-from app.intake import Intake
-from app.replay import replay
+from app.receiving.intake import Intake
+from app.replaying.replay import replay
 from app.services import Services, build
 from app.store import inbox
 from app.store.inbox import MAX_ATTEMPTS, Event

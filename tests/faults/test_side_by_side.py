@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from app.config import load
-from app.intake import Intake
+from app.receiving.intake import Intake
 from app.services import Services, build
 from app.store.tables import inbox
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox

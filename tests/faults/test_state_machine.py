@@ -24,15 +24,17 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import select
 
-from app import enquiries, pipeline, versions
+from app import pipeline
 from app.clock import real_now
-from app.commands import SetOverride
 from app.config import Settings, policy_text
 from app.errors import KulanzError
-from app.intake import Intake
+from app.ordering import versions
+from app.ordering.commands import SetOverride
 from app.policy.facts import OverrideKind
-from app.replay import replay
+from app.receiving.intake import Intake
+from app.replaying.replay import replay
 from app.services import Services, build
+from app.showing import enquiries
 from app.store import accounts, inbox, ledger, outbox
 from app.store.tables import effects, metadata
 from app.store.tables import inbox as rows

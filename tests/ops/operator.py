@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app import pipeline
-from app.intake import Intake
+from app.receiving.intake import Intake
 from app.services import Services
 from tests.lemonsqueezy import Payload, delivery
 

@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app import enquiries, refunds
-from app.commands import RequestRefund
+from app.ordering.commands import RequestRefund
 from app.policy import document
 from app.services import Services
+from app.showing import enquiries, refunds
 from app.store import policies
 from tests.lemonsqueezy import subscription_created, subscription_payment_success
 from tests.ops.operator import HIDDEN, Operator, tell

@@ -15,8 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app import metrics
 from app.config import Settings
-from app.gauges import Gauges
 from app.kept import Lately, gather
+from app.measuring.gauges import Gauges
 from app.services import Services, build
 from app.store import inbox
 from app.web.application import create_app

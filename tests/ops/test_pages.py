@@ -8,12 +8,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app import enquiries, pipeline, versions
+from app import pipeline
 from app.clock import real_now
-from app.commands import BookAddOn, MoveCredit, NoteCancellation, RecordMove
+from app.ordering import versions
+from app.ordering.commands import BookAddOn, MoveCredit, NoteCancellation, RecordMove
 from app.policy import document
 from app.policy.facts import CreditEntry
 from app.services import Services
+from app.showing import enquiries
 from app.store import acts, inbox, outbox
 from app.web.application import Web
 from tests.lemonsqueezy import dispute_created, subscription_created

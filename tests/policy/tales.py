@@ -10,8 +10,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from app.commands import DecideRefund, RequestRefund
 from app.errors import KulanzError
+from app.ordering.commands import DecideRefund, RequestRefund
+from app.ordering.refunds import facts_of
 from app.policy import facts as f
 from app.policy.add_ons import ordering as add_ons
 from app.policy.add_ons.booking import BookingStatus
@@ -35,7 +36,6 @@ from app.policy.facts import (
 from app.policy.model import FREE, Access, Account, CaseState, Decision, Hold, Moment, Owner, Situation, State, Terms
 from app.policy.refunding.payments import payments
 from app.policy.time import Span
-from app.refund_orders import facts_of
 from tests.policy.reforms import A_REFORM, REFORMS, repinned, with_versions
 from tests.policy.stories import (
     DAY,

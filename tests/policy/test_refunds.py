@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.commands import DecideRefund, RequestRefund
 from app.errors import InvalidInputError, RefusedError
+from app.ordering.commands import DecideRefund, RequestRefund
+from app.ordering.refunds import facts_of
 from app.policy import facts as f
 from app.policy.assess import assess
 from app.policy.book import Book
@@ -21,7 +22,6 @@ from app.policy.facts import BillingReason, DisputeStatus, Fact, OrderStatus, Ou
 from app.policy.model import Access, Owner, Standing
 from app.policy.refunding.payments import payments
 from app.policy.refunding.values import Refund, RefundState, Verdict
-from app.refund_orders import facts_of
 from tests.policy.stories import (
     DAY,
     HOUR,

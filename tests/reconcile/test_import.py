@@ -18,7 +18,7 @@ from app.errors import FarEndError, InvalidInputError, RefusedError
 from app.policy.facts import Provenance
 from app.reconcile import import_store, reconcile
 from app.reconcile.imports import MARK
-from app.replay import recorded, replay
+from app.replaying.replay import recorded, replay
 from app.simulator import Faults
 from app.store import marks
 from tests.lemonsqueezy import SECRET, Purchase

@@ -11,7 +11,7 @@ import pytest
 from app.errors import FarEndError
 from app.policy.facts import Provenance
 from app.reconcile import DriftKind, Report, Window, reconcile
-from app.replay import recorded, replay
+from app.replaying.replay import recorded, replay
 from app.simulator import Faults
 from app.store import journal
 from tests.lemonsqueezy import Purchase

@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from app.config import ApiToken, Settings
-from app.intake import Answer
+from app.receiving.intake import Answer
 from app.web.application import Web, assemble
 from tests.web.desk import DeskInMemory
 

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from app.commands import (
+from app.errors import InvalidInputError, NotFoundError
+from app.ordering.commands import (
     AgreeTerms,
     ApproveDeletion,
     ApproveOverride,
@@ -18,9 +19,8 @@ from app.commands import (
     OpenDispute,
     SetOverride,
 )
-from app.enquiries import Document, Page
-from app.errors import InvalidInputError, NotFoundError
 from app.policy.plan_change import Wanted
+from app.showing.enquiries import Document, Page
 from app.web.desk import Keep, forgotten
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

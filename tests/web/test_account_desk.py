@@ -14,9 +14,9 @@ from werkzeug.test import TestResponse
 
 from app import pipeline
 from app.clock import real_now
-from app.commands import OpenDispute
 from app.config import ApiToken, Settings
-from app.intake import Intake
+from app.ordering.commands import OpenDispute
+from app.receiving.intake import Intake
 from app.services import Services, build
 from app.store import idempotency
 from app.web import documents

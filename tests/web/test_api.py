@@ -11,14 +11,14 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app.commands import (
+from app.config import Settings
+from app.ordering.commands import (
     ApproveDeletion,
     CloseDispute,
     OpenDispute,
     RequestClosure,
     SetOverride,
 )
-from app.config import Settings
 from app.policy.facts import DisputeStatus, OverrideKind
 from app.web import cursors, documents
 from app.web.application import assemble

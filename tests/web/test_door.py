@@ -7,7 +7,7 @@ from io import BytesIO
 import pytest
 from flask.testing import FlaskClient
 
-from app.intake import Answer
+from app.receiving.intake import Answer
 from app.web.door import LIMIT
 from tests.web.conftest import ReceiverInMemory
 

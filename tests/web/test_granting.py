@@ -13,12 +13,12 @@ from werkzeug.test import TestResponse
 
 from app import pipeline
 from app.clock import real_now
-from app.commands import AgreeTerms, SetOverride
 from app.config import ApiToken, Settings
-from app.intake import Intake
+from app.ordering.commands import AgreeTerms, SetOverride
 from app.policy import document
 from app.policy.facts import OverrideKind
-from app.replay import replay
+from app.receiving.intake import Intake
+from app.replaying.replay import replay
 from app.services import Services, build
 from app.store import policies
 from app.web.account_desk import AccountDesk

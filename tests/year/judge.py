@@ -16,7 +16,7 @@ from app.providers import PROVIDERS, Naming
 from app.providers.lemonsqueezy.answers import answered
 from app.providers.lemonsqueezy.client import Kind
 from app.providers.lemonsqueezy_samples import Payload, Purchase, wire
-from app.replay import recorded
+from app.replaying.replay import recorded
 from app.store import accounts, ledger
 from app.store.database import Connection
 from tests.shop import Shop

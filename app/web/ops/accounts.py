@@ -9,13 +9,14 @@ from hashlib import sha256
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
-from app import coding, dossier, granted, pipeline, story
+from app import coding, pipeline
 from app.clock import real_now
-from app.commands import Command
 from app.errors import KulanzError, RefusedError
+from app.ordering.commands import Command
 from app.policy.facts import Fact
 from app.policy.model import Decision, Standing
 from app.services import Services
+from app.showing import dossier, granted, story
 from app.store import browsing, idempotency
 from app.store.database import Connection
 from app.web.ops import endings, orders, questions, wording

@@ -10,9 +10,9 @@ from typing import Any
 from flask import Blueprint, Flask, Response, g, make_response, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
-from app import story
 from app.errors import KulanzError, NotFoundError
 from app.services import Services
+from app.showing import story
 from app.store.events import event_id
 from app.web.ops import wording
 from app.web.ops.accounts import Accounts

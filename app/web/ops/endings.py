@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from app.commands import (
+from app.ordering.commands import (
     ApproveCollection,
     ApproveDeletion,
     Command,
@@ -14,7 +14,7 @@ from app.commands import (
     RequestClosure,
     WithdrawClosure,
 )
-from app.enquiries import Document
+from app.showing.enquiries import Document
 
 RUNNING = frozenset({"waiting", "approval", "announced"})
 

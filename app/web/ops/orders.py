@@ -10,7 +10,8 @@ import msgspec
 from babel.numbers import get_currency_precision
 from werkzeug.datastructures import MultiDict
 
-from app.commands import (
+from app.errors import InvalidInputError
+from app.ordering.commands import (
     ApproveOverride,
     CloseDispute,
     Command,
@@ -19,9 +20,8 @@ from app.commands import (
     OpenDispute,
     SetOverride,
 )
-from app.enquiries import Document
-from app.errors import InvalidInputError
 from app.policy.facts import DisputeStatus, OverrideKind
+from app.showing.enquiries import Document
 from app.web import forms
 from app.web.ops import endings
 

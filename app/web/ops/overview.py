@@ -8,9 +8,9 @@ from datetime import timedelta
 
 from flask import Blueprint, render_template, url_for
 
-from app.attendance import Attendance
 from app.clock import real_now
-from app.figures import Figures, Flow
+from app.measuring.attendance import Attendance
+from app.measuring.figures import Figures, Flow
 from app.policy.model import Standing
 from app.services import Services
 from app.web.ops.charts import Series, bars

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from flask import Blueprint, g, render_template
 
-from app import refunds, story
 from app.clock import real_now
 from app.logs import log
 from app.services import Services
+from app.showing import refunds, story
 from app.store import acts
 from app.web.ops import questions
 from app.web.ops.questions import PAGE

@@ -9,13 +9,14 @@ from typing import Any
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
-from app import simulation, versions
 from app.clock import real_now
 from app.errors import InvalidInputError, KulanzError, PolicyError, RefusedError
+from app.ordering import versions
 from app.policy import document
 from app.policy.differences import Difference, differences
+from app.replaying import simulation
+from app.replaying.simulation import Totals
 from app.services import Services
-from app.simulation import Totals
 from app.store import acts, policies
 from app.web.ops import orders, questions
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from app.commands import DecideRefund, RequestRefund
 from app.errors import KulanzError
+from app.ordering.commands import DecideRefund, RequestRefund
+from app.ordering.refunds import facts_of
 from app.policy.effects import RefundPayment
 from app.policy.facts import (
     BillingReason,
@@ -20,7 +21,6 @@ from app.policy.facts import (
     Stamp,
 )
 from app.policy.refunding.values import Refund
-from app.refund_orders import facts_of
 from tests.policy.stories import INVOICE, OWNER, a_success, an_invoice, an_order
 
 if TYPE_CHECKING:

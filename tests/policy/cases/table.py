@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from app.commands import RequestRefund
+from app.ordering.commands import RequestRefund
+from app.ordering.refunds import facts_of
 from app.policy.facts import Fact
 from app.policy.model import Terms
-from app.refund_orders import facts_of
 from tests.policy.stories import Stage
 
 Happened = tuple[datetime, Fact]

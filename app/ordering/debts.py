@@ -6,7 +6,8 @@ import secrets
 from datetime import datetime
 from hashlib import sha256
 
-from app.commands import (
+from app.errors import RefusedError
+from app.ordering.commands import (
     AboutDebt,
     ApproveCollection,
     ApproveCreditReport,
@@ -20,7 +21,6 @@ from app.commands import (
     TellDebtor,
     VoidPayment,
 )
-from app.errors import RefusedError
 from app.policy.collecting import claims, recording, voiding
 from app.policy.facts import Fact, PaymentRecorded
 from app.policy.model import Account, Terms

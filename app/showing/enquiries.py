@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from app import brake, closed, coding, dues, extra_documents, granted, refund_documents, story
+from app import brake, coding
 from app.errors import NotFoundError
 from app.policy import dunning
 from app.policy.assess import assess
@@ -17,6 +17,7 @@ from app.policy.model import Access, Account, Case, Chargeback, Debt, Hold, Mome
 from app.policy.telling import entitlement as rights
 from app.policy.telling import rfc3339
 from app.services import Services
+from app.showing import closed, dues, extra_documents, granted, refund_documents, story
 from app.store import accounts as stored
 from app.store import bindings, inbox, ledger, outbox
 from app.store.accounts import AccountRow

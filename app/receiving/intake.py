@@ -17,13 +17,13 @@ from app import metrics
 from app.clock import real_now
 from app.config import Settings
 from app.errors import MalformedPayloadError, StorageUnavailableError
-from app.group_commit import GroupCommit
 from app.logs import log
 from app.providers import Glance, Provider
-from app.secret_use import Uses
+from app.receiving.group_commit import GroupCommit
+from app.receiving.secret_use import Uses
+from app.receiving.spool import Spool
+from app.receiving.standby import Standby
 from app.services import Services
-from app.spool import Spool
-from app.standby import Standby
 from app.store import inbox, marks, secret_use
 from app.store.inbox import NewEvent, Recorded, event_id, spooled_id
 

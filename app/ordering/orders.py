@@ -6,8 +6,15 @@ import secrets
 from datetime import datetime
 from hashlib import sha256
 
-from app import about_debts, closing, coding, extras, overruling, refund_orders, versions
-from app.commands import (
+from app import coding
+from app.docket import effect_row
+from app.errors import InvalidInputError, NotFoundError
+from app.gateway import spread
+from app.ordering import closing, extras, versions
+from app.ordering import debts as about_debts
+from app.ordering import exceptions as overruling
+from app.ordering import refunds as refund_orders
+from app.ordering.commands import (
     AgreeTerms,
     ApproveOverride,
     BookAddOn,
@@ -28,9 +35,6 @@ from app.commands import (
     Running,
     SetOverride,
 )
-from app.docket import effect_row
-from app.errors import InvalidInputError, NotFoundError
-from app.gateway import spread
 from app.policy.disputes import known
 from app.policy.effects import AlertOperators, Notify
 from app.policy.facts import (

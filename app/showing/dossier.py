@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from app import enquiries, listings
-from app.enquiries import Document
+from app import listings
 from app.errors import NotFoundError
 from app.providers import PROVIDERS
 from app.services import Services
+from app.showing import enquiries
+from app.showing.enquiries import Document
 from app.store import accounts as stored
 from app.store import bindings, browsing, ledger, lookups
 from app.store.browsing import EventLine

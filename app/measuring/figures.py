@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from app import attendance, brake, host_time
-from app.attendance import Attendance
+from app import brake, host_time
 from app.clock import real_now
 from app.kept import Kept
+from app.measuring import attendance
+from app.measuring.attendance import Attendance
 from app.services import Services
 from app.store import browsing, inbox, marks, matters, outbox
 from app.store.database import Connection

@@ -10,9 +10,9 @@ from threading import Lock, Thread
 import msgspec
 
 from app.errors import StorageUnavailableError
-from app.group_commit import GroupCommit
 from app.logs import log
-from app.spool import Spool
+from app.receiving.group_commit import GroupCommit
+from app.receiving.spool import Spool
 from app.store.events import NewEvent
 from app.vault import Vault
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from app import dues, enquiries
-from app.enquiries import Document, Page
 from app.policy.telling import rfc3339
 from app.services import Services
+from app.showing import dues, enquiries
+from app.showing.enquiries import Document, Page
 from app.store import matters
 from app.store.matters import COLLECTION
 

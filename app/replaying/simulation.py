@@ -10,12 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app import recorded
 from app.policy import document, rehearsal
 from app.policy.document import Policy
 from app.policy.model import Access, Terms
 from app.policy.rehearsal import Divergence, Scene
 from app.policy.time import rfc3339
+from app.replaying import recorded
 from app.services import Services
 from app.store import accounts, policies
 from app.store.accounts import AccountRow

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 
-from app import pipeline, refund_documents, refund_orders
-from app.commands import DecideRefund, RequestRefund
-from app.enquiries import Document, Page, view
+from app import pipeline
 from app.errors import InvalidInputError, NotFoundError
+from app.ordering import refunds as refund_orders
+from app.ordering.commands import DecideRefund, RequestRefund
 from app.policy.facts import Fact, RefundRequested
 from app.policy.model import Decision
 from app.policy.refunding.values import CLOSED
 from app.policy.telling import rfc3339
 from app.services import Services
+from app.showing import refund_documents
+from app.showing.enquiries import Document, Page, view
 from app.store import bindings, matters
 from app.store.database import Connection
 from app.store.matters import REFUND, MatterRow

@@ -7,8 +7,8 @@ from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from app.commands import DecideRefund, MarkDeployed, RequestRefund
 from app.errors import InvalidInputError, NotFoundError, RefusedError
+from app.ordering.commands import DecideRefund, MarkDeployed, RequestRefund
 from app.policy.assess import assess
 from app.policy.book import Book
 from app.policy.facts import Fact, LicenceDeployed, RefundDecided, RefundRequested

@@ -5,8 +5,15 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
-from app.commands import ApproveDeletion, Closing, DestroyRecords, EraseAccount, RequestClosure, WithdrawClosure
 from app.errors import InvalidInputError, RefusedError
+from app.ordering.commands import (
+    ApproveDeletion,
+    Closing,
+    DestroyRecords,
+    EraseAccount,
+    RequestClosure,
+    WithdrawClosure,
+)
 from app.policy.assess import assess
 from app.policy.closure import retention
 from app.policy.closure.chapter import RETENTION, has_ended

@@ -5,8 +5,8 @@ from __future__ import annotations
 import secrets
 from datetime import datetime, timedelta
 
-from app.commands import ApproveOverride, DeclineOverride, Overruling, SetOverride
 from app.errors import InvalidInputError, NotFoundError, RefusedError
+from app.ordering.commands import ApproveOverride, DeclineOverride, Overruling, SetOverride
 from app.policy.approvals.records import Proposal
 from app.policy.assess import assess
 from app.policy.facts import Fact, OverrideApproved, OverrideAsked, OverrideDeclined, OverrideKind, OverrideSet

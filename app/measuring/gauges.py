@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime, timedelta
 
-from app import attendance, brake, host_time, metrics, tally
+from app import brake, host_time, metrics, tally
 from app.clock import real_now
 from app.doorbell import QUEUES
 from app.kept import Lately, gather
+from app.measuring import attendance
 from app.metrics import Reading
+from app.receiving.spool import Spool
 from app.services import Services
-from app.spool import Spool
 from app.store import browsing, inbox, marks, matters, outbox, policies, tallies, timers
 from app.store.database import Connection
 from app.store.matters import CASE, COLLECTION, DISPUTE, REFUND, Tale

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
-from app.commands import BookAddOn, CancelAddOn, EndCredit, Extra, MoveCredit, NoteCancellation, RecordMove
+from app.ordering.commands import BookAddOn, CancelAddOn, EndCredit, Extra, MoveCredit, NoteCancellation, RecordMove
 from app.policy.add_ons import ordering as add_ons
 from app.policy.assess import assess
 from app.policy.cancelling import ordering as cancelling

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from app.receiving.spool import Spool
 from app.services import Services
-from app.spool import Spool
 from app.store import sealed
 from app.store.sealed import PLACES, Place
 

@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 
 from app import signet
-from app.erasure import described, is_genuine
+from app.keeping.erasure import described, is_genuine
 from app.policy.book import Book
 from app.policy.closure.matter import Matter
 from app.policy.closure.records import Deletion

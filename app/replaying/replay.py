@@ -11,7 +11,7 @@ from app.policy.assess import assess
 from app.policy.book import Book
 from app.policy.facts import Fact
 from app.policy.model import Terms
-from app.recorded import Account, news, opened, pages
+from app.replaying.recorded import Account, news, opened, pages
 from app.services import Services
 from app.store import accounts
 from app.store.database import Connection

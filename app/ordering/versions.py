@@ -9,9 +9,9 @@ from datetime import datetime
 
 import msgspec
 
-from app.commands import AgreeTerms, Command, EndTerms
 from app.docket import Cause, Docket
 from app.errors import InvalidInputError, NotFoundError, RefusedError
+from app.ordering.commands import AgreeTerms, Command, EndTerms
 from app.policy import document
 from app.policy.document import Policy
 from app.policy.facts import TermsAgreed, VersionApplied

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import asdict
 from datetime import datetime
 
-from app import enquiries
-from app.enquiries import Document
 from app.policy.assess import assess
 from app.policy.model import Moment
 from app.policy.plan_change import Wanted, quote
 from app.policy.telling import rfc3339
 from app.services import Services
+from app.showing import enquiries
+from app.showing.enquiries import Document
 
 
 def plan_change(services: Services, name: str, wanted: Wanted) -> Document:

@@ -8,9 +8,9 @@ from datetime import datetime
 
 import msgspec
 
-from app import erasure
-from app.erasure import certify
 from app.errors import NotFoundError
+from app.keeping import erasure
+from app.keeping.erasure import certify
 from app.policy.assess import assess
 from app.policy.closure import retention
 from app.policy.closure.chapter import has_ended

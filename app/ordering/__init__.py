@@ -1,0 +1,1 @@
+"""What people order: commands, what each means in facts, and why it may be refused."""
