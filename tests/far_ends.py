@@ -111,6 +111,15 @@ class _Server(ThreadingHTTPServer):
         """Say nothing of clients that went away: that is what some tests are about."""
 
 
+def _whole_body(handler: BaseHTTPRequestHandler) -> bytes:
+    """Read a body; a request of which only a part arrived, as its sender was killed, was never made."""
+    length = int(handler.headers.get("Content-Length", "0"))
+    body = handler.rfile.read(length)
+    if len(body) < length:
+        raise ConnectionResetError(f"{len(body)} of {length} bytes arrived")
+    return body
+
+
 def _recording(receiver: CallbackReceiver) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -120,7 +129,7 @@ def _recording(receiver: CallbackReceiver) -> type[BaseHTTPRequestHandler]:
                 super().handle_one_request()
 
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            body = _whole_body(self)
             answer = receiver.answers.popleft() if receiver.answers else Answer()
             receiver.requests.append(
                 Received(

@@ -11,7 +11,9 @@ from tests.faults.test_killed import assert_kept
 
 NORMALLY = 2.0
 NOISE = 0.15
-"""Seconds that a busy machine may add to any answer."""
+"""Seconds that a busy machine may add to most answers."""
+HICCUP = 1.5
+"""Seconds that it may add to the slowest: how much slower they get is measured by the long run, on a quiet machine."""
 
 
 @pytest.mark.parametrize("name", ["redis frozen", "redis out of memory", "redis read-only", "redis emptied"])
@@ -25,8 +27,8 @@ def test_whatever_becomes_of_redis_deliveries_are_acknowledged_as_fast_as_before
             load.until(0.5)
 
         assert {answer.status for answer in load.answers} == {200}
-        for share in (0.5, 0.99):
-            assert quantile(meanwhile, share) <= 2 * quantile(load.answers[:before], share) + NOISE
+        for share, spared in ((0.5, NOISE), (0.99, HICCUP)):
+            assert quantile(meanwhile, share) <= 2 * quantile(load.answers[:before], share) + spared
         assert_kept(lab)
 
     labs.each(fault)
