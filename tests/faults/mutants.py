@@ -18,7 +18,7 @@ from tests.faults.broken import ROOT, a_copy, is_noticed
 
 GOAL = 0.9
 SECONDS = 120.0
-POLICY = ("tests/policy/test_book.py", "tests/policy/test_snapshots.py", "tests/policy/test_invariants.py")
+POLICY = ("tests/policy/test_book.py", "tests/policy/test_snapshots.py", "tests/labs/test_invariants.py")
 INBOX = ("tests/store/test_inbox.py", "tests/store/test_claims.py")
 TARGETS: Mapping[str, tuple[str, ...]] = {
     "app/providers/signing.py": ("tests/unit/test_signing.py", "tests/test_secrecy.py"),
