@@ -106,7 +106,7 @@ class Invoice:
             failures=(failed_at,) if failed_at else (),
             paid_at=paid_at,
             paid=paid_at is not None or seen.status in _PAID,
-            refunded=seen.refunded,
+            refunded=_gone_back(seen, full=seen.status is InvoiceStatus.REFUNDED),
             refunded_at=seen.stamp.at if seen.status is InvoiceStatus.REFUNDED else None,
         )
 
@@ -179,7 +179,7 @@ class Order:
         return cls(
             seen=seen,
             fraudulent_at=seen.stamp.at if seen.status is f.OrderStatus.FRAUDULENT else None,
-            refunded=seen.refunded,
+            refunded=_gone_back(seen, full=seen.status is f.OrderStatus.REFUNDED),
             refunded_at=seen.stamp.at if seen.status is f.OrderStatus.REFUNDED else None,
         )
 
@@ -239,6 +239,11 @@ class Dispute:
             opened_at=min(self.opened_at, other.opened_at),
             marks=union(self.marks, other.marks),
         )
+
+
+def _gone_back(seen: f.InvoiceSeen | f.OrderSeen, *, full: bool) -> int:
+    """Return what went back: all of it where the status says so, whatever amount stands beside it."""
+    return max(seen.refunded, seen.total) if full else seen.refunded
 
 
 def _join_terms(ours: tuple[Term, ...], theirs: tuple[Term, ...]) -> tuple[Term, ...]:

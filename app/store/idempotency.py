@@ -28,7 +28,7 @@ _FIND = select(idempotency.c.request, idempotency.c.status, idempotency.c.docume
 )
 _AGAIN = update(idempotency).where(*_THIS).values(begun_at=bindparam("now", type_=Instant))
 _FINISH = update(idempotency).where(*_THIS).values(status=bindparam("answered"), document=bindparam("said"))
-_FORGET = delete(idempotency).where(*_THIS)
+_FORGET = delete(idempotency).where(*_THIS, idempotency.c.status.is_(None))
 
 
 def begin(tx: Connection, token: str, key: str, request: bytes, now: datetime) -> Answer | None:
@@ -59,5 +59,5 @@ def finish(tx: Connection, token: str, key: str, answer: Answer) -> None:
 
 
 def forget(tx: Connection, token: str, key: str) -> None:
-    """Let a request that came to nothing be tried again under its key."""
+    """Let a request that came to nothing be tried again under its key; an answer that was kept stays."""
     tx.execute(_FORGET, {"token_": token, "key_": key})

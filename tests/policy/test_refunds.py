@@ -20,6 +20,7 @@ from app.policy.book import Book
 from app.policy.effects import CancelSubscription, DisableLicence, RefundPayment, SendMail
 from app.policy.facts import BillingReason, DisputeStatus, Fact, OrderStatus, Outcome, OverrideKind, Stamp, Status
 from app.policy.model import Access, Owner, Standing
+from app.policy.records import Order
 from app.policy.refunding.payments import payments
 from app.policy.refunding.values import Refund, RefundState, Verdict
 from tests.policy.stories import (
@@ -514,3 +515,9 @@ def test_two_words_about_one_request_join_alike_in_any_order_and_grouping_i1(wor
     joined = Book().with_facts(words[:cut]).join(Book().with_facts(words[cut:]))
 
     assert whole == joined == Book().with_facts(WORDS) == whole.join(whole)
+
+
+def test_a_payment_that_is_refunded_by_its_status_went_back_whole_whatever_amount_stands_beside_it() -> None:
+    gone = Order.of(an_order(OrderStatus.REFUNDED, LONG_AGO, total=TOTAL, refunded=0))
+
+    assert gone.refunded == TOTAL
