@@ -68,10 +68,11 @@ def carry_out_due(services: Services, limit: int) -> int:
         rounds.setdefault(row.account, []).append(row)
     if rows:
         with _renewed(services, [row.id for row in rows]):
-            safe = [round_ for round_ in rounds.values() if not any(row.begun_at for row in round_)]
+            suspect = {account for account, those in rounds.items() if any(row.begun_at for row in those)}
+            safe = [those for account, those in rounds.items() if account not in suspect]
             list(services.carriers(AT_ONCE).map(lambda rows: _carry_in_turn(services, rows), safe))
-            for suspects in (round_ for round_ in rounds.values() if round_ not in safe):
-                _carry_in_turn(services, suspects)
+            for account in suspect:
+                _carry_in_turn(services, rounds[account])
     return len(rows)
 
 

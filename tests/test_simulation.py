@@ -14,29 +14,23 @@ import pytest
 from sqlalchemy import select
 
 from app import pipeline
-from app.config import load
 from app.errors import PolicyError
 from app.ordering import versions
 from app.ordering.commands import AgreeTerms, Command, OpenDispute, RecordPayment, SetOverride
 from app.policy import document
 from app.policy.facts import OverrideKind
-from app.receiving.intake import Intake
 from app.replaying.simulation import Totals, report, simulate, sum_up
-from app.services import Services, build
+from app.services import Services
 from app.store.tables import metadata
-from app.vault import random_key_text
+from tests.days import DAY, days_before_monday, happens
 from tests.lemonsqueezy import (
     MONDAY,
-    SECRET,
-    Payload,
-    delivery,
     dispute_created,
     subscription_created,
     subscription_payment_failed,
     subscription_payment_success,
 )
 
-DAY = timedelta(days=1)
 PLEXO = document.preset("plexo")
 GENTLE = PLEXO.replace('grace = "7d"', 'grace = "14d"')
 STRICT = PLEXO.replace('grace = "7d"', 'grace = "3d"')
@@ -44,32 +38,8 @@ STRICT = PLEXO.replace('grace = "7d"', 'grace = "3d"')
 
 @pytest.fixture
 def services(database_url: str, tmp_path: Path) -> Iterator[Services]:
-    settings = {
-        "KULANZ_DATA_DIR": str(tmp_path / "data"),
-        "DATABASE_URL": database_url,
-        "LEMONSQUEEZY_WEBHOOK_SECRETS": SECRET,
-        "LEMONSQUEEZY_MODE": "any",
-        "KULANZ_PLANS": "lemonsqueezy:47001=professional",
-        "KULANZ_TEST_CLOCK": "1",
-        "ENCRYPTION_KEYS": random_key_text(),
-    }
-    services = build(load(settings))
-    services.clock.set(MONDAY - 40 * DAY)
-    with services.database.write() as tx:
-        services.adopt_policy(tx)
-    yield services
-    services.close()
-
-
-def happens(services: Services, day: float, *payloads: Payload) -> None:
-    services.clock.set(MONDAY + day * DAY)
-    intake = Intake(services)
-    for payload in payloads:
-        body, headers = delivery(payload)
-        assert intake.accept("lemonsqueezy", headers, body).status == 200
-    intake.close()
-    while pipeline.process(services).moved or pipeline.deliver(services).moved:
-        pass
+    with days_before_monday(database_url, tmp_path / "data") as services:
+        yield services
 
 
 def fails(services: Services) -> None:

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from app import pipeline
-from app.config import load
 from app.errors import PolicyError, RefusedError
 from app.ordering import versions
 from app.policy import document
-from app.receiving.intake import Intake
 from app.replaying.replay import replay
-from app.services import Services, build
+from app.services import Services
 from app.showing import enquiries
 from app.store import policies
-from app.vault import random_key_text
-from tests.lemonsqueezy import MONDAY, SECRET, Payload, delivery, subscription_created, subscription_payment_failed
+from tests.days import DAY, days_before_monday, happens
+from tests.lemonsqueezy import MONDAY, subscription_created, subscription_payment_failed
 
-DAY = timedelta(days=1)
 PLEXO = document.preset("plexo")
 GENTLE = PLEXO.replace('grace = "7d"', 'grace = "14d"').replace('name = "plexo"', 'name = "gentle"')
 STRICT = PLEXO.replace('grace = "7d"', 'grace = "5d"').replace('name = "plexo"', 'name = "strict"')
@@ -29,33 +24,8 @@ STRICT = PLEXO.replace('grace = "7d"', 'grace = "5d"').replace('name = "plexo"',
 
 @pytest.fixture
 def services(database_url: str, tmp_path: Path) -> Iterator[Services]:
-    settings = {
-        "KULANZ_DATA_DIR": str(tmp_path / "data"),
-        "DATABASE_URL": database_url,
-        "LEMONSQUEEZY_WEBHOOK_SECRETS": SECRET,
-        "LEMONSQUEEZY_MODE": "any",
-        "KULANZ_PLANS": "lemonsqueezy:47001=professional",
-        "KULANZ_TEST_CLOCK": "1",
-        "ENCRYPTION_KEYS": random_key_text(),
-    }
-    services = build(load(settings))
-    services.clock.set(MONDAY - 40 * DAY)
-    with services.database.write() as tx:
-        services.adopt_policy(tx)
-    yield services
-    services.close()
-
-
-def happens(services: Services, day: float, *payloads: Payload) -> None:
-    """Let a day come and deliveries with it, and do all that follows."""
-    services.clock.set(MONDAY + day * DAY)
-    intake = Intake(services)
-    for payload in payloads:
-        body, headers = delivery(payload)
-        assert intake.accept("lemonsqueezy", headers, body).status == 200
-    intake.close()
-    while pipeline.process(services).moved or pipeline.deliver(services).moved:
-        pass
+    with days_before_monday(database_url, tmp_path / "data") as services:
+        yield services
 
 
 def fails(services: Services) -> None:

@@ -78,3 +78,13 @@ def test_a_request_that_came_to_nothing_may_be_tried_again(database: Database) -
         idempotency.forget(tx, "api", "key")
 
     assert begun(database, OTHER) is None
+
+
+def test_an_answer_that_was_kept_outlives_a_failure_that_came_after_it(database: Database) -> None:
+    begun(database)
+    finished(database)
+
+    with database.write() as tx:
+        idempotency.forget(tx, "api", "key")
+
+    assert begun(database) == ANSWER
