@@ -36,12 +36,12 @@ def services(tmp_path: Path, database_url: str) -> Iterator[Services]:
     services.close()
 
 
-def deliver(services: Services, secret: str) -> int:
+def deliver(services: Services, *secrets: str) -> list[int]:
     intake = Intake(services)
-    body, headers = delivery(subscription_updated(), secret)
-    answer = intake.accept("lemonsqueezy", headers, body)
+    told = [delivery(subscription_updated(), secret) for secret in secrets]
+    answers = [intake.accept("lemonsqueezy", headers, body).status for body, headers in told]
     intake.close()
-    return answer.status
+    return answers
 
 
 def findings(services: Services) -> list[Finding]:
@@ -49,7 +49,7 @@ def findings(services: Services) -> list[Finding]:
 
 
 def test_a_secret_that_verified_a_delivery_is_known_to_be_in_use(services: Services) -> None:
-    assert deliver(services, OLD) == 200
+    assert deliver(services, OLD) == [200]
 
     with services.database.read() as conn:
         new, old = status(services, conn)
@@ -59,10 +59,17 @@ def test_a_secret_that_verified_a_delivery_is_known_to_be_in_use(services: Servi
 
 
 def test_a_secret_that_verified_nothing_is_not(services: Services) -> None:
-    assert deliver(services, "neither") == 401
+    assert deliver(services, "neither") == [401]
 
     with services.database.read() as conn:
         assert [use.last_used for use in status(services, conn)] == [None, None]
+
+
+def test_every_secret_that_was_used_is_noted_though_nothing_comes_after(services: Services) -> None:
+    assert deliver(services, NEW, OLD) == [200, 200]
+
+    with services.database.read() as conn:
+        assert all(use.in_use(real_now()) for use in status(services, conn))
 
 
 def test_the_doctor_objects_when_a_secret_is_taken_away_that_is_still_in_use(services: Services) -> None:
@@ -75,8 +82,17 @@ def test_the_doctor_objects_when_a_secret_is_taken_away_that_is_still_in_use(ser
 
 def test_the_doctor_says_when_a_secret_may_be_taken_away(services: Services) -> None:
     deliver(services, OLD)
-    with services.database.write() as tx:
-        long_ago = {name: at - timedelta(days=2) for name, at in secret_use.last(tx).items()}
-        secret_use.marks.put(tx, "webhook_secrets", {name: at.isoformat() for name, at in long_ago.items()})
+    long_ago(services)
 
+    unproven = [finding.advice for finding in findings(services)]
+    deliver(services, NEW)
+
+    assert unproven == ["", ""]
     assert [finding.advice for finding in findings(services)] == ["", "it may be taken away"]
+
+
+def long_ago(services: Services) -> None:
+    """Let every use that is noted be two days old."""
+    with services.database.write() as tx:
+        before = {name: at - timedelta(days=2) for name, at in secret_use.last(tx).items()}
+        secret_use.marks.put(tx, "webhook_secrets", {name: at.isoformat() for name, at in before.items()})

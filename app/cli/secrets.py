@@ -1,49 +1,73 @@
-"""`kulanz secrets`: which encryption keys still protect what, and changing them without stopping."""
+"""`kulanz secrets`: which keys and webhook secrets are still needed, and changing them without stopping."""
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from app.cli import stored_secrets, webhook_secrets
 from app.cli.options import actor_option, dry_run_option, emit, json_option, services, table
+from app.config_layers import ENDPOINTS, RUN_FILE, SECRETS_FILE
 from app.errors import RefusedError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from app.keeping.rotation import Status
     from app.services import Services
 
 NAME = "ENCRYPTION_KEYS"
+webhook_option = click.option(
+    "--webhook",
+    type=click.Choice(ENDPOINTS),
+    help="The webhook secret of this endpoint, not the encryption keys.",
+)
 
 
 @click.group()
 def secrets() -> None:
-    """Look at the encryption keys, and change them."""
+    """Look at encryption keys and webhook secrets, and change them."""
 
 
 @secrets.command()
 @json_option
 def status(*, as_json: bool) -> None:
-    """Say what each of ENCRYPTION_KEYS still protects, and which of them can be retired."""
+    """Say what each of ENCRYPTION_KEYS still protects, when each webhook secret was last used, and which can go."""
     from app.keeping import rotation
 
     with services() as opened:
         found = rotation.status(opened)
-    emit(_document(found), as_json, lambda: _print(found))
+        webhooks = [] if found.lost else webhook_secrets.document(opened)
+
+    def show() -> None:
+        _print(found)
+        webhook_secrets.show(webhooks)
+
+    emit(_document(found) | {"webhook_secrets": webhooks}, as_json, show)
     if found.lost:
         raise RefusedError(f"{sum(found.lost.values())} values can be opened with none of ENCRYPTION_KEYS")
+    webhook_secrets.refuse_a_missing_one(webhooks)
 
 
 @secrets.command()
 @click.option("--new-key", is_flag=True, help="Make a new key first, where `kulanz up` keeps them.")
+@webhook_option
 @dry_run_option
 @actor_option
 @json_option
-def rotate(*, new_key: bool, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Seal everything anew with the first of ENCRYPTION_KEYS; it may be stopped and called again."""
+def rotate(*, new_key: bool, webhook: str | None, dry_run: bool, actor: str, as_json: bool) -> None:
+    """Seal everything anew with the first of ENCRYPTION_KEYS; it may be stopped and called again.
+
+    With --webhook: make a new webhook secret where `kulanz up` keeps them; the old one is accepted until it is retired.
+    """
+    if webhook is None:
+        _rotate_keys(new_key=new_key, dry_run=dry_run, actor=actor, as_json=as_json)
+        return
+    with services() as opened:
+        next_step = webhook_secrets.make_one(opened, webhook, dry_run=dry_run)
+    emit({"made": int(not dry_run), "dry_run": dry_run, "actor": actor, "next": next_step}, as_json, next_step)
+
+
+def _rotate_keys(*, new_key: bool, dry_run: bool, actor: str, as_json: bool) -> None:
     from app.cli.progress import counted
     from app.keeping import rotation
 
@@ -68,25 +92,35 @@ def rotate(*, new_key: bool, dry_run: bool, actor: str, as_json: bool) -> None:
 
 
 @secrets.command()
+@webhook_option
+@click.option("--leaked", is_flag=True, help="Take a webhook secret away although it is in use.")
 @dry_run_option
 @actor_option
 @json_option
-def retire(*, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Take the keys that protect nothing any more out of the file where `kulanz up` keeps them."""
+def retire(*, webhook: str | None, leaked: bool, dry_run: bool, actor: str, as_json: bool) -> None:
+    """Take what is needed no more out of the file where `kulanz up` keeps it; what is still in use stays."""
+    with services() as opened:
+        if webhook is None:
+            gone = _retire_keys(opened, dry_run=dry_run)
+        else:
+            gone = webhook_secrets.retire(opened, webhook, leaked=leaked, dry_run=dry_run)
+    what = "keys" if webhook is None else "webhook secrets"
+    emit({"retired": gone, "dry_run": dry_run, "actor": actor}, as_json, f"{gone} {what} retired; restart what runs")
+
+
+def _retire_keys(opened: Services, *, dry_run: bool) -> int:
     from app.keeping import rotation
 
-    with services() as opened:
-        _refuse_before_a_restart(opened)
-        found = rotation.status(opened)
-        path = _stored(opened)
+    _refuse_before_a_restart(opened)
+    found = rotation.status(opened)
+    path = stored_secrets.place(opened, NAME)
     needed = [key for key in found.keys if key.position > 1 and not key.safe_to_retire]
     if needed:
         raise RefusedError(f"{', '.join(key.id for key in needed)} still protects something: `kulanz secrets rotate`")
-    keys = _keys(path)
+    keys = stored_secrets.entries(path, NAME)
     if not dry_run:
-        _write(path, keys[:1])
-    gone = len(keys) - 1
-    emit({"retired": gone, "dry_run": dry_run, "actor": actor}, as_json, f"{gone} keys retired; restart what runs")
+        stored_secrets.write(path, NAME, keys[:1])
+    return len(keys) - 1
 
 
 def _make_a_key() -> None:
@@ -94,40 +128,15 @@ def _make_a_key() -> None:
     from app.vault import random_key_text
 
     with services() as opened:
-        path = _stored(opened)
-    _write(path, [random_key_text(), *_keys(path)])
-
-
-def _stored(opened: Services) -> Path:
-    """Return the file that holds the keys; RefusedError where the environment or another file gives them."""
-    from app.config import environment
-    from app.config_layers import SECRETS_FILE
-
-    path = opened.settings.data_dir / SECRETS_FILE
-    if environment().get(NAME) or not path.exists() or not _keys(path):
-        raise RefusedError(f"{NAME} is not kept by `kulanz up`: put the new key first where you keep it, and restart")
-    return path
+        path = stored_secrets.place(opened, NAME)
+    stored_secrets.write(path, NAME, [random_key_text(), *stored_secrets.entries(path, NAME)])
 
 
 def _refuse_before_a_restart(opened: Services) -> None:
     """Refuse while an instance runs that was started before its keys were changed: it could not read what we seal."""
-    from app.config_layers import RUN_FILE, SECRETS_FILE
-
     run, stored = opened.settings.data_dir / RUN_FILE, opened.settings.data_dir / SECRETS_FILE
     if run.exists() and stored.exists() and run.stat().st_mtime_ns < stored.stat().st_mtime_ns:
         raise RefusedError("restart `kulanz up` first: it was started before its keys were changed")
-
-
-def _keys(path: Path) -> list[str]:
-    text = str(tomllib.loads(path.read_text(encoding="utf-8")).get(NAME, ""))
-    return [key for part in text.split(",") if (key := part.strip())]
-
-
-def _write(path: Path, keys: list[str]) -> None:
-    from app.cli.up.secrets import HEADER, write_private
-
-    stored = tomllib.loads(path.read_text(encoding="utf-8"))
-    write_private(path, {**stored, NAME: ",".join(keys)}, HEADER)
 
 
 def _document(found: Status) -> dict[str, Any]:

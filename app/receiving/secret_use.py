@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -39,23 +39,27 @@ class Uses:
     def __init__(self, vault: Vault, secrets: dict[str, Sequence[bytes]]) -> None:
         self._vault, self._secrets = vault, secrets
         self._seen: dict[tuple[str, int], datetime] = {}
-        self._next = real_now()
+        self._noted: dict[tuple[str, int], datetime] = {}
 
     def see(self, endpoint: str, place: int) -> None:
         """Remember that a delivery was verified now."""
         self._seen[endpoint, place] = real_now()
 
     def due(self) -> dict[str, datetime]:
-        """Return what to note now, by fingerprint; nothing most of the time. Call it with no transaction open."""
-        now = real_now()
-        if now < self._next or not self._seen:
-            return {}
-        self._next = now + NOTED_EVERY
-        seen, self._seen = self._seen, {}
+        """Return what to note now, by fingerprint; nothing most of the time. Call it with no transaction open.
+
+        The first use of a secret is noted at once: a quiet shop may never deliver another time.
+        """
+        due = {secret: at for secret, at in self._seen.copy().items() if self._is_news(secret, at)}
+        self._noted.update(due)
         return {
             fingerprint(self._vault, endpoint, self._secrets[endpoint][place]): at
-            for (endpoint, place), at in seen.items()
+            for (endpoint, place), at in due.items()
         }
+
+    def _is_news(self, secret: tuple[str, int], at: datetime) -> bool:
+        noted = self._noted.get(secret)
+        return noted is None or not timedelta() <= at - noted < NOTED_EVERY
 
 
 def status(services: Services, conn: Connection) -> list[Use]:
@@ -71,18 +75,42 @@ def status(services: Services, conn: Connection) -> list[Use]:
     return [*found, *gone]
 
 
+def objection(use: Use, uses: Sequence[Use], now: datetime) -> str | None:
+    """Return why a secret must not be taken away yet; None: the provider has gone over to a newer one."""
+    if use.place is None:
+        return None
+    newer = [other for other in uses if other.endpoint == use.endpoint and other.place and other.place < use.place]
+    if not newer:
+        return "it is the newest"
+    if use.in_use(now):
+        return f"it verified a delivery at {use.last_used:%Y-%m-%dT%H:%M:%SZ}: it is still in use"
+    since = max((other.last_used for other in newer if other.last_used), default=None)
+    if since is None or (use.last_used is not None and since < use.last_used):
+        return "no newer one has verified a delivery since: the provider may still use it"
+    return None
+
+
+def missed(uses: Sequence[Use], now: datetime) -> list[Use]:
+    """Return the secrets that are configured no longer although deliveries are still signed with them."""
+    return [use for use in uses if use.place is None and use.in_use(now)]
+
+
 def fingerprint(vault: Vault, endpoint: str, secret: bytes) -> str:
     """Return by what a secret is known that is stored nowhere: nothing can be tried against it without the keyring."""
     return f"{endpoint}:{vault.fingerprint(f'webhook secret {endpoint} {secret.hex()}').hex()[:12]}"
 
 
-def _configured(settings: Settings, vault: Vault) -> Iterator[tuple[str, int, str]]:
-    places = {
+def configured(settings: Settings) -> Mapping[str, Sequence[str]]:
+    """Return the webhook secrets of each endpoint, the newest first."""
+    return {
         "lemonsqueezy": settings.lemonsqueezy_webhook_secrets,
         "stripe": settings.stripe_webhook_secrets,
         "paddle": settings.paddle_webhook_secrets,
         "standard": settings.standard_webhook_secrets,
     }
-    for endpoint, secrets in places.items():
+
+
+def _configured(settings: Settings, vault: Vault) -> Iterator[tuple[str, int, str]]:
+    for endpoint, secrets in configured(settings).items():
         for place, secret in enumerate(secrets, 1):
             yield endpoint, place, fingerprint(vault, endpoint, secret.encode())

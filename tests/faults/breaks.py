@@ -157,6 +157,27 @@ ALL = (
         "",
         ("tests/test_secret_use.py",),
     ),
+    Break(
+        "A webhook secret is taken away that is still in use",
+        "app/receiving/secret_use.py",
+        "    if use.in_use(now):\n        return f",
+        "    if not use.in_use(now):\n        return f",
+        ("tests/cli/test_webhook_secrets.py",),
+    ),
+    Break(
+        "A webhook secret is taken away before a newer one has proved itself",
+        "app/receiving/secret_use.py",
+        "    if since is None or (use.last_used is not None and since < use.last_used):",
+        "    if since is None and use.last_used is None:",
+        ("tests/cli/test_webhook_secrets.py",),
+    ),
+    Break(
+        "That another secret was used a moment later is not noted",
+        "app/receiving/secret_use.py",
+        "return noted is None or",
+        "return not self._noted or noted is not None and",
+        ("tests/test_secret_use.py",),
+    ),
 )
 
 
