@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for name in wish.database or DATABASES:
             of_this = [leg for leg in done if leg.database == name]
             enough = sum(leg.kills for leg in of_this) >= wish.kills and (
-                sum(leg.deliveries for leg in of_this) >= wish.deliveries
+                sum(leg.acknowledged for leg in of_this) >= wish.deliveries
             )
             if enough or any(leg.seed == seed for leg in of_this):
                 continue
@@ -106,7 +106,7 @@ def _leg(lab: Lab, load: Load, done: Counter[str], rest: float, seconds: float) 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.faults", description=__doc__)
     parser.add_argument("--kills", type=int, default=1, help="at least so many on each database [1]")
-    parser.add_argument("--deliveries", type=int, default=1, help="at least so many on each database [1]")
+    parser.add_argument("--deliveries", type=int, default=1, help="at least so many acknowledged on each database [1]")
     parser.add_argument("--seconds", type=float, default=60, help="of faults in each leg [60]")
     parser.add_argument("--most-legs", type=int, default=200, help="on each database [200]")
     parser.add_argument("--seed", type=int, default=7, help="of the first leg; the next one has the next [7]")

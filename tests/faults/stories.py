@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import count
@@ -22,6 +22,9 @@ from tests.lemonsqueezy import (
 )
 
 A_MONTH = timedelta(days=30)
+RENEWALS = 12
+APART = 40
+"""Numbers of the provider that a story has for itself."""
 THE_FIRST_REMINDER = timedelta(days=3)
 """After the failure, in the policy `plexo`: a failure that old falls due while the load runs."""
 
@@ -45,13 +48,13 @@ class Story:
 def stories(order: random.Random, begin: datetime, now: Callable[[], datetime]) -> Iterator[Story]:
     """Tell stories without end; `order` says which, and in which order each is told. Numbers follow from `begin`."""
     own = int(begin.timestamp() * 10) % 10**9 * 1_000
-    for number in count(own, 10):
+    for number in count(own, APART):
         at = now().replace(microsecond=0)
         ids = {"customer": number, "subscription": number + 1, "order": number + 2, "invoice": number + 3}
         purchase = Purchase(
             account=f"org_{number}", email=f"buyer{number}@shop.example", dispute=number + 4, began=at - A_MONTH, **ids
         )
-        story = order.choices([_renewed, _charged_back, _won, _unpaid, _recovered], [2, 3, 1, 3, 2])[0](purchase, at)
+        story = order.choices([*TOLD], [*TOLD.values()])[0](purchase, at)
         yield story
 
 
@@ -61,6 +64,22 @@ def _renewed(purchase: Purchase, at: datetime) -> Story:
         for age in range(3)
     ]
     return _story(purchase, at, *updates)
+
+
+def _faithful(purchase: Purchase, at: datetime) -> Story:
+    """Tell of a year of renewals that were all paid: most of what a provider has to say, and nothing follows."""
+    renewals = [at - timedelta(hours=RENEWALS - number) for number in range(RENEWALS)]
+    told = [
+        payload
+        for number, then in enumerate(renewals)
+        for payload in (
+            subscription_payment_success(
+                at=then, purchase=purchase, id=purchase.invoice + 10 + number, created_at=then
+            ),
+            subscription_updated(at=then, purchase=purchase, card_last_four=f"{number:04}"),
+        )
+    ]
+    return _story(purchase, at, *told)
 
 
 def _charged_back(purchase: Purchase, at: datetime) -> Story:
@@ -104,6 +123,17 @@ def _recovered(purchase: Purchase, at: datetime) -> Story:
         subscription_payment_success(at=at, purchase=purchase),
         subscription_updated(at=at, purchase=purchase),
     )
+
+
+TOLD: Mapping[Callable[[Purchase, datetime], Story], int] = {
+    _renewed: 2,
+    _faithful: 3,
+    _charged_back: 3,
+    _won: 1,
+    _unpaid: 3,
+    _recovered: 2,
+}
+"""How often each is told."""
 
 
 def _story(
