@@ -297,8 +297,9 @@ def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
             yield f"The refund request {asked.key} waits for {what}, promised by {rfc3339(asked.due_at)}."
     for deletion in state.deletions:
         yield from _deletion(deletion)
+    requests = {asked.key for asked in state.refunds}
     for timer in state.timers:
-        if timer.kind in _TIMERS:
+        if timer.kind in _TIMERS and timer.subject not in requests:
             yield f"{_TIMERS[timer.kind]} at {rfc3339(timer.due_at)} ({timer.subject})."
 
 

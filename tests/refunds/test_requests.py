@@ -335,3 +335,13 @@ def test_the_story_of_a_refund_reads_in_sentences(support: Support) -> None:
     assert any(line.startswith("tests approved a refund of 40.83 EUR") for line in said)
     assert any("confirmed that 40.83 EUR" in line for line in said)
     assert any("its payment went back in full" in line for line in told["why"])
+
+
+def test_a_request_that_waits_for_its_money_is_no_debt(support: Support) -> None:
+    bought = support.sold()
+    support.asked(bought, amount=1000)
+
+    told = enquiries.explanation(support.shop.services, str(bought.account))
+
+    assert [line for line in told["outlook"] if "waits for an answer" in line]
+    assert not [line for line in told["outlook"] if "debt" in line]
