@@ -7,19 +7,29 @@ from pathlib import Path
 
 import pytest
 
+from app import pipeline
 from app.errors import PolicyError, RefusedError
 from app.ordering import versions
+from app.ordering.commands import RequestRefund
 from app.policy import document
 from app.replaying.replay import replay
 from app.services import Services
 from app.showing import enquiries
 from app.store import policies
 from tests.days import DAY, days_before_monday, happens
-from tests.lemonsqueezy import MONDAY, subscription_created, subscription_payment_failed
+from tests.lemonsqueezy import (
+    MONDAY,
+    Purchase,
+    subscription_created,
+    subscription_payment_failed,
+    subscription_payment_success,
+)
 
 PLEXO = document.preset("plexo")
 GENTLE = PLEXO.replace('grace = "7d"', 'grace = "14d"').replace('name = "plexo"', 'name = "gentle"')
 STRICT = PLEXO.replace('grace = "7d"', 'grace = "5d"').replace('name = "plexo"', 'name = "strict"')
+
+GENEROUS = PLEXO.replace('window = "30d"', 'window = "60d"', 1).replace('name = "plexo"', 'name = "generous"')
 
 
 @pytest.fixture
@@ -87,6 +97,25 @@ def test_a_stricter_version_is_applied_to_nothing_that_is_open(services: Service
     assert moved == []
 
 
+def test_a_more_lenient_version_is_applied_to_an_open_refund_request_too(services: Services) -> None:
+    began = MONDAY - 39 * DAY
+    paid = subscription_payment_success(at=began, billing_reason="initial")
+    happens(services, -39, subscription_created(at=began), paid)
+    happens(services, 0)
+    payment = str(Purchase().invoice)
+    order = RequestRefund(payment=payment, contact_email="a@b.c", organisation="Bakery")
+    pipeline.command(services, "org_42", order, "ada")
+    happens(services, 1)
+    done = versions.activate(services, GENEROUS, actor="ada")
+
+    before = verdict(services)
+    moved = list(versions.apply_to_open(services, document.parse(GENEROUS, version=done.row.version), actor="ada"))
+
+    assert [account for account, _ in moved] == ["org_42"]
+    assert (before, verdict(services)) == ("not_eligible", "eligible")
+    assert [finding for finding in replay(services) if finding.differs] == []
+
+
 def test_a_version_in_the_past_is_refused_and_nothing_is_kept(services: Services) -> None:
     with pytest.raises(RefusedError, match="in the past"):
         versions.activate(services, "effective_from = 2020-01-01\n" + GENTLE, actor="ada")
@@ -145,6 +174,11 @@ def test_what_began_before_an_activation_stays_under_the_first_version_whatever_
     assert [account for account, _ in moved] == ["org_42"]
     assert grace_end(services) > before
     assert enquiries.policy_in_force(services)["name"] == "gentle"
+
+
+def verdict(services: Services) -> str:
+    (request,) = enquiries.account_document(services, "org_42")["refund_requests"]
+    return str(request["verdict"])
 
 
 def kept(services: Services) -> list[str]:

@@ -123,7 +123,7 @@ def diff(*, old: str, new: str, as_json: bool) -> None:
 @policy.command()
 @click.argument("file")
 @click.option("--effective-from", type=instant, help="From when it is in force [default: what it says itself, or now].")
-@click.option("--migrate-open", is_flag=True, help="Apply it also to open cases and disputes where it is more lenient.")
+@click.option("--migrate-open", is_flag=True, help="Apply it also to what is open where it is more lenient.")
 @actor_option
 @dry_run_option
 @yes_option
@@ -164,7 +164,9 @@ def activate(
         at = shown(done.row.effective_from)
         click.echo(f"{would}{done.row.name}, version {done.row.version}, {is_new} {at}")
         if migrate_open:
-            table(("account", "case or dispute"), [tuple(one.values()) for one in moved], "nothing open is moved")()
+            table(
+                ("account", "case, dispute or request"), [tuple(one.values()) for one in moved], "nothing open is moved"
+            )()
 
     emit(found, as_json, show)
 
@@ -229,7 +231,7 @@ def _migrate(opened: Services, done: Any, actor: str, *, dry_run: bool, yes: boo
     ]
     if dry_run or not moved:
         return moved
-    confirm(len(moved), f"apply version {policy.version} to open cases and disputes", yes=yes)
+    confirm(len(moved), f"apply version {policy.version} to open cases, disputes and requests", yes=yes)
     return [
         {"account_id": account, "subject": fact.subject}
         for account, fact in versions.apply_to_open(opened, policy, actor=actor)

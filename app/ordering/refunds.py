@@ -93,7 +93,7 @@ def _decided(
         why=one.answer.why,
         refundable=one.answer.refundable,
         clause=_clause(order, one),
-        pay_by=promised_payment(now, one.requested_at, account.book, own, zone) if order.approve else None,
+        pay_by=promised_payment(now, one.policy.refund, account.book, own, zone) if order.approve else None,
         actor=actor,
         reason=order.reason,
     )

@@ -14,6 +14,7 @@ from app.policy.records import Dispute
 from app.policy.refunding.judging import Question, judge
 from app.policy.refunding.payments import Payment, payments
 from app.policy.refunding.records import RefundLog
+from app.policy.refunding.rules import RefundRules
 from app.policy.refunding.values import Answer, Refund, RefundState, Verdict
 from app.policy.terms import Terms
 
@@ -49,7 +50,7 @@ class Readers:
         return any(one.seen.status not in but and _is_about(one, payment, self.book) for one in found)
 
     def question(self, payment: Payment, at: datetime, reason: str = "", add_on: str | None = None) -> Question:
-        """Return the question that a request of that time is."""
+        """Return the question that a request of that time would be."""
         terms = self.moment.terms
         return Question(
             payment=payment,
@@ -86,18 +87,18 @@ def promised_answer(at: datetime, book: Book, terms: Terms, zone: str) -> dateti
     return working_days.after(at, terms.at(at).refund.decide_within, zone, _is_working(book, terms))
 
 
-def promised_payment(decided_at: datetime, asked_at: datetime, book: Book, terms: Terms, zone: str) -> datetime:
+def promised_payment(decided_at: datetime, rules: RefundRules, book: Book, terms: Terms, zone: str) -> datetime:
     """Return by when the money of a request that was decided then is to be there (plexo 9.2)."""
-    return working_days.after(decided_at, terms.at(asked_at).refund.pay_within, zone, _is_working(book, terms))
+    return working_days.after(decided_at, rules.pay_within, zone, _is_working(book, terms))
 
 
-def statutory_until(payment: Payment, at: datetime, book: Book, terms: Terms, zone: str) -> datetime | None:
+def _statutory_until(payment: Payment, question: Question, terms: Terms) -> datetime | None:
     """Return to when a consumer may still withdraw from the contract behind a payment; None: no longer."""
-    days = terms.at(at).refund.statutory_withdrawal
+    days, book = question.rules.statutory_withdrawal, question.book
     sub = book.subscriptions.get(payment.subscription or "")
     began = (sub.seen.created_at if sub else None) or payment.at
-    until = working_days.end_of_period(began, days, zone, _is_working(book, terms))
-    return until if days and at <= until else None
+    until = working_days.end_of_period(began, days, question.zone, _is_working(book, terms))
+    return until if days and question.at <= until else None
 
 
 def _is_working(book: Book, terms: Terms) -> Callable[[date], bool]:
@@ -107,7 +108,8 @@ def _is_working(book: Book, terms: Terms) -> Callable[[date], bool]:
 
 def _refund(asked: RefundRequested, log: RefundLog, payment: Payment, readers: Readers) -> Refund:
     question, decided = readers.question(payment, asked.at, asked.reason, asked.add_on), log.decided
-    question = replace(question, licence=asked.licence)
+    pinned = readers.moment.terms.of(asked.id, asked.at, readers.book)
+    question = replace(question, licence=asked.licence, policy=pinned)
     answer = _as_decided(decided) if decided else judge(question)
     base = payment.base(base_only=question.rules.base_only)
     state = _state(asked, log, payment, answer, base)
@@ -116,7 +118,7 @@ def _refund(asked: RefundRequested, log: RefundLog, payment: Payment, readers: R
     # A refund while a dispute is open is its outcome; one that is opened after the refund gives nothing back.
     back_at = log.confirmed.at if log.confirmed else None
     outcome = readers.disputed(payment, but=full_refunds.NO_OUTCOME, by=back_at)
-    terms, zone, book = readers.moment.terms, readers.moment.zone, readers.book
+    terms = readers.moment.terms
     return Refund(
         key=asked.id,
         payment=payment,
@@ -126,8 +128,8 @@ def _refund(asked: RefundRequested, log: RefundLog, payment: Payment, readers: R
         reason=asked.reason,
         requested_at=asked.at,
         decide_by=asked.decide_by,
-        pay_by=decided.pay_by if decided else _latest_payment(asked, answer, book, terms, zone),
-        statutory_until=statutory_until(payment, asked.at, book, terms, zone),
+        pay_by=decided.pay_by if decided else _latest_payment(asked, answer, question, terms),
+        statutory_until=_statutory_until(payment, question, terms),
         decided_at=decided.at if decided else None,
         decided_by=decided.actor if decided else None,
         decision_reason=decided.reason if decided else "",
@@ -149,11 +151,11 @@ def _asked_for(asked: RefundRequested, answer: Answer) -> int:
     return answer.refundable if asked.amount is None else asked.amount
 
 
-def _latest_payment(asked: RefundRequested, answer: Answer, book: Book, terms: Terms, zone: str) -> datetime | None:
+def _latest_payment(asked: RefundRequested, answer: Answer, question: Question, terms: Terms) -> datetime | None:
     """Return when the money would be there if somebody approved on the last day."""
     if answer.verdict is Verdict.NOT_ELIGIBLE:
         return None
-    return promised_payment(asked.decide_by, asked.at, book, terms, zone)
+    return promised_payment(asked.decide_by, question.rules, question.book, terms, question.zone)
 
 
 def _state(asked: RefundRequested, log: RefundLog, payment: Payment, answer: Answer, base: int) -> RefundState:

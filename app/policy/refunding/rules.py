@@ -13,8 +13,8 @@ def _clause(means: str) -> Any:
     return field(default="", metadata=read.key(read.clause, means))
 
 
-def _words(means: str) -> Any:
-    return field(default=(), metadata=read.key(read.words, means))
+def _words(means: str, kinder: str | None = None) -> Any:
+    return field(default=(), metadata=read.key(read.words, means, kinder))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +50,9 @@ class RefundRules:
         default=Span(days=30), metadata=read.key(read.span, "from the purchase, how long a licence may go back")
     )
     licence_clause: str = _clause("clause about licences")
-    never: tuple[str, ...] = _words("products whose price never goes back: a word of the product's name is enough")
+    never: tuple[str, ...] = _words(
+        "products whose price never goes back: a word of the product's name is enough", read.LESS
+    )
     never_clause: str = _clause("clause about what never goes back")
     base_only: bool = field(
         default=True,
@@ -62,18 +64,21 @@ class RefundRules:
     )
     amount_clause: str = _clause("clause about the amount; a payment of which nothing is left names it")
     exceptional: tuple[str, ...] = _words(
-        "exceptional circumstances: where the reason has one of these words, a person decides what would be refused"
+        "exceptional circumstances: where the reason has one of these words, a person decides what would be refused",
+        read.MORE,
     )
     exceptional_clause: str = _clause("clause about exceptional circumstances")
     moves: tuple[str, ...] = _words(
         "words of a reason that tell of a move from cloud to on-premise: a person decides, and the amount is that of "
-        "the days not used"
+        "the days not used",
+        read.MORE,
     )
     move_clause: str = _clause("clause about such a move")
     delegated: tuple[str, ...] = _words("products that follow their developer's policy: a person decides")
     delegated_clause: str = _clause("clause about those")
     review_above: int | None = field(
-        default=None, metadata=read.key(read.amount, "minor units above which a person decides in any case")
+        default=None,
+        metadata=read.key(read.amount, "minor units above which a person decides in any case", read.MORE),
     )
     otherwise: str = field(
         default="review",

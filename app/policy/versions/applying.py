@@ -11,8 +11,8 @@ from app.policy.document import Policy
 from app.policy.facts import VersionApplied
 from app.policy.model import Case, State
 
-_CASE, _DISPUTE = "dunning", "dispute"
-"""The table of a policy document that says what may be taken, by what is open."""
+_CASE, _DISPUTE, _REFUND = "dunning", "dispute", "refund"
+"""The table of a policy document that says what may be taken, or what goes back, by what is open."""
 
 
 def applicable(state: State, policy: Policy, at: datetime, actor: str) -> Iterator[VersionApplied]:
@@ -23,12 +23,13 @@ def applicable(state: State, policy: Policy, at: datetime, actor: str) -> Iterat
 
 
 def began_ahead(state: State, book: Book, now: datetime) -> Iterator[VersionApplied]:
-    """Write down the version of what began, by the provider's clock, not before now.
+    """Write down the version of what began, by the clock of whoever told it, not before now.
 
     A version that comes into force in between would else be the one that it seems to have begun under.
     """
     found = [(case.key, case.opened_at, case.policy) for case in state.cases if case.opened_at >= now]
     found += [(one.key, one.opened_at, one.policy) for one in state.chargebacks if one.opened_at >= now]
+    found += [(one.key, one.requested_at, one.policy) for one in state.refunds if one.requested_at >= now]
     for key, began, policy in found:
         pin = book.pins.get(key)
         if pin is None or pin.began < began:
@@ -46,3 +47,4 @@ def handed_on(old: Case, heir: Case, book: Book) -> Iterator[VersionApplied]:
 def _open(state: State) -> Iterator[tuple[str, datetime, Policy, str]]:
     yield from ((case.key, case.opened_at, case.policy, _CASE) for case in state.cases if case.open)
     yield from ((one.key, one.opened_at, one.policy, _DISPUTE) for one in state.chargebacks if one.active)
+    yield from ((one.key, one.requested_at, one.policy, _REFUND) for one in state.refunds if one.undecided)
