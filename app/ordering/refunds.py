@@ -96,6 +96,7 @@ def _decided(
         pay_by=promised_payment(now, one.policy.refund, account.book, own, zone) if order.approve else None,
         actor=actor,
         reason=order.reason,
+        turn=account.book.refund_requests[one.key].next_turn,
     )
     return (decision,)
 

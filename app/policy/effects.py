@@ -100,6 +100,8 @@ class RefundPayment:
     currency: str
     before: int
     """What had gone back of it when it was approved: the refund is what moves that by `amount` (I11)."""
+    step: int = 0
+    """Which of the request's decisions it is for: one may lapse and be followed by another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

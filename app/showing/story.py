@@ -156,6 +156,9 @@ SENTENCES: Mapping[str, str] = {
         "{refundable} of it can go back. An answer is due by {decide_by}."
     ),
     "refund.review": "A person has to decide about the refund of payment {payment}: {why_words}.",
+    "refund.approval_lapsed": (
+        "The approved refund of payment {payment} is not carried out: {why_words}. A person has to decide again."
+    ),
     "refund.judged_anew": "News changed what the policy says of payment {payment}: {verdict_words}; {refundable}.",
     "refund.approved": "{actor} approved a refund of {amount} of payment {payment}. It is to arrive by {pay_by}.",
     "refund.denied": "{actor} denied the refund of payment {payment}. Statutory rights are not affected.",
@@ -293,7 +296,7 @@ def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
         yield from _chargeback(one)
     for asked in state.refunds:
         if asked.due_at is not None:
-            what = "an answer" if asked.undecided else f"the money ({asked.state})"
+            what = "an answer" if asked.answer_is_due else f"the money ({asked.state})"
             yield f"The refund request {asked.key} waits for {what}, promised by {rfc3339(asked.due_at)}."
     for deletion in state.deletions:
         yield from _deletion(deletion)

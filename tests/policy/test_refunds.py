@@ -23,6 +23,7 @@ from app.policy.model import Access, Owner, Standing
 from app.policy.records import Order
 from app.policy.refunding.payments import payments
 from app.policy.refunding.values import Refund, RefundState, Verdict
+from app.policy.telling import reported, still_wanted
 from tests.policy.stories import (
     DAY,
     HOUR,
@@ -189,8 +190,6 @@ def refund_effects(account: Stage) -> list[RefundPayment]:
 
 
 def wanted(account: Stage, effect: RefundPayment) -> bool:
-    from app.policy.telling import still_wanted  # noqa: PLC0415 - only here
-
     return still_wanted(effect, account.state, account.account.book)
 
 
@@ -521,3 +520,69 @@ def test_a_payment_that_is_refunded_by_its_status_went_back_whole_whatever_amoun
     gone = Order.of(an_order(OrderStatus.REFUNDED, LONG_AGO, total=TOTAL, refunded=0))
 
     assert gone.refunded == TOTAL
+
+
+def overtaken() -> Stage:
+    """A customer whose refund was approved, and whose bank opened a chargeback before it was carried out."""
+    account = a_customer()
+    asks(account)
+    (refund,) = refund_effects(account)
+    account.hear(a_dispute_about_it(DisputeStatus.OPENED, SOON))
+    account.hear(*reported(refund, Outcome.WITHDRAWN, account.now, account.account.book))
+    return account
+
+
+def test_an_approval_that_a_dispute_overtakes_lapses_and_cannot_be_given_again_meanwhile() -> None:
+    account = overtaken()
+
+    (one,) = account.state.refunds
+
+    assert (one.state, one.answer.verdict, one.answer.why) == (RefundState.REVIEW, Verdict.REVIEW, "disputed")
+    assert ("refund.approval_lapsed", "10") in account.rules
+    with pytest.raises(RefusedError, match="twice"):
+        decides(account, reason="goodwill")
+
+
+@pytest.mark.parametrize("outcome", [DisputeStatus.WON, DisputeStatus.WITHDRAWN])
+def test_a_refund_that_a_dispute_had_overtaken_is_approved_again_once_the_dispute_ended_well(
+    outcome: DisputeStatus,
+) -> None:
+    account = overtaken()
+    account.hear(a_dispute_about_it(outcome, SOON + DAY), at=SOON + DAY)
+    waiting = account.state.refunds[0]
+
+    sent = decides(account)
+    comes_back(account, BASE)
+
+    (again,) = [effect for _, effect in account.done if isinstance(effect, RefundPayment)]
+    assert (waiting.state, waiting.answer.verdict) == (RefundState.REVIEW, Verdict.ELIGIBLE)
+    assert "refund_to_decide_again" in account.alerts
+    assert (sent.state, again.step, again.amount) == (RefundState.SENT, 1, BASE)
+    assert account.state.refunds[0].state is RefundState.PAID
+
+
+def test_nothing_goes_back_by_itself_when_the_dispute_that_overtook_a_refund_is_won() -> None:
+    account = overtaken()
+
+    account.hear(a_dispute_about_it(DisputeStatus.WON, SOON + DAY), at=SOON + DAY)
+    account.wait(SOON + 30 * DAY)
+
+    assert [effect for _, effect in account.done if isinstance(effect, RefundPayment)] == []
+    assert "refund_payment_late" in account.alerts
+    assert "refund_answer_late" not in account.alerts
+
+
+def test_a_refund_that_a_dispute_had_overtaken_may_be_denied_instead() -> None:
+    account = overtaken()
+    account.hear(a_dispute_about_it(DisputeStatus.WON, SOON + DAY), at=SOON + DAY)
+
+    assert decides(account, approve=False, reason="the bank has decided").state is RefundState.DENIED
+
+
+def test_an_order_of_an_earlier_decision_is_not_wanted_once_there_is_another() -> None:
+    account = overtaken()
+    account.hear(a_dispute_about_it(DisputeStatus.WON, SOON + DAY), at=SOON + DAY)
+    (now,) = refund_effects(account)
+
+    assert wanted(account, now)
+    assert not wanted(account, replace(now, step=0))

@@ -22,6 +22,7 @@ from tests.refunds.conftest import DAY, Support, everywhere
 from tests.shop import PLANS, TOKEN, Shop, a_shop
 
 BASE = 4900 - 817
+DISPUTE = {"amount": 4900, "currency": "EUR", "reason": "the bank wrote"}
 
 
 @contextmanager
@@ -55,6 +56,32 @@ def test_without_an_api_key_a_refund_is_a_to_do_which_the_providers_event_takes_
     assert ("refund" in left, paid["state"], paid["refunded_amount"]) == (False, "paid", BASE)
     topics = [one["data"].get("topic") for one in support.shop.callbacks.documents if one["type"] == "ops.alert"]
     assert "effect_to_do" in topics
+
+
+@everywhere
+def test_an_approved_refund_that_a_chargeback_overtakes_is_approved_again_once_the_bank_has_decided(
+    support: Support,
+) -> None:
+    bought = support.sold()
+    request = support.asked(bought)
+
+    with without_a_key(support) as shop:
+        support.approve(request)
+        shop.settle()
+        opened = support.post(f"/v1/accounts/{bought.account}/disputes", {**DISPUTE, "payment_id": str(bought.order)})
+        overtaken, left, refused = support.now(request), effects(shop, "todo"), support.approve(request)
+        support.post(f"/v1/disputes/{opened.json()['id']}/close", {"outcome": "won"})
+        free, again = support.now(request), support.approve(request)
+        shop.settle()
+        waiting = effects(shop, "todo")
+        shop.simulator.desk.refund_order(str(bought.order), BASE)
+        shop.advance(DAY / 24)
+        paid = support.now(request)
+
+    assert (overtaken["state"], overtaken["verdict"], "refund" in left) == ("review", "review", False)
+    assert (refused.status_code, again.status_code) == (409, 200)
+    assert (free["state"], free["verdict"], free["clause"]) == ("review", "eligible", "3.1")
+    assert ("refund" in waiting, paid["state"], paid["refunded_amount"]) == (True, "paid", BASE)
 
 
 def effects(shop: Shop, state: str) -> list[str]:

@@ -55,6 +55,8 @@ class RefundDecided:
     """When we promised that the money is there at the latest; None where it was denied."""
     actor: str
     reason: str = ""
+    turn: int = 0
+    """How often it had been decided before: an approval that lapsed is followed by another decision."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +66,8 @@ class RefundOrdered:
     request: str
     at: datetime
     outcome: Outcome
+    turn: int = 0
+    """The decision that it was for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,7 +55,7 @@ class RefundChapter(Chapter):
         for one in state.refunds:
             log = book.refund_requests[one.key]
             if one.state is RefundState.APPROVED and log.ordered is None:
-                yield f.RefundOrdered(request=one.key, at=moment.at, outcome=Outcome.ASKED)
+                yield f.RefundOrdered(request=one.key, at=moment.at, outcome=Outcome.ASKED, turn=log.turn)
             if one.state is RefundState.PAID and log.confirmed is None:
                 yield f.RefundConfirmed(request=one.key, at=moment.at)
             for licence in _to_switch_off(one, book):
@@ -66,8 +66,10 @@ class RefundChapter(Chapter):
         for one in state.refunds:
             if one.state is RefundState.REVIEW:
                 yield one.key, "refund_needs_review"
+            if one.lapsed and not one.disputed:
+                yield one.key, "refund_to_decide_again"
             if one.is_late(moment.at):
-                yield one.key, "refund_answer_late" if one.undecided else "refund_payment_late"
+                yield one.key, "refund_answer_late" if one.answer_is_due else "refund_payment_late"
             if one.state is RefundState.FAILED:
                 yield one.key, "refund_failed"
             if _moved_otherwise(one):
@@ -81,7 +83,9 @@ class RefundChapter(Chapter):
             if known is None:
                 yield _change("refund.requested", one, 50)
             was = known.state if known else RefundState.REQUESTED
-            if one.state is not was and not (one.undecided and known is not None):
+            if one.lapsed and known is not None and not known.lapsed:
+                yield _change("refund.approval_lapsed", one, 51)
+            elif one.state is not was and not (one.undecided and known is not None):
                 yield _change(f"refund.{one.state}", one, _RANKS.get(one.state, 30))
             elif known is not None and known.answer != one.answer:
                 yield _change("refund.judged_anew", one, 30)
@@ -93,7 +97,7 @@ class RefundChapter(Chapter):
             case f.RefundOrdered(outcome=Outcome.ASKED):
                 one = decision.state.refund(act.request)
                 if one is not None:
-                    yield _refund_payment(one, account)
+                    yield _refund_payment(one, act.turn, account)
             case f.LicenceSwitchedOff(outcome=Outcome.ASKED):
                 name = effect_id(account.id, "disable", act.licence, act.request)
                 yield DisableLicence(id=name, subject=act.request, licence=act.licence)
@@ -128,7 +132,8 @@ class RefundChapter(Chapter):
         match effect:
             case RefundPayment():
                 one = state.refund(effect.subject)
-                return one is not None and one.state in _UNDER_WAY and not one.disputed
+                under_way = one is not None and one.state in _UNDER_WAY and not one.disputed
+                return under_way and book.refund_requests[effect.subject].turn == effect.step
             case DisableLicence():
                 one = state.refund(effect.subject)
                 return one is not None and ends(one) and not _is_disabled(effect.licence, book)
@@ -138,7 +143,7 @@ class RefundChapter(Chapter):
         """Yield what became of an order to the provider."""
         match effect:
             case RefundPayment():
-                yield f.RefundOrdered(request=effect.subject, at=at, outcome=outcome)
+                yield f.RefundOrdered(request=effect.subject, at=at, outcome=outcome, turn=effect.step)
             case DisableLicence():
                 yield f.LicenceSwitchedOff(licence=effect.licence, request=effect.subject, at=at, outcome=outcome)
             case _:
@@ -187,16 +192,18 @@ def _moved_otherwise(one: Refund) -> bool:
     return one.decided_at is not None and moved not in (0, one.amount)
 
 
-def _refund_payment(one: Refund, account: Account) -> RefundPayment:
+def _refund_payment(one: Refund, turn: int, account: Account) -> RefundPayment:
     of_order = one.payment.order is not None
+    again = (str(turn),) if turn else ()
     return RefundPayment(
-        id=effect_id(account.id, "refund", one.key),
+        id=effect_id(account.id, "refund", one.key, *again),
         subject=one.key,
         payment=(one.payment.order if of_order else one.payment.invoice) or one.payment.key,
         kind="order" if of_order else "invoice",
         amount=one.amount,
         currency=one.payment.currency,
         before=one.before,
+        step=turn,
     )
 
 

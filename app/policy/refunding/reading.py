@@ -20,7 +20,7 @@ from app.policy.terms import Terms
 
 _ENDED_WELL = frozenset({DisputeStatus.WON, DisputeStatus.WITHDRAWN})
 _LOST = frozenset({DisputeStatus.LOST, DisputeStatus.ACCEPTED})
-_FAILED = frozenset({Outcome.WITHDRAWN, Outcome.FAILED, Outcome.REFUSED})
+_FAILED = frozenset({Outcome.FAILED, Outcome.REFUSED})
 _SENT = frozenset({Outcome.UNKNOWN, Outcome.DONE})
 _SAME_PERIOD = timedelta(days=1)
 
@@ -107,12 +107,14 @@ def _is_working(book: Book, terms: Terms) -> Callable[[date], bool]:
 
 
 def _refund(asked: RefundRequested, log: RefundLog, payment: Payment, readers: Readers) -> Refund:
-    question, decided = readers.question(payment, asked.at, asked.reason, asked.add_on), log.decided
+    question = readers.question(payment, asked.at, asked.reason, asked.add_on)
     pinned = readers.moment.terms.of(asked.id, asked.at, readers.book)
     question = replace(question, licence=asked.licence, policy=pinned)
-    answer = _as_decided(decided) if decided else judge(question)
     base = payment.base(base_only=question.rules.base_only)
-    state = _state(asked, log, payment, answer, base)
+    lapsed = log.lapsed and not _went_back(asked, log, payment, base)
+    decided = None if lapsed else log.decided
+    answer = _as_decided(decided) if decided else judge(question)
+    state = RefundState.REVIEW if lapsed else _state(asked, log, payment, answer, base)
     if decided is None and state is RefundState.PAID:
         answer = judge(replace(question, payment=replace(payment, refunded=asked.refunded)))
     # A refund while a dispute is open is its outcome; one that is opened after the refund gives nothing back.
@@ -128,7 +130,7 @@ def _refund(asked: RefundRequested, log: RefundLog, payment: Payment, readers: R
         reason=asked.reason,
         requested_at=asked.at,
         decide_by=asked.decide_by,
-        pay_by=decided.pay_by if decided else _latest_payment(asked, answer, question, terms),
+        pay_by=log.decided.pay_by if log.decided else _latest_payment(asked, answer, question, terms),
         statutory_until=_statutory_until(payment, question, terms),
         decided_at=decided.at if decided else None,
         decided_by=decided.actor if decided else None,
@@ -139,6 +141,7 @@ def _refund(asked: RefundRequested, log: RefundLog, payment: Payment, readers: R
         whole=question.left == 0 < base,
         takes=asked.add_on is None and not outcome and not _paid_otherwise(payment, readers.known),
         disputed=readers.disputed(payment, but=full_refunds.NO_OUTCOME),
+        lapsed=lapsed,
         policy=question.policy,
     )
 
@@ -160,17 +163,21 @@ def _latest_payment(asked: RefundRequested, answer: Answer, question: Question, 
 
 def _state(asked: RefundRequested, log: RefundLog, payment: Payment, answer: Answer, base: int) -> RefundState:
     decided = log.decided
-    if decided is None:
-        # Somebody may give the money back at the provider without saying so here.
-        if payment.refunded - asked.refunded >= (asked.amount or max(1, base - asked.refunded)):
-            return RefundState.PAID
-        return RefundState.REVIEW if answer.verdict is Verdict.REVIEW else RefundState.REQUESTED
-    if not decided.approved:
+    if decided is not None and not decided.approved:
         return RefundState.DENIED
-    if payment.refunded - decided.refunded >= decided.amount:
+    if _went_back(asked, log, payment, base):
         return RefundState.PAID
+    if decided is None:
+        return RefundState.REVIEW if answer.verdict is Verdict.REVIEW else RefundState.REQUESTED
     outcome = log.ordered.outcome if log.ordered else None
     return RefundState.FAILED if outcome in _FAILED else RefundState.SENT if outcome in _SENT else RefundState.APPROVED
+
+
+def _went_back(asked: RefundRequested, log: RefundLog, payment: Payment, base: int) -> bool:
+    """Whether what was approved is back; undecided, what was asked: somebody may do it without saying so here."""
+    if log.decided is not None:
+        return payment.refunded - log.decided.refunded >= log.decided.amount
+    return payment.refunded - asked.refunded >= (asked.amount or max(1, base - asked.refunded))
 
 
 def _closed_at(log: RefundLog, state: RefundState) -> datetime | None:

@@ -8,27 +8,44 @@ from typing import TypeVar
 
 from app.policy import facts as f
 from app.policy.deeds import Asked
+from app.policy.facts import Outcome
 
 W = TypeVar("W", f.RefundRequested, f.RefundDecided, f.RefundConfirmed, f.LicenceDeployed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundLog:
-    """One request: what was asked, what was decided, and what became of it at the provider."""
+    """One request: what was asked, what was decided last, and what became of that at the provider."""
 
     requested: f.RefundRequested | None = None
+    turn: int = 0
+    """How often it had been decided before."""
     decided: f.RefundDecided | None = None
     ordered: Asked | None = None
     confirmed: f.RefundConfirmed | None = None
 
     def join(self, other: RefundLog) -> RefundLog:
-        """Keep the first of each word, and what ranks highest of the outcomes."""
+        """Keep the first of each word and the outcome that ranks highest; of the decisions, the last turn's."""
+        last = [log for log in (self, other) if log.turn == max(self.turn, other.turn)]
+        ours, theirs = last[0], last[-1]
         return RefundLog(
             requested=_first(self.requested, other.requested),
-            decided=_first(self.decided, other.decided),
-            ordered=_joined(self.ordered, other.ordered),
+            turn=ours.turn,
+            decided=_first(ours.decided, theirs.decided),
+            ordered=_joined(ours.ordered, theirs.ordered),
             confirmed=_first(self.confirmed, other.confirmed),
         )
+
+    @property
+    def next_turn(self) -> int:
+        """The number of the next decision."""
+        return self.turn + 1 if self.decided else self.turn
+
+    @property
+    def lapsed(self) -> bool:
+        """Whether the last approval came to nothing, because it was not wanted any more when its turn came."""
+        withdrawn = self.ordered is not None and self.ordered.outcome is Outcome.WITHDRAWN
+        return self.decided is not None and self.decided.approved and withdrawn
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +90,9 @@ def entries(fact: f.OwnFact) -> Iterator[tuple[str, str, RefundLog | LicenceLog]
         case f.RefundRequested():
             yield "refund_requests", fact.id, RefundLog(requested=fact)
         case f.RefundDecided():
-            yield "refund_requests", fact.request, RefundLog(decided=fact)
+            yield "refund_requests", fact.request, RefundLog(turn=fact.turn, decided=fact)
         case f.RefundOrdered():
-            yield "refund_requests", fact.request, RefundLog(ordered=_outcome(fact))
+            yield "refund_requests", fact.request, RefundLog(turn=fact.turn, ordered=_outcome(fact))
         case f.RefundConfirmed():
             yield "refund_requests", fact.request, RefundLog(confirmed=fact)
         case f.LicenceDeployed():

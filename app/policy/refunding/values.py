@@ -81,6 +81,8 @@ class Refund:
     takes: bool
     """Whether what it paid for ends with it: nothing else has paid for the same, and no dispute explains it."""
     disputed: bool
+    lapsed: bool
+    """Whether it was approved, and the money stayed because of a dispute: somebody has to decide again."""
     policy: Policy
     """The version in force when it was asked for."""
 
@@ -90,11 +92,16 @@ class Refund:
         return self.state in UNDECIDED
 
     @property
+    def answer_is_due(self) -> bool:
+        """Whether the promised answer has not been given; where it was given and lapsed, the money is due by it."""
+        return self.undecided and not self.lapsed
+
+    @property
     def due_at(self) -> datetime | None:
         """When somebody has to have acted; None: nothing more is to be done."""
         if self.state in CLOSED:
             return None
-        return self.decide_by if self.undecided else self.pay_by
+        return self.decide_by if self.answer_is_due else self.pay_by
 
     def is_late(self, now: datetime) -> bool:
         """Whether what we promised is overdue."""
