@@ -18,6 +18,7 @@ from app.drain import alert_parked, reason_of
 from app.errors import FarEndError, StorageUnavailableError, UnreadableError
 from app.gateway import Errand, Report, carry_out
 from app.gateway.report import State, parked
+from app.keeping import erasure
 from app.logs import log
 from app.ordering import orders
 from app.policy.assess import assess
@@ -127,7 +128,9 @@ def _carry(services: Services, row: EffectRow) -> None:
             wanted, now = _wanted(services, conn, row.account, effect), services.clock.now(conn)
     except (UnreadableError, ValueError, KeyError, LookupError) as error:
         with services.database.write() as tx:
-            outbox.finish(tx, row.id, "parked", attempts=attempts + 1, error=reason_of(error), done_at=real_now())
+            gone = row.kind in erasing.LETTERS and accounts.data_key(tx, row.account) is None
+            state, reason = ("withdrawn", erasing.GONE) if gone else ("parked", reason_of(error))
+            outbox.finish(tx, row.id, state, attempts=attempts + 1, error=reason, done_at=real_now())
         return
     if lost and isinstance(effect, SendMail):
         attempts = row.attempts
@@ -197,8 +200,8 @@ def _conclude(services: Services, row: EffectRow, effect: Effect, report: Report
             next_attempt_at=real_now() + (report.retry_after or timedelta()) if retried else None,
             done_at=None if retried else real_now(),
         )
-        if row.account:
-            _hear(services, tx, row, effect, report)
+        if row.account and not _hear(services, tx, row, effect, report):
+            _forget(services, tx, row)
         _alert_of(services, tx, row, effect, report.state)
     metrics.EFFECT_ATTEMPTS.labels(row.kind, state).inc()
     log.info("effect.tried", effect=row.id, type=row.type, state=state, attempts=attempts + (not withdrawn))
@@ -212,17 +215,26 @@ def _alert_of(services: Services, tx: Connection, row: EffectRow, effect: Effect
         orders.alert(services, tx, topic=topic, subject=row.id, account=row.account or None)
 
 
-def _hear(services: Services, tx: Connection, row: EffectRow, effect: Effect, report: Report) -> None:
+def _hear(services: Services, tx: Connection, row: EffectRow, effect: Effect, report: Report) -> bool:
+    """Let the account know what became of an effect; False where it was closed for good meanwhile."""
     docket = Docket(services, tx, services.clock.now(tx))
     docket.take([row.account])
     if docket.erased(row.account):
-        return
+        return False
     facts: tuple[Fact, ...] = report.facts
     if report.outcome is not None and report.state is not State.RETRY:
         facts += reported(effect, report.outcome, docket.now, docket.account(row.account).book.with_facts(report.facts))
     if facts:
         docket.decide(row.account, facts, Cause(kind="effect", name=row.type, ref=row.id))
         docket.put_back()
+    return True
+
+
+def _forget(services: Services, tx: Connection, row: EffectRow) -> None:
+    """Leave nothing of a letter that was under way while its account was destroyed, and never try it again."""
+    if row.kind in erasing.LETTERS:
+        erasure.remove_files(services, [row])
+        outbox.finish(tx, row.id, "withdrawn", attempts=row.attempts, error=erasing.GONE, done_at=real_now())
 
 
 def _ask(services: Services, event: Event) -> bool:

@@ -245,7 +245,7 @@ def test_evidence_of_an_erased_account_still_proves_what_was_decided_and_names_n
     assert MAIL not in file
 
 
-def test_what_is_retried_of_a_destroyed_account_is_parked_and_does_no_harm(services: Services) -> None:
+def test_what_is_retried_of_a_destroyed_account_is_put_aside_and_does_no_harm(services: Services) -> None:
     erase(services)
     with services.database.write() as tx:
         numbers = list(tx.execute(select(tables.inbox.c.id).where(tables.inbox.c.account == ORG)).scalars())
@@ -259,7 +259,7 @@ def test_what_is_retried_of_a_destroyed_account_is_parked_and_does_no_harm(servi
     with services.database.read() as conn:
         assert {event.state for number in numbers if (event := inbox.get(conn, number))} == {"parked"}
         mails = [effect.state for effect in outbox.of_account(conn, ORG) if effect.kind == "SendMail"]
-    assert set(mails) == {"parked"}
+    assert set(mails) == {"withdrawn"}
     assert enquiries.account_document(services, ORG)["standing"] == "closed"
 
 

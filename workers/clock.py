@@ -10,6 +10,7 @@ from app import host_time, metrics
 from app.clock import real_now
 from app.doorbell import EFFECTS, EVENTS
 from app.errors import KulanzError
+from app.keeping.scrubbing import Scrubbing
 from app.logs import log
 from app.reconcile.night import Night
 from app.services import Services
@@ -31,6 +32,7 @@ class Clock:
         self._rounded_at = float("-inf")
         self._away = False
         self._night = Night(services)
+        self.scrubbing = Scrubbing(services)
 
     def run(self, stopping: threading.Event) -> None:
         """Tick until told to stop."""
@@ -42,6 +44,7 @@ class Clock:
         """Look once; return the queues that were rung for."""
         database = self._services.database
         self._night.look(real_now())
+        self.scrubbing.look()
         with database.relaxed() as tx:
             may_fire = host_time.believable(tx, real_now()) or self._services.clock.test_time(tx) is not None
         with database.read() as conn:

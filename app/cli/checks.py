@@ -153,10 +153,8 @@ def webhook_secrets(services: Services) -> Iterator[Finding]:
     for use in uses:
         when = f"last used {use.last_used:%Y-%m-%d %H:%M}Z" if use.last_used else "never used"
         if use.place is not None:
-            free = secret_use.objection(use, uses, now) is None
-            yield Finding(
-                f"webhook secret {use.place} of {use.endpoint}", True, when, _if(free, "it may be taken away")
-            )
+            advice = _if(secret_use.objection(use, uses, now) is None, "it may be taken away")
+            yield Finding(f"webhook secret {use.place} of {use.endpoint}", True, when, advice)
         elif use.in_use(now):
             advice = "put it back until a day after the provider stopped using it: its deliveries are refused"
             yield Finding(f"webhook secret of {use.endpoint}", False, f"{when}, and configured no longer", advice)

@@ -81,8 +81,9 @@ def _order(ident: str, command: Closing, actor: str, *, dry_run: bool, as_json: 
 
 
 def _scrub() -> None:
-    """Let the database forget what it has kept of overwritten rows."""
+    """Let the database forget at once what it has kept of overwritten rows; else the clock does it."""
     from app.cli.options import services
+    from app.keeping import scrubbing
 
     with services() as opened:
-        opened.database.scrub()
+        scrubbing.scrub(opened)

@@ -55,6 +55,7 @@ def destroy(*, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
     """Destroy the records whose retention has ended; nothing under a legal hold or an open dispute."""
     from app.cli.progress import counted
     from app.keeping import retention as records
+    from app.keeping import scrubbing
 
     with services() as opened:
         with opened.database.read() as conn:
@@ -68,7 +69,7 @@ def destroy(*, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
                 for one in over:
                     _destroy(opened, one, actor)
                     count(1)
-            opened.database.scrub()
+            scrubbing.scrub(opened)
     kept = [_document(one) for one in found if not one.over(now)]
     document = {"destroyed": [_document(one) for one in over], "kept": kept, "dry_run": dry_run}
     verb = "would be destroyed" if dry_run else "destroyed"

@@ -25,9 +25,7 @@ def make_one(opened: Services, endpoint: str, *, dry_run: bool) -> str:
         raise RefusedError(f"{endpoint} makes its secrets itself: put the new one first in {name}")
     if not dry_run:
         stored_secrets.write(path, name, [MADE[name](), *stored_secrets.entries(path, name)])
-    return (
-        f"restart `kulanz up`, then give the provider the first of {name} in {path}; the old one counts until retired"
-    )
+    return f"restart `kulanz up`, then give the provider the first of {name} in {path}; the old one still counts"
 
 
 def retire(opened: Services, endpoint: str, *, leaked: bool, dry_run: bool) -> int:

@@ -7,14 +7,12 @@ from email.utils import parseaddr
 from app.errors import UntranslatableError
 from app.gateway.backoff import try_again
 from app.gateway.callback import call_back
-from app.gateway.letterbox import post
+from app.gateway.letterbox import LETTERS, post
 from app.gateway.means import Errand, Means
 from app.gateway.notices import Letter, Reader, locale_of, one_line, render, zone_of
 from app.gateway.report import Report, State, parked
 from app.policy.effects import Notify, SendLetter
 from app.policy.facts import Outcome
-
-FOLDER = "letters"
 
 
 def send_letter(effect: SendLetter, means: Means, errand: Errand) -> Report:
@@ -43,7 +41,7 @@ def _filed(effect: SendLetter, letter: Letter, means: Means, errand: Errand) -> 
     if means.drop_dir is None:
         return Report(state=State.SKIPPED, outcome=Outcome.FAILED, error="no data directory is set")
     try:
-        post(letter.html.encode(), means.drop_dir / FOLDER, effect.id, errand.now, ".html")
+        post(letter.html.encode(), means.drop_dir / LETTERS, effect.id, errand.now, ".html")
     except OSError as error:
         return try_again(f"the letter cannot be written ({type(error).__name__})", errand.attempts)
     return Report(state=State.DONE, outcome=Outcome.DONE)

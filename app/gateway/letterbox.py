@@ -5,11 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+from collections.abc import Collection
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
+LETTERS = "letters"
+FOLDERS = ("mail", LETTERS, "collections")
+"""Folders of the data directory in which files are left for people."""
 _LONGEST = 150
+_PART = ".part"
 _STAMP = "%Y%m%dT%H%M%SZ"
 _STAMP_LENGTH = len("20260308T140820Z")
 
@@ -20,6 +26,23 @@ def post(letter: bytes, folder: Path, name: str, now: datetime, ending: str = ".
     safe = _safe(name) + ending
     written = _written(folder, safe)
     return written or _write(letter, folder / f"{now.astimezone(UTC):{_STAMP}}-{safe}")
+
+
+def remove(folder: Path, names: Collection[str]) -> int:
+    """Remove what was posted under these names, and what a process that died left half-written; return how many."""
+    wanted = {_safe(name) for name in names}
+    with suppress(FileNotFoundError):
+        found = [path for path in folder.iterdir() if _posted_as(path) in wanted]
+        for path in found:
+            path.unlink(missing_ok=True)
+        return len(found)
+    return 0
+
+
+def _posted_as(path: Path) -> str:
+    """Return the name of `20260308T140820Z-ef_1.eml`, and of `.20260308T140820Z-ef_1.eml.x7.part`, half-written."""
+    whole = path if path.suffix != _PART else path.with_suffix("").with_suffix("")
+    return whole.stem.removeprefix(".")[_STAMP_LENGTH + 1 :]
 
 
 def _safe(effect_id: str) -> str:
@@ -33,7 +56,9 @@ def _written(folder: Path, name: str) -> Path | None:
 
 
 def _write(letter: bytes, path: Path) -> Path:
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")  # mkstemp makes it 0600
+    handle, temporary = tempfile.mkstemp(
+        dir=path.parent, prefix=f".{path.name}.", suffix=_PART
+    )  # mkstemp makes it 0600
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(letter)

@@ -10,11 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
-from urllib.parse import unquote
 
 import msgspec
 
 from app import coding, signet
+from app.clock import real_now
+from app.gateway import files, letterbox
+from app.keeping import scrubbing
 from app.policy.book import Book
 from app.policy.closure.chapter import closed_by
 from app.policy.closure.retention import Kept, kept
@@ -26,6 +28,7 @@ from app.store.accounts import AccountRow
 from app.store.archive import KeptRecords, NewRecords
 from app.store.certificates import Certificate
 from app.store.database import Connection
+from app.store.outbox import EffectRow
 from app.vault import Vault
 
 Document = dict[str, Any]
@@ -57,7 +60,8 @@ def destroy(services: Services, tx: Connection, closing: Closing) -> None:
     archive.add(tx, [_sealed(services.vault, row.id, one, closing.now, by_timer=by_timer) for one in left])
     for name in names:
         _carry_on(services.vault, tx, name)
-    _remove_files(services, {effect.id for name in names for effect in outbox.of_account(tx, name)})
+    remove_files(services, [effect for name in names for effect in outbox.of_account(tx, name)])
+    scrubbing.ask(tx, real_now())
     details = sum(ledger.redact(tx, name, but=row.seq if name == row.id else None) for name in names)
     gone = erasing.destroy(tx, names)
     told = {
@@ -67,6 +71,13 @@ def destroy(services: Services, tx: Connection, closing: Closing) -> None:
         "kept": [_told(one.kind, one.basis, one.until, len(one.records)) for one in left],
     }
     certify(services.vault, tx, row, told, closing.now)
+
+
+def remove_files(services: Services, effects: Sequence[EffectRow]) -> None:
+    """Remove what was left as files for people: mails without a mail server, letters, hand-overs of debts."""
+    names = {_file_of(effect) for effect in effects}
+    for folder in letterbox.FOLDERS:
+        letterbox.remove(services.settings.data_dir / folder, names)
 
 
 def book_of(vault: Vault, row: AccountRow) -> Book:
@@ -139,11 +150,8 @@ def _carry_on(vault: Vault, tx: Connection, name: str) -> None:
         outbox.reseal(tx, row.id, vault.seal(key.open(row.payload)))
 
 
-def _remove_files(services: Services, effects: set[str]) -> None:
-    """Remove the mails and letters of an account that were written as files, for a house without a mail server."""
-    for path in services.settings.data_dir.rglob("*-ef_*"):
-        if path.is_file() and unquote(path.stem.partition("-")[2]) in effects:
-            path.unlink(missing_ok=True)
+def _file_of(effect: EffectRow) -> str:
+    return files.name_of(effect.subject, effect.type) if effect.kind == "DropFile" else effect.id
 
 
 def _unfinished(tx: Connection, name: str) -> Iterator[outbox.EffectRow]:

@@ -8,8 +8,9 @@ from datetime import datetime
 
 import msgspec
 
+from app.clock import real_now
 from app.errors import NotFoundError
-from app.keeping import erasure
+from app.keeping import erasure, scrubbing
 from app.keeping.erasure import certify
 from app.policy.assess import assess
 from app.policy.closure import retention
@@ -152,6 +153,7 @@ def _of_account(services: Services, row: AccountRow, terms: Terms, now: datetime
 def _destroy(services: Services, tx: Connection, rows: list[KeptRecords], by: Word) -> None:
     account = rows[0].account
     archive.destroy(tx, [row.id for row in rows])
+    scrubbing.ask(tx, real_now())
     row = accounts.lock(tx, [account], services.vault.new_data_key)[account]
     gone = erasure.described(rows)
     policy = services.terms(tx, by.at).current

@@ -73,10 +73,13 @@ class Database:
         with self._server.drain_lock(wait):
             yield
 
-    def scrub(self) -> None:
-        """Forget what is left of rows that were overwritten or deleted, as after an erasure or a change of keys."""
+    def scrub(self) -> bool:
+        """Forget what is left of rows that were overwritten or deleted, as after an erasure or a change of keys.
+
+        False where somebody who reads prevented it.
+        """
         with _translated():
-            self._server.scrub(_PERSONAL)
+            return self._server.scrub(_PERSONAL)
 
     def dispose(self) -> None:
         """Close every idle connection; the next use opens new ones. Call it after a fork."""

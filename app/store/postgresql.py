@@ -59,12 +59,13 @@ class Server:
         """Do nothing: claims keep workers apart here."""
         yield
 
-    def scrub(self, tables: Sequence[str]) -> None:
+    def scrub(self, tables: Sequence[str]) -> bool:
         """Have the server give up what it has kept of overwritten and deleted rows."""
         with self._engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.exec_driver_sql("SET statement_timeout = 0")
             connection.exec_driver_sql(f"VACUUM {', '.join(tables)}")
             connection.invalidate()
+        return True
 
     def dispose(self) -> None:
         """Close every idle connection."""

@@ -7,7 +7,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import Lock
 
@@ -20,6 +20,8 @@ ERRORS = (sqlite3.Error,)
 
 _BUSY_SECONDS = 5.0
 _POLL_SECONDS = 0.001
+_SCRUB_MILLISECONDS = 1000
+"""For who reads; nobody writes meanwhile."""
 _CACHE_KIB = 8192
 """A batch that does not fit spills into the log early."""
 _SMALL_CACHE_KIB = 1024
@@ -66,13 +68,12 @@ class File:
         with self._locked("drain", time.monotonic() + wait):
             yield
 
-    def scrub(self, tables: Sequence[str]) -> None:  # noqa: ARG002  # The file forgets as a whole.
-        """Empty the log, so that nothing overwritten or deleted is left in it; who still reads it may prevent that."""
-        connection = self._write.raw_connection()
-        try:
-            connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            connection.close()
+    def scrub(self, tables: Sequence[str]) -> bool:  # noqa: ARG002  # The file forgets as a whole.
+        """Empty the log, so that nothing overwritten or deleted is left in it; False where who reads prevents that."""
+        with closing(self._connect("FULL", _SMALL_CACHE_KIB)) as connection:
+            connection.execute(f"PRAGMA busy_timeout={_SCRUB_MILLISECONDS}")
+            busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not busy
 
     def dispose(self) -> None:
         """Close every idle connection."""

@@ -158,6 +158,27 @@ ALL = (
         ("tests/test_secret_use.py",),
     ),
     Break(
+        "A letter that is under way survives its account",
+        "app/errands.py",
+        "        if row.account and not _hear(services, tx, row, effect, report):\n",
+        "        if row.account and not _hear(services, tx, row, effect, report) and not row.kind:\n",
+        ("tests/test_forgetting.py", "-k", "under_way"),
+    ),
+    Break(
+        "The file for an agency survives its account",
+        "app/keeping/erasure.py",
+        'return files.name_of(effect.subject, effect.type) if effect.kind == "DropFile" else effect.id',
+        "return effect.id",
+        ("tests/walk/test_dunning_at.py", "-k", "on_paper and sqlite"),
+    ),
+    Break(
+        "Nobody lets the database forget what it has overwritten",
+        "workers/clock.py",
+        "        self.scrubbing.look()\n",
+        "",
+        ("tests/test_forgetting.py", "-k", "forget_what"),
+    ),
+    Break(
         "A webhook secret is taken away that is still in use",
         "app/receiving/secret_use.py",
         "    if use.in_use(now):\n        return f",

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.gateway import State, carry_out
+from app.gateway.letterbox import post, remove
 from app.policy.facts import Outcome
 from tests.far_ends import Mailbox
 from tests.gateway import an
@@ -106,3 +107,15 @@ def test_an_account_id_cannot_add_a_header(mailbox: Mailbox) -> None:
 
     assert mailbox.accepted[0]["Bcc"] is None
     assert mailbox.accepted[0]["X-Kulanz-Account"] == "org Bcc: eve@example.com Hello"
+
+
+def test_what_was_posted_is_removed_by_its_name_whole_or_half_written_and_nothing_else(tmp_path: Path) -> None:
+    posted = post(b"whole", tmp_path, "ef_1", an.NOON)
+    (tmp_path / f".{posted.name}.x7_.part").write_bytes(b"ha")
+    others = {post(b"another", tmp_path, name, an.NOON).name for name in ("ef_1.mail", "ef_11", "x-ef_1")}
+    others.add(post(b"of another kind", tmp_path, "ef_2", an.NOON, ".json").name)
+
+    assert remove(tmp_path, {"ef_1", "ef_3"}) == 2
+
+    assert {path.name for path in tmp_path.iterdir()} == others
+    assert remove(tmp_path / "nowhere", {"ef_1"}) == 0

@@ -239,6 +239,12 @@ def test_who_chose_letters_gets_them_on_paper_and_they_count(house: House, start
     assert {stat.S_IMODE(page.stat().st_mode) for page in pages} == {0o600}
     assert house.get(f"/v1/collections/{ident}")["state"] == "handed_over"
 
+    house.cli("collections", "recall", ident, "--reason", "paid there", "--json")
+    house.settle()
+    house.cli("account", "erase", str(purchase.account), "--reason", "Art. 17", "--yes", "--json")
+    assert [page for page in folder.iterdir() if "Ring 1<br>" in page.read_text()] == []
+    assert files(house, ident) == {}
+
 
 def test_a_mandate_is_revoked_without_reasons_and_the_product_hears_of_it(house: House, start: datetime) -> None:
     purchase = bought(house, start)
