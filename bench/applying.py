@@ -16,8 +16,6 @@ STALLED = 60.0
 """Seconds without any event being applied after which a drain is given up."""
 LOOK_EVERY = 0.02
 MIN_SAMPLES = 2
-MANY = 20_000
-"""Events after which a process must not have grown; a month of a small shop."""
 
 
 def applying(bench: Bench) -> Iterator[Figure]:
@@ -57,7 +55,7 @@ def memory(bench: Bench) -> Iterator[Figure]:
     worker = Figure(name="resident, worker", unit="MiB", reference_name="bare RQ worker", goal=Goal(at_most=1.8))
     grown = {
         name: Figure(
-            name=f"resident, {name}, after {MANY:,} more events",
+            name=f"resident, {name}, after {bench.plan.more_events:,} more events",
             unit="MiB",
             reference_name=f"after {bench.plan.events:,}",
             goal=Goal(at_most=1.1),
@@ -73,7 +71,7 @@ def memory(bench: Bench) -> Iterator[Figure]:
             worker.add(resident(process.pid), is_ours=True)
             grown["web"].add(resident(pid), is_ours=False)
             grown["worker"].add(resident(process.pid), is_ours=False)
-            bench.fill(port, MANY)
+            bench.fill(port, bench.plan.more_events)
             _settle(kulanz)
             grown["web"].add(resident(pid), is_ours=True)
             grown["worker"].add(resident(process.pid), is_ours=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -15,6 +16,8 @@ WARM_UP = 0.4
 class Plan:
     """How long and how often."""
 
+    minutes: float = 30.0
+    """For all areas together: one that is out of time does no further round, and says so."""
     rounds: int = 5
     seconds: float = 1.5
     """Of load in each cell of each round."""
@@ -26,6 +29,8 @@ class Plan:
     few_accounts: int = 10_000
     inbox_rows: int = 1_000_000
     few_inbox_rows: int = 100_000
+    more_events: int = 20_000
+    """Through one web and one worker process, after which neither may have grown; a month of a small shop."""
     databases: tuple[str, ...] = ("SQLite", "PostgreSQL")
 
 
@@ -47,6 +52,8 @@ class Bench:
     household: Household
     plan: Plan
     say: Callable[[str], None]
+    ends_at: float = float("inf")
+    """When the area under way is out of time, by the monotonic clock."""
     accounts: Accounts = field(default_factory=Accounts)
 
     def load(self, port: int, connections: int, seconds: float, *, repeat: bool) -> Summary:
@@ -74,8 +81,11 @@ class Bench:
         return seen
 
     def rounds(self, what: str) -> Iterator[int]:
-        """Count the rounds of a measurement, and say so."""
+        """Count the rounds of a measurement, and say so: one in any case, no further one when time is up."""
         for turn in range(self.plan.rounds):
+            if turn and time.monotonic() > self.ends_at:
+                self.say(f"{what}: out of time after {turn} of {self.plan.rounds} rounds")
+                return
             self.say(f"{what}: round {turn + 1} of {self.plan.rounds}")
             yield turn
 
