@@ -43,11 +43,14 @@ SENTINEL_PORT = 26_379
 RING = """
 redis.call('DEL', KEYS[1])
 redis.call('LPUSH', KEYS[1], '1')
-if redis.call('LLEN', KEYS[2]) > 0 then return 0 end
-redis.call('HSET', KEYS[3], unpack(ARGV, 3))
-redis.call('SADD', 'rq:queues', KEYS[2])
-redis.call('RPUSH', KEYS[2], ARGV[1])
-redis.call('EXPIRE', KEYS[3], ARGV[2])
+return redis.call('LLEN', KEYS[2])
+"""
+QUEUE = """
+if redis.call('LLEN', KEYS[1]) > 0 then return 0 end
+redis.call('HSET', KEYS[2], unpack(ARGV, 3))
+redis.call('SADD', 'rq:queues', KEYS[1])
+redis.call('RPUSH', KEYS[1], ARGV[1])
+redis.call('EXPIRE', KEYS[2], ARGV[2])
 return 1
 """
 
@@ -70,7 +73,7 @@ class Bell:
         self._broken_until = 0.0
 
     def ring(self, queue: str = EVENTS) -> bool:
-        """Wake the queue's worker in one round trip; return whether Redis heard it. Never raises."""
+        """Wake the queue's worker; return whether Redis heard it. Never raises."""
         heard = self._heard(queue)
         metrics.RINGS.labels(queue, "yes" if heard else "no").inc()
         return heard
@@ -110,9 +113,13 @@ class Bell:
 
     @staticmethod
     def _ring(redis: Redis, queue: str) -> None:
+        """Ring in one short round trip; a job, which is much longer, goes out only where none is queued."""
+        waiting = f"rq:queue:{queue}"
+        if redis.eval(RING, 2, bell_key(queue), waiting):
+            return
         job = _job(redis, queue)
         fields = [part for field in job.to_dict().items() for part in field]
-        redis.eval(RING, 3, bell_key(queue), f"rq:queue:{queue}", job.key, job.id, DAY, *fields)
+        redis.eval(QUEUE, 2, waiting, job.key, job.id, DAY, *fields)
 
 
 def connect(url: str, *, timeout: float) -> Redis:

@@ -246,3 +246,42 @@ def test_a_loop_that_is_gone_holds_nobody_up(commits: GroupCommit[int, int], tap
     tape.gate.set()
 
     assert commits.submit(2, seconds=10) == 20
+
+
+def test_coroutines_that_wait_together_give_up_together(commits: GroupCommit[int, int], tape: Tape) -> None:
+    async def given_up() -> list[int | BaseException]:
+        tape.gate.clear()
+        first = asyncio.ensure_future(commits.awaited(1, seconds=10))
+        await asyncio.to_thread(tape.entered.wait)
+        late = await asyncio.gather(
+            commits.awaited(2, seconds=0.05), commits.awaited(3, seconds=10), return_exceptions=True
+        )
+        tape.gate.set()
+        await first
+        return late
+
+    late = asyncio.run(given_up())
+
+    assert [type(each) for each in late] == [StorageUnavailableError] * 2
+    assert tape.writes == [[1]]
+
+
+def test_a_coroutine_that_comes_after_others_gave_up_waits_for_itself(
+    commits: GroupCommit[int, int], tape: Tape
+) -> None:
+    async def comes_later() -> int:
+        tape.gate.clear()
+        first = asyncio.ensure_future(commits.awaited(1, seconds=10))
+        await asyncio.to_thread(tape.entered.wait)
+        with pytest.raises(StorageUnavailableError):
+            await commits.awaited(2, seconds=0.05)
+        with pytest.raises(StorageUnavailableError):
+            await commits.awaited(3, seconds=0.05)
+        patient = asyncio.ensure_future(commits.awaited(4, seconds=10))
+        await asyncio.sleep(0)
+        tape.gate.set()
+        await first
+        return await patient
+
+    assert asyncio.run(comes_later()) == 40
+    assert tape.writes == [[1], [4]]

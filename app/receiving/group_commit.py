@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from asyncio import Future
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from asyncio import AbstractEventLoop, Future, TimerHandle
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import count
@@ -57,16 +56,16 @@ class GroupCommit(Generic[Row, Result]):
         return group.outcome(place)
 
     async def awaited(self, row: Row, *, seconds: float) -> Result:
-        """Do as `submit` does, for a coroutine: no thread waits, and a group wakes an event loop once."""
+        """Do as `submit` does, for a coroutine: no thread waits, and a group wakes an event loop once.
+
+        Who waits for one group in one loop gives up with the first of them: a timer for each would cost as much
+        as the rest of the waiting.
+        """
         loop = asyncio.get_running_loop()
         opened = loop.create_future()
-        group, place = self._join(row, opened)
-        timer = loop.call_later(seconds, _tell, [opened], False)
-        try:
-            in_time = await opened
-        finally:
-            timer.cancel()
-        if not in_time:
+        group, place = self._join(row, loop, opened)
+        group.wait_at_most(loop, seconds)
+        if not await opened:
             self._withdraw(group, place)
             raise StorageUnavailableError(_TOO_LATE)
         return group.outcome(place)
@@ -79,7 +78,9 @@ class GroupCommit(Generic[Row, Result]):
         if thread is not None:
             thread.join()
 
-    def _join(self, row: Row, opened: Future[bool] | None = None) -> tuple[_Group[Row, Result], int]:
+    def _join(
+        self, row: Row, loop: AbstractEventLoop | None = None, opened: Future[bool] | None = None
+    ) -> tuple[_Group[Row, Result], int]:
         with self._changed:
             if self._thread is None or not self._thread.is_alive():
                 self._closed = False
@@ -87,8 +88,8 @@ class GroupCommit(Generic[Row, Result]):
                 self._thread.start()
             group, place = self._open, next(self._places)
             group.rows[place] = row
-            if opened is not None:
-                group.awaited.append(opened)
+            if loop is not None and opened is not None:
+                group.awaited.setdefault(loop, []).append(opened)
             if len(group.rows) in {1, self._expected}:
                 self._changed.notify()
             return group, place
@@ -129,12 +130,6 @@ class GroupCommit(Generic[Row, Result]):
             return [outcome for row in rows for outcome in self._outcomes([row])]
 
 
-def _tell(those: Iterable[Future[bool]], in_time: bool) -> None:  # noqa: FBT001  # Called by a loop.
-    for opened in those:
-        if not opened.done():
-            opened.set_result(in_time)
-
-
 def _closed_gate() -> Lock:
     gate = Lock()
     gate.acquire()
@@ -146,17 +141,29 @@ class _Group(Generic[Row, Result]):
     rows: dict[int, Row] = field(default_factory=dict)
     outcomes: dict[int, Result | _Failed] = field(default_factory=dict)
     gate: Lock = field(default_factory=_closed_gate)
-    awaited: list[Future[bool]] = field(default_factory=list)
+    awaited: dict[AbstractEventLoop, list[Future[bool]]] = field(default_factory=dict)
+    timers: dict[AbstractEventLoop, TimerHandle] = field(default_factory=dict)
+    """Each made, ended and let go in the thread of its loop."""
 
     def open(self) -> None:
         """Let through who waits: threads one after the other, the coroutines of a loop together."""
         self.gate.release()
-        loops = defaultdict(list)
-        for opened in self.awaited:
-            loops[opened.get_loop()].append(opened)
-        for loop, those in loops.items():
+        for loop in self.awaited:
             with suppress(RuntimeError):  # A loop that was closed has nobody left who waits.
-                loop.call_soon_threadsafe(_tell, those, True)
+                loop.call_soon_threadsafe(self._tell, loop, True)
+
+    def wait_at_most(self, loop: AbstractEventLoop, seconds: float) -> None:
+        """Let who waits in this loop give up after so long; what was asked for before counts."""
+        if loop not in self.timers:
+            self.timers[loop] = loop.call_later(seconds, self._tell, loop, False)
+
+    def _tell(self, loop: AbstractEventLoop, in_time: bool) -> None:  # noqa: FBT001  # Called by the loop.
+        """Wake who waits in a loop; who joins after a time-out waits anew."""
+        if timer := self.timers.pop(loop, None):
+            timer.cancel()
+        for opened in self.awaited[loop]:
+            if not opened.done():
+                opened.set_result(in_time)
 
     def outcome(self, place: int) -> Result:
         """Return what became of a row, or raise what was raised for it."""

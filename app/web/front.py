@@ -6,7 +6,7 @@ a request, which costs more than all that is done with it; here a whole group is
 
 from __future__ import annotations
 
-from asyncio import AbstractEventLoop, get_running_loop, timeout
+from asyncio import AbstractEventLoop, get_running_loop
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -19,6 +19,7 @@ from app.web.application import Web
 from app.web.bodies import PATIENCE, PayloadTooLargeError
 from app.web.bridge import Exchange, Request, through
 from app.web.door import LIMIT, PREFIX, TOO_LARGE, broken, refusal, written
+from app.web.patience import Patience
 
 THREADS = 32
 """Requests that Flask answers at the same time, or deliveries that are kept beside a database that is away."""
@@ -33,6 +34,7 @@ class Front:
 
     def __init__(self, web: Web) -> None:
         self._web = web
+        self._patience = Patience(BODY_SECONDS)
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="flask")
 
     def __rsgi_init__(self, _loop: AbstractEventLoop) -> None:
@@ -60,8 +62,7 @@ class Front:
             return refused
         headers = Headers(request)
         try:
-            async with timeout(BODY_SECONDS):
-                body = await read_body(exchange, LIMIT, headers.get("content-length"))
+            body = await self._patience.await_(read_body(exchange, LIMIT, headers.get("content-length")))
             return await receiver.receive(endpoint, headers, body, self._threads)
         except PayloadTooLargeError:
             return TOO_LARGE
@@ -72,11 +73,8 @@ class Front:
 
     async def _answered(self, request: Request, exchange: Exchange) -> tuple[int, list[tuple[str, str]], bytes]:
         """Let Flask answer; of a body that is too large for anybody as much is kept as shows that."""
-        body = bytearray()
-        async with timeout(BODY_SECONDS):
-            async for chunk in exchange:
-                body += chunk[: LIMIT + 1 - len(body)]
-        return await get_running_loop().run_in_executor(self._threads, through, self._web, request, bytes(body))
+        body = await self._patience.await_(_beginning(exchange, LIMIT + 1))
+        return await get_running_loop().run_in_executor(self._threads, through, self._web, request, body)
 
 
 class Headers(Mapping[str, str]):
@@ -99,6 +97,14 @@ class Headers(Mapping[str, str]):
 
     def __len__(self) -> int:
         return sum(1 for _ in self)
+
+
+async def _beginning(exchange: Exchange, limit: int) -> bytes:
+    """Read a body to its end and return so many bytes of it."""
+    body = bytearray()
+    async for chunk in exchange:
+        body += chunk[: limit - len(body)]
+    return bytes(body)
 
 
 async def read_body(exchange: Exchange, limit: int, announced: str | None) -> bytes:
