@@ -16,7 +16,15 @@ from sqlalchemy import select
 from app import pipeline
 from app.errors import PolicyError
 from app.ordering import versions
-from app.ordering.commands import AgreeTerms, Command, OpenDispute, RecordPayment, SetOverride
+from app.ordering.commands import (
+    AgreeTerms,
+    Command,
+    DecideRefund,
+    OpenDispute,
+    RecordPayment,
+    RequestRefund,
+    SetOverride,
+)
 from app.policy import document
 from app.policy.facts import OverrideKind
 from app.replaying.simulation import Totals, report, simulate, sum_up
@@ -25,6 +33,7 @@ from app.store.tables import metadata
 from tests.days import DAY, days_before_monday, happens
 from tests.lemonsqueezy import (
     MONDAY,
+    Purchase,
     dispute_created,
     subscription_created,
     subscription_payment_failed,
@@ -34,6 +43,7 @@ from tests.lemonsqueezy import (
 PLEXO = document.preset("plexo")
 GENTLE = PLEXO.replace('grace = "7d"', 'grace = "14d"')
 STRICT = PLEXO.replace('grace = "7d"', 'grace = "3d"')
+GENEROUS = PLEXO.replace('window = "30d"', 'window = "60d"', 1)
 
 
 @pytest.fixture
@@ -125,6 +135,57 @@ def test_a_dispute_under_other_rules_is_found(services: Services) -> None:
     (found,), _ = under(services, PLEXO.replace('scope = "account"', 'scope = "account"\nreview_above = 100'))
 
     assert (found["was"]["access"], found["would_be"]["access"]) == ("none", "full")
+
+
+def asks_back(services: Services) -> str:
+    """Ask, on Monday, for the money of a first payment back that was made 39 days before."""
+    began = MONDAY - 39 * DAY
+    paid = subscription_payment_success(at=began, billing_reason="initial")
+    happens(services, -39, subscription_created(at=began), paid)
+    happens(services, 0)
+    order = RequestRefund(payment=str(Purchase().invoice), contact_email="a@b.c", organisation="Bakery")
+    (asked,) = pipeline.command(services, "org_42", order, "ada").state.refunds
+    return asked.key
+
+
+@pytest.mark.parametrize("decided", [False, True], ids=["open", "denied in the same moment"])
+def test_a_request_that_would_have_been_answered_otherwise_is_listed_with_both_answers(
+    services: Services, *, decided: bool
+) -> None:
+    request = asks_back(services)
+    if decided:
+        pipeline.command(services, "org_42", DecideRefund(request=request, approve=False), "ada")
+
+    (found,), totals = under(services, GENEROUS)
+
+    (one,) = found["refund_requests"]
+    assert (found["account_id"], found["at"], found["rule"], found["clause"]) == (
+        *("org_42", "2026-03-02T14:08:20Z"),
+        *("refund.requested", "3.1"),
+    )
+    assert (one["id"], one["was"]["verdict"], one["was"]["clause"], one["was"]["pay_by"]) == (
+        *(request, "not_eligible"),
+        *("12", None),
+    )
+    assert (one["would_be"]["verdict"], one["would_be"]["clause"], one["would_be"]["refundable_amount"]) == (
+        *("eligible", "3.1"),
+        one["would_be"]["refundable_amount"],
+    )
+    assert found["was"] == found["would_be"]
+    assert (totals["refund_requests_differing"], totals["refundable_less"]) == (1, {})
+    assert totals["refundable_more"] == {"EUR": one["would_be"]["refundable_amount"]}
+    assert one["would_be"]["refundable_amount"] > 0
+    assert under(services, PLEXO.replace('window_clause = "12"', 'window_clause = "13"'))[0] == []
+
+
+def test_other_deadlines_of_an_answer_are_found(services: Services) -> None:
+    asks_back(services)
+
+    (found,), _ = under(services, PLEXO.replace("decide_within = 3", "decide_within = 5"))
+
+    (one,) = found["refund_requests"]
+    assert one["was"]["verdict"] == one["would_be"]["verdict"]
+    assert one["was"]["decide_by"] < one["would_be"]["decide_by"]
 
 
 def test_a_simulation_writes_nothing_i8(services: Services) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli import closing
+from app.cli import closing, declining
 from app.cli.near import near_misses
 from app.cli.options import (
     LARGEST,
@@ -311,7 +311,7 @@ def _add_exceptions() -> None:
 
 
 _add_exceptions()
-for _command in closing.COMMANDS:
+for _command in (declining.decline, *closing.COMMANDS):
     account.add_command(_command)
 
 

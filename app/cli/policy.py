@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
@@ -184,7 +185,7 @@ def simulate(*, file: str, as_json: bool) -> None:
     with services() as opened, pages() as show:
         found = under(opened, wanted, totals, lambda done, of: show("accounts", done, of))
         # One by one: a hundred thousand accounts may differ.
-        told = (_line(report(one), as_json=as_json) for one in found)
+        told = (as_text(report(one)) if as_json else "\n".join(_lines(report(one))) for one in found)
         first = next(told, None)
         if as_json:
             click.echo('{"differing": [')
@@ -198,12 +199,24 @@ def simulate(*, file: str, as_json: bool) -> None:
     table(("in all", ""), [(key.replace("_", " "), _counted(value)) for key, value in summary.items()], "")()
 
 
-def _line(one: dict[str, Any], *, as_json: bool) -> str:
-    if as_json:
-        return as_text(one)
-    was, would_be = (", ".join(one[key].values()) for key in ("was", "would_be"))
-    clause = f", clause {one['clause']}" if one["clause"] else ""
-    return f"{one['account_id']}: from {one['at']} {would_be} instead of {was} ({one['rule']}{clause})"
+def _lines(one: dict[str, Any]) -> Iterator[str]:
+    """Yield how an account would stand otherwise, and which of its requests would be answered otherwise."""
+    if one["was"] != one["would_be"]:
+        was, would_be = (", ".join(one[key].values()) for key in ("was", "would_be"))
+        clause = f", clause {one['clause']}" if one["clause"] else ""
+        yield f"{one['account_id']}: from {one['at']} {would_be} instead of {was} ({one['rule']}{clause})"
+    for request in one["refund_requests"]:
+        was, would_be = (_ruling(request[key], request["currency"]) for key in ("was", "would_be"))
+        yield f"{one['account_id']}: refund request {request['id']} of {request['at']}: {would_be} instead of {was}"
+
+
+def _ruling(one: dict[str, Any], currency: str) -> str:
+    from app.showing.story import money
+
+    clause = f" by {one['clause']}" if one["clause"] else ""
+    paid = f", paid by {one['pay_by']}" if one["pay_by"] else ""
+    amount = money(one["refundable_amount"], currency)
+    return f"{one['verdict']}{clause} ({amount}; answered by {one['decide_by']}{paid})"
 
 
 def _counted(value: Any) -> str:

@@ -23,11 +23,14 @@ from app.policy.facts import (
     Outcome,
     OwnFact,
     ProviderFact,
+    RefundDecided,
+    RefundRequested,
     Status,
     SubscriptionSeen,
     VersionApplied,
 )
 from app.policy.model import Access, Account, Decision, Standing, Terms
+from app.policy.refunding.rulings import Reversal, Ruling, promised_anew, reversals, ruling
 
 OUTLOOK = timedelta(days=90)
 """How far ahead what is open is followed, with no more news."""
@@ -71,6 +74,21 @@ class Divergence:
     gained: timedelta
     now: tuple[Scene, Scene]
     """How it stands, and would stand, at the end of the history."""
+    refunds: tuple[Reversal, ...] = ()
+    """The requests for refunds that would have been answered otherwise."""
+
+    @property
+    def stands_otherwise(self) -> bool:
+        """Whether the account itself would fare otherwise, and not only an answer that it got."""
+        return self.was[1:4] != self.would_be[1:4]
+
+    @property
+    def cause(self) -> tuple[str, str]:
+        """The rule by which it differs first, and its clause."""
+        if not self.stands_otherwise:
+            return "refund.requested", self.refunds[0].would_be.clause
+        scene = self.would_be if self.would_be.at == self.at else self.was
+        return scene.rule, scene.clause
 
     @property
     def owed(self) -> tuple[tuple[str, int], ...]:
@@ -97,10 +115,32 @@ def story(news: Iterable[News], book: Book) -> tuple[News, ...]:
 
 def compare(told: Sequence[News], old: Terms, new: Terms, now: datetime) -> Divergence | None:
     """Return how an account would have fared under new terms, None if no different."""
-    ours, theirs = (tuple(_scenes(told, terms, now)) for terms in (old, new))
-    if [scene[:4] for scene in ours] == [scene[:4] for scene in theirs] or not ours or not theirs:
+    us, them = _Stage(old), _Stage(new)
+    ours, theirs = (tuple(_scenes(told, stage, now)) for stage in (us, them))
+    if not ours or not theirs:
         return None
-    return _divergence(ours, theirs, old, now)
+    refunds = reversals(us.rulings, them.rulings)
+    alike = [scene[:4] for scene in ours] == [scene[:4] for scene in theirs]
+    found = None if alike else _divergence(ours, theirs, old, now)
+    if found is not None:
+        return replace(found, refunds=refunds)
+    return _of_refunds(refunds, ours, theirs, now) if refunds else None
+
+
+def _of_refunds(
+    refunds: tuple[Reversal, ...], ours: Sequence[Scene], theirs: Sequence[Scene], now: datetime
+) -> Divergence:
+    """Return what differs where the account stands the same, and only an answer is another one."""
+    at, none = refunds[0].was.at, timedelta()
+    return Divergence(
+        at=at,
+        was=_at(ours, at),
+        would_be=_at(theirs, at),
+        lost=none,
+        gained=none,
+        now=(_at(ours, now), _at(theirs, now)),
+        refunds=refunds,
+    )
 
 
 def _divergence(ours: Sequence[Scene], theirs: Sequence[Scene], terms: Terms, now: datetime) -> Divergence | None:
@@ -132,9 +172,9 @@ def _worth(scene: Scene, terms: Terms) -> tuple[int, tuple[int, str]]:
     return _RANK[scene.access], terms.catalogue.rank(scene.plan)
 
 
-def _scenes(told: Sequence[News], terms: Terms, now: datetime) -> Iterator[Scene]:
+def _scenes(told: Sequence[News], stage: _Stage, now: datetime) -> Iterator[Scene]:
     """Yield each way in which the account stands, from the first news to the end of the outlook."""
-    stage, last = _Stage(terms), None
+    last = None
     for at, facts in _moments(stage, told, now):
         scene = _scene(stage.look(at, facts), at)
         if last is None or scene[1:4] != last[1:4]:
@@ -143,10 +183,17 @@ def _scenes(told: Sequence[News], terms: Terms, now: datetime) -> Iterator[Scene
 
 
 def _moments(stage: _Stage, told: Sequence[News], now: datetime) -> Iterator[tuple[datetime, tuple[Fact, ...]]]:
-    """Yield when to look: at each arrival, and at what the rules themselves set themselves to look at."""
+    """Yield when to look: at each arrival, and at what the rules themselves set themselves to look at.
+
+    What the policy answers to a request is seen before a person has decided, even in the same moment.
+    """
     for at, arrivals in groupby(told, key=lambda one: one.at):
         yield from stage.due(at)
-        yield at, tuple(one.fact for one in arrivals)
+        facts = [one.fact for one in arrivals]
+        decided = tuple(fact for fact in facts if isinstance(fact, RefundDecided))
+        yield at, tuple(fact for fact in facts if not isinstance(fact, RefundDecided)) if decided else tuple(facts)
+        if decided:
+            yield at, decided
     yield from stage.due(max(now, told[-1].at if told else now) + OUTLOOK)
 
 
@@ -158,21 +205,30 @@ class _Stage:
         self._account = Account(id="")
         self._next: datetime | None = None
         self._looks = 0
+        self.rulings: dict[str, Ruling] = {}
+        """What each request was answered, by its id."""
 
     def look(self, at: datetime, facts: tuple[Fact, ...]) -> Decision:
         """Decide at a moment, and keep what follows."""
+        facts = tuple(self._promised(fact) if isinstance(fact, RefundRequested) else fact for fact in facts)
         decision = decide(self._account, facts, self._terms, at)
         delivered = [one for fact in decision.facts for one in _delivered(fact)]
         book = decision.account.book
         self._account = replace(decision.account, book=book.with_facts(delivered)) if delivered else decision.account
         self._next = min((timer.due_at for timer in decision.state.timers), default=None)
         self._looks += 1
+        for one in decision.state.refunds:
+            if one.key not in self.rulings:
+                self.rulings[one.key] = ruling(one)
         return decision
 
     def due(self, until: datetime) -> Iterator[tuple[datetime, tuple[Fact, ...]]]:
         """Yield the moments at which the rules want to look again."""
         while self._next is not None and self._next <= until and self._looks < _ENOUGH:
             yield self._next, ()
+
+    def _promised(self, asked: RefundRequested) -> RefundRequested:
+        return promised_anew(asked, self._account.book, self._terms, self._account.zone(self._terms))
 
 
 def _delivered(fact: OwnFact) -> Iterator[OwnFact]:
@@ -224,6 +280,10 @@ def _is_disputed(book: Book) -> bool:
     return bool(book.disputes) or orders or any(invoices.refunded for invoices in book.invoices.values())
 
 
+def _has_asked_for_a_refund(book: Book) -> bool:
+    return bool(book.refund_requests)
+
+
 def _has_changed_plan(book: Book) -> bool:
     return any(len(sub.terms) > 1 for sub in book.subscriptions.values())
 
@@ -236,6 +296,7 @@ _KNOWS: Mapping[str, Callable[[Book], bool]] = {
     "dunning": _in_trouble,
     "dispute": _is_disputed,
     "plan_change": _has_changed_plan,
+    "refund": _has_asked_for_a_refund,
     "overrides": lambda _: False,
 }
 """Whether an account knows anything that a table's rules are about; who has to approve changes nothing."""

@@ -13,6 +13,7 @@ from typing import Any
 from app.policy import document, rehearsal
 from app.policy.document import Policy
 from app.policy.model import Access, Terms
+from app.policy.refunding.rulings import Reversal, Ruling
 from app.policy.rehearsal import Divergence, Scene
 from app.policy.time import rfc3339
 from app.replaying import recorded
@@ -50,6 +51,11 @@ class Totals:
     owed_by_losing: dict[str, int] = field(default_factory=dict)
     """What was due when they would have begun to fare otherwise, by currency, in minor units."""
     owed_by_gaining: dict[str, int] = field(default_factory=dict)
+    refunds: int = 0
+    """Requests for a refund that would have been answered otherwise."""
+    refundable_more: dict[str, int] = field(default_factory=dict)
+    """What could have gone back beyond what could, by currency, in minor units."""
+    refundable_less: dict[str, int] = field(default_factory=dict)
 
     def add(self, divergence: Divergence) -> None:
         """Count one account that differs."""
@@ -58,9 +64,19 @@ class Totals:
         self.gaining += bool(divergence.gained)
         self.lost += divergence.lost
         self.gained += divergence.gained
-        owed = self.owed_by_losing if divergence.lost else self.owed_by_gaining
-        for currency, amount in divergence.owed:
-            owed[currency] = owed.get(currency, 0) + amount
+        if divergence.stands_otherwise:
+            owed = self.owed_by_losing if divergence.lost else self.owed_by_gaining
+            for currency, amount in divergence.owed:
+                owed[currency] = owed.get(currency, 0) + amount
+        for one in divergence.refunds:
+            self._add_refund(one)
+
+    def _add_refund(self, one: Reversal) -> None:
+        self.refunds += 1
+        growth, currency = one.would_be.refundable - one.was.refundable, one.was.currency
+        sums = self.refundable_more if growth > 0 else self.refundable_less
+        if growth:
+            sums[currency] = sums.get(currency, 0) + abs(growth)
 
 
 def simulate(
@@ -99,8 +115,8 @@ def report(finding: Finding) -> dict[str, Any]:
         "account_id": finding.account,
         "at": rfc3339(one.at),
         "ahead": finding.ahead,
-        "rule": one.would_be.rule if one.would_be.at == one.at else one.was.rule,
-        "clause": (one.would_be.clause if one.would_be.at == one.at else one.was.clause) or None,
+        "rule": one.cause[0],
+        "clause": one.cause[1] or None,
         "was": _standing(one.was),
         "would_be": _standing(one.would_be),
         "now": _standing(one.now[0]),
@@ -108,6 +124,7 @@ def report(finding: Finding) -> dict[str, Any]:
         "hours_lost": _hours(one.lost),
         "hours_gained": _hours(one.gained),
         "owed": [{"currency": currency, "amount": amount} for currency, amount in one.owed],
+        "refund_requests": [_reversal(each) for each in one.refunds],
     }
 
 
@@ -123,6 +140,9 @@ def sum_up(totals: Totals) -> dict[str, Any]:
         "hours_gained": _hours(totals.gained),
         "owed_by_losing": totals.owed_by_losing,
         "owed_by_gaining": totals.owed_by_gaining,
+        "refund_requests_differing": totals.refunds,
+        "refundable_more": totals.refundable_more,
+        "refundable_less": totals.refundable_less,
     }
 
 
@@ -142,6 +162,27 @@ def _terms(old: Terms, policy: Policy) -> Terms:
 
 def _standing(scene: Scene) -> dict[str, str]:
     return {"standing": str(scene.standing), "plan": scene.plan, "access": str(scene.access)}
+
+
+def _reversal(one: Reversal) -> dict[str, Any]:
+    return {
+        "id": one.was.request,
+        "at": rfc3339(one.was.at),
+        "payment_id": one.was.payment.partition(":")[2],
+        "currency": one.was.currency,
+        "was": _ruling(one.was),
+        "would_be": _ruling(one.would_be),
+    }
+
+
+def _ruling(one: Ruling) -> dict[str, Any]:
+    return {
+        "verdict": str(one.verdict),
+        "clause": one.clause or None,
+        "refundable_amount": one.refundable,
+        "decide_by": rfc3339(one.decide_by),
+        "pay_by": rfc3339(one.pay_by) if one.pay_by else None,
+    }
 
 
 def _hours(span: timedelta) -> int:

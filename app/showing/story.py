@@ -127,7 +127,7 @@ SENTENCES: Mapping[str, str] = {
     "look.asked": "The provider is asked for a fresh look at subscription {subscription} before anything is taken.",
     "override.asked": "{actor} asked for an exception ({kind}), which a second person has to approve.",
     "override.approved": "{actor} approved the exception ({kind}).",
-    "override.declined": "{actor} declined the exception ({kind}).",
+    "override.declined": "{actor} declined the exception ({kind}): {reason}.",
     "policy.applied": "Version {version} of the policy ({policy}) is applied, because it is the more lenient one.",
     "terms.agreed": "{actor} put the account under terms of its own ({policy}) until {until}.",
     "terms.revoked": "{actor} ended the account's own terms; the general policy ({policy}) counts again.",

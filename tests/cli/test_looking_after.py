@@ -8,6 +8,7 @@ import pytest
 
 from app import pipeline
 from app.config import load
+from app.policy import document
 from app.services import Services, build
 from app.store import accounts, inbox
 from tests.cli.conftest import Kulanz
@@ -158,6 +159,25 @@ def test_what_is_owed_can_be_waived(kulanz, services):
     waived = kulanz("account", "waive", "org_1", "--reason", "our mistake", "--json")
 
     assert waived.document["account"]["standing"] == "good"
+
+
+def test_an_exception_that_waits_for_a_second_person_is_declined_with_a_reason_that_the_story_tells(kulanz, services):
+    careful = kulanz.data_dir / "careful.toml"
+    careful.write_text(document.preset("plexo") + '\n[overrides]\nsecond_approver = ["waive"]\n')
+    assert kulanz("policy", "activate", str(careful), "--yes").code == 0
+    asked = kulanz("account", "waive", "org_1", "--reason", "our mistake", "--json").document["account"]
+    (waiting,) = asked["overrides"]
+    decline = ("account", "decline", "org_1", waiting["id"], "--reason", "they owe it", "--actor", "bob", "--json")
+
+    planned = kulanz(*decline, "--dry-run").document
+    declined = kulanz(*decline).document["account"]
+    again = kulanz(*decline)
+
+    assert (waiting["state"], asked["standing"], planned["dry_run"]) == ("awaiting_approval", "grace", True)
+    assert (declined["overrides"][0]["state"], declined["standing"]) == ("declined", "grace")
+    assert "bob declined the exception (waive): they owe it." in kulanz("account", "explain", "org_1").out
+    assert (again.code, again.err.count("\n"), "bob declined it" in again.err) == (1, 1, True)
+    assert kulanz("account", "decline", "org_1", "ov_none", "--reason", "x").code == 1
 
 
 def test_a_chargeback_is_opened_and_closed_by_hand(kulanz, services):

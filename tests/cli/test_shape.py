@@ -19,9 +19,10 @@ ROOT = Path(__file__).resolve().parents[2]
 RUNNING = {"up", "web", "worker", "clock run", "provider-sim"}
 """They do not end by themselves: what they print is a log."""
 CHANGING = {
-    "accept", "activate", "advance", "approve", "book", "cancel", "close", "credit-report", "deny", "destroy", "erase",
-    "exempt", "extend-grace", "hold", "import", "legal-hold", "migrate", "open", "propose", "recall", "reconcile",
-    "reinstate", "release", "request", "reset", "retire", "retry", "rotate", "set", "setup", "skip", "suspend", "waive",
+    "accept", "activate", "advance", "approve", "book", "cancel", "close", "credit-report", "decline", "deny",
+    "destroy", "erase", "exempt", "extend-grace", "hold", "import", "legal-hold", "migrate", "open", "propose",
+    "recall", "reconcile", "reinstate", "release", "request", "reset", "retire", "retry", "rotate", "set", "setup",
+    "skip", "suspend", "waive",
 }  # fmt: skip
 
 

@@ -1,0 +1,64 @@
+"""What a policy answers to requests as they are made: how another policy would have answered is seen beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+
+from app.policy.book import Book
+from app.policy.facts import RefundRequested
+from app.policy.refunding.reading import promised_answer
+from app.policy.refunding.values import Refund, Verdict
+from app.policy.terms import Terms
+
+
+class Ruling(NamedTuple):
+    """The answer of one policy to one request, on the day on which it was made."""
+
+    request: str
+    at: datetime
+    payment: str
+    currency: str
+    clause: str
+    verdict: Verdict
+    refundable: int
+    """Minor units."""
+    decide_by: datetime
+    pay_by: datetime | None
+
+
+class Reversal(NamedTuple):
+    """Two policies that answer one request otherwise: with another verdict, amount or deadline."""
+
+    was: Ruling
+    would_be: Ruling
+
+
+def ruling(one: Refund) -> Ruling:
+    """Return the answer to a request as it stands."""
+    answer = one.answer
+    return Ruling(
+        request=one.key,
+        at=one.requested_at,
+        payment=one.payment.key,
+        currency=one.payment.currency,
+        clause=answer.clause,
+        verdict=answer.verdict,
+        refundable=answer.refundable,
+        decide_by=one.decide_by,
+        pay_by=one.pay_by,
+    )
+
+
+def reversals(ours: Mapping[str, Ruling], theirs: Mapping[str, Ruling]) -> tuple[Reversal, ...]:
+    """Return the requests that are answered otherwise, the oldest first; another clause alone is the same answer."""
+    both = (Reversal(ours[key], theirs[key]) for key in ours.keys() & theirs.keys())
+    found = [pair for pair in both if pair.was[5:] != pair.would_be[5:]]
+    return tuple(sorted(found, key=lambda pair: (pair.was.at, pair.was.request)))
+
+
+def promised_anew(asked: RefundRequested, book: Book, terms: Terms, zone: str) -> RefundRequested:
+    """Return a request with the answer's deadline that these terms promise."""
+    return replace(asked, decide_by=promised_answer(asked.at, book, terms.under(book, asked.at), zone))
