@@ -83,13 +83,14 @@ def show(*, name: str | None, as_json: bool) -> None:
 def check(*, file: str, as_json: bool) -> None:
     """Check a policy document; FILE may be a preset's name."""
     try:
-        read = document.parse(text(file))
+        written = text(file)
+        read, remarks = document.parse(written), document.remarks(written)
     except PolicyError as error:
         if as_json:
-            emit({"valid": False, "problems": error.problems}, as_json=True, human="")
+            emit({"valid": False, "problems": error.problems, "remarks": []}, as_json=True, human="")
         raise
-    found = {"valid": True, "name": read.name, "sha256": read.sha256, "problems": []}
-    emit(found, as_json, f"{file}: valid ({read.name}, {read.sha256[:12]})")
+    found = {"valid": True, "name": read.name, "sha256": read.sha256, "problems": [], "remarks": remarks}
+    emit(found, as_json, "\n".join([f"{file}: valid ({read.name}, {read.sha256[:12]})", *remarks]))
 
 
 @policy.command()

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
 from datetime import datetime
 from hashlib import sha256
 from importlib import resources
-from itertools import pairwise
 from typing import Any
 
 from app.errors import NotFoundError, PolicyError
 from app.policy import reading as read
+from app.policy import toml_mistakes
 from app.policy.add_ons.rules import AddOnRules
 from app.policy.closure.rules import ClosureRules, RetentionRules
 from app.policy.collecting.rules import CollectionRules, LetterRules, MandateRules, TransferRules
+from app.policy.contradictions import contradictions
 from app.policy.credit.rules import CreditRules
 from app.policy.lines import lines
 from app.policy.refunding.rules import RefundRules
@@ -28,7 +29,6 @@ from app.policy.rules import (
     PrepaidRules,
     TrialRules,
 )
-from app.policy.time import Span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,18 +66,24 @@ class Policy:
 
 def parse(document: str, *, version: int = 0) -> Policy:
     """Read a policy document; raise PolicyError with every problem (key, line, what was expected)."""
-    try:
-        table = tomllib.loads(document)
-    except tomllib.TOMLDecodeError as error:
-        raise PolicyError([f"not TOML: {error}"]) from error
-    problems: list[str] = []
-    places = lines(document)
-    values = _read(Policy, table, "", places, problems)
-    if "dunning" in values:
-        problems.extend(_problem(key, places, expected) for key, expected in _contradictions(values["dunning"]))
-    if problems:
-        raise PolicyError(problems)
+    values, _ = _values(document)
     return Policy(**values, sha256=sha256(document.encode()).hexdigest(), version=version)
+
+
+def remarks(document: str) -> list[str]:
+    """Return what a valid document says in vain (key, line, what was expected); raise PolicyError as `parse` does."""
+    return _values(document)[1]
+
+
+def _values(document: str) -> tuple[dict[str, Any], list[str]]:
+    """Return what a document says, and what of it is said in vain."""
+    written = toml_mistakes.read(document)
+    reading = _Reading(lines(written.text) if written.whole else {}, written.spoilt)
+    values = reading.table(Policy, written.table, "") if written.whole else {}
+    problems = [*written.problems, *reading.problems]
+    if problems:
+        raise PolicyError(sorted([*problems, *reading.remarks], key=_line))
+    return values, reading.remarks
 
 
 def preset(name: str) -> str:
@@ -116,71 +122,75 @@ def expected(item: Field[Any]) -> str:
     return "a value"
 
 
-def _read(
-    kind: type, table: Mapping[str, Any], path: str, places: Mapping[str, int], problems: list[str]
-) -> dict[str, Any]:
-    known = {item.name: item for item in fields(kind) if item.metadata}
-    expected = f"unknown key; expected one of {', '.join(sorted(known))}"
-    problems.extend(_problem(path + name, places, expected) for name in table if name not in known)
-    values = {}
-    for name, item in known.items():
-        value = _value(item, table, path, places, problems)
-        if value is not MISSING:
-            values[name] = value
-    return values
+@dataclass(slots=True)
+class _Reading:
+    """One way through the tables of a document, which collects what is wrong on it."""
 
+    places: Mapping[str, int]
+    spoilt: frozenset[str]
+    problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
 
-def _value(
-    item: Field[Any], table: Mapping[str, Any], path: str, places: Mapping[str, int], problems: list[str]
-) -> Any:
-    key = path + item.name
-    if "table" in item.metadata:
-        return _table(item.metadata["table"], table.get(item.name, {}), key, places, problems)
-    if "tables" in item.metadata:
-        inner = table.get(item.name, [])
-        if not isinstance(inner, list):
-            problems.append(_problem(key, places, f"expected tables [[{key}]]"))
+    def table(self, kind: type, table: Mapping[str, Any], path: str) -> dict[str, Any]:
+        """Return what one table says of the keys that `kind` knows; `path` ends with a dot, or is empty."""
+        known = {item.name: item for item in fields(kind) if item.metadata}
+        for name in (name for name in table if name not in known and not toml_mistakes.is_stand_in(name)):
+            self._complain(path + name, f"unknown key; expected one of {', '.join(sorted(known))}")
+        found = {name: self._value(item, table, path) for name, item in known.items()}
+        values = {name: value for name, value in found.items() if value is not MISSING}
+        untold = {name: one.default for name, one in known.items() if name not in table and one.default is not MISSING}
+        for key, words, fatal in contradictions(kind, {**untold, **values}):
+            self._complain(path + key, words, fatal=fatal)
+        return values
+
+    def _value(self, item: Field[Any], table: Mapping[str, Any], path: str) -> Any:
+        key = path + item.name
+        if "table" in item.metadata:
+            return self._table(item.metadata["table"], table.get(item.name, {}), key)
+        if "tables" in item.metadata:
+            return self._tables(item.metadata["tables"], table.get(item.name, []), key)
+        if item.name not in table:
+            if item.default is MISSING and not self.spoilt & {*key.split(".")}:
+                self._complain(key, f"missing; expected {expected(item)}")
             return MISSING
-        kind = item.metadata["tables"]
-        read = [_table(kind, one, f"{key}[{place}]", places, problems) for place, one in enumerate(inner, start=1)]
+        try:
+            return item.metadata["reads"](table[item.name])
+        except ValueError as error:
+            self._complain(key, f"expected {error}")
+            return MISSING
+
+    def _tables(self, kind: type, inner: Any, key: str) -> Any:
+        if not isinstance(inner, list):
+            self._complain(key, f"expected tables [[{key}]]")
+            return MISSING
+        read = [self._table(kind, one, f"{key}[{place}]") for place, one in enumerate(inner, start=1)]
         return MISSING if MISSING in read else tuple(read)
-    if item.name not in table:
-        if item.default is MISSING:
-            problems.append(_problem(key, places, f"missing; expected {expected(item)}"))
-        return MISSING
-    try:
-        return item.metadata["reads"](table[item.name])
-    except ValueError as error:
-        problems.append(_problem(key, places, f"expected {error}"))
-        return MISSING
 
+    def _table(self, kind: type, table: Any, key: str) -> Any:
+        if not isinstance(table, dict):
+            self._complain(key, f"expected a table [{key}]")
+            return MISSING
+        before = len(self.problems)
+        values = self.table(kind, table, f"{key}.")
+        return kind(**values) if len(self.problems) == before and not self._lacks(kind, values) else MISSING
 
-def _table(kind: type, table: Any, key: str, places: Mapping[str, int], problems: list[str]) -> Any:
-    if not isinstance(table, dict):
-        problems.append(_problem(key, places, f"expected a table [{key}]"))
-        return MISSING
-    before = len(problems)
-    values = _read(kind, table, f"{key}.", places, problems)
-    return kind(**values) if len(problems) == before else MISSING
+    def _lacks(self, kind: type, values: Mapping[str, Any]) -> bool:
+        """Whether a key that must be given could not be read as TOML."""
+        return any(item.default is MISSING and item.metadata and item.name not in values for item in fields(kind))
 
-
-def _contradictions(dunning: DunningRules) -> Iterator[tuple[str, str]]:
-    """Yield the keys that are well-formed alone and make no sense together, with what was expected."""
-    if dunning.grace and _length(dunning.warning_notice) >= _length(dunning.final_warning):
-        yield "dunning.warning_notice", "expected less than dunning.final_warning, or no warning is ever in time"
-    spans = [_length(level.after) for level in dunning.levels]
-    for place, (earlier, later) in enumerate(pairwise(spans), start=2):
-        if later <= earlier:
-            yield f"dunning.levels[{place}].after", "expected more than that of the level before"
-
-
-def _length(span: Span) -> float:
-    return span.days * 86400 + span.rest.total_seconds()
+    def _complain(self, key: str, expected: str, *, fatal: bool = True) -> None:
+        (self.problems if fatal else self.remarks).append(_problem(key, self.places, expected))
 
 
 def _problem(key: str, places: Mapping[str, int], expected: str) -> str:
     """Return a problem with its line: of the key, of the table that it belongs to, or of the document."""
     at = key
     while at and at not in places:
-        at = at.rpartition(".")[0]
+        at = at.rpartition("[" if at.endswith("]") else ".")[0]
     return f"{key}: line {places.get(at, 1)}: {expected}"
+
+
+def _line(problem: str) -> int:
+    """Return the line that a problem names."""
+    found = re.search(r"line (\d+):", problem)
+    return int(found[1]) if found else 0

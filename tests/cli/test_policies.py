@@ -51,6 +51,28 @@ def test_two_policies_are_compared_key_by_key_and_in_words(kulanz: Kulanz, gentl
     assert kulanz("policy", "diff", "plexo", "plexo").out == "no key differs\n"
 
 
+def test_each_mistake_of_a_document_has_a_line_of_its_own_and_a_remark_leaves_it_valid(
+    kulanz: Kulanz, tmp_path: Path
+) -> None:
+    wrong, vain = tmp_path / "wrong.toml", tmp_path / "vain.toml"
+    wrong.write_text('name = "mine"\n[dunning]\ngrace = "soon"\ngrace = "7d"\nwarn_by = "pigeon"\nhold = 1\n')
+    vain.write_text('name = "mine"\n[dunning]\ngrace = "5d"\nreminders = ["3d", "9d"]\n')
+
+    refused, as_json = kulanz("policy", "check", str(wrong)), kulanz("policy", "check", str(wrong), "--json")
+    remarked = kulanz("policy", "check", str(vain), "--json").document
+
+    assert (refused.code, refused.out) == (1, "")
+    assert [line.split(": ")[1:3] for line in refused.err.splitlines()] == [
+        ["dunning.grace", "line 3"],
+        ["dunning.grace", "line 4"],
+        ["dunning.warn_by", "line 5"],
+        ["dunning.hold", "line 6"],
+    ]
+    assert [f"kulanz: {one}" for one in as_json.document["problems"]] == refused.err.splitlines()
+    assert (remarked["valid"], len(remarked["remarks"])) == (True, 1)
+    assert "dunning.reminders[2]: line 4" in kulanz("policy", "check", str(vain)).out
+
+
 def test_a_policy_is_activated_from_a_day_and_listed(at_home: Kulanz, gentle: str) -> None:
     done = at_home("policy", "activate", gentle, "--effective-from", "2026-04-01", "--actor", "ada", "--json").document
 

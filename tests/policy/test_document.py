@@ -75,10 +75,98 @@ def test_a_warning_that_could_never_be_in_time_is_refused() -> None:
     assert "warning_notice" in problems(PLEXO.replace('final_warning = "48h"', 'final_warning = "12h"'))[0]
 
 
-def test_what_is_not_toml_is_refused_in_one_line() -> None:
-    (found,) = problems("grace = = 7")
+def test_what_is_not_toml_is_named_with_key_and_line_beside_everything_else_that_is_wrong() -> None:
+    found = problems('name = "mine"\n[dunning]\ngrace = = 7\nmax_warnings = -1\n[dispute\nscope = "moon"\n')
 
-    assert found.startswith("not TOML")
+    assert [one.rpartition(": ")[0] for one in found] == [
+        "dunning.grace: line 3: not TOML",
+        "dunning.max_warnings: line 4",
+        "dispute: line 5: not TOML",
+    ]
+
+
+def test_what_stands_under_a_heading_that_is_no_toml_is_not_called_missing() -> None:
+    (found,) = problems('name = "mine"\n[dunning\ngrace = "7d"\n')
+
+    assert found.startswith("dunning: line 2: not TOML")
+
+
+TEN_MISTAKES = """\
+name = "mine"
+title = ""
+effective_from = "tomorrow"
+
+[dunning]
+grace = "7d"
+grace = "8d"
+reminders = ["3d", "9d"]
+final_warning = "48 hours"
+warn_by = "pigeon"
+max_warnings = -1
+hold_dyas = "30d"
+
+[refund]
+pay_within = 2.5
+
+[refnd]
+window = "3d"
+
+[retention.settlements]
+years = 7
+"""
+
+
+def test_a_document_with_ten_mistakes_gets_ten_messages_each_with_key_line_and_what_was_expected() -> None:
+    found = problems(TEN_MISTAKES.replace('name = "mine"\n', ""))
+
+    assert [one.split(": ")[:2] for one in found] == [
+        ["name", "line 1"],
+        ["title", "line 1"],
+        ["effective_from", "line 2"],
+        ["dunning.grace", "line 6"],
+        ["dunning.reminders[2]", "line 7"],
+        ["dunning.final_warning", "line 8"],
+        ["dunning.warn_by", "line 9"],
+        ["dunning.max_warnings", "line 10"],
+        ["dunning.hold_dyas", "line 11"],
+        ["refund.pay_within", "line 14"],
+        ["refnd", "line 16"],
+        ["retention.settlements.years", "line 20"],
+    ]
+    assert all("expected" in one for one in found)
+
+
+@pytest.mark.parametrize(
+    ("line", "instead", "key"),
+    [
+        ('reminders = ["3d", "5d"]', 'reminders = ["3d", "7d"]', "dunning.reminders[2]"),
+        ('deletion_notices = ["30d", "7d", "1d"]', 'deletion_notices = ["31d"]', "dispute.deletion_notices[1]"),
+        ('basis = "BAO § 132"\n', "", "retention.settlements.years"),
+        ("[trial]", '[collections]\nonly_where_needed = ["age"]\n[trial]', "collections.only_where_needed"),
+    ],
+)
+def test_what_is_said_in_vain_is_a_remark_and_the_document_can_be_used(line: str, instead: str, key: str) -> None:
+    text = PLEXO.replace(line, instead)
+
+    (found,) = document.remarks(text)
+
+    assert document.remarks(PLEXO) == []
+    assert found.startswith(f"{key}: line ")
+    assert document.parse(text).name == "plexo"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (PLEXO + '\n[trial]\nclause = "3"\n', "trial: line 97: expected once; it is given a second time"),
+        (PLEXO + "\n[trial.clause]\n", "trial.clause: line 97: "),
+        ("name = [\n1\n2]\n", "line 3: not TOML: unclosed array"),
+        ("", "name: line 1: missing"),
+    ],
+    ids=["a table twice", "a table where a value was", "a value of several lines", "nothing"],
+)
+def test_whatever_is_no_toml_is_told_where(text: str, words: str) -> None:
+    assert any(one.startswith(words) for one in problems(text))
 
 
 def test_a_preset_that_there_is_not_names_those_there_are() -> None:
