@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,9 +17,28 @@ from app.store.database import Database
 from app.store.tables import metadata
 from tests.servers import PostgreSQL, a_postgresql, a_redis, empty
 
-# A busy machine is no reason for a property to fail.
-settings.register_profile("kulanz", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+# Hundreds of processes start while the tests run: where bytecode is not kept, each compiles the whole project again.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A busy machine is no reason for a property to fail. `--hypothesis-profile thorough` tries every property more often.
+settings.register_profile("kulanz", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("thorough", settings.get_profile("kulanz"), max_examples=200)
 settings.load_profile("kulanz")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--presets-on",
+        choices=["sqlite", "postgresql"],
+        default="sqlite",
+        help="The database of the instances on which the stories of one preset each are told.",
+    )
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Let one more work than there are cores: many a test waits for another process."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture(scope="session")

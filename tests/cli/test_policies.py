@@ -1,7 +1,8 @@
-"""`kulanz policy` and `kulanz account terms`, with a database that the command itself made."""
+"""`kulanz policy` and `kulanz account terms`, on a database in the data directory."""
 
 from __future__ import annotations
 
+import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,9 +21,10 @@ PLEXO = document.preset("plexo")
 
 
 @pytest.fixture
-def at_home(kulanz: Kulanz) -> Kulanz:
+def at_home(kulanz: Kulanz, _sqlite_template: Path) -> Kulanz:
     """The command on a database at noon of the first of March, with one account that nothing is known of."""
-    assert kulanz("migrate").code == 0
+    kulanz.data_dir.mkdir(mode=0o700)
+    shutil.copyfile(_sqlite_template, kulanz.data_dir / "kulanz.db")
     assert kulanz("clock", "set", "2026-03-01T12:00:00Z").code == 0
     services = build(load(kulanz.environ()))
     with services.database.write() as tx:

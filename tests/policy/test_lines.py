@@ -102,7 +102,10 @@ def test_the_line_is_that_of_the_key_however_it_is_written(text: str, place: str
 
 
 @given(st.text(alphabet="ab.[]{}=\"'#,\n\\ 1", max_size=60))
-@settings(max_examples=400, suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow])
+@settings(
+    max_examples=4 * settings.default.max_examples,
+    suppress_health_check=[HealthCheck.filter_too_much, HealthCheck.too_slow],
+)
 def test_every_document_that_toml_can_read_has_its_lines(text: str) -> None:
     try:
         read = tomllib.loads(text)

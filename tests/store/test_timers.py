@@ -49,7 +49,7 @@ _WANTED = st.dictionaries(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(_WANTED, max_size=4))
 def test_whatever_was_there_the_last_wish_counts(
     database: Database, wishes: list[dict[str, dict[tuple[str, str], int]]]

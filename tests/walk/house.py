@@ -188,10 +188,11 @@ def a_house(data_dir: Path, *, log: Path | None = None, **settings: str) -> Iter
 def a_house_on_its_database(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, **settings: str
 ) -> Iterator[House]:
-    """Run an instance on the database that a fixture's parameter names."""
-    data_dir = tmp_path_factory.mktemp(request.param)
+    """Run an instance on the database that a fixture's parameter names; without one, on that of `--presets-on`."""
+    name = getattr(request, "param", None) or request.config.getoption("--presets-on")
+    data_dir = tmp_path_factory.mktemp(name)
     with ExitStack() as stack:
-        if request.param == "postgresql":
+        if name == "postgresql":
             server: PostgreSQL = request.getfixturevalue("postgresql")
             settings = {"DATABASE_URL": stack.enter_context(server.a_database()), **settings}
         yield stack.enter_context(a_house(data_dir, **settings))

@@ -22,7 +22,7 @@ from tests.walk.house import House, a_house_on_its_database, days
 from tests.walk.test_stories import bought, fails
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module")
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with a_house_on_its_database(request, tmp_path_factory, KULANZ_POLICY="bitrix24") as house:
         yield house

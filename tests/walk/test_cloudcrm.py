@@ -13,7 +13,7 @@ from tests.walk.test_add_ons import book, renews
 from tests.walk.test_stories import bought
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module")
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     with a_house_on_its_database(request, tmp_path_factory, KULANZ_POLICY="cloudcrm") as house:
         yield house

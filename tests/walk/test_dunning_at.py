@@ -33,7 +33,7 @@ DEBTOR = {
 }
 
 
-@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+@pytest.fixture(scope="module")
 def house(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     settings = {"KULANZ_POLICY": "dunning-at", "API_TOKENS": f"tests:{TOKEN},bob:{BOB},eve:eves-token:read"}
     with a_house_on_its_database(request, tmp_path_factory, **settings) as house:

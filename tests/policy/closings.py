@@ -1,0 +1,114 @@
+"""Random stories of closures, and a witness who watches that nothing is destroyed that must be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from hypothesis import strategies as st
+
+from app.policy import facts as f
+from app.policy.closure.rules import RecordClass
+from app.policy.decide import decide
+from app.policy.document import Policy
+from app.policy.facts import Fact, Outcome, OverrideKind
+from app.policy.model import Decision
+from tests.policy.stories import DAY, MONDAY, PLEXO, Stage, an_override, terms
+from tests.policy.tales import FACTS
+
+DISPUTE = "lemonsqueezy:d1"
+
+
+def rules(*, closure: str = "automatic", dispute: str = "approval", destroy: str = "approval", **classes) -> Policy:
+    return replace(
+        PLEXO,
+        closure=replace(PLEXO.closure, deletion=closure),
+        dispute=replace(PLEXO.dispute, deletion=dispute),
+        retention=replace(PLEXO.retention, destroy=destroy, **classes),
+    )
+
+
+@dataclass(kw_only=True)
+class Keeper(Stage):
+    """Watches that nothing is destroyed that must not be, and remembers all that was heard."""
+
+    heard: list[Fact] = field(default_factory=list)
+    holds: list[f.OverrideSet] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    reached: set[str] = field(default_factory=set)
+
+    def _decided(self, facts: Iterable[Fact]) -> Decision:
+        facts = tuple(facts)
+        decision = super()._decided(facts)
+        self.heard.extend([*facts, *decision.facts])
+        self.holds.extend(fact for fact in facts if isinstance(fact, f.OverrideSet))
+        self.reached.update(change.rule for change in decision.changes)
+        gone = [fact for fact in decision.facts if isinstance(fact, f.AccountClosed)]
+        told = [
+            fact for fact in decision.facts if isinstance(fact, f.DeletionAnnounced) and fact.outcome is Outcome.ASKED
+        ]
+        if (gone or told) and self._protected(decision):
+            self.broken.append("I9")
+        if gone and gone[0].cause == "closure" and decision.state.given:
+            self.broken.append("13")
+        return decision
+
+    def _protected(self, decision: Decision) -> bool:
+        held = any(hold.until is not None and hold.until > self.now for hold in self.holds)
+        contested = any(one.status in {"opened", "under_review"} for one in decision.state.chargebacks)
+        return held or contested
+
+
+TERMS = (
+    terms(),
+    terms(rules(closure="approval", dispute="automatic")),
+    terms(rules(dispute="automatic", destroy="automatic", settlements=RecordClass(basis="x", years=0))),
+)
+Step = Callable[[Keeper], object]
+
+
+def _requests(number: int) -> Step:
+    return lambda stage: stage.hear(f.ClosureRequested(id=f"cl_{number}", at=stage.now, actor="shop"))
+
+
+def _withdraws(number: int) -> Step:
+    return lambda stage: stage.hear(f.ClosureWithdrawn(id=f"cl_{number}", at=stage.now, actor="shop"))
+
+
+def _approves(subject: str) -> Step:
+    return lambda stage: stage.hear(f.DeletionApproved(subject=subject, at=stage.now, actor="anna"))
+
+
+def _holds(span: timedelta) -> Step:
+    return lambda stage: stage.hear(
+        an_override(OverrideKind.LEGAL_HOLD, stage.now, stage.now + span, id=f"ov{len(stage.decisions)}")
+    )
+
+
+def _hears(facts: list[Fact]) -> Step:
+    return lambda stage: stage.hear(*facts[:4])
+
+
+def _waits(span: timedelta) -> Step:
+    return lambda stage: stage.wait(stage.now + span)
+
+
+_SPANS = st.sampled_from([DAY, 31 * DAY, 31 * DAY, 400 * DAY])
+STEPS = st.one_of(
+    FACTS.map(_hears),
+    st.sampled_from([1, 2]).map(_requests),
+    st.sampled_from([1, 2]).map(_withdraws),
+    st.sampled_from(["cl_1", DISPUTE]).map(_approves),
+    _SPANS.map(_holds),
+    _SPANS.map(_waits),
+    _SPANS.map(_waits),
+)
+TALES = st.tuples(st.sampled_from(TERMS), st.lists(STEPS, max_size=20))
+
+
+def told(tale: tuple[object, list[Step]], decided: Callable[..., Decision] = decide) -> Keeper:
+    stage = Keeper(terms=tale[0], now=MONDAY, decide=decided)
+    for step in tale[1]:
+        step(stage)
+    return stage
