@@ -35,6 +35,7 @@ from app.policy.facts import (
     Status,
 )
 from app.policy.model import Account, Case, Catalogue, Decision, Situation, State, Terms
+from app.policy.time import Span
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -56,7 +57,7 @@ CATALOGUE = Catalogue.of(((PRO, "professional"), (ENTERPRISE, "enterprise"), (SE
 
 def plexo_but(*, dispute: dict[str, Any] | None = None, **dunning: Any) -> Policy:
     """The default policy with other rules for failed renewals and chargebacks; spans as a document writes them."""
-    rules = {name: document.Span.parse(value) if _is_span(name) else value for name, value in dunning.items()}
+    rules = {name: Span.parse(value) if _is_span(name) else value for name, value in dunning.items()}
     return replace(
         PLEXO,
         dunning=replace(PLEXO.dunning, **rules),
