@@ -1,41 +1,20 @@
-"""The bodies of the API's requests: typed, unknown fields refused, one clear sentence for what is wrong."""
+"""The bodies that requests to the API may have: typed, unknown fields refused, one clear sentence for what is wrong."""
 
 from __future__ import annotations
 
 import re
 from datetime import date, datetime
-from functools import cache
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Literal
 
 import msgspec
-from babel.numbers import list_currencies
-from msgspec import Meta, Struct
+from msgspec import Meta
 
 from app.errors import InvalidInputError
-from app.policy.facts import OverrideKind
-from app.web.problems import BadRequestError
+from app.ordering.commands import AgreeTerms, EndCredit, EndTerms, MoveCredit, RequestRefund, SetOverride
+from app.policy.facts import CreditEntry, OverrideKind
+from app.web.fields import LARGEST, Amount, Currency, Day, Fee, Form, Instant, Kind, Pieces, Pot, Reference, Text
 
-LARGEST = 10**15
-Kind = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,63}$", description="What the add-on is, such as `users`.")]
-Pot = Annotated[
-    str, Meta(pattern="^[A-Za-z][A-Za-z0-9._:-]{0,63}$", description="What the credit is for; no personal data.")
-]
-Pieces = Annotated[int, Meta(gt=0, le=100_000)]
-Amount = Annotated[int, Meta(gt=0, le=LARGEST, description="Minor units of the currency.")]
-Fee = Annotated[int, Meta(ge=0, le=LARGEST, description="Minor units of the currency.")]
-Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
-Text = Annotated[str, Meta(min_length=1, max_length=500)]
-Reference = Annotated[str, Meta(min_length=1, max_length=200)]
-Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339.")]
-Day = Annotated[date, Meta(description="A day in the account's own time zone.")]
-DisputeOutcome = Literal["won", "lost", "partially_lost", "accepted", "withdrawn", "prevented"]
-
-
-class Form(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A body that an API request may have."""
-
-    def check(self) -> None:
-        """Raise InvalidInputError for what its types alone cannot refuse."""
+Outcome = Literal["won", "lost", "partially_lost", "accepted", "withdrawn", "prevented"]
 
 
 class DisputeForm(Form, frozen=True, kw_only=True):
@@ -46,24 +25,19 @@ class DisputeForm(Form, frozen=True, kw_only=True):
     reason: Text
     fee: Fee | None = None
     fee_currency: Currency | None = None
-    payment_id: Reference | None = None
+    payment: Reference | None = None
     reference: Reference | None = None
 
     def check(self) -> None:
-        """Refuse currencies that do not exist, and a fee's currency without a fee."""
-        _known_currency("currency", self.currency)
-        _known_currency("fee_currency", self.fee_currency)
+        """Refuse a fee's currency without a fee."""
         if self.fee_currency is not None and self.fee is None:
             raise InvalidInputError("`fee_currency` without a `fee` says nothing.")
-        _readable("reason", self.reason)
-        _readable("payment_id", self.payment_id)
-        _readable("reference", self.reference)
 
 
 class DisputeClosing(Form, frozen=True, kw_only=True):
     """How a chargeback ended."""
 
-    outcome: DisputeOutcome
+    outcome: Outcome
 
 
 class PaymentForm(Form, frozen=True, kw_only=True):
@@ -72,31 +46,23 @@ class PaymentForm(Form, frozen=True, kw_only=True):
     amount: Amount
     currency: Currency
     received_at: Instant | None = None
-    date: Day | None = None
+    received_on: Day | None = None
     reference: Reference | None = None
-    invoice_id: Reference | None = None
-    transaction_id: Reference | None = None
+    invoice: Reference | None = None
+    transaction: Reference | None = None
 
     def check(self) -> None:
-        """Refuse a currency that does not exist, and two times of arrival."""
-        _known_currency("currency", self.currency)
-        if self.received_at is not None and self.date is not None:
+        """Refuse two times of arrival."""
+        if self.received_at is not None and self.received_on is not None:
             raise InvalidInputError("`received_at` and `date` say the same thing twice; give one of them.")
-        _readable("reference", self.reference)
-        _readable("invoice_id", self.invoice_id)
-        _readable("transaction_id", self.transaction_id)
 
 
 class CollectionForm(Form, frozen=True, kw_only=True):
     """A debt that is to be handed over; `include` are fields that go only where they are needed."""
 
     reason: Text
-    case_id: Reference | None = None
-    include: Annotated[list[Reference], Meta(max_length=20)] = []
-
-    def check(self) -> None:
-        """Refuse a reason that nobody could read."""
-        _readable("reason", self.reason)
+    case: Reference | None = None
+    also: Annotated[tuple[Reference, ...], Meta(max_length=20)] = ()
 
 
 class Recall(Form, frozen=True, kw_only=True):
@@ -104,20 +70,12 @@ class Recall(Form, frozen=True, kw_only=True):
 
     reason: Text
 
-    def check(self) -> None:
-        """Refuse a reason that nobody could read."""
-        _readable("reason", self.reason)
 
-
-class MandateForm(Form, frozen=True, kw_only=True):
+class MandateForm(Form, frozen=True, kw_only=True, rename={"by": "granted_by"}):
     """A direct-debit mandate, granted in the portal or by staff."""
 
-    granted_by: Literal["portal", "staff"]
+    by: Literal["portal", "staff"]
     reference: Reference | None = None
-
-    def check(self) -> None:
-        """Refuse a reference that nobody could read."""
-        _readable("reference", self.reference)
 
 
 class DeliveryForm(Form, frozen=True, kw_only=True):
@@ -138,11 +96,6 @@ class DebtorForm(Form, frozen=True, kw_only=True):
     contract_date: Day | None = None
     passport_copy: Reference | None = None
 
-    def check(self) -> None:
-        """Refuse what nobody could read."""
-        for name, value in self.told().items():
-            _readable(name, value)
-
     def told(self) -> dict[str, str | None]:
         """Return the fields as texts."""
         found = msgspec.structs.asdict(self)
@@ -156,9 +109,9 @@ class OverrideForm(Form, frozen=True, kw_only=True):
     reason: Text
     until: Instant | None = None
 
-    def check(self) -> None:
-        """Refuse a reason that nobody could read."""
-        _readable("reason", self.reason)
+    def command(self) -> SetOverride:
+        """Return the order that it is."""
+        return SetOverride(kind=self.kind, until=self.until, reason=self.reason)
 
 
 class MigrationForm(Form, frozen=True, kw_only=True):
@@ -167,21 +120,12 @@ class MigrationForm(Form, frozen=True, kw_only=True):
     reason: Text
     moved_at: Instant | None = None
 
-    def check(self) -> None:
-        """Refuse a reason that nobody could read."""
-        _readable("reason", self.reason)
-
 
 class CancellationForm(Form, frozen=True, kw_only=True):
     """The customer gave notice; `subscription_id` is needed where the account has several."""
 
     reason: Text
-    subscription_id: Reference | None = None
-
-    def check(self) -> None:
-        """Refuse what nobody could read."""
-        _readable("reason", self.reason)
-        _readable("subscription_id", self.subscription_id)
+    subscription: Reference | None = None
 
 
 class CreditForm(Form, frozen=True, kw_only=True):
@@ -197,21 +141,30 @@ class CreditForm(Form, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Refuse a movement without an amount, and an end with one."""
-        _known_currency("currency", self.currency)
-        _readable("reference", self.reference)
         ends = self.entry == "ended"
         if ends is not (self.amount is None) or ends is not (self.currency is None):
             raise InvalidInputError("`amount` and `currency` are needed for what was bought or spent, and only there.")
+
+    def command(self) -> MoveCredit | EndCredit:
+        """Return the order that it is."""
+        if self.amount is None or self.currency is None:
+            return EndCredit(pot=self.pot, reference=self.reference)
+        return MoveCredit(
+            pot=self.pot,
+            entry=CreditEntry(self.entry),
+            amount=self.amount,
+            currency=self.currency,
+            use=self.use,
+            incurred_at=self.incurred_at,
+            reference=self.reference,
+        )
 
 
 class ClosureForm(Form, frozen=True, kw_only=True):
     """That an organisation asks to be deleted, or stays after all."""
 
+    may_be_empty = True
     reason: Text | None = None
-
-    def check(self) -> None:
-        """Refuse a reason that nobody could read."""
-        _readable("reason", self.reason)
 
 
 class DeletionApproval(Form, frozen=True, kw_only=True):
@@ -219,11 +172,6 @@ class DeletionApproval(Form, frozen=True, kw_only=True):
 
     reason: Text
     subject: Reference | None = None
-
-    def check(self) -> None:
-        """Refuse words that nobody could read."""
-        _readable("reason", self.reason)
-        _readable("subject", self.subject)
 
 
 class AddOnForm(Form, frozen=True, kw_only=True):
@@ -234,12 +182,10 @@ class AddOnForm(Form, frozen=True, kw_only=True):
     unit_price: Fee
     currency: Currency
     period_ends_at: Instant
-    subscription_id: Reference | None = None
+    subscription: Reference | None = None
 
     def check(self) -> None:
-        """Refuse a currency that does not exist, and a sum that nobody could pay."""
-        _known_currency("currency", self.currency)
-        _readable("subscription_id", self.subscription_id)
+        """Refuse a sum that nobody could pay."""
         if self.unit_price * self.quantity > LARGEST:
             raise InvalidInputError("`unit_price` times `quantity` is too much.")
 
@@ -253,10 +199,6 @@ class Refusal(Form, frozen=True, kw_only=True):
 
     reason: Text
 
-    def check(self) -> None:
-        """Refuse a reason that nobody could read."""
-        _readable("reason", self.reason)
-
 
 class RefundForm(Form, frozen=True, kw_only=True):
     """A request for a refund of one payment: `payment_id`, `licence_id`, or `transaction_date` with `amount`.
@@ -264,23 +206,18 @@ class RefundForm(Form, frozen=True, kw_only=True):
     With a `transaction_date`, `amount` is what was paid that day, and all that can be refunded of it is asked for.
     """
 
-    account_id: Annotated[str, Meta(pattern="^[A-Za-z0-9._:@-]{1,128}$")]
+    account: Annotated[str, Meta(pattern="^[A-Za-z0-9._:@-]{1,128}$")]
     contact_email: Annotated[str, Meta(min_length=3, max_length=320, description="As the customer wrote it.")]
     organisation: Reference
-    payment_id: Reference | None = None
-    licence_id: Reference | None = None
+    payment: Reference | None = None
+    licence: Reference | None = None
     transaction_date: Annotated[str, Meta(max_length=40, description="A day, or an instant in RFC 3339.")] | None = None
     amount: Amount | None = None
     currency: Currency | None = None
     reason: Text | None = None
 
     def check(self) -> None:
-        """Refuse what nobody could read, and what is neither a mail address nor a day."""
-        _readable("organisation", self.organisation)
-        _readable("payment_id", self.payment_id)
-        _readable("licence_id", self.licence_id)
-        _readable("reason", self.reason)
-        _known_currency("currency", self.currency)
+        """Refuse what is neither a mail address nor a day."""
         if not re.fullmatch(r"[^@\s]+@[^@\s]+", self.contact_email) or not self.contact_email.isprintable():
             raise InvalidInputError("`contact_email` is not a mail address.")
         _ = self.paid_on
@@ -293,36 +230,41 @@ class RefundForm(Form, frozen=True, kw_only=True):
         except ValueError as error:
             raise InvalidInputError("`transaction_date` is not a day such as 2026-03-02.") from error
 
+    def command(self) -> RequestRefund:
+        """Return the order that it is."""
+        by_day = self.transaction_date is not None
+        return RequestRefund(
+            payment=self.payment,
+            licence=self.licence,
+            paid_on=self.paid_on,
+            paid_amount=self.amount if by_day else None,
+            amount=None if by_day else self.amount,
+            currency=self.currency,
+            reason=self.reason or "",
+            contact_email=self.contact_email,
+            organisation=self.organisation,
+        )
+
 
 class RefundApproval(Form, frozen=True, kw_only=True):
     """A yes. What the policy alone does not grant needs a `reason`; `amount` may differ from what was asked for."""
 
+    may_be_empty = True
     amount: Amount | None = None
     reason: Text | None = None
-
-    def check(self) -> None:
-        """Refuse a reason that nobody could read."""
-        _readable("reason", self.reason)
 
 
 class RefundDenial(Form, frozen=True, kw_only=True):
     """A no. What the policy would grant needs a `reason`."""
 
+    may_be_empty = True
     reason: Text | None = None
-
-    def check(self) -> None:
-        """Refuse a reason that nobody could read."""
-        _readable("reason", self.reason)
 
 
 class Deployment(Form, frozen=True, kw_only=True):
     """Somebody knows that a licence is in use."""
 
     reason: Text
-
-    def check(self) -> None:
-        """Refuse a reason that nobody could read."""
-        _readable("reason", self.reason)
 
 
 class TermsForm(Form, frozen=True, kw_only=True):
@@ -338,43 +280,14 @@ class TermsForm(Form, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Refuse two documents, and terms without an end."""
-        _readable("reason", self.reason)
-        _readable("policy", self.policy)
         named = [one for one in (self.policy, self.document) if one is not None]
         if len(named) > 1:
             raise InvalidInputError("`policy` and `document`: one of them.")
         if bool(named) is not (self.until is not None):
             raise InvalidInputError("`until`: terms have a document and an end, and ending them has neither.")
 
-
-AnyForm = TypeVar("AnyForm", bound=Form)
-EMPTY: dict[type[Form], bytes] = {ClosureForm: b"{}", RefundApproval: b"{}", RefundDenial: b"{}"}
-"""The forms in which nothing has to be said, and what an empty body means for them."""
-
-
-def read(body: bytes, form: type[AnyForm]) -> AnyForm:
-    """Return the form in a body: BadRequestError for what is no JSON, InvalidInputError for what is no such form."""
-    try:
-        filled = msgspec.json.decode(body, type=form)
-    except msgspec.ValidationError as error:
-        raise InvalidInputError(f"{error}.") from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadRequestError("The body is not JSON.") from error
-    filled.check()
-    return filled
-
-
-def _known_currency(field: str, code: str | None) -> None:
-    if code is not None and code not in _currencies():
-        raise InvalidInputError(f"`{field}`: {code} is not an ISO 4217 currency.")
-
-
-def _readable(field: str, text: str | None) -> None:
-    """Refuse what no person could read and some databases cannot take."""
-    if text is not None and (not text.strip() or not all(char.isprintable() or char == "\n" for char in text)):
-        raise InvalidInputError(f"`{field}` is not readable text.")
-
-
-@cache
-def _currencies() -> frozenset[str]:
-    return frozenset(list_currencies())
+    def command(self, document: str | None) -> AgreeTerms | EndTerms:
+        """Return the order that it is, with the text of the document that it names or has."""
+        if self.until is None:
+            return EndTerms(reason=self.reason)
+        return AgreeTerms(document=document or "", until=self.until, reason=self.reason)

@@ -8,26 +8,11 @@ from typing import Any
 
 import msgspec
 
-from app.policy.refunding.values import RefundState
-from app.web.cursors import DEFAULT_LIMIT, LARGEST_LIMIT
 from app.web.documents import Problem
 from app.web.operations import ID, OPERATIONS, Operation
+from app.web.queries import PARAMETERS
 
 REFERENCE = "#/components/schemas/{name}"
-QUERY: dict[str, dict[str, Any]] = {
-    "standing": {"type": "string", "enum": ["good", "grace", "on_hold", "suspended", "closed"]},
-    "plan": {"type": "string"},
-    "state": {"type": "string", "enum": [*RefundState]},
-    "late": {"type": "boolean"},
-    "to": {"type": "string", "description": "The plan that is wanted; needed."},
-    "price": {"type": "integer", "minimum": 0, "description": "Of a period of it, without taxes, in minor units."},
-    "currency": {"type": "string", "description": "Of the price: ISO 4217."},
-    "subscription_id": {"type": "string", "description": "The provider's; else the one that gives the plan."},
-    "open": {"type": "boolean", "description": "Only those that were not taken back."},
-    "cursor": {"type": "string", "description": "`next_cursor` of the page before."},
-    "limit": {"type": "integer", "minimum": 1, "maximum": LARGEST_LIMIT, "default": DEFAULT_LIMIT},
-}
-
 REFUSALS = {
     400: "The request cannot be understood.",
     401: "No token, or none of ours.",
@@ -81,7 +66,7 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 
 def _query_parameter(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "schema": QUERY[name]}
+    return {"name": name, "in": "query", "required": False, "schema": PARAMETERS[name].schema}
 
 
 def _header(name: str, description: str) -> dict[str, Any]:
@@ -101,7 +86,7 @@ def _responses(operation: Operation) -> dict[str, Any]:
 
 def _refusals(operation: Operation) -> set[int]:
     """Return the statuses with which an operation may be refused."""
-    found = {400, 401, 403, 503}
+    found = {400, 401, 403, 503, *operation.refusals}
     if "{" in operation.path:
         found |= {404}
     if operation.method != "GET":

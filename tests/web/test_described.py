@@ -119,6 +119,18 @@ def test_what_the_description_does_not_allow_is_refused_as_it_says(
         assert answer.status_code == 401
 
 
+@pytest.mark.parametrize(("to", "status"), [("never-heard-of", 422), ("", 400)])
+def test_a_question_that_has_no_answer_is_refused_as_the_description_says(
+    api: FlaskClient, to: str, status: int
+) -> None:
+    operation = next(one for one in OPERATIONS if one.name == "plan_change")
+
+    answer = api.get(f"/v1/accounts/org_42/plan-change?to={to}", headers=TOKEN)
+
+    assert answer.status_code == status
+    check(operation, answer)
+
+
 def asked(
     api: FlaskClient,
     operation: Operation,

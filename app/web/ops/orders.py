@@ -18,11 +18,11 @@ from app.ordering.commands import (
     DecideRefund,
     DeclineOverride,
     OpenDispute,
-    SetOverride,
 )
 from app.policy.facts import DisputeStatus, OverrideKind
 from app.showing.enquiries import Document
 from app.web import forms
+from app.web.fields import read
 from app.web.ops import endings
 
 FINAL = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
@@ -126,8 +126,7 @@ def command(fields: dict[str, str]) -> Command:
         raise InvalidInputError("order: there is no such order.")
     until = None if order == OverrideKind.WAIVE else until_of(fields.get("until", ""))
     form = {"kind": order, "reason": fields.get("reason", ""), "until": until}
-    read = forms.read(msgspec.json.encode(form), forms.OverrideForm)
-    return SetOverride(kind=read.kind, until=read.until, reason=read.reason)
+    return read(msgspec.json.encode(form), forms.OverrideForm).command()
 
 
 def _second_word(order: str, fields: dict[str, str]) -> Command:
@@ -135,8 +134,7 @@ def _second_word(order: str, fields: dict[str, str]) -> Command:
     override = fields.get("override", "")
     if order == APPROVE:
         return ApproveOverride(override=override)
-    read = forms.read(msgspec.json.encode({"reason": fields.get("reason", "")}), forms.Refusal)
-    return DeclineOverride(override=override, reason=read.reason)
+    return DeclineOverride(override=override, reason=_reason(fields))
 
 
 def _refund(order: str, fields: dict[str, str]) -> DecideRefund:
@@ -148,7 +146,7 @@ def _refund(order: str, fields: dict[str, str]) -> DecideRefund:
 
 
 def _reason(fields: dict[str, str]) -> str:
-    return forms.read(msgspec.json.encode({"reason": fields.get("reason", "")}), forms.Refusal).reason
+    return read(msgspec.json.encode({"reason": fields.get("reason", "")}), forms.Refusal).reason
 
 
 def _dispute(fields: dict[str, str]) -> OpenDispute:
@@ -163,16 +161,7 @@ def _dispute(fields: dict[str, str]) -> OpenDispute:
         "payment_id": fields.get("payment_id"),
         "reference": fields.get("reference"),
     }
-    read = forms.read(msgspec.json.encode(form), forms.DisputeForm)
-    return OpenDispute(
-        amount=read.amount,
-        currency=read.currency,
-        reason=read.reason,
-        fee=read.fee,
-        fee_currency=read.fee_currency,
-        payment=read.payment_id,
-        reference=read.reference,
-    )
+    return OpenDispute(**read(msgspec.json.encode(form), forms.DisputeForm).said())
 
 
 def _minor(field: str, written: str, currency: str) -> int:

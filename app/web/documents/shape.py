@@ -1,0 +1,9 @@
+"""What all documents of the API have in common."""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class Document(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A document in which every field is named."""
