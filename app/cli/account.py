@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,23 +9,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from app.cli import closing, declining
+from app.cli.listing import after_option, limit_option, print_page
 from app.cli.near import near_misses
-from app.cli.options import (
-    LARGEST,
-    actor_option,
-    currency_of,
-    dry_run_option,
-    emit,
-    instant,
-    json_option,
-    services,
-    table,
-    words,
-)
+from app.cli.options import LARGEST, currency_of, emit, instant, json_option, services, table, words
+from app.cli.ordering import orders
 
 if TYPE_CHECKING:
     from app.ordering.commands import Command
-    from app.policy.model import Decision
 
 STANDINGS = ("good", "grace", "on_hold", "suspended", "closed")
 COLUMNS = ("account_id", "standing", "plan", "access", "grace_ends_at")
@@ -38,6 +27,9 @@ EXCEPTIONS = {
     "suspend": "Suspend an account for a while.",
     "legal-hold": "Keep an account's data from being destroyed.",
 }
+id_argument = click.argument("account", metavar="ID")
+reason_option = click.option("--reason", type=words, required=True, help="Why; it is shown with the decision.")
+until_option = click.option("--until", type=instant, required=True, help="Its end, at most 366 days away.")
 
 
 @click.group()
@@ -48,8 +40,8 @@ def account() -> None:
 @account.command(name="list")
 @click.option("--standing", type=click.Choice(STANDINGS))
 @click.option("--plan")
-@click.option("--after", help="Accounts after this id.")
-@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@after_option
+@limit_option
 @json_option
 def list_(*, standing: str | None, plan: str | None, after: str | None, limit: int, as_json: bool) -> None:
     """List accounts by id."""
@@ -57,14 +49,7 @@ def list_(*, standing: str | None, plan: str | None, after: str | None, limit: i
 
     with services() as opened:
         page = enquiries.accounts(opened, standing=standing, plan=plan, after=after, limit=limit)
-    rows = [[item[column] for column in COLUMNS] for item in page.items]
-
-    def show() -> None:
-        table(COLUMNS, rows, "no such account")()
-        if page.after is not None:
-            click.echo(f"more: --after {page.after}", err=True)
-
-    emit({"accounts": page.items, "next_cursor": page.after}, as_json, show)
+    print_page("accounts", page, COLUMNS, "no such account", as_json=as_json)
 
 
 @account.command()
@@ -141,113 +126,53 @@ def plan_change(
 
 
 @account.command()
-@click.argument("ident", metavar="ID")
+@id_argument
 @click.option("--subscription", type=words, help="The provider's id, where the account has several.")
 @click.option("--reason", type=words, required=True, help="How the customer gave notice.")
-@actor_option
-@dry_run_option
-@json_option
-def cancel(*, ident: str, subscription: str | None, reason: str, actor: str, dry_run: bool, as_json: bool) -> None:
+@orders
+def cancel(**told: Any) -> Command:
     """Note that the customer cancelled by notice: the renewal is switched off, what is paid for runs to its end."""
     from app.ordering.commands import NoteCancellation
 
-    command = NoteCancellation(reason=reason, subscription=subscription)
-    order(ident, command, actor=actor, dry_run=dry_run, as_json=as_json)
+    return NoteCancellation(**told)
 
 
 @account.command()
-@click.argument("ident", metavar="ID")
+@id_argument
 @click.option("--moved-at", type=instant, help="When the move was done [default: now].")
 @click.option("--reason", type=words, required=True)
-@actor_option
-@dry_run_option
-@json_option
-def migrated(*, ident: str, moved_at: datetime | None, reason: str, actor: str, dry_run: bool, as_json: bool) -> None:
+@orders
+def migrated(**told: Any) -> Command:
     """Record that an account was moved to on-premise; unused days are computed from then on."""
     from app.ordering.commands import RecordMove
 
-    order(ident, RecordMove(moved_at=moved_at, reason=reason), actor=actor, dry_run=dry_run, as_json=as_json)
-
-
-def order(ident: str, command: Command, *, actor: str, dry_run: bool, as_json: bool, signed_in: bool = False) -> None:
-    """Carry a command out and print what followed; `signed_in`: the actor is the name of a token that was shown."""
-    from app import pipeline
-    from app.coding import told
-    from app.showing import enquiries
-    from app.showing.story import sentence
-
-    with services() as opened:
-        decision = pipeline.command(opened, ident, command, actor, signed_in=signed_in, dry_run=dry_run)
-        after = _outcome(decision) if dry_run else enquiries.account_document(opened, ident)
-    said = [sentence(told(change)) for change in decision.changes]
-    document = {"account": after, "changes": said, "dry_run": dry_run, "actor": actor}
-
-    def show() -> None:
-        for line in said or ["Nothing changes."]:
-            click.echo(f"{'would be: ' if dry_run else ''}{line}")
-        click.echo(f"{ident}: {after['standing']}, plan {after['plan']}, access {after['access']}")
-
-    emit(document, as_json, show)
+    return RecordMove(**told)
 
 
 @account.command(name="record-payment")
-@click.argument("ident", metavar="ID")
+@id_argument
 @click.option("--amount", type=click.IntRange(1, LARGEST), required=True, help="In minor units, such as cents.")
 @click.option("--currency", type=currency_of, required=True, help="Three letters, such as EUR.")
-@click.option("--received", type=instant, help="When it reached you [default: now].")
+@click.option("--received", "received_at", type=instant, help="When it reached you [default: now].")
 @click.option("--reference", type=words, help="What the payer wrote with it.")
 @click.option("--invoice", type=words, help="The provider's invoice id [default: by the reference, else the oldest].")
 @click.option("--transaction", type=words, help="The bank's own id of it: the same one is never recorded twice.")
-@dry_run_option
-@actor_option
-@json_option
-def record_payment(
-    *,
-    ident: str,
-    amount: int,
-    currency: str,
-    received: datetime | None,
-    reference: str | None,
-    invoice: str | None,
-    transaction: str | None,
-    dry_run: bool,
-    actor: str,
-    as_json: bool,
-) -> None:
+@orders
+def record_payment(**told: Any) -> Command:
     """Record a transfer that reached you; it pays what the account owes."""
     from app.ordering.commands import RecordPayment
 
-    command = RecordPayment(
-        amount=amount,
-        currency=currency,
-        received_at=received,
-        reference=reference,
-        invoice=invoice,
-        transaction=transaction,
-    )
-    order(ident, command, actor=actor, dry_run=dry_run, as_json=as_json)
+    return RecordPayment(**told)
 
 
 @account.command()
-@click.argument("ident", metavar="ID")
+@id_argument
 @click.option("--policy", "name", help="A file, a preset, or a policy that is kept here.")
 @click.option("--until", type=instant, help="To when these terms replace the general policy.")
 @click.option("--end", is_flag=True, help="End the account's own terms: the general policy counts again.")
-@click.option("--reason", type=words, required=True, help="Why; it is shown with the decision.")
-@actor_option
-@dry_run_option
-@json_option
-def terms(
-    *,
-    ident: str,
-    name: str | None,
-    until: datetime | None,
-    end: bool,
-    reason: str,
-    actor: str,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
+@reason_option
+@orders
+def terms(*, name: str | None, until: datetime | None, end: bool, reason: str) -> Command:
     """Put an account under a policy of its own for a period (an individual agreement), or end that."""
     from app.cli.policy import text
     from app.ordering.commands import AgreeTerms, EndTerms
@@ -255,74 +180,40 @@ def terms(
     if end and (name or until):
         raise click.UsageError("--end takes neither --policy nor --until")
     if end:
-        command: Command = EndTerms(reason=reason)
-    elif name and until:
-        command = AgreeTerms(document=text(name), until=until, reason=reason)
-    else:
-        raise click.UsageError("--policy and --until, or --end")
-    order(ident, command, actor=actor, dry_run=dry_run, as_json=as_json)
+        return EndTerms(reason=reason)
+    if name and until:
+        return AgreeTerms(document=text(name), until=until, reason=reason)
+    raise click.UsageError("--policy and --until, or --end")
 
 
 @account.command(name="void-payment")
-@click.argument("ident", metavar="ID")
+@id_argument
 @click.argument("payment")
 @click.option("--reason", type=words, required=True, help="Why it is none; it is shown with the decision.")
-@dry_run_option
-@actor_option
-@json_option
-def void_payment(*, ident: str, payment: str, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
+@orders
+def void_payment(**told: Any) -> Command:
     """Say that a recorded transfer is none: what it had paid is owed again."""
     from app.ordering.commands import VoidPayment
 
-    order(ident, VoidPayment(payment=payment, reason=reason), actor=actor, dry_run=dry_run, as_json=as_json)
+    return VoidPayment(**told)
 
 
-def _exception(name: str) -> Callable[..., None]:
-    def make(
-        *, ident: str, reason: str, actor: str, dry_run: bool, as_json: bool, until: datetime | None = None
-    ) -> None:
+def _exception(name: str, help_text: str) -> click.Command:
+    """Return the command of one kind of exception; only a waiver has no end."""
+
+    @orders
+    def make(*, reason: str, until: datetime | None = None) -> Command:
         from app.ordering.commands import SetOverride
         from app.policy.facts import OverrideKind
 
-        kind = OverrideKind(name.replace("-", "_"))
-        command = SetOverride(kind=kind, until=until, reason=reason)
-        order(ident, command, actor=actor, dry_run=dry_run, as_json=as_json)
+        return SetOverride(kind=OverrideKind(name.replace("-", "_")), until=until, reason=reason)
 
-    return make
-
-
-def _add_exceptions() -> None:
-    """Make one command of each kind of exception: they differ in name, and a waiver has no end."""
-    for name, help_text in EXCEPTIONS.items():
-        parameters: list[Callable[[Any], Any]] = [
-            click.argument("ident", metavar="ID"),
-            click.option("--reason", type=words, required=True, help="Why; it is shown with the decision."),
-            actor_option,
-            dry_run_option,
-            json_option,
-        ]
-        if name != "waive":
-            until = click.option("--until", type=instant, required=True, help="Its end, at most 366 days away.")
-            parameters.append(until)
-        function: Callable[..., Any] = _exception(name)
-        for decorate in reversed(parameters):
-            function = decorate(function)
-        account.command(name=name, help=help_text)(function)
+    ended = make if name == "waive" else until_option(make)
+    return click.command(name=name, help=help_text)(id_argument(reason_option(ended)))
 
 
-_add_exceptions()
-for _command in (declining.decline, *closing.COMMANDS):
+for _command in (*(_exception(name, text) for name, text in EXCEPTIONS.items()), declining.decline, *closing.COMMANDS):
     account.add_command(_command)
-
-
-def _outcome(decision: Decision) -> dict[str, Any]:
-    found = decision.account
-    return {
-        "account_id": found.id,
-        "standing": str(found.standing),
-        "plan": found.plan,
-        "access": str(found.access),
-    }
 
 
 def _print_account(document: dict[str, Any]) -> None:

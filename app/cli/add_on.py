@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.account import order
-from app.cli.options import (
-    LARGEST,
-    actor_option,
-    currency_of,
-    dry_run_option,
-    emit,
-    instant,
-    json_option,
-    services,
-    table,
-    words,
-)
+from app.cli.listing import print_part
+from app.cli.options import LARGEST, currency_of, instant, json_option, words
+from app.cli.ordering import orders
+
+if TYPE_CHECKING:
+    from app.ordering.commands import Command
 
 MOST = 100_000
 COLUMNS = ("id", "kind", "quantity", "unit_price", "currency", "billed_until", "status", "ends_at", "draft_amount")
@@ -39,34 +32,12 @@ def add_on() -> None:
 @click.option("--currency", type=currency_of, required=True, help="Three letters, such as EUR.")
 @click.option("--period-ends-at", type=instant, required=True, help="The end of the period that is paid for.")
 @click.option("--subscription", type=words, help="The provider's id [default: the one that gives the plan].")
-@dry_run_option
-@actor_option
-@json_option
-def book(
-    *,
-    account: str,
-    kind: str,
-    quantity: int,
-    unit_price: int,
-    currency: str,
-    period_ends_at: datetime,
-    subscription: str | None,
-    dry_run: bool,
-    actor: str,
-    as_json: bool,
-) -> None:
+@orders
+def book(**told: Any) -> Command:
     """Book pieces of an add-on; they can be used at once and are billed with the next regular invoice."""
     from app.ordering.commands import BookAddOn
 
-    command = BookAddOn(
-        kind=kind,
-        quantity=quantity,
-        unit_price=unit_price,
-        currency=currency,
-        period_ends_at=period_ends_at,
-        subscription=subscription,
-    )
-    order(account, command, actor=actor, dry_run=dry_run, as_json=as_json)
+    return BookAddOn(**told)
 
 
 @add_on.command(name="list")
@@ -74,22 +45,15 @@ def book(
 @json_option
 def list_(*, account: str, as_json: bool) -> None:
     """List the active and the ended add-ons of an account."""
-    from app.showing import enquiries
-
-    with services() as opened:
-        found = enquiries.account_document(opened, account)["add_ons"]
-    rows = [[one[column] for column in COLUMNS] for one in found]
-    emit({"add_ons": found}, as_json, table(COLUMNS, rows, "no add-ons"))
+    print_part(account, "add_ons", COLUMNS, "no add-ons", as_json=as_json)
 
 
 @add_on.command()
 @click.argument("account")
-@click.argument("ident", metavar="ID")
-@dry_run_option
-@actor_option
-@json_option
-def cancel(*, account: str, ident: str, dry_run: bool, actor: str, as_json: bool) -> None:
+@click.argument("add_on", metavar="ID")
+@orders
+def cancel(**told: Any) -> Command:
     """Cancel an add-on to the end of what is paid; soon after booking it is withdrawn from, and ends at once."""
     from app.ordering.commands import CancelAddOn
 
-    order(account, CancelAddOn(add_on=ident), actor=actor, dry_run=dry_run, as_json=as_json)
+    return CancelAddOn(**told)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 
-from app.cli.account import order
+from app.cli.listing import after_option, limit_option, print_page
 from app.cli.options import actor_option, dry_run_option, emit, json_option, services, table, words
+from app.cli.ordering import order, orders
 
 if TYPE_CHECKING:
     from app.ordering.commands import Command
@@ -22,8 +23,8 @@ def collections() -> None:
 
 @collections.command(name="list")
 @click.option("--open", "only_open", is_flag=True, help="Only those that were not taken back.")
-@click.option("--after", help="Where the page before ended.")
-@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@after_option
+@limit_option
 @json_option
 def list_(*, only_open: bool, after: str | None, limit: int, as_json: bool) -> None:
     """List hand-overs, the newest first."""
@@ -31,8 +32,7 @@ def list_(*, only_open: bool, after: str | None, limit: int, as_json: bool) -> N
 
     with services() as opened:
         page = handovers.collections(opened, only_open=only_open, after=after, limit=limit)
-    rows = [[item[column] for column in COLUMNS] for item in page.items]
-    emit({"collections": page.items, "next": page.after}, as_json, table(COLUMNS, rows, "nothing was handed over"))
+    print_page("collections", page, COLUMNS, "nothing was handed over", as_json=as_json)
 
 
 @collections.command()
@@ -51,18 +51,13 @@ def show(*, ident: str, as_json: bool) -> None:
 @click.argument("account")
 @click.option("--reason", type=words, required=True)
 @click.option("--case", type=words, help="The dunning case [default: the only one that is given up].")
-@click.option("--include", multiple=True, type=words, help="A field that goes only where it is needed.")
-@dry_run_option
-@actor_option
-@json_option
-def propose(
-    *, account: str, reason: str, case: str | None, include: tuple[str, ...], dry_run: bool, actor: str, as_json: bool
-) -> None:
+@click.option("--include", "also", multiple=True, type=words, help="A field that goes only where it is needed.")
+@orders
+def propose(**told: Any) -> Command:
     """Propose to hand a debt over. The name is a note here, so two approvals are still needed."""
     from app.ordering.commands import ProposeCollection
 
-    command = ProposeCollection(reason=reason, case=case, also=include)
-    order(account, command, actor=actor, dry_run=dry_run, as_json=as_json)
+    return ProposeCollection(**told)
 
 
 def _token_option(function: click.decorators.FC) -> click.decorators.FC:

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from app.cli.options import actor_option, dry_run_option, json_option, words
+from app.cli.options import words
+from app.cli.ordering import orders
+
+if TYPE_CHECKING:
+    from app.ordering.commands import Command
 
 
 @click.command()
-@click.argument("ident", metavar="ID")
+@click.argument("account", metavar="ID")
 @click.argument("override")
 @click.option("--reason", type=words, required=True, help="Why; it is shown with the decision.")
-@actor_option
-@dry_run_option
-@json_option
-def decline(*, ident: str, override: str, reason: str, actor: str, dry_run: bool, as_json: bool) -> None:
+@orders
+def decline(**told: Any) -> Command:
     """Decline OVERRIDE, an exception that waits for a second person; `account show` lists them."""
-    from app.cli.account import order
     from app.ordering.commands import DeclineOverride
 
-    command = DeclineOverride(override=override, reason=reason)
-    order(ident, command, actor=actor, dry_run=dry_run, as_json=as_json)
+    return DeclineOverride(**told)

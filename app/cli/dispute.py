@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from app.cli.account import order
-from app.cli.options import LARGEST, actor_option, currency_of, dry_run_option, json_option, words
+from app.cli.options import LARGEST, actor_option, currency_of, dry_run_option, json_option, services, words
+from app.cli.ordering import order, orders
+
+if TYPE_CHECKING:
+    from app.ordering.commands import Command
 
 OUTCOMES = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
 
@@ -24,36 +29,13 @@ def dispute() -> None:
 @click.option("--fee", type=click.IntRange(0, LARGEST), help="In minor units; recorded, never charged by us.")
 @click.option("--fee-currency", type=currency_of, help="[default: the currency]")
 @click.option("--reference", type=words, help="The bank's or the provider's.")
-@dry_run_option
-@actor_option
-@json_option
-def open_(
-    *,
-    account: str,
-    amount: int,
-    currency: str,
-    reason: str,
-    payment: str | None,
-    fee: int | None,
-    fee_currency: str | None,
-    reference: str | None,
-    dry_run: bool,
-    actor: str,
-    as_json: bool,
-) -> None:
+@orders
+def open_(*, currency: str, fee: int | None, fee_currency: str | None, **told: Any) -> Command:
     """Record a chargeback against an account; the policy says what follows."""
     from app.ordering.commands import OpenDispute
 
-    command = OpenDispute(
-        amount=amount,
-        currency=currency,
-        reason=reason,
-        fee=fee,
-        fee_currency=None if fee is None else fee_currency or currency,
-        payment=payment,
-        reference=reference,
-    )
-    order(account, command, actor=actor, dry_run=dry_run, as_json=as_json)
+    charged_in = None if fee is None else fee_currency or currency
+    return OpenDispute(currency=currency, fee=fee, fee_currency=charged_in, **told)
 
 
 @dispute.command()
@@ -64,7 +46,6 @@ def open_(
 @json_option
 def close(*, ident: str, outcome: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """Say how a chargeback ended."""
-    from app.cli.options import services
     from app.ordering.commands import CloseDispute
     from app.policy.facts import DisputeStatus
     from app.showing import enquiries

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from app.cli.listing import limit_option
 from app.cli.options import (
     actor_option,
     an_event,
-    confirm,
     dry_run_option,
     emit,
     instant,
@@ -18,13 +18,13 @@ from app.cli.options import (
     services,
     table,
     words,
-    yes_option,
 )
-from app.cli.retrying import BulkOrder, retry_all
+from app.cli.retrying import Kind, retry_command
 from app.errors import NotFoundError, RefusedError
 
 if TYPE_CHECKING:
     from app.services import Services
+    from app.store.database import Connection
     from app.store.inbox import Event
 
 STATES = ("received", "handled", "ignored", "waiting", "parked", "quarantined")
@@ -41,7 +41,7 @@ def events() -> None:
 @events.command(name="list")
 @state_option
 @click.option("--since", type=instant, help="Received at or after this instant.")
-@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@limit_option
 @json_option
 def list_(*, state: str | None, since: datetime | None, limit: int, as_json: bool) -> None:
     """List events, newest first."""
@@ -70,39 +70,6 @@ def show(*, event: str, as_json: bool) -> None:
             )
 
     emit(document, as_json, tell)
-
-
-@events.command()
-@click.argument("ids", metavar="ID...", nargs=-1)
-@click.option("--all", "every", is_flag=True, help="Every event of a state; a run that was stopped is taken up again.")
-@click.option("--state", type=click.Choice(RETRYABLE), default="parked", show_default=True, help="With --all.")
-@click.option("--restart", is_flag=True, help="With --all: begin anew where an earlier run was stopped.")
-@dry_run_option
-@yes_option
-@actor_option
-@json_option
-def retry(
-    *,
-    ids: tuple[str, ...],
-    every: bool,
-    state: str,
-    restart: bool,
-    dry_run: bool,
-    yes: bool,
-    actor: str,
-    as_json: bool,
-) -> None:
-    """Make events due again as if they had never been tried, and ring."""
-    if bool(ids) is every:
-        raise click.UsageError("give event ids, or --all")
-    named = [an_event(each) for each in ids]
-    with services() as opened:
-        ask = BulkOrder(what="events", state=state, actor=actor, restart=restart, dry_run=dry_run, yes=yes)
-        count = retry_all(opened, ask) if every else _retry(opened, named, dry_run=dry_run, yes=yes)
-        if not dry_run:
-            opened.bell.ring()
-    word = "would be tried again" if dry_run else "to be tried again"
-    emit({"retried": count, "dry_run": dry_run, "actor": actor}, as_json, f"{count} event{'s' * (count != 1)} {word}")
 
 
 @events.command()
@@ -151,12 +118,26 @@ def _found(opened: Services, event: str) -> Event:
     return found
 
 
-def _retry(opened: Services, named: list[str], *, dry_run: bool, yes: bool) -> int:
+def _number(opened: Services, event: str) -> int:
+    return _found(opened, event).id
+
+
+def _make_due(tx: Connection, chosen: set[int]) -> int:
     from app.store import inbox
 
-    numbers = {_found(opened, event).id for event in named}
-    if dry_run:
-        return len(numbers)
-    confirm(len(numbers), "events to be tried again", yes=yes)
-    with opened.database.write() as tx:
-        return inbox.retry(tx, ids=numbers)
+    return inbox.retry(tx, ids=chosen)
+
+
+events.add_command(
+    retry_command(
+        Kind(
+            one="event",
+            states=RETRYABLE,
+            named=an_event,
+            find=_number,
+            make_due=_make_due,
+            ring=lambda opened: opened.bell.ring(),
+        ),
+        "Make events due again as if they had never been tried, and ring.",
+    )
+)

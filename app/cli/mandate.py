@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from app.cli.account import order
-from app.cli.options import actor_option, dry_run_option, json_option, words
+from app.cli.options import words
+from app.cli.ordering import orders
+
+if TYPE_CHECKING:
+    from app.ordering.commands import Command
 
 
 @click.group()
@@ -17,38 +22,31 @@ def mandate() -> None:
 @click.argument("account")
 @click.option("--by", type=click.Choice(("portal", "staff")), default="staff", show_default=True)
 @click.option("--reference", type=words, help="The mandate's own.")
-@dry_run_option
-@actor_option
-@json_option
-def grant(*, account: str, by: str, reference: str | None, dry_run: bool, actor: str, as_json: bool) -> None:
+@orders
+def grant(**told: Any) -> Command:
     """Record that a customer granted a mandate."""
     from app.ordering.commands import GrantMandate
 
-    command = GrantMandate(by=by, reference=reference)
-    order(account, command, actor=actor, dry_run=dry_run, as_json=as_json)
+    return GrantMandate(**told)
 
 
 @mandate.command()
 @click.argument("account")
-@click.argument("ident", metavar="ID")
-@dry_run_option
-@actor_option
-@json_option
-def revoke(*, account: str, ident: str, dry_run: bool, actor: str, as_json: bool) -> None:
+@click.argument("mandate", metavar="ID")
+@orders
+def revoke(**told: Any) -> Command:
     """Revoke a mandate for the future; nobody asks why."""
     from app.ordering.commands import RevokeMandate
 
-    order(account, RevokeMandate(mandate=ident), actor=actor, dry_run=dry_run, as_json=as_json)
+    return RevokeMandate(**told)
 
 
 @mandate.command()
 @click.argument("account")
 @click.argument("by", type=click.Choice(("mail", "letter")))
-@dry_run_option
-@actor_option
-@json_option
-def delivery(*, account: str, by: str, dry_run: bool, actor: str, as_json: bool) -> None:
+@orders
+def delivery(**told: Any) -> Command:
     """Say how letters come to a customer: by mail, or on paper."""
     from app.ordering.commands import ChooseDelivery
 
-    order(account, ChooseDelivery(by=by), actor=actor, dry_run=dry_run, as_json=as_json)
+    return ChooseDelivery(**told)

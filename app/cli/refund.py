@@ -7,12 +7,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.options import actor_option, currency_of, dry_run_option, emit, json_option, services, table, words
+from app.cli.listing import after_option, limit_option, print_page
+from app.cli.options import (
+    LARGEST,
+    actor_option,
+    currency_of,
+    dry_run_option,
+    emit,
+    json_option,
+    services,
+    table,
+    words,
+)
+from app.cli.ordering import orders
 
 if TYPE_CHECKING:
-    from app.ordering.commands import DecideRefund
+    from app.ordering.commands import Command, DecideRefund
 
-LARGEST = 10**15
 STATES = ("requested", "review", "approved", "sent", "paid", "failed", "denied")
 COLUMNS = ("id", "account_id", "state", "verdict", "clause", "amount", "currency", "decide_by", "pay_by", "late")
 
@@ -67,8 +78,8 @@ def request(
 @refund.command(name="list")
 @click.option("--state", type=click.Choice(STATES))
 @click.option("--late/--in-time", default=None, help="Only what is overdue, or only what is not.")
-@click.option("--after", help="Requests after this place, as the last page named it.")
-@click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
+@after_option
+@limit_option
 @json_option
 def list_(*, state: str | None, late: bool | None, after: str | None, limit: int, as_json: bool) -> None:
     """List requests, the newest first."""
@@ -76,14 +87,7 @@ def list_(*, state: str | None, late: bool | None, after: str | None, limit: int
 
     with services() as opened:
         page = refunds.refund_requests(opened, state=state, late=late, after=after, limit=limit)
-    rows = [[item[column] for column in COLUMNS] for item in page.items]
-
-    def show() -> None:
-        table(COLUMNS, rows, "no such request")()
-        if page.after is not None:
-            click.echo(f"more: --after '{page.after}'", err=True)
-
-    emit({"refund_requests": page.items, "next_cursor": page.after}, as_json, show)
+    print_page("refund_requests", page, COLUMNS, "no such request", as_json=as_json)
 
 
 @refund.command()
@@ -131,15 +135,12 @@ def deny(*, ident: str, reason: str | None, dry_run: bool, actor: str, as_json: 
 @click.argument("account")
 @click.argument("licence")
 @click.option("--reason", type=words, required=True, help="How that is known.")
-@dry_run_option
-@actor_option
-@json_option
-def deployed(*, account: str, licence: str, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
+@orders
+def deployed(**told: Any) -> Command:
     """Say that an on-premise licence is in use, whatever the provider has counted."""
-    from app.cli.account import order
     from app.ordering.commands import MarkDeployed
 
-    order(account, MarkDeployed(licence=licence, reason=reason), actor=actor, dry_run=dry_run, as_json=as_json)
+    return MarkDeployed(**told)
 
 
 def _decide(command: DecideRefund, *, actor: str, dry_run: bool, as_json: bool) -> None:

@@ -1,18 +1,37 @@
-"""`retry --all`: with the count first, a bar for who looks on, and the next run going on where one was stopped."""
+"""`retry`: of some by their ids, or of all with a bar for who looks on, going on where an earlier run was stopped."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.options import confirm, shown
+from app.cli.options import actor_option, confirm, dry_run_option, emit, json_option, services, shown, yes_option
 from app.cli.progress import pages
 
 if TYPE_CHECKING:
     from app.bulk_retry import Turn
     from app.services import Services
+    from app.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What can be tried again: how one is named and found, and what makes it due."""
+
+    one: str
+    """Its name in the singular."""
+    states: Sequence[str]
+    """From which it can be tried again."""
+    named: Callable[[str], str]
+    """Reads an id; raises click.BadParameter."""
+    find: Callable[[Services, str], Any]
+    """Returns the key of one; raises what says why there is none, or why it is not tried again."""
+    make_due: Callable[[Connection, set[Any]], int]
+    """Makes these due again; returns how many it did."""
+    ring: Callable[[Services], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +46,44 @@ class BulkOrder:
     yes: bool
 
 
-def retry_all(opened: Services, order: BulkOrder) -> int:
+def retry_command(kind: Kind, help_text: str) -> click.Command:
+    """Return `retry` for a kind."""
+
+    @click.command(name="retry", help=help_text)
+    @click.argument("ids", metavar="ID...", nargs=-1, type=kind.named)
+    @click.option(
+        "--all", "every", is_flag=True, help=f"Every {kind.one} of a state; a run that was stopped is taken up again."
+    )
+    @click.option("--state", type=click.Choice(kind.states), default="parked", show_default=True, help="With --all.")
+    @click.option("--restart", is_flag=True, help="With --all: begin anew where an earlier run was stopped.")
+    @dry_run_option
+    @yes_option
+    @actor_option
+    @json_option
+    def retry(*, ids: tuple[str, ...], every: bool, as_json: bool, **told: Any) -> None:
+        if bool(ids) is every:
+            raise click.UsageError(f"give {kind.one} ids, or --all")
+        order = BulkOrder(what=f"{kind.one}s", **told)
+        with services() as opened:
+            count = _retry_all(opened, order) if every else _retry_some(opened, kind, ids, order)
+            if not order.dry_run:
+                kind.ring(opened)
+        said = f"{count} {kind.one}{'s' * (count != 1)} {'would' if order.dry_run else 'to'} be tried again"
+        emit({"retried": count, "dry_run": order.dry_run, "actor": order.actor}, as_json, said)
+
+    return retry
+
+
+def _retry_some(opened: Services, kind: Kind, ids: Sequence[str], order: BulkOrder) -> int:
+    chosen = {kind.find(opened, each) for each in ids}
+    if order.dry_run:
+        return len(chosen)
+    confirm(len(chosen), f"{order.what} to be tried again", yes=order.yes)
+    with opened.database.write() as tx:
+        return kind.make_due(tx, chosen)
+
+
+def _retry_all(opened: Services, order: BulkOrder) -> int:
     """Let all of a state be due again; return how many were, or would be."""
     from app import bulk_retry
 
