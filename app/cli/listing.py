@@ -11,7 +11,7 @@ import click
 from app.cli.options import emit, services, table
 
 if TYPE_CHECKING:
-    from app.showing.enquiries import Page
+    from app.showing.views import Page
 
 limit_option = click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
 after_option = click.option("--after", help="Where the page before ended, as it said.")

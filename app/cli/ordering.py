@@ -35,7 +35,7 @@ def order(account: str, command: Command, *, actor: str, dry_run: bool, as_json:
     from app.keeping import scrubbing
     from app.ordering.commands import Closing
     from app.showing import enquiries
-    from app.showing.story import sentence
+    from app.showing.sentences import sentence
 
     with services() as opened:
         decision = pipeline.command(opened, account, command, actor, signed_in=signed_in, dry_run=dry_run)

@@ -212,7 +212,7 @@ def _lines(one: dict[str, Any]) -> Iterator[str]:
 
 
 def _ruling(one: dict[str, Any], currency: str) -> str:
-    from app.showing.story import money
+    from app.showing.sentences import money
 
     clause = f" by {one['clause']}" if one["clause"] else ""
     paid = f", paid by {one['pay_by']}" if one["pay_by"] else ""
@@ -222,7 +222,7 @@ def _ruling(one: dict[str, Any], currency: str) -> str:
 
 def _counted(value: Any) -> str:
     """Write a number, or amounts by currency."""
-    from app.showing.story import money
+    from app.showing.sentences import money
 
     return (
         ", ".join(money(amount, currency) for currency, amount in value.items()) if isinstance(value, dict) else value

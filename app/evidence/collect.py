@@ -15,8 +15,8 @@ from app.policy.book import Book
 from app.policy.effects import Notify, SendMail
 from app.policy.telling import rfc3339
 from app.services import Services
-from app.showing import enquiries, story
-from app.showing.enquiries import Document
+from app.showing import enquiries, sentences
+from app.showing.views import Document, view
 from app.store import accounts, ledger, outbox, policies, receipts
 from app.store.accounts import AccountRow
 from app.store.database import Connection
@@ -33,7 +33,7 @@ def collect(services: Services, name: str, made_at: datetime) -> Document:
     """Return an account's evidence, ready for JSON; NotFoundError if there is no such account."""
     public = services.vault.signet.public
     with services.database.read() as conn:
-        seen = enquiries.view(services, conn, name)
+        seen = view(services, conn, name)
         rows = list(_rows(conn, seen.account.id))
         return {
             "kind": KIND,
@@ -110,7 +110,7 @@ def _decision(row: DecisionRow) -> Document:
     changes = row.detail.get("changes", [])
     record = msgspec.to_builtins(row, builtin_types=(bytes,))
     record |= {"at": rfc3339(row.at), "prev_hash": row.prev_hash.hex(), "hash": row.hash.hex()}
-    return {"record": record, "sentences": [story.sentence(change) for change in changes]}
+    return {"record": record, "sentences": [sentences.sentence(change) for change in changes]}
 
 
 def _sent(services: Services, conn: Connection, row: AccountRow) -> Iterator[Document]:

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from app.showing.story import money
+from app.showing.sentences import money
 from app.signet import Signet
 
 DATA_BEGINS = b'<script type="application/json" id="kulanz-evidence">'

@@ -10,7 +10,7 @@ from app.errors import NotFoundError
 from app.providers import PROVIDERS
 from app.services import Services
 from app.showing import enquiries
-from app.showing.enquiries import Document
+from app.showing.views import Document
 from app.store import accounts as stored
 from app.store import bindings, browsing, ledger, lookups
 from app.store.browsing import EventLine

@@ -2,60 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import datetime
-from typing import Any
-
-from app import brake, coding
+from app import brake
 from app.errors import NotFoundError
 from app.policy import dunning
-from app.policy.assess import assess
-from app.policy.book import Book
-from app.policy.credit.pots import pots
-from app.policy.document import Policy
-from app.policy.model import Access, Account, Case, Chargeback, Debt, Hold, Moment, Situation, Standing, State, Terms
+from app.policy.model import Moment, Situation
 from app.policy.telling import entitlement as rights
-from app.policy.telling import rfc3339
 from app.services import Services
-from app.showing import closed, dues, extra_documents, granted, refund_documents, story
+from app.showing import account_documents, closed, sentences, story
+from app.showing.views import Document, Page, View, of_row, view
 from app.store import accounts as stored
 from app.store import bindings, inbox, ledger, outbox
-from app.store.accounts import AccountRow
 from app.store.database import Connection
 from app.store.ledger import DecisionRow
 from app.store.outbox import EffectRow
 
-Document = dict[str, Any]
 UNDONE = frozenset({"parked", "todo", "unknown"})
 """Effects that wait for a person."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
-    """Some documents of a list, and what the next page begins after; None: there is no next page."""
-
-    items: list[Document]
-    after: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class View:
-    """One account as of its last decision."""
-
-    account: Account
-    state: State
-    terms: Terms
-    now: datetime
-    ended: Document | None = None
-    """Of an account whose data were destroyed: what stands for the matters that are gone."""
-
-
-def view(services: Services, conn: Connection, name: str) -> View:
-    """Return an account as of its last decision; NotFoundError if there is none of that name or alias."""
-    row = stored.get(conn, name)
-    if row is None:
-        raise NotFoundError(f"no account {name!r}")
-    return _view(services, conn, row)
 
 
 def account_document(services: Services, name: str) -> Document:
@@ -66,7 +28,7 @@ def account_document(services: Services, name: str) -> Document:
 
 def account_in(services: Services, conn: Connection, name: str) -> Document:
     """Return the account's document as an open transaction sees it."""
-    return _account(view(services, conn, name))
+    return account_documents.account(view(services, conn, name))
 
 
 def accounts(
@@ -75,7 +37,7 @@ def accounts(
     """Return accounts in the order of their ids."""
     with services.database.read() as conn:
         rows = stored.page(conn, standing, plan, after, limit + 1)
-        items = [_account(_view(services, conn, row)) for row in rows[:limit]]
+        items = [account_documents.account(of_row(services, conn, row)) for row in rows[:limit]]
     return Page(items=items, after=rows[limit - 1].id if len(rows) > limit else None)
 
 
@@ -93,14 +55,14 @@ def timeline(services: Services, name: str, *, after: str | None = None, limit: 
         if row is None:
             raise NotFoundError(f"no account {name!r}")
         rows = ledger.of_account(conn, row.id, int(after or 0), limit + 1)
-    items = [_decision(one) for one in rows[:limit]]
+    items = [account_documents.decision(one) for one in rows[:limit]]
     return Page(items=items, after=str(rows[limit - 1].seq) if len(rows) > limit else None)
 
 
 def policy_in_force(services: Services) -> Document:
     """Return which version of the general policy is in force."""
     with services.database.read() as conn:
-        return _policy(services.terms(conn).current)
+        return account_documents.policy(services.terms(conn).current)
 
 
 def account_of_dispute(services: Services, dispute: str) -> str:
@@ -131,16 +93,16 @@ def explanation(services: Services, name: str, *, steps: bool = True) -> Documen
         "standing": str(seen.account.standing),
         "plan": seen.account.plan,
         "access": str(seen.account.access),
-        "why": gone or [story.read_out(line) for line in story.reasons(seen.state)],
+        "why": gone or [sentences.read_out(line) for line in story.reasons(seen.state)],
         "steps": [step(row) for row in rows],
-        "outlook": [*([] if gone else map(story.read_out, story.outlook(seen.state, obstacles))), *undone],
+        "outlook": [*([] if gone else map(sentences.read_out, story.outlook(seen.state, obstacles))), *undone],
     }
 
 
 def step(row: DecisionRow) -> Document:
     """Return a recorded decision with its changes in sentences."""
     changes = row.detail.get("changes", [])
-    return _decision(row) | {"sentences": [story.sentence(change) for change in changes]}
+    return account_documents.decision(row) | {"sentences": [sentences.sentence(change) for change in changes]}
 
 
 def _obstacles(services: Services, conn: Connection, seen: View) -> dict[str, str]:
@@ -155,155 +117,3 @@ def _obstacles(services: Services, conn: Connection, seen: View) -> dict[str, st
 
 def _undone(row: EffectRow) -> str:
     return f"Not done: {row.type.replace('_', ' ')} ({row.state}: {row.error or 'no answer'}); `kulanz effects list`."
-
-
-def _view(services: Services, conn: Connection, row: AccountRow) -> View:
-    book = Book()
-    if row.book is not None and row.key is not None:
-        book = coding.unpack_book(services.vault.data_key(row.key).open(row.book))
-    account = Account(
-        id=row.id,
-        book=book,
-        plan=row.plan,
-        access=Access(row.access),
-        standing=Standing(row.standing),
-        version=row.version,
-        sequence=row.seq,
-        decided_at=row.decided_at,
-    )
-    now = services.clock.now(conn)
-    terms, as_of = services.terms(conn, now).under(book, now), row.decided_at or now
-    state = assess(book, terms, account.zone(terms), as_of)
-    return View(
-        account=replace(account, add_ons=state.add_ons, quantities=state.quantities),
-        state=state,
-        terms=terms,
-        now=now,
-        ended=closed.ended(conn, row) if row.key is None else None,
-    )
-
-
-def _account(seen: View) -> Document:
-    account, state, terms = seen.account, seen.state, seen.terms
-    return {
-        "account_id": account.id,
-        "plan": account.plan,
-        "access": str(account.access),
-        "standing": str(account.standing),
-        "grace_ends_at": _at(state.grace_ends_at),
-        "data_deletion_eligible_at": _at(state.deletion_eligible_at),
-        "subscriptions": _subscriptions(account.book, terms),
-        "dunning_cases": [_case(case, state.debt(case.key)) for case in state.cases if dues.shown(case)],
-        "disputes": [_dispute(one, account.book) for one in state.chargebacks],
-        "holds": [_hold(one) for one in state.holds],
-        "overrides": granted.overrides(account.book, seen.now),
-        "terms": granted.terms(account.book, terms),
-        "add_ons": [extra_documents.add_on(one) for one in state.bookings],
-        "cancellations": [extra_documents.notice(one) for _, one in sorted(account.book.cancellations.items())],
-        "migrations": [extra_documents.move(one) for _, one in sorted(account.book.moves.items())],
-        "credits": [extra_documents.credit(one) for one in pots(account.book, state)],
-        "payments": dues.payments(account.book),
-        "licences": list(refund_documents.licences(state, account.book, _moment(seen))),
-        "refund_requests": [refund_documents.refund_request(account.id, one, state.as_of) for one in state.refunds],
-        "collections": dues.collections(account.book),
-        "debtor": dues.debtor(account.book),
-        "closures": closed.closures(account.book, state, terms),
-        "delivery": dues.delivery(account.book),
-        "mandates": dues.mandates(account.book),
-        "timers": [{"kind": one.kind, "due_at": _at(one.due_at)} for one in _in_order(state)],
-        **(seen.ended or {}),
-        "policy": _policy(terms.current),
-        "version": account.version,
-    }
-
-
-def _policy(policy: Policy) -> Document:
-    return {"name": policy.name, "version": policy.version, "sha256": policy.sha256}
-
-
-def _moment(seen: View) -> Moment:
-    terms = seen.terms.under(seen.account.book, seen.state.as_of)
-    return Moment(terms, seen.account.zone(terms), seen.state.as_of)
-
-
-def _subscriptions(book: Book, terms: Terms) -> list[Document]:
-    found = []
-    for key, sub in sorted(book.subscriptions.items()):
-        provider, _, ident = key.partition(":")
-        found.append(
-            {
-                "provider": provider,
-                "id": ident,
-                "plan": terms.catalogue.plan(sub.seen.variant, sub.seen.product),
-                "status": str(sub.seen.status),
-                "renews_at": _at(sub.seen.renews_at),
-                "ends_at": _at(sub.seen.ends_at),
-                "trial_ends_at": _at(sub.seen.trial_ends_at),
-            }
-        )
-    return found
-
-
-def _case(case: Case, debt: Debt | None) -> Document:
-    return {
-        "id": case.key,
-        "subscription_id": case.subscription.partition(":")[2],
-        "invoice_id": case.invoice.partition(":")[2] if case.invoice else None,
-        "state": str(case.state) if case.frozen_since is None else "frozen",
-        "opened_at": _at(case.opened_at),
-        "grace_ends_at": _at(case.deadline),
-        "failures": case.failures,
-        "amount_due": case.amount_due,
-        "currency": case.currency,
-        "level": debt.level if debt else 0,
-        "fees": debt.fees if debt else 0,
-    }
-
-
-def _dispute(one: Chargeback, book: Book) -> Document:
-    told = book.disputes.get(one.key)
-    return {
-        "id": one.key,
-        "status": str(one.status),
-        "opened_at": _at(one.opened_at),
-        "amount": one.amount,
-        "currency": one.currency,
-        "fee": one.fee,
-        "fee_currency": one.fee_currency,
-        "payment_id": one.payment.rpartition(":")[2] if one.payment else None,
-        "reference": told.seen.reference if told else None,
-        "reason": one.reason,
-    }
-
-
-def _hold(hold: Hold) -> Document:
-    return {
-        "id": hold.key,
-        "owner": str(hold.owner),
-        "scope": hold.scope,
-        "source": hold.source,
-        "since": _at(hold.since),
-        "subscriptions": [key.partition(":")[2] for key in hold.subscriptions],
-    }
-
-
-def _decision(row: DecisionRow) -> Document:
-    return {
-        "at": _at(row.at),
-        "cause": {"kind": row.cause_kind, "name": row.cause_name, "ref": row.cause_ref},
-        "rule": row.rule,
-        "clause": row.clause,
-        "policy": {"name": row.policy, "version": row.policy_version},
-        "from": row.before,
-        "to": row.after,
-        "effects": row.effects,
-        "changes": row.detail.get("changes", []),
-    }
-
-
-def _in_order(state: State) -> list[Any]:
-    return sorted(state.timers, key=lambda one: (one.due_at, one.kind, one.subject))
-
-
-def _at(instant: Any) -> str | None:
-    return None if instant is None else rfc3339(instant)

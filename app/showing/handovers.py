@@ -7,7 +7,7 @@ from datetime import datetime
 from app.policy.telling import rfc3339
 from app.services import Services
 from app.showing import dues, enquiries
-from app.showing.enquiries import Document, Page
+from app.showing.views import Document, Page, view
 from app.store import matters
 from app.store.matters import COLLECTION
 
@@ -28,7 +28,7 @@ def collections(services: Services, *, only_open: bool, after: str | None = None
     """Return hand-overs of all accounts, the newest first; `after` is the time, account and id of the last one."""
     with services.database.read() as conn:
         rows = matters.page(conn, COLLECTION, only_open=only_open, after=_place(after), limit=limit + 1)
-        books = {row.account: enquiries.view(services, conn, row.account).account.book for row in rows[:limit]}
+        books = {row.account: view(services, conn, row.account).account.book for row in rows[:limit]}
     items = [
         {"account_id": row.account, **one}
         for row in rows[:limit]
@@ -42,7 +42,7 @@ def collections(services: Services, *, only_open: bool, after: str | None = None
 def debtor(services: Services, name: str) -> Document:
     """Return who owes: personal data."""
     with services.database.read() as conn:
-        account = enquiries.view(services, conn, name).account
+        account = view(services, conn, name).account
     return {"account_id": account.id, **dues.debtor_in_full(account.book)}
 
 

@@ -10,14 +10,13 @@ from app.policy.model import Moment
 from app.policy.plan_change import Wanted, quote
 from app.policy.telling import rfc3339
 from app.services import Services
-from app.showing import enquiries
-from app.showing.enquiries import Document
+from app.showing.views import Document, view
 
 
 def plan_change(services: Services, name: str, wanted: Wanted) -> Document:
     """Return what a change of plan would charge, and when it would count (plexo 5); nothing is changed."""
     with services.database.read() as conn:
-        seen = enquiries.view(services, conn, name)
+        seen = view(services, conn, name)
         moment = Moment(seen.terms, seen.account.zone(seen.terms), seen.now)
         state = assess(seen.account.book, seen.terms, moment.zone, seen.now)
         found = quote(wanted, state, seen.account.book, moment)

@@ -15,7 +15,7 @@ from app.policy.refunding.values import CLOSED
 from app.policy.telling import rfc3339
 from app.services import Services
 from app.showing import refund_documents
-from app.showing.enquiries import Document, Page, view
+from app.showing.views import Document, Page, view
 from app.store import bindings, matters
 from app.store.database import Connection
 from app.store.matters import REFUND, MatterRow

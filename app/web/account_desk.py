@@ -44,7 +44,7 @@ from app.policy.plan_change import Wanted
 from app.policy.telling import rfc3339
 from app.services import Services
 from app.showing import closed, enquiries, handovers, quotes, refunds
-from app.showing.enquiries import Document, Page
+from app.showing.views import Document, Page, view
 from app.store import idempotency
 from app.store.database import Connection
 from app.web.desk import Keep
@@ -106,7 +106,7 @@ class AccountDesk:
         """Return the certificates about an account, and what is kept of it."""
         public = self._services.vault.signet.public
         with self._services.database.read() as conn:
-            name = enquiries.view(self._services, conn, account).account.id
+            name = view(self._services, conn, account).account.id
             return {"certificates": closed.certificates_of(conn, name, public), "kept": closed.kept_of(conn, name)}
 
     def evidence(self, account: str) -> bytes:

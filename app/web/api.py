@@ -14,7 +14,7 @@ from app import metrics
 from app.config import ApiToken
 from app.errors import NotFoundError
 from app.ordering.commands import Command
-from app.showing.enquiries import Document, Page
+from app.showing.views import Document, Page
 from app.web import cursors, fields, forms, openapi, queries
 from app.web.bodies import read_body
 from app.web.desk import Desk, Keep, forgotten

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from app.ordering.commands import Command, RequestRefund
 from app.policy.plan_change import Wanted
-from app.showing.enquiries import Document, Page
+from app.showing.views import Document, Page
 from app.store.database import Connection
 
 Keep = Callable[[Connection, Document], None]

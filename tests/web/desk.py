@@ -20,7 +20,7 @@ from app.ordering.commands import (
     SetOverride,
 )
 from app.policy.plan_change import Wanted
-from app.showing.enquiries import Document, Page
+from app.showing.views import Document, Page
 from app.web.desk import Keep, forgotten
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)

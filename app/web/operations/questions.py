@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from app.policy.plan_change import Wanted
-from app.showing.enquiries import Document, Page
+from app.showing.views import Document, Page
 from app.web import documents
 from app.web.desk import Desk
 from app.web.documents import debts, purchases, standing

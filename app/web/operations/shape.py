@@ -12,7 +12,7 @@ from typing import Any
 from msgspec import Struct
 
 from app.ordering.commands import Command
-from app.showing.enquiries import Document, Page
+from app.showing.views import Document, Page
 from app.web import fields
 from app.web.desk import Desk
 from app.web.queries import PAGING

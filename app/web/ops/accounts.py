@@ -16,7 +16,7 @@ from app.ordering.commands import Command
 from app.policy.facts import Fact
 from app.policy.model import Decision, Standing
 from app.services import Services
-from app.showing import dossier, granted, story
+from app.showing import dossier, granted, sentences
 from app.store import browsing, idempotency
 from app.store.database import Connection
 from app.web.ops import endings, orders, questions, wording
@@ -163,7 +163,7 @@ def _title(order: str) -> str:
 def _preview(decision: Decision) -> Preview:
     before, after = decision.before, decision.state
     return Preview(
-        changes=[story.sentence(coding.told(change)) for change in decision.changes],
+        changes=[sentences.sentence(coding.told(change)) for change in decision.changes],
         effects=[wording.effect(one) for one in decision.effects],
         before=(str(before.standing), before.plan, str(before.access)) if before else ("none", "none", "none"),
         after=(str(after.standing), after.plan, str(after.access)),

@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.errors import KulanzError, NotFoundError
 from app.services import Services
-from app.showing import story
+from app.showing import sentences
 from app.store.events import event_id
 from app.web.ops import wording
 from app.web.ops.accounts import Accounts
@@ -102,8 +102,8 @@ def _context(services: Services, sessions: Sessions) -> dict[str, Any]:
         "words": wording.words,
         "kind_of": wording.kind,
         "tone": wording.tone,
-        "money": story.money,
-        "as_money": story.money,
+        "money": sentences.money,
+        "as_money": sentences.money,
         "event_id": event_id,
     }
 

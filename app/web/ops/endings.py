@@ -14,7 +14,7 @@ from app.ordering.commands import (
     RequestClosure,
     WithdrawClosure,
 )
-from app.showing.enquiries import Document
+from app.showing.views import Document
 
 RUNNING = frozenset({"waiting", "approval", "announced"})
 

@@ -20,7 +20,7 @@ from app.ordering.commands import (
     OpenDispute,
 )
 from app.policy.facts import DisputeStatus, OverrideKind
-from app.showing.enquiries import Document
+from app.showing.views import Document
 from app.web import forms
 from app.web.fields import read
 from app.web.ops import endings

@@ -7,7 +7,7 @@ from flask import Blueprint, g, render_template
 from app.clock import real_now
 from app.logs import log
 from app.services import Services
-from app.showing import refunds, story
+from app.showing import refunds, sentences
 from app.store import acts
 from app.web.ops import questions
 from app.web.ops.questions import PAGE
@@ -57,7 +57,7 @@ class Refunds:
         return render_template(
             "ops/refund.html",
             one=found,
-            why=story.WHY.get(str(found["why"]), "a person is to say"),
+            why=sentences.WHY.get(str(found["why"]), "a person is to say"),
             plainly=plainly,
             acts=noted,
             now=now,

@@ -21,7 +21,7 @@ from app.policy.effects import (
     SendLetter,
     SendMail,
 )
-from app.showing.story import money
+from app.showing.sentences import money
 
 INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)")
 _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
