@@ -35,11 +35,11 @@ def needed_object(payload: dict[str, Any], key: str, path: str = "") -> dict[str
     return inner
 
 
-def needed_name(payload: dict[str, Any], key: str) -> str:
+def needed_name(payload: dict[str, Any], key: str, path: str = "") -> str:
     """Return the name under a key. Raises `MalformedPayloadError`."""
     name = payload.get(key)
     if not isinstance(name, str) or not name:
-        raise MalformedPayloadError(f"{key} is not a name")
+        raise MalformedPayloadError(f"{path}{key} is not a name")
     return name
 
 

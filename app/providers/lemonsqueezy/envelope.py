@@ -2,37 +2,20 @@
 
 from __future__ import annotations
 
-from binascii import crc32
 from hashlib import sha256
 from typing import Any
 
-import msgspec
-
 from app.errors import MalformedPayloadError
+from app.providers.bodies import fingerprint, json_object, lane, needed_name, needed_object
 from app.providers.lemonsqueezy.vocabulary import OBJECTS, PROVIDER, binding
 from app.providers.provider import Glance
 from app.providers.reading import flag, identifier
 
-LANES = 64
-
-_decode = msgspec.json.Decoder().decode
-_canonical = msgspec.json.Encoder(order="deterministic").encode
-
 
 def decode(body: bytes) -> dict[str, Any]:
     """Return the body as JSON with a `meta` and an `event_name` in it, and with `data` where somebody acts on it."""
-    try:
-        payload = _decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise MalformedPayloadError("the body is not usable JSON") from error
-    if not isinstance(payload, dict):
-        raise MalformedPayloadError("the body is not a JSON object")
-    meta = payload.get("meta")
-    if not isinstance(meta, dict):
-        raise MalformedPayloadError("meta is not an object")
-    name = meta.get("event_name")
-    if not isinstance(name, str) or not name:
-        raise MalformedPayloadError("meta.event_name is not a name")
+    payload = json_object(body)
+    name = needed_name(needed_object(payload, "meta"), "event_name", "meta.")
     if name in OBJECTS:
         _check(payload.get("data"))
     return payload
@@ -51,24 +34,23 @@ def glance(body: bytes) -> Glance:
     webhook = meta.get("webhook_id")
     about = (PROVIDER, name, kind, known_id)
     customer = identifier(attributes.get("customer_id"))
-    lane = crc32((binding("customer", customer) if customer else binding(kind, known_id)).encode()) % LANES
     return Glance(
         name=name,
         type=kind,
         id=known_id,
-        delivery_key=_hash((webhook, *about)) if isinstance(webhook, str) and webhook else sha256(body).digest(),
-        lane=lane,
+        delivery_key=fingerprint((webhook, *about)) if isinstance(webhook, str) and webhook else sha256(body).digest(),
+        lane=lane(binding("customer", customer) if customer else binding(kind, known_id)),
         test_mode=flag(meta["test_mode"] if meta.get("test_mode") is not None else attributes.get("test_mode")),
         store=identifier(attributes.get("store_id")),
         recognised=name in OBJECTS,
-        content_key=_hash((*about, meta.get("custom_data"), _lasting(data, attributes))),
+        content_key=fingerprint((*about, meta.get("custom_data"), _lasting(data, attributes))),
     )
 
 
 def digest(data: dict[str, Any]) -> str:
     """Return the last word between two snapshots of one object and second, for an answer of the API."""
     attributes = data.get("attributes")
-    return _hash(_lasting(data, attributes if isinstance(attributes, dict) else {})).hex()
+    return fingerprint(_lasting(data, attributes if isinstance(attributes, dict) else {})).hex()
 
 
 def _check(data: object) -> None:
@@ -87,13 +69,6 @@ def _lasting(data: dict[str, Any], attributes: dict[str, Any]) -> dict[str, Any]
     lasting = {key: value for key, value in data.items() if key != "links"}
     lasting["attributes"] = {key: value for key, value in attributes.items() if key != "urls"}
     return lasting
-
-
-def _hash(value: object) -> bytes:
-    try:
-        return sha256(_canonical(value)).digest()
-    except RecursionError as error:
-        raise MalformedPayloadError("the body is nested too deep") from error
 
 
 def _text(value: object) -> str:

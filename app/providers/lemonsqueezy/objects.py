@@ -23,7 +23,7 @@ from app.policy.facts import (
 from app.policy.quick import quick
 from app.providers import ranking
 from app.providers.address import Address
-from app.providers.lemonsqueezy.vocabulary import key
+from app.providers.lemonsqueezy.vocabulary import key, key_if_any
 from app.providers.plan_name import slug
 from app.providers.reading import Reading, shown
 
@@ -77,7 +77,7 @@ def subscription(source: Object) -> SubscriptionSeen:
         customer=key(told.needed_identifier("customer_id")),
         variant=key(told.needed_identifier("variant_id")),
         product=slug(told.text("product_name"), told.identifier("product_id")),
-        order=_key(told.identifier("order_id")),
+        order=key_if_any(told.identifier("order_id")),
         email=told.email("user_email"),
         renews_at=told.instant("renews_at", matters=status in _PERIOD_MATTERS),
         ends_at=told.instant("ends_at", matters=status in _END_MATTERS),
@@ -120,7 +120,7 @@ def invoice(source: Object) -> InvoiceSeen:
         reason=told.word("billing_reason", BillingReason),
         currency=told.currency("currency"),
         total=told.needed_amount("total"),
-        customer=_key(told.identifier("customer_id")) or "",
+        customer=key_if_any(told.identifier("customer_id")) or "",
         subtotal=told.amount("subtotal"),
         discount=told.amount("discount_total"),
         tax=told.amount("tax"),
@@ -156,7 +156,7 @@ def order(source: Object) -> OrderSeen:
         tax=told.amount("tax"),
         setup_fee=told.amount("setup_fee"),
         refunded=_refunded(told, fully=status is OrderStatus.REFUNDED),
-        variant=_key(item.identifier("variant_id")),
+        variant=key_if_any(item.identifier("variant_id")),
         product=slug(product, item.identifier("product_id")) if product else None,
         email=told.email("user_email"),
         created_at=told.instant("created_at"),
@@ -175,8 +175,8 @@ def licence(source: Object) -> LicenceSeen:
         stamp=source.stamp,
         status=LicenceStatus.DISABLED if told.flag("disabled") else status,
         customer=key(told.needed_identifier("customer_id")),
-        order=_key(told.identifier("order_id")),
-        product=_key(told.identifier("product_id")),
+        order=key_if_any(told.identifier("order_id")),
+        product=key_if_any(told.identifier("product_id")),
         activations=told.amount("instances_count"),
         activation_limit=limit if limit > 0 else None,
         expires_at=told.instant("expires_at"),
@@ -200,14 +200,10 @@ def dispute(source: Object) -> DisputeSeen:
         amount=told.needed_amount("amount"),
         currency=currency,
         customer=key(told.needed_identifier("customer_id")),
-        order=_key(told.identifier("order_id")),
-        subscription=_key(told.identifier("subscription_id")),
+        order=key_if_any(told.identifier("order_id")),
+        subscription=key_if_any(told.identifier("subscription_id")),
         fee=fee,
         fee_currency=currency if fee is not None else None,
         reason=told.text("reason") or "",
         signed=source.signed,
     )
-
-
-def _key(identifier: str | None) -> str | None:
-    return key(identifier) if identifier else None

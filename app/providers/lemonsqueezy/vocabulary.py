@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from app.providers.keys import Keys
+
 PROVIDER = "lemonsqueezy"
 
 SUBSCRIPTIONS = "subscriptions"
@@ -59,12 +61,5 @@ RANKS: Mapping[str, int] = {
 }
 """Which of two events of one object and one second tells more (DOMAIN section 2); disputes rank by their status."""
 
-
-def key(identifier: str) -> str:
-    """Return an object's key among the facts."""
-    return f"{PROVIDER}:{identifier}"
-
-
-def binding(kind: str, identifier: str) -> str:
-    """Return an object's key among the bindings, where objects of all kinds are together."""
-    return f"{PROVIDER}:{kind}:{identifier}"
+_KEYS = Keys(PROVIDER)
+key, key_if_any, binding = _KEYS.key, _KEYS.key_if_any, _KEYS.binding

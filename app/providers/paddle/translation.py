@@ -27,7 +27,16 @@ from app.providers.heard import Heard
 from app.providers.naming import Naming, claim
 from app.providers.paddle.envelope import SINGLE_SALE
 from app.providers.paddle.subscriptions import subscription_seen
-from app.providers.paddle.vocabulary import ADJUSTMENT, CUSTOMER, OBJECTS, RANKS, SUBSCRIPTION, TRANSACTION, key
+from app.providers.paddle.vocabulary import (
+    ADJUSTMENT,
+    CUSTOMER,
+    OBJECTS,
+    RANKS,
+    SUBSCRIPTION,
+    TRANSACTION,
+    key,
+    key_if_any,
+)
 from app.providers.reading import Reading
 
 _REASONS = {
@@ -118,7 +127,7 @@ def _invoice(event: _Event) -> InvoiceSeen:
         reason=_REASONS.get(origin, BillingReason.UPDATED) if isinstance(origin, str) else BillingReason.UPDATED,
         currency=told.currency("currency_code"),
         total=_charged(totals),
-        customer=_key(told.identifier("customer_id")) or "",
+        customer=key_if_any(told.identifier("customer_id")) or "",
         subtotal=totals.amount("subtotal"),
         discount=totals.amount("discount"),
         tax=totals.amount("tax"),
@@ -144,7 +153,7 @@ def _sale(event: _Event) -> OrderSeen:
         subtotal=totals.amount("subtotal"),
         discount=totals.amount("discount"),
         tax=totals.amount("tax"),
-        variant=_key(price.identifier("id")),
+        variant=key_if_any(price.identifier("id")),
         created_at=told.instant("created_at"),
         signed=event.signed,
     )
@@ -174,7 +183,7 @@ def _dispute(event: _Event, story: str, status: DisputeStatus, *, taken_back: bo
         currency=told.currency("currency_code"),
         customer=key(told.needed_identifier("customer_id")),
         order=key(payment),
-        subscription=_key(told.identifier("subscription_id")),
+        subscription=key_if_any(told.identifier("subscription_id")),
         payment=key(payment),
         fee=fee_amount,
         fee_currency=told.below("payout_totals").currency("currency_code") if fee_amount else None,
@@ -207,10 +216,6 @@ def _customer(event: _Event) -> tuple[ProviderFact, ...]:
     """Read a customer: nothing else of Paddle's says how to reach them."""
     told = event.told
     return (CustomerSeen(key=key(told.needed_identifier("id")), stamp=event.stamp, email=told.email("email")),)
-
-
-def _key(identifier: str | None) -> str | None:
-    return key(identifier) if identifier else None
 
 
 _TRANSLATIONS: Mapping[str, Callable[[_Event], tuple[ProviderFact, ...]]] = {

@@ -37,6 +37,7 @@ from app.providers.stripe.vocabulary import (
     SUBSCRIPTION,
     TELLING,
     key,
+    key_if_any,
 )
 
 _REASONS = {
@@ -127,12 +128,12 @@ def _invoice(event: _Event) -> InvoiceSeen:
         reason=_REASONS.get(reason, BillingReason.UPDATED) if isinstance(reason, str) else BillingReason.UPDATED,
         currency=told.currency("currency"),
         total=told.needed_amount("total"),
-        customer=_key(told.reference("customer")) or "",
+        customer=key_if_any(told.reference("customer")) or "",
         subtotal=told.amount("subtotal"),
         discount=sum(part.amount("amount") for part in told.each("total_discount_amounts")),
         tax=_tax(told),
         created_at=told.unix("created"),
-        money=_key(intent_of(told)),
+        money=key_if_any(intent_of(told)),
         email=told.email("customer_email"),
     )
 
@@ -166,7 +167,7 @@ def _charge(event: _Event) -> tuple[ProviderFact, ...]:
         total=told.needed_amount("amount"),
         subtotal=told.amount("amount"),
         refunded=refunded,
-        money=_key(told.reference("payment_intent")),
+        money=key_if_any(told.reference("payment_intent")),
         email=told.below("billing_details").email("email") or told.email("receipt_email"),
         created_at=told.unix("created"),
         signed=event.signed,
@@ -194,10 +195,6 @@ def _dispute(event: _Event) -> tuple[ProviderFact, ...]:
         reason=told.text("reason") or "",
     )
     return (seen,)
-
-
-def _key(identifier: str | None) -> str | None:
-    return key(identifier) if identifier else None
 
 
 _TRANSLATIONS: Mapping[str, Callable[[_Event], tuple[ProviderFact, ...]]] = {

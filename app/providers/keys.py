@@ -1,0 +1,24 @@
+"""What the objects of a provider are called here: its ids are unique among its own only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The names of one provider's objects."""
+
+    provider: str
+
+    def key(self, identifier: str) -> str:
+        """Return an object's key among the facts."""
+        return f"{self.provider}:{identifier}"
+
+    def key_if_any(self, identifier: str | None) -> str | None:
+        """Return the key of an object that may not be told of."""
+        return f"{self.provider}:{identifier}" if identifier else None
+
+    def binding(self, kind: str, identifier: str) -> str:
+        """Return an object's key among the bindings, where objects of all kinds are together."""
+        return f"{self.provider}:{kind}:{identifier}"
