@@ -13,6 +13,7 @@ from app.errands import PATIENCE
 from app.errors import InvalidInputError, RefusedError
 from app.pipeline import next_due
 from app.store import agenda, inbox, outbox
+from app.wording import how_many
 
 if TYPE_CHECKING:
     from app.services import Services
@@ -41,9 +42,9 @@ class Backlog:
 
     def __str__(self) -> str:
         parts = (
-            f"{self.received} events received but not applied" if self.received else "",
+            f"{how_many(self.received, 'event')} received but not applied" if self.received else "",
             f"a timer due since {self.timer.isoformat()}" if self.timer else "",
-            f"{self.untried} effects not tried" if self.untried else "",
+            f"{how_many(self.untried, 'effect')} not tried" if self.untried else "",
         )
         return ", ".join(part for part in parts if part)
 

@@ -8,6 +8,7 @@ from datetime import datetime
 import click
 
 from app.cli.options import actor_option, dry_run_option, emit, instant, json_option, services, shown, words
+from app.wording import how_many
 
 
 @click.group()
@@ -24,7 +25,8 @@ def show(*, as_json: bool) -> None:
     with services() as opened, opened.database.read() as conn:
         found = brakes.show(conn, opened.clock.now(conn))
     if found.on_since is not None:
-        told = f"on since {shown(found.on_since)}; {found.waiting} accounts wait: `kulanz brake release`"
+        wait = how_many(found.waiting, "account waits", "accounts wait")
+        told = f"on since {shown(found.on_since)}; {wait}: `kulanz brake release`"
     elif found.released_until is not None:
         told = f"released until {shown(found.released_until)} by {found.actor}: {found.reason}"
     else:
@@ -54,4 +56,4 @@ def release(*, until: datetime, reason: str, dry_run: bool, actor: str, as_json:
             opened.bell.ring()
     document = {"released_until": until, "waiting": waiting, "actor": actor, "reason": reason, "dry_run": dry_run}
     word = "would be released" if dry_run else "released"
-    emit(document, as_json, f"{word} until {shown(until)}; {waiting} accounts waited")
+    emit(document, as_json, f"{word} until {shown(until)}; {how_many(waiting, 'account')} waited")

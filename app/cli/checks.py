@@ -17,6 +17,7 @@ from app.receiving import secret_use
 from app.receiving.spool import Spool
 from app.services import Services
 from app.store import inbox, marks, migrate, outbox, policies
+from app.wording import how_many
 
 OLD = timedelta(minutes=1)
 CLOCK_SILENT = timedelta(minutes=5)
@@ -91,7 +92,8 @@ def mass_downgrades(services: Services) -> Iterator[Finding]:
     """Whether the brake keeps accounts from losing access."""
     with services.database.read() as conn:
         found = brake.show(conn, services.clock.now(conn))
-    since = f"on since {found.on_since.isoformat()}, {found.waiting} accounts wait" if found.on_since else "off"
+    wait = how_many(found.waiting, "account waits", "accounts wait")
+    since = f"on since {found.on_since.isoformat()}, {wait}" if found.on_since else "off"
     advice = "is the provider down, is the clock right? If all is well: `kulanz brake release`"
     yield Finding("brake", found.on_since is None, since, _if(found.on_since, advice))
 
@@ -102,7 +104,8 @@ def backlog(services: Services) -> Iterator[Finding]:
         events, effects = inbox.counts(conn), outbox.counts(conn)
         oldest, now = inbox.oldest_received(conn), services.clock.now(conn)
     fresh = oldest is None or now - oldest < OLD
-    yield Finding("inbox", fresh, f"{events.get('received', 0)} events to be applied", _if(not fresh, START_WORKERS))
+    left = how_many(events.get("received", 0), "event")
+    yield Finding("inbox", fresh, f"{left} to be applied", _if(not fresh, START_WORKERS))
     parked = events.get("parked", 0) + events.get("quarantined", 0)
     yield Finding(
         "parked events",

@@ -19,6 +19,7 @@ from app.clock import real_now
 from app.doorbell import QUEUES, connect
 from app.errors import FarEndError, KulanzError
 from app.services import Services
+from app.wording import how_many
 
 if TYPE_CHECKING:
     from app.gateway.provider import ProviderClient
@@ -43,9 +44,7 @@ def endpoints(services: Services) -> Iterator[Finding]:
         "paddle": settings.paddle_webhook_secrets,
         "standard": settings.standard_webhook_secrets,
     }
-    given = [
-        f"/webhooks/{name} ({len(known)} secret{'s' * (len(known) > 1)})" for name, known in secrets.items() if known
-    ]
+    given = [f"/webhooks/{name} ({how_many(len(known), 'secret')})" for name, known in secrets.items() if known]
     advice = "set LEMONSQUEEZY_WEBHOOK_SECRETS, or another provider's: without a secret an endpoint does not exist"
     yield Finding("endpoints", bool(given), ", ".join(given) or "none is open", "" if given else advice)
 

@@ -8,6 +8,7 @@ import click
 
 from app.cli.options import emit, json_option, services, table
 from app.errors import RefusedError
+from app.wording import how_many
 
 if TYPE_CHECKING:
     from app.keeping.audit import Audit
@@ -41,7 +42,7 @@ def verify(*, ident: str | None, as_json: bool) -> None:
     }
     emit(document, as_json, lambda: _print(accounts, decisions, flawed))
     if flawed:
-        raise RefusedError(f"the decisions of {len(flawed)} accounts are not as they were written")
+        raise RefusedError(f"the decisions of {how_many(len(flawed), 'account')} are not as they were written")
 
 
 @ledger.command()
@@ -61,4 +62,4 @@ def _print(accounts: int, decisions: int, flawed: list[Audit]) -> None:
 
     rows = [(one.account, one.at, WORDS[str(one.flaw)]) for one in flawed]
     table(("account", "decision", "what is wrong"), rows, "every chain is whole")()
-    click.echo(f"{decisions} decisions of {accounts} accounts checked")
+    click.echo(f"{how_many(decisions, 'decision')} of {how_many(accounts, 'account')} checked")

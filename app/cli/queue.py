@@ -19,6 +19,7 @@ from app.cli.options import actor_option, confirm, dry_run_option, emit, json_op
 from app.config import environment, load
 from app.doorbell import QUEUES, connect
 from app.errors import NotFoundError, RefusedError
+from app.wording import how_many
 
 PATIENCE = 2.0
 ALIVE = timedelta(minutes=1)
@@ -68,8 +69,8 @@ def retry(*, ids: tuple[str, ...], every: bool, dry_run: bool, yes: bool, actor:
             confirm(len(chosen), "jobs to be queued again", yes=yes)
         for registry, job in chosen if not dry_run else ():
             _requeue(registry, job)
-    word = "would be queued again" if dry_run else "queued again"
-    emit({"requeued": len(chosen), "dry_run": dry_run, "actor": actor}, as_json, f"{len(chosen)} jobs {word}")
+    jobs, word = how_many(len(chosen), "job"), "would be queued again" if dry_run else "queued again"
+    emit({"requeued": len(chosen), "dry_run": dry_run, "actor": actor}, as_json, f"{jobs} {word}")
 
 
 @contextmanager

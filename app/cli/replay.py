@@ -9,6 +9,7 @@ import click
 
 from app.cli.options import emit, instant, json_option, services, table
 from app.errors import RefusedError
+from app.wording import how_many
 
 
 @click.command()
@@ -41,10 +42,9 @@ def replay(*, shuffle: bool, seed: int | None, since: datetime | None, as_json: 
     def show() -> None:
         rows = [(each.account, ", ".join(each.differs)) for each in differing]
         table(("account", "differs in"), rows, "no account differs")()
-        click.echo(f"{judged} accounts recomputed, {erased} erased ones left out")
+        click.echo(f"{how_many(judged, 'account')} recomputed, {how_many(erased, 'erased one')} left out")
 
     emit(document, as_json, show)
     if differing:
-        raise RefusedError(
-            f"{len(differing)} accounts differ from their recorded facts" + (f" (--seed {seed})" if shuffle else "")
-        )
+        who = how_many(len(differing), "account differs", "accounts differ")
+        raise RefusedError(f"{who} from what is recorded" + (f" (--seed {seed})" if shuffle else ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from app.cli.options import (
     yes_option,
 )
 from app.errors import NotFoundError, RefusedError
+from app.wording import how_many
 
 if TYPE_CHECKING:
     from app.keeping.retention import Due
@@ -63,7 +65,7 @@ def destroy(*, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
         found = list(records.listed(opened))
         over = [one for one in found if one.over(now)]
         if over and not (dry_run or yes):
-            click.confirm(f"Destroy {len(over)} classes of records? This cannot be undone.", abort=True, err=True)
+            click.confirm(f"Destroy {_classes(over)}? This cannot be undone.", abort=True, err=True)
         if not dry_run:
             with counted("destroyed", len(over)) as count:
                 for one in over:
@@ -73,7 +75,7 @@ def destroy(*, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
     kept = [_document(one) for one in found if not one.over(now)]
     document = {"destroyed": [_document(one) for one in over], "kept": kept, "dry_run": dry_run}
     verb = "would be destroyed" if dry_run else "destroyed"
-    emit(document, as_json, f"{len(over)} classes of records {verb}, {len(kept)} kept by a legal hold or a dispute")
+    emit(document, as_json, f"{_classes(over)} {verb}, {len(kept)} kept by a legal hold or a dispute")
 
 
 @retention.command()
@@ -155,3 +157,7 @@ def _document(one: Due) -> dict[str, Any]:
         "archived": one.archived,
         "kept_by": list(one.kept_by),
     }
+
+
+def _classes(found: Sized) -> str:
+    return how_many(len(found), "class of records", "classes of records")

@@ -10,6 +10,7 @@ import click
 
 from app.cli.options import actor_option, confirm, dry_run_option, emit, json_option, services, shown, yes_option
 from app.cli.progress import pages
+from app.wording import how_many
 
 if TYPE_CHECKING:
     from app.bulk_retry import Turn
@@ -68,7 +69,7 @@ def retry_command(kind: Kind, help_text: str) -> click.Command:
             count = _retry_all(opened, order) if every else _retry_some(opened, kind, ids, order)
             if not order.dry_run:
                 kind.ring(opened)
-        said = f"{count} {kind.one}{'s' * (count != 1)} {'would' if order.dry_run else 'to'} be tried again"
+        said = f"{how_many(count, kind.one)} {'would' if order.dry_run else 'to'} be tried again"
         emit({"retried": count, "dry_run": order.dry_run, "actor": order.actor}, as_json, said)
 
     return retry

@@ -9,6 +9,8 @@ from typing import Any
 
 from babel.numbers import get_currency_precision
 
+from app.wording import how_many
+
 _FRACTION = re.compile(r"(T\d\d:\d\d:\d\d)\.\d+Z")
 SENTENCES: Mapping[str, str] = {
     "dunning.grace_started": (
@@ -93,9 +95,7 @@ SENTENCES: Mapping[str, str] = {
     "subscription.cancelled": "Subscription {subscription} is cancelled. Access stays to {ends_at}.",
     "subscription.expired": "Subscription {subscription} expired at the provider.",
     "plan.given": "Subscription {subscription} gives the plan {plan}.",
-    "plan.given_for_a_term": (
-        "Subscription {subscription} gives the plan {plan}; it is paid in advance for {term_months} months."
-    ),
+    "plan.given_for_a_term": ("Subscription {subscription} gives the plan {plan}; it is paid in advance for {term}."),
     "plan.ended": "Subscription {subscription} no longer gives the plan {plan}: what was paid for is over.",
     "plan.raised": "Subscription {subscription} gives the higher plan {plan} at once.",
     "plan.lowered": "Subscription {subscription} gives the lower plan {plan}.",
@@ -123,7 +123,7 @@ SENTENCES: Mapping[str, str] = {
     "look.asked": "The provider is asked for a fresh look at subscription {subscription} before anything is taken.",
     "override.asked": "{actor} asked for an exception ({kind}), which a second person has to approve.",
     "override.approved": "{actor} approved the exception ({kind}).",
-    "override.declined": "{actor} declined the exception ({kind}): {reason}.",
+    "override.declined": "{actor} declined the exception ({kind}).",
     "policy.applied": "Version {version} of the policy ({policy}) is applied, because it is the more lenient one.",
     "terms.agreed": "{actor} put the account under terms of its own ({policy}) until {until}.",
     "terms.revoked": "{actor} ended the account's own terms; the general policy ({policy}) counts again.",
@@ -188,7 +188,8 @@ def sentence(change: Mapping[str, Any]) -> str:
         rule = "dunning.grace_started_by_snapshot"
     if rule == "plan.given" and "term_months" in detail:
         rule = "plan.given_for_a_term"
-    told = SENTENCES.get(rule, rule).format_map(_Gaps(detail | _money(detail) | _refund(detail) | _lists(detail)))
+    words = detail | _money(detail) | _refund(detail) | _lists(detail) | _term(detail)
+    told = SENTENCES.get(rule, rule).format_map(_Gaps(words))
     told = read_out(told)
     if detail.get("unverified"):
         told += " Unverified: the provider was asked for a day and gave no answer."
@@ -247,6 +248,11 @@ def _refund(detail: Mapping[str, Any]) -> dict[str, str]:
         "why_words": why,
         "refundable": money(detail.get("refundable_amount"), detail.get("currency")),
     }
+
+
+def _term(detail: Mapping[str, Any]) -> dict[str, str]:
+    """Return for how long a term is paid, in words."""
+    return {"term": how_many(detail["term_months"], "month")} if "term_months" in detail else {}
 
 
 def _lists(detail: Mapping[str, Any]) -> dict[str, str]:

@@ -175,7 +175,7 @@ def test_an_exception_that_waits_for_a_second_person_is_declined_with_a_reason_t
 
     assert (waiting["state"], asked["standing"], planned["dry_run"]) == ("awaiting_approval", "grace", True)
     assert (declined["overrides"][0]["state"], declined["standing"]) == ("declined", "grace")
-    assert "bob declined the exception (waive): they owe it." in kulanz("account", "explain", "org_1").out
+    assert "bob declined the exception (waive). Reason: they owe it" in kulanz("account", "explain", "org_1").out
     assert (again.code, again.err.count("\n"), "bob declined it" in again.err) == (1, 1, True)
     assert kulanz("account", "decline", "org_1", "ov_none", "--reason", "x").code == 1
 

@@ -26,6 +26,7 @@ from app.web.ops.records import Records
 from app.web.ops.refunds import Refunds
 from app.web.ops.sessions import Sessions
 from app.web.ops.trials import Trials
+from app.wording import how_many
 
 HERE = Path(__file__).parent
 A_YEAR = 31_536_000
@@ -104,6 +105,7 @@ def _context(services: Services, sessions: Sessions) -> dict[str, Any]:
         "tone": wording.tone,
         "money": sentences.money,
         "as_money": sentences.money,
+        "how_many": how_many,
         "event_id": event_id,
     }
 

@@ -15,6 +15,7 @@ from app.policy.model import Standing
 from app.services import Services
 from app.web.ops.charts import Series, bars
 from app.web.ops.wording import span
+from app.wording import how_many
 
 SLOW, SILENT = timedelta(minutes=1), timedelta(minutes=5)
 
@@ -139,11 +140,12 @@ def _of_clock(flow: Flow) -> Iterator[Light]:
     bad = flow.jump or (silent and not stands)
     yield Light(name="Timers due", value=f"{flow.timers_due:,}", tone="bad" if bad else "good", word=word)
     braked = flow.brake_since is not None
+    wait = how_many(flow.braked, "account waits", "accounts wait")
     yield Light(
         name="Brake",
         value="on" if braked else "off",
         tone="bad" if braked else "good",
-        word=f"{flow.braked:,} accounts wait: kulanz brake release" if braked else "no mass downgrade",
+        word=f"{wait}: kulanz brake release" if braked else "no mass downgrade",
     )
 
 
