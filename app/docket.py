@@ -26,13 +26,13 @@ from app.policy.effects import Effect, Notify
 from app.policy.facts import Fact, Outcome
 from app.policy.model import Access, Account, Change, Decision, Moment, Situation, Standing, State, Terms
 from app.policy.outcomes import reported, still_wanted
-from app.policy.quick import quick
+from app.policy.quick import changed, quick
 from app.services import Services
 from app.store import accounts, bindings, erasing, inbox, journal, ledger, outbox, timers
 from app.store.accounts import AccountRow
 from app.store.database import Connection
 from app.store.journal import JournalRow
-from app.store.ledger import DecisionRow
+from app.store.ledger import Chained, DecisionRow
 from app.store.outbox import EffectRow
 from app.store.timers import TimerRow
 from app.vault import DataKey
@@ -77,7 +77,7 @@ class Docket:
         self._braked = False
         self._taken: list[bool] = []
         self._journal: list[JournalRow] = []
-        self._decisions: list[DecisionRow] = []
+        self._decisions: list[Chained] = []
         self._effects: list[EffectRow] = []
         self._withdrawn: dict[str, EffectRow] = {}
         self._names: dict[str, str] = {}
@@ -166,7 +166,7 @@ class Docket:
         accounts.save(tx, [self._signed(_row(folder), folder) for folder in folders])
         timers.replace(tx, {folder.row.id: _timers(folder) for folder in folders})
         if self._decisions:
-            ledger.append(tx, self._decisions)
+            ledger.write(tx, self._decisions)
         if self._journal:
             journal.append(tx, self._journal)
         if self._effects:
@@ -241,7 +241,7 @@ class Docket:
         row, principal = folder.row, decision.principal
         policy = principal.policy if principal else self.terms.under(folder.account.book, self.now).current
         before, after = decision.before, decision.state
-        decided = DecisionRow(
+        made = DecisionRow(
             account=row.id,
             seq=row.seq + 1,
             at=self.now,
@@ -259,10 +259,10 @@ class Docket:
             prev_hash=row.head,
             hash=b"",
         )
-        decided = msgspec.structs.replace(decided, hash=ledger.chain(row.head, decided))
-        self._decisions.append(decided)
-        folder.row = msgspec.structs.replace(row, seq=decided.seq, head=decided.hash)
-        folder.account = replace(folder.account, sequence=decided.seq)
+        chained = ledger.chained(made)
+        self._decisions.append(chained)
+        folder.row = msgspec.structs.replace(row, seq=made.seq, head=chained.hash)
+        folder.account = changed(folder.account, sequence=made.seq)
         if any(change.rule == brake.HOLD_PLACED for change in decision.changes) and self._holds_left is not None:
             self._holds_left -= 1
 
@@ -317,7 +317,7 @@ def _names(decision: Decision) -> Iterator[str]:
     """Yield the names under which an account's matters are found again from outside."""
     for one in decision.state.chargebacks:
         yield f"dispute:{one.key}"
-    for chapter in speaking(decision.account.book):
+    for chapter in speaking(decision.account.book, "names"):
         yield from chapter.names(decision.state)
 
 

@@ -46,7 +46,7 @@ def assess(book: Book, terms: Terms, zone: str, now: datetime, *, with_timers: b
     """Return everything that the facts give under these terms, and the account's own, at `now`."""
     terms = terms.under(book, now)
     cases = cases_of(book, terms, zone)
-    given = tuple(_given(book, cases, terms, now))
+    given = _given(book, cases, terms, now)
     chargebacks = disputes.chargebacks(book, terms, zone, given) if book.disputes or book.orders else []
     cases = [_frozen(case, chargebacks) for case in cases] if chargebacks else cases
     moment = Moment(terms, zone, now)
@@ -57,27 +57,33 @@ def assess(book: Book, terms: Terms, zone: str, now: datetime, *, with_timers: b
         chargebacks=tuple(chargebacks),
         given=given,
     )
-    for chapter in speaking(book):
+    for chapter in speaking(book, "read"):
         draft = chapter.read(draft, book, moment)
-    state = _concluded(draft, book, moment)
-    timers = tuple(_timers(state, book, moment)) if with_timers else ()
-    return changed(state, timers=timers) if timers else state
+    return _concluded(draft, book, moment, tuple(_timers(draft, book, moment)) if with_timers else ())
 
 
-def _concluded(draft: State, book: Book, moment: Moment) -> State:
+def _concluded(draft: State, book: Book, moment: Moment, timers: tuple[Timer, ...]) -> State:
     """Return the draft with what all that it found amounts to."""
     holds = _in_force(draft, book, moment.at)
     rights = _rights(draft, holds, moment.terms)
     standing = max(draft.standing, _standing(draft.cases, holds), key=_RANK.__getitem__)
-    return changed(draft, standing=standing, holds=holds, **rights._asdict())
+    return changed(
+        draft,
+        standing=standing,
+        holds=holds,
+        plan=rights.plan,
+        access=rights.access,
+        add_ons=rights.add_ons,
+        quantities=rights.quantities,
+        timers=timers,
+    )
 
 
-def _given(book: Book, cases: list[Case], terms: Terms, now: datetime) -> Iterator[Given]:
+def _given(book: Book, cases: list[Case], terms: Terms, now: datetime) -> tuple[Given, ...]:
     leading = _leading(cases) if cases else {}
-    for key, sub in sorted(book.subscriptions.items()):
-        given = subscriptions.given(sub, leading.get(key), book, terms, now)
-        if given is not None:
-            yield given
+    subs = book.subscriptions
+    found = [subscriptions.given(subs[key], leading.get(key), book, terms, now) for key in sorted(subs)]
+    return tuple([one for one in found if one is not None])
 
 
 def _leading(cases: list[Case]) -> dict[str, Case]:
@@ -126,14 +132,16 @@ def _rights(draft: State, holds: Sequence[Hold], terms: Terms) -> Rights:
     held = {key for hold in holds for key in hold.subscriptions}
     left = [one for one in draft.given if one.subscription not in held] if held else draft.given
     plan = max({one.plan for one in left if one.add_on is None}, key=terms.catalogue.rank, default=FREE)
-    add_ons = {one.add_on for one in left if one.add_on is not None}
-    booked = [one for one in draft.bookings if one.usable and one.subscription not in held]
-    quantities = in_quantities(booked) if booked else ()
-    names = tuple(sorted(add_ons.union(one.kind for one in booked)))
-    return Rights(plan, Access.FREE if plan == FREE else Access.FULL, names, quantities)
+    names = {one.add_on for one in left if one.add_on is not None}
+    booked = [one for one in draft.bookings if one.usable and one.subscription not in held] if draft.bookings else []
+    names.update(one.kind for one in booked)
+    access = Access.FREE if plan == FREE else Access.FULL
+    return Rights(plan, access, tuple(sorted(names)), in_quantities(booked) if booked else ())
 
 
-def _standing(cases: Iterable[Case], holds: Iterable[Hold]) -> Standing:
+def _standing(cases: Sequence[Case], holds: Sequence[Hold]) -> Standing:
+    if not (cases or holds):
+        return Standing.GOOD
     found = [_BY_OWNER[hold.owner] for hold in holds if hold.counts]
     found.extend(Standing.GRACE for case in cases if case.state is CaseState.GRACE)
     return max(found, key=_RANK.__getitem__, default=Standing.GOOD)
@@ -154,5 +162,5 @@ def _timers(state: State, book: Book, moment: Moment) -> Iterator[Timer]:
         yield from disputes.timers(state.chargebacks, book, moment)
     if book.overrides:
         yield from overrides.timers(book, moment.at)
-    for chapter in speaking(book):
+    for chapter in speaking(book, "timers"):
         yield from chapter.timers(state, book, moment)

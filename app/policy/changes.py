@@ -28,13 +28,16 @@ _ENDED_WITHOUT_PAYMENT = frozenset({CaseState.VOLUNTARY, CaseState.VOID})
 def changes(step: Step, acts: Sequence[f.OwnFact]) -> Iterator[Change]:
     """Yield every difference, in no order that matters."""
     terms = step.terms
-    yield from _cases(step)
-    yield from _chargebacks(step)
-    yield from _overrides(step, terms)
+    if step.after.cases or (step.before and step.before.cases):
+        yield from _cases(step)
+    if step.after.chargebacks or (step.before and step.before.chargebacks):
+        yield from _chargebacks(step)
+    if step.new.overrides:
+        yield from _overrides(step, terms)
     yield from _subscriptions(step, terms)
     yield from _given(step, terms)
     yield from of_acts(acts, step.after, terms)
-    for chapter in speaking(step.new):
+    for chapter in speaking(step.new, "changes"):
         yield from chapter.changes(step, acts)
     told = step.before.rights if step.before else step.account.rights
     if told != step.account.rights:

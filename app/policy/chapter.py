@@ -18,14 +18,12 @@ class Chapter:
     A chapter keeps nothing itself: its facts are records of the book, and every answer is pure.
     """
 
+    about: ClassVar[tuple[str, ...]]
+    """The families of the book that it is about: where none of them has anything, nobody asks further."""
     callbacks: ClassVar[Mapping[str, str]] = {}
     """The rule of a change → the type of the callback that tells of it (CONTRACT section 4)."""
     letters: ClassVar[Mapping[str, str]] = {}
     """The rule of a change → the notice that is mailed because of it."""
-
-    def speaks(self, book: Book) -> bool:
-        """Whether the book knows anything that this chapter is about; where it does not, nobody asks further."""
-        raise NotImplementedError
 
     def read(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with what this chapter finds: its matters, what they give, what they hold."""

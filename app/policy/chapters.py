@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import cache
+from inspect import isfunction
+from operator import attrgetter
+
 from app.policy.add_ons.chapter import AddOns
 from app.policy.approvals.chapter import Approvals
 from app.policy.book import Book
@@ -25,16 +30,33 @@ CHAPTERS: tuple[Chapter, ...] = (
     Moving(),
     Cancelling(),
 )
+HOOKS = tuple(name for name, value in vars(Chapter).items() if isfunction(value))
+"""What each of them may be asked."""
+_FAMILIES = tuple(sorted({family for chapter in CHAPTERS for family in chapter.about}))
+_pages = attrgetter(*_FAMILIES)
 
 
-def speaking(book: Book) -> tuple[Chapter, ...]:
-    """Return the chapters that have something to say about an account."""
-    known, chapters = _LAST[0]
+def speaking(book: Book, of: str) -> tuple[Chapter, ...]:
+    """Return the chapters that have something to say about an account under one hook of theirs, by its name."""
+    known, voices = _LAST[0]
     if known is not book:
         # The same book is asked about a dozen times in a row.
-        chapters = tuple(chapter for chapter in CHAPTERS if chapter.speaks(book))
-        _LAST[0] = (book, chapters)
-    return chapters
+        voices = _voices(tuple(map(bool, _pages(book))))
+        _LAST[0] = (book, voices)
+    return voices[of]
 
 
-_LAST: list[tuple[Book | None, tuple[Chapter, ...]]] = [(None, ())]
+@cache
+def _voices(filled: tuple[bool, ...]) -> Mapping[str, tuple[Chapter, ...]]:
+    """Return by hook which chapters answer to it where these families of a book have something."""
+    known = {family for family, is_filled in zip(_FAMILIES, filled, strict=True) if is_filled}
+    asked = [chapter for chapter in CHAPTERS if known.intersection(chapter.about)]
+    return {hook: tuple(one for one in asked if _answers(one, hook)) for hook in HOOKS}
+
+
+def _answers(chapter: Chapter, hook: str) -> bool:
+    """Whether a chapter says anything under a hook of its own."""
+    return getattr(type(chapter), hook) is not getattr(Chapter, hook)
+
+
+_LAST: list[tuple[Book | None, Mapping[str, tuple[Chapter, ...]]]] = [(None, {})]

@@ -74,7 +74,8 @@ def _as_decided(account: Account, terms: Terms) -> State | None:
 def _due(this: _Round) -> list[OwnFact]:
     """Return what is to be done, each thing once; what hands promises on comes before what relies on them."""
     first = [*dunning.carried_over(this.before, this.state, this.book, this.moment.at), *_ordered(this)]
-    return list(dict.fromkeys(first or _acts(this.state, this.book, this.moment)))
+    due = first or list(_acts(this.state, this.book, this.moment))
+    return list(dict.fromkeys(due)) if len(due) > 1 else due
 
 
 def _ordered(this: _Round) -> Iterator[OwnFact]:
@@ -86,8 +87,9 @@ def _acts(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
     for case in state.cases:
         yield from dunning.acts(case, book, moment)
     yield from renewals.acts(state, book, moment.at)
-    yield from disputes.acts(state, book, moment)
-    for chapter in speaking(book):
+    if state.chargebacks:
+        yield from disputes.acts(state, book, moment)
+    for chapter in speaking(book, "acts"):
         yield from chapter.acts(state, book, moment)
     yield from began_ahead(state, book, moment.at)
     for subject, topic in telling.concerns(state, book, moment):

@@ -7,4 +7,4 @@ from hashlib import sha256
 
 def effect_id(*parts: object) -> str:
     """Return the id of an effect (I5, I11)."""
-    return "ef_" + sha256("|".join(str(part) for part in parts).encode()).hexdigest()[:32]
+    return "ef_" + sha256("|".join(map(str, parts)).encode()).hexdigest()[:32]

@@ -70,7 +70,7 @@ def content(subject: str, subscription: str, decision: Decision) -> dict[str, An
         told |= _of_case(case)
     if dispute is not None:
         told |= _of_dispute(dispute)
-    for chapter in speaking(decision.account.book):
+    for chapter in speaking(decision.account.book, "content"):
         told |= chapter.content(subject, state)
     return jsonable(told)
 
@@ -112,7 +112,7 @@ def _subscriptions_of(subject: str, state: State, book: Book, change: Change | N
     dispute = state.chargeback(subject)
     if dispute is not None:
         return disputes.concerned(dispute, book)
-    for chapter in speaking(book):
+    for chapter in speaking(book, "addressees"):
         if found := chapter.addressees(subject, state, book):
             return found
     named = change.detail.get("subscription") if change else None

@@ -99,6 +99,8 @@ def left_us(case: Case, book: Book) -> bool:
 
 def last_warning(case: Case, book: Book) -> tuple[int, Asked] | None:
     """Return the step and fate of the latest warning of a case, whenever it was sent."""
+    if not book.notices:
+        return None
     steps = ((step, asked) for name in case.names for step, asked in book.notices_about(name).of(WARNING))
     return max(steps, key=lambda one: one[0], default=None)
 

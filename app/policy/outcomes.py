@@ -26,7 +26,7 @@ _MAY_HAVE_LEFT = frozenset({Outcome.UNKNOWN, Outcome.DONE})
 
 def still_wanted(effect: Effect, state: State, book: Book) -> bool:
     """Whether an effect's case still wants it: an effect looks again before it is sent (CONTRACT section 4)."""
-    answers = (chapter.wants(effect, state, book) for chapter in speaking(book))
+    answers = (chapter.wants(effect, state, book) for chapter in speaking(book, "wants"))
     wanted = next((answer for answer in answers if answer is not None), None)
     return _still_wanted(effect, state, book) if wanted is None else wanted
 
@@ -93,7 +93,9 @@ def reported(effect: Effect, outcome: Outcome, at: datetime, book: Book) -> tupl
             )
             return (resumed,)
         case _:
-            return tuple(fact for chapter in speaking(book) for fact in chapter.reported(effect, outcome, at, book))
+            return tuple(
+                fact for chapter in speaking(book, "reported") for fact in chapter.reported(effect, outcome, at, book)
+            )
 
 
 def _notice(subject: str, kind: str, step: int, outcome: Outcome, at: datetime) -> f.NoticeReported:

@@ -41,7 +41,7 @@ def wanted_stops(state: State, book: Book) -> dict[str, str]:
         cancels = case.policy.dunning.on_grace_end == "cancel"
         if cancels and (case.state is CaseState.ON_HOLD or case.given_up):
             wanted.setdefault(case.subscription, case.key)
-    for chapter in speaking(book):
+    for chapter in speaking(book, "stops"):
         for subscription, cause in chapter.stops(state).items():
             wanted.setdefault(subscription, cause)
     return wanted

@@ -78,7 +78,7 @@ def concerns(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, st
         if case.state is CaseState.GRACE and not delivery.reachable(case, book):
             yield case.key, "no_mail_address"
     yield from disputes.concerns(state, book, moment)
-    for chapter in speaking(book):
+    for chapter in speaking(book, "concerns"):
         yield from chapter.concerns(state, book, moment)
     for key in renewals.beyond_resuming(state, book, moment.at):
         yield key, "resume_impossible"
@@ -112,7 +112,7 @@ def _effects_of(fact: OwnFact, account: Account, decision: Decision) -> Iterator
             ident = effect_id("alert", fact.topic, about)
             yield AlertOperators(id=ident, topic=fact.topic, subject=fact.subject, data={"account_id": account.id})
         case _:
-            for chapter in speaking(decision.account.book):
+            for chapter in speaking(decision.account.book, "effects"):
                 yield from chapter.effects(fact, account, decision)
 
 

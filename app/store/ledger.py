@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 from hashlib import sha256
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from sqlalchemy import String, bindparam, func, select, update
@@ -41,6 +41,18 @@ class DecisionRow(msgspec.Struct, frozen=True):
     effects: list[Any]
     prev_hash: bytes
     hash: bytes
+
+
+class Chained(NamedTuple):
+    """A decision in the form in which it is hashed and stored, which is costly enough to be made once."""
+
+    stored: tuple[Any, ...]
+
+    @property
+    def hash(self) -> bytes:
+        """What the next one follows on."""
+        own: bytes = self.stored[-1]
+        return own
 
 
 _COLUMNS = DecisionRow.__struct_fields__
@@ -84,9 +96,20 @@ def chain(prev: bytes, row: DecisionRow) -> bytes:
     return _hash(prev, _as_stored(row))
 
 
+def chained(row: DecisionRow) -> Chained:
+    """Return a decision as it is stored, with its hash: it follows on the one whose hash is its `prev_hash`."""
+    stored = _as_stored(row)
+    return Chained((*stored[:-1], _hash(row.prev_hash, stored)))
+
+
 def append(tx: Connection, rows: Sequence[DecisionRow]) -> None:
     """Record decisions whose hashes are set."""
-    bulk.insert(tx, decisions, _COLUMNS, [_as_stored(row) for row in rows])
+    write(tx, [Chained(_as_stored(row)) for row in rows])
+
+
+def write(tx: Connection, rows: Sequence[Chained]) -> None:
+    """Record decisions that are chained."""
+    bulk.insert(tx, decisions, _COLUMNS, [row.stored for row in rows])
 
 
 def of_account(conn: Connection, account: str, after_seq: int, limit: int) -> list[DecisionRow]:

@@ -22,15 +22,13 @@ _RANK = {"booked": 55, "withdrawn": 56, "ended": 48, "cancelled": 47, "invoiced"
 class AddOns(Chapter):
     """Booked at once, billed with the next regular invoice, cancelled to the end of what is paid (cloudcrm)."""
 
+    about: ClassVar[tuple[str, ...]] = ("add_ons",)
+
     letters: ClassVar[Mapping[str, str]] = {
         "add_on.booked": "add_on_booked",
         "add_on.cancelled": "add_on_cancelled",
         "add_on.withdrawn": "add_on_withdrawn",
     }
-
-    def speaks(self, book: Book) -> bool:
-        """Whether anything was booked."""
-        return bool(book.add_ons)
 
     def read(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with the add-ons; they follow whatever gives their base subscription's plan."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
 from app.policy.approvals.records import Proposal
 from app.policy.book import Book
@@ -16,9 +17,7 @@ AWAITED = "override_awaits_approval"
 class Approvals(Chapter):
     """Tells who asked for, approved and declined an exception; the exception itself is a fact of its own."""
 
-    def speaks(self, book: Book) -> bool:
-        """Whether anything was asked for."""
-        return bool(book.proposals)
+    about: ClassVar[tuple[str, ...]] = ("proposals",)
 
     def concerns(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
         """Yield what waits for a second person."""

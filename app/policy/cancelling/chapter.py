@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from typing import ClassVar
 
 from app.policy.book import Book
 from app.policy.chapter import Chapter
@@ -15,9 +16,7 @@ from app.policy.subscriptions import notice_of
 class Cancelling(Chapter):
     """Cancelling switches the renewal off, also by notice to staff or a partner (bitrix24)."""
 
-    def speaks(self, book: Book) -> bool:
-        """Whether any notice was given."""
-        return bool(book.cancellations)
+    about: ClassVar[tuple[str, ...]] = ("cancellations",)
 
     def read(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with the subscriptions whose notice is in force."""

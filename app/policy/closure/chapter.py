@@ -33,15 +33,13 @@ _OVER = frozenset({Outcome.DONE})
 class Closure(Chapter):
     """An organisation asks to be deleted (plexo 13), or a lost chargeback lets its data go (plexo 10)."""
 
+    about: ClassVar[tuple[str, ...]] = ("deletions", "disputes", "invoices", "orders")
+
     callbacks: ClassVar[Mapping[str, str]] = {
         "closure.deletion_due": DUE,
         "closure.erased": "account.closed",
         "retention.destroyed": "account.closed",
     }
-
-    def speaks(self, book: Book) -> bool:
-        """Whether anything was asked for, disputed, or paid."""
-        return bool(book.deletions or book.disputes or book.invoices or book.orders)
 
     def read(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with the deletions that are under way; closed is closed."""

@@ -17,6 +17,8 @@ from app.policy.model import Account, Change, Decision, Moment, State, Step, Tim
 class Collecting(Chapter):
     """Transfers recorded by hand, dunning letters, and debts that are handed over."""
 
+    about: ClassVar[tuple[str, ...]] = ("subscriptions", "transfers", "mandates", "addresses")
+
     callbacks: ClassVar[Mapping[str, str]] = {
         "collections.handed_over": "collections.handed_over",
         "collections.recalled": "collections.recalled",
@@ -24,15 +26,11 @@ class Collecting(Chapter):
         "mandate.revoked": "mandate.revoked",
     }
 
-    def speaks(self, book: Book) -> bool:
-        """Speak of accounts that owe or paid something outside the provider."""
-        return bool(book.subscriptions or book.transfers or book.mandates or book.addresses)
-
     def read(self, draft: State, book: Book, moment: Moment) -> State:
         """Find how far the pursuit of each debt has come."""
         if book.collections:
             draft = replace(draft, cases=tuple(handing_over.shown(case, book) for case in draft.cases))
-        found = tuple(debts.pursued(draft, book))
+        found = tuple(debts.pursued(draft, book)) if draft.cases else ()
         return replace(draft, debts=found) if found else draft
 
     def names(self, state: State) -> Iterator[str]:

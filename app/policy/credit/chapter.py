@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
-from app.policy.book import Book
 from app.policy.chapter import Chapter
 from app.policy.credit.pots import Pot, PotStatus, movements, pots
 from app.policy.facts import OwnFact
@@ -16,9 +16,7 @@ _RANKS = {"bought": 14, "spent": 13, "blocked": 16, "released": 16, "forfeited":
 class Credit(Chapter):
     """No cash value; blocked while there is no access; forfeited only with the account or the number (bitrix24)."""
 
-    def speaks(self, book: Book) -> bool:
-        """Whether there ever was any."""
-        return bool(book.credit)
+    about: ClassVar[tuple[str, ...]] = ("credit",)
 
     def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Yield what was bought and spent, and what became of what is left."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
-from app.policy.book import Book
 from app.policy.chapter import Chapter
 from app.policy.facts import OwnFact
 from app.policy.model import Change, Step
@@ -13,9 +13,7 @@ from app.policy.model import Change, Step
 class Moving(Chapter):
     """A move from the cloud to on-premise (bitrix24)."""
 
-    def speaks(self, book: Book) -> bool:
-        """Whether one was recorded."""
-        return bool(book.moves)
+    about: ClassVar[tuple[str, ...]] = ("moves",)
 
     def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Yield the move that was just recorded."""

@@ -23,12 +23,10 @@ _RANKS = {RefundState.PAID: 55, RefundState.APPROVED: 52, RefundState.DENIED: 52
 class RefundChapter(Chapter):
     """Requests for refunds (DOMAIN section 4, plexo 3, 4, 8, 9, 11, 12, 14)."""
 
+    about: ClassVar[tuple[str, ...]] = ("refund_requests",)
+
     callbacks: ClassVar[Mapping[str, str]] = {"refund.approved": "refund.decided", "refund.denied": "refund.decided"}
     letters: ClassVar[Mapping[str, str]] = {"refund.approved": "refund_decided", "refund.denied": "refund_decided"}
-
-    def speaks(self, book: Book) -> bool:
-        """Whether anybody asked for anything."""
-        return bool(book.refund_requests)
 
     def read(self, draft: State, book: Book, moment: Moment) -> State:
         """Add the requests, and the holds of what went back in full."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
 from app.policy.book import Book
 from app.policy.chapter import Chapter
@@ -13,9 +14,7 @@ from app.policy.model import Change, Moment, State, Step, Timer
 class Versions(Chapter):
     """Tells when an account's own terms begin and end; which version counts, `Terms` knows."""
 
-    def speaks(self, book: Book) -> bool:
-        """Whether anything was agreed or applied."""
-        return bool(book.agreements or book.pins)
+    about: ClassVar[tuple[str, ...]] = ("agreements", "pins")
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
         """Yield when each agreement ends and the general policy counts again."""
