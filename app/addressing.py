@@ -82,7 +82,7 @@ class AddressBook:
 
 
 def _keys(routing: Routing) -> tuple[str, ...]:
-    return tuple(key for key in (routing.subscription, routing.order, routing.customer) if key is not None)
+    return tuple([key for key in (routing.subscription, routing.order, routing.customer) if key is not None])
 
 
 def resolve(renamed: Mapping[str, str], account: str) -> str:

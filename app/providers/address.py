@@ -29,8 +29,14 @@ class Address:
     """How letters shall come: `mail` or `letter`."""
 
 
+_WORDS = frozenset({"locale", "timezone", "country", "delivery"})
+_NOWHERE = Address()
+
+
 def address(custom: Reading) -> Address:
     """Read custom data of whatever shape."""
+    if _WORDS.isdisjoint(custom.values):
+        return _NOWHERE
     locale, country, delivery = custom.text("locale"), custom.text("country"), custom.text("delivery")
     return Address(
         locale=locale.replace("_", "-") if locale and _LOCALE.fullmatch(locale) else None,

@@ -31,11 +31,11 @@ _ABSENT = (None, "", 0)
 
 def identifier(value: object) -> str | None:
     """Return an id as text, whether it came as a number or as text; None where it is neither, or 0."""
+    if type(value) is int:  # A bool is no id.
+        return str(value) if 0 < value < _ID_LIMIT else None
     if isinstance(value, str):
         return value if value != "0" and _IDENTIFIER.fullmatch(value) else None
-    if isinstance(value, float):
-        value = int(value) if value.is_integer() else None
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) and 0 < value < _ID_LIMIT else None
+    return identifier(int(value)) if isinstance(value, float) and value.is_integer() else None
 
 
 def flag(value: object) -> bool:
@@ -190,10 +190,10 @@ def _instant(value: object) -> datetime | None:
 
 
 def _whole(value: object) -> int | None:
-    if isinstance(value, bool):
-        return None
+    if type(value) is int:
+        return value
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     if isinstance(value, str):
         return int(value) if re.fullmatch(r"-?[0-9]{1,16}", value) else None
-    return value if isinstance(value, int) else None
+    return None

@@ -72,9 +72,16 @@ def listed(data: Mapping[str, Any], provenance: Provenance, asked_at: datetime |
 
 def _object(data: Mapping[str, Any], provenance: Provenance, asked_at: datetime | None) -> Object:
     source = Reading(data, "data")
-    changed_at = source.below("attributes").needed_instant("updated_at")
+    attributes = source.below("attributes")
+    changed_at = attributes.needed_instant("updated_at")
     rested = asked_at is not None and changed_at + SETTLES_IN < asked_at
-    return Object(data=source, digest=digest(dict(data)), rank=SETTLED if rested else LOOKED_UP, provenance=provenance)
+    return Object(
+        data=source,
+        attributes=attributes,
+        digest=digest(dict(data)),
+        rank=SETTLED if rested else LOOKED_UP,
+        provenance=provenance,
+    )
 
 
 def _payment(source: Object) -> ProviderFact:

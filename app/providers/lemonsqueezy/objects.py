@@ -41,6 +41,8 @@ class Object:
     """One object as Lemon Squeezy writes it, and what is known from around it."""
 
     data: Reading
+    attributes: Reading
+    """What is told of it."""
     digest: str
     rank: int
     event: str = ""
@@ -53,11 +55,6 @@ class Object:
     def key(self) -> str:
         """Its key among the facts."""
         return key(self.data.needed_identifier("id"))
-
-    @property
-    def attributes(self) -> Reading:
-        """What is told of it."""
-        return self.data.below("attributes")
 
     @property
     def stamp(self) -> Stamp:

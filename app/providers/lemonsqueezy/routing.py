@@ -8,36 +8,36 @@ from typing import Any
 from app.providers.lemonsqueezy.vocabulary import INVOICES, ORDERS, PROVIDER, SUBSCRIPTIONS, binding
 from app.providers.naming import Naming, claim
 from app.providers.provider import Routing
-from app.providers.reading import Reading
-
-_OWN = {SUBSCRIPTIONS: "subscription_id", ORDERS: "order_id"}
-"""Objects whose own id is what others name under this key."""
+from app.providers.reading import identifier
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     """Say whose event it is. An invoice has no claim of its own worth waiting for: its subscription decides."""
-    document = Reading(payload, "payload")
-    claimed = claim(document.below("meta").values.get("custom_data"), naming)
-    data = document.below("data")
-    kind = data.values.get("type")
-    ids = _ids(data, kind if isinstance(kind, str) else "")
+    claimed = claim(_inner(payload, "meta").get("custom_data"), naming)
+    data = _inner(payload, "data")
+    kind, attributes = data.get("type"), _inner(data, "attributes")
+    customer = identifier(attributes.get("customer_id"))
     return Routing(
         claim=claimed.account,
         unusable_claim=claimed.unusable,
         signed=claimed.signed,
-        customer=_binding("customer", ids["customer_id"]),
-        subscription=_binding("subscription", ids["subscription_id"]),
-        order=_binding("order", ids["order_id"]),
+        customer=_binding("customer", customer),
+        subscription=_binding("subscription", _id_of("subscription_id", SUBSCRIPTIONS, data, attributes)),
+        order=_binding("order", _id_of("order_id", ORDERS, data, attributes)),
         needs_subscription=kind == INVOICES,
-        fallback=f"{PROVIDER}-{ids['customer_id']}" if ids["customer_id"] else None,
+        fallback=f"{PROVIDER}-{customer}" if customer else None,
     )
 
 
-def _ids(data: Reading, kind: str) -> dict[str, str | None]:
-    attributes = data.below("attributes")
-    ids = {key: attributes.identifier(key) for key in ("customer_id", "subscription_id", "order_id")}
-    return ids | ({_OWN[kind]: data.identifier("id")} if kind in _OWN else {})
+def _inner(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    inner = values.get(key)
+    return inner if isinstance(inner, dict) else {}
 
 
-def _binding(kind: str, identifier: str | None) -> str | None:
-    return binding(kind, identifier) if identifier else None
+def _id_of(key: str, kind: str, data: Mapping[str, Any], attributes: Mapping[str, Any]) -> str | None:
+    """Return the id of an object that is named under a key, or that is what the event is about."""
+    return identifier(data.get("id") if data.get("type") == kind else attributes.get(key))
+
+
+def _binding(kind: str, known_id: str | None) -> str | None:
+    return binding(kind, known_id) if known_id else None

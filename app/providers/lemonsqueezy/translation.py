@@ -28,9 +28,10 @@ def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming
     source = Object(
         event=name,
         data=data,
+        attributes=data.below("attributes"),
         digest=digest,
         rank=RANKS.get(name, 0),
-        signed=claim(custom.values, naming).signed,
+        signed=naming.account_secret is not None and claim(custom.values, naming).signed,
         address=address(custom),
     )
     return (_TRANSLATIONS[OBJECTS[name]](source), *_known_address(source))
