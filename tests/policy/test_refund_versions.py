@@ -11,9 +11,10 @@ import pytest
 from app.ordering.commands import DecideRefund, RequestRefund
 from app.ordering.refunds import facts_of
 from app.policy import facts as f
-from app.policy.document import Policy, Span
+from app.policy.document import Policy
 from app.policy.facts import BillingReason
 from app.policy.refunding.values import Refund
+from app.policy.time import Span
 from app.policy.versions.applying import applicable
 from tests.policy.stories import DAY, LONG_AGO, ORDER, PLEXO, Stage, a_subscription, a_success, terms
 
