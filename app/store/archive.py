@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 import msgspec
-from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy import bindparam, delete, or_, select, text, update
 from sqlalchemy.engine import Connection
 
 from app.store import bulk
@@ -57,7 +57,8 @@ _DUE = (
     .with_for_update(skip_locked=True)
 )
 _PAGE = _ROW.where(archive.c.id > bindparam("after")).order_by(archive.c.id).limit(bindparam("limit"))
-_BY_TIMER = archive.c.by_timer == 1
+_BY_TIMER = text("by_timer = 1")
+"""Literally, as the partial index needs it."""
 _NEXT = select(archive.c.kept_until, archive.c.held_until).where(_BY_TIMER).order_by(archive.c.kept_until).limit(50)
 _DESTROY = delete(archive).where(among(archive.c.id, "ids"))
 _HOLD = update(archive).where(archive.c.account == bindparam("of")).values(held_until=bindparam("until", type_=Instant))

@@ -280,6 +280,8 @@ archive = Table(
 )
 """What the law keeps of an account that is closed: each class and year under a key of its own."""
 
+partial("ix_archive_by_timer", "by_timer = 1", archive.c.kept_until, archive.c.id)
+
 certificates = Table(
     "certificates",
     metadata,

@@ -1,0 +1,18 @@
+"""What goes by itself is found however much is kept that waits for a person: every batch asks for it."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    where = sa.text("by_timer = 1")
+    op.create_index("ix_archive_by_timer", "archive", ["kept_until", "id"], sqlite_where=where, postgresql_where=where)
+
+
+def downgrade() -> None:
+    op.drop_index("ix_archive_by_timer", "archive")
