@@ -13,10 +13,10 @@ from app.policy.assess import assess
 from app.policy.book import Book
 from app.policy.facts import Fact, LicenceDeployed, RefundDecided, RefundRequested
 from app.policy.model import Account, Moment, Terms
-from app.policy.refunding.judging import Question, judge
+from app.policy.refunding.judging import judge
 from app.policy.refunding.payments import Payment, named, payments
 from app.policy.refunding.reading import Readers, promised_answer, promised_payment
-from app.policy.refunding.values import Answer, Refund, Verdict
+from app.policy.refunding.values import Refund, Verdict
 
 Order = RequestRefund | DecideRefund | MarkDeployed
 
@@ -44,12 +44,15 @@ def _requested(
     """Return the request; nothing where the same payment was asked back before, as that answer stands."""
     book, zone = account.book, account.zone(terms)
     payment = _payment(order, book, zone, now)
-    if _asked_before(payment, book) is not None:
-        return ()
     readers = Readers.of(book, Moment(terms.under(book, now), zone, now))
     licence = None if order.licence is None else _licence(order.licence, book)
     question = replace(readers.question(payment, now, order.reason), licence=licence)
-    _check_amount(order, question, judge(question))
+    before = _asked_before(payment, book)
+    answered = None if before is None else assess(book, terms, zone, now).refund(before)
+    most = judge(question).refundable or question.left
+    _check_amount(order, payment.currency, max(most, answered.amount) if answered else most)
+    if before is not None:
+        return ()
     asked = RefundRequested(
         id=f"rr_{secrets.token_hex(8)}",
         payment=payment.key,
@@ -146,8 +149,7 @@ def _asked_before(payment: Payment, book: Book) -> str | None:
     return min(same, key=lambda one: (one.at, one.id)).id if same else None
 
 
-def _check_amount(order: RequestRefund, question: Question, answer: Answer) -> None:
-    currency, most = question.payment.currency, answer.refundable or question.left
+def _check_amount(order: RequestRefund, currency: str, most: int) -> None:
     if order.currency not in (None, currency):
         raise InvalidInputError(f"currency: the payment was made in {currency}")
     if order.amount is not None and not 0 < order.amount <= most:

@@ -63,6 +63,22 @@ def test_who_asks_again_gets_the_first_answer_whatever_name_the_payment_has(supp
     assert first.json() == again.json() == by_day.json()
 
 
+def test_who_asks_again_for_more_than_there_is_or_in_another_currency_is_told_so(support: Support) -> None:
+    bought = support.sold()
+    first = support.asked(bought)
+
+    too_much, foreign = support.ask(bought, amount=99999), support.ask(bought, currency="USD")
+    same = support.ask(bought, amount=BASE)
+    support.approve(first)
+    support.now(first)
+    after = support.ask(bought, amount=BASE)
+
+    assert (too_much.status_code, foreign.status_code) == (422, 422)
+    assert "more than can be refunded" in too_much.json()["detail"]
+    assert (same.status_code, same.json()["id"]) == (200, first["id"])
+    assert (after.status_code, after.json()["state"]) == (200, "paid")
+
+
 def test_an_idempotency_key_repeats_the_answer_and_not_the_request(support: Support) -> None:
     bought = support.sold()
     form = {
