@@ -179,6 +179,13 @@ ALL = (
         ("tests/test_forgetting.py", "-k", "forget_what"),
     ),
     Break(
+        "A deadlock counts as a fault of the events it met",
+        "app/store/database.py",
+        "        raise StorageUnavailableError(_first_line(error.orig)) from error",
+        "        raise",
+        ("tests/faults/test_deadlocks.py",),
+    ),
+    Break(
         "A webhook secret is taken away that is still in use",
         "app/receiving/secret_use.py",
         "    if use.in_use(now):\n        return f",
