@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from time import monotonic
 from typing import Any
 
 from app.store import marks
@@ -11,6 +12,7 @@ from app.store.database import Connection
 LAST_SEEN = "last_seen"
 JUMP = "clock_jump"
 LARGEST_STEP = timedelta(days=1)
+SMALLEST_STEP = timedelta(seconds=2)
 NOTED_EVERY = timedelta(minutes=1)
 
 
@@ -39,3 +41,17 @@ def accept(tx: Connection, now_real: datetime) -> None:
     """Let timers fire again by the host's time as it is now."""
     marks.put(tx, JUMP, None)
     marks.put(tx, LAST_SEEN, now_real.isoformat())
+
+
+class Watch:
+    """Notices that the host's clock was set back, by a clock that cannot be."""
+
+    def __init__(self, now_real: datetime) -> None:
+        self._real, self._monotonic = now_real, monotonic()
+
+    def set_back(self, now_real: datetime) -> bool:
+        """Whether it was since the last call, by more than what keeping it right does."""
+        elapsed = timedelta(seconds=monotonic() - self._monotonic)
+        back = self._real + elapsed - now_real > SMALLEST_STEP
+        self._real, self._monotonic = now_real, monotonic()
+        return back

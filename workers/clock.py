@@ -20,6 +20,10 @@ from app.store.database import Connection
 TICK = 1.0
 REPAIRED_AFTER = timedelta(seconds=2)
 """What has been due for longer was not brought forward by the ring that came with it."""
+RENEWED_BY = 3.0
+"""Seconds after which every living worker has renewed its leases."""
+LONGEST_LEASE = timedelta(minutes=1)
+"""Much longer than a lease is made for."""
 ROUND = 60.0
 """Seconds after which it rings in any case, for what is found only by looking (events that have waited for a week)."""
 
@@ -33,6 +37,8 @@ class Clock:
         self._away = False
         self._night = Night(services)
         self.scrubbing = Scrubbing(services)
+        self._watch = host_time.Watch(real_now())
+        self._mend_at = 0.0
 
     def run(self, stopping: threading.Event) -> None:
         """Tick until told to stop."""
@@ -45,6 +51,7 @@ class Clock:
         database = self._services.database
         self._night.look(real_now())
         self.scrubbing.look()
+        self._mend()
         with database.relaxed() as tx:
             may_fire = host_time.believable(tx, real_now()) or self._services.clock.test_time(tx) is not None
         with database.read() as conn:
@@ -52,6 +59,22 @@ class Clock:
         for queue in due:
             self._services.bell.ring(queue)
         return due
+
+    def _mend(self) -> None:
+        """After the host's clock was set back, let nothing wait until it is again as late as it was.
+
+        It may have been while no clock ran: the first tick mends, too. Leases are left for a moment, in which whoever
+        lives renews his.
+        """
+        if self._watch.set_back(real_now()):
+            log.warning("clock.set_back")
+            self._mend_at = time.monotonic() + RENEWED_BY
+        if time.monotonic() < self._mend_at:
+            return
+        self._mend_at = float("inf")
+        with self._services.database.relaxed() as tx:
+            outbox.bring_forward(tx, real_now())
+            outbox.free(tx, real_now() + LONGEST_LEASE)
 
     def _attempt(self) -> None:
         try:

@@ -120,7 +120,8 @@ def _life(_process: int) -> str:
 def _bury(tx: Connection, others: Sequence[AnyRow], now: datetime) -> list[AnyRow]:
     """Count the crash of those who died at a batch, forget them and who is long gone, and return the rest."""
     patience = _TAKEN_UP if tx.dialect.name == "postgresql" else timedelta(0)
-    silent = [row.worker for row in others if row.ids != _NOTHING and row.claimed_at <= now - patience]
+    # A claim of the future is old, too: the host's clock has gone back since.
+    silent = [row.worker for row in others if row.ids != _NOTHING and abs(now - row.claimed_at) >= patience]
     dead = set(tx.execute(_UNLOCKED, {"workers": silent}).scalars()) if silent else set()
     gone = {row.worker for row in others if row.ids == _NOTHING and row.seen_at < now - _GONE}
     if dead:

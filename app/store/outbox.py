@@ -92,6 +92,14 @@ _FINISH = (
         begun_at=None,
     )
 )
+_AHEAD = (
+    update(effects)
+    .where(_PENDING, effects.c.attempts == 0, effects.c.next_attempt_at > bindparam("now", type_=Instant))
+    .values(next_attempt_at=bindparam("now", type_=Instant))
+)
+_FREE = (
+    update(effects).where(_PENDING, effects.c.lease_until > bindparam("until", type_=Instant)).values(lease_until=None)
+)
 _RESEAL = (
     update(effects).where(effects.c.id == bindparam("effect")).values(payload=bindparam("sealed", type_=LargeBinary))
 )
@@ -128,6 +136,16 @@ def renew(database: Database, ids: Collection[str], until: datetime) -> None:
     """Keep those of one's leased effects that are not finished yet for longer."""
     with database.relaxed() as tx:
         tx.execute(_RENEW, {"effects": ids, "until": until})
+
+
+def bring_forward(tx: Connection, now_real: datetime) -> int:
+    """Make due what was never tried and says that it was made in the future: the host's clock has gone back since."""
+    return tx.execute(_AHEAD, {"now": now_real}).rowcount
+
+
+def free(tx: Connection, until: datetime) -> int:
+    """End the leases that hold beyond `until`. Who lives has renewed his by the host's clock as it is now."""
+    return tx.execute(_FREE, {"until": until}).rowcount
 
 
 def begin(tx: Connection, row: EffectRow, now_real: datetime) -> bool:

@@ -186,6 +186,27 @@ ALL = (
         ("tests/faults/test_deadlocks.py",),
     ),
     Break(
+        "A delivery is acknowledged that found no room",
+        "app/receiving/spool.py",
+        '        raise StorageUnavailableError(f"the spool: {error.strerror}") from error',
+        "        del error",
+        ("tests/faults/test_full_disk.py",),
+    ),
+    Break(
+        "A dead worker's claim holds until the clock has caught up with it",
+        "app/store/claims.py",
+        "abs(now - row.claimed_at) >= patience",
+        "row.claimed_at <= now - patience",
+        ("tests/faults/test_clock_steps.py", "-k", "in_hand"),
+    ),
+    Break(
+        "What was to be done waits until the clock has caught up with it",
+        "workers/clock.py",
+        "            outbox.bring_forward(tx, real_now())\n",
+        "",
+        ("tests/faults/test_clock_steps.py", "-k", "comes_back"),
+    ),
+    Break(
         "A webhook secret is taken away that is still in use",
         "app/receiving/secret_use.py",
         "    if use.in_use(now):\n        return f",

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
+from datetime import timedelta
 from signal import SIGQUIT
 from sqlite3 import connect
 
@@ -16,12 +17,13 @@ import redis
 
 from app.cli.up import private_redis
 from tests.far_ends import Answer
-from tests.faults import parts
+from tests.faults import parts, stepping
 from tests.faults.lab import KILLED, Lab
 from tests.provider_server import Reply
 
 A_WHILE = 2.5
 """Seconds that a fault lasts: longer than a delivery waits for the database."""
+STEP = timedelta(minutes=10)
 Fault = Callable[[Lab], None]
 
 
@@ -107,6 +109,13 @@ def end_politely(lab: Lab) -> None:
         if process is not None:
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGTERM)
+
+
+def step_the_clock(lab: Lab) -> None:
+    """Let the host's clock be ten minutes ahead, then behind, then right again."""
+    for to in (STEP, -STEP, timedelta()):
+        stepping.step(lab.clock, to)
+        time.sleep(A_WHILE / 2)
 
 
 ALL: Mapping[str, Fault] = {

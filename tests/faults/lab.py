@@ -19,7 +19,8 @@ from app.config import load as settings_of
 from app.errors import StorageUnavailableError
 from app.services import Services, build
 from app.store.tables import claims, effects, inbox
-from tests.faults import parts
+from tests.faults import parts, stepping
+from tests.faults.broken import ROOT
 from tests.faults.checker import Seen, Verdict, check, stranded
 from tests.faults.load import Load
 from tests.faults.parts import Kill
@@ -27,6 +28,7 @@ from tests.faults.stories import Story, stories
 from tests.servers import PostgreSQL, a_postgresql
 from tests.walk.house import House, a_house
 
+HOST = ROOT / "tests/faults/host"
 PATIENCE = 20.0
 """Seconds after which nothing may be left over from a fault."""
 LOOK_EVERY = 0.1
@@ -53,6 +55,8 @@ class Lab:
     order: random.Random
     loads: list[Load] = field(default_factory=list)
     kills: list[Kill] = field(default_factory=list)
+    clock: Path
+    """Where it is written how far the clock of the instance's host is from the real one."""
 
     @contextmanager
     def load(self, rate: float = 40.0) -> Iterator[Load]:
@@ -168,11 +172,15 @@ def a_lab(data_dir: Path, database: str, seed: int) -> Iterator[Lab]:
     with ExitStack() as stack:
         server = stack.enter_context(a_postgresql()) if database == "postgresql" else None
         settings = {"DATABASE_URL": stack.enter_context(server.a_database())} if server else {}
-        live = {"KULANZ_TEST_CLOCK": "", "LEMONSQUEEZY_MODE": "live", **settings}
+        clock = data_dir.with_suffix(".clock")
+        stepping.step(clock)
+        path = os.pathsep.join((str(HOST), str(ROOT)))
+        live = {"KULANZ_TEST_CLOCK": "", "LEMONSQUEEZY_MODE": "live", "LAB_HOST_CLOCK": str(clock), "PYTHONPATH": path}
+        live |= settings
         house = stack.enter_context(a_house(data_dir, log=data_dir.with_suffix(".log"), **live))
         services = build(settings_of({**os.environ, **house.environ}))
         stack.callback(services.close)
-        yield Lab(house=house, services=services, server=server, seed=seed, order=random.Random(seed))
+        yield Lab(house=house, services=services, server=server, seed=seed, order=random.Random(seed), clock=clock)
     deadline = time.monotonic() + PATIENCE
     while left := parts.left_behind(data_dir):
         assert time.monotonic() < deadline, f"processes that outlived their instance: {left}"

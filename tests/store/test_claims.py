@@ -73,6 +73,17 @@ def test_a_claim_that_its_worker_left_behind_alive_counts_no_crash(database: Dat
         assert getattr(inbox.get(conn, number), "attempts", None) == 0
 
 
+def test_a_dead_workers_claim_of_the_future_is_found_though_the_clock_went_back(database: Database) -> None:
+    numbers = recorded(database, an_event())
+    inbox.claim(database, "dead", 10, NOW + 10 * MINUTE)
+
+    inbox.claim(database, "other", 10, NOW)
+
+    assert inbox.claim(database, "other", 10, NOW + MINUTE) == numbers
+    with database.read() as conn:
+        assert getattr(inbox.get(conn, numbers[0]), "attempts", None) == 1
+
+
 def test_a_released_claim_counts_no_crash(database: Database) -> None:
     numbers = recorded(database, an_event(), an_event())
     inbox.claim(database, "w1", 1, NOW)

@@ -51,6 +51,19 @@ def test_a_leased_effect_is_nobody_elses_until_the_lease_ends(database: Database
     assert [row.lease_until for row in outbox.lease(database, 10, NOW + 30 * SECOND, 30)] == [NOW + 30 * SECOND]
 
 
+def test_what_the_future_holds_back_is_brought_forward_when_the_clock_was_set_back(database: Database) -> None:
+    added(database, "ahead", next_attempt_at=NOW + 10 * MINUTE)
+    added(database, "tried", next_attempt_at=NOW + 10 * MINUTE, attempts=1)
+    added(database, "leased")
+    outbox.lease(database, 10, NOW + 5 * MINUTE, 30)
+
+    with database.write() as tx:
+        assert outbox.bring_forward(tx, NOW) == 1
+        assert outbox.free(tx, NOW + MINUTE) == 1
+
+    assert {row.id for row in outbox.lease(database, 10, NOW, 30)} == {"ahead", "leased"}
+
+
 def test_a_renewed_lease_lasts_longer_unless_its_effect_is_finished(database: Database) -> None:
     added(database, "e1", "e2")
     outbox.lease(database, 10, NOW, 30)

@@ -33,3 +33,11 @@ def test_a_jump_is_not_believed_until_it_is_accepted(tx, step):
     host_time.accept(tx, NOON + step)
     assert host_time.jump(tx) is None
     assert host_time.believable(tx, NOON + step + timedelta(seconds=5))
+
+
+def test_a_clock_that_was_set_back_is_noticed_once_and_one_that_is_kept_right_is_not() -> None:
+    watch = host_time.Watch(NOON)
+
+    steps = [NOON, NOON - timedelta(minutes=10), NOON - timedelta(minutes=10, seconds=1), NOON + timedelta(hours=1)]
+
+    assert [watch.set_back(at) for at in steps] == [False, True, False, False]
