@@ -10,6 +10,7 @@ from bench import machine
 from bench.applying import applying, memory, two_workers
 from bench.beside_djstripe import djstripe
 from bench.charts import chart
+from bench.committing import committing
 from bench.deciding import deciding, starting
 from bench.figures import table
 from bench.growing import clock, growth
@@ -25,6 +26,7 @@ AREAS = {
     "deciding": Area(deciding, 0.2),
     "starting": Area(starting, 0.2),
     "receiving": Area(receiving, 8),
+    "committing": Area(committing, 0.5),
     "applying": Area(applying, 2.5),
     "latency": Area(latency, 2),
     "workers": Area(two_workers, 1.5),

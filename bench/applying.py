@@ -21,6 +21,7 @@ MIN_SAMPLES = 2
 def applying(bench: Bench) -> Iterator[Figure]:
     """One worker process, on either database."""
     figures = {name: _applied(name) for name in bench.plan.databases}
+    yield from figures.values()
     installations = {name: bench.household.kulanz(f"drain-{name}", name) for name in figures}
     for turn in bench.rounds("applying"):
         for who in in_turn(turn, ["no-op", *figures]):
@@ -30,7 +31,6 @@ def applying(bench: Bench) -> Iterator[Figure]:
                     figure.add(rate, is_ours=False)
             else:
                 figures[who].add(drain(bench, installations[who]), is_ours=True)
-    yield from figures.values()
 
 
 def two_workers(bench: Bench) -> Iterator[Figure]:
@@ -62,6 +62,7 @@ def memory(bench: Bench) -> Iterator[Figure]:
         )
         for name in ("web", "worker")
     }
+    yield from (web, worker, *grown.values())
     kulanz = bench.household.kulanz("memory")
     for _ in bench.rounds("memory"):
         with kulanz.web() as (port, pid), kulanz.worker() as process:
@@ -80,7 +81,6 @@ def memory(bench: Bench) -> Iterator[Figure]:
             web.add(resident(pid), is_ours=False)
         with bench.household.bare_worker() as pid:
             worker.add(resident(pid), is_ours=False)
-    yield from (web, worker, *grown.values())
 
 
 def drain(bench: Bench, kulanz: Kulanz, workers: int = 1, count: int | None = None) -> float:

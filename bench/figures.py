@@ -52,8 +52,8 @@ class Figure:
 
     @property
     def ratios(self) -> list[float]:
-        """Ours to the reference, of each round: what the machine did to both at that time cancels out."""
-        return [ours / reference for ours, reference in zip(self.ours, self.reference, strict=True) if reference]
+        """Ours to the reference, of each whole round: what the machine did to both at that time cancels out."""
+        return [ours / reference for ours, reference in zip(self.ours, self.reference, strict=False) if reference]
 
     @property
     def ratio(self) -> float:

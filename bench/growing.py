@@ -56,23 +56,20 @@ _DIALECTS = {
 
 def clock(bench: Bench) -> Iterator[Figure]:
     """An idle tick, and due timers fired, at few and at many open accounts."""
-    figures = {}
     for name in bench.plan.databases:
-        houses = {size: _open_house(bench, name, size) for size in SIZES}
         counts = {size: _count(bench, size) for size in SIZES}
         tick = _figure(f"idle tick, {counts['many']:,} open accounts, {name}", "µs", counts["few"], at_most=1.3)
         fired = _figure(
             f"due timers fired, {counts['many']:,} open accounts, {name}", "timers/s", counts["few"], at_least=0.6
         )
+        yield from (tick, fired)
+        houses = {size: _open_house(bench, name, size) for size in SIZES}
         for turn in bench.rounds(f"clock, {name}"):
             for size in in_turn(turn, SIZES):
                 tick.add(_tick(houses[size]), is_ours=size == "many")
                 fired.add(_fire(houses[size], counts[size], turn), is_ours=size == "many")
         for services in houses.values():
             services.close()
-        figures[name] = (tick, fired)
-    for pair in figures.values():
-        yield from pair
 
 
 def growth(bench: Bench) -> Iterator[Figure]:
@@ -80,6 +77,7 @@ def growth(bench: Bench) -> Iterator[Figure]:
     for name in bench.plan.databases:
         rows = {"few": bench.plan.few_inbox_rows, "many": bench.plan.inbox_rows}
         figure = _figure(f"an event among {rows['many']:,} in the inbox, {name}", "µs", rows["few"], at_most=1.2)
+        yield figure
         houses = {size: house(bench, f"growth-{name}-{size}", name) for size in SIZES}
         for size, services in houses.items():
             bench.say(f"{name}: {rows[size]:,} rows in the inbox")
@@ -90,7 +88,6 @@ def growth(bench: Bench) -> Iterator[Figure]:
                 figure.add(_event(bench, houses[size]), is_ours=size == "many")
         for services in houses.values():
             services.close()
-        yield figure
 
 
 def _figure(name: str, unit: str, few: int, **goal: float) -> Figure:

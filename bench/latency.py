@@ -41,6 +41,7 @@ def latency(bench: Bench) -> Iterator[Figure]:
         )
         for name in bench.plan.databases
     }
+    yield from figures.values()
     with ExitStack() as stack:
         running = {name: _running(bench, name, stack) for name in figures}
         stack.enter_context(bench.household.bare_worker())
@@ -52,7 +53,6 @@ def latency(bench: Bench) -> Iterator[Figure]:
                         figure.add(value, is_ours=False)
                 else:
                     figures[who].add(_median(_changes(bench, *running[who])), is_ours=True)
-    yield from figures.values()
 
 
 def _running(bench: Bench, name: str, stack: ExitStack) -> tuple[int, Looks]:

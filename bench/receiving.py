@@ -38,6 +38,8 @@ def receiving(bench: Bench) -> Iterator[Figure]:
         rates={(cell, name): _rate(cell, name) for cell in cells for name in REFERENCES},
         tails={cell: _tail(cell) for cell in cells},
     )
+    yield from results.rates.values()
+    yield from results.tails.values()
     with ExitStack() as stack:
         servers = _Servers(bench, threads, stack)
         for turn in bench.rounds("receiving"):
@@ -47,8 +49,6 @@ def receiving(bench: Bench) -> Iterator[Figure]:
                     seen = bench.load(port, cell.connections, bench.plan.seconds, repeat=who == "empty")
                     results.note(cell, who, seen)
                     bench.household.flush()  # What the usual receivers have enqueued.
-    yield from results.rates.values()
-    yield from results.tails.values()
 
 
 @dataclass

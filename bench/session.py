@@ -24,6 +24,7 @@ class Area:
     """What is measured together."""
 
     measure: Callable[[Bench], Iterator[Figure]]
+    """Yields its figures before it measures, where it can: their rounds are there even if a later one fails."""
     minutes: float
     """What five rounds take on two quiet cores; an area's share of the time is in proportion to it."""
 

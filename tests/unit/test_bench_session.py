@@ -67,6 +67,25 @@ def test_an_area_that_fails_is_reported_and_the_others_are_measured() -> None:
     assert not session.passed
 
 
+def test_the_rounds_that_were_done_count_where_a_later_one_fails() -> None:
+    figure = a_figure("figure")
+
+    def area(bench: Bench) -> Iterator[Figure]:
+        yield figure
+        for turn in bench.rounds("figure"):
+            figure.add(4.0, is_ours=True)
+            if turn == 2:
+                raise TimeoutError("the server is gone")
+            figure.add(2.0, is_ours=False)
+
+    session = a_session()
+
+    session.run({"area": Area(area, 1)}, lambda: None)
+
+    assert session.figures[0].ratios == [2.0, 2.0]
+    assert session.failed == {"area": "TimeoutError: the server is gone"}
+
+
 def test_what_was_measured_is_kept_after_every_area() -> None:
     seen = kept(a_session(rounds=1), {"a": measuring(a_figure("A")), "b": failing(), "c": measuring(a_figure("C"))})
 
