@@ -7,6 +7,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -49,11 +50,18 @@ def postgresql() -> Iterator[PostgreSQL]:
 
 
 @pytest.fixture(scope="session")
-def _migrated_postgresql_url(postgresql: PostgreSQL) -> Iterator[str]:
+def postgresql_template(postgresql: PostgreSQL) -> Iterator[str]:
+    """The name of a migrated database that is only copied."""
     with postgresql.a_database() as url:
         database = Database(url)
         migrate.upgrade(database)
         database.dispose()
+        yield urlsplit(url).path.removeprefix("/")
+
+
+@pytest.fixture(scope="session")
+def _migrated_postgresql_url(postgresql: PostgreSQL, postgresql_template: str) -> Iterator[str]:
+    with postgresql.a_database(postgresql_template) as url:
         yield url
 
 

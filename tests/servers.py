@@ -51,18 +51,18 @@ class PostgreSQL:
         return self.uri.replace("/postgres?", f"/{name}?")
 
     @contextmanager
-    def a_database(self) -> Iterator[str]:
-        """Create a database, give its URL, and drop it with whoever is still connected."""
+    def a_database(self, template: str = "template0") -> Iterator[str]:
+        """Create a database like another to which nobody is connected, give its URL, and drop it with who still is."""
         name = f"test_{next(self._numbers)}"
-        self._run("CREATE DATABASE {} TEMPLATE template0", name)
+        self._run("CREATE DATABASE {} TEMPLATE {}", name, template)
         try:
             yield self.url(name)
         finally:
             self._run("DROP DATABASE {} WITH (FORCE)", name)
 
-    def _run(self, statement: str, name: str) -> None:
+    def _run(self, statement: str, *names: str) -> None:
         with psycopg.connect(self.uri, autocommit=True) as connection:
-            connection.execute(sql.SQL(statement).format(sql.Identifier(name)))
+            connection.execute(sql.SQL(statement).format(*map(sql.Identifier, names)))
 
 
 @contextmanager

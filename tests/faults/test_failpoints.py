@@ -20,8 +20,6 @@ from app import pipeline
 from app.config import Settings
 from app.receiving.intake import Intake
 from app.services import build
-from app.store import migrate
-from app.store.database import Database
 from app.store.tables import metadata
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.faults import stories
@@ -88,16 +86,9 @@ def worlds(
             ]
             return
         server: PostgreSQL = request.getfixturevalue("postgresql")
-        urls = [stack.enter_context(server.a_database()) for _ in range(max(AT_ONCE.values()))]
-        for url in urls:
-            migrated(url)
+        template: str = request.getfixturevalue("postgresql_template")
+        urls = [stack.enter_context(server.a_database(template)) for _ in range(max(AT_ONCE.values()))]
         yield [stack.enter_context(a_world(folder / str(number), url, None)) for number, url in enumerate(urls)]
-
-
-def migrated(url: str) -> None:
-    database = Database(url)
-    migrate.upgrade(database)
-    database.dispose()
 
 
 @contextmanager

@@ -194,7 +194,8 @@ def a_house_on_its_database(
     with ExitStack() as stack:
         if name == "postgresql":
             server: PostgreSQL = request.getfixturevalue("postgresql")
-            settings = {"DATABASE_URL": stack.enter_context(server.a_database()), **settings}
+            template: str = request.getfixturevalue("postgresql_template")
+            settings = {"DATABASE_URL": stack.enter_context(server.a_database(template)), **settings}
         yield stack.enter_context(a_house(data_dir, **settings))
 
 
