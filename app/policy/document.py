@@ -27,6 +27,7 @@ from app.policy.rules import (
     OverrideRules,
     PlanChangeRules,
     PrepaidRules,
+    TermsRules,
     TrialRules,
 )
 
@@ -59,6 +60,7 @@ class Policy:
     closure: ClosureRules = field(metadata=read.table(ClosureRules, "organisations that ask to be deleted"))
     retention: RetentionRules = field(metadata=read.table(RetentionRules, "records that are kept, and for how long"))
     refund: RefundRules = field(metadata=read.table(RefundRules, "refunds"))
+    terms: TermsRules = field(metadata=read.table(TermsRules, "how the rules themselves change"))
     sha256: str = ""
     version: int = 0
     """Given when it is activated; 0 before."""

@@ -188,3 +188,16 @@ class OverrideRules:
             read.some_of(*OverrideKind), "kinds of exception that count only once a second person has approved them"
         ),
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermsRules:
+    """How the rules themselves change: for one account by an agreement, for all by a new version (plexo 7, 15)."""
+
+    agreement_clause: str = field(
+        default="", metadata=read.key(read.clause, "clause that an account's own terms name, when they begin and end")
+    )
+    version_clause: str = field(
+        default="",
+        metadata=read.key(read.clause, "clause that is named where a new version is applied to what was open"),
+    )

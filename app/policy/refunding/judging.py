@@ -67,7 +67,7 @@ def _nothing_to_give(asked: Question) -> Answer | None:
     """Return the answer where there is no money of ours to give, or a bank decides about it."""
     rules, payment = asked.rules, asked.payment
     if payment.by_transfer:
-        return _review(asked, rules.clause, "by_transfer")
+        return _review(asked, rules.method_clause or rules.clause, "by_transfer")
     if not payment.paid:
         return _no(asked.policy.dunning.hold_clause, "not_paid")
     if payment.total == 0:

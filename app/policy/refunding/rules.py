@@ -96,6 +96,7 @@ class RefundRules:
         default=10, metadata=read.key(read.count, "working days from the decision until the money is there", read.LESS)
     )
     clause: str = _clause("clause about how a request is dealt with")
+    method_clause: str = _clause("clause about the original payment method; a transfer cannot go back by itself")
     contact_before: Span = field(
         default=Span(days=30),
         metadata=read.key(

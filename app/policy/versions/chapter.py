@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from typing import ClassVar
 
 from app.policy.book import Book
 from app.policy.chapter import Chapter
 from app.policy.facts import OwnFact, TermsAgreed
 from app.policy.model import Change, Moment, State, Step, Timer
+
+_AN_INSTANT = timedelta(microseconds=1)
 
 
 class Versions(Chapter):
@@ -44,12 +47,16 @@ def _standing(book: Book) -> Iterator[TermsAgreed]:
 
 
 def _of_agreement(rule: str, made: TermsAgreed, step: Step) -> Change:
-    policy = step.terms.versions[made.version] if made.version else step.terms.current
-    detail = {"policy": policy.name, "actor": made.actor, "until": made.until, "reason": made.reason}
-    return Change(rule=rule, clause="", policy=step.terms.current, subject=made.id, rank=89, detail=detail)
+    own = step.terms.versions[made.version] if made.version else step.terms.current
+    detail = {"policy": own.name, "actor": made.actor, "until": made.until, "reason": made.reason}
+    # The general policy says that an agreement may replace it: the one before it, or the one that counts again.
+    general = step.terms.at({"terms.agreed": made.at - _AN_INSTANT, "terms.ended": made.until}.get(rule, made.at))
+    clause = general.terms.agreement_clause
+    return Change(rule=rule, clause=clause, policy=general, subject=made.id, rank=89, detail=detail)
 
 
 def _of_pin(key: str, version: int, step: Step) -> Change:
     policy = step.terms.versions[version]
     detail = {"subject": key, "policy": policy.name, "version": policy.version}
-    return Change(rule="policy.applied", clause="", policy=policy, subject=key, rank=35, detail=detail)
+    clause = policy.terms.version_clause
+    return Change(rule="policy.applied", clause=clause, policy=policy, subject=key, rank=35, detail=detail)

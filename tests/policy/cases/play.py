@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -15,10 +15,11 @@ from app.policy.add_ons.booking import Booking
 from app.policy.cancelling import ordering as cancelling
 from app.policy.credit import ordering as credit
 from app.policy.credit.pots import Pot, pots
-from app.policy.facts import BillingReason, CreditEntry, DisputeStatus, Stamp, Status
+from app.policy.facts import BillingReason, CreditEntry, DisputeStatus, Stamp, Status, TermsAgreed
 from app.policy.model import Change, Terms
 from app.policy.moving import ordering as moving
-from app.policy.time import months_after
+from app.policy.time import Span, months_after
+from app.policy.versions.applying import applicable
 from tests.policy import add_on_stories as add_ons
 from tests.policy.cases import debts, refunds
 from tests.policy.stories import (
@@ -257,6 +258,35 @@ def _gives_notice(story: Story) -> None:
     stage.hear(cancelling.note(order, state, book, add_ons.moment(stage), ident="cn_1", actor="ada"))
 
 
+def _agrees(story: Story, grace: str, days: str) -> None:
+    stage, until = story.stage, story.stage.now + int(days) * DAY
+    version = _known(story, grace)
+    agreed = TermsAgreed(id="terms_1", version=version, at=stage.now, until=until, actor="ada", reason="a contract")
+    stage.hear(agreed)
+
+
+def _publishes(story: Story, grace: str) -> None:
+    stage = story.stage
+    version = _known(story, grace)
+    line = (*stage.terms.policies, (stage.now, stage.terms.versions[version]))
+    stage.terms = replace(stage.terms, policies=line)
+    stage.hear()
+
+
+def _is_applied(story: Story) -> None:
+    stage = story.stage
+    stage.hear(*applicable(stage.state, stage.terms.current, stage.now, "ada"))
+
+
+def _known(story: Story, grace: str) -> int:
+    """Let the terms know the policy with another grace period, and return its version."""
+    stage, version = story.stage, 2
+    policy = stage.terms.current
+    other = replace(policy, version=version, dunning=replace(policy.dunning, grace=Span(days=int(grace))))
+    stage.terms = replace(stage.terms, versions={policy.version: policy, version: other})
+    return version
+
+
 STEPS: dict[str, Callable[..., object]] = {
     r"waits": lambda _: None,
     r"books (\d+) (\w+)": _books,
@@ -282,6 +312,9 @@ STEPS: dict[str, Callable[..., object]] = {
     **debts.STEPS,
     r"the move to on-premise is recorded": _moves,
     r"gives notice to staff": _gives_notice,
+    r"individual terms with (\d+) days of grace are agreed for (\d+) days": _agrees,
+    r"a policy with (\d+) days of grace is published": _publishes,
+    r"it is applied to what is open": _is_applied,
 }
 
 
