@@ -79,7 +79,7 @@ def test_a_more_lenient_version_is_applied_to_an_open_request_and_judges_it_anew
     assert [fact.subject for fact in facts] == [one.key]
     assert (one.policy.version, one.answer.verdict, one.answer.clause) == (2, "eligible", "3.1")
     assert one.decide_by == promised
-    assert ("policy.applied", "") in account.rules
+    assert ("policy.applied", "15") in account.rules
     assert ("refund.judged_anew", "3.1") in account.rules
 
 
