@@ -142,10 +142,7 @@ class Docket:
         heard = tuple(facts_heard)
         if book_joined is not None:
             folder.account = replace(folder.account, book=book_joined)
-        situation = self._situation(folder.row.id)
-        decision = decide(folder.account, heard, self.terms, self.now, situation)
-        if situation.braked and _is_braked(decision, situation, self.terms, self.now):
-            self._braked = True
+        decision = self._decided(folder, heard)
         self._listings.note(decision, heard, folder.account.book, self.now)
         folder.state = decision.state
         folder.account = decision.account
@@ -232,10 +229,22 @@ class Docket:
         )
         return _Folder(row, key, account, signed_at=row.seq if row.signature else 0)
 
-    def _situation(self, account: str) -> Situation:
+    def _decided(self, folder: _Folder, heard: tuple[Fact, ...]) -> Decision:
+        """Decide, and look after the brake where there is a case: nothing else loses access by dunning."""
+        situation = Situation(parked=folder.row.id in self._parked)
+        decision = decide(folder.account, heard, self.terms, self.now, situation)
+        if not decision.state.cases or self._room() >= 1:
+            return decision
+        situation = Situation(parked=situation.parked, braked=True)
+        decision = decide(folder.account, heard, self.terms, self.now, situation)
+        self._braked |= _is_braked(decision, situation, self.terms, self.now)
+        return decision
+
+    def _room(self) -> float:
+        """Return how many more accounts may lose access by dunning."""
         if self._holds_left is None:
             self._holds_left = brake.room(self._tx, self.terms.current.dunning.mass_action_limit, self.now)
-        return Situation(parked=account in self._parked, braked=self._holds_left < 1)
+        return self._holds_left
 
     def _record(self, folder: _Folder, decision: Decision, cause: Cause) -> None:
         row, principal = folder.row, decision.principal

@@ -46,6 +46,8 @@ def process(services: Services, limit: int = 500) -> Progress:
     """Apply a batch of received events and of due timers, each in one transaction. Safe to run anywhere, any time."""
     with services.database.drain_lock():
         events = apply_events(services, limit)
+        if not _is_due(services):
+            return Progress(events=events)
         return Progress(events=events, timers=_fire_timers(services, limit) + _destroy_records(services))
 
 
@@ -95,6 +97,13 @@ def command(
     if not dry_run:
         services.bell.ring()
     return decision
+
+
+def _is_due(services: Services) -> bool:
+    """Whether anything is due by itself."""
+    with services.database.read() as conn:
+        moment = agenda.next_due(conn)
+        return moment is not None and moment <= services.clock.now(conn)
 
 
 def _destroy_records(services: Services) -> int:

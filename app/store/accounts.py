@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from app.store import bulk
 from app.store.bulk import among
+from app.store.prepared import Prepared
 from app.store.tables import Instant, accounts
 
 _Columns = TypeVarTuple("_Columns")
@@ -49,7 +50,7 @@ class AccountRow(msgspec.Struct, frozen=True):
 
 _COLUMNS = AccountRow.__struct_fields__
 _ROW = select(*(accounts.c[name] for name in _COLUMNS))
-_LOCK = _ROW.where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update()
+_LOCK = Prepared(_ROW.where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update())
 _ONE = _ROW.where(accounts.c.id == bindparam("account"))
 _EVERYONE = _ROW.where(accounts.c.id > bindparam("after")).order_by(accounts.c.id).limit(bindparam("limit"))
 _KEY = select(accounts.c.key).where(accounts.c.id == bindparam("account"))
@@ -159,7 +160,7 @@ def past_grace(conn: Connection, now: datetime) -> int:
 
 
 def _locked(tx: Connection, ids: Collection[str]) -> dict[str, AccountRow]:
-    return {row.id: AccountRow(*row) for row in tx.execute(_LOCK, {"ids": ids})} if ids else {}
+    return {row[0]: AccountRow(*row) for row in _LOCK.rows(tx, ids=ids)} if ids else {}
 
 
 def _new(id_: str, key: bytes) -> tuple[Any, ...]:

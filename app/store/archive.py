@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from app.store import bulk
 from app.store.bulk import among
+from app.store.prepared import Prepared
 from app.store.tables import Instant, archive
 
 
@@ -59,7 +60,9 @@ _DUE = (
 _PAGE = _ROW.where(archive.c.id > bindparam("after")).order_by(archive.c.id).limit(bindparam("limit"))
 _BY_TIMER = text("by_timer = 1")
 """Literally, as the partial index needs it."""
-_NEXT = select(archive.c.kept_until, archive.c.held_until).where(_BY_TIMER).order_by(archive.c.kept_until).limit(50)
+_NEXT = Prepared(
+    select(archive.c.kept_until, archive.c.held_until).where(_BY_TIMER).order_by(archive.c.kept_until).limit(50)
+)
 _DESTROY = delete(archive).where(among(archive.c.id, "ids"))
 _HOLD = update(archive).where(archive.c.account == bindparam("of")).values(held_until=bindparam("until", type_=Instant))
 
@@ -87,7 +90,7 @@ def page(conn: Connection, after: int, limit: int) -> list[KeptRecords]:
 
 def next_due(conn: Connection) -> datetime | None:
     """Return when the next records go by themselves."""
-    ends = [max(until, held) if held else until for until, held in conn.execute(_NEXT)]
+    ends = [max(until, held) if held else until for until, held in _NEXT.rows(conn)]
     return min(ends, default=None)
 
 

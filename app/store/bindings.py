@@ -8,9 +8,10 @@ from sqlalchemy.engine import Connection
 
 from app.store import bulk
 from app.store.bulk import among
+from app.store.prepared import Prepared
 from app.store.tables import bindings
 
-_FIND = select(bindings.c.key, bindings.c.account).where(among(bindings.c.key, "keys"))
+_FIND = Prepared(select(bindings.c.key, bindings.c.account).where(among(bindings.c.key, "keys")))
 _MOVE = update(bindings).where(bindings.c.account == bindparam("old")).values(account=bindparam("new"))
 
 _TURNS = select(func.pg_advisory_xact_lock(func.unnest(bindparam("numbers", type_=ARRAY(BigInteger)))))
@@ -18,7 +19,7 @@ _TURNS = select(func.pg_advisory_xact_lock(func.unnest(bindparam("numbers", type
 
 def find(tx: Connection, keys: Collection[str]) -> dict[str, str]:
     """Return the account of every key that has one."""
-    return {row.key: row.account for row in tx.execute(_FIND, {"keys": keys})} if keys else {}
+    return dict(_FIND.rows(tx, keys=keys)) if keys else {}
 
 
 def bind(tx: Connection, pairs: Mapping[str, str]) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from itertools import takewhile
+from typing import NamedTuple
 from uuid import uuid4
 
 import msgspec
@@ -17,8 +18,9 @@ from sqlalchemy import bindparam, case, delete, or_, select, text, update
 from sqlalchemy.engine import Connection
 
 from app.store import bulk
-from app.store.bulk import AnyRow, among
+from app.store.bulk import among
 from app.store.database import Database
+from app.store.prepared import Prepared
 from app.store.tables import Instant, claims, inbox
 
 MAX_ATTEMPTS = 3
@@ -35,11 +37,19 @@ _DIED = "worker died"
 _OR_RENEW = """ON CONFLICT (worker) DO UPDATE
     SET ids = excluded.ids, claimed_at = excluded.claimed_at, seen_at = excluded.seen_at"""
 
-_ALL = select(claims.c.worker, claims.c.ids, claims.c.claimed_at, claims.c.seen_at)
+
+class _Claim(NamedTuple):
+    worker: str
+    ids: str
+    claimed_at: datetime
+    seen_at: datetime
+
+
+_ALL = Prepared(select(claims.c.worker, claims.c.ids, claims.c.claimed_at, claims.c.seen_at))
 _UNLOCKED = select(claims.c.worker).where(among(claims.c.worker, "workers")).with_for_update(skip_locked=True)
-_MINE = select(claims.c.ids).where(claims.c.worker == bindparam("worker")).with_for_update()
+_MINE = Prepared(select(claims.c.ids).where(claims.c.worker == bindparam("worker")).with_for_update())
 _DROP = delete(claims).where(among(claims.c.worker, "workers"))
-_RELEASE = update(claims).where(claims.c.worker == bindparam("mine")).values(ids=_NOTHING)
+_RELEASE = Prepared(update(claims).where(claims.c.worker == bindparam("mine")).values(ids=_NOTHING))
 _CRASHED = (
     update(inbox)
     .where(among(inbox.c.id, "crashed"), inbox.c.state == "received")
@@ -49,13 +59,13 @@ _CRASHED = (
         state=case((inbox.c.attempts + 1 >= MAX_ATTEMPTS, "parked"), else_="received"),
     )
 )
-_UNANNOUNCED = (
+_UNANNOUNCED = Prepared(
     select(inbox.c.id)
     .where(text("state = 'parked' AND state <> 'handled'"), inbox.c.reason == _DIED)
     .order_by(inbox.c.id)
 )
 _ANNOUNCED = update(inbox).where(inbox.c.id == bindparam("parked")).values(reason=f"{MAX_ATTEMPTS} workers died at it")
-_NEXT = (
+_DUE = (
     select(inbox.c.id, inbox.c.attempts)
     .where(
         text("state = 'received' AND state <> 'handled'"),
@@ -64,8 +74,10 @@ _NEXT = (
     .order_by(inbox.c.id)
     .limit(bindparam("limit"))
 )
-_NEXT_FREE = _NEXT.where(~among(inbox.c.id, "busy"))
-_NEXT_OF_SHARE = _NEXT_FREE.where(inbox.c.lane % bindparam("workers") == bindparam("place"))
+_DUE_AND_FREE = _DUE.where(~among(inbox.c.id, "busy"))
+_NEXT = Prepared(_DUE)
+_NEXT_FREE = Prepared(_DUE_AND_FREE)
+_NEXT_OF_SHARE = Prepared(_DUE_AND_FREE.where(inbox.c.lane % bindparam("workers") == bindparam("place")))
 
 
 def claim(database: Database, worker: str, limit: int, now_real: datetime) -> list[int]:
@@ -78,7 +90,7 @@ def claim(database: Database, worker: str, limit: int, now_real: datetime) -> li
     with database.relaxed() as tx:
         if tx.dialect.name == "postgresql":
             tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})")
-        rows = {row.worker: row for row in tx.execute(_ALL)}
+        rows = {row.worker: row for row in map(_Claim._make, _ALL.rows(tx))}
         mine = rows.pop(me, None)
         others = _bury(tx, list(rows.values()), now_real)
         ids = _next(tx, me, others, limit, now_real)
@@ -89,7 +101,7 @@ def claim(database: Database, worker: str, limit: int, now_real: datetime) -> li
 
 def unannounced(conn: Connection) -> list[int]:
     """Return the events that were parked because workers died at them, and of which nobody has been told."""
-    return list(conn.execute(_UNANNOUNCED).scalars())
+    return [event for (event,) in _UNANNOUNCED.rows(conn)]
 
 
 def announce(tx: Connection, event: int) -> None:
@@ -99,12 +111,12 @@ def announce(tx: Connection, event: int) -> None:
 
 def hold(tx: Connection, worker: str) -> bool:
     """Lock this worker's claim while `tx` lasts; False if somebody took it for dead."""
-    return tx.execute(_MINE, {"worker": _name(worker)}).scalar() is not None
+    return _MINE.scalar(tx, worker=_name(worker)) is not None
 
 
 def release(tx: Connection, worker: str) -> None:
     """Give up this worker's claim: its batch is settled, or each of its events has been given back."""
-    tx.execute(_RELEASE, {"mine": _name(worker)})
+    _RELEASE.write(tx, mine=_name(worker))
 
 
 def _name(worker: str) -> str:
@@ -117,7 +129,7 @@ def _life(_process: int) -> str:
     return uuid4().hex
 
 
-def _bury(tx: Connection, others: Sequence[AnyRow], now: datetime) -> list[AnyRow]:
+def _bury(tx: Connection, others: Sequence[_Claim], now: datetime) -> list[_Claim]:
     """Count the crash of those who died at a batch, forget them and who is long gone, and return the rest."""
     patience = _TAKEN_UP if tx.dialect.name == "postgresql" else timedelta(0)
     # A claim of the future is old, too: the host's clock has gone back since.
@@ -131,23 +143,23 @@ def _bury(tx: Connection, others: Sequence[AnyRow], now: datetime) -> list[AnyRo
     return [row for row in others if row.worker not in dead | gone]
 
 
-def _next(tx: Connection, worker: str, others: Sequence[AnyRow], limit: int, now: datetime) -> list[int]:
+def _next(tx: Connection, worker: str, others: Sequence[_Claim], limit: int, now: datetime) -> list[int]:
     if not others:
-        return _batch(tx.execute(_NEXT, {"now": now, "limit": limit}).all())
+        return _batch(_NEXT.rows(tx, now=now, limit=limit))
     living = sorted({worker, *(row.worker for row in others if row.ids != _NOTHING or row.seen_at > now - _LIVE)})
     wanted = {"now": now, "limit": limit, "busy": _ids(others)}
     share = {**wanted, "workers": len(living), "place": living.index(worker)}
-    return _batch(tx.execute(_NEXT_OF_SHARE, share).all()) or _batch(tx.execute(_NEXT_FREE, wanted).all())
+    return _batch(_NEXT_OF_SHARE.rows(tx, **share)) or _batch(_NEXT_FREE.rows(tx, **wanted))
 
 
-def _batch(due: Sequence[AnyRow]) -> list[int]:
-    """Keep what has failed before to itself: it may be what makes a batch fail."""
-    if due and due[0].attempts:
-        return [due[0].id]
-    return [row.id for row in takewhile(lambda row: not row.attempts, due)]
+def _batch(due: Sequence[tuple[int, int]]) -> list[int]:
+    """Keep what has failed before, by its attempts, to itself: it may be what makes a batch fail."""
+    if due and due[0][1]:
+        return [due[0][0]]
+    return [event for event, _ in takewhile(lambda row: not row[1], due)]
 
 
-def _ids(rows: Iterable[AnyRow]) -> list[int]:
+def _ids(rows: Iterable[_Claim]) -> list[int]:
     return [number for row in rows for number in msgspec.json.decode(row.ids, type=list[int])]
 
 

@@ -14,6 +14,7 @@ from app.store import bulk, claims
 from app.store.bulk import AnyRow, among
 from app.store.claims import MAX_ATTEMPTS, claim, release
 from app.store.events import STATES, Event, NewEvent, Recorded, Settled, event_id, key_of, number_of, spooled_id
+from app.store.prepared import Prepared
 from app.store.tables import Instant, inbox
 
 __all__ = [
@@ -52,7 +53,7 @@ _NEW = (
 _SETTLED = ("id", "state", "account", "body", "reason", "waits_for", "facts_at", "handled_at", "next_attempt_at")
 _EVENT = select(*(inbox.c[name] for name in Event.__struct_fields__))
 _ONE = _EVENT.where(inbox.c.id == bindparam("number"))
-_TAKE = (
+_TAKE = Prepared(
     _EVENT.where(among(inbox.c.id, "ids"), inbox.c.state == "received")
     .order_by(inbox.c.id)
     .with_for_update(skip_locked=True)
@@ -77,9 +78,9 @@ _REARMED = (
     .where(among(inbox.c.id, "ids"), inbox.c.state == "parked")
     .values(_FRESH | {"rearmed_at": bindparam("at", type_=Instant)})
 )
-_WAKE = (
+_WAKE = Prepared(
     update(inbox)
-    .where(among(inbox.c.waits_for, "subscriptions"), inbox.c.state.in_(("waiting", "parked")))
+    .where(among(inbox.c.waits_for, "subscriptions"), text("state IN ('waiting', 'parked')"))
     .values(_FRESH)
 )
 _AGAIN = update(inbox).values(_FRESH)
@@ -124,7 +125,9 @@ _OF_ACCOUNT = (
     .limit(_PAGE)
 )
 _OF_ACCOUNTS = _EVENT.where(among(inbox.c.account, "accounts"), inbox.c.state == "handled").order_by(inbox.c.id)
-_PARKED = select(inbox.c.account).where(text("state = 'parked'"), among(inbox.c.account, "accounts")).distinct()
+_PARKED = Prepared(
+    select(inbox.c.account).where(text("state = 'parked'"), among(inbox.c.account, "accounts")).distinct()
+)
 _COUNTS = select(inbox.c.state, func.count().label("events")).where(text("state <> 'handled'")).group_by(inbox.c.state)
 _SINCE = select(inbox.c.received_at).order_by(inbox.c.id).limit(1)
 _OLDEST = _SINCE.where(text("state = 'received' AND state <> 'handled'"))
@@ -166,7 +169,7 @@ def take(tx: Connection, ids: Sequence[int], worker: str | None = None) -> list[
     """Lock those of the claimed events that are still to be done; with `worker` its claim as well, while `tx` lasts."""
     if worker is not None and not claims.hold(tx, worker):
         return []
-    return _events(tx, _TAKE, ids=ids)
+    return [Event(*row) for row in _TAKE.rows(tx, ids=ids)]
 
 
 def settle(tx: Connection, outcomes: Sequence[Settled], now: datetime) -> None:
@@ -200,7 +203,7 @@ def attribute(tx: Connection, id: int, account: str) -> None:  # noqa: A002
 
 def wake(tx: Connection, subscriptions: Collection[str]) -> int:
     """Let the events go on that wait for one of these subscriptions, or have given up waiting; returns how many."""
-    return tx.execute(_WAKE, {"subscriptions": subscriptions}).rowcount if subscriptions else 0
+    return _WAKE.write(tx, subscriptions=subscriptions) if subscriptions else 0
 
 
 def overdue_waiting(tx: Connection, before: datetime, limit: int) -> list[Event]:
@@ -223,7 +226,7 @@ def of_accounts(conn: Connection, accounts: Collection[str]) -> Iterator[Event]:
 
 def parked_accounts(tx: Connection, accounts: Collection[str]) -> frozenset[str]:
     """Return those of the accounts that have a parked event."""
-    return frozenset(tx.execute(_PARKED, {"accounts": accounts}).scalars())
+    return frozenset(account for (account,) in _PARKED.rows(tx, accounts=accounts))
 
 
 def move(tx: Connection, old: str, new: str, reseal: Callable[[bytes], bytes] | None = None) -> int:

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 from app.store import bulk
 from app.store.bulk import AnyRow
+from app.store.prepared import Prepared
 from app.store.tables import Instant, accounts, as_text, decisions
 
 
@@ -83,8 +84,10 @@ _REDACT = (
     .where(decisions.c.account == bindparam("of"), decisions.c.seq == bindparam("number"))
     .values(detail=bindparam("new", type_=String))
 )
-_PLACED = select(func.count(decisions.c.account.distinct())).where(
-    decisions.c.rule == bindparam("rule"), decisions.c.at >= bindparam("since", type_=Instant)
+_PLACED = Prepared(
+    select(func.count(decisions.c.account.distinct())).where(
+        decisions.c.rule == bindparam("rule"), decisions.c.at >= bindparam("since", type_=Instant)
+    )
 )
 
 
@@ -170,7 +173,8 @@ def redact(tx: Connection, account: str, but: int | None = None) -> int:
 
 def placed_since(tx: Connection, rule: str, since: datetime) -> int:
     """Return about how many accounts a rule has decided since an instant (for the brake)."""
-    return tx.execute(_PLACED, {"rule": rule, "since": since}).scalar_one()
+    found: int = _PLACED.scalar(tx, rule=rule, since=since)
+    return found
 
 
 def _wrong(row: AnyRow, seq: int, last: int, head: bytes, *, erased: bool) -> str | None:

@@ -7,17 +7,18 @@ from sqlalchemy import bindparam, delete, select
 from sqlalchemy.engine import Connection
 
 from app.store import bulk
+from app.store.prepared import Prepared
 from app.store.tables import marks
 
 RECONCILED = "reconciled"
 """When the provider was last compared with; the clock puts it, and metrics tell it."""
-_GET = select(marks.c.value).where(marks.c.name == bindparam("mark"))
+_GET = Prepared(select(marks.c.value).where(marks.c.name == bindparam("mark")))
 _DROP = delete(marks).where(marks.c.name == bindparam("mark"))
 
 
 def get(tx: Connection, name: str) -> Any:
     """Return a value as it was put, or None."""
-    value = tx.execute(_GET, {"mark": name}).scalar()
+    value = _GET.scalar(tx, mark=name)
     return None if value is None else msgspec.json.decode(value)
 
 

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from app.errors import RefusedError
 from app.store import bulk
+from app.store.prepared import Prepared
 from app.store.tables import policies
 
 
@@ -30,7 +31,7 @@ _COLUMNS = PolicyRow.__struct_fields__
 _ALL = select(*(policies.c[name] for name in _COLUMNS)).order_by(policies.c.version)
 
 _ALWAYS = datetime.min.replace(tzinfo=UTC)
-_NEWEST = select(func.max(policies.c.version))
+_NEWEST = Prepared(select(func.max(policies.c.version)))
 
 
 def add(tx: Connection, row: PolicyRow) -> None:
@@ -63,4 +64,5 @@ def in_force(rows: Iterable[PolicyRow], now: datetime) -> PolicyRow | None:
 
 def newest(conn: Connection) -> int:
     """Return the highest version, 0 if there is none."""
-    return conn.execute(_NEWEST).scalar() or 0
+    found: int | None = _NEWEST.scalar(conn)
+    return found or 0

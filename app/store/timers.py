@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from app.store import bulk
 from app.store.bulk import among
+from app.store.prepared import Prepared
 from app.store.tables import Instant, timers
 
 
@@ -23,9 +24,9 @@ class TimerRow(msgspec.Struct, frozen=True):
 
 _COLUMNS = TimerRow.__struct_fields__
 _ROW = select(*(timers.c[name] for name in _COLUMNS))
-_OF_ACCOUNTS = _ROW.where(among(timers.c.account, "accounts"))
+_OF_ACCOUNTS = Prepared(_ROW.where(among(timers.c.account, "accounts")))
 _OF_ACCOUNT = _ROW.where(timers.c.account == bindparam("account")).order_by(timers.c.due_at, timers.c.kind)
-_DUE = (
+_DUE = Prepared(
     _ROW.where(timers.c.due_at <= bindparam("now", type_=Instant))
     .order_by(timers.c.due_at, timers.c.account)
     .limit(bindparam("limit"))
@@ -35,14 +36,14 @@ _HASTEN = (
     .where(timers.c.kind == bindparam("kind_"), timers.c.due_at <= bindparam("before", type_=Instant))
     .values(due_at=bindparam("at", type_=Instant))
 )
-_NEXT = select(timers.c.due_at).order_by(timers.c.due_at).limit(1)
+_NEXT = Prepared(select(timers.c.due_at).order_by(timers.c.due_at).limit(1))
 
 
 def replace(tx: Connection, wanted: Mapping[str, Sequence[TimerRow]]) -> None:
     """Make the timers of each account, which is locked, exactly these, writing only what differs."""
     if not wanted:
         return
-    present = {TimerRow(*row) for row in tx.execute(_OF_ACCOUNTS, {"accounts": wanted.keys()})}
+    present = {TimerRow(*row) for row in _OF_ACCOUNTS.rows(tx, accounts=wanted.keys())}
     future = {timer for rows in wanted.values() for timer in rows}
     kept = {_key(timer) for timer in future}
     bulk.delete(tx, timers, _COLUMNS[:3], [_key(timer) for timer in present - future if _key(timer) not in kept])
@@ -52,7 +53,7 @@ def replace(tx: Connection, wanted: Mapping[str, Sequence[TimerRow]]) -> None:
 
 def due(tx: Connection, now: datetime, limit: int) -> list[TimerRow]:
     """Return timers that are due, oldest first; the accounts are yet to be locked, and the timers looked at again."""
-    return [TimerRow(*row) for row in tx.execute(_DUE, {"now": now, "limit": limit})]
+    return [TimerRow(*row) for row in _DUE.rows(tx, now=now, limit=limit)]
 
 
 def hasten(tx: Connection, kind: str, at: datetime, before: datetime) -> int:
@@ -62,7 +63,8 @@ def hasten(tx: Connection, kind: str, at: datetime, before: datetime) -> int:
 
 def next_due(conn: Connection) -> datetime | None:
     """Return when the next timer is due."""
-    return conn.execute(_NEXT).scalar()
+    found: datetime | None = _NEXT.scalar(conn)
+    return found
 
 
 def of_account(conn: Connection, account: str) -> list[TimerRow]:

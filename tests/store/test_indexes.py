@@ -24,9 +24,10 @@ from app.store import (
     timers,
 )
 from app.store.database import Database
+from app.store.prepared import Prepared
 from tests.store.rows import NOW
 
-_QUESTIONS: dict[str, tuple[Executable, dict[str, Any]]] = {
+_QUESTIONS: dict[str, tuple[Executable | Prepared, dict[str, Any]]] = {
     "claim": (claims._NEXT, {"now": NOW, "limit": 10}),
     "claim what is free": (claims._NEXT_FREE, {"now": NOW, "limit": 10, "busy": [1, 2]}),
     "claim a share": (claims._NEXT_OF_SHARE, {"now": NOW, "limit": 10, "busy": [1, 2], "workers": 2, "place": 1}),
@@ -125,8 +126,9 @@ def _plan_of(tx: Connection, page: Callable[[Connection], object]) -> list[str]:
     return _explained(tx, sql, values)
 
 
-def _plan(tx: Connection, statement: Executable, parameters: dict[str, Any]) -> list[str]:
+def _plan(tx: Connection, asked: Executable | Prepared, parameters: dict[str, Any]) -> list[str]:
     """Ask the planner; PostgreSQL is told to avoid what it would rightly do with an empty table."""
+    statement = asked.statement if isinstance(asked, Prepared) else asked
     return _explained(tx, *_sent(tx, lambda: tx.execute(statement, parameters)))
 
 

@@ -35,10 +35,7 @@ from workers.clock import Clock
 FEW = frozenset({"claims", "keyring", "marks", "metadata", "policies", "tallies"})
 """A row for each worker, key, named value, version or metric: there is nothing to look for in them."""
 PARTIAL = {
-    index.name
-    for table in metadata.tables.values()
-    for index in table.indexes
-    if index.dialect_options["sqlite"]["where"] is not None
+    index.name for table in metadata.tables.values() for index in table.indexes if index.info.get("where") is not None
 }
 _LITERAL = re.compile(r"[xX]?'(?:[^']|'')*'|\b\d+\b")
 _ASKS = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE|WITH)\b", re.IGNORECASE)

@@ -1,0 +1,91 @@
+"""Statements that run for every batch: compiled once, and then given to the driver without further ceremony.
+
+SQLAlchemy looks up, checks and wraps each execution anew, which takes several times as long as SQLite takes to answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Dialect, Select, Update
+from sqlalchemy.engine import Connection
+
+Values = tuple[Any, ...]
+Converter = Callable[[Any], Any]
+
+
+class Prepared:
+    """A statement with named parameters; `rows` and `scalar` run a query, `write` a change."""
+
+    def __init__(self, statement: Select[Any] | Update) -> None:
+        self.statement = statement
+        self._forms: dict[str, _Form] = {}
+
+    def rows(self, conn: Connection, **parameters: Any) -> list[Values]:
+        """Return all that is found, each row a tuple in the order of the query's columns."""
+        form = self._form(conn)
+        found: list[Values] = [tuple(row) for row in form.run(conn, parameters).fetchall()]
+        return [form.read(row) for row in found] if form.out else found
+
+    def scalar(self, conn: Connection, **parameters: Any) -> Any:
+        """Return the first column of the first row, or None where nothing is found."""
+        found = self.rows(conn, **parameters)
+        return found[0][0] if found else None
+
+    def write(self, tx: Connection, **parameters: Any) -> int:
+        """Return how many rows were changed."""
+        count: int = self._form(tx).run(tx, parameters).rowcount
+        return count
+
+    def _form(self, conn: Connection) -> _Form:
+        return self._forms.get(conn.dialect.name) or self._prepare(conn.dialect)
+
+    def _prepare(self, dialect: Dialect) -> _Form:
+        compiled = self.statement.compile(dialect=dialect)
+        told = self.statement.selected_columns if isinstance(self.statement, Select) else ()
+        kinds = {name: bind.type.dialect_impl(dialect) for bind, name in compiled.bind_names.items()}
+        columns = [column.type.dialect_impl(dialect) for column in told]
+        into = {name: kind.bind_processor(dialect) for name, kind in kinds.items()}
+        out = enumerate(kind.result_processor(dialect, None) for kind in columns)
+        form = _Form(
+            text=str(compiled),
+            fixed=compiled.construct_params(_check=False),
+            order=tuple(compiled.positiontup) if compiled.positiontup is not None else None,
+            into={name: converter for name, converter in into.items() if converter is not None},
+            out=tuple((place, converter) for place, converter in out if converter is not None),
+        )
+        self._forms[dialect.name] = form
+        return form
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Form:
+    """A statement as one database's driver takes it."""
+
+    text: str
+    fixed: Mapping[str, Any]
+    """What the statement says itself."""
+    order: tuple[str, ...] | None
+    """Of the parameters, where the driver takes them by their places."""
+    into: Mapping[str, Converter]
+    out: tuple[tuple[int, Converter], ...]
+
+    def run(self, conn: Connection, parameters: Mapping[str, Any]) -> Any:
+        """Return the driver's cursor, or what SQLAlchemy makes of it."""
+        given = {**self.fixed, **parameters}
+        for name, converter in self.into.items():
+            given[name] = converter(given[name])
+        if self.order is None:
+            # Through SQLAlchemy, which notices a connection that is lost.
+            return conn.exec_driver_sql(self.text, given)
+        cursor = conn.connection.cursor()
+        cursor.execute(self.text, [given[name] for name in self.order])
+        return cursor
+
+    def read(self, row: Values) -> Values:
+        values = list(row)
+        for place, converter in self.out:
+            values[place] = converter(values[place])
+        return tuple(values)
