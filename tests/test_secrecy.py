@@ -8,8 +8,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from app import pipeline
 from app.config import Settings
@@ -69,20 +67,25 @@ def test_a_copy_of_the_database_without_its_keys_shows_nobodys_address(services:
     assert b"anna" not in stored.lower()
 
 
-@given(st.integers(0, 8 * len(AN_EVENT) - 1))
-def test_a_bit_of_a_body_that_changed_is_refused(place: int) -> None:
-    body = bytearray(AN_EVENT)
-    body[place // 8] ^= 1 << place % 8
+def test_a_body_with_any_of_its_bits_changed_is_refused() -> None:
+    headers = {"X-Signature": sign(AN_EVENT)}
 
-    assert verify({"X-Signature": sign(AN_EVENT)}, bytes(body), [SECRET.encode()]) is None
+    assert verify(headers, AN_EVENT, [SECRET.encode()]) == 0
+    assert {verify(headers, body, [SECRET.encode()]) for body in with_a_bit_changed(AN_EVENT)} == {None}
 
 
-@given(st.integers(0, 8 * 64 - 1))
-def test_a_bit_of_a_signature_that_changed_is_refused(place: int) -> None:
-    header = bytearray(sign(AN_EVENT).encode())
-    header[place // 8] ^= 1 << place % 8
+def test_a_signature_with_any_of_its_bits_changed_is_refused() -> None:
+    headers = [{"X-Signature": header.decode("latin-1")} for header in with_a_bit_changed(sign(AN_EVENT).encode())]
 
-    assert verify({"X-Signature": header.decode("latin-1")}, AN_EVENT, [SECRET.encode()]) is None
+    assert {verify(each, AN_EVENT, [SECRET.encode()]) for each in headers} == {None}
+
+
+def with_a_bit_changed(content: bytes) -> Iterator[bytes]:
+    """Yield it once for each of its bits."""
+    for place in range(8 * len(content)):
+        changed = bytearray(content)
+        changed[place // 8] ^= 1 << place % 8
+        yield bytes(changed)
 
 
 @pytest.mark.parametrize("name", VERIFIERS)

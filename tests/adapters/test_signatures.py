@@ -182,6 +182,7 @@ def test_the_vector_that_paddle_publishes_verifies() -> None:
     secret = b"pdl_ntf_01hbpjmytsa32fhr36nqgc3kgb_WvRO0eL4Bj9rgYYIBZY6wZhG4EHy9jzh"
 
     assert timed_signing.paddle(header, b"hello-world", [b"another", secret], now=1696195954) == 1
+    assert timed_signing.paddle(header, b"hello-world", [secret], now=1696195954 - 300) == 0
     assert timed_signing.paddle(header, b"hello-world", [secret], now=1696195954 - 301) is None
 
 
@@ -198,6 +199,7 @@ def test_the_published_vector_of_standard_webhooks_verifies(prefix: str) -> None
     secret = f"{prefix}MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".encode()
 
     assert timed_signing.standard(STANDARD_VECTOR, STANDARD_BODY, [secret], now=1614265330) == 0
+    assert timed_signing.standard(STANDARD_VECTOR, STANDARD_BODY, [secret], now=1614265330 + 300) == 0
     assert timed_signing.standard(STANDARD_VECTOR, STANDARD_BODY, [secret], now=1614265330 + 301) is None
 
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from tests.faults import breaks
+from tests.faults import breaks, mutants
+from tests.faults.mutants import EXPLAINED, Found
 
 COMMAND = "python -m tests.faults --kills 1000 --deliveries 100000 --seconds 120 --resume"
 TEXT = Path(__file__).with_name("reliability.md")
@@ -60,6 +61,7 @@ def write(path: Path, legs: Sequence[Leg]) -> None:
 def text(legs: Sequence[Leg]) -> str:
     """Return RELIABILITY.md: what a person wrote of it, with the figures put in."""
     written = TEXT.read_text().replace("<!-- figures -->\n", "\n".join(_figures(legs)) + "\n")
+    written = written.replace("<!-- mutants -->\n", "\n".join(_mutants(mutants.read(mutants.RESULTS))) + "\n")
     return written.replace("<!-- breaks -->\n", "\n".join(_breaks()) + "\n")
 
 
@@ -99,6 +101,22 @@ def _breaks() -> Iterable[str]:
     yield "| break | noticed by |"
     yield "| --- | --- |"
     yield from (f"| {each.says} (`{each.path}`) | `{' '.join(each.tests)}` |" for each in breaks.ALL)
+
+
+def _mutants(found: Sequence[Found]) -> Iterable[str]:
+    yield "| area | code | mutants | tried | killed | |"
+    yield "| --- | --- | ---: | ---: | ---: | ---: |"
+    for one in sorted(found, key=lambda one: (one.area, one.path)):
+        share = f"{one.killed / one.tried:.0%}"
+        yield f"| {one.area} | `{one.path}` | {one.mutants} | {one.tried} | {one.killed} | {share} |"
+    tried, killed = sum(one.tried for one in found), sum(one.killed for one in found)
+    yield f"| all | | {sum(one.mutants for one in found)} | {tried} | {killed} | {killed / max(tried, 1):.0%} |"
+    survivors = [survivor for one in found for survivor in one.survivors]
+    if survivors:
+        yield ""
+        yield "Those that were not noticed:"
+        yield ""
+        yield from (f"- `{survivor}`: {EXPLAINED.get(survivor, 'not explained yet')}" for survivor in survivors)
 
 
 def _total(of: Callable[[Leg], int]) -> Callable[[Sequence[Leg]], str]:
