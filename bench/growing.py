@@ -1,7 +1,7 @@
 """What must not grow with the house: an idle tick, a timer that fires, an event among millions of handled ones.
 
 The rows are made by the database itself: one account in grace, told of three days ago, is copied under other names
-with its sealed book, and handled events are random bytes of the size that keys have.
+with its sealed book, and the keys of handled events are random bytes.
 """
 
 from __future__ import annotations
@@ -41,15 +41,17 @@ _HANDLED = """
     INSERT INTO inbox (provider, name, state, lane, mode, received_at, attempts, handled_at, facts_at, account,
                        delivery_key, content_key, sha256, body)
     SELECT 'lemonsqueezy', 'subscription_updated', 'handled', 1, 'live', '{then}', 0, '{then}', '{then}', 'many_' || n,
-           {random}, {random}, {random}, {random} FROM {numbers}"""
+           {random}, {random}, {same}, {same} FROM {numbers}"""
 _DIALECTS = {
     "sqlite": (
         "(WITH RECURSIVE up(n) AS (SELECT {first} UNION ALL SELECT n + 1 FROM up WHERE n < {last}) SELECT n FROM up)",
         "randomblob(32)",
+        "zeroblob(32)",
     ),
     "postgresql": (
         "(SELECT generate_series({first}, {last}) AS n) AS numbers",
-        "decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex')",
+        "uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())",
+        "decode(repeat('00', 32), 'hex')",
     ),
 }
 
@@ -121,14 +123,14 @@ def house(bench: Bench, name: str, kind: str) -> Services:
 
 def _fill(database: Database, count: int, *statements: str, **words: str) -> None:
     """Have the database make so many rows, in transactions that wait for no disk."""
-    numbers, chance = _DIALECTS[database.dialect]
+    numbers, chance, same = _DIALECTS[database.dialect]
     for first in range(1, count + 1, AT_ONCE):
         of = numbers.format(first=first, last=min(first + AT_ONCE - 1, count))
         with database.relaxed() as tx:
             if database.dialect == "sqlite":
                 tx.exec_driver_sql("PRAGMA cache_size = -400000")
             for statement in statements:
-                tx.exec_driver_sql(statement.format(numbers=of, random=chance, **words))
+                tx.exec_driver_sql(statement.format(numbers=of, random=chance, same=same, **words))
 
 
 def _settle(database: Database) -> None:
