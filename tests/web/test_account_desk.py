@@ -293,35 +293,31 @@ def test_a_transfer_in_two_parts_pays_what_is_owed(client: FlaskClient) -> None:
 
 
 @pytest.mark.usefixtures("in_grace")
-@pytest.mark.parametrize(
-    ("change", "status"),
-    [
-        ({"amount": 0}, 422),
-        ({"amount": -5}, 422),
-        ({"amount": "19.99"}, 422),
-        ({"amount": 10**16}, 422),
-        ({"currency": "USD"}, 422),
-        ({"currency": "XXZ"}, 422),
-        ({"currency": "eur"}, 422),
-        ({"received_at": "2999-01-01T00:00:00Z"}, 422),
-        ({"received_at": "0001-01-01T00:00:00+23:59"}, 422),
-        ({"received_at": "2026-01-01T00:00:00"}, 422),
-        ({"date": "2999-01-01"}, 422),
-        ({"date": "2026-01-01", "received_at": "2026-01-01T00:00:00Z"}, 422),
-        ({"invoice_id": "nonesuch"}, 422),
-        ({"reference": "\0"}, 422),
-        ({"payee": "us"}, 422),
-    ],
-)
-def test_a_transfer_that_makes_no_sense_is_refused_whole(
-    client: FlaskClient, change: dict[str, Any], status: int
-) -> None:
+def test_a_transfer_that_makes_no_sense_is_refused_whole(client: FlaskClient) -> None:
+    changes: list[dict[str, Any]] = [
+        {"amount": 0},
+        {"amount": -5},
+        {"amount": "19.99"},
+        {"amount": 10**16},
+        {"currency": "USD"},
+        {"currency": "XXZ"},
+        {"currency": "eur"},
+        {"received_at": "2999-01-01T00:00:00Z"},
+        {"received_at": "0001-01-01T00:00:00+23:59"},
+        {"received_at": "2026-01-01T00:00:00"},
+        {"date": "2999-01-01"},
+        {"date": "2026-01-01", "received_at": "2026-01-01T00:00:00Z"},
+        {"invoice_id": "nonesuch"},
+        {"reference": "\0"},
+        {"payee": "us"},
+    ]
     before = account(client)
 
-    response = post(client, "/v1/accounts/org_42/payments", {"amount": 100, "currency": "EUR"} | change)
+    for change in changes:
+        response = post(client, "/v1/accounts/org_42/payments", {"amount": 100, "currency": "EUR"} | change)
 
-    assert (response.status_code, response.content_type) == (status, "application/problem+json")
-    assert account(client) == before
+        assert (response.status_code, response.content_type) == (422, "application/problem+json"), change
+        assert account(client) == before, change
 
 
 def test_a_transfer_for_nobody_is_not_found(client: FlaskClient) -> None:
