@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from app.providers.timed_signing import paddle_signature
+from tests.purchase import MONDAY, Bought, Payload, moment, written
 
-Payload = dict[str, Any]
 SECRET = "pdl_ntfset_a-secret-of-the-shop"
-MONDAY = datetime(2026, 3, 2, 14, 8, 20, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Purchase:
-    """One subscription and who bought it: what all its events have in common."""
+class Purchase(Bought):
+    """The same, with the provider's ids."""
 
-    account: str | None = "org_42"
     customer: str = "ctm_01hv6y1jedq4p1n0yqn5ba3ky4"
     subscription: str = "sub_01hv8x29kz0t586xy6zn1a62ny"
     price: str = "pri_01gsz8x8sawmvhz1pv30nge1ke"
@@ -28,14 +26,6 @@ class Purchase:
     product_name: str = "Professional"
     transaction: str = "txn_01hv8wptq8987qeep44cyrewp9"
     adjustment: str = "adj_01hvgf2s84dr6reszzg29zbvcm"
-    email: str = "anne@bakery.example"
-    amount: int = 4900
-    currency: str = "EUR"
-    began: datetime = datetime(2026, 1, 31, 14, 8, 20, tzinfo=UTC)
-    period: timedelta = timedelta(days=30)
-
-    def period_end(self, at: datetime) -> datetime:
-        return self.began + self.period * ((at - self.began) // self.period + 1)
 
     @property
     def custom_data(self) -> Payload | None:
@@ -46,7 +36,7 @@ BOUGHT = Purchase()
 
 
 def event(name: str, told: Payload, *, at: datetime, **around: Any) -> Payload:
-    data = _written(told)
+    data = written(told)
     content = sha256(json.dumps([name, moment(at), data]).encode()).hexdigest()
     return {
         "event_id": f"evt_{content[:26]}",
@@ -157,10 +147,6 @@ def customer(name: str = "created", *, at: datetime = MONDAY, purchase: Purchase
     return event(f"customer.{name}", whole | told, at=at)
 
 
-def moment(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def wire(payload: object) -> bytes:
     """The bytes of a delivery."""
     return json.dumps(payload, separators=(",", ":"), ensure_ascii=False).encode()
@@ -171,7 +157,3 @@ def delivery(payload: Payload, secret: str = SECRET, at: int | None = None) -> t
     body = wire(payload)
     signature = paddle_signature(body, secret.encode(), int(time.time()) if at is None else at)
     return body, {"Content-Type": "application/json", "Paddle-Signature": signature}
-
-
-def _written(told: Payload) -> Payload:
-    return {key: moment(value) if isinstance(value, datetime) else value for key, value in told.items()}

@@ -5,22 +5,20 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from app.providers.timed_signing import standard_signature
+from tests.purchase import MONDAY, Bought, Payload, moment, written
 
-Payload = dict[str, Any]
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-MONDAY = datetime(2026, 3, 2, 14, 8, 20, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Purchase:
-    """One subscription and who bought it: what all its events have in common."""
+class Purchase(Bought):
+    """The same, with the provider's ids."""
 
-    account: str | None = "org_42"
     customer: str = "cus_8VbC6JDZzPEqfB"
     subscription: str = "sub_Iuaq622bbmmfOGrVTqdXv"
     product: str = "pdt_professional"
@@ -28,18 +26,6 @@ class Purchase:
     payment: str = "pay_2IjeQm4hqU6RA4Z4kwDee"
     refund: str = "ref_7Jp4mAqU6RA4Z4kwDee"
     dispute: str = "dp_7Jp4mAqU6RA4Z4kwDee"
-    email: str = "anne@bakery.example"
-    amount: int = 4900
-    currency: str = "EUR"
-    began: datetime = datetime(2026, 1, 31, 14, 8, 20, tzinfo=UTC)
-    period: timedelta = timedelta(days=30)
-
-    def period_end(self, at: datetime) -> datetime:
-        return self.began + self.period * ((at - self.began) // self.period + 1)
-
-    @property
-    def metadata(self) -> Payload:
-        return {} if self.account is None else {"account_id": self.account}
 
 
 BOUGHT = Purchase()
@@ -53,11 +39,11 @@ POLAR = Purchase(
 
 
 def dodo(name: str, told: Payload, *, at: datetime, **around: Any) -> Payload:
-    return {"business_id": "bus_P3SXLi0yAuFTP", "type": name, "timestamp": moment(at), "data": _written(told), **around}
+    return {"business_id": "bus_P3SXLi0yAuFTP", "type": name, "timestamp": moment(at), "data": written(told), **around}
 
 
 def polar(name: str, told: Payload, *, at: datetime, **around: Any) -> Payload:
-    return {"type": name, "timestamp": moment(at), "data": _written(told), **around}
+    return {"type": name, "timestamp": moment(at), "data": written(told), **around}
 
 
 def dodo_subscription(name: str, *, at: datetime = MONDAY, purchase: Purchase = BOUGHT, **told: Any) -> Payload:
@@ -211,10 +197,6 @@ def polar_refund(dispute: str | None, *, at: datetime = MONDAY, purchase: Purcha
     return polar("refund.created", whole | told, at=at)
 
 
-def moment(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def wire(payload: object) -> bytes:
     """The bytes of a delivery."""
     return json.dumps(payload, separators=(",", ":")).encode()
@@ -235,7 +217,3 @@ def delivery(payload: Payload, secret: str = SECRET, at: int | None = None) -> t
 
 def _customer(purchase: Purchase) -> Payload:
     return {"customer_id": purchase.customer, "email": purchase.email, "name": "Anne", "phone_number": None}
-
-
-def _written(told: Payload) -> Payload:
-    return {key: moment(value) if isinstance(value, datetime) else value for key, value in told.items()}

@@ -9,22 +9,20 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
 from app.providers.timed_signing import stripe_signature
+from tests.purchase import MONDAY, Bought, Payload, written
 
-Payload = dict[str, Any]
 SECRET = "whsec_a-secret-of-the-shop"
-MONDAY = datetime(2026, 3, 2, 14, 8, 20, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Purchase:
-    """One subscription and who bought it: what all its events have in common."""
+class Purchase(Bought):
+    """The same, with the provider's ids."""
 
-    account: str | None = "org_42"
     customer: str = "cus_NffrFeUfNV2Hib"
     subscription: str = "sub_1MowQVLkdIwHu7ix"
     price: str = "price_pro"
@@ -32,25 +30,14 @@ class Purchase:
     invoice: str = "in_1MtHbELkdIwHu7ix"
     charge: str = "ch_3MmlLrLkdIwHu7ix"
     dispute: str = "du_1MtJUT2eZvKYlo2C"
-    email: str = "anne@bakery.example"
-    amount: int = 4900
     currency: str = "eur"
-    began: datetime = datetime(2026, 1, 31, 14, 8, 20, tzinfo=UTC)
-    period: timedelta = timedelta(days=30)
-
-    def period_end(self, at: datetime) -> datetime:
-        return self.began + self.period * ((at - self.began) // self.period + 1)
-
-    @property
-    def metadata(self) -> Payload:
-        return {} if self.account is None else {"account_id": self.account}
 
 
 BOUGHT = Purchase()
 
 
 def event(name: str, told: Payload, *, at: datetime, previous: Payload | None = None, **around: Any) -> Payload:
-    data: Payload = {"object": _written(told)} | ({"previous_attributes": previous} if previous else {})
+    data: Payload = {"object": written(told, seconds)} | ({"previous_attributes": previous} if previous else {})
     content = sha256(json.dumps([name, seconds(at), data]).encode()).hexdigest()
     return {
         "id": f"evt_{content[:24]}",
@@ -189,7 +176,3 @@ def delivery(payload: Payload, secret: str = SECRET, at: int | None = None) -> t
     body = wire(payload)
     signature = stripe_signature(body, secret.encode(), int(time.time()) if at is None else at)
     return body, {"Content-Type": "application/json; charset=utf-8", "Stripe-Signature": signature}
-
-
-def _written(told: Payload) -> Payload:
-    return {key: seconds(value) if isinstance(value, datetime) else value for key, value in told.items()}

@@ -11,13 +11,12 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
-from app import pipeline
-from app.config import Settings
 from app.keeping import audit
-from app.services import Services, build
+from app.services import Services
 from app.signet import Signet
 from app.store import accounts, ledger, tables
 from app.store.database import Connection
+from tests.days import days_go_by, product, settings_of, settle
 from tests.lemonsqueezy import MONDAY
 from tests.workers.house import an_unpaid_account
 
@@ -28,23 +27,11 @@ ORG = "org_1"
 @pytest.fixture
 def services(tmp_path: Path, database_url: str) -> Iterator[Services]:
     """Two accounts with a few decisions each."""
-    settings = Settings(
-        data_dir=tmp_path,
-        database_url=database_url,
-        encryption_keys=(os.urandom(32),),
-        test_clock=True,
-        lemonsqueezy_mode="any",
-    )
-    services = build(settings)
-    services.clock.set(MONDAY)
-    for number in (1, 5):
-        an_unpaid_account(services, number)
-    for day in range(9):
-        services.clock.set(MONDAY + timedelta(days=day))
-        while pipeline.process(services).moved | pipeline.deliver(services).moved:
-            pass
-    yield services
-    services.close()
+    with product(settings_of(tmp_path, database_url, test_clock=True), at=MONDAY) as services:
+        for number in (1, 5):
+            an_unpaid_account(services, number)
+        days_go_by(services, 9)
+        yield services
 
 
 def test_what_nobody_touched_is_whole(services: Services) -> None:
@@ -163,8 +150,7 @@ def test_an_account_shows_that_somebody_left_it(services: Services, tampering: A
 
 def test_a_decision_that_is_made_later_is_signed_too(services: Services) -> None:
     services.clock.set(MONDAY + timedelta(days=60))
-    while pipeline.process(services).moved | pipeline.deliver(services).moved:
-        pass
+    settle(services)
 
     assert [one.flaw for one in audit.verify(services)] == [None, None]
 

@@ -2,60 +2,27 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from app import pipeline
-from app.config import load
-from app.receiving.intake import Intake
-from app.services import Services, build
+from app.services import Services
 from app.showing import enquiries
 from app.store import outbox
-from app.vault import random_key_text
+from tests.days import DAY, days_before_monday, happens
 from tests.lemonsqueezy import (
     MONDAY,
-    SECRET,
-    Payload,
-    delivery,
     subscription_created,
     subscription_payment_failed,
     subscription_payment_success,
 )
 
-DAY = timedelta(days=1)
-
 
 @pytest.fixture
-def services(database_url: str, tmp_path: Path) -> Services:
-    settings = load(
-        {
-            "KULANZ_DATA_DIR": str(tmp_path / "data"),
-            "DATABASE_URL": database_url,
-            "LEMONSQUEEZY_WEBHOOK_SECRETS": SECRET,
-            "LEMONSQUEEZY_MODE": "any",
-            "KULANZ_PLANS": "lemonsqueezy:47001=professional",
-            "KULANZ_TEST_CLOCK": "1",
-            "ENCRYPTION_KEYS": random_key_text(),
-        }
-    )
-    services = build(settings)
-    with services.database.write() as tx:
-        services.adopt_policy(tx)
-    return services
-
-
-def happens(services: Services, at: int, *payloads: Payload) -> None:
-    """Let a day come and deliveries with it, and do all that follows."""
-    services.clock.set(MONDAY + at * DAY)
-    intake = Intake(services)
-    for payload in payloads:
-        body, headers = delivery(payload)
-        assert intake.accept("lemonsqueezy", headers, body).status == 200
-    intake.close()
-    while pipeline.process(services).moved or pipeline.deliver(services).moved:
-        pass
+def services(database_url: str, tmp_path: Path) -> Iterator[Services]:
+    with days_before_monday(database_url, tmp_path / "data") as services:
+        yield services
 
 
 def todos(services: Services) -> dict[str, str]:
@@ -74,4 +41,3 @@ def test_what_a_person_was_to_do_at_the_provider_is_taken_back_when_the_payment_
     assert before == {"cancel": "todo"}
     assert todos(services) == {"cancel": "withdrawn"}
     assert enquiries.account_document(services, "org_42")["standing"] == "good"
-    services.close()

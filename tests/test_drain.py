@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -12,28 +11,20 @@ import pytest
 
 from app import drain, pipeline
 from app.clock import real_now
-from app.config import Settings
 from app.receiving.intake import Intake
 from app.replaying.replay import recorded
-from app.services import Services, build
+from app.services import Services
 from app.store import inbox
-from tests.lemonsqueezy import SECRET, Payload, Purchase, delivery, subscription_created, subscription_payment_success
+from tests.days import product, settings_of
+from tests.lemonsqueezy import Payload, Purchase, delivery, subscription_created, subscription_payment_success
 
 
 @pytest.fixture
 def services(database_url: str, tmp_path: Path) -> Iterator[Services]:
-    settings = Settings(
-        data_dir=tmp_path,
-        database_url=database_url,
-        encryption_keys=(os.urandom(32),),
-        lemonsqueezy_webhook_secrets=(SECRET,),
-        lemonsqueezy_mode="any",
-    )
-    opened = build(settings)
-    with opened.database.write() as tx:
-        opened.adopt_policy(tx)
-    yield opened
-    opened.close()
+    with product(settings_of(tmp_path, database_url)) as services:
+        with services.database.write() as tx:
+            services.adopt_policy(tx)
+        yield services
 
 
 def test_an_event_that_was_parked_with_its_account_known_can_be_retried(services: Services) -> None:

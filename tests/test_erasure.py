@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -12,7 +11,6 @@ import pytest
 from sqlalchemy import select, text
 
 from app import evidence, pipeline
-from app.config import Settings
 from app.errors import RefusedError
 from app.evidence.check import check
 from app.keeping import audit, erasure, retention
@@ -20,15 +18,15 @@ from app.ordering.commands import DestroyRecords, EraseAccount, OpenDispute, Req
 from app.policy import effects
 from app.policy.facts import OverrideKind
 from app.replaying.replay import replay
-from app.services import Services, build
+from app.services import Services
 from app.showing import closed, enquiries
 from app.store import accounts, archive, certificates, erasing, inbox, lookups, outbox, tables
 from app.store.database import Database
+from tests.days import DAY, days_go_by, product, settings_of, settle
 from tests.far_ends import CallbackReceiver, a_callback_receiver
 from tests.lemonsqueezy import MONDAY, subscription_cancelled, subscription_created, subscription_updated
 from tests.workers.house import an_unpaid_account, receive
 
-DAY = timedelta(days=1)
 ORG = "org_1"
 MAIL = b"anne@bakery.example"
 
@@ -42,31 +40,12 @@ def callbacks() -> Iterator[CallbackReceiver]:
 @pytest.fixture
 def services(tmp_path: Path, database_url: str, callbacks: CallbackReceiver) -> Iterator[Services]:
     """Two accounts that did not pay, on hold since a week after MONDAY."""
-    settings = Settings(
-        data_dir=tmp_path,
-        database_url=database_url,
-        encryption_keys=(os.urandom(32),),
-        test_clock=True,
-        lemonsqueezy_mode="any",
-        callback_url=callbacks.url,
-        callback_secret=callbacks.secret,
-    )
-    services = build(settings)
-    services.clock.set(MONDAY)
-    with services.database.write() as tx:
-        services.adopt_policy(tx)
-    for number in (1, 5):
-        an_unpaid_account(services, number)
-    for day in range(9):
-        services.clock.set(MONDAY + day * DAY)
-        settle(services)
-    yield services
-    services.close()
-
-
-def settle(services: Services) -> None:
-    while pipeline.process(services).moved | pipeline.deliver(services).moved:
-        pass
+    told = {"callback_url": callbacks.url, "callback_secret": callbacks.secret, "test_clock": True}
+    with product(settings_of(tmp_path, database_url, **told), at=MONDAY) as services:
+        for number in (1, 5):
+            an_unpaid_account(services, number)
+        days_go_by(services, 9)
+        yield services
 
 
 def erase(services: Services, account: str = ORG) -> None:

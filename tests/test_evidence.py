@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from datetime import timedelta
 from pathlib import Path
 from random import Random
 
@@ -12,14 +11,14 @@ import msgspec
 import pytest
 
 from app import evidence, pipeline
-from app.config import Settings
 from app.errors import InvalidInputError, NotFoundError
 from app.evidence.check import check
 from app.evidence.page import DATA_BEGINS, SIGNATURE_BEGINS, written
 from app.ordering.commands import OpenDispute
-from app.services import Services, build
+from app.services import Services
 from app.signet import Signet, fingerprint
 from app.store.database import Database
+from tests.days import days_go_by, product, settings_of, settle
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.lemonsqueezy import MONDAY
 from tests.workers.house import an_unpaid_account
@@ -40,35 +39,20 @@ def mailbox() -> Iterator[Mailbox]:
 @pytest.fixture
 def services(tmp_path: Path, database_url: str, callbacks: CallbackReceiver, mailbox: Mailbox) -> Iterator[Services]:
     """An account that did not pay, was downgraded, and then disputed."""
-    settings = Settings(
-        data_dir=tmp_path,
-        database_url=database_url,
-        encryption_keys=(os.urandom(32),),
-        test_clock=True,
-        lemonsqueezy_mode="any",
-        callback_url=callbacks.url,
-        callback_secret=callbacks.secret,
-        smtp_url=mailbox.url,
-        mail_from="billing@shop.example",
-    )
-    services = build(settings)
-    services.clock.set(MONDAY)
-    with services.database.write() as tx:
-        services.adopt_policy(tx)
-    an_unpaid_account(services, 1)
-    for day in range(9):
-        services.clock.set(MONDAY + timedelta(days=day))
+    told = {
+        "callback_url": callbacks.url,
+        "callback_secret": callbacks.secret,
+        "smtp_url": mailbox.url,
+        "mail_from": "billing@shop.example",
+        "test_clock": True,
+    }
+    with product(settings_of(tmp_path, database_url, **told), at=MONDAY) as services:
+        an_unpaid_account(services, 1)
+        days_go_by(services, 9)
+        order = OpenDispute(amount=1999, currency="EUR", reason="<b>fraud</b> & more", reference="case-77")
+        pipeline.command(services, "org_1", order, "anna")
         settle(services)
-    order = OpenDispute(amount=1999, currency="EUR", reason="<b>fraud</b> & more", reference="case-77")
-    pipeline.command(services, "org_1", order, "anna")
-    settle(services)
-    yield services
-    services.close()
-
-
-def settle(services: Services) -> None:
-    while pipeline.process(services).moved | pipeline.deliver(services).moved:
-        pass
+        yield services
 
 
 def test_the_file_tells_what_happened_by_which_clause_and_what_was_sent(services: Services) -> None:

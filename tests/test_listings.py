@@ -8,18 +8,15 @@ from pathlib import Path
 
 import pytest
 
-from app import pipeline
 from app.clock import real_now
-from app.config import Settings
 from app.listings import fingerprint
-from app.receiving.intake import Intake
-from app.services import Services, build
+from app.services import Services
 from app.store import lookups, matters
 from app.store.matters import MatterRow
+from tests import days
+from tests.days import product, settings_of
 from tests.lemonsqueezy import (
-    SECRET,
     Payload,
-    delivery,
     dispute_created,
     subscription_created,
     subscription_payment_failed,
@@ -30,28 +27,14 @@ from tests.lemonsqueezy import (
 
 @pytest.fixture
 def services(tmp_path: Path, database_url: str) -> Iterator[Services]:
-    services = build(
-        Settings(
-            data_dir=tmp_path,
-            database_url=database_url,
-            lemonsqueezy_webhook_secrets=(SECRET,),
-            lemonsqueezy_mode="any",
-            encryption_keys=(b"k" * 32,),
-        )
-    )
-    yield services
-    services.close()
+    with product(settings_of(tmp_path, database_url)) as services:
+        yield services
 
 
 def tell(services: Services, *payloads: Payload) -> None:
     """Deliver events, and apply them one by one."""
-    intake = Intake(services)
     for payload in payloads:
-        body, headers = delivery(payload)
-        assert intake.accept("lemonsqueezy", headers, body).status == 200
-        while pipeline.process(services).events:
-            pass
-    intake.close()
+        days.tell(services, payload)
 
 
 def listed(services: Services, kind: str = matters.CASE) -> list[MatterRow]:

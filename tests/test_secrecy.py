@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import ast
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from app import pipeline
-from app.config import Settings
 from app.providers.lemonsqueezy import verify
-from app.receiving.intake import Intake
-from app.services import Services, build
+from app.services import Services
+from tests.days import product, settings_of, tell
 from tests.lemonsqueezy import (
     MONDAY,
     SECRET,
     Purchase,
-    delivery,
     dispute_created,
     sign,
     subscription_created,
@@ -35,32 +31,19 @@ BUYER = Purchase(account="org_7", email="anna.huber@shop.example")
 
 @pytest.fixture
 def services(tmp_path: Path, sqlite_url: str) -> Iterator[Services]:
-    settings = Settings(
-        data_dir=tmp_path,
-        database_url=sqlite_url,
-        lemonsqueezy_webhook_secrets=(SECRET,),
-        encryption_keys=(os.urandom(32),),
-        ops_alert_to="ops@shop.example",
-    )
-    services = build(settings)
-    yield services
-    services.close()
+    with product(settings_of(tmp_path, sqlite_url, ops_alert_to="ops@shop.example")) as services:
+        yield services
 
 
 def test_a_copy_of_the_database_without_its_keys_shows_nobodys_address(services: Services, tmp_path: Path) -> None:
-    intake = Intake(services)
-    for payload in (
+    payloads = (
         subscription_created(at=MONDAY, purchase=BUYER),
         subscription_payment_failed(at=MONDAY, purchase=BUYER),
         subscription_updated(at=MONDAY, purchase=BUYER, status="past_due"),
         dispute_created(at=MONDAY, purchase=BUYER),
-    ):
-        body, headers = delivery(payload)
-        assert BUYER.email.encode() in body or b"dispute" in body
-        assert intake.accept("lemonsqueezy", headers, body).status == 200
-    intake.close()
-    while pipeline.process(services).moved:
-        pass
+    )
+    assert all(BUYER.email in str(payload) or "dispute" in str(payload) for payload in payloads)
+    tell(services, *payloads)
 
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("kulanz.db*"))
     assert b"org_7" in stored

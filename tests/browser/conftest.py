@@ -14,14 +14,14 @@ from werkzeug.serving import make_server
 
 from app import pipeline
 from app.clock import real_now
-from app.config import OpsUser, Settings
+from app.config import OpsUser
 from app.ordering.commands import BookAddOn, RecordPayment, RequestRefund
 from app.services import Services, build
 from app.showing import refunds
 from app.store import inbox
 from app.web.application import create_app
+from tests.days import settings_of, tell
 from tests.lemonsqueezy import (
-    SECRET,
     Purchase,
     dispute_created,
     subscription_created,
@@ -30,7 +30,6 @@ from tests.lemonsqueezy import (
     subscription_payment_success,
     subscription_updated,
 )
-from tests.ops.operator import tell
 
 CHROMIUM = Path("/usr/bin/chromium")
 FLAGS = (
@@ -58,18 +57,8 @@ class Shop:
 
 @pytest.fixture
 def shop(tmp_path: Path, sqlite_url: str, redis_url: str) -> Iterator[Shop]:
-    services = build(
-        Settings(
-            data_dir=tmp_path,
-            database_url=sqlite_url,
-            redis_url=redis_url,
-            lemonsqueezy_webhook_secrets=(SECRET,),
-            lemonsqueezy_mode="any",
-            encryption_keys=(b"k" * 32,),
-            plans=(("lemonsqueezy:47001", "professional"),),
-            ops_users=(OpsUser(name="ops", password="correct horse"),),
-        )
-    )
+    ops_users = (OpsUser(name="ops", password="correct horse"),)
+    services = build(settings_of(tmp_path, sqlite_url, redis_url=redis_url, ops_users=ops_users))
     parked = _story(services, real_now().replace(microsecond=0))
     request = _extras(services, real_now().replace(microsecond=0))
     server = make_server("127.0.0.1", 0, create_app(services), threaded=True)

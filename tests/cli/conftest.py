@@ -6,8 +6,9 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, field
+from datetime import datetime
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,9 @@ from typing import Any
 import pytest
 
 from app.cli import run
+from app.config import load
+from app.services import Services
+from tests.days import product
 
 KEY = "0f" * 32
 
@@ -45,6 +49,12 @@ class Kulanz:
         with _environ(self.environ(settings)), _stdin(stdin), redirect_stdout(out), redirect_stderr(err):
             code = run(arguments)
         return Result(code, out.getvalue(), err.getvalue())
+
+    def services(self, database_url: str, *, at: datetime) -> AbstractContextManager[Services]:
+        """The services of the commands, on a database where the policy is in force since `at`, which is now."""
+        self.data_dir.mkdir(mode=0o700, exist_ok=True)
+        self.settings["DATABASE_URL"] = database_url
+        return product(load(self.environ()), at=at)
 
     def environ(self, settings: Mapping[str, str] = {}) -> dict[str, str]:
         path = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "TMPDIR", "LANG"}}

@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app import pipeline
-from app.config import load
 from app.policy import document
-from app.services import Services, build
+from app.services import Services
 from app.store import accounts, timers
 from tests.cli.conftest import Kulanz
+from tests.days import settle
 from tests.lemonsqueezy import MONDAY
 from tests.workers.house import an_unpaid_account
 
@@ -26,22 +25,17 @@ def shop(kulanz: Kulanz, sqlite_url: str) -> Iterator[Services]:
     kulanz.data_dir.mkdir(mode=0o700)
     policy = kulanz.data_dir / "careful.toml"
     policy.write_text(document.preset("plexo").replace("accounts = 25", "accounts = 2"), encoding="utf-8")
-    kulanz.settings |= {"DATABASE_URL": sqlite_url, "KULANZ_POLICY": str(policy)}
-    services = build(load(kulanz.environ()))
-    services.clock.set(MONDAY)
-    with services.database.write() as tx:
-        services.adopt_policy(tx)
-    for number in (10, 20, 30, 40):
-        an_unpaid_account(services, number)
-    yield services
-    services.close()
+    kulanz.settings["KULANZ_POLICY"] = str(policy)
+    with kulanz.services(sqlite_url, at=MONDAY) as services:
+        for number in (10, 20, 30, 40):
+            an_unpaid_account(services, number)
+        yield services
 
 
 def go_on_to(services: Services, at: datetime) -> None:
     """Do what falls due until then, each at its time."""
     while True:
-        while pipeline.process(services).moved | pipeline.deliver(services).moved:
-            pass
+        settle(services)
         with services.database.read() as conn:
             due = timers.next_due(conn)
         if due is None or due > at:

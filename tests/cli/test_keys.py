@@ -10,8 +10,7 @@ from datetime import UTC, datetime
 import pytest
 
 from app import pipeline
-from app.config import load
-from app.services import Services, build
+from app.services import Services
 from tests.cli.conftest import KEY, Kulanz
 from tests.lemonsqueezy import MONDAY
 from tests.workers.house import an_unpaid_account
@@ -22,16 +21,10 @@ NEW = "1e" * 32
 @pytest.fixture
 def services(kulanz: Kulanz, sqlite_url: str) -> Iterator[Services]:
     """A shop with one unpaid account."""
-    kulanz.data_dir.mkdir(mode=0o700)
-    kulanz.settings["DATABASE_URL"] = sqlite_url
-    services = build(load(kulanz.environ()))
-    services.clock.set(MONDAY)
-    with services.database.write() as tx:
-        services.adopt_policy(tx)
-    an_unpaid_account(services, 1)
-    pipeline.process(services)
-    yield services
-    services.close()
+    with kulanz.services(sqlite_url, at=MONDAY) as services:
+        an_unpaid_account(services, 1)
+        pipeline.process(services)
+        yield services
 
 
 def test_the_status_tells_what_each_key_protects(kulanz, services):

@@ -6,12 +6,11 @@ from datetime import datetime, timedelta
 import msgspec
 import pytest
 
-from app import pipeline
-from app.config import load
 from app.policy import document
-from app.services import Services, build
+from app.services import Services
 from app.store import accounts, inbox
 from tests.cli.conftest import Kulanz
+from tests.days import settle
 from tests.lemonsqueezy import MONDAY, subscription_payment_failed
 from tests.workers.house import an_unpaid_account, receive
 
@@ -21,22 +20,10 @@ SATURDAY = (MONDAY + timedelta(days=5)).isoformat()
 @pytest.fixture
 def services(kulanz: Kulanz, sqlite_url: str) -> Iterator[Services]:
     """A shop with one account in grace."""
-    kulanz.data_dir.mkdir(mode=0o700)
-    kulanz.settings["DATABASE_URL"] = sqlite_url
-    services = build(load(kulanz.environ()))
-    services.clock.set(MONDAY + timedelta(hours=1))
-    an_unpaid_account(services, 1)
-    work(services)
-    yield services
-    services.close()
-
-
-def work(services: Services) -> None:
-    """Do what is due, as a worker would."""
-    with services.database.write() as tx:
-        services.adopt_policy(tx)
-    while pipeline.process(services).moved | pipeline.deliver(services).moved:
-        pass
+    with kulanz.services(sqlite_url, at=MONDAY + timedelta(hours=1)) as services:
+        an_unpaid_account(services, 1)
+        settle(services)
+        yield services
 
 
 def test_events_are_listed_newest_first(kulanz, services):
@@ -100,9 +87,9 @@ def test_a_parked_event_is_skipped_with_its_reason(kulanz, services, parked):
 
 def test_effects_are_listed_and_what_is_done_is_not_done_again(kulanz, services):
     kulanz("clock", "set", (MONDAY + timedelta(days=6)).isoformat())
-    work(services)
+    settle(services)
     kulanz("clock", "set", (MONDAY + timedelta(days=8)).isoformat())
-    work(services)
+    settle(services)
 
     effects = kulanz("effects", "list", "--account", "org_1", "--json").document["effects"]
 

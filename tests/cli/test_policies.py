@@ -8,14 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from app import pipeline
 from app.config import load
 from app.policy import document
-from app.receiving.intake import Intake
 from app.services import build
 from app.store import accounts
 from tests.cli.conftest import Kulanz
-from tests.lemonsqueezy import delivery, subscription_created, subscription_payment_failed
+from tests.days import product, tell
+from tests.lemonsqueezy import subscription_created, subscription_payment_failed
 
 PLEXO = document.preset("plexo")
 
@@ -192,13 +191,5 @@ def deliver(kulanz: Kulanz, event: str, *, days_ago: int) -> None:
     """Let an event arrive at the hour that the command's clock shows."""
     at = datetime(2026, 3, 1, 12, tzinfo=UTC) - timedelta(days=days_ago)
     payload = {"subscription_created": subscription_created, "subscription_payment_failed": subscription_payment_failed}
-    body, headers = delivery(payload[event](at=at), secret="a-secret-of-the-shop")
-    services = build(load(kulanz.environ()))
-    intake = Intake(services)
-    try:
-        assert intake.accept("lemonsqueezy", headers, body).status == 200
-        intake.close()
-        while pipeline.process(services).moved:
-            pass
-    finally:
-        services.close()
+    with product(load(kulanz.environ())) as services:
+        tell(services, payload[event](at=at))

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
 
 import pytest
 from sqlalchemy import delete
 
-from app import pipeline
-from app.config import load
-from app.services import Services, build
+from app.services import Services
 from app.store import tables
 from tests.cli.conftest import Kulanz
+from tests.days import days_go_by
 from tests.lemonsqueezy import MONDAY
 from tests.workers.house import an_unpaid_account
 
@@ -20,19 +18,10 @@ from tests.workers.house import an_unpaid_account
 @pytest.fixture
 def services(kulanz: Kulanz, sqlite_url: str) -> Iterator[Services]:
     """A shop with one account whose grace ended unpaid."""
-    kulanz.data_dir.mkdir(mode=0o700)
-    kulanz.settings["DATABASE_URL"] = sqlite_url
-    services = build(load(kulanz.environ()))
-    services.clock.set(MONDAY)
-    with services.database.write() as tx:
-        services.adopt_policy(tx)
-    an_unpaid_account(services, 1)
-    for day in range(9):
-        services.clock.set(MONDAY + timedelta(days=day))
-        while pipeline.process(services).moved | pipeline.deliver(services).moved:
-            pass
-    yield services
-    services.close()
+    with kulanz.services(sqlite_url, at=MONDAY) as services:
+        an_unpaid_account(services, 1)
+        days_go_by(services, 9)
+        yield services
 
 
 def test_a_whole_ledger_is_said_to_be_whole(kulanz, services):

@@ -11,22 +11,19 @@ from flask.testing import FlaskClient
 
 from app.clock import real_now
 from app.config import OpsUser, Settings
-from app.services import Services, build
+from app.services import Services
 from app.web.application import Web, create_app
-from tests.lemonsqueezy import SECRET, subscription_created, subscription_payment_failed, subscription_updated
-from tests.ops.operator import Operator, tell
+from tests.days import product, settings_of, tell
+from tests.lemonsqueezy import subscription_created, subscription_payment_failed, subscription_updated
+from tests.ops.operator import Operator
 
 
 @pytest.fixture
 def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
-    return Settings(
-        data_dir=tmp_path,
-        database_url=database_url,
+    return settings_of(
+        tmp_path,
+        database_url,
         redis_url=redis_url,
-        lemonsqueezy_webhook_secrets=(SECRET,),
-        lemonsqueezy_mode="any",
-        encryption_keys=(b"k" * 32,),
-        plans=(("lemonsqueezy:47001", "professional"),),
         ops_users=(
             OpsUser(name="ops", password="correct horse"),
             OpsUser(name="bob", password="paper clip"),
@@ -37,9 +34,8 @@ def settings(tmp_path: Path, database_url: str, redis_url: str) -> Settings:
 
 @pytest.fixture
 def services(settings: Settings) -> Iterator[Services]:
-    services = build(settings)
-    yield services
-    services.close()
+    with product(settings) as services:
+        yield services
 
 
 @pytest.fixture

@@ -8,11 +8,6 @@ from typing import Any
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import pipeline
-from app.receiving.intake import Intake
-from app.services import Services
-from tests.lemonsqueezy import Payload, delivery
-
 TOKEN = re.compile(r'name="token" value="([0-9a-f]+)"')
 HIDDEN = re.compile(r'<input type="hidden" name="([a-z_]+)" value="([^"]*)">')
 
@@ -53,14 +48,3 @@ class Operator:
         found = TOKEN.search(page)
         assert found is not None, page
         return found[1]
-
-
-def tell(services: Services, *payloads: Payload) -> None:
-    """Deliver events, and apply them."""
-    intake = Intake(services)
-    for payload in payloads:
-        body, headers = delivery(payload)
-        assert intake.accept("lemonsqueezy", headers, body).status == 200
-    intake.close()
-    while pipeline.process(services).events:
-        pass

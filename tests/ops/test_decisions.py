@@ -13,8 +13,9 @@ from app.policy import document
 from app.services import Services
 from app.showing import enquiries, refunds
 from app.store import policies
+from tests.days import tell
 from tests.lemonsqueezy import subscription_created, subscription_payment_success
-from tests.ops.operator import HIDDEN, Operator, tell
+from tests.ops.operator import HIDDEN, Operator
 
 LENIENT = document.preset("plexo").replace('grace = "7d"', 'grace = "10d"')
 

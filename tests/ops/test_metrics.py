@@ -20,13 +20,13 @@ from app.measuring.gauges import Gauges
 from app.services import Services, build
 from app.store import inbox
 from app.web.application import create_app
+from tests.days import tell
 from tests.lemonsqueezy import (
     dispute_created,
     subscription_created,
     subscription_payment_recovered,
     subscription_updated,
 )
-from tests.ops.operator import tell
 
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 ROOT = Path(__file__).resolve().parents[2]

@@ -18,8 +18,9 @@ from app.services import Services
 from app.showing import enquiries
 from app.store import acts, inbox, outbox
 from app.web.application import Web
+from tests.days import tell
 from tests.lemonsqueezy import dispute_created, subscription_created
-from tests.ops.operator import HIDDEN, Operator, tell
+from tests.ops.operator import HIDDEN, Operator
 from tests.store.rows import an_effect, an_event
 
 in_a_month = (real_now() + timedelta(days=30)).strftime("%Y-%m-%dT%H:%M")

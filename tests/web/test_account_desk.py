@@ -14,17 +14,17 @@ from werkzeug.test import TestResponse
 
 from app import pipeline
 from app.clock import real_now
-from app.config import ApiToken, Settings
+from app.config import ApiToken
 from app.ordering.commands import OpenDispute
 from app.receiving.intake import Intake
-from app.services import Services, build
+from app.services import Services
 from app.store import idempotency
 from app.web import documents
 from app.web.account_desk import AccountDesk
 from app.web.application import assemble
 from app.web.desk import Keep
+from tests.days import product, settings_of
 from tests.lemonsqueezy import (
-    SECRET,
     Payload,
     delivery,
     dispute_created,
@@ -39,19 +39,9 @@ A_DISPUTE = {"amount": 4900, "currency": "EUR", "fee": 1500, "fee_currency": "US
 
 @pytest.fixture
 def services(tmp_path: Path, database_url: str) -> Iterator[Services]:
-    services = build(
-        Settings(
-            data_dir=tmp_path,
-            database_url=database_url,
-            lemonsqueezy_webhook_secrets=(SECRET,),
-            lemonsqueezy_mode="any",
-            encryption_keys=(b"k" * 32,),
-            plans=(("lemonsqueezy:47001", "professional"),),
-            api_tokens=(ApiToken(name="writer", token="w-secret", read_only=False),),
-        )
-    )
-    yield services
-    services.close()
+    tokens = (ApiToken(name="writer", token="w-secret", read_only=False),)
+    with product(settings_of(tmp_path, database_url, api_tokens=tokens)) as services:
+        yield services
 
 
 @pytest.fixture

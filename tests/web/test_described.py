@@ -24,6 +24,7 @@ from app.web import openapi
 from app.web.application import create_app
 from app.web.documents import Problem
 from app.web.operations import OPERATIONS, Operation
+from tests.days import tell
 from tests.lemonsqueezy import (
     SECRET,
     dispute_created,
@@ -31,7 +32,6 @@ from tests.lemonsqueezy import (
     subscription_payment_failed,
     subscription_updated,
 )
-from tests.ops.operator import tell
 from tests.web.described import allowed, altered
 
 TOKEN = {"Authorization": "Bearer w-secret"}

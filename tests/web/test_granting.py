@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,19 @@ from werkzeug.test import TestResponse
 
 from app import pipeline
 from app.clock import real_now
-from app.config import ApiToken, Settings
+from app.config import ApiToken
 from app.ordering.commands import AgreeTerms, SetOverride
 from app.policy import document
 from app.policy.facts import OverrideKind
 from app.receiving.intake import Intake
 from app.replaying.replay import replay
-from app.services import Services, build
+from app.services import Services
 from app.store import policies
 from app.web.account_desk import AccountDesk
 from app.web.application import assemble
-from tests.lemonsqueezy import SECRET, Payload, delivery, subscription_created, subscription_payment_failed
+from tests.days import DAY, product, settings_of
+from tests.lemonsqueezy import Payload, delivery, subscription_created, subscription_payment_failed
 
-DAY = timedelta(days=1)
 PLEXO = document.preset("plexo")
 CAREFUL = PLEXO + '\n[overrides]\nsecond_approver = ["waive", "exempt"]\n'
 CONTRACT = PLEXO.replace('name = "plexo"', 'name = "acme"').replace('grace = "7d"', 'grace = "30d"')
@@ -36,24 +36,10 @@ WAIVE = {"kind": "waive", "reason": "our mistake"}
 def services(tmp_path: Path, database_url: str) -> Iterator[Services]:
     careful = tmp_path / "careful.toml"
     careful.write_text(CAREFUL)
-    services = build(
-        Settings(
-            data_dir=tmp_path,
-            database_url=database_url,
-            policy=str(careful),
-            lemonsqueezy_webhook_secrets=(SECRET,),
-            lemonsqueezy_mode="any",
-            encryption_keys=(b"k" * 32,),
-            plans=(("lemonsqueezy:47001", "professional"),),
-            api_tokens=tuple(ApiToken(name=name, token=f"{name}-secret", read_only=False) for name in ("ada", "bob")),
-            test_clock=True,
-        )
-    )
-    services.clock.set(START)
-    with services.database.write() as tx:
-        services.adopt_policy(tx)
-    yield services
-    services.close()
+    tokens = tuple(ApiToken(name=name, token=f"{name}-secret", read_only=False) for name in ("ada", "bob"))
+    settings = settings_of(tmp_path, database_url, policy=str(careful), api_tokens=tokens, test_clock=True)
+    with product(settings, at=START) as services:
+        yield services
 
 
 START = real_now().replace(microsecond=0)
