@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
-from sqlalchemy import Integer, bindparam, func, select, text, update
+from sqlalchemy import Integer, Select, bindparam, func, select, update
 from sqlalchemy.engine import Connection
 
-from app.errors import InvalidInputError
 from app.store import outbox
+from app.store.arrivals import FRESH
 from app.store.bulk import among
-from app.store.events import STATES, event_id
+from app.store.events import event_id
+from app.store.inbox import in_state
 from app.store.outbox import EffectRow
 from app.store.tables import Instant, accounts, effects, inbox, timers
 
@@ -61,22 +63,7 @@ _DUE = select(func.count()).select_from(
 _NEWEST = select(func.max(inbox.c.id))
 _FROM = select(inbox.c.received_at).where(inbox.c.id >= bindparam("number")).order_by(inbox.c.id).limit(1)
 _BETWEEN = select(func.count()).where(inbox.c.id >= bindparam("first"), inbox.c.id < bindparam("end"))
-_NEXT = {
-    state: select(inbox.c.id)
-    .where(
-        text(f"state = '{state}' AND state <> 'handled'"),
-        inbox.c.id > bindparam("after"),
-        inbox.c.id <= bindparam("through"),
-    )
-    .order_by(inbox.c.id)
-    .limit(bindparam("limit", type_=Integer))
-    for state in STATES
-}
-_AGAIN = (
-    update(inbox)
-    .where(among(inbox.c.id, "ids"), inbox.c.state == bindparam("was"))
-    .values(state="received", attempts=0, next_attempt_at=None, waits_for=None)
-)
+_AGAIN = update(inbox).where(among(inbox.c.id, "ids"), inbox.c.state == bindparam("was")).values(FRESH)
 
 
 def events(
@@ -85,9 +72,7 @@ def events(
     """Return events, newest first; `before` is the number of the last one of the page before."""
     query = _EVENT.limit(limit)
     if state is not None:
-        query = query.where(
-            text(f"state = '{_one_of(STATES, state)}'" + ("" if state == "handled" else " AND state <> 'handled'"))
-        )
+        query = query.where(in_state(state))
     if account is not None:
         query = query.where(inbox.c.account == account)
     if before is not None:
@@ -101,9 +86,7 @@ def effects_page(
     """Return effects, newest first; `before` is the id of the last one of the page before, none if it is gone."""
     query = _EFFECT.limit(limit)
     if state is not None:
-        query = query.where(
-            text(f"state = '{_one_of(outbox.STATES, state)}'" + ("" if state == "done" else " AND state <> 'done'"))
-        )
+        query = query.where(outbox.in_state(state))
     if account is not None:
         query = query.where(effects.c.account == account)
     if before is not None:
@@ -158,9 +141,7 @@ def retry_some(tx: Connection, state: str, *, after: int, through: int, limit: i
 
     With the last of them as the next `after`, each event up to `through` has its turn once, whoever stops in between.
     """
-    found = list(
-        tx.execute(_NEXT[_one_of(STATES, state)], {"after": after, "through": through, "limit": limit}).scalars()
-    )
+    found = list(tx.execute(_next(state), {"after": after, "through": through, "limit": limit}).scalars())
     if found:
         tx.execute(_AGAIN, {"ids": found, "was": state})
     return found, [event_id(number) for number in found]
@@ -168,7 +149,7 @@ def retry_some(tx: Connection, state: str, *, after: int, through: int, limit: i
 
 def number_in(conn: Connection, state: str, *, after: int, through: int) -> int:
     """Return how many events of a state have numbers after one and up to another."""
-    counted = _NEXT[_one_of(STATES, state)].subquery()
+    counted = _next(state).subquery()
     bounds = {"after": after, "through": through, "limit": None if conn.dialect.name == "postgresql" else -1}
     return conn.execute(select(func.count()).select_from(counted), bounds).scalar_one()
 
@@ -178,8 +159,10 @@ def newest_event(conn: Connection) -> int:
     return conn.execute(_NEWEST).scalar() or 0
 
 
-def _one_of(states: tuple[str, ...], state: str) -> str:
-    """Refuse what is no state: they are written into statements, as partial indexes need it."""
-    if state not in states:
-        raise InvalidInputError(f"state: one of {', '.join(states)}")
-    return state
+def _next(state: str) -> Select[Any]:
+    return (
+        select(inbox.c.id)
+        .where(in_state(state), inbox.c.id > bindparam("after"), inbox.c.id <= bindparam("through"))
+        .order_by(inbox.c.id)
+        .limit(bindparam("limit", type_=Integer))
+    )

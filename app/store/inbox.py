@@ -9,12 +9,13 @@ from typing import Any
 from sqlalchemy import Boolean, Select, String, TextClause, bindparam, case, func, or_, select, text, update
 from sqlalchemy.engine import Connection
 
-from app.errors import InvalidInputError
 from app.store import bulk, claims
-from app.store.bulk import AnyRow, among
+from app.store.arrivals import FRESH, record
+from app.store.bulk import among
 from app.store.claims import MAX_ATTEMPTS, claim, release
 from app.store.events import STATES, Event, NewEvent, Recorded, Settled, event_id, key_of, number_of, spooled_id
 from app.store.prepared import Prepared
+from app.store.states import literally
 from app.store.tables import Instant, inbox
 
 __all__ = [
@@ -27,29 +28,13 @@ __all__ = [
     "claim",
     "event_id",
     "number_of",
+    "record",
     "release",
     "spooled_id",
 ]
 
-_REARM = timedelta(hours=1)
 _BACKOFF = (timedelta(seconds=1), timedelta(seconds=5))
 _PAGE = 500
-
-
-_NEW = (
-    "delivery_key",
-    "content_key",
-    "provider",
-    "name",
-    "lane",
-    "state",
-    "received_at",
-    "body",
-    "sha256",
-    "reason",
-    "mode",
-    "attempts",
-)
 _SETTLED = ("id", "state", "account", "body", "reason", "waits_for", "facts_at", "handled_at", "next_attempt_at")
 _EVENT = select(*(inbox.c[name] for name in Event.__struct_fields__))
 _ONE = _EVENT.where(inbox.c.id == bindparam("number"))
@@ -58,32 +43,16 @@ _TAKE = Prepared(
     .order_by(inbox.c.id)
     .with_for_update(skip_locked=True)
 )
-_KNOWN = select(
-    inbox.c.id, inbox.c.state, inbox.c.rearmed_at, inbox.c.provider, inbox.c.delivery_key, inbox.c.content_key
-).where(
-    or_(
-        inbox.c.delivery_key.in_(bindparam("deliveries", expanding=True)),
-        inbox.c.content_key.in_(bindparam("contents", expanding=True)),
-    )
-)
 _KEYED = (
     select(inbox.c.id)
     .where(or_(inbox.c.delivery_key == bindparam("key"), inbox.c.content_key == bindparam("key")))
     .order_by(inbox.c.id)
     .limit(1)
 )
-_FRESH = {"state": "received", "attempts": 0, "next_attempt_at": None, "waits_for": None}
-_REARMED = (
-    update(inbox)
-    .where(among(inbox.c.id, "ids"), inbox.c.state == "parked")
-    .values(_FRESH | {"rearmed_at": bindparam("at", type_=Instant)})
-)
 _WAKE = Prepared(
-    update(inbox)
-    .where(among(inbox.c.waits_for, "subscriptions"), text("state IN ('waiting', 'parked')"))
-    .values(_FRESH)
+    update(inbox).where(among(inbox.c.waits_for, "subscriptions"), text("state IN ('waiting', 'parked')")).values(FRESH)
 )
-_AGAIN = update(inbox).values(_FRESH)
+_AGAIN = update(inbox).values(FRESH)
 _FAILED = (
     update(inbox)
     .where(inbox.c.id == bindparam("failed"))
@@ -132,37 +101,6 @@ _COUNTS = select(inbox.c.state, func.count().label("events")).where(text("state 
 _SINCE = select(inbox.c.received_at).order_by(inbox.c.id).limit(1)
 _OLDEST = _SINCE.where(text("state = 'received' AND state <> 'handled'"))
 _OLDEST_WAITING = _SINCE.where(text("state = 'waiting' AND state <> 'handled'"))
-
-
-def record(tx: Connection, events: Sequence[NewEvent], now: datetime) -> list[Recorded]:
-    """Insert what is new and recognise what is known, by delivery or content; the answers are in the order given.
-
-    A known parked event is re-armed, at most once an hour.
-    """
-    rows = [
-        (
-            e.delivery_key,
-            e.content_key,
-            e.provider,
-            e.name,
-            e.lane,
-            e.state,
-            e.received_at,
-            e.body,
-            e.sha256,
-            e.reason,
-            e.mode,
-            0,
-        )
-        for e in events
-    ]
-    made = bulk.insert_new(tx, inbox, _NEW, rows)
-    repeats = [event for event, number in zip(events, made, strict=True) if number is None]
-    known = _known(tx, repeats, now) if repeats else iter(())
-    return [
-        next(known) if number is None else Recorded(number, known=False, state=event.state)
-        for event, number in zip(events, made, strict=True)
-    ]
 
 
 def take(tx: Connection, ids: Sequence[int], worker: str | None = None) -> list[Event]:
@@ -241,7 +179,7 @@ def move(tx: Connection, old: str, new: str, reseal: Callable[[bytes], bytes] | 
 def listing(conn: Connection, state: str | None, since: datetime | None, limit: int) -> list[Event]:
     """Return events, newest first."""
     query = _EVENT.order_by(inbox.c.id.desc()).limit(limit)
-    events = _events(conn, query if state is None else query.where(_in(state)))
+    events = _events(conn, query if state is None else query.where(in_state(state)))
     return [event for event in events if since is None or event.received_at >= since]
 
 
@@ -261,12 +199,17 @@ def retry(tx: Connection, ids: Collection[int] | None = None, state: str | None 
     """Make events due again as if never tried: the given ones, or all of one state. Returns how many."""
     if ids is not None:
         return tx.execute(_AGAIN.where(among(inbox.c.id, "ids")), {"ids": ids}).rowcount
-    return tx.execute(_AGAIN.where(_in(state))).rowcount if state is not None else 0
+    return tx.execute(_AGAIN.where(in_state(state))).rowcount if state is not None else 0
 
 
 def skip(tx: Connection, id: int, reason: str) -> bool:  # noqa: A002
     """Ignore an event from now on, for a reason; False where it is handled already, or there is none."""
     return tx.execute(_SKIP, {"skipped": id, "why": reason}).rowcount == 1
+
+
+def in_state(state: str) -> TextClause:
+    """Return the condition of an event being in a state; InvalidInputError for what is none."""
+    return literally(state, STATES, ended="handled")
 
 
 def counts(conn: Connection) -> dict[str, int]:
@@ -287,39 +230,12 @@ def oldest_waiting(conn: Connection) -> datetime | None:
 
 def oldest(conn: Connection, state: str) -> datetime | None:
     """Return since when the oldest event in a state has been here."""
-    return conn.execute(_SINCE.where(_in(state))).scalar()
+    return conn.execute(_SINCE.where(in_state(state))).scalar()
 
 
 def _events(conn: Connection, query: Select[Any], **parameters: Any) -> list[Event]:
     return [Event(*row) for row in conn.execute(query, parameters)]
 
 
-def _in(state: str) -> TextClause:
-    """Name a state literally, as partial indexes need it."""
-    if state not in STATES:
-        raise InvalidInputError(f"state: one of {', '.join(STATES)}")
-    return text("state = 'handled'" if state == "handled" else f"state = '{state}' AND state <> 'handled'")
-
-
 def _moments(now: datetime) -> dict[str, datetime]:
     return {"soon": now + _BACKOFF[0], "later": now + _BACKOFF[1]}
-
-
-def _known(tx: Connection, repeats: Sequence[NewEvent], now: datetime) -> Iterator[Recorded]:
-    """Find the rows that stood in the way, and re-arm the parked ones among them."""
-    rows = _standing_in_the_way(tx, repeats)
-    rearmed = {row.id for row in rows if row.state == "parked" and (row.rearmed_at or now - _REARM) <= now - _REARM}
-    if rearmed:
-        tx.execute(_REARMED, {"ids": rearmed, "at": now})
-    by_key = {(row.provider, key): row for row in rows for key in (row.content_key, row.delivery_key)}
-    for event in repeats:
-        row = by_key.get((event.provider, event.delivery_key)) or by_key[event.provider, event.content_key]
-        yield Recorded(row.id, known=True, state="received" if row.id in rearmed else row.state)
-
-
-def _standing_in_the_way(tx: Connection, repeats: Sequence[NewEvent]) -> Sequence[AnyRow]:
-    keys = {
-        "deliveries": [event.delivery_key for event in repeats],
-        "contents": [event.content_key for event in repeats if event.content_key is not None],
-    }
-    return tx.execute(_KNOWN, keys).all()

@@ -7,10 +7,10 @@ import msgspec
 from sqlalchemy import Integer, LargeBinary, Select, String, TextClause, bindparam, func, or_, select, text, update
 from sqlalchemy.engine import Connection
 
-from app.errors import InvalidInputError
 from app.store import bulk
 from app.store.bulk import among
 from app.store.database import Database
+from app.store.states import literally
 from app.store.tables import Instant, effects
 
 STATES = ("pending", "done", "skipped", "withdrawn", "parked", "todo", "unknown")
@@ -182,7 +182,7 @@ def listing(conn: Connection, state: str | None = None, account: str | None = No
     """Return effects, newest first."""
     query = _ROW.order_by(effects.c.number.desc()).limit(limit)
     if state is not None:
-        query = query.where(_in(state))
+        query = query.where(in_state(state))
     if account is not None:
         query = query.where(effects.c.account == account)
     return [EffectRow(*row) for row in conn.execute(query)]
@@ -216,6 +216,11 @@ def retry_some(tx: Connection, state: str, *, after: int, through: int, limit: i
     return [row.number for row in found], ids
 
 
+def in_state(state: str) -> TextClause:
+    """Return the condition of an effect being in a state; InvalidInputError for what is none."""
+    return literally(state, STATES, ended="done")
+
+
 def number_in(conn: Connection, state: str, *, after: int, through: int) -> int:
     """Return how many effects of a state have numbers after one and up to another."""
     return conn.execute(select(func.count()).select_from(_between(state, after, through).subquery())).scalar_one()
@@ -245,13 +250,6 @@ def untried(conn: Connection, now_real: datetime) -> int:
 def _between(state: str, after: int, through: int) -> Select[tuple[int, str]]:
     return (
         select(effects.c.number, effects.c.id)
-        .where(_in(state), effects.c.number > after, effects.c.number <= through)
+        .where(in_state(state), effects.c.number > after, effects.c.number <= through)
         .order_by(effects.c.number)
     )
-
-
-def _in(state: str) -> TextClause:
-    """Name a state literally, as partial indexes need it."""
-    if state not in STATES:
-        raise InvalidInputError(f"state: one of {', '.join(STATES)}")
-    return text("state = 'done'" if state == "done" else f"state = '{state}' AND state <> 'done'")

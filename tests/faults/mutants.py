@@ -55,8 +55,12 @@ TARGETS = (
     ),
     Target(
         area="de-duplication",
-        path="app/store/inbox.py",
-        functions=frozenset({"record", "_known", "_standing_in_the_way", "_moments"}),
+        path="app/providers/bodies.py",
+        tests=("tests/unit/test_lemonsqueezy_glance.py", "tests/test_intake.py"),
+    ),
+    Target(
+        area="de-duplication",
+        path="app/store/arrivals.py",
         tests=("tests/store/test_inbox.py", "tests/test_intake.py", "tests/test_standby.py"),
     ),
     Target(area="merging", path="app/policy/joining.py", tests=POLICY),
@@ -67,7 +71,9 @@ TARGETS = (
     Target(
         area="parking",
         path="app/store/inbox.py",
-        functions=frozenset({"take", "settle", "failed", "attribute", "wake", "parked_accounts", "retry", "skip"}),
+        functions=frozenset(
+            {"take", "settle", "failed", "attribute", "wake", "parked_accounts", "retry", "skip", "_moments"}
+        ),
         tests=(*INBOX, "tests/test_drain.py", "tests/test_listings.py", "tests/faults/test_poison.py"),
     ),
     Target(

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from app.store import (
     accounts,
     acts,
+    arrivals,
     bindings,
     browsing,
     claims,
@@ -33,8 +34,8 @@ _QUESTIONS: dict[str, tuple[Executable | Prepared, dict[str, Any]]] = {
     "claim a share": (claims._NEXT_OF_SHARE, {"now": NOW, "limit": 10, "busy": [1, 2], "workers": 2, "place": 1}),
     "crashed": (claims._CRASHED, {"crashed": [1, 2]}),
     "take": (inbox._TAKE, {"ids": [1, 2]}),
-    "known": (inbox._KNOWN, {"deliveries": [b"1"], "contents": [b"2"]}),
-    "rearmed": (inbox._REARMED, {"ids": [1], "at": NOW}),
+    "known": (arrivals._KNOWN, {"deliveries": [b"1"], "contents": [b"2"]}),
+    "rearmed": (arrivals._REARMED, {"ids": [1], "at": NOW}),
     "wake": (inbox._WAKE, {"subscriptions": ["s", "t"]}),
     "waiting": (inbox._WAITING, {"before": NOW, "limit": 10}),
     "longest waiting": (inbox._OLDEST_WAITING, {}),
@@ -75,7 +76,7 @@ _QUESTIONS: dict[str, tuple[Executable | Prepared, dict[str, Any]]] = {
     "timers due": (browsing._DUE, {"now": NOW}),
     "event from": (browsing._FROM, {"number": 3}),
     "events between": (browsing._BETWEEN, {"first": 1, "end": 9}),
-    "retry some": (browsing._NEXT["parked"], {"after": 1, "through": 9, "limit": 10}),
+    "retry some": (browsing._next("parked"), {"after": 1, "through": 9, "limit": 10}),
     "retry those": (browsing._AGAIN, {"ids": [1], "was": "parked"}),
 }
 _PAGES: dict[str, Callable[[Connection], object]] = {
