@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from datetime import timedelta
+from importlib import import_module
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 from urllib.parse import quote
 
@@ -20,7 +22,7 @@ from werkzeug.test import TestResponse
 from app.clock import real_now
 from app.config import ApiToken, Settings
 from app.services import build
-from app.web import openapi
+from app.web import openapi, operations
 from app.web.application import create_app
 from app.web.documents import Problem
 from app.web.operations import OPERATIONS, Operation
@@ -117,6 +119,14 @@ def test_what_the_description_does_not_allow_is_refused_as_it_says(
     check(operation, answer)
     if token is not TOKEN:
         assert answer.status_code == 401
+
+
+def test_every_call_that_is_written_down_is_served() -> None:
+    rooms = [import_module(f"{operations.__name__}.{room.name}") for room in iter_modules(operations.__path__)]
+
+    written = [one for room in rooms for one in vars(room).values() if isinstance(one, Operation)]
+
+    assert sorted(one.name for one in written) == sorted(one.name for one in OPERATIONS)
 
 
 @pytest.mark.parametrize(("to", "status"), [("never-heard-of", 422), ("", 400)])
