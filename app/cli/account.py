@@ -174,7 +174,7 @@ def record_payment(**told: Any) -> Command:
 @orders
 def terms(*, name: str | None, until: datetime | None, end: bool, reason: str) -> Command:
     """Put an account under a policy of its own for a period (an individual agreement), or end that."""
-    from app.cli.policy import text
+    from app.cli.documents import text
     from app.ordering.commands import AgreeTerms, EndTerms
 
     if end and (name or until):

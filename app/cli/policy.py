@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from app.cli.documents import in_force, text
 from app.cli.options import (
     actor_option,
     as_text,
@@ -23,7 +23,7 @@ from app.cli.options import (
     table,
     yes_option,
 )
-from app.errors import NotFoundError, PolicyError
+from app.errors import PolicyError
 from app.policy import document
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def list_(*, as_json: bool) -> None:
 @json_option
 def show(*, name: str | None, as_json: bool) -> None:
     """Print a policy: a file, a preset, a version by its number, or without a NAME the one in force."""
-    found_text, version = (text(name), 0) if name else _in_force()
+    found_text, version = (text(name), 0) if name else in_force()
     read = document.parse(found_text, version=version)
     found = {"name": read.name, "title": read.title, "version": version, "sha256": read.sha256, "document": found_text}
     emit(found, as_json, found_text.rstrip())
@@ -250,36 +250,6 @@ def _migrate(opened: Services, done: Any, actor: str, *, dry_run: bool, yes: boo
         {"account_id": account, "subject": fact.subject}
         for account, fact in versions.apply_to_open(opened, policy, actor=actor)
     ]
-
-
-def text(name: str) -> str:
-    """Return the document of a file or, where there is none, of a preset or of a version that is kept here."""
-    path = Path(name)
-    if path.suffix != ".toml" and "/" not in name and not path.is_file():
-        return document.preset(name) if name in document.presets() else _kept(name)
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotFoundError(f"{name}: cannot be read ({type(error).__name__})") from error
-
-
-def _kept(name: str) -> str:
-    from app.errors import RefusedError
-    from app.ordering import versions
-
-    try:
-        with services() as opened, opened.database.read() as conn:
-            return versions.text_of(conn, name)
-    except RefusedError:
-        return document.preset(name)
-
-
-def _in_force() -> tuple[str, int]:
-    from app.store import policies
-
-    with services() as opened, opened.database.read() as conn:
-        found = policies.in_force(policies.all(conn), opened.clock.now(conn))
-        return (found.document, found.version) if found else (text(opened.settings.policy), 0)
 
 
 def _version(row: PolicyRow, current: PolicyRow | None, now: datetime) -> dict[str, Any]:
