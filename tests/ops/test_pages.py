@@ -266,7 +266,7 @@ def test_all_parked_events_are_counted_before_they_are_tried_again_and_later_one
     done = operator.post("/ops/events/retry", **form)
     again = operator.post("/ops/events/retry", **form)
 
-    assert "<strong>5</strong> parked events" in counted
+    assert "<strong>5 parked events</strong>" in counted
     assert "<strong>4</strong> events are due again" in done.text
     assert "<strong>0</strong> events are due again" in again.text
     assert [state_of(services, event) for event in (*events, late)].count("received") == 4
