@@ -22,7 +22,7 @@ from tests.faults.workshop import ROOT, Workshop, a_workshop
 
 GOAL = 0.9
 RESULTS = ROOT / "docs/mutants.json"
-POLICY = ("tests/policy/test_book.py", "tests/policy/test_snapshots.py", "tests/policy/test_disputes.py")
+POLICY = ("tests/policy/test_snapshots.py", "tests/policy/test_book.py", "tests/policy/test_disputes.py")
 INBOX = ("tests/store/test_inbox.py", "tests/store/test_claims.py")
 
 

@@ -25,6 +25,8 @@ SHORTEST_PATIENCE, SLOWER = 30.0, 4
 """Seconds for a run of the tests, and how many times what they take with nothing wrong: a mistake may never end."""
 QUICK = ("-k", "not postgresql")
 """What is tried first: a mistake that one database does not show, the other may."""
+WITHOUT = ("tests/adapters", "tests/policy", "tests/unit")
+"""Where tests know no database."""
 LIBRARIES = (
     "alembic",
     "cryptography.hazmat.primitives.ciphers.aead",
@@ -56,7 +58,7 @@ class Workshop:
         right = (self.folder / path).read_text()
         self._put(path, text)
         try:
-            return self.fails(QUICK) or self.fails(())
+            return (self._use_databases and self.fails(QUICK)) or self.fails(())
         finally:
             self._put(path, right)
 
@@ -77,6 +79,10 @@ class Workshop:
             time.sleep(0.02)
         _end(child)
         return True
+
+    @property
+    def _use_databases(self) -> bool:
+        return not all(test.startswith(WITHOUT) for test in self.tests)
 
     def _put(self, path: str, text: str) -> None:
         """Write a file with a time of its own, by which Python knows what it has compiled."""

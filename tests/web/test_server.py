@@ -217,6 +217,14 @@ def test_lies_about_the_length_get_an_answer(shared_server: Running, headers: st
     assert shared_server.say(head + b"{}") == status
 
 
+@pytest.mark.parametrize("headers", ["X-One: 1\r\n" * 200, f"X-Long: {'x' * 500_000}\r\n"], ids=["many", "long"])
+def test_more_headers_than_anybody_needs_are_refused(shared_server: Running, headers: str) -> None:
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\n{headers}X-Signature: {ITS_SIGNATURE}\r\n\r\n".encode()
+
+    assert shared_server.say(head) == b"431"
+    assert shared_server.is_ready()
+
+
 def test_who_leaves_in_the_middle_leaves_nothing_behind(server: Running) -> None:
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nX-Signature: {ITS_SIGNATURE}\r\n".encode()
     for rest in (b"Content-Length: 100000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n1000\r\n", b""):
