@@ -64,8 +64,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return _misused(error)
     except (click.Abort, KeyboardInterrupt):
         return _failed("stopped", INTERRUPTED)
-    except PolicyError as error:
-        return _failed("\nkulanz: ".join(error.problems))
     except KulanzError as error:
         return _failed(_reason(error))
     except Exception as error:  # noqa: BLE001 - the last line of defence: a person reads this, not a traceback
@@ -84,7 +82,7 @@ def _misused(error: click.ClickException) -> int:
 
 
 def _reason(error: KulanzError) -> str:
-    if isinstance(error, ConfigurationError):
+    if isinstance(error, ConfigurationError | PolicyError):
         return "; ".join(error.problems)
     return error.detail
 

@@ -23,8 +23,9 @@ from app.cli.options import (
     table,
     yes_option,
 )
-from app.errors import PolicyError
+from app.errors import PolicyError, RefusedError
 from app.policy import document
+from app.wording import how_many
 
 if TYPE_CHECKING:
     from app.policy.differences import Difference
@@ -86,9 +87,10 @@ def check(*, file: str, as_json: bool) -> None:
         written = text(file)
         read, remarks = document.parse(written), document.remarks(written)
     except PolicyError as error:
-        if as_json:
-            emit({"valid": False, "problems": error.problems, "remarks": []}, as_json=True, human="")
-        raise
+        refused = {"valid": False, "problems": error.problems, "remarks": []}
+        emit(refused, as_json, "\n".join(error.problems))
+        places = ", ".join(" ".join(one.split(": ")[:2]) for one in error.problems)
+        raise RefusedError(f"{file}: {how_many(len(error.problems), 'problem')}: {places}") from error
     found = {"valid": True, "name": read.name, "sha256": read.sha256, "problems": [], "remarks": remarks}
     emit(found, as_json, "\n".join([f"{file}: valid ({read.name}, {read.sha256[:12]})", *remarks]))
 
