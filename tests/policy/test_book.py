@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.policy.book import Book
-from app.policy.facts import Fact, Stamp, Status
+from app.policy.facts import CollectionApproved, Fact, Stamp, Status
+from app.policy.joining import first
 from tests.policy.stories import DAY, MONDAY, a_subscription, a_success, an_invoice
 from tests.policy.tales import FACTS, TALES, Tale
 
@@ -40,9 +41,9 @@ def test_every_record_joins_by_the_same_laws(facts: list[Fact]) -> None:
     one, two, three = split(facts, 3)
 
     for family in FAMILIES:
-        first, second, third = (getattr(book, family) for book in (one, two, three))
-        for key in first.keys() & second.keys():
-            a, b = first[key], second[key]
+        mine, second, third = (getattr(book, family) for book in (one, two, three))
+        for key in mine.keys() & second.keys():
+            a, b = mine[key], second[key]
             c = third.get(key, a)
             assert a.join(b) == b.join(a)
             assert a.join(b).join(c) == a.join(b.join(c))
@@ -119,3 +120,12 @@ def test_two_snapshots_of_one_stamp_join_in_any_grouping_though_they_should_not_
     books = [Book().with_facts(order) for order in ([runs, rests, older], [older, rests, runs], [rests, older, runs])]
 
     assert books[0] == books[1] == books[2]
+
+
+def test_of_acts_that_happen_once_the_earlier_counts_in_either_order_and_at_a_tie_always_the_same() -> None:
+    early = CollectionApproved(id="col_1", at=MONDAY, actor="bob")
+    late = CollectionApproved(id="col_1", at=MONDAY + DAY, actor="ada")
+    tied = CollectionApproved(id="col_1", at=MONDAY, actor="ada")
+
+    assert first(early, late) == first(late, early) == first(early, None) == first(None, early) == early
+    assert first(early, tied) == first(tied, early) == tied

@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from app.store import inbox
+from app.store import claims, inbox
 from app.store.database import Database
 from app.store.inbox import Settled
 from tests.store import processes
@@ -115,6 +115,22 @@ def test_the_third_crash_parks_the_event_with_its_reason(database: Database) -> 
         found = inbox.get(conn, number)
     assert found is not None
     assert (found.state, found.reason, found.attempts) == ("parked", "worker died", 3)
+
+
+def test_an_event_that_workers_died_at_is_announced_once(database: Database) -> None:
+    (number,) = recorded(database, an_event())
+    for crash in range(3):
+        inbox.claim(database, f"w{crash}", 10, NOW + crash * MINUTE)
+    inbox.claim(database, "last", 10, NOW + 3 * MINUTE)
+
+    with database.write() as tx:
+        found = claims.unannounced(tx)
+        claims.announce(tx, number)
+
+    assert found == [number]
+    with database.read() as conn:
+        assert claims.unannounced(conn) == []
+        assert getattr(inbox.get(conn, number), "reason", None) == "3 workers died at it"
 
 
 def test_what_the_dead_worker_had_finished_is_not_counted(database: Database) -> None:
