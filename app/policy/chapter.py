@@ -57,6 +57,10 @@ class Chapter:
         """Yield what an act of ours asks of the world; `account` is as it was before."""
         yield from ()
 
+    def follows(self, change: Change, account: Account, decision: Decision) -> Iterator[Effect]:
+        """Yield what a change asks of the world, whether an act of ours or a person brought it about."""
+        yield from ()
+
     def addressees(self, subject: str, state: State, book: Book) -> tuple[str, ...]:
         """Return the subscriptions whose customers a notice about one of its matters goes to, the best first."""
         return ()

@@ -89,6 +89,9 @@ def effects(account: Account, decision: Decision) -> Iterator[Effect]:
     yield from _callbacks(account, decision)
     for fact in decision.facts:
         yield from _effects_of(fact, account, decision)
+    for chapter in speaking(decision.account.book, "follows"):
+        for change in decision.changes:
+            yield from chapter.follows(change, account, decision)
 
 
 def _effects_of(fact: OwnFact, account: Account, decision: Decision) -> Iterator[Effect]:

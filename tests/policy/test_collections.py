@@ -277,6 +277,7 @@ def test_a_person_recalls_it_and_may_propose_it_again() -> None:
         )
     )
     assert account.case.state is CaseState.EXHAUSTED
+    assert files(account)["recall"]["cause"] == "operator"
     assert account.mails.count("downgraded") == 1
 
     fact = claims.proposed(

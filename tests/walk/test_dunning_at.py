@@ -209,6 +209,7 @@ def test_the_command_line_proposes_shows_recalls_and_approves_by_a_token_only(
     whole = house.cli("collections", "show", ident, "--json")
     explained = house.run("account", "explain", account)[1]
     house.cli("collections", "recall", ident, "--reason", "our mistake", "--json")
+    house.settle()
 
     assert planned["dry_run"]
     assert eve[0] == 1
@@ -218,6 +219,7 @@ def test_the_command_line_proposes_shows_recalls_and_approves_by_a_token_only(
     assert f"is with a collection agency ({ident})" in explained
     listed = house.cli("collections", "list", "--json")["collections"]
     assert {one["id"]: one["state"] for one in listed}[ident] == "recalled"
+    assert json.loads(files(house, ident)["recall"].read_text())["cause"] == "operator"
     assert [case["state"] for case in house.account(purchase)["dunning_cases"]] == ["exhausted"]
 
 

@@ -60,9 +60,9 @@ class Collecting(Chapter):
         """Yield the transfers that were recorded, and the steps of hand-overs."""
         yield from telling.changes(step)
 
-    def effects(self, act: OwnFact, account: Account, decision: Decision) -> Iterator[Effect]:
+    def follows(self, change: Change, account: Account, decision: Decision) -> Iterator[Effect]:
         """Yield the files that go to an agency or a credit bureau."""
-        yield from telling.effects(act, account, decision)
+        yield from telling.files(change, account, decision)
 
     def content(self, subject: str, state: State) -> Mapping[str, Any]:
         """Return what a dunning letter says: which it is, what it costs, what is owed in all."""

@@ -11,7 +11,6 @@ from app.policy.book import Book
 from app.policy.collecting import packages
 from app.policy.collecting.records import Collection, Mandate, Transfer
 from app.policy.effects import DropFile, Effect
-from app.policy.facts import OwnFact
 from app.policy.model import Account, CaseState, Change, Decision, State, Step, Terms
 
 FOLDER = "collections"
@@ -78,21 +77,18 @@ def concerns(state: State, book: Book) -> Iterator[tuple[str, str]]:
             yield key, _PAID_THERE
 
 
-def effects(act: OwnFact, account: Account, decision: Decision) -> Iterator[Effect]:
-    """Yield the file that an act leaves for somebody outside."""
-    match act:
-        case f.ClaimHandedOver():
-            yield _file(account, act.id, HANDOVER, act.package)
-        case f.ClaimReported():
-            yield _file(account, act.id, REPORT, act.package)
-        case f.CollectionRecalled() if _was_handed_over(act.id, decision):
-            yield _file(account, act.id, RECALL, packages.recall(act.id, act.cause, act.at))
+def files(change: Change, account: Account, decision: Decision) -> Iterator[Effect]:
+    """Yield the file that a change leaves for somebody outside, whoever brought it about."""
+    collection = decision.account.book.collections.get(change.subject)
+    match change.rule, collection:
+        case "collections.handed_over", Collection(handed=f.ClaimHandedOver(id=ident, package=package)):
+            yield _file(account, ident, HANDOVER, package)
+        case "collections.reported", Collection(reported=f.ClaimReported(id=ident, package=package)):
+            yield _file(account, ident, REPORT, package)
+        case "collections.recalled", Collection(recalled=f.CollectionRecalled(id=ident, cause=cause, at=at)):
+            yield _file(account, ident, RECALL, packages.recall(ident, cause, at))
         case _:
             pass
-
-
-def _was_handed_over(ident: str, decision: Decision) -> bool:
-    return decision.account.book.collections[ident].handed is not None
 
 
 def _file(account: Account, ident: str, kind: str, content: str) -> DropFile:
