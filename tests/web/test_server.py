@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -52,9 +52,10 @@ class Running:
         return self.ask("POST", PATH, body, {"X-Signature": sign(body) if header is None else header})
 
     def say(self, request: bytes) -> bytes:
-        """Send bytes as they are and return the status of the answer."""
+        """Send bytes as they are, as far as they are taken, and return the status of the answer."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
-            connection.sendall(request)
+            with suppress(ConnectionError):
+                connection.sendall(request)
             return connection.recv(65536).split(b" ", 2)[1]
 
     def is_ready(self) -> bool:
@@ -217,7 +218,7 @@ def test_lies_about_the_length_get_an_answer(shared_server: Running, headers: st
     assert shared_server.say(head + b"{}") == status
 
 
-@pytest.mark.parametrize("headers", ["X-One: 1\r\n" * 200, f"X-Long: {'x' * 500_000}\r\n"], ids=["many", "long"])
+@pytest.mark.parametrize("headers", ["X-One: 1\r\n" * 200, f"X-Long: {'x' * 1_000_000}\r\n"], ids=["many", "long"])
 def test_more_headers_than_anybody_needs_are_refused(shared_server: Running, headers: str) -> None:
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\n{headers}X-Signature: {ITS_SIGNATURE}\r\n\r\n".encode()
 
