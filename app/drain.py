@@ -35,19 +35,12 @@ def apply_events(services: Services, limit: int) -> int:
     Where a batch fails its events are applied one by one, so that only the one at fault is counted against and, in
     the end, parked. A database that is away counts against nobody.
     """
-    _announce_crashes(services)
     worker = f"{socket.gethostname()}:{os.getpid()}"
     ids = inbox.claim(services.database, worker, limit, real_now())
-    if not ids:
-        return 0
-    services.vault.prepare()
-    try:
-        _apply(services, ids, worker)
-    except StorageUnavailableError:
-        raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, one event must not hold up the others
-        log.warning("batch.failed", events=len(ids), error=reason_of(error))
-        _apply_one_by_one(services, ids, worker)
+    if ids:
+        services.vault.prepare()
+        _apply_together(services, ids, worker)
+    _announce_crashes(services)
     return len(ids)
 
 
@@ -58,6 +51,16 @@ def reason_of(error: Exception) -> str:
     frames = traceback.extract_tb(error.__traceback__)
     place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return f"{type(error).__name__}{place}"
+
+
+def _apply_together(services: Services, ids: Sequence[int], worker: str) -> None:
+    try:
+        _apply(services, ids, worker)
+    except StorageUnavailableError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it is, one event must not hold up the others
+        log.warning("batch.failed", events=len(ids), error=reason_of(error))
+        _apply_one_by_one(services, ids, worker)
 
 
 def _apply_one_by_one(services: Services, ids: Sequence[int], worker: str) -> None:
