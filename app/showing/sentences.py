@@ -61,7 +61,7 @@ SENTENCES: Mapping[str, str] = {
     "override.exempt": "{actor} exempted the account from dunning until {until}.",
     "override.legal_hold": "{actor} put the account's data under a legal hold until {until}.",
     "add_on.booked": (
-        "{quantity} of the add-on {kind} was booked at {unit_price} a piece and month, and can be used at once. "
+        "The add-on {kind} was booked, {quantity} of it at {unit_price} a piece and month, and can be used at once. "
         "{draft_amount} is collected as a draft for the next regular invoice. Billed until {billed_until}."
     ),
     "add_on.cancelled": "The add-on {kind} is cancelled to {ends_at}. It can be used until then.",

@@ -38,7 +38,8 @@ def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
     for asked in state.refunds:
         if asked.due_at is not None:
             what = "an answer" if asked.answer_is_due else f"the money ({asked.state})"
-            yield f"The refund request {asked.key} waits for {what}, promised by {rfc3339(asked.due_at)}."
+            late = " It is late." if asked.due_at <= state.as_of else ""
+            yield f"The refund request {asked.key} waits for {what}, promised by {rfc3339(asked.due_at)}.{late}"
     for deletion in state.deletions:
         yield from _deletion(deletion)
     requests = {asked.key for asked in state.refunds}

@@ -361,3 +361,13 @@ def test_a_request_that_waits_for_its_money_is_no_debt(support: Support) -> None
 
     assert [line for line in told["outlook"] if "waits for an answer" in line]
     assert not [line for line in told["outlook"] if "debt" in line]
+
+
+def test_an_answer_that_is_late_is_said_to_be(support: Support) -> None:
+    bought = support.sold()
+    support.asked(bought, amount=1000)
+
+    support.shop.advance(8 * DAY)
+
+    told = enquiries.explanation(support.shop.services, str(bought.account))
+    assert [line for line in told["outlook"] if "waits for an answer" in line and line.endswith("It is late.")]

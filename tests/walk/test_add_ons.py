@@ -128,7 +128,7 @@ def test_the_command_line_books_lists_and_cancels(house: House, start: datetime)
     (listed,) = house.cli("add-on", "list", account, "--json")["add_ons"]
     house.cli("add-on", "cancel", account, listed["id"])
 
-    assert planned["changes"][0].startswith("3 of the add-on storage was booked at 5.90 EUR")
+    assert planned["changes"][0].startswith("The add-on storage was booked, 3 of it at 5.90 EUR")
     assert nothing == []
     assert (listed["kind"], listed["quantity"], listed["draft_amount"]) == ("storage", 3, 590)
     assert house.cli("add-on", "list", account, "--json")["add_ons"][0]["status"] == "withdrawn"
