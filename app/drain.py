@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import os
 import socket
-import traceback
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from app import metrics
 from app.addressing import AddressBook
 from app.clock import real_now
 from app.docket import Cause, Docket
-from app.errors import KulanzError, StorageUnavailableError, UntranslatableError
+from app.errors import KulanzError, StorageUnavailableError, UntranslatableError, reason_of
 from app.logs import log
 from app.ordering import orders
 from app.policy.facts import Fact, OrderSeen, SubscriptionSeen
@@ -42,15 +40,6 @@ def apply_events(services: Services, limit: int) -> int:
         _apply_together(services, ids, worker)
     _announce_crashes(services)
     return len(ids)
-
-
-def reason_of(error: Exception) -> str:
-    """Say what went wrong and where, without the values that were at hand: they may be personal."""
-    if isinstance(error, KulanzError):
-        return error.detail
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
 
 
 def _apply_together(services: Services, ids: Sequence[int], worker: str) -> None:

@@ -14,8 +14,8 @@ from app import coding, metrics
 from app.addressing import AddressBook
 from app.clock import real_now
 from app.docket import Cause, Docket
-from app.drain import alert_parked, reason_of
-from app.errors import FarEndError, StorageUnavailableError, UnreadableError
+from app.drain import alert_parked
+from app.errors import FarEndError, StorageUnavailableError, UnreadableError, reason_of
 from app.gateway import Errand, Report, carry_out
 from app.gateway.report import State, parked
 from app.keeping import erasure

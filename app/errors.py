@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import traceback
 from datetime import timedelta
+from pathlib import Path
 
 
 class KulanzError(Exception):
@@ -109,3 +111,12 @@ class UnknownOutcomeError(FarEndError):
 
     def __init__(self, detail: str) -> None:
         super().__init__(detail, retryable=False)
+
+
+def reason_of(error: Exception) -> str:
+    """Say what went wrong and where, without the values that were at hand: they may be personal."""
+    if isinstance(error, KulanzError):
+        return error.detail
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" in {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
+    return f"{type(error).__name__}{place}"

@@ -17,6 +17,7 @@ from prometheus_client import Counter
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from app import metrics
+from app.errors import reason_of
 from app.logs import log
 from app.receiving.intake import Answer
 from app.web.bodies import PayloadTooLargeError, read_body
@@ -87,7 +88,7 @@ def refusal(receiver: Receiver, endpoint: str, method: str) -> Answer | None:
 
 def broken(error: Exception) -> Answer:
     """Return the answer to a fault of ours, which shows nothing of itself."""
-    log.critical("webhook.failed", error=type(error).__name__)
+    log.critical("webhook.failed", error=reason_of(error))
     return Answer(status=500, document={"error": "internal_error"})
 
 
