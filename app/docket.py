@@ -16,7 +16,8 @@ from app.gateway import spread
 from app.keeping import erasure
 from app.keeping.erasure import Closing
 from app.listings import Listings
-from app.policy import dunning, effects, facts, fairness
+from app.outgoing import effect_row, type_of
+from app.policy import dunning, fairness
 from app.policy.assess import assess
 from app.policy.book import Book
 from app.policy.chapters import speaking
@@ -264,7 +265,7 @@ class Docket:
             before=_summary(before) if before else {},
             after=_summary(after) | {"version": decision.account.version},
             detail={"changes": [coding.told(change) for change in _sorted(decision.changes)]},
-            effects=[{"id": one.id, "kind": type(one).__name__, "type": _type(one)} for one in decision.effects],
+            effects=[{"id": one.id, "kind": type(one).__name__, "type": type_of(one)} for one in decision.effects],
             prev_hash=row.head,
             hash=b"",
         )
@@ -302,24 +303,6 @@ class Docket:
             if isinstance(part, Notify) and settings.callback_url is None:
                 continue
             yield effect_row(part, folder.row.id, folder.key.seal(coding.write(part)), self.now, folder.row.seq)
-
-
-def effect_row(effect: Effect, account: str, payload: bytes, now: datetime, decision: int | None) -> EffectRow:
-    """Return the outbox's row of an effect: decided in policy time, due in real time."""
-    return EffectRow(
-        id=effect.id,
-        account=account,
-        kind=type(effect).__name__,
-        type=_type(effect),
-        subject=_subject(effect),
-        step=getattr(effect, "step", 0),
-        payload=payload,
-        state="pending",
-        attempts=0,
-        created_at=now,
-        next_attempt_at=real_now(),
-        decision_seq=decision,
-    )
 
 
 def _names(decision: Decision) -> Iterator[str]:
@@ -363,36 +346,3 @@ def _summary(state: State) -> dict[str, Any]:
 
 def _sorted(changes: Iterable[Change]) -> list[Change]:
     return sorted(changes, key=lambda change: (-change.rank, change.rule, change.subject))
-
-
-def _type(effect: Effect) -> str:
-    match effect:
-        case effects.Notify():
-            return effect.type
-        case effects.SendMail() | effects.SendLetter():
-            return effect.notice
-        case effects.AlertOperators():
-            return effect.topic
-        case effects.DropFile():
-            return effect.kind
-        case _:
-            return _CALLS[type(effect)]
-
-
-_CALLS: dict[type[Effect], str] = {
-    effects.CancelSubscription: "cancel",
-    effects.ResumeSubscription: "resume",
-    effects.LookUpSubscription: "look_up",
-    effects.RefundPayment: "refund",
-    effects.DisableLicence: "disable_licence",
-}
-"""What a call to the provider is called in the outbox."""
-
-
-def _subject(effect: Effect) -> str:
-    return str(getattr(effect, "subject", None) or getattr(effect, "subscription", ""))
-
-
-def is_provider_fact(fact: Fact) -> bool:
-    """Whether a fact is the provider's word, which the inbox keeps, and not our own, which the journal keeps."""
-    return isinstance(fact, facts.ProviderFact)

@@ -24,7 +24,7 @@ from app.ordering.commands import Command
 from app.policy.facts import Fact
 from app.policy.model import Decision
 from app.services import Services
-from app.store import accounts, agenda, archive, erasing, inbox, timers
+from app.store import accounts, agenda, erasing, inbox, timers
 from app.store.database import Connection
 
 
@@ -48,7 +48,9 @@ def process(services: Services, limit: int = 500) -> Progress:
         events = apply_events(services, limit)
         if not _is_due(services):
             return Progress(events=events)
-        return Progress(events=events, timers=_fire_timers(services, limit) + _destroy_records(services))
+        return Progress(
+            events=events, timers=_fire_timers(services, limit) + retention.destroy_archived(services, None)
+        )
 
 
 def deliver(services: Services, limit: int = 50) -> Progress:
@@ -100,32 +102,16 @@ def command(
 
 
 def _is_due(services: Services) -> bool:
-    """Whether anything is due by itself."""
+    """Whether anything is due by itself, by a clock that can be believed."""
     with services.database.read() as conn:
         moment = agenda.next_due(conn)
-        return moment is not None and moment <= services.clock.now(conn)
-
-
-def _destroy_records(services: Services) -> int:
-    """Destroy what was kept of closed accounts for as long as the law asks."""
-    with services.database.read() as conn:
-        end = archive.next_due(conn)
-        if end is None or end > services.clock.now(conn):
-            return 0
-    return retention.destroy_archived(services, None) if _time_is_believable(services) else 0
-
-
-def _time_is_believable(services: Services) -> bool:
+        if moment is None or moment > services.clock.now(conn):
+            return False
     with services.database.relaxed() as tx:
         return services.clock.test_time(tx) is not None or host_time.believable(tx, real_now())
 
 
 def _fire_timers(services: Services, limit: int) -> int:
-    with services.database.read() as conn:
-        if not timers.due(conn, services.clock.now(conn), 1):
-            return 0
-    if not _time_is_believable(services):
-        return 0
     services.vault.prepare()
     with services.database.write() as tx:
         docket = Docket(services, tx, services.clock.now(tx))

@@ -194,9 +194,9 @@ def _record(  # noqa: PLR0917 - one row has many parts
         prev_hash=row.head,
         hash=b"",
     )
-    decided = msgspec.structs.replace(decided, hash=ledger.chain(row.head, decided))
-    ledger.append(tx, [decided])
-    signature = services.vault.signet.sign(ledger.statement(row.id, decided.seq, decided.hash))
-    row = msgspec.structs.replace(row, seq=decided.seq, head=decided.hash, signature=signature)
+    chained = ledger.chained(decided)
+    ledger.write(tx, [chained])
+    signature = services.vault.signet.sign(ledger.statement(row.id, decided.seq, chained.hash))
+    row = msgspec.structs.replace(row, seq=decided.seq, head=chained.hash, signature=signature)
     accounts.save(tx, [row])
     return row

@@ -7,7 +7,6 @@ from datetime import datetime
 from hashlib import sha256
 
 from app import coding
-from app.docket import effect_row
 from app.errors import InvalidInputError, NotFoundError
 from app.gateway import spread
 from app.ordering import closing, extras, versions
@@ -35,6 +34,7 @@ from app.ordering.commands import (
     Running,
     SetOverride,
 )
+from app.outgoing import effect_row
 from app.policy.disputes import known
 from app.policy.effects import AlertOperators, Notify
 from app.policy.facts import (

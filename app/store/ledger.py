@@ -1,6 +1,6 @@
 """Every decision, chained by hashes so that a change of the past shows."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -105,12 +105,7 @@ def chained(row: DecisionRow) -> Chained:
     return Chained((*stored[:-1], _hash(row.prev_hash, stored)))
 
 
-def append(tx: Connection, rows: Sequence[DecisionRow]) -> None:
-    """Record decisions whose hashes are set."""
-    write(tx, [Chained(_as_stored(row)) for row in rows])
-
-
-def write(tx: Connection, rows: Sequence[Chained]) -> None:
+def write(tx: Connection, rows: Iterable[Chained]) -> None:
     """Record decisions that are chained."""
     bulk.insert(tx, decisions, _COLUMNS, [row.stored for row in rows])
 

@@ -6,7 +6,7 @@ import msgspec
 from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
-from app.errors import KulanzError
+from app.errors import KulanzError, reason_of
 from app.logs import log
 
 RETRY_AFTER = "5"
@@ -70,9 +70,5 @@ def _of_http(error: HTTPException) -> Response:
 
 def _unforeseen(error: Exception) -> Response:
     """Tell operators the class and the place; the text of a foreign error may quote a payload or a secret."""
-    place = error.__traceback__
-    while place is not None and place.tb_next is not None:
-        place = place.tb_next
-    where = f"{place.tb_frame.f_code.co_qualname}:{place.tb_lineno}" if place else None
-    log.critical("web.failed", error=type(error).__name__, where=where)
+    log.critical("web.failed", error=reason_of(error))
     return problem(500, "Internal error", "Something went wrong here; it has been logged.")

@@ -46,7 +46,7 @@ def test_facts_can_be_given_to_another_account_sealed_anew(database: Database) -
 def test_decisions_come_back_as_they_were_made(database: Database) -> None:
     rows = a_chain("org_1", 5)
     with database.write() as tx:
-        ledger.append(tx, rows)
+        ledger.write(tx, map(ledger.chained, rows))
 
     with database.read() as conn:
         assert ledger.of_account(conn, "org_1", 0, 10) == rows
@@ -89,7 +89,7 @@ def test_a_missing_decision_shows_even_at_the_end(decided: Database, missing: in
 
 def test_a_decision_that_was_added_shows(decided: Database) -> None:
     with decided.write() as tx:
-        ledger.append(tx, a_chain("org_1", 6)[5:])
+        ledger.write(tx, map(ledger.chained, a_chain("org_1", 6)[5:]))
 
         assert ledger.verify(tx, "org_1") == 6
 
@@ -97,8 +97,8 @@ def test_a_decision_that_was_added_shows(decided: Database) -> None:
 def test_the_brake_counts_accounts_and_not_decisions(database: Database) -> None:
     with database.write() as tx:
         for account in ("a", "b"):
-            ledger.append(tx, a_chain(account, 3, rule="dunning.hold_placed"))
-        ledger.append(tx, a_chain("c", 3))
+            ledger.write(tx, map(ledger.chained, a_chain(account, 3, rule="dunning.hold_placed")))
+        ledger.write(tx, map(ledger.chained, a_chain("c", 3)))
 
         assert ledger.placed_since(tx, "dunning.hold_placed", NOW) == 2
         assert ledger.placed_since(tx, "dunning.hold_placed", NOW + 3 * SECOND) == 2
@@ -177,5 +177,5 @@ def decided(database: Database) -> Database:
     with database.write() as tx:
         account = accounts.lock(tx, ["org_1"], lambda: b"key")["org_1"]
         accounts.save(tx, [msgspec.structs.replace(account, seq=5, head=rows[-1].hash)])
-        ledger.append(tx, rows)
+        ledger.write(tx, map(ledger.chained, rows))
     return database

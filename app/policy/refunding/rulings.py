@@ -28,6 +28,11 @@ class Ruling(NamedTuple):
     decide_by: datetime
     pay_by: datetime | None
 
+    @property
+    def promise(self) -> tuple[Verdict, int, datetime, datetime | None]:
+        """What it comes to for who asked: another clause alone is the same answer."""
+        return self.verdict, self.refundable, self.decide_by, self.pay_by
+
 
 class Reversal(NamedTuple):
     """Two policies that answer one request otherwise: with another verdict, amount or deadline."""
@@ -53,9 +58,9 @@ def ruling(one: Refund) -> Ruling:
 
 
 def reversals(ours: Mapping[str, Ruling], theirs: Mapping[str, Ruling]) -> tuple[Reversal, ...]:
-    """Return the requests that are answered otherwise, the oldest first; another clause alone is the same answer."""
+    """Return the requests that are answered otherwise, the oldest first."""
     both = (Reversal(ours[key], theirs[key]) for key in ours.keys() & theirs.keys())
-    found = [pair for pair in both if pair.was[5:] != pair.would_be[5:]]
+    found = [pair for pair in both if pair.was.promise != pair.would_be.promise]
     return tuple(sorted(found, key=lambda pair: (pair.was.at, pair.was.request)))
 
 
