@@ -7,7 +7,7 @@ becomes another name of it; a customer who names two accounts joins neither to t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 from app.providers import Routing
 from app.store import bindings
@@ -19,8 +19,7 @@ class AddressBook:
 
     def __init__(self, tx: Connection, routings: Iterable[Routing]) -> None:
         self._tx = tx
-        keys = {key for routing in routings for key in _keys(routing)}
-        self._known = bindings.find(tx, keys) if keys else {}
+        self._known = bindings.find(tx, {key for routing in routings for key in _keys(routing)})
         self._new: dict[str, str] = {}
         self.renamed: dict[str, str] = {}
         """Provisional accounts that turned out to be another, by their old id."""
@@ -40,10 +39,14 @@ class AddressBook:
         `shows`: the event is a snapshot of its subscription, which only that makes known; others merely mention one.
         """
         account = self.whose(routing)
-        if account is not None:
-            for key in _keys(routing):
-                if shows or key != routing.subscription or key in self._known:
-                    self._learn(key, account, routing)
+        if account is None:
+            return None
+        for key in _keys(routing):
+            known = self._known.get(key)
+            if known is None and (shows or key != routing.subscription):
+                self.bind(key, account)
+            elif known is not None and known == routing.fallback and known != account:
+                self._rename(known, account)
         return account
 
     def bind(self, key: str, account: str) -> None:
@@ -67,13 +70,6 @@ class AddressBook:
                 return self._known[key]
         return routing.fallback
 
-    def _learn(self, key: str, account: str, routing: Routing) -> None:
-        known = self._known.get(key)
-        if known == routing.fallback and known is not None and account != known:
-            self._rename(known, account)
-        else:
-            self.bind(key, account)
-
     def _rename(self, old: str, new: str) -> None:
         self.renamed[old] = new
         for key, account in self._known.items():
@@ -81,10 +77,5 @@ class AddressBook:
                 self._known[key] = new
 
 
-def _keys(routing: Routing) -> tuple[str, ...]:
-    return tuple([key for key in (routing.subscription, routing.order, routing.customer) if key is not None])
-
-
-def resolve(renamed: Mapping[str, str], account: str) -> str:
-    """Return what an account is called after the renamings of a batch."""
-    return renamed.get(account, account)
+def _keys(routing: Routing) -> list[str]:
+    return [key for key in (routing.subscription, routing.order, routing.customer) if key is not None]

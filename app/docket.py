@@ -273,7 +273,7 @@ class Docket:
         self._decisions.append(chained)
         folder.row = msgspec.structs.replace(row, seq=made.seq, head=chained.hash)
         folder.account = changed(folder.account, sequence=made.seq)
-        if any(change.rule == brake.HOLD_PLACED for change in decision.changes) and self._holds_left is not None:
+        if self._holds_left is not None and any(change.rule == brake.HOLD_PLACED for change in decision.changes):
             self._holds_left -= 1
 
     def _judge(self, decision: Decision) -> None:
@@ -283,16 +283,10 @@ class Docket:
 
     def _remember(self, folder: _Folder, decision: Decision, cause: Cause, heard: tuple[Fact, ...]) -> None:
         own = decision.facts if cause.kind == "event" else (*heard, *decision.facts)
-        self._journal.extend(
-            JournalRow(
-                account=folder.row.id,
-                at=self.now,
-                kind=type(fact).__name__,
-                fact=folder.key.seal(coding.write(fact)),
-                decision_seq=folder.row.seq or None,
-            )
-            for fact in own
-        )
+        for fact in own:
+            written = folder.key.seal(coding.write(fact))
+            row = JournalRow(folder.row.id, self.now, type(fact).__name__, written, folder.row.seq or None)
+            self._journal.append(row)
         for effect in decision.effects:
             self._effects.extend(self._effect_rows(folder, effect))
         self._names.update(dict.fromkeys(_names(decision), folder.row.id))
@@ -341,7 +335,7 @@ def _timers(folder: _Folder) -> list[TimerRow]:
 
 
 def _summary(state: State) -> dict[str, Any]:
-    return {"standing": str(state.standing), "plan": state.plan, "access": str(state.access)}
+    return {"standing": state.standing, "plan": state.plan, "access": state.access}
 
 
 def _sorted(changes: Iterable[Change]) -> list[Change]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import socket
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from app import metrics
 from app.addressing import AddressBook
@@ -17,14 +17,21 @@ from app.errors import KulanzError, StorageUnavailableError, UntranslatableError
 from app.logs import log
 from app.ordering import orders
 from app.policy.facts import Fact, OrderSeen, SubscriptionSeen
-from app.providers import Routing
+from app.providers import Provider, Routing
 from app.services import Services
 from app.store import accounts, bindings, claims, erasing, inbox
 from app.store.database import Connection
 from app.store.inbox import Event, Settled
 
-Heard = tuple[str, Event, tuple[Fact, ...]]
-"""An account, an event of it, and the facts that the event is."""
+
+class _Heard(NamedTuple):
+    """An event whose account is known, and the facts that it is."""
+
+    account: str
+    event: Event
+    facts: tuple[Fact, ...]
+    at: datetime | None
+    """The provider's time of it: the order in which a batch is best told, and never more than that."""
 
 
 def apply_events(services: Services, limit: int) -> int:
@@ -147,19 +154,17 @@ class _Batch:
         self._settled: list[Settled] = []
         self._waiting: list[Settled] = []
         self._appeared: set[str] = set()
-        self.applied: list[dict[str, object]] = []
-        """What to log of the events that changed something, once it is committed."""
 
     def apply(self) -> None:
         """Read, address, decide, and settle every event."""
         routings = {event.id: routing for event in self._events.values() if (routing := self._read(event))}
         book = AddressBook(self._tx, routings.values())
         heard = self._address(routings, book)
-        self._docket.take({account for account, _, _ in heard})
+        self._docket.take({one.account for one in heard})
         for old, new in book.renamed.items():
             self._docket.join(old, new, Cause(kind="event", name="account_named"))
-        for account, event, facts in sorted(heard, key=_order):
-            self._decide(account, event, facts)
+        for one in sorted(heard, key=_order):
+            self._decide(one)
         self._meet(book)
         self._docket.put_back()
         book.write()
@@ -185,24 +190,25 @@ class _Batch:
             self._park(event, error.detail, event.account)
             return None
         self._bodies[event.id] = body
-        self._facts[event.id] = self._translated(event, body, payload)
+        digest = event.content_key or provider.glance(body).content_key
+        self._facts[event.id] = self._translated(provider, event, payload, digest)
         return provider.route(payload, self._services.naming)
 
-    def _translated(self, event: Event, body: bytes, payload: dict[str, Any]) -> tuple[Fact, ...] | UntranslatableError:
+    def _translated(
+        self, provider: Provider, event: Event, payload: dict[str, Any], digest: bytes
+    ) -> tuple[Fact, ...] | UntranslatableError:
         """Return an event's facts, or why it has none: payloads are many times larger, and a batch keeps none of them.
 
         Whether that matters shows later: an event that has to wait is not parked.
         """
-        provider = self._services.providers[event.provider]
-        key = event.content_key or provider.glance(body).content_key
         try:
-            return provider.translate(event.name, payload, key.hex(), self._services.naming)
+            return provider.translate(event.name, payload, digest.hex(), self._services.naming)
         except UntranslatableError as error:
             return error
 
-    def _address(self, routings: Mapping[int, Routing], book: AddressBook) -> list[Heard]:
+    def _address(self, routings: Mapping[int, Routing], book: AddressBook) -> list[_Heard]:
         """Find each event's account and facts; what needs a subscription comes after what makes one known."""
-        heard: list[Heard] = []
+        heard: list[_Heard] = []
         for ident, routing in sorted(routings.items(), key=lambda item: item[1].waits):
             event = self._events[ident]
             if routing.waits and not book.knows(routing.waits_for):
@@ -212,15 +218,18 @@ class _Batch:
             if isinstance(facts, UntranslatableError):
                 self._park(event, facts.detail, book.whose(routing))
                 continue
-            account = book.address(routing, shows=_shows(facts))
+            kinds = {type(fact) for fact in facts}
+            account = book.address(routing, shows=SubscriptionSeen in kinds)
             if account is None:
                 self._park(event, "it names neither an account nor a customer", None)
                 continue
             if routing.unusable_claim is not None:
                 orders.alert(self._services, self._tx, topic="account_id_unusable", subject=f"evt_{event.id}")
-            heard.append((account, event, facts))
-            self._appeared.update(_made_known(routing, facts))
-        return [(book.renamed.get(account, account), event, facts) for account, event, facts in heard]
+            heard.append(_Heard(account, event, facts, _at(facts)))
+            self._appeared.update(_made_known(routing, kinds))
+        if book.renamed:
+            return [one._replace(account=book.renamed.get(one.account, one.account)) for one in heard]
+        return heard
 
     def _wait(self, event: Event, routing: Routing) -> None:
         """Let a payment wait for a subscription that nobody has heard of (CONTRACT section 6), or a dispute for it."""
@@ -239,17 +248,16 @@ class _Batch:
         known = bindings.find(self._tx, wanted)
         self._settled.extend(settled for settled in self._waiting if settled.waits_for not in known)
 
-    def _decide(self, account: str, event: Event, facts: tuple[Fact, ...]) -> None:
+    def _decide(self, heard: _Heard) -> None:
+        account, event = heard.account, heard.event
         if self._docket.erased(account):
-            self._leave(account, event, facts)
+            self._leave(account, event, heard.facts)
             return
-        decision = self._docket.decide(account, facts, Cause(kind="event", name=event.name, ref=f"evt_{event.id}"))
+        self._docket.decide(account, heard.facts, Cause(kind="event", name=event.name, ref=f"evt_{event.id}"))
         name = self._docket.name(account)
         resealed = event.account == name and not self._services.vault.has_sealed(event.body)
         body = event.body if resealed else self._docket.seal(account, self._bodies.pop(event.id))
-        self._settled.append(Settled(event.id, "handled", name, body, facts_at=_at(facts)))
-        if decision.principal is not None:
-            self.applied.append({"inbox": event.id, "kind": event.name, "rule": decision.principal.rule})
+        self._settled.append(Settled(event.id, "handled", name, body, facts_at=heard.at))
 
     def _leave(self, account: str, event: Event, facts: tuple[Fact, ...]) -> None:
         """Recognise what is told of an account whose data were destroyed, and keep nothing of it.
@@ -269,28 +277,20 @@ class _Batch:
         alert_parked(self._services, self._tx, event.id, account)
 
 
-def _order(heard: Heard) -> tuple[str, datetime, int]:
-    account, event, facts = heard
-    return account, _at(facts) or event.received_at, event.id
+def _order(heard: _Heard) -> tuple[str, datetime, int]:
+    return heard.account, heard.at or heard.event.received_at, heard.event.id
 
 
-def _shows(facts: Iterable[Fact]) -> bool:
-    """Whether facts hold a snapshot of a subscription."""
-    return any(isinstance(fact, SubscriptionSeen) for fact in facts)
-
-
-def _made_known(routing: Routing, facts: Iterable[Fact]) -> Iterator[str]:
+def _made_known(routing: Routing, kinds: Collection[type[Fact]]) -> Iterator[str]:
     """Yield what others may have waited for."""
-    for fact in facts:
-        if isinstance(fact, SubscriptionSeen) and routing.subscription is not None:
-            yield routing.subscription
-        if isinstance(fact, OrderSeen) and routing.order is not None:
-            yield routing.order
+    if SubscriptionSeen in kinds and routing.subscription is not None:
+        yield routing.subscription
+    if OrderSeen in kinds and routing.order is not None:
+        yield routing.order
 
 
 def _at(facts: Iterable[Fact]) -> datetime | None:
-    """Return the provider's time of an event: the order in which a batch is best told, and never more than that."""
-    return min((at for fact in facts if (at := _of(fact)) is not None), default=None)
+    return min([at for fact in facts if (at := _of(fact)) is not None], default=None)
 
 
 def _of(fact: Fact) -> datetime | None:

@@ -12,6 +12,7 @@ from typing import Protocol
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from app.errors import ConfigurationError, UnreadableError
@@ -162,25 +163,26 @@ class _Seal:
     """What is derived from one encryption key.
 
     One key seals every delivery, far more than random nonces allow for under a single AES-GCM key; so each message
-    has a key of its own, from a random salt, and the nonce need not differ.
+    has a key of its own, from a random salt, and the nonce need not differ. What a key does before it sees the salt is
+    done once.
     """
 
     __slots__ = ("head", "intake", "signing", "wrapping")
 
     def __init__(self, key: bytes) -> None:
         self.head = _VERSION + hashlib.sha256(_derive(key, b"kulanz key id")).digest()[:_ID_BYTES]
-        self.intake = _derive(key, b"kulanz intake")
-        self.wrapping = _derive(key, b"kulanz wrapping")
+        self.intake = _hmac(_derive(key, b"kulanz intake"))
+        self.wrapping = _hmac(_derive(key, b"kulanz wrapping"))
         self.signing = _derive(key, b"kulanz signing")
 
     def mac(self, message: bytes) -> bytes:
         return hmac.digest(self.signing, message, "sha256")
 
-    def seal(self, purpose: bytes, plain: bytes) -> bytes:
+    def seal(self, purpose: HMAC, plain: bytes) -> bytes:
         salt = os.urandom(_SALT_BYTES)
         return self.head + salt + _cipher(purpose, salt).encrypt(_ZERO_NONCE, plain, self.head)
 
-    def open(self, purpose: bytes, sealed: bytes) -> bytes:
+    def open(self, purpose: HMAC, sealed: bytes) -> bytes:
         salt, body = sealed[_HEAD_BYTES : _HEAD_BYTES + _SALT_BYTES], sealed[_HEAD_BYTES + _SALT_BYTES :]
         try:
             return _cipher(purpose, salt).decrypt(_ZERO_NONCE, body, self.head)
@@ -188,8 +190,14 @@ class _Seal:
             raise UnreadableError("changed since it was sealed, or sealed for another purpose") from error
 
 
-def _cipher(purpose: bytes, salt: bytes) -> AESGCM:
-    return AESGCM(hmac.digest(purpose, salt, "sha256"))
+def _cipher(purpose: HMAC, salt: bytes) -> AESGCM:
+    salted = purpose.copy()
+    salted.update(salt)
+    return AESGCM(salted.finalize())
+
+
+def _hmac(key: bytes) -> HMAC:
+    return HMAC(key, hashes.SHA256())
 
 
 def _derive(key: bytes, info: bytes) -> bytes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import msgspec
+
 from app.policy.facts import AddressKnown
-from app.policy.quick import quick
 from app.providers.reading import Reading
 
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
@@ -17,9 +17,7 @@ _ZONE = re.compile(r"[A-Z][A-Za-z]+(?:/[A-Za-z0-9_+-]+){1,2}|UTC")
 """Names of the IANA database that mean the same on every machine: `localtime` does not."""
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class Address(msgspec.Struct, frozen=True, kw_only=True):
     """What custom data says of the account, each word only where it is usable."""
 
     locale: str | None = None

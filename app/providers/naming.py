@@ -6,7 +6,8 @@ import hmac
 import re
 from dataclasses import dataclass, field
 
-from app.policy.quick import quick
+import msgspec
+
 from app.providers.reading import identifier, shown
 from app.providers.signing import account_signature
 
@@ -17,7 +18,6 @@ _USABLE = re.compile(r"(?!(?:lemonsqueezy|stripe|paddle|standard)-)[A-Za-z0-9._:
 _SIGNATURE = re.compile(r"[0-9A-Fa-f]{64}")
 
 
-@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
     """Where custom data names the account, and what proves that the merchant wrote it there."""
@@ -28,9 +28,7 @@ class Naming:
     """Whether a name without the merchant's signature counts as none."""
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class Claim(msgspec.Struct, frozen=True, kw_only=True):
     """What custom data says about the account."""
 
     account: str | None = None

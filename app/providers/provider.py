@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 import msgspec
 
 from app.policy.facts import ProviderFact
-from app.policy.quick import quick
 from app.providers.naming import Naming
 
 
@@ -34,9 +32,7 @@ class Glance(msgspec.Struct, frozen=True, kw_only=True):
     """Whether anybody acts on events of this name."""
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Routing:
+class Routing(msgspec.Struct, frozen=True, kw_only=True):
     """Whose event it is. Keys name the kind too, as `lemonsqueezy:customer:3083767`: bindings are kept under them."""
 
     claim: str | None = None
@@ -65,9 +61,7 @@ class Routing:
         return self.order if self.needs_order else self.subscription
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Listed:
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
     """One object as a provider's API lists it."""
 
     binding: str

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import cache
 from typing import Any, NoReturn, TypeVar
 
+import msgspec
+
 from app.errors import UntranslatableError
-from app.policy.quick import quick
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -60,9 +61,13 @@ def shown(value: object, longest: int = 60) -> str:
     return f"{clean}…" if len(text) > longest else clean
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Reading:
+def inner(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return the object under a key; an empty one where there is none."""
+    found = values.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+class Reading(msgspec.Struct, frozen=True):
     """One object of a payload, read key by key. `path` is where it stands, for complaints."""
 
     values: Mapping[str, Any]
@@ -70,8 +75,7 @@ class Reading:
 
     def below(self, key: str) -> Reading:
         """Return the object under a key; an empty one where there is none."""
-        inner = self.values.get(key)
-        return Reading(inner if isinstance(inner, dict) else {}, f"{self.path}.{key}")
+        return Reading(inner(self.values, key), f"{self.path}.{key}")
 
     def identifier(self, key: str) -> str | None:
         """Return an id, None where there is no usable one."""
@@ -124,8 +128,8 @@ class Reading:
 
     def each(self, key: str) -> tuple[Reading, ...]:
         """Return the objects of a list, which may be wrapped into an object as its `data`."""
-        inner = self.values.get(key)
-        listed = inner.get("data") if isinstance(inner, dict) else inner
+        found = self.values.get(key)
+        listed = found.get("data") if isinstance(found, dict) else found
         items = listed if isinstance(listed, list) else []
         return tuple(
             Reading(item, f"{self.path}.{key}[{index}]") for index, item in enumerate(items) if isinstance(item, dict)
@@ -154,10 +158,8 @@ class Reading:
         """Return one of the known words, under whatever spelling is on record."""
         value = self.values.get(key)
         told = value if isinstance(value, str) else ""
-        try:
-            return (aliases or {}).get(told) or words(told)
-        except ValueError:
-            self._complain(key, f"one of {', '.join(word.value for word in words)}")
+        found = aliases.get(told) if aliases else None
+        return found or _spelt(words).get(told) or self._complain(key, f"one of {', '.join(words)}")
 
     def text(self, key: str, longest: int = 200) -> str | None:
         """Return a printable text, cut to a length; None where there is none."""
@@ -175,6 +177,12 @@ class Reading:
     def _complain(self, key: str, expected: str) -> NoReturn:
         found = shown(self.values[key]) if key in self.values else "nothing"
         raise UntranslatableError(f"{self.path}.{key}: expected {expected}, found {found}")
+
+
+@cache
+def _spelt(words: type[Word]) -> Mapping[str, Word]:
+    """Return words by how they are written, which is looked up quicker here than in an enumeration."""
+    return {word.value: word for word in words}
 
 
 def _instant(value: object) -> datetime | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import msgspec
 
 from app.errors import UntranslatableError
 from app.policy.facts import (
@@ -20,7 +20,6 @@ from app.policy.facts import (
     Status,
     SubscriptionSeen,
 )
-from app.policy.quick import quick
 from app.providers import ranking
 from app.providers.address import Address
 from app.providers.lemonsqueezy.vocabulary import key, key_if_any
@@ -35,9 +34,7 @@ _END_MATTERS = frozenset({Status.CANCELLED, Status.EXPIRED})
 _NOWHERE = Address()
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Object:
+class Object(msgspec.Struct, frozen=True, kw_only=True):
     """One object as Lemon Squeezy writes it, and what is known from around it."""
 
     data: Reading

@@ -8,14 +8,14 @@ from typing import Any
 from app.providers.lemonsqueezy.vocabulary import INVOICES, ORDERS, PROVIDER, SUBSCRIPTIONS, binding
 from app.providers.naming import Naming, claim
 from app.providers.provider import Routing
-from app.providers.reading import identifier
+from app.providers.reading import identifier, inner
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     """Say whose event it is. An invoice has no claim of its own worth waiting for: its subscription decides."""
-    claimed = claim(_inner(payload, "meta").get("custom_data"), naming)
-    data = _inner(payload, "data")
-    kind, attributes = data.get("type"), _inner(data, "attributes")
+    claimed = claim(inner(payload, "meta").get("custom_data"), naming)
+    data = inner(payload, "data")
+    kind, attributes = data.get("type"), inner(data, "attributes")
     customer = identifier(attributes.get("customer_id"))
     return Routing(
         claim=claimed.account,
@@ -27,11 +27,6 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         needs_subscription=kind == INVOICES,
         fallback=f"{PROVIDER}-{customer}" if customer else None,
     )
-
-
-def _inner(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    inner = values.get(key)
-    return inner if isinstance(inner, dict) else {}
 
 
 def _id_of(key: str, kind: str, data: Mapping[str, Any], attributes: Mapping[str, Any]) -> str | None:

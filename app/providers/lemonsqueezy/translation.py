@@ -12,19 +12,18 @@ from app.providers.lemonsqueezy import objects
 from app.providers.lemonsqueezy.objects import Object
 from app.providers.lemonsqueezy.vocabulary import DISPUTES, INVOICES, LICENCES, OBJECTS, ORDERS, RANKS, SUBSCRIPTIONS
 from app.providers.naming import Naming, claim
-from app.providers.reading import Reading, shown
+from app.providers.reading import Reading, inner, shown
 
 
 def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
     """Say what happened; nothing for a kind nobody acts on."""
     if name not in OBJECTS:
         return ()
-    document = Reading(payload, "payload")
-    data = Reading(document.below("data").values, "data")
+    data = Reading(inner(payload, "data"), "data")
     kind = data.values.get("type")
     if kind != OBJECTS[name]:
         raise UntranslatableError(f"data.type: expected {OBJECTS[name]} in {name}, found {shown(kind)}")
-    custom = document.below("meta").below("custom_data")
+    custom = Reading(inner(inner(payload, "meta"), "custom_data"), "meta.custom_data")
     source = Object(
         event=name,
         data=data,
