@@ -46,6 +46,21 @@ def build(name: str, *, at: datetime = MONDAY, purchase: Purchase = Purchase(), 
     return event(name, replace(purchase, **bought), at=at, **told)
 
 
+def a_buyer(number: int, *, began: datetime, account: str | None = None, first: int | None = None) -> Purchase:
+    """One of many purchases; the provider has five numbers in a row for it, from 100 times `number` by default."""
+    own = 100 * number if first is None else first
+    return Purchase(
+        account=account or f"org_{number}",
+        email=f"buyer{number}@shop.example",
+        began=began,
+        customer=own,
+        subscription=own + 1,
+        order=own + 2,
+        invoice=own + 3,
+        dispute=own + 4,
+    )
+
+
 def sign(body: bytes, secret: str | bytes = SECRET) -> str:
     """What stands in `X-Signature`."""
     return lemonsqueezy_signature(body, secret.encode() if isinstance(secret, str) else secret)

@@ -16,8 +16,9 @@ from app import pipeline
 from app.config import Settings
 from app.keeping import scrubbing
 from app.ordering.commands import EraseAccount
-from app.services import Services, build
+from app.services import Services
 from app.store import outbox, tables
+from tests.days import product
 from tests.faults.failpoints import Points, with_points
 from tests.lemonsqueezy import MONDAY
 from tests.workers.house import an_unpaid_account
@@ -52,18 +53,14 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 @pytest.fixture
 def services(settings: Settings) -> Iterator[Services]:
     """Two accounts that did not pay, and whose reminders are to be sent."""
-    services = build(settings)
-    services.clock.set(MONDAY)
-    with services.database.write() as tx:
-        services.adopt_policy(tx)
-    for number in (1, 5):
-        an_unpaid_account(services, number)
-    for day in (0, 4):
-        services.clock.set(MONDAY + timedelta(days=day))
-        while pipeline.process(services).moved:
-            pass
-    yield services
-    services.close()
+    with product(settings, at=MONDAY) as services:
+        for number in (1, 5):
+            an_unpaid_account(services, number)
+        for day in (0, 4):
+            services.clock.set(MONDAY + timedelta(days=day))
+            while pipeline.process(services).moved:
+                pass
+        yield services
 
 
 def test_a_mail_that_is_under_way_while_its_account_is_destroyed_leaves_no_file(services: Services) -> None:

@@ -276,7 +276,7 @@ def test_a_coroutine_that_comes_after_others_gave_up_waits_for_itself(
         with pytest.raises(StorageUnavailableError):
             await commits.awaited(2, seconds=0.05)
         with pytest.raises(StorageUnavailableError):
-            await commits.awaited(3, seconds=0.05)
+            await asyncio.wait_for(commits.awaited(3, seconds=0.05), 5)
         patient = asyncio.ensure_future(commits.awaited(4, seconds=10))
         await asyncio.sleep(0)
         tape.gate.set()

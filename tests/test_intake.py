@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
-from time import monotonic
+from time import monotonic, sleep
 
 import pytest
 
@@ -246,6 +246,21 @@ def test_it_is_ready_while_a_delivery_can_be_kept(intake: Intake, services: Serv
     assert rows(services) == []
 
 
+def test_a_ring_follows_what_was_accepted_and_not_what_nobody_acts_on(settings: Settings, redis_url: str) -> None:
+    services = build(replace(settings, redis_url=redis_url))
+    intake, ignored = Intake(services), AN_EVENT.replace(b"subscription_updated", b"customer_updated")
+
+    deliver(intake, subscription_updated())
+    after_the_first = services.bell.listen(5)
+    answer = intake.accept("lemonsqueezy", {"X-Signature": sign(ignored)}, ignored)
+    after_the_second = services.bell.listen(0.5)
+
+    intake.close()
+    services.close()
+    assert answer.document["status"] == "ignored"
+    assert (after_the_first, after_the_second) == (True, False)
+
+
 class Silence:
     """A bell that nobody answers, as when Redis hangs."""
 
@@ -269,21 +284,56 @@ def test_no_answer_waits_for_the_bell() -> None:
     ringer.close()
 
 
-def test_rings_that_come_while_it_rings_are_one() -> None:
-    rings: list[int] = []
-    first, go = Event(), Event()
+class Bell:
+    """A bell that a hand holds until it is let go."""
 
-    def ring() -> None:
-        rings.append(1)
-        first.set()
-        go.wait(10)
+    def __init__(self) -> None:
+        self.rings: list[int] = []
+        self.first, self.second, self.let_go = Event(), Event(), Event()
 
-    ringer = Ringer(ring)
+    def ring(self) -> None:
+        self.rings.append(1)
+        (self.first if len(self.rings) == 1 else self.second).set()
+        self.let_go.wait(10)
+
+
+def test_rings_that_come_while_it_rings_are_one_that_follows() -> None:
+    bell = Bell()
+    ringer = Ringer(bell.ring)
     ringer.ring()
-    first.wait(2)
+    bell.first.wait(2)
+
     for _ in range(50):
         ringer.ring()
-    go.set()
+    bell.let_go.set()
+    followed = bell.second.wait(2)
     ringer.close()
 
-    assert len(rings) <= 3
+    assert followed
+    assert len(bell.rings) <= 3
+
+
+def test_what_was_to_be_rung_for_before_the_end_is() -> None:
+    bell = Bell()
+    ringer = Ringer(bell.ring)
+    ringer.ring()
+    bell.first.wait(2)
+
+    ringer.ring()
+    bell.let_go.set()
+    ringer.close()
+
+    assert len(bell.rings) >= 2
+
+
+def test_a_burst_costs_a_hundred_rings_a_second_at_most() -> None:
+    rings: list[float] = []
+    ringer = Ringer(lambda: rings.append(monotonic()))
+
+    until = monotonic() + 0.3
+    while monotonic() < until:
+        ringer.ring()
+        sleep(0.0005)
+    ringer.close()
+
+    assert 2 <= len(rings) <= 0.3 / Ringer.PAUSE + 3

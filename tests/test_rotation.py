@@ -21,6 +21,7 @@ from app.replaying.replay import replay
 from app.services import Services, build
 from app.store import archive, inbox, outbox, tables
 from app.vault import Vault
+from tests.days import product
 from tests.lemonsqueezy import MONDAY, subscription_created, subscription_payment_failed
 from tests.workers.house import an_unpaid_account, receive
 
@@ -46,21 +47,17 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 @pytest.fixture
 def old(settings: Settings) -> Iterator[Services]:
     """A year of a shop under one key: accounts, an erased one, an event that waits, alerts, callbacks on the way."""
-    services = build(settings)
-    services.clock.set(MONDAY)
-    with services.database.write() as tx:
-        services.adopt_policy(tx)
-    for number in range(1, 40, 5):
-        an_unpaid_account(services, number)
-    pipeline.process(services)
-    services.clock.set(MONDAY + 8 * DAY)
-    pipeline.process(services)
-    pipeline.command(services, "org_1", EraseAccount(reason="Art. 17"), "anna")
-    receive(services, subscription_payment_failed(account=None, subscription=900, invoice=901))
-    pipeline.process(services)
-    receive(services, subscription_created(account="org_99", subscription=990, customer=991))
-    yield services
-    services.close()
+    with product(settings, at=MONDAY) as services:
+        for number in range(1, 40, 5):
+            an_unpaid_account(services, number)
+        pipeline.process(services)
+        services.clock.set(MONDAY + 8 * DAY)
+        pipeline.process(services)
+        pipeline.command(services, "org_1", EraseAccount(reason="Art. 17"), "anna")
+        receive(services, subscription_payment_failed(account=None, subscription=900, invoice=901))
+        pipeline.process(services)
+        receive(services, subscription_created(account="org_99", subscription=990, customer=991))
+        yield services
 
 
 def under(services: Services, *keys: bytes) -> Services:

@@ -231,6 +231,19 @@ def test_a_spool_that_is_full_refuses_and_loses_nothing(services: Services) -> N
     assert len(rows(services)) == words.count(200)
 
 
+def test_a_ring_follows_what_was_brought_back(settings: Settings, redis_url: str) -> None:
+    services = build(replace(settings, redis_url=redis_url))
+    with an_intake(nowhere(services)) as intake:
+        deliver(intake, subscription_updated())
+    assert not services.bell.listen(0.2)
+
+    with an_intake(services) as intake:
+        intake.begin()
+
+        assert services.bell.listen(PATIENCE)
+    services.close()
+
+
 def test_it_is_dated_when_it_came_not_when_it_was_brought_back(services: Services) -> None:
     with an_intake(nowhere(services)) as intake:
         deliver(intake, subscription_updated())

@@ -276,7 +276,7 @@ class Ringer:
             self._thread.join()
 
     def _run(self) -> None:
-        while not self._closed:
+        while self._wanted.is_set() or not self._closed:
             self._wanted.wait()
             self._wanted.clear()
             self._ring()

@@ -20,6 +20,7 @@ from tests.far_ends import Answer
 from tests.faults import parts, stepping
 from tests.faults.lab import KILLED, Lab
 from tests.provider_server import Reply
+from tests.servers import end_connections
 
 A_WHILE = 2.5
 """Seconds that a fault lasts: longer than a delivery waits for the database."""
@@ -78,11 +79,7 @@ def stop_the_database(lab: Lab) -> None:
 def terminate_connections(lab: Lab) -> None:
     """End every connection in the middle of whatever it does."""
     if lab.server is not None:
-        with psycopg.connect(lab.services.settings.database_url, autocommit=True) as connection:
-            connection.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-            )
+        end_connections(lab.services.settings.database_url)
 
 
 def lock_the_database(lab: Lab) -> None:

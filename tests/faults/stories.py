@@ -11,6 +11,7 @@ from itertools import count
 from tests.lemonsqueezy import (
     Payload,
     Purchase,
+    a_buyer,
     dispute_created,
     dispute_resolved,
     order_created,
@@ -50,10 +51,7 @@ def stories(order: random.Random, begin: datetime, now: Callable[[], datetime]) 
     own = int(begin.timestamp() * 10) % 10**9 * 1_000
     for number in count(own, APART):
         at = now().replace(microsecond=0)
-        ids = {"customer": number, "subscription": number + 1, "order": number + 2, "invoice": number + 3}
-        purchase = Purchase(
-            account=f"org_{number}", email=f"buyer{number}@shop.example", dispute=number + 4, began=at - A_MONTH, **ids
-        )
+        purchase = a_buyer(number, began=at - A_MONTH, first=number)
         story = order.choices([*TOLD], [*TOLD.values()])[0](purchase, at)
         yield story
 

@@ -31,6 +31,7 @@ from tests.lemonsqueezy import (
     SECRET,
     Payload,
     Purchase,
+    a_buyer,
     delivery,
     dispute_created,
     subscription_created,
@@ -148,16 +149,7 @@ def two_accounts(services: Services) -> None:
 
 
 def a_purchase(number: int, now: datetime) -> Purchase:
-    return Purchase(
-        account=f"org_{number}",
-        customer=10 * number,
-        subscription=10 * number + 1,
-        order=10 * number + 2,
-        invoice=10 * number + 3,
-        dispute=10 * number + 4,
-        email=f"buyer{number}@shop.example",
-        began=(now - timedelta(days=30)).replace(microsecond=0),
-    )
+    return a_buyer(number, began=(now - timedelta(days=30)).replace(microsecond=0))
 
 
 def told(services: Services, payloads: list[Payload]) -> set[int]:

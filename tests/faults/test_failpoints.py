@@ -28,7 +28,7 @@ from tests.faults.failpoints import Deed, Points, spooled, step, time_passes, wo
 from tests.faults.journal import Journal
 from tests.faults.poison import CARD, RAISES, providers
 from tests.faults.stories import Story
-from tests.lemonsqueezy import SECRET, Payload, Purchase, subscription_payment_failed, subscription_updated
+from tests.lemonsqueezy import SECRET, Payload, Purchase, a_buyer, subscription_payment_failed, subscription_updated
 from tests.provider_server import Provider, a_provider
 from tests.servers import PostgreSQL, empty
 
@@ -239,7 +239,4 @@ def poison(purchase: Purchase, at: datetime) -> Payload:
 
 
 def buyer(number: int, at: datetime) -> Purchase:
-    own = 100 * number
-    ids = {"customer": own, "subscription": own + 1, "order": own + 2, "invoice": own + 3, "dispute": own + 4}
-    began = at - stories.A_MONTH
-    return Purchase(account=f"org_{number}", email=f"buyer{number}@shop.example", began=began, **ids)
+    return a_buyer(number, began=at - stories.A_MONTH)

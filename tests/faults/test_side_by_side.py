@@ -26,7 +26,7 @@ from tests.faults.checker import Seen, check
 from tests.lemonsqueezy import (
     SECRET,
     Payload,
-    Purchase,
+    a_buyer,
     delivery,
     dispute_created,
     subscription_created,
@@ -119,16 +119,7 @@ def handled(services: Services) -> int:
 def events_of(number: int, provider: Provider) -> list[Payload]:
     now = datetime.now(UTC).replace(microsecond=0)
     bought = now - 30 * DAY
-    purchase = Purchase(
-        account=f"org_{number % ACCOUNTS}",
-        customer=10 * number,
-        subscription=10 * number + 1,
-        order=10 * number + 2,
-        invoice=10 * number + 3,
-        dispute=10 * number + 4,
-        email=f"buyer{number}@shop.example",
-        began=bought,
-    )
+    purchase = a_buyer(number, began=bought, account=f"org_{number % ACCOUNTS}")
     created = subscription_created(at=bought, purchase=purchase)
     provider.add(created)
     ends = (

@@ -43,7 +43,7 @@ from tests.lemonsqueezy import (
     MONDAY,
     Builder,
     Payload,
-    Purchase,
+    a_buyer,
     delivery,
     dispute_created,
     dispute_resolved,
@@ -130,7 +130,7 @@ class House(RuleBasedStateMachine):
 
     @rule(number=ACCOUNTS, told=st.sampled_from(sorted(TOLD)), late=st.booleans())
     def deliver(self, number: int, told: str, *, late: bool) -> None:
-        payload = TOLD[told](at=self.now, purchase=_buyer(number), **_attributes(told))
+        payload = TOLD[told](at=self.now, purchase=a_buyer(number, began=MONDAY), **_attributes(told))
         self.sent.append(payload)
         if late:
             self.late.append(payload)
@@ -288,12 +288,6 @@ def test_whatever_happens_the_invariants_hold_on_postgresql(postgresql_url: str)
             super().__init__()
 
     run_state_machine_as_test(OnPostgresql, settings=STEPS)
-
-
-def _buyer(number: int) -> Purchase:
-    own = 100 * number
-    ids = {"customer": own, "subscription": own + 1, "order": own + 2, "invoice": own + 3, "dispute": own + 4}
-    return Purchase(account=f"org_{number}", email=f"buyer{number}@shop.example", began=MONDAY, **ids)
 
 
 def _attributes(told: str) -> dict[str, Any]:

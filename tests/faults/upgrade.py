@@ -3,7 +3,8 @@
 The older version is taken from git: the commit before the newest migration, or `--from COMMIT`. Its web process, its
 workers and its clock run on a database of its shape. Then this version migrates the database under them, its web
 process takes over beside the old workers, and at last its workers follow. Every delivery is to be answered with 200,
-and then the fault lab's counters tell. Exit 1 where the promise was broken.
+the old workers are to go on working meanwhile, and then the fault lab's counters tell. Exit 1 where the promise was
+broken.
 """
 
 from __future__ import annotations
@@ -22,12 +23,15 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
+from typing import NamedTuple
 
 import requests
+from sqlalchemy import func, select
 
 from app.config import load as settings_of
 from app.services import Services, build
 from app.store import migrate
+from app.store.tables import effects, inbox
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_free_port, a_mailbox
 from tests.faults.broken import ROOT
 from tests.faults.checker import Seen, check, stranded
@@ -123,6 +127,13 @@ class FarEnds:
         }
 
 
+class Done(NamedTuple):
+    """How much was worked off."""
+
+    events: int
+    effects: int
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run it on one database after the other."""
     parser = argparse.ArgumentParser(prog="python -m tests.faults.upgrade", description=__doc__)
@@ -151,7 +162,7 @@ def _upgrade(commit: str, database: str, seconds: float, seed: int) -> bool:
         services = build(settings_of({**os.environ, **environ}))
         stack.callback(services.close)
         before = migrate.current(services.database)
-        loads = _under_load(old, new, ends, seconds, random.Random(seed))
+        loads, by_the_old = _under_load(old, new, ends, services, seconds=seconds, order=random.Random(seed))
         _await_rest(services)
         verdict = check(
             services,
@@ -164,14 +175,20 @@ def _upgrade(commit: str, database: str, seconds: float, seed: int) -> bool:
         count = sum(len(load.answers) for load in loads)
         sys.stdout.write(
             f"{database}: {commit} at {before} → now at {migrate.current(services.database)}; {count} deliveries, "
-            f"answers {answers}; {verdict.counters}\n"
+            f"answers {answers}; {by_the_old.events} events and {by_the_old.effects} effects were done by the older "
+            f"workers beside this web process; {verdict.counters}\n"
         )
         sys.stdout.flush()
-        return verdict.kept and answers == [200]
+        return verdict.kept and answers == [200] and min(by_the_old) > 0
 
 
-def _under_load(old: Instance, new: Instance, ends: FarEnds, seconds: float, order: random.Random) -> list[Load]:
-    """Go over from one version to the other while deliveries come; return what was sent to each."""
+def _under_load(
+    old: Instance, new: Instance, ends: FarEnds, services: Services, *, seconds: float, order: random.Random
+) -> tuple[list[Load], Done]:
+    """Go over from one version to the other while deliveries come.
+
+    Return what was sent to each, and what the old workers did beside the new web process.
+    """
     old.serve()
     old.work()
     with _a_load(old, ends, order) as first:
@@ -181,12 +198,22 @@ def _under_load(old: Instance, new: Instance, ends: FarEnds, seconds: float, ord
         new.serve()
     old.stop("web")
     with _a_load(new, ends, order) as second:
+        before = _done(services)
         second.until(seconds)
+        after = _done(services)
         new.work()
         second.until(seconds / 2)
         old.stop(*ROLES)
         second.until(seconds / 2)
-    return [first, second]
+    return [first, second], Done(after.events - before.events, after.effects - before.effects)
+
+
+def _done(services: Services) -> Done:
+    with services.database.read() as conn:
+        return Done(
+            events=conn.execute(select(func.count()).where(inbox.c.state == "handled")).scalar_one(),
+            effects=conn.execute(select(func.count()).where(effects.c.state == "done")).scalar_one(),
+        )
 
 
 def _a_load(instance: Instance, ends: FarEnds, order: random.Random) -> Load:

@@ -7,14 +7,14 @@ from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from threading import Thread
 
-import psycopg
 import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from app.errors import ConfigurationError, StorageUnavailableError
 from app.store import marks, tables
-from app.store.database import Database
+from app.store.database import Connection, Database
+from tests.servers import end_connections
 from tests.store import processes
 from tests.store.rows import NOW, an_event, recorded
 
@@ -211,7 +211,7 @@ def test_a_sqlite_that_somebody_else_keeps_locked_is_unavailable_in_the_end(sqli
 
 def test_a_lost_connection_is_unavailable_once_and_then_made_anew(postgresql_url: str, postgres: Database) -> None:
     with pytest.raises(StorageUnavailableError), postgres.write() as tx:
-        marks.put(tx, "a", _end_connections(postgresql_url))
+        _written_without_a_server(tx, postgresql_url)
 
     with postgres.write() as tx:
         marks.put(tx, "a", 2)
@@ -221,7 +221,7 @@ def test_a_connection_that_died_while_it_lay_idle_is_made_anew(postgresql_url: s
     with postgres.write() as tx:
         marks.put(tx, "a", 1)
     _age_idle_connections(postgres)
-    _end_connections(postgresql_url)
+    end_connections(postgresql_url)
 
     with postgres.write() as tx:
         marks.put(tx, "a", 2)
@@ -283,13 +283,9 @@ def test_many_threads_may_make_the_first_connection_to_a_new_file(tmp_path: Path
     assert failures == []
 
 
-def _end_connections(url: str) -> int:
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
-    return 1
+def _written_without_a_server(tx: Connection, url: str) -> None:
+    end_connections(url)
+    marks.put(tx, "a", 1)
 
 
 def _age_idle_connections(database: Database) -> None:

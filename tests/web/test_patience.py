@@ -49,6 +49,48 @@ def test_a_task_goes_on_after_what_it_gave_up() -> None:
     assert asyncio.run(tell()) == ("on we go", 0)
 
 
+def test_a_task_that_has_what_it_waited_for_is_left_alone() -> None:
+    async def tell() -> str:
+        await Patience(0.2).await_(later(0))
+        return await later(LOOK_EVERY + 0.5, "with nobody's leave")
+
+    assert asyncio.run(tell()) == "with nobody's leave"
+
+
+def test_a_task_may_give_up_as_often_as_it_waits() -> None:
+    patience = Patience(0.2)
+
+    async def twice() -> list[str | type[BaseException]]:
+        found: list[str | type[BaseException]] = []
+        for _ in range(2):
+            try:
+                found.append(await patience.await_(later(10, "in the end")))
+            except TimeoutError:
+                found.append(TimeoutError)
+        return found
+
+    assert asyncio.run(twice()) == [TimeoutError, TimeoutError]
+
+
+def test_what_a_look_finds_in_its_time_is_looked_at_again() -> None:
+    patience = Patience(LOOK_EVERY + 0.7)
+
+    ended = asyncio.run(outcomes(patience, later(LOOK_EVERY + 0.4, "in time"), later(10)))
+
+    assert ended == ["in time", TimeoutError]
+
+
+def test_what_begins_after_nobody_waited_for_long_is_looked_at_too() -> None:
+    patience = Patience(0.2)
+
+    async def after_a_rest() -> list[str | type[BaseException]]:
+        first = await outcomes(patience, later(0, "quick"))
+        await asyncio.sleep(LOOK_EVERY + 0.5)
+        return [*first, *await outcomes(patience, later(10))]
+
+    assert asyncio.run(after_a_rest()) == ["quick", TimeoutError]
+
+
 def test_a_task_that_somebody_else_cancels_is_cancelled() -> None:
     async def cancelled() -> None:
         waiting = asyncio.create_task(outcome(Patience(60)))

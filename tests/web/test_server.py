@@ -226,6 +226,14 @@ def test_more_headers_than_anybody_needs_are_refused(shared_server: Running, hea
     assert shared_server.is_ready()
 
 
+@pytest.mark.parametrize(("number", "status"), [(100, b"401"), (101, b"431")])
+def test_a_hundred_headers_are_taken_and_no_more(shared_server: Running, number: int, status: bytes) -> None:
+    others = "".join(f"X-Nothing-{each}: 0\r\n" for each in range(number - 3))
+    head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nX-Signature: 00\r\n{others}\r\n".encode()
+
+    assert shared_server.say(head + b"{}") == status
+
+
 def test_who_leaves_in_the_middle_leaves_nothing_behind(server: Running) -> None:
     head = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nX-Signature: {ITS_SIGNATURE}\r\n".encode()
     for rest in (b"Content-Length: 100000\r\n\r\n", b"Transfer-Encoding: chunked\r\n\r\n1000\r\n", b""):

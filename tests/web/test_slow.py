@@ -18,7 +18,8 @@ from tests.lemonsqueezy import subscription_updated, wire
 from tests.web.test_server import Running, a_server
 
 IN_TIME = 2.0
-HEAD = b"POST %s HTTP/1.1\r\nHost: kulanz\r\nX-Signature: 00\r\nContent-Length: 900000\r\n\r\n{"
+BODY = b"POST %s HTTP/1.1\r\nHost: kulanz\r\nX-Signature: 00\r\nContent-Length: 900000\r\n\r\n{"
+HEAD = b"POST %s HTTP/1.1\r\nHost: kulanz\r\nX-Signature: 00"
 NUMBERS = count(1)
 
 
@@ -31,15 +32,15 @@ def server(tmp_path_factory: pytest.TempPathFactory, _sqlite_template: Path) -> 
 
 
 @contextmanager
-def slow_senders(server: Running, number: int, path: str) -> Iterator[list[socket.socket]]:
-    """Open connections that begin a body; every second one goes on, a byte at a time, the others fall silent."""
+def slow_senders(server: Running, number: int, path: str, begins: bytes = BODY) -> Iterator[list[socket.socket]]:
+    """Open connections that begin a body, or a head; every second one goes on, byte by byte, the others fall silent."""
     over = threading.Event()
     with ExitStack() as stack:
         senders = [
             stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=10)) for _ in range(number)
         ]
         for sender in senders:
-            sender.sendall(HEAD % path.encode())
+            sender.sendall(begins % path.encode())
         dribbling = threading.Thread(target=dribble, args=(senders[::2], over))
         dribbling.start()
         try:
@@ -72,14 +73,17 @@ def test_slow_senders_hold_up_nobody_and_are_given_up_in_the_end(server: Running
     with (
         slow_senders(server, 64, "/webhooks/lemonsqueezy") as events,
         slow_senders(server, 64, "/v1/refund-requests") as requests,
+        slow_senders(server, 64, "/webhooks/lemonsqueezy", HEAD) as heads,
     ):
         took = good_deliveries(server, 2)
         time.sleep(BODY_SECONDS - 1)
 
         answers = [answered(sender) for sender in (*events, *requests)]
+        without_a_head = [answered(sender) for sender in heads]
 
     assert max(took) < IN_TIME
     assert {answer.partition(b"\r\n")[0] for answer in answers} == {b"HTTP/1.1 408 Request Timeout"}
+    assert set(without_a_head) == {b""}
 
 
 def answered(sender: socket.socket) -> bytes:

@@ -1,0 +1,71 @@
+"""What is broken of signatures, of secrets that are changed, and of what has to be forgotten."""
+
+from __future__ import annotations
+
+from tests.faults.breaks.shape import Break
+
+SECRECY = (
+    Break(
+        "A secret is compared by an operator",
+        "app/providers/signing.py",
+        "hmac.compare_digest(_hex_hmac(secret, body), told)",
+        "_hex_hmac(secret, body) == told",
+        ("tests/test_secrecy.py",),
+    ),
+    Break(
+        "Nobody notes which secret verified a delivery",
+        "app/receiving/intake.py",
+        "        self._uses.see(endpoint, secret)\n",
+        "",
+        ("tests/test_secret_use.py",),
+    ),
+    Break(
+        "A letter that is under way survives its account",
+        "app/errands.py",
+        "        if row.account and not _hear(services, tx, row, effect, report):\n",
+        "        if row.account and not _hear(services, tx, row, effect, report) and not row.kind:\n",
+        ("tests/test_forgetting.py", "-k", "under_way"),
+    ),
+    Break(
+        "The file for an agency survives its account",
+        "app/keeping/erasure.py",
+        'return files.name_of(effect.subject, effect.type) if effect.kind == "DropFile" else effect.id',
+        "return effect.id",
+        ("tests/walk/test_dunning_at.py", "-k", "on_paper and sqlite"),
+    ),
+    Break(
+        "Nobody lets the database forget what it has overwritten",
+        "workers/clock.py",
+        "        self.scrubbing.look()\n",
+        "",
+        ("tests/test_forgetting.py", "-k", "forget_what"),
+    ),
+    Break(
+        "The last character of a signature is not looked at",
+        "app/providers/signing.py",
+        "if hmac.compare_digest(_hex_hmac(secret, body), told) and",
+        "if hmac.compare_digest(_hex_hmac(secret, body)[:63], told[:63]) and",
+        ("tests/test_secrecy.py",),
+    ),
+    Break(
+        "A webhook secret is taken away that is still in use",
+        "app/receiving/secret_use.py",
+        "    if use.in_use(now):\n        return f",
+        "    if not use.in_use(now):\n        return f",
+        ("tests/cli/test_webhook_secrets.py",),
+    ),
+    Break(
+        "A webhook secret is taken away before a newer one has proved itself",
+        "app/receiving/secret_use.py",
+        "    if since is None or (use.last_used is not None and since < use.last_used):",
+        "    if since is None and use.last_used is None:",
+        ("tests/cli/test_webhook_secrets.py",),
+    ),
+    Break(
+        "That another secret was used a moment later is not noted",
+        "app/receiving/secret_use.py",
+        "return noted is None or",
+        "return not self._noted or noted is not None and",
+        ("tests/test_secret_use.py",),
+    ),
+)
