@@ -85,14 +85,15 @@ def skip(*, event: str, reason: str, dry_run: bool, actor: str, as_json: bool) -
 
     with services() as opened:
         found = _found(opened, an_event(event))
+        if found.state == "handled":
+            raise RefusedError(f"{event} is handled: only an event that is not can be skipped")
         if not dry_run:
             with opened.database.write() as tx:
-                skipped = inbox.skip(tx, found.id, f"{reason} ({actor})")
+                if not inbox.skip(tx, found.id, f"{reason} ({actor})"):
+                    raise RefusedError(f"{event} was handled meanwhile")
                 brake.look_again(tx, opened.clock.now(tx))
-            if not skipped:
-                raise RefusedError(f"{event} is {found.state}: only an event that is not handled can be skipped")
             opened.bell.ring()
-    document = {"id": f"evt_{found.id}", "skipped": not dry_run, "dry_run": dry_run}
+    document = {"id": f"evt_{found.id}", "skipped": not dry_run, "dry_run": dry_run, "actor": actor}
     emit(document, as_json, f"evt_{found.id} {'would be' if dry_run else 'is'} ignored")
 
 

@@ -194,8 +194,7 @@ def _contacted(dispute: Dispute, book: Book, terms: Terms, zone: str) -> bool:
             or not terms.at(asked.at).refund.contact_before.before(opened, zone) <= asked.at <= opened
         ):
             continue
-        named = {asked.payment, asked.payment.partition(":")[2], full_refunds.payment_of(asked.payment, book)}
-        if not payments or payments & named:
+        if not payments or full_refunds.payment_of(asked.payment, book) in payments:
             return True
     return False
 
@@ -264,8 +263,7 @@ def _gave(sub: Subscription, opened_at: datetime) -> bool:
 
 def _concerned(seen: DisputeSeen, own: tuple[str, ...], book: Book) -> tuple[str, ...]:
     """Return the disputed one of the customer's subscriptions, where the dispute names it or its payment."""
-    invoice = book.invoice(seen.payment) if seen.payment else None
-    named = seen.subscription or (invoice.seen.subscription if invoice else None)
+    named = seen.subscription or _billed(seen.payment, book)
     return (named,) if named in own and named is not None else own
 
 
@@ -273,9 +271,16 @@ def concerned(one: Chargeback, book: Book) -> tuple[str, ...]:
     """Return whom a chargeback concerns most: the subscription of the disputed payment, else all that it reaches."""
     if one.payment is None:
         return one.subscriptions
-    invoice = book.invoice(one.payment)
-    paid = [key for key in one.subscriptions if book.subscriptions[key].seen.order == one.payment]
-    return (invoice.seen.subscription,) if invoice else tuple(paid) or one.subscriptions
+    billed = _billed(one.payment, book)
+    orders = full_refunds.keys_of(one.payment, book)
+    paid = tuple(key for key in one.subscriptions if book.subscriptions[key].seen.order in orders)
+    return (billed,) if billed else paid or one.subscriptions
+
+
+def _billed(payment: str | None, book: Book) -> str | None:
+    """Return the subscription that an invoice is of."""
+    invoices = [invoice for key in full_refunds.keys_of(payment or "", book) if (invoice := book.invoice(key))]
+    return invoices[0].seen.subscription if invoices else None
 
 
 def _deletion_notices(one: Chargeback, zone: str) -> Iterator[tuple[int, datetime]]:

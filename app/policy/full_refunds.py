@@ -45,6 +45,14 @@ def payment_of(key: str, book: Book) -> str:
     return (sub.seen.order if sub else None) or key
 
 
+def keys_of(name: str, book: Book) -> tuple[str, ...]:
+    """Return the payments that a name means: a person types the provider's id alone."""
+    if ":" in name:
+        return (name,)
+    known = (*book.orders, *(key for invoices in book.invoices.values() for key in invoices.known))
+    return tuple(key for key in known if key.partition(":")[2] == name) or (name,)
+
+
 def full(book: Book) -> dict[str, FullRefund]:
     """Return every full refund, by payment."""
     return {refund.payment: refund for refund in _full(book)}
@@ -109,5 +117,5 @@ def disputed(dispute: Dispute, book: Book) -> Iterator[str]:
         named.extend(invoices.known if invoices else ())
         sub = book.subscriptions.get(seen.subscription)
         named.extend([sub.seen.order] if sub and sub.seen.order else [])
-    for payment in named:
-        yield payment_of(payment, book)
+    for name in named:
+        yield from (payment_of(key, book) for key in keys_of(name, book))

@@ -82,7 +82,14 @@ def test_a_parked_event_is_skipped_with_its_reason(kulanz, services, parked):
     assert skipped.code == 0
     shown = kulanz("events", "show", one, "--json").document
     assert (shown["state"], shown["reason"]) == ("ignored", "not ours (ann)")
-    assert kulanz("events", "skip", "evt_1", "--reason", "x").code == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)], ids=["in earnest", "to try"])
+def test_an_event_that_is_handled_is_not_skipped(kulanz, services, options):
+    refused = kulanz("events", "skip", "evt_1", "--reason", "x", *options)
+
+    assert (refused.code, refused.out) == (1, "")
+    assert "evt_1 is handled" in refused.err
 
 
 def test_effects_are_listed_and_what_is_done_is_not_done_again(kulanz, services):

@@ -43,6 +43,7 @@ from tests.policy.stories import (
     an_override,
     plexo_but,
     terms,
+    told_by_operator,
 )
 
 FIRST = "lemonsqueezy:1100000"
@@ -263,6 +264,33 @@ def test_a_request_for_another_payment_is_no_contact() -> None:
     account.hear(a_dispute(DisputeStatus.OPENED, at, opened_at=at, order=ORDER, payment=ORDER), at=at)
 
     assert account.state.standing is Standing.SUSPENDED
+
+
+@pytest.mark.parametrize("name", [ORDER, FIRST], ids=["order", "first invoice"])
+@pytest.mark.parametrize("bare", [True, False], ids=["the provider's id", "our key"])
+def test_a_chargeback_that_a_person_types_in_is_about_the_payment_by_any_name_it_has(name: str, bare: bool) -> None:  # noqa: FBT001
+    account = a_customer()
+    asks(account)
+
+    at = SOON + DAY
+    told = name.partition(":")[2] if bare else name
+    account.hear(told_by_operator(DisputeStatus.OPENED, at, opened_at=at, payment=told), at=at)
+    request = account.state.refunds[0]
+    comes_back(account, TOTAL)
+
+    assert (account.state.standing, request.state) == (Standing.GOOD, RefundState.REVIEW)
+    assert "unrequested_refund" not in account.alerts
+
+
+def test_a_full_refund_explained_by_a_chargeback_that_a_person_typed_in_is_no_second_case() -> None:
+    account = a_customer()
+    at = SOON + DAY
+    account.hear(told_by_operator(DisputeStatus.OPENED, at, opened_at=at, payment=FIRST.partition(":")[2]), at=at)
+
+    comes_back(account, TOTAL)
+
+    assert "unrequested_refund" not in account.alerts
+    assert len(account.state.chargebacks) == 1
 
 
 def test_a_full_refund_after_a_denial_is_one_that_nobody_here_wanted() -> None:

@@ -203,8 +203,6 @@ def _still_pays(one: Payment, payment: Payment) -> bool:
 
 
 def _is_about(dispute: Dispute, payment: Payment, book: Book) -> bool:
-    """Whether a dispute is about a payment; one that names nothing may be about any, and a person types bare ids."""
+    """Whether a dispute is about a payment; one that names nothing may be about any."""
     named = set(full_refunds.disputed(dispute, book))
-    if not named:
-        return True
-    return bool(named & payment.names) or any(name.partition(":")[2] in named for name in payment.names)
+    return not named or bool(named & payment.names)
