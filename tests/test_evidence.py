@@ -13,7 +13,7 @@ import pytest
 from app import evidence, pipeline
 from app.errors import InvalidInputError, NotFoundError
 from app.evidence.check import check
-from app.evidence.page import DATA_BEGINS, SIGNATURE_BEGINS, written
+from app.evidence.page import DATA_BEGINS, SIGNATURE_BEGINS, SIGNATURE_ENDS, written
 from app.ordering.commands import OpenDispute
 from app.services import Services
 from app.signet import Signet, fingerprint
@@ -101,6 +101,15 @@ def test_a_change_anywhere_in_the_file_shows(services: Services) -> None:
         changed[place] ^= 1 << chance.randrange(7)
 
         assert not is_sound(bytes(changed)), place
+
+
+def test_a_signature_that_is_written_otherwise_shows(services: Services) -> None:
+    file = evidence.of_account(services, "org_1")
+    page, begins, line = file.rpartition(SIGNATURE_BEGINS)
+    signature = line.removesuffix(SIGNATURE_ENDS)
+
+    assert is_sound(page + begins + signature + SIGNATURE_ENDS)
+    assert not is_sound(page + begins + signature.upper() + SIGNATURE_ENDS)
 
 
 @pytest.mark.parametrize("left", [0, 10, 5000, -200, -130, -1])

@@ -53,12 +53,13 @@ def _apart(file: bytes) -> tuple[bytes, bytes]:
     page, begins, line = file.rpartition(SIGNATURE_BEGINS)
     if not begins:
         raise InvalidInputError("this file is not evidence, or its end is missing: there is no signature")
-    if not line.endswith(SIGNATURE_ENDS):
-        return page, b""
+    written = line.removesuffix(SIGNATURE_ENDS)
     try:
-        return page, binascii.unhexlify(line.removesuffix(SIGNATURE_ENDS))
+        signature = binascii.unhexlify(written)
     except ValueError:
         return page, b""
+    # Written otherwise, in capitals say, it would be the same signature and another file.
+    return page, signature if line == signature.hex().encode() + SIGNATURE_ENDS else b""
 
 
 def _data(page: bytes) -> bytes:

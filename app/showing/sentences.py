@@ -147,6 +147,7 @@ SENTENCES: Mapping[str, str] = {
         "{actor} recorded a transfer of {amount}, received at {received_at}. Paid too much: {unmatched}."
     ),
     "notice.refund_decided": "The customer is told what was decided about the refund.",
+    "refund.received": "The request names who asks, the organisation and the payment, as it has to.",
     "refund.requested": (
         "A refund of payment {payment} was asked for. The policy says: {verdict_words}. "
         "{refundable} of it can go back. An answer is due by {decide_by}."

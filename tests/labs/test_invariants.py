@@ -111,6 +111,7 @@ REACHED = {
     "dispute.claim_held",
     "renewal.stopped",
     "refund.requested",
+    "refund.received",
     "refund.approved",
     "refund.denied",
     "refund.paid",

@@ -174,6 +174,7 @@ def test_a_booking_withdrawn_from_after_it_was_invoiced_is_to_be_refunded() -> N
     assert (request.answer.verdict, request.answer.refundable) == ("eligible", booked.draft_amount)
     assert request.payment.invoice == "lemonsqueezy:120001"
     assert (request.answer.why, request.amount) == ("withdrawal", booked.draft_amount)
+    assert "9.1" not in {clause for _, clause in account.rules}, "nobody made a request"
 
 
 def test_a_refund_of_the_line_takes_nothing_that_the_invoice_paid_for() -> None:

@@ -80,6 +80,7 @@ class RefundChapter(Chapter):
             known = before.get(one.key)
             if known is None:
                 yield _change("refund.requested", one, 50)
+                yield from _receipt(one, step.new)
             was = known.state if known else RefundState.REQUESTED
             if one.lapsed and known is not None and not known.lapsed:
                 yield _change("refund.approval_lapsed", one, 51)
@@ -217,8 +218,16 @@ def _of_acts(acts: Iterable[OwnFact], step: Step) -> Iterator[Change]:
                 pass
 
 
+def _receipt(one: Refund, book: Book) -> Iterator[Change]:
+    """Name the clause by which it was asked (plexo 9.1), where a customer asked: a withdrawn booking asks by itself."""
+    asked = book.refund_requests[one.key].requested
+    if one.policy.refund.request_clause and asked is not None and asked.add_on is None:
+        yield _change("refund.received", one, 45)
+
+
 def _change(rule: str, one: Refund, rank: int) -> Change:
-    clause = one.answer.clause if rule != "refund.ordered" else one.policy.refund.clause
+    rules = one.policy.refund
+    clause = {"refund.received": rules.request_clause, "refund.ordered": rules.clause}.get(rule, one.answer.clause)
     detail = {
         "request": one.key,
         "payment": one.payment.key,

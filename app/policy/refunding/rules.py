@@ -95,6 +95,7 @@ class RefundRules:
     pay_within: int = field(
         default=10, metadata=read.key(read.count, "working days from the decision until the money is there", read.LESS)
     )
+    request_clause: str = _clause("clause about how a request is made, named when one is received")
     clause: str = _clause("clause about how a request is dealt with")
     method_clause: str = _clause("clause about the original payment method; a transfer cannot go back by itself")
     contact_before: Span = field(
