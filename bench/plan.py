@@ -10,6 +10,8 @@ from bench.household import Household
 from bench.load import Order, Summary
 
 WARM_UP = 0.4
+AT_ONCE = 50_000
+"""Events that one run of the load generator sends where they are counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,10 +71,12 @@ class Bench:
         return self.send(order)
 
     def fill(self, port: int, count: int) -> None:
-        """Have so many new events accepted."""
-        seen = self.send(Order(port=port, connections=16, first_account=self.accounts.take(count), count=count))
-        if seen.answered != count:
-            raise RuntimeError(f"{seen.answered} of {count} events were accepted")
+        """Have so many new events accepted, some at a time: the load generator has all that it sends in memory."""
+        for left in range(count, 0, -AT_ONCE):
+            some = min(left, AT_ONCE)
+            seen = self.send(Order(port=port, connections=16, first_account=self.accounts.take(some), count=some))
+            if seen.answered != some:
+                raise RuntimeError(f"{seen.answered} of {some} events were accepted")
 
     def send(self, order: Order) -> Summary:
         seen = self.household.load(order)
