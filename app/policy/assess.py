@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -11,14 +11,12 @@ from app.policy.add_ons.reading import in_quantities
 from app.policy.book import Book
 from app.policy.cases import cases as cases_of
 from app.policy.chapters import speaking
-from app.policy.facts import Status
 from app.policy.model import (
     FREE,
     Access,
     Case,
     CaseState,
     Chargeback,
-    Given,
     Hold,
     Moment,
     Owner,
@@ -46,7 +44,7 @@ def assess(book: Book, terms: Terms, zone: str, now: datetime, *, with_timers: b
     """Return everything that the facts give under these terms, and the account's own, at `now`."""
     terms = terms.under(book, now)
     cases = cases_of(book, terms, zone)
-    given = _given(book, cases, terms, now)
+    given = tuple(subscriptions.given(book, _leading(cases), terms, now))
     chargebacks = disputes.chargebacks(book, terms, zone, given) if book.disputes or book.orders else []
     cases = [_frozen(case, chargebacks) for case in cases] if chargebacks else cases
     moment = Moment(terms, zone, now)
@@ -79,24 +77,15 @@ def _concluded(draft: State, book: Book, moment: Moment, timers: tuple[Timer, ..
     )
 
 
-def _given(book: Book, cases: list[Case], terms: Terms, now: datetime) -> tuple[Given, ...]:
-    leading = _leading(cases) if cases else {}
-    subs = book.subscriptions
-    found = [subscriptions.given(subs[key], leading.get(key), book, terms, now) for key in sorted(subs)]
-    return tuple([one for one in found if one is not None])
-
-
 def _leading(cases: list[Case]) -> dict[str, Case]:
     """Return the case of each subscription that decides what it still gives: the one that restricts least."""
-    leading: dict[str, Case] = {}
-    for case in sorted(cases, key=lambda case: _RESTRICTS_LEAST.get(case.state, 9)):
-        leading.setdefault(case.subscription, case)
-    return leading
+    least_first = sorted(cases, key=lambda case: _RESTRICTS_LEAST.get(case.state, 9))
+    return {case.subscription: case for case in reversed(least_first)}
 
 
 def _holds(book: Book, cases: list[Case], chargebacks: list[Chargeback], now: datetime) -> list[Hold]:
     found = [dunning.hold(case) for case in cases if case.state is CaseState.ON_HOLD]
-    found.extend(disputes.hold(one) for one in chargebacks if one.holds)
+    found += [disputes.hold(one) for one in chargebacks if one.holds]
     if book.overrides:
         found.extend(overrides.suspensions(book, now))
     return found
@@ -126,15 +115,15 @@ def _frozen(case: Case, chargebacks: list[Chargeback]) -> Case:
 
 def _rights(draft: State, holds: Sequence[Hold], terms: Terms) -> Rights:
     """Return what is left of the plans and add-ons after the union of the holds."""
-    if any(hold.scope == "account" for hold in holds):
-        none = any(hold.scope == "account" and hold.access is Access.NONE for hold in holds)
-        return Rights(FREE, Access.NONE if none else Access.FREE, (), ())
+    left_of_all = [hold.access for hold in holds if hold.scope == "account"]
+    if left_of_all:
+        return Rights(FREE, Access.NONE if Access.NONE in left_of_all else Access.FREE, (), ())
     held = {key for hold in holds for key in hold.subscriptions}
     left = [one for one in draft.given if one.subscription not in held] if held else draft.given
     plan = max({one.plan for one in left if one.add_on is None}, key=terms.catalogue.rank, default=FREE)
     names = {one.add_on for one in left if one.add_on is not None}
-    booked = [one for one in draft.bookings if one.usable and one.subscription not in held] if draft.bookings else []
-    names.update(one.kind for one in booked)
+    booked = [one for one in draft.bookings if one.usable and one.subscription not in held]
+    names.update([one.kind for one in booked])
     access = Access.FREE if plan == FREE else Access.FULL
     return Rights(plan, access, tuple(sorted(names)), in_quantities(booked) if booked else ())
 
@@ -143,24 +132,19 @@ def _standing(cases: Sequence[Case], holds: Sequence[Hold]) -> Standing:
     if not (cases or holds):
         return Standing.GOOD
     found = [_BY_OWNER[hold.owner] for hold in holds if hold.counts]
-    found.extend(Standing.GRACE for case in cases if case.state is CaseState.GRACE)
+    found += [Standing.GRACE for case in cases if case.state is CaseState.GRACE]
     return max(found, key=_RANK.__getitem__, default=Standing.GOOD)
 
 
-def _timers(state: State, book: Book, moment: Moment) -> Iterator[Timer]:
+def _timers(state: State, book: Book, moment: Moment) -> list[Timer]:
     if state.closed_at is not None:
-        return
-    for case in state.cases:
-        yield from dunning.timers(case, book, moment)
-    for one in state.given:
-        seen = book.subscriptions[one.subscription].seen
-        if one.until is not None:
-            yield Timer("period_end", one.subscription, one.until)
-        if seen.status is Status.ON_TRIAL and seen.trial_ends_at is not None and seen.trial_ends_at > moment.at:
-            yield Timer("trial_end", seen.key, seen.trial_ends_at)
+        return []
+    found = [timer for case in state.cases for timer in dunning.timers(case, book, moment)]
+    found.extend(subscriptions.timers(state.given, book, moment.at))
     if state.chargebacks:
-        yield from disputes.timers(state.chargebacks, book, moment)
+        found.extend(disputes.timers(state.chargebacks, book, moment))
     if book.overrides:
-        yield from overrides.timers(book, moment.at)
+        found.extend(overrides.timers(book, moment.at))
     for chapter in speaking(book, "timers"):
-        yield from chapter.timers(state, book, moment)
+        found.extend(chapter.timers(state, book, moment))
+    return found

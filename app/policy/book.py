@@ -5,44 +5,24 @@ Nothing here decides; `app.policy.assess` reads the book.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import chain
 from typing import Any
 
-from app.policy import facts as f
 from app.policy.add_ons.records import AddOnLog
-from app.policy.add_ons.records import entries as add_on_entries
 from app.policy.approvals.records import Proposal
 from app.policy.cancelling.records import CancellationNotice
-from app.policy.cancelling.records import entries as cancelling_entries
 from app.policy.closure.records import Deletion
-from app.policy.closure.records import entries as closure_entries
 from app.policy.collecting.records import Collection, Debtor, Mandate, Transfer
-from app.policy.collecting.records import entries as collecting_entries
 from app.policy.credit.records import CreditPot
-from app.policy.credit.records import entries as credit_entries
-from app.policy.deeds import (
-    Address,
-    Asked,
-    CaseLog,
-    Lifted,
-    Looks,
-    Notices,
-    Override,
-    Renewals,
-    Told,
-    Turn,
-)
+from app.policy.deeds import Address, CaseLog, Lifted, Looks, Notices, Override, Renewals, Told
 from app.policy.facts import Fact
+from app.policy.filing import entries
 from app.policy.joining import join_maps
 from app.policy.moving.records import Move
-from app.policy.moving.records import entries as move_entries
 from app.policy.quick import changed, quick
 from app.policy.records import Customer, Dispute, Invoice, Invoices, Licence, Order, Subscription
 from app.policy.refunding.records import LicenceLog, RefundLog, Refunds
-from app.policy.refunding.records import entries as refund_entries
 from app.policy.versions.records import Agreement, Pin
 
 NOTHING = CaseLog()
@@ -108,11 +88,12 @@ class Book:
         """Return the book that knows these facts too, in whatever order they are given."""
         pages: dict[str, dict[str, Any]] = {}
         for fact in facts:
-            for family, key, record in _entries(fact):
-                if family not in pages:
-                    pages[family] = dict(getattr(self, family))
-                known = pages[family].get(key)
-                pages[family][key] = record if known is None else known.join(record)
+            for family, key, record in entries(fact):
+                page = pages.get(family)
+                if page is None:
+                    page = pages[family] = dict(getattr(self, family))
+                known = page.get(key)
+                page[key] = record if known is None else known.join(record)
         return changed(self, **pages) if pages else self
 
     def join(self, other: Book) -> Book:
@@ -141,120 +122,3 @@ class Book:
 
 
 _FAMILIES = tuple(Book.__dataclass_fields__)
-_CaseFact = f.DeadlinePromised | f.HoldPlaced | f.HoldProlonged | f.CaseExhausted | f.CaseWaived
-_Entry = tuple[str, str, Any]
-"""A family of the book, a key in it, and what one fact tells of that object."""
-_FILED = (
-    collecting_entries,
-    add_on_entries,
-    closure_entries,
-    refund_entries,
-    credit_entries,
-    move_entries,
-    cancelling_entries,
-)
-"""What each area of the policy files of its own facts."""
-
-
-def _entries(fact: Fact) -> Iterator[_Entry]:
-    match fact:
-        case f.SubscriptionSeen():
-            yield "subscriptions", fact.key, Subscription.of(fact)
-            yield from _addressed(fact.stamp.at, locale=fact.locale, timezone=fact.timezone)
-            yield from _signed(fact)
-        case f.PaymentFailed(invoice=seen, at=at):
-            yield "invoices", seen.subscription, Invoices.of(Invoice.of(seen, failed_at=at))
-        case f.PaymentSucceeded(invoice=seen, at=at):
-            yield "invoices", seen.subscription, Invoices.of(Invoice.of(seen, paid_at=at))
-        case f.PaymentRefunded(invoice=seen) | (f.InvoiceSeen() as seen):
-            yield "invoices", seen.subscription, Invoices.of(Invoice.of(seen))
-        case f.OrderSeen():
-            yield "orders", fact.key, Order.of(fact)
-            yield from _signed(fact)
-        case f.RefundSeen() | f.LicenceSeen():
-            yield _of_a_sale(fact)
-        case f.CustomerSeen():
-            yield "customers", fact.key, Customer(seen=fact)
-        case f.DisputeSeen():
-            yield "disputes", fact.key, Dispute.of(fact)
-            yield from _signed(fact)
-        case f.AddressKnown():
-            words = {"locale": fact.locale, "timezone": fact.timezone, "country": fact.country}
-            yield from _addressed(fact.at, **words, delivery=fact.delivery)
-        case _:
-            yield from _own_entries(fact)
-
-
-def _of_a_sale(fact: f.RefundSeen | f.LicenceSeen) -> _Entry:
-    if isinstance(fact, f.RefundSeen):
-        return "refunds", fact.payment, Refunds(seen=(fact,))
-    return "licences", fact.key, Licence(seen=fact, activations=fact.activations)
-
-
-def _own_entries(fact: f.OwnFact) -> Iterator[_Entry]:
-    match fact:
-        case f.NoticeReported():
-            yield "notices", fact.subject, Notices(sent={f"{fact.kind}|{fact.step}": _asked(fact, fact.deadline)})
-        case f.RenewalStopped():
-            turn = Turn(step=fact.step, cause=fact.cause, asked=_asked(fact, fact.seen))
-            yield "renewals", fact.subscription, Renewals(turns=(turn,))
-        case f.RenewalResumed():
-            turn = Turn(step=fact.step, cause=None, asked=_asked(fact, fact.seen))
-            yield "renewals", fact.subscription, Renewals(turns=(turn,))
-        case f.SubscriptionLookedUp():
-            asked, answered = (fact.at, fact.known or fact.at), (fact.at, fact.status or "")
-            looks = Looks(asked=(asked,)) if fact.asked else Looks(answers=(answered,))
-            yield "looks", fact.subscription, looks
-        case f.OverrideSet():
-            yield "overrides", fact.id, Override(set=fact)
-        case f.HoldLifted():
-            yield "lifted", fact.hold, Lifted(until=fact.until)
-        case f.OperatorsAlerted():
-            yield "alerts", f"{fact.subject}|{fact.topic}", Told(at=fact.at)
-        case f.CaseJoined():
-            yield "cases", fact.into, CaseLog(absorbed=(fact.case,))
-        case f.DeadlinePromised() | f.HoldPlaced() | f.HoldProlonged() | f.CaseExhausted() | f.CaseWaived():
-            yield "cases", fact.case, _logged(fact)
-        case _:
-            yield from _entries_of_chapters(fact)
-
-
-def _entries_of_chapters(fact: f.OwnFact) -> Iterator[_Entry]:
-    match fact:
-        case f.TermsAgreed():
-            yield "agreements", fact.id, Agreement(agreed=fact)
-        case f.VersionApplied():
-            yield "pins", fact.subject, Pin(version=fact.version, began=fact.began, at=fact.at, chosen=bool(fact.actor))
-        case f.OverrideAsked() | f.OverrideApproved() | f.OverrideDeclined():
-            yield "proposals", fact.id, Proposal.of(fact)
-        case _:
-            yield from chain.from_iterable(filed(fact) for filed in _FILED)
-
-
-def _logged(fact: _CaseFact) -> CaseLog:
-    match fact:
-        case f.DeadlinePromised():
-            return CaseLog(promised=fact.deadline)
-        case f.HoldPlaced():
-            return CaseLog(held_for=fact.opened_at, held_at=fact.at, verified=fact.verified)
-        case f.HoldProlonged():
-            return CaseLog(hold_until=fact.until)
-        case f.CaseExhausted():
-            return CaseLog(exhausted_for=fact.opened_at, exhausted_at=fact.at)
-        case f.CaseWaived():
-            return CaseLog(waived_for=fact.opened_at)
-
-
-def _asked(fact: f.NoticeReported | f.RenewalStopped | f.RenewalResumed, seen: datetime | None) -> Asked:
-    return Asked(at=fact.at, outcome=fact.outcome, outcome_at=fact.at, seen=seen)
-
-
-def _addressed(at: datetime, **words: str | None) -> Iterator[_Entry]:
-    known = {name: (at, word) for name, word in words.items() if word}
-    if known:
-        yield "addresses", "account", Address(words=known)
-
-
-def _signed(fact: f.SubscriptionSeen | f.OrderSeen | f.DisputeSeen) -> Iterator[_Entry]:
-    if fact.signed and fact.customer:
-        yield "signed", fact.customer, Told(at=fact.stamp.at)

@@ -34,12 +34,9 @@ class _Opening:
 
 def cases(book: Book, terms: Terms, zone: str) -> list[Case]:
     """Return every case that the facts give and that is not paid or void."""
-    found: list[Case] = []
-    for key, sub in sorted(book.subscriptions.items()):
-        invoices = book.invoices.get(key, _NO_INVOICES)
-        if sub.marks or invoices.unpaid:
-            found.extend(_cases_of(sub, invoices, book, terms, zone))
-    return found
+    subs, invoices = book.subscriptions, book.invoices
+    troubled = [key for key, sub in subs.items() if sub.marks or (key in invoices and invoices[key].unpaid)]
+    return [case for key in sorted(troubled) for case in _cases_of(subs[key], book, terms, zone)]
 
 
 def newest_trouble(book: Book, subscription: str) -> datetime:
@@ -56,14 +53,13 @@ def same_renewal(case: Case, book: Book, since: datetime) -> bool:
     return invoice is None or _began(invoice, case.opened_at) <= since + _SAME_RENEWAL
 
 
-def _cases_of(sub: Subscription, invoices: Invoices, book: Book, terms: Terms, zone: str) -> Iterator[Case]:
-    for opening in _openings(sub, invoices, book, terms):
-        case = _case(opening, sub, book, zone)
-        if case is not None:
-            yield case
+def _cases_of(sub: Subscription, book: Book, terms: Terms, zone: str) -> list[Case]:
+    found = [_case(opening, sub, book, zone) for opening in _openings(sub, book, terms)]
+    return [case for case in found if case is not None]
 
 
-def _openings(sub: Subscription, invoices: Invoices, book: Book, terms: Terms) -> Iterator[_Opening]:
+def _openings(sub: Subscription, book: Book, terms: Terms) -> Iterator[_Opening]:
+    invoices = book.invoices.get(sub.seen.key, _NO_INVOICES)
     ran_at = sub.running.at if sub.running else None
     looked = _settled_by_look(sub, book)
     explained: datetime | None = None

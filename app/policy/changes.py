@@ -39,8 +39,7 @@ def changes(step: Step, acts: Sequence[f.OwnFact]) -> Iterator[Change]:
     yield from of_acts(acts, step.after, terms)
     for chapter in speaking(step.new, "changes"):
         yield from chapter.changes(step, acts)
-    told = step.before.rights if step.before else step.account.rights
-    if told != step.account.rights:
+    if step.before is not None and not step.account.was_told(step.before):
         yield Change(rule="entitlement.recomputed", clause="", policy=terms.current, subject=step.account.id, rank=1)
 
 

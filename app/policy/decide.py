@@ -44,7 +44,7 @@ def decide(
     cancellation) is a fact of our own that is merged in turn, until nothing more is to be done.
     """
     before = _as_decided(account, terms)
-    if before is not None and before.rights != account.rights:
+    if before is not None and not account.was_told(before):
         account = replace(account, add_ons=before.add_ons, quantities=before.quantities)
     book = account.book.with_facts(facts)
     now = aware(now)
@@ -138,6 +138,6 @@ def _moved_on(step: Step, told: list[OwnFact], at: datetime) -> Account:
         add_ons=state.add_ons,
         quantities=state.quantities,
         standing=state.standing,
-        version=account.version + (account.rights != state.rights or account.decided_at is None),
+        version=account.version + (account.decided_at is None or not account.was_told(state)),
         decided_at=at,
     )

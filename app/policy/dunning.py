@@ -35,16 +35,14 @@ def hold(case: Case) -> Hold:
     )
 
 
-def timers(case: Case, book: Book, moment: Moment) -> Iterator[Timer]:
-    """Yield when a case has to be looked at again."""
+def timers(case: Case, book: Book, moment: Moment) -> list[Timer]:
+    """Return when a case has to be looked at again."""
     if case.frozen_since is not None or not case.open:
-        return
+        return []
     if case.state is CaseState.ON_HOLD:
-        yield Timer("hold_end", case.key, _hold_ends_at(case, book))
-        return
-    if case.policy.dunning.grace:
-        yield from notices.timers(case, book, moment)
-    yield Timer("grace_end", case.key, _look_at(case, book, moment))
+        return [Timer("hold_end", case.key, _hold_ends_at(case, book))]
+    noticed = notices.timers(case, book, moment) if case.policy.dunning.grace else []
+    return [*noticed, Timer("grace_end", case.key, _look_at(case, book, moment))]
 
 
 def acts(case: Case, book: Book, moment: Moment) -> list[OwnFact]:

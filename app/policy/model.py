@@ -315,6 +315,11 @@ class Account:
         """What the account was last told that it may use."""
         return Rights(self.plan, self.access, self.add_ons, self.quantities)
 
+    def was_told(self, state: State) -> bool:
+        """Whether what a state gives is what the account was last told."""
+        known = self.plan == state.plan and self.access == state.access
+        return known and self.add_ons == state.add_ons and self.quantities == state.quantities
+
     def zone(self, terms: Terms) -> str:
         """Return the IANA zone in which its whole-day deadlines are computed."""
         return self.book.word("timezone") or terms.timezone

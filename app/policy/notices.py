@@ -25,9 +25,12 @@ _LEFT_US = frozenset({Outcome.UNKNOWN, Outcome.DONE})
 
 def due(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
     """Return the notices whose time has come; in a catch-up only the one that matters most."""
-    now, warning_at = moment.at, _warning_at(case, moment.zone)
-    ready = [(step, at) for step, at in _open_reminders(case, book, moment.zone) if at <= now]
-    wanted = now >= warning_at and not _announced(case, last_warning(case, book))
+    now, last = moment.at, last_warning(case, book)
+    warning_at = _warning_at(case, moment.zone)
+    ready = [one for one in _open_reminders(case, last, book, moment.zone) if one[1] <= now]
+    wanted = now >= warning_at and not _announced(case, last)
+    if not (ready or wanted):
+        return []
     late = [at for at in (*(at for _, at in ready), *([warning_at] if wanted else [])) if now - at > LATE]
     if late:
         ready = [] if wanted else ready[-1:]
@@ -68,14 +71,18 @@ def warned_in_time(case: Case, book: Book, moment: Moment) -> bool:
     )
 
 
-def timers(case: Case, book: Book, moment: Moment) -> Iterator[Timer]:
-    """Yield when the next reminders and the warning are due."""
-    for step, at in _open_reminders(case, book, moment.zone):
-        if moment.at < at < case.deadline:
-            yield Timer("grace_reminder", f"{case.key}|{step}", at)
+def timers(case: Case, book: Book, moment: Moment) -> list[Timer]:
+    """Return when the next reminders and the warning are due."""
+    now, last = moment.at, last_warning(case, book)
+    found = [
+        Timer("grace_reminder", f"{case.key}|{step}", at)
+        for step, at in _open_reminders(case, last, book, moment.zone)
+        if now < at < case.deadline
+    ]
     warning_at = _warning_at(case, moment.zone)
-    if warning_at > moment.at and not _announced(case, last_warning(case, book)):
-        yield Timer("grace_warning", case.key, warning_at)
+    if warning_at > now and not _announced(case, last):
+        found.append(Timer("grace_warning", case.key, warning_at))
+    return found
 
 
 def superseded(case: Case, book: Book, kind: str, step: int) -> bool:
@@ -99,10 +106,8 @@ def left_us(case: Case, book: Book) -> bool:
 
 def last_warning(case: Case, book: Book) -> tuple[int, Asked] | None:
     """Return the step and fate of the latest warning of a case, whenever it was sent."""
-    if not book.notices:
-        return None
-    steps = ((step, asked) for name in case.names for step, asked in book.notices_about(name).of(WARNING))
-    return max(steps, key=lambda one: one[0], default=None)
+    asked = _asked(case, book, WARNING)
+    return max(asked, key=lambda one: one[0]) if asked else None
 
 
 def asked_for(subject: str, kind: str, step: int, now: datetime, deadline: datetime | None = None) -> f.NoticeReported:
@@ -127,20 +132,26 @@ def _announced(case: Case, warning: tuple[int, Asked] | None) -> bool:
 
 def _warnings(case: Case, book: Book) -> Iterator[tuple[int, Asked]]:
     """Yield the warnings since the case began: one that fails again after it was paid begins anew."""
-    for name in case.names:
-        for step, asked in book.notices_about(name).of(WARNING):
-            if asked.seen is None or asked.seen > case.opened_at:
-                yield step, asked
+    for step, asked in _asked(case, book, WARNING):
+        if asked.seen is None or asked.seen > case.opened_at:
+            yield step, asked
 
 
-def _open_reminders(case: Case, book: Book, zone: str) -> Iterator[tuple[int, datetime]]:
-    """Yield the reminders that were not sent, and that no later reminder or warning has stood for."""
-    if not case.policy.dunning.reminders or last_warning(case, book) is not None:
-        return
-    sent = max((step for name in case.names for step, _ in book.notices_about(name).of(REMINDER)), default=0)
-    for step, span in enumerate(case.policy.dunning.reminders, start=1):
-        if step > sent:
-            yield step, span.after(case.opened_at, zone)
+def _open_reminders(case: Case, warning: tuple[int, Asked] | None, book: Book, zone: str) -> list[tuple[int, datetime]]:
+    """Return the reminders that were not sent, and that no later reminder or warning has stood for."""
+    if warning is not None:
+        return []
+    asked = _asked(case, book, REMINDER)
+    sent = max(step for step, _ in asked) if asked else 0
+    spans = enumerate(case.policy.dunning.reminders, start=1)
+    return [(step, span.after(case.opened_at, zone)) for step, span in spans if step > sent]
+
+
+def _asked(case: Case, book: Book, kind: str) -> list[tuple[int, Asked]]:
+    """Return the step and fate of each notice of a kind in a case, under whichever of its names."""
+    if not book.notices:
+        return []
+    return [one for name in case.names for one in book.notices_about(name).of(kind)]
 
 
 def _arrived(case: Case, book: Book, step: int, zone: str, before: datetime | None) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,7 +11,7 @@ from app.policy.cancelling.records import CancellationNotice
 from app.policy.collecting.settling import settled
 from app.policy.deeds import Turn
 from app.policy.facts import BillingReason, Outcome, Status
-from app.policy.model import Case, CaseState, Given, Terms
+from app.policy.model import Case, CaseState, Given, Terms, Timer
 from app.policy.records import Subscription
 
 MAY_HAVE_HAPPENED = frozenset({Outcome.ASKED, Outcome.UNKNOWN, Outcome.DONE})
@@ -44,19 +45,32 @@ class Stopped:
 _ALWAYS = Until()
 
 
-def given(sub: Subscription, case: Case | None, book: Book, terms: Terms, now: datetime) -> Given | None:
-    """Return the plan that a subscription gives now, before any hold (DOMAIN section 2, rule 1), or None."""
-    seen = sub.seen
-    until = _ALWAYS if case is None and seen.status in _GIVING else _given_until(sub, case, book)
-    if until is None or (until.at is not None and until.at <= now):
-        return None
-    plan = terms.catalogue.plan(seen.variant, seen.product)
-    add_on = terms.catalogue.add_ons.get(plan)
-    kept = _kept_plan(sub, plan, terms, now) if len(sub.terms) > 1 and add_on is None else None
-    if kept is None:
-        return Given(seen.key, plan, add_on, until.at)
-    higher, paid_until = kept
-    return Given(seen.key, higher, None, min(paid_until, until.at or paid_until))
+def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) -> list[Given]:
+    """Return what the subscriptions give now, before any hold (DOMAIN section 2, rule 1), by their keys.
+
+    `leading` has the case of each subscription that decides what it still gives.
+    """
+    found = []
+    for key in sorted(book.subscriptions):
+        sub, case = book.subscriptions[key], leading.get(key)
+        until = _ALWAYS if case is None and sub.seen.status in _GIVING else _given_until(sub, case, book)
+        if until is not None and (until.at is None or until.at > now):
+            plan = terms.catalogue.plan(sub.seen.variant, sub.seen.product)
+            one = Given(key, plan, terms.catalogue.add_ons.get(plan), until.at)
+            found.append(one if len(sub.terms) == 1 or one.add_on else _kept(one, sub, terms, now))
+    return found
+
+
+def timers(given: Iterable[Given], book: Book, now: datetime) -> list[Timer]:
+    """Return when what subscriptions give ends, and when their trials do."""
+    found = []
+    for one in given:
+        seen = book.subscriptions[one.subscription].seen
+        if one.until is not None:
+            found.append(Timer("period_end", one.subscription, one.until))
+        if seen.status is Status.ON_TRIAL and seen.trial_ends_at is not None and seen.trial_ends_at > now:
+            found.append(Timer("trial_end", one.subscription, seen.trial_ends_at))
+    return found
 
 
 def stopped_by_us(sub: Subscription, book: Book) -> Stopped | None:
@@ -182,17 +196,20 @@ def _paid_through(sub: Subscription, book: Book) -> datetime:
     return max(end, sub.seen.ends_at or end)
 
 
-def _kept_plan(sub: Subscription, plan: str, terms: Terms, now: datetime) -> tuple[str, datetime] | None:
-    """Return the higher plan that is paid for to the end of its period, and that end (plexo 5.2)."""
+def _kept(one: Given, sub: Subscription, terms: Terms, now: datetime) -> Given:
+    """Return the higher plan instead that is paid for to the end of its period, where there is one (plexo 5.2)."""
     rank = terms.catalogue.rank
     current = next(term for term in sub.terms if term.variant == sub.seen.variant)
     if terms.at(current.stamp.at).plan_change.downgrade != "period_end":
-        return None
+        return one
     earlier = [
         (terms.catalogue.plan(term.variant, term.product), term.paid_until)
         for term in sub.terms
         if term.stamp < current.stamp and term.paid_until is not None and term.paid_until > now
     ]
     add_ons = terms.catalogue.add_ons
-    kept = [(name, until) for name, until in earlier if name not in add_ons and rank(name) > rank(plan)]
-    return max(kept, key=lambda one: (rank(one[0]), one[1]), default=None)
+    kept = [(name, until) for name, until in earlier if name not in add_ons and rank(name) > rank(one.plan)]
+    if not kept:
+        return one
+    higher, paid_until = max(kept, key=lambda kept: (rank(kept[0]), kept[1]))
+    return Given(one.subscription, higher, None, min(paid_until, one.until or paid_until))

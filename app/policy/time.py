@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
@@ -20,6 +20,11 @@ class Span:
 
     days: int = 0
     rest: timedelta = timedelta()
+    _flat: timedelta = field(init=False, repr=False, compare=False)
+    """Its whole length where no clock is ever changed, as in UTC."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_flat", timedelta(days=self.days) + self.rest)
 
     @classmethod
     def parse(cls, text: str) -> Span:
@@ -42,11 +47,11 @@ class Span:
 
     def after(self, instant: datetime, zone: str) -> datetime:
         """Return the instant this much later: the same wall time after `days` days in `zone`, then `rest`."""
-        return _shifted(instant, self.days, zone) + self.rest
+        return instant + self._flat if zone == "UTC" else _shifted(instant, self.days, zone) + self.rest
 
     def before(self, instant: datetime, zone: str) -> datetime:
         """Return the instant this much earlier, by the same arithmetic as `after`."""
-        return _shifted(instant, -self.days, zone) - self.rest
+        return instant - self._flat if zone == "UTC" else _shifted(instant, -self.days, zone) - self.rest
 
 
 def months_after(instant: datetime, months: int, zone: str) -> datetime:
@@ -79,8 +84,6 @@ def rfc3339(instant: datetime) -> str:
 def _shifted(instant: datetime, days: int, zone: str) -> datetime:
     if not days:
         return instant
-    if zone == "UTC":
-        return instant + timedelta(days=days)
     local = instant.astimezone(_zone(zone))
     return (local + timedelta(days=days)).astimezone(UTC)
 

@@ -29,7 +29,7 @@ def test_a_changed_value_is_another_and_shares_the_rest() -> None:
 
     assert (parcel.weight, heavier) == (2, Parcel("ada", 3, labels={"fragile": "yes"}))
     assert heavier.labels is parcel.labels
-    with pytest.raises(TypeError, match="colour"):
+    with pytest.raises(AttributeError, match="colour"):
         changed(parcel, colour="red")
 
 

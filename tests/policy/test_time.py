@@ -1,6 +1,8 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.policy.effects import SendMail
 from app.policy.facts import AddressKnown, OverrideKind
@@ -26,6 +28,17 @@ def test_daylight_saving_moves_the_instant_and_not_the_wall_time(zone: str, fail
     account.hear(a_failure(failed, created_at=failed), at=failed)
 
     assert account.case.deadline == ends
+
+
+@given(
+    st.builds(Span, days=st.integers(0, 400), rest=st.timedeltas(timedelta(), timedelta(days=90))),
+    st.timedeltas(-3000 * DAY, 3000 * DAY),
+)
+def test_where_no_clock_changes_a_span_is_as_long_as_by_the_calendar(span: Span, away: timedelta) -> None:
+    instant = MONDAY + away
+
+    assert span.after(instant, "UTC") == span.after(instant, "Etc/UTC")
+    assert span.before(instant, "UTC") == span.before(instant, "Etc/UTC")
 
 
 def test_the_accounts_own_zone_goes_before_the_settings() -> None:
