@@ -11,7 +11,7 @@ from app.policy.book import Book
 from app.policy.collecting import settling
 from app.policy.deeds import CaseLog
 from app.policy.document import Policy
-from app.policy.joining import newest, oldest
+from app.policy.joining import newest
 from app.policy.model import Case, CaseState, Terms
 from app.policy.quick import quick
 from app.policy.records import RUNNING, Invoice, Invoices, Subscription
@@ -58,26 +58,41 @@ def _cases_of(sub: Subscription, book: Book, terms: Terms, zone: str) -> list[Ca
     return [case for case in found if case is not None]
 
 
-def _openings(sub: Subscription, book: Book, terms: Terms) -> Iterator[_Opening]:
+def _openings(sub: Subscription, book: Book, terms: Terms) -> list[_Opening]:
     invoices = book.invoices.get(sub.seen.key, _NO_INVOICES)
     ran_at = sub.running.at if sub.running else None
     looked = _settled_by_look(sub, book)
-    explained: datetime | None = None
-    for name in invoices.unpaid:
-        invoice = invoices.known[name]
-        live = [at for at in invoice.failures if (ran_at is None or at >= ran_at) and (looked is None or at > looked)]
-        ident = f"{sub.seen.key}:{name.rpartition(':')[2]}"
-        policy = terms.of(ident, live[0], book) if live else None
-        if policy is not None and invoice.seen.reason in policy.dunning.opens_on:
-            began = _began(invoice, live[0])
-            explained = began if explained is None else min(began, explained)
-            if not settling.settled(book, invoice):
-                yield _Opening(ident, live[0], policy, invoice, len(live))
-    # What a transfer has paid, the provider goes on calling unpaid: that is no news.
-    explained = oldest(explained, settling.settled_snapshot(book, sub.seen.key, ran_at))
-    settled = [at for at in (ran_at, looked, invoices.paid_at) if at is not None]
+    found = [_of_invoice(invoices.known[name], ran_at, looked, book, terms) for name in invoices.unpaid]
+    failed = [one for one in found if one is not None]
+    owed = [one for one in failed if one.invoice is not None and not settling.settled(book, one.invoice)]
+    if sub.marks:
+        owed.extend(_of_snapshot(sub, [at for at in (ran_at, looked, invoices.paid_at) if at], failed, book, terms))
+    return owed
+
+
+def _of_invoice(
+    invoice: Invoice, ran_at: datetime | None, looked: datetime | None, book: Book, terms: Terms
+) -> _Opening | None:
+    live = [at for at in invoice.failures if (ran_at is None or at >= ran_at) and (looked is None or at > looked)]
+    if not live:
+        return None
+    ident = f"{invoice.seen.subscription}:{invoice.seen.key.rpartition(':')[2]}"
+    policy = terms.of(ident, live[0], book)
+    opens = invoice.seen.reason in policy.dunning.opens_on
+    return _Opening(ident, live[0], policy, invoice, len(live)) if opens else None
+
+
+def _of_snapshot(
+    sub: Subscription, settled: list[datetime], failed: list[_Opening], book: Book, terms: Terms
+) -> Iterator[_Opening]:
+    """Yield the trouble that only snapshots tell of, unless an invoice or a transfer explains it."""
     since = next((at for at in sub.unpaid_marks if all(at > one for one in settled)), None)
-    if since is not None and (explained is None or explained > since + _SAME_RENEWAL):
+    if since is None:
+        return
+    began = [_began(one.invoice, one.opened_at) for one in failed if one.invoice]
+    # What a transfer has paid, the provider goes on calling unpaid: that is no news.
+    explained = settling.settled_snapshot(book, sub.seen.key, sub.running.at if sub.running else None)
+    if all(at > since + _SAME_RENEWAL for at in (*began, *([explained] if explained else []))):
         ident = f"{sub.seen.key}@{int(since.timestamp())}"
         yield _Opening(ident, since, terms.of(ident, since, book))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from app.policy import dunning, overrides, periods
@@ -22,6 +22,7 @@ _STATE_RULES = {
     CaseState.VOLUNTARY: ("dunning.closed_voluntarily", 65),
     CaseState.VOID: ("dunning.closed_void", 70),
 }
+_Line = Callable[[Any, State, Terms], Change]
 _ENDED_WITHOUT_PAYMENT = frozenset({CaseState.VOLUNTARY, CaseState.VOID})
 
 
@@ -247,32 +248,9 @@ def _of_plan(rule: str, clause: str, rank: int, given: Given | None, terms: Term
 def of_acts(facts: Iterable[f.OwnFact], state: State, terms: Terms) -> Iterator[Change]:
     """Name what we set out to do ourselves, so that each step of a story has its line."""
     for fact in facts:
-        match fact:
-            case f.NoticeReported():
-                case = state.case(fact.subject)
-                clause = notice_clause(case, fact) if case else ""
-                policy = case.policy if case else terms.current
-                detail = {"step": fact.step}
-                yield Change(
-                    rule=f"notice.{fact.kind}",
-                    clause=clause,
-                    policy=policy,
-                    subject=fact.subject,
-                    rank=5,
-                    detail=detail,
-                )
-            case f.RenewalStopped():
-                yield _act("renewal.stopped", 4, fact.subscription, terms, subscription=fact.subscription)
-            case f.RenewalResumed():
-                yield _act("renewal.resumed", 4, fact.subscription, terms, subscription=fact.subscription)
-            case f.SubscriptionLookedUp():
-                yield _act("look.asked", 3, fact.subscription, terms, subscription=fact.subscription)
-            case f.OperatorsAlerted():
-                yield _act(f"alert.{fact.topic}", 2, fact.subject, terms)
-            case f.HoldLifted():
-                yield _act(f"override.{OverrideKind.REINSTATE}.lifted", 60, fact.source, terms, hold=fact.hold)
-            case _:
-                pass
+        line = _LINES.get(type(fact))
+        if line is not None:
+            yield line(fact, state, terms)
 
 
 def notice_clause(case: Case, notice: f.NoticeReported) -> str:
@@ -281,5 +259,39 @@ def notice_clause(case: Case, notice: f.NoticeReported) -> str:
     return rules.clause if rules else case.policy.dunning.grace_clause
 
 
+def _of_notice(fact: f.NoticeReported, state: State, terms: Terms) -> Change:
+    case = state.case(fact.subject)
+    return Change(
+        rule=f"notice.{fact.kind}",
+        clause=notice_clause(case, fact) if case else "",
+        policy=case.policy if case else terms.current,
+        subject=fact.subject,
+        rank=5,
+        detail={"step": fact.step},
+    )
+
+
+def _at_the_provider(rule: str, rank: int) -> _Line:
+    return lambda fact, _, terms: _act(rule, rank, fact.subscription, terms, subscription=fact.subscription)
+
+
+def _of_alert(fact: f.OperatorsAlerted, _: State, terms: Terms) -> Change:
+    return _act(f"alert.{fact.topic}", 2, fact.subject, terms)
+
+
+def _of_lifting(fact: f.HoldLifted, _: State, terms: Terms) -> Change:
+    return _act(f"override.{OverrideKind.REINSTATE}.lifted", 60, fact.source, terms, hold=fact.hold)
+
+
 def _act(rule: str, rank: int, subject: str, terms: Terms, **detail: Any) -> Change:
     return Change(rule=rule, clause="", policy=terms.current, subject=subject, rank=rank, detail=detail)
+
+
+_LINES: dict[type[f.OwnFact], _Line] = {
+    f.NoticeReported: _of_notice,
+    f.RenewalStopped: _at_the_provider("renewal.stopped", 4),
+    f.RenewalResumed: _at_the_provider("renewal.resumed", 4),
+    f.SubscriptionLookedUp: _at_the_provider("look.asked", 3),
+    f.OperatorsAlerted: _of_alert,
+    f.HoldLifted: _of_lifting,
+}

@@ -250,7 +250,10 @@ class State:
 
     def case(self, key: str) -> Case | None:
         """Return the case with this key, or that turned out to be the one with this key."""
-        return next((case for case in self.cases if key in case.names), None)
+        for case in self.cases:
+            if key in case.names:
+                return case
+        return None
 
     def debt(self, case: str) -> Debt | None:
         """Return how far the pursuit of a case has come, where anything was done about it."""

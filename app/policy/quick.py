@@ -1,7 +1,7 @@
 """Frozen values that are made by the thousand, made quickly.
 
-A frozen dataclass sets each field through `object.__setattr__`, which looks the field up by its name. The slot that it
-finds can be known beforehand: that takes a fifth of the time, and the value is as frozen as before.
+A frozen dataclass sets each field through `object.__setattr__`, which looks the field up by its name. A quick value is
+filled while it is of a class with the same slots that is not frozen; then it is as frozen as before, in half the time.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ T = TypeVar("T")
 
 
 def quick(cls: type[T]) -> type[T]:
-    """Give a frozen dataclass with slots an `__init__` of the same parameters that fills the slots directly."""
+    """Give a frozen dataclass with slots an `__init__` of the same parameters that fills the slots while it is open."""
     parts, known = _slots(cls)
     positional = [_parameter(part, known) for part in parts if not part.kw_only]
     named = [_parameter(part, known) for part in parts if part.kw_only]
     head = ", ".join(["self", *positional, *(["*", *named] if named else [])])
-    filled = [f"_set_{part.name}(self, {_value(part)})" for part in parts]
-    cls.__init__ = _function("__init__", head, filled, known)  # type: ignore[method-assign]  # The same parameters.
+    filled = [f"self.{part.name} = {_value(part)}" for part in parts]
+    lines = ["_set(self, '__class__', _open)", *filled, "self.__class__ = _cls"]
+    cls.__init__ = _function("__init__", head, lines, known)  # type: ignore[method-assign]  # The same parameters.
     return cls
 
 
@@ -33,13 +34,8 @@ def changed(value: T, **changes: Any) -> T:
 
 @cache
 def _changer(cls: type[Any]) -> Any:
-    """Make what copies a value of a class; few classes ever need it.
-
-    The copy is filled while it is of a class with the same slots that is not frozen: that takes a third of the time.
-    """
+    """Make what copies a value of a class; few classes ever need it."""
     parts, known = _slots(cls)
-    known["_open"] = type(cls.__name__, cls.__bases__, {"__slots__": tuple(part.name for part in parts)})
-    known["_set"] = setattr
     copied = [f"new.{part.name} = self.{part.name}" for part in parts]
     changes = ["for name in changes:", "    _set(new, name, changes[name])"]
     lines = ["new = _made(_open)", *copied, *changes, "new.__class__ = _cls", "return new"]
@@ -49,8 +45,9 @@ def _changer(cls: type[Any]) -> Any:
 def _slots(cls: type[Any]) -> tuple[tuple[Field[Any], ...], dict[str, Any]]:
     """Return the fields of a class, and what functions that fill its slots need to know."""
     parts: tuple[Field[Any], ...] = fields(cls)
-    known: dict[str, Any] = {"_absent": MISSING, "_cls": cls, "_made": object.__new__}
-    return parts, known | {f"_set_{part.name}": getattr(cls, part.name).__set__ for part in parts}
+    opened = type(cls.__name__, cls.__bases__, {"__slots__": tuple(part.name for part in parts)})
+    known = {"_absent": MISSING, "_cls": cls, "_open": opened, "_made": object.__new__, "_set": object.__setattr__}
+    return parts, known
 
 
 def _function(name: str, head: str, lines: list[str], known: dict[str, Any]) -> Any:

@@ -51,12 +51,14 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
     `leading` has the case of each subscription that decides what it still gives.
     """
     found = []
-    for key in sorted(book.subscriptions):
-        sub, case = book.subscriptions[key], leading.get(key)
-        until = _ALWAYS if case is None and sub.seen.status in _GIVING else _given_until(sub, case, book)
+    subs, catalogue = book.subscriptions, terms.catalogue
+    for key in sorted(subs):
+        sub, case = subs[key], leading.get(key)
+        seen = sub.seen
+        until = _ALWAYS if case is None and seen.status in _GIVING else _given_until(sub, case, book)
         if until is not None and (until.at is None or until.at > now):
-            plan = terms.catalogue.plan(sub.seen.variant, sub.seen.product)
-            one = Given(key, plan, terms.catalogue.add_ons.get(plan), until.at)
+            plan = catalogue.plan(seen.variant, seen.product)
+            one = Given(key, plan, catalogue.add_ons.get(plan), until.at)
             found.append(one if len(sub.terms) == 1 or one.add_on else _kept(one, sub, terms, now))
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from app.policy import disputes, dunning, letters, notices, renewals
@@ -88,35 +88,39 @@ def effects(account: Account, decision: Decision) -> Iterator[Effect]:
     """Yield everything that a decision asks of the world; `account` is as it was before."""
     yield from _callbacks(account, decision)
     for fact in decision.facts:
-        yield from _effects_of(fact, account, decision)
+        yield from _ASKED_BY.get(type(fact), _of_chapters)(account, decision, fact)
     for chapter in speaking(decision.account.book, "follows"):
         for change in decision.changes:
             yield from chapter.follows(change, account, decision)
 
 
-def _effects_of(fact: OwnFact, account: Account, decision: Decision) -> Iterator[Effect]:
-    match fact:
-        case f.NoticeReported():
-            yield from _notice(account, decision, fact)
-        case f.RenewalStopped():
-            ident = effect_id(account.id, "cancel", fact.subscription, fact.step)
-            yield CancelSubscription(id=ident, subscription=fact.subscription, cause=fact.cause, step=fact.step)
-        case f.RenewalResumed():
-            seen = decision.account.book.subscriptions[fact.subscription].seen
-            trial = seen.trial_ends_at if seen.trial_ends_at and seen.trial_ends_at > decision.state.as_of else None
-            ident = effect_id(account.id, "resume", fact.subscription, fact.step)
-            yield ResumeSubscription(id=ident, subscription=fact.subscription, step=fact.step, trial_ends_at=trial)
-        case f.SubscriptionLookedUp():
-            case = next((one for one in decision.state.cases if one.subscription == fact.subscription), None)
-            ident = effect_id(account.id, "look", fact.subscription, rfc3339(fact.at))
-            yield LookUpSubscription(id=ident, subscription=fact.subscription, case=case.key if case else "")
-        case f.OperatorsAlerted():
-            about = f"{fact.at:%Y%m%d%H}" if fact.topic in _SHARED_ALERTS else f"{account.id}|{fact.subject}"
-            ident = effect_id("alert", fact.topic, about)
-            yield AlertOperators(id=ident, topic=fact.topic, subject=fact.subject, data={"account_id": account.id})
-        case _:
-            for chapter in speaking(decision.account.book, "effects"):
-                yield from chapter.effects(fact, account, decision)
+def _of_chapters(account: Account, decision: Decision, fact: OwnFact) -> Iterator[Effect]:
+    for chapter in speaking(decision.account.book, "effects"):
+        yield from chapter.effects(fact, account, decision)
+
+
+def _stop(account: Account, _: Decision, fact: f.RenewalStopped) -> Iterator[Effect]:
+    ident = effect_id(account.id, "cancel", fact.subscription, fact.step)
+    yield CancelSubscription(id=ident, subscription=fact.subscription, cause=fact.cause, step=fact.step)
+
+
+def _resume(account: Account, decision: Decision, fact: f.RenewalResumed) -> Iterator[Effect]:
+    seen = decision.account.book.subscriptions[fact.subscription].seen
+    trial = seen.trial_ends_at if seen.trial_ends_at and seen.trial_ends_at > decision.state.as_of else None
+    ident = effect_id(account.id, "resume", fact.subscription, fact.step)
+    yield ResumeSubscription(id=ident, subscription=fact.subscription, step=fact.step, trial_ends_at=trial)
+
+
+def _look(account: Account, decision: Decision, fact: f.SubscriptionLookedUp) -> Iterator[Effect]:
+    case = next((one for one in decision.state.cases if one.subscription == fact.subscription), None)
+    ident = effect_id(account.id, "look", fact.subscription, rfc3339(fact.at))
+    yield LookUpSubscription(id=ident, subscription=fact.subscription, case=case.key if case else "")
+
+
+def _alert(account: Account, _: Decision, fact: f.OperatorsAlerted) -> Iterator[Effect]:
+    about = f"{fact.at:%Y%m%d%H}" if fact.topic in _SHARED_ALERTS else f"{account.id}|{fact.subject}"
+    ident = effect_id("alert", fact.topic, about)
+    yield AlertOperators(id=ident, topic=fact.topic, subject=fact.subject, data={"account_id": account.id})
 
 
 def _callbacks(account: Account, decision: Decision) -> Iterator[Notify]:
@@ -208,3 +212,13 @@ def _own_zone(book: Book) -> dict[str, str]:
     """Return the zone in which an account's deadlines are told, where it has one of its own."""
     zone = book.word("timezone")
     return {"timezone": zone} if zone else {}
+
+
+_ASKED_BY: dict[type[OwnFact], Callable[[Account, Decision, Any], Iterator[Effect]]] = {
+    f.NoticeReported: _notice,
+    f.RenewalStopped: _stop,
+    f.RenewalResumed: _resume,
+    f.SubscriptionLookedUp: _look,
+    f.OperatorsAlerted: _alert,
+}
+"""What an act of ours asks of the world, by its type; of all others the chapters tell."""

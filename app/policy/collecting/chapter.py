@@ -40,21 +40,28 @@ class Collecting(Chapter):
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
         """Yield when the next dunning letter of each case is due."""
         for case in state.cases:
-            yield from levels.timers(case, book, moment)
-            yield from handing_over.timers(case, book, moment)
+            if case.policy.dunning.levels:
+                yield from levels.timers(case, book, moment)
+            if case.policy.collections.fields:
+                yield from handing_over.timers(case, book, moment)
 
     def acts(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
         """Yield the dunning letters that are due."""
         for case in state.cases:
-            yield from levels.acts(case, book, moment)
-            yield from voiding.acts(case, book, moment)
-        yield from handing_over.acts(state, book, moment)
+            if case.policy.dunning.levels:
+                yield from levels.acts(case, book, moment)
+            if book.transfers:
+                yield from voiding.acts(case, book, moment)
+        if book.collections:
+            yield from handing_over.acts(state, book, moment)
 
     def concerns(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
         """Yield what was paid too much, and what waits for a person to hand it over or to tell of its recall."""
-        yield from telling.concerns(state, book)
+        if book.mandates or book.transfers:
+            yield from telling.concerns(state, book)
         yield from handing_over.concerns(state, book, moment)
-        yield from ((case.key, "no_postal_address") for case in state.cases if delivery.unaddressed(case, book))
+        if book.addresses:
+            yield from ((case.key, "no_postal_address") for case in state.cases if delivery.unaddressed(case, book))
 
     def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Yield the transfers that were recorded, and the steps of hand-overs."""
@@ -62,7 +69,8 @@ class Collecting(Chapter):
 
     def follows(self, change: Change, account: Account, decision: Decision) -> Iterator[Effect]:
         """Yield the files that go to an agency or a credit bureau."""
-        yield from telling.files(change, account, decision)
+        if decision.account.book.collections:
+            yield from telling.files(change, account, decision)
 
     def content(self, subject: str, state: State) -> Mapping[str, Any]:
         """Return what a dunning letter says: which it is, what it costs, what is owed in all."""

@@ -81,7 +81,7 @@ def acts(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
 
 def timers(case: Case, book: Book, moment: Moment) -> Iterator[Timer]:
     """Yield when operators are to be told that a debt may be handed over."""
-    if case.state is not CaseState.EXHAUSTED or case.frozen_since is not None or not case.policy.collections.fields:
+    if case.state is not CaseState.EXHAUSTED or case.frozen_since is not None:
         return
     ready = ready_at(case, book, moment.zone)
     if ready is not None and ready > moment.at:

@@ -93,8 +93,6 @@ def timers(case: Case, book: Book, moment: Moment) -> Iterator[Timer]:
 
 def _following(case: Case, book: Book, zone: str) -> tuple[int, datetime] | None:
     """Return the next level and when its letter is due."""
-    if not case.policy.dunning.levels:
-        return None
     known = sent(case, book)
     step = max(known, default=0) + 1
     rules, before = level(case, step), level(case, step - 1)

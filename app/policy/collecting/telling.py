@@ -22,19 +22,37 @@ _PAID_THERE = "paid_in_collections"
 
 
 def changes(step: Step) -> Iterator[Change]:
-    """Yield the transfers that were recorded, and the steps of hand-overs."""
+    """Yield the transfers that were recorded, the steps of hand-overs, and what was told of the debtor."""
+    old, new = step.old, step.new
+    if new.transfers is not old.transfers:
+        yield from _of_transfers(step)
+    if new.collections is not old.collections:
+        yield from _of_collections(step)
+    if new.mandates is not old.mandates:
+        yield from _of_mandates(step)
+    if new.addresses is not old.addresses:
+        yield from _of_delivery(step)
+    if new.debtors is not old.debtors:
+        yield from _of_debtor(step)
+
+
+def _of_transfers(step: Step) -> Iterator[Change]:
     for key, transfer in step.new.transfers.items():
         heard = step.old.transfers.get(key, _NO_TRANSFER)
         if heard != transfer:
             yield from _of_transfer(heard, transfer, step.terms)
+
+
+def _of_collections(step: Step) -> Iterator[Change]:
     for key, collection in step.new.collections.items():
         known = step.old.collections.get(key, _NOTHING)
         if known != collection:
             yield from _of_collection(key, known, collection, step)
-    yield from _of_mandates(step)
-    chosen = step.new.word("delivery")
+
+
+def _of_delivery(step: Step) -> Iterator[Change]:
+    chosen, policy = step.new.word("delivery"), step.terms.current
     if chosen != step.old.word("delivery"):
-        policy = step.terms.current
         yield Change(
             rule="delivery.chosen",
             clause=policy.letters.clause,
@@ -43,10 +61,12 @@ def changes(step: Step) -> Iterator[Change]:
             rank=6,
             detail={"by": chosen},
         )
+
+
+def _of_debtor(step: Step) -> Iterator[Change]:
     if step.new.debtors != step.old.debtors:
-        told = step.new.debtors["debtor"].told
+        told, policy = step.new.debtors["debtor"].told, step.terms.current
         detail = {"actor": told.actor, "fields": [name for name, _ in told.fields]}
-        policy = step.terms.current
         yield Change(rule="debtor.told", clause="", policy=policy, subject="debtor", rank=6, detail=detail)
 
 

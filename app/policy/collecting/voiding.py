@@ -25,7 +25,7 @@ def voided(account: Account, *, ident: str, reason: str, actor: str, now: dateti
 
 def acts(case: Case, book: Book, moment: Moment) -> Iterator[OwnFact]:
     """Promise a case in grace whose payment is void as much time as a warning needs: it was told that all is good."""
-    if case.state is not CaseState.GRACE or not book.transfers:
+    if case.state is not CaseState.GRACE:
         return
     times = (
         case.policy.dunning.final_warning.after(transfer.voided.at, moment.zone)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from app.policy.quick import quick
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TermsAgreed:
@@ -20,6 +22,7 @@ class TermsAgreed:
     reason: str
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionApplied:
     """A more lenient version of the policy was applied to an open case or dispute (DOMAIN section 6).

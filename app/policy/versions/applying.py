@@ -27,12 +27,8 @@ def began_ahead(state: State, book: Book, now: datetime) -> Iterator[VersionAppl
 
     A version that comes into force in between would else be the one that it seems to have begun under.
     """
-    found = [(case.key, case.opened_at, case.policy) for case in state.cases if case.opened_at >= now]
-    found += [(one.key, one.opened_at, one.policy) for one in state.chargebacks if one.opened_at >= now]
-    found += [(one.key, one.requested_at, one.policy) for one in state.refunds if one.requested_at >= now]
-    for key, began, policy in found:
-        pin = book.pins.get(key)
-        if pin is None or pin.began < began:
+    for key, began, policy in _begun(state):
+        if began >= now and (key not in book.pins or book.pins[key].began < began):
             yield VersionApplied(subject=key, began=began, version=policy.version, at=now, actor="")
 
 
@@ -42,6 +38,16 @@ def handed_on(old: Case, heir: Case, book: Book) -> Iterator[VersionApplied]:
     if pin is not None:
         began = max(heir.opened_at, pin.began)
         yield VersionApplied(subject=heir.key, began=began, version=pin.version, at=pin.at, actor="")
+
+
+def _begun(state: State) -> list[tuple[str, datetime, Policy]]:
+    """Return whatever is pinned to a version, and when it began."""
+    found = [(case.key, case.opened_at, case.policy) for case in state.cases]
+    if state.chargebacks:
+        found += [(one.key, one.opened_at, one.policy) for one in state.chargebacks]
+    if state.refunds:
+        found += [(one.key, one.requested_at, one.policy) for one in state.refunds]
+    return found
 
 
 def _open(state: State) -> Iterator[tuple[str, datetime, Policy, str]]:

@@ -27,15 +27,26 @@ class Versions(Chapter):
 
     def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Name what was agreed, what ended, and what a version was applied to."""
-        fresh = (one.agreed for key, one in step.new.agreements.items() if key not in step.old.agreements)
-        for one in fresh:
-            yield _of_agreement("terms.agreed" if one.version else "terms.revoked", one, step)
-        for one in _standing(step.new):
-            if step.before is not None and step.before.as_of < one.until <= step.after.as_of:
-                yield _of_agreement("terms.ended", one, step)
-        for key, pin in step.new.pins.items():
-            if step.old.pins.get(key) != pin and pin.chosen:
-                yield _of_pin(key, pin.version, step)
+        if step.new.agreements:
+            yield from _of_agreements(step)
+        if step.new.pins is not step.old.pins:
+            yield from _of_pins(step)
+
+
+def _of_agreements(step: Step) -> Iterator[Change]:
+    fresh = (one.agreed for key, one in step.new.agreements.items() if key not in step.old.agreements)
+    for one in fresh:
+        yield _of_agreement("terms.agreed" if one.version else "terms.revoked", one, step)
+    for one in _standing(step.new):
+        if step.before is not None and step.before.as_of < one.until <= step.after.as_of:
+            yield _of_agreement("terms.ended", one, step)
+
+
+def _of_pins(step: Step) -> Iterator[Change]:
+    known = step.old.pins
+    for key, pin in step.new.pins.items():
+        if pin.chosen and known.get(key) != pin:
+            yield _of_pin(key, pin.version, step)
 
 
 def _standing(book: Book) -> Iterator[TermsAgreed]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.policy import facts as f
+from app.policy.quick import quick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,6 +20,7 @@ class Agreement:
         return self if self == other else max(self, other, key=lambda one: (one.agreed.at, repr(one.agreed)))
 
 
+@quick
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
     """The version of the policy that was applied to a case or dispute instead of the one that it began under."""
