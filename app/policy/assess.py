@@ -93,6 +93,8 @@ def _holds(book: Book, cases: list[Case], chargebacks: list[Chargeback], now: da
 
 def _in_force(draft: State, book: Book, now: datetime) -> tuple[Hold, ...]:
     """Return the holds that no reinstatement lifts, the oldest first."""
+    if not draft.holds:
+        return ()
     lifted = _lifted(book, draft.cases, now) if book.lifted else frozenset()
     found = [hold for hold in draft.holds if hold.key not in lifted]
     return tuple(sorted(found, key=lambda hold: (hold.since, hold.key)) if len(found) > 1 else found)
@@ -115,17 +117,19 @@ def _frozen(case: Case, chargebacks: list[Chargeback]) -> Case:
 
 def _rights(draft: State, holds: Sequence[Hold], terms: Terms) -> Rights:
     """Return what is left of the plans and add-ons after the union of the holds."""
-    left_of_all = [hold.access for hold in holds if hold.scope == "account"]
+    left_of_all = [hold.access for hold in holds if hold.scope == "account"] if holds else []
     if left_of_all:
         return Rights(FREE, Access.NONE if Access.NONE in left_of_all else Access.FREE, (), ())
-    held = {key for hold in holds for key in hold.subscriptions}
+    held = {key for hold in holds for key in hold.subscriptions} if holds else set()
     left = [one for one in draft.given if one.subscription not in held] if held else draft.given
     plan = max({one.plan for one in left if one.add_on is None}, key=terms.catalogue.rank, default=FREE)
     names = {one.add_on for one in left if one.add_on is not None}
-    booked = [one for one in draft.bookings if one.usable and one.subscription not in held]
-    names.update([one.kind for one in booked])
     access = Access.FREE if plan == FREE else Access.FULL
-    return Rights(plan, access, tuple(sorted(names)), in_quantities(booked) if booked else ())
+    if not draft.bookings:
+        return Rights(plan, access, tuple(sorted(names)), ())
+    booked = [one for one in draft.bookings if one.usable and one.subscription not in held]
+    names.update(one.kind for one in booked)
+    return Rights(plan, access, tuple(sorted(names)), in_quantities(booked))
 
 
 def _standing(cases: Sequence[Case], holds: Sequence[Hold]) -> Standing:

@@ -46,17 +46,16 @@ def changes(step: Step, acts: Sequence[f.OwnFact]) -> Iterator[Change]:
 
 def _cases(step: Step) -> Iterator[Change]:
     before = {case.key: case for case in step.before.cases} if step.before else {}
-    joined = {name for case in step.after.cases for name in case.names}
     for case in step.after.cases:
-        known = next((before[name] for name in case.names if name in before), None)
-        yield from _opened(case, step.new) if known is None else _moved(known, case, step.new)
+        known = [before[name] for name in case.names if name in before]
+        if known:
+            yield from _moved(known[0], case, step.new)
+        else:
+            yield _of_case(case, *_STATE_RULES[case.state], step.new)
+    joined = {name for case in step.after.cases for name in case.names} if before else ()
     for key, case in before.items():
         if key not in joined:
             yield _closed(case, step.new)
-
-
-def _opened(case: Case, book: Book) -> Iterator[Change]:
-    yield _of_case(case, *_STATE_RULES[case.state], book)
 
 
 def _moved(known: Case, case: Case, book: Book) -> Iterator[Change]:

@@ -57,7 +57,8 @@ def decide(
         due = _due(_Round(before, made, state, book, moment))
         acts.extend(due)
         book = book.with_facts(due) if due else book
-        if all(_is_quiet(act, state) for act in due):
+        restless = [act for act in due if not _is_quiet(act, state)]
+        if not restless:
             return _decision(Step(account, before, state, book, terms), acts, moment)
     raise RuntimeError(f"a policy that never comes to rest: {acts[-1]}")
 

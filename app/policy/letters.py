@@ -34,9 +34,8 @@ def brought_by(
             continue
         if kind is not None and _subscriptions_of(change.subject, state, book, change):
             yield notices.asked_for(change.subject, kind, notices.next_step(change.subject, kind, book), now)
-    changed = {change.subject for change in found}
     for one in state.chargebacks:
-        if one.key not in changed and _untold(one, book):
+        if all(one.key != change.subject for change in found) and _untold(one, book):
             yield notices.asked_for(one.key, "suspended", 1, now)
 
 

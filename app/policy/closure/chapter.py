@@ -43,6 +43,8 @@ class Closure(Chapter):
 
     def read(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with the deletions that are under way; closed is closed."""
+        if not (book.deletions or draft.chargebacks):
+            return draft
         closed = closed_by(book)
         if closed is not None:
             hold = Hold(
@@ -55,8 +57,6 @@ class Closure(Chapter):
             )
             holds = (*draft.holds, hold)
             return replace(draft, standing=Standing.CLOSED, closed_at=closed.at, holds=holds)
-        if not (book.deletions or draft.chargebacks):
-            return draft
         return replace(draft, deletions=tuple(matters(draft, book, moment)))
 
     def names(self, state: State) -> Iterator[str]:
