@@ -87,16 +87,17 @@ def concerns(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, st
 def effects(account: Account, decision: Decision) -> Iterator[Effect]:
     """Yield everything that a decision asks of the world; `account` is as it was before."""
     yield from _callbacks(account, decision)
+    chapters = speaking(decision.account.book, "effects")
     for fact in decision.facts:
-        yield from _ASKED_BY.get(type(fact), _of_chapters)(account, decision, fact)
+        asked = _ASKED_BY.get(type(fact))
+        if asked is not None:
+            yield from asked(account, decision, fact)
+        else:
+            for chapter in chapters:
+                yield from chapter.effects(fact, account, decision)
     for chapter in speaking(decision.account.book, "follows"):
         for change in decision.changes:
             yield from chapter.follows(change, account, decision)
-
-
-def _of_chapters(account: Account, decision: Decision, fact: OwnFact) -> Iterator[Effect]:
-    for chapter in speaking(decision.account.book, "effects"):
-        yield from chapter.effects(fact, account, decision)
 
 
 def _stop(account: Account, _: Decision, fact: f.RenewalStopped) -> Iterator[Effect]:

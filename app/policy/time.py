@@ -77,8 +77,7 @@ def aware(instant: datetime) -> datetime:
 
 def rfc3339(instant: datetime) -> str:
     """Write an instant as every outside sees it: RFC 3339, UTC, `Z`."""
-    text = instant.replace(tzinfo=None).isoformat(timespec="microseconds" if instant.microsecond else "seconds")
-    return f"{text}Z"
+    return f"{instant.replace(tzinfo=None).isoformat()}Z"
 
 
 def _shifted(instant: datetime, days: int, zone: str) -> datetime:
