@@ -52,6 +52,11 @@ class Case:
     told: str
     follows: str
 
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """What follows, one by one."""
+        return tuple(said for one in self.follows.split(";") if (said := one.strip()))
+
     def __str__(self) -> str:
         return f"{self.preset} {self.clause} {'' if self.holds else 'not '}{self.told}"
 
@@ -110,9 +115,7 @@ def played(case: Case) -> Story:
 
 def unmet(case: Case, story: Story) -> list[str]:
     """Return which outcomes of a line did not come true."""
-    found = [
-        one.strip() for one in case.follows.split(";") if one.strip() and not _understood(OUTCOMES, one.strip(), story)
-    ]
+    found = [said for said in case.outcomes if not _understood(OUTCOMES, said, story)]
     named = case.clause in story.clauses
     return [*found, *([] if named is case.holds else [f"clauses: {sorted(story.clauses)}"])]
 
