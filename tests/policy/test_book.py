@@ -4,11 +4,12 @@ import json
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from app.policy.book import Book
-from app.policy.facts import CollectionApproved, Fact, Stamp, Status
+from app.policy.facts import KINDS, CollectionApproved, Fact, Stamp, Status
+from app.policy.filing import entries
 from app.policy.joining import first
 from tests.policy.stories import DAY, MONDAY, a_subscription, a_success, an_invoice
 from tests.policy.tales import FACTS, TALES, Tale
@@ -49,6 +50,14 @@ def test_every_record_joins_by_the_same_laws(facts: list[Fact]) -> None:
             assert a.join(b).join(c) == a.join(b.join(c))
             assert a.join(a) == a
             assert a.join(b).join(b) == a.join(b)
+
+
+@pytest.mark.parametrize("kind", KINDS.values())
+def test_every_kind_of_fact_has_its_place_in_the_book(kind: type[Fact]) -> None:
+    unshrunk = settings(phases=[Phase.generate], database=None)
+    fact = find(st.from_type(kind), lambda fact: bool(list(entries(fact))), settings=unshrunk)
+
+    assert Book().with_facts([fact]) != Book()
 
 
 @given(EVERYTHING)
