@@ -30,7 +30,9 @@ OTHERWISE = {
     r"^review\b": "eligible",
 }
 """What is said of a state, and another word for it."""
-NAMED = r"told by mail|the product is told|operators see|the request is|the debt is|the hand-over is|refused:"
+NAMED = (
+    r"told by mail|because of|the product is told|operators see|the request is|the debt is|the hand-over is|refused:"
+)
 """Outcomes that end in a name."""
 
 

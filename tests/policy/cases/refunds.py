@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from app.errors import KulanzError
@@ -12,25 +14,28 @@ from app.policy.effects import RefundPayment
 from app.policy.facts import (
     BillingReason,
     ClosureRequested,
+    DisputeStatus,
     InvoiceStatus,
     LicenceDeployed,
     LicenceSeen,
     LicenceStatus,
     OrderStatus,
+    OverrideKind,
     PaymentRefunded,
     Stamp,
 )
 from app.policy.refunding.values import Refund
-from tests.policy.stories import INVOICE, OWNER, a_success, an_invoice, an_order
+from tests.policy.stories import DAY, INVOICE, OWNER, a_dispute, a_success, an_invoice, an_order, an_override
 
 if TYPE_CHECKING:
     from tests.policy.cases.play import Story
 
 FIRST, DIFFERENCE, SALE, KEY = (f"lemonsqueezy:{number}" for number in (1100000, 1300000, 7000, 7001))
-TRIAL, SECOND = "lemonsqueezy:1500000", "lemonsqueezy:1400000"
+TRIAL, SECOND, TWICE = "lemonsqueezy:1500000", "lemonsqueezy:1400000", "lemonsqueezy:1134998"
 PAYMENTS: Mapping[str, str] = {
     "first payment": FIRST,
     "renewal": INVOICE,
+    "second charge": TWICE,
     "difference": DIFFERENCE,
     "sale": SALE,
     "trial": TRIAL,
@@ -46,6 +51,17 @@ def _asks(story: Story, name: str, reason: str | None = None, eur: str | None = 
         licence=KEY if name == "licence" else None,
         amount=None if eur is None else minor(eur),
         reason=reason or "",
+        contact_email="owner@example.com",
+        organisation="Bakery",
+    )
+    _tried(story, lambda: stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now)))
+
+
+def _asks_by_day(story: Story, eur: str, day: str) -> None:
+    stage = story.stage
+    order = RequestRefund(
+        paid_on=story.at(day).date(),
+        paid_amount=minor(eur),
         contact_email="owner@example.com",
         organisation="Bakery",
     )
@@ -70,6 +86,22 @@ def _gives_back(story: Story, eur: str) -> None:
     status = InvoiceStatus.REFUNDED if amount >= 1999 else InvoiceStatus.PARTIAL_REFUND
     first = an_invoice(at, status, key=FIRST, reason=BillingReason.INITIAL, refunded=amount)
     story.stage.hear(PaymentRefunded(invoice=first, at=at))
+
+
+def _gives_the_sale_back(story: Story) -> None:
+    (sold,) = [one.seen for one in story.stage.account.book.orders.values() if one.seen.key == SALE]
+    at = story.stage.now
+    story.stage.hear(replace(sold, stamp=Stamp(at), status=OrderStatus.REFUNDED, refunded=sold.total))
+
+
+def _is_suspended(story: Story, days: str) -> None:
+    at = story.stage.now
+    story.stage.hear(an_override(OverrideKind.SUSPEND, at, at + int(days) * DAY))
+
+
+def _loses_the_sale(story: Story) -> None:
+    at = story.stage.now
+    story.stage.hear(a_dispute(DisputeStatus.LOST, at, opened_at=at, order=SALE, payment=SALE))
 
 
 def _sells(story: Story, product: str, eur: str, tax: str | None = None) -> None:
@@ -101,6 +133,12 @@ def _pays_another_renewal(story: Story) -> None:
     story.stage.hear(a_success(at, key=INVOICE, created_at=at))
 
 
+def _is_charged_twice(story: Story) -> None:
+    at = story.stage.now
+    _pays_another_renewal(story)
+    story.stage.hear(a_success(at, key=TWICE, created_at=at))
+
+
 def _asks_to_be_deleted(story: Story) -> None:
     story.stage.hear(ClosureRequested(id="cl_1", at=story.stage.now, actor="ada", reason="we are closing down"))
 
@@ -118,6 +156,11 @@ def _ordered(story: Story, eur: str) -> bool:
     return [one.amount for _, one in story.stage.done if isinstance(one, RefundPayment)] == [minor(eur)]
 
 
+def _withdrawal(story: Story) -> date | None:
+    until = _request(story).statutory_until
+    return None if until is None else until.date()
+
+
 def minor(amount: str) -> int:
     """Read an amount as people write it."""
     return int(amount.replace(".", ""))
@@ -128,6 +171,7 @@ STEPS: dict[str, Callable[..., object]] = {
     rf"asks the ({NAMES}) back": _asks,
     rf"asks the ({NAMES}) back, as (.+)": _asks,
     rf"asks ([\d.]+) EUR of the ({NAMES}) back": lambda story, eur, name: _asks(story, name, eur=eur),
+    r"asks ([\d.]+) EUR of day (\d+) back": _asks_by_day,
     r"we approve it": lambda story: _decides(story, approve=True),
     r"we approve it, as (.+)": lambda story, reason: _decides(story, approve=True, reason=reason),
     r"we deny it": lambda story: _decides(story, approve=False),
@@ -137,6 +181,11 @@ STEPS: dict[str, Callable[..., object]] = {
     r"buys an? ([\w-]+) for ([\d.]+) EUR with ([\d.]+) EUR of tax": _sells,
     r"buys an on-premise licence for ([\d.]+) EUR": _sells_a_licence,
     r"activates the licence": lambda story: _licence(story, LicenceStatus.ACTIVE),
+    r"takes the activation back": lambda story: _licence(story, LicenceStatus.INACTIVE),
+    r"the provider has given the sale back": _gives_the_sale_back,
+    r"an operator suspends the account for (\d+) days": _is_suspended,
+    r"a chargeback of the sale is lost": _loses_the_sale,
+    r"the month is charged twice": _is_charged_twice,
     r"an operator sees the licence in use": _deploys,
     r"asks to be deleted": _asks_to_be_deleted,
     r"the month is charged": _pays_another_renewal,
@@ -145,10 +194,12 @@ OUTCOMES: dict[str, Callable[..., object]] = {
     r"(eligible|not eligible|review)": _answers,
     r"(eligible|not eligible|review) for ([\d.]+) EUR": _answers,
     r"the request is (\w+)": lambda story, state: str(_request(story).state) == state,
+    r"because of (\w+)": lambda story, why: _request(story).answer.why == why,
     r"no request": lambda story: story.stage.state.refunds == (),
     r"an answer by day (\d+)": lambda story, day: _request(story).decide_by == story.at(day),
     r"the money by day (\d+)": lambda story, day: _request(story).pay_by == story.at(day),
     r"the provider is to give ([\d.]+) EUR back": _ordered,
     r"a consumer may withdraw": lambda story: _request(story).statutory_until is not None,
+    r"a consumer may withdraw until day (\d+)": lambda story, day: _withdrawal(story) == story.at(day).date(),
     r"nobody may withdraw any more": lambda story: _request(story).statutory_until is None,
 }
