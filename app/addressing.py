@@ -19,7 +19,8 @@ class AddressBook:
 
     def __init__(self, tx: Connection, routings: Iterable[Routing]) -> None:
         self._tx = tx
-        self._known = bindings.find(tx, {key for routing in routings for key in _keys(routing)})
+        keys = {key for told in routings for key in (told.subscription, told.order, told.customer)}
+        self._known = bindings.find(tx, {key for key in keys if key is not None})
         self._new: dict[str, str] = {}
         self.renamed: dict[str, str] = {}
         """Provisional accounts that turned out to be another, by their old id."""

@@ -290,7 +290,7 @@ def _made_known(routing: Routing, kinds: Collection[type[Fact]]) -> Iterator[str
 
 
 def _at(facts: Iterable[Fact]) -> datetime | None:
-    return min([at for fact in facts if (at := _of(fact)) is not None], default=None)
+    return min(filter(None, map(_of, facts)), default=None)
 
 
 def _of(fact: Fact) -> datetime | None:
