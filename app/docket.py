@@ -27,7 +27,7 @@ from app.policy.effects import Effect, Notify
 from app.policy.facts import Fact, Outcome
 from app.policy.model import Access, Account, Change, Decision, Moment, Situation, Standing, State, Terms
 from app.policy.outcomes import reported, still_wanted
-from app.policy.quick import changed, quick
+from app.policy.quick import changed
 from app.services import Services
 from app.store import accounts, bindings, erasing, inbox, journal, ledger, outbox, timers
 from app.store.accounts import AccountRow
@@ -42,9 +42,7 @@ _AT_THE_PROVIDER = frozenset({"CancelSubscription", "ResumeSubscription", "Refun
 _BLANK = Book()
 
 
-@quick
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Cause:
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """What made us look at an account: an event, a timer, a command, or the outcome of an effect."""
 
     kind: str

@@ -128,7 +128,7 @@ def _decide(docket: Docket, found: Sequence[_Found], cause: Cause, also: AndMore
         facts: list[Fact] = [one.entry.fact for one in several]
         facts.extend(fact for one in several for fact in also(one.entry, docket))
         name = cause.name or several[0].kinds[0]
-        docket.decide(account, facts, replace(cause, name=name))
+        docket.decide(account, facts, Cause(kind=cause.kind, name=name, ref=cause.ref))
 
 
 def _bind(address: AddressBook, one: _Found) -> None:
