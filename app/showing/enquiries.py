@@ -16,7 +16,7 @@ from app.store.database import Connection
 from app.store.ledger import DecisionRow
 from app.store.outbox import EffectRow
 
-UNDONE = frozenset({"parked", "todo", "unknown"})
+UNDONE = ("parked", "todo", "unknown")
 """Effects that wait for a person."""
 
 
@@ -85,7 +85,7 @@ def explanation(services: Services, name: str, *, steps: bool = True) -> Documen
         seen = view(services, conn, name)
         rows = ledger.of_account(conn, seen.account.id, 0, 10_000) if steps else []
         obstacles = _obstacles(services, conn, seen)
-        undone = [_undone(row) for row in outbox.listing(conn, account=seen.account.id) if row.state in UNDONE]
+        undone = [_undone(row) for state in UNDONE for row in outbox.listing(conn, state, seen.account.id)]
         row = stored.get(conn, name)
         gone = closed.reasons(conn, row) if row is not None and row.key is None else None
     return {

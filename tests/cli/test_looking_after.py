@@ -8,10 +8,11 @@ import pytest
 
 from app.policy import document
 from app.services import Services
-from app.store import accounts, inbox
+from app.store import accounts, inbox, outbox
 from tests.cli.conftest import Kulanz
 from tests.days import settle
 from tests.lemonsqueezy import MONDAY, subscription_payment_failed
+from tests.store.rows import an_effect
 from tests.workers.house import an_unpaid_account, receive
 
 SATURDAY = (MONDAY + timedelta(days=5)).isoformat()
@@ -120,6 +121,16 @@ def test_an_account_is_shown_listed_and_explained(kulanz, services):
     assert "clause 6.1" in explained
     assert "What would change it" in explained
     assert kulanz("account", "show", "nobody").code == 1
+
+
+def test_what_could_not_be_done_is_explained_however_much_was_done_since(kulanz, services):
+    with services.database.write() as tx:
+        outbox.add(tx, [an_effect("ef_old", type="cancel", state="parked", error="404 Not Found")])
+        outbox.add(tx, [an_effect(f"ef_{number}", state="done") for number in range(60)])
+
+    explained = kulanz("account", "explain", "org_1", "--json").document
+
+    assert [line for line in explained["outlook"] if "cancel (parked: 404 Not Found)" in line]
 
 
 def test_an_account_is_found_by_its_beginning_and_by_the_providers_id(kulanz, services):
