@@ -67,7 +67,8 @@ def _debt(case: Case, state: State) -> str:
 
 
 def _hold(hold: Hold) -> str:
-    reach = "the whole account" if hold.scope == "account" else "subscription " + ", ".join(hold.subscriptions)
+    known = {"account": "the whole account", "licence": "the licence"}
+    reach = known.get(hold.scope) or "subscription " + ", ".join(hold.subscriptions)
     words = {
         Owner.DUNNING: "unpaid after the end of grace",
         Owner.DISPUTE: "a chargeback",
