@@ -26,7 +26,7 @@ COMMANDS = {
     "effects": ("app.cli.effects:effects", "Look after what the world must be told."),
     "brake": ("app.cli.brake:brake", "Look at the brake on mass downgrades, and release it."),
     "queue": ("app.cli.queue:queue", "Look at RQ: queues, workers, failed jobs."),
-    "policy": ("app.cli.policy:policy", "Read and check policies."),
+    "policy": ("app.cli.policy:policy", "Read, compare and try policies, and put them in force."),
     "ledger": ("app.cli.ledger:ledger", "Check that the decisions are as they were written."),
     "evidence": ("app.cli.evidence:evidence", "Check evidence of an account offline."),
     "retention": ("app.cli.retention:retention", "Look at what the law keeps, and destroy the rest."),
