@@ -212,21 +212,9 @@ class Docket:
             self.decide(name, withdrawn, Cause(kind="effect", name="withdrawn"))
 
     def _open(self, row: AccountRow) -> _Folder:
-        if row.key is None:
-            key = self._services.vault.data_key(self._services.vault.new_data_key())
-        else:
-            key = self._services.vault.data_key(row.key)
-        account = Account(
-            id=row.id,
-            book=coding.unpack_book(key.open(row.book)) if row.book is not None else _BLANK,
-            plan=row.plan,
-            access=Access(row.access),
-            standing=Standing(row.standing),
-            version=row.version,
-            sequence=row.seq,
-            decided_at=row.decided_at,
-        )
-        return _Folder(row, key, account, signed_at=row.seq if row.signature else 0)
+        vault = self._services.vault
+        key = vault.data_key(row.key or vault.new_data_key())
+        return _Folder(row, key, account_of(row, key), signed_at=row.seq if row.signature else 0)
 
     def _decided(self, folder: _Folder, heard: tuple[Fact, ...]) -> Decision:
         """Decide, and look after the brake where there is a case: nothing else loses access by dunning."""
@@ -295,6 +283,20 @@ class Docket:
             if isinstance(part, Notify) and settings.callback_url is None:
                 continue
             yield effect_row(part, folder.row.id, folder.key.seal(coding.write(part)), self.now, folder.row.seq)
+
+
+def account_of(row: AccountRow, key: DataKey | None) -> Account:
+    """Return an account as it was stored, opened with its key; of one whose key was destroyed nothing is known."""
+    return Account(
+        id=row.id,
+        book=coding.unpack_book(key.open(row.book)) if row.book is not None and key is not None else _BLANK,
+        plan=row.plan,
+        access=Access(row.access),
+        standing=Standing(row.standing),
+        version=row.version,
+        sequence=row.seq,
+        decided_at=row.decided_at,
+    )
 
 
 def _names(decision: Decision) -> Iterator[str]:

@@ -6,11 +6,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from app import coding
+from app.docket import account_of
 from app.errors import NotFoundError
 from app.policy.assess import assess
-from app.policy.book import Book
-from app.policy.model import Access, Account, Standing, State, Terms
+from app.policy.model import Account, State, Terms
 from app.services import Services
 from app.showing import closed
 from app.store import accounts as stored
@@ -50,22 +49,10 @@ def view(services: Services, conn: Connection, name: str) -> View:
 
 def of_row(services: Services, conn: Connection, row: AccountRow) -> View:
     """Return the account of a row as of its last decision."""
-    book = Book()
-    if row.book is not None and row.key is not None:
-        book = coding.unpack_book(services.vault.data_key(row.key).open(row.book))
-    account = Account(
-        id=row.id,
-        book=book,
-        plan=row.plan,
-        access=Access(row.access),
-        standing=Standing(row.standing),
-        version=row.version,
-        sequence=row.seq,
-        decided_at=row.decided_at,
-    )
+    account = account_of(row, services.vault.data_key(row.key) if row.key is not None else None)
     now = services.clock.now(conn)
-    terms, as_of = services.terms(conn, now).under(book, now), row.decided_at or now
-    state = assess(book, terms, account.zone(terms), as_of)
+    terms, as_of = services.terms(conn, now).under(account.book, now), row.decided_at or now
+    state = assess(account.book, terms, account.zone(terms), as_of)
     return View(
         account=replace(account, add_ons=state.add_ons, quantities=state.quantities),
         state=state,

@@ -78,7 +78,7 @@ class _Form:
         for name, converter in self.into.items():
             given[name] = converter(given[name])
         if self.order is None:
-            # Through SQLAlchemy, which notices a connection that is lost.
+            # Through SQLAlchemy: beside a round trip its ceremony is short.
             return conn.exec_driver_sql(self.text, given)
         cursor = conn.connection.cursor()
         cursor.execute(self.text, [given[name] for name in self.order])
