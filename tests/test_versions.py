@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -85,6 +86,32 @@ def test_a_more_lenient_version_is_applied_to_what_is_open_when_it_is_asked_for(
     assert grace_end(services) == "2026-03-16T14:08:20Z"
     assert [finding for finding in replay(services) if finding.differs] == []
     assert list(versions.apply_to_open(services, gentle, actor="ada")) == []
+
+
+def test_a_longer_grace_moves_nothing_that_is_on_hold_already(services: Services) -> None:
+    on_hold(services)
+    before = the_case(services)
+    done = versions.activate(services, GENTLE, actor="ada")
+
+    moved = list(versions.apply_to_open(services, document.parse(GENTLE, version=done.row.version), actor="ada"))
+
+    assert moved == []
+    assert the_case(services) == before
+    assert (before["state"], before["grace_ends_at"]) == ("on_hold", "2026-03-09T14:08:20Z")
+
+
+def test_a_longer_hold_is_given_to_what_is_on_hold_and_the_deadline_that_is_past_stays(services: Services) -> None:
+    on_hold(services)
+    patient = GENTLE.replace('hold_days = "30d"', 'hold_days = "60d"')
+    done = versions.activate(services, patient, actor="ada")
+    before = hold_end(services)
+
+    moved = list(versions.apply_to_open(services, document.parse(patient, version=done.row.version), actor="ada"))
+
+    assert [account for account, _ in moved] == ["org_42"]
+    assert (the_case(services)["state"], the_case(services)["grace_ends_at"]) == ("on_hold", "2026-03-09T14:08:20Z")
+    assert hold_end(services) > before
+    assert [finding for finding in replay(services) if finding.differs] == []
 
 
 def test_a_stricter_version_is_applied_to_nothing_that_is_open(services: Services) -> None:
@@ -174,6 +201,22 @@ def test_what_began_before_an_activation_stays_under_the_first_version_whatever_
     assert [account for account, _ in moved] == ["org_42"]
     assert grace_end(services) > before
     assert enquiries.policy_in_force(services)["name"] == "gentle"
+
+
+def on_hold(services: Services) -> None:
+    fails(services)
+    for day in range(1, 9):
+        happens(services, day)
+
+
+def the_case(services: Services) -> dict[str, Any]:
+    (found,) = enquiries.account_document(services, "org_42")["dunning_cases"]
+    return dict(found)
+
+
+def hold_end(services: Services) -> str:
+    timers = enquiries.account_document(services, "org_42")["timers"]
+    return next(str(timer["due_at"]) for timer in timers if timer["kind"] == "hold_end")
 
 
 def verdict(services: Services) -> str:

@@ -159,7 +159,12 @@ def _state(opened_at: datetime, log: CaseLog, *, held: bool, cancelled: bool) ->
 
 
 def _deadline(opening: _Opening, log: CaseLog, book: Book, zone: str, *, held: bool) -> datetime:
-    """Return the end of grace: what the first failure gives, what was promised or granted, whichever is latest (I3)."""
+    """Return the end of grace: what the first failure gives, what was promised or granted, whichever is latest (I3).
+
+    Once a hold is placed, it is the end that was promised: a kinder version that is applied later moves it no more.
+    """
+    if held and log.promised is not None:
+        return log.promised
     deadline = opening.policy.dunning.grace.after(opening.opened_at, zone)
     if log.promised is not None:
         deadline = max(deadline, log.promised)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -43,13 +43,15 @@ def differences(old: Policy, new: Policy) -> tuple[Difference, ...]:
     return tuple(_between(old, new, ""))
 
 
-def more_lenient(old: Policy, new: Policy, table: str) -> bool:
+def more_lenient(old: Policy, new: Policy, table: str, *, spent: Collection[str] = ()) -> bool:
     """Whether one table of a policy is nowhere stricter than another policy's, and somewhere more lenient.
 
-    A key without a direction that differs makes it unclear, and what is unclear is not applied to what is open.
+    A key without a direction that differs makes it unclear, and what is unclear is not applied to what is open. Of the
+    keys that are `spent` nothing is left to give: that they are kinder is no reason.
     """
-    found = {one.leniency for one in _between(getattr(old, table), getattr(new, table), "")}
-    return Leniency.MORE in found and not found & {Leniency.LESS, Leniency.UNCLEAR}
+    found = list(_between(getattr(old, table), getattr(new, table), ""))
+    gives = any(one.leniency is Leniency.MORE and one.key not in spent for one in found)
+    return gives and not any(one.leniency in {Leniency.LESS, Leniency.UNCLEAR} for one in found)
 
 
 def shown(value: Any) -> str:

@@ -9,16 +9,20 @@ from app.policy.book import Book
 from app.policy.differences import more_lenient
 from app.policy.document import Policy
 from app.policy.facts import VersionApplied
-from app.policy.model import Case, State
+from app.policy.model import Case, CaseState, State
 
 _CASE, _DISPUTE, _REFUND = "dunning", "dispute", "refund"
 """The table of a policy document that says what may be taken, or what goes back, by what is open."""
+_SPENT_BY_A_HOLD = frozenset({"grace", "reminders", "final_warning", "warning_notice", "warn_by", "max_warnings"})
+"""The keys of dunning that speak of the time before a hold, from which nothing leads back (DOMAIN section 3)."""
 
 
 def applicable(state: State, policy: Policy, at: datetime, actor: str) -> Iterator[VersionApplied]:
     """Yield the facts by which a version is applied to what is open, only where it is the more lenient one."""
+    held = {case.key for case in state.cases if case.state is CaseState.ON_HOLD}
     for key, began, pinned, table in _open(state):
-        if policy.version != pinned.version and more_lenient(pinned, policy, table):
+        spent = _SPENT_BY_A_HOLD if key in held else frozenset[str]()
+        if policy.version != pinned.version and more_lenient(pinned, policy, table, spent=spent):
             yield VersionApplied(subject=key, began=began, version=policy.version, at=at, actor=actor)
 
 
