@@ -37,7 +37,7 @@ from tests.policy.stories import (
 from tests.policy.test_collections import DUNNING_AT, WHO
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-OURS = {"reference", "handed_over_at", "statement_sha256"}
+OURS = {"reference", "handed_over_at", "reported_at", "statement_sha256"}
 APART = timedelta(hours=1)
 
 

@@ -13,6 +13,7 @@ from app.policy import document
 from app.policy import facts as f
 from app.policy.closure import retention
 from app.policy.collecting import claims
+from app.policy.document import Policy
 from app.policy.effects import DropFile, Notify
 from app.policy.facts import DisputeStatus, Outcome, OverrideKind
 from app.policy.model import CaseState
@@ -29,7 +30,8 @@ from tests.policy.stories import (
 )
 from tests.policy.test_transfers import pay
 
-DUNNING_AT = document.parse(document.preset("dunning-at"), version=1)
+DUNNING_AT_TEXT = document.preset("dunning-at")
+DUNNING_AT = document.parse(DUNNING_AT_TEXT, version=1)
 READY = MONDAY + 56 * DAY
 WHO = {
     "birth_name": "Ada Byron",
@@ -40,9 +42,9 @@ WHO = {
 }
 
 
-def given_up(**stage: Any) -> Stage:
+def given_up(policy: Policy = DUNNING_AT, **stage: Any) -> Stage:
     """An account whose debt is given up, by the Austrian preset, with all letters delivered."""
-    account = a_paying_account(terms=terms(DUNNING_AT), **stage)
+    account = a_paying_account(terms=terms(policy), **stage)
     account.hear(a_failure(), at=MONDAY)
     account.wait(READY)
     return account
@@ -91,6 +93,12 @@ def state(account: Stage) -> str:
 def files(account: Stage) -> dict[str, Any]:
     """What was left for people outside, by its kind."""
     return {one.kind: json.loads(one.content) for _, one in account.done if isinstance(one, DropFile)}
+
+
+def hash_of(statement: dict[str, Any]) -> str:
+    """The hash of a statement, as the manual says that it is computed."""
+    told = json.dumps(statement, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return sha256(told.encode()).hexdigest()
 
 
 def test_one_name_hands_nothing_over_and_the_second_name_does_5() -> None:
@@ -307,6 +315,31 @@ def test_the_credit_bureau_is_told_by_two_approvals_of_their_own_6() -> None:
     assert {"birth_name", "postal_address", "age", "arrears"} <= told.keys()
     assert not {"phone", "email", "statement"} & told.keys()
     assert ("collections.reported", "6") in account.rules
+
+
+def test_a_report_bears_the_hash_of_the_statement_that_the_agency_has() -> None:
+    account = handed_over()
+    pay(account, 500)
+    for actor in ("ada", "bob"):
+        report(account, actor)
+
+    handed, told = files(account)["handover"], files(account)["credit-report"]
+    assert told["statement_sha256"] == handed["statement_sha256"] == hash_of(handed["statement"])
+    assert told["handed_over_at"] == handed["handed_over_at"] <= told["reported_at"]
+    assert told["arrears"]["amount_due"] == handed["arrears"]["amount_due"] - 500
+    assert "newer_statement_sha256" not in told
+
+
+def test_a_report_with_a_statement_of_its_own_has_the_hash_of_that_one_too() -> None:
+    telling = DUNNING_AT_TEXT.replace('"age", "arrears"]', '"age", "arrears", "statement"]')
+    account = handed_over(policy=document.parse(telling, version=1))
+    pay(account, 500)
+    for actor in ("ada", "bob"):
+        report(account, actor)
+
+    handed, told = files(account)["handover"], files(account)["credit-report"]
+    assert told["statement_sha256"] == hash_of(handed["statement"])
+    assert told["newer_statement_sha256"] == hash_of(told["statement"]) != told["statement_sha256"]
 
 
 def test_nothing_is_reported_that_is_disputed_recalled_or_not_handed_over_6() -> None:

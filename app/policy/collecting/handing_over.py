@@ -123,5 +123,5 @@ def _approved(ident: str, collection: Collection, case: Case, book: Book, moment
                 statement_sha256=package.statement_sha256,
             )
     elif collection.report_approved and collection.reported is None:
-        told = packages.for_bureau(ident, case, book, moment.at)
+        told = packages.for_bureau(collection.handed, case, book, moment.at)
         yield f.ClaimReported(id=ident, at=moment.at, fields=told.fields, package=told.text)

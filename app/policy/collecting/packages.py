@@ -12,6 +12,7 @@ from app.policy.addresses import mail_address
 from app.policy.book import Book
 from app.policy.collecting import levels, settling
 from app.policy.collecting.records import Collection
+from app.policy.facts.collecting import ClaimHandedOver
 from app.policy.model import Case
 from app.policy.time import rfc3339
 
@@ -29,12 +30,23 @@ def for_agency(collection: Collection, ident: str, case: Case, book: Book, now: 
     rules = case.policy.collections
     also = collection.proposed.also if collection.proposed else ()
     wanted = [name for name in rules.fields if name not in rules.only_where_needed or name in also]
-    return _package(wanted, ident, case, book, now)
+    filled, digest = _filled(wanted, ident, case, book, now)
+    whole = {"reference": ident, "handed_over_at": rfc3339(now), **filled, "statement_sha256": digest}
+    return Package(tuple(filled), json.dumps(whole, ensure_ascii=False, indent=2), digest)
 
 
-def for_bureau(ident: str, case: Case, book: Book, now: datetime) -> Package:
-    """Return what a credit bureau is told (dunning-at 6)."""
-    return _package(case.policy.collections.credit_report.fields, ident, case, book, now)
+def for_bureau(handed: ClaimHandedOver, case: Case, book: Book, now: datetime) -> Package:
+    """Return what a credit bureau is told of a debt that was handed over (dunning-at 6).
+
+    It bears the hash of the statement that was handed over; a newer one, where the policy names it, has its own.
+    """
+    wanted = case.policy.collections.credit_report.fields
+    filled, newer = _filled(wanted, handed.id, case, book, now)
+    told = {"reference": handed.id, "handed_over_at": rfc3339(handed.at), "reported_at": rfc3339(now), **filled}
+    hashes = {"statement_sha256": handed.statement_sha256}
+    if "statement" in filled:
+        hashes["newer_statement_sha256"] = newer
+    return Package(tuple(filled), json.dumps({**told, **hashes}, ensure_ascii=False, indent=2), newer)
 
 
 def recall(ident: str, cause: str, now: datetime) -> str:
@@ -73,7 +85,8 @@ def owed(case: Case, book: Book) -> int:
     return case.amount_due + levels.fees_due(case, book)
 
 
-def _package(wanted: Iterable[str], ident: str, case: Case, book: Book, now: datetime) -> Package:
+def _filled(wanted: Iterable[str], ident: str, case: Case, book: Book, now: datetime) -> tuple[dict[str, Any], str]:
+    """Return what is held of what is wanted, and the hash of the statement of now."""
     account = statement(ident, case, book, now)
     known = held(case, book, now)
     ours: Mapping[str, Any] = {
@@ -82,9 +95,7 @@ def _package(wanted: Iterable[str], ident: str, case: Case, book: Book, now: dat
         "statement": json.loads(account),
     }
     filled = {name: ours[name] if name in ours else known[name] for name in wanted if name in ours or name in known}
-    digest = sha256(account.encode()).hexdigest()
-    whole = {"reference": ident, "handed_over_at": rfc3339(now), **filled, "statement_sha256": digest}
-    return Package(tuple(filled), json.dumps(whole, ensure_ascii=False, indent=2), digest)
+    return filled, sha256(account.encode()).hexdigest()
 
 
 def _age(birth_date: str | None, today: date) -> int | None:

@@ -25,7 +25,7 @@ WHO = {
     "phone": "+43 1 1",
     "passport_copy": "archive 7",
 }
-_NOT_FIELDS = {"reference", "handed_over_at", "statement_sha256"}
+_NOT_FIELDS = {"reference", "handed_over_at", "statement_sha256", "reported_at"}
 
 
 def _tells(story: Story, made: Callable[[], Fact]) -> None:
