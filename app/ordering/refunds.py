@@ -163,10 +163,17 @@ def _check_approval(order: DecideRefund, one: Refund) -> None:
         raise InvalidInputError("reason: say why it is granted, as the policy alone does not")
     if not 0 < _granted(order, one) <= one.left:
         raise InvalidInputError(f"amount: at most {one.left} {one.payment.currency} is left of the payment")
+    if _granted(order, one) != _asked(one) and not order.reason:
+        raise InvalidInputError(f"reason: say why it is another amount than {_asked(one)} {one.payment.currency}")
 
 
 def _granted(order: DecideRefund, one: Refund) -> int:
-    return (order.amount or one.amount or one.left) if order.approve else 0
+    return (order.amount or _asked(one)) if order.approve else 0
+
+
+def _asked(one: Refund) -> int:
+    """Return what a plain yes gives back: what was asked for, or all that the policy gives."""
+    return one.amount or one.left
 
 
 def _clause(order: DecideRefund, one: Refund) -> str:

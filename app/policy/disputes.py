@@ -182,10 +182,10 @@ def _chargeback(dispute: Dispute, book: Book, terms: Terms, zone: str, giving: s
 def _contacted(dispute: Dispute, book: Book, terms: Terms, zone: str) -> bool:
     """Whether the customer had asked for that money shortly before: then operators decide (plexo 10).
 
-    A chargeback that names no payment is taken to be about what was asked for.
+    A chargeback that names no payment, or none that anything was told of, is taken to be about what was asked for.
     """
     opened = dispute.opened_at
-    payments = set(full_refunds.disputed(dispute, book))
+    payments = {one for one in full_refunds.disputed(dispute, book) if full_refunds.heard_of(one, book)}
     for log in book.refund_requests.values():
         asked = log.requested
         if (

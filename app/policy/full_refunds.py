@@ -53,6 +53,13 @@ def keys_of(name: str, book: Book) -> tuple[str, ...]:
     return tuple(key for key in known if key.partition(":")[2] == name) or (name,)
 
 
+def heard_of(payment: str, book: Book) -> bool:
+    """Whether anything was told of a payment, by its one name: one from before the import is as unknown as a slip."""
+    if payment in book.orders or book.invoice(payment) is not None:
+        return True
+    return any(sub.seen.order == payment for sub in book.subscriptions.values())
+
+
 def full(book: Book) -> dict[str, FullRefund]:
     """Return every full refund, by payment."""
     return {refund.payment: refund for refund in _full(book)}

@@ -39,6 +39,17 @@ def began(subscription: str, book: Book, at: datetime) -> datetime | None:
     return made if made is not None and made <= at else None
 
 
+def furthest(subscription: str, book: Book, at: datetime, zone: str) -> datetime | None:
+    """Return the last moment that belongs to the period that runs or to the next one; None where nothing tells.
+
+    A renewal that is behind us has just been, or is about to be told.
+    """
+    sub, months = book.subscriptions.get(subscription), term(subscription, book, zone)
+    if months is None or sub is None or sub.seen.status not in RUNNING or sub.seen.renews_at is None:
+        return None
+    return months_after(max(sub.seen.renews_at, at), months, zone)
+
+
 def ends(subscription: str, book: Book, zone: str) -> datetime | None:
     """Return when what is paid for ends: the provider's word, or the last paid period's length by the calendar."""
     told = _told_end(subscription, book)

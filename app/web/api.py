@@ -115,7 +115,7 @@ class Api:
         command = orders(b"" if operation.form is None else _body(), subject)
         account = self._account_of({name: _known_form(ident) for name, ident in ids.items()})
         shown = self._desk.account(account)[operation.repeats] if operation.repeats else ()
-        return self._ordered(account, command, status=operation.status, known={one["id"] for one in shown})
+        return self._ordered(account, command, status=operation.status, known=shown)
 
     def _account_of(self, ids: Mapping[str, str]) -> str:
         match ids:
@@ -127,11 +127,11 @@ class Api:
                 return self._desk.account_of_collection(collection)
         return self._desk.account_of_request(ids["request_id"])
 
-    def _ordered(self, account: str, command: Command, *, status: int, known: Collection[str] = ()) -> Response:
+    def _ordered(self, account: str, command: Command, *, status: int, known: Collection[Document] = ()) -> Response:
         """Carry a command out, once for each Idempotency-Key; what was `known` before is not made anew."""
         actor = g.actor
         document, repeated = self._once(actor, lambda keep: self._desk.order(account, command, actor, keep))
-        return _json(document, 200 if repeated or document.get("id") in known else status)
+        return _json(document, 200 if repeated or document in known else status)
 
     def _once(self, actor: str, act: Callable[[Keep], Document]) -> tuple[Document, bool]:
         key = request.headers.get("Idempotency-Key")

@@ -285,6 +285,30 @@ def test_nothing_can_be_booked_while_the_account_is_on_hold_but_grace_is_no_obst
         book(on_hold(), period_ends_at=MONDAY + 30 * DAY)
 
 
+def test_an_add_on_is_booked_to_the_end_of_a_period_of_its_subscription() -> None:
+    account = a_paying_account()
+    renew(account)
+
+    with pytest.raises(InvalidInputError, match=r"period_ends_at: expected .* to 2026-05-01T.*renews at 2026-04-01"):
+        book(account, period_ends_at=MONDAY + 90 * DAY)
+
+    assert book(account, period_ends_at=MONDAY + 30 * DAY).period_ends_at == MONDAY + 30 * DAY
+
+
+def test_an_add_on_is_booked_before_the_news_of_a_renewal_has_come() -> None:
+    account = a_paying_account()
+    renew(account)
+    account.wait(MONDAY + 30 * DAY + HOUR)
+
+    assert book(account, period_ends_at=MONDAY + 60 * DAY).period_ends_at == MONDAY + 60 * DAY
+
+
+def test_where_no_renewal_is_known_any_period_of_a_year_is_booked() -> None:
+    account = in_grace()
+
+    assert book(account, period_ends_at=MONDAY + 300 * DAY).period_ends_at == MONDAY + 300 * DAY
+
+
 def test_nothing_is_billed_beyond_the_end_of_a_cancelled_subscription() -> None:
     account = a_paying_account()
     account.hear(a_subscription(Status.CANCELLED, account.now, ends_at=MONDAY))

@@ -67,6 +67,35 @@ def test_what_was_bought_and_not_spent_is_left() -> None:
     ]
 
 
+def test_the_same_reference_is_the_same_movement_again() -> None:
+    account = with_credit()
+
+    for _ in range(2):
+        moved(account, BOUGHT, 1000, reference="order 7")
+    for _ in range(2):
+        moved(account, SPENT, 6000, reference="order 7")
+
+    assert (pot(account).bought, pot(account).spent) == (6000, 6000)
+
+
+@pytest.mark.parametrize("told", [{"amount": 1001}, {"currency": "USD"}])
+def test_the_same_reference_with_another_amount_or_currency_is_refused(told: dict[str, Any]) -> None:
+    account = with_credit()
+    moved(account, BOUGHT, 1000, reference="order 7")
+
+    with pytest.raises(RefusedError, match="another amount or currency"):
+        moved(account, BOUGHT, **{"amount": 1000, "reference": "order 7", **told})
+
+
+def test_a_reference_belongs_to_one_pot() -> None:
+    account = with_credit()
+    moved(account, BOUGHT, 1000, reference="order 7")
+
+    moved(account, BOUGHT, 2000, reference="order 7", pot="fax")
+
+    assert [one.bought for one in pots(account.account.book, account.state)] == [2000, 6000]
+
+
 @pytest.mark.parametrize("use", ["other_service", "invoice", "transfer", "refund"])
 def test_credit_has_no_cash_value_and_pays_for_nothing_else(use: str) -> None:
     account = with_credit()

@@ -283,6 +283,46 @@ def test_a_chargeback_that_a_person_types_in_is_about_the_payment_by_any_name_it
     assert "unrequested_refund" not in account.alerts
 
 
+@pytest.mark.parametrize("named", [{}, {"payment": "999"}, {"payment": "lemonsqueezy:999"}])
+def test_a_chargeback_of_a_payment_that_nobody_knows_takes_nothing_after_contact(named: dict[str, str]) -> None:
+    account = a_customer()
+    asks(account)
+
+    at = SOON + DAY
+    account.hear(told_by_operator(DisputeStatus.OPENED, at, opened_at=at, **named), at=at)
+
+    assert account.state.standing is Standing.GOOD
+    assert "dispute_needs_review" in account.alerts
+
+
+@pytest.mark.parametrize("amount", [400, BASE], ids=["less", "more"])
+def test_another_amount_than_was_asked_for_takes_a_reason(amount: int) -> None:
+    account = a_customer()
+    asks(account, amount=500)
+
+    with pytest.raises(InvalidInputError, match="reason"):
+        decides(account, amount=amount)
+
+    assert decides(account, amount=amount, reason="as agreed by phone").amount == amount
+
+
+@pytest.mark.parametrize("told", [{}, {"amount": 500}])
+def test_the_amount_that_was_asked_for_takes_no_reason(told: dict[str, int]) -> None:
+    account = a_customer()
+    asks(account, amount=500)
+
+    assert decides(account, **told).amount == 500
+
+
+def test_a_chargeback_of_a_payment_that_nobody_knows_suspends_without_contact() -> None:
+    account = a_customer()
+
+    at = SOON + DAY
+    account.hear(told_by_operator(DisputeStatus.OPENED, at, opened_at=at, payment="999"), at=at)
+
+    assert account.state.standing is Standing.SUSPENDED
+
+
 def test_a_full_refund_explained_by_a_chargeback_that_a_person_typed_in_is_no_second_case() -> None:
     account = a_customer()
     at = SOON + DAY

@@ -155,6 +155,20 @@ def test_money_that_nobody_owes_is_kept_as_an_overpayment() -> None:
     assert (fact.shares, account.alerts) == ((), ["overpaid"])
 
 
+def test_a_transfer_in_another_currency_than_the_account_is_billed_in_is_refused() -> None:
+    with pytest.raises(InvalidInputError, match="billed in EUR, not USD"):
+        pay(a_paying_account(), 700, currency="USD")
+
+
+def test_a_transfer_to_an_account_of_which_no_currency_is_known_is_kept() -> None:
+    account = Stage()
+    account.hear(a_subscription())
+
+    fact = pay(account, 700, currency="USD")
+
+    assert (fact.shares, account.alerts) == ((), ["overpaid"])
+
+
 def test_what_the_provider_collected_too_is_seen() -> None:
     account = in_grace()
     pay(account, 1999)

@@ -127,6 +127,19 @@ def test_credit_is_blocked_while_the_account_is_suspended_and_lost_only_with_its
     assert rules(house, account)["credit.forfeited"] == "§VoIP"
 
 
+def test_credit_that_is_told_twice_under_one_reference_counts_once(house: House, start: datetime) -> None:
+    account = bought(house, start + days(20)).account
+
+    first = moves(house, account, "bought", 5000, reference="order 7")
+    again = moves(house, account, "bought", 5000, reference="order 7")
+    other = moves(house, account, "bought", 4000, reference="order 7")
+    more = moves(house, account, "bought", 5000, reference="order 8")
+
+    assert [one.status_code for one in (first, again, other, more)] == [201, 200, 409, 201]
+    assert first.json() == again.json()
+    assert more.json()["bought"] == 10_000
+
+
 def test_credit_pays_no_invoice_and_a_charge_that_arose_stays_due(house: House, start: datetime) -> None:
     purchase = bought(house, start)
     account = purchase.account

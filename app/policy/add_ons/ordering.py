@@ -46,6 +46,7 @@ def book(order: BookAddOn, state: State, known: Book, moment: Moment, *, ident: 
     base = _base(order, state, moment)
     _check_currency(order.currency, base, known)
     _check_end(order, base, state, known)
+    _check_period(order, base, known, moment)
     began = periods.began(base, known, moment.at)
     months = months_left(moment.at, order.period_ends_at, moment.zone, began)
     return AddOnBooked(
@@ -132,6 +133,15 @@ def _check_end(order: BookAddOn, base: str, state: State, known: Book) -> None:
     until = next((one.until for one in state.given if one.subscription == base), None)
     if known.subscriptions[base].seen.status is Status.CANCELLED and until and order.period_ends_at > until:
         raise InvalidInputError(f"period_ends_at: the subscription is cancelled and ends at {until:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _check_period(order: BookAddOn, base: str, known: Book, moment: Moment) -> None:
+    """Refuse a period that is not the subscription's: the draft goes out with its next regular invoice."""
+    last = periods.furthest(base, known, moment.at, moment.zone)
+    if last is not None and order.period_ends_at > last:
+        renewal = known.subscriptions[base].seen.renews_at
+        expected = f"expected at most one period after the subscription's renewal, to {last:%Y-%m-%dT%H:%M:%SZ}"
+        raise InvalidInputError(f"period_ends_at: {expected} (it renews at {renewal:%Y-%m-%dT%H:%M:%SZ})")
 
 
 def _told(booking: Booking) -> str:

@@ -29,6 +29,9 @@ def matched(
     if cases and not fitting:
         owed = ", ".join(sorted({case.currency or "" for case in cases}))
         raise InvalidInputError(f"currency: what is owed is in {owed}, not {currency}")
+    billed = _billed_in(book)
+    if billed and currency not in billed:
+        raise InvalidInputError(f"currency: the account is billed in {', '.join(sorted(billed))}, not {currency}")
     return tuple(_oldest_first(fitting, book, amount))
 
 
@@ -52,6 +55,12 @@ def _named(book: Book, name: str) -> Invoice:
     if not found:
         raise InvalidInputError("invoice_id: the account has no such invoice")
     return found[0]
+
+
+def _billed_in(book: Book) -> set[str]:
+    """Return the currencies that the account was ever billed in; none where no invoice or order is known."""
+    invoices = (one.seen.currency for known in book.invoices.values() for one in known.known.values())
+    return {*invoices, *(order.seen.currency for order in book.orders.values())}
 
 
 def _is(key: str, name: str) -> bool:

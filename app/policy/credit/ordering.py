@@ -7,7 +7,7 @@ from datetime import datetime
 
 from app.errors import InvalidInputError, NotFoundError, RefusedError
 from app.policy.book import Book
-from app.policy.credit.pots import Pot, PotStatus, blocked_since, pots
+from app.policy.credit.pots import Pot, PotStatus, blocked_since, movements, pots
 from app.policy.facts import CreditBooked, CreditEnded, CreditEntry
 from app.policy.model import Moment, State
 from app.policy.time import aware
@@ -42,7 +42,13 @@ class EndCredit:
 
 
 def move(told: MoveCredit, state: State, book: Book, moment: Moment, *, ident: str, actor: str) -> CreditBooked:
-    """Return the movement as a fact, or raise what says why it cannot be."""
+    """Return the movement as a fact, or raise what says why it cannot be.
+
+    A reference that the pot knows is that same movement again, whatever has become of the credit since.
+    """
+    before = _told_before(told, book)
+    if before is not None:
+        return before
     pot = next((one for one in pots(book, state) if one.name == told.pot), None)
     _check(told, pot, moment)
     _check_use(told, moment)
@@ -71,6 +77,17 @@ def end(told: EndCredit, state: State, book: Book, moment: Moment, *, actor: str
     if pot.ended_at is not None:
         raise RefusedError(f"the credit {told.pot} has ended already")
     return CreditEnded(pot=told.pot, at=moment.at, reference=told.reference, actor=actor)
+
+
+def _told_before(told: MoveCredit, book: Book) -> CreditBooked | None:
+    record = book.credit.get(told.pot)
+    if record is None or told.reference is None:
+        return None
+    same = (one for one in movements(record) if (one.entry, one.reference) == (told.entry, told.reference))
+    known = next(same, None)
+    if known is not None and (known.amount, known.currency) != (told.amount, told.currency):
+        raise RefusedError("reference: recorded already with another amount or currency")
+    return known
 
 
 def _check(told: MoveCredit, pot: Pot | None, moment: Moment) -> None:

@@ -28,7 +28,7 @@ def cancel_add_on(add_on: str) -> Command:
     return CancelAddOn(add_on=add_on)
 
 
-@orders("/accounts/{account_id}/credits", forms.CreditForm, purchases.Credit, status=201)
+@orders("/accounts/{account_id}/credits", forms.CreditForm, purchases.Credit, status=201, repeats="credits")
 def move_credit(form: forms.CreditForm, _: str) -> Command:
     """Record what was bought or spent of prepaid credit, or that it ended."""
     return form.command()
