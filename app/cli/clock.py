@@ -52,6 +52,7 @@ def set_(*, at: datetime, dry_run: bool, actor: str, as_json: bool) -> None:
     """Jump to an instant, as an outage does; the clock stands still there."""
     with services() as opened:
         permit(opened)
+        _warn_of_going_back(opened, at)
         if not dry_run:
             opened.clock.set(at)
     emit({"now": at, "dry_run": dry_run, "actor": actor}, as_json, shown(at))
@@ -112,6 +113,16 @@ def accept(*, dry_run: bool, actor: str, as_json: bool) -> None:
         opened.bell.ring()
     document = {"accepted": jump, "dry_run": dry_run, "actor": actor}
     emit(document, as_json, "timers fire again" if jump else "the clock had not jumped: nothing to accept")
+
+
+def _warn_of_going_back(opened: Services, at: datetime) -> None:
+    """Say so where the clock goes back behind what may have been decided; an empty database may begin at any time."""
+    from app.store import accounts
+
+    with opened.database.read() as conn:
+        now, known = opened.clock.now(conn), accounts.count(conn)
+    if at < now and known:
+        click.echo(f"kulanz: back from {shown(now)} to {shown(at)}; what was decided meanwhile stays", err=True)
 
 
 def permit(opened: Services) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.options import actor_option, dry_run_option, json_option, words, yes_option
+from app.cli.options import actor_option, agree, dry_run_option, json_option, words, yes_option
 from app.cli.ordering import order, orders
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def erase(*, account: str, reason: str, actor: str, dry_run: bool, yes: bool, as
     from app.ordering.commands import EraseAccount
 
     if not (yes or dry_run) and sys.stdin.isatty():
-        click.confirm(f"Destroy the data of {account}? This cannot be undone.", abort=True, err=True)
+        agree(f"Destroy the data of {account}? This cannot be undone.")
     order(account, EraseAccount(reason=reason), actor=actor, dry_run=dry_run, as_json=as_json)
 
 

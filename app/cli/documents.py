@@ -16,8 +16,12 @@ def text(name: str) -> str:
         return document.preset(name) if name in document.presets() else _kept(name)
     try:
         return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise NotFoundError(f"{name}: cannot be read ({type(error).__name__})") from error
+    except UnicodeDecodeError as error:
+        raise NotFoundError(f"{name}: is not UTF-8 text") from error
+    except FileNotFoundError as error:
+        raise NotFoundError(f"{name}: there is no such file") from error
+    except OSError as error:
+        raise NotFoundError(f"{name}: cannot be read ({error.strerror})") from error
 
 
 def in_force() -> tuple[str, int]:

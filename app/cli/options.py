@@ -153,10 +153,21 @@ def shown(value: object) -> str:
             return "".join(each if each.isprintable() else "�" for each in str(value))
 
 
-def confirm(count: int, what: str, *, yes: bool) -> None:
+def agree(question: str, otherwise: str = "nothing was done") -> None:
+    """Ask before something is done; RefusedError unless the answer is yes, also where nobody can answer."""
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:
+        click.echo(err=True)
+        agreed = False
+    if not agreed:
+        raise RefusedError(otherwise)
+
+
+def confirm(count: int, what: str, *, yes: bool, otherwise: str = "nothing was done") -> None:
     """Ask before a bulk change; without a terminal to ask on, `--yes` is needed."""
     if not yes and count > 1:
-        click.confirm(f"{what}: {count}. Go on?", abort=True, err=True)
+        agree(f"{what}: {count}. Go on?", otherwise)
 
 
 def _user() -> str:

@@ -247,7 +247,8 @@ def _migrate(opened: Services, done: Any, actor: str, *, dry_run: bool, yes: boo
     ]
     if dry_run or not moved:
         return moved
-    confirm(len(moved), f"apply version {policy.version} to open cases, disputes and requests", yes=yes)
+    left = f"nothing open was moved; version {policy.version} is in force"
+    confirm(len(moved), f"apply version {policy.version} to open cases, disputes and requests", yes=yes, otherwise=left)
     return [
         {"account_id": account, "subject": fact.subject}
         for account, fact in versions.apply_to_open(opened, policy, actor=actor)

@@ -11,6 +11,7 @@ import click
 
 from app.cli.options import (
     actor_option,
+    agree,
     dry_run_option,
     emit,
     instant,
@@ -65,7 +66,7 @@ def destroy(*, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
         found = list(records.listed(opened))
         over = [one for one in found if one.over(now)]
         if over and not (dry_run or yes):
-            click.confirm(f"Destroy {_classes(over)}? This cannot be undone.", abort=True, err=True)
+            agree(f"Destroy {_classes(over)}? This cannot be undone.")
         if not dry_run:
             with counted("destroyed", len(over)) as count:
                 for one in over:

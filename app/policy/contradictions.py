@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from itertools import pairwise
 from typing import Any, NamedTuple
 
 from app.policy.closure.rules import RecordClass
@@ -23,7 +22,10 @@ class Contradiction(NamedTuple):
 
 
 def contradictions(kind: type, values: Mapping[str, Any]) -> Iterator[Contradiction]:
-    """Yield what contradicts itself in one table; `values` are told or by default, without what could not be read."""
+    """Yield what contradicts itself in one table; `values` are told or by default, without what could not be read.
+
+    A list of tables is a list of such values, so that what is wrong in one of them hides nothing.
+    """
     check = _CHECKS.get(kind)
     return check(values) if check is not None else iter(())
 
@@ -37,10 +39,12 @@ def _of_dunning(found: Mapping[str, Any]) -> Iterator[Contradiction]:
             if _seconds(span) >= grace:
                 words = f'expected less than dunning.grace ("{found["grace"]}"): the reminder is never sent'
                 yield Contradiction(f"reminders[{place}]", words, fatal=False)
-    spans = [_seconds(level.after) for level in found.get("levels", ())]
-    for place, (earlier, later) in enumerate(pairwise(spans), start=2):
-        if later <= earlier:
+    before = None
+    for place, level in enumerate(found.get("levels", ()), start=1):
+        after = _seconds(level.get("after"))
+        if None not in (before, after) and after <= before:
             yield Contradiction(f"levels[{place}].after", "expected more than that of the level before")
+        before = before if after is None else after
 
 
 def _of_disputes(found: Mapping[str, Any]) -> Iterator[Contradiction]:

@@ -132,6 +132,8 @@ class _Reading:
     spoilt: frozenset[str]
     problems: list[str] = field(default_factory=list)
     remarks: list[str] = field(default_factory=list)
+    read: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What each table says, as far as it could be read."""
 
     def table(self, kind: type, table: Mapping[str, Any], path: str) -> dict[str, Any]:
         """Return what one table says of the keys that `kind` knows; `path` ends with a dot, or is empty."""
@@ -141,7 +143,8 @@ class _Reading:
         found = {name: self._value(item, table, path) for name, item in known.items()}
         values = {name: value for name, value in found.items() if value is not MISSING}
         untold = {name: one.default for name, one in known.items() if name not in table and one.default is not MISSING}
-        for key, words, fatal in contradictions(kind, {**untold, **values}):
+        rows = {name: self._rows(table[name], path + name) for name, one in known.items() if _lists(one, name, table)}
+        for key, words, fatal in contradictions(kind, {**untold, **values, **rows}):
             self._complain(path + key, words, fatal=fatal)
         return values
 
@@ -168,12 +171,16 @@ class _Reading:
         read = [self._table(kind, one, f"{key}[{place}]") for place, one in enumerate(inner, start=1)]
         return MISSING if MISSING in read else tuple(read)
 
+    def _rows(self, inner: list[Any], key: str) -> list[Mapping[str, Any]]:
+        """Return what could be read of each of several tables."""
+        return [self.read.get(f"{key}[{place}]", {}) for place, _ in enumerate(inner, start=1)]
+
     def _table(self, kind: type, table: Any, key: str) -> Any:
         if not isinstance(table, dict):
             self._complain(key, f"expected a table [{key}]")
             return MISSING
         before = len(self.problems)
-        values = self.table(kind, table, f"{key}.")
+        values = self.read[key] = self.table(kind, table, f"{key}.")
         return kind(**values) if len(self.problems) == before and not self._lacks(kind, values) else MISSING
 
     def _lacks(self, kind: type, values: Mapping[str, Any]) -> bool:
@@ -182,6 +189,10 @@ class _Reading:
 
     def _complain(self, key: str, expected: str, *, fatal: bool = True) -> None:
         (self.problems if fatal else self.remarks).append(_problem(key, self.places, expected))
+
+
+def _lists(item: Field[Any], name: str, table: Mapping[str, Any]) -> bool:
+    return "tables" in item.metadata and isinstance(table.get(name), list)
 
 
 def _problem(key: str, places: Mapping[str, int], expected: str) -> str:

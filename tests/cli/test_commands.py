@@ -179,6 +179,19 @@ def test_a_preset_is_valid_and_a_wrong_policy_has_all_its_problems_listed(kulanz
     assert refused.err.count("\n") == 1
 
 
+def test_a_policy_that_cannot_be_read_says_why_in_words(kulanz, tmp_path):
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b'name = "\xff"')
+    found = [kulanz("policy", "check", str(path)) for path in (binary, tmp_path / "none.toml", tmp_path / "." / "")]
+
+    assert [one.code for one in found] == [1, 1, 1]
+    assert [one.err.removesuffix("\n").rpartition(": ")[2] for one in found] == [
+        "is not UTF-8 text",
+        "there is no such file",
+        "cannot be read (Is a directory)",
+    ]
+
+
 def test_the_text_of_a_preset_is_printed_as_written(kulanz):
     assert 'grace = "7d"' in kulanz("policy", "show", "plexo").out
     assert json.loads(kulanz("policy", "show", "plexo", "--json").out)["name"] == "plexo"

@@ -119,7 +119,8 @@ def test_what_the_law_keeps_is_listed_held_and_destroyed(kulanz, services):
     assert (held["destroyed"], [one["kept_by"] for one in held["kept"]]) == ([], [["legal_hold"]])
     services.clock.set(datetime(2035, 1, 2, tzinfo=UTC))
     assert len(kulanz("retention", "destroy", "--dry-run", "--json").document["destroyed"]) == 1
-    assert kulanz("retention", "destroy").code != 0
+    refused = kulanz("retention", "destroy", stdin=b"n\n")
+    assert (refused.code, refused.err.endswith("kulanz: nothing was done\n")) == (1, True)
     assert len(kulanz("retention", "destroy", "--yes", "--json").document["destroyed"]) == 1
 
     assert kulanz("retention", "due", "--all", "--json").document == {"due": []}

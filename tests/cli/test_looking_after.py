@@ -68,7 +68,9 @@ def test_parked_events_are_tried_again_one_by_one_or_all_at_once(kulanz, service
     one = f"evt_{parked[0]}"
 
     assert kulanz("events", "retry", "--all", "--dry-run", "--json").document["retried"] == 2
-    assert kulanz("events", "retry", "--all").code == 130  # Nobody there to say yes.
+    for answer in (b"n\n", b""):  # No, and nobody there to say yes.
+        refused = kulanz("events", "retry", "--all", stdin=answer)
+        assert (refused.code, refused.out, refused.err.endswith("kulanz: nothing was done\n")) == (1, "", True)
     assert kulanz("events", "retry", one, "--json").document["retried"] == 1
     assert kulanz("events", "show", one, "--json").document["state"] == "received"
     assert kulanz("events", "retry", "--all", "--yes", "--json").document["retried"] == 1
@@ -246,6 +248,17 @@ def test_the_test_clock_stands_is_set_and_goes_back_to_real_time(kulanz, service
     assert kulanz("clock", "advance", "1h", "--no-wait", "--json").document["now"] == "2026-03-07T15:08:20Z"
     assert kulanz("clock", "reset").code == 0
     assert kulanz("clock", "show", "--json").document["test"] is False
+
+
+def test_a_test_clock_that_goes_back_behind_what_was_decided_says_so(kulanz, services):
+    on = kulanz("clock", "set", SATURDAY)
+    back = kulanz("clock", "set", "1999-01-01", "--json")
+
+    assert (on.code, on.err) == (0, "")
+    assert (back.code, back.document["now"]) == (0, "1999-01-01T00:00:00Z")
+    assert (
+        back.err == "kulanz: back from 2026-03-07T14:08:20Z to 1999-01-01T00:00:00Z; what was decided meanwhile stays\n"
+    )
 
 
 def test_advancing_without_a_worker_says_so(kulanz, services):

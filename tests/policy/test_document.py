@@ -137,6 +137,22 @@ def test_a_document_with_ten_mistakes_gets_ten_messages_each_with_key_line_and_w
     assert all("expected" in one for one in found)
 
 
+def test_what_is_wrong_in_one_level_hides_nothing_between_the_levels() -> None:
+    levels = "".join(
+        f'\n[[dunning.levels]]\nafter = "{after}"\ntext = "reminder"\nfee = {fee}\n'
+        for after, fee in (("14d", "{}"), ("7d", "5"), ("soon", "{}"), ("7d", "{}"))
+    )
+    found = problems(PLEXO + levels)
+
+    assert [one.split(": ")[0] for one in found] == [
+        "dunning.levels[2].after",
+        "dunning.levels[2].fee",
+        "dunning.levels[3].after",
+        "dunning.levels[4].after",
+    ]
+    assert "more than that of the level before" in found[0]
+
+
 @pytest.mark.parametrize(
     ("line", "instead", "key"),
     [
