@@ -40,6 +40,7 @@ def facts_of(order: Closing, account: Account, terms: Terms, actor: str, now: da
         case EraseAccount():
             _refuse_what_is_protected(state, account, now)
             _refuse_a_claim(state, account)
+            _refuse_a_question(state, account)
             subject = f"er_{secrets.token_hex(8)}"
             return (AccountClosed(subject=subject, cause="erasure", at=now, actor=actor, reason=order.reason),)
         case DestroyRecords():
@@ -86,6 +87,17 @@ def _refuse_a_claim(state: State, account: Account) -> None:
     """Refuse what would take the proof of a claim that others pursue (GDPR, Art. 17 (3) e)."""
     if any(case.state is CaseState.IN_COLLECTIONS for case in state.cases):
         raise RefusedError(f"{account.id}: a debt was handed over to collections; recall it first")
+
+
+def _refuse_a_question(state: State, account: Account) -> None:
+    """Refuse what would take a request for a refund from the person who waits for its answer: it can be given at once.
+
+    What was approved is carried out all the same, as calls to the provider outlive an erasure.
+    """
+    undecided = [one.key for one in state.refunds if one.undecided]
+    if undecided:
+        named = ", ".join(undecided)
+        raise RefusedError(f"{account.id}: a refund was asked for and is undecided ({named}); approve or deny it first")
 
 
 def _refuse_what_is_kept(state: State, account: Account, terms: Terms, now: datetime) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from app.policy import dunning, overrides, periods
+from app.policy import causes, dunning, overrides, periods
 from app.policy import facts as f
 from app.policy.book import Book
 from app.policy.chapters import speaking
 from app.policy.collecting import levels
 from app.policy.document import Policy
-from app.policy.facts import OverrideKind, Status
+from app.policy.facts import OverrideKind
 from app.policy.model import Case, CaseState, Change, Chargeback, Given, State, Step, Terms
 
 _STATE_RULES = {
@@ -35,7 +35,7 @@ def changes(step: Step, acts: Sequence[f.OwnFact]) -> Iterator[Change]:
         yield from _chargebacks(step)
     if step.new.overrides:
         yield from _overrides(step, terms)
-    yield from _subscriptions(step, terms)
+    yield from _subscriptions(step)
     yield from _given(step, terms)
     yield from of_acts(acts, step.after, terms)
     for chapter in speaking(step.new, "changes"):
@@ -177,7 +177,7 @@ def _of_override(rule: str, rank: int, made: f.OverrideSet, terms: Terms) -> Cha
     return Change(rule=rule, clause="", policy=terms.current, subject=made.id, rank=rank, detail=detail)
 
 
-def _subscriptions(step: Step, terms: Terms) -> Iterator[Change]:
+def _subscriptions(step: Step) -> Iterator[Change]:
     old = step.old.subscriptions
     if step.new.subscriptions is old:
         return
@@ -185,16 +185,7 @@ def _subscriptions(step: Step, terms: Terms) -> Iterator[Change]:
         known = old.get(key)
         if known is sub or (known is not None and known.seen.status is sub.seen.status):
             continue
-        policy = terms.at(sub.seen.stamp.at)
-        clauses = {Status.ON_TRIAL: policy.trial.clause, Status.CANCELLED: policy.cancellation.clause}
-        yield Change(
-            rule=f"subscription.{sub.seen.status}",
-            clause=clauses.get(sub.seen.status, ""),
-            policy=policy,
-            subject=key,
-            rank=10,
-            detail={"subscription": key, "ends_at": sub.seen.ends_at, "trial_ends_at": sub.seen.trial_ends_at},
-        )
+        yield causes.of_status(sub, step)
 
 
 def _given(step: Step, terms: Terms) -> Iterator[Change]:

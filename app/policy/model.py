@@ -241,6 +241,8 @@ class State:
     bookings: tuple[Booking, ...] = ()
     noticed: tuple[tuple[str, str], ...] = ()
     """Subscriptions that the customer cancelled by notice, each with the cause for which its renewal is stopped."""
+    leaving: tuple[tuple[str, str], ...] = ()
+    """Those of an account that is closed or asked to be, whatever they still give, each with that cause."""
     deletions: tuple[Matter, ...] = ()
     closed_at: datetime | None = None
     """When the account was closed: what is personal of it is destroyed in the same step."""
@@ -267,6 +269,10 @@ class State:
     def refund(self, key: str) -> Refund | None:
         """Return the refund request with this key."""
         return next((one for one in self.refunds if one.key == key), None)
+
+    def holds_back(self, subscription: str) -> bool:
+        """Whether a hold takes what a subscription gives."""
+        return any(hold.scope == "account" or subscription in hold.subscriptions for hold in self.holds)
 
     @property
     def grace_ends_at(self) -> datetime | None:

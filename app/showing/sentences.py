@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -92,7 +92,11 @@ SENTENCES: Mapping[str, str] = {
     "subscription.paused": "Collection of subscription {subscription} is paused.",
     "subscription.past_due": "The provider calls subscription {subscription} past due. That alone takes nothing.",
     "subscription.unpaid": "The provider gave up charging subscription {subscription}. That alone takes nothing.",
-    "subscription.cancelled": "Subscription {subscription} is cancelled. Access stays to {ends_at}.",
+    "subscription.cancelled": "Subscription {subscription} is cancelled. Access stays to {access_until}.",
+    "subscription.cancelled_while_held": "Subscription {subscription} is cancelled. A hold has taken its access.",
+    "subscription.cancelled_by_us": (
+        "The provider cancelled subscription {subscription}, as we asked. It ends there at {ends_at}."
+    ),
     "subscription.expired": "Subscription {subscription} expired at the provider.",
     "plan.given": "Subscription {subscription} gives the plan {plan}.",
     "plan.given_for_a_term": ("Subscription {subscription} gives the plan {plan}; it is paid in advance for {term}."),
@@ -166,6 +170,12 @@ SENTENCES: Mapping[str, str] = {
     "licence.switched_off": "The licence that payment {payment} had bought is to be disabled at the provider.",
     "kept": "What was promised was recorded.",
 }
+_VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
+    ("dunning.grace_started", "dunning.grace_started_by_snapshot", lambda detail: "invoice" not in detail),
+    ("plan.given", "plan.given_for_a_term", lambda detail: "term_months" in detail),
+    ("subscription.cancelled", "subscription.cancelled_while_held", lambda detail: bool(detail.get("held"))),
+)
+"""Rules that are told in other words where their details say so."""
 _AMOUNTS = ("unit_price", "draft_amount", "due")
 
 
@@ -185,11 +195,15 @@ def sentence(change: Mapping[str, Any]) -> str:
     if rule.startswith("alert."):
         return f"Operators were alerted: {rule.removeprefix('alert.').replace('_', ' ')}."
     detail = change.get("detail", {})
-    if rule == "dunning.grace_started" and "invoice" not in detail:
-        rule = "dunning.grace_started_by_snapshot"
-    if rule == "plan.given" and "term_months" in detail:
-        rule = "plan.given_for_a_term"
-    words = detail | _money(detail) | _refund(detail) | _lists(detail) | _term(detail)
+    rule = next((to for known, to, applies in _VARIANTS if known == rule and applies(detail)), rule)
+    words = (
+        {"access_until": detail.get("ends_at")}
+        | detail
+        | _money(detail)
+        | _refund(detail)
+        | _lists(detail)
+        | _term(detail)
+    )
     told = SENTENCES.get(rule, rule).format_map(_Gaps(words))
     told = read_out(told)
     if detail.get("unverified"):

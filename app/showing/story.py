@@ -21,7 +21,10 @@ def reasons(state: State) -> Iterator[str]:
             yield _debt(case, state)
     for one in state.given:
         until = f" until {rfc3339(one.until)}" if one.until else ""
-        yield f"Subscription {one.subscription} gives the plan {one.plan}{until}."
+        if state.holds_back(one.subscription):
+            yield f"Subscription {one.subscription} would give the plan {one.plan}{until}; a hold takes it."
+        else:
+            yield f"Subscription {one.subscription} gives the plan {one.plan}{until}."
     for booking in state.bookings:
         if booking.usable:
             yield f"{booking.quantity} of the add-on {booking.kind}, billed until {rfc3339(booking.billed_until)}."
@@ -115,6 +118,7 @@ def _case(case: Case, obstacle: str | None) -> Iterator[str]:
 _IN_THE_WAY = {
     "subscription_runs": "a subscription still runs",
     "case_open": "a debt is still pursued",
+    "refund_open": "a refund was asked for and is not closed",
     "dispute_open": "a dispute is open",
     "legal_hold": "the data are under a legal hold",
     "notice_period": "the customer's notices have not had their time",

@@ -34,3 +34,13 @@ def test_a_rule_that_forgets_the_open_dispute_is_caught_i9() -> None:
         return replace(decision, facts=(*decision.facts, eager)) if asked and not ours else decision
 
     find(TALES, lambda tale: "I9" in told(tale, forgetful).broken, settings=settings(max_examples=5000, database=None))
+
+
+def test_a_rule_that_forgets_an_open_request_for_a_refund_is_caught_9() -> None:
+    def forgetful(account, facts, by, now, situation) -> Decision:
+        decision = decide(account, facts, by, now, situation)
+        eager = f.AccountClosed(subject="cl_1", cause="closure", at=now)
+        asked = any(one.open for one in decision.state.refunds)
+        return replace(decision, facts=(*decision.facts, eager)) if asked else decision
+
+    find(TALES, lambda tale: "9" in told(tale, forgetful).broken, settings=settings(max_examples=5000, database=None))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from hypothesis import strategies as st
 
+from app.errors import KulanzError
+from app.ordering.commands import DecideRefund, RequestRefund
+from app.ordering.refunds import facts_of
 from app.policy import facts as f
 from app.policy.closure.rules import RecordClass
 from app.policy.decide import decide
 from app.policy.document import Policy
-from app.policy.facts import Fact, Outcome, OverrideKind
-from app.policy.model import Decision
-from tests.policy.stories import DAY, MONDAY, PLEXO, Stage, an_override, terms
+from app.policy.facts import Fact, OrderStatus, Outcome, OverrideKind
+from app.policy.model import Decision, Standing
+from tests.policy.stories import DAY, MONDAY, ORDER, PLEXO, Stage, an_order, an_override, terms
 from tests.policy.tales import FACTS
 
 DISPUTE = "lemonsqueezy:d1"
@@ -29,6 +33,30 @@ def rules(*, closure: str = "automatic", dispute: str = "approval", destroy: str
     )
 
 
+def request_closure(stage: Stage) -> Decision:
+    return stage.hear(f.ClosureRequested(id="cl_1", at=stage.now, actor="shop", reason="we stop"))
+
+
+def request_refund(stage: Stage) -> Decision:
+    order = RequestRefund(payment=ORDER, contact_email="a@b.c", organisation="Bakery")
+    return stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now))
+
+
+def decide_refund(stage: Stage, *, approve: bool) -> Decision:
+    (request,) = [one.key for one in stage.state.refunds if one.undecided]
+    order = DecideRefund(request=request, approve=approve, reason="as it is")
+    return stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now))
+
+
+def obstacles(stage: Stage) -> tuple[str, ...]:
+    (one,) = stage.state.deletions
+    return one.obstacles
+
+
+def is_closed(stage: Stage) -> bool:
+    return stage.state.standing is Standing.CLOSED
+
+
 @dataclass(kw_only=True)
 class Keeper(Stage):
     """Watches that nothing is destroyed that must not be, and remembers all that was heard."""
@@ -37,6 +65,8 @@ class Keeper(Stage):
     holds: list[f.OverrideSet] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     reached: set[str] = field(default_factory=set)
+    waiting: set[str] = field(default_factory=set)
+    """Requests for a refund that nobody has denied, and whose money no provider has confirmed."""
 
     def _decided(self, facts: Iterable[Fact]) -> Decision:
         facts = tuple(facts)
@@ -44,15 +74,26 @@ class Keeper(Stage):
         self.heard.extend([*facts, *decision.facts])
         self.holds.extend(fact for fact in facts if isinstance(fact, f.OverrideSet))
         self.reached.update(change.rule for change in decision.changes)
+        self._note_refunds([*facts, *decision.facts])
         gone = [fact for fact in decision.facts if isinstance(fact, f.AccountClosed)]
         told = [
             fact for fact in decision.facts if isinstance(fact, f.DeletionAnnounced) and fact.outcome is Outcome.ASKED
         ]
         if (gone or told) and self._protected(decision):
             self.broken.append("I9")
+        if (gone or told) and self.waiting:
+            self.broken.append("9")
         if gone and gone[0].cause == "closure" and decision.state.given:
             self.broken.append("13")
         return decision
+
+    def _note_refunds(self, facts: Iterable[Fact]) -> None:
+        for fact in facts:
+            match fact:
+                case f.RefundRequested():
+                    self.waiting.add(fact.id)
+                case f.RefundConfirmed() | f.RefundDecided(approved=False):
+                    self.waiting.discard(fact.request)
 
     def _protected(self, decision: Decision) -> bool:
         held = any(hold.until is not None and hold.until > self.now for hold in self.holds)
@@ -94,11 +135,34 @@ def _waits(span: timedelta) -> Step:
     return lambda stage: stage.wait(stage.now + span)
 
 
+def _asks_back(stage: Keeper) -> None:
+    with suppress(KulanzError):
+        request_refund(stage)
+
+
+def _answers(*, approve: bool) -> Step:
+    def step(stage: Keeper) -> None:
+        with suppress(KulanzError):
+            if any(one.undecided for one in stage.state.refunds):
+                decide_refund(stage, approve=approve)
+
+    return step
+
+
+def _sells(stage: Keeper) -> None:
+    stage.hear(an_order(OrderStatus.PAID, stage.now, created_at=stage.now))
+
+
+def _gives_back(stage: Keeper) -> None:
+    stage.hear(an_order(OrderStatus.REFUNDED, stage.now, refunded=1999))
+
+
 _SPANS = st.sampled_from([DAY, 31 * DAY, 31 * DAY, 400 * DAY])
 STEPS = st.one_of(
     FACTS.map(_hears),
     st.sampled_from([1, 2]).map(_requests),
     st.sampled_from([1, 2]).map(_withdraws),
+    st.sampled_from([_sells, _asks_back, _answers(approve=True), _answers(approve=False), _gives_back]),
     st.sampled_from(["cl_1", DISPUTE]).map(_approves),
     _SPANS.map(_holds),
     _SPANS.map(_waits),

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tests.lemonsqueezy import Purchase, subscription_cancelled, subscription_created, subscription_updated
+from tests.lemonsqueezy import (
+    Purchase,
+    order_created,
+    subscription_cancelled,
+    subscription_created,
+    subscription_expired,
+    subscription_payment_failed,
+    subscription_updated,
+)
 from tests.walk.house import TOKEN, House, days
 
 
@@ -116,3 +124,72 @@ def test_a_merchant_answers_a_chargeback_with_evidence_that_anybody_can_check(
     assert house.cli("evidence", "verify", str(file), "--key", key, "--json")["sound"] is True
     file.write_bytes(answer.content.replace(b"case-77", b"case-78"))
     assert house.run("evidence", "verify", str(file))[0] == 1
+
+
+def test_a_refund_that_was_asked_for_is_decided_before_anything_is_deleted_9(house: House, start: datetime) -> None:
+    purchase = bought(house, start)
+    house.tell(order_created(at=start, purchase=purchase))
+    form = {"account_id": purchase.account, "payment_id": str(purchase.order)}
+    asked = house.post("/v1/refund-requests", form | {"contact_email": purchase.email, "organisation": "Bakery"}).json()
+    house.post(f"/v1/accounts/{purchase.account}/closure", {"reason": "we stop"})
+    house.settle()
+    house.tell(subscription_cancelled(purchase=purchase, at=start + days(1), ends_at=start + days(20)))
+
+    house.advance_to(start + days(25))
+    (waiting,) = house.account(purchase)["closures"]
+    told = house.cli("account", "explain", str(purchase.account), "--json")
+    refused = house.run("account", "erase", str(purchase.account), "--reason", "Art. 17", "--yes")
+    denied = house.post(f"/v1/refund-requests/{asked['id']}/deny", {"reason": "not this one"})
+    house.settle()
+
+    assert (waiting["state"], waiting["obstacles"]) == ("waiting", ["refund_open"])
+    assert any("a refund was asked for" in line for line in told["outlook"])
+    assert (refused[0], asked["id"] in refused[2]) == (1, True)
+    assert denied.status_code == 200, denied.text
+    assert house.account(purchase)["standing"] == "closed"
+    heard = [kind for kind in house.heard(purchase) if kind != "ops.alert"]
+    assert heard[-3:] == ["refund.decided", "account.data_deletion_due", "account.closed"]
+    assert house.mails(purchase)[-1] == "refund_decided"
+    assert house.run("replay", "--shuffle")[0] == 0
+
+
+def test_a_subscription_that_expires_early_is_not_brought_back_for_who_asked_to_be_deleted_13(
+    house: House, start: datetime
+) -> None:
+    purchase = house.purchase()
+    created = subscription_created(purchase=purchase, at=start, began=start)
+    house.provider.add(created)
+    house.tell(created)
+    house.post(f"/v1/accounts/{purchase.account}/closure", {"reason": "we stop"})
+    house.settle()
+    ends = start + days(30)
+    house.tell(subscription_cancelled(purchase=purchase, at=start + days(1), ends_at=ends))
+
+    house.advance_to(ends - timedelta(hours=2))
+    house.tell(subscription_expired(purchase=purchase, at=ends - timedelta(hours=2), ends_at=ends))
+    house.advance_to(ends + days(1))
+
+    calls = [call for call in house.provider.calls if str(purchase.subscription) in call]
+    assert [call for call in calls if call.startswith("PATCH")] == []
+    assert "ops.alert" not in house.heard(purchase)
+    assert house.account(purchase)["standing"] == "closed"
+
+
+def test_the_story_tells_our_own_cancellation_by_the_clause_that_it_was_for_6_2(house: House, start: datetime) -> None:
+    purchase = bought(house, start - days(30))
+    house.tell(
+        subscription_payment_failed(at=start, purchase=purchase),
+        subscription_updated(at=start, purchase=purchase, status="past_due"),
+    )
+    house.provider.add(subscription_updated(at=start, purchase=purchase, status="past_due"))
+    house.advance_to(start + days(7))
+
+    ends = start + days(10)
+    house.tell(subscription_cancelled(at=start + days(7), purchase=purchase, ends_at=ends))
+
+    told = house.cli("account", "explain", str(purchase.account), "--json")
+    steps = [(change["rule"], change["clause"]) for step in told["steps"] for change in step["changes"]]
+    words = [line for step in told["steps"] for line in step["sentences"]]
+    assert ("subscription.cancelled_by_us", "6.2") in steps
+    assert ("subscription.cancelled", "4") not in steps
+    assert not [line for line in words if "is cancelled. Access stays to" in line]

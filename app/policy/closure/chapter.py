@@ -47,6 +47,7 @@ class Closure(Chapter):
             return draft
         closed = closed_by(book)
         if closed is not None:
+            draft = replace(draft, leaving=_all_of(book, "closed"))
             hold = Hold(
                 key="closed",
                 owner=Owner.LEGAL,
@@ -57,7 +58,9 @@ class Closure(Chapter):
             )
             holds = (*draft.holds, hold)
             return replace(draft, standing=Standing.CLOSED, closed_at=closed.at, holds=holds)
-        return replace(draft, deletions=tuple(matters(draft, book, moment)))
+        found = tuple(matters(draft, book, moment))
+        asked = next((one.subject for one in found if one.cause == "closure"), None)
+        return replace(draft, deletions=found, leaving=_all_of(book, asked) if asked else ())
 
     def names(self, state: State) -> Iterator[str]:
         """Yield the closures by which their accounts are found."""
@@ -76,10 +79,7 @@ class Closure(Chapter):
 
     def stops(self, state: State) -> Mapping[str, str]:
         """Return the subscriptions that must not be charged again: an active one is cancelled first (plexo 13)."""
-        if state.closed_at is not None:
-            return {one.subscription: "closed" for one in state.given}
-        closing = [one.subject for one in state.deletions if one.cause == "closure"]
-        return {one.subscription: closing[0] for one in state.given} if closing else {}
+        return dict(state.leaving)
 
     def acts(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
         """Yield the announcement that is due, and the closing once the product has been told."""
@@ -136,6 +136,11 @@ def closed_by(book: Book) -> AccountClosed | None:
     return min(found, key=lambda fact: (fact.at, fact.subject), default=None)
 
 
+def _all_of(book: Book, cause: str) -> tuple[tuple[str, str], ...]:
+    """Return every subscription with one cause: what has run out stays stopped, and what is paused stays uncharged."""
+    return tuple((key, cause) for key in sorted(book.subscriptions))
+
+
 def _next(one: Matter, moment: Moment) -> Iterator[OwnFact]:
     last = one.record.last_announced
     if not moment.terms.notifies or (last is not None and last.outcome in _OVER):
@@ -153,8 +158,9 @@ def _retention_end(state: State, book: Book, moment: Moment) -> datetime | None:
 
 
 def has_ended(state: State) -> bool:
-    """Whether nothing runs, is owed or contested any more: no subscription gives anything, no case is open."""
-    return not (state.given or state.deletions or any(case.open for case in state.cases))
+    """Whether nothing runs, is owed, asked back or contested any more."""
+    waits = any(case.open for case in state.cases) or any(one.open for one in state.refunds)
+    return not (waits or state.given or state.deletions)
 
 
 _WORDS = (

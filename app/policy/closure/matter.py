@@ -20,11 +20,11 @@ class Matter:
     """`closure` or `dispute`."""
     policy: Policy
     obstacles: tuple[str, ...]
-    """Why nothing is deleted yet: `subscription_runs`, `case_open`, `dispute_open`, `legal_hold`, `notice_period`,
-    `notice_undelivered`, `approval`."""
+    """Why nothing is deleted yet: `subscription_runs`, `case_open`, `refund_open`, `dispute_open`, `legal_hold`,
+    `notice_period`, `notice_undelivered`, `approval`."""
     record: Deletion
     due_at: datetime | None = None
-    """Of a chargeback: not before then."""
+    """Not before then: of a chargeback, and where the answer to a request for a refund is on its way."""
 
     @property
     def ready(self) -> bool:

@@ -39,10 +39,15 @@ def protected(state: State, book: Book, now: datetime) -> tuple[str, ...]:
 
 def _closure(requested: ClosureRequested, record: Deletion, state: State, book: Book, moment: Moment) -> Matter:
     policy = moment.terms.at(requested.at)
-    obstacles = [*_running(state), *protected(state, book, moment.at)]
+    obstacles = [*_running(state), *_waited_for(state), *protected(state, book, moment.at)]
+    due_at = _answered_by(state, book)
+    if due_at is not None and due_at > moment.at:
+        obstacles.append("notice_period")
     if policy.closure.deletion == "approval" and record.approved is None:
         obstacles.append("approval")
-    return Matter(subject=requested.id, cause="closure", policy=policy, obstacles=tuple(obstacles), record=record)
+    return Matter(
+        subject=requested.id, cause="closure", policy=policy, obstacles=tuple(obstacles), record=record, due_at=due_at
+    )
 
 
 def _running(state: State) -> Iterator[str]:
@@ -53,10 +58,38 @@ def _running(state: State) -> Iterator[str]:
         yield "case_open"
 
 
+def _waited_for(state: State) -> Iterator[str]:
+    """Yield what somebody still waits for: the answer to a request for a refund, or its money (plexo 9)."""
+    if any(one.open for one in state.refunds):
+        yield "refund_open"
+
+
+def _answered_by(state: State, book: Book) -> datetime | None:
+    """Return when the answers to requests for refunds have had their way to who asked; None: all of them have arrived.
+
+    What is still to be mailed does not outlive an account. An hour is a mail's way; one without an address has none.
+    """
+    return max((at + LATE for key, at in _answers(state) if not _is_told(key, at, book)), default=None)
+
+
+def _answers(state: State) -> Iterator[tuple[str, datetime]]:
+    """Yield each request that was decided, and when it was."""
+    for one in state.refunds:
+        if one.decided_at is not None:
+            yield one.key, one.decided_at
+
+
+def _is_told(request: str, decided_at: datetime, book: Book) -> bool:
+    """Whether it is known what became of the letter about a decision."""
+    letters = book.notices_about(request).sent.values()
+    return any(letter.at >= decided_at and letter.outcome is not Outcome.ASKED for letter in letters)
+
+
 def _of_chargeback(one: Chargeback, eligible_at: datetime, state: State, book: Book, moment: Moment) -> Matter:
     record = book.deletions.get(one.key, NOTHING)
     due_at, undelivered = _told_long_enough(one, eligible_at, book, moment)
-    obstacles = list(protected(state, book, moment.at))
+    due_at = max(due_at, _answered_by(state, book) or due_at)
+    obstacles = [*_waited_for(state), *protected(state, book, moment.at)]
     if undelivered:
         obstacles.append("notice_undelivered")
     if due_at > moment.at:

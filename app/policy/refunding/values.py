@@ -92,6 +92,11 @@ class Refund:
         return self.state in UNDECIDED
 
     @property
+    def open(self) -> bool:
+        """Whether an answer, or the money, is still to come: neither denied nor confirmed by the provider."""
+        return self.state not in CLOSED
+
+    @property
     def answer_is_due(self) -> bool:
         """Whether the promised answer has not been given; where it was given and lapsed, the money is due by it."""
         return self.undecided and not self.lapsed
@@ -99,7 +104,7 @@ class Refund:
     @property
     def due_at(self) -> datetime | None:
         """When somebody has to have acted; None: nothing more is to be done."""
-        if self.state in CLOSED:
+        if not self.open:
             return None
         return self.decide_by if self.answer_is_due else self.pay_by
 
