@@ -18,17 +18,20 @@ from app.policy.subscriptions import cancelled_by_customer, stopped_by_us
 def of_status(sub: Subscription, step: Step) -> Change:
     """Return the line about a status that is new; the echo of our own act names the clause of what it was for."""
     seen, policy = sub.seen, step.terms.at(sub.seen.stamp.at)
-    rule, clause = f"subscription.{seen.status}", policy.trial.clause if seen.status is Status.ON_TRIAL else ""
+    rule, clause, rank = f"subscription.{seen.status}", "", 10
     detail: dict[str, Any] = {"subscription": seen.key, "ends_at": seen.ends_at, "trial_ends_at": seen.trial_ends_at}
     cause = _our_cause(sub, step.new)
-    if cause is not None:
+    if seen.status is Status.ON_TRIAL:
+        # A trial says more than the plan that it gives (40).
+        clause, rank = policy.trial.clause_of(step.terms.catalogue.plan(seen.variant, seen.product)), 41
+    elif cause is not None:
         rule = "subscription.cancelled_by_us"
         clause, policy = _clause(cause, step.after, policy)
     elif seen.status is Status.CANCELLED:
         clause = policy.cancellation.clause
         until = _given_until(seen.key, step.after) or seen.ends_at
         detail |= {"access_until": until, "held": step.after.holds_back(seen.key)}
-    return Change(rule=rule, clause=clause, policy=policy, subject=seen.key, rank=10, detail=detail)
+    return Change(rule=rule, clause=clause, policy=policy, subject=seen.key, rank=rank, detail=detail)
 
 
 def _our_cause(sub: Subscription, book: Book) -> str | None:

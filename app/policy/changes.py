@@ -219,8 +219,9 @@ def _given_change(old: Given | None, new: Given | None, key: str, step: Step, te
 
 def _ending_clause(key: str, step: Step, policy: Policy) -> str:
     seen = step.new.subscriptions[key].seen
-    in_trial = seen.trial_ends_at is not None and seen.trial_ends_at == seen.ends_at
-    return policy.trial.clause if in_trial else policy.cancellation.clause
+    if seen.trial_ends_at is None or seen.trial_ends_at != seen.ends_at:
+        return policy.cancellation.clause
+    return policy.trial.clause_of(step.terms.catalogue.plan(seen.variant, seen.product))
 
 
 def _is_kept(given: Given, step: Step, terms: Terms) -> bool:

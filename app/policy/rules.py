@@ -14,7 +14,15 @@ from app.policy.time import Span
 class TrialRules:
     """A trial gives its plan to its end and bills by itself (plexo 2)."""
 
+    plans: tuple[str, ...] = field(
+        default=(),
+        metadata=read.key(read.names, "plans whose trials the clause speaks of; empty: every plan", read.NEUTRAL),
+    )
     clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about trials name"))
+
+    def clause_of(self, plan: str) -> str:
+        """Return the clause about a trial of a plan; "" where the policy speaks of other plans' trials alone."""
+        return self.clause if not self.plans or plan in self.plans else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

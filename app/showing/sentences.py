@@ -62,12 +62,13 @@ SENTENCES: Mapping[str, str] = {
     "override.legal_hold": "{actor} put the account's data under a legal hold until {until}.",
     "add_on.booked": (
         "The add-on {kind} was booked, {quantity} of it at {unit_price} a piece and month, and can be used at once. "
-        "{draft_amount} is collected as a draft for the next regular invoice. Billed until {billed_until}."
+        "Billed until {billed_until}."
     ),
     "add_on.cancelled": "The add-on {kind} is cancelled to {ends_at}. It can be used until then.",
     "add_on.withdrawn": (
         "The booking of the add-on {kind} was withdrawn from in time. It ends at once, and its draft line is removed."
     ),
+    "add_on.drafted": "{draft_amount} waits as a draft for the next regular invoice of subscription {subscription}.",
     "add_on.invoiced": "The draft of the add-on {kind} went out with the invoice of subscription {subscription}.",
     "add_on.renewed": "The add-on {kind} renewed with its subscription. Billed until {billed_until}.",
     "add_on.ended": "The add-on {kind} ended at {ends_at}.",
@@ -152,6 +153,7 @@ SENTENCES: Mapping[str, str] = {
     ),
     "notice.refund_decided": "The customer is told what was decided about the refund.",
     "refund.received": "The request names who asks, the organisation and the payment, as it has to.",
+    "refund.reduced": "Taxes, a set-up fee and what went back before stay out of it: {refundable} of it can go back.",
     "refund.requested": (
         "A refund of payment {payment} was asked for. The policy says: {verdict_words}. "
         "{refundable} of it can go back. An answer is due by {decide_by}."

@@ -63,7 +63,7 @@ def test_every_clause_of_a_preset_has_a_case_for_it_and_one_against_it(preset: s
     clauses = set(_clauses(document.parse(document.preset(preset))))
 
     assert {(clause, holds) for clause in clauses for holds in (True, False)} <= told
-    assert {clause for clause, _ in told} <= clauses
+    assert {clause for clause, _ in told if clause} <= clauses
 
 
 def falsified(said: str) -> Iterator[str]:

@@ -102,6 +102,7 @@ def test_an_approved_request_is_ordered_at_once_sent_and_closed_by_the_providers
     assert [rule for rule, _ in account.rules if rule.startswith("refund.")] == [
         "refund.requested",
         "refund.received",
+        "refund.reduced",
         "refund.approved",
         "refund.ordered",
         "refund.sent",

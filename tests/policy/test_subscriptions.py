@@ -76,7 +76,24 @@ def test_the_trial_gives_the_plan_and_costs_nothing_2() -> None:
 
     assert (account.state.plan, account.state.standing) == ("professional", Standing.GOOD)
     assert [(timer.kind, timer.due_at) for timer in account.state.timers] == [("trial_end", MONDAY + 14 * DAY)]
-    assert ("subscription.on_trial", "2") in [(change.rule, change.clause) for change in decision.changes]
+    assert decision.principal is not None
+    assert (decision.principal.rule, decision.principal.clause) == ("subscription.on_trial", "2")
+    assert "plan.given" in [change.rule for change in decision.changes]
+
+
+def test_a_trial_of_another_plan_is_none_that_the_clause_speaks_of_2() -> None:
+    account = Stage(now=MONDAY)
+    end = MONDAY + 14 * DAY
+    account.hear(a_subscription(Status.ON_TRIAL, MONDAY, variant=ENTERPRISE, trial_ends_at=end))
+
+    account.hear(
+        a_subscription(Status.CANCELLED, MONDAY + DAY, variant=ENTERPRISE, trial_ends_at=end, ends_at=end),
+        at=MONDAY + DAY,
+    )
+    account.wait(end)
+
+    assert account.state.plan == FREE
+    assert "2" not in {clause for _, clause in account.rules}
 
 
 def test_a_trial_cancelled_in_time_runs_to_its_end_and_is_then_free_2() -> None:

@@ -39,6 +39,7 @@ def test_storage_is_booked_in_packages_collected_and_charged_with_the_next_invoi
     assert entitlement["quantities"] == {"storage": 20}
     assert clauses(house, purchase.account) == [
         ("add_on.booked", "1"),
+        ("add_on.drafted", "1-Abrechnung"),
         ("add_on.invoiced", "1-Abrechnung"),
         ("add_on.renewed", "1-Abrechnung"),
     ]

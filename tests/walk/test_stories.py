@@ -253,6 +253,7 @@ def test_a_trial_gives_its_plan_and_cancelling_it_ends_it_with_the_trial(house: 
     ends = start + days(14)
     house.tell(subscription_created(at=start, purchase=purchase, status="on_trial", trial_ends_at=ends))
     during = house.account(purchase)
+    (began,) = house.get(f"/v1/accounts/{purchase.account}/timeline")["decisions"]
 
     house.tell(
         subscription_cancelled(at=start + days(1), purchase=purchase, ends_at=ends, trial_ends_at=ends, cancelled=True)
@@ -261,6 +262,7 @@ def test_a_trial_gives_its_plan_and_cancelling_it_ends_it_with_the_trial(house: 
 
     assert during["plan"] == "professional"
     assert {timer["kind"] for timer in during["timers"]} == {"trial_end"}
+    assert (began["rule"], began["clause"]) == ("subscription.on_trial", "2")
     assert house.account(purchase)["plan"] == "free"
 
 

@@ -16,7 +16,16 @@ from app.policy.model import Change, Moment, State, Step, Timer
 from app.policy.refunding.payments import payments
 from app.policy.refunding.reading import promised_answer
 
-_RANK = {"booked": 55, "withdrawn": 56, "ended": 48, "cancelled": 47, "invoiced": 12, "renewed": 11, "resumed": 46}
+_RANK = {
+    "booked": 55,
+    "withdrawn": 56,
+    "ended": 48,
+    "cancelled": 47,
+    "resumed": 46,
+    "drafted": 13,
+    "invoiced": 12,
+    "renewed": 11,
+}
 
 
 class AddOns(Chapter):
@@ -102,6 +111,8 @@ def _asked_back(one: Booking, book: Book, moment: Moment) -> Iterator[OwnFact]:
 def _differences(old: Booking | None, new: Booking) -> Iterator[str]:
     if old is None:
         yield "booked"
+        if new.draft_amount:
+            yield "drafted"
     was = BookingStatus.ACTIVE if old is None else old.status
     if new.status is not was:
         yield "resumed" if new.status is BookingStatus.ACTIVE else str(new.status)
@@ -116,6 +127,7 @@ def _change(word: str, one: Booking) -> Change:
     clauses = {
         "booked": rules.booking_clause,
         "withdrawn": rules.withdrawal_clause,
+        "drafted": rules.billing_clause,
         "invoiced": rules.billing_clause,
         "renewed": rules.billing_clause,
     }

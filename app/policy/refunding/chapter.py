@@ -219,15 +219,26 @@ def _of_acts(acts: Iterable[OwnFact], step: Step) -> Iterator[Change]:
 
 
 def _receipt(one: Refund, book: Book) -> Iterator[Change]:
-    """Name the clause by which it was asked (plexo 9.1), where a customer asked: a withdrawn booking asks by itself."""
-    asked = book.refund_requests[one.key].requested
-    if one.policy.refund.request_clause and asked is not None and asked.add_on is None:
+    """Name the clauses by which it was asked (plexo 9.1) and the amount was found, where that is not all (plexo 14).
+
+    A withdrawn booking asks by itself, and for its own line alone.
+    """
+    rules, asked = one.policy.refund, book.refund_requests[one.key].requested
+    if asked is None or asked.add_on is not None:
+        return
+    if rules.request_clause:
         yield _change("refund.received", one, 45)
+    if rules.amount_clause and one.answer.refundable and one.left < one.payment.total:
+        yield _change("refund.reduced", one, 44)
 
 
 def _change(rule: str, one: Refund, rank: int) -> Change:
     rules = one.policy.refund
-    clause = {"refund.received": rules.request_clause, "refund.ordered": rules.clause}.get(rule, one.answer.clause)
+    clauses = {
+        "refund.received": rules.request_clause,
+        "refund.reduced": rules.amount_clause,
+        "refund.ordered": rules.clause,
+    }
     detail = {
         "request": one.key,
         "payment": one.payment.key,
@@ -243,4 +254,5 @@ def _change(rule: str, one: Refund, rank: int) -> Change:
         "actor": one.decided_by,
         "reason": (one.decision_reason or None) if rule in {"refund.approved", "refund.denied"} else None,
     }
+    clause = clauses.get(rule, one.answer.clause)
     return Change(rule=rule, clause=clause, policy=one.policy, subject=one.key, rank=rank, detail=detail)

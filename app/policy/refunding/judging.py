@@ -71,7 +71,7 @@ def _nothing_to_give(asked: Question) -> Answer | None:
     if not payment.paid:
         return _no(asked.policy.dunning.hold_clause, "not_paid")
     if payment.total == 0:
-        return _no(asked.policy.trial.clause, "nothing_paid")
+        return _no(asked.policy.trial.clause_of(_plan_of(payment, asked) or ""), "nothing_paid")
     if asked.disputed:
         return _review(asked, asked.policy.dispute.clause, "disputed")
     return _no(rules.amount_clause, "nothing_left") if asked.left == 0 else None

@@ -11,7 +11,7 @@ from app.policy.collecting import claims
 from app.policy.collecting.recording import Money, recorded
 from app.policy.collecting.records import Collection
 from app.policy.effects import DropFile, Effect, SendLetter, SendMail
-from app.policy.facts import Fact, Outcome, OverrideKind
+from app.policy.facts import Fact, OverrideKind
 from tests.policy.stories import DAY, an_override
 
 if TYPE_CHECKING:
@@ -111,10 +111,6 @@ def _revokes(story: Story) -> None:
     _tells(story, lambda: claims.revoked(story.stage.account, ident=ident, actor="ada", now=story.stage.now))
 
 
-def _mail_fails(story: Story) -> None:
-    story.stage.mail = Outcome.FAILED
-
-
 def _legal_hold(story: Story, days: str) -> None:
     now = story.stage.now
     story.stage.hear(an_override(OverrideKind.LEGAL_HOLD, now, now + int(days) * DAY))
@@ -136,7 +132,6 @@ STEPS: dict[str, Callable[..., object]] = {
     r"grants a mandate in the (portal)": _grants,
     r"grants a mandate through our (staff)": _grants,
     r"revokes the mandate": _revokes,
-    r"no mail is delivered any more": _mail_fails,
     r"the data are under a legal hold for (\d+) days": _legal_hold,
     r"we waive the debt": _waived,
 }
@@ -194,6 +189,4 @@ OUTCOMES: dict[str, Callable[..., object]] = {
         [one.revoked is not None for one in story.stage.account.book.mandates.values()] == [state == "revoked"]
     ),
     r"operators see (\w+)": lambda story, topic: topic in story.stage.alerts,
-    r"the records are destroyed": lambda story: story.stage.state.closed_at is not None,
-    r"the records are kept": lambda story: story.stage.state.closed_at is None,
 }

@@ -13,7 +13,6 @@ from app.ordering.refunds import facts_of
 from app.policy.effects import RefundPayment
 from app.policy.facts import (
     BillingReason,
-    ClosureRequested,
     DisputeStatus,
     InvoiceStatus,
     LicenceDeployed,
@@ -54,7 +53,7 @@ def _asks(story: Story, name: str, reason: str | None = None, eur: str | None = 
         contact_email="owner@example.com",
         organisation="Bakery",
     )
-    _tried(story, lambda: stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now)))
+    tried(story, lambda: stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now)))
 
 
 def _asks_by_day(story: Story, eur: str, day: str) -> None:
@@ -65,16 +64,29 @@ def _asks_by_day(story: Story, eur: str, day: str) -> None:
         contact_email="owner@example.com",
         organisation="Bakery",
     )
-    _tried(story, lambda: stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now)))
+    tried(story, lambda: stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now)))
+
+
+def _asks_by_day(story: Story, eur: str, day: str) -> None:
+    stage = story.stage
+    order = RequestRefund(
+        paid_on=story.at(day).date(),
+        paid_amount=minor(eur),
+        reason="",
+        contact_email="owner@example.com",
+        organisation="Bakery",
+    )
+    tried(story, lambda: stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now)))
 
 
 def _decides(story: Story, *, approve: bool, reason: str | None = None) -> None:
     stage = story.stage
     order = DecideRefund(request=_request(story).key, approve=approve, reason=reason or "")
-    _tried(story, lambda: stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now)))
+    tried(story, lambda: stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now)))
 
 
-def _tried(story: Story, order: Callable[[], object]) -> None:
+def tried(story: Story, order: Callable[[], object]) -> None:
+    """Carry an order out, or remember why it was refused."""
     try:
         order()
     except KulanzError as error:
@@ -102,6 +114,12 @@ def _is_suspended(story: Story, days: str) -> None:
 def _loses_the_sale(story: Story) -> None:
     at = story.stage.now
     story.stage.hear(a_dispute(DisputeStatus.LOST, at, opened_at=at, order=SALE, payment=SALE))
+
+
+def _gives_sale_back(story: Story, eur: str) -> None:
+    sold, amount = story.stage.account.book.orders[SALE].seen, minor(eur)
+    status = OrderStatus.REFUNDED if amount >= sold.total else OrderStatus.PARTIAL_REFUND
+    story.stage.hear(replace(sold, stamp=Stamp(story.stage.now, 1), status=status, refunded=amount))
 
 
 def _sells(story: Story, product: str, eur: str, tax: str | None = None) -> None:
@@ -137,10 +155,6 @@ def _is_charged_twice(story: Story) -> None:
     at = story.stage.now
     _pays_another_renewal(story)
     story.stage.hear(a_success(at, key=TWICE, created_at=at))
-
-
-def _asks_to_be_deleted(story: Story) -> None:
-    story.stage.hear(ClosureRequested(id="cl_1", at=story.stage.now, actor="ada", reason="we are closing down"))
 
 
 def _request(story: Story) -> Refund:
@@ -187,7 +201,8 @@ STEPS: dict[str, Callable[..., object]] = {
     r"a chargeback of the sale is lost": _loses_the_sale,
     r"the month is charged twice": _is_charged_twice,
     r"an operator sees the licence in use": _deploys,
-    r"asks to be deleted": _asks_to_be_deleted,
+    r"asks back the ([\d.]+) EUR of day (\d+)": _asks_by_day,
+    r"the provider has given ([\d.]+) EUR of the sale back": _gives_sale_back,
     r"the month is charged": _pays_another_renewal,
 }
 OUTCOMES: dict[str, Callable[..., object]] = {
@@ -201,5 +216,8 @@ OUTCOMES: dict[str, Callable[..., object]] = {
     r"the provider is to give ([\d.]+) EUR back": _ordered,
     r"a consumer may withdraw": lambda story: _request(story).statutory_until is not None,
     r"a consumer may withdraw until day (\d+)": lambda story, day: _withdrawal(story) == story.at(day).date(),
+    r"a consumer may withdraw to the end of day (\d+)": lambda story, day: (
+        (until := _request(story).statutory_until) is not None and until.date() == story.at(day).date()
+    ),
     r"nobody may withdraw any more": lambda story: _request(story).statutory_until is None,
 }

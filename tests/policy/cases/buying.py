@@ -1,0 +1,144 @@
+"""What the case tables say of subscriptions: bought, tried, renewed, changed, cancelled, unpaid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from app.policy.facts import BillingReason, PaymentSucceeded, Stamp, Status
+from app.policy.time import months_after
+from tests.policy import add_on_stories as add_ons
+from tests.policy.cases import refunds
+from tests.policy.stories import DAY, ENTERPRISE, MONDAY, OTHER, PRO, a_failure, a_subscription, a_success
+
+if TYPE_CHECKING:
+    from tests.policy.cases.play import Story
+
+BOUGHT = MONDAY - 30 * DAY
+VARIANTS = {"professional": PRO, "enterprise": ENTERPRISE}
+
+
+def _renews(story: Story) -> None:
+    story.renewals += 1
+    add_ons.renew(story.stage, story.stage.now, story.renewals)
+
+
+def _fails(story: Story) -> None:
+    at = story.stage.now
+    story.stage.hear(a_failure(at, created_at=at))
+    story.stage.hear(a_subscription(Status.PAST_DUE, at, stamp=Stamp(at, 2)))
+
+
+def _stops(story: Story) -> None:
+    ends = BOUGHT + (story.renewals + 1) * 30 * DAY
+    story.stage.hear(a_subscription(Status.CANCELLED, story.stage.now, ends_at=ends))
+
+
+def _changes_plan(story: Story) -> None:
+    at = story.stage.now
+    story.stage.hear(a_success(at, key="lemonsqueezy:1300000", reason=BillingReason.UPDATED, created_at=at))
+    story.stage.hear(a_subscription(at=at, variant=PRO, renews_at=MONDAY))
+
+
+def _pays_what_is_due(story: Story) -> None:
+    at = story.stage.now
+    story.stage.hear(a_success(at), a_subscription(Status.ACTIVE, at, stamp=Stamp(at, 3), renews_at=at + 30 * DAY))
+
+
+def _change_fails(story: Story) -> None:
+    at = story.stage.now
+    story.stage.hear(a_failure(at, key="lemonsqueezy:1300001", reason=BillingReason.UPDATED, created_at=at))
+
+
+def _buys(story: Story, plan: str, months: str) -> None:
+    at = story.stage.now
+    ends = months_after(at, int(months), "UTC")
+    story.stage.hear(
+        a_subscription(at=at, key=OTHER, variant=VARIANTS[plan], order=None, created_at=at, renews_at=ends),
+        a_success(at, key="lemonsqueezy:1400000", subscription=OTHER, reason=BillingReason.INITIAL, created_at=at),
+    )
+
+
+def _lowers(story: Story, plan: str) -> None:
+    at = story.stage.now
+    ends = story.stage.account.book.subscriptions[OTHER].seen.renews_at
+    story.stage.hear(a_subscription(at=at, key=OTHER, variant=VARIANTS[plan], created_at=at, renews_at=ends))
+
+
+def _buys_in_vain(story: Story, plan: str) -> None:
+    at = story.stage.now
+    told = {"key": OTHER, "variant": VARIANTS[plan], "order": None, "created_at": at}
+    story.stage.hear(
+        a_subscription(Status.ACTIVE, at, **told, renews_at=at + 30 * DAY),
+        a_failure(at, key="lemonsqueezy:1400000", subscription=OTHER, reason=BillingReason.INITIAL, created_at=at),
+    )
+
+
+def _raises(story: Story, plan: str) -> None:
+    story.stage.hear(a_subscription(at=story.stage.now, created_at=BOUGHT, variant=VARIANTS[plan], renews_at=MONDAY))
+
+
+def _tries(story: Story, plan: str) -> None:
+    at = story.stage.now
+    told = {"key": OTHER, "variant": VARIANTS[plan], "order": None, "created_at": at, "trial_ends_at": at + 14 * DAY}
+    story.stage.hear(
+        a_subscription(Status.ON_TRIAL, at, **told, renews_at=at + 14 * DAY),
+        _of_trial(BillingReason.INITIAL, at, key=refunds.TRIAL, total=0),
+    )
+
+
+def _cancels_trial(story: Story) -> None:
+    seen = story.stage.account.book.subscriptions[OTHER].seen
+    told = {"key": OTHER, "variant": seen.variant, "order": None, "trial_ends_at": seen.trial_ends_at}
+    story.stage.hear(a_subscription(Status.CANCELLED, story.stage.now, **told, ends_at=seen.trial_ends_at))
+
+
+def _bills_trial(story: Story) -> None:
+    seen, at = story.stage.account.book.subscriptions[OTHER].seen, story.stage.now
+    told = {"key": OTHER, "variant": seen.variant, "order": None, "trial_ends_at": seen.trial_ends_at}
+    story.stage.hear(
+        a_subscription(Status.ACTIVE, at, **told, renews_at=at + 30 * DAY),
+        _of_trial(BillingReason.RENEWAL, at, key="lemonsqueezy:1500001"),
+    )
+
+
+def _of_trial(reason: BillingReason, at: datetime, **told: Any) -> PaymentSucceeded:
+    return a_success(at, subscription=OTHER, reason=reason, created_at=at, **told)
+
+
+def _paid(story: Story, eur: str) -> bool:
+    invoices = story.stage.account.book.invoices.get(OTHER)
+    known = invoices.known.values() if invoices else ()
+    return sum(one.seen.total for one in known if one.paid) == refunds.minor(eur)
+
+
+def _fails_unseen(story: Story) -> None:
+    at = story.stage.now
+    story.stage.hear(a_failure(at, created_at=at))
+
+
+def _expires(story: Story) -> None:
+    story.stage.hear(a_subscription(Status.EXPIRED, story.stage.now, ends_at=story.stage.now))
+
+
+STEPS: dict[str, Callable[..., object]] = {
+    r"pays the renewal": _renews,
+    r"the renewal fails": _fails,
+    r"the charge of the renewal fails": _fails_unseen,
+    r"cancels the subscription": _stops,
+    r"changes the plan and pays the difference": _changes_plan,
+    r"pays what is due": _pays_what_is_due,
+    r"a charge for a change of plan fails": _change_fails,
+    r"buys (\w+) for (\d+) months": _buys,
+    r"buys (\w+), but its first charge fails": _buys_in_vain,
+    r"raises the plan to (\w+)": _raises,
+    r"lowers it to (\w+)": _lowers,
+    r"starts a trial of (\w+)": _tries,
+    r"cancels the trial": _cancels_trial,
+    r"the trial is charged": _bills_trial,
+    r"the provider lets the subscription expire": _expires,
+}
+OUTCOMES: dict[str, Callable[..., object]] = {
+    r"([\d.]+) EUR were paid after the trial": _paid,
+}

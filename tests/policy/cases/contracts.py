@@ -1,0 +1,75 @@
+"""What the case tables say of individual terms, and of a policy that changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from app.policy.document import Policy
+from app.policy.facts import TermsAgreed
+from app.policy.time import Span
+from app.policy.versions.applying import applicable
+from tests.policy.stories import DAY
+
+if TYPE_CHECKING:
+    from tests.policy.cases.play import Story
+
+
+def _agrees(story: Story, policy: Policy, days: str) -> None:
+    stage, until = story.stage, story.stage.now + int(days) * DAY
+    version = _known(story, policy)
+    agreed = TermsAgreed(id="terms_1", version=version, at=stage.now, until=until, actor="ada", reason="a contract")
+    stage.hear(agreed)
+
+
+def _agrees_on_grace(story: Story, grace: str, days: str) -> None:
+    _agrees(story, _with_grace(story, grace), days)
+
+
+def _agrees_on_refunds(story: Story, window: str, days: str) -> None:
+    policy = story.stage.terms.current
+    refund = replace(policy.refund, subscriptions="any_payment", window=Span(days=int(window)), guarantee_clause="7")
+    _agrees(story, replace(policy, refund=refund), days)
+
+
+def _agrees_on_none(story: Story, days: str) -> None:
+    policy = story.stage.terms.current
+    said = {"otherwise": "not_eligible", "otherwise_clause": policy.refund.excluded_clause}
+    _agrees(story, replace(policy, refund=replace(policy.refund, subscriptions="none", **said)), days)
+
+
+def _publishes(story: Story, grace: str) -> None:
+    stage = story.stage
+    version = _known(story, _with_grace(story, grace))
+    line = (*stage.terms.policies, (stage.now, stage.terms.versions[version]))
+    stage.terms = replace(stage.terms, policies=line)
+    stage.hear()
+
+
+def _is_applied(story: Story) -> None:
+    stage = story.stage
+    stage.hear(*applicable(stage.state, stage.terms.current, stage.now, "ada"))
+
+
+def _with_grace(story: Story, days: str) -> Policy:
+    policy = story.stage.terms.current
+    return replace(policy, dunning=replace(policy.dunning, grace=Span(days=int(days))))
+
+
+def _known(story: Story, other: Policy) -> int:
+    """Let the terms know another policy beside their own, and return its version."""
+    stage, version = story.stage, 2
+    policy = stage.terms.current
+    versions = {policy.version: policy, version: replace(other, version=version)}
+    stage.terms = replace(stage.terms, versions=versions)
+    return version
+
+
+STEPS: dict[str, Callable[..., object]] = {
+    r"individual terms with (\d+) days of grace are agreed for (\d+) days": _agrees_on_grace,
+    r"individual terms with a refund within (\d+) days are agreed for (\d+) days": _agrees_on_refunds,
+    r"individual terms without a refund are agreed for (\d+) days": _agrees_on_none,
+    r"a policy with (\d+) days of grace is published": _publishes,
+    r"it is applied to what is open": _is_applied,
+}

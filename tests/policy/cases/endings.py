@@ -1,0 +1,81 @@
+"""What the case tables say of chargebacks, of organisations that go, and of what is kept of them and until when."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from app.policy import facts as f
+from app.policy.closure import retention
+from app.policy.facts import DisputeStatus
+from tests.policy.cases.refunds import FIRST, minor
+from tests.policy.stories import SUB, a_dispute
+
+if TYPE_CHECKING:
+    from tests.policy.cases.play import Story
+
+DISPUTE = "lemonsqueezy:d1"
+CLASSES = {"settlements": "settlements", "dunning cases": "dunning", "interactions": "interactions"}
+
+
+def _disputes(story: Story, status: DisputeStatus, **told: Any) -> None:
+    story.disputed_at = story.disputed_at or story.stage.now
+    story.dispute |= told
+    story.stage.hear(a_dispute(status, story.stage.now, opened_at=story.disputed_at, **story.dispute))
+
+
+def _asks_to_be_deleted(story: Story) -> None:
+    story.stage.hear(f.ClosureRequested(id="cl_1", at=story.stage.now, actor="ada", reason="we are closing down"))
+
+
+def _stays(story: Story) -> None:
+    story.stage.hear(f.ClosureWithdrawn(id="cl_1", at=story.stage.now, actor="ada"))
+
+
+def _approves(story: Story) -> None:
+    story.stage.hear(f.DeletionApproved(subject=DISPUTE, at=story.stage.now, actor="bob"))
+
+
+STEPS: dict[str, Callable[..., object]] = {
+    r"a chargeback is opened": lambda story: _disputes(story, DisputeStatus.OPENED),
+    r"a chargeback of ([\d.]+) EUR is opened": lambda s, eur: _disputes(s, DisputeStatus.OPENED, amount=minor(eur)),
+    r"a chargeback with a fee of ([\d.]+) EUR is opened": lambda story, eur: _disputes(
+        story, DisputeStatus.OPENED, fee=minor(eur), fee_currency="EUR"
+    ),
+    r"a chargeback of the first payment is opened": lambda story: _disputes(
+        story, DisputeStatus.OPENED, payment=FIRST, subscription=SUB
+    ),
+    r"the chargeback is won": lambda story: _disputes(story, DisputeStatus.WON),
+    r"the chargeback is lost": lambda story: _disputes(story, DisputeStatus.LOST),
+    r"the chargeback is partially lost": lambda story: _disputes(story, DisputeStatus.PARTIALLY_LOST),
+    r"asks to be deleted": _asks_to_be_deleted,
+    r"stays after all": _stays,
+    r"we approve the deletion": _approves,
+}
+
+
+def _may_go(story: Story, day: str) -> bool:
+    return [one.deletion_eligible_at for one in story.stage.state.chargebacks] == [story.at(day)]
+
+
+def _kept(story: Story, kind: str, year: str, basis: str) -> bool:
+    stage, until = story.stage, datetime(int(year) + 1, 1, 1, tzinfo=UTC)
+    found = retention.kept(stage.account.book, stage.terms.current.retention, "UTC", stage.now)
+    mine = [(one.until, one.basis) for one in found if one.kind == CLASSES[kind]]
+    return mine[-1:] == [(until, basis)]
+
+
+def _fee(story: Story, eur: str) -> bool:
+    return [one.fee for one in story.stage.state.chargebacks] == [minor(eur)]
+
+
+OUTCOMES: dict[str, Callable[..., object]] = {
+    r"data may be deleted from day (\d+)": _may_go,
+    r"a chargeback fee of ([\d.]+) EUR is recorded": _fee,
+    r"the records are destroyed": lambda story: story.stage.state.closed_at is not None,
+    r"the records are kept": lambda story: story.stage.state.closed_at is None,
+    r"the data are deleted": lambda story: story.stage.state.closed_at is not None,
+    r"the data are kept": lambda story: story.stage.state.closed_at is None,
+    rf"({'|'.join(CLASSES)}) are kept to the end of (\d{{4}}) by (.+)": _kept,
+}

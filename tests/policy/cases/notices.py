@@ -1,0 +1,67 @@
+"""What the case tables say of mails and letters: which go out, on which day, and by which clause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from app.policy.effects import Effect, SendLetter, SendMail
+from app.policy.facts import Outcome
+
+if TYPE_CHECKING:
+    from tests.policy.cases.play import Story
+
+NAMED = {
+    "case": "dunning.grace_started",
+    "second failure": "dunning.failure_counted",
+    "downgrade": "dunning.hold_placed",
+    "lower plan": "plan.downgrade_scheduled",
+    "letter": "notice.dunning_level",
+}
+
+
+def _deliveries(story: Story, outcome: Outcome | None) -> None:
+    story.stage.mail = outcome
+
+
+def _arrive(story: Story) -> None:
+    """Let every mail that is still on its way arrive now."""
+    stage = story.stage
+    waiting = [one for _, one in stage.done if isinstance(one, SendMail)]
+    stage.mail = Outcome.DONE
+    stage._carry_out(waiting)
+
+
+STEPS: dict[str, Callable[..., object]] = {
+    r"no mail is delivered any more": lambda story: _deliveries(story, Outcome.FAILED),
+    r"mails stay on their way": lambda story: _deliveries(story, None),
+    r"the mails arrive": _arrive,
+}
+
+
+def _went_out(story: Story, kind: type[Effect]) -> list[tuple[str, datetime]]:
+    found = [(at, one) for at, one in story.stage.done if isinstance(one, kind)]
+    return [(str(getattr(one, "notice", "")), at) for at, one in found]
+
+
+def _listed(story: Story, told: str) -> list[tuple[str, datetime]]:
+    each = (one.strip().partition(" on day ") for one in told.split(","))
+    return [(notice, story.at(day)) for notice, _, day in each]
+
+
+def _names(story: Story, what: str, clause: str) -> bool:
+    return {change.clause for change in story.changes if change.rule == NAMED[what]} == {clause}
+
+
+OUTCOMES: dict[str, Callable[..., object]] = {
+    r"told by mail (\w+)": lambda story, notice: notice in story.stage.mails,
+    r"not told by mail (\w+)": lambda story, notice: notice not in story.stage.mails,
+    r"all mails: (.+)": lambda story, told: _went_out(story, SendMail) == _listed(story, told),
+    r"all letters: (.+)": lambda story, told: _went_out(story, SendLetter) == _listed(story, told),
+    r"letters are left for the print partner": lambda story: (
+        {one.by for _, one in story.stage.done if isinstance(one, SendLetter)} == {"file"}
+    ),
+    r"(\d+) warnings went out": lambda story, number: story.stage.mails.count("grace_warning") == int(number),
+    rf"the ({'|'.join(NAMED)}) names (\S+)": _names,
+}

@@ -1,0 +1,59 @@
+"""What the case tables say of prepaid credit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from app.policy.credit import ordering as credit
+from app.policy.credit.pots import Pot, pots
+from app.policy.facts import CreditEntry
+from tests.policy import add_on_stories as add_ons
+from tests.policy.cases.refunds import minor, tried
+
+if TYPE_CHECKING:
+    from tests.policy.cases.play import Story
+
+
+def _credit(story: Story, entry: CreditEntry, amount: str, use: str = "service", day: str | None = None) -> None:
+    order = credit.MoveCredit(
+        pot="telephony",
+        entry=entry,
+        amount=minor(amount),
+        currency="EUR",
+        use=use,
+        incurred_at=None if day is None else story.at(day),
+    )
+    stage, ident = story.stage, f"cr_{len(story.stage.decisions)}"
+    book = stage.account.book
+
+    def tell() -> None:
+        stage.hear(credit.move(order, stage.state, book, add_ons.moment(stage), ident=ident, actor="ada"))
+
+    tried(story, tell)
+
+
+def _number_ends(story: Story) -> None:
+    stage, order = story.stage, credit.EndCredit(pot="telephony")
+    stage.hear(credit.end(order, stage.state, stage.account.book, add_ons.moment(stage), actor="ada"))
+
+
+def _pot(story: Story) -> Pot:
+    (found,) = pots(story.stage.account.book, story.stage.state)
+    return found
+
+
+STEPS: dict[str, Callable[..., object]] = {
+    r"buys ([\d.]+) EUR of credit": lambda story, eur: _credit(story, CreditEntry.BOUGHT, eur),
+    r"spends ([\d.]+) EUR of it": lambda story, eur: _credit(story, CreditEntry.SPENT, eur),
+    r"spends ([\d.]+) EUR of it on an? (\w+)": lambda story, eur, use: _credit(story, CreditEntry.SPENT, eur, use),
+    r"spends ([\d.]+) EUR of it on another service": lambda s, eur: _credit(s, CreditEntry.SPENT, eur, "other_service"),
+    r"owes ([\d.]+) EUR of day (\d+)": lambda s, eur, day: _credit(s, CreditEntry.SPENT, eur, "service", day),
+    r"the number is ended": _number_ends,
+}
+OUTCOMES: dict[str, Callable[..., object]] = {
+    r"credit ([\d.]+) EUR (\w+)": lambda story, eur, status: (
+        (_pot(story).balance, _pot(story).status) == (minor(eur), status)
+    ),
+    r"([\d.]+) EUR stays due": lambda story, eur: _pot(story).due == minor(eur),
+}

@@ -1,0 +1,42 @@
+"""A sample of what `python -m tests.policy.cases.mutants` tries: a case table notices a preset that says otherwise."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from app.policy import document
+from tests.policy.cases.mutants import UNSEEN, Mutant, faults, mutants, noticing
+
+PRESETS = document.presets()
+EVERY = 16
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_a_value_that_is_changed_is_noticed_by_a_line(preset: str) -> None:
+    sample = list(mutants(preset))[EVERY // 2 :: EVERY]
+
+    assert [*faults(preset, sample)] == []
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_each_mutant_says_one_thing_otherwise_than_its_preset(preset: str) -> None:
+    ours = document.parse(document.preset(preset), version=1)
+    made = list(mutants(preset))
+
+    assert [one for one in made if replace(one.policy, sha256=ours.sha256) == ours] == []
+    assert len({str(one) for one in made}) == len(made)
+
+
+def test_a_preset_as_it_is_is_noticed_by_no_line() -> None:
+    policy = document.parse(document.preset("cloudcrm"), version=1)
+
+    assert noticing(Mutant(preset="cloudcrm", key="dunning.grace", value="7d", policy=policy)) is None
+
+
+def test_what_no_line_can_notice_is_there_and_is_told_with_a_reason() -> None:
+    made = {(preset, one.key) for preset in PRESETS for one in mutants(preset)}
+
+    assert set(UNSEEN) <= made
+    assert all(UNSEEN.values())
