@@ -104,7 +104,7 @@ def command(support: Support, tmp_path: Path) -> Command:
 
 
 class Command:
-    """`kulanz refund …` against the shop's database."""
+    """`kulanz refund …`, or another group, against the shop's database."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
@@ -115,17 +115,38 @@ class Command:
         document: dict[str, Any] = json.loads(out)
         return document
 
-    def ended(self, *arguments: str) -> tuple[int, str, str]:
+    def ended(self, *arguments: str, group: str = "refund") -> tuple[int, str, str]:
         out, err = StringIO(), StringIO()
         before = dict(os.environ)
         os.environ.update(self._environ)
         try:
             with redirect_stdout(out), redirect_stderr(err):
-                code = run(["refund", *arguments])
+                code = run([group, *arguments])
         finally:
             os.environ.clear()
             os.environ.update(before)
         return code, out.getvalue(), err.getvalue()
+
+
+@everywhere
+@pytest.mark.parametrize("by_hand", [True, False], ids=["command line", "API"])
+def test_a_chargeback_whose_payment_is_mistyped_takes_nothing_from_who_had_made_contact(
+    support: Support, command: Command, *, by_hand: bool
+) -> None:
+    bought = support.sold()
+    support.asked(bought)
+
+    if by_hand:
+        told = ("--amount", "4900", "--currency", "EUR", "--reason", "the bank wrote", "--payment", "99999")
+        opened = command.ended("open", str(bought.account), *told, group="dispute")[0]
+    else:
+        told_by_api = {**DISPUTE, "payment_id": "99999"}
+        opened = support.post(f"/v1/accounts/{bought.account}/disputes", told_by_api).status_code
+    account = support.get(f"/v1/accounts/{bought.account}")
+
+    assert opened == (0 if by_hand else 201)
+    assert (account["standing"], account["holds"]) == ("good", [])
+    assert [one["payment_id"] for one in account["disputes"]] == ["99999"]
 
 
 @everywhere
