@@ -154,9 +154,12 @@ def _begins(services: Services, row: EffectRow) -> bool:
 
 
 def _read(services: Services, conn: Connection, row: EffectRow) -> Effect:
+    """Return what is to be done. An account that was closed since the row was leased left it sealed anew."""
     key = accounts.data_key(conn, row.account) if row.account else None
-    payload = services.vault.data_key(key).open(row.payload) if key else services.vault.open(row.payload)
-    return coding.read_effect(row.kind, payload)
+    if key:
+        return coding.read_effect(row.kind, services.vault.data_key(key).open(row.payload))
+    known = outbox.get(conn, row.id) if row.account else row
+    return coding.read_effect(row.kind, services.vault.open((known or row).payload))
 
 
 def _wanted(services: Services, conn: Connection, account: str, effect: Effect) -> bool:

@@ -303,6 +303,24 @@ def test_a_closure_of_an_ended_account_runs_through_to_its_certificate_13(
     assert "destroyed" in enquiries.explanation(services, ORG)["why"][0]
 
 
+def test_what_was_taken_in_hand_before_the_account_closed_is_carried_out_all_the_same_13(
+    services: Services, callbacks: CallbackReceiver
+) -> None:
+    services.clock.set(MONDAY + 60 * DAY)
+    settle(services)
+    until = services.clock.now() + DAY
+
+    pipeline.command(services, ORG, RequestClosure(reason="we stop"), "shop")
+    pipeline.command(services, ORG, SetOverride(kind=OverrideKind.SUSPEND, until=until, reason="abuse"), "anna")
+    settle(services)
+
+    told = [one["type"] for one in callbacks.documents if one["data"]["account_id"] == ORG]
+    with services.database.read() as conn:
+        states = {row.type: row.state for row in outbox.of_account(conn, ORG)}
+    assert states["account.closed"] == states["account.suspended"] == "done"
+    assert "account.suspended" in told
+
+
 def test_a_closure_waits_for_what_is_paid_for_and_says_so_13(services: Services) -> None:
     bought = services.clock.now()
     receive(services, subscription_created(account="org_9", subscription=90, customer=91, at=bought, began=bought))
