@@ -154,6 +154,7 @@ SENTENCES: Mapping[str, str] = {
     "notice.refund_decided": "The customer is told what was decided about the refund.",
     "refund.received": "The request names who asks, the organisation and the payment, as it has to.",
     "refund.reduced": "Taxes, a set-up fee and what went back before stay out of it: {refundable} of it can go back.",
+    "refund.answer_due": "Working days count to the answer, and from an approval to the money.",
     "refund.requested": (
         "A refund of payment {payment} was asked for. The policy says: {verdict_words}. "
         "{refundable} of it can go back. An answer is due by {decide_by}."

@@ -103,6 +103,7 @@ def test_an_approved_request_is_ordered_at_once_sent_and_closed_by_the_providers
         "refund.requested",
         "refund.received",
         "refund.reduced",
+        "refund.answer_due",
         "refund.approved",
         "refund.ordered",
         "refund.sent",

@@ -219,7 +219,7 @@ def _of_acts(acts: Iterable[OwnFact], step: Step) -> Iterator[Change]:
 
 
 def _receipt(one: Refund, book: Book) -> Iterator[Change]:
-    """Name the clauses by which it was asked (plexo 9.1) and the amount was found, where that is not all (plexo 14).
+    """Name the clauses by which it was asked (plexo 9.1), is answered (9.2), and comes to less than the total (14).
 
     A withdrawn booking asks by itself, and for its own line alone.
     """
@@ -230,6 +230,8 @@ def _receipt(one: Refund, book: Book) -> Iterator[Change]:
         yield _change("refund.received", one, 45)
     if rules.amount_clause and one.answer.refundable and one.left < one.payment.total:
         yield _change("refund.reduced", one, 44)
+    if rules.clause:
+        yield _change("refund.answer_due", one, 43)
 
 
 def _change(rule: str, one: Refund, rank: int) -> Change:
@@ -237,6 +239,7 @@ def _change(rule: str, one: Refund, rank: int) -> Change:
     clauses = {
         "refund.received": rules.request_clause,
         "refund.reduced": rules.amount_clause,
+        "refund.answer_due": rules.clause,
         "refund.ordered": rules.clause,
     }
     detail = {

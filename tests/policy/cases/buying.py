@@ -140,5 +140,5 @@ STEPS: dict[str, Callable[..., object]] = {
     r"the provider lets the subscription expire": _expires,
 }
 OUTCOMES: dict[str, Callable[..., object]] = {
-    r"([\d.]+) EUR were paid after the trial": _paid,
+    r"([\d.]+) EUR was charged for it": _paid,
 }

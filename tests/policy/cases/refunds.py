@@ -67,18 +67,6 @@ def _asks_by_day(story: Story, eur: str, day: str) -> None:
     tried(story, lambda: stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now)))
 
 
-def _asks_by_day(story: Story, eur: str, day: str) -> None:
-    stage = story.stage
-    order = RequestRefund(
-        paid_on=story.at(day).date(),
-        paid_amount=minor(eur),
-        reason="",
-        contact_email="owner@example.com",
-        organisation="Bakery",
-    )
-    tried(story, lambda: stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now)))
-
-
 def _decides(story: Story, *, approve: bool, reason: str | None = None) -> None:
     stage = story.stage
     order = DecideRefund(request=_request(story).key, approve=approve, reason=reason or "")
@@ -201,7 +189,6 @@ STEPS: dict[str, Callable[..., object]] = {
     r"a chargeback of the sale is lost": _loses_the_sale,
     r"the month is charged twice": _is_charged_twice,
     r"an operator sees the licence in use": _deploys,
-    r"asks back the ([\d.]+) EUR of day (\d+)": _asks_by_day,
     r"the provider has given ([\d.]+) EUR of the sale back": _gives_sale_back,
     r"the month is charged": _pays_another_renewal,
 }
@@ -216,8 +203,5 @@ OUTCOMES: dict[str, Callable[..., object]] = {
     r"the provider is to give ([\d.]+) EUR back": _ordered,
     r"a consumer may withdraw": lambda story: _request(story).statutory_until is not None,
     r"a consumer may withdraw until day (\d+)": lambda story, day: _withdrawal(story) == story.at(day).date(),
-    r"a consumer may withdraw to the end of day (\d+)": lambda story, day: (
-        (until := _request(story).statutory_until) is not None and until.date() == story.at(day).date()
-    ),
     r"nobody may withdraw any more": lambda story: _request(story).statutory_until is None,
 }
