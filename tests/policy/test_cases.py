@@ -28,6 +28,13 @@ OTHERWISE = {
     r"^not eligible\b": "eligible",
     r"^eligible\b": "review",
     r"^review\b": "eligible",
+    r"(?<=the data are )kept": "deleted",
+    r"(?<=the data are )deleted": "kept",
+    r"(?<=the records are )kept": "destroyed",
+    r"(?<=the records are )destroyed": "kept",
+    r"^we cancel nothing$": "the renewal is switched off",
+    r"^the renewal is switched off$": "we cancel nothing",
+    r"^not told by mail": "told by mail",
 }
 """What is said of a state, and another word for it."""
 NAMED = (
