@@ -137,6 +137,8 @@ def _reach(known: Chargeback | None, one: Chargeback) -> Iterator[Change]:
     had = (known.holds, known.claim) if known else (False, False)
     has = (one.holds, one.claim)
     if had == has:
+        if known is not None and one.holds and known.reach != one.reach:
+            yield _of_chargeback(one, "dispute.reach_moved", 87)
         return
     if known is not None and known.holds:
         yield _of_chargeback(one, "dispute.claim_released" if known.claim else "dispute.released", 95)

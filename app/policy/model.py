@@ -178,6 +178,11 @@ class Chargeback:
     policy: Policy
     deletion_eligible_at: datetime | None = None
 
+    @property
+    def reach(self) -> tuple[str, ...] | None:
+        """The subscriptions that its hold takes; None: the whole account."""
+        return None if self.whole else self.subscriptions
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Debt:

@@ -43,6 +43,7 @@ SENTENCES: Mapping[str, str] = {
     "dispute.withdrawn": "The chargeback was withdrawn.",
     "dispute.prevented": "The chargeback was prevented.",
     "dispute.suspended": "What the disputing customer pays for is suspended at once.",
+    "dispute.reach_moved": "It is known better who disputes: the hold reaches what they pay for, and nothing else.",
     "dispute.released": "The dispute's hold is released. Other holds stay as they are.",
     "dispute.claim_held": "A stranger disputes a payment under this account's id. Only what is theirs is held.",
     "dispute.claim_released": "The hold of a stranger's dispute is released.",
