@@ -7,7 +7,7 @@ from xml.sax.saxutils import escape
 
 from bench.figures import Figure
 
-WIDTH, ROW, NAMES, BARS = 960, 26, 430, 380
+WIDTH, ROW, NAMES, BARS = 1100, 26, 570, 380
 MET, MISSED, GOAL = "#2f7d4f", "#b3532f", "#222"
 
 _HEAD = (
@@ -54,4 +54,4 @@ def _place(value: float, goal: float) -> float:
 
 def _short(figure: Figure) -> str:
     whole = f"{figure.name} / {figure.reference_name}"
-    return whole if len(whole) <= 72 else whole[:71] + "…"
+    return whole if len(whole) <= 90 else whole[:89] + "…"
