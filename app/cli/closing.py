@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -62,7 +61,7 @@ def erase(*, account: str, reason: str, actor: str, dry_run: bool, yes: bool, as
     """Destroy what is personal of an account at once (a person's right), but for what the law keeps."""
     from app.ordering.commands import EraseAccount
 
-    if not (yes or dry_run) and sys.stdin.isatty():
+    if not (yes or dry_run):
         agree(f"Destroy the data of {account}? This cannot be undone.")
     order(account, EraseAccount(reason=reason), actor=actor, dry_run=dry_run, as_json=as_json)
 

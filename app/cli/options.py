@@ -153,7 +153,7 @@ def shown(value: object) -> str:
             return "".join(each if each.isprintable() else "�" for each in str(value))
 
 
-def agree(question: str, otherwise: str = "nothing was done") -> None:
+def agree(question: str) -> None:
     """Ask before something is done; RefusedError unless the answer is yes, also where nobody can answer."""
     try:
         agreed = click.confirm(question, err=True)
@@ -161,13 +161,13 @@ def agree(question: str, otherwise: str = "nothing was done") -> None:
         click.echo(err=True)
         agreed = False
     if not agreed:
-        raise RefusedError(otherwise)
+        raise RefusedError("nothing was done")
 
 
-def confirm(count: int, what: str, *, yes: bool, otherwise: str = "nothing was done") -> None:
+def confirm(count: int, what: str, *, yes: bool) -> None:
     """Ask before a bulk change; without a terminal to ask on, `--yes` is needed."""
     if not yes and count > 1:
-        agree(f"{what}: {count}. Go on?", otherwise)
+        agree(f"{what}: {count}. Go on?")
 
 
 def _user() -> str:

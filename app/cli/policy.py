@@ -28,6 +28,7 @@ from app.policy import document
 from app.wording import how_many
 
 if TYPE_CHECKING:
+    from app.ordering.versions import Activation
     from app.policy.differences import Difference
     from app.services import Services
     from app.store.policies import PolicyRow
@@ -149,8 +150,9 @@ def activate(
     with services() as opened:
         if migrate_open:
             _refuse_what_is_not_in_force(opened, versions.would_be(opened, document_text, effective_from))
+            _ask(opened, document_text, effective_from, actor, yes=yes or dry_run)
         done = versions.activate(opened, document_text, actor=actor, effective_from=effective_from, dry_run=dry_run)
-        moved = _migrate(opened, done, actor, dry_run=dry_run, yes=yes) if migrate_open else []
+        moved = _apply_to_open(opened, done, actor, dry_run=dry_run) if migrate_open else []
     found = {
         "name": done.row.name,
         "version": done.row.version,
@@ -237,21 +239,25 @@ def _refuse_what_is_not_in_force(opened: Services, since: datetime) -> None:
             raise click.UsageError("--migrate-open: what is open can be moved once the version is in force")
 
 
-def _migrate(opened: Services, done: Any, actor: str, *, dry_run: bool, yes: bool) -> list[dict[str, str]]:
+def _ask(opened: Services, document_text: str, effective_from: datetime | None, actor: str, *, yes: bool) -> None:
+    """Ask before a version is in force: the answer no changes nothing."""
+    from app.ordering import versions
+
+    if yes:
+        return
+    would = versions.activate(opened, document_text, actor=actor, effective_from=effective_from, dry_run=True)
+    moved = _apply_to_open(opened, would, actor, dry_run=True)
+    put = f"put version {would.row.version} in force and " if would.new else ""
+    confirm(len(moved), f"{put}apply it to open cases, disputes and requests", yes=False)
+
+
+def _apply_to_open(opened: Services, done: Activation, actor: str, *, dry_run: bool) -> list[dict[str, str]]:
     from app.ordering import versions
 
     policy = document.parse(done.row.document, version=done.row.version)
-    moved = [
-        {"account_id": account, "subject": fact.subject}
-        for account, fact in versions.apply_to_open(opened, policy, actor=actor, dry_run=True)
-    ]
-    if dry_run or not moved:
-        return moved
-    left = f"nothing open was moved; version {policy.version} is in force"
-    confirm(len(moved), f"apply version {policy.version} to open cases, disputes and requests", yes=yes, otherwise=left)
     return [
         {"account_id": account, "subject": fact.subject}
-        for account, fact in versions.apply_to_open(opened, policy, actor=actor)
+        for account, fact in versions.apply_to_open(opened, policy, actor=actor, dry_run=dry_run)
     ]
 
 

@@ -107,6 +107,15 @@ def test_keys_that_are_kept_elsewhere_are_not_made_here(kulanz, services):
     assert "not kept by `kulanz up`" in kulanz("secrets", "retire").err
 
 
+@pytest.mark.parametrize("answer", [b"n\n", b""], ids=["no", "nobody there"])
+def test_no_data_is_destroyed_before_that_is_agreed_to(kulanz, services, answer: bytes):
+    refused = kulanz("account", "erase", "org_1", "--reason", "Art. 17", stdin=answer)
+
+    assert (refused.code, refused.out) == (1, "")
+    assert refused.err.endswith("kulanz: nothing was done\n")
+    assert kulanz("account", "show", "org_1", "--json").document["standing"] != "closed"
+
+
 def test_what_the_law_keeps_is_listed_held_and_destroyed(kulanz, services):
     assert kulanz("account", "erase", "org_1", "--reason", "Art. 17", "--yes").code == 0
     assert kulanz("retention", "due", "--json").document == {"due": []}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,6 +94,31 @@ def test_a_dry_run_of_an_activation_does_nothing(at_home: Kulanz, gentle: str) -
 
     assert told.startswith("would be: gentle, version 2, in force from 2026-03-01T12:00:00Z")
     assert [one["name"] for one in at_home("policy", "list", "--json").document["versions"]] == ["plexo"]
+
+
+@pytest.mark.parametrize("answer", [b"n\n", b""], ids=["no", "nobody there"])
+def test_a_policy_is_not_in_force_before_the_question_about_what_is_open_is_answered(
+    at_home: Kulanz, gentle: str, answer: bytes
+) -> None:
+    two_unpaid_accounts(at_home)
+
+    refused = at_home("policy", "activate", gentle, "--migrate-open", stdin=answer)
+
+    assert (refused.code, refused.out) == (1, "")
+    assert "put version 2 in force and apply it to open cases, disputes and requests: 2. Go on?" in refused.err
+    assert refused.err.endswith("kulanz: nothing was done\n")
+    assert [one["name"] for one in at_home("policy", "list", "--json").document["versions"]] == ["plexo"]
+
+
+def test_a_policy_is_in_force_and_applied_to_what_is_open_once_that_is_agreed_to(at_home: Kulanz, gentle: str) -> None:
+    two_unpaid_accounts(at_home)
+    asked_about = at_home("policy", "activate", gentle, "--migrate-open", "--dry-run", "--json").document["migrated"]
+
+    done = at_home("policy", "activate", gentle, "--migrate-open", "--json", stdin=b"y\n")
+
+    assert (done.code, done.document["activated"]) == (0, True)
+    assert done.document["migrated"] == asked_about
+    assert [one["account_id"] for one in asked_about] == ["org_42", "org_43"]
 
 
 @pytest.mark.parametrize(
@@ -188,9 +214,16 @@ def test_every_key_can_be_listed(kulanz: Kulanz) -> None:
     assert kulanz("policy", "keys", "--markdown").out.startswith("**At the top**")
 
 
-def deliver(kulanz: Kulanz, event: str, *, days_ago: int) -> None:
+def two_unpaid_accounts(kulanz: Kulanz) -> None:
+    for number in (42, 43):
+        told = {"account": f"org_{number}", "subscription": number, "customer": number + 10, "invoice": number + 20}
+        deliver(kulanz, "subscription_created", days_ago=30, **told)
+        deliver(kulanz, "subscription_payment_failed", days_ago=0, **told)
+
+
+def deliver(kulanz: Kulanz, event: str, *, days_ago: int, **told: Any) -> None:
     """Let an event arrive at the hour that the command's clock shows."""
     at = datetime(2026, 3, 1, 12, tzinfo=UTC) - timedelta(days=days_ago)
     payload = {"subscription_created": subscription_created, "subscription_payment_failed": subscription_payment_failed}
     with product(load(kulanz.environ())) as services:
-        tell(services, payload[event](at=at))
+        tell(services, payload[event](at=at, **told))

@@ -42,7 +42,7 @@ def test_an_account_that_has_ended_and_one_that_was_erased_are_destroyed_when_th
         house.tell(subscription_created(purchase=purchase, at=START, began=START))
         house.tell(subscription_payment_success(purchase=purchase, at=START))
         house.tell(subscription_expired(purchase=purchase, at=START + days(1), ends_at=START + days(1)))
-    house.cli("account", "erase", str(erased.account), "--reason", "Art. 17", "--json")
+    house.cli("account", "erase", str(erased.account), "--reason", "Art. 17", "--yes", "--json")
     until = "2028-01-01T00:00:00Z"
     for purchase in (ended, erased, held):
         assert {"kind": "retention_end", "due_at": until} in house.account(purchase)["timers"]

@@ -91,7 +91,7 @@ def test_a_lost_chargeback_deletes_after_its_notices_and_an_approval_10(house: H
 
 def test_what_the_law_keeps_is_listed_and_certified(house: House, start: datetime, tmp_path: Path) -> None:
     purchase = bought(house, start)
-    house.cli("account", "erase", str(purchase.account), "--reason", "Art. 17", "--json")
+    house.cli("account", "erase", str(purchase.account), "--reason", "Art. 17", "--yes", "--json")
 
     shown = house.cli("retention", "certificates", str(purchase.account), "--out", str(tmp_path / "c"), "--json")
     assert [one["cause"] for one in shown["certificates"]] == ["erasure"]
