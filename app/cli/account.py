@@ -11,7 +11,7 @@ import click
 from app.cli import closing, declining
 from app.cli.listing import after_option, limit_option, print_page
 from app.cli.near import near_misses
-from app.cli.options import LARGEST, currency_of, emit, instant, json_option, services, table, words
+from app.cli.options import LARGEST, PAIR, currency_of, emit, instant, json_option, services, table, words
 from app.cli.ordering import orders
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def list_(*, standing: str | None, plan: str | None, after: str | None, limit: i
 
     with services() as opened:
         page = enquiries.accounts(opened, standing=standing, plan=plan, after=after, limit=limit)
-    print_page("accounts", page, COLUMNS, "no such account", as_json=as_json)
+    print_page("accounts", page, COLUMNS, as_json=as_json)
 
 
 @account.command()
@@ -61,7 +61,7 @@ def find(*, text: str, as_json: bool) -> None:
 
     with services() as opened:
         names = search(opened, text)
-    emit({"accounts": names}, as_json, "\n".join(names) or "no such account")
+    emit({"accounts": names}, as_json, "\n".join(names) or "none")
 
 
 @account.command()
@@ -122,7 +122,7 @@ def plan_change(
     wanted = Wanted(plan=plan, price=price, currency=currency, subscription=subscription)
     with services() as opened:
         document = quotes.plan_change(opened, ident, wanted)
-    emit(document, as_json, table(("field", "value"), list(document.items()), ""))
+    emit(document, as_json, table(PAIR, list(document.items())))
 
 
 @account.command()
@@ -219,11 +219,11 @@ for _command in (*(_exception(name, text) for name, text in EXCEPTIONS.items()),
 def _print_account(document: dict[str, Any]) -> None:
     plain = [(key, value) for key, value in document.items() if not isinstance(value, list | dict)]
     policy = document["policy"]
-    table(("field", "value"), [*plain, ("policy", f"{policy['name']} version {policy['version']}")], "")()
+    table(PAIR, [*plain, ("policy", f"{policy['name']} version {policy['version']}")])()
     for key, entries in document.items():
         if isinstance(entries, list) and entries:
             click.echo(f"\n{key}")
-            table(tuple(entries[0]), [tuple(entry.values()) for entry in entries], "")()
+            table(tuple(entries[0]), [tuple(entry.values()) for entry in entries])()
 
 
 def _print_story(document: dict[str, Any]) -> None:

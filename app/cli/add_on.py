@@ -45,7 +45,7 @@ def book(**told: Any) -> Command:
 @json_option
 def list_(*, account: str, as_json: bool) -> None:
     """List the active and the ended add-ons of an account."""
-    print_part(account, "add_ons", COLUMNS, "no add-ons", as_json=as_json)
+    print_part(account, "add_ons", COLUMNS, as_json=as_json)
 
 
 @add_on.command()

@@ -53,7 +53,7 @@ def spool(services: Services) -> Iterator[Finding]:
 
 
 def policy(services: Services) -> Iterator[Finding]:
-    """Whether the policy in force is the one that the settings name."""
+    """Which policy is in force; a note where the settings name another."""
     with services.database.read() as conn:
         found = policies.in_force(policies.all(conn), services.clock.now(conn))
     try:
@@ -64,14 +64,9 @@ def policy(services: Services) -> Iterator[Finding]:
     if found is None:
         yield Finding("policy", None, f"none in force yet; {configured.name} will be")
         return
-    same = found.sha256 == configured.sha256
-    detail = f"{found.name}, version {found.version}"
-    yield Finding(
-        "policy",
-        same,
-        detail,
-        _if(not same, f"KULANZ_POLICY names another ({configured.name}): it counts only at the first start"),
-    )
+    note = f"KULANZ_POLICY names another ({configured.name}): it counts only at the first start"
+    other = found.sha256 != configured.sha256
+    yield Finding("policy", True, f"{found.name}, version {found.version}", _if(other, note))
 
 
 def host_clock(services: Services) -> Iterator[Finding]:
@@ -106,17 +101,11 @@ def backlog(services: Services) -> Iterator[Finding]:
     fresh = oldest is None or now - oldest < OLD
     left = how_many(events.get("received", 0), "event")
     yield Finding("inbox", fresh, f"{left} to be applied", _if(not fresh, START_WORKERS))
-    parked = events.get("parked", 0) + events.get("quarantined", 0)
-    yield Finding(
-        "parked events",
-        not parked,
-        str(parked),
-        _if(parked, "`kulanz events list --state parked` (or quarantined), then `events retry ID` or `events skip ID`"),
-    )
-    stuck = sum(effects.get(state, 0) for state in ("parked", "todo", "unknown"))
-    yield Finding(
-        "stuck effects", not stuck, str(stuck), _if(stuck, "`kulanz effects list --state parked` (or todo, unknown)")
-    )
+    for state in ("parked", "quarantined"):
+        advice = f"`kulanz events list --state {state}`, then `events retry ID` or `events skip ID`"
+        yield _stuck(f"{state} events", events.get(state, 0), advice)
+    for state, word in (("parked", "parked"), ("todo", "to-do"), ("unknown", "unknown")):
+        yield _stuck(f"{word} effects", effects.get(state, 0), f"`kulanz effects list --state {state}`")
 
 
 def nightly(services: Services) -> Iterator[Finding]:
@@ -166,6 +155,10 @@ def webhook_secrets(services: Services) -> Iterator[Finding]:
 Check = Callable[[Services], Iterator[Finding]]
 STORED: tuple[Check, ...] = (policy, host_clock, mass_downgrades, backlog, nightly, webhook_secrets)
 OUTSIDE: tuple[Check, ...] = (spool, *far_checks.ALL, secrets)
+
+
+def _stuck(name: str, count: int, advice: str) -> Finding:
+    return Finding(name, not count, str(count), _if(count, advice))
 
 
 def _if(condition: object, advice: str) -> str:

@@ -7,7 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from app.cli.listing import after_option, limit_option, print_page
-from app.cli.options import actor_option, dry_run_option, emit, json_option, services, table, words
+from app.cli.options import PAIR, actor_option, dry_run_option, emit, json_option, services, table, words
 from app.cli.ordering import order, orders
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def list_(*, only_open: bool, after: str | None, limit: int, as_json: bool) -> N
 
     with services() as opened:
         page = handovers.collections(opened, only_open=only_open, after=after, limit=limit)
-    print_page("collections", page, COLUMNS, "nothing was handed over", as_json=as_json)
+    print_page("collections", page, COLUMNS, as_json=as_json)
 
 
 @collections.command()
@@ -44,7 +44,7 @@ def show(*, ident: str, as_json: bool) -> None:
 
     with services() as opened:
         document = handovers.collection(opened, ident)
-    emit(document, as_json, table(("field", "value"), list(document.items()), ""))
+    emit(document, as_json, table(PAIR, list(document.items())))
 
 
 @collections.command()

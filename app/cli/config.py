@@ -18,4 +18,4 @@ def config() -> None:
 def show(*, as_json: bool) -> None:
     """Print every setting that is in force, secrets masked."""
     settings = masked(load(environment()))
-    emit(settings, as_json, table(("variable", "value"), [(name, text or None) for name, text in settings.items()], ""))
+    emit(settings, as_json, table(("variable", "value"), [(name, text or None) for name, text in settings.items()]))

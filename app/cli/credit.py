@@ -74,4 +74,4 @@ def end(**told: Any) -> Command:
 @json_option
 def list_(*, account: str, as_json: bool) -> None:
     """List the prepaid credit of an account."""
-    print_part(account, "credits", COLUMNS, "no credit", as_json=as_json)
+    print_part(account, "credits", COLUMNS, as_json=as_json)

@@ -36,7 +36,7 @@ def doctor(*, as_json: bool) -> None:
         {"check": each.check, "ok": each.well, "detail": each.detail, "advice": each.advice} for each in findings
     ]
     rows = [(_mark(each.well), each.check, each.detail, each.advice) for each in findings]
-    emit({"well": not ailing, "checks": documents}, as_json, table(("", "check", "found", "what to do"), rows, ""))
+    emit({"well": not ailing, "checks": documents}, as_json, table(("", "check", "found", "what to do"), rows))
     if ailing:
         raise RefusedError(f"not well: {', '.join(finding.check for finding in ailing)}")
 

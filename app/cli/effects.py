@@ -38,7 +38,7 @@ def list_(*, state: str | None, account: str | None, limit: int, as_json: bool) 
     with services() as opened, opened.database.read() as conn:
         found = [_document(row) for row in outbox.listing(conn, state, account, limit)]
     rows = [[effect[column] for column in COLUMNS] for effect in found]
-    emit({"effects": found}, as_json, table(COLUMNS, rows, "no such effect"))
+    emit({"effects": found}, as_json, table(COLUMNS, rows))
 
 
 def _document(row: EffectRow) -> dict[str, Any]:

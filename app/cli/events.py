@@ -9,6 +9,7 @@ import click
 
 from app.cli.listing import limit_option
 from app.cli.options import (
+    PAIR,
     actor_option,
     an_event,
     dry_run_option,
@@ -50,7 +51,7 @@ def list_(*, state: str | None, since: datetime | None, limit: int, as_json: boo
     with services() as opened, opened.database.read() as conn:
         found = [_document(event) for event in inbox.listing(conn, state, since, limit)]
     rows = [[event[column] for column in COLUMNS] for event in found]
-    emit({"events": found}, as_json, table(COLUMNS, rows, "no such event"))
+    emit({"events": found}, as_json, table(COLUMNS, rows))
 
 
 @events.command()
@@ -63,7 +64,7 @@ def show(*, event: str, as_json: bool) -> None:
     document = _document(found) | {"provider": found.provider, "mode": found.mode, "waits_for": found.waits_for}
 
     def tell() -> None:
-        table(("field", "value"), list(document.items()), "")()
+        table(PAIR, list(document.items()))()
         if found.state in RETRYABLE:
             click.echo(
                 f"\ntry it again: kulanz events retry {event}\nlet it go:    kulanz events skip {event} --reason …"

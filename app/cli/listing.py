@@ -17,22 +17,22 @@ limit_option = click.option("--limit", type=click.IntRange(1, 500), default=50, 
 after_option = click.option("--after", help="Where the page before ended, as it said.")
 
 
-def print_page(name: str, page: Page, columns: Sequence[str], empty: str, *, as_json: bool) -> None:
+def print_page(name: str, page: Page, columns: Sequence[str], *, as_json: bool) -> None:
     """Print a page, and on standard error how the next one is asked for."""
     rows = [[item[column] for column in columns] for item in page.items]
 
     def show() -> None:
-        table(columns, rows, empty)()
+        table(columns, rows)()
         if page.after is not None:
             click.echo(f"more: --after {shlex.quote(page.after)}", err=True)
 
     emit({name: page.items, "next_cursor": page.after}, as_json, show)
 
 
-def print_part(account: str, name: str, columns: Sequence[str], empty: str, *, as_json: bool) -> None:
+def print_part(account: str, name: str, columns: Sequence[str], *, as_json: bool) -> None:
     """Print one list of an account's document."""
     from app.showing import enquiries
 
     with services() as opened:
         found = enquiries.account_document(opened, account)[name]
-    emit({name: found}, as_json, table(columns, [[one[column] for column in columns] for one in found], empty))
+    emit({name: found}, as_json, table(columns, [[one[column] for column in columns] for one in found]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import re
-import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -19,7 +18,10 @@ if TYPE_CHECKING:
     from app.services import Services
 
 UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
-WIDTH_WITHOUT_TERMINAL = 400
+NARROWEST = 16
+"""Characters: prose in a narrower column of a table is no longer read."""
+GAP = 2
+PAIR = ("field", "value")
 LONGEST_TEXT = 500
 LARGEST = 10**15
 """Minor units: more than anybody owes."""
@@ -115,31 +117,60 @@ def as_text(document: Any) -> str:
     return msgspec.json.format(msgspec.json.encode(document), indent=2).decode()
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str) -> Callable[[], None]:
-    """Return what prints a table, or a sentence where there are no rows."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[object]], empty: str = "none") -> Callable[[], None]:
+    """Return a function that prints a table, or `empty` where there are no rows.
+
+    Prose is wrapped; a word (an id, a time) is not. Where the words do not fit beside each other, each row becomes a
+    block of lines.
+    """
 
     def show() -> None:
         if not rows:
             click.echo(empty)
             return
-        from rich.table import Table
-        from rich.text import Text
-
-        grid = Table(box=None, pad_edge=False, header_style="bold")
-        for column in columns:
-            grid.add_column(column, overflow="fold")
-        for row in rows:
-            grid.add_row(*(Text(shown(cell)) for cell in row))
-        console().print(grid)
+        texts = [[shown(cell) for cell in row] for row in rows]
+        screen = console()
+        if len(columns) == len(PAIR) or _least_width(columns, texts) <= screen.width:
+            _print_grid(screen, columns, texts)
+            return
+        for place, row in enumerate(texts):
+            click.echo("\n" * (place > 0), nl=False)
+            _print_grid(screen, None, list(zip(columns, row, strict=True)))
 
     return show
 
 
 def console() -> Any:
-    """Return a rich console; where nobody looks on, lines are wide rather than cut."""
+    """Return a rich console: as wide as COLUMNS or the terminal says, else 80 characters."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else WIDTH_WITHOUT_TERMINAL, highlight=False, soft_wrap=True)
+    return Console(highlight=False, soft_wrap=True)
+
+
+def _print_grid(screen: Any, columns: Sequence[str] | None, rows: Sequence[Sequence[str]]) -> None:
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table(box=None, pad_edge=False, header_style="bold", show_header=columns is not None)
+    for number, name in enumerate(columns or PAIR):
+        whole = len(rows[0]) > len(PAIR) and not _prose([row[number] for row in rows])
+        grid.add_column(name, overflow="fold", no_wrap=whole)
+    for row in rows:
+        grid.add_row(*(Text(text) for text in row))
+    screen.print(grid)
+
+
+def _least_width(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """Return how wide a table has to be for its words to stay whole and its prose to be read."""
+    cells = [[row[number] for row in rows] for number in range(len(columns))]
+    widths = [NARROWEST if _prose(column) else max(len(text) for text in column) for column in cells]
+    gaps = GAP * (len(columns) - 1)
+    return sum(max(width, len(name)) for width, name in zip(widths, columns, strict=True)) + gaps
+
+
+def _prose(column: Sequence[str]) -> bool:
+    """Tell whether a column holds more than single words."""
+    return any(" " in text for text in column)
 
 
 def shown(value: object) -> str:

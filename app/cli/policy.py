@@ -59,11 +59,11 @@ def list_(*, as_json: bool) -> None:
     presets = [{"name": name, "title": document.parse(document.preset(name)).title} for name in document.presets()]
 
     def show() -> None:
-        table(("preset", "title"), [tuple(each.values()) for each in presets], "no presets")()
+        table(("preset", "title"), [tuple(each.values()) for each in presets])()
         click.echo()
         rows = [tuple(each.values()) for each in versions]
         columns = ("version", "name", "state", "effective from", "activated at", "actor", "sha256")
-        table(columns, rows, "none was in force yet")()
+        table(columns, rows)()
 
     emit({"presets": presets, "versions": versions}, as_json, show)
 
@@ -110,7 +110,7 @@ def keys(*, markdown: bool, as_json: bool) -> None:
         {"key": one.key, "means": one.means, "expects": one.expects, "default": one.default} for one in manual.entries()
     ]
     rows = [tuple(one.values()) for one in found]
-    emit({"keys": found}, as_json, table(("key", "means", "expects", "default"), rows, "no keys"))
+    emit({"keys": found}, as_json, table(("key", "means", "expects", "default"), rows))
 
 
 @policy.command()
@@ -201,7 +201,7 @@ def simulate(*, file: str, as_json: bool) -> None:
         click.echo(f'], "totals": {as_text(summary)}}}')
         return
     click.echo("" if first else "nobody would fare otherwise")
-    table(("in all", ""), [(key.replace("_", " "), _counted(value)) for key, value in summary.items()], "")()
+    table(("in all", ""), [(key.replace("_", " "), _counted(value)) for key, value in summary.items()])()
 
 
 def _lines(one: dict[str, Any]) -> Iterator[str]:

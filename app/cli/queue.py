@@ -40,10 +40,10 @@ def status(*, as_json: bool) -> None:
         workers = _workers(redis)
 
     def show() -> None:
-        table(("queue", "queued", "started", "failed"), [tuple(each.values())[:4] for each in queues], "")()
+        table(("queue", "queued", "started", "failed"), [tuple(each.values())[:4] for each in queues])()
         click.echo()
         rows = [tuple(worker.values()) for worker in workers]
-        table(("worker", "queues", "state", "process", "last seen"), rows, "no worker")()
+        table(("worker", "queues", "state", "process", "last seen"), rows)()
 
     emit({"queues": queues, "workers": workers}, as_json, show)
 

@@ -10,6 +10,7 @@ import click
 from app.cli.listing import after_option, limit_option, print_page
 from app.cli.options import (
     LARGEST,
+    PAIR,
     actor_option,
     currency_of,
     dry_run_option,
@@ -87,7 +88,7 @@ def list_(*, state: str | None, late: bool | None, after: str | None, limit: int
 
     with services() as opened:
         page = refunds.refund_requests(opened, state=state, late=late, after=after, limit=limit)
-    print_page("refund_requests", page, COLUMNS, "no such request", as_json=as_json)
+    print_page("refund_requests", page, COLUMNS, as_json=as_json)
 
 
 @refund.command()
@@ -153,4 +154,4 @@ def _decide(command: DecideRefund, *, actor: str, dry_run: bool, as_json: bool) 
 
 def _print(document: dict[str, Any]) -> None:
     plain = [(key, value) for key, value in document.items() if not isinstance(value, list | dict)]
-    table(("field", "value"), plain, "")()
+    table(PAIR, plain)()

@@ -46,7 +46,7 @@ def due(*, all_of_them: bool, as_json: bool) -> None:
     with services() as opened:
         found = [_document(one) for one in records.listed(opened, all_of_them=all_of_them)]
     rows = [[", ".join(one[name]) if name == "kept_by" else one[name] for name in COLUMNS] for one in found]
-    emit({"due": found}, as_json, table(COLUMNS, rows, "nothing has been kept long enough yet"))
+    emit({"due": found}, as_json, table(COLUMNS, rows))
 
 
 @retention.command()
@@ -124,7 +124,7 @@ def certificates(*, ident: str, out: Path | None, as_json: bool) -> None:
     if out is not None:
         _written(out, found)
     lines = [(one["id"], one["at"], one["cause"], "genuine" if one["genuine"] else "NOT GENUINE") for one in found]
-    show = table(("certificate", "at", "cause", "signature"), lines, "nothing was destroyed")
+    show = table(("certificate", "at", "cause", "signature"), lines)
     emit({"certificates": found, "kept": kept}, as_json, show)
 
 

@@ -154,7 +154,7 @@ def _document(found: Status) -> dict[str, Any]:
 
 def _print(found: Status) -> None:
     rows = [(key.position, key.id, _told(dict(key.protects)), _verdict(found, key.position)) for key in found.keys]
-    table(("key", "id", "protects", ""), rows, "there are no keys")()
+    table(("key", "id", "protects", ""), rows)()
     if found.lost:
         click.echo(f"none of them opens: {_told(dict(found.lost))}")
 

@@ -71,7 +71,7 @@ def show(found: Sequence[dict[str, Any]]) -> None:
     """Print the secrets that are configured, or that are missing."""
     shown = [each for each in found if each["position"] or each["in_use"]]
     rows = [(each["endpoint"], each["position"], each["id"], each["last_used"], _verdict(each)) for each in shown]
-    table(("webhook secret of", "", "id", "last used", ""), rows, "there are no webhook secrets")()
+    table(("webhook secret of", "", "id", "last used", ""), rows)()
 
 
 def refuse_a_missing_one(found: Sequence[dict[str, Any]]) -> None:

@@ -12,7 +12,7 @@ from app.store import accounts, inbox, outbox
 from tests.cli.conftest import Kulanz
 from tests.days import settle
 from tests.lemonsqueezy import MONDAY, subscription_payment_failed
-from tests.store.rows import an_effect
+from tests.store.rows import an_effect, an_event
 from tests.workers.house import an_unpaid_account, receive
 
 SATURDAY = (MONDAY + timedelta(days=5)).isoformat()
@@ -137,7 +137,7 @@ def test_what_could_not_be_done_is_explained_however_much_was_done_since(kulanz,
 
 def test_an_account_is_found_by_its_beginning_and_by_the_providers_id(kulanz, services):
     assert kulanz("account", "find", "org", "--json").document == {"accounts": ["org_1"]}
-    assert kulanz("account", "find", "nobody").out == "no such account\n"
+    assert kulanz("account", "find", "nobody").out == "none\n"
 
 
 def test_who_names_an_account_that_there_is_not_is_told_what_is_stuck_of_it(kulanz, services, parked):
@@ -286,6 +286,50 @@ def test_doctor_says_what_is_wrong_and_what_to_do(kulanz, services):
     assert (found["mail"]["ok"], found["mail"]["advice"]) == (False, "check SMTP_URL: host, port, name and password")
     assert found["clock"]["advice"] == "start `kulanz clock run`"
     assert found["redis"]["ok"] is None
+
+
+def test_doctor_counts_what_is_stuck_by_the_state_that_lists_it(kulanz, services, parked):
+    with services.database.write() as tx:
+        inbox.record(tx, [an_event(state="quarantined", reason="no JSON")], MONDAY)
+        outbox.add(tx, [an_effect("ef_1", state="todo"), an_effect("ef_2", state="unknown")])
+
+    found = {check["check"]: check for check in kulanz("doctor", "--json").document["checks"]}
+
+    counts = {
+        name: (found[name]["ok"], found[name]["detail"]) for name in found if name.endswith((" events", " effects"))
+    }
+    assert counts == {
+        "parked events": (False, "2"),
+        "quarantined events": (False, "1"),
+        "parked effects": (True, "0"),
+        "to-do effects": (False, "1"),
+        "unknown effects": (False, "1"),
+    }
+    assert found["quarantined events"]["advice"].startswith("`kulanz events list --state quarantined`")
+    assert found["to-do effects"]["advice"] == "`kulanz effects list --state todo`"
+
+
+@pytest.mark.parametrize("call", [("doctor",), ("policy", "list"), ("events", "list")], ids=" ".join)
+def test_a_table_that_is_piped_is_80_characters_wide_unless_told_otherwise(kulanz, services, parked, call):
+    lines = kulanz(*call).out.splitlines()
+    wide = kulanz(*call, COLUMNS="250").out.splitlines()
+
+    assert 20 < max(map(len, lines)) <= 80
+    assert 80 < max(map(len, wide)) <= 250
+    assert len(wide) < len(lines)
+
+
+def test_no_id_is_broken_where_a_table_does_not_fit(kulanz, services):
+    name = "subscription_of_a_customer_whose_id_is_rather_long_" * 2
+    with services.database.write() as tx:
+        outbox.add(tx, [an_effect("ef_1", account="org_1", subject=name[:60]), an_effect("ef_2", account="org_1")])
+
+    printed = kulanz("effects", "list").out
+
+    assert name[:60] in printed
+    assert [line.split() for line in printed.splitlines() if line.startswith("account_id")].count(
+        ["account_id", "org_1"]
+    ) == len(kulanz("effects", "list", "--json").document["effects"])
 
 
 def test_doctor_lists_every_problem_of_the_settings(kulanz):

@@ -51,6 +51,27 @@ def test_a_group_without_a_command_shows_its_commands(kulanz: Kulanz) -> None:
     assert "explain" in result.err
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        ("account", "list"),
+        ("account", "find", "nobody"),
+        ("events", "list", "--state", "parked"),
+        ("effects", "list", "--state", "parked"),
+        ("refund", "list"),
+        ("collections", "list"),
+        ("retention", "due"),
+    ],
+    ids=" ".join,
+)
+def test_a_list_without_entries_says_none(kulanz: Kulanz, call: tuple[str, ...]) -> None:
+    kulanz("migrate")
+
+    result = kulanz(*call)
+
+    assert (result.code, result.out, result.err) == (0, "none\n", "")
+
+
 def test_migrate_makes_the_data_directory_for_its_owner_alone(kulanz: Kulanz) -> None:
     before = kulanz("worker", "--burst")
 

@@ -55,6 +55,19 @@ def test_the_overview_says_what_needs_a_look_who_is_affected_and_what_is_at_risk
     assert 'role="img" aria-label="Events received in the last 24 hours' in page
 
 
+def test_the_overview_counts_parked_and_quarantined_events_each_by_itself(app: Web, services: Services) -> None:
+    parked(services, number=2)
+    parked(services, number=3, state="quarantined")
+    operator = Operator(app.test_client())
+    operator.log_in("ops", "correct horse")
+
+    page = operator.see("/ops/")
+
+    for state, count in (("parked", 2), ("quarantined", 3)):
+        light = rf'state={state}">{state.capitalize()} events</a></span>\s*<span class="value">{count}</span>'
+        assert re.search(light, page)
+
+
 @pytest.mark.usefixtures("in_grace")
 def test_an_account_is_found_by_what_is_at_hand(operator: Operator) -> None:
     for asked in ("org_42", "ada@shop.example", " Ada@SHOP.example ", "lemonsqueezy:810233", "810233", "org_"):

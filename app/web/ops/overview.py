@@ -83,14 +83,15 @@ def _of_events(flow: Flow) -> Iterator[Light]:
         link=url_for("ops.events", state="received"),
     )
     yield Light(name="Rate", value=f"{flow.per_minute:.1f} / min", tone="good", word="events, last 5 minutes")
-    parked = flow.events["parked"] + flow.events["quarantined"]
-    yield Light(
-        name="Parked events",
-        value=f"{parked:,}",
-        tone="bad" if parked else "good",
-        word="need a person" if parked else "none",
-        link=url_for("ops.events", state="parked" if flow.events["parked"] or not parked else "quarantined"),
-    )
+    for state in ("parked", "quarantined"):
+        number = flow.events[state]
+        yield Light(
+            name=f"{state.capitalize()} events",
+            value=f"{number:,}",
+            tone="bad" if number else "good",
+            word="need a person" if number else "none",
+            link=url_for("ops.events", state=state),
+        )
     waiting = flow.events["waiting"]
     yield Light(
         name="Waiting payments",
