@@ -72,10 +72,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _misused(error: click.ClickException) -> int:
-    """Say what is wrong with the call, on one line; who called a group by its bare name wants to see its commands."""
+    """Say what is wrong with the call, on one line; the bare name of a group is a request for its help."""
     if isinstance(error, NoArgsIsHelpError):
-        error.show()
-        return error.exit_code
+        click.echo(error.format_message())
+        return 0
     context = error.ctx if isinstance(error, click.UsageError) else None
     hint = f" (see `{context.command_path} --help`)" if context else ""
     return _failed(" ".join(error.format_message().split()) + hint, error.exit_code)

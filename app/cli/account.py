@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 STANDINGS = ("good", "grace", "on_hold", "suspended", "closed")
 COLUMNS = ("account_id", "standing", "plan", "access", "grace_ends_at")
+FOUND = ("account_id", "plan", "standing")
 EXCEPTIONS = {
     "extend-grace": "Let the grace period of an unpaid account end later.",
     "waive": "Close what is owed as void, not as paid.",
@@ -60,8 +61,8 @@ def find(*, text: str, as_json: bool) -> None:
     from app.showing.dossier import search
 
     with services() as opened:
-        names = search(opened, text)
-    emit({"accounts": names}, as_json, "\n".join(names) or "none")
+        rows = [(row.id, row.plan, row.standing) for row in search(opened, text)]
+    emit({"accounts": [dict(zip(FOUND, row, strict=True)) for row in rows]}, as_json, table(FOUND, rows))
 
 
 @account.command()

@@ -25,9 +25,9 @@ def _hints(opened: Services, ident: str) -> Iterator[str]:
     from app.showing.dossier import search
     from app.store import browsing
 
-    names = search(opened, ident)
+    names = [row.id for row in search(opened, ident)[:3]]
     if names:
-        yield f"did you mean {', '.join(names[:3])}?"
+        yield f"did you mean {', '.join(names)}?"
     with opened.database.read() as conn:
         stuck = [one for one in browsing.events(conn, account=ident, limit=20) if one.state != "handled"]
     if stuck:

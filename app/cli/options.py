@@ -32,15 +32,25 @@ yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 actor_option = click.option("--actor", default=lambda: f"cli:{_user()}", help="Who does this: a note [default: you].")
 
 
-def instant(text: str) -> datetime:
-    """Read an RFC 3339 instant with its offset, or a date (its first moment in UTC)."""
+def instant(text: str, now: Callable[[], datetime] | None = None) -> datetime:
+    """Read an RFC 3339 instant with its offset, a date (its first moment in UTC), or a distance from `now`: `+10d`.
+
+    Without `now` a distance counts from the policy's time, which the test clock may have set.
+    """
+    if text.startswith(("+", "-")):
+        return _distant(text, now or _policy_time)
     try:
         read = datetime.fromisoformat(text)
     except ValueError as error:
-        raise click.BadParameter(f"{text!r} is not an instant such as 2026-03-01T09:00:00Z") from error
+        raise click.BadParameter(f"{text!r} is not an instant such as 2026-03-01T09:00:00Z, or +10d") from error
     if read.tzinfo is None and len(text) > len("2026-03-01"):
         raise click.BadParameter(f"{text!r} has no offset; add Z for UTC")
     return read.replace(tzinfo=read.tzinfo or UTC).astimezone(UTC)
+
+
+def host_instant(text: str) -> datetime:
+    """Read an instant as `instant` does; a distance counts from the host's time, which needs no database."""
+    return instant(text, lambda: datetime.now(UTC))
 
 
 def span(text: str) -> timedelta:
@@ -199,6 +209,20 @@ def confirm(count: int, what: str, *, yes: bool) -> None:
     """Ask before a bulk change; without a terminal to ask on, `--yes` is needed."""
     if not yes and count > 1:
         agree(f"{what}: {count}. Go on?")
+
+
+def _distant(text: str, now: Callable[[], datetime]) -> datetime:
+    """Read `+10d` or `-1d12h`, counted from now."""
+    by = span(text[1:])
+    try:
+        return now() + (by if text[0] == "+" else -by)
+    except OverflowError as error:
+        raise click.BadParameter(f"{text!r} is too far away") from error
+
+
+def _policy_time() -> datetime:
+    with services() as opened:
+        return opened.clock.now()
 
 
 def _user() -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from app.cli.options import instant
+from app.cli.options import host_instant
 
 PORT = 8900
 
@@ -20,7 +20,7 @@ PORT = 8900
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="Loopback only.")
 @click.option("--webhook-url", help="Deliver there [default: the webhook of the instance with this data directory].")
 @click.option("--secret", help="Sign with it [default: the newest configured secret].")
-@click.option("--at", type=instant, help="When it is there [default: now].")
+@click.option("--at", type=host_instant, metavar="INSTANT", help="When it is there [default: now].")
 @click.option("--speed", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Times real time; 0: stop.")
 @click.option("--customers", type=click.IntRange(0, 10_000), default=0, show_default=True, help="Sold to at the start.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of everything that chance decides.")

@@ -13,6 +13,7 @@ from app.showing import enquiries
 from app.showing.views import Document
 from app.store import accounts as stored
 from app.store import bindings, browsing, ledger, lookups
+from app.store.accounts import AccountRow
 from app.store.browsing import EventLine
 from app.store.database import Connection
 from app.store.outbox import EffectRow
@@ -64,13 +65,13 @@ def dossier(services: Services, name: str, *, before: int | None = None) -> Doss
         )
 
 
-def search(services: Services, text: str) -> list[str]:
+def search(services: Services, text: str) -> list[AccountRow]:
     """Return the accounts that a text may mean: an id or its beginning, a mail address, an id of the provider's."""
     services.vault.prepare()
     with services.database.read() as conn:
         names = _named(services, conn, text.strip())
         rows = [stored.get(conn, name) for name in names]
-    return list(dict.fromkeys(row.id for row in rows if row is not None))
+    return list({row.id: row for row in rows if row is not None}.values())
 
 
 def _named(services: Services, conn: Connection, text: str) -> list[str]:

@@ -136,8 +136,10 @@ def test_what_could_not_be_done_is_explained_however_much_was_done_since(kulanz,
 
 
 def test_an_account_is_found_by_its_beginning_and_by_the_providers_id(kulanz, services):
-    assert kulanz("account", "find", "org", "--json").document == {"accounts": ["org_1"]}
-    assert kulanz("account", "find", "nobody").out == "none\n"
+    found = {"account_id": "org_1", "plan": "professional", "standing": "grace"}
+
+    assert kulanz("account", "find", "org", "--json").document == {"accounts": [found]}
+    assert kulanz("account", "find", "org").out.split() == [*found, *found.values()]
 
 
 def test_who_names_an_account_that_there_is_not_is_told_what_is_stuck_of_it(kulanz, services, parked):
@@ -160,6 +162,20 @@ def test_an_exception_changes_the_account_and_a_dry_run_does_not(kulanz, service
     assert kulanz("account", "show", "org_1", "--json").document["access"] == "none"
     far = (MONDAY + timedelta(days=900)).isoformat()
     assert kulanz("account", "exempt", "org_1", "--until", far, "--reason", "x").code == 1
+
+
+def test_a_time_can_be_told_as_a_distance_from_the_policys_time(kulanz, services):
+    until = ("account", "exempt", "org_1", "--reason", "on holiday", "--json", "--until")
+
+    exempted = kulanz(*until, "+9d12h").document["account"]["overrides"]
+    past = kulanz(*until, "-1d")
+
+    assert [one["until"] for one in exempted] == ["2026-03-12T03:08:20Z"]
+    assert (past.code, past.err.count("\n")) == (1, 1)
+    assert (kulanz(*until, "+9999999d").code, kulanz(*until, "+1w").code, kulanz(*until, "+").code) == (2, 2, 2)
+    assert kulanz("clock", "set", "+1d", "--json").document["now"] == "2026-03-03T15:08:20Z"
+    assert kulanz("replay", "--since", "-1d", "--json").document["accounts"] == 1
+    assert kulanz("replay", "--since", "-1h", "--json").document["accounts"] == 0
 
 
 def test_what_is_owed_can_be_waived(kulanz, services):

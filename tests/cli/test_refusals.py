@@ -32,6 +32,7 @@ CHARGEBACK = ("dispute", "open", "org_1", "--amount", "4900", "--currency", "EUR
         ("events", "retry"),
         ("clock", "advance", "1w"),
         ("clock", "advance", "-1d"),
+        ("clock", "set", "+1w"),
     ],
     ids=lambda call: " ".join(call)[:60].replace("\0", "NUL"),
 )
@@ -44,11 +45,31 @@ def test_a_wrong_call_is_refused_with_one_line_and_exit_code_2(kulanz: Kulanz, c
     assert "--help`)" in result.err
 
 
-def test_a_group_without_a_command_shows_its_commands(kulanz: Kulanz) -> None:
-    result = kulanz("account")
+@pytest.mark.parametrize(("call", "listed"), [((), "doctor"), (("account",), "explain")])
+def test_a_group_without_a_command_prints_its_help_and_ends_well(
+    kulanz: Kulanz, call: tuple[str, ...], listed: str
+) -> None:
+    result = kulanz(*call)
 
-    assert result.code == 2
-    assert "explain" in result.err
+    assert (result.code, result.err) == (0, "")
+    assert result.out == kulanz(*call, "--help").out
+    assert listed in result.out
+
+
+@pytest.mark.parametrize(
+    ("call", "meant"),
+    [
+        (("accont", "list"), "'account'"),
+        (("account", "shw", "org_1"), "'show'"),
+        (("account", "find", "org_1", "--jsn"), "'--json'"),
+        (("events", "list", "--stat", "parked"), "'--state'"),
+    ],
+)
+def test_what_is_misspelt_is_answered_with_what_may_be_meant(kulanz: Kulanz, call: tuple[str, ...], meant: str) -> None:
+    result = kulanz(*call)
+
+    assert (result.code, result.out, result.err.count("\n")) == (2, "", 1)
+    assert f"Did you mean {meant}?" in result.err
 
 
 @pytest.mark.parametrize(
@@ -82,3 +103,12 @@ def test_migrate_makes_the_data_directory_for_its_owner_alone(kulanz: Kulanz) ->
     assert made.code == 0
     assert kulanz.data_dir.stat().st_mode & 0o777 == 0o700
     assert kulanz("account", "list", "--json").document == {"accounts": [], "next_cursor": None}
+
+
+def test_the_providers_time_can_be_told_as_a_distance_where_there_is_no_database(kulanz: Kulanz) -> None:
+    nowhere = ("provider-sim", "--webhook-url", "nowhere", "--at")
+
+    understood, refused = kulanz(*nowhere, "-30d"), kulanz(*nowhere, "-30w")
+
+    assert (understood.code, refused.code) == (1, 2)
+    assert "is not an http or https address" in understood.err

@@ -69,6 +69,15 @@ def test_the_overview_counts_parked_and_quarantined_events_each_by_itself(app: W
 
 
 @pytest.mark.usefixtures("in_grace")
+def test_a_search_that_finds_several_accounts_tells_how_each_stands(operator: Operator, services: Services) -> None:
+    tell(services, subscription_created(account="org_43", subscription=43, customer=44))
+
+    page = operator.see("/ops/accounts?q=org_4")
+
+    assert [each for each in ("org_42", "org_43", "grace</", "good</", "plan professional") if each not in page] == []
+
+
+@pytest.mark.usefixtures("in_grace")
 def test_an_account_is_found_by_what_is_at_hand(operator: Operator) -> None:
     for asked in ("org_42", "ada@shop.example", " Ada@SHOP.example ", "lemonsqueezy:810233", "810233", "org_"):
         response = operator.client.get("/ops/accounts", query_string={"q": asked})

@@ -107,11 +107,12 @@ class Accounts:
         pipeline.command(self._services, name, command, actor, signed_in=True, then=once)
 
     def _found(self, asked: str) -> Response:
-        names = dossier.search(self._services, asked)
+        rows = dossier.search(self._services, asked)
+        names = [row.id for row in rows]
         if len(names) == 1 or asked in names:
             only = asked if asked in names else names[0]
             return make_response(redirect(url_for("ops.account", name=only), code=303))
-        return make_response(render_template("ops/found.html", asked=asked, names=names))
+        return make_response(render_template("ops/found.html", asked=asked, rows=rows))
 
     def _page(self, name: str, **more: object) -> str:
         found = dossier.dossier(self._services, name, before=questions.number("before"))
