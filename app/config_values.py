@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.config_layers import Value
@@ -96,7 +96,9 @@ class Reader:
 
     def database_url(self) -> str | None:
         """Return the database's address, `postgres://` in its proper spelling."""
-        return self._read("DATABASE_URL", _database, "sqlite:///path or postgresql://…")
+        return self._read(
+            "DATABASE_URL", _database, "sqlite:///path or postgresql://…, with ?pool=transaction behind a pooler"
+        )
 
     def redis_url(self) -> str | None:
         """Return the address of Redis."""
@@ -211,7 +213,9 @@ def _link_local(host: str) -> bool:
 
 def _database(text: str) -> str | None:
     url = re.sub(r"^postgres://", "postgresql://", text)
-    return url if urlsplit(url).scheme in DATABASES else None
+    parts = urlsplit(url)
+    pools = parse_qs(parts.query, keep_blank_values=True).get("pool", [])
+    return url if parts.scheme in DATABASES and pools in ([], ["session"], ["transaction"]) else None
 
 
 def _signing_secret(text: str) -> str | None:

@@ -61,6 +61,27 @@ def test_postgresql_syncs_every_commit_but_a_relaxed_one_whatever_the_role_prefe
             tx.exec_driver_sql("ALTER ROLE postgres RESET synchronous_commit")
 
 
+@pytest.mark.parametrize(
+    ("pool", "outside", "prepares"),
+    [("", "1min", True), ("&pool=session", "1min", True), ("&pool=transaction", "0", False)],
+)
+def test_a_session_is_configured_unless_a_pooler_shares_it(
+    postgresql_url: str, pool: str, outside: str, *, prepares: bool
+) -> None:
+    database = Database(postgresql_url + pool)
+
+    for _ in range(10):
+        with database.read() as tx:
+            inside = tx.exec_driver_sql("SHOW statement_timeout").scalar()
+            prepared = tx.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar_one()
+            driver = tx.connection.driver_connection
+    assert driver is not None
+    shown = driver.execute("SHOW statement_timeout").fetchone()
+    database.dispose()
+
+    assert (inside, shown, prepared > 0) == ("1min", (outside,), prepares)
+
+
 def test_every_file_of_the_database_is_private(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'new.db'}")
     with database.write() as tx:
@@ -246,7 +267,9 @@ def test_a_mistake_of_the_program_keeps_its_name(database: Database) -> None:
         tx.execute(insert(tables.policies).values(**row))
 
 
-@pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://", "sqlite:///:memory:", "nonsense", ""])
+@pytest.mark.parametrize(
+    "url", ["mysql://x/y", "sqlite://", "sqlite:///:memory:", "nonsense", "", "postgresql://h/d?pool=statement"]
+)
 def test_another_kind_of_url_is_refused_without_being_repeated(url: str) -> None:
     with pytest.raises(ConfigurationError, match="DATABASE_URL"):
         Database(url)
