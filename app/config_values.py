@@ -6,7 +6,9 @@ import base64
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from ctypes.util import find_library
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -159,6 +161,13 @@ class Reader:
         if self.given(name) and (len(values) < len(converted) or not converted):
             self.problems.append(f"{name}: expected {expected}")
         return values
+
+
+def has_postgresql_driver() -> bool:
+    """Tell whether psycopg is installed with one of its implementations; importing it takes time and memory."""
+    if find_spec("psycopg") is None:
+        return False
+    return any(map(find_spec, ("psycopg_binary", "psycopg_c"))) or find_library("pq") is not None
 
 
 def loopback(url: str | None) -> bool:

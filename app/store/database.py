@@ -123,9 +123,9 @@ def _drivers_errors() -> tuple[type[Exception], ...]:
 
 
 def _passing(error: Any) -> str | None:
-    """Return the reason of an error that may pass without another program: a server that is away, a missing table."""
-    if sqlite.is_unmigrated(error) or postgresql.is_unmigrated(error):
-        return f"{_first_line(error)}: run `kulanz migrate`"
+    """Return the reason of an error that may pass while the program waits: a server that is away, a missing table."""
+    if remedy := sqlite.remedy(error) or postgresql.remedy(error):
+        return f"{_first_line(error)}: {remedy}"
     return None if _is_mistake(error) else _first_line(error)
 
 

@@ -30,8 +30,12 @@ _SET_ALL, _SET_LOCALLY = (
 POOLS = frozenset({"session", "transaction"})
 """Values of `pool` in the URL: what belongs to this client for how long; without it each connection is asked."""
 _SHARED = "shared"
-_UNMIGRATED = frozenset({"42P01", "42703"})
-"""SQLSTATE of an undefined table and of an undefined column."""
+_REMEDIES = {
+    "42P01": "run `kulanz migrate`",  # undefined table
+    "42703": "run `kulanz migrate`",  # undefined column
+    "42501": "let the role of DATABASE_URL own the tables",  # insufficient privilege
+}
+"""By SQLSTATE: errors of a statement that an operator cures while the process waits."""
 
 
 class Server:
@@ -127,9 +131,9 @@ def errors() -> tuple[type[Exception], ...]:
     return (psycopg.Error,)
 
 
-def is_unmigrated(error: Any) -> bool:
-    """Tell whether a statement met a table or column that is missing."""
-    return getattr(error, "sqlstate", None) in _UNMIGRATED
+def remedy(error: Any) -> str | None:
+    """Return the operator's remedy, where the error is about the database's shape or rights."""
+    return _REMEDIES.get(getattr(error, "sqlstate", None) or "")
 
 
 def _binary_cursors() -> type[Any]:

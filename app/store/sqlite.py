@@ -141,9 +141,10 @@ class File:
         return connection
 
 
-def is_unmigrated(error: object) -> bool:
-    """Tell whether a statement met a table or column that is missing."""
-    return isinstance(error, sqlite3.OperationalError) and _UNMIGRATED.match(str(error)) is not None
+def remedy(error: object) -> str | None:
+    """Return the operator's remedy, where the error is about the database's shape."""
+    unmigrated = isinstance(error, sqlite3.OperationalError) and _UNMIGRATED.match(str(error))
+    return "run `kulanz migrate`" if unmigrated else None
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

@@ -260,6 +260,28 @@ def test_a_pool_that_is_used_up_is_unavailable_in_the_end(postgres: Database) ->
             each.__exit__(None, None, None)
 
 
+@pytest.mark.parametrize(
+    "statement", ["SELECT * FROM not_yet", "SELECT not_yet FROM marks", "UPDATE marks SET not_yet = 1"]
+)
+def test_a_table_or_column_that_is_missing_names_its_remedy(database: Database, statement: str) -> None:
+    with pytest.raises(StorageUnavailableError, match=r"not_yet.*: run `kulanz migrate`"), database.write() as tx:
+        tx.exec_driver_sql(statement)
+
+
+def test_a_role_without_rights_is_told_which_it_needs(postgres: Database) -> None:
+    with pytest.raises(StorageUnavailableError, match="marks: let the role of DATABASE_URL"), postgres.write() as tx:
+        _read_without_rights(tx)
+
+
+def test_the_parameters_of_a_statement_are_in_no_error(database: Database) -> None:
+    twice = [{"name": "a", "value": "of a person"}] * 2
+
+    with pytest.raises(IntegrityError) as refused, database.write() as tx:
+        tx.execute(insert(tables.marks), twice)
+
+    assert "of a person" not in str(refused.value)
+
+
 def test_a_mistake_of_the_program_keeps_its_name(database: Database) -> None:
     row = {"version": 1, "name": "p", "document": "", "sha256": "", "effective_from": NOW, "activated_at": NOW}
 
@@ -309,6 +331,11 @@ def test_many_threads_may_make_the_first_connection_to_a_new_file(tmp_path: Path
 def _written_without_a_server(tx: Connection, url: str) -> None:
     end_connections(url)
     marks.put(tx, "a", 1)
+
+
+def _read_without_rights(tx: Connection) -> None:
+    tx.exec_driver_sql("SET LOCAL ROLE pg_monitor")
+    marks.get(tx, "a")
 
 
 def _age_idle_connections(database: Database) -> None:
