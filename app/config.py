@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.config_layers import Layers
 from app.config_masked import masked_settings
-from app.config_values import ApiToken, OpsUser, Reader, loopback
+from app.config_values import ApiToken, OpsUser, Reader, has_postgresql_driver, loopback
 from app.errors import ConfigurationError, KulanzError, PolicyError
 from app.policy import document
 
@@ -186,6 +186,10 @@ def _contradictions(settings: Settings, reader: Reader) -> list[str]:
         (
             not reader.given("ENCRYPTION_KEYS"),
             "ENCRYPTION_KEYS is not set: `kulanz up` makes one, or give 32 random bytes",
+        ),
+        (
+            not settings.database_url.startswith("sqlite") and not has_postgresql_driver(),
+            "DATABASE_URL: PostgreSQL needs its driver: pip install 'kulanz[postgres]'",
         ),
         (settings.test_clock and explicit_live, "KULANZ_TEST_CLOCK is refused with LEMONSQUEEZY_MODE=live"),
         (mode_any and not settings.test_clock, "LEMONSQUEEZY_MODE=any needs KULANZ_TEST_CLOCK=1 or `kulanz up --demo`"),

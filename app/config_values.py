@@ -6,9 +6,11 @@ import base64
 import ipaddress
 import re
 from collections.abc import Callable, Mapping
+from ctypes.util import find_library
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from typing import TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.config_layers import Value
@@ -96,7 +98,9 @@ class Reader:
 
     def database_url(self) -> str | None:
         """Return the database's address, `postgres://` in its proper spelling."""
-        return self._read("DATABASE_URL", _database, "sqlite:///path or postgresql://…")
+        return self._read(
+            "DATABASE_URL", _database, "sqlite:///path or postgresql://…, with ?pool=transaction behind a pooler"
+        )
 
     def redis_url(self) -> str | None:
         """Return the address of Redis."""
@@ -159,6 +163,13 @@ class Reader:
         return values
 
 
+def has_postgresql_driver() -> bool:
+    """Tell whether psycopg is installed with one of its implementations; importing it takes time and memory."""
+    if find_spec("psycopg") is None:
+        return False
+    return any(map(find_spec, ("psycopg_binary", "psycopg_c"))) or find_library("pq") is not None
+
+
 def loopback(url: str | None) -> bool:
     """Whether an address leads to this machine."""
     host = urlsplit(url or "").hostname or ""
@@ -211,7 +222,9 @@ def _link_local(host: str) -> bool:
 
 def _database(text: str) -> str | None:
     url = re.sub(r"^postgres://", "postgresql://", text)
-    return url if urlsplit(url).scheme in DATABASES else None
+    parts = urlsplit(url)
+    pools = parse_qs(parts.query, keep_blank_values=True).get("pool", [])
+    return url if parts.scheme in DATABASES and pools in ([], ["session"], ["transaction"]) else None
 
 
 def _signing_secret(text: str) -> str | None:

@@ -113,6 +113,11 @@ class UnknownOutcomeError(FarEndError):
         super().__init__(detail, retryable=False)
 
 
+def detail_of(error: Exception) -> str | None:
+    """Return the words of an error of ours, which hold no personal data; those of others may."""
+    return error.detail if isinstance(error, KulanzError) else None
+
+
 def reason_of(error: Exception) -> str:
     """Say what went wrong and where, without the values that were at hand: they may be personal."""
     if isinstance(error, KulanzError):

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 
+from app.errors import detail_of
 from app.logs import log
 
 T = TypeVar("T")
@@ -85,7 +86,7 @@ class Lately(Generic[T]):
         try:
             value = self._find()
         except Exception as error:  # noqa: BLE001 - whatever it was, there is no value, and who asks is told so
-            log.warning("reading.failed", error=type(error).__name__)
+            log.warning("reading.failed", error=type(error).__name__, detail=detail_of(error))
             self._found, self._next = None, time.monotonic() + self._seconds
             return
         ended = time.monotonic()

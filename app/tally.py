@@ -66,7 +66,7 @@ class Tally:
         try:
             self.hand_in()
         except KulanzError as error:
-            log.warning("tally.put_off", error=type(error).__name__)
+            log.warning("tally.put_off", error=type(error).__name__, detail=error.detail)
 
 
 def page(sums: dict[str, float]) -> Iterator[str]:

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from app.store import migrate
 from app.store.database import Database
 from app.store.tables import metadata
-from tests.servers import PostgreSQL, a_postgresql, a_redis, empty
+from tests.servers import PostgreSQL, a_pgbouncer, a_postgresql, a_redis, empty
 
 # Hundreds of processes start while the tests run: where bytecode is not kept, each compiles the whole project again.
 sys.dont_write_bytecode = False
@@ -31,7 +31,7 @@ settings.load_profile("kulanz")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--presets-on",
-        choices=["sqlite", "postgresql"],
+        choices=["sqlite", "postgresql", "pgbouncer"],
         default="sqlite",
         help="The database of the instances on which the stories of one preset each are told.",
     )
@@ -47,6 +47,13 @@ def postgresql() -> Iterator[PostgreSQL]:
     """A running PostgreSQL server."""
     with a_postgresql() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(postgresql: PostgreSQL) -> Iterator[str]:
+    """What is added to a URL of that server so that it leads through a PgBouncer in transaction mode."""
+    with a_pgbouncer(postgresql) as through:
+        yield through
 
 
 @pytest.fixture(scope="session")

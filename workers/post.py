@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 
 from app.doorbell import EFFECTS, EVENTS, PATIENCE, connect
-from app.errors import KulanzError
+from app.errors import detail_of
 from app.logs import log
 from workers import jobs
 from workers.jobs import Station
@@ -53,7 +53,7 @@ class Post:
             self._failures = 0
         except Exception as error:  # noqa: BLE001 - a worker outlives whatever one look runs into
             self._failures += 1
-            log.warning("worker.failed", queue=self._queue, error=type(error).__name__, detail=_detail(error))
+            log.warning("worker.failed", queue=self._queue, error=type(error).__name__, detail=detail_of(error))
             self._station.stopping.wait(min(POLL * 2**self._failures, LONGEST_PAUSE))
 
     def _at_the_bell(self) -> str | None:
@@ -73,8 +73,3 @@ class Post:
         if time.monotonic() - self._swept_at >= SWEEP:
             self.look()
             self._swept_at = time.monotonic()
-
-
-def _detail(error: Exception) -> str | None:
-    """Our own errors' words hold no personal data; others' may."""
-    return error.detail if isinstance(error, KulanzError) else None

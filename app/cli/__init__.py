@@ -88,10 +88,8 @@ def _reason(error: KulanzError) -> str:
 
 
 def _unexpected(error: Exception) -> str:
-    """Name what nobody foresaw; a database of another shape is the most likely."""
-    kind, words = type(error).__name__, " ".join(str(error).split())[:300]
-    hint = "; has `kulanz migrate` been run?" if kind in {"OperationalError", "ProgrammingError"} else ""
-    return f"{kind}: {words}{hint}"
+    """Name an error that the program does not foresee."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
 
 
 def _failed(reason: str, code: int = 1) -> int:

@@ -16,7 +16,7 @@ import msgspec
 from app import metrics
 from app.clock import real_now
 from app.config import Settings
-from app.errors import MalformedPayloadError, StorageUnavailableError
+from app.errors import MalformedPayloadError, StorageUnavailableError, detail_of
 from app.logs import log
 from app.providers import Glance, Provider
 from app.receiving.group_commit import GroupCommit
@@ -152,7 +152,7 @@ class Intake:
         try:
             self._commits.submit(None, seconds=PROBE_PATIENCE)
         except Exception as error:  # noqa: BLE001 - whatever it was, the next delivery would meet it too
-            log.warning("intake.not_ready", error=type(error).__name__)
+            log.warning("intake.not_ready", error=type(error).__name__, detail=detail_of(error))
             return False
         return True
 
@@ -196,9 +196,9 @@ class Intake:
     def _note(self, error: Exception) -> None:
         """Remember that the database did not take a delivery; operators see the class of what it was."""
         if self._standby is None:
-            log.warning("intake.unwritten", error=type(error).__name__)
+            log.warning("intake.unwritten", error=type(error).__name__, detail=detail_of(error))
             return
-        log.warning("intake.stands_by", error=type(error).__name__)
+        log.warning("intake.stands_by", error=type(error).__name__, detail=detail_of(error))
         self._standby.away = isinstance(error, StorageUnavailableError)
 
     def _stand_by(self, delivery: _Delivery) -> Answer:

@@ -9,7 +9,7 @@ from threading import Lock, Thread
 
 import msgspec
 
-from app.errors import StorageUnavailableError
+from app.errors import StorageUnavailableError, detail_of
 from app.logs import log
 from app.receiving.group_commit import GroupCommit
 from app.receiving.spool import Spool
@@ -100,7 +100,9 @@ class Standby:
             self.away = False
         except Exception as error:  # noqa: BLE001 - nothing may end the thread that keeps what was promised
             if not self.away:
-                log.warning("spool.waits", bytes=self._spool.size(), error=type(error).__name__)
+                log.warning(
+                    "spool.waits", bytes=self._spool.size(), error=type(error).__name__, detail=detail_of(error)
+                )
             self.away = True
             return False
         return True

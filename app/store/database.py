@@ -96,6 +96,8 @@ def _parse(url: str) -> tuple[URL, Literal["sqlite", "postgresql"]]:
         raise ConfigurationError([f"DATABASE_URL: {parsed.drivername} is neither sqlite nor postgresql"])
     if dialect == "sqlite" and parsed.database in {None, "", ":memory:"}:
         raise ConfigurationError(["DATABASE_URL: SQLite needs a file, as in sqlite:////var/lib/kulanz/kulanz.db"])
+    if dialect == "postgresql" and parsed.query.get("pool", "session") not in postgresql.POOLS:
+        raise ConfigurationError(["DATABASE_URL: pool is neither session nor transaction"])
     return parsed, dialect
 
 
@@ -107,17 +109,24 @@ def _translated() -> Iterator[None]:
     except exc.TimeoutError as error:
         raise StorageUnavailableError("no database connection became free in time") from error
     except exc.DBAPIError as error:
-        if _is_mistake(error.orig):
+        if (reason := _passing(error.orig)) is None:
             raise
-        raise StorageUnavailableError(_first_line(error.orig)) from error
+        raise StorageUnavailableError(reason) from error
     except _drivers_errors() as error:
-        if _is_mistake(error):
+        if (reason := _passing(error)) is None:
             raise
-        raise StorageUnavailableError(_first_line(error)) from error
+        raise StorageUnavailableError(reason) from error
 
 
 def _drivers_errors() -> tuple[type[Exception], ...]:
     return (*sqlite.ERRORS, *postgresql.errors())
+
+
+def _passing(error: Any) -> str | None:
+    """Return the reason of an error that may pass while the program waits: a server that is away, a missing table."""
+    if remedy := sqlite.remedy(error) or postgresql.remedy(error):
+        return f"{_first_line(error)}: {remedy}"
+    return None if _is_mistake(error) else _first_line(error)
 
 
 def _is_mistake(error: Any) -> bool:

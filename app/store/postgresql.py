@@ -1,4 +1,4 @@
-"""PostgreSQL through psycopg 3: time-outs, durability, and connections that went stale."""
+"""PostgreSQL through psycopg 3: time-outs, durability, poolers, and connections that went stale."""
 
 from __future__ import annotations
 
@@ -17,21 +17,37 @@ _IDLE_SECONDS = 10.0
 _ALIVE = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3, "tcp_user_timeout": 20_000}
 """Seconds, but for the last: after 25 of them a server that vanished without a word is a lost connection."""
 _SETTINGS = {
-    "default_transaction_isolation": "read committed",
     "synchronous_commit": "on",
     "timezone": "UTC",
     "statement_timeout": "60s",
     "lock_timeout": "20s",
     "idle_in_transaction_session_timeout": "120s",
 }
-_SET_ALL = "SELECT " + ", ".join(f"set_config('{name}', '{value}', false)" for name, value in _SETTINGS.items())
+_SET_ALL, _SET_LOCALLY = (
+    "SELECT " + ", ".join(f"set_config('{name}', '{value}', {local})" for name, value in _SETTINGS.items())
+    for local in ("false", "true")
+)
+POOLS = frozenset({"session", "transaction"})
+"""Values of `pool` in the URL: what belongs to this client for how long; without it each connection is asked."""
+_SHARED = "shared"
+_REMEDIES = {
+    "42P01": "run `kulanz migrate`",  # undefined table
+    "42703": "run `kulanz migrate`",  # undefined column
+    "42501": "let the role of DATABASE_URL own the tables",  # insufficient privilege
+}
+"""By SQLSTATE: errors of a statement that an operator cures while the process waits."""
 
 
 class Server:
-    """One database of a PostgreSQL server; a write is durable because `synchronous_commit` is on in every session."""
+    """One database of a PostgreSQL server; a write is durable because `synchronous_commit` is on in every transaction.
+
+    Behind a pooler in transaction mode, such as PgBouncer, each transaction may have another server session, which
+    other clients use too. There settings are local to the transaction, and no statement is prepared on the server.
+    """
 
     def __init__(self, url: URL) -> None:
-        self._url = url.set(drivername="postgresql+psycopg")
+        self._url = url.difference_update_query(["pool"]).set(drivername="postgresql+psycopg")
+        self._pool = url.query.get("pool")
         self._made: Engine | None = None
         self._making = Lock()
 
@@ -62,7 +78,8 @@ class Server:
     def scrub(self, tables: Sequence[str]) -> bool:
         """Have the server give up what it has kept of overwritten and deleted rows."""
         with self._engine().connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.exec_driver_sql("SET statement_timeout = 0")
+            if not connection.info[_SHARED]:
+                connection.exec_driver_sql("SET statement_timeout = 0")
             connection.exec_driver_sql(f"VACUUM {', '.join(tables)}")
             connection.invalidate()
         return True
@@ -79,12 +96,30 @@ class Server:
 
     def _make(self) -> Engine:
         options = {"connect_timeout": _CONNECT_SECONDS, "cursor_factory": _binary_cursors(), **_ALIVE}
-        engine = create_engine(self._url, pool_timeout=_POOL_SECONDS, connect_args=options)
-        event.listen(engine, "connect", _prepare)
+        engine = create_engine(
+            self._url,
+            pool_timeout=_POOL_SECONDS,
+            connect_args=options,
+            isolation_level="READ COMMITTED",
+            hide_parameters=True,
+        )
+        event.listen(engine, "connect", self._configure)
+        event.listen(engine, "begin", _configure_transaction)
         event.listen(engine, "checkin", _note_the_time)
         event.listen(engine, "checkout", _look_again)
         self._made = engine
         return engine
+
+    def _configure(self, connection: Any, record: Any) -> None:
+        """Configure the session, or note that it is shared and each transaction has to be configured."""
+        connection.autocommit = True
+        shared = self._pool == "transaction" or (self._pool is None and _is_pooled(connection))
+        if shared:
+            connection.prepare_threshold = None
+        else:
+            connection.execute(_SET_ALL)
+        record.info[_SHARED] = shared
+        connection.autocommit = False
 
 
 def errors() -> tuple[type[Exception], ...]:
@@ -94,6 +129,11 @@ def errors() -> tuple[type[Exception], ...]:
     except ImportError:
         return ()
     return (psycopg.Error,)
+
+
+def remedy(error: Any) -> str | None:
+    """Return the operator's remedy, where the error is about the database's shape or rights."""
+    return _REMEDIES.get(getattr(error, "sqlstate", None) or "")
 
 
 def _binary_cursors() -> type[Any]:
@@ -108,10 +148,15 @@ def _binary_cursors() -> type[Any]:
     return BinaryCursor
 
 
-def _prepare(connection: Any, _record: Any) -> None:
-    connection.autocommit = True
-    connection.execute(_SET_ALL)
-    connection.autocommit = False
+def _is_pooled(connection: Any) -> bool:
+    """Tell a pooler by its cancellation key: as clients share servers, the process id in it is no server's."""
+    (pid,) = connection.execute("SELECT pg_backend_pid()").fetchone()
+    return bool(pid != connection.info.backend_pid)
+
+
+def _configure_transaction(conn: Connection) -> None:
+    if conn.info[_SHARED]:
+        conn.exec_driver_sql(_SET_LOCALLY)
 
 
 def _note_the_time(_connection: Any, record: Any) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import sqlite3
 import time
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ _CACHE_KIB = 8192
 _SMALL_CACHE_KIB = 1024
 """For short transactions: what every connection may keep, a process has as often as it has kinds of connection."""
 _PRIVATE = 0o600
+_UNMIGRATED = re.compile("no such (table|column)|table .* has no column named")
 _creating = Lock()
 
 
@@ -119,6 +121,7 @@ class File:
             creator=lambda: self._connect(synchronous, cache),
             poolclass=QueuePool,
             pool_timeout=_BUSY_SECONDS,
+            hide_parameters=True,
         )
         # Straight to the driver: as a statement of SQLAlchemy's it costs more than all else that begins a transaction.
         event.listen(engine, "begin", lambda conn: conn.connection.driver_connection.execute(begin))
@@ -136,6 +139,12 @@ class File:
         connection.execute("PRAGMA secure_delete=ON")
         connection.execute(f"PRAGMA cache_size=-{cache}")
         return connection
+
+
+def remedy(error: object) -> str | None:
+    """Return the operator's remedy, where the error is about the database's shape."""
+    unmigrated = isinstance(error, sqlite3.OperationalError) and _UNMIGRATED.match(str(error))
+    return "run `kulanz migrate`" if unmigrated else None
 
 
 def _switch_to_wal(connection: sqlite3.Connection) -> None:

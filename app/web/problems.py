@@ -54,7 +54,7 @@ def _ours(error: KulanzError) -> Response:
         response.headers["WWW-Authenticate"] = 'Bearer realm="kulanz"'
         return response
     if error.retryable:
-        log.warning("web.unavailable", error=type(error).__name__)
+        log.warning("web.unavailable", error=type(error).__name__, detail=error.detail)
         response = problem(error.status, error.title, "This cannot be answered at the moment; try again shortly.")
         response.headers["Retry-After"] = RETRY_AFTER
         return response

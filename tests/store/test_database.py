@@ -61,6 +61,27 @@ def test_postgresql_syncs_every_commit_but_a_relaxed_one_whatever_the_role_prefe
             tx.exec_driver_sql("ALTER ROLE postgres RESET synchronous_commit")
 
 
+@pytest.mark.parametrize(
+    ("pool", "outside", "prepares"),
+    [("", "1min", True), ("&pool=session", "1min", True), ("&pool=transaction", "0", False)],
+)
+def test_a_session_is_configured_unless_a_pooler_shares_it(
+    postgresql_url: str, pool: str, outside: str, *, prepares: bool
+) -> None:
+    database = Database(postgresql_url + pool)
+
+    for _ in range(10):
+        with database.read() as tx:
+            inside = tx.exec_driver_sql("SHOW statement_timeout").scalar()
+            prepared = tx.exec_driver_sql("SELECT count(*) FROM pg_prepared_statements").scalar_one()
+            driver = tx.connection.driver_connection
+    assert driver is not None
+    shown = driver.execute("SHOW statement_timeout").fetchone()
+    database.dispose()
+
+    assert (inside, shown, prepared > 0) == ("1min", (outside,), prepares)
+
+
 def test_every_file_of_the_database_is_private(tmp_path: Path) -> None:
     database = Database(f"sqlite:///{tmp_path / 'new.db'}")
     with database.write() as tx:
@@ -239,6 +260,28 @@ def test_a_pool_that_is_used_up_is_unavailable_in_the_end(postgres: Database) ->
             each.__exit__(None, None, None)
 
 
+@pytest.mark.parametrize(
+    "statement", ["SELECT * FROM not_yet", "SELECT not_yet FROM marks", "UPDATE marks SET not_yet = 1"]
+)
+def test_a_table_or_column_that_is_missing_names_its_remedy(database: Database, statement: str) -> None:
+    with pytest.raises(StorageUnavailableError, match=r"not_yet.*: run `kulanz migrate`"), database.write() as tx:
+        tx.exec_driver_sql(statement)
+
+
+def test_a_role_without_rights_is_told_which_it_needs(postgres: Database) -> None:
+    with pytest.raises(StorageUnavailableError, match="marks: let the role of DATABASE_URL"), postgres.write() as tx:
+        _read_without_rights(tx)
+
+
+def test_the_parameters_of_a_statement_are_in_no_error(database: Database) -> None:
+    twice = [{"name": "a", "value": "of a person"}] * 2
+
+    with pytest.raises(IntegrityError) as refused, database.write() as tx:
+        tx.execute(insert(tables.marks), twice)
+
+    assert "of a person" not in str(refused.value)
+
+
 def test_a_mistake_of_the_program_keeps_its_name(database: Database) -> None:
     row = {"version": 1, "name": "p", "document": "", "sha256": "", "effective_from": NOW, "activated_at": NOW}
 
@@ -246,7 +289,9 @@ def test_a_mistake_of_the_program_keeps_its_name(database: Database) -> None:
         tx.execute(insert(tables.policies).values(**row))
 
 
-@pytest.mark.parametrize("url", ["mysql://x/y", "sqlite://", "sqlite:///:memory:", "nonsense", ""])
+@pytest.mark.parametrize(
+    "url", ["mysql://x/y", "sqlite://", "sqlite:///:memory:", "nonsense", "", "postgresql://h/d?pool=statement"]
+)
 def test_another_kind_of_url_is_refused_without_being_repeated(url: str) -> None:
     with pytest.raises(ConfigurationError, match="DATABASE_URL"):
         Database(url)
@@ -286,6 +331,11 @@ def test_many_threads_may_make_the_first_connection_to_a_new_file(tmp_path: Path
 def _written_without_a_server(tx: Connection, url: str) -> None:
     end_connections(url)
     marks.put(tx, "a", 1)
+
+
+def _read_without_rights(tx: Connection) -> None:
+    tx.exec_driver_sql("SET LOCAL ROLE pg_monitor")
+    marks.get(tx, "a")
 
 
 def _age_idle_connections(database: Database) -> None:

@@ -236,3 +236,10 @@ def test_the_spool_has_a_size_and_can_be_switched_off(environ, text, size):
 
 def test_a_size_of_the_spool_that_is_none_is_a_problem(environ):
     assert problems_of({**environ, "KULANZ_SPOOL": "plenty"}) == ["KULANZ_SPOOL: expected a number of MiB, or off"]
+
+
+@pytest.mark.parametrize("query", ["pool=statement", "pool=", "pool=session&pool=transaction"])
+def test_a_mode_of_a_pooler_that_is_none_is_a_problem(environ, query):
+    (problem,) = problems_of({**environ, "DATABASE_URL": f"postgresql://db/kulanz?{query}"})
+
+    assert problem.startswith("DATABASE_URL: expected")

@@ -192,10 +192,11 @@ def a_house_on_its_database(
     name = getattr(request, "param", None) or request.config.getoption("--presets-on")
     data_dir = tmp_path_factory.mktemp(name)
     with ExitStack() as stack:
-        if name == "postgresql":
+        if name != "sqlite":
             server: PostgreSQL = request.getfixturevalue("postgresql")
             template: str = request.getfixturevalue("postgresql_template")
-            settings = {"DATABASE_URL": stack.enter_context(server.a_database(template)), **settings}
+            through: str = request.getfixturevalue("pgbouncer") if name == "pgbouncer" else ""
+            settings = {"DATABASE_URL": stack.enter_context(server.a_database(template)) + through, **settings}
         yield stack.enter_context(a_house(data_dir, **settings))
 
 
