@@ -112,7 +112,7 @@ class Api:
     def _given(self, operation: Operation, orders: Orders, **ids: str) -> Response:
         _nothing_asked()
         subject = next((ident for name, ident in ids.items() if name != "account_id"), "")
-        command = orders(b"" if operation.form is None else _body(), subject)
+        command = orders(_body(), subject)
         account = self._account_of({name: _known_form(ident) for name, ident in ids.items()})
         shown = self._desk.account(account)[operation.repeats] if operation.repeats else ()
         return self._ordered(account, command, status=operation.status, known=shown)

@@ -114,9 +114,11 @@ def ends(path: str, answer: type[Struct]) -> Callable[[Callable[[str], Command]]
     """Make an operation, which has no body, of a function that returns the order to end what the path names."""
 
     def made(function: Callable[[str], Command]) -> Operation:
-        return Operation(
-            **_named(function), method="DELETE", path=path, answer=answer, orders=lambda _, named: function(named)
-        )
+        def order(body: bytes, named: str) -> Command:
+            fields.read(body, fields.Nothing)
+            return function(named)
+
+        return Operation(**_named(function), method="DELETE", path=path, answer=answer, orders=order)
 
     return made
 
