@@ -22,6 +22,7 @@ from app.web.operations import ID, OPERATIONS, Operation
 from app.web.operations.shape import Answers, Orders
 from app.web.problems import BadRequestError
 from app.web.tokens import authenticate
+from app.wording import file_name
 
 LARGEST_BODY = 64 * 1024
 PERSONAL = frozenset(operation.name for operation in OPERATIONS if operation.personal)
@@ -81,7 +82,7 @@ class Api:
         response = Response(self._desk.evidence(account), content_type="text/html; charset=utf-8")
         response.headers["Cache-Control"] = "no-store"
         response.headers["Content-Security-Policy"] = "sandbox"
-        response.headers["Content-Disposition"] = f'attachment; filename="{account.replace(":", "_")}.evidence.html"'
+        response.headers["Content-Disposition"] = f'attachment; filename="{file_name(account)}"'
         return response
 
     def agree_terms(self, account_id: str) -> Response:

@@ -12,12 +12,13 @@ from typing import Any
 from msgspec import Struct
 
 from app.ordering.commands import Command
+from app.providers.naming import ACCOUNT_ID
 from app.showing.views import Document, Page
 from app.web import fields
 from app.web.desk import Desk
 from app.web.queries import PAGING
 
-ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}", re.ASCII)
+ID = re.compile(ACCOUNT_ID, re.ASCII)
 """What an id of ours, or of the merchant's, may look like in a path."""
 
 Asked = Mapping[str, Any]
