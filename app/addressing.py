@@ -7,18 +7,19 @@ becomes another name of it; a customer who names two accounts joins neither to t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from app.providers import Routing
-from app.store import bindings
+from app.store import accounts, bindings
 from app.store.database import Connection
 
 
 class AddressBook:
     """The bindings that a batch of events touches, read once and written once."""
 
-    def __init__(self, tx: Connection, routings: Iterable[Routing]) -> None:
+    def __init__(self, tx: Connection, routings: Sequence[Routing]) -> None:
         self._tx = tx
+        self._kept = kept(tx, {told.kept_claim for told in routings if told.kept_claim is not None})
         keys = {key for told in routings for key in (told.subscription, told.order, told.customer)}
         self._known = bindings.find(tx, {key for key in keys if key is not None})
         self._new: dict[str, str] = {}
@@ -66,16 +67,27 @@ class AddressBook:
         """Return the account of an event as far as we know."""
         if routing.claim is not None:
             return routing.claim
+        if self.keeps(routing):
+            return routing.kept_claim
         for key in (routing.subscription, routing.order, routing.customer):
             if key is not None and key in self._known:
                 return self._known[key]
         return routing.fallback
+
+    def keeps(self, routing: Routing) -> bool:
+        """Whether an event names an account by an id that it has from before."""
+        return routing.kept_claim in self._kept
 
     def _rename(self, old: str, new: str) -> None:
         self.renamed[old] = new
         for key, account in self._known.items():
             if account == old:
                 self._known[key] = new
+
+
+def kept(conn: Connection, names: Iterable[str]) -> frozenset[str]:
+    """Return the names that accounts have already."""
+    return frozenset(name for name in names if accounts.exactly(conn, name) is not None)
 
 
 def _keys(routing: Routing) -> list[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import base64
-import ipaddress
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from ctypes.util import find_library
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TypeVar
 from urllib.parse import parse_qs, urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -23,6 +23,34 @@ REDISES = ("redis", "rediss", "unix", "redis+sentinel")
 YES, NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 HIGHEST_PORT = 65535
 MOST_MEBIBYTES = 999_999
+_METADATA = tuple(
+    map(
+        ip_network,
+        (
+            *("169.254.0.0/16", "fe80::/10"),  # Link-local: nearly every cloud.
+            "100.100.100.200/32",  # Alibaba Cloud
+            "168.63.129.16/32",  # Azure's host agent
+            "192.0.0.192/32",  # Oracle Cloud, the older one
+            "fd00:ec2::/32",  # AWS: metadata, and credentials of pods
+            "fd20:ce::254/128",  # Google Cloud
+            "fd00:c1::a9fe:a9fe/128",  # Oracle Cloud
+            "fd00:42::42/128",  # Scaleway
+            "fd00:a9fe:a9fe::1/128",  # Akamai
+            "fd00:100::100:200/128",  # Alibaba Cloud
+        ),
+    )
+)
+_IPV4_AT_THE_END = tuple(
+    map(
+        ip_network,
+        (
+            "::/96",  # IPv4-compatible
+            "::ffff:0:0/96",  # IPv4-mapped
+            "::ffff:0:0:0/96",  # IPv4-translated
+            *("64:ff9b::/96", "64:ff9b:1::/48"),  # NAT64
+        ),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +121,9 @@ class Reader:
         return self._read(name, _zone, "an IANA time zone, such as Europe/Vienna") or default
 
     def url(self, name: str, schemes: tuple[str, ...]) -> str | None:
-        """Return an address with a host; link-local ones are refused (CONTRACT section 2)."""
-        return self._read(name, lambda text: _url(text, schemes), f"{schemes[0]}://host…, not link-local")
+        """Return an address with a host; those of metadata services are refused (CONTRACT section 2)."""
+        expected = f"{schemes[0]}://host…, not link-local and no cloud's metadata service"
+        return self._read(name, lambda text: _url(text, schemes), expected)
 
     def database_url(self) -> str | None:
         """Return the database's address, `postgres://` in its proper spelling."""
@@ -174,9 +203,31 @@ def loopback(url: str | None) -> bool:
     """Whether an address leads to this machine."""
     host = urlsplit(url or "").hostname or ""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def is_metadata(address: str) -> bool:
+    """Return whether an IP address is link-local or a cloud's metadata service, however it is written.
+
+    A zone (`%eth0`) is ignored, and an IPv4 address that an IPv6 address carries counts as well. ValueError for a name.
+    """
+    reached = _reached(ip_address(address.partition("%")[0]))
+    return any(one in network for one in reached for network in _METADATA)
+
+
+def _reached(address: IPv4Address | IPv6Address) -> Iterator[IPv4Address | IPv6Address]:
+    """Return an address, and every IPv4 address that a gateway would take from it."""
+    yield address
+    if isinstance(address, IPv4Address):
+        return
+    if any(address in network for network in _IPV4_AT_THE_END):
+        yield IPv4Address(int(address) & 0xFFFFFFFF)
+    if address.sixtofour is not None:
+        yield address.sixtofour
+    if address.teredo is not None:
+        yield from address.teredo
 
 
 def _attempt(convert: Callable[[str], T | None], text: str) -> T | None:
@@ -210,14 +261,14 @@ def _zone(text: str) -> str | None:
 def _url(text: str, schemes: tuple[str, ...]) -> str | None:
     parts = urlsplit(text)
     _ = parts.port  # A ValueError where it is no number.
-    return text if parts.scheme in schemes and parts.hostname and not _link_local(parts.hostname) else None
+    return text if parts.scheme in schemes and parts.hostname and not _is_metadata(parts.hostname) else None
 
 
-def _link_local(host: str) -> bool:
+def _is_metadata(host: str) -> bool:
     try:
-        return ipaddress.ip_address(host).is_link_local
+        return is_metadata(host)
     except ValueError:
-        return False
+        return False  # A name: what it leads to is looked at when it is called.
 
 
 def _database(text: str) -> str | None:
@@ -246,7 +297,7 @@ def _plan(text: str) -> tuple[str, str] | None:
 
 
 def _network(text: str) -> str | None:
-    return str(ipaddress.ip_network(text, strict=False)) and text
+    return str(ip_network(text, strict=False)) and text
 
 
 def _api_token(text: str) -> ApiToken | None:

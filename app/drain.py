@@ -158,7 +158,7 @@ class _Batch:
     def apply(self) -> None:
         """Read, address, decide, and settle every event."""
         routings = {event.id: routing for event in self._events.values() if (routing := self._read(event))}
-        book = AddressBook(self._tx, routings.values())
+        book = AddressBook(self._tx, [*routings.values()])
         heard = self._address(routings, book)
         self._docket.take({one.account for one in heard})
         for old, new in book.renamed.items():
@@ -223,7 +223,7 @@ class _Batch:
             if account is None:
                 self._park(event, "it names neither an account nor a customer", None)
                 continue
-            if routing.unusable_claim is not None:
+            if routing.unusable_claim is not None and not book.keeps(routing):
                 orders.alert(self._services, self._tx, topic="account_id_unusable", subject=f"evt_{event.id}")
             heard.append(_Heard(account, event, facts, _at(facts)))
             self._appeared.update(_made_known(routing, kinds))

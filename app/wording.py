@@ -1,8 +1,23 @@
-"""How numbers of things are written for people: "1 account", "2 accounts"."""
+"""How numbers of things, and ids, are written where people or programs read them."""
 
 from __future__ import annotations
+
+import shlex
 
 
 def how_many(number: int, one: str, many: str = "") -> str:
     """Return a number with what it counts; `many` is said where it is more than an `s` at the end of `one`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def file_name(account: str) -> str:
+    """Return the name of an account's evidence file, without the signs of an id that some systems do not take."""
+    return f"{account.translate(_IN_NO_NAME)}.evidence.html"
+
+
+def shell_word(identifier: str) -> str:
+    """Return an id as the argument of a command to copy: a buyer may have chosen an id with a pipe in it."""
+    return f"{'-- ' if identifier.startswith('-') else ''}{shlex.quote(identifier)}"
+
+
+_IN_NO_NAME = str.maketrans(":|", "__")

@@ -13,6 +13,7 @@ from app.cli.listing import after_option, limit_option, print_page
 from app.cli.near import near_misses
 from app.cli.options import LARGEST, PAIR, currency_of, emit, instant, json_option, services, table, words
 from app.cli.ordering import orders
+from app.wording import file_name
 
 if TYPE_CHECKING:
     from app.ordering.commands import Command
@@ -100,7 +101,7 @@ def evidence(*, ident: str, out: Path | None, as_json: bool) -> None:
 
     with services() as opened:
         page = of_account(opened, ident)
-    path = out or Path(f"{ident.replace(':', '_')}.evidence.html")
+    path = out or Path(file_name(ident))
     write_private(path, page)
     document = {"account_id": ident, "file": str(path), "bytes": len(page)}
     emit(document, as_json, f"{path} holds personal data; `kulanz evidence verify {path}` checks it anywhere")

@@ -161,12 +161,12 @@ def _workers(client: Redis) -> Iterator[Finding]:
 
 def _reached(host: str, port: int, *, tls: bool) -> str | None:
     """Return why an address cannot be reached."""
-    from app.gateway.guard import is_link_local
+    from app.config_values import is_metadata
 
     try:
         with socket.create_connection((host, port), timeout=PATIENCE) as line:
-            if is_link_local(line.getpeername()[0]):
-                return "a link-local address: nothing is ever sent there"
+            if is_metadata(line.getpeername()[0]):
+                return "a link-local or metadata address: nothing is ever sent there"
             if tls:
                 ssl.create_default_context().wrap_socket(line, server_hostname=host).close()
     except ssl.SSLError:

@@ -15,7 +15,7 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from app.gateway.backoff import try_again
-from app.gateway.guard import LinkLocalError
+from app.gateway.guard import MetadataAddressError
 from app.gateway.means import Errand, Means
 from app.gateway.report import Report, State, parked
 from app.policy.effects import Notify
@@ -71,8 +71,8 @@ def _posted(url: str, body: bytes, headers: dict[str, str], means: Means, errand
         answer = means.session.post(
             url, data=body, headers=headers, timeout=means.patience.total_seconds(), allow_redirects=False, stream=True
         )
-    except LinkLocalError:
-        return parked("CALLBACK_URL leads to a link-local address, which is refused")
+    except MetadataAddressError:
+        return parked("CALLBACK_URL leads to a link-local or metadata address, which is refused")
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
         return parked("CALLBACK_URL is not an address that can be posted to")
     except requests.Timeout:

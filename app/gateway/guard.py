@@ -1,4 +1,4 @@
-"""HTTP connections that never reach a link-local address, where clouds keep their metadata services.
+"""HTTP connections that never reach the metadata service of a cloud, nor any link-local address.
 
 Every new connection is judged twice: by what its host's name resolves to, before anything is connected, and by the
 address that it really reached, before anything is sent.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
 import requests
@@ -17,16 +16,15 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import LocationParseError, NewConnectionError
 
-_TRANSLATED = IPv6Network("64:ff9b::/96")
-"""NAT64: the last four bytes are the IPv4 address that is really reached."""
+from app.config_values import is_metadata
 
 
-class LinkLocalError(requests.RequestException):
-    """The address is link-local: nothing was sent to it."""
+class MetadataAddressError(requests.RequestException):
+    """The address is link-local or a metadata service: nothing was sent to it."""
 
 
 def guarded_session() -> requests.Session:
-    """Return a session that keeps connections open, reads nothing from the environment and refuses link-local peers."""
+    """Return a session that keeps connections open, reads no environment and refuses metadata services."""
     session = requests.Session()
     session.trust_env = False
     session.mount("http://", _GuardedAdapter())
@@ -34,22 +32,8 @@ def guarded_session() -> requests.Session:
     return session
 
 
-def is_link_local(address: str) -> bool:
-    """Return whether an address is link-local, however it is written; a zone (`%eth0`) is ignored."""
-    reached = _behind(ip_address(address.partition("%")[0]))
-    return reached.is_link_local
-
-
-def _behind(address: IPv4Address | IPv6Address) -> IPv4Address | IPv6Address:
-    if isinstance(address, IPv4Address):
-        return address
-    if address in _TRANSLATED:
-        return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address
-
-
-class _LinkLocalPeerError(NewConnectionError):
-    """What the connection raises; the adapter turns it into `LinkLocalError`."""
+class _MetadataPeerError(NewConnectionError):
+    """Raised by the connection; the adapter turns it into `MetadataAddressError`."""
 
 
 class _Guarded(HTTPConnection):
@@ -61,9 +45,9 @@ class _Guarded(HTTPConnection):
         self._refuse([self.sock.getpeername()[0]])
 
     def _refuse(self, addresses: Iterable[str]) -> None:
-        if any(map(is_link_local, addresses)):
+        if any(map(is_metadata, addresses)):
             self.close()
-            raise _LinkLocalPeerError(self, "link-local address")
+            raise _MetadataPeerError(self, "metadata address")
 
 
 class _GuardedTls(_Guarded, HTTPSConnection):
@@ -87,8 +71,8 @@ class _GuardedAdapter(HTTPAdapter):
         try:
             return super().send(*arguments, **options)
         except requests.ConnectionError as error:
-            if isinstance(getattr(error.args[0], "reason", None), _LinkLocalPeerError):
-                raise LinkLocalError("link-local address") from error
+            if isinstance(getattr(error.args[0], "reason", None), _MetadataPeerError):
+                raise MetadataAddressError("metadata address") from error
             raise
         except LocationParseError as error:  # requests lets this one through
             raise requests.exceptions.InvalidURL("the address cannot be read") from error

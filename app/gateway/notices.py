@@ -24,6 +24,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError, p
 from jinja2.runtime import Context
 
 from app.errors import UntranslatableError
+from app.wording import shell_word
 
 LANGUAGES = ("de", "en")
 
@@ -187,6 +188,7 @@ def _environment() -> Environment:
         "money": _money,
         "plain": _plain,
         "plan": _plan,
+        "shell_word": shell_word,
         "words": _words,
     }
     return environment

@@ -12,9 +12,15 @@ from app.providers.reading import identifier, shown
 from app.providers.signing import account_signature
 
 SIGNATURE_KEY = "account_sig"
-_USABLE = re.compile(r"(?!(?:lemonsqueezy|stripe|paddle|standard)-)[A-Za-z0-9._:@-]{1,128}")
-"""An id that begins like one of ours would let a buyer name an account that another customer is going to have."""
+ACCOUNT_ID = r"[A-Za-z0-9._:@|+-]{1,128}"
+"""The form of every account id that there may be, as a regular expression."""
+_USABLE = re.compile(r"(?!(?:lemonsqueezy|stripe|paddle|standard)-)[A-Za-z0-9][A-Za-z0-9._:@|+-]{0,127}", re.ASCII)
+"""An id that begins like one of ours would let a buyer name an account that another customer is going to have.
 
+One that begins with a sign can be a path (`..`) or an option (`--help`): no new account gets it.
+"""
+_KEPT = re.compile(r"[._:@-][A-Za-z0-9._:@-]{0,127}", re.ASCII)
+"""Ids that were usable before: an account that has one keeps it."""
 _SIGNATURE = re.compile(r"[0-9A-Fa-f]{64}")
 
 
@@ -33,6 +39,8 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
 
     account: str | None = None
     unusable: str | None = None
+    kept: str | None = None
+    """An unusable id that an account may have from before."""
     signed: bool = False
 
 
@@ -42,12 +50,19 @@ def claim(custom: object, naming: Naming) -> Claim:
         return Claim()
     told = custom[naming.account_key]
     account = told if isinstance(told, str) else identifier(told)
-    if account is None or not _USABLE.fullmatch(account):
+    if account is None or not (is_usable(account) or _KEPT.fullmatch(account)):
         return Claim(unusable=shown(told))
     signed = _is_signed(account, custom.get(SIGNATURE_KEY), naming.account_secret)
     if naming.require_signed and not signed:
         return Claim(unusable=shown(told))
+    if not is_usable(account):  # It proves nothing: where no account has it, the event belongs to another one.
+        return Claim(unusable=shown(told), kept=account)
     return Claim(account=account, signed=signed)
+
+
+def is_usable(account: str) -> bool:
+    """Return whether a new account may have this id."""
+    return _USABLE.fullmatch(account) is not None
 
 
 def _is_signed(account: str, signature: object, secret: str | None) -> bool:

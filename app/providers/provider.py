@@ -39,6 +39,8 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
     """The account that custom data names; a buyer can edit it unless it is `signed`."""
     unusable_claim: str | None = None
     """What was found there instead, as operators are shown it: printable, cut short, empty for an empty text."""
+    kept_claim: str | None = None
+    """An id that is unusable for a new account; one that has it from before keeps it."""
     signed: bool = False
     customer: str | None = None
     subscription: str | None = None

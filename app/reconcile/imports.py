@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.addressing import kept
 from app.docket import Cause, Docket
 from app.errors import InvalidInputError, RefusedError
 from app.policy.facts import (
@@ -19,9 +20,8 @@ from app.policy.facts import (
     OrderStatus,
     Provenance,
 )
-from app.providers import Naming
 from app.providers.lemonsqueezy.client import Client, Kind, Page
-from app.providers.naming import claim
+from app.providers.naming import is_usable
 from app.providers.provider import Listed
 from app.reconcile import absorb
 from app.reconcile.drift import Drift, seen_in
@@ -64,7 +64,7 @@ def import_store(
     client = services.patient_clients().get(PROVIDER)
     if client is None:
         raise RefusedError("LEMONSQUEEZY_API_KEY is not set: nobody can be asked")
-    pairs = _bindings(named or {})
+    pairs = _bindings(services, named or {})
     outcome = Import()
     if not dry_run:
         with services.database.write() as tx:
@@ -123,9 +123,11 @@ def _mark(services: Services, value: Any) -> None:
         marks.put(tx, MARK, value)
 
 
-def _bindings(named: Mapping[str, str]) -> dict[str, str]:
+def _bindings(services: Services, named: Mapping[str, str]) -> dict[str, str]:
     """Return the customers' bindings; an id that no event could name is refused."""
-    unusable = [name for name in named.values() if claim({"account_id": name}, Naming()).account != name]
+    unusable = {name for name in named.values() if not is_usable(name)}
+    with services.database.read() as conn:
+        unusable -= kept(conn, unusable)
     if unusable:
-        raise InvalidInputError(f"{unusable[0]!r} is no usable account id")
+        raise InvalidInputError(f"{min(unusable)!r} is no usable account id")
     return {f"{PROVIDER}:customer:{customer}": account for customer, account in named.items()}

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from app import listings
 from app.errors import NotFoundError
 from app.providers import PROVIDERS
+from app.providers.naming import ACCOUNT_ID
 from app.services import Services
 from app.showing import enquiries
 from app.showing.views import Document
@@ -21,7 +22,7 @@ from app.store.outbox import EffectRow
 STEPS = 50
 RECENT = 10
 NEAR = 200
-USABLE_ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}", re.ASCII)
+_ID = re.compile(ACCOUNT_ID, re.ASCII)
 KINDS_OF_OBJECT = ("subscription", "customer", "order")
 
 
@@ -77,11 +78,11 @@ def search(services: Services, text: str) -> list[AccountRow]:
 def _named(services: Services, conn: Connection, text: str) -> list[str]:
     if not text:
         return []
-    found = [text] if USABLE_ID.fullmatch(text) and stored.get(conn, text) else []
+    found = [text] if _ID.fullmatch(text) and stored.get(conn, text) else []
     found += bindings.find(conn, _keys(text)).values()
     if "@" in text:
         found += lookups.find(conn, listings.fingerprint(services.vault, text))
-    near = browsing.accounts_page(conn, after=text, limit=NEAR) if USABLE_ID.fullmatch(text) else []
+    near = browsing.accounts_page(conn, after=text, limit=NEAR) if _ID.fullmatch(text) else []
     return [*found, *(line.id for line in near if line.id.startswith(text))]
 
 

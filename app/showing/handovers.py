@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from app.errors import InvalidInputError
 from app.policy.telling import rfc3339
 from app.services import Services
 from app.showing import dues, enquiries
@@ -49,5 +50,8 @@ def debtor(services: Services, name: str) -> Document:
 def _place(after: str | None) -> tuple[datetime, str, str] | None:
     if after is None:
         return None
-    at, account, key = after.split("|")
-    return datetime.fromisoformat(at), account, key
+    try:
+        at, *account, key = after.split("|")  # An account's id may hold the sign.
+        return datetime.fromisoformat(at), "|".join(account), key
+    except ValueError as error:
+        raise InvalidInputError("cursor: it is not one that this list gave out") from error

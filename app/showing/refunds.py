@@ -157,7 +157,7 @@ def _place(after: str | None) -> tuple[datetime, str, str] | None:
     if after is None:
         return None
     try:
-        opened, account, key = after.split("|")
-        return datetime.fromisoformat(opened).astimezone(UTC), account, key
+        opened, *account, key = after.split("|")  # An account's id may hold the sign.
+        return datetime.fromisoformat(opened).astimezone(UTC), "|".join(account), key
     except ValueError as error:
         raise InvalidInputError("cursor: it is not one that this list gave out") from error

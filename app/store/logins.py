@@ -1,36 +1,21 @@
-"""How often a login was tried, and which sessions were left: shared by every web process, in real time."""
+"""Sessions that were left: shared by every web process, in real time."""
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, delete, select, text
+from sqlalchemy import bindparam, delete, select
 from sqlalchemy.engine import Connection
 
 from app.store import bulk
 from app.store.tables import Instant, attempts, ended_sessions
 
-_TRY = text(
-    "INSERT INTO attempts (key, failures, until) VALUES (:key, 1, :until)"
-    " ON CONFLICT (key) DO UPDATE SET"
-    " failures = CASE WHEN attempts.until <= :now THEN 1 ELSE attempts.failures + 1 END,"
-    " until = CASE WHEN attempts.until <= :now THEN excluded.until ELSE attempts.until END"
-    " RETURNING failures"
-).bindparams(bindparam("until", type_=Instant), bindparam("now", type_=Instant))
-_FORGET = delete(attempts).where(attempts.c.key == bindparam("tried"))
-_FORGET_OLD = delete(attempts).where(attempts.c.until <= bindparam("now", type_=Instant))
+_CLEAR = delete(attempts)
 _ENDED = select(ended_sessions.c.id).where(ended_sessions.c.id == bindparam("session"))
 _FORGET_ENDED = delete(ended_sessions).where(ended_sessions.c.until <= bindparam("now", type_=Instant))
 
 
-def attempt(tx: Connection, key: bytes, *, now: datetime, until: datetime) -> int:
-    """Count an attempt before it is judged; return how many there were since the count began, which ends at `until`."""
-    tx.execute(_FORGET_OLD, {"now": now})
-    count: int = tx.execute(_TRY, {"key": key, "now": now, "until": until}).scalar_one()
-    return count
-
-
-def forget(tx: Connection, key: bytes) -> None:
-    """Begin to count anew, as after a login that was right."""
-    tx.execute(_FORGET, {"tried": key})
+def clear_attempts(tx: Connection) -> None:
+    """Delete what versions before counted here."""
+    tx.execute(_CLEAR)
 
 
 def end(tx: Connection, session: str, *, now: datetime, until: datetime) -> None:

@@ -314,7 +314,7 @@ attempts = Table(
     Column("failures", Integer, nullable=False),
     Column("until", Instant, nullable=False),
 )
-"""Logins tried and not yet forgotten, by a keyed hash of where from."""
+"""Unused: web processes of earlier versions count attempts to log in here, and may run beside this version."""
 
 ended_sessions = Table(
     "ended_sessions",

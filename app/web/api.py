@@ -22,6 +22,7 @@ from app.web.operations import ID, OPERATIONS, Operation
 from app.web.operations.shape import Answers, Orders
 from app.web.problems import BadRequestError
 from app.web.tokens import authenticate
+from app.wording import file_name
 
 LARGEST_BODY = 64 * 1024
 PERSONAL = frozenset(operation.name for operation in OPERATIONS if operation.personal)
@@ -81,7 +82,7 @@ class Api:
         response = Response(self._desk.evidence(account), content_type="text/html; charset=utf-8")
         response.headers["Cache-Control"] = "no-store"
         response.headers["Content-Security-Policy"] = "sandbox"
-        response.headers["Content-Disposition"] = f'attachment; filename="{account.replace(":", "_")}.evidence.html"'
+        response.headers["Content-Disposition"] = f'attachment; filename="{file_name(account)}"'
         return response
 
     def agree_terms(self, account_id: str) -> Response:
@@ -112,7 +113,7 @@ class Api:
     def _given(self, operation: Operation, orders: Orders, **ids: str) -> Response:
         _nothing_asked()
         subject = next((ident for name, ident in ids.items() if name != "account_id"), "")
-        command = orders(b"" if operation.form is None else _body(), subject)
+        command = orders(_body(), subject)
         account = self._account_of({name: _known_form(ident) for name, ident in ids.items()})
         shown = self._desk.account(account)[operation.repeats] if operation.repeats else ()
         return self._ordered(account, command, status=operation.status, known=shown)

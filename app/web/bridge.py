@@ -84,8 +84,16 @@ def environ_of(request: Request, body: bytes) -> dict[str, Any]:
     }
 
 
+def header_names(request: Request) -> Iterator[str]:
+    """Return the name of each header once, without names that have an underscore.
+
+    WSGI writes `X_Forwarded-For` and `X-Forwarded-For` alike, so a client could replace what its proxy says.
+    """
+    return (name for name in dict.fromkeys(name for name, _ in request.headers.items()) if "_" not in name)
+
+
 def _told(request: Request) -> Iterator[tuple[str, str]]:
-    for name in {name for name, _ in request.headers.items()}:
+    for name in header_names(request):
         key = name.upper().replace("-", "_")
         value = ("; " if key == "COOKIE" else ",").join(request.headers.get_all(name))
         yield key if key == "CONTENT_TYPE" else f"HTTP_{key}", value

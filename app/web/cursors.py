@@ -7,15 +7,16 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 
 import msgspec
 
+from app.providers.naming import ACCOUNT_ID
 from app.web.problems import BadRequestError
 
 DEFAULT_LIMIT = 50
 LARGEST_LIMIT = 500
 _LIMIT = re.compile(r"[0-9]{1,3}", re.ASCII)
 _AFTER = {
-    "accounts": re.compile(r"[A-Za-z0-9._:@-]{1,128}", re.ASCII),
-    "refund_requests": re.compile(r"[0-9TZ:.-]{1,40}\|[A-Za-z0-9._:@-]{1,128}\|[A-Za-z0-9._:@-]{1,128}", re.ASCII),
-    "collections": re.compile(r"[0-9T:.-]{10,32}Z\|[A-Za-z0-9._:@-]{1,128}\|[A-Za-z0-9_]{1,64}", re.ASCII),
+    "accounts": re.compile(ACCOUNT_ID, re.ASCII),
+    "refund_requests": re.compile(rf"[0-9TZ:.-]{{1,40}}\|{ACCOUNT_ID}\|[A-Za-z0-9._:@-]{{1,128}}", re.ASCII),
+    "collections": re.compile(rf"[0-9T:.-]{{10,32}}Z\|{ACCOUNT_ID}\|[A-Za-z0-9_]{{1,64}}", re.ASCII),
     "decisions": re.compile(r"[0-9]{1,18}", re.ASCII),
 }
 """What a list's items are counted by: a cursor is not signed, so it may hold anything."""

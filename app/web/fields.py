@@ -14,6 +14,8 @@ from app.errors import InvalidInputError
 from app.web.problems import BadRequestError
 
 LARGEST = 10**15
+MOST_NAMED, LONGEST_NAME = 10, 40
+"""Of a sender's unknown fields: how many a refusal names, and how many characters of each."""
 Kind = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,63}$", description="What the add-on is, such as `users`.")]
 Pot = Annotated[
     str, Meta(pattern="^[A-Za-z][A-Za-z0-9._:-]{0,63}$", description="What the credit is for; no personal data.")
@@ -57,6 +59,12 @@ class Form(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename
         """Raise InvalidInputError for what neither its types nor `read` can refuse."""
 
 
+class Nothing(Form, frozen=True, kw_only=True):
+    """The body of a call whose path says all: empty, or an object without fields."""
+
+    may_be_empty = True
+
+
 AnyForm = TypeVar("AnyForm", bound=Form)
 
 
@@ -65,7 +73,7 @@ def read(body: bytes, form: type[AnyForm]) -> AnyForm:
     try:
         filled = msgspec.json.decode(body or (b"{}" if form.may_be_empty else b""), type=form)
     except msgspec.ValidationError as error:
-        raise InvalidInputError(f"{error}.") from error
+        raise InvalidInputError(_unknown_fields(body, form) or f"{error}.") from error
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadRequestError("The body is not JSON.") from error
     for name, value in msgspec.to_builtins(filled).items():
@@ -75,6 +83,25 @@ def read(body: bytes, form: type[AnyForm]) -> AnyForm:
             _readable(name, value)
     filled.check()
     return filled
+
+
+def _unknown_fields(body: bytes, form: type[Form]) -> str:
+    """Return a sentence that names every field which the form does not have, "" where there is none."""
+    try:
+        told = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    unknown = [name for name in told if name not in form.__struct_encode_fields__] if isinstance(told, dict) else []
+    if not unknown:
+        return ""
+    more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
+    return f"Unknown {'field' if len(unknown) == 1 else 'fields'}: {', '.join(map(shown, unknown[:MOST_NAMED]))}{more}."
+
+
+def shown(name: str) -> str:
+    """Return a sender's own name of a field or parameter as a message may quote it: printable and cut short."""
+    printable = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
+    return f"`{printable[:LONGEST_NAME]}`"
 
 
 def _known_currency(field: str, code: str | None) -> None:

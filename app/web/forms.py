@@ -12,6 +12,7 @@ from msgspec import Meta
 from app.errors import InvalidInputError
 from app.ordering.commands import AgreeTerms, EndCredit, EndTerms, MoveCredit, RequestRefund, SetOverride
 from app.policy.facts import CreditEntry, OverrideKind
+from app.providers.naming import ACCOUNT_ID
 from app.web.fields import LARGEST, Amount, Currency, Day, Fee, Form, Instant, Kind, Pieces, Pot, Reference, Text
 
 Outcome = Literal["won", "lost", "partially_lost", "accepted", "withdrawn", "prevented"]
@@ -206,7 +207,7 @@ class RefundForm(Form, frozen=True, kw_only=True):
     With a `transaction_date`, `amount` is what was paid that day, and all that can be refunded of it is asked for.
     """
 
-    account: Annotated[str, Meta(pattern="^[A-Za-z0-9._:@-]{1,128}$")]
+    account: Annotated[str, Meta(pattern=f"^{ACCOUNT_ID}$")]
     contact_email: Annotated[str, Meta(min_length=3, max_length=320, description="As the customer wrote it.")]
     organisation: Reference
     payment: Reference | None = None

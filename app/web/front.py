@@ -17,7 +17,7 @@ from app import metrics
 from app.receiving.intake import Answer
 from app.web.application import Web
 from app.web.bodies import PATIENCE, PayloadTooLargeError
-from app.web.bridge import Exchange, Request, through
+from app.web.bridge import Exchange, Request, header_names, through
 from app.web.door import LIMIT, PREFIX, TOO_LARGE, broken, refusal, written
 from app.web.patience import Patience
 
@@ -84,16 +84,16 @@ class Headers(Mapping[str, str]):
     """
 
     def __init__(self, request: Request) -> None:
-        self._headers = request.headers
+        self._request = request
 
     def __getitem__(self, name: str) -> str:
-        values: list[str] = self._headers.get_all(name)
-        if not values:
+        values: list[str] = self._request.headers.get_all(name)
+        if not values or "_" in name:
             raise KeyError(name)
         return values[0] if len(values) == 1 else ",".join(values)
 
     def __iter__(self) -> Iterator[str]:
-        return iter(dict.fromkeys(name for name, _ in self._headers.items()))
+        return header_names(self._request)
 
     def __len__(self) -> int:
         return sum(1 for _ in self)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from app.web.documents import Problem
-from app.web.operations import ID, OPERATIONS, Operation
+from app.web.operations import BY_TAG, ID, OPERATIONS, Operation
 from app.web.queries import PARAMETERS
 
 REFERENCE = "#/components/schemas/{name}"
@@ -32,11 +32,14 @@ def document() -> dict[str, Any]:
     types = [kind for one in OPERATIONS for kind in (one.form, one.answer) if kind is not None]
     _, schemas = msgspec.json.schema_components([*types, Problem], ref_template=REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
-    for operation in OPERATIONS:
-        paths.setdefault(f"/v1{operation.path}", {})[operation.method.lower()] = _described(operation)
+    for tag, operations in BY_TAG.items():
+        for operation in operations:
+            described = {"tags": [tag], **_described(operation)}
+            paths.setdefault(f"/v1{operation.path}", {})[operation.method.lower()] = described
     return {
         "openapi": "3.1.0",
         "info": {"title": "Kulanz", "version": "1"},
+        "tags": [{"name": tag} for tag in BY_TAG],
         "security": [{"token": []}],
         "paths": paths,
         "components": {"schemas": schemas, "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}}},
@@ -51,7 +54,8 @@ def _described(operation: Operation) -> dict[str, Any]:
         "responses": _responses(operation),
     }
     if operation.form is not None:
-        described["requestBody"] = {"required": True, "content": _content(operation.form)}
+        required = not operation.form.may_be_empty
+        described["requestBody"] = {"required": required, "content": _content(operation.form)}
         described["parameters"].append(
             _header("Idempotency-Key", "A repeat within 7 days is answered, not done again.")
         )
@@ -66,7 +70,8 @@ def _path_parameters(path: str) -> list[dict[str, Any]]:
 
 
 def _query_parameter(name: str) -> dict[str, Any]:
-    return {"name": name, "in": "query", "required": False, "schema": PARAMETERS[name].schema}
+    parameter = PARAMETERS[name]
+    return {"name": name, "in": "query", "required": parameter.required, "schema": parameter.schema}
 
 
 def _header(name: str, description: str) -> dict[str, Any]:
@@ -90,9 +95,7 @@ def _refusals(operation: Operation) -> set[int]:
     if "{" in operation.path:
         found |= {404}
     if operation.method != "GET":
-        found |= {409, 422}
-    if operation.form is not None:
-        found |= {413}
+        found |= {409, 413, 422}
     return found
 
 

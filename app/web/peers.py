@@ -3,9 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
 
 from werkzeug.wrappers import Request
+
+SUBNET = 64
+"""Bits of an IPv6 network that one subscriber has to themselves."""
+LONGEST = 64
+"""Characters that are looked at of an address that cannot be read."""
+
+
+def origin(request: Request, trusted: Sequence[str]) -> str:
+    """Return the source that attempts are counted for: an IPv4 address, or the /64 network of an IPv6 address."""
+    told = address(request, trusted)
+    match _read(told):
+        case IPv6Address() as found:
+            return str(IPv6Network((found, SUBNET), strict=False))
+        case IPv4Address() as found:
+            return str(found)
+    return told[:LONGEST]
+
+
+def behind_unknown_proxy(request: Request, trusted: Sequence[str]) -> bool:
+    """Whether the peer names other clients and is not trusted: then all of them count as the peer itself."""
+    return "X-Forwarded-For" in request.headers and not _is_trusted(request.remote_addr or "", trusted)
 
 
 def address(request: Request, trusted: Sequence[str]) -> str:
@@ -32,8 +53,16 @@ def host(request: Request, trusted: Sequence[str]) -> str:
 
 
 def _is_trusted(peer: str, trusted: Sequence[str]) -> bool:
+    found = _read(peer)
+    return found is not None and any(found in ip_network(network, strict=False) for network in trusted)
+
+
+def _read(text: str) -> IPv4Address | IPv6Address | None:
+    """Return the address in a text, which some proxies write with a port, and some sockets as IPv4-mapped."""
+    host = text[1:].partition("]")[0] if text.startswith("[") else text
+    host = host.partition(":")[0] if host.count(":") == 1 else host
     try:
-        found = ip_address(peer)
+        found = ip_address(host)
     except ValueError:
-        return False
-    return any(found in ip_network(network, strict=False) for network in trusted)
+        return None
+    return getattr(found, "ipv4_mapped", None) or found

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from app.policy.model import Standing
 from app.policy.refunding.values import RefundState
 from app.web import cursors
-from app.web.fields import LARGEST
+from app.web.fields import LARGEST, shown
 from app.web.problems import BadRequestError
 
 Read = Callable[[str, str | None], Any]
@@ -27,6 +27,8 @@ class Parameter:
     schema: Mapping[str, Any]
     read: Read
     called: str | None = None
+    required: bool = False
+    """Whether a call without it is refused."""
 
 
 def read(given: MultiDict[str, str], known: Collection[str], *, lists: str | None = None) -> dict[str, Any]:
@@ -36,9 +38,12 @@ def read(given: MultiDict[str, str], known: Collection[str], *, lists: str | Non
     """
     for name, values in given.lists():
         if name not in known:
-            raise BadRequestError("The query has a parameter that is not known here.")
+            raise BadRequestError(f"The query has a parameter that is not known here: {shown(name)}.")
         if len(values) > 1:
             raise BadRequestError(f"`{name}` is given more than once.")
+    for name in known:
+        if PARAMETERS[name].required and name not in given:
+            raise BadRequestError(f"`{name}` is needed.")
     asked = {PARAMETERS[name].called or name: PARAMETERS[name].read(name, given.get(name)) for name in known}
     if lists is not None:
         asked["after"] = cursors.decode(lists, asked["after"])
@@ -90,9 +95,10 @@ PARAMETERS: Mapping[str, Parameter] = {
     "state": Parameter(schema={"type": "string", "enum": [*RefundState]}, read=_one_of(tuple(RefundState))),
     "late": Parameter(schema={"type": "boolean"}, read=_flag),
     "to": Parameter(
-        schema={"type": "string", "description": "The plan that is wanted; needed."},
-        read=lambda name, text: _plan(name, text or ""),
+        schema={"type": "string", "minLength": 1, "description": "The plan that is wanted."},
+        read=_plan,
         called="plan",
+        required=True,
     ),
     "price": Parameter(
         schema={

@@ -19,7 +19,8 @@ from app.policy.facts import (
     RefundSeen,
     Status,
 )
-from tests import paddle, standard, stripe
+from app.providers import Naming
+from tests import lemonsqueezy, paddle, standard, stripe
 from tests.adapters.teller import BOUGHT_AT, DAY, MONDAY
 from tests.adapters.tellers import TELLERS
 
@@ -30,6 +31,26 @@ OLD = {"parent": None, "subscription": stripe.BOUGHT.subscription}
 def one(teller: Any, payload: dict[str, Any]) -> Any:
     (fact,) = teller.facts(payload)
     return fact
+
+
+ODD = {"account": "_org"}
+
+
+@pytest.mark.parametrize(
+    ("teller", "payload"),
+    [
+        (LEMONSQUEEZY, lemonsqueezy.subscription_created(**ODD)),
+        (STRIPE, stripe.subscription(purchase=stripe.Purchase(**ODD))),
+        (PADDLE, paddle.subscription(purchase=paddle.Purchase(**ODD))),
+        (DODO, standard.dodo_subscription("active", purchase=standard.Purchase(**ODD))),
+        (POLAR, standard.polar_subscription("active", purchase=standard.Purchase(**ODD))),
+    ],
+)
+def test_every_provider_tells_an_id_that_only_an_account_from_before_may_have(teller: Any, payload: Any) -> None:
+    routing = teller.provider.route(payload, Naming(account_secret="s"))
+
+    assert (routing.claim, routing.kept_claim, routing.unusable_claim) == (None, "_org", "_org")
+    assert not any(getattr(fact, "signed", False) for fact in teller.facts(payload, Naming(account_secret="s")))
 
 
 # Paddle.

@@ -11,7 +11,7 @@ from app.services import Services
 from app.store import accounts, inbox, outbox
 from tests.cli.conftest import Kulanz
 from tests.days import settle
-from tests.lemonsqueezy import MONDAY, subscription_payment_failed
+from tests.lemonsqueezy import MONDAY, subscription_created, subscription_payment_failed
 from tests.store.rows import an_effect, an_event
 from tests.workers.house import an_unpaid_account, receive
 
@@ -140,6 +140,24 @@ def test_an_account_is_found_by_its_beginning_and_by_the_providers_id(kulanz, se
 
     assert kulanz("account", "find", "org", "--json").document == {"accounts": [found]}
     assert kulanz("account", "find", "org").out.split() == [*found, *found.values()]
+
+
+@pytest.mark.parametrize("ident", ["auth0|5f7c+1", "--help", "..", "-"])
+def test_an_account_of_any_id_can_be_named(kulanz, services, ident):
+    with services.database.write() as tx:
+        accounts.lock(tx, [ident], services.vault.new_data_key)
+    receive(services, subscription_created(account=ident, customer=7, subscription=8, order=9))
+    settle(services)
+
+    shown = kulanz("account", "show", "--json", "--", ident)
+    story = kulanz("account", "explain", "--json", "--", ident)
+    changed = kulanz("account", "exempt", "--until", SATURDAY, "--reason", "kind", "--", ident)
+    found = kulanz("account", "find", "--json", "--", ident)
+
+    assert (shown.code, story.code) == (0, 0)
+    assert [each["account_id"] for each in found.document["accounts"]] == [ident]
+    assert (shown.document["account_id"], shown.document["plan"] != "free") == (ident, True)
+    assert changed.code == 0, changed.err
 
 
 def test_who_names_an_account_that_there_is_not_is_told_what_is_stuck_of_it(kulanz, services, parked):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from app.gateway import State, carry_out, spread
 from app.policy.effects import AlertOperators, Notify, SendMail
 from tests.far_ends import CallbackReceiver, Mailbox
@@ -43,6 +45,19 @@ def test_operators_read_what_it_is_about(mailbox: Mailbox, receiver: CallbackRec
     text = mailbox.accepted[0].get_body(("plain",)).get_content()
     assert "- Topic: look unanswered\n- Account: org_42\n- Subject: lemonsqueezy:421953\n- hours: 24\n" in text
     assert receiver.documents[0]["data"]["topic"] == "look_unanswered"
+
+
+@pytest.mark.parametrize(
+    ("account", "argument"),
+    [("org_42", "org_42"), ("x|reboot", "'x|reboot'"), ("a+b", "a+b"), ("--help", "-- --help"), ("a@b.c", "a@b.c")],
+)
+def test_the_command_in_an_alert_can_be_copied_whatever_id_a_buyer_chose(
+    mailbox: Mailbox, account: str, argument: str
+) -> None:
+    carry_out(ALERT, an.means(smtp_url=mailbox.url, ops_alert_to="ops@plexo.example"), an.errand(account=account))
+
+    text = mailbox.accepted[0].get_body(("plain",)).get_content()
+    assert f"\nkulanz account explain {argument}\n" in text
 
 
 def test_an_alert_that_went_one_way_is_told(mailbox: Mailbox) -> None:

@@ -137,15 +137,21 @@ def test_after_three_days_a_callback_is_parked(receiver: CallbackReceiver) -> No
         "[fe80::1]",
         "[::ffff:169.254.169.254]",
         "[64:ff9b::169.254.169.254]",
+        "[fd00:ec2::254]",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "[2002:a9fe:a9fe::]",
+        "1684301000",  # Alibaba Cloud's as one number
     ],
 )
-def test_a_link_local_address_is_refused_however_it_is_written(host: str) -> None:
+def test_a_metadata_address_is_refused_however_it_is_written(host: str) -> None:
     means = an.means(callback_url=f"http://{host}/latest/meta-data", callback_secret="whsec_c2VjcmV0")
 
     report = carry_out(an.callback(), means, an.errand())
 
     assert (report.state, report.outcome) == (State.PARKED, Outcome.FAILED)
-    assert report.error == "CALLBACK_URL leads to a link-local address, which is refused"
+    assert report.error == "CALLBACK_URL leads to a link-local or metadata address, which is refused"
 
 
 @pytest.mark.parametrize("url", ["ftp://example.com/", "nonsense", "http://", "http://a..b/", "http://[::1"])

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 
 import msgspec
 import pytest
 from flask.testing import FlaskClient
 
-from app.config import OpsUser, Settings
+from app.config import ApiToken, OpsUser, Settings
 from app.services import Services, build
 from app.web.application import Web, create_app
-from app.web.ops.entrance import FROM_ONE_ADDRESS
+from app.web.ops.entrance import FROM_ONE_ADDRESS, MOST_ADDRESSES, WINDOW, Attempts
 from app.web.ops.sessions import COOKIE, Session, Sessions
 from tests.ops.operator import Operator
 
@@ -130,6 +132,102 @@ def test_guessing_is_cut_short_and_the_right_password_then_waits_too(client: Fla
 
     assert response.status_code == 429
     assert int(response.headers["Retry-After"]) > 0
+
+
+def guesses(client: FlaskClient, number: int, *, peer: str = "6.6.6.6", forwarded: str | None = None) -> list[int]:
+    """Try wrong passwords, as a client behind a proxy where `forwarded` is given."""
+    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
+    form = {"name": "ops", "password": "guess"}
+    around = {"REMOTE_ADDR": peer}
+    return [
+        client.post("/ops/login", data=form, headers=headers, environ_overrides=around).status_code
+        for _ in range(number)
+    ]
+
+
+def enters(client: FlaskClient, *, peer: str) -> bool:
+    form = {"name": "ops", "password": "correct horse"}
+    return client.post("/ops/login", data=form, environ_overrides={"REMOTE_ADDR": peer}).status_code == 303
+
+
+def test_a_flood_from_one_address_keeps_nobody_out_at_another(client: FlaskClient) -> None:
+    refused = guesses(client, 1_001)
+
+    assert refused == [401] * FROM_ONE_ADDRESS + [429] * (1_001 - FROM_ONE_ADDRESS)
+    assert not enters(client, peer="6.6.6.6")
+    assert enters(client, peer="6.6.6.7")
+    assert enters(client, peer="2001:db8::1")
+
+
+def test_a_subscribers_whole_ipv6_network_counts_as_one_address(client: FlaskClient) -> None:
+    for number in range(FROM_ONE_ADDRESS):
+        assert guesses(client, 1, peer=f"2001:db8:0:7:{number}::1") == [401]
+
+    assert not enters(client, peer="2001:db8:0:7:ffff::9")
+    assert enters(client, peer="2001:db8:0:8::1")
+
+
+@pytest.mark.parametrize("proxy", ["10.0.0.1", "::ffff:10.0.0.1"])
+def test_behind_a_trusted_proxy_each_client_has_a_count_of_its_own(settings: Settings, proxy: str) -> None:
+    services = build(replace(settings, trusted_proxies=("10.0.0.0/8",)))
+    client = create_app(services).test_client()
+
+    for number in range(FROM_ONE_ADDRESS):  # What a client writes stands to the left; some proxies write a port.
+        assert guesses(client, 1, peer=proxy, forwarded=f"9.9.9.{number}, 203.0.113.9:{5000 + number}") == [401]
+
+    assert guesses(client, 1, peer=proxy, forwarded="9.9.9.99, 203.0.113.9") == [429]
+    assert guesses(client, 1, peer=proxy, forwarded="203.0.113.10") == [401]
+    assert guesses(client, 1, peer=proxy, forwarded="[2001:db8::1]:443, 10.0.0.2") == [401]
+    services.close()
+
+
+def test_who_is_no_trusted_proxy_gets_no_new_count_by_naming_clients(
+    client: FlaskClient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number in range(FROM_ONE_ADDRESS):
+        assert guesses(client, 1, forwarded=f"9.9.9.{number}") == [401]
+
+    assert guesses(client, 1, forwarded="9.9.9.99") == [429]
+    assert "event=ops.login_throttled unknown_proxy=true" in capsys.readouterr().err
+
+
+def test_a_refused_attempt_writes_nothing(settings: Settings) -> None:
+    tokens = (ApiToken(name="shop", token="a-token"),)
+    services = build(replace(settings, api_tokens=tokens, metrics_token="m"))
+    client = create_app(services).test_client()
+    with closing(sqlite3.connect(settings.database_url.removeprefix("sqlite:///"))) as other:
+        before = other.execute("PRAGMA data_version").fetchone()
+
+        guesses(client, FROM_ONE_ADDRESS + 1)
+        for path in ("/v1/accounts", "/metrics"):
+            assert client.get(path, headers={"Authorization": "Bearer guess"}).status_code == 401
+
+        assert other.execute("PRAGMA data_version").fetchone() == before
+    services.close()
+
+
+def test_wrong_tokens_keep_no_right_one_out(settings: Settings) -> None:
+    services = build(replace(settings, api_tokens=(ApiToken(name="shop", token="a-token"),)))
+    client = create_app(services).test_client()
+
+    refused = {client.get("/v1/accounts", headers={"Authorization": "Bearer x"}).status_code for _ in range(1_001)}
+
+    assert refused == {401}
+    assert client.get("/v1/accounts", headers={"Authorization": "Bearer a-token"}).status_code == 200
+    services.close()
+
+
+def test_counts_end_with_their_window_and_never_take_much_memory() -> None:
+    attempts = Attempts()
+    for number in range(MOST_ADDRESSES + 5):
+        attempts.wait(f"source {number}", 0.0)
+    for _ in range(FROM_ONE_ADDRESS):
+        assert attempts.wait("one", 10.0) == 0
+
+    assert len(attempts._counts) == MOST_ADDRESSES
+    assert attempts.wait("one", 20.0) == WINDOW.total_seconds() - 10
+    assert attempts.wait("one", 10.0 + WINDOW.total_seconds()) == 0
+    assert list(attempts._counts) == ["one"]
 
 
 def test_a_login_that_was_right_forgives_the_tries_before(client: FlaskClient) -> None:

@@ -77,6 +77,23 @@ def test_a_search_that_finds_several_accounts_tells_how_each_stands(operator: Op
     assert [each for each in ("org_42", "org_43", "grace</", "good</", "plan professional") if each not in page] == []
 
 
+def test_the_page_of_an_account_is_reached_whatever_signs_its_id_has(operator: Operator, services: Services) -> None:
+    odd = "auth0|5f7c+1@x"
+    tell(services, subscription_created(account=odd), subscription_created(account="zed", customer=2, subscription=3))
+    listed = operator.see("/ops/accounts")
+    (link,) = re.findall(r'href="(/ops/accounts/auth0[^"]*)"', listed)
+
+    page = operator.see(link)
+    done = operator.order(link.rpartition("/")[2], order="exempt", until=in_a_month, reason="kind")
+
+    assert odd in page
+    assert done.status_code == 303
+    assert operator.see(done.headers["Location"])
+    assert all(operator.see(one) for one in re.findall(r'href="(/ops/(?:events|effects)\?account=[^"]*)"', page))
+    found = operator.client.get("/ops/accounts", query_string={"q": odd}, follow_redirects=True)
+    assert found.request.path == f"/ops/accounts/{odd}"
+
+
 @pytest.mark.usefixtures("in_grace")
 def test_an_account_is_found_by_what_is_at_hand(operator: Operator) -> None:
     for asked in ("org_42", "ada@shop.example", " Ada@SHOP.example ", "lemonsqueezy:810233", "810233", "org_"):

@@ -20,7 +20,7 @@ from app.reconcile import import_store, reconcile
 from app.reconcile.imports import MARK
 from app.replaying.replay import recorded, replay
 from app.simulator import Faults
-from app.store import marks
+from app.store import accounts, marks
 from tests.lemonsqueezy import SECRET, Purchase
 from tests.reconcile.rows import count, everything
 from tests.shop import Shop
@@ -117,6 +117,22 @@ def test_a_file_says_whose_customers_are(shop: Shop) -> None:
 def test_an_account_that_no_event_could_name_is_refused(shop: Shop) -> None:
     with pytest.raises(InvalidInputError, match="usable"):
         import_store(shop.services, named={"1": "lemonsqueezy-5"})
+
+
+@pytest.mark.parametrize("account", ["..", "-", "--help", "_org", "a/b", "", "+1"])
+def test_an_account_gets_no_id_by_a_file_that_it_gets_by_no_event(shop: Shop, account: str) -> None:
+    with pytest.raises(InvalidInputError, match="usable"):
+        import_store(shop.services, named={"1": account})
+
+
+def test_a_file_may_name_an_account_that_has_its_id_from_before(shop: Shop) -> None:
+    (bought,) = store(shop, 1)
+    with shop.services.database.write() as tx:
+        accounts.lock(tx, ["_org"], shop.services.vault.new_data_key)
+
+    import_store(shop.services, named={str(bought.customer): "_org"})
+
+    assert shop.account("_org")["plan"] == "professional"
 
 
 def test_a_later_event_names_the_account_of_an_imported_customer(shop: Shop) -> None:

@@ -241,6 +241,15 @@ def test_requests_are_listed_page_by_page_newest_first(support: Support) -> None
     assert (rest["next_cursor"], [one["id"] for one in denied["refund_requests"]]) == (None, [asked[0]])
 
 
+def test_a_page_may_end_with_an_account_of_any_id(support: Support) -> None:
+    asked = [support.asked(support.sold(account=f"auth0|{number}|+x"))["id"] for number in range(2)]
+
+    first = support.get("/v1/refund-requests?limit=1")
+    rest = support.get(f"/v1/refund-requests?limit=1&cursor={first['next_cursor']}")
+
+    assert [one["id"] for page in (first, rest) for one in page["refund_requests"]] == asked[::-1]
+
+
 def test_a_list_that_cannot_be_is_refused(support: Support) -> None:
     queries = ("state=gone", "late=maybe", "limit=0", "cursor=%00", "what=1")
 

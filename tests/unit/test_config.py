@@ -108,6 +108,9 @@ def test_without_an_encryption_key_nothing_starts(tmp_path):
         ({"KULANZ_REQUIRE_SIGNED_ACCOUNTS": "1"}, "KULANZ_ACCOUNT_SECRET"),
         ({"CALLBACK_URL": "https://shop.example/hook"}, "CALLBACK_SECRET"),
         ({"LEMONSQUEEZY_API_URL": "http://169.254.169.254/v1"}, "link-local"),
+        ({"CALLBACK_URL": "http://[fd00:ec2::254]/latest", "CALLBACK_SECRET": "whsec_c2VjcmV0"}, "metadata"),
+        ({"STRIPE_API_URL": "http://[::ffff:100.100.100.200]/"}, "metadata"),
+        ({"PADDLE_API_URL": "http://168.63.129.16/"}, "metadata"),
         ({"KULANZ_PLANS": "a:1=pro,a:1=basic"}, "twice"),
     ],
 )

@@ -74,7 +74,11 @@ def test_custom_data_that_names_nobody_is_no_claim(custom: object) -> None:
 
 
 @pytest.mark.parametrize(
-    "usable", ["o", "org_42", "ORG-42", "a@b.example", "urn:org:42", "0", "x" * 128, "lemonsqueezy", "stripes-1"]
+    "usable",
+    [
+        *("o", "org_42", "ORG-42", "a@b.example", "urn:org:42", "0", "x" * 128, "lemonsqueezy", "stripes-1"),
+        *("auth0|5f7c1a", "a+b", "1|2", "a..b", "google-oauth2|1150"),
+    ],
 )
 def test_a_usable_id_is_the_claim(usable: str) -> None:
     assert route(ls.order_created(account=usable)).claim == usable
@@ -98,6 +102,17 @@ def test_a_usable_id_is_the_claim(usable: str) -> None:
         (False, "false"),
         (4.5, "4.5"),
         (-3, "-3"),
+        ("..", ".."),
+        (".", "."),
+        ("-", "-"),
+        ("--help", "--help"),
+        ("_org", "_org"),
+        (":org", ":org"),
+        ("@org", "@org"),
+        ("+org", "+org"),
+        ("|org", "|org"),
+        ("a/../b", "a/../b"),
+        ("..%2f", "..%2f"),
         (["org_42"], "a list"),
         ({"id": "org_42"}, "an object"),
     ],
@@ -106,6 +121,27 @@ def test_an_unusable_id_is_absent_and_shown(told: object, as_shown: str) -> None
     routing = route(ls.order_created(custom_data={"account_id": told}))
 
     assert (routing.claim, routing.unusable_claim) == (None, as_shown)
+
+
+@pytest.mark.parametrize("former", ["..", "-", "--help", "_org", ":org", "@org", "_" * 128])
+def test_an_id_that_was_usable_before_is_kept_for_the_account_that_has_it_and_proves_nothing(former: str) -> None:
+    naming = Naming(account_secret="of the merchant", require_signed=True)
+    custom = {"account_id": former, "account_sig": ls.account_signature(former, "of the merchant")}
+
+    signed = route(ls.order_created(custom_data=custom), naming)
+    unsigned = route(ls.order_created(custom_data={"account_id": former}), naming)
+
+    assert (signed.claim, signed.kept_claim, signed.signed) == (None, former, False)
+    assert (unsigned.claim, unsigned.kept_claim, unsigned.unusable_claim) == (
+        None,
+        None,
+        former[:60] + "…" * (len(former) > 60),
+    )
+
+
+@pytest.mark.parametrize("never", ["+org", "|org", "-a+b", "_" * 129, "_a/b", ""])
+def test_an_id_that_never_was_usable_is_kept_for_nobody(never: str) -> None:
+    assert route(ls.order_created(custom_data={"account_id": never})).kept_claim is None
 
 
 def test_a_number_is_read_as_text() -> None:

@@ -52,6 +52,7 @@ def an_account(account: str, *, version: int = 7, standing: str = "grace") -> Do
         "terms": [],
         "add_ons": [],
         "licences": [],
+        "refund_requests": [],
         "payments": [],
         "credits": [],
         "migrations": [],

@@ -339,3 +339,28 @@ def test_a_repeat_of_a_transfer_under_one_key_is_answered_and_not_recorded_again
 
     assert [one.status_code for one in answers] == [201, 200]
     assert len(account(client).payments) == 1
+
+
+def test_an_account_is_read_and_told_whatever_signs_its_id_has(client: FlaskClient, services: Services) -> None:
+    tell(client, services, subscription_created(account="auth0|5f7c+1"))
+    path = "/v1/accounts/auth0%7C5f7c%2B1"
+
+    account = read(client, path, documents.Account)
+    plainly = read(client, "/v1/accounts/auth0|5f7c+1", documents.Account)
+    opened = client.post(f"{path}/disputes", json=A_DISPUTE, headers=WRITER)
+    evidence = client.get(f"{path}/evidence", headers=WRITER)
+
+    assert (account.account_id, plainly.account_id, opened.status_code) == ("auth0|5f7c+1", "auth0|5f7c+1", 201)
+    assert evidence.headers["Content-Disposition"] == 'attachment; filename="auth0_5f7c+1.evidence.html"'
+
+
+def test_a_list_goes_on_after_an_account_of_any_id(client: FlaskClient, services: Services) -> None:
+    told = [("a|1", 1), ("a|2", 2)]
+    for account, number in told:
+        bought = subscription_created(account=account, customer=number, subscription=number, order=number)
+        tell(client, services, bought)
+
+    first = read(client, "/v1/accounts?limit=1", documents.Accounts)
+    rest = read(client, f"/v1/accounts?limit=1&cursor={first.next_cursor}", documents.Accounts)
+
+    assert [one.account_id for page in (first, rest) for one in page.accounts] == ["a|1", "a|2"]

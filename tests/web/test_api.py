@@ -22,12 +22,17 @@ from app.ordering.commands import (
 from app.policy.facts import DisputeStatus, OverrideKind
 from app.web import cursors, documents
 from app.web.application import assemble
-from app.web.operations import OPERATIONS
+from app.web.operations import OPERATIONS, Operation
 from tests.web.conftest import ReceiverInMemory
 from tests.web.desk import DeskInMemory, a_closure
 
 WRITER = {"Authorization": "Bearer w-secret"}
 READER = {"Authorization": "Bearer r-secret"}
+AN_ID = {
+    "account_id": "org_42",
+    **{f"{kind}_id": "1" for kind in ("payment", "collection", "mandate", "dispute", "override", "add_on", "licence")},
+    "request_id": "1",
+}
 A_DISPUTE = {"amount": 1999, "currency": "EUR", "reason": "fraudulent"}
 AN_OVERRIDE = {"kind": "exempt", "until": "2026-04-01T00:00:00Z", "reason": "our mistake"}
 
@@ -388,6 +393,70 @@ def test_the_description_holds_together(client: FlaskClient) -> None:
     assert {operation.name for operation in OPERATIONS} == {
         one["operationId"] for methods in description["paths"].values() for one in methods.values()
     }
+
+
+def test_every_call_has_a_tag_that_the_description_lists(client: FlaskClient) -> None:
+    description = msgspec.json.decode(get(client, "/v1/openapi.json").data)
+
+    tags = {
+        one["operationId"]: one.get("tags", []) for methods in description["paths"].values() for one in methods.values()
+    }
+
+    assert {name for name, given in tags.items() if len(given) != 1} == set()
+    assert {tag for (tag,) in tags.values()} == {tag["name"] for tag in description["tags"]}
+
+
+def test_every_parameter_is_required_exactly_where_a_call_without_it_is_refused(client: FlaskClient) -> None:
+    description = msgspec.json.decode(get(client, "/v1/openapi.json").data)
+    questions = {path: methods["get"] for path, methods in description["paths"].items() if "get" in methods}
+
+    required = {
+        path: [one["name"] for one in question["parameters"] if one["in"] == "query" and one["required"]]
+        for path, question in questions.items()
+    }
+    refused = {path: get(client, path.format_map(AN_ID)).status_code == 400 for path in questions}
+
+    assert {path for path, names in required.items() if names} == {path for path in refused if refused[path]}
+    assert required["/v1/accounts/{account_id}/plan-change"] == ["to"]
+
+
+def test_a_body_is_required_exactly_where_an_empty_one_is_refused(client: FlaskClient) -> None:
+    description = msgspec.json.decode(get(client, "/v1/openapi.json").data)
+    orders = {
+        (path, method): order["requestBody"]["required"]
+        for path, methods in description["paths"].items()
+        for method, order in methods.items()
+        if "requestBody" in order
+    }
+
+    refused = {
+        (path, method): client.open(path.format_map(AN_ID), method=method.upper(), headers=WRITER).status_code == 400
+        for path, method in orders
+    }
+
+    assert orders == refused
+
+
+@pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.method != "GET"], ids=lambda one: one.name)
+def test_every_unknown_field_is_refused_by_its_name(
+    client: FlaskClient, desk: DeskInMemory, operation: Operation
+) -> None:
+    path = f"/v1{operation.path.format_map(AN_ID)}"
+
+    response = client.open(path, method=operation.method, headers=WRITER, data=b'{"colour": 1, "a\\u0000b": 2}')
+
+    assert problem(response).status == 422
+    assert problem(response).detail == "Unknown fields: `colour`, `a\N{REPLACEMENT CHARACTER}b`."
+    assert desk.orders == []
+
+
+def test_a_long_list_of_unknown_fields_is_cut_short(client: FlaskClient) -> None:
+    body = {f"{number:02}{'x' * 1_000}": 1 for number in range(12)}
+
+    detail = problem(post(client, "/v1/accounts/org_42/disputes", A_DISPUTE | body)).detail
+
+    assert detail.endswith("` and 2 more.")
+    assert len(detail) < 600
 
 
 NOTHING_REQUIRED = {

@@ -9,6 +9,7 @@ import pytest
 from flask import Flask, Response, jsonify, request
 
 from app.web.bridge import environ_of, through
+from app.web.front import Headers as Told
 
 
 class Headers:
@@ -77,6 +78,21 @@ def test_flask_hears_what_was_asked(flask: Flask) -> None:
     assert (told["cookies"], told["peer"]) == ({"a": "1", "b": "2"}, "10.0.0.7")
     assert (told["type"], told["length"]) == ("text/plain", 7)
     assert told["forwarded"] == ["1.1.1.1,2.2.2.2"]
+
+
+@pytest.mark.parametrize(
+    "name", ["x_forwarded-for", "x-forwarded_for", "x_forwarded_for", "content_type", "content_length", "cookie_"]
+)
+def test_a_header_whose_name_has_an_underscore_is_dropped(name: str) -> None:
+    told = (("x-forwarded-for", "203.0.113.9"), ("content-type", "text/plain"))
+
+    for pairs in ((*told, (name, "6.6.6.6")), ((name, "6.6.6.6"), *told)):
+        asked = Asked(headers=Headers(*pairs))
+        environ = environ_of(asked, b"x")
+        assert "6.6.6.6" not in environ.values()
+        assert (environ["HTTP_X_FORWARDED_FOR"], environ["CONTENT_TYPE"]) == ("203.0.113.9", "text/plain")
+        assert dict(Told(asked)) == dict(told)
+        assert name not in Told(asked)
 
 
 def test_every_header_of_an_answer_is_told_also_one_that_comes_twice(flask: Flask) -> None:

@@ -160,8 +160,15 @@ def asked(
         path = path.replace(
             f"{{{name}}}", quote(data.draw(known | (unknown if odd else allowed(parameter["schema"], {}))), safe="")
         )
-    queries = {one["name"]: allowed(one["schema"], {}) for one in described["parameters"] if one["in"] == "query"}
-    drawn = data.draw(st.fixed_dictionaries({}, optional=queries))
+    queries = {
+        required: {
+            one["name"]: allowed(one["schema"], {})
+            for one in described["parameters"]
+            if one["in"] == "query" and (one["required"] and not odd) is required
+        }
+        for required in (True, False)
+    }
+    drawn = data.draw(st.fixed_dictionaries(queries[True], optional=queries[False]))
     if odd:
         drawn |= data.draw(
             st.dictionaries(

@@ -150,6 +150,20 @@ def test_a_bad_signature_is_refused(shared_server: Running, header: str | None) 
     assert shared_server.ask("POST", PATH, AN_EVENT, headers) == (401, {"error": "invalid_signature"})
 
 
+@pytest.mark.parametrize(("name", "status"), [("X-Forwarded-For", 403), ("X_Forwarded-For", 200), ("X_Real_Ip", 200)])
+def test_a_header_whose_name_has_an_underscore_means_nothing(shared_server: Running, name: str, status: int) -> None:
+    request = f"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n{name}: 6.6.6.6\r\n\r\n".encode()
+
+    assert shared_server.say(request) == str(status).encode()
+
+
+@pytest.mark.parametrize("name", ["X_Signature", "x_signature"])
+def test_a_signature_under_a_name_with_an_underscore_is_none(shared_server: Running, name: str) -> None:
+    headers = {name: ITS_SIGNATURE}
+
+    assert shared_server.ask("POST", PATH, AN_EVENT, headers) == (401, {"error": "invalid_signature"})
+
+
 @pytest.mark.parametrize("first", ["0" * 64, ITS_SIGNATURE])
 def test_two_signature_headers_of_which_the_last_is_wrong_are_refused(shared_server: Running, first: str) -> None:
     told = f"X-Signature: {first}\r\nX-Signature: {'1' * 64}\r\n".encode()

@@ -20,6 +20,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     return Routing(
         claim=claimed.account,
         unusable_claim=claimed.unusable,
+        kept_claim=claimed.kept,
         signed=claimed.signed,
         customer=_binding("customer", customer),
         subscription=_binding("subscription", _id_of("subscription_id", SUBSCRIPTIONS, data, attributes)),

@@ -26,6 +26,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     return Routing(
         claim=claimed.account,
         unusable_claim=claimed.unusable,
+        kept_claim=claimed.kept,
         signed=claimed.signed,
         customer=_binding(CUSTOMER, ids["customer_id"]),
         subscription=_binding(SUBSCRIPTION, ids["subscription_id"]),

@@ -18,6 +18,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     return Routing(
         claim=claimed.account,
         unusable_claim=claimed.unusable,
+        kept_claim=claimed.kept,
         signed=claimed.signed,
         customer=_binding("customer", ids.customer),
         subscription=_binding(SUBSCRIPTION, ids.subscription),

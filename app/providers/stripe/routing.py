@@ -23,6 +23,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     return Routing(
         claim=claimed.account,
         unusable_claim=claimed.unusable,
+        kept_claim=claimed.kept,
         signed=claimed.signed,
         customer=binding("customer", customer) if customer else None,
         subscription=binding(SUBSCRIPTION, subscription) if subscription else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from msgspec import UNSET, UnsetType, field
+from msgspec import UNSET, UnsetType
 
 from app.policy.model import Access, Standing
 from app.web.documents.debts import Collection, DebtorHeld, Delivery, Mandate, Payment
@@ -41,7 +41,7 @@ class Account(Document, frozen=True, kw_only=True):
     terms: list[Terms]
     add_ons: list[AddOn]
     licences: list[Licence]
-    refund_requests: list[RefundRequest] = field(default_factory=list)
+    refund_requests: list[RefundRequest]
     credits: list[Credit]
     migrations: list[Migration]
     cancellations: list[Cancellation]

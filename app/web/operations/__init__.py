@@ -1,11 +1,22 @@
 """The API, operation by operation: what `/v1` serves and what `/v1/openapi.json` says of it are made from this."""
 
+from collections.abc import Mapping
+
+from app.web.operations import questions
 from app.web.operations.debts import ABOUT_DEBTS
 from app.web.operations.purchases import ABOUT_PURCHASES
-from app.web.operations.questions import QUESTIONS
 from app.web.operations.shape import ID, Operation
 from app.web.operations.standing import ABOUT_STANDING
 
-__all__ = ["ID", "OPERATIONS", "Operation"]
+__all__ = ["BY_TAG", "ID", "OPERATIONS", "Operation"]
 
-OPERATIONS: tuple[Operation, ...] = (*QUESTIONS, *ABOUT_STANDING, *ABOUT_DEBTS, *ABOUT_PURCHASES)
+BY_TAG: Mapping[str, tuple[Operation, ...]] = {
+    "accounts": questions.ABOUT_ACCOUNTS,
+    "standing": ABOUT_STANDING,
+    "debts": (*questions.ABOUT_DEBTS, *ABOUT_DEBTS),
+    "purchases": (*questions.ABOUT_PURCHASES, *ABOUT_PURCHASES),
+    "description": questions.ABOUT_THE_API,
+}
+"""The tags of the description: code generators make one class of each. An operation has exactly one."""
+
+OPERATIONS: tuple[Operation, ...] = tuple(operation for group in BY_TAG.values() for operation in group)

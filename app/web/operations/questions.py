@@ -97,8 +97,7 @@ def refund_request(desk: Desk, request: str, _: Asked) -> Document:
     return desk.refund_request(request)
 
 
-QUESTIONS = (
-    description,
-    *(accounts, account, entitlement, timeline, evidence, plan_change, certificates),
-    *(debtor, collections, collection, refund_requests, refund_request),
-)
+ABOUT_THE_API = (description,)
+ABOUT_ACCOUNTS = (accounts, account, entitlement, timeline, evidence, certificates)
+ABOUT_DEBTS = (debtor, collections, collection)
+ABOUT_PURCHASES = (plan_change, refund_requests, refund_request)

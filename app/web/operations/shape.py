@@ -12,12 +12,13 @@ from typing import Any
 from msgspec import Struct
 
 from app.ordering.commands import Command
+from app.providers.naming import ACCOUNT_ID
 from app.showing.views import Document, Page
 from app.web import fields
 from app.web.desk import Desk
 from app.web.queries import PAGING
 
-ID = re.compile(r"[A-Za-z0-9._:@-]{1,128}", re.ASCII)
+ID = re.compile(ACCOUNT_ID, re.ASCII)
 """What an id of ours, or of the merchant's, may look like in a path."""
 
 Asked = Mapping[str, Any]
@@ -114,9 +115,11 @@ def ends(path: str, answer: type[Struct]) -> Callable[[Callable[[str], Command]]
     """Make an operation, which has no body, of a function that returns the order to end what the path names."""
 
     def made(function: Callable[[str], Command]) -> Operation:
-        return Operation(
-            **_named(function), method="DELETE", path=path, answer=answer, orders=lambda _, named: function(named)
-        )
+        def order(body: bytes, named: str) -> Command:
+            fields.read(body, fields.Nothing)
+            return function(named)
+
+        return Operation(**_named(function), method="DELETE", path=path, answer=answer, orders=order)
 
     return made
 

@@ -1,8 +1,11 @@
-"""Logging in and out. Attempts are counted before they are judged, so that a failing count lets nobody in."""
+"""Logging in and out. Attempts are counted before they are judged, each for the source that it came from."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from math import ceil
+from threading import Lock
+from time import monotonic
 
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
@@ -15,8 +18,43 @@ from app.web import peers
 from app.web.ops.sessions import Sessions
 
 WINDOW = timedelta(minutes=15)
-FROM_ONE_ADDRESS, FROM_ALL = 10, 1_000
+FROM_ONE_ADDRESS = 10
 """Attempts within the window."""
+MOST_ADDRESSES = 20_000
+"""Sources that are counted at the same time; beyond, the oldest count is forgotten."""
+
+
+class Attempts:
+    """Fixed-window counter of login attempts by source, in the memory of one process.
+
+    It is not in the database, so that a flood of wrong passwords writes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[str, tuple[int, float]] = {}
+        self._lock = Lock()
+
+    def wait(self, source: str, now: float) -> float:
+        """Count an attempt; return the seconds until another one may be judged, zero where this one may."""
+        with self._lock:
+            self._drop_ended(now)
+            count, until = self._counts.get(source, (0, now + WINDOW.total_seconds()))
+            self._counts[source] = (count + 1, until)
+            while len(self._counts) > MOST_ADDRESSES:
+                self._drop_oldest()
+        return until - now if count >= FROM_ONE_ADDRESS else 0.0
+
+    def forget(self, source: str) -> None:
+        """Reset the count of a source, as after a login that was right."""
+        with self._lock:
+            self._counts.pop(source, None)
+
+    def _drop_ended(self, now: float) -> None:
+        while self._counts and next(iter(self._counts.values()))[1] <= now:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        del self._counts[next(iter(self._counts))]  # All windows are equally long, so the first one ends first.
 
 
 class Entrance:
@@ -25,6 +63,7 @@ class Entrance:
     def __init__(self, services: Services, sessions: Sessions) -> None:
         self._services = services
         self._sessions = sessions
+        self._attempts = Attempts()
 
     def register(self, blueprint: Blueprint) -> None:
         """Add the views."""
@@ -40,22 +79,19 @@ class Entrance:
 
     def enter(self) -> Response:
         """Begin a session for a name and its password."""
-        address = peers.address(request, self._services.settings.trusted_proxies)
-        here, everywhere = (self._services.vault.fingerprint(f"login:{place}") for place in (address, "everywhere"))
-        now = real_now()
-        with self._services.database.write() as tx:
-            tried_here = logins.attempt(tx, here, now=now, until=now + WINDOW)
-            tried = logins.attempt(tx, everywhere, now=now, until=now + WINDOW)
-        if tried_here > FROM_ONE_ADDRESS or tried > FROM_ALL:
-            log.warning("ops.login_throttled")
+        trusted = self._services.settings.trusted_proxies
+        source = peers.origin(request, trusted)
+        wait = self._attempts.wait(source, monotonic())
+        if wait:
+            log.warning("ops.login_throttled", unknown_proxy=peers.behind_unknown_proxy(request, trusted))
             response = self._page("Too many attempts. Wait a quarter of an hour.", 429)
-            response.headers["Retry-After"] = str(int(WINDOW.total_seconds()))
+            response.headers["Retry-After"] = str(ceil(wait))
             return response
         user = self._sessions.user(request.form.get("name", ""), request.form.get("password", ""))
         if user is None:
             log.warning("ops.login_refused")
             return self._page("No user has this name and password.", 401)
-        return self._begun(user, here)
+        return self._begun(user, source)
 
     def leave(self) -> Response:
         """End the session."""
@@ -64,10 +100,11 @@ class Entrance:
         g.left = True
         return response
 
-    def _begun(self, user: OpsUser, here: bytes) -> Response:
+    def _begun(self, user: OpsUser, source: str) -> Response:
         with self._services.database.write() as tx:
-            logins.forget(tx, here)
+            logins.clear_attempts(tx)
             acts.note(tx, at=real_now(), actor=user.name, act="logged in", subject="console")
+        self._attempts.forget(source)
         log.info("ops.login", actor=user.name)
         response = make_response(redirect(_wanted(request.form.get("next")), code=303))
         self._sessions.write(self._sessions.begin(user), request, response)
