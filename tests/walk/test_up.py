@@ -24,6 +24,8 @@ from app.cli.up import private_redis
 from tests.far_ends import a_free_port
 
 ROOT = Path(__file__).resolve().parents[2]
+KULANZ = (sys.executable, "-P", "-m", "app.cli")
+"""The command as installed: the directory that it is called in is not on its path."""
 PARTS = {"valkey-server", "web", "events", "effects", "clock"}
 
 
@@ -76,7 +78,7 @@ def environ(**settings: str) -> dict[str, str]:
 def up(data_dir: Path, *options: str, port: int | None = None, **settings: str) -> Iterator[Up]:
     port = port or a_free_port()
     output = data_dir.with_name(f"{data_dir.name[:20]}.out")
-    command = [sys.executable, "-m", "app.cli", "up", "--port", str(port), "--data-dir", str(data_dir), *options]
+    command = [*KULANZ, "up", "--port", str(port), "--data-dir", str(data_dir), *options]
     with output.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, env=environ(**settings), cwd=data_dir.parent)
     running = Up(process, port, data_dir, output)
@@ -101,9 +103,10 @@ def lives(process: psutil.Process) -> bool:
 
 
 def kulanz(data_dir: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "app.cli", *arguments]
     own = environ(KULANZ_DATA_DIR=str(data_dir), **settings)
-    return subprocess.run(command, capture_output=True, text=True, env=own, check=False)
+    return subprocess.run(
+        [*KULANZ, *arguments], capture_output=True, text=True, env=own, check=False, cwd=data_dir.parent
+    )
 
 
 @pytest.fixture
@@ -221,6 +224,19 @@ def test_the_demonstration_tells_its_story_and_goes_on_running(data_dir):
         replayed = kulanz(data_dir, "replay", "--shuffle")
         assert (replayed.returncode, replayed.stderr) == (0, "")
         assert running.stop(signal.SIGINT) == 0
+
+
+def test_files_in_the_directory_that_it_is_called_in_are_never_imported(data_dir):
+    ran = data_dir.with_name("ran")
+    for module in ("app", "workers", "alembic", "redis", "rq", "granian", "sqlalchemy"):
+        data_dir.with_name(f"{module}.py").write_text(f"open({str(ran)!r}, 'a').write('{module} ')\n")
+
+    with up(data_dir, "--demo") as running:
+        until(lambda: "goes on running" in running.printed(), seconds=60)
+        burst = kulanz(data_dir, "worker", "--burst")
+
+    assert (burst.returncode, burst.stderr) == (0, "")
+    assert not ran.exists()
 
 
 def test_the_demonstration_stays_away_from_real_accounts(data_dir):

@@ -19,7 +19,7 @@ import click
 
 from app.cli.up import private_redis, secrets
 from app.cli.up.instance import MARK, Instance
-from app.cli.up.parts import Part, Supervisor
+from app.cli.up.parts import Part, Supervisor, python
 from app.config import Settings, environment, load
 from app.config_layers import RUN_FILE, Layers
 from app.errors import RefusedError
@@ -141,12 +141,12 @@ def _start_redis(supervisor: Supervisor, data_dir: Path | None) -> None:
 
 def _start_web(supervisor: Supervisor, host: str) -> None:
     """Start what takes longest first: it is ready once the database is."""
-    supervisor.start(Part(name="web", command=(sys.executable, "-m", "app.cli", "web", "--host", host)))
+    supervisor.start(Part(name="web", command=python("app.cli", "web", "--host", host)))
 
 
 def _start_workers(supervisor: Supervisor) -> None:
     for role in ("events", "effects", "clock"):
-        supervisor.start(Part(name=role, command=(sys.executable, "-m", "workers", role)))
+        supervisor.start(Part(name=role, command=python("workers", role)))
 
 
 def _private_and_tied() -> None:
@@ -160,9 +160,8 @@ def _private_and_tied() -> None:
 
 
 def _migrate(environ: Mapping[str, str]) -> None:
-    command = [sys.executable, "-m", "app.cli", "migrate"]
     done = subprocess.run(  # noqa: S603 - our own command
-        command, env=environ, capture_output=True, text=True, check=False, start_new_session=True
+        python("app.cli", "migrate"), env=environ, capture_output=True, text=True, check=False, start_new_session=True
     )
     if done.returncode != 0:
         raise RefusedError(f"the database cannot be prepared: {done.stderr.strip().removeprefix('kulanz: ')}")
@@ -202,9 +201,8 @@ def _announce(host: str, settings: Settings, path: Path, made: tuple[str, ...]) 
 def _tell_story(wish: Wish, supervisor: Supervisor, stopping: threading.Event) -> None:
     if not wish.demo:
         return
-    command = [sys.executable, "-m", "app.cli", "demo"]
     with subprocess.Popen(  # noqa: S603 - our own command
-        command, env=supervisor.variables, stdin=subprocess.DEVNULL, start_new_session=True
+        python("app.cli", "demo"), env=supervisor.variables, stdin=subprocess.DEVNULL, start_new_session=True
     ) as story:
         supervisor.watch(stopping, lambda: story.poll() is not None)
         if story.poll() is None:
