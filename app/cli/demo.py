@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.options import console, emit, json_option, services
+from app.cli.options import console, emit, json_option, kulanz_in, services
 from app.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -105,8 +105,9 @@ def demo(*, url: str | None, yes: bool, as_json: bool) -> None:
                 outcomes.append(outcome)
                 if not as_json:
                     _print(outcome)
+        again = kulanz_in(opened.settings.data_dir) if opened.settings.demo else "kulanz"
     account = outcomes[0]["account"]["account_id"]
-    emit({"account_id": account, "chapters": outcomes}, as_json, f"Read it again: kulanz account explain {account}")
+    emit({"account_id": account, "chapters": outcomes}, as_json, f"Read it again: {again} account explain {account}")
     unexpected = [outcome["day"] for outcome in outcomes if not outcome["as_expected"]]
     if unexpected:
         raise RefusedError(f"the story went otherwise than its policy says (day {unexpected[0]})")

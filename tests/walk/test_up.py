@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import psutil
 import pytest
@@ -140,6 +142,27 @@ def test_it_says_where_it_takes_webhooks_and_keeps_its_secrets_but_not_the_secre
     assert not any(secret in running.printed() for secret in stored.values())
 
 
+def test_it_names_the_console_its_user_and_how_to_see_the_password(running):
+    until(lambda: "Ctrl-C" in running.printed())
+    told = re.search(r"console +(\S+) \(user (\w+), password: (grep .*)\)", running.printed())
+    assert told
+    console, user, command = told.groups()
+
+    shown = subprocess.run(command, shell=True, capture_output=True, text=True, check=True).stdout
+    password = tomllib.loads(shown)["OPS_PASSWORD"]
+
+    assert urlopen(f"http://127.0.0.1:{running.port}/", timeout=10).url == f"{console}/login"
+    login = urlencode({"name": user, "password": password}).encode()
+    assert urlopen(f"{console}/login", data=login, timeout=10).status == 200
+
+
+def test_a_password_that_was_given_is_not_looked_for_in_a_file(data_dir):
+    with up(data_dir, OPS_PASSWORD="correct horse") as running:
+        until(lambda: "Ctrl-C" in running.printed())
+
+        assert "(user ops, password: as you have set it)" in running.printed()
+
+
 def test_everything_in_the_data_directory_is_its_owners_alone(running):
     paths = [running.data_dir, *running.data_dir.rglob("*")]
 
@@ -225,6 +248,32 @@ def test_the_demonstration_tells_its_story_and_goes_on_running(data_dir):
         assert (replayed.returncode, replayed.stderr) == (0, "")
         assert running.stop(signal.SIGINT) == 0
 
+    refused = kulanz(data_dir, "up", "--port", str(a_free_port()))
+    assert (refused.returncode, "holds the accounts of a demonstration" in refused.stderr) == (1, True)
+
+
+def test_the_demonstration_leaves_the_usual_data_directory_and_database_alone(tmp_path):
+    usual, port = tmp_path / "usual", a_free_port()
+    settings = {"KULANZ_DATA_DIR": str(usual), "DATABASE_URL": f"sqlite:///{tmp_path / 'real.db'}"}
+    command = [*KULANZ, "up", "--demo", "--port", str(port)]
+    output = tmp_path / "out"
+    with output.open("wb") as file:
+        demonstration = subprocess.Popen(command, stdout=file, stderr=file, env=environ(**settings), cwd=tmp_path)
+    try:
+        until(lambda: "account list" in output.read_text(), seconds=60)
+        again = re.findall(r"KULANZ_DATA_DIR=(\S+) kulanz account (explain \S+|list)", output.read_text())
+        told = [kulanz(tmp_path / folder, "account", *arguments.split()) for folder, arguments in again]
+    finally:
+        demonstration.terminate()
+        demonstration.wait(30)
+
+    assert [each.returncode for each in told] == [0, 0]
+    assert not (tmp_path / "real.db").exists()
+    assert [path.name for path in usual.iterdir()] == ["demo-data"]
+    with up(usual, port=port) as running:
+        until(running.ready)
+        assert kulanz(usual, "account", "list", "--json").stdout.count("demo_") == 0
+
 
 def test_files_in_the_directory_that_it_is_called_in_are_never_imported(data_dir):
     ran = data_dir.with_name("ran")
@@ -243,7 +292,7 @@ def test_the_demonstration_stays_away_from_real_accounts(data_dir):
     data_dir.mkdir()
     (data_dir / "kulanz.db").write_bytes(b"")
 
-    refused = kulanz(data_dir, "up", "--demo", "--port", str(a_free_port()))
+    refused = kulanz(data_dir, "up", "--demo", "--data-dir", str(data_dir), "--port", str(a_free_port()))
 
     assert refused.returncode == 1
     assert "--data-dir" in refused.stderr
