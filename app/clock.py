@@ -1,13 +1,21 @@
 """What time it is: really, and for the policy."""
 
-from contextlib import nullcontext
-from datetime import UTC, datetime
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
 
 from app.errors import RefusedError
 from app.store import marks
 from app.store.database import Connection, Database
 
 _MARK = "test_clock"
+_TURN = "test_clock_turn"
+_LEASE = timedelta(seconds=30)
+"""Longer than a step of its holder takes; after a kill the next one waits for so long."""
+_RENEW_EVERY = 5.0
+_LOOK_EVERY = 0.1
 
 
 class Host:
@@ -60,8 +68,62 @@ class Clock:
         """Go back to real time."""
         self._put(None, tx)
 
+    @contextmanager
+    def turn(self, wait: float = 0.0) -> Iterator["Turn"]:
+        """Lease the test clock to one command at a time; RefusedError where another has it for longer than `wait`."""
+        turn, deadline = Turn(self._database), time.monotonic() + wait
+        while not turn.take():
+            if time.monotonic() >= deadline:
+                raise RefusedError("another command moves the test clock: wait for its end")
+            time.sleep(_LOOK_EVERY)
+        try:
+            yield turn
+        finally:
+            turn.give_back()
+
     def _put(self, text: str | None, tx: Connection | None) -> None:
         if not self._test_clock:
             raise RefusedError("the test clock is off; KULANZ_TEST_CLOCK=1 allows it")
         with self._database.write() if tx is None else nullcontext(tx) as conn:
             marks.put(conn, _MARK, text)
+
+
+class Turn:
+    """A lease on the test clock, kept in the database. It lapses by itself where its holder was killed."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._holder = secrets.token_hex(8)
+        self._mine: dict[str, str] | None = None
+        self._renew_at = 0.0
+
+    def take(self) -> bool:
+        """Take the lease unless another holds it; return whether that was done."""
+        with self._database.write() as tx:
+            found = marks.get(tx, _TURN)
+            return not _holds(found) and self._swap(tx, found)
+
+    def renew(self) -> None:
+        """Extend the lease if it is time to; RefusedError where it has lapsed and another has taken it."""
+        if time.monotonic() < self._renew_at:
+            return
+        with self._database.write() as tx:
+            if not self._swap(tx, self._mine):
+                raise RefusedError("another command has begun to move the test clock: this one was too slow")
+
+    def give_back(self) -> None:
+        """End the lease if it is still ours."""
+        with self._database.write() as tx:
+            marks.swap(tx, _TURN, self._mine, None)
+
+    def _swap(self, tx: Connection, before: dict[str, str] | None) -> bool:
+        mine = {"holder": self._holder, "until": (real_now() + _LEASE).isoformat()}
+        if not marks.swap(tx, _TURN, before, mine):
+            return False
+        self._mine, self._renew_at = mine, time.monotonic() + _RENEW_EVERY
+        return True
+
+
+def _holds(lease: dict[str, str] | None) -> bool:
+    """Whether a lease has not lapsed; one that ends later than any can was made before the host's clock went back."""
+    return lease is not None and timedelta() < datetime.fromisoformat(lease["until"]) - real_now() <= _LEASE

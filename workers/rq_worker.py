@@ -13,7 +13,6 @@ from rq import Queue, SimpleWorker
 from rq.exceptions import DequeueTimeout
 from rq.job import Job
 from rq.serializers import JSONSerializer
-from rq.suspension import is_suspended
 from rq.timeouts import BaseDeathPenalty
 from rq.worker import WorkerStatus
 
@@ -61,7 +60,10 @@ class NoTimeLimit(BaseDeathPenalty):
 
 
 class QueueWorker(SimpleWorker):
-    """Takes the jobs of one queue; it leaves the loop when Redis goes, and has no remote control."""
+    """Takes the jobs of one queue; it leaves the loop when Redis goes, and has no remote control.
+
+    `rq suspend` is part of that control: Redis may delay work, and stop none.
+    """
 
     job_class = OurJob
     death_penalty_class = NoTimeLimit
@@ -82,13 +84,17 @@ class QueueWorker(SimpleWorker):
             exception_handlers=[_noted],
         )
 
-    def serve(self, stopping: threading.Event, idle: Callable[[], object]) -> None:
-        """Run jobs until told to stop, and `idle` whenever none came for a second; raise RedisError without Redis."""
+    def serve(self, stopping: threading.Event, between: Callable[[], object]) -> None:
+        """Run jobs until told to stop; call `between` after each, and after a second without any.
+
+        Raise RedisError without Redis.
+        """
         while not stopping.is_set():
-            self._turn(stopping, idle)
+            self._turn()
+            between()
         self.register_death()  # type: ignore[no-untyped-call]
 
-    def _turn(self, stopping: threading.Event, idle: Callable[[], object]) -> None:
+    def _turn(self) -> None:
         if not self.connection.hexists(self.key, "birth"):  # At the start, and when Redis was emptied.
             self.connection.delete(self.key)
             self.register_birth()  # type: ignore[no-untyped-call]
@@ -96,13 +102,8 @@ class QueueWorker(SimpleWorker):
         self.heartbeat()
         if self.should_run_maintenance_tasks:
             self.run_maintenance_tasks()  # type: ignore[no-untyped-call]
-        if is_suspended(self.connection, self):
-            stopping.wait(self.dequeue_timeout)
-            return
         taken = self._take()
-        if taken is None:
-            idle()
-        else:
+        if taken is not None:
             self.execute_job(*taken)
 
     def _take(self) -> tuple[Job, Queue] | None:

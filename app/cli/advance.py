@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from app.clock import real_now
+from app.clock import Turn, real_now
 from app.doorbell import EFFECTS, EVENTS
 from app.errands import PATIENCE
 from app.errors import InvalidInputError, RefusedError
@@ -57,27 +57,29 @@ def jump_by(services: Services, by: timedelta) -> datetime:
     return target
 
 
-def go_on(services: Services, by: timedelta, timeout: float) -> datetime:
+def go_on(services: Services, turn: Turn, by: timedelta, timeout: float) -> datetime:
     """Bring the clock so much later, stopping at every due time between; `timeout` is seconds without progress."""
     now = services.clock.now()
     target = later(now, by)
     if by:
         services.clock.set(now)
-    settle(services, timeout)
+    settle(services, turn, timeout)
     if not by:
         return target
     while (due := _next_due(services)) is not None and due <= target:
         services.clock.set(max(due, services.clock.now()))
-        settle(services, timeout)
+        settle(services, turn, timeout)
     services.clock.set(target)
-    settle(services, timeout)
+    settle(services, turn, timeout)
     return target
 
 
-def settle(services: Services, timeout: float) -> None:
+def settle(services: Services, turn: Turn, timeout: float) -> None:
     """Wait until every accepted event is applied, nothing is due, and every effect has been tried once."""
+    turn.renew()
     last, moved_at, rung_at = None, time.monotonic(), float("-inf")
     while patience := (backlog := _backlog(services)).patience(timeout):
+        turn.renew()
         now = time.monotonic()
         if backlog != last:
             last, moved_at = backlog, now

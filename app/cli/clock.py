@@ -54,7 +54,8 @@ def set_(*, at: datetime, dry_run: bool, actor: str, as_json: bool) -> None:
         permit(opened)
         _warn_of_going_back(opened, at)
         if not dry_run:
-            opened.clock.set(at)
+            with opened.clock.turn():
+                opened.clock.set(at)
     emit({"now": at, "dry_run": dry_run, "actor": actor}, as_json, shown(at))
 
 
@@ -76,7 +77,8 @@ def advance(*, by: timedelta, no_wait: bool, timeout: float, dry_run: bool, acto
         if dry_run:
             now = later(opened.clock.now(), by)
         else:
-            now = jump_by(opened, by) if no_wait else go_on(opened, by, timeout)
+            with opened.clock.turn(0.0 if no_wait else timeout) as turn:
+                now = jump_by(opened, by) if no_wait else go_on(opened, turn, by, timeout)
     emit({"now": now, "dry_run": dry_run, "actor": actor}, as_json, shown(now))
 
 
@@ -91,7 +93,8 @@ def reset(*, dry_run: bool, actor: str, as_json: bool) -> None:
     with services() as opened:
         permit(opened)
         if not dry_run:
-            opened.clock.reset()
+            with opened.clock.turn():
+                opened.clock.reset()
     now = real_now()
     emit({"now": now, "dry_run": dry_run, "actor": actor}, as_json, f"{shown(now)} (real time)")
 

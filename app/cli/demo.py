@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from app.cli.options import console, emit, json_option, services
+from app.cli.options import console, emit, json_option, kulanz_in, services
 from app.errors import RefusedError
 
 if TYPE_CHECKING:
+    from app.clock import Turn
     from app.config import Settings
     from app.providers.lemonsqueezy_samples import Purchase
     from app.services import Services
@@ -99,18 +100,20 @@ def demo(*, url: str | None, yes: bool, as_json: bool) -> None:
         url, secret = target(url, None)
         _refuse_company(opened, yes=yes)
         outcomes = []
-        for outcome in _tell(opened, url, secret):
-            outcomes.append(outcome)
-            if not as_json:
-                _print(outcome)
+        with opened.clock.turn(PATIENCE) as turn:
+            for outcome in _tell(opened, turn, url, secret):
+                outcomes.append(outcome)
+                if not as_json:
+                    _print(outcome)
+        again = kulanz_in(opened.settings.data_dir) if opened.settings.demo else "kulanz"
     account = outcomes[0]["account"]["account_id"]
-    emit({"account_id": account, "chapters": outcomes}, as_json, f"Read it again: kulanz account explain {account}")
+    emit({"account_id": account, "chapters": outcomes}, as_json, f"Read it again: {again} account explain {account}")
     unexpected = [outcome["day"] for outcome in outcomes if not outcome["as_expected"]]
     if unexpected:
         raise RefusedError(f"the story went otherwise than its policy says (day {unexpected[0]})")
 
 
-def _tell(opened: Services, url: str, secret: str) -> Iterator[dict[str, Any]]:
+def _tell(opened: Services, turn: Turn, url: str, secret: str) -> Iterator[dict[str, Any]]:
     from app.cli.advance import go_on
 
     begun = opened.clock.now().replace(microsecond=0)
@@ -119,10 +122,10 @@ def _tell(opened: Services, url: str, secret: str) -> Iterator[dict[str, Any]]:
     opened.clock.set(begun)
     for chapter in STORY:
         now = opened.clock.now()
-        go_on(opened, begun + chapter.day * DAY - now, PATIENCE)
+        go_on(opened, turn, begun + chapter.day * DAY - now, PATIENCE)
         for name, told in chapter.events:
             _post((url, secret), name, purchase, opened.clock.now(), told)
-        go_on(opened, timedelta(), PATIENCE)
+        go_on(opened, turn, timedelta(), PATIENCE)
         yield _outcome(opened, chapter, purchase, seen)
 
 

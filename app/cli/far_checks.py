@@ -13,6 +13,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
+from rq.suspension import is_suspended
 
 from app.cli.doctor import Finding
 from app.clock import real_now
@@ -60,6 +61,7 @@ def redis(services: Services) -> Iterator[Finding]:
             yield from _persistence(client)
             yield from _clocks(client)
             yield from _workers(client)
+            yield from _suspension(client)
     except (RedisError, OSError) as error:
         yield Finding(
             "redis", False, type(error).__name__, "check REDIS_URL; meanwhile workers ask the database every second"
@@ -157,6 +159,13 @@ def _workers(client: Redis) -> Iterator[Finding]:
     }
     idle = [name for name in QUEUES if name not in attended]
     yield Finding("workers", not idle, f"{len(attended)} queues attended", START_WORKERS if idle else "")
+
+
+def _suspension(client: Redis) -> Iterator[Finding]:
+    """Another application's operator may have called `rq suspend`, or our own in the hope that it pauses Kulanz."""
+    if is_suspended(client):
+        advice = "to pause Kulanz, stop `kulanz worker` and `kulanz clock run`; `rq resume` takes the mark away"
+        yield Finding("rq suspend", None, "RQ is suspended in this Redis; Kulanz goes on", advice)
 
 
 def _reached(host: str, port: int, *, tls: bool) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -108,6 +109,13 @@ def refuse_a_missing_file(database_url: str) -> None:
     path = database_url.removeprefix("sqlite:///")
     if path != database_url and not Path(path).exists():
         raise RefusedError(f"there is no database at {path} yet: `kulanz up` or `kulanz migrate` makes one")
+
+
+def kulanz_in(data_dir: Path) -> str:
+    """Return how a shell calls `kulanz` with this data directory."""
+    here = Path.cwd()
+    shortest = data_dir.relative_to(here) if data_dir.is_relative_to(here) else data_dir
+    return f"KULANZ_DATA_DIR={shlex.quote(str(shortest))} kulanz"
 
 
 def emit(document: Any, as_json: bool, human: str | Callable[[], None]) -> None:  # noqa: FBT001

@@ -11,7 +11,7 @@ import click
 
 from app import leash as ties
 from app.cli.options import actor_option, dry_run_option, emit, json_option, refuse_a_missing_file
-from app.cli.up.parts import Part, Supervisor
+from app.cli.up.parts import Part, Supervisor, python
 from app.config import Settings, environment, load
 from app.errors import ConfigurationError
 
@@ -42,7 +42,7 @@ def worker(*, burst: bool) -> None:
         signal.signal(number, lambda *_: stopping.set())
     with Supervisor(variables=environment(), say=lambda line: click.echo(line, err=True)) as supervisor:
         for role in ("events", "effects"):
-            supervisor.start(Part(name=role, command=(sys.executable, "-m", "workers", role)))
+            supervisor.start(Part(name=role, command=python("workers", role)))
         supervisor.watch(stopping)
 
 
@@ -76,7 +76,7 @@ def migrate(*, dry_run: bool, actor: str, as_json: bool) -> None:
 def replace_by_worker(role: str) -> None:
     """Become a worker process."""
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, "-m", "workers", role])  # noqa: S606 - our own command
+    os.execv(sys.executable, python("workers", role))  # noqa: S606 - our own command
 
 
 def _require_an_endpoint(settings: Settings) -> None:

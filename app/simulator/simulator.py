@@ -36,6 +36,7 @@ class Simulator:
         test_mode: bool = True,
     ) -> None:
         self.lock = threading.RLock()
+        self._advancing = threading.RLock()
         self.assumptions = assumptions
         self.random = random.Random(seed)  # noqa: S311 - a play, not a secret
         self.api_key = api_key
@@ -122,10 +123,11 @@ class Simulator:
                 return
 
     def advance(self, by: timedelta) -> None:
-        """Go on for so long."""
+        """Go on for so long, one call after the other."""
         if by < timedelta():
             raise InvalidInputError("time does not go back")
-        self.advance_to(self.now + by)
+        with self._advancing:
+            self.advance_to(self.now + by)
 
     def run(self, stopping: threading.Event) -> None:
         """Let time go on by itself until told to stop; at speed 0 it stands still, and only what is due now is sent."""

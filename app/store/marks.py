@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, select
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.engine import Connection
 
 from app.store import bulk
@@ -14,6 +14,9 @@ RECONCILED = "reconciled"
 """When the provider was last compared with; the clock puts it, and metrics tell it."""
 _GET = Prepared(select(marks.c.value).where(marks.c.name == bindparam("mark")))
 _DROP = delete(marks).where(marks.c.name == bindparam("mark"))
+_AS_IT_WAS = (marks.c.name == bindparam("mark")) & (marks.c.value == bindparam("before"))
+_SWAP = update(marks).where(_AS_IT_WAS).values(value=bindparam("after"))
+_DROP_AS_IT_WAS = delete(marks).where(_AS_IT_WAS)
 
 
 def get(tx: Connection, name: str) -> Any:
@@ -27,5 +30,20 @@ def put(tx: Connection, name: str, value: Any) -> None:
     if value is None:
         tx.execute(_DROP, {"mark": name})
         return
-    row = (name, msgspec.json.encode(value).decode())
+    row = (name, _encoded(value))
     bulk.insert(tx, marks, ("name", "value"), [row], conflict="ON CONFLICT (name) DO UPDATE SET value = excluded.value")
+
+
+def swap(tx: Connection, name: str, before: Any, after: Any) -> bool:
+    """Compare and swap: put `after` where `before` stands, None being no value; return whether it stood there."""
+    if before is None:
+        rows = [(name, _encoded(after))]
+        return bulk.insert(tx, marks, ("name", "value"), rows, conflict="ON CONFLICT (name) DO NOTHING") == 1
+    found = {"mark": name, "before": _encoded(before)}
+    if after is None:
+        return tx.execute(_DROP_AS_IT_WAS, found).rowcount == 1
+    return tx.execute(_SWAP, {**found, "after": _encoded(after)}).rowcount == 1
+
+
+def _encoded(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

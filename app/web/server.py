@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
-from ctypes import c_bool
 from functools import partial
-from multiprocessing import get_context, get_start_method
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
 from multiprocessing.util import Finalize
 from threading import Thread, Timer
 from time import sleep
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from granian.constants import HTTPModes, Interfaces, RuntimeModes
 from granian.http import HTTP1Settings
@@ -48,7 +48,7 @@ def serve(
 
     `make_app` is called once in each process, after the fork; it must be picklable where processes are spawned.
     """
-    closing = get_context(_start_method()).RawValue(c_bool, False)
+    closing, close = Pipe(duplex=False)  # No shared memory: not every host has a /dev/shm.
     server = _Lingering(
         "kulanz",
         address=host,
@@ -62,7 +62,7 @@ def serve(
         respawn_failed_workers=True,
         workers_kill_timeout=PATIENCE,
     )
-    server.closing, server.linger = closing, linger
+    server.close, server.linger = close, linger
     server.serve(target_loader=_Loader(make_app, closing, os.getpid()), wrap_loader=False)  # type: ignore[arg-type]  # An object of RSGI, no function.
 
 
@@ -81,13 +81,15 @@ def application_of(settings: Settings) -> Web:
 class _Lingering(MPServer):
     """A server that says that it is closing before it closes."""
 
-    closing: Any
+    close: Connection
     linger: float
+    closing = False
 
     def signal_handler_interrupt(self, *_: object) -> None:
         """Close at once where we are closing already, else soon."""
-        delay = 0.0 if self.closing.value else self.linger
-        self.closing.value = True
+        delay = 0.0 if self.closing else self.linger
+        self.closing = True
+        self.close.send_bytes(b"!")
         timer = Timer(delay, super().signal_handler_interrupt)
         timer.daemon = True
         timer.start()
@@ -96,7 +98,7 @@ class _Lingering(MPServer):
 class _Loader:
     """Makes the application inside a worker process."""
 
-    def __init__(self, make_app: Callable[[], Web], closing: Any, parent: int) -> None:
+    def __init__(self, make_app: Callable[[], Web], closing: Connection, parent: int) -> None:
         self.application_of = make_app
         self._closing = closing
         self._parent = parent
@@ -108,7 +110,7 @@ class _Loader:
 
         app = self.application_of()
         ballast.keep()
-        app.closing = lambda: bool(self._closing.value)
+        app.closing = self._closing.poll  # Read by none of the workers, so that all of them see it.
         return Front(app)
 
 
@@ -123,9 +125,3 @@ def _leave_with(parent: int) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         sleep(1)
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _start_method() -> str:
-    """Return the way in which granian starts its processes."""
-    method = get_start_method()
-    return method if method in {"fork", "spawn"} else "spawn"

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from redis import Redis
+from rq.suspension import resume, suspend
 
 from app.cli import far_checks
 from app.cli.doctor import Finding
@@ -81,6 +82,18 @@ def test_a_redis_that_would_forget_rings_is_named(examine):
     assert well["workers"]["advice"].startswith("start `kulanz worker`")
     assert forgetful["ok"] is False
     assert "noeviction" in forgetful["advice"]
+
+
+def test_a_suspended_rq_is_named_with_the_way_to_pause(examine):
+    with a_redis() as url, Redis.from_url(url) as client:
+        suspend(client)
+        suspended = examine(REDIS_URL=url)["rq suspend"]
+        resume(client)
+        resumed = examine(REDIS_URL=url)
+
+    assert suspended["ok"] is None
+    assert "stop `kulanz worker`" in suspended["advice"]
+    assert "rq suspend" not in resumed
 
 
 def test_no_open_endpoint_is_a_finding(examine):

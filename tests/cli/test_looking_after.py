@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -15,6 +19,8 @@ from tests.lemonsqueezy import MONDAY, subscription_created, subscription_paymen
 from tests.store.rows import an_effect, an_event
 from tests.workers.house import an_unpaid_account, receive
 
+ROOT = Path(__file__).resolve().parents[2]
+KULANZ = (sys.executable, "-m", "app.cli")
 SATURDAY = (MONDAY + timedelta(days=5)).isoformat()
 
 
@@ -282,6 +288,43 @@ def test_the_test_clock_stands_is_set_and_goes_back_to_real_time(kulanz, service
     assert kulanz("clock", "advance", "1h", "--no-wait", "--json").document["now"] == "2026-03-07T15:08:20Z"
     assert kulanz("clock", "reset").code == 0
     assert kulanz("clock", "show", "--json").document["test"] is False
+
+
+def test_commands_that_advance_the_clock_at_once_do_so_one_after_the_other(kulanz, services):
+    began = services.clock.now()
+    an_unpaid_account(services, 2)  # Work for the worker: until it is there, each waits, having read the clock.
+    command = [*KULANZ, "clock", "advance", "1d"]
+    with ExitStack() as running:
+        advancing = [
+            running.enter_context(subprocess.Popen(command, env=kulanz.environ(), cwd=ROOT, stdout=subprocess.DEVNULL))
+            for _ in range(3)
+        ]
+        worker = running.enter_context(subprocess.Popen([*KULANZ, "worker"], env=kulanz.environ(), cwd=ROOT))
+        running.callback(worker.terminate)
+
+        assert [one.wait(60) for one in advancing] == [0, 0, 0]
+
+    assert services.clock.now() == began + timedelta(days=3)
+
+
+def test_while_one_command_moves_the_test_clock_the_others_are_refused(kulanz, services):
+    before = services.clock.now()
+    with services.clock.turn():
+        refused = [
+            kulanz("clock", *arguments)
+            for arguments in (
+                ("set", SATURDAY),
+                ("reset",),
+                ("advance", "1d", "--no-wait"),
+                ("advance", "1d", "--timeout", "1"),
+            )
+        ]
+
+    assert {(one.code, one.err) for one in refused} == {
+        (1, "kulanz: another command moves the test clock: wait for its end\n")
+    }
+    assert services.clock.now() == before
+    assert kulanz("clock", "set", SATURDAY).code == 0
 
 
 def test_a_test_clock_that_goes_back_behind_what_was_decided_says_so(kulanz, services):

@@ -59,6 +59,13 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return url
 
 
+def test_the_bare_address_leads_to_the_console(client: FlaskClient, operator: Operator) -> None:
+    assert client.get("/").headers["Location"] == "/ops/"
+    assert client.get("/", follow_redirects=True).request.path == "/ops/login"
+    assert operator.client.get("/", follow_redirects=True).request.path == "/ops/"
+    assert client.post("/").status_code == 405
+
+
 def test_who_is_not_logged_in_is_sent_to_the_login_from_every_page(client: FlaskClient) -> None:
     answers = {path: client.get(path) for path in PAGES}
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -89,6 +91,20 @@ def test_a_resend_has_another_delivery_id_and_the_same_data(simulator: Simulator
     assert first["data"] == resent["data"]
     assert first["meta"]["webhook_id"] != resent["meta"]["webhook_id"]
     assert receiver.requests[0].headers["x-signature"] != receiver.requests[-1].headers["x-signature"]
+
+
+def test_time_that_several_let_go_on_at_once_adds_up(simulator: Simulator) -> None:
+    began, ready = simulator.now, threading.Barrier(8)
+    simulator.sell()
+
+    def advance(_: int) -> None:
+        ready.wait()
+        simulator.advance(31 * DAY)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(advance, range(8)))
+
+    assert simulator.now == began + 8 * 31 * DAY
 
 
 def test_a_year_of_a_good_card_is_twelve_renewals(simulator: Simulator, receiver: CallbackReceiver) -> None:

@@ -1,11 +1,14 @@
 """The policy's time: the host's, or a test clock that stands still and is the same for everybody."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
+from threading import Barrier
 
 import pytest
 
-from app.clock import Clock, real_now
+from app.clock import Clock, Turn, real_now
 from app.errors import RefusedError
+from app.store import marks
 from app.store.database import Database
 
 MARCH = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -64,3 +67,41 @@ def test_where_it_is_not_allowed_a_test_clock_is_neither_set_nor_obeyed(database
 def test_a_naive_instant_is_refused(database: Database) -> None:
     with pytest.raises(ValueError, match="time zone"):
         Clock(database, test_clock=True).set(datetime(2026, 3, 1))  # noqa: DTZ001
+
+
+def test_a_turn_at_the_test_clock_is_taken_by_one_at_a_time(database: Database, database_url: str) -> None:
+    barrier, others = Barrier(4), [Database(database_url) for _ in range(4)]
+
+    def take(other: Database) -> bool:
+        barrier.wait()
+        return Turn(other).take()
+
+    with ThreadPoolExecutor(4) as threads:
+        taken = list(threads.map(take, others))
+
+    assert sorted(taken) == [False, False, False, True]
+    for other in others:
+        other.dispose()
+
+
+@pytest.mark.parametrize("until", [timedelta(), timedelta(hours=1)], ids=["lapsed", "from before the clock went back"])
+def test_the_turn_of_a_command_that_was_killed_lapses(database: Database, until: timedelta) -> None:
+    with database.write() as tx:
+        marks.put(tx, "test_clock_turn", {"holder": "killed", "until": (real_now() + until).isoformat()})
+
+    assert Turn(database).take()
+
+
+def test_a_turn_is_given_back_and_one_that_was_lost_is_not_extended(database: Database) -> None:
+    clock, slow = Clock(database, test_clock=True), Turn(database)
+    assert slow.take()
+    slow.give_back()
+
+    with clock.turn():
+        slow._renew_at = 0.0
+        with pytest.raises(RefusedError, match="too slow"):
+            slow.renew()
+        slow.give_back()
+        assert not Turn(database).take()
+
+    assert Turn(database).take()

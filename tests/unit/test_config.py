@@ -203,12 +203,16 @@ def test_the_demo_brings_its_test_clock_and_takes_events_of_either_mode(environ)
 def test_a_demonstration_reaches_nobody_but_this_machine(environ):
     far = {
         "LEMONSQUEEZY_API_KEY": "key",
+        "STRIPE_API_KEY": "key",
+        "PADDLE_API_KEY": "key",
         "CALLBACK_URL": "https://product.example/hook",
         "CALLBACK_SECRET": "whsec_AAAA",
         "SMTP_URL": "smtp://mail.example",
     }
     near = {
         "LEMONSQUEEZY_API_URL": "http://127.0.0.1:1/v1",
+        "STRIPE_API_URL": "http://127.0.0.1:1/v1",
+        "PADDLE_API_URL": "http://127.0.0.1:1",
         "CALLBACK_URL": "http://localhost/",
         "SMTP_URL": "smtp://[::1]",
     }
@@ -216,8 +220,10 @@ def test_a_demonstration_reaches_nobody_but_this_machine(environ):
     away = load(environ | far | {"KULANZ_DEMO": "1"})
     here = load(environ | far | near | {"KULANZ_DEMO": "1"})
 
-    assert (away.lemonsqueezy_api_key, away.callback_url, away.smtp_url) == (None, None, None)
-    assert (here.lemonsqueezy_api_key, here.callback_url) == ("key", "http://localhost/")
+    assert (away.lemonsqueezy_api_key, away.stripe_api_key, away.paddle_api_key) == (None, None, None)
+    assert (away.callback_url, away.smtp_url) == (None, None)
+    assert (here.lemonsqueezy_api_key, here.stripe_api_key, here.paddle_api_key) == ("key", "key", "key")
+    assert here.callback_url == "http://localhost/"
 
 
 def test_a_policy_that_cannot_be_used_is_a_problem_of_the_settings(environ, tmp_path):

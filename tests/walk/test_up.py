@@ -16,6 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlencode
+from urllib.request import urlopen
 
 import psutil
 import pytest
@@ -24,6 +26,8 @@ from app.cli.up import private_redis
 from tests.far_ends import a_free_port
 
 ROOT = Path(__file__).resolve().parents[2]
+KULANZ = (sys.executable, "-P", "-m", "app.cli")
+"""The command as installed: the directory that it is called in is not on its path."""
 PARTS = {"valkey-server", "web", "events", "effects", "clock"}
 
 
@@ -76,7 +80,7 @@ def environ(**settings: str) -> dict[str, str]:
 def up(data_dir: Path, *options: str, port: int | None = None, **settings: str) -> Iterator[Up]:
     port = port or a_free_port()
     output = data_dir.with_name(f"{data_dir.name[:20]}.out")
-    command = [sys.executable, "-m", "app.cli", "up", "--port", str(port), "--data-dir", str(data_dir), *options]
+    command = [*KULANZ, "up", "--port", str(port), "--data-dir", str(data_dir), *options]
     with output.open("wb") as file:
         process = subprocess.Popen(command, stdout=file, stderr=file, env=environ(**settings), cwd=data_dir.parent)
     running = Up(process, port, data_dir, output)
@@ -101,9 +105,10 @@ def lives(process: psutil.Process) -> bool:
 
 
 def kulanz(data_dir: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "app.cli", *arguments]
     own = environ(KULANZ_DATA_DIR=str(data_dir), **settings)
-    return subprocess.run(command, capture_output=True, text=True, env=own, check=False)
+    return subprocess.run(
+        [*KULANZ, *arguments], capture_output=True, text=True, env=own, check=False, cwd=data_dir.parent
+    )
 
 
 @pytest.fixture
@@ -135,6 +140,27 @@ def test_it_says_where_it_takes_webhooks_and_keeps_its_secrets_but_not_the_secre
     assert str(running.data_dir / "secrets.toml") in running.printed()
     assert {"ENCRYPTION_KEYS", "API_TOKENS", "LEMONSQUEEZY_WEBHOOK_SECRETS", "OPS_PASSWORD"} <= set(stored)
     assert not any(secret in running.printed() for secret in stored.values())
+
+
+def test_it_names_the_console_its_user_and_how_to_see_the_password(running):
+    until(lambda: "Ctrl-C" in running.printed())
+    told = re.search(r"console +(\S+) \(user (\w+), password: (grep .*)\)", running.printed())
+    assert told
+    console, user, command = told.groups()
+
+    shown = subprocess.run(command, shell=True, capture_output=True, text=True, check=True).stdout
+    password = tomllib.loads(shown)["OPS_PASSWORD"]
+
+    assert urlopen(f"http://127.0.0.1:{running.port}/", timeout=10).url == f"{console}/login"
+    login = urlencode({"name": user, "password": password}).encode()
+    assert urlopen(f"{console}/login", data=login, timeout=10).status == 200
+
+
+def test_a_password_that_was_given_is_not_looked_for_in_a_file(data_dir):
+    with up(data_dir, OPS_PASSWORD="correct horse") as running:
+        until(lambda: "Ctrl-C" in running.printed())
+
+        assert "(user ops, password: as you have set it)" in running.printed()
 
 
 def test_everything_in_the_data_directory_is_its_owners_alone(running):
@@ -222,12 +248,51 @@ def test_the_demonstration_tells_its_story_and_goes_on_running(data_dir):
         assert (replayed.returncode, replayed.stderr) == (0, "")
         assert running.stop(signal.SIGINT) == 0
 
+    refused = kulanz(data_dir, "up", "--port", str(a_free_port()))
+    assert (refused.returncode, "holds the accounts of a demonstration" in refused.stderr) == (1, True)
+
+
+def test_the_demonstration_leaves_the_usual_data_directory_and_database_alone(tmp_path):
+    usual, port = tmp_path / "usual", a_free_port()
+    settings = {"KULANZ_DATA_DIR": str(usual), "DATABASE_URL": f"sqlite:///{tmp_path / 'real.db'}"}
+    command = [*KULANZ, "up", "--demo", "--port", str(port)]
+    output = tmp_path / "out"
+    with output.open("wb") as file:
+        demonstration = subprocess.Popen(command, stdout=file, stderr=file, env=environ(**settings), cwd=tmp_path)
+    try:
+        until(lambda: "account list" in output.read_text(), seconds=60)
+        again = re.findall(r"KULANZ_DATA_DIR=(\S+) kulanz account (explain \S+|list)", output.read_text())
+        told = [kulanz(tmp_path / folder, "account", *arguments.split()) for folder, arguments in again]
+    finally:
+        demonstration.terminate()
+        demonstration.wait(30)
+
+    assert [each.returncode for each in told] == [0, 0]
+    assert not (tmp_path / "real.db").exists()
+    assert [path.name for path in usual.iterdir()] == ["demo-data"]
+    with up(usual, port=port) as running:
+        until(running.ready)
+        assert kulanz(usual, "account", "list", "--json").stdout.count("demo_") == 0
+
+
+def test_files_in_the_directory_that_it_is_called_in_are_never_imported(data_dir):
+    ran = data_dir.with_name("ran")
+    for module in ("app", "workers", "alembic", "redis", "rq", "granian", "sqlalchemy"):
+        data_dir.with_name(f"{module}.py").write_text(f"open({str(ran)!r}, 'a').write('{module} ')\n")
+
+    with up(data_dir, "--demo") as running:
+        until(lambda: "goes on running" in running.printed(), seconds=60)
+        burst = kulanz(data_dir, "worker", "--burst")
+
+    assert (burst.returncode, burst.stderr) == (0, "")
+    assert not ran.exists()
+
 
 def test_the_demonstration_stays_away_from_real_accounts(data_dir):
     data_dir.mkdir()
     (data_dir / "kulanz.db").write_bytes(b"")
 
-    refused = kulanz(data_dir, "up", "--demo", "--port", str(a_free_port()))
+    refused = kulanz(data_dir, "up", "--demo", "--data-dir", str(data_dir), "--port", str(a_free_port()))
 
     assert refused.returncode == 1
     assert "--data-dir" in refused.stderr

@@ -371,6 +371,18 @@ def test_workers_that_were_still_starting_do_not_outlive_it_either(tmp_path: Pat
         assert until(lambda: not any(child.is_running() for child in children), seconds=20)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_processes_share_no_memory_through_a_file_as_a_host_may_have_no_dev_shm(server: Running) -> None:
+    processes = [server.process.pid, *(child.pid for child in server.children())]
+
+    shared = [
+        line for pid in processes for line in Path(f"/proc/{pid}/maps").read_text().splitlines() if "pym-" in line
+    ]
+
+    assert len(processes) > 1
+    assert shared == []
+
+
 def test_a_worker_that_dies_is_started_again(server: Running) -> None:
     (worker,) = [child for child in server.children() if child.name() != "resource_tracker"]
 

@@ -13,6 +13,7 @@ import pytest
 from redis import Redis
 from rq import SimpleWorker
 from rq.serializers import JSONSerializer
+from rq.suspension import suspend
 
 from app.doorbell import EFFECTS, EVENTS, Bell, connect
 from app.services import Services
@@ -103,6 +104,17 @@ def test_a_worker_outlives_a_redis_that_hangs_and_comes_back_to_it(services, set
         os.kill(server, signal.SIGCONT)
         redis.flushall()
         until(lambda: workers(redis))
+
+
+@ON_SQLITE
+def test_a_suspended_rq_stops_nothing(services, rung, redis_url):
+    with connect(redis_url, timeout=3) as redis:
+        suspend(redis)
+        with a_worker("events", rung):
+            until(lambda: workers(redis))
+            account = an_unpaid_account(services, 8)
+
+            until(lambda: stands(services, account) == "grace")
 
 
 @ON_SQLITE

@@ -26,10 +26,17 @@ def queue(redis: Redis) -> Queue:
     return Queue(EVENTS, connection=redis, serializer=JSONSerializer)
 
 
-def work_until_idle(redis: Redis) -> None:
-    """Serve until a second has passed without a job."""
-    stopping = threading.Event()
-    QueueWorker(EVENTS, redis).serve(stopping, stopping.set)
+def work_off(redis: Redis, queue: Queue) -> list[int]:
+    """Serve until the queue is empty; return how many jobs waited each time that the database was looked at."""
+    stopping, waiting = threading.Event(), []
+
+    def between() -> None:
+        waiting.append(queue.count)
+        if not waiting[-1]:
+            stopping.set()
+
+    QueueWorker(EVENTS, redis).serve(stopping, between)
+    return waiting
 
 
 def failed(redis: Redis) -> list[str]:
@@ -45,7 +52,7 @@ def test_a_job_that_is_not_ours_is_refused(redis, queue, tmp_path):
     touched = tmp_path / "touched"
     job = queue.enqueue("os.system", f"touch {touched}")
 
-    work_until_idle(redis)
+    work_off(redis, queue)
 
     assert not touched.exists()
     assert failed(redis) == [job.id]
@@ -59,7 +66,7 @@ def test_no_callback_of_a_job_is_called(redis, queue):
     for job, name in zip(jobs, names, strict=True):
         redis.hset(job.key, mapping={name: "antigravity.geohash", "webhooks": '[{"url": "http://127.0.0.1:1/"}]'})
 
-    work_until_idle(redis)
+    work_off(redis, queue)
 
     for job in jobs:
         said = Job.fetch(job.id, connection=redis, serializer=JSONSerializer).latest_result().exc_string
@@ -76,11 +83,18 @@ def test_junk_does_not_end_the_worker_which_leaves_nothing_behind(redis, queue):
         redis.hset(job.key, mapping={"data": data, "retries_left": 1000})
     queue.enqueue("workers.jobs.drain", "with an argument")
 
-    work_until_idle(redis)
+    work_off(redis, queue)
 
     assert queue.count == 0
     assert len(failed(redis)) == len(JUNK) + 1
     assert QueueWorker.count(connection=redis) == 0
+
+
+def test_between_any_two_jobs_the_database_is_looked_at_so_that_a_flood_of_junk_delays_nothing(redis, queue):
+    for _ in range(3):
+        queue.enqueue("os.system", "true")
+
+    assert work_off(redis, queue) == [2, 1, 0]
 
 
 def test_a_rung_job_reaches_the_worker_as_ours(redis, redis_url, queue):

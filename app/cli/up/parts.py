@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -34,6 +35,11 @@ class Part:
     """Called in the new process before it becomes the command."""
     last: bool = False
     """Whether it ends only after the others have."""
+
+
+def python(module: str, *arguments: str) -> tuple[str, ...]:
+    """Return the command line of a module of ours; `-P` keeps files in the current directory from shadowing it."""
+    return (sys.executable, "-P", "-m", module, *arguments)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -5,27 +5,32 @@ from __future__ import annotations
 import ctypes
 import http.client
 import os
+import shlex
 import signal
 import socket
 import subprocess
 import sys
 import threading
 import time
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
+from app.cli.options import kulanz_in
 from app.cli.up import private_redis, secrets
 from app.cli.up.instance import MARK, Instance
-from app.cli.up.parts import Part, Supervisor
+from app.cli.up.parts import Part, Supervisor, python
 from app.config import Settings, environment, load
 from app.config_layers import RUN_FILE, Layers
 from app.errors import RefusedError
 
-DEMO_FILE = "demo"
-"""Its presence says that the data directory was begun by a demonstration."""
+DEMO_FILE = "demonstration"
+"""Its presence says that the data directory is a demonstration's."""
+DEMO_DIRECTORY = "demo-data"
+"""Where a demonstration keeps its state, in the data directory, unless it is given one."""
 READY_WITHIN = 60.0
 PR_SET_PDEATHSIG = 1
 
@@ -60,7 +65,7 @@ def _run(wish: Wish, environ: dict[str, str], data_dir: Path, instance: Instance
     path, made = secrets.ensure(data_dir, Layers.read(environ).values)
     settings = load(environ)
     _refuse_a_taken_port(wish.host, settings.port)
-    own_redis = settings.redis_url is None
+    own_redis = wish.demo or settings.redis_url is None
     chosen = _chosen(wish, settings, data_dir) if own_redis else _chosen(wish, settings, None)
     secrets.write_private(data_dir / RUN_FILE, chosen)
     supervisor = Supervisor(
@@ -85,14 +90,14 @@ def _run(wish: Wish, environ: dict[str, str], data_dir: Path, instance: Instance
 
 
 def _keep_the_demonstration_apart(data_dir: Path, *, demo: bool) -> None:
-    """Let the test clock never pass over the deadlines of real accounts."""
+    """Let the test clock pass over no real account's deadlines, and an invented account be taken for no real one."""
     mark = data_dir / DEMO_FILE
     if demo and not mark.exists():
         if (data_dir / "kulanz.db").exists():
             raise RefusedError(f"{data_dir} holds accounts of your own: give the demonstration another --data-dir")
         mark.touch(mode=0o600)
     elif mark.exists() and not demo:
-        _say(f"Note: {data_dir} holds the accounts of a demonstration.")
+        raise RefusedError(f"{data_dir} holds the accounts of a demonstration: give another --data-dir, or delete it")
 
 
 def _environ(wish: Wish) -> dict[str, str]:
@@ -102,8 +107,23 @@ def _environ(wish: Wish) -> dict[str, str]:
     if wish.port is not None:
         environ["PORT"] = str(wish.port)
     if wish.demo:
-        environ |= {"KULANZ_DEMO": "1", "KULANZ_POLICY": "plexo"}
+        data_dir = Layers.read(environ).data_dir
+        environ |= _apart(data_dir if wish.data_dir is not None else _demo_directory(data_dir))
     return environ
+
+
+def _demo_directory(data_dir: Path) -> Path:
+    return data_dir if (data_dir / DEMO_FILE).exists() else private_redis.private_directory(data_dir) / DEMO_DIRECTORY
+
+
+def _apart(data_dir: Path) -> dict[str, str]:
+    """Return the settings of a demonstration: whatever DATABASE_URL says, its accounts are in its own directory."""
+    return {
+        "KULANZ_DEMO": "1",
+        "KULANZ_POLICY": "plexo",
+        "KULANZ_DATA_DIR": str(data_dir),
+        "DATABASE_URL": f"sqlite:///{data_dir / 'kulanz.db'}",
+    }
 
 
 def _chosen(wish: Wish, settings: Settings, own_redis: Path | None) -> dict[str, str]:
@@ -141,12 +161,12 @@ def _start_redis(supervisor: Supervisor, data_dir: Path | None) -> None:
 
 def _start_web(supervisor: Supervisor, host: str) -> None:
     """Start what takes longest first: it is ready once the database is."""
-    supervisor.start(Part(name="web", command=(sys.executable, "-m", "app.cli", "web", "--host", host)))
+    supervisor.start(Part(name="web", command=python("app.cli", "web", "--host", host)))
 
 
 def _start_workers(supervisor: Supervisor) -> None:
     for role in ("events", "effects", "clock"):
-        supervisor.start(Part(name=role, command=(sys.executable, "-m", "workers", role)))
+        supervisor.start(Part(name=role, command=python("workers", role)))
 
 
 def _private_and_tied() -> None:
@@ -160,9 +180,8 @@ def _private_and_tied() -> None:
 
 
 def _migrate(environ: Mapping[str, str]) -> None:
-    command = [sys.executable, "-m", "app.cli", "migrate"]
     done = subprocess.run(  # noqa: S603 - our own command
-        command, env=environ, capture_output=True, text=True, check=False, start_new_session=True
+        python("app.cli", "migrate"), env=environ, capture_output=True, text=True, check=False, start_new_session=True
     )
     if done.returncode != 0:
         raise RefusedError(f"the database cannot be prepared: {done.stderr.strip().removeprefix('kulanz: ')}")
@@ -194,17 +213,26 @@ def _announce(host: str, settings: Settings, path: Path, made: tuple[str, ...]) 
     base = f"http://{_reachable(host)}:{settings.port}"
     _say(f"Kulanz runs. Data in {settings.data_dir}")
     _say(f"  webhook  {base}/webhooks/lemonsqueezy")
+    _say(f"  console  {base}/ops ({_login(settings, path)})")
     _say(f"  accounts {base}/v1/accounts")
     _say(f"  secrets  {path}" + (f" (new: {', '.join(made)})" if made else ""))
     _say("  stop     Ctrl-C")
 
 
+def _login(settings: Settings, path: Path) -> str:
+    """Return who may log in, and how the password is seen; it is never printed itself."""
+    user = settings.ops_users[0]
+    made = tomllib.loads(path.read_text(encoding="utf-8")).get("OPS_PASSWORD") == user.password
+    return (
+        f"user {user.name}, password: {f'grep OPS_PASSWORD {shlex.quote(str(path))}' if made else 'as you have set it'}"
+    )
+
+
 def _tell_story(wish: Wish, supervisor: Supervisor, stopping: threading.Event) -> None:
     if not wish.demo:
         return
-    command = [sys.executable, "-m", "app.cli", "demo"]
     with subprocess.Popen(  # noqa: S603 - our own command
-        command, env=supervisor.variables, stdin=subprocess.DEVNULL, start_new_session=True
+        python("app.cli", "demo"), env=supervisor.variables, stdin=subprocess.DEVNULL, start_new_session=True
     ) as story:
         supervisor.watch(stopping, lambda: story.poll() is not None)
         if story.poll() is None:
@@ -212,7 +240,8 @@ def _tell_story(wish: Wish, supervisor: Supervisor, stopping: threading.Event) -
     if story.returncode and not stopping.is_set():
         raise RefusedError("the demonstration did not come to its end")
     if not stopping.is_set():
-        _say("The instance goes on running, on its test clock: look around, or stop it with Ctrl-C.")
+        _say("The instance goes on running, on its test clock, until Ctrl-C. Look around from another terminal:")
+        _say(f"  {kulanz_in(Path(supervisor.variables['KULANZ_DATA_DIR']))} account list")
 
 
 def _say(line: str) -> None:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, g, make_response, render_template, request, url_for
+from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request, url_for
 from werkzeug.exceptions import HTTPException
 
 from app.errors import KulanzError, NotFoundError
@@ -44,9 +44,10 @@ SECTIONS = (
 
 
 def register(app: Flask, services: Services) -> None:
-    """Add the console to the application."""
+    """Add the console to the application; the bare address leads to it."""
     app.register_blueprint(_assets())
     app.register_blueprint(_pages(services))
+    app.add_url_rule("/", "root", lambda: redirect(url_for("ops.overview"), code=303))
 
 
 def _assets() -> Blueprint:
