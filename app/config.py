@@ -143,7 +143,7 @@ def _settings(reader: Reader, data_dir: Path) -> Settings:
         callback_url=reader.url("CALLBACK_URL", ("https", "http")),
         callback_secret=reader.signing_secret("CALLBACK_SECRET"),
         smtp_url=reader.url("SMTP_URL", ("smtp", "smtps")),
-        mail_from=reader.address("MAIL_FROM") or "kulanz@localhost",
+        mail_from=reader.mailbox("MAIL_FROM") or "kulanz@localhost",
         mail_locale=reader.choice("MAIL_LOCALE", ("de", "en"), "en"),
         billing_url=reader.url("BILLING_URL", ("https", "http")),
         ops_alert_to=reader.address("OPS_ALERT_TO"),

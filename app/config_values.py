@@ -7,11 +7,13 @@ import ipaddress
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from email.utils import parseaddr
 from typing import TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.config_layers import Value
+from app.mail_addresses import ascii_address
 
 T = TypeVar("T")
 
@@ -104,8 +106,12 @@ class Reader:
         return self._read("REDIS_URL", lambda text: text if urlsplit(text).scheme in REDISES else None, expected)
 
     def address(self, name: str) -> str | None:
-        """Return a mail address, or several with commas."""
-        return self.matching(name, r"[^@\r\n]+@[^@\r\n]+(,[^@\r\n]+@[^@\r\n]+)*", "a mail address")
+        """Return one mail address."""
+        return self._read(name, lambda text: text if ascii_address(text) else None, "a mail address")
+
+    def mailbox(self, name: str) -> str | None:
+        """Return one mail address, which may stand in angle brackets behind a name."""
+        return self._read(name, _mailbox, "a mail address, or a name and <a mail address>")
 
     def secrets(self, name: str) -> tuple[str, ...]:
         """Return an endpoint's secrets: an endpoint with no secret does not start."""
@@ -173,6 +179,10 @@ def _attempt(convert: Callable[[str], T | None], text: str) -> T | None:
         return convert(text)
     except ValueError:
         return None
+
+
+def _mailbox(text: str) -> str | None:
+    return text if ascii_address(parseaddr(text)[1]) and text.isprintable() else None
 
 
 def _flag(text: str) -> bool | None:

@@ -67,6 +67,15 @@ def currency_of(text: str) -> str:
     return text.upper()
 
 
+def mail_address(text: str) -> str:
+    """Read a mail address, which stays as it is written."""
+    from app.mail_addresses import is_address
+
+    if not is_address(text):
+        raise click.BadParameter(f"{text!r} is not a mail address")
+    return text
+
+
 def an_event(text: str) -> str:
     """Return an event's id: `evt_12`, or the longer one that it had while the database was away."""
     body = text.removeprefix("evt_")

@@ -29,6 +29,7 @@ CHARGEBACK = ("dispute", "open", "org_1", "--amount", "4900", "--currency", "EUR
         (*CHARGEBACK, "--payment", "\0"),
         (*CHARGEBACK, "--reference", " "),
         ("events", "skip", "evt_1", "--reason", ""),
+        ("refund", "request", "org_1", "--organisation", "Bakery", "--contact-email", "a..b@x.de"),
         ("events", "retry"),
         ("clock", "advance", "1w"),
         ("clock", "advance", "-1d"),

@@ -77,6 +77,23 @@ def test_an_encryption_key_is_hexadecimal_or_base64(environ, text):
     assert load({**environ, "ENCRYPTION_KEYS": f"{text},{'00' * 32}"}).encryption_keys == (KEY, bytes(32))
 
 
+@pytest.mark.parametrize("text", ["a..b@x.de", "ops@shop.example,two@shop.example", "ops", "Ops <ops@shop.example>"])
+def test_alerts_go_to_exactly_one_address(environ, text):
+    assert problems_of({**environ, "OPS_ALERT_TO": text}) == ["OPS_ALERT_TO: expected a mail address"]
+
+
+@pytest.mark.parametrize("text", ["billing@faß.example", "Shop & Co. <billing@shop.example>", "kulanz@localhost"])
+def test_a_sender_is_an_address_with_or_without_a_name(environ, text):
+    assert load({**environ, "MAIL_FROM": text}).mail_from == text
+
+
+@pytest.mark.parametrize("text", ["Shop <bil..ling@shop.example>", "Shop", "a@shop.example\nBcc: b@shop.example"])
+def test_a_sender_without_a_usable_address_is_refused(environ, text):
+    assert problems_of({**environ, "MAIL_FROM": text}) == [
+        "MAIL_FROM: expected a mail address, or a name and <a mail address>"
+    ]
+
+
 def test_all_problems_are_named_at_once_and_no_secret_is_repeated(environ):
     environ |= {
         "PORT": "http",
