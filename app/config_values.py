@@ -13,13 +13,12 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.config_layers import Value
+from app.config_urls import advice, database_url, redis_url, web_url
 from app.mail_addresses import ascii_address
 
 T = TypeVar("T")
 
 KEY_BYTES = 32
-DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
-REDISES = ("redis", "rediss", "unix", "redis+sentinel")
 YES, NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 HIGHEST_PORT = 65535
 MOST_MEBIBYTES = 999_999
@@ -94,16 +93,15 @@ class Reader:
 
     def url(self, name: str, schemes: tuple[str, ...]) -> str | None:
         """Return an address with a host; link-local ones are refused (CONTRACT section 2)."""
-        return self._read(name, lambda text: _url(text, schemes), f"{schemes[0]}://host…, not link-local")
+        return self._address_of(name, lambda text: web_url(text, schemes), f"{schemes[0]}://host…, not link-local")
 
     def database_url(self) -> str | None:
         """Return the database's address, `postgres://` in its proper spelling."""
-        return self._read("DATABASE_URL", _database, "sqlite:///path or postgresql://…")
+        return self._address_of("DATABASE_URL", database_url, "sqlite:///path or postgresql://user:password@host/name")
 
     def redis_url(self) -> str | None:
         """Return the address of Redis."""
-        expected = "redis://, rediss://, unix:// or redis+sentinel://"
-        return self._read("REDIS_URL", lambda text: text if urlsplit(text).scheme in REDISES else None, expected)
+        return self._address_of("REDIS_URL", redis_url, "redis://, rediss://, unix:// or redis+sentinel://")
 
     def address(self, name: str) -> str | None:
         """Return one mail address."""
@@ -149,6 +147,9 @@ class Reader:
         password = self.text("OPS_PASSWORD")
         one = (OpsUser("ops", password),) if password else ()
         return one + self._each("OPS_USERS", _ops_user, "name:password or name:password:read")
+
+    def _address_of(self, name: str, convert: Callable[[str], str | None], expected: str) -> str | None:
+        return self._read(name, convert, expected + advice(self.text(name) or ""))
 
     def _read(self, name: str, convert: Callable[[str], T | None], expected: str) -> T | None:
         text = self.text(name)
@@ -204,24 +205,6 @@ def _zone(text: str) -> str | None:
         return ZoneInfo(text).key
     except (ZoneInfoNotFoundError, OSError):
         return None
-
-
-def _url(text: str, schemes: tuple[str, ...]) -> str | None:
-    parts = urlsplit(text)
-    _ = parts.port  # A ValueError where it is no number.
-    return text if parts.scheme in schemes and parts.hostname and not _link_local(parts.hostname) else None
-
-
-def _link_local(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_link_local
-    except ValueError:
-        return False
-
-
-def _database(text: str) -> str | None:
-    url = re.sub(r"^postgres://", "postgresql://", text)
-    return url if urlsplit(url).scheme in DATABASES else None
 
 
 def _signing_secret(text: str) -> str | None:

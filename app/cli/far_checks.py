@@ -60,7 +60,7 @@ def redis(services: Services) -> Iterator[Finding]:
             yield from _persistence(client)
             yield from _clocks(client)
             yield from _workers(client)
-    except (RedisError, OSError) as error:
+    except (RedisError, OSError, ValueError) as error:
         yield Finding(
             "redis", False, type(error).__name__, "check REDIS_URL; meanwhile workers ask the database every second"
         )

@@ -45,6 +45,42 @@ def test_a_wrong_call_is_refused_with_one_line_and_exit_code_2(kulanz: Kulanz, c
     assert "--help`)" in result.err
 
 
+@pytest.mark.parametrize(
+    "call", [("config", "show"), ("migrate",), ("web",), ("worker",), ("worker", "--burst"), ("account", "list")]
+)
+def test_an_address_whose_password_is_torn_stops_every_command_in_one_line(
+    kulanz: Kulanz, call: tuple[str, ...]
+) -> None:
+    result = kulanz(*call, DATABASE_URL="postgresql://ann:hush@shush@127.0.0.1:1/kulanz")
+
+    assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+    assert result.err.startswith("kulanz: DATABASE_URL: expected ")
+    assert "@ as %40" in result.err
+    assert "ush" not in result.err
+
+
+def test_the_doctor_names_an_address_whose_password_is_torn(kulanz: Kulanz) -> None:
+    result = kulanz("doctor", DATABASE_URL="postgresql://ann:hush@shush@127.0.0.1:1/kulanz")
+
+    assert result.code == 1
+    assert "@ as %40" in result.out
+    assert "ush" not in result.out + result.err
+
+
+@pytest.mark.parametrize("url", ["http://ann:hush/shush@shop.example", "ftp://ann:hush@shop.example", "http://h:hush"])
+def test_an_address_on_the_command_line_is_refused_without_being_repeated(kulanz: Kulanz, url: str) -> None:
+    result = kulanz("send", "-", "--url", url, stdin=b"{}")
+
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert "hush" not in result.err
+
+
+def test_an_instance_that_does_not_answer_is_named_without_the_login(kulanz: Kulanz) -> None:
+    result = kulanz("send", "-", "--url", "http://ann:hush@127.0.0.1:1", stdin=b"{}")
+
+    assert result.err.startswith("kulanz: 127.0.0.1:1 does not answer")
+
+
 def test_a_group_without_a_command_shows_its_commands(kulanz: Kulanz) -> None:
     result = kulanz("account")
 
