@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from app.config_layers import Layers
+from app.config_layers import Layers, misspelt
 from app.config_masked import masked_settings
 from app.config_values import ApiToken, OpsUser, Reader, loopback
 from app.errors import ConfigurationError, KulanzError, PolicyError
 from app.policy import document
 
-__all__ = ["ApiToken", "OpsUser", "Settings", "environment", "load", "masked", "policy_text"]
+__all__ = ["ApiToken", "OpsUser", "Settings", "environment", "load", "masked", "misspelt", "policy_text"]
 
 LEMONSQUEEZY_API = "https://api.lemonsqueezy.com/v1"
 STRIPE_API = "https://api.stripe.com/v1"
@@ -94,7 +94,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     settings = _settings(reader, layers.data_dir)
     problems = [*layers.problems, *reader.problems, *_policy_problems(settings), *_contradictions(settings, reader)]
     if problems:
-        raise ConfigurationError(problems)
+        raise ConfigurationError([*problems, *misspelt(environ)])
     return _among_ourselves(settings) if settings.demo else settings
 
 

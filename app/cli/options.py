@@ -100,6 +100,14 @@ def services() -> Iterator[Services]:
         opened.close()
 
 
+def name_misspelt_settings() -> None:
+    """Write a line for each variable that looks like a setting and is none."""
+    from app.config import environment, misspelt
+
+    for sentence in misspelt(environment()):
+        click.echo(f"kulanz: note: {sentence}", err=True)
+
+
 def refuse_a_missing_file(database_url: str) -> None:
     """Refuse to work on an SQLite file that nobody has made; raise RefusedError saying what makes it."""
     path = database_url.removeprefix("sqlite:///")

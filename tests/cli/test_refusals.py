@@ -67,6 +67,24 @@ def test_the_doctor_names_an_address_whose_password_is_torn(kulanz: Kulanz) -> N
     assert "ush" not in result.out + result.err
 
 
+@pytest.mark.parametrize("call", [("config", "show"), ("worker",), ("web", "--host", "192.0.2.1")])
+def test_a_misspelt_setting_is_named_by_what_starts_and_what_shows_settings(
+    kulanz: Kulanz, call: tuple[str, ...]
+) -> None:
+    result = kulanz(*call, STRIPE_WEBHOOK_SECRET="hush")
+
+    note = "kulanz: note: STRIPE_WEBHOOK_SECRET is not a setting: did you mean STRIPE_WEBHOOK_SECRETS?\n"
+    assert note in result.err
+    assert "hush" not in result.err
+
+
+def test_the_doctor_notes_a_misspelt_setting_which_is_no_failure(kulanz: Kulanz) -> None:
+    checks = kulanz("doctor", "--json", STRIPE_WEBHOOK_SECRET="hush").document["checks"]
+
+    (note,) = [check for check in checks if "STRIPE_WEBHOOK_SECRET" in check["detail"]]
+    assert (note["ok"], note["detail"].endswith("did you mean STRIPE_WEBHOOK_SECRETS?")) == (None, True)
+
+
 @pytest.mark.parametrize("url", ["http://ann:hush/shush@shop.example", "ftp://ann:hush@shop.example", "http://h:hush"])
 def test_an_address_on_the_command_line_is_refused_without_being_repeated(kulanz: Kulanz, url: str) -> None:
     result = kulanz("send", "-", "--url", url, stdin=b"{}")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.config import ApiToken, OpsUser, Settings, load, masked
+from app.config import ApiToken, OpsUser, Settings, load, masked, misspelt
 from app.errors import ConfigurationError
 from app.policy import document
 
@@ -253,3 +253,46 @@ def test_the_spool_has_a_size_and_can_be_switched_off(environ, text, size):
 
 def test_a_size_of_the_spool_that_is_none_is_a_problem(environ):
     assert problems_of({**environ, "KULANZ_SPOOL": "plenty"}) == ["KULANZ_SPOOL: expected a number of MiB, or off"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("STRIPE_WEBHOOK_SECRET", "STRIPE_WEBHOOK_SECRETS"),
+        ("ENCRYPTION_KEY", "ENCRYPTION_KEYS"),
+        ("API_TOKEN", "API_TOKENS"),
+        ("STMP_URL", "SMTP_URL"),
+        ("stripe_api_key", "STRIPE_API_KEY"),
+        ("KULANZ_DATABASE_URL", "DATABASE_URL"),
+        ("KULANZ_POLICIES", "KULANZ_POLICY"),
+        ("KULANZ_PORT", "PORT"),
+        ("KULANZ_DATADIR", "KULANZ_DATA_DIR"),
+    ],
+)
+def test_a_misspelt_setting_is_named_with_the_one_that_was_meant(name, meant):
+    assert misspelt({name: "8080"}) == (f"{name} is not a setting: did you mean {meant}?",)
+
+
+def test_an_unknown_name_of_ours_is_named_even_where_nothing_is_like_it():
+    assert misspelt({"KULANZ_COLOUR": "red"}) == ("KULANZ_COLOUR is not a setting",)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"PATH": "/bin", "HOME": "/root", "STRIPE_SECRET_KEY": "x", "REDIS_HOST": "x", "MAIL_HOST": "x"},
+        {"STRIPE_WEBHOOK_SECRET": "the shop's own", "STRIPE_WEBHOOK_SECRETS": "ours"},
+        {"STRIPE_WEBHOOK_SECRET": " "},
+        {"KULANZ_SERVICE_HOST": "10.0.0.1", "KULANZ_PORT": "tcp://10.0.0.1:80", "KULANZ_PORT_80_TCP_ADDR": "10.0.0.1"},
+        {"KULANZ_WEB_SERVICE_PORT_HTTP": "80", "KULANZ_CONFIG": "/etc/kulanz.toml", "KULANZ_DATA_DIR": "/srv"},
+    ],
+)
+def test_the_names_of_others_are_left_alone(environ):
+    assert misspelt(environ) == ()
+
+
+def test_where_settings_are_refused_a_misspelt_one_is_named_too(tmp_path):
+    problems = problems_of({"KULANZ_DATA_DIR": str(tmp_path), "ENCRYPTION_KEY": "00" * 32})
+
+    assert problems[0].startswith("ENCRYPTION_KEYS is not set")
+    assert problems[1:] == ["ENCRYPTION_KEY is not a setting: did you mean ENCRYPTION_KEYS?"]
