@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from app.config_layers import Layers
+from app.config_layers import Layers, misspelt
 from app.config_masked import masked_settings
 from app.config_values import ApiToken, OpsUser, Reader, has_postgresql_driver, loopback
 from app.errors import ConfigurationError, KulanzError, PolicyError
 from app.policy import document
 
-__all__ = ["ApiToken", "OpsUser", "Settings", "environment", "load", "masked", "policy_text"]
+__all__ = ["ApiToken", "OpsUser", "Settings", "environment", "load", "masked", "misspelt", "policy_text"]
 
 LEMONSQUEEZY_API = "https://api.lemonsqueezy.com/v1"
 STRIPE_API = "https://api.stripe.com/v1"
@@ -94,7 +94,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     settings = _settings(reader, layers.data_dir)
     problems = [*layers.problems, *reader.problems, *_policy_problems(settings), *_contradictions(settings, reader)]
     if problems:
-        raise ConfigurationError(problems)
+        raise ConfigurationError([*problems, *misspelt(environ)])
     return _among_ourselves(settings) if settings.demo else settings
 
 
@@ -143,7 +143,7 @@ def _settings(reader: Reader, data_dir: Path) -> Settings:
         callback_url=reader.url("CALLBACK_URL", ("https", "http")),
         callback_secret=reader.signing_secret("CALLBACK_SECRET"),
         smtp_url=reader.url("SMTP_URL", ("smtp", "smtps")),
-        mail_from=reader.address("MAIL_FROM") or "kulanz@localhost",
+        mail_from=reader.mailbox("MAIL_FROM") or "kulanz@localhost",
         mail_locale=reader.choice("MAIL_LOCALE", ("de", "en"), "en"),
         billing_url=reader.url("BILLING_URL", ("https", "http")),
         ops_alert_to=reader.address("OPS_ALERT_TO"),

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -27,6 +29,13 @@ VARIABLES = frozenset(
         "KULANZ_TEST_CLOCK", "KULANZ_DEMO",
     }
 )  # fmt: skip
+_WHERE = frozenset({"KULANZ_CONFIG", "KULANZ_DATA_DIR", "KULANZ_INSTANCE"})
+_SERVICE_LINKS = re.compile(
+    r"KULANZ_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_(ADDR|PORT|PROTO))?)?)"
+)
+"""What Kubernetes puts into the environment for services whose names begin with `kulanz`."""
+_ALIKE = 0.85
+"""How alike two names are, from 0 to 1, of which one is taken for a slip of the other."""
 ENDPOINTS = ("lemonsqueezy", "stripe", "paddle", "standard")
 
 Value = str | tuple[str, ...]
@@ -53,6 +62,31 @@ class Layers:
         running = _stored(data_dir / RUN_FILE, problems)
         known = {name: text for name, text in given.items() if name in VARIABLES}
         return cls(data_dir=data_dir, values={**running, **stored, **configured, **known}, problems=tuple(problems))
+
+
+def misspelt(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return a sentence for each variable that looks like a setting and is none."""
+    given = sorted(name for name, text in environ.items() if text.strip() and name not in VARIABLES | _WHERE)
+    return tuple(sentence for name in given if (sentence := _slip(name, environ)))
+
+
+def _slip(name: str, environ: Mapping[str, str]) -> str | None:
+    if _SERVICE_LINKS.fullmatch(name) and not (name == "KULANZ_PORT" and environ[name].isdigit()):
+        return None
+    ours = name.startswith("KULANZ_")
+    meant = _meant(name)
+    if meant and (ours or not environ.get(meant)):
+        return f"{name} is not a setting: did you mean {meant}?"
+    return f"{name} is not a setting" if ours else None
+
+
+def _meant(name: str) -> str | None:
+    """Return the setting that a name is a slip of, if it is one: letters, case, or our prefix too much."""
+    known, capitals = VARIABLES | _WHERE, name.upper()
+    for spelling in (capitals, capitals.removeprefix("KULANZ_")):
+        if spelling in known:
+            return spelling
+    return next(iter(get_close_matches(capitals, sorted(known), n=1, cutoff=_ALIKE)), None)
 
 
 def data_directory(text: object = None) -> Path:
@@ -98,7 +132,8 @@ def _flattened(document: Mapping[str, Any], problems: list[str]) -> dict[str, Va
             case _ if key.upper() in VARIABLES and isinstance(content, str | int | list):
                 values[key.upper()] = _value(content)
             case _:
-                problems.append(f"KULANZ_CONFIG: {key} is not a setting")
+                hint = f": did you mean {meant}?" if (meant := _meant(key)) and meant != key.upper() else ""
+                problems.append(f"KULANZ_CONFIG: {key} is not a setting{hint}")
     return values
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 from typing import Any
-from urllib.parse import urlsplit
+
+from app.config_urls import without_password
 
 HIDDEN = "****"
 SECRETS = frozenset(
@@ -49,15 +50,4 @@ def _plain(value: Any) -> str:
         case tuple() | frozenset():
             return ",".join(sorted(value))
         case _:
-            return _without_login(str(value))
-
-
-def _without_login(text: str) -> str:
-    """Hide the password of an address, and a query that may hold one."""
-    if "://" not in text:
-        return text
-    parts = urlsplit(text)
-    login, at, host = parts.netloc.rpartition("@")
-    name, colon, _ = login.partition(":")
-    shown = text.partition("?")[0].replace(parts.netloc, f"{name}{colon}{HIDDEN if colon else ''}{at}{host}", 1)
-    return f"{shown}?{HIDDEN}" if parts.query else shown
+            return without_password(str(value))

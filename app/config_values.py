@@ -4,53 +4,26 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from ctypes.util import find_library
 from dataclasses import dataclass, field
+from email.utils import parseaddr
 from importlib.util import find_spec
-from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from ipaddress import ip_address, ip_network
 from typing import TypeVar
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from app.config_layers import Value
+from app.config_urls import advice, database_url, redis_url, web_url
+from app.mail_addresses import ascii_address
 
 T = TypeVar("T")
 
 KEY_BYTES = 32
-DATABASES = ("sqlite", "postgresql", "postgresql+psycopg")
-REDISES = ("redis", "rediss", "unix", "redis+sentinel")
 YES, NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 HIGHEST_PORT = 65535
 MOST_MEBIBYTES = 999_999
-_METADATA = tuple(
-    map(
-        ip_network,
-        (
-            *("169.254.0.0/16", "fe80::/10"),  # Link-local: nearly every cloud.
-            "100.100.100.200/32",  # Alibaba Cloud
-            "168.63.129.16/32",  # Azure's host agent
-            "192.0.0.192/32",  # Oracle Cloud, the older one
-            "fd00:ec2::/32",  # AWS: metadata, and credentials of pods
-            "fd20:ce::254/128",  # Google Cloud
-            "fd00:c1::a9fe:a9fe/128",  # Oracle Cloud
-            "fd00:42::42/128",  # Scaleway
-            "fd00:a9fe:a9fe::1/128",  # Akamai
-            "fd00:100::100:200/128",  # Alibaba Cloud
-        ),
-    )
-)
-_IPV4_AT_THE_END = tuple(
-    map(
-        ip_network,
-        (
-            "::/96",  # IPv4-compatible
-            "::ffff:0:0/96",  # IPv4-mapped
-            "::ffff:0:0:0/96",  # IPv4-translated
-            *("64:ff9b::/96", "64:ff9b:1::/48"),  # NAT64
-        ),
-    )
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,23 +95,31 @@ class Reader:
 
     def url(self, name: str, schemes: tuple[str, ...]) -> str | None:
         """Return an address with a host; those of metadata services are refused (CONTRACT section 2)."""
-        expected = f"{schemes[0]}://host…, not link-local and no cloud's metadata service"
-        return self._read(name, lambda text: _url(text, schemes), expected)
+        return self._address_of(
+            name,
+            lambda text: web_url(text, schemes),
+            f"{schemes[0]}://host…, not link-local and no cloud's metadata service",
+        )
 
     def database_url(self) -> str | None:
         """Return the database's address, `postgres://` in its proper spelling."""
-        return self._read(
-            "DATABASE_URL", _database, "sqlite:///path or postgresql://…, with ?pool=transaction behind a pooler"
+        return self._address_of(
+            "DATABASE_URL",
+            database_url,
+            "sqlite:///path or postgresql://user:password@host/name, with ?pool=transaction behind a pooler",
         )
 
     def redis_url(self) -> str | None:
         """Return the address of Redis."""
-        expected = "redis://, rediss://, unix:// or redis+sentinel://"
-        return self._read("REDIS_URL", lambda text: text if urlsplit(text).scheme in REDISES else None, expected)
+        return self._address_of("REDIS_URL", redis_url, "redis://, rediss://, unix:// or redis+sentinel://")
 
     def address(self, name: str) -> str | None:
-        """Return a mail address, or several with commas."""
-        return self.matching(name, r"[^@\r\n]+@[^@\r\n]+(,[^@\r\n]+@[^@\r\n]+)*", "a mail address")
+        """Return one mail address."""
+        return self._read(name, lambda text: text if ascii_address(text) else None, "a mail address")
+
+    def mailbox(self, name: str) -> str | None:
+        """Return one mail address, which may stand in angle brackets behind a name."""
+        return self._read(name, _mailbox, "a mail address, or a name and <a mail address>")
 
     def secrets(self, name: str) -> tuple[str, ...]:
         """Return an endpoint's secrets: an endpoint with no secret does not start."""
@@ -177,6 +158,9 @@ class Reader:
         one = (OpsUser("ops", password),) if password else ()
         return one + self._each("OPS_USERS", _ops_user, "name:password or name:password:read")
 
+    def _address_of(self, name: str, convert: Callable[[str], str | None], expected: str) -> str | None:
+        return self._read(name, convert, expected + advice(self.text(name) or ""))
+
     def _read(self, name: str, convert: Callable[[str], T | None], expected: str) -> T | None:
         text = self.text(name)
         value = None if text is None else _attempt(convert, text)
@@ -208,33 +192,15 @@ def loopback(url: str | None) -> bool:
         return host == "localhost"
 
 
-def is_metadata(address: str) -> bool:
-    """Return whether an IP address is link-local or a cloud's metadata service, however it is written.
-
-    A zone (`%eth0`) is ignored, and an IPv4 address that an IPv6 address carries counts as well. ValueError for a name.
-    """
-    reached = _reached(ip_address(address.partition("%")[0]))
-    return any(one in network for one in reached for network in _METADATA)
-
-
-def _reached(address: IPv4Address | IPv6Address) -> Iterator[IPv4Address | IPv6Address]:
-    """Return an address, and every IPv4 address that a gateway would take from it."""
-    yield address
-    if isinstance(address, IPv4Address):
-        return
-    if any(address in network for network in _IPV4_AT_THE_END):
-        yield IPv4Address(int(address) & 0xFFFFFFFF)
-    if address.sixtofour is not None:
-        yield address.sixtofour
-    if address.teredo is not None:
-        yield from address.teredo
-
-
 def _attempt(convert: Callable[[str], T | None], text: str) -> T | None:
     try:
         return convert(text)
     except ValueError:
         return None
+
+
+def _mailbox(text: str) -> str | None:
+    return text if ascii_address(parseaddr(text)[1]) and text.isprintable() else None
 
 
 def _flag(text: str) -> bool | None:
@@ -256,26 +222,6 @@ def _zone(text: str) -> str | None:
         return ZoneInfo(text).key
     except (ZoneInfoNotFoundError, OSError):
         return None
-
-
-def _url(text: str, schemes: tuple[str, ...]) -> str | None:
-    parts = urlsplit(text)
-    _ = parts.port  # A ValueError where it is no number.
-    return text if parts.scheme in schemes and parts.hostname and not _is_metadata(parts.hostname) else None
-
-
-def _is_metadata(host: str) -> bool:
-    try:
-        return is_metadata(host)
-    except ValueError:
-        return False  # A name: what it leads to is looked at when it is called.
-
-
-def _database(text: str) -> str | None:
-    url = re.sub(r"^postgres://", "postgresql://", text)
-    parts = urlsplit(url)
-    pools = parse_qs(parts.query, keep_blank_values=True).get("pool", [])
-    return url if parts.scheme in DATABASES and pools in ([], ["session"], ["transaction"]) else None
 
 
 def _signing_secret(text: str) -> str | None:

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from app.cli.options import actor_option, dry_run_option, emit, instant, json_option, services, shown, span
+from app.cli.options import (
+    actor_option,
+    dry_run_option,
+    emit,
+    instant,
+    json_option,
+    name_misspelt_settings,
+    services,
+    shown,
+    span,
+)
 from app.config_values import loopback
 from app.errors import RefusedError
 
@@ -25,6 +35,7 @@ def run() -> None:
     """Ring every second for what is due, until SIGTERM."""
     from app.cli.parts import replace_by_worker
 
+    name_misspelt_settings()
     replace_by_worker("clock")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from app.cli.options import emit, json_option, table
+from app.cli.options import emit, json_option, name_misspelt_settings, table
 from app.config import environment, load, masked
 
 
@@ -18,4 +18,5 @@ def config() -> None:
 def show(*, as_json: bool) -> None:
     """Print every setting that is in force, secrets masked."""
     settings = masked(load(environment()))
+    name_misspelt_settings()
     emit(settings, as_json, table(("variable", "value"), [(name, text or None) for name, text in settings.items()]))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli.options import emit, json_option, table
-from app.config import environment, load
+from app.config import environment, load, misspelt
 from app.errors import ConfigurationError, KulanzError, RefusedError
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def _examine() -> Iterator[Finding]:
             yield Finding("settings", False, problem, "see docs/configuration.md")
         return
     yield Finding("settings", True, f"data in {settings.data_dir}")
+    for sentence in misspelt(environment()):
+        yield Finding("settings", None, sentence, "see docs/configuration.md")
     from app.cli import checks
     from app.services import build
 

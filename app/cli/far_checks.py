@@ -62,7 +62,7 @@ def redis(services: Services) -> Iterator[Finding]:
             yield from _clocks(client)
             yield from _workers(client)
             yield from _suspension(client)
-    except (RedisError, OSError) as error:
+    except (RedisError, OSError, ValueError) as error:
         yield Finding(
             "redis", False, type(error).__name__, "check REDIS_URL; meanwhile workers ask the database every second"
         )
@@ -170,7 +170,7 @@ def _suspension(client: Redis) -> Iterator[Finding]:
 
 def _reached(host: str, port: int, *, tls: bool) -> str | None:
     """Return why an address cannot be reached."""
-    from app.config_values import is_metadata
+    from app.config_urls import is_metadata
 
     try:
         with socket.create_connection((host, port), timeout=PATIENCE) as line:

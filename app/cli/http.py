@@ -45,7 +45,9 @@ def request(method: str, url: str, body: bytes | None = None, headers: Mapping[s
         answer = connection.getresponse()
         return Answer(answer.status, answer.read())
     except (OSError, http.client.HTTPException) as error:
-        raise FarEndError(f"{parts.netloc} does not answer: {_words(error)}", retryable=True) from error
+        raise FarEndError(
+            f"{parts.netloc.rpartition('@')[2]} does not answer: {_words(error)}", retryable=True
+        ) from error
     finally:
         connection.close()
 

@@ -80,6 +80,15 @@ def currency_of(text: str) -> str:
     return text.upper()
 
 
+def mail_address(text: str) -> str:
+    """Read a mail address, which stays as it is written."""
+    from app.mail_addresses import is_address
+
+    if not is_address(text):
+        raise click.BadParameter(f"{text!r} is not a mail address")
+    return text
+
+
 def an_event(text: str) -> str:
     """Return an event's id: `evt_12`, or the longer one that it had while the database was away."""
     body = text.removeprefix("evt_")
@@ -102,6 +111,14 @@ def services() -> Iterator[Services]:
         yield opened
     finally:
         opened.close()
+
+
+def name_misspelt_settings() -> None:
+    """Write a line for each variable that looks like a setting and is none."""
+    from app.config import environment, misspelt
+
+    for sentence in misspelt(environment()):
+        click.echo(f"kulanz: note: {sentence}", err=True)
 
 
 def refuse_a_missing_file(database_url: str) -> None:

@@ -10,7 +10,15 @@ import threading
 import click
 
 from app import leash as ties
-from app.cli.options import actor_option, dry_run_option, emit, json_option, refuse_a_missing_file
+from app.cli.listening import listening_address
+from app.cli.options import (
+    actor_option,
+    dry_run_option,
+    emit,
+    json_option,
+    name_misspelt_settings,
+    refuse_a_missing_file,
+)
 from app.cli.up.parts import Part, Supervisor, python
 from app.config import Settings, environment, load
 from app.errors import ConfigurationError
@@ -23,18 +31,23 @@ from app.errors import ConfigurationError
 def web(*, host: str, processes: int, leash: int | None) -> None:
     """Run the web process on PORT."""
     settings = load(environment())
+    if leash is None:
+        name_misspelt_settings()
     _require_an_endpoint(settings)
+    address = listening_address(host, settings.port)
     from app.web import server
 
     ties.hold(leash)
-    server.run(settings, host=host, processes=processes)
+    server.run(settings, host=address, processes=processes)
 
 
 @click.command()
 @click.option("--burst", is_flag=True, help="Work until nothing is due, then end; needs no Redis.")
 def worker(*, burst: bool) -> None:
     """Run the workers of both queues, each a process of its own."""
-    refuse_a_missing_file(load(environment()).database_url)
+    settings = load(environment())
+    name_misspelt_settings()
+    refuse_a_missing_file(settings.database_url)
     if burst:
         replace_by_worker("burst")
     stopping = threading.Event()

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from app.cli.listening import listening_address
 from app.cli.options import host_instant
 
 PORT = 8900
@@ -40,6 +41,8 @@ def provider_sim(
     from app.cli.send import target
     from app.simulator import Simulator, running
 
+    if port:
+        listening_address("127.0.0.1", port)
     url, signed_with = target(webhook_url, secret)
     began = (at or datetime.now(UTC)).replace(microsecond=0)
     simulator = Simulator(began, seed=seed, test_mode=not live)

@@ -16,6 +16,7 @@ from app.cli.options import (
     dry_run_option,
     emit,
     json_option,
+    mail_address,
     services,
     table,
     words,
@@ -43,7 +44,12 @@ def refund() -> None:
 @click.option("--amount", type=click.IntRange(1, LARGEST), help="In minor units [default: all that can be refunded].")
 @click.option("--currency", type=currency_of, help="Where it is told, it has to be the payment's.")
 @click.option("--reason", type=words, help="The customer's, in their words.")
-@click.option("--contact-email", required=True, help="The account's mail address, as the customer wrote it.")
+@click.option(
+    "--contact-email",
+    type=mail_address,
+    required=True,
+    help="The account's mail address, as the customer wrote it.",
+)
 @click.option("--organisation", type=words, required=True)
 @dry_run_option
 @actor_option

@@ -13,6 +13,7 @@ import click
 from app.cli import http
 from app.cli.options import as_text, emit, json_option
 from app.config import environment, load
+from app.config_urls import refuse_no_web_url
 from app.errors import InvalidInputError, RefusedError
 from app.providers import lemonsqueezy_samples
 
@@ -48,8 +49,7 @@ def target(url: str | None, secret: str | None) -> tuple[str, str]:
         if secret is None and not settings.lemonsqueezy_webhook_secrets:
             raise RefusedError("there is no secret to sign with: set LEMONSQUEEZY_WEBHOOK_SECRETS, or give --secret")
         secret = secret or settings.lemonsqueezy_webhook_secrets[0]
-    if urlsplit(url).scheme not in {"http", "https"} or not urlsplit(url).hostname:
-        raise InvalidInputError(f"{url!r} is not an http or https address")
+    refuse_no_web_url(url)
     if urlsplit(url).path in {"", "/"}:
         url = url.rstrip("/") + WEBHOOK
     return url, secret

@@ -16,7 +16,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import LocationParseError, NewConnectionError
 
-from app.config_values import is_metadata
+from app.config_urls import is_metadata
 
 
 class MetadataAddressError(requests.RequestException):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
@@ -16,16 +15,15 @@ from app.gateway.means import Errand, Means
 from app.gateway.notices import Letter, Reader, locale_of, one_line, render, zone_of
 from app.gateway.report import Report, State, parked
 from app.gateway.smtp import deliver, mail_server
+from app.mail_addresses import ascii_address
 from app.policy.effects import SendMail
 from app.policy.facts import Outcome
-
-_ADDRESS = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[^\s@<>()\[\],;:\"\\\x00-\x1f\x7f]{1,255}")
 
 
 def send(effect: SendMail, means: Means, errand: Errand) -> Report:
     """Send the notice once: what a server has taken, or may have taken, is never sent again (I11)."""
-    recipient = _usable(effect.to)
-    sender = _usable(parseaddr(means.mail_from)[1])
+    recipient = ascii_address(effect.to)
+    sender = ascii_address(parseaddr(means.mail_from)[1])
     if recipient is None or sender is None:
         whose = "the customer" if recipient is None else "MAIL_FROM"
         return parked(f"no usable mail address of {whose}")
@@ -40,17 +38,6 @@ def send(effect: SendMail, means: Means, errand: Errand) -> Report:
 def letter(effect: SendMail, means: Means, errand: Errand) -> Letter:
     """Put a notice into words; `UntranslatableError` where there is no such notice or its data does not fit."""
     return render(effect.notice, effect.data, _reader(effect, means, errand))
-
-
-def _usable(address: str) -> str | None:
-    """Return the address with its domain in ASCII, or nothing where no mail can go there."""
-    if not _ADDRESS.fullmatch(address):
-        return None
-    local, _, domain = address.rpartition("@")
-    try:
-        return f"{local}@{domain.encode('idna').decode()}"
-    except UnicodeError:
-        return None
 
 
 def _reader(effect: SendMail, means: Means, errand: Errand) -> Reader:

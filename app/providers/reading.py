@@ -13,6 +13,7 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 
 from app.errors import UntranslatableError
+from app.mail_addresses import is_address
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -24,7 +25,6 @@ _YEARS = range(1970, 3000)
 _LAST_SECOND = int(datetime(_YEARS.stop, 1, 1, tzinfo=UTC).timestamp())
 _LARGEST_AMOUNT = 10**15
 _ID_LIMIT = 10**18
-_EMAIL = re.compile(r"[^\s\x00-\x1f\x7f@<>,;\"]{1,64}@[^\s\x00-\x1f\x7f@<>,;\"]{1,189}")
 _CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
 _ABSENT = (None, "", 0)
 """How a provider writes that there is nothing; False is 0."""
@@ -170,9 +170,9 @@ class Reading(msgspec.Struct, frozen=True):
         return clean.strip()[:longest] or None
 
     def email(self, key: str) -> str | None:
-        """Return what can be written to; None for anything that could break a mail's header."""
+        """Return a mail address as the provider wrote it; None for what is none."""
         value = self.values.get(key)
-        return value if isinstance(value, str) and _EMAIL.fullmatch(value) else None
+        return value if isinstance(value, str) and is_address(value) else None
 
     def _complain(self, key: str, expected: str) -> NoReturn:
         found = shown(self.values[key]) if key in self.values else "nothing"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from app.config import Settings
-from app.errors import InvalidInputError, RefusedError
+from app.config_urls import refuse_no_web_url
+from app.errors import RefusedError
 from app.providers.lemonsqueezy.client import Client, Webhook
 from app.providers.lemonsqueezy.vocabulary import OBJECTS
 
@@ -28,7 +28,7 @@ class Registration:
 
 def register(client: Client, settings: Settings, url: str, store: str | None, *, dry_run: bool) -> Registration:
     """Have the provider deliver to `url`; one that is registered already is told the events and the secret again."""
-    _check_url(url)
+    refuse_no_web_url(url)
     store, secret = _store(settings, store), _secret(settings)
     known = next((webhook for webhook in client.webhooks(store_id=store) if webhook.url == url), None)
     test_mode = client.test_mode()
@@ -44,12 +44,6 @@ def _write(
     if known is None:
         return client.create_webhook(store, url=url, events=EVENTS, secret=secret, test_mode=test_mode)
     return client.change_webhook(known.id, events=EVENTS, secret=secret)
-
-
-def _check_url(url: str) -> None:
-    parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise InvalidInputError(f"{url!r} is not an http or https address")
 
 
 def _store(settings: Settings, store: str | None) -> str:

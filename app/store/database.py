@@ -89,8 +89,8 @@ class Database:
 def _parse(url: str) -> tuple[URL, Literal["sqlite", "postgresql"]]:
     try:
         parsed = make_url(url)
-    except exc.ArgumentError as error:
-        raise ConfigurationError(["DATABASE_URL: not a URL"]) from error
+    except (exc.ArgumentError, ValueError):
+        raise ConfigurationError(["DATABASE_URL: not a URL"]) from None
     dialect = _SCHEMES.get(parsed.drivername)
     if dialect is None:
         raise ConfigurationError([f"DATABASE_URL: {parsed.drivername} is neither sqlite nor postgresql"])

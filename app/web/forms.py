@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import date, datetime
 from typing import Annotated, Literal
 
@@ -10,6 +9,7 @@ import msgspec
 from msgspec import Meta
 
 from app.errors import InvalidInputError
+from app.mail_addresses import is_address
 from app.ordering.commands import AgreeTerms, EndCredit, EndTerms, MoveCredit, RequestRefund, SetOverride
 from app.policy.facts import CreditEntry, OverrideKind
 from app.providers.naming import ACCOUNT_ID
@@ -219,7 +219,7 @@ class RefundForm(Form, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Refuse what is neither a mail address nor a day."""
-        if not re.fullmatch(r"[^@\s]+@[^@\s]+", self.contact_email) or not self.contact_email.isprintable():
+        if not is_address(self.contact_email):
             raise InvalidInputError("`contact_email` is not a mail address.")
         _ = self.paid_on
 

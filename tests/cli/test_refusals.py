@@ -29,6 +29,7 @@ CHARGEBACK = ("dispute", "open", "org_1", "--amount", "4900", "--currency", "EUR
         (*CHARGEBACK, "--payment", "\0"),
         (*CHARGEBACK, "--reference", " "),
         ("events", "skip", "evt_1", "--reason", ""),
+        ("refund", "request", "org_1", "--organisation", "Bakery", "--contact-email", "a..b@x.de"),
         ("events", "retry"),
         ("clock", "advance", "1w"),
         ("clock", "advance", "-1d"),
@@ -43,6 +44,60 @@ def test_a_wrong_call_is_refused_with_one_line_and_exit_code_2(kulanz: Kulanz, c
     assert result.err.startswith("kulanz: ")
     assert result.err.count("\n") == 1
     assert "--help`)" in result.err
+
+
+@pytest.mark.parametrize(
+    "call", [("config", "show"), ("migrate",), ("web",), ("worker",), ("worker", "--burst"), ("account", "list")]
+)
+def test_an_address_whose_password_is_torn_stops_every_command_in_one_line(
+    kulanz: Kulanz, call: tuple[str, ...]
+) -> None:
+    result = kulanz(*call, DATABASE_URL="postgresql://ann:hush@shush@127.0.0.1:1/kulanz")
+
+    assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
+    assert result.err.startswith("kulanz: DATABASE_URL: expected ")
+    assert "@ as %40" in result.err
+    assert "ush" not in result.err
+
+
+def test_the_doctor_names_an_address_whose_password_is_torn(kulanz: Kulanz) -> None:
+    result = kulanz("doctor", DATABASE_URL="postgresql://ann:hush@shush@127.0.0.1:1/kulanz")
+
+    assert result.code == 1
+    assert "@ as %40" in result.out
+    assert "ush" not in result.out + result.err
+
+
+@pytest.mark.parametrize("call", [("config", "show"), ("worker",), ("web", "--host", "192.0.2.1")])
+def test_a_misspelt_setting_is_named_by_what_starts_and_what_shows_settings(
+    kulanz: Kulanz, call: tuple[str, ...]
+) -> None:
+    result = kulanz(*call, STRIPE_WEBHOOK_SECRET="hush")
+
+    note = "kulanz: note: STRIPE_WEBHOOK_SECRET is not a setting: did you mean STRIPE_WEBHOOK_SECRETS?\n"
+    assert note in result.err
+    assert "hush" not in result.err
+
+
+def test_the_doctor_notes_a_misspelt_setting_which_is_no_failure(kulanz: Kulanz) -> None:
+    checks = kulanz("doctor", "--json", STRIPE_WEBHOOK_SECRET="hush").document["checks"]
+
+    (note,) = [check for check in checks if "STRIPE_WEBHOOK_SECRET" in check["detail"]]
+    assert (note["ok"], note["detail"].endswith("did you mean STRIPE_WEBHOOK_SECRETS?")) == (None, True)
+
+
+@pytest.mark.parametrize("url", ["http://ann:hush/shush@shop.example", "ftp://ann:hush@shop.example", "http://h:hush"])
+def test_an_address_on_the_command_line_is_refused_without_being_repeated(kulanz: Kulanz, url: str) -> None:
+    result = kulanz("send", "-", "--url", url, stdin=b"{}")
+
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert "hush" not in result.err
+
+
+def test_an_instance_that_does_not_answer_is_named_without_the_login(kulanz: Kulanz) -> None:
+    result = kulanz("send", "-", "--url", "http://ann:hush@127.0.0.1:1", stdin=b"{}")
+
+    assert result.err.startswith("kulanz: 127.0.0.1:1 does not answer")
 
 
 @pytest.mark.parametrize(("call", "listed"), [((), "doctor"), (("account",), "explain")])

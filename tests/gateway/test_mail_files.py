@@ -85,6 +85,9 @@ def test_a_folder_that_cannot_be_written_is_tried_again_and_leaves_nothing_behin
         "anna@",
         "anna@..",
         "änna@example.com",
+        "an..na@example.com",
+        ".anna@example.com",
+        "anna@example.com.",
     ],
 )
 def test_an_address_that_is_not_exactly_one_gets_no_mail(mailbox: Mailbox, address: str) -> None:
@@ -94,10 +97,13 @@ def test_an_address_that_is_not_exactly_one_gets_no_mail(mailbox: Mailbox, addre
     assert mailbox.envelopes == []
 
 
-def test_a_domain_with_umlauts_is_reached(mailbox: Mailbox) -> None:
-    carry_out(an.mail(to="anna@bücher.example"), an.means(smtp_url=mailbox.url), an.errand())
+@pytest.mark.parametrize(
+    ("domain", "reached"), [("bücher.example", "xn--bcher-kva.example"), ("faß.example", "xn--fa-hia.example")]
+)
+def test_a_domain_with_umlauts_is_reached_by_its_own_name(mailbox: Mailbox, domain: str, reached: str) -> None:
+    carry_out(an.mail(to=f"anna@{domain}"), an.means(smtp_url=mailbox.url), an.errand())
 
-    assert mailbox.envelopes[0][1] == "anna@xn--bcher-kva.example"
+    assert mailbox.envelopes[0][1] == f"anna@{reached}"
 
 
 def test_an_account_id_cannot_add_a_header(mailbox: Mailbox) -> None:

@@ -163,6 +163,7 @@ BAD = (
     ({"transaction_date": "2026-03-02", "payment_id": "1"}, 422, "one way"),
     ({"transaction_date": "2026-03-02", "amount": 4901}, 404, "payment"),
     ({"contact_email": "nobody"}, 422, "mail"),
+    ({"contact_email": "a..b@x.de"}, 422, "mail"),
     ({"organisation": ""}, 422, "organisation"),
     ({"reason": "\x00"}, 422, "reason"),
     ({"surprise": 1}, 422, "surprise"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.config import ApiToken, OpsUser, Settings, load, masked
+from app.config import ApiToken, OpsUser, Settings, load, masked, misspelt
 from app.errors import ConfigurationError
 from app.policy import document
 
@@ -75,6 +75,23 @@ def test_every_kind_of_value_is_read(environ):
 @pytest.mark.parametrize("text", [KEY.hex(), base64.b64encode(KEY).decode(), base64.urlsafe_b64encode(KEY).decode()])
 def test_an_encryption_key_is_hexadecimal_or_base64(environ, text):
     assert load({**environ, "ENCRYPTION_KEYS": f"{text},{'00' * 32}"}).encryption_keys == (KEY, bytes(32))
+
+
+@pytest.mark.parametrize("text", ["a..b@x.de", "ops@shop.example,two@shop.example", "ops", "Ops <ops@shop.example>"])
+def test_alerts_go_to_exactly_one_address(environ, text):
+    assert problems_of({**environ, "OPS_ALERT_TO": text}) == ["OPS_ALERT_TO: expected a mail address"]
+
+
+@pytest.mark.parametrize("text", ["billing@faß.example", "Shop & Co. <billing@shop.example>", "kulanz@localhost"])
+def test_a_sender_is_an_address_with_or_without_a_name(environ, text):
+    assert load({**environ, "MAIL_FROM": text}).mail_from == text
+
+
+@pytest.mark.parametrize("text", ["Shop <bil..ling@shop.example>", "Shop", "a@shop.example\nBcc: b@shop.example"])
+def test_a_sender_without_a_usable_address_is_refused(environ, text):
+    assert problems_of({**environ, "MAIL_FROM": text}) == [
+        "MAIL_FROM: expected a mail address, or a name and <a mail address>"
+    ]
 
 
 def test_all_problems_are_named_at_once_and_no_secret_is_repeated(environ):
@@ -252,3 +269,46 @@ def test_a_mode_of_a_pooler_that_is_none_is_a_problem(environ, query):
     (problem,) = problems_of({**environ, "DATABASE_URL": f"postgresql://db/kulanz?{query}"})
 
     assert problem.startswith("DATABASE_URL: expected")
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("STRIPE_WEBHOOK_SECRET", "STRIPE_WEBHOOK_SECRETS"),
+        ("ENCRYPTION_KEY", "ENCRYPTION_KEYS"),
+        ("API_TOKEN", "API_TOKENS"),
+        ("STMP_URL", "SMTP_URL"),
+        ("stripe_api_key", "STRIPE_API_KEY"),
+        ("KULANZ_DATABASE_URL", "DATABASE_URL"),
+        ("KULANZ_POLICIES", "KULANZ_POLICY"),
+        ("KULANZ_PORT", "PORT"),
+        ("KULANZ_DATADIR", "KULANZ_DATA_DIR"),
+    ],
+)
+def test_a_misspelt_setting_is_named_with_the_one_that_was_meant(name, meant):
+    assert misspelt({name: "8080"}) == (f"{name} is not a setting: did you mean {meant}?",)
+
+
+def test_an_unknown_name_of_ours_is_named_even_where_nothing_is_like_it():
+    assert misspelt({"KULANZ_COLOUR": "red"}) == ("KULANZ_COLOUR is not a setting",)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"PATH": "/bin", "HOME": "/root", "STRIPE_SECRET_KEY": "x", "REDIS_HOST": "x", "MAIL_HOST": "x"},
+        {"STRIPE_WEBHOOK_SECRET": "the shop's own", "STRIPE_WEBHOOK_SECRETS": "ours"},
+        {"STRIPE_WEBHOOK_SECRET": " "},
+        {"KULANZ_SERVICE_HOST": "10.0.0.1", "KULANZ_PORT": "tcp://10.0.0.1:80", "KULANZ_PORT_80_TCP_ADDR": "10.0.0.1"},
+        {"KULANZ_WEB_SERVICE_PORT_HTTP": "80", "KULANZ_CONFIG": "/etc/kulanz.toml", "KULANZ_DATA_DIR": "/srv"},
+    ],
+)
+def test_the_names_of_others_are_left_alone(environ):
+    assert misspelt(environ) == ()
+
+
+def test_where_settings_are_refused_a_misspelt_one_is_named_too(tmp_path):
+    problems = problems_of({"KULANZ_DATA_DIR": str(tmp_path), "ENCRYPTION_KEY": "00" * 32})
+
+    assert problems[0].startswith("ENCRYPTION_KEYS is not set")
+    assert problems[1:] == ["ENCRYPTION_KEY is not a setting: did you mean ENCRYPTION_KEYS?"]

@@ -9,6 +9,7 @@ import shutil
 import stat
 import tempfile
 from pathlib import Path
+from urllib.parse import quote
 
 from app.errors import RefusedError
 
@@ -31,7 +32,7 @@ def command(data_dir: Path) -> list[str]:
 
 def url(data_dir: Path) -> str:
     """Return the address of the private Redis."""
-    return f"unix://{socket_path(data_dir)}"
+    return f"unix://{quote(str(socket_path(data_dir)))}"
 
 
 def socket_path(data_dir: Path) -> Path:

@@ -7,7 +7,6 @@ import http.client
 import os
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,7 +18,8 @@ from pathlib import Path
 
 import click
 
-from app.cli.options import kulanz_in
+from app.cli.listening import authority, listening_address
+from app.cli.options import kulanz_in, name_misspelt_settings
 from app.cli.up import private_redis, secrets
 from app.cli.up.instance import MARK, Instance
 from app.cli.up.parts import Part, Supervisor, python
@@ -50,6 +50,7 @@ def run(wish: Wish) -> None:
     stopping = threading.Event()
     _stop_on_signals(stopping)
     environ = _environ(wish)
+    name_misspelt_settings()
     data_dir = private_redis.private_directory(Layers.read(environ).data_dir)
     instance = Instance(data_dir)
     try:
@@ -64,7 +65,7 @@ def _run(wish: Wish, environ: dict[str, str], data_dir: Path, instance: Instance
     (data_dir / RUN_FILE).unlink(missing_ok=True)
     path, made = secrets.ensure(data_dir, Layers.read(environ).values)
     settings = load(environ)
-    _refuse_a_taken_port(wish.host, settings.port)
+    host = listening_address(wish.host, settings.port)
     own_redis = wish.demo or settings.redis_url is None
     chosen = _chosen(wish, settings, data_dir) if own_redis else _chosen(wish, settings, None)
     secrets.write_private(data_dir / RUN_FILE, chosen)
@@ -77,12 +78,12 @@ def _run(wish: Wish, environ: dict[str, str], data_dir: Path, instance: Instance
     try:
         with supervisor:
             _start_redis(supervisor, data_dir if own_redis else None)
-            _start_web(supervisor, wish.host)
+            _start_web(supervisor, host)
             _migrate(supervisor.variables)
-            _wait_until_ready(supervisor, wish.host, settings.port, stopping)
+            _wait_until_ready(supervisor, host, settings.port, stopping)
             if not stopping.is_set():
                 _start_workers(supervisor)
-                _announce(wish.host, settings, path, made)
+                _announce(host, settings, path, made)
                 _tell_story(wish, supervisor, stopping)
             supervisor.watch(stopping)
     finally:
@@ -138,18 +139,6 @@ def _chosen(wish: Wish, settings: Settings, own_redis: Path | None) -> dict[str,
 def _stop_on_signals(stopping: threading.Event) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: stopping.set())
-
-
-def _refuse_a_taken_port(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise RefusedError(
-                f"cannot listen on {host} port {port}: {error.strerror}; choose another with --port"
-            ) from error
 
 
 def _start_redis(supervisor: Supervisor, data_dir: Path | None) -> None:
@@ -210,7 +199,7 @@ def _reachable(host: str) -> str:
 
 
 def _announce(host: str, settings: Settings, path: Path, made: tuple[str, ...]) -> None:
-    base = f"http://{_reachable(host)}:{settings.port}"
+    base = f"http://{authority(_reachable(host), settings.port)}"
     _say(f"Kulanz runs. Data in {settings.data_dir}")
     _say(f"  webhook  {base}/webhooks/lemonsqueezy")
     _say(f"  console  {base}/ops ({_login(settings, path)})")
