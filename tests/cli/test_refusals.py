@@ -64,7 +64,7 @@ def test_the_doctor_names_an_address_whose_password_is_torn(kulanz: Kulanz) -> N
     result = kulanz("doctor", DATABASE_URL="postgresql://ann:hush@shush@127.0.0.1:1/kulanz")
 
     assert result.code == 1
-    assert "@ as %40" in result.out
+    assert "@ as %40" in " ".join(result.out.split())
     assert "ush" not in result.out + result.err
 
 
@@ -166,4 +166,4 @@ def test_the_providers_time_can_be_told_as_a_distance_where_there_is_no_database
     understood, refused = kulanz(*nowhere, "-30d"), kulanz(*nowhere, "-30w")
 
     assert (understood.code, refused.code) == (1, 2)
-    assert "is not an http or https address" in understood.err
+    assert "the address is not http" in understood.err

@@ -196,7 +196,7 @@ def test_a_list_reads_as_a_table(support: Support, command: Command) -> None:
     late = command.ended("list", "--late")
 
     assert (code, request["id"] in out, "eligible" in out) == (0, True, True)
-    assert late[1].strip() == "no such request"
+    assert late[1].strip() == "none"
 
 
 def test_a_shop_by_another_token_is_closed(tmp_path: Path, sqlite_url: str) -> None:

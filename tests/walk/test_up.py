@@ -224,7 +224,7 @@ def test_a_taken_port_is_named(data_dir):
         refused = kulanz(data_dir, "up", "--port", str(taken.getsockname()[1]))
 
     assert refused.returncode == 1
-    assert "choose another with --port" in refused.stderr
+    assert "choose another --host or port" in refused.stderr
 
 
 def test_an_encryption_key_is_never_made_for_a_database_that_was_written_with_another(data_dir):
