@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,6 @@ from app.outgoing import effect_row, type_of
 from app.policy import dunning, fairness
 from app.policy.assess import assess
 from app.policy.book import Book
-from app.policy.chapters import speaking
 from app.policy.decide import decide
 from app.policy.document import Policy
 from app.policy.effects import Effect, Notify
@@ -275,7 +274,7 @@ class Docket:
             self._journal.append(row)
         for effect in decision.effects:
             self._effects.extend(self._effect_rows(folder, effect))
-        self._names.update(dict.fromkeys(_names(decision), folder.row.id))
+        self._names.update(dict.fromkeys(decision.state.names, folder.row.id))
 
     def _effect_rows(self, folder: _Folder, effect: Effect) -> Iterable[EffectRow]:
         settings = self._services.settings
@@ -297,14 +296,6 @@ def account_of(row: AccountRow, key: DataKey | None) -> Account:
         sequence=row.seq,
         decided_at=row.decided_at,
     )
-
-
-def _names(decision: Decision) -> Iterator[str]:
-    """Yield the names under which an account's matters are found again from outside."""
-    for one in decision.state.chargebacks:
-        yield f"dispute:{one.key}"
-    for chapter in speaking(decision.account.book, "names"):
-        yield from chapter.names(decision.state)
 
 
 def _is_braked(decision: Decision, situation: Situation, terms: Terms, now: datetime) -> bool:
