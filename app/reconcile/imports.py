@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.docket import Cause, Docket
+from app.decision_log import Cause
+from app.docket import Docket
 from app.errors import InvalidInputError, RefusedError
 from app.policy.facts import (
     BillingReason,
