@@ -61,7 +61,7 @@ def _concluded(draft: State, book: Book, moment: Moment, timers: tuple[Timer, ..
     """Return the draft with what all that it found amounts to."""
     holds = _in_force(draft, book, moment)
     rights = _rights(draft, holds, moment.terms)
-    standing = max(draft.standing, _standing(draft.cases, holds), key=_RANK.__getitem__)
+    standing = Standing.CLOSED if draft.closed_at is not None else _standing(draft.cases, holds)
     return changed(
         draft,
         standing=standing,
@@ -104,8 +104,9 @@ def _rights(draft: State, holds: Sequence[Hold], terms: Terms) -> Rights:
 
 
 def _standing(cases: Sequence[Case], holds: Sequence[Hold]) -> Standing:
-    if not (cases or holds):
-        return Standing.GOOD
-    found = [_BY_OWNER[hold.owner] for hold in holds if hold.counts]
-    found += [Standing.GRACE for case in cases if case.state is CaseState.GRACE]
-    return max(found, key=_RANK.__getitem__, default=Standing.GOOD)
+    """Return the worst that a hold or a case in grace makes of the account."""
+    in_grace = any(case.state is CaseState.GRACE for case in cases) if cases else False
+    standing = Standing.GRACE if in_grace else Standing.GOOD
+    if not holds:
+        return standing
+    return max([standing, *(_BY_OWNER[hold.owner] for hold in holds if hold.counts)], key=_RANK.__getitem__)

@@ -33,7 +33,8 @@ class Subscriptions(Chapter):
 
     def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Yield each new status, and each change of what is given."""
-        yield from _statuses(step)
+        if step.new.subscriptions is not step.old.subscriptions:
+            yield from _statuses(step)
         if step.before is None or step.before.given != step.after.given:
             yield from _given(step, step.terms)
 
@@ -46,8 +47,6 @@ def _leading(cases: Iterable[Case]) -> dict[str, Case]:
 
 def _statuses(step: Step) -> Iterator[Change]:
     old = step.old.subscriptions
-    if step.new.subscriptions is old:
-        return
     for key, sub in step.new.subscriptions.items():
         known = old.get(key)
         if known is sub or (known is not None and known.seen.status is sub.seen.status):

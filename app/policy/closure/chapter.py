@@ -22,7 +22,7 @@ from app.policy.facts import (
     Outcome,
     OwnFact,
 )
-from app.policy.model import Access, Change, Hold, Moment, Owner, Standing, State, Step, Timer
+from app.policy.model import Access, Change, Hold, Moment, Owner, State, Step, Timer
 from app.policy.quick import changed
 
 DUE = "account.data_deletion_due"
@@ -43,7 +43,6 @@ class Closure(Chapter):
         if closed is not None:
             return changed(
                 draft,
-                standing=Standing.CLOSED,
                 closed_at=closed.at,
                 renewal_stops=(*draft.renewal_stops, *_all_of(book, "closed")),
             )

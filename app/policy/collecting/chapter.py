@@ -52,7 +52,8 @@ class Collecting(Chapter):
                 yield case.key, "no_mail_address"
         if book.mandates or book.transfers:
             yield from telling.concerns(state, book)
-        yield from handing_over.concerns(state, book, moment)
+        if state.cases or book.collections:
+            yield from handing_over.concerns(state, book, moment)
         if book.addresses:
             yield from ((case.key, "no_postal_address") for case in state.cases if delivery.unaddressed(case, book))
 
