@@ -7,6 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.errors import InvalidInputError
+from app.policy import dunning
+from app.policy.model import Decision, Moment, Situation, Terms
 from app.policy.rules import MassActionLimit
 from app.policy.telling import rfc3339
 from app.store import accounts, ledger, marks, timers
@@ -17,6 +19,7 @@ HOLD_PLACED = "dunning.hold_placed"
 LONGEST_WAIT = timedelta(days=1)
 """How rarely an account that waits is looked at by itself."""
 LONGEST_RELEASE = timedelta(days=366)
+_BRAKED = "mass_action_brake"
 _ON = "brake_on"
 _RELEASED = "brake_released"
 
@@ -32,6 +35,44 @@ class Brake:
     released_until: datetime | None
     actor: str | None = None
     reason: str | None = None
+
+
+class Allowance:
+    """How many more accounts may lose access by dunning in one transaction; read when it is first needed."""
+
+    def __init__(self, tx: Connection, terms: Terms, now: datetime) -> None:
+        self._tx = tx
+        self._terms = terms
+        self._now = now
+        self._left: float | None = None
+        self._kept_back = False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no account may lose access any more."""
+        if self._left is None:
+            self._left = room(self._tx, self._terms.current.dunning.mass_action_limit, self._now)
+        return self._left < 1
+
+    def count(self, decision: Decision) -> None:
+        """Count what a decision took, or see that the limit alone kept it from that."""
+        if self._left is None or not decision.state.cases:
+            return
+        if self._left < 1:
+            self._kept_back = self._kept_back or self._keeps_back(decision)
+        elif any(change.rule == HOLD_PLACED for change in decision.changes):
+            self._left -= 1
+
+    def write(self) -> None:
+        """Put the brake on where the limit kept anything back."""
+        if self._kept_back:
+            put_on(self._tx, self._now)
+
+    def _keeps_back(self, decision: Decision) -> bool:
+        """Whether a case of this account would be on hold if the brake were not on."""
+        account = decision.account
+        moment = Moment(self._terms, account.zone(self._terms), self._now, Situation(braked=True))
+        return any(dunning.blocked(case, account.book, moment) == _BRAKED for case in decision.state.cases)
 
 
 def show(conn: Connection, now: datetime) -> Brake:

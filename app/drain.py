@@ -12,7 +12,8 @@ from typing import Any, NamedTuple
 from app import metrics
 from app.addressing import AddressBook
 from app.clock import real_now
-from app.docket import Cause, Docket
+from app.decision_log import Cause
+from app.docket import Docket
 from app.errors import KulanzError, StorageUnavailableError, UntranslatableError, reason_of
 from app.logs import log
 from app.ordering import orders

@@ -13,7 +13,8 @@ from time import monotonic, sleep
 from app import coding, metrics
 from app.addressing import AddressBook
 from app.clock import real_now
-from app.docket import Cause, Docket
+from app.decision_log import Cause
+from app.docket import Docket
 from app.drain import alert_parked
 from app.errors import FarEndError, StorageUnavailableError, UnreadableError, reason_of
 from app.gateway import Errand, Report, carry_out

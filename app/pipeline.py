@@ -14,7 +14,8 @@ from datetime import datetime
 
 from app import host_time, metrics
 from app.clock import real_now
-from app.docket import Cause, Docket
+from app.decision_log import Cause
+from app.docket import Docket
 from app.drain import apply_events
 from app.errands import PATIENCE, ask_for_missing, carry_out_due
 from app.errors import NotFoundError, RefusedError

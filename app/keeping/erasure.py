@@ -41,19 +41,17 @@ _canonical = msgspec.json.Encoder(order="sorted").encode
 class Closing:
     """One account that a decision has just closed."""
 
-    row: AccountRow
-    """As it was saved with the decision."""
     account: Account
     terms: Terms
     now: datetime
 
 
 def destroy(services: Services, tx: Connection, closing: Closing) -> None:
-    """Destroy what is personal of a locked account that was closed, and certify it."""
-    closed = closed_by(closing.account.book)
-    if closed is None:
+    """Destroy what is personal of a locked account that was closed and saved, and certify it."""
+    closed, row = closed_by(closing.account.book), accounts.exactly(tx, closing.account.id)
+    if closed is None or row is None:
         raise ValueError("an account that nothing has closed")
-    row, policy = closing.row, closing.terms.current
+    policy = closing.terms.current
     names = [row.id, *accounts.aliases(tx, row.id)]
     left = kept(closing.account.book, policy.retention, closing.account.zone(closing.terms), closing.now)
     by_timer = policy.retention.destroy == "automatic"

@@ -9,7 +9,8 @@ from datetime import datetime
 
 import msgspec
 
-from app.docket import Cause, Docket
+from app.decision_log import Cause
+from app.docket import Docket
 from app.errors import InvalidInputError, NotFoundError, RefusedError
 from app.ordering.commands import AgreeTerms, Command, EndTerms
 from app.policy import document

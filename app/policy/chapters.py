@@ -1,4 +1,4 @@
-"""The chapters of the policy beside dunning, disputes and overrides, in the order in which they are read."""
+"""The areas of the policy, in the order in which they are read."""
 
 from __future__ import annotations
 
@@ -15,11 +15,22 @@ from app.policy.chapter import Chapter
 from app.policy.closure.chapter import Closure
 from app.policy.collecting.chapter import Collecting
 from app.policy.credit.chapter import Credit
+from app.policy.disputes_chapter import Disputes
+from app.policy.dunning_chapter import Dunning
 from app.policy.moving.chapter import Moving
+from app.policy.overrides_chapter import Overrides
 from app.policy.refunding.chapter import RefundChapter
+from app.policy.renewals_chapter import Renewals
+from app.policy.subscriptions_chapter import Subscriptions
 from app.policy.versions.chapter import Versions
 
 CHAPTERS: tuple[Chapter, ...] = (
+    # Cases decide what subscriptions give; that decides how far a chargeback reaches; a chargeback freezes cases.
+    Dunning(),
+    Subscriptions(),
+    Renewals(),
+    Disputes(),
+    Overrides(),
     Approvals(),
     Versions(),
     Collecting(),
@@ -32,6 +43,8 @@ CHAPTERS: tuple[Chapter, ...] = (
 )
 HOOKS = tuple(name for name, value in vars(Chapter).items() if isfunction(value))
 """What each of them may be asked."""
+LINES = {kind: line for chapter in CHAPTERS for kind, line in chapter.lines.items()}
+ASKS = {cause: asks for chapter in CHAPTERS for cause, asks in chapter.asks.items()}
 _FAMILIES = tuple(sorted({family for chapter in CHAPTERS for family in chapter.about}))
 _pages = attrgetter(*_FAMILIES)
 

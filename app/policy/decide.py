@@ -2,37 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterable
+from dataclasses import replace
 from datetime import datetime
 
-from app.policy import disputes, dunning, letters, overrides, renewals, telling
 from app.policy import facts as f
+from app.policy import letters, telling
 from app.policy.assess import assess
 from app.policy.book import Book
 from app.policy.changes import changes, of_acts
 from app.policy.chapters import speaking
 from app.policy.facts import Fact, OwnFact
 from app.policy.model import CALM, Account, Assessed, Decision, Moment, Situation, State, Step, Terms
-from app.policy.quick import changed, quick
+from app.policy.quick import changed
 from app.policy.time import aware
-from app.policy.versions.applying import began_ahead
 
 _ENOUGH = 12
 """Rounds after which acts that ask for acts are a fault in a rule, not a policy."""
-
-
-@quick
-@dataclass(frozen=True, slots=True)
-class _Round:
-    """What the acts of one round are chosen by."""
-
-    before: State | None
-    made: list[f.OverrideSet]
-    """Exceptions that operators have just made."""
-    state: State
-    book: Book
-    moment: Moment
 
 
 def decide(
@@ -50,16 +36,16 @@ def decide(
     now = aware(now)
     terms = terms.under(book, now)
     moment = Moment(terms, book.word("timezone") or terms.timezone, now, situation)
-    made = overrides.fresh(account.book, book)
     acts: list[OwnFact] = []
     for _ in range(_ENOUGH):
-        state = assess(book, terms, moment.zone, moment.at)
-        due = _due(_Round(before, made, state, book, moment))
-        acts.extend(due)
-        book = book.with_facts(due) if due else book
-        restless = [act for act in due if not _is_quiet(act, state)]
-        if not restless:
-            return _decision(Step(account, before, state, book, terms), acts, moment)
+        step = Step(account, before, assess(book, terms, moment.zone, moment.at), book, terms)
+        due = _due(step, moment)
+        if due:
+            acts.extend(due)
+            book = book.with_facts(due)
+            step = Step(account, before, step.after, book, terms)
+        if all(_is_quiet(act, step.after) for act in due):
+            return _decision(step, acts, moment)
     raise RuntimeError(f"a policy that never comes to rest: {acts[-1]}")
 
 
@@ -72,30 +58,25 @@ def _as_decided(account: Account, terms: Terms) -> State | None:
     return assess(account.book, terms, account.zone(terms), account.decided_at, with_timers=False)
 
 
-def _due(this: _Round) -> list[OwnFact]:
+def _due(step: Step, moment: Moment) -> list[OwnFact]:
     """Return what is to be done, each thing once; what hands promises on comes before what relies on them."""
-    first = [*dunning.carried_over(this.before, this.state, this.book, this.moment.at), *_ordered(this)]
-    due = first or list(_acts(this.state, this.book, this.moment))
+    due: list[OwnFact] = []
+    for chapter in speaking(step.new, "carried_over"):
+        due.extend(chapter.carried_over(step, moment))
+    if not due:
+        due = _acts(step.after, step.new, moment)
     return list(dict.fromkeys(due)) if len(due) > 1 else due
 
 
-def _ordered(this: _Round) -> Iterator[OwnFact]:
-    for override in this.made:
-        yield from overrides.acts(override, this.state, this.book, this.moment.at)
-
-
-def _acts(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
-    for case in state.cases:
-        yield from dunning.acts(case, book, moment)
-    yield from renewals.acts(state, book, moment.at)
-    if state.chargebacks:
-        yield from disputes.acts(state, book, moment)
+def _acts(state: State, book: Book, moment: Moment) -> list[OwnFact]:
+    acts: list[OwnFact] = []
     for chapter in speaking(book, "acts"):
-        yield from chapter.acts(state, book, moment)
-    yield from began_ahead(state, book, moment.at)
-    for subject, topic in telling.concerns(state, book, moment):
-        if f"{subject}|{topic}" not in book.alerts:
-            yield f.OperatorsAlerted(subject=subject, topic=topic, at=moment.at)
+        acts.extend(chapter.acts(state, book, moment))
+    for chapter in speaking(book, "concerns"):
+        for subject, topic in chapter.concerns(state, book, moment):
+            if f"{subject}|{topic}" not in book.alerts:
+                acts.append(f.OperatorsAlerted(subject=subject, topic=topic, at=moment.at))
+    return acts
 
 
 def _is_quiet(act: OwnFact, state: State) -> bool:
@@ -114,10 +95,10 @@ def _is_quiet(act: OwnFact, state: State) -> bool:
 
 def _decision(step: Step, acts: list[OwnFact], moment: Moment) -> Decision:
     found = tuple(changes(step, acts))
-    told = list(letters.brought_by(found, step.after, step.new, acts, moment.at))
+    told = list(letters.brought_by(found, step.after, step.new, moment.at))
     if told:
         acts.extend(told)
-        found = (*found, *of_acts(told, step.after, moment.terms))
+        found = (*found, *of_acts(step, told))
     after = _moved_on(step, told, moment.at)
     decision = Decision(
         account=after, before=step.before, state=step.after, changes=found, facts=tuple(acts), effects=()

@@ -157,6 +157,8 @@ def _chargeback(dispute: Dispute, book: Book, terms: Terms, zone: str, giving: s
     holds = active and not large and not _contacted(dispute, book, terms, zone)
     own = _bought(seen, book)
     whole, claim = _reach(dispute, own, giving, book, rules)
+    reached = _concerned(seen, own, book) if rules.scope == "subscription" else own
+    payment = seen.payment or seen.order
     eligible = holds and whole
     return Chargeback(
         key=seen.key,
@@ -167,12 +169,13 @@ def _chargeback(dispute: Dispute, book: Book, terms: Terms, zone: str, giving: s
         holds=holds,
         whole=whole,
         claim=claim,
-        subscriptions=_concerned(seen, own, book) if rules.scope == "subscription" else own,
+        subscriptions=reached,
+        concerned=_paid_for(payment, reached, book),
         amount=seen.amount,
         currency=seen.currency,
         fee=seen.fee,
         fee_currency=seen.fee_currency,
-        payment=seen.payment or seen.order,
+        payment=payment,
         reason=seen.reason,
         policy=policy,
         deletion_eligible_at=rules.deletion_after.after(decided_at or dispute.opened_at, zone) if eligible else None,
@@ -267,14 +270,14 @@ def _concerned(seen: DisputeSeen, own: tuple[str, ...], book: Book) -> tuple[str
     return (named,) if named in own and named is not None else own
 
 
-def concerned(one: Chargeback, book: Book) -> tuple[str, ...]:
-    """Return whom a chargeback concerns most: the subscription of the disputed payment, else all that it reaches."""
-    if one.payment is None:
-        return one.subscriptions
-    billed = _billed(one.payment, book)
-    orders = full_refunds.keys_of(one.payment, book)
-    paid = tuple(key for key in one.subscriptions if book.subscriptions[key].seen.order in orders)
-    return (billed,) if billed else paid or one.subscriptions
+def _paid_for(payment: str | None, own: tuple[str, ...], book: Book) -> tuple[str, ...]:
+    """Return the subscription of a disputed payment, else all that the dispute reaches."""
+    if payment is None:
+        return own
+    billed = _billed(payment, book)
+    orders = full_refunds.keys_of(payment, book)
+    paid = tuple(key for key in own if book.subscriptions[key].seen.order in orders)
+    return (billed,) if billed else paid or own
 
 
 def _billed(payment: str | None, book: Book) -> str | None:

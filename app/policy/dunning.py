@@ -56,9 +56,9 @@ def acts(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
     return [*promise, *(due or _enforcement(case, book, moment))]
 
 
-def carried_over(before: State | None, state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
+def carried_over(before: State, state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
     """Keep promises when a case turns out to be another's, and the remaining time when a dispute has ended."""
-    for old in before.cases if before else ():
+    for old in before.cases:
         new = state.case(old.key)
         if new is None:
             yield from _joined(old, book, state)

@@ -136,6 +136,8 @@ class Chargeback:
     """Whether it is no more than the claim of a stranger to the account."""
     subscriptions: tuple[str, ...]
     """Those that it reaches in any case: bought by the disputing customer, or all of them for an operator's word."""
+    concerned: tuple[str, ...]
+    """The subscription of the disputed payment, else all that it reaches: whose customer is told of it."""
     amount: int
     currency: str
     fee: int | None

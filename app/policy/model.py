@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -73,10 +73,8 @@ class State:
     chargebacks: tuple[Chargeback, ...] = ()
     given: tuple[Given, ...] = ()
     bookings: tuple[Booking, ...] = ()
-    noticed: tuple[tuple[str, str], ...] = ()
-    """Subscriptions that the customer cancelled by notice, each with the cause for which its renewal is stopped."""
-    leaving: tuple[tuple[str, str], ...] = ()
-    """Those of an account that is closed or asked to be, whatever they still give, each with that cause."""
+    renewal_stops: tuple[tuple[str, str], ...] = ()
+    """Subscriptions whose renewal must not happen, each with its cause: the first counts where there are several."""
     deletions: tuple[Matter, ...] = ()
     closed_at: datetime | None = None
     """When the account was closed: what is personal of it is destroyed in the same step."""
@@ -107,6 +105,29 @@ class State:
     def holds_back(self, subscription: str) -> bool:
         """Whether a hold takes what a subscription gives."""
         return any(hold.scope == "account" or subscription in hold.subscriptions for hold in self.holds)
+
+    def held(self, source: str) -> bool:
+        """Whether a case, dispute or override holds something back."""
+        return any(hold.source == source for hold in self.holds)
+
+    def concerned(self, subject: str) -> tuple[str, ...]:
+        """Return the subscriptions or orders whose customers a notice about a subject goes to, the best first."""
+        if (case := self.case(subject)) is not None:
+            return (case.subscription,)
+        if (dispute := self.chargeback(subject)) is not None:
+            return dispute.concerned
+        if (refund := self.refund(subject)) is not None:
+            return tuple(name for name in (refund.payment.subscription, refund.payment.order) if name)
+        return tuple(one.subscription for one in self.bookings if one.id == subject)
+
+    @property
+    def names(self) -> Iterator[str]:
+        """The names under which its matters are found again from outside, such as `refund:rr_1`."""
+        yield from (f"dispute:{one.key}" for one in self.chargebacks)
+        yield from (f"collection:{one.collection}" for one in self.debts if one.collection)
+        yield from (f"add_on:{one.id}" for one in self.bookings)
+        yield from (f"refund:{one.key}" for one in self.refunds)
+        yield from (f"closure:{one.subject}" for one in self.deletions if one.cause == "closure")
 
     @property
     def grace_ends_at(self) -> datetime | None:
@@ -185,6 +206,11 @@ class Step:
         """What was known before."""
         return self.account.book
 
+    def of_act(self, rule: str, rank: int, subject: str, *, notice: str | None = None, **detail: Any) -> Change:
+        """Return the line about an act of ours that no clause is about."""
+        policy = self.terms.current
+        return Change(rule=rule, clause="", policy=policy, subject=subject, rank=rank, detail=detail, notice=notice)
+
 
 @quick
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +224,10 @@ class Change:
     rank: int = 0
     """Which of several changes names the decision: the highest."""
     detail: Mapping[str, Any] = field(default_factory=dict)
+    callback: str | None = None
+    """The type of the callback by which the product hears of it (CONTRACT section 4)."""
+    notice: str | None = None
+    """The notice that is mailed because of it."""
 
 
 @quick

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from app.policy import facts as f
@@ -76,6 +76,13 @@ def case_lifted_until(book: Book, case: Case) -> datetime | None:
         return None
     until = (lifted_until(book, dunning_hold(name)) for name in case.names)
     return max((at for at in until if at is not None), default=None)
+
+
+def lifted(book: Book, cases: Iterable[Case], now: datetime) -> set[str]:
+    """Return the holds that reinstatements lift now; a case's under whichever of its names."""
+    found = {key for key, record in book.lifted.items() if record.until > now}
+    found.update(dunning_hold(case.key) for case in cases if any(dunning_hold(name) in found for name in case.names))
+    return found
 
 
 def dunning_hold(case: str) -> str:

@@ -7,10 +7,9 @@ from datetime import datetime
 
 from app.policy import facts as f
 from app.policy.book import Book
-from app.policy.chapters import speaking
 from app.policy.deeds import Renewals, Turn
 from app.policy.facts import Outcome, OwnFact, Status
-from app.policy.model import CaseState, State
+from app.policy.model import State
 from app.policy.records import Subscription
 from app.policy.subscriptions import cancelled_by_customer, shown_as_stopped, stopped_by_us
 
@@ -20,7 +19,7 @@ _DID_NOT_WORK = frozenset({Outcome.FAILED, Outcome.REFUSED})
 
 def acts(state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
     """Yield the cancellations that are due and those that are to be taken back."""
-    causes = wanted_stops(state, book)
+    causes = wanted_stops(state)
     for key, cause in causes.items():
         sub = book.subscriptions.get(key)
         if sub is not None:
@@ -31,19 +30,11 @@ def acts(state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
             yield from _resume(sub, book, now)
 
 
-def wanted_stops(state: State, book: Book) -> dict[str, str]:
+def wanted_stops(state: State) -> dict[str, str]:
     """Return the subscriptions whose renewal must not happen, each with its cause (plexo 6.2, 10)."""
     wanted: dict[str, str] = {}
-    for one in state.chargebacks:
-        if one.holds:
-            wanted.update(dict.fromkeys(one.subscriptions, one.key))
-    for case in state.cases:
-        cancels = case.policy.dunning.on_grace_end == "cancel"
-        if cancels and (case.state is CaseState.ON_HOLD or case.given_up):
-            wanted.setdefault(case.subscription, case.key)
-    for chapter in speaking(book, "stops"):
-        for subscription, cause in chapter.stops(state).items():
-            wanted.setdefault(subscription, cause)
+    for subscription, cause in state.renewal_stops:
+        wanted.setdefault(subscription, cause)
     return wanted
 
 
@@ -51,7 +42,7 @@ def beyond_resuming(state: State, book: Book, now: datetime) -> Iterator[str]:
     """Yield subscriptions that we stopped, want back and cannot have back: the end has passed or it was refused."""
     if not book.renewals:
         return
-    wanted = wanted_stops(state, book)
+    wanted = wanted_stops(state)
     for key in book.renewals:
         sub = book.subscriptions.get(key)
         if key in wanted or sub is None or not shown_as_stopped(sub) or cancelled_by_customer(sub, book):

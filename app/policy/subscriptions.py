@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -63,16 +63,14 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
     return found
 
 
-def timers(given: Iterable[Given], book: Book, now: datetime) -> list[Timer]:
-    """Return when what subscriptions give ends, and when their trials do."""
-    found = []
+def timers(given: Iterable[Given], book: Book, now: datetime) -> Iterator[Timer]:
+    """Yield when what subscriptions give ends, and when their trials do."""
     for one in given:
         seen = book.subscriptions[one.subscription].seen
         if one.until is not None:
-            found.append(Timer("period_end", one.subscription, one.until))
+            yield Timer("period_end", one.subscription, one.until)
         if seen.status is Status.ON_TRIAL and seen.trial_ends_at is not None and seen.trial_ends_at > now:
-            found.append(Timer("trial_end", one.subscription, seen.trial_ends_at))
-    return found
+            yield Timer("trial_end", one.subscription, seen.trial_ends_at)
 
 
 def stopped_by_us(sub: Subscription, book: Book) -> Stopped | None:

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
-from app.policy import disputes, dunning, letters, notices, renewals
 from app.policy import facts as f
+from app.policy import letters, notices
 from app.policy.book import Book
 from app.policy.changes import notice_clause
-from app.policy.chapters import CHAPTERS, speaking
+from app.policy.chapters import ASKS
 from app.policy.collecting import debts, delivery, levels
-from app.policy.effects import (
-    AlertOperators,
-    CancelSubscription,
-    Effect,
-    LookUpSubscription,
-    Notify,
-    ResumeSubscription,
-    SendLetter,
-    SendMail,
-)
-from app.policy.facts import OwnFact
+from app.policy.effects import AlertOperators, Effect, Notify, SendLetter, SendMail
 from app.policy.identity import effect_id
-from app.policy.letters import given_up_at_once
-from app.policy.model import Access, Account, CaseState, Change, Decision, Moment, Standing, State
+from app.policy.model import Access, Account, Change, Decision, Standing
 from app.policy.outcomes import reported, still_wanted
 from app.policy.time import rfc3339
 
 __all__ = [
-    "concerns",
     "effects",
     "entitlement",
     "reported",
@@ -38,16 +26,6 @@ __all__ = [
 ]
 
 ALLOWED_WITHOUT_ACCESS = ("login", "export", "explain")
-_CALLBACKS = {
-    "dunning.grace_started": "account.grace_started",
-    "dunning.recovered": "account.recovered",
-    "dunning.hold_placed": "account.downgraded",
-    "dispute.suspended": "account.suspended",
-    "dispute.released": "account.reinstated",
-    "override.suspend": "account.suspended",
-    "override.reinstate": "account.reinstated",
-    **{rule: kind for chapter in CHAPTERS for rule, kind in chapter.callbacks.items()},
-}
 _CALLED_BACK = frozenset({notices.REMINDER, notices.WARNING, levels.NOTICE})
 """Notices of a case that the merchant's product hears of, too."""
 _SHARED_ALERTS = frozenset({"mass_action_brake"})
@@ -69,85 +47,43 @@ def entitlement(account: Account) -> dict[str, Any]:
     }
 
 
-def concerns(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-    """Yield each subject and topic that operators must see."""
-    for case in state.cases:
-        topic = dunning.blocked(case, book, moment)
-        if topic is not None:
-            yield case.key, topic
-        if case.state is CaseState.GRACE and not delivery.reachable(case, book):
-            yield case.key, "no_mail_address"
-    yield from disputes.concerns(state, book, moment)
-    for chapter in speaking(book, "concerns"):
-        yield from chapter.concerns(state, book, moment)
-    for key in renewals.beyond_resuming(state, book, moment.at):
-        yield key, "resume_impossible"
-
-
 def effects(account: Account, decision: Decision) -> Iterator[Effect]:
     """Yield everything that a decision asks of the world; `account` is as it was before."""
     yield from _callbacks(account, decision)
-    chapters = speaking(decision.account.book, "effects")
     for fact in decision.facts:
-        asked = _ASKED_BY.get(type(fact))
-        if asked is not None:
-            yield from asked(account, decision, fact)
-        else:
-            for chapter in chapters:
-                yield from chapter.effects(fact, account, decision)
-    for chapter in speaking(decision.account.book, "follows"):
-        for change in decision.changes:
-            yield from chapter.follows(change, account, decision)
+        if (asks := ASKS.get(type(fact))) is not None:
+            yield from asks(fact, decision)
+        elif isinstance(fact, f.NoticeReported):
+            yield from _notice(account, decision, fact)
+        elif isinstance(fact, f.OperatorsAlerted):
+            yield _alert(account, fact)
+    for change in decision.changes:
+        if (asks := ASKS.get(change.rule)) is not None:
+            yield from asks(change, decision)
 
 
-def _stop(account: Account, _: Decision, fact: f.RenewalStopped) -> Iterator[Effect]:
-    ident = effect_id(account.id, "cancel", fact.subscription, fact.step)
-    yield CancelSubscription(id=ident, subscription=fact.subscription, cause=fact.cause, step=fact.step)
-
-
-def _resume(account: Account, decision: Decision, fact: f.RenewalResumed) -> Iterator[Effect]:
-    seen = decision.account.book.subscriptions[fact.subscription].seen
-    trial = seen.trial_ends_at if seen.trial_ends_at and seen.trial_ends_at > decision.state.as_of else None
-    ident = effect_id(account.id, "resume", fact.subscription, fact.step)
-    yield ResumeSubscription(id=ident, subscription=fact.subscription, step=fact.step, trial_ends_at=trial)
-
-
-def _look(account: Account, decision: Decision, fact: f.SubscriptionLookedUp) -> Iterator[Effect]:
-    case = next((one for one in decision.state.cases if one.subscription == fact.subscription), None)
-    ident = effect_id(account.id, "look", fact.subscription, rfc3339(fact.at))
-    yield LookUpSubscription(id=ident, subscription=fact.subscription, case=case.key if case else "")
-
-
-def _alert(account: Account, _: Decision, fact: f.OperatorsAlerted) -> Iterator[Effect]:
+def _alert(account: Account, fact: f.OperatorsAlerted) -> AlertOperators:
     about = f"{fact.at:%Y%m%d%H}" if fact.topic in _SHARED_ALERTS else f"{account.id}|{fact.subject}"
     ident = effect_id("alert", fact.topic, about)
-    yield AlertOperators(id=ident, topic=fact.topic, subject=fact.subject, data={"account_id": account.id})
+    return AlertOperators(id=ident, topic=fact.topic, subject=fact.subject, data={"account_id": account.id})
 
 
 def _callbacks(account: Account, decision: Decision) -> Iterator[Notify]:
     told: set[str] = set()
-    for change in sorted(decision.changes, key=lambda change: (-change.rank, change.subject)):
-        kind = _callback_of(change, decision)
+    heard = [change for change in decision.changes if change.callback is not None]
+    for change in sorted(heard, key=lambda change: (-change.rank, change.subject)):
+        kind = change.callback or ""
+        # What is given back while something else still takes it is no reinstatement.
+        if kind == "account.reinstated" and decision.account.access is Access.NONE:
+            continue
         # Several cases may begin or end at once; suspended and reinstated is the account as a whole.
-        if kind is not None and not (kind in told and kind in {"account.suspended", "account.reinstated"}):
+        if not (kind in told and kind in {"account.suspended", "account.reinstated"}):
             told.add(kind)
             yield _notify(account, decision, kind, change)
     first = account.decided_at is None
     news = decision.account.rights != account.rights if first else decision.account.version != account.version
     if news and not told - {"account.grace_started", "account.dispute_opened"}:
         yield _notify(account, decision, "account.entitlement_changed", decision.principal)
-
-
-def _callback_of(change: Change, decision: Decision) -> str | None:
-    if change.rule in {"dispute.opened", "dispute.under_review"}:
-        known = decision.before.chargeback(change.subject) if decision.before else None
-        return "account.dispute_opened" if known is None or known.status == "inquiry" else None
-    if given_up_at_once(change):
-        return "account.downgraded"
-    ended = change.rule == "override.ended" and change.detail["kind"] == "suspend"
-    kind = "account.reinstated" if ended else _CALLBACKS.get(change.rule)
-    # What is given back while something else still takes it is no reinstatement.
-    return None if kind == "account.reinstated" and decision.account.access is Access.NONE else kind
 
 
 def _notify(account: Account, decision: Decision, kind: str, change: Change | None, step: int = 0) -> Notify:
@@ -213,13 +149,3 @@ def _own_zone(book: Book) -> dict[str, str]:
     """Return the zone in which an account's deadlines are told, where it has one of its own."""
     zone = book.word("timezone")
     return {"timezone": zone} if zone else {}
-
-
-_ASKED_BY: dict[type[OwnFact], Callable[[Account, Decision, Any], Iterator[Effect]]] = {
-    f.NoticeReported: _notice,
-    f.RenewalStopped: _stop,
-    f.RenewalResumed: _resume,
-    f.SubscriptionLookedUp: _look,
-    f.OperatorsAlerted: _alert,
-}
-"""What an act of ours asks of the world, by its type; of all others the chapters tell."""

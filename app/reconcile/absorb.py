@@ -8,7 +8,8 @@ from datetime import datetime
 
 from app import coding
 from app.addressing import AddressBook
-from app.docket import Cause, Docket
+from app.decision_log import Cause
+from app.docket import Docket
 from app.ordering import orders
 from app.policy.book import Book
 from app.policy.facts import Fact, SubscriptionSeen

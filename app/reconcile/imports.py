@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.addressing import kept
-from app.docket import Cause, Docket
+from app.decision_log import Cause
+from app.docket import Docket
 from app.errors import InvalidInputError, RefusedError
 from app.policy.facts import (
     BillingReason,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from app import coding
-from app.docket import Cause
+from app.decision_log import Cause
 from app.errors import RefusedError
 from app.ordering import orders
 from app.policy.facts import Status

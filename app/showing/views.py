@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from app.docket import account_of
+from app.entry import account_of
 from app.errors import NotFoundError
 from app.policy.assess import assess
 from app.policy.model import Account, State, Terms

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from sqlalchemy import select
 
 from app import pipeline
-from app.docket import Cause, Docket
+from app.decision_log import Cause
+from app.docket import Docket
 from app.errors import KulanzError
 from app.ordering import commands as c
 from app.ordering import orders, versions

@@ -65,6 +65,15 @@ def test_a_chargeback_that_comes_before_its_subscription_is_told_when_there_is_a
     assert account.mails == ["suspended"]
 
 
+def test_an_address_that_comes_with_the_outcome_of_a_chargeback_tells_of_the_suspension_at_once() -> None:
+    account = Stage()
+    account.hear(a_dispute(OPENED, MONDAY), at=MONDAY)
+
+    account.hear(a_dispute(LOST, MONDAY + DAY), a_subscription(Status.ACTIVE, MONDAY), at=MONDAY + DAY)
+
+    assert account.mails[0] == "suspended"
+
+
 def test_the_data_may_go_thirty_days_after_the_opening_10() -> None:
     account = disputed()
 

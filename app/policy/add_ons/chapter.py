@@ -12,7 +12,7 @@ from app.policy.book import Book
 from app.policy.chapter import Chapter
 from app.policy.facts import AddOnInvoiced, OwnFact, RefundRequested
 from app.policy.full_refunds import payment_of
-from app.policy.model import Change, Moment, State, Step, Timer
+from app.policy.model import Change, Decision, Moment, State, Step, Timer
 from app.policy.refunding.payments import payments
 from app.policy.refunding.reading import promised_answer
 
@@ -26,6 +26,7 @@ _RANK = {
     "invoiced": 12,
     "renewed": 11,
 }
+_MAILED = frozenset({"booked", "cancelled", "withdrawn"})
 
 
 class AddOns(Chapter):
@@ -33,21 +34,10 @@ class AddOns(Chapter):
 
     about: ClassVar[tuple[str, ...]] = ("add_ons",)
 
-    letters: ClassVar[Mapping[str, str]] = {
-        "add_on.booked": "add_on_booked",
-        "add_on.cancelled": "add_on_cancelled",
-        "add_on.withdrawn": "add_on_withdrawn",
-    }
-
     def read(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with the add-ons; they follow whatever gives their base subscription's plan."""
         given = {one.subscription: one.until for one in draft.given if one.add_on is None}
         return replace(draft, bookings=tuple(bookings(book, given, moment)))
-
-    def names(self, state: State) -> Iterator[str]:
-        """Yield each add-on's name."""
-        for one in state.bookings:
-            yield f"add_on:{one.id}"
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
         """Yield when a cancelled add-on ends by itself."""
@@ -80,13 +70,9 @@ class AddOns(Chapter):
             for word in _differences(before.get(one.id), one):
                 yield _change(word, one)
 
-    def addressees(self, subject: str, state: State, book: Book) -> tuple[str, ...]:
-        """Return the base subscription of an add-on."""
-        return tuple(one.subscription for one in state.bookings if one.id == subject)
-
-    def content(self, subject: str, state: State) -> Mapping[str, Any]:
+    def content(self, subject: str, decision: Decision) -> Mapping[str, Any]:
         """Return what the letters about an add-on tell."""
-        found = next((one for one in state.bookings if one.id == subject), None)
+        found = next((one for one in decision.state.bookings if one.id == subject), None)
         return {} if found is None else _told(found) | {"statutory_withdrawal_until": found.withdrawal_until}
 
 
@@ -138,6 +124,7 @@ def _change(word: str, one: Booking) -> Change:
         subject=one.id,
         rank=_RANK[word],
         detail=_told(one),
+        notice=f"add_on_{word}" if word in _MAILED else None,
     )
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from app.policy.book import Book
 from app.policy.chapter import Chapter
 from app.policy.facts import OwnFact
 from app.policy.model import Change, Moment, State, Step
+from app.policy.quick import changed
 from app.policy.subscriptions import notice_of
 
 
@@ -19,13 +19,10 @@ class Cancelling(Chapter):
     about: ClassVar[tuple[str, ...]] = ("cancellations",)
 
     def read(self, draft: State, book: Book, moment: Moment) -> State:
-        """Return the draft with the subscriptions whose notice is in force."""
+        """Return the draft with the renewals that notices in force stop."""
         found = ((key, notice_of(sub, book)) for key, sub in sorted(book.subscriptions.items()))
-        return replace(draft, noticed=tuple((key, one.cause) for key, one in found if one is not None))
-
-    def stops(self, state: State) -> Mapping[str, str]:
-        """Return the subscriptions that shall not renew."""
-        return dict(state.noticed)
+        stops = ((key, one.cause) for key, one in found if one is not None)
+        return changed(draft, renewal_stops=(*draft.renewal_stops, *stops))
 
     def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Yield the notice that was just noted."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, ClassVar
 
@@ -23,7 +22,8 @@ from app.policy.facts import (
     Outcome,
     OwnFact,
 )
-from app.policy.model import Access, Change, Hold, Moment, Owner, Standing, State, Step, Timer
+from app.policy.model import Access, Change, Hold, Moment, Owner, State, Step, Timer
+from app.policy.quick import changed
 
 DUE = "account.data_deletion_due"
 RETENTION = "retention"
@@ -35,38 +35,26 @@ class Closure(Chapter):
 
     about: ClassVar[tuple[str, ...]] = ("deletions", "disputes", "invoices", "orders")
 
-    callbacks: ClassVar[Mapping[str, str]] = {
-        "closure.deletion_due": DUE,
-        "closure.erased": "account.closed",
-        "retention.destroyed": "account.closed",
-    }
-
     def read(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with the deletions that are under way; closed is closed."""
         if not (book.deletions or draft.chargebacks):
             return draft
         closed = closed_by(book)
         if closed is not None:
-            draft = replace(draft, leaving=_all_of(book, "closed"))
-            hold = Hold(
-                key="closed",
-                owner=Owner.LEGAL,
-                source=closed.subject,
-                since=closed.at,
-                scope="account",
-                access=Access.NONE,
+            return changed(
+                draft,
+                closed_at=closed.at,
+                renewal_stops=(*draft.renewal_stops, *_all_of(book, "closed")),
             )
-            holds = (*draft.holds, hold)
-            return replace(draft, standing=Standing.CLOSED, closed_at=closed.at, holds=holds)
         found = tuple(matters(draft, book, moment))
         asked = next((one.subject for one in found if one.cause == "closure"), None)
-        return replace(draft, deletions=found, leaving=_all_of(book, asked) if asked else ())
+        stops = _all_of(book, asked) if asked else ()
+        return changed(draft, deletions=found, renewal_stops=(*draft.renewal_stops, *stops))
 
-    def names(self, state: State) -> Iterator[str]:
-        """Yield the closures by which their accounts are found."""
-        for one in state.deletions:
-            if one.cause == "closure":
-                yield f"closure:{one.subject}"
+    def holds(self, state: State, book: Book, moment: Moment) -> Iterable[Hold]:
+        """Return that nothing is left of a closed account."""
+        closed = closed_by(book) if state.closed_at is not None else None
+        return () if closed is None else (_hold(closed),)
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
         """Yield when promised notices have had their time, and when retention ends by itself."""
@@ -76,10 +64,6 @@ class Closure(Chapter):
         end = _retention_end(state, book, moment)
         if end is not None and end > moment.at:
             yield Timer("retention_end", "account", end)
-
-    def stops(self, state: State) -> Mapping[str, str]:
-        """Return the subscriptions that must not be charged again: an active one is cancelled first (plexo 13)."""
-        return dict(state.leaving)
 
     def acts(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
         """Yield the announcement that is due, and the closing once the product has been told."""
@@ -102,20 +86,9 @@ class Closure(Chapter):
             if late and "notice_undelivered" in one.obstacles:
                 yield one.subject, "data_deletion_notice_undelivered"
 
-    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
-        """Name each word that was new."""
-        if step.new.deletions is step.old.deletions:
-            return
-        known = step.old.deletions
-        for subject, record in sorted(step.new.deletions.items()):
-            old = known.get(subject)
-            for name, rule, rank in _WORDS:
-                fact = getattr(record, name)
-                if fact is not None and (old is None or getattr(old, name) is None):
-                    yield _told(rule, rank, subject, fact, step)
-            for key, asked in sorted(record.announced.items()):
-                if old is None or key not in old.announced:
-                    yield _announced(subject, asked.at, step)
+    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterable[Change]:
+        """Return a line for each word that is new."""
+        return () if step.new.deletions is step.old.deletions else _changes(step)
 
     def wants(self, effect: Effect, state: State, book: Book) -> bool | None:
         """Whether the product is still to be told that data go."""
@@ -136,8 +109,19 @@ def closed_by(book: Book) -> AccountClosed | None:
     return min(found, key=lambda fact: (fact.at, fact.subject), default=None)
 
 
+def _hold(closed: AccountClosed) -> Hold:
+    return Hold(
+        key="closed",
+        owner=Owner.LEGAL,
+        source=closed.subject,
+        since=closed.at,
+        scope="account",
+        access=Access.NONE,
+    )
+
+
 def _all_of(book: Book, cause: str) -> tuple[tuple[str, str], ...]:
-    """Return every subscription with one cause: what has run out stays stopped, and what is paused stays uncharged."""
+    """Return every subscription with one cause: an active one is cancelled first, a paused one stays uncharged."""
     return tuple((key, cause) for key in sorted(book.subscriptions))
 
 
@@ -171,6 +155,19 @@ _WORDS = (
 )
 
 
+def _changes(step: Step) -> Iterator[Change]:
+    known = step.old.deletions
+    for subject, record in sorted(step.new.deletions.items()):
+        old = known.get(subject)
+        for name, rule, rank in _WORDS:
+            fact = getattr(record, name)
+            if fact is not None and (old is None or getattr(old, name) is None):
+                yield _told(rule, rank, subject, fact, step)
+        for key, asked in sorted(record.announced.items()):
+            if old is None or key not in old.announced:
+                yield _announced(subject, asked.at, step)
+
+
 def _told(
     rule: str,
     rank: int,
@@ -180,12 +177,13 @@ def _told(
 ) -> Change:
     detail: dict[str, Any] = {"actor": fact.actor or None, "reason": fact.reason or None}
     policy = step.terms.current
-    clause = _clause(subject, policy)
+    clause, callback = _clause(subject, policy), None
     if isinstance(fact, AccountClosed):
+        callback = "account.closed"
         detail |= {"cause": fact.cause, "closed_at": fact.at}
         if fact.cause == RETENTION:
             rule, clause = "retention.destroyed", policy.retention.clause
-    return Change(rule=rule, clause=clause, policy=policy, subject=subject, rank=rank, detail=detail)
+    return Change(rule=rule, clause=clause, policy=policy, subject=subject, rank=rank, detail=detail, callback=callback)
 
 
 def _announced(subject: str, at: datetime, step: Step) -> Change:
@@ -197,6 +195,7 @@ def _announced(subject: str, at: datetime, step: Step) -> Change:
         subject=subject,
         rank=85,
         detail={"announced_at": at, "deletion": subject},
+        callback=DUE,
     )
 
 

@@ -3,39 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from app.policy.book import Book
-from app.policy.chapter import Chapter
+from app.policy.chapter import Asks, Chapter
 from app.policy.collecting import debts, delivery, handing_over, levels, telling, voiding
 from app.policy.effects import DropFile, Effect, SendLetter, SendMail
 from app.policy.facts import OwnFact
-from app.policy.model import Account, Change, Decision, Moment, State, Step, Timer
+from app.policy.model import CaseState, Change, Decision, Moment, State, Step, Timer
+from app.policy.quick import changed
 
 
 class Collecting(Chapter):
     """Transfers recorded by hand, dunning letters, and debts that are handed over."""
 
     about: ClassVar[tuple[str, ...]] = ("subscriptions", "transfers", "mandates", "addresses")
-
-    callbacks: ClassVar[Mapping[str, str]] = {
-        "collections.handed_over": "collections.handed_over",
-        "collections.recalled": "collections.recalled",
-        "collections.reported": "collections.reported",
-        "mandate.revoked": "mandate.revoked",
-    }
+    asks: ClassVar[Mapping[type[OwnFact] | str, Asks]] = dict.fromkeys(telling.FILED, telling.files)
 
     def read(self, draft: State, book: Book, moment: Moment) -> State:
         """Find how far the pursuit of each debt has come."""
         if book.collections:
-            draft = replace(draft, cases=tuple(handing_over.shown(case, book) for case in draft.cases))
+            draft = changed(draft, cases=tuple(handing_over.shown(case, book) for case in draft.cases))
         found = tuple(debts.pursued(draft, book)) if draft.cases else ()
-        return replace(draft, debts=found) if found else draft
-
-    def names(self, state: State) -> Iterator[str]:
-        """Yield the hand-overs that are proposed or in force."""
-        yield from (f"collection:{debt.collection}" for debt in state.debts if debt.collection)
+        return changed(draft, debts=found) if found else draft
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
         """Yield when the next dunning letter of each case is due."""
@@ -56,25 +46,24 @@ class Collecting(Chapter):
             yield from handing_over.acts(state, book, moment)
 
     def concerns(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield what was paid too much, and what waits for a person to hand it over or to tell of its recall."""
+        """Yield the cases that no notice reaches, what was paid too much, and what waits for a person."""
+        for case in state.cases:
+            if case.state is CaseState.GRACE and not delivery.reachable(case, book):
+                yield case.key, "no_mail_address"
         if book.mandates or book.transfers:
             yield from telling.concerns(state, book)
-        yield from handing_over.concerns(state, book, moment)
+        if state.cases or book.collections:
+            yield from handing_over.concerns(state, book, moment)
         if book.addresses:
             yield from ((case.key, "no_postal_address") for case in state.cases if delivery.unaddressed(case, book))
 
-    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
-        """Yield the transfers that were recorded, and the steps of hand-overs."""
-        yield from telling.changes(step)
+    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterable[Change]:
+        """Return the transfers that were recorded, and the steps of hand-overs."""
+        return telling.changes(step)
 
-    def follows(self, change: Change, account: Account, decision: Decision) -> Iterator[Effect]:
-        """Yield the files that go to an agency or a credit bureau."""
-        if decision.account.book.collections:
-            yield from telling.files(change, account, decision)
-
-    def content(self, subject: str, state: State) -> Mapping[str, Any]:
+    def content(self, subject: str, decision: Decision) -> Mapping[str, Any]:
         """Return what a dunning letter says: which it is, what it costs, what is owed in all."""
-        return debts.content(subject, state)
+        return debts.content(subject, decision.state)
 
     def wants(self, effect: Effect, state: State, book: Book) -> bool | None:
         """Whether a dunning letter or a file is still wanted: not once its case was paid, disputed or taken back."""

@@ -18,6 +18,8 @@ HANDOVER, RECALL, REPORT = "handover", "recall", "credit-report"
 _NOTHING = Collection()
 _NO_MANDATE = Mandate()
 _NO_TRANSFER = Transfer()
+FILED = frozenset({"collections.handed_over", "collections.recalled", "collections.reported"})
+"""The rules of the steps of which the product hears, and that leave a file."""
 _PAID_THERE = "paid_in_collections"
 
 
@@ -80,7 +82,15 @@ def _of_mandates(step: Step) -> Iterator[Change]:
             yield Change(rule="mandate.granted", clause=clause, policy=policy, subject=key, rank=7, detail=told)
         if mandate.revoked is not None and known.revoked is None:
             told = {"mandate": key, "actor": mandate.revoked.actor}
-            yield Change(rule="mandate.revoked", clause=clause, policy=policy, subject=key, rank=36, detail=told)
+            yield Change(
+                rule="mandate.revoked",
+                clause=clause,
+                policy=policy,
+                subject=key,
+                rank=36,
+                detail=told,
+                callback="mandate.revoked",
+            )
 
 
 def concerns(state: State, book: Book) -> Iterator[tuple[str, str]]:
@@ -97,9 +107,10 @@ def concerns(state: State, book: Book) -> Iterator[tuple[str, str]]:
             yield key, _PAID_THERE
 
 
-def files(change: Change, account: Account, decision: Decision) -> Iterator[Effect]:
+def files(change: Change, decision: Decision) -> Iterator[Effect]:
     """Yield the file that a change leaves for somebody outside, whoever brought it about."""
-    collection = decision.account.book.collections.get(change.subject)
+    account = decision.account
+    collection = account.book.collections.get(change.subject)
     match change.rule, collection:
         case "collections.handed_over", Collection(handed=f.ClaimHandedOver(id=ident, package=package)):
             yield _file(account, ident, HANDOVER, package)
@@ -156,7 +167,15 @@ def _of_collection(ident: str, known: Collection, now: Collection, step: Step) -
     for rule, rank, detail in _steps(told, known, now):
         reports = rule.startswith("collections.report")
         clause = policy.collections.credit_report.clause if reports else policy.collections.clause
-        yield Change(rule=rule, clause=clause, policy=policy, subject=ident, rank=rank, detail=about | detail)
+        yield Change(
+            rule=rule,
+            clause=clause,
+            policy=policy,
+            subject=ident,
+            rank=rank,
+            detail=about | detail,
+            callback=rule if rule in FILED else None,
+        )
 
 
 def _steps(told: f.CollectionProposed, known: Collection, now: Collection) -> Iterator[tuple[str, int, dict[str, Any]]]:

@@ -3,50 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any, ClassVar
 
 from app.policy import facts as f
 from app.policy.book import Book
-from app.policy.chapter import Chapter
+from app.policy.chapter import Asks, Chapter
 from app.policy.effects import DisableLicence, Effect, RefundPayment
 from app.policy.facts import LicenceStatus, Outcome, OwnFact
 from app.policy.identity import effect_id
-from app.policy.model import Account, Change, Decision, Hold, Moment, Owner, State, Step, Timer
+from app.policy.model import Change, Decision, Hold, Moment, Owner, State, Step, Timer
+from app.policy.quick import changed
 from app.policy.refunding.reading import refunds
 from app.policy.refunding.values import Refund, RefundState
 
 _RANKS = {RefundState.PAID: 55, RefundState.APPROVED: 52, RefundState.DENIED: 52, RefundState.FAILED: 51}
+_DECIDED = frozenset({"refund.approved", "refund.denied"})
+
+
+def _pay_back(fact: f.RefundOrdered, decision: Decision) -> Iterator[Effect]:
+    one = decision.state.refund(fact.request)
+    if fact.outcome is Outcome.ASKED and one is not None:
+        of_order, again = one.payment.order is not None, (str(fact.turn),) if fact.turn else ()
+        yield RefundPayment(
+            id=effect_id(decision.account.id, "refund", one.key, *again),
+            subject=one.key,
+            payment=(one.payment.order if of_order else one.payment.invoice) or one.payment.key,
+            kind="order" if of_order else "invoice",
+            amount=one.amount,
+            currency=one.payment.currency,
+            before=one.before,
+            step=fact.turn,
+        )
+
+
+def _disable(fact: f.LicenceSwitchedOff, decision: Decision) -> Iterator[Effect]:
+    if fact.outcome is Outcome.ASKED:
+        ident = effect_id(decision.account.id, "disable", fact.licence, fact.request)
+        yield DisableLicence(id=ident, subject=fact.request, licence=fact.licence)
 
 
 class RefundChapter(Chapter):
     """Requests for refunds (DOMAIN section 4, plexo 3, 4, 8, 9, 11, 12, 14)."""
 
     about: ClassVar[tuple[str, ...]] = ("refund_requests",)
-
-    callbacks: ClassVar[Mapping[str, str]] = {"refund.approved": "refund.decided", "refund.denied": "refund.decided"}
-    letters: ClassVar[Mapping[str, str]] = {"refund.approved": "refund_decided", "refund.denied": "refund_decided"}
+    asks: ClassVar[Mapping[type[OwnFact] | str, Asks]] = {f.RefundOrdered: _pay_back, f.LicenceSwitchedOff: _disable}
 
     def read(self, draft: State, book: Book, moment: Moment) -> State:
-        """Add the requests, and the holds of what went back in full."""
+        """Return the draft with the requests; the renewal of what went back in full is stopped."""
         found = tuple(refunds(book, moment))
-        return replace(draft, refunds=found, holds=(*draft.holds, *_holds(found, moment.at)))
+        stops = ((one.payment.subscription, one.key) for one in found if ends(one) and one.payment.subscription)
+        return changed(draft, refunds=found, renewal_stops=(*draft.renewal_stops, *stops))
 
-    def names(self, state: State) -> Iterator[str]:
-        """Yield the requests' names."""
+    def holds(self, state: State, book: Book, moment: Moment) -> Iterator[Hold]:
+        """Yield the holds of what went back in full."""
         for one in state.refunds:
-            yield f"refund:{one.key}"
+            bought = (one.payment.subscription,) if one.payment.subscription else ()
+            if ends(one) and (bought or one.payment.licences):
+                yield Hold(
+                    key=f"refund:{one.key}",
+                    owner=Owner.REFUND,
+                    source=one.key,
+                    since=one.closed_at or moment.at,
+                    scope="subscription" if bought else "licence",
+                    subscriptions=bought,
+                )
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
         """Yield when an answer or a payment is due."""
         for one in state.refunds:
             if one.due_at is not None and one.due_at > moment.at:
                 yield Timer("review_due", one.key, one.due_at)
-
-    def stops(self, state: State) -> Mapping[str, str]:
-        """Stop the renewal of what went back in full."""
-        return {one.payment.subscription: one.key for one in state.refunds if ends(one) and one.payment.subscription}
 
     def acts(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
         """Carry out what is approved, note what is paid, and switch off the licences whose price went back."""
@@ -88,31 +115,13 @@ class RefundChapter(Chapter):
                 yield _change(f"refund.{one.state}", one, _RANKS.get(one.state, 30))
             elif known is not None and known.answer != one.answer:
                 yield _change("refund.judged_anew", one, 30)
-        yield from _of_acts(acts, step)
+        for act in acts:
+            if isinstance(act, f.RefundOrdered | f.LicenceSwitchedOff) and act.outcome is Outcome.ASKED:
+                yield from _ordered(act, step)
 
-    def effects(self, act: OwnFact, account: Account, decision: Decision) -> Iterator[Effect]:
-        """Ask the provider to give the money back, and to disable a licence."""
-        match act:
-            case f.RefundOrdered(outcome=Outcome.ASKED):
-                one = decision.state.refund(act.request)
-                if one is not None:
-                    yield _refund_payment(one, act.turn, account)
-            case f.LicenceSwitchedOff(outcome=Outcome.ASKED):
-                name = effect_id(account.id, "disable", act.licence, act.request)
-                yield DisableLicence(id=name, subject=act.request, licence=act.licence)
-            case _:
-                pass
-
-    def addressees(self, subject: str, state: State, book: Book) -> tuple[str, ...]:
-        """Return what the payment was for: its subscription, else its order."""
-        one = state.refund(subject)
-        if one is None:
-            return ()
-        return tuple(name for name in (one.payment.subscription, one.payment.order) if name)
-
-    def content(self, subject: str, state: State) -> Mapping[str, Any]:
+    def content(self, subject: str, decision: Decision) -> Mapping[str, Any]:
         """Return what the letter about a decision tells."""
-        one = state.refund(subject)
+        one = decision.state.refund(subject)
         if one is None:
             return {}
         denied = one.state is RefundState.DENIED
@@ -157,20 +166,6 @@ def ends(one: Refund) -> bool:
     return one.state is RefundState.PAID and one.whole and one.takes
 
 
-def _holds(found: Iterable[Refund], now: datetime) -> Iterator[Hold]:
-    for one in found:
-        bought = (one.payment.subscription,) if one.payment.subscription else ()
-        if ends(one) and (bought or one.payment.licences):
-            yield Hold(
-                key=f"refund:{one.key}",
-                owner=Owner.REFUND,
-                source=one.key,
-                since=one.closed_at or now,
-                scope="subscription" if bought else "licence",
-                subscriptions=bought,
-            )
-
-
 def _to_switch_off(one: Refund, book: Book) -> Iterator[str]:
     if not ends(one):
         return
@@ -191,31 +186,10 @@ def _moved_otherwise(one: Refund) -> bool:
     return one.decided_at is not None and moved not in (0, one.amount)
 
 
-def _refund_payment(one: Refund, turn: int, account: Account) -> RefundPayment:
-    of_order = one.payment.order is not None
-    again = (str(turn),) if turn else ()
-    return RefundPayment(
-        id=effect_id(account.id, "refund", one.key, *again),
-        subject=one.key,
-        payment=(one.payment.order if of_order else one.payment.invoice) or one.payment.key,
-        kind="order" if of_order else "invoice",
-        amount=one.amount,
-        currency=one.payment.currency,
-        before=one.before,
-        step=turn,
-    )
-
-
-def _of_acts(acts: Iterable[OwnFact], step: Step) -> Iterator[Change]:
-    for act in acts:
-        match act:
-            case f.RefundOrdered(outcome=Outcome.ASKED) | f.LicenceSwitchedOff(outcome=Outcome.ASKED):
-                one = step.after.refund(act.request)
-                rule = "refund.ordered" if isinstance(act, f.RefundOrdered) else "licence.switched_off"
-                if one is not None:
-                    yield _change(rule, one, 5)
-            case _:
-                pass
+def _ordered(act: f.RefundOrdered | f.LicenceSwitchedOff, step: Step) -> Iterator[Change]:
+    one = step.after.refund(act.request)
+    if one is not None:
+        yield _change("refund.ordered" if isinstance(act, f.RefundOrdered) else "licence.switched_off", one, 5)
 
 
 def _receipt(one: Refund, book: Book) -> Iterator[Change]:
@@ -255,7 +229,16 @@ def _change(rule: str, one: Refund, rank: int) -> Change:
         "decide_by": one.decide_by,
         "pay_by": one.pay_by,
         "actor": one.decided_by,
-        "reason": (one.decision_reason or None) if rule in {"refund.approved", "refund.denied"} else None,
+        "reason": (one.decision_reason or None) if rule in _DECIDED else None,
     }
     clause = clauses.get(rule, one.answer.clause)
-    return Change(rule=rule, clause=clause, policy=one.policy, subject=one.key, rank=rank, detail=detail)
+    return Change(
+        rule=rule,
+        clause=clause,
+        policy=one.policy,
+        subject=one.key,
+        rank=rank,
+        detail=detail,
+        callback="refund.decided" if rule in _DECIDED else None,
+        notice="refund_decided" if rule in _DECIDED else None,
+    )

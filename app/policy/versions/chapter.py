@@ -10,6 +10,7 @@ from app.policy.book import Book
 from app.policy.chapter import Chapter
 from app.policy.facts import OwnFact, TermsAgreed
 from app.policy.model import Change, Moment, State, Step, Timer
+from app.policy.versions.applying import began_ahead
 
 _AN_INSTANT = timedelta(microseconds=1)
 
@@ -17,13 +18,24 @@ _AN_INSTANT = timedelta(microseconds=1)
 class Versions(Chapter):
     """Tells when an account's own terms begin and end; which version counts, `Terms` knows."""
 
-    about: ClassVar[tuple[str, ...]] = ("agreements", "pins")
+    about: ClassVar[tuple[str, ...]] = (
+        "agreements",
+        "pins",
+        "subscriptions",
+        "disputes",
+        "orders",
+        "refund_requests",
+    )
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
         """Yield when each agreement ends and the general policy counts again."""
-        for one in _standing(book):
+        for one in _standing(book) if book.agreements else ():
             if one.until > moment.at:
                 yield Timer("override_end", one.id, one.until)
+
+    def acts(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
+        """Yield the version of what began by a clock that is ahead of ours."""
+        return began_ahead(state, book, moment.at)
 
     def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Name what was agreed, what ended, and what a version was applied to."""

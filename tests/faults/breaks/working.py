@@ -45,8 +45,8 @@ WORKING = (
     Break(
         "An account is not written when nothing is to be told of it",
         "app/docket.py",
-        "[self._signed(_row(folder), folder) for folder in folders]",
-        "[self._signed(_row(folder), folder) for folder in folders if self._effects]",
+        "[self._log.signed(entry) for entry in entries]",
+        "[self._log.signed(entry) for entry in entries if self._log._effects]",
         ("tests/faults/test_state_machine.py", "-k", "sqlite"),
     ),
     Break(
