@@ -51,7 +51,8 @@ class Verifier:
         if not self._webhooks:
             raise ConfigurationError("callbacks cannot be verified without callback_secret")
         named = {name.lower(): value for name, value in headers.items()}
-        return _callback(named["webhook-id"], self._verified(body, named))
+        document = self._verified(body, named)
+        return _callback(named["webhook-id"], document)
 
     def _verified(self, body: bytes, headers: dict[str, str]) -> object:
         reason = ""
