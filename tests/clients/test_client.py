@@ -100,6 +100,14 @@ def test_each_call_says_what_counts_while_kulanz_gives_no_answer(kulanz: FakeKul
     assert [client.counts[name] for name in counted] == [1, 1, 1, 1]
 
 
+def test_a_kept_connection_that_the_server_has_closed_is_no_outage(kulanz: FakeKulanz) -> None:
+    client = kulanz.client()
+    kulanz.answer = lambda _: Answer(drop=True) if len(kulanz.asked) == 1 else Answer(body=entitlement())
+
+    assert client.entitlement("org_42").source is Source.KULANZ
+    assert client.counts[Count.FAILED] == 0
+
+
 def test_what_is_known_is_kept_for_a_week_and_no_longer(kulanz: FakeKulanz) -> None:
     client = kulanz.client()
     client.entitlement("org_42")

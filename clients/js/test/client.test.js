@@ -62,6 +62,15 @@ for (const [name, answer] of [
     }));
 }
 
+test("a kept connection that the server has closed is no outage", () =>
+  withKulanz(async (far) => {
+    far.answer = () => (far.requests.length === 1 ? null : { body: PROFESSIONAL });
+    const client = far.client();
+
+    assert.equal((await client.entitlement("org_42")).source, "kulanz");
+    assert.equal(client.counts.failed, 0);
+  }));
+
 test("a server that does not answer in time is asked once, then left alone for a while", () =>
   withKulanz(async (far) => {
     far.answer = () => new Promise(() => {});
