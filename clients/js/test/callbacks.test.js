@@ -46,6 +46,37 @@ test("a callback with an earlier version changes nothing", () =>
     assert.equal(client.counts.callback_stale, 1);
   }));
 
+test("a callback that overtakes an answer wins by its version", () =>
+  withKulanz(async (far) => {
+    const client = far.client();
+    let asked, release;
+    const wasAsked = new Promise((resolve) => (asked = resolve));
+    const released = new Promise((resolve) => (release = resolve));
+    far.answer = () => {
+      asked();
+      return released.then(() => ({ body: entitlement("professional", 3) }));
+    };
+
+    const answer = client.entitlement("org_42");
+    await wasAsked;
+    await client.receive(...signed(suspended(4)));
+    release();
+
+    assert.equal((await answer).access, "none");
+  }));
+
+test("a callback about an account never asked for is the last known, and asked about again", () =>
+  withKulanz(async (far) => {
+    const [client, other] = [far.client(), far.client()];
+    await client.receive(...signed(suspended(1)));
+    await other.receive(...signed(suspended(1)));
+
+    assert.equal((await client.entitlement("org_42")).access, "full");
+
+    far.answer = () => ({ status: 503 });
+    assert.equal((await other.entitlement("org_42")).access, "none");
+  }));
+
 test("bytes, a Headers object and an older secret are accepted", () =>
   withKulanz(async (far) => {
     const [body, headers] = signed(suspended(4), { secret: OTHER });

@@ -85,6 +85,105 @@ test("a server that does not answer in time is asked once, then left alone for a
     assert.equal(far.warnings.length, 2);
   }));
 
+test("after the pause one caller tries for all", () =>
+  withKulanz(async (far) => {
+    const client = far.client();
+    far.answer = () => AWAY;
+    await assert.rejects(client.entitlement("org_1"), UnavailableError);
+    far.now = 5_001;
+    let release;
+    const released = new Promise((resolve) => (release = resolve));
+    far.answer = () => released.then(() => ({ body: PROFESSIONAL }));
+
+    const trial = client.entitlement("org_2");
+    await assert.rejects(client.entitlement("org_3"), UnavailableError);
+    release();
+
+    assert.equal((await trial).source, "kulanz");
+    assert.equal(far.requests.length, 2);
+  }));
+
+test("a failure about one account keeps no other from being asked for", () =>
+  withKulanz(async (far) => {
+    const client = far.client();
+    far.answer = ({ url }) => (url.includes("org_1") ? { status: 500, body: {} } : { body: PROFESSIONAL });
+
+    await assert.rejects(client.entitlement("org_1"), UnavailableError);
+
+    const others = await Promise.all(["org_42", "org_43"].map((account) => client.entitlement(account)));
+    assert.deepEqual(others.map(({ source }) => source), ["kulanz", "kulanz"]);
+    assert.deepEqual(far.warnings, []);
+  }));
+
+test("the pause that kulanz asks for is kept up to a minute", () =>
+  withKulanz(async (far) => {
+    far.answer = () => ({ status: 503, headers: { "Retry-After": "86400" }, body: {} });
+
+    await assert.rejects(far.client().entitlement("org_42"), { retryAfter: 60_000 });
+  }));
+
+test("what is known is kept for a week and no longer", () =>
+  withKulanz(async (far) => {
+    const client = far.client();
+    await client.entitlement("org_42");
+    far.answer = () => AWAY;
+
+    far.now = 7 * 24 * 3_600_000;
+    assert.equal((await client.entitlement("org_42")).source, "last_known");
+
+    far.now += 1;
+    await assert.rejects(client.entitlement("org_42"), UnavailableError);
+  }));
+
+test("a redirect is not followed, with the token in hand", () =>
+  withKulanz(async (far) => {
+    far.answer = () => ({ status: 302, headers: { Location: "/elsewhere" } });
+
+    await assert.rejects(far.client().entitlement("org_42"), ConfigurationError);
+
+    assert.deepEqual(far.requests.map(({ url }) => url), ["/v1/accounts/org_42/entitlement"]);
+  }));
+
+test("an address with v1 at its end is understood", () =>
+  withKulanz(async (far) => {
+    await far.client({ url: `${far.url}/v1/` }).entitlement("org_42");
+
+    assert.equal(far.requests[0].url, "/v1/accounts/org_42/entitlement");
+  }));
+
+test("the cache forgets what was not used for longest", () =>
+  withKulanz(async (far) => {
+    const client = far.client({ size: 2 });
+
+    for (const account of ["org_1", "org_2", "org_1", "org_3", "org_1", "org_2"]) await client.entitlement(account);
+
+    const asked = far.requests.map(({ url }) => url.split("/")[3]);
+    assert.deepEqual(asked, ["org_1", "org_2", "org_3", "org_2"]);
+  }));
+
+test("an answer is believed though its version is earlier, as after a restored backup", () =>
+  withKulanz(async (far) => {
+    const client = far.client();
+    await client.entitlement("org_42");
+    far.now = 60_000;
+    far.answer = () => ({ body: entitlement("free", 1) });
+
+    assert.equal((await client.entitlement("org_42")).version, 1);
+  }));
+
+test("a refused token is an error right after an outage too", () =>
+  withKulanz(async (far) => {
+    const client = far.client();
+    await client.entitlement("org_42");
+    far.now = 60_000;
+    far.answer = () => AWAY;
+    await client.entitlement("org_42");
+    far.now += 5_000;
+    far.answer = () => ({ status: 401, body: {} });
+
+    for (let times = 0; times < 2; times += 1) await assert.rejects(client.entitlement("org_42"), ConfigurationError);
+  }));
+
 test("a refused token is an error in every mode, with a last known answer or without", () =>
   withKulanz(async (far) => {
     const client = far.client();
