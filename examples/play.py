@@ -34,6 +34,8 @@ def main() -> int:
     parser.add_argument("account", nargs="?", default="anna", help="who is signed in at the shop (default: anna)")
     parser.add_argument("--data-dir", type=Path, default=Path(".kulanz-flask"), help="of the running Kulanz")
     options = parser.parse_args()
+    if not (options.data_dir / "run.toml").exists():
+        parser.error(f"no Kulanz runs with {options.data_dir}: start a shop, or name its --data-dir")
     with tempfile.TemporaryDirectory() as folder:
         files = [_written(Path(folder), name, options.account, options.act) for name in ACTS[options.act]]
         environ = os.environ | {"KULANZ_DATA_DIR": str(options.data_dir)}

@@ -24,7 +24,7 @@ SHOPS = {
 
 
 def main() -> int:
-    """Start both, wait for Ctrl-C or the end of one, end both; return 1 where one ended by itself."""
+    """Start both, wait for Ctrl-C or the end of one, end both; return 1 where one ended unasked."""
     options = _options()
     signal.signal(signal.SIGTERM, _stop)
     data_dir = options.data_dir or Path(f".kulanz-{options.shop}")

@@ -45,7 +45,7 @@ View = Callable[[HttpRequest], HttpResponse]
 
 def signed_in(request: HttpRequest) -> str:
     """Return the account of this request; a real shop has a login here."""
-    return request.GET.get("account", "anna")
+    return str(request.GET.get("account", "anna"))
 
 
 def with_entitlement(view: Callable[[HttpRequest, Entitlement], HttpResponse]) -> View:

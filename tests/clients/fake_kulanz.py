@@ -49,8 +49,9 @@ class FakeKulanz:
     """Reading of the clients' clock."""
 
     def client(self, **options: Any) -> Client:
-        given = {"callback_secret": SECRET, "plans": ("professional", "enterprise"), "clock": lambda: self.now}
-        return Client(self.url, "a-token", **(given | options))
+        patient = timedelta(seconds=20)  # A busy machine is no outage.
+        given = {"callback_secret": SECRET, "plans": ("professional", "enterprise"), "timeout": patient}
+        return Client(self.url, "a-token", **({**given, "clock": lambda: self.now} | options))
 
 
 @contextmanager

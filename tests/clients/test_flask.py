@@ -81,7 +81,7 @@ def test_a_view_may_be_open_during_an_outage(shop: FlaskClient, kulanz: FakeKula
     assert get(shop, "/preview") == (200, "preview")
 
 
-def test_a_wrong_token_is_an_error_and_lets_nobody_in(shop: FlaskClient, kulanz: FakeKulanz) -> None:
+def test_a_wrong_token_is_an_error_and_opens_nothing(shop: FlaskClient, kulanz: FakeKulanz) -> None:
     kulanz.answer = lambda _: Answer(status=401, body={})
 
     assert get(shop, "/preview")[0] == 500

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
+from kulanz_client.transport import AGENT
 
 from tests.clients.fake_kulanz import SECRET, FakeKulanz
 from tests.clients.instance import ROOT
@@ -29,6 +32,13 @@ def test_a_snippet_of_the_python_page_runs(kulanz: FakeKulanz, snippet: str) -> 
     done = subprocess.run([sys.executable, "-c", snippet], env=environ, capture_output=True, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_both_clients_and_what_they_call_themselves_are_of_one_version() -> None:
+    python = tomllib.loads((ROOT / "clients" / "python" / "pyproject.toml").read_text())["project"]["version"]
+    javascript = json.loads((ROOT / "clients" / "js" / "package.json").read_text())["version"]
+
+    assert f"kulanz-client/{python}" == AGENT == f"kulanz-client/{javascript}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.parent.name)

@@ -16,7 +16,7 @@ export class Cache {
   }
 
   /**
-   * Keep an answer and return what counts now. The answer counts whatever its version is, so that a restored database
+   * Keep an answer and return what counts now. The answer counts with an earlier version too, so that a restored database
    * is believed. The exception is a callback that arrived between question and answer with a later version.
    */
   answered(accountId, before, entry) {

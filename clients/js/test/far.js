@@ -32,6 +32,7 @@ export async function withKulanz(story) {
       token: "a-token",
       callbackSecret: SECRET,
       plans: ["professional", "enterprise"],
+      timeout: 20_000,
       clock: () => far.now,
       warn: (message) => far.warnings.push(message),
       ...more,

@@ -46,8 +46,8 @@ class Cache:
     def answered(self, account_id: str, before: Entry | None, entry: Entry) -> Entry:
         """Keep an answer and return what counts now.
 
-        The answer counts whatever its version is, so that a restored database is believed. The exception is a callback
-        that arrived between question and answer (`before` is no longer the entry) with a later version.
+        The answer counts with an earlier version too, so that a restored database is believed. The exception is a
+        callback that arrived between question and answer (`before` is no longer the entry) with a later version.
         """
         with self._lock:
             current = self._entries.get(account_id)

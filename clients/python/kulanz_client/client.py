@@ -26,7 +26,7 @@ _UNLISTED = 1
 
 
 def awake_clock() -> float:
-    """Return seconds of a clock that nobody sets; on Linux it also counts the time that a machine was suspended."""
+    """Return seconds of a clock that cannot be set; on Linux it also counts the time that a machine was suspended."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
@@ -107,7 +107,7 @@ class Client:
         """Return what an account may use, from the cache where that is younger than `ttl` and no `refresh` is asked.
 
         Raise UnavailableError where Kulanz cannot be asked, `on_failure` is `last_known` and nothing is known;
-        ConfigurationError where address or token are wrong, whatever `on_failure` is.
+        ConfigurationError where address or token are wrong, in every mode.
         """
         if not _ACCOUNT_ID.match(account_id):
             raise ValueError("an account id has 1 to 128 of the characters A-Z a-z 0-9 . _ : @ -")

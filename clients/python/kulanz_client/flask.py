@@ -26,7 +26,7 @@ Denied = Callable[[Entitlement, str], ResponseReturnValue]
 class Kulanz:
     """Link between a Flask application and a client.
 
-    `account` returns the account id of the current request, or None where nobody is signed in. `denied` answers a
+    `account` returns the account id of the current request, or None without a login. `denied` answers a
     request whose plan is not enough (default: 403).
     """
 
