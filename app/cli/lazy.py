@@ -11,7 +11,7 @@ from click.exceptions import NoSuchCommand
 
 
 class LazyGroup(click.Group):
-    """A group that knows of each command its place (`module:attribute`) and its line in the help."""
+    """A group that knows of each command its place in this package (`module:attribute`) and its line in the help."""
 
     def __init__(self, *args: Any, commands_at: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -26,7 +26,7 @@ class LazyGroup(click.Group):
         if cmd_name not in self._places:
             return super().get_command(ctx, cmd_name)
         module, _, attribute = self._places[cmd_name][0].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
+        command: click.Command = getattr(import_module(f"{__package__}.{module}"), attribute)
         return command
 
     def resolve_command(
