@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from app.store import accounts, inbox, ledger
-from app.store.database import Database
 from bench.figures import Figure, Goal
 from bench.household import Kulanz, printed, resident
 from bench.plan import Bench, in_turn
+from kulanz.store import accounts, inbox, ledger
+from kulanz.store.database import Database
 
 STALLED = 60.0
 """Seconds without any event being applied after which a drain is given up."""

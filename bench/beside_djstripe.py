@@ -12,12 +12,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from app import pipeline
-from app.services import Services
 from bench import events
 from bench.figures import Figure, Goal
 from bench.growing import accept, house
 from bench.plan import Bench, in_turn
+from kulanz import pipeline
+from kulanz.services import Services
 
 WANTED = "dj-stripe>=2.10,<3"
 OURS, THEIRS = 2000, 150

@@ -9,9 +9,12 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
-from app.policy import document
-from app.policy.decide import decide
-from app.policy.facts import (
+from bench.figures import Figure, Goal
+from bench.household import ROOT
+from bench.plan import Bench, in_turn
+from kulanz.policy import document
+from kulanz.policy.decide import decide
+from kulanz.policy.facts import (
     BillingReason,
     InvoiceSeen,
     InvoiceStatus,
@@ -22,10 +25,7 @@ from app.policy.facts import (
     Status,
     SubscriptionSeen,
 )
-from app.policy.model import Account, Catalogue, Terms
-from bench.figures import Figure, Goal
-from bench.household import ROOT
-from bench.plan import Bench, in_turn
+from kulanz.policy.model import Account, Catalogue, Terms
 
 SUBSCRIPTIONS = 10
 TIMES = 2000
@@ -60,7 +60,7 @@ def starting(bench: Bench) -> Iterator[Figure]:
     figure = Figure(
         name="kulanz --help", unit="ms of CPU", reference_name='python -c "import click"', goal=Goal(at_most=3)
     )
-    commands = {"ours": "from app.cli import main; main(['--help'])", "click": "import click"}
+    commands = {"ours": "from kulanz.cli import main; main(['--help'])", "click": "import click"}
     for turn in bench.rounds("starting"):
         for who in in_turn(turn, tuple(commands)):
             used = min(_processor_time(commands[who]) for _ in range(STARTS))

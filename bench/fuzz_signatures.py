@@ -12,8 +12,8 @@ import sys
 import time
 from collections.abc import Callable
 
-from app.providers import PROVIDERS, timed_signing
-from app.providers.signing import lemonsqueezy_signature
+from kulanz.providers import PROVIDERS, timed_signing
+from kulanz.providers.signing import lemonsqueezy_signature
 
 SECRET = b"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 SECRETS = [b"", b"another", SECRET]

@@ -16,15 +16,15 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from app import pipeline
-from app.receiving.intake import Intake
-from app.services import Services, build
-from app.store.database import Database
-from app.store.tables import as_text
 from bench import events
 from bench.figures import Figure, Goal
 from bench.plan import Bench, in_turn
-from workers.clock import Clock
+from kulanz import pipeline
+from kulanz.receiving.intake import Intake
+from kulanz.services import Services, build
+from kulanz.store.database import Database
+from kulanz.store.tables import as_text
+from kulanz_workers.clock import Clock
 
 TICKS = 300
 AT_ONCE = 50_000

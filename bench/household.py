@@ -23,18 +23,18 @@ import psutil
 import psycopg
 from redis import Redis
 
-from app.cli.up import private_redis
-from app.config import Settings
-from app.config import load as load_settings
 from bench.events import SECRET
 from bench.load import Order, Summary
+from kulanz.cli.up import private_redis
+from kulanz.config import Settings
+from kulanz.config import load as load_settings
 from tests.servers import PostgreSQL, a_postgresql
 
 ROOT = Path(__file__).resolve().parents[1]
 PATIENCE = 30.0
 POSTGRESQL = ("-c", "shared_buffers=256MB", "-c", "max_wal_size=2GB", "-c", "max_connections=200")
 """No less durable than it is by default: it waits for the disk."""
-KULANZ = (sys.executable, "-c", "from app.cli import main; main()")
+KULANZ = (sys.executable, "-c", "from kulanz.cli import main; main()")
 
 
 class Household:
@@ -193,7 +193,7 @@ class Kulanz:
     @contextmanager
     def worker(self) -> Iterator[subprocess.Popen[bytes]]:
         """Run one worker process, the one that applies events."""
-        command = [sys.executable, "-m", "workers", "events"]
+        command = [sys.executable, "-m", "kulanz_workers", "events"]
         process = self._household.start(f"{self._name}-worker", command, self.environ)
         try:
             yield process

@@ -19,12 +19,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from app.config import Settings
-from app.pace import LIMIT, Budget
-from app.reconcile import import_store
-from app.services import Services, build
-from app.simulator import Simulator, running
-from app.store import accounts, migrate
+from kulanz.config import Settings
+from kulanz.pace import LIMIT, Budget
+from kulanz.reconcile import import_store
+from kulanz.services import Services, build
+from kulanz.store import accounts, migrate
+from kulanz_simulator import Simulator, running
 
 BEGAN = datetime(2026, 1, 1, 9, 0, tzinfo=UTC)
 GOAL = 1.10

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app import pipeline
 from bench import events
 from bench.growing import accept, house
 from bench.plan import Bench
+from kulanz import pipeline
 
 HOT = ("receive", "apply")
 EVENTS = 5000

@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 
-from app.providers.signing import lemonsqueezy, lemonsqueezy_signature
+from kulanz.providers.signing import lemonsqueezy, lemonsqueezy_signature
 
 SECRETS = [b"the-newest-secret", b"the-one-before"]
 BODY = b'{"meta":{"event_name":"subscription_updated"},"data":{"attributes":{"status":"past_due"}}}' * 20

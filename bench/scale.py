@@ -19,13 +19,13 @@ import psycopg
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from app.config import OpsUser, Settings
-from app.services import Services, build
-from app.store import migrate
-from app.store.database import Connection, Database
-from app.web.application import create_app
 from bench import machine
 from bench.household import KULANZ, ROOT
+from kulanz.config import OpsUser, Settings
+from kulanz.services import Services, build
+from kulanz.store import migrate
+from kulanz.store.database import Connection, Database
+from kulanz.web.application import create_app
 from tests.servers import a_postgresql
 
 GOAL_PAGE, GOAL_METRICS = 0.3, 0.1

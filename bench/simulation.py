@@ -23,16 +23,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from app import pipeline
-from app.config import Settings
-from app.policy import document
-from app.replaying import recorded
-from app.replaying.replay import replay
-from app.replaying.simulation import Totals, simulate
-from app.services import Services, build
-from app.store import accounts, inbox, migrate
-from app.store.events import NewEvent
 from bench.events import SECRET, invoice, subscription
+from kulanz import pipeline
+from kulanz.config import Settings
+from kulanz.policy import document
+from kulanz.replaying import recorded
+from kulanz.replaying.replay import replay
+from kulanz.replaying.simulation import Totals, simulate
+from kulanz.services import Services, build
+from kulanz.store import accounts, inbox, migrate
+from kulanz.store.events import NewEvent
 
 BEGAN = datetime(2026, 1, 1, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

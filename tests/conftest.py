@@ -13,9 +13,9 @@ import pytest
 import redis
 from hypothesis import HealthCheck, settings
 
-from app.store import migrate
-from app.store.database import Database
-from app.store.tables import metadata
+from kulanz.store import migrate
+from kulanz.store.database import Database
+from kulanz.store.tables import metadata
 from tests.servers import PostgreSQL, a_pgbouncer, a_postgresql, a_redis, empty
 
 # Hundreds of processes start while the tests run: where bytecode is not kept, each compiles the whole project again.

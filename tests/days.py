@@ -8,10 +8,10 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from app import pipeline
-from app.config import Settings
-from app.receiving.intake import Intake
-from app.services import Services, build
+from kulanz import pipeline
+from kulanz.config import Settings
+from kulanz.receiving.intake import Intake
+from kulanz.services import Services, build
 from tests.lemonsqueezy import MONDAY, SECRET, Payload, delivery
 
 DAY = timedelta(days=1)

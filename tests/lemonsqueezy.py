@@ -13,8 +13,8 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 
-from app.providers.lemonsqueezy_samples import ABSENT, Payload, Purchase, event, headers, moment, wire
-from app.providers.signing import account_signature, lemonsqueezy_signature
+from kulanz.providers.lemonsqueezy_samples import ABSENT, Payload, Purchase, event, headers, moment, wire
+from kulanz.providers.signing import account_signature, lemonsqueezy_signature
 
 __all__ = [
     "ABSENT",

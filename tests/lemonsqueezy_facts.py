@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.errors import UntranslatableError
-from app.policy.facts import (
+from kulanz.errors import UntranslatableError
+from kulanz.policy.facts import (
     DisputeSeen,
     InvoiceSeen,
     LicenceSeen,
@@ -16,7 +16,7 @@ from app.policy.facts import (
     ProviderFact,
     SubscriptionSeen,
 )
-from app.providers import PROVIDERS, Naming
+from kulanz.providers import PROVIDERS, Naming
 from tests import lemonsqueezy as ls
 
 LEMONSQUEEZY = PROVIDERS["lemonsqueezy"]

@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from app.providers.timed_signing import paddle_signature
+from kulanz.providers.timed_signing import paddle_signature
 from tests.purchase import MONDAY, Bought, Payload, moment, written
 
 SECRET = "pdl_ntfset_a-secret-of-the-shop"

@@ -16,16 +16,16 @@ from typing import Any
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from app import pipeline
-from app.config import ApiToken, Settings
-from app.pace import Budget, Own
-from app.receiving.intake import Intake
-from app.services import Services, build
-from app.showing import enquiries
-from app.simulator import Assumptions, Simulator, running
-from app.store import inbox
-from app.web.account_desk import AccountDesk
-from app.web.application import assemble
+from kulanz import pipeline
+from kulanz.config import ApiToken, Settings
+from kulanz.pace import Budget, Own
+from kulanz.receiving.intake import Intake
+from kulanz.services import Services, build
+from kulanz.showing import enquiries
+from kulanz.store import inbox
+from kulanz.web.account_desk import AccountDesk
+from kulanz.web.application import assemble
+from kulanz_simulator import Assumptions, Simulator, running
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.lemonsqueezy import MONDAY, SECRET
 

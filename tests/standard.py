@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from app.providers.timed_signing import standard_signature
+from kulanz.providers.timed_signing import standard_signature
 from tests.purchase import MONDAY, Bought, Payload, moment, written
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -13,7 +13,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from app.providers.timed_signing import stripe_signature
+from kulanz.providers.timed_signing import stripe_signature
 from tests.purchase import MONDAY, Bought, Payload, written
 
 SECRET = "whsec_a-secret-of-the-shop"

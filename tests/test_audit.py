@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
-from app.keeping import audit
-from app.services import Services
-from app.signet import Signet
-from app.store import accounts, ledger, tables
-from app.store.database import Connection
+from kulanz.keeping import audit
+from kulanz.services import Services
+from kulanz.signet import Signet
+from kulanz.store import accounts, ledger, tables
+from kulanz.store.database import Connection
 from tests.days import days_go_by, product, settings_of, settle
 from tests.lemonsqueezy import MONDAY
 from tests.workers.house import an_unpaid_account

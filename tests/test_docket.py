@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app.services import Services
-from app.showing import enquiries
-from app.store import outbox
+from kulanz.services import Services
+from kulanz.showing import enquiries
+from kulanz.store import outbox
 from tests.days import DAY, days_before_monday, happens
 from tests.lemonsqueezy import (
     MONDAY,

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from app import drain, pipeline
-from app.clock import real_now
-from app.receiving.intake import Intake
-from app.replaying.replay import recorded
-from app.services import Services
-from app.store import accounts, browsing, inbox
+from kulanz import drain, pipeline
+from kulanz.clock import real_now
+from kulanz.receiving.intake import Intake
+from kulanz.replaying.replay import recorded
+from kulanz.services import Services
+from kulanz.store import accounts, browsing, inbox
 from tests.days import product, settings_of
 from tests.lemonsqueezy import Payload, Purchase, delivery, subscription_created, subscription_payment_success
 

@@ -10,18 +10,18 @@ import msgspec
 import pytest
 from sqlalchemy import select, text
 
-from app import evidence, pipeline
-from app.errors import RefusedError
-from app.evidence.check import check
-from app.keeping import audit, erasure, retention
-from app.ordering.commands import DestroyRecords, EraseAccount, OpenDispute, RequestClosure, SetOverride
-from app.policy import effects
-from app.policy.facts import OverrideKind
-from app.replaying.replay import replay
-from app.services import Services
-from app.showing import closed, enquiries
-from app.store import accounts, archive, certificates, erasing, inbox, lookups, outbox, tables
-from app.store.database import Database
+from kulanz import evidence, pipeline
+from kulanz.errors import RefusedError
+from kulanz.evidence.check import check
+from kulanz.keeping import audit, erasure, retention
+from kulanz.ordering.commands import DestroyRecords, EraseAccount, OpenDispute, RequestClosure, SetOverride
+from kulanz.policy import effects
+from kulanz.policy.facts import OverrideKind
+from kulanz.replaying.replay import replay
+from kulanz.services import Services
+from kulanz.showing import closed, enquiries
+from kulanz.store import accounts, archive, certificates, erasing, inbox, lookups, outbox, tables
+from kulanz.store.database import Database
 from tests.days import DAY, days_go_by, product, settings_of, settle
 from tests.far_ends import CallbackReceiver, a_callback_receiver
 from tests.lemonsqueezy import MONDAY, subscription_cancelled, subscription_created, subscription_updated

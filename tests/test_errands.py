@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from app import pipeline
-from app.clock import real_now
-from app.config import Settings
-from app.errors import StorageUnavailableError
-from app.ordering import orders
-from app.services import Services, build
-from app.store import outbox
-from app.store.database import Connection, Database
-from app.store.outbox import EffectRow
+from kulanz import pipeline
+from kulanz.clock import real_now
+from kulanz.config import Settings
+from kulanz.errors import StorageUnavailableError
+from kulanz.ordering import orders
+from kulanz.services import Services, build
+from kulanz.store import outbox
+from kulanz.store.database import Connection, Database
+from kulanz.store.outbox import EffectRow
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 
 

@@ -10,14 +10,14 @@ from random import Random
 import msgspec
 import pytest
 
-from app import evidence, pipeline
-from app.errors import InvalidInputError, NotFoundError
-from app.evidence.check import check
-from app.evidence.page import DATA_BEGINS, SIGNATURE_BEGINS, SIGNATURE_ENDS, written
-from app.ordering.commands import OpenDispute
-from app.services import Services
-from app.signet import Signet, fingerprint
-from app.store.database import Database
+from kulanz import evidence, pipeline
+from kulanz.errors import InvalidInputError, NotFoundError
+from kulanz.evidence.check import check
+from kulanz.evidence.page import DATA_BEGINS, SIGNATURE_BEGINS, SIGNATURE_ENDS, written
+from kulanz.ordering.commands import OpenDispute
+from kulanz.services import Services
+from kulanz.signet import Signet, fingerprint
+from kulanz.store.database import Database
 from tests.days import days_go_by, product, settings_of, settle
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.lemonsqueezy import MONDAY

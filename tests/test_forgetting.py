@@ -12,17 +12,17 @@ from threading import Lock
 import pytest
 from sqlalchemy import select
 
-from app import pipeline
-from app.config import Settings
-from app.keeping import scrubbing
-from app.ordering.commands import EraseAccount
-from app.services import Services
-from app.store import outbox, tables
+from kulanz import pipeline
+from kulanz.config import Settings
+from kulanz.keeping import scrubbing
+from kulanz.ordering.commands import EraseAccount
+from kulanz.services import Services
+from kulanz.store import outbox, tables
+from kulanz_workers.clock import Clock
 from tests.days import product
 from tests.faults.failpoints import Points, with_points
 from tests.lemonsqueezy import MONDAY
 from tests.workers.house import an_unpaid_account
-from workers.clock import Clock
 
 ORG = "org_1"
 BEGUN = "errands._begins: committed"

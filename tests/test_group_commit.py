@@ -10,8 +10,8 @@ from time import monotonic, sleep
 
 import pytest
 
-from app.errors import StorageUnavailableError
-from app.receiving.group_commit import GroupCommit
+from kulanz.errors import StorageUnavailableError
+from kulanz.receiving.group_commit import GroupCommit
 
 
 class Tape:

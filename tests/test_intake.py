@@ -11,11 +11,11 @@ from time import monotonic, sleep
 
 import pytest
 
-from app.config import Settings
-from app.receiving.intake import Answer, Intake, Ringer
-from app.services import Services, build
-from app.store import inbox
-from app.store.database import Database
+from kulanz.config import Settings
+from kulanz.receiving.intake import Answer, Intake, Ringer
+from kulanz.services import Services, build
+from kulanz.store import inbox
+from kulanz.store.database import Database
 from tests.lemonsqueezy import Payload, delivery, order_created, sign, subscription_updated, wire
 from tests.web.hostile import AN_EVENT, BAD_SIGNATURES, MALFORMED, STRANGE
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from app.clock import real_now
-from app.listings import fingerprint
-from app.services import Services
-from app.store import lookups, matters
-from app.store.matters import MatterRow
+from kulanz.clock import real_now
+from kulanz.listings import fingerprint
+from kulanz.services import Services
+from kulanz.store import lookups, matters
+from kulanz.store.matters import MatterRow
 from tests import days
 from tests.days import product, settings_of
 from tests.lemonsqueezy import (

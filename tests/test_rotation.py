@@ -11,16 +11,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from app import pipeline
-from app.config import Settings
-from app.errors import UnreadableError
-from app.keeping import audit, rotation
-from app.ordering.commands import EraseAccount
-from app.receiving.spool import Spool
-from app.replaying.replay import replay
-from app.services import Services, build
-from app.store import archive, inbox, outbox, tables
-from app.vault import Vault
+from kulanz import pipeline
+from kulanz.config import Settings
+from kulanz.errors import UnreadableError
+from kulanz.keeping import audit, rotation
+from kulanz.ordering.commands import EraseAccount
+from kulanz.receiving.spool import Spool
+from kulanz.replaying.replay import replay
+from kulanz.services import Services, build
+from kulanz.store import archive, inbox, outbox, tables
+from kulanz.vault import Vault
 from tests.days import product
 from tests.lemonsqueezy import MONDAY, subscription_created, subscription_payment_failed
 from tests.workers.house import an_unpaid_account, receive

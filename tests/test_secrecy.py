@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.providers.lemonsqueezy import verify
-from app.services import Services
+from kulanz.providers.lemonsqueezy import verify
+from kulanz.services import Services
 from tests.days import product, settings_of, tell
 from tests.lemonsqueezy import (
     MONDAY,
@@ -73,7 +73,7 @@ def with_a_bit_changed(content: bytes) -> Iterator[bytes]:
 
 @pytest.mark.parametrize("name", VERIFIERS)
 def test_what_is_secret_is_compared_in_a_time_that_tells_nothing(name: str) -> None:
-    tree = ast.parse((ROOT / "app" / name).read_text())
+    tree = ast.parse((ROOT / "app/kulanz" / name).read_text())
 
     assert "compare_digest" in ast.dump(tree)
     assert [ast.unparse(each) for each in ast.walk(tree) if isinstance(each, ast.Compare) and tells(each)] == []

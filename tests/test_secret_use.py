@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from app.cli import checks
-from app.cli.doctor import Finding
-from app.clock import real_now
-from app.config import Settings
-from app.receiving.intake import Intake
-from app.receiving.secret_use import status
-from app.services import Services, build
-from app.store import secret_use
+from kulanz.cli import checks
+from kulanz.cli.doctor import Finding
+from kulanz.clock import real_now
+from kulanz.config import Settings
+from kulanz.receiving.intake import Intake
+from kulanz.receiving.secret_use import status
+from kulanz.services import Services, build
+from kulanz.store import secret_use
 from tests.lemonsqueezy import delivery, subscription_updated
 
 NEW, OLD = "the-new-secret", "the-old-secret"

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from app import pipeline
-from app.errors import PolicyError
-from app.ordering import versions
-from app.ordering.commands import (
+from kulanz import pipeline
+from kulanz.errors import PolicyError
+from kulanz.ordering import versions
+from kulanz.ordering.commands import (
     AgreeTerms,
     Command,
     DecideRefund,
@@ -25,11 +25,11 @@ from app.ordering.commands import (
     RequestRefund,
     SetOverride,
 )
-from app.policy import document
-from app.policy.facts import OverrideKind
-from app.replaying.simulation import Totals, report, simulate, sum_up
-from app.services import Services
-from app.store.tables import metadata
+from kulanz.policy import document
+from kulanz.policy.facts import OverrideKind
+from kulanz.replaying.simulation import Totals, report, simulate, sum_up
+from kulanz.services import Services
+from kulanz.store.tables import metadata
 from tests.days import DAY, days_before_monday, happens
 from tests.lemonsqueezy import (
     MONDAY,

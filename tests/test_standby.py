@@ -15,12 +15,12 @@ from sqlite3 import connect
 import psycopg
 import pytest
 
-from app.config import Settings
-from app.receiving.intake import Answer, Intake
-from app.receiving.spool import Spool, whole
-from app.services import Services, build
-from app.store import inbox
-from app.store.database import Database
+from kulanz.config import Settings
+from kulanz.receiving.intake import Answer, Intake
+from kulanz.receiving.spool import Spool, whole
+from kulanz.services import Services, build
+from kulanz.store import inbox
+from kulanz.store.database import Database
 from tests.lemonsqueezy import SECRET, Payload, delivery, sign, subscription_updated, wire
 
 PATIENCE = 10.0

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from app import pipeline
-from app.errors import PolicyError, RefusedError
-from app.ordering import versions
-from app.ordering.commands import RequestRefund
-from app.policy import document
-from app.replaying.replay import replay
-from app.services import Services
-from app.showing import enquiries
-from app.store import policies
+from kulanz import pipeline
+from kulanz.errors import PolicyError, RefusedError
+from kulanz.ordering import versions
+from kulanz.ordering.commands import RequestRefund
+from kulanz.policy import document
+from kulanz.replaying.replay import replay
+from kulanz.services import Services
+from kulanz.showing import enquiries
+from kulanz.store import policies
 from tests.days import DAY, days_before_monday, happens
 from tests.lemonsqueezy import (
     MONDAY,

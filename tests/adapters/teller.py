@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from app.policy.facts import ProviderFact
-from app.providers import PROVIDERS, Naming, Provider
+from kulanz.policy.facts import ProviderFact
+from kulanz.providers import PROVIDERS, Naming, Provider
 from tests import lemonsqueezy as ls
 
 DAY = timedelta(days=1)

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import MalformedPayloadError, UntranslatableError
-from app.policy.facts import ProviderFact
-from app.providers import Naming
+from kulanz.errors import MalformedPayloadError, UntranslatableError
+from kulanz.policy.facts import ProviderFact
+from kulanz.providers import Naming
 from tests.adapters.teller import MONDAY, Payload, Teller
 from tests.adapters.tellers import TELLERS
 

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
-from app.errors import FarEndError
-from app.gateway.provider import ProviderClient
-from app.policy.facts import Provenance, Status
-from app.providers.paddle.client import Client as Paddle
-from app.providers.stripe.client import Client as Stripe
+from kulanz.errors import FarEndError
+from kulanz.gateway.provider import ProviderClient
+from kulanz.policy.facts import Provenance, Status
+from kulanz.providers.paddle.client import Client as Paddle
+from kulanz.providers.stripe.client import Client as Stripe
 from tests import paddle, stripe
 from tests.adapters.apis import Api, an_api
 

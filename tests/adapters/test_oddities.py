@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.errors import UntranslatableError
-from app.policy.facts import (
+from kulanz.errors import UntranslatableError
+from kulanz.policy.facts import (
     BillingReason,
     CustomerSeen,
     DisputeSeen,
@@ -19,7 +19,7 @@ from app.policy.facts import (
     RefundSeen,
     Status,
 )
-from app.providers import Naming
+from kulanz.providers import Naming
 from tests import lemonsqueezy, paddle, standard, stripe
 from tests.adapters.teller import BOUGHT_AT, DAY, MONDAY
 from tests.adapters.tellers import TELLERS

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 import requests
 
-from app.errors import FarEndError
-from app.gateway.money import refund
-from app.gateway.report import State
-from app.policy.book import Book
-from app.policy.effects import RefundPayment
-from app.policy.facts import RefundSeen
-from app.policy.refunding.payments import named, payments
-from app.providers.paddle.client import Client as Paddle
-from app.providers.stripe.client import Client as Stripe
+from kulanz.errors import FarEndError
+from kulanz.gateway.money import refund
+from kulanz.gateway.report import State
+from kulanz.policy.book import Book
+from kulanz.policy.effects import RefundPayment
+from kulanz.policy.facts import RefundSeen
+from kulanz.policy.refunding.payments import named, payments
+from kulanz.providers.paddle.client import Client as Paddle
+from kulanz.providers.stripe.client import Client as Stripe
 from tests import paddle, standard, stripe
 from tests.adapters.apis import Api, an_api
 from tests.adapters.tellers import TELLERS

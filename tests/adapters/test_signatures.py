@@ -14,7 +14,7 @@ from paddle_billing.Notifications.PaddleSignature import PaddleSignature
 from paddle_billing.Notifications.Secret import Secret
 from stripe import SignatureVerificationError, WebhookSignature
 
-from app.providers import timed_signing
+from kulanz.providers import timed_signing
 from tests import paddle, standard, stripe
 from tests.adapters.teller import MONDAY, Chapter, Teller
 from tests.adapters.tellers import TELLERS

@@ -6,13 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.policy.facts import (
-    DisputeStatus,
-    PaymentSucceeded,
-    Status,
-    SubscriptionSeen,
-)
-from app.providers import PROVIDERS, Naming
+from kulanz.policy.facts import DisputeStatus, PaymentSucceeded, Status, SubscriptionSeen
+from kulanz.providers import PROVIDERS, Naming
 from tests import stripe
 from tests.adapters.teller import DAY, MONDAY
 from tests.adapters.tellers import TELLERS

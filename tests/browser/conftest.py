@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
-from app import pipeline
-from app.clock import real_now
-from app.config import OpsUser
-from app.ordering.commands import BookAddOn, RecordPayment, RequestRefund
-from app.services import Services, build
-from app.showing import refunds
-from app.store import inbox
-from app.web.application import create_app
+from kulanz import pipeline
+from kulanz.clock import real_now
+from kulanz.config import OpsUser
+from kulanz.ordering.commands import BookAddOn, RecordPayment, RequestRefund
+from kulanz.services import Services, build
+from kulanz.showing import refunds
+from kulanz.store import inbox
+from kulanz.web.application import create_app
 from tests.days import settings_of, tell
 from tests.lemonsqueezy import (
     Purchase,

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from app.clock import real_now
-from app.showing import enquiries
-from app.store import inbox
+from kulanz.clock import real_now
+from kulanz.showing import enquiries
+from kulanz.store import inbox
 from tests.browser.conftest import Shop
 
 WIDTHS = (360, 768, 1440)

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from app.cli import run
-from app.config import load
-from app.services import Services
+from kulanz.cli import run
+from kulanz.config import load
+from kulanz.services import Services
 from tests.days import product
 
 KEY = "0f" * 32

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.policy import document
-from app.services import Services
-from app.store import accounts, timers
+from kulanz.policy import document
+from kulanz.services import Services
+from kulanz.store import accounts, timers
 from tests.cli.conftest import Kulanz
 from tests.days import settle
 from tests.lemonsqueezy import MONDAY

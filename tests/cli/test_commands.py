@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from app.providers.signing import lemonsqueezy
+from kulanz.providers.signing import lemonsqueezy
 from tests.lemonsqueezy import SECRET
 
 
@@ -60,7 +60,7 @@ def test_help_is_quick():
         return time.monotonic() - begun
 
     bare = min(seconds("import click") for _ in range(5))
-    ours = min(seconds("from app.cli import main; main(['--help'])") for _ in range(5))
+    ours = min(seconds("from kulanz.cli import main; main(['--help'])") for _ in range(5))
 
     assert ours < 3 * bare
 
@@ -201,7 +201,7 @@ def test_the_text_of_a_preset_is_printed_as_written(kulanz):
 def test_output_for_nobody_ends_quietly():
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "app.cli", "policy", "show", "plexo"]
+    command = [sys.executable, "-m", "kulanz", "policy", "show", "plexo"]
 
     done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, check=False)
 

@@ -11,13 +11,13 @@ import pytest
 from redis import Redis
 from rq.suspension import resume, suspend
 
-from app.cli import far_checks
-from app.cli.doctor import Finding
-from app.clock import real_now
-from app.reconcile.setup import register
-from app.services import Services
-from app.store import marks
-from app.store.database import Database
+from kulanz.cli import far_checks
+from kulanz.cli.doctor import Finding
+from kulanz.clock import real_now
+from kulanz.reconcile.setup import register
+from kulanz.services import Services
+from kulanz.store import marks
+from kulanz.store.database import Database
 from tests.adapters.apis import an_api
 from tests.cli.conftest import Kulanz
 from tests.far_ends import a_callback_receiver, a_mailbox

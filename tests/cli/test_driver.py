@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.lemonsqueezy import SECRET
+from tests.source_roots import python_path
 
 ROOT = Path(__file__).resolve().parents[2]
 WITHOUT = "import sys\nsys.modules['psycopg'] = None\n"
@@ -20,20 +21,20 @@ REMEDY = "kulanz: DATABASE_URL: PostgreSQL needs its driver: pip install 'kulanz
     "command",
     [
         *(
-            "app.cli web",
-            "app.cli worker",
-            "app.cli clock run",
-            "app.cli up",
-            "app.cli migrate",
-            "app.cli account list",
+            "kulanz web",
+            "kulanz worker",
+            "kulanz clock run",
+            "kulanz up",
+            "kulanz migrate",
+            "kulanz account list",
         ),
-        *("workers events", "workers effects", "workers clock", "workers burst"),
+        *("kulanz_workers events", "kulanz_workers effects", "kulanz_workers clock", "kulanz_workers burst"),
     ],
 )
 def test_no_process_starts_without_the_driver_of_its_database(tmp_path: Path, command: str) -> None:
     (tmp_path / "sitecustomize.py").write_text(WITHOUT)  # Every process that is started imports it first.
     settings = {
-        "PYTHONPATH": f"{tmp_path}:{ROOT}",
+        "PYTHONPATH": f"{tmp_path}:{python_path(ROOT)}",
         "KULANZ_DATA_DIR": str(tmp_path / "data"),
         "DATABASE_URL": "postgresql://127.0.0.1:1/kulanz",
         "ENCRYPTION_KEYS": "0f" * 32,

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from app import pipeline
-from app.services import Services
+from kulanz import pipeline
+from kulanz.services import Services
 from tests.cli.conftest import KEY, Kulanz
 from tests.lemonsqueezy import MONDAY
 from tests.workers.house import an_unpaid_account

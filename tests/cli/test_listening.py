@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.cli.listening import authority, listening_address
-from app.errors import RefusedError
+from kulanz.cli.listening import authority, listening_address
+from kulanz.errors import RefusedError
 from tests.cli.conftest import Kulanz
 
 

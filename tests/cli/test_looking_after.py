@@ -10,9 +10,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.policy import document
-from app.services import Services
-from app.store import accounts, inbox, outbox
+from kulanz.policy import document
+from kulanz.services import Services
+from kulanz.store import accounts, inbox, outbox
 from tests.cli.conftest import Kulanz
 from tests.days import settle
 from tests.lemonsqueezy import MONDAY, subscription_created, subscription_payment_failed
@@ -20,7 +20,7 @@ from tests.store.rows import an_effect, an_event
 from tests.workers.house import an_unpaid_account, receive
 
 ROOT = Path(__file__).resolve().parents[2]
-KULANZ = (sys.executable, "-m", "app.cli")
+KULANZ = (sys.executable, "-m", "kulanz")
 SATURDAY = (MONDAY + timedelta(days=5)).isoformat()
 
 

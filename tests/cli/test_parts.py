@@ -12,13 +12,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from app.cli.up.instance import Instance
-from app.cli.up.parts import Part, Supervisor
-from app.errors import RefusedError
+from kulanz.cli.up.instance import Instance
+from kulanz.cli.up.parts import Part, Supervisor
+from kulanz.errors import RefusedError
+from tests.source_roots import python_path
 
 LEASHED = """
 import argparse, time
-from app import leash
+from kulanz import leash
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--leash", type=int)
@@ -32,8 +33,8 @@ DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); prin
 STARTER = """
 import sys, threading
 from pathlib import Path
-from app.cli.up.instance import MARK, Instance
-from app.cli.up.parts import Part, Supervisor
+from kulanz.cli.up.instance import MARK, Instance
+from kulanz.cli.up.parts import Part, Supervisor
 
 directory, root, code, leashed = sys.argv[1:]
 instance = Instance(Path(directory))
@@ -62,7 +63,9 @@ def said() -> list[str]:
 
 @pytest.fixture
 def supervisor(tmp_path: Path, said: list[str]) -> Iterator[Supervisor]:
-    with Supervisor(variables={"PYTHONPATH": str(ROOT)}, say=said.append, logs=tmp_path, patience=0.5) as supervisor:
+    with Supervisor(
+        variables={"PYTHONPATH": python_path(ROOT)}, say=said.append, logs=tmp_path, patience=0.5
+    ) as supervisor:
         yield supervisor
 
 
@@ -102,7 +105,7 @@ def test_one_directory_has_one_instance(tmp_path):
 @pytest.fixture
 def starter(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[subprocess.Popen[str], str]]:
     code, leashed, first_word = request.param
-    command = [sys.executable, "-c", STARTER, str(tmp_path), str(ROOT), code, leashed]
+    command = [sys.executable, "-c", STARTER, str(tmp_path), python_path(ROOT), code, leashed]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as starter:
         assert starter.stdout is not None
         assert starter.stdout.readline() == first_word

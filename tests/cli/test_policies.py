@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from app.config import load
-from app.policy import document
-from app.services import build
-from app.store import accounts
+from kulanz.config import load
+from kulanz.policy import document
+from kulanz.services import build
+from kulanz.store import accounts
 from tests.cli.conftest import Kulanz
 from tests.days import product, tell
 from tests.lemonsqueezy import subscription_created, subscription_payment_failed

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from sqlalchemy import delete
 
-from app.services import Services
-from app.store import tables
+from kulanz.services import Services
+from kulanz.store import tables
 from tests.cli.conftest import Kulanz
 from tests.days import days_go_by
 from tests.lemonsqueezy import MONDAY

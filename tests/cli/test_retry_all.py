@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from app.bulk_retry import AT_ONCE
-from app.store.database import Database
+from kulanz.bulk_retry import AT_ONCE
+from kulanz.store.database import Database
 from tests.cli.conftest import Kulanz
 
 ROOT = Path(__file__).resolve().parents[2]
 ROWS = 12 * AT_ONCE
-KULANZ = [sys.executable, "-c", "from app.cli import main; main()"]
+KULANZ = [sys.executable, "-c", "from kulanz.cli import main; main()"]
 FILL = {
     "sqlite": f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS}) SELECT i FROM n",
     "postgresql": f"SELECT i FROM generate_series(1, {ROWS}) AS n(i)",

@@ -12,8 +12,8 @@ from pathlib import Path
 import click
 import pytest
 
-from app.cli import cli
-from app.cli.lazy import LazyGroup
+from kulanz.cli import cli
+from kulanz.cli.lazy import LazyGroup
 
 ROOT = Path(__file__).resolve().parents[2]
 CONTRACT = ROOT / "docs" / "contract.md"
@@ -88,7 +88,7 @@ def test_the_shell_completes_what_is_typed(typed: str, offered: str) -> None:
     }
 
     answer = subprocess.run(
-        [sys.executable, "-c", "from app.cli import main; main()"],
+        [sys.executable, "-c", "from kulanz.cli import main; main()"],
         cwd=ROOT,
         env=given,
         capture_output=True,

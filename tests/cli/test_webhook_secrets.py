@@ -8,11 +8,11 @@ from datetime import timedelta
 
 import pytest
 
-from app.cli.up.secrets import write_private
-from app.config import load
-from app.receiving.intake import Intake
-from app.services import Services, build
-from app.store import secret_use
+from kulanz.cli.up.secrets import write_private
+from kulanz.config import load
+from kulanz.receiving.intake import Intake
+from kulanz.services import Services, build
+from kulanz.store import secret_use
 from tests.cli.conftest import Kulanz
 from tests.lemonsqueezy import delivery, subscription_updated
 

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.source_roots import python_path
+
 ROOT = Path(__file__).parents[2]
 KEPT = ("app", "workers", "tests", "bench", "docs")
 NOTICED, NOT_NOTICED = 1, 0
@@ -33,7 +35,7 @@ def a_copy() -> Iterator[Path]:
 def is_noticed(folder: Path, tests: Sequence[str], seconds: float = PATIENCE) -> bool:
     """Whether one of the tests fails there; a test that never ends counts."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
-    environ = {**os.environ, "PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+    environ = {**os.environ, "PYTHONPATH": python_path(folder), "PYTHONDONTWRITEBYTECODE": "1"}
     with subprocess.Popen(
         command, cwd=folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True
     ) as process:

@@ -13,12 +13,12 @@ from random import Random
 import msgspec
 from sqlalchemy import select
 
-from app.clock import real_now
-from app.replaying.replay import replay
-from app.services import Services
-from app.store import accounts, ledger, timers
-from app.store.events import key_of, number_of
-from app.store.tables import decisions, effects, inbox
+from kulanz.clock import real_now
+from kulanz.replaying.replay import replay
+from kulanz.services import Services
+from kulanz.store import accounts, ledger, timers
+from kulanz.store.events import key_of, number_of
+from kulanz.store.tables import decisions, effects, inbox
 from tests.far_ends import Received
 from tests.faults.load import Answered
 from tests.faults.stories import Story

@@ -21,17 +21,17 @@ from threading import Lock
 
 from sqlalchemy import update
 
-from app import pipeline
-from app.clock import Clock, real_now
-from app.config import Settings
-from app.errors import StorageUnavailableError
-from app.receiving.intake import Intake
-from app.receiving.spool import Spool
-from app.services import Services, build
-from app.store.database import Connection, Database
-from app.store.keyring import Keyring
-from app.store.tables import claims, effects, inbox
-from app.vault import Vault
+from kulanz import pipeline
+from kulanz.clock import Clock, real_now
+from kulanz.config import Settings
+from kulanz.errors import StorageUnavailableError
+from kulanz.receiving.intake import Intake
+from kulanz.receiving.spool import Spool
+from kulanz.services import Services, build
+from kulanz.store.database import Connection, Database
+from kulanz.store.keyring import Keyring
+from kulanz.store.tables import claims, effects, inbox
+from kulanz.vault import Vault
 from tests.faults.journal import Journal
 from tests.faults.poison import providers
 

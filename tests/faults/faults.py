@@ -15,7 +15,7 @@ from sqlite3 import connect
 import psycopg
 import redis
 
-from app.cli.up import private_redis
+from kulanz.cli.up import private_redis
 from tests.far_ends import Answer
 from tests.faults import parts, stepping
 from tests.faults.lab import KILLED, Lab

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
-from app.store import migrate
-from app.store.database import Database
+from kulanz.store import migrate
+from kulanz.store.database import Database
 from tests.lemonsqueezy import EVENTS, sign, wire
 from tests.web.test_server import Running, a_server
 

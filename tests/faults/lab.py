@@ -15,10 +15,10 @@ from typing import Any
 
 from sqlalchemy import Select, select
 
-from app.config import load as settings_of
-from app.errors import StorageUnavailableError
-from app.services import Services, build
-from app.store.tables import claims, effects, inbox
+from kulanz.config import load as settings_of
+from kulanz.errors import StorageUnavailableError
+from kulanz.services import Services, build
+from kulanz.store.tables import claims, effects, inbox
 from tests.faults import parts, stepping
 from tests.faults.broken import ROOT
 from tests.faults.checker import Seen, Verdict, check, stranded
@@ -26,6 +26,7 @@ from tests.faults.load import Load
 from tests.faults.parts import Kill
 from tests.faults.stories import Story, stories
 from tests.servers import PostgreSQL, a_postgresql
+from tests.source_roots import python_path
 from tests.walk.house import House, a_house
 
 HOST = ROOT / "tests/faults/host"
@@ -174,7 +175,7 @@ def a_lab(data_dir: Path, database: str, seed: int) -> Iterator[Lab]:
         settings = {"DATABASE_URL": stack.enter_context(server.a_database())} if server else {}
         clock = data_dir.with_suffix(".clock")
         stepping.step(clock)
-        path = os.pathsep.join((str(HOST), str(ROOT)))
+        path = os.pathsep.join((str(HOST), python_path(ROOT)))
         live = {"KULANZ_TEST_CLOCK": "", "LEMONSQUEEZY_MODE": "live", "LAB_HOST_CLOCK": str(clock), "PYTHONPATH": path}
         live |= settings
         house = stack.enter_context(a_house(data_dir, log=data_dir.with_suffix(".log"), **live))

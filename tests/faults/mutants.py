@@ -40,37 +40,39 @@ class Target:
 TARGETS = (
     Target(
         area="verification",
-        path="app/providers/signing.py",
+        path="app/kulanz/providers/signing.py",
         tests=("tests/unit/test_signing.py", "tests/unit/test_lemonsqueezy_routing.py"),
     ),
     Target(
         area="verification",
-        path="app/providers/timed_signing.py",
+        path="app/kulanz/providers/timed_signing.py",
         tests=("tests/adapters/test_signatures.py", "tests/adapters/test_bad_input.py"),
     ),
     Target(
         area="de-duplication",
-        path="app/providers/lemonsqueezy/envelope.py",
+        path="app/kulanz/providers/lemonsqueezy/envelope.py",
         tests=("tests/unit/test_lemonsqueezy_glance.py", "tests/test_intake.py"),
     ),
     Target(
         area="de-duplication",
-        path="app/providers/bodies.py",
+        path="app/kulanz/providers/bodies.py",
         tests=("tests/unit/test_lemonsqueezy_glance.py", "tests/test_intake.py"),
     ),
     Target(
         area="de-duplication",
-        path="app/store/arrivals.py",
+        path="app/kulanz/store/arrivals.py",
         tests=("tests/store/test_inbox.py", "tests/test_intake.py", "tests/test_standby.py"),
     ),
-    Target(area="merging", path="app/policy/joining.py", tests=POLICY),
+    Target(area="merging", path="app/kulanz/policy/joining.py", tests=POLICY),
     Target(
-        area="merging", path="app/providers/ranking.py", tests=("tests/unit/test_lemonsqueezy_translation.py", *POLICY)
+        area="merging",
+        path="app/kulanz/providers/ranking.py",
+        tests=("tests/unit/test_lemonsqueezy_translation.py", *POLICY),
     ),
-    Target(area="merging", path="app/policy/records.py", tests=(*POLICY, "tests/policy")),
+    Target(area="merging", path="app/kulanz/policy/records.py", tests=(*POLICY, "tests/policy")),
     Target(
         area="parking",
-        path="app/store/inbox.py",
+        path="app/kulanz/store/inbox.py",
         functions=frozenset(
             {"take", "settle", "failed", "attribute", "wake", "parked_accounts", "retry", "skip", "_moments"}
         ),
@@ -78,12 +80,12 @@ TARGETS = (
     ),
     Target(
         area="parking",
-        path="app/store/claims.py",
+        path="app/kulanz/store/claims.py",
         tests=(*INBOX, "tests/faults/test_poison.py", "tests/faults/test_side_by_side.py"),
     ),
     Target(
         area="parking",
-        path="app/drain.py",
+        path="app/kulanz/drain.py",
         functions=frozenset(
             {
                 "reason_of",
@@ -99,18 +101,22 @@ TARGETS = (
     ),
     Target(
         area="spool",
-        path="app/receiving/spool.py",
+        path="app/kulanz/receiving/spool.py",
         tests=("tests/unit/test_spool.py", "tests/test_standby.py"),
     ),
-    Target(area="spool", path="app/receiving/standby.py", tests=("tests/test_standby.py",)),
+    Target(area="spool", path="app/kulanz/receiving/standby.py", tests=("tests/test_standby.py",)),
 )
 _SAME_IN = "no difference: SQLAlchemy expands what `in_` is given, whatever it was told"
 EXPLAINED: Mapping[str, str] = {
-    "app/store/claims.py:85: if ids or mine is None or mine.ids != _NOTHING or mine.seen_at < now_real - _REFRESH:"
+    "app/kulanz/store/claims.py:97: "
+    "if ids or mine is None or mine.ids != _NOTHING or mine.seen_at < now_real - _REFRESH:"
     " → mine.ids == _NOTHING": "an idle worker writes more often, and gives up what it held three seconds later",
-    "app/providers/ranking.py:8: _FINAL = 4 → 5": "no difference: only the order of ranks counts, and it is the last",
-    'app/store/arrivals.py:37: inbox.c.delivery_key.in_(bindparam("deliveries", expanding=True)), → False': _SAME_IN,
-    'app/store/arrivals.py:38: inbox.c.content_key.in_(bindparam("contents", expanding=True)), → False': _SAME_IN,
+    "app/kulanz/providers/ranking.py:8: "
+    "_FINAL = 4 → 5": "no difference: only the order of ranks counts, and it is the last",
+    'app/kulanz/store/arrivals.py:37: '
+    'inbox.c.delivery_key.in_(bindparam("deliveries", expanding=True)), → False': _SAME_IN,
+    'app/kulanz/store/arrivals.py:38: '
+    'inbox.c.content_key.in_(bindparam("contents", expanding=True)), → False': _SAME_IN,
 }
 """Survivors that make no difference, and why."""
 SWAPPED: Mapping[type[ast.AST], type[ast.AST]] = {

@@ -13,10 +13,10 @@ import psutil
 
 REDIS = {"valkey-server", "redis-server"}
 COMMANDS = {
-    "web": ("app.cli", "web"),
-    "events": ("workers", "events"),
-    "effects": ("workers", "effects"),
-    "clock": ("workers", "clock"),
+    "web": ("kulanz", "web"),
+    "events": ("kulanz_workers", "events"),
+    "effects": ("kulanz_workers", "effects"),
+    "clock": ("kulanz_workers", "clock"),
 }
 
 

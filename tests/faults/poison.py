@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from multiprocessing.process import BaseProcess
 from typing import Any
 
-from app import pipeline
-from app.config import Settings
-from app.policy.facts import ProviderFact
-from app.providers import PROVIDERS, Naming, Provider
-from app.services import build
+from kulanz import pipeline
+from kulanz.config import Settings
+from kulanz.policy.facts import ProviderFact
+from kulanz.providers import PROVIDERS, Naming, Provider
+from kulanz.services import build
 
 CARD = "card_last_four"
 RAISES, KILLS = "rais", "kill"

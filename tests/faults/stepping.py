@@ -7,7 +7,7 @@ import struct
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from app import clock
+from kulanz import clock
 
 _SECONDS = struct.Struct("<d")
 

@@ -14,18 +14,18 @@ import psycopg
 import pytest
 from sqlalchemy import func, select
 
-from app import pipeline
-from app.clock import real_now
-from app.config import Settings
-from app.errors import StorageUnavailableError
-from app.keeping import audit
-from app.receiving.intake import Intake
-from app.receiving.spool import Spool
-from app.replaying.replay import replay
-from app.services import Services, build
-from app.store import migrate
-from app.store.database import Database
-from app.store.tables import effects, inbox
+from kulanz import pipeline
+from kulanz.clock import real_now
+from kulanz.config import Settings
+from kulanz.errors import StorageUnavailableError
+from kulanz.keeping import audit
+from kulanz.receiving.intake import Intake
+from kulanz.receiving.spool import Spool
+from kulanz.replaying.replay import replay
+from kulanz.services import Services, build
+from kulanz.store import migrate
+from kulanz.store.database import Database
+from kulanz.store.tables import effects, inbox
 from tests.far_ends import Mailbox, a_mailbox
 from tests.lemonsqueezy import (
     SECRET,

@@ -16,11 +16,11 @@ from queue import SimpleQueue
 
 import pytest
 
-from app import pipeline
-from app.config import Settings
-from app.receiving.intake import Intake
-from app.services import build
-from app.store.tables import metadata
+from kulanz import pipeline
+from kulanz.config import Settings
+from kulanz.receiving.intake import Intake
+from kulanz.services import build
+from kulanz.store.tables import metadata
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.faults import stories
 from tests.faults.checker import Seen, Verdict, check, stranded
@@ -38,7 +38,7 @@ AROUND_A_DEED = ("errands._begins: committed", "errands._conclude: before")
 """What is passed once for each effect, and each effect is another matter."""
 Point = tuple[str, int]
 """A point by its name, and the how manieth time."""
-PRELOADED = ["tests.faults.failpoints", "tests.faults.journal", "app.gateway.callback", "app.gateway.mail"]
+PRELOADED = ["tests.faults.failpoints", "tests.faults.journal", "kulanz.gateway.callback", "kulanz.gateway.mail"]
 
 
 @dataclass(frozen=True, slots=True)

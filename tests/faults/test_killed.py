@@ -10,9 +10,9 @@ from sqlite3 import connect
 
 import redis
 
-from app.cli.up import private_redis
-from app.receiving.spool import Spool
-from app.store import outbox
+from kulanz.cli.up import private_redis
+from kulanz.receiving.spool import Spool
+from kulanz.store import outbox
 from tests.faults.faults import volley
 from tests.faults.lab import KILLED, PATIENCE, Lab, Labs
 from tests.provider_server import Reply

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, update
 
-from app import pipeline
-from app.clock import real_now
-from app.config import Settings
-from app.receiving.intake import Intake
-from app.replaying.replay import replay
-from app.services import Services, build
-from app.store import inbox
-from app.store.inbox import MAX_ATTEMPTS, Event
-from app.store.tables import claims, effects
-from app.store.tables import inbox as rows
+from kulanz import pipeline
+from kulanz.clock import real_now
+from kulanz.config import Settings
+from kulanz.receiving.intake import Intake
+from kulanz.replaying.replay import replay
+from kulanz.services import Services, build
+from kulanz.store import inbox
+from kulanz.store.inbox import MAX_ATTEMPTS, Event
+from kulanz.store.tables import claims, effects
+from kulanz.store.tables import inbox as rows
 from tests.faults.poison import CARD, KILLS, RAISES, drain, drained
 from tests.lemonsqueezy import MONDAY, SECRET, Payload, Purchase, delivery, subscription_created, subscription_updated
 

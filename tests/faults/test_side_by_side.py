@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, select, text
 
-from app.config import load
-from app.receiving.intake import Intake
-from app.services import Services, build
-from app.store.tables import inbox
+from kulanz.config import load
+from kulanz.receiving.intake import Intake
+from kulanz.services import Services, build
+from kulanz.store.tables import inbox
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.faults.checker import Seen, check
 from tests.lemonsqueezy import (
@@ -137,7 +137,7 @@ def events_of(number: int, provider: Provider) -> list[Payload]:
 
 def two_workers(environ: Mapping[str, str], logs: Path) -> list[int]:
     """Let two processes work until nothing is due; return how they ended."""
-    command = [sys.executable, "-m", "workers", "burst"]
+    command = [sys.executable, "-m", "kulanz_workers", "burst"]
     with ExitStack() as stack:
         workers = []
         for number in range(2):

@@ -24,20 +24,20 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import select
 
-from app import pipeline
-from app.clock import real_now
-from app.config import Settings, policy_text
-from app.errors import KulanzError
-from app.ordering import versions
-from app.ordering.commands import SetOverride
-from app.policy.facts import OverrideKind
-from app.receiving.intake import Intake
-from app.replaying.replay import replay
-from app.services import Services, build
-from app.showing import enquiries
-from app.store import accounts, inbox, ledger, outbox
-from app.store.tables import effects, metadata
-from app.store.tables import inbox as rows
+from kulanz import pipeline
+from kulanz.clock import real_now
+from kulanz.config import Settings, policy_text
+from kulanz.errors import KulanzError
+from kulanz.ordering import versions
+from kulanz.ordering.commands import SetOverride
+from kulanz.policy.facts import OverrideKind
+from kulanz.receiving.intake import Intake
+from kulanz.replaying.replay import replay
+from kulanz.services import Services, build
+from kulanz.showing import enquiries
+from kulanz.store import accounts, inbox, ledger, outbox
+from kulanz.store.tables import effects, metadata
+from kulanz.store.tables import inbox as rows
 from tests.faults.failpoints import time_passes
 from tests.lemonsqueezy import (
     MONDAY,

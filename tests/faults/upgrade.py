@@ -28,10 +28,10 @@ from typing import NamedTuple
 import requests
 from sqlalchemy import func, select
 
-from app.config import load as settings_of
-from app.services import Services, build
-from app.store import migrate
-from app.store.tables import effects, inbox
+from kulanz.config import load as settings_of
+from kulanz.services import Services, build
+from kulanz.store import migrate
+from kulanz.store.tables import effects, inbox
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_free_port, a_mailbox
 from tests.faults.broken import ROOT
 from tests.faults.checker import Seen, check, stranded
@@ -41,8 +41,9 @@ from tests.faults.stories import Story, stories
 from tests.lemonsqueezy import SECRET
 from tests.provider_server import Provider, a_provider
 from tests.servers import a_postgresql
+from tests.source_roots import python_path
 
-MIGRATIONS = "app/store/migrations/versions"
+MIGRATIONS = ("app/kulanz/store/migrations/versions", "app/store/migrations/versions")
 ROLES = ("events", "effects", "clock")
 PATIENCE = 60.0
 
@@ -58,13 +59,15 @@ class Instance:
 
     def migrate(self) -> None:
         """Bring the database to this version's shape."""
-        subprocess.run([sys.executable, "-m", "app.cli", "migrate"], cwd=self.folder, env=self._environ(), check=True)
+        subprocess.run(
+            [sys.executable, "-m", self._kulanz, "migrate"], cwd=self.folder, env=self._environ(), check=True
+        )
 
     def serve(self) -> None:
         """Start the web process, and wait until it takes deliveries."""
         port = str(a_free_port())
         self.url = f"http://127.0.0.1:{port}"
-        self._start("web", ["app.cli", "web"], PORT=port)
+        self._start("web", [self._kulanz, "web"], PORT=port)
         deadline = time.monotonic() + PATIENCE
         while not _ready(self.url):
             if time.monotonic() > deadline:
@@ -74,7 +77,7 @@ class Instance:
     def work(self) -> None:
         """Start the workers and the clock."""
         for role in ROLES:
-            self._start(role, ["workers", role])
+            self._start(role, [self._workers, role])
 
     def stop(self, *roles: str) -> None:
         """Stop parts as a platform does, and wait for them."""
@@ -98,7 +101,21 @@ class Instance:
         )
 
     def _environ(self) -> dict[str, str]:
-        return {**os.environ, **self.environ, "PYTHONPATH": str(self.folder)}
+        path = python_path(self.folder) if self._has_source_roots else str(self.folder)
+        return {**os.environ, **self.environ, "PYTHONPATH": path}
+
+    @property
+    def _has_source_roots(self) -> bool:
+        """Whether the packages have the names of today; an older version calls them `app` and `workers`."""
+        return (self.folder / "app/kulanz").is_dir()
+
+    @property
+    def _kulanz(self) -> str:
+        return "kulanz" if self._has_source_roots else "app.cli"
+
+    @property
+    def _workers(self) -> str:
+        return "kulanz_workers" if self._has_source_roots else "workers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,7 +259,7 @@ def _ready(url: str) -> bool:
 
 
 def _newest_migration() -> str:
-    return _git("log", "-1", "--format=%H", "--diff-filter=A", "--", MIGRATIONS).strip()
+    return _git("log", "-1", "--format=%H", "--diff-filter=A", "--", *MIGRATIONS).strip()
 
 
 def _check_out(commit: str, folder: Path) -> None:

@@ -18,6 +18,7 @@ from itertools import count
 from pathlib import Path
 
 from tests.faults.broken import NOT_NOTICED, ROOT, a_copy
+from tests.source_roots import python_path
 
 __all__ = ["ROOT", "Workshop", "a_workshop"]
 
@@ -41,7 +42,7 @@ LIBRARIES = (
 )
 BROKEN = 70
 """How a child ends in which pytest itself fails."""
-OURS = ("app", "bench", "tests", "workers")
+OURS = ("bench", "kulanz", "kulanz_simulator", "kulanz_workers", "tests")
 
 
 @dataclass(slots=True)
@@ -116,9 +117,9 @@ def _run(folder: Path, arguments: Sequence[str]) -> int:
         os.dup2(silence, descriptor)
     for name in [name for name in sys.modules if name.partition(".")[0] in OURS]:
         del sys.modules[name]
-    sys.path[:] = [str(folder), *(path for path in sys.path if path not in {"", str(ROOT)})]
+    sys.path[:] = [*python_path(folder).split(os.pathsep), *(path for path in sys.path if path not in {"", str(ROOT)})]
     os.chdir(folder)
-    os.environ["PYTHONPATH"] = str(folder)
+    os.environ["PYTHONPATH"] = python_path(folder)
     return int(pytest.main(["-x", "-q", "-p", "no:cacheprovider", "--no-header", *arguments]))
 
 

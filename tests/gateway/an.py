@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from app.gateway import Errand, Means
-from app.policy.effects import Notify, SendMail
+from kulanz.gateway import Errand, Means
+from kulanz.policy.effects import Notify, SendMail
 
 NOON = datetime(2026, 3, 6, 12, tzinfo=UTC)
 

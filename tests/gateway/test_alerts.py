@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.gateway import State, carry_out, spread
-from app.policy.effects import AlertOperators, Notify, SendMail
+from kulanz.gateway import State, carry_out, spread
+from kulanz.policy.effects import AlertOperators, Notify, SendMail
 from tests.far_ends import CallbackReceiver, Mailbox
 from tests.gateway import an
 

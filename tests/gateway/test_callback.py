@@ -6,9 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.gateway import Means, State, carry_out
-from app.gateway.callback import retry_after
-from app.policy.facts import Outcome
+from kulanz.gateway import Means, State, carry_out
+from kulanz.gateway.callback import retry_after
+from kulanz.policy.facts import Outcome
 from tests.far_ends import Answer, CallbackReceiver, a_callback_receiver, a_free_port
 from tests.gateway import an
 

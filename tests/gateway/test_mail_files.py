@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from app.gateway import State, carry_out
-from app.gateway.letterbox import post, remove
-from app.policy.facts import Outcome
+from kulanz.gateway import State, carry_out
+from kulanz.gateway.letterbox import post, remove
+from kulanz.policy.facts import Outcome
 from tests.far_ends import Mailbox
 from tests.gateway import an
 

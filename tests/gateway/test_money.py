@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.errors import FarEndError, UnknownOutcomeError, UntranslatableError
-from app.gateway.money import disable, refund
-from app.gateway.report import State
-from app.policy.effects import DisableLicence, RefundPayment
-from app.policy.facts import Outcome, ProviderFact, SubscriptionSeen
-from app.providers.provider import Refunded
+from kulanz.errors import FarEndError, UnknownOutcomeError, UntranslatableError
+from kulanz.gateway.money import disable, refund
+from kulanz.gateway.report import State
+from kulanz.policy.effects import DisableLicence, RefundPayment
+from kulanz.policy.facts import Outcome, ProviderFact, SubscriptionSeen
+from kulanz.providers.provider import Refunded
 
 BROKE = UnknownOutcomeError("the connection broke after the POST")
 

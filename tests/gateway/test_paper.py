@@ -6,9 +6,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from app.gateway import State, carry_out
-from app.policy.effects import SendLetter
-from app.policy.facts import Outcome
+from kulanz.gateway import State, carry_out
+from kulanz.policy.effects import SendLetter
+from kulanz.policy.facts import Outcome
 from tests.far_ends import CallbackReceiver
 from tests.gateway import an
 

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.gateway import Means, Report, State, carry_out
-from app.gateway.guard import guarded_session
-from app.policy.effects import CancelSubscription, Effect, LookUpSubscription, ResumeSubscription
-from app.policy.facts import Outcome, Provenance, Status, SubscriptionLookedUp, SubscriptionSeen
-from app.providers.lemonsqueezy.client import Client
+from kulanz.gateway import Means, Report, State, carry_out
+from kulanz.gateway.guard import guarded_session
+from kulanz.policy.effects import CancelSubscription, Effect, LookUpSubscription, ResumeSubscription
+from kulanz.policy.facts import Outcome, Provenance, Status, SubscriptionLookedUp, SubscriptionSeen
+from kulanz.providers.lemonsqueezy.client import Client
 from tests.gateway import an
 from tests.lemonsqueezy import subscription_created
 from tests.provider_server import Provider, Reply, a_provider

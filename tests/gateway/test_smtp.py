@@ -18,9 +18,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from app.gateway import Means, State, carry_out
-from app.gateway.smtp import mail_server
-from app.policy.facts import Outcome
+from kulanz.gateway import Means, State, carry_out
+from kulanz.gateway.smtp import mail_server
+from kulanz.policy.facts import Outcome
 from tests.far_ends import Mailbox, a_free_port, a_mailbox
 from tests.gateway import an
 

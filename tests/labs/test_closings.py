@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from hypothesis import find, settings
 
-from app.policy import facts as f
-from app.policy.decide import decide
-from app.policy.model import Decision
+from kulanz.policy import facts as f
+from kulanz.policy.decide import decide
+from kulanz.policy.model import Decision
 from tests.policy.closings import TALES, told
 
 

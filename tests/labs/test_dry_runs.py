@@ -14,17 +14,17 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from app import pipeline
-from app.decision_log import Cause
-from app.docket import Docket
-from app.errors import KulanzError
-from app.ordering import commands as c
-from app.ordering import orders, versions
-from app.policy import document
-from app.policy.facts import DisputeStatus, OverrideKind
-from app.replaying.simulation import Totals, simulate
-from app.services import Services
-from app.store.tables import metadata
+from kulanz import pipeline
+from kulanz.decision_log import Cause
+from kulanz.docket import Docket
+from kulanz.errors import KulanzError
+from kulanz.ordering import commands as c
+from kulanz.ordering import orders, versions
+from kulanz.policy import document
+from kulanz.policy.facts import DisputeStatus, OverrideKind
+from kulanz.replaying.simulation import Totals, simulate
+from kulanz.services import Services
+from kulanz.store.tables import metadata
 from tests.days import DAY, days_before_monday, happens
 from tests.lemonsqueezy import (
     MONDAY,

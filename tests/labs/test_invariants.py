@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
-from app.policy import facts as f
-from app.policy.assess import assess
-from app.policy.book import Book
-from app.policy.decide import decide
-from app.policy.facts import Fact, InvoiceStatus, Outcome
-from app.policy.model import Decision, Timer
-from app.policy.records import Subscription
+from kulanz.policy import facts as f
+from kulanz.policy.assess import assess
+from kulanz.policy.book import Book
+from kulanz.policy.decide import decide
+from kulanz.policy.facts import Fact, InvoiceStatus, Outcome
+from kulanz.policy.model import Decision, Timer
+from kulanz.policy.records import Subscription
 from tests.policy.reforms import with_versions
 from tests.policy.stories import DAY, MONDAY, Decide, terms
 from tests.policy.tales import FACTS, REFORMED_TALES, TALES, Tale, brief

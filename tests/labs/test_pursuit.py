@@ -13,15 +13,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
-from app.errors import KulanzError
-from app.policy import facts as f
-from app.policy.book import Book
-from app.policy.collecting import claims
-from app.policy.collecting.recording import Money, recorded
-from app.policy.decide import decide
-from app.policy.effects import DropFile, SendLetter, SendMail
-from app.policy.facts import DisputeStatus, Fact, Outcome, OverrideKind
-from app.policy.model import CaseState, Decision, State
+from kulanz.errors import KulanzError
+from kulanz.policy import facts as f
+from kulanz.policy.book import Book
+from kulanz.policy.collecting import claims
+from kulanz.policy.collecting.recording import Money, recorded
+from kulanz.policy.decide import decide
+from kulanz.policy.effects import DropFile, SendLetter, SendMail
+from kulanz.policy.facts import DisputeStatus, Fact, Outcome, OverrideKind
+from kulanz.policy.model import CaseState, Decision, State
 from tests.policy.stories import (
     DAY,
     MONDAY,

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from app.clock import real_now
-from app.config import OpsUser, Settings
-from app.services import Services
-from app.web.application import Web, create_app
+from kulanz.clock import real_now
+from kulanz.config import OpsUser, Settings
+from kulanz.services import Services
+from kulanz.web.application import Web, create_app
 from tests.days import product, settings_of, tell
 from tests.lemonsqueezy import subscription_created, subscription_payment_failed, subscription_updated
 from tests.ops.operator import Operator

@@ -8,11 +8,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.ordering.commands import RequestRefund
-from app.policy import document
-from app.services import Services
-from app.showing import enquiries, refunds
-from app.store import policies
+from kulanz.ordering.commands import RequestRefund
+from kulanz.policy import document
+from kulanz.services import Services
+from kulanz.showing import enquiries, refunds
+from kulanz.store import policies
 from tests.days import tell
 from tests.lemonsqueezy import subscription_created, subscription_payment_success
 from tests.ops.operator import HIDDEN, Operator

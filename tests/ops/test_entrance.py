@@ -10,11 +10,11 @@ import msgspec
 import pytest
 from flask.testing import FlaskClient
 
-from app.config import ApiToken, OpsUser, Settings
-from app.services import Services, build
-from app.web.application import Web, create_app
-from app.web.ops.entrance import FROM_ONE_ADDRESS, MOST_ADDRESSES, WINDOW, Attempts
-from app.web.ops.sessions import COOKIE, Session, Sessions
+from kulanz.config import ApiToken, OpsUser, Settings
+from kulanz.services import Services, build
+from kulanz.web.application import Web, create_app
+from kulanz.web.ops.entrance import FROM_ONE_ADDRESS, MOST_ADDRESSES, WINDOW, Attempts
+from kulanz.web.ops.sessions import COOKIE, Session, Sessions
 from tests.ops.operator import Operator
 
 PAGES = (

@@ -13,13 +13,13 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from app import metrics
-from app.config import Settings
-from app.kept import Lately, gather
-from app.measuring.gauges import Gauges
-from app.services import Services, build
-from app.store import inbox
-from app.web.application import create_app
+from kulanz import metrics
+from kulanz.config import Settings
+from kulanz.kept import Lately, gather
+from kulanz.measuring.gauges import Gauges
+from kulanz.services import Services, build
+from kulanz.store import inbox
+from kulanz.web.application import create_app
 from tests.days import tell
 from tests.lemonsqueezy import (
     dispute_created,
@@ -31,9 +31,9 @@ from tests.lemonsqueezy import (
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 ROOT = Path(__file__).resolve().parents[2]
 COUNTING = """
-from app import metrics
-from app.config import environment, load
-from app.services import build
+from kulanz import metrics
+from kulanz.config import environment, load
+from kulanz.services import build
 services = build(load(environment()))
 metrics.DELIVERIES.labels("lemonsqueezy", "accepted").inc(3)
 metrics.EVENT_LAG.observe(0.2)

@@ -8,16 +8,16 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app import pipeline
-from app.clock import real_now
-from app.ordering import versions
-from app.ordering.commands import BookAddOn, MoveCredit, NoteCancellation, RecordMove
-from app.policy import document
-from app.policy.facts import CreditEntry
-from app.services import Services
-from app.showing import enquiries
-from app.store import acts, inbox, outbox
-from app.web.application import Web
+from kulanz import pipeline
+from kulanz.clock import real_now
+from kulanz.ordering import versions
+from kulanz.ordering.commands import BookAddOn, MoveCredit, NoteCancellation, RecordMove
+from kulanz.policy import document
+from kulanz.policy.facts import CreditEntry
+from kulanz.services import Services
+from kulanz.showing import enquiries
+from kulanz.store import acts, inbox, outbox
+from kulanz.web.application import Web
 from tests.days import tell
 from tests.lemonsqueezy import dispute_created, subscription_created
 from tests.ops.operator import HIDDEN, Operator

@@ -14,10 +14,10 @@ from rq.job import Job, JobStatus
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
-from app.config import Settings
-from app.doorbell import EVENTS, JOBS
-from app.services import build
-from app.web.application import create_app
+from kulanz.config import Settings
+from kulanz.doorbell import EVENTS, JOBS
+from kulanz.services import build
+from kulanz.web.application import create_app
 from tests.ops.operator import Operator
 from tests.servers import a_redis
 

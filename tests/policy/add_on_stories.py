@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from app.policy import facts as f
-from app.policy.add_ons import ordering
-from app.policy.add_ons.booking import Booking
-from app.policy.facts import BillingReason, Stamp, Status
-from app.policy.model import Moment
+from kulanz.policy import facts as f
+from kulanz.policy.add_ons import ordering
+from kulanz.policy.add_ons.booking import Booking
+from kulanz.policy.facts import BillingReason, Stamp, Status
+from kulanz.policy.model import Moment
 from tests.policy.stories import DAY, MONDAY, Stage, a_subscription, a_success
 
 USERS = "users"

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from app.policy import facts as f
-from app.policy.differences import more_lenient
-from app.policy.document import Policy
-from app.policy.facts import Fact, OverrideKind
-from app.policy.model import State, Terms
-from app.policy.versions.applying import applicable
+from kulanz.policy import facts as f
+from kulanz.policy.differences import more_lenient
+from kulanz.policy.document import Policy
+from kulanz.policy.facts import Fact, OverrideKind
+from kulanz.policy.model import State, Terms
+from kulanz.policy.versions.applying import applicable
 from tests.policy.stories import DAY, PLEXO, an_override, plexo_but
 
 if TYPE_CHECKING:

@@ -7,12 +7,12 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from app.policy import document, telling
-from app.policy import facts as f
-from app.policy.assess import assess
-from app.policy.decide import decide
-from app.policy.document import Policy
-from app.policy.effects import (
+from kulanz.policy import document, telling
+from kulanz.policy import facts as f
+from kulanz.policy.assess import assess
+from kulanz.policy.decide import decide
+from kulanz.policy.document import Policy
+from kulanz.policy.effects import (
     AlertOperators,
     CancelSubscription,
     Effect,
@@ -22,7 +22,7 @@ from app.policy.effects import (
     SendLetter,
     SendMail,
 )
-from app.policy.facts import (
+from kulanz.policy.facts import (
     BillingReason,
     DisputeStatus,
     Fact,
@@ -34,8 +34,8 @@ from app.policy.facts import (
     Stamp,
     Status,
 )
-from app.policy.model import Account, Case, Catalogue, Decision, Situation, State, Terms
-from app.policy.time import Span
+from kulanz.policy.model import Account, Case, Catalogue, Decision, Situation, State, Terms
+from kulanz.policy.time import Span
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)

@@ -10,19 +10,19 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from app.errors import KulanzError
-from app.ordering.commands import DecideRefund, RequestRefund
-from app.ordering.refunds import facts_of
-from app.policy import facts as f
-from app.policy.add_ons import ordering as add_ons
-from app.policy.add_ons.booking import BookingStatus
-from app.policy.assess import assess
-from app.policy.book import Book
-from app.policy.collecting.recording import Money, recorded
-from app.policy.collecting.rules import LevelRules
-from app.policy.credit import ordering as credit
-from app.policy.effects import AlertOperators, Effect, SendMail
-from app.policy.facts import (
+from kulanz.errors import KulanzError
+from kulanz.ordering.commands import DecideRefund, RequestRefund
+from kulanz.ordering.refunds import facts_of
+from kulanz.policy import facts as f
+from kulanz.policy.add_ons import ordering as add_ons
+from kulanz.policy.add_ons.booking import BookingStatus
+from kulanz.policy.assess import assess
+from kulanz.policy.book import Book
+from kulanz.policy.collecting.recording import Money, recorded
+from kulanz.policy.collecting.rules import LevelRules
+from kulanz.policy.credit import ordering as credit
+from kulanz.policy.effects import AlertOperators, Effect, SendMail
+from kulanz.policy.facts import (
     BillingReason,
     DisputeStatus,
     Fact,
@@ -33,9 +33,9 @@ from app.policy.facts import (
     Stamp,
     Status,
 )
-from app.policy.model import FREE, Access, Account, CaseState, Decision, Hold, Moment, Owner, Situation, State, Terms
-from app.policy.refunding.payments import payments
-from app.policy.time import Span
+from kulanz.policy.model import FREE, Access, Account, CaseState, Decision, Hold, Moment, Owner, Situation, State, Terms
+from kulanz.policy.refunding.payments import payments
+from kulanz.policy.time import Span
 from tests.policy.reforms import A_REFORM, REFORMS, repinned, with_versions
 from tests.policy.stories import (
     DAY,

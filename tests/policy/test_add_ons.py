@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import InvalidInputError, KulanzError, NotFoundError, RefusedError
-from app.policy import facts as f
-from app.policy.add_ons import ordering
-from app.policy.add_ons.booking import BookingStatus
-from app.policy.assess import assess
-from app.policy.book import Book
-from app.policy.facts import DisputeStatus, Fact, Status
-from app.policy.model import Access, Standing
-from app.policy.pro_rata import months_left, rounded
+from kulanz.errors import InvalidInputError, KulanzError, NotFoundError, RefusedError
+from kulanz.policy import facts as f
+from kulanz.policy.add_ons import ordering
+from kulanz.policy.add_ons.booking import BookingStatus
+from kulanz.policy.assess import assess
+from kulanz.policy.book import Book
+from kulanz.policy.facts import DisputeStatus, Fact, Status
+from kulanz.policy.model import Access, Standing
+from kulanz.policy.pro_rata import months_left, rounded
 from tests.policy.add_on_stories import book, booking, cancel, moment, renew
 from tests.policy.stories import (
     DAY,

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import RefusedError
-from app.policy import facts as f
-from app.policy.assess import assess
-from app.policy.book import Book
-from app.policy.cancelling import ordering
-from app.policy.facts import Outcome, Stamp, Status
+from kulanz.errors import RefusedError
+from kulanz.policy import facts as f
+from kulanz.policy.assess import assess
+from kulanz.policy.book import Book
+from kulanz.policy.cancelling import ordering
+from kulanz.policy.facts import Outcome, Stamp, Status
 from tests.policy.add_on_stories import moment
 from tests.policy.stories import (
     DAY,

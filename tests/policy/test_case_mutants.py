@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from app.policy import document
+from kulanz.policy import document
 from tests.policy.cases.mutants import UNSEEN, Mutant, faults, mutants, noticing
 
 PRESETS = document.presets()

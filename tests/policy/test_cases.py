@@ -8,7 +8,7 @@ from dataclasses import fields, is_dataclass, replace
 
 import pytest
 
-from app.policy import document
+from kulanz.policy import document
 from tests.policy.cases.play import FOLDER, Case, cases, played, unmet
 
 TABLES = sorted(path.stem for path in FOLDER.glob("*.md") if path.stem != "README")

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.policy import facts as f
-from app.policy.book import Book
-from app.policy.closure import retention
-from app.policy.closure.rules import RecordClass
-from app.policy.document import Policy
-from app.policy.facts import DisputeStatus, Outcome, OverrideKind, Status
-from app.policy.model import Access, Decision, Standing
+from kulanz.policy import facts as f
+from kulanz.policy.book import Book
+from kulanz.policy.closure import retention
+from kulanz.policy.closure.rules import RecordClass
+from kulanz.policy.document import Policy
+from kulanz.policy.facts import DisputeStatus, Outcome, OverrideKind, Status
+from kulanz.policy.model import Access, Decision, Standing
 from tests.policy.closings import DISPUTE, TALES, is_closed, obstacles, rules, told
 from tests.policy.stories import (
     DAY,

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from app.errors import InvalidInputError, NotFoundError, RefusedError
-from app.policy import document
-from app.policy import facts as f
-from app.policy.closure import retention
-from app.policy.collecting import claims
-from app.policy.document import Policy
-from app.policy.effects import DropFile, Notify
-from app.policy.facts import DisputeStatus, Outcome, OverrideKind
-from app.policy.model import CaseState
+from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
+from kulanz.policy import document
+from kulanz.policy import facts as f
+from kulanz.policy.closure import retention
+from kulanz.policy.collecting import claims
+from kulanz.policy.document import Policy
+from kulanz.policy.effects import DropFile, Notify
+from kulanz.policy.facts import DisputeStatus, Outcome, OverrideKind
+from kulanz.policy.model import CaseState
 from tests.policy.stories import (
     DAY,
     MONDAY,

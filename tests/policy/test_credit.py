@@ -10,13 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import InvalidInputError, KulanzError, NotFoundError, RefusedError
-from app.policy import document
-from app.policy import facts as f
-from app.policy.book import Book
-from app.policy.credit import ordering
-from app.policy.credit.pots import Pot, pots
-from app.policy.facts import CreditEntry, DisputeStatus, OverrideKind
+from kulanz.errors import InvalidInputError, KulanzError, NotFoundError, RefusedError
+from kulanz.policy import document
+from kulanz.policy import facts as f
+from kulanz.policy.book import Book
+from kulanz.policy.credit import ordering
+from kulanz.policy.credit.pots import Pot, pots
+from kulanz.policy.facts import CreditEntry, DisputeStatus, OverrideKind
 from tests.policy.add_on_stories import moment
 from tests.policy.stories import DAY, MONDAY, Stage, a_dispute, a_paying_account, an_override, terms
 

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from app.errors import NotFoundError, RefusedError
-from app.policy import facts as f
-from app.policy.collecting import claims
-from app.policy.effects import SendLetter, SendMail
-from app.policy.facts import Outcome
-from app.policy.model import CaseState
+from kulanz.errors import NotFoundError, RefusedError
+from kulanz.policy import facts as f
+from kulanz.policy.collecting import claims
+from kulanz.policy.effects import SendLetter, SendMail
+from kulanz.policy.facts import Outcome
+from kulanz.policy.model import CaseState
 from tests.policy.stories import DAY, MONDAY, Stage, a_failure, a_paying_account, a_subscription, terms
 from tests.policy.test_collections import DUNNING_AT, READY, propose, tell
 

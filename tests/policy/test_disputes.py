@@ -2,10 +2,10 @@ from datetime import timedelta
 
 import pytest
 
-from app.policy import telling
-from app.policy.effects import Notify, SendMail
-from app.policy.facts import BillingReason, DisputeStatus, InvoiceStatus, OrderStatus, OverrideKind, Stamp, Status
-from app.policy.model import Access, CaseState, Standing
+from kulanz.policy import telling
+from kulanz.policy.effects import Notify, SendMail
+from kulanz.policy.facts import BillingReason, DisputeStatus, InvoiceStatus, OrderStatus, OverrideKind, Stamp, Status
+from kulanz.policy.model import Access, CaseState, Standing
 from tests.policy.stories import (
     DAY,
     HOUR,

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.errors import NotFoundError, PolicyError
-from app.policy import document
+from kulanz.errors import NotFoundError, PolicyError
+from kulanz.policy import document
 
 PLEXO = document.preset("plexo")
 END = PLEXO.count("\n")

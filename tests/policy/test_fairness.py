@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from app.policy import fairness
-from app.policy.deeds import Notices
-from app.policy.facts import Outcome
-from app.policy.model import Decision
+from kulanz.policy import fairness
+from kulanz.policy.deeds import Notices
+from kulanz.policy.facts import Outcome
+from kulanz.policy.model import Decision
 from tests.policy.stories import DAY, MONDAY, Stage, on_hold, plexo_but, terms
 
 END = MONDAY + 7 * DAY

@@ -2,10 +2,10 @@ from datetime import timedelta
 
 import pytest
 
-from app.policy.decide import decide
-from app.policy.effects import Notify
-from app.policy.facts import BillingReason, InvoiceStatus, Outcome, Status
-from app.policy.model import Access, Account, CaseState, Standing
+from kulanz.policy.decide import decide
+from kulanz.policy.effects import Notify
+from kulanz.policy.facts import BillingReason, InvoiceStatus, Outcome, Status
+from kulanz.policy.model import Access, Account, CaseState, Standing
 from tests.policy.stories import (
     DAY,
     HOUR,

@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from app.policy import facts as f
-from app.policy.effects import ResumeSubscription
-from app.policy.facts import DisputeStatus, Outcome, Status
-from app.policy.model import CaseState, Situation, Standing
+from kulanz.policy import facts as f
+from kulanz.policy.effects import ResumeSubscription
+from kulanz.policy.facts import DisputeStatus, Outcome, Status
+from kulanz.policy.model import CaseState, Situation, Standing
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from app.policy.collecting.rules import LevelRules
-from app.policy.effects import Notify, SendMail
-from app.policy.facts import DisputeStatus, Outcome, OverrideKind
-from app.policy.model import CaseState, Terms
-from app.policy.time import Span
+from kulanz.policy.collecting.rules import LevelRules
+from kulanz.policy.effects import Notify, SendMail
+from kulanz.policy.facts import DisputeStatus, Outcome, OverrideKind
+from kulanz.policy.model import CaseState, Terms
+from kulanz.policy.time import Span
 from tests.policy.stories import (
     DAY,
     HOUR,

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from app.errors import PolicyError
-from app.policy import document
-from app.policy.lines import lines
+from kulanz.errors import PolicyError
+from kulanz.policy import document
+from kulanz.policy.lines import lines
 
 TEN_MISTAKES = """\
 title = "Ten mistakes"                    # 1: no name

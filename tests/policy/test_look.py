@@ -2,10 +2,10 @@ from datetime import timedelta
 
 import pytest
 
-from app.policy import facts as f
-from app.policy.effects import LookUpSubscription
-from app.policy.facts import Status
-from app.policy.model import CaseState, Situation, Standing
+from kulanz.policy import facts as f
+from kulanz.policy.effects import LookUpSubscription
+from kulanz.policy.facts import Status
+from kulanz.policy.model import CaseState, Situation, Standing
 from tests.policy.stories import (
     DAY,
     HOUR,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.policy import facts as f
-from app.policy.facts import DisputeStatus, OverrideKind, Status
-from app.policy.model import Change
-from app.showing import sentences, story
+from kulanz.policy import facts as f
+from kulanz.policy.facts import DisputeStatus, OverrideKind, Status
+from kulanz.policy.model import Change
+from kulanz.showing import sentences, story
 from tests.policy.closings import is_closed, request_closure
 from tests.policy.stories import (
     DAY,

@@ -1,7 +1,7 @@
 import pytest
 
-from app.policy.facts import DisputeStatus, Outcome, OverrideKind
-from app.policy.model import Access, CaseState, Standing
+from kulanz.policy.facts import DisputeStatus, Outcome, OverrideKind
+from kulanz.policy.model import Access, CaseState, Standing
 from tests.policy.stories import (
     DAY,
     HOUR,

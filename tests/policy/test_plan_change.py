@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import InvalidInputError, KulanzError, NotFoundError, RefusedError
-from app.policy import periods
-from app.policy.facts import BillingReason, OrderStatus, Stamp, Status
-from app.policy.plan_change import Quote, Wanted, quote
-from app.policy.time import months_after
+from kulanz.errors import InvalidInputError, KulanzError, NotFoundError, RefusedError
+from kulanz.policy import periods
+from kulanz.policy.facts import BillingReason, OrderStatus, Stamp, Status
+from kulanz.policy.plan_change import Quote, Wanted, quote
+from kulanz.policy.time import months_after
 from tests.policy.add_on_stories import moment
 from tests.policy.stories import (
     DAY,

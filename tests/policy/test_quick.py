@@ -2,7 +2,7 @@ from dataclasses import FrozenInstanceError, dataclass, field, replace
 
 import pytest
 
-from app.policy.quick import changed, quick
+from kulanz.policy.quick import changed, quick
 
 
 @quick

@@ -1,8 +1,8 @@
 import pytest
 
-from app.policy.effects import SendMail
-from app.policy.facts import DisputeStatus, OrderStatus, Status
-from app.policy.model import Access, Standing
+from kulanz.policy.effects import SendMail
+from kulanz.policy.facts import DisputeStatus, OrderStatus, Status
+from kulanz.policy.model import Access, Standing
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from app.ordering.commands import DecideRefund, RequestRefund
-from app.ordering.refunds import facts_of
-from app.policy import facts as f
-from app.policy.document import Policy
-from app.policy.facts import BillingReason
-from app.policy.refunding.values import Refund
-from app.policy.time import Span
-from app.policy.versions.applying import applicable
+from kulanz.ordering.commands import DecideRefund, RequestRefund
+from kulanz.ordering.refunds import facts_of
+from kulanz.policy import facts as f
+from kulanz.policy.document import Policy
+from kulanz.policy.facts import BillingReason
+from kulanz.policy.refunding.values import Refund
+from kulanz.policy.time import Span
+from kulanz.policy.versions.applying import applicable
 from tests.policy.stories import DAY, LONG_AGO, ORDER, PLEXO, Stage, a_subscription, a_success, terms
 
 FIRST = "lemonsqueezy:1100000"

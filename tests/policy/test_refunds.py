@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import InvalidInputError, RefusedError
-from app.ordering.commands import DecideRefund, RequestRefund
-from app.ordering.refunds import facts_of
-from app.policy import facts as f
-from app.policy.assess import assess
-from app.policy.book import Book
-from app.policy.effects import CancelSubscription, DisableLicence, RefundPayment, SendMail
-from app.policy.facts import BillingReason, DisputeStatus, Fact, OrderStatus, Outcome, OverrideKind, Stamp, Status
-from app.policy.model import Access, Owner, Standing
-from app.policy.records import Order
-from app.policy.refunding.payments import payments
-from app.policy.refunding.values import Refund, RefundState, Verdict
-from app.policy.telling import reported, still_wanted
+from kulanz.errors import InvalidInputError, RefusedError
+from kulanz.ordering.commands import DecideRefund, RequestRefund
+from kulanz.ordering.refunds import facts_of
+from kulanz.policy import facts as f
+from kulanz.policy.assess import assess
+from kulanz.policy.book import Book
+from kulanz.policy.effects import CancelSubscription, DisableLicence, RefundPayment, SendMail
+from kulanz.policy.facts import BillingReason, DisputeStatus, Fact, OrderStatus, Outcome, OverrideKind, Stamp, Status
+from kulanz.policy.model import Access, Owner, Standing
+from kulanz.policy.records import Order
+from kulanz.policy.refunding.payments import payments
+from kulanz.policy.refunding.values import Refund, RefundState, Verdict
+from kulanz.policy.telling import reported, still_wanted
 from tests.policy.stories import (
     DAY,
     HOUR,

@@ -1,7 +1,7 @@
 import pytest
 
-from app.policy.facts import OverrideKind, Status
-from app.policy.model import CaseState, Standing
+from kulanz.policy.facts import OverrideKind, Status
+from kulanz.policy.model import CaseState, Standing
 from tests.policy.stories import (
     DAY,
     HOUR,

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from app.policy.document import Policy
-from app.policy.facts import Stamp, Status
-from app.policy.model import FREE, Access, Standing
+from kulanz.policy.document import Policy
+from kulanz.policy.facts import Stamp, Status
+from kulanz.policy.model import FREE, Access, Standing
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.policy import facts as f
-from app.policy.facts import BillingReason, LicenceStatus, OrderStatus, Stamp, Status
+from kulanz.policy import facts as f
+from kulanz.policy.facts import BillingReason, LicenceStatus, OrderStatus, Stamp, Status
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,

@@ -1,7 +1,7 @@
-from app.policy.effects import SendMail
-from app.policy.facts import Outcome, OverrideKind, Status
-from app.policy.model import CaseState, Standing
-from app.policy.outcomes import still_wanted
+from kulanz.policy.effects import SendMail
+from kulanz.policy.facts import Outcome, OverrideKind, Status
+from kulanz.policy.model import CaseState, Standing
+from kulanz.policy.outcomes import still_wanted
 from tests.policy.stories import (
     DAY,
     HOUR,

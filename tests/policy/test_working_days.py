@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from app.calendars import is_working_day
-from app.policy.working_days import after, end_of_period, weekdays
+from kulanz.calendars import is_working_day
+from kulanz.policy.working_days import after, end_of_period, weekdays
 
 
 def at(text: str) -> datetime:

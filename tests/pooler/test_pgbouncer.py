@@ -14,10 +14,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from app.config import load
-from app.services import build
-from app.store import accounts
-from app.store.database import Database
+from kulanz.config import load
+from kulanz.services import build
+from kulanz.store import accounts
+from kulanz.store.database import Database
 from tests.lemonsqueezy import MONDAY
 from tests.workers.house import KEY, an_unpaid_account
 
@@ -110,7 +110,7 @@ def test_workers_and_clock_go_on_side_by_side(pooled_url: str, tmp_path: Path) -
         processes = [
             stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-m", "workers", role], env={**os.environ, **settings}, cwd=ROOT, stderr=log
+                    [sys.executable, "-m", "kulanz_workers", role], env={**os.environ, **settings}, cwd=ROOT, stderr=log
                 )
             )
             for role in ("events", "events", "effects", "clock")

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy import select
 
-from app.store.database import Database
-from app.store.tables import metadata
+from kulanz.store.database import Database
+from kulanz.store.tables import metadata
 
 
 def everything(database: Database) -> dict[str, list[Any]]:

@@ -13,14 +13,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from app.cli import run
-from app.errors import FarEndError, InvalidInputError, RefusedError
-from app.policy.facts import Provenance
-from app.reconcile import import_store, reconcile
-from app.reconcile.imports import MARK
-from app.replaying.replay import recorded, replay
-from app.simulator import Faults
-from app.store import accounts, marks
+from kulanz.cli import run
+from kulanz.errors import FarEndError, InvalidInputError, RefusedError
+from kulanz.policy.facts import Provenance
+from kulanz.reconcile import import_store, reconcile
+from kulanz.reconcile.imports import MARK
+from kulanz.replaying.replay import recorded, replay
+from kulanz.store import accounts, marks
+from kulanz_simulator import Faults
 from tests.lemonsqueezy import SECRET, Purchase
 from tests.reconcile.rows import count, everything
 from tests.shop import Shop

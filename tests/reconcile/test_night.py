@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.clock import real_now
-from app.host_time import LAST_SEEN
-from app.reconcile.night import MARK, Night, last_night
-from app.simulator import Faults
-from app.store import marks, policies
+from kulanz.clock import real_now
+from kulanz.host_time import LAST_SEEN
+from kulanz.reconcile.night import MARK, Night, last_night
+from kulanz.store import marks, policies
+from kulanz_simulator import Faults
 from tests.lemonsqueezy import Purchase
 from tests.shop import Shop
 

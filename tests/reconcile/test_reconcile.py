@@ -8,12 +8,12 @@ from datetime import timedelta
 
 import pytest
 
-from app.errors import FarEndError
-from app.policy.facts import Provenance
-from app.reconcile import DriftKind, Report, Window, reconcile
-from app.replaying.replay import recorded, replay
-from app.simulator import Faults
-from app.store import journal
+from kulanz.errors import FarEndError
+from kulanz.policy.facts import Provenance
+from kulanz.reconcile import DriftKind, Report, Window, reconcile
+from kulanz.replaying.replay import recorded, replay
+from kulanz.store import journal
+from kulanz_simulator import Faults
 from tests.lemonsqueezy import Purchase
 from tests.reconcile.rows import everything
 from tests.shop import Shop

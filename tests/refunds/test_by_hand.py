@@ -15,9 +15,9 @@ from typing import Any
 import pytest
 import requests
 
-from app.cli import run
-from app.services import build
-from app.store import outbox
+from kulanz.cli import run
+from kulanz.services import build
+from kulanz.store import outbox
 from tests.refunds.conftest import DAY, Support, everywhere
 from tests.shop import PLANS, TOKEN, Shop, a_shop
 

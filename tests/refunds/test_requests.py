@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from datetime import datetime
 
-from app.replaying.replay import replay
-from app.showing import enquiries
+from kulanz.replaying.replay import replay
+from kulanz.showing import enquiries
 from tests.refunds.conftest import DAY, Support, everywhere
 
 BASE = 4900 - 817

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from app.providers.lemonsqueezy.client import Client
-from app.simulator import Simulator, running
+from kulanz.providers.lemonsqueezy.client import Client
+from kulanz_simulator import Simulator, running
 from tests.far_ends import CallbackReceiver, a_callback_receiver
 from tests.lemonsqueezy import MONDAY, SECRET
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 import pytest
 
-from app.errors import FarEndError
-from app.pace import Budget
-from app.policy.facts import (
+from kulanz.errors import FarEndError
+from kulanz.pace import Budget
+from kulanz.policy.facts import (
     InvoiceSeen,
     LicenceSeen,
     LicenceStatus,
@@ -21,8 +21,8 @@ from app.policy.facts import (
     Status,
     SubscriptionSeen,
 )
-from app.providers.lemonsqueezy.client import Client, Kind
-from app.simulator import Simulator
+from kulanz.providers.lemonsqueezy.client import Client, Kind
+from kulanz_simulator import Simulator
 
 DAY = timedelta(days=1)
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from app.simulator import Simulator
+from kulanz_simulator import Simulator
 from tests.far_ends import CallbackReceiver
 from tests.lemonsqueezy import SECRET
 
@@ -118,7 +118,7 @@ def test_another_sites_page_cannot_act(simulator: Simulator) -> None:
 
 
 def test_the_command_runs_until_it_is_told_to_stop(receiver: CallbackReceiver) -> None:
-    command = [sys.executable, "-m", "app.cli", "provider-sim", "--port", "0", "--customers", "2", "--speed", "100"]
+    command = [sys.executable, "-m", "kulanz", "provider-sim", "--port", "0", "--customers", "2", "--speed", "100"]
     options = ["--webhook-url", receiver.url, "--secret", SECRET]
     with subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from app.errors import RefusedError
-from app.providers import PROVIDERS, Naming
-from app.simulator import Assumptions, Faults, Simulator
+from kulanz.errors import RefusedError
+from kulanz.providers import PROVIDERS, Naming
+from kulanz_simulator import Assumptions, Faults, Simulator
 from tests.far_ends import Answer, CallbackReceiver, a_free_port
 from tests.lemonsqueezy import MONDAY, SECRET
 

@@ -11,9 +11,9 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
 from typing import Any
 
-from app.store import inbox, marks
-from app.store.database import Database
-from app.store.inbox import Settled
+from kulanz.store import inbox, marks
+from kulanz.store.database import Database
+from kulanz.store.inbox import Settled
 
 _SPAWN = multiprocessing.get_context("spawn")
 

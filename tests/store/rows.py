@@ -9,11 +9,11 @@ from itertools import count
 
 import msgspec
 
-from app.store import inbox, ledger
-from app.store.database import Connection, Database
-from app.store.inbox import NewEvent, Settled
-from app.store.ledger import DecisionRow
-from app.store.outbox import EffectRow
+from kulanz.store import inbox, ledger
+from kulanz.store.database import Connection, Database
+from kulanz.store.inbox import NewEvent, Settled
+from kulanz.store.ledger import DecisionRow
+from kulanz.store.outbox import EffectRow
 
 NOW = datetime(2026, 3, 1, 14, 8, 20, tzinfo=UTC)
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)

@@ -6,9 +6,9 @@ from threading import Barrier, Thread
 import msgspec
 import pytest
 
-from app.store import accounts
-from app.store.accounts import AccountRow
-from app.store.database import Database
+from kulanz.store import accounts
+from kulanz.store.accounts import AccountRow
+from kulanz.store.database import Database
 from tests.store.rows import DAY, NOW
 
 

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
-from app.errors import ConfigurationError, StorageUnavailableError
-from app.store import marks, tables
-from app.store.database import Connection, Database
+from kulanz.errors import ConfigurationError, StorageUnavailableError
+from kulanz.store import marks, tables
+from kulanz.store.database import Connection, Database
 from tests.servers import end_connections
 from tests.store import processes
 from tests.store.rows import NOW, an_event, recorded

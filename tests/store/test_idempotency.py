@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from app.errors import InvalidInputError, RefusedError
-from app.store import idempotency
-from app.store.database import Database
-from app.store.idempotency import Answer
+from kulanz.errors import InvalidInputError, RefusedError
+from kulanz.store import idempotency
+from kulanz.store.database import Database
+from kulanz.store.idempotency import Answer
 from tests.store.rows import DAY, NOW, SECOND
 
 REQUEST, OTHER = b"digest", b"another digest"

@@ -2,10 +2,10 @@
 
 import pytest
 
-from app.errors import InvalidInputError, NotFoundError
-from app.store import inbox
-from app.store.database import Database
-from app.store.inbox import Recorded, Settled
+from kulanz.errors import InvalidInputError, NotFoundError
+from kulanz.store import inbox
+from kulanz.store.database import Database
+from kulanz.store.inbox import Recorded, Settled
 from tests.store.rows import DAY, HOUR, NOW, SECOND, an_event, recorded, settled, states
 
 

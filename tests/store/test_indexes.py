@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Executable, event
 from sqlalchemy.engine import Connection
 
-from app.store import (
+from kulanz.store import (
     accounts,
     acts,
     arrivals,
@@ -24,8 +24,8 @@ from app.store import (
     receipts,
     timers,
 )
-from app.store.database import Database
-from app.store.prepared import Prepared
+from kulanz.store.database import Database
+from kulanz.store.prepared import Prepared
 from tests.store.rows import NOW
 
 _QUESTIONS: dict[str, tuple[Executable | Prepared, dict[str, Any]]] = {

@@ -10,9 +10,9 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, NullPool, create_engine, inspect
 
-from app.store import migrate
-from app.store.database import Database
-from app.store.tables import metadata
+from kulanz.store import migrate
+from kulanz.store.database import Database
+from kulanz.store.tables import metadata
 from tests.servers import PostgreSQL
 
 

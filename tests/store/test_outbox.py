@@ -4,9 +4,9 @@ from threading import Thread
 
 import pytest
 
-from app.errors import InvalidInputError
-from app.store import outbox
-from app.store.database import Database
+from kulanz.errors import InvalidInputError
+from kulanz.store import outbox
+from kulanz.store.database import Database
 from tests.store.rows import HOUR, NOW, SECOND, an_effect
 
 MINUTE = 60 * SECOND

@@ -15,8 +15,9 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.pool import Pool
 
-from app.services import Services
-from app.store.tables import metadata
+from kulanz.services import Services
+from kulanz.store.tables import metadata
+from kulanz_workers.clock import Clock
 from tests.days import DAY, days_before_monday, happens
 from tests.lemonsqueezy import (
     MONDAY,
@@ -30,7 +31,6 @@ from tests.lemonsqueezy import (
     subscription_payment_success,
     subscription_updated,
 )
-from workers.clock import Clock
 
 FEW = frozenset({"claims", "keyring", "marks", "metadata", "policies", "tallies"})
 """A row for each worker, key, named value, version or metric: there is nothing to look for in them."""

@@ -8,14 +8,14 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from sqlalchemy import bindparam, select, update
 
-from app.errors import StorageUnavailableError
-from app.store import timers
-from app.store.bulk import among
-from app.store.database import Database
-from app.store.prepared import Prepared
-from app.store.tables import Instant
-from app.store.tables import timers as table
-from app.store.timers import TimerRow
+from kulanz.errors import StorageUnavailableError
+from kulanz.store import timers
+from kulanz.store.bulk import among
+from kulanz.store.database import Database
+from kulanz.store.prepared import Prepared
+from kulanz.store.tables import Instant
+from kulanz.store.tables import timers as table
+from kulanz.store.timers import TimerRow
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 _QUERY = (

@@ -4,12 +4,12 @@ import msgspec
 import pytest
 from sqlalchemy import delete, update
 
-from app.errors import RefusedError
-from app.store import accounts, bindings, journal, ledger, marks, policies, tables
-from app.store.database import Database
-from app.store.journal import JournalRow
-from app.store.keyring import Keyring
-from app.store.policies import PolicyRow
+from kulanz.errors import RefusedError
+from kulanz.store import accounts, bindings, journal, ledger, marks, policies, tables
+from kulanz.store.database import Database
+from kulanz.store.journal import JournalRow
+from kulanz.store.keyring import Keyring
+from kulanz.store.policies import PolicyRow
 from tests.store.rows import HOUR, NOW, SECOND, a_chain
 
 

@@ -3,9 +3,9 @@
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.store import timers
-from app.store.database import Database
-from app.store.timers import TimerRow
+from kulanz.store import timers
+from kulanz.store.database import Database
+from kulanz.store.timers import TimerRow
 from tests.store.rows import DAY, HOUR, NOW, SECOND
 
 

@@ -59,7 +59,7 @@ def sources(*packages: str) -> Iterator[Path]:
 
 
 def module_name(path: Path) -> str:
-    parts = path.relative_to(ROOT).with_suffix("").parts
+    parts = path.relative_to(ROOT).with_suffix("").parts[1:]
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
@@ -75,7 +75,7 @@ def imported_roots(path: Path) -> Iterator[str]:
 
 def test_importing_the_policy_loads_no_framework() -> None:
     heavy = ["alembic", "click", "cryptography", "flask", "msgspec", "redis", "requests", "rq", "sqlalchemy"]
-    code = f"import json, sys, app.policy; print(json.dumps(sorted(set({heavy!r}) & set(sys.modules))))"
+    code = f"import json, sys, kulanz.policy; print(json.dumps(sorted(set({heavy!r}) & set(sys.modules))))"
 
     loaded = in_a_fresh_interpreter(code)
 
@@ -87,9 +87,9 @@ def test_the_policy_imports_the_standard_library_and_itself_only() -> None:
 
     strangers = {
         f"{path.relative_to(ROOT)}: {name}"
-        for path in sources("app/policy")
+        for path in sources("app/kulanz/policy")
         for name in imported_roots(path)
-        if name.partition(".")[0] not in allowed and name != "app.errors" and not name.startswith("app.policy")
+        if name.partition(".")[0] not in allowed and name != "kulanz.errors" and not name.startswith("kulanz.policy")
     }
 
     assert strangers == set()
@@ -100,13 +100,13 @@ def test_the_policy_reads_no_clock_no_environment_and_no_chance() -> None:
 
     strangers = {
         f"{path.relative_to(ROOT)}: {name}"
-        for path in sources("app/policy")
+        for path in sources("app/kulanz/policy")
         for name in imported_roots(path)
         if name.partition(".")[0] in banned
     }
     clocks = {
         f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path in sources("app/policy")
+        for path in sources("app/kulanz/policy")
         for node in ast.walk(ast.parse(path.read_text()))
         if isinstance(node, ast.Attribute) and node.attr in {"now", "utcnow", "today"}
     }
@@ -118,7 +118,7 @@ def test_only_the_configuration_reads_the_environment() -> None:
     readers = {
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for path in sources(*PACKAGES)
-        if path != ROOT / "app" / "config.py"
+        if path != ROOT / "app/kulanz/config.py"
         for node in ast.walk(ast.parse(path.read_text()))
         if (isinstance(node, ast.Attribute) and node.attr in {"environ", "environb", "getenv", "getenvb", "putenv"})
         or (
@@ -132,7 +132,7 @@ def test_only_the_configuration_reads_the_environment() -> None:
 
 
 def test_importing_any_module_connects_reads_and_starts_nothing() -> None:
-    started_by_a_tool = {"app.store.migrations.env"}  # Alembic runs this file; it is no module of ours to import.
+    started_by_a_tool = {"kulanz.store.migrations.env"}  # Alembic runs this file; it is no module of ours to import.
     modules = [
         name
         for name in map(module_name, sources(*PACKAGES))

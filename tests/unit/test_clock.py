@@ -6,10 +6,10 @@ from threading import Barrier
 
 import pytest
 
-from app.clock import Clock, Turn, real_now
-from app.errors import RefusedError
-from app.store import marks
-from app.store.database import Database
+from kulanz.clock import Clock, Turn, real_now
+from kulanz.errors import RefusedError
+from kulanz.store import marks
+from kulanz.store.database import Database
 
 MARCH = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

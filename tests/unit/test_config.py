@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from app.config import ApiToken, OpsUser, Settings, load, masked, misspelt
-from app.errors import ConfigurationError
-from app.policy import document
+from kulanz.config import ApiToken, OpsUser, Settings, load, masked, misspelt
+from kulanz.errors import ConfigurationError
+from kulanz.policy import document
 
 KEY = bytes(range(32))
 

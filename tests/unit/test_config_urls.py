@@ -9,9 +9,9 @@ import pytest
 from redis import Redis
 from sqlalchemy import make_url
 
-from app.cli.up import private_redis
-from app.config import load, masked
-from app.errors import ConfigurationError
+from kulanz.cli.up import private_redis
+from kulanz.config import load, masked
+from kulanz.errors import ConfigurationError
 
 ADVICE = "in a user name or password write @ as %40, / as %2F, ? as %3F, # as %23"
 FINE = {

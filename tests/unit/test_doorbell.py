@@ -13,8 +13,8 @@ from redis.exceptions import RedisError
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from app.cli.up import private_redis
-from app.doorbell import EFFECTS, EVENTS, Bell, DoorbellUnavailableError, connect
+from kulanz.cli.up import private_redis
+from kulanz.doorbell import EFFECTS, EVENTS, Bell, DoorbellUnavailableError, connect
 from tests.far_ends import a_free_port
 
 
@@ -71,7 +71,7 @@ def test_many_rings_leave_one_job_that_rq_can_read(server):
     bell.ring(EFFECTS)
 
     (job,) = queue(server.client, EVENTS).jobs
-    assert (job.func_name, job.timeout, job.get_status().value) == ("workers.jobs.drain", -1, "queued")
+    assert (job.func_name, job.timeout, job.get_status().value) == ("kulanz_workers.jobs.drain", -1, "queued")
     assert {each.name for each in Queue.all(connection=server.client)} == {EVENTS, EFFECTS}
     assert bell.listen(0.1)
     assert not bell.listen(0.1)

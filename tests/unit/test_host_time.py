@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app import host_time
+from kulanz import host_time
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 

@@ -8,10 +8,10 @@ from time import monotonic
 import pytest
 import requests
 
-from app.errors import FarEndError, UnknownOutcomeError
-from app.policy.facts import Provenance, Status
-from app.providers import PROVIDERS, Naming
-from app.providers.lemonsqueezy.client import Client
+from kulanz.errors import FarEndError, UnknownOutcomeError
+from kulanz.policy.facts import Provenance, Status
+from kulanz.providers import PROVIDERS, Naming
+from kulanz.providers.lemonsqueezy.client import Client
 from tests import lemonsqueezy as ls
 from tests.provider_server import API_KEY, Provider, Reply, a_provider
 

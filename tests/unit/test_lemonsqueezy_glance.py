@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import MalformedPayloadError
-from app.providers import PROVIDERS, Glance
+from kulanz.errors import MalformedPayloadError
+from kulanz.providers import PROVIDERS, Glance
 from tests import lemonsqueezy as ls
 
 LEMONSQUEEZY = PROVIDERS["lemonsqueezy"]

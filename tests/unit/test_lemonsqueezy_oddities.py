@@ -4,10 +4,7 @@ from datetime import UTC, timedelta
 
 import pytest
 
-from app.policy.facts import (
-    BillingReason,
-    SubscriptionSeen,
-)
+from kulanz.policy.facts import BillingReason, SubscriptionSeen
 from tests import lemonsqueezy as ls
 from tests.lemonsqueezy_facts import (
     complaint,

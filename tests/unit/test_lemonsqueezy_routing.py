@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.providers import PROVIDERS, Naming, Routing
+from kulanz.providers import PROVIDERS, Naming, Routing
 from tests import lemonsqueezy as ls
 
 LEMONSQUEEZY = PROVIDERS["lemonsqueezy"]

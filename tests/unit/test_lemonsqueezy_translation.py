@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from app.policy.facts import (
+from kulanz.policy.facts import (
     BillingReason,
     DisputeSeen,
     DisputeStatus,

@@ -7,14 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import UntranslatableError
-from app.policy.facts import (
-    AddressKnown,
-    DisputeSeen,
-    OrderSeen,
-    SubscriptionSeen,
-)
-from app.providers import Naming
+from kulanz.errors import UntranslatableError
+from kulanz.policy.facts import AddressKnown, DisputeSeen, OrderSeen, SubscriptionSeen
+from kulanz.providers import Naming
 from tests import lemonsqueezy as ls
 from tests.lemonsqueezy_facts import (
     LEMONSQUEEZY,

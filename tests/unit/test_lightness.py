@@ -13,8 +13,11 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize(
     ("module", "spared"),
     [
-        ("workers.__main__", {"alembic", "babel", "flask", "idna", "jinja2", "requests", "rich", "standardwebhooks"}),
-        ("app.web.application", {"alembic", "idna", "requests", "rich", "standardwebhooks"}),
+        (
+            "kulanz_workers.__main__",
+            {"alembic", "babel", "flask", "idna", "jinja2", "requests", "rich", "standardwebhooks"},
+        ),
+        ("kulanz.web.application", {"alembic", "idna", "requests", "rich", "standardwebhooks"}),
     ],
 )
 def test_a_process_loads_no_library_before_its_first_use(module: str, spared: set[str]) -> None:

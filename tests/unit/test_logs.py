@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from app.logs import Log
+from kulanz.logs import Log
 
 
 @pytest.fixture

@@ -10,25 +10,26 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PACKAGES = sorted(folder.parent for source in ("app", "workers") for folder in (ROOT / source).glob("*/__init__.py"))
 
 
-def files_of(package: str) -> set[Path]:
+def files_of(package: Path) -> set[Path]:
     return {
         path
-        for path in (ROOT / package).rglob("*")
+        for path in package.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts and not path.name.startswith(".")
     }
 
 
 def is_a_module(path: Path) -> bool:
     """Whether setuptools finds the file as code: every folder down to it is a package."""
-    folders = [folder for folder in path.parents if ROOT in folder.parents]
+    folders = [folder for folder in path.parents if ROOT in folder.parent.parents]
     return path.suffix == ".py" and all((folder / "__init__.py").exists() for folder in folders)
 
 
-def declared(package: str) -> set[Path]:
-    globs = PROJECT["tool"]["setuptools"]["package-data"].get(package, [])
-    return {path for glob in globs for path in (ROOT / package).glob(glob) if path.is_file()}
+def declared(package: Path) -> set[Path]:
+    globs = PROJECT["tool"]["setuptools"]["package-data"].get(package.name, [])
+    return {path for glob in globs for path in package.glob(glob) if path.is_file()}
 
 
 def normal(distribution: str) -> str:
@@ -38,18 +39,18 @@ def normal(distribution: str) -> str:
 
 def outside_imports() -> set[str]:
     """Every top-level name that the packages import from elsewhere, at the top of a file or inside a function."""
-    sources = [path.read_text() for package in ("app", "workers") for path in (ROOT / package).rglob("*.py")]
+    sources = [path.read_text() for package in PACKAGES for path in package.rglob("*.py")]
     nodes = [node for source in sources for node in ast.walk(ast.parse(source))]
     plain = {name.name for node in nodes if isinstance(node, ast.Import) for name in node.names}
     named = {node.module for node in nodes if isinstance(node, ast.ImportFrom) and node.module and not node.level}
-    ours = {"app", "workers", "_typeshed"}
+    ours = {*(package.name for package in PACKAGES), "_typeshed"}
     return {name.partition(".")[0] for name in plain | named} - sys.stdlib_module_names - ours
 
 
 def test_every_file_of_the_packages_is_installed() -> None:
     forgotten = {
         str(path.relative_to(ROOT))
-        for package in ("app", "workers")
+        for package in PACKAGES
         for path in files_of(package)
         if not is_a_module(path) and path not in declared(package)
     }

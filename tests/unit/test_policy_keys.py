@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from app.policy import document, manual
+from kulanz.policy import document, manual
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "policies.md"
 

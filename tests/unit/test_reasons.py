@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.showing import story
+from kulanz.showing import story
 from tests.policy.stories import LONG_AGO, Stage
 from tests.policy.test_refunds import SOON, TOTAL, a_licence, asks, comes_back, decides, sold
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.providers import PROVIDERS, signing
+from kulanz.providers import PROVIDERS, signing
 from tests import lemonsqueezy as ls
 
 BODY = b'{"meta":{"event_name":"order_created"},"data":{}}'

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.errors import StorageUnavailableError
-from app.receiving import spool as spools
-from app.receiving.spool import Spool, framed, whole
+from kulanz.errors import StorageUnavailableError
+from kulanz.receiving import spool as spools
+from kulanz.receiving.spool import Spool, framed, whole
 
 MIB = 1024 * 1024
 HEAD = len(framed(b""))

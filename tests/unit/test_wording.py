@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from app.showing.sentences import sentence
-from app.wording import how_many
+from kulanz.showing.sentences import sentence
+from kulanz.wording import how_many
 
 
 @pytest.mark.parametrize(

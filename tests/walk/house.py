@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import requests
 
-from app.cli import run
+from kulanz.cli import run
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_free_port, a_mailbox
 from tests.lemonsqueezy import SECRET, Payload, Purchase, delivery
 from tests.provider_server import Provider, a_provider
@@ -128,7 +128,7 @@ class House:
     def start(self) -> None:
         """Start the instance and wait until it takes deliveries."""
         port = self.url.rpartition(":")[2]
-        command = [sys.executable, "-m", "app.cli", "up", "--port", port, "--data-dir", self.environ["KULANZ_DATA_DIR"]]
+        command = [sys.executable, "-m", "kulanz", "up", "--port", port, "--data-dir", self.environ["KULANZ_DATA_DIR"]]
         with ExitStack() as stack:
             log = stack.enter_context(self.log.open("ab")) if self.log else None
             self.process = subprocess.Popen(

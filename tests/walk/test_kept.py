@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.policy import document
+from kulanz.policy import document
 from tests.lemonsqueezy import subscription_created, subscription_expired, subscription_payment_success
 from tests.walk.house import House, a_house, days
 

@@ -22,11 +22,12 @@ from urllib.request import urlopen
 import psutil
 import pytest
 
-from app.cli.up import private_redis
+from kulanz.cli.up import private_redis
 from tests.far_ends import a_free_port
+from tests.source_roots import python_path
 
 ROOT = Path(__file__).resolve().parents[2]
-KULANZ = (sys.executable, "-P", "-m", "app.cli")
+KULANZ = (sys.executable, "-P", "-m", "kulanz")
 """The command as installed: the directory that it is called in is not on its path."""
 PARTS = {"valkey-server", "web", "events", "effects", "clock"}
 
@@ -73,7 +74,7 @@ class Up:
 
 def environ(**settings: str) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "TMPDIR", "LANG"}}
-    return {**kept, "PYTHONPATH": str(ROOT), **settings}
+    return {**kept, "PYTHONPATH": python_path(ROOT), **settings}
 
 
 @contextmanager
@@ -277,7 +278,18 @@ def test_the_demonstration_leaves_the_usual_data_directory_and_database_alone(tm
 
 def test_files_in_the_directory_that_it_is_called_in_are_never_imported(data_dir):
     ran = data_dir.with_name("ran")
-    for module in ("app", "workers", "alembic", "redis", "rq", "granian", "sqlalchemy"):
+    for module in (
+        "app",
+        "workers",
+        "kulanz",
+        "kulanz_workers",
+        "queue",
+        "alembic",
+        "redis",
+        "rq",
+        "granian",
+        "sqlalchemy",
+    ):
         data_dir.with_name(f"{module}.py").write_text(f"open({str(ran)!r}, 'a').write('{module} ')\n")
 
     with up(data_dir, "--demo") as running:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from app.config import ApiToken, Settings
-from app.receiving.intake import Answer
-from app.web.application import Web, assemble
+from kulanz.config import ApiToken, Settings
+from kulanz.receiving.intake import Answer
+from kulanz.web.application import Web, assemble
 from tests.web.desk import DeskInMemory
 
 

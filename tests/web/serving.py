@@ -9,8 +9,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-from app.config import ApiToken, Settings
-from app.web import server
+from kulanz.config import ApiToken, Settings
+from kulanz.web import server
 
 
 def main(port: str, data_dir: str, database_url: str, processes: str = "1", linger: str = "1") -> None:

@@ -12,17 +12,17 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import pipeline
-from app.clock import real_now
-from app.config import ApiToken
-from app.ordering.commands import OpenDispute
-from app.receiving.intake import Intake
-from app.services import Services
-from app.store import idempotency
-from app.web import documents
-from app.web.account_desk import AccountDesk
-from app.web.application import assemble
-from app.web.desk import Keep
+from kulanz import pipeline
+from kulanz.clock import real_now
+from kulanz.config import ApiToken
+from kulanz.ordering.commands import OpenDispute
+from kulanz.receiving.intake import Intake
+from kulanz.services import Services
+from kulanz.store import idempotency
+from kulanz.web import documents
+from kulanz.web.account_desk import AccountDesk
+from kulanz.web.application import assemble
+from kulanz.web.desk import Keep
 from tests.days import product, settings_of
 from tests.lemonsqueezy import (
     Payload,

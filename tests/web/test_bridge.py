@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 from flask import Flask, Response, jsonify, request
 
-from app.web.bridge import environ_of, through
-from app.web.front import Headers as Told
+from kulanz.web.bridge import environ_of, through
+from kulanz.web.front import Headers as Told
 
 
 class Headers:

@@ -7,8 +7,8 @@ from io import BytesIO
 import pytest
 from flask.testing import FlaskClient
 
-from app.receiving.intake import Answer
-from app.web.door import LIMIT
+from kulanz.receiving.intake import Answer
+from kulanz.web.door import LIMIT
 from tests.web.conftest import ReceiverInMemory
 
 PATH = "/webhooks/lemonsqueezy"

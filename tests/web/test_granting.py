@@ -11,18 +11,18 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from app import pipeline
-from app.clock import real_now
-from app.config import ApiToken
-from app.ordering.commands import AgreeTerms, SetOverride
-from app.policy import document
-from app.policy.facts import OverrideKind
-from app.receiving.intake import Intake
-from app.replaying.replay import replay
-from app.services import Services
-from app.store import policies
-from app.web.account_desk import AccountDesk
-from app.web.application import assemble
+from kulanz import pipeline
+from kulanz.clock import real_now
+from kulanz.config import ApiToken
+from kulanz.ordering.commands import AgreeTerms, SetOverride
+from kulanz.policy import document
+from kulanz.policy.facts import OverrideKind
+from kulanz.receiving.intake import Intake
+from kulanz.replaying.replay import replay
+from kulanz.services import Services
+from kulanz.store import policies
+from kulanz.web.account_desk import AccountDesk
+from kulanz.web.application import assemble
 from tests.days import DAY, product, settings_of
 from tests.lemonsqueezy import Payload, delivery, subscription_created, subscription_payment_failed
 

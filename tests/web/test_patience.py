@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from app.web.patience import LOOK_EVERY, Patience
+from kulanz.web.patience import LOOK_EVERY, Patience
 
 
 async def later(seconds: float, answer: str = "") -> str:

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from app.config import Settings
-from app.web.application import Web, assemble
+from kulanz.config import Settings
+from kulanz.web.application import Web, assemble
 from tests.web.conftest import ReceiverInMemory
 from tests.web.desk import DeskInMemory
 

@@ -21,9 +21,9 @@ from typing import Any
 import psutil
 import pytest
 
-from app.store import inbox, tallies
-from app.store.database import Database
-from app.web.door import LIMIT
+from kulanz.store import inbox, tallies
+from kulanz.store.database import Database
+from kulanz.web.door import LIMIT
 from tests.lemonsqueezy import sign, subscription_updated, wire
 from tests.web.hostile import AN_EVENT, BAD_SIGNATURES, ITS_SIGNATURE, MALFORMED, STRANGE
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.config import load
-from app.services import Services, build
+from kulanz.config import load
+from kulanz.services import Services, build
 from tests.lemonsqueezy import MONDAY
 
 KEY = "0f" * 32

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from hashlib import sha256
 
-from app.clock import real_now
-from app.providers import lemonsqueezy
-from app.services import Services
-from app.store import inbox
-from app.store.inbox import NewEvent
+from kulanz.clock import real_now
+from kulanz.providers import lemonsqueezy
+from kulanz.services import Services
+from kulanz.store import inbox
+from kulanz.store.inbox import NewEvent
 from tests.lemonsqueezy import MONDAY, Payload, subscription_created, subscription_payment_failed, wire
 
 KEY = "0f" * 32

@@ -15,9 +15,9 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from rq.suspension import suspend
 
-from app.doorbell import EFFECTS, EVENTS, Bell, connect
-from app.services import Services
-from app.store import accounts, inbox, outbox
+from kulanz.doorbell import EFFECTS, EVENTS, Bell, connect
+from kulanz.services import Services
+from kulanz.store import accounts, inbox, outbox
 from tests.servers import a_redis
 from tests.workers.house import an_unpaid_account
 
@@ -35,7 +35,7 @@ def until(happened: Callable[[], object], seconds: float = 20) -> None:
 
 @contextmanager
 def a_worker(role: str, settings: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "workers", role]
+    command = [sys.executable, "-m", "kulanz_workers", role]
     with subprocess.Popen(command, env={**os.environ, **settings}, cwd=ROOT) as worker:
         try:
             yield worker

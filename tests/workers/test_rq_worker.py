@@ -11,8 +11,8 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
-from app.doorbell import EVENTS, JOBS, Bell, connect
-from workers.rq_worker import QueueWorker, resolved
+from kulanz.doorbell import EVENTS, JOBS, Bell, connect
+from kulanz_workers.rq_worker import QueueWorker, resolved
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def test_a_job_that_is_not_ours_is_refused(redis, queue, tmp_path):
 def test_no_callback_of_a_job_is_called(redis, queue):
     """`antigravity.geohash` exists and would fail in its own way."""
     names = ("success_callback_name", "failure_callback_name", "stopped_callback_name")
-    jobs = [queue.enqueue("workers.jobs.nothing") for _ in names]
+    jobs = [queue.enqueue("kulanz_workers.jobs.nothing") for _ in names]
     for job, name in zip(jobs, names, strict=True):
         redis.hset(job.key, mapping={name: "antigravity.geohash", "webhooks": '[{"url": "http://127.0.0.1:1/"}]'})
 
@@ -79,9 +79,9 @@ JUNK = (b"", b"no JSON", b"[1]", b'["os.system", null, [], {}]', b"[" * 100_000,
 
 def test_junk_does_not_end_the_worker_which_leaves_nothing_behind(redis, queue):
     for data in JUNK:
-        job = queue.enqueue("workers.jobs.drain")
+        job = queue.enqueue("kulanz_workers.jobs.drain")
         redis.hset(job.key, mapping={"data": data, "retries_left": 1000})
-    queue.enqueue("workers.jobs.drain", "with an argument")
+    queue.enqueue("kulanz_workers.jobs.drain", "with an argument")
 
     work_off(redis, queue)
 
@@ -103,5 +103,5 @@ def test_a_rung_job_reaches_the_worker_as_ours(redis, redis_url, queue):
 
     (job,) = QueueWorker(EVENTS, redis).queues[0].jobs
 
-    assert (job.func_name, list(job.args), job.kwargs, job.instance) == ("workers.jobs.drain", [], {}, None)
+    assert (job.func_name, list(job.args), job.kwargs, job.instance) == ("kulanz_workers.jobs.drain", [], {}, None)
     bell.close()

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from app.config import load
-from app.services import Services, build
-from app.store import migrate, policies
+from kulanz.config import load
+from kulanz.services import Services, build
+from kulanz.store import migrate, policies
 from tests.servers import PostgreSQL
 from tests.workers.house import an_unpaid_account
 from tests.workers.test_post import ROOT, stands, until
@@ -48,7 +48,10 @@ def test_workers_and_clock_wait_for_the_tables_and_then_work(
         processes = [
             stack.enter_context(
                 subprocess.Popen(
-                    [sys.executable, "-m", "workers", role], env={**os.environ, **settings}, cwd=ROOT, stderr=output
+                    [sys.executable, "-m", "kulanz_workers", role],
+                    env={**os.environ, **settings},
+                    cwd=ROOT,
+                    stderr=output,
                 )
             )
             for role in ("events", "effects", "clock")
@@ -76,7 +79,7 @@ def test_workers_and_clock_wait_for_the_tables_and_then_work(
 
 def test_a_burst_ends_with_the_remedy_in_one_line(settings: dict[str, str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "workers", "burst"],
+        [sys.executable, "-m", "kulanz_workers", "burst"],
         env={**os.environ, **settings},
         cwd=ROOT,
         capture_output=True,

@@ -8,9 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from app.logs import log
-from app.store import migrate
-from app.store.database import Database
+from kulanz.logs import log
+from kulanz.store import migrate
+from kulanz.store.database import Database
 from tests.shop import a_shop
 from tests.year.judge import Verdict, judge
 from tests.year.play import Played, play

@@ -7,18 +7,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from app import coding
-from app.policy.assess import assess
-from app.policy.book import Book
-from app.policy.facts import Fact, OwnFact, Provenance, ProviderFact
-from app.policy.model import CaseState, State
-from app.providers import PROVIDERS, Naming
-from app.providers.lemonsqueezy.answers import answered
-from app.providers.lemonsqueezy.client import Kind
-from app.providers.lemonsqueezy_samples import Payload, Purchase, wire
-from app.replaying.replay import recorded
-from app.store import accounts, ledger
-from app.store.database import Connection
+from kulanz import coding
+from kulanz.policy.assess import assess
+from kulanz.policy.book import Book
+from kulanz.policy.facts import Fact, OwnFact, Provenance, ProviderFact
+from kulanz.policy.model import CaseState, State
+from kulanz.providers import PROVIDERS, Naming
+from kulanz.providers.lemonsqueezy.answers import answered
+from kulanz.providers.lemonsqueezy.client import Kind
+from kulanz.providers.lemonsqueezy_samples import Payload, Purchase, wire
+from kulanz.replaying.replay import recorded
+from kulanz.store import accounts, ledger
+from kulanz.store.database import Connection
 from tests.shop import Shop
 from tests.year.play import Played
 from tests.year.story import Story

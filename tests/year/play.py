@@ -8,8 +8,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from app.reconcile import reconcile
-from app.simulator import Faults
+from kulanz.reconcile import reconcile
+from kulanz_simulator import Faults
 from tests.shop import Shop
 from tests.year.story import Story
 

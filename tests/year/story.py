@@ -8,9 +8,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.errors import KulanzError
-from app.providers.lemonsqueezy_samples import Purchase
-from app.simulator import Simulator
+from kulanz.errors import KulanzError
+from kulanz.providers.lemonsqueezy_samples import Purchase
+from kulanz_simulator import Simulator
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)

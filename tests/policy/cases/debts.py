@@ -6,12 +6,12 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from app.errors import KulanzError
-from app.policy.collecting import claims
-from app.policy.collecting.recording import Money, recorded
-from app.policy.collecting.records import Collection
-from app.policy.effects import DropFile, Effect, SendLetter, SendMail
-from app.policy.facts import Fact, OverrideKind
+from kulanz.errors import KulanzError
+from kulanz.policy.collecting import claims
+from kulanz.policy.collecting.recording import Money, recorded
+from kulanz.policy.collecting.records import Collection
+from kulanz.policy.effects import DropFile, Effect, SendLetter, SendMail
+from kulanz.policy.facts import Fact, OverrideKind
 from tests.policy.stories import DAY, an_override
 
 if TYPE_CHECKING:

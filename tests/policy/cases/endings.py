@@ -6,9 +6,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from app.policy import facts as f
-from app.policy.closure import retention
-from app.policy.facts import DisputeStatus
+from kulanz.policy import facts as f
+from kulanz.policy.closure import retention
+from kulanz.policy.facts import DisputeStatus
 from tests.policy.cases.refunds import FIRST, minor
 from tests.policy.stories import SUB, a_dispute
 

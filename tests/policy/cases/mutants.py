@@ -16,10 +16,10 @@ from dataclasses import Field, dataclass, fields
 from functools import cache
 from typing import Any
 
-from app.errors import KulanzError
-from app.policy import document
-from app.policy import reading as read
-from app.policy.document import Policy, expected
+from kulanz.errors import KulanzError
+from kulanz.policy import document
+from kulanz.policy import reading as read
+from kulanz.policy.document import Policy, expected
 from tests.policy.cases.play import Case, cases, played, unmet
 from tests.policy.stories import terms
 

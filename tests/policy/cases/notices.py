@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from app.policy.effects import Effect, SendLetter, SendMail
-from app.policy.facts import Outcome
+from kulanz.policy.effects import Effect, SendLetter, SendMail
+from kulanz.policy.facts import Outcome
 
 if TYPE_CHECKING:
     from tests.policy.cases.play import Story

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from app.policy.credit import ordering as credit
-from app.policy.credit.pots import Pot, pots
-from app.policy.facts import CreditEntry
+from kulanz.policy.credit import ordering as credit
+from kulanz.policy.credit.pots import Pot, pots
+from kulanz.policy.facts import CreditEntry
 from tests.policy import add_on_stories as add_ons
 from tests.policy.cases.refunds import minor, tried
 

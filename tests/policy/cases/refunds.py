@@ -7,11 +7,11 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
-from app.errors import KulanzError
-from app.ordering.commands import DecideRefund, RequestRefund
-from app.ordering.refunds import facts_of
-from app.policy.effects import RefundPayment
-from app.policy.facts import (
+from kulanz.errors import KulanzError
+from kulanz.ordering.commands import DecideRefund, RequestRefund
+from kulanz.ordering.refunds import facts_of
+from kulanz.policy.effects import RefundPayment
+from kulanz.policy.facts import (
     BillingReason,
     DisputeStatus,
     InvoiceStatus,
@@ -23,7 +23,7 @@ from app.policy.facts import (
     PaymentRefunded,
     Stamp,
 )
-from app.policy.refunding.values import Refund
+from kulanz.policy.refunding.values import Refund
 from tests.policy.stories import DAY, INVOICE, OWNER, a_dispute, a_success, an_invoice, an_order, an_override
 
 if TYPE_CHECKING:

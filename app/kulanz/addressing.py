@@ -1,0 +1,94 @@
+"""Whose event it is: the account that custom data names, or what we know of the provider's own objects.
+
+An event that names no account belongs to where its subscription, order or customer is, else to an account of the
+provider's customer (`lemonsqueezy-3083767`). When an event of that customer names an account, the provisional one
+becomes another name of it; a customer who names two accounts joins neither to the other (CONTRACT section 2).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from kulanz.providers import Routing
+from kulanz.store import accounts, bindings
+from kulanz.store.database import Connection
+
+
+class AddressBook:
+    """The bindings that a batch of events touches, read once and written once."""
+
+    def __init__(self, tx: Connection, routings: Sequence[Routing]) -> None:
+        self._tx = tx
+        self._kept = kept(tx, {told.kept_claim for told in routings if told.kept_claim is not None})
+        keys = {key for told in routings for key in (told.subscription, told.order, told.customer)}
+        self._known = bindings.find(tx, {key for key in keys if key is not None})
+        self._new: dict[str, str] = {}
+        self.renamed: dict[str, str] = {}
+        """Provisional accounts that turned out to be another, by their old id."""
+
+    @property
+    def learned(self) -> frozenset[str]:
+        """The objects that this batch is the first to know."""
+        return frozenset(self._new)
+
+    def knows(self, key: str | None) -> bool:
+        """Whether a provider's object is bound to an account."""
+        return key is not None and key in self._known
+
+    def address(self, routing: Routing, *, shows: bool) -> str | None:
+        """Return the account of an event, and remember it for the objects that the event names.
+
+        `shows`: the event is a snapshot of its subscription, which only that makes known; others merely mention one.
+        """
+        account = self.whose(routing)
+        if account is None:
+            return None
+        for key in _keys(routing):
+            known = self._known.get(key)
+            if known is None and (shows or key != routing.subscription):
+                self.bind(key, account)
+            elif known is not None and known == routing.fallback and known != account:
+                self._rename(known, account)
+        return account
+
+    def bind(self, key: str, account: str) -> None:
+        """Remember whose object this is."""
+        if key not in self._known:
+            self._known[key] = self._new[key] = account
+
+    def write(self) -> None:
+        """Record what was learned."""
+        for old, new in self.renamed.items():
+            bindings.move(self._tx, old, new)
+        if self._new:
+            bindings.bind(self._tx, {key: self.renamed.get(account, account) for key, account in self._new.items()})
+
+    def whose(self, routing: Routing) -> str | None:
+        """Return the account of an event as far as we know."""
+        if routing.claim is not None:
+            return routing.claim
+        if self.keeps(routing):
+            return routing.kept_claim
+        for key in (routing.subscription, routing.order, routing.customer):
+            if key is not None and key in self._known:
+                return self._known[key]
+        return routing.fallback
+
+    def keeps(self, routing: Routing) -> bool:
+        """Whether an event names an account by an id that it has from before."""
+        return routing.kept_claim in self._kept
+
+    def _rename(self, old: str, new: str) -> None:
+        self.renamed[old] = new
+        for key, account in self._known.items():
+            if account == old:
+                self._known[key] = new
+
+
+def kept(conn: Connection, names: Iterable[str]) -> frozenset[str]:
+    """Return the names that accounts have already."""
+    return frozenset(name for name in names if accounts.exactly(conn, name) is not None)
+
+
+def _keys(routing: Routing) -> list[str]:
+    return [key for key in (routing.subscription, routing.order, routing.customer) if key is not None]

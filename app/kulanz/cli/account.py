@@ -1,0 +1,251 @@
+"""`kulanz account`: how accounts stand, why, and exceptions to the policy."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kulanz.cli import closing, declining
+from kulanz.cli.listing import after_option, limit_option, print_page
+from kulanz.cli.near import near_misses
+from kulanz.cli.options import LARGEST, PAIR, currency_of, emit, instant, json_option, services, table, words
+from kulanz.cli.ordering import orders
+from kulanz.wording import file_name
+
+if TYPE_CHECKING:
+    from kulanz.ordering.commands import Command
+
+STANDINGS = ("good", "grace", "on_hold", "suspended", "closed")
+COLUMNS = ("account_id", "standing", "plan", "access", "grace_ends_at")
+FOUND = ("account_id", "plan", "standing")
+EXCEPTIONS = {
+    "extend-grace": "Let the grace period of an unpaid account end later.",
+    "waive": "Close what is owed as void, not as paid.",
+    "reinstate": "Lift the holds of an account for a while.",
+    "exempt": "Take an account out of dunning for a while.",
+    "suspend": "Suspend an account for a while.",
+    "legal-hold": "Keep an account's data from being destroyed.",
+}
+id_argument = click.argument("account", metavar="ID")
+reason_option = click.option("--reason", type=words, required=True, help="Why; it is shown with the decision.")
+until_option = click.option("--until", type=instant, required=True, help="Its end, at most 366 days away.")
+
+
+@click.group()
+def account() -> None:
+    """Look at accounts, and make exceptions."""
+
+
+@account.command(name="list")
+@click.option("--standing", type=click.Choice(STANDINGS))
+@click.option("--plan")
+@after_option
+@limit_option
+@json_option
+def list_(*, standing: str | None, plan: str | None, after: str | None, limit: int, as_json: bool) -> None:
+    """List accounts by id."""
+    from kulanz.showing import enquiries
+
+    with services() as opened:
+        page = enquiries.accounts(opened, standing=standing, plan=plan, after=after, limit=limit)
+    print_page("accounts", page, COLUMNS, as_json=as_json)
+
+
+@account.command()
+@click.argument("text")
+@json_option
+def find(*, text: str, as_json: bool) -> None:
+    """Find accounts by an id or its beginning, a mail address, or an id of the provider's."""
+    from kulanz.showing.dossier import search
+
+    with services() as opened:
+        rows = [(row.id, row.plan, row.standing) for row in search(opened, text)]
+    emit({"accounts": [dict(zip(FOUND, row, strict=True)) for row in rows]}, as_json, table(FOUND, rows))
+
+
+@account.command()
+@click.argument("ident", metavar="ID")
+@json_option
+def show(*, ident: str, as_json: bool) -> None:
+    """Show one account as the API does."""
+    from kulanz.showing import enquiries
+
+    with services() as opened, near_misses(opened, ident):
+        document = enquiries.account_document(opened, ident)
+    emit(document, as_json, lambda: _print_account(document))
+
+
+@account.command()
+@click.argument("ident", metavar="ID")
+@json_option
+def explain(*, ident: str, as_json: bool) -> None:
+    """Say why an account stands as it does, step by step, and what would change it, and when."""
+    from kulanz.showing import enquiries
+
+    with services() as opened, near_misses(opened, ident):
+        document = enquiries.explanation(opened, ident)
+    emit(document, as_json, lambda: _print_story(document))
+
+
+@account.command()
+@click.argument("ident", metavar="ID")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="The file [default: ID.evidence.html].")
+@json_option
+def evidence(*, ident: str, out: Path | None, as_json: bool) -> None:
+    """Write one signed file of what happened, by which clause, what was sent and when: for a chargeback response."""
+    from kulanz.cli.files import write_private
+    from kulanz.evidence import of_account
+
+    with services() as opened:
+        page = of_account(opened, ident)
+    path = out or Path(file_name(ident))
+    write_private(path, page)
+    document = {"account_id": ident, "file": str(path), "bytes": len(page)}
+    emit(document, as_json, f"{path} holds personal data; `kulanz evidence verify {path}` checks it anywhere")
+
+
+@account.command(name="plan-change")
+@click.argument("ident", metavar="ID")
+@click.option("--to", "plan", required=True, help="The plan that is wanted.")
+@click.option("--price", type=click.IntRange(0, LARGEST), help="Of a period of it, without taxes, in minor units.")
+@click.option("--currency", type=currency_of, help="Of the price [default: that of the subscription]")
+@click.option("--subscription", type=words, help="The provider's id [default: the one that gives the plan].")
+@json_option
+def plan_change(
+    *, ident: str, plan: str, price: int | None, currency: str | None, subscription: str | None, as_json: bool
+) -> None:
+    """Say what a change of plan would charge, by the days left, and when it would count; nothing is changed."""
+    from kulanz.policy.plan_change import Wanted
+    from kulanz.showing import quotes
+
+    wanted = Wanted(plan=plan, price=price, currency=currency, subscription=subscription)
+    with services() as opened:
+        document = quotes.plan_change(opened, ident, wanted)
+    emit(document, as_json, table(PAIR, list(document.items())))
+
+
+@account.command()
+@id_argument
+@click.option("--subscription", type=words, help="The provider's id, where the account has several.")
+@click.option("--reason", type=words, required=True, help="How the customer gave notice.")
+@orders
+def cancel(**told: Any) -> Command:
+    """Note that the customer cancelled by notice: the renewal is switched off, what is paid for runs to its end."""
+    from kulanz.ordering.commands import NoteCancellation
+
+    return NoteCancellation(**told)
+
+
+@account.command()
+@id_argument
+@click.option("--moved-at", type=instant, help="When the move was done [default: now].")
+@click.option("--reason", type=words, required=True)
+@orders
+def migrated(**told: Any) -> Command:
+    """Record that an account was moved to on-premise; unused days are computed from then on."""
+    from kulanz.ordering.commands import RecordMove
+
+    return RecordMove(**told)
+
+
+@account.command(name="record-payment")
+@id_argument
+@click.option("--amount", type=click.IntRange(1, LARGEST), required=True, help="In minor units, such as cents.")
+@click.option("--currency", type=currency_of, required=True, help="Three letters, such as EUR.")
+@click.option("--received", "received_at", type=instant, help="When it reached you [default: now].")
+@click.option("--reference", type=words, help="What the payer wrote with it.")
+@click.option("--invoice", type=words, help="The provider's invoice id [default: by the reference, else the oldest].")
+@click.option("--transaction", type=words, help="The bank's own id of it: the same one is never recorded twice.")
+@orders
+def record_payment(**told: Any) -> Command:
+    """Record a transfer that reached you; it pays what the account owes."""
+    from kulanz.ordering.commands import RecordPayment
+
+    return RecordPayment(**told)
+
+
+@account.command()
+@id_argument
+@click.option("--policy", "name", help="A file, a preset, or a policy that is kept here.")
+@click.option("--until", type=instant, help="To when these terms replace the general policy.")
+@click.option("--end", is_flag=True, help="End the account's own terms: the general policy counts again.")
+@reason_option
+@orders
+def terms(*, name: str | None, until: datetime | None, end: bool, reason: str) -> Command:
+    """Put an account under a policy of its own for a period (an individual agreement), or end that."""
+    from kulanz.cli.documents import text
+    from kulanz.ordering.commands import AgreeTerms, EndTerms
+
+    if end and (name or until):
+        raise click.UsageError("--end takes neither --policy nor --until")
+    if end:
+        return EndTerms(reason=reason)
+    if name and until:
+        return AgreeTerms(document=text(name), until=until, reason=reason)
+    raise click.UsageError("--policy and --until, or --end")
+
+
+@account.command(name="void-payment")
+@id_argument
+@click.argument("payment")
+@click.option("--reason", type=words, required=True, help="Why it is none; it is shown with the decision.")
+@orders
+def void_payment(**told: Any) -> Command:
+    """Say that a recorded transfer is none: what it had paid is owed again."""
+    from kulanz.ordering.commands import VoidPayment
+
+    return VoidPayment(**told)
+
+
+def _exception(name: str, help_text: str) -> click.Command:
+    """Return the command of one kind of exception; only a waiver has no end."""
+
+    @orders
+    def make(*, reason: str, until: datetime | None = None) -> Command:
+        from kulanz.ordering.commands import SetOverride
+        from kulanz.policy.facts import OverrideKind
+
+        return SetOverride(kind=OverrideKind(name.replace("-", "_")), until=until, reason=reason)
+
+    ended = make if name == "waive" else until_option(make)
+    return click.command(name=name, help=help_text)(id_argument(reason_option(ended)))
+
+
+for _command in (*(_exception(name, text) for name, text in EXCEPTIONS.items()), declining.decline, *closing.COMMANDS):
+    account.add_command(_command)
+
+
+def _print_account(document: dict[str, Any]) -> None:
+    plain = [(key, value) for key, value in document.items() if not isinstance(value, list | dict)]
+    policy = document["policy"]
+    table(PAIR, [*plain, ("policy", f"{policy['name']} version {policy['version']}")])()
+    for key, entries in document.items():
+        if isinstance(entries, list) and entries:
+            click.echo(f"\n{key}")
+            table(tuple(entries[0]), [tuple(entry.values()) for entry in entries])()
+
+
+def _print_story(document: dict[str, Any]) -> None:
+    click.echo(
+        f"{document['account_id']}: {document['standing']}, plan {document['plan']}, access {document['access']}"
+    )
+    for title, lines in (("Why", document["why"]), ("What would change it", document["outlook"])):
+        click.echo(f"\n{title}")
+        for line in lines or ["Nothing."]:
+            click.echo(f"  {line}")
+    click.echo("\nHow it came to this")
+    for step in document["steps"]:
+        _print_step(step)
+
+
+def _print_step(step: dict[str, Any]) -> None:
+    cause, policy = step["cause"], step["policy"]
+    reference = f" {cause['ref']}" if cause["ref"] else ""
+    clause = f", clause {step['clause']}" if step["clause"] else ""
+    click.echo(f"  {step['at']}  {cause['kind']} {cause['name']}{reference}")
+    click.echo(f"    by {step['rule']}{clause} ({policy['name']}, version {policy['version']})")
+    for line in step["sentences"]:
+        click.echo(f"    {line}")

@@ -1,0 +1,69 @@
+"""`kulanz account close / stay / approve-deletion / erase`: when an organisation, or its data, go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kulanz.cli.options import actor_option, agree, dry_run_option, json_option, words, yes_option
+from kulanz.cli.ordering import order, orders
+
+if TYPE_CHECKING:
+    from kulanz.ordering.commands import Command
+
+id_argument = click.argument("account", metavar="ID")
+why_option = click.option("--reason", type=words, default="", help="Why, if it is known.")
+
+
+@click.command()
+@id_argument
+@why_option
+@orders
+def close(**told: Any) -> Command:
+    """Record that the organisation asks to be deleted: what it subscribed to runs out first, and gives no refund."""
+    from kulanz.ordering.commands import RequestClosure
+
+    return RequestClosure(**told)
+
+
+@click.command()
+@id_argument
+@why_option
+@orders
+def stay(**told: Any) -> Command:
+    """Take a closure back that is not done yet."""
+    from kulanz.ordering.commands import WithdrawClosure
+
+    return WithdrawClosure(**told)
+
+
+@click.command(name="approve-deletion")
+@id_argument
+@click.option("--reason", type=words, required=True, help="Why; it is shown with the decision.")
+@click.option("--subject", type=words, help="The closure or chargeback [default: the only one].")
+@orders
+def approve_deletion(**told: Any) -> Command:
+    """Approve that an account's data go, where the policy asks for that."""
+    from kulanz.ordering.commands import ApproveDeletion
+
+    return ApproveDeletion(**told)
+
+
+@click.command()
+@id_argument
+@click.option("--reason", type=words, required=True, help="Why; it is kept, so it should name nobody.")
+@actor_option
+@dry_run_option
+@yes_option
+@json_option
+def erase(*, account: str, reason: str, actor: str, dry_run: bool, yes: bool, as_json: bool) -> None:
+    """Destroy what is personal of an account at once (a person's right), but for what the law keeps."""
+    from kulanz.ordering.commands import EraseAccount
+
+    if not (yes or dry_run):
+        agree(f"Destroy the data of {account}? This cannot be undone.")
+    order(account, EraseAccount(reason=reason), actor=actor, dry_run=dry_run, as_json=as_json)
+
+
+COMMANDS = (close, stay, approve_deletion, erase)

@@ -1,0 +1,77 @@
+"""`kulanz credit`: prepaid credit, by the merchant's word."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kulanz.cli.listing import print_part
+from kulanz.cli.options import LARGEST, currency_of, instant, json_option, words
+from kulanz.cli.ordering import orders
+
+if TYPE_CHECKING:
+    from kulanz.ordering.commands import Command
+
+COLUMNS = ("id", "currency", "bought", "spent", "balance", "due", "forfeited", "status")
+USES = ("service", "other_service", "invoice", "transfer", "refund")
+amount_option = click.option("--amount", type=click.IntRange(1, LARGEST), required=True, help="In minor units.")
+currency_option = click.option("--currency", type=currency_of, required=True, help="Three letters, such as EUR.")
+reference_option = click.option("--reference", type=words, help="The merchant's own.")
+
+
+@click.group()
+def credit() -> None:
+    """Record prepaid credit: what was bought, what was spent, and that a number or service ended."""
+
+
+@credit.command()
+@click.argument("account")
+@click.argument("pot")
+@amount_option
+@currency_option
+@reference_option
+@orders
+def buy(**told: Any) -> Command:
+    """Record credit that was bought for POT, such as telephony."""
+    from kulanz.ordering.commands import MoveCredit
+    from kulanz.policy.facts import CreditEntry
+
+    return MoveCredit(entry=CreditEntry.BOUGHT, **told)
+
+
+@credit.command()
+@click.argument("account")
+@click.argument("pot")
+@amount_option
+@currency_option
+@click.option("--use", type=click.Choice(USES), default="service", show_default=True, help="What it is to pay for.")
+@click.option("--incurred-at", type=instant, help="When the charge arose, if it is told of later.")
+@reference_option
+@orders
+def spend(**told: Any) -> Command:
+    """Record a charge that is taken from the credit for POT."""
+    from kulanz.ordering.commands import MoveCredit
+    from kulanz.policy.facts import CreditEntry
+
+    return MoveCredit(entry=CreditEntry.SPENT, **told)
+
+
+@credit.command()
+@click.argument("account")
+@click.argument("pot")
+@reference_option
+@orders
+def end(**told: Any) -> Command:
+    """Record that the number or service of POT ended: what is left of its credit is forfeited."""
+    from kulanz.ordering.commands import EndCredit
+
+    return EndCredit(**told)
+
+
+@credit.command(name="list")
+@click.argument("account")
+@json_option
+def list_(*, account: str, as_json: bool) -> None:
+    """List the prepaid credit of an account."""
+    print_part(account, "credits", COLUMNS, as_json=as_json)

@@ -1,0 +1,222 @@
+"""`kulanz demo`: one signed story through the real door of a running instance, on the test clock.
+
+A renewal fails, grace runs, the warning goes out, the plan falls, a late payment brings it back; then a chargeback
+suspends the account, and winning it lifts exactly that.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kulanz.cli.options import console, emit, json_option, kulanz_in, services
+from kulanz.errors import RefusedError
+
+if TYPE_CHECKING:
+    from kulanz.clock import Turn
+    from kulanz.config import Settings
+    from kulanz.providers.lemonsqueezy_samples import Purchase
+    from kulanz.services import Services
+
+DAY = timedelta(days=1)
+PREFIX = "demo_"
+PATIENCE = 30.0
+MANY = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chapter:
+    """What happens on one day of the story, and how the account stands at its end."""
+
+    day: int
+    title: str
+    events: tuple[tuple[str, dict[str, Any]], ...] = ()
+    standing: str
+    plan: str
+
+
+STORY = (
+    Chapter(
+        day=0,
+        title="A subscription is bought and paid.",
+        events=(("subscription_created", {}), ("subscription_payment_success", {"billing_reason": "initial"})),
+        standing="good",
+        plan="professional",
+    ),
+    Chapter(
+        day=30,
+        title="Its renewal payment fails.",
+        events=(("subscription_payment_failed", {"renewal": 1}), ("subscription_updated", {"status": "past_due"})),
+        standing="grace",
+        plan="professional",
+    ),
+    Chapter(day=33, title="Nobody pays.", standing="grace", plan="professional"),
+    Chapter(day=36, title="Still nobody pays.", standing="grace", plan="professional"),
+    Chapter(day=37, title="Grace is over.", standing="on_hold", plan="free"),
+    Chapter(
+        day=39,
+        title="The payment arrives after all.",
+        events=(
+            ("subscription_payment_recovered", {"renewal": 1}),
+            ("subscription_payment_success", {"renewal": 1}),
+            ("subscription_updated", {"status": "active"}),
+        ),
+        standing="good",
+        plan="professional",
+    ),
+    Chapter(
+        day=45,
+        title="The customer's bank opens a chargeback.",
+        events=(("dispute_created", {}),),
+        standing="suspended",
+        plan="free",
+    ),
+    Chapter(
+        day=52,
+        title="The chargeback is won.",
+        events=(("dispute_resolved", {"status": "won"}),),
+        standing="good",
+        plan="professional",
+    ),
+)
+
+
+@click.command()
+@click.option("--url", help="The webhook [default: that of the instance with this data directory].")
+@click.option("--yes", is_flag=True, help="Move the test clock although there are other accounts.")
+@json_option
+def demo(*, url: str | None, yes: bool, as_json: bool) -> None:
+    """Send the signed story through a running instance and print its outcome; exit 1 where it ends otherwise."""
+    from kulanz.cli.clock import permit
+    from kulanz.cli.send import target
+
+    with services() as opened:
+        permit(opened)
+        url, secret = target(url, None)
+        _refuse_company(opened, yes=yes)
+        outcomes = []
+        with opened.clock.turn(PATIENCE) as turn:
+            for outcome in _tell(opened, turn, url, secret):
+                outcomes.append(outcome)
+                if not as_json:
+                    _print(outcome)
+        again = kulanz_in(opened.settings.data_dir) if opened.settings.demo else "kulanz"
+    account = outcomes[0]["account"]["account_id"]
+    emit({"account_id": account, "chapters": outcomes}, as_json, f"Read it again: {again} account explain {account}")
+    unexpected = [outcome["day"] for outcome in outcomes if not outcome["as_expected"]]
+    if unexpected:
+        raise RefusedError(f"the story went otherwise than its policy says (day {unexpected[0]})")
+
+
+def _tell(opened: Services, turn: Turn, url: str, secret: str) -> Iterator[dict[str, Any]]:
+    from kulanz.cli.advance import go_on
+
+    begun = opened.clock.now().replace(microsecond=0)
+    purchase = _purchase(begun, opened.settings)
+    seen: set[str] = set()
+    opened.clock.set(begun)
+    for chapter in STORY:
+        now = opened.clock.now()
+        go_on(opened, turn, begun + chapter.day * DAY - now, PATIENCE)
+        for name, told in chapter.events:
+            _post((url, secret), name, purchase, opened.clock.now(), told)
+        go_on(opened, turn, timedelta(), PATIENCE)
+        yield _outcome(opened, chapter, purchase, seen)
+
+
+def _purchase(begun: datetime, settings: Settings) -> Purchase:
+    """Return a purchase of its own: the story may be told again in the same data directory."""
+    from kulanz.providers.lemonsqueezy_samples import Purchase
+
+    number = 1_000_000 + secrets.randbelow(1_000_000_000) * 10
+    stores = [int(store) for store in settings.lemonsqueezy_store_ids if store.isdigit()]
+    return Purchase(
+        account=f"{PREFIX}{number}",
+        account_secret=settings.account_secret,
+        store=stores[0] if stores else number,
+        customer=number,
+        subscription=number + 1,
+        order=number + 2,
+        invoice=number + 3,
+        began=begun,
+        test_mode=True,
+    )
+
+
+def _post(door: tuple[str, str], name: str, purchase: Purchase, now: datetime, told: dict[str, Any]) -> None:
+    from kulanz.cli.send import OK, deliver
+    from kulanz.providers.lemonsqueezy_samples import event, wire
+
+    attributes = dict(told)
+    bought = replace(purchase, invoice=purchase.invoice + attributes.pop("renewal", 0))
+    answer = deliver(*door, wire(event(name, bought, at=now, **attributes)))
+    if answer["status"] != OK:
+        raise RefusedError(f"{name} was answered {answer['status']}: {answer['answer']}")
+
+
+def _outcome(opened: Services, chapter: Chapter, purchase: Purchase, seen: set[str]) -> dict[str, Any]:
+    from kulanz.showing import enquiries
+    from kulanz.store import outbox
+
+    account = enquiries.account_document(opened, str(purchase.account))
+    with opened.database.read() as conn:
+        rows = outbox.listing(conn, account=purchase.account, limit=100)
+    fresh = [row for row in reversed(rows) if row.id not in seen]
+    seen.update(row.id for row in fresh)
+    return {
+        "day": chapter.day,
+        "at": opened.clock.now(),
+        "title": chapter.title,
+        "events": [name for name, _ in chapter.events],
+        "account": account,
+        "effects": [{"kind": row.kind, "type": row.type, "state": row.state} for row in fresh],
+        "as_expected": (account["standing"], account["plan"]) == (chapter.standing, chapter.plan),
+    }
+
+
+def _refuse_company(opened: Services, *, yes: bool) -> None:
+    """Move the clock for nobody else: other accounts' deadlines would pass."""
+    from kulanz.store import accounts
+
+    with opened.database.read() as conn:
+        company = [name for name in accounts.ids(conn, None, MANY) if not name.startswith(PREFIX)]
+    if company and not yes:
+        raise RefusedError(
+            f"deadlines of other accounts ({company[0]}, …) would pass: give --yes or another --data-dir"
+        )
+
+
+WORDS = {
+    "SendMail": "mail",
+    "Notify": "callback",
+    "CancelSubscription": "at the provider",
+    "ResumeSubscription": "at the provider",
+    "DropFile": "file",
+    "SendLetter": "letter",
+    "LookUpSubscription": "at the provider",
+}
+COLOURS = {"good": "green", "grace": "yellow", "on_hold": "red", "suspended": "red", "closed": "red"}
+
+
+def _print(outcome: dict[str, Any]) -> None:
+    from rich.text import Text
+
+    account, out = outcome["account"], console()
+    out.print(Text.assemble((f"day {outcome['day']:>2}  ", "bold"), outcome["title"]))
+    if outcome["events"]:
+        out.print(Text(f"        received  {', '.join(outcome['events'])}", style="dim"))
+    for effect in outcome["effects"]:
+        out.print(
+            Text(
+                f"        {WORDS.get(effect['kind'], effect['kind'])}  {effect['type']} ({effect['state']})",
+                style="dim",
+            )
+        )
+    until = f", until {account['grace_ends_at']}" if account["grace_ends_at"] else ""
+    standing = (account["standing"], COLOURS[account["standing"]])
+    out.print(Text.assemble("        → ", standing, f": plan {account['plan']}, access {account['access']}{until}"))

@@ -1,0 +1,56 @@
+"""`kulanz dispute`: chargebacks that an operator learned of."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kulanz.cli.options import LARGEST, actor_option, currency_of, dry_run_option, json_option, services, words
+from kulanz.cli.ordering import order, orders
+
+if TYPE_CHECKING:
+    from kulanz.ordering.commands import Command
+
+OUTCOMES = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
+
+
+@click.group()
+def dispute() -> None:
+    """Open and close chargebacks by hand."""
+
+
+@dispute.command(name="open")
+@click.argument("account")
+@click.option("--amount", type=click.IntRange(1, LARGEST), required=True, help="In minor units, such as cents.")
+@click.option("--currency", type=currency_of, required=True, help="Three letters, such as EUR.")
+@click.option("--reason", type=words, required=True)
+@click.option("--payment", type=words, help="The provider's invoice or order id.")
+@click.option("--fee", type=click.IntRange(0, LARGEST), help="In minor units; recorded, never charged by us.")
+@click.option("--fee-currency", type=currency_of, help="[default: the currency]")
+@click.option("--reference", type=words, help="The bank's or the provider's.")
+@orders
+def open_(*, currency: str, fee: int | None, fee_currency: str | None, **told: Any) -> Command:
+    """Record a chargeback against an account; the policy says what follows."""
+    from kulanz.ordering.commands import OpenDispute
+
+    charged_in = None if fee is None else fee_currency or currency
+    return OpenDispute(currency=currency, fee=fee, fee_currency=charged_in, **told)
+
+
+@dispute.command()
+@click.argument("ident", metavar="ID")
+@click.option("--outcome", type=click.Choice(OUTCOMES), required=True)
+@dry_run_option
+@actor_option
+@json_option
+def close(*, ident: str, outcome: str, dry_run: bool, actor: str, as_json: bool) -> None:
+    """Say how a chargeback ended."""
+    from kulanz.ordering.commands import CloseDispute
+    from kulanz.policy.facts import DisputeStatus
+    from kulanz.showing import enquiries
+
+    with services() as opened:
+        account = enquiries.account_of_dispute(opened, ident)
+    command = CloseDispute(dispute=ident, outcome=DisputeStatus(outcome))
+    order(account, command, actor=actor, dry_run=dry_run, as_json=as_json)

@@ -1,0 +1,91 @@
+"""`kulanz effects`: what the world must be told or made to do, and what became of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kulanz.cli.listing import limit_option
+from kulanz.cli.options import emit, json_option, services, table
+from kulanz.cli.retrying import Kind, retry_command
+from kulanz.doorbell import EFFECTS
+from kulanz.errors import NotFoundError, RefusedError
+
+if TYPE_CHECKING:
+    from kulanz.services import Services
+    from kulanz.store.database import Connection
+    from kulanz.store.outbox import EffectRow
+
+STATES = ("pending", "done", "skipped", "withdrawn", "parked", "todo", "unknown")
+COLUMNS = ("id", "state", "type", "account_id", "subject", "attempts", "created_at", "next_attempt_at", "error")
+
+
+@click.group()
+def effects() -> None:
+    """Look after what the world must be told."""
+
+
+@effects.command(name="list")
+@click.option("--state", type=click.Choice(STATES))
+@click.option("--account", help="Only of this account.")
+@limit_option
+@json_option
+def list_(*, state: str | None, account: str | None, limit: int, as_json: bool) -> None:
+    """List effects, newest first."""
+    from kulanz.store import outbox
+
+    with services() as opened, opened.database.read() as conn:
+        found = [_document(row) for row in outbox.listing(conn, state, account, limit)]
+    rows = [[effect[column] for column in COLUMNS] for effect in found]
+    emit({"effects": found}, as_json, table(COLUMNS, rows))
+
+
+def _document(row: EffectRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "state": row.state,
+        "kind": row.kind,
+        "type": row.type,
+        "account_id": row.account or None,
+        "subject": row.subject,
+        "step": row.step,
+        "attempts": row.attempts,
+        "created_at": row.created_at,
+        "next_attempt_at": row.next_attempt_at if row.state == "pending" else None,
+        "done_at": row.done_at,
+        "error": row.error,
+    }
+
+
+def _open(opened: Services, effect: str) -> str:
+    from kulanz.store import outbox
+
+    with opened.database.read() as conn:
+        row = outbox.get(conn, effect)
+    if row is None:
+        raise NotFoundError(f"no effect {effect!r}")
+    if row.state == "done":
+        raise RefusedError(f"{effect} is done: it is not done again")
+    return row.id
+
+
+def _make_due(tx: Connection, chosen: set[str]) -> int:
+    from kulanz.store import outbox
+
+    return outbox.retry(tx, chosen)
+
+
+effects.add_command(
+    retry_command(
+        Kind(
+            one="effect",
+            states=("parked", "todo", "unknown", "pending"),
+            named=str,
+            find=_open,
+            make_due=_make_due,
+            ring=lambda opened: opened.bell.ring(EFFECTS),
+        ),
+        "Make effects due at once. What was done is never done again.",
+    )
+)

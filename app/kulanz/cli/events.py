@@ -1,0 +1,145 @@
+"""`kulanz events`: the inbox."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kulanz.cli.listing import limit_option
+from kulanz.cli.options import (
+    PAIR,
+    actor_option,
+    an_event,
+    dry_run_option,
+    emit,
+    instant,
+    json_option,
+    services,
+    table,
+    words,
+)
+from kulanz.cli.retrying import Kind, retry_command
+from kulanz.errors import NotFoundError, RefusedError
+
+if TYPE_CHECKING:
+    from kulanz.services import Services
+    from kulanz.store.database import Connection
+    from kulanz.store.inbox import Event
+
+STATES = ("received", "handled", "ignored", "waiting", "parked", "quarantined")
+COLUMNS = ("id", "state", "event_name", "account_id", "received_at", "attempts", "reason")
+RETRYABLE = ("parked", "quarantined", "waiting", "ignored")
+state_option = click.option("--state", type=click.Choice(STATES))
+
+
+@click.group()
+def events() -> None:
+    """Look after the inbox."""
+
+
+@events.command(name="list")
+@state_option
+@click.option("--since", type=instant, help="Received at or after this instant.")
+@limit_option
+@json_option
+def list_(*, state: str | None, since: datetime | None, limit: int, as_json: bool) -> None:
+    """List events, newest first."""
+    from kulanz.store import inbox
+
+    with services() as opened, opened.database.read() as conn:
+        found = [_document(event) for event in inbox.listing(conn, state, since, limit)]
+    rows = [[event[column] for column in COLUMNS] for event in found]
+    emit({"events": found}, as_json, table(COLUMNS, rows))
+
+
+@events.command()
+@click.argument("event", metavar="ID")
+@json_option
+def show(*, event: str, as_json: bool) -> None:
+    """Show what is known of one event; its content stays sealed."""
+    with services() as opened:
+        found = _found(opened, an_event(event))
+    document = _document(found) | {"provider": found.provider, "mode": found.mode, "waits_for": found.waits_for}
+
+    def tell() -> None:
+        table(PAIR, list(document.items()))()
+        if found.state in RETRYABLE:
+            click.echo(
+                f"\ntry it again: kulanz events retry {event}\nlet it go:    kulanz events skip {event} --reason …"
+            )
+
+    emit(document, as_json, tell)
+
+
+@events.command()
+@click.argument("event", metavar="ID")
+@click.option("--reason", type=words, required=True)
+@dry_run_option
+@actor_option
+@json_option
+def skip(*, event: str, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
+    """Ignore an event from now on."""
+    from kulanz import brake
+    from kulanz.store import inbox
+
+    with services() as opened:
+        found = _found(opened, an_event(event))
+        if found.state == "handled":
+            raise RefusedError(f"{event} is handled: only an event that is not can be skipped")
+        if not dry_run:
+            with opened.database.write() as tx:
+                if not inbox.skip(tx, found.id, f"{reason} ({actor})"):
+                    raise RefusedError(f"{event} was handled meanwhile")
+                brake.look_again(tx, opened.clock.now(tx))
+            opened.bell.ring()
+    document = {"id": f"evt_{found.id}", "skipped": not dry_run, "dry_run": dry_run, "actor": actor}
+    emit(document, as_json, f"evt_{found.id} {'would be' if dry_run else 'is'} ignored")
+
+
+def _document(event: Event) -> dict[str, Any]:
+    return {
+        "id": f"evt_{event.id}",
+        "state": event.state,
+        "event_name": event.name,
+        "account_id": event.account,
+        "received_at": event.received_at,
+        "attempts": event.attempts,
+        "reason": event.reason,
+    }
+
+
+def _found(opened: Services, event: str) -> Event:
+    from kulanz.store import inbox
+
+    with opened.database.read() as conn:
+        found = inbox.find(conn, event)
+    if found is None:
+        raise NotFoundError(f"no event {event}")
+    return found
+
+
+def _number(opened: Services, event: str) -> int:
+    return _found(opened, event).id
+
+
+def _make_due(tx: Connection, chosen: set[int]) -> int:
+    from kulanz.store import inbox
+
+    return inbox.retry(tx, ids=chosen)
+
+
+events.add_command(
+    retry_command(
+        Kind(
+            one="event",
+            states=RETRYABLE,
+            named=an_event,
+            find=_number,
+            make_due=_make_due,
+            ring=lambda opened: opened.bell.ring(),
+        ),
+        "Make events due again as if they had never been tried, and ring.",
+    )
+)

@@ -1,0 +1,46 @@
+"""`kulanz evidence`: check a file, with nothing but the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kulanz.cli.options import emit, json_option
+from kulanz.errors import RefusedError
+
+
+@click.group()
+def evidence() -> None:
+    """Check evidence of an account; `kulanz account evidence` makes it."""
+
+
+@evidence.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--key", help="The public key, or its fingerprint, that must have signed it.")
+@json_option
+def verify(*, file: Path, key: str | None, as_json: bool) -> None:
+    """Check signature, hashes and policy texts of a file; needs no database, no network and no secret."""
+    from kulanz.evidence.check import check
+
+    found = check(file.read_bytes(), key)
+    document = {
+        "sound": not found.problems,
+        "account_id": found.account,
+        "made_at": found.made_at,
+        "decisions": found.decisions,
+        "public_key": found.public_key,
+        "fingerprint": found.fingerprint,
+        "problems": list(found.problems),
+    }
+    emit(document, as_json, lambda: _print(document, compared=key is not None))
+    if found.problems:
+        raise RefusedError("; ".join(found.problems))
+
+
+def _print(document: dict[str, object], *, compared: bool) -> None:
+    if document["sound"]:
+        click.echo(f"Sound: {document['decisions']} decisions about {document['account_id']}, of {document['made_at']}")
+    click.echo(f"Signed with {document['fingerprint']}")
+    if not compared:
+        click.echo("Compare that with what the merchant publishes, or give it as --key.")

@@ -1,0 +1,50 @@
+"""`kulanz replay`: whether what is stored is what the recorded facts say."""
+
+from __future__ import annotations
+
+import random
+from datetime import datetime
+
+import click
+
+from kulanz.cli.options import emit, instant, json_option, services, table
+from kulanz.errors import RefusedError
+from kulanz.wording import how_many
+
+
+@click.command()
+@click.option("--shuffle", is_flag=True, help="Take the facts of each account in a random order.")
+@click.option("--seed", type=int, help="Repeat the order of an earlier --shuffle.")
+@click.option("--since", type=instant, help="Only accounts decided about at or after this instant.")
+@json_option
+def replay(*, shuffle: bool, seed: int | None, since: datetime | None, as_json: bool) -> None:
+    """Recompute every account from the recorded facts; exit 1 and a list where it differs from what is stored."""
+    from kulanz.cli.progress import pages
+    from kulanz.replaying.replay import Finding
+    from kulanz.replaying.replay import replay as recompute
+
+    seed = random.randrange(2**32) if seed is None else seed  # noqa: S311 - an order, not a secret
+    order = random.Random(seed) if shuffle else None  # noqa: S311
+    judged = erased = 0
+    differing: list[Finding] = []
+    with services() as opened, pages() as told:
+        for finding in recompute(opened, since=since, shuffle=order, progress=lambda at, of: told("accounts", at, of)):
+            judged, erased = judged + (not finding.erased), erased + finding.erased
+            if finding.differs:
+                differing.append(finding)
+    document = {
+        "accounts": judged,
+        "erased": erased,
+        "differing": [{"account_id": each.account, "differs": each.differs} for each in differing],
+        "seed": seed if shuffle else None,
+    }
+
+    def show() -> None:
+        rows = [(each.account, ", ".join(each.differs)) for each in differing]
+        table(("account", "differs in"), rows, "no account differs")()
+        click.echo(f"{how_many(judged, 'account')} recomputed, {how_many(erased, 'erased one')} left out")
+
+    emit(document, as_json, show)
+    if differing:
+        who = how_many(len(differing), "account differs", "accounts differ")
+        raise RefusedError(f"{who} from what is recorded" + (f" (--seed {seed})" if shuffle else ""))

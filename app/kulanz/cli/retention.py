@@ -1,0 +1,164 @@
+"""`kulanz retention`: records that the law keeps, and their destruction when it no longer does."""
+
+from __future__ import annotations
+
+from collections.abc import Sized
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kulanz.cli.options import (
+    actor_option,
+    agree,
+    dry_run_option,
+    emit,
+    instant,
+    json_option,
+    services,
+    table,
+    words,
+    yes_option,
+)
+from kulanz.errors import NotFoundError, RefusedError
+from kulanz.wording import how_many
+
+if TYPE_CHECKING:
+    from kulanz.keeping.retention import Due
+    from kulanz.services import Services
+
+COLUMNS = ("account_id", "class", "basis", "until", "records", "archived", "kept_by")
+
+
+@click.group()
+def retention() -> None:
+    """Look at what the law keeps, and destroy the rest."""
+
+
+@retention.command()
+@click.option("--all", "all_of_them", is_flag=True, help="What has an end at all, not only what is over.")
+@json_option
+def due(*, all_of_them: bool, as_json: bool) -> None:
+    """List the records whose retention has ended, and what keeps them all the same."""
+    from kulanz.keeping import retention as records
+
+    with services() as opened:
+        found = [_document(one) for one in records.listed(opened, all_of_them=all_of_them)]
+    rows = [[", ".join(one[name]) if name == "kept_by" else one[name] for name in COLUMNS] for one in found]
+    emit({"due": found}, as_json, table(COLUMNS, rows))
+
+
+@retention.command()
+@dry_run_option
+@yes_option
+@actor_option
+@json_option
+def destroy(*, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
+    """Destroy the records whose retention has ended; nothing under a legal hold or an open dispute."""
+    from kulanz.cli.progress import counted
+    from kulanz.keeping import retention as records
+    from kulanz.keeping import scrubbing
+
+    with services() as opened:
+        with opened.database.read() as conn:
+            now = opened.clock.now(conn)
+        found = list(records.listed(opened))
+        over = [one for one in found if one.over(now)]
+        if over and not (dry_run or yes):
+            agree(f"Destroy {_classes(over)}? This cannot be undone.")
+        if not dry_run:
+            with counted("destroyed", len(over)) as count:
+                for one in over:
+                    _destroy(opened, one, actor)
+                    count(1)
+            scrubbing.scrub(opened)
+    kept = [_document(one) for one in found if not one.over(now)]
+    document = {"destroyed": [_document(one) for one in over], "kept": kept, "dry_run": dry_run}
+    verb = "would be destroyed" if dry_run else "destroyed"
+    emit(document, as_json, f"{_classes(over)} {verb}, {len(kept)} kept by a legal hold or a dispute")
+
+
+@retention.command()
+@click.argument("ident", metavar="ACCOUNT")
+@click.option("--until", type=instant, required=True, help="Kept to then, whatever the policy says.")
+@click.option("--reason", type=words, required=True)
+@actor_option
+@dry_run_option
+@json_option
+def hold(*, ident: str, until: datetime, reason: str, actor: str, dry_run: bool, as_json: bool) -> None:
+    """Put what is archived of a closed account under a legal hold; an open one has `account legal-hold`."""
+    from kulanz.keeping import retention as records
+    from kulanz.showing import closed
+    from kulanz.store import accounts
+
+    with services() as opened:
+        with opened.database.read() as conn:
+            row = accounts.get(conn, ident)
+            if row is None:
+                raise NotFoundError(f"no account {ident!r}")
+            held = len(closed.kept_of(conn, row.id))
+        if held and not dry_run:
+            held = records.hold(opened, ident, until, actor, reason)
+    if not held:
+        raise RefusedError(f"nothing is archived of {ident}")
+    document = {"account_id": ident, "held": held, "until": until, "dry_run": dry_run, "actor": actor}
+    emit(document, as_json, f"{held} classes of records {'would be ' if dry_run else ''}kept")
+
+
+@retention.command()
+@click.argument("ident", metavar="ACCOUNT")
+@click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write each as a file into this folder.")
+@json_option
+def certificates(*, ident: str, out: Path | None, as_json: bool) -> None:
+    """Show the signed certificates of what was destroyed about an account, and what is kept."""
+    from kulanz.showing import closed
+    from kulanz.store import accounts
+
+    with services() as opened, opened.database.read() as conn:
+        row = accounts.get(conn, ident)
+        if row is None:
+            raise NotFoundError(f"no account {ident!r}")
+        found = closed.certificates_of(conn, row.id, opened.vault.signet.public)
+        kept = closed.kept_of(conn, row.id)
+    if out is not None:
+        _written(out, found)
+    lines = [(one["id"], one["at"], one["cause"], "genuine" if one["genuine"] else "NOT GENUINE") for one in found]
+    show = table(("certificate", "at", "cause", "signature"), lines)
+    emit({"certificates": found, "kept": kept}, as_json, show)
+
+
+def _destroy(opened: Services, one: Due, actor: str) -> None:
+    from kulanz import pipeline
+    from kulanz.keeping import retention as records
+    from kulanz.ordering.commands import DestroyRecords
+
+    if one.archived:
+        records.destroy_archived(opened, actor, one.account)
+    else:
+        pipeline.command(opened, one.account, DestroyRecords(), actor)
+
+
+def _written(folder: Path, found: list[dict[str, Any]]) -> None:
+    from kulanz.cli.files import write_private
+    from kulanz.cli.options import as_text
+
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for one in found:
+        write_private(folder / f"{one['id']}.json", as_text(one).encode())
+
+
+def _document(one: Due) -> dict[str, Any]:
+    return {
+        "account_id": one.account,
+        "class": one.kind,
+        "basis": one.basis,
+        "until": one.until,
+        "records": one.records,
+        "archived": one.archived,
+        "kept_by": list(one.kept_by),
+    }
+
+
+def _classes(found: Sized) -> str:
+    return how_many(len(found), "class of records", "classes of records")

@@ -1,0 +1,116 @@
+"""`retry`: of some by their ids, or of all with a bar for who looks on, going on where an earlier run was stopped."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kulanz.cli.options import actor_option, confirm, dry_run_option, emit, json_option, services, shown, yes_option
+from kulanz.cli.progress import pages
+from kulanz.wording import how_many
+
+if TYPE_CHECKING:
+    from kulanz.bulk_retry import Turn
+    from kulanz.services import Services
+    from kulanz.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What can be tried again: how one is named and found, and what makes it due."""
+
+    one: str
+    """Its name in the singular."""
+    states: Sequence[str]
+    """From which it can be tried again."""
+    named: Callable[[str], str]
+    """Reads an id; raises click.BadParameter."""
+    find: Callable[[Services, str], Any]
+    """Returns the key of one; raises what says why there is none, or why it is not tried again."""
+    make_due: Callable[[Connection, set[Any]], int]
+    """Makes these due again; returns how many it did."""
+    ring: Callable[[Services], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BulkOrder:
+    """What is to be tried again, by whom, and whether it is meant."""
+
+    what: str
+    state: str
+    actor: str
+    restart: bool
+    dry_run: bool
+    yes: bool
+
+
+def retry_command(kind: Kind, help_text: str) -> click.Command:
+    """Return `retry` for a kind."""
+
+    @click.command(name="retry", help=help_text)
+    @click.argument("ids", metavar="ID...", nargs=-1, type=kind.named)
+    @click.option(
+        "--all", "every", is_flag=True, help=f"Every {kind.one} of a state; a run that was stopped is taken up again."
+    )
+    @click.option("--state", type=click.Choice(kind.states), default="parked", show_default=True, help="With --all.")
+    @click.option("--restart", is_flag=True, help="With --all: begin anew where an earlier run was stopped.")
+    @dry_run_option
+    @yes_option
+    @actor_option
+    @json_option
+    def retry(*, ids: tuple[str, ...], every: bool, as_json: bool, **told: Any) -> None:
+        if bool(ids) is every:
+            raise click.UsageError(f"give {kind.one} ids, or --all")
+        order = BulkOrder(what=f"{kind.one}s", **told)
+        with services() as opened:
+            count = _retry_all(opened, order) if every else _retry_some(opened, kind, ids, order)
+            if not order.dry_run:
+                kind.ring(opened)
+        said = f"{how_many(count, kind.one)} {'would' if order.dry_run else 'to'} be tried again"
+        emit({"retried": count, "dry_run": order.dry_run, "actor": order.actor}, as_json, said)
+
+    return retry
+
+
+def _retry_some(opened: Services, kind: Kind, ids: Sequence[str], order: BulkOrder) -> int:
+    chosen = {kind.find(opened, each) for each in ids}
+    if order.dry_run:
+        return len(chosen)
+    confirm(len(chosen), f"{order.what} to be tried again", yes=order.yes)
+    with opened.database.write() as tx:
+        return kind.make_due(tx, chosen)
+
+
+def _retry_all(opened: Services, order: BulkOrder) -> int:
+    """Let all of a state be due again; return how many were, or would be."""
+    from kulanz import bulk_retry
+
+    turn = _turn(opened, order)
+    with opened.database.read() as conn:
+        count = bulk_retry.remaining(conn, turn)
+    if order.dry_run:
+        return count
+    confirm(count, f"{order.state} {order.what} to be tried again", yes=order.yes)
+    begun_with = turn.done
+    with pages() as progress:
+        while not turn.finished:
+            turn = bulk_retry.step(opened, turn, order.actor, kept=True)
+            progress(order.what, turn.done - begun_with, max(count, turn.done - begun_with))
+    return turn.done - begun_with
+
+
+def _turn(opened: Services, order: BulkOrder) -> Turn:
+    """Return the run that was stopped, or a new one."""
+    from kulanz import bulk_retry
+
+    with opened.database.read() as conn:
+        stopped = None if order.restart else bulk_retry.unfinished(conn, order.what, order.state)
+        begun = bulk_retry.begin(conn, order.what, order.state)
+    if stopped is None:
+        return begun
+    since = f"the run of {shown(stopped.began_at)}, which was stopped after {stopped.done}"
+    click.echo(f"going on with {since}; --restart begins anew", err=True)
+    return stopped

@@ -1,0 +1,57 @@
+"""Effects on their way into the outbox: what each is called there, and when it is due."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from kulanz.clock import real_now
+from kulanz.policy import effects
+from kulanz.policy.effects import Effect
+from kulanz.store.outbox import EffectRow
+
+
+def effect_row(effect: Effect, account: str, payload: bytes, now: datetime, decision: int | None) -> EffectRow:
+    """Return the outbox's row of an effect: decided in policy time, due in real time."""
+    return EffectRow(
+        id=effect.id,
+        account=account,
+        kind=type(effect).__name__,
+        type=type_of(effect),
+        subject=_subject(effect),
+        step=getattr(effect, "step", 0),
+        payload=payload,
+        state="pending",
+        attempts=0,
+        created_at=now,
+        next_attempt_at=real_now(),
+        decision_seq=decision,
+    )
+
+
+def type_of(effect: Effect) -> str:
+    """Return what an effect is called in the outbox and in the record of its decision."""
+    match effect:
+        case effects.Notify():
+            return effect.type
+        case effects.SendMail() | effects.SendLetter():
+            return effect.notice
+        case effects.AlertOperators():
+            return effect.topic
+        case effects.DropFile():
+            return effect.kind
+        case _:
+            return _CALLS[type(effect)]
+
+
+_CALLS: dict[type[Effect], str] = {
+    effects.CancelSubscription: "cancel",
+    effects.ResumeSubscription: "resume",
+    effects.LookUpSubscription: "look_up",
+    effects.RefundPayment: "refund",
+    effects.DisableLicence: "disable_licence",
+}
+"""What a call to the provider is called in the outbox."""
+
+
+def _subject(effect: Effect) -> str:
+    return str(getattr(effect, "subject", None) or getattr(effect, "subscription", ""))

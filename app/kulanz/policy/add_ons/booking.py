@@ -1,0 +1,50 @@
+"""One add-on as it stands: what it gives, to when it is billed, what is still to be invoiced, and how it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from kulanz.policy.document import Policy
+
+
+class BookingStatus(StrEnum):
+    """Where an add-on is on its way (CONTRACT section 3)."""
+
+    ACTIVE = "active"
+    CANCELLED = "cancelled"
+    """To the end of the period that is paid; usable until then."""
+    ENDED = "ended"
+    WITHDRAWN = "withdrawn"
+    """Ended at once by the statutory withdrawal."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booking:
+    """One add-on, before any hold."""
+
+    id: str
+    subscription: str
+    kind: str
+    quantity: int
+    """Pieces."""
+    amount: int
+    """What the pieces make together: two packages of 10 GB are 20."""
+    unit_price: int
+    currency: str
+    booked_at: datetime
+    billed_until: datetime
+    status: BookingStatus
+    ends_at: datetime | None
+    draft_amount: int
+    """What is still to go out with the next regular invoice."""
+    invoice: str | None
+    refund_due: int
+    """What was invoiced before the booking was withdrawn from."""
+    withdrawal_until: datetime | None
+    """To when cancelling is the statutory withdrawal; None where the policy knows none."""
+    usable: bool
+    """Whether it is given now, before any hold: what holds its base subscription holds it too."""
+    policy: Policy
+    """The version in force when it was booked."""

@@ -1,0 +1,112 @@
+"""All that follows from a book at one moment: cases, holds, entitlement, standing, timers. Pure and repeatable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from kulanz.policy import overrides
+from kulanz.policy.add_ons.reading import in_quantities
+from kulanz.policy.book import Book
+from kulanz.policy.chapters import speaking
+from kulanz.policy.model import (
+    FREE,
+    Access,
+    Case,
+    CaseState,
+    Hold,
+    Moment,
+    Owner,
+    Rights,
+    Standing,
+    State,
+    Terms,
+    Timer,
+)
+from kulanz.policy.quick import changed
+
+_BY_OWNER = {
+    Owner.DUNNING: Standing.ON_HOLD,
+    Owner.REFUND: Standing.GOOD,
+    Owner.WITHDRAWAL: Standing.GOOD,
+    Owner.LEGAL: Standing.GOOD,
+    Owner.DISPUTE: Standing.SUSPENDED,
+    Owner.OPERATOR: Standing.SUSPENDED,
+}
+_RANK = {standing: rank for rank, standing in enumerate(Standing)}
+
+
+def assess(book: Book, terms: Terms, zone: str, now: datetime, *, with_timers: bool = True) -> State:
+    """Return everything that the facts give under these terms, and the account's own, at `now`.
+
+    Every area adds to the draft what it finds, in their order; then they say what they hold, and when to look again.
+    """
+    moment = Moment(terms.under(book, now), zone, now)
+    draft = State(as_of=now)
+    for chapter in speaking(book, "read"):
+        draft = chapter.read(draft, book, moment)
+    return _concluded(draft, book, moment, _timers(draft, book, moment) if with_timers else ())
+
+
+def _timers(draft: State, book: Book, moment: Moment) -> tuple[Timer, ...]:
+    if draft.closed_at is not None:
+        return ()
+    found: list[Timer] = []
+    for chapter in speaking(book, "timers"):
+        found.extend(chapter.timers(draft, book, moment))
+    return tuple(found)
+
+
+def _concluded(draft: State, book: Book, moment: Moment, timers: tuple[Timer, ...]) -> State:
+    """Return the draft with what all that it found amounts to."""
+    holds = _in_force(draft, book, moment)
+    rights = _rights(draft, holds, moment.terms)
+    standing = Standing.CLOSED if draft.closed_at is not None else _standing(draft.cases, holds)
+    return changed(
+        draft,
+        standing=standing,
+        holds=holds,
+        plan=rights.plan,
+        access=rights.access,
+        add_ons=rights.add_ons,
+        quantities=rights.quantities,
+        timers=timers,
+    )
+
+
+def _in_force(draft: State, book: Book, moment: Moment) -> tuple[Hold, ...]:
+    """Return the holds that no reinstatement lifts, the oldest first."""
+    found: list[Hold] = []
+    for chapter in speaking(book, "holds"):
+        found.extend(chapter.holds(draft, book, moment))
+    if found and book.lifted:
+        lifted = overrides.lifted(book, draft.cases, moment.at)
+        found = [hold for hold in found if hold.key not in lifted]
+    return tuple(sorted(found, key=lambda hold: (hold.since, hold.key)) if len(found) > 1 else found)
+
+
+def _rights(draft: State, holds: Sequence[Hold], terms: Terms) -> Rights:
+    """Return what is left of the plans and add-ons after the union of the holds."""
+    left_of_all = [hold.access for hold in holds if hold.scope == "account"] if holds else []
+    if left_of_all:
+        return Rights(FREE, Access.NONE if Access.NONE in left_of_all else Access.FREE, (), ())
+    held = {key for hold in holds for key in hold.subscriptions} if holds else set()
+    left = [one for one in draft.given if one.subscription not in held] if held else draft.given
+    kinds = {(one.plan, one.add_on) for one in left}
+    plan = max((plan for plan, add_on in kinds if add_on is None), key=terms.catalogue.rank, default=FREE)
+    names = {add_on for _, add_on in kinds if add_on is not None}
+    access = Access.FREE if plan == FREE else Access.FULL
+    if not draft.bookings:
+        return Rights(plan, access, tuple(sorted(names)), ())
+    booked = [one for one in draft.bookings if one.usable and one.subscription not in held]
+    names.update(one.kind for one in booked)
+    return Rights(plan, access, tuple(sorted(names)), in_quantities(booked))
+
+
+def _standing(cases: Sequence[Case], holds: Sequence[Hold]) -> Standing:
+    """Return the worst that a hold or a case in grace makes of the account."""
+    in_grace = any(case.state is CaseState.GRACE for case in cases) if cases else False
+    standing = Standing.GRACE if in_grace else Standing.GOOD
+    if not holds:
+        return standing
+    return max([standing, *(_BY_OWNER[hold.owner] for hold in holds if hold.counts)], key=_RANK.__getitem__)

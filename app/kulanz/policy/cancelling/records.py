@@ -1,0 +1,30 @@
+"""What the book keeps of a cancellation by notice."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kulanz.policy.facts import CancellationNoted
+
+
+def entries(fact: object) -> Iterator[tuple[str, str, CancellationNotice]]:
+    """Yield what a fact tells of a notice."""
+    if isinstance(fact, CancellationNoted):
+        yield "cancellations", fact.id, CancellationNotice(noted=fact)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancellationNotice:
+    """One notice; the same id is the same notice."""
+
+    noted: CancellationNoted
+
+    @property
+    def cause(self) -> str:
+        """Return the cause for which the renewal is stopped."""
+        return f"notice:{self.noted.id}"
+
+    def join(self, other: CancellationNotice) -> CancellationNotice:
+        """Keep one word of two under one id, always the same."""
+        return self if self == other else max(self, other, key=lambda one: (one.noted.at, repr(one.noted)))

@@ -1,0 +1,161 @@
+"""What the world must be told or made to do: values that a decision asks for and `kulanz.gateway` carries out.
+
+An effect's `id` is made from what it is for, so the same wish is one effect however often it is decided (I5, I11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from kulanz.policy.quick import quick
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notify:
+    """Tell the merchant's product (CONTRACT section 4)."""
+
+    id: str
+    type: str
+    """`account.grace_started`, `account.downgraded`, …"""
+    subject: str
+    """The case, dispute, subscription or account that it is about."""
+    step: int = 0
+    data: dict[str, Any] = field(default_factory=dict)
+    """JSON-ready: entitlement, reason and what the type adds; no personal data."""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendMail:
+    """Send one notice to the customer of the subscription concerned."""
+
+    id: str
+    notice: str
+    """`grace_reminder`, `grace_warning`, `downgraded`, … the value of `X-Kulanz-Notice`."""
+    subject: str
+    step: int
+    to: str
+    locale: str | None
+    data: dict[str, Any] = field(default_factory=dict)
+    """What the template fills in: `plan`, `deadline`, `amount_due`, `currency`, …; instants as RFC 3339."""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertOperators:
+    """Tell the people who run this: a mail to `OPS_ALERT_TO` and an `ops.alert` callback."""
+
+    id: str
+    topic: str
+    subject: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelSubscription:
+    """Stop the renewal at the provider (plexo 6.2, 10)."""
+
+    id: str
+    subscription: str
+    cause: str
+    step: int = 1
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResumeSubscription:
+    """Take a cancellation of ours back at the provider."""
+
+    id: str
+    subscription: str
+    step: int = 1
+    trial_ends_at: datetime | None = None
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LookUpSubscription:
+    """Ask the provider for the subscription before access is taken (the fresh look of DOMAIN section 3)."""
+
+    id: str
+    subscription: str
+    case: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundPayment:
+    """Give money back at the provider, to the original payment (plexo 9.3)."""
+
+    id: str
+    subject: str
+    """The request."""
+    payment: str
+    kind: str
+    """`order` or `invoice`: which of the provider's records of the payment the key is of."""
+    amount: int
+    currency: str
+    before: int
+    """What had gone back of it when it was approved: the refund is what moves that by `amount` (I11)."""
+    step: int = 0
+    """Which of the request's decisions it is for: one may lapse and be followed by another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisableLicence:
+    """Disable a licence key at the provider, as its price went back (plexo 8)."""
+
+    id: str
+    subject: str
+    """The request."""
+    licence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendLetter:
+    """Send one notice on paper, to the postal address of who owes."""
+
+    id: str
+    notice: str
+    subject: str
+    step: int
+    to: str
+    """As it stands on the envelope, in lines."""
+    by: str
+    """`file` or `callback`: how it gets to the print partner."""
+    locale: str | None
+    data: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DropFile:
+    """Leave a file for somebody outside to fetch: it holds personal data, so it is private to the user."""
+
+    id: str
+    folder: str
+    """Within the data directory: `collections`."""
+    subject: str
+    """The hand-over that it is about."""
+    kind: str
+    """`handover`, `recall` or `credit-report`: part of its name."""
+    content: str
+
+
+Effect = (
+    Notify
+    | SendMail
+    | AlertOperators
+    | CancelSubscription
+    | ResumeSubscription
+    | LookUpSubscription
+    | RefundPayment
+    | DisableLicence
+    | SendLetter
+    | DropFile
+)
+
+KINDS: dict[str, type[Effect]] = {kind.__name__: kind for kind in Effect.__args__}
+"""Every kind of effect by its name: how a recorded effect finds its type again."""

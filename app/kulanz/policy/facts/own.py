@@ -1,0 +1,164 @@
+"""What we ourselves promised, asked for or did, and what operators ordered. `case` is a dunning case's key."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kulanz.policy.facts.words import Outcome, OverrideKind, Status
+from kulanz.policy.quick import quick
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideSet:
+    """An operator made an exception to the policy."""
+
+    id: str
+    kind: OverrideKind
+    at: datetime
+    until: datetime | None
+    actor: str
+    reason: str
+    approved_by: tuple[str, ...] = ()
+    """Who approved it, where the policy wants a second person."""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadlinePromised:
+    """A deadline became visible to the customer or the merchant: enforcement may come later, never earlier (I3)."""
+
+    case: str
+    deadline: datetime
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseJoined:
+    """A case that a snapshot had opened turned out to be the case of an invoice: what was promised goes with it."""
+
+    case: str
+    into: str
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeReported:
+    """A notice of one kind and step was asked for, or its outcome became known (I5)."""
+
+    subject: str
+    """The key of the dunning case, dispute or subscription that it is about."""
+    kind: str
+    step: int
+    at: datetime
+    outcome: Outcome
+    deadline: datetime | None = None
+    """The end of grace that a final warning announces."""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionLookedUp:
+    """The provider was asked for a subscription at `at`; no status means that it gave no answer."""
+
+    subscription: str
+    at: datetime
+    status: Status | None
+    asked: bool = False
+    """True for the record that we have set out to ask, before any answer."""
+    known: datetime | None = None
+    """When asking, the provider's time of the newest trouble that we knew of: what an answer can settle."""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldPlaced:
+    """Grace ended unpaid and the dunning hold was placed (plexo 6.2)."""
+
+    case: str
+    opened_at: datetime
+    """When the case began, by the provider's clock: a later beginning of the same case is not on hold."""
+    at: datetime
+    verified: bool
+    """Whether a fresh look at the provider had just confirmed it."""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldProlonged:
+    """A hold waits for a late payment to `until`, because a dispute had stopped its clock."""
+
+    case: str
+    until: datetime
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HoldLifted:
+    """An operator's reinstatement gives back to `until` what a hold restricts."""
+
+    hold: str
+    source: str
+    """The case, dispute or override that the hold comes from."""
+    until: datetime
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseExhausted:
+    """The hold ran its full length unpaid, or the provider ended the subscription: it is given up."""
+
+    case: str
+    opened_at: datetime
+    at: datetime
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseWaived:
+    """An operator closed a case as void, not as paid."""
+
+    case: str
+    opened_at: datetime
+    at: datetime
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalStopped:
+    """We asked the provider to cancel a subscription, for a reason of ours, or learned the outcome."""
+
+    subscription: str
+    cause: str
+    """The case, dispute or hold for which it was stopped."""
+    step: int
+    """Stops and resumes of one subscription share one count: the order of our acts, whatever a clock says."""
+    at: datetime
+    outcome: Outcome
+    """REFUSED: there was nothing to stop, because the customer had cancelled already."""
+    seen: datetime | None = None
+    """The provider's time of the snapshot that we knew when we asked: a later cancellation is ours."""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalResumed:
+    """We asked the provider to take a cancellation of ours back, or learned the outcome."""
+
+    subscription: str
+    step: int
+    at: datetime
+    outcome: Outcome
+    seen: datetime | None = None
+    """The provider's time of the newest snapshot when the outcome became known: what is newer is not our doing."""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorsAlerted:
+    """Operators were told once about a topic of a subject."""
+
+    subject: str
+    topic: str
+    at: datetime

@@ -1,0 +1,213 @@
+"""What a provider told us, as snapshots of its objects and as payments; an operator's word on a dispute is one too."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kulanz.policy.facts.words import (
+    BillingReason,
+    DisputeStatus,
+    InvoiceStatus,
+    LicenceStatus,
+    OrderStatus,
+    Provenance,
+    Stamp,
+    Status,
+)
+from kulanz.policy.quick import quick
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionSeen:
+    """A snapshot of one subscription, as the provider held it at `stamp.at`."""
+
+    key: str
+    stamp: Stamp
+    status: Status
+    customer: str
+    variant: str
+    product: str
+    """The slug of the product's name: the plan where the catalogue does not map the variant."""
+    order: str | None = None
+    email: str | None = None
+    renews_at: datetime | None = None
+    ends_at: datetime | None = None
+    trial_ends_at: datetime | None = None
+    pause_mode: str | None = None
+    pause_resumes_at: datetime | None = None
+    quantity: int = 1
+    created_at: datetime | None = None
+    signed: bool = False
+    """Whether the account was named by custom data that the merchant signed (`account_sig`)."""
+    locale: str | None = None
+    timezone: str | None = None
+    provenance: Provenance = Provenance.WEBHOOK
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceSeen:
+    """A snapshot of one invoice of a subscription; the facts about payments below carry it with them."""
+
+    key: str
+    subscription: str
+    stamp: Stamp
+    status: InvoiceStatus
+    reason: BillingReason
+    currency: str
+    total: int
+    customer: str = ""
+    subtotal: int = 0
+    discount: int = 0
+    tax: int = 0
+    refunded: int = 0
+    """Everything refunded so far, cumulative, as the provider reports it."""
+    created_at: datetime | None = None
+    money: str | None = None
+    """What every record of the same money names where a provider has several: Stripe's payment intent."""
+    email: str | None = None
+    provenance: Provenance = Provenance.WEBHOOK
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentFailed:
+    """A charge for an invoice failed at `at` (the invoice's `updated_at`)."""
+
+    invoice: InvoiceSeen
+    at: datetime
+    provenance: Provenance = Provenance.WEBHOOK
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentSucceeded:
+    """A charge for an invoice succeeded at `at`, at once or after failures."""
+
+    invoice: InvoiceSeen
+    at: datetime
+    provenance: Provenance = Provenance.WEBHOOK
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentRefunded:
+    """Money of an invoice went back; `invoice.refunded` is the cumulative amount."""
+
+    invoice: InvoiceSeen
+    at: datetime
+    provenance: Provenance = Provenance.WEBHOOK
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OrderSeen:
+    """A snapshot of one order: a purchase, of a subscription's first period or of a single product."""
+
+    key: str
+    stamp: Stamp
+    status: OrderStatus
+    customer: str
+    currency: str
+    total: int
+    subtotal: int = 0
+    discount: int = 0
+    tax: int = 0
+    setup_fee: int = 0
+    refunded: int = 0
+    variant: str | None = None
+    product: str | None = None
+    money: str | None = None
+    """As an invoice's."""
+    email: str | None = None
+    created_at: datetime | None = None
+    signed: bool = False
+    provenance: Provenance = Provenance.WEBHOOK
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundSeen:
+    """A snapshot of one refund, where a provider tells each by itself and not what went back of the payment in all."""
+
+    key: str
+    payment: str
+    stamp: Stamp
+    amount: int
+    """Of this refund alone."""
+    currency: str
+    customer: str
+    whole: bool = False
+    """Whether the provider says that everything went back."""
+    counts: bool = True
+    """Whether it has happened: not so while it waits for the provider's approval, nor once that was refused."""
+    email: str | None = None
+    provenance: Provenance = Provenance.WEBHOOK
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicenceSeen:
+    """A snapshot of one licence key. The key itself is a secret and is not part of the fact."""
+
+    key: str
+    stamp: Stamp
+    status: LicenceStatus
+    customer: str
+    order: str | None = None
+    product: str | None = None
+    activations: int = 0
+    activation_limit: int | None = None
+    expires_at: datetime | None = None
+    created_at: datetime | None = None
+    provenance: Provenance = Provenance.WEBHOOK
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerSeen:
+    """A snapshot of who buys, where neither subscription nor invoice says how to reach them."""
+
+    key: str
+    stamp: Stamp
+    email: str | None = None
+    provenance: Provenance = Provenance.WEBHOOK
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeSeen:
+    """A snapshot of one chargeback, from a provider or from an operator (DOMAIN section 4)."""
+
+    key: str
+    stamp: Stamp
+    status: DisputeStatus
+    opened_at: datetime
+    amount: int
+    currency: str
+    customer: str | None = None
+    """None: told by an operator, whose word reaches the whole account."""
+    order: str | None = None
+    subscription: str | None = None
+    payment: str | None = None
+    fee: int | None = None
+    fee_currency: str | None = None
+    reason: str = ""
+    reference: str | None = None
+    actor: str | None = None
+    signed: bool = False
+    provenance: Provenance = Provenance.WEBHOOK
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddressKnown:
+    """How to reach and read the account: language, time zone and country from custom data or an operator."""
+
+    at: datetime
+    locale: str | None = None
+    timezone: str | None = None
+    country: str | None = None
+    delivery: str | None = None
+    """How letters shall come: `mail` or `letter`."""

@@ -1,0 +1,98 @@
+"""Requests for a refund: who asked for what, what a person decided, what the provider was asked to do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kulanz.policy.facts.words import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundRequested:
+    """Somebody asked for the money of one payment back (plexo 9.1)."""
+
+    id: str
+    payment: str
+    """The one name of the payment: the order's where an invoice is the first of its subscription."""
+    at: datetime
+    decide_by: datetime
+    """When we promised an answer at the latest."""
+    licence: str | None = None
+    """The licence by which the payment was named: then it is about what that licence cost (plexo 8)."""
+    refunded: int = 0
+    """What the provider had reported as refunded of it by then, cumulative."""
+    amount: int | None = None
+    """What is asked for, in minor units of the payment's currency; None: all that there is to refund."""
+    contact: bool = True
+    """False where we knew of a dispute about the payment already: who asks then has not asked first (plexo 10)."""
+    reason: str = ""
+    contact_email: str = ""
+    organisation: str = ""
+    actor: str = ""
+    add_on: str | None = None
+    """The add-on whose line on the payment's invoice it is about: its booking was withdrawn from (cloudcrm)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundDecided:
+    """A person approved or denied a request."""
+
+    request: str
+    at: datetime
+    approved: bool
+    amount: int
+    """What is to go back; 0 where it was denied."""
+    refunded: int
+    """What the provider had reported as refunded by then: the refund is what moves it by `amount` (I11)."""
+    verdict: str
+    """What the policy said of it, of which a person may have thought otherwise."""
+    why: str
+    refundable: int
+    clause: str
+    """The clause that the decision follows: exceptional circumstances where it grants what the policy does not."""
+    pay_by: datetime | None
+    """When we promised that the money is there at the latest; None where it was denied."""
+    actor: str
+    reason: str = ""
+    turn: int = 0
+    """How often it had been decided before: an approval that lapsed is followed by another decision."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundOrdered:
+    """We asked the provider to give the money back, or learned the outcome."""
+
+    request: str
+    at: datetime
+    outcome: Outcome
+    turn: int = 0
+    """The decision that it was for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundConfirmed:
+    """We learned from the provider that the money went back: the request is closed."""
+
+    request: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicenceDeployed:
+    """An operator knows that an on-premise licence is in use, whatever the provider has counted (plexo 8)."""
+
+    licence: str
+    at: datetime
+    actor: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LicenceSwitchedOff:
+    """We asked the provider to disable a licence key whose price went back, or learned the outcome."""
+
+    licence: str
+    request: str
+    at: datetime
+    outcome: Outcome

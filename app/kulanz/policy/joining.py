@@ -1,0 +1,73 @@
+"""How records join: in any order, any number of times (DOMAIN section 2, I1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Protocol, Self, TypeVar
+
+from kulanz.policy.facts import Stamp
+
+
+class Record(Protocol):
+    """A join-semilattice: `join` is commutative, associative and idempotent."""
+
+    def join(self, other: Self) -> Self:
+        """Return the least record that knows what both know."""
+        ...
+
+
+R = TypeVar("R", bound=Record)
+Later = TypeVar("Later", datetime, Stamp)
+V = TypeVar("V")
+
+
+class Dated(Protocol):
+    """Something that happened at a time."""
+
+    @property
+    def at(self) -> datetime:
+        """When."""
+        ...
+
+
+D = TypeVar("D", bound=Dated)
+
+
+def join_maps(ours: Mapping[str, R], theirs: Mapping[str, R]) -> dict[str, R]:
+    """Return the records of both, joined where both have one."""
+    joined = dict(ours)
+    for key, record in theirs.items():
+        known = joined.get(key)
+        joined[key] = record if known is None else known.join(record)
+    return joined
+
+
+def newest(ours: Later | None, theirs: Later | None) -> Later | None:
+    """Return the later of two, where nothing is earlier than anything."""
+    if ours is None or theirs is None:
+        return theirs if ours is None else ours
+    return max(ours, theirs)
+
+
+def oldest(ours: Later | None, theirs: Later | None) -> Later | None:
+    """Return the earlier of two, where nothing is later than anything."""
+    if ours is None or theirs is None:
+        return theirs if ours is None else ours
+    return min(ours, theirs)
+
+
+def first(ours: D | None, theirs: D | None) -> D | None:
+    """Return the act that came first, where each happens once; at a tie the one that reads first."""
+    if ours is None or theirs is None or ours == theirs:
+        return theirs if ours is None else ours
+    return min(ours, theirs, key=lambda one: (one.at, repr(one)))
+
+
+def union(ours: tuple[V, ...], theirs: tuple[V, ...]) -> tuple[V, ...]:
+    """Return the elements of both in rising order."""
+    if not theirs or ours == theirs:
+        return ours
+    if not ours:
+        return theirs
+    return tuple(sorted({*ours, *theirs}))  # type: ignore[type-var]  # every element here is ordered

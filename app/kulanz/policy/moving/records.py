@@ -1,0 +1,25 @@
+"""What the book keeps of a move to on-premise."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from kulanz.policy.facts import MovedToOnPremise
+
+
+def entries(fact: object) -> Iterator[tuple[str, str, Move]]:
+    """Yield what a fact tells of a move."""
+    if isinstance(fact, MovedToOnPremise):
+        yield "moves", fact.id, Move(told=fact)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One move; the same id is the same move."""
+
+    told: MovedToOnPremise
+
+    def join(self, other: Move) -> Move:
+        """Keep one word of two under one id, always the same."""
+        return self if self == other else max(self, other, key=lambda one: (one.told.at, repr(one.told)))

@@ -1,0 +1,19 @@
+"""Payment providers by the name of their endpoint: the only modules that know a provider's words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kulanz.providers import lemonsqueezy, paddle, standard, stripe
+from kulanz.providers.naming import Naming
+from kulanz.providers.provider import Glance, Provider, Routing
+
+__all__ = ["PROVIDERS", "Glance", "Naming", "Provider", "Routing"]
+
+PROVIDERS: Mapping[str, Provider] = {
+    "lemonsqueezy": lemonsqueezy,
+    "stripe": stripe,
+    "paddle": paddle,
+    "standard": standard,
+}
+"""What speaks each provider's words; the name is also that of its endpoint and of its keys."""

@@ -1,0 +1,61 @@
+"""How to reach and read the account, from an event's custom data: language, time zone and country."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from kulanz.policy.facts import AddressKnown
+from kulanz.providers.reading import Reading
+
+_LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
+_COUNTRY = re.compile(r"[A-Za-z]{2}")
+_ZONE = re.compile(r"[A-Z][A-Za-z]+(?:/[A-Za-z0-9_+-]+){1,2}|UTC")
+"""Names of the IANA database that mean the same on every machine: `localtime` does not."""
+
+
+class Address(msgspec.Struct, frozen=True, kw_only=True):
+    """What custom data says of the account, each word only where it is usable."""
+
+    locale: str | None = None
+    timezone: str | None = None
+    country: str | None = None
+    delivery: str | None = None
+    """How letters shall come: `mail` or `letter`."""
+
+
+_WORDS = frozenset({"locale", "timezone", "country", "delivery"})
+_NOWHERE = Address()
+
+
+def address(custom: Reading) -> Address:
+    """Read custom data of whatever shape."""
+    if _WORDS.isdisjoint(custom.values):
+        return _NOWHERE
+    locale, country, delivery = custom.text("locale"), custom.text("country"), custom.text("delivery")
+    return Address(
+        locale=locale.replace("_", "-") if locale and _LOCALE.fullmatch(locale) else None,
+        timezone=_timezone(custom.text("timezone")),
+        country=country.upper() if country and _COUNTRY.fullmatch(country) else None,
+        delivery=delivery if delivery in {"mail", "letter"} else None,
+    )
+
+
+def known(told: Address, at: datetime) -> tuple[AddressKnown, ...]:
+    """Return the fact that a country or a way of delivery is, which no snapshot carries; nothing without either."""
+    if told.country is None and told.delivery is None:
+        return ()
+    words = {"locale": told.locale, "timezone": told.timezone, "country": told.country, "delivery": told.delivery}
+    return (AddressKnown(at=at, **words),)
+
+
+def _timezone(name: str | None) -> str | None:
+    if not name or not _ZONE.fullmatch(name):
+        return None
+    try:
+        return ZoneInfo(name).key
+    except (KeyError, ValueError, OSError):
+        return None

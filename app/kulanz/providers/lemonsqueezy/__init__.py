@@ -1,0 +1,23 @@
+"""Lemon Squeezy's words: its signature, its events, and what they mean in ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from kulanz.providers import signing
+from kulanz.providers.lemonsqueezy.answers import looked_up
+from kulanz.providers.lemonsqueezy.envelope import decode, glance
+from kulanz.providers.lemonsqueezy.routing import route
+from kulanz.providers.lemonsqueezy.translation import translate
+
+__all__ = ["decode", "glance", "looked_up", "route", "translate", "verify"]
+
+_HEADER = "X-Signature"
+
+
+def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
+    """Return which secret signed the body; header names are read in any case."""
+    told = headers.get(_HEADER)
+    if told is None:
+        told = next((value for name, value in headers.items() if name.lower() == _HEADER.lower()), None)
+    return signing.lemonsqueezy(told, body, secrets)

@@ -1,0 +1,90 @@
+"""What the API answers with beside facts: pages of a list, customers, webhooks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Generic, TypeVar
+
+from kulanz.providers.lemonsqueezy.vocabulary import CUSTOMERS, INVOICES, LICENCES, ORDERS, SUBSCRIPTIONS, key
+from kulanz.providers.reading import Reading
+
+T = TypeVar("T")
+
+
+class Kind(StrEnum):
+    """The lists that facts come from, in the order in which an account is best built up."""
+
+    SUBSCRIPTIONS = SUBSCRIPTIONS
+    ORDERS = ORDERS
+    INVOICES = INVOICES
+    LICENCES = LICENCES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[T]):
+    """A part of a list, as it was when it was asked for: the list may have moved since."""
+
+    number: int
+    last: int
+    total: int
+    items: tuple[T, ...]
+    unreadable: tuple[str, ...] = ()
+    """What could not be translated, a line each: one odd object hides no other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """Who buys. What the provider sums up about them is left out."""
+
+    key: str
+    name: str | None
+    email: str | None
+    status: str
+    country: str | None
+    test_mode: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Webhook:
+    """Where the provider delivers; its secret is never told again."""
+
+    id: str
+    url: str
+    events: tuple[str, ...]
+    test_mode: bool
+    last_sent_at: datetime | None
+
+
+def customer(data: Mapping[str, Any]) -> Customer:
+    """Read a customer. Raises `UntranslatableError`."""
+    told, own_id = _read(data, CUSTOMERS)
+    return Customer(
+        key=key(own_id),
+        name=told.text("name"),
+        email=told.email("email"),
+        status=told.text("status") or "",
+        country=told.text("country"),
+        test_mode=told.flag("test_mode"),
+    )
+
+
+def webhook(data: Mapping[str, Any]) -> Webhook:
+    """Read a webhook. Raises `UntranslatableError`."""
+    told, own_id = _read(data, "webhooks")
+    events = told.values.get("events")
+    return Webhook(
+        id=own_id,
+        url=told.text("url", longest=2000) or "",
+        events=tuple(str(event) for event in events) if isinstance(events, list) else (),
+        test_mode=told.flag("test_mode"),
+        last_sent_at=told.instant("last_sent_at"),
+    )
+
+
+def _read(data: Mapping[str, Any], kind: str) -> tuple[Reading, str]:
+    document = Reading(data, "data")
+    document.expect("type", kind)
+    return document.below("attributes"), document.needed_identifier("id")

@@ -1,0 +1,39 @@
+"""Whose event it is: the account that custom data names, and the objects it may be found by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, ORDERS, PROVIDER, SUBSCRIPTIONS, binding
+from kulanz.providers.naming import Naming, claim
+from kulanz.providers.provider import Routing
+from kulanz.providers.reading import identifier, inner
+
+
+def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
+    """Say whose event it is. An invoice has no claim of its own worth waiting for: its subscription decides."""
+    claimed = claim(inner(payload, "meta").get("custom_data"), naming)
+    data = inner(payload, "data")
+    kind, attributes = data.get("type"), inner(data, "attributes")
+    customer = identifier(attributes.get("customer_id"))
+    return Routing(
+        claim=claimed.account,
+        unusable_claim=claimed.unusable,
+        kept_claim=claimed.kept,
+        signed=claimed.signed,
+        customer=_binding("customer", customer),
+        subscription=_binding("subscription", _id_of("subscription_id", SUBSCRIPTIONS, data, attributes)),
+        order=_binding("order", _id_of("order_id", ORDERS, data, attributes)),
+        needs_subscription=kind == INVOICES,
+        fallback=f"{PROVIDER}-{customer}" if customer else None,
+    )
+
+
+def _id_of(key: str, kind: str, data: Mapping[str, Any], attributes: Mapping[str, Any]) -> str | None:
+    """Return the id of an object that is named under a key, or that is what the event is about."""
+    return identifier(data.get("id") if data.get("type") == kind else attributes.get(key))
+
+
+def _binding(kind: str, known_id: str | None) -> str | None:
+    return binding(kind, known_id) if known_id else None

@@ -1,0 +1,64 @@
+"""What happened, in our words: one snapshot or payment from each event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kulanz.errors import UntranslatableError
+from kulanz.policy.facts import AddressKnown, PaymentFailed, PaymentRefunded, PaymentSucceeded, ProviderFact
+from kulanz.providers.address import address, known
+from kulanz.providers.lemonsqueezy import objects
+from kulanz.providers.lemonsqueezy.objects import Object
+from kulanz.providers.lemonsqueezy.vocabulary import DISPUTES, INVOICES, LICENCES, OBJECTS, ORDERS, RANKS, SUBSCRIPTIONS
+from kulanz.providers.naming import Naming, claim
+from kulanz.providers.reading import Reading, inner, shown
+
+
+def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
+    """Say what happened; nothing for a kind nobody acts on."""
+    if name not in OBJECTS:
+        return ()
+    data = Reading(inner(payload, "data"), "data")
+    kind = data.values.get("type")
+    if kind != OBJECTS[name]:
+        raise UntranslatableError(f"data.type: expected {OBJECTS[name]} in {name}, found {shown(kind)}")
+    custom = Reading(inner(inner(payload, "meta"), "custom_data"), "meta.custom_data")
+    source = Object(
+        event=name,
+        data=data,
+        attributes=data.below("attributes"),
+        digest=digest,
+        rank=RANKS.get(name, 0),
+        signed=naming.account_secret is not None and claim(custom.values, naming).signed,
+        address=address(custom),
+    )
+    return (_TRANSLATIONS[OBJECTS[name]](source), *_known_address(source))
+
+
+def _payment(source: Object) -> PaymentFailed | PaymentSucceeded | PaymentRefunded:
+    invoice = objects.invoice(source)
+    return _PAYMENTS[source.event](invoice=invoice, at=invoice.stamp.at)
+
+
+def _known_address(source: Object) -> tuple[AddressKnown, ...]:
+    """Add what no snapshot carries, where custom data names it: the country, and how letters shall come."""
+    told = source.address
+    if told.country is None and told.delivery is None:
+        return ()
+    return known(told, source.attributes.needed_instant("updated_at"))
+
+
+_PAYMENTS: Mapping[str, type[PaymentFailed | PaymentSucceeded | PaymentRefunded]] = {
+    "subscription_payment_failed": PaymentFailed,
+    "subscription_payment_success": PaymentSucceeded,
+    "subscription_payment_recovered": PaymentSucceeded,
+    "subscription_payment_refunded": PaymentRefunded,
+}
+_TRANSLATIONS: Mapping[str, Callable[[Object], ProviderFact]] = {
+    SUBSCRIPTIONS: objects.subscription,
+    INVOICES: _payment,
+    ORDERS: objects.order,
+    LICENCES: objects.licence,
+    DISPUTES: objects.dispute,
+}

@@ -1,0 +1,65 @@
+"""The names of Lemon Squeezy's events and objects, and how they rank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kulanz.providers.keys import Keys
+
+PROVIDER = "lemonsqueezy"
+
+SUBSCRIPTIONS = "subscriptions"
+INVOICES = "subscription-invoices"
+ORDERS = "orders"
+LICENCES = "license-keys"
+DISPUTES = "disputes"
+CUSTOMERS = "customers"
+
+OBJECTS: Mapping[str, str] = {
+    "order_created": ORDERS,
+    "order_refunded": ORDERS,
+    "subscription_created": SUBSCRIPTIONS,
+    "subscription_updated": SUBSCRIPTIONS,
+    "subscription_cancelled": SUBSCRIPTIONS,
+    "subscription_resumed": SUBSCRIPTIONS,
+    "subscription_expired": SUBSCRIPTIONS,
+    "subscription_paused": SUBSCRIPTIONS,
+    "subscription_unpaused": SUBSCRIPTIONS,
+    "subscription_payment_success": INVOICES,
+    "subscription_payment_failed": INVOICES,
+    "subscription_payment_recovered": INVOICES,
+    "subscription_payment_refunded": INVOICES,
+    "license_key_created": LICENCES,
+    "license_key_updated": LICENCES,
+    "dispute_created": DISPUTES,
+    "dispute_updated": DISPUTES,
+    "dispute_resolved": DISPUTES,
+}
+"""Every event that somebody acts on, with the type of the object it carries (`affiliate_activated` is left out)."""
+
+LOOKED_UP = 3
+"""An answer of the API outranks the catch-all events of its second, and yields to an event that says what was done."""
+SETTLED = 9
+"""An answer asked for well after the object's last change is the last word on that second."""
+
+RANKS: Mapping[str, int] = {
+    "subscription_updated": 1,
+    "subscription_created": 2,
+    "subscription_unpaused": 4,
+    "subscription_resumed": 5,
+    "subscription_paused": 6,
+    "subscription_cancelled": 7,
+    "subscription_expired": 8,
+    "subscription_payment_failed": 1,
+    "subscription_payment_success": 2,
+    "subscription_payment_recovered": 3,
+    "subscription_payment_refunded": 4,
+    "order_created": 1,
+    "order_refunded": 2,
+    "license_key_updated": 1,
+    "license_key_created": 2,
+}
+"""Which of two events of one object and one second tells more (DOMAIN section 2); disputes rank by their status."""
+
+_KEYS = Keys(PROVIDER)
+key, key_if_any, binding = _KEYS.key, _KEYS.key_if_any, _KEYS.binding

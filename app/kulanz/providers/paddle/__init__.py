@@ -1,0 +1,19 @@
+"""Paddle Billing's words: its signature, its events, and what they mean in ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from time import time
+
+from kulanz.providers import timed_signing
+from kulanz.providers.paddle.envelope import decode, glance
+from kulanz.providers.paddle.routing import route
+from kulanz.providers.paddle.subscriptions import looked_up
+from kulanz.providers.paddle.translation import translate
+
+__all__ = ["decode", "glance", "looked_up", "route", "translate", "verify"]
+
+
+def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
+    """Return which secret signed the body, at a time that is near."""
+    return timed_signing.paddle(timed_signing.header(headers, "paddle-signature"), body, secrets, now=time())

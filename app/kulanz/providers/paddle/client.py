@@ -1,0 +1,105 @@
+"""Paddle Billing's REST API: what we read there, and what we do there: cancel, resume, refund."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from urllib.parse import quote
+
+from kulanz.errors import FarEndError, UntranslatableError
+from kulanz.policy.facts import Stamp, SubscriptionSeen
+from kulanz.providers.paddle.subscriptions import looked_up
+from kulanz.providers.paddle.translation import refund_seen
+from kulanz.providers.paddle.vocabulary import LOOKED_UP
+from kulanz.providers.provider import Refunded
+from kulanz.providers.reading import Reading
+from kulanz.providers.transport import Transport
+
+_GONE = frozenset({"approved", "pending_approval"})
+
+
+@dataclass(frozen=True, slots=True)
+class Client(Transport):
+    """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
+
+    FAR_END = "Paddle"
+
+    def subscription(self, subscription: str, /) -> SubscriptionSeen | None:
+        """Return the subscription as the provider holds it now, None where this key reaches none of that id."""
+        try:
+            data = self.ask(_path(subscription)).get("data")
+        except FarEndError as error:
+            if error.answer == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        try:
+            seen = looked_up(data if isinstance(data, dict) else {})
+        except UntranslatableError as error:
+            raise FarEndError(f"Paddle's answer: {error.detail}", retryable=True, answer=HTTPStatus.OK) from error
+        if seen.key.partition(":")[2] != subscription:
+            raise FarEndError("Paddle answered with another subscription", retryable=True, answer=HTTPStatus.OK)
+        return seen
+
+    def cancel(self, subscription: str, /) -> None:
+        """Stop the renewal at the end of the period: a subscription that has ended can never be taken back."""
+        self.tell("POST", f"{_path(subscription)}/cancel", {"effective_from": "next_billing_period"})
+
+    def resume(self, subscription: str, _trial_ends_at: datetime | None = None, /) -> None:
+        """Take a scheduled cancellation back; a trial keeps its end by itself."""
+        self.tell("PATCH", _path(subscription), {"scheduled_change": None})
+
+    def refunded(self, _kind: str, payment: str, /) -> Refunded | None:
+        """Return what has gone back of a transaction, and what waits for approval, which is as good as gone."""
+        transaction = self._transaction(payment)
+        if transaction is None:
+            return None
+        answer = self.ask("/adjustments", {"transaction_id": payment, "action": "refund", "per_page": 50})
+        gone = [one for one in Reading(answer, "answer").each("data") if one.text("status") in _GONE]
+        seen = tuple(refund_seen(one, Stamp(at=one.needed_instant("updated_at"), rank=LOOKED_UP)) for one in gone)
+        return Refunded(sum(one.amount for one in seen), transaction.currency("currency_code"), seen)
+
+    def refund(self, _kind: str, payment: str, amount: int, once: str, /) -> None:
+        """Give money back, tax and all, from the first items on; Paddle approves it later and tells of that."""
+        transaction = self._transaction(payment)
+        if transaction is None:
+            raise FarEndError("Paddle knows no such transaction", retryable=False, answer=HTTPStatus.NOT_FOUND)
+        document = {
+            "action": "refund",
+            "type": "partial",
+            "transaction_id": payment,
+            "reason": once,
+            "items": list(_shares(transaction.below("details").each("line_items"), amount)),
+        }
+        self.tell("POST", "/adjustments", document)
+
+    def disable_licence(self, _licence: str, /) -> None:
+        """Find none: Paddle sells no licence keys."""
+
+    def test_mode(self) -> bool:
+        """Return whether the key is one of the sandbox: it says so itself, or its address does."""
+        return self.api_key.startswith("pdl_sdbx_") or "//sandbox-" in self.api_url
+
+    def _transaction(self, payment: str) -> Reading | None:
+        try:
+            data = self.ask(f"/transactions/{quote(payment, safe='')}").get("data")
+        except FarEndError as error:
+            if error.answer == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        return Reading(data if isinstance(data, dict) else {}, "transaction")
+
+
+def _shares(items: Iterable[Reading], amount: int) -> Iterator[dict[str, str]]:
+    """Yield what goes back of each item: no more than was paid for it."""
+    left = amount
+    for item in items:
+        share = min(left, item.below("totals").needed_amount("total"))
+        if share > 0:
+            left -= share
+            yield {"item_id": item.needed_identifier("id"), "type": "partial", "amount": str(share)}
+
+
+def _path(subscription: str) -> str:
+    return f"/subscriptions/{quote(subscription, safe='')}"

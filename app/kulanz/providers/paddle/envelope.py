@@ -1,0 +1,57 @@
+"""The outside of a delivery: is it Paddle's shape, what is it about, and was it here before."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+from kulanz.errors import MalformedPayloadError
+from kulanz.providers import bodies
+from kulanz.providers.paddle.vocabulary import CUSTOMER, OBJECTS, PROVIDER, TRANSACTION, binding
+from kulanz.providers.provider import Glance
+from kulanz.providers.reading import Reading, identifier
+
+SINGLE_SALE = "transaction.completed"
+"""What is acted on of a transaction that belongs to no subscription.
+
+A checkout given up is nobody's, and the first payment of a subscription is `paid` before there is a subscription.
+"""
+
+
+def decode(body: bytes) -> dict[str, Any]:
+    """Return the body as an event with an `event_type` and an object that has an id, where somebody acts on it."""
+    payload = bodies.json_object(body)
+    name = bodies.needed_name(payload, "event_type")
+    if name in OBJECTS and identifier(bodies.needed_object(payload, "data").get("id")) is None:
+        raise MalformedPayloadError("data.id is not an id")
+    return payload
+
+
+def glance(body: bytes) -> Glance:
+    """Return what the inbox needs to know. An event keeps its id when it is sent again; the notification's is new.
+
+    Paddle's sandbox is another account with other secrets: an event does not say which of the two it is of.
+    """
+    payload = decode(body)
+    name, event = payload["event_type"], identifier(payload.get("event_id"))
+    told = Reading(payload, "payload").below("data")
+    kind = OBJECTS.get(name, "")
+    customer = told.identifier("id" if kind == CUSTOMER else "customer_id")
+    own_id = told.identifier("id") or ""
+    return Glance(
+        name=name,
+        type=kind,
+        id=own_id,
+        delivery_key=bodies.fingerprint((PROVIDER, event)) if event else sha256(body).digest(),
+        content_key=bodies.fingerprint((PROVIDER, name, payload.get("occurred_at"), payload.get("data"))),
+        lane=bodies.lane(binding(CUSTOMER, customer) if customer else binding(kind, own_id)),
+        test_mode=False,
+        store=None,
+        recognised=kind != "" and (kind != TRANSACTION or _concerns_us(name, told)),
+    )
+
+
+def _concerns_us(name: str, told: Reading) -> bool:
+    return told.identifier("subscription_id") is not None or (
+        name == SINGLE_SALE and told.identifier("customer_id") is not None
+    )

@@ -1,0 +1,40 @@
+"""Whose event it is: the account that custom data names, and the objects it may be found by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kulanz.providers.naming import Naming, claim
+from kulanz.providers.paddle.vocabulary import CUSTOMER, OBJECTS, PROVIDER, SUBSCRIPTION, TRANSACTION, binding
+from kulanz.providers.provider import Routing
+from kulanz.providers.reading import Reading
+
+_OWN = {SUBSCRIPTION: "subscription_id", TRANSACTION: "transaction_id", CUSTOMER: "customer_id"}
+"""Objects whose own id is what others name under this key."""
+
+
+def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
+    """Say whose event it is. A subscription's transaction waits until the subscription is known."""
+    name = payload.get("event_type")
+    kind = OBJECTS.get(name, "") if isinstance(name, str) else ""
+    told = Reading(payload, "payload").below("data")
+    claimed = claim(told.values.get("custom_data"), naming)
+    ids = {field: told.identifier(field) for field in ("customer_id", "subscription_id", "transaction_id")}
+    if kind in _OWN:
+        ids[_OWN[kind]] = told.identifier("id")
+    return Routing(
+        claim=claimed.account,
+        unusable_claim=claimed.unusable,
+        kept_claim=claimed.kept,
+        signed=claimed.signed,
+        customer=_binding(CUSTOMER, ids["customer_id"]),
+        subscription=_binding(SUBSCRIPTION, ids["subscription_id"]),
+        order=_binding(TRANSACTION, ids["transaction_id"]),
+        needs_subscription=kind == TRANSACTION and ids["subscription_id"] is not None,
+        fallback=f"{PROVIDER}-{ids['customer_id']}" if ids["customer_id"] else None,
+    )
+
+
+def _binding(kind: str, identifier: str | None) -> str | None:
+    return binding(kind, identifier) if identifier else None

@@ -1,0 +1,66 @@
+"""The names of Paddle Billing's events and objects, and how they rank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kulanz.providers.keys import Keys
+
+PROVIDER = "paddle"
+
+SUBSCRIPTION = "subscription"
+TRANSACTION = "transaction"
+ADJUSTMENT = "adjustment"
+CUSTOMER = "customer"
+
+OBJECTS: Mapping[str, str] = {
+    "subscription.created": SUBSCRIPTION,
+    "subscription.imported": SUBSCRIPTION,
+    "subscription.updated": SUBSCRIPTION,
+    "subscription.activated": SUBSCRIPTION,
+    "subscription.trialing": SUBSCRIPTION,
+    "subscription.past_due": SUBSCRIPTION,
+    "subscription.resumed": SUBSCRIPTION,
+    "subscription.paused": SUBSCRIPTION,
+    "subscription.canceled": SUBSCRIPTION,
+    "transaction.payment_failed": TRANSACTION,
+    "transaction.past_due": TRANSACTION,
+    "transaction.paid": TRANSACTION,
+    "transaction.completed": TRANSACTION,
+    "transaction.canceled": TRANSACTION,
+    "adjustment.created": ADJUSTMENT,
+    "adjustment.updated": ADJUSTMENT,
+    "customer.created": CUSTOMER,
+    "customer.imported": CUSTOMER,
+    "customer.updated": CUSTOMER,
+}
+"""Every event that somebody acts on, with the kind of object it carries."""
+
+LOOKED_UP = 3
+"""An answer of the API outranks the catch-all events of its instant, and yields to one that says what was done."""
+
+RANKS: Mapping[str, int] = {
+    "subscription.updated": 1,
+    "subscription.created": 2,
+    "subscription.imported": 2,
+    "subscription.trialing": 4,
+    "subscription.activated": 5,
+    "subscription.past_due": 5,
+    "subscription.resumed": 6,
+    "subscription.paused": 7,
+    "subscription.canceled": 8,
+    "transaction.payment_failed": 1,
+    "transaction.past_due": 2,
+    "transaction.paid": 3,
+    "transaction.completed": 4,
+    "transaction.canceled": 5,
+    "adjustment.created": 1,
+    "adjustment.updated": 2,
+    "customer.created": 1,
+    "customer.imported": 1,
+    "customer.updated": 2,
+}
+"""Which of two events of one object and one instant tells more; chargebacks rank by their status."""
+
+_KEYS = Keys(PROVIDER)
+key, key_if_any, binding = _KEYS.key, _KEYS.key_if_any, _KEYS.binding

@@ -1,0 +1,109 @@
+"""What every provider's module offers, and the values it answers with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+import msgspec
+
+from kulanz.policy.facts import ProviderFact
+from kulanz.providers.naming import Naming
+
+
+class Glance(msgspec.Struct, frozen=True, kw_only=True):
+    """As much of a delivery as the inbox needs: what it is, and whether it was here before."""
+
+    name: str
+    type: str
+    """The kind of object, empty where the event has none."""
+    id: str
+    """The object's id at the provider, empty where the event has none."""
+    delivery_key: bytes
+    """The same for every automatic retry of one delivery."""
+    content_key: bytes
+    """The same for a resend by hand under a new delivery id; also the digest of a fact's stamp, in hex."""
+    lane: int
+    """0 to 63, from the provider's customer: what two workers must not handle at once has one lane."""
+    test_mode: bool
+    store: str | None
+    recognised: bool
+    """Whether anybody acts on events of this name."""
+
+
+class Routing(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose event it is. Keys name the kind too, as `lemonsqueezy:customer:3083767`: bindings are kept under them."""
+
+    claim: str | None = None
+    """The account that custom data names; a buyer can edit it unless it is `signed`."""
+    unusable_claim: str | None = None
+    """What was found there instead, as operators are shown it: printable, cut short, empty for an empty text."""
+    kept_claim: str | None = None
+    """An id that is unusable for a new account; one that has it from before keeps it."""
+    signed: bool = False
+    customer: str | None = None
+    subscription: str | None = None
+    order: str | None = None
+    needs_subscription: bool = False
+    """The event says something of a subscription that must be known first."""
+    needs_order: bool = False
+    """The event names nobody but a payment, which must be known first: whose that was is whose this is."""
+    fallback: str | None = None
+    """The account where nothing better is known: `lemonsqueezy-3083767`."""
+
+    @property
+    def waits(self) -> bool:
+        """Whether something else must be known first."""
+        return self.needs_subscription or self.needs_order
+
+    @property
+    def waits_for(self) -> str | None:
+        """What that is."""
+        return self.order if self.needs_order else self.subscription
+
+
+class Listed(msgspec.Struct, frozen=True, kw_only=True):
+    """One object as a provider's API lists it."""
+
+    binding: str
+    """Names its kind too: `lemonsqueezy:invoice:1134999`."""
+    fact: ProviderFact
+    routing: Routing
+    store: str | None
+    test_mode: bool
+    changed_at: datetime
+    """When the provider last changed it, by the provider's clock."""
+    created_at: datetime
+
+
+class Refunded(NamedTuple):
+    """What a provider's API says has gone back of a payment."""
+
+    amount: int
+    """Cumulative, in minor units."""
+    currency: str
+    facts: tuple[ProviderFact, ...] = ()
+    """What the answer tells beside that."""
+
+
+class Provider(Protocol):
+    """One provider's words. A module is one; nothing in it has a state."""
+
+    def verify(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
+        """Return which secret signed the body, None where none did. Never raises, whatever was sent."""
+
+    def glance(self, body: bytes) -> Glance:
+        """Look at a verified body, quickly. Raises `MalformedPayloadError`."""
+
+    def decode(self, body: bytes) -> dict[str, Any]:
+        """Return a body as JSON of the provider's outer shape. Raises `MalformedPayloadError`."""
+
+    def route(self, payload: Mapping[str, Any], naming: Naming) -> Routing:
+        """Say whose event it is. Never raises: what is not usable is absent."""
+
+    def translate(self, name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
+        """Say what happened in our words; nothing for a kind nobody acts on. Raises `UntranslatableError`.
+
+        `digest` is the last word between two snapshots of one instant: `Glance.content_key` in hex.
+        """

@@ -1,0 +1,207 @@
+"""Lenient reading of a provider's JSON: what is usable is taken, and a complaint names the key in one line."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import cache
+from typing import Any, NoReturn, TypeVar
+
+import msgspec
+
+from kulanz.errors import UntranslatableError
+from kulanz.mail_addresses import is_address
+
+Word = TypeVar("Word", bound=StrEnum)
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
+"""What may stand in a path of a provider's API and behind the colon of a key."""
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
+_YEARS = range(1970, 3000)
+"""Beyond them a date is a mistake, and adding a grace period to it could overflow."""
+_LAST_SECOND = int(datetime(_YEARS.stop, 1, 1, tzinfo=UTC).timestamp())
+_LARGEST_AMOUNT = 10**15
+_ID_LIMIT = 10**18
+_CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
+_ABSENT = (None, "", 0)
+"""How a provider writes that there is nothing; False is 0."""
+
+
+def identifier(value: object) -> str | None:
+    """Return an id as text, whether it came as a number or as text; None where it is neither, or 0."""
+    if type(value) is int:  # A bool is no id.
+        return str(value) if 0 < value < _ID_LIMIT else None
+    if isinstance(value, str):
+        return value if value != "0" and _IDENTIFIER.fullmatch(value) else None
+    return identifier(int(value)) if isinstance(value, float) and value.is_integer() else None
+
+
+def flag(value: object) -> bool:
+    """Return a truth that came as a bool, as 0 or 1, as text, or not at all."""
+    return value is True or value == 1 or (isinstance(value, str) and value.strip().lower() in {"1", "true", "yes"})
+
+
+def unix(value: object) -> datetime | None:
+    """Return the instant that seconds since 1970 stand for; None for what is none, and for 0."""
+    seconds = _whole(value)
+    return datetime.fromtimestamp(seconds, UTC) if seconds is not None and 0 < seconds < _LAST_SECOND else None
+
+
+def shown(value: object, longest: int = 60) -> str:
+    """Return a value from outside as one short printable line may carry it."""
+    if isinstance(value, Mapping | list | tuple):
+        return "an object" if isinstance(value, Mapping) else "a list"
+    if isinstance(value, int) and abs(value) > _LARGEST_AMOUNT:
+        return "a very large number"
+    text = value if isinstance(value, str) else json.dumps(value, default=str)
+    clean = "".join(char if char.isprintable() else "?" for char in text[:longest])
+    return f"{clean}…" if len(text) > longest else clean
+
+
+def inner(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return the object under a key; an empty one where there is none."""
+    found = values.get(key)
+    return found if isinstance(found, dict) else {}
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """One object of a payload, read key by key. `path` is where it stands, for complaints."""
+
+    values: Mapping[str, Any]
+    path: str
+
+    def below(self, key: str) -> Reading:
+        """Return the object under a key; an empty one where there is none."""
+        return Reading(inner(self.values, key), f"{self.path}.{key}")
+
+    def identifier(self, key: str) -> str | None:
+        """Return an id, None where there is no usable one."""
+        return identifier(self.values.get(key))
+
+    def needed_identifier(self, key: str) -> str:
+        """Return an id that nothing can be said without."""
+        return self.identifier(key) or self._complain(key, "an id")
+
+    def expect(self, key: str, word: str) -> None:
+        """Complain unless a word is there."""
+        if self.values.get(key) != word:
+            self._complain(key, word)
+
+    def flag(self, key: str) -> bool:
+        """Return a truth; what is missing or null is false."""
+        return flag(self.values.get(key))
+
+    def instant(self, key: str, *, matters: bool = False) -> datetime | None:
+        """Return an instant, None where it is missing or null, or unusable and does not matter."""
+        value = self.values.get(key)
+        found = _instant(value)
+        if found is None and matters and value not in _ABSENT:
+            self._complain(key, "a date and time of the years 1970 to 2999")
+        return found
+
+    def needed_instant(self, key: str) -> datetime:
+        """Return an instant that nothing can be said without."""
+        return self.instant(key) or self._complain(key, "a date and time of the years 1970 to 2999")
+
+    def unix(self, key: str) -> datetime | None:
+        """Return an instant that is written as seconds since 1970; None where there is no usable one."""
+        return unix(self.values.get(key))
+
+    def needed_unix(self, key: str) -> datetime:
+        """Return an instant in seconds since 1970 that nothing can be said without."""
+        return self.unix(key) or self._complain(key, "seconds since 1970, before the year 3000")
+
+    def reference(self, key: str) -> str | None:
+        """Return the id of another object, whether only that or the whole object stands there."""
+        return self.identifier(key) or self.below(key).identifier("id")
+
+    def needed_reference(self, key: str) -> str:
+        """Return the id of another object that nothing can be said without."""
+        return self.reference(key) or self._complain(key, "an id")
+
+    def first(self, key: str) -> Reading:
+        """Return the first object of a list; an empty one where there is none."""
+        return next(iter(self.each(key)), Reading({}, f"{self.path}.{key}[0]"))
+
+    def each(self, key: str) -> tuple[Reading, ...]:
+        """Return the objects of a list, which may be wrapped into an object as its `data`."""
+        found = self.values.get(key)
+        listed = found.get("data") if isinstance(found, dict) else found
+        items = listed if isinstance(listed, list) else []
+        return tuple(
+            Reading(item, f"{self.path}.{key}[{index}]") for index, item in enumerate(items) if isinstance(item, dict)
+        )
+
+    def amount(self, key: str) -> int:
+        """Return minor units or a count: 0 where it is missing or null, a complaint where it is no whole number."""
+        value = self.values.get(key)
+        return 0 if value in _ABSENT else self.needed_amount(key)
+
+    def needed_amount(self, key: str) -> int:
+        """Return minor units that nothing can be said without."""
+        found = _whole(self.values.get(key))
+        if found is None or abs(found) > _LARGEST_AMOUNT:
+            self._complain(key, "a whole number of minor units")
+        return found
+
+    def currency(self, key: str) -> str:
+        """Return a currency's three letters in upper case."""
+        value = self.values.get(key)
+        if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
+            self._complain(key, "a currency of three letters")
+        return value.upper()
+
+    def word(self, key: str, words: type[Word], aliases: Mapping[str, Word] | None = None) -> Word:
+        """Return one of the known words, under whatever spelling is on record."""
+        value = self.values.get(key)
+        told = value if isinstance(value, str) else ""
+        found = aliases.get(told) if aliases else None
+        return found or _spelt(words).get(told) or self._complain(key, f"one of {', '.join(words)}")
+
+    def text(self, key: str, longest: int = 200) -> str | None:
+        """Return a printable text, cut to a length; None where there is none."""
+        value = self.values.get(key)
+        if not isinstance(value, str):
+            return None
+        clean = value if value.isprintable() else "".join(char for char in value if char.isprintable())
+        return clean.strip()[:longest] or None
+
+    def email(self, key: str) -> str | None:
+        """Return a mail address as the provider wrote it; None for what is none."""
+        value = self.values.get(key)
+        return value if isinstance(value, str) and is_address(value) else None
+
+    def _complain(self, key: str, expected: str) -> NoReturn:
+        found = shown(self.values[key]) if key in self.values else "nothing"
+        raise UntranslatableError(f"{self.path}.{key}: expected {expected}, found {found}")
+
+
+@cache
+def _spelt(words: type[Word]) -> Mapping[str, Word]:
+    """Return words by how they are written, which is looked up quicker here than in an enumeration."""
+    return {word.value: word for word in words}
+
+
+def _instant(value: object) -> datetime | None:
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+        if found.tzinfo is not UTC:
+            found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+    return found if found.year in _YEARS else None
+
+
+def _whole(value: object) -> int | None:
+    if type(value) is int:
+        return value
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    if isinstance(value, str):
+        return int(value) if re.fullmatch(r"-?[0-9]{1,16}", value) else None
+    return None

@@ -1,0 +1,18 @@
+"""The words of those who send Standard Webhooks: one signature for all, and the events of Polar and of Dodo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from time import time
+
+from kulanz.providers import timed_signing
+from kulanz.providers.standard.envelope import decode, glance
+from kulanz.providers.standard.routing import route
+from kulanz.providers.standard.translation import translate
+
+__all__ = ["decode", "glance", "route", "translate", "verify"]
+
+
+def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
+    """Return which secret signed the body, at a time that is near."""
+    return timed_signing.standard(headers, body, secrets, now=time())

@@ -1,0 +1,203 @@
+"""Dodo's words: subscriptions, payments, refunds and disputes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from kulanz.policy.facts import (
+    BillingReason,
+    DisputeSeen,
+    DisputeStatus,
+    InvoiceSeen,
+    InvoiceStatus,
+    OrderSeen,
+    OrderStatus,
+    PaymentSucceeded,
+    ProviderFact,
+    RefundSeen,
+    Stamp,
+    Status,
+    SubscriptionSeen,
+)
+from kulanz.providers import ranking
+from kulanz.providers.heard import quantity
+from kulanz.providers.plan_name import slug
+from kulanz.providers.reading import Reading
+from kulanz.providers.standard.sender import Event
+from kulanz.providers.standard.vocabulary import key
+
+_STATUSES = {
+    "on_hold": Status.PAST_DUE,
+    "pending": Status.EXPIRED,
+    "failed": Status.EXPIRED,
+}
+"""A renewal that failed puts it on hold; before its first payment, and without one, it gives nothing."""
+_RUNS = frozenset({Status.ACTIVE, Status.PAST_DUE})
+_DISPUTES = {
+    "dispute_opened": DisputeStatus.OPENED,
+    "dispute_challenged": DisputeStatus.UNDER_REVIEW,
+    "dispute_won": DisputeStatus.WON,
+    "dispute_lost": DisputeStatus.LOST,
+    "dispute_expired": DisputeStatus.LOST,
+    "dispute_accepted": DisputeStatus.ACCEPTED,
+    "dispute_cancelled": DisputeStatus.WITHDRAWN,
+}
+"""One that expires was not answered in time: the bank decides for its customer."""
+_CONTESTED = frozenset({DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW})
+_WHOLE = ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
+_THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
+_DIGITS: Mapping[str, int] = {**dict.fromkeys(_WHOLE, 0), **dict.fromkeys(_THOUSANDTHS, 3)}
+"""Decimal places of the currencies that do not have two (ISO 4217)."""
+_DECIMAL = re.compile(r"[0-9]{1,12}\.[0-9]{1,4}", re.ASCII)
+_LONGEST_TRIAL = 3650
+
+
+def subscription(event: Event) -> tuple[ProviderFact, ...]:
+    """Read one subscription: one that is cancelled for later runs to its next billing date."""
+    told, customer = event.told, event.told.below("customer")
+    status = told.word("status", Status, _STATUSES)
+    later = status in _RUNS and told.flag("cancel_at_next_billing_date")
+    trial_ends_at = _trial_ends_at(told)
+    if status is Status.ACTIVE and trial_ends_at is not None and event.at < trial_ends_at:
+        status = Status.ON_TRIAL
+    return (
+        SubscriptionSeen(
+            key=key(told.needed_identifier("subscription_id")),
+            stamp=event.heard.stamp,
+            status=Status.CANCELLED if later else status,
+            customer=key(customer.needed_identifier("customer_id")),
+            variant=key(told.needed_identifier("product_id")),
+            product=slug(None, told.identifier("product_id")),
+            email=customer.email("email"),
+            renews_at=told.instant("next_billing_date"),
+            ends_at=_ends_at(told),
+            trial_ends_at=trial_ends_at,
+            pause_mode="void" if status is Status.PAUSED else None,
+            quantity=quantity(told),
+            created_at=told.instant("created_at"),
+            signed=event.signed,
+            locale=event.heard.locale,
+            timezone=event.heard.timezone,
+        ),
+    )
+
+
+def payment(event: Event) -> tuple[ProviderFact, ...]:
+    """Read a payment.
+
+    Each attempt at a renewal is a payment of its own, and nothing says for which period: a failed one is recorded, and
+    the subscription that goes on hold is what opens the case. So several attempts are one case.
+    """
+    if event.told.identifier("subscription_id") is None:
+        return (_sale(event),)
+    invoice = _invoice(event)
+    return (PaymentSucceeded(invoice=invoice, at=event.at) if event.name == "payment.succeeded" else invoice,)
+
+
+def refund(event: Event) -> tuple[ProviderFact, ...]:
+    """Read a refund, which tells its own amount."""
+    told, customer = event.told, event.told.below("customer")
+    seen = RefundSeen(
+        key=key(told.needed_identifier("refund_id")),
+        payment=key(told.needed_identifier("payment_id")),
+        stamp=event.stamp,
+        amount=told.needed_amount("amount"),
+        currency=told.currency("currency"),
+        customer=key(customer.needed_identifier("customer_id")),
+        whole=not told.flag("is_partial"),
+        email=customer.email("email"),
+    )
+    return (seen,)
+
+
+def dispute(event: Event) -> tuple[ProviderFact, ...]:
+    """Read a dispute. The customer is needed: a dispute of nobody would reach everybody."""
+    told = event.told
+    status = _dispute_status(told)
+    paid = key(told.needed_identifier("payment_id"))
+    currency = told.currency("currency")
+    seen = DisputeSeen(
+        key=key(told.needed_identifier("dispute_id")),
+        stamp=Stamp(at=event.at, rank=ranking.of_dispute(status), digest=event.digest),
+        status=status,
+        opened_at=told.instant("created_at") or event.at,
+        amount=_disputed(told, currency),
+        currency=currency,
+        customer=key(told.below("customer").needed_identifier("customer_id")),
+        order=paid,
+        payment=paid,
+        reason=told.text("reason") or "",
+    )
+    return (seen,)
+
+
+def _trial_ends_at(told: Reading) -> datetime | None:
+    days, began = told.values.get("trial_period_days"), told.instant("created_at")
+    if began is None or not isinstance(days, int) or not 0 < days <= _LONGEST_TRIAL:
+        return None
+    return began + timedelta(days=days)
+
+
+def _ends_at(told: Reading) -> datetime | None:
+    """Return when it ends: it may be cancelled for its next billing date, or at once."""
+    if told.flag("cancel_at_next_billing_date"):
+        return told.instant("next_billing_date")
+    return told.instant("cancelled_at")
+
+
+def _invoice(event: Event) -> InvoiceSeen:
+    told, customer = event.told, event.told.below("customer")
+    paid = event.name == "payment.succeeded"
+    return InvoiceSeen(
+        key=key(told.needed_identifier("payment_id")),
+        subscription=key(told.needed_identifier("subscription_id")),
+        stamp=event.stamp,
+        status=InvoiceStatus.PAID if paid else InvoiceStatus.PENDING,
+        reason=BillingReason.RENEWAL,
+        currency=told.currency("currency"),
+        total=told.needed_amount("total_amount"),
+        customer=key(customer.needed_identifier("customer_id")),
+        subtotal=told.needed_amount("total_amount") - told.amount("tax"),
+        tax=told.amount("tax"),
+        created_at=told.instant("created_at"),
+        email=customer.email("email"),
+    )
+
+
+def _sale(event: Event) -> OrderSeen:
+    told, customer = event.told, event.told.below("customer")
+    sold = told.first("product_cart").identifier("product_id")
+    return OrderSeen(
+        key=key(told.needed_identifier("payment_id")),
+        stamp=event.stamp,
+        status=OrderStatus.PAID if event.name == "payment.succeeded" else OrderStatus.FAILED,
+        customer=key(customer.needed_identifier("customer_id")),
+        currency=told.currency("currency"),
+        total=told.needed_amount("total_amount"),
+        subtotal=told.needed_amount("total_amount") - told.amount("tax"),
+        tax=told.amount("tax"),
+        variant=key(sold) if sold else None,
+        email=customer.email("email"),
+        created_at=told.instant("created_at"),
+        signed=event.signed,
+    )
+
+
+def _dispute_status(told: Reading) -> DisputeStatus:
+    """Return where a dispute stands: before it is one it is an inquiry, and one that was bought off is prevented."""
+    if told.flag("is_resolved_by_rdr"):
+        return DisputeStatus.PREVENTED
+    status = told.word("dispute_status", DisputeStatus, _DISPUTES)
+    early = told.values.get("dispute_stage") == "pre_dispute"
+    return DisputeStatus.INQUIRY if early and status in _CONTESTED else status
+
+
+def _disputed(told: Reading, currency: str) -> int:
+    """Return minor units: the amount may come as a whole number of them, or as a text with decimals."""
+    value = told.values.get("amount")
+    if isinstance(value, str) and _DECIMAL.fullmatch(value):
+        return int(Decimal(value).scaleb(_DIGITS.get(currency, 2)))
+    return told.needed_amount("amount")

@@ -1,0 +1,41 @@
+"""The outside of a delivery: is it a known sender's shape, what is it about, and was it here before."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from typing import Any
+
+from kulanz.errors import MalformedPayloadError
+from kulanz.providers import bodies
+from kulanz.providers.provider import Glance
+from kulanz.providers.standard.sender import ids_of, kind_of
+from kulanz.providers.standard.vocabulary import PROVIDER, binding
+
+
+def decode(body: bytes) -> dict[str, Any]:
+    """Return the body as an event with a `type` and an object that has an id, where somebody acts on it."""
+    payload = bodies.json_object(body)
+    bodies.needed_name(payload, "type")
+    if kind_of(payload):
+        bodies.needed_object(payload, "data")
+        if ids_of(payload).own is None:
+            raise MalformedPayloadError("data has no id of its own")
+    return payload
+
+
+def glance(body: bytes) -> Glance:
+    """Return what the inbox needs to know. A delivery is known by its bytes, which a retry repeats."""
+    payload = decode(body)
+    kind, ids = kind_of(payload), ids_of(payload)
+    told = (PROVIDER, payload["type"], payload.get("timestamp"), payload.get("data"))
+    return Glance(
+        name=payload["type"],
+        type=kind,
+        id=ids.own or "",
+        delivery_key=sha256(body).digest(),
+        content_key=bodies.fingerprint(told),
+        lane=bodies.lane(binding("customer", ids.customer) if ids.customer else binding(kind, ids.own or "")),
+        test_mode=False,
+        store=None,
+        recognised=kind != "",
+    )

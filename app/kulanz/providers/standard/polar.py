@@ -1,0 +1,171 @@
+"""Polar's words: subscriptions, orders, and refunds that a dispute is behind."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from kulanz.policy.facts import (
+    BillingReason,
+    DisputeSeen,
+    DisputeStatus,
+    InvoiceSeen,
+    InvoiceStatus,
+    OrderSeen,
+    OrderStatus,
+    PaymentFailed,
+    PaymentRefunded,
+    PaymentSucceeded,
+    ProviderFact,
+    Stamp,
+    Status,
+    SubscriptionSeen,
+)
+from kulanz.providers import ranking
+from kulanz.providers.heard import quantity
+from kulanz.providers.plan_name import slug
+from kulanz.providers.reading import Reading
+from kulanz.providers.standard.sender import Event
+from kulanz.providers.standard.vocabulary import key
+
+_STATUSES = {
+    "trialing": Status.ON_TRIAL,
+    "canceled": Status.EXPIRED,
+    "incomplete": Status.EXPIRED,
+    "incomplete_expired": Status.EXPIRED,
+}
+"""What has ended gives nothing, and so does what was never paid for."""
+_RUNS = frozenset({Status.ON_TRIAL, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID})
+_REASONS = {
+    "purchase": BillingReason.INITIAL,
+    "subscription_create": BillingReason.INITIAL,
+    "subscription_cycle": BillingReason.RENEWAL,
+    "subscription_update": BillingReason.UPDATED,
+}
+_INVOICES = {
+    "draft": InvoiceStatus.PENDING,
+    "partially_refunded": InvoiceStatus.PARTIAL_REFUND,
+}
+_ORDERS = {
+    "draft": OrderStatus.PENDING,
+    "partially_refunded": OrderStatus.PARTIAL_REFUND,
+    "void": OrderStatus.FAILED,
+}
+_DISPUTES = {"early_warning": DisputeStatus.INQUIRY, "needs_response": DisputeStatus.OPENED}
+
+
+def subscription(event: Event) -> tuple[ProviderFact, ...]:
+    """Read one subscription: one that is cancelled runs to the end of its period."""
+    told, product, customer = event.told, event.told.below("product"), event.told.below("customer")
+    status = told.word("status", Status, _STATUSES)
+    cancelled = status in _RUNS and told.flag("cancel_at_period_end")
+    return (
+        SubscriptionSeen(
+            key=key(told.needed_identifier("id")),
+            stamp=event.heard.stamp,
+            status=Status.CANCELLED if cancelled else status,
+            customer=key(told.needed_identifier("customer_id")),
+            variant=key(told.needed_identifier("product_id")),
+            product=slug(product.text("name"), told.identifier("product_id")),
+            email=customer.email("email"),
+            renews_at=told.instant("current_period_end"),
+            ends_at=_ends_at(told, cancelled=cancelled),
+            trial_ends_at=told.instant("trial_end"),
+            pause_mode="void" if status is Status.PAUSED else None,
+            pause_resumes_at=told.instant("resumes_at"),
+            quantity=quantity(told, "seats"),
+            created_at=told.instant("created_at"),
+            signed=event.signed,
+            locale=event.heard.locale,
+            timezone=event.heard.timezone,
+        ),
+    )
+
+
+def order(event: Event) -> tuple[ProviderFact, ...]:
+    """Read an order: an invoice of its subscription, or else a single sale."""
+    if event.told.identifier("subscription_id") is None:
+        return (_sale(event),)
+    invoice = _invoice(event)
+    if event.name == "order.paid":
+        return (PaymentSucceeded(invoice=invoice, at=event.at),)
+    if invoice.refunded:
+        return (PaymentRefunded(invoice=invoice, at=event.at),)
+    # Polar has no event for a charge that failed: a date for the next attempt says so.
+    failed = invoice.status is InvoiceStatus.PENDING and event.told.instant("next_payment_attempt_at")
+    return (PaymentFailed(invoice=invoice, at=event.at),) if failed else (invoice,)
+
+
+def refund(event: Event) -> tuple[ProviderFact, ...]:
+    """Read the dispute that was behind a refund; the money itself is told by the order."""
+    told, dispute = event.told, event.told.below("dispute")
+    if not dispute.values:
+        return ()
+    status = dispute.word("status", DisputeStatus, _DISPUTES)
+    payment = key(told.needed_identifier("order_id"))
+    subscribed = told.identifier("subscription_id")
+    seen = DisputeSeen(
+        key=key(dispute.needed_identifier("id")),
+        stamp=Stamp(at=event.at, rank=ranking.of_dispute(status), digest=event.digest),
+        status=status,
+        opened_at=dispute.instant("created_at") or event.at,
+        amount=dispute.needed_amount("amount") + dispute.amount("tax_amount"),
+        currency=told.currency("currency"),
+        customer=key(told.needed_identifier("customer_id")),
+        order=payment,
+        subscription=key(subscribed) if subscribed else None,
+        payment=payment,
+        reason=told.text("reason") or "",
+    )
+    return (seen,)
+
+
+def _ends_at(told: Reading, *, cancelled: bool) -> datetime | None:
+    ended = told.instant("ended_at") or told.instant("ends_at")
+    return ended or (told.instant("current_period_end") if cancelled else None)
+
+
+def _invoice(event: Event) -> InvoiceSeen:
+    told = event.told
+    return InvoiceSeen(
+        key=key(told.needed_identifier("id")),
+        subscription=key(told.needed_identifier("subscription_id")),
+        stamp=event.stamp,
+        status=told.word("status", InvoiceStatus, _INVOICES),
+        reason=told.word("billing_reason", BillingReason, _REASONS),
+        currency=told.currency("currency"),
+        total=told.needed_amount("total_amount"),
+        customer=key(told.needed_identifier("customer_id")),
+        subtotal=told.amount("subtotal_amount"),
+        discount=told.amount("discount_amount"),
+        tax=told.amount("tax_amount"),
+        refunded=_refunded(told),
+        created_at=told.instant("created_at"),
+        email=told.below("customer").email("email"),
+    )
+
+
+def _sale(event: Event) -> OrderSeen:
+    told, product = event.told, event.told.below("product")
+    sold = told.identifier("product_id")
+    return OrderSeen(
+        key=key(told.needed_identifier("id")),
+        stamp=event.stamp,
+        status=told.word("status", OrderStatus, _ORDERS),
+        customer=key(told.needed_identifier("customer_id")),
+        currency=told.currency("currency"),
+        total=told.needed_amount("total_amount"),
+        subtotal=told.amount("subtotal_amount"),
+        discount=told.amount("discount_amount"),
+        tax=told.amount("tax_amount"),
+        refunded=_refunded(told),
+        variant=key(sold) if sold else None,
+        product=slug(product.text("name"), sold) if product.values else None,
+        email=told.below("customer").email("email"),
+        created_at=told.instant("created_at"),
+        signed=event.signed,
+    )
+
+
+def _refunded(told: Reading) -> int:
+    """Return all that went back so far; Polar counts the tax apart."""
+    return told.amount("refunded_amount") + told.amount("refunded_tax_amount")

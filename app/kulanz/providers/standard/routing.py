@@ -1,0 +1,32 @@
+"""Whose event it is: the account that metadata names, and the objects it may be found by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kulanz.providers.naming import Naming, claim
+from kulanz.providers.provider import Routing
+from kulanz.providers.standard.sender import data_of, ids_of, kind_of
+from kulanz.providers.standard.vocabulary import PAYMENT, PROVIDER, SUBSCRIPTION, binding
+
+
+def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
+    """Say whose event it is. A subscription's payment waits until the subscription is known."""
+    kind, ids = kind_of(payload), ids_of(payload)
+    claimed = claim(data_of(payload).values.get("metadata"), naming)
+    return Routing(
+        claim=claimed.account,
+        unusable_claim=claimed.unusable,
+        kept_claim=claimed.kept,
+        signed=claimed.signed,
+        customer=_binding("customer", ids.customer),
+        subscription=_binding(SUBSCRIPTION, ids.subscription),
+        order=_binding(PAYMENT, ids.payment),
+        needs_subscription=kind == PAYMENT and ids.subscription is not None,
+        fallback=f"{PROVIDER}-{ids.customer}" if ids.customer else None,
+    )
+
+
+def _binding(kind: str, identifier: str | None) -> str | None:
+    return binding(kind, identifier) if identifier else None

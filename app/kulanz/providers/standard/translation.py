@@ -1,0 +1,36 @@
+"""What happened, in our words, whoever of the known senders told it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from kulanz.policy.facts import ProviderFact
+from kulanz.providers.address import known
+from kulanz.providers.naming import Naming
+from kulanz.providers.standard import dodo, polar
+from kulanz.providers.standard.sender import Event, event_of, is_dodo, kind_of
+from kulanz.providers.standard.vocabulary import DISPUTE, PAYMENT, REFUND, SUBSCRIPTION
+
+_Translation = Callable[[Event], tuple[ProviderFact, ...]]
+_DODO: Mapping[str, _Translation] = {
+    SUBSCRIPTION: dodo.subscription,
+    PAYMENT: dodo.payment,
+    REFUND: dodo.refund,
+    DISPUTE: dodo.dispute,
+}
+_POLAR: Mapping[str, _Translation] = {
+    SUBSCRIPTION: polar.subscription,
+    PAYMENT: polar.order,
+    REFUND: polar.refund,
+}
+
+
+def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
+    """Say what happened; nothing for a kind nobody acts on."""
+    kind = kind_of(payload)
+    if not kind:
+        return ()
+    event = event_of(name, payload, digest, naming)
+    facts = (_DODO if is_dodo(payload) else _POLAR)[kind](event)
+    return (*facts, *known(event.address, event.at))

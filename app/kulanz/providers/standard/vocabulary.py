@@ -1,0 +1,84 @@
+"""The events of those who send Standard Webhooks, and how they rank: Polar's and Dodo's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kulanz.providers.keys import Keys
+
+PROVIDER = "standard"
+
+SUBSCRIPTION = "subscription"
+PAYMENT = "payment"
+REFUND = "refund"
+DISPUTE = "dispute"
+
+POLAR: Mapping[str, str] = {
+    "subscription.created": SUBSCRIPTION,
+    "subscription.updated": SUBSCRIPTION,
+    "subscription.active": SUBSCRIPTION,
+    "subscription.past_due": SUBSCRIPTION,
+    "subscription.canceled": SUBSCRIPTION,
+    "subscription.uncanceled": SUBSCRIPTION,
+    "subscription.revoked": SUBSCRIPTION,
+    "subscription.paused": SUBSCRIPTION,
+    "subscription.resumed": SUBSCRIPTION,
+    "order.created": PAYMENT,
+    "order.updated": PAYMENT,
+    "order.paid": PAYMENT,
+    "order.refunded": PAYMENT,
+    "refund.created": REFUND,
+    "refund.updated": REFUND,
+}
+"""Every event of Polar that somebody acts on, with the kind of object it carries."""
+
+DODO: Mapping[str, str] = {
+    "subscription.active": SUBSCRIPTION,
+    "subscription.updated": SUBSCRIPTION,
+    "subscription.on_hold": SUBSCRIPTION,
+    "subscription.renewed": SUBSCRIPTION,
+    "subscription.plan_changed": SUBSCRIPTION,
+    "subscription.paused": SUBSCRIPTION,
+    "subscription.cancelled": SUBSCRIPTION,
+    "subscription.failed": SUBSCRIPTION,
+    "subscription.expired": SUBSCRIPTION,
+    "payment.succeeded": PAYMENT,
+    "payment.failed": PAYMENT,
+    "refund.succeeded": REFUND,
+    "dispute.opened": DISPUTE,
+    "dispute.expired": DISPUTE,
+    "dispute.accepted": DISPUTE,
+    "dispute.cancelled": DISPUTE,
+    "dispute.challenged": DISPUTE,
+    "dispute.won": DISPUTE,
+    "dispute.lost": DISPUTE,
+}
+"""Every event of Dodo that somebody acts on, with the kind of object it carries."""
+
+RANKS: Mapping[str, int] = {
+    "subscription.updated": 1,
+    "subscription.created": 2,
+    "subscription.plan_changed": 3,
+    "subscription.active": 4,
+    "subscription.past_due": 4,
+    "subscription.on_hold": 4,
+    "subscription.renewed": 5,
+    "subscription.uncanceled": 5,
+    "subscription.resumed": 5,
+    "subscription.paused": 6,
+    "subscription.canceled": 7,
+    "subscription.cancelled": 7,
+    "subscription.failed": 8,
+    "subscription.expired": 8,
+    "subscription.revoked": 8,
+    "order.created": 1,
+    "order.updated": 2,
+    "order.paid": 3,
+    "order.refunded": 4,
+    "payment.failed": 1,
+    "payment.succeeded": 2,
+}
+"""Which of two events of one object and one instant tells more; disputes rank by their status."""
+
+_KEYS = Keys(PROVIDER)
+key, key_if_any, binding = _KEYS.key, _KEYS.key_if_any, _KEYS.binding

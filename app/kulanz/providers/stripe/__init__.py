@@ -1,0 +1,19 @@
+"""Stripe's words: its signature, its events, and what they mean in ours."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from time import time
+
+from kulanz.providers import timed_signing
+from kulanz.providers.stripe.envelope import decode, glance
+from kulanz.providers.stripe.routing import route
+from kulanz.providers.stripe.subscriptions import looked_up
+from kulanz.providers.stripe.translation import translate
+
+__all__ = ["decode", "glance", "looked_up", "route", "translate", "verify"]
+
+
+def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
+    """Return which secret signed the body, at a time that is near."""
+    return timed_signing.stripe(timed_signing.header(headers, "stripe-signature"), body, secrets, now=time())

@@ -1,0 +1,124 @@
+"""Stripe's REST API: what we read there, and what we do there: cancel, resume, refund."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from kulanz.errors import FarEndError, UntranslatableError
+from kulanz.policy.facts import Provenance, RefundSeen, Stamp, SubscriptionSeen
+from kulanz.providers.provider import Refunded
+from kulanz.providers.reading import Reading
+from kulanz.providers.stripe.subscriptions import looked_up
+from kulanz.providers.stripe.translation import intent_of
+from kulanz.providers.stripe.vocabulary import key
+from kulanz.providers.transport import Transport
+
+_LIVE = ("sk_live_", "rk_live_")
+
+
+@dataclass(frozen=True, slots=True)
+class Client(Transport):
+    """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
+
+    FAR_END = "Stripe"
+    SENDS = "application/x-www-form-urlencoded"
+
+    def subscription(self, subscription: str, /) -> SubscriptionSeen | None:
+        """Return the subscription as the provider holds it now, None where this key reaches none of that id."""
+        try:
+            answer, at = self.ask_when(_path(subscription))
+        except FarEndError as error:
+            if error.answer == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        if at is None:
+            raise FarEndError("Stripe's answer has no date", retryable=True, answer=HTTPStatus.OK)
+        try:
+            seen = looked_up(answer, at)
+        except UntranslatableError as error:
+            raise FarEndError(f"Stripe's answer: {error.detail}", retryable=True, answer=HTTPStatus.OK) from error
+        if seen.key.partition(":")[2] != subscription:
+            raise FarEndError("Stripe answered with another subscription", retryable=True, answer=HTTPStatus.OK)
+        return seen
+
+    def cancel(self, subscription: str, /) -> None:
+        """Stop the renewal; the period runs out, and until then it can be taken back."""
+        self.tell("POST", _path(subscription), {"cancel_at_period_end": "true"})
+
+    def resume(self, subscription: str, _trial_ends_at: datetime | None = None, /) -> None:
+        """Take a cancellation back; a trial keeps its end by itself."""
+        self.tell("POST", _path(subscription), {"cancel_at_period_end": "false"})
+
+    def refunded(self, kind: str, payment: str, /) -> Refunded | None:
+        """Return what has gone back of a charge, or of the charge that paid an invoice."""
+        charge = self._charge(kind, payment)
+        if charge is None:
+            return None
+        seen = _seen(Reading(charge, "charge"), payment)
+        return Refunded(seen.amount, seen.currency, (seen,) if seen.amount else ())
+
+    def refund(self, kind: str, payment: str, amount: int, once: str, /) -> None:
+        """Give money back, once for a key."""
+        charge = self._charge(kind, payment)
+        if charge is None:
+            raise FarEndError("Stripe knows no charge for the payment", retryable=False, answer=HTTPStatus.NOT_FOUND)
+        document = {"charge": str(charge["id"]), "amount": str(amount), "metadata[kulanz]": once}
+        self.tell("POST", "/refunds", document, {"Idempotency-Key": once})
+
+    def disable_licence(self, _licence: str, /) -> None:
+        """Find none: Stripe sells no licence keys."""
+
+    def test_mode(self) -> bool:
+        """Return whether the key is one of test mode; every key says so itself."""
+        return not self.api_key.startswith(_LIVE)
+
+    def write(self, document: object) -> bytes:
+        """Return the fields of a form."""
+        return urlencode(document if isinstance(document, Mapping) else {}).encode()
+
+    def _charge(self, kind: str, payment: str) -> dict[str, Any] | None:
+        """Return the charge that a payment was made by; an invoice names it, or by way of its payment intent."""
+        if kind == "order":
+            return self._read("charges", payment)
+        invoice = self._read("invoices", payment, {"expand[]": "payments"})
+        if invoice is None:
+            return None
+        told = Reading(invoice, "invoice")
+        charge = told.reference("charge") or self._latest_charge(intent_of(told))
+        return self._read("charges", charge) if charge else None
+
+    def _latest_charge(self, intent: str | None) -> str | None:
+        found = self._read("payment_intents", intent) if intent else None
+        return Reading(found, "payment_intent").reference("latest_charge") if found else None
+
+    def _read(self, kind: str, own_id: str, query: Mapping[str, object] | None = None) -> dict[str, Any] | None:
+        try:
+            return self.ask(f"/{kind}/{quote(own_id, safe='')}", query)
+        except FarEndError as error:
+            if error.answer == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
+
+def _seen(charge: Reading, payment: str) -> RefundSeen:
+    """Read what has gone back of a charge, as one refund that grows: Stripe's charge has no time of its last change."""
+    amount = charge.amount("amount_refunded")
+    return RefundSeen(
+        key=key(charge.needed_identifier("id")),
+        payment=key(payment),
+        stamp=Stamp(at=charge.needed_unix("created"), rank=amount),
+        amount=amount,
+        currency=charge.currency("currency"),
+        customer=key(charge.needed_reference("customer")),
+        whole=charge.flag("refunded"),
+        provenance=Provenance.RECONCILED,
+    )
+
+
+def _path(subscription: str) -> str:
+    return f"/subscriptions/{quote(subscription, safe='')}"

@@ -1,0 +1,43 @@
+"""Whose event it is: the account that metadata names, and the objects it may be found by."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from kulanz.providers.naming import Claim, Naming, claim
+from kulanz.providers.provider import Routing
+from kulanz.providers.reading import Reading
+from kulanz.providers.stripe.objects import custom_data, subscription_of
+from kulanz.providers.stripe.vocabulary import CHARGE, DISPUTE, INVOICE, OBJECTS, PROVIDER, SUBSCRIPTION, binding
+
+
+def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
+    """Say whose event it is. A dispute names its charge only: whoever paid that is whom it concerns."""
+    name = payload.get("type")
+    kind = OBJECTS.get(name, "") if isinstance(name, str) else ""
+    told = Reading(payload, "payload").below("data").below("object")
+    claimed = Claim() if kind == DISPUTE else claim(custom_data(told, naming.account_key), naming)
+    customer, charge = told.reference("customer"), _charge(kind, told)
+    subscription = _subscription(kind, told)
+    return Routing(
+        claim=claimed.account,
+        unusable_claim=claimed.unusable,
+        kept_claim=claimed.kept,
+        signed=claimed.signed,
+        customer=binding("customer", customer) if customer else None,
+        subscription=binding(SUBSCRIPTION, subscription) if subscription else None,
+        order=binding(CHARGE, charge) if charge else None,
+        needs_subscription=kind == INVOICE,
+        needs_order=kind == DISPUTE,
+        fallback=f"{PROVIDER}-{customer}" if customer else None,
+    )
+
+
+def _charge(kind: str, told: Reading) -> str | None:
+    """Return the charge: only its own events make it known, as only they say who paid."""
+    return told.identifier("id") if kind == CHARGE else told.reference("charge") if kind == DISPUTE else None
+
+
+def _subscription(kind: str, told: Reading) -> str | None:
+    return told.identifier("id") if kind == SUBSCRIPTION else subscription_of(told) if kind == INVOICE else None

@@ -1,0 +1,63 @@
+"""The names of Stripe's events and objects, and how they rank."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from kulanz.providers.keys import Keys
+
+PROVIDER = "stripe"
+
+SUBSCRIPTION = "subscription"
+INVOICE = "invoice"
+CHARGE = "charge"
+DISPUTE = "dispute"
+
+OBJECTS: Mapping[str, str] = {
+    "customer.subscription.created": SUBSCRIPTION,
+    "customer.subscription.updated": SUBSCRIPTION,
+    "customer.subscription.deleted": SUBSCRIPTION,
+    "customer.subscription.paused": SUBSCRIPTION,
+    "customer.subscription.resumed": SUBSCRIPTION,
+    "invoice.paid": INVOICE,
+    "invoice.payment_succeeded": INVOICE,
+    "invoice.payment_failed": INVOICE,
+    "invoice.voided": INVOICE,
+    "invoice.marked_uncollectible": INVOICE,
+    "charge.succeeded": CHARGE,
+    "charge.refunded": CHARGE,
+    "charge.dispute.created": DISPUTE,
+    "charge.dispute.updated": DISPUTE,
+    "charge.dispute.closed": DISPUTE,
+    "charge.dispute.funds_withdrawn": DISPUTE,
+    "charge.dispute.funds_reinstated": DISPUTE,
+}
+"""Every event that somebody acts on, with the kind of object it carries."""
+
+TELLING = frozenset({"status", "cancel_at_period_end", "cancel_at", "pause_collection"})
+"""What of a subscription, when an update has changed it, changes our status too."""
+CHANGED = 3
+"""An update that changed the status outranks the others of its second: they may still show what was before."""
+LOOKED_UP = 4
+
+RANKS: Mapping[str, int] = {
+    "customer.subscription.created": 1,
+    "customer.subscription.updated": 2,
+    "customer.subscription.resumed": 5,
+    "customer.subscription.paused": 6,
+    "customer.subscription.deleted": 8,
+    "invoice.payment_failed": 1,
+    "invoice.marked_uncollectible": 2,
+    "invoice.payment_succeeded": 3,
+    "invoice.paid": 4,
+    "invoice.voided": 5,
+    "charge.succeeded": 1,
+    "charge.refunded": 2,
+}
+"""Which of two events of one object and one second tells more; disputes rank by their status.
+
+A subscription is made `incomplete` and becomes `active` within one second: here `created` tells least.
+"""
+
+_KEYS = Keys(PROVIDER)
+key, key_if_any, binding = _KEYS.key, _KEYS.key_if_any, _KEYS.binding

@@ -1,0 +1,225 @@
+"""Where records lie while the database is away: files that survive whatever a process or a disk does in mid-write.
+
+A record is framed by a mark, its length and a checksum. What is whole is found again, whatever is torn around it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import secrets
+import struct
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from threading import Lock
+
+from kulanz.errors import StorageUnavailableError
+
+_MARK = b"\xf5KZ1"
+_CHECKSUM_BYTES = 16
+_HEAD = struct.Struct(f">4sI{_CHECKSUM_BYTES}s")
+_PRIVATE, _PRIVATE_FOLDER = 0o600, 0o700
+ROOM = 64 * 1024
+"""Bytes that have to be left where the next record is said to find room."""
+SEGMENT = 8 * 1024 * 1024
+"""Bytes after which another file is begun: what is read at once when they are brought back."""
+
+
+class Spool:
+    """A folder of segments, one for each process that writes, and at most `limit` bytes of them together.
+
+    A segment is locked by whoever writes or drains it; the lock of a process that died is gone with it.
+    """
+
+    def __init__(self, folder: Path, limit: int) -> None:
+        self._folder = folder
+        self._limit = limit
+        self._own: Segment | None = None
+        self._using = Lock()
+
+    def append(self, records: Sequence[bytes]) -> None:
+        """Put records on stable storage, all or none; StorageUnavailableError where that cannot be."""
+        data = b"".join(map(framed, records))
+        with self._using, _translated():
+            if self.size() + len(data) > self._limit:
+                raise StorageUnavailableError("the spool is full")
+            segment, self._own = self._own or self._begin(), None
+            if segment.append(data) < SEGMENT:
+                self._own = segment
+            else:
+                segment.close()
+
+    def take(self, after: str = "") -> Segment | None:
+        """Return the oldest segment of a later name that nobody else uses, locked; our own is written no further.
+
+        Close it, whatever became of it. None: there is none.
+        """
+        with self._using:
+            own, self._own = self._own, None
+            if own is not None:
+                own.close()
+        later = (path for path in self._paths() if path.name > after)
+        return next((segment for path in later if (segment := _locked(path)) is not None), None)
+
+    def size(self) -> int:
+        """Return how many bytes wait, those of other processes too."""
+        sizes = 0
+        for path in self._paths():
+            with suppress(FileNotFoundError):
+                sizes += path.stat().st_size
+        return sizes
+
+    def check(self) -> None:
+        """Raise StorageUnavailableError where a record could not be put on stable storage now; tried by doing so."""
+        with self._using, _translated():
+            if self.size() + ROOM > self._limit:
+                raise StorageUnavailableError("the spool is full")
+            self._make_folder()
+            probe = self._folder / f"probe-{os.getpid()}"
+            descriptor = os.open(probe, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _PRIVATE)
+            try:
+                os.write(descriptor, _MARK)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+                probe.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Give our own segment to whoever takes it."""
+        with self._using:
+            own, self._own = self._own, None
+            if own is not None:
+                own.close()
+
+    def _paths(self) -> list[Path]:
+        return sorted(self._folder.glob("*.spool"))
+
+    def _begin(self) -> Segment:
+        self._make_folder()
+        path = self._folder / f"{time.time_ns():020d}-{secrets.token_hex(4)}.spool"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        _sync_folder(self._folder)
+        return Segment(path, descriptor)
+
+    def _make_folder(self) -> None:
+        if not self._folder.is_dir():
+            self._folder.mkdir(mode=_PRIVATE_FOLDER, parents=True, exist_ok=True)
+            _sync_folder(self._folder.parent)
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One file of records, open and locked."""
+
+    path: Path
+    descriptor: int
+
+    def append(self, data: bytes) -> int:
+        """Write framed records, wait for the disk, and return how long the segment is now.
+
+        After an error it is closed, and as long as before.
+        """
+        before = os.fstat(self.descriptor).st_size
+        try:
+            _write_all(self.descriptor, data)
+            os.fsync(self.descriptor)
+        except OSError:
+            with suppress(OSError):
+                os.ftruncate(self.descriptor, before)
+            self.close()
+            raise
+        return before + len(data)
+
+    def records(self) -> list[bytes]:
+        """Return every whole record, in order; what is torn is left out."""
+        os.lseek(self.descriptor, 0, os.SEEK_SET)
+        return list(whole(_read_all(self.descriptor)))
+
+    def keep_only(self, records: Sequence[bytes]) -> None:
+        """Replace the file by one with these records, or by none where there are none."""
+        if not records:
+            self.path.unlink(missing_ok=True)
+        else:
+            new = self.path.with_suffix(".new")
+            descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _PRIVATE)
+            try:
+                _write_all(descriptor, b"".join(map(framed, records)))
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            new.replace(self.path)
+        _sync_folder(self.path.parent)
+
+    def close(self) -> None:
+        """Unlock it."""
+        os.close(self.descriptor)
+
+
+def framed(record: bytes) -> bytes:
+    """Return a record as it is written."""
+    return _HEAD.pack(_MARK, len(record), _checksum(record)) + record
+
+
+def whole(data: bytes) -> Iterator[bytes]:
+    """Yield every record that is whole, in order; what lies between them is stepped over."""
+    at = 0
+    while (at := data.find(_MARK, at)) >= 0 and at + _HEAD.size <= len(data):
+        _, length, checksum = _HEAD.unpack_from(data, at)
+        record = data[at + _HEAD.size : at + _HEAD.size + length]
+        if len(record) == length and _checksum(record) == checksum:
+            yield record
+            at += _HEAD.size + length
+        else:
+            at += 1
+
+
+def _checksum(record: bytes) -> bytes:
+    return blake2b(record, digest_size=_CHECKSUM_BYTES).digest()
+
+
+def _locked(path: Path) -> Segment | None:
+    """Open and lock a segment; None where somebody uses it, or has done away with it meanwhile."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.fstat(descriptor).st_ino == path.stat().st_ino:
+            return Segment(path, descriptor)
+    except (BlockingIOError, FileNotFoundError):
+        pass
+    os.close(descriptor)
+    return None
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    left = memoryview(data)
+    while left:
+        left = left[os.write(descriptor, left) :]
+
+
+def _read_all(descriptor: int) -> bytes:
+    return b"".join(iter(lambda: os.read(descriptor, 1 << 20), b""))
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Give the operating system's refusals our name for them, without a path."""
+    try:
+        yield
+    except OSError as error:
+        raise StorageUnavailableError(f"the spool: {error.strerror}") from error

@@ -1,0 +1,9 @@
+"""What we hold compared with what the provider holds: webhooks get lost, and nobody tells (LEMONSQUEEZY section 2)."""
+
+from __future__ import annotations
+
+from kulanz.reconcile.drift import Drift, DriftKind
+from kulanz.reconcile.imports import Import, import_store
+from kulanz.reconcile.rounds import Report, Window, reconcile
+
+__all__ = ["Drift", "DriftKind", "Import", "Report", "Window", "import_store", "reconcile"]

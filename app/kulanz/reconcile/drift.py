@@ -1,0 +1,187 @@
+"""The ways in which we and the provider may differ about one object. Pure: a listed object and a book in, names out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from kulanz.policy.book import Book
+from kulanz.policy.deeds import Turn
+from kulanz.policy.facts import (
+    InvoiceSeen,
+    LicenceSeen,
+    OrderSeen,
+    OrderStatus,
+    Outcome,
+    PaymentFailed,
+    PaymentRefunded,
+    PaymentSucceeded,
+    Provenance,
+    ProviderFact,
+    Stamp,
+    Status,
+    SubscriptionSeen,
+)
+from kulanz.policy.records import RUNNING
+from kulanz.providers.provider import Listed
+
+IN_FLIGHT = timedelta(minutes=5)
+"""What changed so lately may still be on its way: the provider tries for about 155 seconds."""
+_ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
+_ANY = Stamp(datetime.min)  # noqa: DTZ901 - never compared with a real one
+Seen = SubscriptionSeen | OrderSeen | InvoiceSeen | LicenceSeen
+
+
+class DriftKind(StrEnum):
+    """What is different; docs/reconciliation.md describes each."""
+
+    UNKNOWN_SUBSCRIPTION = "unknown_subscription"
+    UNKNOWN_ORDER = "unknown_order"
+    UNKNOWN_INVOICE = "unknown_invoice"
+    UNKNOWN_LICENCE = "unknown_licence"
+    STALE_STATUS = "stale_status"
+    MISSING_EVENT = "missing_event"
+    """The status is the same, but something else was changed later than all we heard of."""
+    UNSEEN_PAYMENT = "unseen_payment"
+    UNSEEN_REFUND = "unseen_refund"
+    ORDER_TURNED_FRAUDULENT = "order_turned_fraudulent"
+    CANCEL_DID_NOT_STICK = "cancel_did_not_stick"
+    RESUME_DID_NOT_STICK = "resume_did_not_stick"
+    NOT_AT_PROVIDER = "not_at_provider"
+    """We hold a subscription that is in none of the provider's lists: another store or mode, perhaps."""
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether the provider's word settles it; what does not goes to a person."""
+        return self not in _FOR_REVIEW
+
+
+_FOR_REVIEW = frozenset({DriftKind.CANCEL_DID_NOT_STICK, DriftKind.RESUME_DID_NOT_STICK, DriftKind.NOT_AT_PROVIDER})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drift:
+    """One difference about one object."""
+
+    kind: DriftKind
+    object: str
+    """Names its kind too: `lemonsqueezy:invoice:1134999`."""
+    account: str | None
+    changed_at: datetime
+    """When the provider last changed it."""
+    ours: str | None
+    """Our word for it, None where we have none."""
+    theirs: str | None
+    applied: bool = False
+
+
+def differences(entry: Listed, book: Book, now: datetime) -> Iterator[DriftKind]:
+    """Yield how a listed object differs from what a book knows of it; nothing where ours is newer."""
+    match entry.fact:
+        case SubscriptionSeen() as seen:
+            yield from _subscription(seen, book, now)
+        case OrderSeen() as seen:
+            yield from _order(seen, book)
+        case PaymentSucceeded(invoice=seen) | PaymentRefunded(invoice=seen) | PaymentFailed(invoice=seen):
+            yield from _invoice(seen, book)
+        case InvoiceSeen() as seen:
+            yield from _invoice(seen, book)
+        case LicenceSeen() as seen:
+            held = book.licences.get(seen.key)
+            yield from _snapshot(seen, held.seen if held else None, DriftKind.UNKNOWN_LICENCE)
+
+
+def seen_in(fact: ProviderFact) -> Seen | None:
+    """Return the snapshot that a listed fact is or carries."""
+    if isinstance(fact, SubscriptionSeen | OrderSeen | InvoiceSeen | LicenceSeen):
+        return fact
+    return fact.invoice if isinstance(fact, PaymentSucceeded | PaymentRefunded | PaymentFailed) else None
+
+
+def held_in(book: Book, seen: Seen) -> Seen | None:
+    """Return our own snapshot of the same object."""
+    match seen:
+        case SubscriptionSeen():
+            subscription = book.subscriptions.get(seen.key)
+            return subscription.seen if subscription else None
+        case OrderSeen():
+            order = book.orders.get(seen.key)
+            return order.seen if order else None
+        case InvoiceSeen():
+            invoice = book.invoice(seen.key)
+            return invoice.seen if invoice else None
+        case LicenceSeen():
+            licence = book.licences.get(seen.key)
+            return licence.seen if licence else None
+
+
+def word(seen: Seen | None) -> str | None:
+    """Return a snapshot in a word or two, for a report."""
+    if seen is None:
+        return None
+    refunded = getattr(seen, "refunded", 0)
+    return f"{seen.status}, {refunded} refunded" if refunded else str(seen.status)
+
+
+def _subscription(seen: SubscriptionSeen, book: Book, now: datetime) -> Iterator[DriftKind]:
+    held = book.subscriptions.get(seen.key)
+    yield from _did_not_stick(seen, book, now)
+    yield from _snapshot(seen, held.seen if held else None, DriftKind.UNKNOWN_SUBSCRIPTION)
+
+
+def _order(seen: OrderSeen, book: Book) -> Iterator[DriftKind]:
+    held = book.orders.get(seen.key)
+    turned = seen.status is OrderStatus.FRAUDULENT and (held is None or held.fraudulent_at is None)
+    if turned:
+        yield DriftKind.ORDER_TURNED_FRAUDULENT
+    elif held is not None and seen.refunded > held.refunded:
+        yield DriftKind.UNSEEN_REFUND
+    else:
+        yield from _snapshot(seen, held.seen if held else None, DriftKind.UNKNOWN_ORDER)
+
+
+def _invoice(seen: InvoiceSeen, book: Book) -> Iterator[DriftKind]:
+    invoices = book.invoices.get(seen.subscription)
+    held = invoices.known.get(seen.key) if invoices else None
+    if held is not None and seen.refunded > held.refunded:
+        yield DriftKind.UNSEEN_REFUND
+    elif held is not None and not held.paid and str(seen.status) in {"paid", "partial_refund"}:
+        yield DriftKind.UNSEEN_PAYMENT
+    else:
+        yield from _snapshot(seen, held.seen if held else None, DriftKind.UNKNOWN_INVOICE)
+
+
+def _snapshot(seen: Seen, held: Seen | None, unknown: DriftKind) -> Iterator[DriftKind]:
+    if held is None:
+        yield unknown
+    elif seen.stamp > held.stamp and _content(seen) != _content(held):
+        yield DriftKind.MISSING_EVENT if seen.status == held.status else DriftKind.STALE_STATUS
+
+
+def _content(seen: Seen) -> Seen:
+    """Leave out what only says how we came to know."""
+    plain = replace(seen, stamp=_ANY, provenance=Provenance.WEBHOOK)
+    if isinstance(plain, SubscriptionSeen):
+        return replace(plain, signed=False, locale=None, timezone=None)
+    return replace(plain, signed=False) if isinstance(plain, OrderSeen) else plain
+
+
+def _did_not_stick(seen: SubscriptionSeen, book: Book, now: datetime) -> Iterator[DriftKind]:
+    """Yield what we did at the provider, and were told that it was done, and which the provider does not show."""
+    turn = _last_done(book, seen.key)
+    if turn is None or now - turn.asked.outcome_at < IN_FLIGHT:
+        return
+    later = seen.stamp.at > turn.asked.outcome_at
+    if turn.cause is None:
+        if seen.status in _ENDED and not later:
+            yield DriftKind.RESUME_DID_NOT_STICK
+    elif seen.status not in _ENDED and not (later and seen.status in RUNNING):
+        yield DriftKind.CANCEL_DID_NOT_STICK
+
+
+def _last_done(book: Book, subscription: str) -> Turn | None:
+    renewals = book.renewals.get(subscription)
+    done = [turn for turn in renewals.turns if turn.asked.outcome is Outcome.DONE] if renewals else []
+    return done[-1] if done else None

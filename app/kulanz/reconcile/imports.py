@@ -1,0 +1,134 @@
+"""An existing store becomes accounts: its lists are taken in page by page, and a run that broke off goes on there."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kulanz.addressing import kept
+from kulanz.decision_log import Cause
+from kulanz.docket import Docket
+from kulanz.errors import InvalidInputError, RefusedError
+from kulanz.policy.facts import (
+    BillingReason,
+    Fact,
+    InvoiceSeen,
+    InvoiceStatus,
+    OperatorsAlerted,
+    OrderSeen,
+    OrderStatus,
+    Provenance,
+)
+from kulanz.providers.lemonsqueezy.client import Client, Kind, Page
+from kulanz.providers.naming import is_usable
+from kulanz.providers.provider import Listed
+from kulanz.reconcile import absorb
+from kulanz.reconcile.drift import Drift, seen_in
+from kulanz.services import Services
+from kulanz.store import bindings, marks
+
+PROVIDER = "lemonsqueezy"
+MARK = "import:lemonsqueezy"
+"""Where an import is: `{"kind", "page"}` of the next page to be read."""
+REVIEW = "unrequested_refund"
+"""The topic that history is no news about: what was refunded before Kulanz came was somebody's decision."""
+Progress = Callable[[str, int, int], object]
+
+
+@dataclass(slots=True, kw_only=True)
+class Import:
+    """What an import did so far."""
+
+    read: Counter[str] = field(default_factory=Counter)
+    """Objects by kind."""
+    new: Counter[str] = field(default_factory=Counter)
+    """Those of them that told us something."""
+    unreadable: list[str] = field(default_factory=list)
+    resumed_at: str | None = None
+
+
+def import_store(
+    services: Services,
+    *,
+    named: Mapping[str, str] | None = None,
+    restart: bool = False,
+    dry_run: bool = False,
+    progress: Progress = lambda *_: None,
+) -> Import:
+    """Take in subscriptions, orders, invoices and licence keys with provenance `imported`.
+
+    `named` gives accounts by the provider's customer id, as the API tells no custom data. Raises FarEndError where
+    the provider gives no answer; the next call goes on at that page unless `restart`.
+    """
+    client = services.patient_clients().get(PROVIDER)
+    if client is None:
+        raise RefusedError("LEMONSQUEEZY_API_KEY is not set: nobody can be asked")
+    pairs = _bindings(services, named or {})
+    outcome = Import()
+    if not dry_run:
+        with services.database.write() as tx:
+            bindings.bind(tx, pairs)
+    for kind, page in _remaining(services, client, outcome, restart=restart or dry_run):
+        drifts = _look(services, page) if dry_run else _take_in(services, page)
+        outcome.read[str(kind)] += len(page.items)
+        outcome.new[str(kind)] += len({drift.object for drift in drifts})
+        outcome.unreadable.extend(f"{kind} {line}" for line in page.unreadable)
+        if not dry_run:
+            _mark(services, {"kind": str(kind), "page": page.number + 1})
+        progress(kind, page.number, page.last)
+    if not dry_run:
+        _mark(services, None)
+        services.bell.ring()
+    return outcome
+
+
+def _remaining(
+    services: Services, client: Client, outcome: Import, *, restart: bool
+) -> Iterator[tuple[Kind, Page[Listed]]]:
+    with services.database.read() as conn:
+        mark = None if restart else marks.get(conn, MARK)
+        now = services.clock.now(conn)
+    kinds, first = list(Kind), 1
+    if mark is not None:
+        outcome.resumed_at = f"{mark['kind']}, page {mark['page']}"
+        kinds, first = kinds[kinds.index(Kind(mark["kind"])) :], int(mark["page"])
+    for kind in kinds:
+        for page in client.pages(kind, first=first, provenance=Provenance.IMPORTED, asked_at=now):
+            yield kind, page
+        first = 1
+
+
+def _look(services: Services, page: Page[Listed]) -> list[Drift]:
+    return absorb.look(services, absorb.ours(services, page.items), services.clock.now())
+
+
+def _take_in(services: Services, page: Page[Listed]) -> list[Drift]:
+    entries = absorb.ours(services, page.items)
+    drifts, _ = absorb.take_in(services, entries, Cause(kind="import", name="imported"), also=_history)
+    return drifts
+
+
+def _history(entry: Listed, docket: Docket) -> Iterable[Fact]:
+    """Tell operators nothing of refunds that were given before."""
+    match seen_in(entry.fact):
+        case OrderSeen(status=OrderStatus.REFUNDED, key=key):
+            yield OperatorsAlerted(subject=key, topic=REVIEW, at=docket.now)
+        case InvoiceSeen(status=InvoiceStatus.REFUNDED, key=key, reason=reason) if reason is not BillingReason.INITIAL:
+            yield OperatorsAlerted(subject=key, topic=REVIEW, at=docket.now)
+
+
+def _mark(services: Services, value: Any) -> None:
+    with services.database.write() as tx:
+        marks.put(tx, MARK, value)
+
+
+def _bindings(services: Services, named: Mapping[str, str]) -> dict[str, str]:
+    """Return the customers' bindings; an id that no event could name is refused."""
+    unusable = {name for name in named.values() if not is_usable(name)}
+    with services.database.read() as conn:
+        unusable -= kept(conn, unusable)
+    if unusable:
+        raise InvalidInputError(f"{min(unusable)!r} is no usable account id")
+    return {f"{PROVIDER}:customer:{customer}": account for customer, account in named.items()}

@@ -1,0 +1,212 @@
+"""The one place that wires things: what every entrance to Kulanz works with."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from kulanz.calendars import is_working_day
+from kulanz.clock import Clock, real_now
+from kulanz.config import Settings, policy_text
+from kulanz.doorbell import Bell
+from kulanz.gateway import Means
+from kulanz.pace import Budget, budget
+from kulanz.policy import document
+from kulanz.policy.document import Policy
+from kulanz.policy.model import Catalogue, Terms
+from kulanz.providers import PROVIDERS, Naming, Provider
+from kulanz.store import keyring, policies
+from kulanz.store.database import Connection, Database
+from kulanz.store.policies import PolicyRow
+from kulanz.tally import Tally
+from kulanz.vault import Vault
+
+if TYPE_CHECKING:
+    from kulanz.gateway.provider import Clients, ProviderClient
+    from kulanz.providers.lemonsqueezy.client import Client
+
+PATIENT_TRIES = 6
+
+
+@dataclass(frozen=True, kw_only=True)
+class Services:
+    """Everything that is shared by a process. Nothing connects before it is used."""
+
+    settings: Settings
+    database: Database
+    vault: Vault
+    clock: Clock
+    bell: Bell
+    naming: Naming
+    providers: Mapping[str, Provider]
+    """What speaks each provider's words, by the name of its endpoint."""
+    tally: Tally = field(repr=False)
+    """What this process counts, for all to see."""
+    pace: Budget = field(default_factory=Budget, repr=False)
+    """How fast the provider is asked, by all threads together."""
+    _local: threading.local = field(default_factory=threading.local, repr=False)
+    asked_at: dict[int, float] = field(default_factory=dict, repr=False)
+    """When this process last asked the provider on behalf of a waiting event, in monotonic seconds."""
+    _carriers: list[ThreadPoolExecutor] = field(default_factory=list, repr=False)
+    _terms: dict[int, Terms] = field(default_factory=dict, repr=False)
+
+    def terms(self, conn: Connection, now: datetime | None = None) -> Terms:
+        """Return what decisions are made by at a time of the policy's clock; versions come from the database."""
+        return self.all_terms(conn).by(now or self.clock.now(conn))
+
+    def all_terms(self, conn: Connection) -> Terms:
+        """Return the terms with the versions that are yet to come into force."""
+        newest = policies.newest(conn)
+        if newest not in self._terms:
+            rows = policies.all(conn) or [self.first_policy(conn)]
+            versions = {row.version: _policy(row) for row in rows}
+            self._terms[newest] = Terms(
+                policies=tuple((moment, versions[row.version]) for moment, row in policies.line(rows)),
+                versions=versions,
+                catalogue=Catalogue.of(self.settings.plans),
+                timezone=self.settings.timezone,
+                country=self.settings.country,
+                calendar=is_working_day,
+                can_look=frozenset(_keys(self.settings)),
+                notifies=self.settings.callback_url is not None,
+            )
+        return self._terms[newest]
+
+    def adopt_policy(self, tx: Connection) -> None:
+        """Put the configured policy in force if none ever was; later `policy activate` decides."""
+        if policies.newest(tx) == 0:
+            policies.add(tx, self.first_policy(tx))
+
+    def first_policy(self, conn: Connection) -> PolicyRow:
+        """Return the configured policy as the version that it will be when it is the first."""
+        text = policy_text(self.settings.policy)
+        policy = document.parse(text, version=1)
+        now = self.clock.now(conn)
+        return PolicyRow(
+            version=1,
+            name=policy.name,
+            document=text,
+            sha256=policy.sha256,
+            effective_from=now,
+            activated_at=now,
+            actor="settings",
+        )
+
+    @property
+    def clients(self) -> Clients:
+        """The calling thread's own clients for the providers' APIs, by name, where a key is set."""
+        clients: Clients | None = getattr(self._local, "clients", None)
+        if clients is None:
+            self._local.clients = clients = _clients(self.settings, self.pace)
+        return clients
+
+    def patient_clients(self) -> Mapping[str, Client]:
+        """Return clients for long work, where we do any: they wait for their place in the rate limit, and ask again."""
+        pace = replace(self.pace, patience=float("inf"))
+        return {
+            name: replace(client, tries=PATIENT_TRIES) for name, client in _lemonsqueezy(self.settings, pace).items()
+        }
+
+    def means(self) -> Means:
+        """Return what carrying effects out needs, with the calling thread's own connections."""
+        means: Means | None = getattr(self._local, "means", None)
+        if means is None:
+            self._local.means = means = _means(self.settings, self.clients)
+        return means
+
+    def carriers(self, at_once: int) -> ThreadPoolExecutor:
+        """Return the threads that carry effects out; they and their connections last as long as the process."""
+        if not self._carriers:
+            self._carriers.append(ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="carrier"))
+        return self._carriers[0]
+
+    def close(self) -> None:
+        """Give every connection back."""
+        for carriers in self._carriers:
+            carriers.shutdown()
+        self.tally.close()
+        self.bell.close()
+        self.database.dispose()
+
+
+def build(settings: Settings, providers: Mapping[str, Provider] = PROVIDERS) -> Services:
+    """Wire the services of one process; nothing is opened yet."""
+    database = Database(settings.database_url)
+    return Services(
+        settings=settings,
+        database=database,
+        vault=Vault(settings.encryption_keys, keyring.Keyring(database)),
+        clock=Clock(database, settings.test_clock),
+        bell=Bell(settings.redis_url),
+        naming=Naming(
+            account_key=settings.account_key,
+            account_secret=settings.account_secret,
+            require_signed=settings.require_signed_accounts,
+        ),
+        providers=providers,
+        tally=Tally(database),
+        pace=budget(settings.redis_url, settings.lemonsqueezy_api_key or ""),
+    )
+
+
+def _policy(row: PolicyRow) -> Policy:
+    return document.parse(row.document, version=row.version)
+
+
+def _keys(settings: Settings) -> Mapping[str, tuple[str, str]]:
+    """Return the API key and the address of each provider that there is a key for."""
+    known = {
+        "lemonsqueezy": (settings.lemonsqueezy_api_key, settings.lemonsqueezy_api_url),
+        "stripe": (settings.stripe_api_key, settings.stripe_api_url),
+        "paddle": (settings.paddle_api_key, settings.paddle_api_url),
+    }
+    return {name: (key, url) for name, (key, url) in known.items() if key is not None}
+
+
+def _clients(settings: Settings, pace: Budget) -> Clients:
+    """Load what speaks HTTP only where somebody is about to: a worker that applies events never does."""
+    if not _keys(settings):
+        return {}
+    from kulanz.gateway.guard import guarded_session  # noqa: PLC0415
+    from kulanz.providers.paddle.client import Client as Paddle  # noqa: PLC0415
+    from kulanz.providers.stripe.client import Client as Stripe  # noqa: PLC0415
+
+    keys = _keys(settings)
+    made: dict[str, ProviderClient] = {**_lemonsqueezy(settings, pace)}
+    if "stripe" in keys:
+        made["stripe"] = Stripe(*keys["stripe"], guarded_session())
+    if "paddle" in keys:
+        made["paddle"] = Paddle(*keys["paddle"], guarded_session())
+    return made
+
+
+def _lemonsqueezy(settings: Settings, pace: Budget) -> dict[str, Client]:
+    found = _keys(settings).get("lemonsqueezy")
+    if found is None:
+        return {}
+    from kulanz.gateway.guard import guarded_session  # noqa: PLC0415
+    from kulanz.providers.lemonsqueezy.client import Client  # noqa: PLC0415
+
+    return {"lemonsqueezy": Client(*found, guarded_session(), pace=pace)}
+
+
+def _means(settings: Settings, clients: Clients) -> Means:
+    return Means(
+        clock=real_now,
+        callback_url=settings.callback_url,
+        callback_secret=settings.callback_secret,
+        smtp_url=settings.smtp_url,
+        mail_dir=settings.data_dir / "mail",
+        drop_dir=settings.data_dir,
+        mail_from=settings.mail_from,
+        mail_locale=settings.mail_locale,
+        timezone=settings.timezone,
+        billing_url=settings.billing_url,
+        ops_alert_to=settings.ops_alert_to,
+        files_count_as_delivered=settings.test_clock or settings.demo,
+        providers=clients,
+    )

@@ -1,0 +1,186 @@
+"""One row per account: its sealed book, and the columns that lists need."""
+
+from collections.abc import Callable, Collection, Sequence
+from datetime import datetime
+from typing import Any, TypeVarTuple
+
+import msgspec
+from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy.engine import Connection
+
+from kulanz.store import bulk
+from kulanz.store.bulk import among
+from kulanz.store.prepared import Prepared
+from kulanz.store.tables import Instant, accounts
+
+_Columns = TypeVarTuple("_Columns")
+
+
+class Kin(msgspec.Struct, frozen=True):
+    """An id that answers with another account; what was recorded under it is sealed with its own key."""
+
+    id: str
+    alias_of: str
+    key: bytes | None
+
+
+class AccountRow(msgspec.Struct, frozen=True):
+    """An account as stored; change one with `msgspec.structs.replace`."""
+
+    id: str
+    key: bytes | None
+    """The wrapped data key; None: erased."""
+    book: bytes | None
+    """Sealed with the key; None: nothing is known yet."""
+    standing: str
+    plan: str
+    access: str
+    grace_ends_at: datetime | None
+    deletion_eligible_at: datetime | None
+    version: int
+    seq: int
+    """The number of the last decision, 0 before the first."""
+    head: bytes
+    """The hash of the last decision, empty before the first."""
+    decided_at: datetime | None
+    alias_of: str | None = None
+    signature: bytes | None = None
+    """Of where the chain of decisions ends (`ledger.statement`); None before the first."""
+
+
+_COLUMNS = AccountRow.__struct_fields__
+_ROW = select(*(accounts.c[name] for name in _COLUMNS))
+_LOCK = Prepared(_ROW.where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update())
+_ONE = _ROW.where(accounts.c.id == bindparam("account"))
+_EVERYONE = _ROW.where(accounts.c.id > bindparam("after")).order_by(accounts.c.id).limit(bindparam("limit"))
+_KEY = select(accounts.c.key).where(accounts.c.id == bindparam("account"))
+_ALIASES = select(accounts.c.id).where(accounts.c.alias_of == bindparam("account")).order_by(accounts.c.id)
+_KIN = (
+    select(accounts.c.id, accounts.c.alias_of, accounts.c.key)
+    .where(among(accounts.c.alias_of, "accounts"))
+    .order_by(accounts.c.id)
+)
+_PAST_GRACE = (
+    select(func.count())
+    .select_from(accounts)
+    .where(accounts.c.standing == "grace", accounts.c.grace_ends_at <= bindparam("now", type_=Instant))
+)
+_COUNT = select(func.count()).select_from(accounts).where(accounts.c.alias_of.is_(None))
+_ALIAS = (
+    update(accounts)
+    .where(accounts.c.id == bindparam("old"))
+    .values(alias_of=bindparam("new"), book=None, grace_ends_at=None, deletion_eligible_at=None)
+)
+_FORWARD = update(accounts).where(accounts.c.alias_of == bindparam("old")).values(alias_of=bindparam("new"))
+
+
+def lock(tx: Connection, ids: Collection[str], new_key: Callable[[], bytes]) -> dict[str, AccountRow]:
+    """Lock accounts, making those that do not exist; an alias answers with the row of the account it stands for.
+
+    Rows are locked in the order of their ids, so that two workers who need the same ones cannot block each other.
+    """
+    rows = _locked(tx, ids)
+    if missing := sorted(set(ids) - rows.keys()):
+        bulk.insert(tx, accounts, _COLUMNS, [_new(id_, new_key()) for id_ in missing], conflict=bulk.OR_NOTHING)
+        rows |= _locked(tx, missing)
+    if targets := {row.alias_of for row in rows.values() if row.alias_of} - rows.keys():
+        rows |= _locked(tx, targets)
+    return {id_: rows[rows[id_].alias_of or id_] for id_ in ids}
+
+
+def save(tx: Connection, rows: Sequence[AccountRow]) -> None:
+    """Write locked accounts back."""
+    bulk.update(tx, accounts, _COLUMNS, [msgspec.structs.astuple(row) for row in rows])
+
+
+def get(conn: Connection, id: str) -> AccountRow | None:  # noqa: A002
+    """Return one account; an alias answers with the account it stands for."""
+    row = conn.execute(_ONE, {"account": id}).one_or_none()
+    if row is not None and row.alias_of is not None:
+        row = conn.execute(_ONE, {"account": row.alias_of}).one_or_none()
+    return AccountRow(*row) if row is not None else None
+
+
+def data_key(conn: Connection, id: str) -> bytes | None:  # noqa: A002
+    """Return the wrapped key of exactly this account, also of an alias; None if it is unknown or erased."""
+    key: bytes | None = conn.execute(_KEY, {"account": id}).scalar()
+    return key
+
+
+def aliases(conn: Connection, id: str) -> list[str]:  # noqa: A002
+    """Return the ids that answer with this account: what was recorded under them stays there."""
+    return list(conn.execute(_ALIASES, {"account": id}).scalars())
+
+
+def kin(conn: Connection, ids: Collection[str]) -> list[Kin]:
+    """Return every alias of these accounts."""
+    return [Kin(*row) for row in conn.execute(_KIN, {"accounts": ids})]
+
+
+def page(conn: Connection, standing: str | None, plan: str | None, after: str | None, limit: int) -> list[AccountRow]:
+    """Return accounts by id, those after `after`; aliases are not among them."""
+    query = _after(_ROW, after, limit)
+    if standing is not None:
+        query = query.where(accounts.c.standing == standing)
+    if plan is not None:
+        query = query.where(accounts.c.plan == plan)
+    return [AccountRow(*row) for row in conn.execute(query)]
+
+
+def make_alias(tx: Connection, old: str, new: str) -> None:
+    """Let `old`, which is locked, answer with `new` from now on, and with it whatever was an alias of `old`."""
+    tx.execute(_ALIAS, {"old": old, "new": new})
+    tx.execute(_FORWARD, {"old": old, "new": new})
+
+
+def ids(conn: Connection, after: str | None, limit: int) -> list[str]:
+    """Return account ids in order, those after `after`; aliases are not among them."""
+    return list(conn.execute(_after(select(accounts.c.id), after, limit)).scalars())
+
+
+def everyone(conn: Connection, after: str, limit: int) -> list[AccountRow]:
+    """Return accounts by id, those after `after`, aliases among them: their decisions stay under their old ids."""
+    return [AccountRow(*row) for row in conn.execute(_EVERYONE, {"after": after, "limit": limit})]
+
+
+def exactly(conn: Connection, id: str) -> AccountRow | None:  # noqa: A002
+    """Return exactly this account, also an alias."""
+    row = conn.execute(_ONE, {"account": id}).one_or_none()
+    return AccountRow(*row) if row is not None else None
+
+
+def count(conn: Connection) -> int:
+    """Return how many accounts there are, without aliases."""
+    return conn.execute(_COUNT).scalar_one()
+
+
+def past_grace(conn: Connection, now: datetime) -> int:
+    """Return how many accounts are still in grace although it has ended."""
+    return conn.execute(_PAST_GRACE, {"now": now}).scalar_one()
+
+
+def _locked(tx: Connection, ids: Collection[str]) -> dict[str, AccountRow]:
+    return {row[0]: AccountRow(*row) for row in _LOCK.rows(tx, ids=ids)} if ids else {}
+
+
+def _new(id_: str, key: bytes) -> tuple[Any, ...]:
+    row = AccountRow(
+        id=id_,
+        key=key,
+        book=None,
+        standing="good",
+        plan="free",
+        access="free",
+        grace_ends_at=None,
+        deletion_eligible_at=None,
+        version=0,
+        seq=0,
+        head=b"",
+        decided_at=None,
+    )
+    return msgspec.structs.astuple(row)
+
+
+def _after(query: Select[*_Columns], after: str | None, limit: int) -> Select[*_Columns]:
+    query = query.where(accounts.c.alias_of.is_(None)).order_by(accounts.c.id).limit(limit)
+    return query if after is None else query.where(accounts.c.id > after)

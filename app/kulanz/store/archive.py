@@ -1,0 +1,104 @@
+"""What the law keeps of accounts that are closed, each class and year under a key of its own, until its end."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import bindparam, delete, or_, select, text, update
+from sqlalchemy.engine import Connection
+
+from kulanz.store import bulk
+from kulanz.store.bulk import among
+from kulanz.store.prepared import Prepared
+from kulanz.store.tables import Instant, archive
+
+
+class NewRecords(msgspec.Struct, frozen=True):
+    """The records of one class that have one end of retention, sealed."""
+
+    account: str
+    kind: str
+    basis: str
+    kept_until: datetime
+    archived_at: datetime
+    by_timer: int
+    """1: they are destroyed by themselves when their time is over; 0: a person destroys them."""
+    records: int
+    """How many."""
+    key: bytes
+    """Wrapped."""
+    body: bytes
+
+
+class KeptRecords(msgspec.Struct, frozen=True):
+    """The same, as kept."""
+
+    id: int
+    account: str
+    kind: str
+    basis: str
+    kept_until: datetime
+    held_until: datetime | None
+    """A legal hold keeps them to then."""
+    archived_at: datetime
+    by_timer: int
+    records: int
+    key: bytes
+    body: bytes
+
+
+_NEW = NewRecords.__struct_fields__
+_ROW = select(*(archive.c[name] for name in KeptRecords.__struct_fields__))
+_OF_ACCOUNT = _ROW.where(archive.c.account == bindparam("account")).order_by(archive.c.id)
+_FREE = or_(archive.c.held_until.is_(None), archive.c.held_until <= bindparam("now", type_=Instant))
+_DUE = (
+    _ROW.where(archive.c.kept_until <= bindparam("now", type_=Instant), _FREE)
+    .order_by(archive.c.kept_until, archive.c.id)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_PAGE = _ROW.where(archive.c.id > bindparam("after")).order_by(archive.c.id).limit(bindparam("limit"))
+_BY_TIMER = text("by_timer = 1")
+"""Literally, as the partial index needs it."""
+_NEXT = Prepared(
+    select(archive.c.kept_until, archive.c.held_until).where(_BY_TIMER).order_by(archive.c.kept_until).limit(50)
+)
+_DESTROY = delete(archive).where(among(archive.c.id, "ids"))
+_HOLD = update(archive).where(archive.c.account == bindparam("of")).values(held_until=bindparam("until", type_=Instant))
+
+
+def add(tx: Connection, rows: Sequence[NewRecords]) -> None:
+    """Keep records."""
+    bulk.insert(tx, archive, _NEW, [msgspec.structs.astuple(row) for row in rows])
+
+
+def of_account(conn: Connection, account: str) -> list[KeptRecords]:
+    """Return what is kept of an account."""
+    return [KeptRecords(*row) for row in conn.execute(_OF_ACCOUNT, {"account": account})]
+
+
+def due(tx: Connection, now: datetime, limit: int, *, by_timer: bool) -> list[KeptRecords]:
+    """Lock what has been kept long enough and that no legal hold keeps; `by_timer` only what goes by itself."""
+    query = _DUE.where(_BY_TIMER) if by_timer else _DUE
+    return [KeptRecords(*row) for row in tx.execute(query, {"now": now, "limit": limit})]
+
+
+def page(conn: Connection, after: int, limit: int) -> list[KeptRecords]:
+    """Return everything that is kept, by its number."""
+    return [KeptRecords(*row) for row in conn.execute(_PAGE, {"after": after, "limit": limit})]
+
+
+def next_due(conn: Connection) -> datetime | None:
+    """Return when the next records go by themselves."""
+    ends = [max(until, held) if held else until for until, held in _NEXT.rows(conn)]
+    return min(ends, default=None)
+
+
+def destroy(tx: Connection, ids: Collection[int]) -> None:
+    """Destroy records with their keys."""
+    tx.execute(_DESTROY, {"ids": ids})
+
+
+def hold(tx: Connection, account: str, until: datetime) -> int:
+    """Keep the records of an account to an instant whatever the policy says; returns how many classes that are."""
+    return tx.execute(_HOLD, {"of": account, "until": until}).rowcount

@@ -1,0 +1,93 @@
+"""What the inbox takes, keeps and gives."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+
+import msgspec
+
+from kulanz.errors import NotFoundError
+
+STATES = ("received", "handled", "ignored", "waiting", "parked", "quarantined")
+_MOST_DIGITS = 18
+_KEY = re.compile(r"[0-9a-f]{64}")
+
+
+class NewEvent(msgspec.Struct, frozen=True):
+    """One verified delivery, about to be recorded; `body` is sealed, `sha256` is of the raw bytes."""
+
+    provider: str
+    name: str
+    delivery_key: bytes
+    content_key: bytes | None
+    lane: int
+    """0 to 32767, from whatever names the account best: workers share the inbox by it."""
+    state: str
+    received_at: datetime
+    body: bytes
+    sha256: bytes
+    reason: str | None = None
+    mode: str = "live"
+
+
+class Recorded(msgspec.Struct, frozen=True):
+    """What became of one new event: `known` means that the row was there before, in `state`."""
+
+    id: int
+    known: bool
+    state: str
+
+
+class Event(msgspec.Struct, frozen=True):
+    """One row of the inbox; `Vault.has_sealed` tells a body as received from one sealed with the account's key."""
+
+    id: int
+    provider: str
+    name: str
+    state: str
+    received_at: datetime
+    body: bytes
+    attempts: int
+    account: str | None
+    reason: str | None
+    waits_for: str | None
+    mode: str
+    content_key: bytes | None
+    """As it was told at arrival; None where it was not readable then."""
+
+
+class Settled(msgspec.Struct, frozen=True):
+    """What a drain made of one event; `body` is sealed anew, with the account's key, or None if it stays as it is."""
+
+    id: int
+    state: str
+    account: str | None
+    body: bytes | None
+    reason: str | None = None
+    waits_for: str | None = None
+    facts_at: datetime | None = None
+
+
+def event_id(number: int) -> str:
+    """Write an event's id as others see it."""
+    return f"evt_{number}"
+
+
+def spooled_id(key: bytes) -> str:
+    """Write the id of an event that has no number yet: the key that tells it from all others."""
+    return f"evt_{key.hex()}"
+
+
+def key_of(event: str) -> bytes | None:
+    """Read the id of an event that was accepted before it had a number; None for any other id."""
+    text = event.removeprefix("evt_")
+    return bytes.fromhex(text) if _KEY.fullmatch(text) else None
+
+
+def number_of(event: str) -> int:
+    """Read an event's id; NotFoundError for what cannot be one."""
+    digits = event.removeprefix("evt_")
+    if not (digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS):
+        raise NotFoundError(f"there is no event {event!r}")
+    return int(digits)

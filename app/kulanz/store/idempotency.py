@@ -1,0 +1,63 @@
+"""Answers kept for repeated requests with the same `Idempotency-Key` (CONTRACT section 3)."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import bindparam, delete, select, update
+from sqlalchemy.engine import Connection
+
+from kulanz.errors import InvalidInputError, RefusedError
+from kulanz.store import bulk
+from kulanz.store.tables import Instant, idempotency
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the first request was answered; `document` is sealed."""
+
+    status: int
+    document: bytes
+
+
+_KEPT = timedelta(days=7)
+_ABANDONED = timedelta(minutes=1)
+"""A request that has run longer died with its process: nothing of it was committed, so it may be tried again."""
+_THIS = (idempotency.c.token == bindparam("token_"), idempotency.c.key == bindparam("key_"))
+_EXPIRE = delete(idempotency).where(idempotency.c.begun_at < bindparam("before", type_=Instant))
+_FIND = select(idempotency.c.request, idempotency.c.status, idempotency.c.document, idempotency.c.begun_at).where(
+    *_THIS
+)
+_AGAIN = update(idempotency).where(*_THIS).values(begun_at=bindparam("now", type_=Instant))
+_FINISH = update(idempotency).where(*_THIS).values(status=bindparam("answered"), document=bindparam("said"))
+_FORGET = delete(idempotency).where(*_THIS, idempotency.c.status.is_(None))
+
+
+def begin(tx: Connection, token: str, key: str, request: bytes, now: datetime) -> Answer | None:
+    """Return the answer of a finished request, or None after noting that this one has begun.
+
+    `request` is a digest of method, path and body. Raises InvalidInputError (422) for the same key with another
+    request, RefusedError (409) while the first is still running. An answer is kept for 7 days of real time.
+    Commit before the work is done, or a second request waits for it instead of being refused.
+    """
+    tx.execute(_EXPIRE, {"before": now - _KEPT})
+    columns = ("token", "key", "request", "begun_at")
+    if bulk.insert(tx, idempotency, columns, [(token, key, request, now)], conflict=bulk.OR_NOTHING):
+        return None
+    found = tx.execute(_FIND.with_for_update(), {"token_": token, "key_": key}).one()
+    if found.request != request:
+        raise InvalidInputError("this Idempotency-Key was used for another request")
+    if found.status is not None:
+        return Answer(found.status, found.document)
+    if found.begun_at > now - _ABANDONED:
+        raise RefusedError("the first request with this Idempotency-Key is still running")
+    tx.execute(_AGAIN, {"token_": token, "key_": key, "now": now})
+    return None
+
+
+def finish(tx: Connection, token: str, key: str, answer: Answer) -> None:
+    """Keep the answer."""
+    tx.execute(_FINISH, {"token_": token, "key_": key, "answered": answer.status, "said": answer.document})
+
+
+def forget(tx: Connection, token: str, key: str) -> None:
+    """Let a request that came to nothing be tried again under its key; an answer that was kept stays."""
+    tx.execute(_FORGET, {"token_": token, "key_": key})

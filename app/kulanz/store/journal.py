@@ -1,0 +1,62 @@
+"""Our own and the operators' facts, sealed, in the order in which they became known."""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import bindparam, select
+from sqlalchemy.engine import Connection
+
+from kulanz.store import bulk
+from kulanz.store.bulk import among
+from kulanz.store.tables import journal
+
+
+class JournalRow(msgspec.Struct, frozen=True):
+    """One fact; `fact` is its JSON, sealed with the account's key."""
+
+    account: str
+    at: datetime
+    kind: str
+    fact: bytes
+    decision_seq: int | None
+
+
+_COLUMNS = JournalRow.__struct_fields__
+_PAGE = 500
+_OF_ACCOUNT = (
+    select(journal.c.id, *(journal.c[name] for name in _COLUMNS))
+    .where(journal.c.account == bindparam("account"), journal.c.id > bindparam("after"))
+    .order_by(journal.c.id)
+    .limit(_PAGE)
+)
+_OF_ACCOUNTS = (
+    select(*(journal.c[name] for name in _COLUMNS)).where(among(journal.c.account, "accounts")).order_by(journal.c.id)
+)
+_MOVED = select(journal.c.id, journal.c.fact).where(journal.c.account == bindparam("account"))
+
+
+def append(tx: Connection, rows: Sequence[JournalRow]) -> None:
+    """Record facts."""
+    bulk.insert(tx, journal, _COLUMNS, [msgspec.structs.astuple(row) for row in rows])
+
+
+def of_account(conn: Connection, account: str) -> Iterator[JournalRow]:
+    """Yield the facts of an account, oldest first."""
+    after = 0
+    while page := conn.execute(_OF_ACCOUNT, {"account": account, "after": after}).all():
+        yield from (JournalRow(*fields) for _, *fields in page)
+        after = page[-1].id
+
+
+def of_accounts(conn: Connection, accounts: Collection[str]) -> Iterator[JournalRow]:
+    """Yield the facts of some accounts, oldest first."""
+    yield from (JournalRow(*fields) for fields in conn.execute(_OF_ACCOUNTS, {"accounts": accounts}))
+
+
+def move(tx: Connection, old: str, new: str, reseal: Callable[[bytes], bytes] | None = None) -> int:
+    """Give the facts of one account to another, sealed anew; returns how many."""
+    rows = tx.execute(_MOVED, {"account": old}).all()
+    moved = [(row.id, new, reseal(row.fact) if reseal else row.fact) for row in rows]
+    bulk.update(tx, journal, ("id", "account", "fact"), moved)
+    return len(moved)

@@ -1,0 +1,215 @@
+"""Every decision, chained by hashes so that a change of the past shows."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+import msgspec
+from sqlalchemy import String, bindparam, func, select, update
+from sqlalchemy.engine import Connection
+
+from kulanz.store import bulk
+from kulanz.store.bulk import AnyRow
+from kulanz.store.prepared import Prepared
+from kulanz.store.tables import Instant, accounts, as_text, decisions
+
+
+class Flaw(msgspec.Struct, frozen=True):
+    """Where the decisions of an account are first not as they were written."""
+
+    seq: int
+    what: str
+    """`changed`, `missing`, `added`, or `redacted` although the account was not erased."""
+
+
+class DecisionRow(msgspec.Struct, frozen=True):
+    """One decision about one account; the JSON columns hold no personal data."""
+
+    account: str
+    seq: int
+    at: datetime
+    cause_kind: str
+    cause_ref: str | None
+    cause_name: str
+    rule: str
+    clause: str | None
+    policy: str
+    policy_version: int
+    before: dict[str, Any]
+    after: dict[str, Any]
+    detail: dict[str, Any]
+    effects: list[Any]
+    prev_hash: bytes
+    hash: bytes
+
+
+class Chained(NamedTuple):
+    """A decision in the form in which it is hashed and stored, which is costly enough to be made once."""
+
+    stored: tuple[Any, ...]
+
+    @property
+    def hash(self) -> bytes:
+        """What the next one follows on."""
+        own: bytes = self.stored[-1]
+        return own
+
+
+_COLUMNS = DecisionRow.__struct_fields__
+_JSON = slice(_COLUMNS.index("before"), _COLUMNS.index("effects") + 1)
+_PAGE = 500
+_DETAIL = _COLUMNS.index("detail") - len(("account", "seq", "at"))
+_HEX_DIGITS = 64
+_EMPTY = b""
+_canonical = msgspec.json.Encoder(order="sorted").encode
+_OF_ACCOUNT = (
+    select(*(decisions.c[name] for name in _COLUMNS))
+    .where(decisions.c.account == bindparam("account"), decisions.c.seq > bindparam("after"))
+    .order_by(decisions.c.seq)
+    .limit(bindparam("limit"))
+)
+_HEAD = select(accounts.c.seq, accounts.c.head, accounts.c.key.is_(None)).where(accounts.c.id == bindparam("account"))
+_ORPHANS = (
+    select(decisions.c.account)
+    .where(decisions.c.seq > 0, ~select(accounts.c.id).where(accounts.c.id == decisions.c.account).exists())
+    .distinct()
+    .order_by(decisions.c.account)
+)
+_RULES = select(decisions.c.rule).where(decisions.c.account == bindparam("account")).distinct()
+_REDACTED = '{"redacted":"'
+_DETAILS = select(decisions.c.seq, decisions.c.detail).where(decisions.c.account == bindparam("account"))
+_REDACT = (
+    update(decisions)
+    .where(decisions.c.account == bindparam("of"), decisions.c.seq == bindparam("number"))
+    .values(detail=bindparam("new", type_=String))
+)
+_PLACED = Prepared(
+    select(func.count(decisions.c.account.distinct())).where(
+        decisions.c.rule == bindparam("rule"), decisions.c.at >= bindparam("since", type_=Instant)
+    )
+)
+
+
+def chain(prev: bytes, row: DecisionRow) -> bytes:
+    """Return the hash of a decision: SHA-256 over the previous one and its canonical JSON, its own hashes left out.
+
+    Of the detail it takes the digest alone, so that an erasure can take the detail and leave the chain whole.
+    """
+    return _hash(prev, _as_stored(row))
+
+
+def chained(row: DecisionRow) -> Chained:
+    """Return a decision as it is stored, with its hash: it follows on the one whose hash is its `prev_hash`."""
+    stored = _as_stored(row)
+    return Chained((*stored[:-1], _hash(row.prev_hash, stored)))
+
+
+def write(tx: Connection, rows: Iterable[Chained]) -> None:
+    """Record decisions that are chained."""
+    bulk.insert(tx, decisions, _COLUMNS, [row.stored for row in rows])
+
+
+def of_account(conn: Connection, account: str, after_seq: int, limit: int) -> list[DecisionRow]:
+    """Return decisions of an account in order, those after `after_seq`."""
+    return [_as_read(row) for row in _stored(conn, account, after_seq, limit)]
+
+
+def statement(account: str, seq: int, head: bytes) -> bytes:
+    """Return what is signed: that an account's decisions are so many, and end in this hash."""
+    return _canonical(["kulanz ledger head", 1, account, seq, head.hex()])
+
+
+def verify(conn: Connection, account: str) -> int | None:
+    """Return the number of the first decision that is missing or not as it was written; None: the chain is whole."""
+    found = flaw(conn, account)
+    return found.seq if found is not None else None
+
+
+def flaw(conn: Connection, account: str) -> Flaw | None:
+    """Return the first flaw of an account's chain; the account's row says where it ends, so a missing end shows too."""
+    end = conn.execute(_HEAD, {"account": account}).one_or_none()
+    last, end_head, erased = end if end is not None else (0, _EMPTY, False)
+    seq, head = 0, _EMPTY
+    while page := _stored(conn, account, seq, _PAGE):
+        for row in page:
+            seq += 1
+            wrong = _wrong(row, seq, last, head, erased=erased)
+            if wrong is not None:
+                return Flaw(seq, wrong)
+            head = row.hash
+    if seq < last:
+        return Flaw(seq + 1, "missing")
+    return None if head == end_head else Flaw(seq + 1, "missing")
+
+
+def rules(conn: Connection, account: str) -> list[str]:
+    """Return the rules that have decided about an account, each once."""
+    return list(conn.execute(_RULES, {"account": account}).scalars())
+
+
+def orphans(conn: Connection) -> list[str]:
+    """Return the accounts that have decisions and are not there themselves."""
+    return list(conn.execute(_ORPHANS).scalars())
+
+
+def redact(tx: Connection, account: str, but: int | None = None) -> int:
+    """Take the details of an account's decisions, which may name people; the digests stay. Returns how many.
+
+    `but` is the number of one decision that keeps its detail.
+    """
+    found = [row for row in tx.execute(_DETAILS, {"account": account}) if row.seq != but]
+    rows = [row for row in found if not row.detail.startswith(_REDACTED)]
+    taken = [{"of": account, "number": row.seq, "new": _redacted(row.detail)} for row in rows]
+    if taken:
+        tx.execute(_REDACT, taken)
+    return len(taken)
+
+
+def placed_since(tx: Connection, rule: str, since: datetime) -> int:
+    """Return about how many accounts a rule has decided since an instant (for the brake)."""
+    found: int = _PLACED.scalar(tx, rule=rule, since=since)
+    return found
+
+
+def _wrong(row: AnyRow, seq: int, last: int, head: bytes, *, erased: bool) -> str | None:
+    if row.seq != seq:
+        return "missing"
+    if row.prev_hash != head or row.hash != _hash(head, tuple(row)):
+        return "changed"
+    if seq > last:
+        return "added"
+    return "redacted" if row.detail.startswith(_REDACTED) and not erased else None
+
+
+def _stored(conn: Connection, account: str, after: int, limit: int) -> Sequence[AnyRow]:
+    return conn.execute(_OF_ACCOUNT, {"account": account, "after": after, "limit": limit}).all()
+
+
+def _as_stored(row: DecisionRow) -> tuple[Any, ...]:
+    values = list(msgspec.structs.astuple(row))
+    values[_JSON] = [_canonical(value).decode() for value in values[_JSON]]
+    return tuple(values)
+
+
+def _as_read(row: AnyRow) -> DecisionRow:
+    values = list(row)
+    values[_JSON] = [msgspec.json.decode(value) for value in values[_JSON]]
+    return DecisionRow(*values)
+
+
+def _hash(prev: bytes, stored: tuple[Any, ...]) -> bytes:
+    """Hash a row as it is stored, its two hashes being the last columns."""
+    account, seq, at, *rest = stored[:-2]
+    rest[_DETAIL] = _digest(rest[_DETAIL])
+    return sha256(prev + _canonical([account, seq, as_text(at), *rest])).digest()
+
+
+def _digest(detail: str) -> str:
+    if detail.startswith(_REDACTED):
+        return detail[len(_REDACTED) : len(_REDACTED) + _HEX_DIGITS]
+    return sha256(detail.encode()).hexdigest()
+
+
+def _redacted(detail: str) -> str:
+    return f'{_REDACTED}{_digest(detail)}"}}'

@@ -1,0 +1,21 @@
+"""Which accounts a mail address belongs to, found by its keyed hash: the address itself is nowhere in the clear."""
+
+from collections.abc import Iterable
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.engine import Connection
+
+from kulanz.store import bulk
+from kulanz.store.tables import lookups
+
+_FIND = select(lookups.c.account).where(lookups.c.digest == bindparam("digest")).order_by(lookups.c.account).limit(50)
+
+
+def add(tx: Connection, pairs: Iterable[tuple[bytes, str]]) -> None:
+    """Remember that these hashes lead to these accounts."""
+    bulk.insert(tx, lookups, ("digest", "account"), sorted(pairs), conflict=bulk.OR_NOTHING)
+
+
+def find(conn: Connection, digest: bytes) -> list[str]:
+    """Return the accounts, possibly by names that they had before; at most 50."""
+    return list(conn.execute(_FIND, {"digest": digest}).scalars())

@@ -1,0 +1,58 @@
+"""Bring a database to the shape that this code expects."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from kulanz.store.database import Connection, Database
+
+_ONE_AT_A_TIME = 0x6B756C61
+
+
+def upgrade(database: Database) -> None:
+    """Apply every migration that is missing, all or none; safe to call from several processes at once."""
+    if current(database) == head():
+        return
+    with database.write() as tx:
+        _keep_others_out(tx)
+        command.upgrade(_config(tx), "head")
+
+
+def downgrade(database: Database, revision: str) -> None:
+    """Take migrations back to a revision, `base` for an empty database. What they added is lost."""
+    with database.write() as tx:
+        _keep_others_out(tx)
+        command.downgrade(_config(tx), revision)
+
+
+def current(database: Database) -> str | None:
+    """Return the revision that the database is at; None before the first."""
+    with database.read() as conn:
+        return MigrationContext.configure(conn).get_current_revision()
+
+
+def head() -> str:
+    """Return the newest revision."""
+    revision = ScriptDirectory.from_config(_config(None)).get_current_head()
+    if revision is None:
+        raise LookupError("the installation has no migrations")
+    return revision
+
+
+def _keep_others_out(tx: Connection) -> None:
+    """Wait for another migration; a large one may take longer than other statements may."""
+    if tx.dialect.name == "postgresql":
+        tx.exec_driver_sql("SET LOCAL statement_timeout = 0")
+        tx.exec_driver_sql("SET LOCAL lock_timeout = 0")
+        tx.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_ONE_AT_A_TIME})")
+
+
+def _config(tx: Connection | None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("path_separator", "os")
+    config.attributes["connection"] = tx
+    return config

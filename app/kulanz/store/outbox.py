@@ -1,0 +1,255 @@
+"""Effects that wait to be carried out, and what became of them. Attempts and leases are in real time."""
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from sqlalchemy import Integer, LargeBinary, Select, String, TextClause, bindparam, func, or_, select, text, update
+from sqlalchemy.engine import Connection
+
+from kulanz.store import bulk
+from kulanz.store.bulk import among
+from kulanz.store.database import Database
+from kulanz.store.states import literally
+from kulanz.store.tables import Instant, effects
+
+STATES = ("pending", "done", "skipped", "withdrawn", "parked", "todo", "unknown")
+
+
+class EffectRow(msgspec.Struct, frozen=True):
+    """One effect: pending, done, skipped, withdrawn, parked, todo or unknown."""
+
+    id: str
+    account: str
+    kind: str
+    type: str
+    subject: str
+    step: int
+    payload: bytes
+    """Sealed with the account's key."""
+    state: str
+    attempts: int
+    created_at: datetime
+    next_attempt_at: datetime
+    done_at: datetime | None = None
+    lease_until: datetime | None = None
+    """As `lease` returns it: the lease of somebody who has died, else None."""
+    error: str | None = None
+    decision_seq: int | None = None
+    begun_at: datetime | None = None
+    """When the attempt began whose outcome nobody has recorded; None: there is none."""
+    crashes: int = 0
+    """How many attempts ended with their worker, before that one."""
+
+
+_COLUMNS = EffectRow.__struct_fields__
+_PAGE = 500
+_AT_ONCE = datetime(1970, 1, 1, tzinfo=UTC)
+_PENDING = text("state = 'pending' AND state <> 'done'")
+_ROW = select(*(effects.c[name] for name in _COLUMNS))
+_ONE = _ROW.where(effects.c.id == bindparam("effect"))
+_DUE = (
+    _ROW.where(
+        _PENDING,
+        effects.c.next_attempt_at <= bindparam("now", type_=Instant),
+        or_(effects.c.lease_until.is_(None), effects.c.lease_until <= bindparam("now", type_=Instant)),
+    )
+    .order_by(effects.c.next_attempt_at, effects.c.number)
+    .limit(bindparam("limit"))
+    .with_for_update(skip_locked=True)
+)
+_OF_ACCOUNT = (
+    _ROW.add_columns(effects.c.number)
+    .where(effects.c.account == bindparam("account"), effects.c.number > bindparam("after"))
+    .order_by(effects.c.number)
+    .limit(_PAGE)
+)
+_LEASE = update(effects).where(among(effects.c.id, "effects")).values(lease_until=bindparam("until", type_=Instant))
+_RENEW = (
+    update(effects)
+    .where(among(effects.c.id, "effects"), _PENDING, effects.c.lease_until.is_not(None))
+    .values(lease_until=bindparam("until", type_=Instant))
+)
+_BEGIN = (
+    update(effects)
+    .where(
+        effects.c.id == bindparam("effect"),
+        _PENDING,
+        effects.c.begun_at.is_not_distinct_from(bindparam("seen", type_=Instant)),
+    )
+    .values(begun_at=bindparam("now", type_=Instant), crashes=effects.c.crashes + bindparam("lost", type_=Integer))
+)
+_FINISH = (
+    update(effects)
+    .where(effects.c.id == bindparam("effect"), effects.c.state != "done")
+    .values(
+        state=bindparam("state_", type_=String),
+        attempts=bindparam("attempts_", type_=Integer),
+        error=bindparam("error_", type_=String),
+        next_attempt_at=func.coalesce(bindparam("next_", type_=Instant), effects.c.next_attempt_at),
+        done_at=bindparam("done_", type_=Instant),
+        lease_until=None,
+        begun_at=None,
+    )
+)
+_AHEAD = (
+    update(effects)
+    .where(_PENDING, effects.c.attempts == 0, effects.c.next_attempt_at > bindparam("now", type_=Instant))
+    .values(next_attempt_at=bindparam("now", type_=Instant))
+)
+_FREE = (
+    update(effects).where(_PENDING, effects.c.lease_until > bindparam("until", type_=Instant)).values(lease_until=None)
+)
+_RESEAL = (
+    update(effects).where(effects.c.id == bindparam("effect")).values(payload=bindparam("sealed", type_=LargeBinary))
+)
+_RETRY = (
+    update(effects)
+    .where(among(effects.c.id, "effects"), effects.c.state != "done")
+    .values(
+        state="pending", attempts=0, next_attempt_at=_AT_ONCE, lease_until=None, begun_at=None, crashes=0, error=None
+    )
+)
+_COUNTS = select(effects.c.state, func.count().label("number")).where(text("state <> 'done'")).group_by(effects.c.state)
+_OLDEST = select(effects.c.next_attempt_at).where(_PENDING).order_by(effects.c.next_attempt_at).limit(1)
+_UNTRIED = select(func.count()).where(
+    _PENDING, effects.c.next_attempt_at <= bindparam("now", type_=Instant), effects.c.attempts == 0
+)
+
+
+def add(tx: Connection, rows: Sequence[EffectRow]) -> None:
+    """Record effects; one that is known by its id stays as it is (I5)."""
+    bulk.insert(tx, effects, _COLUMNS, [msgspec.structs.astuple(row) for row in rows], conflict=bulk.OR_NOTHING)
+
+
+def lease(database: Database, limit: int, now_real: datetime, seconds: float) -> list[EffectRow]:
+    """Take due effects for `seconds`, in a transaction of its own; nobody else gets them until the lease lapses."""
+    with database.write() as tx:
+        rows = [EffectRow(*row) for row in tx.execute(_DUE, {"now": now_real, "limit": limit})]
+        if rows:
+            until = now_real + timedelta(seconds=seconds)
+            tx.execute(_LEASE, {"effects": [row.id for row in rows], "until": until})
+    return rows
+
+
+def renew(database: Database, ids: Collection[str], until: datetime) -> None:
+    """Keep those of one's leased effects that are not finished yet for longer."""
+    with database.relaxed() as tx:
+        tx.execute(_RENEW, {"effects": ids, "until": until})
+
+
+def bring_forward(tx: Connection, now_real: datetime) -> int:
+    """Make due what was never tried and says that it was made in the future: the host's clock has gone back since."""
+    return tx.execute(_AHEAD, {"now": now_real}).rowcount
+
+
+def free(tx: Connection, until: datetime) -> int:
+    """End the leases that hold beyond `until`. Who lives has renewed his by the host's clock as it is now."""
+    return tx.execute(_FREE, {"until": until}).rowcount
+
+
+def begin(tx: Connection, row: EffectRow, now_real: datetime) -> bool:
+    """Note that an attempt begins, before it does, and that the one before it ended with its worker, if it did.
+
+    False where somebody else has begun one since `row` was leased.
+    """
+    begun = {"effect": row.id, "seen": row.begun_at, "now": now_real, "lost": int(row.begun_at is not None)}
+    return tx.execute(_BEGIN, begun).rowcount == 1
+
+
+def finish(
+    tx: Connection,
+    id: str,  # noqa: A002
+    state: str,
+    *,
+    attempts: int,
+    error: str | None = None,
+    next_attempt_at: datetime | None = None,
+    done_at: datetime | None = None,
+) -> None:
+    """Record an outcome and end the lease; `next_attempt_at` None leaves it, and what is done stays done."""
+    outcome = {"state_": state, "attempts_": attempts, "error_": error, "next_": next_attempt_at, "done_": done_at}
+    tx.execute(_FINISH, {"effect": id, **outcome})
+
+
+def get(conn: Connection, id: str) -> EffectRow | None:  # noqa: A002
+    """Return one effect."""
+    row = conn.execute(_ONE, {"effect": id}).one_or_none()
+    return EffectRow(*row) if row is not None else None
+
+
+def listing(conn: Connection, state: str | None = None, account: str | None = None, limit: int = 50) -> list[EffectRow]:
+    """Return effects, newest first."""
+    query = _ROW.order_by(effects.c.number.desc()).limit(limit)
+    if state is not None:
+        query = query.where(in_state(state))
+    if account is not None:
+        query = query.where(effects.c.account == account)
+    return [EffectRow(*row) for row in conn.execute(query)]
+
+
+def of_account(conn: Connection, account: str) -> Iterator[EffectRow]:
+    """Yield every effect of an account in the order in which they were decided."""
+    after = 0
+    while page := conn.execute(_OF_ACCOUNT, {"account": account, "after": after}).all():
+        yield from (EffectRow(*fields) for *fields, _ in page)
+        after = page[-1].number
+
+
+def reseal(tx: Connection, id: str, payload: bytes) -> None:  # noqa: A002
+    """Replace an effect's payload by the same one sealed otherwise."""
+    tx.execute(_RESEAL, {"effect": id, "sealed": payload})
+
+
+def retry(tx: Connection, ids: Collection[str]) -> int:
+    """Make effects due at once whatever became of them, except those done; returns how many."""
+    return tx.execute(_RETRY, {"effects": ids}).rowcount
+
+
+def retry_some(tx: Connection, state: str, *, after: int, through: int, limit: int) -> tuple[list[int], list[str]]:
+    """Make the next effects of a state due at once, and return their numbers and ids."""
+    among_these = _between(state, after, through).limit(limit)
+    found = tx.execute(among_these).all()
+    ids = [row.id for row in found]
+    if ids:
+        tx.execute(_RETRY, {"effects": ids})
+    return [row.number for row in found], ids
+
+
+def in_state(state: str) -> TextClause:
+    """Return the condition of an effect being in a state; InvalidInputError for what is none."""
+    return literally(state, STATES, ended="done")
+
+
+def number_in(conn: Connection, state: str, *, after: int, through: int) -> int:
+    """Return how many effects of a state have numbers after one and up to another."""
+    return conn.execute(select(func.count()).select_from(_between(state, after, through).subquery())).scalar_one()
+
+
+def newest(conn: Connection) -> int:
+    """Return the highest number that an effect has, 0 if there is none."""
+    return conn.execute(select(func.max(effects.c.number))).scalar() or 0
+
+
+def counts(conn: Connection) -> dict[str, int]:
+    """Return how many effects are in each state but `done`, of which there is no end."""
+    found = {row.state: row.number for row in conn.execute(_COUNTS)}
+    return {state: found.get(state, 0) for state in STATES if state != "done"}
+
+
+def oldest_pending(conn: Connection) -> datetime | None:
+    """Return since when (real time) the longest waiting effect has been due, or when the next one is."""
+    return conn.execute(_OLDEST).scalar()
+
+
+def untried(conn: Connection, now_real: datetime) -> int:
+    """Return how many pending effects that are due were never attempted."""
+    return conn.execute(_UNTRIED, {"now": now_real}).scalar_one()
+
+
+def _between(state: str, after: int, through: int) -> Select[tuple[int, str]]:
+    return (
+        select(effects.c.number, effects.c.id)
+        .where(in_state(state), effects.c.number > after, effects.c.number <= through)
+        .order_by(effects.c.number)
+    )

@@ -1,0 +1,103 @@
+"""What is sealed with the encryption keys themselves, place by place: to count it, and to seal it anew."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, LargeBinary, Table, and_, bindparam, func, select, text, tuple_, update
+from sqlalchemy.engine import Connection
+from sqlalchemy.sql.elements import ColumnElement
+
+from kulanz.errors import UnreadableError
+from kulanz.store.tables import accounts, archive, effects, idempotency, inbox, keyring
+
+HEAD_BYTES = 5
+"""What a sealed value begins with tells which key has sealed it."""
+SEALED = b"\x01"
+"""The first byte of what an encryption key has sealed; what a data key has sealed begins otherwise."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One column of one table."""
+
+    name: str
+    table: Table
+    key: tuple[Column[Any], ...]
+    column: Column[Any]
+    wraps: bool
+    """Whether it holds wrapped keys, and not sealed content."""
+
+    @property
+    def head(self) -> ColumnElement[bytes]:
+        """What tells the key."""
+        return func.substr(self.column, 1, HEAD_BYTES, type_=LargeBinary)
+
+    @property
+    def own(self) -> ColumnElement[bool]:
+        """Whether an encryption key has sealed it."""
+        sealed = func.substr(self.column, 1, 1, type_=LargeBinary) == SEALED
+        return and_(sealed, inbox.c.state != "handled") if self.table is inbox else sealed
+
+
+PLACES = (
+    Place("data keys of accounts", accounts, (accounts.c.id,), accounts.c.key, wraps=True),
+    Place("keys of archived records", archive, (archive.c.id,), archive.c.key, wraps=True),
+    Place("keys of the installation", keyring, (keyring.c.name,), keyring.c.wrapped, wraps=True),
+    Place("events of no account yet", inbox, (inbox.c.id,), inbox.c.body, wraps=False),
+    Place("effects of no account", effects, (effects.c.number,), effects.c.payload, wraps=False),
+    Place(
+        "answers kept for repeats",
+        idempotency,
+        (idempotency.c.token, idempotency.c.key),
+        idempotency.c.document,
+        wraps=False,
+    ),
+)
+
+
+def counts(conn: Connection, place: Place) -> dict[bytes, int]:
+    """Return how many values of a place each key has sealed, by what they begin with."""
+    head = place.head.label("sealed_by")
+    query = select(head, func.count()).where(place.column.is_not(None), place.own).group_by(text("sealed_by"))
+    return {bytes(head): number for head, number in conn.execute(query)}
+
+
+def anew(
+    tx: Connection, place: Place, *, first: bytes, after: Sequence[Any], limit: int, seal: Callable[[bytes], bytes]
+) -> tuple[tuple[Any, ...] | None, int]:
+    """Seal some values of a place anew that do not begin with `first`; return the last one's key, and how many.
+
+    No key: that was all. What cannot be opened stays as it is. The rows are locked: whoever decides about an account
+    meanwhile waits, or is waited for.
+    """
+    query = select(*place.key, place.column).where(place.column.is_not(None), place.own, place.head != first)
+    if after:
+        query = query.where(tuple_(*place.key) > tuple_(*_bound(place, after)))
+    rows = tx.execute(query.order_by(*place.key).limit(limit).with_for_update()).all()
+    changed = [one for row in rows if (one := _changed(place, row, seal)) is not None]
+    if changed:
+        tx.execute(_update(place), changed)
+    return (tuple(rows[-1])[:-1] if len(rows) == limit else None), len(changed)
+
+
+def _bound(place: Place, after: Sequence[Any]) -> Iterator[ColumnElement[Any]]:
+    for column, value in zip(place.key, after, strict=True):
+        yield bindparam(None, value, type_=column.type)
+
+
+def _update(place: Place) -> Any:
+    named = and_(*(column == bindparam(f"k_{column.name}", type_=column.type) for column in place.key))
+    unchanged = place.column == bindparam("was", type_=LargeBinary)
+    return update(place.table).where(named, unchanged).values({place.column: bindparam("new", type_=LargeBinary)})
+
+
+def _changed(place: Place, row: Any, seal: Callable[[bytes], bytes]) -> dict[str, Any] | None:
+    *key, value = row
+    named = {f"k_{column.name}": part for column, part in zip(place.key, key, strict=True)}
+    try:
+        return named | {"was": value, "new": seal(bytes(value))}
+    except UnreadableError:
+        return None

@@ -1,0 +1,28 @@
+"""When each webhook secret last verified a delivery: whether one can be taken away is a matter of record."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from kulanz.store import marks
+from kulanz.store.database import Connection
+
+_MARK = "webhook_secrets"
+
+
+def note(tx: Connection, used: Mapping[str, datetime]) -> None:
+    """Keep when secrets were used, by their fingerprints; an earlier moment changes nothing."""
+    if not used:
+        return
+    known = last(tx)
+    later = {name: at for name, at in used.items() if name not in known or known[name] < at}
+    if later:
+        marks.put(tx, _MARK, {name: at.isoformat() for name, at in {**known, **later}.items()})
+
+
+def last(conn: Connection) -> dict[str, datetime]:
+    """Return when each secret was last used, by its fingerprint; those that are configured no longer are among them."""
+    told: Any = marks.get(conn, _MARK) or {}
+    return {name: datetime.fromisoformat(at) for name, at in told.items()}

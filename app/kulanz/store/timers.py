@@ -1,0 +1,76 @@
+"""The moments at which the policy looks again."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.engine import Connection
+
+from kulanz.store import bulk
+from kulanz.store.bulk import among
+from kulanz.store.prepared import Prepared
+from kulanz.store.tables import Instant, timers
+
+
+class TimerRow(msgspec.Struct, frozen=True):
+    """One timer; an account has at most one of a kind for a subject."""
+
+    account: str
+    kind: str
+    subject: str
+    due_at: datetime
+
+
+_COLUMNS = TimerRow.__struct_fields__
+_ROW = select(*(timers.c[name] for name in _COLUMNS))
+_OF_ACCOUNTS = Prepared(_ROW.where(among(timers.c.account, "accounts")))
+_OF_ACCOUNT = _ROW.where(timers.c.account == bindparam("account")).order_by(timers.c.due_at, timers.c.kind)
+_DUE = Prepared(
+    _ROW.where(timers.c.due_at <= bindparam("now", type_=Instant))
+    .order_by(timers.c.due_at, timers.c.account)
+    .limit(bindparam("limit"))
+)
+_HASTEN = (
+    update(timers)
+    .where(timers.c.kind == bindparam("kind_"), timers.c.due_at <= bindparam("before", type_=Instant))
+    .values(due_at=bindparam("at", type_=Instant))
+)
+_NEXT = Prepared(select(timers.c.due_at).order_by(timers.c.due_at).limit(1))
+
+
+def replace(tx: Connection, wanted: Mapping[str, Sequence[TimerRow]]) -> None:
+    """Make the timers of each account, which is locked, exactly these, writing only what differs."""
+    if not wanted:
+        return
+    present = {TimerRow(*row) for row in _OF_ACCOUNTS.rows(tx, accounts=wanted.keys())}
+    future = {timer for rows in wanted.values() for timer in rows}
+    kept = {_key(timer) for timer in future}
+    bulk.delete(tx, timers, _COLUMNS[:3], [_key(timer) for timer in present - future if _key(timer) not in kept])
+    moved = "ON CONFLICT (account, kind, subject) DO UPDATE SET due_at = excluded.due_at"
+    bulk.insert(tx, timers, _COLUMNS, [msgspec.structs.astuple(timer) for timer in future - present], conflict=moved)
+
+
+def due(tx: Connection, now: datetime, limit: int) -> list[TimerRow]:
+    """Return timers that are due, oldest first; the accounts are yet to be locked, and the timers looked at again."""
+    return [TimerRow(*row) for row in _DUE.rows(tx, now=now, limit=limit)]
+
+
+def hasten(tx: Connection, kind: str, at: datetime, before: datetime) -> int:
+    """Let the timers of a kind that are due before an instant be due at another; returns how many."""
+    return tx.execute(_HASTEN, {"kind_": kind, "at": at, "before": before}).rowcount
+
+
+def next_due(conn: Connection) -> datetime | None:
+    """Return when the next timer is due."""
+    found: datetime | None = _NEXT.scalar(conn)
+    return found
+
+
+def of_account(conn: Connection, account: str) -> list[TimerRow]:
+    """Return the timers of an account in the order of their times."""
+    return [TimerRow(*row) for row in conn.execute(_OF_ACCOUNT, {"account": account})]
+
+
+def _key(timer: TimerRow) -> tuple[str, str, str]:
+    return timer.account, timer.kind, timer.subject

@@ -1,0 +1,75 @@
+"""The application: webhooks through a door of their own, everything else through Flask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response
+
+from kulanz.config import Settings
+from kulanz.measuring.gauges import Gauges
+from kulanz.receiving.intake import Intake
+from kulanz.services import Services
+from kulanz.web import api, probes, problems
+from kulanz.web.account_desk import AccountDesk
+from kulanz.web.desk import Desk
+from kulanz.web.door import PREFIX, Door, Receiver
+from kulanz.web.ops import console
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse
+
+
+class Web(Flask):
+    """The application; `closing` tells whether the server that runs it has been told to stop."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        super().__init__(__name__, static_folder=None)
+        self.url_map.merge_slashes = False
+        self.closing: Callable[[], bool] = lambda: False
+        self.receiver = receiver
+        self.begin = receiver.begin
+        self._door = Door(receiver)
+
+    def wsgi_app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Let webhooks in by their own door, all else by Flask's."""
+        if environ["PATH_INFO"].startswith(PREFIX):
+            return self._door(environ, start_response)
+        return super().wsgi_app(environ, start_response)
+
+    def is_closing(self) -> bool:
+        """Whether no more work should be sent here."""
+        return self.closing()
+
+
+def create_app(services: Services) -> Web:
+    """Return the application over these services; it starts no thread and opens no connection until it is asked."""
+    gauges = Gauges(services)
+    app = assemble(Intake(services), AccountDesk(services), services.settings, metrics_page=gauges.page)
+    console.register(app, services)
+    return app
+
+
+def assemble(
+    receiver: Receiver, desk: Desk, settings: Settings, metrics_page: Callable[[], bytes] = probes.own_counts
+) -> Web:
+    """Return the application made of these parts; without `metrics_page` it tells what this process has counted."""
+    app = Web(receiver)
+    problems.register(app)
+    app.register_blueprint(
+        probes.blueprint(
+            ready=receiver.ready,
+            closing=app.is_closing,
+            metrics_token=settings.metrics_token,
+            metrics_page=metrics_page,
+        )
+    )
+    app.register_blueprint(api.blueprint(desk, settings.api_tokens))
+    app.after_request(_hardened)
+    return app
+
+
+def _hardened(response: Response) -> Response:
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response

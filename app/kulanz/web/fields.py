@@ -1,0 +1,120 @@
+"""What the bodies of the API's requests are made of, and how one is read."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from functools import cache
+from typing import Annotated, Any, ClassVar, TypeVar
+
+import msgspec
+from babel.numbers import list_currencies
+from msgspec import Meta, Struct
+
+from kulanz.errors import InvalidInputError
+from kulanz.web.problems import BadRequestError
+
+LARGEST = 10**15
+MOST_NAMED, LONGEST_NAME = 10, 40
+"""Of a sender's unknown fields: how many a refusal names, and how many characters of each."""
+Kind = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,63}$", description="What the add-on is, such as `users`.")]
+Pot = Annotated[
+    str, Meta(pattern="^[A-Za-z][A-Za-z0-9._:-]{0,63}$", description="What the credit is for; no personal data.")
+]
+Pieces = Annotated[int, Meta(gt=0, le=100_000)]
+Amount = Annotated[int, Meta(gt=0, le=LARGEST, description="Minor units of the currency.")]
+Fee = Annotated[int, Meta(ge=0, le=LARGEST, description="Minor units of the currency.")]
+Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
+Text = Annotated[str, Meta(min_length=1, max_length=500)]
+Reference = Annotated[str, Meta(min_length=1, max_length=200)]
+Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339.")]
+Day = Annotated[date, Meta(description="A day in the account's own time zone.")]
+OUTSIDE = {
+    "account": "account_id",
+    "also": "include",
+    "case": "case_id",
+    "invoice": "invoice_id",
+    "licence": "licence_id",
+    "payment": "payment_id",
+    "received_on": "date",
+    "subscription": "subscription_id",
+    "transaction": "transaction_id",
+}
+"""What the API calls a field that has another name in an order."""
+CURRENCIES = frozenset({"currency", "fee_currency"})
+DOCUMENTS = frozenset({"document"})
+"""The fields of texts that have a reader of their own."""
+
+
+class Form(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename=OUTSIDE):
+    """A body that an API request may have."""
+
+    may_be_empty: ClassVar[bool] = False
+    """Whether nothing has to be said: then an empty body is a form, too."""
+
+    def said(self) -> dict[str, Any]:
+        """Return what is filled in, by the names that orders have for it; for the rest an order's own default holds."""
+        return {name: value for name, value in msgspec.structs.asdict(self).items() if value is not None}
+
+    def check(self) -> None:
+        """Raise InvalidInputError for what neither its types nor `read` can refuse."""
+
+
+class Nothing(Form, frozen=True, kw_only=True):
+    """The body of a call whose path says all: empty, or an object without fields."""
+
+    may_be_empty = True
+
+
+AnyForm = TypeVar("AnyForm", bound=Form)
+
+
+def read(body: bytes, form: type[AnyForm]) -> AnyForm:
+    """Return the form in a body: BadRequestError for what is no JSON, InvalidInputError for what is no such form."""
+    try:
+        filled = msgspec.json.decode(body or (b"{}" if form.may_be_empty else b""), type=form)
+    except msgspec.ValidationError as error:
+        raise InvalidInputError(_unknown_fields(body, form) or f"{error}.") from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequestError("The body is not JSON.") from error
+    for name, value in msgspec.to_builtins(filled).items():
+        if name in CURRENCIES:
+            _known_currency(name, value)
+        elif isinstance(value, str) and name not in DOCUMENTS:
+            _readable(name, value)
+    filled.check()
+    return filled
+
+
+def _unknown_fields(body: bytes, form: type[Form]) -> str:
+    """Return a sentence that names every field which the form does not have, "" where there is none."""
+    try:
+        told = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return ""
+    unknown = [name for name in told if name not in form.__struct_encode_fields__] if isinstance(told, dict) else []
+    if not unknown:
+        return ""
+    more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""
+    return f"Unknown {'field' if len(unknown) == 1 else 'fields'}: {', '.join(map(shown, unknown[:MOST_NAMED]))}{more}."
+
+
+def shown(name: str) -> str:
+    """Return a sender's own name of a field or parameter as a message may quote it: printable and cut short."""
+    printable = "".join(char if char.isprintable() else "\N{REPLACEMENT CHARACTER}" for char in name)
+    return f"`{printable[:LONGEST_NAME]}`"
+
+
+def _known_currency(field: str, code: str | None) -> None:
+    if code is not None and code not in _currencies():
+        raise InvalidInputError(f"`{field}`: {code} is not an ISO 4217 currency.")
+
+
+def _readable(field: str, text: str) -> None:
+    """Refuse what no person could read and some databases cannot take."""
+    if not text.strip() or not all(char.isprintable() or char == "\n" for char in text):
+        raise InvalidInputError(f"`{field}` is not readable text.")
+
+
+@cache
+def _currencies() -> frozenset[str]:
+    return frozenset(list_currencies())

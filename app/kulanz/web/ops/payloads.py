@@ -1,0 +1,54 @@
+"""The body of an event as operators see it: personal data masked, until somebody asks for it and is noted."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import msgspec
+
+from kulanz.errors import UnreadableError
+from kulanz.services import Services
+from kulanz.store import accounts
+from kulanz.store.database import Connection
+from kulanz.store.inbox import Event
+
+MASK = "•••"
+PLAIN = re.compile(
+    r"event_name|type|id|.*_id|status|.*_at|currency|test_mode|livemode|cancelled|mode|pause|billing_reason|billing_anchor"
+    r"|(sub)?total|tax|fee|discount_total|setup_fee|amount|amount_\w+|refunded|refunded_amount|quantity|interval|count"
+    r"|variant_name|product_name|status_formatted|is_first_order|fraudulent|activation_limit|instances_count|disabled"
+)
+"""Names whose values are about the sale, not the buyer. What is not among them is masked: a new field is safe."""
+
+
+def shown(services: Services, conn: Connection, event: Event, *, plainly: bool) -> str:
+    """Return the body as indented JSON, masked unless `plainly`; a sentence where it cannot be shown."""
+    try:
+        body = _opened(services, conn, event)
+    except UnreadableError as error:
+        return f"The content cannot be opened: {error.detail}."
+    try:
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return body.decode(errors="replace") if plainly else f"Not JSON: {len(body)} bytes, hidden."
+    return msgspec.json.format(msgspec.json.encode(document if plainly else masked(document)), indent=2).decode()
+
+
+def masked(value: Any, name: str = "") -> Any:
+    """Return a document with every value masked that may be personal."""
+    if isinstance(value, dict):
+        return {key: masked(item, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [masked(item, name) for item in value]
+    plain = value is None or isinstance(value, bool) or PLAIN.fullmatch(name) is not None
+    return value if plain else MASK
+
+
+def _opened(services: Services, conn: Connection, event: Event) -> bytes:
+    if services.vault.has_sealed(event.body):
+        return services.vault.open(event.body)
+    key = accounts.data_key(conn, event.account) if event.account else None
+    if key is None:
+        raise UnreadableError("the account's key is gone, as after an erasure")
+    return services.vault.data_key(key).open(event.body)

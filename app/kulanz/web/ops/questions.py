@@ -1,0 +1,63 @@
+"""What pages are asked for in their queries: wrong values are refused with a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import UTC, datetime
+
+from flask import request
+
+from kulanz.web.problems import BadRequestError
+
+PAGE = 50
+_LARGEST = 2**62
+
+
+def word(name: str, known: Collection[str]) -> str | None:
+    """Return one of the known words, None where nothing is asked."""
+    given = request.args.get(name, "").strip()
+    if given and given not in known:
+        raise BadRequestError(f"“{name}” is one of: {', '.join(sorted(known))}.")
+    return given or None
+
+
+def number(name: str) -> int | None:
+    """Return a whole number, None where nothing is asked."""
+    return whole(name, request.args.get(name, "").strip())
+
+
+def whole(name: str, given: str) -> int | None:
+    """Read a whole number from what was given; None for nothing."""
+    if not given:
+        return None
+    if not (given.isascii() and given.isdigit()) or int(given[:20]) > _LARGEST:
+        raise BadRequestError(f"“{name}” is a whole number.")
+    return int(given)
+
+
+def instant(name: str) -> datetime | None:
+    """Return an instant, None where nothing is asked."""
+    given = request.args.get(name, "").strip()
+    if not given:
+        return None
+    try:
+        at = datetime.fromisoformat(given)
+    except ValueError as error:
+        raise BadRequestError(f"“{name}” is a time such as 2026-03-02T14:08:20Z.") from error
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+def text(name: str, longest: int = 200) -> str | None:
+    """Return a line of text, None where nothing is asked."""
+    given = request.args.get(name, "").strip()
+    if len(given) > longest or not given.isprintable():
+        raise BadRequestError(f"“{name}” is a line of at most {longest} characters.")
+    return given or None
+
+
+def reason() -> str:
+    """Return the reason that a form gives; it is recorded, so it has to say something."""
+    given = request.form.get("reason", "").strip()
+    if not given or len(given) > 500 or not all(char.isprintable() or char in "\r\n" for char in given):  # noqa: PLR2004
+        raise BadRequestError("Say why, in at most 500 characters: the reason is recorded.")
+    return " ".join(given.split())

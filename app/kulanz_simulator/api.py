@@ -1,0 +1,232 @@
+"""Lemon Squeezy's REST API over the simulated store: JSON:API, paging, filters, and its way to say no."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kulanz.errors import InvalidInputError, KulanzError, NotFoundError, RefusedError
+from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, LICENCES, ORDERS, SUBSCRIPTIONS
+from kulanz.providers.lemonsqueezy_samples import Payload, moment
+from kulanz_simulator.desk import Desk
+from kulanz_simulator.sender import Endpoint, Sender
+from kulanz_simulator.store import KINDS, Store
+
+LARGEST_PAGE = 100
+DEFAULT_PAGE = 10
+_TITLES = {401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed", 422: "Unprocessable Entity"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """One request as it arrived; the path has no `/v1` any more."""
+
+    method: str
+    path: str
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    """By lower-case name."""
+    body: bytes = b""
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What it wants changed."""
+        return dict(self._data.get("attributes") or {})
+
+    def need_store(self) -> None:
+        """Complain unless it says which store a new object is for; there is only one here."""
+        try:
+            str(self._data["relationships"]["store"]["data"]["id"])
+        except (KeyError, TypeError) as error:
+            raise InvalidInputError("The store field is required.") from error
+
+    @property
+    def _data(self) -> dict[str, Any]:
+        try:
+            data = json.loads(self.body)["data"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise InvalidInputError("The data field is required.") from error
+        return data if isinstance(data, dict) else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What is answered."""
+
+    status: int = 200
+    document: Payload | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Answers for one key."""
+
+    store: Store
+    desk: Desk
+    sender: Sender
+    api_key: str
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request; what cannot be done is a JSON:API error."""
+        if request.headers.get("authorization") != f"Bearer {self.api_key}":
+            return failure(401, "Unauthenticated.")
+        for method, pattern, act in self._routes():
+            match = re.fullmatch(pattern, request.path)
+            if match and method == request.method:
+                return self._carried_out(act, request, match.groups())
+        return failure(404, "The requested resource was not found.")
+
+    def _carried_out(self, act: Callable[..., Answer], request: Request, found: tuple[str, ...]) -> Answer:
+        try:
+            return act(request, *found)
+        except NotFoundError:
+            return failure(404, "The requested resource was not found.")
+        except (RefusedError, InvalidInputError) as error:
+            return failure(422, error.detail)
+        except KulanzError as error:
+            return failure(error.status, error.detail)
+
+    def _routes(self) -> tuple[tuple[str, str, Callable[..., Answer]], ...]:
+        kinds = "|".join(re.escape(kind) for kind in KINDS)
+        return (
+            ("GET", "/users/me", self._me),
+            ("GET", rf"/({kinds})", self._list),
+            ("GET", rf"/({kinds})/([^/]+)", self._read),
+            ("DELETE", rf"/{SUBSCRIPTIONS}/([^/]+)", self._cancel),
+            ("PATCH", rf"/{SUBSCRIPTIONS}/([^/]+)", self._change),
+            ("POST", rf"/({ORDERS}|{INVOICES})/([^/]+)/refund", self._refund),
+            ("PATCH", rf"/{LICENCES}/([^/]+)", self._change_licence),
+            ("GET", "/webhooks", self._webhooks),
+            ("POST", "/webhooks", self._add_webhook),
+            ("GET", "/webhooks/([^/]+)", self._webhook),
+            ("PATCH", "/webhooks/([^/]+)", self._change_webhook),
+            ("DELETE", "/webhooks/([^/]+)", self._delete_webhook),
+        )
+
+    def _me(self, _: Request) -> Answer:
+        return Answer(document={"meta": {"test_mode": self.store.test_mode}, "data": {"type": "users", "id": "1"}})
+
+    def _list(self, request: Request, kind: str) -> Answer:
+        wanted = {name[7:-1]: value for name, value in request.query.items() if re.fullmatch(r"filter\[\w+\]", name)}
+        held = list(reversed(self.store.objects.get(kind, {}).values()))
+        fitting = [data for data in held if _fits(data["attributes"], wanted)] if wanted else held
+        return _page(fitting, request.query)
+
+    def _read(self, _: Request, kind: str, own_id: str) -> Answer:
+        return Answer(document={"jsonapi": {"version": "1.0"}, "data": self.store.get(kind, own_id)})
+
+    def _cancel(self, request: Request, sub: str) -> Answer:
+        self.desk.cancel(sub)
+        return self._read(request, SUBSCRIPTIONS, sub)
+
+    def _change(self, request: Request, sub: str) -> Answer:
+        self.store.get(SUBSCRIPTIONS, sub)
+        wanted = request.attributes
+        if wanted.get("cancelled") is True:
+            self.desk.cancel(sub)
+        elif wanted.get("cancelled") is False:
+            self.desk.resume(sub, wanted.get("trial_ends_at"))
+        if wanted.get("pause"):
+            self.desk.pause(sub, wanted["pause"].get("mode", "void"), wanted["pause"].get("resumes_at"))
+        elif "pause" in wanted:
+            self.desk.unpause(sub)
+        if "variant_id" in wanted:
+            self.desk.change_plan(sub, int(wanted["variant_id"]))
+        return self._read(request, SUBSCRIPTIONS, sub)
+
+    def _refund(self, request: Request, kind: str, own_id: str) -> Answer:
+        amount = request.attributes.get("amount")
+        if amount is not None and not isinstance(amount, int):
+            raise InvalidInputError("The amount must be an integer.")
+        (self.desk.refund_order if kind == ORDERS else self.desk.refund_invoice)(own_id, amount)
+        return self._read(request, kind, own_id)
+
+    def _change_licence(self, request: Request, licence: str) -> Answer:
+        self.desk.change_licence(licence, request.attributes)
+        return self._read(request, LICENCES, licence)
+
+    def _webhooks(self, request: Request) -> Answer:
+        return _page([self._webhook_data(key) for key in self.sender.endpoints], request.query)
+
+    def _add_webhook(self, request: Request) -> Answer:
+        request.need_store()
+        told = request.attributes
+        if not 6 <= len(str(told.get("secret", ""))) <= 40:  # noqa: PLR2004 - documented
+            raise InvalidInputError("The secret must be 6 to 40 characters.")
+        own_id = str(self.store.new_id())
+        self.sender.endpoints[own_id] = Endpoint(
+            url=str(told["url"]), secret=str(told["secret"]), events=frozenset(told.get("events") or ())
+        )
+        return Answer(status=201, document={"data": self._webhook_data(own_id)})
+
+    def _webhook(self, _: Request, own_id: str) -> Answer:
+        return Answer(document={"data": self._webhook_data(own_id)})
+
+    def _change_webhook(self, request: Request, own_id: str) -> Answer:
+        known, told = self._endpoint(own_id), request.attributes
+        self.sender.endpoints[own_id] = Endpoint(
+            url=str(told.get("url", known.url)),
+            secret=str(told.get("secret", known.secret)),
+            events=frozenset(told.get("events", known.events)),
+        )
+        return Answer(document={"data": self._webhook_data(own_id)})
+
+    def _delete_webhook(self, _: Request, own_id: str) -> Answer:
+        self._endpoint(own_id)
+        del self.sender.endpoints[own_id]
+        return Answer(status=204)
+
+    def _endpoint(self, own_id: str) -> Endpoint:
+        if own_id not in self.sender.endpoints:
+            raise NotFoundError(f"no webhook {own_id}")
+        return self.sender.endpoints[own_id]
+
+    def _webhook_data(self, own_id: str) -> Payload:
+        endpoint = self._endpoint(own_id)
+        attributes = {
+            "store_id": self.store.store_id,
+            "url": endpoint.url,
+            "events": sorted(endpoint.events),
+            "last_sent_at": None,
+            "created_at": moment(self.store.now),
+            "updated_at": moment(self.store.now),
+            "test_mode": self.store.test_mode,
+        }
+        return {"type": "webhooks", "id": own_id, "attributes": attributes}
+
+
+def failure(status: int, detail: str) -> Answer:
+    """Return a JSON:API error."""
+    title = _TITLES.get(status, "Error")
+    return Answer(status=status, document={"errors": [{"detail": detail, "status": str(status), "title": title}]})
+
+
+def _fits(attributes: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
+    return all(str(attributes.get(name, "")).lower() == value.lower() for name, value in wanted.items())
+
+
+def _page(held: list[Payload], query: Mapping[str, str]) -> Answer:
+    number, size = _count(query, "page[number]", 1), _count(query, "page[size]", DEFAULT_PAGE)
+    if size > LARGEST_PAGE:
+        raise InvalidInputError("The page.size field must not be greater than 100.")
+    last, start = max(1, -(-len(held) // size)), (number - 1) * size
+    entries = held[start : start + size]
+    page = {
+        "currentPage": number,
+        "from": start + 1 if entries else None,
+        "lastPage": last,
+        "perPage": size,
+        "to": start + len(entries) if entries else None,
+        "total": len(held),
+    }
+    return Answer(document={"meta": {"page": page}, "jsonapi": {"version": "1.0"}, "data": entries})
+
+
+def _count(query: Mapping[str, str], name: str, default: int) -> int:
+    told = query.get(name, str(default))
+    if not told.isdigit() or not int(told):
+        raise InvalidInputError(f"The {name} field must be at least 1.")
+    return int(told)

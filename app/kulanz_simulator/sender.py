@@ -1,0 +1,214 @@
+"""The webhook sender: bytes as PHP encodes them, signed, tried four times, and spoiled on request."""
+
+from __future__ import annotations
+
+import copy
+import http.client
+import random
+import select
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from heapq import heappop, heappush
+from itertools import count
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from kulanz.errors import NotFoundError
+from kulanz.providers.lemonsqueezy_samples import Payload, headers, wire
+from kulanz_simulator.assumptions import Assumptions
+
+OK = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Faults:
+    """How much goes wrong on the way, as shares of all events."""
+
+    lost: float = 0.0
+    """Never sent, not even tried."""
+    twice: float = 0.0
+    """Sent again under the same `webhook_id`, or, half of the time, resent under a new one."""
+    late: float = 0.0
+    """Sent so much later that others overtake it."""
+    late_by: timedelta = timedelta(minutes=10)
+    """At most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Where events are delivered."""
+
+    url: str
+    secret: str = field(repr=False)
+    events: frozenset[str] = frozenset()
+    """Empty: all."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Delivery:
+    """One event on its way to one endpoint."""
+
+    number: int
+    webhook_id: str
+    name: str
+    payload: Payload
+    endpoint: str
+    made_at: datetime
+    answers: list[int] = field(default_factory=list)
+    """The status of each attempt; 0: no answer."""
+    state: str = "waiting"
+    """`waiting`, `delivered`, `failed`, or `lost` (never sent)."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Sender:
+    """Delivers what is announced when its time has come."""
+
+    assumptions: Assumptions
+    random: random.Random
+    test_mode: bool = True
+    faults: Faults = field(default_factory=Faults)
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    deliveries: list[Delivery] = field(default_factory=list)
+    """All that ever were, oldest first."""
+    told: list[tuple[str, Payload]] = field(default_factory=list)
+    """Every event as it should have arrived: the provider's own truth."""
+    _due: list[tuple[datetime, int, Delivery]] = field(default_factory=list)
+    _numbers: count[int] = field(default_factory=lambda: count(1))
+    _connections: dict[tuple[str, str], http.client.HTTPConnection] = field(default_factory=dict)
+
+    def announce(self, now: datetime, name: str, data: Payload, custom: object) -> None:
+        """Set an event off to every endpoint that wants it."""
+        payload = self._payload(name, data, custom, self._webhook_id())
+        self.told.append((name, payload))
+        for key, endpoint in self.endpoints.items():
+            if not endpoint.events or name in endpoint.events:
+                self._set_off(now, key, name, payload)
+
+    def resend(self, now: datetime, number: int) -> Delivery:
+        """Deliver the same data again under a new `webhook_id`, as by hand from the dashboard."""
+        old = next((one for one in self.deliveries if one.number == number), None)
+        if old is None:
+            raise NotFoundError(f"no delivery {number}")
+        return self._queue(now, now, old.endpoint, old.name, self._renamed(old.payload))
+
+    def next_due(self) -> datetime | None:
+        """Return when something is sent next."""
+        return self._due[0][0] if self._due else None
+
+    def pop_due(self, now: datetime) -> Delivery | None:
+        """Return the next delivery to be attempted by then."""
+        return heappop(self._due)[2] if self._due and self._due[0][0] <= now else None
+
+    def attempt(self, delivery: Delivery) -> int:
+        """Post once and return the status; 0 where there was no answer. Takes real time."""
+        endpoint = self.endpoints.get(delivery.endpoint)
+        if endpoint is None:
+            return 0
+        body = wire(delivery.payload)
+        told = headers(body, endpoint.secret, delivery.name)
+        try:
+            return self._post(endpoint.url, body, told)
+        except (OSError, http.client.HTTPException):
+            self._forget(endpoint.url)
+            return 0
+
+    def record(self, now: datetime, delivery: Delivery, status: int) -> None:
+        """Keep an answer; anything but 200 is tried again, four times in all."""
+        delivery.answers.append(status)
+        after = self.assumptions.attempts_at
+        if status == OK:
+            delivery.state = "delivered"
+        elif len(delivery.answers) > len(after):
+            delivery.state = "failed"
+        else:
+            self._push(now + after[len(delivery.answers) - 1], delivery)
+
+    def close(self) -> None:
+        """Give the connections back."""
+        for connection in self._connections.values():
+            connection.close()
+        self._connections.clear()
+
+    def _set_off(self, now: datetime, endpoint: str, name: str, payload: Payload) -> None:
+        faults, at = self.faults, now + self.assumptions.latency
+        if self.random.random() < faults.lost:
+            self._queue(now, None, endpoint, name, payload)
+            return
+        if self.random.random() < faults.late:
+            at += faults.late_by * self.random.random()
+        self._queue(now, at, endpoint, name, payload)
+        if self.random.random() < faults.twice:
+            again = self._renamed(payload) if self.random.random() < 0.5 else payload  # noqa: PLR2004 - a coin
+            self._queue(now, at + faults.late_by * self.random.random(), endpoint, name, again)
+
+    def _queue(self, now: datetime, at: datetime | None, endpoint: str, name: str, payload: Payload) -> Delivery:
+        delivery = Delivery(
+            number=next(self._numbers),
+            webhook_id=payload["meta"]["webhook_id"],
+            name=name,
+            payload=payload,
+            endpoint=endpoint,
+            made_at=now,
+            state="lost" if at is None else "waiting",
+        )
+        self.deliveries.append(delivery)
+        if at is not None:
+            self._push(at, delivery)
+        return delivery
+
+    def _push(self, at: datetime, delivery: Delivery) -> None:
+        heappush(self._due, (at, next(self._numbers), delivery))
+
+    def _payload(self, name: str, data: Payload, custom: object, webhook_id: str) -> Payload:
+        meta: Payload = {"test_mode": self.test_mode, "event_name": name}
+        if custom is not None:
+            meta["custom_data"] = custom
+        return {"meta": {**meta, "webhook_id": webhook_id}, "data": data}
+
+    def _renamed(self, payload: Payload) -> Payload:
+        renamed = copy.copy(payload)
+        renamed["meta"] = {**payload["meta"], "webhook_id": self._webhook_id()}
+        return renamed
+
+    def _webhook_id(self) -> str:
+        return str(UUID(int=self.random.getrandbits(128), version=4))
+
+    def _post(self, url: str, body: bytes, told: Mapping[str, str]) -> int:
+        if _is_closed(self._connections.get(_place(url))):
+            self._forget(url)
+        connection = self._connection(*_place(url))
+        connection.request("POST", urlsplit(url).path or "/", body=body, headers=dict(told))
+        answer = connection.getresponse()
+        answer.read()
+        return answer.status
+
+    def _connection(self, scheme: str, netloc: str) -> http.client.HTTPConnection:
+        if (scheme, netloc) not in self._connections:
+            kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
+            self._connections[scheme, netloc] = kind(netloc, timeout=self.assumptions.timeout)
+        return self._connections[scheme, netloc]
+
+    def _forget(self, url: str) -> None:
+        connection = self._connections.pop(_place(url), None)
+        if connection is not None:
+            connection.close()
+
+
+def spoiled(faults: Faults, shares: Mapping[str, float]) -> Faults:
+    """Return the faults with other shares."""
+    known = {"lost": faults.lost, "twice": faults.twice, "late": faults.late, **shares}
+    within = {name: min(max(share, 0.0), 1.0) for name, share in known.items()}
+    return replace(faults, lost=within["lost"], twice=within["twice"], late=within["late"])
+
+
+def _is_closed(connection: http.client.HTTPConnection | None) -> bool:
+    """Whether the other end has closed a connection that was kept open: nothing but that makes it readable."""
+    kept = connection.sock if connection is not None else None
+    return kept is not None and bool(select.select([kept], [], [], 0)[0])
+
+
+def _place(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc

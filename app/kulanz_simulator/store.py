@@ -1,0 +1,145 @@
+"""The store's objects as the provider holds them, and who is told when one changes."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any
+
+from kulanz.errors import NotFoundError
+from kulanz.providers.lemonsqueezy.vocabulary import CUSTOMERS, INVOICES, LICENCES, OBJECTS, ORDERS, SUBSCRIPTIONS
+from kulanz.providers.lemonsqueezy_samples import Payload, Purchase, event, moment
+
+KINDS = (SUBSCRIPTIONS, ORDERS, INVOICES, LICENCES, CUSTOMERS)
+Announce = Callable[[str, Payload, object], None]
+"""Takes an event's name, the object as it is now, and the custom data of its checkout."""
+
+
+@dataclass(slots=True)
+class Contract:
+    """What the provider knows of one subscription and does not tell."""
+
+    purchase: Purchase
+    paid_until: datetime
+    card_works: bool = True
+    charges: list[bool] = field(default_factory=list)
+    """Outcomes of the next charges; when they are used up, `card_works` decides."""
+    open_invoice: str | None = None
+    failed_at: datetime | None = None
+    """When the open invoice's charge failed first."""
+    generation: int = 0
+    """Grows with every change of what is due, so that what was planned before is void."""
+
+
+@dataclass(slots=True)
+class Store:
+    """Everything the provider holds. Set `now` to say when it does what it does."""
+
+    now: datetime
+    announce: Announce
+    test_mode: bool = True
+    store_id: int = 58231
+    objects: dict[str, dict[str, Payload]] = field(default_factory=dict)
+    """The `data` of every object, by kind and id, oldest first."""
+    contracts: dict[str, Contract] = field(default_factory=dict)
+    """By the subscription's id."""
+    custom_data: dict[tuple[str, str], object] = field(default_factory=dict)
+    _planned: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
+    _order: count[int] = field(default_factory=count)
+    _ids: count[int] = field(default_factory=lambda: count(1_000_001))
+
+    def new_id(self) -> int:
+        """Return an id that nothing has."""
+        return next(self._ids)
+
+    def add(self, name: str, purchase: Purchase, custom: object, **attributes: object) -> Payload:
+        """Hold a new object, of the kind that an event's name implies, as of now."""
+        data: Payload = event(name, replace(purchase, test_mode=self.test_mode), at=self.now, **attributes)["data"]
+        self.objects.setdefault(data["type"], {})[data["id"]] = data
+        self.custom_data[data["type"], data["id"]] = custom
+        return data
+
+    def add_customer(self, purchase: Purchase) -> None:
+        """Hold the buyer."""
+        attributes = {
+            "store_id": self.store_id,
+            "name": purchase.buyer,
+            "email": purchase.email,
+            "status": "subscribed",
+            "country": "AT",
+            "created_at": moment(self.now),
+            "updated_at": moment(self.now),
+            "test_mode": self.test_mode,
+        }
+        data = {"type": CUSTOMERS, "id": str(purchase.customer), "attributes": attributes}
+        self.objects.setdefault(CUSTOMERS, {})[str(purchase.customer)] = data
+
+    def get(self, kind: str, own_id: object) -> Payload:
+        """Return an object; raise NotFoundError where there is none."""
+        found = self.objects.get(kind, {}).get(str(own_id))
+        if found is None:
+            raise NotFoundError(f"no {kind} {own_id}")
+        return found
+
+    def told(self, kind: str, own_id: object) -> dict[str, Any]:
+        """Return an object's attributes."""
+        attributes: dict[str, Any] = self.get(kind, own_id)["attributes"]
+        return attributes
+
+    def change(self, kind: str, own_id: object, **attributes: object) -> None:
+        """Change an object, now; a datetime is written as the provider writes it."""
+        told = {key: moment(value) if isinstance(value, datetime) else value for key, value in attributes.items()}
+        if "status" in told:
+            told["status_formatted"] = str(told["status"]).replace("_", " ").title()
+        self.told(kind, own_id).update(told, updated_at=moment(self.now))
+
+    def tell(self, name: str, own_id: object, *, custom: bool = True) -> None:
+        """Announce an event about an object as it is now."""
+        kind = OBJECTS[name]
+        data = copy.deepcopy(self.get(kind, own_id))
+        self.announce(name, data, self.custom_data.get((kind, str(own_id))) if custom else None)
+
+    def contract(self, subscription: object) -> Contract:
+        """Return what is not told of a subscription."""
+        found = self.contracts.get(str(subscription))
+        if found is None:
+            raise NotFoundError(f"no subscription {subscription}")
+        return found
+
+    def invoices_of(self, subscription: object) -> Iterable[Payload]:
+        """Return the invoices of a subscription, oldest first."""
+        own = int(str(subscription))
+        return [
+            data for data in self.objects.get(INVOICES, {}).values() if data["attributes"]["subscription_id"] == own
+        ]
+
+    def plan(self, at: datetime, contract: Contract, act: Callable[[], None]) -> None:
+        """Have something done later, unless the contract is changed before."""
+        generation = contract.generation
+
+        def still() -> None:
+            if contract.generation == generation:
+                act()
+
+        heappush(self._planned, (at, next(self._order), still))
+
+    def next_due(self) -> datetime | None:
+        """Return when something happens by itself next."""
+        return self._planned[0][0] if self._planned else None
+
+    def act_until(self, at: datetime) -> None:
+        """Let happen what is due by then, each at its time."""
+        while self._planned and self._planned[0][0] <= at:
+            due, _, act = heappop(self._planned)
+            self.now = max(self.now, due)
+            act()
+        self.now = max(self.now, at)
+
+
+def instant(text: str | None) -> datetime | None:
+    """Read an instant as the provider writes it."""
+    return datetime.fromisoformat(text) if text else None

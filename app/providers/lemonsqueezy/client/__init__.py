@@ -1,9 +1,0 @@
-"""Lemon Squeezy's REST API: everything that we read there, and everything that we do there."""
-
-from __future__ import annotations
-
-from app.providers.lemonsqueezy.client.client import Client
-from app.providers.lemonsqueezy.client.values import Customer, Kind, Page, Webhook
-from app.providers.transport import FREELY, Pace
-
-__all__ = ["FREELY", "Client", "Customer", "Kind", "Pace", "Page", "Webhook"]

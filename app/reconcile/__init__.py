@@ -1,9 +1,0 @@
-"""What we hold compared with what the provider holds: webhooks get lost, and nobody tells (LEMONSQUEEZY section 2)."""
-
-from __future__ import annotations
-
-from app.reconcile.drift import Drift, DriftKind
-from app.reconcile.imports import Import, import_store
-from app.reconcile.rounds import Report, Window, reconcile
-
-__all__ = ["Drift", "DriftKind", "Import", "Report", "Window", "import_store", "reconcile"]
