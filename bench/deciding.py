@@ -25,7 +25,7 @@ from kulanz.policy.facts import (
     Status,
     SubscriptionSeen,
 )
-from kulanz.policy.model import Account, Catalogue, Terms
+from kulanz.policy.state import Account, Catalogue, Terms
 
 SUBSCRIPTIONS = 10
 TIMES = 2000

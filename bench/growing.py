@@ -20,11 +20,11 @@ from bench import events
 from bench.figures import Figure, Goal
 from bench.plan import Bench, in_turn
 from kulanz import pipeline
-from kulanz.receiving.intake import Intake
+from kulanz.ingest.receiver import Intake
 from kulanz.services import Services, build
 from kulanz.store.database import Database
 from kulanz.store.tables import as_text
-from kulanz_workers.clock import Clock
+from kulanz_workers.scheduler import Clock
 
 TICKS = 300
 AT_ONCE = 50_000

@@ -20,8 +20,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from kulanz.config import Settings
-from kulanz.pace import LIMIT, Budget
 from kulanz.reconcile import import_store
+from kulanz.runtime.rate_limit import LIMIT, Budget
 from kulanz.services import Services, build
 from kulanz.store import accounts, migrate
 from kulanz_simulator import Simulator, running

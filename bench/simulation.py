@@ -27,12 +27,12 @@ from bench.events import SECRET, invoice, subscription
 from kulanz import pipeline
 from kulanz.config import Settings
 from kulanz.policy import document
-from kulanz.replaying import recorded
-from kulanz.replaying.replay import replay
-from kulanz.replaying.simulation import Totals, simulate
+from kulanz.queries.replay import recorded
+from kulanz.queries.replay.replay import replay
+from kulanz.queries.replay.simulation import Totals, simulate
 from kulanz.services import Services, build
 from kulanz.store import accounts, inbox, migrate
-from kulanz.store.events import NewEvent
+from kulanz.store.inbox.events import NewEvent
 
 BEGAN = datetime(2026, 1, 1, 9, 0, tzinfo=UTC)
 DAY = timedelta(days=1)

@@ -10,7 +10,7 @@ from typing import Any
 
 from kulanz import pipeline
 from kulanz.config import Settings
-from kulanz.receiving.intake import Intake
+from kulanz.ingest.receiver import Intake
 from kulanz.services import Services, build
 from tests.lemonsqueezy import MONDAY, SECRET, Payload, delivery
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 
-from kulanz.providers.lemonsqueezy_samples import ABSENT, Payload, Purchase, event, headers, moment, wire
+from kulanz.providers.lemonsqueezy.samples import ABSENT, Payload, Purchase, event, headers, moment, wire
 from kulanz.providers.signing import account_signature, lemonsqueezy_signature
 
 __all__ = [

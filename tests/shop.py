@@ -18,12 +18,12 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from kulanz import pipeline
 from kulanz.config import ApiToken, Settings
-from kulanz.pace import Budget, Own
-from kulanz.receiving.intake import Intake
+from kulanz.ingest.receiver import Intake
+from kulanz.queries import enquiries
+from kulanz.runtime.rate_limit import Budget, Own
 from kulanz.services import Services, build
-from kulanz.showing import enquiries
 from kulanz.store import inbox
-from kulanz.web.account_desk import AccountDesk
+from kulanz.web.api.service import AccountDesk
 from kulanz.web.application import assemble
 from kulanz_simulator import Assumptions, Simulator, running
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
-from kulanz.keeping import audit
+from kulanz.crypto.signing import Signet
+from kulanz.privacy import audit
 from kulanz.services import Services
-from kulanz.signet import Signet
 from kulanz.store import accounts, ledger, tables
 from kulanz.store.database import Connection
 from tests.days import days_go_by, product, settings_of, settle

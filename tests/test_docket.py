@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from kulanz.queries import enquiries
 from kulanz.services import Services
-from kulanz.showing import enquiries
 from kulanz.store import outbox
 from tests.days import DAY, days_before_monday, happens
 from tests.lemonsqueezy import (

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from kulanz import drain, pipeline
-from kulanz.clock import real_now
-from kulanz.receiving.intake import Intake
-from kulanz.replaying.replay import recorded
+from kulanz import pipeline
+from kulanz.ingest.receiver import Intake
+from kulanz.processing import events
+from kulanz.queries.replay.replay import recorded
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import accounts, browsing, inbox
+from kulanz.store import accounts, inbox, pages
 from tests.days import product, settings_of
 from tests.lemonsqueezy import Payload, Purchase, delivery, subscription_created, subscription_payment_success
 
@@ -94,7 +95,7 @@ def test_a_payment_never_waits_for_what_another_worker_is_making_known(services:
     with ThreadPoolExecutor(1) as pool, ExitStack() as stack:
         if services.database.dialect == "postgresql":
             tx = stack.enter_context(services.database.write())
-            drain._Batch(services, tx, inbox.take(tx, [one])).apply()
+            events._Batch(services, tx, inbox.take(tx, [one])).apply()
             second = pool.submit(_applied, services, other)
             wait([second], timeout=0.5)
             stack.close()
@@ -111,12 +112,12 @@ def test_a_payment_never_waits_for_what_another_worker_is_making_known(services:
 
 def _alerts(services: Services) -> list[str]:
     with services.database.read() as conn:
-        return [row.type for row in browsing.effects_page(conn, limit=50) if not row.account]
+        return [row.type for row in pages.effects_page(conn, limit=50) if not row.account]
 
 
 def _applied(services: Services, number: int) -> None:
     with services.database.write() as tx:
-        drain._Batch(services, tx, inbox.take(tx, [number])).apply()
+        events._Batch(services, tx, inbox.take(tx, [number])).apply()
 
 
 def _received(services: Services, payload: Payload) -> int:

@@ -10,17 +10,17 @@ import msgspec
 import pytest
 from sqlalchemy import select, text
 
-from kulanz import evidence, pipeline
+from kulanz.commands import execute
+from kulanz.commands.commands import DestroyRecords, EraseAccount, OpenDispute, RequestClosure, SetOverride
 from kulanz.errors import RefusedError
-from kulanz.evidence.check import check
-from kulanz.keeping import audit, erasure, retention
-from kulanz.ordering.commands import DestroyRecords, EraseAccount, OpenDispute, RequestClosure, SetOverride
 from kulanz.policy import effects
 from kulanz.policy.facts import OverrideKind
-from kulanz.replaying.replay import replay
+from kulanz.privacy import audit, erasure, retention
+from kulanz.queries import closed, enquiries, evidence
+from kulanz.queries.evidence.check import check
+from kulanz.queries.replay.replay import replay
 from kulanz.services import Services
-from kulanz.showing import closed, enquiries
-from kulanz.store import accounts, archive, certificates, erasing, inbox, lookups, outbox, tables
+from kulanz.store import accounts, archive, certificates, email_index, erasing, inbox, outbox, tables
 from kulanz.store.database import Database
 from tests.days import DAY, days_go_by, product, settings_of, settle
 from tests.far_ends import CallbackReceiver, a_callback_receiver
@@ -49,7 +49,7 @@ def services(tmp_path: Path, database_url: str, callbacks: CallbackReceiver) -> 
 
 
 def erase(services: Services, account: str = ORG) -> None:
-    pipeline.command(services, account, EraseAccount(reason="Art. 17"), "anna")
+    execute.command(services, account, EraseAccount(reason="Art. 17"), "anna")
     settle(services)
 
 
@@ -63,7 +63,7 @@ def test_nothing_that_is_personal_can_be_read_any_more(services: Services) -> No
         events = list(conn.execute(select(tables.inbox.c.body).where(tables.inbox.c.account == ORG)).scalars())
         assert set(events) == {b""}
         assert not list(conn.execute(select(tables.journal).where(tables.journal.c.account == ORG)))
-        assert lookups.find(conn, services.vault.fingerprint("mail:anne@bakery.example")) == ["org_5"]
+        assert email_index.find(conn, services.vault.fingerprint("mail:anne@bakery.example")) == ["org_5"]
         assert not list(conn.execute(select(tables.matters).where(tables.matters.c.account == ORG)))
         payloads = {effect.payload for effect in outbox.of_account(conn, ORG) if effect.kind == "SendMail"}
         assert payloads == {b""}
@@ -137,17 +137,17 @@ def test_the_product_is_told_and_the_renewal_is_stopped_although_the_key_is_gone
 
 def test_an_erasure_is_refused_under_a_legal_hold_and_an_open_dispute_i9(services: Services) -> None:
     hold = SetOverride(kind=OverrideKind.LEGAL_HOLD, until=services.clock.now() + 30 * DAY, reason="a lawsuit")
-    pipeline.command(services, ORG, hold, "anna")
-    pipeline.command(services, "org_5", OpenDispute(amount=1, currency="EUR", reason="fraud"), "anna")
+    execute.command(services, ORG, hold, "anna")
+    execute.command(services, "org_5", OpenDispute(amount=1, currency="EUR", reason="fraud"), "anna")
 
     with pytest.raises(RefusedError, match="legal hold"):
-        pipeline.command(services, ORG, EraseAccount(reason="Art. 17"), "anna")
+        execute.command(services, ORG, EraseAccount(reason="Art. 17"), "anna")
     with pytest.raises(RefusedError, match="dispute is open"):
-        pipeline.command(services, "org_5", EraseAccount(reason="Art. 17"), "anna")
+        execute.command(services, "org_5", EraseAccount(reason="Art. 17"), "anna")
 
 
 def test_a_dry_run_destroys_nothing_i8(services: Services) -> None:
-    decision = pipeline.command(services, ORG, EraseAccount(reason="Art. 17"), "anna", dry_run=True)
+    decision = execute.command(services, ORG, EraseAccount(reason="Art. 17"), "anna", dry_run=True)
 
     assert str(decision.state.standing) == "closed"
     assert enquiries.account_document(services, ORG)["standing"] == "on_hold"
@@ -157,7 +157,7 @@ def test_nothing_is_ordered_for_an_account_that_is_gone(services: Services) -> N
     erase(services)
 
     with pytest.raises(RefusedError, match="data were destroyed"):
-        pipeline.command(services, ORG, EraseAccount(reason="again"), "anna")
+        execute.command(services, ORG, EraseAccount(reason="again"), "anna")
 
 
 def test_late_news_of_a_destroyed_account_are_recognised_kept_nowhere_and_visible(services: Services) -> None:
@@ -210,7 +210,7 @@ def test_what_was_known_under_an_earlier_name_goes_too(services: Services) -> No
         mine = tables.inbox.c.account.in_(["org_9", "lemonsqueezy-91"])
         assert set(conn.execute(select(tables.inbox.c.body).where(mine)).scalars()) == {b""}
         assert inbox.listing(conn, None, None, 1)[0].state == "ignored"
-        assert lookups.find(conn, services.vault.fingerprint("mail:anne@bakery.example")) == [ORG, "org_5"]
+        assert email_index.find(conn, services.vault.fingerprint("mail:anne@bakery.example")) == [ORG, "org_5"]
     assert [one.flaw for one in audit.verify(services) if one.flaw] == []
 
 
@@ -291,7 +291,7 @@ def test_a_closure_of_an_ended_account_runs_through_to_its_certificate_13(
     services.clock.set(MONDAY + 60 * DAY)
     settle(services)
 
-    pipeline.command(services, ORG, RequestClosure(reason="we stop"), "shop")
+    execute.command(services, ORG, RequestClosure(reason="we stop"), "shop")
     settle(services)
 
     document = enquiries.account_document(services, ORG)
@@ -310,8 +310,8 @@ def test_what_was_taken_in_hand_before_the_account_closed_is_carried_out_all_the
     settle(services)
     until = services.clock.now() + DAY
 
-    pipeline.command(services, ORG, RequestClosure(reason="we stop"), "shop")
-    pipeline.command(services, ORG, SetOverride(kind=OverrideKind.SUSPEND, until=until, reason="abuse"), "anna")
+    execute.command(services, ORG, RequestClosure(reason="we stop"), "shop")
+    execute.command(services, ORG, SetOverride(kind=OverrideKind.SUSPEND, until=until, reason="abuse"), "anna")
     settle(services)
 
     told = [one["type"] for one in callbacks.documents if one["data"]["account_id"] == ORG]
@@ -325,7 +325,7 @@ def test_a_closure_waits_for_what_is_paid_for_and_says_so_13(services: Services)
     bought = services.clock.now()
     receive(services, subscription_created(account="org_9", subscription=90, customer=91, at=bought, began=bought))
     settle(services)
-    pipeline.command(services, "org_9", RequestClosure(reason="we stop"), "shop")
+    execute.command(services, "org_9", RequestClosure(reason="we stop"), "shop")
     settle(services)
 
     document = enquiries.account_document(services, "org_9")
@@ -346,7 +346,7 @@ def test_a_closure_waits_for_what_is_paid_for_and_says_so_13(services: Services)
 
 def test_asking_again_is_the_same_closure(services: Services) -> None:
     for _ in range(2):
-        pipeline.command(services, ORG, RequestClosure(reason="we stop"), "shop")
+        execute.command(services, ORG, RequestClosure(reason="we stop"), "shop")
 
     assert len(enquiries.account_document(services, ORG)["closures"]) == 1
 
@@ -388,11 +388,11 @@ def test_an_account_that_has_ended_is_destroyed_as_a_whole_when_its_last_record_
     services.clock.set(datetime(2033, 12, 31, tzinfo=UTC))
     settle(services)
     with pytest.raises(RefusedError, match="are to be kept"):
-        pipeline.command(services, ORG, DestroyRecords(), "anna")
+        execute.command(services, ORG, DestroyRecords(), "anna")
     services.clock.set(datetime(2034, 1, 1, tzinfo=UTC))
 
     assert {one.account for one in retention.listed(services)} == {ORG, "org_5"}
-    pipeline.command(services, ORG, DestroyRecords(), "anna")
+    execute.command(services, ORG, DestroyRecords(), "anna")
 
     document = enquiries.account_document(services, ORG)
     assert (document["standing"], document["timers"]) == ("closed", [])

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from kulanz import pipeline
-from kulanz.clock import real_now
 from kulanz.config import Settings
 from kulanz.errors import StorageUnavailableError
-from kulanz.ordering import orders
+from kulanz.processing.outbox import alert
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
 from kulanz.store import outbox
 from kulanz.store.database import Connection, Database
@@ -62,7 +62,7 @@ def telling(services: Services, callbacks: CallbackReceiver) -> Iterator[Service
 def leased_by_the_dead(services: Services) -> EffectRow:
     """A mail that somebody took, long enough ago, of whom nobody has heard since."""
     with services.database.write() as tx:
-        orders.alert(services, tx, topic="event_parked", subject="evt_1")
+        alert(services, tx, topic="event_parked", subject="evt_1")
     (row,) = outbox.lease(services.database, 10, real_now() + timedelta(seconds=1), -1)
     return row
 

@@ -10,13 +10,14 @@ from random import Random
 import msgspec
 import pytest
 
-from kulanz import evidence, pipeline
+from kulanz.commands import execute
+from kulanz.commands.commands import OpenDispute
+from kulanz.crypto.signing import Signet, fingerprint
 from kulanz.errors import InvalidInputError, NotFoundError
-from kulanz.evidence.check import check
-from kulanz.evidence.page import DATA_BEGINS, SIGNATURE_BEGINS, SIGNATURE_ENDS, written
-from kulanz.ordering.commands import OpenDispute
+from kulanz.queries import evidence
+from kulanz.queries.evidence.check import check
+from kulanz.queries.evidence.page import DATA_BEGINS, SIGNATURE_BEGINS, SIGNATURE_ENDS, written
 from kulanz.services import Services
-from kulanz.signet import Signet, fingerprint
 from kulanz.store.database import Database
 from tests.days import days_go_by, product, settings_of, settle
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
@@ -50,7 +51,7 @@ def services(tmp_path: Path, database_url: str, callbacks: CallbackReceiver, mai
         an_unpaid_account(services, 1)
         days_go_by(services, 9)
         order = OpenDispute(amount=1999, currency="EUR", reason="<b>fraud</b> & more", reference="case-77")
-        pipeline.command(services, "org_1", order, "anna")
+        execute.command(services, "org_1", order, "anna")
         settle(services)
         yield services
 

@@ -13,19 +13,20 @@ import pytest
 from sqlalchemy import select
 
 from kulanz import pipeline
+from kulanz.commands import execute
+from kulanz.commands.commands import EraseAccount
 from kulanz.config import Settings
-from kulanz.keeping import scrubbing
-from kulanz.ordering.commands import EraseAccount
+from kulanz.privacy import vacuum
 from kulanz.services import Services
 from kulanz.store import outbox, tables
-from kulanz_workers.clock import Clock
+from kulanz_workers.scheduler import Clock
 from tests.days import product
 from tests.faults.failpoints import Points, with_points
 from tests.lemonsqueezy import MONDAY
 from tests.workers.house import an_unpaid_account
 
 ORG = "org_1"
-BEGUN = "errands._begins: committed"
+BEGUN = "dispatcher._begins: committed"
 
 
 @dataclass(slots=True)
@@ -71,7 +72,7 @@ def test_a_mail_that_is_under_way_while_its_account_is_destroyed_leaves_no_file(
         with one_after_the_other:
             if not erased and a_mail_has_begun(services):
                 erased.append(ORG)
-                pipeline.command(services, ORG, EraseAccount(reason="Art. 17"), "anna")
+                execute.command(services, ORG, EraseAccount(reason="Art. 17"), "anna")
 
     worker = with_points(services.settings, Meanwhile(do=erase_once))
     pipeline.deliver(worker)
@@ -87,7 +88,7 @@ def test_a_mail_that_is_under_way_while_its_account_is_destroyed_leaves_no_file(
 
 def test_the_clock_lets_the_database_forget_what_somebody_destroyed(services: Services) -> None:
     bodies = sealed_bodies(services)
-    pipeline.command(services, ORG, EraseAccount(reason="Art. 17"), "anna")
+    execute.command(services, ORG, EraseAccount(reason="Art. 17"), "anna")
     clock = Clock(services)
 
     clock.tick()
@@ -97,20 +98,20 @@ def test_the_clock_lets_the_database_forget_what_somebody_destroyed(services: Se
         left = b"".join(path.read_bytes() for path in database_files(services))
         assert not [body for body in bodies if body in left]
     with services.database.read() as conn:
-        assert scrubbing.wanted(conn) is None
+        assert vacuum.wanted(conn) is None
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # Nobody who reads keeps PostgreSQL from it.
 def test_who_reads_for_long_puts_it_off_and_it_is_done_later(services: Services) -> None:
     with services.database.read() as conn:
         conn.execute(select(tables.inbox.c.id)).all()
-        pipeline.command(services, ORG, EraseAccount(reason="Art. 17"), "anna")
+        execute.command(services, ORG, EraseAccount(reason="Art. 17"), "anna")
 
-        assert scrubbing.scrub(services) is False
+        assert vacuum.scrub(services) is False
         with services.database.read() as other:
-            assert scrubbing.wanted(other) is not None
+            assert vacuum.wanted(other) is not None
 
-    assert scrubbing.scrub(services) is True
+    assert vacuum.scrub(services) is True
 
 
 def a_mail_has_begun(services: Services) -> bool:

@@ -11,7 +11,7 @@ from time import monotonic, sleep
 import pytest
 
 from kulanz.errors import StorageUnavailableError
-from kulanz.receiving.group_commit import GroupCommit
+from kulanz.ingest.group_commit import GroupCommit
 
 
 class Tape:

@@ -12,7 +12,7 @@ from time import monotonic, sleep
 import pytest
 
 from kulanz.config import Settings
-from kulanz.receiving.intake import Answer, Intake, Ringer
+from kulanz.ingest.receiver import Answer, Intake, Ringer
 from kulanz.services import Services, build
 from kulanz.store import inbox
 from kulanz.store.database import Database

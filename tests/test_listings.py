@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from kulanz.clock import real_now
-from kulanz.listings import fingerprint
+from kulanz.processing.projections import fingerprint
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import lookups, matters
-from kulanz.store.matters import MatterRow
+from kulanz.store import case_index, email_index
+from kulanz.store.case_index import MatterRow
 from tests import days
 from tests.days import product, settings_of
 from tests.lemonsqueezy import (
@@ -37,9 +37,9 @@ def tell(services: Services, *payloads: Payload) -> None:
         days.tell(services, payload)
 
 
-def listed(services: Services, kind: str = matters.CASE) -> list[MatterRow]:
+def listed(services: Services, kind: str = case_index.CASE) -> list[MatterRow]:
     with services.database.read() as conn:
-        return matters.page(conn, kind, only_open=False, after=None, limit=50)
+        return case_index.page(conn, kind, only_open=False, after=None, limit=50)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_an_unpaid_renewal_is_listed_once_with_what_is_owed(services: Services) 
 
     assert (case.account, case.state, case.closed_at) == ("org_42", "grace", None)
     with services.database.read() as conn:
-        (owed,) = matters.at_risk(conn)
+        (owed,) = case_index.at_risk(conn)
     assert (owed.amount, owed.number) == (case.amount, 1)
     assert owed.amount > 0
 
@@ -76,15 +76,15 @@ def test_a_case_that_is_paid_counts_as_recovered(services: Services, now: dateti
     assert case.state == "recovered"
     assert case.closed_at is not None
     with services.database.read() as conn:
-        assert matters.at_risk(conn) == []
-        assert [one.number for one in matters.recovered(conn, now - timedelta(days=1))] == [1]
-        assert matters.recovered(conn, now + timedelta(days=1)) == []
+        assert case_index.at_risk(conn) == []
+        assert [one.number for one in case_index.recovered(conn, now - timedelta(days=1))] == [1]
+        assert case_index.recovered(conn, now + timedelta(days=1)) == []
 
 
 def test_a_dispute_is_listed(services: Services, now: datetime) -> None:
     tell(services, subscription_created(at=now), dispute_created(at=now))
 
-    (dispute,) = listed(services, matters.DISPUTE)
+    (dispute,) = listed(services, case_index.DISPUTE)
     assert (dispute.account, dispute.state) == ("org_42", "opened")
 
 
@@ -95,8 +95,8 @@ def test_an_account_is_found_by_mail_however_it_is_typed_and_the_mail_is_nowhere
 
     digest = fingerprint(services.vault, " ada.lovelace@example.COM ")
     with services.database.read() as conn:
-        assert lookups.find(conn, digest) == ["org_42"]
-        assert lookups.find(conn, fingerprint(services.vault, "else@example.com")) == []
+        assert email_index.find(conn, digest) == ["org_42"]
+        assert email_index.find(conn, fingerprint(services.vault, "else@example.com")) == []
     assert not any(b"lovelace" in path.read_bytes().lower() for path in tmp_path.glob("kulanz.db*"))
 
 

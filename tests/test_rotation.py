@@ -12,15 +12,16 @@ import pytest
 from sqlalchemy import select
 
 from kulanz import pipeline
+from kulanz.commands import execute
+from kulanz.commands.commands import EraseAccount
 from kulanz.config import Settings
+from kulanz.crypto.vault import Vault
 from kulanz.errors import UnreadableError
-from kulanz.keeping import audit, rotation
-from kulanz.ordering.commands import EraseAccount
-from kulanz.receiving.spool import Spool
-from kulanz.replaying.replay import replay
+from kulanz.privacy import audit, rotation
+from kulanz.queries.replay.replay import replay
 from kulanz.services import Services, build
 from kulanz.store import archive, inbox, outbox, tables
-from kulanz.vault import Vault
+from kulanz.store.spool import Spool
 from tests.days import product
 from tests.lemonsqueezy import MONDAY, subscription_created, subscription_payment_failed
 from tests.workers.house import an_unpaid_account, receive
@@ -53,7 +54,7 @@ def old(settings: Settings) -> Iterator[Services]:
         pipeline.process(services)
         services.clock.set(MONDAY + 8 * DAY)
         pipeline.process(services)
-        pipeline.command(services, "org_1", EraseAccount(reason="Art. 17"), "anna")
+        execute.command(services, "org_1", EraseAccount(reason="Art. 17"), "anna")
         receive(services, subscription_payment_failed(account=None, subscription=900, invoice=901))
         pipeline.process(services)
         receive(services, subscription_created(account="org_99", subscription=990, customer=991))
@@ -198,7 +199,7 @@ def test_after_an_erasure_not_even_the_sealed_bytes_are_left(old: Services) -> N
         bodies = list(conn.execute(select(tables.inbox.c.body).where(tables.inbox.c.account == "org_6")).scalars())
     assert bytes(wrapped) in files(old) or old.database.dialect == "postgresql"
 
-    pipeline.command(old, "org_6", EraseAccount(reason="Art. 17"), "anna")
+    execute.command(old, "org_6", EraseAccount(reason="Art. 17"), "anna")
     old.database.scrub()
 
     left = files(old)

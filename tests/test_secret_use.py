@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from kulanz.cli import checks
-from kulanz.cli.doctor import Finding
-from kulanz.clock import real_now
+from kulanz.cli.doctor import internal
+from kulanz.cli.doctor.finding import Finding
 from kulanz.config import Settings
-from kulanz.receiving.intake import Intake
-from kulanz.receiving.secret_use import status
+from kulanz.ingest.receiver import Intake
+from kulanz.ingest.secret_usage import status
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
 from kulanz.store import secret_use
 from tests.lemonsqueezy import delivery, subscription_updated
@@ -45,7 +45,7 @@ def deliver(services: Services, *secrets: str) -> list[int]:
 
 
 def findings(services: Services) -> list[Finding]:
-    return list(checks.webhook_secrets(services))
+    return list(internal.webhook_secrets(services))
 
 
 def test_a_secret_that_verified_a_delivery_is_known_to_be_in_use(services: Services) -> None:
@@ -95,4 +95,4 @@ def long_ago(services: Services) -> None:
     """Let every use that is noted be two days old."""
     with services.database.write() as tx:
         before = {name: at - timedelta(days=2) for name, at in secret_use.last(tx).items()}
-        secret_use.marks.put(tx, "webhook_secrets", {name: at.isoformat() for name, at in before.items()})
+        secret_use.shared_values.put(tx, "webhook_secrets", {name: at.isoformat() for name, at in before.items()})

@@ -13,10 +13,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from kulanz import pipeline
-from kulanz.errors import PolicyError
-from kulanz.ordering import versions
-from kulanz.ordering.commands import (
+from kulanz.commands import execute, versions
+from kulanz.commands.commands import (
     AgreeTerms,
     Command,
     DecideRefund,
@@ -25,9 +23,10 @@ from kulanz.ordering.commands import (
     RequestRefund,
     SetOverride,
 )
+from kulanz.errors import PolicyError
 from kulanz.policy import document
 from kulanz.policy.facts import OverrideKind
-from kulanz.replaying.simulation import Totals, report, simulate, sum_up
+from kulanz.queries.replay.simulation import Totals, report, simulate, sum_up
 from kulanz.services import Services
 from kulanz.store.tables import metadata
 from tests.days import DAY, days_before_monday, happens
@@ -123,7 +122,7 @@ def test_an_operators_exception_counts_under_either_policy(services: Services) -
     fails(services)
     happens(services, 1)
     exempt = SetOverride(kind=OverrideKind.EXEMPT, until=MONDAY + 200 * DAY, reason="a promise")
-    pipeline.command(services, "org_42", exempt, "ada")
+    execute.command(services, "org_42", exempt, "ada")
 
     assert under(services, STRICT)[0] == []
 
@@ -144,7 +143,7 @@ def asks_back(services: Services) -> str:
     happens(services, -39, subscription_created(at=began), paid)
     happens(services, 0)
     order = RequestRefund(payment=str(Purchase().invoice), contact_email="a@b.c", organisation="Bakery")
-    (asked,) = pipeline.command(services, "org_42", order, "ada").state.refunds
+    (asked,) = execute.command(services, "org_42", order, "ada").state.refunds
     return asked.key
 
 
@@ -154,7 +153,7 @@ def test_a_request_that_would_have_been_answered_otherwise_is_listed_with_both_a
 ) -> None:
     request = asks_back(services)
     if decided:
-        pipeline.command(services, "org_42", DecideRefund(request=request, approve=False), "ada")
+        execute.command(services, "org_42", DecideRefund(request=request, approve=False), "ada")
 
     (found,), totals = under(services, GENEROUS)
 
@@ -235,9 +234,9 @@ def test_a_dry_run_of_a_command_says_what_the_command_then_does_and_writes_nothi
     happens(services, 1)
     before = everything(services)
 
-    would = pipeline.command(services, "org_42", command, "ada", dry_run=True)
+    would = execute.command(services, "org_42", command, "ada", dry_run=True)
     untouched = everything(services)
-    done = pipeline.command(services, "org_42", command, "ada")
+    done = execute.command(services, "org_42", command, "ada")
 
     assert untouched == before
     assert everything(services) != before, "a command that is carried out is seen to write"

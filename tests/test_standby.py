@@ -16,11 +16,11 @@ import psycopg
 import pytest
 
 from kulanz.config import Settings
-from kulanz.receiving.intake import Answer, Intake
-from kulanz.receiving.spool import Spool, whole
+from kulanz.ingest.receiver import Answer, Intake
 from kulanz.services import Services, build
 from kulanz.store import inbox
 from kulanz.store.database import Database
+from kulanz.store.spool import Spool, whole
 from tests.lemonsqueezy import SECRET, Payload, delivery, sign, subscription_updated, wire
 
 PATIENCE = 10.0

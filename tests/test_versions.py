@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from kulanz import pipeline
+from kulanz.commands import execute, versions
+from kulanz.commands.commands import RequestRefund
 from kulanz.errors import PolicyError, RefusedError
-from kulanz.ordering import versions
-from kulanz.ordering.commands import RequestRefund
 from kulanz.policy import document
-from kulanz.replaying.replay import replay
+from kulanz.queries import enquiries
+from kulanz.queries.replay.replay import replay
 from kulanz.services import Services
-from kulanz.showing import enquiries
 from kulanz.store import policies
 from tests.days import DAY, days_before_monday, happens
 from tests.lemonsqueezy import (
@@ -131,7 +130,7 @@ def test_a_more_lenient_version_is_applied_to_an_open_refund_request_too(service
     happens(services, 0)
     payment = str(Purchase().invoice)
     order = RequestRefund(payment=payment, contact_email="a@b.c", organisation="Bakery")
-    pipeline.command(services, "org_42", order, "ada")
+    execute.command(services, "org_42", order, "ada")
     happens(services, 1)
     done = versions.activate(services, GENEROUS, actor="ada")
 

@@ -3,30 +3,25 @@
     POST → receive → inbox → (ring) → process → decisions, timers, outbox → (ring) → deliver → the world
 
 The database is the record and Redis only a doorbell: every step finds its work in the database, does it in one
-transaction, and may be killed at any line. `receive` is `kulanz.receiving.intake`; the clock rings for whatever is due.
+transaction, and may be killed at any line. `receive` is `kulanz.ingest.receiver`; the clock rings for whatever is due.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from kulanz import host_time, metrics
-from kulanz.clock import real_now
-from kulanz.decision_log import Cause
-from kulanz.docket import Docket
-from kulanz.drain import apply_events
-from kulanz.errands import PATIENCE, ask_for_missing, carry_out_due
-from kulanz.errors import NotFoundError, RefusedError
-from kulanz.keeping import retention
-from kulanz.ordering import orders, versions
-from kulanz.ordering.commands import Command
-from kulanz.policy.facts import Fact
-from kulanz.policy.model import Decision
+from kulanz.privacy import retention
+from kulanz.processing.decision_log import Cause
+from kulanz.processing.dispatcher import PATIENCE, ask_for_missing, carry_out_due
+from kulanz.processing.events import apply_events
+from kulanz.processing.unit_of_work import Docket
+from kulanz.runtime import clock_guard
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import accounts, agenda, erasing, inbox, timers
+from kulanz.store import inbox, timers
 from kulanz.store.database import Connection
+from kulanz.telemetry import metrics
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,55 +56,19 @@ def deliver(services: Services, limit: int = 50) -> Progress:
 
 def next_due(conn: Connection, now: datetime) -> datetime | None:
     """Return when there is something to do next if nothing arrives: a timer, the end of retention, a long wait."""
-    timer, oldest = agenda.next_due(conn), inbox.oldest_waiting(conn)
+    timer, oldest = timers.next_due_or_expiry(conn), inbox.oldest_waiting(conn)
     patience_ends = oldest + PATIENCE if oldest is not None and oldest + PATIENCE > now else None
     return min((moment for moment in (timer, patience_ends) if moment is not None), default=None)
-
-
-def command(
-    services: Services,
-    account: str,
-    order: Command,
-    actor: str,
-    *,
-    signed_in: bool = False,
-    dry_run: bool = False,
-    then: Callable[[Connection, tuple[Fact, ...]], None] | None = None,
-) -> Decision:
-    """Carry out what a person ordered, at once; with `dry_run` say what would follow and write nothing (I8).
-
-    `signed_in` says that the actor's name was authenticated: any other is a note, and approves nothing.
-    `then` is called with the facts that the order was, in the same transaction: what it writes is written with them.
-    """
-    services.vault.prepare()
-    with services.database.write() as tx:
-        row = accounts.get(tx, account)
-        if row is None:
-            raise NotFoundError(f"no account {account!r}")
-        if row.key is None:
-            raise RefusedError(f"{account}: {erasing.GONE}")
-        docket = Docket(services, tx, services.clock.now(tx))
-        docket.take([row.id])
-        versions.prepare(services, docket, tx, order, actor, dry_run=dry_run)
-        facts = orders.facts_of(order, docket.account(row.id), docket.terms, actor, docket.now, signed_in=signed_in)
-        decision = docket.decide(row.id, facts, Cause(kind="command", name=type(order).__name__, ref=actor))
-        if not dry_run:
-            docket.put_back()
-            if then is not None:
-                then(tx, facts)
-    if not dry_run:
-        services.bell.ring()
-    return decision
 
 
 def _is_due(services: Services) -> bool:
     """Whether anything is due by itself, by a clock that can be believed."""
     with services.database.read() as conn:
-        moment = agenda.next_due(conn)
+        moment = timers.next_due_or_expiry(conn)
         if moment is None or moment > services.clock.now(conn):
             return False
     with services.database.relaxed() as tx:
-        return services.clock.test_time(tx) is not None or host_time.believable(tx, real_now())
+        return services.clock.test_time(tx) is not None or clock_guard.believable(tx, real_now())
 
 
 def _fire_timers(services: Services, limit: int) -> int:

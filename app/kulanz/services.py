@@ -9,24 +9,24 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from kulanz.calendars import is_working_day
-from kulanz.clock import Clock, real_now
 from kulanz.config import Settings, policy_text
-from kulanz.doorbell import Bell
-from kulanz.gateway import Means
-from kulanz.pace import Budget, budget
+from kulanz.crypto.vault import Vault
+from kulanz.delivery import Means
 from kulanz.policy import document
 from kulanz.policy.document import Policy
-from kulanz.policy.model import Catalogue, Terms
+from kulanz.policy.state import Catalogue, Terms
 from kulanz.providers import PROVIDERS, Naming, Provider
+from kulanz.runtime.clock import Clock, real_now
+from kulanz.runtime.counters import Tally
+from kulanz.runtime.holidays import is_working_day
+from kulanz.runtime.notifier import Bell
+from kulanz.runtime.rate_limit import Budget, budget
 from kulanz.store import keyring, policies
 from kulanz.store.database import Connection, Database
 from kulanz.store.policies import PolicyRow
-from kulanz.tally import Tally
-from kulanz.vault import Vault
 
 if TYPE_CHECKING:
-    from kulanz.gateway.provider import Clients, ProviderClient
+    from kulanz.delivery.provider import Clients, ProviderClient
     from kulanz.providers.lemonsqueezy.client import Client
 
 PATIENT_TRIES = 6
@@ -171,7 +171,7 @@ def _clients(settings: Settings, pace: Budget) -> Clients:
     """Load what speaks HTTP only where somebody is about to: a worker that applies events never does."""
     if not _keys(settings):
         return {}
-    from kulanz.gateway.guard import guarded_session  # noqa: PLC0415
+    from kulanz.delivery.guard import guarded_session  # noqa: PLC0415
     from kulanz.providers.paddle.client import Client as Paddle  # noqa: PLC0415
     from kulanz.providers.stripe.client import Client as Stripe  # noqa: PLC0415
 
@@ -188,7 +188,7 @@ def _lemonsqueezy(settings: Settings, pace: Budget) -> dict[str, Client]:
     found = _keys(settings).get("lemonsqueezy")
     if found is None:
         return {}
-    from kulanz.gateway.guard import guarded_session  # noqa: PLC0415
+    from kulanz.delivery.guard import guarded_session  # noqa: PLC0415
     from kulanz.providers.lemonsqueezy.client import Client  # noqa: PLC0415
 
     return {"lemonsqueezy": Client(*found, guarded_session(), pace=pace)}

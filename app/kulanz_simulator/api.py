@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kulanz.errors import InvalidInputError, KulanzError, NotFoundError, RefusedError
+from kulanz.providers.lemonsqueezy.samples import Payload, moment
 from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, LICENCES, ORDERS, SUBSCRIPTIONS
-from kulanz.providers.lemonsqueezy_samples import Payload, moment
 from kulanz_simulator.desk import Desk
 from kulanz_simulator.sender import Endpoint, Sender
 from kulanz_simulator.store import KINDS, Store

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kulanz.errors import RefusedError
+from kulanz.providers.lemonsqueezy.samples import Purchase
 from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, SUBSCRIPTIONS
-from kulanz.providers.lemonsqueezy_samples import Purchase
 from kulanz_simulator.assumptions import Assumptions
 from kulanz_simulator.store import Contract, Store, instant
 

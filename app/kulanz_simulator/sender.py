@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from kulanz.errors import NotFoundError
-from kulanz.providers.lemonsqueezy_samples import Payload, headers, wire
+from kulanz.providers.lemonsqueezy.samples import Payload, headers, wire
 from kulanz_simulator.assumptions import Assumptions
 
 OK = 200

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kulanz.errors import InvalidInputError
+from kulanz.providers.lemonsqueezy.samples import Payload, Purchase
 from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, SUBSCRIPTIONS
-from kulanz.providers.lemonsqueezy_samples import Payload, Purchase
 from kulanz_simulator.api import Answer, Api, Request
 from kulanz_simulator.assumptions import Assumptions
 from kulanz_simulator.billing import Billing

@@ -11,8 +11,8 @@ from itertools import count
 from typing import Any
 
 from kulanz.errors import NotFoundError
+from kulanz.providers.lemonsqueezy.samples import Payload, Purchase, event, moment
 from kulanz.providers.lemonsqueezy.vocabulary import CUSTOMERS, INVOICES, LICENCES, OBJECTS, ORDERS, SUBSCRIPTIONS
-from kulanz.providers.lemonsqueezy_samples import Payload, Purchase, event, moment
 
 KINDS = (SUBSCRIPTIONS, ORDERS, INVOICES, LICENCES, CUSTOMERS)
 Announce = Callable[[str, Payload, object], None]

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 import pytest
 import requests
 
+from kulanz.delivery.provider import ProviderClient
 from kulanz.errors import FarEndError
-from kulanz.gateway.provider import ProviderClient
 from kulanz.policy.facts import Provenance, Status
 from kulanz.providers.paddle.client import Client as Paddle
 from kulanz.providers.stripe.client import Client as Stripe

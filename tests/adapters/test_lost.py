@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kulanz.policy.model import Access, Standing
+from kulanz.policy.state import Access, Standing
 from tests.adapters.teller import DAY, MONDAY, Chapter, Teller
 from tests.adapters.tellers import TELLERS
 from tests.adapters.test_stories import a_customer, hear

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 import requests
 
+from kulanz.delivery.money import refund
+from kulanz.delivery.report import State
 from kulanz.errors import FarEndError
-from kulanz.gateway.money import refund
-from kulanz.gateway.report import State
+from kulanz.policy.areas.refunds.payments import named, payments
 from kulanz.policy.book import Book
 from kulanz.policy.effects import RefundPayment
 from kulanz.policy.facts import RefundSeen
-from kulanz.policy.refunding.payments import named, payments
 from kulanz.providers.paddle.client import Client as Paddle
 from kulanz.providers.stripe.client import Client as Stripe
 from tests import paddle, standard, stripe

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kulanz.policy.model import Access, Catalogue, Standing
+from kulanz.policy.state import Access, Catalogue, Standing
 from tests.adapters.teller import BOUGHT_AT, DAY, MONDAY, Chapter, Teller
 from tests.adapters.tellers import TELLERS
 from tests.policy.stories import Stage, terms

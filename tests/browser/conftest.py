@@ -12,12 +12,11 @@ from typing import Any
 import pytest
 from werkzeug.serving import make_server
 
-from kulanz import pipeline
-from kulanz.clock import real_now
+from kulanz.commands import execute, refund_requests
+from kulanz.commands.commands import BookAddOn, RecordPayment, RequestRefund
 from kulanz.config import OpsUser
-from kulanz.ordering.commands import BookAddOn, RecordPayment, RequestRefund
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
-from kulanz.showing import refunds
 from kulanz.store import inbox
 from kulanz.web.application import create_app
 from tests.days import settings_of, tell
@@ -125,10 +124,10 @@ def _extras(services: Services, now: datetime) -> str:
     tell(services, subscription_payment_success(at=now - timedelta(days=5), purchase=bought, invoice=209))
     ends = now + timedelta(days=20)
     book = BookAddOn(kind="users", quantity=3, unit_price=500, currency="EUR", period_ends_at=ends)
-    pipeline.command(services, "org_200", book, "browser")
+    execute.command(services, "org_200", book, "browser")
     paid = RecordPayment(amount=1900, currency="EUR", reference="RF 18 5390")
-    pipeline.command(services, "org_200", paid, "browser")
+    execute.command(services, "org_200", paid, "browser")
     asked = RequestRefund(
         payment="209", contact_email="buyer200@shop.example", organisation="Bakery Ada", reason="we found another"
     )
-    return str(refunds.request(services, "org_200", asked, "browser")[0]["id"])
+    return str(refund_requests.request(services, "org_200", asked, "browser")[0]["id"])

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from kulanz.clock import real_now
-from kulanz.showing import enquiries
+from kulanz.queries import enquiries
+from kulanz.runtime.clock import real_now
 from kulanz.store import inbox
 from tests.browser.conftest import Shop
 

@@ -11,12 +11,12 @@ import pytest
 from redis import Redis
 from rq.suspension import resume, suspend
 
-from kulanz.cli import far_checks
-from kulanz.cli.doctor import Finding
-from kulanz.clock import real_now
+from kulanz.cli.doctor import external
+from kulanz.cli.doctor.finding import Finding
 from kulanz.reconcile.setup import register
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import marks
+from kulanz.store import shared_values
 from kulanz.store.database import Database
 from tests.adapters.apis import an_api
 from tests.cli.conftest import Kulanz
@@ -44,7 +44,7 @@ def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
 
 
 def seen(check: str, services: Services) -> dict[str, Finding]:
-    return {one.check: one for one in getattr(far_checks, check)(services)}
+    return {one.check: one for one in getattr(external, check)(services)}
 
 
 def test_a_mail_server_that_lets_us_in_is_well_and_one_that_takes_no_password_is_not(examine):
@@ -153,5 +153,5 @@ def test_a_reconciliation_that_did_not_come_is_named(examine, sqlite_url: str) -
 def noted(database_url: str, at: datetime) -> None:
     database = Database(database_url)
     with database.write() as tx:
-        marks.put(tx, marks.RECONCILED, {"at": at.astimezone(UTC).isoformat()})
+        shared_values.put(tx, shared_values.RECONCILED, {"at": at.astimezone(UTC).isoformat()})
     database.dispose()

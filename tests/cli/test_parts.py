@@ -13,13 +13,13 @@ import psutil
 import pytest
 
 from kulanz.cli.up.instance import Instance
-from kulanz.cli.up.parts import Part, Supervisor
+from kulanz.cli.up.supervisor import Part, Supervisor
 from kulanz.errors import RefusedError
 from tests.source_roots import python_path
 
 LEASHED = """
 import argparse, time
-from kulanz import leash
+from kulanz.runtime import parent_watch as leash
 
 parser = argparse.ArgumentParser()
 parser.add_argument("--leash", type=int)
@@ -34,7 +34,7 @@ STARTER = """
 import sys, threading
 from pathlib import Path
 from kulanz.cli.up.instance import MARK, Instance
-from kulanz.cli.up.parts import Part, Supervisor
+from kulanz.cli.up.supervisor import Part, Supervisor
 
 directory, root, code, leashed = sys.argv[1:]
 instance = Instance(Path(directory))

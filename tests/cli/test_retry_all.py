@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from kulanz.bulk_retry import AT_ONCE
+from kulanz.processing.bulk_retry import AT_ONCE
 from kulanz.store.database import Database
 from tests.cli.conftest import Kulanz
 

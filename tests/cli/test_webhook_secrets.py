@@ -10,7 +10,7 @@ import pytest
 
 from kulanz.cli.up.secrets import write_private
 from kulanz.config import load
-from kulanz.receiving.intake import Intake
+from kulanz.ingest.receiver import Intake
 from kulanz.services import Services, build
 from kulanz.store import secret_use
 from tests.cli.conftest import Kulanz
@@ -146,4 +146,4 @@ def a_day_passes(services: Services) -> None:
     """Let every use that is noted be two days old."""
     with services.database.write() as tx:
         before = {name: at - timedelta(days=2) for name, at in secret_use.last(tx).items()}
-        secret_use.marks.put(tx, "webhook_secrets", {name: at.isoformat() for name, at in before.items()})
+        secret_use.shared_values.put(tx, "webhook_secrets", {name: at.isoformat() for name, at in before.items()})

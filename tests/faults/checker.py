@@ -13,11 +13,11 @@ from random import Random
 import msgspec
 from sqlalchemy import select
 
-from kulanz.clock import real_now
-from kulanz.replaying.replay import replay
+from kulanz.queries.replay.replay import replay
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import accounts, ledger, timers
-from kulanz.store.events import key_of, number_of
+from kulanz.store.inbox.events import key_of, number_of
 from kulanz.store.tables import decisions, effects, inbox
 from tests.far_ends import Received
 from tests.faults.load import Answered

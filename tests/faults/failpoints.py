@@ -22,16 +22,16 @@ from threading import Lock
 from sqlalchemy import update
 
 from kulanz import pipeline
-from kulanz.clock import Clock, real_now
 from kulanz.config import Settings
+from kulanz.crypto.vault import Vault
 from kulanz.errors import StorageUnavailableError
-from kulanz.receiving.intake import Intake
-from kulanz.receiving.spool import Spool
+from kulanz.ingest.receiver import Intake
+from kulanz.runtime.clock import Clock, real_now
 from kulanz.services import Services, build
 from kulanz.store.database import Connection, Database
 from kulanz.store.keyring import Keyring
+from kulanz.store.spool import Spool
 from kulanz.store.tables import claims, effects, inbox
-from kulanz.vault import Vault
 from tests.faults.journal import Journal
 from tests.faults.poison import providers
 
@@ -166,4 +166,5 @@ def _site() -> str:
     frame = sys._getframe(1)
     while frame.f_back is not None and Path(frame.f_code.co_filename).name in _OUR_OWN:
         frame = frame.f_back
-    return f"{Path(frame.f_code.co_filename).stem}.{frame.f_code.co_name}"
+    path = Path(frame.f_code.co_filename)
+    return f"{path.parent.name if path.stem == '__init__' else path.stem}.{frame.f_code.co_name}"

@@ -22,13 +22,13 @@ from sqlalchemy import select, text
 from kulanz import pipeline
 from kulanz.config import Settings
 from kulanz.errors import StorageUnavailableError
-from kulanz.keeping import audit
-from kulanz.receiving.intake import Intake
-from kulanz.receiving.spool import Spool
-from kulanz.replaying.replay import replay
+from kulanz.ingest.receiver import Intake
+from kulanz.privacy import audit
+from kulanz.queries.replay.replay import replay
 from kulanz.services import Services, build
 from kulanz.store import migrate
 from kulanz.store.database import Database
+from kulanz.store.spool import Spool
 from kulanz.store.tables import inbox
 from tests.lemonsqueezy import MONDAY, SECRET, delivery, subscription_created
 

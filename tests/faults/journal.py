@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from kulanz.receiving.intake import Answer
+from kulanz.ingest.receiver import Answer
 from tests.faults.load import Answered
 from tests.lemonsqueezy import Payload, delivery
 

@@ -60,19 +60,19 @@ TARGETS = (
     ),
     Target(
         area="de-duplication",
-        path="app/kulanz/store/arrivals.py",
+        path="app/kulanz/store/inbox/recording.py",
         tests=("tests/store/test_inbox.py", "tests/test_intake.py", "tests/test_standby.py"),
     ),
-    Target(area="merging", path="app/kulanz/policy/joining.py", tests=POLICY),
+    Target(area="merging", path="app/kulanz/policy/book/joining.py", tests=POLICY),
     Target(
         area="merging",
         path="app/kulanz/providers/ranking.py",
         tests=("tests/unit/test_lemonsqueezy_translation.py", *POLICY),
     ),
-    Target(area="merging", path="app/kulanz/policy/records.py", tests=(*POLICY, "tests/policy")),
+    Target(area="merging", path="app/kulanz/policy/book/provider.py", tests=(*POLICY, "tests/policy")),
     Target(
         area="parking",
-        path="app/kulanz/store/inbox.py",
+        path="app/kulanz/store/inbox/__init__.py",
         functions=frozenset(
             {"take", "settle", "failed", "attribute", "wake", "parked_accounts", "retry", "skip", "_moments"}
         ),
@@ -80,12 +80,12 @@ TARGETS = (
     ),
     Target(
         area="parking",
-        path="app/kulanz/store/claims.py",
+        path="app/kulanz/store/inbox/claims.py",
         tests=(*INBOX, "tests/faults/test_poison.py", "tests/faults/test_side_by_side.py"),
     ),
     Target(
         area="parking",
-        path="app/kulanz/drain.py",
+        path="app/kulanz/processing/events.py",
         functions=frozenset(
             {
                 "reason_of",
@@ -101,21 +101,21 @@ TARGETS = (
     ),
     Target(
         area="spool",
-        path="app/kulanz/receiving/spool.py",
+        path="app/kulanz/store/spool.py",
         tests=("tests/unit/test_spool.py", "tests/test_standby.py"),
     ),
-    Target(area="spool", path="app/kulanz/receiving/standby.py", tests=("tests/test_standby.py",)),
+    Target(area="spool", path="app/kulanz/ingest/spooling.py", tests=("tests/test_standby.py",)),
 )
 _SAME_IN = "no difference: SQLAlchemy expands what `in_` is given, whatever it was told"
 EXPLAINED: Mapping[str, str] = {
-    "app/kulanz/store/claims.py:97: "
+    "app/kulanz/store/inbox/claims.py:97: "
     "if ids or mine is None or mine.ids != _NOTHING or mine.seen_at < now_real - _REFRESH:"
     " → mine.ids == _NOTHING": "an idle worker writes more often, and gives up what it held three seconds later",
     "app/kulanz/providers/ranking.py:8: "
     "_FINAL = 4 → 5": "no difference: only the order of ranks counts, and it is the last",
-    'app/kulanz/store/arrivals.py:37: '
+    "app/kulanz/store/inbox/recording.py:37: "
     'inbox.c.delivery_key.in_(bindparam("deliveries", expanding=True)), → False': _SAME_IN,
-    'app/kulanz/store/arrivals.py:38: '
+    "app/kulanz/store/inbox/recording.py:38: "
     'inbox.c.content_key.in_(bindparam("contents", expanding=True)), → False': _SAME_IN,
 }
 """Survivors that make no difference, and why."""

@@ -7,7 +7,7 @@ import struct
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from kulanz import clock
+from kulanz.runtime import clock
 
 _SECONDS = struct.Struct("<d")
 

@@ -15,16 +15,16 @@ import pytest
 from sqlalchemy import func, select
 
 from kulanz import pipeline
-from kulanz.clock import real_now
 from kulanz.config import Settings
 from kulanz.errors import StorageUnavailableError
-from kulanz.keeping import audit
-from kulanz.receiving.intake import Intake
-from kulanz.receiving.spool import Spool
-from kulanz.replaying.replay import replay
+from kulanz.ingest.receiver import Intake
+from kulanz.privacy import audit
+from kulanz.queries.replay.replay import replay
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
 from kulanz.store import migrate
 from kulanz.store.database import Database
+from kulanz.store.spool import Spool
 from kulanz.store.tables import effects, inbox
 from tests.far_ends import Mailbox, a_mailbox
 from tests.lemonsqueezy import (

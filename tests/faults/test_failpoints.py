@@ -18,7 +18,7 @@ import pytest
 
 from kulanz import pipeline
 from kulanz.config import Settings
-from kulanz.receiving.intake import Intake
+from kulanz.ingest.receiver import Intake
 from kulanz.services import build
 from kulanz.store.tables import metadata
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
@@ -34,11 +34,11 @@ from tests.servers import PostgreSQL, empty
 
 AT_ONCE = {Deed.EXIT: 3, Deed.EXCEPTION: 3, Deed.HANG: 16}
 PATIENCE = 40.0
-AROUND_A_DEED = ("errands._begins: committed", "errands._conclude: before")
+AROUND_A_DEED = ("dispatcher._begins: committed", "dispatcher._conclude: before")
 """What is passed once for each effect, and each effect is another matter."""
 Point = tuple[str, int]
 """A point by its name, and the how manieth time."""
-PRELOADED = ["tests.faults.failpoints", "tests.faults.journal", "kulanz.gateway.callback", "kulanz.gateway.mail"]
+PRELOADED = ["tests.faults.failpoints", "tests.faults.journal", "kulanz.delivery.callback", "kulanz.delivery.mail"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from sqlite3 import connect
 import redis
 
 from kulanz.cli.up import private_redis
-from kulanz.receiving.spool import Spool
 from kulanz.store import outbox
+from kulanz.store.spool import Spool
 from tests.faults.faults import volley
 from tests.faults.lab import KILLED, PATIENCE, Lab, Labs
 from tests.provider_server import Reply

@@ -11,10 +11,10 @@ import pytest
 from sqlalchemy import select, update
 
 from kulanz import pipeline
-from kulanz.clock import real_now
 from kulanz.config import Settings
-from kulanz.receiving.intake import Intake
-from kulanz.replaying.replay import replay
+from kulanz.ingest.receiver import Intake
+from kulanz.queries.replay.replay import replay
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
 from kulanz.store import inbox
 from kulanz.store.inbox import MAX_ATTEMPTS, Event

@@ -18,7 +18,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from kulanz.config import load
-from kulanz.receiving.intake import Intake
+from kulanz.ingest.receiver import Intake
 from kulanz.services import Services, build
 from kulanz.store.tables import inbox
 from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox

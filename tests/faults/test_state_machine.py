@@ -25,16 +25,16 @@ from hypothesis.stateful import (
 from sqlalchemy import select
 
 from kulanz import pipeline
-from kulanz.clock import real_now
+from kulanz.commands import execute, versions
+from kulanz.commands.commands import SetOverride
 from kulanz.config import Settings, policy_text
 from kulanz.errors import KulanzError
-from kulanz.ordering import versions
-from kulanz.ordering.commands import SetOverride
+from kulanz.ingest.receiver import Intake
 from kulanz.policy.facts import OverrideKind
-from kulanz.receiving.intake import Intake
-from kulanz.replaying.replay import replay
+from kulanz.queries import enquiries
+from kulanz.queries.replay.replay import replay
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
-from kulanz.showing import enquiries
 from kulanz.store import accounts, inbox, ledger, outbox
 from kulanz.store.tables import effects, metadata
 from kulanz.store.tables import inbox as rows
@@ -210,7 +210,7 @@ class House(RuleBasedStateMachine):
         until = None if kind is OverrideKind.WAIVE else self.now + timedelta(days=days)
         with suppress(KulanzError):
             order = SetOverride(kind=kind, until=until, reason="because")
-            pipeline.command(self.services, f"org_{number}", order, "ann")
+            execute.command(self.services, f"org_{number}", order, "ann")
 
     @rule(days=st.integers(3, 14))
     def the_policy_changes(self, days: int) -> None:

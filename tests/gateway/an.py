@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from kulanz.gateway import Errand, Means
+from kulanz.delivery import Errand, Means
 from kulanz.policy.effects import Notify, SendMail
 
 NOON = datetime(2026, 3, 6, 12, tzinfo=UTC)

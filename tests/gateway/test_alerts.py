@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kulanz.gateway import State, carry_out, spread
-from kulanz.policy.effects import AlertOperators, Notify, SendMail
+from kulanz.delivery import State, carry_out
+from kulanz.policy.effects import AlertOperators, Notify, SendMail, spread
 from tests.far_ends import CallbackReceiver, Mailbox
 from tests.gateway import an
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kulanz.gateway import Means, State, carry_out
-from kulanz.gateway.callback import retry_after
+from kulanz.delivery import Means, State, carry_out
+from kulanz.delivery.callback import retry_after
 from kulanz.policy.facts import Outcome
 from tests.far_ends import Answer, CallbackReceiver, a_callback_receiver, a_free_port
 from tests.gateway import an

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import requests
 
-from kulanz.config_urls import is_metadata
-from kulanz.gateway.guard import MetadataAddressError, guarded_session
+from kulanz.config.urls import is_metadata
+from kulanz.delivery.guard import MetadataAddressError, guarded_session
 
 IPV4 = ("169.254.0.1", "169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192")
 

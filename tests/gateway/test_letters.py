@@ -13,9 +13,9 @@ from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kulanz.delivery import State, carry_out
+from kulanz.delivery.notices import LANGUAGES, REQUIRED, Letter, Reader, locale_of, render, zone_of
 from kulanz.errors import UntranslatableError
-from kulanz.gateway import State, carry_out
-from kulanz.gateway.notices import LANGUAGES, REQUIRED, Letter, Reader, locale_of, render, zone_of
 from tests.gateway import an
 
 BILLING = "https://app.plexo.example/billing"
@@ -115,7 +115,7 @@ def test_the_only_link_is_the_billing_page(notice: str, language: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_there_is_a_template_for_every_notice_and_none_besides(language: str) -> None:
-    folder = Path(__file__).parents[2] / "app/kulanz/gateway/templates" / language
+    folder = Path(__file__).parents[2] / "app/kulanz/delivery/templates" / language
 
     assert {path.stem for path in folder.glob("*.txt") if not path.stem.startswith("_")} == set(REQUIRED)
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from kulanz.gateway import State, carry_out
-from kulanz.gateway.letterbox import post, remove
+from kulanz.delivery import State, carry_out
+from kulanz.delivery.letterbox import post, remove
 from kulanz.policy.facts import Outcome
 from tests.far_ends import Mailbox
 from tests.gateway import an

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from kulanz.delivery.money import disable, refund
+from kulanz.delivery.report import State
 from kulanz.errors import FarEndError, UnknownOutcomeError, UntranslatableError
-from kulanz.gateway.money import disable, refund
-from kulanz.gateway.report import State
 from kulanz.policy.effects import DisableLicence, RefundPayment
 from kulanz.policy.facts import Outcome, ProviderFact, SubscriptionSeen
 from kulanz.providers.provider import Refunded

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from kulanz.gateway import State, carry_out
+from kulanz.delivery import State, carry_out
 from kulanz.policy.effects import SendLetter
 from kulanz.policy.facts import Outcome
 from tests.far_ends import CallbackReceiver

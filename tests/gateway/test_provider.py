@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kulanz.gateway import Means, Report, State, carry_out
-from kulanz.gateway.guard import guarded_session
+from kulanz.delivery import Means, Report, State, carry_out
+from kulanz.delivery.guard import guarded_session
 from kulanz.policy.effects import CancelSubscription, Effect, LookUpSubscription, ResumeSubscription
 from kulanz.policy.facts import Outcome, Provenance, Status, SubscriptionLookedUp, SubscriptionSeen
 from kulanz.providers.lemonsqueezy.client import Client

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from kulanz.gateway import Means, State, carry_out
-from kulanz.gateway.smtp import mail_server
+from kulanz.delivery import Means, State, carry_out
+from kulanz.delivery.smtp import mail_server
 from kulanz.policy.facts import Outcome
 from tests.far_ends import Mailbox, a_free_port, a_mailbox
 from tests.gateway import an

@@ -9,7 +9,7 @@ from hypothesis import find, settings
 
 from kulanz.policy import facts as f
 from kulanz.policy.decide import decide
-from kulanz.policy.model import Decision
+from kulanz.policy.state import Decision
 from tests.policy.closings import TALES, told
 
 

@@ -14,15 +14,14 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from kulanz import pipeline
-from kulanz.decision_log import Cause
-from kulanz.docket import Docket
+from kulanz.commands import commands as c
+from kulanz.commands import execute, handler, versions
 from kulanz.errors import KulanzError
-from kulanz.ordering import commands as c
-from kulanz.ordering import orders, versions
 from kulanz.policy import document
 from kulanz.policy.facts import DisputeStatus, OverrideKind
-from kulanz.replaying.simulation import Totals, simulate
+from kulanz.processing.decision_log import Cause
+from kulanz.processing.unit_of_work import Docket
+from kulanz.queries.replay.simulation import Totals, simulate
 from kulanz.services import Services
 from kulanz.store.tables import metadata
 from tests.days import DAY, days_before_monday, happens
@@ -102,7 +101,7 @@ def everything(services: Services) -> str:
 
 
 def ordered(account: str, command: c.Command) -> Trial:
-    return partial(pipeline.command, account=account, order=command, actor="ada", dry_run=True)
+    return partial(execute.command, account=account, order=command, actor="ada", dry_run=True)
 
 
 def simulated(text: str) -> Trial:
@@ -150,7 +149,7 @@ def puts_the_docket_back(account: str, command: c.Command) -> Trial:
             docket = Docket(services, tx, services.clock.now(tx))
             docket.take([account])
             versions.prepare(services, docket, tx, command, "ada", dry_run=True)
-            facts = orders.facts_of(command, docket.account(account), docket.terms, "ada", docket.now)
+            facts = handler.facts_of(command, docket.account(account), docket.terms, "ada", docket.now)
             docket.decide(account, facts, Cause(kind="command", name="tried"))
             docket.put_back()
 

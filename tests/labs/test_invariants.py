@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from kulanz.policy import facts as f
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
+from kulanz.policy.book.provider import Subscription
 from kulanz.policy.decide import decide
 from kulanz.policy.facts import Fact, InvoiceStatus, Outcome
-from kulanz.policy.model import Decision, Timer
-from kulanz.policy.records import Subscription
+from kulanz.policy.state import Decision, Timer
 from tests.policy.reforms import with_versions
 from tests.policy.stories import DAY, MONDAY, Decide, terms
 from tests.policy.tales import FACTS, REFORMED_TALES, TALES, Tale, brief

@@ -13,15 +13,15 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
+from kulanz.commands import collections
+from kulanz.commands.transfers import Money, recorded
 from kulanz.errors import KulanzError
 from kulanz.policy import facts as f
 from kulanz.policy.book import Book
-from kulanz.policy.collecting import claims
-from kulanz.policy.collecting.recording import Money, recorded
 from kulanz.policy.decide import decide
 from kulanz.policy.effects import DropFile, SendLetter, SendMail
 from kulanz.policy.facts import DisputeStatus, Fact, Outcome, OverrideKind
-from kulanz.policy.model import CaseState, Decision, State
+from kulanz.policy.state import CaseState, Decision, State
 from tests.policy.stories import (
     DAY,
     MONDAY,
@@ -131,7 +131,7 @@ def _ident(stage: Observer, *, new: bool = False) -> str:
 
 def _propose(name: str) -> Act:
     return _heard(
-        lambda stage: claims.proposed(
+        lambda stage: collections.proposed(
             stage.account,
             stage.terms,
             ident=_ident(stage, new=True),
@@ -147,19 +147,19 @@ def _propose(name: str) -> Act:
 
 def _approve(name: str) -> Act:
     return _heard(
-        lambda stage: claims.approved(stage.account, stage.terms, ident=_ident(stage), actor=name, now=stage.now)
+        lambda stage: collections.approved(stage.account, stage.terms, ident=_ident(stage), actor=name, now=stage.now)
     )
 
 
 def _report(name: str) -> Act:
     return _heard(
-        lambda stage: claims.reported(stage.account, stage.terms, ident=_ident(stage), actor=name, now=stage.now)
+        lambda stage: collections.reported(stage.account, stage.terms, ident=_ident(stage), actor=name, now=stage.now)
     )
 
 
 def _recall(stage: Observer) -> None:
     _heard(
-        lambda stage: claims.recalled(
+        lambda stage: collections.recalled(
             stage.account, stage.terms, ident=_ident(stage), reason="r", actor="ada", now=stage.now
         )
     )(stage)
@@ -189,11 +189,11 @@ def _jump(days: int) -> Act:
 
 
 def _told(stage: Observer) -> None:
-    stage.hear(claims.told(stage.account, WHO, actor="ada", now=stage.now))
+    stage.hear(collections.told(stage.account, WHO, actor="ada", now=stage.now))
 
 
 def _chooses(by: str) -> Act:
-    return lambda stage: stage.hear(claims.delivered_by(stage.account, by, now=stage.now)) and None
+    return lambda stage: stage.hear(collections.delivered_by(stage.account, by, now=stage.now)) and None
 
 
 def _waive(stage: Observer) -> None:

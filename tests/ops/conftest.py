@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from kulanz.clock import real_now
 from kulanz.config import OpsUser, Settings
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.web.application import Web, create_app
 from tests.days import product, settings_of, tell

@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from kulanz.ordering.commands import RequestRefund
+from kulanz.commands import refund_requests
+from kulanz.commands.commands import RequestRefund
 from kulanz.policy import document
+from kulanz.queries import enquiries, refunds
 from kulanz.services import Services
-from kulanz.showing import enquiries, refunds
 from kulanz.store import policies
 from tests.days import tell
 from tests.lemonsqueezy import subscription_created, subscription_payment_success
@@ -34,7 +35,7 @@ def asked(services: Services, now: datetime) -> str:
     command = RequestRefund(
         payment="77", contact_email="ada@shop.example", organisation="Bakery Ada", reason="we found another"
     )
-    request, _ = refunds.request(services, "org_42", command, "tests")
+    request, _ = refund_requests.request(services, "org_42", command, "tests")
     return str(request["id"])
 
 

@@ -13,8 +13,8 @@ from flask.testing import FlaskClient
 from kulanz.config import ApiToken, OpsUser, Settings
 from kulanz.services import Services, build
 from kulanz.web.application import Web, create_app
-from kulanz.web.ops.entrance import FROM_ONE_ADDRESS, MOST_ADDRESSES, WINDOW, Attempts
-from kulanz.web.ops.sessions import COOKIE, Session, Sessions
+from kulanz.web.console.login import FROM_ONE_ADDRESS, MOST_ADDRESSES, WINDOW, Attempts
+from kulanz.web.console.sessions import COOKIE, Session, Sessions
 from tests.ops.operator import Operator
 
 PAGES = (

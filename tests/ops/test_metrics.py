@@ -13,12 +13,12 @@ import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
-from kulanz import metrics
 from kulanz.config import Settings
-from kulanz.kept import Lately, gather
-from kulanz.measuring.gauges import Gauges
+from kulanz.queries.cached import Lately, gather
+from kulanz.queries.gauges import Gauges
 from kulanz.services import Services, build
 from kulanz.store import inbox
+from kulanz.telemetry import metrics
 from kulanz.web.application import create_app
 from tests.days import tell
 from tests.lemonsqueezy import (
@@ -31,7 +31,7 @@ from tests.lemonsqueezy import (
 Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
 ROOT = Path(__file__).resolve().parents[2]
 COUNTING = """
-from kulanz import metrics
+from kulanz.telemetry import metrics
 from kulanz.config import environment, load
 from kulanz.services import build
 services = build(load(environment()))

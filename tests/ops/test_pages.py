@@ -8,15 +8,14 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from kulanz import pipeline
-from kulanz.clock import real_now
-from kulanz.ordering import versions
-from kulanz.ordering.commands import BookAddOn, MoveCredit, NoteCancellation, RecordMove
+from kulanz.commands import execute, versions
+from kulanz.commands.commands import BookAddOn, MoveCredit, NoteCancellation, RecordMove
 from kulanz.policy import document
 from kulanz.policy.facts import CreditEntry
+from kulanz.queries import enquiries
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.showing import enquiries
-from kulanz.store import acts, inbox, outbox
+from kulanz.store import audit_log, inbox, outbox
 from kulanz.web.application import Web
 from tests.days import tell
 from tests.lemonsqueezy import dispute_created, subscription_created
@@ -118,7 +117,7 @@ def test_an_account_shows_what_it_has_beside_its_plan(operator: Operator, servic
         NoteCancellation(reason="told a partner"),
     )
     for order in orders:
-        pipeline.command(services, "org_42", order, "ada")
+        execute.command(services, "org_42", order, "ada")
 
     page = operator.see("/ops/accounts/org_42")
 
@@ -263,7 +262,7 @@ def test_personal_data_is_masked_until_somebody_asks_who_is_then_noted(
     assert "ada@shop.example" in shown
     assert reader.post("/ops/events/evt_1/payload").status_code == 403
     with services.database.read() as conn:
-        assert [(act.actor, act.act) for act in acts.about(conn, "evt_1")] == [("ops", "looked at personal data")]
+        assert [(act.actor, act.act) for act in audit_log.about(conn, "evt_1")] == [("ops", "looked at personal data")]
 
 
 def test_the_mask_leaves_only_what_is_known_to_be_about_the_sale(operator: Operator, services: Services) -> None:

@@ -15,7 +15,7 @@ from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
 from kulanz.config import Settings
-from kulanz.doorbell import EVENTS, JOBS
+from kulanz.runtime.notifier import EVENTS, JOBS
 from kulanz.services import build
 from kulanz.web.application import create_app
 from tests.ops.operator import Operator

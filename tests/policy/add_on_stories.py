@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from kulanz.commands import add_ons
 from kulanz.policy import facts as f
-from kulanz.policy.add_ons import ordering
-from kulanz.policy.add_ons.booking import Booking
 from kulanz.policy.facts import BillingReason, Stamp, Status
-from kulanz.policy.model import Moment
+from kulanz.policy.state import Moment
+from kulanz.policy.state.bookings import Booking
 from tests.policy.stories import DAY, MONDAY, Stage, a_subscription, a_success
 
 USERS = "users"
@@ -23,16 +23,16 @@ def moment(account: Stage) -> Moment:
 def book(account: Stage, quantity: int = 1, *, ident: str = "ao_1", **told: Any) -> f.AddOnBooked:
     """Book as the API does, and return what was booked."""
     usual = {"kind": USERS, "unit_price": 590, "currency": "EUR", "period_ends_at": MONDAY}
-    order = ordering.BookAddOn(**{**usual, "quantity": quantity, **told})
-    booked = ordering.book(order, account.state, account.account.book, moment(account), ident=ident, actor="ada")
+    order = add_ons.BookAddOn(**{**usual, "quantity": quantity, **told})
+    booked = add_ons.book(order, account.state, account.account.book, moment(account), ident=ident, actor="ada")
     account.hear(booked)
     return booked
 
 
 def cancel(account: Stage, ident: str = "ao_1") -> f.AddOnCancelled:
     """Cancel as the API does, and return what was noted."""
-    cancelled = ordering.cancel(
-        ordering.CancelAddOn(add_on=ident), account.state, account.account.book, moment(account), actor="ada"
+    cancelled = add_ons.cancel(
+        add_ons.CancelAddOn(add_on=ident), account.state, account.account.book, moment(account), actor="ada"
     )
     account.hear(cancelled)
     return cancelled

@@ -9,15 +9,15 @@ from datetime import timedelta
 
 from hypothesis import strategies as st
 
+from kulanz.commands.commands import DecideRefund, RequestRefund
+from kulanz.commands.refunds import facts_of
 from kulanz.errors import KulanzError
-from kulanz.ordering.commands import DecideRefund, RequestRefund
-from kulanz.ordering.refunds import facts_of
 from kulanz.policy import facts as f
-from kulanz.policy.closure.rules import RecordClass
 from kulanz.policy.decide import decide
 from kulanz.policy.document import Policy
+from kulanz.policy.document.closure import RecordClass
 from kulanz.policy.facts import Fact, OrderStatus, Outcome, OverrideKind
-from kulanz.policy.model import Decision, Standing
+from kulanz.policy.state import Decision, Standing
 from tests.policy.stories import DAY, MONDAY, ORDER, PLEXO, Stage, an_order, an_override, terms
 from tests.policy.tales import FACTS
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from kulanz.policy import facts as f
-from kulanz.policy.differences import more_lenient
+from kulanz.policy.areas.versions.applying import applicable
 from kulanz.policy.document import Policy
+from kulanz.policy.document.differences import more_lenient
 from kulanz.policy.facts import Fact, OverrideKind
-from kulanz.policy.model import State, Terms
-from kulanz.policy.versions.applying import applicable
+from kulanz.policy.state import State, Terms
 from tests.policy.stories import DAY, PLEXO, an_override, plexo_but
 
 if TYPE_CHECKING:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from kulanz.policy import document, telling
+from kulanz.policy import document
 from kulanz.policy import facts as f
 from kulanz.policy.assess import assess
+from kulanz.policy.calendar.time import Span
+from kulanz.policy.consequences import effects
 from kulanz.policy.decide import decide
 from kulanz.policy.document import Policy
 from kulanz.policy.effects import (
@@ -34,8 +36,7 @@ from kulanz.policy.facts import (
     Stamp,
     Status,
 )
-from kulanz.policy.model import Account, Case, Catalogue, Decision, Situation, State, Terms
-from kulanz.policy.time import Span
+from kulanz.policy.state import Account, Case, Catalogue, Decision, Situation, State, Terms
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -259,13 +260,13 @@ class Stage:
 
     def _attempt(self, effect: Effect) -> tuple[Fact, ...]:
         book = self.account.book
-        if not telling.still_wanted(effect, self.state, book):
-            return telling.reported(effect, Outcome.WITHDRAWN, self.now, book)
+        if not effects.still_wanted(effect, self.state, book):
+            return effects.reported(effect, Outcome.WITHDRAWN, self.now, book)
         self.done.append((self.now, effect))
         if isinstance(effect, LookUpSubscription):
             return (f.SubscriptionLookedUp(subscription=effect.subscription, at=self.now, status=self.answer),)
         outcome = self._outcome(effect)
-        return telling.reported(effect, outcome, self.now, book) if outcome else ()
+        return effects.reported(effect, outcome, self.now, book) if outcome else ()
 
     def _outcome(self, effect: Effect) -> Outcome | None:
         match effect:

@@ -10,17 +10,17 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from kulanz.commands import add_ons, credit
+from kulanz.commands.commands import DecideRefund, RequestRefund
+from kulanz.commands.refunds import facts_of
+from kulanz.commands.transfers import Money, recorded
 from kulanz.errors import KulanzError
-from kulanz.ordering.commands import DecideRefund, RequestRefund
-from kulanz.ordering.refunds import facts_of
 from kulanz.policy import facts as f
-from kulanz.policy.add_ons import ordering as add_ons
-from kulanz.policy.add_ons.booking import BookingStatus
+from kulanz.policy.areas.refunds.payments import payments
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
-from kulanz.policy.collecting.recording import Money, recorded
-from kulanz.policy.collecting.rules import LevelRules
-from kulanz.policy.credit import ordering as credit
+from kulanz.policy.calendar.time import Span
+from kulanz.policy.document.collections import LevelRules
 from kulanz.policy.effects import AlertOperators, Effect, SendMail
 from kulanz.policy.facts import (
     BillingReason,
@@ -33,9 +33,8 @@ from kulanz.policy.facts import (
     Stamp,
     Status,
 )
-from kulanz.policy.model import FREE, Access, Account, CaseState, Decision, Hold, Moment, Owner, Situation, State, Terms
-from kulanz.policy.refunding.payments import payments
-from kulanz.policy.time import Span
+from kulanz.policy.state import FREE, Access, Account, CaseState, Decision, Hold, Moment, Owner, Situation, State, Terms
+from kulanz.policy.state.bookings import BookingStatus
 from tests.policy.reforms import A_REFORM, REFORMS, repinned, with_versions
 from tests.policy.stories import (
     DAY,

@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kulanz.commands import add_ons
 from kulanz.errors import InvalidInputError, KulanzError, NotFoundError, RefusedError
 from kulanz.policy import facts as f
-from kulanz.policy.add_ons import ordering
-from kulanz.policy.add_ons.booking import BookingStatus
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
+from kulanz.policy.calendar.pro_rata import months_left, rounded
 from kulanz.policy.facts import DisputeStatus, Fact, Status
-from kulanz.policy.model import Access, Standing
-from kulanz.policy.pro_rata import months_left, rounded
+from kulanz.policy.state import Access, Standing
+from kulanz.policy.state.bookings import BookingStatus
 from tests.policy.add_on_stories import book, booking, cancel, moment, renew
 from tests.policy.stories import (
     DAY,
@@ -478,4 +478,4 @@ def test_the_order_of_an_add_on_belongs_to_the_subscription_of_the_highest_plan(
 
     assert book(account).subscription == "lemonsqueezy:7"
     assert book(account, ident="ao_2", subscription=SUB).subscription == SUB
-    assert ordering.may_withdraw(booking(account), moment(account))
+    assert add_ons.may_withdraw(booking(account), moment(account))

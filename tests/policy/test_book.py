@@ -8,9 +8,9 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from kulanz.policy.book import Book
+from kulanz.policy.book.filing import entries
+from kulanz.policy.book.joining import first
 from kulanz.policy.facts import KINDS, CollectionApproved, Fact, Stamp, Status
-from kulanz.policy.filing import entries
-from kulanz.policy.joining import first
 from tests.policy.stories import DAY, MONDAY, a_subscription, a_success, an_invoice
 from tests.policy.tales import FACTS, TALES, Tale
 

@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from kulanz.policy.model import CaseState
-from kulanz.policy.time import Span
+from kulanz.policy.calendar.time import Span
+from kulanz.policy.state import CaseState
 from tests.policy.stories import DAY, Stage, a_failure, a_subscription, plexo_but, terms
 
 VIENNA, NEW_YORK = "Europe/Vienna", "America/New_York"

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kulanz.commands import cancellations
 from kulanz.errors import RefusedError
 from kulanz.policy import facts as f
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
-from kulanz.policy.cancelling import ordering
 from kulanz.policy.facts import Outcome, Stamp, Status
 from tests.policy.add_on_stories import moment
 from tests.policy.stories import (
@@ -32,9 +32,9 @@ from tests.policy.stories import (
 
 def gives_notice(account: Stage, subscription: str | None = None, ident: str = "cn_1") -> f.CancellationNoted:
     """Note a cancellation as the API does."""
-    order = ordering.NoteCancellation(reason="by telephone", subscription=subscription)
+    order = cancellations.NoteCancellation(reason="by telephone", subscription=subscription)
     book = account.account.book
-    noted = ordering.note(order, account.state, book, moment(account), ident=ident, actor="ada")
+    noted = cancellations.note(order, account.state, book, moment(account), ident=ident, actor="ada")
     account.hear(noted)
     return noted
 

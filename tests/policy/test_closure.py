@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kulanz.policy import facts as f
+from kulanz.policy.areas.closure import retention
 from kulanz.policy.book import Book
-from kulanz.policy.closure import retention
-from kulanz.policy.closure.rules import RecordClass
 from kulanz.policy.document import Policy
+from kulanz.policy.document.closure import RecordClass
 from kulanz.policy.facts import DisputeStatus, Outcome, OverrideKind, Status
-from kulanz.policy.model import Access, Decision, Standing
+from kulanz.policy.state import Access, Decision, Standing
 from tests.policy.closings import DISPUTE, TALES, is_closed, obstacles, rules, told
 from tests.policy.stories import (
     DAY,

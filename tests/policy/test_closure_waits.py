@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from kulanz.commands.closing import facts_of as closing_facts
+from kulanz.commands.commands import DestroyRecords, EraseAccount
 from kulanz.errors import RefusedError
-from kulanz.ordering.closing import facts_of as closing_facts
-from kulanz.ordering.commands import DestroyRecords, EraseAccount
 from kulanz.policy import facts as f
-from kulanz.policy.closure.rules import RecordClass
+from kulanz.policy.areas.dunning.notices import LATE
+from kulanz.policy.document.closure import RecordClass
 from kulanz.policy.facts import DisputeStatus, OrderStatus, Outcome, Status
-from kulanz.policy.notices import LATE
 from tests.policy.closings import DISPUTE, decide_refund, is_closed, obstacles, request_closure, request_refund, rules
 from tests.policy.stories import (
     DAY,

@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
+from kulanz.commands import collections
 from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
 from kulanz.policy import document
 from kulanz.policy import facts as f
-from kulanz.policy.closure import retention
-from kulanz.policy.collecting import claims
+from kulanz.policy.areas.closure import retention
 from kulanz.policy.document import Policy
 from kulanz.policy.effects import DropFile, Notify
 from kulanz.policy.facts import DisputeStatus, Outcome, OverrideKind
-from kulanz.policy.model import CaseState
+from kulanz.policy.state import CaseState
 from tests.policy.stories import (
     DAY,
     MONDAY,
@@ -51,12 +51,12 @@ def given_up(policy: Policy = DUNNING_AT, **stage: Any) -> Stage:
 
 
 def tell(account: Stage, **fields: str | None) -> None:
-    account.hear(claims.told(account.account, {**WHO, **fields}, actor="ada", now=account.now))
+    account.hear(collections.told(account.account, {**WHO, **fields}, actor="ada", now=account.now))
 
 
 def propose(account: Stage, actor: str = "ada", *, approves: bool = True, also: tuple[str, ...] = ()) -> None:
     account.hear(
-        claims.proposed(
+        collections.proposed(
             account.account,
             account.terms,
             ident="col_1",
@@ -71,11 +71,11 @@ def propose(account: Stage, actor: str = "ada", *, approves: bool = True, also: 
 
 
 def approve(account: Stage, actor: str = "bob") -> None:
-    account.hear(claims.approved(account.account, account.terms, ident="col_1", actor=actor, now=account.now))
+    account.hear(collections.approved(account.account, account.terms, ident="col_1", actor=actor, now=account.now))
 
 
 def report(account: Stage, actor: str) -> None:
-    account.hear(claims.reported(account.account, account.terms, ident="col_1", actor=actor, now=account.now))
+    account.hear(collections.reported(account.account, account.terms, ident="col_1", actor=actor, now=account.now))
 
 
 def handed_over(**stage: Any) -> Stage:
@@ -280,7 +280,7 @@ def test_a_part_that_is_paid_to_us_leaves_it_there_and_is_seen() -> None:
 def test_a_person_recalls_it_and_may_propose_it_again() -> None:
     account = handed_over()
     account.hear(
-        claims.recalled(
+        collections.recalled(
             account.account, account.terms, ident="col_1", reason="our mistake", actor="ada", now=account.now
         )
     )
@@ -288,7 +288,7 @@ def test_a_person_recalls_it_and_may_propose_it_again() -> None:
     assert files(account)["recall"]["cause"] == "operator"
     assert account.mails.count("downgraded") == 1
 
-    fact = claims.proposed(
+    fact = collections.proposed(
         account.account,
         account.terms,
         ident="col_2",

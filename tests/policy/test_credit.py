@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kulanz.commands import credit
 from kulanz.errors import InvalidInputError, KulanzError, NotFoundError, RefusedError
 from kulanz.policy import document
 from kulanz.policy import facts as f
+from kulanz.policy.areas.credit.pots import Pot, pots
 from kulanz.policy.book import Book
-from kulanz.policy.credit import ordering
-from kulanz.policy.credit.pots import Pot, pots
 from kulanz.policy.facts import CreditEntry, DisputeStatus, OverrideKind
 from tests.policy.add_on_stories import moment
 from tests.policy.stories import DAY, MONDAY, Stage, a_dispute, a_paying_account, an_override, terms
@@ -26,14 +26,14 @@ BOUGHT, SPENT = CreditEntry.BOUGHT, CreditEntry.SPENT
 
 def moved(account: Stage, entry: CreditEntry, amount: int, **told: Any) -> None:
     """Tell of a movement as the API does."""
-    order = ordering.MoveCredit(**{"pot": "telephony", "entry": entry, "amount": amount, "currency": "EUR", **told})
+    order = credit.MoveCredit(**{"pot": "telephony", "entry": entry, "amount": amount, "currency": "EUR", **told})
     ident = f"cr_{len(account.decisions)}"
-    account.hear(ordering.move(order, account.state, account.account.book, moment(account), ident=ident, actor="ada"))
+    account.hear(credit.move(order, account.state, account.account.book, moment(account), ident=ident, actor="ada"))
 
 
 def ended(account: Stage) -> None:
-    order = ordering.EndCredit(pot="telephony")
-    account.hear(ordering.end(order, account.state, account.account.book, moment(account), actor="ada"))
+    order = credit.EndCredit(pot="telephony")
+    account.hear(credit.end(order, account.state, account.account.book, moment(account), actor="ada"))
 
 
 def pot(account: Stage) -> Pot:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
+from kulanz.commands import collections
 from kulanz.errors import NotFoundError, RefusedError
 from kulanz.policy import facts as f
-from kulanz.policy.collecting import claims
 from kulanz.policy.effects import SendLetter, SendMail
 from kulanz.policy.facts import Outcome
-from kulanz.policy.model import CaseState
+from kulanz.policy.state import CaseState
 from tests.policy.stories import DAY, MONDAY, Stage, a_failure, a_paying_account, a_subscription, terms
 from tests.policy.test_collections import DUNNING_AT, READY, propose, tell
 
@@ -19,7 +19,7 @@ from tests.policy.test_collections import DUNNING_AT, READY, propose, tell
 def a_reader_of_letters(*, addressed: bool = True, **stage: Any) -> Stage:
     """A customer who chose letters, by the Austrian preset."""
     account = a_paying_account(terms=terms(DUNNING_AT), **stage)
-    account.hear(claims.delivered_by(account.account, "letter", now=account.now))
+    account.hear(collections.delivered_by(account.account, "letter", now=account.now))
     if addressed:
         tell(account)
     return account
@@ -82,7 +82,7 @@ def test_without_an_address_mail_stands_in_and_operators_see_it() -> None:
 
 def test_who_chose_mail_or_nothing_gets_mail() -> None:
     account = a_reader_of_letters()
-    account.hear(claims.delivered_by(account.account, "mail", now=account.now))
+    account.hear(collections.delivered_by(account.account, "mail", now=account.now))
 
     account.hear(a_failure(), at=MONDAY)
     account.wait(MONDAY + 8 * DAY)
@@ -94,7 +94,7 @@ def test_the_last_word_counts_even_within_one_instant() -> None:
     account = a_paying_account(terms=terms(DUNNING_AT))
 
     for by in ("letter", "mail", "letter"):
-        account.hear(claims.delivered_by(account.account, by, now=account.now))
+        account.hear(collections.delivered_by(account.account, by, now=account.now))
 
     assert account.account.book.word("delivery") == "letter"
 
@@ -116,9 +116,9 @@ def test_a_letter_that_is_no_longer_wanted_is_not_sent() -> None:
 
 def test_a_mandate_is_granted_and_revoked_for_the_future_without_reasons_3() -> None:
     account = a_paying_account(terms=terms(DUNNING_AT))
-    account.hear(claims.granted(ident="man_1", by="portal", reference="M-1", actor="ada", now=account.now))
+    account.hear(collections.granted(ident="man_1", by="portal", reference="M-1", actor="ada", now=account.now))
 
-    account.hear(claims.revoked(account.account, ident="man_1", actor="ada", now=account.now))
+    account.hear(collections.revoked(account.account, ident="man_1", actor="ada", now=account.now))
 
     assert [one for one in account.rules if one[0].startswith("mandate.")] == [
         ("mandate.granted", "3"),
@@ -132,11 +132,11 @@ def test_a_mandate_is_granted_and_revoked_for_the_future_without_reasons_3() -> 
 
 def test_a_mandate_is_revoked_once_and_only_one_that_there_is() -> None:
     account = a_paying_account()
-    account.hear(claims.granted(ident="man_1", by="staff", reference=None, actor="ada", now=account.now))
-    account.hear(claims.revoked(account.account, ident="man_1", actor="ada", now=account.now))
+    account.hear(collections.granted(ident="man_1", by="staff", reference=None, actor="ada", now=account.now))
+    account.hear(collections.revoked(account.account, ident="man_1", actor="ada", now=account.now))
 
     with pytest.raises(RefusedError):
-        claims.revoked(account.account, ident="man_1", actor="ada", now=account.now)
+        collections.revoked(account.account, ident="man_1", actor="ada", now=account.now)
     with pytest.raises(NotFoundError):
-        claims.revoked(account.account, ident="man_2", actor="ada", now=account.now)
+        collections.revoked(account.account, ident="man_2", actor="ada", now=account.now)
     assert f.MandateRevoked(id="man_1", at=account.now, actor="ada") == account.account.book.mandates["man_1"].revoked

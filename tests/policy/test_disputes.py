@@ -2,10 +2,10 @@ from datetime import timedelta
 
 import pytest
 
-from kulanz.policy import telling
+from kulanz.policy.consequences import effects
 from kulanz.policy.effects import Notify, SendMail
 from kulanz.policy.facts import BillingReason, DisputeStatus, InvoiceStatus, OrderStatus, OverrideKind, Stamp, Status
-from kulanz.policy.model import Access, CaseState, Standing
+from kulanz.policy.state import Access, CaseState, Standing
 from tests.policy.stories import (
     DAY,
     HOUR,
@@ -45,7 +45,7 @@ def test_a_chargeback_suspends_the_account_at_once_10() -> None:
 
     assert account.state.standing is Standing.SUSPENDED
     assert (account.state.plan, account.state.access) == ("free", Access.NONE)
-    assert telling.entitlement(account.account)["allows"] == ["login", "export", "explain"]
+    assert effects.entitlement(account.account)["allows"] == ["login", "export", "explain"]
     assert decision.principal is not None
     assert (decision.principal.rule, decision.principal.clause) == ("dispute.suspended", "10")
     assert decision.principal.detail["fee"] == 1500
@@ -413,7 +413,7 @@ def test_the_callback_of_a_suspension_says_what_stays_possible() -> None:
 
     assert callback.data["entitlement"]["access"] == "none"
     assert callback.data["entitlement"]["allows"] == ["login", "export", "explain"]
-    assert callback.data["data_deletion_eligible_at"] == telling.rfc3339(MONDAY + 30 * DAY)
+    assert callback.data["data_deletion_eligible_at"] == effects.rfc3339(MONDAY + 30 * DAY)
 
 
 def test_an_invoice_refunded_under_a_lost_dispute_stays_one_case() -> None:

@@ -5,17 +5,17 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from kulanz.policy import fairness
-from kulanz.policy.deeds import Notices
+from kulanz.policy import notice_audit
+from kulanz.policy.book.own import Notices
 from kulanz.policy.facts import Outcome
-from kulanz.policy.model import Decision
+from kulanz.policy.state import Decision
 from tests.policy.stories import DAY, MONDAY, Stage, on_hold, plexo_but, terms
 
 END = MONDAY + 7 * DAY
 
 
 def the_hold(account: Stage) -> Decision:
-    return next(one for one in account.decisions if any(fairness.taken(one)))
+    return next(one for one in account.decisions if any(notice_audit.taken(one)))
 
 
 def but_delivered(decision: Decision, at: datetime, outcome: Outcome) -> Decision:
@@ -33,9 +33,9 @@ def but_delivered(decision: Decision, at: datetime, outcome: Outcome) -> Decisio
 def test_a_hold_after_its_warning_is_fair() -> None:
     decision = the_hold(on_hold())
 
-    (change,) = fairness.taken(decision)
+    (change,) = notice_audit.taken(decision)
 
-    assert not fairness.unwarned(change, decision, "UTC")
+    assert not notice_audit.unwarned(change, decision, "UTC")
 
 
 @pytest.mark.parametrize(
@@ -50,18 +50,18 @@ def test_a_hold_after_its_warning_is_fair() -> None:
 def test_a_hold_without_a_timely_warning_is_found(at: datetime, outcome: Outcome, unwarned: bool) -> None:  # noqa: FBT001
     decision = but_delivered(the_hold(on_hold()), at, outcome)
 
-    (change,) = fairness.taken(decision)
+    (change,) = notice_audit.taken(decision)
 
-    assert fairness.unwarned(change, decision, "UTC") is unwarned
+    assert notice_audit.unwarned(change, decision, "UTC") is unwarned
 
 
 def test_where_no_grace_is_promised_no_warning_is_missed() -> None:
     account = on_hold(terms=terms(plexo_but(grace="0d")))
     decision = the_hold(account)
 
-    (change,) = fairness.taken(decision)
+    (change,) = notice_audit.taken(decision)
 
-    assert not fairness.unwarned(change, decision, "UTC")
+    assert not notice_audit.unwarned(change, decision, "UTC")
 
 
 def test_a_hold_that_runs_out_takes_nothing_a_second_time() -> None:
@@ -70,4 +70,4 @@ def test_a_hold_that_runs_out_takes_nothing_a_second_time() -> None:
 
     account.wait(END + 40 * DAY)
 
-    assert [change.rule for one in account.decisions[before:] for change in fairness.taken(one)] == []
+    assert [change.rule for one in account.decisions[before:] for change in notice_audit.taken(one)] == []

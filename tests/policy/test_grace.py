@@ -5,7 +5,7 @@ import pytest
 from kulanz.policy.decide import decide
 from kulanz.policy.effects import Notify
 from kulanz.policy.facts import BillingReason, InvoiceStatus, Outcome, Status
-from kulanz.policy.model import Access, Account, CaseState, Standing
+from kulanz.policy.state import Access, Account, CaseState, Standing
 from tests.policy.stories import (
     DAY,
     HOUR,

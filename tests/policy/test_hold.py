@@ -5,7 +5,7 @@ import pytest
 from kulanz.policy import facts as f
 from kulanz.policy.effects import ResumeSubscription
 from kulanz.policy.facts import DisputeStatus, Outcome, Status
-from kulanz.policy.model import CaseState, Situation, Standing
+from kulanz.policy.state import CaseState, Situation, Standing
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,

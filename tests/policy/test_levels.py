@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from kulanz.policy.collecting.rules import LevelRules
+from kulanz.policy.calendar.time import Span
+from kulanz.policy.document.collections import LevelRules
 from kulanz.policy.effects import Notify, SendMail
 from kulanz.policy.facts import DisputeStatus, Outcome, OverrideKind
-from kulanz.policy.model import CaseState, Terms
-from kulanz.policy.time import Span
+from kulanz.policy.state import CaseState, Terms
 from tests.policy.stories import (
     DAY,
     HOUR,

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kulanz.errors import PolicyError
 from kulanz.policy import document
-from kulanz.policy.lines import lines
+from kulanz.policy.document.lines import lines
 
 TEN_MISTAKES = """\
 title = "Ten mistakes"                    # 1: no name

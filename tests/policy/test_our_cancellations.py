@@ -6,8 +6,8 @@ from typing import Any
 
 from kulanz.policy import facts as f
 from kulanz.policy.facts import DisputeStatus, OverrideKind, Status
-from kulanz.policy.model import Change
-from kulanz.showing import sentences, story
+from kulanz.policy.state import Change
+from kulanz.queries import sentences, story
 from tests.policy.closings import is_closed, request_closure
 from tests.policy.stories import (
     DAY,

@@ -1,7 +1,7 @@
 import pytest
 
 from kulanz.policy.facts import DisputeStatus, Outcome, OverrideKind
-from kulanz.policy.model import Access, CaseState, Standing
+from kulanz.policy.state import Access, CaseState, Standing
 from tests.policy.stories import (
     DAY,
     HOUR,

@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kulanz.errors import InvalidInputError, KulanzError, NotFoundError, RefusedError
-from kulanz.policy import periods
+from kulanz.policy.areas import periods
+from kulanz.policy.areas.plan_change import Quote, Wanted, quote
+from kulanz.policy.calendar.time import months_after
 from kulanz.policy.facts import BillingReason, OrderStatus, Stamp, Status
-from kulanz.policy.plan_change import Quote, Wanted, quote
-from kulanz.policy.time import months_after
 from tests.policy.add_on_stories import moment
 from tests.policy.stories import (
     DAY,

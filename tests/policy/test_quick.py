@@ -2,7 +2,7 @@ from dataclasses import FrozenInstanceError, dataclass, field, replace
 
 import pytest
 
-from kulanz.policy.quick import changed, quick
+from kulanz.policy.frozen import changed, quick
 
 
 @quick

@@ -2,7 +2,7 @@ import pytest
 
 from kulanz.policy.effects import SendMail
 from kulanz.policy.facts import DisputeStatus, OrderStatus, Status
-from kulanz.policy.model import Access, Standing
+from kulanz.policy.state import Access, Standing
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,

@@ -8,14 +8,14 @@ from typing import Any
 
 import pytest
 
-from kulanz.ordering.commands import DecideRefund, RequestRefund
-from kulanz.ordering.refunds import facts_of
+from kulanz.commands.commands import DecideRefund, RequestRefund
+from kulanz.commands.refunds import facts_of
 from kulanz.policy import facts as f
+from kulanz.policy.areas.versions.applying import applicable
+from kulanz.policy.calendar.time import Span
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import BillingReason
-from kulanz.policy.refunding.values import Refund
-from kulanz.policy.time import Span
-from kulanz.policy.versions.applying import applicable
+from kulanz.policy.state.refunds import Refund
 from tests.policy.stories import DAY, LONG_AGO, ORDER, PLEXO, Stage, a_subscription, a_success, terms
 
 FIRST = "lemonsqueezy:1100000"

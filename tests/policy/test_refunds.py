@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kulanz.commands.commands import DecideRefund, RequestRefund
+from kulanz.commands.refunds import facts_of
 from kulanz.errors import InvalidInputError, RefusedError
-from kulanz.ordering.commands import DecideRefund, RequestRefund
-from kulanz.ordering.refunds import facts_of
 from kulanz.policy import facts as f
+from kulanz.policy.areas.refunds.payments import payments
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
+from kulanz.policy.book.provider import Order
+from kulanz.policy.consequences.effects import reported, still_wanted
 from kulanz.policy.effects import CancelSubscription, DisableLicence, RefundPayment, SendMail
 from kulanz.policy.facts import BillingReason, DisputeStatus, Fact, OrderStatus, Outcome, OverrideKind, Stamp, Status
-from kulanz.policy.model import Access, Owner, Standing
-from kulanz.policy.records import Order
-from kulanz.policy.refunding.payments import payments
-from kulanz.policy.refunding.values import Refund, RefundState, Verdict
-from kulanz.policy.telling import reported, still_wanted
+from kulanz.policy.state import Access, Owner, Standing
+from kulanz.policy.state.refunds import Refund, RefundState, Verdict
 from tests.policy.stories import (
     DAY,
     HOUR,

@@ -1,7 +1,7 @@
 import pytest
 
 from kulanz.policy.facts import OverrideKind, Status
-from kulanz.policy.model import CaseState, Standing
+from kulanz.policy.state import CaseState, Standing
 from tests.policy.stories import (
     DAY,
     HOUR,

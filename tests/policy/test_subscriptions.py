@@ -4,7 +4,7 @@ import pytest
 
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import Stamp, Status
-from kulanz.policy.model import FREE, Access, Standing
+from kulanz.policy.state import FREE, Access, Standing
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,

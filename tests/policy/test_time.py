@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kulanz.policy.calendar.time import Span, aware
 from kulanz.policy.effects import SendMail
 from kulanz.policy.facts import AddressKnown, OverrideKind
-from kulanz.policy.model import Access, CaseState
-from kulanz.policy.time import Span, aware
+from kulanz.policy.state import Access, CaseState
 from tests.policy.stories import DAY, HOUR, MONDAY, a_failure, a_paying_account, an_override, plexo_but, terms
 
 VIENNA, NEW_YORK = "Europe/Vienna", "America/New_York"

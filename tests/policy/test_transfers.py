@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
+from kulanz.commands.transfers import Money, recorded
 from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
 from kulanz.policy import facts as f
+from kulanz.policy.areas.collections import voiding
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
-from kulanz.policy.collecting import voiding
-from kulanz.policy.collecting.recording import Money, recorded
 from kulanz.policy.facts import DisputeStatus, Status
-from kulanz.policy.model import CaseState, Standing
+from kulanz.policy.state import CaseState, Standing
 from tests.policy.stories import (
     DAY,
     HOUR,

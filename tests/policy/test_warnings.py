@@ -1,7 +1,7 @@
+from kulanz.policy.consequences.outcomes import still_wanted
 from kulanz.policy.effects import SendMail
 from kulanz.policy.facts import Outcome, OverrideKind, Status
-from kulanz.policy.model import CaseState, Standing
-from kulanz.policy.outcomes import still_wanted
+from kulanz.policy.state import CaseState, Standing
 from tests.policy.stories import (
     DAY,
     HOUR,

@@ -6,8 +6,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from kulanz.calendars import is_working_day
-from kulanz.policy.working_days import after, end_of_period, weekdays
+from kulanz.policy.calendar.working_days import after, end_of_period, weekdays
+from kulanz.runtime.holidays import is_working_day
 
 
 def at(text: str) -> datetime:

@@ -16,10 +16,10 @@ import pytest
 from kulanz.cli import run
 from kulanz.errors import FarEndError, InvalidInputError, RefusedError
 from kulanz.policy.facts import Provenance
+from kulanz.queries.replay.replay import recorded, replay
 from kulanz.reconcile import import_store, reconcile
 from kulanz.reconcile.imports import MARK
-from kulanz.replaying.replay import recorded, replay
-from kulanz.store import accounts, marks
+from kulanz.store import accounts, shared_values
 from kulanz_simulator import Faults
 from tests.lemonsqueezy import SECRET, Purchase
 from tests.reconcile.rows import count, everything
@@ -100,7 +100,7 @@ def test_an_import_that_broke_off_goes_on_at_its_page(shop: Shop) -> None:
     assert asked[:4] == ["subscriptions 1", "subscriptions 2", "orders 1", "orders 2"]
     assert rest.resumed_at == "orders, page 2"
     with shop.services.database.read() as conn:
-        assert marks.get(conn, MARK) is None
+        assert shared_values.get(conn, MARK) is None
     assert count(shop.services.database, "accounts") == 120
     assert reconcile(shop.services).drifts == ()
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kulanz.clock import real_now
-from kulanz.host_time import LAST_SEEN
 from kulanz.reconcile.night import MARK, Night, last_night
-from kulanz.store import marks, policies
+from kulanz.runtime.clock import real_now
+from kulanz.runtime.clock_guard import LAST_SEEN
+from kulanz.store import policies, shared_values
 from kulanz_simulator import Faults
 from tests.lemonsqueezy import Purchase
 from tests.shop import Shop
@@ -24,7 +24,7 @@ def unheard_cancellation(shop: Shop) -> Purchase:
     shop.simulator.desk.cancel(str(purchase.subscription))
     shop.services.clock.reset()
     with shop.services.database.write() as tx:
-        marks.put(tx, MARK, {"at": (real_now() - timedelta(days=2)).isoformat()})
+        shared_values.put(tx, MARK, {"at": (real_now() - timedelta(days=2)).isoformat()})
     return purchase
 
 
@@ -49,8 +49,8 @@ def test_after_a_gap_a_round_is_due_at_once_and_only_at_the_first_look(shop: Sho
     unheard_cancellation(shop)
     now = real_now()
     with shop.services.database.write() as tx:
-        marks.put(tx, MARK, {"at": now.isoformat()})
-        marks.put(tx, LAST_SEEN, (now - timedelta(minutes=4)).isoformat())
+        shared_values.put(tx, MARK, {"at": now.isoformat()})
+        shared_values.put(tx, LAST_SEEN, (now - timedelta(minutes=4)).isoformat())
     came_back, stayed = Night(shop.services), Night(shop.services)
     stayed._looked = True
 

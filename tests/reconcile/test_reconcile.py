@@ -10,8 +10,8 @@ import pytest
 
 from kulanz.errors import FarEndError
 from kulanz.policy.facts import Provenance
+from kulanz.queries.replay.replay import recorded, replay
 from kulanz.reconcile import DriftKind, Report, Window, reconcile
-from kulanz.replaying.replay import recorded, replay
 from kulanz.store import journal
 from kulanz_simulator import Faults
 from tests.lemonsqueezy import Purchase

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import requests
 
-from kulanz.providers.lemonsqueezy_samples import Purchase
+from kulanz.providers.lemonsqueezy.samples import Purchase
 from tests.shop import TOKEN, Shop, a_shop
 
 DAY = timedelta(days=1)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from datetime import datetime
 
-from kulanz.replaying.replay import replay
-from kulanz.showing import enquiries
+from kulanz.queries import enquiries
+from kulanz.queries.replay.replay import replay
 from tests.refunds.conftest import DAY, Support, everywhere
 
 BASE = 4900 - 817

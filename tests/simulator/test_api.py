@@ -8,7 +8,6 @@ from datetime import timedelta
 import pytest
 
 from kulanz.errors import FarEndError
-from kulanz.pace import Budget
 from kulanz.policy.facts import (
     InvoiceSeen,
     LicenceSeen,
@@ -22,6 +21,7 @@ from kulanz.policy.facts import (
     SubscriptionSeen,
 )
 from kulanz.providers.lemonsqueezy.client import Client, Kind
+from kulanz.runtime.rate_limit import Budget
 from kulanz_simulator import Simulator
 
 DAY = timedelta(days=1)

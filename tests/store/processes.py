@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.queues import Queue
 from typing import Any
 
-from kulanz.store import inbox, marks
+from kulanz.store import inbox, shared_values
 from kulanz.store.database import Database
 from kulanz.store.inbox import Settled
 
@@ -75,7 +75,7 @@ def write_all_the_time(reports: Queue[Any], url: str, seconds: float) -> None:
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         with database.write() as tx:
-            marks.put(tx, "busy", True)
+            shared_values.put(tx, "busy", True)
             time.sleep(0.02)
 
 
@@ -83,8 +83,8 @@ def write_and_close(reports: Queue[Any], url: str, name: str) -> None:
     """Write one mark, close every connection as a clean exit does, and tell which marks are there."""
     database = Database(url)
     with database.write() as tx:
-        marks.put(tx, name, True)
-        found = {each for each in ("first", "second", "third") if marks.get(tx, each)}
+        shared_values.put(tx, name, True)
+        found = {each for each in ("first", "second", "third") if shared_values.get(tx, each)}
     database.dispose()
     reports.put(found)
 
@@ -94,5 +94,5 @@ def count_up(reports: Queue[Any], url: str, times: int) -> None:
     database = Database(url)
     for _ in range(times):
         with database.write() as tx:
-            marks.put(tx, "number", (marks.get(tx, "number") or 0) + 1)
+            shared_values.put(tx, "number", (shared_values.get(tx, "number") or 0) + 1)
     reports.put("done")

@@ -8,9 +8,9 @@ from threading import Thread
 
 import pytest
 
-from kulanz.store import claims, inbox
+from kulanz.store import inbox
 from kulanz.store.database import Database
-from kulanz.store.inbox import Settled
+from kulanz.store.inbox import Settled, claims
 from tests.store import processes
 from tests.store.rows import HOUR, NOW, SECOND, an_event, recorded, settled, states
 

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from kulanz.errors import ConfigurationError, StorageUnavailableError
-from kulanz.store import marks, tables
+from kulanz.store import shared_values, tables
 from kulanz.store.database import Connection, Database
 from tests.servers import end_connections
 from tests.store import processes
@@ -116,19 +116,19 @@ def test_a_naive_instant_is_refused(database: Database) -> None:
 
 def test_an_error_undoes_the_whole_transaction(database: Database) -> None:
     with pytest.raises(ZeroDivisionError), database.write() as tx:
-        marks.put(tx, "a", 1 / (marks.put(tx, "b", 2) or 0))
+        shared_values.put(tx, "a", 1 / (shared_values.put(tx, "b", 2) or 0))
 
     with database.read() as conn:
-        assert marks.get(conn, "b") is None
+        assert shared_values.get(conn, "b") is None
 
 
 def test_a_reader_is_not_kept_waiting_by_a_writer(database: Database) -> None:
     with database.write() as tx:
-        marks.put(tx, "a", 1)
+        shared_values.put(tx, "a", 1)
 
         begun = time.monotonic()
         with database.read() as conn:
-            assert marks.get(conn, "a") is None
+            assert shared_values.get(conn, "a") is None
         assert time.monotonic() - begun < 1
 
 
@@ -137,21 +137,21 @@ def test_read_and_write_in_one_transaction_loses_no_update(sqlite_url: str, sqli
         assert [reports.get(timeout=60) for _ in range(3)] == ["done"] * 3
 
     with sqlite.read() as conn:
-        assert marks.get(conn, "number") == 150
+        assert shared_values.get(conn, "number") == 150
 
 
 def test_another_process_that_closes_the_database_takes_no_later_commit_with_it(
     sqlite_url: str, sqlite: Database
 ) -> None:
     with sqlite.write() as tx:
-        marks.put(tx, "first", True)
+        shared_values.put(tx, "first", True)
     with sqlite.read() as conn:  # A second connection of this process: it must not cost the first one its locks.
-        assert marks.get(conn, "first")
+        assert shared_values.get(conn, "first")
 
     with processes.started(processes.write_and_close, sqlite_url, "third") as (_, reports):
         reports.get(timeout=30)
     with sqlite.write() as tx:
-        marks.put(tx, "second", True)
+        shared_values.put(tx, "second", True)
 
     with processes.started(processes.write_and_close, sqlite_url, "third") as (_, reports):
         assert reports.get(timeout=30) == {"first", "second", "third"}
@@ -164,7 +164,7 @@ def test_a_writer_that_never_rests_does_not_starve_another_process(sqlite_url: s
         for number in range(20):
             begun = time.monotonic()
             with sqlite.write() as tx:
-                marks.put(tx, "mine", number)
+                shared_values.put(tx, "mine", number)
             waits.append(time.monotonic() - begun)
 
     assert sum(waits) / len(waits) < 0.5
@@ -194,7 +194,7 @@ def test_a_killed_process_leaves_no_lock_behind(sqlite_url: str, sqlite: Databas
         reports.get(timeout=30)
 
     with sqlite.drain_lock(wait=1), sqlite.write() as tx:
-        marks.put(tx, "a", 1)
+        shared_values.put(tx, "a", 1)
 
 
 @pytest.mark.parametrize(
@@ -235,17 +235,17 @@ def test_a_lost_connection_is_unavailable_once_and_then_made_anew(postgresql_url
         _written_without_a_server(tx, postgresql_url)
 
     with postgres.write() as tx:
-        marks.put(tx, "a", 2)
+        shared_values.put(tx, "a", 2)
 
 
 def test_a_connection_that_died_while_it_lay_idle_is_made_anew(postgresql_url: str, postgres: Database) -> None:
     with postgres.write() as tx:
-        marks.put(tx, "a", 1)
+        shared_values.put(tx, "a", 1)
     _age_idle_connections(postgres)
     end_connections(postgresql_url)
 
     with postgres.write() as tx:
-        marks.put(tx, "a", 2)
+        shared_values.put(tx, "a", 2)
 
 
 def test_a_pool_that_is_used_up_is_unavailable_in_the_end(postgres: Database) -> None:
@@ -330,12 +330,12 @@ def test_many_threads_may_make_the_first_connection_to_a_new_file(tmp_path: Path
 
 def _written_without_a_server(tx: Connection, url: str) -> None:
     end_connections(url)
-    marks.put(tx, "a", 1)
+    shared_values.put(tx, "a", 1)
 
 
 def _read_without_rights(tx: Connection) -> None:
     tx.exec_driver_sql("SET LOCAL ROLE pg_monitor")
-    marks.get(tx, "a")
+    shared_values.get(tx, "a")
 
 
 def _age_idle_connections(database: Database) -> None:

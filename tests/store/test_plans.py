@@ -17,7 +17,7 @@ from sqlalchemy.pool import Pool
 
 from kulanz.services import Services
 from kulanz.store.tables import metadata
-from kulanz_workers.clock import Clock
+from kulanz_workers.scheduler import Clock
 from tests.days import DAY, days_before_monday, happens
 from tests.lemonsqueezy import (
     MONDAY,

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from kulanz.errors import RefusedError
-from kulanz.store import accounts, bindings, journal, ledger, marks, policies, tables
+from kulanz.store import accounts, bindings, journal, ledger, policies, shared_values, tables
 from kulanz.store.database import Database
 from kulanz.store.journal import JournalRow
 from kulanz.store.keyring import Keyring
@@ -142,18 +142,18 @@ def test_a_policy_version_is_recorded_once(database: Database) -> None:
 @pytest.mark.parametrize("value", [0, "x", [1, {"a": None}], {"at": "2026-01-01"}, 1.5, False])
 def test_a_mark_comes_back_as_it_was_put(database: Database, value: object) -> None:
     with database.write() as tx:
-        marks.put(tx, "m", "before")
-        marks.put(tx, "m", value)
+        shared_values.put(tx, "m", "before")
+        shared_values.put(tx, "m", value)
 
-        assert marks.get(tx, "m") == value
+        assert shared_values.get(tx, "m") == value
 
 
 def test_a_mark_can_be_taken_away(database: Database) -> None:
     with database.write() as tx:
-        marks.put(tx, "m", 1)
-        marks.put(tx, "m", None)
+        shared_values.put(tx, "m", 1)
+        shared_values.put(tx, "m", None)
 
-        assert marks.get(tx, "m") is None
+        assert shared_values.get(tx, "m") is None
 
 
 def test_every_process_gets_the_same_stored_key(database: Database) -> None:

@@ -6,9 +6,9 @@ from threading import Barrier
 
 import pytest
 
-from kulanz.clock import Clock, Turn, real_now
 from kulanz.errors import RefusedError
-from kulanz.store import marks
+from kulanz.runtime.clock import Clock, Turn, real_now
+from kulanz.store import shared_values
 from kulanz.store.database import Database
 
 MARCH = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -87,7 +87,7 @@ def test_a_turn_at_the_test_clock_is_taken_by_one_at_a_time(database: Database, 
 @pytest.mark.parametrize("until", [timedelta(), timedelta(hours=1)], ids=["lapsed", "from before the clock went back"])
 def test_the_turn_of_a_command_that_was_killed_lapses(database: Database, until: timedelta) -> None:
     with database.write() as tx:
-        marks.put(tx, "test_clock_turn", {"holder": "killed", "until": (real_now() + until).isoformat()})
+        shared_values.put(tx, "test_clock_turn", {"holder": "killed", "until": (real_now() + until).isoformat()})
 
     assert Turn(database).take()
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from kulanz.config_layers import VARIABLES
+from kulanz.config.sources import VARIABLES
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "bench").glob("*.md"))]

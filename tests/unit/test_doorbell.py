@@ -14,7 +14,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from kulanz.cli.up import private_redis
-from kulanz.doorbell import EFFECTS, EVENTS, Bell, DoorbellUnavailableError, connect
+from kulanz.runtime.notifier import EFFECTS, EVENTS, Bell, DoorbellUnavailableError, connect
 from tests.far_ends import a_free_port
 
 

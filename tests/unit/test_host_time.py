@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from kulanz import host_time
+from kulanz.runtime import clock_guard
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -16,27 +16,27 @@ def tx(database):
 
 
 def test_time_that_passes_is_believed(tx):
-    assert host_time.believable(tx, NOON)
-    assert host_time.believable(tx, NOON + timedelta(seconds=1))
-    assert host_time.believable(tx, NOON + timedelta(hours=23))
-    assert host_time.believable(tx, NOON + timedelta(hours=46))
+    assert clock_guard.believable(tx, NOON)
+    assert clock_guard.believable(tx, NOON + timedelta(seconds=1))
+    assert clock_guard.believable(tx, NOON + timedelta(hours=23))
+    assert clock_guard.believable(tx, NOON + timedelta(hours=46))
 
 
 @pytest.mark.parametrize("step", [timedelta(days=2), timedelta(days=-2), timedelta(days=3650)])
 def test_a_jump_is_not_believed_until_it_is_accepted(tx, step):
-    host_time.believable(tx, NOON)
+    clock_guard.believable(tx, NOON)
 
-    assert not host_time.believable(tx, NOON + step)
-    assert not host_time.believable(tx, NOON)
-    assert host_time.jump(tx)["last_seen"] == NOON.isoformat()
+    assert not clock_guard.believable(tx, NOON + step)
+    assert not clock_guard.believable(tx, NOON)
+    assert clock_guard.jump(tx)["last_seen"] == NOON.isoformat()
 
-    host_time.accept(tx, NOON + step)
-    assert host_time.jump(tx) is None
-    assert host_time.believable(tx, NOON + step + timedelta(seconds=5))
+    clock_guard.accept(tx, NOON + step)
+    assert clock_guard.jump(tx) is None
+    assert clock_guard.believable(tx, NOON + step + timedelta(seconds=5))
 
 
 def test_a_clock_that_was_set_back_is_noticed_once_and_one_that_is_kept_right_is_not() -> None:
-    watch = host_time.Watch(NOON)
+    watch = clock_guard.Watch(NOON)
 
     steps = [NOON, NOON - timedelta(minutes=10), NOON - timedelta(minutes=10, seconds=1), NOON + timedelta(hours=1)]
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from kulanz.logs import Log
+from kulanz.telemetry.logs import Log
 
 
 @pytest.fixture

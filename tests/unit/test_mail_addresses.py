@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kulanz.mail_addresses import ascii_address, is_address
+from kulanz.formats.mail_addresses import ascii_address, is_address
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kulanz import metrics
+from kulanz.telemetry import metrics
 
 ROOT = Path(__file__).resolve().parents[2]
 MONITORING = ROOT / "docs" / "monitoring"

@@ -9,9 +9,9 @@ import redis
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kulanz.doorbell import connect
 from kulanz.errors import FarEndError
-from kulanz.pace import GAP, LIMIT, MINUTE, Budget, Own, Places, Shared, budget
+from kulanz.runtime.notifier import connect
+from kulanz.runtime.rate_limit import GAP, LIMIT, MINUTE, Budget, Own, Places, Shared, budget
 from tests.servers import a_redis
 
 NOW = 1_770_000_000.0

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kulanz.policy import document, manual
+from kulanz.policy import document
+from kulanz.policy.document import manual
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "policies.md"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kulanz.showing import story
+from kulanz.queries import story
 from tests.policy.stories import LONG_AGO, Stage
 from tests.policy.test_refunds import SOON, TOTAL, a_licence, asks, comes_back, decides, sold
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kulanz.errors import StorageUnavailableError
-from kulanz.receiving import spool as spools
-from kulanz.receiving.spool import Spool, framed, whole
+from kulanz.store import spool as spools
+from kulanz.store.spool import Spool, framed, whole
 
 MIB = 1024 * 1024
 HEAD = len(framed(b""))

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
+from kulanz.crypto.vault import DataKey, Vault, random_key_text
 from kulanz.errors import ConfigurationError, UnreadableError
-from kulanz.vault import DataKey, Vault, random_key_text
 
 OLD, NEW = os.urandom(32), os.urandom(32)
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from kulanz.showing.sentences import sentence
-from kulanz.wording import how_many
+from kulanz.formats.wording import how_many
+from kulanz.queries.sentences import sentence
 
 
 @pytest.mark.parametrize(

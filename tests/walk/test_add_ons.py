@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kulanz.policy.telling import rfc3339
+from kulanz.policy.consequences.effects import rfc3339
 from tests.lemonsqueezy import Purchase, subscription_cancelled, subscription_payment_success, subscription_updated
 from tests.walk.house import House, days
 from tests.walk.test_stories import bought, fails

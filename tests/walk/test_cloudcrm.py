@@ -7,7 +7,7 @@ from datetime import datetime
 
 import pytest
 
-from kulanz.policy.telling import rfc3339
+from kulanz.policy.consequences.effects import rfc3339
 from tests.walk.house import House, a_house_on_its_database, days
 from tests.walk.test_add_ons import book, renews
 from tests.walk.test_stories import bought

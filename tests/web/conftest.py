@@ -10,7 +10,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from kulanz.config import ApiToken, Settings
-from kulanz.receiving.intake import Answer
+from kulanz.ingest.receiver import Answer
 from kulanz.web.application import Web, assemble
 from tests.web.desk import DeskInMemory
 

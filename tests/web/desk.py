@@ -6,8 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from kulanz.errors import InvalidInputError, NotFoundError
-from kulanz.ordering.commands import (
+from kulanz.commands.commands import (
     AgreeTerms,
     ApproveDeletion,
     ApproveOverride,
@@ -19,9 +18,10 @@ from kulanz.ordering.commands import (
     OpenDispute,
     SetOverride,
 )
-from kulanz.policy.plan_change import Wanted
-from kulanz.showing.views import Document, Page
-from kulanz.web.desk import Keep, forgotten
+from kulanz.errors import InvalidInputError, NotFoundError
+from kulanz.policy.areas.plan_change import Wanted
+from kulanz.queries.views import Document, Page
+from kulanz.web.api.service import Keep, forgotten
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -94,7 +94,7 @@ def an_ending(command: Closing, actor: str) -> Document:
 
 
 class DeskInMemory:
-    """Keeps the promises of `kulanz.web.desk.Desk` and remembers what it was told to do."""
+    """Keeps the promises of `kulanz.web.api.service.Desk` and remembers what it was told to do."""
 
     def __init__(self, *accounts: str) -> None:
         self.documents = {account: an_account(account) for account in sorted(accounts)}

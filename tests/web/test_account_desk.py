@@ -13,16 +13,15 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from kulanz import pipeline
-from kulanz.clock import real_now
+from kulanz.commands.commands import OpenDispute
 from kulanz.config import ApiToken
-from kulanz.ordering.commands import OpenDispute
-from kulanz.receiving.intake import Intake
+from kulanz.ingest.receiver import Intake
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import idempotency
-from kulanz.web import documents
-from kulanz.web.account_desk import AccountDesk
+from kulanz.web.api import documents
+from kulanz.web.api.service import AccountDesk, Keep
 from kulanz.web.application import assemble
-from kulanz.web.desk import Keep
 from tests.days import product, settings_of
 from tests.lemonsqueezy import (
     Payload,

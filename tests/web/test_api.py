@@ -11,12 +11,12 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
+from kulanz.commands.commands import ApproveDeletion, CloseDispute, OpenDispute, RequestClosure, SetOverride
 from kulanz.config import Settings
-from kulanz.ordering.commands import ApproveDeletion, CloseDispute, OpenDispute, RequestClosure, SetOverride
 from kulanz.policy.facts import DisputeStatus, OverrideKind
-from kulanz.web import cursors, documents
+from kulanz.web.api import cursors, documents
+from kulanz.web.api.operations import OPERATIONS, Operation
 from kulanz.web.application import assemble
-from kulanz.web.operations import OPERATIONS, Operation
 from tests.web.conftest import ReceiverInMemory
 from tests.web.desk import DeskInMemory, a_closure
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 from flask import Flask, Response, jsonify, request
 
-from kulanz.web.bridge import environ_of, through
-from kulanz.web.front import Headers as Told
+from kulanz.web.server.rsgi import Headers as Told
+from kulanz.web.server.wsgi import environ_of, through
 
 
 class Headers:

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 from hypothesis.strategies import DataObject, SearchStrategy
 from werkzeug.test import TestResponse
 
-from kulanz.clock import real_now
 from kulanz.config import ApiToken, Settings
+from kulanz.runtime.clock import real_now
 from kulanz.services import build
-from kulanz.web import openapi, operations
+from kulanz.web.api import openapi, operations
+from kulanz.web.api.documents import Problem
+from kulanz.web.api.operations import OPERATIONS, Operation
 from kulanz.web.application import create_app
-from kulanz.web.documents import Problem
-from kulanz.web.operations import OPERATIONS, Operation
 from tests.days import tell
 from tests.lemonsqueezy import (
     SECRET,

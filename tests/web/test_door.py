@@ -7,8 +7,8 @@ from io import BytesIO
 import pytest
 from flask.testing import FlaskClient
 
-from kulanz.receiving.intake import Answer
-from kulanz.web.door import LIMIT
+from kulanz.ingest.receiver import Answer
+from kulanz.web.webhooks import LIMIT
 from tests.web.conftest import ReceiverInMemory
 
 PATH = "/webhooks/lemonsqueezy"

@@ -12,16 +12,17 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from kulanz import pipeline
-from kulanz.clock import real_now
+from kulanz.commands import execute
+from kulanz.commands.commands import AgreeTerms, SetOverride
 from kulanz.config import ApiToken
-from kulanz.ordering.commands import AgreeTerms, SetOverride
+from kulanz.ingest.receiver import Intake
 from kulanz.policy import document
 from kulanz.policy.facts import OverrideKind
-from kulanz.receiving.intake import Intake
-from kulanz.replaying.replay import replay
+from kulanz.queries.replay.replay import replay
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import policies
-from kulanz.web.account_desk import AccountDesk
+from kulanz.web.api.service import AccountDesk
 from kulanz.web.application import assemble
 from tests.days import DAY, product, settings_of
 from tests.lemonsqueezy import Payload, delivery, subscription_created, subscription_payment_failed
@@ -102,7 +103,7 @@ def test_two_approvals_need_two_names(client: FlaskClient, services: Services) -
 @pytest.mark.usefixtures("in_grace")
 def test_a_note_of_the_command_line_is_no_name(client: FlaskClient, services: Services) -> None:
     waive = SetOverride(kind=OverrideKind.WAIVE, until=None, reason="our mistake")
-    pipeline.command(services, "org_42", waive, "bob")
+    execute.command(services, "org_42", waive, "bob")
     (asked,) = account(client)["overrides"]
 
     first = post(client, f"overrides/{asked['id']}/approve", {}, "bob").json
@@ -238,7 +239,7 @@ def test_a_dry_run_of_terms_keeps_no_document_i8(client: FlaskClient, services: 
     tell(client, services, subscription_created(at=START - 30 * DAY))
 
     order = AgreeTerms(document=CONTRACT, until=START + DAY, reason="contract")
-    decision = pipeline.command(services, "org_42", order, "ada", dry_run=True)
+    decision = execute.command(services, "org_42", order, "ada", dry_run=True)
 
     assert [change.rule for change in decision.changes] == ["terms.agreed"]
     assert kept(services) == ["plexo"]

@@ -7,7 +7,7 @@ from collections.abc import Awaitable
 
 import pytest
 
-from kulanz.web.patience import LOOK_EVERY, Patience
+from kulanz.web.server.deadline import LOOK_EVERY, Patience
 
 
 async def later(seconds: float, answer: str = "") -> str:

@@ -21,9 +21,9 @@ from typing import Any
 import psutil
 import pytest
 
-from kulanz.store import inbox, tallies
+from kulanz.store import inbox, metric_sums
 from kulanz.store.database import Database
-from kulanz.web.door import LIMIT
+from kulanz.web.webhooks import LIMIT
 from tests.lemonsqueezy import sign, subscription_updated, wire
 from tests.web.hostile import AN_EVENT, BAD_SIGNATURES, ITS_SIGNATURE, MALFORMED, STRANGE
 
@@ -288,7 +288,7 @@ def test_what_two_web_processes_count_is_one_sum_that_they_hand_in_when_they_end
     assert answers == [401] * 60
     database = Database(sqlite_url)
     with database.read() as conn:
-        counted = tallies.all(conn)
+        counted = metric_sums.all(conn)
     database.dispose()
     assert counted['kulanz_deliveries_total{answer="invalid_signature",endpoint="lemonsqueezy"}'] == 60
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from kulanz.web.front import BODY_SECONDS
+from kulanz.web.server.rsgi import BODY_SECONDS
 from tests.lemonsqueezy import subscription_updated, wire
 from tests.web.test_server import Running, a_server
 

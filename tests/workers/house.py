@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from hashlib import sha256
 
-from kulanz.clock import real_now
 from kulanz.providers import lemonsqueezy
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import inbox
 from kulanz.store.inbox import NewEvent

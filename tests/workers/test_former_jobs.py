@@ -10,7 +10,7 @@ from rq import Queue
 from rq.job import JobStatus
 from rq.serializers import JSONSerializer
 
-from kulanz.doorbell import EFFECTS, EVENTS, connect
+from kulanz.runtime.notifier import EFFECTS, EVENTS, connect
 from kulanz_workers import jobs
 from kulanz_workers.jobs import Station
 from kulanz_workers.rq_worker import QueueWorker

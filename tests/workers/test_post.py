@@ -15,7 +15,7 @@ from rq import SimpleWorker
 from rq.serializers import JSONSerializer
 from rq.suspension import suspend
 
-from kulanz.doorbell import EFFECTS, EVENTS, Bell, connect
+from kulanz.runtime.notifier import EFFECTS, EVENTS, Bell, connect
 from kulanz.services import Services
 from kulanz.store import accounts, inbox, outbox
 from tests.servers import a_redis

@@ -11,7 +11,7 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
-from kulanz.doorbell import EVENTS, JOBS, Bell, connect
+from kulanz.runtime.notifier import EVENTS, JOBS, Bell, connect
 from kulanz_workers.rq_worker import QueueWorker, resolved
 
 

@@ -8,9 +8,9 @@ import tempfile
 import time
 from pathlib import Path
 
-from kulanz.logs import log
 from kulanz.store import migrate
 from kulanz.store.database import Database
+from kulanz.telemetry.logs import log
 from tests.shop import a_shop
 from tests.year.judge import Verdict, judge
 from tests.year.play import Played, play

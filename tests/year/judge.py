@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from kulanz import coding
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Fact, OwnFact, Provenance, ProviderFact
-from kulanz.policy.model import CaseState, State
+from kulanz.policy.state import CaseState, State
 from kulanz.providers import PROVIDERS, Naming
 from kulanz.providers.lemonsqueezy.answers import answered
 from kulanz.providers.lemonsqueezy.client import Kind
-from kulanz.providers.lemonsqueezy_samples import Payload, Purchase, wire
-from kulanz.replaying.replay import recorded
-from kulanz.store import accounts, ledger
+from kulanz.providers.lemonsqueezy.samples import Payload, Purchase, wire
+from kulanz.queries.replay.replay import recorded
+from kulanz.store import accounts, codec, ledger
 from kulanz.store.database import Connection
 from tests.shop import Shop
 from tests.year.play import Played
@@ -83,7 +82,7 @@ def _differences(shop: Shop, conn: Connection, purchase: Purchase, events: list[
     if row is None or row.book is None or row.key is None:
         yield f"{purchase.account}: unknown"
         return
-    held = coding.unpack_book(shop.services.vault.data_key(row.key).open(row.book))
+    held = codec.unpack_book(shop.services.vault.data_key(row.key).open(row.book))
     own = [fact for fact in recorded(shop.services, conn, row.id) if isinstance(fact, OwnFact)]
     truth = Book().with_facts([*_facts(events), *_objects(shop, purchase), *own])
     now, terms = shop.now, shop.services.terms(conn)

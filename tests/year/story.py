@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from kulanz.errors import KulanzError
-from kulanz.providers.lemonsqueezy_samples import Purchase
+from kulanz.providers.lemonsqueezy.samples import Purchase
 from kulanz_simulator import Simulator
 
 DAY = timedelta(days=1)

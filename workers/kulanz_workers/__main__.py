@@ -9,15 +9,16 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
-from kulanz import ballast, leash, logs
 from kulanz.config import environment, load
-from kulanz.doorbell import EFFECTS, EVENTS
 from kulanz.errors import KulanzError, RefusedError, StorageUnavailableError
-from kulanz.logs import log
+from kulanz.runtime import gc_tuning, parent_watch
+from kulanz.runtime.notifier import EFFECTS, EVENTS
 from kulanz.services import build
+from kulanz.telemetry import logs
+from kulanz.telemetry.logs import log
 from kulanz_workers import jobs
 from kulanz_workers.jobs import Station
-from kulanz_workers.post import POLL, Post
+from kulanz_workers.worker import POLL, Post
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -26,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    leash.hold(wish.leash)
+    parent_watch.hold(wish.leash)
     try:
         _work(wish.role, stopping)
     except KulanzError as error:
@@ -48,7 +49,7 @@ def _work(role: str, stopping: threading.Event) -> None:
     jobs.STATION[:] = [station]
     try:
         _adopt_policy(station, patient=role != "burst")
-        ballast.keep()
+        gc_tuning.keep()
         services.tally.keep()
         ROLES[role](station)
     finally:
@@ -75,7 +76,7 @@ def _adopt_policy(station: Station, *, patient: bool) -> None:
 
 def _clock(station: Station) -> None:
     """Load the nightly round, which speaks HTTP, into no other process."""
-    from kulanz_workers.clock import Clock  # noqa: PLC0415
+    from kulanz_workers.scheduler import Clock  # noqa: PLC0415
 
     Clock(station.services).run(station.stopping)
 

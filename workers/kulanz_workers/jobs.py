@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from kulanz import pipeline
-from kulanz.doorbell import EFFECTS, EVENTS, DoorbellUnavailableError
 from kulanz.errors import KulanzError
-from kulanz.logs import log
+from kulanz.runtime.notifier import EFFECTS, EVENTS, DoorbellUnavailableError
 from kulanz.services import Services
+from kulanz.telemetry.logs import log
 
 BATCH = 250
 """Events or timers that one transaction takes: twice as many are 3 % quicker and take 3 MiB more."""

@@ -16,9 +16,9 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import BaseDeathPenalty
 from rq.worker import WorkerStatus
 
-from kulanz.doorbell import EFFECTS, EVENTS, JOBS
 from kulanz.errors import RefusedError
-from kulanz.logs import log
+from kulanz.runtime.notifier import EFFECTS, EVENTS, JOBS
+from kulanz.telemetry.logs import log
 
 FORMER = {"workers.jobs.drain": JOBS[EVENTS], "workers.jobs.deliver": JOBS[EFFECTS]}
 """What our jobs were called before: an installation that is brought up to date left them in its queues."""

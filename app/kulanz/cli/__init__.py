@@ -38,9 +38,9 @@ COMMANDS = {
     "provider-sim": ("provider_sim:provider_sim", "Play a provider, to try a policy without a store."),
     "doctor": ("doctor:doctor", "Say what is wrong, and what to do."),
     "config": ("config:config", "Show the effective settings."),
-    "migrate": ("parts:migrate", "Bring the database to this version's shape."),
-    "web": ("parts:web", "Run the web process."),
-    "worker": ("parts:worker", "Run the workers of both queues."),
+    "migrate": ("processes:migrate", "Bring the database to this version's shape."),
+    "web": ("processes:web", "Run the web process."),
+    "worker": ("processes:worker", "Run the workers of both queues."),
 }
 INTERRUPTED = 130
 

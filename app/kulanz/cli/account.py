@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kulanz.cli import closing, declining
+from kulanz.cli.command import orders
 from kulanz.cli.listing import after_option, limit_option, print_page
-from kulanz.cli.near import near_misses
 from kulanz.cli.options import LARGEST, PAIR, currency_of, emit, instant, json_option, services, table, words
-from kulanz.cli.ordering import orders
-from kulanz.wording import file_name
+from kulanz.cli.suggestions import near_misses
+from kulanz.formats.wording import file_name
 
 if TYPE_CHECKING:
-    from kulanz.ordering.commands import Command
+    from kulanz.commands.commands import Command
 
 STANDINGS = ("good", "grace", "on_hold", "suspended", "closed")
 COLUMNS = ("account_id", "standing", "plan", "access", "grace_ends_at")
@@ -47,7 +47,7 @@ def account() -> None:
 @json_option
 def list_(*, standing: str | None, plan: str | None, after: str | None, limit: int, as_json: bool) -> None:
     """List accounts by id."""
-    from kulanz.showing import enquiries
+    from kulanz.queries import enquiries
 
     with services() as opened:
         page = enquiries.accounts(opened, standing=standing, plan=plan, after=after, limit=limit)
@@ -59,7 +59,7 @@ def list_(*, standing: str | None, plan: str | None, after: str | None, limit: i
 @json_option
 def find(*, text: str, as_json: bool) -> None:
     """Find accounts by an id or its beginning, a mail address, or an id of the provider's."""
-    from kulanz.showing.dossier import search
+    from kulanz.queries.dossier import search
 
     with services() as opened:
         rows = [(row.id, row.plan, row.standing) for row in search(opened, text)]
@@ -71,7 +71,7 @@ def find(*, text: str, as_json: bool) -> None:
 @json_option
 def show(*, ident: str, as_json: bool) -> None:
     """Show one account as the API does."""
-    from kulanz.showing import enquiries
+    from kulanz.queries import enquiries
 
     with services() as opened, near_misses(opened, ident):
         document = enquiries.account_document(opened, ident)
@@ -83,7 +83,7 @@ def show(*, ident: str, as_json: bool) -> None:
 @json_option
 def explain(*, ident: str, as_json: bool) -> None:
     """Say why an account stands as it does, step by step, and what would change it, and when."""
-    from kulanz.showing import enquiries
+    from kulanz.queries import enquiries
 
     with services() as opened, near_misses(opened, ident):
         document = enquiries.explanation(opened, ident)
@@ -97,7 +97,7 @@ def explain(*, ident: str, as_json: bool) -> None:
 def evidence(*, ident: str, out: Path | None, as_json: bool) -> None:
     """Write one signed file of what happened, by which clause, what was sent and when: for a chargeback response."""
     from kulanz.cli.files import write_private
-    from kulanz.evidence import of_account
+    from kulanz.queries.evidence import of_account
 
     with services() as opened:
         page = of_account(opened, ident)
@@ -118,8 +118,8 @@ def plan_change(
     *, ident: str, plan: str, price: int | None, currency: str | None, subscription: str | None, as_json: bool
 ) -> None:
     """Say what a change of plan would charge, by the days left, and when it would count; nothing is changed."""
-    from kulanz.policy.plan_change import Wanted
-    from kulanz.showing import quotes
+    from kulanz.policy.areas.plan_change import Wanted
+    from kulanz.queries import quotes
 
     wanted = Wanted(plan=plan, price=price, currency=currency, subscription=subscription)
     with services() as opened:
@@ -134,7 +134,7 @@ def plan_change(
 @orders
 def cancel(**told: Any) -> Command:
     """Note that the customer cancelled by notice: the renewal is switched off, what is paid for runs to its end."""
-    from kulanz.ordering.commands import NoteCancellation
+    from kulanz.commands.commands import NoteCancellation
 
     return NoteCancellation(**told)
 
@@ -146,7 +146,7 @@ def cancel(**told: Any) -> Command:
 @orders
 def migrated(**told: Any) -> Command:
     """Record that an account was moved to on-premise; unused days are computed from then on."""
-    from kulanz.ordering.commands import RecordMove
+    from kulanz.commands.commands import RecordMove
 
     return RecordMove(**told)
 
@@ -162,7 +162,7 @@ def migrated(**told: Any) -> Command:
 @orders
 def record_payment(**told: Any) -> Command:
     """Record a transfer that reached you; it pays what the account owes."""
-    from kulanz.ordering.commands import RecordPayment
+    from kulanz.commands.commands import RecordPayment
 
     return RecordPayment(**told)
 
@@ -177,7 +177,7 @@ def record_payment(**told: Any) -> Command:
 def terms(*, name: str | None, until: datetime | None, end: bool, reason: str) -> Command:
     """Put an account under a policy of its own for a period (an individual agreement), or end that."""
     from kulanz.cli.documents import text
-    from kulanz.ordering.commands import AgreeTerms, EndTerms
+    from kulanz.commands.commands import AgreeTerms, EndTerms
 
     if end and (name or until):
         raise click.UsageError("--end takes neither --policy nor --until")
@@ -195,7 +195,7 @@ def terms(*, name: str | None, until: datetime | None, end: bool, reason: str) -
 @orders
 def void_payment(**told: Any) -> Command:
     """Say that a recorded transfer is none: what it had paid is owed again."""
-    from kulanz.ordering.commands import VoidPayment
+    from kulanz.commands.commands import VoidPayment
 
     return VoidPayment(**told)
 
@@ -205,7 +205,7 @@ def _exception(name: str, help_text: str) -> click.Command:
 
     @orders
     def make(*, reason: str, until: datetime | None = None) -> Command:
-        from kulanz.ordering.commands import SetOverride
+        from kulanz.commands.commands import SetOverride
         from kulanz.policy.facts import OverrideKind
 
         return SetOverride(kind=OverrideKind(name.replace("-", "_")), until=until, reason=reason)

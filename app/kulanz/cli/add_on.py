@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kulanz.cli.command import orders
 from kulanz.cli.listing import print_part
 from kulanz.cli.options import LARGEST, currency_of, instant, json_option, words
-from kulanz.cli.ordering import orders
 
 if TYPE_CHECKING:
-    from kulanz.ordering.commands import Command
+    from kulanz.commands.commands import Command
 
 MOST = 100_000
 COLUMNS = ("id", "kind", "quantity", "unit_price", "currency", "billed_until", "status", "ends_at", "draft_amount")
@@ -35,7 +35,7 @@ def add_on() -> None:
 @orders
 def book(**told: Any) -> Command:
     """Book pieces of an add-on; they can be used at once and are billed with the next regular invoice."""
-    from kulanz.ordering.commands import BookAddOn
+    from kulanz.commands.commands import BookAddOn
 
     return BookAddOn(**told)
 
@@ -54,6 +54,6 @@ def list_(*, account: str, as_json: bool) -> None:
 @orders
 def cancel(**told: Any) -> Command:
     """Cancel an add-on to the end of what is paid; soon after booking it is withdrawn from, and ends at once."""
-    from kulanz.ordering.commands import CancelAddOn
+    from kulanz.commands.commands import CancelAddOn
 
     return CancelAddOn(**told)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from kulanz.clock import Turn, real_now
-from kulanz.doorbell import EFFECTS, EVENTS
-from kulanz.errands import PATIENCE
 from kulanz.errors import InvalidInputError, RefusedError
+from kulanz.formats.wording import how_many
 from kulanz.pipeline import next_due
-from kulanz.store import agenda, inbox, outbox
-from kulanz.wording import how_many
+from kulanz.processing.dispatcher import PATIENCE
+from kulanz.runtime.clock import Turn, real_now
+from kulanz.runtime.notifier import EFFECTS, EVENTS
+from kulanz.store import inbox, outbox, timers
 
 if TYPE_CHECKING:
     from kulanz.services import Services
@@ -100,7 +100,7 @@ def _give_up(backlog: Backlog) -> None:
 
 def _backlog(services: Services) -> Backlog:
     with services.database.read() as conn:
-        now, due, waiting = services.clock.now(conn), agenda.next_due(conn), inbox.oldest_waiting(conn)
+        now, due, waiting = services.clock.now(conn), timers.next_due_or_expiry(conn), inbox.oldest_waiting(conn)
         return Backlog(
             received=inbox.counts(conn).get("received", 0),
             timer=due if due is not None and due <= now else None,

@@ -8,7 +8,7 @@ from datetime import datetime
 import click
 
 from kulanz.cli.options import actor_option, dry_run_option, emit, instant, json_option, services, shown, words
-from kulanz.wording import how_many
+from kulanz.formats.wording import how_many
 
 
 @click.group()
@@ -20,7 +20,7 @@ def brake() -> None:
 @json_option
 def show(*, as_json: bool) -> None:
     """Say whether the brake keeps accounts from losing access, since when, and how many wait."""
-    from kulanz import brake as brakes
+    from kulanz.processing import circuit_breaker as brakes
 
     with services() as opened, opened.database.read() as conn:
         found = brakes.show(conn, opened.clock.now(conn))
@@ -42,7 +42,7 @@ def show(*, as_json: bool) -> None:
 @json_option
 def release(*, until: datetime, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """Let dunning take access without the limit until an instant; who waited is looked at again at once."""
-    from kulanz import brake as brakes
+    from kulanz.processing import circuit_breaker as brakes
 
     with services() as opened:
         with opened.database.write() as tx:

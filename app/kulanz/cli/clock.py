@@ -18,7 +18,7 @@ from kulanz.cli.options import (
     shown,
     span,
 )
-from kulanz.config_values import loopback
+from kulanz.config.parsing import loopback
 from kulanz.errors import RefusedError
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def clock() -> None:
 @clock.command()
 def run() -> None:
     """Ring every second for what is due, until SIGTERM."""
-    from kulanz.cli.parts import replace_by_worker
+    from kulanz.cli.processes import replace_by_worker
 
     name_misspelt_settings()
     replace_by_worker("clock")
@@ -43,11 +43,11 @@ def run() -> None:
 @json_option
 def show(*, as_json: bool) -> None:
     """Print the policy's time, and whether the host's clock is believed."""
-    from kulanz import host_time
-    from kulanz.clock import real_now
+    from kulanz.runtime import clock_guard
+    from kulanz.runtime.clock import real_now
 
     with services() as opened, opened.database.read() as conn:
-        now, jump = opened.clock.now(conn), host_time.jump(conn)
+        now, jump = opened.clock.now(conn), clock_guard.jump(conn)
         test = opened.clock.test_time(conn) is not None
     document = {"now": now, "test": test, "real": real_now(), "jump": jump}
     warning = "\nthe host's clock has jumped: no timer fires until `kulanz clock accept`" if jump else ""
@@ -99,7 +99,7 @@ def advance(*, by: timedelta, no_wait: bool, timeout: float, dry_run: bool, acto
 @json_option
 def reset(*, dry_run: bool, actor: str, as_json: bool) -> None:
     """Go back to real time."""
-    from kulanz.clock import real_now
+    from kulanz.runtime.clock import real_now
 
     with services() as opened:
         permit(opened)
@@ -116,14 +116,14 @@ def reset(*, dry_run: bool, actor: str, as_json: bool) -> None:
 @json_option
 def accept(*, dry_run: bool, actor: str, as_json: bool) -> None:
     """Believe the host's clock after it has jumped, so that timers fire again."""
-    from kulanz import host_time
-    from kulanz.clock import real_now
+    from kulanz.runtime import clock_guard
+    from kulanz.runtime.clock import real_now
 
     with services() as opened:
         with opened.database.write() as tx:
-            jump = host_time.jump(tx)
+            jump = clock_guard.jump(tx)
             if not dry_run:
-                host_time.accept(tx, real_now())
+                clock_guard.accept(tx, real_now())
         opened.bell.ring()
     document = {"accepted": jump, "dry_run": dry_run, "actor": actor}
     emit(document, as_json, "timers fire again" if jump else "the clock had not jumped: nothing to accept")

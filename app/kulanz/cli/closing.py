@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kulanz.cli.command import order, orders
 from kulanz.cli.options import actor_option, agree, dry_run_option, json_option, words, yes_option
-from kulanz.cli.ordering import order, orders
 
 if TYPE_CHECKING:
-    from kulanz.ordering.commands import Command
+    from kulanz.commands.commands import Command
 
 id_argument = click.argument("account", metavar="ID")
 why_option = click.option("--reason", type=words, default="", help="Why, if it is known.")
@@ -22,7 +22,7 @@ why_option = click.option("--reason", type=words, default="", help="Why, if it i
 @orders
 def close(**told: Any) -> Command:
     """Record that the organisation asks to be deleted: what it subscribed to runs out first, and gives no refund."""
-    from kulanz.ordering.commands import RequestClosure
+    from kulanz.commands.commands import RequestClosure
 
     return RequestClosure(**told)
 
@@ -33,7 +33,7 @@ def close(**told: Any) -> Command:
 @orders
 def stay(**told: Any) -> Command:
     """Take a closure back that is not done yet."""
-    from kulanz.ordering.commands import WithdrawClosure
+    from kulanz.commands.commands import WithdrawClosure
 
     return WithdrawClosure(**told)
 
@@ -45,7 +45,7 @@ def stay(**told: Any) -> Command:
 @orders
 def approve_deletion(**told: Any) -> Command:
     """Approve that an account's data go, where the policy asks for that."""
-    from kulanz.ordering.commands import ApproveDeletion
+    from kulanz.commands.commands import ApproveDeletion
 
     return ApproveDeletion(**told)
 
@@ -59,7 +59,7 @@ def approve_deletion(**told: Any) -> Command:
 @json_option
 def erase(*, account: str, reason: str, actor: str, dry_run: bool, yes: bool, as_json: bool) -> None:
     """Destroy what is personal of an account at once (a person's right), but for what the law keeps."""
-    from kulanz.ordering.commands import EraseAccount
+    from kulanz.commands.commands import EraseAccount
 
     if not (yes or dry_run):
         agree(f"Destroy the data of {account}? This cannot be undone.")

@@ -6,12 +6,12 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from kulanz.cli.command import order, orders
 from kulanz.cli.listing import after_option, limit_option, print_page
 from kulanz.cli.options import PAIR, actor_option, dry_run_option, emit, json_option, services, table, words
-from kulanz.cli.ordering import order, orders
 
 if TYPE_CHECKING:
-    from kulanz.ordering.commands import Command
+    from kulanz.commands.commands import Command
 
 COLUMNS = ("id", "account_id", "state", "amount", "currency", "proposed_by", "proposed_at", "handed_over_at")
 
@@ -28,7 +28,7 @@ def collections() -> None:
 @json_option
 def list_(*, only_open: bool, after: str | None, limit: int, as_json: bool) -> None:
     """List hand-overs, the newest first."""
-    from kulanz.showing import handovers
+    from kulanz.queries import handovers
 
     with services() as opened:
         page = handovers.collections(opened, only_open=only_open, after=after, limit=limit)
@@ -40,7 +40,7 @@ def list_(*, only_open: bool, after: str | None, limit: int, as_json: bool) -> N
 @json_option
 def show(*, ident: str, as_json: bool) -> None:
     """Show one hand-over: who approved it, what went, and the hash of its statement."""
-    from kulanz.showing import handovers
+    from kulanz.queries import handovers
 
     with services() as opened:
         document = handovers.collection(opened, ident)
@@ -55,7 +55,7 @@ def show(*, ident: str, as_json: bool) -> None:
 @orders
 def propose(**told: Any) -> Command:
     """Propose to hand a debt over. The name is a note here, so two approvals are still needed."""
-    from kulanz.ordering.commands import ProposeCollection
+    from kulanz.commands.commands import ProposeCollection
 
     return ProposeCollection(**told)
 
@@ -72,7 +72,7 @@ def _token_option(function: click.decorators.FC) -> click.decorators.FC:
 @json_option
 def approve(*, ident: str, token_file: IO[str] | None, dry_run: bool, as_json: bool) -> None:
     """Approve a hand-over by the name of an API token; the second name hands the debt over."""
-    from kulanz.ordering.commands import ApproveCollection
+    from kulanz.commands.commands import ApproveCollection
 
     _by_token(ident, ApproveCollection(collection=ident), token_file, dry_run=dry_run, as_json=as_json)
 
@@ -84,7 +84,7 @@ def approve(*, ident: str, token_file: IO[str] | None, dry_run: bool, as_json: b
 @json_option
 def credit_report(*, ident: str, token_file: IO[str] | None, dry_run: bool, as_json: bool) -> None:
     """Approve the report of a debt to a credit bureau by the name of an API token; the second name reports it."""
-    from kulanz.ordering.commands import ApproveCreditReport
+    from kulanz.commands.commands import ApproveCreditReport
 
     _by_token(ident, ApproveCreditReport(collection=ident), token_file, dry_run=dry_run, as_json=as_json)
 
@@ -97,7 +97,7 @@ def credit_report(*, ident: str, token_file: IO[str] | None, dry_run: bool, as_j
 @json_option
 def recall(*, ident: str, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """Take a hand-over, or its proposal, back."""
-    from kulanz.ordering.commands import RecallCollection
+    from kulanz.commands.commands import RecallCollection
 
     command = RecallCollection(collection=ident, reason=reason)
     order(_account_of(ident), command, actor=actor, dry_run=dry_run, as_json=as_json)
@@ -105,7 +105,7 @@ def recall(*, ident: str, reason: str, dry_run: bool, actor: str, as_json: bool)
 
 def _by_token(ident: str, command: Command, token_file: IO[str] | None, *, dry_run: bool, as_json: bool) -> None:
     """Give an order by an authenticated name, as the API would."""
-    from kulanz.web.tokens import authenticate
+    from kulanz.web.api.tokens import authenticate
 
     account = _account_of(ident)
     token = token_file.readline().strip() if token_file else click.prompt("API token", hide_input=True, err=True)
@@ -115,7 +115,7 @@ def _by_token(ident: str, command: Command, token_file: IO[str] | None, *, dry_r
 
 
 def _account_of(ident: str) -> str:
-    from kulanz.showing import handovers
+    from kulanz.queries import handovers
 
     with services() as opened:
         return handovers.account_of_collection(opened, ident)

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kulanz.cli.command import orders
 from kulanz.cli.listing import print_part
 from kulanz.cli.options import LARGEST, currency_of, instant, json_option, words
-from kulanz.cli.ordering import orders
 
 if TYPE_CHECKING:
-    from kulanz.ordering.commands import Command
+    from kulanz.commands.commands import Command
 
 COLUMNS = ("id", "currency", "bought", "spent", "balance", "due", "forfeited", "status")
 USES = ("service", "other_service", "invoice", "transfer", "refund")
@@ -34,7 +34,7 @@ def credit() -> None:
 @orders
 def buy(**told: Any) -> Command:
     """Record credit that was bought for POT, such as telephony."""
-    from kulanz.ordering.commands import MoveCredit
+    from kulanz.commands.commands import MoveCredit
     from kulanz.policy.facts import CreditEntry
 
     return MoveCredit(entry=CreditEntry.BOUGHT, **told)
@@ -51,7 +51,7 @@ def buy(**told: Any) -> Command:
 @orders
 def spend(**told: Any) -> Command:
     """Record a charge that is taken from the credit for POT."""
-    from kulanz.ordering.commands import MoveCredit
+    from kulanz.commands.commands import MoveCredit
     from kulanz.policy.facts import CreditEntry
 
     return MoveCredit(entry=CreditEntry.SPENT, **told)
@@ -64,7 +64,7 @@ def spend(**told: Any) -> Command:
 @orders
 def end(**told: Any) -> Command:
     """Record that the number or service of POT ended: what is left of its credit is forfeited."""
-    from kulanz.ordering.commands import EndCredit
+    from kulanz.commands.commands import EndCredit
 
     return EndCredit(**told)
 

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kulanz.cli.command import orders
 from kulanz.cli.options import words
-from kulanz.cli.ordering import orders
 
 if TYPE_CHECKING:
-    from kulanz.ordering.commands import Command
+    from kulanz.commands.commands import Command
 
 
 @click.command()
@@ -20,6 +20,6 @@ if TYPE_CHECKING:
 @orders
 def decline(**told: Any) -> Command:
     """Decline OVERRIDE, an exception that waits for a second person; `account show` lists them."""
-    from kulanz.ordering.commands import DeclineOverride
+    from kulanz.commands.commands import DeclineOverride
 
     return DeclineOverride(**told)

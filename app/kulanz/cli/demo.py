@@ -18,9 +18,9 @@ from kulanz.cli.options import console, emit, json_option, kulanz_in, services
 from kulanz.errors import RefusedError
 
 if TYPE_CHECKING:
-    from kulanz.clock import Turn
     from kulanz.config import Settings
-    from kulanz.providers.lemonsqueezy_samples import Purchase
+    from kulanz.providers.lemonsqueezy.samples import Purchase
+    from kulanz.runtime.clock import Turn
     from kulanz.services import Services
 
 DAY = timedelta(days=1)
@@ -131,7 +131,7 @@ def _tell(opened: Services, turn: Turn, url: str, secret: str) -> Iterator[dict[
 
 def _purchase(begun: datetime, settings: Settings) -> Purchase:
     """Return a purchase of its own: the story may be told again in the same data directory."""
-    from kulanz.providers.lemonsqueezy_samples import Purchase
+    from kulanz.providers.lemonsqueezy.samples import Purchase
 
     number = 1_000_000 + secrets.randbelow(1_000_000_000) * 10
     stores = [int(store) for store in settings.lemonsqueezy_store_ids if store.isdigit()]
@@ -150,7 +150,7 @@ def _purchase(begun: datetime, settings: Settings) -> Purchase:
 
 def _post(door: tuple[str, str], name: str, purchase: Purchase, now: datetime, told: dict[str, Any]) -> None:
     from kulanz.cli.send import OK, deliver
-    from kulanz.providers.lemonsqueezy_samples import event, wire
+    from kulanz.providers.lemonsqueezy.samples import event, wire
 
     attributes = dict(told)
     bought = replace(purchase, invoice=purchase.invoice + attributes.pop("renewal", 0))
@@ -160,7 +160,7 @@ def _post(door: tuple[str, str], name: str, purchase: Purchase, now: datetime, t
 
 
 def _outcome(opened: Services, chapter: Chapter, purchase: Purchase, seen: set[str]) -> dict[str, Any]:
-    from kulanz.showing import enquiries
+    from kulanz.queries import enquiries
     from kulanz.store import outbox
 
     account = enquiries.account_document(opened, str(purchase.account))

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kulanz.cli.command import order, orders
 from kulanz.cli.options import LARGEST, actor_option, currency_of, dry_run_option, json_option, services, words
-from kulanz.cli.ordering import order, orders
 
 if TYPE_CHECKING:
-    from kulanz.ordering.commands import Command
+    from kulanz.commands.commands import Command
 
 OUTCOMES = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
 
@@ -32,7 +32,7 @@ def dispute() -> None:
 @orders
 def open_(*, currency: str, fee: int | None, fee_currency: str | None, **told: Any) -> Command:
     """Record a chargeback against an account; the policy says what follows."""
-    from kulanz.ordering.commands import OpenDispute
+    from kulanz.commands.commands import OpenDispute
 
     charged_in = None if fee is None else fee_currency or currency
     return OpenDispute(currency=currency, fee=fee, fee_currency=charged_in, **told)
@@ -46,9 +46,9 @@ def open_(*, currency: str, fee: int | None, fee_currency: str | None, **told: A
 @json_option
 def close(*, ident: str, outcome: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """Say how a chargeback ended."""
-    from kulanz.ordering.commands import CloseDispute
+    from kulanz.commands.commands import CloseDispute
     from kulanz.policy.facts import DisputeStatus
-    from kulanz.showing import enquiries
+    from kulanz.queries import enquiries
 
     with services() as opened:
         account = enquiries.account_of_dispute(opened, ident)

@@ -34,7 +34,7 @@ def in_force() -> tuple[str, int]:
 
 
 def _kept(name: str) -> str:
-    from kulanz.ordering import versions
+    from kulanz.commands import versions
 
     try:
         with services() as opened, opened.database.read() as conn:

@@ -9,8 +9,8 @@ import click
 from kulanz.cli.listing import limit_option
 from kulanz.cli.options import emit, json_option, services, table
 from kulanz.cli.retrying import Kind, retry_command
-from kulanz.doorbell import EFFECTS
 from kulanz.errors import NotFoundError, RefusedError
+from kulanz.runtime.notifier import EFFECTS
 
 if TYPE_CHECKING:
     from kulanz.services import Services

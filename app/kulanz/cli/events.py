@@ -81,7 +81,7 @@ def show(*, event: str, as_json: bool) -> None:
 @json_option
 def skip(*, event: str, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """Ignore an event from now on."""
-    from kulanz import brake
+    from kulanz.processing import circuit_breaker
     from kulanz.store import inbox
 
     with services() as opened:
@@ -92,7 +92,7 @@ def skip(*, event: str, reason: str, dry_run: bool, actor: str, as_json: bool) -
             with opened.database.write() as tx:
                 if not inbox.skip(tx, found.id, f"{reason} ({actor})"):
                     raise RefusedError(f"{event} was handled meanwhile")
-                brake.look_again(tx, opened.clock.now(tx))
+                circuit_breaker.look_again(tx, opened.clock.now(tx))
             opened.bell.ring()
     document = {"id": f"evt_{found.id}", "skipped": not dry_run, "dry_run": dry_run, "actor": actor}
     emit(document, as_json, f"evt_{found.id} {'would be' if dry_run else 'is'} ignored")

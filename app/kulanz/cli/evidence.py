@@ -21,7 +21,7 @@ def evidence() -> None:
 @json_option
 def verify(*, file: Path, key: str | None, as_json: bool) -> None:
     """Check signature, hashes and policy texts of a file; needs no database, no network and no secret."""
-    from kulanz.evidence.check import check
+    from kulanz.queries.evidence.check import check
 
     found = check(file.read_bytes(), key)
     document = {

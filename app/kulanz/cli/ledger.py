@@ -8,10 +8,10 @@ import click
 
 from kulanz.cli.options import emit, json_option, services, table
 from kulanz.errors import RefusedError
-from kulanz.wording import how_many
+from kulanz.formats.wording import how_many
 
 if TYPE_CHECKING:
-    from kulanz.keeping.audit import Audit
+    from kulanz.privacy.audit import Audit
 
 
 @click.group()
@@ -25,7 +25,7 @@ def ledger() -> None:
 def verify(*, ident: str | None, as_json: bool) -> None:
     """Check every account's chain of decisions, or one's; exit 1 and a list where one was edited, cut or reordered."""
     from kulanz.cli.progress import counted
-    from kulanz.keeping import audit
+    from kulanz.privacy import audit
 
     accounts = decisions = 0
     flawed = []
@@ -49,7 +49,7 @@ def verify(*, ident: str | None, as_json: bool) -> None:
 @json_option
 def key(*, as_json: bool) -> None:
     """Show the public key that signs this installation's ledger and evidence: publish it where others can compare."""
-    from kulanz.signet import fingerprint
+    from kulanz.crypto.signing import fingerprint
 
     with services() as opened:
         public = opened.vault.signet.public
@@ -58,7 +58,7 @@ def key(*, as_json: bool) -> None:
 
 
 def _print(accounts: int, decisions: int, flawed: list[Audit]) -> None:
-    from kulanz.keeping.audit import WORDS
+    from kulanz.privacy.audit import WORDS
 
     rows = [(one.account, one.at, WORDS[str(one.flaw)]) for one in flawed]
     table(("account", "decision", "what is wrong"), rows, "every chain is whole")()

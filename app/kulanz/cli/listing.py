@@ -11,7 +11,7 @@ import click
 from kulanz.cli.options import emit, services, table
 
 if TYPE_CHECKING:
-    from kulanz.showing.views import Page
+    from kulanz.queries.views import Page
 
 limit_option = click.option("--limit", type=click.IntRange(1, 500), default=50, show_default=True)
 after_option = click.option("--after", help="Where the page before ended, as it said.")
@@ -31,7 +31,7 @@ def print_page(name: str, page: Page, columns: Sequence[str], *, as_json: bool) 
 
 def print_part(account: str, name: str, columns: Sequence[str], *, as_json: bool) -> None:
     """Print one list of an account's document."""
-    from kulanz.showing import enquiries
+    from kulanz.queries import enquiries
 
     with services() as opened:
         found = enquiries.account_document(opened, account)[name]

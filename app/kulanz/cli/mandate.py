@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kulanz.cli.command import orders
 from kulanz.cli.options import words
-from kulanz.cli.ordering import orders
 
 if TYPE_CHECKING:
-    from kulanz.ordering.commands import Command
+    from kulanz.commands.commands import Command
 
 
 @click.group()
@@ -25,7 +25,7 @@ def mandate() -> None:
 @orders
 def grant(**told: Any) -> Command:
     """Record that a customer granted a mandate."""
-    from kulanz.ordering.commands import GrantMandate
+    from kulanz.commands.commands import GrantMandate
 
     return GrantMandate(**told)
 
@@ -36,7 +36,7 @@ def grant(**told: Any) -> Command:
 @orders
 def revoke(**told: Any) -> Command:
     """Revoke a mandate for the future; nobody asks why."""
-    from kulanz.ordering.commands import RevokeMandate
+    from kulanz.commands.commands import RevokeMandate
 
     return RevokeMandate(**told)
 
@@ -47,6 +47,6 @@ def revoke(**told: Any) -> Command:
 @orders
 def delivery(**told: Any) -> Command:
     """Say how letters come to a customer: by mail, or on paper."""
-    from kulanz.ordering.commands import ChooseDelivery
+    from kulanz.commands.commands import ChooseDelivery
 
     return ChooseDelivery(**told)

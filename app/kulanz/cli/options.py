@@ -82,7 +82,7 @@ def currency_of(text: str) -> str:
 
 def mail_address(text: str) -> str:
     """Read a mail address, which stays as it is written."""
-    from kulanz.mail_addresses import is_address
+    from kulanz.formats.mail_addresses import is_address
 
     if not is_address(text):
         raise click.BadParameter(f"{text!r} is not a mail address")

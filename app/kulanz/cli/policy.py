@@ -24,12 +24,12 @@ from kulanz.cli.options import (
     yes_option,
 )
 from kulanz.errors import PolicyError, RefusedError
+from kulanz.formats.wording import how_many
 from kulanz.policy import document
-from kulanz.wording import how_many
 
 if TYPE_CHECKING:
-    from kulanz.ordering.versions import Activation
-    from kulanz.policy.differences import Difference
+    from kulanz.commands.versions import Activation
+    from kulanz.policy.document.differences import Difference
     from kulanz.services import Services
     from kulanz.store.policies import PolicyRow
 
@@ -101,7 +101,7 @@ def check(*, file: str, as_json: bool) -> None:
 @json_option
 def keys(*, markdown: bool, as_json: bool) -> None:
     """List every key of a policy document: what it means, what it expects, and its default."""
-    from kulanz.policy import manual
+    from kulanz.policy.document import manual
 
     if markdown:
         click.echo(manual.as_markdown(), nl=False)
@@ -119,7 +119,7 @@ def keys(*, markdown: bool, as_json: bool) -> None:
 @json_option
 def diff(*, old: str, new: str, as_json: bool) -> None:
     """Say key by key how B differs from A: files, presets, or versions by their number."""
-    from kulanz.policy.differences import differences
+    from kulanz.policy.document.differences import differences
 
     found = differences(document.parse(text(old)), document.parse(text(new)))
     emit({"differences": [_difference(one) for one in found]}, as_json, lambda: _print_differences(found))
@@ -144,7 +144,7 @@ def activate(
     as_json: bool,
 ) -> None:
     """Put a policy in force for everybody, for all processes at once; what is open stays under its own version."""
-    from kulanz.ordering import versions
+    from kulanz.commands import versions
 
     document_text = text(file)
     with services() as opened:
@@ -183,8 +183,8 @@ def activate(
 def simulate(*, file: str, as_json: bool) -> None:
     """Tell the recorded history to another policy: who would fare otherwise, when, by which rule. Writes nothing."""
     from kulanz.cli.progress import pages
-    from kulanz.replaying.simulation import Totals, report, sum_up
-    from kulanz.replaying.simulation import simulate as under
+    from kulanz.queries.replay.simulation import Totals, report, sum_up
+    from kulanz.queries.replay.simulation import simulate as under
 
     wanted, totals = text(file), Totals()
     with services() as opened, pages() as show:
@@ -216,7 +216,7 @@ def _lines(one: dict[str, Any]) -> Iterator[str]:
 
 
 def _ruling(one: dict[str, Any], currency: str) -> str:
-    from kulanz.showing.sentences import money
+    from kulanz.queries.sentences import money
 
     clause = f" by {one['clause']}" if one["clause"] else ""
     paid = f", paid by {one['pay_by']}" if one["pay_by"] else ""
@@ -226,7 +226,7 @@ def _ruling(one: dict[str, Any], currency: str) -> str:
 
 def _counted(value: Any) -> str:
     """Write a number, or amounts by currency."""
-    from kulanz.showing.sentences import money
+    from kulanz.queries.sentences import money
 
     return (
         ", ".join(money(amount, currency) for currency, amount in value.items()) if isinstance(value, dict) else value
@@ -241,7 +241,7 @@ def _refuse_what_is_not_in_force(opened: Services, since: datetime) -> None:
 
 def _ask(opened: Services, document_text: str, effective_from: datetime | None, actor: str, *, yes: bool) -> None:
     """Ask before a version is in force: the answer no changes nothing."""
-    from kulanz.ordering import versions
+    from kulanz.commands import versions
 
     if yes:
         return
@@ -252,7 +252,7 @@ def _ask(opened: Services, document_text: str, effective_from: datetime | None, 
 
 
 def _apply_to_open(opened: Services, done: Activation, actor: str, *, dry_run: bool) -> list[dict[str, str]]:
-    from kulanz.ordering import versions
+    from kulanz.commands import versions
 
     policy = document.parse(done.row.document, version=done.row.version)
     return [

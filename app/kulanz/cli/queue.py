@@ -17,9 +17,9 @@ from rq.serializers import JSONSerializer
 
 from kulanz.cli.options import actor_option, confirm, dry_run_option, emit, json_option, table, yes_option
 from kulanz.config import environment, load
-from kulanz.doorbell import QUEUES, connect
 from kulanz.errors import NotFoundError, RefusedError
-from kulanz.wording import how_many
+from kulanz.formats.wording import how_many
+from kulanz.runtime.notifier import QUEUES, connect
 
 PATIENCE = 2.0
 ALIVE = timedelta(minutes=1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kulanz.cli.command import orders
 from kulanz.cli.listing import after_option, limit_option, print_page
 from kulanz.cli.options import (
     LARGEST,
@@ -21,10 +22,9 @@ from kulanz.cli.options import (
     table,
     words,
 )
-from kulanz.cli.ordering import orders
 
 if TYPE_CHECKING:
-    from kulanz.ordering.commands import Command, DecideRefund
+    from kulanz.commands.commands import Command, DecideRefund
 
 STATES = ("requested", "review", "approved", "sent", "paid", "failed", "denied")
 COLUMNS = ("id", "account_id", "state", "verdict", "clause", "amount", "currency", "decide_by", "pay_by", "late")
@@ -66,13 +66,13 @@ def request(
     **told: Any,
 ) -> None:
     """Ask for the money of a payment back; who asks again gets the first answer."""
-    from kulanz.ordering.commands import RequestRefund
-    from kulanz.showing import refunds
+    from kulanz.commands import refund_requests
+    from kulanz.commands.commands import RequestRefund
 
     day: date | None = paid_on.date() if paid_on else None
     command = RequestRefund(paid_on=day, paid_amount=paid, reason=reason or "", **told)
     with services() as opened:
-        document, new = refunds.request(opened, account, command, actor, dry_run=dry_run)
+        document, new = refund_requests.request(opened, account, command, actor, dry_run=dry_run)
 
     def show() -> None:
         _print(document)
@@ -90,7 +90,7 @@ def request(
 @json_option
 def list_(*, state: str | None, late: bool | None, after: str | None, limit: int, as_json: bool) -> None:
     """List requests, the newest first."""
-    from kulanz.showing import refunds
+    from kulanz.queries import refunds
 
     with services() as opened:
         page = refunds.refund_requests(opened, state=state, late=late, after=after, limit=limit)
@@ -102,7 +102,7 @@ def list_(*, state: str | None, late: bool | None, after: str | None, limit: int
 @json_option
 def show(*, ident: str, as_json: bool) -> None:
     """Show one request, with what the customer told."""
-    from kulanz.showing import refunds
+    from kulanz.queries import refunds
 
     with services() as opened:
         document = refunds.dossier_of_request(opened, ident)
@@ -118,7 +118,7 @@ def show(*, ident: str, as_json: bool) -> None:
 @json_option
 def approve(*, ident: str, amount: int | None, reason: str | None, dry_run: bool, actor: str, as_json: bool) -> None:
     """Say yes: it is carried out at the provider today."""
-    from kulanz.ordering.commands import DecideRefund
+    from kulanz.commands.commands import DecideRefund
 
     command = DecideRefund(request=ident, approve=True, amount=amount, reason=reason or "")
     _decide(command, actor=actor, dry_run=dry_run, as_json=as_json)
@@ -132,7 +132,7 @@ def approve(*, ident: str, amount: int | None, reason: str | None, dry_run: bool
 @json_option
 def deny(*, ident: str, reason: str | None, dry_run: bool, actor: str, as_json: bool) -> None:
     """Say no."""
-    from kulanz.ordering.commands import DecideRefund
+    from kulanz.commands.commands import DecideRefund
 
     command = DecideRefund(request=ident, approve=False, reason=reason or "")
     _decide(command, actor=actor, dry_run=dry_run, as_json=as_json)
@@ -145,16 +145,16 @@ def deny(*, ident: str, reason: str | None, dry_run: bool, actor: str, as_json: 
 @orders
 def deployed(**told: Any) -> Command:
     """Say that an on-premise licence is in use, whatever the provider has counted."""
-    from kulanz.ordering.commands import MarkDeployed
+    from kulanz.commands.commands import MarkDeployed
 
     return MarkDeployed(**told)
 
 
 def _decide(command: DecideRefund, *, actor: str, dry_run: bool, as_json: bool) -> None:
-    from kulanz.showing import refunds
+    from kulanz.commands import refund_requests
 
     with services() as opened:
-        document = refunds.decide(opened, command, actor, dry_run=dry_run)
+        document = refund_requests.decide(opened, command, actor, dry_run=dry_run)
     emit(document | {"dry_run": dry_run}, as_json, lambda: _print(document))
 
 

@@ -9,7 +9,7 @@ import click
 
 from kulanz.cli.options import emit, instant, json_option, services, table
 from kulanz.errors import RefusedError
-from kulanz.wording import how_many
+from kulanz.formats.wording import how_many
 
 
 @click.command()
@@ -20,8 +20,8 @@ from kulanz.wording import how_many
 def replay(*, shuffle: bool, seed: int | None, since: datetime | None, as_json: bool) -> None:
     """Recompute every account from the recorded facts; exit 1 and a list where it differs from what is stored."""
     from kulanz.cli.progress import pages
-    from kulanz.replaying.replay import Finding
-    from kulanz.replaying.replay import replay as recompute
+    from kulanz.queries.replay.replay import Finding
+    from kulanz.queries.replay.replay import replay as recompute
 
     seed = random.randrange(2**32) if seed is None else seed  # noqa: S311 - an order, not a secret
     order = random.Random(seed) if shuffle else None  # noqa: S311

@@ -22,10 +22,10 @@ from kulanz.cli.options import (
     yes_option,
 )
 from kulanz.errors import NotFoundError, RefusedError
-from kulanz.wording import how_many
+from kulanz.formats.wording import how_many
 
 if TYPE_CHECKING:
-    from kulanz.keeping.retention import Due
+    from kulanz.privacy.retention import Due
     from kulanz.services import Services
 
 COLUMNS = ("account_id", "class", "basis", "until", "records", "archived", "kept_by")
@@ -41,7 +41,7 @@ def retention() -> None:
 @json_option
 def due(*, all_of_them: bool, as_json: bool) -> None:
     """List the records whose retention has ended, and what keeps them all the same."""
-    from kulanz.keeping import retention as records
+    from kulanz.privacy import retention as records
 
     with services() as opened:
         found = [_document(one) for one in records.listed(opened, all_of_them=all_of_them)]
@@ -57,8 +57,8 @@ def due(*, all_of_them: bool, as_json: bool) -> None:
 def destroy(*, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
     """Destroy the records whose retention has ended; nothing under a legal hold or an open dispute."""
     from kulanz.cli.progress import counted
-    from kulanz.keeping import retention as records
-    from kulanz.keeping import scrubbing
+    from kulanz.privacy import retention as records
+    from kulanz.privacy import vacuum
 
     with services() as opened:
         with opened.database.read() as conn:
@@ -72,7 +72,7 @@ def destroy(*, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
                 for one in over:
                     _destroy(opened, one, actor)
                     count(1)
-            scrubbing.scrub(opened)
+            vacuum.scrub(opened)
     kept = [_document(one) for one in found if not one.over(now)]
     document = {"destroyed": [_document(one) for one in over], "kept": kept, "dry_run": dry_run}
     verb = "would be destroyed" if dry_run else "destroyed"
@@ -88,8 +88,8 @@ def destroy(*, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
 @json_option
 def hold(*, ident: str, until: datetime, reason: str, actor: str, dry_run: bool, as_json: bool) -> None:
     """Put what is archived of a closed account under a legal hold; an open one has `account legal-hold`."""
-    from kulanz.keeping import retention as records
-    from kulanz.showing import closed
+    from kulanz.privacy import retention as records
+    from kulanz.queries import closed
     from kulanz.store import accounts
 
     with services() as opened:
@@ -112,7 +112,7 @@ def hold(*, ident: str, until: datetime, reason: str, actor: str, dry_run: bool,
 @json_option
 def certificates(*, ident: str, out: Path | None, as_json: bool) -> None:
     """Show the signed certificates of what was destroyed about an account, and what is kept."""
-    from kulanz.showing import closed
+    from kulanz.queries import closed
     from kulanz.store import accounts
 
     with services() as opened, opened.database.read() as conn:
@@ -129,14 +129,14 @@ def certificates(*, ident: str, out: Path | None, as_json: bool) -> None:
 
 
 def _destroy(opened: Services, one: Due, actor: str) -> None:
-    from kulanz import pipeline
-    from kulanz.keeping import retention as records
-    from kulanz.ordering.commands import DestroyRecords
+    from kulanz.commands import execute
+    from kulanz.commands.commands import DestroyRecords
+    from kulanz.privacy import retention as records
 
     if one.archived:
         records.destroy_archived(opened, actor, one.account)
     else:
-        pipeline.command(opened, one.account, DestroyRecords(), actor)
+        execute.command(opened, one.account, DestroyRecords(), actor)
 
 
 def _written(folder: Path, found: list[dict[str, Any]]) -> None:

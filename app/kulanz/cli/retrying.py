@@ -10,10 +10,10 @@ import click
 
 from kulanz.cli.options import actor_option, confirm, dry_run_option, emit, json_option, services, shown, yes_option
 from kulanz.cli.progress import pages
-from kulanz.wording import how_many
+from kulanz.formats.wording import how_many
 
 if TYPE_CHECKING:
-    from kulanz.bulk_retry import Turn
+    from kulanz.processing.bulk_retry import Turn
     from kulanz.services import Services
     from kulanz.store.database import Connection
 
@@ -86,7 +86,7 @@ def _retry_some(opened: Services, kind: Kind, ids: Sequence[str], order: BulkOrd
 
 def _retry_all(opened: Services, order: BulkOrder) -> int:
     """Let all of a state be due again; return how many were, or would be."""
-    from kulanz import bulk_retry
+    from kulanz.processing import bulk_retry
 
     turn = _turn(opened, order)
     with opened.database.read() as conn:
@@ -104,7 +104,7 @@ def _retry_all(opened: Services, order: BulkOrder) -> int:
 
 def _turn(opened: Services, order: BulkOrder) -> Turn:
     """Return the run that was stopped, or a new one."""
-    from kulanz import bulk_retry
+    from kulanz.processing import bulk_retry
 
     with opened.database.read() as conn:
         stopped = None if order.restart else bulk_retry.unfinished(conn, order.what, order.state)

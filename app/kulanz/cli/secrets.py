@@ -8,11 +8,11 @@ import click
 
 from kulanz.cli import stored_secrets, webhook_secrets
 from kulanz.cli.options import actor_option, dry_run_option, emit, json_option, services, table
-from kulanz.config_layers import ENDPOINTS, RUN_FILE, SECRETS_FILE
+from kulanz.config.sources import ENDPOINTS, RUN_FILE, SECRETS_FILE
 from kulanz.errors import RefusedError
 
 if TYPE_CHECKING:
-    from kulanz.keeping.rotation import Status
+    from kulanz.privacy.rotation import Status
     from kulanz.services import Services
 
 NAME = "ENCRYPTION_KEYS"
@@ -32,7 +32,7 @@ def secrets() -> None:
 @json_option
 def status(*, as_json: bool) -> None:
     """Say what each of ENCRYPTION_KEYS still protects, when each webhook secret was last used, and which can go."""
-    from kulanz.keeping import rotation
+    from kulanz.privacy import rotation
 
     with services() as opened:
         found = rotation.status(opened)
@@ -69,7 +69,7 @@ def rotate(*, new_key: bool, webhook: str | None, dry_run: bool, actor: str, as_
 
 def _rotate_keys(*, new_key: bool, dry_run: bool, actor: str, as_json: bool) -> None:
     from kulanz.cli.progress import counted
-    from kulanz.keeping import rotation
+    from kulanz.privacy import rotation
 
     if new_key and not dry_run:
         _make_a_key()
@@ -109,7 +109,7 @@ def retire(*, webhook: str | None, leaked: bool, dry_run: bool, actor: str, as_j
 
 
 def _retire_keys(opened: Services, *, dry_run: bool) -> int:
-    from kulanz.keeping import rotation
+    from kulanz.privacy import rotation
 
     _refuse_before_a_restart(opened)
     found = rotation.status(opened)
@@ -125,7 +125,7 @@ def _retire_keys(opened: Services, *, dry_run: bool) -> int:
 
 def _make_a_key() -> None:
     """Put a new key before the stored ones; RefusedError where they are given otherwise."""
-    from kulanz.vault import random_key_text
+    from kulanz.crypto.vault import random_key_text
 
     with services() as opened:
         path = stored_secrets.place(opened, NAME)

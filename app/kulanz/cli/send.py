@@ -13,9 +13,9 @@ import click
 from kulanz.cli import http
 from kulanz.cli.options import as_text, emit, json_option
 from kulanz.config import environment, load
-from kulanz.config_urls import refuse_no_web_url
+from kulanz.config.urls import refuse_no_web_url
 from kulanz.errors import InvalidInputError, RefusedError
-from kulanz.providers import lemonsqueezy_samples
+from kulanz.providers.lemonsqueezy import samples
 
 OK = 200
 WEBHOOK = "/webhooks/lemonsqueezy"
@@ -57,7 +57,7 @@ def target(url: str | None, secret: str | None) -> tuple[str, str]:
 
 def deliver(url: str, secret: str, body: bytes) -> dict[str, Any]:
     """Post one signed body; return the answer's status and document."""
-    headers = lemonsqueezy_samples.headers(body, secret, _event_name(body))
+    headers = samples.headers(body, secret, _event_name(body))
     answer = http.post(url, body, headers)
     return {"status": answer.status, "answer": answer.document()}
 
@@ -77,7 +77,7 @@ def _named(body: bytes, event: str, file: Path) -> bytes:
         meta["event_name"] = event
     except (ValueError, RecursionError, AttributeError, TypeError) as error:
         raise InvalidInputError(f"{file}: not a payload that could be given an event's name") from error
-    return lemonsqueezy_samples.wire(payload)
+    return samples.wire(payload)
 
 
 def _event_name(body: bytes) -> str:

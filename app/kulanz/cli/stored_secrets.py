@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def place(opened: Services, name: str) -> Path:
     """Return the file that holds a list; RefusedError where the environment or another file gives it."""
     from kulanz.config import environment
-    from kulanz.config_layers import SECRETS_FILE
+    from kulanz.config.sources import SECRETS_FILE
 
     path = opened.settings.data_dir / SECRETS_FILE
     if environment().get(name) or not path.exists() or not entries(path, name):

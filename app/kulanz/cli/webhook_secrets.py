@@ -11,7 +11,7 @@ from kulanz.errors import RefusedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kulanz.receiving.secret_use import Use
+    from kulanz.ingest.secret_usage import Use
     from kulanz.services import Services
 
 
@@ -34,14 +34,14 @@ def retire(opened: Services, endpoint: str, *, leaked: bool, dry_run: bool) -> i
     Raise RefusedError while one of them is in use, unless it has `leaked`: then its deliveries are refused from the
     next start on.
     """
-    from kulanz.receiving import secret_use
+    from kulanz.ingest import secret_usage
 
     name = _variable(endpoint)
     if not leaked:
         _refuse_in_use([use for use in _uses(opened) if use.endpoint == endpoint])
     path = stored_secrets.place(opened, name)
     kept = stored_secrets.entries(path, name)
-    if list(secret_use.configured(opened.settings)[endpoint]) != kept:
+    if list(secret_usage.configured(opened.settings)[endpoint]) != kept:
         raise RefusedError(f"{path} has changed meanwhile: try again")
     if not dry_run:
         stored_secrets.write(path, name, kept[:1])
@@ -50,8 +50,8 @@ def retire(opened: Services, endpoint: str, *, leaked: bool, dry_run: bool) -> i
 
 def document(opened: Services) -> list[dict[str, Any]]:
     """Return what is known of every secret, without itself."""
-    from kulanz.clock import real_now
-    from kulanz.receiving import secret_use
+    from kulanz.ingest import secret_usage
+    from kulanz.runtime.clock import real_now
 
     now, uses = real_now(), _uses(opened)
     return [
@@ -61,7 +61,7 @@ def document(opened: Services) -> list[dict[str, Any]]:
             "position": use.place,
             "last_used": use.last_used,
             "in_use": use.in_use(now),
-            "safe_to_retire": use.place is not None and secret_use.objection(use, uses, now) is None,
+            "safe_to_retire": use.place is not None and secret_usage.objection(use, uses, now) is None,
         }
         for use in uses
     ]
@@ -82,21 +82,21 @@ def refuse_a_missing_one(found: Sequence[dict[str, Any]]) -> None:
 
 
 def _uses(opened: Services) -> list[Use]:
-    from kulanz.receiving import secret_use
+    from kulanz.ingest import secret_usage
 
     with opened.database.read() as conn:
-        return secret_use.status(opened, conn)
+        return secret_usage.status(opened, conn)
 
 
 def _refuse_in_use(uses: Sequence[Use]) -> None:
-    from kulanz.clock import real_now
-    from kulanz.receiving import secret_use
+    from kulanz.ingest import secret_usage
+    from kulanz.runtime.clock import real_now
 
     now = real_now()
     said = [
         f"{use.fingerprint}: {why}"
         for use in uses
-        if use.place and use.place > 1 and (why := secret_use.objection(use, uses, now))
+        if use.place and use.place > 1 and (why := secret_usage.objection(use, uses, now))
     ]
     if said:
         raise RefusedError(f"{'; '.join(said)} (if it has leaked: --leaked)")

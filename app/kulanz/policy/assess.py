@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from kulanz.policy import overrides
-from kulanz.policy.add_ons.reading import in_quantities
+from kulanz.policy.areas import speaking
+from kulanz.policy.areas.add_ons.reading import in_quantities
+from kulanz.policy.areas.overrides import exceptions
 from kulanz.policy.book import Book
-from kulanz.policy.chapters import speaking
-from kulanz.policy.model import (
+from kulanz.policy.frozen import changed
+from kulanz.policy.state import (
     FREE,
     Access,
     Case,
@@ -23,7 +24,6 @@ from kulanz.policy.model import (
     Terms,
     Timer,
 )
-from kulanz.policy.quick import changed
 
 _BY_OWNER = {
     Owner.DUNNING: Standing.ON_HOLD,
@@ -80,7 +80,7 @@ def _in_force(draft: State, book: Book, moment: Moment) -> tuple[Hold, ...]:
     for chapter in speaking(book, "holds"):
         found.extend(chapter.holds(draft, book, moment))
     if found and book.lifted:
-        lifted = overrides.lifted(book, draft.cases, moment.at)
+        lifted = exceptions.lifted(book, draft.cases, moment.at)
         found = [hold for hold in found if hold.key not in lifted]
     return tuple(sorted(found, key=lambda hold: (hold.since, hold.key)) if len(found) > 1 else found)
 

@@ -7,15 +7,16 @@ from dataclasses import replace
 from datetime import datetime
 
 from kulanz.policy import facts as f
-from kulanz.policy import letters, telling
+from kulanz.policy.areas import speaking
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
-from kulanz.policy.changes import changes, of_acts
-from kulanz.policy.chapters import speaking
+from kulanz.policy.calendar.time import aware
+from kulanz.policy.consequences import effects as telling
+from kulanz.policy.consequences import letters
+from kulanz.policy.consequences.changes import changes, of_acts
 from kulanz.policy.facts import Fact, OwnFact
-from kulanz.policy.model import CALM, Account, Assessed, Decision, Moment, Situation, State, Step, Terms
-from kulanz.policy.quick import changed
-from kulanz.policy.time import aware
+from kulanz.policy.frozen import changed
+from kulanz.policy.state import CALM, Account, Assessed, Decision, Moment, Situation, State, Step, Terms
 
 _ENOUGH = 12
 """Rounds after which acts that ask for acts are a fault in a rule, not a policy."""

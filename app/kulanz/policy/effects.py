@@ -1,4 +1,4 @@
-"""What the world must be told or made to do: values that a decision asks for and `kulanz.gateway` carries out.
+"""What the world must be told or made to do: values that a decision asks for and `kulanz.delivery` carries out.
 
 An effect's `id` is made from what it is for, so the same wish is one effect however often it is decided (I5, I11).
 """
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from kulanz.policy.quick import quick
+from kulanz.policy.frozen import quick
 
 
 @quick
@@ -159,3 +159,23 @@ Effect = (
 
 KINDS: dict[str, type[Effect]] = {kind.__name__: kind for kind in Effect.__args__}
 """Every kind of effect by its name: how a recorded effect finds its type again."""
+
+
+def spread(effect: Effect, ops_alert_to: str | None = None) -> tuple[Effect, ...]:
+    """Return what the outbox holds for an effect: an alert goes two ways, each with its own attempts and outcome."""
+    if not isinstance(effect, AlertOperators):
+        return (effect,)
+    data = {"topic": effect.topic, "subject": effect.subject, **effect.data}
+    call = Notify(id=f"{effect.id}.callback", type="ops.alert", subject=effect.subject, data=data)
+    if not ops_alert_to:
+        return (call,)
+    mail = SendMail(
+        id=f"{effect.id}.mail",
+        notice="ops_alert",
+        subject=effect.subject,
+        step=0,
+        to=ops_alert_to,
+        locale=None,
+        data=data,
+    )
+    return (mail, call)

@@ -13,7 +13,7 @@ from typing import Any, NoReturn, TypeVar
 import msgspec
 
 from kulanz.errors import UntranslatableError
-from kulanz.mail_addresses import is_address
+from kulanz.formats.mail_addresses import is_address
 
 Word = TypeVar("Word", bound=StrEnum)
 

@@ -6,17 +6,16 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from kulanz import coding
-from kulanz.addressing import AddressBook
-from kulanz.decision_log import Cause
-from kulanz.docket import Docket
-from kulanz.ordering import orders
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Fact, SubscriptionSeen
+from kulanz.processing import outbox
+from kulanz.processing.account_resolver import AddressBook
+from kulanz.processing.decision_log import Cause
+from kulanz.processing.unit_of_work import Docket
 from kulanz.providers.provider import Listed
 from kulanz.reconcile.drift import Drift, DriftKind, differences, held_in, seen_in, word
 from kulanz.services import Services
-from kulanz.store import accounts, inbox
+from kulanz.store import accounts, codec, inbox
 from kulanz.store.database import Connection
 
 _NOTHING = Book()
@@ -77,7 +76,7 @@ def take_in(
             inbox.wake(tx, _shown(found))
         for drift in drifts:
             if not drift.kind.deterministic:
-                orders.alert(services, tx, topic=f"reconcile_{drift.kind}", subject=drift.object)
+                outbox.alert(services, tx, topic=f"reconcile_{drift.kind}", subject=drift.object)
     return drifts, docket.now
 
 
@@ -98,7 +97,7 @@ class _Shelf:
         row = accounts.get(self._conn, account)
         if row is None or row.book is None:
             return None if row is not None and row.key is None else _NOTHING
-        return None if row.key is None else coding.unpack_book(self._services.vault.data_key(row.key).open(row.book))
+        return None if row.key is None else codec.unpack_book(self._services.vault.data_key(row.key).open(row.book))
 
 
 def _find(docket: Docket, address: AddressBook, entries: Sequence[Listed], drifts: list[Drift]) -> list[_Found]:

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from kulanz.policy.book import Book
-from kulanz.policy.deeds import Turn
+from kulanz.policy.book.own import Turn
+from kulanz.policy.book.provider import RUNNING
 from kulanz.policy.facts import (
     InvoiceSeen,
     LicenceSeen,
@@ -24,7 +25,6 @@ from kulanz.policy.facts import (
     Status,
     SubscriptionSeen,
 )
-from kulanz.policy.records import RUNNING
 from kulanz.providers.provider import Listed
 
 IN_FLIGHT = timedelta(minutes=5)

@@ -7,9 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kulanz.addressing import kept
-from kulanz.decision_log import Cause
-from kulanz.docket import Docket
 from kulanz.errors import InvalidInputError, RefusedError
 from kulanz.policy.facts import (
     BillingReason,
@@ -21,13 +18,16 @@ from kulanz.policy.facts import (
     OrderStatus,
     Provenance,
 )
+from kulanz.processing.account_resolver import kept
+from kulanz.processing.decision_log import Cause
+from kulanz.processing.unit_of_work import Docket
 from kulanz.providers.lemonsqueezy.client import Client, Kind, Page
 from kulanz.providers.naming import is_usable
 from kulanz.providers.provider import Listed
 from kulanz.reconcile import absorb
 from kulanz.reconcile.drift import Drift, seen_in
 from kulanz.services import Services
-from kulanz.store import bindings, marks
+from kulanz.store import bindings, shared_values
 
 PROVIDER = "lemonsqueezy"
 MARK = "import:lemonsqueezy"
@@ -88,7 +88,7 @@ def _remaining(
     services: Services, client: Client, outcome: Import, *, restart: bool
 ) -> Iterator[tuple[Kind, Page[Listed]]]:
     with services.database.read() as conn:
-        mark = None if restart else marks.get(conn, MARK)
+        mark = None if restart else shared_values.get(conn, MARK)
         now = services.clock.now(conn)
     kinds, first = list(Kind), 1
     if mark is not None:
@@ -121,7 +121,7 @@ def _history(entry: Listed, docket: Docket) -> Iterable[Fact]:
 
 def _mark(services: Services, value: Any) -> None:
     with services.database.write() as tx:
-        marks.put(tx, MARK, value)
+        shared_values.put(tx, MARK, value)
 
 
 def _bindings(services: Services, named: Mapping[str, str]) -> dict[str, str]:

@@ -7,16 +7,16 @@ from datetime import datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kulanz import host_time
 from kulanz.errors import KulanzError
-from kulanz.logs import log
-from kulanz.ordering import orders
+from kulanz.processing import outbox
 from kulanz.reconcile.rounds import PROVIDER, Report, Window, reconcile
+from kulanz.runtime import clock_guard
 from kulanz.services import Services
-from kulanz.store import marks, policies
+from kulanz.store import policies, shared_values
 from kulanz.store.database import Connection
+from kulanz.telemetry.logs import log
 
-MARK = marks.RECONCILED
+MARK = shared_values.RECONCILED
 """`{"at", "tried"}`: when the last round that came to its end began, and when one was begun at all."""
 AT_NIGHT = time(3, 17)
 """By the clock of `KULANZ_TIMEZONE`."""
@@ -56,20 +56,20 @@ class Night:
         return self._services.settings.reconcile != "off" and PROVIDER in self._services.clients
 
     def _due(self, conn: Connection, now_real: datetime, *, first: bool) -> bool:
-        mark = marks.get(conn, MARK) or {}
+        mark = shared_values.get(conn, MARK) or {}
         if _within(mark.get("tried"), now_real, TRIED_AGAIN):
             return False
-        seen = marks.get(conn, host_time.LAST_SEEN)
+        seen = shared_values.get(conn, clock_guard.LAST_SEEN)
         was_away = first and seen is not None and not _within(seen, now_real, GAP)
         return was_away or not _since(mark.get("at"), last_night(now_real, self._services.settings.timezone))
 
     def _claim(self, now_real: datetime) -> bool:
         """Note that a round begins, unless another clock was quicker."""
         with self._services.database.write() as tx:
-            mark = marks.get(tx, MARK) or {}
+            mark = shared_values.get(tx, MARK) or {}
             if _within(mark.get("tried"), now_real, TRIED_AGAIN):
                 return False
-            marks.put(tx, MARK, {**mark, "tried": now_real.isoformat()})
+            shared_values.put(tx, MARK, {**mark, "tried": now_real.isoformat()})
         return True
 
     def _attempt(self, now_real: datetime) -> None:
@@ -88,10 +88,10 @@ class Night:
         window = Window(since=adopted[0].activated_at if adopted else now_real)
         report = reconcile(self._services, apply=apply, window=window)
         with self._services.database.write() as tx:
-            marks.put(tx, MARK, {"at": now_real.isoformat(), "tried": now_real.isoformat()})
+            shared_values.put(tx, MARK, {"at": now_real.isoformat(), "tried": now_real.isoformat()})
             if report.left and not apply:
                 subject = f"{report.at.date()}: {_words(report)}"
-                orders.alert(self._services, tx, topic="reconcile_found", subject=subject)
+                outbox.alert(self._services, tx, topic="reconcile_found", subject=subject)
         log.info("reconciled", compared=report.compared, drifts=len(report.drifts), left=report.left)
 
 

@@ -7,17 +7,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from kulanz import coding
-from kulanz.decision_log import Cause
 from kulanz.errors import RefusedError
-from kulanz.ordering import orders
 from kulanz.policy.facts import Status
+from kulanz.processing import outbox
+from kulanz.processing.decision_log import Cause
 from kulanz.providers.lemonsqueezy.client import Kind
 from kulanz.providers.provider import Listed
 from kulanz.reconcile import absorb
 from kulanz.reconcile.drift import IN_FLIGHT, Drift, DriftKind
 from kulanz.services import Services
-from kulanz.store import accounts
+from kulanz.store import accounts, codec
 
 PROVIDER = "lemonsqueezy"
 PAGE = 500
@@ -145,14 +144,14 @@ def _not_at_provider(services: Services, listed: set[str], now: datetime, *, app
     if apply and drifts:
         with services.database.write() as tx:
             for drift in drifts:
-                orders.alert(services, tx, topic=f"reconcile_{drift.kind}", subject=drift.object)
+                outbox.alert(services, tx, topic=f"reconcile_{drift.kind}", subject=drift.object)
     return drifts
 
 
 def _strangers(services: Services, row: accounts.AccountRow, listed: set[str], before: datetime) -> Iterable[Drift]:
     if row.key is None or row.book is None:
         return
-    book = coding.unpack_book(services.vault.data_key(row.key).open(row.book))
+    book = codec.unpack_book(services.vault.data_key(row.key).open(row.book))
     for key, sub in book.subscriptions.items():
         binding, status = _BINDING + key.partition(":")[2], sub.seen.status
         old = (sub.seen.created_at or sub.seen.stamp.at) < before

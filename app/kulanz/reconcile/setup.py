@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kulanz.config import Settings
-from kulanz.config_urls import refuse_no_web_url
+from kulanz.config.urls import refuse_no_web_url
 from kulanz.errors import RefusedError
 from kulanz.providers.lemonsqueezy.client import Client, Webhook
 from kulanz.providers.lemonsqueezy.vocabulary import OBJECTS

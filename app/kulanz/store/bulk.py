@@ -7,12 +7,12 @@ once. On PostgreSQL the arrays go in binary: as text, bytes would be escaped twi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import cache
 from typing import Any
 
 import msgspec
-from sqlalchemy import ARRAY, Boolean, Dialect, Row, Text, TypeDecorator, bindparam
+from sqlalchemy import ARRAY, Boolean, Dialect, Row, Text, TextClause, TypeDecorator, bindparam, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import Column, Table
@@ -20,6 +20,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
+from kulanz.errors import InvalidInputError
 from kulanz.store.tables import Instant, as_text, in_utc
 
 Values = tuple[Any, ...]
@@ -65,6 +66,16 @@ def update(tx: Connection, table: Table, columns: Columns, rows: Sequence[Values
 def delete(tx: Connection, table: Table, columns: Columns, rows: Sequence[Values]) -> None:
     """Delete the rows that the columns together name."""
     _run(tx, table, columns, rows, _delete(tx.dialect.name, table, columns))
+
+
+def literally(state: str, states: Collection[str], *, ended: str) -> TextClause:
+    """Return the condition of being in a state; indexes leave out what has `ended`.
+
+    InvalidInputError for what is none of the states.
+    """
+    if state not in states:
+        raise InvalidInputError(f"state: one of {', '.join(states)}")
+    return text(f"state = '{state}'" if state == ended else f"state = '{state}' AND state <> '{ended}'")
 
 
 class among(FunctionElement[bool]):  # noqa: N801  # Reads as the operator that it is.

@@ -8,9 +8,8 @@ from sqlalchemy import Integer, LargeBinary, Select, String, TextClause, bindpar
 from sqlalchemy.engine import Connection
 
 from kulanz.store import bulk
-from kulanz.store.bulk import among
+from kulanz.store.bulk import among, literally
 from kulanz.store.database import Database
-from kulanz.store.states import literally
 from kulanz.store.tables import Instant, effects
 
 STATES = ("pending", "done", "skipped", "withdrawn", "parked", "todo", "unknown")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from kulanz.store import marks
+from kulanz.store import shared_values
 from kulanz.store.database import Connection
 
 _MARK = "webhook_secrets"
@@ -19,10 +19,10 @@ def note(tx: Connection, used: Mapping[str, datetime]) -> None:
     known = last(tx)
     later = {name: at for name, at in used.items() if name not in known or known[name] < at}
     if later:
-        marks.put(tx, _MARK, {name: at.isoformat() for name, at in {**known, **later}.items()})
+        shared_values.put(tx, _MARK, {name: at.isoformat() for name, at in {**known, **later}.items()})
 
 
 def last(conn: Connection) -> dict[str, datetime]:
     """Return when each secret was last used, by its fingerprint; those that are configured no longer are among them."""
-    told: Any = marks.get(conn, _MARK) or {}
+    told: Any = shared_values.get(conn, _MARK) or {}
     return {name: datetime.fromisoformat(at) for name, at in told.items()}

@@ -7,7 +7,7 @@ import msgspec
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.engine import Connection
 
-from kulanz.store import bulk
+from kulanz.store import archive, bulk
 from kulanz.store.bulk import among
 from kulanz.store.prepared import Prepared
 from kulanz.store.tables import Instant, timers
@@ -65,6 +65,12 @@ def next_due(conn: Connection) -> datetime | None:
     """Return when the next timer is due."""
     found: datetime | None = _NEXT.scalar(conn)
     return found
+
+
+def next_due_or_expiry(conn: Connection) -> datetime | None:
+    """Return when there is something to do next by itself: a timer, or the end of what the law keeps."""
+    moments = (next_due(conn), archive.next_due(conn))
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def of_account(conn: Connection, account: str) -> list[TimerRow]:

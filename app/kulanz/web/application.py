@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response
 
 from kulanz.config import Settings
-from kulanz.measuring.gauges import Gauges
-from kulanz.receiving.intake import Intake
+from kulanz.ingest.receiver import Intake
+from kulanz.queries.gauges import Gauges
 from kulanz.services import Services
-from kulanz.web import api, probes, problems
-from kulanz.web.account_desk import AccountDesk
-from kulanz.web.desk import Desk
-from kulanz.web.door import PREFIX, Door, Receiver
-from kulanz.web.ops import console
+from kulanz.web import probes, problems
+from kulanz.web.api import views
+from kulanz.web.api.service import AccountDesk, Desk
+from kulanz.web.console import application
+from kulanz.web.webhooks import PREFIX, Door, Receiver
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
@@ -47,7 +47,7 @@ def create_app(services: Services) -> Web:
     """Return the application over these services; it starts no thread and opens no connection until it is asked."""
     gauges = Gauges(services)
     app = assemble(Intake(services), AccountDesk(services), services.settings, metrics_page=gauges.page)
-    console.register(app, services)
+    application.register(app, services)
     return app
 
 
@@ -65,7 +65,7 @@ def assemble(
             metrics_page=metrics_page,
         )
     )
-    app.register_blueprint(api.blueprint(desk, settings.api_tokens))
+    app.register_blueprint(views.blueprint(desk, settings.api_tokens))
     app.after_request(_hardened)
     return app
 

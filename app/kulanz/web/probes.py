@@ -8,9 +8,9 @@ from ipaddress import ip_address
 from flask import Blueprint, Response, jsonify, request
 from prometheus_client import generate_latest
 
-from kulanz import metrics
+from kulanz.telemetry import metrics
+from kulanz.web.api.tokens import bearer, same
 from kulanz.web.problems import ForbiddenError, UnauthorizedError
-from kulanz.web.tokens import bearer, same
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Via")

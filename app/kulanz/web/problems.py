@@ -7,7 +7,7 @@ from flask import Flask, Response
 from werkzeug.exceptions import HTTPException
 
 from kulanz.errors import KulanzError, reason_of
-from kulanz.logs import log
+from kulanz.telemetry.logs import log
 
 RETRY_AFTER = "5"
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from kulanz.policy.calendar.time import months_after
 from kulanz.policy.facts import BillingReason, PaymentSucceeded, Stamp, Status
-from kulanz.policy.time import months_after
 from tests.policy import add_on_stories as add_ons
 from tests.policy.cases import refunds
 from tests.policy.stories import DAY, ENTERPRISE, MONDAY, OTHER, PRO, a_failure, a_subscription, a_success

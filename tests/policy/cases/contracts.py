@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kulanz.policy.areas.versions.applying import applicable
+from kulanz.policy.calendar.time import Span
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import TermsAgreed
-from kulanz.policy.time import Span
-from kulanz.policy.versions.applying import applicable
 from tests.policy.stories import DAY
 
 if TYPE_CHECKING:

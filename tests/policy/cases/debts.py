@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kulanz.commands import collections
+from kulanz.commands.transfers import Money, recorded
 from kulanz.errors import KulanzError
-from kulanz.policy.collecting import claims
-from kulanz.policy.collecting.recording import Money, recorded
-from kulanz.policy.collecting.records import Collection
+from kulanz.policy.book.collections import Collection
 from kulanz.policy.effects import DropFile, Effect, SendLetter, SendMail
 from kulanz.policy.facts import Fact, OverrideKind
 from tests.policy.stories import DAY, an_override
@@ -50,14 +50,14 @@ def _transfers(story: Story, amount: str, currency: str) -> None:
 
 
 def _who_owes(story: Story) -> None:
-    _tells(story, lambda: claims.told(story.stage.account, WHO, actor="ada", now=story.stage.now))
+    _tells(story, lambda: collections.told(story.stage.account, WHO, actor="ada", now=story.stage.now))
 
 
 def _proposes(story: Story, name: str, *also: str) -> None:
     stage = story.stage
     _tells(
         story,
-        lambda: claims.proposed(
+        lambda: collections.proposed(
             stage.account,
             stage.terms,
             ident=f"col_{len(stage.account.book.collections) + 1}",
@@ -78,37 +78,37 @@ def _last(story: Story) -> tuple[str, Collection]:
 def _approves(story: Story, name: str) -> None:
     stage = story.stage
     ident = next(iter(reversed(stage.account.book.collections)), "col_0")
-    _tells(story, lambda: claims.approved(stage.account, stage.terms, ident=ident, actor=name, now=stage.now))
+    _tells(story, lambda: collections.approved(stage.account, stage.terms, ident=ident, actor=name, now=stage.now))
 
 
 def _reports(story: Story, name: str) -> None:
     stage = story.stage
     ident = next(iter(reversed(stage.account.book.collections)), "col_0")
-    _tells(story, lambda: claims.reported(stage.account, stage.terms, ident=ident, actor=name, now=stage.now))
+    _tells(story, lambda: collections.reported(stage.account, stage.terms, ident=ident, actor=name, now=stage.now))
 
 
 def _recalls(story: Story) -> None:
     stage, ident = story.stage, _last(story)[0]
     _tells(
         story,
-        lambda: claims.recalled(
+        lambda: collections.recalled(
             stage.account, stage.terms, ident=ident, reason="our mistake", actor="ada", now=stage.now
         ),
     )
 
 
 def _chooses(story: Story, by: str) -> None:
-    _tells(story, lambda: claims.delivered_by(story.stage.account, by.removesuffix("s"), now=story.stage.now))
+    _tells(story, lambda: collections.delivered_by(story.stage.account, by.removesuffix("s"), now=story.stage.now))
 
 
 def _grants(story: Story, by: str) -> None:
     ident = f"man_{len(story.stage.account.book.mandates) + 1}"
-    _tells(story, lambda: claims.granted(ident=ident, by=by, reference=None, actor="ada", now=story.stage.now))
+    _tells(story, lambda: collections.granted(ident=ident, by=by, reference=None, actor="ada", now=story.stage.now))
 
 
 def _revokes(story: Story) -> None:
     ident = next(iter(story.stage.account.book.mandates), "man_0")
-    _tells(story, lambda: claims.revoked(story.stage.account, ident=ident, actor="ada", now=story.stage.now))
+    _tells(story, lambda: collections.revoked(story.stage.account, ident=ident, actor="ada", now=story.stage.now))
 
 
 def _legal_hold(story: Story, days: str) -> None:

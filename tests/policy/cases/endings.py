@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kulanz.policy import facts as f
-from kulanz.policy.closure import retention
+from kulanz.policy.areas.closure import retention
 from kulanz.policy.facts import DisputeStatus
 from tests.policy.cases.refunds import FIRST, minor
 from tests.policy.stories import SUB, a_dispute

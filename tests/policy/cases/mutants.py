@@ -18,8 +18,8 @@ from typing import Any
 
 from kulanz.errors import KulanzError
 from kulanz.policy import document
-from kulanz.policy import reading as read
 from kulanz.policy.document import Policy, expected
+from kulanz.policy.document import reading as read
 from tests.policy.cases.play import Case, cases, played, unmet
 from tests.policy.stories import terms
 

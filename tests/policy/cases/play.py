@@ -10,12 +10,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from kulanz.commands import cancellations as cancelling
+from kulanz.commands import migrations as moving
 from kulanz.policy import document
-from kulanz.policy.add_ons.booking import Booking
-from kulanz.policy.cancelling import ordering as cancelling
 from kulanz.policy.facts import BillingReason
-from kulanz.policy.model import Change, Terms
-from kulanz.policy.moving import ordering as moving
+from kulanz.policy.state import Change, Terms
+from kulanz.policy.state.bookings import Booking
 from tests.policy import add_on_stories as add_ons
 from tests.policy.cases import buying, contracts, debts, endings, notices, prepaid, refunds
 from tests.policy.cases.buying import BOUGHT

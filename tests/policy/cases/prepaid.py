@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from kulanz.policy.credit import ordering as credit
-from kulanz.policy.credit.pots import Pot, pots
+from kulanz.commands import credit
+from kulanz.policy.areas.credit.pots import Pot, pots
 from kulanz.policy.facts import CreditEntry
 from tests.policy import add_on_stories as add_ons
 from tests.policy.cases.refunds import minor, tried

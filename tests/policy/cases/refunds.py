@@ -7,9 +7,9 @@ from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+from kulanz.commands.commands import DecideRefund, RequestRefund
+from kulanz.commands.refunds import facts_of
 from kulanz.errors import KulanzError
-from kulanz.ordering.commands import DecideRefund, RequestRefund
-from kulanz.ordering.refunds import facts_of
 from kulanz.policy.effects import RefundPayment
 from kulanz.policy.facts import (
     BillingReason,
@@ -23,7 +23,7 @@ from kulanz.policy.facts import (
     PaymentRefunded,
     Stamp,
 )
-from kulanz.policy.refunding.values import Refund
+from kulanz.policy.state.refunds import Refund
 from tests.policy.stories import DAY, INVOICE, OWNER, a_dispute, a_success, an_invoice, an_order, an_override
 
 if TYPE_CHECKING:

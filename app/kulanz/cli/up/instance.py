@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from kulanz.cli.up.parts import Running
+from kulanz.cli.up.supervisor import Running
 from kulanz.errors import RefusedError
 
 LOCK_FILE = "up.lock"

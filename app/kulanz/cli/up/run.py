@@ -22,9 +22,9 @@ from kulanz.cli.listening import authority, listening_address
 from kulanz.cli.options import kulanz_in, name_misspelt_settings
 from kulanz.cli.up import private_redis, secrets
 from kulanz.cli.up.instance import MARK, Instance
-from kulanz.cli.up.parts import Part, Supervisor, python
+from kulanz.cli.up.supervisor import Part, Supervisor, python
 from kulanz.config import Settings, environment, load
-from kulanz.config_layers import RUN_FILE, Layers
+from kulanz.config.sources import RUN_FILE, Layers
 from kulanz.errors import RefusedError
 
 DEMO_FILE = "demonstration"

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from kulanz.config_layers import SECRETS_FILE
+from kulanz.config.sources import SECRETS_FILE
 from kulanz.errors import RefusedError
 
 HEADER = "# Made by `kulanz up`. Who reads this file can read and change everything: keep it as safe as the database.\n"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kulanz.policy.facts.words import Outcome
-from kulanz.policy.quick import quick
+from kulanz.policy.frozen import quick
 
 
 @quick

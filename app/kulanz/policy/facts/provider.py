@@ -15,7 +15,7 @@ from kulanz.policy.facts.words import (
     Stamp,
     Status,
 )
-from kulanz.policy.quick import quick
+from kulanz.policy.frozen import quick
 
 
 @quick

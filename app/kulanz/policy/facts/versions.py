@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from kulanz.policy.quick import quick
+from kulanz.policy.frozen import quick
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from kulanz.policy.quick import quick
+from kulanz.policy.frozen import quick
 
 
 class Status(StrEnum):

@@ -1,0 +1,63 @@
+"""A person's order about an account: how a command gives one, and how its outcome is printed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kulanz.cli.options import actor_option, dry_run_option, emit, json_option, services
+
+if TYPE_CHECKING:
+    from kulanz.commands.commands import Command
+    from kulanz.policy.state import Decision
+
+
+def orders(function: Callable[..., Command]) -> Callable[..., None]:
+    """Let a command give the order that its function returns, about its argument `account`, as all orders are given."""
+
+    @dry_run_option
+    @actor_option
+    @json_option
+    @wraps(function)
+    def give(*, account: str, dry_run: bool, actor: str, as_json: bool, **told: Any) -> None:
+        order(account, function(**told), actor=actor, dry_run=dry_run, as_json=as_json)
+
+    return give
+
+
+def order(account: str, command: Command, *, actor: str, dry_run: bool, as_json: bool, signed_in: bool = False) -> None:
+    """Carry a command out and print what followed; `signed_in`: the actor is the name of a token that was shown."""
+    from kulanz.commands import execute
+    from kulanz.commands.commands import Closing
+    from kulanz.privacy import vacuum
+    from kulanz.queries import enquiries
+    from kulanz.queries.sentences import sentence
+    from kulanz.store.codec import told
+
+    with services() as opened:
+        decision = execute.command(opened, account, command, actor, signed_in=signed_in, dry_run=dry_run)
+        after = _outcome(decision) if dry_run else enquiries.account_document(opened, account)
+        if isinstance(command, Closing) and not dry_run:
+            vacuum.scrub(opened)  # At once; else the clock does it.
+    said = [sentence(told(change)) for change in decision.changes]
+    document = {"account": after, "changes": said, "dry_run": dry_run, "actor": actor}
+
+    def show() -> None:
+        for line in said or ["Nothing changes."]:
+            click.echo(f"{'would be: ' if dry_run else ''}{line}")
+        click.echo(f"{account}: {after['standing']}, plan {after['plan']}, access {after['access']}")
+
+    emit(document, as_json, show)
+
+
+def _outcome(decision: Decision) -> dict[str, Any]:
+    found = decision.account
+    return {
+        "account_id": found.id,
+        "standing": str(found.standing),
+        "plan": found.plan,
+        "access": str(found.access),
+    }

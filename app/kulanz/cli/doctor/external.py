@@ -1,0 +1,228 @@
+"""What `kulanz doctor` looks at outside the house: Redis, the mail server, the product, the providers."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import SimpleWorker
+from rq.serializers import JSONSerializer
+from rq.suspension import is_suspended
+
+from kulanz.cli.doctor.finding import Finding
+from kulanz.errors import FarEndError, KulanzError
+from kulanz.formats.wording import how_many
+from kulanz.runtime.clock import real_now
+from kulanz.runtime.notifier import QUEUES, connect
+from kulanz.services import Services
+
+if TYPE_CHECKING:
+    from kulanz.delivery.provider import ProviderClient
+    from kulanz.providers.lemonsqueezy.client import Client, Webhook
+
+PATIENCE = 5.0
+ALIVE = timedelta(minutes=1)
+APART = timedelta(seconds=30)
+"""More between two clocks and one of them is wrong; signatures bear 300 seconds."""
+START_WORKERS = "start `kulanz worker` (or `kulanz up`)"
+LONGEST_SECRET = 40
+UNKNOWN_SUBSCRIPTIONS = {"stripe": "sub_kulanz_doctor", "paddle": "sub_00000000000000000000000000"}
+"""Ids that nobody has: a key that is allowed to look is told so."""
+
+
+def endpoints(services: Services) -> Iterator[Finding]:
+    """Whether anybody can deliver anything."""
+    settings = services.settings
+    secrets = {
+        "lemonsqueezy": settings.lemonsqueezy_webhook_secrets,
+        "stripe": settings.stripe_webhook_secrets,
+        "paddle": settings.paddle_webhook_secrets,
+        "standard": settings.standard_webhook_secrets,
+    }
+    given = [f"/webhooks/{name} ({how_many(len(known), 'secret')})" for name, known in secrets.items() if known]
+    advice = "set LEMONSQUEEZY_WEBHOOK_SECRETS, or another provider's: without a secret an endpoint does not exist"
+    yield Finding("endpoints", bool(given), ", ".join(given) or "none is open", "" if given else advice)
+
+
+def redis(services: Services) -> Iterator[Finding]:
+    """Whether Redis answers and takes writes, its clock is ours, and a worker listens on each queue."""
+    url = services.settings.redis_url
+    if url is None:
+        yield Finding("redis", None, "none: `kulanz up` starts a private one; workers ask the database every second")
+        return
+    try:
+        with connect(url, timeout=PATIENCE) as client:
+            yield from _persistence(client)
+            yield from _clocks(client)
+            yield from _workers(client)
+            yield from _suspension(client)
+    except (RedisError, OSError, ValueError) as error:
+        yield Finding(
+            "redis", False, type(error).__name__, "check REDIS_URL; meanwhile workers ask the database every second"
+        )
+
+
+def mail(services: Services) -> Iterator[Finding]:
+    """Whether the mail server lets us in; nothing is sent."""
+    from kulanz.delivery import smtp
+
+    url = services.settings.smtp_url
+    if url is None:
+        counts = services.settings.test_clock
+        advice = "" if counts else "set SMTP_URL: a mail in a file counts as not delivered, and warnings need delivery"
+        yield Finding("mail", None if counts else False, f"written to {services.settings.data_dir / 'mail'}", advice)
+        return
+    host = urlsplit(url).hostname
+    sender = services.settings.mail_from or ""
+    try:
+        server = smtp.mail_server(url, ssl.create_default_context(), PATIENCE)
+        smtp.knock(server, sender.rpartition("@")[2].strip(">") or "localhost")
+    except FarEndError as error:
+        yield Finding("mail", False, f"{host}: {error.detail}", "check SMTP_URL: host, port, name and password")
+        return
+    login = " and takes our password" if server.user else ""
+    yield Finding("mail", True, f"{host} answers{login}")
+
+
+def callback(services: Services) -> Iterator[Finding]:
+    """Whether the merchant's product can be reached; nothing is sent to it."""
+    url = services.settings.callback_url
+    if url is None:
+        yield Finding("callbacks", None, "CALLBACK_URL is not set: the product polls /v1, or is not told")
+        return
+    parts = urlsplit(url)
+    host, tls = parts.hostname or "", parts.scheme == "https"
+    problem = _reached(host, parts.port or (443 if tls else 80), tls=tls)
+    found = f"{host} can be reached" if problem is None else f"{host}: {problem}"
+    yield Finding(
+        "callbacks", problem is None, found, "check CALLBACK_URL, and that the product runs" if problem else ""
+    )
+
+
+def lemonsqueezy(services: Services) -> Iterator[Finding]:
+    """Whether the API key works and is of the mode that the settings say, and our webhook is registered."""
+    from kulanz.providers.lemonsqueezy.client import Client
+
+    client = services.clients.get("lemonsqueezy")
+    if not isinstance(client, Client):
+        yield Finding(
+            "lemonsqueezy", None, "no API key: what should be done there becomes a to-do, and nothing is looked up"
+        )
+        return
+    try:
+        mode = "test" if client.test_mode() else "live"
+        yield _of_mode("lemonsqueezy", mode, services)
+        yield _registered(client, mode, services)
+    except KulanzError as error:
+        yield Finding("lemonsqueezy", False, error.detail, "check LEMONSQUEEZY_API_KEY; keys live one year")
+
+
+def others(services: Services) -> Iterator[Finding]:
+    """Whether the keys of the other providers may look subscriptions up."""
+    for name, client in services.clients.items():
+        if name in UNKNOWN_SUBSCRIPTIONS:
+            yield _looked_up(name, client, services)
+
+
+def _persistence(client: Redis) -> Iterator[Finding]:
+    """Redis has to keep nothing; but one that cannot write its file may refuse rings, and a full one forget them."""
+    told: dict[str, Any] = client.info()
+    saved = told.get("rdb_last_bgsave_status", "ok") == "ok" and told.get("aof_last_write_status", "ok") == "ok"
+    kept = "appends to a file" if told.get("aof_enabled") else "keeps at most snapshots"
+    evicts = bool(told.get("maxmemory")) and told.get("maxmemory_policy", "noeviction") != "noeviction"
+    advice = "" if saved else "its last save failed, so it may refuse writes: make room on its disk"
+    advice = advice or (f"set its maxmemory-policy to noeviction, not {told['maxmemory_policy']}" if evicts else "")
+    yield Finding("redis", saved and not evicts, f"answers; {kept}, none is needed", advice)
+
+
+def _clocks(client: Redis) -> Iterator[Finding]:
+    seconds, micros = client.time()
+    apart = abs(real_now() - datetime.fromtimestamp(seconds + micros / 1e6, UTC))
+    well = apart < APART
+    advice = "" if well else "one of the two hosts has the wrong time: run NTP on both"
+    yield Finding("clocks", well, f"{apart.total_seconds():.0f} s apart from Redis's", advice)
+
+
+def _workers(client: Redis) -> Iterator[Finding]:
+    now = real_now()
+    attended = {
+        name
+        for worker in SimpleWorker.all(connection=client, serializer=JSONSerializer)
+        if worker.last_heartbeat and now - worker.last_heartbeat < ALIVE
+        for name in worker.queue_names()
+    }
+    idle = [name for name in QUEUES if name not in attended]
+    yield Finding("workers", not idle, f"{len(attended)} queues attended", START_WORKERS if idle else "")
+
+
+def _suspension(client: Redis) -> Iterator[Finding]:
+    """Another application's operator may have called `rq suspend`, or our own in the hope that it pauses Kulanz."""
+    if is_suspended(client):
+        advice = "to pause Kulanz, stop `kulanz worker` and `kulanz clock run`; `rq resume` takes the mark away"
+        yield Finding("rq suspend", None, "RQ is suspended in this Redis; Kulanz goes on", advice)
+
+
+def _reached(host: str, port: int, *, tls: bool) -> str | None:
+    """Return why an address cannot be reached."""
+    from kulanz.config.urls import is_metadata
+
+    try:
+        with socket.create_connection((host, port), timeout=PATIENCE) as line:
+            if is_metadata(line.getpeername()[0]):
+                return "a link-local or metadata address: nothing is ever sent there"
+            if tls:
+                ssl.create_default_context().wrap_socket(line, server_hostname=host).close()
+    except ssl.SSLError:
+        return "its certificate is not trusted, or its TLS failed"
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return None
+
+
+def _of_mode(name: str, mode: str, services: Services) -> Finding:
+    fits = services.settings.lemonsqueezy_mode in {mode, "any"}
+    advice = "" if fits else f"LEMONSQUEEZY_MODE is {services.settings.lemonsqueezy_mode}"
+    return Finding(name, fits, f"the key works, in {mode} mode", advice)
+
+
+def _registered(client: Client, mode: str, services: Services) -> Finding:
+    """Whether the provider delivers to an address of ours all that somebody acts on."""
+    from kulanz.reconcile.setup import EVENTS
+
+    stores = services.settings.lemonsqueezy_store_ids or {None}
+    found = [
+        one for store in sorted(stores, key=str) for one in client.webhooks(**({"store_id": store} if store else {}))
+    ]
+    ours = [one for one in found if urlsplit(one.url).path.endswith("/webhooks/lemonsqueezy")]
+    fitting = [one for one in ours if one.test_mode is (mode == "test")]
+    advice = "`kulanz lemonsqueezy setup URL`"
+    if not fitting:
+        return Finding("webhook", False, f"none of {len(found)} leads to /webhooks/lemonsqueezy in {mode} mode", advice)
+    missing = [event for event in EVENTS if not any(event in one.events for one in fitting)]
+    told = f"{fitting[0].url}, last delivery {_last(fitting)}"
+    return Finding("webhook", not missing, told, f"{', '.join(missing)} not delivered: {advice}" if missing else "")
+
+
+def _last(webhooks: list[Webhook]) -> str:
+    sent = max((one.last_sent_at for one in webhooks if one.last_sent_at is not None), default=None)
+    return sent.isoformat().replace("+00:00", "Z") if sent is not None else "never"
+
+
+def _looked_up(name: str, client: ProviderClient, services: Services) -> Finding:
+    try:
+        client.subscription(UNKNOWN_SUBSCRIPTIONS[name])
+        mode = "test" if client.test_mode() else "live"
+    except KulanzError as error:
+        return Finding(name, False, error.detail, f"check {name.upper()}_API_KEY, and what it is allowed to")
+    if name == "stripe":
+        return _of_mode(name, mode, services)
+    return Finding(name, True, f"the key works, in {mode} mode")
+
+
+ALL: tuple[Callable[[Services], Iterator[Finding]], ...] = (endpoints, redis, mail, callback, lemonsqueezy, others)

@@ -1,0 +1,178 @@
+"""What `kulanz doctor` looks at: each check yields what it found, and what to do where that is not well."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from kulanz.cli.doctor import external
+from kulanz.cli.doctor.finding import Finding
+from kulanz.config import policy_text
+from kulanz.formats.wording import how_many
+from kulanz.ingest import secret_usage
+from kulanz.policy import document
+from kulanz.processing import circuit_breaker
+from kulanz.runtime import clock_guard
+from kulanz.runtime.clock import real_now
+from kulanz.services import Services
+from kulanz.store import inbox, migrate, outbox, policies, shared_values
+from kulanz.store.spool import Spool
+
+OLD = timedelta(minutes=1)
+CLOCK_SILENT = timedelta(minutes=5)
+NIGHTLY = timedelta(hours=36)
+START_WORKERS = "start `kulanz worker` (or `kulanz up`)"
+
+
+def database(services: Services) -> Iterator[Finding]:
+    """Whether the database answers and has this version's shape, and our keys open it."""
+    at, newest = migrate.current(services.database), migrate.head()
+    yield Finding(
+        "database",
+        at == newest,
+        f"{services.database.dialect}, at revision {at}",
+        _if(at != newest, "run `kulanz migrate`"),
+    )
+    if at == newest:
+        services.vault.fingerprint("doctor")
+        yield Finding(
+            "encryption keys", True, f"{len(services.settings.encryption_keys)} given; they open this database"
+        )
+
+
+def spool(services: Services) -> Iterator[Finding]:
+    """Whether deliveries wait beside the database."""
+    limit = services.settings.spool
+    if not limit:
+        yield Finding("spool", None, "off: while the database is away deliveries are answered 503")
+        return
+    waiting = Spool(services.settings.data_dir / "spool", limit).size()
+    advice = "they are brought back by `kulanz web` while the database answers"
+    yield Finding("spool", not waiting, f"{waiting} bytes of deliveries wait", _if(bool(waiting), advice))
+
+
+def policy(services: Services) -> Iterator[Finding]:
+    """Which policy is in force; a note where the settings name another."""
+    with services.database.read() as conn:
+        found = policies.in_force(policies.all(conn), services.clock.now(conn))
+    try:
+        configured = document.parse(policy_text(services.settings.policy))
+    except OSError as error:
+        yield Finding("policy", False, f"{services.settings.policy}: {_words(error)}", "check KULANZ_POLICY")
+        return
+    if found is None:
+        yield Finding("policy", None, f"none in force yet; {configured.name} will be")
+        return
+    note = f"KULANZ_POLICY names another ({configured.name}): it counts only at the first start"
+    other = found.sha256 != configured.sha256
+    yield Finding("policy", True, f"{found.name}, version {found.version}", _if(other, note))
+
+
+def host_clock(services: Services) -> Iterator[Finding]:
+    """Whether the clock process lives, and the host's time is believed."""
+    with services.database.read() as conn:
+        jump, seen, test = (
+            clock_guard.jump(conn),
+            shared_values.get(conn, clock_guard.LAST_SEEN),
+            services.clock.test_time(conn),
+        )
+    if jump:
+        detail = f"the host's time went from {jump['last_seen']} to {jump['found']}: no timer fires"
+        yield Finding("clock", False, detail, "check the host's time, then `kulanz clock accept`")
+        return
+    lives = seen is not None and real_now() - datetime.fromisoformat(seen) < CLOCK_SILENT
+    standing = f"; the test clock stands at {_instant(test)}" if test else ""
+    told = _instant(datetime.fromisoformat(seen) if seen is not None else None)
+    yield Finding("clock", lives, f"last seen {told}{standing}", _if(not lives, "start `kulanz clock run`"))
+
+
+def mass_downgrades(services: Services) -> Iterator[Finding]:
+    """Whether the brake keeps accounts from losing access."""
+    with services.database.read() as conn:
+        found = circuit_breaker.show(conn, services.clock.now(conn))
+    wait = how_many(found.waiting, "account waits", "accounts wait")
+    since = f"on since {found.on_since.isoformat()}, {wait}" if found.on_since else "off"
+    advice = "is the provider down, is the clock right? If all is well: `kulanz brake release`"
+    yield Finding("brake", found.on_since is None, since, _if(found.on_since, advice))
+
+
+def backlog(services: Services) -> Iterator[Finding]:
+    """Whether events and effects are stuck."""
+    with services.database.read() as conn:
+        events, effects = inbox.counts(conn), outbox.counts(conn)
+        oldest, now = inbox.oldest_received(conn), services.clock.now(conn)
+    fresh = oldest is None or now - oldest < OLD
+    left = how_many(events.get("received", 0), "event")
+    yield Finding("inbox", fresh, f"{left} to be applied", _if(not fresh, START_WORKERS))
+    for state in ("parked", "quarantined"):
+        advice = f"`kulanz events list --state {state}`, then `events retry ID` or `events skip ID`"
+        yield _stuck(f"{state} events", events.get(state, 0), advice)
+    for state, word in (("parked", "parked"), ("todo", "to-do"), ("unknown", "unknown")):
+        yield _stuck(f"{word} effects", effects.get(state, 0), f"`kulanz effects list --state {state}`")
+
+
+def nightly(services: Services) -> Iterator[Finding]:
+    """Whether the provider was compared with lately."""
+    if services.settings.reconcile == "off" or services.settings.lemonsqueezy_api_key is None:
+        yield Finding("reconciliation", None, "off: KULANZ_RECONCILE is off, or there is no API key")
+        return
+    with services.database.read() as conn:
+        mark, test = shared_values.get(conn, shared_values.RECONCILED) or {}, services.clock.test_time(conn)
+    at = datetime.fromisoformat(mark["at"]) if "at" in mark else None
+    late = at is None or real_now() - at > NIGHTLY
+    if test is not None and late:
+        yield Finding("reconciliation", None, "not while the test clock is set")
+        return
+    advice = "`kulanz clock run` does it every night; `kulanz reconcile` does it now, and says what is in the way"
+    yield Finding("reconciliation", not late, f"last {_instant(at)}", _if(late, advice))
+
+
+def secrets(services: Services) -> Iterator[Finding]:
+    """Whether others may read the stored secrets."""
+    for path in (services.settings.data_dir / "secrets.toml", Path(services.settings.data_dir)):
+        with suppress(FileNotFoundError):
+            private = not path.stat().st_mode & 0o077
+            yield Finding(
+                path.name,
+                private,
+                "private" if private else "others may read it",
+                _if(not private, f"chmod go= {path}"),
+            )
+
+
+def webhook_secrets(services: Services) -> Iterator[Finding]:
+    """Which webhook secrets verify deliveries, which may be taken away, and whether one was that was still in use."""
+    with services.database.read() as conn:
+        uses = secret_usage.status(services, conn)
+    now = real_now()
+    for use in uses:
+        when = f"last used {use.last_used:%Y-%m-%d %H:%M}Z" if use.last_used else "never used"
+        if use.place is not None:
+            advice = _if(secret_usage.objection(use, uses, now) is None, "it may be taken away")
+            yield Finding(f"webhook secret {use.place} of {use.endpoint}", True, when, advice)
+        elif use.in_use(now):
+            advice = "put it back until a day after the provider stopped using it: its deliveries are refused"
+            yield Finding(f"webhook secret of {use.endpoint}", False, f"{when}, and configured no longer", advice)
+
+
+Check = Callable[[Services], Iterator[Finding]]
+STORED: tuple[Check, ...] = (policy, host_clock, mass_downgrades, backlog, nightly, webhook_secrets)
+OUTSIDE: tuple[Check, ...] = (spool, *external.ALL, secrets)
+
+
+def _stuck(name: str, count: int, advice: str) -> Finding:
+    return Finding(name, not count, str(count), _if(count, advice))
+
+
+def _if(condition: object, advice: str) -> str:
+    return advice if condition else ""
+
+
+def _words(error: Exception) -> str:
+    return getattr(error, "strerror", None) or type(error).__name__
+
+
+def _instant(at: datetime | None) -> str:
+    return at.strftime("%Y-%m-%dT%H:%M:%SZ") if at is not None else "never"

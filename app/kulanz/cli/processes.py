@@ -1,0 +1,104 @@
+"""Commands that run one part of an instance, as a platform's Procfile does."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+
+import click
+
+from kulanz.cli.listening import listening_address
+from kulanz.cli.options import (
+    actor_option,
+    dry_run_option,
+    emit,
+    json_option,
+    name_misspelt_settings,
+    refuse_a_missing_file,
+)
+from kulanz.cli.up.supervisor import Part, Supervisor, python
+from kulanz.config import Settings, environment, load
+from kulanz.errors import ConfigurationError
+from kulanz.runtime import parent_watch as ties
+
+
+@click.command()
+@click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - a server
+@click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="How many answer on the port.")
+@click.option("--leash", type=int, hidden=True, help="Descriptor that closes when our starter is gone.")
+def web(*, host: str, processes: int, leash: int | None) -> None:
+    """Run the web process on PORT."""
+    settings = load(environment())
+    if leash is None:
+        name_misspelt_settings()
+    _require_an_endpoint(settings)
+    address = listening_address(host, settings.port)
+    from kulanz.web import server
+
+    ties.hold(leash)
+    server.run(settings, host=address, processes=processes)
+
+
+@click.command()
+@click.option("--burst", is_flag=True, help="Work until nothing is due, then end; needs no Redis.")
+def worker(*, burst: bool) -> None:
+    """Run the workers of both queues, each a process of its own."""
+    settings = load(environment())
+    name_misspelt_settings()
+    refuse_a_missing_file(settings.database_url)
+    if burst:
+        replace_by_worker("burst")
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    with Supervisor(variables=environment(), say=lambda line: click.echo(line, err=True)) as supervisor:
+        for role in ("events", "effects"):
+            supervisor.start(Part(name=role, command=python("kulanz_workers", role)))
+        supervisor.watch(stopping)
+
+
+@click.command()
+@dry_run_option
+@actor_option
+@json_option
+def migrate(*, dry_run: bool, actor: str, as_json: bool) -> None:
+    """Bring the database to the shape that this version expects."""
+    from kulanz.store import migrate as migration
+    from kulanz.store.database import Database
+
+    settings = load(environment())
+    if dry_run:
+        refuse_a_missing_file(settings.database_url)
+    else:
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    database = Database(settings.database_url)
+    try:
+        before = migration.current(database)
+        if not dry_run:
+            migration.upgrade(database)
+        after = migration.head() if dry_run else migration.current(database)
+    finally:
+        database.dispose()
+    document = {"from": before, "to": after, "dry_run": dry_run, "actor": actor}
+    words = f"database at {after}" + (" already" if before == after else "")
+    emit(document, as_json, f"would bring the database from {before} to {after}" if dry_run else words)
+
+
+def replace_by_worker(role: str) -> None:
+    """Become a worker process."""
+    sys.stdout.flush()
+    os.execv(sys.executable, python("kulanz_workers", role))  # noqa: S606 - our own command
+
+
+def _require_an_endpoint(settings: Settings) -> None:
+    if not any(
+        (
+            settings.lemonsqueezy_webhook_secrets,
+            settings.stripe_webhook_secrets,
+            settings.paddle_webhook_secrets,
+            settings.standard_webhook_secrets,
+        )
+    ):
+        raise ConfigurationError(["no endpoint has a secret: set LEMONSQUEEZY_WEBHOOK_SECRETS"])

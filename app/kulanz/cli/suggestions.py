@@ -1,0 +1,34 @@
+"""What somebody may have meant who names an account that there is not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from kulanz.errors import NotFoundError
+
+if TYPE_CHECKING:
+    from kulanz.services import Services
+
+
+@contextmanager
+def near_misses(opened: Services, ident: str) -> Iterator[None]:
+    """Add to the error of the block, if it finds no account, who may be meant, and what of it is stuck."""
+    try:
+        yield
+    except NotFoundError as error:
+        raise NotFoundError("; ".join([error.detail, *_hints(opened, ident)])) from error
+
+
+def _hints(opened: Services, ident: str) -> Iterator[str]:
+    from kulanz.queries.dossier import search
+    from kulanz.store import pages
+
+    names = [row.id for row in search(opened, ident)[:3]]
+    if names:
+        yield f"did you mean {', '.join(names)}?"
+    with opened.database.read() as conn:
+        stuck = [one for one in pages.events(conn, account=ident, limit=20) if one.state != "handled"]
+    if stuck:
+        yield f"its event evt_{stuck[0].id} is {stuck[0].state}: `kulanz events show evt_{stuck[0].id}`"

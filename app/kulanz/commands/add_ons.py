@@ -1,0 +1,150 @@
+"""Booking and cancelling as facts, and why they may be refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
+from kulanz.policy.areas import periods
+from kulanz.policy.book import Book
+from kulanz.policy.calendar.pro_rata import months_left, rounded
+from kulanz.policy.calendar.time import aware
+from kulanz.policy.document.add_ons import AddOnRules
+from kulanz.policy.facts import AddOnBooked, AddOnCancelled, Status
+from kulanz.policy.state import State
+from kulanz.policy.state.bookings import Booking, BookingStatus
+from kulanz.policy.state.terms import Moment
+
+LONGEST_PERIOD = timedelta(days=372)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookAddOn:
+    """Pieces of an add-on, usable at once."""
+
+    kind: str
+    quantity: int
+    unit_price: int
+    """Of one piece for a month, in minor units."""
+    currency: str
+    period_ends_at: datetime
+    subscription: str | None = None
+    """The provider's id of the base subscription; None: the one that gives the plan."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancelAddOn:
+    """An add-on that is no longer wanted."""
+
+    add_on: str
+
+
+def book(order: BookAddOn, state: State, known: Book, moment: Moment, *, ident: str, actor: str) -> AddOnBooked:
+    """Return the booking that an order is, or raise what says why it cannot be."""
+    _check(order, moment.terms.at(moment.at).add_ons, moment.at)
+    base = _base(order, state, moment)
+    _check_currency(order.currency, base, known)
+    _check_end(order, base, state, known)
+    _check_period(order, base, known, moment)
+    began = periods.began(base, known, moment.at)
+    months = months_left(moment.at, order.period_ends_at, moment.zone, began)
+    return AddOnBooked(
+        id=ident,
+        at=moment.at,
+        subscription=base,
+        kind=order.kind,
+        quantity=order.quantity,
+        unit_price=order.unit_price,
+        currency=order.currency,
+        period_ends_at=aware(order.period_ends_at),
+        draft_amount=rounded(order.unit_price * order.quantity * months),
+        actor=actor,
+    )
+
+
+def cancel(order: CancelAddOn, state: State, known: Book, moment: Moment, *, actor: str) -> AddOnCancelled:
+    """Return the cancellation: to the end of what is billed, or at once within the time for a withdrawal."""
+    ident = order.add_on
+    booking = next((one for one in state.bookings if one.id == ident), None)
+    log = known.add_ons.get(ident)
+    if booking is None or log is None:
+        raise NotFoundError(f"no add-on {ident!r}")
+    if booking.status is not BookingStatus.ACTIVE:
+        raise RefusedError(f"the add-on {ident} is {_told(booking)} already")
+    withdrawn = may_withdraw(booking, moment)
+    return AddOnCancelled(
+        add_on=ident,
+        at=moment.at,
+        ends_at=moment.at if withdrawn else max(booking.billed_until, moment.at),
+        withdrawn=withdrawn,
+        refund_due=log.invoiced.amount if withdrawn and log.invoiced else 0,
+        actor=actor,
+    )
+
+
+def may_withdraw(booking: Booking, moment: Moment) -> bool:
+    """Whether cancelling now is the statutory withdrawal: to the same time of the last of its days."""
+    return booking.withdrawal_until is not None and moment.at <= booking.withdrawal_until
+
+
+def _check(order: BookAddOn, rules: AddOnRules, now: datetime) -> None:
+    if rules.kinds and order.kind not in rules.kinds:
+        raise InvalidInputError(f"kind: expected one of {', '.join(rules.kinds)}")
+    if order.quantity < 1:
+        raise InvalidInputError("quantity: at least 1")
+    if order.unit_price < 0:
+        raise InvalidInputError("unit_price: not less than 0")
+    if order.period_ends_at <= now:
+        raise InvalidInputError("period_ends_at: the period would have ended already")
+    if order.period_ends_at > now + LONGEST_PERIOD:
+        raise InvalidInputError("period_ends_at: at most a year away")
+
+
+def _base(order: BookAddOn, state: State, moment: Moment) -> str:
+    """Return the base subscription that an add-on belongs to: the named one, or that of the highest plan."""
+    rank = moment.terms.catalogue.rank
+    given = {one.subscription: one for one in state.given if one.add_on is None}
+    asked = order.subscription
+    wanted = [one for key, one in given.items() if asked is None or asked in {key, key.partition(":")[2]}]
+    if not wanted:
+        which = f" {asked!r}" if asked else ""
+        raise RefusedError(f"the account has no running subscription{which} that an add-on could belong to")
+    held = {key for hold in state.holds for key in hold.subscriptions}
+    free = [one for one in wanted if one.subscription not in held]
+    if not free or any(hold.scope == "account" for hold in state.holds):
+        raise RefusedError(f"the account is {state.standing.replace('_', ' ')}: nothing can be booked")
+    return max(free, key=lambda one: (rank(one.plan), one.subscription)).subscription
+
+
+def _check_currency(currency: str, base: str, known: Book) -> None:
+    invoices = known.invoices.get(base)
+    billed = {one.seen.currency for one in invoices.known.values()} if invoices else set()
+    sub = known.subscriptions[base].seen
+    bought = known.orders.get(sub.order) if sub.order else None
+    if not billed and bought is not None:
+        billed = {bought.seen.currency}
+    if billed and currency not in billed:
+        raise InvalidInputError(f"currency: the subscription is billed in {', '.join(sorted(billed))}")
+
+
+def _check_end(order: BookAddOn, base: str, state: State, known: Book) -> None:
+    """Refuse a period that goes on when the subscription has ended: what was cancelled does not renew."""
+    until = next((one.until for one in state.given if one.subscription == base), None)
+    if known.subscriptions[base].seen.status is Status.CANCELLED and until and order.period_ends_at > until:
+        raise InvalidInputError(f"period_ends_at: the subscription is cancelled and ends at {until:%Y-%m-%dT%H:%M:%SZ}")
+
+
+def _check_period(order: BookAddOn, base: str, known: Book, moment: Moment) -> None:
+    """Refuse a period that is not the subscription's: the draft goes out with its next regular invoice."""
+    last = periods.furthest(base, known, moment.at, moment.zone)
+    if last is not None and order.period_ends_at > last:
+        renewal = known.subscriptions[base].seen.renews_at
+        expected = f"expected at most one period after the subscription's renewal, to {last:%Y-%m-%dT%H:%M:%SZ}"
+        raise InvalidInputError(f"period_ends_at: {expected} (it renews at {renewal:%Y-%m-%dT%H:%M:%SZ})")
+
+
+def _told(booking: Booking) -> str:
+    if booking.status is BookingStatus.CANCELLED and booking.ends_at is not None:
+        return f"cancelled to {booking.ends_at:%Y-%m-%d}"
+    return str(booking.status)

@@ -1,0 +1,108 @@
+"""What orders about the end of an account mean in facts, and why they may be refused (plexo 10, 13; I9)."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from kulanz.commands.commands import (
+    ApproveDeletion,
+    Closing,
+    DestroyRecords,
+    EraseAccount,
+    RequestClosure,
+    WithdrawClosure,
+)
+from kulanz.errors import InvalidInputError, RefusedError
+from kulanz.policy.areas.closure import retention
+from kulanz.policy.areas.closure.area import RETENTION, has_ended
+from kulanz.policy.areas.closure.matters import protected
+from kulanz.policy.assess import assess
+from kulanz.policy.facts import AccountClosed, ClosureRequested, ClosureWithdrawn, DeletionApproved, Fact
+from kulanz.policy.state import Account, CaseState, State, Terms
+from kulanz.policy.state.closure import Matter
+
+_WORDS = {"dispute_open": "a dispute is open", "legal_hold": "its data are under a legal hold"}
+
+
+def facts_of(order: Closing, account: Account, terms: Terms, actor: str, now: datetime) -> tuple[Fact, ...]:
+    """Return the facts that an order is; raise what says why it cannot be carried out."""
+    state = assess(account.book, terms, account.zone(terms), now)
+    match order:
+        case RequestClosure():
+            return (_requested(order, state, actor, now),)
+        case WithdrawClosure():
+            closure = _closure(state)
+            return (ClosureWithdrawn(id=closure.subject, at=now, actor=actor, reason=order.reason),)
+        case ApproveDeletion():
+            waiting = _waiting(order, state, now)
+            return (DeletionApproved(subject=waiting.subject, at=now, actor=actor, reason=order.reason),)
+        case EraseAccount():
+            _refuse_what_is_protected(state, account, now)
+            _refuse_a_claim(state, account)
+            _refuse_a_question(state, account)
+            subject = f"er_{secrets.token_hex(8)}"
+            return (AccountClosed(subject=subject, cause="erasure", at=now, actor=actor, reason=order.reason),)
+        case DestroyRecords():
+            _refuse_what_is_protected(state, account, now)
+            _refuse_what_is_kept(state, account, terms, now)
+            return (AccountClosed(subject=RETENTION, cause=RETENTION, at=now, actor=actor),)
+
+
+def _requested(order: RequestClosure, state: State, actor: str, now: datetime) -> ClosureRequested:
+    """Ask for a closure; one that was asked for and is not done yet is the same one again."""
+    known = next((one.record.requested for one in state.deletions if one.cause == "closure"), None)
+    fresh = ClosureRequested(id=f"cl_{secrets.token_hex(8)}", at=now, actor=actor, reason=order.reason)
+    return known or fresh
+
+
+def _closure(state: State) -> Matter:
+    for one in state.deletions:
+        if one.cause == "closure":
+            return one
+    raise RefusedError("no closure of this account is under way")
+
+
+def _waiting(order: ApproveDeletion, state: State, now: datetime) -> Matter:
+    named = [one for one in state.deletions if order.subject in {None, one.subject}]
+    if not named:
+        raise RefusedError("no deletion of this account's data waits for an approval")
+    if len(named) > 1:
+        subjects = ", ".join(one.subject for one in named)
+        raise InvalidInputError(f"subject: say which deletion is approved ({subjects})")
+    if "approval" not in named[0].obstacles:
+        raise RefusedError(f"{named[0].subject}: no approval is needed, or it was given")
+    if named[0].due_at is not None and now < named[0].due_at:
+        raise RefusedError(f"{named[0].subject}: the customer's notices have not had their time yet")
+    return named[0]
+
+
+def _refuse_what_is_protected(state: State, account: Account, now: datetime) -> None:
+    found = protected(state, account.book, now)
+    if found:
+        raise RefusedError(f"{account.id}: {' and '.join(_WORDS[each] for each in found)}: nothing is destroyed (I9)")
+
+
+def _refuse_a_claim(state: State, account: Account) -> None:
+    """Refuse what would take the proof of a claim that others pursue (GDPR, Art. 17 (3) e)."""
+    if any(case.state is CaseState.IN_COLLECTIONS for case in state.cases):
+        raise RefusedError(f"{account.id}: a debt was handed over to collections; recall it first")
+
+
+def _refuse_a_question(state: State, account: Account) -> None:
+    """Refuse what would take a request for a refund from the person who waits for its answer: it can be given at once.
+
+    What was approved is carried out all the same, as calls to the provider outlive an erasure.
+    """
+    undecided = [one.key for one in state.refunds if one.undecided]
+    if undecided:
+        named = ", ".join(undecided)
+        raise RefusedError(f"{account.id}: a refund was asked for and is undecided ({named}); approve or deny it first")
+
+
+def _refuse_what_is_kept(state: State, account: Account, terms: Terms, now: datetime) -> None:
+    if not has_ended(state):
+        raise RefusedError(f"{account.id}: the account is in use")
+    end = retention.ends_at(account.book, terms.current.retention, account.zone(terms))
+    if end is None or end > now:
+        raise RefusedError(f"{account.id}: its records are to be kept")

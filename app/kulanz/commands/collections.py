@@ -1,0 +1,158 @@
+"""What people order about a debt: to propose, approve, recall and report a hand-over, and who the debtor is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
+
+from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
+from kulanz.policy import facts as f
+from kulanz.policy.areas.collections import handing_over
+from kulanz.policy.assess import assess
+from kulanz.policy.book.collections import Collection
+from kulanz.policy.state import Account, Case, State, Terms
+
+DATES = frozenset({"birth_date", "contract_date"})
+
+
+def proposed(
+    account: Account,
+    terms: Terms,
+    *,
+    ident: str,
+    case: str | None,
+    reason: str,
+    also: Iterable[str],
+    approves: bool,
+    actor: str,
+    now: datetime,
+) -> f.CollectionProposed:
+    """Return the proposal to hand a debt over; raise RefusedError saying what the policy still waits for."""
+    found = _case(_state(account, terms, now), case)
+    if handing_over.current(found, account.book) is not None:
+        raise RefusedError("a hand-over of this debt is proposed or made already")
+    _check(found, account, terms, now)
+    only = found.policy.collections.only_where_needed
+    if unknown := sorted(set(also) - set(only)):
+        raise InvalidInputError(f"include: the policy has no such field that goes only where needed: {unknown[0]}")
+    return f.CollectionProposed(
+        id=ident,
+        case=found.key,
+        opened_at=found.opened_at,
+        at=now,
+        actor=actor,
+        approves=approves,
+        reason=reason,
+        also=tuple(sorted(set(also))),
+    )
+
+
+def approved(account: Account, terms: Terms, *, ident: str, actor: str, now: datetime) -> f.CollectionApproved:
+    """Return the approval of a hand-over by another name than those that approved it before."""
+    collection, case = _found(account, terms, ident, now)
+    if collection.state != "proposed" or case is None:
+        raise RefusedError(f"it is {collection.state.replace('_', ' ')}: there is nothing to approve")
+    _another(actor, collection.approvals)
+    _check(case, account, terms, now)
+    return f.CollectionApproved(id=ident, at=now, actor=actor)
+
+
+def recalled(
+    account: Account, terms: Terms, *, ident: str, reason: str, actor: str, now: datetime
+) -> f.CollectionRecalled:
+    """Return that a hand-over, or its proposal, is taken back by a person."""
+    collection, _ = _found(account, terms, ident, now)
+    if collection.recalled is not None:
+        raise RefusedError("it was recalled already")
+    return f.CollectionRecalled(id=ident, at=now, cause="operator", actor=actor, reason=reason)
+
+
+def reported(account: Account, terms: Terms, *, ident: str, actor: str, now: datetime) -> f.CreditReportApproved:
+    """Return the approval of a report to a credit bureau; never of a debt that is disputed, paid or not handed over."""
+    collection, case = _found(account, terms, ident, now)
+    if not collection.in_force or case is None:
+        raise RefusedError("only a debt that is with the agency is reported")
+    if case.frozen_since is not None:
+        raise RefusedError("the debt is disputed: it is not reported")
+    if not case.policy.collections.credit_report.fields:
+        raise RefusedError("its policy reports no debts")
+    if collection.reported is not None:
+        raise RefusedError("it was reported already")
+    _another(actor, collection.reports)
+    return f.CreditReportApproved(id=ident, at=now, actor=actor)
+
+
+def told(account: Account, fields: Mapping[str, str | None], *, actor: str, now: datetime) -> f.DebtorTold:
+    """Return who the debtor is; raise InvalidInputError for a date that is none."""
+    known = account.book.debtors.get("debtor")
+    given = {name: value for name, value in fields.items() if value}
+    for name in sorted(DATES & given.keys()):
+        if _day(name, given[name]) > now.date():
+            raise InvalidInputError(f"{name}: that is in the future")
+    number = known.told.number + 1 if known else 1
+    return f.DebtorTold(number=number, at=now, actor=actor, fields=tuple(sorted(given.items())))
+
+
+def granted(*, ident: str, by: str, reference: str | None, actor: str, now: datetime) -> f.MandateGranted:
+    """Return that a mandate is granted, in the portal or by staff."""
+    return f.MandateGranted(id=ident, at=now, by=by, actor=actor, reference=reference)
+
+
+def revoked(account: Account, *, ident: str, actor: str, now: datetime) -> f.MandateRevoked:
+    """Return that a mandate is revoked for the future; nobody asks why."""
+    known = account.book.mandates.get(ident)
+    if known is None:
+        raise NotFoundError(f"no mandate {ident!r}")
+    if known.revoked is not None:
+        raise RefusedError("the mandate was revoked already")
+    return f.MandateRevoked(id=ident, at=now, actor=actor)
+
+
+def delivered_by(account: Account, by: str, *, now: datetime) -> f.AddressKnown:
+    """Return how the customer wants letters to come: a newer word than any before, even within one instant."""
+    address = account.book.addresses.get("account")
+    known = address.words.get("delivery") if address else None
+    return f.AddressKnown(at=max(now, known[0] + timedelta(microseconds=1)) if known else now, delivery=by)
+
+
+def _state(account: Account, terms: Terms, now: datetime) -> State:
+    return assess(account.book, terms, account.zone(terms), now)
+
+
+def _case(state: State, key: str | None) -> Case:
+    if key is not None:
+        found = state.case(key)
+        if found is None:
+            raise InvalidInputError("case_id: the account has no such open debt")
+        return found
+    given_up = [case for case in state.cases if case.given_up]
+    if len(given_up) > 1:
+        raise InvalidInputError("case_id: the account has several debts; say which one")
+    if not given_up:
+        raise RefusedError("the account has no debt that is given up and could be handed over")
+    return given_up[0]
+
+
+def _check(case: Case, account: Account, terms: Terms, now: datetime) -> None:
+    why = handing_over.obstacle(case, account.book, account.zone(terms), now)
+    if why is not None:
+        raise RefusedError(f"this debt may not be handed over: {why}")
+
+
+def _found(account: Account, terms: Terms, ident: str, now: datetime) -> tuple[Collection, Case | None]:
+    collection = account.book.collections.get(ident)
+    if collection is None or collection.proposed is None:
+        raise NotFoundError(f"no hand-over {ident!r}")
+    return collection, _state(account, terms, now).case(collection.proposed.case)
+
+
+def _another(actor: str, before: Iterable[tuple[datetime, str]]) -> None:
+    if any(actor == name for _, name in before):
+        raise RefusedError(f"{actor} has approved it already: two approvals need two names")
+
+
+def _day(name: str, text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise InvalidInputError(f"{name}: expected a day such as 1980-05-17") from None

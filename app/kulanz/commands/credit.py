@@ -1,0 +1,125 @@
+"""MoveCredits of prepaid credit as facts, and why they may be refused (bitrix24)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
+from kulanz.policy.areas.credit.pots import Pot, PotStatus, blocked_since, movements, pots
+from kulanz.policy.book import Book
+from kulanz.policy.calendar.time import aware
+from kulanz.policy.facts import CreditBooked, CreditEnded, CreditEntry
+from kulanz.policy.state import Moment, State
+
+_WORDS = {
+    "other_service": "used as payment for another service",
+    "invoice": "used for open invoices",
+    "transfer": "transferred to another account",
+    "refund": "refunded: it has no cash value",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveCredit:
+    """Credit that was bought or spent, by the merchant's word; in minor units."""
+
+    pot: str
+    entry: CreditEntry
+    amount: int
+    currency: str
+    use: str = "service"
+    incurred_at: datetime | None = None
+    reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndCredit:
+    """The number or service of a pot is ended: what is left of it is forfeited."""
+
+    pot: str
+    reference: str | None = None
+
+
+def move(told: MoveCredit, state: State, book: Book, moment: Moment, *, ident: str, actor: str) -> CreditBooked:
+    """Return the movement as a fact, or raise what says why it cannot be.
+
+    A reference that the pot knows is that same movement again, whatever has become of the credit since.
+    """
+    before = _told_before(told, book)
+    if before is not None:
+        return before
+    pot = next((one for one in pots(book, state) if one.name == told.pot), None)
+    _check(told, pot, moment)
+    _check_use(told, moment)
+    if told.entry is CreditEntry.BOUGHT:
+        _check_buying(pot)
+    else:
+        _check_spending(told, pot, state)
+    return CreditBooked(
+        id=ident,
+        pot=told.pot,
+        entry=told.entry,
+        amount=told.amount,
+        currency=told.currency,
+        at=moment.at,
+        incurred_at=aware(told.incurred_at) if told.incurred_at else None,
+        reference=told.reference,
+        actor=actor,
+    )
+
+
+def end(told: EndCredit, state: State, book: Book, moment: Moment, *, actor: str) -> CreditEnded:
+    """Return the end of a pot, or raise what says why it cannot end."""
+    pot = next((one for one in pots(book, state) if one.name == told.pot), None)
+    if pot is None:
+        raise NotFoundError(f"no credit {told.pot!r}")
+    if pot.ended_at is not None:
+        raise RefusedError(f"the credit {told.pot} has ended already")
+    return CreditEnded(pot=told.pot, at=moment.at, reference=told.reference, actor=actor)
+
+
+def _told_before(told: MoveCredit, book: Book) -> CreditBooked | None:
+    record = book.credit.get(told.pot)
+    if record is None or told.reference is None:
+        return None
+    same = (one for one in movements(record) if (one.entry, one.reference) == (told.entry, told.reference))
+    known = next(same, None)
+    if known is not None and (known.amount, known.currency) != (told.amount, told.currency):
+        raise RefusedError("reference: recorded already with another amount or currency")
+    return known
+
+
+def _check(told: MoveCredit, pot: Pot | None, moment: Moment) -> None:
+    if told.amount < 1:
+        raise InvalidInputError("amount: at least 1")
+    if pot is not None and told.currency != pot.currency:
+        raise InvalidInputError(f"currency: the credit {pot.name} is in {pot.currency}")
+    if told.incurred_at is not None and told.incurred_at > moment.at:
+        raise InvalidInputError("incurred_at: this is still to come")
+    if told.entry is CreditEntry.BOUGHT and (told.incurred_at is not None or told.use != "service"):
+        raise InvalidInputError("use and incurred_at: only of credit that is spent")
+
+
+def _check_use(told: MoveCredit, moment: Moment) -> None:
+    rules = moment.terms.at(moment.at).credit
+    if told.use not in rules.uses:
+        clause = f" (clause {rules.clause})" if rules.clause else ""
+        raise RefusedError(f"credit is never {_WORDS.get(told.use, told.use)}{clause}")
+
+
+def _check_buying(pot: Pot | None) -> None:
+    if pot is not None and pot.status is PotStatus.FORFEITED:
+        raise RefusedError(f"the credit {pot.name} has ended")
+
+
+def _check_spending(told: MoveCredit, pot: Pot | None, state: State) -> None:
+    """Refuse what cannot be used any more; a charge that arose before stays due and is never refused."""
+    if pot is None:
+        raise NotFoundError(f"no credit {told.pot!r}")
+    since = min((at for at in (pot.ended_at, blocked_since(state)) if at is not None), default=None)
+    arose = told.incurred_at
+    if pot.status is not PotStatus.USABLE and (arose is None or since is None or arose >= since):
+        raise RefusedError(f"the credit {pot.name} is {pot.status}")
+    if arose is None and told.amount > pot.balance:
+        raise RefusedError(f"the credit {pot.name} has {pot.balance} {pot.currency} left, in minor units")

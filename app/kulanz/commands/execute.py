@@ -1,0 +1,52 @@
+"""Carrying out what a person ordered, at once and in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kulanz.commands import handler, versions
+from kulanz.commands.commands import Command
+from kulanz.errors import NotFoundError, RefusedError
+from kulanz.policy.facts import Fact
+from kulanz.policy.state import Decision
+from kulanz.processing.decision_log import Cause
+from kulanz.processing.unit_of_work import Docket
+from kulanz.services import Services
+from kulanz.store import accounts, erasing
+from kulanz.store.database import Connection
+
+
+def command(
+    services: Services,
+    account: str,
+    order: Command,
+    actor: str,
+    *,
+    signed_in: bool = False,
+    dry_run: bool = False,
+    then: Callable[[Connection, tuple[Fact, ...]], None] | None = None,
+) -> Decision:
+    """Carry out what a person ordered, at once; with `dry_run` say what would follow and write nothing (I8).
+
+    `signed_in` says that the actor's name was authenticated: any other is a note, and approves nothing.
+    `then` is called with the facts that the order was, in the same transaction: what it writes is written with them.
+    """
+    services.vault.prepare()
+    with services.database.write() as tx:
+        row = accounts.get(tx, account)
+        if row is None:
+            raise NotFoundError(f"no account {account!r}")
+        if row.key is None:
+            raise RefusedError(f"{account}: {erasing.GONE}")
+        docket = Docket(services, tx, services.clock.now(tx))
+        docket.take([row.id])
+        versions.prepare(services, docket, tx, order, actor, dry_run=dry_run)
+        facts = handler.facts_of(order, docket.account(row.id), docket.terms, actor, docket.now, signed_in=signed_in)
+        decision = docket.decide(row.id, facts, Cause(kind="command", name=type(order).__name__, ref=actor))
+        if not dry_run:
+            docket.put_back()
+            if then is not None:
+                then(tx, facts)
+    if not dry_run:
+        services.bell.ring()
+    return decision

@@ -1,0 +1,47 @@
+"""Orders about what an account has beside its plan: add-ons, prepaid credit, a move, a notice."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from kulanz.commands import add_ons, credit
+from kulanz.commands import cancellations as cancelling
+from kulanz.commands import migrations as moving
+from kulanz.commands.commands import BookAddOn, CancelAddOn, EndCredit, Extra, MoveCredit, NoteCancellation, RecordMove
+from kulanz.policy.assess import assess
+from kulanz.policy.facts import (
+    AddOnBooked,
+    AddOnCancelled,
+    CancellationNoted,
+    CreditBooked,
+    CreditEnded,
+    MovedToOnPremise,
+)
+from kulanz.policy.state import Account, Moment, Terms
+
+
+def fact_of(
+    order: Extra, account: Account, terms: Terms, actor: str, now: datetime
+) -> AddOnBooked | AddOnCancelled | CreditBooked | CreditEnded | MovedToOnPremise | CancellationNoted:
+    """Return the fact that an order is; raise what says why it cannot be carried out."""
+    book = account.book
+    moment = Moment(terms.under(book, now), account.zone(terms), now)
+    state = assess(book, terms, moment.zone, now)
+    match order:
+        case BookAddOn():
+            return add_ons.book(order, state, book, moment, ident=_ident("ao"), actor=actor)
+        case CancelAddOn():
+            return add_ons.cancel(order, state, book, moment, actor=actor)
+        case MoveCredit():
+            return credit.move(order, state, book, moment, ident=_ident("cr"), actor=actor)
+        case EndCredit():
+            return credit.end(order, state, book, moment, actor=actor)
+        case RecordMove():
+            return moving.move(order, book, moment, ident=_ident("mv"), actor=actor)
+        case NoteCancellation():
+            return cancelling.note(order, state, book, moment, ident=_ident("cn"), actor=actor)
+
+
+def _ident(prefix: str) -> str:
+    return f"{prefix}_{secrets.token_hex(8)}"

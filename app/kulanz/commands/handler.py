@@ -1,0 +1,124 @@
+"""What a person's order means in facts, and why it may be refused (CONTRACT section 3)."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import datetime
+
+from kulanz.commands import closing, extras, versions
+from kulanz.commands import debts as about_debts
+from kulanz.commands import exceptions as overruling
+from kulanz.commands import refunds as refund_orders
+from kulanz.commands.commands import (
+    AgreeTerms,
+    ApproveOverride,
+    BookAddOn,
+    CancelAddOn,
+    CloseDispute,
+    Closing,
+    Command,
+    DecideRefund,
+    DeclineOverride,
+    EndCredit,
+    EndTerms,
+    MarkDeployed,
+    MoveCredit,
+    NoteCancellation,
+    OpenDispute,
+    RecordMove,
+    RequestRefund,
+    Running,
+    SetOverride,
+)
+from kulanz.errors import InvalidInputError, NotFoundError
+from kulanz.policy.areas.disputes.chargebacks import known
+from kulanz.policy.facts import DisputeSeen, DisputeStatus, Fact, Provenance, Stamp
+from kulanz.policy.state import Account, Terms
+
+_RISING = tuple(DisputeStatus)
+
+
+def facts_of(
+    order: Command, account: Account, terms: Terms, actor: str, now: datetime, *, signed_in: bool = False
+) -> tuple[Fact, ...]:
+    """Return the facts that an order is; raise what says why it cannot be carried out.
+
+    `signed_in` says that the actor's name was authenticated; any other is a note and approves nothing.
+    """
+    if isinstance(order, Closing):
+        return closing.facts_of(order, account, terms.under(account.book, now), actor, now)
+    return _of_a_living_account(order, account, terms, actor, now, signed_in=signed_in)
+
+
+def _of_a_living_account(
+    order: Running, account: Account, terms: Terms, actor: str, now: datetime, *, signed_in: bool
+) -> tuple[Fact, ...]:
+    match order:
+        case OpenDispute():
+            return (_opened(order, actor, now),)
+        case CloseDispute():
+            return (_closed(order, account, terms.under(account.book, now), actor, now),)
+        case SetOverride() | ApproveOverride() | DeclineOverride():
+            return overruling.facts_of(order, account, terms, actor, now, signed_in=signed_in)
+        case RequestRefund() | DecideRefund() | MarkDeployed():
+            return refund_orders.facts_of(order, account, terms, actor, now)
+        case AgreeTerms() | EndTerms():
+            facts: tuple[Fact, ...] = (versions.agreement(order, account, terms, actor, now),)
+        case BookAddOn() | CancelAddOn() | MoveCredit() | EndCredit() | RecordMove() | NoteCancellation():
+            facts = (extras.fact_of(order, account, terms, actor, now),)
+        case _:
+            facts = (about_debts.fact_of(order, account, terms, actor, now, signed_in=signed_in),)
+    return facts
+
+
+def _opened(order: OpenDispute, actor: str, now: datetime) -> DisputeSeen:
+    return DisputeSeen(
+        key=f"operator:{secrets.token_hex(8)}",
+        stamp=Stamp(now, _RISING.index(DisputeStatus.OPENED)),
+        status=DisputeStatus.OPENED,
+        opened_at=now,
+        amount=order.amount,
+        currency=order.currency,
+        payment=order.payment,
+        fee=order.fee,
+        fee_currency=order.fee_currency,
+        reason=order.reason,
+        reference=order.reference,
+        actor=actor,
+        provenance=Provenance.OPERATOR,
+    )
+
+
+def _closed(order: CloseDispute, account: Account, terms: Terms, actor: str, now: datetime) -> DisputeSeen:
+    dispute = known(account.book, terms).get(order.dispute)
+    if dispute is None:
+        raise NotFoundError(f"no dispute {order.dispute!r}")
+    if order.outcome in {DisputeStatus.INQUIRY, DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW}:
+        raise InvalidInputError(f"{order.outcome} is not how a dispute ends")
+    seen = dispute.seen
+    return DisputeSeen(
+        key=seen.key,
+        stamp=_after(seen.stamp, _RISING.index(order.outcome), now),
+        status=order.outcome,
+        opened_at=dispute.opened_at,
+        amount=seen.amount,
+        currency=seen.currency,
+        customer=seen.customer,
+        order=seen.order,
+        subscription=seen.subscription,
+        payment=seen.payment,
+        fee=seen.fee,
+        fee_currency=seen.fee_currency,
+        reason=seen.reason,
+        reference=seen.reference,
+        actor=actor,
+        signed=seen.signed,
+        provenance=seen.provenance,
+    )
+
+
+def _after(known: Stamp, rank: int, now: datetime) -> Stamp:
+    """Return the stamp of a person's word, which is newer than all that was known, even within the same second."""
+    if now > known.at:
+        return Stamp(now, rank)
+    return Stamp(known.at, max(rank, known.rank + 1))

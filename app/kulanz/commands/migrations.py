@@ -1,0 +1,35 @@
+"""Recording a move, and why it may be refused."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from kulanz.errors import InvalidInputError, RefusedError
+from kulanz.policy.book import Book
+from kulanz.policy.calendar.time import aware
+from kulanz.policy.facts import MovedToOnPremise
+from kulanz.policy.state import Moment
+
+LONGEST_AGO = timedelta(days=366)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordMove:
+    """An operator knows that an account runs on-premise now."""
+
+    reason: str
+    moved_at: datetime | None = None
+    """None: now."""
+
+
+def move(order: RecordMove, book: Book, moment: Moment, *, ident: str, actor: str) -> MovedToOnPremise:
+    """Return the move, or raise what says why it cannot be recorded."""
+    moved_at = aware(order.moved_at) if order.moved_at else moment.at
+    if moved_at > moment.at:
+        raise InvalidInputError("moved_at: the unused days are computed after the move, and this is still to come")
+    if moved_at < moment.at - LONGEST_AGO:
+        raise InvalidInputError("moved_at: at most a year ago")
+    if book.moves:
+        raise RefusedError("the account has been moved already")
+    return MovedToOnPremise(id=ident, moved_at=moved_at, at=moment.at, actor=actor, reason=order.reason)

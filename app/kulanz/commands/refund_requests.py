@@ -1,0 +1,71 @@
+"""Asking for a refund, and deciding about a request: the command, and the request as it is then."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from kulanz.commands import execute
+from kulanz.commands import refunds as refund_orders
+from kulanz.commands.commands import DecideRefund, RequestRefund
+from kulanz.errors import NotFoundError
+from kulanz.policy.facts import Fact, RefundRequested
+from kulanz.policy.state import Decision
+from kulanz.queries import refund_documents
+from kulanz.queries.refunds import account_of_request, refund_request_in
+from kulanz.queries.views import Document, view
+from kulanz.services import Services
+from kulanz.store.database import Connection
+
+
+def request(
+    services: Services,
+    account: str,
+    command: RequestRefund,
+    actor: str,
+    *,
+    dry_run: bool = False,
+    keep: Callable[[Connection, Document], None] | None = None,
+) -> tuple[Document, bool]:
+    """Ask for a refund; return the request and whether it is new: who asks again gets the first answer."""
+    made: list[tuple[Document, bool]] = []
+
+    def then(tx: Connection, facts: tuple[Fact, ...]) -> None:
+        document = refund_request_in(services, tx, account, _asked(services, tx, account, command, facts))
+        made.append((document, bool(facts)))
+        if keep is not None:
+            keep(tx, document)
+
+    decision = execute.command(services, account, command, actor, dry_run=dry_run, then=then)
+    return made[0] if made else (_would_be(services, decision, account, command), True)
+
+
+def decide(services: Services, command: DecideRefund, actor: str, *, dry_run: bool = False) -> Document:
+    """Say yes or no to a request; return it as it is then."""
+    account = account_of_request(services, command.request)
+    decision = execute.command(services, account, command, actor, dry_run=dry_run)
+    one = decision.state.refund(command.request)
+    if one is None:
+        raise NotFoundError(f"no refund request {command.request!r}")
+    return refund_documents.refund_request(decision.account.id, one, decision.state.as_of)
+
+
+def _asked(services: Services, conn: Connection, account: str, command: RequestRefund, facts: tuple[Fact, ...]) -> str:
+    """Return the request that an order made, or that was made before."""
+    for fact in facts:
+        if isinstance(fact, RefundRequested):
+            return fact.id
+    seen = view(services, conn, account)
+    known = refund_orders.asked_before(command, seen.account, seen.terms, services.clock.now(conn))
+    if known is None:
+        raise LookupError("a request that is neither new nor known")
+    return known
+
+
+def _would_be(services: Services, decision: Decision, account: str, command: RequestRefund) -> Document:
+    """Return the request of a dry run."""
+    known = {one.key for one in decision.before.refunds} if decision.before else set()
+    new = next((one for one in decision.state.refunds if one.key not in known), None)
+    if new is not None:
+        return refund_documents.refund_request(account, new, decision.state.as_of)
+    with services.database.read() as conn:
+        return refund_request_in(services, conn, account, _asked(services, conn, account, command, ()))

@@ -1,0 +1,183 @@
+"""What a request for a refund, and a person's decision about one, mean in facts, and why they may be refused."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from kulanz.commands.commands import DecideRefund, MarkDeployed, RequestRefund
+from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
+from kulanz.policy.areas.refunds.judging import judge
+from kulanz.policy.areas.refunds.payments import named, payments
+from kulanz.policy.areas.refunds.reading import Readers, promised_answer, promised_payment
+from kulanz.policy.assess import assess
+from kulanz.policy.book import Book
+from kulanz.policy.facts import Fact, LicenceDeployed, RefundDecided, RefundRequested
+from kulanz.policy.state import Account, Moment, Terms
+from kulanz.policy.state.refunds import Payment, Refund, Verdict
+
+Order = RequestRefund | DecideRefund | MarkDeployed
+
+
+def facts_of(order: Order, account: Account, terms: Terms, actor: str, now: datetime) -> tuple[Fact, ...]:
+    """Return the facts that an order about refunds is; raise what says why it cannot be carried out."""
+    match order:
+        case RequestRefund():
+            return _requested(order, account, terms, actor, now)
+        case DecideRefund():
+            return _decided(order, account, terms, actor, now)
+        case MarkDeployed():
+            licence = _licence(order.licence, account.book)
+            return (LicenceDeployed(licence=licence, at=now, actor=actor, reason=order.reason),)
+
+
+def asked_before(order: RequestRefund, account: Account, terms: Terms, now: datetime) -> str | None:
+    """Return the request that was made before for the same payment."""
+    return _asked_before(_payment(order, account.book, account.zone(terms), now), account.book)
+
+
+def _requested(
+    order: RequestRefund, account: Account, terms: Terms, actor: str, now: datetime
+) -> tuple[RefundRequested, ...]:
+    """Return the request; nothing where the same payment was asked back before, as that answer stands."""
+    book, zone = account.book, account.zone(terms)
+    payment = _payment(order, book, zone, now)
+    readers = Readers.of(book, Moment(terms.under(book, now), zone, now))
+    licence = None if order.licence is None else _licence(order.licence, book)
+    question = replace(readers.question(payment, now, order.reason), licence=licence)
+    before = _asked_before(payment, book)
+    answered = None if before is None else assess(book, terms, zone, now).refund(before)
+    most = judge(question).refundable or question.left
+    _check_amount(order, payment.currency, max(most, answered.amount) if answered else most)
+    if before is not None:
+        return ()
+    asked = RefundRequested(
+        id=f"rr_{secrets.token_hex(8)}",
+        payment=payment.key,
+        licence=licence,
+        at=now,
+        decide_by=promised_answer(now, book, readers.moment.terms, zone),
+        refunded=payment.refunded,
+        amount=order.amount,
+        contact=not question.disputed,
+        reason=order.reason,
+        contact_email=order.contact_email,
+        organisation=order.organisation,
+        actor=actor,
+    )
+    return (asked,)
+
+
+def _decided(
+    order: DecideRefund, account: Account, terms: Terms, actor: str, now: datetime
+) -> tuple[RefundDecided, ...]:
+    """Return the decision."""
+    zone, own = account.zone(terms), terms.under(account.book, now)
+    one = assess(account.book, terms, zone, now).refund(order.request)
+    if one is None:
+        raise NotFoundError(f"no refund request {order.request!r}")
+    if not one.undecided:
+        raise RefusedError(f"the request is closed: it is {one.state}")
+    if order.approve:
+        _check_approval(order, one)
+    elif order.amount is not None:
+        raise InvalidInputError("amount: a request that is denied gives nothing back")
+    elif one.answer.verdict is not Verdict.NOT_ELIGIBLE and not order.reason:
+        raise InvalidInputError("reason: say why it is denied, as the policy does not refuse it")
+    decision = RefundDecided(
+        request=one.key,
+        at=now,
+        approved=order.approve,
+        amount=_granted(order, one),
+        refunded=one.payment.refunded,
+        verdict=str(one.answer.verdict),
+        why=one.answer.why,
+        refundable=one.answer.refundable,
+        clause=_clause(order, one),
+        pay_by=promised_payment(now, one.policy.refund, account.book, own, zone) if order.approve else None,
+        actor=actor,
+        reason=order.reason,
+        turn=account.book.refund_requests[one.key].next_turn,
+    )
+    return (decision,)
+
+
+def _payment(order: RequestRefund, book: Book, zone: str, now: datetime) -> Payment:
+    found = _named_payments(order, book, zone, now)
+    if not found:
+        raise NotFoundError("the account has no such payment")
+    if len(found) > 1:
+        raise InvalidInputError("more than one payment is meant: name one by `payment_id`")
+    return found[0]
+
+
+def _named_payments(order: RequestRefund, book: Book, zone: str, now: datetime) -> list[Payment]:
+    ways = [order.payment is not None, order.licence is not None, order.paid_on is not None]
+    if sum(ways) != 1:
+        raise InvalidInputError("name the payment one way: payment_id, licence_id, or transaction_date and amount")
+    known = payments(book)
+    if order.payment is not None:
+        return named(order.payment, known)
+    if order.licence is not None:
+        licence = _licence(order.licence, book)
+        return [one for one in known if book.licences[licence].seen.order in one.names]
+    return _paid_that_day(order, known, zone, now)
+
+
+def _paid_that_day(order: RequestRefund, known: list[Payment], zone: str, now: datetime) -> list[Payment]:
+    day, local = order.paid_on, ZoneInfo(zone)
+    if day is None or order.paid_amount is None:
+        raise InvalidInputError("transaction_date: tell the amount that was paid that day too")
+    if day > now.astimezone(local).date():
+        raise InvalidInputError("transaction_date: it is in the future")
+    on_day = (one for one in known if day in (one.at.astimezone(local).date(), one.at.date()))
+    return [one for one in on_day if one.total == order.paid_amount]
+
+
+def _licence(name: str, book: Book) -> str:
+    found = [key for key in sorted(book.licences) if name in (key, key.partition(":")[2])]
+    if not found:
+        raise NotFoundError(f"the account has no licence {name!r}")
+    return found[0]
+
+
+def _asked_before(payment: Payment, book: Book) -> str | None:
+    asked = (log.requested for log in book.refund_requests.values())
+    same = [one for one in asked if one is not None and one.add_on is None and one.payment in payment.names]
+    return min(same, key=lambda one: (one.at, one.id)).id if same else None
+
+
+def _check_amount(order: RequestRefund, currency: str, most: int) -> None:
+    if order.currency not in (None, currency):
+        raise InvalidInputError(f"currency: the payment was made in {currency}")
+    if order.amount is not None and not 0 < order.amount <= most:
+        raise InvalidInputError(f"amount: {order.amount} is more than can be refunded, which is {most} {currency}")
+
+
+def _check_approval(order: DecideRefund, one: Refund) -> None:
+    if one.disputed:
+        raise RefusedError("a dispute about the payment is open or lost: the money would go back twice")
+    if one.answer.verdict is not Verdict.ELIGIBLE and not order.reason:
+        raise InvalidInputError("reason: say why it is granted, as the policy alone does not")
+    if not 0 < _granted(order, one) <= one.left:
+        raise InvalidInputError(f"amount: at most {one.left} {one.payment.currency} is left of the payment")
+    if _granted(order, one) != _asked(one) and not order.reason:
+        raise InvalidInputError(f"reason: say why it is another amount than {_asked(one)} {one.payment.currency}")
+
+
+def _granted(order: DecideRefund, one: Refund) -> int:
+    return (order.amount or _asked(one)) if order.approve else 0
+
+
+def _asked(one: Refund) -> int:
+    """Return what a plain yes gives back: what was asked for, or all that the policy gives."""
+    return one.amount or one.left
+
+
+def _clause(order: DecideRefund, one: Refund) -> str:
+    """Return the clause that a decision follows: what the policy does not grant is granted as an exception."""
+    if not order.approve or one.answer.verdict is Verdict.ELIGIBLE:
+        return one.answer.clause
+    return one.policy.refund.exceptional_clause or one.answer.clause

@@ -1,0 +1,74 @@
+"""A transfer as a person tells of it, checked against what the account owes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from zoneinfo import ZoneInfo
+
+from kulanz.commands.matching import matched
+from kulanz.errors import InvalidInputError, RefusedError
+from kulanz.policy.assess import assess
+from kulanz.policy.calendar.time import aware
+from kulanz.policy.facts.collecting import PaymentRecorded
+from kulanz.policy.state import Account, Terms
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Money:
+    """A transfer, in minor units of its currency."""
+
+    id: str
+    amount: int
+    currency: str
+    received: datetime | date | None
+    """An instant, or a day in the account's own zone; None: now."""
+    reference: str | None
+    invoice: str | None
+    transaction: str | None
+
+
+def recorded(money: Money, account: Account, terms: Terms, actor: str, now: datetime) -> PaymentRecorded:
+    """Return the fact that a transfer is; raise what says why it cannot be recorded.
+
+    A transaction of the bank that is known already is that same fact again, whatever was paid since.
+    """
+    known = account.book.transfers.get(money.id)
+    if known is not None and known.told is not None:
+        if (known.told.amount, known.told.currency) != (money.amount, money.currency):
+            raise RefusedError("transaction_id: recorded already with another amount or currency")
+        return known.told
+    received_at = _received_at(money.received, account.zone(terms), now)
+    state = assess(account.book, terms, account.zone(terms), now)
+    shares = matched(
+        state,
+        account.book,
+        amount=money.amount,
+        currency=money.currency,
+        invoice=money.invoice,
+        reference=money.reference,
+    )
+    return PaymentRecorded(
+        id=money.id,
+        at=now,
+        received_at=received_at,
+        amount=money.amount,
+        currency=money.currency,
+        actor=actor,
+        shares=shares,
+        reference=money.reference,
+        transaction=money.transaction,
+    )
+
+
+def _received_at(received: datetime | date | None, zone: str, now: datetime) -> datetime:
+    if received is None:
+        return now
+    told = received if isinstance(received, datetime) else datetime.combine(received, time(), ZoneInfo(zone))
+    try:
+        at = aware(told)
+    except OverflowError:
+        raise InvalidInputError("received_at: no calendar has that time") from None
+    if at > now:
+        raise InvalidInputError("received_at: that is in the future")
+    return at

@@ -1,0 +1,1 @@
+"""Sealing and signing: the vault of keys, and the installation's signature."""

@@ -1,0 +1,37 @@
+"""When a failed attempt is made again: quickly at first, then for three days of real time, then a person decides."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from kulanz.delivery.report import Report, State, parked
+
+DELAYS = (
+    timedelta(seconds=5),
+    timedelta(seconds=30),
+    timedelta(minutes=2),
+    timedelta(minutes=10),
+    timedelta(minutes=30),
+    timedelta(hours=1),
+    timedelta(hours=2),
+    timedelta(hours=4),
+    timedelta(hours=8),
+    timedelta(hours=12),
+    timedelta(hours=20),
+    timedelta(hours=24),
+)
+"""The pause after the first, second, … attempt; together three days."""
+
+LONGEST = timedelta(hours=24)
+"""No far end may put us off for longer than this."""
+
+
+def try_again(error: str, attempts: int, asked: timedelta | None = None) -> Report:
+    """Return the report of a failure that may pass: another attempt, or parked when the pauses are used up.
+
+    `attempts` were made before the one that just failed; `asked` is how long the far end wants us to wait.
+    """
+    if attempts >= len(DELAYS):
+        return parked(f"given up after {attempts + 1} attempts: {error}")
+    pause = max(DELAYS[attempts], min(asked or timedelta(), LONGEST))
+    return Report(state=State.RETRY, error=error, retry_after=pause)

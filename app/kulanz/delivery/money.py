@@ -1,0 +1,85 @@
+"""Giving money back at the provider, and disabling the licence that it had bought: read before and after (I11)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kulanz.delivery.provider import Clients, ProviderClient, failed
+from kulanz.delivery.report import Report, State, parked
+from kulanz.errors import FarEndError, UntranslatableError
+from kulanz.policy.effects import DisableLicence, RefundPayment
+from kulanz.policy.facts import Outcome
+from kulanz.providers.provider import Refunded
+
+_NO_PAYMENT = "the provider knows no such payment: does the API key belong to its store and mode?"
+_NO_LICENCE = "the provider knows no such licence: does the API key belong to its store and mode?"
+
+
+def refund(effect: RefundPayment, clients: Clients, attempts: int) -> Report:
+    """Give back what was approved, unless it has gone back since; what moved otherwise is for a person."""
+    provider, _, payment = effect.payment.partition(":")
+    client = clients.get(provider)
+    if client is None:
+        return Report(state=State.TODO, error=f"no API key for {provider}: to be refunded there by hand")
+    try:
+        before = _read(client, effect, payment)
+    except FarEndError as error:
+        return failed(error, attempts, Outcome.FAILED, _NO_PAYMENT)
+    if before is None:
+        return parked(_NO_PAYMENT)
+    report = _settled(effect, before) or _ordered(effect, client, payment, before, attempts)
+    return replace(report, facts=(*before.facts, *report.facts))
+
+
+def disable(effect: DisableLicence, clients: Clients, attempts: int) -> Report:
+    """Disable a licence key unless that has happened."""
+    provider, _, licence = effect.licence.partition(":")
+    client = clients.get(provider)
+    if client is None:
+        return Report(state=State.TODO, error=f"no API key for {provider}: to be disabled there by hand")
+    try:
+        told = client.disable_licence(licence)
+    except FarEndError as error:
+        return failed(error, attempts, Outcome.FAILED, _NO_LICENCE)
+    return parked(_NO_LICENCE) if told is None else Report(state=State.DONE, outcome=Outcome.DONE, facts=told)
+
+
+def _settled(effect: RefundPayment, read: Refunded) -> Report | None:
+    """Return the report where the money has moved, None where it has not."""
+    moved = read.amount - effect.before
+    if read.currency != effect.currency:
+        return parked(f"the payment is in {read.currency} at the provider, not in {effect.currency}: a person decides")
+    if moved == 0:
+        return None
+    if moved == effect.amount:
+        return Report(state=State.DONE, outcome=Outcome.DONE)
+    wanted = f"{effect.amount} {effect.currency}"
+    return parked(f"what was refunded moved by {moved}, and not by {wanted}: a person decides")
+
+
+def _ordered(effect: RefundPayment, client: ProviderClient, payment: str, before: Refunded, attempts: int) -> Report:
+    try:
+        _give_back(client, effect, payment)
+    except FarEndError as error:
+        return failed(error, attempts, Outcome.REFUSED, _NO_PAYMENT)
+    try:
+        after = _read(client, effect, payment) or before
+    except FarEndError:
+        # It was taken; the provider's event will tell that the money moved.
+        after = before
+    report = _settled(effect, after) or Report(state=State.DONE, outcome=Outcome.DONE)
+    return replace(report, facts=after.facts)
+
+
+def _read(client: ProviderClient, effect: RefundPayment, payment: str) -> Refunded | None:
+    try:
+        return client.refunded(effect.kind, payment)
+    except UntranslatableError as error:
+        raise FarEndError(f"the provider's answer: {error.detail}", retryable=True) from error
+
+
+def _give_back(client: ProviderClient, effect: RefundPayment, payment: str) -> None:
+    try:
+        client.refund(effect.kind, payment, effect.amount, effect.id)
+    except UntranslatableError as error:
+        raise FarEndError(f"the provider's answer: {error.detail}", retryable=True) from error

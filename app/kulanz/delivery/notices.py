@@ -1,0 +1,280 @@
+"""Turns a notice and its data into a letter: subject, text and HTML, in the reader's language, zone and currency.
+
+A template under `templates/<language>/` is the text itself: its first line is the subject, an empty line ends a
+paragraph. The HTML part is made from the same paragraphs, so the two can never say different things.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import textwrap
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_time, get_timezone_name
+from babel.numbers import format_currency, get_currency_precision
+from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError, pass_context, select_autoescape
+from jinja2.runtime import Context
+
+from kulanz.errors import UntranslatableError
+from kulanz.formats.wording import shell_word
+
+LANGUAGES = ("de", "en")
+
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    "grace_started": ("deadline",),
+    "grace_reminder": ("deadline",),
+    "grace_warning": ("deadline",),
+    "downgraded": (),
+    "recovered": (),
+    "suspended": (),
+    "reinstated": (),
+    "refund_decided": ("decision",),
+    "data_deletion_notice": ("data_deletion_eligible_at",),
+    "dunning_level": ("letter",),
+    "ops_alert": ("topic",),
+    "add_on_booked": ("kind", "quantity", "billed_until"),
+    "add_on_cancelled": ("kind", "ends_at"),
+    "add_on_withdrawn": ("kind",),
+}
+"""Every notice, and the data without which it would be a wrong promise. `decision` is `approved` or `denied`."""
+
+OPTIONAL = (
+    "access",  # `none`: nothing but signing in, export and explanation is left
+    "amount",  # what is disputed or refunded, in minor units of `currency`
+    "amount_due",
+    "billed_until",  # the end of the period to which an add-on is billed
+    "clause",
+    "collections",  # whether a debt that stays unpaid may be handed over
+    "currency",
+    "data_deletion_eligible_at",
+    "deadline",
+    "draft_amount",  # what goes out with the next regular invoice
+    "ends_at",
+    "kind",  # what an add-on is, such as `users`
+    "fee",  # what a dunning letter costs, and all of them together, in minor units of `currency`
+    "fees",
+    "invoice",  # the provider's number of it
+    "letter",  # `reminder`, `demand` or `last_demand`
+    "on_grace_end",  # `cancel`: the subscription itself ends with the grace period
+    "overdue_since",
+    "pay_by",
+    "plan",  # the paid plan that it is about
+    "quantity",
+    "reason",  # `dispute`; where it is left open, an `amount` in a notice of suspension says the same
+    "statutory_withdrawal_until",
+    "subject",
+    "topic",
+    "refund_due",  # what was invoiced already when a booking was withdrawn from
+    "unit_price",  # of one piece for a month
+    "total_due",
+)
+"""What the templates use where it is there."""
+
+_LONGEST_VALUE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Letter:
+    """A notice, ready to be addressed."""
+
+    language: str
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """How the letter is written: language and formats, zone, and what every template may name."""
+
+    locale: Locale
+    zone: ZoneInfo
+    account: str
+    sender: str | None
+    billing_url: str | None
+    to: tuple[str, ...] = ()
+    """The lines of the envelope, for a letter on paper."""
+    on: datetime | None = None
+    """The day that stands on it."""
+
+
+def render(notice: str, data: Mapping[str, Any], reader: Reader) -> Letter:
+    """Return the letter; `UntranslatableError` where there is no such notice or its data does not fit."""
+    _check(notice, data)
+    try:
+        written = _environment().get_template(f"{reader.locale.language}/{notice}.txt").render(_values(data, reader))
+    except (TemplateError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
+        raise UntranslatableError(f"the notice {notice} cannot be written from its data") from error
+    subject, *paragraphs = [_one_paragraph(block) for block in re.split(r"\n\s*\n", written.strip())]
+    return Letter(
+        language=reader.locale.language,
+        subject=_spaced(subject),
+        text=_spaced(_as_text(paragraphs)),
+        html=_as_html(_spaced(subject), paragraphs, reader),
+    )
+
+
+def locale_of(wanted: str | None, default: str) -> Locale:
+    """Return the first of the two that names a language we have letters in, with its country; else plain English."""
+    for name in (wanted, default):
+        found = _parsed(name)
+        if found is not None and found.language in LANGUAGES:
+            return found
+    return Locale("en")
+
+
+def _parsed(name: str | None) -> Locale | None:
+    try:
+        return Locale.parse((name or "").replace("-", "_"))
+    except (ValueError, TypeError, UnknownLocaleError):
+        return None
+
+
+def zone_of(*names: object) -> ZoneInfo:
+    """Return the first zone that exists; else UTC."""
+    for name in names:
+        try:
+            return ZoneInfo(str(name))
+        except (OSError, ValueError, KeyError):
+            continue
+    return ZoneInfo("UTC")
+
+
+def one_line(value: object) -> object:
+    """Return a value that cannot break out of its place: no line ends, no control characters, no endless text."""
+    match value:
+        case str():
+            return " ".join("".join(c if c.isprintable() else " " for c in value).split())[:_LONGEST_VALUE]
+        case Mapping():
+            return {str(one_line(str(key))): one_line(item) for key, item in value.items()}
+        case list() | tuple():
+            return [one_line(item) for item in value]
+    return value
+
+
+def _check(notice: str, data: Mapping[str, Any]) -> None:
+    if notice not in REQUIRED:
+        raise UntranslatableError(f"there is no notice {one_line(notice)}")
+    missing = [name for name in REQUIRED[notice] if data.get(name) in (None, "")]
+    if missing:
+        raise UntranslatableError(f"the notice {notice} lacks {', '.join(missing)}")
+
+
+def _values(data: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
+    given = {str(key): one_line(value) for key, value in data.items() if value is not None}
+    own = {"account": reader.account, "sender": reader.sender, "billing_url": reader.billing_url}
+    disputed = given.get("reason", "dispute" if "amount" in given else None) == "dispute"
+    return {**dict.fromkeys(OPTIONAL), **given, **own, "disputed": disputed, "given": given, "reader": reader}
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("kulanz.delivery"),
+        autoescape=select_autoescape(enabled_extensions=("html",), default=False),
+        undefined=StrictUndefined,
+    )
+    environment.filters |= {
+        "day": _day,
+        "moment": _moment,
+        "money": _money,
+        "plain": _plain,
+        "plan": _plan,
+        "shell_word": shell_word,
+        "words": _words,
+    }
+    return environment
+
+
+def _one_paragraph(block: str) -> str:
+    """Return the block with one line for each that is meant: a list's items, and a link under its label."""
+    lines = (re.sub(r"[ \t]+", " ", line).strip(" \t") for line in block.split("\n"))
+    return "\n".join(line for line in lines if line)
+
+
+def _as_text(paragraphs: list[str]) -> str:
+    wrapped = ("\n".join(map(_wrapped, paragraph.split("\n"))) for paragraph in paragraphs)
+    return "\n\n".join(wrapped) + "\n"
+
+
+def _wrapped(line: str) -> str:
+    indent = "  " if line.startswith("- ") else ""
+    return textwrap.fill(line, 76, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def _spaced(text: str) -> str:
+    """Return the text with plain spaces: those that do not break have done their work once lines are wrapped."""
+    return text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
+
+
+def _as_html(subject: str, paragraphs: list[str], reader: Reader) -> str:
+    template = _environment().get_template("letter.html")
+    blocks = [paragraph.split("\n") for paragraph in paragraphs]
+    day = format_date(reader.on.astimezone(reader.zone), "long", reader.locale) if reader.on else None
+    return template.render(
+        language=reader.locale.language,
+        subject=subject,
+        blocks=blocks,
+        billing_url=reader.billing_url,
+        to=reader.to,
+        day=day,
+    )
+
+
+@pass_context
+def _day(context: Context, instant: str) -> str:
+    """`8. März 2026`."""
+    reader: Reader = context["reader"]
+    day = format_date(_instant(instant).astimezone(reader.zone), "long", reader.locale)
+    return day.replace(" ", "\N{NO-BREAK SPACE}")
+
+
+@pass_context
+def _moment(context: Context, instant: str) -> str:
+    """`8. März 2026, 15:08 Uhr (MEZ)`: to the minute, and with its zone, as a deadline must be read one way only."""
+    reader: Reader = context["reader"]
+    local = _instant(instant).astimezone(reader.zone)
+    time = format_time(local, "short", tzinfo=reader.zone, locale=reader.locale)
+    clock = "\N{NO-BREAK SPACE}Uhr" if reader.locale.language == "de" else ""
+    return f"{_day(context, instant)}, {time}{clock} ({_zone_name(local, reader.locale)})"
+
+
+def _zone_name(local: datetime, locale: Locale) -> str:
+    name = get_timezone_name(local, "short", locale=locale)
+    return f"UTC{name[:3]}:{name[3:]}" if name.startswith(("+", "-")) else name
+
+
+@pass_context
+def _money(context: Context, amount: int, currency: str) -> str:
+    """Minor units of a currency, as the reader writes them."""
+    reader: Reader = context["reader"]
+    value = Decimal(amount).scaleb(-get_currency_precision(currency))
+    return format_currency(value, currency, locale=reader.locale)
+
+
+def _plan(name: str) -> str:
+    """Return a plan's lower-case name as a reader expects to see it."""
+    return name.replace("-", " ").replace("_", " ").title()
+
+
+def _plain(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ").replace(".", " ")
+
+
+def _instant(text: str) -> datetime:
+    instant = datetime.fromisoformat(text)
+    if instant.tzinfo is None:
+        raise ValueError("an instant needs its zone")
+    return instant.astimezone(UTC)

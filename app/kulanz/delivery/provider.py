@@ -1,0 +1,152 @@
+"""Calls to the provider that are read before they are made, so that none is repeated blindly (I11)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from http import HTTPStatus
+from typing import Protocol
+
+from kulanz.delivery.backoff import try_again
+from kulanz.delivery.report import Report, State, masked, parked
+from kulanz.errors import FarEndError, UnknownOutcomeError
+from kulanz.policy.effects import CancelSubscription, LookUpSubscription, ResumeSubscription
+from kulanz.policy.facts import Outcome, Provenance, ProviderFact, Status, SubscriptionLookedUp, SubscriptionSeen
+from kulanz.providers.provider import Refunded
+
+_OUR_KEY = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
+"""The provider does not accept the API key: that is ours to mend, and then the same call may succeed."""
+_SAID_NO = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
+"""What a provider may answer to the cancellation of what is cancelled already."""
+_NOT_THERE = "the provider knows no such subscription: does the API key belong to its store and mode?"
+
+
+class ProviderClient(Protocol):
+    """What we ask of a provider's API; failures are `FarEndError` or `UnknownOutcomeError`."""
+
+    @property
+    def api_url(self) -> str:
+        """Where the API is."""
+
+    def test_mode(self) -> bool:
+        """Return whether the API key reaches test data only."""
+
+    def subscription(self, subscription: str, /) -> SubscriptionSeen | None:
+        """Return the subscription as the provider holds it now, or nothing where it knows none of that id."""
+
+    def cancel(self, subscription: str, /) -> object:
+        """Stop the renewal; the period paid for runs out."""
+
+    def resume(self, subscription: str, trial_ends_at: datetime | None, /) -> object:
+        """Take a cancellation back; a trial needs its end told again."""
+
+    def refunded(self, kind: str, payment: str, /) -> Refunded | None:
+        """Return what has gone back of a payment so far, or nothing where the provider knows none of that id.
+
+        `kind` is `order` or `invoice`: of which of its records the id is.
+        """
+
+    def refund(self, kind: str, payment: str, amount: int, key: str, /) -> object:
+        """Give back so many minor units; `key` is the same on every attempt, for providers that look at it."""
+
+    def disable_licence(self, licence: str, /) -> tuple[ProviderFact, ...] | None:
+        """Let a licence key activate nothing any more, unless that is so; None where none of that id is known."""
+
+
+Clients = Mapping[str, ProviderClient]
+"""By the provider's name; a provider for which we hold no API key is absent."""
+Act = Callable[[ProviderClient, str, SubscriptionSeen], Report]
+
+
+def stop_renewal(effect: CancelSubscription, clients: Clients, attempts: int) -> Report:
+    """Cancel unless that has happened: by an earlier attempt of ours, or (REFUSED) before we ever tried."""
+
+    def act(client: ProviderClient, subscription: str, seen: SubscriptionSeen) -> Report:
+        if seen.status in {Status.CANCELLED, Status.EXPIRED}:
+            return Report(state=State.DONE, outcome=Outcome.DONE if attempts else Outcome.REFUSED)
+        try:
+            client.cancel(subscription)
+        except FarEndError as error:
+            if error.answer not in _SAID_NO or not _ended_meanwhile(client, subscription):
+                raise
+            return Report(state=State.DONE, outcome=Outcome.DONE if attempts else Outcome.REFUSED)
+        return Report(state=State.DONE, outcome=Outcome.DONE)
+
+    return _read_first(effect.subscription, clients, attempts, act, refused=Outcome.FAILED)
+
+
+def _ended_meanwhile(client: ProviderClient, subscription: str) -> bool:
+    """Whether a cancellation was refused because somebody had been quicker since it was read."""
+    seen = client.subscription(subscription)
+    return seen is not None and seen.status in {Status.CANCELLED, Status.EXPIRED}
+
+
+def resume_renewal(effect: ResumeSubscription, clients: Clients, attempts: int) -> Report:
+    """Take our cancellation back unless it renews again already; where that is refused, operators see it."""
+
+    def act(client: ProviderClient, subscription: str, seen: SubscriptionSeen) -> Report:
+        if seen.status is Status.EXPIRED:
+            return parked("the subscription has expired at the provider and cannot be resumed", Outcome.REFUSED)
+        if seen.status is Status.CANCELLED:
+            client.resume(subscription, effect.trial_ends_at)
+        return Report(state=State.DONE, outcome=Outcome.DONE)
+
+    return _read_first(effect.subscription, clients, attempts, act, refused=Outcome.REFUSED)
+
+
+def look_up(effect: LookUpSubscription, clients: Clients, now: datetime) -> Report:
+    """Ask once. No answer is an answer too: the policy decides when to ask again, and when to do without."""
+    provider, _, subscription = effect.subscription.partition(":")
+    client = clients.get(provider)
+    if client is None:
+        return _answered(effect, None, now, Report(state=State.SKIPPED, error=f"no API key for {provider}"))
+    try:
+        seen = client.subscription(subscription)
+    except FarEndError as error:
+        return _answered(effect, None, now, Report(state=State.DONE, error=_told_by(error)))
+    return _answered(effect, seen, now, Report(state=State.DONE, error=None if seen else _NOT_THERE))
+
+
+def _answered(effect: LookUpSubscription, seen: SubscriptionSeen | None, now: datetime, report: Report) -> Report:
+    status = None if seen is None else seen.status
+    looked = SubscriptionLookedUp(subscription=effect.subscription, at=now, status=status)
+    return replace(report, facts=(*_reconciled(seen), looked))
+
+
+def _reconciled(seen: SubscriptionSeen | None) -> tuple[SubscriptionSeen, ...]:
+    return () if seen is None else (replace(seen, provenance=Provenance.RECONCILED),)
+
+
+def _read_first(key: str, clients: Clients, attempts: int, act: Act, *, refused: Outcome) -> Report:
+    provider, _, subscription = key.partition(":")
+    client = clients.get(provider)
+    if client is None:
+        return Report(state=State.TODO, error=f"no API key for {provider}: to be done there by hand")
+    try:
+        seen = client.subscription(subscription)
+    except FarEndError as error:
+        return failed(error, attempts, Outcome.FAILED)
+    if seen is None:
+        return parked(_NOT_THERE)
+    try:
+        report = act(client, subscription, seen)
+    except FarEndError as error:
+        report = failed(error, attempts, refused)
+    return replace(report, facts=_reconciled(seen))
+
+
+def failed(error: FarEndError, attempts: int, refused: Outcome, not_there: str = _NOT_THERE) -> Report:
+    """Return what an attempt comes to that failed: tried again, or given up and seen by operators."""
+    if isinstance(error, UnknownOutcomeError):
+        return try_again("the provider's answer was lost; it will be read before anything is repeated", attempts)
+    if error.retryable or error.answer in _OUR_KEY:
+        return try_again(_told_by(error), attempts, error.retry_after)
+    if error.answer == HTTPStatus.NOT_FOUND:
+        return parked(not_there)
+    return parked(_told_by(error), refused)
+
+
+def _told_by(error: FarEndError) -> str:
+    hint = ": is the API key right and still valid?" if error.answer in _OUR_KEY else ""
+    return f"{masked(error.detail)}{hint}"

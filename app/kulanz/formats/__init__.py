@@ -1,0 +1,1 @@
+"""How mail addresses, ids and numbers of things are written."""

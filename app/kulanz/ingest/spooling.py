@@ -1,0 +1,137 @@
+"""Takes deliveries while the database is away: into the spool, and from there into the database when it is back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
+from threading import Event as Signal
+from threading import Lock, Thread
+
+import msgspec
+
+from kulanz.crypto.vault import Vault
+from kulanz.errors import StorageUnavailableError, detail_of
+from kulanz.ingest.group_commit import GroupCommit
+from kulanz.store.inbox.events import NewEvent
+from kulanz.store.spool import Spool
+from kulanz.telemetry.logs import log
+
+BATCH = 250
+LOOK_EVERY = 0.5
+"""Seconds between two tries whether the database is back."""
+LOOK_AROUND_EVERY = 30.0
+"""Seconds between two looks for what another process left when it died, or what the database refused by itself."""
+
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(NewEvent).decode
+
+
+Record = Callable[[Sequence[NewEvent]], None]
+"""Records events in the database, in order, or raises StorageUnavailableError; none: tries whether it could."""
+
+
+class Standby:
+    """The way round a database that is away. One for a process; its threads start when they are needed."""
+
+    def __init__(self, spool: Spool, vault: Vault, record: Record) -> None:
+        self._spool = spool
+        self._vault = vault
+        self._record = record
+        self._commits = GroupCommit[bytes, None](self._append, name="spool")
+        self._starting = Lock()
+        self._thread: Thread | None = None
+        self._stirred = Signal()
+        self._closing = Signal()
+        self.away = False
+        """Whether the database did not take what it was last given: no delivery need wait for it."""
+
+    def keep(self, event: NewEvent, *, seconds: float) -> None:
+        """Put an event on stable storage beside the database; StorageUnavailableError where that cannot be."""
+        try:
+            self._commits.submit(self._vault.seal(_encode(event)), seconds=seconds)
+        finally:
+            self.stir()
+
+    def stir(self) -> None:
+        """Let the thread look for what waits; start it if it does not run."""
+        self._stirred.set()
+        with self._starting:
+            if self._thread is None and not self._closing.is_set():
+                self._thread = Thread(target=self._run, name="standby", daemon=True)
+                self._thread.start()
+
+    def ready(self) -> bool:
+        """Whether an event could be kept here now."""
+        try:
+            self._spool.check()
+        except StorageUnavailableError as error:
+            log.warning("spool.not_ready", detail=error.detail)
+            return False
+        return True
+
+    def close(self) -> None:
+        """End the threads; what waits stays in the spool."""
+        with self._starting:
+            self._closing.set()
+        self._commits.close()
+        self._stirred.set()
+        if self._thread is not None:
+            self._thread.join()
+        self._spool.close()
+
+    def _append(self, records: Sequence[bytes]) -> Sequence[None]:
+        self._spool.append(records)
+        return [None] * len(records)
+
+    def _run(self) -> None:
+        while not self._closing.is_set():
+            self._stirred.clear()
+            if self._returns():
+                self._stirred.wait(LOOK_AROUND_EVERY)
+            else:
+                self._closing.wait(LOOK_EVERY)
+
+    def _returns(self) -> bool:
+        """Bring everything back that lies in the spool; False while the database does not take it."""
+        try:
+            if self.away or self._spool.size():
+                self._record(())
+            self._bring_back()
+            self.away = False
+        except Exception as error:  # noqa: BLE001 - nothing may end the thread that keeps what was promised
+            if not self.away:
+                log.warning(
+                    "spool.waits", bytes=self._spool.size(), error=type(error).__name__, detail=detail_of(error)
+                )
+            self.away = True
+            return False
+        return True
+
+    def _bring_back(self) -> None:
+        """Empty one segment after the other; what was written while we are at it comes last."""
+        after = ""
+        while (segment := self._spool.take(after)) is not None:
+            with closing(segment):
+                records = segment.records()
+                refused = [each for batch in _batches(records) for each in self._refused(batch)]
+                segment.keep_only(refused)
+            self.away = False
+            after = segment.path.name
+            log.info("spool.emptied", events=len(records) - len(refused), refused=len(refused))
+
+    def _refused(self, records: Sequence[bytes]) -> Sequence[bytes]:
+        """Record events, and return those that the database refuses by themselves: they are tried again much later."""
+        try:
+            self._record([_decode(self._vault.open(record)) for record in records])
+        except StorageUnavailableError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with one must not hold up the others
+            if len(records) == 1:
+                log.error("spool.refused", error=type(error).__name__)
+                return records
+            return [refused for record in records for refused in self._refused([record])]
+        return ()
+
+
+def _batches(records: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    return (records[first : first + BATCH] for first in range(0, len(records), BATCH))

@@ -1,0 +1,203 @@
+"""Closure as a part of the policy: a request, its obstacles, the product is told, the account is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any, ClassVar
+
+from kulanz.policy.areas.area import Chapter
+from kulanz.policy.areas.closure import retention
+from kulanz.policy.areas.closure.matters import matters, protected
+from kulanz.policy.book import Book
+from kulanz.policy.document import Policy
+from kulanz.policy.effects import Effect, Notify
+from kulanz.policy.facts import (
+    AccountClosed,
+    ClosureRequested,
+    ClosureWithdrawn,
+    DeletionAnnounced,
+    DeletionApproved,
+    Outcome,
+    OwnFact,
+)
+from kulanz.policy.frozen import changed
+from kulanz.policy.state import Access, Change, Hold, Moment, Owner, State, Step, Timer
+from kulanz.policy.state.closure import Matter
+
+DUE = "account.data_deletion_due"
+RETENTION = "retention"
+_OVER = frozenset({Outcome.DONE})
+
+
+class Closure(Chapter):
+    """An organisation asks to be deleted (plexo 13), or a lost chargeback lets its data go (plexo 10)."""
+
+    about: ClassVar[tuple[str, ...]] = ("deletions", "disputes", "invoices", "orders")
+
+    def read(self, draft: State, book: Book, moment: Moment) -> State:
+        """Return the draft with the deletions that are under way; closed is closed."""
+        if not (book.deletions or draft.chargebacks):
+            return draft
+        closed = closed_by(book)
+        if closed is not None:
+            return changed(
+                draft,
+                closed_at=closed.at,
+                renewal_stops=(*draft.renewal_stops, *_all_of(book, "closed")),
+            )
+        found = tuple(matters(draft, book, moment))
+        asked = next((one.subject for one in found if one.cause == "closure"), None)
+        stops = _all_of(book, asked) if asked else ()
+        return changed(draft, deletions=found, renewal_stops=(*draft.renewal_stops, *stops))
+
+    def holds(self, state: State, book: Book, moment: Moment) -> Iterable[Hold]:
+        """Return that nothing is left of a closed account."""
+        closed = closed_by(book) if state.closed_at is not None else None
+        return () if closed is None else (_hold(closed),)
+
+    def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
+        """Yield when promised notices have had their time, and when retention ends by itself."""
+        for one in state.deletions:
+            if one.due_at is not None and one.due_at > moment.at and "notice_undelivered" not in one.obstacles:
+                yield Timer("data_deletion_eligible", f"{one.subject}|told", one.due_at)
+        end = _retention_end(state, book, moment)
+        if end is not None and end > moment.at:
+            yield Timer("retention_end", "account", end)
+
+    def acts(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
+        """Yield the announcement that is due, and the closing once the product has been told."""
+        if state.closed_at is not None:
+            return
+        for one in state.deletions:
+            if one.ready:
+                yield from _next(one, moment)
+                return
+        end = _retention_end(state, book, moment)
+        if end is not None and end <= moment.at and not protected(state, book, moment.at):
+            yield AccountClosed(subject=RETENTION, cause=RETENTION, at=moment.at)
+
+    def concerns(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
+        """Yield what waits for an operator's approval alone, or for a notice that could not be delivered."""
+        for one in state.deletions:
+            if one.obstacles == ("approval",):
+                yield one.subject, "data_deletion_needs_approval"
+            late = one.due_at is not None and one.due_at <= moment.at
+            if late and "notice_undelivered" in one.obstacles:
+                yield one.subject, "data_deletion_notice_undelivered"
+
+    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterable[Change]:
+        """Return a line for each word that is new."""
+        return () if step.new.deletions is step.old.deletions else _changes(step)
+
+    def wants(self, effect: Effect, state: State, book: Book) -> bool | None:
+        """Whether the product is still to be told that data go."""
+        if not isinstance(effect, Notify) or effect.type != DUE:
+            return None
+        return any(one.subject == effect.subject and one.ready for one in state.deletions)
+
+    def reported(self, effect: Effect, outcome: Outcome, at: datetime, book: Book) -> Iterator[OwnFact]:
+        """Yield that the product has been told, or not."""
+        if isinstance(effect, Notify) and effect.type == DUE:
+            asked_at = datetime.fromisoformat(effect.data["announced_at"])
+            yield DeletionAnnounced(subject=effect.subject, asked_at=asked_at, at=at, outcome=outcome)
+
+
+def closed_by(book: Book) -> AccountClosed | None:
+    """Return the word by which an account was closed."""
+    found = [record.closed for record in book.deletions.values() if record.closed is not None]
+    return min(found, key=lambda fact: (fact.at, fact.subject), default=None)
+
+
+def _hold(closed: AccountClosed) -> Hold:
+    return Hold(
+        key="closed",
+        owner=Owner.LEGAL,
+        source=closed.subject,
+        since=closed.at,
+        scope="account",
+        access=Access.NONE,
+    )
+
+
+def _all_of(book: Book, cause: str) -> tuple[tuple[str, str], ...]:
+    """Return every subscription with one cause: an active one is cancelled first, a paused one stays uncharged."""
+    return tuple((key, cause) for key in sorted(book.subscriptions))
+
+
+def _next(one: Matter, moment: Moment) -> Iterator[OwnFact]:
+    last = one.record.last_announced
+    if not moment.terms.notifies or (last is not None and last.outcome in _OVER):
+        yield AccountClosed(subject=one.subject, cause=one.cause, at=moment.at)
+    elif last is None or last.outcome is Outcome.WITHDRAWN:
+        yield DeletionAnnounced(subject=one.subject, asked_at=moment.at, at=moment.at, outcome=Outcome.ASKED)
+
+
+def _retention_end(state: State, book: Book, moment: Moment) -> datetime | None:
+    """Return when the records of an account that has ended go by themselves; None: not, or not by themselves."""
+    rules = moment.terms.current.retention
+    if rules.destroy != "automatic" or state.closed_at is not None or not has_ended(state):
+        return None
+    return retention.ends_at(book, rules, moment.zone)
+
+
+def has_ended(state: State) -> bool:
+    """Whether nothing runs, is owed, asked back or contested any more."""
+    waits = any(case.open for case in state.cases) or any(one.open for one in state.refunds)
+    return not (waits or state.given or state.deletions)
+
+
+_WORDS = (
+    ("requested", "closure.requested", 87),
+    ("withdrawn", "closure.withdrawn", 87),
+    ("approved", "closure.approved", 86),
+    ("closed", "closure.erased", 110),
+)
+
+
+def _changes(step: Step) -> Iterator[Change]:
+    known = step.old.deletions
+    for subject, record in sorted(step.new.deletions.items()):
+        old = known.get(subject)
+        for name, rule, rank in _WORDS:
+            fact = getattr(record, name)
+            if fact is not None and (old is None or getattr(old, name) is None):
+                yield _told(rule, rank, subject, fact, step)
+        for key, asked in sorted(record.announced.items()):
+            if old is None or key not in old.announced:
+                yield _announced(subject, asked.at, step)
+
+
+def _told(
+    rule: str,
+    rank: int,
+    subject: str,
+    fact: ClosureRequested | ClosureWithdrawn | DeletionApproved | AccountClosed,
+    step: Step,
+) -> Change:
+    detail: dict[str, Any] = {"actor": fact.actor or None, "reason": fact.reason or None}
+    policy = step.terms.current
+    clause, callback = _clause(subject, policy), None
+    if isinstance(fact, AccountClosed):
+        callback = "account.closed"
+        detail |= {"cause": fact.cause, "closed_at": fact.at}
+        if fact.cause == RETENTION:
+            rule, clause = "retention.destroyed", policy.retention.clause
+    return Change(rule=rule, clause=clause, policy=policy, subject=subject, rank=rank, detail=detail, callback=callback)
+
+
+def _announced(subject: str, at: datetime, step: Step) -> Change:
+    policy = step.terms.current
+    return Change(
+        rule="closure.deletion_due",
+        clause=_clause(subject, policy),
+        policy=policy,
+        subject=subject,
+        rank=85,
+        detail={"announced_at": at, "deletion": subject},
+        callback=DUE,
+    )
+
+
+def _clause(subject: str, policy: Policy) -> str:
+    return policy.closure.clause if subject.startswith("cl_") else policy.dispute.clause

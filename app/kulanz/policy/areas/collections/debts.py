@@ -1,0 +1,46 @@
+"""How far the pursuit of each debt has come, as the account and its letters show it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kulanz.policy.areas.collections import handing_over, levels
+from kulanz.policy.book import Book
+from kulanz.policy.state import Debt, State
+
+
+def pursued(state: State, book: Book) -> Iterator[Debt]:
+    """Yield the debts about which a dunning letter went out."""
+    for case in state.cases:
+        if not (case.policy.dunning.levels or case.policy.collections.fields):
+            continue
+        step = levels.reached(case, book)
+        rules, collection = levels.level(case, step), handing_over.current(case, book)
+        if rules is not None or collection is not None:
+            yield Debt(
+                case=case.key,
+                level=step,
+                letter=rules.text if rules else None,
+                fee=levels.fee(case, step),
+                fees=levels.fees_due(case, book),
+                collection=collection,
+            )
+
+
+def content(subject: str, state: State) -> dict[str, Any]:
+    """Return what the letters about a case fill in beside what every notice says."""
+    case, debt = state.case(subject), state.debt(subject)
+    if case is None or debt is None:
+        return {}
+    return {
+        "letter": debt.letter,
+        "level": debt.level,
+        "levels": len(case.policy.dunning.levels),
+        "fee": debt.fee,
+        "fees": debt.fees,
+        "total_due": case.amount_due + debt.fees,
+        "collections": bool(case.policy.collections.fields),
+        "overdue_since": case.opened_at,
+        "invoice": case.invoice.partition(":")[2] if case.invoice else None,
+    }

@@ -1,0 +1,37 @@
+"""A transfer that turns out to be none: what it had paid is owed again, with the promised notice anew."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from kulanz.errors import NotFoundError, RefusedError
+from kulanz.policy import facts as f
+from kulanz.policy.areas import settling
+from kulanz.policy.book import Book
+from kulanz.policy.facts import OwnFact
+from kulanz.policy.state import Account, Case, CaseState, Moment
+
+
+def voided(account: Account, *, ident: str, reason: str, actor: str, now: datetime) -> f.PaymentVoided:
+    """Return that a transfer is void; raise for one that nobody recorded, or that is void already."""
+    known = account.book.transfers.get(ident)
+    if known is None or known.told is None:
+        raise NotFoundError(f"no payment {ident!r}")
+    if known.voided is not None:
+        raise RefusedError("the payment is void already")
+    return f.PaymentVoided(id=ident, at=now, actor=actor, reason=reason)
+
+
+def acts(case: Case, book: Book, moment: Moment) -> Iterator[OwnFact]:
+    """Promise a case in grace whose payment is void as much time as a warning needs: it was told that all is good."""
+    if case.state is not CaseState.GRACE:
+        return
+    times = (
+        case.policy.dunning.final_warning.after(transfer.voided.at, moment.zone)
+        for told, transfer in settling.known(book)
+        if transfer.voided is not None and any(share.claim in {case.invoice, *case.names} for share in told.shares)
+    )
+    deadline = max(times, default=None)
+    if deadline is not None and deadline > case.deadline:
+        yield f.DeadlinePromised(case=case.key, deadline=deadline)

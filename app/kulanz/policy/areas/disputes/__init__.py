@@ -1,0 +1,1 @@
+"""Chargebacks, and payments that were refunded in full."""

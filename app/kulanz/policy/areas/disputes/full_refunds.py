@@ -1,0 +1,128 @@
+"""Money that went back in full although nobody here asked for it (DOMAIN section 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from kulanz.policy.book import Book
+from kulanz.policy.book.provider import Dispute
+from kulanz.policy.book.refunds import Refunds
+from kulanz.policy.facts import BillingReason, DisputeStatus, OrderStatus
+
+NO_OUTCOME = frozenset({DisputeStatus.INQUIRY, DisputeStatus.WON, DisputeStatus.WITHDRAWN})
+"""Words of a dispute that do not explain a refund."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FullRefund:
+    """A payment that went back in full, once: an order and the first invoice of its subscription are the same money."""
+
+    payment: str
+    at: datetime
+    customer: str
+    amount: int
+    currency: str
+    subscription: str | None = None
+
+
+def unrequested(found: Mapping[str, FullRefund], disputes: Iterable[Dispute], book: Book) -> list[FullRefund]:
+    """Return those full refunds that neither a dispute nor a request made here explains."""
+    explained = {payment for dispute in disputes for payment in _explained(dispute, book)}
+    left = (found[payment] for payment in sorted(found.keys() - explained))
+    return [refund for refund in left if not _was_asked_for(refund, book)]
+
+
+def payment_of(key: str, book: Book) -> str:
+    """Return the one name of a payment: the order's where an invoice is the first of its subscription, or says so."""
+    invoice = book.invoice(key)
+    if invoice is not None and invoice.seen.money is not None:
+        return next((name for name, one in sorted(book.orders.items()) if one.seen.money == invoice.seen.money), key)
+    if invoice is None or invoice.seen.reason is not BillingReason.INITIAL:
+        return key
+    sub = book.subscriptions.get(invoice.seen.subscription)
+    return (sub.seen.order if sub else None) or key
+
+
+def keys_of(name: str, book: Book) -> tuple[str, ...]:
+    """Return the payments that a name means: a person types the provider's id alone."""
+    if ":" in name:
+        return (name,)
+    known = (*book.orders, *(key for invoices in book.invoices.values() for key in invoices.known))
+    return tuple(key for key in known if key.partition(":")[2] == name) or (name,)
+
+
+def heard_of(payment: str, book: Book) -> bool:
+    """Whether anything was told of a payment, by its one name: one from before the import is as unknown as a slip."""
+    if payment in book.orders or book.invoice(payment) is not None:
+        return True
+    return any(sub.seen.order == payment for sub in book.subscriptions.values())
+
+
+def full(book: Book) -> dict[str, FullRefund]:
+    """Return every full refund, by payment."""
+    return {refund.payment: refund for refund in _full(book)}
+
+
+def _full(book: Book) -> Iterator[FullRefund]:
+    for invoices in book.invoices.values():
+        for key in invoices.refunded:
+            invoice = invoices.known[key]
+            seen = invoice.seen
+            yield FullRefund(
+                payment=payment_of(key, book),
+                at=invoice.refunded_at or seen.stamp.at,
+                customer=seen.customer,
+                amount=seen.total,
+                currency=seen.currency,
+                subscription=seen.subscription,
+            )
+    for key, told in book.refunds.items():
+        yield from _told_one_by_one(payment_of(key, book), told)
+    for key, order in book.orders.items():
+        if order.refunded_at is not None and order.seen.status is OrderStatus.REFUNDED:
+            yield FullRefund(
+                payment=key,
+                at=order.refunded_at,
+                customer=order.seen.customer,
+                amount=order.seen.total,
+                currency=order.seen.currency,
+            )
+
+
+def _told_one_by_one(payment: str, told: Refunds) -> Iterator[FullRefund]:
+    for seen in told.seen:
+        if seen.whole and seen.counts:
+            yield FullRefund(
+                payment=payment, at=seen.stamp.at, customer=seen.customer, amount=seen.amount, currency=seen.currency
+            )
+
+
+def _explained(dispute: Dispute, book: Book) -> Iterator[str]:
+    if dispute.seen.status not in NO_OUTCOME:
+        yield from disputed(dispute, book)
+
+
+def _was_asked_for(refund: FullRefund, book: Book) -> bool:
+    """Whether somebody here had wanted the money back before it went, and nobody denied it."""
+    for log in book.refund_requests.values():
+        asked = log.requested
+        if asked is None or (log.decided is not None and not log.decided.approved):
+            continue
+        if payment_of(asked.payment, book) == refund.payment and asked.refunded < refund.amount:
+            return True
+    return False
+
+
+def disputed(dispute: Dispute, book: Book) -> Iterator[str]:
+    """Yield the payments that a dispute may be about."""
+    seen = dispute.seen
+    named = [payment for payment in (seen.order, seen.payment) if payment]
+    if seen.subscription is not None:
+        invoices = book.invoices.get(seen.subscription)
+        named.extend(invoices.known if invoices else ())
+        sub = book.subscriptions.get(seen.subscription)
+        named.extend([sub.seen.order] if sub and sub.seen.order else [])
+    for name in named:
+        yield from (payment_of(key, book) for key in keys_of(name, book))

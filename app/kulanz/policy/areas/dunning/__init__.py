@@ -1,0 +1,1 @@
+"""Failed payments: cases, grace, reminders, holds."""

@@ -1,0 +1,245 @@
+"""Failed renewals as an area of the policy: their cases, their holds, and every word about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any, ClassVar
+
+from kulanz.policy import facts as f
+from kulanz.policy.areas.area import Asks, Chapter, Line
+from kulanz.policy.areas.dunning import holds, notices
+from kulanz.policy.areas.dunning.cases import cases
+from kulanz.policy.book import Book
+from kulanz.policy.book.own import Asked
+from kulanz.policy.calendar.time import rfc3339
+from kulanz.policy.effects import Effect, LookUpSubscription, Notify, SendLetter, SendMail
+from kulanz.policy.facts import Outcome, OwnFact
+from kulanz.policy.frozen import changed
+from kulanz.policy.identity import effect_id
+from kulanz.policy.state import Case, CaseState, Change, Decision, Hold, Moment, State, Step, Timer
+
+_STATE_RULES = {
+    CaseState.GRACE: ("dunning.grace_started", 60),
+    CaseState.ON_HOLD: ("dunning.hold_placed", 80),
+    CaseState.EXHAUSTED: ("dunning.exhausted", 70),
+    CaseState.IN_COLLECTIONS: ("dunning.exhausted", 70),
+    CaseState.VOLUNTARY: ("dunning.closed_voluntarily", 65),
+    CaseState.VOID: ("dunning.closed_void", 70),
+}
+_ENDED_WITHOUT_PAYMENT = frozenset({CaseState.VOLUNTARY, CaseState.VOID})
+_MAY_HAVE_LEFT = frozenset({Outcome.UNKNOWN, Outcome.DONE})
+_WARNED = f"account.{notices.WARNING}"
+
+
+def _look_asked(fact: f.SubscriptionLookedUp, step: Step) -> Change:
+    return step.of_act("look.asked", 3, fact.subscription, subscription=fact.subscription)
+
+
+def _look(fact: f.SubscriptionLookedUp, decision: Decision) -> Iterator[Effect]:
+    case = next((one for one in decision.state.cases if one.subscription == fact.subscription), None)
+    ident = effect_id(decision.account.id, "look", fact.subscription, rfc3339(fact.at))
+    yield LookUpSubscription(id=ident, subscription=fact.subscription, case=case.key if case else "")
+
+
+class Dunning(Chapter):
+    """A failed renewal: grace, the promised notice, the hold, and its end (DOMAIN section 3, plexo 6)."""
+
+    about: ClassVar[tuple[str, ...]] = ("subscriptions",)
+    lines: ClassVar[Mapping[type[OwnFact], Line]] = {f.SubscriptionLookedUp: _look_asked}
+    asks: ClassVar[Mapping[type[OwnFact] | str, Asks]] = {f.SubscriptionLookedUp: _look}
+
+    def read(self, draft: State, book: Book, moment: Moment) -> State:
+        """Return the draft with the cases, and the subscriptions that are cancelled because of them."""
+        found = cases(book, moment.terms, moment.zone)
+        if not found:
+            return draft
+        stops = [(case.subscription, case.key) for case in found if _cancels(case)]
+        return changed(draft, cases=tuple(found), renewal_stops=(*draft.renewal_stops, *stops))
+
+    def holds(self, state: State, book: Book, moment: Moment) -> Iterable[Hold]:
+        """Return the hold of each case whose grace is over."""
+        return [holds.hold(case) for case in state.cases if case.state is CaseState.ON_HOLD] if state.cases else ()
+
+    def timers(self, state: State, book: Book, moment: Moment) -> Iterable[Timer]:
+        """Return when each case has to be looked at again."""
+        return [timer for case in state.cases for timer in holds.timers(case, book, moment)] if state.cases else ()
+
+    def carried_over(self, step: Step, moment: Moment) -> Iterable[OwnFact]:
+        """Return the promises of a case that is another's now, and the time that a dispute left it."""
+        return holds.carried_over(step.before, step.after, step.new, moment.at) if step.before else ()
+
+    def acts(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
+        """Return the promises, notices and holds that are due."""
+        return [act for case in state.cases for act in holds.acts(case, book, moment)] if state.cases else ()
+
+    def concerns(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
+        """Yield why a hold that is due is not placed."""
+        for case in state.cases:
+            topic = holds.blocked(case, book, moment)
+            if topic is not None:
+                yield case.key, topic
+
+    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterable[Change]:
+        """Return what became of each case."""
+        return _changes(step, acts) if step.after.cases or (step.before and step.before.cases) else ()
+
+    def content(self, subject: str, decision: Decision) -> Mapping[str, Any]:
+        """Return what every notice about a case says, also about one that is over."""
+        before = decision.before
+        case = decision.state.case(subject) or (before.case(subject) if before else None)
+        if case is None:
+            return {}
+        rules = case.policy.dunning
+        return {
+            "deadline": case.deadline,
+            "amount_due": case.amount_due,
+            "currency": case.currency,
+            "on_grace_end": rules.on_grace_end,
+            "clause": (rules.grace_clause if case.held_at is None else rules.hold_clause) or None,
+        }
+
+    def wants(self, effect: Effect, state: State, book: Book) -> bool | None:
+        """Whether a notice about a case, or a look at the provider, still has its case."""
+        match effect:
+            case LookUpSubscription():
+                case = state.case(effect.case)
+                return case is not None and case.state is CaseState.GRACE
+            case SendMail(notice=kind) | SendLetter(notice=kind) | Notify(type=kind):
+                return _is_true(kind.removeprefix("account."), effect, state, book)
+            case _:
+                return None
+
+    def reported(self, effect: Effect, outcome: Outcome, at: datetime, book: Book) -> Iterator[OwnFact]:
+        """Yield what became of the final warning on its other way."""
+        if isinstance(effect, Notify) and effect.type == _WARNED:
+            kind = notices.WARNING_CALLBACK
+            yield f.NoticeReported(subject=effect.subject, kind=kind, step=effect.step, at=at, outcome=outcome)
+
+
+def _cancels(case: Case) -> bool:
+    """Whether the subscription is cancelled at the provider because of a case."""
+    return case.policy.dunning.on_grace_end == "cancel" and (case.state is CaseState.ON_HOLD or case.given_up)
+
+
+def _is_true(kind: str, effect: SendMail | SendLetter | Notify, state: State, book: Book) -> bool | None:
+    """Whether a notice is still true. Callbacks of what has happened go out in any case: their version tells."""
+    case = state.case(effect.subject)
+    if kind in notices.OF_A_CASE:
+        return case is not None and not notices.superseded(case, book, kind, effect.step)
+    if kind == "downgraded" and not isinstance(effect, Notify):
+        return case is not None and (case.state is CaseState.ON_HOLD or case.given_up)
+    if kind == "recovered" and not isinstance(effect, Notify):
+        return case is None and any(_may_have_left(name, asked) for name, asked in _sent(effect.subject, book))
+    return None
+
+
+def _may_have_left(name: str, asked: Asked) -> bool:
+    """Whether a customer may have got a notice before its case closed: only then "all good" makes sense."""
+    mailed = not name.startswith((notices.WARNING_CALLBACK, "recovered|"))
+    return mailed and asked.outcome in _MAY_HAVE_LEFT
+
+
+def _sent(subject: str, book: Book) -> Iterator[tuple[str, Asked]]:
+    """Yield the notices that were asked for about a case, under whichever of its names."""
+    for name in (subject, *book.case(subject).absorbed):
+        yield from book.notices_about(name).sent.items()
+
+
+def _changes(step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
+    before = {case.key: case for case in step.before.cases} if step.before else {}
+    for case in step.after.cases:
+        known = [before[name] for name in case.names if name in before]
+        for rule, rank in _moved(known[0], case) if known else (_STATE_RULES[case.state],):
+            yield _change(case, rule, rank, step.new, acts)
+    joined = {name for case in step.after.cases for name in case.names} if before else ()
+    for key, case in before.items():
+        if key not in joined:
+            yield _change(case, *_closed(case, step.new), step.new, acts)
+
+
+def _moved(known: Case, case: Case) -> Iterator[tuple[str, int]]:
+    """Yield the rule and rank of whatever is different about a case."""
+    if known == case:
+        return
+    if known.key != case.key:
+        yield "dunning.joined", 15
+    # Of a hand-over and its recall the area of collections tells.
+    if known.state is not case.state and not (known.given_up and case.given_up):
+        yield _STATE_RULES[case.state]
+    if case.failures > known.failures:
+        yield "dunning.failure_counted", 20
+    elif case.failures < known.failures or case.opened_at != known.opened_at:
+        yield "dunning.begins_anew", 20
+    if case.deadline != known.deadline and case.state is CaseState.GRACE:
+        yield "dunning.deadline_moved", 30
+    if (case.frozen_since is None) != (known.frozen_since is None):
+        yield "dunning.thawed" if case.frozen_since is None else "dunning.frozen", 25
+
+
+def _closed(case: Case, book: Book) -> tuple[str, int]:
+    """Return the rule and rank of the end of a case."""
+    invoice = book.invoice(case.invoice) if case.invoice else None
+    if case.state in _ENDED_WITHOUT_PAYMENT:
+        return "dunning.settled", 15
+    if invoice is not None and not invoice.paid and invoice.void:
+        return "dunning.closed_void", 70
+    return "dunning.recovered", 75
+
+
+def _change(case: Case, rule: str, rank: int, book: Book, acts: Iterable[OwnFact]) -> Change:
+    detail = {
+        "case": case.key,
+        "subscription": case.subscription,
+        "invoice": case.invoice,
+        "was_on_hold": case.held_at is not None,
+        "grace_ends_at": case.deadline,
+        "failures": case.failures,
+    }
+    if rule == "dunning.hold_placed" and holds.looked_in_vain(case, book):
+        detail["unverified"] = True
+    callback, notice = _telling(case, rule, book, acts)
+    return Change(
+        rule=rule,
+        clause=_clause(case, rule),
+        policy=case.policy,
+        subject=case.key,
+        rank=rank,
+        detail=detail,
+        callback=callback,
+        notice=notice,
+    )
+
+
+def _telling(case: Case, rule: str, book: Book, acts: Iterable[OwnFact]) -> tuple[str | None, str | None]:
+    """Return the callback and the notice of a change."""
+    match rule:
+        case "dunning.grace_started":
+            # In a catch-up a case gets one notice at most.
+            noticed = any(isinstance(act, f.NoticeReported) and act.subject == case.key for act in acts)
+            silent = case.policy.dunning.provider_sends_failure_mail or noticed
+            return "account.grace_started", None if silent else notices.STARTED
+        case "dunning.hold_placed":
+            return "account.downgraded", "downgraded"
+        case "dunning.exhausted" if case.held_at is None:
+            # The provider ended the subscription in grace: the plan is lost with no hold before.
+            return "account.downgraded", "downgraded"
+        case "dunning.recovered":
+            return "account.recovered", "recovered" if any(_sent(case.key, book)) else None
+        case _:
+            return None, None
+
+
+def _clause(case: Case, rule: str) -> str:
+    rules = case.policy
+    match rule:
+        case "dunning.hold_placed" | "dunning.exhausted":
+            return rules.dunning.hold_clause
+        case "dunning.recovered" if case.held_at is not None:
+            return rules.dunning.hold_clause
+        case "dunning.closed_voluntarily":
+            return rules.cancellation.clause
+        case "dunning.frozen" | "dunning.thawed":
+            return rules.dispute.clause
+        case _:
+            return rules.dunning.grace_clause

@@ -1,0 +1,220 @@
+"""A failed renewal: grace, the promised notice, the hold, and the end of patience (DOMAIN section 3, plexo 6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from kulanz.policy import facts as f
+from kulanz.policy.areas.dunning import cases, notices
+from kulanz.policy.areas.overrides import exceptions
+from kulanz.policy.areas.subscriptions.grants import expired_by_provider
+from kulanz.policy.areas.versions.applying import handed_on
+from kulanz.policy.book import Book
+from kulanz.policy.book.provider import RUNNING
+from kulanz.policy.facts import OwnFact
+from kulanz.policy.state import Access, Case, CaseState, Hold, Moment, Owner, State, Timer
+
+LOOK_AGAIN = timedelta(hours=1)
+"""How soon something that kept a hold from being placed is looked at again."""
+LOOK_GIVES_UP = timedelta(hours=24)
+"""How long the provider may give no answer before the hold is placed from our own facts."""
+_A_DAY = timedelta(days=1)
+
+
+def hold(case: Case) -> Hold:
+    """Return the restriction that a case on hold is."""
+    rules = case.policy.dunning
+    return Hold(
+        key=exceptions.dunning_hold(case.key),
+        owner=Owner.DUNNING,
+        source=case.key,
+        since=case.held_at or case.deadline,
+        scope="account" if rules.hold_access == "none" else "subscription",
+        subscriptions=(case.subscription,),
+        access=Access(rules.hold_access),
+    )
+
+
+def timers(case: Case, book: Book, moment: Moment) -> list[Timer]:
+    """Return when a case has to be looked at again."""
+    if case.frozen_since is not None or not case.open:
+        return []
+    if case.state is CaseState.ON_HOLD:
+        return [Timer("hold_end", case.key, _hold_ends_at(case, book))]
+    noticed = notices.timers(case, book, moment) if case.policy.dunning.grace else []
+    return [*noticed, Timer("grace_end", case.key, _look_at(case, book, moment))]
+
+
+def acts(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
+    """Return what the policy does about a case now: promises, notices, the hold, giving up."""
+    if case.state is CaseState.ON_HOLD:
+        return _patience(case, book, moment.at)
+    promise = _promise(case, book)
+    if case.state is not CaseState.GRACE or case.frozen_since is not None:
+        return promise
+    due = notices.due(case, book, moment) if case.policy.dunning.grace else []
+    return [*promise, *(due or _enforcement(case, book, moment))]
+
+
+def carried_over(before: State, state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
+    """Keep promises when a case turns out to be another's, and the remaining time when a dispute has ended."""
+    for old in before.cases:
+        new = state.case(old.key)
+        if new is None:
+            yield from _joined(old, book, state)
+        elif old.frozen_since is not None and new.frozen_since is None:
+            yield from _thawed(old, old.frozen_since, new, now)
+            yield from _resumed(old.frozen_since, new, book, now)
+
+
+def blocked(case: Case, book: Book, moment: Moment) -> str | None:
+    """Return why a hold that is due is not placed, as a topic for operators."""
+    if case.state is not CaseState.GRACE or case.frozen_since is not None or moment.at < case.deadline:
+        return None
+    if moment.situation.parked:
+        return "hold_waits_for_parked_event"
+    if moment.situation.braked:
+        return "mass_action_brake"
+    if case.policy.dunning.grace and notices.given_up(case, book, moment.zone):
+        return "warning_cannot_be_delivered"
+    looks = book.looks.get(case.subscription)
+    last = looks.answers[-1] if looks and looks.answers else None
+    return "provider_gives_no_answer" if last and last[1] == "" and last[0] >= case.deadline else None
+
+
+def looked_in_vain(case: Case, book: Book) -> bool:
+    """Whether a hold was placed although the provider had been asked and had not confirmed it."""
+    looks = book.looks.get(case.subscription)
+    asked = looks is not None and any(at >= case.deadline for at, _ in looks.asked)
+    return asked and not book.case(case.key).verified
+
+
+def _promise(case: Case, book: Book) -> list[OwnFact]:
+    """Return the promise that a deadline is from when a case first shows it (I3)."""
+    if case.state is not CaseState.GRACE and case.state is not CaseState.VOLUNTARY:
+        return []
+    promised = book.case(case.key).promised
+    kept = promised is not None and promised >= case.deadline
+    return [] if kept else [f.DeadlinePromised(case=case.key, deadline=case.deadline)]
+
+
+def _enforcement(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
+    now, graceless = moment.at, not case.policy.dunning.grace
+    if now < case.deadline:
+        return []
+    if not graceless and not notices.warned_in_time(case, book, moment):
+        return notices.warn(case, book, moment)
+    if moment.situation.parked or moment.situation.braked:
+        return []
+    if expired_by_provider(book.subscriptions[case.subscription], book):
+        return [f.CaseExhausted(case=case.key, opened_at=case.opened_at, at=now)]
+    asks = not graceless and case.subscription.partition(":")[0] in moment.terms.can_look
+    return _look(case, book, now) if asks else _placed(case, now, verified=False)
+
+
+def _look(case: Case, book: Book, now: datetime) -> list[OwnFact]:
+    """Take a fresh look before access is taken; after a day without an answer our own facts must do."""
+    looks = book.looks.get(case.subscription)
+    answers = [one for one in looks.answers if case.deadline <= one[0] <= now] if looks else []
+    told = [(at, status) for at, status in answers if status]
+    if told and now - told[-1][0] < LOOK_AGAIN and told[-1][1] not in RUNNING:
+        return _placed(case, now, verified=True)
+    asked = _asked_since(case, book, now)
+    in_vain = [at for at in asked if not told or at > told[-1][0]]
+    if in_vain and now >= in_vain[0] + LOOK_GIVES_UP:
+        return _placed(case, now, verified=False)
+    if not asked or now >= asked[-1] + LOOK_AGAIN:
+        known = cases.newest_trouble(book, case.subscription)
+        return [f.SubscriptionLookedUp(subscription=case.subscription, at=now, status=None, asked=True, known=known)]
+    return []
+
+
+def _placed(case: Case, now: datetime, *, verified: bool) -> list[OwnFact]:
+    return [f.HoldPlaced(case=case.key, opened_at=case.opened_at, at=now, verified=verified)]
+
+
+def _patience(case: Case, book: Book, now: datetime) -> list[OwnFact]:
+    """Give a case up when its hold has run its length, or the provider has given it up; not while it is lifted."""
+    lifted = exceptions.case_lifted_until(book, case)
+    if case.frozen_since is not None or (lifted is not None and lifted > now):
+        return []
+    over = now >= _hold_ends_at(case, book) or expired_by_provider(book.subscriptions[case.subscription], book)
+    return [f.CaseExhausted(case=case.key, opened_at=case.opened_at, at=now)] if over else []
+
+
+def _joined(old: Case, book: Book, state: State) -> Iterator[OwnFact]:
+    """Hand what was promised and done over to the case of the invoice that a snapshot had stood in for.
+
+    Late news may show that the invoice's failure was settled and the snapshot's trouble is another: then back again.
+    """
+    log = book.case(old.key)
+    heir = next((case for case in state.cases if _inherits(case, old, book)), None)
+    if heir is None:
+        return
+    for name in old.names:
+        yield f.CaseJoined(case=name, into=heir.key)
+    if log.promised is not None:
+        yield f.DeadlinePromised(case=heir.key, deadline=log.promised)
+    if log.held_at is not None:
+        yield f.HoldPlaced(case=heir.key, opened_at=heir.opened_at, at=log.held_at, verified=log.verified)
+    if log.hold_until is not None:
+        yield f.HoldProlonged(case=heir.key, until=log.hold_until)
+    yield from handed_on(old, heir, book)
+    if old.given_up:
+        yield f.CaseExhausted(case=heir.key, opened_at=heir.opened_at, at=state.as_of)
+    if old.state is CaseState.VOID:
+        yield f.CaseWaived(case=heir.key, opened_at=heir.opened_at, at=state.as_of)
+
+
+def _inherits(case: Case, old: Case, book: Book) -> bool:
+    if case.subscription != old.subscription:
+        return False
+    if old.invoice is None:
+        return cases.same_renewal(case, book, old.opened_at)
+    return case.invoice is None and case.key in old.names
+
+
+def _thawed(old: Case, frozen_since: datetime, new: Case, now: datetime) -> Iterator[OwnFact]:
+    if new.state is CaseState.GRACE:
+        deadline = now + max(old.deadline - frozen_since, timedelta())
+        if deadline > new.deadline:
+            yield f.DeadlinePromised(case=new.key, deadline=deadline)
+    elif old.hold_ends_at is not None and old.held_at is not None and new.hold_ends_at is not None:
+        until = now + max(old.hold_ends_at - max(frozen_since, old.held_at), timedelta())
+        if until > new.hold_ends_at:
+            yield f.HoldProlonged(case=new.key, until=until)
+
+
+def _resumed(frozen_since: datetime, case: Case, book: Book, now: datetime) -> Iterator[OwnFact]:
+    """Let the dunning letters of a case wait as long as the dispute lasted."""
+    known = (frozen_since, now) in book.case(case.key).paused
+    if case.policy.dunning.levels and not known:
+        yield f.DunningPaused(case=case.key, since=frozen_since, until=now)
+
+
+def _look_at(case: Case, book: Book, moment: Moment) -> datetime:
+    """Return when the end of grace is looked at: at the deadline, or again while something stands in the way.
+
+    Hourly while the provider is asked; else ever more rarely, up to once a day: who lets it go on has it looked at.
+    """
+    if moment.at < case.deadline:
+        return case.deadline
+    if notices.given_up(case, book, moment.zone):
+        return moment.at + _A_DAY
+    asked = _asked_since(case, book, moment.at)
+    if asked and moment.at < asked[-1] + 2 * LOOK_AGAIN:
+        return moment.at + LOOK_AGAIN
+    return moment.at + min(max(moment.at - case.deadline, LOOK_AGAIN), _A_DAY)
+
+
+def _asked_since(case: Case, book: Book, now: datetime) -> list[datetime]:
+    """Return when the provider was asked since grace ended."""
+    looks = book.looks.get(case.subscription)
+    return [at for at, _ in looks.asked if case.deadline <= at <= now] if looks else []
+
+
+def _hold_ends_at(case: Case, book: Book) -> datetime:
+    """Return when patience ends: not before a lifted hold bites again."""
+    ends = case.hold_ends_at or case.deadline
+    return max(ends, exceptions.case_lifted_until(book, case) or ends)

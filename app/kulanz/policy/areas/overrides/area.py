@@ -1,0 +1,78 @@
+"""Operators' exceptions as an area of the policy: what they do at once, hold and lift, and their end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import ClassVar
+
+from kulanz.policy.areas.area import Chapter, Line
+from kulanz.policy.areas.overrides import exceptions
+from kulanz.policy.book import Book
+from kulanz.policy.effects import Effect, SendLetter, SendMail
+from kulanz.policy.facts import HoldLifted, OverrideKind, OverrideSet, OwnFact
+from kulanz.policy.state import Change, Hold, Moment, State, Step, Timer
+
+_LIFTED = f"override.{OverrideKind.REINSTATE}.lifted"
+_CALLBACKS = {
+    f"override.{OverrideKind.SUSPEND}": "account.suspended",
+    f"override.{OverrideKind.REINSTATE}": "account.reinstated",
+}
+
+
+def _lifting(fact: HoldLifted, step: Step) -> Change:
+    return step.of_act(_LIFTED, 60, fact.source, notice="reinstated", hold=fact.hold)
+
+
+class Overrides(Chapter):
+    """Operators' exceptions to the policy, and their automatic return to it."""
+
+    about: ClassVar[tuple[str, ...]] = ("overrides",)
+    lines: ClassVar[Mapping[type[OwnFact], Line]] = {HoldLifted: _lifting}
+
+    def holds(self, state: State, book: Book, moment: Moment) -> Iterator[Hold]:
+        """Yield the operators' own holds."""
+        return exceptions.suspensions(book, moment.at)
+
+    def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
+        """Yield when each exception ends."""
+        return exceptions.timers(book, moment.at)
+
+    def carried_over(self, step: Step, moment: Moment) -> Iterator[OwnFact]:
+        """Yield what an exception that was just made does to what it finds."""
+        for made in exceptions.fresh(step.old, step.new):
+            yield from exceptions.acts(made, step.after, step.new, moment.at)
+
+    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
+        """Yield the exceptions that were made and that ended."""
+        for made in exceptions.fresh(step.old, step.new):
+            yield _change(f"override.{made.kind}", 90, made, step)
+        if step.before is not None:
+            for record in step.new.overrides.values():
+                yield from _ended(record.set, step.before, step)
+
+    def wants(self, effect: Effect, state: State, book: Book) -> bool | None:
+        """Whether what was lifted is still not held again."""
+        if isinstance(effect, SendMail | SendLetter) and effect.notice == "reinstated":
+            return not state.held(effect.subject)
+        return None
+
+
+def _ended(made: OverrideSet, before: State, step: Step) -> Iterator[Change]:
+    was, now = before.as_of, step.after.as_of
+    if made.kind in exceptions.ENDING and made.until and min(was, now) < made.until <= max(was, now):
+        # A clock that was set back puts an exception in force again.
+        yield _change("override.ended" if was < now else "override.in_force_again", 93, made, step)
+
+
+def _change(rule: str, rank: int, made: OverrideSet, step: Step) -> Change:
+    detail = {"actor": made.actor, "until": made.until, "kind": str(made.kind), "reason": made.reason}
+    given_back = rule == "override.ended" and made.kind is OverrideKind.SUSPEND
+    return Change(
+        rule=rule,
+        clause="",
+        policy=step.terms.current,
+        subject=made.id,
+        rank=rank,
+        detail=detail,
+        callback="account.reinstated" if given_back else _CALLBACKS.get(rule),
+    )

@@ -1,0 +1,125 @@
+"""The payments of an account, each once: an order and the first invoice of its subscription are the same money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from kulanz.policy.areas.disputes.full_refunds import payment_of
+from kulanz.policy.book import Book
+from kulanz.policy.book.provider import Invoice, Order
+from kulanz.policy.facts import BillingReason, LicenceStatus, OrderStatus
+from kulanz.policy.state.refunds import Payment
+
+_UNPAID_ORDERS = frozenset({OrderStatus.PENDING, OrderStatus.FAILED})
+_AT_THE_START = timedelta(days=1)
+
+
+def payments(book: Book) -> list[Payment]:
+    """Return every payment that the book knows, the oldest first."""
+    found: dict[str, tuple[Order | None, Invoice | None]] = {key: (order, None) for key, order in book.orders.items()}
+    for invoice in sorted(_invoices(book), key=lambda one: (one.seen.created_at or one.seen.stamp.at, one.seen.key)):
+        name = payment_of(invoice.seen.key, book)
+        order, another = found.get(name, (None, None))
+        if another is not None:
+            # Two subscriptions of one order: the order's name is the first one's.
+            name, order = invoice.seen.key, None
+        found[name] = (order, invoice)
+    made = (_payment(key, order, invoice, book) for key, (order, invoice) in found.items())
+    return sorted(made, key=lambda one: (one.at, one.key))
+
+
+def named(name: str, known: list[Payment]) -> list[Payment]:
+    """Return the payments that a provider's order or invoice id may mean, with or without the provider's name."""
+    return [one for one in known if any(name in (key, key.partition(":")[2]) for key in one.names)]
+
+
+def is_first(payment: Payment, known: list[Payment], book: Book) -> bool:
+    """Whether it is the first money that was paid for its subscription; one of nothing is no payment (plexo 3.1)."""
+    earlier = (one for one in known if one.subscription == payment.subscription and one.total > 0 and one.paid)
+    if next(earlier, payment).key != payment.key:
+        return False
+    return payment.reason is not BillingReason.RENEWAL or _begins(payment, known, book)
+
+
+def in_use(licence: str, book: Book) -> bool:
+    """Whether a licence was ever activated, by the provider's word, or deployed, by an operator's (plexo 8)."""
+    record, log = book.licences.get(licence), book.licence_logs.get(licence)
+    activated = record is not None and (record.activations > 0 or record.seen.status is LicenceStatus.ACTIVE)
+    return activated or (log is not None and log.deployed is not None)
+
+
+def _invoices(book: Book) -> Iterator[Invoice]:
+    for invoices in book.invoices.values():
+        yield from invoices.known.values()
+
+
+def _begins(payment: Payment, known: list[Payment], book: Book) -> bool:
+    """Whether a charge that is called a renewal is the first: after a trial, or where the provider calls all so."""
+    sub = book.subscriptions.get(payment.subscription or "")
+    free = any(one.total == 0 and one.subscription == payment.subscription for one in known)
+    if sub is None:
+        return free
+    began = sub.seen.created_at
+    return free or sub.seen.trial_ends_at is not None or (began is not None and payment.at <= began + _AT_THE_START)
+
+
+def _payment(key: str, order: Order | None, invoice: Invoice | None, book: Book) -> Payment:
+    sold, billed = order.seen if order else None, invoice.seen if invoice else None
+    told = billed or sold
+    assert told is not None  # noqa: S101 - a payment is made of one of the two
+    subscription = billed.subscription if billed else _bought_by(key, book)
+    sub = book.subscriptions.get(subscription or "")
+    return Payment(
+        key=key,
+        order=key if sold or (sub and sub.seen.order == key) else None,
+        invoice=billed.key if billed else None,
+        customer=told.customer or (sub.seen.customer if sub else ""),
+        currency=told.currency,
+        total=max(one.total for one in (sold, billed) if one),
+        tax=max(one.tax for one in (sold, billed) if one),
+        setup_fee=sold.setup_fee if sold else 0,
+        refunded=_refunded(key, order, invoice, book),
+        at=_paid_at(order, invoice),
+        paid=bool(invoice and invoice.paid) or bool(sold and sold.status not in _UNPAID_ORDERS),
+        subscription=subscription,
+        licences=_licences({key, sub.seen.order if sub else None}, book),
+        product=(sold.product if sold else None) or (sub.seen.product if sub else "") or "",
+        reason=billed.reason if billed else None,
+        by_transfer=billed is not None and _came_by_transfer(billed.key, book),
+    )
+
+
+def _came_by_transfer(invoice: str, book: Book) -> bool:
+    return any(share.claim == invoice for one in book.transfers.values() for share in one.shares)
+
+
+def _licences(orders: set[str | None], book: Book) -> tuple[str, ...]:
+    """Return the licences that were sold with an order, or that a subscription's renewals pay for."""
+    found = (name for name, one in book.licences.items() if one.seen.order is not None and one.seen.order in orders)
+    return tuple(sorted(found))
+
+
+def _bought_by(order: str, book: Book) -> str | None:
+    return next((key for key, sub in sorted(book.subscriptions.items()) if sub.seen.order == order), None)
+
+
+def _refunded(key: str, order: Order | None, invoice: Invoice | None, book: Book) -> int:
+    """Return what went back: each record of the money says it anew, and refunds told one by one add up."""
+    names = {key, invoice.seen.key if invoice else key}
+    told = [book.refunds[name] for name in names if name in book.refunds]
+    each = sum(one.amount for one in told)
+    return max([each, *(record.refunded for record in (order, invoice) if record)])
+
+
+def _paid_at(order: Order | None, invoice: Invoice | None) -> datetime:
+    return next(_moments(order, invoice))
+
+
+def _moments(order: Order | None, invoice: Invoice | None) -> Iterator[datetime]:
+    if order is not None and order.seen.created_at is not None:
+        yield order.seen.created_at
+    if invoice is not None:
+        yield invoice.paid_at or invoice.seen.created_at or invoice.seen.stamp.at
+    if order is not None:
+        yield order.seen.stamp.at

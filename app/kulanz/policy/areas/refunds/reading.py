@@ -1,0 +1,210 @@
+"""Requests as they stand: read off the book, by the policy version in force when each was made."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from kulanz.policy.areas.disputes import chargebacks, full_refunds
+from kulanz.policy.areas.overrides import exceptions
+from kulanz.policy.areas.refunds.judging import Question, judge
+from kulanz.policy.areas.refunds.payments import payments
+from kulanz.policy.book import Book
+from kulanz.policy.book.provider import Dispute
+from kulanz.policy.book.refunds import RefundLog
+from kulanz.policy.calendar import working_days
+from kulanz.policy.document.refunds import RefundRules
+from kulanz.policy.facts import BillingReason, DisputeStatus, Outcome, OverrideKind, RefundDecided, RefundRequested
+from kulanz.policy.state import Moment
+from kulanz.policy.state.refunds import Answer, Payment, Refund, RefundState, Verdict
+from kulanz.policy.state.terms import Terms
+
+_ENDED_WELL = frozenset({DisputeStatus.WON, DisputeStatus.WITHDRAWN})
+_LOST = frozenset({DisputeStatus.LOST, DisputeStatus.ACCEPTED})
+_FAILED = frozenset({Outcome.FAILED, Outcome.REFUSED})
+_SENT = frozenset({Outcome.UNKNOWN, Outcome.DONE})
+_SAME_PERIOD = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Readers:
+    """What every request of one account is read with."""
+
+    book: Book
+    moment: Moment
+    known: list[Payment]
+    disputes: tuple[Dispute, ...]
+
+    @classmethod
+    def of(cls, book: Book, moment: Moment) -> Readers:
+        """Return them for an account as it is."""
+        told = tuple(chargebacks.known(book, moment.terms).values()) if book.disputes or book.orders else ()
+        return cls(book=book, moment=moment, known=payments(book), disputes=told)
+
+    def payment(self, key: str) -> Payment | None:
+        """Return a payment by any of its names."""
+        return next((one for one in self.known if key in one.names), None)
+
+    def disputed(self, payment: Payment, *, but: frozenset[DisputeStatus], by: datetime | None = None) -> bool:
+        """Whether a dispute that is about the payment, or may be, has another status than those; opened by then."""
+        found = (one for one in self.disputes if by is None or one.opened_at <= by)
+        return any(one.seen.status not in but and _is_about(one, payment, self.book) for one in found)
+
+    def question(self, payment: Payment, at: datetime, reason: str = "", add_on: str | None = None) -> Question:
+        """Return the question that a request of that time would be."""
+        terms = self.moment.terms
+        return Question(
+            payment=payment,
+            known=self.known,
+            book=self.book,
+            policy=terms.at(at),
+            catalogue=terms.catalogue,
+            zone=self.moment.zone,
+            at=at,
+            reason=reason,
+            add_on=add_on,
+            disputed=self.disputed(payment, but=_ENDED_WELL),
+            abused=self._abused(payment),
+        )
+
+    def _abused(self, payment: Payment) -> bool:
+        suspended = any(exceptions.active(self.book, self.moment.at, OverrideKind.SUSPEND))
+        lost = (one for one in self.disputes if one.seen.status in _LOST)
+        return suspended or any(not _is_about(one, payment, self.book) for one in lost)
+
+
+def refunds(book: Book, moment: Moment) -> Iterator[Refund]:
+    """Yield every request, the oldest first."""
+    readers = Readers.of(book, moment)
+    for _, log in sorted(book.refund_requests.items()):
+        asked = log.requested
+        payment = readers.payment(asked.payment) if asked else None
+        if asked is not None and payment is not None:
+            yield _refund(asked, log, payment, readers)
+
+
+def promised_answer(at: datetime, book: Book, terms: Terms, zone: str) -> datetime:
+    """Return by when a request of that time is to be answered (plexo 9.2)."""
+    return working_days.after(at, terms.at(at).refund.decide_within, zone, _is_working(book, terms))
+
+
+def promised_payment(decided_at: datetime, rules: RefundRules, book: Book, terms: Terms, zone: str) -> datetime:
+    """Return by when the money of a request that was decided then is to be there (plexo 9.2)."""
+    return working_days.after(decided_at, rules.pay_within, zone, _is_working(book, terms))
+
+
+def _statutory_until(payment: Payment, question: Question, terms: Terms) -> datetime | None:
+    """Return to when a consumer may still withdraw from the contract behind a payment; None: no longer."""
+    days, book = question.rules.statutory_withdrawal, question.book
+    sub = book.subscriptions.get(payment.subscription or "")
+    began = (sub.seen.created_at if sub else None) or payment.at
+    until = working_days.end_of_period(began, days, question.zone, _is_working(book, terms))
+    return until if days and question.at <= until else None
+
+
+def _is_working(book: Book, terms: Terms) -> Callable[[date], bool]:
+    country = book.word("country") or terms.country
+    return lambda day: terms.calendar(country, day)
+
+
+def _refund(asked: RefundRequested, log: RefundLog, payment: Payment, readers: Readers) -> Refund:
+    question = readers.question(payment, asked.at, asked.reason, asked.add_on)
+    pinned = readers.moment.terms.of(asked.id, asked.at, readers.book)
+    question = replace(question, licence=asked.licence, policy=pinned)
+    base = payment.base(base_only=question.rules.base_only)
+    lapsed = log.lapsed and not _went_back(asked, log, payment, base)
+    decided = None if lapsed else log.decided
+    answer = _as_decided(decided) if decided else judge(question)
+    state = RefundState.REVIEW if lapsed else _state(asked, log, payment, answer, base)
+    if decided is None and state is RefundState.PAID:
+        answer = judge(replace(question, payment=replace(payment, refunded=asked.refunded)))
+    # A refund while a dispute is open is its outcome; one that is opened after the refund gives nothing back.
+    back_at = log.confirmed.at if log.confirmed else None
+    outcome = readers.disputed(payment, but=full_refunds.NO_OUTCOME, by=back_at)
+    terms = readers.moment.terms
+    return Refund(
+        key=asked.id,
+        payment=payment,
+        state=state,
+        answer=answer,
+        amount=decided.amount if decided else _asked_for(asked, answer),
+        reason=asked.reason,
+        requested_at=asked.at,
+        decide_by=asked.decide_by,
+        pay_by=log.decided.pay_by if log.decided else _latest_payment(asked, answer, question, terms),
+        statutory_until=_statutory_until(payment, question, terms),
+        decided_at=decided.at if decided else None,
+        decided_by=decided.actor if decided else None,
+        decision_reason=decided.reason if decided else "",
+        closed_at=_closed_at(log, state),
+        before=decided.refunded if decided else asked.refunded,
+        left=question.left,
+        whole=question.left == 0 < base,
+        takes=asked.add_on is None and not outcome and not _paid_otherwise(payment, readers.known),
+        disputed=readers.disputed(payment, but=full_refunds.NO_OUTCOME),
+        lapsed=lapsed,
+        policy=question.policy,
+    )
+
+
+def _as_decided(decided: RefundDecided) -> Answer:
+    return Answer(Verdict(decided.verdict), decided.clause, decided.refundable, decided.why)
+
+
+def _asked_for(asked: RefundRequested, answer: Answer) -> int:
+    return answer.refundable if asked.amount is None else asked.amount
+
+
+def _latest_payment(asked: RefundRequested, answer: Answer, question: Question, terms: Terms) -> datetime | None:
+    """Return when the money would be there if somebody approved on the last day."""
+    if answer.verdict is Verdict.NOT_ELIGIBLE:
+        return None
+    return promised_payment(asked.decide_by, question.rules, question.book, terms, question.zone)
+
+
+def _state(asked: RefundRequested, log: RefundLog, payment: Payment, answer: Answer, base: int) -> RefundState:
+    decided = log.decided
+    if decided is not None and not decided.approved:
+        return RefundState.DENIED
+    if _went_back(asked, log, payment, base):
+        return RefundState.PAID
+    if decided is None:
+        return RefundState.REVIEW if answer.verdict is Verdict.REVIEW else RefundState.REQUESTED
+    outcome = log.ordered.outcome if log.ordered else None
+    return RefundState.FAILED if outcome in _FAILED else RefundState.SENT if outcome in _SENT else RefundState.APPROVED
+
+
+def _went_back(asked: RefundRequested, log: RefundLog, payment: Payment, base: int) -> bool:
+    """Whether what was approved is back; undecided, what was asked: somebody may do it without saying so here."""
+    if log.decided is not None:
+        return payment.refunded - log.decided.refunded >= log.decided.amount
+    return payment.refunded - asked.refunded >= (asked.amount or max(1, base - asked.refunded))
+
+
+def _closed_at(log: RefundLog, state: RefundState) -> datetime | None:
+    if state is RefundState.DENIED:
+        return log.decided.at if log.decided else None
+    return log.confirmed.at if log.confirmed and state is RefundState.PAID else None
+
+
+def _paid_otherwise(payment: Payment, known: Iterable[Payment]) -> bool:
+    """Whether another payment gives what this one paid for: a later period's, or the same that was charged twice.
+
+    The charge for a change of plan alone gives nothing that ends with it.
+    """
+    if payment.reason is BillingReason.UPDATED:
+        return True
+    others = (one for one in known if one.subscription == payment.subscription and one.key != payment.key)
+    return payment.subscription is not None and any(_still_pays(one, payment) for one in others)
+
+
+def _still_pays(one: Payment, payment: Payment) -> bool:
+    charged = one.paid and one.total > 0 and one.reason is not BillingReason.UPDATED
+    return charged and one.at >= payment.at - _SAME_PERIOD and one.refunded < max(1, one.base(base_only=True))
+
+
+def _is_about(dispute: Dispute, payment: Payment, book: Book) -> bool:
+    """Whether a dispute is about a payment; one that names nothing may be about any."""
+    named = set(full_refunds.disputed(dispute, book))
+    return not named or bool(named & payment.names)

@@ -1,0 +1,69 @@
+"""What a policy answers to requests as they are made: how another policy would have answered is seen beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import NamedTuple
+
+from kulanz.policy.areas.refunds.reading import promised_answer
+from kulanz.policy.book import Book
+from kulanz.policy.facts import RefundRequested
+from kulanz.policy.state.refunds import Refund, Verdict
+from kulanz.policy.state.terms import Terms
+
+
+class Ruling(NamedTuple):
+    """The answer of one policy to one request, on the day on which it was made."""
+
+    request: str
+    at: datetime
+    payment: str
+    currency: str
+    clause: str
+    verdict: Verdict
+    refundable: int
+    """Minor units."""
+    decide_by: datetime
+    pay_by: datetime | None
+
+    @property
+    def promise(self) -> tuple[Verdict, int, datetime, datetime | None]:
+        """What it comes to for who asked: another clause alone is the same answer."""
+        return self.verdict, self.refundable, self.decide_by, self.pay_by
+
+
+class Reversal(NamedTuple):
+    """Two policies that answer one request otherwise: with another verdict, amount or deadline."""
+
+    was: Ruling
+    would_be: Ruling
+
+
+def ruling(one: Refund) -> Ruling:
+    """Return the answer to a request as it stands."""
+    answer = one.answer
+    return Ruling(
+        request=one.key,
+        at=one.requested_at,
+        payment=one.payment.key,
+        currency=one.payment.currency,
+        clause=answer.clause,
+        verdict=answer.verdict,
+        refundable=answer.refundable,
+        decide_by=one.decide_by,
+        pay_by=one.pay_by,
+    )
+
+
+def reversals(ours: Mapping[str, Ruling], theirs: Mapping[str, Ruling]) -> tuple[Reversal, ...]:
+    """Return the requests that are answered otherwise, the oldest first."""
+    both = (Reversal(ours[key], theirs[key]) for key in ours.keys() & theirs.keys())
+    found = [pair for pair in both if pair.was.promise != pair.would_be.promise]
+    return tuple(sorted(found, key=lambda pair: (pair.was.at, pair.was.request)))
+
+
+def promised_anew(asked: RefundRequested, book: Book, terms: Terms, zone: str) -> RefundRequested:
+    """Return a request with the answer's deadline that these terms promise."""
+    return replace(asked, decide_by=promised_answer(asked.at, book, terms.under(book, asked.at), zone))

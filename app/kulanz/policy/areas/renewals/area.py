@@ -1,0 +1,80 @@
+"""Renewals as an area of the policy: what the others want stopped is cancelled at the provider, and resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import ClassVar
+
+from kulanz.policy import facts as f
+from kulanz.policy.areas.area import Asks, Chapter, Line
+from kulanz.policy.areas.renewals import stops
+from kulanz.policy.book import Book
+from kulanz.policy.effects import CancelSubscription, Effect, ResumeSubscription
+from kulanz.policy.facts import Outcome, OwnFact
+from kulanz.policy.identity import effect_id
+from kulanz.policy.state import Change, Decision, Moment, State, Step
+
+
+def _stopped(fact: f.RenewalStopped, step: Step) -> Change:
+    return step.of_act("renewal.stopped", 4, fact.subscription, subscription=fact.subscription)
+
+
+def _resumed(fact: f.RenewalResumed, step: Step) -> Change:
+    return step.of_act("renewal.resumed", 4, fact.subscription, subscription=fact.subscription)
+
+
+def _stop(fact: f.RenewalStopped, decision: Decision) -> Iterator[Effect]:
+    ident = effect_id(decision.account.id, "cancel", fact.subscription, fact.step)
+    yield CancelSubscription(id=ident, subscription=fact.subscription, cause=fact.cause, step=fact.step)
+
+
+def _resume(fact: f.RenewalResumed, decision: Decision) -> Iterator[Effect]:
+    """Resume a subscription; the provider has to be told again of a trial that still runs."""
+    seen = decision.account.book.subscriptions[fact.subscription].seen
+    trial = seen.trial_ends_at if seen.trial_ends_at and seen.trial_ends_at > decision.state.as_of else None
+    ident = effect_id(decision.account.id, "resume", fact.subscription, fact.step)
+    yield ResumeSubscription(id=ident, subscription=fact.subscription, step=fact.step, trial_ends_at=trial)
+
+
+class Renewals(Chapter):
+    """Stops renewals at the provider for `State.renewal_stops`, and takes that back when no reason is left."""
+
+    about: ClassVar[tuple[str, ...]] = ("subscriptions",)
+    lines: ClassVar[Mapping[type[OwnFact], Line]] = {f.RenewalStopped: _stopped, f.RenewalResumed: _resumed}
+    asks: ClassVar[Mapping[type[OwnFact] | str, Asks]] = {f.RenewalStopped: _stop, f.RenewalResumed: _resume}
+
+    def acts(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
+        """Return the cancellations that are due and those that are to be taken back."""
+        return stops.acts(state, book, moment.at) if state.renewal_stops or book.renewals else ()
+
+    def concerns(self, state: State, book: Book, moment: Moment) -> Iterable[tuple[str, str]]:
+        """Return the subscriptions that cannot be resumed."""
+        stuck = stops.beyond_resuming(state, book, moment.at) if book.renewals else ()
+        return [(key, "resume_impossible") for key in stuck]
+
+    def wants(self, effect: Effect, state: State, book: Book) -> bool | None:
+        """Whether there still is a reason to stop a renewal, or none to go on doing so."""
+        match effect:
+            case CancelSubscription():
+                return effect.subscription in stops.wanted_stops(state)
+            case ResumeSubscription():
+                return effect.subscription not in stops.wanted_stops(state)
+            case _:
+                return None
+
+    def reported(self, effect: Effect, outcome: Outcome, at: datetime, book: Book) -> Iterator[OwnFact]:
+        """Yield what became of a call to the provider, with what was known of the subscription then."""
+        match effect:
+            case CancelSubscription(subscription=key, step=step):
+                sub = book.subscriptions.get(key)
+                seen = sub.alive_at if sub else None
+                yield f.RenewalStopped(
+                    subscription=key, cause=effect.cause, step=step, at=at, outcome=outcome, seen=seen
+                )
+            case ResumeSubscription(subscription=key, step=step):
+                sub = book.subscriptions.get(key)
+                seen = sub.seen.stamp.at if sub else None
+                yield f.RenewalResumed(subscription=key, step=step, at=at, outcome=outcome, seen=seen)
+            case _:
+                pass

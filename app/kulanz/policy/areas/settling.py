@@ -1,0 +1,62 @@
+"""What transfers recorded by hand have paid of a claim. Read off the book, so that no order of arrival matters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+from kulanz.policy.book import Book
+from kulanz.policy.book.collections import Transfer
+from kulanz.policy.book.provider import Invoice
+from kulanz.policy.facts.collecting import PaymentRecorded, Share
+
+SAME_RENEWAL = timedelta(days=1)
+"""How far apart a snapshot's trouble and the beginning of an invoice may be and still be one renewal."""
+
+
+def credited(book: Book, invoice: Invoice) -> int:
+    """Return what was transferred for an invoice, also while only a snapshot told of it."""
+    if not book.transfers:
+        return 0
+    return sum(share.amount for share in _shares(book) if _is_for(share, invoice))
+
+
+def outstanding(book: Book, invoice: Invoice) -> int:
+    """Return what is still owed for an invoice: neither refunded nor transferred."""
+    return max(invoice.seen.total - invoice.refunded - credited(book, invoice), 0)
+
+
+def settled(book: Book, invoice: Invoice) -> bool:
+    """Whether transfers have paid an invoice: money for it has arrived, so it has no case (I10)."""
+    return bool(book.transfers) and credited(book, invoice) >= max(invoice.seen.total - invoice.refunded, 1)
+
+
+def settled_snapshot(book: Book, subscription: str, ran_at: datetime | None) -> datetime | None:
+    """Return since when a subscription was unpaid that a transfer has paid before any invoice was known.
+
+    How much was owed is then unknown, and the word of who recorded the money counts.
+    """
+    if not book.transfers:
+        return None
+    paid = (share.since for share in _shares(book) if "@" in share.claim and share.subscription == subscription)
+    return min((since for since in paid if ran_at is None or since >= ran_at), default=None)
+
+
+def known(book: Book) -> Iterator[tuple[PaymentRecorded, Transfer]]:
+    """Yield the transfers that were told of, void ones too."""
+    for transfer in book.transfers.values():
+        if transfer.told is not None:
+            yield transfer.told, transfer
+
+
+def _shares(book: Book) -> Iterator[Share]:
+    for transfer in book.transfers.values():
+        yield from transfer.shares
+
+
+def _is_for(share: Share, invoice: Invoice) -> bool:
+    if share.claim == invoice.seen.key:
+        return True
+    began = min(invoice.failures, default=invoice.seen.created_at or invoice.seen.stamp.at)
+    snapshot = "@" in share.claim and share.subscription == invoice.seen.subscription
+    return snapshot and abs(began - share.since) <= SAME_RENEWAL

@@ -1,0 +1,215 @@
+"""What each subscription gives: trials, cancellations, pauses, changes of plan, and cancellations of our own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from kulanz.policy.areas.settling import settled
+from kulanz.policy.book import Book
+from kulanz.policy.book.cancellations import CancellationNotice
+from kulanz.policy.book.own import Turn
+from kulanz.policy.book.provider import Subscription
+from kulanz.policy.facts import BillingReason, Outcome, Status
+from kulanz.policy.state import Case, CaseState, Given, Terms, Timer
+
+MAY_HAVE_HAPPENED = frozenset({Outcome.ASKED, Outcome.UNKNOWN, Outcome.DONE})
+_STOPPED = frozenset({Status.CANCELLED, Status.EXPIRED})
+_GIVING = frozenset({Status.ON_TRIAL, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID})
+_A_DAY = timedelta(days=1)
+_A_MONTH = timedelta(days=30)
+_MORE_THAN_A_YEAR = timedelta(days=372)
+
+
+@dataclass(frozen=True, slots=True)
+class Until:
+    """Something is given, to an instant where one is known."""
+
+    at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A cancellation of ours that is in force, and our latest attempt to take it back."""
+
+    stop: Turn
+    resume: Turn | None
+
+    @property
+    def resume_refused(self) -> bool:
+        """Whether the provider did not take it back."""
+        return self.resume is not None and self.resume.asked.outcome not in MAY_HAVE_HAPPENED
+
+
+_ALWAYS = Until()
+
+
+def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) -> list[Given]:
+    """Return what the subscriptions give now, before any hold (DOMAIN section 2, rule 1), by their keys.
+
+    `leading` has the case of each subscription that decides what it still gives.
+    """
+    found = []
+    subs, catalogue = book.subscriptions, terms.catalogue
+    for key in sorted(subs):
+        sub, case = subs[key], leading.get(key)
+        seen = sub.seen
+        until = _ALWAYS if case is None and seen.status in _GIVING else _given_until(sub, case, book)
+        if until is not None and (until.at is None or until.at > now):
+            plan = catalogue.plan(seen.variant, seen.product)
+            one = Given(key, plan, catalogue.add_ons.get(plan), until.at)
+            found.append(one if len(sub.terms) == 1 or one.add_on else _kept(one, sub, terms, now))
+    return found
+
+
+def timers(given: Iterable[Given], book: Book, now: datetime) -> Iterator[Timer]:
+    """Yield when what subscriptions give ends, and when their trials do."""
+    for one in given:
+        seen = book.subscriptions[one.subscription].seen
+        if one.until is not None:
+            yield Timer("period_end", one.subscription, one.until)
+        if seen.status is Status.ON_TRIAL and seen.trial_ends_at is not None and seen.trial_ends_at > now:
+            yield Timer("trial_end", one.subscription, seen.trial_ends_at)
+
+
+def stopped_by_us(sub: Subscription, book: Book) -> Stopped | None:
+    """Return our latest cancellation that may have happened and that the subscription has not outlived."""
+    renewals = book.renewals.get(sub.seen.key)
+    if renewals is None:
+        return None
+    stop = resume = None
+    for turn in renewals.turns:
+        if turn.cause is not None:
+            if turn.asked.outcome in MAY_HAVE_HAPPENED:
+                stop, resume = turn, None
+        elif turn.asked.outcome is not Outcome.WITHDRAWN:
+            resume = turn
+    if stop is None or _outlived(sub, stop, resume):
+        return None
+    return Stopped(stop, resume)
+
+
+def cancelled_by_customer(sub: Subscription, book: Book) -> datetime | None:
+    """Return when the customer cancelled a subscription that is still cancelled, or None (plexo 4).
+
+    A cancellation that came after we asked for one is ours (DOMAIN section 3) and never read as the customer's will.
+    """
+    if sub.seen.status not in _STOPPED:
+        return None
+    noticed = notice_of(sub, book)
+    if noticed is not None:
+        return noticed.noted.at
+    ours = stopped_by_us(sub, book)
+    from_us = None if ours is None else ours.stop.asked.seen or ours.stop.asked.at
+    since = None
+    for stamp, status in sub.marks:
+        if status is Status.CANCELLED:
+            since = since or (None if from_us is not None and stamp.at >= from_us else stamp.at)
+        elif status is not Status.EXPIRED:
+            since = None
+    return since
+
+
+def notice_of(sub: Subscription, book: Book) -> CancellationNotice | None:
+    """Return the customer's notice that is in force: the newest, unless it was carried out and taken back since.
+
+    Who lets the provider run the subscription again after we stopped it has changed their mind.
+    """
+    if not book.cancellations:
+        return None
+    given = [one for one in book.cancellations.values() if one.noted.subscription == sub.seen.key]
+    newest = max(given, key=lambda one: (one.noted.at, one.noted.id), default=None)
+    return None if newest is None or _taken_back(newest, sub, book) else newest
+
+
+def expired_by_provider(sub: Subscription, book: Book) -> bool:
+    """Whether the provider ended the subscription without our asking."""
+    return sub.seen.status is Status.EXPIRED and stopped_by_us(sub, book) is None
+
+
+def shown_as_stopped(sub: Subscription) -> bool:
+    """Whether the provider shows the subscription as cancelled or expired."""
+    return sub.seen.status in _STOPPED
+
+
+def _taken_back(notice: CancellationNotice, sub: Subscription, book: Book) -> bool:
+    renewals = book.renewals.get(sub.seen.key)
+    if renewals is None or sub.running is None:
+        return False
+    stops = [turn.asked for turn in renewals.turns if turn.cause == notice.cause and turn.asked.outcome is Outcome.DONE]
+    return any(asked.seen is not None and sub.running.at > asked.seen for asked in stops)
+
+
+def _outlived(sub: Subscription, stop: Turn, resume: Turn | None) -> bool:
+    """Whether the provider has shown something that came after our stop, or after its being taken back."""
+    seen = stop.asked.seen
+    if sub.running and seen and sub.running.at > seen and stop.asked.outcome is not Outcome.ASKED:
+        return True
+    if resume is None or resume.asked.outcome is not Outcome.DONE or resume.asked.seen is None:
+        return False
+    return sub.seen.stamp.at > resume.asked.seen
+
+
+def _given_until(sub: Subscription, case: Case | None, book: Book) -> Until | None:
+    if case is not None and case.state is not CaseState.VOID:
+        return _during(case)
+    status = sub.seen.status
+    if status in _GIVING:
+        return _ALWAYS
+    if status is Status.PAUSED:
+        return _ALWAYS if sub.seen.pause_mode == "free" else None
+    ours = stopped_by_us(sub, book)
+    if ours is not None and cancelled_by_customer(sub, book) is None and not _closing(book):
+        # What we no longer want cancelled runs on; where that was refused, to the end of what is paid.
+        return Until(_paid_through(sub, book)) if ours.resume_refused else _ALWAYS
+    return Until(sub.seen.ends_at or sub.seen.renews_at) if status is Status.CANCELLED else None
+
+
+def _closing(book: Book) -> bool:
+    """Whether the organisation asks to be deleted: what we cancelled for that runs out (plexo 13)."""
+    return any(one.requested is not None and one.withdrawn is None for one in book.deletions.values())
+
+
+def _during(case: Case) -> Until | None:
+    """During grace and hold a plan is given whatever the provider says; a hold is what restricts it."""
+    if case.state is CaseState.VOLUNTARY:
+        return Until(case.deadline)
+    return None if case.given_up else _ALWAYS
+
+
+def _paid_through(sub: Subscription, book: Book) -> datetime:
+    """Return the end of the last paid period, judged by the distance of the last two paid invoices."""
+    invoices = book.invoices.get(sub.seen.key)
+    known = invoices.known.values() if invoices else ()
+    paid = [one for one in known if (one.paid or settled(book, one)) and not one.void]
+    starts = sorted(
+        one.seen.created_at or one.paid_at or one.seen.stamp.at
+        for one in paid
+        if one.seen.reason is not BillingReason.UPDATED
+    )
+    if not starts:
+        return sub.seen.ends_at or sub.seen.renews_at or sub.seen.stamp.at
+    previous = starts[-2] if len(starts) > 1 else sub.seen.created_at
+    length = starts[-1] - previous if previous else _A_MONTH
+    end = starts[-1] + (length if _A_DAY <= length <= _MORE_THAN_A_YEAR else _A_MONTH)
+    return max(end, sub.seen.ends_at or end)
+
+
+def _kept(one: Given, sub: Subscription, terms: Terms, now: datetime) -> Given:
+    """Return the higher plan instead that is paid for to the end of its period, where there is one (plexo 5.2)."""
+    rank = terms.catalogue.rank
+    current = next(term for term in sub.terms if term.variant == sub.seen.variant)
+    if terms.at(current.stamp.at).plan_change.downgrade != "period_end":
+        return one
+    earlier = [
+        (terms.catalogue.plan(term.variant, term.product), term.paid_until)
+        for term in sub.terms
+        if term.stamp < current.stamp and term.paid_until is not None and term.paid_until > now
+    ]
+    add_ons = terms.catalogue.add_ons
+    kept = [(name, until) for name, until in earlier if name not in add_ons and rank(name) > rank(one.plan)]
+    if not kept:
+        return one
+    higher, paid_until = max(kept, key=lambda kept: (rank(kept[0]), kept[1]))
+    return Given(one.subscription, higher, None, min(paid_until, one.until or paid_until))

@@ -1,0 +1,124 @@
+"""The sum of all facts of an account, the same in whatever order they came (DOMAIN section 2, I1).
+
+Nothing here decides; `kulanz.policy.assess` reads the book.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kulanz.policy.book.add_ons import AddOnLog
+from kulanz.policy.book.approvals import Proposal
+from kulanz.policy.book.cancellations import CancellationNotice
+from kulanz.policy.book.closure import Deletion
+from kulanz.policy.book.collections import Collection, Debtor, Mandate, Transfer
+from kulanz.policy.book.credit import CreditPot
+from kulanz.policy.book.filing import entries
+from kulanz.policy.book.joining import join_maps
+from kulanz.policy.book.migrations import Move
+from kulanz.policy.book.own import Address, CaseLog, Lifted, Looks, Notices, Override, Renewals, Told
+from kulanz.policy.book.provider import Customer, Dispute, Invoice, Invoices, Licence, Order, Subscription
+from kulanz.policy.book.refunds import LicenceLog, RefundLog, Refunds
+from kulanz.policy.book.versions import Agreement, Pin
+from kulanz.policy.facts import Fact
+from kulanz.policy.frozen import changed, quick
+
+NOTHING = CaseLog()
+NO_NOTICES = Notices(sent={})
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """All that is known of one account, by the key of each object."""
+
+    subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
+    invoices: Mapping[str, Invoices] = field(default_factory=dict)
+    """By subscription, then by invoice: `invoice` finds one by its own key."""
+    orders: Mapping[str, Order] = field(default_factory=dict)
+    licences: Mapping[str, Licence] = field(default_factory=dict)
+    customers: Mapping[str, Customer] = field(default_factory=dict)
+    disputes: Mapping[str, Dispute] = field(default_factory=dict)
+    cases: Mapping[str, CaseLog] = field(default_factory=dict)
+    notices: Mapping[str, Notices] = field(default_factory=dict)
+    """By the case, dispute or subscription that they are about."""
+    renewals: Mapping[str, Renewals] = field(default_factory=dict)
+    """What we asked the provider to do, by subscription."""
+    looks: Mapping[str, Looks] = field(default_factory=dict)
+    overrides: Mapping[str, Override] = field(default_factory=dict)
+    lifted: Mapping[str, Lifted] = field(default_factory=dict)
+    """By hold."""
+    agreements: Mapping[str, Agreement] = field(default_factory=dict)
+    """The account's own terms, which replace the general policy for a period."""
+    proposals: Mapping[str, Proposal] = field(default_factory=dict)
+    """Exceptions that a second person has to approve, made or not."""
+    pins: Mapping[str, Pin] = field(default_factory=dict)
+    """By the case or dispute to which a later version was applied."""
+    deletions: Mapping[str, Deletion] = field(default_factory=dict)
+    """By the closure, chargeback or other reason for which data may go."""
+    alerts: Mapping[str, Told] = field(default_factory=dict)
+    """By `subject|topic`."""
+    addresses: Mapping[str, Address] = field(default_factory=dict)
+    signed: Mapping[str, Told] = field(default_factory=dict)
+    """Customers whose claim to the account the merchant signed, and since when."""
+    debtors: Mapping[str, Debtor] = field(default_factory=dict)
+    """Who owes, under one key."""
+    collections: Mapping[str, Collection] = field(default_factory=dict)
+    """Debts that were handed over, or proposed to be."""
+    mandates: Mapping[str, Mandate] = field(default_factory=dict)
+    """What may be debited directly."""
+    transfers: Mapping[str, Transfer] = field(default_factory=dict)
+    """Money that came outside the provider."""
+    add_ons: Mapping[str, AddOnLog] = field(default_factory=dict)
+    """Booked in quantities beside a subscription; those that a provider bills are subscriptions."""
+    refunds: Mapping[str, Refunds] = field(default_factory=dict)
+    """By payment, where the provider tells each refund by itself."""
+    refund_requests: Mapping[str, RefundLog] = field(default_factory=dict)
+    licence_logs: Mapping[str, LicenceLog] = field(default_factory=dict)
+    credit: Mapping[str, CreditPot] = field(default_factory=dict)
+    """Prepaid, by what it is for."""
+    moves: Mapping[str, Move] = field(default_factory=dict)
+    """From the cloud to on-premise."""
+    cancellations: Mapping[str, CancellationNotice] = field(default_factory=dict)
+    """By notice to staff or a partner."""
+
+    def with_facts(self, facts: Iterable[Fact]) -> Book:
+        """Return the book that knows these facts too, in whatever order they are given."""
+        pages: dict[str, dict[str, Any]] = {}
+        for fact in facts:
+            for family, key, record in entries(fact):
+                page = pages.get(family)
+                if page is None:
+                    page = pages[family] = dict(getattr(self, family))
+                known = page.get(key)
+                page[key] = record if known is None else known.join(record)
+        return changed(self, **pages) if pages else self
+
+    def join(self, other: Book) -> Book:
+        """Return the book that knows what both know."""
+        theirs = {family: getattr(other, family) for family in _FAMILIES}
+        joined = {name: join_maps(getattr(self, name), pages) for name, pages in theirs.items() if pages}
+        return changed(self, **joined)
+
+    def invoice(self, key: str) -> Invoice | None:
+        """Return an invoice by its own key."""
+        return next((one.known[key] for one in self.invoices.values() if key in one.known), None)
+
+    def case(self, key: str) -> CaseLog:
+        """Return what we did in a case, which may be nothing."""
+        return self.cases.get(key, NOTHING)
+
+    def notices_about(self, subject: str) -> Notices:
+        """Return the notices about a subject, which may be none."""
+        return self.notices.get(subject, NO_NOTICES)
+
+    def word(self, name: str) -> str | None:
+        """Return the account's own `locale`, `timezone` or `country`, if one is known."""
+        address = self.addresses.get("account")
+        word = address.words.get(name) if address else None
+        return word[1] if word else None
+
+
+_FAMILIES = tuple(Book.__dataclass_fields__)

@@ -1,0 +1,47 @@
+"""What the book keeps of one pot of prepaid credit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from kulanz.policy.book.joining import join_maps
+from kulanz.policy.facts import CreditBooked, CreditEnded
+
+
+def entries(fact: object) -> Iterator[tuple[str, str, CreditPot]]:
+    """Yield what a fact tells of prepaid credit."""
+    match fact:
+        case CreditBooked():
+            yield "credit", fact.pot, CreditPot(booked={fact.id: Entry(told=fact)})
+        case CreditEnded():
+            yield "credit", fact.pot, CreditPot(ended=fact)
+        case _:
+            pass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One movement; the same id is the same movement."""
+
+    told: CreditBooked
+
+    def join(self, other: Entry) -> Entry:
+        """Keep one word of two under one id, always the same."""
+        return self if self == other else max(self, other, key=lambda one: (one.told.at, repr(one.told)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditPot:
+    """Every movement of one pot, and its end."""
+
+    booked: Mapping[str, Entry] = field(default_factory=dict)
+    ended: CreditEnded | None = None
+
+    def join(self, other: CreditPot) -> CreditPot:
+        """Keep every movement, and the first end."""
+        ends = [one for one in (self.ended, other.ended) if one is not None]
+        return CreditPot(
+            booked=join_maps(self.booked, other.booked),
+            ended=min(ends, key=lambda one: (one.at, repr(one)), default=None),
+        )

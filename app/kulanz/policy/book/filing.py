@@ -1,0 +1,205 @@
+"""Where a fact goes in the book: a family of it, the key of an object there, and what the fact tells of that object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from itertools import chain
+from typing import Any
+
+from kulanz.policy import facts as f
+from kulanz.policy.book.add_ons import entries as of_add_ons
+from kulanz.policy.book.approvals import Proposal
+from kulanz.policy.book.cancellations import entries as of_cancelling
+from kulanz.policy.book.closure import entries as of_closure
+from kulanz.policy.book.collections import entries as of_collecting
+from kulanz.policy.book.credit import entries as of_credit
+from kulanz.policy.book.migrations import entries as of_moving
+from kulanz.policy.book.own import Address, Asked, CaseLog, Lifted, Looks, Notices, Override, Renewals, Told, Turn
+from kulanz.policy.book.provider import Customer, Dispute, Invoice, Invoices, Licence, Order, Subscription
+from kulanz.policy.book.refunds import Refunds
+from kulanz.policy.book.refunds import entries as of_refunding
+from kulanz.policy.book.versions import Agreement, Pin
+from kulanz.policy.facts import Fact
+
+Entry = tuple[str, str, Any]
+_AREAS: tuple[Callable[[Any], Iterable[Entry]], ...] = (
+    of_collecting,
+    of_add_ons,
+    of_closure,
+    of_refunding,
+    of_credit,
+    of_moving,
+    of_cancelling,
+)
+
+
+def entries(fact: Fact) -> Iterable[Entry]:
+    """Return what one fact tells, object by object."""
+    return _FILED.get(type(fact), _of_an_area)(fact)
+
+
+def _of_an_area(fact: Fact) -> Iterable[Entry]:
+    """Return what a fact of another area of the policy tells: each files its own."""
+    return chain.from_iterable(filed(fact) for filed in _AREAS)
+
+
+def _subscription(fact: f.SubscriptionSeen) -> list[Entry]:
+    seen = ("subscriptions", fact.key, Subscription.of(fact))
+    return [seen, *_addressed(fact.stamp.at, locale=fact.locale, timezone=fact.timezone), *_signed(fact)]
+
+
+def _failed(fact: f.PaymentFailed) -> list[Entry]:
+    return _invoice(fact.invoice, failed_at=fact.at)
+
+
+def _succeeded(fact: f.PaymentSucceeded) -> list[Entry]:
+    return _invoice(fact.invoice, paid_at=fact.at)
+
+
+def _refunded(fact: f.PaymentRefunded) -> list[Entry]:
+    return _invoice(fact.invoice)
+
+
+def _invoice(seen: f.InvoiceSeen, **charged: datetime) -> list[Entry]:
+    return [("invoices", seen.subscription, Invoices.of(Invoice.of(seen, **charged)))]
+
+
+def _order(fact: f.OrderSeen) -> list[Entry]:
+    return [("orders", fact.key, Order.of(fact)), *_signed(fact)]
+
+
+def _refund(fact: f.RefundSeen) -> list[Entry]:
+    return [("refunds", fact.payment, Refunds(seen=(fact,)))]
+
+
+def _licence(fact: f.LicenceSeen) -> list[Entry]:
+    return [("licences", fact.key, Licence(seen=fact, activations=fact.activations))]
+
+
+def _customer(fact: f.CustomerSeen) -> list[Entry]:
+    return [("customers", fact.key, Customer(seen=fact))]
+
+
+def _dispute(fact: f.DisputeSeen) -> list[Entry]:
+    return [("disputes", fact.key, Dispute.of(fact)), *_signed(fact)]
+
+
+def _address(fact: f.AddressKnown) -> list[Entry]:
+    words = {"locale": fact.locale, "timezone": fact.timezone, "country": fact.country}
+    return _addressed(fact.at, **words, delivery=fact.delivery)
+
+
+def _addressed(at: datetime, **words: str | None) -> list[Entry]:
+    known = {name: (at, word) for name, word in words.items() if word}
+    return [("addresses", "account", Address(words=known))] if known else []
+
+
+def _signed(fact: f.SubscriptionSeen | f.OrderSeen | f.DisputeSeen) -> list[Entry]:
+    return [("signed", fact.customer, Told(at=fact.stamp.at))] if fact.signed and fact.customer else []
+
+
+def _notice(fact: f.NoticeReported) -> list[Entry]:
+    return [("notices", fact.subject, Notices(sent={f"{fact.kind}|{fact.step}": _asked(fact, fact.deadline)}))]
+
+
+def _stopped(fact: f.RenewalStopped) -> list[Entry]:
+    turn = Turn(step=fact.step, cause=fact.cause, asked=_asked(fact, fact.seen))
+    return [("renewals", fact.subscription, Renewals(turns=(turn,)))]
+
+
+def _resumed(fact: f.RenewalResumed) -> list[Entry]:
+    turn = Turn(step=fact.step, cause=None, asked=_asked(fact, fact.seen))
+    return [("renewals", fact.subscription, Renewals(turns=(turn,)))]
+
+
+def _asked(fact: f.NoticeReported | f.RenewalStopped | f.RenewalResumed, seen: datetime | None) -> Asked:
+    return Asked(at=fact.at, outcome=fact.outcome, outcome_at=fact.at, seen=seen)
+
+
+def _look(fact: f.SubscriptionLookedUp) -> list[Entry]:
+    asked, answered = (fact.at, fact.known or fact.at), (fact.at, fact.status or "")
+    looks = Looks(asked=(asked,)) if fact.asked else Looks(answers=(answered,))
+    return [("looks", fact.subscription, looks)]
+
+
+def _override(fact: f.OverrideSet) -> list[Entry]:
+    return [("overrides", fact.id, Override(set=fact))]
+
+
+def _lifted(fact: f.HoldLifted) -> list[Entry]:
+    return [("lifted", fact.hold, Lifted(until=fact.until))]
+
+
+def _alert(fact: f.OperatorsAlerted) -> list[Entry]:
+    return [("alerts", f"{fact.subject}|{fact.topic}", Told(at=fact.at))]
+
+
+def _joined(fact: f.CaseJoined) -> list[Entry]:
+    return [("cases", fact.into, CaseLog(absorbed=(fact.case,)))]
+
+
+def _promise(fact: f.DeadlinePromised) -> list[Entry]:
+    return [("cases", fact.case, CaseLog(promised=fact.deadline))]
+
+
+def _hold(fact: f.HoldPlaced) -> list[Entry]:
+    return [("cases", fact.case, CaseLog(held_for=fact.opened_at, held_at=fact.at, verified=fact.verified))]
+
+
+def _prolonged(fact: f.HoldProlonged) -> list[Entry]:
+    return [("cases", fact.case, CaseLog(hold_until=fact.until))]
+
+
+def _exhausted(fact: f.CaseExhausted) -> list[Entry]:
+    return [("cases", fact.case, CaseLog(exhausted_for=fact.opened_at, exhausted_at=fact.at))]
+
+
+def _waived(fact: f.CaseWaived) -> list[Entry]:
+    return [("cases", fact.case, CaseLog(waived_for=fact.opened_at))]
+
+
+def _agreement(fact: f.TermsAgreed) -> list[Entry]:
+    return [("agreements", fact.id, Agreement(agreed=fact))]
+
+
+def _pin(fact: f.VersionApplied) -> list[Entry]:
+    pin = Pin(version=fact.version, began=fact.began, at=fact.at, chosen=bool(fact.actor))
+    return [("pins", fact.subject, pin)]
+
+
+def _proposal(fact: f.OverrideAsked | f.OverrideApproved | f.OverrideDeclined) -> list[Entry]:
+    return [("proposals", fact.id, Proposal.of(fact))]
+
+
+_FILED: dict[type[Fact], Callable[[Any], Iterable[Entry]]] = {
+    f.SubscriptionSeen: _subscription,
+    f.PaymentFailed: _failed,
+    f.PaymentSucceeded: _succeeded,
+    f.PaymentRefunded: _refunded,
+    f.InvoiceSeen: _invoice,
+    f.OrderSeen: _order,
+    f.RefundSeen: _refund,
+    f.LicenceSeen: _licence,
+    f.CustomerSeen: _customer,
+    f.DisputeSeen: _dispute,
+    f.AddressKnown: _address,
+    f.NoticeReported: _notice,
+    f.RenewalStopped: _stopped,
+    f.RenewalResumed: _resumed,
+    f.SubscriptionLookedUp: _look,
+    f.OverrideSet: _override,
+    f.HoldLifted: _lifted,
+    f.OperatorsAlerted: _alert,
+    f.CaseJoined: _joined,
+    f.DeadlinePromised: _promise,
+    f.HoldPlaced: _hold,
+    f.HoldProlonged: _prolonged,
+    f.CaseExhausted: _exhausted,
+    f.CaseWaived: _waived,
+    f.TermsAgreed: _agreement,
+    f.VersionApplied: _pin,
+    f.OverrideAsked: _proposal,
+    f.OverrideApproved: _proposal,
+    f.OverrideDeclined: _proposal,
+}

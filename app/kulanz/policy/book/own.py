@@ -1,0 +1,195 @@
+"""What the book keeps of our own doings: promises, notices, calls to the provider, operators' exceptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from kulanz.policy import facts as f
+from kulanz.policy.book.joining import join_maps, newest, union
+from kulanz.policy.facts import Outcome
+from kulanz.policy.frozen import quick
+
+_OUTCOMES = {outcome: rank for rank, outcome in enumerate(Outcome)}
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaseLog:
+    """What we promised and did in one dunning case. Acts are known by the beginning of the case they were for."""
+
+    promised: datetime | None = None
+    held_for: datetime | None = None
+    held_at: datetime | None = None
+    verified: bool = False
+    hold_until: datetime | None = None
+    exhausted_for: datetime | None = None
+    exhausted_at: datetime | None = None
+    waived_for: datetime | None = None
+    absorbed: tuple[str, ...] = ()
+    """The cases that turned out to be this one."""
+    paused: tuple[tuple[datetime, datetime], ...] = ()
+    """From when to when disputes stopped the clock of its dunning letters."""
+
+    def join(self, other: CaseLog) -> CaseLog:
+        """Keep the latest promise and the latest of each act."""
+        return CaseLog(
+            promised=newest(self.promised, other.promised),
+            held_for=newest(self.held_for, other.held_for),
+            held_at=newest(self.held_at, other.held_at),
+            verified=self.verified or other.verified,
+            hold_until=newest(self.hold_until, other.hold_until),
+            exhausted_for=newest(self.exhausted_for, other.exhausted_for),
+            exhausted_at=newest(self.exhausted_at, other.exhausted_at),
+            waived_for=newest(self.waived_for, other.waived_for),
+            absorbed=union(self.absorbed, other.absorbed),
+            paused=union(self.paused, other.paused),
+        )
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """Something that we asked for once: when, and what became of it."""
+
+    at: datetime
+    outcome: Outcome
+    outcome_at: datetime
+    seen: datetime | None = None
+    """What we knew of the provider, or the deadline that we announced."""
+
+    def join(self, other: Asked) -> Asked:
+        """Keep the first time of asking and the outcome that ranks highest."""
+        ours, theirs = _OUTCOMES[self.outcome], _OUTCOMES[other.outcome]
+        mine = ours > theirs or (ours == theirs and self.outcome_at <= other.outcome_at)
+        best = self if mine else other
+        return Asked(
+            at=min(self.at, other.at),
+            outcome=best.outcome,
+            outcome_at=best.outcome_at,
+            seen=newest(self.seen, other.seen),
+        )
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notices:
+    """The notices about one case, dispute or subscription, by `kind|step`."""
+
+    sent: Mapping[str, Asked]
+
+    def join(self, other: Notices) -> Notices:
+        """Join notice by notice."""
+        return Notices(sent=join_maps(self.sent, other.sent))
+
+    def get(self, kind: str, step: int) -> Asked | None:
+        """Return what became of one notice."""
+        return self.sent.get(f"{kind}|{step}")
+
+    def of(self, kind: str) -> Iterator[tuple[int, Asked]]:
+        """Yield the steps of one kind."""
+        for name, asked in self.sent.items():
+            known, _, step = name.rpartition("|")
+            if known == kind:
+                yield int(step), asked
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One act of ours at the provider: stopping a renewal for a cause, or (no cause) resuming it."""
+
+    step: int
+    cause: str | None
+    asked: Asked
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Renewals:
+    """What we asked the provider to do with the renewal of one subscription, in the order of asking."""
+
+    turns: tuple[Turn, ...]
+
+    def join(self, other: Renewals) -> Renewals:
+        """Join turn by turn."""
+        known = {(turn.step, turn.cause or ""): turn for turn in self.turns}
+        for turn in other.turns:
+            key = (turn.step, turn.cause or "")
+            same = known.get(key)
+            known[key] = (
+                turn if same is None else Turn(step=turn.step, cause=turn.cause, asked=same.asked.join(turn.asked))
+            )
+        return Renewals(turns=tuple(known[key] for key in sorted(known)))
+
+    @property
+    def next_step(self) -> int:
+        """The number of the next act."""
+        return self.turns[-1].step + 1 if self.turns else 1
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looks:
+    """When the provider was asked for one subscription and what it answered."""
+
+    asked: tuple[tuple[datetime, datetime], ...] = ()
+    """When, and the provider's time of the newest trouble that was known then."""
+    answers: tuple[tuple[datetime, str], ...] = ()
+    """The status in each answer, an empty text where there was none."""
+
+    def join(self, other: Looks) -> Looks:
+        """Keep every question and every answer."""
+        return Looks(asked=union(self.asked, other.asked), answers=union(self.answers, other.answers))
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """An operator's exception; the same id is the same exception."""
+
+    set: f.OverrideSet
+
+    def join(self, other: Override) -> Override:
+        """Keep the later word under one id."""
+        return self if self == other else max(self, other, key=lambda one: (one.set.at, repr(one.set)))
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lifted:
+    """To when a hold is lifted by an operator's reinstatement."""
+
+    until: datetime
+
+    def join(self, other: Lifted) -> Lifted:
+        """Keep the later end."""
+        return max(self, other, key=lambda lifted: lifted.until)
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """When something was told or learned for the first time."""
+
+    at: datetime
+
+    def join(self, other: Told) -> Told:
+        """Keep the first time."""
+        return min(self, other, key=lambda told: told.at)
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Address:
+    """The newest language, time zone and country that were named, each with the time when."""
+
+    words: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)
+
+    def join(self, other: Address) -> Address:
+        """Keep the newest word of each name."""
+        words = dict(self.words)
+        for name, word in other.words.items():
+            words[name] = max(words.get(name, word), word)
+        return Address(words=words)

@@ -1,0 +1,267 @@
+"""What the book keeps of the provider's objects: the newest snapshot, and what older ones said that still counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from kulanz.policy import facts as f
+from kulanz.policy.book.joining import join_maps, newest, oldest, union
+from kulanz.policy.facts import InvoiceStatus, Stamp, Status
+from kulanz.policy.frozen import quick
+
+RUNNING = frozenset({Status.ON_TRIAL, Status.ACTIVE})
+_UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID})
+_ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
+_PAID = frozenset({InvoiceStatus.PAID, InvoiceStatus.PARTIAL_REFUND})
+S = TypeVar("S", f.SubscriptionSeen, f.InvoiceSeen, f.OrderSeen, f.LicenceSeen, f.CustomerSeen, f.DisputeSeen)
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """The newest snapshot of a subscription under one variant: what was paid for before a change of plan."""
+
+    variant: str
+    product: str
+    stamp: Stamp
+    paid_until: datetime | None
+    """End of the period paid for; None while it is unpaid, when `renews_at` is only the next attempt to charge."""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscription:
+    """One subscription: its newest snapshot, and what older ones said that still counts."""
+
+    seen: f.SubscriptionSeen
+    running: Stamp | None
+    """The newest snapshot in which it ran and was paid for (`active`, `on_trial`)."""
+    marks: tuple[tuple[Stamp, Status], ...]
+    """Later snapshots in which it did not run so, oldest first."""
+    terms: tuple[Term, ...]
+
+    @classmethod
+    def of(cls, seen: f.SubscriptionSeen) -> Subscription:
+        """Return what one snapshot tells."""
+        runs = seen.status in RUNNING
+        until = seen.renews_at if runs else seen.ends_at if seen.status is Status.CANCELLED else None
+        term = Term(variant=seen.variant, product=seen.product, stamp=seen.stamp, paid_until=until)
+        return cls(
+            seen=seen,
+            running=seen.stamp if runs else None,
+            marks=() if runs else ((seen.stamp, seen.status),),
+            terms=(term,),
+        )
+
+    def join(self, other: Subscription) -> Subscription:
+        """Keep the newer snapshot, the newest run, and the marks after it."""
+        running = newest(self.running, other.running)
+        marks = union(self.marks, other.marks)
+        if running is not None and marks and marks[0][0] <= running:
+            marks = tuple(mark for mark in marks if mark[0] > running)
+        return Subscription(
+            seen=_newer(self.seen, other.seen),
+            running=running,
+            marks=marks,
+            terms=_join_terms(self.terms, other.terms),
+        )
+
+    @property
+    def unpaid_marks(self) -> tuple[datetime, ...]:
+        """The times since the last run at which the provider called it `past_due` or `unpaid`, oldest first."""
+        return tuple(stamp.at for stamp, status in self.marks if status in _UNPAID)
+
+    @property
+    def alive_at(self) -> datetime | None:
+        """The provider's time of the newest snapshot in which it was neither cancelled nor expired."""
+        alive = [stamp for stamp, status in self.marks if status not in _ENDED]
+        stamp = alive[-1] if alive else self.running
+        return stamp.at if stamp else None
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoice:
+    """One invoice: its newest snapshot, when charges for it failed, and when one succeeded."""
+
+    seen: f.InvoiceSeen
+    failures: tuple[datetime, ...] = ()
+    paid_at: datetime | None = None
+    """The latest success that an event told of."""
+    paid: bool = False
+    """Whether money for it has arrived (I10), whatever happened to the money since."""
+    refunded: int = 0
+    """The highest cumulative amount that the provider reported."""
+    refunded_at: datetime | None = None
+    """Since when it is refunded in full."""
+
+    @classmethod
+    def of(cls, seen: f.InvoiceSeen, *, failed_at: datetime | None = None, paid_at: datetime | None = None) -> Invoice:
+        """Return what one snapshot tells, with the charge that it came with."""
+        return cls(
+            seen=seen,
+            failures=(failed_at,) if failed_at else (),
+            paid_at=paid_at,
+            paid=paid_at is not None or seen.status in _PAID,
+            refunded=_gone_back(seen, full=seen.status is InvoiceStatus.REFUNDED),
+            refunded_at=seen.stamp.at if seen.status is InvoiceStatus.REFUNDED else None,
+        )
+
+    def join(self, other: Invoice) -> Invoice:
+        """Keep the newer snapshot, every failure, the latest success and the highest refund."""
+        return Invoice(
+            seen=_newer(self.seen, other.seen),
+            failures=union(self.failures, other.failures),
+            paid_at=newest(self.paid_at, other.paid_at),
+            paid=self.paid or other.paid,
+            refunded=max(self.refunded, other.refunded),
+            refunded_at=oldest(self.refunded_at, other.refunded_at),
+        )
+
+    @property
+    def void(self) -> bool:
+        """Whether nothing is owed for it any more although it may never have been paid."""
+        return self.seen.status in {InvoiceStatus.VOID, InvoiceStatus.REFUNDED}
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Invoices:
+    """The invoices of one subscription, and the few of them that still matter."""
+
+    known: Mapping[str, Invoice]
+    unpaid: tuple[str, ...]
+    """Those with a failed charge and no success."""
+    refunded: tuple[str, ...]
+    """Those that went back in full."""
+    paid_at: datetime | None
+    """The latest success of any."""
+
+    @classmethod
+    def of(cls, invoice: Invoice) -> Invoices:
+        """Return the invoices of a subscription of which one is known."""
+        key = invoice.seen.key
+        unpaid = (key,) if invoice.failures and not invoice.paid else ()
+        refunded = (key,) if invoice.seen.status is InvoiceStatus.REFUNDED else ()
+        return cls(known={key: invoice}, unpaid=unpaid, refunded=refunded, paid_at=invoice.paid_at)
+
+    def join(self, other: Invoices) -> Invoices:
+        """Join invoice by invoice."""
+        known = join_maps(self.known, other.known)
+        unpaid = union(self.unpaid, other.unpaid)
+        refunded = union(self.refunded, other.refunded)
+        return Invoices(
+            known=known,
+            unpaid=tuple(key for key in unpaid if not known[key].paid) if unpaid else (),
+            refunded=tuple(key for key in refunded if known[key].seen.status is InvoiceStatus.REFUNDED)
+            if refunded
+            else (),
+            paid_at=newest(self.paid_at, other.paid_at),
+        )
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """One order: its newest snapshot, and since when the provider calls it fraudulent or refunded."""
+
+    seen: f.OrderSeen
+    fraudulent_at: datetime | None = None
+    refunded: int = 0
+    refunded_at: datetime | None = None
+
+    @classmethod
+    def of(cls, seen: f.OrderSeen) -> Order:
+        """Return what one snapshot tells."""
+        return cls(
+            seen=seen,
+            fraudulent_at=seen.stamp.at if seen.status is f.OrderStatus.FRAUDULENT else None,
+            refunded=_gone_back(seen, full=seen.status is f.OrderStatus.REFUNDED),
+            refunded_at=seen.stamp.at if seen.status is f.OrderStatus.REFUNDED else None,
+        )
+
+    def join(self, other: Order) -> Order:
+        """Keep the newer snapshot, the first call of fraud and the highest refund."""
+        return Order(
+            seen=_newer(self.seen, other.seen),
+            fraudulent_at=oldest(self.fraudulent_at, other.fraudulent_at),
+            refunded=max(self.refunded, other.refunded),
+            refunded_at=oldest(self.refunded_at, other.refunded_at),
+        )
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Licence:
+    """One licence key: its newest snapshot, and the most activations ever seen."""
+
+    seen: f.LicenceSeen
+    activations: int = 0
+
+    def join(self, other: Licence) -> Licence:
+        """Keep the newer snapshot; what was activated once stays activated."""
+        return Licence(seen=_newer(self.seen, other.seen), activations=max(self.activations, other.activations))
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Customer:
+    """Who buys: the newest snapshot."""
+
+    seen: f.CustomerSeen
+
+    def join(self, other: Customer) -> Customer:
+        """Keep the newer snapshot."""
+        return Customer(seen=_newer(self.seen, other.seen))
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispute:
+    """One chargeback: its newest snapshot, when it was opened, and every status that it had."""
+
+    seen: f.DisputeSeen
+    opened_at: datetime
+    marks: tuple[tuple[Stamp, f.DisputeStatus], ...]
+
+    @classmethod
+    def of(cls, seen: f.DisputeSeen) -> Dispute:
+        """Return what one snapshot tells."""
+        return cls(seen=seen, opened_at=seen.opened_at, marks=((seen.stamp, seen.status),))
+
+    def join(self, other: Dispute) -> Dispute:
+        """Keep the newer snapshot, the earliest opening and every status."""
+        return Dispute(
+            seen=_newer(self.seen, other.seen),
+            opened_at=min(self.opened_at, other.opened_at),
+            marks=union(self.marks, other.marks),
+        )
+
+
+def _gone_back(seen: f.InvoiceSeen | f.OrderSeen, *, full: bool) -> int:
+    """Return what went back: all of it where the status says so, whatever amount stands beside it."""
+    return max(seen.refunded, seen.total) if full else seen.refunded
+
+
+def _join_terms(ours: tuple[Term, ...], theirs: tuple[Term, ...]) -> tuple[Term, ...]:
+    if ours == theirs:
+        return ours
+    newest_of = {term.variant: term for term in ours}
+    for term in theirs:
+        known = newest_of.get(term.variant)
+        if known is None or _is_older(known, term):
+            newest_of[term.variant] = term
+    return tuple(newest_of[variant] for variant in sorted(newest_of))
+
+
+def _is_older(ours: Term, theirs: Term) -> bool:
+    return ours.stamp < theirs.stamp or (ours.stamp == theirs.stamp and repr(ours) < repr(theirs))
+
+
+def _newer(ours: S, theirs: S) -> S:
+    if ours.stamp == theirs.stamp:
+        return ours if ours == theirs else max(ours, theirs, key=repr)
+    return ours if ours.stamp > theirs.stamp else theirs

@@ -1,0 +1,36 @@
+"""What the book keeps of agreements, and of versions that were applied to what was open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kulanz.policy import facts as f
+from kulanz.policy.frozen import quick
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agreement:
+    """An account's own terms for a period; the same id is the same agreement."""
+
+    agreed: f.TermsAgreed
+
+    def join(self, other: Agreement) -> Agreement:
+        """Keep the later word under one id."""
+        return self if self == other else max(self, other, key=lambda one: (one.agreed.at, repr(one.agreed)))
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """The version of the policy that was applied to a case or dispute instead of the one that it began under."""
+
+    version: int
+    began: datetime
+    at: datetime
+    chosen: bool = True
+    """Whether a person chose it; otherwise it is only written down."""
+
+    def join(self, other: Pin) -> Pin:
+        """Keep the one that was applied last: each is more lenient than the one before."""
+        return max(self, other, key=lambda pin: (pin.at, pin.chosen, pin.version, pin.began))

@@ -1,0 +1,1 @@
+"""Time zones, working days and shares of a period."""

@@ -1,0 +1,54 @@
+"""What became different between two assessments, each with its rule, clause and policy version (I7)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from kulanz.policy import facts as f
+from kulanz.policy.areas import LINES, speaking
+from kulanz.policy.areas.area import Line
+from kulanz.policy.areas.collections import levels
+from kulanz.policy.facts import OwnFact
+from kulanz.policy.state import Case, Change, Step
+
+
+def changes(step: Step, acts: Sequence[OwnFact]) -> Iterator[Change]:
+    """Yield every difference, in no order that matters."""
+    for chapter in speaking(step.new, "changes"):
+        yield from chapter.changes(step, acts)
+    yield from of_acts(step, acts)
+    if step.before is not None and not step.account.was_told(step.before):
+        yield step.of_act("entitlement.recomputed", 1, step.account.id)
+
+
+def of_acts(step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
+    """Name what we set out to do ourselves, so that each step of a story has its line."""
+    for act in acts:
+        line = _LINES.get(type(act))
+        if line is not None:
+            yield line(act, step)
+
+
+def notice_clause(case: Case, notice: f.NoticeReported) -> str:
+    """Return the clause that a notice about a case names: a dunning letter its level's own."""
+    rules = levels.level(case, notice.step) if notice.kind == levels.NOTICE else None
+    return rules.clause if rules else case.policy.dunning.grace_clause
+
+
+def _of_alert(alert: f.OperatorsAlerted, step: Step) -> Change:
+    return step.of_act(f"alert.{alert.topic}", 2, alert.subject)
+
+
+def _of_notice(notice: f.NoticeReported, step: Step) -> Change:
+    case = step.after.case(notice.subject)
+    return Change(
+        rule=f"notice.{notice.kind}",
+        clause=notice_clause(case, notice) if case else "",
+        policy=case.policy if case else step.terms.current,
+        subject=notice.subject,
+        rank=5,
+        detail={"step": notice.step},
+    )
+
+
+_LINES: Mapping[type[OwnFact], Line] = {**LINES, f.NoticeReported: _of_notice, f.OperatorsAlerted: _of_alert}

@@ -1,0 +1,152 @@
+"""Who is told what: customers by mail, the merchant's product by callback, operators, and the provider by a call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from kulanz.policy import facts as f
+from kulanz.policy.areas import ASKS
+from kulanz.policy.areas.collections import debts, delivery, levels
+from kulanz.policy.areas.dunning import notices
+from kulanz.policy.book import Book
+from kulanz.policy.calendar.time import rfc3339
+from kulanz.policy.consequences import letters
+from kulanz.policy.consequences.changes import notice_clause
+from kulanz.policy.consequences.outcomes import reported, still_wanted
+from kulanz.policy.effects import AlertOperators, Effect, Notify, SendLetter, SendMail
+from kulanz.policy.identity import effect_id
+from kulanz.policy.state import Access, Account, Change, Decision, Standing
+
+__all__ = [
+    "effects",
+    "entitlement",
+    "reported",
+    "rfc3339",
+    "still_wanted",
+]
+
+ALLOWED_WITHOUT_ACCESS = ("login", "export", "explain")
+_CALLED_BACK = frozenset({notices.REMINDER, notices.WARNING, levels.NOTICE})
+"""Notices of a case that the merchant's product hears of, too."""
+_SHARED_ALERTS = frozenset({"mass_action_brake"})
+"""What concerns no single account: everybody's alert of one hour is one."""
+
+
+def entitlement(account: Account) -> dict[str, Any]:
+    """Return what the account may use, as the API and every callback tell it (CONTRACT sections 3 and 4)."""
+    quantities = {"quantities": dict(account.quantities)} if account.quantities else {}
+    closed = account.standing is Standing.CLOSED
+    allows = ALLOWED_WITHOUT_ACCESS if account.access is Access.NONE and not closed else ()
+    return {
+        "plan": account.plan,
+        "access": str(account.access),
+        "allows": list(allows),
+        "add_ons": list(account.add_ons),
+        **quantities,
+        "version": account.version,
+    }
+
+
+def effects(account: Account, decision: Decision) -> Iterator[Effect]:
+    """Yield everything that a decision asks of the world; `account` is as it was before."""
+    yield from _callbacks(account, decision)
+    for fact in decision.facts:
+        if (asks := ASKS.get(type(fact))) is not None:
+            yield from asks(fact, decision)
+        elif isinstance(fact, f.NoticeReported):
+            yield from _notice(account, decision, fact)
+        elif isinstance(fact, f.OperatorsAlerted):
+            yield _alert(account, fact)
+    for change in decision.changes:
+        if (asks := ASKS.get(change.rule)) is not None:
+            yield from asks(change, decision)
+
+
+def _alert(account: Account, fact: f.OperatorsAlerted) -> AlertOperators:
+    about = f"{fact.at:%Y%m%d%H}" if fact.topic in _SHARED_ALERTS else f"{account.id}|{fact.subject}"
+    ident = effect_id("alert", fact.topic, about)
+    return AlertOperators(id=ident, topic=fact.topic, subject=fact.subject, data={"account_id": account.id})
+
+
+def _callbacks(account: Account, decision: Decision) -> Iterator[Notify]:
+    told: set[str] = set()
+    heard = [change for change in decision.changes if change.callback is not None]
+    for change in sorted(heard, key=lambda change: (-change.rank, change.subject)):
+        kind = change.callback or ""
+        # What is given back while something else still takes it is no reinstatement.
+        if kind == "account.reinstated" and decision.account.access is Access.NONE:
+            continue
+        # Several cases may begin or end at once; suspended and reinstated is the account as a whole.
+        if not (kind in told and kind in {"account.suspended", "account.reinstated"}):
+            told.add(kind)
+            yield _notify(account, decision, kind, change)
+    first = account.decided_at is None
+    news = decision.account.rights != account.rights if first else decision.account.version != account.version
+    if news and not told - {"account.grace_started", "account.dispute_opened"}:
+        yield _notify(account, decision, "account.entitlement_changed", decision.principal)
+
+
+def _notify(account: Account, decision: Decision, kind: str, change: Change | None, step: int = 0) -> Notify:
+    subject = change.subject if change else account.id
+    data: dict[str, Any] = {
+        "entitlement": entitlement(decision.account),
+        "standing": str(decision.account.standing),
+        "reason": {"rule": change.rule if change else "", "clause": (change.clause or None) if change else None},
+        **letters.jsonable(change.detail if change else {}),
+    }
+    ident = effect_id(account.id, "callback", kind, subject, step, account.sequence)
+    return Notify(id=ident, type=kind, subject=subject, step=step, data=data)
+
+
+def _notice(account: Account, decision: Decision, fact: f.NoticeReported) -> Iterator[Effect]:
+    yield from _sent(account, decision, fact)
+    state = decision.state
+    case = state.case(fact.subject)
+    if case is not None and fact.kind in _CALLED_BACK:
+        detail: dict[str, Any] = {
+            "case": case.key,
+            "subscription": case.subscription,
+            "grace_ends_at": case.deadline,
+        }
+        asked = debts.content(case.key, state) if fact.kind == levels.NOTICE else {}
+        rule, clause = f"notice.{fact.kind}", notice_clause(case, fact)
+        told = Change(rule=rule, clause=clause, policy=case.policy, subject=fact.subject, detail=detail | asked)
+        yield _notify(account, decision, f"account.{fact.kind}", told, fact.step)
+
+
+def _sent(account: Account, decision: Decision, fact: f.NoticeReported) -> Iterator[Effect]:
+    """Yield the notice on the way that the customer chose: a letter where there is an address for it, else a mail."""
+    book, state = decision.account.book, decision.state
+    case = state.case(fact.subject)
+    postal = delivery.postal_address(case, fact.kind, book) if case is not None else None
+    if case is not None and postal is not None:
+        yield SendLetter(
+            id=effect_id(account.id, "letter", fact.kind, fact.subject, fact.step),
+            notice=fact.kind,
+            subject=fact.subject,
+            step=fact.step,
+            to=postal,
+            by=case.policy.letters.by,
+            locale=book.word("locale"),
+            data=letters.content(fact.subject, case.subscription, decision) | _own_zone(book),
+        )
+        return
+    addressed = letters.address(fact.subject, state, book, decision.changes)
+    if addressed is not None:
+        subscription, to = addressed
+        yield SendMail(
+            id=effect_id(account.id, "mail", fact.kind, fact.subject, fact.step),
+            notice=fact.kind,
+            subject=fact.subject,
+            step=fact.step,
+            to=to,
+            locale=book.word("locale"),
+            data=letters.content(fact.subject, subscription, decision) | _own_zone(book),
+        )
+
+
+def _own_zone(book: Book) -> dict[str, str]:
+    """Return the zone in which an account's deadlines are told, where it has one of its own."""
+    zone = book.word("timezone")
+    return {"timezone": zone} if zone else {}

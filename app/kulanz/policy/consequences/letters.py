@@ -1,0 +1,62 @@
+"""Which notices a change brings, to whom they go, and what they say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from kulanz.policy.areas import speaking
+from kulanz.policy.areas.addresses import mail_address
+from kulanz.policy.areas.dunning import notices
+from kulanz.policy.book import Book
+from kulanz.policy.calendar.time import rfc3339
+from kulanz.policy.facts import OwnFact
+from kulanz.policy.state import Access, Change, Decision, State
+
+
+def brought_by(found: Iterable[Change], state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
+    """Yield the notices that changes bring with them, beyond those that have a time of their own."""
+    for change in found:
+        kind = change.notice
+        # What is given back while something else still takes it is no reinstatement.
+        if kind is None or (kind == "reinstated" and state.access is Access.NONE):
+            continue
+        if _subscriptions_of(change.subject, state, book, change):
+            yield notices.asked_for(change.subject, kind, notices.next_step(change.subject, kind, book), now)
+
+
+def address(subject: str, state: State, book: Book, changes: Iterable[Change]) -> tuple[str, str] | None:
+    """Return the subscription that a notice is about and its own address: never another customer's."""
+    change = next((one for one in changes if one.subject == subject), None)
+    for subscription in _subscriptions_of(subject, state, book, change):
+        to = mail_address(subscription, book)
+        if to is not None:
+            return subscription, to
+    return None
+
+
+def content(subject: str, subscription: str, decision: Decision) -> dict[str, Any]:
+    """Return what the templates fill in."""
+    given = next((one.plan for one in decision.state.given if one.subscription == subscription), None)
+    told: dict[str, Any] = {
+        "subscription": subscription,
+        "plan": given or decision.account.plan,
+        "access": str(decision.account.access),
+    }
+    for chapter in speaking(decision.account.book, "content"):
+        told |= chapter.content(subject, decision)
+    return jsonable(told)
+
+
+def jsonable(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values as every outside sees them: instants as text."""
+    return {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in values.items()}
+
+
+def _subscriptions_of(subject: str, state: State, book: Book, change: Change | None) -> tuple[str, ...]:
+    concerned = state.concerned(subject)
+    if concerned:
+        return concerned
+    named = change.detail.get("subscription") if change else None
+    return (named,) if isinstance(named, str) and named in book.subscriptions else ()

@@ -1,0 +1,209 @@
+"""A policy as written: one TOML document, validated with every problem at once, frozen, hashed (DOMAIN section 6)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from datetime import datetime
+from hashlib import sha256
+from importlib import resources
+from typing import Any
+
+from kulanz.errors import NotFoundError, PolicyError
+from kulanz.policy.document import reading as read
+from kulanz.policy.document import syntax_errors
+from kulanz.policy.document.add_ons import AddOnRules
+from kulanz.policy.document.closure import ClosureRules, RetentionRules
+from kulanz.policy.document.collections import CollectionRules, LetterRules, MandateRules, TransferRules
+from kulanz.policy.document.contradictions import contradictions
+from kulanz.policy.document.credit import CreditRules
+from kulanz.policy.document.lines import lines
+from kulanz.policy.document.refunds import RefundRules
+from kulanz.policy.document.rules import (
+    CancellationRules,
+    DisputeRules,
+    DunningRules,
+    OverrideRules,
+    PlanChangeRules,
+    PrepaidRules,
+    TermsRules,
+    TrialRules,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """One immutable policy document. `sha256` is over its bytes as written."""
+
+    name: str = field(metadata=read.key(read.text, "the policy's name"))
+    title: str = field(default="", metadata=read.key(read.text, "what people call it"))
+    effective_from: datetime | None = field(
+        default=None,
+        metadata=read.key(read.instant, "from when it is in force once it is activated; without it, at once"),
+    )
+    trial: TrialRules = field(metadata=read.table(TrialRules, "trials"))
+    cancellation: CancellationRules = field(metadata=read.table(CancellationRules, "cancellations"))
+    plan_change: PlanChangeRules = field(metadata=read.table(PlanChangeRules, "upgrades and downgrades"))
+    dunning: DunningRules = field(metadata=read.table(DunningRules, "failed renewals"))
+    dispute: DisputeRules = field(metadata=read.table(DisputeRules, "chargebacks"))
+    collections: CollectionRules = field(
+        metadata=read.table(CollectionRules, "debts that are handed over to a collection agency")
+    )
+    letters: LetterRules = field(metadata=read.table(LetterRules, "notices that go by letter"))
+    mandates: MandateRules = field(metadata=read.table(MandateRules, "direct-debit mandates"))
+    transfers: TransferRules = field(metadata=read.table(TransferRules, "transfers recorded by hand"))
+    prepaid: PrepaidRules = field(metadata=read.table(PrepaidRules, "terms that are paid in advance"))
+    credit: CreditRules = field(metadata=read.table(CreditRules, "prepaid credit"))
+    add_ons: AddOnRules = field(metadata=read.table(AddOnRules, "add-ons booked in quantities"))
+    overrides: OverrideRules = field(metadata=read.table(OverrideRules, "exceptions"))
+    closure: ClosureRules = field(metadata=read.table(ClosureRules, "organisations that ask to be deleted"))
+    retention: RetentionRules = field(metadata=read.table(RetentionRules, "records that are kept, and for how long"))
+    refund: RefundRules = field(metadata=read.table(RefundRules, "refunds"))
+    terms: TermsRules = field(metadata=read.table(TermsRules, "how the rules themselves change"))
+    sha256: str = ""
+    version: int = 0
+    """Given when it is activated; 0 before."""
+
+
+def parse(document: str, *, version: int = 0) -> Policy:
+    """Read a policy document; raise PolicyError with every problem (key, line, what was expected)."""
+    values, _ = _values(document)
+    return Policy(**values, sha256=sha256(document.encode()).hexdigest(), version=version)
+
+
+def remarks(document: str) -> list[str]:
+    """Return what a valid document says in vain (key, line, what was expected); raise PolicyError as `parse` does."""
+    return _values(document)[1]
+
+
+def _values(document: str) -> tuple[dict[str, Any], list[str]]:
+    """Return what a document says, and what of it is said in vain."""
+    written = syntax_errors.read(document)
+    reading = _Reading(lines(written.text) if written.whole else {}, written.spoilt)
+    values = reading.table(Policy, written.table, "") if written.whole else {}
+    problems = [*written.problems, *reading.problems]
+    if problems:
+        raise PolicyError(sorted([*problems, *reading.remarks], key=_line))
+    return values, reading.remarks
+
+
+def preset(name: str) -> str:
+    """Return the text of a policy that ships with Kulanz; raise NotFoundError naming those there are."""
+    try:
+        return (resources.files("kulanz.policy") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise NotFoundError(f"no policy preset {name!r}; there are: {', '.join(presets())}") from None
+
+
+def presets() -> tuple[str, ...]:
+    """Return the names of the policies that ship with Kulanz."""
+    folder = resources.files("kulanz.policy") / "presets"
+    return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")))
+
+
+def keys(kind: type = Policy, path: str = "") -> list[tuple[str, str, Any]]:
+    """Return every key of a policy document with its meaning and default (MISSING: must be given), for the manual."""
+    found: list[tuple[str, str, Any]] = []
+    for item in fields(kind):
+        if "table" in item.metadata:
+            found.extend(keys(item.metadata["table"], f"{path}{item.name}."))
+        elif "tables" in item.metadata:
+            found.extend(keys(item.metadata["tables"], f"{path}{item.name}[]."))
+        elif "reads" in item.metadata:
+            found.append((path + item.name, item.metadata["means"], item.default))
+    return found
+
+
+def expected(item: Field[Any]) -> str:
+    """Return what a key's reader says that it expects."""
+    try:
+        item.metadata["reads"](None)
+    except ValueError as error:
+        return str(error)
+    return "a value"
+
+
+@dataclass(slots=True)
+class _Reading:
+    """One way through the tables of a document, which collects what is wrong on it."""
+
+    places: Mapping[str, int]
+    spoilt: frozenset[str]
+    problems: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+    read: dict[str, Mapping[str, Any]] = field(default_factory=dict)
+    """What each table says, as far as it could be read."""
+
+    def table(self, kind: type, table: Mapping[str, Any], path: str) -> dict[str, Any]:
+        """Return what one table says of the keys that `kind` knows; `path` ends with a dot, or is empty."""
+        known = {item.name: item for item in fields(kind) if item.metadata}
+        for name in (name for name in table if name not in known and not syntax_errors.is_stand_in(name)):
+            self._complain(path + name, f"unknown key; expected one of {', '.join(sorted(known))}")
+        found = {name: self._value(item, table, path) for name, item in known.items()}
+        values = {name: value for name, value in found.items() if value is not MISSING}
+        untold = {name: one.default for name, one in known.items() if name not in table and one.default is not MISSING}
+        rows = {name: self._rows(table[name], path + name) for name, one in known.items() if _lists(one, name, table)}
+        for key, words, fatal in contradictions(kind, {**untold, **values, **rows}):
+            self._complain(path + key, words, fatal=fatal)
+        return values
+
+    def _value(self, item: Field[Any], table: Mapping[str, Any], path: str) -> Any:
+        key = path + item.name
+        if "table" in item.metadata:
+            return self._table(item.metadata["table"], table.get(item.name, {}), key)
+        if "tables" in item.metadata:
+            return self._tables(item.metadata["tables"], table.get(item.name, []), key)
+        if item.name not in table:
+            if item.default is MISSING and not self.spoilt & {*key.split(".")}:
+                self._complain(key, f"missing; expected {expected(item)}")
+            return MISSING
+        try:
+            return item.metadata["reads"](table[item.name])
+        except ValueError as error:
+            self._complain(key, f"expected {error}")
+            return MISSING
+
+    def _tables(self, kind: type, inner: Any, key: str) -> Any:
+        if not isinstance(inner, list):
+            self._complain(key, f"expected tables [[{key}]]")
+            return MISSING
+        read = [self._table(kind, one, f"{key}[{place}]") for place, one in enumerate(inner, start=1)]
+        return MISSING if MISSING in read else tuple(read)
+
+    def _rows(self, inner: list[Any], key: str) -> list[Mapping[str, Any]]:
+        """Return what could be read of each of several tables."""
+        return [self.read.get(f"{key}[{place}]", {}) for place, _ in enumerate(inner, start=1)]
+
+    def _table(self, kind: type, table: Any, key: str) -> Any:
+        if not isinstance(table, dict):
+            self._complain(key, f"expected a table [{key}]")
+            return MISSING
+        before = len(self.problems)
+        values = self.read[key] = self.table(kind, table, f"{key}.")
+        return kind(**values) if len(self.problems) == before and not self._lacks(kind, values) else MISSING
+
+    def _lacks(self, kind: type, values: Mapping[str, Any]) -> bool:
+        """Whether a key that must be given could not be read as TOML."""
+        return any(item.default is MISSING and item.metadata and item.name not in values for item in fields(kind))
+
+    def _complain(self, key: str, expected: str, *, fatal: bool = True) -> None:
+        (self.problems if fatal else self.remarks).append(_problem(key, self.places, expected))
+
+
+def _lists(item: Field[Any], name: str, table: Mapping[str, Any]) -> bool:
+    return "tables" in item.metadata and isinstance(table.get(name), list)
+
+
+def _problem(key: str, places: Mapping[str, int], expected: str) -> str:
+    """Return a problem with its line: of the key, of the table that it belongs to, or of the document."""
+    at = key
+    while at and at not in places:
+        at = at.rpartition("[" if at.endswith("]") else ".")[0]
+    return f"{key}: line {places.get(at, 1)}: {expected}"
+
+
+def _line(problem: str) -> int:
+    """Return the line that a problem names."""
+    found = re.search(r"line (\d+):", problem)
+    return int(found[1]) if found else 0

@@ -1,0 +1,34 @@
+"""The table `[add_ons]` of a policy document: what can be booked beside a subscription, and how it ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kulanz.policy.calendar.time import Span
+from kulanz.policy.document import reading as read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddOnRules:
+    """What can be booked in quantities, and what cancelling does (cloudcrm)."""
+
+    kinds: tuple[str, ...] = field(
+        default=(), metadata=read.key(read.names, "kinds that can be booked; empty: whatever the merchant sells")
+    )
+    steps: tuple[tuple[str, int], ...] = field(
+        default=(), metadata=read.key(read.counts, "how much one piece of a kind is: 10 for packages of 10 GB; else 1")
+    )
+    withdrawal: Span = field(
+        default=Span(days=14),
+        metadata=read.key(
+            read.span, "after booking, how long cancelling is the statutory withdrawal and ends it at once; 0d: never"
+        ),
+    )
+    booking_clause: str = field(default="", metadata=read.key(read.clause, "clause of booking"))
+    billing_clause: str = field(default="", metadata=read.key(read.clause, "clause of the draft and its invoice"))
+    cancellation_clause: str = field(default="", metadata=read.key(read.clause, "clause of cancelling to the end"))
+    withdrawal_clause: str = field(default="", metadata=read.key(read.clause, "clause of the withdrawal"))
+
+    def step(self, kind: str) -> int:
+        """Return how much one piece of a kind is."""
+        return dict(self.steps).get(kind, 1)

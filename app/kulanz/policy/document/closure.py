@@ -1,0 +1,55 @@
+"""The tables of a policy document about closure and retention."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kulanz.policy.document import reading as read
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClosureRules:
+    """What follows when an organisation asks to be deleted (plexo 13)."""
+
+    deletion: str = field(
+        default="automatic",
+        metadata=read.key(
+            read.one_of("automatic", "approval"),
+            "whether data go by themselves once nothing stands in the way, or after an operator's approval",
+        ),
+    )
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about closures name"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordClass:
+    """How long one class of records is kept, and by which law."""
+
+    basis: str = field(
+        default="",
+        metadata=read.key(read.text, 'legal basis, such as "BAO § 132"; a class without one is not kept'),
+    )
+    years: int = field(
+        default=0,
+        metadata=read.key(read.count, "whole years after the end of the calendar year that a record belongs to"),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetentionRules:
+    """Which records are kept after an account is closed or erased, and what happens when that ends (dunning-at)."""
+
+    destroy: str = field(
+        default="approval",
+        metadata=read.key(
+            read.one_of("automatic", "approval"),
+            "whether records are destroyed by a timer when retention ends, or by `kulanz retention destroy`",
+        ),
+    )
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about retention name"))
+    settlements: RecordClass = field(metadata=read.table(RecordClass, "invoices, payments, refunds, orders"))
+    dunning: RecordClass = field(metadata=read.table(RecordClass, "dunning cases, from the first failure to the end"))
+    disputes: RecordClass = field(metadata=read.table(RecordClass, "chargebacks"))
+    interactions: RecordClass = field(
+        metadata=read.table(RecordClass, "notices that were sent, and what operators ordered")
+    )

@@ -1,0 +1,125 @@
+"""The tables of a policy document about debts: each key with its meaning, unit and default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kulanz.policy.calendar.time import Span
+from kulanz.policy.document import reading as read
+
+TEXTS = ("reminder", "demand", "last_demand")
+"""The dunning letters that there are, from the friendliest to the last: one template of each in every language."""
+
+TOLD = (
+    "birth_name",
+    "postal_address",
+    "email",
+    "age",
+    "profession",
+    "phone",
+    "contract_date",
+    "passport_copy",
+)
+"""What the merchant tells of a debtor, as far as a policy may name it; `age` follows from the date of birth."""
+DERIVED = ("arrears", "invoices", "statement")
+"""What we know of a debt ourselves."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LevelRules:
+    """One dunning letter (dunning-at 4)."""
+
+    after: Span = field(metadata=read.key(read.span, "from what `levels_from` names to when it goes out"))
+    text: str = field(
+        metadata=read.key(read.one_of(*TEXTS), "which letter it is: a reminder, a demand, or the last demand")
+    )
+    fee: tuple[tuple[str, int], ...] = field(
+        default=(),
+        metadata=read.key(
+            read.amounts, "what it costs the debtor by currency, in minor units: recorded as owed, never charged by us"
+        ),
+    )
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that it names"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CreditReportRules:
+    """What a credit bureau is told of a debt that was handed over, by a step of its own (dunning-at 6)."""
+
+    fields: tuple[str, ...] = field(
+        default=(),
+        metadata=read.key(
+            read.some_of(*TOLD, *DERIVED),
+            "what it is told, where it is held; without any nothing is reported",
+            read.LESS,
+        ),
+    )
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that a report names"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CollectionRules:
+    """When a debt may be handed over to a collection agency, and with what (dunning-at 5)."""
+
+    fields: tuple[str, ...] = field(
+        default=(),
+        metadata=read.key(
+            read.some_of(*TOLD, *DERIVED),
+            "what goes with a debt, where it is held; without any no debt is handed over",
+            read.LESS,
+        ),
+    )
+    only_where_needed: tuple[str, ...] = field(
+        default=(),
+        metadata=read.key(
+            read.some_of(*TOLD), "those of them that go only where the proposal says that they are needed", read.MORE
+        ),
+    )
+    after: Span = field(
+        default=Span(days=14),
+        metadata=read.key(
+            read.span, "from the delivery of the last dunning letter (without levels: from giving up) to a hand-over"
+        ),
+    )
+    minimum: tuple[tuple[str, int], ...] = field(
+        default=(), metadata=read.key(read.amounts, "what a debt must be at least, by currency, in minor units")
+    )
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that a hand-over names"))
+    credit_report: CreditReportRules = field(metadata=read.table(CreditReportRules, "reports to a credit bureau"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LetterRules:
+    """Notices that go by letter to whoever chose letters (dunning-at 2)."""
+
+    notices: tuple[str, ...] = field(
+        default=(),
+        metadata=read.key(
+            read.some_of("grace_started", "grace_reminder", "grace_warning", "downgraded", "dunning_level"),
+            "which notices about a debt go by letter where the customer chose letters; the others go by mail",
+            read.NEUTRAL,
+        ),
+    )
+    by: str = field(
+        default="file",
+        metadata=read.key(
+            read.one_of("file", "callback"),
+            "whether a letter is left in `letters` for the print partner, or sent to your product as a callback",
+            read.NEUTRAL,
+        ),
+    )
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that the choice of letters names"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MandateRules:
+    """Direct-debit mandates (dunning-at 3)."""
+
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that granting and revoking name"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransferRules:
+    """Money that reaches the merchant outside the provider (dunning-at 4)."""
+
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that a transfer recorded by hand names"))

@@ -1,0 +1,79 @@
+"""Keys of a policy document that are well-formed alone and make no sense together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
+
+from kulanz.policy.calendar.time import Span
+from kulanz.policy.document.closure import RecordClass
+from kulanz.policy.document.collections import CollectionRules
+from kulanz.policy.document.rules import DisputeRules, DunningRules
+
+
+class Contradiction(NamedTuple):
+    """What does not go together, by the key that is to be changed."""
+
+    key: str
+    """Within its table."""
+    expected: str
+    fatal: bool = True
+    """False: the document can be used, and what the key says never happens."""
+
+
+def contradictions(kind: type, values: Mapping[str, Any]) -> Iterator[Contradiction]:
+    """Yield what contradicts itself in one table; `values` are told or by default, without what could not be read.
+
+    A list of tables is a list of such values, so that what is wrong in one of them hides nothing.
+    """
+    check = _CHECKS.get(kind)
+    return check(values) if check is not None else iter(())
+
+
+def _of_dunning(found: Mapping[str, Any]) -> Iterator[Contradiction]:
+    grace, warning, notice = (_seconds(found.get(key)) for key in ("grace", "final_warning", "warning_notice"))
+    if grace != 0 and None not in (warning, notice) and notice >= warning:
+        yield Contradiction("warning_notice", "expected less than dunning.final_warning, or no warning is ever in time")
+    if grace:
+        for place, span in enumerate(found.get("reminders", ()), start=1):
+            if _seconds(span) >= grace:
+                words = f'expected less than dunning.grace ("{found["grace"]}"): the reminder is never sent'
+                yield Contradiction(f"reminders[{place}]", words, fatal=False)
+    before = None
+    for place, level in enumerate(found.get("levels", ()), start=1):
+        after = _seconds(level.get("after"))
+        if None not in (before, after) and after <= before:
+            yield Contradiction(f"levels[{place}].after", "expected more than that of the level before")
+        before = before if after is None else after
+
+
+def _of_disputes(found: Mapping[str, Any]) -> Iterator[Contradiction]:
+    after = found.get("deletion_after")
+    for place, span in enumerate(found.get("deletion_notices", ()), start=1):
+        if after is not None and _seconds(span) > _seconds(after):
+            words = f'expected at most dispute.deletion_after ("{after}"): the notice comes too late for its day'
+            yield Contradiction(f"deletion_notices[{place}]", words, fatal=False)
+
+
+def _of_collections(found: Mapping[str, Any]) -> Iterator[Contradiction]:
+    for name in found.get("only_where_needed", ()):
+        if name not in found.get("fields", (name,)):
+            words = f'expected only what collections.fields names: "{name}" goes with no debt'
+            yield Contradiction("only_where_needed", words, fatal=False)
+
+
+def _of_records(found: Mapping[str, Any]) -> Iterator[Contradiction]:
+    if found.get("years") and found.get("basis") == "":
+        yield Contradiction("years", "expected a basis too: without one nothing is kept", fatal=False)
+
+
+def _seconds(span: Span | None) -> Any:
+    return None if span is None else span.days * 86400 + span.rest.total_seconds()
+
+
+_CHECKS: Mapping[type, Callable[[Mapping[str, Any]], Iterator[Contradiction]]] = {
+    DunningRules: _of_dunning,
+    DisputeRules: _of_disputes,
+    CollectionRules: _of_collections,
+    RecordClass: _of_records,
+}

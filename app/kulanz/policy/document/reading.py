@@ -1,0 +1,166 @@
+"""How the keys of a policy document are read: each reader returns the policy's own value or says what it expected."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any
+
+from kulanz.policy.calendar.time import Span
+
+Reader = Callable[[Any], Any]
+"""Turns a TOML value into the policy's own, or raises ValueError with what was expected."""
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+
+
+def text(value: Any) -> str:
+    """Read a text that is not empty."""
+    if not isinstance(value, str) or not value.strip():
+        raise ValueError("a text that is not empty")
+    return value
+
+
+def clause(value: Any) -> str:
+    """Read the number of a clause."""
+    if not isinstance(value, str) or not re.fullmatch(r"[0-9A-Za-z.§-]{1,32}", value):
+        raise ValueError('a clause such as "6.2"')
+    return value
+
+
+def span(value: Any) -> Span:
+    """Read a span of time."""
+    try:
+        return Span.parse(value)
+    except (ValueError, TypeError):
+        raise ValueError('a span of time such as "7d", "48h" or "1d12h"') from None
+
+
+def spans(value: Any) -> tuple[Span, ...]:
+    """Read several spans of time."""
+    if not isinstance(value, list):
+        raise ValueError('a list of spans such as ["3d", "5d"]')  # noqa: TRY004 - one way to say what is expected
+    return tuple(span(item) for item in value)
+
+
+def instant(value: Any) -> datetime:
+    """Read an instant with its offset, or a day, which begins in UTC."""
+    if isinstance(value, datetime) and value.tzinfo is not None:
+        return value.astimezone(UTC)
+    if isinstance(value, date) and not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    raise ValueError("an instant such as 2026-03-01T09:00:00Z, or a day such as 2026-03-01, without quotes")
+
+
+def words(value: Any) -> tuple[str, ...]:
+    """Read several words that are looked for in a text; their case does not matter."""
+    if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
+        raise ValueError('a list of words such as ["onboarding", "training"]')
+    return tuple(item.casefold() for item in value)
+
+
+def flag(value: Any) -> bool:
+    """Read true or false."""
+    if not isinstance(value, bool):
+        raise ValueError("true or false")  # noqa: TRY004 - one way to say what is expected
+    return value
+
+
+def count(value: Any) -> int:
+    """Read a whole number from 0."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ValueError("a whole number from 0")
+    return value
+
+
+def amount(value: Any) -> int | None:
+    """Read an amount in minor units."""
+    return count(value)
+
+
+def names(value: Any) -> tuple[str, ...]:
+    """Read a list of names in lower case."""
+    if not isinstance(value, list) or not all(isinstance(item, str) and _NAME.fullmatch(item) for item in value):
+        raise ValueError('a list of names such as ["users", "storage"]')
+    return tuple(value)
+
+
+def counts(value: Any) -> tuple[tuple[str, int], ...]:
+    """Read a table that gives names whole numbers from 1."""
+    fits = isinstance(value, dict) and all(_NAME.fullmatch(name) and count(each) for name, each in value.items())
+    if not fits:
+        raise ValueError("a table of names with whole numbers from 1, such as { storage = 10 }")
+    return tuple(sorted(value.items()))
+
+
+def amounts(value: Any) -> tuple[tuple[str, int], ...]:
+    """Read amounts in minor units by currency."""
+    wanted = "amounts in minor units by currency, such as { EUR = 500 }"
+    if not isinstance(value, dict) or any(not re.fullmatch(r"[A-Z]{3}", str(name)) for name in value):
+        raise ValueError(wanted)
+    try:
+        return tuple((str(name), count(value[name])) for name in sorted(value))
+    except ValueError:
+        raise ValueError(wanted) from None
+
+
+def months(value: Any) -> tuple[int, ...]:
+    """Read terms in whole months."""
+    if not isinstance(value, list) or not all(type(item) is int and item > 0 for item in value):
+        raise ValueError("a list of months such as [1, 3, 12]")
+    return tuple(value)
+
+
+def share(value: Any) -> float:
+    """Read a share from 0 to 1."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 1:
+        raise ValueError("a share from 0 to 1")
+    return float(value)
+
+
+def one_of(*words: str) -> Reader:
+    """Return a reader of one of these words."""
+
+    def read(value: Any) -> str:
+        if value not in words:
+            raise ValueError("one of " + ", ".join(f'"{word}"' for word in words))
+        return str(value)
+
+    return read
+
+
+def some_of(*words: str) -> Reader:
+    """Return a reader of several of these words."""
+    one = one_of(*words)
+
+    def read(value: Any) -> tuple[str, ...]:
+        if not isinstance(value, list) or any(item not in words for item in value):
+            raise ValueError("a list of " + ", ".join(f'"{word}"' for word in words))
+        return tuple(one(item) for item in value)
+
+    return read
+
+
+MORE, LESS, NEUTRAL = "more", "less", "neutral"
+"""Which of two values is kinder to the customer: the greater, the smaller, or neither as both take nothing."""
+
+
+def key(reads: Reader, means: str, kinder: str | tuple[Any, ...] | None = None) -> dict[str, Any]:
+    """Describe a key: how its value is read, what it means, and which of two values is kinder to the customer.
+
+    `kinder` is MORE, LESS, NEUTRAL, or the values from the strictest to the kindest. Where it is not said a longer span
+    is kinder, a clause or a text is neutral, and of anything else nobody can tell.
+    """
+    untold = NEUTRAL if reads in {text, clause, instant} else None
+    return {"reads": reads, "means": means, "kinder": kinder or untold}
+
+
+def tables(kind: type, means: str) -> dict[str, Any]:
+    """Describe a list of tables, each written as `[[name]]`, and what it means."""
+    return {"tables": kind, "means": means}
+
+
+def table(kind: type, means: str) -> dict[str, Any]:
+    """Describe a table of keys, and what it means."""
+    return {"table": kind, "means": means}

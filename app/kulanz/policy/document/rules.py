@@ -1,0 +1,211 @@
+"""The tables of a policy document that every policy has: each key with its meaning, unit and default."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from kulanz.policy.calendar.time import Span
+from kulanz.policy.document import reading as read
+from kulanz.policy.document.collections import LevelRules
+from kulanz.policy.facts.words import OverrideKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialRules:
+    """A trial gives its plan to its end and bills by itself (plexo 2)."""
+
+    plans: tuple[str, ...] = field(
+        default=(),
+        metadata=read.key(read.names, "plans whose trials the clause speaks of; empty: every plan", read.NEUTRAL),
+    )
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about trials name"))
+
+    def clause_of(self, plan: str) -> str:
+        """Return the clause about a trial of a plan; "" where the policy speaks of other plans' trials alone."""
+        return self.clause if not self.plans or plan in self.plans else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CancellationRules:
+    """What cancelling does to access (plexo 4)."""
+
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about cancellations name"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanChangeRules:
+    """When another plan begins to count (plexo 5)."""
+
+    downgrade: str = field(
+        default="period_end",
+        metadata=read.key(
+            read.one_of("period_end", "at_once"),
+            "when a lower plan takes effect: at the end of the period paid for, or at once",
+            kinder=("at_once", "period_end"),
+        ),
+    )
+    downgrade_clause: str = field(default="", metadata=read.key(read.clause, "clause that a downgrade names"))
+    upgrade_clause: str = field(default="", metadata=read.key(read.clause, "clause that an upgrade names"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrepaidRules:
+    """A period is paid in full before it begins, in no instalments, and counts to its end (bitrix24)."""
+
+    terms: tuple[int, ...] = field(
+        default=(1, 3, 12), metadata=read.key(read.months, "the terms that are sold, in months", read.MORE)
+    )
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about a term paid name"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MassActionLimit:
+    """The brake: more than both figures within an hour stops dunning holds until an operator lets them go on."""
+
+    accounts: int = field(
+        default=25,
+        metadata=read.key(
+            read.count, "accounts that may lose access by dunning within an hour in any case", read.NEUTRAL
+        ),
+    )
+    share: float = field(
+        default=0.1, metadata=read.key(read.share, "share of all accounts that may, where that is more", read.NEUTRAL)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DunningRules:
+    """What follows a failed renewal (plexo 6)."""
+
+    grace: Span = field(
+        metadata=read.key(read.span, "from the first failure to the end of access; 0d removes access at once")
+    )
+    reminders: tuple[Span, ...] = field(
+        default=(), metadata=read.key(read.spans, "after the first failure, when to remind the customer", read.NEUTRAL)
+    )
+    final_warning: Span = field(
+        default=Span(rest=Span.parse("48h").rest),
+        metadata=read.key(read.span, "before the end of grace, when the final warning goes out"),
+    )
+    warning_notice: Span = field(
+        default=Span(rest=Span.parse("24h").rest),
+        metadata=read.key(read.span, "how long before the end it must have been delivered"),
+    )
+    warn_by: str = field(
+        default="mail",
+        metadata=read.key(read.one_of("mail", "callback"), "whose delivery counts: the mail's or the callback's"),
+    )
+    max_warnings: int = field(
+        default=3, metadata=read.key(read.count, "undelivered warnings after which operators decide", read.MORE)
+    )
+    on_grace_end: str = field(
+        default="hold_only",
+        metadata=read.key(
+            read.one_of("cancel", "hold_only"),
+            "whether the subscription is also cancelled at the provider",
+            kinder=("cancel", "hold_only"),
+        ),
+    )
+    hold_access: str = field(
+        default="free",
+        metadata=read.key(read.one_of("free", "none"), "what is left of access while on hold", ("none", "free")),
+    )
+    hold_days: Span = field(
+        default=Span(days=30),
+        metadata=read.key(read.span, "how long a hold waits for a late payment before the subscription is given up"),
+    )
+    opens_on: tuple[str, ...] = field(
+        default=("renewal",),
+        metadata=read.key(
+            read.some_of("initial", "renewal", "updated"), "billing reasons whose failure opens a case", read.LESS
+        ),
+    )
+    provider_sends_failure_mail: bool = field(
+        default=False,
+        metadata=read.key(
+            read.flag,
+            "the provider mails the customer on each failure, so `grace_started` is not mailed by us",
+            kinder=read.NEUTRAL,
+        ),
+    )
+    grace_clause: str = field(default="", metadata=read.key(read.clause, "clause of the grace period"))
+    hold_clause: str = field(default="", metadata=read.key(read.clause, "clause of the downgrade"))
+    levels_from: str = field(
+        default="overdue",
+        metadata=read.key(
+            read.one_of("overdue", "exhausted"),
+            "what the dunning levels count from: the first failure, or the day on which the subscription is given up",
+            kinder=("overdue", "exhausted"),
+        ),
+    )
+    levels: tuple[LevelRules, ...] = field(
+        default=(), metadata=read.tables(LevelRules, "dunning letters, one after the other, while a debt is unpaid")
+    )
+    mass_action_limit: MassActionLimit = field(metadata=read.table(MassActionLimit, "the brake on mass downgrades"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DisputeRules:
+    """What follows a chargeback (plexo 10)."""
+
+    scope: str = field(
+        default="account",
+        metadata=read.key(
+            read.one_of("account", "subscription"), "what a dispute restricts", ("account", "subscription")
+        ),
+    )
+    review_above: int | None = field(
+        default=None, metadata=read.key(read.amount, "minor units above which operators decide instead", read.LESS)
+    )
+    deletion_after: Span = field(
+        default=Span(days=30),
+        metadata=read.key(read.span, "from the opening, and again from the loss, to when data may be deleted"),
+    )
+    deletion_notices: tuple[Span, ...] = field(
+        default=(), metadata=read.key(read.spans, "before that day, when the customer is told", read.NEUTRAL)
+    )
+    partially_lost: str = field(
+        default="lost",
+        metadata=read.key(read.one_of("lost", "restore"), "what a partial loss counts as", ("lost", "restore")),
+    )
+    unrequested_full_refund: str = field(
+        default="review",
+        metadata=read.key(
+            read.one_of("suspend", "review", "ignore"),
+            "what a full refund that nobody here asked for means",
+            kinder=("suspend", "review", "ignore"),
+        ),
+    )
+    deletion: str = field(
+        default="approval",
+        metadata=read.key(
+            read.one_of("automatic", "approval"),
+            "whether data go by themselves after a lost chargeback and its notices, or after an operator's approval",
+        ),
+    )
+    clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about chargebacks name"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideRules:
+    """What operators may do about the policy, and who has to agree."""
+
+    second_approver: tuple[str, ...] = field(
+        default=(),
+        metadata=read.key(
+            read.some_of(*OverrideKind), "kinds of exception that count only once a second person has approved them"
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermsRules:
+    """How the rules themselves change: for one account by an agreement, for all by a new version (plexo 7, 15)."""
+
+    agreement_clause: str = field(
+        default="", metadata=read.key(read.clause, "clause that an account's own terms name, when they begin and end")
+    )
+    version_clause: str = field(
+        default="",
+        metadata=read.key(read.clause, "clause that is named where a new version is applied to what was open"),
+    )

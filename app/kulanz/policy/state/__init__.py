@@ -1,0 +1,254 @@
+"""What follows from the facts: the values that `assess` computes and `decide` returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from kulanz.policy.book import Book
+from kulanz.policy.document import Policy
+from kulanz.policy.effects import Effect
+from kulanz.policy.facts import OwnFact
+from kulanz.policy.frozen import quick
+from kulanz.policy.state.bookings import Booking
+from kulanz.policy.state.closure import Matter
+from kulanz.policy.state.findings import (
+    Access,
+    Case,
+    CaseState,
+    Chargeback,
+    Debt,
+    Given,
+    Hold,
+    Owner,
+    Rights,
+    Standing,
+    Timer,
+)
+from kulanz.policy.state.refunds import Refund
+from kulanz.policy.state.terms import CALM, FREE, Catalogue, Moment, Situation, Terms
+
+__all__ = [
+    "CALM",
+    "FREE",
+    "Access",
+    "Account",
+    "Case",
+    "CaseState",
+    "Catalogue",
+    "Change",
+    "Chargeback",
+    "Debt",
+    "Decision",
+    "Given",
+    "Hold",
+    "Moment",
+    "Owner",
+    "Rights",
+    "Situation",
+    "Standing",
+    "State",
+    "Step",
+    "Terms",
+    "Timer",
+]
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """All that follows from a book at one moment."""
+
+    as_of: datetime
+    standing: Standing = Standing.GOOD
+    plan: str = FREE
+    access: Access = Access.FREE
+    add_ons: tuple[str, ...] = ()
+    quantities: tuple[tuple[str, int], ...] = ()
+    """How much is given of each add-on that is booked in quantities."""
+    cases: tuple[Case, ...] = ()
+    holds: tuple[Hold, ...] = ()
+    chargebacks: tuple[Chargeback, ...] = ()
+    given: tuple[Given, ...] = ()
+    bookings: tuple[Booking, ...] = ()
+    renewal_stops: tuple[tuple[str, str], ...] = ()
+    """Subscriptions whose renewal must not happen, each with its cause: the first counts where there are several."""
+    deletions: tuple[Matter, ...] = ()
+    closed_at: datetime | None = None
+    """When the account was closed: what is personal of it is destroyed in the same step."""
+    timers: tuple[Timer, ...] = ()
+    debts: tuple[Debt, ...] = ()
+    refunds: tuple[Refund, ...] = ()
+
+    def case(self, key: str) -> Case | None:
+        """Return the case with this key, or that turned out to be the one with this key."""
+        for case in self.cases:
+            if key in case.names:
+                return case
+        return None
+
+    def debt(self, case: str) -> Debt | None:
+        """Return how far the pursuit of a case has come, where anything was done about it."""
+        found = self.case(case)
+        return next((debt for debt in self.debts if found and debt.case == found.key), None)
+
+    def chargeback(self, key: str) -> Chargeback | None:
+        """Return the chargeback with this key."""
+        return next((one for one in self.chargebacks if one.key == key), None)
+
+    def refund(self, key: str) -> Refund | None:
+        """Return the refund request with this key."""
+        return next((one for one in self.refunds if one.key == key), None)
+
+    def holds_back(self, subscription: str) -> bool:
+        """Whether a hold takes what a subscription gives."""
+        return any(hold.scope == "account" or subscription in hold.subscriptions for hold in self.holds)
+
+    def held(self, source: str) -> bool:
+        """Whether a case, dispute or override holds something back."""
+        return any(hold.source == source for hold in self.holds)
+
+    def concerned(self, subject: str) -> tuple[str, ...]:
+        """Return the subscriptions or orders whose customers a notice about a subject goes to, the best first."""
+        if (case := self.case(subject)) is not None:
+            return (case.subscription,)
+        if (dispute := self.chargeback(subject)) is not None:
+            return dispute.concerned
+        if (refund := self.refund(subject)) is not None:
+            return tuple(name for name in (refund.payment.subscription, refund.payment.order) if name)
+        return tuple(one.subscription for one in self.bookings if one.id == subject)
+
+    @property
+    def names(self) -> Iterator[str]:
+        """The names under which its matters are found again from outside, such as `refund:rr_1`."""
+        yield from (f"dispute:{one.key}" for one in self.chargebacks)
+        yield from (f"collection:{one.collection}" for one in self.debts if one.collection)
+        yield from (f"add_on:{one.id}" for one in self.bookings)
+        yield from (f"refund:{one.key}" for one in self.refunds)
+        yield from (f"closure:{one.subject}" for one in self.deletions if one.cause == "closure")
+
+    @property
+    def grace_ends_at(self) -> datetime | None:
+        """The earliest open end of grace."""
+        return min((case.deadline for case in self.cases if case.state is CaseState.GRACE), default=None)
+
+    @property
+    def deletion_eligible_at(self) -> datetime | None:
+        """When the account's data may be deleted, by the latest chargeback that still counts."""
+        return max((one.deletion_eligible_at for one in self.chargebacks if one.deletion_eligible_at), default=None)
+
+    @property
+    def rights(self) -> Rights:
+        """What the account may use: a change of it is a change of the entitlement."""
+        return Rights(self.plan, self.access, self.add_ons, self.quantities)
+
+
+class Assessed(NamedTuple):
+    """An assessment that is at hand, and what it was made of; the moment is in the state."""
+
+    book: Book
+    terms: Terms
+    state: State
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Who owes and who has access, as stored: the book, and the entitlement that was last told."""
+
+    id: str
+    book: Book = field(default_factory=Book)
+    plan: str = FREE
+    access: Access = Access.FREE
+    standing: Standing = Standing.GOOD
+    add_ons: tuple[str, ...] = ()
+    """Need not be stored, nor need their quantities: they follow from the book."""
+    quantities: tuple[tuple[str, int], ...] = ()
+    version: int = 0
+    """Grows with every change of the entitlement."""
+    sequence: int = 0
+    """How many decisions there were: what tells one callback from the next of its kind."""
+    decided_at: datetime | None = None
+    assessed: Assessed | None = field(default=None, repr=False, compare=False)
+    """Never stored: it follows from the book."""
+
+    @property
+    def rights(self) -> Rights:
+        """What the account was last told that it may use."""
+        return Rights(self.plan, self.access, self.add_ons, self.quantities)
+
+    def was_told(self, state: State) -> bool:
+        """Whether what a state gives is what the account was last told."""
+        known = self.plan == state.plan and self.access == state.access
+        return known and self.add_ons == state.add_ons and self.quantities == state.quantities
+
+    def zone(self, terms: Terms) -> str:
+        """Return the IANA zone in which its whole-day deadlines are computed."""
+        return self.book.word("timezone") or terms.timezone
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Two assessments of one account, one after the other."""
+
+    account: Account
+    """As it was before."""
+    before: State | None
+    after: State
+    new: Book
+    terms: Terms
+
+    @property
+    def old(self) -> Book:
+        """What was known before."""
+        return self.account.book
+
+    def of_act(self, rule: str, rank: int, subject: str, *, notice: str | None = None, **detail: Any) -> Change:
+        """Return the line about an act of ours that no clause is about."""
+        policy = self.terms.current
+        return Change(rule=rule, clause="", policy=policy, subject=subject, rank=rank, detail=detail, notice=notice)
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One thing that became different, with the rule and clause that made it so."""
+
+    rule: str
+    clause: str
+    policy: Policy
+    subject: str
+    rank: int = 0
+    """Which of several changes names the decision: the highest."""
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    callback: str | None = None
+    """The type of the callback by which the product hears of it (CONTRACT section 4)."""
+    notice: str | None = None
+    """The notice that is mailed because of it."""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The account's next state, why, and what the world must be told (I7)."""
+
+    account: Account
+    before: State | None
+    state: State
+    changes: tuple[Change, ...]
+    facts: tuple[OwnFact, ...]
+    """What we promised or set out to do: recorded like any other fact."""
+    effects: tuple[Effect, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Whether there is anything to record."""
+        return bool(self.changes or self.facts or self.effects)
+
+    @property
+    def principal(self) -> Change | None:
+        """The change that names the decision."""
+        return max(self.changes, key=lambda change: change.rank, default=None)

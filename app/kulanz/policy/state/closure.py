@@ -1,0 +1,32 @@
+"""One deletion that is under way."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from kulanz.policy.book.closure import Deletion
+from kulanz.policy.document import Policy
+from kulanz.policy.frozen import quick
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Matter:
+    """One deletion that was asked for, or that a lost chargeback may bring."""
+
+    subject: str
+    cause: str
+    """`closure` or `dispute`."""
+    policy: Policy
+    obstacles: tuple[str, ...]
+    """Why nothing is deleted yet: `subscription_runs`, `case_open`, `refund_open`, `dispute_open`, `legal_hold`,
+    `notice_period`, `notice_undelivered`, `approval`."""
+    record: Deletion
+    due_at: datetime | None = None
+    """Not before then: of a chargeback, and where the answer to a request for a refund is on its way."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether nothing stands in the way."""
+        return not self.obstacles

@@ -1,0 +1,196 @@
+"""What an assessment finds, value by value: cases, holds, chargebacks, what is given, and when to look again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from kulanz.policy.document import Policy
+from kulanz.policy.frozen import quick
+
+
+class Standing(StrEnum):
+    """What we decided for the account, from best to worst."""
+
+    GOOD = "good"
+    GRACE = "grace"
+    ON_HOLD = "on_hold"
+    SUSPENDED = "suspended"
+    CLOSED = "closed"
+
+
+class Access(StrEnum):
+    """What the account may use now."""
+
+    FULL = "full"
+    FREE = "free"
+    NONE = "none"
+
+
+class CaseState(StrEnum):
+    """Where a dunning case is. A recovered one is no case any more."""
+
+    GRACE = "grace"
+    ON_HOLD = "on_hold"
+    VOLUNTARY = "voluntary"
+    """The customer cancelled: access to the quoted deadline, and nothing more is asked."""
+    EXHAUSTED = "exhausted"
+    IN_COLLECTIONS = "in_collections"
+    """It was handed over to a collection agency."""
+    VOID = "void"
+    """An operator waived it."""
+
+
+class Owner(StrEnum):
+    """Who placed a hold, and alone may release it."""
+
+    DUNNING = "dunning"
+    DISPUTE = "dispute"
+    REFUND = "refund"
+    WITHDRAWAL = "withdrawal"
+    OPERATOR = "operator"
+    LEGAL = "legal"
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One unpaid renewal of one subscription."""
+
+    key: str
+    subscription: str
+    invoice: str | None
+    state: CaseState
+    opened_at: datetime
+    """The first failure, by the provider's clock."""
+    deadline: datetime
+    """End of grace: the first failure plus the grace period, or what was promised, whichever is later."""
+    failures: int
+    amount_due: int
+    currency: str | None
+    policy: Policy
+    """The version in force when the case began."""
+    names: tuple[str, ...]
+    """Its key, and those of cases that turned out to be this one."""
+    held_at: datetime | None = None
+    hold_ends_at: datetime | None = None
+    """How long the hold waits for a late payment."""
+    frozen_since: datetime | None = None
+    """A dispute is open: timers pause, the remaining time is kept."""
+
+    @property
+    def open(self) -> bool:
+        """Whether the case still threatens or restricts access."""
+        return self.state is CaseState.GRACE or self.state is CaseState.ON_HOLD
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the subscription is given up and the debt is not."""
+        return self.state is CaseState.EXHAUSTED or self.state is CaseState.IN_COLLECTIONS
+
+    @property
+    def pursued(self) -> bool:
+        """Whether what is owed will be asked for again: also after giving up, where the policy says how."""
+        rules = self.policy
+        return self.open or (self.given_up and bool(rules.dunning.levels or rules.collections.fields))
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hold:
+    """One reason to restrict, with a release of its own (I4)."""
+
+    key: str
+    owner: Owner
+    source: str
+    """The case, dispute or override that it comes from."""
+    since: datetime
+    scope: str
+    """`account` or `subscription`."""
+    subscriptions: tuple[str, ...] = ()
+    access: Access = Access.FREE
+    """What is left of what it reaches."""
+    counts: bool = True
+    """Whether it makes the account's standing worse; a stranger's chargeback does not."""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chargeback:
+    """A dispute as it counts now, whatever told us of it."""
+
+    key: str
+    status: str
+    opened_at: datetime
+    decided_at: datetime | None
+    """When it was first lost or accepted in its present run."""
+    active: bool
+    """Whether it is contested or lost: what it reaches is frozen."""
+    holds: bool
+    """Whether it also restricts: not where operators decide."""
+    whole: bool
+    """Whether it reaches the whole account."""
+    claim: bool
+    """Whether it is no more than the claim of a stranger to the account."""
+    subscriptions: tuple[str, ...]
+    """Those that it reaches in any case: bought by the disputing customer, or all of them for an operator's word."""
+    concerned: tuple[str, ...]
+    """The subscription of the disputed payment, else all that it reaches: whose customer is told of it."""
+    amount: int
+    currency: str
+    fee: int | None
+    fee_currency: str | None
+    payment: str | None
+    reason: str
+    policy: Policy
+    deletion_eligible_at: datetime | None = None
+
+    @property
+    def reach(self) -> tuple[str, ...] | None:
+        """The subscriptions that its hold takes; None: the whole account."""
+        return None if self.whole else self.subscriptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Debt:
+    """How far the pursuit of one dunning case has come."""
+
+    case: str
+    level: int
+    """Of the last dunning letter; 0: none."""
+    letter: str | None
+    """Which text that was."""
+    fee: int
+    """What it cost, and below what all of them cost, in minor units of the case's currency."""
+    fees: int
+    collection: str | None = None
+    """The hand-over that is proposed, or was made and not recalled."""
+
+
+class Timer(NamedTuple):
+    """A moment at which the policy looks again."""
+
+    kind: str
+    subject: str
+    due_at: datetime
+
+
+class Given(NamedTuple):
+    """What one subscription gives now, before any hold."""
+
+    subscription: str
+    plan: str
+    add_on: str | None
+    until: datetime | None
+    """When that will change by itself, if it is known."""
+
+
+class Rights(NamedTuple):
+    """What an account may use: the entitlement."""
+
+    plan: str
+    access: Access
+    add_ons: tuple[str, ...]
+    quantities: tuple[tuple[str, int], ...]

@@ -1,0 +1,154 @@
+"""What a request for a refund is: the question, its verdict, and the request as it stands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+from kulanz.policy.document import Policy
+from kulanz.policy.facts import BillingReason
+
+
+class Verdict(StrEnum):
+    """What the policy says of a request."""
+
+    ELIGIBLE = "eligible"
+    NOT_ELIGIBLE = "not_eligible"
+    REVIEW = "review"
+    """A person has to decide."""
+
+
+class RefundState(StrEnum):
+    """Where a request is."""
+
+    REQUESTED = "requested"
+    """The policy has given its verdict, and somebody is to say yes or no."""
+    REVIEW = "review"
+    """The policy leaves it to a person."""
+    APPROVED = "approved"
+    """It is to be carried out at the provider."""
+    SENT = "sent"
+    """The provider has taken it, and has not yet reported that the money went back."""
+    PAID = "paid"
+    FAILED = "failed"
+    """It could not be carried out: a person has to look."""
+    DENIED = "denied"
+
+
+UNDECIDED = frozenset({RefundState.REQUESTED, RefundState.REVIEW})
+CLOSED = frozenset({RefundState.PAID, RefundState.DENIED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """One payment, whatever its records are called. Amounts in minor units of its currency."""
+
+    key: str
+    """Its one name: the order's where there is one."""
+    order: str | None
+    invoice: str | None
+    customer: str
+    currency: str
+    total: int
+    tax: int
+    setup_fee: int
+    refunded: int
+    """Everything that went back so far, as the provider reports it."""
+    at: datetime
+    """When it was paid, or was to be paid."""
+    paid: bool
+    subscription: str | None
+    licences: tuple[str, ...]
+    product: str
+    """The slug of the product's name, empty where it is unknown."""
+    reason: BillingReason | None
+    """None: no invoice of a subscription is known."""
+    by_transfer: bool = False
+    """Whether money for it came outside the provider, which can give none of that back."""
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Every key under which a provider or a person may name it."""
+        return frozenset(name for name in (self.key, self.order, self.invoice) if name)
+
+    def base(self, *, base_only: bool) -> int:
+        """Return what can go back of it at most (plexo 14)."""
+        return max(0, self.total - self.tax - self.setup_fee) if base_only else self.total
+
+    def left(self, *, base_only: bool) -> int:
+        """Return what can still go back of it."""
+        return max(0, self.base(base_only=base_only) - self.refunded)
+
+
+class Answer(NamedTuple):
+    """A verdict with the most specific clause that it follows, what may go back, and why in one word."""
+
+    verdict: Verdict
+    clause: str
+    refundable: int
+    """Minor units; 0 where nothing is to go back."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refund:
+    """One request as it stands."""
+
+    key: str
+    payment: Payment
+    state: RefundState
+    answer: Answer
+    amount: int
+    """What goes back: as decided, else as asked for, else all that may."""
+    reason: str
+    requested_at: datetime
+    decide_by: datetime
+    pay_by: datetime | None
+    """After the decision; before it, what would follow from a decision on the last day. None: nothing is to be paid."""
+    statutory_until: datetime | None
+    """To when a consumer may still withdraw, seen from the request; None: no longer."""
+    decided_at: datetime | None
+    decided_by: str | None
+    decision_reason: str
+    closed_at: datetime | None
+    before: int
+    """What had gone back of the payment when it was asked for, or decided."""
+    left: int
+    """What can still go back of the payment by the policy's formula (plexo 14)."""
+    whole: bool
+    """Whether the payment has gone back in full: nothing is left to refund of it."""
+    takes: bool
+    """Whether what it paid for ends with it: nothing else has paid for the same, and no dispute explains it."""
+    disputed: bool
+    lapsed: bool
+    """Whether it was approved, and the money stayed because of a dispute: somebody has to decide again."""
+    policy: Policy
+    """The version in force when it was asked for."""
+
+    @property
+    def undecided(self) -> bool:
+        """Whether nobody has said yes or no."""
+        return self.state in UNDECIDED
+
+    @property
+    def open(self) -> bool:
+        """Whether an answer, or the money, is still to come: neither denied nor confirmed by the provider."""
+        return self.state not in CLOSED
+
+    @property
+    def answer_is_due(self) -> bool:
+        """Whether the promised answer has not been given; where it was given and lapsed, the money is due by it."""
+        return self.undecided and not self.lapsed
+
+    @property
+    def due_at(self) -> datetime | None:
+        """When somebody has to have acted; None: nothing more is to be done."""
+        if not self.open:
+            return None
+        return self.decide_by if self.answer_is_due else self.pay_by
+
+    def is_late(self, now: datetime) -> bool:
+        """Whether what we promised is overdue."""
+        return self.due_at is not None and self.due_at <= now

@@ -1,0 +1,142 @@
+"""What decisions are made by, beside the facts: the catalogue of plans, policy versions, the means at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cached_property
+
+from kulanz.policy.book import Book
+from kulanz.policy.calendar.working_days import Calendar, weekdays
+from kulanz.policy.document import Policy
+from kulanz.policy.facts import TermsAgreed
+from kulanz.policy.frozen import quick
+
+FREE = "free"
+Line = tuple[tuple[datetime, Policy], ...]
+"""Policy versions, each with the instant from which it is in force, rising."""
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Catalogue:
+    """Which plan a provider's variant is, and which plan is higher (`KULANZ_PLANS`)."""
+
+    variants: Mapping[str, str] = field(default_factory=dict)
+    """`provider:variant` → plan, or `addon:<name>`."""
+    order: Mapping[str, int] = field(default_factory=dict)
+    """Rising; `free` is below all and a plan that is not listed just above it."""
+    add_ons: Mapping[str, str] = field(default_factory=dict)
+    """`addon:<name>` → `<name>`, for every one that is listed."""
+
+    @classmethod
+    def of(cls, pairs: tuple[tuple[str, str], ...]) -> Catalogue:
+        """Build the catalogue from the setting's pairs, the last plan being the highest."""
+        plans = dict.fromkeys(plan for _, plan in pairs if not plan.startswith("addon:"))
+        return cls(
+            variants=dict(pairs),
+            order={plan: rank for rank, plan in enumerate(plans, start=2)},
+            add_ons={plan: plan.removeprefix("addon:") for _, plan in pairs if plan.startswith("addon:")},
+        )
+
+    def plan(self, variant: str, product: str) -> str:
+        """Return the plan or `addon:<name>` of a variant; an unmapped one is the slug of its product (never `free`)."""
+        known = self.variants.get(variant)
+        if known is not None:
+            return known
+        return product if product and product != FREE else f"product-{variant.rpartition(':')[2]}"
+
+    def rank(self, plan: str) -> tuple[int, str]:
+        """Return the plan's height; two unlisted plans are ordered by name so that the answer never wavers."""
+        return (0, "") if plan == FREE else (self.order.get(plan, 1), plan)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """What decisions are made by, beside the facts: policy versions, the catalogue, the means at hand."""
+
+    policies: Line
+    """With the instant from which each is in force, rising; never empty."""
+    catalogue: Catalogue = field(default_factory=Catalogue)
+    timezone: str = "UTC"
+    country: str = "AT"
+    """Whose working days count where the account has no country of its own."""
+    calendar: Calendar = weekdays
+    can_look: frozenset[str] = frozenset()
+    """Providers with an API key: they are asked before access is taken."""
+    notifies: bool = True
+    """Whether the merchant's product is told of anything (`CALLBACK_URL`)."""
+    versions: Mapping[int, Policy] = field(default_factory=dict, repr=False)
+    """Every document by its number, those of single accounts too."""
+
+    @cached_property
+    def current(self) -> Policy:
+        """The newest policy."""
+        return self.policies[-1][1]
+
+    def at(self, instant: datetime) -> Policy:
+        """Return the version in force at an instant, or the first one for what began before it."""
+        found = self.policies[0][1]
+        for effective_from, policy in self.policies:
+            if effective_from <= instant:
+                found = policy
+        return found
+
+    def of(self, subject: str, began: datetime, book: Book) -> Policy:
+        """Return the version that a case or dispute is pinned to: the one it began under, or a more lenient one."""
+        pin = book.pins.get(subject) if book.pins else None
+        if pin is None or pin.began < began:
+            return self.at(began)
+        return self.versions.get(pin.version) or self.at(began)
+
+    def by(self, now: datetime) -> Terms:
+        """Return the terms without the versions that are not in force yet, so that `current` is the one that is."""
+        if self.policies[-1][0] <= now:
+            return self
+        line = tuple(one for one in self.policies if one[0] <= now)
+        return replace(self, policies=line or self.policies[:1])
+
+    def under(self, book: Book, now: datetime) -> Terms:
+        """Return the terms of one account by now: agreements of its own replace the general policy."""
+        if not book.agreements:
+            return self.by(now)
+        line = _overlaid(self, [one.agreed for one in book.agreements.values()])
+        return replace(self, policies=line).by(now)
+
+
+def _overlaid(terms: Terms, agreed: list[TermsAgreed]) -> Line:
+    """Return the line of versions with the agreements in place; of two for one time the one made later counts."""
+    agreed = sorted(agreed, key=lambda one: (one.at, one.id))
+    moments = {at for at, _ in terms.policies} | {at for one in agreed for at in (one.at, one.until)}
+    return (terms.policies[0], *((at, _in_force(at, terms, agreed)) for at in sorted(moments)))
+
+
+def _in_force(moment: datetime, terms: Terms, agreed: list[TermsAgreed]) -> Policy:
+    version = next((one.version for one in reversed(agreed) if one.at <= moment < one.until), 0)
+    return terms.versions[version] if version else terms.at(moment)
+
+
+@quick
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """What the rest of the world means for one account while it is decided about."""
+
+    parked: bool = False
+    """An event of the account is parked: nothing is taken by dunning meanwhile."""
+    braked: bool = False
+    """More accounts than the policy allows would lose access: operators decide (the brake)."""
+
+
+CALM = Situation()
+
+
+@quick
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When an account is looked at, by which terms, in which zone and in which situation."""
+
+    terms: Terms
+    zone: str
+    at: datetime
+    situation: Situation = CALM

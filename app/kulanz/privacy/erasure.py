@@ -1,0 +1,162 @@
+"""Closing an account for good: what the law keeps is sealed apart, everything else that is personal is destroyed.
+
+It happens in the transaction whose decision closes the account, so that there is no moment between the two.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from kulanz.crypto import signing
+from kulanz.crypto.vault import Vault
+from kulanz.delivery import files, letterbox
+from kulanz.policy.areas.closure.area import closed_by
+from kulanz.policy.areas.closure.retention import Kept, kept
+from kulanz.policy.book import Book
+from kulanz.policy.consequences.effects import rfc3339
+from kulanz.policy.state import Account, Terms
+from kulanz.privacy import vacuum
+from kulanz.runtime.clock import real_now
+from kulanz.services import Services
+from kulanz.store import accounts, archive, certificates, codec, erasing, ledger, outbox
+from kulanz.store.accounts import AccountRow
+from kulanz.store.archive import KeptRecords, NewRecords
+from kulanz.store.certificates import Certificate
+from kulanz.store.database import Connection
+from kulanz.store.outbox import EffectRow
+
+Document = dict[str, Any]
+_CARRIED_ON = frozenset({"pending", "todo", "parked"})
+_PURPOSE = b"kulanz certificate 1\n"
+_canonical = msgspec.json.Encoder(order="sorted").encode
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Closing:
+    """One account that a decision has just closed."""
+
+    account: Account
+    terms: Terms
+    now: datetime
+
+
+def destroy(services: Services, tx: Connection, closing: Closing) -> None:
+    """Destroy what is personal of a locked account that was closed and saved, and certify it."""
+    closed, row = closed_by(closing.account.book), accounts.exactly(tx, closing.account.id)
+    if closed is None or row is None:
+        raise ValueError("an account that nothing has closed")
+    policy = closing.terms.current
+    names = [row.id, *accounts.aliases(tx, row.id)]
+    left = kept(closing.account.book, policy.retention, closing.account.zone(closing.terms), closing.now)
+    by_timer = policy.retention.destroy == "automatic"
+    archive.add(tx, [_sealed(services.vault, row.id, one, closing.now, by_timer=by_timer) for one in left])
+    for name in names:
+        _carry_on(services.vault, tx, name)
+    remove_files(services, [effect for name in names for effect in outbox.of_account(tx, name)])
+    vacuum.ask(tx, real_now())
+    details = sum(ledger.redact(tx, name, but=row.seq if name == row.id else None) for name in names)
+    gone = erasing.destroy(tx, names)
+    told = {
+        "cause": closed.cause,
+        "policy": f"{policy.name}@{policy.version}",
+        "destroyed": gone | {"decision_details": details},
+        "kept": [_told(one.kind, one.basis, one.until, len(one.records)) for one in left],
+    }
+    certify(services.vault, tx, row, told, closing.now)
+
+
+def remove_files(services: Services, effects: Sequence[EffectRow]) -> None:
+    """Remove what was left as files for people: mails without a mail server, letters, hand-overs of debts."""
+    names = {_file_of(effect) for effect in effects}
+    for folder in letterbox.FOLDERS:
+        letterbox.remove(services.settings.data_dir / folder, names)
+
+
+def book_of(vault: Vault, row: AccountRow) -> Book:
+    """Return the book of an account; an empty one where its data were destroyed."""
+    if row.key is None or row.book is None:
+        return Book()
+    return codec.unpack_book(vault.data_key(row.key).open(row.book))
+
+
+def certify(vault: Vault, tx: Connection, row: AccountRow, told: Document, now: datetime) -> str:
+    """Keep a signed certificate of what was destroyed by the last decision about an account; return its id."""
+    ident = f"ce_{secrets.token_hex(8)}"
+    public = vault.signet.public
+    document = {
+        "kind": "kulanz certificate of destruction",
+        "id": ident,
+        "account_id": row.id,
+        "at": rfc3339(now),
+        "decision": row.seq,
+        "decision_hash": row.head.hex(),
+        **told,
+        "key": {"algorithm": "Ed25519", "public_key": public.hex(), "fingerprint": signing.fingerprint(public)},
+    }
+    text = _canonical(document)
+    signature = vault.signet.sign(_PURPOSE + text)
+    certificates.add(tx, Certificate(ident, row.id, now, text.decode(), signature))
+    return ident
+
+
+def is_genuine(certificate: Certificate, public: bytes) -> bool:
+    """Whether a certificate is as it was signed with this key."""
+    return signing.has_signed(public, _PURPOSE + certificate.document.encode(), certificate.signature)
+
+
+def described(rows: Sequence[KeptRecords]) -> list[Document]:
+    """Return what archived records are, without what they say."""
+    return [_told(row.kind, row.basis, row.kept_until, row.records) for row in rows]
+
+
+def opened(vault: Vault, row: KeptRecords) -> list[Document]:
+    """Return what archived records say; they may be personal."""
+    found: list[Document] = msgspec.json.decode(vault.data_key(row.key).open(row.body))
+    return found
+
+
+def _sealed(vault: Vault, account: str, one: Kept, now: datetime, *, by_timer: bool) -> NewRecords:
+    """Seal records under a key of their own, so that they can be destroyed by themselves."""
+    wrapped = vault.new_data_key()
+    body = vault.data_key(wrapped).seal(msgspec.json.encode(one.records))
+    return NewRecords(
+        account=account,
+        kind=one.kind,
+        basis=one.basis,
+        kept_until=one.until,
+        archived_at=now,
+        by_timer=int(by_timer),
+        records=len(one.records),
+        key=wrapped,
+        body=body,
+    )
+
+
+def _carry_on(vault: Vault, tx: Connection, name: str) -> None:
+    """Keep readable what is still to be done for the account: calls at the provider, and telling the product."""
+    wrapped = accounts.data_key(tx, name)
+    if wrapped is None:
+        return
+    key = vault.data_key(wrapped)
+    for row in _unfinished(tx, name):
+        outbox.reseal(tx, row.id, vault.seal(key.open(row.payload)))
+
+
+def _file_of(effect: EffectRow) -> str:
+    return files.name_of(effect.subject, effect.type) if effect.kind == "DropFile" else effect.id
+
+
+def _unfinished(tx: Connection, name: str) -> Iterator[outbox.EffectRow]:
+    for row in list(outbox.of_account(tx, name)):
+        if row.state in _CARRIED_ON and row.kind not in erasing.LETTERS:
+            yield row
+
+
+def _told(kind: str, basis: str, until: datetime, records: int) -> Document:
+    return {"class": kind, "basis": basis, "until": rfc3339(until), "records": records}

@@ -1,0 +1,97 @@
+"""Which encryption keys still protect what, and sealing everything anew with the first: online, and resumable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from kulanz.services import Services
+from kulanz.store import sealed
+from kulanz.store.sealed import PLACES, Place
+from kulanz.store.spool import Spool
+
+BATCH = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Key:
+    """One of `ENCRYPTION_KEYS`, by the beginning of what it seals."""
+
+    id: str
+    position: int
+    """1: the first, with which everything new is sealed."""
+    protects: Mapping[str, int]
+    """How much, by what it is."""
+
+    @property
+    def safe_to_retire(self) -> bool:
+        """Whether nothing needs it any more; the first key is never to be retired."""
+        return self.position > 1 and not self.protects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """What all keys protect."""
+
+    keys: tuple[Key, ...]
+    lost: Mapping[str, int]
+    """What none of the given keys can open."""
+
+    @property
+    def to_do(self) -> int:
+        """How much is not sealed with the first key."""
+        return sum(sum(key.protects.values()) for key in self.keys if key.position > 1)
+
+
+def status(services: Services) -> Status:
+    """Count what each key protects."""
+    found = {place.name: _counted(services, place) for place in PLACES}
+    heads = services.vault.heads
+    spooled = _spooled(services)
+    keys = tuple(
+        Key(id=head[1:].hex(), position=position, protects=_of(found, head) | (spooled if position > 1 else {}))
+        for position, head in enumerate(heads, start=1)
+    )
+    lost = {
+        name: number
+        for name, counts in found.items()
+        if (number := sum(each for head, each in counts.items() if head not in heads))
+    }
+    return Status(keys=keys, lost=lost)
+
+
+def rotate(services: Services, moved: Callable[[int], None], batch: int = BATCH) -> int:
+    """Seal everything anew with the first key, in transactions of `batch` values; returns how many there were.
+
+    It may be stopped anywhere and called again: what the first key has sealed is left alone.
+    """
+    return sum(_place(services, place, moved, batch) for place in PLACES)
+
+
+def _place(services: Services, place: Place, moved: Callable[[int], None], batch: int) -> int:
+    vault, done = services.vault, 0
+    again = vault.rewrap if place.wraps else vault.reseal
+    after: tuple[object, ...] | None = ()
+    while after is not None:
+        with services.database.write() as tx:
+            last, number = sealed.anew(tx, place, first=vault.heads[0], after=after, limit=batch, seal=again)
+        done += number
+        moved(number)
+        after = last
+    return done
+
+
+def _counted(services: Services, place: Place) -> dict[bytes, int]:
+    with services.database.read() as conn:
+        return sealed.counts(conn, place)
+
+
+def _of(found: Mapping[str, Mapping[bytes, int]], head: bytes) -> dict[str, int]:
+    return {name: counts[head] for name, counts in found.items() if counts.get(head)}
+
+
+def _spooled(services: Services) -> dict[str, int]:
+    """Return the bytes that wait for the database; whichever key they need, they are gone in a moment."""
+    settings = services.settings
+    size = Spool(settings.data_dir / "spool", 0).size()
+    return {"bytes in the spool": size} if size else {}

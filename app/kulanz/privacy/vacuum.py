@@ -1,0 +1,73 @@
+"""What was destroyed is forgotten by the database's files, too: who destroys asks for it, and the clock does it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import datetime, timedelta
+from time import monotonic
+
+from kulanz.errors import KulanzError
+from kulanz.services import Services
+from kulanz.store import shared_values
+from kulanz.store.database import Connection
+from kulanz.telemetry.logs import log
+
+AGAIN = timedelta(minutes=5)
+"""The time between two of them: on PostgreSQL it reads whatever has changed since."""
+_MARK = "scrub_wanted"
+
+
+def ask(tx: Connection, now_real: datetime) -> None:
+    """Have it done once what `tx` destroys is destroyed."""
+    shared_values.put(tx, _MARK, now_real.isoformat())
+
+
+def wanted(conn: Connection) -> str | None:
+    """Return since when, as text; None where nothing is left to forget."""
+    since: str | None = shared_values.get(conn, _MARK)
+    return since
+
+
+def scrub(services: Services) -> bool:
+    """Do it now; False where somebody's long look at the database prevented it, and it is done another time."""
+    with services.database.read() as conn:
+        asked = wanted(conn)
+    if not services.database.scrub():
+        return False
+    with services.database.relaxed() as tx:
+        if asked is not None and wanted(tx) == asked:
+            shared_values.put(tx, _MARK, None)
+    return True
+
+
+class Scrubbing:
+    """Does it for a clock, in a thread of its own: the clock goes on ticking."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._next = float("-inf")
+        self._thread: threading.Thread | None = None
+
+    def look(self) -> bool:
+        """Begin if somebody has asked; return whether it was begun."""
+        if monotonic() < self._next or (self._thread is not None and self._thread.is_alive()):
+            return False
+        with self._services.database.read() as conn:
+            if wanted(conn) is None:
+                return False
+        self._next = monotonic() + AGAIN.total_seconds()
+        self._thread = threading.Thread(target=self._attempt, name="scrub", daemon=True)
+        self._thread.start()
+        return True
+
+    def wait(self) -> None:
+        """Return when what was begun has ended."""
+        if self._thread is not None:
+            self._thread.join()
+
+    def _attempt(self) -> None:
+        try:
+            if not scrub(self._services):
+                log.info("scrub.put_off")
+        except KulanzError as error:
+            log.warning("scrub.put_off", error=type(error).__name__, detail=error.detail)

@@ -1,0 +1,1 @@
+"""What happens to a received event: translated, decided, recorded, and its effects dispatched."""

@@ -1,0 +1,83 @@
+"""Trying all of a state again, batch by batch: whoever is killed in between, each row has its turn once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from kulanz.runtime.clock import real_now
+from kulanz.services import Services
+from kulanz.store import audit_log, outbox, pages, shared_values
+from kulanz.store.database import Connection
+
+AT_ONCE = 2_000
+"""Rows of one transaction: few enough that deliveries do not wait for them."""
+EVENT_STATES = ("parked", "quarantined", "waiting", "ignored")
+EFFECT_STATES = ("parked", "todo", "unknown", "pending")
+_SOME: dict[str, Callable[..., tuple[list[int], list[str]]]] = {
+    "events": pages.retry_some,
+    "effects": outbox.retry_some,
+}
+_NEWEST = {"events": pages.newest_event, "effects": outbox.newest}
+_REMAINING = {"events": pages.number_in, "effects": outbox.number_in}
+
+
+class Turn(msgspec.Struct, frozen=True):
+    """How far one such run has come."""
+
+    what: str
+    """`events` or `effects`."""
+    state: str
+    through: int
+    """The newest row when it began: what came later is not part of it."""
+    after: int = 0
+    """The last row that had its turn; one that fails again is behind us."""
+    done: int = 0
+    began_at: datetime | None = None
+    finished: bool = False
+
+
+def unfinished(conn: Connection, what: str, state: str) -> Turn | None:
+    """Return the run that was stopped before its end, if one was."""
+    kept = shared_values.get(conn, _mark(what, state))
+    return None if kept is None else msgspec.convert(kept, Turn)
+
+
+def begin(conn: Connection, what: str, state: str) -> Turn:
+    """Return a run over all there are now; nothing is written yet."""
+    return Turn(what=what, state=state, through=_NEWEST[what](conn), began_at=real_now())
+
+
+def remaining(conn: Connection, turn: Turn) -> int:
+    """Return how many rows have yet to have their turn."""
+    return _REMAINING[turn.what](conn, turn.state, after=turn.after, through=turn.through)
+
+
+def step(services: Services, turn: Turn, actor: str, *, kept: bool) -> Turn:
+    """Let the next batch be due again; with `kept` the next run knows how far this one came, even if it is killed."""
+    with services.database.write() as tx:
+        found, names = _SOME[turn.what](tx, turn.state, after=turn.after, through=turn.through, limit=AT_ONCE)
+        if found:
+            detail = f"{len(found)} {turn.state} {turn.what}, {names[0]} to {names[-1]}"
+            audit_log.note(tx, at=real_now(), actor=actor, act="retried", subject=turn.what, detail=detail)
+        moved = msgspec.structs.replace(
+            turn,
+            after=found[-1] if found else turn.after,
+            done=turn.done + len(found),
+            finished=len(found) < AT_ONCE,
+        )
+        if kept:
+            shared_values.put(tx, _mark(turn.what, turn.state), None if moved.finished else _told(moved))
+    return moved
+
+
+def _told(turn: Turn) -> dict[str, Any]:
+    told: dict[str, Any] = msgspec.to_builtins(turn)
+    return told
+
+
+def _mark(what: str, state: str) -> str:
+    return f"retry_all:{what}:{state}"

@@ -1,0 +1,127 @@
+"""The brake on mass downgrades: once it is on, dunning takes nothing until an operator lets it (DOMAIN section 3)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from kulanz.errors import InvalidInputError
+from kulanz.policy.areas.dunning import holds
+from kulanz.policy.consequences.effects import rfc3339
+from kulanz.policy.document.rules import MassActionLimit
+from kulanz.policy.state import Decision, Moment, Situation, Terms
+from kulanz.store import accounts, ledger, shared_values, timers
+from kulanz.store.database import Connection
+
+AN_HOUR = timedelta(hours=1)
+HOLD_PLACED = "dunning.hold_placed"
+LONGEST_WAIT = timedelta(days=1)
+"""How rarely an account that waits is looked at by itself."""
+LONGEST_RELEASE = timedelta(days=366)
+_BRAKED = "mass_action_brake"
+_ON = "brake_on"
+_RELEASED = "brake_released"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Brake:
+    """How the brake stands at a moment of policy time."""
+
+    on_since: datetime | None
+    """Since when it has kept accounts from losing access; None: it is off."""
+    waiting: int
+    """Accounts whose grace is over; without the brake most of them would be on hold."""
+    released_until: datetime | None
+    actor: str | None = None
+    reason: str | None = None
+
+
+class Allowance:
+    """How many more accounts may lose access by dunning in one transaction; read when it is first needed."""
+
+    def __init__(self, tx: Connection, terms: Terms, now: datetime) -> None:
+        self._tx = tx
+        self._terms = terms
+        self._now = now
+        self._left: float | None = None
+        self._kept_back = False
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether no account may lose access any more."""
+        if self._left is None:
+            self._left = room(self._tx, self._terms.current.dunning.mass_action_limit, self._now)
+        return self._left < 1
+
+    def count(self, decision: Decision) -> None:
+        """Count what a decision took, or see that the limit alone kept it from that."""
+        if self._left is None or not decision.state.cases:
+            return
+        if self._left < 1:
+            self._kept_back = self._kept_back or self._keeps_back(decision)
+        elif any(change.rule == HOLD_PLACED for change in decision.changes):
+            self._left -= 1
+
+    def write(self) -> None:
+        """Put the brake on where the limit kept anything back."""
+        if self._kept_back:
+            put_on(self._tx, self._now)
+
+    def _keeps_back(self, decision: Decision) -> bool:
+        """Whether a case of this account would be on hold if the brake were not on."""
+        account = decision.account
+        moment = Moment(self._terms, account.zone(self._terms), self._now, Situation(braked=True))
+        return any(holds.blocked(case, account.book, moment) == _BRAKED for case in decision.state.cases)
+
+
+def show(conn: Connection, now: datetime) -> Brake:
+    """Return how it stands."""
+    released = _released(conn, now)
+    since = shared_values.get(conn, _ON)
+    return Brake(
+        on_since=datetime.fromisoformat(since) if since else None,
+        waiting=accounts.past_grace(conn, now),
+        released_until=datetime.fromisoformat(released["until"]) if released else None,
+        actor=released["actor"] if released else None,
+        reason=released["reason"] if released else None,
+    )
+
+
+def room(tx: Connection, limit: MassActionLimit, now: datetime) -> float:
+    """Return how many more accounts may lose access by dunning now: within the hour, or without end once released."""
+    if _released(tx, now) is not None:
+        return float("inf")
+    if shared_values.get(tx, _ON) is not None:
+        return 0
+    placed = ledger.placed_since(tx, HOLD_PLACED, now - AN_HOUR)
+    if placed < limit.accounts - 1:
+        return limit.accounts - placed
+    return max(limit.accounts, limit.share * accounts.count(tx)) - placed
+
+
+def put_on(tx: Connection, now: datetime) -> None:
+    """Keep it on, however many hours pass, until somebody releases it."""
+    if shared_values.get(tx, _ON) is None:
+        shared_values.put(tx, _ON, rfc3339(now))
+
+
+def release(tx: Connection, *, until: datetime, actor: str, reason: str, now: datetime) -> None:
+    """Let dunning go on without the limit until an instant, and have the accounts that waited looked at again."""
+    if until <= now:
+        raise InvalidInputError("until: the release would have ended already")
+    if until > now + LONGEST_RELEASE:
+        raise InvalidInputError("until: at most 366 days away")
+    shared_values.put(tx, _RELEASED, {"until": rfc3339(until), "actor": actor, "reason": reason})
+    shared_values.put(tx, _ON, None)
+    look_again(tx, now)
+
+
+def look_again(tx: Connection, now: datetime) -> None:
+    """Have every account whose grace is over looked at at once: what stood in its way may be gone."""
+    timers.hasten(tx, "grace_end", now, now + LONGEST_WAIT)
+
+
+def _released(conn: Connection, now: datetime) -> dict[str, Any] | None:
+    found: dict[str, Any] | None = shared_values.get(conn, _RELEASED)
+    return found if found is not None and datetime.fromisoformat(found["until"]) > now else None

@@ -1,0 +1,153 @@
+"""The record of a transaction's decisions: ledger, journal, outbox, lists and names, written in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from kulanz.policy import notice_audit
+from kulanz.policy.book import Book
+from kulanz.policy.document import Policy
+from kulanz.policy.effects import Effect, Notify, spread
+from kulanz.policy.facts import Fact
+from kulanz.policy.frozen import changed
+from kulanz.policy.state import Change, Decision, State, Terms
+from kulanz.processing.entry import Entry
+from kulanz.processing.outbox import effect_row, type_of
+from kulanz.processing.projections import Listings
+from kulanz.services import Services
+from kulanz.store import bindings, codec, journal, ledger, outbox
+from kulanz.store.accounts import AccountRow
+from kulanz.store.database import Connection
+from kulanz.store.journal import JournalRow
+from kulanz.store.ledger import Chained, DecisionRow
+from kulanz.store.outbox import EffectRow
+from kulanz.telemetry import metrics
+
+
+class Cause(msgspec.Struct, frozen=True, kw_only=True):
+    """What made us look at an account: an event, a timer, a command, or the outcome of an effect."""
+
+    kind: str
+    name: str
+    ref: str | None = None
+
+
+class DecisionLog:
+    """Collects what the decisions of one transaction leave, and writes it in bulk."""
+
+    def __init__(self, services: Services, now: datetime) -> None:
+        self._services = services
+        self._now = now
+        self._decisions: list[Chained] = []
+        self._journal: list[JournalRow] = []
+        self._effects: list[EffectRow] = []
+        self._names: dict[str, str] = {}
+        self._listings = Listings(services)
+        self._taken: list[bool] = []
+
+    def record(self, entry: Entry, decision: Decision, cause: Cause, heard: tuple[Fact, ...], terms: Terms) -> None:
+        """Record a decision, and make it the entry's; `heard` is what brought it about."""
+        self._listings.note(decision, heard, entry.account.book, self._now)
+        entry.state = decision.state
+        entry.account = decision.account
+        if decision.changed:
+            self._chain(entry, decision, cause, terms)
+            self._judge(decision, terms)
+        facts = decision.facts if cause.kind == "event" else (*heard, *decision.facts)
+        self._journal.extend(self._journal_row(entry, fact) for fact in facts)
+        for effect in decision.effects:
+            self._effects.extend(self._effect_rows(entry, effect))
+        self._names.update(dict.fromkeys(decision.state.names, entry.row.id))
+
+    def signed(self, entry: Entry) -> AccountRow:
+        """Return the row of an account to store, signed where its chain ends now if that has grown."""
+        row = entry.stored()
+        if row.seq == entry.signed_at:
+            return row
+        signature = self._services.vault.signet.sign(ledger.statement(row.id, row.seq, row.head))
+        return msgspec.structs.replace(row, signature=signature)
+
+    def leave(self, account: str) -> None:
+        """List nothing of an account that is another name of one from now on."""
+        self._listings.leave(account)
+
+    def write(self, tx: Connection) -> None:
+        """Write it."""
+        if self._decisions:
+            ledger.write(tx, self._decisions)
+        if self._journal:
+            journal.append(tx, self._journal)
+        if self._effects:
+            outbox.add(tx, self._effects)
+        if self._names:
+            bindings.bind(tx, self._names)
+        self._listings.write(tx)
+        if self._taken:
+            metrics.HOLDS.inc(len(self._taken))
+            metrics.VIOLATIONS.inc(sum(self._taken))
+
+    def _chain(self, entry: Entry, decision: Decision, cause: Cause, terms: Terms) -> None:
+        """Append a decision to the chain of its account."""
+        row = _decision_row(
+            entry, decision, cause, _policy_of(decision, entry.account.book, terms, self._now), self._now
+        )
+        chained = ledger.chained(row)
+        self._decisions.append(chained)
+        entry.row = msgspec.structs.replace(entry.row, seq=row.seq, head=chained.hash)
+        entry.account = changed(entry.account, sequence=row.seq)
+
+    def _judge(self, decision: Decision, terms: Terms) -> None:
+        """Look for what must never be: access taken without the promised notice."""
+        for change in notice_audit.taken(decision):
+            self._taken.append(notice_audit.unwarned(change, decision, decision.account.zone(terms)))
+
+    def _journal_row(self, entry: Entry, fact: Fact) -> JournalRow:
+        written = entry.key.seal(codec.write(fact))
+        return JournalRow(entry.row.id, self._now, type(fact).__name__, written, entry.row.seq or None)
+
+    def _effect_rows(self, entry: Entry, effect: Effect) -> Iterable[EffectRow]:
+        settings = self._services.settings
+        for part in spread(effect, settings.ops_alert_to):
+            if isinstance(part, Notify) and settings.callback_url is None:
+                continue
+            yield effect_row(part, entry.row.id, entry.key.seal(codec.write(part)), self._now, entry.row.seq)
+
+
+def _policy_of(decision: Decision, book: Book, terms: Terms, now: datetime) -> Policy:
+    """Return the version that a decision names."""
+    principal = decision.principal
+    return principal.policy if principal else terms.under(book, now).current
+
+
+def _decision_row(entry: Entry, decision: Decision, cause: Cause, policy: Policy, now: datetime) -> DecisionRow:
+    row, principal, before = entry.row, decision.principal, decision.before
+    return DecisionRow(
+        account=row.id,
+        seq=row.seq + 1,
+        at=now,
+        cause_kind=cause.kind,
+        cause_ref=cause.ref,
+        cause_name=cause.name,
+        rule=principal.rule if principal else "kept",
+        clause=(principal.clause or None) if principal else None,
+        policy=policy.name,
+        policy_version=policy.version,
+        before=_summary(before) if before else {},
+        after=_summary(decision.state) | {"version": decision.account.version},
+        detail={"changes": [codec.told(change) for change in _sorted(decision.changes)]},
+        effects=[{"id": one.id, "kind": type(one).__name__, "type": type_of(one)} for one in decision.effects],
+        prev_hash=row.head,
+        hash=b"",
+    )
+
+
+def _summary(state: State) -> dict[str, Any]:
+    return {"standing": state.standing, "plan": state.plan, "access": state.access}
+
+
+def _sorted(changes: Iterable[Change]) -> list[Change]:
+    return sorted(changes, key=lambda change: (-change.rank, change.rule, change.subject))

@@ -1,0 +1,80 @@
+"""One account of a transaction: its row, opened with its key, and what has been decided about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+
+from kulanz.crypto.vault import DataKey, Vault
+from kulanz.policy.book import Book
+from kulanz.policy.state import Access, Account, Standing, State
+from kulanz.store import codec
+from kulanz.store.accounts import AccountRow
+from kulanz.store.timers import TimerRow
+
+_BLANK = Book()
+
+
+@dataclass(slots=True)
+class Entry:
+    """An account that is locked in this transaction."""
+
+    row: AccountRow
+    """As it was read; the end of its chain of decisions as it is now."""
+    key: DataKey
+    account: Account
+    signed_at: int
+    """How many decisions the stored signature covers."""
+    state: State | None = None
+    """What was decided in this transaction; None: nothing."""
+
+    @property
+    def erased(self) -> bool:
+        """Whether the account was closed for good: its key is destroyed."""
+        return self.row.key is None
+
+    @property
+    def closed(self) -> bool:
+        """Whether a decision of this transaction has closed the account."""
+        return self.state is not None and self.state.closed_at is not None
+
+    def stored(self) -> AccountRow:
+        """Return the row that is stored."""
+        account, state = self.account, self.state
+        return msgspec.structs.replace(
+            self.row,
+            book=self.key.seal(codec.pack_book(account.book)),
+            standing=str(account.standing),
+            plan=account.plan,
+            access=str(account.access),
+            grace_ends_at=state.grace_ends_at if state else None,
+            deletion_eligible_at=state.deletion_eligible_at if state else None,
+            version=account.version,
+            decided_at=account.decided_at,
+        )
+
+    def timers(self) -> list[TimerRow]:
+        """Return when the account has to be looked at again."""
+        due = self.state.timers if self.state else ()
+        return [TimerRow(self.row.id, timer.kind, timer.subject, timer.due_at) for timer in due]
+
+
+def opened(row: AccountRow, vault: Vault) -> Entry:
+    """Return the entry of a row that was locked."""
+    key = vault.data_key(row.key or vault.new_data_key())
+    return Entry(row, key, account_of(row, key), signed_at=row.seq if row.signature else 0)
+
+
+def account_of(row: AccountRow, key: DataKey | None) -> Account:
+    """Return an account as it was stored, opened with its key; of one whose key was destroyed nothing is known."""
+    return Account(
+        id=row.id,
+        book=codec.unpack_book(key.open(row.book)) if row.book is not None and key is not None else _BLANK,
+        plan=row.plan,
+        access=Access(row.access),
+        standing=Standing(row.standing),
+        version=row.version,
+        sequence=row.seq,
+        decided_at=row.decided_at,
+    )

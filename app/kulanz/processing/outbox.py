@@ -1,0 +1,75 @@
+"""Effects on their way into the outbox: what each is called there, and when it is due."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from hashlib import sha256
+
+from kulanz.policy import effects
+from kulanz.policy.effects import AlertOperators, Effect, Notify, spread
+from kulanz.runtime.clock import real_now
+from kulanz.services import Services
+from kulanz.store import codec, outbox
+from kulanz.store.database import Connection
+from kulanz.store.outbox import EffectRow
+
+
+def effect_row(effect: Effect, account: str, payload: bytes, now: datetime, decision: int | None) -> EffectRow:
+    """Return the outbox's row of an effect: decided in policy time, due in real time."""
+    return EffectRow(
+        id=effect.id,
+        account=account,
+        kind=type(effect).__name__,
+        type=type_of(effect),
+        subject=_subject(effect),
+        step=getattr(effect, "step", 0),
+        payload=payload,
+        state="pending",
+        attempts=0,
+        created_at=now,
+        next_attempt_at=real_now(),
+        decision_seq=decision,
+    )
+
+
+def type_of(effect: Effect) -> str:
+    """Return what an effect is called in the outbox and in the record of its decision."""
+    match effect:
+        case effects.Notify():
+            return effect.type
+        case effects.SendMail() | effects.SendLetter():
+            return effect.notice
+        case effects.AlertOperators():
+            return effect.topic
+        case effects.DropFile():
+            return effect.kind
+        case _:
+            return _CALLS[type(effect)]
+
+
+_CALLS: dict[type[Effect], str] = {
+    effects.CancelSubscription: "cancel",
+    effects.ResumeSubscription: "resume",
+    effects.LookUpSubscription: "look_up",
+    effects.RefundPayment: "refund",
+    effects.DisableLicence: "disable_licence",
+}
+"""What a call to the provider is called in the outbox."""
+
+
+def _subject(effect: Effect) -> str:
+    return str(getattr(effect, "subject", None) or getattr(effect, "subscription", ""))
+
+
+def alert(services: Services, tx: Connection, *, topic: str, subject: str, account: str | None = None) -> None:
+    """Tell operators about something that no decision is about; once for a subject."""
+    ident = "ef_" + sha256(f"{topic}|{subject}".encode()).hexdigest()[:32]
+    effect = AlertOperators(id=ident, topic=topic, subject=subject, data={"account_id": account})
+    rows = []
+    for part in spread(effect, services.settings.ops_alert_to):
+        if isinstance(part, Notify) and services.settings.callback_url is None:
+            continue
+        payload = services.vault.seal(codec.write(part))
+        rows.append(effect_row(part, "", payload, services.clock.now(tx), None))
+    if rows:
+        outbox.add(tx, rows)

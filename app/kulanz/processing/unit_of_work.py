@@ -1,0 +1,130 @@
+"""The unit of work: accounts locked in one transaction, decided about in memory, saved in bulk."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from kulanz.errors import RefusedError
+from kulanz.policy.assess import assess
+from kulanz.policy.decide import decide
+from kulanz.policy.document import Policy
+from kulanz.policy.facts import Fact
+from kulanz.policy.state import Account, Decision, Situation, State, Terms
+from kulanz.privacy import erasure
+from kulanz.privacy.erasure import Closing
+from kulanz.processing.circuit_breaker import Allowance
+from kulanz.processing.decision_log import Cause, DecisionLog
+from kulanz.processing.entry import Entry, opened
+from kulanz.processing.withdrawal import Withdrawal
+from kulanz.services import Services
+from kulanz.store import accounts, erasing, inbox, timers
+from kulanz.store.database import Connection
+
+
+class Docket:
+    """Decides about accounts within `tx`. Nothing is written before `put_back`, so dropping a docket is a dry run."""
+
+    def __init__(self, services: Services, tx: Connection, now: datetime) -> None:
+        self.now = now
+        self.terms: Terms = services.terms(tx, now)
+        self._services = services
+        self._tx = tx
+        self._entries: dict[str, Entry] = {}
+        self._parked: frozenset[str] = frozenset()
+        self._log = DecisionLog(services, now)
+        self._withdrawal = Withdrawal(tx, now)
+        self._allowance = Allowance(tx, self.terms, now)
+
+    def take(self, names: Collection[str]) -> None:
+        """Take accounts under lock, making those that do not exist."""
+        wanted = [name for name in names if name not in self._entries]
+        if not wanted:
+            return
+        rows = accounts.lock(self._tx, wanted, self._services.vault.new_data_key)
+        for name, row in rows.items():
+            self._entries[name] = self._entries.get(row.id) or opened(row, self._services.vault)
+            self._entries[row.id] = self._entries[name]
+        self._parked |= inbox.parked_accounts(self._tx, [row.id for row in rows.values()])
+
+    def name(self, name: str) -> str:
+        """Return the id of an account that has been taken, whatever alias it was taken by."""
+        return self._entries[name].row.id
+
+    def erased(self, name: str) -> bool:
+        """Whether an account that has been taken was closed for good: nothing is decided about it any more."""
+        return self._entries[name].erased
+
+    def account(self, name: str) -> Account:
+        """Return an account as it is now."""
+        return self._entries[name].account
+
+    def know(self, policy: Policy) -> None:
+        """Know a version of the policy that may not be stored yet, so that facts may name it."""
+        self.terms = replace(self.terms, versions={**self.terms.versions, policy.version: policy})
+
+    def state(self, name: str) -> State:
+        """Return all that follows for an account from what is known of it now."""
+        account = self.account(name)
+        return assess(account.book, self.terms, account.zone(self.terms), self.now)
+
+    def seal(self, name: str, plain: bytes) -> bytes:
+        """Seal with the account's own key."""
+        return self._entries[name].key.seal(plain)
+
+    def join(self, old: str, new: str, cause: Cause) -> None:
+        """Let a provisional account become another name of `new`: what is known of it is known of `new`."""
+        self.take([old, new])
+        gone, heir = self._entries[old], self._entries[new]
+        if gone is heir or gone.erased or heir.erased:
+            return
+        version = max(heir.account.version, gone.account.version)
+        book = heir.account.book.join(gone.account.book)
+        heir.account = replace(heir.account, version=version)
+        accounts.make_alias(self._tx, old, heir.row.id)
+        self._log.leave(old)
+        timers.replace(self._tx, {old: []})
+        self._entries[old] = heir
+        self.decide(new, (), cause, book_joined=book)
+
+    def decide(self, name: str, facts_heard: Iterable[Fact], cause: Cause, *, book_joined: Any = None) -> Decision:
+        """Decide about one account, and keep what follows for `put_back`."""
+        entry = self._entries[name]
+        if entry.erased:
+            raise RefusedError(f"{name}: {erasing.GONE}")
+        heard = tuple(facts_heard)
+        if book_joined is not None:
+            entry.account = replace(entry.account, book=book_joined)
+        decision = self._decided(entry, heard)
+        self._log.record(entry, decision, cause, heard, self.terms)
+        withdrawn = self._withdrawal.facts(entry)
+        if withdrawn:
+            self.decide(name, withdrawn, Cause(kind="effect", name="withdrawn"))
+        return decision
+
+    def put_back(self) -> None:
+        """Write everything that was decided."""
+        entries = list({id(one): one for one in self._entries.values() if one.state is not None}.values())
+        if not entries:
+            return
+        tx = self._tx
+        accounts.save(tx, [self._log.signed(entry) for entry in entries])
+        timers.replace(tx, {entry.row.id: entry.timers() for entry in entries})
+        self._log.write(tx)
+        self._withdrawal.write()
+        self._allowance.write()
+        for entry in entries:
+            if entry.closed:
+                erasure.destroy(self._services, tx, Closing(account=entry.account, terms=self.terms, now=self.now))
+
+    def _decided(self, entry: Entry, heard: tuple[Fact, ...]) -> Decision:
+        """Decide within the mass-action limit, which is asked about only where there is a case."""
+        situation = Situation(parked=entry.row.id in self._parked)
+        decision = decide(entry.account, heard, self.terms, self.now, situation)
+        if decision.state.cases and self._allowance.exhausted:
+            braked = Situation(parked=situation.parked, braked=True)
+            decision = decide(entry.account, heard, self.terms, self.now, braked)
+        self._allowance.count(decision)
+        return decision

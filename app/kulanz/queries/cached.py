@@ -1,0 +1,103 @@
+"""A value that is costly to find, kept for a while: one thread finds it anew, the others take what was."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, Generic, TypeVar
+
+from kulanz.errors import detail_of
+from kulanz.telemetry.logs import log
+
+T = TypeVar("T")
+
+SHARE = 20
+"""A value that took a second to find is kept for at least so many."""
+A_MOMENT, A_WHILE = 0.05, 3.0
+"""Seconds to wait for a new value: where there is one already, and where there is none."""
+STALE = 60.0
+"""Seconds after which a value that should have been found anew is told no more."""
+
+
+class Kept(Generic[T]):
+    """Finds the value when it is first asked for; an error is raised to who asked, and keeps nothing."""
+
+    def __init__(self, find: Callable[[], T], seconds: float) -> None:
+        self._find = find
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._value: tuple[T] | None = None
+        self._until = 0.0
+
+    def get(self) -> T:
+        """Return the value, at most `seconds` old unless it is being found anew at this moment."""
+        known = self._value
+        if known is not None and (time.monotonic() < self._until or not self._lock.acquire(blocking=False)):
+            return known[0]
+        if known is None:
+            self._lock.acquire()
+        try:
+            return self._anew()
+        finally:
+            self._lock.release()
+
+    def _anew(self) -> T:
+        if self._value is not None and time.monotonic() < self._until:
+            return self._value[0]
+        began = time.monotonic()
+        value = self._find()
+        took = time.monotonic() - began
+        self._value, self._until = (value,), time.monotonic() + max(self._seconds, took * SHARE)
+        return value
+
+
+class Lately(Generic[T]):
+    """A value that a thread of its own finds, so that who asks waits for it only a moment.
+
+    A search that fails leaves no value, and neither does one that takes too long: what is old is not told as new.
+    """
+
+    def __init__(self, find: Callable[[], T], seconds: float) -> None:
+        self._find = find
+        self._seconds = seconds
+        self._lock = threading.Lock()
+        self._found: tuple[T, float] | None = None
+        self._next = 0.0
+        self._search: threading.Thread | None = None
+
+    @property
+    def value(self) -> T | None:
+        """What was found last; None if that failed, or was too long ago."""
+        found = self._found
+        return found[0] if found is not None and time.monotonic() < found[1] else None
+
+    def begin(self) -> threading.Thread | None:
+        """Search anew if it is time to; return the search that is going on."""
+        with self._lock:
+            searching = self._search is not None and self._search.is_alive()
+            if not searching and time.monotonic() >= self._next:
+                self._search = threading.Thread(target=self._run, name="reading", daemon=True)
+                self._search.start()
+            return self._search
+
+    def _run(self) -> None:
+        began = time.monotonic()
+        try:
+            value = self._find()
+        except Exception as error:  # noqa: BLE001 - whatever it was, there is no value, and who asks is told so
+            log.warning("reading.failed", error=type(error).__name__, detail=detail_of(error))
+            self._found, self._next = None, time.monotonic() + self._seconds
+            return
+        ended = time.monotonic()
+        self._next = ended + max(self._seconds, (ended - began) * SHARE)
+        self._found = value, self._next + STALE
+
+
+def gather(values: Sequence[Lately[Any]]) -> None:
+    """Let all be found anew that it is time for, and wait a moment for them; longer for one that has no value yet."""
+    searches = [(one, thread) for one in values if (thread := one.begin()) is not None]
+    began = time.monotonic()
+    for one, thread in searches:
+        patience = A_MOMENT if one.value is not None else A_WHILE
+        thread.join(max(0.0, began + patience - time.monotonic()))

@@ -1,0 +1,127 @@
+"""What can be told of closures, and of accounts whose data were destroyed: the ledger, the archive, certificates."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from kulanz.crypto import signing
+from kulanz.policy.book import Book
+from kulanz.policy.book.closure import Deletion
+from kulanz.policy.consequences.effects import rfc3339
+from kulanz.policy.state import State, Terms
+from kulanz.policy.state.closure import Matter
+from kulanz.privacy.erasure import described, is_genuine
+from kulanz.store import archive, certificates, ledger
+from kulanz.store.accounts import AccountRow
+from kulanz.store.certificates import Certificate
+from kulanz.store.database import Connection
+from kulanz.store.ledger import DecisionRow
+
+Document = dict[str, Any]
+ENDING = frozenset({"closure.erased", "retention.destroyed"})
+
+
+def closures(book: Book, state: State, terms: Terms) -> list[Document]:
+    """Return the closures that were asked for, as the API shows them."""
+    under_way = {one.subject: one for one in state.deletions}
+    return [
+        _closure(subject, record, under_way.get(subject), terms)
+        for subject, record in sorted(book.deletions.items())
+        if record.requested is not None
+    ]
+
+
+def ended(conn: Connection, row: AccountRow) -> Document:
+    """Return what replaces the matters of an account whose data were destroyed: its closure, and what is kept."""
+    kept = archive.of_account(conn, row.id)
+    due = sorted({max(one.kept_until, one.held_until or one.kept_until) for one in kept})
+    decision = _last_word(conn, row)
+    changes = decision.detail.get("changes", []) if decision is not None else []
+    return {
+        "closures": [_over(change) for change in changes if change["rule"] in ENDING and _is_closure(change)],
+        "timers": [{"kind": "retention_end", "due_at": rfc3339(at)} for at in due],
+    }
+
+
+def reasons(conn: Connection, row: AccountRow) -> list[str]:
+    """Return in sentences why there is nothing more to see of an account."""
+    told = ["The account is closed, and our personal data about it were destroyed."]
+    for one in archive.of_account(conn, row.id):
+        until = rfc3339(one.held_until if one.held_until and one.held_until > one.kept_until else one.kept_until)
+        told.append(f"Kept until {until} by {one.basis}: {one.records} records of {one.kind}.")
+    return told
+
+
+def certificate(row: Certificate, public: bytes) -> Document:
+    """Return a certificate as the API and the command line show it."""
+    document: Document = msgspec.json.decode(row.document)
+    return {
+        **document,
+        "document": row.document,
+        "signature": row.signature.hex(),
+        "genuine": is_genuine(row, public),
+        "fingerprint": signing.fingerprint(public),
+    }
+
+
+def certificates_of(conn: Connection, account: str, public: bytes) -> list[Document]:
+    """Return the certificates of what was destroyed about an account, oldest first."""
+    return [certificate(row, public) for row in certificates.of_account(conn, account)]
+
+
+def kept_of(conn: Connection, account: str) -> list[Document]:
+    """Return what is kept of an account, by class, basis and end."""
+    return described(archive.of_account(conn, account))
+
+
+def _closure(subject: str, record: Deletion, matter: Matter | None, terms: Terms) -> Document:
+    requested = record.requested
+    policy = matter.policy if matter is not None else terms.current
+    return {
+        "id": subject,
+        "state": _state(record, matter),
+        "requested_at": rfc3339(requested.at) if requested else None,
+        "actor": requested.actor if requested else None,
+        "reason": requested.reason if requested else None,
+        "clause": policy.closure.clause or None,
+        "obstacles": list(matter.obstacles) if matter is not None else [],
+        "closed_at": rfc3339(record.closed.at) if record.closed else None,
+    }
+
+
+def _state(record: Deletion, matter: Matter | None) -> str:
+    if record.closed is not None:
+        return "closed"
+    if record.withdrawn is not None:
+        return "withdrawn"
+    if matter is None or matter.obstacles:
+        return "approval" if matter is not None and matter.obstacles == ("approval",) else "waiting"
+    return "announced"
+
+
+def _is_closure(change: Document) -> bool:
+    return str(change["subject"]).startswith("cl_")
+
+
+def _over(change: Document) -> Document:
+    return {
+        "id": change["subject"],
+        "state": "closed",
+        "requested_at": None,
+        "actor": None,
+        "reason": None,
+        "clause": change["clause"],
+        "obstacles": [],
+        "closed_at": change["detail"].get("closed_at"),
+    }
+
+
+def _last_word(conn: Connection, row: AccountRow) -> DecisionRow | None:
+    """Return the decision that closed the account: the one whose certificate was written with it."""
+    written = certificates.of_account(conn, row.id)
+    if not written:
+        return None
+    number = int(msgspec.json.decode(written[0].document)["decision"])
+    return next(iter(ledger.of_account(conn, row.id, number - 1, 1)), None)

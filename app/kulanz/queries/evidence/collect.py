@@ -1,0 +1,185 @@
+"""What is known of an account, put together for people outside: the story, what was sent, what was received, proofs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from kulanz.crypto import signing
+from kulanz.crypto.vault import DataKey
+from kulanz.delivery.means import Errand
+from kulanz.errors import KulanzError, NotFoundError
+from kulanz.policy.book import Book
+from kulanz.policy.consequences.effects import rfc3339
+from kulanz.policy.effects import Notify, SendMail
+from kulanz.queries import enquiries, sentences
+from kulanz.queries.views import Document, view
+from kulanz.services import Services
+from kulanz.store import accounts, codec, ledger, outbox, policies, receipts
+from kulanz.store.accounts import AccountRow
+from kulanz.store.database import Connection
+from kulanz.store.ledger import DecisionRow
+from kulanz.store.outbox import EffectRow
+
+KIND = "kulanz evidence"
+FORMAT = 1
+_PAGE = 500
+
+
+def collect(services: Services, name: str, made_at: datetime) -> Document:
+    """Return an account's evidence, ready for JSON; NotFoundError if there is no such account."""
+    public = services.vault.signet.public
+    with services.database.read() as conn:
+        seen = view(services, conn, name)
+        rows = list(_rows(conn, seen.account.id))
+        return {
+            "kind": KIND,
+            "format": FORMAT,
+            "made_at": rfc3339(made_at),
+            "account": enquiries.account_in(services, conn, seen.account.id),
+            "buyers": list(_buyers(seen.account.book)),
+            "payments": list(_payments(seen.account.book)),
+            "chains": [_chain(conn, row) for row in rows],
+            "sent": [one for row in rows for one in _sent(services, conn, row)],
+            "received": [one for row in rows for one in _received(conn, row.id)],
+            "policies": [_policy(row) for row in policies.all(conn)],
+            "key": {
+                "algorithm": "Ed25519",
+                "public_key": public.hex(),
+                "fingerprint": signing.fingerprint(public),
+            },
+        }
+
+
+def _rows(conn: Connection, account: str) -> Iterator[AccountRow]:
+    """Yield the account, and what it was before it got its name: those decisions stay where they were made."""
+    for name in (*accounts.aliases(conn, account), account):
+        row = accounts.exactly(conn, name)
+        if row is None:
+            raise NotFoundError(f"no account {name!r}")
+        yield row
+
+
+def _buyers(book: Book) -> Iterator[Document]:
+    mails = {sub.seen.customer: sub.seen.email for _, sub in sorted(book.subscriptions.items())}
+    known = {key: record.seen.email for key, record in sorted(book.customers.items())}
+    for customer, mail in sorted({**mails, **{key: mail for key, mail in known.items() if mail}}.items()):
+        yield {"customer": customer, "email": mail}
+
+
+def _payments(book: Book) -> Iterator[Document]:
+    for _, invoices in sorted(book.invoices.items()):
+        for key, invoice in sorted(invoices.known.items()):
+            seen = invoice.seen
+            yield {
+                "invoice": key,
+                "subscription": seen.subscription,
+                "reason": str(seen.reason),
+                "status": str(seen.status),
+                "total": seen.total,
+                "tax": seen.tax,
+                "refunded": invoice.refunded,
+                "currency": seen.currency,
+                "made_at": _at(seen.created_at),
+                "paid_at": _at(invoice.paid_at),
+                "failed_at": [_at(failure) for failure in invoice.failures],
+            }
+
+
+def _chain(conn: Connection, row: AccountRow) -> Document:
+    return {
+        "account": row.id,
+        "decisions": [_decision(one) for one in _decisions(conn, row.id)],
+        "seq": row.seq,
+        "head": row.head.hex(),
+        "signature": row.signature.hex() if row.signature else None,
+    }
+
+
+def _decisions(conn: Connection, account: str) -> Iterator[DecisionRow]:
+    after = 0
+    while page := ledger.of_account(conn, account, after, _PAGE):
+        yield from page
+        after = page[-1].seq
+
+
+def _decision(row: DecisionRow) -> Document:
+    changes = row.detail.get("changes", [])
+    record = msgspec.to_builtins(row, builtin_types=(bytes,))
+    record |= {"at": rfc3339(row.at), "prev_hash": row.prev_hash.hex(), "hash": row.hash.hex()}
+    return {"record": record, "sentences": [sentences.sentence(change) for change in changes]}
+
+
+def _sent(services: Services, conn: Connection, row: AccountRow) -> Iterator[Document]:
+    if row.key is None:
+        return
+    key = services.vault.data_key(row.key)
+    for effect in outbox.of_account(conn, row.id):
+        if effect.type not in {"ops.alert", "ops_alert"}:
+            yield _effect(services, effect, key)
+
+
+def _effect(services: Services, row: EffectRow, key: DataKey) -> Document:
+    told: Document = {
+        "id": row.id,
+        "kind": row.kind,
+        "type": row.type,
+        "subject": row.subject,
+        "step": row.step,
+        "decision": row.decision_seq,
+        "decided_at": _at(row.created_at),
+        "state": row.state,
+        "attempts": row.attempts,
+        "ended_at": _at(row.done_at),
+        "error": row.error,
+        "to": None,
+        "title": None,
+        "text": None,
+    }
+    effect = codec.read_effect(row.kind, key.open(row.payload))
+    if isinstance(effect, SendMail):
+        return told | {"to": effect.to, **_letter(services, effect, row)}
+    if isinstance(effect, Notify):
+        return told | {"data": effect.data}
+    return told
+
+
+def _letter(services: Services, effect: SendMail, row: EffectRow) -> dict[str, Any]:
+    """Return the letter's words; its data are recorded, and are put into words again as when it was sent."""
+    from kulanz.delivery.mail import letter  # noqa: PLC0415 - it loads templates and the dates of all languages
+
+    errand = Errand(account=row.account, decided_at=row.created_at, now=row.created_at)
+    try:
+        words = letter(effect, services.means(), errand)
+    except KulanzError as error:
+        return {"title": None, "text": error.detail}
+    return {"title": words.subject, "text": words.text}
+
+
+def _received(conn: Connection, account: str) -> Iterator[Document]:
+    for event in receipts.of_account(conn, account):
+        yield {
+            "id": f"evt_{event.id}",
+            "provider": event.provider,
+            "name": event.name,
+            "state": event.state,
+            "received_at": _at(event.received_at),
+            "sha256": event.sha256.hex(),
+        }
+
+
+def _policy(row: policies.PolicyRow) -> Document:
+    return {
+        "version": row.version,
+        "name": row.name,
+        "sha256": row.sha256,
+        "effective_from": _at(row.effective_from),
+        "text": row.document,
+    }
+
+
+def _at(instant: datetime | None) -> str | None:
+    return None if instant is None else rfc3339(instant)

@@ -1,0 +1,97 @@
+"""Requests for refunds and licences as every outside sees them: frozen values in, plain documents out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from kulanz.policy.areas.refunds.payments import in_use, payments
+from kulanz.policy.book import Book
+from kulanz.policy.consequences.effects import rfc3339
+from kulanz.policy.facts import LicenceStatus
+from kulanz.policy.state import Moment, State
+from kulanz.policy.state.refunds import Payment, Refund
+
+Document = dict[str, Any]
+STATUTORY_RIGHTS = "Statutory rights are not affected."
+
+
+def refund_request(account: str, one: Refund, now: datetime) -> Document:
+    """Return a request as the API answers it (CONTRACT section 3), without who asked."""
+    payment = one.payment
+    return {
+        "id": one.key,
+        "account_id": account,
+        "state": str(one.state),
+        "verdict": str(one.answer.verdict),
+        "clause": one.answer.clause or None,
+        "why": one.answer.why,
+        "refundable_amount": one.answer.refundable,
+        "amount": one.amount,
+        "refunded_amount": payment.refunded,
+        "currency": payment.currency,
+        "payment_id": payment.key.partition(":")[2],
+        "subscription_id": payment.subscription.partition(":")[2] if payment.subscription else None,
+        "licence_ids": [key.partition(":")[2] for key in payment.licences],
+        "requested_at": rfc3339(one.requested_at),
+        "decide_by": rfc3339(one.decide_by),
+        "pay_by": _at(one.pay_by),
+        "late": one.is_late(now),
+        "statutory_withdrawal_until": _at(one.statutory_until),
+        "statutory_rights": STATUTORY_RIGHTS,
+        "decided_at": _at(one.decided_at),
+        "decided_by": one.decided_by,
+        "decision_reason": one.decision_reason or None,
+        "closed_at": _at(one.closed_at),
+        "policy": {"name": one.policy.name, "version": one.policy.version},
+    }
+
+
+def who_asked(book: Book, request: str) -> Document:
+    """Return what the customer told with a request (plexo 9.1)."""
+    log = book.refund_requests.get(request)
+    asked = log.requested if log else None
+    return {
+        "reason": (asked.reason or None) if asked else None,
+        "contact_email": (asked.contact_email or None) if asked else None,
+        "organisation": (asked.organisation or None) if asked else None,
+    }
+
+
+def licences(state: State, book: Book, moment: Moment) -> Iterator[Document]:
+    """Yield the licences of an account, in the order of their ids."""
+    paid = {licence: payment for payment in payments(book) for licence in payment.licences} if book.licences else {}
+    held = {licence for one in state.refunds for licence in one.payment.licences if _is_held(one, state)}
+    for key, record in sorted(book.licences.items()):
+        seen, log, payment = record.seen, book.licence_logs.get(key), paid.get(key)
+        provider, _, ident = key.partition(":")
+        yield {
+            "provider": provider,
+            "id": ident,
+            "status": str(seen.status),
+            "order_id": seen.order.partition(":")[2] if seen.order else None,
+            "activations": record.activations,
+            "activation_limit": seen.activation_limit,
+            "deployed": log is not None and log.deployed is not None,
+            "in_use": in_use(key, book),
+            "disabled": seen.status is LicenceStatus.DISABLED,
+            "held": key in held,
+            "expires_at": _at(seen.expires_at),
+            "refundable_until": None if in_use(key, book) else _at(_refundable_until(payment, moment)),
+        }
+
+
+def _refundable_until(payment: Payment | None, moment: Moment) -> datetime | None:
+    rules = moment.terms.at(payment.at).refund if payment else None
+    if payment is None or rules is None or rules.licences == "none" or not payment.left(base_only=rules.base_only):
+        return None
+    return rules.licence_window.after(payment.at, moment.zone)
+
+
+def _is_held(one: Refund, state: State) -> bool:
+    return any(hold.source == one.key for hold in state.holds)
+
+
+def _at(instant: datetime | None) -> str | None:
+    return None if instant is None else rfc3339(instant)

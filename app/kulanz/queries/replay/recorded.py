@@ -1,0 +1,79 @@
+"""What is recorded of accounts, page by page: their rows, and every fact with the time at which it reached us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from kulanz.crypto.vault import DataKey
+from kulanz.policy.backtest import News
+from kulanz.policy.book import Book
+from kulanz.policy.facts import Fact
+from kulanz.services import Services
+from kulanz.store import accounts, codec, inbox, journal
+from kulanz.store.accounts import AccountRow
+from kulanz.store.database import Connection
+from kulanz.store.inbox.events import Event
+from kulanz.store.journal import JournalRow
+
+PAGE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One account that can be read: its row, its key, and the book as stored."""
+
+    row: AccountRow
+    key: DataKey
+    book: Book
+
+
+def pages(services: Services, size: int = PAGE) -> Iterator[tuple[Connection, list[AccountRow]]]:
+    """Yield the accounts in the order of their ids, each page within a transaction of its own; aliases left out."""
+    after: str | None = None
+    while True:
+        with services.database.read() as conn:
+            rows = accounts.page(conn, None, None, after, size)
+            if not rows:
+                return
+            yield conn, rows
+        after = rows[-1].id
+
+
+def opened(services: Services, row: AccountRow) -> Account | None:
+    """Return an account with its book, or None where its key was destroyed."""
+    if row.key is None or row.book is None:
+        return None
+    key = services.vault.data_key(row.key)
+    return Account(row=row, key=key, book=codec.unpack_book(key.open(row.book)))
+
+
+def news(services: Services, conn: Connection, found: Sequence[Account]) -> Mapping[str, list[News]]:
+    """Return what reached us about each of some accounts, under all of its names, in a few questions for all of them.
+
+    The provider's facts are translated anew from the bodies as received; our own are those of the journal. What was
+    recorded before an account got its name stands under an alias, sealed with the alias's own key.
+    """
+    names = [one.row.id for one in found]
+    keys = {one.row.id: (one.row.id, one.key) for one in found}
+    for kin in accounts.kin(conn, names):
+        if kin.key is not None:
+            keys[kin.id] = (kin.alias_of, services.vault.data_key(kin.key))
+    told: dict[str, list[News]] = {name: [] for name in names}
+    for event in inbox.of_accounts(conn, [*keys]):
+        account, key = keys[event.account or ""]
+        told[account].extend(News(event.received_at, fact) for fact in _translated(services, event, key))
+    for row in journal.of_accounts(conn, [*keys]):
+        account, key = keys[row.account]
+        told[account].append(News(row.at, _read(row, key)))
+    return told
+
+
+def _translated(services: Services, event: Event, key: DataKey) -> Iterable[Fact]:
+    provider, body = services.providers[event.provider], key.open(event.body)
+    content = event.content_key or provider.glance(body).content_key
+    return provider.translate(event.name, provider.decode(body), content.hex(), services.naming)
+
+
+def _read(row: JournalRow, key: DataKey) -> Fact:
+    return codec.read_fact(row.kind, key.open(row.fact))

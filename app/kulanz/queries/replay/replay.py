@@ -1,0 +1,97 @@
+"""Recomputes accounts from what was recorded, and compares: the stored book is only a cache (I1)."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from kulanz.policy.assess import assess
+from kulanz.policy.book import Book
+from kulanz.policy.facts import Fact
+from kulanz.policy.state import Terms
+from kulanz.queries.replay.recorded import Account, news, opened, pages
+from kulanz.services import Services
+from kulanz.store import accounts
+from kulanz.store.database import Connection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What recomputing one account showed."""
+
+    account: str
+    erased: bool = False
+    """Its key was destroyed: there is nothing left to judge."""
+    differs: tuple[str, ...] = ()
+    """What is stored otherwise than recomputed: `plan`, `book.subscriptions`, …"""
+
+
+def replay(
+    services: Services,
+    *,
+    since: datetime | None = None,
+    shuffle: random.Random | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[Finding]:
+    """Yield a finding for every account that was decided about at or after `since`, in the order of their ids.
+
+    `progress` is told after each page how many accounts were looked at, and how many there are.
+    """
+    with services.database.read() as conn:
+        done, number = 0, accounts.count(conn)
+    for conn, rows in pages(services):
+        wanted = [row for row in rows if row.decided_at is not None and (since is None or row.decided_at >= since)]
+        found = {row.id: opened(services, row) for row in wanted}
+        told = news(services, conn, [one for one in found.values() if one is not None])
+        terms = services.all_terms(conn)
+        for name, one in found.items():
+            if one is None:
+                yield Finding(account=name, erased=True)
+            else:
+                yield _judged(services, one, [each.fact for each in told[name]], terms, shuffle)
+        done += len(rows)
+        if progress is not None:
+            progress(done, number)
+
+
+def recorded(services: Services, conn: Connection, account: str) -> Iterator[Fact]:
+    """Yield every fact of an account: the provider's, translated anew from what was received, and the journal's."""
+    row = accounts.get(conn, account)
+    one = opened(services, row) if row is not None else None
+    if one is not None:
+        yield from (each.fact for each in news(services, conn, [one])[one.row.id])
+
+
+def _judged(
+    services: Services, one: Account, facts: list[Fact], terms: Terms, shuffle: random.Random | None
+) -> Finding:
+    if shuffle is not None:
+        shuffle.shuffle(facts)
+    differs = tuple(_differences(one, Book().with_facts(facts), terms))
+    if not differs:
+        return Finding(account=one.row.id)
+    # Where statements see the newest, somebody may have been decided about between the row and the facts.
+    with services.database.read() as conn:
+        row = accounts.get(conn, one.row.id)
+        if row == one.row:
+            return Finding(account=one.row.id, differs=differs)
+        newer = opened(services, row) if row is not None else None
+        if newer is None:
+            return Finding(account=one.row.id, erased=True)
+        told = [each.fact for each in news(services, conn, [newer])[newer.row.id]]
+    return _judged(services, newer, told, terms, shuffle)
+
+
+def _differences(one: Account, book: Book, terms: Terms) -> Iterator[str]:
+    row, stored = one.row, one.book
+    for page in fields(Book):
+        if getattr(book, page.name) != getattr(stored, page.name):
+            yield f"book.{page.name}"
+    if row.decided_at is None:
+        return
+    state = assess(book, terms, book.word("timezone") or terms.timezone, row.decided_at)
+    for name in ("standing", "plan", "access"):
+        if str(getattr(state, name)) != getattr(row, name):
+            yield name

@@ -1,0 +1,189 @@
+"""What another policy would have done and would do: recorded history and open cases, under both. Writes nothing.
+
+For the command line and the console alike: `simulate` yields who would fare otherwise, `Totals` adds it up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from kulanz.policy import backtest, document
+from kulanz.policy.areas.refunds.rulings import Reversal, Ruling
+from kulanz.policy.backtest import Divergence, Scene
+from kulanz.policy.calendar.time import rfc3339
+from kulanz.policy.document import Policy
+from kulanz.policy.state import Access, Terms
+from kulanz.queries.replay import recorded
+from kulanz.services import Services
+from kulanz.store import accounts, policies
+from kulanz.store.accounts import AccountRow
+
+_ALWAYS = datetime(1970, 1, 1, tzinfo=UTC)
+_RANK = {access: rank for rank, access in enumerate((Access.NONE, Access.FREE, Access.FULL))}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One account that would fare otherwise."""
+
+    account: str
+    divergence: Divergence
+    ahead: bool
+    """Whether it would be so from a time that is yet to come."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Totals:
+    """What all of it amounts to."""
+
+    accounts: int = 0
+    erased: int = 0
+    """Their keys were destroyed: nobody can tell."""
+    differing: int = 0
+    losing: int = 0
+    """Accounts that would have less access at some time."""
+    gaining: int = 0
+    lost: timedelta = timedelta()
+    gained: timedelta = timedelta()
+    owed_by_losing: dict[str, int] = field(default_factory=dict)
+    """What was due when they would have begun to fare otherwise, by currency, in minor units."""
+    owed_by_gaining: dict[str, int] = field(default_factory=dict)
+    refunds: int = 0
+    """Requests for a refund that would have been answered otherwise."""
+    refundable_more: dict[str, int] = field(default_factory=dict)
+    """What could have gone back beyond what could, by currency, in minor units."""
+    refundable_less: dict[str, int] = field(default_factory=dict)
+
+    def add(self, divergence: Divergence) -> None:
+        """Count one account that differs."""
+        self.differing += 1
+        self.losing += bool(divergence.lost)
+        self.gaining += bool(divergence.gained)
+        self.lost += divergence.lost
+        self.gained += divergence.gained
+        if divergence.stands_otherwise:
+            owed = self.owed_by_losing if divergence.lost else self.owed_by_gaining
+            for currency, amount in divergence.owed:
+                owed[currency] = owed.get(currency, 0) + amount
+        for one in divergence.refunds:
+            self._add_refund(one)
+
+    def _add_refund(self, one: Reversal) -> None:
+        self.refunds += 1
+        growth, currency = one.would_be.refundable - one.was.refundable, one.was.currency
+        sums = self.refundable_more if growth > 0 else self.refundable_less
+        if growth:
+            sums[currency] = sums.get(currency, 0) + abs(growth)
+
+
+def simulate(
+    services: Services, text: str, totals: Totals, progress: Callable[[int, int], None] | None = None
+) -> Iterator[Finding]:
+    """Yield every account that would fare otherwise under a document, in the order of their ids; fill `totals`.
+
+    Raises PolicyError with every problem of the document before anything is read. `progress` is told after each page
+    how many accounts were looked at, and how many there are. No more than a page of accounts is held at a time.
+    """
+    policy = document.parse(text)
+    with services.database.read() as conn:
+        now, number = services.clock.now(conn), accounts.count(conn)
+        old = services.all_terms(conn)
+        new = _terms(old, replace(policy, version=policies.newest(conn) + 1))
+    tables = backtest.touched((each for _, each in old.policies), policy)
+    for conn, rows in recorded.pages(services):
+        found = [one for row in rows if (one := _readable(services, row, totals)) is not None]
+        concerned = [one for one in found if backtest.may_differ(one.book, tables)]
+        told = recorded.news(services, conn, concerned) if concerned else {}
+        for one in concerned:
+            story = backtest.story(told[one.row.id], one.book)
+            divergence = backtest.compare(story, old, new, now)
+            if divergence is not None:
+                totals.add(divergence)
+                yield Finding(account=one.row.id, divergence=divergence, ahead=divergence.at > now)
+        totals.accounts += len(found)
+        if progress is not None:
+            progress(totals.accounts + totals.erased, number)
+
+
+def report(finding: Finding) -> dict[str, Any]:
+    """Return a finding as the command line and the console show it."""
+    one = finding.divergence
+    return {
+        "account_id": finding.account,
+        "at": rfc3339(one.at),
+        "ahead": finding.ahead,
+        "rule": one.cause[0],
+        "clause": one.cause[1] or None,
+        "was": _standing(one.was),
+        "would_be": _standing(one.would_be),
+        "now": _standing(one.now[0]),
+        "would_be_now": _standing(one.now[1]),
+        "hours_lost": _hours(one.lost),
+        "hours_gained": _hours(one.gained),
+        "owed": [{"currency": currency, "amount": amount} for currency, amount in one.owed],
+        "refund_requests": [_reversal(each) for each in one.refunds],
+    }
+
+
+def sum_up(totals: Totals) -> dict[str, Any]:
+    """Return the totals as the command line and the console show them."""
+    return {
+        "accounts": totals.accounts,
+        "erased": totals.erased,
+        "differing": totals.differing,
+        "losing_access": totals.losing,
+        "gaining_access": totals.gaining,
+        "hours_lost": _hours(totals.lost),
+        "hours_gained": _hours(totals.gained),
+        "owed_by_losing": totals.owed_by_losing,
+        "owed_by_gaining": totals.owed_by_gaining,
+        "refund_requests_differing": totals.refunds,
+        "refundable_more": totals.refundable_more,
+        "refundable_less": totals.refundable_less,
+    }
+
+
+def _readable(services: Services, row: AccountRow, totals: Totals) -> recorded.Account | None:
+    if row.decided_at is None:
+        totals.accounts += 1
+        return None
+    one = recorded.opened(services, row)
+    totals.erased += one is None
+    return one
+
+
+def _terms(old: Terms, policy: Policy) -> Terms:
+    """Return the terms by which a policy has always been in force; agreements of accounts stay what they are."""
+    return replace(old, policies=((_ALWAYS, policy),), versions={**old.versions, policy.version: policy})
+
+
+def _standing(scene: Scene) -> dict[str, str]:
+    return {"standing": str(scene.standing), "plan": scene.plan, "access": str(scene.access)}
+
+
+def _reversal(one: Reversal) -> dict[str, Any]:
+    return {
+        "id": one.was.request,
+        "at": rfc3339(one.was.at),
+        "payment_id": one.was.payment.partition(":")[2],
+        "currency": one.was.currency,
+        "was": _ruling(one.was),
+        "would_be": _ruling(one.would_be),
+    }
+
+
+def _ruling(one: Ruling) -> dict[str, Any]:
+    return {
+        "verdict": str(one.verdict),
+        "clause": one.clause or None,
+        "refundable_amount": one.refundable,
+        "decide_by": rfc3339(one.decide_by),
+        "pay_by": rfc3339(one.pay_by) if one.pay_by else None,
+    }
+
+
+def _hours(span: timedelta) -> int:
+    return round(span / timedelta(hours=1))

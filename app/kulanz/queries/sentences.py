@@ -1,0 +1,288 @@
+"""Recorded changes in sentences, and amounts and instants as people read them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from babel.numbers import get_currency_precision
+
+from kulanz.formats.wording import how_many
+
+_FRACTION = re.compile(r"(T\d\d:\d\d:\d\d)\.\d+Z")
+SENTENCES: Mapping[str, str] = {
+    "dunning.grace_started": (
+        "A renewal payment of subscription {subscription} failed. Access stays on until {grace_ends_at}."
+    ),
+    "dunning.grace_started_by_snapshot": (
+        "The provider calls subscription {subscription} unpaid, and no failed charge was told of. "
+        "Access stays on until {grace_ends_at}."
+    ),
+    "dunning.failure_counted": (
+        "The charge failed again (failure {failures}). The deadline {grace_ends_at} does not move."
+    ),
+    "dunning.deadline_moved": "The end of grace moved to {grace_ends_at}.",
+    "dunning.hold_placed": "Grace ended unpaid. Subscription {subscription} is on hold until it is paid.",
+    "dunning.exhausted": "The hold ran its full length unpaid. Subscription {subscription} is given up.",
+    "dunning.recovered": "The payment of subscription {subscription} arrived. The case is closed.",
+    "dunning.closed_void": "Nothing is owed any more for subscription {subscription}. The case is closed.",
+    "dunning.closed_voluntarily": (
+        "The customer cancelled subscription {subscription} while it was unpaid. Access stays on until {grace_ends_at}."
+    ),
+    "dunning.frozen": "A dispute is open, so the deadline of subscription {subscription} is paused.",
+    "dunning.thawed": "The dispute no longer holds the account, so the deadline runs again, to {grace_ends_at}.",
+    "dispute.inquiry": "The bank asked about payment {payment}. Nothing is taken from the customer for an inquiry.",
+    "dispute.opened": "A chargeback of {amount} was opened (fee: {fee}).",
+    "dispute.under_review": "The chargeback is under review.",
+    "dispute.won": "The chargeback was won.",
+    "dispute.lost": "The chargeback was lost.",
+    "dispute.partially_lost": "The chargeback was lost in part.",
+    "dispute.accepted": "The chargeback was accepted.",
+    "dispute.withdrawn": "The chargeback was withdrawn.",
+    "dispute.prevented": "The chargeback was prevented.",
+    "dispute.suspended": "What the disputing customer pays for is suspended at once.",
+    "dispute.reach_moved": "It is known better who disputes: the hold reaches what they pay for, and nothing else.",
+    "dispute.released": "The dispute's hold is released. Other holds stay as they are.",
+    "dispute.claim_held": "A stranger disputes a payment under this account's id. Only what is theirs is held.",
+    "dispute.claim_released": "The hold of a stranger's dispute is released.",
+    "dunning.joined": "The failure of subscription {subscription} arrived; its case goes on under the invoice's name.",
+    "dunning.begins_anew": "What arrived late shows the case of subscription {subscription} to begin at another time.",
+    "dispute.settled": "The refund is no longer taken for a chargeback.",
+    "dunning.settled": "The case of subscription {subscription}, closed before, is settled for good.",
+    "entitlement.recomputed": "The plans or the policy changed, so the entitlement was computed anew.",
+    "override.in_force_again": "The clock was set back, so the exception of {actor} is in force again.",
+    "override.ended": "The exception of {actor} ended, and the policy applies again.",
+    "override.reinstate.lifted": "The hold is lifted by the operator's reinstatement.",
+    "override.extend_grace": "{actor} extended the grace period to {until}.",
+    "override.waive": "{actor} waived what is owed. The case is closed as void, not as paid.",
+    "override.reinstate": "{actor} lifted the holds until {until}.",
+    "override.suspend": "{actor} suspended the account until {until}.",
+    "override.exempt": "{actor} exempted the account from dunning until {until}.",
+    "override.legal_hold": "{actor} put the account's data under a legal hold until {until}.",
+    "add_on.booked": (
+        "The add-on {kind} was booked, {quantity} of it at {unit_price} a piece and month, and can be used at once. "
+        "Billed until {billed_until}."
+    ),
+    "add_on.cancelled": "The add-on {kind} is cancelled to {ends_at}. It can be used until then.",
+    "add_on.withdrawn": (
+        "The booking of the add-on {kind} was withdrawn from in time. It ends at once, and its draft line is removed."
+    ),
+    "add_on.drafted": "{draft_amount} waits as a draft for the next regular invoice of subscription {subscription}.",
+    "add_on.invoiced": "The draft of the add-on {kind} went out with the invoice of subscription {subscription}.",
+    "add_on.renewed": "The add-on {kind} renewed with its subscription. Billed until {billed_until}.",
+    "add_on.ended": "The add-on {kind} ended at {ends_at}.",
+    "add_on.resumed": "The add-on {kind} can be used again, with its subscription.",
+    "credit.bought": "Credit of {amount} was bought for {pot}.",
+    "credit.spent": "{amount} of the credit for {pot} was spent. Beyond what was bought, {due} stays due.",
+    "credit.blocked": "The credit for {pot} ({amount}) is blocked while the account has no access. It is not lost.",
+    "credit.released": "The credit for {pot} ({amount}) can be used again.",
+    "credit.forfeited": "The credit for {pot} has ended, and what was left of it ({amount}) is forfeited.",
+    "cancellation.noted": (
+        "{actor} noted that the customer cancelled subscription {subscription}. What is paid for runs to its end."
+    ),
+    "move.recorded": (
+        "{actor} recorded that the account was moved to on-premise on {moved_at}. "
+        "A request for the unused days is for a person to decide."
+    ),
+    "notice.add_on_booked": "The customer is told what was booked.",
+    "notice.add_on_cancelled": "The customer is told to when the add-on runs.",
+    "notice.add_on_withdrawn": "The customer is told that the booking is undone.",
+    "subscription.on_trial": "Subscription {subscription} is on trial until {trial_ends_at}.",
+    "subscription.active": "Subscription {subscription} is active.",
+    "subscription.paused": "Collection of subscription {subscription} is paused.",
+    "subscription.past_due": "The provider calls subscription {subscription} past due. That alone takes nothing.",
+    "subscription.unpaid": "The provider gave up charging subscription {subscription}. That alone takes nothing.",
+    "subscription.cancelled": "Subscription {subscription} is cancelled. Access stays to {access_until}.",
+    "subscription.cancelled_while_held": "Subscription {subscription} is cancelled. A hold has taken its access.",
+    "subscription.cancelled_by_us": (
+        "The provider cancelled subscription {subscription}, as we asked. It ends there at {ends_at}."
+    ),
+    "subscription.expired": "Subscription {subscription} expired at the provider.",
+    "plan.given": "Subscription {subscription} gives the plan {plan}.",
+    "plan.given_for_a_term": ("Subscription {subscription} gives the plan {plan}; it is paid in advance for {term}."),
+    "plan.ended": "Subscription {subscription} no longer gives the plan {plan}: what was paid for is over.",
+    "plan.raised": "Subscription {subscription} gives the higher plan {plan} at once.",
+    "plan.lowered": "Subscription {subscription} gives the lower plan {plan}.",
+    "plan.downgrade_scheduled": (
+        "A lower plan was chosen. The plan {plan} is paid for and stays to the end of its period."
+    ),
+    "notice.grace_started": "The customer is asked to pay.",
+    "notice.grace_reminder": "Reminder {step} is sent to the customer.",
+    "notice.grace_warning": "The final warning (number {step}) is sent to the customer.",
+    "notice.dunning_level": "Dunning letter {step} is sent to the customer.",
+    "notice.downgraded": "The customer is told of the downgrade.",
+    "notice.recovered": "The customer is told that all is good.",
+    "notice.suspended": "The customer is told of the suspension.",
+    "notice.reinstated": "The customer is told that access is back.",
+    "notice.data_deletion_notice": "The customer is told that data may be deleted.",
+    "renewal.stopped": "The renewal of subscription {subscription} is to be cancelled at the provider.",
+    "renewal.resumed": "Our cancellation of subscription {subscription} is to be taken back at the provider.",
+    "closure.requested": "{actor} asked for the organisation to be deleted. What is subscribed to runs out first.",
+    "closure.withdrawn": "{actor} took back that the organisation is to be deleted.",
+    "closure.approved": "{actor} approved that the data are deleted.",
+    "closure.deletion_due": "Nothing stands in the way any more: the product is told to delete the account's data.",
+    "closure.erased": "The account is closed. Our personal data about it are destroyed, but for what the law keeps.",
+    "retention.held": "{actor} keeps the archived records until {until}, whatever the policy says.",
+    "retention.destroyed": "All records have been kept as long as the law asks: they are destroyed.",
+    "look.asked": "The provider is asked for a fresh look at subscription {subscription} before anything is taken.",
+    "override.asked": "{actor} asked for an exception ({kind}), which a second person has to approve.",
+    "override.approved": "{actor} approved the exception ({kind}).",
+    "override.declined": "{actor} declined the exception ({kind}).",
+    "policy.applied": "Version {version} of the policy ({policy}) is applied, because it is the more lenient one.",
+    "terms.agreed": "{actor} put the account under terms of its own ({policy}) until {until}.",
+    "terms.revoked": "{actor} ended the account's own terms; the general policy ({policy}) counts again.",
+    "terms.ended": "The account's own terms ({policy}) ended, and the general policy counts again.",
+    "payment.voided": "{actor} voided the transfer of {amount}: what it had paid is owed again.",
+    "collections.proposed": "{actor} proposed to hand the debt over to a collection agency.",
+    "collections.approved": "{actor} approved the hand-over.",
+    "collections.handed_over": (
+        "The debt of {amount} was handed over to a collection agency with {fields}; statement {statement_sha256}. "
+        "Every reminder stops."
+    ),
+    "collections.recalled": "The debt was recalled from the collection agency ({cause}).",
+    "collections.withdrawn": "The proposal to hand the debt over was withdrawn ({cause}).",
+    "collections.report_approved": "{actor} approved the report to a credit bureau.",
+    "collections.reported": "The debt was reported to a credit bureau with {fields}.",
+    "delivery.chosen": "Letters come by {by} from now on.",
+    "mandate.granted": "A direct-debit mandate was granted ({by}, recorded by {actor}).",
+    "mandate.revoked": "The direct-debit mandate was revoked for the future. What is owed has to be transferred.",
+    "debtor.told": "{actor} told who the debtor is ({fields}).",
+    "payment.recorded": (
+        "{actor} recorded a transfer of {amount}, received at {received_at}. Paid too much: {unmatched}."
+    ),
+    "notice.refund_decided": "The customer is told what was decided about the refund.",
+    "refund.received": "The request names who asks, the organisation and the payment, as it has to.",
+    "refund.reduced": "Taxes, a set-up fee and what went back before stay out of it: {refundable} of it can go back.",
+    "refund.answer_due": "Working days count to the answer, and from an approval to the money.",
+    "refund.requested": (
+        "A refund of payment {payment} was asked for. The policy says: {verdict_words}. "
+        "{refundable} of it can go back. An answer is due by {decide_by}."
+    ),
+    "refund.review": "A person has to decide about the refund of payment {payment}: {why_words}.",
+    "refund.approval_lapsed": (
+        "The approved refund of payment {payment} is not carried out: {why_words}. A person has to decide again."
+    ),
+    "refund.judged_anew": "News changed what the policy says of payment {payment}: {verdict_words}; {refundable}.",
+    "refund.approved": "{actor} approved a refund of {amount} of payment {payment}. It is to arrive by {pay_by}.",
+    "refund.denied": "{actor} denied the refund of payment {payment}. Statutory rights are not affected.",
+    "refund.ordered": "The provider is asked to give {amount} of payment {payment} back.",
+    "refund.sent": "The provider has taken the refund of payment {payment}, and has not yet confirmed it.",
+    "refund.paid": "The provider confirmed that {amount} of payment {payment} went back.",
+    "refund.failed": "The refund of payment {payment} could not be carried out. A person has to look.",
+    "licence.switched_off": "The licence that payment {payment} had bought is to be disabled at the provider.",
+    "kept": "What was promised was recorded.",
+}
+_VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
+    ("dunning.grace_started", "dunning.grace_started_by_snapshot", lambda detail: "invoice" not in detail),
+    ("plan.given", "plan.given_for_a_term", lambda detail: "term_months" in detail),
+    ("subscription.cancelled", "subscription.cancelled_while_held", lambda detail: bool(detail.get("held"))),
+)
+"""Rules that are told in other words where their details say so."""
+_AMOUNTS = ("unit_price", "draft_amount", "due")
+
+
+class _Gaps(dict[str, Any]):
+    def __missing__(self, key: str) -> str:
+        return "an unknown date" if key.endswith(("_at", "until")) else "(unknown)"
+
+
+def read_out(told: str) -> str:
+    """Return words with their instants to the second: nobody reads out microseconds."""
+    return _FRACTION.sub(r"\1Z", told)
+
+
+def sentence(change: Mapping[str, Any]) -> str:
+    """Return one recorded change in words."""
+    rule = str(change["rule"])
+    if rule.startswith("alert."):
+        return f"Operators were alerted: {rule.removeprefix('alert.').replace('_', ' ')}."
+    detail = change.get("detail", {})
+    rule = next((to for known, to, applies in _VARIANTS if known == rule and applies(detail)), rule)
+    words = (
+        {"access_until": detail.get("ends_at")}
+        | detail
+        | _money(detail)
+        | _refund(detail)
+        | _lists(detail)
+        | _term(detail)
+    )
+    told = SENTENCES.get(rule, rule).format_map(_Gaps(words))
+    told = read_out(told)
+    if detail.get("unverified"):
+        told += " Unverified: the provider was asked for a day and gave no answer."
+    return f"{told} Reason: {detail['reason']}" if detail.get("reason") else told
+
+
+def _money(detail: Mapping[str, Any]) -> dict[str, str]:
+    """Return amounts as people write them: our own are in minor units, which nobody reads right."""
+    currency, fee = detail.get("currency"), detail.get("fee")
+    return {
+        "amount": money(detail.get("amount"), currency),
+        "unmatched": money(detail.get("unmatched"), currency) if detail.get("unmatched") else "nothing",
+        "fee": money(fee, detail.get("fee_currency") or currency) if fee else "none",
+        **{name: money(detail[name], currency) for name in _AMOUNTS if name in detail},
+    }
+
+
+_VERDICTS = {"eligible": "it goes back", "not_eligible": "it does not go back", "review": "a person decides"}
+WHY = {
+    "not_paid": "it was never paid",
+    "nothing_paid": "nothing was charged",
+    "by_transfer": "it was paid by a transfer, outside the provider",
+    "disputed": "a bank is asked for the same money",
+    "nothing_left": "nothing is left to refund",
+    "withdrawal": "the add-on that it paid for was withdrawn from in time",
+    "never": "such a product is never refundable",
+    "delegated": "the product follows its developer's policy",
+    "licence_unused": "the licence is neither activated nor deployed",
+    "licence_in_use": "the licence was activated or deployed",
+    "licence_too_late": "the window for licences is over",
+    "licence_renewal": "it is the renewal of a licence",
+    "within_window": "it is the payment that the guarantee is for, within its window",
+    "too_late": "the window is over",
+    "renewal": "it is a renewal",
+    "plan_change": "it is the charge for a change of plan",
+    "not_the_first_subscription": "the customer had paid for another subscription before",
+    "refunded_before": "another payment of the account went back in full before",
+    "exceptional": "the reason tells of exceptional circumstances",
+    "charged_twice": "the same seems to have been charged twice",
+    "move_to_on_premise": "the reason tells of a move to on-premise",
+    "abuse_suspected": "the account is suspended, or lost another dispute",
+    "above_limit": "the amount is above the policy's limit",
+    "no_rule": "the policy has no rule for it",
+    "no_refunds": "the policy refunds nothing of the kind",
+}
+"""Why a request got its verdict, by the word in its document."""
+
+
+def _refund(detail: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a request's words mean; the reason of a decision is told by itself."""
+    if "verdict" not in detail:
+        return {}
+    why = WHY.get(str(detail.get("why")), "")
+    return {
+        "verdict_words": f"{_VERDICTS.get(str(detail['verdict']), '')}, as {why}",
+        "why_words": why,
+        "refundable": money(detail.get("refundable_amount"), detail.get("currency")),
+    }
+
+
+def _term(detail: Mapping[str, Any]) -> dict[str, str]:
+    """Return for how long a term is paid, in words."""
+    return {"term": how_many(detail["term_months"], "month")} if "term_months" in detail else {}
+
+
+def _lists(detail: Mapping[str, Any]) -> dict[str, str]:
+    """Return lists of names as people write them."""
+    lists = ((name, value) for name, value in detail.items() if isinstance(value, list))
+    return {name: ", ".join(str(one).replace("_", " ") for one in value) or "nothing" for name, value in lists}
+
+
+def money(amount: int | None, currency: str | None) -> str:
+    """Return an amount in the units that people count in."""
+    if amount is None or currency is None:
+        return "an unknown amount"
+    places = get_currency_precision(currency)
+    return f"{Decimal(amount).scaleb(-places):,.{places}f} {currency}"

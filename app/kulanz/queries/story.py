@@ -1,0 +1,144 @@
+"""Why an account stands as it does and what would change it, in sentences that a support person can read out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from kulanz.policy.consequences.effects import rfc3339
+from kulanz.policy.state import Case, CaseState, Chargeback, Hold, Owner, State
+from kulanz.policy.state.closure import Matter
+from kulanz.queries.sentences import money
+
+
+def reasons(state: State) -> Iterator[str]:
+    """Yield why the account stands as it does now, the gravest first."""
+    for hold in state.holds:
+        yield _hold(hold)
+    for case in state.cases:
+        if case.state is CaseState.GRACE:
+            yield f"Subscription {case.subscription} is unpaid; access stays on until {rfc3339(case.deadline)}."
+        elif case.pursued and case.given_up:
+            yield _debt(case, state)
+    for one in state.given:
+        until = f" until {rfc3339(one.until)}" if one.until else ""
+        if state.holds_back(one.subscription):
+            yield f"Subscription {one.subscription} would give the plan {one.plan}{until}; a hold takes it."
+        else:
+            yield f"Subscription {one.subscription} gives the plan {one.plan}{until}."
+    for booking in state.bookings:
+        if booking.usable:
+            yield f"{booking.quantity} of the add-on {booking.kind}, billed until {rfc3339(booking.billed_until)}."
+    if not state.given:
+        yield "No subscription gives a plan, so the account is on the free plan."
+
+
+def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
+    """Yield what would change it, and when; `obstacles` are the topics that keep a case from going on."""
+    for case in state.cases:
+        yield from _case(case, obstacles.get(case.key))
+    for one in state.chargebacks:
+        yield from _chargeback(one)
+    for asked in state.refunds:
+        if asked.due_at is not None:
+            what = "an answer" if asked.answer_is_due else f"the money ({asked.state})"
+            late = " It is late." if asked.due_at <= state.as_of else ""
+            yield f"The refund request {asked.key} waits for {what}, promised by {rfc3339(asked.due_at)}.{late}"
+    for deletion in state.deletions:
+        yield from _deletion(deletion)
+    requests = {asked.key for asked in state.refunds}
+    for timer in state.timers:
+        if timer.kind in _TIMERS and timer.subject not in requests:
+            yield f"{_TIMERS[timer.kind]} at {rfc3339(timer.due_at)} ({timer.subject})."
+
+
+_TIMERS = {
+    "dunning_level": "The next dunning letter goes out",
+    "review_due": "The debt may be handed over to a collection agency",
+    "period_end": "What was paid for ends",
+    "trial_end": "The trial ends and bills by itself",
+    "override_end": "The operator's exception ends and the policy applies again",
+    "hold_end": "The hold ends and the subscription is given up",
+}
+
+
+def _debt(case: Case, state: State) -> str:
+    debt = state.debt(case.key)
+    fees = f" and {money(debt.fees, case.currency)} of fees" if debt and debt.fees else ""
+    away = debt is not None and case.state is CaseState.IN_COLLECTIONS
+    where = f"with a collection agency ({debt.collection})" if debt and away else "owed"
+    return f"Subscription {case.subscription} is given up; {money(case.amount_due, case.currency)}{fees} is {where}."
+
+
+def _hold(hold: Hold) -> str:
+    known = {"account": "the whole account", "licence": "the licence"}
+    reach = known.get(hold.scope) or "subscription " + ", ".join(hold.subscriptions)
+    words = {
+        Owner.DUNNING: "unpaid after the end of grace",
+        Owner.DISPUTE: "a chargeback",
+        Owner.OPERATOR: "an operator's suspension",
+        Owner.REFUND: "its payment went back in full",
+    }
+    why = words.get(hold.owner, str(hold.owner))
+    claim = "" if hold.counts else " It is a stranger's claim and takes nothing from the account's own buyer."
+    return f"Hold on {reach} since {rfc3339(hold.since)}: {why} ({hold.source}).{claim}"
+
+
+_OBSTACLES = {
+    "hold_waits_for_parked_event": "an event of this account is parked (`kulanz events list --state parked`)",
+    "mass_action_brake": "the brake on mass downgrades is on (`kulanz brake show`)",
+    "warning_cannot_be_delivered": "no final warning could be delivered, so an operator decides",
+    "provider_gives_no_answer": "the provider has not yet answered whether it is paid",
+}
+
+
+def _case(case: Case, obstacle: str | None) -> Iterator[str]:
+    policy = f"{case.policy.name} {case.policy.dunning.hold_clause}, version {case.policy.version}"
+    if case.frozen_since is not None and case.open:
+        yield f"The case {case.key} waits for the dispute; a payment closes it at once."
+    elif case.state is CaseState.GRACE and obstacle is not None:
+        why = _OBSTACLES.get(obstacle, obstacle.replace("_", " "))
+        yield (
+            f"The grace of subscription {case.subscription} is over, but nothing is taken yet: {why}. "
+            f"A payment closes the case {case.key} at once."
+        )
+    elif case.state is CaseState.GRACE:
+        cancels = "is cancelled and " if case.policy.dunning.on_grace_end == "cancel" else ""
+        yield (
+            f"A payment closes the case {case.key} at once. Without one, subscription {case.subscription} {cancels}"
+            f"loses its plan at {rfc3339(case.deadline)} ({policy})."
+        )
+    elif case.state is CaseState.IN_COLLECTIONS:
+        yield f"A payment, a waiver or a dispute brings the debt of case {case.key} back from the collection agency."
+    elif case.pursued and case.given_up:
+        yield f"A payment closes the case {case.key} at once; until then the debt is pursued ({case.policy.name})."
+    elif case.state is CaseState.ON_HOLD:
+        yield f"A payment brings the plan of subscription {case.subscription} back ({policy})."
+
+
+_IN_THE_WAY = {
+    "subscription_runs": "a subscription still runs",
+    "case_open": "a debt is still pursued",
+    "refund_open": "a refund was asked for and is not closed",
+    "dispute_open": "a dispute is open",
+    "legal_hold": "the data are under a legal hold",
+    "notice_period": "the customer's notices have not had their time",
+    "notice_undelivered": "the last notice has not been delivered",
+    "approval": "an operator has to approve it",
+}
+
+
+def _deletion(one: Matter) -> Iterator[str]:
+    if one.obstacles:
+        why = ", and ".join(_IN_THE_WAY[each] for each in one.obstacles)
+        yield f"The deletion {one.subject} waits: {why}."
+    else:
+        yield f"The deletion {one.subject} waits until the product has taken the news of it."
+
+
+def _chargeback(one: Chargeback) -> Iterator[str]:
+    if not one.holds:
+        return
+    yield f"The chargeback {one.key} being won or withdrawn releases its hold, and only that."
+    if one.deletion_eligible_at is not None:
+        how = "by an operator's approval only" if one.policy.dispute.deletion == "approval" else "if it is lost"
+        yield f"Data may be deleted from {rfc3339(one.deletion_eligible_at)}, {how}."

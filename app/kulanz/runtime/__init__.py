@@ -1,0 +1,1 @@
+"""What long-running processes need: the clock, notifications through Redis, rate limits, counters, their parent."""

@@ -1,0 +1,130 @@
+"""What this process has counted, added to what all have: any of them can be asked, and none is counted twice.
+
+The database holds the sums, so that counters outlive processes and workers need no port of their own. A process that is
+killed takes the counts of its last seconds with it; what must be exact is read from the records instead.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+from prometheus_client.metrics_core import Metric
+from prometheus_client.samples import Sample
+
+from kulanz.errors import KulanzError
+from kulanz.store import metric_sums
+from kulanz.store.database import Database
+from kulanz.telemetry import metrics
+from kulanz.telemetry.logs import log
+
+EVERY = 5.0
+"""Seconds between two times that a process hands in what it has counted."""
+
+
+class Tally:
+    """Hands in the counts of this process since it was made."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._handed_in = dict(_counted())
+        self._known: set[str] = set()
+        self._ended = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def hand_in(self) -> None:
+        """Add what was counted since the last time; a sample that nobody knows yet begins at 0."""
+        with self._lock:
+            counted = dict(_counted())
+            grown = [(name, counted[name] - self._handed_in.get(name, 0.0)) for name in sorted(counted)]
+            news = [(name, more) for name, more in grown if more or name not in self._known]
+            if news:
+                with self._database.relaxed() as tx:
+                    metric_sums.add(tx, news)
+            self._handed_in = counted
+            self._known |= counted.keys()
+
+    def keep(self) -> None:
+        """Hand in every few seconds from now on, from a thread of its own: call it after any fork."""
+        self._thread = threading.Thread(target=self._run, name="tally", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Hand in for the last time, if anybody has ever."""
+        if self._thread is not None:
+            self._ended.set()
+            self._thread.join()
+            self._thread = None
+
+    def _run(self) -> None:
+        while not self._ended.wait(EVERY):
+            self._attempt()
+        self._attempt()
+
+    def _attempt(self) -> None:
+        try:
+            self.hand_in()
+        except KulanzError as error:
+            log.warning("tally.put_off", error=type(error).__name__, detail=error.detail)
+
+
+def page(sums: dict[str, float]) -> Iterator[str]:
+    """Yield the lines of Prometheus's text format for what was counted by all."""
+    for family in metrics.REGISTRY.collect():
+        lines = [f"{name} {_number(sums[name])}" for name in _of(family, sums)]
+        if lines:
+            yield from head(_told(family), family.documentation, family.type)
+            yield from lines
+
+
+def head(name: str, told: str, kind: str) -> Iterator[str]:
+    """Yield the two lines that introduce a metric."""
+    yield f"# HELP {name} {told}"
+    yield f"# TYPE {name} {kind}"
+
+
+def line(name: str, labels: dict[str, str], value: float) -> str:
+    """Return one sample."""
+    return f"{_written(name, labels)} {_number(value)}"
+
+
+def _counted() -> Iterator[tuple[str, float]]:
+    for family in metrics.REGISTRY.collect():
+        for sample in family.samples:
+            if _is_kept(sample):
+                yield _written(sample.name, sample.labels), sample.value
+
+
+def _of(family: Metric, sums: dict[str, float]) -> list[str]:
+    """Return the samples of a family, those that only others have counted too; buckets by their bounds."""
+    ends = ("_bucket", "_count", "_sum") if family.type == "histogram" else ("_total",)
+    return sorted((name for name in sums if name.partition("{")[0] in {family.name + end for end in ends}), key=_place)
+
+
+def _place(name: str) -> tuple[str, float]:
+    bare, _, bound = name.partition('le="')
+    return (bare, float(bound.partition('"')[0].replace("+Inf", "inf"))) if bound else (bare, 0.0)
+
+
+def _told(family: Metric) -> str:
+    return family.name if family.type == "histogram" else f"{family.name}_total"
+
+
+def _is_kept(sample: Sample) -> bool:
+    return not sample.name.endswith("_created")
+
+
+def _written(name: str, labels: dict[str, str]) -> str:
+    if not labels:
+        return name
+    told = ",".join(f'{key}="{_escaped(value)}"' for key, value in sorted(labels.items()))
+    return f"{name}{{{told}}}"
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def _number(value: float) -> str:
+    return str(int(value)) if value == int(value) else repr(value)

@@ -1,0 +1,29 @@
+"""Which days people work, country by country: weekends and public holidays, from the `holidays` package."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import cache
+from typing import TYPE_CHECKING
+
+from kulanz.policy.calendar.working_days import weekdays
+
+if TYPE_CHECKING:
+    from holidays import HolidayBase
+
+
+def is_working_day(country: str, day: date) -> bool:
+    """Whether people work on a day in a country; one whose holidays nobody knows has weekends only."""
+    known = _of(country)
+    return weekdays(country, day) if known is None else known.is_working_day(day)
+
+
+@cache
+def _of(country: str) -> HolidayBase | None:
+    """Load the holidays only where somebody asks for a deadline in working days."""
+    from holidays import country_holidays  # noqa: PLC0415
+
+    try:
+        return country_holidays(country)
+    except NotImplementedError:
+        return None

@@ -1,0 +1,251 @@
+"""Every event as it was received, and how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Boolean, Select, String, TextClause, bindparam, case, func, or_, select, text, update
+from sqlalchemy.engine import Connection
+
+from kulanz.store import bulk
+from kulanz.store.bulk import among, literally
+from kulanz.store.inbox import claims
+from kulanz.store.inbox.claims import MAX_ATTEMPTS, claim, release
+from kulanz.store.inbox.events import (
+    STATES,
+    Event,
+    NewEvent,
+    Recorded,
+    Settled,
+    event_id,
+    key_of,
+    number_of,
+    spooled_id,
+)
+from kulanz.store.inbox.recording import FRESH, record
+from kulanz.store.prepared import Prepared
+from kulanz.store.tables import Instant, inbox
+
+__all__ = [
+    "MAX_ATTEMPTS",
+    "STATES",
+    "Event",
+    "NewEvent",
+    "Recorded",
+    "Settled",
+    "claim",
+    "event_id",
+    "number_of",
+    "record",
+    "release",
+    "spooled_id",
+]
+
+_BACKOFF = (timedelta(seconds=1), timedelta(seconds=5))
+_PAGE = 500
+_SETTLED = ("id", "state", "account", "body", "reason", "waits_for", "facts_at", "handled_at", "next_attempt_at")
+_EVENT = select(*(inbox.c[name] for name in Event.__struct_fields__))
+_ONE = _EVENT.where(inbox.c.id == bindparam("number"))
+_TAKE = Prepared(
+    _EVENT.where(among(inbox.c.id, "ids"), inbox.c.state == "received")
+    .order_by(inbox.c.id)
+    .with_for_update(skip_locked=True)
+)
+_KEYED = (
+    select(inbox.c.id)
+    .where(or_(inbox.c.delivery_key == bindparam("key"), inbox.c.content_key == bindparam("key")))
+    .order_by(inbox.c.id)
+    .limit(1)
+)
+_WAKE = Prepared(
+    update(inbox).where(among(inbox.c.waits_for, "subscriptions"), text("state IN ('waiting', 'parked')")).values(FRESH)
+)
+_AGAIN = update(inbox).values(FRESH)
+_FAILED = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("failed"))
+    .values(
+        attempts=inbox.c.attempts + 1,
+        state=case(
+            (or_(bindparam("hopeless", type_=Boolean), inbox.c.attempts + 1 >= MAX_ATTEMPTS), "parked"),
+            else_="received",
+        ),
+        next_attempt_at=case(
+            (inbox.c.attempts == 0, bindparam("soon", type_=Instant)), else_=bindparam("later", type_=Instant)
+        ),
+        reason=bindparam("why", type_=String),
+        account=func.coalesce(bindparam("account_", type_=String), inbox.c.account),
+    )
+    .returning(inbox.c.state)
+)
+_SKIP = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("skipped"), inbox.c.state != "handled")
+    .values(state="ignored", reason=bindparam("why", type_=String))
+)
+_ATTRIBUTE = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("attributed"), inbox.c.state == "parked")
+    .values(account=bindparam("whose", type_=String))
+)
+_BODIES = select(inbox.c.id, inbox.c.body).where(inbox.c.account == bindparam("account")).order_by(inbox.c.id)
+_WAITING = (
+    _EVENT.where(
+        text("state = 'waiting' AND state <> 'handled'"), inbox.c.received_at <= bindparam("before", type_=Instant)
+    )
+    .order_by(inbox.c.id)
+    .limit(bindparam("limit"))
+)
+_OF_ACCOUNT = (
+    _EVENT.where(inbox.c.account == bindparam("account"), inbox.c.id > bindparam("after"), inbox.c.state == "handled")
+    .order_by(inbox.c.id)
+    .limit(_PAGE)
+)
+_OF_ACCOUNTS = _EVENT.where(among(inbox.c.account, "accounts"), inbox.c.state == "handled").order_by(inbox.c.id)
+_PARKED = Prepared(
+    select(inbox.c.account).where(text("state = 'parked'"), among(inbox.c.account, "accounts")).distinct()
+)
+_COUNTS = select(inbox.c.state, func.count().label("events")).where(text("state <> 'handled'")).group_by(inbox.c.state)
+_SINCE = select(inbox.c.received_at).order_by(inbox.c.id).limit(1)
+_OLDEST = _SINCE.where(text("state = 'received' AND state <> 'handled'"))
+_OLDEST_WAITING = _SINCE.where(text("state = 'waiting' AND state <> 'handled'"))
+
+
+def take(tx: Connection, ids: Sequence[int], worker: str | None = None) -> list[Event]:
+    """Lock those of the claimed events that are still to be done; with `worker` its claim as well, while `tx` lasts."""
+    if worker is not None and not claims.hold(tx, worker):
+        return []
+    return [Event(*row) for row in _TAKE.rows(tx, ids=ids)]
+
+
+def settle(tx: Connection, outcomes: Sequence[Settled], now: datetime) -> None:
+    """Write what became of the events of a batch."""
+    rows = [(o.id, o.state, o.account, o.body, o.reason, o.waits_for, o.facts_at, now, None) for o in outcomes]
+    bulk.update(tx, inbox, _SETTLED, rows, unless_none="body")
+
+
+def failed(
+    tx: Connection,
+    id: int,  # noqa: A002
+    reason: str,
+    *,
+    permanent: bool,
+    now_real: datetime,
+    account: str | None = None,
+) -> str:
+    """Count a failed attempt: the event waits a little, or is parked when it is hopeless. Returns its new state.
+
+    `account` is noted for a parked event, so that `parked_accounts` knows of it; its body stays sealed as it is.
+    """
+    outcome = {"failed": id, "why": reason, "account_": account, "hopeless": permanent}
+    state: str = tx.execute(_FAILED, outcome | _moments(now_real)).scalar_one()
+    return state
+
+
+def attribute(tx: Connection, id: int, account: str) -> None:  # noqa: A002
+    """Note whose event a parked one is; its body stays sealed as it is."""
+    tx.execute(_ATTRIBUTE, {"attributed": id, "whose": account})
+
+
+def wake(tx: Connection, subscriptions: Collection[str]) -> int:
+    """Let the events go on that wait for one of these subscriptions, or have given up waiting; returns how many."""
+    return _WAKE.write(tx, subscriptions=subscriptions) if subscriptions else 0
+
+
+def overdue_waiting(tx: Connection, before: datetime, limit: int) -> list[Event]:
+    """Return events received at or before an instant that still wait, oldest first."""
+    return _events(tx, _WAITING, before=before, limit=limit)
+
+
+def of_account(conn: Connection, account: str) -> Iterator[Event]:
+    """Yield every handled event of an account in the order of arrival."""
+    after = 0
+    while page := _events(conn, _OF_ACCOUNT, account=account, after=after):
+        yield from page
+        after = page[-1].id
+
+
+def of_accounts(conn: Connection, accounts: Collection[str]) -> Iterator[Event]:
+    """Yield every handled event of some accounts in the order of arrival."""
+    yield from _events(conn, _OF_ACCOUNTS, accounts=accounts)
+
+
+def parked_accounts(tx: Connection, accounts: Collection[str]) -> frozenset[str]:
+    """Return those of the accounts that have a parked event."""
+    return frozenset(account for (account,) in _PARKED.rows(tx, accounts=accounts))
+
+
+def move(tx: Connection, old: str, new: str, reseal: Callable[[bytes], bytes] | None = None) -> int:
+    """Give the events of one account to another, each body sealed anew; returns how many."""
+    rows = tx.execute(_BODIES, {"account": old}).all()
+    bulk.update(
+        tx, inbox, ("id", "account", "body"), [(row.id, new, reseal(row.body) if reseal else row.body) for row in rows]
+    )
+    return len(rows)
+
+
+def listing(conn: Connection, state: str | None, since: datetime | None, limit: int) -> list[Event]:
+    """Return events, newest first."""
+    query = _EVENT.order_by(inbox.c.id.desc()).limit(limit)
+    events = _events(conn, query if state is None else query.where(in_state(state)))
+    return [event for event in events if since is None or event.received_at >= since]
+
+
+def get(conn: Connection, id: int) -> Event | None:  # noqa: A002
+    """Return one event."""
+    return next(iter(_events(conn, _ONE, number=id)), None)
+
+
+def find(conn: Connection, event: str) -> Event | None:
+    """Return the event of an id as it was given out: with a number, or with a key while the database was away."""
+    key = key_of(event)
+    number = number_of(event) if key is None else conn.execute(_KEYED, {"key": key}).scalar()
+    return get(conn, number) if number is not None else None
+
+
+def retry(tx: Connection, ids: Collection[int] | None = None, state: str | None = None) -> int:
+    """Make events due again as if never tried: the given ones, or all of one state. Returns how many."""
+    if ids is not None:
+        return tx.execute(_AGAIN.where(among(inbox.c.id, "ids")), {"ids": ids}).rowcount
+    return tx.execute(_AGAIN.where(in_state(state))).rowcount if state is not None else 0
+
+
+def skip(tx: Connection, id: int, reason: str) -> bool:  # noqa: A002
+    """Ignore an event from now on, for a reason; False where it is handled already, or there is none."""
+    return tx.execute(_SKIP, {"skipped": id, "why": reason}).rowcount == 1
+
+
+def in_state(state: str) -> TextClause:
+    """Return the condition of an event being in a state; InvalidInputError for what is none."""
+    return literally(state, STATES, ended="handled")
+
+
+def counts(conn: Connection) -> dict[str, int]:
+    """Return how many events are in each state but `handled`, of which there is no end."""
+    found = {row.state: row.events for row in conn.execute(_COUNTS)}
+    return {state: found.get(state, 0) for state in STATES if state != "handled"}
+
+
+def oldest_received(conn: Connection) -> datetime | None:
+    """Return since when the oldest unhandled event has been here."""
+    return conn.execute(_OLDEST).scalar()
+
+
+def oldest_waiting(conn: Connection) -> datetime | None:
+    """Return since when the longest waiting payment has waited for its subscription."""
+    return conn.execute(_OLDEST_WAITING).scalar()
+
+
+def oldest(conn: Connection, state: str) -> datetime | None:
+    """Return since when the oldest event in a state has been here."""
+    return conn.execute(_SINCE.where(in_state(state))).scalar()
+
+
+def _events(conn: Connection, query: Select[Any], **parameters: Any) -> list[Event]:
+    return [Event(*row) for row in conn.execute(query, parameters)]
+
+
+def _moments(now: datetime) -> dict[str, datetime]:
+    return {"soon": now + _BACKOFF[0], "later": now + _BACKOFF[1]}

@@ -1,0 +1,96 @@
+"""How an event comes into the inbox: what is new is inserted, what is known is recognised."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy.engine import Connection
+
+from kulanz.store import bulk
+from kulanz.store.bulk import AnyRow, among
+from kulanz.store.inbox.events import NewEvent, Recorded
+from kulanz.store.tables import Instant, inbox
+
+FRESH = {"state": "received", "attempts": 0, "next_attempt_at": None, "waits_for": None}
+"""An event as if it had never been tried."""
+_REARM = timedelta(hours=1)
+_NEW = (
+    "delivery_key",
+    "content_key",
+    "provider",
+    "name",
+    "lane",
+    "state",
+    "received_at",
+    "body",
+    "sha256",
+    "reason",
+    "mode",
+    "attempts",
+)
+_KNOWN = select(
+    inbox.c.id, inbox.c.state, inbox.c.rearmed_at, inbox.c.provider, inbox.c.delivery_key, inbox.c.content_key
+).where(
+    or_(
+        inbox.c.delivery_key.in_(bindparam("deliveries", expanding=True)),
+        inbox.c.content_key.in_(bindparam("contents", expanding=True)),
+    )
+)
+_REARMED = (
+    update(inbox)
+    .where(among(inbox.c.id, "ids"), inbox.c.state == "parked")
+    .values(FRESH | {"rearmed_at": bindparam("at", type_=Instant)})
+)
+
+
+def record(tx: Connection, events: Sequence[NewEvent], now: datetime) -> list[Recorded]:
+    """Insert what is new and recognise what is known, by delivery or content; the answers are in the order given.
+
+    A known parked event is re-armed, at most once an hour.
+    """
+    rows = [
+        (
+            e.delivery_key,
+            e.content_key,
+            e.provider,
+            e.name,
+            e.lane,
+            e.state,
+            e.received_at,
+            e.body,
+            e.sha256,
+            e.reason,
+            e.mode,
+            0,
+        )
+        for e in events
+    ]
+    made = bulk.insert_new(tx, inbox, _NEW, rows)
+    repeats = [event for event, number in zip(events, made, strict=True) if number is None]
+    known = _known(tx, repeats, now) if repeats else iter(())
+    return [
+        next(known) if number is None else Recorded(number, known=False, state=event.state)
+        for event, number in zip(events, made, strict=True)
+    ]
+
+
+def _known(tx: Connection, repeats: Sequence[NewEvent], now: datetime) -> Iterator[Recorded]:
+    """Find the rows that stood in the way, and re-arm the parked ones among them."""
+    rows = _standing_in_the_way(tx, repeats)
+    rearmed = {row.id for row in rows if row.state == "parked" and (row.rearmed_at or now - _REARM) <= now - _REARM}
+    if rearmed:
+        tx.execute(_REARMED, {"ids": rearmed, "at": now})
+    by_key = {(row.provider, key): row for row in rows for key in (row.content_key, row.delivery_key)}
+    for event in repeats:
+        row = by_key.get((event.provider, event.delivery_key)) or by_key[event.provider, event.content_key]
+        yield Recorded(row.id, known=True, state="received" if row.id in rearmed else row.state)
+
+
+def _standing_in_the_way(tx: Connection, repeats: Sequence[NewEvent]) -> Sequence[AnyRow]:
+    keys = {
+        "deliveries": [event.delivery_key for event in repeats],
+        "contents": [event.content_key for event in repeats if event.content_key is not None],
+    }
+    return tx.execute(_KNOWN, keys).all()

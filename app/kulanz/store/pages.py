@@ -1,0 +1,168 @@
+"""Long lists page by page, by key: as quick at the millionth row as at the first."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from sqlalchemy import Integer, Select, bindparam, func, select, update
+from sqlalchemy.engine import Connection
+
+from kulanz.store import outbox
+from kulanz.store.bulk import among
+from kulanz.store.inbox import in_state
+from kulanz.store.inbox.events import event_id
+from kulanz.store.inbox.recording import FRESH
+from kulanz.store.outbox import EffectRow
+from kulanz.store.tables import Instant, accounts, effects, inbox, timers
+
+MOST = 10_000
+"""More are counted as this many."""
+
+
+class EventLine(msgspec.Struct, frozen=True):
+    """One event of the inbox without its body."""
+
+    id: int
+    name: str
+    state: str
+    received_at: datetime
+    attempts: int
+    account: str | None
+    reason: str | None
+
+
+class AccountLine(msgspec.Struct, frozen=True):
+    """One account without its book."""
+
+    id: str
+    standing: str
+    plan: str
+    access: str
+    grace_ends_at: datetime | None
+    decided_at: datetime | None
+
+
+_EVENT = select(*(inbox.c[name] for name in EventLine.__struct_fields__)).order_by(inbox.c.id.desc())
+_EFFECT = select(*(effects.c[name] for name in EffectRow.__struct_fields__)).order_by(effects.c.number.desc())
+_ACCOUNT = (
+    select(*(accounts.c[name] for name in AccountLine.__struct_fields__))
+    .where(accounts.c.alias_of.is_(None))
+    .order_by(accounts.c.id)
+)
+_NUMBER_OF = select(effects.c.number).where(effects.c.id == bindparam("effect"))
+_STANDINGS = (
+    select(accounts.c.standing, func.count().label("accounts"))
+    .where(accounts.c.alias_of.is_(None))
+    .group_by(accounts.c.standing)
+)
+_DUE = select(func.count()).select_from(
+    select(timers.c.account).where(timers.c.due_at <= bindparam("now", type_=Instant)).limit(MOST).subquery()
+)
+_NEWEST = select(func.max(inbox.c.id))
+_FROM = select(inbox.c.received_at).where(inbox.c.id >= bindparam("number")).order_by(inbox.c.id).limit(1)
+_BETWEEN = select(func.count()).where(inbox.c.id >= bindparam("first"), inbox.c.id < bindparam("end"))
+_AGAIN = update(inbox).where(among(inbox.c.id, "ids"), inbox.c.state == bindparam("was")).values(FRESH)
+
+
+def events(
+    conn: Connection, *, state: str | None = None, account: str | None = None, before: int | None = None, limit: int
+) -> list[EventLine]:
+    """Return events, newest first; `before` is the number of the last one of the page before."""
+    query = _EVENT.limit(limit)
+    if state is not None:
+        query = query.where(in_state(state))
+    if account is not None:
+        query = query.where(inbox.c.account == account)
+    if before is not None:
+        query = query.where(inbox.c.id < before)
+    return [EventLine(*row) for row in conn.execute(query)]
+
+
+def effects_page(
+    conn: Connection, *, state: str | None = None, account: str | None = None, before: str | None = None, limit: int
+) -> list[EffectRow]:
+    """Return effects, newest first; `before` is the id of the last one of the page before, none if it is gone."""
+    query = _EFFECT.limit(limit)
+    if state is not None:
+        query = query.where(outbox.in_state(state))
+    if account is not None:
+        query = query.where(effects.c.account == account)
+    if before is not None:
+        query = query.where(effects.c.number < (conn.execute(_NUMBER_OF, {"effect": before}).scalar() or 0))
+    return [EffectRow(*row) for row in conn.execute(query)]
+
+
+def accounts_page(
+    conn: Connection, *, standing: str | None = None, after: str | None = None, limit: int
+) -> list[AccountLine]:
+    """Return accounts by id, without aliases; `after` is the last one of the page before."""
+    query = _ACCOUNT.limit(limit)
+    if standing is not None:
+        query = query.where(accounts.c.standing == standing)
+    if after is not None:
+        query = query.where(accounts.c.id > after)
+    return [AccountLine(*row) for row in conn.execute(query)]
+
+
+def standings(conn: Connection) -> dict[str, int]:
+    """Return how many accounts stand how."""
+    return {row.standing: row.accounts for row in conn.execute(_STANDINGS)}
+
+
+def timers_due(conn: Connection, now: datetime) -> int:
+    """Return how many timers are due, at most `MOST`."""
+    return conn.execute(_DUE, {"now": now}).scalar_one()
+
+
+def first_since(conn: Connection, at: datetime) -> int:
+    """Return the number of the first event received at or after an instant, found by halving: events come in order."""
+    low, high = 1, (conn.execute(_NEWEST).scalar() or 0) + 1
+    while low < high:
+        middle = (low + high) // 2
+        received = conn.execute(_FROM, {"number": middle}).scalar()
+        if received is not None and received < at:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def number_between(conn: Connection, first: int, end: int) -> int:
+    """Return how many events have these numbers; SQLite leaves no gaps between them, so nothing has to be read."""
+    if conn.dialect.name == "sqlite":
+        return max(0, end - first)
+    return conn.execute(_BETWEEN, {"first": first, "end": end}).scalar_one()
+
+
+def retry_some(tx: Connection, state: str, *, after: int, through: int, limit: int) -> tuple[list[int], list[str]]:
+    """Make the next events of a state due again as if never tried, and return their numbers and ids.
+
+    With the last of them as the next `after`, each event up to `through` has its turn once, whoever stops in between.
+    """
+    found = list(tx.execute(_next(state), {"after": after, "through": through, "limit": limit}).scalars())
+    if found:
+        tx.execute(_AGAIN, {"ids": found, "was": state})
+    return found, [event_id(number) for number in found]
+
+
+def number_in(conn: Connection, state: str, *, after: int, through: int) -> int:
+    """Return how many events of a state have numbers after one and up to another."""
+    counted = _next(state).subquery()
+    bounds = {"after": after, "through": through, "limit": None if conn.dialect.name == "postgresql" else -1}
+    return conn.execute(select(func.count()).select_from(counted), bounds).scalar_one()
+
+
+def newest_event(conn: Connection) -> int:
+    """Return the highest number that an event has, 0 if there is none."""
+    return conn.execute(_NEWEST).scalar() or 0
+
+
+def _next(state: str) -> Select[Any]:
+    return (
+        select(inbox.c.id)
+        .where(in_state(state), inbox.c.id > bindparam("after"), inbox.c.id <= bindparam("through"))
+        .order_by(inbox.c.id)
+        .limit(bindparam("limit", type_=Integer))
+    )

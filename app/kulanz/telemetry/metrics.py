@@ -1,0 +1,169 @@
+"""Every metric of Kulanz, declared in one place; labels come from small closed sets, never from ids.
+
+What processes count is here as counters and histograms: each counts for itself, `kulanz.runtime.counters` adds all of
+it up in the database. What can be read there at any time is a `Reading`: `kulanz.queries.gauges` reads it. Each is
+defined in docs/operations.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Histogram
+
+REGISTRY = CollectorRegistry()
+"""Ours alone: what other libraries register for themselves is not published."""
+_WAITS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 3600, 21_600, 86_400)
+
+DELIVERIES = Counter(
+    "kulanz_deliveries",
+    "Webhook deliveries by endpoint and by what was answered.",
+    ("endpoint", "answer"),
+    registry=REGISTRY,
+)
+"""`answer` is a status word of the contract (`accepted`, `invalid_signature`, …); `endpoint` may be `unknown`."""
+
+COMMIT_ROWS = Histogram(
+    "kulanz_commit_rows",
+    "Deliveries that shared one durable commit.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128),
+    registry=REGISTRY,
+)
+
+SLOW_BODIES = Counter(
+    "kulanz_slow_bodies",
+    "Requests that were given up because their senders took too long over a body.",
+    registry=REGISTRY,
+)
+
+SPOOLED = Counter(
+    "kulanz_spooled",
+    "Deliveries that were kept beside the database because it did not take them.",
+    registry=REGISTRY,
+)
+
+REQUESTS = Counter(
+    "kulanz_requests",
+    "Answers of the API by method and status.",
+    ("method", "status"),
+    registry=REGISTRY,
+)
+
+EVENT_LAG = Histogram(
+    "kulanz_event_lag_seconds",
+    "From the arrival of an event to the commit of what it changed.",
+    buckets=_WAITS,
+    registry=REGISTRY,
+)
+
+EVENTS_SETTLED = Counter(
+    "kulanz_events_settled",
+    "Events that a worker has settled, by the state that they came to.",
+    ("state",),
+    registry=REGISTRY,
+)
+
+EVENT_FAILURES = Counter(
+    "kulanz_event_failures",
+    "Attempts to apply an event that failed, by what became of it: tried again, or parked.",
+    ("became",),
+    registry=REGISTRY,
+)
+
+TIMER_LATENESS = Histogram(
+    "kulanz_timer_lateness_seconds",
+    "From the due time of a timer to when it fired, in policy time.",
+    buckets=_WAITS,
+    registry=REGISTRY,
+)
+
+EFFECT_ATTEMPTS = Counter(
+    "kulanz_effect_attempts",
+    "Attempts to carry effects out, by kind and by what became of them.",
+    ("kind", "became"),
+    registry=REGISTRY,
+)
+
+RINGS = Counter(
+    "kulanz_doorbell_rings",
+    "Rings at the doorbell by queue, and whether Redis heard them.",
+    ("queue", "heard"),
+    registry=REGISTRY,
+)
+
+REPAIRS = Counter(
+    "kulanz_doorbell_repairs",
+    "Rings of the clock for work that had been due for more than two seconds: its own ring was lost, or nobody came.",
+    ("queue",),
+    registry=REGISTRY,
+)
+
+HOLDS = Counter(
+    "kulanz_dunning_holds_placed",
+    "Dunning holds that took access away after a grace period.",
+    registry=REGISTRY,
+)
+
+VIOLATIONS = Counter(
+    "kulanz_notice_before_action_violations",
+    "Of these, the ones without a warning delivered as long before as the policy promises. Must stay 0.",
+    registry=REGISTRY,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A metric that is read when somebody asks."""
+
+    name: str
+    told: str
+    labels: tuple[str, ...] = ()
+
+
+def _reading(name: str, told: str, *labels: str) -> Reading:
+    return Reading(name=f"kulanz_{name}", told=told, labels=labels)
+
+
+INBOX = _reading("inbox_events", "Events by state; of those handled there is no end, so they are not counted.", "state")
+INBOX_OLDEST = _reading("inbox_oldest_seconds", "Age of the oldest event in a state, in policy time.", "state")
+EFFECTS = _reading("effects", "Effects by state; those done are not counted.", "state")
+EFFECTS_OLDEST = _reading("effects_oldest_due_seconds", "For how long the effect that is due longest has been due.")
+TIMERS_DUE = _reading("timers_due", "Timers that are due now, at most 10000.")
+TIMERS_OLDEST = _reading("timers_oldest_due_seconds", "For how long the timer that is due longest has been due.")
+CLOCK_AGE = _reading("clock_age_seconds", "Since when the clock process has not been seen; it says so once a minute.")
+CLOCK_JUMP = _reading("clock_jump", "1 while the host's time is not believed and no timer fires.")
+TEST_CLOCK = _reading("test_clock", "1 while the test clock is set.")
+BRAKE = _reading("brake_on", "1 while the brake on mass downgrades is on.")
+BRAKED = _reading("brake_waiting_accounts", "Accounts whose grace is over and that have not lost access.")
+RECONCILED_AGE = _reading("reconcile_age_seconds", "Since the last reconciliation that came to its end, if there was.")
+POLICY = _reading("policy_info", "1 for the policy version in force.", "policy", "policy_version")
+ACCOUNTS = _reading("accounts", "Accounts by standing.", "standing")
+AT_RISK = _reading("mrr_at_risk", "Unpaid renewals in open dunning cases, in minor units.", "currency")
+CASES_OPEN = _reading("dunning_cases_open", "Dunning cases open now.", "state", "currency")
+CASES_OPENED = _reading("dunning_cases_opened", "Dunning cases ever opened.", "policy_version", "currency")
+CASES_RECOVERED = _reading("dunning_cases_recovered", "Of these, those paid after all.", "policy_version", "currency")
+CASES_EXHAUSTED = _reading("dunning_cases_exhausted", "Of these, those given up.", "policy_version", "currency")
+RECOVERIES = _reading("dunning_recoveries", "Recovered cases by where they were and what showed it.", "stage", "cause")
+RECOVERED = _reading("dunning_recovered_amount", "What recovered cases brought, in minor units.", "currency")
+DISPUTES = _reading("disputes", "Disputes by what became of them.", "status")
+SPOOL = _reading("spool_bytes", "Deliveries on this host's disk that the database did not take yet.")
+REFUNDS = _reading("refund_requests", "Refund requests by state.", "state")
+COLLECTIONS = _reading("collections", "Debts handed over to collection, or proposed to be, by state.", "state")
+QUEUE_JOBS = _reading("queue_jobs", "RQ jobs that wait or failed; they carry no work of their own.", "state")
+WORKERS = _reading("workers", "Worker processes alive, by the queue that they attend.", "queue")
+READING_OK = _reading("reading_ok", "1 where the source of readings could be read, else 0.", "source")
+READING_TOOK = _reading("reading_duration_seconds", "How long reading it took.", "source")
+
+READINGS = tuple(value for value in list(globals().values()) if isinstance(value, Reading))
+
+
+def names() -> frozenset[str]:
+    """Return the name of every sample that can be on the page."""
+    counted = {sample for family in REGISTRY.collect() for sample in _samples(family.name, family.type)}
+    return frozenset({*counted, *(reading.name for reading in READINGS)})
+
+
+def _samples(name: str, kind: str) -> tuple[str, ...]:
+    if kind == "histogram":
+        return (f"{name}_bucket", f"{name}_count", f"{name}_sum")
+    return (f"{name}_total",)

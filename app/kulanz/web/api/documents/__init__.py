@@ -1,0 +1,106 @@
+"""The documents that the API answers with, as types: what `/v1/openapi.json` says and tests hold the answers to."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from msgspec import UNSET, UnsetType
+
+from kulanz.policy.state import Access, Standing
+from kulanz.web.api.documents.debts import Collection, DebtorHeld, Delivery, Mandate, Payment
+from kulanz.web.api.documents.purchases import AddOn, Cancellation, Credit, Licence, Migration, RefundRequest
+from kulanz.web.api.documents.shape import Document
+from kulanz.web.api.documents.standing import (
+    Closure,
+    Dispute,
+    DunningCase,
+    Hold,
+    Override,
+    Policy,
+    Subscription,
+    Terms,
+    Timer,
+)
+
+
+class Account(Document, frozen=True, kw_only=True):
+    """An account as it stands."""
+
+    account_id: str
+    plan: str
+    access: Access
+    standing: Standing
+    grace_ends_at: datetime | None
+    data_deletion_eligible_at: datetime | None
+    subscriptions: list[Subscription]
+    dunning_cases: list[DunningCase]
+    disputes: list[Dispute]
+    holds: list[Hold]
+    overrides: list[Override]
+    terms: list[Terms]
+    add_ons: list[AddOn]
+    licences: list[Licence]
+    refund_requests: list[RefundRequest]
+    credits: list[Credit]
+    migrations: list[Migration]
+    cancellations: list[Cancellation]
+    payments: list[Payment]
+    collections: list[Collection]
+    debtor: DebtorHeld | None
+    closures: list[Closure]
+    delivery: Delivery
+    mandates: list[Mandate]
+    timers: list[Timer]
+    policy: Policy
+    version: int
+
+
+class Accounts(Document, frozen=True, kw_only=True):
+    """One page of accounts."""
+
+    accounts: list[Account]
+    next_cursor: str | None
+
+
+class Entitlement(Document, frozen=True, kw_only=True):
+    """What an account may use now; `version` grows with every change of it."""
+
+    account_id: str
+    plan: str
+    access: Access
+    allows: list[str]
+    add_ons: list[str]
+    version: int
+    quantities: dict[str, int] | UnsetType = UNSET
+    """How much there is of each add-on that is booked in quantities; left out where nothing is."""
+
+
+class Decision(Document, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):
+    """One change, and why."""
+
+    at: datetime
+    cause: dict[str, Any]
+    rule: str
+    clause: str | None
+    policy: dict[str, Any]
+    before: dict[str, Any]
+    after: dict[str, Any]
+    effects: list[Any]
+    changes: list[Any]
+
+
+class Timeline(Document, frozen=True, kw_only=True):
+    """One page of decisions."""
+
+    decisions: list[Decision]
+    next_cursor: str | None
+
+
+class Problem(Document, frozen=True, kw_only=True):
+    """A refusal (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str

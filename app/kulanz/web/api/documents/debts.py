@@ -1,0 +1,125 @@
+"""What an account owes, in documents: transfers, hand-overs, who owes, mandates, letters."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from kulanz.web.api.documents.shape import Document
+
+
+class Allocation(Document, frozen=True, kw_only=True):
+    """The part of a transfer that pays one claim; no invoice id: only a snapshot told that something is owed."""
+
+    invoice_id: str | None
+    case_id: str | None
+    amount: int
+
+
+class Payment(Document, frozen=True, kw_only=True):
+    """A transfer that was recorded by hand; `unmatched` is what it paid too much."""
+
+    id: str
+    amount: int
+    currency: str
+    received_at: datetime
+    recorded_at: datetime
+    reference: str | None
+    transaction_id: str | None
+    actor: str
+    allocations: list[Allocation]
+    unmatched: int
+    voided_at: datetime | None
+    void_reason: str | None
+
+
+class ApprovedBy(Document, frozen=True, kw_only=True):
+    """Who approved something, by an authenticated name."""
+
+    actor: str
+    at: datetime
+
+
+class CreditReport(Document, frozen=True, kw_only=True):
+    """The report of a debt to a credit bureau, which takes two approvals of its own."""
+
+    approvals: list[ApprovedBy]
+    reported_at: datetime | None
+    fields: list[str]
+
+
+class Collection(Document, frozen=True, kw_only=True):
+    """A debt that is handed over to a collection agency, or proposed to be."""
+
+    id: str
+    case_id: str
+    invoice_id: str | None
+    state: Literal["proposed", "handed_over", "recalled", "withdrawn"]
+    reason: str
+    proposed_by: str
+    proposed_at: datetime
+    approvals: list[ApprovedBy]
+    handed_over_at: datetime | None
+    amount: int | None
+    """What was owed then, fees included."""
+    currency: str | None
+    fields: list[str]
+    """What went, by the names that the policy uses."""
+    statement_sha256: str | None
+    recalled_at: datetime | None
+    recall_cause: Literal["paid", "void", "disputed", "operator"] | None
+    credit_report: CreditReport
+
+
+class CollectionOfAccount(Collection, frozen=True, kw_only=True):
+    """The same, with whose it is."""
+
+    account_id: str
+
+
+class Collections(Document, frozen=True, kw_only=True):
+    """One page of hand-overs, the newest first."""
+
+    collections: list[CollectionOfAccount]
+    next_cursor: str | None
+
+
+class Delivery(Document, frozen=True, kw_only=True):
+    """How letters come to the customer."""
+
+    by: Literal["mail", "letter"]
+    postal_address_known: bool
+
+
+class Mandate(Document, frozen=True, kw_only=True):
+    """A direct-debit mandate."""
+
+    id: str
+    state: Literal["active", "revoked"]
+    granted_at: datetime
+    granted_by: Literal["portal", "staff"]
+    actor: str
+    reference: str | None
+    revoked_at: datetime | None
+
+
+class DebtorHeld(Document, frozen=True, kw_only=True):
+    """What is held of who owes: names, not contents."""
+
+    held: list[str]
+    updated_at: datetime
+
+
+class Debtor(Document, frozen=True, kw_only=True):
+    """Who owes."""
+
+    account_id: str
+    birth_name: str | None
+    postal_address: str | None
+    email: str | None
+    birth_date: str | None
+    profession: str | None
+    phone: str | None
+    contract_date: str | None
+    passport_copy: str | None
+    updated_at: datetime | None

@@ -1,0 +1,148 @@
+"""What an account bought, in documents: add-ons, credit, licences, and its money back."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Literal
+
+from kulanz.policy.areas.credit.pots import PotStatus
+from kulanz.policy.facts import LicenceStatus
+from kulanz.policy.state.bookings import BookingStatus
+from kulanz.policy.state.refunds import RefundState, Verdict
+from kulanz.web.api.documents.shape import Document
+
+
+class AddOn(Document, frozen=True, kw_only=True):
+    """What was booked in quantities beside a subscription; prices in minor units, without taxes."""
+
+    id: str
+    subscription_id: str
+    kind: str
+    quantity: int
+    unit_price: int
+    currency: str
+    billed_until: datetime
+    status: BookingStatus
+    ends_at: datetime | None
+    draft_amount: int
+    """What goes out with the next regular invoice."""
+    invoice_id: str | None
+    """The invoice that the draft went out with."""
+
+
+class PolicyVersion(Document, frozen=True, kw_only=True):
+    """A version of the policy, in short."""
+
+    name: str
+    version: int
+
+
+class RefundRequest(Document, frozen=True, kw_only=True):
+    """A request for a refund, as it stands."""
+
+    id: str
+    account_id: str
+    state: RefundState
+    verdict: Verdict
+    clause: str | None
+    why: str
+    refundable_amount: int
+    amount: int
+    refunded_amount: int
+    currency: str
+    payment_id: str
+    subscription_id: str | None
+    licence_ids: list[str]
+    requested_at: datetime
+    decide_by: datetime
+    pay_by: datetime | None
+    late: bool
+    statutory_withdrawal_until: datetime | None
+    statutory_rights: str
+    decided_at: datetime | None
+    decided_by: str | None
+    decision_reason: str | None
+    closed_at: datetime | None
+    policy: PolicyVersion
+
+
+class RefundRequests(Document, frozen=True, kw_only=True):
+    """One page of requests."""
+
+    refund_requests: list[RefundRequest]
+    next_cursor: str | None
+
+
+class Licence(Document, frozen=True, kw_only=True):
+    """An on-premise licence; `in_use`: activated, by the provider's word, or deployed, by an operator's."""
+
+    provider: str
+    id: str
+    status: LicenceStatus
+    order_id: str | None
+    activations: int
+    activation_limit: int | None
+    deployed: bool
+    in_use: bool
+    disabled: bool
+    held: bool
+    expires_at: datetime | None
+    refundable_until: datetime | None
+
+
+class Credit(Document, frozen=True, kw_only=True):
+    """A pot of prepaid credit, in minor units, without taxes. It has no cash value."""
+
+    id: str
+    """What it is for, such as `telephony`."""
+    currency: str
+    bought: int
+    spent: int
+    balance: int
+    """What is left; while the pot is blocked nothing of it can be used."""
+    forfeited: int
+    due: int
+    """Charges beyond what was bought."""
+    status: PotStatus
+    ended_at: datetime | None
+
+
+class Cancellation(Document, frozen=True, kw_only=True):
+    """A cancellation by notice to staff or a partner."""
+
+    id: str
+    subscription_id: str
+    noted_at: datetime
+    actor: str
+    reason: str
+
+
+class Migration(Document, frozen=True, kw_only=True):
+    """A move from the cloud to on-premise, by an operator's word."""
+
+    id: str
+    moved_at: datetime
+    recorded_at: datetime
+    actor: str
+    reason: str | None
+
+
+class PlanChange(Document, frozen=True, kw_only=True):
+    """What a change of plan would charge, and when it would count; amounts in minor units, without taxes."""
+
+    account_id: str
+    subscription_id: str | None
+    from_plan: str
+    to_plan: str
+    kind: Literal["upgrade", "downgrade", "none"]
+    takes_effect_at: datetime
+    period_ends_at: datetime | None
+    term_months: int | None
+    days_left: int | None
+    days_of_period: int | None
+    price_now: int | None
+    price_then: int | None
+    amount: int | None
+    """What it charges: the difference of the prices by the days left. None where a price is not known."""
+    currency: str | None
+    clause: str | None

@@ -1,0 +1,135 @@
+"""How an account stands, in documents: what it subscribed to, what restricts it, what was granted, how it ends."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from kulanz.policy.facts import DisputeStatus, OverrideKind, Status
+from kulanz.policy.state import Owner, Standing
+from kulanz.web.api.documents.shape import Document
+
+
+class Subscription(Document, frozen=True, kw_only=True):
+    """What is billed, with the status that the provider last gave it."""
+
+    provider: str
+    id: str
+    plan: str
+    status: Status
+    renews_at: datetime | None
+    ends_at: datetime | None
+    trial_ends_at: datetime | None
+
+
+class DunningCase(Document, frozen=True, kw_only=True):
+    """One unpaid renewal."""
+
+    id: str
+    subscription_id: str
+    invoice_id: str | None
+    state: Literal["grace", "on_hold", "voluntary", "exhausted", "in_collections", "frozen"]
+    opened_at: datetime
+    grace_ends_at: datetime
+    failures: int
+    amount_due: int
+    currency: str | None
+    level: int
+    """How many dunning letters went out."""
+    fees: int
+    """What they cost beside `amount_due`: owed, never charged by us."""
+
+
+class Dispute(Document, frozen=True, kw_only=True):
+    """A chargeback."""
+
+    id: str
+    status: DisputeStatus
+    opened_at: datetime
+    amount: int
+    currency: str
+    fee: int | None
+    fee_currency: str | None
+    payment_id: str | None
+    reference: str | None
+    reason: str
+
+
+class Hold(Document, frozen=True, kw_only=True):
+    """One reason to restrict, with a release of its own."""
+
+    id: str
+    owner: Owner
+    scope: str
+    source: str
+    since: datetime
+    subscriptions: list[str]
+
+
+class Override(Document, frozen=True, kw_only=True):
+    """An operator's exception, or one that waits for a second person where the policy wants one."""
+
+    id: str
+    kind: OverrideKind
+    state: Literal["active", "ended", "awaiting_approval", "declined", "lapsed"]
+    until: datetime | None
+    actor: str
+    approved_by: list[str]
+    reason: str
+
+
+class Timer(Document, frozen=True, kw_only=True):
+    """A moment at which the policy looks again."""
+
+    kind: str
+    due_at: datetime
+
+
+class Policy(Document, frozen=True, kw_only=True):
+    """The policy version by which the account is judged."""
+
+    name: str
+    version: int
+    sha256: str
+
+
+class Terms(Document, frozen=True, kw_only=True):
+    """A policy document that replaces the general one for an account, from `since` to `until`."""
+
+    id: str
+    policy: Policy
+    since: datetime
+    until: datetime
+    actor: str
+    reason: str
+
+
+class Closure(Document, frozen=True, kw_only=True):
+    """An organisation that asks to be deleted."""
+
+    id: str
+    state: Literal["waiting", "approval", "announced", "closed", "withdrawn"]
+    requested_at: datetime | None
+    actor: str | None
+    reason: str | None
+    clause: str | None
+    obstacles: list[str]
+    closed_at: datetime | None
+
+
+class Deletion(Document, frozen=True, kw_only=True):
+    """A deletion that an operator approved."""
+
+    subject: str
+    approved_at: datetime
+    actor: str
+    reason: str
+    standing: Standing
+    """Closed, where nothing else stood in the way."""
+
+
+class Certificates(Document, frozen=True, kw_only=True):
+    """What was destroyed about an account, and what is kept."""
+
+    certificates: list[dict[str, Any]]
+    kept: list[dict[str, Any]]

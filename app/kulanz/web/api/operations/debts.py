@@ -1,0 +1,86 @@
+"""What can be ordered about what an account owes: transfers, hand-overs, who owes, mandates, letters."""
+
+from __future__ import annotations
+
+from kulanz.commands.commands import (
+    ApproveCollection,
+    ApproveCreditReport,
+    ChooseDelivery,
+    Command,
+    GrantMandate,
+    ProposeCollection,
+    RecallCollection,
+    RecordPayment,
+    RevokeMandate,
+    TellDebtor,
+    VoidPayment,
+)
+from kulanz.web.api import forms
+from kulanz.web.api.documents import debts
+from kulanz.web.api.operations.shape import ends, orders
+
+
+@orders("/accounts/{account_id}/payments", forms.PaymentForm, debts.Payment, status=201, repeats="payments")
+def record_payment(form: forms.PaymentForm, _: str) -> Command:
+    """Record a transfer; it pays what the account owes."""
+    return RecordPayment(**form.said())
+
+
+@orders("/accounts/{account_id}/payments/{payment_id}/void", forms.Recall, debts.Payment)
+def void_payment(form: forms.Recall, payment: str) -> Command:
+    """Say that a recorded transfer is none: what it had paid is owed again."""
+    return VoidPayment(payment=payment, **form.said())
+
+
+@orders("/accounts/{account_id}/collections", forms.CollectionForm, debts.Collection, status=201)
+def propose_collection(form: forms.CollectionForm, _: str) -> Command:
+    """Propose to hand a debt over: the first of two approvals."""
+    return ProposeCollection(**form.said())
+
+
+@orders("/collections/{collection_id}/approve", forms.Approval, debts.Collection)
+def approve_collection(_: forms.Approval, collection: str) -> Command:
+    """Approve a hand-over; the second name hands the debt over."""
+    return ApproveCollection(collection=collection)
+
+
+@orders("/collections/{collection_id}/recall", forms.Recall, debts.Collection)
+def recall_collection(form: forms.Recall, collection: str) -> Command:
+    """Take a hand-over, or its proposal, back."""
+    return RecallCollection(collection=collection, **form.said())
+
+
+@orders("/collections/{collection_id}/credit-report", forms.Approval, debts.Collection)
+def approve_credit_report(_: forms.Approval, collection: str) -> Command:
+    """Approve the report of a debt to a credit bureau; the second name reports it."""
+    return ApproveCreditReport(collection=collection)
+
+
+@orders("/accounts/{account_id}/debtor", forms.DebtorForm, debts.DebtorHeld, method="PUT")
+def tell_debtor(form: forms.DebtorForm, _: str) -> Command:
+    """Tell who owes, whole: what is left out is known no more."""
+    return TellDebtor(fields=form.told())
+
+
+@orders("/accounts/{account_id}/mandates", forms.MandateForm, debts.Mandate, status=201)
+def grant_mandate(form: forms.MandateForm, _: str) -> Command:
+    """Record a direct-debit mandate that was granted in the portal or by staff."""
+    return GrantMandate(**form.said())
+
+
+@ends("/accounts/{account_id}/mandates/{mandate_id}", debts.Mandate)
+def revoke_mandate(mandate: str) -> Command:
+    """Revoke a mandate for the future; nobody asks why."""
+    return RevokeMandate(mandate=mandate)
+
+
+@orders("/accounts/{account_id}/delivery", forms.DeliveryForm, debts.Delivery, method="PUT")
+def choose_delivery(form: forms.DeliveryForm, _: str) -> Command:
+    """Say how letters come to the customer: by mail or on paper."""
+    return ChooseDelivery(**form.said())
+
+
+ABOUT_DEBTS = (
+    *(record_payment, void_payment, propose_collection, approve_collection, recall_collection, approve_credit_report),
+    *(tell_debtor, grant_mandate, revoke_mandate, choose_delivery),
+)

@@ -1,0 +1,81 @@
+"""What can be ordered about what an account bought: add-ons, credit, licences, a notice, a move, its money back."""
+
+from __future__ import annotations
+
+from kulanz.commands.commands import (
+    BookAddOn,
+    CancelAddOn,
+    Command,
+    DecideRefund,
+    MarkDeployed,
+    NoteCancellation,
+    RecordMove,
+)
+from kulanz.web.api import forms
+from kulanz.web.api.documents import purchases
+from kulanz.web.api.operations.shape import Operation, ends, orders
+
+
+@orders("/accounts/{account_id}/add-ons", forms.AddOnForm, purchases.AddOn, status=201)
+def book_add_on(form: forms.AddOnForm, _: str) -> Command:
+    """Book an add-on; it can be used at once."""
+    return BookAddOn(**form.said())
+
+
+@ends("/accounts/{account_id}/add-ons/{add_on_id}", purchases.AddOn)
+def cancel_add_on(add_on: str) -> Command:
+    """Cancel an add-on to the end of what is paid, or withdraw from the booking."""
+    return CancelAddOn(add_on=add_on)
+
+
+@orders("/accounts/{account_id}/credits", forms.CreditForm, purchases.Credit, status=201, repeats="credits")
+def move_credit(form: forms.CreditForm, _: str) -> Command:
+    """Record what was bought or spent of prepaid credit, or that it ended."""
+    return form.command()
+
+
+@orders("/accounts/{account_id}/licences/{licence_id}/deployed", forms.Deployment, purchases.Licence, status=201)
+def mark_deployed(form: forms.Deployment, licence: str) -> Command:
+    """Say that an on-premise licence is in use, whatever the provider has counted."""
+    return MarkDeployed(licence=licence, **form.said())
+
+
+@orders("/accounts/{account_id}/cancellations", forms.CancellationForm, purchases.Cancellation, status=201)
+def note_cancellation(form: forms.CancellationForm, _: str) -> Command:
+    """Note that the customer cancelled by notice: the renewal is switched off at the provider."""
+    return NoteCancellation(**form.said())
+
+
+@orders("/accounts/{account_id}/migrations", forms.MigrationForm, purchases.Migration, status=201)
+def record_move(form: forms.MigrationForm, _: str) -> Command:
+    """Record that an account was moved to on-premise: unused days are computed from then on."""
+    return RecordMove(**form.said())
+
+
+request_refund = Operation(
+    name="request_refund",
+    method="POST",
+    path="/refund-requests",
+    summary="Ask for the money of a payment back; who asks again gets the first answer.",
+    form=forms.RefundForm,
+    answer=purchases.RefundRequest,
+    status=201,
+)
+
+
+@orders("/refund-requests/{request_id}/approve", forms.RefundApproval, purchases.RefundRequest)
+def approve_refund(form: forms.RefundApproval, request: str) -> Command:
+    """Say yes: it is carried out at the provider today."""
+    return DecideRefund(request=request, approve=True, **form.said())
+
+
+@orders("/refund-requests/{request_id}/deny", forms.RefundDenial, purchases.RefundRequest)
+def deny_refund(form: forms.RefundDenial, request: str) -> Command:
+    """Say no."""
+    return DecideRefund(request=request, approve=False, **form.said())
+
+
+ABOUT_PURCHASES = (
+    *(book_add_on, cancel_add_on, move_credit, mark_deployed, note_cancellation, record_move),
+    *(request_refund, approve_refund, deny_refund),
+)

@@ -1,0 +1,131 @@
+"""What one operation of the API is: its name and summary are those of the function that answers or orders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from inspect import getdoc
+from typing import Any
+
+from msgspec import Struct
+
+from kulanz.commands.commands import Command
+from kulanz.providers.naming import ACCOUNT_ID
+from kulanz.queries.views import Document, Page
+from kulanz.web.api import form_fields
+from kulanz.web.api.query_parameters import PAGING
+from kulanz.web.api.service import Desk
+
+ID = re.compile(ACCOUNT_ID, re.ASCII)
+"""What an id of ours, or of the merchant's, may look like in a path."""
+
+Asked = Mapping[str, Any]
+"""The values of a query, by what `kulanz.web.api.query_parameters` calls them."""
+Answers = Callable[[Desk, str, Asked], Document | Page]
+"""Answers a question about what the path names; "" where it names nothing."""
+Orders = Callable[[bytes, str], Command]
+"""Returns the order that a body is, about what the path names beside the account; "" where it names nothing.
+
+BadRequestError for what is no JSON, InvalidInputError for what is no such form.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One method on one path.
+
+    What neither answers nor orders has a view of its own, by its name, in `kulanz.web.api.views`.
+    """
+
+    name: str
+    method: str
+    path: str
+    summary: str
+    answer: type[Struct] | None
+    """None: a document that describes itself."""
+    form: type[form_fields.Form] | None = None
+    query: tuple[str, ...] = ()
+    status: int = HTTPStatus.OK
+    media: str = "application/json"
+    personal: bool = False
+    """Whether the answer holds personal data: a token that may only read is refused."""
+    refusals: tuple[int, ...] = ()
+    """Statuses with which it may be refused beside those that every call of its kind has."""
+    answers: Answers | None = None
+    lists: str | None = None
+    """What the answer is a page of."""
+    orders: Orders | None = None
+    repeats: str | None = None
+    """The list in an account's document in which what was ordered before is found: that is answered as a repeat."""
+
+
+def reads(
+    path: str,
+    answer: type[Struct],
+    *,
+    query: tuple[str, ...] = (),
+    lists: str | None = None,
+    personal: bool = False,
+    refusals: tuple[int, ...] = (),
+) -> Callable[[Answers], Operation]:
+    """Make an operation of a function that answers a question; `lists` says that the answer is a page, and of what."""
+
+    def made(function: Answers) -> Operation:
+        return Operation(
+            **_named(function),
+            method="GET",
+            path=path,
+            answer=answer,
+            query=query if lists is None else (*query, *PAGING),
+            lists=lists,
+            personal=personal,
+            refusals=refusals,
+            answers=function,
+        )
+
+    return made
+
+
+def orders(
+    path: str,
+    form: type[form_fields.AnyForm],
+    answer: type[Struct],
+    *,
+    method: str = "POST",
+    status: int = HTTPStatus.OK,
+    repeats: str | None = None,
+) -> Callable[[Callable[[form_fields.AnyForm, str], Command]], Operation]:
+    """Make an operation of a function that returns the order that a form is."""
+
+    def made(function: Callable[[form_fields.AnyForm, str], Command]) -> Operation:
+        return Operation(
+            **_named(function),
+            method=method,
+            path=path,
+            form=form,
+            answer=answer,
+            status=status,
+            repeats=repeats,
+            orders=lambda body, named: function(form_fields.read(body, form), named),
+        )
+
+    return made
+
+
+def ends(path: str, answer: type[Struct]) -> Callable[[Callable[[str], Command]], Operation]:
+    """Make an operation, which has no body, of a function that returns the order to end what the path names."""
+
+    def made(function: Callable[[str], Command]) -> Operation:
+        def order(body: bytes, named: str) -> Command:
+            form_fields.read(body, form_fields.Nothing)
+            return function(named)
+
+        return Operation(**_named(function), method="DELETE", path=path, answer=answer, orders=order)
+
+    return made
+
+
+def _named(function: Callable[..., Any]) -> dict[str, Any]:
+    return {"name": function.__name__, "summary": getdoc(function)}

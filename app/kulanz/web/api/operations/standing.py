@@ -1,0 +1,83 @@
+"""What can be ordered about how an account stands: chargebacks, exceptions, terms of its own, its end."""
+
+from __future__ import annotations
+
+from kulanz.commands.commands import (
+    ApproveDeletion,
+    ApproveOverride,
+    CloseDispute,
+    Command,
+    DeclineOverride,
+    OpenDispute,
+    RequestClosure,
+    WithdrawClosure,
+)
+from kulanz.policy.facts import DisputeStatus
+from kulanz.web.api import forms
+from kulanz.web.api.documents import standing
+from kulanz.web.api.operations.shape import Operation, orders
+
+
+@orders("/accounts/{account_id}/disputes", forms.DisputeForm, standing.Dispute, status=201)
+def open_dispute(form: forms.DisputeForm, _: str) -> Command:
+    """Record a chargeback that somebody was told of."""
+    return OpenDispute(**form.said())
+
+
+@orders("/disputes/{dispute_id}/close", forms.DisputeClosing, standing.Dispute)
+def close_dispute(form: forms.DisputeClosing, dispute: str) -> Command:
+    """Record how a chargeback ended."""
+    return CloseDispute(dispute=dispute, outcome=DisputeStatus(form.outcome))
+
+
+@orders("/accounts/{account_id}/overrides", forms.OverrideForm, standing.Override, status=201)
+def set_override(form: forms.OverrideForm, _: str) -> Command:
+    """Make an exception to the policy."""
+    return form.command()
+
+
+@orders("/accounts/{account_id}/overrides/{override_id}/approve", forms.Approval, standing.Override)
+def approve_override(_: forms.Approval, override: str) -> Command:
+    """Approve, as a second person, an exception that waits for it."""
+    return ApproveOverride(override=override)
+
+
+@orders("/accounts/{account_id}/overrides/{override_id}/deny", forms.Refusal, standing.Override)
+def deny_override(form: forms.Refusal, override: str) -> Command:
+    """Decline an exception that waits for a second person."""
+    return DeclineOverride(override=override, **form.said())
+
+
+agree_terms = Operation(
+    name="agree_terms",
+    method="POST",
+    path="/accounts/{account_id}/terms",
+    summary="Put the account under a policy of its own for a period, or end that.",
+    form=forms.TermsForm,
+    answer=standing.Terms,
+    status=201,
+)
+
+
+@orders("/accounts/{account_id}/closure", forms.ClosureForm, standing.Closure, status=201, repeats="closures")
+def request_closure(form: forms.ClosureForm, _: str) -> Command:
+    """The organisation asks to be deleted: what it subscribed to runs out first."""
+    return RequestClosure(**form.said())
+
+
+@orders("/accounts/{account_id}/closure/withdraw", forms.ClosureForm, standing.Closure)
+def withdraw_closure(form: forms.ClosureForm, _: str) -> Command:
+    """The organisation stays after all."""
+    return WithdrawClosure(**form.said())
+
+
+@orders("/accounts/{account_id}/deletion/approve", forms.DeletionApproval, standing.Deletion)
+def approve_deletion(form: forms.DeletionApproval, _: str) -> Command:
+    """Approve that an account's data go, where the policy asks for that."""
+    return ApproveDeletion(**form.said())
+
+
+ABOUT_STANDING = (
+    *(open_dispute, close_dispute, set_override, approve_override, deny_override, agree_terms),
+    *(request_closure, withdraw_closure, approve_deletion),
+)

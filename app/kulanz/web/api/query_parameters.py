@@ -1,0 +1,134 @@
+"""What may stand behind the `?` of a call of `/v1`: how it is described, and how its text becomes a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from kulanz.policy.state import Standing
+from kulanz.policy.state.refunds import RefundState
+from kulanz.web.api import cursors
+from kulanz.web.api.form_fields import LARGEST, shown
+from kulanz.web.problems import BadRequestError
+
+Read = Callable[[str, str | None], Any]
+"""Returns the value of a parameter by its name and text, None where it is not given; raises BadRequestError."""
+
+PAGING = ("cursor", "limit")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One parameter; `called` is what its value is called by who answers, where that is not its own name."""
+
+    schema: Mapping[str, Any]
+    read: Read
+    called: str | None = None
+    required: bool = False
+    """Whether a call without it is refused."""
+
+
+def read(given: MultiDict[str, str], known: Collection[str], *, lists: str | None = None) -> dict[str, Any]:
+    """Return the values of all `known` parameters, by what they are called.
+
+    BadRequestError for one that is unknown, given twice or wrong. A cursor has to be one of the list that is read.
+    """
+    for name, values in given.lists():
+        if name not in known:
+            raise BadRequestError(f"The query has a parameter that is not known here: {shown(name)}.")
+        if len(values) > 1:
+            raise BadRequestError(f"`{name}` is given more than once.")
+    for name in known:
+        if PARAMETERS[name].required and name not in given:
+            raise BadRequestError(f"`{name}` is needed.")
+    asked = {PARAMETERS[name].called or name: PARAMETERS[name].read(name, given.get(name)) for name in known}
+    if lists is not None:
+        asked["after"] = cursors.decode(lists, asked["after"])
+    return asked
+
+
+def _one_of(words: Collection[str]) -> Read:
+    def chosen(name: str, text: str | None) -> str | None:
+        if text is not None and text not in words:
+            raise BadRequestError(f"`{name}` is one of {', '.join(words)}.")
+        return text
+
+    return chosen
+
+
+def _flag(name: str, text: str | None) -> bool | None:
+    if text not in (None, "true", "false"):
+        raise BadRequestError(f"`{name}` is true or false.")
+    return None if text is None else text == "true"
+
+
+def _plan(name: str, text: str | None) -> str | None:
+    if text is not None and not (text and text.isprintable()):
+        raise BadRequestError(f"`{name}` is the name of a plan.")
+    return text
+
+
+def _currency(name: str, text: str | None) -> str | None:
+    if text is not None and not (len(text) == len("EUR") and text.isascii() and text.isupper()):
+        raise BadRequestError(f"`{name}` is a code of ISO 4217.")
+    return text
+
+
+def _amount(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST)) and int(text) <= LARGEST):
+        raise BadRequestError(f"`{name}` is an amount in minor units.")
+    return int(text)
+
+
+def _as_given(_: str, text: str | None) -> str | None:
+    return text
+
+
+PARAMETERS: Mapping[str, Parameter] = {
+    "standing": Parameter(schema={"type": "string", "enum": [*Standing]}, read=_one_of(tuple(Standing))),
+    "plan": Parameter(schema={"type": "string"}, read=_plan),
+    "state": Parameter(schema={"type": "string", "enum": [*RefundState]}, read=_one_of(tuple(RefundState))),
+    "late": Parameter(schema={"type": "boolean"}, read=_flag),
+    "to": Parameter(
+        schema={"type": "string", "minLength": 1, "description": "The plan that is wanted."},
+        read=_plan,
+        called="plan",
+        required=True,
+    ),
+    "price": Parameter(
+        schema={
+            "type": "integer",
+            "minimum": 0,
+            "description": "Of a period of it, without taxes, in minor units.",
+        },
+        read=_amount,
+    ),
+    "currency": Parameter(schema={"type": "string", "description": "Of the price: ISO 4217."}, read=_currency),
+    "subscription_id": Parameter(
+        schema={"type": "string", "description": "The provider's; else the one that gives the plan."},
+        read=_as_given,
+        called="subscription",
+    ),
+    "open": Parameter(
+        schema={"type": "boolean", "description": "Only those that were not taken back."},
+        read=lambda name, text: _flag(name, text) or False,
+        called="only_open",
+    ),
+    "cursor": Parameter(
+        schema={"type": "string", "description": "`next_cursor` of the page before."}, read=_as_given, called="after"
+    ),
+    "limit": Parameter(
+        schema={
+            "type": "integer",
+            "minimum": 1,
+            "maximum": cursors.LARGEST_LIMIT,
+            "default": cursors.DEFAULT_LIMIT,
+        },
+        read=lambda _, text: cursors.limit(text),
+    ),
+}

@@ -1,0 +1,292 @@
+"""The desk over the real accounts: enquiries answer, commands go through the pipeline, answers are kept sealed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from kulanz.commands import execute, refund_requests, versions
+from kulanz.commands.commands import Command, RequestRefund
+from kulanz.policy.areas.plan_change import Wanted
+from kulanz.policy.consequences.effects import rfc3339
+from kulanz.policy.facts import (
+    AddOnBooked,
+    AddOnCancelled,
+    AddressKnown,
+    CancellationNoted,
+    ClosureRequested,
+    ClosureWithdrawn,
+    CollectionApproved,
+    CollectionProposed,
+    CollectionRecalled,
+    CreditBooked,
+    CreditEnded,
+    CreditReportApproved,
+    DebtorTold,
+    DeletionApproved,
+    DisputeSeen,
+    Fact,
+    LicenceDeployed,
+    MandateGranted,
+    MandateRevoked,
+    MovedToOnPremise,
+    OverrideApproved,
+    OverrideAsked,
+    OverrideDeclined,
+    OverrideSet,
+    PaymentRecorded,
+    PaymentVoided,
+    RefundDecided,
+    TermsAgreed,
+)
+from kulanz.queries import closed, enquiries, handovers, quotes, refunds
+from kulanz.queries.views import Document, Page, view
+from kulanz.runtime.clock import real_now
+from kulanz.services import Services
+from kulanz.store import idempotency
+from kulanz.store.database import Connection
+
+Keep = Callable[[Connection, Document], None]
+"""Remembers the answer to a request within the transaction that does what was asked."""
+
+
+def forgotten(_: Connection, __: Document) -> None:
+    """Remember nothing: the request has no `Idempotency-Key`."""
+
+
+class Desk(Protocol):
+    """The accounts, as the API sees them. NotFoundError is raised for what is not there."""
+
+    def accounts(self, *, standing: str | None, plan: str | None, after: str | None, limit: int) -> Page:
+        """Return accounts in the order of their ids, after one of them."""
+
+    def account(self, account: str) -> Document:
+        """Return an account (CONTRACT section 3)."""
+
+    def entitlement(self, account: str) -> Document:
+        """Return what the account may use now."""
+
+    def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
+        """Return the account's decisions, oldest first."""
+
+    def certificates(self, account: str) -> Document:
+        """Return what was destroyed about an account, and what is kept."""
+
+    def evidence(self, account: str) -> bytes:
+        """Return an account's evidence: a signed HTML file."""
+
+    def order(self, account: str, command: Command, actor: str, keep: Keep) -> Document:
+        """Carry out a command and return what it made or changed; `keep` it in the transaction that makes it."""
+
+    def policy(self, name: str) -> str:
+        """Return the policy document of a name: one that is kept here, or a preset."""
+
+    def refund_requests(self, *, state: str | None, late: bool | None, after: str | None, limit: int) -> Page:
+        """Return requests for refunds, newest first."""
+
+    def refund_request(self, request: str) -> Document:
+        """Return a request for a refund."""
+
+    def account_of_request(self, request: str) -> str:
+        """Return whose request for a refund it is."""
+
+    def request_refund(self, account: str, command: RequestRefund, actor: str, keep: Keep) -> tuple[Document, bool]:
+        """Return the request for a refund, and whether it is new: who asks again gets the first answer."""
+
+    def plan_change(self, account: str, wanted: Wanted) -> Document:
+        """Return what a change of plan would charge, and when it would count."""
+
+    def collections(self, *, only_open: bool, after: str | None, limit: int) -> Page:
+        """Return hand-overs of debts, the newest first."""
+
+    def collection(self, collection: str) -> Document:
+        """Return one hand-over."""
+
+    def account_of_collection(self, collection: str) -> str:
+        """Return whose debt it is."""
+
+    def debtor(self, account: str) -> Document:
+        """Return who owes."""
+
+    def account_of_dispute(self, dispute: str) -> str:
+        """Return whose dispute it is."""
+
+    def once(self, *, actor: str, key: str, request: bytes, act: Callable[[Keep], Document]) -> tuple[Document, bool]:
+        """Return what `act` makes, or made for the same key of the same actor, and whether it is a repeat.
+
+        InvalidInputError for the same key with another request, RefusedError while the first is still running.
+        """
+
+
+_SHOWN_AS: Mapping[type[Fact], tuple[str, str]] = {
+    DebtorTold: ("debtor", ""),
+    PaymentVoided: ("payments", "id"),
+    AddressKnown: ("delivery", ""),
+    MandateGranted: ("mandates", "id"),
+    MandateRevoked: ("mandates", "id"),
+    CollectionProposed: ("collections", "id"),
+    CollectionApproved: ("collections", "id"),
+    CollectionRecalled: ("collections", "id"),
+    CreditReportApproved: ("collections", "id"),
+    DisputeSeen: ("disputes", "key"),
+    OverrideSet: ("overrides", "id"),
+    OverrideAsked: ("overrides", "id"),
+    OverrideApproved: ("overrides", "id"),
+    OverrideDeclined: ("overrides", "id"),
+    PaymentRecorded: ("payments", "id"),
+    TermsAgreed: ("terms", "id"),
+    AddOnBooked: ("add_ons", "id"),
+    AddOnCancelled: ("add_ons", "add_on"),
+    CreditBooked: ("credits", "pot"),
+    CreditEnded: ("credits", "pot"),
+    MovedToOnPremise: ("migrations", "id"),
+    CancellationNoted: ("cancellations", "id"),
+    RefundDecided: ("refund_requests", "request"),
+    LicenceDeployed: ("licences", "licence"),
+    ClosureRequested: ("closures", "id"),
+    ClosureWithdrawn: ("closures", "id"),
+}
+"""By the fact that an order is: the name in the account's document, and the fact's attribute that has the id."""
+
+
+class AccountDesk:
+    """Keeps the promises of `kulanz.web.api.service.Desk`."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def accounts(self, *, standing: str | None, plan: str | None, after: str | None, limit: int) -> Page:
+        """Return accounts in the order of their ids."""
+        return enquiries.accounts(self._services, standing=standing, plan=plan, after=after, limit=limit)
+
+    def account(self, account: str) -> Document:
+        """Return an account's document."""
+        return enquiries.account_document(self._services, account)
+
+    def entitlement(self, account: str) -> Document:
+        """Return what an account may use now."""
+        return enquiries.entitlement(self._services, account)
+
+    def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
+        """Return an account's decisions."""
+        return enquiries.timeline(self._services, account, after=after, limit=limit)
+
+    def certificates(self, account: str) -> Document:
+        """Return the certificates about an account, and what is kept of it."""
+        public = self._services.vault.signet.public
+        with self._services.database.read() as conn:
+            name = view(self._services, conn, account).account.id
+            return {"certificates": closed.certificates_of(conn, name, public), "kept": closed.kept_of(conn, name)}
+
+    def evidence(self, account: str) -> bytes:
+        """Return an account's evidence."""
+        from kulanz.queries import evidence  # noqa: PLC0415 - it loads templates that nobody else here needs
+
+        return evidence.of_account(self._services, account)
+
+    def policy(self, name: str) -> str:
+        """Return the policy document of a name."""
+        with self._services.database.read() as conn:
+            return versions.text_of(conn, name)
+
+    def refund_requests(self, *, state: str | None, late: bool | None, after: str | None, limit: int) -> Page:
+        """Return requests for refunds, newest first."""
+        return refunds.refund_requests(self._services, state=state, late=late, after=after, limit=limit)
+
+    def refund_request(self, request: str) -> Document:
+        """Return a request for a refund."""
+        return refunds.refund_request(self._services, request)
+
+    def account_of_request(self, request: str) -> str:
+        """Return whose request for a refund it is."""
+        return refunds.account_of_request(self._services, request)
+
+    def request_refund(self, account: str, command: RequestRefund, actor: str, keep: Keep) -> tuple[Document, bool]:
+        """Return the request for a refund, and whether it is new."""
+        return refund_requests.request(self._services, account, command, actor, keep=keep)
+
+    def plan_change(self, account: str, wanted: Wanted) -> Document:
+        """Return what a change of plan would charge, and when it would count."""
+        return quotes.plan_change(self._services, account, wanted)
+
+    def collections(self, *, only_open: bool, after: str | None, limit: int) -> Page:
+        """Return hand-overs of debts."""
+        return handovers.collections(self._services, only_open=only_open, after=after, limit=limit)
+
+    def collection(self, collection: str) -> Document:
+        """Return one hand-over."""
+        return handovers.collection(self._services, collection)
+
+    def account_of_collection(self, collection: str) -> str:
+        """Return whose debt it is."""
+        return handovers.account_of_collection(self._services, collection)
+
+    def debtor(self, account: str) -> Document:
+        """Return who owes."""
+        return handovers.debtor(self._services, account)
+
+    def account_of_dispute(self, dispute: str) -> str:
+        """Return whose dispute it is."""
+        return enquiries.account_of_dispute(self._services, dispute)
+
+    def order(self, account: str, command: Command, actor: str, keep: Keep) -> Document:
+        """Carry out a command and return the dispute or exception that it is about, kept with it in one transaction."""
+        made: list[Document] = []
+
+        def then(tx: Connection, facts: tuple[Fact, ...]) -> None:
+            approved = next((fact for fact in facts if isinstance(fact, DeletionApproved)), None)
+            if approved is not None:
+                made.append(_approval(approved, enquiries.account_in(self._services, tx, account)))
+                keep(tx, made[0])
+                return
+            kind, item = _subject(facts)
+            found = enquiries.account_in(self._services, tx, account)[kind]
+            made.append(found if item is None else next(document for document in found if document["id"] == item))
+            keep(tx, made[0])
+
+        execute.command(self._services, account, command, actor, signed_in=True, then=then)
+        return made[0]
+
+    def once(self, *, actor: str, key: str, request: bytes, act: Callable[[Keep], Document]) -> tuple[Document, bool]:
+        """Note that the request has begun and act; the answer is kept with what was done, so nothing is done twice."""
+        database, vault = self._services.database, self._services.vault
+        with database.write() as tx:
+            kept = idempotency.begin(tx, actor, key, request, real_now())
+        if kept is not None:
+            return msgspec.json.decode(vault.open(kept.document), type=Document), True
+
+        def keep(tx: Connection, document: Document) -> None:
+            answer = idempotency.Answer(status=201, document=vault.seal(msgspec.json.encode(document)))
+            idempotency.finish(tx, actor, key, answer)
+
+        try:
+            return act(keep), False
+        except Exception:
+            with database.write() as tx:
+                idempotency.forget(tx, actor, key)
+            raise
+
+
+def _approval(fact: DeletionApproved, account: Document) -> Document:
+    return {
+        "subject": fact.subject,
+        "approved_at": rfc3339(fact.at),
+        "actor": fact.actor,
+        "reason": fact.reason,
+        "standing": account["standing"],
+    }
+
+
+def _subject(facts: tuple[Fact, ...]) -> tuple[str, str | None]:
+    """Return under which name of an account's document, and under which id, an order's subject stands."""
+    for fact in facts:
+        shown = _SHOWN_AS.get(type(fact))
+        if shown is not None:
+            kind, attribute = shown
+            if not attribute:
+                return kind, None
+            ident = str(getattr(fact, attribute))
+            return kind, ident.partition(":")[2] if kind == "licences" else ident
+    raise LookupError("an order that is about nothing that an account's document shows")

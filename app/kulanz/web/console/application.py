@@ -1,0 +1,139 @@
+"""Puts the console together: the pages under `/ops`, their style sheet, and a page for what is refused."""
+
+from __future__ import annotations
+
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, Response, g, make_response, redirect, render_template, request, url_for
+from werkzeug.exceptions import HTTPException
+
+from kulanz.errors import KulanzError, NotFoundError
+from kulanz.formats.wording import how_many
+from kulanz.queries import sentences
+from kulanz.services import Services
+from kulanz.store.inbox.events import event_id
+from kulanz.web.console import wording
+from kulanz.web.console.accounts import Accounts
+from kulanz.web.console.effects import Effects
+from kulanz.web.console.events import Events
+from kulanz.web.console.guard import Guard
+from kulanz.web.console.login import Entrance
+from kulanz.web.console.overview import Overview
+from kulanz.web.console.policy_trials import Trials
+from kulanz.web.console.queues import Queues
+from kulanz.web.console.records import Records
+from kulanz.web.console.refunds import Refunds
+from kulanz.web.console.sessions import Sessions
+
+HERE = Path(__file__).parent
+A_YEAR = 31_536_000
+SECTIONS = (
+    ("overview", "Overview"),
+    ("accounts", "Accounts"),
+    ("events", "Events"),
+    ("effects", "Effects"),
+    ("disputes", "Disputes"),
+    ("refunds", "Refunds"),
+    ("policies", "Policies"),
+    ("queues", "Queues"),
+    ("log", "Log"),
+)
+
+
+def register(app: Flask, services: Services) -> None:
+    """Add the console to the application; the bare address leads to it."""
+    app.register_blueprint(_assets())
+    app.register_blueprint(_pages(services))
+    app.add_url_rule("/", "root", lambda: redirect(url_for("ops.overview"), code=303))
+
+
+def _assets() -> Blueprint:
+    """Return the files that the login page needs too, outside of `/ops`, where nothing is open."""
+    assets = Blueprint("ops_assets", __name__, static_folder="static", static_url_path="/assets")
+
+    @assets.after_request
+    def keep(response: Response) -> Response:
+        response.headers["Cache-Control"] = f"public, max-age={A_YEAR}, immutable"
+        return response
+
+    return assets
+
+
+def _pages(services: Services) -> Blueprint:
+    pages = Blueprint("ops", __name__, url_prefix="/ops", template_folder="templates")
+    sessions = Sessions(services)
+    guard = Guard(services.settings, sessions)
+    pages.before_request(guard.admit)
+    pages.after_request(guard.send_off)
+    parts = (
+        Entrance(services, sessions),
+        Overview(services),
+        Accounts(services),
+        Events(services),
+        Effects(services),
+        Refunds(services),
+        Records(services),
+        Trials(services),
+        Queues(services, sessions),
+    )
+    for part in parts:
+        part.register(pages)
+    pages.add_url_rule("/<path:rest>", "nothing", _nothing, methods=["GET", "POST", "PUT", "PATCH", "DELETE"])
+    pages.register_error_handler(KulanzError, _refused)
+    pages.register_error_handler(HTTPException, _of_http)
+    pages.context_processor(lambda: _context(services, sessions))
+    return pages
+
+
+def _context(services: Services, sessions: Sessions) -> dict[str, Any]:
+    session = g.get("session")
+    return {
+        "token": sessions.token(session) if session else "",
+        "user": g.get("user"),
+        "sections": SECTIONS,
+        "section": _section(),
+        "style": url_for("ops_assets.static", filename="ops.css", v=_version()),
+        "icon": url_for("ops_assets.static", filename="icon.svg", v=_version()),
+        "test_clock": services.settings.test_clock,
+        "instant": wording.instant,
+        "ago": wording.ago,
+        "told": wording.told,
+        "words": wording.words,
+        "kind_of": wording.kind,
+        "tone": wording.tone,
+        "money": sentences.money,
+        "as_money": sentences.money,
+        "how_many": how_many,
+        "event_id": event_id,
+    }
+
+
+def _section() -> str:
+    first = request.path.removeprefix("/ops").strip("/").partition("/")[0]
+    return first or "overview"
+
+
+def _nothing(rest: str) -> Response:
+    raise NotFoundError(f"There is no page /ops/{rest[:80]}.")
+
+
+def _refused(error: KulanzError) -> Response:
+    detail = "This cannot be answered at the moment; try again shortly." if error.retryable else error.detail
+    return _page(error.status, error.title, detail)
+
+
+def _of_http(error: HTTPException) -> Response:
+    return _page(error.code or 500, error.name, error.description or error.name)
+
+
+def _page(status: int, title: str, detail: str) -> Response:
+    return make_response(render_template("ops/refused.html", status=status, title=title, detail=detail), status)
+
+
+@cache
+def _version() -> str:
+    """Return what changes with the style sheet, so that browsers may keep it for ever."""
+    return sha256((HERE / "static" / "ops.css").read_bytes()).hexdigest()[:12]

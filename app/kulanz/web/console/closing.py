@@ -1,0 +1,84 @@
+"""Orders about what ends: closing an account, deleting its data, handing a debt over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from kulanz.commands.commands import (
+    ApproveCollection,
+    ApproveDeletion,
+    Command,
+    ProposeCollection,
+    RecallCollection,
+    RequestClosure,
+    WithdrawClosure,
+)
+from kulanz.queries.views import Document
+
+RUNNING = frozenset({"waiting", "approval", "announced"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One order that makes sense for an account as it stands, about one of its matters."""
+
+    order: str
+    subject: str
+    what: str
+    reasoned: bool = True
+
+    @property
+    def title(self) -> str:
+        """What it is called."""
+        return TITLES[self.order]
+
+
+TITLES = {
+    "request_closure": "Close the account",
+    "withdraw_closure": "Withdraw the closure",
+    "approve_deletion": "Approve the deletion",
+    "propose_collection": "Propose collection",
+    "approve_collection": "Approve collection",
+    "recall_collection": "Recall from collection",
+}
+COMMANDS: dict[str, Callable[[str, str], Command]] = {
+    "request_closure": lambda _, reason: RequestClosure(reason=reason),
+    "withdraw_closure": lambda _, reason: WithdrawClosure(reason=reason),
+    "approve_deletion": lambda subject, reason: ApproveDeletion(reason=reason, subject=subject),
+    "propose_collection": lambda subject, reason: ProposeCollection(reason=reason, case=subject),
+    "approve_collection": lambda subject, _: ApproveCollection(collection=subject),
+    "recall_collection": lambda subject, reason: RecallCollection(collection=subject, reason=reason),
+}
+WITHOUT_REASON = frozenset({"approve_collection"})
+
+
+def choices(account: Document) -> list[Choice]:
+    """Return what may be ordered."""
+    return [*_of_closures(account), *_of_debts(account)]
+
+
+def _of_closures(account: Document) -> Iterator[Choice]:
+    running = [one for one in account["closures"] if one["state"] in RUNNING]
+    if not running and account["standing"] != "closed":
+        what = "The organisation asks to be deleted: what is paid for runs out first, and it is announced."
+        yield Choice(order="request_closure", subject="", what=what)
+    for one in running:
+        yield Choice(order="withdraw_closure", subject=one["id"], what="The organisation stays after all.")
+        if one["state"] == "approval":
+            what = "Its data go on the day that was announced; a legal hold or an open dispute keeps them."
+            yield Choice(order="approve_deletion", subject=one["id"], what=what)
+
+
+def _of_debts(account: Document) -> Iterator[Choice]:
+    known = {one["case_id"] for one in account["collections"] if one["state"] in {"proposed", "handed_over"}}
+    for case in account["dunning_cases"]:
+        if case["state"] == "exhausted" and case["id"] not in known:
+            what = "Two people, by two names, have to approve it before anything is handed over."
+            yield Choice(order="propose_collection", subject=case["id"], what=what)
+    for one in account["collections"]:
+        if one["state"] == "proposed":
+            what = "By your name; the second one hands the debt over."
+            yield Choice(order="approve_collection", subject=one["id"], what=what, reasoned=False)
+        if one["state"] in {"proposed", "handed_over"}:
+            yield Choice(order="recall_collection", subject=one["id"], what="The debt is taken back.")

@@ -1,0 +1,62 @@
+"""Effects: what the world must be told or made to do, and trying again what did not work."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+
+from kulanz.errors import NotFoundError, RefusedError
+from kulanz.runtime.clock import real_now
+from kulanz.runtime.notifier import EFFECTS
+from kulanz.services import Services
+from kulanz.store import audit_log, outbox, pages
+from kulanz.store.outbox import STATES
+from kulanz.web.console import questions
+from kulanz.web.console.questions import PAGE
+
+STUCK = ("parked", "todo", "unknown", "pending")
+
+
+class Effects:
+    """The pages about effects."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def register(self, blueprint: Blueprint) -> None:
+        """Add the views."""
+        blueprint.add_url_rule("/effects", "effects", self.list, methods=["GET"])
+        blueprint.add_url_rule("/effects/retry", "retry_effect", self.retry, methods=["POST"])
+
+    def list(self) -> str:
+        """Show effects, newest first."""
+        state, account, before = questions.word("state", STATES), questions.text("account"), questions.text("before")
+        with self._services.database.read() as conn:
+            rows = pages.effects_page(conn, state=state, account=account, before=before, limit=PAGE + 1)
+            now = self._services.clock.now(conn)
+        more = rows[PAGE - 1].id if len(rows) > PAGE else None
+        return render_template(
+            "ops/effects.html",
+            rows=rows[:PAGE],
+            more=more,
+            state=state,
+            states=STATES,
+            account=account,
+            stuck=STUCK,
+            now=now,
+            done=questions.word("done", ("retried",)),
+        )
+
+    def retry(self) -> Response:
+        """Make one effect due at once; what was done is never done again."""
+        ident = request.form.get("effect", "")
+        with self._services.database.write() as tx:
+            found = outbox.get(tx, ident)
+            if found is None:
+                raise NotFoundError("There is no such effect.")
+            if found.state not in STUCK:
+                raise RefusedError(f"This effect is {found.state}: there is nothing to try again.")
+            outbox.retry(tx, [ident])
+            audit_log.note(tx, at=real_now(), actor=g.user.name, act="retried", subject=ident)
+        self._services.bell.ring(EFFECTS)
+        where = url_for("ops.effects", state=request.form.get("state") or None, done="retried")
+        return make_response(redirect(where, code=303))

@@ -1,0 +1,154 @@
+"""The inbox: what came, what became of it, and trying again, one by one or all of a state."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+
+from kulanz.errors import NotFoundError, RefusedError
+from kulanz.processing import bulk_retry, circuit_breaker
+from kulanz.processing.bulk_retry import Turn
+from kulanz.runtime.clock import real_now
+from kulanz.services import Services
+from kulanz.store import audit_log, inbox, pages
+from kulanz.store.inbox import STATES, Event, event_id, number_of
+from kulanz.telemetry.logs import log
+from kulanz.web.console import payloads, questions
+from kulanz.web.console.questions import PAGE
+from kulanz.web.problems import BadRequestError
+
+RETRYABLE = bulk_retry.EVENT_STATES
+PATIENCE = 4.0
+"""Seconds that one request takes for a bulk retry before it asks to be continued."""
+
+
+class Events:
+    """The pages about events."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def register(self, blueprint: Blueprint) -> None:
+        """Add the views."""
+        blueprint.add_url_rule("/events", "events", self.list, methods=["GET"])
+        blueprint.add_url_rule("/events/retry", "count_events", self.count, methods=["GET"])
+        blueprint.add_url_rule("/events/retry", "retry_events", self.retry_all, methods=["POST"])
+        blueprint.add_url_rule("/events/<event>", "event", self.show, methods=["GET"])
+        blueprint.add_url_rule("/events/<event>/payload", "payload", self.reveal, methods=["POST"])
+        blueprint.add_url_rule("/events/<event>/retry", "retry_event", self.retry, methods=["POST"])
+        blueprint.add_url_rule("/events/<event>/skip", "skip_event", self.skip, methods=["POST"])
+
+    def list(self) -> str:
+        """Show events, newest first."""
+        state, account, before = questions.word("state", STATES), questions.text("account"), questions.number("before")
+        with self._services.database.read() as conn:
+            rows = pages.events(conn, state=state, account=account, before=before, limit=PAGE + 1)
+            now = self._services.clock.now(conn)
+        more = rows[PAGE - 1].id if len(rows) > PAGE else None
+        return render_template(
+            "ops/events.html", rows=rows[:PAGE], more=more, state=state, states=STATES, account=account, now=now
+        )
+
+    def show(self, event: str) -> str:
+        """Show one event, personal data masked."""
+        with self._services.database.read() as conn:
+            found = inbox.find(conn, event)
+        return self._page(found.id if found is not None else number_of(event), plainly=False)
+
+    def reveal(self, event: str) -> str:
+        """Show one event as it came; who looked is noted first."""
+        number = number_of(event)
+        self._note("looked at personal data", number)
+        return self._page(number, plainly=True)
+
+    def retry(self, event: str) -> Response:
+        """Make one event due again."""
+        number = number_of(event)
+        with self._services.database.write() as tx:
+            found = inbox.get(tx, number)
+            if found is None:
+                raise NotFoundError(f"There is no event {event}.")
+            if found.state not in RETRYABLE:
+                raise RefusedError(f"{event} is {found.state}: there is nothing to try again.")
+            inbox.retry(tx, ids=[number])
+            audit_log.note(tx, at=real_now(), actor=g.user.name, act="retried", subject=event_id(number))
+        self._services.bell.ring()
+        return self._back(number, "retried")
+
+    def skip(self, event: str) -> Response:
+        """Ignore one event from now on."""
+        number, reason = number_of(event), questions.reason()
+        with self._services.database.write() as tx:
+            if not inbox.skip(tx, number, f"{reason} ({g.user.name})"):
+                raise RefusedError(f"{event} is handled or gone: only what is not handled can be skipped.")
+            circuit_breaker.look_again(tx, self._services.clock.now(tx))
+            audit_log.note(tx, at=real_now(), actor=g.user.name, act="skipped", subject=event_id(number), detail=reason)
+        self._services.bell.ring()
+        return self._back(number, "skipped")
+
+    def count(self) -> str:
+        """Say how many a bulk retry would be; nothing is done."""
+        state = questions.word("state", RETRYABLE) or "parked"
+        with self._services.database.read() as conn:
+            through = pages.newest_event(conn)
+            number = pages.number_in(conn, state, after=0, through=through)
+        return render_template("ops/retry_events.html", state=state, number=number, through=through, progress=None)
+
+    def retry_all(self) -> str:
+        """Make all events of a state due again that were there when they were counted, for as long as patience lasts.
+
+        Whoever stops in between, each has its turn once: what is due again is no longer of that state, and what fails
+        again has a number that is behind.
+        """
+        progress = self._run(_asked())
+        self._services.bell.ring()
+        return render_template("ops/retry_events.html", state=progress.state, progress=progress)
+
+    def _run(self, asked: Turn) -> Turn:
+        began, turn = monotonic(), asked
+        while not turn.finished and (turn is asked or monotonic() - began < PATIENCE):
+            turn = bulk_retry.step(self._services, turn, g.user.name, kept=False)
+        return turn
+
+    def _page(self, number: int, *, plainly: bool) -> str:
+        with self._services.database.read() as conn:
+            event = _found(inbox.get(conn, number), number)
+            payload = payloads.shown(self._services, conn, event, plainly=plainly)
+            noted, now = audit_log.about(conn, event_id(number)), self._services.clock.now(conn)
+        return render_template(
+            "ops/event.html",
+            event=event,
+            payload=payload,
+            plainly=plainly,
+            acts=noted,
+            now=now,
+            retryable=event.state in RETRYABLE,
+            skippable=event.state not in {"handled", "ignored"},
+            done=questions.word("done", ("retried", "skipped")),
+        )
+
+    def _note(self, act: str, number: int) -> None:
+        with self._services.database.write() as tx:
+            _found(inbox.get(tx, number), number)
+            audit_log.note(tx, at=real_now(), actor=g.user.name, act=act, subject=event_id(number))
+        log.info("ops.payload_shown", inbox=number, actor=g.user.name)
+
+    @staticmethod
+    def _back(number: int, done: str) -> Response:
+        return make_response(redirect(url_for("ops.event", event=event_id(number), done=done), code=303))
+
+
+def _found(event: Event | None, number: int) -> Event:
+    if event is None:
+        raise NotFoundError(f"There is no event {event_id(number)}.")
+    return event
+
+
+def _asked() -> Turn:
+    form = request.form
+    numbers = {name: questions.whole(name, form.get(name, "")) for name in ("after", "through", "done")}
+    state, through = form.get("state", ""), numbers["through"]
+    if state not in RETRYABLE or through is None:
+        raise BadRequestError("Count first what would be tried again.")
+    return Turn(what="events", state=state, after=numbers["after"] or 0, through=through, done=numbers["done"] or 0)

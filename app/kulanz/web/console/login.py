@@ -1,0 +1,129 @@
+"""Logging in and out. Attempts are counted before they are judged, each for the source that it came from."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from math import ceil
+from threading import Lock
+from time import monotonic
+
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+
+from kulanz.config import OpsUser
+from kulanz.runtime.clock import real_now
+from kulanz.services import Services
+from kulanz.store import audit_log, logins
+from kulanz.telemetry.logs import log
+from kulanz.web import peers
+from kulanz.web.console.sessions import Sessions
+
+WINDOW = timedelta(minutes=15)
+FROM_ONE_ADDRESS = 10
+"""Attempts within the window."""
+MOST_ADDRESSES = 20_000
+"""Sources that are counted at the same time; beyond, the oldest count is forgotten."""
+
+
+class Attempts:
+    """Fixed-window counter of login attempts by source, in the memory of one process.
+
+    It is not in the database, so that a flood of wrong passwords writes nothing.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[str, tuple[int, float]] = {}
+        self._lock = Lock()
+
+    def wait(self, source: str, now: float) -> float:
+        """Count an attempt; return the seconds until another one may be judged, zero where this one may."""
+        with self._lock:
+            self._drop_ended(now)
+            count, until = self._counts.get(source, (0, now + WINDOW.total_seconds()))
+            self._counts[source] = (count + 1, until)
+            while len(self._counts) > MOST_ADDRESSES:
+                self._drop_oldest()
+        return until - now if count >= FROM_ONE_ADDRESS else 0.0
+
+    def forget(self, source: str) -> None:
+        """Reset the count of a source, as after a login that was right."""
+        with self._lock:
+            self._counts.pop(source, None)
+
+    def _drop_ended(self, now: float) -> None:
+        while self._counts and next(iter(self._counts.values()))[1] <= now:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        del self._counts[next(iter(self._counts))]  # All windows are equally long, so the first one ends first.
+
+
+class Entrance:
+    """The login page and the way out."""
+
+    def __init__(self, services: Services, sessions: Sessions) -> None:
+        self._services = services
+        self._sessions = sessions
+        self._attempts = Attempts()
+
+    def register(self, blueprint: Blueprint) -> None:
+        """Add the views."""
+        blueprint.add_url_rule("/login", "login", self.login, methods=["GET"])
+        blueprint.add_url_rule("/login", "enter", self.enter, methods=["POST"])
+        blueprint.add_url_rule("/logout", "leave", self.leave, methods=["POST"])
+
+    def login(self) -> Response:
+        """Show the login page; who is in already goes on."""
+        if self._sessions.read(request) is not None:
+            return make_response(redirect(_wanted(request.args.get("next")), code=303))
+        return self._page()
+
+    def enter(self) -> Response:
+        """Begin a session for a name and its password."""
+        trusted = self._services.settings.trusted_proxies
+        source = peers.origin(request, trusted)
+        wait = self._attempts.wait(source, monotonic())
+        if wait:
+            log.warning("ops.login_throttled", unknown_proxy=peers.behind_unknown_proxy(request, trusted))
+            response = self._page("Too many attempts. Wait a quarter of an hour.", 429)
+            response.headers["Retry-After"] = str(ceil(wait))
+            return response
+        user = self._sessions.user(request.form.get("name", ""), request.form.get("password", ""))
+        if user is None:
+            log.warning("ops.login_refused")
+            return self._page("No user has this name and password.", 401)
+        return self._begun(user, source)
+
+    def leave(self) -> Response:
+        """End the session."""
+        response = make_response(redirect(url_for("ops.login", left=1), code=303))
+        self._sessions.end(g.session, response)
+        g.left = True
+        return response
+
+    def _begun(self, user: OpsUser, source: str) -> Response:
+        with self._services.database.write() as tx:
+            logins.clear_attempts(tx)
+            audit_log.note(tx, at=real_now(), actor=user.name, act="logged in", subject="console")
+        self._attempts.forget(source)
+        log.info("ops.login", actor=user.name)
+        response = make_response(redirect(_wanted(request.form.get("next")), code=303))
+        self._sessions.write(self._sessions.begin(user), request, response)
+        return response
+
+    def _page(self, problem: str | None = None, status: int = 200) -> Response:
+        users = self._services.settings.ops_users
+        page = render_template(
+            "ops/login.html",
+            problem=problem,
+            next=request.values.get("next", ""),
+            name=request.form.get("name") or (users[0].name if len(users) == 1 else ""),
+            left=request.args.get("left") == "1",
+        )
+        return make_response(page, status)
+
+
+def _wanted(path: str | None) -> str:
+    """Return where somebody was going, if that is a page of the console."""
+    overview: str = url_for("ops.overview")
+    plain = path is not None and path.startswith(overview) and path.isprintable() and "\\" not in path
+    return path if path is not None and plain else overview

@@ -1,0 +1,177 @@
+"""What an operator orders on an account's page: which orders make sense there, and how a form becomes a command."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+
+import msgspec
+from babel.numbers import get_currency_precision
+from werkzeug.datastructures import MultiDict
+
+from kulanz.commands.commands import ApproveOverride, CloseDispute, Command, DecideRefund, DeclineOverride, OpenDispute
+from kulanz.errors import InvalidInputError
+from kulanz.policy.facts import DisputeStatus, OverrideKind
+from kulanz.queries.views import Document
+from kulanz.web.api import forms
+from kulanz.web.api.form_fields import read
+from kulanz.web.console import closing
+
+FINAL = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
+FIELDS = (
+    *("order", "until", "reason", "amount", "currency", "fee", "payment_id", "reference"),
+    *("dispute", "outcome", "override", "refund", "subject"),
+)
+OPEN_DISPUTE, CLOSE_DISPUTE = "open_dispute", "close_dispute"
+APPROVE, DECLINE = "approve_override", "decline_override"
+APPROVE_REFUND, DENY_REFUND = "approve_refund", "deny_refund"
+TITLES = {
+    CLOSE_DISPUTE: "Close the dispute",
+    APPROVE: "Approve the exception",
+    DECLINE: "Decline the exception",
+    APPROVE_REFUND: "Approve the refund",
+    DENY_REFUND: "Deny the refund",
+    **closing.TITLES,
+}
+"""Of orders about something that is there already."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """One order that may be given, and what it does in a sentence."""
+
+    order: str
+    title: str
+    what: str
+    until: bool = True
+
+
+OFFERS = {
+    "extend_grace": Offer(
+        order="extend_grace",
+        title="Extend grace",
+        what="Access stays on until a later day; the customer may still pay.",
+    ),
+    "waive": Offer(
+        order="waive", title="Waive", what="What is owed is let go: the case closes as void, not as paid.", until=False
+    ),
+    "reinstate": Offer(
+        order="reinstate", title="Reinstate", what="The holds are lifted until a day; what is owed stays owed."
+    ),
+    "suspend": Offer(
+        order="suspend", title="Suspend", what="Access ends at once, until a day; log-in and export stay possible."
+    ),
+    "exempt": Offer(order="exempt", title="Exempt from dunning", what="No grace, reminder or hold until a day."),
+    "legal_hold": Offer(order="legal_hold", title="Legal hold", what="None of its data is destroyed until a day."),
+    OPEN_DISPUTE: Offer(
+        order=OPEN_DISPUTE,
+        title="Open a dispute",
+        what="Record a chargeback that you were told of; the policy says what follows.",
+        until=False,
+    ),
+}
+
+
+def offers(account: Document) -> list[Offer]:
+    """Return the orders that make sense for an account, the likeliest first."""
+    in_grace = any(case["state"] == "grace" for case in account["dunning_cases"])
+    sensible = {
+        "extend_grace": in_grace,
+        "waive": bool(account["dunning_cases"]),
+        "reinstate": bool(account["holds"]),
+        "suspend": account["standing"] not in {"suspended", "closed"},
+        "exempt": account["standing"] != "closed",
+        OPEN_DISPUTE: account["standing"] != "closed",
+        "legal_hold": True,
+    }
+    return [OFFERS[order] for order, makes_sense in sensible.items() if makes_sense]
+
+
+def closable(account: Document) -> list[Document]:
+    """Return the disputes whose end an operator may tell."""
+    return [one for one in account["disputes"] if one["status"] not in FINAL]
+
+
+def given(form: MultiDict[str, str]) -> dict[str, str]:
+    """Return the fields of an order that a form has filled in."""
+    return {name: value for name in FIELDS if (value := form.get(name, "").strip())}
+
+
+def command(fields: dict[str, str]) -> Command:
+    """Return the order that these fields are; InvalidInputError says what is wrong with them."""
+    order = fields.get("order", "")
+    if order == OPEN_DISPUTE:
+        return _dispute(fields)
+    if order in {APPROVE, DECLINE}:
+        return _second_word(order, fields)
+    if order in {APPROVE_REFUND, DENY_REFUND}:
+        return _refund(order, fields)
+    if order in closing.COMMANDS:
+        reason = "" if order in closing.WITHOUT_REASON else _reason(fields)
+        return closing.COMMANDS[order](fields.get("subject", ""), reason)
+    if order == CLOSE_DISPUTE:
+        outcome = fields.get("outcome", "")
+        if outcome not in FINAL:
+            raise InvalidInputError("outcome: say how the dispute ended.")
+        return CloseDispute(dispute=fields.get("dispute", ""), outcome=DisputeStatus(outcome))
+    if order not in {*OverrideKind}:
+        raise InvalidInputError("order: there is no such order.")
+    until = None if order == OverrideKind.WAIVE else until_of(fields.get("until", ""))
+    form = {"kind": order, "reason": fields.get("reason", ""), "until": until}
+    return read(msgspec.json.encode(form), forms.OverrideForm).command()
+
+
+def _second_word(order: str, fields: dict[str, str]) -> Command:
+    """Return what a second person says to an exception that waits for it."""
+    override = fields.get("override", "")
+    if order == APPROVE:
+        return ApproveOverride(override=override)
+    return DeclineOverride(override=override, reason=_reason(fields))
+
+
+def _refund(order: str, fields: dict[str, str]) -> DecideRefund:
+    """Return what a person says to a request for a refund."""
+    written, approve = fields.get("amount"), order == APPROVE_REFUND
+    amount = _minor("amount", written, fields.get("currency", "")) if written and approve else None
+    reason = _reason(fields) if fields.get("reason") else ""
+    return DecideRefund(request=fields.get("refund", ""), approve=approve, amount=amount, reason=reason)
+
+
+def _reason(fields: dict[str, str]) -> str:
+    return read(msgspec.json.encode({"reason": fields.get("reason", "")}), forms.Refusal).reason
+
+
+def _dispute(fields: dict[str, str]) -> OpenDispute:
+    currency = fields.get("currency", "").upper()
+    fee = fields.get("fee")
+    form = {
+        "amount": _minor("amount", fields.get("amount", ""), currency),
+        "currency": currency,
+        "reason": fields.get("reason", ""),
+        "fee": _minor("fee", fee, currency) if fee else None,
+        "fee_currency": currency if fee else None,
+        "payment_id": fields.get("payment_id"),
+        "reference": fields.get("reference"),
+    }
+    return OpenDispute(**read(msgspec.json.encode(form), forms.DisputeForm).said())
+
+
+def _minor(field: str, written: str, currency: str) -> int:
+    """Return an amount as people write it (`19.99`) in the currency's minor units."""
+    try:
+        amount = Decimal(written.replace(",", ".")).scaleb(get_currency_precision(currency))
+    except InvalidOperation as error:
+        raise InvalidInputError(f"{field}: an amount such as 19.99.") from error
+    if not amount.is_finite() or amount != amount.to_integral_value():
+        raise InvalidInputError(f"{field}: an amount such as 19.99, with no more decimals than {currency} has.")
+    return int(amount)
+
+
+def until_of(written: str) -> str:
+    """Return the instant that a date field of a browser gives, which is meant in UTC."""
+    try:
+        at = datetime.fromisoformat(written)
+    except ValueError as error:
+        raise InvalidInputError("until: say when it ends, as a day and a time in UTC.") from error
+    return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).isoformat()

@@ -1,0 +1,159 @@
+"""Trying a policy before it is in force: what differs, who would fare otherwise, and putting it in force."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from time import monotonic
+from typing import Any
+
+from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
+
+from kulanz.commands import versions
+from kulanz.errors import InvalidInputError, KulanzError, PolicyError, RefusedError
+from kulanz.policy import document
+from kulanz.policy.document.differences import Difference, differences
+from kulanz.queries.replay import simulation
+from kulanz.queries.replay.simulation import Totals
+from kulanz.runtime.clock import real_now
+from kulanz.services import Services
+from kulanz.store import audit_log, policies
+from kulanz.web.console import orders, questions
+
+SHOWN = 50
+PATIENCE = 6.0
+"""Seconds that one page looks at accounts; the command line looks at all of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What a document would do."""
+
+    text: str
+    name: str
+    sha256: str
+    differences: tuple[Difference, ...]
+    activation: versions.Activation
+    findings: list[dict[str, Any]]
+    totals: dict[str, Any]
+    looked_at: int
+    whole: bool
+    """Whether there was time to look at every account."""
+    newest: int
+    """The version that is the newest while we look."""
+
+
+class Trials:
+    """The pages on which a policy is tried and put in force."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def register(self, blueprint: Blueprint) -> None:
+        """Add the views."""
+        blueprint.add_url_rule("/policies/trial", "policy_trial", self.write, methods=["GET"])
+        blueprint.add_url_rule("/policies/trial", "try_policy", self.try_it, methods=["POST"])
+        blueprint.add_url_rule("/policies/activation", "activate_policy", self.activate, methods=["POST"])
+
+    def write(self) -> str:
+        """Show a form with a document to begin with: a version or a preset, else what is in force."""
+        with self._services.database.read() as conn:
+            named = questions.text("base")
+            row = policies.in_force(policies.all(conn), self._services.clock.now(conn))
+            base = named or (str(row.version) if row is not None else "plexo")
+            text = versions.text_of(conn, base)
+        return render_template("ops/trial.html", text=text, base=base, problems=(), trial=None)
+
+    def try_it(self) -> Response:
+        """Show what the document would do; nothing is written."""
+        text = _document()
+        try:
+            trial = self._tried(text, _since())
+        except PolicyError as error:
+            return _again(text, error.problems, error.status)
+        except (RefusedError, InvalidInputError) as error:
+            return _again(text, [error.detail], error.status)
+        return make_response(
+            render_template("ops/trial.html", text=text, base=trial.name, problems=(), trial=trial, since=_written())
+        )
+
+    def activate(self) -> Response:
+        """Put a document in force that was tried before, unless another one has been put in force since."""
+        text, sha256 = _document(), request.form.get("sha256", "")
+        try:
+            if document.parse(text).sha256 != sha256:
+                raise RefusedError("This is not the document that you looked at: try it first.")
+            with self._services.database.read() as conn:
+                if str(policies.newest(conn)) != request.form.get("newest", ""):
+                    raise RefusedError("Somebody has put another version in force meanwhile: try it again.")
+            reason = questions.reason()
+            done = versions.activate(self._services, text, actor=g.user.name, effective_from=_since())
+        except PolicyError as error:
+            return _again(text, error.problems, error.status)
+        except KulanzError as error:
+            if error.retryable:
+                raise
+            return _again(text, [error.detail], error.status)
+        with self._services.database.write() as tx:
+            subject = f"policy version {done.row.version}"
+            audit_log.note(tx, at=real_now(), actor=g.user.name, act="put in force", subject=subject, detail=reason)
+        return make_response(redirect(url_for("ops.policies", done=str(done.row.version)), code=303))
+
+    def _tried(self, text: str, since: datetime | None) -> Trial:
+        policy, totals = document.parse(text), Totals()
+        activation = versions.activate(self._services, text, actor=g.user.name, effective_from=since, dry_run=True)
+        with self._services.database.read() as conn:
+            row = policies.in_force(policies.all(conn), self._services.clock.now(conn))
+            current = document.parse(row.document) if row else document.parse(document.preset("plexo"))
+            newest = policies.newest(conn)
+        findings, whole = _while_there_is_time(self._services, text, totals)
+        return Trial(
+            text=text,
+            name=policy.name,
+            sha256=policy.sha256,
+            differences=differences(current, policy),
+            activation=activation,
+            findings=findings,
+            totals=simulation.sum_up(totals),
+            looked_at=totals.accounts,
+            whole=whole,
+            newest=newest,
+        )
+
+
+class _EnoughError(Exception):
+    """Who asked has waited long enough."""
+
+
+def _while_there_is_time(services: Services, text: str, totals: Totals) -> tuple[list[dict[str, Any]], bool]:
+    """Return the first findings, and whether every account was looked at."""
+    shown: list[dict[str, Any]] = []
+    ends_at = monotonic() + PATIENCE
+
+    def look_at_the_clock(_done: int, _of: int) -> None:
+        if monotonic() > ends_at:
+            raise _EnoughError
+
+    try:
+        for one in simulation.simulate(services, text, totals, look_at_the_clock):
+            if len(shown) < SHOWN:
+                shown.append(simulation.report(one))
+    except _EnoughError:
+        return shown, False
+    return shown, True
+
+
+def _document() -> str:
+    return "\n".join(request.form.get("document", "").splitlines()) + "\n"
+
+
+def _written() -> str:
+    return request.form.get("since", "").strip()
+
+
+def _since() -> datetime | None:
+    return datetime.fromisoformat(orders.until_of(_written())) if _written() else None
+
+
+def _again(text: str, problems: list[str], status: int) -> Response:
+    return make_response(render_template("ops/trial.html", text=text, base="", problems=problems, trial=None), status)

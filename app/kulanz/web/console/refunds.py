@@ -1,0 +1,65 @@
+"""Requests for refunds: what is asked for, what is late, and what a person says to it."""
+
+from __future__ import annotations
+
+from flask import Blueprint, g, render_template
+
+from kulanz.queries import refunds, sentences
+from kulanz.runtime.clock import real_now
+from kulanz.services import Services
+from kulanz.store import audit_log
+from kulanz.telemetry.logs import log
+from kulanz.web.console import questions
+from kulanz.web.console.questions import PAGE
+
+STATES = ("requested", "review", "approved", "sent", "paid", "failed", "denied")
+UNDECIDED = frozenset({"requested", "review"})
+
+
+class Refunds:
+    """The pages about requests; a decision is an order about the account, looked at before it is given."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def register(self, blueprint: Blueprint) -> None:
+        """Add the views."""
+        blueprint.add_url_rule("/refunds", "refunds", self.list, methods=["GET"])
+        blueprint.add_url_rule("/refunds/<request_id>", "refund", self.show, methods=["GET"])
+        blueprint.add_url_rule("/refunds/<request_id>/asked", "refund_asked", self.reveal, methods=["POST"])
+
+    def list(self) -> str:
+        """Show requests, newest first."""
+        state, late = questions.word("state", STATES), questions.word("late", ("yes",)) == "yes"
+        page = refunds.refund_requests(
+            self._services, state=state, late=True if late else None, after=questions.text("after"), limit=PAGE
+        )
+        return render_template(
+            "ops/refunds.html", rows=page.items, more=page.after, state=state, late=late, states=STATES
+        )
+
+    def show(self, request_id: str) -> str:
+        """Show one request, without who asked."""
+        return self._page(refunds.refund_request(self._services, request_id), plainly=False)
+
+    def reveal(self, request_id: str) -> str:
+        """Show one request with what the customer told; who looked is noted first."""
+        found = refunds.dossier_of_request(self._services, request_id)
+        with self._services.database.write() as tx:
+            audit_log.note(tx, at=real_now(), actor=g.user.name, act="looked at personal data", subject=request_id)
+        log.info("ops.request_shown", request=request_id, actor=g.user.name)
+        return self._page(found, plainly=True)
+
+    def _page(self, found: dict[str, object], *, plainly: bool) -> str:
+        with self._services.database.read() as conn:
+            now, noted = self._services.clock.now(conn), audit_log.about(conn, str(found["id"]))
+        undecided = found["state"] in UNDECIDED
+        return render_template(
+            "ops/refund.html",
+            one=found,
+            why=sentences.WHY.get(str(found["why"]), "a person is to say"),
+            plainly=plainly,
+            acts=noted,
+            now=now,
+            undecided=undecided,
+        )
