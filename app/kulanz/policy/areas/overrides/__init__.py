@@ -1,0 +1,1 @@
+"""Operators' exceptions to the policy."""

@@ -1,0 +1,1 @@
+"""Stopping renewals at the provider, and resuming them."""

@@ -1,0 +1,1 @@
+"""What each subscription gives: trials, cancellations, pauses, changes of plan."""
