@@ -14,26 +14,26 @@ from bench.committing import committing
 from bench.deciding import deciding, starting
 from bench.figures import table
 from bench.growing import clock, growth
-from bench.household import Household
+from bench.instances import Instances
 from bench.latency import latency
 from bench.plan import Bench, Plan
 from bench.profiling import HOT, profile
 from bench.receiving import receiving
-from bench.session import Area, Session
+from bench.session import BenchArea, BenchSession
 
 HERE = Path(__file__).parent
 AREAS = {
-    "deciding": Area(deciding, 0.2),
-    "starting": Area(starting, 0.2),
-    "receiving": Area(receiving, 8),
-    "committing": Area(committing, 0.5),
-    "applying": Area(applying, 2.5),
-    "latency": Area(latency, 2),
-    "workers": Area(two_workers, 1.5),
-    "memory": Area(memory, 2.5),
-    "djstripe": Area(djstripe, 2),
-    "clock": Area(clock, 5),
-    "growth": Area(growth, 2.5),
+    "deciding": BenchArea(deciding, 0.2),
+    "starting": BenchArea(starting, 0.2),
+    "receiving": BenchArea(receiving, 8),
+    "committing": BenchArea(committing, 0.5),
+    "applying": BenchArea(applying, 2.5),
+    "latency": BenchArea(latency, 2),
+    "workers": BenchArea(two_workers, 1.5),
+    "memory": BenchArea(memory, 2.5),
+    "djstripe": BenchArea(djstripe, 2),
+    "clock": BenchArea(clock, 5),
+    "growth": BenchArea(growth, 2.5),
 }
 
 
@@ -46,12 +46,12 @@ def main() -> int:
         print(line, file=sys.stderr, flush=True)
 
     began = time.monotonic()
-    with Household() as household:
-        bench = Bench(household=household, plan=_plan(options), say=say)
+    with Instances() as instances:
+        bench = Bench(instances=instances, plan=_plan(options), say=say)
         if options.profile:
             profile(bench, options.profile, options.output.with_suffix(".html"))
             return 0
-        session = Session(bench)
+        session = BenchSession(bench)
         session.run(
             {name: AREAS[name] for name in options.areas or AREAS}, lambda: _keep(session, notes, options.output)
         )
@@ -60,7 +60,7 @@ def main() -> int:
     return 0 if session.passed else 1
 
 
-def _keep(session: Session, notes: list[str], output: Path) -> None:
+def _keep(session: BenchSession, notes: list[str], output: Path) -> None:
     plan, described = session.bench.plan, machine.described()
     document = {
         "machine": described,
@@ -74,7 +74,7 @@ def _keep(session: Session, notes: list[str], output: Path) -> None:
     output.with_suffix(".svg").write_text(chart(session.figures, caption))
 
 
-def _show(session: Session, plan: Plan) -> None:
+def _show(session: BenchSession, plan: Plan) -> None:
     print()
     print(", ".join(f"{name} {value}" for name, value in machine.described().items()))
     print(f"{plan.rounds} rounds; medians, in brackets the lowest and highest; ratio: median of the rounds' ratios\n")
@@ -84,8 +84,8 @@ def _show(session: Session, plan: Plan) -> None:
 
 
 def _plan(options: argparse.Namespace) -> Plan:
-    told = {name: getattr(options, name) for name in Plan.__dataclass_fields__ if getattr(options, name, None)}
-    return Plan(**told)
+    document = {name: getattr(options, name) for name in Plan.__dataclass_fields__ if getattr(options, name, None)}
+    return Plan(**document)
 
 
 def _options() -> argparse.Namespace:

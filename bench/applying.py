@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
 from bench.figures import Figure, Goal
-from bench.household import Kulanz, printed, resident
+from bench.instances import Kulanz, printed, resident
 from bench.plan import Bench, in_turn
 from kulanz.store import accounts, inbox, ledger
 from kulanz.store.database import Database
 
 STALLED = 60.0
 """Seconds without any event being applied after which a drain is given up."""
-LOOK_EVERY = 0.02
+POLL_INTERVAL = 0.02
 MIN_SAMPLES = 2
 
 
@@ -22,7 +22,7 @@ def applying(bench: Bench) -> Iterator[Figure]:
     """One worker process, on either database."""
     figures = {name: _applied(name) for name in bench.plan.databases}
     yield from figures.values()
-    installations = {name: bench.household.kulanz(f"drain-{name}", name) for name in figures}
+    installations = {name: bench.instances.kulanz(f"drain-{name}", name) for name in figures}
     for turn in bench.rounds("applying"):
         for who in in_turn(turn, ["no-op", *figures]):
             if who == "no-op":
@@ -38,7 +38,7 @@ def two_workers(bench: Bench) -> Iterator[Figure]:
     figure = Figure(
         name="applied by two workers, PostgreSQL", unit="events/s", reference_name="one worker", goal=Goal(at_least=1.7)
     )
-    kulanz = bench.household.kulanz("two-workers", "PostgreSQL")
+    kulanz = bench.instances.kulanz("two-workers", "PostgreSQL")
     for turn in bench.rounds("two workers"):
         for workers in in_turn(turn, "21"):
             figure.add(drain(bench, kulanz, int(workers), 2 * bench.plan.events), is_ours=workers == "2")
@@ -63,7 +63,7 @@ def memory(bench: Bench) -> Iterator[Figure]:
         for name in ("web", "worker")
     }
     yield from (web, worker, *grown.values())
-    kulanz = bench.household.kulanz("memory")
+    kulanz = bench.instances.kulanz("memory")
     for _ in bench.rounds("memory"):
         with kulanz.web() as (port, pid), kulanz.worker() as process:
             bench.fill(port, bench.plan.events)
@@ -76,10 +76,10 @@ def memory(bench: Bench) -> Iterator[Figure]:
             _settle(kulanz)
             grown["web"].add(resident(pid), is_ours=True)
             grown["worker"].add(resident(process.pid), is_ours=True)
-        with bench.household.flask("bench.empty:app", 8, 1) as (port, pid):
+        with bench.instances.flask("bench.empty:app", 8, 1) as (port, pid):
             bench.load(port, 16, 1.0, repeat=True)
             web.add(resident(pid), is_ours=False)
-        with bench.household.bare_worker() as pid:
+        with bench.instances.bare_worker() as pid:
             worker.add(resident(pid), is_ours=False)
 
 
@@ -98,7 +98,7 @@ def drained(unapplied: Callable[[], int]) -> float:
     left, changed = unapplied(), time.perf_counter()
     samples: list[tuple[float, int]] = []
     while left:
-        time.sleep(LOOK_EVERY)
+        time.sleep(POLL_INTERVAL)
         now, count = time.perf_counter(), unapplied()
         if count != left:
             samples.append((now, count))
@@ -113,7 +113,7 @@ def drained(unapplied: Callable[[], int]) -> float:
 
 def noop_jobs(bench: Bench) -> float:
     """Return how many jobs that do nothing an RQ SimpleWorker runs a second."""
-    answer = printed("bench.noop", str(bench.household.redis()), str(bench.plan.jobs))
+    answer = printed("bench.noop", str(bench.instances.redis()), str(bench.plan.jobs))
     return float(answer["jobs"]) / float(answer["seconds"])
 
 
@@ -135,7 +135,7 @@ def unapplied(database: Database) -> int:
 def _settle(kulanz: Kulanz) -> None:
     with opened(kulanz) as database:
         while unapplied(database):
-            time.sleep(LOOK_EVERY)
+            time.sleep(POLL_INTERVAL)
 
 
 def _applied(database: str) -> Figure:

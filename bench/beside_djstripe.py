@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench import events
 from bench.figures import Figure, Goal
-from bench.growing import accept, house
+from bench.growing import accept, instance
 from bench.plan import Bench, in_turn
 from kulanz import pipeline
 from kulanz.services import Services
@@ -33,7 +33,7 @@ def djstripe(bench: Bench) -> Iterator[Figure]:
         reference_name="dj-stripe",
         goal=Goal(at_least=10),
     )
-    services = house(bench, "beside-djstripe", "SQLite")
+    services = instance(bench, "beside-djstripe", "SQLite")
     for turn in bench.rounds("dj-stripe"):
         for who in in_turn(turn, ("ours", "theirs")):
             rate = _ours(bench, services) if who == "ours" else _theirs(bench, python, turn)
@@ -44,7 +44,7 @@ def djstripe(bench: Bench) -> Iterator[Figure]:
 
 def _environment(bench: Bench) -> Path:
     """Make a virtual environment with dj-stripe in it."""
-    folder = bench.household.directory / "djstripe"
+    folder = bench.instances.directory / "djstripe"
     python = folder / "bin" / "python"
     subprocess.run([sys.executable, "-m", "venv", folder], check=True, capture_output=True)
     subprocess.run([python, "-m", "pip", "install", "-q", WANTED], check=True, capture_output=True, timeout=300)
@@ -62,7 +62,7 @@ def _ours(bench: Bench, services: Services) -> float:
 
 
 def _theirs(bench: Bench, python: Path, turn: int) -> float:
-    database = bench.household.directory / f"djstripe-{turn}.db"
+    database = bench.instances.directory / f"djstripe-{turn}.db"
     answer = subprocess.run([python, ENDPOINT, database, str(THEIRS)], check=True, capture_output=True, text=True)
-    told = json.loads(answer.stdout)
-    return float(told["events"]) / float(told["seconds"])
+    stated = json.loads(answer.stdout)
+    return float(stated["events"]) / float(stated["seconds"])

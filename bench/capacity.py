@@ -121,12 +121,12 @@ def main() -> None:
         for part in fields(kind):
             default = part.default
             parser.add_argument(f"--{part.name.replace('_', '-')}", type=type(default), default=default)
-    told = vars(parser.parse_args())
-    print(table(Costs(**_part(told, Costs)), Shop(**_part(told, Shop))))
+    document = vars(parser.parse_args())
+    print(table(Costs(**_part(document, Costs)), Shop(**_part(document, Shop))))
 
 
-def _part(told: dict[str, Any], kind: type[Costs | Shop]) -> dict[str, Any]:
-    return {part.name: told[part.name] for part in fields(kind)}
+def _part(document: dict[str, Any], kind: type[Costs | Shop]) -> dict[str, Any]:
+    return {part.name: document[part.name] for part in fields(kind)}
 
 
 if __name__ == "__main__":

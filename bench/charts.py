@@ -35,12 +35,12 @@ def _row(figure: Figure, top: float) -> list[str]:
     middle = figure.value
     low, high = (NAMES + _place(value, goal) for value in (min(values), max(values)))
     colour = MET if figure.met else MISSED
-    told = f"{middle:.2f}, goal {figure.goal}"
+    text = f"{middle:.2f}, goal {figure.goal}"
     return [
         f'<text x="{NAMES - 8}" y="{top + 14}" text-anchor="end">{escape(_short(figure))}</text>',
         f'<rect x="{NAMES}" y="{top + 3}" width="{_place(middle, goal):.1f}" height="14" fill="{colour}"/>',
         f'<line x1="{low:.1f}" y1="{top + 10}" x2="{high:.1f}" y2="{top + 10}" stroke="{GOAL}" stroke-width="2"/>',
-        f'<text x="{NAMES + BARS + 8}" y="{top + 14}">{escape(told)}</text>',
+        f'<text x="{NAMES + BARS + 8}" y="{top + 14}">{escape(text)}</text>',
     ]
 
 

@@ -14,7 +14,7 @@ import psycopg
 
 from bench import events
 from bench.figures import NO_GOAL, Figure
-from bench.growing import accept, house
+from bench.growing import accept, instance
 from bench.plan import Bench, in_turn
 
 OURS, THEIRS = 2000, 1000
@@ -31,7 +31,7 @@ def committing(bench: Bench) -> Iterator[Figure]:
             goal=NO_GOAL,
         )
         yield figure
-        services = house(bench, f"committing-{name}", name)
+        services = instance(bench, f"committing-{name}", name)
         with ExitStack() as stack:
             insert = _inserting(bench, name, stack)
             for turn in bench.rounds(f"committing, {name}"):
@@ -56,7 +56,7 @@ def _rate(made: list[bytes], keep: Keep) -> float:
 
 def _inserting(bench: Bench, name: str, stack: ExitStack) -> Keep:
     """Return what keeps each request in a row of its own, as durably as we do."""
-    url = bench.household.kulanz(f"bare-{name}", name).beside("rows")
+    url = bench.instances.kulanz(f"bare-{name}", name).beside("rows")
     connection: Any
     if name == "SQLite":
         path = url.removeprefix("sqlite:///")

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from bench.figures import Figure, Goal
-from bench.household import ROOT
+from bench.instances import ROOT
 from bench.plan import Bench, in_turn
 from kulanz.policy import document
 from kulanz.policy.decide import decide

@@ -91,9 +91,9 @@ def summary(values: Sequence[float]) -> dict[str, float]:
 
 def text(values: Sequence[float]) -> str:
     """Return the median and in brackets the spread."""
-    found = summary(values)
-    digits = 1 if found["median"] < 100 else 0
-    return f"{found['median']:,.{digits}f} ({found['lowest']:,.{digits}f}–{found['highest']:,.{digits}f})"  # noqa: RUF001
+    matches = summary(values)
+    digits = 1 if matches["median"] < 100 else 0
+    return f"{matches['median']:,.{digits}f} ({matches['lowest']:,.{digits}f}–{matches['highest']:,.{digits}f})"  # noqa: RUF001
 
 
 def table(figures: Sequence[Figure]) -> str:

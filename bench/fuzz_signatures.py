@@ -23,8 +23,8 @@ ALPHABET = "0123456789abcdefv1ht=,; .+/-_\u00e9\u0663\ud800\x00\n"
 
 def main() -> None:
     """Run, and say how many inputs there were."""
-    told = [float(argument) for argument in sys.argv[1:]]
-    millions, seed = told + [1.0, 7.0][len(told) :]
+    stated = [float(argument) for argument in sys.argv[1:]]
+    millions, seed = stated + [1.0, 7.0][len(stated) :]
     chance, began, count = random.Random(int(seed)), time.monotonic(), int(millions * 1_000_000)
     for index in range(count):
         headers, body = _headers(chance), BODY if chance.random() < 0.5 else chance.randbytes(chance.randrange(40))

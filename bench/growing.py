@@ -20,11 +20,11 @@ from bench import events
 from bench.figures import Figure, Goal
 from bench.plan import Bench, in_turn
 from kulanz import pipeline
-from kulanz.ingest.receiver import Intake
+from kulanz.ingest.receiver import Receiver
 from kulanz.services import Services, build
 from kulanz.store.database import Database
 from kulanz.store.tables import as_text
-from kulanz_workers.scheduler import Clock
+from kulanz_workers.scheduler import Scheduler
 
 TICKS = 300
 AT_ONCE = 50_000
@@ -65,12 +65,12 @@ def clock(bench: Bench) -> Iterator[Figure]:
             f"due timers fired, {counts['many']:,} open accounts, {name}", "timers/s", counts["few"], at_least=0.6
         )
         yield from (tick, fired)
-        houses = {size: _open_house(bench, name, size) for size in SIZES}
+        instances = {size: _open_instance(bench, name, size) for size in SIZES}
         for turn in bench.rounds(f"clock, {name}"):
             for size in in_turn(turn, SIZES):
-                tick.add(_tick(houses[size]), is_ours=size == "many")
-                fired.add(_fire(houses[size], counts[size], turn), is_ours=size == "many")
-        for services in houses.values():
+                tick.add(_tick(instances[size]), is_ours=size == "many")
+                fired.add(_fire(instances[size], counts[size], turn), is_ours=size == "many")
+        for services in instances.values():
             services.close()
 
 
@@ -80,15 +80,15 @@ def growth(bench: Bench) -> Iterator[Figure]:
         rows = {"few": bench.plan.few_inbox_rows, "many": bench.plan.inbox_rows}
         figure = _figure(f"an event among {rows['many']:,} in the inbox, {name}", "µs", rows["few"], at_most=1.2)
         yield figure
-        houses = {size: house(bench, f"growth-{name}-{size}", name) for size in SIZES}
-        for size, services in houses.items():
+        instances = {size: instance(bench, f"growth-{name}-{size}", name) for size in SIZES}
+        for size, services in instances.items():
             bench.say(f"{name}: {rows[size]:,} rows in the inbox")
             _fill(services.database, rows[size], _HANDLED, then=_ago(days=30))
             _settle(services.database)
         for turn in bench.rounds(f"growth, {name}"):
             for size in in_turn(turn, SIZES):
-                figure.add(_event(bench, houses[size]), is_ours=size == "many")
-        for services in houses.values():
+                figure.add(_event(bench, instances[size]), is_ours=size == "many")
+        for services in instances.values():
             services.close()
 
 
@@ -100,9 +100,9 @@ def _count(bench: Bench, size: str) -> int:
     return bench.plan.open_accounts if size == "many" else bench.plan.few_accounts
 
 
-def _open_house(bench: Bench, kind: str, size: str) -> Services:
+def _open_instance(bench: Bench, kind: str, size: str) -> Services:
     """Return an installation with so many accounts in grace."""
-    services = house(bench, f"open-{kind}-{size}", kind)
+    services = instance(bench, f"open-{kind}-{size}", kind)
     began = datetime.now(UTC) - timedelta(days=3, hours=1)
     accept(services, events.requests(3, first_account=1, seed=1, disorder=0, began=began))
     while pipeline.process(services).moved:
@@ -114,8 +114,8 @@ def _open_house(bench: Bench, kind: str, size: str) -> Services:
     return services
 
 
-def house(bench: Bench, name: str, kind: str) -> Services:
-    services = build(replace(bench.household.kulanz(name, kind).settings(), spool=0))
+def instance(bench: Bench, name: str, kind: str) -> Services:
+    services = build(replace(bench.instances.kulanz(name, kind).settings(), spool=0))
     with services.database.write() as tx:
         services.adopt_policy(tx)
     return services
@@ -153,7 +153,7 @@ def _run(database: Database, *statements: str) -> None:
 
 def _tick(services: Services) -> float:
     """Return the microseconds of processor time and waiting that a tick takes, as a rule, while nothing is due."""
-    clock = Clock(services)
+    clock = Scheduler(services)
     clock.tick()  # The first one rings in any case.
     return statistics.median(_timed(clock.tick, 1) for _ in range(TICKS))
 
@@ -184,14 +184,14 @@ def _event(bench: Bench, services: Services) -> float:
 def accept(services: Services, requests: list[bytes]) -> None:
     """Take requests in by groups, as the event loop does."""
 
-    async def all_of_them(intake: Intake) -> None:
+    async def all_of_them(receiver: Receiver) -> None:
         with ThreadPoolExecutor(1) as aside:
             for start in range(0, len(requests), 64):
                 group = [_taken(request) for request in requests[start : start + 64]]
-                await asyncio.gather(*(intake.receive("lemonsqueezy", head, body, aside) for head, body in group))
+                await asyncio.gather(*(receiver.receive("lemonsqueezy", head, body, aside) for head, body in group))
 
-    with closing(Intake(services)) as intake:
-        asyncio.run(all_of_them(intake))
+    with closing(Receiver(services)) as receiver:
+        asyncio.run(all_of_them(receiver))
 
 
 def _taken(request: bytes) -> tuple[dict[str, str], bytes]:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from kulanz.config import Settings
 from kulanz.reconcile import import_store
-from kulanz.runtime.rate_limit import LIMIT, Budget
+from kulanz.runtime.rate_limit import REQUESTS_PER_MINUTE, RateLimit
 from kulanz.services import Services, build
 from kulanz.store import accounts, migrate
 from kulanz_simulator import Simulator, running
@@ -49,24 +49,24 @@ def main() -> int:
     clock = Skipping()
     with tempfile.TemporaryDirectory(prefix="kulanz-imports-") as folder:
         simulator = _store(options.subscriptions, options.renewals)
-        simulator.weather.clock = clock.now
+        simulator.conditions.clock = clock.now
         with running(simulator), _services(Path(folder), simulator, clock) as services:
-            served, began, real = simulator.weather.served, clock.now(), time.monotonic()
+            served, began, real = simulator.conditions.served, clock.now(), time.monotonic()
             outcome = import_store(services, progress=_show)
-            took, requests = clock.now() - began, simulator.weather.served - served
+            took, requests = clock.now() - began, simulator.conditions.served - served
             worked, really = took - clock.skipped, time.monotonic() - real
             again = import_store(services)
             with services.database.read() as conn:
-                known = accounts.count(conn)
-    sustained, burst = requests / LIMIT * 60, (requests - 1) // LIMIT * 60
+                existing = accounts.count(conn)
+    sustained, burst = requests / REQUESTS_PER_MINUTE * 60, (requests - 1) // REQUESTS_PER_MINUTE * 60
     lines = (
-        f"{dict(outcome.read)}: {known} accounts; a second run took in {sum(again.new.values())}",
+        f"{dict(outcome.read)}: {existing} accounts; a second run took in {sum(again.new.values())}",
         f"{requests} requests; took {took:.1f} s, of them {worked:.1f} s of work (here {really:.1f} s)",
-        f"floor at {LIMIT} a minute: {sustained:.1f} s, ratio {took / sustained:.2f} (goal {GOAL})",
+        f"floor at {REQUESTS_PER_MINUTE} a minute: {sustained:.1f} s, ratio {took / sustained:.2f} (goal {GOAL})",
         f"floor with the whole first minute's requests at once: {burst:.1f} s, ratio {_ratio(took, burst)}",
     )
     sys.stdout.write("\n" + "\n".join(lines) + "\n")
-    return 0 if took <= GOAL * sustained and known == options.subscriptions else 1
+    return 0 if took <= GOAL * sustained and existing == options.subscriptions else 1
 
 
 def _store(subscriptions: int, renewals: int) -> Simulator:
@@ -90,7 +90,7 @@ def _services(folder: Path, simulator: Simulator, clock: Skipping) -> Iterator[S
         lemonsqueezy_api_url=simulator.url,
         test_clock=True,
     )
-    services = replace(build(settings), pace=Budget(clock=clock.now, sleep=clock.sleep))
+    services = replace(build(settings), rate_limit=RateLimit(clock=clock.now, sleep=clock.sleep))
     migrate.upgrade(services.database)
     services.clock.set(simulator.now)
     with services.database.write() as tx:

@@ -17,16 +17,16 @@ from rq.serializers import JSONSerializer
 
 from bench.events import EVENTS_PER_ACCOUNT, requests
 from bench.figures import Figure, Goal, quantile
-from bench.household import Kulanz
+from bench.instances import Kulanz
 from bench.noop import STARTED
 from bench.plan import Bench, in_turn
 
-EVERY = 0.02
+EVENT_INTERVAL = 0.02
 SAMPLES = 120
-PATIENCE = 10.0
+CONNECTION_TIMEOUT = 10.0
 Looks = Callable[[str], bool]
 GOALS = {"SQLite": 1.2, "PostgreSQL": 1.5}
-LOOK_EVERY = 0.0005
+POLL_INTERVAL = 0.0005
 """Seconds between two looks at whether it happened: looking all the time would take a core from those who work."""
 
 
@@ -44,7 +44,7 @@ def latency(bench: Bench) -> Iterator[Figure]:
     yield from figures.values()
     with ExitStack() as stack:
         running = {name: _running(bench, name, stack) for name in figures}
-        stack.enter_context(bench.household.bare_worker())
+        stack.enter_context(bench.instances.bare_worker())
         for turn in bench.rounds("latency"):
             for who in in_turn(turn, ["no-op", *figures]):
                 if who == "no-op":
@@ -56,7 +56,7 @@ def latency(bench: Bench) -> Iterator[Figure]:
 
 
 def _running(bench: Bench, name: str, stack: ExitStack) -> tuple[int, Looks]:
-    kulanz: Kulanz = bench.household.kulanz(f"latency-{name}", name)
+    kulanz: Kulanz = bench.instances.kulanz(f"latency-{name}", name)
     port, _ = stack.enter_context(kulanz.web())
     stack.enter_context(kulanz.worker())
     return port, _looks(kulanz, stack)
@@ -77,7 +77,7 @@ def _looks(kulanz: Kulanz, stack: ExitStack) -> Looks:
 def _changes(bench: Bench, port: int, is_seen: Looks) -> Iterator[float]:
     first = bench.accounts.take(SAMPLES)
     made = requests(SAMPLES * EVENTS_PER_ACCOUNT, first_account=first, seed=1, disorder=0)[::EVENTS_PER_ACCOUNT]
-    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=CONNECTION_TIMEOUT) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for account, request in enumerate(made, start=first):
 
@@ -90,15 +90,15 @@ def _changes(bench: Bench, port: int, is_seen: Looks) -> Iterator[float]:
 
 
 def _noops(bench: Bench) -> Iterator[float]:
-    with Redis(unix_socket_path=str(bench.household.redis())) as redis:
+    with Redis(unix_socket_path=str(bench.instances.redis())) as redis:
         queue = Queue("bench-bare", connection=redis, serializer=JSONSerializer)
         redis.delete(STARTED)
         for _ in range(SAMPLES):
             began = time.perf_counter()
             queue.enqueue("bench.noop.started", time.time(), result_ttl=0)
-            told = redis.brpop([STARTED], timeout=PATIENCE)
-            yield json.loads(told[1]) if told else PATIENCE
-            time.sleep(max(0.0, EVERY - (time.perf_counter() - began)))
+            stated = redis.brpop([STARTED], timeout=CONNECTION_TIMEOUT)
+            yield json.loads(stated[1]) if stated else CONNECTION_TIMEOUT
+            time.sleep(max(0.0, EVENT_INTERVAL - (time.perf_counter() - began)))
 
 
 def _paced(send: Callable[[], None], happened: Callable[[], bool]) -> float:
@@ -106,11 +106,11 @@ def _paced(send: Callable[[], None], happened: Callable[[], bool]) -> float:
     began = time.perf_counter()
     send()
     while not happened():
-        if time.perf_counter() - began > PATIENCE:
+        if time.perf_counter() - began > CONNECTION_TIMEOUT:
             raise TimeoutError("an event was not applied")
-        time.sleep(LOOK_EVERY)
+        time.sleep(POLL_INTERVAL)
     took = time.perf_counter() - began
-    time.sleep(max(0.0, EVERY - took))
+    time.sleep(max(0.0, EVENT_INTERVAL - took))
     return took
 
 

@@ -23,7 +23,7 @@ SILENCE = 10.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
+class LoadPlan:
     """What to send: for `seconds`, or until `count` requests are answered."""
 
     port: int
@@ -87,8 +87,8 @@ class Conversation:
         if not chunk:
             raise ConnectionError("the server closed a connection")
         self.received += chunk
-        head, found, body = self.received.partition(b"\r\n\r\n")
-        if not found:
+        head, value, body = self.received.partition(b"\r\n\r\n")
+        if not value:
             return None
         return head[9:12] if len(body) >= _content_length(head) else None
 
@@ -98,7 +98,7 @@ def _content_length(head: bytes) -> int:
     return int(rest.partition(b"\r\n")[0] or 0)
 
 
-def run(order: Order) -> Seen:
+def run(order: LoadPlan) -> Seen:
     """Send what the order says and return what came back."""
     wanted = order.count or int(UNIQUE_PER_SECOND * (order.seconds + order.warm_up))
     prepared = requests(wanted, first_account=order.first_account, seed=order.first_account)
@@ -111,7 +111,7 @@ def run(order: Order) -> Seen:
             conversation.socket.close()
 
 
-def _converse(conversations: list[Conversation], supply: Iterator[bytes], order: Order) -> Seen:
+def _converse(conversations: list[Conversation], supply: Iterator[bytes], order: LoadPlan) -> Seen:
     seen = Seen()
     selector = selectors.DefaultSelector()
     counted_from = time.perf_counter() + order.warm_up
@@ -151,4 +151,4 @@ def _note(seen: Seen, status: bytes, latency: float, *, counted: bool) -> None:
 
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(run(Order(**json.loads(sys.argv[1]))).summary())))
+    print(json.dumps(asdict(run(LoadPlan(**json.loads(sys.argv[1]))).summary())))

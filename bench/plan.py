@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bench.household import Household
-from bench.load import Order, Summary
+from bench.instances import Instances
+from bench.load import LoadPlan, Summary
 
 WARM_UP = 0.4
 AT_ONCE = 50_000
@@ -37,7 +37,7 @@ class Plan:
 
 
 @dataclass
-class Accounts:
+class AccountNumbers:
     """Hands out accounts that no other request has named, so that no event is a duplicate."""
 
     next: int = 1
@@ -51,16 +51,16 @@ class Accounts:
 class Bench:
     """One session."""
 
-    household: Household
+    instances: Instances
     plan: Plan
     say: Callable[[str], None]
     ends_at: float = float("inf")
     """When the area under way is out of time, by the monotonic clock."""
-    accounts: Accounts = field(default_factory=Accounts)
+    accounts: AccountNumbers = field(default_factory=AccountNumbers)
 
     def load(self, port: int, connections: int, seconds: float, *, repeat: bool) -> Summary:
         """Put load on a port; refuse to go on where an answer was not 200."""
-        order = Order(
+        order = LoadPlan(
             port=port,
             connections=connections,
             first_account=self.accounts.take(40_000),
@@ -74,12 +74,12 @@ class Bench:
         """Have so many new events accepted, some at a time: the load generator has all that it sends in memory."""
         for left in range(count, 0, -AT_ONCE):
             some = min(left, AT_ONCE)
-            seen = self.send(Order(port=port, connections=16, first_account=self.accounts.take(some), count=some))
+            seen = self.send(LoadPlan(port=port, connections=16, first_account=self.accounts.take(some), count=some))
             if seen.answered != some:
                 raise RuntimeError(f"{seen.answered} of {some} events were accepted")
 
-    def send(self, order: Order) -> Summary:
-        seen = self.household.load(order)
+    def send(self, order: LoadPlan) -> Summary:
+        seen = self.instances.load(order)
         if seen.refused:
             raise RuntimeError(f"answers that were not 200: {seen.refused}")
         return seen

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bench import events
-from bench.growing import accept, house
+from bench.growing import accept, instance
 from bench.plan import Bench
 from kulanz import pipeline
 
@@ -17,7 +17,7 @@ def profile(bench: Bench, path: str, output: Path) -> None:
     """Write the profile of a hot path as a page."""
     from pyinstrument import Profiler  # noqa: PLC0415  # In the extra `bench`.
 
-    services = house(bench, "profile", "SQLite")
+    services = instance(bench, "profile", "SQLite")
     requests = events.requests(EVENTS, first_account=1, seed=1)
     profiler = Profiler(interval=0.0005)
     if path == "receive":

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import product
 
 from bench.figures import Figure, Goal
-from bench.household import Kulanz
+from bench.instances import Kulanz
 from bench.load import Summary
 from bench.plan import Bench, in_turn
 
@@ -33,7 +33,7 @@ class Cell:
 def receiving(bench: Bench) -> Iterator[Figure]:
     """Measure every cell in every round, ours and its references one after the other."""
     threads = _best_threads(bench)
-    cells = [Cell(*one) for one in product(bench.plan.databases, PROCESSES, CONNECTIONS)]
+    cells = [Cell(*item) for item in product(bench.plan.databases, PROCESSES, CONNECTIONS)]
     results = _Results(
         rates={(cell, name): _rate(cell, name) for cell in cells for name in REFERENCES},
         tails={cell: _tail(cell) for cell in cells},
@@ -48,7 +48,7 @@ def receiving(bench: Bench) -> Iterator[Figure]:
                     port = servers.port(who, cell)
                     seen = bench.load(port, cell.connections, bench.plan.seconds, repeat=who == "empty")
                     results.note(cell, who, seen)
-                    bench.household.flush()  # What the usual receivers have enqueued.
+                    bench.instances.flush()  # What the usual receivers have enqueued.
 
 
 @dataclass
@@ -71,8 +71,8 @@ class _Servers:
         self._threads = threads
         self._stack = stack
         self._ports: dict[tuple[object, ...], int] = {}
-        self._redis = bench.household.redis()
-        self._kulanz = {name: bench.household.kulanz(f"receiver-{name}", name) for name in bench.plan.databases}
+        self._redis = bench.instances.redis()
+        self._kulanz = {name: bench.instances.kulanz(f"receiver-{name}", name) for name in bench.plan.databases}
 
     def port(self, who: str, cell: Cell) -> int:
         """Return where a server listens."""
@@ -83,14 +83,14 @@ class _Servers:
         return self._ports[key]
 
     def _started(self, who: str, cell: Cell) -> int:
-        household, ours = self._bench.household, self._kulanz[cell.database]
+        instances, ours = self._bench.instances, self._kulanz[cell.database]
         if who == "ours":
             return self._stack.enter_context(ours.web(cell.processes))[0]
         threads = self._threads[cell.connections]
         if who == "empty":
-            return self._stack.enter_context(household.flask("bench.empty:app", threads, cell.processes))[0]
+            return self._stack.enter_context(instances.flask("bench.empty:app", threads, cell.processes))[0]
         environ = {"BENCH_REDIS_URL": f"unix://{self._redis}", **(_durable(ours) if who == "durable" else {})}
-        return self._stack.enter_context(household.flask("bench.usual:app", threads, cell.processes, environ))[0]
+        return self._stack.enter_context(instances.flask("bench.usual:app", threads, cell.processes, environ))[0]
 
 
 def _durable(ours: Kulanz) -> dict[str, str]:
@@ -99,15 +99,15 @@ def _durable(ours: Kulanz) -> dict[str, str]:
 
 def _best_threads(bench: Bench) -> dict[int, int]:
     """Find the thread count at which the empty view answers most."""
-    found: dict[int, dict[int, float]] = {connections: {} for connections in CONNECTIONS}
+    matches: dict[int, dict[int, float]] = {connections: {} for connections in CONNECTIONS}
     for threads in THREADS:
-        with bench.household.flask("bench.empty:app", threads, 1) as (port, _):
+        with bench.instances.flask("bench.empty:app", threads, 1) as (port, _):
             for connections in CONNECTIONS:
-                found[connections][threads] = bench.load(port, connections, 1.0, repeat=True).per_second
-    for connections, rates in found.items():
+                matches[connections][threads] = bench.load(port, connections, 1.0, repeat=True).per_second
+    for connections, rates in matches.items():
         listed = ", ".join(f"{threads}: {rate:,.0f}/s" for threads, rate in rates.items())
         bench.say(f"empty view, {connections} connections, by threads: {listed}")
-    return {connections: max(rates, key=rates.__getitem__) for connections, rates in found.items()}
+    return {connections: max(rates, key=rates.__getitem__) for connections, rates in matches.items()}
 
 
 def _rate(cell: Cell, reference: str) -> Figure:

@@ -26,8 +26,8 @@ Try = Callable[[], int | None]
 
 def main() -> int:
     """Measure, print a table, and judge."""
-    told = [int(argument) for argument in sys.argv[1:]]
-    samples, seed = told + [SAMPLES, 7][len(told) :]
+    stated = [int(argument) for argument in sys.argv[1:]]
+    samples, seed = stated + [SAMPLES, 7][len(stated) :]
     taken = measured(forgeries(), samples, random.Random(seed))
     medians = {name: statistics.median(each) for name, each in taken.items()}
     for name, median in medians.items():

@@ -20,7 +20,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import text
 
 from bench import machine
-from bench.household import KULANZ, ROOT
+from bench.instances import KULANZ, ROOT
 from kulanz.config import OpsUser, Settings
 from kulanz.services import Services, build
 from kulanz.store import migrate
@@ -37,7 +37,7 @@ RETRIED = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
+class PageFigure:
     """How long one page takes, in seconds."""
 
     page: str
@@ -55,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _filled(dialect, wish.rows, wish.parked) as (services, folder):
             figures = _asked(services, wish.times)
             retry = _retried(services, folder)
-        report[dialect] = {"pages": [_told(one) for one in figures], "retry": retry}
-        met &= all(one.p95 <= one.goal for one in figures) and bool(retry["once_each"])
+        report[dialect] = {"pages": [_told(page_figure) for page_figure in figures], "retry": retry}
+        met &= all(page_figure.p95 <= page_figure.goal for page_figure in figures) and bool(retry["once_each"])
         _print(dialect, figures, retry)
     Path("bench/scale.json").write_text(json.dumps(report, indent=2) + "\n")
     return 0 if met else 1
@@ -156,7 +156,7 @@ def _at(number: str, rows: int, *, sqlite: bool) -> str:
     return f"now() - make_interval(secs => {ago})"
 
 
-def _asked(services: Services, times: int) -> list[Figure]:
+def _asked(services: Services, times: int) -> list[PageFigure]:
     client = create_app(services).test_client()
     client.post("/ops/login", data={"name": "ops", "password": PASSWORD})
     figures = [_figure(client, "a trivial page", [TRIVIAL], times)]
@@ -186,10 +186,10 @@ def _pages(services: Services) -> dict[str, list[str]]:
 
 def _figure(
     client: FlaskClient, name: str, paths: Sequence[str], times: int, *, goal: float = GOAL_PAGE, pause: float = 0.0
-) -> Figure:
+) -> PageFigure:
     client.get(paths[0])
     taken = [_timed(lambda path=path: client.get(path), pause) for _ in range(times) for path in paths]  # type: ignore[misc]
-    return Figure(page=name, p50=statistics.median(taken), p95=statistics.quantiles(taken, n=20)[-1], goal=goal)
+    return PageFigure(page=name, p50=statistics.median(taken), p95=statistics.quantiles(taken, n=20)[-1], goal=goal)
 
 
 def _timed(ask: Callable[[], object], pause: float) -> float:
@@ -253,19 +253,19 @@ def _retried(services: Services, folder: Path) -> dict[str, object]:
 
 def _parked(database: Database) -> int:
     with database.read() as conn:
-        found = text("SELECT count(*) FROM inbox WHERE state = 'parked' AND state <> 'handled'")
-        return int(conn.execute(found).scalar_one())
+        result = text("SELECT count(*) FROM inbox WHERE state = 'parked' AND state <> 'handled'")
+        return int(conn.execute(result).scalar_one())
 
 
-def _told(figure: Figure) -> dict[str, object]:
+def _told(figure: PageFigure) -> dict[str, object]:
     return {"page": figure.page, "p50_ms": round(figure.p50 * 1e3, 1), "p95_ms": round(figure.p95 * 1e3, 1)}
 
 
-def _print(dialect: str, figures: Sequence[Figure], retry: dict[str, object]) -> None:
+def _print(dialect: str, figures: Sequence[PageFigure], retry: dict[str, object]) -> None:
     print(f"\n{dialect}: page, p50, p95, goal at p95 (ms)")
-    for one in figures:
-        mark = " " if one.p95 <= one.goal else "!"
-        print(f"{mark} {one.page:26} {one.p50 * 1e3:8.1f} {one.p95 * 1e3:8.1f} {one.goal * 1e3:6.0f}")
+    for row in figures:
+        mark = " " if row.p95 <= row.goal else "!"
+        print(f"{mark} {row.page:26} {row.p50 * 1e3:8.1f} {row.p95 * 1e3:8.1f} {row.goal * 1e3:6.0f}")
     print(f"  retry --all, killed and taken up again: {retry}")
 
 

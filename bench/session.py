@@ -20,7 +20,7 @@ class OvertimeError(Exception):
 
 
 @dataclass(frozen=True)
-class Area:
+class BenchArea:
     """What is measured together."""
 
     measure: Callable[[Bench], Iterator[Figure]]
@@ -30,7 +30,7 @@ class Area:
 
 
 @dataclass
-class Session:
+class BenchSession:
     """What was measured so far, and what failed, by area."""
 
     bench: Bench
@@ -43,7 +43,7 @@ class Session:
         """Whether every area came to its end and every goal was met."""
         return not self.failed and all(figure.met for figure in self.figures)
 
-    def run(self, areas: Mapping[str, Area], keep: Callable[[], None]) -> None:
+    def run(self, areas: Mapping[str, BenchArea], keep: Callable[[], None]) -> None:
         """Measure the areas in order; `keep` is called after each, so that a session that is stopped loses one area."""
         ends_at = time.monotonic() + self.bench.plan.minutes * 60
         to_come = sum(area.minutes for area in areas.values())
@@ -53,7 +53,7 @@ class Session:
             self._measure(name, area, share)
             keep()
 
-    def _measure(self, name: str, area: Area, share: float) -> None:
+    def _measure(self, name: str, area: BenchArea, share: float) -> None:
         began, first = time.monotonic(), len(self.figures)
         self.bench.ends_at = began + share
         try:

@@ -57,27 +57,30 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="kulanz-simulation-") as folder:
         _fill(Path(folder), options.accounts)
         rounds = [{only: _alone(folder, only) for only in WORK} for _ in range(options.rounds)]
-    best = {only: min((one[only] for one in rounds), key=lambda one: one["seconds"]) for only in WORK}
-    known = int(best["simulate"]["accounts"])
-    rates = {only: known / one["seconds"] for only, one in best.items()}
+    best = {
+        only: min((other_round[only] for other_round in rounds), key=lambda other_round: other_round["seconds"])
+        for only in WORK
+    }
+    existing = int(best["simulate"]["accounts"])
+    rates = {only: existing / other_round["seconds"] for only, other_round in best.items()}
     lines = (
-        f"{known} accounts; {best['simulate']['found']:.0f} would fare otherwise",
+        f"{existing} accounts; {best['simulate']['found']:.0f} would fare otherwise",
         f"simulate {rates['simulate']:,.0f} accounts/s and core (goal {GOAL:,.0f})",
         f"replay {rates['replay']:,.0f} accounts/s and core",
         f"reference: reading every book {rates['read']:,.0f} accounts/s and core",
         *(f"{only} costs {rates['read'] / rates[only]:.0f} times that" for only in ("simulate", "replay")),
-        *(f"{only} took {one['peak']:.0f} MiB at most" for only, one in best.items()),
+        *(f"{only} took {other_round['peak']:.0f} MiB at most" for only, other_round in best.items()),
     )
     sys.stdout.write("\n".join(lines) + "\n")
-    return 0 if rates["simulate"] >= GOAL and known == options.accounts else 1
+    return 0 if rates["simulate"] >= GOAL and existing == options.accounts else 1
 
 
 def _alone(folder: str, only: str) -> dict[str, float]:
     """Do one piece of work in a process of its own and return what it took."""
     command = [sys.executable, "-m", "bench.simulation", "--of", folder, "--only", only]
-    told: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
-    sys.stderr.write(f"{only}: {told}\n")
-    return told
+    stated: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True).stdout)
+    sys.stderr.write(f"{only}: {stated}\n")
+    return stated
 
 
 def _measured(folder: str, only: str) -> int:
@@ -85,14 +88,14 @@ def _measured(folder: str, only: str) -> int:
     services = _services(Path(folder))
     try:
         with services.database.read() as conn:
-            known = accounts.count(conn)
+            existing = accounts.count(conn)
         began = time.process_time()
-        found = WORK[only](services)
+        value = WORK[only](services)
         seconds = time.process_time() - began
     finally:
         services.close()
-    told = {"accounts": known, "found": found, "seconds": seconds, "peak": _peak()}
-    sys.stdout.write(json.dumps(told) + "\n")
+    stated = {"accounts": existing, "found": value, "seconds": seconds, "peak": _peak()}
+    sys.stdout.write(json.dumps(stated) + "\n")
     return 0
 
 
@@ -101,8 +104,8 @@ def _peak() -> float:
     status = Path("/proc/self/status")
     if not status.exists():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    told = dict(line.split(":", 1) for line in status.read_text().splitlines())
-    return int(told["VmHWM"].split()[0]) / 2**10
+    stated = dict(line.split(":", 1) for line in status.read_text().splitlines())
+    return int(stated["VmHWM"].split()[0]) / 2**10
 
 
 def _simulate(services: Services) -> int:
@@ -110,7 +113,7 @@ def _simulate(services: Services) -> int:
 
 
 def _replay(services: Services) -> int:
-    return sum(1 for one in replay(services) if one.differs)
+    return sum(1 for replay_result in replay(services) if replay_result.differs)
 
 
 def _read(services: Services) -> int:
@@ -141,7 +144,7 @@ def _tell(services: Services, number: int) -> None:
         count, now = 0, BEGAN + day * DAY
         for batch in _batches(number, day):
             with services.database.write() as tx:
-                inbox.record(tx, [_event(services, one, now) for one in batch], now)
+                inbox.record(tx, [_event(services, item, now) for item in batch], now)
             count += len(batch)
         while pipeline.process(services, limit=BATCH).moved:
             pass
@@ -150,8 +153,8 @@ def _tell(services: Services, number: int) -> None:
 
 
 def _batches(number: int, day: int) -> Iterator[list[Told]]:
-    told = (one for account in range(1, number + 1) for one in _news(account, day))
-    while batch := list(islice(told, BATCH)):
+    stated = (item for account in range(1, number + 1) for item in _news(account, day))
+    while batch := list(islice(stated, BATCH)):
         yield batch
 
 
@@ -172,15 +175,15 @@ def _news(account: int, day: int) -> Iterator[Told]:
             yield ("dispute_created", "disputes", account, "opened", at, 4)
 
 
-def _event(services: Services, told: Told, now: datetime) -> NewEvent:
-    body = _body(told)
-    glance = services.providers[PROVIDER].glance(body)
+def _event(services: Services, stated: Told, now: datetime) -> NewEvent:
+    body = _body(stated)
+    header = services.providers[PROVIDER].peek(body)
     return NewEvent(
         provider=PROVIDER,
-        name=glance.name,
-        delivery_key=glance.delivery_key,
-        content_key=glance.content_key,
-        lane=glance.lane,
+        name=header.name,
+        delivery_key=header.delivery_key,
+        content_key=header.content_key,
+        lane=header.lane,
         sha256=sha256(body).digest(),
         state="received",
         received_at=now,
@@ -188,8 +191,8 @@ def _event(services: Services, told: Told, now: datetime) -> NewEvent:
     )
 
 
-def _body(told: Told) -> bytes:
-    name, kind, account, *_, step = told
+def _body(stated: Told) -> bytes:
+    name, kind, account, *_, step = stated
     return json.dumps(
         {
             "meta": {
@@ -198,13 +201,13 @@ def _body(told: Told) -> bytes:
                 "custom_data": {"account_id": f"org_{account}"},
                 "webhook_id": f"{account:08x}-0000-4000-8000-{step:04x}{len(name):08x}",
             },
-            "data": {"type": kind, "id": f"{account}{step or ''}", "attributes": _attributes(told)},
+            "data": {"type": kind, "id": f"{account}{step or ''}", "attributes": _attributes(stated)},
         }
     ).encode()
 
 
-def _attributes(told: Told) -> dict[str, Any]:
-    _, kind, account, status, at, step = told
+def _attributes(stated: Told) -> dict[str, Any]:
+    _, kind, account, status, at, step = stated
     if kind == "subscriptions":
         return subscription(account, status, 0, at)
     if kind == "subscription-invoices":

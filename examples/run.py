@@ -91,8 +91,8 @@ def _wait_until_ready(url: str, kulanz: subprocess.Popen[bytes]) -> None:
 def program(name: str) -> str:
     """Return the path of a program, first of all of one that is installed beside this Python."""
     beside = str(Path(sys.executable).parent)
-    found = shutil.which(name, path=os.pathsep.join((beside, os.environ.get("PATH", ""))))
-    return found or sys.exit(f"{name} is not installed: pip install .")
+    value = shutil.which(name, path=os.pathsep.join((beside, os.environ.get("PATH", ""))))
+    return value or sys.exit(f"{name} is not installed: pip install .")
 
 
 def _stop(_: int, __: FrameType | None) -> None:

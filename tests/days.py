@@ -10,7 +10,7 @@ from typing import Any
 
 from kulanz import pipeline
 from kulanz.config import Settings
-from kulanz.ingest.receiver import Intake
+from kulanz.ingest.receiver import Receiver
 from kulanz.services import Services, build
 from tests.lemonsqueezy import MONDAY, SECRET, Payload, delivery
 
@@ -71,11 +71,11 @@ def tell(services: Services, *payloads: Payload) -> None:
 
 def deliver(services: Services, *payloads: Payload) -> None:
     """Let events arrive as Lemon Squeezy sends them."""
-    intake = Intake(services)
+    receiver = Receiver(services)
     for payload in payloads:
         body, headers = delivery(payload)
-        assert intake.accept("lemonsqueezy", headers, body).status == 200
-    intake.close()
+        assert receiver.accept("lemonsqueezy", headers, body).status == 200
+    receiver.close()
 
 
 def settle(services: Services) -> None:

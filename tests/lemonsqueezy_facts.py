@@ -25,7 +25,7 @@ UNSIGNED = Naming()
 
 def translate(payload: ls.Payload, naming: Naming = UNSIGNED) -> tuple[ProviderFact, ...]:
     body = ls.wire(payload)
-    seen = LEMONSQUEEZY.glance(body)
+    seen = LEMONSQUEEZY.peek(body)
     return LEMONSQUEEZY.translate(seen.name, LEMONSQUEEZY.decode(body), seen.content_key.hex(), naming)
 
 

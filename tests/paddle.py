@@ -35,8 +35,8 @@ class Purchase(Bought):
 BOUGHT = Purchase()
 
 
-def event(name: str, told: Payload, *, at: datetime, **around: Any) -> Payload:
-    data = written(told)
+def event(name: str, document: Payload, *, at: datetime, **around: Any) -> Payload:
+    data = written(document)
     content = sha256(json.dumps([name, moment(at), data]).encode()).hexdigest()
     return {
         "event_id": f"evt_{content[:26]}",

@@ -95,8 +95,8 @@ class Provider:
 
     def change(self, subscription: object, **attributes: object) -> None:
         """Let something happen to a subscription at `now`."""
-        told = {key: moment(value) if isinstance(value, datetime) else value for key, value in attributes.items()}
-        self.subscriptions[str(subscription)]["attributes"] |= {"updated_at": moment(self.now)} | told
+        stated = {key: moment(value) if isinstance(value, datetime) else value for key, value in attributes.items()}
+        self.subscriptions[str(subscription)]["attributes"] |= {"updated_at": moment(self.now)} | stated
 
     def attributes(self, subscription: object) -> Payload:
         """Return what the provider holds of a subscription: good as overrides of the event that tells it."""
@@ -142,14 +142,14 @@ class Provider:
             self.change(own_id, status="cancelled", cancelled=True, ends_at=held["renews_at"])
         return self._held(own_id)
 
-    def _patch(self, own_id: str, told: Payload) -> Reply:
+    def _patch(self, own_id: str, document: Payload) -> Reply:
         held = self.attributes(own_id)
         if held["status"] == "expired":
             return _error(422, "An expired subscription cannot be resumed.")
-        if told.get("cancelled") is True:
+        if document.get("cancelled") is True:
             return self._cancel(own_id)
-        if told.get("cancelled") is False:
-            trial = told.get("trial_ends_at")
+        if document.get("cancelled") is False:
+            trial = document.get("trial_ends_at")
             resumed = {"status": "on_trial", "trial_ends_at": trial} if trial else {"status": "active"}
             self.change(own_id, cancelled=False, ends_at=None, **resumed)
         return self._held(own_id)
@@ -191,20 +191,20 @@ def _handler(provider: Provider) -> type[BaseHTTPRequestHandler]:
             if provider.closed.wait(None if reply.hang else reply.delay) or reply.reset:
                 self._break()
                 return
-            told = _bytes(reply)
+            stated = _bytes(reply)
             self.send_response_only(reply.status)
-            dated = {"Date": self.date_time_string(), "Content-Length": str(len(told))}
+            dated = {"Date": self.date_time_string(), "Content-Length": str(len(stated))}
             for name, value in {**dated, **_headers(reply)}.items():
                 self.send_header(name, value)
             self.end_headers()
-            self._write(told if reply.cut is None else told[: reply.cut], reply.drip)
+            self._write(stated if reply.cut is None else stated[: reply.cut], reply.drip)
             if reply.cut is not None:
                 self._break()
 
         do_GET = do_DELETE = do_PATCH = do_POST = _answer  # noqa: N815 - the names under which they are found
 
-        def _write(self, told: bytes, drip: float) -> None:
-            pieces = [told[index : index + 1] for index in range(len(told))] if drip else [told]
+        def _write(self, stated: bytes, drip: float) -> None:
+            pieces = [stated[index : index + 1] for index in range(len(stated))] if drip else [stated]
             with suppress(ConnectionError):
                 for piece in pieces:
                     self.wfile.write(piece)

@@ -34,6 +34,6 @@ def moment(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def written(told: Payload, instant: Callable[[datetime], object] = moment) -> Payload:
+def written(document: Payload, instant: Callable[[datetime], object] = moment) -> Payload:
     """The same with its instants as a provider writes them."""
-    return {key: instant(value) if isinstance(value, datetime) else value for key, value in told.items()}
+    return {key: instant(value) if isinstance(value, datetime) else value for key, value in document.items()}

@@ -162,7 +162,9 @@ def empty(url: str, tables: Iterable[str]) -> None:
     """
     end_connections(url)
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(sql.SQL(";").join(sql.SQL("DELETE FROM {}").format(sql.Identifier(one)) for one in tables))
+        connection.execute(
+            sql.SQL(";").join(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)) for table in tables)
+        )
         connection.execute("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'")
 
 

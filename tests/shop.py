@@ -18,15 +18,15 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from kulanz import pipeline
 from kulanz.config import ApiToken, Settings
-from kulanz.ingest.receiver import Intake
-from kulanz.queries import enquiries
-from kulanz.runtime.rate_limit import Budget, Own
+from kulanz.ingest.receiver import Receiver
+from kulanz.queries import accounts
+from kulanz.runtime.rate_limit import LocalSlots, RateLimit
 from kulanz.services import Services, build
 from kulanz.store import inbox
-from kulanz.web.api.service import AccountDesk
+from kulanz.web.api.service import AccountService
 from kulanz.web.application import assemble
 from kulanz_simulator import Assumptions, Simulator, running
-from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
+from tests.fake_servers import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.lemonsqueezy import MONDAY, SECRET
 
 TOKEN = "a-token-for-tests"
@@ -43,12 +43,12 @@ class Handler(WSGIRequestHandler):
         pass
 
 
-class Door:
+class WebServer:
     """The product's web server; closed, it takes no connection."""
 
     def __init__(self, services: Services) -> None:
-        self._intake = Intake(services)
-        self._app = assemble(self._intake, AccountDesk(services), services.settings)
+        self._receiver = Receiver(services)
+        self._app = assemble(self._receiver, AccountService(services), services.settings)
         self._server: BaseWSGIServer | None = None
         self._thread: threading.Thread | None = None
         self._port = 0
@@ -74,7 +74,7 @@ class Door:
     def end(self) -> None:
         """Close for good, with the threads that took deliveries in."""
         self.close()
-        self._intake.close()
+        self._receiver.close()
 
 
 @dataclass(slots=True)
@@ -83,7 +83,7 @@ class Shop:
 
     simulator: Simulator
     services: Services
-    door: Door
+    web: WebServer
     callbacks: CallbackReceiver
     mailbox: Mailbox
     step: timedelta = timedelta()
@@ -112,15 +112,15 @@ class Shop:
 
     def sleep_through(self, until: datetime) -> None:
         """Be away: deliveries are refused, and nothing is done until then."""
-        self.door.close()
+        self.web.close()
         self.simulator.sender.close()
         self.simulator.advance_to(until)
-        self.door.open()
+        self.web.open()
         self.settle()
 
     def account(self, name: object) -> dict[str, Any]:
         """Return an account as the API shows it."""
-        return enquiries.account_document(self.services, str(name))
+        return accounts.account_document(self.services, str(name))
 
     def received(self) -> dict[str, int]:
         with self.services.database.read() as conn:
@@ -152,15 +152,15 @@ def a_shop(
 ) -> Iterator[Shop]:
     """Open a shop on a migrated database."""
     with ExitStack() as stack:
-        told = Simulator(began, seed=seed, assumptions=assumptions or Assumptions())
-        simulator = stack.enter_context(running(told))
+        given_simulator = Simulator(began, seed=seed, assumptions=assumptions or Assumptions())
+        simulator = stack.enter_context(running(given_simulator))
         callbacks, mailbox = stack.enter_context(a_callback_receiver()), stack.enter_context(a_mailbox())
         services = _services(folder, database_url, simulator, callbacks, mailbox)
         stack.callback(services.close)
         services.clock.set(began)
         with services.database.write() as tx:
             services.adopt_policy(tx)
-        door = Door(services)
+        door = WebServer(services)
         stack.callback(door.end)
         simulator.deliver_to(door.url, SECRET)
         yield Shop(simulator, services, door, callbacks, mailbox)
@@ -186,6 +186,6 @@ def _services(
         api_tokens=(ApiToken(name="tests", token=TOKEN),),
         test_clock=True,
     )
-    simulator.weather.limit = 1_000_000
-    unlimited = Own(limit=1_000_000, gap=0.0)
-    return replace(build(settings), pace=Budget(own=unlimited))
+    simulator.conditions.limit = 1_000_000
+    unlimited = LocalSlots(limit=1_000_000, gap=0.0)
+    return replace(build(settings), rate_limit=RateLimit(local=unlimited))

@@ -38,12 +38,18 @@ POLAR = Purchase(
 )
 
 
-def dodo(name: str, told: Payload, *, at: datetime, **around: Any) -> Payload:
-    return {"business_id": "bus_P3SXLi0yAuFTP", "type": name, "timestamp": moment(at), "data": written(told), **around}
+def dodo(name: str, document: Payload, *, at: datetime, **around: Any) -> Payload:
+    return {
+        "business_id": "bus_P3SXLi0yAuFTP",
+        "type": name,
+        "timestamp": moment(at),
+        "data": written(document),
+        **around,
+    }
 
 
-def polar(name: str, told: Payload, *, at: datetime, **around: Any) -> Payload:
-    return {"type": name, "timestamp": moment(at), "data": written(told), **around}
+def polar(name: str, document: Payload, *, at: datetime, **around: Any) -> Payload:
+    return {"type": name, "timestamp": moment(at), "data": written(document), **around}
 
 
 def dodo_subscription(name: str, *, at: datetime = MONDAY, purchase: Purchase = BOUGHT, **told: Any) -> Payload:

@@ -36,8 +36,8 @@ class Purchase(Bought):
 BOUGHT = Purchase()
 
 
-def event(name: str, told: Payload, *, at: datetime, previous: Payload | None = None, **around: Any) -> Payload:
-    data: Payload = {"object": written(told, seconds)} | ({"previous_attributes": previous} if previous else {})
+def event(name: str, document: Payload, *, at: datetime, previous: Payload | None = None, **around: Any) -> Payload:
+    data: Payload = {"object": written(document, seconds)} | ({"previous_attributes": previous} if previous else {})
     content = sha256(json.dumps([name, seconds(at), data]).encode()).hexdigest()
     return {
         "id": f"evt_{content[:24]}",

@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, select, update
 
-from kulanz.crypto.signing import Signet
+from kulanz.crypto.signing import Signer
 from kulanz.privacy import audit
 from kulanz.services import Services
 from kulanz.store import accounts, ledger, tables
 from kulanz.store.database import Connection
 from tests.days import days_go_by, product, settings_of, settle
 from tests.lemonsqueezy import MONDAY
-from tests.workers.house import an_unpaid_account
+from tests.workers.instance import an_unpaid_account
 
 DECISIONS = tables.decisions
 ORG = "org_1"
@@ -35,10 +35,10 @@ def services(tmp_path: Path, database_url: str) -> Iterator[Services]:
 
 
 def test_what_nobody_touched_is_whole(services: Services) -> None:
-    found = list(audit.verify(services))
+    audit_results = list(audit.verify(services))
 
-    assert {one.account for one in found} == {"org_1", "org_5"}
-    assert all(one.flaw is None and one.decisions >= 5 for one in found)
+    assert {audit_result.account for audit_result in audit_results} == {"org_1", "org_5"}
+    assert all(audit_result.flaw is None and audit_result.decisions >= 5 for audit_result in audit_results)
 
 
 def edited(tx: Connection) -> None:
@@ -77,7 +77,7 @@ def cut_and_signed_by_a_stranger(tx: Connection) -> None:
     cut_with_the_account_told_so(tx)
     row = accounts.exactly(tx, ORG)
     assert row is not None
-    stranger = Signet(os.urandom(32)).sign(ledger.statement(ORG, row.seq, row.head))
+    stranger = Signer(os.urandom(32)).sign(ledger.statement(ORG, row.seq, row.head))
     tx.execute(the_account().values(signature=stranger))
 
 
@@ -143,7 +143,7 @@ def test_an_account_shows_that_somebody_left_it(services: Services, tampering: A
     with services.database.write() as tx:
         tampering(tx)
 
-    flaws = {one.account: one.flaw for one in audit.verify(services) if one.flaw}
+    flaws = {audit_result.account: audit_result.flaw for audit_result in audit.verify(services) if audit_result.flaw}
 
     assert flaws[ORG] == TAMPERINGS[tampering]
 
@@ -152,7 +152,7 @@ def test_a_decision_that_is_made_later_is_signed_too(services: Services) -> None
     services.clock.set(MONDAY + timedelta(days=60))
     settle(services)
 
-    assert [one.flaw for one in audit.verify(services)] == [None, None]
+    assert [audit_result.flaw for audit_result in audit.verify(services)] == [None, None]
 
 
 def the_last(tx: Connection) -> int:

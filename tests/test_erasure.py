@@ -16,16 +16,17 @@ from kulanz.errors import RefusedError
 from kulanz.policy import effects
 from kulanz.policy.facts import OverrideKind
 from kulanz.privacy import audit, erasure, retention
-from kulanz.queries import closed, enquiries, evidence
+from kulanz.queries import accounts as account_queries
+from kulanz.queries import closed, evidence
 from kulanz.queries.evidence.check import check
 from kulanz.queries.replay.replay import replay
 from kulanz.services import Services
 from kulanz.store import accounts, archive, certificates, email_index, erasing, inbox, outbox, tables
 from kulanz.store.database import Database
 from tests.days import DAY, days_go_by, product, settings_of, settle
-from tests.far_ends import CallbackReceiver, a_callback_receiver
+from tests.fake_servers import CallbackReceiver, a_callback_receiver
 from tests.lemonsqueezy import MONDAY, subscription_cancelled, subscription_created, subscription_updated
-from tests.workers.house import an_unpaid_account, receive
+from tests.workers.instance import an_unpaid_account, receive
 
 ORG = "org_1"
 MAIL = b"anne@bakery.example"
@@ -40,8 +41,8 @@ def callbacks() -> Iterator[CallbackReceiver]:
 @pytest.fixture
 def services(tmp_path: Path, database_url: str, callbacks: CallbackReceiver) -> Iterator[Services]:
     """Two accounts that did not pay, on hold since a week after MONDAY."""
-    told = {"callback_url": callbacks.url, "callback_secret": callbacks.secret, "test_clock": True}
-    with product(settings_of(tmp_path, database_url, **told), at=MONDAY) as services:
+    stated = {"callback_url": callbacks.url, "callback_secret": callbacks.secret, "test_clock": True}
+    with product(settings_of(tmp_path, database_url, **stated), at=MONDAY) as services:
         for number in (1, 5):
             an_unpaid_account(services, number)
         days_go_by(services, 9)
@@ -85,14 +86,17 @@ def test_every_table_that_names_accounts_is_either_kept_or_goes(services: Servic
 
     gone = {table.name for table in erasing.personal_tables()}
 
-    assert gone | (erasing.KEPT & named) == named
+    assert gone | (erasing.KEPT_TABLES & named) == named
     assert {"journal", "timers", "lookups", "matters"} <= gone
 
 
 def test_every_kind_of_effect_either_holds_personal_data_or_is_carried_on() -> None:
     harmless = {"AlertOperators", "CancelSubscription", "DisableLicence", "LookUpSubscription", "Notify"}
 
-    assert set(effects.KINDS) == erasing.LETTERS | harmless | {"RefundPayment", "ResumeSubscription"}
+    assert set(effects.EFFECT_KINDS) == erasing.PERSONAL_EFFECT_KINDS | harmless | {
+        "RefundPayment",
+        "ResumeSubscription",
+    }
 
 
 def test_what_de_duplicates_and_what_proves_stays(services: Services) -> None:
@@ -102,7 +106,7 @@ def test_what_de_duplicates_and_what_proves_stays(services: Services) -> None:
     erase(services)
 
     assert keys_of(services.database) == before
-    assert [one.flaw for one in audit.verify(services)] == [None, None]
+    assert [audit_result.flaw for audit_result in audit.verify(services)] == [None, None]
     with services.database.read() as conn:
         details = (
             conn.execute(text("SELECT detail FROM decisions WHERE account = 'org_1' ORDER BY seq")).scalars().all()
@@ -121,9 +125,13 @@ def test_the_product_is_told_and_the_renewal_is_stopped_although_the_key_is_gone
 
     erase(services, "org_9")
 
-    told = [one for one in callbacks.documents if one["data"]["account_id"] == "org_9" and one["type"] != "ops.alert"]
-    assert told[-1]["type"] == "account.closed"
-    assert told[-1]["data"]["entitlement"] | {"version": 0} == {
+    stated = [
+        document
+        for document in callbacks.documents
+        if document["data"]["account_id"] == "org_9" and document["type"] != "ops.alert"
+    ]
+    assert stated[-1]["type"] == "account.closed"
+    assert stated[-1]["data"]["entitlement"] | {"version": 0} == {
         "plan": "free",
         "access": "none",
         "allows": [],
@@ -150,7 +158,7 @@ def test_a_dry_run_destroys_nothing_i8(services: Services) -> None:
     decision = execute.command(services, ORG, EraseAccount(reason="Art. 17"), "anna", dry_run=True)
 
     assert str(decision.state.standing) == "closed"
-    assert enquiries.account_document(services, ORG)["standing"] == "on_hold"
+    assert account_queries.account_document(services, ORG)["standing"] == "on_hold"
 
 
 def test_nothing_is_ordered_for_an_account_that_is_gone(services: Services) -> None:
@@ -162,7 +170,7 @@ def test_nothing_is_ordered_for_an_account_that_is_gone(services: Services) -> N
 
 def test_late_news_of_a_destroyed_account_are_recognised_kept_nowhere_and_visible(services: Services) -> None:
     erase(services)
-    version = enquiries.entitlement(services, ORG)["version"]
+    version = account_queries.entitlement(services, ORG)["version"]
 
     late = subscription_updated(account=ORG, subscription=1, customer=2, at=MONDAY + DAY)
     receive(services, late)
@@ -170,10 +178,10 @@ def test_late_news_of_a_destroyed_account_are_recognised_kept_nowhere_and_visibl
 
     with services.database.read() as conn:
         event = inbox.listing(conn, None, None, 1)[0]
-        assert (event.state, event.account, event.reason, event.body) == ("ignored", ORG, erasing.GONE, b"")
+        assert (event.state, event.account, event.reason, event.body) == ("ignored", ORG, erasing.ERASED, b"")
         assert accounts.data_key(conn, ORG) is None
-    assert enquiries.account_document(services, ORG)["standing"] == "closed"
-    assert enquiries.entitlement(services, ORG)["version"] == version
+    assert account_queries.account_document(services, ORG)["standing"] == "closed"
+    assert account_queries.entitlement(services, ORG)["version"] == version
 
 
 def test_a_purchase_under_the_same_id_after_the_erasure_waits_for_a_person(services: Services) -> None:
@@ -211,7 +219,7 @@ def test_what_was_known_under_an_earlier_name_goes_too(services: Services) -> No
         assert set(conn.execute(select(tables.inbox.c.body).where(mine)).scalars()) == {b""}
         assert inbox.listing(conn, None, None, 1)[0].state == "ignored"
         assert email_index.find(conn, services.vault.fingerprint("mail:anne@bakery.example")) == [ORG, "org_5"]
-    assert [one.flaw for one in audit.verify(services) if one.flaw] == []
+    assert [audit_result.flaw for audit_result in audit.verify(services) if audit_result.flaw] == []
 
 
 def test_evidence_of_an_erased_account_still_proves_what_was_decided_and_names_nobody(services: Services) -> None:
@@ -239,17 +247,17 @@ def test_what_is_retried_of_a_destroyed_account_is_put_aside_and_does_no_harm(se
         assert {event.state for number in numbers if (event := inbox.get(conn, number))} == {"parked"}
         mails = [effect.state for effect in outbox.of_account(conn, ORG) if effect.kind == "SendMail"]
     assert set(mails) == {"withdrawn"}
-    assert enquiries.account_document(services, ORG)["standing"] == "closed"
+    assert account_queries.account_document(services, ORG)["standing"] == "closed"
 
 
 def test_replay_counts_erased_accounts_and_does_not_judge_them(services: Services) -> None:
     erase(services)
 
-    findings = {one.account: one for one in replay(services)}
+    findings = {replay_result.account: replay_result for replay_result in replay(services)}
 
     assert findings[ORG].erased
     assert not findings["org_5"].erased
-    assert not any(one.differs for one in findings.values())
+    assert not any(replay_result.differs for replay_result in findings.values())
 
 
 def test_what_the_law_keeps_is_sealed_apart_with_basis_and_end(services: Services) -> None:
@@ -261,7 +269,7 @@ def test_what_the_law_keeps_is_sealed_apart_with_basis_and_end(services: Service
     assert kept.kept_until == datetime(2034, 1, 1, tzinfo=UTC)
     assert MAIL not in kept.body
     assert erasure.opened(services.vault, kept)[0]["currency"] == "EUR"
-    document = enquiries.account_document(services, ORG)
+    document = account_queries.account_document(services, ORG)
     assert document["timers"] == [{"kind": "retention_end", "due_at": "2034-01-01T00:00:00Z"}]
 
 
@@ -270,19 +278,19 @@ def test_a_certificate_says_what_was_destroyed_and_what_is_kept(services: Servic
 
     with services.database.read() as conn:
         (row,) = certificates.of_account(conn, ORG)
-        told = closed.certificate(row, services.vault.signet.public)
+        document = closed.certificate(row, services.vault.signer.public)
         decided = accounts.get(conn, ORG)
-    assert told["genuine"]
-    assert told["cause"] == "erasure"
-    assert told["destroyed"]["data_keys"] == 1
-    assert told["destroyed"]["events"] >= 2
-    assert told["kept"] == [
+    assert document["genuine"]
+    assert document["cause"] == "erasure"
+    assert document["destroyed"]["data_keys"] == 1
+    assert document["destroyed"]["events"] >= 2
+    assert document["kept"] == [
         {"class": "settlements", "basis": "BAO § 132", "until": "2034-01-01T00:00:00Z", "records": 1}
     ]
     assert decided is not None
-    assert (told["decision"], told["decision_hash"]) == (decided.seq, decided.head.hex())
+    assert (document["decision"], document["decision_hash"]) == (decided.seq, decided.head.hex())
     forged = msgspec.structs.replace(row, document=row.document.replace("erasure", "closure"))
-    assert not erasure.is_genuine(forged, services.vault.signet.public)
+    assert not erasure.is_genuine(forged, services.vault.signer.public)
 
 
 def test_a_closure_of_an_ended_account_runs_through_to_its_certificate_13(
@@ -294,13 +302,13 @@ def test_a_closure_of_an_ended_account_runs_through_to_its_certificate_13(
     execute.command(services, ORG, RequestClosure(reason="we stop"), "shop")
     settle(services)
 
-    document = enquiries.account_document(services, ORG)
+    document = account_queries.account_document(services, ORG)
     assert document["standing"] == "closed"
-    assert [one["state"] for one in document["closures"]] == ["closed"]
-    told = [one["type"] for one in callbacks.documents if one["data"]["account_id"] == ORG]
-    told = [kind for kind in told if kind != "ops.alert"]
-    assert told[-2:] == ["account.data_deletion_due", "account.closed"]
-    assert "destroyed" in enquiries.explanation(services, ORG)["why"][0]
+    assert [item["state"] for item in document["closures"]] == ["closed"]
+    stated = [item["type"] for item in callbacks.documents if item["data"]["account_id"] == ORG]
+    stated = [kind for kind in stated if kind != "ops.alert"]
+    assert stated[-2:] == ["account.data_deletion_due", "account.closed"]
+    assert "destroyed" in account_queries.explanation(services, ORG)["why"][0]
 
 
 def test_what_was_taken_in_hand_before_the_account_closed_is_carried_out_all_the_same_13(
@@ -314,11 +322,11 @@ def test_what_was_taken_in_hand_before_the_account_closed_is_carried_out_all_the
     execute.command(services, ORG, SetOverride(kind=OverrideKind.SUSPEND, until=until, reason="abuse"), "anna")
     settle(services)
 
-    told = [one["type"] for one in callbacks.documents if one["data"]["account_id"] == ORG]
+    stated = [document["type"] for document in callbacks.documents if document["data"]["account_id"] == ORG]
     with services.database.read() as conn:
         states = {row.type: row.state for row in outbox.of_account(conn, ORG)}
     assert states["account.closed"] == states["account.suspended"] == "done"
-    assert "account.suspended" in told
+    assert "account.suspended" in stated
 
 
 def test_a_closure_waits_for_what_is_paid_for_and_says_so_13(services: Services) -> None:
@@ -328,34 +336,36 @@ def test_a_closure_waits_for_what_is_paid_for_and_says_so_13(services: Services)
     execute.command(services, "org_9", RequestClosure(reason="we stop"), "shop")
     settle(services)
 
-    document = enquiries.account_document(services, "org_9")
+    document = account_queries.account_document(services, "org_9")
     assert document["standing"] == "good"
     assert document["plan"] != "free"
     assert document["closures"][0]["obstacles"] == ["subscription_runs"]
-    assert any("a subscription still runs" in line for line in enquiries.explanation(services, "org_9")["outlook"])
-    told = {"account": "org_9", "subscription": 90, "customer": 91}
-    receive(services, subscription_cancelled(at=bought + DAY, ends_at=bought + 10 * DAY, **told))
+    assert any(
+        "a subscription still runs" in line for line in account_queries.explanation(services, "org_9")["outlook"]
+    )
+    stated = {"account": "org_9", "subscription": 90, "customer": 91}
+    receive(services, subscription_cancelled(at=bought + DAY, ends_at=bought + 10 * DAY, **stated))
     services.clock.set(bought + 9 * DAY)
     settle(services)
-    assert enquiries.account_document(services, "org_9")["standing"] == "good"
+    assert account_queries.account_document(services, "org_9")["standing"] == "good"
     services.clock.set(bought + 10 * DAY)
     settle(services)
 
-    assert enquiries.account_document(services, "org_9")["standing"] == "closed"
+    assert account_queries.account_document(services, "org_9")["standing"] == "closed"
 
 
 def test_asking_again_is_the_same_closure(services: Services) -> None:
     for _ in range(2):
         execute.command(services, ORG, RequestClosure(reason="we stop"), "shop")
 
-    assert len(enquiries.account_document(services, ORG)["closures"]) == 1
+    assert len(account_queries.account_document(services, ORG)["closures"]) == 1
 
 
 def test_archived_records_are_destroyed_when_their_time_is_over_and_certified(services: Services) -> None:
     erase(services)
-    assert [one.over(services.clock.now()) for one in retention.listed(services, all_of_them=True) if one.archived] == [
-        False
-    ]
+    assert [
+        item.over(services.clock.now()) for item in retention.listed(services, all_of_them=True) if item.archived
+    ] == [False]
 
     services.clock.set(datetime(2034, 1, 1, tzinfo=UTC))
     assert retention.destroy_archived(services, "anna") == 1
@@ -363,10 +373,10 @@ def test_archived_records_are_destroyed_when_their_time_is_over_and_certified(se
     with services.database.read() as conn:
         assert archive.of_account(conn, ORG) == []
         _, row = certificates.of_account(conn, ORG)
-        told = closed.certificate(row, services.vault.signet.public)
-    assert told["genuine"]
-    assert told["destroyed"]["archive"][0]["class"] == "settlements"
-    assert [one.flaw for one in audit.verify(services, ORG)] == [None]
+        document = closed.certificate(row, services.vault.signer.public)
+    assert document["genuine"]
+    assert document["destroyed"]["archive"][0]["class"] == "settlements"
+    assert [item.flaw for item in audit.verify(services, ORG)] == [None]
 
 
 def test_archived_records_under_a_legal_hold_stay_i9(services: Services) -> None:
@@ -376,12 +386,12 @@ def test_archived_records_under_a_legal_hold_stay_i9(services: Services) -> None
     services.clock.set(datetime(2034, 1, 1, tzinfo=UTC))
 
     assert retention.destroy_archived(services, "anna") == 0
-    (due,) = [one for one in retention.listed(services) if one.archived]
+    (due,) = [item for item in retention.listed(services) if item.archived]
     assert due.kept_by == ("legal_hold",)
     services.clock.set(held)
 
     assert retention.destroy_archived(services, "anna") == 1
-    assert [one.flaw for one in audit.verify(services, ORG)] == [None]
+    assert [item.flaw for item in audit.verify(services, ORG)] == [None]
 
 
 def test_an_account_that_has_ended_is_destroyed_as_a_whole_when_its_last_record_may(services: Services) -> None:
@@ -391,19 +401,19 @@ def test_an_account_that_has_ended_is_destroyed_as_a_whole_when_its_last_record_
         execute.command(services, ORG, DestroyRecords(), "anna")
     services.clock.set(datetime(2034, 1, 1, tzinfo=UTC))
 
-    assert {one.account for one in retention.listed(services)} == {ORG, "org_5"}
+    assert {due_records.account for due_records in retention.listed(services)} == {ORG, "org_5"}
     execute.command(services, ORG, DestroyRecords(), "anna")
 
-    document = enquiries.account_document(services, ORG)
+    document = account_queries.account_document(services, ORG)
     assert (document["standing"], document["timers"]) == ("closed", [])
     with services.database.read() as conn:
         (row,) = certificates.of_account(conn, ORG)
-    assert closed.certificate(row, services.vault.signet.public)["cause"] == "retention"
+    assert closed.certificate(row, services.vault.signer.public)["cause"] == "retention"
 
 
 def keys_of(database: Database) -> list[tuple[bytes, bytes]]:
     with database.read() as conn:
-        found = conn.execute(
+        result = conn.execute(
             select(tables.inbox.c.delivery_key, tables.inbox.c.content_key).order_by(tables.inbox.c.id)
         )
-        return [tuple(row) for row in found]
+        return [tuple(row) for row in result]

@@ -12,7 +12,7 @@ import pytest
 
 from kulanz.commands import execute
 from kulanz.commands.commands import OpenDispute
-from kulanz.crypto.signing import Signet, fingerprint
+from kulanz.crypto.signing import Signer, fingerprint
 from kulanz.errors import InvalidInputError, NotFoundError
 from kulanz.queries import evidence
 from kulanz.queries.evidence.check import check
@@ -20,9 +20,9 @@ from kulanz.queries.evidence.page import DATA_BEGINS, SIGNATURE_BEGINS, SIGNATUR
 from kulanz.services import Services
 from kulanz.store.database import Database
 from tests.days import days_go_by, product, settings_of, settle
-from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
+from tests.fake_servers import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.lemonsqueezy import MONDAY
-from tests.workers.house import an_unpaid_account
+from tests.workers.instance import an_unpaid_account
 
 
 @pytest.fixture
@@ -40,14 +40,14 @@ def mailbox() -> Iterator[Mailbox]:
 @pytest.fixture
 def services(tmp_path: Path, database_url: str, callbacks: CallbackReceiver, mailbox: Mailbox) -> Iterator[Services]:
     """An account that did not pay, was downgraded, and then disputed."""
-    told = {
+    stated = {
         "callback_url": callbacks.url,
         "callback_secret": callbacks.secret,
         "smtp_url": mailbox.url,
         "mail_from": "billing@shop.example",
         "test_clock": True,
     }
-    with product(settings_of(tmp_path, database_url, **told), at=MONDAY) as services:
+    with product(settings_of(tmp_path, database_url, **stated), at=MONDAY) as services:
         an_unpaid_account(services, 1)
         days_go_by(services, 9)
         order = OpenDispute(amount=1999, currency="EUR", reason="<b>fraud</b> & more", reference="case-77")
@@ -73,23 +73,23 @@ def test_the_file_tells_what_happened_by_which_clause_and_what_was_sent(services
 def test_what_the_customer_was_told_is_in_the_file_word_for_word(services: Services, mailbox: Mailbox) -> None:
     document = data_of(evidence.of_account(services, "org_1"))
 
-    told = [one for one in document["sent"] if one["kind"] == "SendMail"]
+    stated = [item for item in document["sent"] if item["kind"] == "SendMail"]
 
     received = [part.get_content().strip() for letter in mailbox.accepted for part in letter.iter_parts()]
-    assert told
-    assert {one["text"].strip() for one in told} <= {"\n".join(text.splitlines()) for text in received}
-    assert all(one["state"] == "done" and one["ended_at"] and one["to"] for one in told)
+    assert stated
+    assert {item["text"].strip() for item in stated} <= {"\n".join(text.splitlines()) for text in received}
+    assert all(item["state"] == "done" and item["ended_at"] and item["to"] for item in stated)
 
 
 def test_a_file_that_nobody_touched_is_sound_without_a_database(services: Services) -> None:
     file = evidence.of_account(services, "org_1")
-    public = services.vault.signet.public
+    public = services.vault.signer.public
 
-    found = check(file)
+    evidence_verdict = check(file)
 
-    assert found.problems == ()
-    assert found.account == "org_1"
-    assert found.decisions > 5
+    assert evidence_verdict.problems == ()
+    assert evidence_verdict.account == "org_1"
+    assert evidence_verdict.decisions > 5
     assert check(file, public.hex()).problems == check(file, fingerprint(public)).problems == ()
 
 
@@ -123,30 +123,30 @@ def test_what_stands_behind_the_signature_counts_too(services: Services) -> None
 
 
 def test_a_file_of_somebody_else_s_making_is_told_by_its_key(services: Services) -> None:
-    forger = Signet(os.urandom(32))
+    forger = Signer(os.urandom(32))
     document = data_of(evidence.of_account(services, "org_1"))
     document["key"] = {"algorithm": "Ed25519", "public_key": forger.public.hex(), "fingerprint": "…"}
 
-    found = check(written(document, forger), services.vault.signet.public.hex())
+    evidence_verdict = check(written(document, forger), services.vault.signer.public.hex())
 
-    assert "another key than the expected one" in found.problems[0]
-    assert "the end of the decisions of org_1 is not signed with this key" in found.problems
+    assert "another key than the expected one" in evidence_verdict.problems[0]
+    assert "the end of the decisions of org_1 is not signed with this key" in evidence_verdict.problems
 
 
 def test_a_story_told_anew_under_the_right_key_still_has_to_fit_its_hashes(services: Services) -> None:
-    signet = services.vault.signet
+    signer = services.vault.signer
     document = data_of(evidence.of_account(services, "org_1"))
     document["chains"][-1]["decisions"][1]["record"]["clause"] = "6.9"
 
-    assert check(written(document, signet)).problems == ("the decisions of org_1 do not fit together at number 2",)
+    assert check(written(document, signer)).problems == ("the decisions of org_1 do not fit together at number 2",)
 
     document = data_of(evidence.of_account(services, "org_1"))
     del document["chains"][-1]["decisions"][-1]
-    assert check(written(document, signet)).problems == ("the decisions of org_1 are not all there",)
+    assert check(written(document, signer)).problems == ("the decisions of org_1 are not all there",)
 
     document = data_of(evidence.of_account(services, "org_1"))
     document["policies"][0]["text"] += "\n# another clause"
-    assert "does not have its hash" in check(written(document, signet)).problems[0]
+    assert "does not have its hash" in check(written(document, signer)).problems[0]
 
 
 @pytest.mark.parametrize("junk", [b"", b"<html></html>", SIGNATURE_BEGINS, b"x" + SIGNATURE_BEGINS + b"zz -->\n"])

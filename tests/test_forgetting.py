@@ -19,14 +19,14 @@ from kulanz.config import Settings
 from kulanz.privacy import vacuum
 from kulanz.services import Services
 from kulanz.store import outbox, tables
-from kulanz_workers.scheduler import Clock
+from kulanz_workers.scheduler import Scheduler
 from tests.days import product
 from tests.faults.failpoints import Points, with_points
 from tests.lemonsqueezy import MONDAY
-from tests.workers.house import an_unpaid_account
+from tests.workers.instance import an_unpaid_account
 
 ORG = "org_1"
-BEGUN = "dispatcher._begins: committed"
+BEGUN = "dispatcher._begin_attempt: committed"
 
 
 @dataclass(slots=True)
@@ -89,10 +89,10 @@ def test_a_mail_that_is_under_way_while_its_account_is_destroyed_leaves_no_file(
 def test_the_clock_lets_the_database_forget_what_somebody_destroyed(services: Services) -> None:
     bodies = sealed_bodies(services)
     execute.command(services, ORG, EraseAccount(reason="Art. 17"), "anna")
-    clock = Clock(services)
+    clock = Scheduler(services)
 
     clock.tick()
-    clock.scrubbing.wait()
+    clock.vacuum_loop.wait()
 
     if services.database.dialect == "sqlite":
         left = b"".join(path.read_bytes() for path in database_files(services))
@@ -107,11 +107,11 @@ def test_who_reads_for_long_puts_it_off_and_it_is_done_later(services: Services)
         conn.execute(select(tables.inbox.c.id)).all()
         execute.command(services, ORG, EraseAccount(reason="Art. 17"), "anna")
 
-        assert vacuum.scrub(services) is False
+        assert vacuum.vacuum(services) is False
         with services.database.read() as other:
             assert vacuum.wanted(other) is not None
 
-    assert vacuum.scrub(services) is True
+    assert vacuum.vacuum(services) is True
 
 
 def a_mail_has_begun(services: Services) -> bool:

@@ -24,7 +24,7 @@ from kulanz.store import archive, inbox, outbox, tables
 from kulanz.store.spool import Spool
 from tests.days import product
 from tests.lemonsqueezy import MONDAY, subscription_created, subscription_payment_failed
-from tests.workers.house import an_unpaid_account, receive
+from tests.workers.instance import an_unpaid_account, receive
 
 OLD, NEW = os.urandom(32), os.urandom(32)
 MAIL = b"anne@bakery.example"
@@ -95,9 +95,9 @@ def test_with_the_new_key_alone_everything_is_as_it_was(old: Services) -> None:
 
     alone = under(old, NEW)
 
-    assert [one.account for one in replay(alone) if one.differs] == []
-    assert [one.flaw for one in audit.verify(alone) if one.flaw] == []
-    assert alone.vault.signet.public == old.vault.signet.public
+    assert [item.account for item in replay(alone) if item.differs] == []
+    assert [item.flaw for item in audit.verify(alone) if item.flaw] == []
+    assert alone.vault.signer.public == old.vault.signer.public
     assert alone.vault.fingerprint("mail:x") == old.vault.fingerprint("mail:x")
     with alone.database.read() as conn:
         waiting = inbox.listing(conn, "waiting", None, 10)
@@ -144,7 +144,7 @@ def test_work_goes_on_between_the_batches(old: Services) -> None:
     rotation.rotate(both, lambda _: None)
 
     assert rotation.status(both).to_do == 0
-    assert [one.account for one in replay(both) if one.differs] == []
+    assert [replay_result.account for replay_result in replay(both) if replay_result.differs] == []
     both.close()
 
 
@@ -154,10 +154,10 @@ def test_a_key_that_still_protects_one_thing_is_not_safe_to_retire(old: Services
     late = under(old, OLD, NEW)
     receive(late, subscription_created(account="org_98", subscription=980, customer=981))
 
-    found = rotation.status(both)
+    rotation_status = rotation.status(both)
 
-    assert found.keys[1].protects == {"events of no account yet": 1}
-    assert not found.keys[1].safe_to_retire
+    assert rotation_status.keys[1].protects == {"events of no account yet": 1}
+    assert not rotation_status.keys[1].safe_to_retire
     both.close()
     late.close()
 
@@ -179,9 +179,9 @@ def test_deliveries_that_wait_in_the_spool_keep_the_old_key(old: Services, tmp_p
 def test_what_no_key_opens_is_named_and_left_alone(old: Services) -> None:
     stranger = under(old, NEW)
 
-    found = rotation.status(stranger)
+    rotation_status = rotation.status(stranger)
 
-    assert sum(found.lost.values()) > 15
+    assert sum(rotation_status.lost.values()) > 15
     assert rotation.rotate(stranger, lambda _: None) == 0
     with pytest.raises(UnreadableError), stranger.database.read() as conn:
         Vault([NEW]).open(next(iter(conn.execute(select(tables.effects.c.payload)).scalars())))

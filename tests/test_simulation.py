@@ -58,7 +58,7 @@ def fails(services: Services) -> None:
 
 def under(services: Services, text: str) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     totals = Totals()
-    return [report(one) for one in simulate(services, text, totals)], sum_up(totals)
+    return [report(result) for result in simulate(services, text, totals)], sum_up(totals)
 
 
 def everything(services: Services) -> str:
@@ -74,13 +74,17 @@ def test_who_would_have_lost_access_for_a_while_is_listed_with_when_and_why(serv
         happens(services, day)
     happens(services, 5.5, subscription_payment_success(at=MONDAY + 5 * DAY))
 
-    (found,), totals = under(services, STRICT)
+    (stored_document,), totals = under(services, STRICT)
 
-    assert (found["account_id"], found["rule"], found["clause"]) == ("org_42", "dunning.hold_placed", "6.2")
-    assert found["at"] == "2026-03-05T14:08:20Z"
-    assert (found["was"]["access"], found["would_be"]["access"]) == ("full", "free")
-    assert found["now"] == found["would_be_now"]
-    assert (found["hours_lost"], found["hours_gained"], found["ahead"]) == (60, 0, False)
+    assert (stored_document["account_id"], stored_document["rule"], stored_document["clause"]) == (
+        "org_42",
+        "dunning.hold_placed",
+        "6.2",
+    )
+    assert stored_document["at"] == "2026-03-05T14:08:20Z"
+    assert (stored_document["was"]["access"], stored_document["would_be"]["access"]) == ("full", "free")
+    assert stored_document["now"] == stored_document["would_be_now"]
+    assert (stored_document["hours_lost"], stored_document["hours_gained"], stored_document["ahead"]) == (60, 0, False)
     assert (totals["accounts"], totals["differing"], totals["losing_access"]) == (1, 1, 1)
     assert totals["owed_by_losing"] == {"EUR": 4900}
 
@@ -89,11 +93,11 @@ def test_what_is_open_is_followed_to_its_end(services: Services) -> None:
     fails(services)
     happens(services, 1)
 
-    (found,), totals = under(services, GENTLE)
+    (stored_document,), totals = under(services, GENTLE)
 
-    assert (found["ahead"], found["at"]) == (True, "2026-03-09T14:08:20Z")
-    assert (found["was"]["standing"], found["would_be"]["standing"]) == ("on_hold", "grace")
-    assert (found["hours_lost"], found["hours_gained"]) == (0, 7 * 24)
+    assert (stored_document["ahead"], stored_document["at"]) == (True, "2026-03-09T14:08:20Z")
+    assert (stored_document["was"]["standing"], stored_document["would_be"]["standing"]) == ("on_hold", "grace")
+    assert (stored_document["hours_lost"], stored_document["hours_gained"]) == (0, 7 * 24)
     assert (totals["losing_access"], totals["gaining_access"]) == (0, 1)
 
 
@@ -113,9 +117,9 @@ def test_a_cancellation_that_was_ours_is_not_taken_for_the_customers_will(servic
     cancelled = subscription_created(at=MONDAY + 7 * DAY + timedelta(hours=8), status="cancelled")
     happens(services, 8, cancelled | {"meta": {**cancelled["meta"], "event_name": "subscription_cancelled"}})
 
-    (found,), _ = under(services, GENTLE)
+    (stored_document,), _ = under(services, GENTLE)
 
-    assert (found["now"]["standing"], found["would_be_now"]["standing"]) == ("on_hold", "grace")
+    assert (stored_document["now"]["standing"], stored_document["would_be_now"]["standing"]) == ("on_hold", "grace")
 
 
 def test_an_operators_exception_counts_under_either_policy(services: Services) -> None:
@@ -131,9 +135,9 @@ def test_a_dispute_under_other_rules_is_found(services: Services) -> None:
     happens(services, -30, subscription_created(at=MONDAY - 30 * DAY))
     happens(services, 0, dispute_created(at=MONDAY))
 
-    (found,), _ = under(services, PLEXO.replace('scope = "account"', 'scope = "account"\nreview_above = 100'))
+    (stored_document,), _ = under(services, PLEXO.replace('scope = "account"', 'scope = "account"\nreview_above = 100'))
 
-    assert (found["was"]["access"], found["would_be"]["access"]) == ("none", "full")
+    assert (stored_document["was"]["access"], stored_document["would_be"]["access"]) == ("none", "full")
 
 
 def asks_back(services: Services) -> str:
@@ -143,8 +147,8 @@ def asks_back(services: Services) -> str:
     happens(services, -39, subscription_created(at=began), paid)
     happens(services, 0)
     order = RequestRefund(payment=str(Purchase().invoice), contact_email="a@b.c", organisation="Bakery")
-    (asked,) = execute.command(services, "org_42", order, "ada").state.refunds
-    return asked.key
+    (refund,) = execute.command(services, "org_42", order, "ada").state.refunds
+    return refund.key
 
 
 @pytest.mark.parametrize("decided", [False, True], ids=["open", "denied in the same moment"])
@@ -155,36 +159,41 @@ def test_a_request_that_would_have_been_answered_otherwise_is_listed_with_both_a
     if decided:
         execute.command(services, "org_42", DecideRefund(request=request, approve=False), "ada")
 
-    (found,), totals = under(services, GENEROUS)
+    (stored_document,), totals = under(services, GENEROUS)
 
-    (one,) = found["refund_requests"]
-    assert (found["account_id"], found["at"], found["rule"], found["clause"]) == (
+    (item,) = stored_document["refund_requests"]
+    assert (
+        stored_document["account_id"],
+        stored_document["at"],
+        stored_document["rule"],
+        stored_document["clause"],
+    ) == (
         *("org_42", "2026-03-02T14:08:20Z"),
         *("refund.requested", "3.1"),
     )
-    assert (one["id"], one["was"]["verdict"], one["was"]["clause"], one["was"]["pay_by"]) == (
+    assert (item["id"], item["was"]["verdict"], item["was"]["clause"], item["was"]["pay_by"]) == (
         *(request, "not_eligible"),
         *("12", None),
     )
-    assert (one["would_be"]["verdict"], one["would_be"]["clause"], one["would_be"]["refundable_amount"]) == (
+    assert (item["would_be"]["verdict"], item["would_be"]["clause"], item["would_be"]["refundable_amount"]) == (
         *("eligible", "3.1"),
-        one["would_be"]["refundable_amount"],
+        item["would_be"]["refundable_amount"],
     )
-    assert found["was"] == found["would_be"]
+    assert stored_document["was"] == stored_document["would_be"]
     assert (totals["refund_requests_differing"], totals["refundable_less"]) == (1, {})
-    assert totals["refundable_more"] == {"EUR": one["would_be"]["refundable_amount"]}
-    assert one["would_be"]["refundable_amount"] > 0
+    assert totals["refundable_more"] == {"EUR": item["would_be"]["refundable_amount"]}
+    assert item["would_be"]["refundable_amount"] > 0
     assert under(services, PLEXO.replace('window_clause = "12"', 'window_clause = "13"'))[0] == []
 
 
 def test_other_deadlines_of_an_answer_are_found(services: Services) -> None:
     asks_back(services)
 
-    (found,), _ = under(services, PLEXO.replace("decide_within = 3", "decide_within = 5"))
+    (stored_document,), _ = under(services, PLEXO.replace("decide_within = 3", "decide_within = 5"))
 
-    (one,) = found["refund_requests"]
-    assert one["was"]["verdict"] == one["would_be"]["verdict"]
-    assert one["was"]["decide_by"] < one["would_be"]["decide_by"]
+    (item,) = stored_document["refund_requests"]
+    assert item["was"]["verdict"] == item["would_be"]["verdict"]
+    assert item["was"]["decide_by"] < item["would_be"]["decide_by"]
 
 
 def test_a_simulation_writes_nothing_i8(services: Services) -> None:
@@ -192,9 +201,9 @@ def test_a_simulation_writes_nothing_i8(services: Services) -> None:
     happens(services, 1)
     before = everything(services)
 
-    found, _ = under(services, STRICT)
+    matches, _ = under(services, STRICT)
 
-    assert found
+    assert matches
     assert everything(services) == before
 
 
@@ -208,9 +217,9 @@ def test_a_version_that_is_scheduled_is_part_of_what_it_is_compared_with(service
     happens(services, 1)
     versions.activate(services, GENTLE, actor="ada", effective_from=MONDAY + 40 * DAY)
 
-    (found,), _ = under(services, GENTLE)
+    (stored_document,), _ = under(services, GENTLE)
 
-    assert found["at"] == "2026-03-09T14:08:20Z"
+    assert stored_document["at"] == "2026-03-09T14:08:20Z"
 
 
 UNTIL = MONDAY + 30 * DAY

@@ -12,7 +12,7 @@ from kulanz.commands import execute, versions
 from kulanz.commands.commands import RequestRefund
 from kulanz.errors import PolicyError, RefusedError
 from kulanz.policy import document
-from kulanz.queries import enquiries
+from kulanz.queries import accounts
 from kulanz.queries.replay.replay import replay
 from kulanz.services import Services
 from kulanz.store import policies
@@ -43,18 +43,18 @@ def fails(services: Services) -> None:
 
 
 def grace_end(services: Services) -> str:
-    found: str = enquiries.account_document(services, "org_42")["grace_ends_at"]
-    return found
+    value: str = accounts.account_document(services, "org_42")["grace_ends_at"]
+    return value
 
 
 def test_a_version_counts_from_its_day_and_for_services_that_were_open_before(services: Services) -> None:
     versions.activate(services, GENTLE, actor="ada", effective_from=MONDAY)
-    before = enquiries.policy_in_force(services)
+    before = accounts.policy_in_force(services)
 
     fails(services)
 
     assert before["name"] == "plexo"
-    assert enquiries.policy_in_force(services)["name"] == "gentle"
+    assert accounts.policy_in_force(services)["name"] == "gentle"
     assert grace_end(services) == "2026-03-16T14:08:20Z"
 
 
@@ -66,7 +66,7 @@ def test_what_is_open_keeps_the_version_that_it_began_under(services: Services) 
     happens(services, 2)
 
     assert grace_end(services) == "2026-03-09T14:08:20Z"
-    assert enquiries.account_document(services, "org_42")["policy"]["name"] == "strict"
+    assert accounts.account_document(services, "org_42")["policy"]["name"] == "strict"
 
 
 def test_a_more_lenient_version_is_applied_to_what_is_open_when_it_is_asked_for(services: Services) -> None:
@@ -177,9 +177,9 @@ def test_a_version_that_is_in_force_earlier_ends_when_the_scheduled_one_begins(s
 
     versions.activate(services, STRICT, actor="ada")
 
-    assert enquiries.policy_in_force(services)["name"] == "strict"
+    assert accounts.policy_in_force(services)["name"] == "strict"
     services.clock.set(MONDAY)
-    assert enquiries.policy_in_force(services)["name"] == "gentle"
+    assert accounts.policy_in_force(services)["name"] == "gentle"
 
 
 @pytest.mark.parametrize("days", [0, -200], ids=["at the moment of the first version", "with a clock set back"])
@@ -199,7 +199,7 @@ def test_what_began_before_an_activation_stays_under_the_first_version_whatever_
     assert untouched == before
     assert [account for account, _ in moved] == ["org_42"]
     assert grace_end(services) > before
-    assert enquiries.policy_in_force(services)["name"] == "gentle"
+    assert accounts.policy_in_force(services)["name"] == "gentle"
 
 
 def on_hold(services: Services) -> None:
@@ -209,17 +209,17 @@ def on_hold(services: Services) -> None:
 
 
 def the_case(services: Services) -> dict[str, Any]:
-    (found,) = enquiries.account_document(services, "org_42")["dunning_cases"]
-    return dict(found)
+    (result,) = accounts.account_document(services, "org_42")["dunning_cases"]
+    return dict(result)
 
 
 def hold_end(services: Services) -> str:
-    timers = enquiries.account_document(services, "org_42")["timers"]
+    timers = accounts.account_document(services, "org_42")["timers"]
     return next(str(timer["due_at"]) for timer in timers if timer["kind"] == "hold_end")
 
 
 def verdict(services: Services) -> str:
-    (request,) = enquiries.account_document(services, "org_42")["refund_requests"]
+    (request,) = accounts.account_document(services, "org_42")["refund_requests"]
     return str(request["verdict"])
 
 

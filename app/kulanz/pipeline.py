@@ -13,9 +13,9 @@ from datetime import datetime
 
 from kulanz.privacy import retention
 from kulanz.processing.decision_log import Cause
-from kulanz.processing.dispatcher import PATIENCE, ask_for_missing, carry_out_due
+from kulanz.processing.dispatcher import MISSING_SUBSCRIPTION_AFTER, dispatch_due, look_up_missing
 from kulanz.processing.events import apply_events
-from kulanz.processing.unit_of_work import Docket
+from kulanz.processing.unit_of_work import UnitOfWork
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -51,13 +51,17 @@ def process(services: Services, limit: int = 500) -> Progress:
 
 def deliver(services: Services, limit: int = 50) -> Progress:
     """Carry out a batch of effects that are due; no transaction is open across the network."""
-    return Progress(events=ask_for_missing(services), effects=carry_out_due(services, limit))
+    return Progress(events=look_up_missing(services), effects=dispatch_due(services, limit))
 
 
 def next_due(conn: Connection, now: datetime) -> datetime | None:
     """Return when there is something to do next if nothing arrives: a timer, the end of retention, a long wait."""
     timer, oldest = timers.next_due_or_expiry(conn), inbox.oldest_waiting(conn)
-    patience_ends = oldest + PATIENCE if oldest is not None and oldest + PATIENCE > now else None
+    patience_ends = (
+        oldest + MISSING_SUBSCRIPTION_AFTER
+        if oldest is not None and oldest + MISSING_SUBSCRIPTION_AFTER > now
+        else None
+    )
     return min((moment for moment in (timer, patience_ends) if moment is not None), default=None)
 
 
@@ -68,21 +72,21 @@ def _is_due(services: Services) -> bool:
         if moment is None or moment > services.clock.now(conn):
             return False
     with services.database.relaxed() as tx:
-        return services.clock.test_time(tx) is not None or clock_guard.believable(tx, real_now())
+        return services.clock.test_time(tx) is not None or clock_guard.is_trusted(tx, real_now())
 
 
 def _fire_timers(services: Services, limit: int) -> int:
     services.vault.prepare()
     with services.database.write() as tx:
-        docket = Docket(services, tx, services.clock.now(tx))
-        due = timers.due(tx, docket.now, limit)
+        unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
+        due = timers.due(tx, unit_of_work.now, limit)
         kinds: dict[str, list[str]] = {}
         for timer in due:
             kinds.setdefault(timer.account, []).append(timer.kind)
-        docket.take(kinds)
+        unit_of_work.lock(kinds)
         for account, names in kinds.items():
-            docket.decide(account, (), Cause(kind="timer", name=names[0], ref=None))
-        docket.put_back()
+            unit_of_work.decide(account, (), Cause(kind="timer", name=names[0], ref=None))
+        unit_of_work.save()
     for timer in due:
-        metrics.TIMER_LATENESS.observe((docket.now - timer.due_at).total_seconds())
+        metrics.TIMER_LATENESS.observe((unit_of_work.now - timer.due_at).total_seconds())
     return len(due)

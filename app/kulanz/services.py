@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING
 
 from kulanz.config import Settings, policy_text
 from kulanz.crypto.vault import Vault
-from kulanz.delivery import Means
+from kulanz.delivery import Channels
 from kulanz.policy import document
 from kulanz.policy.document import Policy
 from kulanz.policy.state import Catalogue, Terms
 from kulanz.providers import PROVIDERS, Naming, Provider
 from kulanz.runtime.clock import Clock, real_now
-from kulanz.runtime.counters import Tally
+from kulanz.runtime.counters import Counters
 from kulanz.runtime.holidays import is_working_day
-from kulanz.runtime.notifier import Bell
-from kulanz.runtime.rate_limit import Budget, budget
+from kulanz.runtime.notifier import Notifier
+from kulanz.runtime.rate_limit import RateLimit, rate_limit
 from kulanz.store import keyring, policies
 from kulanz.store.database import Connection, Database
 from kulanz.store.policies import PolicyRow
 
 if TYPE_CHECKING:
     from kulanz.delivery.provider import Clients, ProviderClient
-    from kulanz.providers.lemonsqueezy.client import Client
+    from kulanz.providers.lemonsqueezy.client import LemonSqueezyClient
 
-PATIENT_TRIES = 6
+PATIENT_CLIENT_TRIES = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,18 +40,18 @@ class Services:
     database: Database
     vault: Vault
     clock: Clock
-    bell: Bell
-    naming: Naming
+    notifier: Notifier
+    account_naming: Naming
     providers: Mapping[str, Provider]
     """What speaks each provider's words, by the name of its endpoint."""
-    tally: Tally = field(repr=False)
+    counters: Counters = field(repr=False)
     """What this process counts, for all to see."""
-    pace: Budget = field(default_factory=Budget, repr=False)
+    rate_limit: RateLimit = field(default_factory=RateLimit, repr=False)
     """How fast the provider is asked, by all threads together."""
     _local: threading.local = field(default_factory=threading.local, repr=False)
-    asked_at: dict[int, float] = field(default_factory=dict, repr=False)
+    looked_up_at: dict[int, float] = field(default_factory=dict, repr=False)
     """When this process last asked the provider on behalf of a waiting event, in monotonic seconds."""
-    _carriers: list[ThreadPoolExecutor] = field(default_factory=list, repr=False)
+    _dispatch_pool: list[ThreadPoolExecutor] = field(default_factory=list, repr=False)
     _terms: dict[int, Terms] = field(default_factory=dict, repr=False)
 
     def terms(self, conn: Connection, now: datetime | None = None) -> Terms:
@@ -101,35 +101,36 @@ class Services:
         """The calling thread's own clients for the providers' APIs, by name, where a key is set."""
         clients: Clients | None = getattr(self._local, "clients", None)
         if clients is None:
-            self._local.clients = clients = _clients(self.settings, self.pace)
+            self._local.clients = clients = _clients(self.settings, self.rate_limit)
         return clients
 
-    def patient_clients(self) -> Mapping[str, Client]:
+    def patient_clients(self) -> Mapping[str, LemonSqueezyClient]:
         """Return clients for long work, where we do any: they wait for their place in the rate limit, and ask again."""
-        pace = replace(self.pace, patience=float("inf"))
+        pace = replace(self.rate_limit, max_wait=float("inf"))
         return {
-            name: replace(client, tries=PATIENT_TRIES) for name, client in _lemonsqueezy(self.settings, pace).items()
+            name: replace(client, tries=PATIENT_CLIENT_TRIES)
+            for name, client in _lemonsqueezy(self.settings, pace).items()
         }
 
-    def means(self) -> Means:
+    def channels(self) -> Channels:
         """Return what carrying effects out needs, with the calling thread's own connections."""
-        means: Means | None = getattr(self._local, "means", None)
-        if means is None:
-            self._local.means = means = _means(self.settings, self.clients)
-        return means
+        channels: Channels | None = getattr(self._local, "means", None)
+        if channels is None:
+            self._local.means = channels = _channels(self.settings, self.clients)
+        return channels
 
-    def carriers(self, at_once: int) -> ThreadPoolExecutor:
+    def dispatch_pool(self, at_once: int) -> ThreadPoolExecutor:
         """Return the threads that carry effects out; they and their connections last as long as the process."""
-        if not self._carriers:
-            self._carriers.append(ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="carrier"))
-        return self._carriers[0]
+        if not self._dispatch_pool:
+            self._dispatch_pool.append(ThreadPoolExecutor(max_workers=at_once, thread_name_prefix="carrier"))
+        return self._dispatch_pool[0]
 
     def close(self) -> None:
         """Give every connection back."""
-        for carriers in self._carriers:
+        for carriers in self._dispatch_pool:
             carriers.shutdown()
-        self.tally.close()
-        self.bell.close()
+        self.counters.close()
+        self.notifier.close()
         self.database.dispose()
 
 
@@ -141,15 +142,15 @@ def build(settings: Settings, providers: Mapping[str, Provider] = PROVIDERS) -> 
         database=database,
         vault=Vault(settings.encryption_keys, keyring.Keyring(database)),
         clock=Clock(database, settings.test_clock),
-        bell=Bell(settings.redis_url),
-        naming=Naming(
+        notifier=Notifier(settings.redis_url),
+        account_naming=Naming(
             account_key=settings.account_key,
             account_secret=settings.account_secret,
             require_signed=settings.require_signed_accounts,
         ),
         providers=providers,
-        tally=Tally(database),
-        pace=budget(settings.redis_url, settings.lemonsqueezy_api_key or ""),
+        counters=Counters(database),
+        rate_limit=rate_limit(settings.redis_url, settings.lemonsqueezy_api_key or ""),
     )
 
 
@@ -159,21 +160,21 @@ def _policy(row: PolicyRow) -> Policy:
 
 def _keys(settings: Settings) -> Mapping[str, tuple[str, str]]:
     """Return the API key and the address of each provider that there is a key for."""
-    known = {
+    existing = {
         "lemonsqueezy": (settings.lemonsqueezy_api_key, settings.lemonsqueezy_api_url),
         "stripe": (settings.stripe_api_key, settings.stripe_api_url),
         "paddle": (settings.paddle_api_key, settings.paddle_api_url),
     }
-    return {name: (key, url) for name, (key, url) in known.items() if key is not None}
+    return {name: (key, url) for name, (key, url) in existing.items() if key is not None}
 
 
-def _clients(settings: Settings, pace: Budget) -> Clients:
+def _clients(settings: Settings, pace: RateLimit) -> Clients:
     """Load what speaks HTTP only where somebody is about to: a worker that applies events never does."""
     if not _keys(settings):
         return {}
     from kulanz.delivery.guard import guarded_session  # noqa: PLC0415
-    from kulanz.providers.paddle.client import Client as Paddle  # noqa: PLC0415
-    from kulanz.providers.stripe.client import Client as Stripe  # noqa: PLC0415
+    from kulanz.providers.paddle.client import PaddleClient as Paddle  # noqa: PLC0415
+    from kulanz.providers.stripe.client import StripeClient as Stripe  # noqa: PLC0415
 
     keys = _keys(settings)
     made: dict[str, ProviderClient] = {**_lemonsqueezy(settings, pace)}
@@ -184,18 +185,18 @@ def _clients(settings: Settings, pace: Budget) -> Clients:
     return made
 
 
-def _lemonsqueezy(settings: Settings, pace: Budget) -> dict[str, Client]:
-    found = _keys(settings).get("lemonsqueezy")
-    if found is None:
+def _lemonsqueezy(settings: Settings, pace: RateLimit) -> dict[str, LemonSqueezyClient]:
+    matches = _keys(settings).get("lemonsqueezy")
+    if matches is None:
         return {}
     from kulanz.delivery.guard import guarded_session  # noqa: PLC0415
-    from kulanz.providers.lemonsqueezy.client import Client  # noqa: PLC0415
+    from kulanz.providers.lemonsqueezy.client import LemonSqueezyClient  # noqa: PLC0415
 
-    return {"lemonsqueezy": Client(*found, guarded_session(), pace=pace)}
+    return {"lemonsqueezy": LemonSqueezyClient(*matches, guarded_session(), rate_limit=pace)}
 
 
-def _means(settings: Settings, clients: Clients) -> Means:
-    return Means(
+def _channels(settings: Settings, clients: Clients) -> Channels:
+    return Channels(
         clock=real_now,
         callback_url=settings.callback_url,
         callback_secret=settings.callback_secret,

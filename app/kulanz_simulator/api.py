@@ -11,17 +11,17 @@ from typing import Any
 from kulanz.errors import InvalidInputError, KulanzError, NotFoundError, RefusedError
 from kulanz.providers.lemonsqueezy.samples import Payload, moment
 from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, LICENCES, ORDERS, SUBSCRIPTIONS
-from kulanz_simulator.desk import Desk
-from kulanz_simulator.sender import Endpoint, Sender
-from kulanz_simulator.store import KINDS, Store
+from kulanz_simulator.sender import Sender, WebhookTarget
+from kulanz_simulator.shop_actions import ShopActions
+from kulanz_simulator.store import OBJECT_KINDS, Store
 
-LARGEST_PAGE = 100
-DEFAULT_PAGE = 10
+MAX_PAGE_SIZE = 100
+DEFAULT_PAGE_SIZE = 10
 _TITLES = {401: "Unauthorized", 404: "Not Found", 405: "Method Not Allowed", 422: "Unprocessable Entity"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class ApiRequest:
     """One request as it arrived; the path has no `/v1` any more."""
 
     method: str
@@ -53,7 +53,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ApiResponse:
     """What is answered."""
 
     status: int = 200
@@ -61,15 +61,15 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Api:
+class SimulatedApi:
     """Answers for one key."""
 
     store: Store
-    desk: Desk
+    actions: ShopActions
     sender: Sender
     api_key: str
 
-    def answer(self, request: Request) -> Answer:
+    def respond(self, request: ApiRequest) -> ApiResponse:
         """Answer a request; what cannot be done is a JSON:API error."""
         if request.headers.get("authorization") != f"Bearer {self.api_key}":
             return failure(401, "Unauthenticated.")
@@ -79,9 +79,11 @@ class Api:
                 return self._carried_out(act, request, match.groups())
         return failure(404, "The requested resource was not found.")
 
-    def _carried_out(self, act: Callable[..., Answer], request: Request, found: tuple[str, ...]) -> Answer:
+    def _carried_out(
+        self, act: Callable[..., ApiResponse], request: ApiRequest, matches: tuple[str, ...]
+    ) -> ApiResponse:
         try:
-            return act(request, *found)
+            return act(request, *matches)
         except NotFoundError:
             return failure(404, "The requested resource was not found.")
         except (RefusedError, InvalidInputError) as error:
@@ -89,8 +91,8 @@ class Api:
         except KulanzError as error:
             return failure(error.status, error.detail)
 
-    def _routes(self) -> tuple[tuple[str, str, Callable[..., Answer]], ...]:
-        kinds = "|".join(re.escape(kind) for kind in KINDS)
+    def _routes(self) -> tuple[tuple[str, str, Callable[..., ApiResponse]], ...]:
+        kinds = "|".join(re.escape(kind) for kind in OBJECT_KINDS)
         return (
             ("GET", "/users/me", self._me),
             ("GET", rf"/({kinds})", self._list),
@@ -106,80 +108,80 @@ class Api:
             ("DELETE", "/webhooks/([^/]+)", self._delete_webhook),
         )
 
-    def _me(self, _: Request) -> Answer:
-        return Answer(document={"meta": {"test_mode": self.store.test_mode}, "data": {"type": "users", "id": "1"}})
+    def _me(self, _: ApiRequest) -> ApiResponse:
+        return ApiResponse(document={"meta": {"test_mode": self.store.test_mode}, "data": {"type": "users", "id": "1"}})
 
-    def _list(self, request: Request, kind: str) -> Answer:
+    def _list(self, request: ApiRequest, kind: str) -> ApiResponse:
         wanted = {name[7:-1]: value for name, value in request.query.items() if re.fullmatch(r"filter\[\w+\]", name)}
         held = list(reversed(self.store.objects.get(kind, {}).values()))
         fitting = [data for data in held if _fits(data["attributes"], wanted)] if wanted else held
         return _page(fitting, request.query)
 
-    def _read(self, _: Request, kind: str, own_id: str) -> Answer:
-        return Answer(document={"jsonapi": {"version": "1.0"}, "data": self.store.get(kind, own_id)})
+    def _read(self, _: ApiRequest, kind: str, own_id: str) -> ApiResponse:
+        return ApiResponse(document={"jsonapi": {"version": "1.0"}, "data": self.store.get(kind, own_id)})
 
-    def _cancel(self, request: Request, sub: str) -> Answer:
-        self.desk.cancel(sub)
+    def _cancel(self, request: ApiRequest, sub: str) -> ApiResponse:
+        self.actions.cancel(sub)
         return self._read(request, SUBSCRIPTIONS, sub)
 
-    def _change(self, request: Request, sub: str) -> Answer:
+    def _change(self, request: ApiRequest, sub: str) -> ApiResponse:
         self.store.get(SUBSCRIPTIONS, sub)
         wanted = request.attributes
         if wanted.get("cancelled") is True:
-            self.desk.cancel(sub)
+            self.actions.cancel(sub)
         elif wanted.get("cancelled") is False:
-            self.desk.resume(sub, wanted.get("trial_ends_at"))
+            self.actions.resume(sub, wanted.get("trial_ends_at"))
         if wanted.get("pause"):
-            self.desk.pause(sub, wanted["pause"].get("mode", "void"), wanted["pause"].get("resumes_at"))
+            self.actions.pause(sub, wanted["pause"].get("mode", "void"), wanted["pause"].get("resumes_at"))
         elif "pause" in wanted:
-            self.desk.unpause(sub)
+            self.actions.unpause(sub)
         if "variant_id" in wanted:
-            self.desk.change_plan(sub, int(wanted["variant_id"]))
+            self.actions.change_plan(sub, int(wanted["variant_id"]))
         return self._read(request, SUBSCRIPTIONS, sub)
 
-    def _refund(self, request: Request, kind: str, own_id: str) -> Answer:
+    def _refund(self, request: ApiRequest, kind: str, own_id: str) -> ApiResponse:
         amount = request.attributes.get("amount")
         if amount is not None and not isinstance(amount, int):
             raise InvalidInputError("The amount must be an integer.")
-        (self.desk.refund_order if kind == ORDERS else self.desk.refund_invoice)(own_id, amount)
+        (self.actions.refund_order if kind == ORDERS else self.actions.refund_invoice)(own_id, amount)
         return self._read(request, kind, own_id)
 
-    def _change_licence(self, request: Request, licence: str) -> Answer:
-        self.desk.change_licence(licence, request.attributes)
+    def _change_licence(self, request: ApiRequest, licence: str) -> ApiResponse:
+        self.actions.change_licence(licence, request.attributes)
         return self._read(request, LICENCES, licence)
 
-    def _webhooks(self, request: Request) -> Answer:
+    def _webhooks(self, request: ApiRequest) -> ApiResponse:
         return _page([self._webhook_data(key) for key in self.sender.endpoints], request.query)
 
-    def _add_webhook(self, request: Request) -> Answer:
+    def _add_webhook(self, request: ApiRequest) -> ApiResponse:
         request.need_store()
-        told = request.attributes
-        if not 6 <= len(str(told.get("secret", ""))) <= 40:  # noqa: PLR2004 - documented
+        document = request.attributes
+        if not 6 <= len(str(document.get("secret", ""))) <= 40:  # noqa: PLR2004 - documented
             raise InvalidInputError("The secret must be 6 to 40 characters.")
         own_id = str(self.store.new_id())
-        self.sender.endpoints[own_id] = Endpoint(
-            url=str(told["url"]), secret=str(told["secret"]), events=frozenset(told.get("events") or ())
+        self.sender.endpoints[own_id] = WebhookTarget(
+            url=str(document["url"]), secret=str(document["secret"]), events=frozenset(document.get("events") or ())
         )
-        return Answer(status=201, document={"data": self._webhook_data(own_id)})
+        return ApiResponse(status=201, document={"data": self._webhook_data(own_id)})
 
-    def _webhook(self, _: Request, own_id: str) -> Answer:
-        return Answer(document={"data": self._webhook_data(own_id)})
+    def _webhook(self, _: ApiRequest, own_id: str) -> ApiResponse:
+        return ApiResponse(document={"data": self._webhook_data(own_id)})
 
-    def _change_webhook(self, request: Request, own_id: str) -> Answer:
-        known, told = self._endpoint(own_id), request.attributes
-        self.sender.endpoints[own_id] = Endpoint(
-            url=str(told.get("url", known.url)),
-            secret=str(told.get("secret", known.secret)),
-            events=frozenset(told.get("events", known.events)),
+    def _change_webhook(self, request: ApiRequest, own_id: str) -> ApiResponse:
+        webhook_target, document = self._endpoint(own_id), request.attributes
+        self.sender.endpoints[own_id] = WebhookTarget(
+            url=str(document.get("url", webhook_target.url)),
+            secret=str(document.get("secret", webhook_target.secret)),
+            events=frozenset(document.get("events", webhook_target.events)),
         )
-        return Answer(document={"data": self._webhook_data(own_id)})
+        return ApiResponse(document={"data": self._webhook_data(own_id)})
 
-    def _delete_webhook(self, _: Request, own_id: str) -> Answer:
+    def _delete_webhook(self, _: ApiRequest, own_id: str) -> ApiResponse:
         self._endpoint(own_id)
         del self.sender.endpoints[own_id]
-        return Answer(status=204)
+        return ApiResponse(status=204)
 
-    def _endpoint(self, own_id: str) -> Endpoint:
+    def _endpoint(self, own_id: str) -> WebhookTarget:
         if own_id not in self.sender.endpoints:
             raise NotFoundError(f"no webhook {own_id}")
         return self.sender.endpoints[own_id]
@@ -198,19 +200,19 @@ class Api:
         return {"type": "webhooks", "id": own_id, "attributes": attributes}
 
 
-def failure(status: int, detail: str) -> Answer:
+def failure(status: int, detail: str) -> ApiResponse:
     """Return a JSON:API error."""
     title = _TITLES.get(status, "Error")
-    return Answer(status=status, document={"errors": [{"detail": detail, "status": str(status), "title": title}]})
+    return ApiResponse(status=status, document={"errors": [{"detail": detail, "status": str(status), "title": title}]})
 
 
 def _fits(attributes: Mapping[str, Any], wanted: Mapping[str, str]) -> bool:
     return all(str(attributes.get(name, "")).lower() == value.lower() for name, value in wanted.items())
 
 
-def _page(held: list[Payload], query: Mapping[str, str]) -> Answer:
-    number, size = _count(query, "page[number]", 1), _count(query, "page[size]", DEFAULT_PAGE)
-    if size > LARGEST_PAGE:
+def _page(held: list[Payload], query: Mapping[str, str]) -> ApiResponse:
+    number, size = _count(query, "page[number]", 1), _count(query, "page[size]", DEFAULT_PAGE_SIZE)
+    if size > MAX_PAGE_SIZE:
         raise InvalidInputError("The page.size field must not be greater than 100.")
     last, start = max(1, -(-len(held) // size)), (number - 1) * size
     entries = held[start : start + size]
@@ -222,11 +224,11 @@ def _page(held: list[Payload], query: Mapping[str, str]) -> Answer:
         "to": start + len(entries) if entries else None,
         "total": len(held),
     }
-    return Answer(document={"meta": {"page": page}, "jsonapi": {"version": "1.0"}, "data": entries})
+    return ApiResponse(document={"meta": {"page": page}, "jsonapi": {"version": "1.0"}, "data": entries})
 
 
 def _count(query: Mapping[str, str], name: str, default: int) -> int:
-    told = query.get(name, str(default))
-    if not told.isdigit() or not int(told):
+    text = query.get(name, str(default))
+    if not text.isdigit() or not int(text):
         raise InvalidInputError(f"The {name} field must be at least 1.")
-    return int(told)
+    return int(text)

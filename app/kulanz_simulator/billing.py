@@ -12,8 +12,8 @@ from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, SUBSCRIPTIONS
 from kulanz_simulator.assumptions import Assumptions
 from kulanz_simulator.store import Contract, Store, instant
 
-RUNNING = frozenset({"active", "on_trial"})
-UNPAID = frozenset({"past_due", "unpaid"})
+RUNNING_STATUSES = frozenset({"active", "on_trial"})
+UNPAID_STATUSES = frozenset({"past_due", "unpaid"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ class Billing:
         """Charge for the next period."""
         contract = self.store.contract(sub)
         status = self.store.told(SUBSCRIPTIONS, sub)["status"]
-        if status not in RUNNING:
+        if status not in RUNNING_STATUSES:
             raise RefusedError(f"a subscription that is {status} does not renew")
         contract.open_invoice = self._invoice(contract, sub, reason="renewal", status="pending")
         if self._charge(contract):

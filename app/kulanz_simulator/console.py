@@ -22,11 +22,11 @@ from kulanz_simulator.simulator import Simulator
 
 _JSON = "application/json"
 _HTML = "text/html; charset=utf-8"
-Told = Mapping[str, str]
+FormFields = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class ConsoleResponse:
     """What the console answers."""
 
     status: int = 200
@@ -41,10 +41,12 @@ class Console:
 
     simulator: Simulator
 
-    def answer(self, method: str, path: str, query: Told, headers: Mapping[str, str], body: bytes) -> Page:
+    def respond(
+        self, method: str, path: str, query: FormFields, headers: Mapping[str, str], body: bytes
+    ) -> ConsoleResponse:
         """Answer a request to the console."""
         if method == "GET" and path == "/":
-            return Page(kind=_HTML, body=render(self.simulator, query.get("said", "")).encode())
+            return ConsoleResponse(kind=_HTML, body=render(self.simulator, query.get("said", "")).encode())
         if method == "GET" and path == "/state":
             return _document(200, self.state())
         act = self.acts().get(path.removeprefix("/console/"))
@@ -54,29 +56,29 @@ class Console:
             return _document(403, {"error": "sent by another site's page"})
         return self._act(act, headers, body)
 
-    def acts(self) -> dict[str, Callable[[Told], Any]]:
+    def acts(self) -> dict[str, Callable[[FormFields], Any]]:
         """Return everything that can be done here."""
-        simulator, desk = self.simulator, self.simulator.desk
+        simulator, service = self.simulator, self.simulator.desk
         return {
             "subscribe": self._subscribe,
-            "fail": lambda told: desk.fail(_id(told, SUBSCRIPTIONS)),
-            "recover": lambda told: desk.recover(_id(told, SUBSCRIPTIONS)),
-            "cancel": lambda told: desk.cancel(_id(told, SUBSCRIPTIONS)),
-            "resume": lambda told: desk.resume(_id(told, SUBSCRIPTIONS)),
-            "pause": lambda told: desk.pause(_id(told, SUBSCRIPTIONS), told.get("mode", "void")),
-            "unpause": lambda told: desk.unpause(_id(told, SUBSCRIPTIONS)),
-            "change-plan": lambda told: desk.change_plan(
-                _id(told, SUBSCRIPTIONS), int(_number(told, "variant")), told.get("product") or None
+            "fail": lambda stated: service.fail(_id(stated, SUBSCRIPTIONS)),
+            "recover": lambda stated: service.recover(_id(stated, SUBSCRIPTIONS)),
+            "cancel": lambda stated: service.cancel(_id(stated, SUBSCRIPTIONS)),
+            "resume": lambda stated: service.resume(_id(stated, SUBSCRIPTIONS)),
+            "pause": lambda stated: service.pause(_id(stated, SUBSCRIPTIONS), stated.get("mode", "void")),
+            "unpause": lambda stated: service.unpause(_id(stated, SUBSCRIPTIONS)),
+            "change-plan": lambda stated: service.change_plan(
+                _id(stated, SUBSCRIPTIONS), int(_number(stated, "variant")), stated.get("product") or None
             ),
             "refund": self._refund,
-            "fraudulent": lambda told: desk.call_fraudulent(_id(told, ORDERS), told_by=told.get("told_by")),
-            "clear": lambda told: desk.clear(_id(told, ORDERS), told_by=told.get("told_by")),
-            "disable-licence": lambda told: desk.change_licence(_id(told, LICENCES), {"disabled": True}),
-            "resend": lambda told: simulator.sender.resend(simulator.now, int(_number(told, "delivery"))).number,
+            "fraudulent": lambda stated: service.call_fraudulent(_id(stated, ORDERS), told_by=stated.get("told_by")),
+            "clear": lambda stated: service.clear(_id(stated, ORDERS), told_by=stated.get("told_by")),
+            "disable-licence": lambda stated: service.change_licence(_id(stated, LICENCES), {"disabled": True}),
+            "resend": lambda stated: simulator.sender.resend(simulator.now, int(_number(stated, "delivery"))).number,
             "faults": self._faults,
-            "weather": self._weather,
+            "weather": self._conditions,
             "clock": self._clock,
-            "webhook": lambda told: simulator.deliver_to(told.get("url", ""), told.get("secret", "")),
+            "webhook": lambda stated: simulator.deliver_to(stated.get("url", ""), stated.get("secret", "")),
         }
 
     def state(self) -> dict[str, Any]:
@@ -89,59 +91,63 @@ class Console:
             **simulator.totals(),
         }
 
-    def _act(self, act: Callable[[Told], Any], headers: Mapping[str, str], body: bytes) -> Page:
+    def _act(self, act: Callable[[FormFields], Any], headers: Mapping[str, str], body: bytes) -> ConsoleResponse:
         wants_page = "text/html" in headers.get("accept", "")
         try:
-            told = _read(headers.get("content-type", ""), body)
-            outcome = self._carry_out(act, told)
+            stated = _read(headers.get("content-type", ""), body)
+            outcome = self._carry_out(act, stated)
         except (KulanzError, ValueError) as error:
             words = error.detail if isinstance(error, KulanzError) else str(error)
             return _back(words) if wants_page else _document(getattr(error, "status", 422), {"error": words})
         return _back("done") if wants_page else _document(200, {"done": outcome, **self.state()})
 
-    def _carry_out(self, act: Callable[[Told], Any], told: Told) -> Any:
+    def _carry_out(self, act: Callable[[FormFields], Any], stated: FormFields) -> Any:
         """Act, and send what is due at once; time may only go on without the lock, as receivers ask the API."""
         if act == self._clock:
-            return act(told)
+            return act(stated)
         with self.simulator.lock:
-            outcome = act(told)
+            outcome = act(stated)
         self.simulator.advance(self.simulator.assumptions.latency)
         return outcome
 
-    def _subscribe(self, told: Told) -> dict[str, Any]:
-        wanted: dict[str, Any] = {name: told[name] for name in ("email", "account", "product_name") if told.get(name)}
-        wanted |= {name: int(_number(told, name)) for name in ("price", "variant", "customer") if told.get(name)}
-        trial = timedelta(days=_number(told, "trial_days")) if told.get("trial_days") else None
-        bought = self.simulator.sell(trial=trial, licence=told.get("licence") in {"1", "on", "True", "true"}, **wanted)
+    def _subscribe(self, stated: FormFields) -> dict[str, Any]:
+        wanted: dict[str, Any] = {
+            name: stated[name] for name in ("email", "account", "product_name") if stated.get(name)
+        }
+        wanted |= {name: int(_number(stated, name)) for name in ("price", "variant", "customer") if stated.get(name)}
+        trial = timedelta(days=_number(stated, "trial_days")) if stated.get("trial_days") else None
+        bought = self.simulator.sell(
+            trial=trial, licence=stated.get("licence") in {"1", "on", "True", "true"}, **wanted
+        )
         return {"subscription": str(bought.subscription), "order": str(bought.order), "account": bought.account}
 
-    def _refund(self, told: Told) -> None:
-        amount = int(_number(told, "amount")) if told.get("amount") else None
-        if told.get("invoice"):
-            self.simulator.desk.refund_invoice(told["invoice"], amount)
+    def _refund(self, stated: FormFields) -> None:
+        amount = int(_number(stated, "amount")) if stated.get("amount") else None
+        if stated.get("invoice"):
+            self.simulator.desk.refund_invoice(stated["invoice"], amount)
         else:
-            self.simulator.desk.refund_order(_id(told, ORDERS), amount)
+            self.simulator.desk.refund_order(_id(stated, ORDERS), amount)
 
-    def _faults(self, told: Told) -> None:
-        shares = {name: _number(told, name) for name in ("lost", "twice", "late") if told.get(name)}
+    def _faults(self, stated: FormFields) -> None:
+        shares = {name: _number(stated, name) for name in ("lost", "twice", "late") if stated.get(name)}
         self.simulator.faults = spoiled(self.simulator.faults, shares)
 
-    def _weather(self, told: Told) -> None:
-        weather = self.simulator.weather
-        weather.slow = _number(told, "slow") if told.get("slow") else 0.0
-        weather.away = told.get("away") in {"1", "on", "True", "true"}
-        if told.get("status"):
-            status, times = int(_number(told, "status")), int(_number(told, "times")) if told.get("times") else 1
-            weather.answers.extend([status] * min(times, 1000))
+    def _conditions(self, stated: FormFields) -> None:
+        conditions = self.simulator.conditions
+        conditions.slow = _number(stated, "slow") if stated.get("slow") else 0.0
+        conditions.away = stated.get("away") in {"1", "on", "True", "true"}
+        if stated.get("status"):
+            status, times = int(_number(stated, "status")), int(_number(stated, "times")) if stated.get("times") else 1
+            conditions.answers.extend([status] * min(times, 1000))
 
-    def _clock(self, told: Told) -> None:
-        if told.get("speed"):
-            self.simulator.speed = max(_number(told, "speed"), 0.0)
-        hours = _number(told, "hours") if told.get("hours") else 0.0
-        self.simulator.advance(timedelta(hours=hours, days=_number(told, "days") if told.get("days") else 0.0))
+    def _clock(self, stated: FormFields) -> None:
+        if stated.get("speed"):
+            self.simulator.speed = max(_number(stated, "speed"), 0.0)
+        hours = _number(stated, "hours") if stated.get("hours") else 0.0
+        self.simulator.advance(timedelta(hours=hours, days=_number(stated, "days") if stated.get("days") else 0.0))
 
 
-def _read(kind: str, body: bytes) -> Told:
+def _read(kind: str, body: bytes) -> FormFields:
     if kind.partition(";")[0] != _JSON:
         return dict(parse_qsl(body.decode("utf-8", "replace")))
     document = json.loads(body or b"{}")
@@ -157,27 +163,27 @@ def _is_ours(headers: Mapping[str, str]) -> bool:
     return same and headers.get("sec-fetch-site", "none") in {"none", "same-origin"}
 
 
-def _id(told: Told, kind: str) -> str:
+def _id(stated: FormFields, kind: str) -> str:
     name = {SUBSCRIPTIONS: "subscription", ORDERS: "order", LICENCES: "licence"}[kind]
-    if not told.get(name):
+    if not stated.get(name):
         raise InvalidInputError(f"{name}: which?")
-    return told[name]
+    return stated[name]
 
 
-def _number(told: Told, name: str) -> float:
+def _number(stated: FormFields, name: str) -> float:
     try:
-        return float(told[name])
+        return float(stated[name])
     except (KeyError, ValueError) as error:
         raise InvalidInputError(f"{name}: a number is needed") from error
 
 
-def _document(status: int, document: Mapping[str, Any]) -> Page:
-    return Page(status=status, body=json.dumps(document).encode())
+def _document(status: int, document: Mapping[str, Any]) -> ConsoleResponse:
+    return ConsoleResponse(status=status, body=json.dumps(document).encode())
 
 
-def _back(words: str) -> Page:
+def _back(words: str) -> ConsoleResponse:
     """Send a browser back to the page, which shows the outcome."""
     safe = "".join(char for char in words if char.isalnum() or char in " .,:-_")[:200]
-    return Page(
+    return ConsoleResponse(
         status=303, kind=_HTML, headers={"Location": f"/?said={safe.replace(' ', '+')}"}, body=escape(safe).encode()
     )

@@ -8,7 +8,7 @@ from html import escape
 from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, ORDERS, SUBSCRIPTIONS
 from kulanz_simulator.simulator import Simulator
 
-SHOWN = 50
+ROWS_SHOWN = 50
 _STYLE = """
 :root { color-scheme: light dark } body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem;
 padding: 0 1rem } table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .25rem .75rem
@@ -81,30 +81,37 @@ def _cell(value: object) -> str:
 
 
 def _newest(simulator: Simulator, kind: str) -> list[tuple[str, dict[str, object]]]:
-    held = list(simulator.store.objects.get(kind, {}).values())[-SHOWN:]
+    held = list(simulator.store.objects.get(kind, {}).values())[-ROWS_SHOWN:]
     return [(data["id"], data["attributes"]) for data in reversed(held)]
 
 
 def _subscriptions(simulator: Simulator) -> list[Sequence[object]]:
     names = ("status", "variant_id", "renews_at", "ends_at", "order_id")
     return [
-        (own_id, simulator.store.contract(own_id).purchase.account, *(told[name] for name in names))
-        for own_id, told in _newest(simulator, SUBSCRIPTIONS)
+        (own_id, simulator.store.contract(own_id).purchase.account, *(stated[name] for name in names))
+        for own_id, stated in _newest(simulator, SUBSCRIPTIONS)
     ]
 
 
 def _invoices(simulator: Simulator) -> list[Sequence[object]]:
     names = ("subscription_id", "status", "total", "refunded_amount", "billing_reason")
-    return [(own_id, *(told[name] for name in names)) for own_id, told in _newest(simulator, INVOICES)]
+    return [(own_id, *(stated[name] for name in names)) for own_id, stated in _newest(simulator, INVOICES)]
 
 
 def _orders(simulator: Simulator) -> list[Sequence[object]]:
     names = ("status", "total", "refunded_amount", "user_email")
-    return [(own_id, *(told[name] for name in names)) for own_id, told in _newest(simulator, ORDERS)]
+    return [(own_id, *(stated[name] for name in names)) for own_id, stated in _newest(simulator, ORDERS)]
 
 
 def _deliveries(simulator: Simulator) -> list[Sequence[object]]:
-    newest = reversed(simulator.sender.deliveries[-SHOWN:])
+    newest = reversed(simulator.sender.deliveries[-ROWS_SHOWN:])
     return [
-        (one.number, one.name, one.made_at.isoformat(), " ".join(map(str, one.answers)), one.state) for one in newest
+        (
+            webhook_delivery.number,
+            webhook_delivery.name,
+            webhook_delivery.made_at.isoformat(),
+            " ".join(map(str, webhook_delivery.answers)),
+            webhook_delivery.state,
+        )
+        for webhook_delivery in newest
     ]

@@ -18,7 +18,7 @@ from kulanz.errors import NotFoundError
 from kulanz.providers.lemonsqueezy.samples import Payload, headers, wire
 from kulanz_simulator.assumptions import Assumptions
 
-OK = 200
+HTTP_OK = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,7 @@ class Faults:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class WebhookTarget:
     """Where events are delivered."""
 
     url: str
@@ -46,7 +46,7 @@ class Endpoint:
 
 
 @dataclass(slots=True, kw_only=True)
-class Delivery:
+class WebhookDelivery:
     """One event on its way to one endpoint."""
 
     number: int
@@ -69,12 +69,12 @@ class Sender:
     random: random.Random
     test_mode: bool = True
     faults: Faults = field(default_factory=Faults)
-    endpoints: dict[str, Endpoint] = field(default_factory=dict)
-    deliveries: list[Delivery] = field(default_factory=list)
+    endpoints: dict[str, WebhookTarget] = field(default_factory=dict)
+    deliveries: list[WebhookDelivery] = field(default_factory=list)
     """All that ever were, oldest first."""
     told: list[tuple[str, Payload]] = field(default_factory=list)
     """Every event as it should have arrived: the provider's own truth."""
-    _due: list[tuple[datetime, int, Delivery]] = field(default_factory=list)
+    _due: list[tuple[datetime, int, WebhookDelivery]] = field(default_factory=list)
     _numbers: count[int] = field(default_factory=lambda: count(1))
     _connections: dict[tuple[str, str], http.client.HTTPConnection] = field(default_factory=dict)
 
@@ -86,9 +86,11 @@ class Sender:
             if not endpoint.events or name in endpoint.events:
                 self._set_off(now, key, name, payload)
 
-    def resend(self, now: datetime, number: int) -> Delivery:
+    def resend(self, now: datetime, number: int) -> WebhookDelivery:
         """Deliver the same data again under a new `webhook_id`, as by hand from the dashboard."""
-        old = next((one for one in self.deliveries if one.number == number), None)
+        old = next(
+            (webhook_delivery for webhook_delivery in self.deliveries if webhook_delivery.number == number), None
+        )
         if old is None:
             raise NotFoundError(f"no delivery {number}")
         return self._queue(now, now, old.endpoint, old.name, self._renamed(old.payload))
@@ -97,28 +99,28 @@ class Sender:
         """Return when something is sent next."""
         return self._due[0][0] if self._due else None
 
-    def pop_due(self, now: datetime) -> Delivery | None:
+    def pop_due(self, now: datetime) -> WebhookDelivery | None:
         """Return the next delivery to be attempted by then."""
         return heappop(self._due)[2] if self._due and self._due[0][0] <= now else None
 
-    def attempt(self, delivery: Delivery) -> int:
+    def attempt(self, delivery: WebhookDelivery) -> int:
         """Post once and return the status; 0 where there was no answer. Takes real time."""
         endpoint = self.endpoints.get(delivery.endpoint)
         if endpoint is None:
             return 0
         body = wire(delivery.payload)
-        told = headers(body, endpoint.secret, delivery.name)
+        stated = headers(body, endpoint.secret, delivery.name)
         try:
-            return self._post(endpoint.url, body, told)
+            return self._post(endpoint.url, body, stated)
         except (OSError, http.client.HTTPException):
             self._forget(endpoint.url)
             return 0
 
-    def record(self, now: datetime, delivery: Delivery, status: int) -> None:
+    def record(self, now: datetime, delivery: WebhookDelivery, status: int) -> None:
         """Keep an answer; anything but 200 is tried again, four times in all."""
         delivery.answers.append(status)
         after = self.assumptions.attempts_at
-        if status == OK:
+        if status == HTTP_OK:
             delivery.state = "delivered"
         elif len(delivery.answers) > len(after):
             delivery.state = "failed"
@@ -143,8 +145,8 @@ class Sender:
             again = self._renamed(payload) if self.random.random() < 0.5 else payload  # noqa: PLR2004 - a coin
             self._queue(now, at + faults.late_by * self.random.random(), endpoint, name, again)
 
-    def _queue(self, now: datetime, at: datetime | None, endpoint: str, name: str, payload: Payload) -> Delivery:
-        delivery = Delivery(
+    def _queue(self, now: datetime, at: datetime | None, endpoint: str, name: str, payload: Payload) -> WebhookDelivery:
+        delivery = WebhookDelivery(
             number=next(self._numbers),
             webhook_id=payload["meta"]["webhook_id"],
             name=name,
@@ -158,7 +160,7 @@ class Sender:
             self._push(at, delivery)
         return delivery
 
-    def _push(self, at: datetime, delivery: Delivery) -> None:
+    def _push(self, at: datetime, delivery: WebhookDelivery) -> None:
         heappush(self._due, (at, next(self._numbers), delivery))
 
     def _payload(self, name: str, data: Payload, custom: object, webhook_id: str) -> Payload:
@@ -175,11 +177,11 @@ class Sender:
     def _webhook_id(self) -> str:
         return str(UUID(int=self.random.getrandbits(128), version=4))
 
-    def _post(self, url: str, body: bytes, told: Mapping[str, str]) -> int:
+    def _post(self, url: str, body: bytes, stated: Mapping[str, str]) -> int:
         if _is_closed(self._connections.get(_place(url))):
             self._forget(url)
         connection = self._connection(*_place(url))
-        connection.request("POST", urlsplit(url).path or "/", body=body, headers=dict(told))
+        connection.request("POST", urlsplit(url).path or "/", body=body, headers=dict(stated))
         answer = connection.getresponse()
         answer.read()
         return answer.status
@@ -198,8 +200,8 @@ class Sender:
 
 def spoiled(faults: Faults, shares: Mapping[str, float]) -> Faults:
     """Return the faults with other shares."""
-    known = {"lost": faults.lost, "twice": faults.twice, "late": faults.late, **shares}
-    within = {name: min(max(share, 0.0), 1.0) for name, share in known.items()}
+    existing = {"lost": faults.lost, "twice": faults.twice, "late": faults.late, **shares}
+    within = {name: min(max(share, 0.0), 1.0) for name, share in existing.items()}
     return replace(faults, lost=within["lost"], twice=within["twice"], late=within["late"])
 
 

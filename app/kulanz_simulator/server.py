@@ -12,8 +12,8 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qsl, urlsplit
 
-from kulanz_simulator.api import Request, failure
-from kulanz_simulator.console import Console, Page
+from kulanz_simulator.api import ApiRequest, failure
+from kulanz_simulator.console import Console, ConsoleResponse
 from kulanz_simulator.simulator import Simulator
 
 API = "/v1"
@@ -58,24 +58,24 @@ def _handler(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
             headers = {name.lower(): value for name, value in self.headers.items()}
             if parts.path.startswith(f"{API}/"):
                 path = parts.path.removeprefix(API)
-                self._answer_api(Request(method=self.command, path=path, query=query, headers=headers, body=body))
+                self._answer_api(ApiRequest(method=self.command, path=path, query=query, headers=headers, body=body))
             else:
-                self._send(*_shown(console.answer(self.command, parts.path, query, headers, body)))
+                self._send(*_shown(console.respond(self.command, parts.path, query, headers, body)))
 
         do_GET = do_POST = do_PATCH = do_DELETE = _answer  # noqa: N815 - the names under which they are found
 
-        def _answer_api(self, request: Request) -> None:
-            weather = simulator.weather
-            time.sleep(weather.slow)
-            if weather.away:
+        def _answer_api(self, request: ApiRequest) -> None:
+            conditions = simulator.conditions
+            time.sleep(conditions.slow)
+            if conditions.away:
                 self._break()
                 return
             with simulator.lock:
-                instead, remaining, wait = weather.take()
+                instead, remaining, wait = conditions.take()
             answer = simulator.answer(request) if instead is None else failure(instead, _WORDS.get(instead, "Failed."))
             headers = {
                 "Content-Type": "application/vnd.api+json",
-                "X-Ratelimit-Limit": str(weather.limit),
+                "X-Ratelimit-Limit": str(conditions.limit),
                 "X-Ratelimit-Remaining": str(remaining),
                 **({"Retry-After": str(wait)} if instead is not None else {}),
             }
@@ -102,7 +102,7 @@ def _handler(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-def _shown(page: Page) -> tuple[int, Mapping[str, str], bytes]:
+def _shown(page: ConsoleResponse) -> tuple[int, Mapping[str, str], bytes]:
     hardened = {
         "Content-Type": page.kind,
         "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",

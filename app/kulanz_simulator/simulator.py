@@ -11,16 +11,16 @@ from typing import Any
 from kulanz.errors import InvalidInputError
 from kulanz.providers.lemonsqueezy.samples import Payload, Purchase
 from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, SUBSCRIPTIONS
-from kulanz_simulator.api import Answer, Api, Request
+from kulanz_simulator.api import ApiRequest, ApiResponse, SimulatedApi
 from kulanz_simulator.assumptions import Assumptions
 from kulanz_simulator.billing import Billing
-from kulanz_simulator.desk import Desk
-from kulanz_simulator.sender import Endpoint, Faults, Sender
+from kulanz_simulator.network_conditions import NetworkConditions
+from kulanz_simulator.sender import Faults, Sender, WebhookTarget
+from kulanz_simulator.shop_actions import ShopActions
 from kulanz_simulator.store import Store
-from kulanz_simulator.weather import Weather
 
 API_KEY = "a-key-of-the-simulator"
-TICK = 0.1
+TICK_SECONDS = 0.1
 
 
 class Simulator:
@@ -43,9 +43,9 @@ class Simulator:
         self.sender = Sender(assumptions=assumptions, random=self.random, test_mode=test_mode)
         self.store = Store(now=now, announce=self._announce, test_mode=test_mode)
         self.billing = Billing(self.store, assumptions)
-        self.desk = Desk(self.store, self.billing, assumptions)
-        self.api = Api(self.store, self.desk, self.sender, api_key)
-        self.weather = Weather(limit=assumptions.requests_a_minute)
+        self.desk = ShopActions(self.store, self.billing, assumptions)
+        self.api = SimulatedApi(self.store, self.desk, self.sender, api_key)
+        self.conditions = NetworkConditions(limit=assumptions.requests_a_minute)
         self.speed = 0.0
         self.url = ""
         """To be used as `LEMONSQUEEZY_API_URL`, once it is running."""
@@ -68,7 +68,7 @@ class Simulator:
         """Deliver every event there from now on, and nowhere else."""
         with self.lock:
             self.sender.endpoints.clear()
-            self.sender.endpoints["1"] = Endpoint(url=url, secret=secret)
+            self.sender.endpoints["1"] = WebhookTarget(url=url, secret=secret)
 
     def sell(self, *, trial: timedelta | None = None, licence: bool = False, **told: Any) -> Purchase:
         """Sell a subscription now, to a new customer unless `customer` is given; `told` are fields of a purchase."""
@@ -97,10 +97,10 @@ class Simulator:
         """Return the id of the newest invoice of a subscription."""
         return str(self.invoices(subscription)[-1]["id"])
 
-    def answer(self, request: Request) -> Answer:
+    def answer(self, request: ApiRequest) -> ApiResponse:
         """Answer a request to the API."""
         with self.lock:
-            return self.api.answer(request)
+            return self.api.respond(request)
 
     def next_due(self) -> datetime | None:
         """Return when something happens by itself next: a charge, an end, a delivery."""
@@ -132,14 +132,14 @@ class Simulator:
     def run(self, stopping: threading.Event) -> None:
         """Let time go on by itself until told to stop; at speed 0 it stands still, and only what is due now is sent."""
         last = time.monotonic()
-        while not stopping.wait(TICK):
+        while not stopping.wait(TICK_SECONDS):
             passed, last = time.monotonic() - last, time.monotonic()
             self.advance(timedelta(seconds=passed) * self.speed)
 
     def totals(self) -> dict[str, int]:
         """Return how much there is, and what became of the deliveries."""
         with self.lock:
-            states = [one.state for one in self.sender.deliveries]
+            states = [webhook_delivery.state for webhook_delivery in self.sender.deliveries]
             counts = {state: states.count(state) for state in ("waiting", "delivered", "failed", "lost")}
             held = self.store.objects
             return {

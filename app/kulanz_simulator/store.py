@@ -14,7 +14,7 @@ from kulanz.errors import NotFoundError
 from kulanz.providers.lemonsqueezy.samples import Payload, Purchase, event, moment
 from kulanz.providers.lemonsqueezy.vocabulary import CUSTOMERS, INVOICES, LICENCES, OBJECTS, ORDERS, SUBSCRIPTIONS
 
-KINDS = (SUBSCRIPTIONS, ORDERS, INVOICES, LICENCES, CUSTOMERS)
+OBJECT_KINDS = (SUBSCRIPTIONS, ORDERS, INVOICES, LICENCES, CUSTOMERS)
 Announce = Callable[[str, Payload, object], None]
 """Takes an event's name, the object as it is now, and the custom data of its checkout."""
 
@@ -80,10 +80,10 @@ class Store:
 
     def get(self, kind: str, own_id: object) -> Payload:
         """Return an object; raise NotFoundError where there is none."""
-        found = self.objects.get(kind, {}).get(str(own_id))
-        if found is None:
+        document = self.objects.get(kind, {}).get(str(own_id))
+        if document is None:
             raise NotFoundError(f"no {kind} {own_id}")
-        return found
+        return document
 
     def told(self, kind: str, own_id: object) -> dict[str, Any]:
         """Return an object's attributes."""
@@ -92,10 +92,10 @@ class Store:
 
     def change(self, kind: str, own_id: object, **attributes: object) -> None:
         """Change an object, now; a datetime is written as the provider writes it."""
-        told = {key: moment(value) if isinstance(value, datetime) else value for key, value in attributes.items()}
-        if "status" in told:
-            told["status_formatted"] = str(told["status"]).replace("_", " ").title()
-        self.told(kind, own_id).update(told, updated_at=moment(self.now))
+        stated = {key: moment(value) if isinstance(value, datetime) else value for key, value in attributes.items()}
+        if "status" in stated:
+            stated["status_formatted"] = str(stated["status"]).replace("_", " ").title()
+        self.told(kind, own_id).update(stated, updated_at=moment(self.now))
 
     def tell(self, name: str, own_id: object, *, custom: bool = True) -> None:
         """Announce an event about an object as it is now."""
@@ -105,10 +105,10 @@ class Store:
 
     def contract(self, subscription: object) -> Contract:
         """Return what is not told of a subscription."""
-        found = self.contracts.get(str(subscription))
-        if found is None:
+        contract = self.contracts.get(str(subscription))
+        if contract is None:
             raise NotFoundError(f"no subscription {subscription}")
-        return found
+        return contract
 
     def invoices_of(self, subscription: object) -> Iterable[Payload]:
         """Return the invoices of a subscription, oldest first."""

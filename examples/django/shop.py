@@ -52,7 +52,7 @@ def with_entitlement(view: Callable[[HttpRequest, Entitlement], HttpResponse]) -
     """Give a view the entitlement; 503 where nothing is known of the account and Kulanz cannot be asked."""
 
     @wraps(view)
-    def asked(request: HttpRequest) -> HttpResponse:
+    def requested(request: HttpRequest) -> HttpResponse:
         try:
             entitlement = client.entitlement(signed_in(request))
         except UnavailableError as error:
@@ -60,7 +60,7 @@ def with_entitlement(view: Callable[[HttpRequest, Entitlement], HttpResponse]) -
             return HttpResponse("Please try again shortly.", status=503, headers={"Retry-After": wait})
         return view(request, entitlement)
 
-    return asked
+    return requested
 
 
 def requires_plan(plan: str) -> Callable[[View], View]:

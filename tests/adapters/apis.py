@@ -37,9 +37,9 @@ class Api:
         if self.status is not None or self.body is not None:
             return self.status or 200, self.body or b""
         path = path.partition("?")[0]
-        found = self.held.get(path) or self.held.get(path.rpartition("/")[0])
-        if found is not None:
-            return 200, json.dumps(found).encode()
+        result = self.held.get(path) or self.held.get(path.rpartition("/")[0])
+        if result is not None:
+            return 200, json.dumps(result).encode()
         refusal = {"message": "No such subscription", "detail": "Entity not found", "code": "missing"}
         return 404, json.dumps({"error": refusal}).encode()
 
@@ -57,12 +57,12 @@ def an_api() -> Iterator[Api]:
             api.calls.append(f"{self.command} {self.path} {body}".strip())
             api.keys.append(self.headers.get("Authorization"))
             api.once.append(self.headers.get("Idempotency-Key"))
-            status, told = api.answer(self.path)
+            status, stated = api.answer(self.path)
             self.send_response_only(status)
             self.send_header("Date", format_datetime(api.now, usegmt=True))
-            self.send_header("Content-Length", str(len(told)))
+            self.send_header("Content-Length", str(len(stated)))
             self.end_headers()
-            self.wfile.write(told)
+            self.wfile.write(stated)
 
         do_GET = do_POST = do_PATCH = _answer  # noqa: N815 - the names under which they are found
 

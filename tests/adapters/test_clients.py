@@ -11,8 +11,8 @@ import requests
 from kulanz.delivery.provider import ProviderClient
 from kulanz.errors import FarEndError
 from kulanz.policy.facts import Provenance, Status
-from kulanz.providers.paddle.client import Client as Paddle
-from kulanz.providers.stripe.client import Client as Stripe
+from kulanz.providers.paddle.client import PaddleClient as Paddle
+from kulanz.providers.stripe.client import StripeClient as Stripe
 from tests import paddle, stripe
 from tests.adapters.apis import Api, an_api
 

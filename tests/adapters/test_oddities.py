@@ -21,15 +21,15 @@ from kulanz.policy.facts import (
 )
 from kulanz.providers import Naming
 from tests import lemonsqueezy, paddle, standard, stripe
-from tests.adapters.teller import BOUGHT_AT, DAY, MONDAY
-from tests.adapters.tellers import TELLERS
+from tests.adapters.payload_source import BOUGHT_AT, DAY, MONDAY
+from tests.adapters.payloads import PAYLOAD_SOURCES
 
-LEMONSQUEEZY, STRIPE, PADDLE, DODO, POLAR = TELLERS
+LEMONSQUEEZY, STRIPE, PADDLE, DODO, POLAR = PAYLOAD_SOURCES
 OLD = {"parent": None, "subscription": stripe.BOUGHT.subscription}
 
 
-def one(teller: Any, payload: dict[str, Any]) -> Any:
-    (fact,) = teller.facts(payload)
+def one(source: Any, payload: dict[str, Any]) -> Any:
+    (fact,) = source.facts(payload)
     return fact
 
 
@@ -37,7 +37,7 @@ ODD = {"account": "_org"}
 
 
 @pytest.mark.parametrize(
-    ("teller", "payload"),
+    ("source", "payload"),
     [
         (LEMONSQUEEZY, lemonsqueezy.subscription_created(**ODD)),
         (STRIPE, stripe.subscription(purchase=stripe.Purchase(**ODD))),
@@ -46,11 +46,11 @@ ODD = {"account": "_org"}
         (POLAR, standard.polar_subscription("active", purchase=standard.Purchase(**ODD))),
     ],
 )
-def test_every_provider_tells_an_id_that_only_an_account_from_before_may_have(teller: Any, payload: Any) -> None:
-    routing = teller.provider.route(payload, Naming(account_secret="s"))
+def test_every_provider_tells_an_id_that_only_an_account_from_before_may_have(source: Any, payload: Any) -> None:
+    routing = source.provider.route(payload, Naming(account_secret="s"))
 
     assert (routing.claim, routing.kept_claim, routing.unusable_claim) == (None, "_org", "_org")
-    assert not any(getattr(fact, "signed", False) for fact in teller.facts(payload, Naming(account_secret="s")))
+    assert not any(getattr(fact, "signed", False) for fact in source.facts(payload, Naming(account_secret="s")))
 
 
 # Paddle.
@@ -60,7 +60,7 @@ def test_paddles_first_payment_is_one_payment_although_it_is_paid_before_there_i
     paid = paddle.transaction("paid", subscription_id=None, origin="web")
     completed = one(PADDLE, paddle.transaction("completed", origin="web"))
 
-    assert not PADDLE.provider.glance(paddle.wire(paid)).recognised
+    assert not PADDLE.provider.peek(paddle.wire(paid)).recognised
     assert PADDLE.facts(paid) == ()
     assert completed.invoice.reason is BillingReason.INITIAL
 
@@ -214,11 +214,11 @@ def test_polars_prevented_dispute_is_known_from_its_refund() -> None:
 # All of them.
 
 
-@pytest.mark.parametrize("teller", [STRIPE, PADDLE, DODO, POLAR], ids=lambda teller: teller.name)
-def test_a_time_that_no_calendar_has_is_complained_about(teller: Any) -> None:
-    (payload, *_) = teller.tell(next(iter(teller.chapters)), BOUGHT_AT)
+@pytest.mark.parametrize("source", [STRIPE, PADDLE, DODO, POLAR], ids=lambda teller: teller.name)
+def test_a_time_that_no_calendar_has_is_complained_about(source: Any) -> None:
+    (payload, *_) = source.tell(next(iter(source.events)), BOUGHT_AT)
     for odd in (None, "", "soon", -1, 10**15, [], "0000-00-00"):
-        told = payload | dict.fromkeys({"created", "timestamp"} & payload.keys(), odd)
-        told["data"] = {**payload["data"], "updated_at": odd}
+        stated = payload | dict.fromkeys({"created", "timestamp"} & payload.keys(), odd)
+        stated["data"] = {**payload["data"], "updated_at": odd}
         with pytest.raises(UntranslatableError):
-            teller.facts(told)
+            source.facts(stated)

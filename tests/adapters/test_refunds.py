@@ -9,19 +9,19 @@ import pytest
 import requests
 
 from kulanz.delivery.money import refund
-from kulanz.delivery.report import State
+from kulanz.delivery.report import AttemptState
 from kulanz.errors import FarEndError
 from kulanz.policy.areas.refunds.payments import named, payments
 from kulanz.policy.book import Book
 from kulanz.policy.effects import RefundPayment
 from kulanz.policy.facts import RefundSeen
-from kulanz.providers.paddle.client import Client as Paddle
-from kulanz.providers.stripe.client import Client as Stripe
+from kulanz.providers.paddle.client import PaddleClient as Paddle
+from kulanz.providers.stripe.client import StripeClient as Stripe
 from tests import paddle, standard, stripe
 from tests.adapters.apis import Api, an_api
-from tests.adapters.tellers import TELLERS
+from tests.adapters.payloads import PAYLOAD_SOURCES
 
-_, STRIPE, PADDLE, DODO, _ = TELLERS
+_, STRIPE, PADDLE, DODO, _ = PAYLOAD_SOURCES
 CHARGE, INVOICE, INTENT = stripe.BOUGHT.charge, stripe.BOUGHT.invoice, "pi_3MmlLrLkdIwHu7ix"
 TRANSACTION = paddle.BOUGHT.transaction
 
@@ -71,11 +71,11 @@ def at_paddle(api: Api, session: requests.Session) -> Paddle:
 def test_stripe_tells_what_has_gone_back_of_a_charge_or_of_what_paid_an_invoice(
     api: Api, session: requests.Session, kind: str, payment: str
 ) -> None:
-    found = at_stripe(api, session).refunded(kind, payment)
+    refunded = at_stripe(api, session).refunded(kind, payment)
 
-    assert found is not None
-    assert (found.amount, found.currency) == (500, "EUR")
-    (seen,) = found.facts
+    assert refunded is not None
+    assert (refunded.amount, refunded.currency) == (500, "EUR")
+    (seen,) = refunded.facts
     assert isinstance(seen, RefundSeen)
     assert (seen.payment, seen.amount, seen.whole) == (f"stripe:{payment}", 500, False)
 
@@ -83,10 +83,10 @@ def test_stripe_tells_what_has_gone_back_of_a_charge_or_of_what_paid_an_invoice(
 def test_an_older_invoice_names_its_charge_itself(api: Api, session: requests.Session) -> None:
     api.held[f"/v1/invoices/{INVOICE}"] = {"id": INVOICE, "charge": CHARGE}
 
-    found = at_stripe(api, session).refunded("invoice", INVOICE)
+    refunded = at_stripe(api, session).refunded("invoice", INVOICE)
 
-    assert found is not None
-    assert found.amount == 500
+    assert refunded is not None
+    assert refunded.amount == 500
 
 
 def test_stripe_is_told_once_for_a_key(api: Api, session: requests.Session) -> None:
@@ -107,11 +107,11 @@ def test_what_stripe_does_not_know_is_none(api: Api, session: requests.Session, 
 
 
 def test_paddle_tells_what_has_gone_back_and_what_waits_for_its_approval(api: Api, session: requests.Session) -> None:
-    found = at_paddle(api, session).refunded("order", TRANSACTION)
+    refunded = at_paddle(api, session).refunded("order", TRANSACTION)
 
-    assert found is not None
-    assert (found.amount, found.currency) == (400, "EUR")
-    assert [one.counts for one in found.facts if isinstance(one, RefundSeen)] == [True, False]
+    assert refunded is not None
+    assert (refunded.amount, refunded.currency) == (400, "EUR")
+    assert [fact.counts for fact in refunded.facts if isinstance(fact, RefundSeen)] == [True, False]
 
 
 def test_paddle_is_told_which_items_it_goes_back_of(api: Api, session: requests.Session) -> None:
@@ -152,12 +152,12 @@ def test_a_refund_at_stripe_is_sent_and_then_waits_for_stripes_word(api: Api, se
 
     report = refund(effect, {"stripe": at_stripe(api, session)}, 0)
 
-    assert report.state is State.DONE
+    assert report.state is AttemptState.DONE
     assert sum(call.startswith("POST") for call in api.calls) == 1
 
 
-def told(teller: Any, *events: dict[str, Any]) -> Book:
-    return Book().with_facts([fact for event in events for fact in teller.facts(event)])
+def told(source: Any, *events: dict[str, Any]) -> Book:
+    return Book().with_facts([fact for event in events for fact in source.facts(event)])
 
 
 def test_a_charge_and_the_invoice_that_it_paid_are_one_payment() -> None:
@@ -170,10 +170,10 @@ def test_a_charge_and_the_invoice_that_it_paid_are_one_payment() -> None:
         stripe.charge("refunded", at=stripe.MONDAY, amount_refunded=500, refunded=False),
     )
 
-    (one,) = payments(book)
+    (payment,) = payments(book)
 
-    assert (one.total, one.tax, one.refunded) == (4900, 782, 500)
-    assert named(CHARGE, [one]) == named(INVOICE, [one]) == [one]
+    assert (payment.total, payment.tax, payment.refunded) == (4900, 782, 500)
+    assert named(CHARGE, [payment]) == named(INVOICE, [payment]) == [payment]
 
 
 def test_refunds_at_paddle_add_up_once_each_and_only_when_approved() -> None:
@@ -188,9 +188,9 @@ def test_refunds_at_paddle_add_up_once_each_and_only_when_approved() -> None:
         paddle.adjustment("refund", id="adj_3", status="pending_approval", **part),
     )
 
-    (one,) = payments(book)
+    (payment,) = payments(book)
 
-    assert (one.total, one.tax, one.refunded) == (4900, 782, 600)
+    assert (payment.total, payment.tax, payment.refunded) == (4900, 782, 600)
 
 
 def test_refunds_at_dodo_add_up_once_each() -> None:
@@ -204,4 +204,4 @@ def test_refunds_at_dodo_add_up_once_each() -> None:
         standard.dodo_refund(refund_id="ref_1", **part),
     )
 
-    assert [one.refunded for one in payments(book)] == [1000]
+    assert [payment.refunded for payment in payments(book)] == [1000]

@@ -16,18 +16,18 @@ from stripe import SignatureVerificationError, WebhookSignature
 
 from kulanz.providers import timed_signing
 from tests import paddle, standard, stripe
-from tests.adapters.teller import MONDAY, Chapter, Teller
-from tests.adapters.tellers import TELLERS
+from tests.adapters.payload_source import MONDAY, PayloadSource, StoryEvent
+from tests.adapters.payloads import PAYLOAD_SOURCES
 
-every = pytest.mark.parametrize("teller", TELLERS, ids=lambda teller: teller.name)
-timed = pytest.mark.parametrize("teller", [one for one in TELLERS if one.timed], ids=lambda teller: teller.name)
+every = pytest.mark.parametrize("source", PAYLOAD_SOURCES, ids=lambda teller: teller.name)
+timed = pytest.mark.parametrize("source", [one for one in PAYLOAD_SOURCES if one.timed], ids=lambda teller: teller.name)
 NOW = 1_772_460_500
 NOT_SECRETS = {"content-type", "user-agent", "x-event-name", "webhook-id", "webhook-timestamp"}
 
 
-def delivered(teller: Teller, **how: int) -> tuple[bytes, dict[str, str]]:
-    (payload, *_) = teller.tell(Chapter.BUYS, MONDAY)
-    return teller.delivery(payload, teller.secret, **how)
+def delivered(source: PayloadSource, **how: int) -> tuple[bytes, dict[str, str]]:
+    (payload, *_) = source.tell(StoryEvent.BUYS, MONDAY)
+    return source.delivery(payload, source.secret, **how)
 
 
 def signature_of(headers: dict[str, str]) -> str:
@@ -36,86 +36,86 @@ def signature_of(headers: dict[str, str]) -> str:
 
 
 @every
-def test_every_active_secret_verifies_and_is_named(teller: Teller) -> None:
-    body, headers = delivered(teller)
-    newer, right = teller.other_secret.encode(), teller.secret.encode()
+def test_every_active_secret_verifies_and_is_named(source: PayloadSource) -> None:
+    body, headers = delivered(source)
+    newer, right = source.other_secret.encode(), source.secret.encode()
 
-    assert teller.provider.verify(headers, body, [right]) == 0
-    assert teller.provider.verify(headers, body, [newer, right]) == 1
-    assert teller.provider.verify(headers, body, [right, right]) == 0
-    assert teller.provider.verify(headers, body, [newer]) is None
+    assert source.provider.verify(headers, body, [right]) == 0
+    assert source.provider.verify(headers, body, [newer, right]) == 1
+    assert source.provider.verify(headers, body, [right, right]) == 0
+    assert source.provider.verify(headers, body, [newer]) is None
 
 
 @every
 @pytest.mark.parametrize("secrets", [[], [b""]])
-def test_no_secret_and_an_empty_one_verify_nothing(teller: Teller, secrets: list[bytes]) -> None:
-    body, headers = delivered(teller)
+def test_no_secret_and_an_empty_one_verify_nothing(source: PayloadSource, secrets: list[bytes]) -> None:
+    body, headers = delivered(source)
 
-    assert teller.provider.verify(headers, body, secrets) is None
+    assert source.provider.verify(headers, body, secrets) is None
 
 
 @every
-def test_the_headers_are_found_in_any_case(teller: Teller) -> None:
-    body, headers = delivered(teller)
+def test_the_headers_are_found_in_any_case(source: PayloadSource) -> None:
+    body, headers = delivered(source)
 
     for written in (str.lower, str.upper, str.title):
-        told = {written(name): value for name, value in headers.items()}
-        assert teller.provider.verify(told, body, [teller.secret.encode()]) == 0
+        stated = {written(name): value for name, value in headers.items()}
+        assert source.provider.verify(stated, body, [source.secret.encode()]) == 0
 
 
 @every
-def test_a_body_changed_by_one_byte_is_refused(teller: Teller) -> None:
-    body, headers = delivered(teller)
+def test_a_body_changed_by_one_byte_is_refused(source: PayloadSource) -> None:
+    body, headers = delivered(source)
 
-    assert teller.provider.verify(headers, body + b" ", [teller.secret.encode()]) is None
-    assert teller.provider.verify(headers, body[:-1], [teller.secret.encode()]) is None
+    assert source.provider.verify(headers, body + b" ", [source.secret.encode()]) is None
+    assert source.provider.verify(headers, body[:-1], [source.secret.encode()]) is None
 
 
 @timed
 @pytest.mark.parametrize(("off", "accepted"), [(-290, True), (290, True), (-310, False), (310, False)])
-def test_a_signed_time_may_be_five_minutes_off_either_way(teller: Teller, *, off: int, accepted: bool) -> None:
-    body, headers = delivered(teller, at=int(time.time()) + off)
+def test_a_signed_time_may_be_five_minutes_off_either_way(source: PayloadSource, *, off: int, accepted: bool) -> None:
+    body, headers = delivered(source, at=int(time.time()) + off)
 
-    assert (teller.provider.verify(headers, body, [teller.secret.encode()]) == 0) is accepted
+    assert (source.provider.verify(headers, body, [source.secret.encode()]) == 0) is accepted
 
 
 @timed
-def test_the_time_is_signed_too(teller: Teller) -> None:
+def test_the_time_is_signed_too(source: PayloadSource) -> None:
     now = int(time.time())
-    body, stale = delivered(teller, at=now - 86400)
+    body, stale = delivered(source, at=now - 86400)
 
     freshened = {name: value.replace(str(now - 86400), str(now)) for name, value in stale.items()}
 
     assert freshened != stale
-    assert teller.provider.verify(freshened, body, [teller.secret.encode()]) is None
+    assert source.provider.verify(freshened, body, [source.secret.encode()]) is None
 
 
 @timed
-def test_one_of_several_signatures_is_enough(teller: Teller) -> None:
+def test_one_of_several_signatures_is_enough(source: PayloadSource) -> None:
     now = int(time.time())
-    body, headers = delivered(teller, at=now)
+    body, headers = delivered(source, at=now)
     name = signature_of(headers)
-    old = teller.delivery(teller.tell(Chapter.BUYS, MONDAY)[0], teller.other_secret, at=now)[1][name]
+    old = source.delivery(source.tell(StoryEvent.BUYS, MONDAY)[0], source.other_secret, at=now)[1][name]
     joints = {"Stripe-Signature": ",v1=", "Paddle-Signature": ";h1=", "webhook-signature": " v1,"}
     marks = {"Stripe-Signature": "v1=", "Paddle-Signature": "h1=", "webhook-signature": "v1,"}
 
     both = old + joints[name] + headers[name].partition(marks[name])[2]
 
-    assert teller.provider.verify(headers | {name: both}, body, [teller.secret.encode()]) == 0
+    assert source.provider.verify(headers | {name: both}, body, [source.secret.encode()]) == 0
 
 
 @every
 @pytest.mark.parametrize(
     "damage", ["", " ", ",", ";", "=", "v1", "v1,", "v1=", "t=,v1=", "ts=;h1=", "\ud800", "٣", "é"]
 )
-def test_a_malformed_header_is_refused(teller: Teller, damage: str) -> None:
-    body, headers = delivered(teller)
+def test_a_malformed_header_is_refused(source: PayloadSource, damage: str) -> None:
+    body, headers = delivered(source)
     name = signature_of(headers)
-    secrets = [teller.secret.encode()]
+    secrets = [source.secret.encode()]
 
-    assert teller.provider.verify(headers | {name: damage}, body, secrets) is None
-    assert teller.provider.verify(headers | {name: headers[name][:-2] + damage}, body, secrets) is None
-    assert teller.provider.verify({}, body, secrets) is None
+    assert source.provider.verify(headers | {name: damage}, body, secrets) is None
+    assert source.provider.verify(headers | {name: headers[name][:-2] + damage}, body, secrets) is None
+    assert source.provider.verify({}, body, secrets) is None
 
 
 @timed
@@ -125,7 +125,9 @@ def test_a_malformed_header_is_refused(teller: Teller, damage: str) -> None:
     body=st.binary(),
     secrets=st.lists(st.binary()),
 )
-def test_a_verifier_is_total(teller: Teller, seconds: str, signature: str, body: bytes, secrets: list[bytes]) -> None:
+def test_a_verifier_is_total(
+    source: PayloadSource, seconds: str, signature: str, body: bytes, secrets: list[bytes]
+) -> None:
     headers = {
         "Stripe-Signature": f"t={seconds},v1={signature}",
         "Paddle-Signature": f"ts={seconds};h1={signature}",
@@ -134,15 +136,15 @@ def test_a_verifier_is_total(teller: Teller, seconds: str, signature: str, body:
         "webhook-signature": f"v1,{signature}",
     }
 
-    assert teller.provider.verify(headers, body, secrets) is None
+    assert source.provider.verify(headers, body, secrets) is None
 
 
 @every
 @given(headers=st.dictionaries(st.text(), st.text()), body=st.binary(), secrets=st.lists(st.binary()))
 def test_no_headers_at_all_break_a_verifier(
-    teller: Teller, headers: dict[str, str], body: bytes, secrets: list[bytes]
+    source: PayloadSource, headers: dict[str, str], body: bytes, secrets: list[bytes]
 ) -> None:
-    assert teller.provider.verify(headers, body, secrets) is None
+    assert source.provider.verify(headers, body, secrets) is None
 
 
 # The vendors' own words: their libraries, and the vectors that they publish.

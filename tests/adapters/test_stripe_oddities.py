@@ -9,15 +9,15 @@ import pytest
 from kulanz.policy.facts import DisputeStatus, PaymentSucceeded, Status, SubscriptionSeen
 from kulanz.providers import PROVIDERS, Naming
 from tests import stripe
-from tests.adapters.teller import DAY, MONDAY
-from tests.adapters.tellers import TELLERS
+from tests.adapters.payload_source import DAY, MONDAY
+from tests.adapters.payloads import PAYLOAD_SOURCES
 
-LEMONSQUEEZY, STRIPE, PADDLE, DODO, POLAR = TELLERS
+LEMONSQUEEZY, STRIPE, PADDLE, DODO, POLAR = PAYLOAD_SOURCES
 OLD = {"parent": None, "subscription": stripe.BOUGHT.subscription}
 
 
-def one(teller: Any, payload: dict[str, Any]) -> Any:
-    (fact,) = teller.facts(payload)
+def one(source: Any, payload: dict[str, Any]) -> Any:
+    (fact,) = source.facts(payload)
     return fact
 
 
@@ -106,19 +106,19 @@ def test_an_update_that_changed_the_status_outranks_others_of_its_second() -> No
 def test_stripes_single_invoices_are_nobodys(how: dict[str, Any]) -> None:
     payload = stripe.invoice("paid", **how)
 
-    assert not STRIPE.provider.glance(stripe.wire(payload)).recognised
+    assert not STRIPE.provider.peek(stripe.wire(payload)).recognised
     assert STRIPE.facts(payload) == ()
 
 
 def test_stripes_guests_are_nobodys() -> None:
-    assert not STRIPE.provider.glance(stripe.wire(stripe.charge("succeeded", customer=None))).recognised
+    assert not STRIPE.provider.peek(stripe.wire(stripe.charge("succeeded", customer=None))).recognised
 
 
 @pytest.mark.parametrize(("livemode", "test_mode"), [(True, False), (False, True)])
 def test_stripes_livemode_is_the_mode(livemode: object, *, test_mode: bool) -> None:
     payload = stripe.subscription(around={"livemode": livemode})
 
-    assert STRIPE.provider.glance(stripe.wire(payload)).test_mode is test_mode
+    assert STRIPE.provider.peek(stripe.wire(payload)).test_mode is test_mode
 
 
 def test_stripes_dispute_carries_the_fee_and_no_customer() -> None:

@@ -13,9 +13,9 @@ import requests
 
 from tests import paddle, standard, stripe
 from tests.adapters.apis import Api, an_api
-from tests.adapters.teller import MONDAY, Delivery, Payload, Teller
-from tests.adapters.tellers import TELLERS
-from tests.walk.house import House, a_house
+from tests.adapters.payload_source import MONDAY, Delivery, Payload, PayloadSource
+from tests.adapters.payloads import PAYLOAD_SOURCES
+from tests.end_to_end.instance import Instance, an_instance
 
 DAY = timedelta(days=1)
 PLANS = "stripe:price_pro=professional,paddle:pri_pro=professional,standard:pdt_pro=professional"
@@ -26,24 +26,26 @@ POLAR_SECRET = "polar_whs_a-secret-of-the-shop"
 class Town:
     """The house, and the providers' APIs that it knows."""
 
-    house: House
+    instance: Instance
     api: Api
 
     def post(self, endpoint: str, body: bytes, headers: dict[str, str]) -> requests.Response:
-        return self.house.session.post(f"{self.house.url}/webhooks/{endpoint}", data=body, headers=headers, timeout=10)
+        return self.instance.session.post(
+            f"{self.instance.url}/webhooks/{endpoint}", data=body, headers=headers, timeout=10
+        )
 
     def tell(self, endpoint: str, delivery: Delivery, secret: str, *payloads: Payload) -> None:
         for payload in payloads:
             answer = self.post(endpoint, *delivery(payload, secret))
             assert answer.status_code == 200, answer.text
-        self.house.settle()
+        self.instance.settle()
 
     def advance_to(self, at: datetime) -> None:
         self.api.now = at
-        self.house.advance_to(at)
+        self.instance.advance_to(at)
 
     def mails_to(self, email: str) -> list[str]:
-        return [str(one["X-Kulanz-Notice"]) for one in self.house.mailbox.accepted if email in str(one["To"])]
+        return [str(item["X-Kulanz-Notice"]) for item in self.instance.mailbox.accepted if email in str(item["To"])]
 
 
 @pytest.fixture(scope="module")
@@ -59,16 +61,16 @@ def town(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Town]:
             "PADDLE_API_URL": api.url,
             "STANDARD_WEBHOOK_SECRETS": f"{standard.SECRET},{POLAR_SECRET}",
         }
-        with a_house(tmp_path_factory.mktemp("all-providers"), **settings) as house:
-            yield Town(house, api)
+        with an_instance(tmp_path_factory.mktemp("all-providers"), **settings) as instance:
+            yield Town(instance, api)
 
 
 @pytest.fixture
 def start(town: Town) -> datetime:
     """Where a story begins: later than every story before."""
-    begin = max(town.house.now(), MONDAY).replace(microsecond=0) if town.house.stories else MONDAY
-    town.house.stories += 1
-    town.house.cli("clock", "set", begin.isoformat())
+    begin = max(town.instance.now(), MONDAY).replace(microsecond=0) if town.instance.stories else MONDAY
+    town.instance.stories += 1
+    town.instance.cli("clock", "set", begin.isoformat())
     town.api.now = begin
     town.api.calls.clear()
     return begin
@@ -79,25 +81,25 @@ def right(account: dict[str, Any]) -> tuple[str, str, str]:
 
 
 def test_stripe_unpaid_after_seven_days_is_cancelled_at_stripe(town: Town, start: datetime) -> None:
-    told = {"purchase": stripe.Purchase(account="org_stripe", began=start - 30 * DAY, email="stripe@buyer.example")}
+    stated = {"purchase": stripe.Purchase(account="org_stripe", began=start - 30 * DAY, email="stripe@buyer.example")}
     path = f"/v1/subscriptions/{stripe.BOUGHT.subscription}"
-    unpaid = stripe.subscription("updated", at=start, status="past_due", previous={"status": "active"}, **told)
+    unpaid = stripe.subscription("updated", at=start, status="past_due", previous={"status": "active"}, **stated)
     town.api.held[path] = unpaid["data"]["object"]
     town.tell(
         "stripe",
         stripe.delivery,
         stripe.SECRET,
-        stripe.invoice("payment_failed", at=start, **told),
-        stripe.subscription("created", at=start - 30 * DAY, **told),
+        stripe.invoice("payment_failed", at=start, **stated),
+        stripe.subscription("created", at=start - 30 * DAY, **stated),
         unpaid,
     )
-    in_grace = town.house.account("org_stripe")
+    in_grace = town.instance.account("org_stripe")
 
     town.advance_to(start + 7 * DAY)
 
     assert right(in_grace) == ("professional", "full", "grace")
     assert datetime.fromisoformat(in_grace["grace_ends_at"]) == start + 7 * DAY
-    assert right(town.house.account("org_stripe")) == ("free", "free", "on_hold")
+    assert right(town.instance.account("org_stripe")) == ("free", "free", "on_hold")
     assert town.mails_to("stripe@buyer.example")[-2:] == ["grace_warning", "downgraded"]
     assert town.api.calls.count(f"POST {path} cancel_at_period_end=true") == 1
 
@@ -113,14 +115,14 @@ def test_stripes_dispute_that_comes_before_its_charge_waits_for_it(town: Town, s
         stripe.subscription("created", at=start, purchase=bought),
         stripe.dispute("created", at=start, purchase=bought),
     )
-    before = town.house.account("org_disputed")
-    waiting = town.house.cli("events", "list", "--state", "waiting", "--json")["events"]
+    before = town.instance.account("org_disputed")
+    waiting = town.instance.cli("events", "list", "--state", "waiting", "--json")["events"]
 
     town.tell("stripe", stripe.delivery, stripe.SECRET, stripe.charge("succeeded", at=start, purchase=bought))
 
     assert right(before) == ("professional", "full", "good")
     assert [event["event_name"] for event in waiting] == ["charge.dispute.created"]
-    assert right(town.house.account("org_disputed")) == ("free", "none", "suspended")
+    assert right(town.instance.account("org_disputed")) == ("free", "none", "suspended")
 
 
 def test_paddle_unpaid_after_seven_days_is_cancelled_at_paddle(town: Town, start: datetime) -> None:
@@ -138,51 +140,53 @@ def test_paddle_unpaid_after_seven_days_is_cancelled_at_paddle(town: Town, start
         paddle.transaction("payment_failed", at=start, purchase=bought),
         unpaid,
     )
-    in_grace = town.house.account("org_paddle")
+    in_grace = town.instance.account("org_paddle")
 
     town.advance_to(start + 7 * DAY)
 
     assert right(in_grace) == ("professional", "full", "grace")
-    assert right(town.house.account("org_paddle")) == ("free", "free", "on_hold")
+    assert right(town.instance.account("org_paddle")) == ("free", "free", "on_hold")
     assert town.mails_to("paddle@buyer.example")[-2:] == ["grace_warning", "downgraded"]
     assert len([call for call in town.api.calls if call.startswith("POST") and "/cancel" in call]) == 1
 
 
 def test_a_dispute_at_dodo_suspends_and_a_won_one_reinstates(town: Town, start: datetime) -> None:
-    told: dict[str, Any] = {"purchase": standard.Purchase(account="org_dodo", product="pdt_pro", began=start)}
+    document: dict[str, Any] = {"purchase": standard.Purchase(account="org_dodo", product="pdt_pro", began=start)}
     send = ("standard", standard.delivery, standard.SECRET)
-    town.tell(*send, standard.dodo_subscription("active", at=start, **told))
-    town.tell(*send, standard.dodo_dispute("opened", at=start, **told))
-    suspended = town.house.account("org_dodo")
+    town.tell(*send, standard.dodo_subscription("active", at=start, **document))
+    town.tell(*send, standard.dodo_dispute("opened", at=start, **document))
+    suspended = town.instance.account("org_dodo")
 
-    town.tell(*send, standard.dodo_dispute("won", at=start + DAY, created_at=start, **told))
+    town.tell(*send, standard.dodo_dispute("won", at=start + DAY, created_at=start, **document))
 
     assert right(suspended) == ("free", "none", "suspended")
-    assert right(town.house.account("org_dodo")) == ("professional", "full", "good")
+    assert right(town.instance.account("org_dodo")) == ("professional", "full", "good")
 
 
 def test_a_renewal_at_polar_that_is_paid_after_all_leaves_nothing_behind(town: Town, start: datetime) -> None:
-    told: dict[str, Any] = {"purchase": standard.POLAR}
+    document: dict[str, Any] = {"purchase": standard.POLAR}
     send = ("standard", standard.delivery, POLAR_SECRET)
-    town.tell(*send, standard.polar_subscription("active", at=start - DAY, **told))
-    town.tell(*send, standard.polar_order("updated", at=start, next_payment_attempt_at=start + DAY, **told))
-    in_grace = town.house.account("org_42")
+    town.tell(*send, standard.polar_subscription("active", at=start - DAY, **document))
+    town.tell(*send, standard.polar_order("updated", at=start, next_payment_attempt_at=start + DAY, **document))
+    in_grace = town.instance.account("org_42")
 
-    town.tell(*send, standard.polar_order("paid", at=start + DAY, **told))
+    town.tell(*send, standard.polar_order("paid", at=start + DAY, **document))
 
     assert in_grace["standing"] == "grace"
-    assert right(town.house.account("org_42")) == ("professional", "full", "good")
+    assert right(town.instance.account("org_42")) == ("professional", "full", "good")
 
 
-@pytest.mark.parametrize("teller", TELLERS, ids=lambda teller: teller.name)
-def test_a_forged_and_a_stale_delivery_are_refused_and_a_repeated_one_is_known(town: Town, teller: Teller) -> None:
-    (payload, *_) = next(iter(teller.chapters.values()))(MONDAY)
-    body, headers = teller.delivery(payload, teller.secret)
-    stale = teller.delivery(payload, teller.secret, at=int(time.time()) - 600) if teller.timed else (body, {})
+@pytest.mark.parametrize("source", PAYLOAD_SOURCES, ids=lambda teller: teller.name)
+def test_a_forged_and_a_stale_delivery_are_refused_and_a_repeated_one_is_known(
+    town: Town, source: PayloadSource
+) -> None:
+    (payload, *_) = next(iter(source.events.values()))(MONDAY)
+    body, headers = source.delivery(payload, source.secret)
+    stale = source.delivery(payload, source.secret, at=int(time.time()) - 600) if source.timed else (body, {})
 
-    town.post(teller.endpoint, body, headers)
-    again = town.post(teller.endpoint, body, headers)
+    town.post(source.endpoint, body, headers)
+    again = town.post(source.endpoint, body, headers)
 
     assert (again.status_code, again.json()["status"]) == (200, "duplicate")
-    assert town.post(teller.endpoint, body + b" ", headers).status_code == 401
-    assert town.post(teller.endpoint, *stale).status_code == 401
+    assert town.post(source.endpoint, body + b" ", headers).status_code == 401
+    assert town.post(source.endpoint, *stale).status_code == 401

@@ -127,7 +127,7 @@ def _extras(services: Services, now: datetime) -> str:
     execute.command(services, "org_200", book, "browser")
     paid = RecordPayment(amount=1900, currency="EUR", reference="RF 18 5390")
     execute.command(services, "org_200", paid, "browser")
-    asked = RequestRefund(
+    command = RequestRefund(
         payment="209", contact_email="buyer200@shop.example", organisation="Bakery Ada", reason="we found another"
     )
-    return str(refund_requests.request(services, "org_200", asked, "browser")[0]["id"])
+    return str(refund_requests.request(services, "org_200", command, "browser")[0]["id"])

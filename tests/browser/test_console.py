@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kulanz.queries import enquiries
+from kulanz.queries import accounts
 from kulanz.runtime.clock import real_now
 from kulanz.store import inbox
 from tests.browser.conftest import Shop
@@ -75,7 +75,7 @@ def test_an_operator_puts_things_right(browsing: Shop) -> None:
     form.get_by_label("Reason").fill("told by the bank")
     form.get_by_role("button", name="Preview").click()
     page.get_by_role("button", name="Do it: open a dispute").click()
-    account = enquiries.account_document(browsing.services, "org_100")
+    account = accounts.account_document(browsing.services, "org_100")
     assert account["standing"] == "suspended"
     assert account["dunning_cases"][0]["grace_ends_at"][:16] >= until
 
@@ -102,7 +102,7 @@ def test_a_policy_is_tried_and_put_in_force(browsing: Shop, width: int) -> None:
     document = page.get_by_label("Policy, as TOML")
     document.fill(document.input_value().replace('grace = "7d"', 'grace = "9d"'))
     page.get_by_role("button", name="Try it").click()
-    told, wide = page.inner_text("main"), page.evaluate("document.documentElement.scrollWidth")
+    stated, wide = page.inner_text("main"), page.evaluate("document.documentElement.scrollWidth")
     if kept:
         page.screenshot(path=Path(kept) / f"trial-{width}.png", full_page=True)
     faults = _faults(pytest.importorskip("axe_playwright_python.sync_playwright").Axe(), page, "a trial")
@@ -110,8 +110,8 @@ def test_a_policy_is_tried_and_put_in_force(browsing: Shop, width: int) -> None:
     page.get_by_role("button", name="Put version 2 in force").click()
 
     assert faults == []
-    assert "dunning.grace" in told
-    assert "would fare otherwise" in told
+    assert "dunning.grace" in stated
+    assert "would fare otherwise" in stated
     assert wide <= width
     assert page.get_by_role("status").inner_text() == "Version 2 is activated."
     assert browsing.complaints == []
@@ -119,22 +119,22 @@ def test_a_policy_is_tried_and_put_in_force(browsing: Shop, width: int) -> None:
 
 def test_no_page_has_a_grave_fault_for_who_cannot_see_well(browsing: Shop) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
-    found: list[tuple[str, str, str]] = []
+    matches: list[tuple[str, str, str]] = []
 
     for scheme in ("light", "dark"):
         browsing.page.emulate_media(color_scheme=scheme)
         for path in paths(browsing):
             browsing.page.goto(browsing.url + path)
             if path == "/ops/login" and scheme == "light":
-                found += _faults(axe, browsing.page, path)
+                matches += _faults(axe, browsing.page, path)
                 log_in(browsing)
                 continue
             for details in browsing.page.locator("details").all():
                 details.evaluate("one => one.open = true")
             browsing.page.wait_for_timeout(400)
-            found += _faults(axe, browsing.page, f"{path} {scheme}")
+            matches += _faults(axe, browsing.page, f"{path} {scheme}")
 
-    assert found == []
+    assert matches == []
     assert browsing.complaints == []
 
 
@@ -173,7 +173,7 @@ def test_all_of_it_works_without_scripts(shop: Shop, chromium: Any) -> None:
     page.get_by_role("button", name="Do it: waive").click()
 
     assert "org_500" in page.inner_text("h1")
-    assert enquiries.account_document(shop.services, "org_500")["standing"] == "good"
+    assert accounts.account_document(shop.services, "org_500")["standing"] == "good"
     context.close()
 
 
@@ -192,7 +192,11 @@ def test_the_keyboard_alone_reaches_the_content(browsing: Shop) -> None:
 def _faults(axe: Any, page: Any, path: str) -> list[tuple[str, str, str]]:
     violations = axe.run(page).response["violations"]
     return [
-        (path, one["id"], one["nodes"][0]["html"][:160] + " | " + one["nodes"][0]["failureSummary"][:200])
-        for one in violations
-        if one["impact"] in GRAVE
+        (
+            path,
+            violation["id"],
+            violation["nodes"][0]["html"][:160] + " | " + violation["nodes"][0]["failureSummary"][:200],
+        )
+        for violation in violations
+        if violation["impact"] in GRAVE
     ]

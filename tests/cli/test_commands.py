@@ -182,10 +182,10 @@ def test_a_preset_is_valid_and_a_wrong_policy_has_all_its_problems_listed(kulanz
 def test_a_policy_that_cannot_be_read_says_why_in_words(kulanz, tmp_path):
     binary = tmp_path / "binary.toml"
     binary.write_bytes(b'name = "\xff"')
-    found = [kulanz("policy", "check", str(path)) for path in (binary, tmp_path / "none.toml", tmp_path / "." / "")]
+    matches = [kulanz("policy", "check", str(path)) for path in (binary, tmp_path / "none.toml", tmp_path / "." / "")]
 
-    assert [one.code for one in found] == [1, 1, 1]
-    assert [one.err.removesuffix("\n").rpartition(": ")[2] for one in found] == [
+    assert [item.code for item in matches] == [1, 1, 1]
+    assert [item.err.removesuffix("\n").rpartition(": ")[2] for item in matches] == [
         "is not UTF-8 text",
         "there is no such file",
         "cannot be read (Is a directory)",

@@ -20,7 +20,7 @@ from kulanz.store import shared_values
 from kulanz.store.database import Database
 from tests.adapters.apis import an_api
 from tests.cli.conftest import Kulanz
-from tests.far_ends import a_callback_receiver, a_mailbox
+from tests.fake_servers import a_callback_receiver, a_mailbox
 from tests.servers import a_redis
 from tests.shop import Shop, a_shop
 
@@ -44,7 +44,7 @@ def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
 
 
 def seen(check: str, services: Services) -> dict[str, Finding]:
-    return {one.check: one for one in getattr(external, check)(services)}
+    return {item.check: item for item in getattr(external, check)(services)}
 
 
 def test_a_mail_server_that_lets_us_in_is_well_and_one_that_takes_no_password_is_not(examine):
@@ -69,7 +69,7 @@ def test_the_products_address_is_tried_without_sending_anything(examine):
     assert received == []
 
 
-def test_a_redis_that_would_forget_rings_is_named(examine):
+def test_a_redis_that_would_forget_notifications_is_named(examine):
     with a_redis() as url:
         well = examine(REDIS_URL=url)
         with Redis.from_url(url) as client:
@@ -123,9 +123,9 @@ def test_a_webhook_that_nobody_registered_is_named_and_setup_cures_it(shop: Shop
 
     register(client, shop.services.settings, url, "58231", dry_run=False)
     after = seen("lemonsqueezy", shop.services)
-    (own,) = (one for one in client.webhooks() if one.url == url)
-    for one in client.webhooks():
-        client.change_webhook(one.id, events=["order_created"])
+    (own,) = (webhook_resource for webhook_resource in client.webhooks() if webhook_resource.url == url)
+    for webhook_resource in client.webhooks():
+        client.change_webhook(webhook_resource.id, events=["order_created"])
     fewer = seen("lemonsqueezy", shop.services)["webhook"]
 
     assert own.url == url
@@ -153,5 +153,5 @@ def test_a_reconciliation_that_did_not_come_is_named(examine, sqlite_url: str) -
 def noted(database_url: str, at: datetime) -> None:
     database = Database(database_url)
     with database.write() as tx:
-        shared_values.put(tx, shared_values.RECONCILED, {"at": at.astimezone(UTC).isoformat()})
+        shared_values.put(tx, shared_values.RECONCILED_KEY, {"at": at.astimezone(UTC).isoformat()})
     database.dispose()

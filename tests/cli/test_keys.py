@@ -13,7 +13,7 @@ from kulanz import pipeline
 from kulanz.services import Services
 from tests.cli.conftest import KEY, Kulanz
 from tests.lemonsqueezy import MONDAY
-from tests.workers.house import an_unpaid_account
+from tests.workers.instance import an_unpaid_account
 
 NEW = "1e" * 32
 
@@ -125,7 +125,7 @@ def test_what_the_law_keeps_is_listed_held_and_destroyed(kulanz, services):
     services.clock.set(datetime(2034, 1, 1, tzinfo=UTC))
     assert kulanz("retention", "hold", "org_1", "--until", "2035-01-01", "--reason", "a lawsuit").code == 0
     held = kulanz("retention", "destroy", "--yes", "--json").document
-    assert (held["destroyed"], [one["kept_by"] for one in held["kept"]]) == ([], [["legal_hold"]])
+    assert (held["destroyed"], [item["kept_by"] for item in held["kept"]]) == ([], [["legal_hold"]])
     services.clock.set(datetime(2035, 1, 2, tzinfo=UTC))
     assert len(kulanz("retention", "destroy", "--dry-run", "--json").document["destroyed"]) == 1
     refused = kulanz("retention", "destroy", stdin=b"n\n")
@@ -133,7 +133,7 @@ def test_what_the_law_keeps_is_listed_held_and_destroyed(kulanz, services):
     assert len(kulanz("retention", "destroy", "--yes", "--json").document["destroyed"]) == 1
 
     assert kulanz("retention", "due", "--all", "--json").document == {"due": []}
-    causes = [one["cause"] for one in kulanz("retention", "certificates", "org_1", "--json").document["certificates"]]
+    causes = [item["cause"] for item in kulanz("retention", "certificates", "org_1", "--json").document["certificates"]]
     assert causes == ["erasure", "retention"]
     assert kulanz("ledger", "verify").code == 0
     assert kulanz("retention", "hold", "org_1", "--until", "2036-01-01", "--reason", "x").code == 1

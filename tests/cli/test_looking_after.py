@@ -17,7 +17,7 @@ from tests.cli.conftest import Kulanz
 from tests.days import settle
 from tests.lemonsqueezy import MONDAY, subscription_created, subscription_payment_failed
 from tests.store.rows import an_effect, an_event
-from tests.workers.house import an_unpaid_account, receive
+from tests.workers.instance import an_unpaid_account, receive
 
 ROOT = Path(__file__).resolve().parents[2]
 KULANZ = (sys.executable, "-m", "kulanz")
@@ -71,25 +71,25 @@ def parked(services: Services) -> list[int]:
 
 
 def test_parked_events_are_tried_again_one_by_one_or_all_at_once(kulanz, services, parked):
-    one = f"evt_{parked[0]}"
+    item = f"evt_{parked[0]}"
 
     assert kulanz("events", "retry", "--all", "--dry-run", "--json").document["retried"] == 2
     for answer in (b"n\n", b""):  # No, and nobody there to say yes.
         refused = kulanz("events", "retry", "--all", stdin=answer)
         assert (refused.code, refused.out, refused.err.endswith("kulanz: nothing was done\n")) == (1, "", True)
-    assert kulanz("events", "retry", one, "--json").document["retried"] == 1
-    assert kulanz("events", "show", one, "--json").document["state"] == "received"
+    assert kulanz("events", "retry", item, "--json").document["retried"] == 1
+    assert kulanz("events", "show", item, "--json").document["state"] == "received"
     assert kulanz("events", "retry", "--all", "--yes", "--json").document["retried"] == 1
     assert kulanz("events", "retry", "evt_99").code == 1
 
 
 def test_a_parked_event_is_skipped_with_its_reason(kulanz, services, parked):
-    one = f"evt_{parked[0]}"
+    item = f"evt_{parked[0]}"
 
-    skipped = kulanz("events", "skip", one, "--reason", "not ours", "--actor", "ann")
+    skipped = kulanz("events", "skip", item, "--reason", "not ours", "--actor", "ann")
 
     assert skipped.code == 0
-    shown = kulanz("events", "show", one, "--json").document
+    shown = kulanz("events", "show", item, "--json").document
     assert (shown["state"], shown["reason"]) == ("ignored", "not ours (ann)")
 
 
@@ -142,10 +142,10 @@ def test_what_could_not_be_done_is_explained_however_much_was_done_since(kulanz,
 
 
 def test_an_account_is_found_by_its_beginning_and_by_the_providers_id(kulanz, services):
-    found = {"account_id": "org_1", "plan": "professional", "standing": "grace"}
+    matches = {"account_id": "org_1", "plan": "professional", "standing": "grace"}
 
-    assert kulanz("account", "find", "org", "--json").document == {"accounts": [found]}
-    assert kulanz("account", "find", "org").out.split() == [*found, *found.values()]
+    assert kulanz("account", "find", "org", "--json").document == {"accounts": [matches]}
+    assert kulanz("account", "find", "org").out.split() == [*matches, *matches.values()]
 
 
 @pytest.mark.parametrize("ident", ["auth0|5f7c+1", "--help", "..", "-"])
@@ -158,10 +158,10 @@ def test_an_account_of_any_id_can_be_named(kulanz, services, ident):
     shown = kulanz("account", "show", "--json", "--", ident)
     story = kulanz("account", "explain", "--json", "--", ident)
     changed = kulanz("account", "exempt", "--until", SATURDAY, "--reason", "kind", "--", ident)
-    found = kulanz("account", "find", "--json", "--", ident)
+    result = kulanz("account", "find", "--json", "--", ident)
 
     assert (shown.code, story.code) == (0, 0)
-    assert [each["account_id"] for each in found.document["accounts"]] == [ident]
+    assert [each["account_id"] for each in result.document["accounts"]] == [ident]
     assert (shown.document["account_id"], shown.document["plan"] != "free") == (ident, True)
     assert changed.code == 0, changed.err
 
@@ -194,7 +194,7 @@ def test_a_time_can_be_told_as_a_distance_from_the_policys_time(kulanz, services
     exempted = kulanz(*until, "+9d12h").document["account"]["overrides"]
     past = kulanz(*until, "-1d")
 
-    assert [one["until"] for one in exempted] == ["2026-03-12T03:08:20Z"]
+    assert [item["until"] for item in exempted] == ["2026-03-12T03:08:20Z"]
     assert (past.code, past.err.count("\n")) == (1, 1)
     assert (kulanz(*until, "+9999999d").code, kulanz(*until, "+1w").code, kulanz(*until, "+").code) == (2, 2, 2)
     assert kulanz("clock", "set", "+1d", "--json").document["now"] == "2026-03-03T15:08:20Z"
@@ -212,15 +212,15 @@ def test_an_exception_that_waits_for_a_second_person_is_declined_with_a_reason_t
     careful = kulanz.data_dir / "careful.toml"
     careful.write_text(document.preset("plexo") + '\n[overrides]\nsecond_approver = ["waive"]\n')
     assert kulanz("policy", "activate", str(careful), "--yes").code == 0
-    asked = kulanz("account", "waive", "org_1", "--reason", "our mistake", "--json").document["account"]
-    (waiting,) = asked["overrides"]
+    requested = kulanz("account", "waive", "org_1", "--reason", "our mistake", "--json").document["account"]
+    (waiting,) = requested["overrides"]
     decline = ("account", "decline", "org_1", waiting["id"], "--reason", "they owe it", "--actor", "bob", "--json")
 
     planned = kulanz(*decline, "--dry-run").document
     declined = kulanz(*decline).document["account"]
     again = kulanz(*decline)
 
-    assert (waiting["state"], asked["standing"], planned["dry_run"]) == ("awaiting_approval", "grace", True)
+    assert (waiting["state"], requested["standing"], planned["dry_run"]) == ("awaiting_approval", "grace", True)
     assert (declined["overrides"][0]["state"], declined["standing"]) == ("declined", "grace")
     assert "bob declined the exception (waive). Reason: they owe it" in kulanz("account", "explain", "org_1").out
     assert (again.code, again.err.count("\n"), "bob declined it" in again.err) == (1, 1, True)
@@ -252,7 +252,7 @@ def test_a_transfer_is_recorded_by_hand_and_replayed(kulanz, services):
     assert (planned.code, planned.document["dry_run"]) == (0, True)
     assert [case["amount_due"] for case in part["account"]["dunning_cases"]] == [due - 100]
     assert (whole["account"]["standing"], whole["account"]["dunning_cases"]) == ("good", [])
-    assert sorted(one["unmatched"] for one in whole["account"]["payments"]) == [0, 100]
+    assert sorted(item["unmatched"] for item in whole["account"]["payments"]) == [0, 100]
     assert kulanz("replay", "--shuffle", "--json").document["differing"] == []
     assert "recorded a transfer" in kulanz("account", "explain", "org_1").out
     assert kulanz(*record, "0").code == 2
@@ -272,10 +272,10 @@ def test_replay_finds_what_was_not_decided(kulanz, services):
         assert row is not None
         accounts.save(tx, [msgspec.structs.replace(row, standing="good")])
 
-    found = kulanz("replay", "--json")
+    result = kulanz("replay", "--json")
 
-    assert found.code == 1
-    assert found.document["differing"] == [{"account_id": "org_1", "differs": ["standing"]}]
+    assert result.code == 1
+    assert result.document["differing"] == [{"account_id": "org_1", "differs": ["standing"]}]
 
 
 def test_the_test_clock_stands_is_set_and_goes_back_to_real_time(kulanz, services):
@@ -302,7 +302,7 @@ def test_commands_that_advance_the_clock_at_once_do_so_one_after_the_other(kulan
         worker = running.enter_context(subprocess.Popen([*KULANZ, "worker"], env=kulanz.environ(), cwd=ROOT))
         running.callback(worker.terminate)
 
-        assert [one.wait(60) for one in advancing] == [0, 0, 0]
+        assert [item.wait(60) for item in advancing] == [0, 0, 0]
 
     assert services.clock.now() == began + timedelta(days=3)
 
@@ -320,7 +320,7 @@ def test_while_one_command_moves_the_test_clock_the_others_are_refused(kulanz, s
             )
         ]
 
-    assert {(one.code, one.err) for one in refused} == {
+    assert {(item.code, item.err) for item in refused} == {
         (1, "kulanz: another command moves the test clock: wait for its end\n")
     }
     assert services.clock.now() == before
@@ -356,13 +356,16 @@ def test_the_test_clock_is_refused_unless_it_is_allowed(kulanz, services):
 def test_doctor_says_what_is_wrong_and_what_to_do(kulanz, services):
     examined = kulanz("doctor", "--json", SMTP_URL="smtp://127.0.0.1:1")
 
-    found = {check["check"]: check for check in examined.document["checks"]}
+    stored_document = {check["check"]: check for check in examined.document["checks"]}
     assert examined.code == 1
-    assert found["database"]["ok"]
-    assert found["policy"]["ok"]
-    assert (found["mail"]["ok"], found["mail"]["advice"]) == (False, "check SMTP_URL: host, port, name and password")
-    assert found["clock"]["advice"] == "start `kulanz clock run`"
-    assert found["redis"]["ok"] is None
+    assert stored_document["database"]["ok"]
+    assert stored_document["policy"]["ok"]
+    assert (stored_document["mail"]["ok"], stored_document["mail"]["advice"]) == (
+        False,
+        "check SMTP_URL: host, port, name and password",
+    )
+    assert stored_document["clock"]["advice"] == "start `kulanz clock run`"
+    assert stored_document["redis"]["ok"] is None
 
 
 def test_doctor_counts_what_is_stuck_by_the_state_that_lists_it(kulanz, services, parked):
@@ -370,10 +373,12 @@ def test_doctor_counts_what_is_stuck_by_the_state_that_lists_it(kulanz, services
         inbox.record(tx, [an_event(state="quarantined", reason="no JSON")], MONDAY)
         outbox.add(tx, [an_effect("ef_1", state="todo"), an_effect("ef_2", state="unknown")])
 
-    found = {check["check"]: check for check in kulanz("doctor", "--json").document["checks"]}
+    stored_document = {check["check"]: check for check in kulanz("doctor", "--json").document["checks"]}
 
     counts = {
-        name: (found[name]["ok"], found[name]["detail"]) for name in found if name.endswith((" events", " effects"))
+        name: (stored_document[name]["ok"], stored_document[name]["detail"])
+        for name in stored_document
+        if name.endswith((" events", " effects"))
     }
     assert counts == {
         "parked events": (False, "2"),
@@ -382,8 +387,8 @@ def test_doctor_counts_what_is_stuck_by_the_state_that_lists_it(kulanz, services
         "to-do effects": (False, "1"),
         "unknown effects": (False, "1"),
     }
-    assert found["quarantined events"]["advice"].startswith("`kulanz events list --state quarantined`")
-    assert found["to-do effects"]["advice"] == "`kulanz effects list --state todo`"
+    assert stored_document["quarantined events"]["advice"].startswith("`kulanz events list --state quarantined`")
+    assert stored_document["to-do effects"]["advice"] == "`kulanz effects list --state todo`"
 
 
 @pytest.mark.parametrize("call", [("doctor",), ("policy", "list"), ("events", "list")], ids=" ".join)

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from kulanz.cli.up.instance import Instance
-from kulanz.cli.up.supervisor import Part, Supervisor
+from kulanz.cli.up.supervisor import Process, Supervisor
 from kulanz.errors import RefusedError
 from tests.source_roots import python_path
 
@@ -24,7 +24,7 @@ from kulanz.runtime import parent_watch as leash
 parser = argparse.ArgumentParser()
 parser.add_argument("--leash", type=int)
 ties = parser.parse_args()
-leash.hold(ties.leash)
+leash.exit_with_parent(ties.leash)
 print("begun", flush=True)
 time.sleep(60)
 """
@@ -33,13 +33,13 @@ DEAF = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); prin
 STARTER = """
 import sys, threading
 from pathlib import Path
-from kulanz.cli.up.instance import MARK, Instance
-from kulanz.cli.up.supervisor import Part, Supervisor
+from kulanz.cli.up.instance import INSTANCE_VARIABLE, Instance
+from kulanz.cli.up.supervisor import Process, Supervisor
 
 directory, root, code, leashed = sys.argv[1:]
 instance = Instance(Path(directory))
-supervisor = Supervisor(variables={"PYTHONPATH": root, MARK: instance.id}, say=print, noted=instance.note)
-supervisor.start(Part(name="part", command=(sys.executable, "-c", code), leashed=leashed == "leashed"))
+supervisor = Supervisor(variables={"PYTHONPATH": root, INSTANCE_VARIABLE: instance.id}, say=print, noted=instance.note)
+supervisor.start(Process(name="part", command=(sys.executable, "-c", code), tied_to_parent=leashed == "leashed"))
 supervisor.watch(threading.Event())
 """
 ROOT = Path(__file__).resolve().parents[2]
@@ -64,13 +64,15 @@ def said() -> list[str]:
 @pytest.fixture
 def supervisor(tmp_path: Path, said: list[str]) -> Iterator[Supervisor]:
     with Supervisor(
-        variables={"PYTHONPATH": python_path(ROOT)}, say=said.append, logs=tmp_path, patience=0.5
+        variables={"PYTHONPATH": python_path(ROOT)}, say=said.append, logs=tmp_path, terminate_grace=0.5
     ) as supervisor:
         yield supervisor
 
 
 def test_a_part_that_dies_is_started_again_after_a_pause_that_grows(supervisor, said, tmp_path):
-    supervisor.start(Part(name="brief", command=(sys.executable, "-c", "print('here', flush=True)"), leashed=False))
+    supervisor.start(
+        Process(name="brief", command=(sys.executable, "-c", "print('here', flush=True)"), tied_to_parent=False)
+    )
 
     supervisor.watch(threading.Event(), lambda: len(said) == 3)
 
@@ -82,7 +84,7 @@ def test_a_part_that_dies_is_started_again_after_a_pause_that_grows(supervisor, 
 def test_stopping_ends_every_part_and_kills_who_does_not_listen(supervisor, tmp_path):
     before = set(psutil.Process().children())
     for name, code in (("deaf", DEAF), ("plain", PLAIN)):
-        supervisor.start(Part(name=name, command=(sys.executable, "-c", code), leashed=False))
+        supervisor.start(Process(name=name, command=(sys.executable, "-c", code), tied_to_parent=False))
     until(lambda: all((tmp_path / f"{name}.log").read_text() for name in ("deaf", "plain")))
     parts = set(psutil.Process().children()) - before
 
@@ -118,7 +120,7 @@ def starter(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[su
 
 
 @pytest.mark.parametrize("starter", [(LEASHED, "leashed", "begun\n")], indirect=True)
-def test_a_leashed_part_ends_when_its_starter_is_killed(starter):
+def test_a_tied_process_ends_when_its_parent_is_killed(starter):
     (part,) = psutil.Process(starter.pid).children()
 
     starter.kill()

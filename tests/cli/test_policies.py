@@ -42,11 +42,11 @@ def gentle(tmp_path: Path) -> str:
 
 
 def test_two_policies_are_compared_key_by_key_and_in_words(kulanz: Kulanz, gentle: str) -> None:
-    told = kulanz("policy", "diff", "plexo", gentle).out
-    found = kulanz("policy", "diff", gentle, "plexo", "--json").document["differences"]
+    text = kulanz("policy", "diff", "plexo", gentle).out
+    result = kulanz("policy", "diff", gentle, "plexo", "--json").document["differences"]
 
-    assert 'dunning.grace: "7d" → "14d" (more lenient)\n  from the first failure to the end of access' in told
-    assert [(one["key"], one["old"], one["new"], one["leniency"]) for one in found] == [
+    assert 'dunning.grace: "7d" → "14d" (more lenient)\n  from the first failure to the end of access' in text
+    assert [(item["key"], item["old"], item["new"], item["leniency"]) for item in result] == [
         ("name", '"gentle"', '"plexo"', "neutral"),
         ("dunning.grace", '"14d"', '"7d"', "stricter"),
     ]
@@ -81,7 +81,7 @@ def test_a_policy_is_activated_from_a_day_and_listed(at_home: Kulanz, gentle: st
 
     listed = at_home("policy", "list", "--json").document["versions"]
     assert (done["activated"], done["version"], done["effective_from"]) == (True, 2, "2026-04-01T00:00:00Z")
-    assert [(one["name"], one["state"], one["actor"]) for one in listed] == [
+    assert [(item["name"], item["state"], item["actor"]) for item in listed] == [
         ("plexo", "in force", "settings"),
         ("gentle", "scheduled", "ada"),
     ]
@@ -90,10 +90,10 @@ def test_a_policy_is_activated_from_a_day_and_listed(at_home: Kulanz, gentle: st
 
 
 def test_a_dry_run_of_an_activation_does_nothing(at_home: Kulanz, gentle: str) -> None:
-    told = at_home("policy", "activate", gentle, "--dry-run", "--migrate-open").out
+    text = at_home("policy", "activate", gentle, "--dry-run", "--migrate-open").out
 
-    assert told.startswith("would be: gentle, version 2, in force from 2026-03-01T12:00:00Z")
-    assert [one["name"] for one in at_home("policy", "list", "--json").document["versions"]] == ["plexo"]
+    assert text.startswith("would be: gentle, version 2, in force from 2026-03-01T12:00:00Z")
+    assert [item["name"] for item in at_home("policy", "list", "--json").document["versions"]] == ["plexo"]
 
 
 @pytest.mark.parametrize("answer", [b"n\n", b""], ids=["no", "nobody there"])
@@ -107,7 +107,7 @@ def test_a_policy_is_not_in_force_before_the_question_about_what_is_open_is_answ
     assert (refused.code, refused.out) == (1, "")
     assert "put version 2 in force and apply it to open cases, disputes and requests: 2. Go on?" in refused.err
     assert refused.err.endswith("kulanz: nothing was done\n")
-    assert [one["name"] for one in at_home("policy", "list", "--json").document["versions"]] == ["plexo"]
+    assert [item["name"] for item in at_home("policy", "list", "--json").document["versions"]] == ["plexo"]
 
 
 def test_a_policy_is_in_force_and_applied_to_what_is_open_once_that_is_agreed_to(at_home: Kulanz, gentle: str) -> None:
@@ -118,7 +118,7 @@ def test_a_policy_is_in_force_and_applied_to_what_is_open_once_that_is_agreed_to
 
     assert (done.code, done.document["activated"]) == (0, True)
     assert done.document["migrated"] == asked_about
-    assert [one["account_id"] for one in asked_about] == ["org_42", "org_43"]
+    assert [item["account_id"] for item in asked_about] == ["org_42", "org_43"]
 
 
 @pytest.mark.parametrize(
@@ -135,7 +135,7 @@ def test_an_activation_that_makes_no_sense_is_refused(
     result = at_home("policy", "activate", gentle, *arguments)
 
     assert (result.code, told in result.err) == (code, True)
-    assert [one["name"] for one in at_home("policy", "list", "--json").document["versions"]] == ["plexo"]
+    assert [item["name"] for item in at_home("policy", "list", "--json").document["versions"]] == ["plexo"]
 
 
 def test_a_policy_that_is_not_there_is_named_with_those_that_are(at_home: Kulanz, gentle: str) -> None:
@@ -155,9 +155,9 @@ def test_the_doctor_notes_that_the_settings_name_another_policy_and_calls_it_no_
 
     examined = at_home("doctor", "--json")
 
-    (found,) = (check for check in examined.document["checks"] if check["check"] == "policy")
-    assert (found["ok"], found["detail"]) == (True, "gentle, version 2")
-    assert "KULANZ_POLICY names another (plexo)" in found["advice"]
+    (result,) = (check for check in examined.document["checks"] if check["check"] == "policy")
+    assert (result["ok"], result["detail"]) == (True, "gentle, version 2")
+    assert "KULANZ_POLICY names another (plexo)" in result["advice"]
     assert "policy" not in examined.err
 
 
@@ -198,31 +198,31 @@ def test_a_simulation_is_told_line_by_line_with_its_totals(at_home: Kulanz, gent
     deliver(at_home, "subscription_created", days_ago=30)
     deliver(at_home, "subscription_payment_failed", days_ago=0)
 
-    told = at_home("policy", "simulate", gentle)
+    given_result = at_home("policy", "simulate", gentle)
     document = at_home("policy", "simulate", gentle, "--json").document
 
-    assert (told.code, document["totals"]["differing"]) == (0, 1)
-    (found,) = document["differing"]
-    assert (found["account_id"], found["ahead"], found["rule"]) == ("org_42", True, "dunning.hold_placed")
-    assert "org_42: from " in told.out
-    assert "gaining access" in told.out
+    assert (given_result.code, document["totals"]["differing"]) == (0, 1)
+    (result,) = document["differing"]
+    assert (result["account_id"], result["ahead"], result["rule"]) == ("org_42", True, "dunning.hold_placed")
+    assert "org_42: from " in given_result.out
+    assert "gaining access" in given_result.out
     assert at_home("policy", "simulate", "plexo").out.startswith("nobody would fare otherwise")
     assert at_home("replay", "--shuffle", "--json").document["differing"] == []
 
 
 def test_every_key_can_be_listed(kulanz: Kulanz) -> None:
-    found = {one["key"]: one for one in kulanz("policy", "keys", "--json").document["keys"]}
+    stored_document = {item["key"]: item for item in kulanz("policy", "keys", "--json").document["keys"]}
 
-    assert found["dunning.grace"]["default"] is None
-    assert found["dunning.max_warnings"]["default"] == "3"
+    assert stored_document["dunning.grace"]["default"] is None
+    assert stored_document["dunning.max_warnings"]["default"] == "3"
     assert kulanz("policy", "keys", "--markdown").out.startswith("**At the top**")
 
 
 def two_unpaid_accounts(kulanz: Kulanz) -> None:
     for number in (42, 43):
-        told = {"account": f"org_{number}", "subscription": number, "customer": number + 10, "invoice": number + 20}
-        deliver(kulanz, "subscription_created", days_ago=30, **told)
-        deliver(kulanz, "subscription_payment_failed", days_ago=0, **told)
+        stated = {"account": f"org_{number}", "subscription": number, "customer": number + 10, "invoice": number + 20}
+        deliver(kulanz, "subscription_created", days_ago=30, **stated)
+        deliver(kulanz, "subscription_payment_failed", days_ago=0, **stated)
 
 
 def deliver(kulanz: Kulanz, event: str, *, days_ago: int, **told: Any) -> None:

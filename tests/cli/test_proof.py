@@ -12,7 +12,7 @@ from kulanz.store import tables
 from tests.cli.conftest import Kulanz
 from tests.days import days_go_by
 from tests.lemonsqueezy import MONDAY
-from tests.workers.house import an_unpaid_account
+from tests.workers.instance import an_unpaid_account
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def test_an_account_that_nobody_knows_is_refused(kulanz, services):
 def test_the_key_that_signs_can_be_shown_and_stays_the_same(kulanz, services):
     shown = kulanz("ledger", "key", "--json").document
 
-    assert bytes.fromhex(shown["public_key"]) == services.vault.signet.public
+    assert bytes.fromhex(shown["public_key"]) == services.vault.signer.public
     assert shown["fingerprint"] in kulanz("ledger", "key").out
 
 
@@ -66,7 +66,7 @@ def test_evidence_is_written_to_a_private_file_and_verified_without_any_setting(
     assert path.stat().st_mode & 0o777 == 0o600
     assert checked.code == 0
     assert checked.document["sound"] is True
-    assert checked.document["public_key"] == services.vault.signet.public.hex()
+    assert checked.document["public_key"] == services.vault.signer.public.hex()
 
 
 def test_evidence_that_was_changed_ends_with_1(kulanz, services, tmp_path):
@@ -85,7 +85,7 @@ def test_evidence_under_another_key_than_the_expected_one_ends_with_1(kulanz, se
     kulanz("account", "evidence", "org_1", "--out", str(path))
 
     assert kulanz("evidence", "verify", str(path), "--key", "00" * 32).code == 1
-    assert kulanz("evidence", "verify", str(path), "--key", services.vault.signet.public.hex()).code == 0
+    assert kulanz("evidence", "verify", str(path), "--key", services.vault.signer.public.hex()).code == 0
 
 
 def test_what_is_no_evidence_and_what_cannot_be_written_is_said_on_one_line(kulanz, services, tmp_path):

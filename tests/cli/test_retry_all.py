@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from kulanz.processing.bulk_retry import AT_ONCE
+from kulanz.processing.bulk_retry import ROWS_PER_STEP
 from kulanz.store.database import Database
 from tests.cli.conftest import Kulanz
 
 ROOT = Path(__file__).resolve().parents[2]
-ROWS = 12 * AT_ONCE
+ROWS = 12 * ROWS_PER_STEP
 KULANZ = [sys.executable, "-c", "from kulanz.cli import main; main()"]
 FILL = {
     "sqlite": f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS}) SELECT i FROM n",
@@ -81,7 +81,7 @@ def test_a_run_that_is_killed_goes_on_and_no_row_has_two_turns(kulanz: Kulanz, p
     assert run.wait() == -signal.SIGKILL
     first = turns(parked)
     assert 0 < len(first) < ROWS
-    fail_again(parked, list(first)[: AT_ONCE // 2])
+    fail_again(parked, list(first)[: ROWS_PER_STEP // 2])
 
     planned = kulanz("events", "retry", "--all", "--dry-run", "--json").document["retried"]
     again = kulanz("events", "retry", "--all", "--yes", "--json")

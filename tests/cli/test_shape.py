@@ -50,10 +50,10 @@ def test_a_command_that_prints_prints_json_too(name: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(name for name in COMMANDS.keys() - RUNNING if name.split()[-1] not in READING))
 def test_a_command_that_changes_something_can_be_tried_and_says_who(name: str) -> None:
-    known = options(COMMANDS[name])
+    existing = options(COMMANDS[name])
 
-    assert "--dry-run" in known
-    assert known & {"--actor", "--token-file"}, "by whose word? a note, or the name of a token"
+    assert "--dry-run" in existing
+    assert existing & {"--actor", "--token-file"}, "by whose word? a note, or the name of a token"
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -103,14 +103,14 @@ def test_the_shell_completes_what_is_typed(typed: str, offered: str) -> None:
     "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
 )
 def test_the_pages_name_no_command_that_there_is_not(page: Path) -> None:
-    known = {tuple(name.split()) for name in COMMANDS} | {(name.split()[0],) for name in COMMANDS}
-    groups = {path[0] for path in known if len(path) > 1}
+    existing = {tuple(name.split()) for name in COMMANDS} | {(name.split()[0],) for name in COMMANDS}
+    groups = {path[0] for path in existing if len(path) > 1}
     called = re.findall(
         r"(?:`|^|bin/)kulanz ([a-z][a-z-]*)(?: ([a-z][a-z-]*)\b)?", page.read_text(), flags=re.MULTILINE
     )
 
     wrong = {
-        " ".join(words) for words in called if (words if words[0] in groups and words[1] else words[:1]) not in known
+        " ".join(words) for words in called if (words if words[0] in groups and words[1] else words[:1]) not in existing
     }
 
     assert wrong == set()

@@ -10,7 +10,7 @@ import pytest
 
 from kulanz.cli.up.secrets import write_private
 from kulanz.config import load
-from kulanz.ingest.receiver import Intake
+from kulanz.ingest.receiver import Receiver
 from kulanz.services import Services, build
 from kulanz.store import secret_use
 from tests.cli.conftest import Kulanz
@@ -96,12 +96,12 @@ def test_the_status_tells_which_secrets_are_in_use_without_showing_them(kulanz, 
 
     shown = kulanz("secrets", "status", "--json")
 
-    found = shown.document["webhook_secrets"]
-    assert [(each["position"], each["in_use"], each["safe_to_retire"]) for each in found] == [
+    result = shown.document["webhook_secrets"]
+    assert [(each["position"], each["in_use"], each["safe_to_retire"]) for each in result] == [
         (1, False, False),
         (2, True, False),
     ]
-    assert found[1]["last_used"].endswith("Z")
+    assert result[1]["last_used"].endswith("Z")
     assert not [secret for secret in (new, old) if secret in shown.out]
     assert "still needed" in kulanz("secrets", "status").out
 
@@ -135,10 +135,10 @@ def stored(kulanz: Kulanz) -> list[str]:
 
 
 def deliver(services: Services, secret: str) -> int:
-    intake = Intake(services)
+    receiver = Receiver(services)
     body, headers = delivery(subscription_updated(), secret)
-    answer = intake.accept("lemonsqueezy", headers, body)
-    intake.close()
+    answer = receiver.accept("lemonsqueezy", headers, body)
+    receiver.close()
     return answer.status
 
 

@@ -92,9 +92,9 @@ def _handler(fake: FakeKulanz) -> type[BaseHTTPRequestHandler]:
         )  # Headers and body leave together: apart, the second would wait for the first one's acknowledgement.
 
         def do_GET(self) -> None:
-            asked = Asked(self.path, {name.lower(): value for name, value in self.headers.items()})
-            fake.asked.append(asked)
-            answer = fake.answer(asked)
+            requested_asked = Asked(self.path, {name.lower(): value for name, value in self.headers.items()})
+            fake.asked.append(requested_asked)
+            answer = fake.answer(requested_asked)
             if answer.drop:
                 self.close_connection = True
                 return

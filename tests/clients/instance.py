@@ -58,10 +58,10 @@ def play(act: str, account: str, data_dir: Path) -> None:
 def until(ask: Callable[[], T]) -> T:
     """Return what is true in the end."""
     deadline = time.monotonic() + WITHIN
-    while not (found := ask()):
+    while not (result := ask()):
         assert time.monotonic() < deadline, "it did not become true in time"
         time.sleep(0.05)
-    return found
+    return result
 
 
 def a_free_port() -> int:
@@ -142,10 +142,10 @@ def _handler(product: Product) -> type[BaseHTTPRequestHandler]:
             self.end_headers()
 
         def do_GET(self) -> None:
-            told = [{"body": base64.b64encode(body).decode(), "headers": heads} for body, heads in product.received]
+            stated = [{"body": base64.b64encode(body).decode(), "headers": heads} for body, heads in product.received]
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(json.dumps(told).encode())
+            self.wfile.write(json.dumps(stated).encode())
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
             pass

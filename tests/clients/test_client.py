@@ -63,9 +63,9 @@ def test_a_refresh_asks_at_every_age(kulanz: FakeKulanz) -> None:
 
 def test_after_the_ttl_the_etag_is_sent_and_a_304_makes_the_answer_young_again(kulanz: FakeKulanz) -> None:
     client = kulanz.client()
-    kulanz.answer = lambda asked: (
+    kulanz.answer = lambda requested_asked: (
         Answer(status=304)
-        if asked.headers.get("if-none-match") == '"v3"'
+        if requested_asked.headers.get("if-none-match") == '"v3"'
         else Answer(body=entitlement(), headers={"ETag": '"v3"'})
     )
 
@@ -87,13 +87,13 @@ def test_each_call_says_what_counts_while_kulanz_gives_no_answer(kulanz: FakeKul
     kulanz.now += 60
     kulanz.answer = lambda _: answer
 
-    known = client.entitlement("org_42")
+    existing = client.entitlement("org_42")
     opened = client.entitlement("org_42", on_failure=OnFailure.OPEN)
     closed = client.entitlement("org_42", on_failure=OnFailure.CLOSED)
     with pytest.raises(UnavailableError):
         client.entitlement("stranger")
 
-    assert (known.plan, known.source, known.age) == ("professional", Source.LAST_KNOWN, timedelta(seconds=60))
+    assert (existing.plan, existing.source, existing.age) == ("professional", Source.LAST_KNOWN, timedelta(seconds=60))
     assert client.covers(opened, "enterprise")
     assert (closed.plan, closed.access, closed.known) == ("free", Access.FREE, False)
     counted = (Count.LAST_KNOWN, Count.OPEN, Count.CLOSED, Count.UNAVAILABLE)
@@ -161,7 +161,9 @@ def test_after_the_pause_one_thread_tries_for_all(kulanz: FakeKulanz) -> None:
 
 def test_a_failure_about_one_account_keeps_no_other_from_being_asked_for(kulanz: FakeKulanz) -> None:
     client = kulanz.client()
-    kulanz.answer = lambda asked: AWAY["500"] if "org_1" in asked.path else Answer(body=entitlement())
+    kulanz.answer = lambda requested_asked: (
+        AWAY["500"] if "org_1" in requested_asked.path else Answer(body=entitlement())
+    )
 
     with pytest.raises(UnavailableError):
         client.entitlement("org_1")
@@ -210,7 +212,9 @@ def test_a_refused_token_is_an_error_right_after_an_outage_too(kulanz: FakeKulan
 
 def test_an_unknown_account_has_the_free_plan_and_is_not_known(kulanz: FakeKulanz) -> None:
     client = kulanz.client()
-    kulanz.answer = lambda asked: Answer(body={}) if "openapi" in asked.path else Answer(status=404, body={})
+    kulanz.answer = lambda requested_asked: (
+        Answer(body={}) if "openapi" in requested_asked.path else Answer(status=404, body={})
+    )
 
     stranger = client.entitlement("stranger")
 
@@ -272,7 +276,12 @@ def test_the_cache_forgets_what_was_not_used_for_longest(kulanz: FakeKulanz) -> 
     for account in ("org_1", "org_2", "org_1", "org_3", "org_1", "org_2"):
         client.entitlement(account)
 
-    assert [asked.path.split("/")[3] for asked in kulanz.asked] == ["org_1", "org_2", "org_3", "org_2"]
+    assert [requested_asked.path.split("/")[3] for requested_asked in kulanz.asked] == [
+        "org_1",
+        "org_2",
+        "org_3",
+        "org_2",
+    ]
 
 
 def test_the_token_counts_and_not_what_a_netrc_file_says(kulanz: FakeKulanz, tmp_path: Path) -> None:
@@ -303,11 +312,11 @@ def test_plans_rise_in_the_given_order_and_no_access_covers_nothing(kulanz: Fake
 
 def test_without_a_list_of_plans_a_plan_covers_itself_and_free_only(kulanz: FakeKulanz) -> None:
     client = kulanz.client(plans=())
-    found = client.entitlement("org_42")
+    result = client.entitlement("org_42")
 
-    assert client.covers(found, "professional")
-    assert client.covers(found, "free")
-    assert not client.covers(found, "enterprise")
+    assert client.covers(result, "professional")
+    assert client.covers(result, "free")
+    assert not client.covers(result, "enterprise")
 
 
 def test_a_misspelt_plan_is_an_error_and_no_locked_door(kulanz: FakeKulanz) -> None:
@@ -318,14 +327,16 @@ def test_a_misspelt_plan_is_an_error_and_no_locked_door(kulanz: FakeKulanz) -> N
 
 def test_a_notice_is_passed_on_and_an_unusable_one_left_out(kulanz: FakeKulanz) -> None:
     notice = {"severity": "warning", "text": "Pay.", "deadline": "2026-03-08T14:08:20Z", "link": "https://pay.example"}
-    kulanz.answer = lambda asked: Answer(body=entitlement(notice=notice if "org_42" in asked.path else {"text": 1}))
+    kulanz.answer = lambda requested_asked: Answer(
+        body=entitlement(notice=notice if "org_42" in requested_asked.path else {"text": 1})
+    )
     client = kulanz.client()
 
-    told, unusable = client.entitlement("org_42").notice, client.entitlement("org_43")
+    stated, unusable = client.entitlement("org_42").notice, client.entitlement("org_43")
 
-    assert told is not None
-    assert (told.severity, told.text, told.link, told.who) == ("warning", "Pay.", "https://pay.example", None)
-    assert told.deadline == datetime(2026, 3, 8, 14, 8, 20, tzinfo=UTC)
+    assert stated is not None
+    assert (stated.severity, stated.text, stated.link, stated.who) == ("warning", "Pay.", "https://pay.example", None)
+    assert stated.deadline == datetime(2026, 3, 8, 14, 8, 20, tzinfo=UTC)
     assert (unusable.plan, unusable.notice) == ("professional", None)
 
 
@@ -384,17 +395,17 @@ def test_a_callback_with_no_later_version_changes_nothing(kulanz: FakeKulanz, ve
 
 def test_a_callback_that_overtakes_an_answer_wins_by_its_version(kulanz: FakeKulanz) -> None:
     client = kulanz.client()
-    asked, release = threading.Event(), threading.Event()
+    requested, release = threading.Event(), threading.Event()
 
     def slow(_: object) -> Answer:
-        asked.set()
+        requested.set()
         release.wait(10)
         return Answer(body=entitlement(version=3))
 
     kulanz.answer = slow
     with ThreadPoolExecutor(1) as threads:
         answer = threads.submit(client.entitlement, "org_42")
-        asked.wait(10)
+        requested.wait(10)
         client.receive(*signed(4))
         release.set()
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 KEPT = ("app", "workers", "tests", "bench", "docs")
 NOTICED, NOT_NOTICED = 1, 0
 """How pytest ends: a test failed, or all passed."""
-PATIENCE = 600.0
+RUN_TIMEOUT = 600.0
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def a_copy() -> Iterator[Path]:
         yield folder
 
 
-def is_noticed(folder: Path, tests: Sequence[str], seconds: float = PATIENCE) -> bool:
+def is_noticed(folder: Path, tests: Sequence[str], seconds: float = RUN_TIMEOUT) -> bool:
     """Whether one of the tests fails there; a test that never ends counts."""
     command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", "--no-header", *tests]
     environ = {**os.environ, "PYTHONPATH": python_path(folder), "PYTHONDONTWRITEBYTECODE": "1"}

@@ -19,7 +19,7 @@ from kulanz.services import Services
 from kulanz.store import accounts, ledger, timers
 from kulanz.store.inbox.events import key_of, number_of
 from kulanz.store.tables import decisions, effects, inbox
-from tests.far_ends import Received
+from tests.fake_servers import Received
 from tests.faults.load import Answered
 from tests.faults.stories import Story
 from tests.provider_server import Call
@@ -119,11 +119,11 @@ def _lost(services: Services, taken: Iterable[Answered]) -> Iterator[str]:
         for row in conn.execute(columns):
             kept |= dict.fromkeys((row.id, row.delivery_key, row.content_key), row.sha256.hex())
     for answer in taken:
-        ident, known = answer.document["event"], answer.document["status"] == "duplicate"
+        ident, existing = answer.document["event"], answer.document["status"] == "duplicate"
         key = key_of(ident)
         digest = kept.get(number_of(ident) if key is None else key)
-        known = known or key is not None
-        if digest is None or (digest != answer.digest and not known) or answer.document["sha256"] != answer.digest:
+        existing = existing or key is not None
+        if digest is None or (digest != answer.digest and not existing) or answer.document["sha256"] != answer.digest:
             yield ident
 
 
@@ -161,8 +161,8 @@ def _called_unread(calls: Iterable[Call]) -> Iterator[str]:
 def _never_recorded(services: Services, outbox: Sequence[_Effect]) -> Iterator[str]:
     recorded = {effect.id for effect in outbox}
     with services.database.read() as conn:
-        told = [msgspec.json.decode(text) for text in conn.execute(select(decisions.c.effects)).scalars()]
-    for effect in (each for decision in told for each in decision):
+        stated = [msgspec.json.decode(text) for text in conn.execute(select(decisions.c.effects)).scalars()]
+    for effect in (each for decision in stated for each in decision):
         parts = (effect["id"], f"{effect['id']}.mail", f"{effect['id']}.callback")
         if recorded.isdisjoint(parts):
             yield f"{effect['type']} {effect['id']} is not in the outbox"
@@ -170,13 +170,13 @@ def _never_recorded(services: Services, outbox: Sequence[_Effect]) -> Iterator[s
 
 def _never_done(outbox: Sequence[_Effect], seen: Seen) -> Iterator[str]:
     letters = {str(mail["Message-ID"]).strip("<>").partition("@")[0] for mail in seen.mails}
-    told = {request.headers["webhook-id"] for request in seen.callbacks}
+    stated = {request.headers["webhook-id"] for request in seen.callbacks}
     for effect in outbox:
         if effect.state != "done":
             continue
         if effect.kind == "SendMail" and letter_of(effect.id) not in letters:
             yield f"mail {effect.type} {effect.id} is called done"
-        if effect.kind == "Notify" and effect.id not in told:
+        if effect.kind == "Notify" and effect.id not in stated:
             yield f"callback {effect.type} {effect.id} is called done"
 
 
@@ -184,7 +184,7 @@ def _unseen(stories: Iterable[Story], outbox: Sequence[_Effect], seen: Seen) -> 
     """What a story must bring about went out, or operators see why not."""
     visible = {(effect.account, effect.type) for effect in outbox if effect.state in VISIBLE - {"done"}}
     mailed = {_notice(mail) for mail in seen.mails}
-    told = {
+    stated = {
         (document["data"]["account_id"], document["type"])
         for document in (json.loads(request.body) for request in seen.callbacks)
     }
@@ -192,7 +192,7 @@ def _unseen(stories: Iterable[Story], outbox: Sequence[_Effect], seen: Seen) -> 
     for story in stories:
         account = str(story.purchase.account)
         yield from (f"{name} to {account}" for name in story.mails if (account, name) not in mailed | visible)
-        yield from (f"{name} of {account}" for name in story.callbacks if (account, name) not in told | visible)
+        yield from (f"{name} of {account}" for name in story.callbacks if (account, name) not in stated | visible)
         if story.cancelled and str(story.purchase.subscription) not in ended and (account, "cancel") not in visible:
             yield f"the renewal of {account} goes on"
 

@@ -25,7 +25,7 @@ from kulanz import pipeline
 from kulanz.config import Settings
 from kulanz.crypto.vault import Vault
 from kulanz.errors import StorageUnavailableError
-from kulanz.ingest.receiver import Intake
+from kulanz.ingest.receiver import Receiver
 from kulanz.runtime.clock import Clock, real_now
 from kulanz.services import Services, build
 from kulanz.store.database import Connection, Database
@@ -106,12 +106,12 @@ def work(settings: Settings, journal: Path, points: Points) -> None:
     An exception ends a step, not the process: that is what a worker's loop does with it, too.
     """
     services = with_points(settings, points)
-    intake = Intake(services)
-    intake.begin()
+    receiver = Receiver(services)
+    receiver.begin()
     written = Journal(journal)
     for body, headers in written.deliveries():
         with suppress(FailpointError):
-            written.note(body, intake.accept("lemonsqueezy", headers, body))
+            written.note(body, receiver.accept("lemonsqueezy", headers, body))
     idle = 0
     while idle < IDLE_ROUNDS or spooled(settings):
         idle += 1
@@ -121,7 +121,7 @@ def work(settings: Settings, journal: Path, points: Points) -> None:
             time.sleep(LONGEST_PAUSE / IDLE_ROUNDS)
         else:
             time_passes(settings)
-    intake.close()
+    receiver.close()
     services.close()
     written.passed(points.passed)
 

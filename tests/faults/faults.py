@@ -16,7 +16,7 @@ import psycopg
 import redis
 
 from kulanz.cli.up import private_redis
-from tests.far_ends import Answer
+from tests.fake_servers import Answer
 from tests.faults import parts, stepping
 from tests.faults.lab import KILLED, Lab
 from tests.provider_server import Reply
@@ -39,8 +39,8 @@ def kill_redis(lab: Lab) -> None:
 
 def freeze_redis(lab: Lab, seconds: float = A_WHILE) -> None:
     """Let Redis take connections and say nothing."""
-    assert lab.house.process is not None
-    process = parts.found(lab.house.process.pid, "redis")
+    assert lab.instance.process is not None
+    process = parts.found(lab.instance.process.pid, "redis")
     if process is not None:
         with suppress(ProcessLookupError):
             os.kill(process.pid, signal.SIGSTOP)
@@ -90,19 +90,21 @@ def lock_the_database(lab: Lab) -> None:
 
 def spoil_the_callbacks(lab: Lab) -> None:
     """Let the merchant's product answer 500, hang up, or answer late."""
-    lab.house.callbacks.answers.extend((Answer(status=500), Answer(drop=True), Answer(after=1.0), Answer(status=503)))
+    lab.instance.callbacks.answers.extend(
+        (Answer(status=500), Answer(drop=True), Answer(after=1.0), Answer(status=503))
+    )
 
 
 def spoil_the_provider(lab: Lab) -> None:
     """Let the provider fail, and once have done it anyway."""
-    lab.house.provider.queue(Reply(status=500), Reply(only="DELETE", acts=True, status=500), Reply(status=429))
+    lab.instance.provider.queue(Reply(status=500), Reply(only="DELETE", acts=True, status=500), Reply(status=429))
 
 
 def end_politely(lab: Lab) -> None:
     """Send SIGTERM to a worker and the web process in the middle of their work."""
-    assert lab.house.process is not None
+    assert lab.instance.process is not None
     for role in lab.order.sample(("events", "effects", "web"), 2):
-        process = parts.found(lab.house.process.pid, role)
+        process = parts.found(lab.instance.process.pid, role)
         if process is not None:
             with suppress(ProcessLookupError):
                 os.kill(process.pid, signal.SIGTERM)

@@ -22,7 +22,7 @@ from sqlalchemy import select, text
 from kulanz import pipeline
 from kulanz.config import Settings
 from kulanz.errors import StorageUnavailableError
-from kulanz.ingest.receiver import Intake
+from kulanz.ingest.receiver import Receiver
 from kulanz.privacy import audit
 from kulanz.queries.replay.replay import replay
 from kulanz.services import Services, build
@@ -35,7 +35,7 @@ from tests.lemonsqueezy import MONDAY, SECRET, delivery, subscription_created
 BEFORE, MEANWHILE = 20, 40
 """Deliveries."""
 LARGEST_FILE = 64 * 1024
-PATIENCE = 60.0
+STEP_TIMEOUT = 60.0
 _INSIDE = 'mount -t tmpfs -o size="$1" tmpfs "$2" && exec "$3" -m tests.faults.full_disk "$2"'
 Delivery = tuple[bytes, dict[str, str]]
 
@@ -46,11 +46,11 @@ def outcome(folder: Path, size: int | None) -> dict[str, object]:
     mounted = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-ec", _INSIDE, "sh"]
     command = plain if size is None else [*mounted, str(size), str(folder), sys.executable]
     try:
-        done = subprocess.run(command, capture_output=True, check=True, timeout=2 * PATIENCE)
+        done = subprocess.run(command, capture_output=True, check=True, timeout=2 * STEP_TIMEOUT)
     except (FileNotFoundError, subprocess.CalledProcessError) as error:
         raise RuntimeError(getattr(error, "stderr", b"no unshare")) from error
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
+    matches: dict[str, object] = json.loads(done.stdout)
+    return matches
 
 
 def can_mount() -> bool:
@@ -64,22 +64,22 @@ def can_mount() -> bool:
 def main(folder: str, how: str = "mounted") -> None:
     """Take deliveries in while there is room, while there is none, and when there is again."""
     services = _services(Path(folder))
-    intake = Intake(services)
-    told = [_a_delivery(number) for number in range(1, BEFORE + MEANWHILE + 1)]
-    answers = dict.fromkeys(range(len(told)), 0)
-    _deliver(intake, told, range(BEFORE), answers)
+    receiver = Receiver(services)
+    stated = [_a_delivery(number) for number in range(1, BEFORE + MEANWHILE + 1)]
+    answers = dict.fromkeys(range(len(stated)), 0)
+    _deliver(receiver, stated, range(BEFORE), answers)
     _work(services)
     with _limited() if how == "limited" else _filled(Path(folder)):
-        _deliver(intake, told, range(BEFORE, len(told)), answers)
-        meanwhile = [answers[number] for number in range(BEFORE, len(told))]
+        _deliver(receiver, stated, range(BEFORE, len(stated)), answers)
+        meanwhile = [answers[number] for number in range(BEFORE, len(stated))]
         _work(services)
     promised = [number for number, status in answers.items() if status == 200]
-    _await(lambda: _deliver(intake, told, [n for n, status in answers.items() if status != 200], answers))
+    _await(lambda: _deliver(receiver, stated, [n for n, status in answers.items() if status != 200], answers))
     _await(lambda: not Spool(services.settings.data_dir / "spool", 1).size())
     _await(lambda: _work(services))
-    intake.close()
-    found = _found(services, told, promised) | {"meanwhile": meanwhile, "then": sorted({*answers.values()})}
-    sys.stdout.write(json.dumps(found))
+    receiver.close()
+    matches = _found(services, stated, promised) | {"meanwhile": meanwhile, "then": sorted({*answers.values()})}
+    sys.stdout.write(json.dumps(matches))
     services.close()
 
 
@@ -106,11 +106,11 @@ def _a_delivery(number: int) -> Delivery:
     return delivery(subscription_created(account=f"org_{number}", subscription=number, customer=number, at=MONDAY))
 
 
-def _deliver(intake: Intake, told: Sequence[Delivery], numbers: Sequence[int], answers: dict[int, int]) -> bool:
+def _deliver(receiver: Receiver, stated: Sequence[Delivery], numbers: Sequence[int], answers: dict[int, int]) -> bool:
     """Deliver, note the answers, and return whether all were taken."""
     for number in numbers:
-        body, headers = told[number]
-        answers[number] = intake.accept("lemonsqueezy", headers, body).status
+        body, headers = stated[number]
+        answers[number] = receiver.accept("lemonsqueezy", headers, body).status
     return all(answers[number] == 200 for number in numbers)
 
 
@@ -147,26 +147,26 @@ def _limited() -> Iterator[None]:
 
 
 def _await(done: Callable[[], bool]) -> None:
-    deadline = monotonic() + PATIENCE
+    deadline = monotonic() + STEP_TIMEOUT
     while not done():
         if monotonic() > deadline:
             raise TimeoutError
         sleep(0.1)
 
 
-def _found(services: Services, told: Sequence[Delivery], promised: Sequence[int]) -> dict[str, object]:
+def _found(services: Services, stated: Sequence[Delivery], promised: Sequence[int]) -> dict[str, object]:
     with services.database.read() as conn:
         rows = conn.execute(select(inbox.c.sha256, inbox.c.state, inbox.c.attempts)).all()
         whole = conn.execute(text("PRAGMA integrity_check")).scalar_one()
     stored = {bytes(row.sha256) for row in rows}
     return {
-        "lost": [number for number in promised if sha256(told[number][0]).digest() not in stored],
+        "lost": [number for number in promised if sha256(stated[number][0]).digest() not in stored],
         "rows": len(rows),
         "states": sorted({row.state for row in rows}),
         "attempts": max(row.attempts for row in rows),
         "integrity": whole,
-        "differing": [one.account for one in replay(services) if one.differs],
-        "flaws": [one.flaw for one in audit.verify(services) if one.flaw],
+        "differing": [item.account for item in replay(services) if item.differs],
+        "flaws": [item.flaw for item in audit.verify(services) if item.flaw],
     }
 
 

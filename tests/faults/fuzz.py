@@ -77,9 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     wish = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="kulanz-fuzz-") as name:
         folder = Path(name)
-        found = fuzzed(folder, wish.requests, wish.seed)
-    sys.stdout.write(json.dumps(found) + "\n")
-    return 0 if not found["5xx"] and not found["tracebacks"] and found["growth"] <= STEADY else 1
+        matches = fuzzed(folder, wish.requests, wish.seed)
+    sys.stdout.write(json.dumps(matches) + "\n")
+    return 0 if not matches["5xx"] and not matches["tracebacks"] and matches["growth"] <= STEADY else 1
 
 
 def fuzzed(folder: Path, requests: int, seed: int) -> dict[str, object]:
@@ -172,9 +172,9 @@ def _share(server: Running, requests: int, seed: int) -> Counter[int]:
     order, seen = random.Random(seed), Counter[int]()
     connection = HTTPConnection("127.0.0.1", server.port, timeout=20)
     for _ in range(requests):
-        one = asked(order)
+        other_asked = asked(order)
         try:
-            connection.request(one.method, one.path, one.body, dict(one.headers))
+            connection.request(other_asked.method, other_asked.path, other_asked.body, dict(other_asked.headers))
             answer = connection.getresponse()
             answer.read()
             seen[answer.status] += 1

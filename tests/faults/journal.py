@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 
-from kulanz.ingest.receiver import Answer
+from kulanz.ingest.receiver import WebhookResponse
 from tests.faults.load import Answered
 from tests.lemonsqueezy import Payload, delivery
 
@@ -28,7 +28,7 @@ class Journal:
     def deliveries(self) -> Iterator[tuple[bytes, dict[str, str]]]:
         return map(delivery, json.loads(self._deliveries.read_text()))
 
-    def note(self, body: bytes, answer: Answer) -> None:
+    def note(self, body: bytes, answer: WebhookResponse) -> None:
         """Remember an answer before anything else is done, as its receiver would."""
         line = json.dumps({"digest": sha256(body).hexdigest(), "status": answer.status, "document": answer.document})
         with self._answers.open("a") as file:
@@ -37,18 +37,18 @@ class Journal:
             os.fsync(file.fileno())
 
     def taken(self) -> list[Answered]:
-        told = [json.loads(line) for line in self._answers.read_text().splitlines()]
-        return [Answered(began=time.monotonic(), seconds=0, **each) for each in told if each["status"] == 200]
+        stated = [json.loads(line) for line in self._answers.read_text().splitlines()]
+        return [Answered(began=time.monotonic(), seconds=0, **each) for each in stated if each["status"] == 200]
 
     def untaken(self) -> list[tuple[bytes, dict[str, str]]]:
         """What its sender repeats."""
-        known = {answer.digest for answer in self.taken()}
-        return [each for each in self.deliveries() if sha256(each[0]).hexdigest() not in known]
+        existing = {answer.digest for answer in self.taken()}
+        return [each for each in self.deliveries() if sha256(each[0]).hexdigest() not in existing]
 
     def passed(self, points: Mapping[str, int]) -> None:
         self._points.write_text(json.dumps(points))
 
     def points(self) -> dict[str, int]:
         """How often each point was passed, by its name, in order."""
-        found: dict[str, int] = json.loads(self._points.read_text())
-        return found
+        matches: dict[str, int] = json.loads(self._points.read_text())
+        return matches

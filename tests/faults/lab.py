@@ -19,6 +19,7 @@ from kulanz.config import load as settings_of
 from kulanz.errors import StorageUnavailableError
 from kulanz.services import Services, build
 from kulanz.store.tables import claims, effects, inbox
+from tests.end_to_end.instance import Instance, an_instance
 from tests.faults import parts, stepping
 from tests.faults.broken import ROOT
 from tests.faults.checker import Seen, Verdict, check, stranded
@@ -27,12 +28,11 @@ from tests.faults.parts import Kill
 from tests.faults.stories import Story, stories
 from tests.servers import PostgreSQL, a_postgresql
 from tests.source_roots import python_path
-from tests.walk.house import House, a_house
 
 HOST = ROOT / "tests/faults/host"
-PATIENCE = 20.0
+SETTLE_TIMEOUT = 20.0
 """Seconds after which nothing may be left over from a fault."""
-LOOK_EVERY = 0.1
+POLL_INTERVAL = 0.1
 DATABASES = ("sqlite", "postgresql")
 KILLED = ("web", "events", "effects", "clock", "web worker")
 AT_WORK = 0.5
@@ -48,7 +48,7 @@ BUSY = {
 class Lab:
     """One instance, its far ends, and everything that was sent to it and done to it so far."""
 
-    house: House
+    instance: Instance
     services: Services
     server: PostgreSQL | None
     """The database's own server; None: it is SQLite."""
@@ -63,34 +63,34 @@ class Lab:
     def load(self, rate: float = 40.0) -> Iterator[Load]:
         """Deliver stories, `rate` a second, while the block lasts, and until everything told is taken."""
         own = random.Random(self.order.random())
-        with Load(self.house.url, self._stories(own), own, rate) as load:
+        with Load(self.instance.url, self._stories(own), own, rate) as load:
             self.loads.append(load)
             yield load
 
     def kill(self, role: str, *, at_work: bool = False) -> Kill | None:
         """Kill a part if it is running, and remember it; `at_work`: a worker in the middle of a batch, if one comes."""
-        assert self.house.process is not None
+        assert self.instance.process is not None
         if at_work and role in BUSY:
             self._await_work(BUSY[role])
-        done = parts.kill(self.house.process.pid, role)
+        done = parts.kill(self.instance.process.pid, role)
         if done is not None:
             self.kills.append(done)
         return done
 
     def kill_surely(self, role: str, *, at_work: bool = False) -> None:
         """Kill a part as soon as it runs."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + SETTLE_TIMEOUT
         while self.kill(role, at_work=at_work) is None:
-            assert time.monotonic() < deadline, f"{role} was not started again within {PATIENCE} s"
-            time.sleep(LOOK_EVERY)
+            assert time.monotonic() < deadline, f"{role} was not started again within {SETTLE_TIMEOUT} s"
+            time.sleep(POLL_INTERVAL)
 
     def restart(self) -> None:
         """Kill `kulanz up` itself, and start another at once, which has to take over."""
-        process = self.house.process
+        process = self.instance.process
         assert process is not None
         process.kill()
         process.wait()
-        self.house.start()
+        self.instance.start()
 
     def kill_at_random(self, number: int, longest_pause: float = 1.2) -> None:
         """Kill so many parts at random moments, each role as often as the others; half of the workers at work."""
@@ -109,7 +109,7 @@ class Lab:
             return conn.execute(sign).first() is not None
         return False
 
-    def await_rest(self, seconds: float = PATIENCE) -> float:
+    def await_rest(self, seconds: float = SETTLE_TIMEOUT) -> float:
         """Wait until nothing is left to do, or for so long nothing has moved; return how long. Nobody rings for it."""
         last_due = max((story.last_due for load in self.loads for story in load.stories), default=0.0)
         time.sleep(max(0.0, last_due - time.time()))
@@ -120,20 +120,20 @@ class Lab:
                 still = sum(1 for _ in stranded(self.services))
                 if left is None or still < left:
                     left, moved = still, time.monotonic()
-            time.sleep(LOOK_EVERY)
+            time.sleep(POLL_INTERVAL)
         return time.monotonic() - began
 
     def verdict(self) -> Verdict:
         """Judge everything since the instance began."""
-        house = self.house
+        instance = self.instance
         seen = Seen(
-            mails=list(house.mailbox.accepted),
-            callbacks=list(house.callbacks.requests),
-            calls=list(house.provider.requests),
+            mails=list(instance.mailbox.accepted),
+            callbacks=list(instance.callbacks.requests),
+            calls=list(instance.provider.requests),
         )
-        told = [story for load in self.loads for story in load.stories]
+        given_stories = [story for load in self.loads for story in load.stories]
         taken = [answer for load in self.loads for answer in load.taken]
-        return check(self.services, taken, told, seen, self.seed)
+        return check(self.services, taken, given_stories, seen, self.seed)
 
     def recoveries(self) -> dict[str, list[float]]:
         """Return, by role, the seconds from each kill to the next sign of its work; none where the load had ended.
@@ -141,12 +141,12 @@ class Lab:
         Who is killed again before there was a sign has recovered from the last of these kills.
         """
         signs = self._signs()
-        found: dict[str, list[float]] = {}
+        matches: dict[str, list[float]] = {}
         for kill in self.kills:
             sign = min((at for at in signs.get(kill.role, ()) if at > kill.real), default=None)
             if sign is not None and not self._killed_again(kill, sign):
-                found.setdefault(kill.role, []).append(sign - kill.real)
-        return found
+                matches.setdefault(kill.role, []).append(sign - kill.real)
+        return matches
 
     def _killed_again(self, kill: Kill, before: float) -> bool:
         return any(other.role == kill.role and kill.real < other.real < before for other in self.kills)
@@ -162,8 +162,8 @@ class Lab:
 
     def _stories(self, order: random.Random) -> Iterator[Story]:
         for story in stories(order, datetime.now(UTC), lambda: datetime.now(UTC)):
-            self.house.provider.now = datetime.now(UTC)
-            self.house.provider.add(story.first)
+            self.instance.provider.now = datetime.now(UTC)
+            self.instance.provider.add(story.first)
             yield story
 
 
@@ -178,14 +178,16 @@ def a_lab(data_dir: Path, database: str, seed: int) -> Iterator[Lab]:
         path = os.pathsep.join((str(HOST), python_path(ROOT)))
         live = {"KULANZ_TEST_CLOCK": "", "LEMONSQUEEZY_MODE": "live", "LAB_HOST_CLOCK": str(clock), "PYTHONPATH": path}
         live |= settings
-        house = stack.enter_context(a_house(data_dir, log=data_dir.with_suffix(".log"), **live))
-        services = build(settings_of({**os.environ, **house.environ}))
+        instance = stack.enter_context(an_instance(data_dir, log=data_dir.with_suffix(".log"), **live))
+        services = build(settings_of({**os.environ, **instance.environ}))
         stack.callback(services.close)
-        yield Lab(house=house, services=services, server=server, seed=seed, order=random.Random(seed), clock=clock)
-    deadline = time.monotonic() + PATIENCE
+        yield Lab(
+            instance=instance, services=services, server=server, seed=seed, order=random.Random(seed), clock=clock
+        )
+    deadline = time.monotonic() + SETTLE_TIMEOUT
     while left := parts.left_behind(data_dir):
         assert time.monotonic() < deadline, f"processes that outlived their instance: {left}"
-        time.sleep(LOOK_EVERY)
+        time.sleep(POLL_INTERVAL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,12 +49,12 @@ class Load:
     Every answer is kept. On leaving, whatever was not taken yet is sent until it is.
     """
 
-    def __init__(self, url: str, told: Iterator[Story], order: random.Random, rate: float) -> None:
+    def __init__(self, url: str, stories: Iterator[Story], order: random.Random, rate: float) -> None:
         self.answers: list[Answered] = []
         self.stories: list[Story] = []
         self.untaken: list[Payload] = []
         self._url = f"{url}/webhooks/lemonsqueezy"
-        self._told, self._order, self._rate = told, order, rate
+        self._told, self._order, self._rate = stories, order, rate
         self._queue: SimpleQueue[Payload | None] = SimpleQueue()
         # None tells one sender that it was all: in CPython 3.11 a wait with a time limit can last for ever.
         self._ending = threading.Event()

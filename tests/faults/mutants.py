@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from tests.faults.workshop import ROOT, Workshop, a_workshop
+from tests.faults.mutation_runner import ROOT, MutationRunner, a_mutation_runner
 
 GOAL = 0.9
 RESULTS = ROOT / "docs/mutants.json"
@@ -51,17 +51,17 @@ TARGETS = (
     Target(
         area="de-duplication",
         path="app/kulanz/providers/lemonsqueezy/envelope.py",
-        tests=("tests/unit/test_lemonsqueezy_glance.py", "tests/test_intake.py"),
+        tests=("tests/unit/test_lemonsqueezy_peek.py", "tests/test_receiver.py"),
     ),
     Target(
         area="de-duplication",
         path="app/kulanz/providers/bodies.py",
-        tests=("tests/unit/test_lemonsqueezy_glance.py", "tests/test_intake.py"),
+        tests=("tests/unit/test_lemonsqueezy_peek.py", "tests/test_receiver.py"),
     ),
     Target(
         area="de-duplication",
         path="app/kulanz/store/inbox/recording.py",
-        tests=("tests/store/test_inbox.py", "tests/test_intake.py", "tests/test_standby.py"),
+        tests=("tests/store/test_inbox.py", "tests/test_receiver.py", "tests/test_spooling.py"),
     ),
     Target(area="merging", path="app/kulanz/policy/book/joining.py", tests=POLICY),
     Target(
@@ -76,7 +76,7 @@ TARGETS = (
         functions=frozenset(
             {"take", "settle", "failed", "attribute", "wake", "parked_accounts", "retry", "skip", "_moments"}
         ),
-        tests=(*INBOX, "tests/test_drain.py", "tests/test_listings.py", "tests/faults/test_poison.py"),
+        tests=(*INBOX, "tests/test_events.py", "tests/test_projections.py", "tests/faults/test_poison.py"),
     ),
     Target(
         area="parking",
@@ -97,14 +97,14 @@ TARGETS = (
                 "alert_parked",
             }
         ),
-        tests=("tests/test_drain.py", "tests/faults/test_poison.py"),
+        tests=("tests/test_events.py", "tests/faults/test_poison.py"),
     ),
     Target(
         area="spool",
         path="app/kulanz/store/spool.py",
-        tests=("tests/unit/test_spool.py", "tests/test_standby.py"),
+        tests=("tests/unit/test_spool.py", "tests/test_spooling.py"),
     ),
-    Target(area="spool", path="app/kulanz/ingest/spooling.py", tests=("tests/test_standby.py",)),
+    Target(area="spool", path="app/kulanz/ingest/spooling.py", tests=("tests/test_spooling.py",)),
 )
 _SAME_IN = "no difference: SQLAlchemy expands what `in_` is given, whatever it was told"
 EXPLAINED: Mapping[str, str] = {
@@ -172,9 +172,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures are kept [docs/mutants.json]")
     wish = parser.parse_args(arguments)
     chosen = [target for target in TARGETS if wish.only in target.area or wish.only in target.path]
-    found = [_tried(target, wish.sample, wish.seed, wish.results) for target in chosen]
-    share = sum(each.killed for each in found) / sum(each.tried for each in found)
-    sys.stdout.write(f"{sum(each.tried for each in found)} tried, {share:.1%} killed\n")
+    founds = [_tried(target, wish.sample, wish.seed, wish.results) for target in chosen]
+    share = sum(each.killed for each in founds) / sum(each.tried for each in founds)
+    sys.stdout.write(f"{sum(each.tried for each in founds)} tried, {share:.1%} killed\n")
     return 0 if share >= GOAL else 1
 
 
@@ -200,9 +200,9 @@ def mutants(target: Target) -> Iterator[Mutant]:
 def _tried(target: Target, sample: int, seed: int, results: Path) -> Found:
     every = list(mutants(target))
     chosen = random.Random(seed).sample(every, min(sample, len(every)))
-    with a_workshop(target.tests) as workshop:
-        survivors = [str(mutant) for mutant in chosen if not _killed(mutant, workshop)]
-    found = Found(
+    with a_mutation_runner(target.tests) as runner:
+        survivors = [str(mutant) for mutant in chosen if not _killed(mutant, runner)]
+    stored_found = Found(
         area=target.area,
         path=target.path,
         mutants=len(every),
@@ -211,13 +211,13 @@ def _tried(target: Target, sample: int, seed: int, results: Path) -> Found:
         survivors=survivors,
     )
     others = [each for each in read(results) if (each.area, each.path) != (target.area, target.path)]
-    results.write_bytes(msgspec.json.format(msgspec.json.encode([*others, found]), indent=1) + b"\n")
-    return found
+    results.write_bytes(msgspec.json.format(msgspec.json.encode([*others, stored_found]), indent=1) + b"\n")
+    return stored_found
 
 
-def _killed(mutant: Mutant, workshop: Workshop) -> bool:
+def _killed(mutant: Mutant, runner: MutationRunner) -> bool:
     began = time.monotonic()
-    noticed = workshop.notices(mutant.path, mutant.text)
+    noticed = runner.notices(mutant.path, mutant.text)
     word = "killed  " if noticed else "SURVIVED"
     sys.stdout.write(f"{word} {time.monotonic() - began:3.0f} s {mutant}\n")
     sys.stdout.flush()

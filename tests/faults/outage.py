@@ -58,8 +58,8 @@ def _run(lab: Lab, of: str, seconds: float, rate: float) -> int:
 
 
 def _p99(answers: Sequence[Answered]) -> float:
-    found = sorted(answer.seconds for answer in answers)
-    return found[int(0.99 * (len(found) - 1))] if found else 0.0
+    matches = sorted(answer.seconds for answer in answers)
+    return matches[int(0.99 * (len(matches) - 1))] if matches else 0.0
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 import psutil
 
-from tests.faults import breaks, mutants
+from tests.faults import mutants, mutations
 from tests.faults.mutants import EXPLAINED, Found
 
 COMMAND = "python -m tests.faults --kills 1000 --deliveries 100000 --seconds 120 --resume"
@@ -68,10 +68,10 @@ def text(legs: Sequence[Leg]) -> str:
 def line(leg: Leg) -> str:
     """Say in one line what a leg found."""
     done = f"{leg.kills} kills, {leg.deliveries} deliveries in {leg.seconds:.0f} s"
-    found = ", ".join(f"{name} {count}" for name, count in leg.counters.items())
+    value = ", ".join(f"{name} {count}" for name, count in leg.counters.items())
     verdict = "kept" if leg.kept else f"BROKEN {leg.examples}"
     longest = max(leg.recoveries, default=0.0)
-    return f"{leg.database} seed {leg.seed}: {done}; {found}; recovery at most {longest:.1f} s; {verdict}"
+    return f"{leg.database} seed {leg.seed}: {done}; {value}; recovery at most {longest:.1f} s; {verdict}"
 
 
 def machine() -> str:
@@ -85,8 +85,8 @@ def _figures(legs: Sequence[Leg]) -> Iterable[str]:
     yield f"| | {' | '.join(databases)} |"
     yield "| --- |" + " ---: |" * len(databases)
     for name, figure in _ROWS.items():
-        found = [figure([leg for leg in legs if leg.database == each]) for each in databases]
-        yield f"| {name} | {' | '.join(found)} |"
+        matches = [figure([leg for leg in legs if leg.database == each]) for each in databases]
+        yield f"| {name} | {' | '.join(matches)} |"
     yield ""
     machines = "; ".join(sorted({leg.machine for leg in legs}))
     yield f"Machine: {machines}. Legs that broke the promise: {sum(not leg.kept for leg in legs)}."
@@ -100,18 +100,18 @@ def _figures(legs: Sequence[Leg]) -> Iterable[str]:
 def _breaks() -> Iterable[str]:
     yield "| break | noticed by |"
     yield "| --- | --- |"
-    yield from (f"| {each.says} (`{each.path}`) | `{' '.join(each.tests)}` |" for each in breaks.ALL)
+    yield from (f"| {each.says} (`{each.path}`) | `{' '.join(each.tests)}` |" for each in mutations.ALL)
 
 
-def _mutants(found: Sequence[Found]) -> Iterable[str]:
+def _mutants(founds: Sequence[Found]) -> Iterable[str]:
     yield "| area | code | mutants | tried | killed | |"
     yield "| --- | --- | ---: | ---: | ---: | ---: |"
-    for one in sorted(found, key=lambda one: (one.area, one.path)):
-        share = f"{one.killed / one.tried:.0%}"
-        yield f"| {one.area} | `{one.path}` | {one.mutants} | {one.tried} | {one.killed} | {share} |"
-    tried, killed = sum(one.tried for one in found), sum(one.killed for one in found)
-    yield f"| all | | {sum(one.mutants for one in found)} | {tried} | {killed} | {killed / max(tried, 1):.0%} |"
-    survivors = [survivor for one in found for survivor in one.survivors]
+    for row in sorted(founds, key=lambda row: (row.area, row.path)):
+        share = f"{row.killed / row.tried:.0%}"
+        yield f"| {row.area} | `{row.path}` | {row.mutants} | {row.tried} | {row.killed} | {share} |"
+    tried, killed = sum(row.tried for row in founds), sum(row.killed for row in founds)
+    yield f"| all | | {sum(row.mutants for row in founds)} | {tried} | {killed} | {killed / max(tried, 1):.0%} |"
+    survivors = [survivor for row in founds for survivor in row.survivors]
     if survivors:
         yield ""
         yield "Those that were not noticed:"
@@ -125,8 +125,8 @@ def _total(of: Callable[[Leg], int]) -> Callable[[Sequence[Leg]], str]:
 
 def _at(share: float) -> Callable[[Sequence[Leg]], str]:
     def figure(legs: Sequence[Leg]) -> str:
-        found = sorted(each for leg in legs for each in leg.recoveries)
-        return f"{found[int(share * (len(found) - 1))]:.1f} s" if found else "none"
+        matches = sorted(each for leg in legs for each in leg.recoveries)
+        return f"{matches[int(share * (len(matches) - 1))]:.1f} s" if matches else "none"
 
     return figure
 

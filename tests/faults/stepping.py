@@ -12,7 +12,7 @@ from kulanz.runtime import clock
 _SECONDS = struct.Struct("<d")
 
 
-class SteppingHost(clock.Host):
+class SteppingHost(clock.HostClock):
     """A host whose clock is as far from the real one as a file says, for all processes at once."""
 
     def __init__(self, path: Path) -> None:

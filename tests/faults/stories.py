@@ -67,7 +67,7 @@ def _renewed(purchase: Purchase, at: datetime) -> Story:
 def _faithful(purchase: Purchase, at: datetime) -> Story:
     """Tell of a year of renewals that were all paid: most of what a provider has to say, and nothing follows."""
     renewals = [at - timedelta(hours=RENEWALS - number) for number in range(RENEWALS)]
-    told = [
+    stated = [
         payload
         for number, then in enumerate(renewals)
         for payload in (
@@ -77,7 +77,7 @@ def _faithful(purchase: Purchase, at: datetime) -> Story:
             subscription_updated(at=then, purchase=purchase, card_last_four=f"{number:04}"),
         )
     ]
-    return _story(purchase, at, *told)
+    return _story(purchase, at, *stated)
 
 
 def _charged_back(purchase: Purchase, at: datetime) -> Story:

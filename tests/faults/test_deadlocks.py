@@ -17,7 +17,7 @@ from sqlalchemy import func, select
 from kulanz import pipeline
 from kulanz.config import Settings
 from kulanz.errors import StorageUnavailableError
-from kulanz.ingest.receiver import Intake
+from kulanz.ingest.receiver import Receiver
 from kulanz.privacy import audit
 from kulanz.queries.replay.replay import replay
 from kulanz.runtime.clock import real_now
@@ -26,7 +26,7 @@ from kulanz.store import migrate
 from kulanz.store.database import Database
 from kulanz.store.spool import Spool
 from kulanz.store.tables import effects, inbox
-from tests.far_ends import Mailbox, a_mailbox
+from tests.fake_servers import Mailbox, a_mailbox
 from tests.lemonsqueezy import (
     SECRET,
     Payload,
@@ -73,7 +73,7 @@ class House:
 
 
 @pytest.fixture
-def house(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[House]:
+def instance(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[House]:
     with postgresql.a_database() as url, a_mailbox() as mailbox:
         database = Database(url)
         migrate.upgrade(database)
@@ -95,8 +95,8 @@ def house(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[House]:
         services.close()
 
 
-def test_a_drain_that_is_the_victim_of_a_deadlock_is_done_again_and_counts_against_nobody(house: House) -> None:
-    services = house.services
+def test_a_drain_that_is_the_victim_of_a_deadlock_is_done_again_and_counts_against_nobody(instance: House) -> None:
+    services = instance.services
     two_accounts(services)
     settle(services)
     now = real_now()
@@ -119,8 +119,8 @@ def test_a_drain_that_is_the_victim_of_a_deadlock_is_done_again_and_counts_again
 
 
 @pytest.mark.parametrize("code", ["40001", "40P01"])
-def test_conflicts_at_every_place_lose_nothing_repeat_nothing_and_are_no_attempts(house: House, code: str) -> None:
-    services = house.services
+def test_conflicts_at_every_place_lose_nothing_repeat_nothing_and_are_no_attempts(instance: House, code: str) -> None:
+    services = instance.services
     with psycopg.connect(services.settings.database_url, autocommit=True) as connection:
         for table, event in PLACES.items():
             connection.execute(CONFLICT.format(table=table, event=event, times=2, code=code).encode())
@@ -137,7 +137,7 @@ def test_conflicts_at_every_place_lose_nothing_repeat_nothing_and_are_no_attempt
     with services.database.read() as conn:
         done = conn.execute(select(effects.c.kind, effects.c.state, effects.c.attempts)).all()
     assert {(row.state, row.attempts) for row in done} <= {("done", 1), ("todo", 1), ("skipped", 1)}
-    assert len(house.mailbox.accepted) == [row.kind for row in done].count("SendMail") > 2
+    assert len(instance.mailbox.accepted) == [row.kind for row in done].count("SendMail") > 2
 
 
 def two_accounts(services: Services) -> None:
@@ -153,14 +153,14 @@ def a_purchase(number: int, now: datetime) -> Purchase:
 
 
 def told(services: Services, payloads: list[Payload]) -> set[int]:
-    intake = Intake(services)
-    statuses = {intake.accept("lemonsqueezy", headers, body).status for body, headers in map(delivery, payloads)}
-    intake.begin()
+    receiver = Receiver(services)
+    statuses = {receiver.accept("lemonsqueezy", headers, body).status for body, headers in map(delivery, payloads)}
+    receiver.begin()
     deadline = time.monotonic() + PATIENCE
     while Spool(services.settings.data_dir / "spool", 1).size():
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    intake.close()
+    receiver.close()
     return statuses
 
 
@@ -196,5 +196,5 @@ def assert_handled(services: Services, number: int) -> None:
     assert_nothing_held_against_any(services)
     with services.database.read() as conn:
         assert conn.execute(select(func.count()).where(inbox.c.state == "handled")).scalar_one() == number
-    assert [one.account for one in replay(services) if one.differs] == []
-    assert [one.flaw for one in audit.verify(services) if one.flaw] == []
+    assert [item.account for item in replay(services) if item.differs] == []
+    assert [item.flaw for item in audit.verify(services) if item.flaw] == []

@@ -18,10 +18,10 @@ import pytest
 
 from kulanz import pipeline
 from kulanz.config import Settings
-from kulanz.ingest.receiver import Intake
+from kulanz.ingest.receiver import Receiver
 from kulanz.services import build
 from kulanz.store.tables import metadata
-from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
+from tests.fake_servers import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.faults import stories
 from tests.faults.checker import Seen, Verdict, check, stranded
 from tests.faults.failpoints import Deed, Points, spooled, step, time_passes, work
@@ -34,7 +34,7 @@ from tests.servers import PostgreSQL, empty
 
 AT_ONCE = {Deed.EXIT: 3, Deed.EXCEPTION: 3, Deed.HANG: 16}
 PATIENCE = 40.0
-AROUND_A_DEED = ("dispatcher._begins: committed", "dispatcher._conclude: before")
+AROUND_A_DEED = ("dispatcher._begin_attempt: committed", "dispatcher._record: before")
 """What is passed once for each effect, and each effect is another matter."""
 Point = tuple[str, int]
 """A point by its name, and the how manieth time."""
@@ -62,10 +62,10 @@ class World:
             shutil.copyfile(self.template, folder / "kulanz.db")
         else:
             empty(self.settings.database_url, metadata.tables)
-        told = _told()
-        for story in told:
+        given_stories = _told()
+        for story in given_stories:
             self.provider.add(story.first)
-        return told
+        return given_stories
 
     @property
     def seen(self) -> Seen:
@@ -141,7 +141,7 @@ def each_in_a_world(worlds: Sequence[World], points: Sequence[Point], deed: Deed
     for world in worlds:
         free.put(world)
 
-    def one(point: Point) -> Verdict:
+    def item(point: Point) -> Verdict:
         world = free.get()
         try:
             return tried(world, point, deed)
@@ -149,12 +149,12 @@ def each_in_a_world(worlds: Sequence[World], points: Sequence[Point], deed: Deed
             free.put(world)
 
     with ThreadPoolExecutor(len(worlds)) as threads:
-        return dict(zip(points, threads.map(one, points), strict=True))
+        return dict(zip(points, threads.map(item, points), strict=True))
 
 
 def tried(world: World, point: Point, deed: Deed) -> Verdict:
     """Let a process meet a fault, let another take over, and judge what came of it."""
-    told = world.begin_anew()
+    given_stories = world.begin_anew()
     prepared(world)
     process = started(world, Points(chosen=point, deed=deed))
     if deed is Deed.HANG:
@@ -165,7 +165,7 @@ def tried(world: World, point: Point, deed: Deed) -> Verdict:
     recover(world, in_a_hurry=True)
     services = build(world.settings, providers())
     try:
-        return check(services, Journal(world.settings.data_dir).taken(), told, world.seen, seed=1)
+        return check(services, Journal(world.settings.data_dir).taken(), given_stories, world.seen, seed=1)
     finally:
         services.close()
 
@@ -176,11 +176,11 @@ def prepared(world: World) -> None:
     journal = Journal(world.settings.data_dir)
     journal.give(others)
     away = build(replace(world.settings, database_url="sqlite:////proc/nowhere/kulanz.db"))
-    intake = Intake(away)
+    receiver = Receiver(away)
     journal.give([first])
     for body, headers in journal.deliveries():
-        journal.note(body, intake.accept("lemonsqueezy", headers, body))
-    intake.close()
+        journal.note(body, receiver.accept("lemonsqueezy", headers, body))
+    receiver.close()
     away.close()
     journal.give([first, *others])
 
@@ -199,10 +199,10 @@ def recover(world: World, *, in_a_hurry: bool) -> None:
     In a hurry, every pause and every lease is over: their holder is known to be dead.
     """
     services = build(world.settings, providers())
-    journal, intake = Journal(world.settings.data_dir), Intake(services)
-    intake.begin()
+    journal, receiver = Journal(world.settings.data_dir), Receiver(services)
+    receiver.begin()
     for body, headers in journal.untaken():
-        journal.note(body, intake.accept("lemonsqueezy", headers, body))
+        journal.note(body, receiver.accept("lemonsqueezy", headers, body))
     deadline = time.monotonic() + (PATIENCE if in_a_hurry else 4)
     while time.monotonic() < deadline and (any(stranded(services)) or spooled(world.settings)):
         if in_a_hurry:
@@ -210,7 +210,7 @@ def recover(world: World, *, in_a_hurry: bool) -> None:
         moved = step(services, pipeline.process) | step(services, pipeline.deliver)
         if not moved:
             time.sleep(0.05)
-    intake.close()
+    receiver.close()
     services.close()
 
 

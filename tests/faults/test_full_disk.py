@@ -23,9 +23,9 @@ def test_files_that_may_not_grow_cost_no_acknowledged_delivery(tmp_path: Path) -
     assert_kept(outcome(tmp_path, None))
 
 
-def assert_kept(found: dict[str, Any]) -> None:
-    assert set(found.pop("meanwhile")) in ({503}, {200, 503})
-    assert found == {
+def assert_kept(document: dict[str, Any]) -> None:
+    assert set(document.pop("meanwhile")) in ({503}, {200, 503})
+    assert document == {
         "lost": [],
         "rows": BEFORE + MEANWHILE,
         "states": ["handled"],

@@ -8,6 +8,6 @@ from tests.faults.fuzz import fuzzed
 
 
 def test_junk_at_every_door_is_refused_in_the_right_form_and_leaves_no_traceback(tmp_path: Path) -> None:
-    found = fuzzed(tmp_path, 3000, seed=11)
+    matches = fuzzed(tmp_path, 3000, seed=11)
 
-    assert (found["5xx"], found["tracebacks"]) == (0, 0), found
+    assert (matches["5xx"], matches["tracebacks"]) == (0, 0), matches

@@ -14,7 +14,7 @@ from kulanz.cli.up import private_redis
 from kulanz.store import outbox
 from kulanz.store.spool import Spool
 from tests.faults.faults import volley
-from tests.faults.lab import KILLED, PATIENCE, Lab, Labs
+from tests.faults.lab import KILLED, SETTLE_TIMEOUT, Lab, Labs
 from tests.provider_server import Reply
 
 KILLS = 100
@@ -58,28 +58,28 @@ def test_a_hundred_parts_killed_on_each_database_lose_nothing_and_do_nothing_twi
 
         assert_kept(lab)
         recoveries = lab.recoveries()
-        found = sorted(seconds for each in recoveries.values() for seconds in each)
-        assert found[int(0.99 * (len(found) - 1))] < PATIENCE
+        matches = sorted(seconds for each in recoveries.values() for seconds in each)
+        assert matches[int(0.99 * (len(matches) - 1))] < SETTLE_TIMEOUT
 
     labs.each(fault)
 
 
-def test_a_worker_killed_between_a_far_ends_deed_and_its_answer_repeats_nothing_blindly(labs: Labs) -> None:
+def test_a_worker_killed_between_a_remote_servers_act_and_its_answer_repeats_nothing_blindly(labs: Labs) -> None:
     def fault(lab: Lab) -> None:
-        house = lab.house
+        instance = lab.instance
 
         def kill_once(happened: Callable[[], int]) -> None:
-            before, deadline = happened(), time.monotonic() + PATIENCE
+            before, deadline = happened(), time.monotonic() + SETTLE_TIMEOUT
             while happened() == before and time.monotonic() < deadline:
                 time.sleep(0.005)
             lab.kill_surely("effects")
 
         with lab.load():
-            house.mailbox.after = A_WHILE
-            kill_once(lambda: len(house.mailbox.accepted))
-            house.mailbox.after = 0
-            house.provider.queue(Reply(only="DELETE", acts=True, delay=A_WHILE))
-            kill_once(lambda: [call.method for call in house.provider.requests].count("DELETE"))
+            instance.mailbox.after = A_WHILE
+            kill_once(lambda: len(instance.mailbox.accepted))
+            instance.mailbox.after = 0
+            instance.provider.queue(Reply(only="DELETE", acts=True, delay=A_WHILE))
+            kill_once(lambda: [call.method for call in instance.provider.requests].count("DELETE"))
 
         assert_kept(lab)
         with lab.services.database.read() as conn:

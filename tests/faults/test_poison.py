@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 
 from kulanz import pipeline
 from kulanz.config import Settings
-from kulanz.ingest.receiver import Intake
+from kulanz.ingest.receiver import Receiver
 from kulanz.queries.replay.replay import replay
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
@@ -103,9 +103,9 @@ def buyer(number: int) -> Purchase:
 
 
 def deliver(services: Services, *payloads: Payload) -> Sequence[int]:
-    intake = Intake(services)
-    answers = [intake.accept("lemonsqueezy", headers, body) for body, headers in map(delivery, payloads)]
-    intake.close()
+    receiver = Receiver(services)
+    answers = [receiver.accept("lemonsqueezy", headers, body) for body, headers in map(delivery, payloads)]
+    receiver.close()
     assert {answer.status for answer in answers} == {200}
     return [inbox.number_of(answer.document["event"]) for answer in answers]
 

@@ -49,5 +49,5 @@ def test_connections_to_the_database_that_are_ended_cost_no_delivery(labs: Labs)
 
 
 def quantile(answers: list[Answered], share: float) -> float:
-    found = sorted(answer.seconds for answer in answers)
-    return found[int(share * (len(found) - 1))] if found else 0.0
+    matches = sorted(answer.seconds for answer in answers)
+    return matches[int(share * (len(matches) - 1))] if matches else 0.0

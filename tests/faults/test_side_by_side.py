@@ -18,10 +18,10 @@ import pytest
 from sqlalchemy import func, select, text
 
 from kulanz.config import load
-from kulanz.ingest.receiver import Intake
+from kulanz.ingest.receiver import Receiver
 from kulanz.services import Services, build
 from kulanz.store.tables import inbox
-from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
+from tests.fake_servers import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.faults.checker import Seen, check
 from tests.lemonsqueezy import (
     SECRET,
@@ -101,14 +101,16 @@ def test_two_workers_share_the_work_without_a_deadlock_and_do_nothing_twice(
 
 def received(services: Services, provider: Provider, order: random.Random) -> int:
     """Take in the events of a few accounts, each with several subscriptions, in no order; return how many."""
-    told = [payload for number in range(1, ACCOUNTS * EACH + 1) for payload in events_of(number, provider)]
-    order.shuffle(told)
-    intake = Intake(services)
+    stated = [payload for number in range(1, ACCOUNTS * EACH + 1) for payload in events_of(number, provider)]
+    order.shuffle(stated)
+    receiver = Receiver(services)
     with ThreadPoolExecutor(32) as senders:
-        answers = list(senders.map(lambda each: intake.accept("lemonsqueezy", each[1], each[0]), map(delivery, told)))
-    intake.close()
+        answers = list(
+            senders.map(lambda each: receiver.accept("lemonsqueezy", each[1], each[0]), map(delivery, stated))
+        )
+    receiver.close()
     assert {answer.document["status"] for answer in answers} == {"accepted"}
-    return len(told)
+    return len(stated)
 
 
 def handled(services: Services) -> int:

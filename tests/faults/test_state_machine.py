@@ -29,9 +29,9 @@ from kulanz.commands import execute, versions
 from kulanz.commands.commands import SetOverride
 from kulanz.config import Settings, policy_text
 from kulanz.errors import KulanzError
-from kulanz.ingest.receiver import Intake
+from kulanz.ingest.receiver import Receiver
 from kulanz.policy.facts import OverrideKind
-from kulanz.queries import enquiries
+from kulanz.queries import accounts as account_queries
 from kulanz.queries.replay.replay import replay
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
@@ -107,9 +107,9 @@ class House(RuleBasedStateMachine):
         self.quoted: dict[tuple[str, str], datetime] = {}
         self.services, self.intake = self.opened()
 
-    def opened(self) -> tuple[Services, Intake]:
+    def opened(self) -> tuple[Services, Receiver]:
         services = build(self.settings)
-        return services, Intake(services)
+        return services, Receiver(services)
 
     def teardown(self) -> None:
         try:
@@ -129,8 +129,8 @@ class House(RuleBasedStateMachine):
         return self.services.clock.now()
 
     @rule(number=ACCOUNTS, told=st.sampled_from(sorted(TOLD)), late=st.booleans())
-    def deliver(self, number: int, told: str, *, late: bool) -> None:
-        payload = TOLD[told](at=self.now, purchase=a_buyer(number, began=MONDAY), **_attributes(told))
+    def deliver(self, number: int, text: str, *, late: bool) -> None:
+        payload = TOLD[text](at=self.now, purchase=a_buyer(number, began=MONDAY), **_attributes(text))
         self.sent.append(payload)
         if late:
             self.late.append(payload)
@@ -191,9 +191,9 @@ class House(RuleBasedStateMachine):
     @rule()
     def a_parked_event_is_skipped(self) -> None:
         with self.services.database.write() as tx:
-            found = tx.execute(select(rows.c.id).where(rows.c.state == "parked").order_by(rows.c.id)).first()
-            if found is not None:
-                inbox.skip(tx, found.id, "not wanted")
+            result = tx.execute(select(rows.c.id).where(rows.c.state == "parked").order_by(rows.c.id)).first()
+            if result is not None:
+                inbox.skip(tx, result.id, "not wanted")
 
     @rule(number=st.integers(1, 10**6))
     def rotate_the_secret(self, number: int) -> None:
@@ -221,8 +221,8 @@ class House(RuleBasedStateMachine):
     @invariant()
     def what_was_acknowledged_is_there(self) -> None:
         with self.services.database.read() as conn:
-            found = {f"evt_{number}" for number in conn.execute(select(rows.c.id)).scalars()}
-        assert self.accepted <= found
+            matches = {f"evt_{number}" for number in conn.execute(select(rows.c.id)).scalars()}
+        assert self.accepted <= matches
 
     @invariant()
     def accounts_are_what_their_facts_say_and_their_chains_whole(self) -> None:
@@ -248,8 +248,8 @@ class House(RuleBasedStateMachine):
 
     def documents(self) -> list[dict[str, Any]]:
         with self.services.database.read() as conn:
-            known = accounts.ids(conn, None, 100)
-        return [enquiries.account_document(self.services, name) for name in known]
+            existing = accounts.ids(conn, None, 100)
+        return [account_queries.account_document(self.services, name) for name in existing]
 
     def post(self, payload: Payload) -> None:
         body, headers = delivery(payload, self.settings.lemonsqueezy_webhook_secrets[-1])
@@ -290,5 +290,5 @@ def test_whatever_happens_the_invariants_hold_on_postgresql(postgresql_url: str)
     run_state_machine_as_test(OnPostgresql, settings=STEPS)
 
 
-def _attributes(told: str) -> dict[str, Any]:
-    return {"status": "won"} if told == "resolved" else {}
+def _attributes(text: str) -> dict[str, Any]:
+    return {"status": "won"} if text == "resolved" else {}

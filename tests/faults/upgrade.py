@@ -32,7 +32,7 @@ from kulanz.config import load as settings_of
 from kulanz.services import Services, build
 from kulanz.store import migrate
 from kulanz.store.tables import effects, inbox
-from tests.far_ends import CallbackReceiver, Mailbox, a_callback_receiver, a_free_port, a_mailbox
+from tests.fake_servers import CallbackReceiver, Mailbox, a_callback_receiver, a_free_port, a_mailbox
 from tests.faults.broken import ROOT
 from tests.faults.checker import Seen, check, stranded
 from tests.faults.lab import DATABASES
@@ -45,7 +45,7 @@ from tests.source_roots import python_path
 
 MIGRATIONS = ("app/kulanz/store/migrations/versions", "app/store/migrations/versions")
 ROLES = ("events", "effects", "clock")
-PATIENCE = 60.0
+STEP_TIMEOUT = 60.0
 
 
 @dataclass(slots=True)
@@ -68,7 +68,7 @@ class Instance:
         port = str(a_free_port())
         self.url = f"http://127.0.0.1:{port}"
         self._start("web", [self._kulanz, "web"], PORT=port)
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + STEP_TIMEOUT
         while not _ready(self.url):
             if time.monotonic() > deadline:
                 raise TimeoutError(self.url)
@@ -85,7 +85,7 @@ class Instance:
         for process in stopped:
             process.terminate()
         for process in stopped:
-            process.wait(PATIENCE)
+            process.wait(STEP_TIMEOUT)
 
     def close(self) -> None:
         """Stop whatever still runs."""
@@ -119,7 +119,7 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
-class FarEnds:
+class FakeServers:
     """A mail server, a merchant's product, and the provider's API."""
 
     callbacks: CallbackReceiver
@@ -168,7 +168,7 @@ def _upgrade(commit: str, database: str, seconds: float, seed: int) -> bool:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kulanz-upgrade-")))
         _check_out(commit, folder / "old")
-        ends = FarEnds(*(stack.enter_context(each()) for each in (a_callback_receiver, a_mailbox, a_provider)))
+        ends = FakeServers(*(stack.enter_context(each()) for each in (a_callback_receiver, a_mailbox, a_provider)))
         server = stack.enter_context(a_postgresql()) if database == "postgresql" else None
         url = {"DATABASE_URL": stack.enter_context(server.a_database())} if server else {}
         environ = {**ends.settings, **url, "KULANZ_DATA_DIR": str(folder / "data")}
@@ -200,7 +200,7 @@ def _upgrade(commit: str, database: str, seconds: float, seed: int) -> bool:
 
 
 def _under_load(
-    old: Instance, new: Instance, ends: FarEnds, services: Services, *, seconds: float, order: random.Random
+    old: Instance, new: Instance, ends: FakeServers, services: Services, *, seconds: float, order: random.Random
 ) -> tuple[list[Load], Done]:
     """Go over from one version to the other while deliveries come.
 
@@ -233,7 +233,7 @@ def _done(services: Services) -> Done:
         )
 
 
-def _a_load(instance: Instance, ends: FarEnds, order: random.Random) -> Load:
+def _a_load(instance: Instance, ends: FakeServers, order: random.Random) -> Load:
     own = random.Random(order.random())
     return Load(instance.url, _stories(own, ends.provider), own, 20.0)
 
@@ -246,7 +246,7 @@ def _stories(order: random.Random, provider: Provider) -> Iterator[Story]:
 
 
 def _await_rest(services: Services) -> None:
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + STEP_TIMEOUT
     while any(True for _ in stranded(services)) and time.monotonic() < deadline:
         time.sleep(0.5)
 

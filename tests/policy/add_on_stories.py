@@ -47,4 +47,4 @@ def renew(account: Stage, at: datetime = MONDAY, number: int = 1) -> None:
 
 def booking(account: Stage, ident: str = "ao_1") -> Booking:
     """Return an add-on as it stands."""
-    return next(one for one in account.state.bookings if one.id == ident)
+    return next(other_booking for other_booking in account.state.bookings if other_booking.id == ident)

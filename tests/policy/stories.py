@@ -82,7 +82,7 @@ def terms(policy: Policy = PLEXO, *, zone: str = "UTC", api_key: bool = False) -
 
 def a_subscription(status: Status = Status.ACTIVE, at: datetime = LONG_AGO, **told: Any) -> f.SubscriptionSeen:
     """A snapshot of the owner's professional subscription, unless told otherwise."""
-    known: dict[str, Any] = {
+    existing_document: dict[str, Any] = {
         "key": SUB,
         "customer": OWNER,
         "variant": PRO,
@@ -92,12 +92,12 @@ def a_subscription(status: Status = Status.ACTIVE, at: datetime = LONG_AGO, **to
         "created_at": LONG_AGO,
     }
     rank = {Status.CANCELLED: 7, Status.EXPIRED: 8}.get(status, 1)
-    return f.SubscriptionSeen(**{**known, "stamp": Stamp(at, rank), "status": status, **told})
+    return f.SubscriptionSeen(**{**existing_document, "stamp": Stamp(at, rank), "status": status, **told})
 
 
 def an_invoice(at: datetime, status: InvoiceStatus = InvoiceStatus.PENDING, **told: Any) -> f.InvoiceSeen:
     """A snapshot of the invoice of the renewal on MONDAY."""
-    known: dict[str, Any] = {
+    existing_document: dict[str, Any] = {
         "key": INVOICE,
         "subscription": SUB,
         "reason": BillingReason.RENEWAL,
@@ -106,7 +106,7 @@ def an_invoice(at: datetime, status: InvoiceStatus = InvoiceStatus.PENDING, **to
         "customer": OWNER,
         "created_at": MONDAY,
     }
-    return f.InvoiceSeen(**{**known, "stamp": Stamp(at), "status": status, **told})
+    return f.InvoiceSeen(**{**existing_document, "stamp": Stamp(at), "status": status, **told})
 
 
 def a_failure(at: datetime = MONDAY, **told: Any) -> f.PaymentFailed:
@@ -127,8 +127,8 @@ def a_refund(at: datetime, refunded: int = 1999, **told: Any) -> f.PaymentRefund
 
 def an_order(status: OrderStatus, at: datetime, **told: Any) -> f.OrderSeen:
     """A snapshot of the order with which the owner bought the subscription."""
-    known: dict[str, Any] = {"key": ORDER, "customer": OWNER, "currency": "EUR", "total": 1999}
-    return f.OrderSeen(**{**known, "stamp": Stamp(at), "status": status, **told})
+    existing_document: dict[str, Any] = {"key": ORDER, "customer": OWNER, "currency": "EUR", "total": 1999}
+    return f.OrderSeen(**{**existing_document, "stamp": Stamp(at), "status": status, **told})
 
 
 _DISPUTE_RANKS = {status: min(rank, 4) for rank, status in enumerate(DisputeStatus, start=1)}
@@ -136,7 +136,7 @@ _DISPUTE_RANKS = {status: min(rank, 4) for rank, status in enumerate(DisputeStat
 
 def a_dispute(status: DisputeStatus, at: datetime, **told: Any) -> f.DisputeSeen:
     """A snapshot of a chargeback by the owner, opened on MONDAY."""
-    known: dict[str, Any] = {
+    existing_document: dict[str, Any] = {
         "key": "lemonsqueezy:d1",
         "opened_at": MONDAY,
         "amount": 1999,
@@ -144,7 +144,7 @@ def a_dispute(status: DisputeStatus, at: datetime, **told: Any) -> f.DisputeSeen
         "customer": OWNER,
         "reason": "fraudulent",
     }
-    return f.DisputeSeen(**{**known, "stamp": Stamp(at, _DISPUTE_RANKS[status]), "status": status, **told})
+    return f.DisputeSeen(**{**existing_document, "stamp": Stamp(at, _DISPUTE_RANKS[status]), "status": status, **told})
 
 
 def told_by_operator(status: DisputeStatus, at: datetime, **told: Any) -> f.DisputeSeen:

@@ -63,7 +63,7 @@ def test_more_of_it_is_a_booking_of_its_own_and_changes_the_entitlement_again() 
 
     book(account, 3, ident="ao_2")
 
-    assert [one.quantity for one in account.state.bookings] == [2, 3]
+    assert [other_booking.quantity for other_booking in account.state.bookings] == [2, 3]
     assert account.state.quantities == (("users", 5),)
     assert account.account.version == version + 1
 
@@ -84,11 +84,11 @@ def test_the_next_regular_invoice_takes_the_draft_along_and_the_billed_time_move
 
     renew(account, MONDAY)
 
-    found = booking(account)
-    assert (found.draft_amount, found.invoice) == (0, "lemonsqueezy:120001")
-    assert found.billed_until == MONDAY + 30 * DAY
-    invoiced = [one for decision in account.decisions for one in decision.facts if isinstance(one, f.AddOnInvoiced)]
-    assert [one.amount for one in invoiced] == [booked.draft_amount]
+    stored_booking = booking(account)
+    assert (stored_booking.draft_amount, stored_booking.invoice) == (0, "lemonsqueezy:120001")
+    assert stored_booking.billed_until == MONDAY + 30 * DAY
+    invoiced = [fact for decision in account.decisions for fact in decision.facts if isinstance(fact, f.AddOnInvoiced)]
+    assert [fact.amount for fact in invoiced] == [booked.draft_amount]
 
 
 def test_the_invoice_of_a_plan_change_takes_no_draft_along() -> None:
@@ -146,9 +146,13 @@ def test_cancelled_within_fourteen_days_it_ends_at_once_and_its_draft_is_removed
 
     cancelled = cancel(account)
 
-    found = booking(account)
+    stored_booking = booking(account)
     assert (cancelled.withdrawn, cancelled.refund_due) == (True, 0)
-    assert (found.status, found.ends_at, found.draft_amount) == (BookingStatus.WITHDRAWN, account.now, 0)
+    assert (stored_booking.status, stored_booking.ends_at, stored_booking.draft_amount) == (
+        BookingStatus.WITHDRAWN,
+        account.now,
+        0,
+    )
     assert account.state.add_ons == ()
     assert account.mails[-1] == "add_on_withdrawn"
 
@@ -186,7 +190,7 @@ def test_a_refund_of_the_line_takes_nothing_that_the_invoice_paid_for() -> None:
     account.hear(a_refund(MONDAY + DAY, booked.draft_amount, key="lemonsqueezy:120001", created_at=MONDAY))
 
     assert account.state.plan == "professional"
-    assert [one.state for one in account.state.refunds] == ["paid"]
+    assert [refund.state for refund in account.state.refunds] == ["paid"]
     assert account.state.holds == ()
 
 
@@ -436,10 +440,10 @@ def test_the_same_facts_in_any_order_give_the_same_add_ons_i1(facts: list[Fact],
     facts = [a_subscription(renews_at=MONDAY), *facts]
     shuffled = chance.sample([*facts, *facts[::2]], len(facts) + len(facts[::2]))
 
-    one, two = (Book().with_facts(order) for order in (facts, shuffled))
+    other_book, two = (Book().with_facts(order) for order in (facts, shuffled))
 
-    assert one == two
-    assert assess(one, terms(), "UTC", MONDAY) == assess(two, terms(), "UTC", MONDAY)
+    assert other_book == two
+    assert assess(other_book, terms(), "UTC", MONDAY) == assess(two, terms(), "UTC", MONDAY)
 
 
 @given(_FACTS, st.integers(0, 60))
@@ -452,13 +456,18 @@ def test_what_is_given_of_add_ons_is_what_was_booked_minus_the_holds_i4(facts: l
 
     held = {key for hold in state.holds for key in hold.subscriptions}
     whole = any(hold.scope == "account" for hold in state.holds)
-    free = [one for one in state.bookings if one.usable and one.subscription not in held and not whole]
+    free = [
+        other_booking
+        for other_booking in state.bookings
+        if other_booking.usable and other_booking.subscription not in held and not whole
+    ]
 
     assert dict(state.quantities) == {
-        kind: sum(one.amount for one in free if one.kind == kind) for kind in {*state.add_ons}
+        kind: sum(other_booking.amount for other_booking in free if other_booking.kind == kind)
+        for kind in {*state.add_ons}
     }
-    assert set(state.add_ons) == {one.kind for one in free}
-    assert all(one.draft_amount >= 0 for one in state.bookings)
+    assert set(state.add_ons) == {other_booking.kind for other_booking in free}
+    assert all(other_booking.draft_amount >= 0 for other_booking in state.bookings)
     assert state.access is not Access.NONE
 
 

@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 from kulanz.policy.book import Book
 from kulanz.policy.book.filing import entries
 from kulanz.policy.book.joining import first
-from kulanz.policy.facts import KINDS, CollectionApproved, Fact, Stamp, Status
+from kulanz.policy.facts import FACT_KINDS, CollectionApproved, Fact, Stamp, Status
+from tests.policy.scenarios import FACTS, TALES, Scenario
 from tests.policy.stories import DAY, MONDAY, a_subscription, a_success, an_invoice
-from tests.policy.tales import FACTS, TALES, Tale
 
 FAMILIES = tuple(Book.__dataclass_fields__)
 
 
-def heard(tale: Tale) -> list[Fact]:
-    return tale.witnessed().heard
+def heard(scenario: Scenario) -> list[Fact]:
+    return scenario.run().heard
 
 
 EVERYTHING = st.one_of(FACTS, TALES.map(heard))
@@ -30,19 +30,19 @@ def split(facts: list[Fact], parts: int) -> list[Book]:
 
 @given(EVERYTHING)
 def test_books_join_in_any_order_and_any_grouping_and_any_number_of_times(facts: list[Fact]) -> None:
-    one, two, three = split(facts, 3)
+    book, two, three = split(facts, 3)
 
-    assert one.join(two) == two.join(one)
-    assert one.join(two).join(three) == one.join(two.join(three))
-    assert one.join(one) == one
+    assert book.join(two) == two.join(book)
+    assert book.join(two).join(three) == book.join(two.join(three))
+    assert book.join(book) == book
 
 
 @given(EVERYTHING)
 def test_every_record_joins_by_the_same_laws(facts: list[Fact]) -> None:
-    one, two, three = split(facts, 3)
+    other_book, two, three = split(facts, 3)
 
     for family in FAMILIES:
-        mine, second, third = (getattr(book, family) for book in (one, two, three))
+        mine, second, third = (getattr(book, family) for book in (other_book, two, three))
         for key in mine.keys() & second.keys():
             a, b = mine[key], second[key]
             c = third.get(key, a)
@@ -52,7 +52,7 @@ def test_every_record_joins_by_the_same_laws(facts: list[Fact]) -> None:
             assert a.join(b).join(b) == a.join(b)
 
 
-@pytest.mark.parametrize("kind", KINDS.values())
+@pytest.mark.parametrize("kind", FACT_KINDS.values())
 def test_every_kind_of_fact_has_its_place_in_the_book(kind: type[Fact]) -> None:
     unshrunk = settings(phases=[Phase.generate], database=None)
     fact = find(st.from_type(kind), lambda fact: bool(list(entries(fact))), settings=unshrunk)
@@ -91,20 +91,20 @@ def test_facts_that_are_known_make_no_new_book_of_other_pages() -> None:
 def test_an_invoice_is_found_by_its_own_key() -> None:
     book = Book().with_facts([a_success(MONDAY)])
 
-    found = book.invoice("lemonsqueezy:1134999")
+    invoice = book.invoice("lemonsqueezy:1134999")
 
-    assert found is not None
-    assert found.paid
+    assert invoice is not None
+    assert invoice.paid
     assert book.invoice("lemonsqueezy:0") is None
 
 
 def test_what_was_paid_stays_paid_whatever_a_later_snapshot_says() -> None:
     book = Book().with_facts([an_invoice(MONDAY, status="paid"), an_invoice(MONDAY + DAY)])
 
-    found = book.invoice("lemonsqueezy:1134999")
+    invoice = book.invoice("lemonsqueezy:1134999")
 
-    assert found is not None
-    assert found.paid
+    assert invoice is not None
+    assert invoice.paid
 
 
 @pytest.mark.parametrize("digests", [("a", "b"), ("b", "a")])

@@ -150,7 +150,7 @@ def test_the_same_facts_in_any_order_give_the_same_account_i1(facts: list[f.Fact
     facts = [a_subscription(), *facts]
     shuffled = chance.sample([*facts, *facts[::2]], len(facts) + len(facts[::2]))
 
-    one, two = (Book().with_facts(order) for order in (facts, shuffled))
+    book, two = (Book().with_facts(order) for order in (facts, shuffled))
 
-    assert one == two
-    assert assess(one, terms(), "UTC", MONDAY) == assess(two, terms(), "UTC", MONDAY)
+    assert book == two
+    assert assess(book, terms(), "UTC", MONDAY) == assess(two, terms(), "UTC", MONDAY)

@@ -25,8 +25,8 @@ def test_each_mutant_says_one_thing_otherwise_than_its_preset(preset: str) -> No
     ours = document.parse(document.preset(preset), version=1)
     made = list(mutants(preset))
 
-    assert [one for one in made if replace(one.policy, sha256=ours.sha256) == ours] == []
-    assert len({str(one) for one in made}) == len(made)
+    assert [mutant for mutant in made if replace(mutant.policy, sha256=ours.sha256) == ours] == []
+    assert len({str(mutant) for mutant in made}) == len(made)
 
 
 def test_a_preset_as_it_is_is_noticed_by_no_line() -> None:
@@ -36,7 +36,7 @@ def test_a_preset_as_it_is_is_noticed_by_no_line() -> None:
 
 
 def test_what_no_line_can_notice_is_there_and_is_told_with_a_reason() -> None:
-    made = {(preset, one.key) for preset in PRESETS for one in mutants(preset)}
+    made = {(preset, mutant.key) for preset in PRESETS for mutant in mutants(preset)}
 
     assert set(UNSEEN) <= made
     assert all(UNSEEN.values())

@@ -59,18 +59,18 @@ def test_a_line_that_is_falsified_is_noticed(case: Case) -> None:
 
 
 def test_most_outcomes_are_falsified() -> None:
-    told = {said for case in EVERY for said in case.outcomes}
+    stated = {said for case in EVERY for said in case.outcomes}
 
-    assert len([said for said in told if [*falsified(said)]]) > 0.8 * len(told)
+    assert len([said for said in stated if [*falsified(said)]]) > 0.8 * len(stated)
 
 
 @pytest.mark.parametrize("preset", TABLES)
 def test_every_clause_of_a_preset_has_a_case_for_it_and_one_against_it(preset: str) -> None:
-    told = {(case.clause, case.holds) for case in cases(preset)}
+    stated = {(case.clause, case.holds) for case in cases(preset)}
     clauses = set(_clauses(document.parse(document.preset(preset))))
 
-    assert {(clause, holds) for clause in clauses for holds in (True, False)} <= told
-    assert {clause for clause, _ in told if clause} <= clauses
+    assert {(clause, holds) for clause in clauses for holds in (True, False)} <= stated
+    assert {clause for clause, _ in stated if clause} <= clauses
 
 
 def falsified(said: str) -> Iterator[str]:

@@ -18,7 +18,7 @@ from kulanz.policy.document import Policy
 from kulanz.policy.document.closure import RecordClass
 from kulanz.policy.facts import DisputeStatus, Outcome, OverrideKind, Status
 from kulanz.policy.state import Access, Decision, Standing
-from tests.policy.closings import DISPUTE, TALES, is_closed, obstacles, rules, told
+from tests.policy.closure_scenarios import DISPUTE, SCENARIOS, is_closed, obstacles, rules, run
 from tests.policy.stories import (
     DAY,
     HOUR,
@@ -133,11 +133,11 @@ def test_the_product_has_to_take_the_news_before_anything_is_closed() -> None:
     account.wait(MONDAY + 25 * DAY)
 
     assert not is_closed(account)
-    (one,) = account.state.deletions
-    told = f.DeletionAnnounced(
-        subject="cl_1", asked_at=one.record.last_announced.at, at=MONDAY + 26 * DAY, outcome=Outcome.DONE
+    (closure_case,) = account.state.deletions
+    fact = f.DeletionAnnounced(
+        subject="cl_1", asked_at=closure_case.record.last_announced.at, at=MONDAY + 26 * DAY, outcome=Outcome.DONE
     )
-    account.hear(told, at=MONDAY + 26 * DAY)
+    account.hear(fact, at=MONDAY + 26 * DAY)
 
     assert is_closed(account)
 
@@ -198,8 +198,8 @@ def test_an_announcement_that_is_still_on_the_way_is_withdrawn_by_a_legal_hold_a
     asked_to_be_deleted(account)
     account.hear(cancelled())
     account.wait(MONDAY + 21 * DAY)
-    (one,) = account.state.deletions
-    first = one.record.last_announced.at
+    (closure_case,) = account.state.deletions
+    first = closure_case.record.last_announced.at
     account.hear(an_override(OverrideKind.LEGAL_HOLD, MONDAY + 22 * DAY, MONDAY + 30 * DAY), at=MONDAY + 22 * DAY)
     withdrawn = {"subject": "cl_1", "asked_at": first, "at": account.now, "outcome": Outcome.WITHDRAWN}
     account.hear(f.DeletionAnnounced(**withdrawn))
@@ -289,7 +289,7 @@ def test_retention_runs_to_the_end_of_the_calendar_year_in_the_account_s_zone() 
 def test_what_a_class_keeps_is_told_by_class_basis_and_end() -> None:
     account = in_grace()
 
-    (settled,) = retention.kept(account.account.book, PLEXO.retention, "UTC", account.now)
+    (settled,) = retention.retained(account.account.book, PLEXO.retention, "UTC", account.now)
 
     assert (settled.kind, settled.basis) == ("settlements", "BAO § 132")
     assert settled.until == datetime(2034, 1, 1, tzinfo=UTC)
@@ -302,10 +302,10 @@ def test_whatever_kind_a_record_is_it_is_kept_with_its_year_and_can_be_written_d
     account.wait(MONDAY + 6 * DAY)
     every = dict.fromkeys(retention.CLASSES, SEVEN_YEARS)
 
-    found = retention.kept(account.account.book, replace(PLEXO.retention, **every), "UTC", account.now)
+    retained_recordses = retention.retained(account.account.book, replace(PLEXO.retention, **every), "UTC", account.now)
 
-    assert {one.kind for one in found} == set(retention.CLASSES)
-    assert all(json.loads(json.dumps(one.records, default=str)) for one in found)
+    assert {retained_records.kind for retained_records in retained_recordses} == set(retention.CLASSES)
+    assert all(json.loads(json.dumps(retained_records.records, default=str)) for retained_records in retained_recordses)
     assert retention.number(account.account.book, replace(PLEXO.retention, **every), "UTC") > 4
 
 
@@ -313,7 +313,7 @@ def test_a_class_without_a_basis_keeps_nothing() -> None:
     account = in_grace()
     nothing = replace(PLEXO.retention, settlements=RecordClass())
 
-    assert retention.kept(account.account.book, nothing, "UTC", account.now) == ()
+    assert retention.retained(account.account.book, nothing, "UTC", account.now) == ()
     assert retention.ends_at(account.account.book, nothing, "UTC") is None
 
 
@@ -367,15 +367,15 @@ def test_where_a_person_destroys_there_is_no_timer() -> None:
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(TALES)
-def test_no_story_destroys_what_must_be_kept_or_is_waited_for_i9(tale) -> None:
-    assert told(tale).broken == []
+@given(SCENARIOS)
+def test_no_story_destroys_what_must_be_kept_or_is_waited_for_i9(scenario) -> None:
+    assert run(scenario).broken == []
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-@given(TALES, st.randoms(use_true_random=False))
-def test_closures_come_out_the_same_in_any_order_and_any_number_of_times_i1(tale, chance: random.Random) -> None:
-    stage = told(tale)
+@given(SCENARIOS, st.randoms(use_true_random=False))
+def test_closures_come_out_the_same_in_any_order_and_any_number_of_times_i1(scenario, chance: random.Random) -> None:
+    stage = run(scenario)
     mixed = [*stage.heard, *stage.heard[: len(stage.heard) // 2]]
     chance.shuffle(mixed)
 
@@ -383,4 +383,4 @@ def test_closures_come_out_the_same_in_any_order_and_any_number_of_times_i1(tale
 
 
 def obstacles_of(account: Stage, subject: str) -> tuple[str, ...]:
-    return next(one.obstacles for one in account.state.deletions if one.subject == subject)
+    return next(closure_case.obstacles for closure_case in account.state.deletions if closure_case.subject == subject)

@@ -11,7 +11,15 @@ from kulanz.policy import facts as f
 from kulanz.policy.areas.dunning.notices import LATE
 from kulanz.policy.document.closure import RecordClass
 from kulanz.policy.facts import DisputeStatus, OrderStatus, Outcome, Status
-from tests.policy.closings import DISPUTE, decide_refund, is_closed, obstacles, request_closure, request_refund, rules
+from tests.policy.closure_scenarios import (
+    DISPUTE,
+    decide_refund,
+    is_closed,
+    obstacles,
+    request_closure,
+    request_refund,
+    rules,
+)
 from tests.policy.stories import (
     DAY,
     LONG_AGO,
@@ -113,12 +121,14 @@ def test_one_that_is_asked_while_the_product_is_told_holds_the_deletion_up() -> 
     request_closure(account)
     account.hear(a_subscription(Status.CANCELLED, MONDAY, ends_at=OVER), at=MONDAY)
     account.wait(OVER)
-    (one,) = account.state.deletions
-    announced = one.record.last_announced
+    (closure_case,) = account.state.deletions
+    announced = closure_case.record.last_announced
 
     request_refund(account)
     account.hear(
-        f.DeletionAnnounced(subject=one.subject, asked_at=announced.at, at=account.now, outcome=Outcome.WITHDRAWN)
+        f.DeletionAnnounced(
+            subject=closure_case.subject, asked_at=announced.at, at=account.now, outcome=Outcome.WITHDRAWN
+        )
     )
     account.callback = Outcome.DONE
     account.wait(OVER + 30 * DAY)
@@ -137,7 +147,7 @@ def test_data_go_after_a_lost_chargeback_only_when_what_was_asked_for_is_decided
     request_refund(account)
 
     account.wait(MONDAY + 100 * DAY)
-    assert [one.subject for one in account.state.deletions] == [DISPUTE]
+    assert [closure_case.subject for closure_case in account.state.deletions] == [DISPUTE]
     assert obstacles(account) == ("refund_open",)
     decide_refund(account, approve=False)
 
@@ -166,9 +176,9 @@ def test_records_are_not_destroyed_by_their_timer_while_a_request_is_open() -> N
 def test_who_erases_at_once_decides_what_was_asked_for_first() -> None:
     account = leaving()
     order = EraseAccount(reason="Art. 17")
-    (asked,) = account.state.refunds
+    (refund,) = account.state.refunds
 
-    with pytest.raises(RefusedError, match=asked.key):
+    with pytest.raises(RefusedError, match=refund.key):
         closing_facts(order, account.account, account.terms, "anna", account.now)
     decide_refund(account, approve=True)
     (closed,) = closing_facts(order, account.account, account.terms, "anna", account.now)
@@ -178,18 +188,18 @@ def test_who_erases_at_once_decides_what_was_asked_for_first() -> None:
 
 def _decided_and(account: Stage, outcome: Outcome) -> list[f.OwnFact]:
     """A person said yes, and this became of the order to the provider."""
-    (one,) = account.state.refunds
+    (refund,) = account.state.refunds
     yes = f.RefundDecided(
-        request=one.key,
+        request=refund.key,
         at=account.now,
         approved=True,
-        amount=one.amount,
+        amount=refund.amount,
         refunded=0,
-        verdict=str(one.answer.verdict),
-        why=one.answer.why,
-        refundable=one.answer.refundable,
-        clause=one.answer.clause,
+        verdict=str(refund.answer.verdict),
+        why=refund.answer.why,
+        refundable=refund.answer.refundable,
+        clause=refund.answer.clause,
         pay_by=None,
         actor="ada",
     )
-    return [yes, f.RefundOrdered(request=one.key, at=account.now, outcome=outcome)]
+    return [yes, f.RefundOrdered(request=refund.key, at=account.now, outcome=outcome)]

@@ -92,13 +92,13 @@ def state(account: Stage) -> str:
 
 def files(account: Stage) -> dict[str, Any]:
     """What was left for people outside, by its kind."""
-    return {one.kind: json.loads(one.content) for _, one in account.done if isinstance(one, DropFile)}
+    return {effect.kind: json.loads(effect.content) for _, effect in account.done if isinstance(effect, DropFile)}
 
 
 def hash_of(statement: dict[str, Any]) -> str:
     """The hash of a statement, as the manual says that it is computed."""
-    told = json.dumps(statement, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return sha256(told.encode()).hexdigest()
+    text = json.dumps(statement, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return sha256(text.encode()).hexdigest()
 
 
 def test_one_name_hands_nothing_over_and_the_second_name_does_5() -> None:
@@ -136,12 +136,12 @@ def test_the_same_name_approves_once() -> None:
 def test_exactly_what_the_policy_names_and_is_held_goes_5() -> None:
     account = handed_over()
 
-    told = files(account)["handover"]
+    stated = files(account)["handover"]
 
     ours = {"reference", "handed_over_at", "statement_sha256"}
     held = {"birth_name", "postal_address", "email", "age", "phone", "contract_date"}
-    assert told.keys() == ours | held | {"arrears", "invoices", "statement"}
-    assert (told["birth_name"], told["age"], told["email"]) == ("Ada Byron", 35, "owner@example.com")
+    assert stated.keys() == ours | held | {"arrears", "invoices", "statement"}
+    assert (stated["birth_name"], stated["age"], stated["email"]) == ("Ada Byron", 35, "owner@example.com")
     assert account.account.book.collections["col_1"].handed is not None
 
 
@@ -155,7 +155,7 @@ def test_the_passports_copy_goes_only_where_it_is_needed() -> None:
     assert files(account)["handover"]["passport_copy"] == "archive 7"
 
 
-def test_what_is_left_out_of_a_telling_is_known_no_more() -> None:
+def test_what_is_left_out_of_a_description_is_known_no_more() -> None:
     account = given_up()
     tell(account)
     tell(account, phone=None, birth_date=None)
@@ -171,16 +171,16 @@ def test_the_statement_is_frozen_with_its_hash() -> None:
     pay(account, 500)
     propose(account)
     approve(account)
-    told = files(account)["handover"]
+    stated = files(account)["handover"]
 
     account.hear(a_success(MONDAY + 60 * DAY, key="lemonsqueezy:77"), at=MONDAY + 60 * DAY)
 
-    whole = json.dumps(told["statement"], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    whole = json.dumps(stated["statement"], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
     handed = account.account.book.collections["col_1"].handed
     assert handed is not None
-    assert sha256(whole.encode()).hexdigest() == told["statement_sha256"] == handed.statement_sha256
-    assert told["statement"]["balance"] == told["arrears"]["total"] == 1999 - 500 + 1500
-    assert [line["amount"] for line in told["statement"]["lines"]] == [1999, 500, 1000, -500]
+    assert sha256(whole.encode()).hexdigest() == stated["statement_sha256"] == handed.statement_sha256
+    assert stated["statement"]["balance"] == stated["arrears"]["total"] == 1999 - 500 + 1500
+    assert [line["amount"] for line in stated["statement"]["lines"]] == [1999, 500, 1000, -500]
 
 
 def test_every_reminder_stops() -> None:
@@ -311,9 +311,9 @@ def test_the_credit_bureau_is_told_by_two_approvals_of_their_own_6() -> None:
     assert "credit-report" not in files(account)
     report(account, "bob")
 
-    told = files(account)["credit-report"]
-    assert {"birth_name", "postal_address", "age", "arrears"} <= told.keys()
-    assert not {"phone", "email", "statement"} & told.keys()
+    stated = files(account)["credit-report"]
+    assert {"birth_name", "postal_address", "age", "arrears"} <= stated.keys()
+    assert not {"phone", "email", "statement"} & stated.keys()
     assert ("collections.reported", "6") in account.rules
 
 
@@ -323,11 +323,11 @@ def test_a_report_bears_the_hash_of_the_statement_that_the_agency_has() -> None:
     for actor in ("ada", "bob"):
         report(account, actor)
 
-    handed, told = files(account)["handover"], files(account)["credit-report"]
-    assert told["statement_sha256"] == handed["statement_sha256"] == hash_of(handed["statement"])
-    assert told["handed_over_at"] == handed["handed_over_at"] <= told["reported_at"]
-    assert told["arrears"]["amount_due"] == handed["arrears"]["amount_due"] - 500
-    assert "newer_statement_sha256" not in told
+    handed, stated = files(account)["handover"], files(account)["credit-report"]
+    assert stated["statement_sha256"] == handed["statement_sha256"] == hash_of(handed["statement"])
+    assert stated["handed_over_at"] == handed["handed_over_at"] <= stated["reported_at"]
+    assert stated["arrears"]["amount_due"] == handed["arrears"]["amount_due"] - 500
+    assert "newer_statement_sha256" not in stated
 
 
 def test_a_report_with_a_statement_of_its_own_has_the_hash_of_that_one_too() -> None:
@@ -337,9 +337,9 @@ def test_a_report_with_a_statement_of_its_own_has_the_hash_of_that_one_too() -> 
     for actor in ("ada", "bob"):
         report(account, actor)
 
-    handed, told = files(account)["handover"], files(account)["credit-report"]
-    assert told["statement_sha256"] == hash_of(handed["statement"])
-    assert told["newer_statement_sha256"] == hash_of(told["statement"]) != told["statement_sha256"]
+    handed, stated = files(account)["handover"], files(account)["credit-report"]
+    assert stated["statement_sha256"] == hash_of(handed["statement"])
+    assert stated["newer_statement_sha256"] == hash_of(stated["statement"]) != stated["statement_sha256"]
 
 
 def test_nothing_is_reported_that_is_disputed_recalled_or_not_handed_over_6() -> None:
@@ -366,10 +366,12 @@ def test_a_report_that_was_made_is_to_be_corrected_when_the_debt_is_paid() -> No
 def test_the_merchants_product_hears_no_personal_data() -> None:
     account = handed_over()
 
-    (told,) = [one for _, one in account.done if isinstance(one, Notify) and one.type == "collections.handed_over"]
+    (notify,) = [
+        effect for _, effect in account.done if isinstance(effect, Notify) and effect.type == "collections.handed_over"
+    ]
 
-    assert "Byron" not in json.dumps(told.data)
-    assert told.data["approved_by"] == ["ada", "bob"]
+    assert "Byron" not in json.dumps(notify.data)
+    assert notify.data["approved_by"] == ["ada", "bob"]
     changes = [change.detail for decision in account.decisions for change in decision.changes]
     assert "Byron" not in repr(changes)
 
@@ -406,8 +408,11 @@ def test_what_was_paid_and_handed_over_is_kept_as_long_as_the_law_says_1() -> No
     book, rules = account.account.book, DUNNING_AT.retention
 
     kept = {
-        (one.kind, name) for one in retention.kept(book, rules, "UTC", READY) for each in one.records for name in each
+        (retained_records.kind, name)
+        for retained_records in retention.retained(book, rules, "UTC", READY)
+        for each in retained_records.records
+        for name in each
     }
 
     assert {("settlements", "payment"), ("dunning", "collection"), ("interactions", "notice")} <= kept
-    assert "Byron" not in repr(retention.kept(book, rules, "UTC", READY))
+    assert "Byron" not in repr(retention.retained(book, rules, "UTC", READY))

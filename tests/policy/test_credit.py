@@ -37,8 +37,8 @@ def ended(account: Stage) -> None:
 
 
 def pot(account: Stage) -> Pot:
-    (found,) = pots(account.account.book, account.state)
-    return found
+    (stored_pot,) = pots(account.account.book, account.state)
+    return stored_pot
 
 
 def with_credit(**stage: Any) -> Stage:
@@ -93,7 +93,7 @@ def test_a_reference_belongs_to_one_pot() -> None:
 
     moved(account, BOUGHT, 2000, reference="order 7", pot="fax")
 
-    assert [one.bought for one in pots(account.account.book, account.state)] == [2000, 6000]
+    assert [other_pot.bought for other_pot in pots(account.account.book, account.state)] == [2000, 6000]
 
 
 @pytest.mark.parametrize("use", ["other_service", "invoice", "transfer", "refund"])
@@ -209,10 +209,10 @@ def test_the_same_movements_in_any_order_leave_the_same_credit_i1(facts: list[f.
     shuffled = chance.sample([*facts, *facts[::2]], len(facts) + len(facts[::2]))
     state = a_paying_account().state
 
-    one, two = (Book().with_facts(order) for order in (facts, shuffled))
+    book, two = (Book().with_facts(order) for order in (facts, shuffled))
 
-    assert one == two
-    assert list(pots(one, state)) == list(pots(two, state))
-    for found in pots(one, state):
-        assert found.balance + found.forfeited - found.due == found.bought - found.spent
-        assert min(found.balance, found.due, found.forfeited) >= 0
+    assert book == two
+    assert list(pots(book, state)) == list(pots(two, state))
+    for stored_pot in pots(book, state):
+        assert stored_pot.balance + stored_pot.forfeited - stored_pot.due == stored_pot.bought - stored_pot.spent
+        assert min(stored_pot.balance, stored_pot.due, stored_pot.forfeited) >= 0

@@ -26,7 +26,7 @@ def a_reader_of_letters(*, addressed: bool = True, **stage: Any) -> Stage:
 
 
 def on_paper(account: Stage) -> list[str]:
-    return [one.notice for _, one in account.done if isinstance(one, SendLetter)]
+    return [effect.notice for _, effect in account.done if isinstance(effect, SendLetter)]
 
 
 def test_who_chose_letters_gets_the_notices_about_a_debt_on_paper_2() -> None:
@@ -45,7 +45,7 @@ def test_who_chose_letters_gets_the_notices_about_a_debt_on_paper_2() -> None:
     ]
     assert account.mails == []
     assert ("delivery.chosen", "2") in account.rules
-    (first, *_) = [one for _, one in account.done if isinstance(one, SendLetter)]
+    (first, *_) = [effect for _, effect in account.done if isinstance(effect, SendLetter)]
     assert first.to == "Ring 1, 1010 Wien"
 
 
@@ -110,7 +110,7 @@ def test_a_letter_that_is_no_longer_wanted_is_not_sent() -> None:
 
     account._carry_out(effects)
 
-    assert any(isinstance(one, SendLetter) for one in effects)
+    assert any(isinstance(effect, SendLetter) for effect in effects)
     assert on_paper(account) == before
 
 
@@ -120,14 +120,14 @@ def test_a_mandate_is_granted_and_revoked_for_the_future_without_reasons_3() -> 
 
     account.hear(collections.revoked(account.account, ident="man_1", actor="ada", now=account.now))
 
-    assert [one for one in account.rules if one[0].startswith("mandate.")] == [
+    assert [effect for effect in account.rules if effect[0].startswith("mandate.")] == [
         ("mandate.granted", "3"),
         ("mandate.revoked", "3"),
     ]
     assert "mandate.revoked" in account.callbacks
     assert account.alerts == ["mandate_revoked"]
     assert account.state.plan == "professional"
-    assert not any(isinstance(one, SendMail) for _, one in account.done)
+    assert not any(isinstance(effect, SendMail) for _, effect in account.done)
 
 
 def test_a_mandate_is_revoked_once_and_only_one_that_there_is() -> None:

@@ -78,7 +78,9 @@ def test_the_data_may_go_thirty_days_after_the_opening_10() -> None:
     account = disputed()
 
     assert account.state.deletion_eligible_at == MONDAY + 30 * DAY
-    assert ("data_deletion_eligible", MONDAY + 30 * DAY) in [(one.kind, one.due_at) for one in account.state.timers]
+    assert ("data_deletion_eligible", MONDAY + 30 * DAY) in [
+        (timer.kind, timer.due_at) for timer in account.state.timers
+    ]
 
 
 def test_operators_are_told_when_the_data_may_go() -> None:
@@ -220,7 +222,7 @@ def test_an_order_that_is_fraudulent_no_more_counts_as_withdrawn() -> None:
 def test_an_operator_closes_a_chargeback_that_an_order_told_of() -> None:
     account = a_paying_account()
     account.hear(an_order(OrderStatus.FRAUDULENT, MONDAY), at=MONDAY)
-    (key,) = [one.key for one in account.state.chargebacks]
+    (key,) = [chargeback.key for chargeback in account.state.chargebacks]
 
     account.hear(told_by_operator(WON, MONDAY + DAY, key=key), at=MONDAY + DAY)
 

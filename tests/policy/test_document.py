@@ -40,12 +40,12 @@ def test_the_hash_is_that_of_the_document_as_written() -> None:
 def test_every_problem_is_listed_at_once_with_key_line_and_what_is_expected() -> None:
     text = PLEXO.replace('grace = "7d"', 'grace = "soon"').replace("max_warnings = 3", "max_warnings = -1")
 
-    found = problems(text + "\n[surprise]\nkey = 1\n")
+    matches = problems(text + "\n[surprise]\nkey = 1\n")
 
-    assert len(found) == 3
-    assert any(one.startswith("dunning.grace: line ") and "span of time" in one for one in found)
-    assert any(one.startswith("dunning.max_warnings: line ") and "whole number" in one for one in found)
-    assert any(one.startswith("surprise: line ") and "unknown key" in one for one in found)
+    assert len(matches) == 3
+    assert any(item.startswith("dunning.grace: line ") and "span of time" in item for item in matches)
+    assert any(item.startswith("dunning.max_warnings: line ") and "whole number" in item for item in matches)
+    assert any(item.startswith("surprise: line ") and "unknown key" in item for item in matches)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_every_problem_is_listed_at_once_with_key_line_and_what_is_expected() ->
 def test_what_is_wrong_is_named(line: str, wrong: str, expected: str) -> None:
     assert line in PLEXO
 
-    assert any(one.startswith(f"{expected}:") for one in problems(PLEXO.replace(line, wrong)))
+    assert any(problem.startswith(f"{expected}:") for problem in problems(PLEXO.replace(line, wrong)))
 
 
 def test_a_warning_that_could_never_be_in_time_is_refused() -> None:
@@ -77,9 +77,9 @@ def test_a_warning_that_could_never_be_in_time_is_refused() -> None:
 
 
 def test_what_is_not_toml_is_named_with_key_and_line_beside_everything_else_that_is_wrong() -> None:
-    found = problems('name = "mine"\n[dunning]\ngrace = = 7\nmax_warnings = -1\n[dispute\nscope = "moon"\n')
+    matches = problems('name = "mine"\n[dunning]\ngrace = = 7\nmax_warnings = -1\n[dispute\nscope = "moon"\n')
 
-    assert [one.rpartition(": ")[0] for one in found] == [
+    assert [item.rpartition(": ")[0] for item in matches] == [
         "dunning.grace: line 3: not TOML",
         "dunning.max_warnings: line 4",
         "dispute: line 5: not TOML",
@@ -87,9 +87,9 @@ def test_what_is_not_toml_is_named_with_key_and_line_beside_everything_else_that
 
 
 def test_what_stands_under_a_heading_that_is_no_toml_is_not_called_missing() -> None:
-    (found,) = problems('name = "mine"\n[dunning\ngrace = "7d"\n')
+    (value,) = problems('name = "mine"\n[dunning\ngrace = "7d"\n')
 
-    assert found.startswith("dunning: line 2: not TOML")
+    assert value.startswith("dunning: line 2: not TOML")
 
 
 TEN_MISTAKES = """\
@@ -118,9 +118,9 @@ years = 7
 
 
 def test_a_document_with_ten_mistakes_gets_ten_messages_each_with_key_line_and_what_was_expected() -> None:
-    found = problems(TEN_MISTAKES.replace('name = "mine"\n', ""))
+    matches = problems(TEN_MISTAKES.replace('name = "mine"\n', ""))
 
-    assert [one.split(": ")[:2] for one in found] == [
+    assert [item.split(": ")[:2] for item in matches] == [
         ["name", "line 1"],
         ["title", "line 1"],
         ["effective_from", "line 2"],
@@ -134,7 +134,7 @@ def test_a_document_with_ten_mistakes_gets_ten_messages_each_with_key_line_and_w
         ["refnd", "line 16"],
         ["retention.settlements.years", "line 20"],
     ]
-    assert all("expected" in one for one in found)
+    assert all("expected" in item for item in matches)
 
 
 def test_what_is_wrong_in_one_level_hides_nothing_between_the_levels() -> None:
@@ -142,15 +142,15 @@ def test_what_is_wrong_in_one_level_hides_nothing_between_the_levels() -> None:
         f'\n[[dunning.levels]]\nafter = "{after}"\ntext = "reminder"\nfee = {fee}\n'
         for after, fee in (("14d", "{}"), ("7d", "5"), ("soon", "{}"), ("7d", "{}"))
     )
-    found = problems(PLEXO + levels)
+    matches = problems(PLEXO + levels)
 
-    assert [one.split(": ")[0] for one in found] == [
+    assert [item.split(": ")[0] for item in matches] == [
         "dunning.levels[2].after",
         "dunning.levels[2].fee",
         "dunning.levels[3].after",
         "dunning.levels[4].after",
     ]
-    assert "more than that of the level before" in found[0]
+    assert "more than that of the level before" in matches[0]
 
 
 @pytest.mark.parametrize(
@@ -165,10 +165,10 @@ def test_what_is_wrong_in_one_level_hides_nothing_between_the_levels() -> None:
 def test_what_is_said_in_vain_is_a_remark_and_the_document_can_be_used(line: str, instead: str, key: str) -> None:
     text = PLEXO.replace(line, instead)
 
-    (found,) = document.remarks(text)
+    (value,) = document.remarks(text)
 
     assert document.remarks(PLEXO) == []
-    assert found.startswith(f"{key}: line ")
+    assert value.startswith(f"{key}: line ")
     assert document.parse(text).name == "plexo"
 
 
@@ -183,7 +183,7 @@ def test_what_is_said_in_vain_is_a_remark_and_the_document_can_be_used(line: str
     ids=["a table twice", "a table where a value was", "a value of several lines", "nothing"],
 )
 def test_whatever_is_no_toml_is_told_where(text: str, words: str) -> None:
-    assert any(one.startswith(words) for one in problems(text))
+    assert any(problem.startswith(words) for problem in problems(text))
 
 
 def test_a_preset_that_there_is_not_names_those_there_are() -> None:

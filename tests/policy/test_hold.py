@@ -273,7 +273,7 @@ def test_a_case_that_waits_for_people_is_looked_at_ever_more_rarely() -> None:
     assert 30 <= len(account.decisions) - before <= 40
 
 
-def test_the_brake_holds_everything_back_and_alerts() -> None:
+def test_the_breaker_holds_everything_back_and_alerts() -> None:
     account = in_grace(situation=Situation(braked=True))
 
     account.wait(MONDAY + 8 * DAY)
@@ -283,7 +283,7 @@ def test_the_brake_holds_everything_back_and_alerts() -> None:
 
 
 @pytest.mark.parametrize("situation", [Situation(parked=True), Situation(braked=True)])
-def test_a_grace_of_zero_days_waits_for_parked_events_and_the_brake_too(situation: Situation) -> None:
+def test_a_grace_of_zero_days_waits_for_parked_events_and_the_breaker_too(situation: Situation) -> None:
     account = a_paying_account(terms=terms(plexo_but(grace="0d", reminders=())), situation=situation)
 
     account.hear(a_failure(), at=MONDAY)
@@ -292,14 +292,14 @@ def test_a_grace_of_zero_days_waits_for_parked_events_and_the_brake_too(situatio
     assert account.alerts != []
 
 
-def test_many_braked_accounts_are_one_alert() -> None:
-    one, two = in_grace(situation=Situation(braked=True)), in_grace(situation=Situation(braked=True))
+def test_many_accounts_behind_the_breaker_are_one_alert() -> None:
+    stage, two = in_grace(situation=Situation(braked=True)), in_grace(situation=Situation(braked=True))
     two.account = replace(two.account, id="org_43")
 
-    one.wait(MONDAY + 7 * DAY)
+    stage.wait(MONDAY + 7 * DAY)
     two.wait(MONDAY + 7 * DAY)
 
-    assert one.done[-1][1].id == two.done[-1][1].id
+    assert stage.done[-1][1].id == two.done[-1][1].id
 
 
 def test_two_unpaid_invoices_hold_the_subscription_until_both_are_paid() -> None:
@@ -324,4 +324,4 @@ def test_the_other_subscription_keeps_its_plan() -> None:
     account.hear(a_success(MONDAY + 9 * DAY), at=MONDAY + 9 * DAY)
 
     assert account.state.plan == "enterprise"
-    assert {one.subscription for one in account.state.given} == {SUB, OTHER}
+    assert {grant.subscription for grant in account.state.grants} == {SUB, OTHER}

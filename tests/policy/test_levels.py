@@ -62,7 +62,7 @@ def test_each_level_has_its_own_delay_text_and_fee() -> None:
 def test_fees_are_owed_beside_the_invoice_and_hold_no_case_open() -> None:
     account = in_grace(terms=with_levels())
     account.wait(MONDAY + 12 * DAY)
-    (mail,) = [one for _, one in account.done if isinstance(one, SendMail) and one.data.get("level") == 2]
+    (mail,) = [effect for _, effect in account.done if isinstance(effect, SendMail) and effect.data.get("level") == 2]
 
     assert (mail.data["amount_due"], mail.data["fee"], mail.data["total_due"]) == (1999, 500, 2499)
     account.hear(a_success(MONDAY + 13 * DAY), at=MONDAY + 13 * DAY)
@@ -76,8 +76,11 @@ def test_the_merchants_product_hears_of_each_letter() -> None:
 
     account.wait(MONDAY + 12 * DAY)
 
-    told = [one for _, one in account.done if isinstance(one, Notify) and one.type == "account.dunning_level"]
-    assert [(one.step, one.data["fees"], one.data["reason"]["clause"]) for one in told] == [(1, 0, "4"), (2, 500, "4")]
+    notifies = [item for _, item in account.done if isinstance(item, Notify) and item.type == "account.dunning_level"]
+    assert [(item.step, item.data["fees"], item.data["reason"]["clause"]) for item in notifies] == [
+        (1, 0, "4"),
+        (2, 500, "4"),
+    ]
 
 
 def test_from_exhaustion_the_letters_wait_until_the_subscription_is_given_up() -> None:
@@ -147,13 +150,15 @@ def test_after_an_outage_a_case_gets_one_notice_and_the_next_letter_waits_its_tu
     account.jump(MONDAY + 25 * DAY)
     back = account.now
 
-    sent = [at for at, one in account.done if isinstance(one, SendMail)]
+    sent = [at for at, effect in account.done if isinstance(effect, SendMail)]
     account.wait(back + 40 * DAY)
 
     assert sent == [back]
-    steps = [(one.subject, one.notice, one.step) for _, one in account.done if isinstance(one, SendMail)]
+    steps = [(effect.subject, effect.notice, effect.step) for _, effect in account.done if isinstance(effect, SendMail)]
     assert len(steps) == len(set(steps))
-    moments = sorted(at for at, one in account.done if isinstance(one, SendMail) and one.notice != "downgraded")
+    moments = sorted(
+        at for at, effect in account.done if isinstance(effect, SendMail) and effect.notice != "downgraded"
+    )
     assert all(later - earlier >= HOUR for earlier, later in pairwise(moments))
 
 

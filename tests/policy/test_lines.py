@@ -45,9 +45,11 @@ def problems(text: str) -> list[str]:
 
 
 def test_ten_mistakes_get_ten_messages_each_with_key_line_and_what_was_expected() -> None:
-    found = problems(TEN_MISTAKES)
+    matches = problems(TEN_MISTAKES)
 
-    assert sorted((int(line.removeprefix("line ")), key) for key, line, _ in (one.split(": ", 2) for one in found)) == [
+    assert sorted(
+        (int(line.removeprefix("line ")), key) for key, line, _ in (item.split(": ", 2) for item in matches)
+    ) == [
         (1, "name"),
         (3, "trial.clause"),
         (5, "dunning.grace"),
@@ -59,7 +61,7 @@ def test_ten_mistakes_get_ten_messages_each_with_key_line_and_what_was_expected(
         (16, "dunning.levels[2].text"),
         (18, "overrides.second_approver"),
     ]
-    assert all("expected " in one for one in found)
+    assert all("expected " in item for item in matches)
 
 
 @pytest.mark.parametrize(
@@ -96,9 +98,9 @@ def test_ten_mistakes_get_ten_messages_each_with_key_line_and_what_was_expected(
     ],
 )
 def test_the_line_is_that_of_the_key_however_it_is_written(text: str, place: str) -> None:
-    found = problems(text)
+    matches = problems(text)
 
-    assert [one for one in found if one.startswith(place)], found
+    assert [item for item in matches if item.startswith(place)], matches
 
 
 @given(st.text(alphabet="ab.[]{}=\"'#,\n\\ 1", max_size=60))
@@ -112,7 +114,7 @@ def test_every_document_that_toml_can_read_has_its_lines(text: str) -> None:
     except tomllib.TOMLDecodeError:
         assume(condition=False)
 
-    found = lines(text)
+    matches = lines(text)
 
-    assert {key for key in read if not set(key) & set(".\"'\\[] ")} <= found.keys()
-    assert all(1 <= line <= text.count("\n") + 1 for line in found.values())
+    assert {key for key in read if not set(key) & set(".\"'\\[] ")} <= matches.keys()
+    assert all(1 <= line <= text.count("\n") + 1 for line in matches.values())

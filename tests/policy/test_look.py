@@ -146,9 +146,9 @@ def test_two_cases_of_one_subscription_share_a_look() -> None:
 
     account.wait(MONDAY + 7 * DAY)
 
-    asked = [
+    facts = [
         fact for decision in account.decisions for fact in decision.facts if isinstance(fact, f.SubscriptionLookedUp)
     ]
-    assert len(asked) == 1
+    assert len(facts) == 1
     assert {case.state for case in account.state.cases} == {CaseState.ON_HOLD}
-    assert asked[0].subscription == SUB
+    assert facts[0].subscription == SUB

@@ -8,7 +8,7 @@ from kulanz.policy import facts as f
 from kulanz.policy.facts import DisputeStatus, OverrideKind, Status
 from kulanz.policy.state import Change
 from kulanz.queries import sentences, story
-from tests.policy.closings import is_closed, request_closure
+from tests.policy.closure_scenarios import is_closed, request_closure
 from tests.policy.stories import (
     DAY,
     HOUR,
@@ -36,9 +36,9 @@ def leaving(**stage: Any) -> Stage:
 
 
 def cancellation(account: Stage) -> Change:
-    found = [change for one in account.decisions for change in one.changes]
-    (told,) = [change for change in found if change.rule.startswith("subscription.cancelled")]
-    return told
+    changes = [change for decision in account.decisions for change in decision.changes]
+    (given_change,) = [change for change in changes if change.rule.startswith("subscription.cancelled")]
+    return given_change
 
 
 def in_words(change: Change) -> str:
@@ -105,10 +105,10 @@ def test_the_echo_of_a_cancellation_for_an_unpaid_renewal_names_the_clause_of_th
 
     account.hear(a_subscription(Status.CANCELLED, MONDAY + 7 * DAY + HOUR, ends_at=OVER), at=MONDAY + 7 * DAY + HOUR)
 
-    told = cancellation(account)
-    assert (told.rule, told.clause) == ("subscription.cancelled_by_us", "6.2")
-    assert "as we asked" in in_words(told)
-    assert "Access stays" not in in_words(told)
+    change = cancellation(account)
+    assert (change.rule, change.clause) == ("subscription.cancelled_by_us", "6.2")
+    assert "as we asked" in in_words(change)
+    assert "Access stays" not in in_words(change)
 
 
 def test_the_echo_of_a_cancellation_for_a_chargeback_names_its_clause_10() -> None:
@@ -131,9 +131,9 @@ def test_a_customer_s_own_cancellation_keeps_its_clause_and_tells_to_when_access
 
     account.hear(a_subscription(Status.CANCELLED, MONDAY, ends_at=OVER), at=MONDAY)
 
-    told = cancellation(account)
-    assert (told.rule, told.clause) == ("subscription.cancelled", "4")
-    assert f"Access stays to {OVER}" in in_words(told)
+    change = cancellation(account)
+    assert (change.rule, change.clause) == ("subscription.cancelled", "4")
+    assert f"Access stays to {OVER}" in in_words(change)
 
 
 def test_a_customer_who_cancels_while_unpaid_is_told_the_deadline_that_was_quoted() -> None:
@@ -158,7 +158,7 @@ def test_no_access_is_promised_to_who_cancels_while_a_hold_takes_it() -> None:
 def test_what_a_hold_takes_is_not_told_as_given() -> None:
     account = on_hold()
 
-    told = list(story.reasons(account.state))
+    stated = list(story.reasons(account.state))
 
-    assert f"Subscription {SUB} would give the plan professional; a hold takes it." in told
-    assert not [line for line in told if "gives the plan" in line]
+    assert f"Subscription {SUB} would give the plan professional; a hold takes it." in stated
+    assert not [line for line in stated if "gives the plan" in line]

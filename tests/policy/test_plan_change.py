@@ -37,12 +37,12 @@ def quoted(account: Stage, plan: str = "enterprise", **told: Any) -> Quote:
 def test_an_upgrade_charges_the_difference_by_the_days_left() -> None:
     account = a_paying_account(now=MONDAY - 10 * DAY)
 
-    found = quoted(account, price=4999)
+    stored_quote = quoted(account, price=4999)
 
-    assert (found.kind, found.clause, found.takes_effect_at) == ("upgrade", "5.1", account.now)
-    assert (found.days_left, found.days_of_period) == (10, 29)
-    assert (found.price_now, found.price_then) == (1999, 4999)
-    assert found.amount == round((4999 - 1999) * 10 / 29)
+    assert (stored_quote.kind, stored_quote.clause, stored_quote.takes_effect_at) == ("upgrade", "5.1", account.now)
+    assert (stored_quote.days_left, stored_quote.days_of_period) == (10, 29)
+    assert (stored_quote.price_now, stored_quote.price_then) == (1999, 4999)
+    assert stored_quote.amount == round((4999 - 1999) * 10 / 29)
 
 
 def test_prices_are_without_taxes() -> None:
@@ -61,17 +61,22 @@ def test_the_price_of_the_wanted_plan_is_known_from_an_order_of_it() -> None:
 
 
 def test_without_a_price_nothing_is_guessed() -> None:
-    found = quoted(a_paying_account())
+    stored_quote = quoted(a_paying_account())
 
-    assert (found.price_then, found.amount, found.kind) == (None, None, "upgrade")
+    assert (stored_quote.price_then, stored_quote.amount, stored_quote.kind) == (None, None, "upgrade")
 
 
 def test_a_downgrade_charges_nothing_and_counts_from_the_end_of_the_period() -> None:
     account = a_paying_account()
 
-    found = quoted(account, "free")
+    stored_quote = quoted(account, "free")
 
-    assert (found.kind, found.amount, found.clause, found.takes_effect_at) == ("downgrade", 0, "5.2", MONDAY)
+    assert (stored_quote.kind, stored_quote.amount, stored_quote.clause, stored_quote.takes_effect_at) == (
+        "downgrade",
+        0,
+        "5.2",
+        MONDAY,
+    )
 
 
 def test_a_cheaper_plan_above_is_never_paid_back() -> None:
@@ -86,9 +91,14 @@ def test_from_the_free_plan_the_whole_price_is_charged() -> None:
     account = Stage()
     account.hear()
 
-    found = quoted(account, "professional", price=1999, currency="EUR")
+    stored_quote = quoted(account, "professional", price=1999, currency="EUR")
 
-    assert (found.from_plan, found.kind, found.amount, found.price_now) == ("free", "upgrade", 1999, 0)
+    assert (stored_quote.from_plan, stored_quote.kind, stored_quote.amount, stored_quote.price_now) == (
+        "free",
+        "upgrade",
+        1999,
+        0,
+    )
 
 
 @pytest.mark.parametrize(

@@ -55,8 +55,8 @@ def applied(account: Stage) -> list[f.VersionApplied]:
 
 
 def request_of(account: Stage) -> Refund:
-    (one,) = account.state.refunds
-    return one
+    (refund,) = account.state.refunds
+    return refund
 
 
 @pytest.mark.parametrize("after", [timedelta(), DAY], ids=["in the same moment", "a day later"])
@@ -75,10 +75,10 @@ def test_a_more_lenient_version_is_applied_to_an_open_request_and_judges_it_anew
 
     facts = applied(account)
 
-    one = request_of(account)
-    assert [fact.subject for fact in facts] == [one.key]
-    assert (one.policy.version, one.answer.verdict, one.answer.clause) == (2, "eligible", "3.1")
-    assert one.decide_by == promised
+    refund = request_of(account)
+    assert [fact.subject for fact in facts] == [refund.key]
+    assert (refund.policy.version, refund.answer.verdict, refund.answer.clause) == (2, "eligible", "3.1")
+    assert refund.decide_by == promised
     assert ("policy.applied", "15") in account.rules
     assert ("refund.judged_anew", "3.1") in account.rules
 

@@ -75,8 +75,8 @@ def asks(account: Stage, **told: Any) -> Refund:
 
 
 def decides(account: Stage, *, approve: bool = True, **told: Any) -> Refund:
-    (one,) = account.state.refunds
-    order = DecideRefund(request=one.key, approve=approve, **told)
+    (refund,) = account.state.refunds
+    order = DecideRefund(request=refund.key, approve=approve, **told)
     account.hear(*facts_of(order, account.account, account.terms, "ada", account.now))
     return account.state.refunds[0]
 
@@ -90,12 +90,12 @@ def comes_back(account: Stage, refunded: int, at: datetime | None = None) -> Non
 def test_an_approved_request_is_ordered_at_once_sent_and_closed_by_the_providers_word() -> None:
     account = a_customer()
 
-    asked = asks(account)
+    refund = asks(account)
     sent = decides(account)
     comes_back(account, BASE)
 
     (ordered,) = [effect for _, effect in account.done if isinstance(effect, RefundPayment)]
-    assert (asked.state, sent.state, account.state.refunds[0].state) == ("requested", "sent", "paid")
+    assert (refund.state, sent.state, account.state.refunds[0].state) == ("requested", "sent", "paid")
     assert (ordered.payment, ordered.kind, ordered.amount, ordered.before) == (ORDER, "order", BASE, 0)
     assert account.mails == ["refund_decided"]
     assert account.callbacks.count("refund.decided") == 1
@@ -184,8 +184,8 @@ def test_a_dispute_that_opens_before_it_is_carried_out_stops_the_refund() -> Non
 
 
 def refund_effects(account: Stage) -> list[RefundPayment]:
-    (one,) = account.state.refunds
-    order = DecideRefund(request=one.key, approve=True)
+    (refund,) = account.state.refunds
+    order = DecideRefund(request=refund.key, approve=True)
     decision = account.decide(
         account.account, facts_of(order, account.account, account.terms, "ada", account.now), account.terms, account.now
     )
@@ -276,8 +276,8 @@ def test_a_chargeback_that_a_person_types_in_is_about_the_payment_by_any_name_it
     asks(account)
 
     at = SOON + DAY
-    told = name.partition(":")[2] if bare else name
-    account.hear(told_by_operator(DisputeStatus.OPENED, at, opened_at=at, payment=told), at=at)
+    text = name.partition(":")[2] if bare else name
+    account.hear(told_by_operator(DisputeStatus.OPENED, at, opened_at=at, payment=text), at=at)
     request = account.state.refunds[0]
     comes_back(account, TOTAL)
 
@@ -359,12 +359,12 @@ def test_a_policy_that_suspends_for_unrequested_refunds_leaves_a_requested_one_a
 
 def test_the_deadline_passes_and_operators_are_told_once() -> None:
     account = a_customer()
-    asked = asks(account)
+    refund = asks(account)
     timers = [timer for timer in account.state.timers if timer.kind == "review_due"]
 
-    account.wait(asked.decide_by + 5 * DAY)
+    account.wait(refund.decide_by + 5 * DAY)
 
-    assert [timer.due_at for timer in timers] == [asked.decide_by]
+    assert [timer.due_at for timer in timers] == [refund.decide_by]
     assert account.alerts.count("refund_answer_late") == 1
     assert account.state.refunds[0].is_late(account.now)
 
@@ -418,8 +418,8 @@ def test_the_licence_that_was_paid_for_is_disabled_unless_it_is() -> None:
 
 
 def a_licence(**told: Any) -> f.LicenceSeen:
-    known = {"key": "lemonsqueezy:7001", "stamp": Stamp(LONG_AGO), "status": f.LicenceStatus.INACTIVE}
-    return f.LicenceSeen(**{**known, "customer": OWNER, "order": ORDER, **told})
+    existing = {"key": "lemonsqueezy:7001", "stamp": Stamp(LONG_AGO), "status": f.LicenceStatus.INACTIVE}
+    return f.LicenceSeen(**{**existing, "customer": OWNER, "order": ORDER, **told})
 
 
 def test_refunds_told_one_by_one_add_up_and_twice_is_once() -> None:
@@ -481,35 +481,35 @@ def test_never_more_is_granted_than_is_left_of_the_payment(story: list[str], whe
         account.hear(told(name, number), at=SOON + number * HOUR)
 
     try:
-        asked = asks(account, amount=amount)
+        refund = asks(account, amount=amount)
     except InvalidInputError:
         return
     for number, name in enumerate(story[when:], start=when + 1):
         account.hear(told(name, number), at=SOON + number * HOUR)
 
-    one = next(one for one in payments(account.account.book) if one.key == ORDER)
-    now = account.state.refund(asked.key)
+    payment = next(payment for payment in payments(account.account.book) if payment.key == ORDER)
+    now = account.state.refund(refund.key)
     assert now is not None
-    assert 0 <= asked.answer.refundable <= BASE
+    assert 0 <= refund.answer.refundable <= BASE
     assert (now.answer.verdict is Verdict.NOT_ELIGIBLE) <= (now.answer.refundable == 0)
     if now.undecided:
-        assert now.answer.refundable <= one.left(base_only=True) == max(0, BASE - one.refunded)
+        assert now.answer.refundable <= payment.left(base_only=True) == max(0, BASE - payment.refunded)
 
 
 @given(STORY, st.randoms(use_true_random=False))
 def test_requests_read_the_same_whatever_order_their_facts_came_in_i1(story: list[str], chance: Any) -> None:
     account = a_customer()
     heard: list[Fact] = list(a_customers_facts())
-    asked = asks(account)
-    log = account.account.book.refund_requests[asked.key].requested
+    refund = asks(account)
+    log = account.account.book.refund_requests[refund.key].requested
     assert log is not None
     heard += [log, *(told(name, number) for number, name in enumerate(story, start=1))]
     shuffled = chance.sample([*heard, *heard[::2]], len(heard) + len(heard[::2]))
 
-    one, two = Book().with_facts(heard), Book().with_facts(shuffled)
+    book, two = Book().with_facts(heard), Book().with_facts(shuffled)
 
-    assert one == two
-    assert assess(one, terms(), "UTC", NEXT) == assess(two, terms(), "UTC", NEXT)
+    assert book == two
+    assert assess(book, terms(), "UTC", NEXT) == assess(two, terms(), "UTC", NEXT)
 
 
 def a_customers_facts() -> tuple[Fact, ...]:
@@ -528,7 +528,7 @@ def test_the_provider_is_asked_for_a_refund_once_at_most_i11(story: list[str]) -
 
     assert sum(isinstance(effect, RefundPayment) for _, effect in account.done) == 1
     assert sum(isinstance(effect, CancelSubscription) for _, effect in account.done) <= 1
-    assert INVOICE not in {one.payment.key for one in account.state.refunds}
+    assert INVOICE not in {refund.payment.key for refund in account.state.refunds}
     (log,) = account.account.book.refund_requests.values()
     assert log.ordered is not None
     assert log.ordered.outcome is Outcome.DONE
@@ -542,7 +542,7 @@ def test_who_bought_something_once_is_told_at_the_orders_own_address() -> None:
     decides(account)
 
     letters = [effect for _, effect in account.done if isinstance(effect, SendMail)]
-    assert [(one.notice, one.to, one.data["amount"]) for one in letters] == [
+    assert [(send_mail.notice, send_mail.to, send_mail.data["amount"]) for send_mail in letters] == [
         ("refund_decided", "once@example.com", BASE)
     ]
 
@@ -606,9 +606,9 @@ def overtaken() -> Stage:
 def test_an_approval_that_a_dispute_overtakes_lapses_and_cannot_be_given_again_meanwhile() -> None:
     account = overtaken()
 
-    (one,) = account.state.refunds
+    (refund,) = account.state.refunds
 
-    assert (one.state, one.answer.verdict, one.answer.why) == (RefundState.REVIEW, Verdict.REVIEW, "disputed")
+    assert (refund.state, refund.answer.verdict, refund.answer.why) == (RefundState.REVIEW, Verdict.REVIEW, "disputed")
     assert ("refund.approval_lapsed", "10") in account.rules
     with pytest.raises(RefusedError, match="twice"):
         decides(account, reason="goodwill")

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from kulanz.commands.transfers import Money, recorded
+from kulanz.commands.transfers import BankTransfer, recorded
 from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
 from kulanz.policy import facts as f
 from kulanz.policy.areas.collections import voiding
@@ -39,7 +39,7 @@ from tests.policy.stories import (
 
 def transfer(account: Stage, amount: int, **told: Any) -> f.PaymentRecorded:
     """What recording a transfer now would be as a fact."""
-    known: dict[str, Any] = {
+    document: dict[str, Any] = {
         "id": f"pay_{len(account.account.book.transfers)}",
         "amount": amount,
         "currency": "EUR",
@@ -48,7 +48,7 @@ def transfer(account: Stage, amount: int, **told: Any) -> f.PaymentRecorded:
         "invoice": None,
         "transaction": None,
     }
-    return recorded(Money(**{**known, **told}), account.account, account.terms, "ada", account.now)
+    return recorded(BankTransfer(**{**document, **told}), account.account, account.terms, "ada", account.now)
 
 
 def pay(account: Stage, amount: int, *, at: datetime | None = None, **told: Any) -> f.PaymentRecorded:
@@ -281,23 +281,23 @@ def test_a_day_is_a_day_in_the_accounts_own_zone() -> None:
 def test_the_same_facts_in_any_order_owe_the_same_i1() -> None:
     account = in_grace()
     account.hear(a_failure(MONDAY + DAY, key=NEXT_INVOICE), at=MONDAY + DAY)
-    one, two = transfer(account, 2500, id="a"), transfer(account, 300, id="b", invoice=NEXT_INVOICE)
+    other_fact, two = transfer(account, 2500, id="a"), transfer(account, 300, id="b", invoice=NEXT_INVOICE)
     heard = [
         a_subscription(),
         a_failure(),
         a_subscription(Status.PAST_DUE, MONDAY + timedelta(seconds=1)),
         a_failure(MONDAY + DAY, key=NEXT_INVOICE),
-        one,
+        other_fact,
         two,
         replace(two, amount=301, at=two.at + HOUR),
     ]
 
     seen = set()
     for seed in range(20):
-        told = [*heard, *heard]
-        random.Random(seed).shuffle(told)
+        stated = [*heard, *heard]
+        random.Random(seed).shuffle(stated)
         book = Book()
-        for fact in told:
+        for fact in stated:
             book = book.join(Book().with_facts([fact]))
         seen.add(tuple(case.amount_due for case in assess(book, terms(), "UTC", MONDAY + 2 * DAY).cases))
 

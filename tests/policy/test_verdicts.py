@@ -29,8 +29,8 @@ LICENCE = "lemonsqueezy:7001"
 
 def answer(account: Stage, **told: Any) -> tuple[str, str, int, str]:
     """Ask, and return verdict, clause, refundable amount and why."""
-    found = asks(account, **told).answer
-    return str(found.verdict), found.clause, found.refundable, found.why
+    refund_answer = asks(account, **told).answer
+    return str(refund_answer.verdict), refund_answer.clause, refund_answer.refundable, refund_answer.why
 
 
 def paid(at: Any, **told: Any) -> f.PaymentSucceeded:

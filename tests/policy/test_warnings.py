@@ -155,13 +155,13 @@ def test_a_warning_still_on_the_way_at_the_deadline_is_replaced_by_a_new_one() -
 
 def test_where_the_callback_warns_its_delivery_counts_and_the_mails_does_not() -> None:
     by_callback = terms(plexo_but(warn_by="callback"))
-    told = in_grace(terms=by_callback, mail=Outcome.FAILED)
+    stage = in_grace(terms=by_callback, mail=Outcome.FAILED)
     untold = in_grace(terms=by_callback, callback=Outcome.FAILED)
 
-    told.wait(MONDAY + 7 * DAY)
+    stage.wait(MONDAY + 7 * DAY)
     untold.wait(MONDAY + 7 * DAY)
 
-    assert told.case.state is CaseState.ON_HOLD
+    assert stage.case.state is CaseState.ON_HOLD
     assert untold.case.state is CaseState.GRACE
 
 

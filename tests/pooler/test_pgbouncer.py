@@ -19,7 +19,7 @@ from kulanz.services import build
 from kulanz.store import accounts
 from kulanz.store.database import Database
 from tests.lemonsqueezy import MONDAY
-from tests.workers.house import KEY, an_unpaid_account
+from tests.workers.instance import KEY, an_unpaid_account
 
 ROOT = Path(__file__).resolve().parents[2]
 TIME_OUT = "SELECT current_setting('statement_timeout')"
@@ -62,12 +62,12 @@ def test_every_transaction_has_its_settings_whatever_another_client_left(
         other.execute("SET default_transaction_isolation = 'serializable'")
 
         with getattr(pooled, kind)() as tx:
-            found = tx.exec_driver_sql(
+            result = tx.exec_driver_sql(
                 "SELECT current_setting('statement_timeout'), current_setting('synchronous_commit'),"
                 " current_setting('transaction_isolation')"
             ).one()
 
-        assert tuple(found) == ("1min", synchronous, "read committed")
+        assert tuple(result) == ("1min", synchronous, "read committed")
         assert other.execute(TIME_OUT).fetchone() == ("7s",)
         other.execute("RESET ALL")
 

@@ -18,7 +18,7 @@ from kulanz.errors import FarEndError, InvalidInputError, RefusedError
 from kulanz.policy.facts import Provenance
 from kulanz.queries.replay.replay import recorded, replay
 from kulanz.reconcile import import_store, reconcile
-from kulanz.reconcile.imports import MARK
+from kulanz.reconcile.imports import PROGRESS_KEY
 from kulanz.store import accounts, shared_values
 from kulanz_simulator import Faults
 from tests.lemonsqueezy import SECRET, Purchase
@@ -39,22 +39,22 @@ def store(shop: Shop, customers: int, days: int = 70) -> list[Purchase]:
 
 def test_an_existing_store_becomes_accounts_with_all_that_the_provider_tells(shop: Shop) -> None:
     sold = store(shop, 5)
-    desk = shop.simulator.desk
-    desk.cancel(str(sold[1].subscription))
-    desk.change_plan(str(sold[2].subscription), 47002, "Enterprise")
+    service = shop.simulator.desk
+    service.cancel(str(sold[1].subscription))
+    service.change_plan(str(sold[2].subscription), 47002, "Enterprise")
     shop.simulator.sender._due.clear()
 
     outcome = import_store(shop.services)
 
     assert dict(outcome.read) == {"subscriptions": 5, "orders": 5, "subscription-invoices": 15, "license-keys": 1}
     assert outcome.new == outcome.read
-    plans = {index: shop.account(f"lemonsqueezy-{one.customer}")["plan"] for index, one in enumerate(sold)}
+    plans = {index: shop.account(f"lemonsqueezy-{purchase.customer}")["plan"] for index, purchase in enumerate(sold)}
     assert plans == {0: "professional", 1: "professional", 2: "enterprise", 3: "professional", 4: "professional"}
     with shop.services.database.read() as conn:
         facts = list(recorded(shop.services, conn, f"lemonsqueezy-{sold[0].customer}"))
-    told = [fact for fact in facts if hasattr(fact, "provenance")]
-    assert len(told) == 6
-    assert {fact.provenance for fact in told} == {Provenance.IMPORTED}
+    given_facts = [fact for fact in facts if hasattr(fact, "provenance")]
+    assert len(given_facts) == 6
+    assert {fact.provenance for fact in given_facts} == {Provenance.IMPORTED}
     assert [finding.differs for finding in replay(shop.services)] == [()] * 5
     assert reconcile(shop.services).drifts == ()
 
@@ -86,21 +86,21 @@ def test_an_import_over_webhooks_that_arrived_tells_nothing_new(shop: Shop) -> N
 
 def test_an_import_that_broke_off_goes_on_at_its_page(shop: Shop) -> None:
     store(shop, 120, days=1)
-    asked: list[str] = []
+    requested: list[str] = []
 
     def breaks_off(kind: str, page: int, _: int) -> None:
-        asked.append(f"{kind} {page}")
-        if asked[-1] == "orders 1":
+        requested.append(f"{kind} {page}")
+        if requested[-1] == "orders 1":
             raise FarEndError("the line is down", retryable=True)
 
     with pytest.raises(FarEndError):
         import_store(shop.services, progress=breaks_off)
     rest = import_store(shop.services, progress=breaks_off)
 
-    assert asked[:4] == ["subscriptions 1", "subscriptions 2", "orders 1", "orders 2"]
+    assert requested[:4] == ["subscriptions 1", "subscriptions 2", "orders 1", "orders 2"]
     assert rest.resumed_at == "orders, page 2"
     with shop.services.database.read() as conn:
-        assert shared_values.get(conn, MARK) is None
+        assert shared_values.get(conn, PROGRESS_KEY) is None
     assert count(shop.services.database, "accounts") == 120
     assert reconcile(shop.services).drifts == ()
 
@@ -156,7 +156,7 @@ def test_refunds_of_the_past_are_no_news_for_operators(shop: Shop) -> None:
     import_store(shop.services)
     shop.settle()
 
-    assert [one["type"] for one in shop.callbacks.documents if one["type"] == "ops.alert"] == []
+    assert [document["type"] for document in shop.callbacks.documents if document["type"] == "ops.alert"] == []
 
 
 def test_a_dry_run_writes_nothing(shop: Shop) -> None:
@@ -217,7 +217,9 @@ def test_setup_registers_the_webhook_once(shop: Shop) -> None:
     assert "which store?" in without[2]
     assert msgspec.json.decode(made[1])["done"] == "created"
     assert again[1].startswith("changed:")
-    (endpoint,) = [one for one in shop.simulator.sender.endpoints.values() if one.url == url]
+    (endpoint,) = [
+        webhook_target for webhook_target in shop.simulator.sender.endpoints.values() if webhook_target.url == url
+    ]
     assert endpoint.secret == SECRET
     assert len(endpoint.events) == 15
     assert "affiliate_activated" not in endpoint.events
@@ -234,7 +236,7 @@ def command(shop: Shop, *arguments: str) -> tuple[int, str, str]:
 def environ(shop: Shop) -> Iterator[None]:
     """The settings of the shop as a command reads them."""
     settings = shop.services.settings
-    told = {
+    stated = {
         "KULANZ_DATA_DIR": str(settings.data_dir),
         "DATABASE_URL": settings.database_url,
         "ENCRYPTION_KEYS": settings.encryption_keys[0].hex(),
@@ -246,7 +248,7 @@ def environ(shop: Shop) -> Iterator[None]:
         "KULANZ_PLANS": ",".join(f"{variant}={plan}" for variant, plan in settings.plans),
     }
     before = dict(os.environ)
-    os.environ.update(told)
+    os.environ.update(stated)
     try:
         yield
     finally:

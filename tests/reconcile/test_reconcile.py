@@ -11,7 +11,7 @@ import pytest
 from kulanz.errors import FarEndError
 from kulanz.policy.facts import Provenance
 from kulanz.queries.replay.replay import recorded, replay
-from kulanz.reconcile import DriftKind, Report, Window, reconcile
+from kulanz.reconcile import DriftKind, ReconcileReport, Window, reconcile
 from kulanz.store import journal
 from kulanz_simulator import Faults
 from tests.lemonsqueezy import Purchase
@@ -23,7 +23,7 @@ DEAF = Faults(lost=1.0)
 LATER = timedelta(minutes=10)
 
 
-def kinds(report: Report) -> list[str]:
+def kinds(report: ReconcileReport) -> list[str]:
     return [str(drift.kind) for drift in report.drifts]
 
 
@@ -118,7 +118,7 @@ def test_an_unseen_refund_is_seen_and_shown_to_operators_as_any_other(shop: Shop
     shop.settle()
 
     assert kinds(report) == ["unseen_refund", "unseen_refund"]
-    assert "unrequested_refund" in [one["data"].get("topic") for one in shop.callbacks.documents]
+    assert "unrequested_refund" in [document["data"].get("topic") for document in shop.callbacks.documents]
 
 
 def test_an_order_that_turned_fraudulent_in_silence_suspends_the_account(shop: Shop) -> None:
@@ -146,7 +146,7 @@ def test_a_cancellation_of_ours_that_the_provider_does_not_show_goes_to_operator
     assert "cancel_did_not_stick" in kinds(report)
     assert [drift.applied for drift in report.drifts if drift.kind is DriftKind.CANCEL_DID_NOT_STICK] == [False]
     assert (report.left, again.left) == (1, 1)
-    topics = [one["data"].get("topic") for one in shop.callbacks.documents]
+    topics = [document["data"].get("topic") for document in shop.callbacks.documents]
     assert topics.count("reconcile_cancel_did_not_stick") == 1
 
 
@@ -177,10 +177,10 @@ def test_a_subscription_that_the_provider_does_not_list_goes_to_operators(shop: 
 
 def test_without_apply_nothing_at_all_is_written(shop: Shop) -> None:
     purchase, other = bought(shop, licence=True), bought(shop)
-    desk = shop.simulator.desk
-    unheard(shop, lambda: desk.fail(str(purchase.subscription)))
-    unheard(shop, lambda: desk.call_fraudulent(str(other.order)))
-    unheard(shop, lambda: desk.refund_order(str(purchase.order)))
+    service = shop.simulator.desk
+    unheard(shop, lambda: service.fail(str(purchase.subscription)))
+    unheard(shop, lambda: service.call_fraudulent(str(other.order)))
+    unheard(shop, lambda: service.refund_order(str(purchase.order)))
     unheard(shop, lambda: shop.simulator.sell(licence=True))
     del shop.simulator.store.objects["subscriptions"][str(other.subscription)]
     before = everything(shop.services.database)
@@ -226,7 +226,9 @@ def test_the_webhook_that_arrives_after_all_changes_nothing_more(shop: Shop) -> 
     shop.settle()
     entitled = shop.account(purchase.account)
 
-    lost = next(one for one in shop.simulator.sender.deliveries if one.state == "lost")
+    lost = next(
+        webhook_delivery for webhook_delivery in shop.simulator.sender.deliveries if webhook_delivery.state == "lost"
+    )
     shop.simulator.sender.resend(shop.now, lost.number)
     shop.advance(LATER)
 
@@ -270,12 +272,12 @@ def test_what_another_store_or_mode_holds_is_left_alone(shop: Shop) -> None:
 def test_a_provider_that_is_away_is_said_so_and_nothing_is_half_done(shop: Shop) -> None:
     unheard(shop, shop.simulator.sell)
     slept: list[float] = []
-    pace = replace(shop.services.pace, sleep=slept.append)
-    shop.simulator.weather.away = True
+    pace = replace(shop.services.rate_limit, sleep=slept.append)
+    shop.simulator.conditions.away = True
     before = everything(shop.services.database)
 
     with pytest.raises(FarEndError, match="no answer"):
-        reconcile(replace(shop.services, pace=pace), apply=True)
+        reconcile(replace(shop.services, rate_limit=pace), apply=True)
 
     assert len(slept) == 5
     assert everything(shop.services.database) == before
@@ -286,7 +288,11 @@ def test_a_parked_payment_goes_on_when_its_lost_subscription_is_taken_in(shop: S
     purchase = shop.simulator.sell()
     shop.simulator.faults = Faults()
     shop.advance(LATER)
-    paid = next(one for one in shop.simulator.sender.deliveries if one.name == "subscription_payment_success")
+    paid = next(
+        webhook_delivery
+        for webhook_delivery in shop.simulator.sender.deliveries
+        if webhook_delivery.name == "subscription_payment_success"
+    )
     shop.simulator.sender.resend(shop.now, paid.number)
     shop.advance(LATER)
     assert shop.received()["waiting"] == 1

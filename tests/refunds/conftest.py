@@ -70,7 +70,7 @@ class Support:
 
     @property
     def url(self) -> str:
-        return self.shop.door.url.removesuffix("/webhooks/lemonsqueezy")
+        return self.shop.web.url.removesuffix("/webhooks/lemonsqueezy")
 
 
 @pytest.fixture

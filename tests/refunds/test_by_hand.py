@@ -54,7 +54,11 @@ def test_without_an_api_key_a_refund_is_a_to_do_which_the_providers_event_takes_
 
     assert (waiting, approved["state"]) == (["refund"], "approved")
     assert ("refund" in left, paid["state"], paid["refunded_amount"]) == (False, "paid", BASE)
-    topics = [one["data"].get("topic") for one in support.shop.callbacks.documents if one["type"] == "ops.alert"]
+    topics = [
+        document["data"].get("topic")
+        for document in support.shop.callbacks.documents
+        if document["type"] == "ops.alert"
+    ]
     assert "effect_to_do" in topics
 
 
@@ -137,8 +141,8 @@ def test_a_chargeback_whose_payment_is_mistyped_takes_nothing_from_who_had_made_
     support.asked(bought)
 
     if by_hand:
-        told = ("--amount", "4900", "--currency", "EUR", "--reason", "the bank wrote", "--payment", "99999")
-        opened = command.ended("open", str(bought.account), *told, group="dispute")[0]
+        stated = ("--amount", "4900", "--currency", "EUR", "--reason", "the bank wrote", "--payment", "99999")
+        opened = command.ended("open", str(bought.account), *stated, group="dispute")[0]
     else:
         told_by_api = {**DISPUTE, "payment_id": "99999"}
         opened = support.post(f"/v1/accounts/{bought.account}/disputes", told_by_api).status_code
@@ -146,7 +150,7 @@ def test_a_chargeback_whose_payment_is_mistyped_takes_nothing_from_who_had_made_
 
     assert opened == (0 if by_hand else 201)
     assert (account["standing"], account["holds"]) == ("good", [])
-    assert [one["payment_id"] for one in account["disputes"]] == ["99999"]
+    assert [item["payment_id"] for item in account["disputes"]] == ["99999"]
 
 
 @everywhere
@@ -156,23 +160,23 @@ def test_a_request_by_the_command_line_is_decided_there_too(support: Support, co
     asking = ("request", str(bought.account), "--payment", str(bought.order), *who)
 
     tried = command(*asking, "--dry-run")
-    asked = command(*asking)
+    params = command(*asking)
     again = command(*asking)
     listed = command("list", "--in-time")["refund_requests"]
-    would = command("approve", asked["id"], "--dry-run")
-    approved = command("approve", asked["id"], "--actor", "ada")
-    shown = command("show", asked["id"])
+    would = command("approve", params["id"], "--dry-run")
+    approved = command("approve", params["id"], "--actor", "ada")
+    shown = command("show", params["id"])
 
     assert (tried["verdict"], tried["dry_run"], tried["refundable_amount"]) == ("eligible", True, BASE)
-    assert again["id"] == asked["id"] == listed[0]["id"]
+    assert again["id"] == params["id"] == listed[0]["id"]
     assert len(listed) == 1
     assert (would["state"], would["dry_run"], approved["state"], approved["decided_by"]) == (
         *("approved", True),
         *("approved", "ada"),
     )
-    told = ("reason", "contact_email", "organisation")
-    assert [shown[key] for key in told] == ["not what we need", "anne@bakery.example", "Bakery"]
-    assert support.now(asked)["state"] == "paid"
+    stated = ("reason", "contact_email", "organisation")
+    assert [shown[key] for key in stated] == ["not what we need", "anne@bakery.example", "Bakery"]
+    assert support.now(params)["state"] == "paid"
 
 
 def test_what_cannot_be_is_one_line_on_standard_error(support: Support, command: Command) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 from datetime import datetime
 
-from kulanz.queries import enquiries
+from kulanz.queries import accounts
 from kulanz.queries.replay.replay import replay
 from tests.refunds.conftest import DAY, Support, everywhere
 
@@ -30,9 +30,13 @@ def test_a_first_month_is_refunded_on_the_day_of_approval_and_its_plan_ends(supp
     assert [(hold["owner"], hold["scope"]) for hold in account["holds"]] == [("refund", "subscription")]
     assert support.shop.simulator.subscription(bought.subscription)["cancelled"]
     assert [kind for _, kind, to in support.shop.mailed if bought.email in to] == ["refund_decided"]
-    told = [one["type"] for one in support.shop.callbacks.documents if one["data"]["account_id"] == bought.account]
-    assert "refund.decided" in told
-    assert "account.suspended" not in told
+    stated = [
+        document["type"]
+        for document in support.shop.callbacks.documents
+        if document["data"]["account_id"] == bought.account
+    ]
+    assert "refund.decided" in stated
+    assert "account.suspended" not in stated
     assert [kind for _, kind, _ in support.shop.mailed] == ["refund_decided"]
 
 
@@ -108,7 +112,7 @@ def test_a_renewal_is_not_refunded_and_a_denial_says_so_with_the_statutory_sente
     assert (request["verdict"], request["clause"], request["refundable_amount"]) == ("not_eligible", "4", 0)
     assert (request["pay_by"], request["statutory_withdrawal_until"]) == (None, None)
     assert (denied.status_code, after["state"], after["clause"]) == (200, "denied", "4")
-    (letter,) = [one for one in support.shop.mailbox.accepted if one["X-Kulanz-Notice"] == "refund_decided"]
+    (letter,) = [item for item in support.shop.mailbox.accepted if item["X-Kulanz-Notice"] == "refund_decided"]
     assert "Your statutory rights are not affected." in letter.get_body(("plain",)).get_content()  # type: ignore[union-attr]
     assert support.account(bought)["plan"] == "professional"
 
@@ -174,7 +178,7 @@ BAD = (
 def test_a_request_that_cannot_be_is_a_clear_problem_and_nothing_is_kept(support: Support) -> None:
     bought = support.sold()
 
-    answers = [(support.ask(bought, **told), status, about) for told, status, about in BAD]
+    answers = [(support.ask(bought, **stated), status, about) for stated, status, about in BAD]
 
     for answer, status, about in answers:
         assert (answer.status_code, answer.headers["Content-Type"]) == (status, "application/problem+json"), about
@@ -189,7 +193,7 @@ def test_a_closed_request_stays_as_it_is(support: Support) -> None:
 
     again = [support.approve(request), support.deny(request)]
 
-    assert [(one.status_code, one.json()["title"]) for one in again] == [(409, "Refused")] * 2
+    assert [(item.status_code, item.json()["title"]) for item in again] == [(409, "Refused")] * 2
     assert support.now(request)["state"] == "denied"
     assert support.shop.simulator.invoices(bought.subscription)[0]["attributes"]["refunded_amount"] == 0
 
@@ -209,7 +213,7 @@ def test_an_unknown_request_is_not_found(support: Support) -> None:
 
     answers = [support.approve({"id": "rr_0"}), support.deny({"id": "rr_0"})]
 
-    assert [one.status_code for one in answers] == [404, 404]
+    assert [answer.status_code for answer in answers] == [404, 404]
     assert support.session.get(support.url + "/v1/refund-requests/rr_0", timeout=10).status_code == 404
 
 
@@ -221,34 +225,34 @@ def test_what_nobody_answers_in_three_working_days_is_late_and_operators_are_tol
     support.shop.advance_to(datetime.fromisoformat(request["decide_by"]))
 
     late = support.get("/v1/refund-requests?late=true")["refund_requests"]
-    assert [(one["id"], one["late"]) for one in late] == [(request["id"], True)]
+    assert [(item["id"], item["late"]) for item in late] == [(request["id"], True)]
     assert support.get("/v1/refund-requests?late=false")["refund_requests"] == []
-    topics = [one["data"].get("topic") for one in support.shop.callbacks.documents if one["type"] == "ops.alert"]
+    topics = [item["data"].get("topic") for item in support.shop.callbacks.documents if item["type"] == "ops.alert"]
     assert topics.count("refund_answer_late") == 1
-    assert [one["kind"] for one in support.account(bought)["timers"] if one["kind"] == "review_due"] == []
+    assert [item["kind"] for item in support.account(bought)["timers"] if item["kind"] == "review_due"] == []
 
 
 @everywhere
 def test_requests_are_listed_page_by_page_newest_first(support: Support) -> None:
-    asked = [support.asked(support.sold())["id"] for _ in range(3)]
-    support.deny({"id": asked[0]}, reason="no")
+    requested = [support.asked(support.sold())["id"] for _ in range(3)]
+    support.deny({"id": requested[0]}, reason="no")
 
     first = support.get("/v1/refund-requests?limit=2")
     rest = support.get(f"/v1/refund-requests?limit=2&cursor={first['next_cursor']}")
     denied = support.get("/v1/refund-requests?state=denied")
 
-    assert [one["id"] for one in first["refund_requests"]] == [asked[2], asked[1]]
-    assert [one["id"] for one in rest["refund_requests"]] == [asked[0]]
-    assert (rest["next_cursor"], [one["id"] for one in denied["refund_requests"]]) == (None, [asked[0]])
+    assert [item["id"] for item in first["refund_requests"]] == [requested[2], requested[1]]
+    assert [item["id"] for item in rest["refund_requests"]] == [requested[0]]
+    assert (rest["next_cursor"], [item["id"] for item in denied["refund_requests"]]) == (None, [requested[0]])
 
 
 def test_a_page_may_end_with_an_account_of_any_id(support: Support) -> None:
-    asked = [support.asked(support.sold(account=f"auth0|{number}|+x"))["id"] for number in range(2)]
+    requested = [support.asked(support.sold(account=f"auth0|{number}|+x"))["id"] for number in range(2)]
 
     first = support.get("/v1/refund-requests?limit=1")
     rest = support.get(f"/v1/refund-requests?limit=1&cursor={first['next_cursor']}")
 
-    assert [one["id"] for page in (first, rest) for one in page["refund_requests"]] == asked[::-1]
+    assert [item["id"] for page in (first, rest) for item in page["refund_requests"]] == requested[::-1]
 
 
 def test_a_list_that_cannot_be_is_refused(support: Support) -> None:
@@ -256,7 +260,7 @@ def test_a_list_that_cannot_be_is_refused(support: Support) -> None:
 
     answers = [support.session.get(f"{support.url}/v1/refund-requests?{query}", timeout=10) for query in queries]
 
-    assert [one.status_code for one in answers] == [400] * len(queries)
+    assert [answer.status_code for answer in answers] == [400] * len(queries)
 
 
 def test_a_refund_by_hand_closes_the_request_and_is_no_chargeback(support: Support) -> None:
@@ -269,7 +273,11 @@ def test_a_refund_by_hand_closes_the_request_and_is_no_chargeback(support: Suppo
     assert support.now(request)["state"] == "paid"
     account = support.account(bought)
     assert (account["plan"], account["standing"], account["disputes"]) == ("free", "good", [])
-    topics = [one["data"].get("topic") for one in support.shop.callbacks.documents if one["type"] == "ops.alert"]
+    topics = [
+        document["data"].get("topic")
+        for document in support.shop.callbacks.documents
+        if document["type"] == "ops.alert"
+    ]
     assert "unrequested_refund" not in topics
 
 
@@ -279,7 +287,11 @@ def test_a_full_refund_that_nobody_asked_for_is_still_shown_to_operators(support
     support.shop.simulator.desk.refund_order(str(bought.order))
     support.shop.advance(DAY / 24)
 
-    topics = [one["data"].get("topic") for one in support.shop.callbacks.documents if one["type"] == "ops.alert"]
+    topics = [
+        document["data"].get("topic")
+        for document in support.shop.callbacks.documents
+        if document["type"] == "ops.alert"
+    ]
     assert "unrequested_refund" in topics
     assert support.account(bought)["plan"] == "professional"
 
@@ -296,7 +308,11 @@ def test_a_chargeback_after_a_request_takes_nothing_and_a_person_decides(support
     after = support.now(request)
     assert (after["verdict"], after["clause"], after["state"]) == ("review", "10", "review")
     assert support.approve(request, reason="goodwill").status_code == 409
-    topics = [one["data"].get("topic") for one in support.shop.callbacks.documents if one["type"] == "ops.alert"]
+    topics = [
+        document["data"].get("topic")
+        for document in support.shop.callbacks.documents
+        if document["type"] == "ops.alert"
+    ]
     assert "dispute_needs_review" in topics
 
 
@@ -328,12 +344,12 @@ def test_a_licence_is_left_on_where_only_a_part_of_its_price_went_back(support: 
 def test_a_licence_that_is_deployed_by_an_operators_word_does_not_go_back(support: Support) -> None:
     bought = support.sold(licence=True)
 
-    told = support.post(
+    stated = support.post(
         f"/v1/accounts/{bought.account}/licences/{bought.licence}/deployed", {"reason": "seen at the customer's"}
     )
     request = support.asked(bought, licence_id=str(bought.licence))
 
-    assert (told.status_code, told.json()["deployed"], told.json()["refundable_until"]) == (201, True, None)
+    assert (stated.status_code, stated.json()["deployed"], stated.json()["refundable_until"]) == (201, True, None)
     assert (request["verdict"], request["why"]) == ("not_eligible", "licence_in_use")
 
 
@@ -344,9 +360,9 @@ def test_everything_is_recomputed_from_what_was_recorded(support: Support) -> No
     support.approve(request)
     support.now(request)
 
-    found = list(replay(support.shop.services, shuffle=random.Random(3)))
+    replay_results = list(replay(support.shop.services, shuffle=random.Random(3)))
 
-    assert [one.differs for one in found] == [()]
+    assert [replay_result.differs for replay_result in replay_results] == [()]
 
 
 def test_the_story_of_a_refund_reads_in_sentences(support: Support) -> None:
@@ -354,23 +370,23 @@ def test_the_story_of_a_refund_reads_in_sentences(support: Support) -> None:
     support.approve(support.asked(bought))
     support.shop.settle()
 
-    told = enquiries.explanation(support.shop.services, str(bought.account))
+    document = accounts.explanation(support.shop.services, str(bought.account))
 
-    said = [line for step in told["steps"] for line in step["sentences"]]
+    said = [line for step in document["steps"] for line in step["sentences"]]
     assert any("The policy says: it goes back" in line and "40.83 EUR" in line for line in said)
     assert any(line.startswith("tests approved a refund of 40.83 EUR") for line in said)
     assert any("confirmed that 40.83 EUR" in line for line in said)
-    assert any("its payment went back in full" in line for line in told["why"])
+    assert any("its payment went back in full" in line for line in document["why"])
 
 
 def test_a_request_that_waits_for_its_money_is_no_debt(support: Support) -> None:
     bought = support.sold()
     support.asked(bought, amount=1000)
 
-    told = enquiries.explanation(support.shop.services, str(bought.account))
+    document = accounts.explanation(support.shop.services, str(bought.account))
 
-    assert [line for line in told["outlook"] if "waits for an answer" in line]
-    assert not [line for line in told["outlook"] if "debt" in line]
+    assert [line for line in document["outlook"] if "waits for an answer" in line]
+    assert not [line for line in document["outlook"] if "debt" in line]
 
 
 def test_an_answer_that_is_late_is_said_to_be(support: Support) -> None:
@@ -379,5 +395,5 @@ def test_an_answer_that_is_late_is_said_to_be(support: Support) -> None:
 
     support.shop.advance(8 * DAY)
 
-    told = enquiries.explanation(support.shop.services, str(bought.account))
-    assert [line for line in told["outlook"] if "waits for an answer" in line and line.endswith("It is late.")]
+    document = accounts.explanation(support.shop.services, str(bought.account))
+    assert [line for line in document["outlook"] if "waits for an answer" in line and line.endswith("It is late.")]

@@ -7,27 +7,27 @@ from collections.abc import Iterator
 import pytest
 import requests
 
-from kulanz.providers.lemonsqueezy.client import Client
+from kulanz.providers.lemonsqueezy.client import LemonSqueezyClient
 from kulanz_simulator import Simulator, running
-from tests.far_ends import CallbackReceiver, a_callback_receiver
+from tests.fake_servers import CallbackReceiver, a_callback_receiver
 from tests.lemonsqueezy import MONDAY, SECRET
 
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    with running(Simulator(MONDAY)) as one:
-        yield one
+    with running(Simulator(MONDAY)) as other_simulator:
+        yield other_simulator
 
 
 @pytest.fixture
 def receiver(simulator: Simulator) -> Iterator[CallbackReceiver]:
     """Whatever takes webhooks; its `answers` are given first, then 200."""
-    with a_callback_receiver() as one:
-        simulator.deliver_to(one.url, SECRET)
-        yield one
+    with a_callback_receiver() as other_receiver:
+        simulator.deliver_to(other_receiver.url, SECRET)
+        yield other_receiver
 
 
 @pytest.fixture
-def client(simulator: Simulator) -> Iterator[Client]:
+def client(simulator: Simulator) -> Iterator[LemonSqueezyClient]:
     with requests.Session() as session:
-        yield Client(simulator.api_key, simulator.url, session, timeouts=(1.0, 1.0))
+        yield LemonSqueezyClient(simulator.api_key, simulator.url, session, timeouts=(1.0, 1.0))

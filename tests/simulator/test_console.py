@@ -13,7 +13,7 @@ import pytest
 import requests
 
 from kulanz_simulator import Simulator
-from tests.far_ends import CallbackReceiver
+from tests.fake_servers import CallbackReceiver
 from tests.lemonsqueezy import SECRET
 
 ROOT = Path(__file__).parents[2]
@@ -35,7 +35,7 @@ def test_a_life_is_played_by_posts(simulator: Simulator, receiver: CallbackRecei
     sub, order = bought["subscription"], bought["order"]
 
     statuses = []
-    for act, told in (
+    for act, document in (
         ("fail", {"subscription": sub}),
         ("recover", {"subscription": sub}),
         ("cancel", {"subscription": sub}),
@@ -47,7 +47,7 @@ def test_a_life_is_played_by_posts(simulator: Simulator, receiver: CallbackRecei
         ("fraudulent", {"order": order}),
         ("clear", {"order": order}),
     ):
-        done(simulator, act, **told)
+        done(simulator, act, **document)
         statuses.append(simulator.subscription(sub)["status"])
 
     assert statuses[:6] == ["past_due", "active", "cancelled", "active", "paused", "active"]

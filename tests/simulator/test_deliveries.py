@@ -13,7 +13,7 @@ import pytest
 from kulanz.errors import RefusedError
 from kulanz.providers import PROVIDERS, Naming
 from kulanz_simulator import Assumptions, Faults, Simulator
-from tests.far_ends import Answer, CallbackReceiver, a_free_port
+from tests.fake_servers import Answer, CallbackReceiver, a_free_port
 from tests.lemonsqueezy import MONDAY, SECRET
 
 DAY = timedelta(days=1)
@@ -76,8 +76,8 @@ def test_after_four_attempts_an_event_is_given_up(simulator: Simulator) -> None:
 
     simulator.advance(timedelta(seconds=157))
 
-    assert [one.answers for one in simulator.sender.deliveries] == [[0, 0, 0, 0]] * 3
-    assert {one.state for one in simulator.sender.deliveries} == {"failed"}
+    assert [webhook_delivery.answers for webhook_delivery in simulator.sender.deliveries] == [[0, 0, 0, 0]] * 3
+    assert {webhook_delivery.state for webhook_delivery in simulator.sender.deliveries} == {"failed"}
 
 
 def test_a_resend_has_another_delivery_id_and_the_same_data(simulator: Simulator, receiver: CallbackReceiver) -> None:
@@ -126,9 +126,9 @@ def test_a_card_that_stays_bad_is_charged_four_times_more_and_then_the_subscript
         statuses[day] = simulator.subscription(sub)["status"]
 
     assert statuses == {29: "active", 30: "past_due", 33: "past_due", 43: "past_due", 44: "unpaid", 58: "expired"}
-    told = [name for name, _ in simulator.sender.told]
-    assert told.count("subscription_payment_failed") == 5
-    assert told[-2:] == ["subscription_expired", "subscription_updated"]
+    stated = [name for name, _ in simulator.sender.told]
+    assert stated.count("subscription_payment_failed") == 5
+    assert stated[-2:] == ["subscription_expired", "subscription_updated"]
 
 
 def test_a_card_that_works_at_the_second_attempt_recovers_and_keeps_the_anchor(simulator: Simulator) -> None:
@@ -196,26 +196,26 @@ def test_an_order_that_turns_fraudulent_is_told_as_assumed(
     simulator.desk.call_fraudulent(str(bought.order), told_by=told_by)
     simulator.advance(timedelta(minutes=1))
 
-    told = names(receiver)[before:]
-    assert told == ([] if told_by == "nothing" else [told_by])
+    stated = names(receiver)[before:]
+    assert stated == ([] if told_by == "nothing" else [told_by])
     assert simulator.store.told("orders", bought.order)["status"] == "fraudulent"
 
 
 def test_every_event_of_a_life_is_one_that_kulanz_can_translate(simulator: Simulator) -> None:
     sub = simulator.sell(licence=True)
-    desk, own = simulator.desk, str(sub.subscription)
-    desk.pause(own, "free")
-    desk.unpause(own)
-    desk.change_plan(own, 47002, "Enterprise")
-    desk.fail(own)
-    desk.recover(own)
-    desk.cancel(own)
-    desk.resume(own)
-    desk.refund_order(str(sub.order), 100)
-    desk.call_fraudulent(str(sub.order))
-    desk.clear(str(sub.order))
-    desk.change_licence(str(sub.licence), {"disabled": True})
-    desk.cancel(own)
+    service, own = simulator.desk, str(sub.subscription)
+    service.pause(own, "free")
+    service.unpause(own)
+    service.change_plan(own, 47002, "Enterprise")
+    service.fail(own)
+    service.recover(own)
+    service.cancel(own)
+    service.resume(own)
+    service.refund_order(str(sub.order), 100)
+    service.call_fraudulent(str(sub.order))
+    service.clear(str(sub.order))
+    service.change_licence(str(sub.licence), {"disabled": True})
+    service.cancel(own)
     simulator.advance(60 * DAY)
 
     facts = [_facts(name, payload) for name, payload in simulator.sender.told]

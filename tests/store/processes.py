@@ -13,7 +13,7 @@ from typing import Any
 
 from kulanz.store import inbox, shared_values
 from kulanz.store.database import Database
-from kulanz.store.inbox import Settled
+from kulanz.store.inbox import SettledEvent
 
 _SPAWN = multiprocessing.get_context("spawn")
 
@@ -42,7 +42,7 @@ def die_at_work(reports: Queue[Any], url: str, worker: str, limit: int) -> None:
     with database.drain_lock():
         ids = inbox.claim(database, worker, limit, datetime.now(UTC))
         with database.write() as tx:
-            inbox.take(tx, ids, worker)
+            inbox.lock(tx, ids, worker)
             reports.put(ids)
             time.sleep(60)
 
@@ -62,8 +62,8 @@ def _one_batch(database: Database, worker: str, limit: int) -> list[int]:
     with database.drain_lock(wait=30):
         ids = inbox.claim(database, worker, limit, now)
         with database.write() as tx:
-            events = inbox.take(tx, ids, worker)
-            inbox.settle(tx, [Settled(event.id, "handled", "org_1", None) for event in events], now)
+            events = inbox.lock(tx, ids, worker)
+            inbox.settle(tx, [SettledEvent(event.id, "handled", "org_1", None) for event in events], now)
             inbox.release(tx, worker)
     return [event.id for event in events]
 
@@ -84,9 +84,9 @@ def write_and_close(reports: Queue[Any], url: str, name: str) -> None:
     database = Database(url)
     with database.write() as tx:
         shared_values.put(tx, name, True)
-        found = {each for each in ("first", "second", "third") if shared_values.get(tx, each)}
+        matches = {each for each in ("first", "second", "third") if shared_values.get(tx, each)}
     database.dispose()
-    reports.put(found)
+    reports.put(matches)
 
 
 def count_up(reports: Queue[Any], url: str, times: int) -> None:

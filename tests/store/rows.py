@@ -11,7 +11,7 @@ import msgspec
 
 from kulanz.store import inbox, ledger
 from kulanz.store.database import Connection, Database
-from kulanz.store.inbox import NewEvent, Settled
+from kulanz.store.inbox import NewEvent, SettledEvent
 from kulanz.store.ledger import DecisionRow
 from kulanz.store.outbox import EffectRow
 
@@ -44,7 +44,7 @@ def recorded(database: Database, *events: NewEvent) -> list[int]:
 
 def settled(database: Database, state: str, account: str | None, *ids: int, waits_for: str | None = None) -> None:
     with database.write() as tx:
-        inbox.settle(tx, [Settled(each, state, account, b"resealed", None, waits_for) for each in ids], NOW)
+        inbox.settle(tx, [SettledEvent(each, state, account, b"resealed", None, waits_for) for each in ids], NOW)
 
 
 def an_effect(id_: str, **changes: object) -> EffectRow:

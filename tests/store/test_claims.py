@@ -10,7 +10,7 @@ import pytest
 
 from kulanz.store import inbox
 from kulanz.store.database import Database
-from kulanz.store.inbox import Settled, claims
+from kulanz.store.inbox import SettledEvent, claims
 from tests.store import processes
 from tests.store.rows import HOUR, NOW, SECOND, an_event, recorded, settled, states
 
@@ -24,9 +24,9 @@ def test_fresh_events_are_claimed_together_oldest_first(database: Database) -> N
 
 
 def test_only_received_events_are_claimed(database: Database) -> None:
-    numbers = recorded(database, *(an_event(state=state) for state in inbox.STATES))
+    numbers = recorded(database, *(an_event(state=state) for state in inbox.EVENT_STATES))
 
-    assert inbox.claim(database, "w", 10, NOW) == [numbers[inbox.STATES.index("received")]]
+    assert inbox.claim(database, "w", 10, NOW) == [numbers[inbox.EVENT_STATES.index("received")]]
 
 
 def test_an_event_that_failed_before_is_claimed_alone(database: Database) -> None:
@@ -48,7 +48,7 @@ def test_taking_locks_and_reads_what_is_still_to_be_done(database: Database) -> 
     settled(database, "ignored", None, numbers[1])
 
     with database.write() as tx:
-        events = inbox.take(tx, ids, "w")
+        events = inbox.lock(tx, ids, "w")
 
     assert [event.id for event in events] == [numbers[0], numbers[2]]
 
@@ -59,8 +59,8 @@ def test_a_worker_that_was_taken_for_dead_takes_nothing(database: Database) -> N
     inbox.claim(database, "other", 10, NOW + MINUTE)
 
     with database.write() as tx:
-        assert inbox.take(tx, ids, "slow") == []
-        assert [event.id for event in inbox.take(tx, numbers)] == numbers
+        assert inbox.lock(tx, ids, "slow") == []
+        assert [event.id for event in inbox.lock(tx, numbers)] == numbers
 
 
 def test_a_claim_that_its_worker_left_behind_alive_counts_no_crash(database: Database) -> None:
@@ -112,9 +112,9 @@ def test_the_third_crash_parks_the_event_with_its_reason(database: Database) -> 
     assert inbox.claim(database, "w4", 10, NOW + HOUR) == []
 
     with database.read() as conn:
-        found = inbox.get(conn, number)
-    assert found is not None
-    assert (found.state, found.reason, found.attempts) == ("parked", "worker died", 3)
+        event = inbox.get(conn, number)
+    assert event is not None
+    assert (event.state, event.reason, event.attempts) == ("parked", "worker died", 3)
 
 
 def test_an_event_that_workers_died_at_is_announced_once(database: Database) -> None:
@@ -124,10 +124,10 @@ def test_an_event_that_workers_died_at_is_announced_once(database: Database) -> 
     inbox.claim(database, "last", 10, NOW + 3 * MINUTE)
 
     with database.write() as tx:
-        found = claims.unannounced(tx)
+        matches = claims.unannounced(tx)
         claims.announce(tx, number)
 
-    assert found == [number]
+    assert matches == [number]
     with database.read() as conn:
         assert claims.unannounced(conn) == []
         assert getattr(inbox.get(conn, number), "reason", None) == "3 workers died at it"
@@ -175,9 +175,9 @@ def test_on_postgresql_a_worker_that_is_long_at_work_is_not_taken_for_dead(postg
     ids = inbox.claim(database, "slow", 10, NOW)
 
     with database.write() as tx:
-        (event,) = inbox.take(tx, ids, "slow")
+        (event,) = inbox.lock(tx, ids, "slow")
         assert inbox.claim(other, "w2", 10, NOW + HOUR) == []
-        inbox.settle(tx, [Settled(event.id, "handled", None, None)], NOW)
+        inbox.settle(tx, [SettledEvent(event.id, "handled", None, None)], NOW)
         inbox.release(tx, "slow")
 
     with database.read() as conn:

@@ -36,12 +36,12 @@ def postgres(postgresql_url: str) -> Iterator[Database]:
 @pytest.mark.parametrize(("kind", "synchronous"), [("write", 2), ("relaxed", 1), ("read", 2)])
 def test_sqlite_syncs_every_commit_but_a_relaxed_one(sqlite: Database, kind: str, synchronous: int) -> None:
     with getattr(sqlite, kind)() as tx:
-        found = {
+        document = {
             name: tx.exec_driver_sql(f"PRAGMA {name}").scalar()
             for name in ("synchronous", "journal_mode", "foreign_keys", "secure_delete")
         }
 
-    assert found == {"synchronous": synchronous, "journal_mode": "wal", "foreign_keys": 1, "secure_delete": 1}
+    assert document == {"synchronous": synchronous, "journal_mode": "wal", "foreign_keys": 1, "secure_delete": 1}
 
 
 def test_postgresql_syncs_every_commit_but_a_relaxed_one_whatever_the_role_prefers(postgres: Database) -> None:
@@ -99,10 +99,10 @@ def test_an_instant_comes_back_aware_and_in_utc(database: Database) -> None:
     (event,) = recorded(database, an_event(received_at=datetime(2026, 3, 1, 15, 8, 20, 5, tzinfo=vienna)))
 
     with database.read() as conn:
-        found = conn.execute(select(tables.inbox.c.received_at).where(tables.inbox.c.id == event)).scalar_one()
+        result = conn.execute(select(tables.inbox.c.received_at).where(tables.inbox.c.id == event)).scalar_one()
 
-    assert found == datetime(2026, 3, 1, 14, 8, 20, 5, tzinfo=UTC)
-    assert found.tzinfo is UTC
+    assert result == datetime(2026, 3, 1, 14, 8, 20, 5, tzinfo=UTC)
+    assert result.tzinfo is UTC
 
 
 def test_a_naive_instant_is_refused(database: Database) -> None:

@@ -7,16 +7,16 @@ import pytest
 from kulanz.errors import InvalidInputError, RefusedError
 from kulanz.store import idempotency
 from kulanz.store.database import Database
-from kulanz.store.idempotency import Answer
+from kulanz.store.idempotency import StoredResponse
 from tests.store.rows import DAY, NOW, SECOND
 
 REQUEST, OTHER = b"digest", b"another digest"
-ANSWER = Answer(201, b"sealed")
+ANSWER = StoredResponse(201, b"sealed")
 
 
 def begun(
     database: Database, request: bytes = REQUEST, token: str = "api", after: timedelta = 0 * SECOND
-) -> Answer | None:
+) -> StoredResponse | None:
     with database.write() as tx:
         return idempotency.begin(tx, token, "key", request, NOW + after)
 

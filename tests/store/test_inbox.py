@@ -5,7 +5,7 @@ import pytest
 from kulanz.errors import InvalidInputError, NotFoundError
 from kulanz.store import inbox
 from kulanz.store.database import Database
-from kulanz.store.inbox import Recorded, Settled
+from kulanz.store.inbox import RecordedEvent, SettledEvent
 from tests.store.rows import DAY, HOUR, NOW, SECOND, an_event, recorded, settled, states
 
 
@@ -24,8 +24,8 @@ def test_a_recorded_event_can_be_read_again(database: Database) -> None:
     (number,) = recorded(database, event)
 
     with database.read() as conn:
-        found = inbox.get(conn, number)
-    assert found == inbox.Event(
+        stored_event = inbox.get(conn, number)
+    assert stored_event == inbox.Event(
         number,
         "lemonsqueezy",
         event.name,
@@ -46,7 +46,7 @@ def test_the_same_delivery_is_known(database: Database) -> None:
     (number,) = recorded(database, event)
 
     with database.write() as tx:
-        assert inbox.record(tx, [event, an_event()], NOW)[0] == Recorded(number, known=True, state="received")
+        assert inbox.record(tx, [event, an_event()], NOW)[0] == RecordedEvent(number, known=True, state="received")
 
 
 def test_the_same_content_under_another_delivery_is_known(database: Database) -> None:
@@ -56,7 +56,7 @@ def test_the_same_content_under_another_delivery_is_known(database: Database) ->
     with database.write() as tx:
         (answer,) = inbox.record(tx, [an_event(content_key=b"same")], NOW)
 
-    assert answer == Recorded(number, known=True, state="handled")
+    assert answer == RecordedEvent(number, known=True, state="handled")
 
 
 def test_events_without_a_content_key_are_told_apart_by_delivery_alone(database: Database) -> None:
@@ -91,13 +91,13 @@ def test_a_duplicate_rearms_a_parked_event_once_an_hour(database: Database) -> N
     event = an_event()
     (number,) = recorded(database, event)
 
-    found = []
+    matches = []
     for moment in (NOW, NOW + HOUR - SECOND, NOW + HOUR):
         settled(database, "parked", None, number)
         with database.write() as tx:
-            found += [answer.state for answer in inbox.record(tx, [event], moment)]
+            matches += [answer.state for answer in inbox.record(tx, [event], moment)]
 
-    assert found == ["received", "parked", "received"]
+    assert matches == ["received", "parked", "received"]
 
 
 def test_a_rearmed_event_starts_with_no_attempts(database: Database) -> None:
@@ -110,9 +110,9 @@ def test_a_rearmed_event_starts_with_no_attempts(database: Database) -> None:
         inbox.record(tx, [event], NOW)
 
     with database.read() as conn:
-        found = inbox.get(conn, number)
-    assert found is not None
-    assert (found.state, found.attempts) == ("received", 0)
+        stored_event = inbox.get(conn, number)
+    assert stored_event is not None
+    assert (stored_event.state, stored_event.attempts) == ("received", 0)
 
 
 def test_a_large_batch_is_recorded_and_settled_whole(database: Database) -> None:
@@ -128,19 +128,21 @@ def test_settling_writes_what_became_of_an_event(database: Database) -> None:
     (number,) = recorded(database, an_event())
 
     with database.write() as tx:
-        inbox.settle(tx, [Settled(number, "waiting", "org_1", b"new", "why", "lemonsqueezy:subscription:1", NOW)], NOW)
+        inbox.settle(
+            tx, [SettledEvent(number, "waiting", "org_1", b"new", "why", "lemonsqueezy:subscription:1", NOW)], NOW
+        )
 
     with database.read() as conn:
-        found = inbox.get(conn, number)
-    assert found is not None
-    assert (found.state, found.account, found.body) == ("waiting", "org_1", b"new")
-    assert (found.reason, found.waits_for) == ("why", "lemonsqueezy:subscription:1")
+        event = inbox.get(conn, number)
+    assert event is not None
+    assert (event.state, event.account, event.body) == ("waiting", "org_1", b"new")
+    assert (event.reason, event.waits_for) == ("why", "lemonsqueezy:subscription:1")
 
 
 def test_settling_without_a_body_leaves_it(database: Database) -> None:
     numbers = recorded(database, an_event(), an_event())
 
-    outcomes = [Settled(each, "handled", None, body) for each, body in zip(numbers, (None, b"new"), strict=True)]
+    outcomes = [SettledEvent(each, "handled", None, body) for each, body in zip(numbers, (None, b"new"), strict=True)]
 
     with database.write() as tx:
         inbox.settle(tx, outcomes, NOW)
@@ -153,9 +155,9 @@ def test_the_third_failure_parks_an_event(database: Database) -> None:
     (number,) = recorded(database, an_event())
 
     with database.write() as tx:
-        found = [inbox.failed(tx, number, "no", permanent=False, now_real=NOW) for _ in range(3)]
+        matches = [inbox.failed(tx, number, "no", permanent=False, now_real=NOW) for _ in range(3)]
 
-    assert found == ["received", "received", "parked"]
+    assert matches == ["received", "received", "parked"]
 
 
 def test_a_hopeless_failure_parks_at_once_and_is_known_of_the_account(database: Database) -> None:
@@ -270,9 +272,9 @@ def test_a_skipped_event_is_ignored_with_its_reason_but_a_handled_one_stays(data
         assert not inbox.skip(tx, 999_999, "nothing there")
 
     with database.read() as conn:
-        found = inbox.get(conn, parked)
-        assert found is not None
-        assert (found.state, found.reason) == ("ignored", "a test of theirs")
+        event = inbox.get(conn, parked)
+        assert event is not None
+        assert (event.state, event.reason) == ("ignored", "a test of theirs")
 
 
 def test_open_events_are_counted_by_state(database: Database) -> None:

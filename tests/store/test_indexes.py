@@ -12,11 +12,11 @@ from kulanz.store import (
     audit_log,
     bindings,
     case_index,
+    console_sessions,
     email_index,
     inbox,
     journal,
     ledger,
-    logins,
     outbox,
     pages,
     receipts,
@@ -70,7 +70,7 @@ _QUESTIONS: dict[str, tuple[Executable | Prepared, dict[str, Any]]] = {
     "recovered cases": (case_index._CLOSED_AT, {"kind": "case", "state": "recovered", "since": NOW}),
     "acts": (audit_log._BEFORE, {"limit": 10, "before": 9}),
     "acts about": (audit_log._ABOUT, {"limit": 10, "subject": "evt_1"}),
-    "ended sessions": (logins._ENDED, {"session": "s"}),
+    "ended sessions": (console_sessions._ENDED, {"session": "s"}),
     "standings": (pages._STANDINGS, {}),
     "timers due": (pages._DUE, {"now": NOW}),
     "event from": (pages._FROM, {"number": 3}),
@@ -126,9 +126,9 @@ def _plan_of(tx: Connection, page: Callable[[Connection], object]) -> list[str]:
     return _explained(tx, sql, values)
 
 
-def _plan(tx: Connection, asked: Executable | Prepared, parameters: dict[str, Any]) -> list[str]:
+def _plan(tx: Connection, prepared: Executable | Prepared, parameters: dict[str, Any]) -> list[str]:
     """Ask the planner; PostgreSQL is told to avoid what it would rightly do with an empty table."""
-    statement = asked.statement if isinstance(asked, Prepared) else asked
+    statement = prepared.statement if isinstance(prepared, Prepared) else prepared
     return _explained(tx, *_sent(tx, lambda: tx.execute(statement, parameters)))
 
 

@@ -123,11 +123,11 @@ def _columns(database: Database) -> dict[tuple[str, str], bool]:
     SQLAlchemy takes a default of PostgreSQL 18's for a computed value.
     """
     with database.read() as conn:
-        found = inspect(conn)
+        result = inspect(conn)
         return {
             (table, column["name"]): column["nullable"] or column["default"] is not None or "computed" in column
-            for table in found.get_table_names()
-            for column in found.get_columns(table)
+            for table in result.get_table_names()
+            for column in result.get_columns(table)
         }
 
 

@@ -127,10 +127,10 @@ def test_a_finished_effect_is_done_for_good(database: Database) -> None:
     finished(database, "e1", "pending", error="late answer of an earlier attempt")
 
     with database.read() as conn:
-        found = outbox.get(conn, "e1")
-    assert found is not None
-    assert (found.state, found.attempts, found.done_at, found.error) == ("done", 1, NOW, None)
-    assert found.lease_until is None
+        row = outbox.get(conn, "e1")
+    assert row is not None
+    assert (row.state, row.attempts, row.done_at, row.error) == ("done", 1, NOW, None)
+    assert row.lease_until is None
 
 
 def test_a_failed_effect_is_due_again_when_its_time_comes(database: Database) -> None:

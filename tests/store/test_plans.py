@@ -17,7 +17,7 @@ from sqlalchemy.pool import Pool
 
 from kulanz.services import Services
 from kulanz.store.tables import metadata
-from kulanz_workers.scheduler import Clock
+from kulanz_workers.scheduler import Scheduler
 from tests.days import DAY, days_before_monday, happens
 from tests.lemonsqueezy import (
     MONDAY,
@@ -66,12 +66,12 @@ def services(database_url: str, tmp_path: Path) -> Iterator[Services]:
 
 
 def test_no_statement_of_a_story_reads_a_whole_table(services: Services) -> None:
-    with listening() as asked:
+    with listening() as requested_asked:
         a_story(services)
 
-    slow = unindexed(services, asked)
+    slow = unindexed(services, requested_asked)
 
-    assert len(asked.statements) > 40
+    assert len(requested_asked.statements) > 40
     assert slow == {}
 
 
@@ -84,10 +84,10 @@ def test_no_statement_of_a_story_reads_a_whole_table(services: Services) -> None
     ids=["a whole table", "an index past what is not wanted"],
 )
 def test_a_statement_that_walks_is_found_out(services: Services, question: str) -> None:
-    with listening() as asked, services.database.read() as conn:
+    with listening() as requested_asked, services.database.read() as conn:
         conn.exec_driver_sql(question).all()
 
-    assert len(unindexed(services, asked)) == 1
+    assert len(unindexed(services, requested_asked)) == 1
 
 
 def a_story(services: Services) -> None:
@@ -105,7 +105,7 @@ def a_story(services: Services) -> None:
     happens(services, 11, dispute_created(at=MONDAY + 11 * DAY))
     happens(services, 12, dispute_resolved(at=MONDAY + 12 * DAY, status="won"))
     happens(services, 60)
-    clock = Clock(services)
+    clock = Scheduler(services)
     for _ in range(2):
         clock.tick()
 
@@ -113,29 +113,29 @@ def a_story(services: Services) -> None:
 @contextmanager
 def listening() -> Iterator[Asked]:
     """Hear what is sent: SQLite is asked at its driver, since what is sent in bulk goes past SQLAlchemy."""
-    asked = Asked()
+    requested_asked = Asked()
     listeners: list[tuple[type, str, Callable[..., object]]] = [
-        (Pool, "checkout", lambda connection, record, _: hear(asked, connection, record)),
-        (Engine, "before_cursor_execute", asked.note_of_postgresql),
+        (Pool, "checkout", lambda connection, record, _: hear(requested_asked, connection, record)),
+        (Engine, "before_cursor_execute", requested_asked.note_of_postgresql),
     ]
     for target, name, listener in listeners:
         event.listen(target, name, listener)
     try:
-        yield asked
+        yield requested_asked
     finally:
         for target, name, listener in listeners:
             event.remove(target, name, listener)
 
 
-def hear(asked: Asked, connection: Any, record: object) -> None:
+def hear(requested_asked: Asked, connection: Any, record: object) -> None:
     if hasattr(connection, "set_trace_callback"):
-        asked.note_of_sqlite(connection, record)
+        requested_asked.note_of_sqlite(connection, record)
 
 
-def unindexed(services: Services, asked: Asked) -> dict[str, list[str]]:
+def unindexed(services: Services, requested_asked: Asked) -> dict[str, list[str]]:
     """Return the statements that read a whole table which may be large, and how."""
     with services.database.write() as tx:
-        plans = {shape: plan(tx, *told) for shape, told in asked.statements.items()}
+        plans = {shape: plan(tx, *stated) for shape, stated in requested_asked.statements.items()}
     return {shape: slow for shape, steps in plans.items() if (slow := [*reading_whole(shape, steps)])}
 
 
@@ -157,9 +157,9 @@ def reading_whole(statement: str, steps: list[str]) -> Iterator[str]:
         if step.startswith("SCAN"):
             _, table, *how = step.split()
             walks = not wants_all and how[:1] != ["VIRTUAL"] and not PARTIAL & {*how}
-        elif found := re.search(r"Seq Scan on (\w+)|Index (?:Only )?Scan using (\w+) on (\w+)", step):
-            table = found[1] or found[3]
-            walks = found[1] is not None or (found[2] not in PARTIAL and "Filter:" in then)
+        elif result := re.search(r"Seq Scan on (\w+)|Index (?:Only )?Scan using (\w+) on (\w+)", step):
+            table = result[1] or result[3]
+            walks = result[1] is not None or (result[2] not in PARTIAL and "Filter:" in then)
         else:
             continue
         if walks and table not in {*FEW, "json_each", "CONSTANT"}:

@@ -43,12 +43,12 @@ def test_a_prepared_query_finds_what_sqlalchemy_finds(three_timers: Database, ac
     prepared, given = Prepared(_QUERY), {"accounts": accounts, "now": NOON, "limit": 5}
 
     with three_timers.read() as conn:
-        found, again = prepared.rows(conn, **given), prepared.rows(conn, **given)
+        matches, again = prepared.rows(conn, **given), prepared.rows(conn, **given)
         expected = [tuple(row) for row in conn.execute(_QUERY, given)]
 
-    assert found == again == expected
-    assert found == [(name, NOON) for name in accounts]
-    assert all(at.tzinfo is UTC for _, at in found)
+    assert matches == again == expected
+    assert matches == [(name, NOON) for name in accounts]
+    assert all(at.tzinfo is UTC for _, at in matches)
 
 
 def test_an_instant_is_asked_for_whatever_its_zone(three_timers: Database) -> None:

@@ -94,7 +94,7 @@ def test_a_decision_that_was_added_shows(decided: Database) -> None:
         assert ledger.verify(tx, "org_1") == 6
 
 
-def test_the_brake_counts_accounts_and_not_decisions(database: Database) -> None:
+def test_the_breaker_counts_accounts_and_not_decisions(database: Database) -> None:
     with database.write() as tx:
         for account in ("a", "b"):
             ledger.write(tx, map(ledger.chained, a_chain(account, 3, rule="dunning.hold_placed")))
@@ -111,8 +111,8 @@ def test_the_first_binding_of_a_key_stays(database: Database) -> None:
         bindings.bind(tx, {"lemonsqueezy:customer:1": "org_2", "lemonsqueezy:customer:2": "org_2"})
         bindings.bind(tx, {})
 
-        found = bindings.find(tx, ["lemonsqueezy:customer:1", "lemonsqueezy:customer:2", "lemonsqueezy:customer:3"])
-        assert found == {"lemonsqueezy:customer:1": "org_1", "lemonsqueezy:customer:2": "org_2"}
+        matches = bindings.find(tx, ["lemonsqueezy:customer:1", "lemonsqueezy:customer:2", "lemonsqueezy:customer:3"])
+        assert matches == {"lemonsqueezy:customer:1": "org_1", "lemonsqueezy:customer:2": "org_2"}
         assert bindings.find(tx, []) == {}
 
 

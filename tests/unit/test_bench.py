@@ -18,7 +18,7 @@ from bench.applying import drained
 from bench.charts import MET, MISSED, chart
 from bench.events import EVENTS_PER_ACCOUNT, SECRET, requests
 from bench.figures import NO_GOAL, Figure, Goal, quantile, table
-from bench.load import Order, run
+from bench.load import LoadPlan, run
 from bench.plan import in_turn
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -62,7 +62,7 @@ def a_figure(**changes: object) -> Figure:
 
 def test_every_request_of_an_order_is_answered_once() -> None:
     with serving(answering(b"HTTP/1.1 200 OK\r\nContent-Le", b"ngth: 4\r\n\r\nab", b"cd")) as port:
-        seen = run(Order(port=port, connections=4, first_account=1, count=40)).summary()
+        seen = run(LoadPlan(port=port, connections=4, first_account=1, count=40)).summary()
 
     assert (seen.answered, seen.refused) == (40, {})
     assert seen.per_second > 0
@@ -71,14 +71,16 @@ def test_every_request_of_an_order_is_answered_once() -> None:
 
 def test_an_answer_that_is_not_200_is_counted_apart() -> None:
     with serving(answering(b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n")) as port:
-        seen = run(Order(port=port, connections=2, first_account=1, count=10)).summary()
+        seen = run(LoadPlan(port=port, connections=2, first_account=1, count=10)).summary()
 
     assert (seen.answered, seen.refused) == (0, {"503": 10})
 
 
 def test_a_timed_run_ends_and_may_repeat_its_requests() -> None:
     with serving(answering(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")) as port:
-        seen = run(Order(port=port, connections=2, first_account=1, seconds=0.2, warm_up=0.05, repeat=True)).summary()
+        seen = run(
+            LoadPlan(port=port, connections=2, first_account=1, seconds=0.2, warm_up=0.05, repeat=True)
+        ).summary()
 
     assert seen.answered > 0
 
@@ -89,7 +91,7 @@ def test_a_server_that_hangs_up_is_an_error() -> None:
             self.request.recv(1)
 
     with serving(HangingUp) as port, pytest.raises(ConnectionError):
-        run(Order(port=port, connections=1, first_account=1, count=1))
+        run(LoadPlan(port=port, connections=1, first_account=1, count=1))
 
 
 def test_every_request_is_signed_and_unlike_every_other() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from bench.figures import Figure, Goal
 from bench.plan import Bench, Plan
-from bench.session import Area, Session
+from bench.session import BenchArea, BenchSession
 
 
 class NoHousehold:
@@ -17,10 +17,10 @@ class NoHousehold:
     directory = Path()
 
 
-def a_session(said: list[str] | None = None, overtime: float = 60.0, **plan: float) -> Session:
+def a_session(said: list[str] | None = None, overtime: float = 60.0, **plan: float) -> BenchSession:
     notes: list[str] = [] if said is None else said
-    bench = Bench(household=NoHousehold(), plan=Plan(**plan), say=notes.append)  # type: ignore[arg-type]
-    return Session(bench, overtime=overtime)
+    bench = Bench(instances=NoHousehold(), plan=Plan(**plan), say=notes.append)  # type: ignore[arg-type]
+    return BenchSession(bench, overtime=overtime)
 
 
 def a_figure(name: str, *ours: float) -> Figure:
@@ -29,7 +29,7 @@ def a_figure(name: str, *ours: float) -> Figure:
     )
 
 
-def measuring(*figures: Figure, seconds: float = 0.0) -> Area:
+def measuring(*figures: Figure, seconds: float = 0.0) -> BenchArea:
     def area(bench: Bench) -> Iterator[Figure]:
         for figure in figures:
             for _ in bench.rounds(figure.name):
@@ -38,18 +38,18 @@ def measuring(*figures: Figure, seconds: float = 0.0) -> Area:
                 figure.add(1.0, is_ours=False)
             yield figure
 
-    return Area(area, 1)
+    return BenchArea(area, 1)
 
 
-def failing(*figures: Figure) -> Area:
+def failing(*figures: Figure) -> BenchArea:
     def area(_: Bench) -> Iterator[Figure]:
         yield from figures
         raise ConnectionError("nobody listens")
 
-    return Area(area, 1)
+    return BenchArea(area, 1)
 
 
-def kept(session: Session, areas: dict[str, Area]) -> list[list[str]]:
+def kept(session: BenchSession, areas: dict[str, BenchArea]) -> list[list[str]]:
     """Run a session and return what was there each time that it was kept."""
     seen: list[list[str]] = []
     keep: Callable[[], None] = lambda: seen.append([figure.name for figure in session.figures])  # noqa: E731
@@ -80,7 +80,7 @@ def test_the_rounds_that_were_done_count_where_a_later_one_fails() -> None:
 
     session = a_session()
 
-    session.run({"area": Area(area, 1)}, lambda: None)
+    session.run({"area": BenchArea(area, 1)}, lambda: None)
 
     assert session.figures[0].ratios == [2.0, 2.0]
     assert session.failed == {"area": "TimeoutError: the server is gone"}
@@ -123,6 +123,6 @@ def test_an_area_that_hangs_is_given_up() -> None:
 def test_a_session_passes_where_every_goal_is_met(value: float, *, passed: bool) -> None:
     session = a_session()
 
-    session.run({"area": Area(lambda _: iter([a_figure("figure", value)]), 1)}, lambda: None)
+    session.run({"area": BenchArea(lambda _: iter([a_figure("figure", value)]), 1)}, lambda: None)
 
     assert session.passed is passed

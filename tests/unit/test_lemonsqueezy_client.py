@@ -11,7 +11,7 @@ import requests
 from kulanz.errors import FarEndError, UnknownOutcomeError
 from kulanz.policy.facts import Provenance, Status
 from kulanz.providers import PROVIDERS, Naming
-from kulanz.providers.lemonsqueezy.client import Client
+from kulanz.providers.lemonsqueezy.client import LemonSqueezyClient
 from tests import lemonsqueezy as ls
 from tests.provider_server import API_KEY, Provider, Reply, a_provider
 
@@ -28,16 +28,16 @@ def provider() -> Iterator[Provider]:
 
 @pytest.fixture
 def session() -> Iterator[requests.Session]:
-    with requests.Session() as one:
-        yield one
+    with requests.Session() as item:
+        yield item
 
 
 @pytest.fixture
-def client(provider: Provider, session: requests.Session) -> Client:
-    return Client(API_KEY, provider.url, session, timeouts=(1.0, 0.4))
+def client(provider: Provider, session: requests.Session) -> LemonSqueezyClient:
+    return LemonSqueezyClient(API_KEY, provider.url, session, timeouts=(1.0, 0.4))
 
 
-def failure(client: Client, *, method: str = "GET") -> FarEndError:
+def failure(client: LemonSqueezyClient, *, method: str = "GET") -> FarEndError:
     with pytest.raises(FarEndError) as caught:
         client.subscription(OWN) if method == "GET" else client.cancel(OWN)
     assert caught.value.detail.isprintable()
@@ -48,7 +48,7 @@ def failure(client: Client, *, method: str = "GET") -> FarEndError:
 # Reading.
 
 
-def test_a_subscription_is_read_as_a_reconciled_snapshot(provider: Provider, client: Client) -> None:
+def test_a_subscription_is_read_as_a_reconciled_snapshot(provider: Provider, client: LemonSqueezyClient) -> None:
     provider.change(OWN, status="past_due")
 
     seen = client.subscription(OWN)
@@ -63,20 +63,22 @@ def test_a_subscription_is_read_as_a_reconciled_snapshot(provider: Provider, cli
     ("name", "newer"),
     [("updated", True), ("created", True), ("paused", False), ("cancelled", False), ("expired", False)],
 )
-def test_an_answer_settles_a_tie_of_catch_all_events_and_no_other(client: Client, name: str, *, newer: bool) -> None:
+def test_an_answer_settles_a_tie_of_catch_all_events_and_no_other(
+    client: LemonSqueezyClient, name: str, *, newer: bool
+) -> None:
     body = ls.wire(ls.EVENTS[f"subscription_{name}"]())
-    (told,) = LEMONSQUEEZY.translate(f"subscription_{name}", LEMONSQUEEZY.decode(body), "f" * 64, Naming())
+    (fact,) = LEMONSQUEEZY.translate(f"subscription_{name}", LEMONSQUEEZY.decode(body), "f" * 64, Naming())
 
     seen = client.subscription(OWN)
 
-    assert (seen.stamp > told.stamp) is newer
+    assert (seen.stamp > fact.stamp) is newer
 
 
-def test_the_same_answer_twice_is_the_same_fact(client: Client) -> None:
+def test_the_same_answer_twice_is_the_same_fact(client: LemonSqueezyClient) -> None:
     assert client.subscription(OWN) == client.subscription(OWN)
 
 
-def test_requests_are_json_api_with_the_key(provider: Provider, client: Client) -> None:
+def test_requests_are_json_api_with_the_key(provider: Provider, client: LemonSqueezyClient) -> None:
     client.subscription(OWN)
 
     (call,) = provider.requests
@@ -86,14 +88,14 @@ def test_requests_are_json_api_with_the_key(provider: Provider, client: Client) 
 
 
 def test_an_address_may_end_in_a_slash(provider: Provider, session: requests.Session) -> None:
-    assert Client(API_KEY, f"{provider.url}/", session).subscription(OWN)
+    assert LemonSqueezyClient(API_KEY, f"{provider.url}/", session).subscription(OWN)
 
 
-def test_a_subscription_that_the_key_does_not_reach_is_none(client: Client) -> None:
+def test_a_subscription_that_the_key_does_not_reach_is_none(client: LemonSqueezyClient) -> None:
     assert client.subscription("999") is None
 
 
-def test_an_id_cannot_leave_its_path(provider: Provider, client: Client) -> None:
+def test_an_id_cannot_leave_its_path(provider: Provider, client: LemonSqueezyClient) -> None:
     assert client.subscription("../users/me?x=1#y") is None
     assert provider.calls == ["GET /v1/subscriptions/..%2Fusers%2Fme%3Fx%3D1%23y"]
 
@@ -101,11 +103,13 @@ def test_an_id_cannot_leave_its_path(provider: Provider, client: Client) -> None
 @pytest.mark.parametrize("test_mode", [True, False])
 def test_the_key_says_its_mode(session: requests.Session, *, test_mode: bool) -> None:
     with a_provider(test_mode=test_mode) as provider:
-        assert Client(API_KEY, provider.url, session).test_mode() is test_mode
+        assert LemonSqueezyClient(API_KEY, provider.url, session).test_mode() is test_mode
 
 
 @pytest.mark.parametrize("body", [{}, {"meta": None}, {"meta": {"test_mode": None}}, {"meta": []}])
-def test_a_key_that_does_not_say_its_mode_is_live(provider: Provider, client: Client, body: ls.Payload) -> None:
+def test_a_key_that_does_not_say_its_mode_is_live(
+    provider: Provider, client: LemonSqueezyClient, body: ls.Payload
+) -> None:
     provider.queue(Reply(body=body))
 
     assert client.test_mode() is False
@@ -114,7 +118,7 @@ def test_a_key_that_does_not_say_its_mode_is_live(provider: Provider, client: Cl
 # Writing.
 
 
-def test_cancel_stops_the_renewal(provider: Provider, client: Client) -> None:
+def test_cancel_stops_the_renewal(provider: Provider, client: LemonSqueezyClient) -> None:
     client.cancel(OWN)
 
     assert provider.calls == [f"DELETE /v1/subscriptions/{OWN}"]
@@ -123,7 +127,7 @@ def test_cancel_stops_the_renewal(provider: Provider, client: Client) -> None:
     assert (seen.status, seen.ends_at) == (Status.CANCELLED, seen.renews_at)
 
 
-def test_resume_takes_a_cancellation_back(provider: Provider, client: Client) -> None:
+def test_resume_takes_a_cancellation_back(provider: Provider, client: LemonSqueezyClient) -> None:
     client.cancel(OWN)
 
     client.resume(OWN)
@@ -134,7 +138,7 @@ def test_resume_takes_a_cancellation_back(provider: Provider, client: Client) ->
     assert provider.attributes(OWN)["status"] == "active"
 
 
-def test_a_trial_is_resumed_with_its_end(provider: Provider, client: Client) -> None:
+def test_a_trial_is_resumed_with_its_end(provider: Provider, client: LemonSqueezyClient) -> None:
     end = datetime(2026, 3, 9, 13, 0, tzinfo=UTC)
     client.cancel(OWN)
 
@@ -147,7 +151,7 @@ def test_a_trial_is_resumed_with_its_end(provider: Provider, client: Client) -> 
     assert provider.attributes(OWN)["status"] == "on_trial"
 
 
-def test_a_resume_that_is_refused_says_why(provider: Provider, client: Client) -> None:
+def test_a_resume_that_is_refused_says_why(provider: Provider, client: LemonSqueezyClient) -> None:
     provider.change(OWN, status="expired")
 
     with pytest.raises(FarEndError, match="answered 422: An expired subscription cannot be resumed") as caught:
@@ -156,7 +160,7 @@ def test_a_resume_that_is_refused_says_why(provider: Provider, client: Client) -
     assert (caught.value.retryable, caught.value.answer) == (False, 422)
 
 
-def test_cancelling_what_the_key_does_not_reach_is_a_failure(client: Client) -> None:
+def test_cancelling_what_the_key_does_not_reach_is_a_failure(client: LemonSqueezyClient) -> None:
     with pytest.raises(FarEndError) as caught:
         client.cancel("999")
 
@@ -164,7 +168,9 @@ def test_cancelling_what_the_key_does_not_reach_is_a_failure(client: Client) -> 
 
 
 @pytest.mark.parametrize("reply", [Reply(status=204), Reply(body=b"<html>"), Reply(body=b'{"data":{}}'), Reply(cut=3)])
-def test_a_write_that_succeeded_needs_no_readable_answer(provider: Provider, client: Client, reply: Reply) -> None:
+def test_a_write_that_succeeded_needs_no_readable_answer(
+    provider: Provider, client: LemonSqueezyClient, reply: Reply
+) -> None:
     provider.queue(reply)
 
     client.cancel(OWN)
@@ -191,7 +197,7 @@ def test_a_write_that_succeeded_needs_no_readable_answer(provider: Provider, cli
     ],
 )
 def test_a_refusal_keeps_its_status_and_says_whether_to_ask_again(
-    provider: Provider, client: Client, method: str, status: int, *, retryable: bool
+    provider: Provider, client: LemonSqueezyClient, method: str, status: int, *, retryable: bool
 ) -> None:
     provider.queue(Reply(status=status))
 
@@ -204,13 +210,13 @@ def test_a_refusal_keeps_its_status_and_says_whether_to_ask_again(
 
 def test_a_wrong_key_is_told_in_the_providers_words(provider: Provider, session: requests.Session) -> None:
     with pytest.raises(FarEndError, match="answered 401: Unauthenticated") as caught:
-        Client("another", provider.url, session).subscription(OWN)
+        LemonSqueezyClient("another", provider.url, session).subscription(OWN)
 
     assert caught.value.answer == 401
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_not_followed(provider: Provider, client: Client, status: int) -> None:
+def test_a_redirect_is_not_followed(provider: Provider, client: LemonSqueezyClient, status: int) -> None:
     provider.queue(Reply(status=status, headers={"Location": f"{provider.url}/users/me"}))
 
     said = failure(client)
@@ -240,7 +246,7 @@ def test_a_redirect_is_not_followed(provider: Provider, client: Client, status: 
     ],
 )
 def test_when_to_ask_again_is_kept(
-    provider: Provider, client: Client, told: dict[str, str], wait: timedelta | None
+    provider: Provider, client: LemonSqueezyClient, told: dict[str, str], wait: timedelta | None
 ) -> None:
     provider.queue(Reply(status=429, headers=told))
 
@@ -264,7 +270,7 @@ def test_when_to_ask_again_is_kept(
     ],
 )
 def test_the_providers_own_words_are_kept_where_it_has_any(
-    provider: Provider, client: Client, body: bytes | ls.Payload, words: str
+    provider: Provider, client: LemonSqueezyClient, body: bytes | ls.Payload, words: str
 ) -> None:
     provider.queue(Reply(status=502, body=body))
 
@@ -286,7 +292,9 @@ def test_the_providers_own_words_are_kept_where_it_has_any(
         Reply(cut=20, acts=True),
     ],
 )
-def test_an_answer_that_is_no_subscription_is_asked_for_again(provider: Provider, client: Client, reply: Reply) -> None:
+def test_an_answer_that_is_no_subscription_is_asked_for_again(
+    provider: Provider, client: LemonSqueezyClient, reply: Reply
+) -> None:
     provider.queue(reply)
 
     assert failure(client).retryable
@@ -296,7 +304,7 @@ def test_an_answer_that_is_no_subscription_is_asked_for_again(provider: Provider
 
 
 @pytest.mark.parametrize("reply", [Reply(hang=True), Reply(reset=True), Reply(delay=2.0)])
-def test_a_read_that_breaks_may_be_repeated(provider: Provider, client: Client, reply: Reply) -> None:
+def test_a_read_that_breaks_may_be_repeated(provider: Provider, client: LemonSqueezyClient, reply: Reply) -> None:
     provider.queue(reply)
 
     said = failure(client)
@@ -305,7 +313,7 @@ def test_a_read_that_breaks_may_be_repeated(provider: Provider, client: Client, 
     assert not isinstance(said, UnknownOutcomeError)
 
 
-def test_an_answer_that_comes_byte_by_byte_is_given_up(provider: Provider, client: Client) -> None:
+def test_an_answer_that_comes_byte_by_byte_is_given_up(provider: Provider, client: LemonSqueezyClient) -> None:
     provider.queue(Reply(drip=0.05, acts=True))
     began = monotonic()
 
@@ -317,7 +325,7 @@ def test_an_answer_that_comes_byte_by_byte_is_given_up(provider: Provider, clien
 
 @pytest.mark.parametrize("reply", [Reply(hang=True, acts=True), Reply(reset=True, acts=True), Reply(reset=True)])
 def test_a_write_that_breaks_after_it_was_sent_has_an_unknown_outcome(
-    provider: Provider, client: Client, reply: Reply
+    provider: Provider, client: LemonSqueezyClient, reply: Reply
 ) -> None:
     provider.queue(reply)
 
@@ -331,7 +339,7 @@ def test_a_write_that_breaks_after_it_was_sent_has_an_unknown_outcome(
 def test_a_write_that_was_never_sent_may_be_repeated(session: requests.Session) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-    client = Client(API_KEY, f"http://127.0.0.1:{port}/v1", session)
+    client = LemonSqueezyClient(API_KEY, f"http://127.0.0.1:{port}/v1", session)
 
     said = failure(client, method="DELETE")
 
@@ -341,8 +349,8 @@ def test_a_write_that_was_never_sent_may_be_repeated(session: requests.Session) 
 
 @pytest.mark.parametrize("url", ["nonsense", "ftp://127.0.0.1/v1", "http://"])
 def test_an_address_that_is_none_is_not_tried_again(session: requests.Session, url: str) -> None:
-    assert not failure(Client(API_KEY, url, session), method="DELETE").retryable
+    assert not failure(LemonSqueezyClient(API_KEY, url, session), method="DELETE").retryable
 
 
-def test_a_client_shows_no_key(client: Client) -> None:
+def test_a_client_shows_no_key(client: LemonSqueezyClient) -> None:
     assert API_KEY not in repr(client)

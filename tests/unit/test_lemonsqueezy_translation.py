@@ -46,7 +46,7 @@ def test_a_subscription_event_is_a_snapshot() -> None:
 
     assert fact == SubscriptionSeen(
         key="lemonsqueezy:8",
-        stamp=Stamp(ls.MONDAY, 2, LEMONSQUEEZY.glance(ls.wire(payload)).content_key.hex()),
+        stamp=Stamp(ls.MONDAY, 2, LEMONSQUEEZY.peek(ls.wire(payload)).content_key.hex()),
         status=Status.ACTIVE,
         customer="lemonsqueezy:7",
         variant="lemonsqueezy:10",
@@ -144,10 +144,10 @@ def test_disputes_of_one_second_rise_to_their_end() -> None:
 
 
 def test_one_second_and_one_event_with_other_content_differ_in_the_digest() -> None:
-    one, other = subscription(renews_at=LATER).stamp, subscription(renews_at=ls.MONDAY).stamp
+    fact, other = subscription(renews_at=LATER).stamp, subscription(renews_at=ls.MONDAY).stamp
 
-    assert (one.at, one.rank) == (other.at, other.rank)
-    assert one.digest != other.digest
+    assert (fact.at, fact.rank) == (other.at, other.rank)
+    assert fact.digest != other.digest
 
 
 def test_a_resend_gives_the_very_same_fact() -> None:

@@ -143,7 +143,7 @@ def test_an_unusable_language_or_zone_is_none(told: object) -> None:
 def test_how_letters_shall_come_is_a_fact_of_its_own(told: object, known: str | None) -> None:
     facts = translate(ls.order_created(custom_data={"delivery": told}))
 
-    assert [one.delivery for one in facts if isinstance(one, AddressKnown)] == ([known] if known else [])
+    assert [fact.delivery for fact in facts if isinstance(fact, AddressKnown)] == ([known] if known else [])
 
 
 def test_a_country_is_a_fact_of_its_own() -> None:

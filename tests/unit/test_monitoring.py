@@ -19,20 +19,20 @@ PROMTOOL = shutil.which("promtool")
 
 
 def panels() -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
-    return found
+    matches: list[dict[str, Any]] = json.loads(DASHBOARD.read_text())["panels"]
+    return matches
 
 
 @pytest.mark.parametrize("page", [RULES, MONITORING / "alerts_test.yml", DASHBOARD], ids=lambda page: page.name)
 def test_every_metric_that_is_asked_for_exists(page: Path) -> None:
-    asked = set(re.findall(r"kulanz_[a-z_]+", page.read_text()))
+    requested = set(re.findall(r"kulanz_[a-z_]+", page.read_text()))
 
-    assert asked - metrics.names() == set()
-    assert asked
+    assert requested - metrics.names() == set()
+    assert requested
 
 
 def test_every_metric_is_defined_in_the_runbook() -> None:
-    families = {family.name for family in metrics.REGISTRY.collect()} | {one.name for one in metrics.READINGS}
+    families = {family.name for family in metrics.REGISTRY.collect()} | {gauge.name for gauge in metrics.GAUGES}
 
     undefined = {name for name in families if not re.search(rf"`{name}(_total)?`", RUNBOOK)}
 

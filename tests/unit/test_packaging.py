@@ -78,7 +78,7 @@ def test_every_outside_package_that_is_imported_is_a_declared_dependency() -> No
     undeclared = {
         name
         for name in outside_imports()
-        if name not in optional and not {normal(found) for found in distributions.get(name, [name])} & declared_names
+        if name not in optional and not {normal(value) for value in distributions.get(name, [name])} & declared_names
     }
 
     assert undeclared == set()

@@ -19,7 +19,7 @@ def test_the_manual_lists_every_key_with_meaning_values_and_default() -> None:
 
 
 def test_every_key_says_what_it_expects() -> None:
-    entries, known = list(manual.entries()), document.keys()
+    entries, existing = list(manual.entries()), document.keys()
 
-    assert [entry.key for entry in entries] == [key for key, _, _ in known]
-    assert all(entry.means and entry.expects != "a value" for entry in entries)
+    assert [entry.key for entry in entries] == [key for key, _, _ in existing]
+    assert all(entry.channels and entry.expects != "a value" for entry in entries)

@@ -33,13 +33,13 @@ def spool(folder: Path) -> Iterator[Spool]:
 
 def taken(spool: Spool) -> list[list[bytes]]:
     """Take every segment, oldest first, and do away with it."""
-    found, after = [], ""
+    matches, after = [], ""
     while (segment := spool.take(after)) is not None:
         with closing(segment):
-            found.append(segment.records())
+            matches.append(segment.records())
             segment.keep_only([])
         after = segment.path.name
-    return found
+    return matches
 
 
 @given(st.lists(st.binary(max_size=40), min_size=1, max_size=4))
@@ -127,7 +127,7 @@ def test_a_long_outage_makes_several_files_of_a_size_that_can_be_read_at_once(fo
     segments = taken(spool)
     assert len(segments) >= 2
     assert sum(map(len, segments)) == 20
-    assert longest <= spools.SEGMENT + MIB + HEAD
+    assert longest <= spools.SEGMENT_BYTES + MIB + HEAD
 
 
 def test_nobody_else_can_read_it(folder: Path, spool: Spool) -> None:

@@ -10,9 +10,9 @@ import pytest
 from flask.testing import FlaskClient
 
 from kulanz.config import ApiToken, Settings
-from kulanz.ingest.receiver import Answer
-from kulanz.web.application import Web, assemble
-from tests.web.desk import DeskInMemory
+from kulanz.ingest.receiver import WebhookResponse
+from kulanz.web.application import WebApp, assemble
+from tests.web.service import ServiceInMemory
 
 
 class ReceiverInMemory:
@@ -21,21 +21,23 @@ class ReceiverInMemory:
     def __init__(self) -> None:
         self.bodies: list[bytes] = []
         self.headers: list[dict[str, str]] = []
-        self.answer = Answer(status=200, document={"status": "accepted", "event": "evt_1"})
+        self.answer = WebhookResponse(status=200, document={"status": "accepted", "event": "evt_1"})
         self.breaks = False
         self.able = True
 
     def knows(self, endpoint: str) -> bool:
         return endpoint == "lemonsqueezy"
 
-    def accept(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def accept(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> WebhookResponse:
         if self.breaks:
             raise ValueError("s3cret")
         self.bodies.append(body)
         self.headers.append(dict(headers))
         return self.answer
 
-    async def receive(self, endpoint: str, headers: Mapping[str, str], body: bytes, _aside: Executor) -> Answer:
+    async def receive(
+        self, endpoint: str, headers: Mapping[str, str], body: bytes, _aside: Executor
+    ) -> WebhookResponse:
         return self.accept(endpoint, headers, body)
 
     def begin(self) -> None:
@@ -63,15 +65,15 @@ def receiver() -> ReceiverInMemory:
 
 
 @pytest.fixture
-def desk() -> DeskInMemory:
-    return DeskInMemory("org_1", "org_2", "org_3", "org_42")
+def service() -> ServiceInMemory:
+    return ServiceInMemory("org_1", "org_2", "org_3", "org_42")
 
 
 @pytest.fixture
-def app(receiver: ReceiverInMemory, desk: DeskInMemory, settings: Settings) -> Web:
-    return assemble(receiver, desk, settings)
+def app(receiver: ReceiverInMemory, service: ServiceInMemory, settings: Settings) -> WebApp:
+    return assemble(receiver, service, settings)
 
 
 @pytest.fixture
-def client(app: Web) -> FlaskClient:
+def client(app: WebApp) -> FlaskClient:
     return app.test_client()

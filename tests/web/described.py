@@ -31,7 +31,7 @@ def altered(schema: Schema, components: Mapping[str, Schema]) -> SearchStrategy[
     """Return what makes objects that are nearly allowed: a field is missing, odd, or one too many."""
     good = allowed(schema, components)
     return st.one_of(
-        st.tuples(good, st.text(max_size=12), ANYTHING).map(lambda one: {**one[0], one[1]: one[2]}),
+        st.tuples(good, st.text(max_size=12), ANYTHING).map(lambda item: {**item[0], item[1]: item[2]}),
         st.tuples(good, st.randoms(), ANYTHING).map(_odd),
         st.tuples(good, st.randoms()).map(_without),
         ANYTHING,
@@ -39,7 +39,7 @@ def altered(schema: Schema, components: Mapping[str, Schema]) -> SearchStrategy[
 
 
 def _objects(schema: Schema, components: Mapping[str, Schema]) -> SearchStrategy[Any]:
-    fields = {name: allowed(one, components) for name, one in schema.get("properties", {}).items()}
+    fields = {name: allowed(item, components) for name, item in schema.get("properties", {}).items()}
     needed = {name: fields.pop(name) for name in schema.get("required", ())}
     return st.fixed_dictionaries(needed, optional=fields)
 

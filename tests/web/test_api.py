@@ -18,7 +18,7 @@ from kulanz.web.api import cursors, documents
 from kulanz.web.api.operations import OPERATIONS, Operation
 from kulanz.web.application import assemble
 from tests.web.conftest import ReceiverInMemory
-from tests.web.desk import DeskInMemory, a_closure
+from tests.web.service import ServiceInMemory, a_closure
 
 WRITER = {"Authorization": "Bearer w-secret"}
 READER = {"Authorization": "Bearer r-secret"}
@@ -42,9 +42,9 @@ def post(client: FlaskClient, path: str, body: Any, key: str | None = None) -> T
 
 def problem(response: TestResponse) -> documents.Problem:
     assert response.content_type == "application/problem+json"
-    found = msgspec.json.decode(response.data, type=documents.Problem)
-    assert found.status == response.status_code
-    return found
+    stored_problem = msgspec.json.decode(response.data, type=documents.Problem)
+    assert stored_problem.status == response.status_code
+    return stored_problem
 
 
 @pytest.mark.parametrize(
@@ -60,16 +60,16 @@ def test_who_has_no_token_is_not_let_in(client: FlaskClient, authorization: str 
 
 
 def test_the_api_is_closed_while_no_token_is_set(settings: Settings) -> None:
-    app = assemble(ReceiverInMemory(), DeskInMemory("org_1"), replace(settings, api_tokens=()))
+    app = assemble(ReceiverInMemory(), ServiceInMemory("org_1"), replace(settings, api_tokens=()))
 
     assert app.test_client().get("/v1/accounts/org_1", headers=WRITER).status_code == 403
 
 
-def test_a_token_that_may_only_read_changes_nothing(client: FlaskClient, desk: DeskInMemory) -> None:
+def test_a_token_that_may_only_read_changes_nothing(client: FlaskClient, service: ServiceInMemory) -> None:
     response = client.post("/v1/accounts/org_1/disputes", json=A_DISPUTE, headers=READER)
 
     assert problem(response).status == 403
-    assert desk.orders == []
+    assert service.orders == []
 
 
 def test_accounts_come_page_by_page(client: FlaskClient) -> None:
@@ -78,22 +78,22 @@ def test_accounts_come_page_by_page(client: FlaskClient) -> None:
         get(client, f"/v1/accounts?limit=3&cursor={first.next_cursor}").data, type=documents.Accounts
     )
 
-    assert [one.account_id for one in first.accounts] == ["org_1", "org_2", "org_3"]
-    assert [one.account_id for one in second.accounts] == ["org_42"]
+    assert [account.account_id for account in first.accounts] == ["org_1", "org_2", "org_3"]
+    assert [account.account_id for account in second.accounts] == ["org_42"]
     assert second.next_cursor is None
 
 
-def test_accounts_can_be_chosen_by_standing_and_plan(client: FlaskClient, desk: DeskInMemory) -> None:
-    desk.documents["org_2"]["standing"] = "suspended"
-    desk.documents["org_3"]["plan"] = "enterprise"
+def test_accounts_can_be_chosen_by_standing_and_plan(client: FlaskClient, service: ServiceInMemory) -> None:
+    service.documents["org_2"]["standing"] = "suspended"
+    service.documents["org_3"]["plan"] = "enterprise"
 
     suspended = get(client, "/v1/accounts?standing=suspended").json
     enterprise = get(client, "/v1/accounts?plan=enterprise&standing=grace").json
 
     assert suspended is not None
     assert enterprise is not None
-    assert [one["account_id"] for one in suspended["accounts"]] == ["org_2"]
-    assert [one["account_id"] for one in enterprise["accounts"]] == ["org_3"]
+    assert [item["account_id"] for item in suspended["accounts"]] == ["org_2"]
+    assert [item["account_id"] for item in enterprise["accounts"]] == ["org_3"]
 
 
 @pytest.mark.parametrize(
@@ -149,17 +149,17 @@ def test_an_unknown_account_is_not_found(client: FlaskClient, account: str, rest
     assert problem(get(client, f"/v1/accounts/{account}{rest}")).status == 404
 
 
-def test_an_entitlement_that_has_not_changed_is_not_sent_again(client: FlaskClient, desk: DeskInMemory) -> None:
+def test_an_entitlement_that_has_not_changed_is_not_sent_again(client: FlaskClient, service: ServiceInMemory) -> None:
     path = "/v1/accounts/org_42/entitlement"
     first = get(client, path)
     tag = first.headers["ETag"]
 
     unchanged = [get(client, path, If_None_Match=value) for value in (tag, f'"other", {tag}', "*", f"W/{tag}")]
-    desk.documents["org_42"]["version"] = 8
+    service.documents["org_42"]["version"] = 8
     changed = get(client, path, If_None_Match=tag)
 
     assert tag.startswith('"')
-    assert [(one.status_code, one.data, one.headers["ETag"]) for one in unchanged] == [(304, b"", tag)] * 4
+    assert [(item.status_code, item.data, item.headers["ETag"]) for item in unchanged] == [(304, b"", tag)] * 4
     assert (changed.status_code, changed.headers["ETag"] != tag) == (200, True)
 
 
@@ -173,18 +173,18 @@ def test_a_timeline_is_read_to_its_end(client: FlaskClient) -> None:
         seen += page.decisions
         cursor = f"&cursor={page.next_cursor}" if page.next_cursor else None
 
-    assert [one.cause["ref"] for one in seen] == [f"evt_{number}" for number in range(1, 8)]
+    assert [item.cause["ref"] for item in seen] == [f"evt_{number}" for number in range(1, 8)]
 
 
-def test_a_dispute_is_opened_and_closed_by_hand(client: FlaskClient, desk: DeskInMemory) -> None:
-    told = A_DISPUTE | {"fee": 1500, "fee_currency": "USD", "payment_id": "1134999", "reference": "CB-7"}
-    opened = post(client, "/v1/accounts/org_42/disputes", told)
+def test_a_dispute_is_opened_and_closed_by_hand(client: FlaskClient, service: ServiceInMemory) -> None:
+    stated = A_DISPUTE | {"fee": 1500, "fee_currency": "USD", "payment_id": "1134999", "reference": "CB-7"}
+    opened = post(client, "/v1/accounts/org_42/disputes", stated)
     dispute = msgspec.json.decode(opened.data, type=documents.Dispute)
 
     closed = post(client, f"/v1/disputes/{dispute.id}/close", {"outcome": "won"})
 
     assert (opened.status_code, closed.status_code) == (201, 200)
-    assert desk.orders == [
+    assert service.orders == [
         (
             "org_42",
             OpenDispute(
@@ -230,12 +230,12 @@ def test_a_dispute_is_opened_and_closed_by_hand(client: FlaskClient, desk: DeskI
     ],
 )
 def test_a_dispute_that_makes_no_sense_is_refused(
-    client: FlaskClient, desk: DeskInMemory, change: dict[str, Any]
+    client: FlaskClient, service: ServiceInMemory, change: dict[str, Any]
 ) -> None:
     response = post(client, "/v1/accounts/org_42/disputes", A_DISPUTE | change)
 
     assert problem(response).status == 422
-    assert desk.orders == []
+    assert service.orders == []
 
 
 @pytest.mark.parametrize("missing", sorted(A_DISPUTE))
@@ -278,11 +278,11 @@ def test_an_unknown_dispute_is_not_found(client: FlaskClient) -> None:
 
 
 @pytest.mark.parametrize("kind", sorted(OverrideKind))
-def test_every_kind_of_exception_can_be_made(client: FlaskClient, desk: DeskInMemory, kind: OverrideKind) -> None:
+def test_every_kind_of_exception_can_be_made(client: FlaskClient, service: ServiceInMemory, kind: OverrideKind) -> None:
     response = post(client, "/v1/accounts/org_42/overrides", AN_OVERRIDE | {"kind": kind})
 
     assert response.status_code == 201
-    command = desk.orders[0][1]
+    command = service.orders[0][1]
     assert isinstance(command, SetOverride)
     assert (command.kind, command.reason) == (kind, "our mistake")
     assert command.until == datetime(2026, 4, 1, tzinfo=UTC)
@@ -313,7 +313,7 @@ def test_an_exception_that_makes_no_sense_is_refused(client: FlaskClient, change
     assert problem(response).status == 422
 
 
-def test_a_repeat_under_one_key_is_answered_and_not_done_again(client: FlaskClient, desk: DeskInMemory) -> None:
+def test_a_repeat_under_one_key_is_answered_and_not_done_again(client: FlaskClient, service: ServiceInMemory) -> None:
     path = "/v1/accounts/org_42/overrides"
     first = post(client, path, AN_OVERRIDE, key="k1")
 
@@ -325,13 +325,13 @@ def test_a_repeat_under_one_key_is_answered_and_not_done_again(client: FlaskClie
     assert (first.status_code, repeat.status_code, other_key.status_code) == (201, 200, 201)
     assert (problem(other_body).status, problem(other_path).status) == (422, 422)
     assert repeat.json == first.json
-    assert len(desk.orders) == 2
+    assert len(service.orders) == 2
 
 
 @pytest.mark.parametrize("key", ["", "a b", "ä", "x" * 256])
-def test_a_key_that_is_none_is_refused(client: FlaskClient, desk: DeskInMemory, key: str) -> None:
+def test_a_key_that_is_none_is_refused(client: FlaskClient, service: ServiceInMemory, key: str) -> None:
     assert problem(post(client, "/v1/accounts/org_42/overrides", AN_OVERRIDE, key=key)).status == 400
-    assert desk.orders == []
+    assert service.orders == []
 
 
 @pytest.mark.parametrize(
@@ -354,8 +354,8 @@ def test_a_wrong_method_names_the_right_ones(client: FlaskClient) -> None:
     assert "GET" in response.headers["Allow"]
 
 
-def test_a_fault_of_ours_shows_nothing_of_itself(client: FlaskClient, desk: DeskInMemory) -> None:
-    desk.documents["org_1"] = {"a secret": object()}
+def test_a_fault_of_ours_shows_nothing_of_itself(client: FlaskClient, service: ServiceInMemory) -> None:
+    service.documents["org_1"] = {"a secret": object()}
 
     response = get(client, "/v1/accounts/org_1")
 
@@ -385,7 +385,7 @@ def test_the_description_holds_together(client: FlaskClient) -> None:
     references = {part.split('"', 1)[0] for part in text.split('"$ref":"')[1:]}
     assert references == {f"#/components/schemas/{name}" for name in description["components"]["schemas"]}
     assert {operation.name for operation in OPERATIONS} == {
-        one["operationId"] for methods in description["paths"].values() for one in methods.values()
+        method["operationId"] for methods in description["paths"].values() for method in methods.values()
     }
 
 
@@ -393,7 +393,9 @@ def test_every_call_has_a_tag_that_the_description_lists(client: FlaskClient) ->
     description = msgspec.json.decode(get(client, "/v1/openapi.json").data)
 
     tags = {
-        one["operationId"]: one.get("tags", []) for methods in description["paths"].values() for one in methods.values()
+        method["operationId"]: method.get("tags", [])
+        for methods in description["paths"].values()
+        for method in methods.values()
     }
 
     assert {name for name, given in tags.items() if len(given) != 1} == set()
@@ -405,7 +407,7 @@ def test_every_parameter_is_required_exactly_where_a_call_without_it_is_refused(
     questions = {path: methods["get"] for path, methods in description["paths"].items() if "get" in methods}
 
     required = {
-        path: [one["name"] for one in question["parameters"] if one["in"] == "query" and one["required"]]
+        path: [item["name"] for item in question["parameters"] if item["in"] == "query" and item["required"]]
         for path, question in questions.items()
     }
     refused = {path: get(client, path.format_map(AN_ID)).status_code == 400 for path in questions}
@@ -433,7 +435,7 @@ def test_a_body_is_required_exactly_where_an_empty_one_is_refused(client: FlaskC
 
 @pytest.mark.parametrize("operation", [one for one in OPERATIONS if one.method != "GET"], ids=lambda one: one.name)
 def test_every_unknown_field_is_refused_by_its_name(
-    client: FlaskClient, desk: DeskInMemory, operation: Operation
+    client: FlaskClient, service: ServiceInMemory, operation: Operation
 ) -> None:
     path = f"/v1{operation.path.format_map(AN_ID)}"
 
@@ -441,7 +443,7 @@ def test_every_unknown_field_is_refused_by_its_name(
 
     assert problem(response).status == 422
     assert problem(response).detail == "Unknown fields: `colour`, `a\N{REPLACEMENT CHARACTER}b`."
-    assert desk.orders == []
+    assert service.orders == []
 
 
 def test_a_long_list_of_unknown_fields_is_cut_short(client: FlaskClient) -> None:
@@ -471,7 +473,7 @@ def test_what_the_description_requires_is_refused_when_missing(client: FlaskClie
     for path, methods in description["paths"].items():
         if "post" not in methods:
             continue
-        required = [one for one in methods["post"]["parameters"] if one["in"] == "path"]
+        required = [item for item in methods["post"]["parameters"] if item["in"] == "path"]
         filled = path.replace("{account_id}", "org_42").replace("{dispute_id}", "none").replace("{override_id}", "o1")
         assert len(required) == path.count("{")
         if methods["post"]["operationId"] not in NOTHING_REQUIRED:
@@ -492,33 +494,33 @@ def test_evidence_is_a_file_to_keep_and_not_for_a_token_that_may_only_read(clien
 
 @pytest.mark.parametrize("body", [b"", b"{}", {"reason": "we stop"}])
 def test_an_organisation_asks_to_be_deleted_with_or_without_a_reason(
-    client: FlaskClient, desk: DeskInMemory, body: Any
+    client: FlaskClient, service: ServiceInMemory, body: Any
 ) -> None:
     answer = post(client, "/v1/accounts/org_42/closure", body)
 
     assert answer.status_code == 201
     assert msgspec.convert(answer.json, documents.Closure).obstacles == ["subscription_runs"]
     reason = body["reason"] if isinstance(body, dict) else ""
-    assert desk.orders == [("org_42", RequestClosure(reason=reason), "writer")]
+    assert service.orders == [("org_42", RequestClosure(reason=reason), "writer")]
 
 
-def test_a_closure_that_is_under_way_is_a_repeat(client: FlaskClient, desk: DeskInMemory) -> None:
-    desk.documents["org_42"]["closures"] = [a_closure()]
+def test_a_closure_that_is_under_way_is_a_repeat(client: FlaskClient, service: ServiceInMemory) -> None:
+    service.documents["org_42"]["closures"] = [a_closure()]
 
     assert post(client, "/v1/accounts/org_42/closure", {}).status_code == 200
     assert post(client, "/v1/accounts/org_42/closure/withdraw", {}).status_code == 200
 
 
-def test_a_deletion_is_approved_with_a_reason(client: FlaskClient, desk: DeskInMemory) -> None:
+def test_a_deletion_is_approved_with_a_reason(client: FlaskClient, service: ServiceInMemory) -> None:
     answer = post(client, "/v1/accounts/org_42/deletion/approve", {"reason": "checked", "subject": "cl_1"})
 
     assert answer.status_code == 200
-    assert desk.orders[0][1] == ApproveDeletion(reason="checked", subject="cl_1")
+    assert service.orders[0][1] == ApproveDeletion(reason="checked", subject="cl_1")
     assert problem(post(client, "/v1/accounts/org_42/deletion/approve", {})).status == 422
     assert get(client, "/v1/accounts/org_42/certificates").json == {"certificates": [], "kept": []}
 
 
 @pytest.mark.parametrize("body", [{"reason": ""}, {"reason": 1}, {"why": "x"}, b"[]", b"nonsense"])
-def test_a_closure_in_another_form_is_refused(client: FlaskClient, desk: DeskInMemory, body: Any) -> None:
+def test_a_closure_in_another_form_is_refused(client: FlaskClient, service: ServiceInMemory, body: Any) -> None:
     assert problem(post(client, "/v1/accounts/org_42/closure", body)).status in {400, 422}
-    assert desk.orders == []
+    assert service.orders == []

@@ -124,16 +124,16 @@ def test_what_the_description_does_not_allow_is_refused_as_it_says(
 def test_every_call_that_is_written_down_is_served() -> None:
     rooms = [import_module(f"{operations.__name__}.{room.name}") for room in iter_modules(operations.__path__)]
 
-    written = [one for room in rooms for one in vars(room).values() if isinstance(one, Operation)]
+    written = [operation for room in rooms for operation in vars(room).values() if isinstance(operation, Operation)]
 
-    assert sorted(one.name for one in written) == sorted(one.name for one in OPERATIONS)
+    assert sorted(operation.name for operation in written) == sorted(operation.name for operation in OPERATIONS)
 
 
 @pytest.mark.parametrize(("to", "status"), [("never-heard-of", 422), ("", 400)])
 def test_a_question_that_has_no_answer_is_refused_as_the_description_says(
     api: FlaskClient, to: str, status: int
 ) -> None:
-    operation = next(one for one in OPERATIONS if one.name == "plan_change")
+    operation = next(other_operation for other_operation in OPERATIONS if other_operation.name == "plan_change")
 
     answer = api.get(f"/v1/accounts/org_42/plan-change?to={to}", headers=TOKEN)
 
@@ -153,18 +153,18 @@ def asked(
 ) -> TestResponse:
     described = DOCUMENT["paths"][f"/v1{operation.path}"][operation.method.lower()]
     path = f"/v1{operation.path}"
-    for parameter in (one for one in described["parameters"] if one["in"] == "path"):
+    for parameter in (item for item in described["parameters"] if item["in"] == "path"):
         name = parameter["name"]
-        known = st.sampled_from(["org_42", *_known(account, name)])
+        existing = st.sampled_from(["org_42", *_known(account, name)])
         unknown = st.text(min_size=1, max_size=150).filter(lambda text: text not in {".", ".."} and "/" not in text)
         path = path.replace(
-            f"{{{name}}}", quote(data.draw(known | (unknown if odd else allowed(parameter["schema"], {}))), safe="")
+            f"{{{name}}}", quote(data.draw(existing | (unknown if odd else allowed(parameter["schema"], {}))), safe="")
         )
     queries = {
         required: {
-            one["name"]: allowed(one["schema"], {})
-            for one in described["parameters"]
-            if one["in"] == "query" and (one["required"] and not odd) is required
+            item["name"]: allowed(item["schema"], {})
+            for item in described["parameters"]
+            if item["in"] == "query" and (item["required"] and not odd) is required
         }
         for required in (True, False)
     }
@@ -203,4 +203,4 @@ def _bodies(operation: Operation, made: Any) -> SearchStrategy[bytes]:
 def _known(account: Mapping[str, Any], parameter: str) -> list[str]:
     """Return ids that there are, under whatever name a path asks for them."""
     family = f"{parameter.removesuffix('_id')}s"
-    return [one["id"] for one in account.get(family, [])]
+    return [item["id"] for item in account.get(family, [])]

@@ -15,14 +15,14 @@ from kulanz import pipeline
 from kulanz.commands import execute
 from kulanz.commands.commands import AgreeTerms, SetOverride
 from kulanz.config import ApiToken
-from kulanz.ingest.receiver import Intake
+from kulanz.ingest.receiver import Receiver
 from kulanz.policy import document
 from kulanz.policy.facts import OverrideKind
 from kulanz.queries.replay.replay import replay
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import policies
-from kulanz.web.api.service import AccountDesk
+from kulanz.web.api.service import AccountService
 from kulanz.web.application import assemble
 from tests.days import DAY, product, settings_of
 from tests.lemonsqueezy import Payload, delivery, subscription_created, subscription_payment_failed
@@ -48,9 +48,9 @@ START = real_now().replace(microsecond=0)
 
 @pytest.fixture
 def client(services: Services) -> Iterator[FlaskClient]:
-    intake = Intake(services)
-    yield assemble(intake, AccountDesk(services), services.settings).test_client()
-    intake.close()
+    receiver = Receiver(services)
+    yield assemble(receiver, AccountService(services), services.settings).test_client()
+    receiver.close()
 
 
 @pytest.fixture
@@ -71,54 +71,56 @@ def post(client: FlaskClient, path: str, body: Any, name: str = "ada") -> TestRe
 
 
 def account(client: FlaskClient) -> dict[str, Any]:
-    found: dict[str, Any] = client.get("/v1/accounts/org_42", headers={"Authorization": "Bearer ada-secret"}).json
-    return found
+    stored_document: dict[str, Any] = client.get(
+        "/v1/accounts/org_42", headers={"Authorization": "Bearer ada-secret"}
+    ).json
+    return stored_document
 
 
 @pytest.mark.usefixtures("in_grace")
 def test_an_exception_waits_for_a_second_person_and_changes_nothing_before(client: FlaskClient) -> None:
-    asked = post(client, "overrides", WAIVE)
+    requested = post(client, "overrides", WAIVE)
 
-    assert asked.status_code == 201
-    assert (asked.json["state"], asked.json["approved_by"]) == ("awaiting_approval", [])
+    assert requested.status_code == 201
+    assert (requested.json["state"], requested.json["approved_by"]) == ("awaiting_approval", [])
     assert account(client)["standing"] == "grace"
-    assert account(client)["overrides"] == [asked.json]
+    assert account(client)["overrides"] == [requested.json]
 
 
 @pytest.mark.usefixtures("in_grace")
 def test_two_approvals_need_two_names(client: FlaskClient, services: Services) -> None:
-    asked = post(client, "overrides", WAIVE).json
+    requested = post(client, "overrides", WAIVE).json
 
-    alone = post(client, f"overrides/{asked['id']}/approve", {})
-    together = post(client, f"overrides/{asked['id']}/approve", {}, "bob")
+    alone = post(client, f"overrides/{requested['id']}/approve", {})
+    together = post(client, f"overrides/{requested['id']}/approve", {}, "bob")
 
     assert (alone.status_code, together.status_code) == (409, 200)
     assert "second person" in alone.json["detail"]
     assert (together.json["state"], together.json["actor"], together.json["approved_by"]) == ("active", "ada", ["bob"])
     assert (account(client)["standing"], account(client)["dunning_cases"]) == ("good", [])
-    assert post(client, f"overrides/{asked['id']}/approve", {}, "bob").status_code == 409
-    assert [one for one in replay(services) if one.differs] == []
+    assert post(client, f"overrides/{requested['id']}/approve", {}, "bob").status_code == 409
+    assert [replay_result for replay_result in replay(services) if replay_result.differs] == []
 
 
 @pytest.mark.usefixtures("in_grace")
 def test_a_note_of_the_command_line_is_no_name(client: FlaskClient, services: Services) -> None:
     waive = SetOverride(kind=OverrideKind.WAIVE, until=None, reason="our mistake")
     execute.command(services, "org_42", waive, "bob")
-    (asked,) = account(client)["overrides"]
+    (requested,) = account(client)["overrides"]
 
-    first = post(client, f"overrides/{asked['id']}/approve", {}, "bob").json
-    second = post(client, f"overrides/{asked['id']}/approve", {}, "ada").json
+    first = post(client, f"overrides/{requested['id']}/approve", {}, "bob").json
+    second = post(client, f"overrides/{requested['id']}/approve", {}, "ada").json
 
-    assert (asked["state"], first["state"], second["state"]) == ("awaiting_approval", "awaiting_approval", "active")
+    assert (requested["state"], first["state"], second["state"]) == ("awaiting_approval", "awaiting_approval", "active")
     assert second["approved_by"] == ["ada", "bob"]
 
 
 @pytest.mark.usefixtures("in_grace")
 def test_what_is_denied_is_not_made(client: FlaskClient) -> None:
-    asked = post(client, "overrides", WAIVE).json
+    requested = post(client, "overrides", WAIVE).json
 
-    denied = post(client, f"overrides/{asked['id']}/deny", {"reason": "they can pay"}, "bob")
-    late = post(client, f"overrides/{asked['id']}/approve", {}, "bob")
+    denied = post(client, f"overrides/{requested['id']}/deny", {"reason": "they can pay"}, "bob")
+    late = post(client, f"overrides/{requested['id']}/approve", {}, "bob")
 
     assert (denied.status_code, denied.json["state"], late.status_code) == (200, "declined", 409)
     assert account(client)["standing"] == "grace"
@@ -127,10 +129,10 @@ def test_what_is_denied_is_not_made(client: FlaskClient) -> None:
 @pytest.mark.usefixtures("in_grace")
 def test_an_exception_that_would_have_ended_is_not_approved(client: FlaskClient, services: Services) -> None:
     until = (START + DAY).isoformat()
-    asked = post(client, "overrides", {"kind": "exempt", "until": until, "reason": "a day"}).json
+    requested = post(client, "overrides", {"kind": "exempt", "until": until, "reason": "a day"}).json
     services.clock.set(START + 2 * DAY)
 
-    late = post(client, f"overrides/{asked['id']}/approve", {}, "bob")
+    late = post(client, f"overrides/{requested['id']}/approve", {}, "bob")
 
     assert late.status_code == 409
     assert account(client)["overrides"][0]["state"] == "lapsed"
@@ -167,11 +169,11 @@ def test_an_accounts_own_terms_replace_the_policy_for_what_begins_under_them(
 
     assert agreed.status_code == 201
     assert (agreed.json["policy"]["name"], agreed.json["actor"]) == ("acme", "ada")
-    found = account(client)
-    assert found["policy"] == agreed.json["policy"]
-    assert found["terms"] == [agreed.json]
-    assert datetime.fromisoformat(found["grace_ends_at"]) == (START + 31 * DAY).astimezone(UTC)
-    assert [one for one in replay(services) if one.differs] == []
+    stored_document = account(client)
+    assert stored_document["policy"] == agreed.json["policy"]
+    assert stored_document["terms"] == [agreed.json]
+    assert datetime.fromisoformat(stored_document["grace_ends_at"]) == (START + 31 * DAY).astimezone(UTC)
+    assert [replay_result for replay_result in replay(services) if replay_result.differs] == []
 
 
 @pytest.mark.usefixtures("in_grace")

@@ -7,18 +7,18 @@ from dataclasses import replace
 import pytest
 
 from kulanz.config import Settings
-from kulanz.web.application import Web, assemble
+from kulanz.web.application import WebApp, assemble
 from tests.web.conftest import ReceiverInMemory
-from tests.web.desk import DeskInMemory
+from tests.web.service import ServiceInMemory
 
 
-def test_a_process_that_answers_is_alive(app: Web, receiver: ReceiverInMemory) -> None:
+def test_a_process_that_answers_is_alive(app: WebApp, receiver: ReceiverInMemory) -> None:
     receiver.able = False
 
     assert app.test_client().get("/livez").status_code == 200
 
 
-def test_it_is_ready_while_deliveries_can_be_made_durable(app: Web, receiver: ReceiverInMemory) -> None:
+def test_it_is_ready_while_deliveries_can_be_made_durable(app: WebApp, receiver: ReceiverInMemory) -> None:
     able = app.test_client().get("/readyz")
     receiver.able = False
     unable = app.test_client().get("/readyz")
@@ -26,7 +26,7 @@ def test_it_is_ready_while_deliveries_can_be_made_durable(app: Web, receiver: Re
     assert (able.status_code, unable.status_code) == (200, 503)
 
 
-def test_it_is_not_ready_once_it_closes(app: Web) -> None:
+def test_it_is_not_ready_once_it_closes(app: WebApp) -> None:
     app.closing = lambda: True
 
     response = app.test_client().get("/readyz")
@@ -46,7 +46,7 @@ def test_it_is_not_ready_once_it_closes(app: Web) -> None:
     ],
 )
 def test_without_a_token_metrics_are_for_this_host_alone(
-    app: Web, peer: str, headers: dict[str, str], status: int
+    app: WebApp, peer: str, headers: dict[str, str], status: int
 ) -> None:
     response = app.test_client().get("/metrics", headers=headers, environ_overrides={"REMOTE_ADDR": peer})
 
@@ -54,7 +54,7 @@ def test_without_a_token_metrics_are_for_this_host_alone(
 
 
 def test_with_a_token_metrics_are_for_who_has_it(settings: Settings) -> None:
-    app = assemble(ReceiverInMemory(), DeskInMemory(), replace(settings, metrics_token="m-secret"))
+    app = assemble(ReceiverInMemory(), ServiceInMemory(), replace(settings, metrics_token="m-secret"))
 
     refused = app.test_client().get("/metrics")
     wrong = app.test_client().get("/metrics", headers={"Authorization": "Bearer m"})
@@ -65,7 +65,7 @@ def test_with_a_token_metrics_are_for_who_has_it(settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("path", ["/ops", "/ops/", "/ops/queues", "/", "/nowhere", "/static/x"])
-def test_what_is_not_there_is_a_problem_document(app: Web, path: str) -> None:
+def test_what_is_not_there_is_a_problem_document(app: WebApp, path: str) -> None:
     response = app.test_client().get(path)
 
     assert response.status_code == 404

@@ -23,7 +23,7 @@ import pytest
 
 from kulanz.store import inbox, metric_sums
 from kulanz.store.database import Database
-from kulanz.web.webhooks import LIMIT
+from kulanz.web.webhooks import MAX_BODY
 from tests.lemonsqueezy import sign, subscription_updated, wire
 from tests.web.hostile import AN_EVENT, BAD_SIGNATURES, ITS_SIGNATURE, MALFORMED, STRANGE
 
@@ -166,8 +166,8 @@ def test_a_signature_under_a_name_with_an_underscore_is_none(shared_server: Runn
 
 @pytest.mark.parametrize("first", ["0" * 64, ITS_SIGNATURE])
 def test_two_signature_headers_of_which_the_last_is_wrong_are_refused(shared_server: Running, first: str) -> None:
-    told = f"X-Signature: {first}\r\nX-Signature: {'1' * 64}\r\n".encode()
-    request = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(AN_EVENT)}\r\n".encode() + told + b"\r\n"
+    stated = f"X-Signature: {first}\r\nX-Signature: {'1' * 64}\r\n".encode()
+    request = f"POST {PATH} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(AN_EVENT)}\r\n".encode() + stated + b"\r\n"
 
     assert shared_server.say(request + AN_EVENT) == b"401"
 
@@ -186,14 +186,14 @@ def test_a_strange_payload_is_taken(shared_server: Running, body: bytes) -> None
 
 
 def test_a_body_of_exactly_the_limit_is_read(shared_server: Running) -> None:
-    body = AN_EVENT[:-1] + b" " * (LIMIT - len(AN_EVENT)) + b"}"
+    body = AN_EVENT[:-1] + b" " * (MAX_BODY - len(AN_EVENT)) + b"}"
 
-    assert len(body) == LIMIT
+    assert len(body) == MAX_BODY
     assert shared_server.deliver(body)[0] == 200
     assert shared_server.ask("POST", PATH, iter([body]), {"X-Signature": sign(body)})[0] == 200
 
 
-@pytest.mark.parametrize("size", [LIMIT + 1, 4 * LIMIT])
+@pytest.mark.parametrize("size", [MAX_BODY + 1, 4 * MAX_BODY])
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_byte_too_many_is_refused(shared_server: Running, size: int, chunked: bool) -> None:  # noqa: FBT001
     body = b"x" * size

@@ -11,7 +11,7 @@ from rq.job import Job
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
-from kulanz.runtime.notifier import EVENTS, JOBS, Bell, connect
+from kulanz.runtime.notifier import EVENTS_QUEUE, JOBS, Notifier, connect
 from kulanz_workers.rq_worker import QueueWorker, resolved
 
 
@@ -23,7 +23,7 @@ def redis(redis_url: str) -> Iterator[Redis]:
 
 @pytest.fixture
 def queue(redis: Redis) -> Queue:
-    return Queue(EVENTS, connection=redis, serializer=JSONSerializer)
+    return Queue(EVENTS_QUEUE, connection=redis, serializer=JSONSerializer)
 
 
 def work_off(redis: Redis, queue: Queue) -> list[int]:
@@ -35,15 +35,15 @@ def work_off(redis: Redis, queue: Queue) -> list[int]:
         if not waiting[-1]:
             stopping.set()
 
-    QueueWorker(EVENTS, redis).serve(stopping, between)
+    QueueWorker(EVENTS_QUEUE, redis).serve(stopping, between)
     return waiting
 
 
 def failed(redis: Redis) -> list[str]:
-    return FailedJobRegistry(EVENTS, connection=redis, serializer=JSONSerializer).get_job_ids()
+    return FailedJobRegistry(EVENTS_QUEUE, connection=redis, serializer=JSONSerializer).get_job_ids()
 
 
-def test_the_jobs_that_a_ring_names_exist():
+def test_the_jobs_that_a_notification_names_exist():
     assert set(resolved()) == set(JOBS.values())
     assert all(callable(job) for job in resolved().values())
 
@@ -98,10 +98,10 @@ def test_between_any_two_jobs_the_database_is_looked_at_so_that_a_flood_of_junk_
 
 
 def test_a_rung_job_reaches_the_worker_as_ours(redis, redis_url, queue):
-    bell = Bell(redis_url)
-    bell.ring(EVENTS)
+    notifier = Notifier(redis_url)
+    notifier.notify(EVENTS_QUEUE)
 
-    (job,) = QueueWorker(EVENTS, redis).queues[0].jobs
+    (job,) = QueueWorker(EVENTS_QUEUE, redis).queues[0].jobs
 
     assert (job.func_name, list(job.args), job.kwargs, job.instance) == ("kulanz_workers.jobs.drain", [], {}, None)
-    bell.close()
+    notifier.close()

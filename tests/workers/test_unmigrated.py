@@ -16,8 +16,8 @@ from kulanz.config import load
 from kulanz.services import Services, build
 from kulanz.store import migrate, policies
 from tests.servers import PostgreSQL
-from tests.workers.house import an_unpaid_account
-from tests.workers.test_post import ROOT, stands, until
+from tests.workers.instance import an_unpaid_account
+from tests.workers.test_worker import ROOT, stands, until
 
 REMEDY = "run `kulanz migrate`"
 

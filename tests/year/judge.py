@@ -13,7 +13,7 @@ from kulanz.policy.facts import Fact, OwnFact, Provenance, ProviderFact
 from kulanz.policy.state import CaseState, State
 from kulanz.providers import PROVIDERS, Naming
 from kulanz.providers.lemonsqueezy.answers import answered
-from kulanz.providers.lemonsqueezy.client import Kind
+from kulanz.providers.lemonsqueezy.client import ResourceKind
 from kulanz.providers.lemonsqueezy.samples import Payload, Purchase, wire
 from kulanz.queries.replay.replay import recorded
 from kulanz.store import accounts, codec, ledger
@@ -41,12 +41,12 @@ class Verdict:
 
 def judge(shop: Shop, played: Played) -> Verdict:
     """Compare every account with what all events of the provider give, had every one arrived once and in order."""
-    told = _by_customer(shop)
+    stated = _by_customer(shop)
     wrong: list[str] = []
     losses: list[_Loss] = []
     with shop.services.database.read() as conn:
         for purchase in played.story.purchases:
-            events = told[purchase.customer]
+            events = stated[purchase.customer]
             wrong.extend(_differences(shop, conn, purchase, events))
             losses.extend(_losses(conn, purchase, events))
     unwarned = [
@@ -71,10 +71,10 @@ class _Loss:
 
 
 def _by_customer(shop: Shop) -> dict[int, list[tuple[str, Payload]]]:
-    found: dict[int, list[tuple[str, Payload]]] = {}
+    matches: dict[int, list[tuple[str, Payload]]] = {}
     for name, payload in shop.simulator.sender.told:
-        found.setdefault(payload["data"]["attributes"]["customer_id"], []).append((name, payload))
-    return found
+        matches.setdefault(payload["data"]["attributes"]["customer_id"], []).append((name, payload))
+    return matches
 
 
 def _differences(shop: Shop, conn: Connection, purchase: Purchase, events: list[tuple[str, Payload]]) -> Iterator[str]:
@@ -101,14 +101,14 @@ def _differences(shop: Shop, conn: Connection, purchase: Purchase, events: list[
 def _facts(events: list[tuple[str, Payload]]) -> Iterator[Fact]:
     for name, payload in events:
         body = wire(payload)
-        digest = LEMONSQUEEZY.glance(body).content_key.hex()
+        digest = LEMONSQUEEZY.peek(body).content_key.hex()
         facts: tuple[ProviderFact, ...] = LEMONSQUEEZY.translate(name, LEMONSQUEEZY.decode(body), digest, Naming())
         yield from facts
 
 
 def _objects(shop: Shop, purchase: Purchase) -> Iterator[Fact]:
     """What the provider holds at the end: not all that changes is told."""
-    for kind in Kind:
+    for kind in ResourceKind:
         for data in shop.simulator.store.objects.get(kind, {}).values():
             if data["attributes"]["customer_id"] == purchase.customer:
                 yield answered(data, Provenance.RECONCILED, shop.now)
@@ -128,24 +128,24 @@ def _summary(state: State, book: Book) -> dict[str, Any]:
             for key, sub in book.subscriptions.items()
         ),
         "invoices": sorted(
-            (key, one.paid, one.refunded) for several in book.invoices.values() for key, one in several.known.items()
+            (key, item.paid, item.refunded) for several in book.invoices.values() for key, item in several.known.items()
         ),
-        "orders": sorted((key, str(one.seen.status), one.refunded) for key, one in book.orders.items()),
-        "licences": sorted((key, str(one.seen.status)) for key, one in book.licences.items()),
+        "orders": sorted((key, str(item.seen.status), item.refunded) for key, item in book.orders.items()),
+        "licences": sorted((key, str(item.seen.status)) for key, item in book.licences.items()),
     }
 
 
 def _against_objects(shop: Shop, purchase: Purchase, held: Book) -> Iterator[str]:
     """Compare with the objects themselves, not only with what was told of them."""
-    told = shop.simulator.subscription(purchase.subscription)
+    document = shop.simulator.subscription(purchase.subscription)
     seen = held.subscriptions[f"lemonsqueezy:{purchase.subscription}"].seen
-    if (told["status"], f"lemonsqueezy:{told['variant_id']}") != (str(seen.status), seen.variant):
-        yield f"{purchase.account}: the provider holds {told['status']} {told['variant_id']}, we {seen.status}"
+    if (document["status"], f"lemonsqueezy:{document['variant_id']}") != (str(seen.status), seen.variant):
+        yield f"{purchase.account}: the provider holds {document['status']} {document['variant_id']}, we {seen.status}"
     for invoice in shop.simulator.invoices(purchase.subscription):
-        known = held.invoice(f"lemonsqueezy:{invoice['id']}")
+        existing_invoice = held.invoice(f"lemonsqueezy:{invoice['id']}")
         attributes = invoice["attributes"]
-        if known is None or known.refunded != attributes["refunded_amount"]:
-            yield f"{purchase.account}: invoice {invoice['id']} is {attributes['status']}, we know {known}"
+        if existing_invoice is None or existing_invoice.refunded != attributes["refunded_amount"]:
+            yield f"{purchase.account}: invoice {invoice['id']} is {attributes['status']}, we know {existing_invoice}"
 
 
 def _losses(conn: Connection, purchase: Purchase, events: list[tuple[str, Payload]]) -> Iterator[_Loss]:

@@ -55,8 +55,8 @@ class Story:
 
     def acts(self) -> list[Act]:
         """Everything that people do, in order of time; renewals and retries come by themselves."""
-        found = [act for _ in range(self._customers) for act in self._life()]
-        return sorted(found, key=lambda act: act.at)
+        acts = [act for _ in range(self._customers) for act in self._life()]
+        return sorted(acts, key=lambda act: act.at)
 
     def _life(self) -> Iterator[Act]:
         rnd = self._random
@@ -111,7 +111,7 @@ class _Customer:
     def __init__(self, story: Story, simulator: Simulator, rnd: random.Random, trial: timedelta | None) -> None:
         self._story = story
         self._simulator = simulator
-        self._desk = simulator.desk
+        self._service = simulator.desk
         self._charges = [outcome for _ in range(14) for outcome in _charges(rnd)]
         self._variant = rnd.choice([47001, 47001, 47001, 47002])
         self._told_by = rnd.choice(["order_refunded", "nothing"])
@@ -125,24 +125,24 @@ class _Customer:
         return purchase
 
     def cancel(self) -> None:
-        if self._try(lambda: self._desk.cancel(self._sub)):
+        if self._try(lambda: self._service.cancel(self._sub)):
             self._story.left.add(int(self._sub))
 
     def resume(self) -> None:
-        if self._try(lambda: self._desk.resume(self._sub)):
+        if self._try(lambda: self._service.resume(self._sub)):
             self._story.left.discard(int(self._sub))
 
     def pause(self) -> None:
         if self._simulator.subscription(self._sub)["status"] == "active":
-            self._try(lambda: self._desk.pause(self._sub))
+            self._try(lambda: self._service.pause(self._sub))
 
     def unpause(self) -> None:
-        self._try(lambda: self._desk.unpause(self._sub))
+        self._try(lambda: self._service.unpause(self._sub))
 
     def change_plan(self) -> None:
         self._variant = 47001 if self._variant == 47002 else 47002
         if self._simulator.subscription(self._sub)["status"] == "active":
-            self._try(lambda: self._desk.change_plan(self._sub, self._variant))
+            self._try(lambda: self._service.change_plan(self._sub, self._variant))
 
     def pay_by_hand(self) -> None:
         contract = self._simulator.store.contract(self._sub)
@@ -150,17 +150,17 @@ class _Customer:
         self._try(lambda: self._simulator.billing.retry(self._sub))
 
     def refund_some(self) -> None:
-        self._try(lambda: self._desk.refund_invoice(self._simulator.last_invoice(self._sub), 500))
+        self._try(lambda: self._service.refund_invoice(self._simulator.last_invoice(self._sub), 500))
 
     def refund_all(self) -> None:
-        self._try(lambda: self._desk.refund_invoice(self._simulator.last_invoice(self._sub)))
+        self._try(lambda: self._service.refund_invoice(self._simulator.last_invoice(self._sub)))
 
     def call_fraudulent(self) -> None:
-        if self._try(lambda: self._desk.call_fraudulent(self._order, told_by=self._told_by)):
+        if self._try(lambda: self._service.call_fraudulent(self._order, told_by=self._told_by)):
             self._story.frauds.add(int(self._order))
 
     def clear(self) -> None:
-        self._try(lambda: self._desk.clear(self._order, told_by=self._told_by))
+        self._try(lambda: self._service.clear(self._order, told_by=self._told_by))
 
     def _try(self, act: Callable[[], None]) -> bool:
         with self._simulator.lock, suppress(KulanzError):

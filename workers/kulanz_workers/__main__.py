@@ -12,13 +12,13 @@ from contextlib import suppress
 from kulanz.config import environment, load
 from kulanz.errors import KulanzError, RefusedError, StorageUnavailableError
 from kulanz.runtime import gc_tuning, parent_watch
-from kulanz.runtime.notifier import EFFECTS, EVENTS
+from kulanz.runtime.notifier import EFFECTS_QUEUE, EVENTS_QUEUE
 from kulanz.services import build
 from kulanz.telemetry import logs
 from kulanz.telemetry.logs import log
 from kulanz_workers import jobs
-from kulanz_workers.jobs import Station
-from kulanz_workers.worker import POLL, Post
+from kulanz_workers.jobs import WorkerContext
+from kulanz_workers.worker import POLL_INTERVAL, Worker
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stopping = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    parent_watch.hold(wish.leash)
+    parent_watch.exit_with_parent(wish.leash)
     try:
         _work(wish.role, stopping)
     except KulanzError as error:
@@ -45,51 +45,51 @@ def _failed(reason: str) -> int:
 def _work(role: str, stopping: threading.Event) -> None:
     logs.configure(role)
     services = build(load(environment()))
-    station = Station(services=services, stopping=stopping)
-    jobs.STATION[:] = [station]
+    context = WorkerContext(services=services, stopping=stopping)
+    jobs.CONTEXT[:] = [context]
     try:
-        _adopt_policy(station, patient=role != "burst")
-        gc_tuning.keep()
-        services.tally.keep()
-        ROLES[role](station)
+        _adopt_policy(context, patient=role != "burst")
+        gc_tuning.freeze_loaded()
+        services.counters.start()
+        ROLES[role](context)
     finally:
         services.close()
 
 
-def _adopt_policy(station: Station, *, patient: bool) -> None:
+def _adopt_policy(context: WorkerContext, *, patient: bool) -> None:
     """Put the configured policy in force at the first start, before any event; wait while the database is away."""
     away = False
-    while not station.stopping.is_set():
+    while not context.stopping.is_set():
         try:
-            with suppress(RefusedError), station.services.database.write() as tx:
-                station.services.adopt_policy(tx)
+            with suppress(RefusedError), context.services.database.write() as tx:
+                context.services.adopt_policy(tx)
         except StorageUnavailableError as error:
             if not patient:
                 raise
             if not away:
                 log.warning("start.put_off", error=type(error).__name__, detail=error.detail)
             away = True
-            station.stopping.wait(POLL)
+            context.stopping.wait(POLL_INTERVAL)
         else:
             return
 
 
-def _clock(station: Station) -> None:
+def _clock(context: WorkerContext) -> None:
     """Load the nightly round, which speaks HTTP, into no other process."""
-    from kulanz_workers.scheduler import Clock  # noqa: PLC0415
+    from kulanz_workers.scheduler import Scheduler  # noqa: PLC0415
 
-    Clock(station.services).run(station.stopping)
+    Scheduler(context.services).run(context.stopping)
 
 
-def _burst(station: Station) -> None:
+def _burst(context: WorkerContext) -> None:
     """Work, without any ring, until nothing is due."""
-    while jobs.process_all(station) | jobs.deliver_all(station):
+    while jobs.process_all(context) | jobs.deliver_all(context):
         pass
 
 
-ROLES: Mapping[str, Callable[[Station], None]] = {
-    "events": lambda station: Post(station, EVENTS).run(),
-    "effects": lambda station: Post(station, EFFECTS).run(),
+ROLES: Mapping[str, Callable[[WorkerContext], None]] = {
+    "events": lambda station: Worker(station, EVENTS_QUEUE).run(),
+    "effects": lambda station: Worker(station, EFFECTS_QUEUE).run(),
     "clock": _clock,
     "burst": _burst,
 }

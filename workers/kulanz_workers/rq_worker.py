@@ -17,20 +17,20 @@ from rq.timeouts import BaseDeathPenalty
 from rq.worker import WorkerStatus
 
 from kulanz.errors import RefusedError
-from kulanz.runtime.notifier import EFFECTS, EVENTS, JOBS
+from kulanz.runtime.notifier import EFFECTS_QUEUE, EVENTS_QUEUE, JOBS
 from kulanz.telemetry.logs import log
 
-FORMER = {"workers.jobs.drain": JOBS[EVENTS], "workers.jobs.deliver": JOBS[EFFECTS]}
+FORMER = {"workers.jobs.drain": JOBS[EVENTS_QUEUE], "workers.jobs.deliver": JOBS[EFFECTS_QUEUE]}
 """What our jobs were called before: an installation that is brought up to date left them in its queues."""
 
 
 def resolved(paths: Mapping[str, str] = JOBS) -> dict[str, Callable[[], None]]:
     """Return each of our jobs by its dotted path."""
-    found = {}
+    document = {}
     for path in paths.values():
         module, _, name = path.rpartition(".")
-        found[path] = getattr(import_module(module), name)
-    return found
+        document[path] = getattr(import_module(module), name)
+    return document
 
 
 class OurJob(Job):

@@ -11,7 +11,7 @@ import click
 from kulanz.cli import closing, declining
 from kulanz.cli.command import orders
 from kulanz.cli.listing import after_option, limit_option, print_page
-from kulanz.cli.options import LARGEST, PAIR, currency_of, emit, instant, json_option, services, table, words
+from kulanz.cli.options import MAX_AMOUNT, PAIR, currency_of, emit, instant, json_option, services, table, words
 from kulanz.cli.suggestions import near_misses
 from kulanz.formats.wording import file_name
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kulanz.commands.commands import Command
 
 STANDINGS = ("good", "grace", "on_hold", "suspended", "closed")
-COLUMNS = ("account_id", "standing", "plan", "access", "grace_ends_at")
+ACCOUNT_COLUMNS = ("account_id", "standing", "plan", "access", "grace_ends_at")
 FOUND = ("account_id", "plan", "standing")
 EXCEPTIONS = {
     "extend-grace": "Let the grace period of an unpaid account end later.",
@@ -47,11 +47,11 @@ def account() -> None:
 @json_option
 def list_(*, standing: str | None, plan: str | None, after: str | None, limit: int, as_json: bool) -> None:
     """List accounts by id."""
-    from kulanz.queries import enquiries
+    from kulanz.queries import accounts
 
     with services() as opened:
-        page = enquiries.accounts(opened, standing=standing, plan=plan, after=after, limit=limit)
-    print_page("accounts", page, COLUMNS, as_json=as_json)
+        page = accounts.accounts(opened, standing=standing, plan=plan, after=after, limit=limit)
+    print_page("accounts", page, ACCOUNT_COLUMNS, as_json=as_json)
 
 
 @account.command()
@@ -59,7 +59,7 @@ def list_(*, standing: str | None, plan: str | None, after: str | None, limit: i
 @json_option
 def find(*, text: str, as_json: bool) -> None:
     """Find accounts by an id or its beginning, a mail address, or an id of the provider's."""
-    from kulanz.queries.dossier import search
+    from kulanz.queries.account_page import search
 
     with services() as opened:
         rows = [(row.id, row.plan, row.standing) for row in search(opened, text)]
@@ -71,10 +71,10 @@ def find(*, text: str, as_json: bool) -> None:
 @json_option
 def show(*, ident: str, as_json: bool) -> None:
     """Show one account as the API does."""
-    from kulanz.queries import enquiries
+    from kulanz.queries import accounts
 
     with services() as opened, near_misses(opened, ident):
-        document = enquiries.account_document(opened, ident)
+        document = accounts.account_document(opened, ident)
     emit(document, as_json, lambda: _print_account(document))
 
 
@@ -83,10 +83,10 @@ def show(*, ident: str, as_json: bool) -> None:
 @json_option
 def explain(*, ident: str, as_json: bool) -> None:
     """Say why an account stands as it does, step by step, and what would change it, and when."""
-    from kulanz.queries import enquiries
+    from kulanz.queries import accounts
 
     with services() as opened, near_misses(opened, ident):
-        document = enquiries.explanation(opened, ident)
+        document = accounts.explanation(opened, ident)
     emit(document, as_json, lambda: _print_story(document))
 
 
@@ -110,7 +110,7 @@ def evidence(*, ident: str, out: Path | None, as_json: bool) -> None:
 @account.command(name="plan-change")
 @click.argument("ident", metavar="ID")
 @click.option("--to", "plan", required=True, help="The plan that is wanted.")
-@click.option("--price", type=click.IntRange(0, LARGEST), help="Of a period of it, without taxes, in minor units.")
+@click.option("--price", type=click.IntRange(0, MAX_AMOUNT), help="Of a period of it, without taxes, in minor units.")
 @click.option("--currency", type=currency_of, help="Of the price [default: that of the subscription]")
 @click.option("--subscription", type=words, help="The provider's id [default: the one that gives the plan].")
 @json_option
@@ -153,7 +153,7 @@ def migrated(**told: Any) -> Command:
 
 @account.command(name="record-payment")
 @id_argument
-@click.option("--amount", type=click.IntRange(1, LARGEST), required=True, help="In minor units, such as cents.")
+@click.option("--amount", type=click.IntRange(1, MAX_AMOUNT), required=True, help="In minor units, such as cents.")
 @click.option("--currency", type=currency_of, required=True, help="Three letters, such as EUR.")
 @click.option("--received", "received_at", type=instant, help="When it reached you [default: now].")
 @click.option("--reference", type=words, help="What the payer wrote with it.")
@@ -214,7 +214,11 @@ def _exception(name: str, help_text: str) -> click.Command:
     return click.command(name=name, help=help_text)(id_argument(reason_option(ended)))
 
 
-for _command in (*(_exception(name, text) for name, text in EXCEPTIONS.items()), declining.decline, *closing.COMMANDS):
+for _command in (
+    *(_exception(name, text) for name, text in EXCEPTIONS.items()),
+    declining.decline,
+    *closing.CLOSING_COMMANDS,
+):
     account.add_command(_command)
 
 

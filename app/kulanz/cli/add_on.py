@@ -8,13 +8,23 @@ import click
 
 from kulanz.cli.command import orders
 from kulanz.cli.listing import print_part
-from kulanz.cli.options import LARGEST, currency_of, instant, json_option, words
+from kulanz.cli.options import MAX_AMOUNT, currency_of, instant, json_option, words
 
 if TYPE_CHECKING:
     from kulanz.commands.commands import Command
 
-MOST = 100_000
-COLUMNS = ("id", "kind", "quantity", "unit_price", "currency", "billed_until", "status", "ends_at", "draft_amount")
+MAX_QUANTITY = 100_000
+ADD_ON_COLUMNS = (
+    "id",
+    "kind",
+    "quantity",
+    "unit_price",
+    "currency",
+    "billed_until",
+    "status",
+    "ends_at",
+    "draft_amount",
+)
 
 
 @click.group(name="add-on")
@@ -25,9 +35,9 @@ def add_on() -> None:
 @add_on.command()
 @click.argument("account")
 @click.argument("kind")
-@click.option("--quantity", type=click.IntRange(1, MOST), default=1, show_default=True, help="Pieces.")
+@click.option("--quantity", type=click.IntRange(1, MAX_QUANTITY), default=1, show_default=True, help="Pieces.")
 @click.option(
-    "--unit-price", type=click.IntRange(0, LARGEST), required=True, help="Of one piece for a month, in minor units."
+    "--unit-price", type=click.IntRange(0, MAX_AMOUNT), required=True, help="Of one piece for a month, in minor units."
 )
 @click.option("--currency", type=currency_of, required=True, help="Three letters, such as EUR.")
 @click.option("--period-ends-at", type=instant, required=True, help="The end of the period that is paid for.")
@@ -45,7 +55,7 @@ def book(**told: Any) -> Command:
 @json_option
 def list_(*, account: str, as_json: bool) -> None:
     """List the active and the ended add-ons of an account."""
-    print_part(account, "add_ons", COLUMNS, as_json=as_json)
+    print_part(account, "add_ons", ADD_ON_COLUMNS, as_json=as_json)
 
 
 @add_on.command()

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from kulanz.errors import InvalidInputError, RefusedError
 from kulanz.formats.wording import how_many
 from kulanz.pipeline import next_due
-from kulanz.processing.dispatcher import PATIENCE
+from kulanz.processing.dispatcher import MISSING_SUBSCRIPTION_AFTER
 from kulanz.runtime.clock import Turn, real_now
-from kulanz.runtime.notifier import EFFECTS, EVENTS
+from kulanz.runtime.notifier import EFFECTS_QUEUE, EVENTS_QUEUE
 from kulanz.store import inbox, outbox, timers
 
 if TYPE_CHECKING:
     from kulanz.services import Services
 
-LOOK_EVERY = 0.02
-RING_EVERY = 0.5
+POLL_INTERVAL = 0.02
+NOTIFY_INTERVAL = 0.5
 ASKING = 3.0
 """Seconds that asking the provider may take."""
 
@@ -34,7 +34,7 @@ class Backlog:
     overdue: bool
     """A payment has waited too long for its subscription: the provider is asked, and need not answer."""
 
-    def patience(self, seconds: float) -> float:
+    def timeout(self, seconds: float) -> float:
         """Return for how long to wait for a change: not at all where nothing is to be done."""
         if self.received or self.timer or self.untried:
             return seconds
@@ -53,7 +53,7 @@ def jump_by(services: Services, by: timedelta) -> datetime:
     """Set the clock so much later and return at once."""
     target = later(services.clock.now(), by)
     services.clock.set(target)
-    services.bell.ring()
+    services.notifier.notify()
     return target
 
 
@@ -78,7 +78,7 @@ def settle(services: Services, turn: Turn, timeout: float) -> None:
     """Wait until every accepted event is applied, nothing is due, and every effect has been tried once."""
     turn.renew()
     last, moved_at, rung_at = None, time.monotonic(), float("-inf")
-    while patience := (backlog := _backlog(services)).patience(timeout):
+    while patience := (backlog := _backlog(services)).timeout(timeout):
         turn.renew()
         now = time.monotonic()
         if backlog != last:
@@ -86,11 +86,11 @@ def settle(services: Services, turn: Turn, timeout: float) -> None:
         if now - moved_at > patience:
             _give_up(backlog)
             return
-        if now - rung_at > RING_EVERY:
+        if now - rung_at > NOTIFY_INTERVAL:
             rung_at = now
-            services.bell.ring(EVENTS)
-            services.bell.ring(EFFECTS)
-        time.sleep(LOOK_EVERY)
+            services.notifier.notify(EVENTS_QUEUE)
+            services.notifier.notify(EFFECTS_QUEUE)
+        time.sleep(POLL_INTERVAL)
 
 
 def _give_up(backlog: Backlog) -> None:
@@ -105,7 +105,7 @@ def _backlog(services: Services) -> Backlog:
             received=inbox.counts(conn).get("received", 0),
             timer=due if due is not None and due <= now else None,
             untried=outbox.untried(conn, real_now()),
-            overdue=waiting is not None and waiting + PATIENCE <= now,
+            overdue=waiting is not None and waiting + MISSING_SUBSCRIPTION_AFTER <= now,
         )
 
 

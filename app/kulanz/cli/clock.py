@@ -124,7 +124,7 @@ def accept(*, dry_run: bool, actor: str, as_json: bool) -> None:
             jump = clock_guard.jump(tx)
             if not dry_run:
                 clock_guard.accept(tx, real_now())
-        opened.bell.ring()
+        opened.notifier.notify()
     document = {"accepted": jump, "dry_run": dry_run, "actor": actor}
     emit(document, as_json, "timers fire again" if jump else "the clock had not jumped: nothing to accept")
 
@@ -134,8 +134,8 @@ def _warn_of_going_back(opened: Services, at: datetime) -> None:
     from kulanz.store import accounts
 
     with opened.database.read() as conn:
-        now, known = opened.clock.now(conn), accounts.count(conn)
-    if at < now and known:
+        now, existing = opened.clock.now(conn), accounts.count(conn)
+    if at < now and existing:
         click.echo(f"kulanz: back from {shown(now)} to {shown(at)}; what was decided meanwhile stays", err=True)
 
 

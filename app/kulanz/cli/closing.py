@@ -66,4 +66,4 @@ def erase(*, account: str, reason: str, actor: str, dry_run: bool, yes: bool, as
     order(account, EraseAccount(reason=reason), actor=actor, dry_run=dry_run, as_json=as_json)
 
 
-COMMANDS = (close, stay, approve_deletion, erase)
+CLOSING_COMMANDS = (close, stay, approve_deletion, erase)

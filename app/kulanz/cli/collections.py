@@ -13,7 +13,7 @@ from kulanz.cli.options import PAIR, actor_option, dry_run_option, emit, json_op
 if TYPE_CHECKING:
     from kulanz.commands.commands import Command
 
-COLUMNS = ("id", "account_id", "state", "amount", "currency", "proposed_by", "proposed_at", "handed_over_at")
+COLLECTION_COLUMNS = ("id", "account_id", "state", "amount", "currency", "proposed_by", "proposed_at", "handed_over_at")
 
 
 @click.group()
@@ -28,11 +28,11 @@ def collections() -> None:
 @json_option
 def list_(*, only_open: bool, after: str | None, limit: int, as_json: bool) -> None:
     """List hand-overs, the newest first."""
-    from kulanz.queries import handovers
+    from kulanz.queries import collections
 
     with services() as opened:
-        page = handovers.collections(opened, only_open=only_open, after=after, limit=limit)
-    print_page("collections", page, COLUMNS, as_json=as_json)
+        page = collections.collections(opened, only_open=only_open, after=after, limit=limit)
+    print_page("collections", page, COLLECTION_COLUMNS, as_json=as_json)
 
 
 @collections.command()
@@ -40,10 +40,10 @@ def list_(*, only_open: bool, after: str | None, limit: int, as_json: bool) -> N
 @json_option
 def show(*, ident: str, as_json: bool) -> None:
     """Show one hand-over: who approved it, what went, and the hash of its statement."""
-    from kulanz.queries import handovers
+    from kulanz.queries import collections
 
     with services() as opened:
-        document = handovers.collection(opened, ident)
+        document = collections.collection(opened, ident)
     emit(document, as_json, table(PAIR, list(document.items())))
 
 
@@ -115,7 +115,7 @@ def _by_token(ident: str, command: Command, token_file: IO[str] | None, *, dry_r
 
 
 def _account_of(ident: str) -> str:
-    from kulanz.queries import handovers
+    from kulanz.queries import collections
 
     with services() as opened:
-        return handovers.account_of_collection(opened, ident)
+        return collections.account_of_collection(opened, ident)

@@ -22,8 +22,8 @@ def orders(function: Callable[..., Command]) -> Callable[..., None]:
     @actor_option
     @json_option
     @wraps(function)
-    def give(*, account: str, dry_run: bool, actor: str, as_json: bool, **told: Any) -> None:
-        order(account, function(**told), actor=actor, dry_run=dry_run, as_json=as_json)
+    def give(*, account: str, dry_run: bool, actor: str, as_json: bool, **document: Any) -> None:
+        order(account, function(**document), actor=actor, dry_run=dry_run, as_json=as_json)
 
     return give
 
@@ -33,16 +33,16 @@ def order(account: str, command: Command, *, actor: str, dry_run: bool, as_json:
     from kulanz.commands import execute
     from kulanz.commands.commands import Closing
     from kulanz.privacy import vacuum
-    from kulanz.queries import enquiries
+    from kulanz.queries import accounts
     from kulanz.queries.sentences import sentence
-    from kulanz.store.codec import told
+    from kulanz.store.codec import change_document
 
     with services() as opened:
         decision = execute.command(opened, account, command, actor, signed_in=signed_in, dry_run=dry_run)
-        after = _outcome(decision) if dry_run else enquiries.account_document(opened, account)
+        after = _outcome(decision) if dry_run else accounts.account_document(opened, account)
         if isinstance(command, Closing) and not dry_run:
-            vacuum.scrub(opened)  # At once; else the clock does it.
-    said = [sentence(told(change)) for change in decision.changes]
+            vacuum.vacuum(opened)  # At once; else the clock does it.
+    said = [sentence(change_document(change)) for change in decision.changes]
     document = {"account": after, "changes": said, "dry_run": dry_run, "actor": actor}
 
     def show() -> None:
@@ -54,10 +54,10 @@ def order(account: str, command: Command, *, actor: str, dry_run: bool, as_json:
 
 
 def _outcome(decision: Decision) -> dict[str, Any]:
-    found = decision.account
+    account = decision.account
     return {
-        "account_id": found.id,
-        "standing": str(found.standing),
-        "plan": found.plan,
-        "access": str(found.access),
+        "account_id": account.id,
+        "standing": str(account.standing),
+        "plan": account.plan,
+        "access": str(account.access),
     }

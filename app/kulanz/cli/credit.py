@@ -8,14 +8,14 @@ import click
 
 from kulanz.cli.command import orders
 from kulanz.cli.listing import print_part
-from kulanz.cli.options import LARGEST, currency_of, instant, json_option, words
+from kulanz.cli.options import MAX_AMOUNT, currency_of, instant, json_option, words
 
 if TYPE_CHECKING:
     from kulanz.commands.commands import Command
 
-COLUMNS = ("id", "currency", "bought", "spent", "balance", "due", "forfeited", "status")
+CREDIT_COLUMNS = ("id", "currency", "bought", "spent", "balance", "due", "forfeited", "status")
 USES = ("service", "other_service", "invoice", "transfer", "refund")
-amount_option = click.option("--amount", type=click.IntRange(1, LARGEST), required=True, help="In minor units.")
+amount_option = click.option("--amount", type=click.IntRange(1, MAX_AMOUNT), required=True, help="In minor units.")
 currency_option = click.option("--currency", type=currency_of, required=True, help="Three letters, such as EUR.")
 reference_option = click.option("--reference", type=words, help="The merchant's own.")
 
@@ -74,4 +74,4 @@ def end(**told: Any) -> Command:
 @json_option
 def list_(*, account: str, as_json: bool) -> None:
     """List the prepaid credit of an account."""
-    print_part(account, "credits", COLUMNS, as_json=as_json)
+    print_part(account, "credits", CREDIT_COLUMNS, as_json=as_json)

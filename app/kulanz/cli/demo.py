@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from kulanz.runtime.clock import Turn
     from kulanz.services import Services
 
-DAY = timedelta(days=1)
-PREFIX = "demo_"
-PATIENCE = 30.0
+ONE_DAY = timedelta(days=1)
+ACCOUNT_PREFIX = "demo_"
+HANDLED_WITHIN = 30.0
 MANY = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chapter:
+class DemoDay:
     """What happens on one day of the story, and how the account stands at its end."""
 
     day: int
@@ -40,25 +40,25 @@ class Chapter:
     plan: str
 
 
-STORY = (
-    Chapter(
+DEMO_STORY = (
+    DemoDay(
         day=0,
         title="A subscription is bought and paid.",
         events=(("subscription_created", {}), ("subscription_payment_success", {"billing_reason": "initial"})),
         standing="good",
         plan="professional",
     ),
-    Chapter(
+    DemoDay(
         day=30,
         title="Its renewal payment fails.",
         events=(("subscription_payment_failed", {"renewal": 1}), ("subscription_updated", {"status": "past_due"})),
         standing="grace",
         plan="professional",
     ),
-    Chapter(day=33, title="Nobody pays.", standing="grace", plan="professional"),
-    Chapter(day=36, title="Still nobody pays.", standing="grace", plan="professional"),
-    Chapter(day=37, title="Grace is over.", standing="on_hold", plan="free"),
-    Chapter(
+    DemoDay(day=33, title="Nobody pays.", standing="grace", plan="professional"),
+    DemoDay(day=36, title="Still nobody pays.", standing="grace", plan="professional"),
+    DemoDay(day=37, title="Grace is over.", standing="on_hold", plan="free"),
+    DemoDay(
         day=39,
         title="The payment arrives after all.",
         events=(
@@ -69,14 +69,14 @@ STORY = (
         standing="good",
         plan="professional",
     ),
-    Chapter(
+    DemoDay(
         day=45,
         title="The customer's bank opens a chargeback.",
         events=(("dispute_created", {}),),
         standing="suspended",
         plan="free",
     ),
-    Chapter(
+    DemoDay(
         day=52,
         title="The chargeback is won.",
         events=(("dispute_resolved", {"status": "won"}),),
@@ -100,7 +100,7 @@ def demo(*, url: str | None, yes: bool, as_json: bool) -> None:
         url, secret = target(url, None)
         _refuse_company(opened, yes=yes)
         outcomes = []
-        with opened.clock.turn(PATIENCE) as turn:
+        with opened.clock.turn(HANDLED_WITHIN) as turn:
             for outcome in _tell(opened, turn, url, secret):
                 outcomes.append(outcome)
                 if not as_json:
@@ -120,13 +120,13 @@ def _tell(opened: Services, turn: Turn, url: str, secret: str) -> Iterator[dict[
     purchase = _purchase(begun, opened.settings)
     seen: set[str] = set()
     opened.clock.set(begun)
-    for chapter in STORY:
+    for area in DEMO_STORY:
         now = opened.clock.now()
-        go_on(opened, turn, begun + chapter.day * DAY - now, PATIENCE)
-        for name, told in chapter.events:
-            _post((url, secret), name, purchase, opened.clock.now(), told)
-        go_on(opened, turn, timedelta(), PATIENCE)
-        yield _outcome(opened, chapter, purchase, seen)
+        go_on(opened, turn, begun + area.day * ONE_DAY - now, HANDLED_WITHIN)
+        for name, document in area.events:
+            _post((url, secret), name, purchase, opened.clock.now(), document)
+        go_on(opened, turn, timedelta(), HANDLED_WITHIN)
+        yield _outcome(opened, area, purchase, seen)
 
 
 def _purchase(begun: datetime, settings: Settings) -> Purchase:
@@ -136,7 +136,7 @@ def _purchase(begun: datetime, settings: Settings) -> Purchase:
     number = 1_000_000 + secrets.randbelow(1_000_000_000) * 10
     stores = [int(store) for store in settings.lemonsqueezy_store_ids if store.isdigit()]
     return Purchase(
-        account=f"{PREFIX}{number}",
+        account=f"{ACCOUNT_PREFIX}{number}",
         account_secret=settings.account_secret,
         store=stores[0] if stores else number,
         customer=number,
@@ -148,34 +148,34 @@ def _purchase(begun: datetime, settings: Settings) -> Purchase:
     )
 
 
-def _post(door: tuple[str, str], name: str, purchase: Purchase, now: datetime, told: dict[str, Any]) -> None:
-    from kulanz.cli.send import OK, deliver
+def _post(door: tuple[str, str], name: str, purchase: Purchase, now: datetime, document: dict[str, Any]) -> None:
+    from kulanz.cli.send import HTTP_OK, deliver
     from kulanz.providers.lemonsqueezy.samples import event, wire
 
-    attributes = dict(told)
+    attributes = dict(document)
     bought = replace(purchase, invoice=purchase.invoice + attributes.pop("renewal", 0))
     answer = deliver(*door, wire(event(name, bought, at=now, **attributes)))
-    if answer["status"] != OK:
+    if answer["status"] != HTTP_OK:
         raise RefusedError(f"{name} was answered {answer['status']}: {answer['answer']}")
 
 
-def _outcome(opened: Services, chapter: Chapter, purchase: Purchase, seen: set[str]) -> dict[str, Any]:
-    from kulanz.queries import enquiries
+def _outcome(opened: Services, area: DemoDay, purchase: Purchase, seen: set[str]) -> dict[str, Any]:
+    from kulanz.queries import accounts
     from kulanz.store import outbox
 
-    account = enquiries.account_document(opened, str(purchase.account))
+    account = accounts.account_document(opened, str(purchase.account))
     with opened.database.read() as conn:
         rows = outbox.listing(conn, account=purchase.account, limit=100)
     fresh = [row for row in reversed(rows) if row.id not in seen]
     seen.update(row.id for row in fresh)
     return {
-        "day": chapter.day,
+        "day": area.day,
         "at": opened.clock.now(),
-        "title": chapter.title,
-        "events": [name for name, _ in chapter.events],
+        "title": area.title,
+        "events": [name for name, _ in area.events],
         "account": account,
         "effects": [{"kind": row.kind, "type": row.type, "state": row.state} for row in fresh],
-        "as_expected": (account["standing"], account["plan"]) == (chapter.standing, chapter.plan),
+        "as_expected": (account["standing"], account["plan"]) == (area.standing, area.plan),
     }
 
 
@@ -184,14 +184,14 @@ def _refuse_company(opened: Services, *, yes: bool) -> None:
     from kulanz.store import accounts
 
     with opened.database.read() as conn:
-        company = [name for name in accounts.ids(conn, None, MANY) if not name.startswith(PREFIX)]
+        company = [name for name in accounts.ids(conn, None, MANY) if not name.startswith(ACCOUNT_PREFIX)]
     if company and not yes:
         raise RefusedError(
             f"deadlines of other accounts ({company[0]}, …) would pass: give --yes or another --data-dir"
         )
 
 
-WORDS = {
+EFFECT_WORDS = {
     "SendMail": "mail",
     "Notify": "callback",
     "CancelSubscription": "at the provider",
@@ -213,7 +213,7 @@ def _print(outcome: dict[str, Any]) -> None:
     for effect in outcome["effects"]:
         out.print(
             Text(
-                f"        {WORDS.get(effect['kind'], effect['kind'])}  {effect['type']} ({effect['state']})",
+                f"        {EFFECT_WORDS.get(effect['kind'], effect['kind'])}  {effect['type']} ({effect['state']})",
                 style="dim",
             )
         )

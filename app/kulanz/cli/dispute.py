@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kulanz.cli.command import order, orders
-from kulanz.cli.options import LARGEST, actor_option, currency_of, dry_run_option, json_option, services, words
+from kulanz.cli.options import MAX_AMOUNT, actor_option, currency_of, dry_run_option, json_option, services, words
 
 if TYPE_CHECKING:
     from kulanz.commands.commands import Command
@@ -22,11 +22,11 @@ def dispute() -> None:
 
 @dispute.command(name="open")
 @click.argument("account")
-@click.option("--amount", type=click.IntRange(1, LARGEST), required=True, help="In minor units, such as cents.")
+@click.option("--amount", type=click.IntRange(1, MAX_AMOUNT), required=True, help="In minor units, such as cents.")
 @click.option("--currency", type=currency_of, required=True, help="Three letters, such as EUR.")
 @click.option("--reason", type=words, required=True)
 @click.option("--payment", type=words, help="The provider's invoice or order id.")
-@click.option("--fee", type=click.IntRange(0, LARGEST), help="In minor units; recorded, never charged by us.")
+@click.option("--fee", type=click.IntRange(0, MAX_AMOUNT), help="In minor units; recorded, never charged by us.")
 @click.option("--fee-currency", type=currency_of, help="[default: the currency]")
 @click.option("--reference", type=words, help="The bank's or the provider's.")
 @orders
@@ -48,9 +48,9 @@ def close(*, ident: str, outcome: str, dry_run: bool, actor: str, as_json: bool)
     """Say how a chargeback ended."""
     from kulanz.commands.commands import CloseDispute
     from kulanz.policy.facts import DisputeStatus
-    from kulanz.queries import enquiries
+    from kulanz.queries import accounts
 
     with services() as opened:
-        account = enquiries.account_of_dispute(opened, ident)
+        account = accounts.account_of_dispute(opened, ident)
     command = CloseDispute(dispute=ident, outcome=DisputeStatus(outcome))
     order(account, command, actor=actor, dry_run=dry_run, as_json=as_json)

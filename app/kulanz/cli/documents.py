@@ -29,8 +29,8 @@ def in_force() -> tuple[str, int]:
     from kulanz.store import policies
 
     with services() as opened, opened.database.read() as conn:
-        found = policies.in_force(policies.all(conn), opened.clock.now(conn))
-        return (found.document, found.version) if found else (text(opened.settings.policy), 0)
+        row = policies.in_force(policies.all(conn), opened.clock.now(conn))
+        return (row.document, row.version) if row else (text(opened.settings.policy), 0)
 
 
 def _kept(name: str) -> str:

@@ -8,17 +8,17 @@ import click
 
 from kulanz.cli.listing import limit_option
 from kulanz.cli.options import emit, json_option, services, table
-from kulanz.cli.retrying import Kind, retry_command
+from kulanz.cli.retrying import RetryKind, retry_command
 from kulanz.errors import NotFoundError, RefusedError
-from kulanz.runtime.notifier import EFFECTS
+from kulanz.runtime.notifier import EFFECTS_QUEUE
 
 if TYPE_CHECKING:
     from kulanz.services import Services
     from kulanz.store.database import Connection
     from kulanz.store.outbox import EffectRow
 
-STATES = ("pending", "done", "skipped", "withdrawn", "parked", "todo", "unknown")
-COLUMNS = ("id", "state", "type", "account_id", "subject", "attempts", "created_at", "next_attempt_at", "error")
+EFFECT_STATES = ("pending", "done", "skipped", "withdrawn", "parked", "todo", "unknown")
+EFFECT_COLUMNS = ("id", "state", "type", "account_id", "subject", "attempts", "created_at", "next_attempt_at", "error")
 
 
 @click.group()
@@ -27,7 +27,7 @@ def effects() -> None:
 
 
 @effects.command(name="list")
-@click.option("--state", type=click.Choice(STATES))
+@click.option("--state", type=click.Choice(EFFECT_STATES))
 @click.option("--account", help="Only of this account.")
 @limit_option
 @json_option
@@ -36,9 +36,9 @@ def list_(*, state: str | None, account: str | None, limit: int, as_json: bool) 
     from kulanz.store import outbox
 
     with services() as opened, opened.database.read() as conn:
-        found = [_document(row) for row in outbox.listing(conn, state, account, limit)]
-    rows = [[effect[column] for column in COLUMNS] for effect in found]
-    emit({"effects": found}, as_json, table(COLUMNS, rows))
+        matches = [_document(row) for row in outbox.listing(conn, state, account, limit)]
+    rows = [[effect[column] for column in EFFECT_COLUMNS] for effect in matches]
+    emit({"effects": matches}, as_json, table(EFFECT_COLUMNS, rows))
 
 
 def _document(row: EffectRow) -> dict[str, Any]:
@@ -78,13 +78,13 @@ def _make_due(tx: Connection, chosen: set[str]) -> int:
 
 effects.add_command(
     retry_command(
-        Kind(
+        RetryKind(
             one="effect",
             states=("parked", "todo", "unknown", "pending"),
             named=str,
             find=_open,
             make_due=_make_due,
-            ring=lambda opened: opened.bell.ring(EFFECTS),
+            notify=lambda opened: opened.notifier.notify(EFFECTS_QUEUE),
         ),
         "Make effects due at once. What was done is never done again.",
     )

@@ -20,7 +20,7 @@ from kulanz.cli.options import (
     table,
     words,
 )
-from kulanz.cli.retrying import Kind, retry_command
+from kulanz.cli.retrying import RetryKind, retry_command
 from kulanz.errors import NotFoundError, RefusedError
 
 if TYPE_CHECKING:
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from kulanz.store.database import Connection
     from kulanz.store.inbox import Event
 
-STATES = ("received", "handled", "ignored", "waiting", "parked", "quarantined")
-COLUMNS = ("id", "state", "event_name", "account_id", "received_at", "attempts", "reason")
-RETRYABLE = ("parked", "quarantined", "waiting", "ignored")
-state_option = click.option("--state", type=click.Choice(STATES))
+EVENT_STATES = ("received", "handled", "ignored", "waiting", "parked", "quarantined")
+EVENT_COLUMNS = ("id", "state", "event_name", "account_id", "received_at", "attempts", "reason")
+RETRYABLE_STATES = ("parked", "quarantined", "waiting", "ignored")
+state_option = click.option("--state", type=click.Choice(EVENT_STATES))
 
 
 @click.group()
@@ -49,9 +49,9 @@ def list_(*, state: str | None, since: datetime | None, limit: int, as_json: boo
     from kulanz.store import inbox
 
     with services() as opened, opened.database.read() as conn:
-        found = [_document(event) for event in inbox.listing(conn, state, since, limit)]
-    rows = [[event[column] for column in COLUMNS] for event in found]
-    emit({"events": found}, as_json, table(COLUMNS, rows))
+        matches = [_document(event) for event in inbox.listing(conn, state, since, limit)]
+    rows = [[event[column] for column in EVENT_COLUMNS] for event in matches]
+    emit({"events": matches}, as_json, table(EVENT_COLUMNS, rows))
 
 
 @events.command()
@@ -60,12 +60,16 @@ def list_(*, state: str | None, since: datetime | None, limit: int, as_json: boo
 def show(*, event: str, as_json: bool) -> None:
     """Show what is known of one event; its content stays sealed."""
     with services() as opened:
-        found = _found(opened, an_event(event))
-    document = _document(found) | {"provider": found.provider, "mode": found.mode, "waits_for": found.waits_for}
+        stored_event = _found(opened, an_event(event))
+    document = _document(stored_event) | {
+        "provider": stored_event.provider,
+        "mode": stored_event.mode,
+        "waits_for": stored_event.waits_for,
+    }
 
     def tell() -> None:
         table(PAIR, list(document.items()))()
-        if found.state in RETRYABLE:
+        if stored_event.state in RETRYABLE_STATES:
             click.echo(
                 f"\ntry it again: kulanz events retry {event}\nlet it go:    kulanz events skip {event} --reason …"
             )
@@ -85,17 +89,17 @@ def skip(*, event: str, reason: str, dry_run: bool, actor: str, as_json: bool) -
     from kulanz.store import inbox
 
     with services() as opened:
-        found = _found(opened, an_event(event))
-        if found.state == "handled":
+        stored_event = _found(opened, an_event(event))
+        if stored_event.state == "handled":
             raise RefusedError(f"{event} is handled: only an event that is not can be skipped")
         if not dry_run:
             with opened.database.write() as tx:
-                if not inbox.skip(tx, found.id, f"{reason} ({actor})"):
+                if not inbox.skip(tx, stored_event.id, f"{reason} ({actor})"):
                     raise RefusedError(f"{event} was handled meanwhile")
-                circuit_breaker.look_again(tx, opened.clock.now(tx))
-            opened.bell.ring()
-    document = {"id": f"evt_{found.id}", "skipped": not dry_run, "dry_run": dry_run, "actor": actor}
-    emit(document, as_json, f"evt_{found.id} {'would be' if dry_run else 'is'} ignored")
+                circuit_breaker.recheck_waiting(tx, opened.clock.now(tx))
+            opened.notifier.notify()
+    document = {"id": f"evt_{stored_event.id}", "skipped": not dry_run, "dry_run": dry_run, "actor": actor}
+    emit(document, as_json, f"evt_{stored_event.id} {'would be' if dry_run else 'is'} ignored")
 
 
 def _document(event: Event) -> dict[str, Any]:
@@ -114,10 +118,10 @@ def _found(opened: Services, event: str) -> Event:
     from kulanz.store import inbox
 
     with opened.database.read() as conn:
-        found = inbox.find(conn, event)
-    if found is None:
+        stored_event = inbox.find(conn, event)
+    if stored_event is None:
         raise NotFoundError(f"no event {event}")
-    return found
+    return stored_event
 
 
 def _number(opened: Services, event: str) -> int:
@@ -132,13 +136,13 @@ def _make_due(tx: Connection, chosen: set[int]) -> int:
 
 events.add_command(
     retry_command(
-        Kind(
+        RetryKind(
             one="event",
-            states=RETRYABLE,
+            states=RETRYABLE_STATES,
             named=an_event,
             find=_number,
             make_due=_make_due,
-            ring=lambda opened: opened.bell.ring(),
+            notify=lambda opened: opened.notifier.notify(),
         ),
         "Make events due again as if they had never been tried, and ring.",
     )

@@ -23,19 +23,19 @@ def verify(*, file: Path, key: str | None, as_json: bool) -> None:
     """Check signature, hashes and policy texts of a file; needs no database, no network and no secret."""
     from kulanz.queries.evidence.check import check
 
-    found = check(file.read_bytes(), key)
+    evidence_verdict = check(file.read_bytes(), key)
     document = {
-        "sound": not found.problems,
-        "account_id": found.account,
-        "made_at": found.made_at,
-        "decisions": found.decisions,
-        "public_key": found.public_key,
-        "fingerprint": found.fingerprint,
-        "problems": list(found.problems),
+        "sound": not evidence_verdict.problems,
+        "account_id": evidence_verdict.account,
+        "made_at": evidence_verdict.made_at,
+        "decisions": evidence_verdict.decisions,
+        "public_key": evidence_verdict.public_key,
+        "fingerprint": evidence_verdict.fingerprint,
+        "problems": list(evidence_verdict.problems),
     }
     emit(document, as_json, lambda: _print(document, compared=key is not None))
-    if found.problems:
-        raise RefusedError("; ".join(found.problems))
+    if evidence_verdict.problems:
+        raise RefusedError("; ".join(evidence_verdict.problems))
 
 
 def _print(document: dict[str, object], *, compared: bool) -> None:

@@ -12,11 +12,11 @@ from urllib.parse import urlsplit
 
 from kulanz.errors import FarEndError
 
-TIMEOUT = 10.0
+HTTP_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpResponse:
     """What came back."""
 
     status: int
@@ -30,12 +30,12 @@ class Answer:
             return self.body.decode("utf-8", "replace")[:500]
 
 
-def post(url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+def post(url: str, body: bytes, headers: Mapping[str, str]) -> HttpResponse:
     """Post; raise FarEndError where there is no answer."""
     return request("POST", url, body, headers)
 
 
-def request(method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Answer:
+def request(method: str, url: str, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> HttpResponse:
     """Make a request; raise FarEndError where there is no answer."""
     parts = urlsplit(url)
     connection = _connection(parts.scheme, parts.hostname or "", parts.port)
@@ -43,7 +43,7 @@ def request(method: str, url: str, body: bytes | None = None, headers: Mapping[s
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         connection.request(method, path, body=body, headers=dict(headers or {}))
         answer = connection.getresponse()
-        return Answer(answer.status, answer.read())
+        return HttpResponse(answer.status, answer.read())
     except (OSError, http.client.HTTPException) as error:
         raise FarEndError(
             f"{parts.netloc.rpartition('@')[2]} does not answer: {_words(error)}", retryable=True
@@ -54,8 +54,8 @@ def request(method: str, url: str, body: bytes | None = None, headers: Mapping[s
 
 def _connection(scheme: str, host: str, port: int | None) -> http.client.HTTPConnection:
     if scheme == "https":
-        return http.client.HTTPSConnection(host, port, timeout=TIMEOUT, context=ssl.create_default_context())
-    return http.client.HTTPConnection(host, port, timeout=TIMEOUT)
+        return http.client.HTTPSConnection(host, port, timeout=HTTP_TIMEOUT, context=ssl.create_default_context())
+    return http.client.HTTPConnection(host, port, timeout=HTTP_TIMEOUT)
 
 
 def _words(error: Exception) -> str:

@@ -11,7 +11,7 @@ from kulanz.errors import RefusedError
 from kulanz.formats.wording import how_many
 
 if TYPE_CHECKING:
-    from kulanz.privacy.audit import Audit
+    from kulanz.privacy.audit import AuditResult
 
 
 @click.group()
@@ -30,15 +30,22 @@ def verify(*, ident: str | None, as_json: bool) -> None:
     accounts = decisions = 0
     flawed = []
     with services() as opened, counted("accounts") as count:
-        for found in audit.verify(opened, ident):
-            accounts, decisions = accounts + 1, decisions + found.decisions
-            if found.flaw is not None:
-                flawed.append(found)
+        for audit_result in audit.verify(opened, ident):
+            accounts, decisions = accounts + 1, decisions + audit_result.decisions
+            if audit_result.flaw is not None:
+                flawed.append(audit_result)
             count(1)
     document = {
         "accounts": accounts,
         "decisions": decisions,
-        "flawed": [{"account_id": one.account, "decision": one.at, "flaw": one.flaw} for one in flawed],
+        "flawed": [
+            {
+                "account_id": other_audit_result.account,
+                "decision": other_audit_result.at,
+                "flaw": other_audit_result.flaw,
+            }
+            for other_audit_result in flawed
+        ],
     }
     emit(document, as_json, lambda: _print(accounts, decisions, flawed))
     if flawed:
@@ -52,14 +59,14 @@ def key(*, as_json: bool) -> None:
     from kulanz.crypto.signing import fingerprint
 
     with services() as opened:
-        public = opened.vault.signet.public
+        public = opened.vault.signer.public
     document = {"algorithm": "Ed25519", "public_key": public.hex(), "fingerprint": fingerprint(public)}
     emit(document, as_json, f"Ed25519 {public.hex()}\n{fingerprint(public)}")
 
 
-def _print(accounts: int, decisions: int, flawed: list[Audit]) -> None:
-    from kulanz.privacy.audit import WORDS
+def _print(accounts: int, decisions: int, flawed: list[AuditResult]) -> None:
+    from kulanz.privacy.audit import FLAW_TEXTS
 
-    rows = [(one.account, one.at, WORDS[str(one.flaw)]) for one in flawed]
+    rows = [(audit_result.account, audit_result.at, FLAW_TEXTS[str(audit_result.flaw)]) for audit_result in flawed]
     table(("account", "decision", "what is wrong"), rows, "every chain is whole")()
     click.echo(f"{how_many(decisions, 'decision')} of {how_many(accounts, 'account')} checked")

@@ -31,8 +31,8 @@ def print_page(name: str, page: Page, columns: Sequence[str], *, as_json: bool) 
 
 def print_part(account: str, name: str, columns: Sequence[str], *, as_json: bool) -> None:
     """Print one list of an account's document."""
-    from kulanz.queries import enquiries
+    from kulanz.queries import accounts
 
     with services() as opened:
-        found = enquiries.account_document(opened, account)[name]
-    emit({name: found}, as_json, table(columns, [[one[column] for column in columns] for one in found]))
+        result = accounts.account_document(opened, account)[name]
+    emit({name: result}, as_json, table(columns, [[item[column] for column in columns] for item in result]))

@@ -23,8 +23,8 @@ NARROWEST = 16
 """Characters: prose in a narrower column of a table is no longer read."""
 GAP = 2
 PAIR = ("field", "value")
-LONGEST_TEXT = 500
-LARGEST = 10**15
+MAX_TEXT = 500
+MAX_AMOUNT = 10**15
 """Minor units: more than anybody owes."""
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -66,8 +66,8 @@ def span(text: str) -> timedelta:
 
 def words(text: str) -> str:
     """Read a reason or a reference: words that a person can read, on one line or several."""
-    if not text.strip() or len(text) > LONGEST_TEXT or not all(char.isprintable() or char == "\n" for char in text):
-        raise click.BadParameter(f"expected 1 to {LONGEST_TEXT} readable characters")
+    if not text.strip() or len(text) > MAX_TEXT or not all(char.isprintable() or char == "\n" for char in text):
+        raise click.BadParameter(f"expected 1 to {MAX_TEXT} readable characters")
     return text
 
 

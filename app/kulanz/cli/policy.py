@@ -75,8 +75,14 @@ def show(*, name: str | None, as_json: bool) -> None:
     """Print a policy: a file, a preset, a version by its number, or without a NAME the one in force."""
     found_text, version = (text(name), 0) if name else in_force()
     read = document.parse(found_text, version=version)
-    found = {"name": read.name, "title": read.title, "version": version, "sha256": read.sha256, "document": found_text}
-    emit(found, as_json, found_text.rstrip())
+    matches = {
+        "name": read.name,
+        "title": read.title,
+        "version": version,
+        "sha256": read.sha256,
+        "document": found_text,
+    }
+    emit(matches, as_json, found_text.rstrip())
 
 
 @policy.command()
@@ -90,10 +96,10 @@ def check(*, file: str, as_json: bool) -> None:
     except PolicyError as error:
         refused = {"valid": False, "problems": error.problems, "remarks": []}
         emit(refused, as_json, "\n".join(error.problems))
-        places = ", ".join(" ".join(one.split(": ")[:2]) for one in error.problems)
+        places = ", ".join(" ".join(problem.split(": ")[:2]) for problem in error.problems)
         raise RefusedError(f"{file}: {how_many(len(error.problems), 'problem')}: {places}") from error
-    found = {"valid": True, "name": read.name, "sha256": read.sha256, "problems": [], "remarks": remarks}
-    emit(found, as_json, "\n".join([f"{file}: valid ({read.name}, {read.sha256[:12]})", *remarks]))
+    matches = {"valid": True, "name": read.name, "sha256": read.sha256, "problems": [], "remarks": remarks}
+    emit(matches, as_json, "\n".join([f"{file}: valid ({read.name}, {read.sha256[:12]})", *remarks]))
 
 
 @policy.command()
@@ -106,11 +112,17 @@ def keys(*, markdown: bool, as_json: bool) -> None:
     if markdown:
         click.echo(manual.as_markdown(), nl=False)
         return
-    found = [
-        {"key": one.key, "means": one.means, "expects": one.expects, "default": one.default} for one in manual.entries()
+    matches = [
+        {
+            "key": key_description.key,
+            "means": key_description.channels,
+            "expects": key_description.expects,
+            "default": key_description.default,
+        }
+        for key_description in manual.entries()
     ]
-    rows = [tuple(one.values()) for one in found]
-    emit({"keys": found}, as_json, table(("key", "means", "expects", "default"), rows))
+    rows = [tuple(key_description.values()) for key_description in matches]
+    emit({"keys": matches}, as_json, table(("key", "means", "expects", "default"), rows))
 
 
 @policy.command()
@@ -121,8 +133,12 @@ def diff(*, old: str, new: str, as_json: bool) -> None:
     """Say key by key how B differs from A: files, presets, or versions by their number."""
     from kulanz.policy.document.differences import differences
 
-    found = differences(document.parse(text(old)), document.parse(text(new)))
-    emit({"differences": [_difference(one) for one in found]}, as_json, lambda: _print_differences(found))
+    stored_differences = differences(document.parse(text(old)), document.parse(text(new)))
+    emit(
+        {"differences": [_difference(difference) for difference in stored_differences]},
+        as_json,
+        lambda: _print_differences(stored_differences),
+    )
 
 
 @policy.command()
@@ -153,7 +169,7 @@ def activate(
             _ask(opened, document_text, effective_from, actor, yes=yes or dry_run)
         done = versions.activate(opened, document_text, actor=actor, effective_from=effective_from, dry_run=dry_run)
         moved = _apply_to_open(opened, done, actor, dry_run=dry_run) if migrate_open else []
-    found = {
+    matches = {
         "name": done.row.name,
         "version": done.row.version,
         "sha256": done.row.sha256,
@@ -171,10 +187,12 @@ def activate(
         click.echo(f"{would}{done.row.name}, version {done.row.version}, {is_new} {at}")
         if migrate_open:
             table(
-                ("account", "case, dispute or request"), [tuple(one.values()) for one in moved], "nothing open is moved"
+                ("account", "case, dispute or request"),
+                [tuple(item.values()) for item in moved],
+                "nothing open is moved",
             )()
 
-    emit(found, as_json, show)
+    emit(matches, as_json, show)
 
 
 @policy.command()
@@ -188,13 +206,13 @@ def simulate(*, file: str, as_json: bool) -> None:
 
     wanted, totals = text(file), Totals()
     with services() as opened, pages() as show:
-        found = under(opened, wanted, totals, lambda done, of: show("accounts", done, of))
+        results = under(opened, wanted, totals, lambda done, of: show("accounts", done, of))
         # One by one: a hundred thousand accounts may differ.
-        told = (as_text(report(one)) if as_json else "\n".join(_lines(report(one))) for one in found)
-        first = next(told, None)
+        stated = (as_text(report(result)) if as_json else "\n".join(_lines(report(result))) for result in results)
+        first = next(stated, None)
         if as_json:
             click.echo('{"differing": [')
-        for place, line in enumerate(chain([first] if first else [], told)):
+        for place, line in enumerate(chain([first] if first else [], stated)):
             click.echo(f", {line}" if as_json and place else line)
     summary = sum_up(totals)
     if as_json:
@@ -204,24 +222,24 @@ def simulate(*, file: str, as_json: bool) -> None:
     table(("in all", ""), [(key.replace("_", " "), _counted(value)) for key, value in summary.items()])()
 
 
-def _lines(one: dict[str, Any]) -> Iterator[str]:
+def _lines(entry: dict[str, Any]) -> Iterator[str]:
     """Yield how an account would stand otherwise, and which of its requests would be answered otherwise."""
-    if one["was"] != one["would_be"]:
-        was, would_be = (", ".join(one[key].values()) for key in ("was", "would_be"))
-        clause = f", clause {one['clause']}" if one["clause"] else ""
-        yield f"{one['account_id']}: from {one['at']} {would_be} instead of {was} ({one['rule']}{clause})"
-    for request in one["refund_requests"]:
+    if entry["was"] != entry["would_be"]:
+        was, would_be = (", ".join(entry[key].values()) for key in ("was", "would_be"))
+        clause = f", clause {entry['clause']}" if entry["clause"] else ""
+        yield f"{entry['account_id']}: from {entry['at']} {would_be} instead of {was} ({entry['rule']}{clause})"
+    for request in entry["refund_requests"]:
         was, would_be = (_ruling(request[key], request["currency"]) for key in ("was", "would_be"))
-        yield f"{one['account_id']}: refund request {request['id']} of {request['at']}: {would_be} instead of {was}"
+        yield f"{entry['account_id']}: refund request {request['id']} of {request['at']}: {would_be} instead of {was}"
 
 
-def _ruling(one: dict[str, Any], currency: str) -> str:
+def _ruling(answer: dict[str, Any], currency: str) -> str:
     from kulanz.queries.sentences import money
 
-    clause = f" by {one['clause']}" if one["clause"] else ""
-    paid = f", paid by {one['pay_by']}" if one["pay_by"] else ""
-    amount = money(one["refundable_amount"], currency)
-    return f"{one['verdict']}{clause} ({amount}; answered by {one['decide_by']}{paid})"
+    clause = f" by {answer['clause']}" if answer["clause"] else ""
+    paid = f", paid by {answer['pay_by']}" if answer["pay_by"] else ""
+    amount = money(answer["refundable_amount"], currency)
+    return f"{answer['verdict']}{clause} ({amount}; answered by {answer['decide_by']}{paid})"
 
 
 def _counted(value: Any) -> str:
@@ -275,13 +293,19 @@ def _version(row: PolicyRow, current: PolicyRow | None, now: datetime) -> dict[s
     }
 
 
-def _difference(one: Difference) -> dict[str, str]:
-    return {"key": one.key, "means": one.means, "old": one.old, "new": one.new, "leniency": str(one.leniency)}
+def _difference(difference: Difference) -> dict[str, str]:
+    return {
+        "key": difference.key,
+        "means": difference.channels,
+        "old": difference.old,
+        "new": difference.new,
+        "leniency": str(difference.leniency),
+    }
 
 
-def _print_differences(found: tuple[Difference, ...]) -> None:
-    for one in found:
-        click.echo(f"{one.key}: {one.old} → {one.new} ({LENIENCY[one.leniency]})")
-        click.echo(f"  {one.means}")
-    if not found:
+def _print_differences(differences: tuple[Difference, ...]) -> None:
+    for difference in differences:
+        click.echo(f"{difference.key}: {difference.old} → {difference.new} ({LENIENCY[difference.leniency]})")
+        click.echo(f"  {difference.channels}")
+    if not differences:
         click.echo("no key differs")

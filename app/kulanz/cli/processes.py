@@ -18,7 +18,7 @@ from kulanz.cli.options import (
     name_misspelt_settings,
     refuse_a_missing_file,
 )
-from kulanz.cli.up.supervisor import Part, Supervisor, python
+from kulanz.cli.up.supervisor import Process, Supervisor, python
 from kulanz.config import Settings, environment, load
 from kulanz.errors import ConfigurationError
 from kulanz.runtime import parent_watch as ties
@@ -37,7 +37,7 @@ def web(*, host: str, processes: int, leash: int | None) -> None:
     address = listening_address(host, settings.port)
     from kulanz.web import server
 
-    ties.hold(leash)
+    ties.exit_with_parent(leash)
     server.run(settings, host=address, processes=processes)
 
 
@@ -55,7 +55,7 @@ def worker(*, burst: bool) -> None:
         signal.signal(number, lambda *_: stopping.set())
     with Supervisor(variables=environment(), say=lambda line: click.echo(line, err=True)) as supervisor:
         for role in ("events", "effects"):
-            supervisor.start(Part(name=role, command=python("kulanz_workers", role)))
+            supervisor.start(Process(name=role, command=python("kulanz_workers", role)))
         supervisor.watch(stopping)
 
 

@@ -21,8 +21,8 @@ from kulanz.errors import NotFoundError, RefusedError
 from kulanz.formats.wording import how_many
 from kulanz.runtime.notifier import QUEUES, connect
 
-PATIENCE = 2.0
-ALIVE = timedelta(minutes=1)
+REDIS_TIMEOUT = 2.0
+HEARTBEAT_TIMEOUT = timedelta(minutes=1)
 """A worker that has not been heard of for longer was killed; RQ forgets it a little later."""
 
 
@@ -80,7 +80,7 @@ def _redis() -> Iterator[Redis]:
     if url is None:
         raise RefusedError("no Redis is known: `kulanz up` is not running with this data directory, or set REDIS_URL")
     try:
-        with connect(url, timeout=PATIENCE) as redis:
+        with connect(url, timeout=REDIS_TIMEOUT) as redis:
             yield redis
     except (RedisError, OSError) as error:
         raise RefusedError(f"Redis does not answer ({type(error).__name__}); the workers use the database") from error
@@ -103,7 +103,7 @@ def _workers(redis: Redis) -> list[dict[str, Any]]:
         {
             "name": worker.name,
             "queues": ",".join(worker.queue_names()),
-            "state": worker.get_state() if now - seen < ALIVE else "gone",
+            "state": worker.get_state() if now - seen < HEARTBEAT_TIMEOUT else "gone",
             "pid": worker.pid,
             "last_seen": seen,
         }

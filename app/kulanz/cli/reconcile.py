@@ -12,7 +12,7 @@ from kulanz.cli.progress import pages
 from kulanz.errors import RefusedError
 
 if TYPE_CHECKING:
-    from kulanz.reconcile import Report
+    from kulanz.reconcile import ReconcileReport
 
 
 @click.command()
@@ -43,7 +43,7 @@ def reconcile(
         )
 
 
-def _document(report: Report) -> dict[str, Any]:
+def _document(report: ReconcileReport) -> dict[str, Any]:
     return {
         "at": report.at,
         "compared": report.compared,
@@ -66,7 +66,7 @@ def _document(report: Report) -> dict[str, Any]:
     }
 
 
-def _print(report: Report) -> None:
+def _print(report: ReconcileReport) -> None:
     rows = [
         (drift.kind, drift.object, drift.account, shown(drift.changed_at), drift.ours, drift.theirs, _became(drift))
         for drift in report.drifts

@@ -10,7 +10,7 @@ import click
 from kulanz.cli.command import orders
 from kulanz.cli.listing import after_option, limit_option, print_page
 from kulanz.cli.options import (
-    LARGEST,
+    MAX_AMOUNT,
     PAIR,
     actor_option,
     currency_of,
@@ -26,8 +26,8 @@ from kulanz.cli.options import (
 if TYPE_CHECKING:
     from kulanz.commands.commands import Command, DecideRefund
 
-STATES = ("requested", "review", "approved", "sent", "paid", "failed", "denied")
-COLUMNS = ("id", "account_id", "state", "verdict", "clause", "amount", "currency", "decide_by", "pay_by", "late")
+REFUND_STATES = ("requested", "review", "approved", "sent", "paid", "failed", "denied")
+REFUND_COLUMNS = ("id", "account_id", "state", "verdict", "clause", "amount", "currency", "decide_by", "pay_by", "late")
 
 
 @click.group()
@@ -40,8 +40,10 @@ def refund() -> None:
 @click.option("--payment", type=words, help="The provider's invoice or order id.")
 @click.option("--licence", type=words, help="The provider's licence id.")
 @click.option("--date", "paid_on", type=click.DateTime(["%Y-%m-%d"]), help="The day of the payment, with --paid.")
-@click.option("--paid", type=click.IntRange(1, LARGEST), help="What was paid that day, in minor units.")
-@click.option("--amount", type=click.IntRange(1, LARGEST), help="In minor units [default: all that can be refunded].")
+@click.option("--paid", type=click.IntRange(1, MAX_AMOUNT), help="What was paid that day, in minor units.")
+@click.option(
+    "--amount", type=click.IntRange(1, MAX_AMOUNT), help="In minor units [default: all that can be refunded]."
+)
 @click.option("--currency", type=currency_of, help="Where it is told, it has to be the payment's.")
 @click.option("--reason", type=words, help="The customer's, in their words.")
 @click.option(
@@ -83,7 +85,7 @@ def request(
 
 
 @refund.command(name="list")
-@click.option("--state", type=click.Choice(STATES))
+@click.option("--state", type=click.Choice(REFUND_STATES))
 @click.option("--late/--in-time", default=None, help="Only what is overdue, or only what is not.")
 @after_option
 @limit_option
@@ -94,7 +96,7 @@ def list_(*, state: str | None, late: bool | None, after: str | None, limit: int
 
     with services() as opened:
         page = refunds.refund_requests(opened, state=state, late=late, after=after, limit=limit)
-    print_page("refund_requests", page, COLUMNS, as_json=as_json)
+    print_page("refund_requests", page, REFUND_COLUMNS, as_json=as_json)
 
 
 @refund.command()
@@ -111,7 +113,7 @@ def show(*, ident: str, as_json: bool) -> None:
 
 @refund.command()
 @click.argument("ident", metavar="ID")
-@click.option("--amount", type=click.IntRange(1, LARGEST), help="Another amount than was asked for, in minor units.")
+@click.option("--amount", type=click.IntRange(1, MAX_AMOUNT), help="Another amount than was asked for, in minor units.")
 @click.option("--reason", type=words, help="Needed where the policy alone does not grant it.")
 @dry_run_option
 @actor_option

@@ -20,15 +20,17 @@ from kulanz.formats.wording import how_many
 def replay(*, shuffle: bool, seed: int | None, since: datetime | None, as_json: bool) -> None:
     """Recompute every account from the recorded facts; exit 1 and a list where it differs from what is stored."""
     from kulanz.cli.progress import pages
-    from kulanz.queries.replay.replay import Finding
+    from kulanz.queries.replay.replay import ReplayResult
     from kulanz.queries.replay.replay import replay as recompute
 
     seed = random.randrange(2**32) if seed is None else seed  # noqa: S311 - an order, not a secret
     order = random.Random(seed) if shuffle else None  # noqa: S311
     judged = erased = 0
-    differing: list[Finding] = []
-    with services() as opened, pages() as told:
-        for finding in recompute(opened, since=since, shuffle=order, progress=lambda at, of: told("accounts", at, of)):
+    differing: list[ReplayResult] = []
+    with services() as opened, pages() as report:
+        for finding in recompute(
+            opened, since=since, shuffle=order, progress=lambda at, of: report("accounts", at, of)
+        ):
             judged, erased = judged + (not finding.erased), erased + finding.erased
             if finding.differs:
                 differing.append(finding)

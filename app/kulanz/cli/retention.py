@@ -25,10 +25,10 @@ from kulanz.errors import NotFoundError, RefusedError
 from kulanz.formats.wording import how_many
 
 if TYPE_CHECKING:
-    from kulanz.privacy.retention import Due
+    from kulanz.privacy.retention import DueRecords
     from kulanz.services import Services
 
-COLUMNS = ("account_id", "class", "basis", "until", "records", "archived", "kept_by")
+RETENTION_COLUMNS = ("account_id", "class", "basis", "until", "records", "archived", "kept_by")
 
 
 @click.group()
@@ -44,9 +44,12 @@ def due(*, all_of_them: bool, as_json: bool) -> None:
     from kulanz.privacy import retention as records
 
     with services() as opened:
-        found = [_document(one) for one in records.listed(opened, all_of_them=all_of_them)]
-    rows = [[", ".join(one[name]) if name == "kept_by" else one[name] for name in COLUMNS] for one in found]
-    emit({"due": found}, as_json, table(COLUMNS, rows))
+        matches = [_document(due_records) for due_records in records.listed(opened, all_of_them=all_of_them)]
+    rows = [
+        [", ".join(due_records[name]) if name == "kept_by" else due_records[name] for name in RETENTION_COLUMNS]
+        for due_records in matches
+    ]
+    emit({"due": matches}, as_json, table(RETENTION_COLUMNS, rows))
 
 
 @retention.command()
@@ -63,18 +66,18 @@ def destroy(*, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
     with services() as opened:
         with opened.database.read() as conn:
             now = opened.clock.now(conn)
-        found = list(records.listed(opened))
-        over = [one for one in found if one.over(now)]
+        due_recordses = list(records.listed(opened))
+        over = [due_records for due_records in due_recordses if due_records.over(now)]
         if over and not (dry_run or yes):
             agree(f"Destroy {_classes(over)}? This cannot be undone.")
         if not dry_run:
             with counted("destroyed", len(over)) as count:
-                for one in over:
-                    _destroy(opened, one, actor)
+                for due_records in over:
+                    _destroy(opened, due_records, actor)
                     count(1)
-            vacuum.scrub(opened)
-    kept = [_document(one) for one in found if not one.over(now)]
-    document = {"destroyed": [_document(one) for one in over], "kept": kept, "dry_run": dry_run}
+            vacuum.vacuum(opened)
+    kept = [_document(due_records) for due_records in due_recordses if not due_records.over(now)]
+    document = {"destroyed": [_document(due_records) for due_records in over], "kept": kept, "dry_run": dry_run}
     verb = "would be destroyed" if dry_run else "destroyed"
     emit(document, as_json, f"{_classes(over)} {verb}, {len(kept)} kept by a legal hold or a dispute")
 
@@ -119,46 +122,49 @@ def certificates(*, ident: str, out: Path | None, as_json: bool) -> None:
         row = accounts.get(conn, ident)
         if row is None:
             raise NotFoundError(f"no account {ident!r}")
-        found = closed.certificates_of(conn, row.id, opened.vault.signet.public)
+        matches = closed.certificates_of(conn, row.id, opened.vault.signer.public)
         kept = closed.kept_of(conn, row.id)
     if out is not None:
-        _written(out, found)
-    lines = [(one["id"], one["at"], one["cause"], "genuine" if one["genuine"] else "NOT GENUINE") for one in found]
+        _written(out, matches)
+    lines = [
+        (document["id"], document["at"], document["cause"], "genuine" if document["genuine"] else "NOT GENUINE")
+        for document in matches
+    ]
     show = table(("certificate", "at", "cause", "signature"), lines)
-    emit({"certificates": found, "kept": kept}, as_json, show)
+    emit({"certificates": matches, "kept": kept}, as_json, show)
 
 
-def _destroy(opened: Services, one: Due, actor: str) -> None:
+def _destroy(opened: Services, due_records: DueRecords, actor: str) -> None:
     from kulanz.commands import execute
     from kulanz.commands.commands import DestroyRecords
     from kulanz.privacy import retention as records
 
-    if one.archived:
-        records.destroy_archived(opened, actor, one.account)
+    if due_records.archived:
+        records.destroy_archived(opened, actor, due_records.account)
     else:
-        execute.command(opened, one.account, DestroyRecords(), actor)
+        execute.command(opened, due_records.account, DestroyRecords(), actor)
 
 
-def _written(folder: Path, found: list[dict[str, Any]]) -> None:
+def _written(folder: Path, matches: list[dict[str, Any]]) -> None:
     from kulanz.cli.files import write_private
     from kulanz.cli.options import as_text
 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for one in found:
-        write_private(folder / f"{one['id']}.json", as_text(one).encode())
+    for document in matches:
+        write_private(folder / f"{document['id']}.json", as_text(document).encode())
 
 
-def _document(one: Due) -> dict[str, Any]:
+def _document(due_records: DueRecords) -> dict[str, Any]:
     return {
-        "account_id": one.account,
-        "class": one.kind,
-        "basis": one.basis,
-        "until": one.until,
-        "records": one.records,
-        "archived": one.archived,
-        "kept_by": list(one.kept_by),
+        "account_id": due_records.account,
+        "class": due_records.kind,
+        "basis": due_records.basis,
+        "until": due_records.until,
+        "records": due_records.records,
+        "archived": due_records.archived,
+        "kept_by": list(due_records.kept_by),
     }
 
 
-def _classes(found: Sized) -> str:
-    return how_many(len(found), "class of records", "classes of records")
+def _classes(result: Sized) -> str:
+    return how_many(len(result), "class of records", "classes of records")

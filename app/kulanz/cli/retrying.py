@@ -13,13 +13,13 @@ from kulanz.cli.progress import pages
 from kulanz.formats.wording import how_many
 
 if TYPE_CHECKING:
-    from kulanz.processing.bulk_retry import Turn
+    from kulanz.processing.bulk_retry import BulkRetry
     from kulanz.services import Services
     from kulanz.store.database import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class RetryKind:
     """What can be tried again: how one is named and found, and what makes it due."""
 
     one: str
@@ -32,7 +32,7 @@ class Kind:
     """Returns the key of one; raises what says why there is none, or why it is not tried again."""
     make_due: Callable[[Connection, set[Any]], int]
     """Makes these due again; returns how many it did."""
-    ring: Callable[[Services], object]
+    notify: Callable[[Services], object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +47,7 @@ class BulkOrder:
     yes: bool
 
 
-def retry_command(kind: Kind, help_text: str) -> click.Command:
+def retry_command(kind: RetryKind, help_text: str) -> click.Command:
     """Return `retry` for a kind."""
 
     @click.command(name="retry", help=help_text)
@@ -61,21 +61,21 @@ def retry_command(kind: Kind, help_text: str) -> click.Command:
     @yes_option
     @actor_option
     @json_option
-    def retry(*, ids: tuple[str, ...], every: bool, as_json: bool, **told: Any) -> None:
+    def retry(*, ids: tuple[str, ...], every: bool, as_json: bool, **document: Any) -> None:
         if bool(ids) is every:
             raise click.UsageError(f"give {kind.one} ids, or --all")
-        order = BulkOrder(what=f"{kind.one}s", **told)
+        order = BulkOrder(what=f"{kind.one}s", **document)
         with services() as opened:
             count = _retry_all(opened, order) if every else _retry_some(opened, kind, ids, order)
             if not order.dry_run:
-                kind.ring(opened)
+                kind.notify(opened)
         said = f"{how_many(count, kind.one)} {'would' if order.dry_run else 'to'} be tried again"
         emit({"retried": count, "dry_run": order.dry_run, "actor": order.actor}, as_json, said)
 
     return retry
 
 
-def _retry_some(opened: Services, kind: Kind, ids: Sequence[str], order: BulkOrder) -> int:
+def _retry_some(opened: Services, kind: RetryKind, ids: Sequence[str], order: BulkOrder) -> int:
     chosen = {kind.find(opened, each) for each in ids}
     if order.dry_run:
         return len(chosen)
@@ -102,7 +102,7 @@ def _retry_all(opened: Services, order: BulkOrder) -> int:
     return turn.done - begun_with
 
 
-def _turn(opened: Services, order: BulkOrder) -> Turn:
+def _turn(opened: Services, order: BulkOrder) -> BulkRetry:
     """Return the run that was stopped, or a new one."""
     from kulanz.processing import bulk_retry
 

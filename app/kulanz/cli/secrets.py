@@ -12,7 +12,7 @@ from kulanz.config.sources import ENDPOINTS, RUN_FILE, SECRETS_FILE
 from kulanz.errors import RefusedError
 
 if TYPE_CHECKING:
-    from kulanz.privacy.rotation import Status
+    from kulanz.privacy.rotation import RotationStatus
     from kulanz.services import Services
 
 NAME = "ENCRYPTION_KEYS"
@@ -35,16 +35,16 @@ def status(*, as_json: bool) -> None:
     from kulanz.privacy import rotation
 
     with services() as opened:
-        found = rotation.status(opened)
-        webhooks = [] if found.lost else webhook_secrets.document(opened)
+        rotation_status = rotation.status(opened)
+        webhooks = [] if rotation_status.lost else webhook_secrets.document(opened)
 
     def show() -> None:
-        _print(found)
+        _print(rotation_status)
         webhook_secrets.show(webhooks)
 
-    emit(_document(found) | {"webhook_secrets": webhooks}, as_json, show)
-    if found.lost:
-        raise RefusedError(f"{sum(found.lost.values())} values can be opened with none of ENCRYPTION_KEYS")
+    emit(_document(rotation_status) | {"webhook_secrets": webhooks}, as_json, show)
+    if rotation_status.lost:
+        raise RefusedError(f"{sum(rotation_status.lost.values())} values can be opened with none of ENCRYPTION_KEYS")
     webhook_secrets.refuse_a_missing_one(webhooks)
 
 
@@ -112,9 +112,9 @@ def _retire_keys(opened: Services, *, dry_run: bool) -> int:
     from kulanz.privacy import rotation
 
     _refuse_before_a_restart(opened)
-    found = rotation.status(opened)
+    rotation_status = rotation.status(opened)
     path = stored_secrets.place(opened, NAME)
-    needed = [key for key in found.keys if key.position > 1 and not key.safe_to_retire]
+    needed = [key for key in rotation_status.keys if key.position > 1 and not key.safe_to_retire]
     if needed:
         raise RefusedError(f"{', '.join(key.id for key in needed)} still protects something: `kulanz secrets rotate`")
     keys = stored_secrets.entries(path, NAME)
@@ -139,7 +139,7 @@ def _refuse_before_a_restart(opened: Services) -> None:
         raise RefusedError("restart `kulanz up` first: it was started before its keys were changed")
 
 
-def _document(found: Status) -> dict[str, Any]:
+def _document(rotation_status: RotationStatus) -> dict[str, Any]:
     keys = [
         {
             "id": key.id,
@@ -147,22 +147,29 @@ def _document(found: Status) -> dict[str, Any]:
             "protects": dict(key.protects),
             "safe_to_retire": key.safe_to_retire,
         }
-        for key in found.keys
+        for key in rotation_status.keys
     ]
-    return {"keys": keys, "lost": dict(found.lost)}
+    return {"keys": keys, "lost": dict(rotation_status.lost)}
 
 
-def _print(found: Status) -> None:
-    rows = [(key.position, key.id, _told(dict(key.protects)), _verdict(found, key.position)) for key in found.keys]
+def _print(rotation_status: RotationStatus) -> None:
+    rows = [
+        (key.position, key.id, _told(dict(key.protects)), _verdict(rotation_status, key.position))
+        for key in rotation_status.keys
+    ]
     table(("key", "id", "protects", ""), rows)()
-    if found.lost:
-        click.echo(f"none of them opens: {_told(dict(found.lost))}")
+    if rotation_status.lost:
+        click.echo(f"none of them opens: {_told(dict(rotation_status.lost))}")
 
 
-def _verdict(found: Status, position: int) -> str:
+def _verdict(rotation_status: RotationStatus, position: int) -> str:
     if position == 1:
         return "seals everything new"
-    return "safe to retire" if found.keys[position - 1].safe_to_retire else "still needed: `kulanz secrets rotate`"
+    return (
+        "safe to retire"
+        if rotation_status.keys[position - 1].safe_to_retire
+        else "still needed: `kulanz secrets rotate`"
+    )
 
 
 def _told(protects: dict[str, int]) -> str:

@@ -17,8 +17,8 @@ from kulanz.config.urls import refuse_no_web_url
 from kulanz.errors import InvalidInputError, RefusedError
 from kulanz.providers.lemonsqueezy import samples
 
-OK = 200
-WEBHOOK = "/webhooks/lemonsqueezy"
+HTTP_OK = 200
+WEBHOOK_PATH = "/webhooks/lemonsqueezy"
 
 
 @click.command()
@@ -36,7 +36,7 @@ def send(*, files: tuple[Path, ...], event: str | None, url: str | None, secret:
     url, secret = target(url, secret)
     answers = [{"file": name, **deliver(url, secret, body)} for name, body in bodies]
     emit({"answers": answers}, as_json, lambda: _print(answers))
-    refused = [answer for answer in answers if answer["status"] != OK]
+    refused = [answer for answer in answers if answer["status"] != HTTP_OK]
     if refused:
         raise RefusedError(f"{len(refused)} of {len(answers)} not accepted (first: {refused[0]['status']})")
 
@@ -51,7 +51,7 @@ def target(url: str | None, secret: str | None) -> tuple[str, str]:
         secret = secret or settings.lemonsqueezy_webhook_secrets[0]
     refuse_no_web_url(url)
     if urlsplit(url).path in {"", "/"}:
-        url = url.rstrip("/") + WEBHOOK
+        url = url.rstrip("/") + WEBHOOK_PATH
     return url, secret
 
 

@@ -31,9 +31,9 @@ def entries(path: Path, name: str) -> list[str]:
     return [entry for part in text.split(",") if (entry := part.strip())]
 
 
-def write(path: Path, name: str, found: Sequence[str]) -> None:
+def write(path: Path, name: str, matches: Sequence[str]) -> None:
     """Put a list in the place of what is there; the file stays private."""
     from kulanz.cli.up.secrets import HEADER, write_private
 
     stored = tomllib.loads(path.read_text(encoding="utf-8"))
-    write_private(path, {**stored, name: ",".join(found)}, HEADER)
+    write_private(path, {**stored, name: ",".join(matches)}, HEADER)

@@ -22,13 +22,15 @@ def near_misses(opened: Services, ident: str) -> Iterator[None]:
 
 
 def _hints(opened: Services, ident: str) -> Iterator[str]:
-    from kulanz.queries.dossier import search
+    from kulanz.queries.account_page import search
     from kulanz.store import pages
 
     names = [row.id for row in search(opened, ident)[:3]]
     if names:
         yield f"did you mean {', '.join(names)}?"
     with opened.database.read() as conn:
-        stuck = [one for one in pages.events(conn, account=ident, limit=20) if one.state != "handled"]
+        stuck = [
+            event_line for event_line in pages.events(conn, account=ident, limit=20) if event_line.state != "handled"
+        ]
     if stuck:
         yield f"its event evt_{stuck[0].id} is {stuck[0].state}: `kulanz events show evt_{stuck[0].id}`"

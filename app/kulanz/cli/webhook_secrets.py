@@ -11,7 +11,7 @@ from kulanz.errors import RefusedError
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kulanz.ingest.secret_usage import Use
+    from kulanz.ingest.secret_usage import SecretUse
     from kulanz.services import Services
 
 
@@ -67,28 +67,28 @@ def document(opened: Services) -> list[dict[str, Any]]:
     ]
 
 
-def show(found: Sequence[dict[str, Any]]) -> None:
+def show(matches: Sequence[dict[str, Any]]) -> None:
     """Print the secrets that are configured, or that are missing."""
-    shown = [each for each in found if each["position"] or each["in_use"]]
+    shown = [each for each in matches if each["position"] or each["in_use"]]
     rows = [(each["endpoint"], each["position"], each["id"], each["last_used"], _verdict(each)) for each in shown]
     table(("webhook secret of", "", "id", "last used", ""), rows)()
 
 
-def refuse_a_missing_one(found: Sequence[dict[str, Any]]) -> None:
+def refuse_a_missing_one(matches: Sequence[dict[str, Any]]) -> None:
     """Raise RefusedError where one is configured no longer although deliveries are signed with it."""
-    gone = [each["id"] for each in found if each["position"] is None and each["in_use"]]
+    gone = [each["id"] for each in matches if each["position"] is None and each["in_use"]]
     if gone:
         raise RefusedError(f"{', '.join(gone)}: in use and configured no longer, so its deliveries are refused")
 
 
-def _uses(opened: Services) -> list[Use]:
+def _uses(opened: Services) -> list[SecretUse]:
     from kulanz.ingest import secret_usage
 
     with opened.database.read() as conn:
         return secret_usage.status(opened, conn)
 
 
-def _refuse_in_use(uses: Sequence[Use]) -> None:
+def _refuse_in_use(uses: Sequence[SecretUse]) -> None:
     from kulanz.ingest import secret_usage
     from kulanz.runtime.clock import real_now
 

@@ -40,14 +40,14 @@ class CancelAddOn:
     add_on: str
 
 
-def book(order: BookAddOn, state: State, known: Book, moment: Moment, *, ident: str, actor: str) -> AddOnBooked:
+def book(order: BookAddOn, state: State, existing_book: Book, moment: Moment, *, ident: str, actor: str) -> AddOnBooked:
     """Return the booking that an order is, or raise what says why it cannot be."""
     _check(order, moment.terms.at(moment.at).add_ons, moment.at)
     base = _base(order, state, moment)
-    _check_currency(order.currency, base, known)
-    _check_end(order, base, state, known)
-    _check_period(order, base, known, moment)
-    began = periods.began(base, known, moment.at)
+    _check_currency(order.currency, base, existing_book)
+    _check_end(order, base, state, existing_book)
+    _check_period(order, base, existing_book, moment)
+    began = periods.began(base, existing_book, moment.at)
     months = months_left(moment.at, order.period_ends_at, moment.zone, began)
     return AddOnBooked(
         id=ident,
@@ -63,11 +63,11 @@ def book(order: BookAddOn, state: State, known: Book, moment: Moment, *, ident: 
     )
 
 
-def cancel(order: CancelAddOn, state: State, known: Book, moment: Moment, *, actor: str) -> AddOnCancelled:
+def cancel(order: CancelAddOn, state: State, existing_book: Book, moment: Moment, *, actor: str) -> AddOnCancelled:
     """Return the cancellation: to the end of what is billed, or at once within the time for a withdrawal."""
     ident = order.add_on
-    booking = next((one for one in state.bookings if one.id == ident), None)
-    log = known.add_ons.get(ident)
+    booking = next((other_booking for other_booking in state.bookings if other_booking.id == ident), None)
+    log = existing_book.add_ons.get(ident)
     if booking is None or log is None:
         raise NotFoundError(f"no add-on {ident!r}")
     if booking.status is not BookingStatus.ACTIVE:
@@ -104,42 +104,42 @@ def _check(order: BookAddOn, rules: AddOnRules, now: datetime) -> None:
 def _base(order: BookAddOn, state: State, moment: Moment) -> str:
     """Return the base subscription that an add-on belongs to: the named one, or that of the highest plan."""
     rank = moment.terms.catalogue.rank
-    given = {one.subscription: one for one in state.given if one.add_on is None}
-    asked = order.subscription
-    wanted = [one for key, one in given.items() if asked is None or asked in {key, key.partition(":")[2]}]
+    given = {grant.subscription: grant for grant in state.grants if grant.add_on is None}
+    requested = order.subscription
+    wanted = [grant for key, grant in given.items() if requested is None or requested in {key, key.partition(":")[2]}]
     if not wanted:
-        which = f" {asked!r}" if asked else ""
+        which = f" {requested!r}" if requested else ""
         raise RefusedError(f"the account has no running subscription{which} that an add-on could belong to")
     held = {key for hold in state.holds for key in hold.subscriptions}
-    free = [one for one in wanted if one.subscription not in held]
+    free = [grant for grant in wanted if grant.subscription not in held]
     if not free or any(hold.scope == "account" for hold in state.holds):
         raise RefusedError(f"the account is {state.standing.replace('_', ' ')}: nothing can be booked")
-    return max(free, key=lambda one: (rank(one.plan), one.subscription)).subscription
+    return max(free, key=lambda grant: (rank(grant.plan), grant.subscription)).subscription
 
 
-def _check_currency(currency: str, base: str, known: Book) -> None:
-    invoices = known.invoices.get(base)
-    billed = {one.seen.currency for one in invoices.known.values()} if invoices else set()
-    sub = known.subscriptions[base].seen
-    bought = known.orders.get(sub.order) if sub.order else None
+def _check_currency(currency: str, base: str, existing_book: Book) -> None:
+    invoices = existing_book.invoices.get(base)
+    billed = {invoice.seen.currency for invoice in invoices.known.values()} if invoices else set()
+    sub = existing_book.subscriptions[base].seen
+    bought = existing_book.orders.get(sub.order) if sub.order else None
     if not billed and bought is not None:
         billed = {bought.seen.currency}
     if billed and currency not in billed:
         raise InvalidInputError(f"currency: the subscription is billed in {', '.join(sorted(billed))}")
 
 
-def _check_end(order: BookAddOn, base: str, state: State, known: Book) -> None:
+def _check_end(order: BookAddOn, base: str, state: State, existing_book: Book) -> None:
     """Refuse a period that goes on when the subscription has ended: what was cancelled does not renew."""
-    until = next((one.until for one in state.given if one.subscription == base), None)
-    if known.subscriptions[base].seen.status is Status.CANCELLED and until and order.period_ends_at > until:
+    until = next((grant.until for grant in state.grants if grant.subscription == base), None)
+    if existing_book.subscriptions[base].seen.status is Status.CANCELLED and until and order.period_ends_at > until:
         raise InvalidInputError(f"period_ends_at: the subscription is cancelled and ends at {until:%Y-%m-%dT%H:%M:%SZ}")
 
 
-def _check_period(order: BookAddOn, base: str, known: Book, moment: Moment) -> None:
+def _check_period(order: BookAddOn, base: str, existing_book: Book, moment: Moment) -> None:
     """Refuse a period that is not the subscription's: the draft goes out with its next regular invoice."""
-    last = periods.furthest(base, known, moment.at, moment.zone)
+    last = periods.furthest(base, existing_book, moment.at, moment.zone)
     if last is not None and order.period_ends_at > last:
-        renewal = known.subscriptions[base].seen.renews_at
+        renewal = existing_book.subscriptions[base].seen.renews_at
         expected = f"expected at most one period after the subscription's renewal, to {last:%Y-%m-%dT%H:%M:%SZ}"
         raise InvalidInputError(f"period_ends_at: {expected} (it renews at {renewal:%Y-%m-%dT%H:%M:%SZ})")
 

@@ -24,14 +24,14 @@ def note(
     order: NoteCancellation, state: State, book: Book, moment: Moment, *, ident: str, actor: str
 ) -> CancellationNoted:
     """Return the notice, or raise what says why there is nothing to cancel."""
-    asked = order.subscription
-    given = [one.subscription for one in state.given]
-    found = [key for key in given if asked is None or asked in {key, key.partition(":")[2]}]
-    if not found:
-        raise RefusedError("the account has no running subscription" + (f" {asked!r}" if asked else ""))
-    if len(found) > 1:
+    requested = order.subscription
+    given = [grant.subscription for grant in state.grants]
+    matches = [key for key in given if requested is None or requested in {key, key.partition(":")[2]}]
+    if not matches:
+        raise RefusedError("the account has no running subscription" + (f" {requested!r}" if requested else ""))
+    if len(matches) > 1:
         raise RefusedError("the account has several subscriptions: say which one is cancelled")
-    sub = book.subscriptions[found[0]]
+    sub = book.subscriptions[matches[0]]
     if shown_as_stopped(sub) or notice_of(sub, book) is not None:
-        raise RefusedError(f"the subscription {found[0].partition(':')[2]} is cancelled already")
-    return CancellationNoted(id=ident, subscription=found[0], at=moment.at, actor=actor, reason=order.reason)
+        raise RefusedError(f"the subscription {matches[0].partition(':')[2]} is cancelled already")
+    return CancellationNoted(id=ident, subscription=matches[0], at=moment.at, actor=actor, reason=order.reason)

@@ -15,12 +15,12 @@ from kulanz.commands.commands import (
 )
 from kulanz.errors import InvalidInputError, RefusedError
 from kulanz.policy.areas.closure import retention
-from kulanz.policy.areas.closure.area import RETENTION, has_ended
+from kulanz.policy.areas.closure.area import RETENTION_TIMER, has_ended
 from kulanz.policy.areas.closure.matters import protected
 from kulanz.policy.assess import assess
 from kulanz.policy.facts import AccountClosed, ClosureRequested, ClosureWithdrawn, DeletionApproved, Fact
 from kulanz.policy.state import Account, CaseState, State, Terms
-from kulanz.policy.state.closure import Matter
+from kulanz.policy.state.closure import ClosureCase
 
 _WORDS = {"dispute_open": "a dispute is open", "legal_hold": "its data are under a legal hold"}
 
@@ -46,29 +46,31 @@ def facts_of(order: Closing, account: Account, terms: Terms, actor: str, now: da
         case DestroyRecords():
             _refuse_what_is_protected(state, account, now)
             _refuse_what_is_kept(state, account, terms, now)
-            return (AccountClosed(subject=RETENTION, cause=RETENTION, at=now, actor=actor),)
+            return (AccountClosed(subject=RETENTION_TIMER, cause=RETENTION_TIMER, at=now, actor=actor),)
 
 
 def _requested(order: RequestClosure, state: State, actor: str, now: datetime) -> ClosureRequested:
     """Ask for a closure; one that was asked for and is not done yet is the same one again."""
-    known = next((one.record.requested for one in state.deletions if one.cause == "closure"), None)
+    fact = next(
+        (closure_case.record.requested for closure_case in state.deletions if closure_case.cause == "closure"), None
+    )
     fresh = ClosureRequested(id=f"cl_{secrets.token_hex(8)}", at=now, actor=actor, reason=order.reason)
-    return known or fresh
+    return fact or fresh
 
 
-def _closure(state: State) -> Matter:
-    for one in state.deletions:
-        if one.cause == "closure":
-            return one
+def _closure(state: State) -> ClosureCase:
+    for closure_case in state.deletions:
+        if closure_case.cause == "closure":
+            return closure_case
     raise RefusedError("no closure of this account is under way")
 
 
-def _waiting(order: ApproveDeletion, state: State, now: datetime) -> Matter:
-    named = [one for one in state.deletions if order.subject in {None, one.subject}]
+def _waiting(order: ApproveDeletion, state: State, now: datetime) -> ClosureCase:
+    named = [closure_case for closure_case in state.deletions if order.subject in {None, closure_case.subject}]
     if not named:
         raise RefusedError("no deletion of this account's data waits for an approval")
     if len(named) > 1:
-        subjects = ", ".join(one.subject for one in named)
+        subjects = ", ".join(closure_case.subject for closure_case in named)
         raise InvalidInputError(f"subject: say which deletion is approved ({subjects})")
     if "approval" not in named[0].obstacles:
         raise RefusedError(f"{named[0].subject}: no approval is needed, or it was given")
@@ -78,9 +80,9 @@ def _waiting(order: ApproveDeletion, state: State, now: datetime) -> Matter:
 
 
 def _refuse_what_is_protected(state: State, account: Account, now: datetime) -> None:
-    found = protected(state, account.book, now)
-    if found:
-        raise RefusedError(f"{account.id}: {' and '.join(_WORDS[each] for each in found)}: nothing is destroyed (I9)")
+    matches = protected(state, account.book, now)
+    if matches:
+        raise RefusedError(f"{account.id}: {' and '.join(_WORDS[each] for each in matches)}: nothing is destroyed (I9)")
 
 
 def _refuse_a_claim(state: State, account: Account) -> None:
@@ -94,7 +96,7 @@ def _refuse_a_question(state: State, account: Account) -> None:
 
     What was approved is carried out all the same, as calls to the provider outlive an erasure.
     """
-    undecided = [one.key for one in state.refunds if one.undecided]
+    undecided = [refund.key for refund in state.refunds if refund.undecided]
     if undecided:
         named = ", ".join(undecided)
         raise RefusedError(f"{account.id}: a refund was asked for and is undecided ({named}); approve or deny it first")

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 
 from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
 from kulanz.policy import facts as f
-from kulanz.policy.areas.collections import handing_over
+from kulanz.policy.areas.collections import handover
 from kulanz.policy.assess import assess
 from kulanz.policy.book.collections import Collection
 from kulanz.policy.state import Account, Case, State, Terms
@@ -28,17 +28,17 @@ def proposed(
     now: datetime,
 ) -> f.CollectionProposed:
     """Return the proposal to hand a debt over; raise RefusedError saying what the policy still waits for."""
-    found = _case(_state(account, terms, now), case)
-    if handing_over.current(found, account.book) is not None:
+    stored_case = _case(_state(account, terms, now), case)
+    if handover.current(stored_case, account.book) is not None:
         raise RefusedError("a hand-over of this debt is proposed or made already")
-    _check(found, account, terms, now)
-    only = found.policy.collections.only_where_needed
+    _check(stored_case, account, terms, now)
+    only = stored_case.policy.collections.only_where_needed
     if unknown := sorted(set(also) - set(only)):
         raise InvalidInputError(f"include: the policy has no such field that goes only where needed: {unknown[0]}")
     return f.CollectionProposed(
         id=ident,
-        case=found.key,
-        opened_at=found.opened_at,
+        case=stored_case.key,
+        opened_at=stored_case.opened_at,
         at=now,
         actor=actor,
         approves=approves,
@@ -84,12 +84,12 @@ def reported(account: Account, terms: Terms, *, ident: str, actor: str, now: dat
 
 def told(account: Account, fields: Mapping[str, str | None], *, actor: str, now: datetime) -> f.DebtorTold:
     """Return who the debtor is; raise InvalidInputError for a date that is none."""
-    known = account.book.debtors.get("debtor")
+    debtor = account.book.debtors.get("debtor")
     given = {name: value for name, value in fields.items() if value}
     for name in sorted(DATES & given.keys()):
         if _day(name, given[name]) > now.date():
             raise InvalidInputError(f"{name}: that is in the future")
-    number = known.told.number + 1 if known else 1
+    number = debtor.told.number + 1 if debtor else 1
     return f.DebtorTold(number=number, at=now, actor=actor, fields=tuple(sorted(given.items())))
 
 
@@ -100,10 +100,10 @@ def granted(*, ident: str, by: str, reference: str | None, actor: str, now: date
 
 def revoked(account: Account, *, ident: str, actor: str, now: datetime) -> f.MandateRevoked:
     """Return that a mandate is revoked for the future; nobody asks why."""
-    known = account.book.mandates.get(ident)
-    if known is None:
+    mandate = account.book.mandates.get(ident)
+    if mandate is None:
         raise NotFoundError(f"no mandate {ident!r}")
-    if known.revoked is not None:
+    if mandate.revoked is not None:
         raise RefusedError("the mandate was revoked already")
     return f.MandateRevoked(id=ident, at=now, actor=actor)
 
@@ -111,8 +111,8 @@ def revoked(account: Account, *, ident: str, actor: str, now: datetime) -> f.Man
 def delivered_by(account: Account, by: str, *, now: datetime) -> f.AddressKnown:
     """Return how the customer wants letters to come: a newer word than any before, even within one instant."""
     address = account.book.addresses.get("account")
-    known = address.words.get("delivery") if address else None
-    return f.AddressKnown(at=max(now, known[0] + timedelta(microseconds=1)) if known else now, delivery=by)
+    existing = address.words.get("delivery") if address else None
+    return f.AddressKnown(at=max(now, existing[0] + timedelta(microseconds=1)) if existing else now, delivery=by)
 
 
 def _state(account: Account, terms: Terms, now: datetime) -> State:
@@ -121,10 +121,10 @@ def _state(account: Account, terms: Terms, now: datetime) -> State:
 
 def _case(state: State, key: str | None) -> Case:
     if key is not None:
-        found = state.case(key)
-        if found is None:
+        stored_case = state.case(key)
+        if stored_case is None:
             raise InvalidInputError("case_id: the account has no such open debt")
-        return found
+        return stored_case
     given_up = [case for case in state.cases if case.given_up]
     if len(given_up) > 1:
         raise InvalidInputError("case_id: the account has several debts; say which one")
@@ -134,7 +134,7 @@ def _case(state: State, key: str | None) -> Case:
 
 
 def _check(case: Case, account: Account, terms: Terms, now: datetime) -> None:
-    why = handing_over.obstacle(case, account.book, account.zone(terms), now)
+    why = handover.obstacle(case, account.book, account.zone(terms), now)
     if why is not None:
         raise RefusedError(f"this debt may not be handed over: {why}")
 

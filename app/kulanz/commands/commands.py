@@ -38,8 +38,8 @@ __all__ = [
     "Refunding",
     "RequestClosure",
     "RequestRefund",
-    "Running",
     "SetOverride",
+    "SetsOrEnds",
     "WithdrawClosure",
 ]
 
@@ -275,6 +275,6 @@ Handover = ProposeCollection | ApproveCollection | RecallCollection | ApproveCre
 AboutDebt = RecordPayment | VoidPayment | TellDebtor | Handover | GrantMandate | RevokeMandate | ChooseDelivery
 Extra = BookAddOn | CancelAddOn | MoveCredit | EndCredit | RecordMove | NoteCancellation
 Refunding = RequestRefund | DecideRefund | MarkDeployed
-Running = AboutDebt | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding
+SetsOrEnds = AboutDebt | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding
 """Orders about an account that goes on."""
-Command = Running | Closing
+Command = SetsOrEnds | Closing

@@ -41,71 +41,75 @@ class EndCredit:
     reference: str | None = None
 
 
-def move(told: MoveCredit, state: State, book: Book, moment: Moment, *, ident: str, actor: str) -> CreditBooked:
+def move(command: MoveCredit, state: State, book: Book, moment: Moment, *, ident: str, actor: str) -> CreditBooked:
     """Return the movement as a fact, or raise what says why it cannot be.
 
     A reference that the pot knows is that same movement again, whatever has become of the credit since.
     """
-    before = _told_before(told, book)
+    before = _told_before(command, book)
     if before is not None:
         return before
-    pot = next((one for one in pots(book, state) if one.name == told.pot), None)
-    _check(told, pot, moment)
-    _check_use(told, moment)
-    if told.entry is CreditEntry.BOUGHT:
+    pot = next((other_pot for other_pot in pots(book, state) if other_pot.name == command.pot), None)
+    _check(command, pot, moment)
+    _check_use(command, moment)
+    if command.entry is CreditEntry.BOUGHT:
         _check_buying(pot)
     else:
-        _check_spending(told, pot, state)
+        _check_spending(command, pot, state)
     return CreditBooked(
         id=ident,
-        pot=told.pot,
-        entry=told.entry,
-        amount=told.amount,
-        currency=told.currency,
+        pot=command.pot,
+        entry=command.entry,
+        amount=command.amount,
+        currency=command.currency,
         at=moment.at,
-        incurred_at=aware(told.incurred_at) if told.incurred_at else None,
-        reference=told.reference,
+        incurred_at=aware(command.incurred_at) if command.incurred_at else None,
+        reference=command.reference,
         actor=actor,
     )
 
 
-def end(told: EndCredit, state: State, book: Book, moment: Moment, *, actor: str) -> CreditEnded:
+def end(command: EndCredit, state: State, book: Book, moment: Moment, *, actor: str) -> CreditEnded:
     """Return the end of a pot, or raise what says why it cannot end."""
-    pot = next((one for one in pots(book, state) if one.name == told.pot), None)
+    pot = next((other_pot for other_pot in pots(book, state) if other_pot.name == command.pot), None)
     if pot is None:
-        raise NotFoundError(f"no credit {told.pot!r}")
+        raise NotFoundError(f"no credit {command.pot!r}")
     if pot.ended_at is not None:
-        raise RefusedError(f"the credit {told.pot} has ended already")
-    return CreditEnded(pot=told.pot, at=moment.at, reference=told.reference, actor=actor)
+        raise RefusedError(f"the credit {command.pot} has ended already")
+    return CreditEnded(pot=command.pot, at=moment.at, reference=command.reference, actor=actor)
 
 
-def _told_before(told: MoveCredit, book: Book) -> CreditBooked | None:
-    record = book.credit.get(told.pot)
-    if record is None or told.reference is None:
+def _told_before(command: MoveCredit, book: Book) -> CreditBooked | None:
+    record = book.credit.get(command.pot)
+    if record is None or command.reference is None:
         return None
-    same = (one for one in movements(record) if (one.entry, one.reference) == (told.entry, told.reference))
-    known = next(same, None)
-    if known is not None and (known.amount, known.currency) != (told.amount, told.currency):
+    same = (
+        movement
+        for movement in movements(record)
+        if (movement.entry, movement.reference) == (command.entry, command.reference)
+    )
+    fact = next(same, None)
+    if fact is not None and (fact.amount, fact.currency) != (command.amount, command.currency):
         raise RefusedError("reference: recorded already with another amount or currency")
-    return known
+    return fact
 
 
-def _check(told: MoveCredit, pot: Pot | None, moment: Moment) -> None:
-    if told.amount < 1:
+def _check(command: MoveCredit, pot: Pot | None, moment: Moment) -> None:
+    if command.amount < 1:
         raise InvalidInputError("amount: at least 1")
-    if pot is not None and told.currency != pot.currency:
+    if pot is not None and command.currency != pot.currency:
         raise InvalidInputError(f"currency: the credit {pot.name} is in {pot.currency}")
-    if told.incurred_at is not None and told.incurred_at > moment.at:
+    if command.incurred_at is not None and command.incurred_at > moment.at:
         raise InvalidInputError("incurred_at: this is still to come")
-    if told.entry is CreditEntry.BOUGHT and (told.incurred_at is not None or told.use != "service"):
+    if command.entry is CreditEntry.BOUGHT and (command.incurred_at is not None or command.use != "service"):
         raise InvalidInputError("use and incurred_at: only of credit that is spent")
 
 
-def _check_use(told: MoveCredit, moment: Moment) -> None:
+def _check_use(command: MoveCredit, moment: Moment) -> None:
     rules = moment.terms.at(moment.at).credit
-    if told.use not in rules.uses:
+    if command.use not in rules.uses:
         clause = f" (clause {rules.clause})" if rules.clause else ""
-        raise RefusedError(f"credit is never {_WORDS.get(told.use, told.use)}{clause}")
+        raise RefusedError(f"credit is never {_WORDS.get(command.use, command.use)}{clause}")
 
 
 def _check_buying(pot: Pot | None) -> None:
@@ -113,13 +117,13 @@ def _check_buying(pot: Pot | None) -> None:
         raise RefusedError(f"the credit {pot.name} has ended")
 
 
-def _check_spending(told: MoveCredit, pot: Pot | None, state: State) -> None:
+def _check_spending(command: MoveCredit, pot: Pot | None, state: State) -> None:
     """Refuse what cannot be used any more; a charge that arose before stays due and is never refused."""
     if pot is None:
-        raise NotFoundError(f"no credit {told.pot!r}")
+        raise NotFoundError(f"no credit {command.pot!r}")
     since = min((at for at in (pot.ended_at, blocked_since(state)) if at is not None), default=None)
-    arose = told.incurred_at
+    arose = command.incurred_at
     if pot.status is not PotStatus.USABLE and (arose is None or since is None or arose >= since):
         raise RefusedError(f"the credit {pot.name} is {pot.status}")
-    if arose is None and told.amount > pot.balance:
+    if arose is None and command.amount > pot.balance:
         raise RefusedError(f"the credit {pot.name} has {pot.balance} {pot.currency} left, in minor units")

@@ -81,7 +81,7 @@ def _handover(order: Handover, account: Account, terms: Terms, actor: str, now: 
 
 
 def _recorded(order: RecordPayment, account: Account, terms: Terms, actor: str, now: datetime) -> PaymentRecorded:
-    money = transfers.Money(
+    money = transfers.BankTransfer(
         id=_payment_id(order.transaction),
         amount=order.amount,
         currency=order.currency,

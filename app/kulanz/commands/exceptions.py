@@ -27,8 +27,8 @@ def facts_of(
         case ApproveOverride():
             return _approved(order, account, terms, actor, now, signed_in=signed_in)
         case DeclineOverride():
-            _, asked = _waiting(order.override, account, now)
-            return (OverrideDeclined(id=asked.id, at=now, actor=actor, reason=order.reason),)
+            _, fact = _waiting(order.override, account, now)
+            return (OverrideDeclined(id=fact.id, at=now, actor=actor, reason=order.reason),)
 
 
 def _ordered(
@@ -39,8 +39,8 @@ def _ordered(
     _check(kind, until, assess(account.book, terms, account.zone(terms), now), now)
     ident, reason = f"ov_{secrets.token_hex(8)}", order.reason
     if kind in terms.under(account.book, now).current.overrides.second_approver:
-        asked = OverrideAsked(id=ident, kind=kind, at=now, until=until, actor=actor, reason=reason, signed_in=signed_in)
-        return (asked,)
+        fact = OverrideAsked(id=ident, kind=kind, at=now, until=until, actor=actor, reason=reason, signed_in=signed_in)
+        return (fact,)
     return (OverrideSet(id=ident, kind=kind, at=now, until=until, actor=actor, reason=reason),)
 
 
@@ -50,24 +50,24 @@ def _approved(
     """Return the approval, and the exception itself once enough people stand for it."""
     if not signed_in:
         raise RefusedError("an approval needs a name that is signed in: the API or the console")
-    proposal, asked = _waiting(order.override, account, now)
+    proposal, fact = _waiting(order.override, account, now)
     if actor in proposal.names:
         raise RefusedError(f"{actor} stands for it already: a second person has to approve it")
-    _check(asked.kind, asked.until, assess(account.book, terms, account.zone(terms), now), now)
-    approval = OverrideApproved(id=asked.id, at=now, actor=actor)
+    _check(fact.kind, fact.until, assess(account.book, terms, account.zone(terms), now), now)
+    approval = OverrideApproved(id=fact.id, at=now, actor=actor)
     names = {*proposal.names, actor}
-    return (approval, _made(asked, names, now)) if len(names) >= APPROVERS else (approval,)
+    return (approval, _made(fact, names, now)) if len(names) >= APPROVERS else (approval,)
 
 
-def _made(asked: OverrideAsked, names: set[str], now: datetime) -> OverrideSet:
-    first = {asked.actor} if asked.signed_in else set()
+def _made(fact: OverrideAsked, names: set[str], now: datetime) -> OverrideSet:
+    first = {fact.actor} if fact.signed_in else set()
     return OverrideSet(
-        id=asked.id,
-        kind=asked.kind,
+        id=fact.id,
+        kind=fact.kind,
         at=now,
-        until=asked.until,
-        actor=asked.actor,
-        reason=asked.reason,
+        until=fact.until,
+        actor=fact.actor,
+        reason=fact.reason,
         approved_by=tuple(sorted(names - first)),
     )
 

@@ -10,7 +10,7 @@ from kulanz.errors import NotFoundError, RefusedError
 from kulanz.policy.facts import Fact
 from kulanz.policy.state import Decision
 from kulanz.processing.decision_log import Cause
-from kulanz.processing.unit_of_work import Docket
+from kulanz.processing.unit_of_work import UnitOfWork
 from kulanz.services import Services
 from kulanz.store import accounts, erasing
 from kulanz.store.database import Connection
@@ -37,16 +37,18 @@ def command(
         if row is None:
             raise NotFoundError(f"no account {account!r}")
         if row.key is None:
-            raise RefusedError(f"{account}: {erasing.GONE}")
-        docket = Docket(services, tx, services.clock.now(tx))
-        docket.take([row.id])
-        versions.prepare(services, docket, tx, order, actor, dry_run=dry_run)
-        facts = handler.facts_of(order, docket.account(row.id), docket.terms, actor, docket.now, signed_in=signed_in)
-        decision = docket.decide(row.id, facts, Cause(kind="command", name=type(order).__name__, ref=actor))
+            raise RefusedError(f"{account}: {erasing.ERASED}")
+        unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
+        unit_of_work.lock([row.id])
+        versions.prepare(services, unit_of_work, tx, order, actor, dry_run=dry_run)
+        facts = handler.facts_of(
+            order, unit_of_work.account(row.id), unit_of_work.terms, actor, unit_of_work.now, signed_in=signed_in
+        )
+        decision = unit_of_work.decide(row.id, facts, Cause(kind="command", name=type(order).__name__, ref=actor))
         if not dry_run:
-            docket.put_back()
+            unit_of_work.save()
             if then is not None:
                 then(tx, facts)
     if not dry_run:
-        services.bell.ring()
+        services.notifier.notify()
     return decision

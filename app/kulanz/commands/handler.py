@@ -27,15 +27,15 @@ from kulanz.commands.commands import (
     OpenDispute,
     RecordMove,
     RequestRefund,
-    Running,
     SetOverride,
+    SetsOrEnds,
 )
 from kulanz.errors import InvalidInputError, NotFoundError
 from kulanz.policy.areas.disputes.chargebacks import known
 from kulanz.policy.facts import DisputeSeen, DisputeStatus, Fact, Provenance, Stamp
 from kulanz.policy.state import Account, Terms
 
-_RISING = tuple(DisputeStatus)
+_DISPUTE_ORDER = tuple(DisputeStatus)
 
 
 def facts_of(
@@ -51,13 +51,13 @@ def facts_of(
 
 
 def _of_a_living_account(
-    order: Running, account: Account, terms: Terms, actor: str, now: datetime, *, signed_in: bool
+    order: SetsOrEnds, account: Account, terms: Terms, actor: str, now: datetime, *, signed_in: bool
 ) -> tuple[Fact, ...]:
     match order:
         case OpenDispute():
-            return (_opened(order, actor, now),)
+            return (_open_dispute(order, actor, now),)
         case CloseDispute():
-            return (_closed(order, account, terms.under(account.book, now), actor, now),)
+            return (_close_dispute(order, account, terms.under(account.book, now), actor, now),)
         case SetOverride() | ApproveOverride() | DeclineOverride():
             return overruling.facts_of(order, account, terms, actor, now, signed_in=signed_in)
         case RequestRefund() | DecideRefund() | MarkDeployed():
@@ -71,10 +71,10 @@ def _of_a_living_account(
     return facts
 
 
-def _opened(order: OpenDispute, actor: str, now: datetime) -> DisputeSeen:
+def _open_dispute(order: OpenDispute, actor: str, now: datetime) -> DisputeSeen:
     return DisputeSeen(
         key=f"operator:{secrets.token_hex(8)}",
-        stamp=Stamp(now, _RISING.index(DisputeStatus.OPENED)),
+        stamp=Stamp(now, _DISPUTE_ORDER.index(DisputeStatus.OPENED)),
         status=DisputeStatus.OPENED,
         opened_at=now,
         amount=order.amount,
@@ -89,7 +89,7 @@ def _opened(order: OpenDispute, actor: str, now: datetime) -> DisputeSeen:
     )
 
 
-def _closed(order: CloseDispute, account: Account, terms: Terms, actor: str, now: datetime) -> DisputeSeen:
+def _close_dispute(order: CloseDispute, account: Account, terms: Terms, actor: str, now: datetime) -> DisputeSeen:
     dispute = known(account.book, terms).get(order.dispute)
     if dispute is None:
         raise NotFoundError(f"no dispute {order.dispute!r}")
@@ -98,7 +98,7 @@ def _closed(order: CloseDispute, account: Account, terms: Terms, actor: str, now
     seen = dispute.seen
     return DisputeSeen(
         key=seen.key,
-        stamp=_after(seen.stamp, _RISING.index(order.outcome), now),
+        stamp=_after(seen.stamp, _DISPUTE_ORDER.index(order.outcome), now),
         status=order.outcome,
         opened_at=dispute.opened_at,
         amount=seen.amount,
@@ -117,8 +117,8 @@ def _closed(order: CloseDispute, account: Account, terms: Terms, actor: str, now
     )
 
 
-def _after(known: Stamp, rank: int, now: datetime) -> Stamp:
+def _after(fact: Stamp, rank: int, now: datetime) -> Stamp:
     """Return the stamp of a person's word, which is newer than all that was known, even within the same second."""
-    if now > known.at:
+    if now > fact.at:
         return Stamp(now, rank)
-    return Stamp(known.at, max(rank, known.rank + 1))
+    return Stamp(fact.at, max(rank, fact.rank + 1))

@@ -50,16 +50,20 @@ def _to_invoice(invoice: Invoice, state: State, book: Book, amount: int, currenc
 
 def _named(book: Book, name: str) -> Invoice:
     """Return an invoice by its key or the provider's id; an unpaid one before a paid one of the same id."""
-    known = (one for invoices in book.invoices.values() for key, one in invoices.known.items() if _is(key, name))
-    found = sorted(known, key=lambda one: (one.paid or one.void, one.seen.key))
-    if not found:
+    existing_invoices = (
+        invoice for invoices in book.invoices.values() for key, invoice in invoices.known.items() if _is(key, name)
+    )
+    stored_invoices = sorted(existing_invoices, key=lambda invoice: (invoice.paid or invoice.void, invoice.seen.key))
+    if not stored_invoices:
         raise InvalidInputError("invoice_id: the account has no such invoice")
-    return found[0]
+    return stored_invoices[0]
 
 
 def _billed_in(book: Book) -> set[str]:
     """Return the currencies that the account was ever billed in; none where no invoice or order is known."""
-    invoices = (one.seen.currency for known in book.invoices.values() for one in known.known.values())
+    invoices = (
+        other_invoice.seen.currency for invoice in book.invoices.values() for other_invoice in invoice.known.values()
+    )
     return {*invoices, *(order.seen.currency for order in book.orders.values())}
 
 

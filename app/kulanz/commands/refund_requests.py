@@ -12,7 +12,7 @@ from kulanz.policy.facts import Fact, RefundRequested
 from kulanz.policy.state import Decision
 from kulanz.queries import refund_documents
 from kulanz.queries.refunds import account_of_request, refund_request_in
-from kulanz.queries.views import Document, view
+from kulanz.queries.views import JsonDocument, view
 from kulanz.services import Services
 from kulanz.store.database import Connection
 
@@ -24,10 +24,10 @@ def request(
     actor: str,
     *,
     dry_run: bool = False,
-    keep: Callable[[Connection, Document], None] | None = None,
-) -> tuple[Document, bool]:
+    keep: Callable[[Connection, JsonDocument], None] | None = None,
+) -> tuple[JsonDocument, bool]:
     """Ask for a refund; return the request and whether it is new: who asks again gets the first answer."""
-    made: list[tuple[Document, bool]] = []
+    made: list[tuple[JsonDocument, bool]] = []
 
     def then(tx: Connection, facts: tuple[Fact, ...]) -> None:
         document = refund_request_in(services, tx, account, _asked(services, tx, account, command, facts))
@@ -39,14 +39,14 @@ def request(
     return made[0] if made else (_would_be(services, decision, account, command), True)
 
 
-def decide(services: Services, command: DecideRefund, actor: str, *, dry_run: bool = False) -> Document:
+def decide(services: Services, command: DecideRefund, actor: str, *, dry_run: bool = False) -> JsonDocument:
     """Say yes or no to a request; return it as it is then."""
     account = account_of_request(services, command.request)
     decision = execute.command(services, account, command, actor, dry_run=dry_run)
-    one = decision.state.refund(command.request)
-    if one is None:
+    refund = decision.state.refund(command.request)
+    if refund is None:
         raise NotFoundError(f"no refund request {command.request!r}")
-    return refund_documents.refund_request(decision.account.id, one, decision.state.as_of)
+    return refund_documents.refund_request(decision.account.id, refund, decision.state.as_of)
 
 
 def _asked(services: Services, conn: Connection, account: str, command: RequestRefund, facts: tuple[Fact, ...]) -> str:
@@ -55,16 +55,16 @@ def _asked(services: Services, conn: Connection, account: str, command: RequestR
         if isinstance(fact, RefundRequested):
             return fact.id
     seen = view(services, conn, account)
-    known = refund_orders.asked_before(command, seen.account, seen.terms, services.clock.now(conn))
-    if known is None:
+    existing = refund_orders.asked_before(command, seen.account, seen.terms, services.clock.now(conn))
+    if existing is None:
         raise LookupError("a request that is neither new nor known")
-    return known
+    return existing
 
 
-def _would_be(services: Services, decision: Decision, account: str, command: RequestRefund) -> Document:
+def _would_be(services: Services, decision: Decision, account: str, command: RequestRefund) -> JsonDocument:
     """Return the request of a dry run."""
-    known = {one.key for one in decision.before.refunds} if decision.before else set()
-    new = next((one for one in decision.state.refunds if one.key not in known), None)
+    existing = {refund.key for refund in decision.before.refunds} if decision.before else set()
+    new = next((refund for refund in decision.state.refunds if refund.key not in existing), None)
     if new is not None:
         return refund_documents.refund_request(account, new, decision.state.as_of)
     with services.database.read() as conn:

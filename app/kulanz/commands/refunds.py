@@ -9,19 +9,19 @@ from zoneinfo import ZoneInfo
 
 from kulanz.commands.commands import DecideRefund, MarkDeployed, RequestRefund
 from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
-from kulanz.policy.areas.refunds.judging import judge
+from kulanz.policy.areas.refunds.eligibility import judge
 from kulanz.policy.areas.refunds.payments import named, payments
-from kulanz.policy.areas.refunds.reading import Readers, promised_answer, promised_payment
+from kulanz.policy.areas.refunds.reading import RefundReader, promised_answer, promised_payment
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Fact, LicenceDeployed, RefundDecided, RefundRequested
 from kulanz.policy.state import Account, Moment, Terms
 from kulanz.policy.state.refunds import Payment, Refund, Verdict
 
-Order = RequestRefund | DecideRefund | MarkDeployed
+RefundOrder = RequestRefund | DecideRefund | MarkDeployed
 
 
-def facts_of(order: Order, account: Account, terms: Terms, actor: str, now: datetime) -> tuple[Fact, ...]:
+def facts_of(order: RefundOrder, account: Account, terms: Terms, actor: str, now: datetime) -> tuple[Fact, ...]:
     """Return the facts that an order about refunds is; raise what says why it cannot be carried out."""
     match order:
         case RequestRefund():
@@ -44,7 +44,7 @@ def _requested(
     """Return the request; nothing where the same payment was asked back before, as that answer stands."""
     book, zone = account.book, account.zone(terms)
     payment = _payment(order, book, zone, now)
-    readers = Readers.of(book, Moment(terms.under(book, now), zone, now))
+    readers = RefundReader.of(book, Moment(terms.under(book, now), zone, now))
     licence = None if order.licence is None else _licence(order.licence, book)
     question = replace(readers.question(payment, now, order.reason), licence=licence)
     before = _asked_before(payment, book)
@@ -53,7 +53,7 @@ def _requested(
     _check_amount(order, payment.currency, max(most, answered.amount) if answered else most)
     if before is not None:
         return ()
-    asked = RefundRequested(
+    fact = RefundRequested(
         id=f"rr_{secrets.token_hex(8)}",
         payment=payment.key,
         licence=licence,
@@ -67,7 +67,7 @@ def _requested(
         organisation=order.organisation,
         actor=actor,
     )
-    return (asked,)
+    return (fact,)
 
 
 def _decided(
@@ -75,78 +75,80 @@ def _decided(
 ) -> tuple[RefundDecided, ...]:
     """Return the decision."""
     zone, own = account.zone(terms), terms.under(account.book, now)
-    one = assess(account.book, terms, zone, now).refund(order.request)
-    if one is None:
+    refund = assess(account.book, terms, zone, now).refund(order.request)
+    if refund is None:
         raise NotFoundError(f"no refund request {order.request!r}")
-    if not one.undecided:
-        raise RefusedError(f"the request is closed: it is {one.state}")
+    if not refund.undecided:
+        raise RefusedError(f"the request is closed: it is {refund.state}")
     if order.approve:
-        _check_approval(order, one)
+        _check_approval(order, refund)
     elif order.amount is not None:
         raise InvalidInputError("amount: a request that is denied gives nothing back")
-    elif one.answer.verdict is not Verdict.NOT_ELIGIBLE and not order.reason:
+    elif refund.answer.verdict is not Verdict.NOT_ELIGIBLE and not order.reason:
         raise InvalidInputError("reason: say why it is denied, as the policy does not refuse it")
     decision = RefundDecided(
-        request=one.key,
+        request=refund.key,
         at=now,
         approved=order.approve,
-        amount=_granted(order, one),
-        refunded=one.payment.refunded,
-        verdict=str(one.answer.verdict),
-        why=one.answer.why,
-        refundable=one.answer.refundable,
-        clause=_clause(order, one),
-        pay_by=promised_payment(now, one.policy.refund, account.book, own, zone) if order.approve else None,
+        amount=_granted(order, refund),
+        refunded=refund.payment.refunded,
+        verdict=str(refund.answer.verdict),
+        why=refund.answer.why,
+        refundable=refund.answer.refundable,
+        clause=_clause(order, refund),
+        pay_by=promised_payment(now, refund.policy.refund, account.book, own, zone) if order.approve else None,
         actor=actor,
         reason=order.reason,
-        turn=account.book.refund_requests[one.key].next_turn,
+        turn=account.book.refund_requests[refund.key].next_turn,
     )
     return (decision,)
 
 
 def _payment(order: RequestRefund, book: Book, zone: str, now: datetime) -> Payment:
-    found = _named_payments(order, book, zone, now)
-    if not found:
+    stored_payments = _named_payments(order, book, zone, now)
+    if not stored_payments:
         raise NotFoundError("the account has no such payment")
-    if len(found) > 1:
+    if len(stored_payments) > 1:
         raise InvalidInputError("more than one payment is meant: name one by `payment_id`")
-    return found[0]
+    return stored_payments[0]
 
 
 def _named_payments(order: RequestRefund, book: Book, zone: str, now: datetime) -> list[Payment]:
     ways = [order.payment is not None, order.licence is not None, order.paid_on is not None]
     if sum(ways) != 1:
         raise InvalidInputError("name the payment one way: payment_id, licence_id, or transaction_date and amount")
-    known = payments(book)
+    existing_payments = payments(book)
     if order.payment is not None:
-        return named(order.payment, known)
+        return named(order.payment, existing_payments)
     if order.licence is not None:
         licence = _licence(order.licence, book)
-        return [one for one in known if book.licences[licence].seen.order in one.names]
-    return _paid_that_day(order, known, zone, now)
+        return [payment for payment in existing_payments if book.licences[licence].seen.order in payment.names]
+    return _paid_that_day(order, existing_payments, zone, now)
 
 
-def _paid_that_day(order: RequestRefund, known: list[Payment], zone: str, now: datetime) -> list[Payment]:
+def _paid_that_day(order: RequestRefund, existing_payments: list[Payment], zone: str, now: datetime) -> list[Payment]:
     day, local = order.paid_on, ZoneInfo(zone)
     if day is None or order.paid_amount is None:
         raise InvalidInputError("transaction_date: tell the amount that was paid that day too")
     if day > now.astimezone(local).date():
         raise InvalidInputError("transaction_date: it is in the future")
-    on_day = (one for one in known if day in (one.at.astimezone(local).date(), one.at.date()))
-    return [one for one in on_day if one.total == order.paid_amount]
+    on_day = (
+        payment for payment in existing_payments if day in (payment.at.astimezone(local).date(), payment.at.date())
+    )
+    return [payment for payment in on_day if payment.total == order.paid_amount]
 
 
 def _licence(name: str, book: Book) -> str:
-    found = [key for key in sorted(book.licences) if name in (key, key.partition(":")[2])]
-    if not found:
+    matches = [key for key in sorted(book.licences) if name in (key, key.partition(":")[2])]
+    if not matches:
         raise NotFoundError(f"the account has no licence {name!r}")
-    return found[0]
+    return matches[0]
 
 
 def _asked_before(payment: Payment, book: Book) -> str | None:
-    asked = (log.requested for log in book.refund_requests.values())
-    same = [one for one in asked if one is not None and one.add_on is None and one.payment in payment.names]
-    return min(same, key=lambda one: (one.at, one.id)).id if same else None
+    facts = (log.requested for log in book.refund_requests.values())
+    same = [fact for fact in facts if fact is not None and fact.add_on is None and fact.payment in payment.names]
+    return min(same, key=lambda fact: (fact.at, fact.id)).id if same else None
 
 
 def _check_amount(order: RequestRefund, currency: str, most: int) -> None:
@@ -156,28 +158,28 @@ def _check_amount(order: RequestRefund, currency: str, most: int) -> None:
         raise InvalidInputError(f"amount: {order.amount} is more than can be refunded, which is {most} {currency}")
 
 
-def _check_approval(order: DecideRefund, one: Refund) -> None:
-    if one.disputed:
+def _check_approval(order: DecideRefund, refund: Refund) -> None:
+    if refund.disputed:
         raise RefusedError("a dispute about the payment is open or lost: the money would go back twice")
-    if one.answer.verdict is not Verdict.ELIGIBLE and not order.reason:
+    if refund.answer.verdict is not Verdict.ELIGIBLE and not order.reason:
         raise InvalidInputError("reason: say why it is granted, as the policy alone does not")
-    if not 0 < _granted(order, one) <= one.left:
-        raise InvalidInputError(f"amount: at most {one.left} {one.payment.currency} is left of the payment")
-    if _granted(order, one) != _asked(one) and not order.reason:
-        raise InvalidInputError(f"reason: say why it is another amount than {_asked(one)} {one.payment.currency}")
+    if not 0 < _granted(order, refund) <= refund.left:
+        raise InvalidInputError(f"amount: at most {refund.left} {refund.payment.currency} is left of the payment")
+    if _granted(order, refund) != _asked(refund) and not order.reason:
+        raise InvalidInputError(f"reason: say why it is another amount than {_asked(refund)} {refund.payment.currency}")
 
 
-def _granted(order: DecideRefund, one: Refund) -> int:
-    return (order.amount or _asked(one)) if order.approve else 0
+def _granted(order: DecideRefund, refund: Refund) -> int:
+    return (order.amount or _asked(refund)) if order.approve else 0
 
 
-def _asked(one: Refund) -> int:
+def _asked(refund: Refund) -> int:
     """Return what a plain yes gives back: what was asked for, or all that the policy gives."""
-    return one.amount or one.left
+    return refund.amount or refund.left
 
 
-def _clause(order: DecideRefund, one: Refund) -> str:
+def _clause(order: DecideRefund, refund: Refund) -> str:
     """Return the clause that a decision follows: what the policy does not grant is granted as an exception."""
-    if not order.approve or one.answer.verdict is Verdict.ELIGIBLE:
-        return one.answer.clause
-    return one.policy.refund.exceptional_clause or one.answer.clause
+    if not order.approve or refund.answer.verdict is Verdict.ELIGIBLE:
+        return refund.answer.clause
+    return refund.policy.refund.exceptional_clause or refund.answer.clause

@@ -15,7 +15,7 @@ from kulanz.policy.state import Account, Terms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Money:
+class BankTransfer:
     """A transfer, in minor units of its currency."""
 
     id: str
@@ -28,16 +28,16 @@ class Money:
     transaction: str | None
 
 
-def recorded(money: Money, account: Account, terms: Terms, actor: str, now: datetime) -> PaymentRecorded:
+def recorded(money: BankTransfer, account: Account, terms: Terms, actor: str, now: datetime) -> PaymentRecorded:
     """Return the fact that a transfer is; raise what says why it cannot be recorded.
 
     A transaction of the bank that is known already is that same fact again, whatever was paid since.
     """
-    known = account.book.transfers.get(money.id)
-    if known is not None and known.told is not None:
-        if (known.told.amount, known.told.currency) != (money.amount, money.currency):
+    transfer = account.book.transfers.get(money.id)
+    if transfer is not None and transfer.told is not None:
+        if (transfer.told.amount, transfer.told.currency) != (money.amount, money.currency):
             raise RefusedError("transaction_id: recorded already with another amount or currency")
-        return known.told
+        return transfer.told
     received_at = _received_at(money.received, account.zone(terms), now)
     state = assess(account.book, terms, account.zone(terms), now)
     shares = matched(
@@ -64,9 +64,9 @@ def recorded(money: Money, account: Account, terms: Terms, actor: str, now: date
 def _received_at(received: datetime | date | None, zone: str, now: datetime) -> datetime:
     if received is None:
         return now
-    told = received if isinstance(received, datetime) else datetime.combine(received, time(), ZoneInfo(zone))
+    stated = received if isinstance(received, datetime) else datetime.combine(received, time(), ZoneInfo(zone))
     try:
-        at = aware(told)
+        at = aware(stated)
     except OverflowError:
         raise InvalidInputError("received_at: no calendar has that time") from None
     if at > now:

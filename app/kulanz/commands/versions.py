@@ -18,7 +18,7 @@ from kulanz.policy.document import Policy
 from kulanz.policy.facts import TermsAgreed, VersionApplied
 from kulanz.policy.state import Account, Terms
 from kulanz.processing.decision_log import Cause
-from kulanz.processing.unit_of_work import Docket
+from kulanz.processing.unit_of_work import UnitOfWork
 from kulanz.services import Services
 from kulanz.store import case_index, policies
 from kulanz.store.database import Connection
@@ -50,14 +50,14 @@ def activate(
         now = services.clock.now(tx)
         since = _since(policy, effective_from, now)
         rows = policies.all(tx) or [services.first_policy(tx)]
-        known = policies.in_force(rows, since)
-        if known is not None and known.sha256 == policy.sha256:
-            return Activation(row=known, new=False)
+        existing_row = policies.in_force(rows, since)
+        if existing_row is not None and existing_row.sha256 == policy.sha256:
+            return Activation(row=existing_row, new=False)
         row = _row(rows, text, since, now, actor)
         if not dry_run:
             policies.add(tx, row)
     if not dry_run:
-        services.bell.ring()
+        services.notifier.notify()
     return Activation(row=row, new=True)
 
 
@@ -71,8 +71,8 @@ def for_accounts(services: Services, tx: Connection, text: str, *, actor: str, n
     """Return the row under whose number a document is kept for single accounts; `policies.add` it where it is new."""
     rows = policies.all(tx) or [services.first_policy(tx)]
     policy = document.parse(text)
-    known = next((row for row in rows if row.sha256 == policy.sha256), None)
-    return known or msgspec.structs.replace(_row(rows, text, now, now, actor), general=False)
+    existing_row = next((row for row in rows if row.sha256 == policy.sha256), None)
+    return existing_row or msgspec.structs.replace(_row(rows, text, now, now, actor), general=False)
 
 
 def agreement(order: AgreeTerms | EndTerms, account: Account, terms: Terms, actor: str, now: datetime) -> TermsAgreed:
@@ -88,14 +88,16 @@ def agreement(order: AgreeTerms | EndTerms, account: Account, terms: Terms, acto
     return TermsAgreed(id=ident, version=version, at=now, until=until, actor=actor, reason=order.reason)
 
 
-def prepare(services: Services, docket: Docket, tx: Connection, order: Command, actor: str, *, dry_run: bool) -> None:
+def prepare(
+    services: Services, unit_of_work: UnitOfWork, tx: Connection, order: Command, actor: str, *, dry_run: bool
+) -> None:
     """Keep the document that an order is about, and let the docket know it; with `dry_run` nothing is kept."""
     if not isinstance(order, AgreeTerms):
         return
     if not dry_run:
         services.adopt_policy(tx)
-    row = for_accounts(services, tx, order.document, actor=actor, now=docket.now)
-    docket.know(document.parse(row.document, version=row.version))
+    row = for_accounts(services, tx, order.document, actor=actor, now=unit_of_work.now)
+    unit_of_work.add_policy_version(document.parse(row.document, version=row.version))
     if not dry_run and row.version > policies.newest(tx):
         policies.add(tx, row)
 
@@ -134,18 +136,18 @@ def _applied(
 ) -> list[tuple[str, VersionApplied]]:
     done: list[tuple[str, VersionApplied]] = []
     with services.database.write() as tx:
-        docket = Docket(services, tx, services.clock.now(tx))
-        docket.know(policy)
-        docket.take(names)
+        unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
+        unit_of_work.add_policy_version(policy)
+        unit_of_work.lock(names)
         for name in names:
-            facts = list(applicable(docket.state(name), policy, docket.now, actor))
-            if facts and not _has_own_terms(docket, name):
-                docket.decide(name, facts, Cause(kind="command", name="ApplyVersion", ref=actor))
+            facts = list(applicable(unit_of_work.state(name), policy, unit_of_work.now, actor))
+            if facts and not _has_own_terms(unit_of_work, name):
+                unit_of_work.decide(name, facts, Cause(kind="command", name="ApplyVersion", ref=actor))
                 done.extend((name, fact) for fact in facts)
         if not dry_run:
-            docket.put_back()
+            unit_of_work.save()
     if done and not dry_run:
-        services.bell.ring()
+        services.notifier.notify()
     return done
 
 
@@ -156,16 +158,20 @@ def _since(policy: Policy, effective_from: datetime | None, now: datetime) -> da
     return since
 
 
-def _has_own_terms(docket: Docket, name: str) -> bool:
+def _has_own_terms(unit_of_work: UnitOfWork, name: str) -> bool:
     """Whether an agreement is in force for an account: then what is activated for all is nothing to it."""
-    own = docket.terms.under(docket.account(name).book, docket.now)
-    return own.current is not docket.terms.current
+    own = unit_of_work.terms.under(unit_of_work.account(name).book, unit_of_work.now)
+    return own.current is not unit_of_work.terms.current
 
 
 def _end_of_terms(account: Account, now: datetime) -> datetime:
     """Return to when the terms of its own that an account is under would last; RefusedError if there are none."""
-    agreed = [one.agreed for one in account.book.agreements.values() if one.agreed.until > now]
-    newest = max(agreed, key=lambda one: (one.at, one.id), default=None)
+    agreed = [
+        other_agreement.agreed
+        for other_agreement in account.book.agreements.values()
+        if other_agreement.agreed.until > now
+    ]
+    newest = max(agreed, key=lambda other_agreement: (other_agreement.at, other_agreement.id), default=None)
     if newest is None or not newest.version:
         raise RefusedError("the account has no terms of its own")
     return newest.until

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kulanz.config.masking import masked_settings
-from kulanz.config.parsing import ApiToken, OpsUser, Reader, has_postgresql_driver, loopback
+from kulanz.config.parsing import ApiToken, OpsUser, SettingsReader, has_postgresql_driver, loopback
 from kulanz.config.sources import Layers, misspelt
 from kulanz.errors import ConfigurationError, KulanzError, PolicyError
 from kulanz.policy import document
@@ -90,7 +90,7 @@ def load(environ: Mapping[str, str]) -> Settings:
     Raise ConfigurationError with every problem at once; none of them repeats a secret.
     """
     layers = Layers.read(environ)
-    reader = Reader(layers.values)
+    reader = SettingsReader(layers.values)
     settings = _settings(reader, layers.data_dir)
     problems = [*layers.problems, *reader.problems, *_policy_problems(settings), *_contradictions(settings, reader)]
     if problems:
@@ -111,7 +111,7 @@ def masked(settings: Settings) -> dict[str, str]:
     return masked_settings(settings)
 
 
-def _settings(reader: Reader, data_dir: Path) -> Settings:
+def _settings(reader: SettingsReader, data_dir: Path) -> Settings:
     demo = reader.flag("KULANZ_DEMO")
     api_url = reader.url("LEMONSQUEEZY_API_URL", ("https", "http")) or LEMONSQUEEZY_API
     return Settings(
@@ -181,7 +181,7 @@ def _policy_problems(settings: Settings) -> list[str]:
     return []
 
 
-def _contradictions(settings: Settings, reader: Reader) -> list[str]:
+def _contradictions(settings: Settings, reader: SettingsReader) -> list[str]:
     explicit_live = settings.lemonsqueezy_mode == "live" and reader.text("LEMONSQUEEZY_MODE") is not None
     mode_any = settings.lemonsqueezy_mode == "any"
     rules = (

@@ -8,7 +8,7 @@ from typing import Any
 from kulanz.config.urls import without_password
 
 HIDDEN = "****"
-SECRETS = frozenset(
+SECRET_SETTINGS = frozenset(
     {"lemonsqueezy_api_key", "account_secret", "stripe_api_key", "paddle_api_key", "callback_secret", "metrics_token"}
 )
 NAMED_KULANZ = frozenset(
@@ -32,7 +32,7 @@ def _variable(name: str) -> str:
 def _shown(name: str, value: Any) -> str:
     if value is None or value in ((), frozenset()):
         return ""
-    if name in SECRETS:
+    if name in SECRET_SETTINGS:
         return HIDDEN
     if name.endswith("webhook_secrets") or name == "encryption_keys":
         return ",".join(HIDDEN for _ in value)

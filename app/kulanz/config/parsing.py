@@ -14,7 +14,7 @@ from typing import TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from kulanz.config.sources import Value
+from kulanz.config.sources import RawValue
 from kulanz.config.urls import advice, database_url, redis_url, web_url
 from kulanz.formats.mail_addresses import ascii_address
 
@@ -22,8 +22,8 @@ T = TypeVar("T")
 
 KEY_BYTES = 32
 YES, NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
-HIGHEST_PORT = 65535
-MOST_MEBIBYTES = 999_999
+MAX_PORT = 65535
+MAX_MEBIBYTES = 999_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,10 @@ class OpsUser:
     read_only: bool = False
 
 
-class Reader:
+class SettingsReader:
     """Reads values by variable name; `problems` says what did not fit, never repeating what was given."""
 
-    def __init__(self, values: Mapping[str, Value]) -> None:
+    def __init__(self, values: Mapping[str, RawValue]) -> None:
         self._values = values
         self.problems: list[str] = []
 
@@ -82,7 +82,7 @@ class Reader:
 
     def port(self, name: str, default: int) -> int:
         """Return a TCP port."""
-        return self._read(name, _port, f"a number from 1 to {HIGHEST_PORT}") or default
+        return self._read(name, _port, f"a number from 1 to {MAX_PORT}") or default
 
     def mebibytes(self, name: str, default: int) -> int:
         """Return a size in MiB; `off` is none."""
@@ -123,10 +123,10 @@ class Reader:
 
     def secrets(self, name: str) -> tuple[str, ...]:
         """Return an endpoint's secrets: an endpoint with no secret does not start."""
-        found = tuple(secret for secret in self.many(name) if secret)
-        if self.given(name) and not found:
+        matches = tuple(secret for secret in self.many(name) if secret)
+        if self.given(name) and not matches:
             self.problems.append(f"{name}: an endpoint needs a secret")
-        return found
+        return matches
 
     def signing_secret(self, name: str) -> str | None:
         """Return a Standard Webhooks secret."""
@@ -155,8 +155,8 @@ class Reader:
     def ops_users(self) -> tuple[OpsUser, ...]:
         """Return who may use `/ops`: the one password's user is called `ops`."""
         password = self.text("OPS_PASSWORD")
-        one = (OpsUser("ops", password),) if password else ()
-        return one + self._each("OPS_USERS", _ops_user, "name:password or name:password:read")
+        item = (OpsUser("ops", password),) if password else ()
+        return item + self._each("OPS_USERS", _ops_user, "name:password or name:password:read")
 
     def _address_of(self, name: str, convert: Callable[[str], str | None], expected: str) -> str | None:
         return self._read(name, convert, expected + advice(self.text(name) or ""))
@@ -208,13 +208,13 @@ def _flag(text: str) -> bool | None:
 
 
 def _port(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and 0 < int(text) <= HIGHEST_PORT else None
+    return int(text) if text.isascii() and text.isdigit() and 0 < int(text) <= MAX_PORT else None
 
 
 def _mebibytes(text: str) -> int | None:
     if text.lower() in NO:
         return 0
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MOST_MEBIBYTES)) else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(MAX_MEBIBYTES)) else None
 
 
 def _zone(text: str) -> str | None:

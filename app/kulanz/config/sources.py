@@ -38,7 +38,7 @@ _ALIKE = 0.85
 """How alike two names are, from 0 to 1, of which one is taken for a slip of the other."""
 ENDPOINTS = ("lemonsqueezy", "stripe", "paddle", "standard")
 
-Value = str | tuple[str, ...]
+RawValue = str | tuple[str, ...]
 """One text as an environment variable has it, or the entries of a list as they are (they may hold commas)."""
 
 
@@ -47,7 +47,7 @@ class Layers:
     """The values of all layers, the strongest first, and what was wrong with a file."""
 
     data_dir: Path
-    values: Mapping[str, Value]
+    values: Mapping[str, RawValue]
     problems: tuple[str, ...]
 
     @classmethod
@@ -60,8 +60,8 @@ class Layers:
         data_dir = data_directory(given.get("KULANZ_DATA_DIR") or document.get("data_dir"))
         stored = _stored(data_dir / SECRETS_FILE, problems)
         running = _stored(data_dir / RUN_FILE, problems)
-        known = {name: text for name, text in given.items() if name in VARIABLES}
-        return cls(data_dir=data_dir, values={**running, **stored, **configured, **known}, problems=tuple(problems))
+        existing = {name: text for name, text in given.items() if name in VARIABLES}
+        return cls(data_dir=data_dir, values={**running, **stored, **configured, **existing}, problems=tuple(problems))
 
 
 def misspelt(environ: Mapping[str, str]) -> tuple[str, ...]:
@@ -82,11 +82,11 @@ def _slip(name: str, environ: Mapping[str, str]) -> str | None:
 
 def _meant(name: str) -> str | None:
     """Return the setting that a name is a slip of, if it is one: letters, case, or our prefix too much."""
-    known, capitals = VARIABLES | _WHERE, name.upper()
+    existing, capitals = VARIABLES | _WHERE, name.upper()
     for spelling in (capitals, capitals.removeprefix("KULANZ_")):
-        if spelling in known:
+        if spelling in existing:
             return spelling
-    return next(iter(get_close_matches(capitals, sorted(known), n=1, cutoff=_ALIKE)), None)
+    return next(iter(get_close_matches(capitals, sorted(existing), n=1, cutoff=_ALIKE)), None)
 
 
 def data_directory(text: object = None) -> Path:
@@ -110,15 +110,15 @@ def _without_content(error: Exception) -> str:
     return f"at {place.rstrip(')')}" if bracket else "unreadable"
 
 
-def _stored(path: Path, problems: list[str]) -> dict[str, Value]:
+def _stored(path: Path, problems: list[str]) -> dict[str, RawValue]:
     if not path.is_file():
         return {}
     return {name: str(text) for name, text in _document(path, problems).items() if name in VARIABLES}
 
 
-def _flattened(document: Mapping[str, Any], problems: list[str]) -> dict[str, Value]:
+def _flattened(document: Mapping[str, Any], problems: list[str]) -> dict[str, RawValue]:
     """Return a KULANZ_CONFIG document by variable: names in either case, `[endpoints]`, `[plans]`, `[SENTINEL]`."""
-    values: dict[str, Value] = {}
+    values: dict[str, RawValue] = {}
     for key, content in document.items():
         match key:
             case "data_dir":
@@ -137,14 +137,14 @@ def _flattened(document: Mapping[str, Any], problems: list[str]) -> dict[str, Va
     return values
 
 
-def _value(content: object) -> Value:
+def _value(content: object) -> RawValue:
     if isinstance(content, list):
         return tuple(str(entry) for entry in content)
     return str(int(content)) if isinstance(content, bool) else str(content)
 
 
-def _endpoint_secrets(endpoints: Mapping[str, Any], problems: list[str]) -> dict[str, Value]:
-    values: dict[str, Value] = {}
+def _endpoint_secrets(endpoints: Mapping[str, Any], problems: list[str]) -> dict[str, RawValue]:
+    values: dict[str, RawValue] = {}
     for name, endpoint in endpoints.items():
         secrets = endpoint.get("secrets") if isinstance(endpoint, dict) else None
         if name not in ENDPOINTS:

@@ -99,7 +99,7 @@ def is_metadata(address: str) -> bool:
     A zone (`%eth0`) is ignored, and an IPv4 address that an IPv6 address carries counts as well. ValueError for a name.
     """
     reached = _reached(ip_address(address.partition("%")[0]))
-    return any(one in network for one in reached for network in _METADATA)
+    return any(item in network for item in reached for network in _METADATA)
 
 
 def advice(text: str) -> str:

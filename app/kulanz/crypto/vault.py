@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from kulanz.crypto.signing import Signet
+from kulanz.crypto.signing import Signer
 from kulanz.errors import ConfigurationError, UnreadableError
 
 _KEY_BYTES = 32
@@ -28,7 +28,7 @@ _HEAD_BYTES = len(_VERSION) + _ID_BYTES
 _ZERO_NONCE = bytes(_NONCE_BYTES)
 
 
-class Keyring(Protocol):
+class KeyStore(Protocol):
     """Where the wrapped index key is kept."""
 
     def wrapped(self, name: str, new: Callable[[], bytes]) -> bytes:
@@ -61,7 +61,7 @@ class DataKey:
 class Vault:
     """Seals with the first key, opens with all of them."""
 
-    def __init__(self, keys: Sequence[bytes], keyring: Keyring | None = None) -> None:
+    def __init__(self, keys: Sequence[bytes], keyring: KeyStore | None = None) -> None:
         if not keys or any(len(key) != _KEY_BYTES for key in keys):
             raise ConfigurationError([f"ENCRYPTION_KEYS: keys of {_KEY_BYTES} bytes are needed"])
         seals = [_Seal(key) for key in keys]
@@ -70,7 +70,7 @@ class Vault:
         self._seals_in_order = tuple(dict.fromkeys(seal.head for seal in seals))
         self._keyring = keyring
         self._index_key: bytes | None = None
-        self._signet: Signet | None = None
+        self._signet: Signer | None = None
 
     def seal(self, plain: bytes) -> bytes:
         """Encrypt what belongs to no account yet."""
@@ -114,16 +114,16 @@ class Vault:
         return hmac.digest(self._index(), value.encode(), "sha256")
 
     @property
-    def signet(self) -> Signet:
+    def signer(self) -> Signer:
         """What signs for this installation; the same after a rotation of the encryption keys."""
         if self._signet is None:
-            self._signet = Signet(self._kept("ledger"))
+            self._signet = Signer(self._kept("ledger"))
         return self._signet
 
     def prepare(self) -> None:
         """Have index key and signet at hand. Call it before a transaction that decides: the first call makes them."""
         self._index()
-        _ = self.signet
+        _ = self.signer
 
     def sign(self, message: bytes) -> bytes:
         """Return a MAC of a message that leaves the house and comes back."""

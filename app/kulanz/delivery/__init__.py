@@ -5,8 +5,8 @@ Importing this is light: HTTP, templates and dates of all languages are loaded b
 
 from __future__ import annotations
 
-from kulanz.delivery.means import Errand, Means
-from kulanz.delivery.report import Report, State
+from kulanz.delivery.channels import Attempt, Channels
+from kulanz.delivery.report import AttemptReport, AttemptState
 from kulanz.policy.effects import (
     AlertOperators,
     CancelSubscription,
@@ -19,62 +19,69 @@ from kulanz.policy.effects import (
     ResumeSubscription,
     SendLetter,
     SendMail,
-    spread,
+    fan_out,
 )
 
-_Call = CancelSubscription | ResumeSubscription | LookUpSubscription | RefundPayment | DisableLicence
+_ProviderCall = CancelSubscription | ResumeSubscription | LookUpSubscription | RefundPayment | DisableLicence
 __all__ = [
-    "Errand",
-    "Means",
-    "Report",
-    "State",
-    "carry_out",
+    "Attempt",
+    "AttemptReport",
+    "AttemptState",
+    "Channels",
+    "deliver",
 ]
 
 
-def carry_out(effect: Effect, means: Means, errand: Errand) -> Report:
+def deliver(effect: Effect, channels: Channels, attempt: Attempt) -> AttemptReport:
     """Make one attempt to carry the effect out; whatever the far end does becomes a report, never an exception."""
-    from kulanz.delivery.callback import call_back  # noqa: PLC0415
+    from kulanz.delivery.callback import send_callback  # noqa: PLC0415
     from kulanz.delivery.files import drop  # noqa: PLC0415
     from kulanz.delivery.letter import send_letter  # noqa: PLC0415
     from kulanz.delivery.mail import send  # noqa: PLC0415
 
     match effect:
         case Notify():
-            return call_back(effect, means, errand)
+            return send_callback(effect, channels, attempt)
         case SendMail():
-            return send(effect, means, errand)
+            return send(effect, channels, attempt)
         case SendLetter():
-            return send_letter(effect, means, errand)
+            return send_letter(effect, channels, attempt)
         case DropFile():
-            return drop(effect, means, errand)
+            return drop(effect, channels, attempt)
         case AlertOperators():
-            return _alert(effect, means, errand)
+            return _alert(effect, channels, attempt)
         case _:
-            return _at_the_provider(effect, means, errand)
+            return _call_provider(effect, channels, attempt)
 
 
-def _at_the_provider(effect: _Call, means: Means, errand: Errand) -> Report:
+def _call_provider(effect: _ProviderCall, channels: Channels, attempt: Attempt) -> AttemptReport:
     from kulanz.delivery.money import disable, refund  # noqa: PLC0415
     from kulanz.delivery.provider import look_up, resume_renewal, stop_renewal  # noqa: PLC0415
 
     match effect:
         case CancelSubscription():
-            return stop_renewal(effect, means.providers, errand.attempts)
+            return stop_renewal(effect, channels.providers, attempt.attempts)
         case ResumeSubscription():
-            return resume_renewal(effect, means.providers, errand.attempts)
+            return resume_renewal(effect, channels.providers, attempt.attempts)
         case LookUpSubscription():
-            return look_up(effect, means.providers, errand.now)
+            return look_up(effect, channels.providers, attempt.now)
         case RefundPayment():
-            return refund(effect, means.providers, errand.attempts)
+            return refund(effect, channels.providers, attempt.attempts)
         case DisableLicence():
-            return disable(effect, means.providers, errand.attempts)
+            return disable(effect, channels.providers, attempt.attempts)
 
 
-def _alert(effect: AlertOperators, means: Means, errand: Errand) -> Report:
+def _alert(effect: AlertOperators, channels: Channels, attempt: Attempt) -> AttemptReport:
     """Alert in one attempt, for whoever did not ask for `spread`: done where either way worked, or nobody is named."""
-    reports = [carry_out(part, means, errand) for part in spread(effect, means.ops_alert_to)]
-    return min(reports, key=lambda report: _BEST_FIRST.index(report.state))
+    reports = [deliver(part, channels, attempt) for part in fan_out(effect, channels.ops_alert_to)]
+    return min(reports, key=lambda report: _STATES_BEST_FIRST.index(report.state))
 
 
-_BEST_FIRST = (State.DONE, State.UNKNOWN, State.RETRY, State.PARKED, State.TODO, State.SKIPPED)
+_STATES_BEST_FIRST = (
+    AttemptState.DONE,
+    AttemptState.UNKNOWN,
+    AttemptState.RETRY,
+    AttemptState.PARKED,
+    AttemptState.TODO,
+    AttemptState.SKIPPED,
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from kulanz.delivery.report import Report, State, parked
+from kulanz.delivery.report import AttemptReport, AttemptState, parked
 
 DELAYS = (
     timedelta(seconds=5),
@@ -26,12 +26,12 @@ LONGEST = timedelta(hours=24)
 """No far end may put us off for longer than this."""
 
 
-def try_again(error: str, attempts: int, asked: timedelta | None = None) -> Report:
+def try_again(error: str, attempts: int, requested: timedelta | None = None) -> AttemptReport:
     """Return the report of a failure that may pass: another attempt, or parked when the pauses are used up.
 
     `attempts` were made before the one that just failed; `asked` is how long the far end wants us to wait.
     """
     if attempts >= len(DELAYS):
         return parked(f"given up after {attempts + 1} attempts: {error}")
-    pause = max(DELAYS[attempts], min(asked or timedelta(), LONGEST))
-    return Report(state=State.RETRY, error=error, retry_after=pause)
+    pause = max(DELAYS[attempts], min(requested or timedelta(), LONGEST))
+    return AttemptReport(state=AttemptState.RETRY, error=error, retry_after=pause)

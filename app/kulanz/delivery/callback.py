@@ -15,9 +15,9 @@ from standardwebhooks import Webhook
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from kulanz.delivery.backoff import try_again
+from kulanz.delivery.channels import Attempt, Channels
 from kulanz.delivery.guard import MetadataAddressError
-from kulanz.delivery.means import Errand, Means
-from kulanz.delivery.report import Report, State, parked
+from kulanz.delivery.report import AttemptReport, AttemptState, parked
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.effects import Notify
 from kulanz.policy.facts import Outcome
@@ -27,23 +27,23 @@ _DRAINED = 64 * 1024
 _DRAIN_SECONDS = 2.0
 
 
-def call_back(effect: Notify, means: Means, errand: Errand) -> Report:
+def send_callback(effect: Notify, channels: Channels, attempt: Attempt) -> AttemptReport:
     """Post the effect to `CALLBACK_URL`; anything but a 2xx is tried again under the same `webhook-id`."""
-    if not means.callback_url:
-        return Report(state=State.SKIPPED, outcome=Outcome.FAILED, error="CALLBACK_URL is not set")
+    if not channels.callback_url:
+        return AttemptReport(state=AttemptState.SKIPPED, outcome=Outcome.FAILED, error="CALLBACK_URL is not set")
     try:
-        body = _body(effect, errand)
-        headers = _headers(effect.id, body, means)
+        body = _body(effect, attempt)
+        headers = _headers(effect.id, body, channels)
     except (ValueError, TypeError, binascii.Error, EmptyWebhookSecretError):
         return parked("the callback cannot be written or signed: is CALLBACK_SECRET a whsec_… secret?")
-    return _posted(means.callback_url, body, headers, means, errand)
+    return _post(channels.callback_url, body, headers, channels, attempt)
 
 
-def _body(effect: Notify, errand: Errand) -> bytes:
+def _body(effect: Notify, attempt: Attempt) -> bytes:
     document = {
         "type": effect.type,
-        "timestamp": rfc3339(errand.decided_at.astimezone(UTC)),
-        "data": {"account_id": errand.account or effect.data.get("account_id"), **_without_account(effect.data)},
+        "timestamp": rfc3339(attempt.decided_at.astimezone(UTC)),
+        "data": {"account_id": attempt.account or effect.data.get("account_id"), **_without_account(effect.data)},
     }
     return json.dumps(document, allow_nan=False, separators=(",", ":")).encode()
 
@@ -52,37 +52,42 @@ def _without_account(data: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if key != "account_id"}
 
 
-def _headers(effect_id: str, body: bytes, means: Means) -> dict[str, str]:
-    if not means.callback_secret:
+def _headers(effect_id: str, body: bytes, channels: Channels) -> dict[str, str]:
+    if not channels.callback_secret:
         raise ValueError("no secret")
-    now = means.clock()
+    now = channels.clock()
     return {
         "Content-Type": "application/json",
         "User-Agent": "Kulanz",
         "Accept-Encoding": "identity",
         "webhook-id": effect_id,
         "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": Webhook(means.callback_secret).sign(effect_id, now.astimezone(UTC), body.decode()),
+        "webhook-signature": Webhook(channels.callback_secret).sign(effect_id, now.astimezone(UTC), body.decode()),
     }
 
 
-def _posted(url: str, body: bytes, headers: dict[str, str], means: Means, errand: Errand) -> Report:
+def _post(url: str, body: bytes, headers: dict[str, str], channels: Channels, attempt: Attempt) -> AttemptReport:
     try:
-        answer = means.session.post(
-            url, data=body, headers=headers, timeout=means.patience.total_seconds(), allow_redirects=False, stream=True
+        answer = channels.session.post(
+            url,
+            data=body,
+            headers=headers,
+            timeout=channels.step_timeout.total_seconds(),
+            allow_redirects=False,
+            stream=True,
         )
     except MetadataAddressError:
         return parked("CALLBACK_URL leads to a link-local or metadata address, which is refused")
     except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, requests.exceptions.MissingSchema):
         return parked("CALLBACK_URL is not an address that can be posted to")
     except requests.Timeout:
-        return try_again("the callback receiver did not answer in time", errand.attempts)
+        return try_again("the callback receiver did not answer in time", attempt.attempts)
     except requests.exceptions.SSLError:
-        return try_again("the callback receiver's certificate is not trusted", errand.attempts)
+        return try_again("the callback receiver's certificate is not trusted", attempt.attempts)
     except requests.RequestException:
-        return try_again("the callback receiver cannot be reached", errand.attempts)
+        return try_again("the callback receiver cannot be reached", attempt.attempts)
     _drain(answer)
-    return _judged(answer, means, errand)
+    return _report_of(answer, channels, attempt)
 
 
 def _drain(answer: requests.Response) -> None:
@@ -96,15 +101,15 @@ def _drain(answer: requests.Response) -> None:
                 return
 
 
-def _judged(answer: requests.Response, means: Means, errand: Errand) -> Report:
+def _report_of(answer: requests.Response, channels: Channels, attempt: Attempt) -> AttemptReport:
     code = answer.status_code
     match code // 100:
         case 2:
-            return Report(state=State.DONE, outcome=Outcome.DONE)
+            return AttemptReport(state=AttemptState.DONE, outcome=Outcome.DONE)
         case 3:
-            return try_again(f"the callback receiver answered {code}; redirects are not followed", errand.attempts)
-    asked = retry_after(answer.headers.get("Retry-After"), means.clock())
-    return try_again(f"the callback receiver answered {code}", errand.attempts, asked)
+            return try_again(f"the callback receiver answered {code}; redirects are not followed", attempt.attempts)
+    requested = retry_after(answer.headers.get("Retry-After"), channels.clock())
+    return try_again(f"the callback receiver answered {code}", attempt.attempts, requested)
 
 
 def retry_after(header: str | None, now: datetime) -> timedelta | None:

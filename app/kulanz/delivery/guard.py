@@ -80,7 +80,7 @@ class _GuardedAdapter(HTTPAdapter):
 
 def _resolved(host: str, port: int) -> list[str]:
     try:
-        found = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+        matches = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         return []  # The connection itself reports that the name leads nowhere.
-    return [str(entry[4][0]) for entry in found]
+    return [str(entry[4][0]) for entry in matches]

@@ -32,10 +32,10 @@ def remove(folder: Path, names: Collection[str]) -> int:
     """Remove what was posted under these names, and what a process that died left half-written; return how many."""
     wanted = {_safe(name) for name in names}
     with suppress(FileNotFoundError):
-        found = [path for path in folder.iterdir() if _posted_as(path) in wanted]
-        for path in found:
+        matches = [path for path in folder.iterdir() if _posted_as(path) in wanted]
+        for path in matches:
             path.unlink(missing_ok=True)
-        return len(found)
+        return len(matches)
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from kulanz.delivery.provider import Clients, ProviderClient, failed
-from kulanz.delivery.report import Report, State, parked
+from kulanz.delivery.report import AttemptReport, AttemptState, parked
 from kulanz.errors import FarEndError, UntranslatableError
 from kulanz.policy.effects import DisableLicence, RefundPayment
 from kulanz.policy.facts import Outcome
@@ -15,12 +15,12 @@ _NO_PAYMENT = "the provider knows no such payment: does the API key belong to it
 _NO_LICENCE = "the provider knows no such licence: does the API key belong to its store and mode?"
 
 
-def refund(effect: RefundPayment, clients: Clients, attempts: int) -> Report:
+def refund(effect: RefundPayment, clients: Clients, attempts: int) -> AttemptReport:
     """Give back what was approved, unless it has gone back since; what moved otherwise is for a person."""
     provider, _, payment = effect.payment.partition(":")
     client = clients.get(provider)
     if client is None:
-        return Report(state=State.TODO, error=f"no API key for {provider}: to be refunded there by hand")
+        return AttemptReport(state=AttemptState.TODO, error=f"no API key for {provider}: to be refunded there by hand")
     try:
         before = _read(client, effect, payment)
     except FarEndError as error:
@@ -31,20 +31,24 @@ def refund(effect: RefundPayment, clients: Clients, attempts: int) -> Report:
     return replace(report, facts=(*before.facts, *report.facts))
 
 
-def disable(effect: DisableLicence, clients: Clients, attempts: int) -> Report:
+def disable(effect: DisableLicence, clients: Clients, attempts: int) -> AttemptReport:
     """Disable a licence key unless that has happened."""
     provider, _, licence = effect.licence.partition(":")
     client = clients.get(provider)
     if client is None:
-        return Report(state=State.TODO, error=f"no API key for {provider}: to be disabled there by hand")
+        return AttemptReport(state=AttemptState.TODO, error=f"no API key for {provider}: to be disabled there by hand")
     try:
-        told = client.disable_licence(licence)
+        facts = client.disable_licence(licence)
     except FarEndError as error:
         return failed(error, attempts, Outcome.FAILED, _NO_LICENCE)
-    return parked(_NO_LICENCE) if told is None else Report(state=State.DONE, outcome=Outcome.DONE, facts=told)
+    return (
+        parked(_NO_LICENCE)
+        if facts is None
+        else AttemptReport(state=AttemptState.DONE, outcome=Outcome.DONE, facts=facts)
+    )
 
 
-def _settled(effect: RefundPayment, read: Refunded) -> Report | None:
+def _settled(effect: RefundPayment, read: Refunded) -> AttemptReport | None:
     """Return the report where the money has moved, None where it has not."""
     moved = read.amount - effect.before
     if read.currency != effect.currency:
@@ -52,12 +56,14 @@ def _settled(effect: RefundPayment, read: Refunded) -> Report | None:
     if moved == 0:
         return None
     if moved == effect.amount:
-        return Report(state=State.DONE, outcome=Outcome.DONE)
+        return AttemptReport(state=AttemptState.DONE, outcome=Outcome.DONE)
     wanted = f"{effect.amount} {effect.currency}"
     return parked(f"what was refunded moved by {moved}, and not by {wanted}: a person decides")
 
 
-def _ordered(effect: RefundPayment, client: ProviderClient, payment: str, before: Refunded, attempts: int) -> Report:
+def _ordered(
+    effect: RefundPayment, client: ProviderClient, payment: str, before: Refunded, attempts: int
+) -> AttemptReport:
     try:
         _give_back(client, effect, payment)
     except FarEndError as error:
@@ -67,7 +73,7 @@ def _ordered(effect: RefundPayment, client: ProviderClient, payment: str, before
     except FarEndError:
         # It was taken; the provider's event will tell that the money moved.
         after = before
-    report = _settled(effect, after) or Report(state=State.DONE, outcome=Outcome.DONE)
+    report = _settled(effect, after) or AttemptReport(state=AttemptState.DONE, outcome=Outcome.DONE)
     return replace(report, facts=after.facts)
 
 

@@ -82,7 +82,7 @@ _LONGEST_VALUE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Letter:
+class RenderedNotice:
     """A notice, ready to be addressed."""
 
     language: str
@@ -92,7 +92,7 @@ class Letter:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reader:
+class Recipient:
     """How the letter is written: language and formats, zone, and what every template may name."""
 
     locale: Locale
@@ -106,7 +106,7 @@ class Reader:
     """The day that stands on it."""
 
 
-def render(notice: str, data: Mapping[str, Any], reader: Reader) -> Letter:
+def render(notice: str, data: Mapping[str, Any], reader: Recipient) -> RenderedNotice:
     """Return the letter; `UntranslatableError` where there is no such notice or its data does not fit."""
     _check(notice, data)
     try:
@@ -114,7 +114,7 @@ def render(notice: str, data: Mapping[str, Any], reader: Reader) -> Letter:
     except (TemplateError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
         raise UntranslatableError(f"the notice {notice} cannot be written from its data") from error
     subject, *paragraphs = [_one_paragraph(block) for block in re.split(r"\n\s*\n", written.strip())]
-    return Letter(
+    return RenderedNotice(
         language=reader.locale.language,
         subject=_spaced(subject),
         text=_spaced(_as_text(paragraphs)),
@@ -125,9 +125,9 @@ def render(notice: str, data: Mapping[str, Any], reader: Reader) -> Letter:
 def locale_of(wanted: str | None, default: str) -> Locale:
     """Return the first of the two that names a language we have letters in, with its country; else plain English."""
     for name in (wanted, default):
-        found = _parsed(name)
-        if found is not None and found.language in LANGUAGES:
-            return found
+        result = _parsed(name)
+        if result is not None and result.language in LANGUAGES:
+            return result
     return Locale("en")
 
 
@@ -168,7 +168,7 @@ def _check(notice: str, data: Mapping[str, Any]) -> None:
         raise UntranslatableError(f"the notice {notice} lacks {', '.join(missing)}")
 
 
-def _values(data: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
+def _values(data: Mapping[str, Any], reader: Recipient) -> dict[str, Any]:
     given = {str(key): one_line(value) for key, value in data.items() if value is not None}
     own = {"account": reader.account, "sender": reader.sender, "billing_url": reader.billing_url}
     disputed = given.get("reason", "dispute" if "amount" in given else None) == "dispute"
@@ -215,7 +215,7 @@ def _spaced(text: str) -> str:
     return text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
 
 
-def _as_html(subject: str, paragraphs: list[str], reader: Reader) -> str:
+def _as_html(subject: str, paragraphs: list[str], reader: Recipient) -> str:
     template = _environment().get_template("letter.html")
     blocks = [paragraph.split("\n") for paragraph in paragraphs]
     day = format_date(reader.on.astimezone(reader.zone), "long", reader.locale) if reader.on else None
@@ -232,7 +232,7 @@ def _as_html(subject: str, paragraphs: list[str], reader: Reader) -> str:
 @pass_context
 def _day(context: Context, instant: str) -> str:
     """`8. März 2026`."""
-    reader: Reader = context["reader"]
+    reader: Recipient = context["reader"]
     day = format_date(_instant(instant).astimezone(reader.zone), "long", reader.locale)
     return day.replace(" ", "\N{NO-BREAK SPACE}")
 
@@ -240,7 +240,7 @@ def _day(context: Context, instant: str) -> str:
 @pass_context
 def _moment(context: Context, instant: str) -> str:
     """`8. März 2026, 15:08 Uhr (MEZ)`: to the minute, and with its zone, as a deadline must be read one way only."""
-    reader: Reader = context["reader"]
+    reader: Recipient = context["reader"]
     local = _instant(instant).astimezone(reader.zone)
     time = format_time(local, "short", tzinfo=reader.zone, locale=reader.locale)
     clock = "\N{NO-BREAK SPACE}Uhr" if reader.locale.language == "de" else ""
@@ -255,7 +255,7 @@ def _zone_name(local: datetime, locale: Locale) -> str:
 @pass_context
 def _money(context: Context, amount: int, currency: str) -> str:
     """Minor units of a currency, as the reader writes them."""
-    reader: Reader = context["reader"]
+    reader: Recipient = context["reader"]
     value = Decimal(amount).scaleb(-get_currency_precision(currency))
     return format_currency(value, currency, locale=reader.locale)
 

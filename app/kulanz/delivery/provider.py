@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import Protocol
 
 from kulanz.delivery.backoff import try_again
-from kulanz.delivery.report import Report, State, masked, parked
+from kulanz.delivery.report import AttemptReport, AttemptState, parked, without_addresses
 from kulanz.errors import FarEndError, UnknownOutcomeError
 from kulanz.policy.effects import CancelSubscription, LookUpSubscription, ResumeSubscription
 from kulanz.policy.facts import Outcome, Provenance, ProviderFact, Status, SubscriptionLookedUp, SubscriptionSeen
@@ -17,7 +17,9 @@ from kulanz.providers.provider import Refunded
 
 _OUR_KEY = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
 """The provider does not accept the API key: that is ours to mend, and then the same call may succeed."""
-_SAID_NO = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY})
+_REFUSED_STATUSES = frozenset(
+    {HTTPStatus.BAD_REQUEST, HTTPStatus.CONFLICT, HTTPStatus.GONE, HTTPStatus.UNPROCESSABLE_ENTITY}
+)
 """What a provider may answer to the cancellation of what is cancelled already."""
 _NOT_THERE = "the provider knows no such subscription: does the API key belong to its store and mode?"
 
@@ -56,22 +58,22 @@ class ProviderClient(Protocol):
 
 Clients = Mapping[str, ProviderClient]
 """By the provider's name; a provider for which we hold no API key is absent."""
-Act = Callable[[ProviderClient, str, SubscriptionSeen], Report]
+Act = Callable[[ProviderClient, str, SubscriptionSeen], AttemptReport]
 
 
-def stop_renewal(effect: CancelSubscription, clients: Clients, attempts: int) -> Report:
+def stop_renewal(effect: CancelSubscription, clients: Clients, attempts: int) -> AttemptReport:
     """Cancel unless that has happened: by an earlier attempt of ours, or (REFUSED) before we ever tried."""
 
-    def act(client: ProviderClient, subscription: str, seen: SubscriptionSeen) -> Report:
+    def act(client: ProviderClient, subscription: str, seen: SubscriptionSeen) -> AttemptReport:
         if seen.status in {Status.CANCELLED, Status.EXPIRED}:
-            return Report(state=State.DONE, outcome=Outcome.DONE if attempts else Outcome.REFUSED)
+            return AttemptReport(state=AttemptState.DONE, outcome=Outcome.DONE if attempts else Outcome.REFUSED)
         try:
             client.cancel(subscription)
         except FarEndError as error:
-            if error.answer not in _SAID_NO or not _ended_meanwhile(client, subscription):
+            if error.answer not in _REFUSED_STATUSES or not _ended_meanwhile(client, subscription):
                 raise
-            return Report(state=State.DONE, outcome=Outcome.DONE if attempts else Outcome.REFUSED)
-        return Report(state=State.DONE, outcome=Outcome.DONE)
+            return AttemptReport(state=AttemptState.DONE, outcome=Outcome.DONE if attempts else Outcome.REFUSED)
+        return AttemptReport(state=AttemptState.DONE, outcome=Outcome.DONE)
 
     return _read_first(effect.subscription, clients, attempts, act, refused=Outcome.FAILED)
 
@@ -82,33 +84,37 @@ def _ended_meanwhile(client: ProviderClient, subscription: str) -> bool:
     return seen is not None and seen.status in {Status.CANCELLED, Status.EXPIRED}
 
 
-def resume_renewal(effect: ResumeSubscription, clients: Clients, attempts: int) -> Report:
+def resume_renewal(effect: ResumeSubscription, clients: Clients, attempts: int) -> AttemptReport:
     """Take our cancellation back unless it renews again already; where that is refused, operators see it."""
 
-    def act(client: ProviderClient, subscription: str, seen: SubscriptionSeen) -> Report:
+    def act(client: ProviderClient, subscription: str, seen: SubscriptionSeen) -> AttemptReport:
         if seen.status is Status.EXPIRED:
             return parked("the subscription has expired at the provider and cannot be resumed", Outcome.REFUSED)
         if seen.status is Status.CANCELLED:
             client.resume(subscription, effect.trial_ends_at)
-        return Report(state=State.DONE, outcome=Outcome.DONE)
+        return AttemptReport(state=AttemptState.DONE, outcome=Outcome.DONE)
 
     return _read_first(effect.subscription, clients, attempts, act, refused=Outcome.REFUSED)
 
 
-def look_up(effect: LookUpSubscription, clients: Clients, now: datetime) -> Report:
+def look_up(effect: LookUpSubscription, clients: Clients, now: datetime) -> AttemptReport:
     """Ask once. No answer is an answer too: the policy decides when to ask again, and when to do without."""
     provider, _, subscription = effect.subscription.partition(":")
     client = clients.get(provider)
     if client is None:
-        return _answered(effect, None, now, Report(state=State.SKIPPED, error=f"no API key for {provider}"))
+        return _answered(
+            effect, None, now, AttemptReport(state=AttemptState.SKIPPED, error=f"no API key for {provider}")
+        )
     try:
         seen = client.subscription(subscription)
     except FarEndError as error:
-        return _answered(effect, None, now, Report(state=State.DONE, error=_told_by(error)))
-    return _answered(effect, seen, now, Report(state=State.DONE, error=None if seen else _NOT_THERE))
+        return _answered(effect, None, now, AttemptReport(state=AttemptState.DONE, error=_facts_of(error)))
+    return _answered(effect, seen, now, AttemptReport(state=AttemptState.DONE, error=None if seen else _NOT_THERE))
 
 
-def _answered(effect: LookUpSubscription, seen: SubscriptionSeen | None, now: datetime, report: Report) -> Report:
+def _answered(
+    effect: LookUpSubscription, seen: SubscriptionSeen | None, now: datetime, report: AttemptReport
+) -> AttemptReport:
     status = None if seen is None else seen.status
     looked = SubscriptionLookedUp(subscription=effect.subscription, at=now, status=status)
     return replace(report, facts=(*_reconciled(seen), looked))
@@ -118,11 +124,11 @@ def _reconciled(seen: SubscriptionSeen | None) -> tuple[SubscriptionSeen, ...]:
     return () if seen is None else (replace(seen, provenance=Provenance.RECONCILED),)
 
 
-def _read_first(key: str, clients: Clients, attempts: int, act: Act, *, refused: Outcome) -> Report:
+def _read_first(key: str, clients: Clients, attempts: int, act: Act, *, refused: Outcome) -> AttemptReport:
     provider, _, subscription = key.partition(":")
     client = clients.get(provider)
     if client is None:
-        return Report(state=State.TODO, error=f"no API key for {provider}: to be done there by hand")
+        return AttemptReport(state=AttemptState.TODO, error=f"no API key for {provider}: to be done there by hand")
     try:
         seen = client.subscription(subscription)
     except FarEndError as error:
@@ -136,17 +142,17 @@ def _read_first(key: str, clients: Clients, attempts: int, act: Act, *, refused:
     return replace(report, facts=_reconciled(seen))
 
 
-def failed(error: FarEndError, attempts: int, refused: Outcome, not_there: str = _NOT_THERE) -> Report:
+def failed(error: FarEndError, attempts: int, refused: Outcome, not_there: str = _NOT_THERE) -> AttemptReport:
     """Return what an attempt comes to that failed: tried again, or given up and seen by operators."""
     if isinstance(error, UnknownOutcomeError):
         return try_again("the provider's answer was lost; it will be read before anything is repeated", attempts)
     if error.retryable or error.answer in _OUR_KEY:
-        return try_again(_told_by(error), attempts, error.retry_after)
+        return try_again(_facts_of(error), attempts, error.retry_after)
     if error.answer == HTTPStatus.NOT_FOUND:
         return parked(not_there)
-    return parked(_told_by(error), refused)
+    return parked(_facts_of(error), refused)
 
 
-def _told_by(error: FarEndError) -> str:
+def _facts_of(error: FarEndError) -> str:
     hint = ": is the API key right and still valid?" if error.answer in _OUR_KEY else ""
-    return f"{masked(error.detail)}{hint}"
+    return f"{without_addresses(error.detail)}{hint}"

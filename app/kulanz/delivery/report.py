@@ -10,7 +10,7 @@ from enum import StrEnum
 from kulanz.policy.facts import Fact, Outcome
 
 
-class State(StrEnum):
+class AttemptState(StrEnum):
     """What the outbox records. All but `retry` are final until an operator arms the effect again."""
 
     DONE = "done"
@@ -26,10 +26,10 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class AttemptReport:
     """What became of one attempt to carry an effect out."""
 
-    state: State
+    state: AttemptState
     outcome: Outcome | None = None
     """For the policy (`reported`); None while it is still open: what was asked for stays asked."""
     error: str | None = None
@@ -40,11 +40,11 @@ class Report:
     """What the provider answered on the way: facts like any other, whatever became of the attempt."""
 
 
-def parked(error: str, outcome: Outcome = Outcome.FAILED) -> Report:
+def parked(error: str, outcome: Outcome = Outcome.FAILED) -> AttemptReport:
     """Return the report of what another attempt would not mend."""
-    return Report(state=State.PARKED, outcome=outcome, error=error)
+    return AttemptReport(state=AttemptState.PARKED, outcome=outcome, error=error)
 
 
-def masked(text: str) -> str:
+def without_addresses(text: str) -> str:
     """Return one line of what another part told us, without the mail addresses in it."""
     return re.sub(r"[^\s<>,;:\"']+@[^\s<>,;:\"']+", "(address)", " ".join(text.split()))[:200]

@@ -80,7 +80,7 @@ def deliver(letter: bytes, sender: str, recipient: str, server: MailServer) -> N
         _finish_data(line, server.seconds * _LAST_WORD)
 
 
-def knock(server: MailServer, name: str) -> None:
+def probe(server: MailServer, name: str) -> None:
     """Return once the server has let us in, with TLS and by our password where it has to be so; else `FarEndError`."""
     with _open(server, name):
         pass

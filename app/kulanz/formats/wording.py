@@ -5,9 +5,9 @@ from __future__ import annotations
 import shlex
 
 
-def how_many(number: int, one: str, many: str = "") -> str:
+def how_many(number: int, item: str, many: str = "") -> str:
     """Return a number with what it counts; `many` is said where it is more than an `s` at the end of `one`."""
-    return f"{number:,} {one if number == 1 else many or one + 's'}"
+    return f"{number:,} {item if number == 1 else many or item + 's'}"
 
 
 def file_name(account: str) -> str:

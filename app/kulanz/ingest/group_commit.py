@@ -14,7 +14,7 @@ from typing import Generic, TypeVar
 
 from kulanz.errors import StorageUnavailableError
 
-LONGEST_HOLD = 0.005
+MAX_DELAY = 0.005
 _TOO_LATE = "The write did not finish in time."
 
 Row = TypeVar("Row")
@@ -103,7 +103,7 @@ class GroupCommit(Generic[Row, Result]):
         while group := self._next_group():
             began = monotonic()
             group.outcomes = dict(zip(group.rows, self._outcomes([*group.rows.values()]), strict=True))
-            self._hold = min((monotonic() - began) / 2, LONGEST_HOLD)
+            self._hold = min((monotonic() - began) / 2, MAX_DELAY)
             group.open()
 
     def _next_group(self) -> _Group[Row, Result] | None:
@@ -167,10 +167,10 @@ class _Group(Generic[Row, Result]):
 
     def outcome(self, place: int) -> Result:
         """Return what became of a row, or raise what was raised for it."""
-        found = self.outcomes[place]
-        if isinstance(found, _Failed):
-            raise found.error
-        return found
+        failed = self.outcomes[place]
+        if isinstance(failed, _Failed):
+            raise failed.error
+        return failed
 
     def pass_through(self, seconds: float) -> bool:
         """Wait until the gate is open, and let the next one through: nobody is woken before it can go on."""

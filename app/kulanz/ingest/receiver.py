@@ -16,29 +16,29 @@ import msgspec
 from kulanz.config import Settings
 from kulanz.errors import MalformedPayloadError, StorageUnavailableError, detail_of
 from kulanz.ingest.group_commit import GroupCommit
-from kulanz.ingest.secret_usage import Uses
-from kulanz.ingest.spooling import Standby
-from kulanz.providers import Glance, Provider
+from kulanz.ingest.secret_usage import SecretUsage
+from kulanz.ingest.spooling import SpoolFallback
+from kulanz.providers import DeliveryHeader, Provider
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import inbox, secret_use, shared_values
-from kulanz.store.inbox import NewEvent, Recorded, event_id, spooled_id
+from kulanz.store.inbox import NewEvent, RecordedEvent, event_id, spooled_id
 from kulanz.store.spool import Spool
 from kulanz.telemetry import metrics
 from kulanz.telemetry.logs import log
 
-PATIENCE = 3.5
+DURABLE_TIMEOUT = 3.5
 """Seconds that a delivery waits to be written somewhere; the contract allows four for the whole answer."""
-DATABASE_PATIENCE = 2.0
+DATABASE_TIMEOUT = 2.0
 """Seconds of them for the database, where there is a spool beside it."""
-PROBE_PATIENCE = 1.0
+PROBE_TIMEOUT = 1.0
 MEBIBYTE = 1024 * 1024
-RETRY_AFTER = 5
-LONGEST_NAME = 100
+RETRY_AFTER_SECONDS = 5
+MAX_EVENT_NAME = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class WebhookResponse:
     """What the sender of a delivery is told (CONTRACT section 3)."""
 
     status: int
@@ -47,7 +47,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
+class ProviderEndpoint:
     """One configured place of delivery: whose words it speaks, and whose events act."""
 
     provider: Provider
@@ -55,23 +55,23 @@ class Endpoint:
     mode: str
     store_ids: frozenset[str]
 
-    def objection(self, glance: Glance) -> str | None:
+    def objection(self, header: DeliveryHeader) -> str | None:
         """Return why nobody acts on this event; None if somebody does."""
-        if not glance.recognised:
+        if not header.recognised:
             return "nobody acts on this kind of event"
-        if self.mode not in {"any", _mode(glance)}:
-            return f"sent in {_mode(glance)} mode"
-        if self.store_ids and glance.store not in self.store_ids:
+        if self.mode not in {"any", _mode(header)}:
+            return f"sent in {_mode(header)} mode"
+        if self.store_ids and header.store not in self.store_ids:
             return "sent by a store that is not ours"
         return None
 
 
-_Row = Callable[..., NewEvent]
+_UnstampedEvent = Callable[..., NewEvent]
 """A new event that lacks only the time of its arrival, which is read in the transaction that records it."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class _Stored:
     """How an event is called that is on stable storage, and the word for what became of it."""
 
     event: str
@@ -82,142 +82,146 @@ class _Kept:
 class _Delivery:
     """A verified delivery: what to keep of it, and what to answer once that is kept."""
 
-    row: _Row
+    row: _UnstampedEvent
     digest: bytes
     malformed: str | None = None
     """What is wrong with its body, which is kept in quarantine."""
 
-    def answer(self, kept: _Kept) -> Answer:
-        identity = {"event": kept.event, "sha256": self.digest.hex()}
+    def response(self, stored: _Stored) -> WebhookResponse:
+        identity = {"event": stored.event, "sha256": self.digest.hex()}
         if self.malformed is None:
-            return Answer(status=200, document={"status": kept.status} | identity)
-        return Answer(status=400, document={"error": "malformed_payload", "detail": self.malformed} | identity)
+            return WebhookResponse(status=200, document={"status": stored.status} | identity)
+        return WebhookResponse(status=400, document={"error": "malformed_payload", "detail": self.malformed} | identity)
 
 
-_UNWRITTEN = Answer(status=503, document={"error": "storage_unavailable"}, retry_after=RETRY_AFTER)
-_PROBED = Recorded(id=0, known=True, state="")
+_NOT_STORED = WebhookResponse(status=503, document={"error": "storage_unavailable"}, retry_after=RETRY_AFTER_SECONDS)
+_PROBE_RESULT = RecordedEvent(id=0, known=True, state="")
 
 
-class Intake:
+class Receiver:
     """Takes deliveries in. One for a process; its threads start with the first delivery, so after any fork."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
         self._endpoints = _endpoints(services.settings, services.providers)
-        self._uses = Uses(services.vault, {name: place.secrets for name, place in self._endpoints.items()})
-        self._commits = GroupCommit[_Row | None, Recorded](self._write, name="intake")
-        self._standby = _standby(services, self._write_events)
-        self._ringer = Ringer(services.bell.ring)
+        self._secret_usage = SecretUsage(
+            services.vault, {name: place.secrets for name, place in self._endpoints.items()}
+        )
+        self._commits = GroupCommit[_UnstampedEvent | None, RecordedEvent](self._write, name="intake")
+        self._fallback = _spool_fallback(services, self._write_events)
+        self._debouncer = Debouncer(services.notifier.notify)
 
     def begin(self) -> None:
         """Bring back what an earlier process left in the spool; without this, the first trouble with a write does."""
-        if self._standby is not None:
-            self._standby.stir()
+        if self._fallback is not None:
+            self._fallback.wake()
 
     def knows(self, endpoint: str) -> bool:
         """Whether anything may be delivered there."""
         return endpoint in self._endpoints
 
-    def accept(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def accept(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> WebhookResponse:
         """Answer a delivery to a known endpoint: with 200 only for what is verified and on stable storage."""
         delivery = self._read(endpoint, headers, body)
-        if isinstance(delivery, Answer):
+        if isinstance(delivery, WebhookResponse):
             return delivery
-        if self._standby is None or not self._standby.away:
+        if self._fallback is None or not self._fallback.database_away:
             try:
-                return delivery.answer(_recorded(self._commits.submit(delivery.row, seconds=self._patience)))
+                return delivery.response(_recorded(self._commits.submit(delivery.row, seconds=self._database_timeout)))
             except Exception as error:  # noqa: BLE001 - whatever it was, the delivery may be kept elsewhere
-                self._note(error)
-        return self._stand_by(delivery)
+                self._note_failure(error)
+        return self._spool(delivery)
 
-    async def receive(self, endpoint: str, headers: Mapping[str, str], body: bytes, aside: Executor) -> Answer:
+    async def receive(self, endpoint: str, headers: Mapping[str, str], body: bytes, aside: Executor) -> WebhookResponse:
         """Answer as `accept` does; nothing blocks here but what is done `aside`, where the database fails."""
         delivery = self._read(endpoint, headers, body)
-        if isinstance(delivery, Answer):
+        if isinstance(delivery, WebhookResponse):
             return delivery
-        if self._standby is None or not self._standby.away:
+        if self._fallback is None or not self._fallback.database_away:
             try:
-                return delivery.answer(_recorded(await self._commits.awaited(delivery.row, seconds=self._patience)))
+                return delivery.response(
+                    _recorded(await self._commits.awaited(delivery.row, seconds=self._database_timeout))
+                )
             except Exception as error:  # noqa: BLE001 - as above
-                self._note(error)
-        return await get_running_loop().run_in_executor(aside, self._stand_by, delivery)
+                self._note_failure(error)
+        return await get_running_loop().run_in_executor(aside, self._spool, delivery)
 
     def ready(self) -> bool:
         """Whether a delivery could be made durable now; tried by a write on the very path that deliveries take."""
-        if self._standby is not None and self._standby.away:
-            return self._standby.ready()
-        return self._database_is_there() or (self._standby is not None and self._standby.ready())
+        if self._fallback is not None and self._fallback.database_away:
+            return self._fallback.ready()
+        return self._database_accepts_writes() or (self._fallback is not None and self._fallback.ready())
 
-    def _database_is_there(self) -> bool:
+    def _database_accepts_writes(self) -> bool:
         try:
-            self._commits.submit(None, seconds=PROBE_PATIENCE)
+            self._commits.submit(None, seconds=PROBE_TIMEOUT)
         except Exception as error:  # noqa: BLE001 - whatever it was, the next delivery would meet it too
-            log.warning("intake.not_ready", error=type(error).__name__, detail=detail_of(error))
+            log.warning("receiver.not_ready", error=type(error).__name__, detail=detail_of(error))
             return False
         return True
 
     def close(self) -> None:
         """End the threads; what waits is written first."""
         self._commits.close()
-        if self._standby is not None:
-            self._standby.close()
-        self._ringer.close()
+        if self._fallback is not None:
+            self._fallback.close()
+        self._debouncer.close()
 
-    def _read(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> _Delivery | Answer:
+    def _read(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> _Delivery | WebhookResponse:
         """Verify a delivery and say what is to be kept of it, or refuse it."""
-        place = self._endpoints[endpoint]
-        secret = place.provider.verify(headers, body, place.secrets)
+        provider_endpoint = self._endpoints[endpoint]
+        secret = provider_endpoint.provider.verify(headers, body, provider_endpoint.secrets)
         if secret is None:
-            return Answer(status=401, document={"error": "invalid_signature"})
-        self._uses.see(endpoint, secret)
+            return WebhookResponse(status=401, document={"error": "invalid_signature"})
+        self._secret_usage.note(endpoint, secret)
         digest = sha256(body).digest()
         sealed = partial(NewEvent, provider=endpoint, sha256=digest, body=self._services.vault.seal(body))
         try:
-            glance = place.provider.glance(body)
+            header = provider_endpoint.provider.peek(body)
         except MalformedPayloadError as error:
             return _Delivery(_quarantined(sealed, digest, error.detail), digest, malformed=error.detail)
-        objection = place.objection(glance)
+        objection = provider_endpoint.objection(header)
         row = partial(
             sealed,
-            name=_printable(glance.name),
-            delivery_key=glance.delivery_key,
-            content_key=glance.content_key,
-            lane=glance.lane,
+            name=_printable(header.name),
+            delivery_key=header.delivery_key,
+            content_key=header.content_key,
+            lane=header.lane,
             state="ignored" if objection else "received",
             reason=objection,
-            mode=_mode(glance),
+            mode=_mode(header),
         )
         return _Delivery(row, digest)
 
     @property
-    def _patience(self) -> float:
-        return PATIENCE if self._standby is None else DATABASE_PATIENCE
+    def _database_timeout(self) -> float:
+        return DURABLE_TIMEOUT if self._fallback is None else DATABASE_TIMEOUT
 
-    def _note(self, error: Exception) -> None:
+    def _note_failure(self, error: Exception) -> None:
         """Remember that the database did not take a delivery; operators see the class of what it was."""
-        if self._standby is None:
-            log.warning("intake.unwritten", error=type(error).__name__, detail=detail_of(error))
+        if self._fallback is None:
+            log.warning("receiver.not_stored", error=type(error).__name__, detail=detail_of(error))
             return
-        log.warning("intake.stands_by", error=type(error).__name__, detail=detail_of(error))
-        self._standby.away = isinstance(error, StorageUnavailableError)
+        log.warning("receiver.spools", error=type(error).__name__, detail=detail_of(error))
+        self._fallback.database_away = isinstance(error, StorageUnavailableError)
 
-    def _stand_by(self, delivery: _Delivery) -> Answer:
+    def _spool(self, delivery: _Delivery) -> WebhookResponse:
         """Keep a delivery beside the database; where that cannot be either, the sender tries again."""
-        if self._standby is None:
-            return _UNWRITTEN
+        if self._fallback is None:
+            return _NOT_STORED
         event = delivery.row(received_at=real_now())
         try:
-            self._standby.keep(event, seconds=PATIENCE - DATABASE_PATIENCE)
+            self._fallback.store(event, seconds=DURABLE_TIMEOUT - DATABASE_TIMEOUT)
         except Exception as error:  # noqa: BLE001 - the sender tries again whatever it was
-            log.warning("intake.unwritten", error=type(error).__name__)
-            return _UNWRITTEN
+            log.warning("receiver.not_stored", error=type(error).__name__)
+            return _NOT_STORED
         metrics.SPOOLED.inc()
         key = event.content_key or event.delivery_key
-        return delivery.answer(_Kept(spooled_id(key), "ignored" if event.state == "ignored" else "accepted"))
+        return delivery.response(_Stored(spooled_id(key), "ignored" if event.state == "ignored" else "accepted"))
 
-    def _write(self, rows: Sequence[_Row | None]) -> Sequence[Recorded]:
+    def _write(self, rows: Sequence[_UnstampedEvent | None]) -> Sequence[RecordedEvent]:
         """Record the rows in one transaction, in order; a None only asks whether that is possible."""
-        used = self._uses.due()
+        used = self._secret_usage.due()
         with self._services.database.write() as tx:
             secret_use.note(tx, used)
             now = self._services.clock.now(tx)
@@ -226,9 +230,9 @@ class Intake:
             if len(events) < len(rows):
                 shared_values.put(tx, "ready", now.isoformat())
         metrics.COMMIT_ROWS.observe(len(rows))
-        self._announce(recorded)
+        self._notify(recorded)
         remaining = iter(recorded)
-        return [next(remaining) if row else _PROBED for row in rows]
+        return [next(remaining) if row else _PROBE_RESULT for row in rows]
 
     def _write_events(self, events: Sequence[NewEvent]) -> None:
         """Record what lay in the spool as if it came now, but for the time of its arrival; nothing: see if we could."""
@@ -241,26 +245,26 @@ class Intake:
                 [msgspec.structs.replace(event, received_at=stands_at) for event in events] if stands_at else events
             )
             recorded = inbox.record(tx, arrived, stands_at or real_now())
-        self._announce(recorded)
+        self._notify(recorded)
 
-    def _announce(self, recorded: Sequence[Recorded]) -> None:
+    def _notify(self, recorded: Sequence[RecordedEvent]) -> None:
         if any(event.state == "received" for event in recorded):
-            self._ringer.ring()
+            self._debouncer.trigger()
 
 
-class Ringer:
+class Debouncer:
     """Rings a bell from a thread of its own, so that no answer waits for it; rings that come together are one."""
 
-    PAUSE = 0.01
+    INTERVAL = 0.01
     """Seconds between two rings: a burst costs a hundred rings a second at most, a single event none of it."""
 
-    def __init__(self, ring: Callable[[], object]) -> None:
-        self._ring = ring
+    def __init__(self, action: Callable[[], object]) -> None:
+        self._action = action
         self._wanted = Event()
         self._thread: Thread | None = None
         self._closed = False
 
-    def ring(self) -> None:
+    def trigger(self) -> None:
         """Ask for a ring and return at once. Called by one thread only."""
         self._wanted.set()
         if self._thread is None or not self._thread.is_alive():
@@ -279,49 +283,49 @@ class Ringer:
         while self._wanted.is_set() or not self._closed:
             self._wanted.wait()
             self._wanted.clear()
-            self._ring()
-            sleep(self.PAUSE)
+            self._action()
+            sleep(self.INTERVAL)
 
 
-def _endpoints(settings: Settings, providers: Mapping[str, Provider]) -> Mapping[str, Endpoint]:
+def _endpoints(settings: Settings, providers: Mapping[str, Provider]) -> Mapping[str, ProviderEndpoint]:
     """Return the endpoints that have a secret; the others do not exist.
 
     Stripe says of each event which mode it is of, as Lemon Squeezy does. The others do not: theirs always act.
     """
-    mode, stores, nobody = settings.lemonsqueezy_mode, settings.lemonsqueezy_store_ids, frozenset[str]()
-    places = {
+    mode, stores, any_store = settings.lemonsqueezy_mode, settings.lemonsqueezy_store_ids, frozenset[str]()
+    configured = {
         "lemonsqueezy": (settings.lemonsqueezy_webhook_secrets, mode, stores),
-        "stripe": (settings.stripe_webhook_secrets, mode, nobody),
-        "paddle": (settings.paddle_webhook_secrets, "any", nobody),
-        "standard": (settings.standard_webhook_secrets, "any", nobody),
+        "stripe": (settings.stripe_webhook_secrets, mode, any_store),
+        "paddle": (settings.paddle_webhook_secrets, "any", any_store),
+        "standard": (settings.standard_webhook_secrets, "any", any_store),
     }
     return {
-        name: Endpoint(
+        name: ProviderEndpoint(
             provider=providers[name],
             secrets=tuple(secret.encode() for secret in secrets),
-            mode=acting,
+            mode=acting_mode,
             store_ids=store_ids,
         )
-        for name, (secrets, acting, store_ids) in places.items()
+        for name, (secrets, acting_mode, store_ids) in configured.items()
         if secrets
     }
 
 
-def _mode(glance: Glance) -> str:
-    return "test" if glance.test_mode else "live"
+def _mode(header: DeliveryHeader) -> str:
+    return "test" if header.test_mode else "live"
 
 
-def _standby(services: Services, record: Callable[[Sequence[NewEvent]], None]) -> Standby | None:
+def _spool_fallback(services: Services, record: Callable[[Sequence[NewEvent]], None]) -> SpoolFallback | None:
     limit = services.settings.spool * MEBIBYTE
-    return Standby(Spool(services.settings.data_dir / "spool", limit), services.vault, record) if limit else None
+    return SpoolFallback(Spool(services.settings.data_dir / "spool", limit), services.vault, record) if limit else None
 
 
-def _recorded(recorded: Recorded) -> _Kept:
+def _recorded(recorded: RecordedEvent) -> _Stored:
     fresh = "ignored" if recorded.state == "ignored" else "accepted"
-    return _Kept(event_id(recorded.id), "duplicate" if recorded.known else fresh)
+    return _Stored(event_id(recorded.id), "duplicate" if recorded.known else fresh)
 
 
-def _quarantined(sealed: _Row, digest: bytes, detail: str) -> _Row:
+def _quarantined(sealed: _UnstampedEvent, digest: bytes, detail: str) -> _UnstampedEvent:
     return partial(
         sealed,
         name="",
@@ -336,5 +340,5 @@ def _quarantined(sealed: _Row, digest: bytes, detail: str) -> _Row:
 
 def _printable(name: str) -> str:
     """Return a name from outside as every database and terminal can take it."""
-    short = name[:LONGEST_NAME]
+    short = name[:MAX_EVENT_NAME]
     return short if short.isprintable() else "".join(char if char.isprintable() else "?" for char in short)

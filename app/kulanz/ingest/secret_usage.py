@@ -13,13 +13,13 @@ from kulanz.services import Services
 from kulanz.store import secret_use
 from kulanz.store.database import Connection
 
-NOTED_EVERY = timedelta(minutes=1)
-IN_USE = timedelta(days=1)
+RECORD_INTERVAL = timedelta(minutes=1)
+IN_USE_FOR = timedelta(days=1)
 """A secret that verified a delivery within this time is still in use: its provider repeats for minutes only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
+class SecretUse:
     """One webhook secret, without itself."""
 
     endpoint: str
@@ -30,10 +30,10 @@ class Use:
 
     def in_use(self, now: datetime) -> bool:
         """Whether deliveries are still signed with it."""
-        return self.last_used is not None and now - self.last_used < IN_USE
+        return self.last_used is not None and now - self.last_used < IN_USE_FOR
 
 
-class Uses:
+class SecretUsage:
     """What one process has seen used since it last told the database; cheap to be told of every delivery."""
 
     def __init__(self, vault: Vault, secrets: dict[str, Sequence[bytes]]) -> None:
@@ -41,7 +41,7 @@ class Uses:
         self._seen: dict[tuple[str, int], datetime] = {}
         self._noted: dict[tuple[str, int], datetime] = {}
 
-    def see(self, endpoint: str, place: int) -> None:
+    def note(self, endpoint: str, place: int) -> None:
         """Remember that a delivery was verified now."""
         self._seen[endpoint, place] = real_now()
 
@@ -59,23 +59,24 @@ class Uses:
 
     def _is_news(self, secret: tuple[str, int], at: datetime) -> bool:
         noted = self._noted.get(secret)
-        return noted is None or not timedelta() <= at - noted < NOTED_EVERY
+        return noted is None or not timedelta() <= at - noted < RECORD_INTERVAL
 
 
-def status(services: Services, conn: Connection) -> list[Use]:
+def status(services: Services, conn: Connection) -> list[SecretUse]:
     """Return every webhook secret that is configured, newest first, and those that were used and no longer are."""
     last = secret_use.last(conn)
-    found = [
-        Use(endpoint=endpoint, place=place, fingerprint=name, last_used=last.pop(name, None))
+    secret_uses = [
+        SecretUse(endpoint=endpoint, place=place, fingerprint=name, last_used=last.pop(name, None))
         for endpoint, place, name in _configured(services.settings, services.vault)
     ]
     gone = (
-        Use(endpoint=name.partition(":")[0], place=None, fingerprint=name, last_used=at) for name, at in last.items()
+        SecretUse(endpoint=name.partition(":")[0], place=None, fingerprint=name, last_used=at)
+        for name, at in last.items()
     )
-    return [*found, *gone]
+    return [*secret_uses, *gone]
 
 
-def objection(use: Use, uses: Sequence[Use], now: datetime) -> str | None:
+def objection(use: SecretUse, uses: Sequence[SecretUse], now: datetime) -> str | None:
     """Return why a secret must not be taken away yet; None: the provider has gone over to a newer one."""
     if use.place is None:
         return None
@@ -90,7 +91,7 @@ def objection(use: Use, uses: Sequence[Use], now: datetime) -> str | None:
     return None
 
 
-def missed(uses: Sequence[Use], now: datetime) -> list[Use]:
+def missed(uses: Sequence[SecretUse], now: datetime) -> list[SecretUse]:
     """Return the secrets that are configured no longer although deliveries are still signed with them."""
     return [use for use in uses if use.place is None and use.in_use(now)]
 

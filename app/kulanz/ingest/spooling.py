@@ -16,45 +16,45 @@ from kulanz.store.inbox.events import NewEvent
 from kulanz.store.spool import Spool
 from kulanz.telemetry.logs import log
 
-BATCH = 250
-LOOK_EVERY = 0.5
+DRAIN_BATCH = 250
+RETRY_INTERVAL = 0.5
 """Seconds between two tries whether the database is back."""
-LOOK_AROUND_EVERY = 30.0
+IDLE_INTERVAL = 30.0
 """Seconds between two looks for what another process left when it died, or what the database refused by itself."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(NewEvent).decode
 
 
-Record = Callable[[Sequence[NewEvent]], None]
+RecordEvents = Callable[[Sequence[NewEvent]], None]
 """Records events in the database, in order, or raises StorageUnavailableError; none: tries whether it could."""
 
 
-class Standby:
+class SpoolFallback:
     """The way round a database that is away. One for a process; its threads start when they are needed."""
 
-    def __init__(self, spool: Spool, vault: Vault, record: Record) -> None:
+    def __init__(self, spool: Spool, vault: Vault, record: RecordEvents) -> None:
         self._spool = spool
         self._vault = vault
         self._record = record
         self._commits = GroupCommit[bytes, None](self._append, name="spool")
         self._starting = Lock()
         self._thread: Thread | None = None
-        self._stirred = Signal()
+        self._woken = Signal()
         self._closing = Signal()
-        self.away = False
+        self.database_away = False
         """Whether the database did not take what it was last given: no delivery need wait for it."""
 
-    def keep(self, event: NewEvent, *, seconds: float) -> None:
+    def store(self, event: NewEvent, *, seconds: float) -> None:
         """Put an event on stable storage beside the database; StorageUnavailableError where that cannot be."""
         try:
             self._commits.submit(self._vault.seal(_encode(event)), seconds=seconds)
         finally:
-            self.stir()
+            self.wake()
 
-    def stir(self) -> None:
+    def wake(self) -> None:
         """Let the thread look for what waits; start it if it does not run."""
-        self._stirred.set()
+        self._woken.set()
         with self._starting:
             if self._thread is None and not self._closing.is_set():
                 self._thread = Thread(target=self._run, name="standby", daemon=True)
@@ -74,7 +74,7 @@ class Standby:
         with self._starting:
             self._closing.set()
         self._commits.close()
-        self._stirred.set()
+        self._woken.set()
         if self._thread is not None:
             self._thread.join()
         self._spool.close()
@@ -85,41 +85,41 @@ class Standby:
 
     def _run(self) -> None:
         while not self._closing.is_set():
-            self._stirred.clear()
-            if self._returns():
-                self._stirred.wait(LOOK_AROUND_EVERY)
+            self._woken.clear()
+            if self._drain_spool():
+                self._woken.wait(IDLE_INTERVAL)
             else:
-                self._closing.wait(LOOK_EVERY)
+                self._closing.wait(RETRY_INTERVAL)
 
-    def _returns(self) -> bool:
+    def _drain_spool(self) -> bool:
         """Bring everything back that lies in the spool; False while the database does not take it."""
         try:
-            if self.away or self._spool.size():
+            if self.database_away or self._spool.size():
                 self._record(())
-            self._bring_back()
-            self.away = False
+            self._drain_segments()
+            self.database_away = False
         except Exception as error:  # noqa: BLE001 - nothing may end the thread that keeps what was promised
-            if not self.away:
+            if not self.database_away:
                 log.warning(
-                    "spool.waits", bytes=self._spool.size(), error=type(error).__name__, detail=detail_of(error)
+                    "spool.waiting", bytes=self._spool.size(), error=type(error).__name__, detail=detail_of(error)
                 )
-            self.away = True
+            self.database_away = True
             return False
         return True
 
-    def _bring_back(self) -> None:
+    def _drain_segments(self) -> None:
         """Empty one segment after the other; what was written while we are at it comes last."""
         after = ""
         while (segment := self._spool.take(after)) is not None:
             with closing(segment):
                 records = segment.records()
-                refused = [each for batch in _batches(records) for each in self._refused(batch)]
+                refused = [each for batch in _batches(records) for each in self._record_or_return(batch)]
                 segment.keep_only(refused)
-            self.away = False
+            self.database_away = False
             after = segment.path.name
             log.info("spool.emptied", events=len(records) - len(refused), refused=len(refused))
 
-    def _refused(self, records: Sequence[bytes]) -> Sequence[bytes]:
+    def _record_or_return(self, records: Sequence[bytes]) -> Sequence[bytes]:
         """Record events, and return those that the database refuses by themselves: they are tried again much later."""
         try:
             self._record([_decode(self._vault.open(record)) for record in records])
@@ -129,9 +129,9 @@ class Standby:
             if len(records) == 1:
                 log.error("spool.refused", error=type(error).__name__)
                 return records
-            return [refused for record in records for refused in self._refused([record])]
+            return [refused for record in records for refused in self._record_or_return([record])]
         return ()
 
 
 def _batches(records: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    return (records[first : first + BATCH] for first in range(0, len(records), BATCH))
+    return (records[first : first + DRAIN_BATCH] for first in range(0, len(records), DRAIN_BATCH))

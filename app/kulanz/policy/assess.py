@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from kulanz.policy.areas import speaking
+from kulanz.policy.areas import areas_for
 from kulanz.policy.areas.add_ons.reading import in_quantities
 from kulanz.policy.areas.overrides import exceptions
 from kulanz.policy.book import Book
-from kulanz.policy.frozen import changed
+from kulanz.policy.frozen import evolve
 from kulanz.policy.state import (
     FREE,
     Access,
@@ -43,18 +43,18 @@ def assess(book: Book, terms: Terms, zone: str, now: datetime, *, with_timers: b
     """
     moment = Moment(terms.under(book, now), zone, now)
     draft = State(as_of=now)
-    for chapter in speaking(book, "read"):
-        draft = chapter.read(draft, book, moment)
+    for area in areas_for(book, "assess"):
+        draft = area.assess(draft, book, moment)
     return _concluded(draft, book, moment, _timers(draft, book, moment) if with_timers else ())
 
 
 def _timers(draft: State, book: Book, moment: Moment) -> tuple[Timer, ...]:
     if draft.closed_at is not None:
         return ()
-    found: list[Timer] = []
-    for chapter in speaking(book, "timers"):
-        found.extend(chapter.timers(draft, book, moment))
-    return tuple(found)
+    timers: list[Timer] = []
+    for area in areas_for(book, "timers"):
+        timers.extend(area.timers(draft, book, moment))
+    return tuple(timers)
 
 
 def _concluded(draft: State, book: Book, moment: Moment, timers: tuple[Timer, ...]) -> State:
@@ -62,7 +62,7 @@ def _concluded(draft: State, book: Book, moment: Moment, timers: tuple[Timer, ..
     holds = _in_force(draft, book, moment)
     rights = _rights(draft, holds, moment.terms)
     standing = Standing.CLOSED if draft.closed_at is not None else _standing(draft.cases, holds)
-    return changed(
+    return evolve(
         draft,
         standing=standing,
         holds=holds,
@@ -76,13 +76,13 @@ def _concluded(draft: State, book: Book, moment: Moment, timers: tuple[Timer, ..
 
 def _in_force(draft: State, book: Book, moment: Moment) -> tuple[Hold, ...]:
     """Return the holds that no reinstatement lifts, the oldest first."""
-    found: list[Hold] = []
-    for chapter in speaking(book, "holds"):
-        found.extend(chapter.holds(draft, book, moment))
-    if found and book.lifted:
+    holds: list[Hold] = []
+    for area in areas_for(book, "holds"):
+        holds.extend(area.holds(draft, book, moment))
+    if holds and book.lifted:
         lifted = exceptions.lifted(book, draft.cases, moment.at)
-        found = [hold for hold in found if hold.key not in lifted]
-    return tuple(sorted(found, key=lambda hold: (hold.since, hold.key)) if len(found) > 1 else found)
+        holds = [hold for hold in holds if hold.key not in lifted]
+    return tuple(sorted(holds, key=lambda hold: (hold.since, hold.key)) if len(holds) > 1 else holds)
 
 
 def _rights(draft: State, holds: Sequence[Hold], terms: Terms) -> Rights:
@@ -91,15 +91,15 @@ def _rights(draft: State, holds: Sequence[Hold], terms: Terms) -> Rights:
     if left_of_all:
         return Rights(FREE, Access.NONE if Access.NONE in left_of_all else Access.FREE, (), ())
     held = {key for hold in holds for key in hold.subscriptions} if holds else set()
-    left = [one for one in draft.given if one.subscription not in held] if held else draft.given
-    kinds = {(one.plan, one.add_on) for one in left}
+    left = [item for item in draft.grants if item.subscription not in held] if held else draft.grants
+    kinds = {(item.plan, item.add_on) for item in left}
     plan = max((plan for plan, add_on in kinds if add_on is None), key=terms.catalogue.rank, default=FREE)
     names = {add_on for _, add_on in kinds if add_on is not None}
     access = Access.FREE if plan == FREE else Access.FULL
     if not draft.bookings:
         return Rights(plan, access, tuple(sorted(names)), ())
-    booked = [one for one in draft.bookings if one.usable and one.subscription not in held]
-    names.update(one.kind for one in booked)
+    booked = [item for item in draft.bookings if item.usable and item.subscription not in held]
+    names.update(item.kind for item in booked)
     return Rights(plan, access, tuple(sorted(names)), in_quantities(booked))
 
 

@@ -34,7 +34,7 @@ from kulanz.policy.state import Access, Account, Decision, Standing, Terms
 
 OUTLOOK = timedelta(days=90)
 """How far ahead what is open is followed, with no more news."""
-_ENOUGH = 1000
+_MAX_DECISIONS = 1000
 """Looks at one account after which it is left: rules that look again every hour for ever are no story."""
 _RANK = {access: rank for rank, access in enumerate((Access.NONE, Access.FREE, Access.FULL))}
 _GONE = frozenset({Status.CANCELLED, Status.EXPIRED})
@@ -98,8 +98,13 @@ class Divergence:
 
 def touched(old: Iterable[Policy], new: Policy) -> frozenset[str]:
     """Return the tables in which a new policy takes or gives otherwise than one of the old ones."""
-    found = (one for each in old for one in differences(each, new) if one.leniency is not Leniency.NEUTRAL)
-    return frozenset(one.key.partition(".")[0] for one in found)
+    stored_differences = (
+        difference
+        for each in old
+        for difference in differences(each, new)
+        if difference.leniency is not Leniency.NEUTRAL
+    )
+    return frozenset(difference.key.partition(".")[0] for difference in stored_differences)
 
 
 def may_differ(book: Book, tables: frozenset[str]) -> bool:
@@ -109,21 +114,21 @@ def may_differ(book: Book, tables: frozenset[str]) -> bool:
 
 def story(news: Iterable[News], book: Book) -> tuple[News, ...]:
     """Return what others said, in the order in which it reached us, without the echo of our own cancellations."""
-    told = [one for one in news if _is_others(one.fact) and not _is_echo(one, book)]
-    return tuple(sorted(told, key=lambda one: one.at))
+    newses = [other_news for other_news in news if _is_others(other_news.fact) and not _is_echo(other_news, book)]
+    return tuple(sorted(newses, key=lambda other_news: other_news.at))
 
 
-def compare(told: Sequence[News], old: Terms, new: Terms, now: datetime) -> Divergence | None:
+def compare(newses: Sequence[News], old: Terms, new: Terms, now: datetime) -> Divergence | None:
     """Return how an account would have fared under new terms, None if no different."""
-    us, them = _Stage(old), _Stage(new)
-    ours, theirs = (tuple(_scenes(told, stage, now)) for stage in (us, them))
+    us, them = _Run(old), _Run(new)
+    ours, theirs = (tuple(_scenes(newses, stage, now)) for stage in (us, them))
     if not ours or not theirs:
         return None
     refunds = reversals(us.rulings, them.rulings)
     alike = [scene[:4] for scene in ours] == [scene[:4] for scene in theirs]
-    found = None if alike else _divergence(ours, theirs, old, now)
-    if found is not None:
-        return replace(found, refunds=refunds)
+    divergence = None if alike else _divergence(ours, theirs, old, now)
+    if divergence is not None:
+        return replace(divergence, refunds=refunds)
     return _of_refunds(refunds, ours, theirs, now) if refunds else None
 
 
@@ -172,32 +177,32 @@ def _worth(scene: Scene, terms: Terms) -> tuple[int, tuple[int, str]]:
     return _RANK[scene.access], terms.catalogue.rank(scene.plan)
 
 
-def _scenes(told: Sequence[News], stage: _Stage, now: datetime) -> Iterator[Scene]:
+def _scenes(newses: Sequence[News], stage: _Run, now: datetime) -> Iterator[Scene]:
     """Yield each way in which the account stands, from the first news to the end of the outlook."""
     last = None
-    for at, facts in _moments(stage, told, now):
+    for at, facts in _moments(stage, newses, now):
         scene = _scene(stage.look(at, facts), at)
         if last is None or scene[1:4] != last[1:4]:
             last = scene
             yield scene
 
 
-def _moments(stage: _Stage, told: Sequence[News], now: datetime) -> Iterator[tuple[datetime, tuple[Fact, ...]]]:
+def _moments(stage: _Run, newses: Sequence[News], now: datetime) -> Iterator[tuple[datetime, tuple[Fact, ...]]]:
     """Yield when to look: at each arrival, and at what the rules themselves set themselves to look at.
 
     What the policy answers to a request is seen before a person has decided, even in the same moment.
     """
-    for at, arrivals in groupby(told, key=lambda one: one.at):
+    for at, arrivals in groupby(newses, key=lambda news: news.at):
         yield from stage.due(at)
-        facts = [one.fact for one in arrivals]
+        facts = [news.fact for news in arrivals]
         decided = tuple(fact for fact in facts if isinstance(fact, RefundDecided))
         yield at, tuple(fact for fact in facts if not isinstance(fact, RefundDecided)) if decided else tuple(facts)
         if decided:
             yield at, decided
-    yield from stage.due(max(now, told[-1].at if told else now) + OUTLOOK)
+    yield from stage.due(max(now, newses[-1].at if newses else now) + OUTLOOK)
 
 
-class _Stage:
+class _Run:
     """One account under one policy, in a world where every warning is delivered at once."""
 
     def __init__(self, terms: Terms) -> None:
@@ -212,23 +217,23 @@ class _Stage:
         """Decide at a moment, and keep what follows."""
         facts = tuple(self._promised(fact) if isinstance(fact, RefundRequested) else fact for fact in facts)
         decision = decide(self._account, facts, self._terms, at)
-        delivered = [one for fact in decision.facts for one in _delivered(fact)]
+        delivered = [item for fact in decision.facts for item in _delivered(fact)]
         book = decision.account.book
         self._account = replace(decision.account, book=book.with_facts(delivered)) if delivered else decision.account
         self._next = min((timer.due_at for timer in decision.state.timers), default=None)
         self._looks += 1
-        for one in decision.state.refunds:
-            if one.key not in self.rulings:
-                self.rulings[one.key] = ruling(one)
+        for item in decision.state.refunds:
+            if item.key not in self.rulings:
+                self.rulings[item.key] = ruling(item)
         return decision
 
     def due(self, until: datetime) -> Iterator[tuple[datetime, tuple[Fact, ...]]]:
         """Yield the moments at which the rules want to look again."""
-        while self._next is not None and self._next <= until and self._looks < _ENOUGH:
+        while self._next is not None and self._next <= until and self._looks < _MAX_DECISIONS:
             yield self._next, ()
 
-    def _promised(self, asked: RefundRequested) -> RefundRequested:
-        return promised_anew(asked, self._account.book, self._terms, self._account.zone(self._terms))
+    def _promised(self, fact: RefundRequested) -> RefundRequested:
+        return promised_anew(fact, self._account.book, self._terms, self._account.zone(self._terms))
 
 
 def _delivered(fact: OwnFact) -> Iterator[OwnFact]:
@@ -261,17 +266,17 @@ def _is_others(fact: Fact) -> bool:
     return bool(getattr(fact, "actor", "")) and not isinstance(fact, VersionApplied)
 
 
-def _is_echo(one: News, book: Book) -> bool:
+def _is_echo(news: News, book: Book) -> bool:
     """Whether a snapshot shows the cancellation that we ourselves had asked for."""
-    fact = one.fact
+    fact = news.fact
     if not isinstance(fact, SubscriptionSeen) or fact.status not in _GONE or fact.key not in book.renewals:
         return False
-    before = [turn for turn in book.renewals[fact.key].turns if turn.asked.at <= one.at]
+    before = [turn for turn in book.renewals[fact.key].turns if turn.asked.at <= news.at]
     return bool(before) and before[-1].cause is not None
 
 
 def _in_trouble(book: Book) -> bool:
-    failed = any(one.failures for invoices in book.invoices.values() for one in invoices.known.values())
+    failed = any(invoice.failures for invoices in book.invoices.values() for invoice in invoices.known.values())
     return failed or bool(book.cases) or any(sub.unpaid_marks for sub in book.subscriptions.values())
 
 

@@ -7,18 +7,18 @@ from dataclasses import replace
 from datetime import datetime
 
 from kulanz.policy import facts as f
-from kulanz.policy.areas import speaking
+from kulanz.policy.areas import areas_for
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.calendar.time import aware
 from kulanz.policy.consequences import effects as telling
 from kulanz.policy.consequences import letters
-from kulanz.policy.consequences.changes import changes, of_acts
+from kulanz.policy.consequences.changes import changes, of_own_facts
 from kulanz.policy.facts import Fact, OwnFact
-from kulanz.policy.frozen import changed
-from kulanz.policy.state import CALM, Account, Assessed, Decision, Moment, Situation, State, Step, Terms
+from kulanz.policy.frozen import evolve
+from kulanz.policy.state import CALM, Account, Assessed, Decision, Moment, Situation, State, Terms, Transition
 
-_ENOUGH = 12
+_MAX_ITERATIONS = 12
 """Rounds after which acts that ask for acts are a fault in a rule, not a policy."""
 
 
@@ -38,13 +38,13 @@ def decide(
     terms = terms.under(book, now)
     moment = Moment(terms, book.word("timezone") or terms.timezone, now, situation)
     acts: list[OwnFact] = []
-    for _ in range(_ENOUGH):
-        step = Step(account, before, assess(book, terms, moment.zone, moment.at), book, terms)
+    for _ in range(_MAX_ITERATIONS):
+        step = Transition(account, before, assess(book, terms, moment.zone, moment.at), book, terms)
         due = _due(step, moment)
         if due:
             acts.extend(due)
             book = book.with_facts(due)
-            step = Step(account, before, step.after, book, terms)
+            step = Transition(account, before, step.after, book, terms)
         if all(_is_quiet(act, step.after) for act in due):
             return _decision(step, acts, moment)
     raise RuntimeError(f"a policy that never comes to rest: {acts[-1]}")
@@ -53,28 +53,33 @@ def decide(
 def _as_decided(account: Account, terms: Terms) -> State | None:
     if account.decided_at is None:
         return None
-    known = account.assessed
-    if known and known.book is account.book and known.terms is terms and known.state.as_of == account.decided_at:
-        return known.state
+    assessed = account.assessed
+    if (
+        assessed
+        and assessed.book is account.book
+        and assessed.terms is terms
+        and assessed.state.as_of == account.decided_at
+    ):
+        return assessed.state
     return assess(account.book, terms, account.zone(terms), account.decided_at, with_timers=False)
 
 
-def _due(step: Step, moment: Moment) -> list[OwnFact]:
+def _due(step: Transition, moment: Moment) -> list[OwnFact]:
     """Return what is to be done, each thing once; what hands promises on comes before what relies on them."""
     due: list[OwnFact] = []
-    for chapter in speaking(step.new, "carried_over"):
-        due.extend(chapter.carried_over(step, moment))
+    for area in areas_for(step.new, "carried_over"):
+        due.extend(area.carried_over(step, moment))
     if not due:
-        due = _acts(step.after, step.new, moment)
+        due = _due_facts(step.after, step.new, moment)
     return list(dict.fromkeys(due)) if len(due) > 1 else due
 
 
-def _acts(state: State, book: Book, moment: Moment) -> list[OwnFact]:
+def _due_facts(state: State, book: Book, moment: Moment) -> list[OwnFact]:
     acts: list[OwnFact] = []
-    for chapter in speaking(book, "acts"):
-        acts.extend(chapter.acts(state, book, moment))
-    for chapter in speaking(book, "concerns"):
-        for subject, topic in chapter.concerns(state, book, moment):
+    for area in areas_for(book, "due"):
+        acts.extend(area.due(state, book, moment))
+    for area in areas_for(book, "alerts"):
+        for subject, topic in area.alerts(state, book, moment):
             if f"{subject}|{topic}" not in book.alerts:
                 acts.append(f.OperatorsAlerted(subject=subject, topic=topic, at=moment.at))
     return acts
@@ -94,28 +99,28 @@ def _is_quiet(act: OwnFact, state: State) -> bool:
             return False
 
 
-def _decision(step: Step, acts: list[OwnFact], moment: Moment) -> Decision:
-    found = tuple(changes(step, acts))
-    told = list(letters.brought_by(found, step.after, step.new, moment.at))
-    if told:
-        acts.extend(told)
-        found = (*found, *of_acts(step, told))
-    after = _moved_on(step, told, moment.at)
+def _decision(step: Transition, acts: list[OwnFact], moment: Moment) -> Decision:
+    stored_changes = tuple(changes(step, acts))
+    facts = list(letters.brought_by(stored_changes, step.after, step.new, moment.at))
+    if facts:
+        acts.extend(facts)
+        stored_changes = (*stored_changes, *of_own_facts(step, facts))
+    after = _moved_on(step, facts, moment.at)
     decision = Decision(
-        account=after, before=step.before, state=step.after, changes=found, facts=tuple(acts), effects=()
+        account=after, before=step.before, state=step.after, changes=stored_changes, facts=tuple(acts), effects=()
     )
     effects = tuple(telling.effects(step.account, decision))
-    return changed(decision, effects=effects) if effects else decision
+    return evolve(decision, effects=effects) if effects else decision
 
 
-def _moved_on(step: Step, told: list[OwnFact], at: datetime) -> Account:
+def _moved_on(step: Transition, facts: list[OwnFact], at: datetime) -> Account:
     account, state = step.account, step.after
-    book = step.new.with_facts(told) if told else step.new
-    return changed(
+    book = step.new.with_facts(facts) if facts else step.new
+    return evolve(
         account,
         book=book,
         # A notice may matter to whoever assesses next; whatever else was done last is quiet.
-        assessed=None if told else Assessed(book, step.terms, state),
+        assessed=None if facts else Assessed(book, step.terms, state),
         plan=state.plan,
         access=state.access,
         add_ons=state.add_ons,

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from kulanz.policy.frozen import quick
+from kulanz.policy.frozen import frozen
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notify:
     """Tell the merchant's product (CONTRACT section 4)."""
@@ -27,7 +27,7 @@ class Notify:
     """JSON-ready: entitlement, reason and what the type adds; no personal data."""
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendMail:
     """Send one notice to the customer of the subscription concerned."""
@@ -43,7 +43,7 @@ class SendMail:
     """What the template fills in: `plan`, `deadline`, `amount_due`, `currency`, …; instants as RFC 3339."""
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertOperators:
     """Tell the people who run this: a mail to `OPS_ALERT_TO` and an `ops.alert` callback."""
@@ -54,7 +54,7 @@ class AlertOperators:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelSubscription:
     """Stop the renewal at the provider (plexo 6.2, 10)."""
@@ -65,7 +65,7 @@ class CancelSubscription:
     step: int = 1
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResumeSubscription:
     """Take a cancellation of ours back at the provider."""
@@ -76,7 +76,7 @@ class ResumeSubscription:
     trial_ends_at: datetime | None = None
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LookUpSubscription:
     """Ask the provider for the subscription before access is taken (the fresh look of DOMAIN section 3)."""
@@ -157,11 +157,11 @@ Effect = (
     | DropFile
 )
 
-KINDS: dict[str, type[Effect]] = {kind.__name__: kind for kind in Effect.__args__}
+EFFECT_KINDS: dict[str, type[Effect]] = {kind.__name__: kind for kind in Effect.__args__}
 """Every kind of effect by its name: how a recorded effect finds its type again."""
 
 
-def spread(effect: Effect, ops_alert_to: str | None = None) -> tuple[Effect, ...]:
+def fan_out(effect: Effect, ops_alert_to: str | None = None) -> tuple[Effect, ...]:
     """Return what the outbox holds for an effect: an alert goes two ways, each with its own attempts and outcome."""
     if not isinstance(effect, AlertOperators):
         return (effect,)

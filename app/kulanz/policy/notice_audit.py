@@ -10,17 +10,17 @@ from kulanz.policy.book import Book
 from kulanz.policy.facts import Outcome
 from kulanz.policy.state import Case, Change, Decision
 
-TAKEN = frozenset({"dunning.hold_placed", "dunning.exhausted"})
+TAKING_RULES = frozenset({"dunning.hold_placed", "dunning.exhausted"})
 
 
-def taken(decision: Decision) -> Iterator[Change]:
+def access_taken(decision: Decision) -> Iterator[Change]:
     """Yield the changes by which dunning ended a grace period."""
     for change in decision.changes:
-        if change.rule in TAKEN and not (change.rule == "dunning.exhausted" and change.detail["was_on_hold"]):
+        if change.rule in TAKING_RULES and not (change.rule == "dunning.exhausted" and change.detail["was_on_hold"]):
             yield change
 
 
-def unwarned(change: Change, decision: Decision, zone: str) -> bool:
+def is_unwarned(change: Change, decision: Decision, zone: str) -> bool:
     """Whether no warning had been delivered as long before as the policy promises (I2); zero days promise none."""
     rules, case = change.policy.dunning, decision.state.case(change.subject)
     if not rules.grace or case is None:
@@ -34,6 +34,6 @@ def unwarned(change: Change, decision: Decision, zone: str) -> bool:
 
 def _delivered(case: Case, book: Book, kind: str) -> Iterator[datetime]:
     for name in case.names:
-        for _, asked in book.notices_about(name).of(kind):
-            if asked.outcome is Outcome.DONE:
-                yield asked.outcome_at
+        for _, request_log in book.notices_about(name).of(kind):
+            if request_log.outcome is Outcome.DONE:
+                yield request_log.outcome_at

@@ -12,8 +12,8 @@ from kulanz.store import accounts, ledger
 from kulanz.store.accounts import AccountRow
 from kulanz.store.database import Connection
 
-PAGE = 200
-WORDS = {
+ACCOUNTS_PER_PAGE = 200
+FLAW_TEXTS = {
     "missing": "a decision is missing here",
     "changed": "this decision, or the one before it, is not as it was written",
     "added": "this decision was added by nobody who holds the key",
@@ -23,12 +23,12 @@ WORDS = {
     "orphaned": "there are decisions of an account that is not there",
     "erased": "the key was destroyed and no decision says so",
 }
-ERASING = frozenset({"closure.erased", "retention.destroyed"})
+ERASURE_RULES = frozenset({"closure.erased", "retention.destroyed"})
 """The rules by which an account's key is destroyed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Audit:
+class AuditResult:
     """What an account's chain showed."""
 
     account: str
@@ -39,21 +39,21 @@ class Audit:
     """The number of the decision where the flaw shows."""
 
 
-def verify(services: Services, account: str | None = None) -> Iterator[Audit]:
+def verify(services: Services, account: str | None = None) -> Iterator[AuditResult]:
     """Yield what each account's chain shows, or that of one; NotFoundError if there is none of that name."""
     if account is not None:
         yield from _of_one(services, account)
         return
     with services.database.read() as conn:
         orphans = ledger.orphans(conn)
-    yield from (Audit(account=name, decisions=0, flaw="orphaned", at=1) for name in orphans)
+    yield from (AuditResult(account=name, decisions=0, flaw="orphaned", at=1) for name in orphans)
     after = ""
     while names := _page(services, after):
         yield from (_audited(services, name) for name in names)
         after = names[-1]
 
 
-def _of_one(services: Services, account: str) -> Iterator[Audit]:
+def _of_one(services: Services, account: str) -> Iterator[AuditResult]:
     with services.database.read() as conn:
         row = accounts.get(conn, account)
         if row is None:
@@ -64,25 +64,25 @@ def _of_one(services: Services, account: str) -> Iterator[Audit]:
 
 def _page(services: Services, after: str) -> list[str]:
     with services.database.read() as conn:
-        return [row.id for row in accounts.everyone(conn, after, PAGE)]
+        return [row.id for row in accounts.everyone(conn, after, ACCOUNTS_PER_PAGE)]
 
 
-def _audited(services: Services, name: str) -> Audit:
+def _audited(services: Services, name: str) -> AuditResult:
     """Look at one account; at a flaw once more, as a worker may have decided meanwhile."""
-    found = _look(services, name)
-    return found if found.flaw is None else _look(services, name)
+    audit_result = _look(services, name)
+    return audit_result if audit_result.flaw is None else _look(services, name)
 
 
-def _look(services: Services, name: str) -> Audit:
+def _look(services: Services, name: str) -> AuditResult:
     with services.database.read() as conn:
         row = accounts.exactly(conn, name)
         if row is None:
-            return Audit(account=name, decisions=0)
+            return AuditResult(account=name, decisions=0)
         broken = ledger.flaw(conn, name)
         if broken is not None:
-            return Audit(account=name, decisions=row.seq, flaw=broken.what, at=broken.seq)
+            return AuditResult(account=name, decisions=row.seq, flaw=broken.what, at=broken.seq)
         flaw = _of_the_end(services, conn, row)
-    return Audit(account=name, decisions=row.seq, flaw=flaw, at=row.seq if flaw else None)
+    return AuditResult(account=name, decisions=row.seq, flaw=flaw, at=row.seq if flaw else None)
 
 
 def _of_the_end(services: Services, conn: Connection, row: AccountRow) -> str | None:
@@ -91,7 +91,7 @@ def _of_the_end(services: Services, conn: Connection, row: AccountRow) -> str | 
     if row.signature is None:
         return "unsigned"
     message = ledger.statement(row.id, row.seq, row.head)
-    if not signing.has_signed(services.vault.signet.public, message, row.signature):
+    if not signing.has_signed(services.vault.signer.public, message, row.signature):
         return "forged"
     return "erased" if row.key is None and not _says_erased(conn, row) else None
 
@@ -100,4 +100,4 @@ def _says_erased(conn: Connection, row: AccountRow) -> bool:
     heir = accounts.get(conn, row.id)
     if heir is None or heir.id != row.id:
         return heir is not None and heir.key is None
-    return any(rule in ERASING for rule in ledger.rules(conn, row.id))
+    return any(rule in ERASURE_RULES for rule in ledger.rules(conn, row.id))

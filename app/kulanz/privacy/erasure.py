@@ -17,7 +17,7 @@ from kulanz.crypto import signing
 from kulanz.crypto.vault import Vault
 from kulanz.delivery import files, letterbox
 from kulanz.policy.areas.closure.area import closed_by
-from kulanz.policy.areas.closure.retention import Kept, kept
+from kulanz.policy.areas.closure.retention import RetainedRecords, retained
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.state import Account, Terms
@@ -31,7 +31,7 @@ from kulanz.store.certificates import Certificate
 from kulanz.store.database import Connection
 from kulanz.store.outbox import EffectRow
 
-Document = dict[str, Any]
+JsonDocument = dict[str, Any]
 _CARRIED_ON = frozenset({"pending", "todo", "parked"})
 _PURPOSE = b"kulanz certificate 1\n"
 _canonical = msgspec.json.Encoder(order="sorted").encode
@@ -53,22 +53,31 @@ def destroy(services: Services, tx: Connection, closing: Closing) -> None:
         raise ValueError("an account that nothing has closed")
     policy = closing.terms.current
     names = [row.id, *accounts.aliases(tx, row.id)]
-    left = kept(closing.account.book, policy.retention, closing.account.zone(closing.terms), closing.now)
+    left = retained(closing.account.book, policy.retention, closing.account.zone(closing.terms), closing.now)
     by_timer = policy.retention.destroy == "automatic"
-    archive.add(tx, [_sealed(services.vault, row.id, one, closing.now, by_timer=by_timer) for one in left])
+    archive.add(
+        tx,
+        [
+            _sealed(services.vault, row.id, retained_records, closing.now, by_timer=by_timer)
+            for retained_records in left
+        ],
+    )
     for name in names:
         _carry_on(services.vault, tx, name)
     remove_files(services, [effect for name in names for effect in outbox.of_account(tx, name)])
-    vacuum.ask(tx, real_now())
+    vacuum.request(tx, real_now())
     details = sum(ledger.redact(tx, name, but=row.seq if name == row.id else None) for name in names)
     gone = erasing.destroy(tx, names)
-    told = {
+    stated = {
         "cause": closed.cause,
         "policy": f"{policy.name}@{policy.version}",
         "destroyed": gone | {"decision_details": details},
-        "kept": [_told(one.kind, one.basis, one.until, len(one.records)) for one in left],
+        "kept": [
+            _told(retained_records.kind, retained_records.basis, retained_records.until, len(retained_records.records))
+            for retained_records in left
+        ],
     }
-    certify(services.vault, tx, row, told, closing.now)
+    certify(services.vault, tx, row, stated, closing.now)
 
 
 def remove_files(services: Services, effects: Sequence[EffectRow]) -> None:
@@ -85,10 +94,10 @@ def book_of(vault: Vault, row: AccountRow) -> Book:
     return codec.unpack_book(vault.data_key(row.key).open(row.book))
 
 
-def certify(vault: Vault, tx: Connection, row: AccountRow, told: Document, now: datetime) -> str:
+def certify(vault: Vault, tx: Connection, row: AccountRow, given_document: JsonDocument, now: datetime) -> str:
     """Keep a signed certificate of what was destroyed by the last decision about an account; return its id."""
     ident = f"ce_{secrets.token_hex(8)}"
-    public = vault.signet.public
+    public = vault.signer.public
     document = {
         "kind": "kulanz certificate of destruction",
         "id": ident,
@@ -96,11 +105,11 @@ def certify(vault: Vault, tx: Connection, row: AccountRow, told: Document, now: 
         "at": rfc3339(now),
         "decision": row.seq,
         "decision_hash": row.head.hex(),
-        **told,
+        **given_document,
         "key": {"algorithm": "Ed25519", "public_key": public.hex(), "fingerprint": signing.fingerprint(public)},
     }
     text = _canonical(document)
-    signature = vault.signet.sign(_PURPOSE + text)
+    signature = vault.signer.sign(_PURPOSE + text)
     certificates.add(tx, Certificate(ident, row.id, now, text.decode(), signature))
     return ident
 
@@ -110,29 +119,31 @@ def is_genuine(certificate: Certificate, public: bytes) -> bool:
     return signing.has_signed(public, _PURPOSE + certificate.document.encode(), certificate.signature)
 
 
-def described(rows: Sequence[KeptRecords]) -> list[Document]:
+def described(rows: Sequence[KeptRecords]) -> list[JsonDocument]:
     """Return what archived records are, without what they say."""
     return [_told(row.kind, row.basis, row.kept_until, row.records) for row in rows]
 
 
-def opened(vault: Vault, row: KeptRecords) -> list[Document]:
+def opened(vault: Vault, row: KeptRecords) -> list[JsonDocument]:
     """Return what archived records say; they may be personal."""
-    found: list[Document] = msgspec.json.decode(vault.data_key(row.key).open(row.body))
-    return found
+    matches: list[JsonDocument] = msgspec.json.decode(vault.data_key(row.key).open(row.body))
+    return matches
 
 
-def _sealed(vault: Vault, account: str, one: Kept, now: datetime, *, by_timer: bool) -> NewRecords:
+def _sealed(
+    vault: Vault, account: str, retained_records: RetainedRecords, now: datetime, *, by_timer: bool
+) -> NewRecords:
     """Seal records under a key of their own, so that they can be destroyed by themselves."""
     wrapped = vault.new_data_key()
-    body = vault.data_key(wrapped).seal(msgspec.json.encode(one.records))
+    body = vault.data_key(wrapped).seal(msgspec.json.encode(retained_records.records))
     return NewRecords(
         account=account,
-        kind=one.kind,
-        basis=one.basis,
-        kept_until=one.until,
+        kind=retained_records.kind,
+        basis=retained_records.basis,
+        kept_until=retained_records.until,
         archived_at=now,
         by_timer=int(by_timer),
-        records=len(one.records),
+        records=len(retained_records.records),
         key=wrapped,
         body=body,
     )
@@ -154,9 +165,9 @@ def _file_of(effect: EffectRow) -> str:
 
 def _unfinished(tx: Connection, name: str) -> Iterator[outbox.EffectRow]:
     for row in list(outbox.of_account(tx, name)):
-        if row.state in _CARRIED_ON and row.kind not in erasing.LETTERS:
+        if row.state in _CARRIED_ON and row.kind not in erasing.PERSONAL_EFFECT_KINDS:
             yield row
 
 
-def _told(kind: str, basis: str, until: datetime, records: int) -> Document:
+def _told(kind: str, basis: str, until: datetime, records: int) -> JsonDocument:
     return {"class": kind, "basis": basis, "until": rfc3339(until), "records": records}

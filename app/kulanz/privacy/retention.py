@@ -24,13 +24,13 @@ from kulanz.store.archive import KeptRecords
 from kulanz.store.database import Connection
 from kulanz.store.ledger import DecisionRow
 
-PAGE = 200
-AT_ONCE = 100
+ACCOUNTS_PER_PAGE = 200
+ARCHIVE_BATCH = 100
 RULE = "retention.destroyed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Due:
+class DueRecords:
     """Records with an end of retention."""
 
     account: str
@@ -50,20 +50,20 @@ class Due:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Word:
+class HoldOrder:
     """Who destroys, and when; nobody is the clock."""
 
     actor: str | None
     at: datetime
 
 
-def listed(services: Services, *, all_of_them: bool = False) -> Iterator[Due]:
+def listed(services: Services, *, all_of_them: bool = False) -> Iterator[DueRecords]:
     """Yield the records whose retention has ended, or with `all_of_them` every one that has an end."""
     with services.database.read() as conn:
         now = services.clock.now(conn)
-    for one in (*_archived(services, now), *_of_accounts(services, now)):
-        if all_of_them or one.until <= now:
-            yield one
+    for due_records in (*_archived(services, now), *_of_accounts(services, now)):
+        if all_of_them or due_records.until <= now:
+            yield due_records
 
 
 def destroy_archived(services: Services, actor: str | None, account: str | None = None) -> int:
@@ -74,9 +74,11 @@ def destroy_archived(services: Services, actor: str | None, account: str | None 
     services.vault.prepare()
     with services.database.write() as tx:
         now = services.clock.now(tx)
-        rows = [row for row in archive.due(tx, now, AT_ONCE, by_timer=actor is None) if account in {None, row.account}]
+        rows = [
+            row for row in archive.due(tx, now, ARCHIVE_BATCH, by_timer=actor is None) if account in {None, row.account}
+        ]
         for name in sorted({row.account for row in rows}):
-            _destroy(services, tx, [row for row in rows if row.account == name], Word(actor=actor, at=now))
+            _destroy(services, tx, [row for row in rows if row.account == name], HoldOrder(actor=actor, at=now))
     return len(rows)
 
 
@@ -89,17 +91,17 @@ def hold(services: Services, account: str, until: datetime, actor: str, reason: 
         row = accounts.lock(tx, [account], services.vault.new_data_key)[account]
         held = archive.hold(tx, row.id, until)
         if held:
-            by = Word(actor=actor, at=services.clock.now(tx))
+            by = HoldOrder(actor=actor, at=services.clock.now(tx))
             _record(services, tx, row, "retention.held", {"reason": reason, "until": until}, by)
     return held
 
 
-def _archived(services: Services, now: datetime) -> Iterator[Due]:
+def _archived(services: Services, now: datetime) -> Iterator[DueRecords]:
     after = 0
     while rows := _archive_page(services, after):
         for row in rows:
             held = row.held_until is not None and row.held_until > now
-            yield Due(
+            yield DueRecords(
                 account=row.account,
                 kind=row.kind,
                 basis=row.basis,
@@ -113,24 +115,24 @@ def _archived(services: Services, now: datetime) -> Iterator[Due]:
 
 def _archive_page(services: Services, after: int) -> list[KeptRecords]:
     with services.database.read() as conn:
-        return archive.page(conn, after, PAGE)
+        return archive.page(conn, after, ACCOUNTS_PER_PAGE)
 
 
-def _of_accounts(services: Services, now: datetime) -> Iterator[Due]:
+def _of_accounts(services: Services, now: datetime) -> Iterator[DueRecords]:
     """Yield accounts that have ended, each as a whole: its records go together, when the last one may."""
     after = None
     while True:
         with services.database.read() as conn:
-            rows = accounts.page(conn, None, None, after, PAGE)
+            rows = accounts.page(conn, None, None, after, ACCOUNTS_PER_PAGE)
             terms = services.terms(conn, now)
-            found = [due for row in rows if (due := _of_account(services, row, terms, now)) is not None]
-        yield from found
+            due_recordses = [due for row in rows if (due := _of_account(services, row, terms, now)) is not None]
+        yield from due_recordses
         if not rows:
             return
         after = rows[-1].id
 
 
-def _of_account(services: Services, row: AccountRow, terms: Terms, now: datetime) -> Due | None:
+def _of_account(services: Services, row: AccountRow, terms: Terms, now: datetime) -> DueRecords | None:
     if row.key is None or row.book is None:
         return None
     account = Account(id=row.id, book=erasure.book_of(services.vault, row))
@@ -139,7 +141,7 @@ def _of_account(services: Services, row: AccountRow, terms: Terms, now: datetime
     state = assess(account.book, terms, zone, now, with_timers=False)
     if until is None or not has_ended(state):
         return None
-    return Due(
+    return DueRecords(
         account=row.id,
         kind="all",
         basis=", ".join(retention.bases(account.book, rules, zone)),
@@ -150,20 +152,20 @@ def _of_account(services: Services, row: AccountRow, terms: Terms, now: datetime
     )
 
 
-def _destroy(services: Services, tx: Connection, rows: list[KeptRecords], by: Word) -> None:
+def _destroy(services: Services, tx: Connection, rows: list[KeptRecords], by: HoldOrder) -> None:
     account = rows[0].account
     archive.destroy(tx, [row.id for row in rows])
-    vacuum.ask(tx, real_now())
+    vacuum.request(tx, real_now())
     row = accounts.lock(tx, [account], services.vault.new_data_key)[account]
     gone = erasure.described(rows)
     policy = services.terms(tx, by.at).current
     row = _record(services, tx, row, RULE, {"destroyed": gone}, by)
-    told = {"cause": "retention", "policy": f"{policy.name}@{policy.version}", "destroyed": {"archive": gone}}
-    certify(services.vault, tx, row, told | {"kept": erasure.described(archive.of_account(tx, account))}, by.at)
+    stated = {"cause": "retention", "policy": f"{policy.name}@{policy.version}", "destroyed": {"archive": gone}}
+    certify(services.vault, tx, row, stated | {"kept": erasure.described(archive.of_account(tx, account))}, by.at)
 
 
 def _record(  # noqa: PLR0917 - one row has many parts
-    services: Services, tx: Connection, row: AccountRow, rule: str, told: erasure.Document, by: Word
+    services: Services, tx: Connection, row: AccountRow, rule: str, document: erasure.JsonDocument, by: HoldOrder
 ) -> AccountRow:
     """Record a decision about an account that nothing is decided about any more, and sign where its chain ends."""
     policy = services.terms(tx, by.at).current
@@ -173,7 +175,7 @@ def _record(  # noqa: PLR0917 - one row has many parts
         "clause": clause,
         "policy": f"{policy.name}@{policy.version}",
         "subject": row.id,
-        "detail": msgspec.to_builtins(told | ({"actor": by.actor} if by.actor else {})),
+        "detail": msgspec.to_builtins(document | ({"actor": by.actor} if by.actor else {})),
     }
     standing = {"standing": row.standing, "plan": row.plan, "access": row.access}
     decided = DecisionRow(
@@ -196,7 +198,7 @@ def _record(  # noqa: PLR0917 - one row has many parts
     )
     chained = ledger.chained(decided)
     ledger.write(tx, [chained])
-    signature = services.vault.signet.sign(ledger.statement(row.id, decided.seq, chained.hash))
+    signature = services.vault.signer.sign(ledger.statement(row.id, decided.seq, chained.hash))
     row = msgspec.structs.replace(row, seq=decided.seq, head=chained.hash, signature=signature)
     accounts.save(tx, [row])
     return row

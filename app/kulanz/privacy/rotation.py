@@ -10,11 +10,11 @@ from kulanz.store import sealed
 from kulanz.store.sealed import PLACES, Place
 from kulanz.store.spool import Spool
 
-BATCH = 200
+ROWS_PER_STEP = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Key:
+class KeyStatus:
     """One of `ENCRYPTION_KEYS`, by the beginning of what it seals."""
 
     id: str
@@ -30,10 +30,10 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Status:
+class RotationStatus:
     """What all keys protect."""
 
-    keys: tuple[Key, ...]
+    keys: tuple[KeyStatus, ...]
     lost: Mapping[str, int]
     """What none of the given keys can open."""
 
@@ -43,24 +43,24 @@ class Status:
         return sum(sum(key.protects.values()) for key in self.keys if key.position > 1)
 
 
-def status(services: Services) -> Status:
+def status(services: Services) -> RotationStatus:
     """Count what each key protects."""
-    found = {place.name: _counted(services, place) for place in PLACES}
+    matches = {place.name: _counted(services, place) for place in PLACES}
     heads = services.vault.heads
     spooled = _spooled(services)
     keys = tuple(
-        Key(id=head[1:].hex(), position=position, protects=_of(found, head) | (spooled if position > 1 else {}))
+        KeyStatus(id=head[1:].hex(), position=position, protects=_of(matches, head) | (spooled if position > 1 else {}))
         for position, head in enumerate(heads, start=1)
     )
     lost = {
         name: number
-        for name, counts in found.items()
+        for name, counts in matches.items()
         if (number := sum(each for head, each in counts.items() if head not in heads))
     }
-    return Status(keys=keys, lost=lost)
+    return RotationStatus(keys=keys, lost=lost)
 
 
-def rotate(services: Services, moved: Callable[[int], None], batch: int = BATCH) -> int:
+def rotate(services: Services, moved: Callable[[int], None], batch: int = ROWS_PER_STEP) -> int:
     """Seal everything anew with the first key, in transactions of `batch` values; returns how many there were.
 
     It may be stopped anywhere and called again: what the first key has sealed is left alone.
@@ -74,7 +74,7 @@ def _place(services: Services, place: Place, moved: Callable[[int], None], batch
     after: tuple[object, ...] | None = ()
     while after is not None:
         with services.database.write() as tx:
-            last, number = sealed.anew(tx, place, first=vault.heads[0], after=after, limit=batch, seal=again)
+            last, number = sealed.reencrypt(tx, place, first=vault.heads[0], after=after, limit=batch, seal=again)
         done += number
         moved(number)
         after = last
@@ -86,8 +86,8 @@ def _counted(services: Services, place: Place) -> dict[bytes, int]:
         return sealed.counts(conn, place)
 
 
-def _of(found: Mapping[str, Mapping[bytes, int]], head: bytes) -> dict[str, int]:
-    return {name: counts[head] for name, counts in found.items() if counts.get(head)}
+def _of(result: Mapping[str, Mapping[bytes, int]], head: bytes) -> dict[str, int]:
+    return {name: counts[head] for name, counts in result.items() if counts.get(head)}
 
 
 def _spooled(services: Services) -> dict[str, int]:

@@ -12,35 +12,35 @@ from kulanz.store import shared_values
 from kulanz.store.database import Connection
 from kulanz.telemetry.logs import log
 
-AGAIN = timedelta(minutes=5)
+RETRY_INTERVAL = timedelta(minutes=5)
 """The time between two of them: on PostgreSQL it reads whatever has changed since."""
-_MARK = "scrub_wanted"
+_REQUESTED_KEY = "scrub_wanted"
 
 
-def ask(tx: Connection, now_real: datetime) -> None:
+def request(tx: Connection, now_real: datetime) -> None:
     """Have it done once what `tx` destroys is destroyed."""
-    shared_values.put(tx, _MARK, now_real.isoformat())
+    shared_values.put(tx, _REQUESTED_KEY, now_real.isoformat())
 
 
 def wanted(conn: Connection) -> str | None:
     """Return since when, as text; None where nothing is left to forget."""
-    since: str | None = shared_values.get(conn, _MARK)
+    since: str | None = shared_values.get(conn, _REQUESTED_KEY)
     return since
 
 
-def scrub(services: Services) -> bool:
+def vacuum(services: Services) -> bool:
     """Do it now; False where somebody's long look at the database prevented it, and it is done another time."""
     with services.database.read() as conn:
-        asked = wanted(conn)
+        requested = wanted(conn)
     if not services.database.scrub():
         return False
     with services.database.relaxed() as tx:
-        if asked is not None and wanted(tx) == asked:
-            shared_values.put(tx, _MARK, None)
+        if requested is not None and wanted(tx) == requested:
+            shared_values.put(tx, _REQUESTED_KEY, None)
     return True
 
 
-class Scrubbing:
+class VacuumLoop:
     """Does it for a clock, in a thread of its own: the clock goes on ticking."""
 
     def __init__(self, services: Services) -> None:
@@ -48,14 +48,14 @@ class Scrubbing:
         self._next = float("-inf")
         self._thread: threading.Thread | None = None
 
-    def look(self) -> bool:
+    def tick(self) -> bool:
         """Begin if somebody has asked; return whether it was begun."""
         if monotonic() < self._next or (self._thread is not None and self._thread.is_alive()):
             return False
         with self._services.database.read() as conn:
             if wanted(conn) is None:
                 return False
-        self._next = monotonic() + AGAIN.total_seconds()
+        self._next = monotonic() + RETRY_INTERVAL.total_seconds()
         self._thread = threading.Thread(target=self._attempt, name="scrub", daemon=True)
         self._thread.start()
         return True
@@ -67,7 +67,7 @@ class Scrubbing:
 
     def _attempt(self) -> None:
         try:
-            if not scrub(self._services):
-                log.info("scrub.put_off")
+            if not vacuum(self._services):
+                log.info("vacuum.put_off")
         except KulanzError as error:
-            log.warning("scrub.put_off", error=type(error).__name__, detail=error.detail)
+            log.warning("vacuum.put_off", error=type(error).__name__, detail=error.detail)

@@ -14,47 +14,47 @@ from kulanz.store import accounts, bindings
 from kulanz.store.database import Connection
 
 
-class AddressBook:
+class AccountResolver:
     """The bindings that a batch of events touches, read once and written once."""
 
     def __init__(self, tx: Connection, routings: Sequence[Routing]) -> None:
         self._tx = tx
-        self._kept = kept(tx, {told.kept_claim for told in routings if told.kept_claim is not None})
-        keys = {key for told in routings for key in (told.subscription, told.order, told.customer)}
-        self._known = bindings.find(tx, {key for key in keys if key is not None})
+        self._kept = kept(tx, {routing.kept_claim for routing in routings if routing.kept_claim is not None})
+        keys = {key for routing in routings for key in (routing.subscription, routing.order, routing.customer)}
+        self._bound = bindings.find(tx, {key for key in keys if key is not None})
         self._new: dict[str, str] = {}
         self.renamed: dict[str, str] = {}
         """Provisional accounts that turned out to be another, by their old id."""
 
     @property
-    def learned(self) -> frozenset[str]:
+    def newly_bound(self) -> frozenset[str]:
         """The objects that this batch is the first to know."""
         return frozenset(self._new)
 
-    def knows(self, key: str | None) -> bool:
+    def is_bound(self, key: str | None) -> bool:
         """Whether a provider's object is bound to an account."""
-        return key is not None and key in self._known
+        return key is not None and key in self._bound
 
-    def address(self, routing: Routing, *, shows: bool) -> str | None:
+    def resolve(self, routing: Routing, *, is_snapshot: bool) -> str | None:
         """Return the account of an event, and remember it for the objects that the event names.
 
         `shows`: the event is a snapshot of its subscription, which only that makes known; others merely mention one.
         """
-        account = self.whose(routing)
+        account = self.lookup(routing)
         if account is None:
             return None
         for key in _keys(routing):
-            known = self._known.get(key)
-            if known is None and (shows or key != routing.subscription):
+            bound = self._bound.get(key)
+            if bound is None and (is_snapshot or key != routing.subscription):
                 self.bind(key, account)
-            elif known is not None and known == routing.fallback and known != account:
-                self._rename(known, account)
+            elif bound is not None and bound == routing.fallback and bound != account:
+                self._rename(bound, account)
         return account
 
     def bind(self, key: str, account: str) -> None:
         """Remember whose object this is."""
-        if key not in self._known:
-            self._known[key] = self._new[key] = account
+        if key not in self._bound:
+            self._bound[key] = self._new[key] = account
 
     def write(self) -> None:
         """Record what was learned."""
@@ -63,15 +63,15 @@ class AddressBook:
         if self._new:
             bindings.bind(self._tx, {key: self.renamed.get(account, account) for key, account in self._new.items()})
 
-    def whose(self, routing: Routing) -> str | None:
+    def lookup(self, routing: Routing) -> str | None:
         """Return the account of an event as far as we know."""
         if routing.claim is not None:
             return routing.claim
         if self.keeps(routing):
             return routing.kept_claim
         for key in (routing.subscription, routing.order, routing.customer):
-            if key is not None and key in self._known:
-                return self._known[key]
+            if key is not None and key in self._bound:
+                return self._bound[key]
         return routing.fallback
 
     def keeps(self, routing: Routing) -> bool:
@@ -80,9 +80,9 @@ class AddressBook:
 
     def _rename(self, old: str, new: str) -> None:
         self.renamed[old] = new
-        for key, account in self._known.items():
+        for key, account in self._bound.items():
             if account == old:
-                self._known[key] = new
+                self._bound[key] = new
 
 
 def kept(conn: Connection, names: Iterable[str]) -> frozenset[str]:

@@ -13,19 +13,19 @@ from kulanz.services import Services
 from kulanz.store import audit_log, outbox, pages, shared_values
 from kulanz.store.database import Connection
 
-AT_ONCE = 2_000
+ROWS_PER_STEP = 2_000
 """Rows of one transaction: few enough that deliveries do not wait for them."""
 EVENT_STATES = ("parked", "quarantined", "waiting", "ignored")
 EFFECT_STATES = ("parked", "todo", "unknown", "pending")
-_SOME: dict[str, Callable[..., tuple[list[int], list[str]]]] = {
+_RETRY_SOME: dict[str, Callable[..., tuple[list[int], list[str]]]] = {
     "events": pages.retry_some,
     "effects": outbox.retry_some,
 }
-_NEWEST = {"events": pages.newest_event, "effects": outbox.newest}
-_REMAINING = {"events": pages.number_in, "effects": outbox.number_in}
+_NEWEST_OF = {"events": pages.newest_event, "effects": outbox.newest}
+_REMAINING_OF = {"events": pages.number_in, "effects": outbox.number_in}
 
 
-class Turn(msgspec.Struct, frozen=True):
+class BulkRetry(msgspec.Struct, frozen=True):
     """How far one such run has come."""
 
     what: str
@@ -40,43 +40,45 @@ class Turn(msgspec.Struct, frozen=True):
     finished: bool = False
 
 
-def unfinished(conn: Connection, what: str, state: str) -> Turn | None:
+def unfinished(conn: Connection, what: str, state: str) -> BulkRetry | None:
     """Return the run that was stopped before its end, if one was."""
     kept = shared_values.get(conn, _mark(what, state))
-    return None if kept is None else msgspec.convert(kept, Turn)
+    return None if kept is None else msgspec.convert(kept, BulkRetry)
 
 
-def begin(conn: Connection, what: str, state: str) -> Turn:
+def begin(conn: Connection, what: str, state: str) -> BulkRetry:
     """Return a run over all there are now; nothing is written yet."""
-    return Turn(what=what, state=state, through=_NEWEST[what](conn), began_at=real_now())
+    return BulkRetry(what=what, state=state, through=_NEWEST_OF[what](conn), began_at=real_now())
 
 
-def remaining(conn: Connection, turn: Turn) -> int:
+def remaining(conn: Connection, turn: BulkRetry) -> int:
     """Return how many rows have yet to have their turn."""
-    return _REMAINING[turn.what](conn, turn.state, after=turn.after, through=turn.through)
+    return _REMAINING_OF[turn.what](conn, turn.state, after=turn.after, through=turn.through)
 
 
-def step(services: Services, turn: Turn, actor: str, *, kept: bool) -> Turn:
+def step(services: Services, turn: BulkRetry, actor: str, *, kept: bool) -> BulkRetry:
     """Let the next batch be due again; with `kept` the next run knows how far this one came, even if it is killed."""
     with services.database.write() as tx:
-        found, names = _SOME[turn.what](tx, turn.state, after=turn.after, through=turn.through, limit=AT_ONCE)
-        if found:
-            detail = f"{len(found)} {turn.state} {turn.what}, {names[0]} to {names[-1]}"
-            audit_log.note(tx, at=real_now(), actor=actor, act="retried", subject=turn.what, detail=detail)
+        matches, names = _RETRY_SOME[turn.what](
+            tx, turn.state, after=turn.after, through=turn.through, limit=ROWS_PER_STEP
+        )
+        if matches:
+            detail = f"{len(matches)} {turn.state} {turn.what}, {names[0]} to {names[-1]}"
+            audit_log.record(tx, at=real_now(), actor=actor, act="retried", subject=turn.what, detail=detail)
         moved = msgspec.structs.replace(
             turn,
-            after=found[-1] if found else turn.after,
-            done=turn.done + len(found),
-            finished=len(found) < AT_ONCE,
+            after=matches[-1] if matches else turn.after,
+            done=turn.done + len(matches),
+            finished=len(matches) < ROWS_PER_STEP,
         )
         if kept:
-            shared_values.put(tx, _mark(turn.what, turn.state), None if moved.finished else _told(moved))
+            shared_values.put(tx, _mark(turn.what, turn.state), None if moved.finished else _read(moved))
     return moved
 
 
-def _told(turn: Turn) -> dict[str, Any]:
-    told: dict[str, Any] = msgspec.to_builtins(turn)
-    return told
+def _read(turn: BulkRetry) -> dict[str, Any]:
+    document: dict[str, Any] = msgspec.to_builtins(turn)
+    return document
 
 
 def _mark(what: str, state: str) -> str:

@@ -14,18 +14,18 @@ from kulanz.policy.state import Decision, Moment, Situation, Terms
 from kulanz.store import accounts, ledger, shared_values, timers
 from kulanz.store.database import Connection
 
-AN_HOUR = timedelta(hours=1)
-HOLD_PLACED = "dunning.hold_placed"
-LONGEST_WAIT = timedelta(days=1)
+WINDOW = timedelta(hours=1)
+HOLD_PLACED_RULE = "dunning.hold_placed"
+MAX_WAIT = timedelta(days=1)
 """How rarely an account that waits is looked at by itself."""
-LONGEST_RELEASE = timedelta(days=366)
+MAX_RELEASE = timedelta(days=366)
 _BRAKED = "mass_action_brake"
-_ON = "brake_on"
-_RELEASED = "brake_released"
+_TRIPPED_KEY = "brake_on"
+_RELEASED_KEY = "brake_released"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Brake:
+class BreakerStatus:
     """How the brake stands at a moment of policy time."""
 
     on_since: datetime | None
@@ -45,13 +45,13 @@ class Allowance:
         self._terms = terms
         self._now = now
         self._left: float | None = None
-        self._kept_back = False
+        self._tripped = False
 
     @property
     def exhausted(self) -> bool:
         """Whether no account may lose access any more."""
         if self._left is None:
-            self._left = room(self._tx, self._terms.current.dunning.mass_action_limit, self._now)
+            self._left = remaining(self._tx, self._terms.current.dunning.mass_action_limit, self._now)
         return self._left < 1
 
     def count(self, decision: Decision) -> None:
@@ -59,14 +59,14 @@ class Allowance:
         if self._left is None or not decision.state.cases:
             return
         if self._left < 1:
-            self._kept_back = self._kept_back or self._keeps_back(decision)
-        elif any(change.rule == HOLD_PLACED for change in decision.changes):
+            self._tripped = self._tripped or self._keeps_back(decision)
+        elif any(change.rule == HOLD_PLACED_RULE for change in decision.changes):
             self._left -= 1
 
     def write(self) -> None:
         """Put the brake on where the limit kept anything back."""
-        if self._kept_back:
-            put_on(self._tx, self._now)
+        if self._tripped:
+            trip(self._tx, self._now)
 
     def _keeps_back(self, decision: Decision) -> bool:
         """Whether a case of this account would be on hold if the brake were not on."""
@@ -75,11 +75,11 @@ class Allowance:
         return any(holds.blocked(case, account.book, moment) == _BRAKED for case in decision.state.cases)
 
 
-def show(conn: Connection, now: datetime) -> Brake:
+def status(conn: Connection, now: datetime) -> BreakerStatus:
     """Return how it stands."""
     released = _released(conn, now)
-    since = shared_values.get(conn, _ON)
-    return Brake(
+    since = shared_values.get(conn, _TRIPPED_KEY)
+    return BreakerStatus(
         on_since=datetime.fromisoformat(since) if since else None,
         waiting=accounts.past_grace(conn, now),
         released_until=datetime.fromisoformat(released["until"]) if released else None,
@@ -88,40 +88,40 @@ def show(conn: Connection, now: datetime) -> Brake:
     )
 
 
-def room(tx: Connection, limit: MassActionLimit, now: datetime) -> float:
+def remaining(tx: Connection, limit: MassActionLimit, now: datetime) -> float:
     """Return how many more accounts may lose access by dunning now: within the hour, or without end once released."""
     if _released(tx, now) is not None:
         return float("inf")
-    if shared_values.get(tx, _ON) is not None:
+    if shared_values.get(tx, _TRIPPED_KEY) is not None:
         return 0
-    placed = ledger.placed_since(tx, HOLD_PLACED, now - AN_HOUR)
+    placed = ledger.placed_since(tx, HOLD_PLACED_RULE, now - WINDOW)
     if placed < limit.accounts - 1:
         return limit.accounts - placed
     return max(limit.accounts, limit.share * accounts.count(tx)) - placed
 
 
-def put_on(tx: Connection, now: datetime) -> None:
+def trip(tx: Connection, now: datetime) -> None:
     """Keep it on, however many hours pass, until somebody releases it."""
-    if shared_values.get(tx, _ON) is None:
-        shared_values.put(tx, _ON, rfc3339(now))
+    if shared_values.get(tx, _TRIPPED_KEY) is None:
+        shared_values.put(tx, _TRIPPED_KEY, rfc3339(now))
 
 
 def release(tx: Connection, *, until: datetime, actor: str, reason: str, now: datetime) -> None:
     """Let dunning go on without the limit until an instant, and have the accounts that waited looked at again."""
     if until <= now:
         raise InvalidInputError("until: the release would have ended already")
-    if until > now + LONGEST_RELEASE:
+    if until > now + MAX_RELEASE:
         raise InvalidInputError("until: at most 366 days away")
-    shared_values.put(tx, _RELEASED, {"until": rfc3339(until), "actor": actor, "reason": reason})
-    shared_values.put(tx, _ON, None)
-    look_again(tx, now)
+    shared_values.put(tx, _RELEASED_KEY, {"until": rfc3339(until), "actor": actor, "reason": reason})
+    shared_values.put(tx, _TRIPPED_KEY, None)
+    recheck_waiting(tx, now)
 
 
-def look_again(tx: Connection, now: datetime) -> None:
+def recheck_waiting(tx: Connection, now: datetime) -> None:
     """Have every account whose grace is over looked at at once: what stood in its way may be gone."""
-    timers.hasten(tx, "grace_end", now, now + LONGEST_WAIT)
+    timers.hasten(tx, "grace_end", now, now + MAX_WAIT)
 
 
 def _released(conn: Connection, now: datetime) -> dict[str, Any] | None:
-    found: dict[str, Any] | None = shared_values.get(conn, _RELEASED)
-    return found if found is not None and datetime.fromisoformat(found["until"]) > now else None
+    stored: dict[str, Any] | None = shared_values.get(conn, _RELEASED_KEY)
+    return stored if stored is not None and datetime.fromisoformat(stored["until"]) > now else None

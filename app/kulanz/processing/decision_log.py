@@ -11,13 +11,13 @@ import msgspec
 from kulanz.policy import notice_audit
 from kulanz.policy.book import Book
 from kulanz.policy.document import Policy
-from kulanz.policy.effects import Effect, Notify, spread
+from kulanz.policy.effects import Effect, Notify, fan_out
 from kulanz.policy.facts import Fact
-from kulanz.policy.frozen import changed
+from kulanz.policy.frozen import evolve
 from kulanz.policy.state import Change, Decision, State, Terms
 from kulanz.processing.entry import Entry
 from kulanz.processing.outbox import effect_row, type_of
-from kulanz.processing.projections import Listings
+from kulanz.processing.projections import Projections
 from kulanz.services import Services
 from kulanz.store import bindings, codec, journal, ledger, outbox
 from kulanz.store.accounts import AccountRow
@@ -46,18 +46,18 @@ class DecisionLog:
         self._journal: list[JournalRow] = []
         self._effects: list[EffectRow] = []
         self._names: dict[str, str] = {}
-        self._listings = Listings(services)
-        self._taken: list[bool] = []
+        self._projections = Projections(services)
+        self._access_taken: list[bool] = []
 
-    def record(self, entry: Entry, decision: Decision, cause: Cause, heard: tuple[Fact, ...], terms: Terms) -> None:
+    def record(self, entry: Entry, decision: Decision, cause: Cause, facts: tuple[Fact, ...], terms: Terms) -> None:
         """Record a decision, and make it the entry's; `heard` is what brought it about."""
-        self._listings.note(decision, heard, entry.account.book, self._now)
+        self._projections.add(decision, facts, entry.account.book, self._now)
         entry.state = decision.state
         entry.account = decision.account
         if decision.changed:
             self._chain(entry, decision, cause, terms)
-            self._judge(decision, terms)
-        facts = decision.facts if cause.kind == "event" else (*heard, *decision.facts)
+            self._audit_notices(decision, terms)
+        facts = decision.facts if cause.kind == "event" else (*facts, *decision.facts)
         self._journal.extend(self._journal_row(entry, fact) for fact in facts)
         for effect in decision.effects:
             self._effects.extend(self._effect_rows(entry, effect))
@@ -68,12 +68,12 @@ class DecisionLog:
         row = entry.stored()
         if row.seq == entry.signed_at:
             return row
-        signature = self._services.vault.signet.sign(ledger.statement(row.id, row.seq, row.head))
+        signature = self._services.vault.signer.sign(ledger.statement(row.id, row.seq, row.head))
         return msgspec.structs.replace(row, signature=signature)
 
     def leave(self, account: str) -> None:
         """List nothing of an account that is another name of one from now on."""
-        self._listings.leave(account)
+        self._projections.merge_account(account)
 
     def write(self, tx: Connection) -> None:
         """Write it."""
@@ -85,10 +85,10 @@ class DecisionLog:
             outbox.add(tx, self._effects)
         if self._names:
             bindings.bind(tx, self._names)
-        self._listings.write(tx)
-        if self._taken:
-            metrics.HOLDS.inc(len(self._taken))
-            metrics.VIOLATIONS.inc(sum(self._taken))
+        self._projections.write(tx)
+        if self._access_taken:
+            metrics.HOLDS.inc(len(self._access_taken))
+            metrics.VIOLATIONS.inc(sum(self._access_taken))
 
     def _chain(self, entry: Entry, decision: Decision, cause: Cause, terms: Terms) -> None:
         """Append a decision to the chain of its account."""
@@ -98,23 +98,23 @@ class DecisionLog:
         chained = ledger.chained(row)
         self._decisions.append(chained)
         entry.row = msgspec.structs.replace(entry.row, seq=row.seq, head=chained.hash)
-        entry.account = changed(entry.account, sequence=row.seq)
+        entry.account = evolve(entry.account, sequence=row.seq)
 
-    def _judge(self, decision: Decision, terms: Terms) -> None:
+    def _audit_notices(self, decision: Decision, terms: Terms) -> None:
         """Look for what must never be: access taken without the promised notice."""
-        for change in notice_audit.taken(decision):
-            self._taken.append(notice_audit.unwarned(change, decision, decision.account.zone(terms)))
+        for change in notice_audit.access_taken(decision):
+            self._access_taken.append(notice_audit.is_unwarned(change, decision, decision.account.zone(terms)))
 
     def _journal_row(self, entry: Entry, fact: Fact) -> JournalRow:
-        written = entry.key.seal(codec.write(fact))
+        written = entry.key.seal(codec.encode(fact))
         return JournalRow(entry.row.id, self._now, type(fact).__name__, written, entry.row.seq or None)
 
     def _effect_rows(self, entry: Entry, effect: Effect) -> Iterable[EffectRow]:
         settings = self._services.settings
-        for part in spread(effect, settings.ops_alert_to):
+        for part in fan_out(effect, settings.ops_alert_to):
             if isinstance(part, Notify) and settings.callback_url is None:
                 continue
-            yield effect_row(part, entry.row.id, entry.key.seal(codec.write(part)), self._now, entry.row.seq)
+            yield effect_row(part, entry.row.id, entry.key.seal(codec.encode(part)), self._now, entry.row.seq)
 
 
 def _policy_of(decision: Decision, book: Book, terms: Terms, now: datetime) -> Policy:
@@ -138,8 +138,10 @@ def _decision_row(entry: Entry, decision: Decision, cause: Cause, policy: Policy
         policy_version=policy.version,
         before=_summary(before) if before else {},
         after=_summary(decision.state) | {"version": decision.account.version},
-        detail={"changes": [codec.told(change) for change in _sorted(decision.changes)]},
-        effects=[{"id": one.id, "kind": type(one).__name__, "type": type_of(one)} for one in decision.effects],
+        detail={"changes": [codec.change_document(change) for change in _sorted(decision.changes)]},
+        effects=[
+            {"id": effect.id, "kind": type(effect).__name__, "type": type_of(effect)} for effect in decision.effects
+        ],
         prev_hash=row.head,
         hash=b"",
     )

@@ -12,20 +12,20 @@ from typing import Any, NamedTuple
 from kulanz.errors import KulanzError, StorageUnavailableError, UntranslatableError, reason_of
 from kulanz.policy.facts import Fact, OrderSeen, SubscriptionSeen
 from kulanz.processing import outbox
-from kulanz.processing.account_resolver import AddressBook
+from kulanz.processing.account_resolver import AccountResolver
 from kulanz.processing.decision_log import Cause
-from kulanz.processing.unit_of_work import Docket
+from kulanz.processing.unit_of_work import UnitOfWork
 from kulanz.providers import Provider, Routing
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import accounts, bindings, erasing, inbox
 from kulanz.store.database import Connection
-from kulanz.store.inbox import Event, Settled, claims
+from kulanz.store.inbox import Event, SettledEvent, claims
 from kulanz.telemetry import metrics
 from kulanz.telemetry.logs import log
 
 
-class _Heard(NamedTuple):
+class Translated(NamedTuple):
     """An event whose account is known, and the facts that it is."""
 
     account: str
@@ -63,12 +63,12 @@ def _apply_together(services: Services, ids: Sequence[int], worker: str) -> None
 def _apply_one_by_one(services: Services, ids: Sequence[int], worker: str) -> None:
     """Apply each event alone; the claim stays to the last, so that dying on the way is counted too."""
     for event in ids:
-        _apply_alone(services, event, worker)
+        _apply_single(services, event, worker)
     with services.database.write() as tx:
         inbox.release(tx, worker)
 
 
-def _apply_alone(services: Services, event: int, worker: str) -> None:
+def _apply_single(services: Services, event: int, worker: str) -> None:
     try:
         _apply(services, [event], worker, release=False)
     except StorageUnavailableError:
@@ -102,24 +102,24 @@ def _attribute(services: Services, number: int) -> None:
     """
     with services.database.write() as tx:
         event = inbox.get(tx, number)
-        account = _whose(services, tx, event) if event else None
+        account = _account_of_event(services, tx, event) if event else None
         if account is not None:
             inbox.attribute(tx, number, account)
 
 
-def _whose(services: Services, tx: Connection, event: Event) -> str | None:
+def _account_of_event(services: Services, tx: Connection, event: Event) -> str | None:
     try:
         provider = services.providers[event.provider]
-        routing = provider.route(provider.decode(_opened(services, tx, event)), services.naming)
+        routing = provider.route(provider.decode(_decrypted_body(services, tx, event)), services.account_naming)
     except Exception as error:  # noqa: BLE001 - it is parked because something is wrong with it
         log.warning("event.without_account", inbox=event.id, error=reason_of(error))
         return None
-    account = AddressBook(tx, [routing]).whose(routing)
+    account = AccountResolver(tx, [routing]).lookup(routing)
     stored = accounts.get(tx, account) if account is not None else None
     return stored.id if stored is not None else account
 
 
-def _opened(services: Services, tx: Connection, event: Event) -> bytes:
+def _decrypted_body(services: Services, tx: Connection, event: Event) -> bytes:
     if event.account is None or services.vault.has_sealed(event.body):
         return services.vault.open(event.body)
     key = accounts.data_key(tx, event.account)
@@ -130,7 +130,7 @@ def _opened(services: Services, tx: Connection, event: Event) -> bytes:
 
 def _apply(services: Services, ids: Sequence[int], worker: str, *, release: bool = True) -> None:
     with services.database.write() as tx:
-        batch = _Batch(services, tx, inbox.take(tx, ids, worker))
+        batch = Batch(services, tx, inbox.lock(tx, ids, worker))
         batch.apply()
         if release:
             inbox.release(tx, worker)
@@ -142,58 +142,58 @@ def alert_parked(services: Services, tx: Connection, event: int, account: str | 
     outbox.alert(services, tx, topic="event_parked", subject=f"evt_{event}", account=account)
 
 
-class _Batch:
+class Batch:
     """Some events on their way through one transaction."""
 
     def __init__(self, services: Services, tx: Connection, events: Sequence[Event]) -> None:
         self._services = services
         self._tx = tx
         self._events = {event.id: event for event in events}
-        self._docket = Docket(services, tx, services.clock.now(tx))
+        self._unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
         self._bodies: dict[int, bytes] = {}
         self._facts: dict[int, tuple[Fact, ...] | UntranslatableError] = {}
-        self._settled: list[Settled] = []
-        self._waiting: list[Settled] = []
-        self._appeared: set[str] = set()
+        self._settled: list[SettledEvent] = []
+        self._waiting: list[SettledEvent] = []
+        self._newly_known: set[str] = set()
 
     def apply(self) -> None:
         """Read, address, decide, and settle every event."""
         routings = {event.id: routing for event in self._events.values() if (routing := self._read(event))}
-        book = AddressBook(self._tx, [*routings.values()])
-        heard = self._address(routings, book)
-        self._docket.take({one.account for one in heard})
-        for old, new in book.renamed.items():
-            self._docket.join(old, new, Cause(kind="event", name="account_named"))
-        for one in sorted(heard, key=_order):
-            self._decide(one)
-        self._meet(book)
-        self._docket.put_back()
-        book.write()
-        inbox.settle(self._tx, self._settled, self._docket.now)
-        if self._appeared:
-            inbox.wake(self._tx, self._appeared)
+        resolver = AccountResolver(self._tx, [*routings.values()])
+        translated = self._resolve_accounts(routings, resolver)
+        self._unit_of_work.lock({other_translated.account for other_translated in translated})
+        for old, new in resolver.renamed.items():
+            self._unit_of_work.join(old, new, Cause(kind="event", name="account_named"))
+        for other_translated in sorted(translated, key=_order):
+            self._decide(other_translated)
+        self._avoid_lost_wakeup(resolver)
+        self._unit_of_work.save()
+        resolver.write()
+        inbox.settle(self._tx, self._settled, self._unit_of_work.now)
+        if self._newly_known:
+            inbox.wake(self._tx, self._newly_known)
 
     def count(self) -> None:
         """Count what was settled, once it is committed."""
-        for state, events in Counter(one.state for one in self._settled).items():
+        for state, events in Counter(settled_event.state for settled_event in self._settled).items():
             metrics.EVENTS_SETTLED.labels(state).inc(events)
-        for one in self._settled:
-            waited = self._docket.now - self._events[one.id].received_at
+        for settled_event in self._settled:
+            waited = self._unit_of_work.now - self._events[settled_event.id].received_at
             metrics.EVENT_LAG.observe(max(waited.total_seconds(), 0.0))
 
     def _read(self, event: Event) -> Routing | None:
         """Read one event, and keep its facts; what cannot be read is parked with its reason."""
         provider = self._services.providers[event.provider]
         try:
-            body = _opened(self._services, self._tx, event)
+            body = _decrypted_body(self._services, self._tx, event)
             payload = provider.decode(body)
         except KulanzError as error:
             self._park(event, error.detail, event.account)
             return None
         self._bodies[event.id] = body
-        digest = event.content_key or provider.glance(body).content_key
+        digest = event.content_key or provider.peek(body).content_key
         self._facts[event.id] = self._translated(provider, event, payload, digest)
-        return provider.route(payload, self._services.naming)
+        return provider.route(payload, self._services.account_naming)
 
     def _translated(
         self, provider: Provider, event: Event, payload: dict[str, Any], digest: bytes
@@ -203,74 +203,81 @@ class _Batch:
         Whether that matters shows later: an event that has to wait is not parked.
         """
         try:
-            return provider.translate(event.name, payload, digest.hex(), self._services.naming)
+            return provider.translate(event.name, payload, digest.hex(), self._services.account_naming)
         except UntranslatableError as error:
             return error
 
-    def _address(self, routings: Mapping[int, Routing], book: AddressBook) -> list[_Heard]:
+    def _resolve_accounts(self, routings: Mapping[int, Routing], resolver: AccountResolver) -> list[Translated]:
         """Find each event's account and facts; what needs a subscription comes after what makes one known."""
-        heard: list[_Heard] = []
+        translated: list[Translated] = []
         for ident, routing in sorted(routings.items(), key=lambda item: item[1].waits):
             event = self._events[ident]
-            if routing.waits and not book.knows(routing.waits_for):
+            if routing.waits and not resolver.is_bound(routing.waits_for):
                 self._wait(event, routing)
                 continue
             facts = self._facts[ident]
             if isinstance(facts, UntranslatableError):
-                self._park(event, facts.detail, book.whose(routing))
+                self._park(event, facts.detail, resolver.lookup(routing))
                 continue
             kinds = {type(fact) for fact in facts}
-            account = book.address(routing, shows=SubscriptionSeen in kinds)
+            account = resolver.resolve(routing, is_snapshot=SubscriptionSeen in kinds)
             if account is None:
                 self._park(event, "it names neither an account nor a customer", None)
                 continue
-            if routing.unusable_claim is not None and not book.keeps(routing):
+            if routing.unusable_claim is not None and not resolver.keeps(routing):
                 outbox.alert(self._services, self._tx, topic="account_id_unusable", subject=f"evt_{event.id}")
-            heard.append(_Heard(account, event, facts, _at(facts)))
-            self._appeared.update(_made_known(routing, kinds))
-        if book.renamed:
-            return [one._replace(account=book.renamed.get(one.account, one.account)) for one in heard]
-        return heard
+            translated.append(Translated(account, event, facts, _earliest_time(facts)))
+            self._newly_known.update(_newly_known(routing, kinds))
+        if resolver.renamed:
+            return [
+                other_translated._replace(
+                    account=resolver.renamed.get(other_translated.account, other_translated.account)
+                )
+                for other_translated in translated
+            ]
+        return translated
 
     def _wait(self, event: Event, routing: Routing) -> None:
         """Let a payment wait for a subscription that nobody has heard of (CONTRACT section 6), or a dispute for it."""
         reason = "its payment is not known yet" if routing.needs_order else "its subscription is not known yet"
-        self._waiting.append(Settled(event.id, "waiting", event.account, event.body, reason, routing.waits_for))
+        self._waiting.append(SettledEvent(event.id, "waiting", event.account, event.body, reason, routing.waits_for))
         if routing.needs_order:
             outbox.alert(self._services, self._tx, topic="dispute_of_unknown_payment", subject=f"evt_{event.id}")
 
-    def _meet(self, book: AddressBook) -> None:
+    def _avoid_lost_wakeup(self, resolver: AccountResolver) -> None:
         """Let no event wait for what another worker makes known at this moment: it stays as it was received.
 
         Of the two whoever comes second sees what the first has written: this one the binding, or that one who waits.
         """
         wanted = {settled.waits_for for settled in self._waiting if settled.waits_for}
-        bindings.take_turns(self._tx, wanted | (self._appeared & book.learned))
-        known = bindings.find(self._tx, wanted)
-        self._settled.extend(settled for settled in self._waiting if settled.waits_for not in known)
+        bindings.lock_keys(self._tx, wanted | (self._newly_known & resolver.newly_bound))
+        bound = bindings.find(self._tx, wanted)
+        self._settled.extend(settled for settled in self._waiting if settled.waits_for not in bound)
 
-    def _decide(self, heard: _Heard) -> None:
-        account, event = heard.account, heard.event
-        if self._docket.erased(account):
-            self._leave(account, event, heard.facts)
+    def _decide(self, translated: Translated) -> None:
+        account, event = translated.account, translated.event
+        if self._unit_of_work.is_erased(account):
+            self._skip_erased(account, event, translated.facts)
             return
-        self._docket.decide(account, heard.facts, Cause(kind="event", name=event.name, ref=f"evt_{event.id}"))
-        name = self._docket.name(account)
+        self._unit_of_work.decide(
+            account, translated.facts, Cause(kind="event", name=event.name, ref=f"evt_{event.id}")
+        )
+        name = self._unit_of_work.account_id(account)
         resealed = event.account == name and not self._services.vault.has_sealed(event.body)
-        body = event.body if resealed else self._docket.seal(account, self._bodies.pop(event.id))
-        self._settled.append(Settled(event.id, "handled", name, body, facts_at=heard.at))
+        body = event.body if resealed else self._unit_of_work.seal(account, self._bodies.pop(event.id))
+        self._settled.append(SettledEvent(event.id, "handled", name, body, facts_at=translated.at))
 
-    def _leave(self, account: str, event: Event, facts: tuple[Fact, ...]) -> None:
+    def _skip_erased(self, account: str, event: Event, facts: tuple[Fact, ...]) -> None:
         """Recognise what is told of an account whose data were destroyed, and keep nothing of it.
 
         What began later is no late news: a person has to see it.
         """
-        name, closed_at = self._docket.name(account), self._docket.account(account).decided_at
+        name, closed_at = self._unit_of_work.account_id(account), self._unit_of_work.account(account).decided_at
         began = [at for fact in facts if (at := getattr(fact, "created_at", None)) is not None]
         if closed_at is not None and began and min(began) > closed_at:
-            self._park(event, f"{erasing.GONE}; this began later, under the same id", name)
+            self._park(event, f"{erasing.ERASED}; this began later, under the same id", name)
         else:
-            self._settled.append(Settled(event.id, "ignored", name, b"", erasing.GONE))
+            self._settled.append(SettledEvent(event.id, "ignored", name, b"", erasing.ERASED))
 
     def _park(self, event: Event, reason: str, account: str | None) -> None:
         inbox.failed(self._tx, event.id, reason, permanent=True, now_real=real_now(), account=account)
@@ -278,11 +285,11 @@ class _Batch:
         alert_parked(self._services, self._tx, event.id, account)
 
 
-def _order(heard: _Heard) -> tuple[str, datetime, int]:
-    return heard.account, heard.at or heard.event.received_at, heard.event.id
+def _order(translated: Translated) -> tuple[str, datetime, int]:
+    return translated.account, translated.at or translated.event.received_at, translated.event.id
 
 
-def _made_known(routing: Routing, kinds: Collection[type[Fact]]) -> Iterator[str]:
+def _newly_known(routing: Routing, kinds: Collection[type[Fact]]) -> Iterator[str]:
     """Yield what others may have waited for."""
     if SubscriptionSeen in kinds and routing.subscription is not None:
         yield routing.subscription
@@ -290,11 +297,11 @@ def _made_known(routing: Routing, kinds: Collection[type[Fact]]) -> Iterator[str
         yield routing.order
 
 
-def _at(facts: Iterable[Fact]) -> datetime | None:
-    return min(filter(None, map(_of, facts)), default=None)
+def _earliest_time(facts: Iterable[Fact]) -> datetime | None:
+    return min(filter(None, map(_time_of, facts)), default=None)
 
 
-def _of(fact: Fact) -> datetime | None:
+def _time_of(fact: Fact) -> datetime | None:
     stamp = getattr(fact, "stamp", None)
     at: datetime | None = stamp.at if stamp is not None else getattr(fact, "at", None)
     return at

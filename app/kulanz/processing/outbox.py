@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from kulanz.policy import effects
-from kulanz.policy.effects import AlertOperators, Effect, Notify, spread
+from kulanz.policy.effects import AlertOperators, Effect, Notify, fan_out
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import codec, outbox
@@ -44,10 +44,10 @@ def type_of(effect: Effect) -> str:
         case effects.DropFile():
             return effect.kind
         case _:
-            return _CALLS[type(effect)]
+            return _PROVIDER_CALL_TYPES[type(effect)]
 
 
-_CALLS: dict[type[Effect], str] = {
+_PROVIDER_CALL_TYPES: dict[type[Effect], str] = {
     effects.CancelSubscription: "cancel",
     effects.ResumeSubscription: "resume",
     effects.LookUpSubscription: "look_up",
@@ -66,10 +66,10 @@ def alert(services: Services, tx: Connection, *, topic: str, subject: str, accou
     ident = "ef_" + sha256(f"{topic}|{subject}".encode()).hexdigest()[:32]
     effect = AlertOperators(id=ident, topic=topic, subject=subject, data={"account_id": account})
     rows = []
-    for part in spread(effect, services.settings.ops_alert_to):
+    for part in fan_out(effect, services.settings.ops_alert_to):
         if isinstance(part, Notify) and services.settings.callback_url is None:
             continue
-        payload = services.vault.seal(codec.write(part))
+        payload = services.vault.seal(codec.encode(part))
         rows.append(effect_row(part, "", payload, services.clock.now(tx), None))
     if rows:
         outbox.add(tx, rows)

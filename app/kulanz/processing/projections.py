@@ -11,10 +11,10 @@ from kulanz.crypto.vault import Vault
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Fact, Provenance
 from kulanz.policy.state import Case, Chargeback, Decision
-from kulanz.policy.state.refunds import CLOSED, Refund
+from kulanz.policy.state.refunds import CLOSED_STATES, Refund
 from kulanz.services import Services
 from kulanz.store import case_index, email_index
-from kulanz.store.case_index import CASE, COLLECTION, DISPUTE, REFUND, MatterRow
+from kulanz.store.case_index import CASE, COLLECTION, DISPUTE, REFUND, CaseRow
 from kulanz.store.database import Connection
 
 _CAUSES = {
@@ -26,41 +26,41 @@ _CAUSES = {
 OPEN_DISPUTES = frozenset({"inquiry", "opened", "under_review"})
 
 
-class Listings:
+class Projections:
     """Collects what the decisions of one transaction leave, and writes it in bulk."""
 
     def __init__(self, services: Services) -> None:
         self._vault = services.vault
-        self._lookups: set[tuple[bytes, str]] = set()
-        self._matters: dict[tuple[str, str, str], MatterRow] = {}
+        self._email_index: set[tuple[bytes, str]] = set()
+        self._case_index: dict[tuple[str, str, str], CaseRow] = {}
         self._merged: set[tuple[str, str]] = set()
-        self._left: set[str] = set()
+        self._merged_accounts: set[str] = set()
 
-    def note(self, decision: Decision, heard: Iterable[Fact], known: Book, now: datetime) -> None:
+    def add(self, decision: Decision, facts: Iterable[Fact], book_before: Book, now: datetime) -> None:
         """Keep what a decision leaves; `known` is what was known before it."""
         name = decision.account.id
-        for mail in addresses(heard, known):
-            self._lookups.add((fingerprint(self._vault, mail), name))
-        for row in of_decision(decision, heard, now):
-            self._matters[name, row.kind, row.key] = row
-        for row in handed_over(decision, known, now):
-            self._matters[name, row.kind, row.key] = row
+        for mail in addresses(facts, book_before):
+            self._email_index.add((fingerprint(self._vault, mail), name))
+        for row in of_decision(decision, facts, now):
+            self._case_index[name, row.kind, row.key] = row
+        for row in handed_over(decision, book_before, now):
+            self._case_index[name, row.kind, row.key] = row
         for key in merged(decision):
-            self._matters.pop((name, CASE, key), None)
+            self._case_index.pop((name, CASE, key), None)
             self._merged.add((name, key))
 
-    def leave(self, account: str) -> None:
+    def merge_account(self, account: str) -> None:
         """Keep nothing of an account that is another name of one from now on."""
-        self._left.add(account)
+        self._merged_accounts.add(account)
 
     def write(self, tx: Connection) -> None:
         """Write it."""
-        if self._lookups:
-            email_index.add(tx, self._lookups)
-        kept = [row for row in self._matters.values() if row.account not in self._left]
-        if kept:
-            case_index.put(tx, kept)
-        for account in self._left:
+        if self._email_index:
+            email_index.add(tx, self._email_index)
+        rows = [row for row in self._case_index.values() if row.account not in self._merged_accounts]
+        if rows:
+            case_index.put(tx, rows)
+        for account in self._merged_accounts:
             case_index.leave(tx, account)
         for account, key in self._merged:
             case_index.drop(tx, account, CASE, key)
@@ -71,42 +71,44 @@ def fingerprint(vault: Vault, mail: str) -> bytes:
     return vault.fingerprint(f"mail:{mail.strip().casefold()}")
 
 
-def of_decision(decision: Decision, heard: Iterable[Fact], now: datetime) -> Iterator[MatterRow]:
+def of_decision(decision: Decision, facts: Iterable[Fact], now: datetime) -> Iterator[CaseRow]:
     """Yield the cases and disputes that a decision leaves otherwise than they were."""
     account, state, before = decision.account.id, decision.state, decision.before
     if state.cases or (before and before.cases):
-        known = {case.key: _case(account, case, now) for case in before.cases} if before else {}
-        found = {case.key: _case(account, case, now) for case in state.cases}
-        yield from (row for key, row in found.items() if row != known.get(key))
-        yield from (_ended(row, decision, heard, now) for key, row in known.items() if state.case(key) is None)
+        before_rows = {case.key: _case(account, case, now) for case in before.cases} if before else {}
+        after_rows = {case.key: _case(account, case, now) for case in state.cases}
+        yield from (row for key, row in after_rows.items() if row != before_rows.get(key))
+        yield from (_ended(row, decision, facts, now) for key, row in before_rows.items() if state.case(key) is None)
     if state.chargebacks:
-        old = {_dispute(account, one, now) for one in before.chargebacks} if before else set()
-        yield from (row for row in (_dispute(account, one, now) for one in state.chargebacks) if row not in old)
+        old = {_dispute(account, chargeback, now) for chargeback in before.chargebacks} if before else set()
+        yield from (
+            row for row in (_dispute(account, chargeback, now) for chargeback in state.chargebacks) if row not in old
+        )
     if state.refunds:
         yield from _refund_rows(decision, now)
 
 
-def _refund_rows(decision: Decision, now: datetime) -> Iterator[MatterRow]:
+def _refund_rows(decision: Decision, now: datetime) -> Iterator[CaseRow]:
     account, before = decision.account.id, decision.before
-    old = {_refund(account, one, now) for one in before.refunds} if before else set()
-    yield from (row for row in (_refund(account, one, now) for one in decision.state.refunds) if row not in old)
+    old = {_refund(account, refund, now) for refund in before.refunds} if before else set()
+    yield from (row for row in (_refund(account, refund, now) for refund in decision.state.refunds) if row not in old)
 
 
-def handed_over(decision: Decision, known: Book, now: datetime) -> Iterator[MatterRow]:
+def handed_over(decision: Decision, existing_book: Book, now: datetime) -> Iterator[CaseRow]:
     """Yield the hand-overs of debts that a decision leaves otherwise than they were."""
     book = decision.account.book
-    for key, one in book.collections.items() if book.collections is not known.collections else ():
-        case = decision.state.case(one.proposed.case) if one.proposed else None
-        if one.proposed is None or known.collections.get(key) == one:
+    for key, collection in book.collections.items() if book.collections is not existing_book.collections else ():
+        case = decision.state.case(collection.proposed.case) if collection.proposed else None
+        if collection.proposed is None or existing_book.collections.get(key) == collection:
             continue
-        yield MatterRow(
+        yield CaseRow(
             account=decision.account.id,
             kind=COLLECTION,
             key=key,
-            state=one.state,
-            opened_at=one.proposed.at,
-            closed_at=now if one.recalled else None,
-            amount=one.handed.amount if one.handed else (case.amount_due if case else 0),
+            state=collection.state,
+            opened_at=collection.proposed.at,
+            closed_at=now if collection.recalled else None,
+            amount=collection.handed.amount if collection.handed else (case.amount_due if case else 0),
             currency=case.currency if case else None,
             policy_version=case.policy.version if case else 0,
         )
@@ -120,25 +122,25 @@ def merged(decision: Decision) -> Iterator[str]:
             yield case.key
 
 
-def addresses(facts: Iterable[Fact], known: Book) -> set[str]:
+def addresses(facts: Iterable[Fact], book: Book) -> set[str]:
     """Return the mail addresses in facts, except those that the book has of the same subscription."""
-    found = set()
+    matches = set()
     for fact in facts:
-        told = getattr(fact, "invoice", fact)
-        mail = getattr(told, "email", None)
-        if mail and mail != _known(known, told):
-            found.add(mail)
-    return found
+        stated = getattr(fact, "invoice", fact)
+        mail = getattr(stated, "email", None)
+        if mail and mail != _known(book, stated):
+            matches.add(mail)
+    return matches
 
 
-def _known(book: Book, told: object) -> str | None:
+def _known(book: Book, stated: object) -> str | None:
     """Return the address that we have of the same subscription, or of the one that an invoice belongs to."""
-    seen = book.subscriptions.get(str(getattr(told, "subscription", None) or getattr(told, "key", "")))
+    seen = book.subscriptions.get(str(getattr(stated, "subscription", None) or getattr(stated, "key", "")))
     return seen.seen.email if seen else None
 
 
-def _case(account: str, case: Case, now: datetime) -> MatterRow:
-    return MatterRow(
+def _case(account: str, case: Case, now: datetime) -> CaseRow:
+    return CaseRow(
         account=account,
         kind=CASE,
         key=case.key,
@@ -151,7 +153,7 @@ def _case(account: str, case: Case, now: datetime) -> MatterRow:
     )
 
 
-def _ended(row: MatterRow, decision: Decision, heard: Iterable[Fact], now: datetime) -> MatterRow:
+def _ended(row: CaseRow, decision: Decision, heard: Iterable[Fact], now: datetime) -> CaseRow:
     """Return a case that is no case any more: by payment, or as the change that closed it says."""
     rules = {change.rule for change in decision.changes if change.subject == row.key}
     state = next((word for word in ("closed_void", "settled") if f"dunning.{word}" in rules), "recovered")
@@ -174,29 +176,29 @@ def shown_by(heard: Iterable[Fact]) -> str:
     return next((cause for kind, cause in _CAUSES.items() if kind in kinds), "other")
 
 
-def _dispute(account: str, one: Chargeback, now: datetime) -> MatterRow:
-    return MatterRow(
+def _dispute(account: str, chargeback: Chargeback, now: datetime) -> CaseRow:
+    return CaseRow(
         account=account,
         kind=DISPUTE,
-        key=one.key,
-        state=one.status,
-        opened_at=one.opened_at,
-        closed_at=None if one.status in OPEN_DISPUTES else now,
-        amount=one.amount,
-        currency=one.currency,
-        policy_version=one.policy.version,
+        key=chargeback.key,
+        state=chargeback.status,
+        opened_at=chargeback.opened_at,
+        closed_at=None if chargeback.status in OPEN_DISPUTES else now,
+        amount=chargeback.amount,
+        currency=chargeback.currency,
+        policy_version=chargeback.policy.version,
     )
 
 
-def _refund(account: str, one: Refund, now: datetime) -> MatterRow:
-    return MatterRow(
+def _refund(account: str, refund: Refund, now: datetime) -> CaseRow:
+    return CaseRow(
         account=account,
         kind=REFUND,
-        key=one.key,
-        state=str(one.state),
-        opened_at=one.requested_at,
-        closed_at=now if one.state in CLOSED else None,
-        amount=one.amount,
-        currency=one.payment.currency,
-        policy_version=one.policy.version,
+        key=refund.key,
+        state=str(refund.state),
+        opened_at=refund.requested_at,
+        closed_at=now if refund.state in CLOSED_STATES else None,
+        amount=refund.amount,
+        currency=refund.payment.currency,
+        policy_version=refund.policy.version,
     )

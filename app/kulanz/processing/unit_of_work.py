@@ -24,7 +24,7 @@ from kulanz.store import accounts, erasing, inbox, timers
 from kulanz.store.database import Connection
 
 
-class Docket:
+class UnitOfWork:
     """Decides about accounts within `tx`. Nothing is written before `put_back`, so dropping a docket is a dry run."""
 
     def __init__(self, services: Services, tx: Connection, now: datetime) -> None:
@@ -38,7 +38,7 @@ class Docket:
         self._withdrawal = Withdrawal(tx, now)
         self._allowance = Allowance(tx, self.terms, now)
 
-    def take(self, names: Collection[str]) -> None:
+    def lock(self, names: Collection[str]) -> None:
         """Take accounts under lock, making those that do not exist."""
         wanted = [name for name in names if name not in self._entries]
         if not wanted:
@@ -49,11 +49,11 @@ class Docket:
             self._entries[row.id] = self._entries[name]
         self._parked |= inbox.parked_accounts(self._tx, [row.id for row in rows.values()])
 
-    def name(self, name: str) -> str:
+    def account_id(self, name: str) -> str:
         """Return the id of an account that has been taken, whatever alias it was taken by."""
         return self._entries[name].row.id
 
-    def erased(self, name: str) -> bool:
+    def is_erased(self, name: str) -> bool:
         """Whether an account that has been taken was closed for good: nothing is decided about it any more."""
         return self._entries[name].erased
 
@@ -61,7 +61,7 @@ class Docket:
         """Return an account as it is now."""
         return self._entries[name].account
 
-    def know(self, policy: Policy) -> None:
+    def add_policy_version(self, policy: Policy) -> None:
         """Know a version of the policy that may not be stored yet, so that facts may name it."""
         self.terms = replace(self.terms, versions={**self.terms.versions, policy.version: policy})
 
@@ -76,37 +76,41 @@ class Docket:
 
     def join(self, old: str, new: str, cause: Cause) -> None:
         """Let a provisional account become another name of `new`: what is known of it is known of `new`."""
-        self.take([old, new])
-        gone, heir = self._entries[old], self._entries[new]
-        if gone is heir or gone.erased or heir.erased:
+        self.lock([old, new])
+        alias, target = self._entries[old], self._entries[new]
+        if alias is target or alias.erased or target.erased:
             return
-        version = max(heir.account.version, gone.account.version)
-        book = heir.account.book.join(gone.account.book)
-        heir.account = replace(heir.account, version=version)
-        accounts.make_alias(self._tx, old, heir.row.id)
+        version = max(target.account.version, alias.account.version)
+        merged = target.account.book.join(alias.account.book)
+        target.account = replace(target.account, version=version)
+        accounts.make_alias(self._tx, old, target.row.id)
         self._log.leave(old)
         timers.replace(self._tx, {old: []})
-        self._entries[old] = heir
-        self.decide(new, (), cause, book_joined=book)
+        self._entries[old] = target
+        self.decide(new, (), cause, merged_book=merged)
 
-    def decide(self, name: str, facts_heard: Iterable[Fact], cause: Cause, *, book_joined: Any = None) -> Decision:
+    def decide(self, name: str, new_facts: Iterable[Fact], cause: Cause, *, merged_book: Any = None) -> Decision:
         """Decide about one account, and keep what follows for `put_back`."""
         entry = self._entries[name]
         if entry.erased:
-            raise RefusedError(f"{name}: {erasing.GONE}")
-        heard = tuple(facts_heard)
-        if book_joined is not None:
-            entry.account = replace(entry.account, book=book_joined)
-        decision = self._decided(entry, heard)
-        self._log.record(entry, decision, cause, heard, self.terms)
+            raise RefusedError(f"{name}: {erasing.ERASED}")
+        facts = tuple(new_facts)
+        if merged_book is not None:
+            entry.account = replace(entry.account, book=merged_book)
+        decision = self._decided(entry, facts)
+        self._log.record(entry, decision, cause, facts, self.terms)
         withdrawn = self._withdrawal.facts(entry)
         if withdrawn:
             self.decide(name, withdrawn, Cause(kind="effect", name="withdrawn"))
         return decision
 
-    def put_back(self) -> None:
+    def save(self) -> None:
         """Write everything that was decided."""
-        entries = list({id(one): one for one in self._entries.values() if one.state is not None}.values())
+        entries = list(
+            {
+                id(other_entry): other_entry for other_entry in self._entries.values() if other_entry.state is not None
+            }.values()
+        )
         if not entries:
             return
         tx = self._tx
@@ -119,12 +123,12 @@ class Docket:
             if entry.closed:
                 erasure.destroy(self._services, tx, Closing(account=entry.account, terms=self.terms, now=self.now))
 
-    def _decided(self, entry: Entry, heard: tuple[Fact, ...]) -> Decision:
+    def _decided(self, entry: Entry, facts: tuple[Fact, ...]) -> Decision:
         """Decide within the mass-action limit, which is asked about only where there is a case."""
         situation = Situation(parked=entry.row.id in self._parked)
-        decision = decide(entry.account, heard, self.terms, self.now, situation)
+        decision = decide(entry.account, facts, self.terms, self.now, situation)
         if decision.state.cases and self._allowance.exhausted:
             braked = Situation(parked=situation.parked, braked=True)
-            decision = decide(entry.account, heard, self.terms, self.now, braked)
+            decision = decide(entry.account, facts, self.terms, self.now, braked)
         self._allowance.count(decision)
         return decision

@@ -29,13 +29,13 @@ class Withdrawal:
         book, state = entry.account.book, entry.state
         if state is None or not (book.renewals or book.refund_requests):
             return []
-        found: list[Fact] = []
+        facts: list[Fact] = []
         for row in _waiting(self._tx, entry.row.id, self._rows):
             effect = codec.read_effect(row.kind, entry.key.open(row.payload))
             if not still_wanted(effect, state, book):
                 self._rows[row.id] = row
-                found.extend(reported(effect, Outcome.WITHDRAWN, self._now, book))
-        return found
+                facts.extend(reported(effect, Outcome.WITHDRAWN, self._now, book))
+        return facts
 
     def write(self) -> None:
         """Write it."""

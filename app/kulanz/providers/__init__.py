@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from kulanz.providers import lemonsqueezy, paddle, standard, stripe
 from kulanz.providers.naming import Naming
-from kulanz.providers.provider import Glance, Provider, Routing
+from kulanz.providers.provider import DeliveryHeader, Provider, Routing
 
-__all__ = ["PROVIDERS", "Glance", "Naming", "Provider", "Routing"]
+__all__ = ["PROVIDERS", "DeliveryHeader", "Naming", "Provider", "Routing"]
 
 PROVIDERS: Mapping[str, Provider] = {
     "lemonsqueezy": lemonsqueezy,

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from kulanz.policy.facts import AddressKnown
-from kulanz.providers.reading import Reading
+from kulanz.providers.reading import PayloadReader
 
 _LOCALE = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8}){0,3}")
 _COUNTRY = re.compile(r"[A-Za-z]{2}")
@@ -17,7 +17,7 @@ _ZONE = re.compile(r"[A-Z][A-Za-z]+(?:/[A-Za-z0-9_+-]+){1,2}|UTC")
 """Names of the IANA database that mean the same on every machine: `localtime` does not."""
 
 
-class Address(msgspec.Struct, frozen=True, kw_only=True):
+class CustomerAddress(msgspec.Struct, frozen=True, kw_only=True):
     """What custom data says of the account, each word only where it is usable."""
 
     locale: str | None = None
@@ -28,15 +28,15 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _WORDS = frozenset({"locale", "timezone", "country", "delivery"})
-_NOWHERE = Address()
+_NOWHERE = CustomerAddress()
 
 
-def address(custom: Reading) -> Address:
+def customer_address(custom: PayloadReader) -> CustomerAddress:
     """Read custom data of whatever shape."""
     if _WORDS.isdisjoint(custom.values):
         return _NOWHERE
     locale, country, delivery = custom.text("locale"), custom.text("country"), custom.text("delivery")
-    return Address(
+    return CustomerAddress(
         locale=locale.replace("_", "-") if locale and _LOCALE.fullmatch(locale) else None,
         timezone=_timezone(custom.text("timezone")),
         country=country.upper() if country and _COUNTRY.fullmatch(country) else None,
@@ -44,11 +44,16 @@ def address(custom: Reading) -> Address:
     )
 
 
-def known(told: Address, at: datetime) -> tuple[AddressKnown, ...]:
+def known(given_customer_address: CustomerAddress, at: datetime) -> tuple[AddressKnown, ...]:
     """Return the fact that a country or a way of delivery is, which no snapshot carries; nothing without either."""
-    if told.country is None and told.delivery is None:
+    if given_customer_address.country is None and given_customer_address.delivery is None:
         return ()
-    words = {"locale": told.locale, "timezone": told.timezone, "country": told.country, "delivery": told.delivery}
+    words = {
+        "locale": given_customer_address.locale,
+        "timezone": given_customer_address.timezone,
+        "country": given_customer_address.country,
+        "delivery": given_customer_address.delivery,
+    }
     return (AddressKnown(at=at, **words),)
 
 

@@ -48,15 +48,15 @@ def claim(custom: object, naming: Naming) -> Claim:
     """Read custom data of whatever shape; what is no usable id is kept apart, for operators to see."""
     if not isinstance(custom, dict) or custom.get(naming.account_key) is None:
         return Claim()
-    told = custom[naming.account_key]
-    account = told if isinstance(told, str) else identifier(told)
+    stated = custom[naming.account_key]
+    account = stated if isinstance(stated, str) else identifier(stated)
     if account is None or not (is_usable(account) or _KEPT.fullmatch(account)):
-        return Claim(unusable=shown(told))
+        return Claim(unusable=shown(stated))
     signed = _is_signed(account, custom.get(SIGNATURE_KEY), naming.account_secret)
     if naming.require_signed and not signed:
-        return Claim(unusable=shown(told))
+        return Claim(unusable=shown(stated))
     if not is_usable(account):  # It proves nothing: where no account has it, the event belongs to another one.
-        return Claim(unusable=shown(told), kept=account)
+        return Claim(unusable=shown(stated), kept=account)
     return Claim(account=account, signed=signed)
 
 

@@ -13,5 +13,5 @@ _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
 def slug(name: str | None, product: str | None) -> str:
     """Return a plan's name in lower case: never empty, and never the free plan's. A shop has few of them."""
     ascii_only = normalize("NFKD", (name or "").lower().translate(_UMLAUTS)).encode("ascii", "ignore").decode()
-    found = re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")
-    return found if found not in {"", "free"} else f"product-{product or 'unnamed'}"
+    value = re.sub(r"[^a-z0-9]+", "-", ascii_only).strip("-")
+    return value if value not in {"", "free"} else f"product-{product or 'unnamed'}"

@@ -12,7 +12,7 @@ from kulanz.policy.facts import ProviderFact
 from kulanz.providers.naming import Naming
 
 
-class Glance(msgspec.Struct, frozen=True, kw_only=True):
+class DeliveryHeader(msgspec.Struct, frozen=True, kw_only=True):
     """As much of a delivery as the inbox needs: what it is, and whether it was here before."""
 
     name: str
@@ -93,7 +93,7 @@ class Provider(Protocol):
     def verify(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
         """Return which secret signed the body, None where none did. Never raises, whatever was sent."""
 
-    def glance(self, body: bytes) -> Glance:
+    def peek(self, body: bytes) -> DeliveryHeader:
         """Look at a verified body, quickly. Raises `MalformedPayloadError`."""
 
     def decode(self, body: bytes) -> dict[str, Any]:
@@ -105,5 +105,5 @@ class Provider(Protocol):
     def translate(self, name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
         """Say what happened in our words; nothing for a kind nobody acts on. Raises `UntranslatableError`.
 
-        `digest` is the last word between two snapshots of one instant: `Glance.content_key` in hex.
+        `digest` is the last word between two snapshots of one instant: `DeliveryHeader.content_key` in hex.
         """

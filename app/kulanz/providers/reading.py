@@ -63,19 +63,19 @@ def shown(value: object, longest: int = 60) -> str:
 
 def inner(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """Return the object under a key; an empty one where there is none."""
-    found = values.get(key)
-    return found if isinstance(found, dict) else {}
+    result = values.get(key)
+    return result if isinstance(result, dict) else {}
 
 
-class Reading(msgspec.Struct, frozen=True):
+class PayloadReader(msgspec.Struct, frozen=True):
     """One object of a payload, read key by key. `path` is where it stands, for complaints."""
 
     values: Mapping[str, Any]
     path: str
 
-    def below(self, key: str) -> Reading:
+    def below(self, key: str) -> PayloadReader:
         """Return the object under a key; an empty one where there is none."""
-        return Reading(inner(self.values, key), f"{self.path}.{key}")
+        return PayloadReader(inner(self.values, key), f"{self.path}.{key}")
 
     def identifier(self, key: str) -> str | None:
         """Return an id, None where there is no usable one."""
@@ -97,10 +97,10 @@ class Reading(msgspec.Struct, frozen=True):
     def instant(self, key: str, *, matters: bool = False) -> datetime | None:
         """Return an instant, None where it is missing or null, or unusable and does not matter."""
         value = self.values.get(key)
-        found = _instant(value)
-        if found is None and matters and value not in _ABSENT:
+        stored_value = _instant(value)
+        if stored_value is None and matters and value not in _ABSENT:
             self._complain(key, "a date and time of the years 1970 to 2999")
-        return found
+        return stored_value
 
     def needed_instant(self, key: str) -> datetime:
         """Return an instant that nothing can be said without."""
@@ -122,17 +122,19 @@ class Reading(msgspec.Struct, frozen=True):
         """Return the id of another object that nothing can be said without."""
         return self.reference(key) or self._complain(key, "an id")
 
-    def first(self, key: str) -> Reading:
+    def first(self, key: str) -> PayloadReader:
         """Return the first object of a list; an empty one where there is none."""
-        return next(iter(self.each(key)), Reading({}, f"{self.path}.{key}[0]"))
+        return next(iter(self.each(key)), PayloadReader({}, f"{self.path}.{key}[0]"))
 
-    def each(self, key: str) -> tuple[Reading, ...]:
+    def each(self, key: str) -> tuple[PayloadReader, ...]:
         """Return the objects of a list, which may be wrapped into an object as its `data`."""
-        found = self.values.get(key)
-        listed = found.get("data") if isinstance(found, dict) else found
+        result = self.values.get(key)
+        listed = result.get("data") if isinstance(result, dict) else result
         items = listed if isinstance(listed, list) else []
         return tuple(
-            Reading(item, f"{self.path}.{key}[{index}]") for index, item in enumerate(items) if isinstance(item, dict)
+            PayloadReader(item, f"{self.path}.{key}[{index}]")
+            for index, item in enumerate(items)
+            if isinstance(item, dict)
         )
 
     def amount(self, key: str) -> int:
@@ -142,10 +144,10 @@ class Reading(msgspec.Struct, frozen=True):
 
     def needed_amount(self, key: str) -> int:
         """Return minor units that nothing can be said without."""
-        found = _whole(self.values.get(key))
-        if found is None or abs(found) > _LARGEST_AMOUNT:
+        value = _whole(self.values.get(key))
+        if value is None or abs(value) > _LARGEST_AMOUNT:
             self._complain(key, "a whole number of minor units")
-        return found
+        return value
 
     def currency(self, key: str) -> str:
         """Return a currency's three letters in upper case."""
@@ -157,9 +159,9 @@ class Reading(msgspec.Struct, frozen=True):
     def word(self, key: str, words: type[Word], aliases: Mapping[str, Word] | None = None) -> Word:
         """Return one of the known words, under whatever spelling is on record."""
         value = self.values.get(key)
-        told = value if isinstance(value, str) else ""
-        found = aliases.get(told) if aliases else None
-        return found or _spelt(words).get(told) or self._complain(key, f"one of {', '.join(words)}")
+        text = value if isinstance(value, str) else ""
+        result = aliases.get(text) if aliases else None
+        return result or _spelt(words).get(text) or self._complain(key, f"one of {', '.join(words)}")
 
     def text(self, key: str, longest: int = 200) -> str | None:
         """Return a printable text, cut to a length; None where there is none."""
@@ -175,8 +177,8 @@ class Reading(msgspec.Struct, frozen=True):
         return value if isinstance(value, str) and is_address(value) else None
 
     def _complain(self, key: str, expected: str) -> NoReturn:
-        found = shown(self.values[key]) if key in self.values else "nothing"
-        raise UntranslatableError(f"{self.path}.{key}: expected {expected}, found {found}")
+        value = shown(self.values[key]) if key in self.values else "nothing"
+        raise UntranslatableError(f"{self.path}.{key}: expected {expected}, found {value}")
 
 
 @cache
@@ -189,12 +191,14 @@ def _instant(value: object) -> datetime | None:
     if not isinstance(value, str) or not _INSTANT.fullmatch(value):
         return None
     try:
-        found = datetime.fromisoformat(value)
-        if found.tzinfo is not UTC:
-            found = found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+        stored_value = datetime.fromisoformat(value)
+        if stored_value.tzinfo is not UTC:
+            stored_value = (
+                stored_value.replace(tzinfo=UTC) if stored_value.tzinfo is None else stored_value.astimezone(UTC)
+            )
     except (ValueError, OverflowError):
         return None
-    return found if found.year in _YEARS else None
+    return stored_value if stored_value.year in _YEARS else None
 
 
 def _whole(value: object) -> int | None:

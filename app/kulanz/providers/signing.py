@@ -11,14 +11,14 @@ _HEX_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 def lemonsqueezy(header: str | bytes | None, body: bytes, secrets: Sequence[bytes]) -> int | None:
     """Return the index of the secret under which the header is the body's lowercase hex HMAC-SHA256."""
-    told = _text(header)
-    if not _HEX_SHA256.fullmatch(told):
+    text = _text(header)
+    if not _HEX_SHA256.fullmatch(text):
         return None
-    found = None
+    value = None
     for index, secret in enumerate(secrets):  # All of them, so that the time does not tell which one fits.
-        if hmac.compare_digest(_hex_hmac(secret, body), told) and secret and found is None:
-            found = index
-    return found
+        if hmac.compare_digest(_hex_hmac(secret, body), text) and secret and value is None:
+            value = index
+    return value
 
 
 def lemonsqueezy_signature(body: bytes, secret: bytes) -> str:

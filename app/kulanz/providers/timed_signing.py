@@ -48,7 +48,7 @@ def standard(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], 
     """Return which secret signed: `v1,<base64>[ v1,…]` over `<id>.<seconds>.<body>` (Standard Webhooks 1.0)."""
     ident, seconds = header(headers, "webhook-id"), header(headers, "webhook-timestamp")
     tokens = [token.partition(",") for token in _text(header(headers, "webhook-signature")).split(" ")]
-    signatures = [told for scheme, _, told in tokens if scheme == "v1" and _BASE64_SHA256.fullmatch(told)]
+    signatures = [text for scheme, _, text in tokens if scheme == "v1" and _BASE64_SHA256.fullmatch(text)]
     if not ident or not signatures or not _is_fresh(seconds, now):
         return None
     message = f"{ident}.{seconds}.".encode(errors="replace") + body
@@ -72,8 +72,8 @@ def standard_keys(secret: bytes) -> tuple[bytes, ...]:
 
 def header(headers: Mapping[str, str], name: str) -> str | None:
     """Return a header's value, whatever case its name is in."""
-    told = headers.get(name)
-    return told if told is not None else next((told for key, told in headers.items() if key.lower() == name), None)
+    text = headers.get(name)
+    return text if text is not None else next((text for key, text in headers.items() if key.lower() == name), None)
 
 
 def stripe_signature(body: bytes, secret: bytes, at: int) -> str:
@@ -95,9 +95,9 @@ def standard_signature(ident: str, body: bytes, secret: bytes, at: int) -> str:
 def _signer(
     header: str | bytes | None, scheme: _Scheme, body: bytes, secrets: Sequence[bytes], *, now: float
 ) -> int | None:
-    told = list(_pairs(header, scheme.separator))
-    seconds = next((value for key, value in told if key == scheme.time), None)
-    signatures = [value for key, value in told if key == scheme.signature and _HEX_SHA256.fullmatch(value)]
+    stated = list(_pairs(header, scheme.separator))
+    seconds = next((value for key, value in stated if key == scheme.time), None)
+    signatures = [value for key, value in stated if key == scheme.signature and _HEX_SHA256.fullmatch(value)]
     if seconds is None or not signatures or not _is_fresh(seconds, now):
         return None
     message = seconds.encode() + scheme.joint + body
@@ -112,7 +112,7 @@ def _matching(
     for index, secret in enumerate(secrets):
         for key in keys(secret):
             expected = write(hmac.digest(key, message, "sha256"))
-            fits.extend(index for told in signatures if hmac.compare_digest(expected, told) and key)
+            fits.extend(index for signature in signatures if hmac.compare_digest(expected, signature) and key)
     return min(fits, default=None)
 
 
@@ -120,11 +120,11 @@ def _is_fresh(seconds: str | None, now: float) -> bool:
     return bool(seconds and _SECONDS.fullmatch(seconds)) and abs(now - int(seconds or 0)) <= TOLERANCE
 
 
-def _pairs(told: str | bytes | None, separator: str) -> Iterator[tuple[str, str]]:
-    for pair in _text(told).split(separator):
+def _pairs(stated: str | bytes | None, separator: str) -> Iterator[tuple[str, str]]:
+    for pair in _text(stated).split(separator):
         key, _, value = pair.partition("=")
         yield key.strip(), value.strip()
 
 
-def _text(told: str | bytes | None) -> str:
-    return told.decode("ascii", "replace") if isinstance(told, bytes) else told or ""
+def _text(stated: str | bytes | None) -> str:
+    return stated.decode("ascii", "replace") if isinstance(stated, bytes) else stated or ""

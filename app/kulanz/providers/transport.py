@@ -22,48 +22,48 @@ from requests.auth import AuthBase
 from kulanz.errors import FarEndError, UnknownOutcomeError
 from kulanz.providers.reading import shown
 
-LARGEST_BODY = 4 << 20
+MAX_RESPONSE_BYTES = 4 << 20
 """A page of a hundred orders is about 300 KiB."""
-LONGEST_WAIT = timedelta(hours=1)
+MAX_RETRY_AFTER = timedelta(hours=1)
 """A `Retry-After` beyond it is taken as this much."""
 FIRST_PAUSE = 1.0
 T = TypeVar("T")
-_AGAIN = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
+_RETRYABLE_STATUSES = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS})
 
 
-class Pace(Protocol):
+class RateLimiter(Protocol):
     """How fast we may ask, all processes together."""
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Wait for a place; raise FarEndError, without taking one, where that would take too long."""
 
-    def heard(self, remaining: int) -> None:
+    def observe(self, remaining: int) -> None:
         """Learn from `X-Ratelimit-Remaining` what others with the same key have used."""
 
-    def refused(self, wait: timedelta | None) -> None:
+    def back_off(self, wait: timedelta | None) -> None:
         """Let nobody ask before a 429 is over; None: the provider did not say how long."""
 
-    def rest(self, seconds: float) -> None:
+    def sleep_for(self, seconds: float) -> None:
         """Wait, by the same clock."""
 
 
-class _Freely:
+class _Unlimited:
     """No limit of our own."""
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         pass
 
-    def heard(self, remaining: int) -> None:
+    def observe(self, remaining: int) -> None:
         pass
 
-    def refused(self, wait: timedelta | None) -> None:
+    def back_off(self, wait: timedelta | None) -> None:
         pass
 
-    def rest(self, seconds: float) -> None:
+    def sleep_for(self, seconds: float) -> None:
         sleep(seconds)
 
 
-FREELY: Pace = _Freely()
+UNLIMITED: RateLimiter = _Unlimited()
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,7 @@ class Transport:
     session: requests.Session = field(repr=False)
     timeouts: tuple[float, float] = (5.0, 15.0)
     """Seconds to connect, and seconds of silence; the second is also what a body may take in all."""
-    pace: Pace = field(default=FREELY, repr=False)
+    rate_limit: RateLimiter = field(default=UNLIMITED, repr=False)
     tries: int = 1
     """How often a request is made in all where repeating it is safe."""
 
@@ -118,7 +118,7 @@ class Transport:
                 if not may_repeat(error):
                     raise
                 pause = FIRST_PAUSE * 2**earlier if error.retry_after is None else error.retry_after.total_seconds()
-                self.pace.rest(pause)
+                self.rate_limit.sleep_for(pause)
         return request()
 
     def _ask(self, path: str, query: Mapping[str, object]) -> tuple[dict[str, Any], datetime | None]:
@@ -153,7 +153,7 @@ class Transport:
         query: Mapping[str, object],
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
-        self.pace.take()
+        self.rate_limit.acquire()
         return self.session.request(
             method,
             self.api_url.rstrip("/") + path,
@@ -170,9 +170,9 @@ class Transport:
         """Learn the rate limit from an answer, and raise what says that it is a refusal."""
         remaining = response.headers.get("X-Ratelimit-Remaining", "")
         if remaining.isascii() and remaining.isdigit():
-            self.pace.heard(int(remaining[:9]))
+            self.rate_limit.observe(int(remaining[:9]))
         if response.status_code == HTTPStatus.TOO_MANY_REQUESTS:
-            self.pace.refused(_retry_after(response.headers))
+            self.rate_limit.back_off(_retry_after(response.headers))
         self._refuse_failure(response, document)
 
     def _refuse_failure(self, response: requests.Response, document: Mapping[str, Any] | None) -> None:
@@ -182,7 +182,7 @@ class Transport:
         words = f": {shown(said, longest=200)}" if isinstance(said, str) and said else ""
         raise FarEndError(
             f"{self.FAR_END} answered {status}{words}",
-            retryable=status in _AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR,
+            retryable=status in _RETRYABLE_STATUSES or status >= HTTPStatus.INTERNAL_SERVER_ERROR,
             answer=status,
             retry_after=_retry_after(response.headers),
         )
@@ -210,7 +210,7 @@ def _body(response: requests.Response, seconds: float) -> bytes:
     try:
         while chunk := response.raw.read1(65536, decode_content=True):
             body += chunk
-            if len(body) > LARGEST_BODY or monotonic() > until:
+            if len(body) > MAX_RESPONSE_BYTES or monotonic() > until:
                 return b""
     except urllib3.exceptions.HTTPError:
         return b""
@@ -226,12 +226,12 @@ def _document(body: bytes) -> dict[str, Any] | None:
 
 
 def _retry_after(headers: Mapping[str, str]) -> timedelta | None:
-    told = headers.get("Retry-After", "").strip()
+    text = headers.get("Retry-After", "").strip()
     try:
-        wait = timedelta(seconds=int(told)) if told.isdigit() else _until(told, headers.get("Date", ""))
+        wait = timedelta(seconds=int(text)) if text.isdigit() else _until(text, headers.get("Date", ""))
     except (ValueError, TypeError, OverflowError):
         return None
-    return min(max(wait, timedelta()), LONGEST_WAIT)
+    return min(max(wait, timedelta()), MAX_RETRY_AFTER)
 
 
 def _until(then: str, now: str) -> timedelta:
@@ -241,10 +241,10 @@ def _until(then: str, now: str) -> timedelta:
 
 def _date(headers: Mapping[str, str]) -> datetime | None:
     try:
-        told = parsedate_to_datetime(headers.get("Date", ""))
+        stated = parsedate_to_datetime(headers.get("Date", ""))
     except (ValueError, TypeError, OverflowError):
         return None
-    return told.astimezone(UTC) if told.tzinfo else None
+    return stated.astimezone(UTC) if stated.tzinfo else None
 
 
 def _was_sent(error: requests.RequestException) -> bool:

@@ -8,13 +8,13 @@ from kulanz.policy.areas.credit.pots import pots
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.document import Policy
-from kulanz.policy.state import Case, Chargeback, Debt, Hold, Moment, State, Terms
-from kulanz.queries import closed, dues, extra_documents, granted, refund_documents
-from kulanz.queries.views import Document, View
+from kulanz.policy.state import Case, Chargeback, DebtStage, Hold, Moment, State, Terms
+from kulanz.queries import closed, debts, exceptions, extra_documents, refund_documents
+from kulanz.queries.views import AccountView, JsonDocument
 from kulanz.store.ledger import DecisionRow
 
 
-def account(seen: View) -> Document:
+def account(seen: AccountView) -> JsonDocument:
     """Return an account as `GET /v1/accounts/<id>` answers it (CONTRACT section 3)."""
     who, state, terms = seen.account, seen.state, seen.terms
     return {
@@ -25,36 +25,36 @@ def account(seen: View) -> Document:
         "grace_ends_at": _at(state.grace_ends_at),
         "data_deletion_eligible_at": _at(state.deletion_eligible_at),
         "subscriptions": _subscriptions(who.book, terms),
-        "dunning_cases": [_case(case, state.debt(case.key)) for case in state.cases if dues.shown(case)],
-        "disputes": [_dispute(one, who.book) for one in state.chargebacks],
-        "holds": [_hold(one) for one in state.holds],
-        "overrides": granted.overrides(who.book, seen.now),
-        "terms": granted.terms(who.book, terms),
-        "add_ons": [extra_documents.add_on(one) for one in state.bookings],
-        "cancellations": [extra_documents.notice(one) for _, one in sorted(who.book.cancellations.items())],
-        "migrations": [extra_documents.move(one) for _, one in sorted(who.book.moves.items())],
-        "credits": [extra_documents.credit(one) for one in pots(who.book, state)],
-        "payments": dues.payments(who.book),
+        "dunning_cases": [_case(case, state.debt(case.key)) for case in state.cases if debts.shown(case)],
+        "disputes": [_dispute(item, who.book) for item in state.chargebacks],
+        "holds": [_hold(item) for item in state.holds],
+        "overrides": exceptions.overrides(who.book, seen.now),
+        "terms": exceptions.terms(who.book, terms),
+        "add_ons": [extra_documents.add_on(item) for item in state.bookings],
+        "cancellations": [extra_documents.notice(item) for _, item in sorted(who.book.cancellations.items())],
+        "migrations": [extra_documents.move(item) for _, item in sorted(who.book.moves.items())],
+        "credits": [extra_documents.credit(item) for item in pots(who.book, state)],
+        "payments": debts.payments(who.book),
         "licences": list(refund_documents.licences(state, who.book, _moment(seen))),
-        "refund_requests": [refund_documents.refund_request(who.id, one, state.as_of) for one in state.refunds],
-        "collections": dues.collections(who.book),
-        "debtor": dues.debtor(who.book),
+        "refund_requests": [refund_documents.refund_request(who.id, item, state.as_of) for item in state.refunds],
+        "collections": debts.collections(who.book),
+        "debtor": debts.debtor(who.book),
         "closures": closed.closures(who.book, state, terms),
-        "delivery": dues.delivery(who.book),
-        "mandates": dues.mandates(who.book),
-        "timers": [{"kind": one.kind, "due_at": _at(one.due_at)} for one in _in_order(state)],
-        **(seen.ended or {}),
+        "delivery": debts.delivery(who.book),
+        "mandates": debts.mandates(who.book),
+        "timers": [{"kind": item.kind, "due_at": _at(item.due_at)} for item in _in_order(state)],
+        **(seen.closed_at or {}),
         "policy": policy(terms.current),
         "version": who.version,
     }
 
 
-def policy(version: Policy) -> Document:
+def policy(version: Policy) -> JsonDocument:
     """Return which version of a policy it is."""
     return {"name": version.name, "version": version.version, "sha256": version.sha256}
 
 
-def decision(row: DecisionRow) -> Document:
+def decision(row: DecisionRow) -> JsonDocument:
     """Return a decision as the timeline shows it."""
     return {
         "at": _at(row.at),
@@ -69,16 +69,16 @@ def decision(row: DecisionRow) -> Document:
     }
 
 
-def _moment(seen: View) -> Moment:
+def _moment(seen: AccountView) -> Moment:
     terms = seen.terms.under(seen.account.book, seen.state.as_of)
     return Moment(terms, seen.account.zone(terms), seen.state.as_of)
 
 
-def _subscriptions(book: Book, terms: Terms) -> list[Document]:
-    found = []
+def _subscriptions(book: Book, terms: Terms) -> list[JsonDocument]:
+    matches = []
     for key, sub in sorted(book.subscriptions.items()):
         provider, _, ident = key.partition(":")
-        found.append(
+        matches.append(
             {
                 "provider": provider,
                 "id": ident,
@@ -89,10 +89,10 @@ def _subscriptions(book: Book, terms: Terms) -> list[Document]:
                 "trial_ends_at": _at(sub.seen.trial_ends_at),
             }
         )
-    return found
+    return matches
 
 
-def _case(case: Case, debt: Debt | None) -> Document:
+def _case(case: Case, debt: DebtStage | None) -> JsonDocument:
     return {
         "id": case.key,
         "subscription_id": case.subscription.partition(":")[2],
@@ -108,23 +108,23 @@ def _case(case: Case, debt: Debt | None) -> Document:
     }
 
 
-def _dispute(one: Chargeback, book: Book) -> Document:
-    told = book.disputes.get(one.key)
+def _dispute(chargeback: Chargeback, book: Book) -> JsonDocument:
+    dispute = book.disputes.get(chargeback.key)
     return {
-        "id": one.key,
-        "status": str(one.status),
-        "opened_at": _at(one.opened_at),
-        "amount": one.amount,
-        "currency": one.currency,
-        "fee": one.fee,
-        "fee_currency": one.fee_currency,
-        "payment_id": one.payment.rpartition(":")[2] if one.payment else None,
-        "reference": told.seen.reference if told else None,
-        "reason": one.reason,
+        "id": chargeback.key,
+        "status": str(chargeback.status),
+        "opened_at": _at(chargeback.opened_at),
+        "amount": chargeback.amount,
+        "currency": chargeback.currency,
+        "fee": chargeback.fee,
+        "fee_currency": chargeback.fee_currency,
+        "payment_id": chargeback.payment.rpartition(":")[2] if chargeback.payment else None,
+        "reference": dispute.seen.reference if dispute else None,
+        "reason": chargeback.reason,
     }
 
 
-def _hold(hold: Hold) -> Document:
+def _hold(hold: Hold) -> JsonDocument:
     return {
         "id": hold.key,
         "owner": str(hold.owner),
@@ -136,7 +136,7 @@ def _hold(hold: Hold) -> Document:
 
 
 def _in_order(state: State) -> list[Any]:
-    return sorted(state.timers, key=lambda one: (one.due_at, one.kind, one.subject))
+    return sorted(state.timers, key=lambda item: (item.due_at, item.kind, item.subject))
 
 
 def _at(instant: Any) -> str | None:

@@ -12,15 +12,15 @@ from kulanz.telemetry.logs import log
 
 T = TypeVar("T")
 
-SHARE = 20
+KEPT_PER_SECOND_SPENT = 20
 """A value that took a second to find is kept for at least so many."""
-A_MOMENT, A_WHILE = 0.05, 3.0
+WAIT_WITH_VALUE, WAIT_WITHOUT_VALUE = 0.05, 3.0
 """Seconds to wait for a new value: where there is one already, and where there is none."""
-STALE = 60.0
+STALE_AFTER = 60.0
 """Seconds after which a value that should have been found anew is told no more."""
 
 
-class Kept(Generic[T]):
+class Cached(Generic[T]):
     """Finds the value when it is first asked for; an error is raised to who asked, and keeps nothing."""
 
     def __init__(self, find: Callable[[], T], seconds: float) -> None:
@@ -32,27 +32,27 @@ class Kept(Generic[T]):
 
     def get(self) -> T:
         """Return the value, at most `seconds` old unless it is being found anew at this moment."""
-        known = self._value
-        if known is not None and (time.monotonic() < self._until or not self._lock.acquire(blocking=False)):
-            return known[0]
-        if known is None:
+        cached = self._value
+        if cached is not None and (time.monotonic() < self._until or not self._lock.acquire(blocking=False)):
+            return cached[0]
+        if cached is None:
             self._lock.acquire()
         try:
-            return self._anew()
+            return self._refresh()
         finally:
             self._lock.release()
 
-    def _anew(self) -> T:
+    def _refresh(self) -> T:
         if self._value is not None and time.monotonic() < self._until:
             return self._value[0]
         began = time.monotonic()
         value = self._find()
         took = time.monotonic() - began
-        self._value, self._until = (value,), time.monotonic() + max(self._seconds, took * SHARE)
+        self._value, self._until = (value,), time.monotonic() + max(self._seconds, took * KEPT_PER_SECOND_SPENT)
         return value
 
 
-class Lately(Generic[T]):
+class BackgroundValue(Generic[T]):
     """A value that a thread of its own finds, so that who asks waits for it only a moment.
 
     A search that fails leaves no value, and neither does one that takes too long: what is old is not told as new.
@@ -62,17 +62,17 @@ class Lately(Generic[T]):
         self._find = find
         self._seconds = seconds
         self._lock = threading.Lock()
-        self._found: tuple[T, float] | None = None
+        self._latest: tuple[T, float] | None = None
         self._next = 0.0
         self._search: threading.Thread | None = None
 
     @property
     def value(self) -> T | None:
         """What was found last; None if that failed, or was too long ago."""
-        found = self._found
-        return found[0] if found is not None and time.monotonic() < found[1] else None
+        latest = self._latest
+        return latest[0] if latest is not None and time.monotonic() < latest[1] else None
 
-    def begin(self) -> threading.Thread | None:
+    def refresh(self) -> threading.Thread | None:
         """Search anew if it is time to; return the search that is going on."""
         with self._lock:
             searching = self._search is not None and self._search.is_alive()
@@ -86,18 +86,18 @@ class Lately(Generic[T]):
         try:
             value = self._find()
         except Exception as error:  # noqa: BLE001 - whatever it was, there is no value, and who asks is told so
-            log.warning("reading.failed", error=type(error).__name__, detail=detail_of(error))
-            self._found, self._next = None, time.monotonic() + self._seconds
+            log.warning("gauge.failed", error=type(error).__name__, detail=detail_of(error))
+            self._latest, self._next = None, time.monotonic() + self._seconds
             return
         ended = time.monotonic()
-        self._next = ended + max(self._seconds, (ended - began) * SHARE)
-        self._found = value, self._next + STALE
+        self._next = ended + max(self._seconds, (ended - began) * KEPT_PER_SECOND_SPENT)
+        self._latest = value, self._next + STALE_AFTER
 
 
-def gather(values: Sequence[Lately[Any]]) -> None:
+def gather(values: Sequence[BackgroundValue[Any]]) -> None:
     """Let all be found anew that it is time for, and wait a moment for them; longer for one that has no value yet."""
-    searches = [(one, thread) for one in values if (thread := one.begin()) is not None]
+    searches = [(background, thread) for background in values if (thread := background.refresh()) is not None]
     began = time.monotonic()
-    for one, thread in searches:
-        patience = A_MOMENT if one.value is not None else A_WHILE
-        thread.join(max(0.0, began + patience - time.monotonic()))
+    for background, thread in searches:
+        wait = WAIT_WITH_VALUE if background.value is not None else WAIT_WITHOUT_VALUE
+        thread.join(max(0.0, began + wait - time.monotonic()))

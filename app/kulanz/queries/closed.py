@@ -11,7 +11,7 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.closure import Deletion
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.state import State, Terms
-from kulanz.policy.state.closure import Matter
+from kulanz.policy.state.closure import ClosureCase
 from kulanz.privacy.erasure import described, is_genuine
 from kulanz.store import archive, certificates, ledger
 from kulanz.store.accounts import AccountRow
@@ -19,13 +19,13 @@ from kulanz.store.certificates import Certificate
 from kulanz.store.database import Connection
 from kulanz.store.ledger import DecisionRow
 
-Document = dict[str, Any]
-ENDING = frozenset({"closure.erased", "retention.destroyed"})
+JsonDocument = dict[str, Any]
+CLOSING_RULES = frozenset({"closure.erased", "retention.destroyed"})
 
 
-def closures(book: Book, state: State, terms: Terms) -> list[Document]:
+def closures(book: Book, state: State, terms: Terms) -> list[JsonDocument]:
     """Return the closures that were asked for, as the API shows them."""
-    under_way = {one.subject: one for one in state.deletions}
+    under_way = {closure_case.subject: closure_case for closure_case in state.deletions}
     return [
         _closure(subject, record, under_way.get(subject), terms)
         for subject, record in sorted(book.deletions.items())
@@ -33,30 +33,38 @@ def closures(book: Book, state: State, terms: Terms) -> list[Document]:
     ]
 
 
-def ended(conn: Connection, row: AccountRow) -> Document:
+def ended(conn: Connection, row: AccountRow) -> JsonDocument:
     """Return what replaces the matters of an account whose data were destroyed: its closure, and what is kept."""
     kept = archive.of_account(conn, row.id)
-    due = sorted({max(one.kept_until, one.held_until or one.kept_until) for one in kept})
+    due = sorted(
+        {max(kept_records.kept_until, kept_records.held_until or kept_records.kept_until) for kept_records in kept}
+    )
     decision = _last_word(conn, row)
     changes = decision.detail.get("changes", []) if decision is not None else []
     return {
-        "closures": [_over(change) for change in changes if change["rule"] in ENDING and _is_closure(change)],
+        "closures": [_over(change) for change in changes if change["rule"] in CLOSING_RULES and _is_closure(change)],
         "timers": [{"kind": "retention_end", "due_at": rfc3339(at)} for at in due],
     }
 
 
 def reasons(conn: Connection, row: AccountRow) -> list[str]:
     """Return in sentences why there is nothing more to see of an account."""
-    told = ["The account is closed, and our personal data about it were destroyed."]
-    for one in archive.of_account(conn, row.id):
-        until = rfc3339(one.held_until if one.held_until and one.held_until > one.kept_until else one.kept_until)
-        told.append(f"Kept until {until} by {one.basis}: {one.records} records of {one.kind}.")
-    return told
+    stated = ["The account is closed, and our personal data about it were destroyed."]
+    for kept_records in archive.of_account(conn, row.id):
+        until = rfc3339(
+            kept_records.held_until
+            if kept_records.held_until and kept_records.held_until > kept_records.kept_until
+            else kept_records.kept_until
+        )
+        stated.append(
+            f"Kept until {until} by {kept_records.basis}: {kept_records.records} records of {kept_records.kind}."
+        )
+    return stated
 
 
-def certificate(row: Certificate, public: bytes) -> Document:
+def certificate(row: Certificate, public: bytes) -> JsonDocument:
     """Return a certificate as the API and the command line show it."""
-    document: Document = msgspec.json.decode(row.document)
+    document: JsonDocument = msgspec.json.decode(row.document)
     return {
         **document,
         "document": row.document,
@@ -66,17 +74,17 @@ def certificate(row: Certificate, public: bytes) -> Document:
     }
 
 
-def certificates_of(conn: Connection, account: str, public: bytes) -> list[Document]:
+def certificates_of(conn: Connection, account: str, public: bytes) -> list[JsonDocument]:
     """Return the certificates of what was destroyed about an account, oldest first."""
     return [certificate(row, public) for row in certificates.of_account(conn, account)]
 
 
-def kept_of(conn: Connection, account: str) -> list[Document]:
+def kept_of(conn: Connection, account: str) -> list[JsonDocument]:
     """Return what is kept of an account, by class, basis and end."""
     return described(archive.of_account(conn, account))
 
 
-def _closure(subject: str, record: Deletion, matter: Matter | None, terms: Terms) -> Document:
+def _closure(subject: str, record: Deletion, matter: ClosureCase | None, terms: Terms) -> JsonDocument:
     requested = record.requested
     policy = matter.policy if matter is not None else terms.current
     return {
@@ -91,7 +99,7 @@ def _closure(subject: str, record: Deletion, matter: Matter | None, terms: Terms
     }
 
 
-def _state(record: Deletion, matter: Matter | None) -> str:
+def _state(record: Deletion, matter: ClosureCase | None) -> str:
     if record.closed is not None:
         return "closed"
     if record.withdrawn is not None:
@@ -101,11 +109,11 @@ def _state(record: Deletion, matter: Matter | None) -> str:
     return "announced"
 
 
-def _is_closure(change: Document) -> bool:
+def _is_closure(change: JsonDocument) -> bool:
     return str(change["subject"]).startswith("cl_")
 
 
-def _over(change: Document) -> Document:
+def _over(change: JsonDocument) -> JsonDocument:
     return {
         "id": change["subject"],
         "state": "closed",

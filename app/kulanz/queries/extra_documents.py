@@ -11,56 +11,56 @@ from kulanz.policy.book.migrations import Move
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.state.bookings import Booking
 
-Document = dict[str, Any]
+JsonDocument = dict[str, Any]
 
 
-def add_on(one: Booking) -> Document:
+def add_on(booking: Booking) -> JsonDocument:
     """Return an add-on as the account shows it."""
     return {
-        "id": one.id,
-        "subscription_id": one.subscription.partition(":")[2],
-        "kind": one.kind,
-        "quantity": one.quantity,
-        "unit_price": one.unit_price,
-        "currency": one.currency,
-        "billed_until": _at(one.billed_until),
-        "status": str(one.status),
-        "ends_at": _at(one.ends_at),
-        "draft_amount": one.draft_amount,
-        "invoice_id": one.invoice.partition(":")[2] if one.invoice else None,
+        "id": booking.id,
+        "subscription_id": booking.subscription.partition(":")[2],
+        "kind": booking.kind,
+        "quantity": booking.quantity,
+        "unit_price": booking.unit_price,
+        "currency": booking.currency,
+        "billed_until": _at(booking.billed_until),
+        "status": str(booking.status),
+        "ends_at": _at(booking.ends_at),
+        "draft_amount": booking.draft_amount,
+        "invoice_id": booking.invoice.partition(":")[2] if booking.invoice else None,
     }
 
 
-def credit(one: Pot) -> Document:
+def credit(pot: Pot) -> JsonDocument:
     """Return a pot of prepaid credit as the account shows it."""
     return {
-        "id": one.name,
-        "currency": one.currency,
-        "bought": one.bought,
-        "spent": one.spent,
-        "balance": one.balance,
-        "forfeited": one.forfeited,
-        "due": one.due,
-        "status": str(one.status),
-        "ended_at": _at(one.ended_at),
+        "id": pot.name,
+        "currency": pot.currency,
+        "bought": pot.bought,
+        "spent": pot.spent,
+        "balance": pot.balance,
+        "forfeited": pot.forfeited,
+        "due": pot.due,
+        "status": str(pot.status),
+        "ended_at": _at(pot.ended_at),
     }
 
 
-def move(one: Move) -> Document:
+def move(other_move: Move) -> JsonDocument:
     """Return a move to on-premise as the account shows it."""
-    told = one.told
+    fact = other_move.told
     return {
-        "id": told.id,
-        "moved_at": _at(told.moved_at),
-        "recorded_at": _at(told.at),
-        "actor": told.actor,
-        "reason": told.reason or None,
+        "id": fact.id,
+        "moved_at": _at(fact.moved_at),
+        "recorded_at": _at(fact.at),
+        "actor": fact.actor,
+        "reason": fact.reason or None,
     }
 
 
-def notice(one: CancellationNotice) -> Document:
+def notice(other_notice: CancellationNotice) -> JsonDocument:
     """Return a cancellation by notice as the account shows it."""
-    noted = one.noted
+    noted = other_notice.noted
     return {
         "id": noted.id,
         "subscription_id": noted.subscription.partition(":")[2],

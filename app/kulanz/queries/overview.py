@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from kulanz.processing import circuit_breaker
-from kulanz.queries import workers
-from kulanz.queries.cached import Kept
-from kulanz.queries.workers import Attendance
+from kulanz.queries import worker_status
+from kulanz.queries.cached import Cached
+from kulanz.queries.worker_status import WorkerStatus
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -18,15 +18,15 @@ from kulanz.store import case_index, inbox, outbox, pages, shared_values
 from kulanz.store.case_index import REFUND, Sum
 from kulanz.store.database import Connection
 
-AN_HOUR, A_DAY = timedelta(hours=1), timedelta(days=1)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 HOURS, DAYS = 24, 30
-RATE_OVER = timedelta(minutes=5)
-A_FEW_SECONDS = 3.0
-HALF_A_MINUTE = 30.0
+RATE_WINDOW = timedelta(minutes=5)
+FAST_CACHE = 3.0
+SLOW_CACHE = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
+class FlowFigures:
     """Events, effects and timers: whether they go on."""
 
     at: datetime
@@ -46,13 +46,13 @@ class Flow:
     clock_seen: datetime | None
     jump: bool
     """Whether the host's time is not believed, so that no timer fires."""
-    brake_since: datetime | None
-    braked: int
+    breaker_tripped_at: datetime | None
+    waiting_for_breaker: int
     test_clock: datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Money:
+class MoneyFigures:
     """What is at risk, and what came back."""
 
     standings: dict[str, int]
@@ -69,16 +69,16 @@ class Figures:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._hours: dict[datetime, int] = {}
-        self._flow = Kept(self._find_flow, A_FEW_SECONDS)
-        self._money = Kept(self._find_money, A_FEW_SECONDS)
-        self._events = Kept(self._find_events, HALF_A_MINUTE)
-        self._attendance = Kept(lambda: workers.look(services.settings.redis_url), A_FEW_SECONDS)
+        self._flow = Cached(self._find_flow, FAST_CACHE)
+        self._money = Cached(self._find_money, FAST_CACHE)
+        self._events = Cached(self._find_events, SLOW_CACHE)
+        self._attendance = Cached(lambda: worker_status.worker_status(services.settings.redis_url), FAST_CACHE)
 
-    def flow(self) -> Flow:
+    def flow(self) -> FlowFigures:
         """Return how things flow."""
         return self._flow.get()
 
-    def money(self) -> Money:
+    def money(self) -> MoneyFigures:
         """Return what is at risk."""
         return self._money.get()
 
@@ -86,17 +86,17 @@ class Figures:
         """Return how many events came in each of the last 24 hours, the present one last."""
         return self._events.get()
 
-    def attendance(self) -> Attendance:
+    def workers(self) -> WorkerStatus:
         """Return what Redis says."""
         return self._attendance.get()
 
-    def _find_flow(self) -> Flow:
+    def _find_flow(self) -> FlowFigures:
         services = self._services
         with services.database.read() as conn:
             now = services.clock.now(conn)
             oldest, due = inbox.oldest_received(conn), outbox.oldest_pending(conn)
-            seen, brakes = shared_values.get(conn, clock_guard.LAST_SEEN), circuit_breaker.show(conn, now)
-            return Flow(
+            seen, brakes = shared_values.get(conn, clock_guard.LAST_SEEN_KEY), circuit_breaker.status(conn, now)
+            return FlowFigures(
                 at=now,
                 events=inbox.counts(conn),
                 effects=outbox.counts(conn),
@@ -107,18 +107,18 @@ class Figures:
                 refunds_open=case_index.number_open(conn, REFUND),
                 clock_seen=datetime.fromisoformat(seen) if seen else None,
                 jump=clock_guard.jump(conn) is not None,
-                brake_since=brakes.on_since,
-                braked=brakes.waiting,
+                breaker_tripped_at=brakes.on_since,
+                waiting_for_breaker=brakes.waiting,
                 test_clock=services.clock.test_time(conn),
             )
 
-    def _find_money(self) -> Money:
+    def _find_money(self) -> MoneyFigures:
         with self._services.database.read() as conn:
             now = self._services.clock.now(conn).astimezone(UTC)
             month = now.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-            since = now.replace(hour=0, minute=0, second=0, microsecond=0) - (DAYS - 1) * A_DAY
-            days = [(since + number * A_DAY).date() for number in range(DAYS)]
-            return Money(
+            since = now.replace(hour=0, minute=0, second=0, microsecond=0) - (DAYS - 1) * DAY
+            days = [(since + number * DAY).date() for number in range(DAYS)]
+            return MoneyFigures(
                 standings=pages.standings(conn),
                 at_risk=case_index.at_risk(conn),
                 recovered=case_index.recovered(conn, month),
@@ -131,23 +131,23 @@ class Figures:
         with self._services.database.read() as conn:
             now = self._services.clock.now(conn).astimezone(UTC)
             present = now.replace(minute=0, second=0, microsecond=0)
-            hours = [present - number * AN_HOUR for number in reversed(range(HOURS))]
+            hours = [present - number * HOUR for number in reversed(range(HOURS))]
             missing = [hour for hour in hours if hour not in self._hours or hour == present]
-            found = _counted(conn, missing)
-        self._hours = {hour: number for hour, number in (self._hours | found).items() if hour in hours}
+            matches = _counted(conn, missing)
+        self._hours = {hour: number for hour, number in (self._hours | matches).items() if hour in hours}
         return [(hour, self._hours[hour]) for hour in hours]
 
 
 def _counted(conn: Connection, hours: list[datetime]) -> dict[datetime, int]:
-    edges = {edge for hour in hours for edge in (hour, hour + AN_HOUR)}
+    edges = {edge for hour in hours for edge in (hour, hour + HOUR)}
     first = {edge: pages.first_since(conn, edge) for edge in edges}
-    return {hour: pages.number_between(conn, first[hour], first[hour + AN_HOUR]) for hour in hours}
+    return {hour: pages.number_between(conn, first[hour], first[hour + HOUR]) for hour in hours}
 
 
 def _rate(conn: Connection, now: datetime) -> float:
-    first = pages.first_since(conn, now - RATE_OVER)
+    first = pages.first_since(conn, now - RATE_WINDOW)
     number = pages.number_between(conn, first, pages.newest_event(conn) + 1)
-    return number / (RATE_OVER / timedelta(minutes=1))
+    return number / (RATE_WINDOW / timedelta(minutes=1))
 
 
 def _since(then: datetime | None, now: datetime) -> timedelta:

@@ -9,22 +9,24 @@ from kulanz.policy.areas.plan_change import Wanted, quote
 from kulanz.policy.assess import assess
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.state import Moment
-from kulanz.queries.views import Document, view
+from kulanz.queries.views import JsonDocument, view
 from kulanz.services import Services
 
 
-def plan_change(services: Services, name: str, wanted: Wanted) -> Document:
+def plan_change(services: Services, name: str, wanted: Wanted) -> JsonDocument:
     """Return what a change of plan would charge, and when it would count (plexo 5); nothing is changed."""
     with services.database.read() as conn:
         seen = view(services, conn, name)
         moment = Moment(seen.terms, seen.account.zone(seen.terms), seen.now)
         state = assess(seen.account.book, seen.terms, moment.zone, seen.now)
-        found = quote(wanted, state, seen.account.book, moment)
-    told = {name: rfc3339(value) if isinstance(value, datetime) else value for name, value in asdict(found).items()}
-    subscription = told.pop("subscription")
+        stored_quote = quote(wanted, state, seen.account.book, moment)
+    stated = {
+        name: rfc3339(value) if isinstance(value, datetime) else value for name, value in asdict(stored_quote).items()
+    }
+    subscription = stated.pop("subscription")
     return {
         "account_id": seen.account.id,
         "subscription_id": subscription.partition(":")[2] if subscription else None,
-        **told,
-        "clause": found.clause or None,
+        **stated,
+        "clause": stored_quote.clause or None,
     }

@@ -13,56 +13,56 @@ from kulanz.policy.facts import LicenceStatus
 from kulanz.policy.state import Moment, State
 from kulanz.policy.state.refunds import Payment, Refund
 
-Document = dict[str, Any]
+JsonDocument = dict[str, Any]
 STATUTORY_RIGHTS = "Statutory rights are not affected."
 
 
-def refund_request(account: str, one: Refund, now: datetime) -> Document:
+def refund_request(account: str, refund: Refund, now: datetime) -> JsonDocument:
     """Return a request as the API answers it (CONTRACT section 3), without who asked."""
-    payment = one.payment
+    payment = refund.payment
     return {
-        "id": one.key,
+        "id": refund.key,
         "account_id": account,
-        "state": str(one.state),
-        "verdict": str(one.answer.verdict),
-        "clause": one.answer.clause or None,
-        "why": one.answer.why,
-        "refundable_amount": one.answer.refundable,
-        "amount": one.amount,
+        "state": str(refund.state),
+        "verdict": str(refund.answer.verdict),
+        "clause": refund.answer.clause or None,
+        "why": refund.answer.why,
+        "refundable_amount": refund.answer.refundable,
+        "amount": refund.amount,
         "refunded_amount": payment.refunded,
         "currency": payment.currency,
         "payment_id": payment.key.partition(":")[2],
         "subscription_id": payment.subscription.partition(":")[2] if payment.subscription else None,
         "licence_ids": [key.partition(":")[2] for key in payment.licences],
-        "requested_at": rfc3339(one.requested_at),
-        "decide_by": rfc3339(one.decide_by),
-        "pay_by": _at(one.pay_by),
-        "late": one.is_late(now),
-        "statutory_withdrawal_until": _at(one.statutory_until),
+        "requested_at": rfc3339(refund.requested_at),
+        "decide_by": rfc3339(refund.decide_by),
+        "pay_by": _at(refund.pay_by),
+        "late": refund.is_late(now),
+        "statutory_withdrawal_until": _at(refund.statutory_until),
         "statutory_rights": STATUTORY_RIGHTS,
-        "decided_at": _at(one.decided_at),
-        "decided_by": one.decided_by,
-        "decision_reason": one.decision_reason or None,
-        "closed_at": _at(one.closed_at),
-        "policy": {"name": one.policy.name, "version": one.policy.version},
+        "decided_at": _at(refund.decided_at),
+        "decided_by": refund.decided_by,
+        "decision_reason": refund.decision_reason or None,
+        "closed_at": _at(refund.closed_at),
+        "policy": {"name": refund.policy.name, "version": refund.policy.version},
     }
 
 
-def who_asked(book: Book, request: str) -> Document:
+def who_asked(book: Book, request: str) -> JsonDocument:
     """Return what the customer told with a request (plexo 9.1)."""
     log = book.refund_requests.get(request)
-    asked = log.requested if log else None
+    fact = log.requested if log else None
     return {
-        "reason": (asked.reason or None) if asked else None,
-        "contact_email": (asked.contact_email or None) if asked else None,
-        "organisation": (asked.organisation or None) if asked else None,
+        "reason": (fact.reason or None) if fact else None,
+        "contact_email": (fact.contact_email or None) if fact else None,
+        "organisation": (fact.organisation or None) if fact else None,
     }
 
 
-def licences(state: State, book: Book, moment: Moment) -> Iterator[Document]:
+def licences(state: State, book: Book, moment: Moment) -> Iterator[JsonDocument]:
     """Yield the licences of an account, in the order of their ids."""
     paid = {licence: payment for payment in payments(book) for licence in payment.licences} if book.licences else {}
-    held = {licence for one in state.refunds for licence in one.payment.licences if _is_held(one, state)}
+    held = {licence for refund in state.refunds for licence in refund.payment.licences if _is_held(refund, state)}
     for key, record in sorted(book.licences.items()):
         seen, log, payment = record.seen, book.licence_logs.get(key), paid.get(key)
         provider, _, ident = key.partition(":")
@@ -89,8 +89,8 @@ def _refundable_until(payment: Payment | None, moment: Moment) -> datetime | Non
     return rules.licence_window.after(payment.at, moment.zone)
 
 
-def _is_held(one: Refund, state: State) -> bool:
-    return any(hold.source == one.key for hold in state.holds)
+def _is_held(refund: Refund, state: State) -> bool:
+    return any(hold.source == refund.key for hold in state.holds)
 
 
 def _at(instant: datetime | None) -> str | None:

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 
 from kulanz.errors import InvalidInputError, NotFoundError
 from kulanz.policy.consequences.effects import rfc3339
-from kulanz.policy.state.refunds import CLOSED
+from kulanz.policy.state.refunds import CLOSED_STATES
 from kulanz.queries import refund_documents
-from kulanz.queries.views import Document, Page, view
+from kulanz.queries.views import JsonDocument, Page, view
 from kulanz.services import Services
 from kulanz.store import bindings, case_index
-from kulanz.store.case_index import REFUND, MatterRow
+from kulanz.store.case_index import REFUND, CaseRow
 from kulanz.store.database import Connection
 
 _READ_AT_ONCE = 200
@@ -24,41 +24,41 @@ def account_of_request(services: Services, request: str) -> str:
         return _account_of(conn, request)
 
 
-def refund_request(services: Services, request: str) -> Document:
+def refund_request(services: Services, request: str) -> JsonDocument:
     """Return a request as `GET /v1/refund-requests/<id>` answers it."""
     with services.database.read() as conn:
         return refund_request_in(services, conn, _account_of(conn, request), request)
 
 
-def dossier_of_request(services: Services, request: str) -> Document:
+def dossier_of_request(services: Services, request: str) -> JsonDocument:
     """Return a request with what the customer told, which is for operators' eyes."""
     with services.database.read() as conn:
         account = _account_of(conn, request)
-        told = refund_documents.who_asked(view(services, conn, account).account.book, request)
-        return refund_request_in(services, conn, account, request) | told
+        document = refund_documents.who_asked(view(services, conn, account).account.book, request)
+        return refund_request_in(services, conn, account, request) | document
 
 
-def refund_request_in(services: Services, conn: Connection, account: str, request: str) -> Document:
+def refund_request_in(services: Services, conn: Connection, account: str, request: str) -> JsonDocument:
     """Return a request as an open transaction sees it."""
     seen = view(services, conn, account)
-    one = seen.state.refund(request)
-    if one is None:
+    refund = seen.state.refund(request)
+    if refund is None:
         raise NotFoundError(f"no refund request {request!r}")
-    return refund_documents.refund_request(seen.account.id, one, services.clock.now(conn))
+    return refund_documents.refund_request(seen.account.id, refund, services.clock.now(conn))
 
 
 def refund_requests(
     services: Services, *, state: str | None = None, late: bool | None = None, after: str | None = None, limit: int = 50
 ) -> Page:
     """Return requests, newest first; `late` narrows them to what is overdue, or to what is not."""
-    found: list[tuple[MatterRow, Document]] = []
+    rows: list[tuple[CaseRow, JsonDocument]] = []
     with services.database.read() as conn:
         for row, document in _listed(services, conn, state, late=late, after=_place(after)):
-            found.append((row, document))
-            if len(found) > limit:
+            rows.append((row, document))
+            if len(rows) > limit:
                 break
-    items = [document for _, document in found[:limit]]
-    return Page(items=items, after=_named(found[limit - 1][0]) if len(found) > limit else None)
+    items = [document for _, document in rows[:limit]]
+    return Page(items=items, after=_named(rows[limit - 1][0]) if len(rows) > limit else None)
 
 
 def _listed(
@@ -68,15 +68,15 @@ def _listed(
     *,
     late: bool | None,
     after: tuple[datetime, str, str] | None,
-) -> Iterator[tuple[MatterRow, Document]]:
+) -> Iterator[tuple[CaseRow, JsonDocument]]:
     """Yield rows with their documents; what is late is open, so only what is open is looked through for it."""
-    now, only_open = services.clock.now(conn), late is True or (state is not None and state not in CLOSED)
+    now, only_open = services.clock.now(conn), late is True or (state is not None and state not in CLOSED_STATES)
     while True:
         rows = case_index.page(conn, REFUND, only_open=only_open, after=after, limit=_READ_AT_ONCE, state=state)
         for row in rows:
-            one = view(services, conn, row.account).state.refund(row.key)
-            if one is not None and late in (None, one.is_late(now)):
-                yield row, refund_documents.refund_request(row.account, one, now)
+            refund = view(services, conn, row.account).state.refund(row.key)
+            if refund is not None and late in (None, refund.is_late(now)):
+                yield row, refund_documents.refund_request(row.account, refund, now)
         if len(rows) < _READ_AT_ONCE:
             return
         after = (rows[-1].opened_at, rows[-1].account, rows[-1].key)
@@ -84,13 +84,13 @@ def _listed(
 
 def _account_of(conn: Connection, request: str) -> str:
     key = f"refund:{request}"
-    found = bindings.find(conn, [key])
-    if key not in found:
+    matches = bindings.find(conn, [key])
+    if key not in matches:
         raise NotFoundError(f"no refund request {request!r}")
-    return found[key]
+    return matches[key]
 
 
-def _named(row: MatterRow) -> str:
+def _named(row: CaseRow) -> str:
     return f"{rfc3339(row.opened_at)}|{row.account}|{row.key}"
 
 

@@ -188,9 +188,9 @@ class _Gaps(dict[str, Any]):
         return "an unknown date" if key.endswith(("_at", "until")) else "(unknown)"
 
 
-def read_out(told: str) -> str:
+def read_out(text: str) -> str:
     """Return words with their instants to the second: nobody reads out microseconds."""
-    return _FRACTION.sub(r"\1Z", told)
+    return _FRACTION.sub(r"\1Z", text)
 
 
 def sentence(change: Mapping[str, Any]) -> str:
@@ -199,7 +199,7 @@ def sentence(change: Mapping[str, Any]) -> str:
     if rule.startswith("alert."):
         return f"Operators were alerted: {rule.removeprefix('alert.').replace('_', ' ')}."
     detail = change.get("detail", {})
-    rule = next((to for known, to, applies in _VARIANTS if known == rule and applies(detail)), rule)
+    rule = next((to for existing, to, applies in _VARIANTS if existing == rule and applies(detail)), rule)
     words = (
         {"access_until": detail.get("ends_at")}
         | detail
@@ -208,11 +208,11 @@ def sentence(change: Mapping[str, Any]) -> str:
         | _lists(detail)
         | _term(detail)
     )
-    told = SENTENCES.get(rule, rule).format_map(_Gaps(words))
-    told = read_out(told)
+    text = SENTENCES.get(rule, rule).format_map(_Gaps(words))
+    text = read_out(text)
     if detail.get("unverified"):
-        told += " Unverified: the provider was asked for a day and gave no answer."
-    return f"{told} Reason: {detail['reason']}" if detail.get("reason") else told
+        text += " Unverified: the provider was asked for a day and gave no answer."
+    return f"{text} Reason: {detail['reason']}" if detail.get("reason") else text
 
 
 def _money(detail: Mapping[str, Any]) -> dict[str, str]:
@@ -277,7 +277,7 @@ def _term(detail: Mapping[str, Any]) -> dict[str, str]:
 def _lists(detail: Mapping[str, Any]) -> dict[str, str]:
     """Return lists of names as people write them."""
     lists = ((name, value) for name, value in detail.items() if isinstance(value, list))
-    return {name: ", ".join(str(one).replace("_", " ") for one in value) or "nothing" for name, value in lists}
+    return {name: ", ".join(str(item).replace("_", " ") for item in value) or "nothing" for name, value in lists}
 
 
 def money(amount: int | None, currency: str | None) -> str:

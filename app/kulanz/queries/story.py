@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.state import Case, CaseState, Chargeback, Hold, Owner, State
-from kulanz.policy.state.closure import Matter
+from kulanz.policy.state.closure import ClosureCase
 from kulanz.queries.sentences import money
 
 
@@ -19,16 +19,16 @@ def reasons(state: State) -> Iterator[str]:
             yield f"Subscription {case.subscription} is unpaid; access stays on until {rfc3339(case.deadline)}."
         elif case.pursued and case.given_up:
             yield _debt(case, state)
-    for one in state.given:
-        until = f" until {rfc3339(one.until)}" if one.until else ""
-        if state.holds_back(one.subscription):
-            yield f"Subscription {one.subscription} would give the plan {one.plan}{until}; a hold takes it."
+    for grant in state.grants:
+        until = f" until {rfc3339(grant.until)}" if grant.until else ""
+        if state.holds_back(grant.subscription):
+            yield f"Subscription {grant.subscription} would give the plan {grant.plan}{until}; a hold takes it."
         else:
-            yield f"Subscription {one.subscription} gives the plan {one.plan}{until}."
+            yield f"Subscription {grant.subscription} gives the plan {grant.plan}{until}."
     for booking in state.bookings:
         if booking.usable:
             yield f"{booking.quantity} of the add-on {booking.kind}, billed until {rfc3339(booking.billed_until)}."
-    if not state.given:
+    if not state.grants:
         yield "No subscription gives a plan, so the account is on the free plan."
 
 
@@ -36,16 +36,16 @@ def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
     """Yield what would change it, and when; `obstacles` are the topics that keep a case from going on."""
     for case in state.cases:
         yield from _case(case, obstacles.get(case.key))
-    for one in state.chargebacks:
-        yield from _chargeback(one)
-    for asked in state.refunds:
-        if asked.due_at is not None:
-            what = "an answer" if asked.answer_is_due else f"the money ({asked.state})"
-            late = " It is late." if asked.due_at <= state.as_of else ""
-            yield f"The refund request {asked.key} waits for {what}, promised by {rfc3339(asked.due_at)}.{late}"
+    for chargeback in state.chargebacks:
+        yield from _chargeback(chargeback)
+    for refund in state.refunds:
+        if refund.due_at is not None:
+            what = "an answer" if refund.answer_is_due else f"the money ({refund.state})"
+            late = " It is late." if refund.due_at <= state.as_of else ""
+            yield f"The refund request {refund.key} waits for {what}, promised by {rfc3339(refund.due_at)}.{late}"
     for deletion in state.deletions:
         yield from _deletion(deletion)
-    requests = {asked.key for asked in state.refunds}
+    requests = {refund.key for refund in state.refunds}
     for timer in state.timers:
         if timer.kind in _TIMERS and timer.subject not in requests:
             yield f"{_TIMERS[timer.kind]} at {rfc3339(timer.due_at)} ({timer.subject})."
@@ -70,8 +70,8 @@ def _debt(case: Case, state: State) -> str:
 
 
 def _hold(hold: Hold) -> str:
-    known = {"account": "the whole account", "licence": "the licence"}
-    reach = known.get(hold.scope) or "subscription " + ", ".join(hold.subscriptions)
+    existing = {"account": "the whole account", "licence": "the licence"}
+    reach = existing.get(hold.scope) or "subscription " + ", ".join(hold.subscriptions)
     words = {
         Owner.DUNNING: "unpaid after the end of grace",
         Owner.DISPUTE: "a chargeback",
@@ -85,7 +85,7 @@ def _hold(hold: Hold) -> str:
 
 _OBSTACLES = {
     "hold_waits_for_parked_event": "an event of this account is parked (`kulanz events list --state parked`)",
-    "mass_action_brake": "the brake on mass downgrades is on (`kulanz brake show`)",
+    "mass_action_brake": "the brake on mass downgrades is on (`kulanz breaker show`)",
     "warning_cannot_be_delivered": "no final warning could be delivered, so an operator decides",
     "provider_gives_no_answer": "the provider has not yet answered whether it is paid",
 }
@@ -127,18 +127,18 @@ _IN_THE_WAY = {
 }
 
 
-def _deletion(one: Matter) -> Iterator[str]:
-    if one.obstacles:
-        why = ", and ".join(_IN_THE_WAY[each] for each in one.obstacles)
-        yield f"The deletion {one.subject} waits: {why}."
+def _deletion(closure_case: ClosureCase) -> Iterator[str]:
+    if closure_case.obstacles:
+        why = ", and ".join(_IN_THE_WAY[each] for each in closure_case.obstacles)
+        yield f"The deletion {closure_case.subject} waits: {why}."
     else:
-        yield f"The deletion {one.subject} waits until the product has taken the news of it."
+        yield f"The deletion {closure_case.subject} waits until the product has taken the news of it."
 
 
-def _chargeback(one: Chargeback) -> Iterator[str]:
-    if not one.holds:
+def _chargeback(chargeback: Chargeback) -> Iterator[str]:
+    if not chargeback.holds:
         return
-    yield f"The chargeback {one.key} being won or withdrawn releases its hold, and only that."
-    if one.deletion_eligible_at is not None:
-        how = "by an operator's approval only" if one.policy.dispute.deletion == "approval" else "if it is lost"
-        yield f"Data may be deleted from {rfc3339(one.deletion_eligible_at)}, {how}."
+    yield f"The chargeback {chargeback.key} being won or withdrawn releases its hold, and only that."
+    if chargeback.deletion_eligible_at is not None:
+        how = "by an operator's approval only" if chargeback.policy.dispute.deletion == "approval" else "if it is lost"
+        yield f"Data may be deleted from {rfc3339(chargeback.deletion_eligible_at)}, {how}."

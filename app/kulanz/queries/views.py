@@ -16,30 +16,30 @@ from kulanz.store import accounts as stored
 from kulanz.store.accounts import AccountRow
 from kulanz.store.database import Connection
 
-Document = dict[str, Any]
+JsonDocument = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
     """Some documents of a list, and what the next page begins after; None: there is no next page."""
 
-    items: list[Document]
+    items: list[JsonDocument]
     after: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class View:
+class AccountView:
     """One account as of its last decision."""
 
     account: Account
     state: State
     terms: Terms
     now: datetime
-    ended: Document | None = None
+    closed_at: JsonDocument | None = None
     """Of an account whose data were destroyed: what stands for the matters that are gone."""
 
 
-def view(services: Services, conn: Connection, name: str) -> View:
+def view(services: Services, conn: Connection, name: str) -> AccountView:
     """Return an account as of its last decision; NotFoundError if there is none of that name or alias."""
     row = stored.get(conn, name)
     if row is None:
@@ -47,16 +47,16 @@ def view(services: Services, conn: Connection, name: str) -> View:
     return of_row(services, conn, row)
 
 
-def of_row(services: Services, conn: Connection, row: AccountRow) -> View:
+def of_row(services: Services, conn: Connection, row: AccountRow) -> AccountView:
     """Return the account of a row as of its last decision."""
     account = account_of(row, services.vault.data_key(row.key) if row.key is not None else None)
     now = services.clock.now(conn)
     terms, as_of = services.terms(conn, now).under(account.book, now), row.decided_at or now
     state = assess(account.book, terms, account.zone(terms), as_of)
-    return View(
+    return AccountView(
         account=replace(account, add_ons=state.add_ons, quantities=state.quantities),
         state=state,
         terms=terms,
         now=now,
-        ended=closed.ended(conn, row) if row.key is None else None,
+        closed_at=closed.ended(conn, row) if row.key is None else None,
     )

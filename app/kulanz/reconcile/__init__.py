@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from kulanz.reconcile.drift import Drift, DriftKind
 from kulanz.reconcile.imports import Import, import_store
-from kulanz.reconcile.rounds import Report, Window, reconcile
+from kulanz.reconcile.run import ReconcileReport, Window, reconcile
 
-__all__ = ["Drift", "DriftKind", "Import", "Report", "Window", "import_store", "reconcile"]
+__all__ = ["Drift", "DriftKind", "Import", "ReconcileReport", "Window", "import_store", "reconcile"]

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from kulanz.policy.book import Book
-from kulanz.policy.book.own import Turn
-from kulanz.policy.book.provider import RUNNING
+from kulanz.policy.book.own import RenewalStep
+from kulanz.policy.book.provider import RUNNING_STATUSES
 from kulanz.policy.facts import (
     InvoiceSeen,
     LicenceSeen,
@@ -177,11 +177,11 @@ def _did_not_stick(seen: SubscriptionSeen, book: Book, now: datetime) -> Iterato
     if turn.cause is None:
         if seen.status in _ENDED and not later:
             yield DriftKind.RESUME_DID_NOT_STICK
-    elif seen.status not in _ENDED and not (later and seen.status in RUNNING):
+    elif seen.status not in _ENDED and not (later and seen.status in RUNNING_STATUSES):
         yield DriftKind.CANCEL_DID_NOT_STICK
 
 
-def _last_done(book: Book, subscription: str) -> Turn | None:
+def _last_done(book: Book, subscription: str) -> RenewalStep | None:
     renewals = book.renewals.get(subscription)
     done = [turn for turn in renewals.turns if turn.asked.outcome is Outcome.DONE] if renewals else []
     return done[-1] if done else None

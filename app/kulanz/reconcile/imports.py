@@ -20,17 +20,17 @@ from kulanz.policy.facts import (
 )
 from kulanz.processing.account_resolver import kept
 from kulanz.processing.decision_log import Cause
-from kulanz.processing.unit_of_work import Docket
-from kulanz.providers.lemonsqueezy.client import Client, Kind, Page
+from kulanz.processing.unit_of_work import UnitOfWork
+from kulanz.providers.lemonsqueezy.client import LemonSqueezyClient, ResourceKind, ResourcePage
 from kulanz.providers.naming import is_usable
 from kulanz.providers.provider import Listed
-from kulanz.reconcile import absorb
+from kulanz.reconcile import apply
 from kulanz.reconcile.drift import Drift, seen_in
 from kulanz.services import Services
 from kulanz.store import bindings, shared_values
 
 PROVIDER = "lemonsqueezy"
-MARK = "import:lemonsqueezy"
+PROGRESS_KEY = "import:lemonsqueezy"
 """Where an import is: `{"kind", "page"}` of the next page to be read."""
 REVIEW = "unrequested_refund"
 """The topic that history is no news about: what was refunded before Kulanz came was somebody's decision."""
@@ -71,7 +71,7 @@ def import_store(
         with services.database.write() as tx:
             bindings.bind(tx, pairs)
     for kind, page in _remaining(services, client, outcome, restart=restart or dry_run):
-        drifts = _look(services, page) if dry_run else _take_in(services, page)
+        drifts = _inspect(services, page) if dry_run else _apply(services, page)
         outcome.read[str(kind)] += len(page.items)
         outcome.new[str(kind)] += len({drift.object for drift in drifts})
         outcome.unreadable.extend(f"{kind} {line}" for line in page.unreadable)
@@ -80,48 +80,48 @@ def import_store(
         progress(kind, page.number, page.last)
     if not dry_run:
         _mark(services, None)
-        services.bell.ring()
+        services.notifier.notify()
     return outcome
 
 
 def _remaining(
-    services: Services, client: Client, outcome: Import, *, restart: bool
-) -> Iterator[tuple[Kind, Page[Listed]]]:
+    services: Services, client: LemonSqueezyClient, outcome: Import, *, restart: bool
+) -> Iterator[tuple[ResourceKind, ResourcePage[Listed]]]:
     with services.database.read() as conn:
-        mark = None if restart else shared_values.get(conn, MARK)
+        mark = None if restart else shared_values.get(conn, PROGRESS_KEY)
         now = services.clock.now(conn)
-    kinds, first = list(Kind), 1
+    kinds, first = list(ResourceKind), 1
     if mark is not None:
         outcome.resumed_at = f"{mark['kind']}, page {mark['page']}"
-        kinds, first = kinds[kinds.index(Kind(mark["kind"])) :], int(mark["page"])
+        kinds, first = kinds[kinds.index(ResourceKind(mark["kind"])) :], int(mark["page"])
     for kind in kinds:
         for page in client.pages(kind, first=first, provenance=Provenance.IMPORTED, asked_at=now):
             yield kind, page
         first = 1
 
 
-def _look(services: Services, page: Page[Listed]) -> list[Drift]:
-    return absorb.look(services, absorb.ours(services, page.items), services.clock.now())
+def _inspect(services: Services, page: ResourcePage[Listed]) -> list[Drift]:
+    return apply.inspect(services, apply.ours(services, page.items), services.clock.now())
 
 
-def _take_in(services: Services, page: Page[Listed]) -> list[Drift]:
-    entries = absorb.ours(services, page.items)
-    drifts, _ = absorb.take_in(services, entries, Cause(kind="import", name="imported"), also=_history)
+def _apply(services: Services, page: ResourcePage[Listed]) -> list[Drift]:
+    entries = apply.ours(services, page.items)
+    drifts, _ = apply.apply(services, entries, Cause(kind="import", name="imported"), also=_history)
     return drifts
 
 
-def _history(entry: Listed, docket: Docket) -> Iterable[Fact]:
+def _history(entry: Listed, unit_of_work: UnitOfWork) -> Iterable[Fact]:
     """Tell operators nothing of refunds that were given before."""
     match seen_in(entry.fact):
         case OrderSeen(status=OrderStatus.REFUNDED, key=key):
-            yield OperatorsAlerted(subject=key, topic=REVIEW, at=docket.now)
+            yield OperatorsAlerted(subject=key, topic=REVIEW, at=unit_of_work.now)
         case InvoiceSeen(status=InvoiceStatus.REFUNDED, key=key, reason=reason) if reason is not BillingReason.INITIAL:
-            yield OperatorsAlerted(subject=key, topic=REVIEW, at=docket.now)
+            yield OperatorsAlerted(subject=key, topic=REVIEW, at=unit_of_work.now)
 
 
 def _mark(services: Services, value: Any) -> None:
     with services.database.write() as tx:
-        shared_values.put(tx, MARK, value)
+        shared_values.put(tx, PROGRESS_KEY, value)
 
 
 def _bindings(services: Services, named: Mapping[str, str]) -> dict[str, str]:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from kulanz.config import Settings
 from kulanz.config.urls import refuse_no_web_url
 from kulanz.errors import RefusedError
-from kulanz.providers.lemonsqueezy.client import Client, Webhook
+from kulanz.providers.lemonsqueezy.client import LemonSqueezyClient, WebhookResource
 from kulanz.providers.lemonsqueezy.vocabulary import OBJECTS
 
 SHORTEST_SECRET, LONGEST_SECRET = 6, 40
-EVENTS = tuple(name for name in OBJECTS if not name.startswith("dispute_"))
+WEBHOOK_EVENTS = tuple(name for name in OBJECTS if not name.startswith("dispute_"))
 """Everything that somebody acts on; disputes are our own extension and unknown there."""
 
 
@@ -26,31 +26,41 @@ class Registration:
     webhook: str | None
 
 
-def register(client: Client, settings: Settings, url: str, store: str | None, *, dry_run: bool) -> Registration:
+def register(
+    client: LemonSqueezyClient, settings: Settings, url: str, store: str | None, *, dry_run: bool
+) -> Registration:
     """Have the provider deliver to `url`; one that is registered already is told the events and the secret again."""
     refuse_no_web_url(url)
     store, secret = _store(settings, store), _secret(settings)
-    known = next((webhook for webhook in client.webhooks(store_id=store) if webhook.url == url), None)
+    webhook_resource = next((webhook for webhook in client.webhooks(store_id=store) if webhook.url == url), None)
     test_mode = client.test_mode()
-    done = "created" if known is None else "changed"
+    done = "created" if webhook_resource is None else "changed"
     if not dry_run:
-        known = _write(client, known, url=url, store=store, secret=secret, test_mode=test_mode)
-    return Registration(done=done, url=url, store=store, test_mode=test_mode, webhook=known.id if known else None)
+        webhook_resource = _write(client, webhook_resource, url=url, store=store, secret=secret, test_mode=test_mode)
+    return Registration(
+        done=done, url=url, store=store, test_mode=test_mode, webhook=webhook_resource.id if webhook_resource else None
+    )
 
 
 def _write(
-    client: Client, known: Webhook | None, *, url: str, store: str, secret: str, test_mode: bool
-) -> Webhook | None:
-    if known is None:
-        return client.create_webhook(store, url=url, events=EVENTS, secret=secret, test_mode=test_mode)
-    return client.change_webhook(known.id, events=EVENTS, secret=secret)
+    client: LemonSqueezyClient,
+    webhook_resource: WebhookResource | None,
+    *,
+    url: str,
+    store: str,
+    secret: str,
+    test_mode: bool,
+) -> WebhookResource | None:
+    if webhook_resource is None:
+        return client.create_webhook(store, url=url, events=WEBHOOK_EVENTS, secret=secret, test_mode=test_mode)
+    return client.change_webhook(webhook_resource.id, events=WEBHOOK_EVENTS, secret=secret)
 
 
 def _store(settings: Settings, store: str | None) -> str:
-    known = {store} if store else settings.lemonsqueezy_store_ids
-    if len(known) != 1:
+    existing = {store} if store else settings.lemonsqueezy_store_ids
+    if len(existing) != 1:
         raise RefusedError("which store? give --store, or set LEMONSQUEEZY_STORE_ID to one")
-    return next(iter(known))
+    return next(iter(existing))
 
 
 def _secret(settings: Settings) -> str:

@@ -10,7 +10,7 @@ from kulanz.errors import RefusedError
 from kulanz.store import shared_values
 from kulanz.store.database import Connection, Database
 
-_MARK = "test_clock"
+_TEST_CLOCK_KEY = "test_clock"
 _TURN = "test_clock_turn"
 _LEASE = timedelta(seconds=30)
 """Longer than a step of its holder takes; after a kill the next one waits for so long."""
@@ -18,7 +18,7 @@ _RENEW_EVERY = 5.0
 _LOOK_EVERY = 0.1
 
 
-class Host:
+class HostClock:
     """The machine that a process runs on, as far as its clock is concerned."""
 
     def now(self) -> datetime:
@@ -26,7 +26,7 @@ class Host:
         return datetime.now(UTC)
 
 
-HOST = [Host()]
+HOST = [HostClock()]
 """The process's own; only the fault lab has another, whose clock steps."""
 
 
@@ -46,7 +46,7 @@ class Clock:
         """Return the policy's time, read inside `tx` if one is given."""
         return self.test_time(tx) or real_now()
 
-    def stands_still(self, tx: Connection | None = None) -> bool:
+    def is_test_clock(self, tx: Connection | None = None) -> bool:
         """Tell whether the test clock is set."""
         return self.test_time(tx) is not None
 
@@ -55,18 +55,18 @@ class Clock:
         if not self._test_clock:
             return None
         with self._database.read() if tx is None else nullcontext(tx) as conn:
-            text = shared_values.get(conn, _MARK)
+            text = shared_values.get(conn, _TEST_CLOCK_KEY)
         return None if text is None else datetime.fromisoformat(text)
 
     def set(self, at: datetime, tx: Connection | None = None) -> None:
         """Let the test clock stand still at an instant; RefusedError where it is not allowed."""
         if at.utcoffset() is None:
             raise ValueError("an instant without a time zone")
-        self._put(at.astimezone(UTC).isoformat(), tx)
+        self._store(at.astimezone(UTC).isoformat(), tx)
 
     def reset(self, tx: Connection | None = None) -> None:
         """Go back to real time."""
-        self._put(None, tx)
+        self._store(None, tx)
 
     @contextmanager
     def turn(self, wait: float = 0.0) -> Iterator["Turn"]:
@@ -81,11 +81,11 @@ class Clock:
         finally:
             turn.give_back()
 
-    def _put(self, text: str | None, tx: Connection | None) -> None:
+    def _store(self, text: str | None, tx: Connection | None) -> None:
         if not self._test_clock:
             raise RefusedError("the test clock is off; KULANZ_TEST_CLOCK=1 allows it")
         with self._database.write() if tx is None else nullcontext(tx) as conn:
-            shared_values.put(conn, _MARK, text)
+            shared_values.put(conn, _TEST_CLOCK_KEY, text)
 
 
 class Turn:
@@ -100,8 +100,8 @@ class Turn:
     def take(self) -> bool:
         """Take the lease unless another holds it; return whether that was done."""
         with self._database.write() as tx:
-            found = shared_values.get(tx, _TURN)
-            return not _holds(found) and self._swap(tx, found)
+            result = shared_values.get(tx, _TURN)
+            return not _holds(result) and self._swap(tx, result)
 
     def renew(self) -> None:
         """Extend the lease if it is time to; RefusedError where it has lapsed and another has taken it."""

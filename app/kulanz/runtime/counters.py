@@ -18,11 +18,11 @@ from kulanz.store.database import Database
 from kulanz.telemetry import metrics
 from kulanz.telemetry.logs import log
 
-EVERY = 5.0
+FLUSH_INTERVAL = 5.0
 """Seconds between two times that a process hands in what it has counted."""
 
 
-class Tally:
+class Counters:
     """Hands in the counts of this process since it was made."""
 
     def __init__(self, database: Database) -> None:
@@ -33,7 +33,7 @@ class Tally:
         self._ended = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def hand_in(self) -> None:
+    def flush(self) -> None:
         """Add what was counted since the last time; a sample that nobody knows yet begins at 0."""
         with self._lock:
             counted = dict(_counted())
@@ -45,7 +45,7 @@ class Tally:
             self._handed_in = counted
             self._known |= counted.keys()
 
-    def keep(self) -> None:
+    def start(self) -> None:
         """Hand in every few seconds from now on, from a thread of its own: call it after any fork."""
         self._thread = threading.Thread(target=self._run, name="tally", daemon=True)
         self._thread.start()
@@ -58,29 +58,29 @@ class Tally:
             self._thread = None
 
     def _run(self) -> None:
-        while not self._ended.wait(EVERY):
+        while not self._ended.wait(FLUSH_INTERVAL):
             self._attempt()
         self._attempt()
 
     def _attempt(self) -> None:
         try:
-            self.hand_in()
+            self.flush()
         except KulanzError as error:
-            log.warning("tally.put_off", error=type(error).__name__, detail=error.detail)
+            log.warning("counters.put_off", error=type(error).__name__, detail=error.detail)
 
 
-def page(sums: dict[str, float]) -> Iterator[str]:
+def exposition(sums: dict[str, float]) -> Iterator[str]:
     """Yield the lines of Prometheus's text format for what was counted by all."""
     for family in metrics.REGISTRY.collect():
         lines = [f"{name} {_number(sums[name])}" for name in _of(family, sums)]
         if lines:
-            yield from head(_told(family), family.documentation, family.type)
+            yield from head(_exposed_name(family), family.documentation, family.type)
             yield from lines
 
 
-def head(name: str, told: str, kind: str) -> Iterator[str]:
+def head(name: str, text: str, kind: str) -> Iterator[str]:
     """Yield the two lines that introduce a metric."""
-    yield f"# HELP {name} {told}"
+    yield f"# HELP {name} {text}"
     yield f"# TYPE {name} {kind}"
 
 
@@ -92,7 +92,7 @@ def line(name: str, labels: dict[str, str], value: float) -> str:
 def _counted() -> Iterator[tuple[str, float]]:
     for family in metrics.REGISTRY.collect():
         for sample in family.samples:
-            if _is_kept(sample):
+            if _is_counted(sample):
                 yield _written(sample.name, sample.labels), sample.value
 
 
@@ -107,19 +107,19 @@ def _place(name: str) -> tuple[str, float]:
     return (bare, float(bound.partition('"')[0].replace("+Inf", "inf"))) if bound else (bare, 0.0)
 
 
-def _told(family: Metric) -> str:
+def _exposed_name(family: Metric) -> str:
     return family.name if family.type == "histogram" else f"{family.name}_total"
 
 
-def _is_kept(sample: Sample) -> bool:
+def _is_counted(sample: Sample) -> bool:
     return not sample.name.endswith("_created")
 
 
 def _written(name: str, labels: dict[str, str]) -> str:
     if not labels:
         return name
-    told = ",".join(f'{key}="{_escaped(value)}"' for key, value in sorted(labels.items()))
-    return f"{name}{{{told}}}"
+    text = ",".join(f'{key}="{_escaped(value)}"' for key, value in sorted(labels.items()))
+    return f"{name}{{{text}}}"
 
 
 def _escaped(value: str) -> str:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gc
 
-_OFTEN_ENOUGH = (20_000, 20, 20)
+_THRESHOLDS = (20_000, 20, 20)
 """Objects between two looks, and looks between two deeper ones: what we make is nearly all freed by counting."""
 
 
-def keep() -> None:
+def freeze_loaded() -> None:
     """Leave all that is loaded by now out of garbage collection, for good. Call it once, when a process is set up."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(*_OFTEN_ENOUGH)
+    gc.set_threshold(*_THRESHOLDS)

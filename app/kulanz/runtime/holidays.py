@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 def is_working_day(country: str, day: date) -> bool:
     """Whether people work on a day in a country; one whose holidays nobody knows has weekends only."""
-    known = _of(country)
-    return weekdays(country, day) if known is None else known.is_working_day(day)
+    calendar = _holidays_of(country)
+    return weekdays(country, day) if calendar is None else calendar.is_working_day(day)
 
 
 @cache
-def _of(country: str) -> HolidayBase | None:
+def _holidays_of(country: str) -> HolidayBase | None:
     """Load the holidays only where somebody asks for a deadline in working days."""
     from holidays import country_holidays  # noqa: PLC0415
 

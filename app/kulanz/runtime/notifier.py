@@ -23,29 +23,29 @@ from rq.utils import now
 from kulanz.errors import KulanzError
 from kulanz.telemetry import metrics
 
-EVENTS = "kulanz-events"
+EVENTS_QUEUE = "kulanz-events"
 """The RQ queue whose worker applies events and timers."""
-EFFECTS = "kulanz-effects"
+EFFECTS_QUEUE = "kulanz-effects"
 """The RQ queue whose worker carries effects out."""
-QUEUES = (EVENTS, EFFECTS)
-JOBS = {EVENTS: "kulanz_workers.jobs.drain", EFFECTS: "kulanz_workers.jobs.deliver"}
+QUEUES = (EVENTS_QUEUE, EFFECTS_QUEUE)
+JOBS = {EVENTS_QUEUE: "kulanz_workers.jobs.drain", EFFECTS_QUEUE: "kulanz_workers.jobs.deliver"}
 """The one job of each queue, by its dotted path: the only ones that a worker runs (a test resolves them)."""
 
-PATIENCE = 0.25
+NOTIFY_TIMEOUT = 0.25
 """Seconds that a ring may take in all."""
-BROKEN_FOR = 1.0
+REDIS_RETRY_AFTER = 1.0
 """Seconds for which a Redis that failed is not asked again."""
-KEPT_FOR = 60
+JOB_RESULT_TTL = 60
 """Seconds that RQ keeps the record of a job that ended well; a failed one stays a day."""
-DAY = 86_400
+FAILED_JOB_TTL = 86_400
 SENTINEL_PORT = 26_379
 
-RING = """
+NOTIFY_SCRIPT = """
 redis.call('DEL', KEYS[1])
 redis.call('LPUSH', KEYS[1], '1')
 return redis.call('LLEN', KEYS[2])
 """
-QUEUE = """
+ENQUEUE_SCRIPT = """
 if redis.call('LLEN', KEYS[1]) > 0 then return 0 end
 redis.call('HSET', KEYS[2], unpack(ARGV, 3))
 redis.call('SADD', 'rq:queues', KEYS[1])
@@ -55,7 +55,7 @@ return 1
 """
 
 
-class DoorbellUnavailableError(KulanzError):
+class NotifierUnavailableError(KulanzError):
     """Redis does not answer: look at the database instead."""
 
     status = 503
@@ -63,7 +63,7 @@ class DoorbellUnavailableError(KulanzError):
     title = "Doorbell unavailable"
 
 
-class Bell:
+class Notifier:
     """Rings for a queue's worker and, as that worker, listens. Shared by threads; connects on first use."""
 
     def __init__(self, redis_url: str | None) -> None:
@@ -72,36 +72,38 @@ class Bell:
         self._connections: dict[float, Redis] = {}
         self._broken_until = 0.0
 
-    def ring(self, queue: str = EVENTS) -> bool:
+    def notify(self, queue: str = EVENTS_QUEUE) -> bool:
         """Wake the queue's worker; return whether Redis heard it. Never raises."""
-        heard = self._heard(queue)
-        metrics.RINGS.labels(queue, "yes" if heard else "no").inc()
-        return heard
+        delivered = self._delivered(queue)
+        metrics.NOTIFICATIONS.labels(queue, "yes" if delivered else "no").inc()
+        return delivered
 
-    def listen(self, seconds: float, queue: str = EVENTS) -> bool:
+    def wait(self, seconds: float, queue: str = EVENTS_QUEUE) -> bool:
         """Wait for a ring at most so long and return whether there was one.
 
         Raise DoorbellUnavailableError where there is no Redis to listen to.
         """
         if self._url is None:
-            raise DoorbellUnavailableError("REDIS_URL is not set")
+            raise NotifierUnavailableError("REDIS_URL is not set")
         try:
-            return self._connection(seconds + PATIENCE).blpop([bell_key(queue)], timeout=seconds) is not None
+            return (
+                self._connection(seconds + NOTIFY_TIMEOUT).blpop([notification_key(queue)], timeout=seconds) is not None
+            )
         except (RedisError, OSError, ValueError) as error:
-            raise DoorbellUnavailableError(f"Redis does not answer ({type(error).__name__})") from error
+            raise NotifierUnavailableError(f"Redis does not answer ({type(error).__name__})") from error
 
     def close(self) -> None:
         """Give the connections back."""
         for connection in self._connections.values():
             connection.close()
 
-    def _heard(self, queue: str) -> bool:
+    def _delivered(self, queue: str) -> bool:
         if self._url is None or time.monotonic() < self._broken_until:
             return False
         try:
-            self._ring(self._connection(PATIENCE / 2), queue)
+            self._notify(self._connection(NOTIFY_TIMEOUT / 2), queue)
         except (RedisError, OSError, ValueError):
-            self._broken_until = time.monotonic() + BROKEN_FOR
+            self._broken_until = time.monotonic() + REDIS_RETRY_AFTER
             return False
         return True
 
@@ -112,14 +114,14 @@ class Bell:
             return self._connections[timeout]
 
     @staticmethod
-    def _ring(redis: Redis, queue: str) -> None:
+    def _notify(redis: Redis, queue: str) -> None:
         """Ring in one short round trip; a job, which is much longer, goes out only where none is queued."""
         waiting = f"rq:queue:{queue}"
-        if redis.eval(RING, 2, bell_key(queue), waiting):
+        if redis.eval(NOTIFY_SCRIPT, 2, notification_key(queue), waiting):
             return
         job = _job(redis, queue)
         fields = [part for field in job.to_dict().items() for part in field]
-        redis.eval(QUEUE, 2, waiting, job.key, job.id, DAY, *fields)
+        redis.eval(ENQUEUE_SCRIPT, 2, waiting, job.key, job.id, FAILED_JOB_TTL, *fields)
 
 
 def connect(url: str, *, timeout: float) -> Redis:
@@ -129,7 +131,7 @@ def connect(url: str, *, timeout: float) -> Redis:
     """
     options: dict[str, Any] = {
         "socket_timeout": timeout,
-        "socket_connect_timeout": min(timeout, PATIENCE / 2),
+        "socket_connect_timeout": min(timeout, NOTIFY_TIMEOUT / 2),
         "retry": Retry(NoBackoff(), 0),
     }
     if urlsplit(url).scheme == "redis+sentinel":
@@ -137,7 +139,7 @@ def connect(url: str, *, timeout: float) -> Redis:
     return Redis.from_url(url, **options)
 
 
-def bell_key(queue: str) -> str:
+def notification_key(queue: str) -> str:
     """Return the list that a lingering job of the queue waits on."""
     return f"kulanz:bell:{queue}"
 
@@ -150,8 +152,8 @@ def _job(redis: Redis, queue: str) -> Job:
         origin=queue,
         status=JobStatus.QUEUED,
         timeout=-1,
-        result_ttl=KEPT_FOR,
-        failure_ttl=DAY,
+        result_ttl=JOB_RESULT_TTL,
+        failure_ttl=FAILED_JOB_TTL,
         description=queue.removeprefix("kulanz-"),
     )
     job.enqueued_at = now()

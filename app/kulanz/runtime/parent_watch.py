@@ -12,20 +12,20 @@ import threading
 import time
 from contextlib import suppress
 
-LAST_WORD = 10.0
+TERMINATE_GRACE = 10.0
 """Seconds that a part may take to end after its starter has gone."""
 
 
-def hold(leash: int | None) -> None:
+def exit_with_parent(pipe: int | None) -> None:
     """End this process and its group when the starter is gone."""
-    if leash is not None:
-        threading.Thread(target=_watch, args=(leash,), name="leash", daemon=True).start()
+    if pipe is not None:
+        threading.Thread(target=_watch, args=(pipe,), name="leash", daemon=True).start()
 
 
-def _watch(leash: int) -> None:
-    os.read(leash, 1)
+def _watch(pipe: int) -> None:
+    os.read(pipe, 1)
     _signal(signal.SIGTERM)
-    time.sleep(LAST_WORD)
+    time.sleep(TERMINATE_GRACE)
     _signal(signal.SIGKILL)
 
 

@@ -19,17 +19,17 @@ from typing import Any, Protocol
 from redis.exceptions import RedisError
 
 from kulanz.errors import FarEndError
-from kulanz.runtime.notifier import PATIENCE, connect
+from kulanz.runtime.notifier import NOTIFY_TIMEOUT, connect
 
-MINUTE = 60.0
-LIMIT = 300
+WINDOW_SECONDS = 60.0
+REQUESTS_PER_MINUTE = 300
 """Requests a minute that Lemon Squeezy allows."""
-GAP = 0.05
+MIN_INTERVAL = 0.05
 """Seconds between two requests: above about 20 a second it is said to answer 503."""
-BROKEN_FOR = 5.0
+REDIS_RETRY_AFTER = 5.0
 """Seconds for which a Redis that failed is not asked again."""
 
-TAKE = """
+RESERVE_SCRIPT = """
 local now, limit, gap, patience = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local slot = now
 local last = redis.call('LINDEX', KEYS[1], -1)
@@ -44,7 +44,7 @@ redis.call('LTRIM', KEYS[1], -limit, -1)
 redis.call('EXPIRE', KEYS[1], 7200)
 return {'1', tostring(slot - now)}
 """
-HEARD = """
+OBSERVE_SCRIPT = """
 local now, limit, remaining = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
 local ours = 0
 for _, slot in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
@@ -58,13 +58,13 @@ return others
 """
 
 
-class Places(Protocol):
+class Slots(Protocol):
     """Where the places are kept."""
 
-    def take(self, now: float, patience: float) -> tuple[bool, float]:
+    def reserve(self, now: float, max_wait: float) -> tuple[bool, float]:
         """Return whether a place within so many seconds was taken, and how far away it is or would be."""
 
-    def heard(self, now: float, remaining: int) -> None:
+    def observe(self, now: float, remaining: int) -> None:
         """Count what others have used as used now."""
 
     def close(self, now: float, seconds: float) -> None:
@@ -72,38 +72,38 @@ class Places(Protocol):
 
 
 @dataclass(slots=True)
-class Own:
+class LocalSlots:
     """The places of one process."""
 
-    limit: int = LIMIT
-    gap: float = GAP
+    limit: int = REQUESTS_PER_MINUTE
+    gap: float = MIN_INTERVAL
     _slots: deque[float] = field(default_factory=deque)
     _closed_until: float = 0.0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def take(self, now: float, patience: float) -> tuple[bool, float]:
-        """See `Places`."""
+    def reserve(self, now: float, max_wait: float) -> tuple[bool, float]:
+        """See `Slots`."""
         with self._lock:
             slot = self._next(now)
-            if slot - now > patience:
+            if slot - now > max_wait:
                 return False, slot - now
             self._keep(slot)
         return True, slot - now
 
-    def heard(self, now: float, remaining: int) -> None:
-        """See `Places`."""
+    def observe(self, now: float, remaining: int) -> None:
+        """See `Slots`."""
         with self._lock:
-            ours = sum(slot > now - MINUTE for slot in self._slots)
+            ours = sum(slot > now - WINDOW_SECONDS for slot in self._slots)
             for _ in range(self.limit - ours - remaining):
                 self._keep(now)
 
     def close(self, now: float, seconds: float) -> None:
-        """See `Places`."""
+        """See `Slots`."""
         self._closed_until = max(self._closed_until, now + seconds)
 
     def _next(self, now: float) -> float:
         last = self._slots[-1] + self.gap if self._slots else now
-        first = self._slots[0] + MINUTE if len(self._slots) == self.limit else now
+        first = self._slots[0] + WINDOW_SECONDS if len(self._slots) == self.limit else now
         return max(now, last, first, self._closed_until)
 
     def _keep(self, slot: float) -> None:
@@ -113,25 +113,25 @@ class Own:
 
 
 @dataclass(slots=True)
-class Shared:
+class RedisSlots:
     """The places of all processes; raises RedisError."""
 
     redis: Any
     name: str
-    limit: int = LIMIT
-    gap: float = GAP
+    limit: int = REQUESTS_PER_MINUTE
+    gap: float = MIN_INTERVAL
 
-    def take(self, now: float, patience: float) -> tuple[bool, float]:
-        """See `Places`."""
-        taken, wait = self.redis.eval(TAKE, 2, *self._keys, now, self.limit, self.gap, patience)
+    def reserve(self, now: float, max_wait: float) -> tuple[bool, float]:
+        """See `Slots`."""
+        taken, wait = self.redis.eval(RESERVE_SCRIPT, 2, *self._keys, now, self.limit, self.gap, max_wait)
         return taken in {"1", b"1"}, float(wait)
 
-    def heard(self, now: float, remaining: int) -> None:
-        """See `Places`."""
-        self.redis.eval(HEARD, 1, self._keys[0], now, self.limit, remaining)
+    def observe(self, now: float, remaining: int) -> None:
+        """See `Slots`."""
+        self.redis.eval(OBSERVE_SCRIPT, 1, self._keys[0], now, self.limit, remaining)
 
     def close(self, now: float, seconds: float) -> None:
-        """See `Places`."""
+        """See `Slots`."""
         self.redis.set(self._keys[1], f"{now + seconds:.6f}", ex=max(1, int(seconds) + 1))
 
     @property
@@ -140,23 +140,23 @@ class Shared:
 
 
 @dataclass(slots=True, kw_only=True)
-class Budget:
-    """Takes a place before each request (`kulanz.providers.lemonsqueezy.client.Pace`).
+class RateLimit:
+    """Takes a place before each request (see `RateLimiter`).
 
     Never fails for want of Redis.
     """
 
-    shared: Shared | None = None
-    patience: float = 30.0
+    shared: RedisSlots | None = None
+    max_wait: float = 30.0
     """Seconds that a place may be away; beyond it whoever asks is told to come back."""
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
-    own: Own = field(default_factory=Own)
+    local: LocalSlots = field(default_factory=LocalSlots)
     _broken_until: float = 0.0
 
-    def take(self) -> None:
+    def acquire(self) -> None:
         """Wait for a place; raise FarEndError where it is too far away."""
-        taken, wait = self._places(lambda places: places.take(self.clock(), self.patience))
+        taken, wait = self._use_slots(lambda places: places.reserve(self.clock(), self.max_wait))
         if not taken:
             raise FarEndError(
                 "the provider's rate limit is used up",
@@ -166,31 +166,31 @@ class Budget:
         if wait > 0:
             self.sleep(wait)
 
-    def heard(self, remaining: int) -> None:
+    def observe(self, remaining: int) -> None:
         """Learn from the provider's own count what others have used."""
-        self._places(lambda places: places.heard(self.clock(), remaining))
+        self._use_slots(lambda places: places.observe(self.clock(), remaining))
 
-    def refused(self, wait: timedelta | None) -> None:
+    def back_off(self, wait: timedelta | None) -> None:
         """Close for as long as a 429 says, a minute where it does not."""
-        seconds = MINUTE if wait is None else wait.total_seconds()
-        self._places(lambda places: places.close(self.clock(), seconds))
+        seconds = WINDOW_SECONDS if wait is None else wait.total_seconds()
+        self._use_slots(lambda places: places.close(self.clock(), seconds))
 
-    def rest(self, seconds: float) -> None:
+    def sleep_for(self, seconds: float) -> None:
         """Wait."""
         self.sleep(seconds)
 
-    def _places(self, use: Callable[[Places], Any]) -> Any:
+    def _use_slots(self, use: Callable[[Slots], Any]) -> Any:
         if self.shared is not None and time.monotonic() >= self._broken_until:
             try:
                 return use(self.shared)
             except (RedisError, OSError, ValueError):
-                self._broken_until = time.monotonic() + BROKEN_FOR
-        return use(self.own)
+                self._broken_until = time.monotonic() + REDIS_RETRY_AFTER
+        return use(self.local)
 
 
-def budget(redis_url: str | None, api_key: str, *, patience: float = 30.0) -> Budget:
+def rate_limit(redis_url: str | None, api_key: str, *, max_wait: float = 30.0) -> RateLimit:
     """Return the budget that all processes with this key share; nothing is connected yet."""
     if redis_url is None:
-        return Budget(patience=patience)
+        return RateLimit(max_wait=max_wait)
     name = sha256(b"pace:" + api_key.encode()).hexdigest()[:16]
-    return Budget(shared=Shared(connect(redis_url, timeout=PATIENCE), name), patience=patience)
+    return RateLimit(shared=RedisSlots(connect(redis_url, timeout=NOTIFY_TIMEOUT), name), max_wait=max_wait)

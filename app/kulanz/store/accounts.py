@@ -81,7 +81,9 @@ def lock(tx: Connection, ids: Collection[str], new_key: Callable[[], bytes]) -> 
     """
     rows = _locked(tx, ids)
     if missing := sorted(set(ids) - rows.keys()):
-        bulk.insert(tx, accounts, _COLUMNS, [_new(id_, new_key()) for id_ in missing], conflict=bulk.OR_NOTHING)
+        bulk.insert(
+            tx, accounts, _COLUMNS, [_new(id_, new_key()) for id_ in missing], conflict=bulk.ON_CONFLICT_DO_NOTHING
+        )
         rows |= _locked(tx, missing)
     if targets := {row.alias_of for row in rows.values() if row.alias_of} - rows.keys():
         rows |= _locked(tx, targets)

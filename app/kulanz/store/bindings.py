@@ -24,10 +24,10 @@ def find(tx: Connection, keys: Collection[str]) -> dict[str, str]:
 
 def bind(tx: Connection, pairs: Mapping[str, str]) -> None:
     """Bind keys to accounts; a key that is bound already stays where it is, so look again with `find`."""
-    bulk.insert(tx, bindings, ("key", "account"), sorted(pairs.items()), conflict=bulk.OR_NOTHING)
+    bulk.insert(tx, bindings, ("key", "account"), sorted(pairs.items()), conflict=bulk.ON_CONFLICT_DO_NOTHING)
 
 
-def take_turns(tx: Connection, keys: Collection[str]) -> None:
+def lock_keys(tx: Connection, keys: Collection[str]) -> None:
     """Keep others from these keys until `tx` ends: whoever binds one, and whoever waits for one to be bound.
 
     Take it before anything is written that another may wait for. SQLite has one writer anyway.

@@ -23,8 +23,8 @@ from sqlalchemy.types import TypeEngine
 from kulanz.errors import InvalidInputError
 from kulanz.store.tables import Instant, as_text, in_utc
 
-Values = tuple[Any, ...]
-OR_NOTHING = "ON CONFLICT DO NOTHING"
+RowValues = tuple[Any, ...]
+ON_CONFLICT_DO_NOTHING = "ON CONFLICT DO NOTHING"
 AnyRow = Row[*tuple[Any, ...]]
 Columns = tuple[str, ...]
 
@@ -41,29 +41,29 @@ _ARRAYS = {
 }
 
 
-def insert(tx: Connection, table: Table, columns: Columns, rows: Sequence[Values], *, conflict: str = "") -> int:
-    """Insert rows; `conflict` ends the statement, as `OR_NOTHING` does. Returns how many were written."""
+def insert(tx: Connection, table: Table, columns: Columns, rows: Sequence[RowValues], *, conflict: str = "") -> int:
+    """Insert rows; `conflict` ends the statement, as `ON_CONFLICT_DO_NOTHING` does. Returns how many were written."""
     return _run(tx, table, columns, rows, _insert(tx.dialect.name, table, columns, conflict))
 
 
-def insert_new(tx: Connection, table: Table, columns: Columns, rows: Sequence[Values]) -> list[int | None]:
+def insert_new(tx: Connection, table: Table, columns: Columns, rows: Sequence[RowValues]) -> list[int | None]:
     """Insert what conflicts with nothing; return the new id of each row, or None. The first column tells rows apart."""
     if tx.dialect.name == "sqlite":
         statement = _insert("sqlite", table, columns, "ON CONFLICT DO NOTHING RETURNING id")
         cursor = tx.connection.cursor()
-        found = (cursor.execute(statement, row).fetchone() for row in _for_sqlite(table, columns, rows))
-        return [row and row[0] for row in found]
+        result = (cursor.execute(statement, row).fetchone() for row in _for_sqlite(table, columns, rows))
+        return [row and row[0] for row in result]
     statement = _insert("postgresql", table, columns, f"ON CONFLICT DO NOTHING RETURNING id, {columns[0]}")
     made = {name: number for number, name in tx.exec_driver_sql(statement, _arrays(table, columns, rows))}
     return [made.pop(row[0], None) for row in rows]
 
 
-def update(tx: Connection, table: Table, columns: Columns, rows: Sequence[Values], unless_none: str = "") -> None:
+def update(tx: Connection, table: Table, columns: Columns, rows: Sequence[RowValues], unless_none: str = "") -> None:
     """Set the other columns of the rows that the first column names; None leaves the column `unless_none` as it is."""
     _run(tx, table, columns, rows, _update(tx.dialect.name, table, columns, unless_none))
 
 
-def delete(tx: Connection, table: Table, columns: Columns, rows: Sequence[Values]) -> None:
+def delete(tx: Connection, table: Table, columns: Columns, rows: Sequence[RowValues]) -> None:
     """Delete the rows that the columns together name."""
     _run(tx, table, columns, rows, _delete(tx.dialect.name, table, columns))
 
@@ -122,7 +122,7 @@ def _among_array(element: among, compiler: SQLCompiler, **options: Any) -> str:
     return f"{column} = ANY ({values})"
 
 
-def _run(tx: Connection, table: Table, columns: Columns, rows: Sequence[Values], statement: str) -> int:
+def _run(tx: Connection, table: Table, columns: Columns, rows: Sequence[RowValues], statement: str) -> int:
     if not rows:
         return 0
     if tx.dialect.name == "sqlite":
@@ -172,21 +172,23 @@ def _unnest(table: Table, columns: Columns) -> str:
     return f"unnest({', '.join(casts)})"
 
 
-def _for_sqlite(table: Table, columns: Columns, rows: Sequence[Values]) -> Sequence[Values]:
+def _for_sqlite(table: Table, columns: Columns, rows: Sequence[RowValues]) -> Sequence[RowValues]:
     return list(zip(*_convert(table, columns, rows, as_text), strict=True)) if _instants(table, columns) else rows
 
 
-def _arrays(table: Table, columns: Columns, rows: Sequence[Values]) -> tuple[list[Any], ...]:
+def _arrays(table: Table, columns: Columns, rows: Sequence[RowValues]) -> tuple[list[Any], ...]:
     return tuple(_convert(table, columns, rows, in_utc))
 
 
-def _convert(table: Table, columns: Columns, rows: Sequence[Values], instant: Callable[[Any], Any]) -> list[list[Any]]:
+def _convert(
+    table: Table, columns: Columns, rows: Sequence[RowValues], instant: Callable[[Any], Any]
+) -> list[list[Any]]:
     """Turn rows into columns and give the instants among them the form of the database."""
     values: list[list[Any]] = [list(column) for column in zip(*rows, strict=True)]
-    known: dict[Any, Any] = {None: None}
+    document: dict[Any, Any] = {None: None}
     for place in _instants(table, columns):
-        known.update((value, instant(value)) for value in set(values[place]) - known.keys())
-        values[place] = [known[value] for value in values[place]]
+        document.update((value, instant(value)) for value in set(values[place]) - document.keys())
+        values[place] = [document[value] for value in values[place]]
     return values
 
 

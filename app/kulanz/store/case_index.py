@@ -13,7 +13,7 @@ from kulanz.store.tables import Instant, matters
 CASE, DISPUTE, REFUND, COLLECTION = "case", "dispute", "refund", "collection"
 
 
-class MatterRow(msgspec.Struct, frozen=True):
+class CaseRow(msgspec.Struct, frozen=True):
     """One dunning case or dispute as of the last decision about its account."""
 
     account: str
@@ -33,7 +33,7 @@ class MatterRow(msgspec.Struct, frozen=True):
     """Of a recovered case: what showed it."""
 
 
-class Tale(msgspec.Struct, frozen=True):
+class CaseCount(msgspec.Struct, frozen=True):
     """How many matters are alike, and what they are about together."""
 
     kind: str
@@ -55,7 +55,7 @@ class Sum(msgspec.Struct, frozen=True):
     number: int
 
 
-_COLUMNS = MatterRow.__struct_fields__
+_COLUMNS = CaseRow.__struct_fields__
 _ROW = select(*(matters.c[name] for name in _COLUMNS))
 _NEWEST_FIRST = (matters.c.opened_at.desc(), matters.c.account.desc(), matters.c.key.desc())
 _WRITE = (
@@ -112,7 +112,7 @@ _MERGED = delete(matters).where(
 _LEFT = delete(matters).where(matters.c.account == bindparam("of"))
 
 
-def put(tx: Connection, rows: Sequence[MatterRow]) -> None:
+def put(tx: Connection, rows: Sequence[CaseRow]) -> None:
     """Write matters of locked accounts; one that was closed keeps the time of that, unless it is open again."""
     bulk.insert(tx, matters, _COLUMNS, [msgspec.structs.astuple(row) for row in rows], conflict=_WRITE)
 
@@ -135,7 +135,7 @@ def page(
     after: tuple[datetime, str, str] | None,
     limit: int,
     state: str | None = None,
-) -> list[MatterRow]:
+) -> list[CaseRow]:
     """Return matters, newest first; `after` is the time, account and key of the last one of the page before."""
     query = _ROW.where(matters.c.kind == kind).order_by(*_NEWEST_FIRST).limit(limit)
     if only_open:
@@ -145,7 +145,7 @@ def page(
     if after is not None:
         place = tuple_(matters.c.opened_at, matters.c.account, matters.c.key)
         query = query.where(place < after)
-    return [MatterRow(*row) for row in conn.execute(query)]
+    return [CaseRow(*row) for row in conn.execute(query)]
 
 
 def accounts_with_open(conn: Connection, *, but: int, after: str, limit: int) -> list[str]:
@@ -168,10 +168,10 @@ def recovered(conn: Connection, since: datetime) -> list[Sum]:
     return _sums(conn.execute(_CLOSED, {"kind": CASE, "state": "recovered", "since": since}).all())
 
 
-def told(conn: Connection) -> list[Tale]:
+def told(conn: Connection) -> list[CaseCount]:
     """Return all matters there ever were, those that are alike as one; it reads the whole table."""
     return [
-        Tale(kind, state, bool(is_open), version, currency, stage, cause, number, int(amount))
+        CaseCount(kind, state, bool(is_open), version, currency, stage, cause, number, int(amount))
         for kind, state, is_open, version, currency, stage, cause, number, amount in conn.execute(_TALES)
     ]
 
@@ -183,10 +183,10 @@ def opened_at(conn: Connection, since: datetime) -> list[datetime]:
 
 def recovered_at(conn: Connection, since: datetime) -> list[datetime]:
     """Return when each dunning case that was recovered since an instant was."""
-    found = conn.execute(_CLOSED_AT, {"kind": CASE, "state": "recovered", "since": since}).scalars()
-    return [at for at in found if at is not None]
+    result = conn.execute(_CLOSED_AT, {"kind": CASE, "state": "recovered", "since": since}).scalars()
+    return [at for at in result if at is not None]
 
 
 def _sums(rows: Sequence[bulk.AnyRow]) -> list[Sum]:
-    found = [Sum(currency or "?", int(amount), number) for currency, amount, number in rows]
-    return sorted(found, key=lambda one: -one.amount)
+    sums = [Sum(currency or "?", int(amount), number) for currency, amount, number in rows]
+    return sorted(sums, key=lambda other_sum: -other_sum.amount)

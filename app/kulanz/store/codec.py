@@ -17,9 +17,11 @@ from kulanz.policy.state import Change
 _BOOK = msgspec.msgpack.Decoder(Book)
 _PACK = msgspec.msgpack.Encoder()
 _JSON = msgspec.json.Encoder()
-_FACTS: dict[str, msgspec.json.Decoder[Fact]] = {name: msgspec.json.Decoder(kind) for name, kind in facts.KINDS.items()}
+_FACTS: dict[str, msgspec.json.Decoder[Fact]] = {
+    name: msgspec.json.Decoder(kind) for name, kind in facts.FACT_KINDS.items()
+}
 _EFFECTS: dict[str, msgspec.json.Decoder[Effect]] = {
-    name: msgspec.json.Decoder(kind) for name, kind in effects.KINDS.items()
+    name: msgspec.json.Decoder(kind) for name, kind in effects.EFFECT_KINDS.items()
 }
 
 
@@ -33,7 +35,7 @@ def unpack_book(packed: bytes) -> Book:
     return _BOOK.decode(packed)
 
 
-def write(value: Fact | Effect) -> bytes:
+def encode(value: Fact | Effect) -> bytes:
     """Return a fact or an effect as JSON; its kind is kept beside it."""
     return _JSON.encode(value)
 
@@ -48,7 +50,7 @@ def read_effect(kind: str, written: bytes) -> Effect:
     return _EFFECTS[kind].decode(written)
 
 
-def told(change: Change) -> dict[str, Any]:
+def change_document(change: Change) -> dict[str, Any]:
     """Return a change as it is recorded with its decision, ready for JSON."""
     detail = {
         name: rfc3339(value) if isinstance(value, datetime) else value

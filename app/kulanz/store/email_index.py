@@ -13,7 +13,7 @@ _FIND = select(lookups.c.account).where(lookups.c.digest == bindparam("digest"))
 
 def add(tx: Connection, pairs: Iterable[tuple[bytes, str]]) -> None:
     """Remember that these hashes lead to these accounts."""
-    bulk.insert(tx, lookups, ("digest", "account"), sorted(pairs), conflict=bulk.OR_NOTHING)
+    bulk.insert(tx, lookups, ("digest", "account"), sorted(pairs), conflict=bulk.ON_CONFLICT_DO_NOTHING)
 
 
 def find(conn: Connection, digest: bytes) -> list[str]:

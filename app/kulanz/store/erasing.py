@@ -11,19 +11,19 @@ from sqlalchemy.engine import Connection
 from kulanz.store.bulk import among
 from kulanz.store.tables import accounts, effects, inbox, metadata
 
-KEPT = frozenset({"accounts", "archive", "bindings", "certificates", "decisions", "effects", "inbox"})
+KEPT_TABLES = frozenset({"accounts", "archive", "bindings", "certificates", "decisions", "effects", "inbox"})
 """Tables whose rows about an account stay, without what is personal; of every other they are deleted."""
-LETTERS = frozenset({"DropFile", "SendLetter", "SendMail"})
+PERSONAL_EFFECT_KINDS = frozenset({"DropFile", "SendLetter", "SendMail"})
 """Kinds of effects that hold personal data: what is not sent yet never is."""
-GONE = "the account was closed and its data were destroyed"
+ERASED = "the account was closed and its data were destroyed"
 _NOTHING = b""
-_IS_LETTER = effects.c.kind.in_(sorted(LETTERS))
+_IS_LETTER = effects.c.kind.in_(sorted(PERSONAL_EFFECT_KINDS))
 _DONE_WITH = ("done", "skipped", "withdrawn", "unknown")
 _BODIES = update(inbox).where(among(inbox.c.account, "accounts"), inbox.c.state == "handled").values(body=_NOTHING)
 _UNREAD = (
     update(inbox)
     .where(among(inbox.c.account, "accounts"), inbox.c.state != "handled")
-    .values(body=_NOTHING, state="ignored", reason=GONE, waits_for=None, next_attempt_at=None)
+    .values(body=_NOTHING, state="ignored", reason=ERASED, waits_for=None, next_attempt_at=None)
 )
 _PAYLOADS = (
     update(effects)
@@ -33,7 +33,7 @@ _PAYLOADS = (
 _MAILS = (
     update(effects)
     .where(among(effects.c.account, "accounts"), _IS_LETTER, effects.c.state.not_in(_DONE_WITH))
-    .values(state="withdrawn", error=GONE, lease_until=None, begun_at=None)
+    .values(state="withdrawn", error=ERASED, lease_until=None, begun_at=None)
 )
 _KEYS = (
     update(accounts)
@@ -44,7 +44,7 @@ _KEYS = (
 
 def personal_tables() -> list[Table]:
     """Return the tables whose rows about an account go with it."""
-    return [table for table in metadata.sorted_tables if "account" in table.c and table.name not in KEPT]
+    return [table for table in metadata.sorted_tables if "account" in table.c and table.name not in KEPT_TABLES]
 
 
 def destroy(tx: Connection, names: Sequence[str]) -> dict[str, int]:

@@ -11,7 +11,7 @@ from kulanz.store import bulk
 from kulanz.store.tables import Instant, idempotency
 
 
-class Answer(msgspec.Struct, frozen=True):
+class StoredResponse(msgspec.Struct, frozen=True):
     """What the first request was answered; `document` is sealed."""
 
     status: int
@@ -31,7 +31,7 @@ _FINISH = update(idempotency).where(*_THIS).values(status=bindparam("answered"),
 _FORGET = delete(idempotency).where(*_THIS, idempotency.c.status.is_(None))
 
 
-def begin(tx: Connection, token: str, key: str, request: bytes, now: datetime) -> Answer | None:
+def begin(tx: Connection, token: str, key: str, request: bytes, now: datetime) -> StoredResponse | None:
     """Return the answer of a finished request, or None after noting that this one has begun.
 
     `request` is a digest of method, path and body. Raises InvalidInputError (422) for the same key with another
@@ -40,20 +40,20 @@ def begin(tx: Connection, token: str, key: str, request: bytes, now: datetime) -
     """
     tx.execute(_EXPIRE, {"before": now - _KEPT})
     columns = ("token", "key", "request", "begun_at")
-    if bulk.insert(tx, idempotency, columns, [(token, key, request, now)], conflict=bulk.OR_NOTHING):
+    if bulk.insert(tx, idempotency, columns, [(token, key, request, now)], conflict=bulk.ON_CONFLICT_DO_NOTHING):
         return None
-    found = tx.execute(_FIND.with_for_update(), {"token_": token, "key_": key}).one()
-    if found.request != request:
+    rows = tx.execute(_FIND.with_for_update(), {"token_": token, "key_": key}).one()
+    if rows.request != request:
         raise InvalidInputError("this Idempotency-Key was used for another request")
-    if found.status is not None:
-        return Answer(found.status, found.document)
-    if found.begun_at > now - _ABANDONED:
+    if rows.status is not None:
+        return StoredResponse(rows.status, rows.document)
+    if rows.begun_at > now - _ABANDONED:
         raise RefusedError("the first request with this Idempotency-Key is still running")
     tx.execute(_AGAIN, {"token_": token, "key_": key, "now": now})
     return None
 
 
-def finish(tx: Connection, token: str, key: str, answer: Answer) -> None:
+def finish(tx: Connection, token: str, key: str, answer: StoredResponse) -> None:
     """Keep the answer."""
     tx.execute(_FINISH, {"token_": token, "key_": key, "answered": answer.status, "said": answer.document})
 

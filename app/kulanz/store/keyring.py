@@ -21,8 +21,8 @@ class Keyring:
     def wrapped(self, name: str, new: Callable[[], bytes]) -> bytes:
         """Return the wrapped key of that name, making it the first time; every process gets the same one."""
         with self._database.read() as conn:
-            found: bytes | None = conn.execute(_FIND, {"key": name}).scalar()
-        return self._make(name, new()) if found is None else found
+            value: bytes | None = conn.execute(_FIND, {"key": name}).scalar()
+        return self._make(name, new()) if value is None else value
 
     def rewrap(self, rewrapped: Callable[[bytes], bytes]) -> None:
         """Wrap every key anew, as after a rotation."""
@@ -32,6 +32,6 @@ class Keyring:
 
     def _make(self, name: str, wrapped: bytes) -> bytes:
         with self._database.write() as tx:
-            bulk.insert(tx, keyring, ("name", "wrapped"), [(name, wrapped)], conflict=bulk.OR_NOTHING)
+            bulk.insert(tx, keyring, ("name", "wrapped"), [(name, wrapped)], conflict=bulk.ON_CONFLICT_DO_NOTHING)
             kept: bytes = tx.execute(_FIND, {"key": name}).scalar_one()
         return kept

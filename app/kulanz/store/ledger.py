@@ -122,8 +122,8 @@ def statement(account: str, seq: int, head: bytes) -> bytes:
 
 def verify(conn: Connection, account: str) -> int | None:
     """Return the number of the first decision that is missing or not as it was written; None: the chain is whole."""
-    found = flaw(conn, account)
-    return found.seq if found is not None else None
+    stored_flaw = flaw(conn, account)
+    return stored_flaw.seq if stored_flaw is not None else None
 
 
 def flaw(conn: Connection, account: str) -> Flaw | None:
@@ -158,8 +158,8 @@ def redact(tx: Connection, account: str, but: int | None = None) -> int:
 
     `but` is the number of one decision that keeps its detail.
     """
-    found = [row for row in tx.execute(_DETAILS, {"account": account}) if row.seq != but]
-    rows = [row for row in found if not row.detail.startswith(_REDACTED)]
+    stored_rows = [row for row in tx.execute(_DETAILS, {"account": account}) if row.seq != but]
+    rows = [row for row in stored_rows if not row.detail.startswith(_REDACTED)]
     taken = [{"of": account, "number": row.seq, "new": _redacted(row.detail)} for row in rows]
     if taken:
         tx.execute(_REDACT, taken)
@@ -168,8 +168,8 @@ def redact(tx: Connection, account: str, but: int | None = None) -> int:
 
 def placed_since(tx: Connection, rule: str, since: datetime) -> int:
     """Return about how many accounts a rule has decided since an instant (for the brake)."""
-    found: int = _PLACED.scalar(tx, rule=rule, since=since)
-    return found
+    value: int = _PLACED.scalar(tx, rule=rule, since=since)
+    return value
 
 
 def _wrong(row: AnyRow, seq: int, last: int, head: bytes, *, erased: bool) -> str | None:

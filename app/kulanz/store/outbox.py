@@ -12,7 +12,7 @@ from kulanz.store.bulk import among, literally
 from kulanz.store.database import Database
 from kulanz.store.tables import Instant, effects
 
-STATES = ("pending", "done", "skipped", "withdrawn", "parked", "todo", "unknown")
+EFFECT_STATES = ("pending", "done", "skipped", "withdrawn", "parked", "todo", "unknown")
 
 
 class EffectRow(msgspec.Struct, frozen=True):
@@ -118,7 +118,9 @@ _UNTRIED = select(func.count()).where(
 
 def add(tx: Connection, rows: Sequence[EffectRow]) -> None:
     """Record effects; one that is known by its id stays as it is (I5)."""
-    bulk.insert(tx, effects, _COLUMNS, [msgspec.structs.astuple(row) for row in rows], conflict=bulk.OR_NOTHING)
+    bulk.insert(
+        tx, effects, _COLUMNS, [msgspec.structs.astuple(row) for row in rows], conflict=bulk.ON_CONFLICT_DO_NOTHING
+    )
 
 
 def lease(database: Database, limit: int, now_real: datetime, seconds: float) -> list[EffectRow]:
@@ -208,16 +210,16 @@ def retry(tx: Connection, ids: Collection[str]) -> int:
 def retry_some(tx: Connection, state: str, *, after: int, through: int, limit: int) -> tuple[list[int], list[str]]:
     """Make the next effects of a state due at once, and return their numbers and ids."""
     among_these = _between(state, after, through).limit(limit)
-    found = tx.execute(among_these).all()
-    ids = [row.id for row in found]
+    rows = tx.execute(among_these).all()
+    ids = [row.id for row in rows]
     if ids:
         tx.execute(_RETRY, {"effects": ids})
-    return [row.number for row in found], ids
+    return [row.number for row in rows], ids
 
 
 def in_state(state: str) -> TextClause:
     """Return the condition of an effect being in a state; InvalidInputError for what is none."""
-    return literally(state, STATES, ended="done")
+    return literally(state, EFFECT_STATES, ended="done")
 
 
 def number_in(conn: Connection, state: str, *, after: int, through: int) -> int:
@@ -232,8 +234,8 @@ def newest(conn: Connection) -> int:
 
 def counts(conn: Connection) -> dict[str, int]:
     """Return how many effects are in each state but `done`, of which there is no end."""
-    found = {row.state: row.number for row in conn.execute(_COUNTS)}
-    return {state: found.get(state, 0) for state in STATES if state != "done"}
+    document = {row.state: row.number for row in conn.execute(_COUNTS)}
+    return {state: document.get(state, 0) for state in EFFECT_STATES if state != "done"}
 
 
 def oldest_pending(conn: Connection) -> datetime | None:

@@ -17,7 +17,7 @@ from kulanz.store.inbox.recording import FRESH
 from kulanz.store.outbox import EffectRow
 from kulanz.store.tables import Instant, accounts, effects, inbox, timers
 
-MOST = 10_000
+COUNT_LIMIT = 10_000
 """More are counted as this many."""
 
 
@@ -58,7 +58,7 @@ _STANDINGS = (
     .group_by(accounts.c.standing)
 )
 _DUE = select(func.count()).select_from(
-    select(timers.c.account).where(timers.c.due_at <= bindparam("now", type_=Instant)).limit(MOST).subquery()
+    select(timers.c.account).where(timers.c.due_at <= bindparam("now", type_=Instant)).limit(COUNT_LIMIT).subquery()
 )
 _NEWEST = select(func.max(inbox.c.id))
 _FROM = select(inbox.c.received_at).where(inbox.c.id >= bindparam("number")).order_by(inbox.c.id).limit(1)
@@ -141,10 +141,10 @@ def retry_some(tx: Connection, state: str, *, after: int, through: int, limit: i
 
     With the last of them as the next `after`, each event up to `through` has its turn once, whoever stops in between.
     """
-    found = list(tx.execute(_next(state), {"after": after, "through": through, "limit": limit}).scalars())
-    if found:
-        tx.execute(_AGAIN, {"ids": found, "was": state})
-    return found, [event_id(number) for number in found]
+    matches = list(tx.execute(_next(state), {"after": after, "through": through, "limit": limit}).scalars())
+    if matches:
+        tx.execute(_AGAIN, {"ids": matches, "was": state})
+    return matches, [event_id(number) for number in matches]
 
 
 def number_in(conn: Connection, state: str, *, after: int, through: int) -> int:

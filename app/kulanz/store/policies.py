@@ -36,7 +36,7 @@ _NEWEST = Prepared(select(func.max(policies.c.version)))
 
 def add(tx: Connection, row: PolicyRow) -> None:
     """Record a version; RefusedError if there is one of that number."""
-    if not bulk.insert(tx, policies, _COLUMNS, [msgspec.structs.astuple(row)], conflict=bulk.OR_NOTHING):
+    if not bulk.insert(tx, policies, _COLUMNS, [msgspec.structs.astuple(row)], conflict=bulk.ON_CONFLICT_DO_NOTHING):
         raise RefusedError(f"there is a policy version {row.version} already")
 
 
@@ -64,5 +64,5 @@ def in_force(rows: Iterable[PolicyRow], now: datetime) -> PolicyRow | None:
 
 def newest(conn: Connection) -> int:
     """Return the highest version, 0 if there is none."""
-    found: int | None = _NEWEST.scalar(conn)
-    return found or 0
+    value: int | None = _NEWEST.scalar(conn)
+    return value or 0

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Dialect, Select, Update
 from sqlalchemy.engine import Connection
 
-Values = tuple[Any, ...]
+RowValues = tuple[Any, ...]
 Converter = Callable[[Any], Any]
 
 
@@ -23,16 +23,16 @@ class Prepared:
         self.statement = statement
         self._forms: dict[str, _Form] = {}
 
-    def rows(self, conn: Connection, **parameters: Any) -> list[Values]:
+    def rows(self, conn: Connection, **parameters: Any) -> list[RowValues]:
         """Return all that is found, each row a tuple in the order of the query's columns."""
         form = self._form(conn)
-        found: list[Values] = [tuple(row) for row in form.run(conn, parameters).fetchall()]
-        return [form.read(row) for row in found] if form.out else found
+        matches: list[RowValues] = [tuple(row) for row in form.run(conn, parameters).fetchall()]
+        return [form.read(row) for row in matches] if form.out else matches
 
     def scalar(self, conn: Connection, **parameters: Any) -> Any:
         """Return the first column of the first row, or None where nothing is found."""
-        found = self.rows(conn, **parameters)
-        return found[0][0] if found else None
+        matches = self.rows(conn, **parameters)
+        return matches[0][0] if matches else None
 
     def write(self, tx: Connection, **parameters: Any) -> int:
         """Return how many rows were changed."""
@@ -44,9 +44,9 @@ class Prepared:
 
     def _prepare(self, dialect: Dialect) -> _Form:
         compiled = self.statement.compile(dialect=dialect)
-        told = self.statement.selected_columns if isinstance(self.statement, Select) else ()
+        stated = self.statement.selected_columns if isinstance(self.statement, Select) else ()
         kinds = {name: bind.type.dialect_impl(dialect) for bind, name in compiled.bind_names.items()}
-        columns = [column.type.dialect_impl(dialect) for column in told]
+        columns = [column.type.dialect_impl(dialect) for column in stated]
         into = {name: kind.bind_processor(dialect) for name, kind in kinds.items()}
         out = enumerate(kind.result_processor(dialect, None) for kind in columns)
         form = _Form(
@@ -84,7 +84,7 @@ class _Form:
         cursor.execute(self.text, [given[name] for name in self.order])
         return cursor
 
-    def read(self, row: Values) -> Values:
+    def read(self, row: RowValues) -> RowValues:
         values = list(row)
         for place, converter in self.out:
             values[place] = converter(values[place])

@@ -15,7 +15,7 @@ from kulanz.store.tables import accounts, archive, effects, idempotency, inbox, 
 
 HEAD_BYTES = 5
 """What a sealed value begins with tells which key has sealed it."""
-SEALED = b"\x01"
+ENCRYPTED_PREFIX = b"\x01"
 """The first byte of what an encryption key has sealed; what a data key has sealed begins otherwise."""
 
 
@@ -38,7 +38,7 @@ class Place:
     @property
     def own(self) -> ColumnElement[bool]:
         """Whether an encryption key has sealed it."""
-        sealed = func.substr(self.column, 1, 1, type_=LargeBinary) == SEALED
+        sealed = func.substr(self.column, 1, 1, type_=LargeBinary) == ENCRYPTED_PREFIX
         return and_(sealed, inbox.c.state != "handled") if self.table is inbox else sealed
 
 
@@ -65,7 +65,7 @@ def counts(conn: Connection, place: Place) -> dict[bytes, int]:
     return {bytes(head): number for head, number in conn.execute(query)}
 
 
-def anew(
+def reencrypt(
     tx: Connection, place: Place, *, first: bytes, after: Sequence[Any], limit: int, seal: Callable[[bytes], bytes]
 ) -> tuple[tuple[Any, ...] | None, int]:
     """Seal some values of a place anew that do not begin with `first`; return the last one's key, and how many.
@@ -77,7 +77,7 @@ def anew(
     if after:
         query = query.where(tuple_(*place.key) > tuple_(*_bound(place, after)))
     rows = tx.execute(query.order_by(*place.key).limit(limit).with_for_update()).all()
-    changed = [one for row in rows if (one := _changed(place, row, seal)) is not None]
+    changed = [document for row in rows if (document := _changed(place, row, seal)) is not None]
     if changed:
         tx.execute(_update(place), changed)
     return (tuple(rows[-1])[:-1] if len(rows) == limit else None), len(changed)

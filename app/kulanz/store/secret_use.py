@@ -16,13 +16,13 @@ def note(tx: Connection, used: Mapping[str, datetime]) -> None:
     """Keep when secrets were used, by their fingerprints; an earlier moment changes nothing."""
     if not used:
         return
-    known = last(tx)
-    later = {name: at for name, at in used.items() if name not in known or known[name] < at}
+    existing = last(tx)
+    later = {name: at for name, at in used.items() if name not in existing or existing[name] < at}
     if later:
-        shared_values.put(tx, _MARK, {name: at.isoformat() for name, at in {**known, **later}.items()})
+        shared_values.put(tx, _MARK, {name: at.isoformat() for name, at in {**existing, **later}.items()})
 
 
 def last(conn: Connection) -> dict[str, datetime]:
     """Return when each secret was last used, by its fingerprint; those that are configured no longer are among them."""
-    told: Any = shared_values.get(conn, _MARK) or {}
-    return {name: datetime.fromisoformat(at) for name, at in told.items()}
+    stated: Any = shared_values.get(conn, _MARK) or {}
+    return {name: datetime.fromisoformat(at) for name, at in stated.items()}

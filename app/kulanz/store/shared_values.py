@@ -10,7 +10,7 @@ from kulanz.store import bulk
 from kulanz.store.prepared import Prepared
 from kulanz.store.tables import marks
 
-RECONCILED = "reconciled"
+RECONCILED_KEY = "reconciled"
 """When the provider was last compared with; the clock puts it, and metrics tell it."""
 _GET = Prepared(select(marks.c.value).where(marks.c.name == bindparam("mark")))
 _DROP = delete(marks).where(marks.c.name == bindparam("mark"))
@@ -39,10 +39,10 @@ def swap(tx: Connection, name: str, before: Any, after: Any) -> bool:
     if before is None:
         rows = [(name, _encoded(after))]
         return bulk.insert(tx, marks, ("name", "value"), rows, conflict="ON CONFLICT (name) DO NOTHING") == 1
-    found = {"mark": name, "before": _encoded(before)}
+    matches = {"mark": name, "before": _encoded(before)}
     if after is None:
-        return tx.execute(_DROP_AS_IT_WAS, found).rowcount == 1
-    return tx.execute(_SWAP, {**found, "after": _encoded(after)}).rowcount == 1
+        return tx.execute(_DROP_AS_IT_WAS, matches).rowcount == 1
+    return tx.execute(_SWAP, {**matches, "after": _encoded(after)}).rowcount == 1
 
 
 def _encoded(value: Any) -> str:

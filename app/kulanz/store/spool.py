@@ -23,9 +23,9 @@ _MARK = b"\xf5KZ1"
 _CHECKSUM_BYTES = 16
 _HEAD = struct.Struct(f">4sI{_CHECKSUM_BYTES}s")
 _PRIVATE, _PRIVATE_FOLDER = 0o600, 0o700
-ROOM = 64 * 1024
+RESERVED_BYTES = 64 * 1024
 """Bytes that have to be left where the next record is said to find room."""
-SEGMENT = 8 * 1024 * 1024
+SEGMENT_BYTES = 8 * 1024 * 1024
 """Bytes after which another file is begun: what is read at once when they are brought back."""
 
 
@@ -48,7 +48,7 @@ class Spool:
             if self.size() + len(data) > self._limit:
                 raise StorageUnavailableError("the spool is full")
             segment, self._own = self._own or self._begin(), None
-            if segment.append(data) < SEGMENT:
+            if segment.append(data) < SEGMENT_BYTES:
                 self._own = segment
             else:
                 segment.close()
@@ -76,7 +76,7 @@ class Spool:
     def check(self) -> None:
         """Raise StorageUnavailableError where a record could not be put on stable storage now; tried by doing so."""
         with self._using, _translated():
-            if self.size() + ROOM > self._limit:
+            if self.size() + RESERVED_BYTES > self._limit:
                 raise StorageUnavailableError("the spool is full")
             self._make_folder()
             probe = self._folder / f"probe-{os.getpid()}"

@@ -63,8 +63,8 @@ def hasten(tx: Connection, kind: str, at: datetime, before: datetime) -> int:
 
 def next_due(conn: Connection) -> datetime | None:
     """Return when the next timer is due."""
-    found: datetime | None = _NEXT.scalar(conn)
-    return found
+    value: datetime | None = _NEXT.scalar(conn)
+    return value
 
 
 def next_due_or_expiry(conn: Connection) -> datetime | None:

@@ -41,9 +41,9 @@ class Log:
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
         head = f"timestamp={at} level={level} part={self.part} event={event}"
-        told = " ".join([head, *(f"{name}={_shown(value)}" for name, value in fields.items() if value is not None)])
+        text = " ".join([head, *(f"{name}={_shown(value)}" for name, value in fields.items() if value is not None)])
         with suppress(OSError):  # Nobody's work ends because nobody can read of it.
-            sys.stderr.write(told + "\n")  # In one piece, so that threads do not cut each other's lines.
+            sys.stderr.write(text + "\n")  # In one piece, so that threads do not cut each other's lines.
 
 
 log = Log()

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 
 REGISTRY = CollectorRegistry()
 """Ours alone: what other libraries register for themselves is not published."""
-_WAITS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 3600, 21_600, 86_400)
+_LATENCY_BUCKETS = (0.01, 0.05, 0.1, 0.5, 1, 5, 15, 60, 300, 1800, 3600, 21_600, 86_400)
 
 DELIVERIES = Counter(
     "kulanz_deliveries",
@@ -52,7 +52,7 @@ REQUESTS = Counter(
 EVENT_LAG = Histogram(
     "kulanz_event_lag_seconds",
     "From the arrival of an event to the commit of what it changed.",
-    buckets=_WAITS,
+    buckets=_LATENCY_BUCKETS,
     registry=REGISTRY,
 )
 
@@ -73,7 +73,7 @@ EVENT_FAILURES = Counter(
 TIMER_LATENESS = Histogram(
     "kulanz_timer_lateness_seconds",
     "From the due time of a timer to when it fired, in policy time.",
-    buckets=_WAITS,
+    buckets=_LATENCY_BUCKETS,
     registry=REGISTRY,
 )
 
@@ -84,15 +84,15 @@ EFFECT_ATTEMPTS = Counter(
     registry=REGISTRY,
 )
 
-RINGS = Counter(
-    "kulanz_doorbell_rings",
+NOTIFICATIONS = Counter(
+    "kulanz_notifications",
     "Rings at the doorbell by queue, and whether Redis heard them.",
     ("queue", "heard"),
     registry=REGISTRY,
 )
 
-REPAIRS = Counter(
-    "kulanz_doorbell_repairs",
+NOTIFICATION_REPAIRS = Counter(
+    "kulanz_notification_repairs",
     "Rings of the clock for work that had been due for more than two seconds: its own ring was lost, or nobody came.",
     ("queue",),
     registry=REGISTRY,
@@ -112,55 +112,55 @@ VIOLATIONS = Counter(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
+class Gauge:
     """A metric that is read when somebody asks."""
 
     name: str
-    told: str
+    documentation: str
     labels: tuple[str, ...] = ()
 
 
-def _reading(name: str, told: str, *labels: str) -> Reading:
-    return Reading(name=f"kulanz_{name}", told=told, labels=labels)
+def _gauge(name: str, documentation: str, *labels: str) -> Gauge:
+    return Gauge(name=f"kulanz_{name}", documentation=documentation, labels=labels)
 
 
-INBOX = _reading("inbox_events", "Events by state; of those handled there is no end, so they are not counted.", "state")
-INBOX_OLDEST = _reading("inbox_oldest_seconds", "Age of the oldest event in a state, in policy time.", "state")
-EFFECTS = _reading("effects", "Effects by state; those done are not counted.", "state")
-EFFECTS_OLDEST = _reading("effects_oldest_due_seconds", "For how long the effect that is due longest has been due.")
-TIMERS_DUE = _reading("timers_due", "Timers that are due now, at most 10000.")
-TIMERS_OLDEST = _reading("timers_oldest_due_seconds", "For how long the timer that is due longest has been due.")
-CLOCK_AGE = _reading("clock_age_seconds", "Since when the clock process has not been seen; it says so once a minute.")
-CLOCK_JUMP = _reading("clock_jump", "1 while the host's time is not believed and no timer fires.")
-TEST_CLOCK = _reading("test_clock", "1 while the test clock is set.")
-BRAKE = _reading("brake_on", "1 while the brake on mass downgrades is on.")
-BRAKED = _reading("brake_waiting_accounts", "Accounts whose grace is over and that have not lost access.")
-RECONCILED_AGE = _reading("reconcile_age_seconds", "Since the last reconciliation that came to its end, if there was.")
-POLICY = _reading("policy_info", "1 for the policy version in force.", "policy", "policy_version")
-ACCOUNTS = _reading("accounts", "Accounts by standing.", "standing")
-AT_RISK = _reading("mrr_at_risk", "Unpaid renewals in open dunning cases, in minor units.", "currency")
-CASES_OPEN = _reading("dunning_cases_open", "Dunning cases open now.", "state", "currency")
-CASES_OPENED = _reading("dunning_cases_opened", "Dunning cases ever opened.", "policy_version", "currency")
-CASES_RECOVERED = _reading("dunning_cases_recovered", "Of these, those paid after all.", "policy_version", "currency")
-CASES_EXHAUSTED = _reading("dunning_cases_exhausted", "Of these, those given up.", "policy_version", "currency")
-RECOVERIES = _reading("dunning_recoveries", "Recovered cases by where they were and what showed it.", "stage", "cause")
-RECOVERED = _reading("dunning_recovered_amount", "What recovered cases brought, in minor units.", "currency")
-DISPUTES = _reading("disputes", "Disputes by what became of them.", "status")
-SPOOL = _reading("spool_bytes", "Deliveries on this host's disk that the database did not take yet.")
-REFUNDS = _reading("refund_requests", "Refund requests by state.", "state")
-COLLECTIONS = _reading("collections", "Debts handed over to collection, or proposed to be, by state.", "state")
-QUEUE_JOBS = _reading("queue_jobs", "RQ jobs that wait or failed; they carry no work of their own.", "state")
-WORKERS = _reading("workers", "Worker processes alive, by the queue that they attend.", "queue")
-READING_OK = _reading("reading_ok", "1 where the source of readings could be read, else 0.", "source")
-READING_TOOK = _reading("reading_duration_seconds", "How long reading it took.", "source")
+INBOX = _gauge("inbox_events", "Events by state; of those handled there is no end, so they are not counted.", "state")
+INBOX_OLDEST = _gauge("inbox_oldest_seconds", "Age of the oldest event in a state, in policy time.", "state")
+EFFECTS = _gauge("effects", "Effects by state; those done are not counted.", "state")
+EFFECTS_OLDEST = _gauge("effects_oldest_due_seconds", "For how long the effect that is due longest has been due.")
+TIMERS_DUE = _gauge("timers_due", "Timers that are due now, at most 10000.")
+TIMERS_OLDEST = _gauge("timers_oldest_due_seconds", "For how long the timer that is due longest has been due.")
+CLOCK_AGE = _gauge("clock_age_seconds", "Since when the clock process has not been seen; it says so once a minute.")
+CLOCK_JUMP = _gauge("clock_jump", "1 while the host's time is not believed and no timer fires.")
+TEST_CLOCK = _gauge("test_clock", "1 while the test clock is set.")
+BREAKER_TRIPPED = _gauge("breaker_tripped", "1 while the brake on mass downgrades is on.")
+BREAKER_WAITING = _gauge("breaker_waiting_accounts", "Accounts whose grace is over and that have not lost access.")
+RECONCILED_AGE = _gauge("reconcile_age_seconds", "Since the last reconciliation that came to its end, if there was.")
+POLICY = _gauge("policy_info", "1 for the policy version in force.", "policy", "policy_version")
+ACCOUNTS = _gauge("accounts", "Accounts by standing.", "standing")
+AT_RISK = _gauge("mrr_at_risk", "Unpaid renewals in open dunning cases, in minor units.", "currency")
+CASES_OPEN = _gauge("dunning_cases_open", "Dunning cases open now.", "state", "currency")
+CASES_OPENED = _gauge("dunning_cases_opened", "Dunning cases ever opened.", "policy_version", "currency")
+CASES_RECOVERED = _gauge("dunning_cases_recovered", "Of these, those paid after all.", "policy_version", "currency")
+CASES_EXHAUSTED = _gauge("dunning_cases_exhausted", "Of these, those given up.", "policy_version", "currency")
+RECOVERIES = _gauge("dunning_recoveries", "Recovered cases by where they were and what showed it.", "stage", "cause")
+RECOVERED = _gauge("dunning_recovered_amount", "What recovered cases brought, in minor units.", "currency")
+DISPUTES = _gauge("disputes", "Disputes by what became of them.", "status")
+SPOOL = _gauge("spool_bytes", "Deliveries on this host's disk that the database did not take yet.")
+REFUNDS = _gauge("refund_requests", "Refund requests by state.", "state")
+COLLECTIONS = _gauge("collections", "Debts handed over to collection, or proposed to be, by state.", "state")
+QUEUE_JOBS = _gauge("queue_jobs", "RQ jobs that wait or failed; they carry no work of their own.", "state")
+WORKERS = _gauge("workers", "Worker processes alive, by the queue that they attend.", "queue")
+GAUGE_READ_OK = _gauge("gauge_read_ok", "1 where the source of readings could be read, else 0.", "source")
+GAUGE_READ_SECONDS = _gauge("gauge_read_duration_seconds", "How long reading it took.", "source")
 
-READINGS = tuple(value for value in list(globals().values()) if isinstance(value, Reading))
+GAUGES = tuple(value for value in list(globals().values()) if isinstance(value, Gauge))
 
 
 def names() -> frozenset[str]:
     """Return the name of every sample that can be on the page."""
     counted = {sample for family in REGISTRY.collect() for sample in _samples(family.name, family.type)}
-    return frozenset({*counted, *(reading.name for reading in READINGS)})
+    return frozenset({*counted, *(reading.name for reading in GAUGES)})
 
 
 def _samples(name: str, kind: str) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from werkzeug.exceptions import ClientDisconnected
 from kulanz.errors import KulanzError
 
 CHUNK = 64 * 1024
-PATIENCE = 4
+DISCARDED_LIMITS = 4
 """How many times the limit is read, and thrown away, so that a sender who writes on can hear the refusal."""
 
 
@@ -27,10 +27,10 @@ def read_body(stream: IO[bytes], limit: int, announced: int | None) -> bytes:
     A body of the announced length is whole: nobody waits for the end of the stream, which costs a change of threads.
     Nor does anybody wait for one that is announced as far too large.
     """
-    if announced is not None and announced > limit * PATIENCE:
+    if announced is not None and announced > limit * DISCARDED_LIMITS:
         raise PayloadTooLargeError(f"The body is larger than {limit} bytes.")
     body = b""
-    chunks = _chunks(stream, limit * PATIENCE)
+    chunks = _chunks(stream, limit * DISCARDED_LIMITS)
     for chunk in chunks:
         body = body + chunk if body else chunk
         if announced is not None and len(body) == announced <= limit:

@@ -15,13 +15,13 @@ LONGEST = 64
 
 def origin(request: Request, trusted: Sequence[str]) -> str:
     """Return the source that attempts are counted for: an IPv4 address, or the /64 network of an IPv6 address."""
-    told = address(request, trusted)
-    match _read(told):
-        case IPv6Address() as found:
-            return str(IPv6Network((found, SUBNET), strict=False))
-        case IPv4Address() as found:
-            return str(found)
-    return told[:LONGEST]
+    text = client_address(request, trusted)
+    match _read(text):
+        case IPv6Address() as result:
+            return str(IPv6Network((result, SUBNET), strict=False))
+        case IPv4Address() as result:
+            return str(result)
+    return text[:LONGEST]
 
 
 def behind_unknown_proxy(request: Request, trusted: Sequence[str]) -> bool:
@@ -29,32 +29,32 @@ def behind_unknown_proxy(request: Request, trusted: Sequence[str]) -> bool:
     return "X-Forwarded-For" in request.headers and not _is_trusted(request.remote_addr or "", trusted)
 
 
-def address(request: Request, trusted: Sequence[str]) -> str:
+def client_address(request: Request, trusted: Sequence[str]) -> str:
     """Return the address of the client: the first one, seen from here, that is no trusted proxy's."""
-    found = request.remote_addr or ""
+    value = request.remote_addr or ""
     forwarded = [part.strip() for part in request.headers.get("X-Forwarded-For", "").split(",") if part.strip()]
-    while forwarded and _is_trusted(found, trusted):
-        found = forwarded.pop()
-    return found
+    while forwarded and _is_trusted(value, trusted):
+        value = forwarded.pop()
+    return value
 
 
 def is_https(request: Request, trusted: Sequence[str]) -> bool:
     """Whether the client speaks TLS, to us or to a proxy that we trust."""
     if request.scheme == "https":
         return True
-    told = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip()
-    return told == "https" and _is_trusted(request.remote_addr or "", trusted)
+    text = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip()
+    return text == "https" and _is_trusted(request.remote_addr or "", trusted)
 
 
 def host(request: Request, trusted: Sequence[str]) -> str:
     """Return the host and port that the client asked for."""
-    told = request.headers.get("X-Forwarded-Host", "").rpartition(",")[2].strip()
-    return told if told and _is_trusted(request.remote_addr or "", trusted) else request.host
+    text = request.headers.get("X-Forwarded-Host", "").rpartition(",")[2].strip()
+    return text if text and _is_trusted(request.remote_addr or "", trusted) else request.host
 
 
 def _is_trusted(peer: str, trusted: Sequence[str]) -> bool:
-    found = _read(peer)
-    return found is not None and any(found in ip_network(network, strict=False) for network in trusted)
+    result = _read(peer)
+    return result is not None and any(result in ip_network(network, strict=False) for network in trusted)
 
 
 def _read(text: str) -> IPv4Address | IPv6Address | None:
@@ -62,7 +62,7 @@ def _read(text: str) -> IPv4Address | IPv6Address | None:
     host = text[1:].partition("]")[0] if text.startswith("[") else text
     host = host.partition(":")[0] if host.count(":") == 1 else host
     try:
-        found = ip_address(host)
+        result = ip_address(host)
     except ValueError:
         return None
-    return getattr(found, "ipv4_mapped", None) or found
+    return getattr(result, "ipv4_mapped", None) or result

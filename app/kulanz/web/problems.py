@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 from kulanz.errors import KulanzError, reason_of
 from kulanz.telemetry.logs import log
 
-RETRY_AFTER = "5"
+RETRY_AFTER_HEADER = "5"
 
 
 class BadRequestError(KulanzError):
@@ -56,7 +56,7 @@ def _ours(error: KulanzError) -> Response:
     if error.retryable:
         log.warning("web.unavailable", error=type(error).__name__, detail=error.detail)
         response = problem(error.status, error.title, "This cannot be answered at the moment; try again shortly.")
-        response.headers["Retry-After"] = RETRY_AFTER
+        response.headers["Retry-After"] = RETRY_AFTER_HEADER
         return response
     return problem(error.status, error.title, error.detail)
 

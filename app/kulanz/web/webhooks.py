@@ -17,44 +17,44 @@ from prometheus_client import Counter
 from werkzeug.wsgi import get_content_length, get_input_stream
 
 from kulanz.errors import reason_of
-from kulanz.ingest.receiver import Answer
+from kulanz.ingest.receiver import WebhookResponse
 from kulanz.telemetry import metrics
 from kulanz.telemetry.logs import log
 from kulanz.web.bodies import PayloadTooLargeError, read_body
 
-LIMIT = 1024 * 1024
+MAX_BODY = 1024 * 1024
 """Bytes of the largest body that is taken."""
-PREFIX = "/webhooks/"
+WEBHOOK_PREFIX = "/webhooks/"
 
 
-class Receiver(Protocol):
-    """What the door hands deliveries to; `kulanz.ingest.receiver.Intake` is the one that works."""
+class WebhookReceiver(Protocol):
+    """What the door hands deliveries to; `kulanz.ingest.receiver.Receiver` is the one that works."""
 
     def knows(self, endpoint: str) -> bool:
         """Whether anything may be delivered there."""
 
-    def accept(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> Answer:
+    def accept(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> WebhookResponse:
         """Answer a delivery to a known endpoint."""
 
     def ready(self) -> bool:
         """Whether a delivery could be made durable now."""
 
-    async def receive(self, endpoint: str, headers: Mapping[str, str], body: bytes, aside: Executor) -> Answer:
+    async def receive(self, endpoint: str, headers: Mapping[str, str], body: bytes, aside: Executor) -> WebhookResponse:
         """Do the same without blocking; what must block is done by `aside`."""
 
     def begin(self) -> None:
         """Take up what an earlier process left behind; called once, when the process that serves is made."""
 
 
-class Door:
+class WebhookApp:
     """A WSGI application for everything below `/webhooks/`: what a server or test that speaks WSGI comes through."""
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: WebhookReceiver) -> None:
         self._receiver = receiver
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
         """Answer one request; whatever happens, with a document of the contract's form."""
-        endpoint = environ["PATH_INFO"].removeprefix(PREFIX)
+        endpoint = environ["PATH_INFO"].removeprefix(WEBHOOK_PREFIX)
         try:
             answer = self._answer(endpoint, environ)
         except Exception as error:  # noqa: BLE001 - nothing stands behind this to keep a traceback from the client
@@ -63,36 +63,36 @@ class Door:
         start_response(_STATUS[status], [*headers, ("Content-Length", str(len(body)))])
         return [body]
 
-    def _answer(self, endpoint: str, environ: dict[str, Any]) -> Answer:
+    def _answer(self, endpoint: str, environ: dict[str, Any]) -> WebhookResponse:
         refused = refusal(self._receiver, endpoint, environ["REQUEST_METHOD"])
         if refused is not None:
             return refused
         try:
-            body = read_body(get_input_stream(environ), LIMIT, get_content_length(environ))
+            body = read_body(get_input_stream(environ), MAX_BODY, get_content_length(environ))
         except PayloadTooLargeError:
             return TOO_LARGE
-        return self._receiver.accept(endpoint, Headers(environ), body)
+        return self._receiver.accept(endpoint, WsgiHeaders(environ), body)
 
 
-TOO_LARGE = Answer(status=413, document={"error": "payload_too_large"})
+TOO_LARGE = WebhookResponse(status=413, document={"error": "payload_too_large"})
 
 
-def refusal(receiver: Receiver, endpoint: str, method: str) -> Answer | None:
+def refusal(receiver: WebhookReceiver, endpoint: str, method: str) -> WebhookResponse | None:
     """Return what is said before a body is read; None where one may come."""
     if not receiver.knows(endpoint):
-        return Answer(status=404, document={"error": "unknown_endpoint"})
+        return WebhookResponse(status=404, document={"error": "unknown_endpoint"})
     if method != "POST":
-        return Answer(status=405, document={"error": "method_not_allowed"})
+        return WebhookResponse(status=405, document={"error": "method_not_allowed"})
     return None
 
 
-def broken(error: Exception) -> Answer:
+def broken(error: Exception) -> WebhookResponse:
     """Return the answer to a fault of ours, which shows nothing of itself."""
     log.critical("webhook.failed", error=reason_of(error))
-    return Answer(status=500, document={"error": "internal_error"})
+    return WebhookResponse(status=500, document={"error": "internal_error"})
 
 
-def written(endpoint: str, answer: Answer) -> tuple[int, list[tuple[str, str]], bytes]:
+def written(endpoint: str, answer: WebhookResponse) -> tuple[int, list[tuple[str, str]], bytes]:
     """Count an answer and return it as it is sent: status, headers and body."""
     word = answer.document.get("status") or answer.document["error"]
     place = endpoint if answer.status != HTTPStatus.NOT_FOUND else "unknown"
@@ -105,7 +105,7 @@ def _counter(place: str, word: str) -> Counter:
     return metrics.DELIVERIES.labels(place, word)
 
 
-class Headers(Mapping[str, str]):
+class WsgiHeaders(Mapping[str, str]):
     """The headers of a request by their names in any case, without copying them."""
 
     def __init__(self, environ: dict[str, Any]) -> None:
@@ -125,7 +125,7 @@ class Headers(Mapping[str, str]):
 _STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
-def _headers(answer: Answer) -> Iterator[tuple[str, str]]:
+def _headers(answer: WebhookResponse) -> Iterator[tuple[str, str]]:
     yield "Content-Type", "application/json"
     yield "Cache-Control", "no-store"
     if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:

@@ -78,6 +78,6 @@ class Cache:
             self._entries.popitem(last=False)
 
 
-def _later(one: Entitlement, other: Entitlement) -> bool:
+def _later(item: Entitlement, other: Entitlement) -> bool:
     """Whether a version is later; versions of two accounts (an id that moved to another account) are not compared."""
-    return one.account_id == other.account_id and one.version > other.version
+    return item.account_id == other.account_id and item.version > other.version

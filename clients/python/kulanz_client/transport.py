@@ -52,11 +52,11 @@ class Transport:
 
     def _read(self, response: requests.Response, account_id: str) -> Entitlement:
         try:
-            found = read(response.json(), account_id)
+            result = read(response.json(), account_id)
         except (ValueError, RecursionError) as error:
             raise self._unexpected(f"an answer that is no entitlement ({error})") from error
         self._proven = True
-        return found
+        return result
 
     def _is_kulanz(self) -> bool:
         """Whether the address is right; a 404 for a wrong path would turn every payer into an unknown account."""
@@ -141,5 +141,5 @@ def _is_problem(response: requests.Response) -> bool:
 
 def _retry_after(headers: Mapping[str, str], pause: float) -> float:
     """Return the pause that `Retry-After` asks for in seconds, at least our own and at most a minute."""
-    asked = headers.get("Retry-After", "")
-    return min(max(float(asked), pause), LONGEST_PAUSE) if asked.isascii() and asked.isdigit() else pause
+    requested = headers.get("Retry-After", "")
+    return min(max(float(requested), pause), LONGEST_PAUSE) if requested.isascii() and requested.isdigit() else pause

@@ -68,9 +68,9 @@ def _lowers(story: Story, plan: str) -> None:
 
 def _buys_in_vain(story: Story, plan: str) -> None:
     at = story.stage.now
-    told = {"key": OTHER, "variant": VARIANTS[plan], "order": None, "created_at": at}
+    stated = {"key": OTHER, "variant": VARIANTS[plan], "order": None, "created_at": at}
     story.stage.hear(
-        a_subscription(Status.ACTIVE, at, **told, renews_at=at + 30 * DAY),
+        a_subscription(Status.ACTIVE, at, **stated, renews_at=at + 30 * DAY),
         a_failure(at, key="lemonsqueezy:1400000", subscription=OTHER, reason=BillingReason.INITIAL, created_at=at),
     )
 
@@ -81,24 +81,24 @@ def _raises(story: Story, plan: str) -> None:
 
 def _tries(story: Story, plan: str) -> None:
     at = story.stage.now
-    told = {"key": OTHER, "variant": VARIANTS[plan], "order": None, "created_at": at, "trial_ends_at": at + 14 * DAY}
+    stated = {"key": OTHER, "variant": VARIANTS[plan], "order": None, "created_at": at, "trial_ends_at": at + 14 * DAY}
     story.stage.hear(
-        a_subscription(Status.ON_TRIAL, at, **told, renews_at=at + 14 * DAY),
+        a_subscription(Status.ON_TRIAL, at, **stated, renews_at=at + 14 * DAY),
         _of_trial(BillingReason.INITIAL, at, key=refunds.TRIAL, total=0),
     )
 
 
 def _cancels_trial(story: Story) -> None:
     seen = story.stage.account.book.subscriptions[OTHER].seen
-    told = {"key": OTHER, "variant": seen.variant, "order": None, "trial_ends_at": seen.trial_ends_at}
-    story.stage.hear(a_subscription(Status.CANCELLED, story.stage.now, **told, ends_at=seen.trial_ends_at))
+    stated = {"key": OTHER, "variant": seen.variant, "order": None, "trial_ends_at": seen.trial_ends_at}
+    story.stage.hear(a_subscription(Status.CANCELLED, story.stage.now, **stated, ends_at=seen.trial_ends_at))
 
 
 def _bills_trial(story: Story) -> None:
     seen, at = story.stage.account.book.subscriptions[OTHER].seen, story.stage.now
-    told = {"key": OTHER, "variant": seen.variant, "order": None, "trial_ends_at": seen.trial_ends_at}
+    stated = {"key": OTHER, "variant": seen.variant, "order": None, "trial_ends_at": seen.trial_ends_at}
     story.stage.hear(
-        a_subscription(Status.ACTIVE, at, **told, renews_at=at + 30 * DAY),
+        a_subscription(Status.ACTIVE, at, **stated, renews_at=at + 30 * DAY),
         _of_trial(BillingReason.RENEWAL, at, key="lemonsqueezy:1500001"),
     )
 
@@ -109,8 +109,8 @@ def _of_trial(reason: BillingReason, at: datetime, **told: Any) -> PaymentSuccee
 
 def _paid(story: Story, eur: str) -> bool:
     invoices = story.stage.account.book.invoices.get(OTHER)
-    known = invoices.known.values() if invoices else ()
-    return sum(one.seen.total for one in known if one.paid) == refunds.minor(eur)
+    existing = invoices.known.values() if invoices else ()
+    return sum(invoice.seen.total for invoice in existing if invoice.paid) == refunds.minor(eur)
 
 
 def _fails_unseen(story: Story) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from kulanz.commands import collections
-from kulanz.commands.transfers import Money, recorded
+from kulanz.commands.transfers import BankTransfer, recorded
 from kulanz.errors import KulanzError
 from kulanz.policy.book.collections import Collection
 from kulanz.policy.effects import DropFile, Effect, SendLetter, SendMail
@@ -37,7 +37,7 @@ def _tells(story: Story, made: Callable[[], Fact]) -> None:
 
 def _transfers(story: Story, amount: str, currency: str) -> None:
     stage = story.stage
-    money = Money(
+    money = BankTransfer(
         id=f"pay_{len(stage.decisions)}",
         amount=int(amount.replace(".", "")),
         currency=currency,
@@ -138,17 +138,17 @@ STEPS: dict[str, Callable[..., object]] = {
 
 
 def _sent(story: Story, kind: type[Effect], notice: str | None = "dunning_level") -> list[Any]:
-    found = [one for _, one in story.stage.done if isinstance(one, kind)]
-    return [one for one in found if notice is None or getattr(one, "notice", "") == notice]
+    effects = [effect for _, effect in story.stage.done if isinstance(effect, kind)]
+    return [effect for effect in effects if notice is None or getattr(effect, "notice", "") == notice]
 
 
 def _letters(story: Story) -> list[str]:
-    both = [one for _, one in story.stage.done if isinstance(one, SendMail | SendLetter)]
-    return [one.data["letter"].replace("_", " ") for one in both if one.notice == "dunning_level"]
+    both = [effect for _, effect in story.stage.done if isinstance(effect, SendMail | SendLetter)]
+    return [effect.data["letter"].replace("_", " ") for effect in both if effect.notice == "dunning_level"]
 
 
 def _gets(story: Story, kind: str) -> set[str]:
-    files = [one for _, one in story.stage.done if isinstance(one, DropFile) and one.kind == kind]
+    files = [effect for _, effect in story.stage.done if isinstance(effect, DropFile) and effect.kind == kind]
     return set(json.loads(files[-1].content)) - _NOT_FIELDS if files else set()
 
 

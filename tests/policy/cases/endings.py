@@ -56,18 +56,22 @@ STEPS: dict[str, Callable[..., object]] = {
 
 
 def _may_go(story: Story, day: str) -> bool:
-    return [one.deletion_eligible_at for one in story.stage.state.chargebacks] == [story.at(day)]
+    return [chargeback.deletion_eligible_at for chargeback in story.stage.state.chargebacks] == [story.at(day)]
 
 
 def _kept(story: Story, kind: str, year: str, basis: str) -> bool:
     stage, until = story.stage, datetime(int(year) + 1, 1, 1, tzinfo=UTC)
-    found = retention.kept(stage.account.book, stage.terms.current.retention, "UTC", stage.now)
-    mine = [(one.until, one.basis) for one in found if one.kind == CLASSES[kind]]
+    retained_recordses = retention.retained(stage.account.book, stage.terms.current.retention, "UTC", stage.now)
+    mine = [
+        (retained_records.until, retained_records.basis)
+        for retained_records in retained_recordses
+        if retained_records.kind == CLASSES[kind]
+    ]
     return mine[-1:] == [(until, basis)]
 
 
 def _fee(story: Story, eur: str) -> bool:
-    return [one.fee for one in story.stage.state.chargebacks] == [minor(eur)]
+    return [chargeback.fee for chargeback in story.stage.state.chargebacks] == [minor(eur)]
 
 
 OUTCOMES: dict[str, Callable[..., object]] = {

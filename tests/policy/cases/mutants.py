@@ -62,21 +62,21 @@ def mutants(preset: str) -> Iterator[Mutant]:
 
 def noticing(mutant: Mutant) -> Case | None:
     """Return the first line found that does not come true under a mutant."""
-    known = terms(mutant.policy)
-    return next((case for case in _likely_first(mutant) if not _holds(case, known)), None)
+    existing_terms = terms(mutant.policy)
+    return next((case for case in _likely_first(mutant) if not _holds(case, existing_terms)), None)
 
 
 def faults(preset: str, made: Sequence[Mutant]) -> Iterator[str]:
     """Yield what is wrong with a table: a line that is not so, a mutant that nothing notices, a needless excuse."""
-    known = terms(document.parse(document.preset(preset), version=1))
-    yield from (f"does not hold: {case}" for case in _table(preset) if not _holds(case, known))
+    existing_terms = terms(document.parse(document.preset(preset), version=1))
+    yield from (f"does not hold: {case}" for case in _table(preset) if not _holds(case, existing_terms))
     excused = {key for name, key in UNSEEN if name == preset}
-    for one in made:
-        line = noticing(one)
-        if one.key not in excused and line is None:
-            yield f"not noticed: {one}"
-        elif one.key in excused and line is not None:
-            yield f"excused, but noticed: {one} by {line}"
+    for mutant in made:
+        line = noticing(mutant)
+        if mutant.key not in excused and line is None:
+            yield f"not noticed: {mutant}"
+        elif mutant.key in excused and line is not None:
+            yield f"excused, but noticed: {mutant} by {line}"
 
 
 def main(names: Sequence[str]) -> int:
@@ -84,16 +84,16 @@ def main(names: Sequence[str]) -> int:
     failed = False
     for preset in names or document.presets():
         made = list(mutants(preset))
-        gone = {key for name, key in UNSEEN if name == preset} - {one.key for one in made}
-        found = [*faults(preset, made), *(f"excused, but there is none: {key}" for key in sorted(gone))]
-        sys.stdout.write("\n  ".join([f"{preset}: {len(made)} changes, {len(found)} faults", *found]) + "\n")
-        failed = failed or bool(found)
+        gone = {key for name, key in UNSEEN if name == preset} - {mutant.key for mutant in made}
+        matches = [*faults(preset, made), *(f"excused, but there is none: {key}" for key in sorted(gone))]
+        sys.stdout.write("\n  ".join([f"{preset}: {len(made)} changes, {len(matches)} faults", *matches]) + "\n")
+        failed = failed or bool(matches)
     return int(failed)
 
 
-def _holds(case: Case, known: Any) -> bool:
+def _holds(case: Case, existing: Any) -> bool:
     try:
-        return not unmet(case, played(case, known))
+        return not unmet(case, played(case, existing))
     except (KulanzError, LookupError, ValueError, RuntimeError):
         return False
 
@@ -111,16 +111,16 @@ def _table(preset: str) -> tuple[Case, ...]:
 
 def _changed(kind: type, table: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any, dict[str, Any]]]:
     """Yield a key, what it says otherwise, and the whole table with that."""
-    known = {item.name: item for item in fields(kind)}
+    existing = {item.name: item for item in fields(kind)}
     for name, value in table.items():
-        item, key = known[name], path + name
+        item, key = existing[name], path + name
         if "table" in item.metadata:
             for inner, said, other in _changed(item.metadata["table"], value, f"{key}."):
                 yield inner, said, {**table, name: other}
         elif "tables" in item.metadata:
-            for place, one in enumerate(value):
+            for place, other_item in enumerate(value):
                 yield f"{key}[{place + 1}]", None, {**table, name: [*value[:place], *value[place + 1 :]]}
-                for inner, said, other in _changed(item.metadata["tables"], one, f"{key}[{place + 1}]."):
+                for inner, said, other in _changed(item.metadata["tables"], other_item, f"{key}[{place + 1}]."):
                     yield inner, said, {**table, name: [*value[:place], other, *value[place + 1 :]]}
         elif key not in _NAMES:
             for part, other in _otherwise(item, value):
@@ -137,8 +137,8 @@ def _otherwise(item: Field[Any], value: Any) -> Iterator[tuple[str, Any]]:
             if item.metadata["reads"] is read.spans:
                 yield "12h", [*value, "12h"]
         case dict():
-            for name, one in value.items():
-                yield from ((name, {**value, name: other}) for other in (one - 1, one + 1))
+            for name, other_item in value.items():
+                yield from ((name, {**value, name: other}) for other in (other_item - 1, other_item + 1))
         case str() if value in words:
             yield from (("", word) for word in words if word != value)
         case str() if item.metadata["reads"] is read.clause:
@@ -150,10 +150,10 @@ def _otherwise(item: Field[Any], value: Any) -> Iterator[tuple[str, Any]]:
 def _other_list(value: list[Any], words: Sequence[str]) -> Iterator[tuple[str, Any]]:
     if value:
         yield "", []
-    for place, one in enumerate(value):
-        yield str(one), [*value[:place], *value[place + 1 :]]
-        if not isinstance(one, str) or re.fullmatch(r"\d+[dh]", one):
-            yield from ((str(one), [*value[:place], other, *value[place + 1 :]]) for other in _other_scalar(one))
+    for place, item in enumerate(value):
+        yield str(item), [*value[:place], *value[place + 1 :]]
+        if not isinstance(item, str) or re.fullmatch(r"\d+[dh]", item):
+            yield from ((str(item), [*value[:place], other, *value[place + 1 :]]) for other in _other_scalar(item))
     yield from ((word, [*value, word]) for word in words if word not in value)
 
 
@@ -173,15 +173,15 @@ def _other_scalar(value: Any) -> Iterator[Any]:
 
 def _as_toml(value: Any) -> str:
     """Write a document of inline tables: what JSON calls a text, a number or a list is the same in TOML."""
-    return "\n".join(f"{name} = {_inline(one)}" for name, one in value.items())
+    return "\n".join(f"{name} = {_inline(item)}" for name, item in value.items())
 
 
 def _inline(value: Any) -> str:
     match value:
         case dict():
-            return "{ " + ", ".join(f"{name} = {_inline(one)}" for name, one in value.items()) + " }"
+            return "{ " + ", ".join(f"{name} = {_inline(item)}" for name, item in value.items()) + " }"
         case list():
-            return "[" + ", ".join(_inline(one) for one in value) + "]"
+            return "[" + ", ".join(_inline(item) for item in value) + "]"
         case _:
             return json.dumps(value, ensure_ascii=False)
 

@@ -28,7 +28,7 @@ def _deliveries(story: Story, outcome: Outcome | None) -> None:
 def _arrive(story: Story) -> None:
     """Let every mail that is still on its way arrive now."""
     stage = story.stage
-    waiting = [one for _, one in stage.done if isinstance(one, SendMail)]
+    waiting = [effect for _, effect in stage.done if isinstance(effect, SendMail)]
     stage.mail = Outcome.DONE
     stage._carry_out(waiting)
 
@@ -41,12 +41,12 @@ STEPS: dict[str, Callable[..., object]] = {
 
 
 def _went_out(story: Story, kind: type[Effect]) -> list[tuple[str, datetime]]:
-    found = [(at, one) for at, one in story.stage.done if isinstance(one, kind)]
-    return [(str(getattr(one, "notice", "")), at) for at, one in found]
+    matches = [(at, effect) for at, effect in story.stage.done if isinstance(effect, kind)]
+    return [(str(getattr(effect, "notice", "")), at) for at, effect in matches]
 
 
-def _listed(story: Story, told: str) -> list[tuple[str, datetime]]:
-    each = (one.strip().partition(" on day ") for one in told.split(","))
+def _listed(story: Story, text: str) -> list[tuple[str, datetime]]:
+    each = (item.strip().partition(" on day ") for item in text.split(","))
     return [(notice, story.at(day)) for notice, _, day in each]
 
 

@@ -46,7 +46,7 @@ class Case:
     @property
     def outcomes(self) -> tuple[str, ...]:
         """What follows, one by one."""
-        return tuple(said for one in self.follows.split(";") if (said := one.strip()))
+        return tuple(said for item in self.follows.split(";") if (said := item.strip()))
 
     def __str__(self) -> str:
         return f"{self.preset} {self.clause} {'' if self.holds else 'not '}{self.told}"
@@ -73,7 +73,7 @@ class Story:
 
     @property
     def bookings(self) -> list[Booking]:
-        return sorted(self.stage.state.bookings, key=lambda one: one.id)
+        return sorted(self.stage.state.bookings, key=lambda booking: booking.id)
 
     @property
     def clauses(self) -> set[str]:
@@ -89,16 +89,16 @@ def cases(preset: str) -> Iterator[Case]:
     for line in (FOLDER / f"{preset}.md").read_text(encoding="utf-8").splitlines():
         cells = [cell.strip() for cell in line.strip().strip("|").split("|")]
         if line.startswith("|") and cells[0] not in {"by", "---"}:
-            clause, holds, told, follows = cells
+            clause, holds, text, follows = cells
             applies = {"yes": True, "no": False}[holds]
             clause = "" if clause == "none" else clause
-            for each in _one_by_one(told):
+            for each in _one_by_one(text):
                 yield Case(preset=preset, clause=clause, holds=applies, told=each, follows=follows)
 
 
-def played(case: Case, known: Terms | None = None) -> Story:
+def played(case: Case, existing_terms: Terms | None = None) -> Story:
     """Let everything happen that a line tells, under its preset or under other terms."""
-    story = Story(stage=Stage(terms=known or _terms(case.preset), now=BOUGHT))
+    story = Story(stage=Stage(terms=existing_terms or _terms(case.preset), now=BOUGHT))
     story.stage.hear(
         a_subscription(at=BOUGHT, created_at=BOUGHT, renews_at=MONDAY),
         a_success(BOUGHT, key="lemonsqueezy:1100000", reason=BillingReason.INITIAL, created_at=BOUGHT),
@@ -113,23 +113,23 @@ def played(case: Case, known: Terms | None = None) -> Story:
 
 def unmet(case: Case, story: Story) -> list[str]:
     """Return which outcomes of a line did not come true."""
-    found = [said for said in case.outcomes if not _understood(OUTCOMES, said, story)]
+    matches = [said for said in case.outcomes if not _understood(OUTCOMES, said, story)]
     named = case.clause in story.clauses
-    return [*found, *([] if named is case.holds else [f"clauses: {sorted(story.clauses)}"])]
+    return [*matches, *([] if named is case.holds else [f"clauses: {sorted(story.clauses)}"])]
 
 
-def _one_by_one(told: str) -> list[str]:
+def _one_by_one(text: str) -> list[str]:
     """Return the stories of a line: one for each word of a list `[this, that]`."""
-    listed = re.search(r"\[([^]]+)\]", told)
+    listed = re.search(r"\[([^]]+)\]", text)
     if listed is None:
-        return [told]
-    return [told.replace(listed[0], word.strip()) for word in listed[1].split(",")]
+        return [text]
+    return [text.replace(listed[0], word.strip()) for word in listed[1].split(",")]
 
 
 def _understood(sentences: dict[str, Callable[..., object]], said: str, story: Story) -> object:
-    for pattern, means in sentences.items():
+    for pattern, channels in sentences.items():
         if match := re.fullmatch(pattern, said):
-            return means(story, *match.groups())
+            return channels(story, *match.groups())
     raise AssertionError(f"nobody understands: {said}")
 
 

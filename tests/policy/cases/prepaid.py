@@ -39,8 +39,8 @@ def _number_ends(story: Story) -> None:
 
 
 def _pot(story: Story) -> Pot:
-    (found,) = pots(story.stage.account.book, story.stage.state)
-    return found
+    (pot,) = pots(story.stage.account.book, story.stage.state)
+    return pot
 
 
 STEPS: dict[str, Callable[..., object]] = {

@@ -89,7 +89,7 @@ def _gives_back(story: Story, eur: str) -> None:
 
 
 def _gives_the_sale_back(story: Story) -> None:
-    (sold,) = [one.seen for one in story.stage.account.book.orders.values() if one.seen.key == SALE]
+    (sold,) = [order.seen for order in story.stage.account.book.orders.values() if order.seen.key == SALE]
     at = story.stage.now
     story.stage.hear(replace(sold, stamp=Stamp(at), status=OrderStatus.REFUNDED, refunded=sold.total))
 
@@ -112,9 +112,9 @@ def _gives_sale_back(story: Story, eur: str) -> None:
 
 def _sells(story: Story, product: str, eur: str, tax: str | None = None) -> None:
     at = story.stage.now
-    told: dict[str, Any] = {"key": SALE, "product": product, "created_at": at}
+    document: dict[str, Any] = {"key": SALE, "product": product, "created_at": at}
     money = {"total": minor(eur), "tax": minor(tax) if tax else 0}
-    story.stage.hear(an_order(OrderStatus.PAID, at, **told, **money))
+    story.stage.hear(an_order(OrderStatus.PAID, at, **document, **money))
 
 
 def _sells_a_licence(story: Story, eur: str) -> None:
@@ -155,7 +155,7 @@ def _answers(story: Story, verdict: str, eur: str | None = None) -> bool:
 
 
 def _ordered(story: Story, eur: str) -> bool:
-    return [one.amount for _, one in story.stage.done if isinstance(one, RefundPayment)] == [minor(eur)]
+    return [effect.amount for _, effect in story.stage.done if isinstance(effect, RefundPayment)] == [minor(eur)]
 
 
 def _withdrawal(story: Story) -> date | None:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @json_option
 def doctor(*, as_json: bool) -> None:
     """Look at settings, database, Redis, workers, clock, policy, mail, callbacks and the provider."""
-    findings = list(_examine())
+    findings = list(_run_checks())
     ailing = [finding for finding in findings if finding.well is False]
     documents = [
         {"check": each.check, "ok": each.well, "detail": each.detail, "advice": each.advice} for each in findings
@@ -31,7 +31,7 @@ def doctor(*, as_json: bool) -> None:
         raise RefusedError(f"not well: {', '.join(finding.check for finding in ailing)}")
 
 
-def _examine() -> Iterator[Finding]:
+def _run_checks() -> Iterator[Finding]:
     try:
         settings = load(environment())
     except ConfigurationError as error:
@@ -46,17 +46,17 @@ def _examine() -> Iterator[Finding]:
 
     opened = build(settings)
     try:
-        found = list(_looked("database", internal.database, opened))
-        yield from found
-        for check in internal.STORED if all(finding.well for finding in found) else ():
-            yield from _looked("database", check, opened)
-        for check in internal.OUTSIDE:
-            yield from _looked(check.__name__, check, opened)
+        findings = list(_result("database", internal.database, opened))
+        yield from findings
+        for check in internal.DATABASE_CHECKS if all(finding.well for finding in findings) else ():
+            yield from _result("database", check, opened)
+        for check in internal.OTHER_CHECKS:
+            yield from _result(check.__name__, check, opened)
     finally:
         opened.close()
 
 
-def _looked(name: str, check: Callable[[Services], Iterator[Finding]], opened: Services) -> Iterator[Finding]:
+def _result(name: str, check: Callable[[Services], Iterator[Finding]], opened: Services) -> Iterator[Finding]:
     try:
         yield from check(opened)
     except KulanzError as error:

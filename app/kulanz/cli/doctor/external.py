@@ -24,14 +24,14 @@ from kulanz.services import Services
 
 if TYPE_CHECKING:
     from kulanz.delivery.provider import ProviderClient
-    from kulanz.providers.lemonsqueezy.client import Client, Webhook
+    from kulanz.providers.lemonsqueezy.client import LemonSqueezyClient, WebhookResource
 
-PATIENCE = 5.0
-ALIVE = timedelta(minutes=1)
-APART = timedelta(seconds=30)
+PROBE_TIMEOUT = 5.0
+HEARTBEAT_TIMEOUT = timedelta(minutes=1)
+MAX_CLOCK_SKEW = timedelta(seconds=30)
 """More between two clocks and one of them is wrong; signatures bear 300 seconds."""
 START_WORKERS = "start `kulanz worker` (or `kulanz up`)"
-LONGEST_SECRET = 40
+MAX_SECRET_LENGTH = 40
 UNKNOWN_SUBSCRIPTIONS = {"stripe": "sub_kulanz_doctor", "paddle": "sub_00000000000000000000000000"}
 """Ids that nobody has: a key that is allowed to look is told so."""
 
@@ -45,7 +45,9 @@ def endpoints(services: Services) -> Iterator[Finding]:
         "paddle": settings.paddle_webhook_secrets,
         "standard": settings.standard_webhook_secrets,
     }
-    given = [f"/webhooks/{name} ({how_many(len(known), 'secret')})" for name, known in secrets.items() if known]
+    given = [
+        f"/webhooks/{name} ({how_many(len(existing), 'secret')})" for name, existing in secrets.items() if existing
+    ]
     advice = "set LEMONSQUEEZY_WEBHOOK_SECRETS, or another provider's: without a secret an endpoint does not exist"
     yield Finding("endpoints", bool(given), ", ".join(given) or "none is open", "" if given else advice)
 
@@ -57,7 +59,7 @@ def redis(services: Services) -> Iterator[Finding]:
         yield Finding("redis", None, "none: `kulanz up` starts a private one; workers ask the database every second")
         return
     try:
-        with connect(url, timeout=PATIENCE) as client:
+        with connect(url, timeout=PROBE_TIMEOUT) as client:
             yield from _persistence(client)
             yield from _clocks(client)
             yield from _workers(client)
@@ -81,8 +83,8 @@ def mail(services: Services) -> Iterator[Finding]:
     host = urlsplit(url).hostname
     sender = services.settings.mail_from or ""
     try:
-        server = smtp.mail_server(url, ssl.create_default_context(), PATIENCE)
-        smtp.knock(server, sender.rpartition("@")[2].strip(">") or "localhost")
+        server = smtp.mail_server(url, ssl.create_default_context(), PROBE_TIMEOUT)
+        smtp.probe(server, sender.rpartition("@")[2].strip(">") or "localhost")
     except FarEndError as error:
         yield Finding("mail", False, f"{host}: {error.detail}", "check SMTP_URL: host, port, name and password")
         return
@@ -99,18 +101,18 @@ def callback(services: Services) -> Iterator[Finding]:
     parts = urlsplit(url)
     host, tls = parts.hostname or "", parts.scheme == "https"
     problem = _reached(host, parts.port or (443 if tls else 80), tls=tls)
-    found = f"{host} can be reached" if problem is None else f"{host}: {problem}"
+    value = f"{host} can be reached" if problem is None else f"{host}: {problem}"
     yield Finding(
-        "callbacks", problem is None, found, "check CALLBACK_URL, and that the product runs" if problem else ""
+        "callbacks", problem is None, value, "check CALLBACK_URL, and that the product runs" if problem else ""
     )
 
 
 def lemonsqueezy(services: Services) -> Iterator[Finding]:
     """Whether the API key works and is of the mode that the settings say, and our webhook is registered."""
-    from kulanz.providers.lemonsqueezy.client import Client
+    from kulanz.providers.lemonsqueezy.client import LemonSqueezyClient
 
     client = services.clients.get("lemonsqueezy")
-    if not isinstance(client, Client):
+    if not isinstance(client, LemonSqueezyClient):
         yield Finding(
             "lemonsqueezy", None, "no API key: what should be done there becomes a to-do, and nothing is looked up"
         )
@@ -132,19 +134,19 @@ def others(services: Services) -> Iterator[Finding]:
 
 def _persistence(client: Redis) -> Iterator[Finding]:
     """Redis has to keep nothing; but one that cannot write its file may refuse rings, and a full one forget them."""
-    told: dict[str, Any] = client.info()
-    saved = told.get("rdb_last_bgsave_status", "ok") == "ok" and told.get("aof_last_write_status", "ok") == "ok"
-    kept = "appends to a file" if told.get("aof_enabled") else "keeps at most snapshots"
-    evicts = bool(told.get("maxmemory")) and told.get("maxmemory_policy", "noeviction") != "noeviction"
+    document: dict[str, Any] = client.info()
+    saved = document.get("rdb_last_bgsave_status", "ok") == "ok" and document.get("aof_last_write_status", "ok") == "ok"
+    kept = "appends to a file" if document.get("aof_enabled") else "keeps at most snapshots"
+    evicts = bool(document.get("maxmemory")) and document.get("maxmemory_policy", "noeviction") != "noeviction"
     advice = "" if saved else "its last save failed, so it may refuse writes: make room on its disk"
-    advice = advice or (f"set its maxmemory-policy to noeviction, not {told['maxmemory_policy']}" if evicts else "")
+    advice = advice or (f"set its maxmemory-policy to noeviction, not {document['maxmemory_policy']}" if evicts else "")
     yield Finding("redis", saved and not evicts, f"answers; {kept}, none is needed", advice)
 
 
 def _clocks(client: Redis) -> Iterator[Finding]:
     seconds, micros = client.time()
     apart = abs(real_now() - datetime.fromtimestamp(seconds + micros / 1e6, UTC))
-    well = apart < APART
+    well = apart < MAX_CLOCK_SKEW
     advice = "" if well else "one of the two hosts has the wrong time: run NTP on both"
     yield Finding("clocks", well, f"{apart.total_seconds():.0f} s apart from Redis's", advice)
 
@@ -154,7 +156,7 @@ def _workers(client: Redis) -> Iterator[Finding]:
     attended = {
         name
         for worker in SimpleWorker.all(connection=client, serializer=JSONSerializer)
-        if worker.last_heartbeat and now - worker.last_heartbeat < ALIVE
+        if worker.last_heartbeat and now - worker.last_heartbeat < HEARTBEAT_TIMEOUT
         for name in worker.queue_names()
     }
     idle = [name for name in QUEUES if name not in attended]
@@ -173,7 +175,7 @@ def _reached(host: str, port: int, *, tls: bool) -> str | None:
     from kulanz.config.urls import is_metadata
 
     try:
-        with socket.create_connection((host, port), timeout=PATIENCE) as line:
+        with socket.create_connection((host, port), timeout=PROBE_TIMEOUT) as line:
             if is_metadata(line.getpeername()[0]):
                 return "a link-local or metadata address: nothing is ever sent there"
             if tls:
@@ -191,26 +193,39 @@ def _of_mode(name: str, mode: str, services: Services) -> Finding:
     return Finding(name, fits, f"the key works, in {mode} mode", advice)
 
 
-def _registered(client: Client, mode: str, services: Services) -> Finding:
+def _registered(client: LemonSqueezyClient, mode: str, services: Services) -> Finding:
     """Whether the provider delivers to an address of ours all that somebody acts on."""
-    from kulanz.reconcile.setup import EVENTS
+    from kulanz.reconcile.setup import WEBHOOK_EVENTS
 
     stores = services.settings.lemonsqueezy_store_ids or {None}
-    found = [
-        one for store in sorted(stores, key=str) for one in client.webhooks(**({"store_id": store} if store else {}))
+    webhook_resources = [
+        webhook_resource
+        for store in sorted(stores, key=str)
+        for webhook_resource in client.webhooks(**({"store_id": store} if store else {}))
     ]
-    ours = [one for one in found if urlsplit(one.url).path.endswith("/webhooks/lemonsqueezy")]
-    fitting = [one for one in ours if one.test_mode is (mode == "test")]
+    ours = [
+        webhook_resource
+        for webhook_resource in webhook_resources
+        if urlsplit(webhook_resource.url).path.endswith("/webhooks/lemonsqueezy")
+    ]
+    fitting = [webhook_resource for webhook_resource in ours if webhook_resource.test_mode is (mode == "test")]
     advice = "`kulanz lemonsqueezy setup URL`"
     if not fitting:
-        return Finding("webhook", False, f"none of {len(found)} leads to /webhooks/lemonsqueezy in {mode} mode", advice)
-    missing = [event for event in EVENTS if not any(event in one.events for one in fitting)]
-    told = f"{fitting[0].url}, last delivery {_last(fitting)}"
-    return Finding("webhook", not missing, told, f"{', '.join(missing)} not delivered: {advice}" if missing else "")
+        return Finding(
+            "webhook", False, f"none of {len(webhook_resources)} leads to /webhooks/lemonsqueezy in {mode} mode", advice
+        )
+    missing = [
+        event for event in WEBHOOK_EVENTS if not any(event in webhook_resource.events for webhook_resource in fitting)
+    ]
+    text = f"{fitting[0].url}, last delivery {_last(fitting)}"
+    return Finding("webhook", not missing, text, f"{', '.join(missing)} not delivered: {advice}" if missing else "")
 
 
-def _last(webhooks: list[Webhook]) -> str:
-    sent = max((one.last_sent_at for one in webhooks if one.last_sent_at is not None), default=None)
+def _last(webhooks: list[WebhookResource]) -> str:
+    sent = max(
+        (webhook_resource.last_sent_at for webhook_resource in webhooks if webhook_resource.last_sent_at is not None),
+        default=None,
+    )
     return sent.isoformat().replace("+00:00", "Z") if sent is not None else "never"
 
 
@@ -225,4 +240,11 @@ def _looked_up(name: str, client: ProviderClient, services: Services) -> Finding
     return Finding(name, True, f"the key works, in {mode} mode")
 
 
-ALL: tuple[Callable[[Services], Iterator[Finding]], ...] = (endpoints, redis, mail, callback, lemonsqueezy, others)
+EXTERNAL_CHECKS: tuple[Callable[[Services], Iterator[Finding]], ...] = (
+    endpoints,
+    redis,
+    mail,
+    callback,
+    lemonsqueezy,
+    others,
+)

@@ -56,18 +56,18 @@ def spool(services: Services) -> Iterator[Finding]:
 def policy(services: Services) -> Iterator[Finding]:
     """Which policy is in force; a note where the settings name another."""
     with services.database.read() as conn:
-        found = policies.in_force(policies.all(conn), services.clock.now(conn))
+        row = policies.in_force(policies.all(conn), services.clock.now(conn))
     try:
         configured = document.parse(policy_text(services.settings.policy))
     except OSError as error:
         yield Finding("policy", False, f"{services.settings.policy}: {_words(error)}", "check KULANZ_POLICY")
         return
-    if found is None:
+    if row is None:
         yield Finding("policy", None, f"none in force yet; {configured.name} will be")
         return
     note = f"KULANZ_POLICY names another ({configured.name}): it counts only at the first start"
-    other = found.sha256 != configured.sha256
-    yield Finding("policy", True, f"{found.name}, version {found.version}", _if(other, note))
+    other = row.sha256 != configured.sha256
+    yield Finding("policy", True, f"{row.name}, version {row.version}", _if(other, note))
 
 
 def host_clock(services: Services) -> Iterator[Finding]:
@@ -75,7 +75,7 @@ def host_clock(services: Services) -> Iterator[Finding]:
     with services.database.read() as conn:
         jump, seen, test = (
             clock_guard.jump(conn),
-            shared_values.get(conn, clock_guard.LAST_SEEN),
+            shared_values.get(conn, clock_guard.LAST_SEEN_KEY),
             services.clock.test_time(conn),
         )
     if jump:
@@ -84,18 +84,18 @@ def host_clock(services: Services) -> Iterator[Finding]:
         return
     lives = seen is not None and real_now() - datetime.fromisoformat(seen) < CLOCK_SILENT
     standing = f"; the test clock stands at {_instant(test)}" if test else ""
-    told = _instant(datetime.fromisoformat(seen) if seen is not None else None)
-    yield Finding("clock", lives, f"last seen {told}{standing}", _if(not lives, "start `kulanz clock run`"))
+    text = _instant(datetime.fromisoformat(seen) if seen is not None else None)
+    yield Finding("clock", lives, f"last seen {text}{standing}", _if(not lives, "start `kulanz clock run`"))
 
 
 def mass_downgrades(services: Services) -> Iterator[Finding]:
     """Whether the brake keeps accounts from losing access."""
     with services.database.read() as conn:
-        found = circuit_breaker.show(conn, services.clock.now(conn))
-    wait = how_many(found.waiting, "account waits", "accounts wait")
-    since = f"on since {found.on_since.isoformat()}, {wait}" if found.on_since else "off"
-    advice = "is the provider down, is the clock right? If all is well: `kulanz brake release`"
-    yield Finding("brake", found.on_since is None, since, _if(found.on_since, advice))
+        breaker_status = circuit_breaker.status(conn, services.clock.now(conn))
+    wait = how_many(breaker_status.waiting, "account waits", "accounts wait")
+    since = f"on since {breaker_status.on_since.isoformat()}, {wait}" if breaker_status.on_since else "off"
+    advice = "is the provider down, is the clock right? If all is well: `kulanz breaker release`"
+    yield Finding("brake", breaker_status.on_since is None, since, _if(breaker_status.on_since, advice))
 
 
 def backlog(services: Services) -> Iterator[Finding]:
@@ -119,7 +119,7 @@ def nightly(services: Services) -> Iterator[Finding]:
         yield Finding("reconciliation", None, "off: KULANZ_RECONCILE is off, or there is no API key")
         return
     with services.database.read() as conn:
-        mark, test = shared_values.get(conn, shared_values.RECONCILED) or {}, services.clock.test_time(conn)
+        mark, test = shared_values.get(conn, shared_values.RECONCILED_KEY) or {}, services.clock.test_time(conn)
     at = datetime.fromisoformat(mark["at"]) if "at" in mark else None
     late = at is None or real_now() - at > NIGHTLY
     if test is not None and late:
@@ -158,8 +158,8 @@ def webhook_secrets(services: Services) -> Iterator[Finding]:
 
 
 Check = Callable[[Services], Iterator[Finding]]
-STORED: tuple[Check, ...] = (policy, host_clock, mass_downgrades, backlog, nightly, webhook_secrets)
-OUTSIDE: tuple[Check, ...] = (spool, *external.ALL, secrets)
+DATABASE_CHECKS: tuple[Check, ...] = (policy, host_clock, mass_downgrades, backlog, nightly, webhook_secrets)
+OTHER_CHECKS: tuple[Check, ...] = (spool, *external.EXTERNAL_CHECKS, secrets)
 
 
 def _stuck(name: str, count: int, advice: str) -> Finding:

@@ -23,6 +23,6 @@ def up(*, port: int | None, host: str, data_dir: Path | None, demo: bool) -> Non
     is started again. With --demo the instance goes on running after the story, for a look around. The demonstration has
     a data directory of its own (`demo-data` in the usual one), SQLite and a private Redis, apart from real accounts.
     """
-    from kulanz.cli.up.run import Wish, run
+    from kulanz.cli.up.run import UpOptions, run
 
-    run(Wish(port=port, host=host, data_dir=data_dir, demo=demo))
+    run(UpOptions(port=port, host=host, data_dir=data_dir, demo=demo))

@@ -12,26 +12,26 @@ from pathlib import Path
 
 import psutil
 
-from kulanz.cli.up.supervisor import Running
+from kulanz.cli.up.supervisor import RunningProcess
 from kulanz.errors import RefusedError
 
 LOCK_FILE = "up.lock"
-PARTS_FILE = "up.json"
-MARK = "KULANZ_INSTANCE"
+PROCESSES_FILE = "up.json"
+INSTANCE_VARIABLE = "KULANZ_INSTANCE"
 """A variable that every descendant of an instance inherits: how it is known for ours after its starter was killed."""
 SAME_START = 1.0
 """Seconds by which two readings of one process's start may differ."""
-PATIENCE = 2.0
+TERMINATE_GRACE = 2.0
 """Seconds that a leftover may take to end before it is killed."""
 
 
 class Instance:
     """Holds the data directory's lock for as long as the process lives."""
 
-    def __init__(self, data_dir: Path, patience: float = PATIENCE) -> None:
+    def __init__(self, data_dir: Path, patience: float = TERMINATE_GRACE) -> None:
         self.id = uuid.uuid4().hex
         self._patience = patience
-        self._parts = data_dir / PARTS_FILE
+        self._parts = data_dir / PROCESSES_FILE
         self._lock = os.open(data_dir / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -53,7 +53,7 @@ class Instance:
         self.note(())
         return len(leftovers)
 
-    def note(self, running: Sequence[Running]) -> None:
+    def note(self, running: Sequence[RunningProcess]) -> None:
         """Write down which processes are this instance's."""
         parts = [entry for each in running if each.process and (entry := _entry(each.process.pid))]
         passing = self._parts.with_suffix(".new")
@@ -88,5 +88,5 @@ def _leftovers(record: Path) -> Iterator[psutil.Process]:
             if process.pid == os.getpid() or process.uids().real != os.getuid():
                 continue
             same_start = abs(process.create_time() - started.get(process.pid, 0.0)) < SAME_START
-            if same_start or (process.as_dict(["environ"])["environ"] or {}).get(MARK) == instance:
+            if same_start or (process.as_dict(["environ"])["environ"] or {}).get(INSTANCE_VARIABLE) == instance:
                 yield process

@@ -50,7 +50,7 @@ def binary() -> Path:
     places = package.submodule_search_locations if package else None
     brought = [path for place in places or () for path in Path(place).glob("_binaries/*/valkey-server")]
     installed = (shutil.which(name) for name in ("valkey-server", "redis-server"))
-    for path in (*brought, *(Path(found) for found in installed if found)):
+    for path in (*brought, *(Path(value) for value in installed if value)):
         if os.access(path, os.X_OK):
             return path
     raise RefusedError("no valkey-server or redis-server is installed: set REDIS_URL to a Redis of your own")

@@ -21,8 +21,8 @@ import click
 from kulanz.cli.listening import authority, listening_address
 from kulanz.cli.options import kulanz_in, name_misspelt_settings
 from kulanz.cli.up import private_redis, secrets
-from kulanz.cli.up.instance import MARK, Instance
-from kulanz.cli.up.supervisor import Part, Supervisor, python
+from kulanz.cli.up.instance import INSTANCE_VARIABLE, Instance
+from kulanz.cli.up.supervisor import Process, Supervisor, python
 from kulanz.config import Settings, environment, load
 from kulanz.config.sources import RUN_FILE, Layers
 from kulanz.errors import RefusedError
@@ -36,7 +36,7 @@ PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wish:
+class UpOptions:
     """What the command line asks of `kulanz up`."""
 
     port: int | None
@@ -45,7 +45,7 @@ class Wish:
     demo: bool
 
 
-def run(wish: Wish) -> None:
+def run(wish: UpOptions) -> None:
     """Run an instance until SIGINT or SIGTERM."""
     stopping = threading.Event()
     _stop_on_signals(stopping)
@@ -59,7 +59,9 @@ def run(wish: Wish) -> None:
         instance.close()
 
 
-def _run(wish: Wish, environ: dict[str, str], data_dir: Path, instance: Instance, stopping: threading.Event) -> None:
+def _run(
+    wish: UpOptions, environ: dict[str, str], data_dir: Path, instance: Instance, stopping: threading.Event
+) -> None:
     _keep_the_demonstration_apart(data_dir, demo=wish.demo)
     instance.end_leftovers()
     (data_dir / RUN_FILE).unlink(missing_ok=True)
@@ -70,7 +72,7 @@ def _run(wish: Wish, environ: dict[str, str], data_dir: Path, instance: Instance
     chosen = _chosen(wish, settings, data_dir) if own_redis else _chosen(wish, settings, None)
     secrets.write_private(data_dir / RUN_FILE, chosen)
     supervisor = Supervisor(
-        variables={**environ, **chosen, MARK: instance.id},
+        variables={**environ, **chosen, INSTANCE_VARIABLE: instance.id},
         say=_say,
         logs=private_redis.private_directory(data_dir / "log") if wish.demo else None,
         noted=instance.note,
@@ -101,7 +103,7 @@ def _keep_the_demonstration_apart(data_dir: Path, *, demo: bool) -> None:
         raise RefusedError(f"{data_dir} holds the accounts of a demonstration: give another --data-dir, or delete it")
 
 
-def _environ(wish: Wish) -> dict[str, str]:
+def _environ(wish: UpOptions) -> dict[str, str]:
     environ = environment()
     if wish.data_dir is not None:
         environ["KULANZ_DATA_DIR"] = str(wish.data_dir.expanduser().absolute())
@@ -127,7 +129,7 @@ def _apart(data_dir: Path) -> dict[str, str]:
     }
 
 
-def _chosen(wish: Wish, settings: Settings, own_redis: Path | None) -> dict[str, str]:
+def _chosen(wish: UpOptions, settings: Settings, own_redis: Path | None) -> dict[str, str]:
     """Return what other commands with this data directory need to know of the running instance."""
     return {
         "PORT": str(settings.port),
@@ -145,17 +147,19 @@ def _start_redis(supervisor: Supervisor, data_dir: Path | None) -> None:
     if data_dir is not None:
         private_redis.socket_path(data_dir).unlink(missing_ok=True)
         command = tuple(private_redis.command(data_dir))
-        supervisor.start(Part(name="redis", command=command, leashed=False, prepare=_private_and_tied, last=True))
+        supervisor.start(
+            Process(name="redis", command=command, tied_to_parent=False, prepare=_private_and_tied, last=True)
+        )
 
 
 def _start_web(supervisor: Supervisor, host: str) -> None:
     """Start what takes longest first: it is ready once the database is."""
-    supervisor.start(Part(name="web", command=python("kulanz", "web", "--host", host)))
+    supervisor.start(Process(name="web", command=python("kulanz", "web", "--host", host)))
 
 
 def _start_workers(supervisor: Supervisor) -> None:
     for role in ("events", "effects", "clock"):
-        supervisor.start(Part(name=role, command=python("kulanz_workers", role)))
+        supervisor.start(Process(name=role, command=python("kulanz_workers", role)))
 
 
 def _private_and_tied() -> None:
@@ -217,7 +221,7 @@ def _login(settings: Settings, path: Path) -> str:
     )
 
 
-def _tell_story(wish: Wish, supervisor: Supervisor, stopping: threading.Event) -> None:
+def _tell_story(wish: UpOptions, supervisor: Supervisor, stopping: threading.Event) -> None:
     if not wish.demo:
         return
     with subprocess.Popen(  # noqa: S603 - our own command

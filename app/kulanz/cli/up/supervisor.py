@@ -14,22 +14,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Self
 
-SHORTEST_PAUSE = 0.2
-LONGEST_PAUSE = 4.0
-STEADY = 5.0
+MIN_RESTART_DELAY = 0.2
+MAX_RESTART_DELAY = 4.0
+STEADY_AFTER = 5.0
 """Seconds after which a part counts as having run well, and its next failure as its first."""
-LAST_WORD = 10.0
+TERMINATE_GRACE = 10.0
 """Seconds that a part may take to end by itself."""
-LOOK_EVERY = 0.1
+POLL_INTERVAL = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Part:
+class Process:
     """One process that belongs to the instance."""
 
     name: str
     command: tuple[str, ...]
-    leashed: bool = True
+    tied_to_parent: bool = True
     """Whether it understands `--leash`: our own commands do."""
     prepare: Callable[[], None] | None = None
     """Called in the new process before it becomes the command."""
@@ -43,10 +43,10 @@ def python(module: str, *arguments: str) -> tuple[str, ...]:
 
 
 @dataclass(slots=True, kw_only=True)
-class Running:
+class RunningProcess:
     """A part's process, and how often it has failed in a row."""
 
-    part: Part
+    definition: Process
     process: subprocess.Popen[bytes] | None = None
     begun: float = 0.0
     failures: int = 0
@@ -61,23 +61,23 @@ class Supervisor:
     say: Callable[[str], None]
     logs: Path | None = None
     """A directory for the parts' output, one file each; None leaves it on the terminal."""
-    noted: Callable[[Sequence[Running]], None] = lambda _: None
+    noted: Callable[[Sequence[RunningProcess]], None] = lambda _: None
     """Told whenever the set of processes has changed."""
-    patience: float = LAST_WORD
-    _running: list[Running] = field(default_factory=list)
-    _leash: tuple[int, int] = field(default_factory=os.pipe)
+    terminate_grace: float = TERMINATE_GRACE
+    _running: list[RunningProcess] = field(default_factory=list)
+    _parent_pipe: tuple[int, int] = field(default_factory=os.pipe)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
-        for end in self._leash:
+        for end in self._parent_pipe:
             os.close(end)
 
-    def start(self, part: Part) -> None:
+    def start(self, part: Process) -> None:
         """Start a part for the first time."""
-        running = Running(part=part)
+        running = RunningProcess(definition=part)
         self._running.append(running)
         self._begin(running)
 
@@ -86,30 +86,30 @@ class Supervisor:
         while not stopping.is_set() and not done():
             for running in self._running:
                 self._look_after(running)
-            stopping.wait(LOOK_EVERY)
+            stopping.wait(POLL_INTERVAL)
 
     def stop(self) -> None:
         """End every part, those marked `last` after the others; who does not listen is killed."""
         for last in (False, True):
-            group = [each for each in self._running if each.part.last is last and each.process is not None]
+            group = [each for each in self._running if each.definition.last is last and each.process is not None]
             for running in group:
                 _signal(running, signal.SIGTERM)
-            deadline = time.monotonic() + self.patience
+            deadline = time.monotonic() + self.terminate_grace
             for running in group:
                 _end(running, deadline)
         self._running.clear()
         self.noted(self._running)
 
-    def _begin(self, running: Running) -> None:
-        part, leash = running.part, self._leash[0]
+    def _begin(self, running: RunningProcess) -> None:
+        part, pipe = running.definition, self._parent_pipe[0]
         with self._output(part) as output:
             running.process = subprocess.Popen(  # noqa: S603 - our own commands
-                [*part.command, *((f"--leash={leash}",) if part.leashed else ())],
+                [*part.command, *((f"--leash={pipe}",) if part.tied_to_parent else ())],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
                 env=self.variables,
-                pass_fds=(leash,) if part.leashed else (),
+                pass_fds=(pipe,) if part.tied_to_parent else (),
                 start_new_session=True,
                 preexec_fn=part.prepare,  # noqa: PLW1509 - started before there are threads
             )
@@ -117,7 +117,7 @@ class Supervisor:
         self.noted(self._running)
 
     @contextmanager
-    def _output(self, part: Part) -> Iterator[IO[bytes] | None]:
+    def _output(self, part: Process) -> Iterator[IO[bytes] | None]:
         if self.logs is None:
             yield None
             return
@@ -125,7 +125,7 @@ class Supervisor:
         with os.fdopen(descriptor, "ab") as file:
             yield file
 
-    def _look_after(self, running: Running) -> None:
+    def _look_after(self, running: RunningProcess) -> None:
         now = time.monotonic()
         if running.process is None:
             if now >= running.due:
@@ -136,14 +136,14 @@ class Supervisor:
             return
         _signal(running, signal.SIGKILL)
         running.process = None
-        running.failures = 1 if now - running.begun > STEADY else running.failures + 1
-        pause = min(SHORTEST_PAUSE * 2 ** (running.failures - 1), LONGEST_PAUSE)
+        running.failures = 1 if now - running.begun > STEADY_AFTER else running.failures + 1
+        pause = min(MIN_RESTART_DELAY * 2 ** (running.failures - 1), MAX_RESTART_DELAY)
         running.due = now + pause
         self.noted(self._running)
-        self.say(f"{running.part.name} ended ({_cause(code)}); it is started again in {pause:.1f} s")
+        self.say(f"{running.definition.name} ended ({_cause(code)}); it is started again in {pause:.1f} s")
 
 
-def _signal(running: Running, number: signal.Signals) -> None:
+def _signal(running: RunningProcess, number: signal.Signals) -> None:
     """Signal the part; SIGKILL reaches its whole group, which is ours, even after the part itself has gone."""
     if running.process is None:
         return
@@ -154,7 +154,7 @@ def _signal(running: Running, number: signal.Signals) -> None:
             running.process.send_signal(number)
 
 
-def _end(running: Running, deadline: float) -> None:
+def _end(running: RunningProcess, deadline: float) -> None:
     if running.process is None:
         return
     with suppress(subprocess.TimeoutExpired):

@@ -7,69 +7,69 @@ from functools import cache
 from inspect import isfunction
 from operator import attrgetter
 
-from kulanz.policy.areas.add_ons.area import AddOns
-from kulanz.policy.areas.approvals.area import Approvals
-from kulanz.policy.areas.area import Chapter
-from kulanz.policy.areas.cancellation.area import Cancelling
-from kulanz.policy.areas.closure.area import Closure
-from kulanz.policy.areas.collections.area import Collecting
-from kulanz.policy.areas.credit.area import Credit
-from kulanz.policy.areas.disputes.area import Disputes
-from kulanz.policy.areas.dunning.area import Dunning
-from kulanz.policy.areas.migration.area import Moving
-from kulanz.policy.areas.overrides.area import Overrides
-from kulanz.policy.areas.refunds.area import RefundChapter
-from kulanz.policy.areas.renewals.area import Renewals
-from kulanz.policy.areas.subscriptions.area import Subscriptions
-from kulanz.policy.areas.versions.area import Versions
+from kulanz.policy.areas.add_ons.area import AddOnsArea
+from kulanz.policy.areas.approvals.area import ApprovalsArea
+from kulanz.policy.areas.area import Area
+from kulanz.policy.areas.cancellation.area import CancellationArea
+from kulanz.policy.areas.closure.area import ClosureArea
+from kulanz.policy.areas.collections.area import CollectionsArea
+from kulanz.policy.areas.credit.area import CreditArea
+from kulanz.policy.areas.disputes.area import DisputesArea
+from kulanz.policy.areas.dunning.area import DunningArea
+from kulanz.policy.areas.migration.area import MigrationArea
+from kulanz.policy.areas.overrides.area import OverridesArea
+from kulanz.policy.areas.refunds.area import RefundsArea
+from kulanz.policy.areas.renewals.area import RenewalsArea
+from kulanz.policy.areas.subscriptions.area import SubscriptionsArea
+from kulanz.policy.areas.versions.area import VersionsArea
 from kulanz.policy.book import Book
 
-CHAPTERS: tuple[Chapter, ...] = (
+AREAS: tuple[Area, ...] = (
     # Cases decide what subscriptions give; that decides how far a chargeback reaches; a chargeback freezes cases.
-    Dunning(),
-    Subscriptions(),
-    Renewals(),
-    Disputes(),
-    Overrides(),
-    Approvals(),
-    Versions(),
-    Collecting(),
-    AddOns(),
-    RefundChapter(),
-    Closure(),
-    Credit(),
-    Moving(),
-    Cancelling(),
+    DunningArea(),
+    SubscriptionsArea(),
+    RenewalsArea(),
+    DisputesArea(),
+    OverridesArea(),
+    ApprovalsArea(),
+    VersionsArea(),
+    CollectionsArea(),
+    AddOnsArea(),
+    RefundsArea(),
+    ClosureArea(),
+    CreditArea(),
+    MigrationArea(),
+    CancellationArea(),
 )
-HOOKS = tuple(name for name, value in vars(Chapter).items() if isfunction(value))
+HOOKS = tuple(name for name, value in vars(Area).items() if isfunction(value))
 """What each of them may be asked."""
-LINES = {kind: line for chapter in CHAPTERS for kind, line in chapter.lines.items()}
-ASKS = {cause: asks for chapter in CHAPTERS for cause, asks in chapter.asks.items()}
-_FAMILIES = tuple(sorted({family for chapter in CHAPTERS for family in chapter.about}))
-_pages = attrgetter(*_FAMILIES)
+LINES = {kind: line for chapter in AREAS for kind, line in chapter.lines.items()}
+ASKS = {cause: asks for chapter in AREAS for cause, asks in chapter.asks.items()}
+_FAMILIES = tuple(sorted({family for chapter in AREAS for family in chapter.families}))
+_families_of = attrgetter(*_FAMILIES)
 
 
-def speaking(book: Book, of: str) -> tuple[Chapter, ...]:
+def areas_for(book: Book, hook: str) -> tuple[Area, ...]:
     """Return the chapters that have something to say about an account under one hook of theirs, by its name."""
-    known, voices = _LAST[0]
-    if known is not book:
+    last_book, by_hook = _LAST_BOOK[0]
+    if last_book is not book:
         # The same book is asked about a dozen times in a row.
-        voices = _voices(tuple(map(bool, _pages(book))))
-        _LAST[0] = (book, voices)
-    return voices[of]
+        by_hook = _areas_by_hook(tuple(map(bool, _families_of(book))))
+        _LAST_BOOK[0] = (book, by_hook)
+    return by_hook[hook]
 
 
 @cache
-def _voices(filled: tuple[bool, ...]) -> Mapping[str, tuple[Chapter, ...]]:
+def _areas_by_hook(filled: tuple[bool, ...]) -> Mapping[str, tuple[Area, ...]]:
     """Return by hook which chapters answer to it where these families of a book have something."""
-    known = {family for family, is_filled in zip(_FAMILIES, filled, strict=True) if is_filled}
-    asked = [chapter for chapter in CHAPTERS if known.intersection(chapter.about)]
-    return {hook: tuple(one for one in asked if _answers(one, hook)) for hook in HOOKS}
+    present = {family for family, is_filled in zip(_FAMILIES, filled, strict=True) if is_filled}
+    concerned = [area for area in AREAS if present.intersection(area.families)]
+    return {hook: tuple(area for area in concerned if _implements(area, hook)) for hook in HOOKS}
 
 
-def _answers(chapter: Chapter, hook: str) -> bool:
+def _implements(area: Area, hook: str) -> bool:
     """Whether a chapter says anything under a hook of its own."""
-    return getattr(type(chapter), hook) is not getattr(Chapter, hook)
+    return getattr(type(area), hook) is not getattr(Area, hook)
 
 
-_LAST: list[tuple[Book | None, Mapping[str, tuple[Chapter, ...]]]] = [(None, {})]
+_LAST_BOOK: list[tuple[Book | None, Mapping[str, tuple[Area, ...]]]] = [(None, {})]

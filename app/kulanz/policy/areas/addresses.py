@@ -13,9 +13,9 @@ def mail_address(subscription: str, book: Book) -> str | None:
     if sub.seen.email:
         return sub.seen.email
     invoices = book.invoices.get(subscription)
-    told = [one.seen for one in invoices.known.values() if one.seen.email] if invoices else []
-    if told:
-        return max(told, key=lambda seen: (seen.stamp, seen.key)).email
+    facts = [invoice.seen for invoice in invoices.known.values() if invoice.seen.email] if invoices else []
+    if facts:
+        return max(facts, key=lambda seen: (seen.stamp, seen.key)).email
     customer = book.customers.get(sub.seen.customer)
     return customer.seen.email if customer else None
 

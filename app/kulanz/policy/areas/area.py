@@ -9,26 +9,26 @@ from typing import Any, ClassVar
 from kulanz.policy.book import Book
 from kulanz.policy.effects import Effect
 from kulanz.policy.facts import Outcome, OwnFact
-from kulanz.policy.state import Change, Decision, Hold, Moment, State, Step, Timer
+from kulanz.policy.state import Change, Decision, Hold, Moment, State, Timer, Transition
 
-Line = Callable[[Any, Step], Change]
+Line = Callable[[Any, Transition], Change]
 Asks = Callable[[Any, Decision], Iterable[Effect]]
 
 
-class Chapter:
+class Area:
     """One area of the policy. Each hook has an empty default, so an area defines only those that it needs.
 
     An area keeps nothing itself: its facts are records of the book, and every answer is pure.
     """
 
-    about: ClassVar[tuple[str, ...]]
+    families: ClassVar[tuple[str, ...]]
     """The families of the book that it is about: where all of them are empty, no hook of it is called."""
     lines: ClassVar[Mapping[type[OwnFact], Line]] = {}
     """Returns the line in the record about an act of ours, by the type of the act."""
     asks: ClassVar[Mapping[type[OwnFact] | str, Asks]] = {}
     """Yields what is asked of the world: by an act of ours, by its type, or by a change, by its rule."""
 
-    def read(self, draft: State, book: Book, moment: Moment) -> State:
+    def assess(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with what this area finds; the areas before it have added theirs already."""
         return draft
 
@@ -40,19 +40,19 @@ class Chapter:
         """Return when one of its matters has to be looked at again."""
         return ()
 
-    def carried_over(self, step: Step, moment: Moment) -> Iterable[OwnFact]:
+    def carried_over(self, step: Transition, moment: Moment) -> Iterable[OwnFact]:
         """Return what has to be kept of the state before; nothing else is done until that is in the book."""
         return ()
 
-    def acts(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
+    def due(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
         """Return what is due to be done now; what is in the book already is not due again."""
         return ()
 
-    def concerns(self, state: State, book: Book, moment: Moment) -> Iterable[tuple[str, str]]:
+    def alerts(self, state: State, book: Book, moment: Moment) -> Iterable[tuple[str, str]]:
         """Return each subject and topic that operators must see."""
         return ()
 
-    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterable[Change]:
+    def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterable[Change]:
         """Return what became different, each with its rule and clause; `acts` is what was done in this step."""
         return ()
 
@@ -60,7 +60,7 @@ class Chapter:
         """Return what the template of a notice about one of its matters fills in."""
         return {}
 
-    def wants(self, effect: Effect, state: State, book: Book) -> bool | None:
+    def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
         """Whether an effect of this area is still wanted; None where it is not one of its own."""
         return None
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from kulanz.policy.book import Book
-from kulanz.policy.book.provider import RUNNING, Invoice
+from kulanz.policy.book.provider import RUNNING_STATUSES, Invoice
 from kulanz.policy.calendar.time import days_between, months_after
 from kulanz.policy.facts import BillingReason, Status
 
@@ -19,9 +19,11 @@ _A_DAY = timedelta(days=1)
 def regular_invoices(subscription: str, book: Book) -> list[Invoice]:
     """Return the invoices that begin a period and still count, oldest first; a change of plan begins none."""
     invoices = book.invoices.get(subscription)
-    known = invoices.known.values() if invoices else ()
-    found = [one for one in known if one.seen.reason is not BillingReason.UPDATED and not one.void]
-    return sorted(found, key=lambda one: (started(one), one.seen.key))
+    existing = invoices.known.values() if invoices else ()
+    stored_invoices = [
+        invoice for invoice in existing if invoice.seen.reason is not BillingReason.UPDATED and not invoice.void
+    ]
+    return sorted(stored_invoices, key=lambda invoice: (started(invoice), invoice.seen.key))
 
 
 def started(invoice: Invoice) -> datetime:
@@ -31,7 +33,7 @@ def started(invoice: Invoice) -> datetime:
 
 def began(subscription: str, book: Book, at: datetime) -> datetime | None:
     """Return when the period that an instant falls into began, by the invoices or by the subscription's beginning."""
-    starts = [start for one in regular_invoices(subscription, book) if (start := started(one)) <= at]
+    starts = [start for invoice in regular_invoices(subscription, book) if (start := started(invoice)) <= at]
     if starts:
         return starts[-1]
     sub = book.subscriptions.get(subscription)
@@ -45,17 +47,17 @@ def furthest(subscription: str, book: Book, at: datetime, zone: str) -> datetime
     A renewal that is behind us has just been, or is about to be told.
     """
     sub, months = book.subscriptions.get(subscription), term(subscription, book, zone)
-    if months is None or sub is None or sub.seen.status not in RUNNING or sub.seen.renews_at is None:
+    if months is None or sub is None or sub.seen.status not in RUNNING_STATUSES or sub.seen.renews_at is None:
         return None
     return months_after(max(sub.seen.renews_at, at), months, zone)
 
 
 def ends(subscription: str, book: Book, zone: str) -> datetime | None:
     """Return when what is paid for ends: the provider's word, or the last paid period's length by the calendar."""
-    told = _told_end(subscription, book)
-    paid = [started(one) for one in regular_invoices(subscription, book) if one.paid]
-    if not paid or (told is not None and told > paid[-1] + _A_DAY):
-        return told
+    stated = _told_end(subscription, book)
+    paid = [started(invoice) for invoice in regular_invoices(subscription, book) if invoice.paid]
+    if not paid or (stated is not None and stated > paid[-1] + _A_DAY):
+        return stated
     return months_after(paid[-1], term(subscription, book, zone) or 1, zone)
 
 
@@ -64,17 +66,17 @@ def term(subscription: str, book: Book, zone: str, terms: Iterable[int] = (1, 3,
 
     The distance from the last invoice to the end that the provider gives tells, or else that of the last two.
     """
-    found = _distances(subscription, book, zone)
-    return next((n for days in found for n in terms if abs(days - n * _A_MONTH) <= _TOLERANCE), None)
+    matches = _distances(subscription, book, zone)
+    return next((n for days in matches for n in terms if abs(days - n * _A_MONTH) <= _TOLERANCE), None)
 
 
 def _distances(subscription: str, book: Book, zone: str) -> Iterator[int]:
-    starts = [started(one) for one in regular_invoices(subscription, book) if one.paid]
-    told, sub = _told_end(subscription, book), book.subscriptions.get(subscription)
+    starts = [started(invoice) for invoice in regular_invoices(subscription, book) if invoice.paid]
+    stated, sub = _told_end(subscription, book), book.subscriptions.get(subscription)
     if not starts and sub is not None and sub.seen.created_at and sub.seen.status is not Status.ON_TRIAL:
         starts = [sub.seen.created_at]
-    if starts and told is not None and told > starts[-1] + _A_DAY:
-        yield days_between(starts[-1], told, zone)
+    if starts and stated is not None and stated > starts[-1] + _A_DAY:
+        yield days_between(starts[-1], stated, zone)
     if len(starts) > 1:
         yield days_between(starts[-2], starts[-1], zone)
 
@@ -84,6 +86,6 @@ def _told_end(subscription: str, book: Book) -> datetime | None:
     sub = book.subscriptions.get(subscription)
     if sub is None:
         return None
-    if sub.seen.status in RUNNING:
+    if sub.seen.status in RUNNING_STATUSES:
         return sub.seen.renews_at
     return sub.seen.ends_at if sub.seen.status is Status.CANCELLED else None

@@ -11,7 +11,7 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Order
 from kulanz.policy.calendar.pro_rata import rounded, share_left
 from kulanz.policy.calendar.time import days_between
-from kulanz.policy.state import FREE, Given, State
+from kulanz.policy.state import FREE, Grant, State
 from kulanz.policy.state.terms import Moment
 
 
@@ -78,7 +78,7 @@ def _from_nothing(wanted: Wanted, book: Book, moment: Moment) -> Quote:
     )
 
 
-def _from_plan(wanted: Wanted, base: Given, book: Book, moment: Moment) -> Quote:
+def _from_plan(wanted: Wanted, base: Grant, book: Book, moment: Moment) -> Quote:
     rules, zone = moment.terms.at(moment.at).plan_change, moment.zone
     rank = moment.terms.catalogue.rank
     began = periods.began(base.subscription, book, moment.at)
@@ -91,8 +91,8 @@ def _from_plan(wanted: Wanted, base: Given, book: Book, moment: Moment) -> Quote
     at_once = raised or same or rules.downgrade == "at_once"
     amount: int | None = 0
     if raised:
-        known = now is not None and then is not None and began is not None and ends is not None
-        amount = _difference(now, then, began, ends, moment) if known else None
+        is_known = now is not None and then is not None and began is not None and ends is not None
+        amount = _difference(now, then, began, ends, moment) if is_known else None
     return Quote(
         subscription=base.subscription,
         from_plan=base.plan,
@@ -121,22 +121,22 @@ def _difference(
 
 
 def _check(wanted: Wanted, moment: Moment) -> None:
-    known = {FREE, *moment.terms.catalogue.order}
-    if wanted.plan not in known:
-        raise InvalidInputError(f"to: expected one of {', '.join(sorted(known))}")
+    existing = {FREE, *moment.terms.catalogue.order}
+    if wanted.plan not in existing:
+        raise InvalidInputError(f"to: expected one of {', '.join(sorted(existing))}")
     if wanted.price is not None and wanted.price < 0:
         raise InvalidInputError("price: not less than 0")
 
 
-def _base(wanted: Wanted, state: State, moment: Moment) -> Given | None:
-    given = [one for one in state.given if one.add_on is None]
-    asked = wanted.subscription
-    if asked is not None:
-        given = [one for one in given if asked in {one.subscription, one.subscription.partition(":")[2]}]
+def _base(wanted: Wanted, state: State, moment: Moment) -> Grant | None:
+    given = [grant for grant in state.grants if grant.add_on is None]
+    requested = wanted.subscription
+    if requested is not None:
+        given = [grant for grant in given if requested in {grant.subscription, grant.subscription.partition(":")[2]}]
         if not given:
-            raise NotFoundError(f"no running subscription {asked!r}")
+            raise NotFoundError(f"no running subscription {requested!r}")
     held = {key for hold in state.holds for key in hold.subscriptions}
-    best = max(given, key=lambda one: (moment.terms.catalogue.rank(one.plan), one.subscription), default=None)
+    best = max(given, key=lambda grant: (moment.terms.catalogue.rank(grant.plan), grant.subscription), default=None)
     if best is not None and best.subscription in held:
         raise RefusedError("the subscription is on hold: what is owed comes first")
     return best
@@ -144,7 +144,7 @@ def _base(wanted: Wanted, state: State, moment: Moment) -> Given | None:
 
 def _paid_price(subscription: str, book: Book) -> tuple[int | None, str | None]:
     """Return what a period was last charged, without taxes, by its invoice or by the order that it began with."""
-    paid = [one for one in periods.regular_invoices(subscription, book) if one.paid]
+    paid = [invoice for invoice in periods.regular_invoices(subscription, book) if invoice.paid]
     if paid:
         seen = paid[-1].seen
         return max(seen.total - seen.tax, 0), seen.currency
@@ -159,8 +159,8 @@ def _price_of(wanted: Wanted, book: Book, moment: Moment) -> tuple[int | None, s
     if wanted.price is not None:
         return wanted.price, wanted.currency
     variants = moment.terms.catalogue.variants
-    told = [one for one in book.orders.values() if variants.get(one.seen.variant or "") == wanted.plan]
-    newest = max(told, key=lambda one: (one.seen.stamp, one.seen.key), default=None)
+    orders = [order for order in book.orders.values() if variants.get(order.seen.variant or "") == wanted.plan]
+    newest = max(orders, key=lambda order: (order.seen.stamp, order.seen.key), default=None)
     return (None, None) if newest is None else (_base_amount(newest), newest.seen.currency)
 
 

@@ -18,18 +18,27 @@ from kulanz.policy.book.credit import CreditPot
 from kulanz.policy.book.filing import entries
 from kulanz.policy.book.joining import join_maps
 from kulanz.policy.book.migrations import Move
-from kulanz.policy.book.own import Address, CaseLog, Lifted, Looks, Notices, Override, Renewals, Told
+from kulanz.policy.book.own import (
+    AddressLog,
+    CaseLog,
+    FirstTime,
+    LiftedHold,
+    Lookups,
+    NoticeLog,
+    OverrideRecord,
+    RenewalLog,
+)
 from kulanz.policy.book.provider import Customer, Dispute, Invoice, Invoices, Licence, Order, Subscription
 from kulanz.policy.book.refunds import LicenceLog, RefundLog, Refunds
 from kulanz.policy.book.versions import Agreement, Pin
 from kulanz.policy.facts import Fact
-from kulanz.policy.frozen import changed, quick
+from kulanz.policy.frozen import evolve, frozen
 
-NOTHING = CaseLog()
-NO_NOTICES = Notices(sent={})
+NO_CASE_LOG = CaseLog()
+NO_NOTICES = NoticeLog(sent={})
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Book:
     """All that is known of one account, by the key of each object."""
@@ -42,13 +51,13 @@ class Book:
     customers: Mapping[str, Customer] = field(default_factory=dict)
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
     cases: Mapping[str, CaseLog] = field(default_factory=dict)
-    notices: Mapping[str, Notices] = field(default_factory=dict)
+    notices: Mapping[str, NoticeLog] = field(default_factory=dict)
     """By the case, dispute or subscription that they are about."""
-    renewals: Mapping[str, Renewals] = field(default_factory=dict)
+    renewals: Mapping[str, RenewalLog] = field(default_factory=dict)
     """What we asked the provider to do, by subscription."""
-    looks: Mapping[str, Looks] = field(default_factory=dict)
-    overrides: Mapping[str, Override] = field(default_factory=dict)
-    lifted: Mapping[str, Lifted] = field(default_factory=dict)
+    looks: Mapping[str, Lookups] = field(default_factory=dict)
+    overrides: Mapping[str, OverrideRecord] = field(default_factory=dict)
+    lifted: Mapping[str, LiftedHold] = field(default_factory=dict)
     """By hold."""
     agreements: Mapping[str, Agreement] = field(default_factory=dict)
     """The account's own terms, which replace the general policy for a period."""
@@ -58,10 +67,10 @@ class Book:
     """By the case or dispute to which a later version was applied."""
     deletions: Mapping[str, Deletion] = field(default_factory=dict)
     """By the closure, chargeback or other reason for which data may go."""
-    alerts: Mapping[str, Told] = field(default_factory=dict)
+    alerts: Mapping[str, FirstTime] = field(default_factory=dict)
     """By `subject|topic`."""
-    addresses: Mapping[str, Address] = field(default_factory=dict)
-    signed: Mapping[str, Told] = field(default_factory=dict)
+    addresses: Mapping[str, AddressLog] = field(default_factory=dict)
+    signed: Mapping[str, FirstTime] = field(default_factory=dict)
     """Customers whose claim to the account the merchant signed, and since when."""
     debtors: Mapping[str, Debtor] = field(default_factory=dict)
     """Who owes, under one key."""
@@ -92,25 +101,25 @@ class Book:
                 page = pages.get(family)
                 if page is None:
                     page = pages[family] = dict(getattr(self, family))
-                known = page.get(key)
-                page[key] = record if known is None else known.join(record)
-        return changed(self, **pages) if pages else self
+                existing = page.get(key)
+                page[key] = record if existing is None else existing.join(record)
+        return evolve(self, **pages) if pages else self
 
     def join(self, other: Book) -> Book:
         """Return the book that knows what both know."""
         theirs = {family: getattr(other, family) for family in _FAMILIES}
         joined = {name: join_maps(getattr(self, name), pages) for name, pages in theirs.items() if pages}
-        return changed(self, **joined)
+        return evolve(self, **joined)
 
     def invoice(self, key: str) -> Invoice | None:
         """Return an invoice by its own key."""
-        return next((one.known[key] for one in self.invoices.values() if key in one.known), None)
+        return next((invoices.known[key] for invoices in self.invoices.values() if key in invoices.known), None)
 
     def case(self, key: str) -> CaseLog:
         """Return what we did in a case, which may be nothing."""
-        return self.cases.get(key, NOTHING)
+        return self.cases.get(key, NO_CASE_LOG)
 
-    def notices_about(self, subject: str) -> Notices:
+    def notices_about(self, subject: str) -> NoticeLog:
         """Return the notices about a subject, which may be none."""
         return self.notices.get(subject, NO_NOTICES)
 

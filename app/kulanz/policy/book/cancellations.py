@@ -27,4 +27,4 @@ class CancellationNotice:
 
     def join(self, other: CancellationNotice) -> CancellationNotice:
         """Keep one word of two under one id, always the same."""
-        return self if self == other else max(self, other, key=lambda one: (one.noted.at, repr(one.noted)))
+        return self if self == other else max(self, other, key=lambda notice: (notice.noted.at, repr(notice.noted)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from kulanz.policy.book.joining import join_maps
-from kulanz.policy.book.own import Asked
+from kulanz.policy.book.own import RequestLog
 from kulanz.policy.facts.closure import (
     AccountClosed,
     ClosureRequested,
@@ -15,12 +15,12 @@ from kulanz.policy.facts.closure import (
     DeletionAnnounced,
     DeletionApproved,
 )
-from kulanz.policy.frozen import quick
+from kulanz.policy.frozen import frozen
 
 F = TypeVar("F", ClosureRequested, ClosureWithdrawn, DeletionApproved, AccountClosed)
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deletion:
     """One reason for which data may go: a closure, a chargeback, an erasure, the end of retention."""
@@ -28,7 +28,7 @@ class Deletion:
     requested: ClosureRequested | None = None
     withdrawn: ClosureWithdrawn | None = None
     approved: DeletionApproved | None = None
-    announced: Mapping[str, Asked] = field(default_factory=dict)
+    announced: Mapping[str, RequestLog] = field(default_factory=dict)
     """By when the product was told, as a text."""
     closed: AccountClosed | None = None
 
@@ -43,7 +43,7 @@ class Deletion:
         )
 
     @property
-    def last_announced(self) -> Asked | None:
+    def last_announced(self) -> RequestLog | None:
         """The newest announcement."""
         return self.announced[max(self.announced)] if self.announced else None
 
@@ -58,8 +58,8 @@ def entries(fact: object) -> Iterator[tuple[str, str, Deletion]]:
         case DeletionApproved():
             yield "deletions", fact.subject, Deletion(approved=fact)
         case DeletionAnnounced():
-            asked = Asked(at=fact.asked_at, outcome=fact.outcome, outcome_at=fact.at)
-            yield "deletions", fact.subject, Deletion(announced={fact.asked_at.isoformat(): asked})
+            request_log = RequestLog(at=fact.asked_at, outcome=fact.outcome, outcome_at=fact.at)
+            yield "deletions", fact.subject, Deletion(announced={fact.asked_at.isoformat(): request_log})
         case AccountClosed():
             yield "deletions", fact.subject, Deletion(closed=fact)
 

@@ -61,7 +61,7 @@ class Debtor:
 
     def join(self, other: Debtor) -> Debtor:
         """Keep the newer telling whole."""
-        return self if self == other else max(self, other, key=lambda one: (one.told.number, repr(one.told)))
+        return self if self == other else max(self, other, key=lambda debtor: (debtor.told.number, repr(debtor.told)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

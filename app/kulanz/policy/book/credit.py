@@ -13,7 +13,7 @@ def entries(fact: object) -> Iterator[tuple[str, str, CreditPot]]:
     """Yield what a fact tells of prepaid credit."""
     match fact:
         case CreditBooked():
-            yield "credit", fact.pot, CreditPot(booked={fact.id: Entry(told=fact)})
+            yield "credit", fact.pot, CreditPot(booked={fact.id: CreditEntryRecord(told=fact)})
         case CreditEnded():
             yield "credit", fact.pot, CreditPot(ended=fact)
         case _:
@@ -21,27 +21,27 @@ def entries(fact: object) -> Iterator[tuple[str, str, CreditPot]]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class CreditEntryRecord:
     """One movement; the same id is the same movement."""
 
     told: CreditBooked
 
-    def join(self, other: Entry) -> Entry:
+    def join(self, other: CreditEntryRecord) -> CreditEntryRecord:
         """Keep one word of two under one id, always the same."""
-        return self if self == other else max(self, other, key=lambda one: (one.told.at, repr(one.told)))
+        return self if self == other else max(self, other, key=lambda record: (record.told.at, repr(record.told)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CreditPot:
     """Every movement of one pot, and its end."""
 
-    booked: Mapping[str, Entry] = field(default_factory=dict)
+    booked: Mapping[str, CreditEntryRecord] = field(default_factory=dict)
     ended: CreditEnded | None = None
 
     def join(self, other: CreditPot) -> CreditPot:
         """Keep every movement, and the first end."""
-        ends = [one for one in (self.ended, other.ended) if one is not None]
+        ends = [fact for fact in (self.ended, other.ended) if fact is not None]
         return CreditPot(
             booked=join_maps(self.booked, other.booked),
-            ended=min(ends, key=lambda one: (one.at, repr(one)), default=None),
+            ended=min(ends, key=lambda fact: (fact.at, repr(fact)), default=None),
         )

@@ -15,15 +15,26 @@ from kulanz.policy.book.closure import entries as of_closure
 from kulanz.policy.book.collections import entries as of_collecting
 from kulanz.policy.book.credit import entries as of_credit
 from kulanz.policy.book.migrations import entries as of_moving
-from kulanz.policy.book.own import Address, Asked, CaseLog, Lifted, Looks, Notices, Override, Renewals, Told, Turn
+from kulanz.policy.book.own import (
+    AddressLog,
+    CaseLog,
+    FirstTime,
+    LiftedHold,
+    Lookups,
+    NoticeLog,
+    OverrideRecord,
+    RenewalLog,
+    RenewalStep,
+    RequestLog,
+)
 from kulanz.policy.book.provider import Customer, Dispute, Invoice, Invoices, Licence, Order, Subscription
 from kulanz.policy.book.refunds import Refunds
 from kulanz.policy.book.refunds import entries as of_refunding
 from kulanz.policy.book.versions import Agreement, Pin
 from kulanz.policy.facts import Fact
 
-Entry = tuple[str, str, Any]
-_AREAS: tuple[Callable[[Any], Iterable[Entry]], ...] = (
+BookEntry = tuple[str, str, Any]
+_ENTRIES_BY_AREA: tuple[Callable[[Any], Iterable[BookEntry]], ...] = (
     of_collecting,
     of_add_ons,
     of_closure,
@@ -34,145 +45,145 @@ _AREAS: tuple[Callable[[Any], Iterable[Entry]], ...] = (
 )
 
 
-def entries(fact: Fact) -> Iterable[Entry]:
+def entries(fact: Fact) -> Iterable[BookEntry]:
     """Return what one fact tells, object by object."""
     return _FILED.get(type(fact), _of_an_area)(fact)
 
 
-def _of_an_area(fact: Fact) -> Iterable[Entry]:
+def _of_an_area(fact: Fact) -> Iterable[BookEntry]:
     """Return what a fact of another area of the policy tells: each files its own."""
-    return chain.from_iterable(filed(fact) for filed in _AREAS)
+    return chain.from_iterable(filed(fact) for filed in _ENTRIES_BY_AREA)
 
 
-def _subscription(fact: f.SubscriptionSeen) -> list[Entry]:
+def _subscription(fact: f.SubscriptionSeen) -> list[BookEntry]:
     seen = ("subscriptions", fact.key, Subscription.of(fact))
     return [seen, *_addressed(fact.stamp.at, locale=fact.locale, timezone=fact.timezone), *_signed(fact)]
 
 
-def _failed(fact: f.PaymentFailed) -> list[Entry]:
+def _failed(fact: f.PaymentFailed) -> list[BookEntry]:
     return _invoice(fact.invoice, failed_at=fact.at)
 
 
-def _succeeded(fact: f.PaymentSucceeded) -> list[Entry]:
+def _succeeded(fact: f.PaymentSucceeded) -> list[BookEntry]:
     return _invoice(fact.invoice, paid_at=fact.at)
 
 
-def _refunded(fact: f.PaymentRefunded) -> list[Entry]:
+def _refunded(fact: f.PaymentRefunded) -> list[BookEntry]:
     return _invoice(fact.invoice)
 
 
-def _invoice(seen: f.InvoiceSeen, **charged: datetime) -> list[Entry]:
+def _invoice(seen: f.InvoiceSeen, **charged: datetime) -> list[BookEntry]:
     return [("invoices", seen.subscription, Invoices.of(Invoice.of(seen, **charged)))]
 
 
-def _order(fact: f.OrderSeen) -> list[Entry]:
+def _order(fact: f.OrderSeen) -> list[BookEntry]:
     return [("orders", fact.key, Order.of(fact)), *_signed(fact)]
 
 
-def _refund(fact: f.RefundSeen) -> list[Entry]:
+def _refund(fact: f.RefundSeen) -> list[BookEntry]:
     return [("refunds", fact.payment, Refunds(seen=(fact,)))]
 
 
-def _licence(fact: f.LicenceSeen) -> list[Entry]:
+def _licence(fact: f.LicenceSeen) -> list[BookEntry]:
     return [("licences", fact.key, Licence(seen=fact, activations=fact.activations))]
 
 
-def _customer(fact: f.CustomerSeen) -> list[Entry]:
+def _customer(fact: f.CustomerSeen) -> list[BookEntry]:
     return [("customers", fact.key, Customer(seen=fact))]
 
 
-def _dispute(fact: f.DisputeSeen) -> list[Entry]:
+def _dispute(fact: f.DisputeSeen) -> list[BookEntry]:
     return [("disputes", fact.key, Dispute.of(fact)), *_signed(fact)]
 
 
-def _address(fact: f.AddressKnown) -> list[Entry]:
+def _address(fact: f.AddressKnown) -> list[BookEntry]:
     words = {"locale": fact.locale, "timezone": fact.timezone, "country": fact.country}
     return _addressed(fact.at, **words, delivery=fact.delivery)
 
 
-def _addressed(at: datetime, **words: str | None) -> list[Entry]:
-    known = {name: (at, word) for name, word in words.items() if word}
-    return [("addresses", "account", Address(words=known))] if known else []
+def _addressed(at: datetime, **words: str | None) -> list[BookEntry]:
+    existing = {name: (at, word) for name, word in words.items() if word}
+    return [("addresses", "account", AddressLog(words=existing))] if existing else []
 
 
-def _signed(fact: f.SubscriptionSeen | f.OrderSeen | f.DisputeSeen) -> list[Entry]:
-    return [("signed", fact.customer, Told(at=fact.stamp.at))] if fact.signed and fact.customer else []
+def _signed(fact: f.SubscriptionSeen | f.OrderSeen | f.DisputeSeen) -> list[BookEntry]:
+    return [("signed", fact.customer, FirstTime(at=fact.stamp.at))] if fact.signed and fact.customer else []
 
 
-def _notice(fact: f.NoticeReported) -> list[Entry]:
-    return [("notices", fact.subject, Notices(sent={f"{fact.kind}|{fact.step}": _asked(fact, fact.deadline)}))]
+def _notice(fact: f.NoticeReported) -> list[BookEntry]:
+    return [("notices", fact.subject, NoticeLog(sent={f"{fact.kind}|{fact.step}": _asked(fact, fact.deadline)}))]
 
 
-def _stopped(fact: f.RenewalStopped) -> list[Entry]:
-    turn = Turn(step=fact.step, cause=fact.cause, asked=_asked(fact, fact.seen))
-    return [("renewals", fact.subscription, Renewals(turns=(turn,)))]
+def _stopped(fact: f.RenewalStopped) -> list[BookEntry]:
+    turn = RenewalStep(step=fact.step, cause=fact.cause, asked=_asked(fact, fact.seen))
+    return [("renewals", fact.subscription, RenewalLog(turns=(turn,)))]
 
 
-def _resumed(fact: f.RenewalResumed) -> list[Entry]:
-    turn = Turn(step=fact.step, cause=None, asked=_asked(fact, fact.seen))
-    return [("renewals", fact.subscription, Renewals(turns=(turn,)))]
+def _resumed(fact: f.RenewalResumed) -> list[BookEntry]:
+    turn = RenewalStep(step=fact.step, cause=None, asked=_asked(fact, fact.seen))
+    return [("renewals", fact.subscription, RenewalLog(turns=(turn,)))]
 
 
-def _asked(fact: f.NoticeReported | f.RenewalStopped | f.RenewalResumed, seen: datetime | None) -> Asked:
-    return Asked(at=fact.at, outcome=fact.outcome, outcome_at=fact.at, seen=seen)
+def _asked(fact: f.NoticeReported | f.RenewalStopped | f.RenewalResumed, seen: datetime | None) -> RequestLog:
+    return RequestLog(at=fact.at, outcome=fact.outcome, outcome_at=fact.at, seen=seen)
 
 
-def _look(fact: f.SubscriptionLookedUp) -> list[Entry]:
-    asked, answered = (fact.at, fact.known or fact.at), (fact.at, fact.status or "")
-    looks = Looks(asked=(asked,)) if fact.asked else Looks(answers=(answered,))
+def _look(fact: f.SubscriptionLookedUp) -> list[BookEntry]:
+    requested, answered = (fact.at, fact.known or fact.at), (fact.at, fact.status or "")
+    looks = Lookups(asked=(requested,)) if fact.asked else Lookups(answers=(answered,))
     return [("looks", fact.subscription, looks)]
 
 
-def _override(fact: f.OverrideSet) -> list[Entry]:
-    return [("overrides", fact.id, Override(set=fact))]
+def _override(fact: f.OverrideSet) -> list[BookEntry]:
+    return [("overrides", fact.id, OverrideRecord(set=fact))]
 
 
-def _lifted(fact: f.HoldLifted) -> list[Entry]:
-    return [("lifted", fact.hold, Lifted(until=fact.until))]
+def _lifted(fact: f.HoldLifted) -> list[BookEntry]:
+    return [("lifted", fact.hold, LiftedHold(until=fact.until))]
 
 
-def _alert(fact: f.OperatorsAlerted) -> list[Entry]:
-    return [("alerts", f"{fact.subject}|{fact.topic}", Told(at=fact.at))]
+def _alert(fact: f.OperatorsAlerted) -> list[BookEntry]:
+    return [("alerts", f"{fact.subject}|{fact.topic}", FirstTime(at=fact.at))]
 
 
-def _joined(fact: f.CaseJoined) -> list[Entry]:
+def _joined(fact: f.CaseJoined) -> list[BookEntry]:
     return [("cases", fact.into, CaseLog(absorbed=(fact.case,)))]
 
 
-def _promise(fact: f.DeadlinePromised) -> list[Entry]:
+def _promise(fact: f.DeadlinePromised) -> list[BookEntry]:
     return [("cases", fact.case, CaseLog(promised=fact.deadline))]
 
 
-def _hold(fact: f.HoldPlaced) -> list[Entry]:
+def _hold(fact: f.HoldPlaced) -> list[BookEntry]:
     return [("cases", fact.case, CaseLog(held_for=fact.opened_at, held_at=fact.at, verified=fact.verified))]
 
 
-def _prolonged(fact: f.HoldProlonged) -> list[Entry]:
+def _prolonged(fact: f.HoldProlonged) -> list[BookEntry]:
     return [("cases", fact.case, CaseLog(hold_until=fact.until))]
 
 
-def _exhausted(fact: f.CaseExhausted) -> list[Entry]:
+def _exhausted(fact: f.CaseExhausted) -> list[BookEntry]:
     return [("cases", fact.case, CaseLog(exhausted_for=fact.opened_at, exhausted_at=fact.at))]
 
 
-def _waived(fact: f.CaseWaived) -> list[Entry]:
+def _waived(fact: f.CaseWaived) -> list[BookEntry]:
     return [("cases", fact.case, CaseLog(waived_for=fact.opened_at))]
 
 
-def _agreement(fact: f.TermsAgreed) -> list[Entry]:
+def _agreement(fact: f.TermsAgreed) -> list[BookEntry]:
     return [("agreements", fact.id, Agreement(agreed=fact))]
 
 
-def _pin(fact: f.VersionApplied) -> list[Entry]:
+def _pin(fact: f.VersionApplied) -> list[BookEntry]:
     pin = Pin(version=fact.version, began=fact.began, at=fact.at, chosen=bool(fact.actor))
     return [("pins", fact.subject, pin)]
 
 
-def _proposal(fact: f.OverrideAsked | f.OverrideApproved | f.OverrideDeclined) -> list[Entry]:
+def _proposal(fact: f.OverrideAsked | f.OverrideApproved | f.OverrideDeclined) -> list[BookEntry]:
     return [("proposals", fact.id, Proposal.of(fact))]
 
 
-_FILED: dict[type[Fact], Callable[[Any], Iterable[Entry]]] = {
+_FILED: dict[type[Fact], Callable[[Any], Iterable[BookEntry]]] = {
     f.SubscriptionSeen: _subscription,
     f.PaymentFailed: _failed,
     f.PaymentSucceeded: _succeeded,

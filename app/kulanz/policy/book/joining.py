@@ -9,7 +9,7 @@ from typing import Protocol, Self, TypeVar
 from kulanz.policy.facts import Stamp
 
 
-class Record(Protocol):
+class Mergeable(Protocol):
     """A join-semilattice: `join` is commutative, associative and idempotent."""
 
     def join(self, other: Self) -> Self:
@@ -17,7 +17,7 @@ class Record(Protocol):
         ...
 
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=Mergeable)
 Later = TypeVar("Later", datetime, Stamp)
 V = TypeVar("V")
 
@@ -38,8 +38,8 @@ def join_maps(ours: Mapping[str, R], theirs: Mapping[str, R]) -> dict[str, R]:
     """Return the records of both, joined where both have one."""
     joined = dict(ours)
     for key, record in theirs.items():
-        known = joined.get(key)
-        joined[key] = record if known is None else known.join(record)
+        existing = joined.get(key)
+        joined[key] = record if existing is None else existing.join(record)
     return joined
 
 
@@ -61,7 +61,7 @@ def first(ours: D | None, theirs: D | None) -> D | None:
     """Return the act that came first, where each happens once; at a tie the one that reads first."""
     if ours is None or theirs is None or ours == theirs:
         return theirs if ours is None else ours
-    return min(ours, theirs, key=lambda one: (one.at, repr(one)))
+    return min(ours, theirs, key=lambda item: (item.at, repr(item)))
 
 
 def union(ours: tuple[V, ...], theirs: tuple[V, ...]) -> tuple[V, ...]:

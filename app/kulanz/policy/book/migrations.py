@@ -22,4 +22,4 @@ class Move:
 
     def join(self, other: Move) -> Move:
         """Keep one word of two under one id, always the same."""
-        return self if self == other else max(self, other, key=lambda one: (one.told.at, repr(one.told)))
+        return self if self == other else max(self, other, key=lambda move: (move.told.at, repr(move.told)))

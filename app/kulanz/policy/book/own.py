@@ -9,12 +9,12 @@ from datetime import datetime
 from kulanz.policy import facts as f
 from kulanz.policy.book.joining import join_maps, newest, union
 from kulanz.policy.facts import Outcome
-from kulanz.policy.frozen import quick
+from kulanz.policy.frozen import frozen
 
 _OUTCOMES = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseLog:
     """What we promised and did in one dunning case. Acts are known by the beginning of the case they were for."""
@@ -48,9 +48,9 @@ class CaseLog:
         )
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class RequestLog:
     """Something that we asked for once: when, and what became of it."""
 
     at: datetime
@@ -59,12 +59,12 @@ class Asked:
     seen: datetime | None = None
     """What we knew of the provider, or the deadline that we announced."""
 
-    def join(self, other: Asked) -> Asked:
+    def join(self, other: RequestLog) -> RequestLog:
         """Keep the first time of asking and the outcome that ranks highest."""
         ours, theirs = _OUTCOMES[self.outcome], _OUTCOMES[other.outcome]
         mine = ours > theirs or (ours == theirs and self.outcome_at <= other.outcome_at)
         best = self if mine else other
-        return Asked(
+        return RequestLog(
             at=min(self.at, other.at),
             outcome=best.outcome,
             outcome_at=best.outcome_at,
@@ -72,56 +72,58 @@ class Asked:
         )
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notices:
+class NoticeLog:
     """The notices about one case, dispute or subscription, by `kind|step`."""
 
-    sent: Mapping[str, Asked]
+    sent: Mapping[str, RequestLog]
 
-    def join(self, other: Notices) -> Notices:
+    def join(self, other: NoticeLog) -> NoticeLog:
         """Join notice by notice."""
-        return Notices(sent=join_maps(self.sent, other.sent))
+        return NoticeLog(sent=join_maps(self.sent, other.sent))
 
-    def get(self, kind: str, step: int) -> Asked | None:
+    def get(self, kind: str, step: int) -> RequestLog | None:
         """Return what became of one notice."""
         return self.sent.get(f"{kind}|{step}")
 
-    def of(self, kind: str) -> Iterator[tuple[int, Asked]]:
+    def of(self, kind: str) -> Iterator[tuple[int, RequestLog]]:
         """Yield the steps of one kind."""
-        for name, asked in self.sent.items():
-            known, _, step = name.rpartition("|")
-            if known == kind:
-                yield int(step), asked
+        for name, request_log in self.sent.items():
+            existing, _, step = name.rpartition("|")
+            if existing == kind:
+                yield int(step), request_log
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class RenewalStep:
     """One act of ours at the provider: stopping a renewal for a cause, or (no cause) resuming it."""
 
     step: int
     cause: str | None
-    asked: Asked
+    asked: RequestLog
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Renewals:
+class RenewalLog:
     """What we asked the provider to do with the renewal of one subscription, in the order of asking."""
 
-    turns: tuple[Turn, ...]
+    turns: tuple[RenewalStep, ...]
 
-    def join(self, other: Renewals) -> Renewals:
+    def join(self, other: RenewalLog) -> RenewalLog:
         """Join turn by turn."""
-        known = {(turn.step, turn.cause or ""): turn for turn in self.turns}
+        existing = {(turn.step, turn.cause or ""): turn for turn in self.turns}
         for turn in other.turns:
             key = (turn.step, turn.cause or "")
-            same = known.get(key)
-            known[key] = (
-                turn if same is None else Turn(step=turn.step, cause=turn.cause, asked=same.asked.join(turn.asked))
+            same = existing.get(key)
+            existing[key] = (
+                turn
+                if same is None
+                else RenewalStep(step=turn.step, cause=turn.cause, asked=same.asked.join(turn.asked))
             )
-        return Renewals(turns=tuple(known[key] for key in sorted(known)))
+        return RenewalLog(turns=tuple(existing[key] for key in sorted(existing)))
 
     @property
     def next_step(self) -> int:
@@ -129,9 +131,9 @@ class Renewals:
         return self.turns[-1].step + 1 if self.turns else 1
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Looks:
+class Lookups:
     """When the provider was asked for one subscription and what it answered."""
 
     asked: tuple[tuple[datetime, datetime], ...] = ()
@@ -139,57 +141,61 @@ class Looks:
     answers: tuple[tuple[datetime, str], ...] = ()
     """The status in each answer, an empty text where there was none."""
 
-    def join(self, other: Looks) -> Looks:
+    def join(self, other: Lookups) -> Lookups:
         """Keep every question and every answer."""
-        return Looks(asked=union(self.asked, other.asked), answers=union(self.answers, other.answers))
+        return Lookups(asked=union(self.asked, other.asked), answers=union(self.answers, other.answers))
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Override:
+class OverrideRecord:
     """An operator's exception; the same id is the same exception."""
 
     set: f.OverrideSet
 
-    def join(self, other: Override) -> Override:
+    def join(self, other: OverrideRecord) -> OverrideRecord:
         """Keep the later word under one id."""
-        return self if self == other else max(self, other, key=lambda one: (one.set.at, repr(one.set)))
+        return (
+            self
+            if self == other
+            else max(self, other, key=lambda override_record: (override_record.set.at, repr(override_record.set)))
+        )
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lifted:
+class LiftedHold:
     """To when a hold is lifted by an operator's reinstatement."""
 
     until: datetime
 
-    def join(self, other: Lifted) -> Lifted:
+    def join(self, other: LiftedHold) -> LiftedHold:
         """Keep the later end."""
         return max(self, other, key=lambda lifted: lifted.until)
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class FirstTime:
     """When something was told or learned for the first time."""
 
     at: datetime
 
-    def join(self, other: Told) -> Told:
+    def join(self, other: FirstTime) -> FirstTime:
         """Keep the first time."""
-        return min(self, other, key=lambda told: told.at)
+        return min(self, other, key=lambda first_time: first_time.at)
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
+class AddressLog:
     """The newest language, time zone and country that were named, each with the time when."""
 
     words: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)
 
-    def join(self, other: Address) -> Address:
+    def join(self, other: AddressLog) -> AddressLog:
         """Keep the newest word of each name."""
         words = dict(self.words)
         for name, word in other.words.items():
             words[name] = max(words.get(name, word), word)
-        return Address(words=words)
+        return AddressLog(words=words)

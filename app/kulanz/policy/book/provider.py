@@ -10,16 +10,16 @@ from typing import TypeVar
 from kulanz.policy import facts as f
 from kulanz.policy.book.joining import join_maps, newest, oldest, union
 from kulanz.policy.facts import InvoiceStatus, Stamp, Status
-from kulanz.policy.frozen import quick
+from kulanz.policy.frozen import frozen
 
-RUNNING = frozenset({Status.ON_TRIAL, Status.ACTIVE})
+RUNNING_STATUSES = frozenset({Status.ON_TRIAL, Status.ACTIVE})
 _UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID})
 _ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
 _PAID = frozenset({InvoiceStatus.PAID, InvoiceStatus.PARTIAL_REFUND})
 S = TypeVar("S", f.SubscriptionSeen, f.InvoiceSeen, f.OrderSeen, f.LicenceSeen, f.CustomerSeen, f.DisputeSeen)
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Term:
     """The newest snapshot of a subscription under one variant: what was paid for before a change of plan."""
@@ -31,7 +31,7 @@ class Term:
     """End of the period paid for; None while it is unpaid, when `renews_at` is only the next attempt to charge."""
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """One subscription: its newest snapshot, and what older ones said that still counts."""
@@ -46,7 +46,7 @@ class Subscription:
     @classmethod
     def of(cls, seen: f.SubscriptionSeen) -> Subscription:
         """Return what one snapshot tells."""
-        runs = seen.status in RUNNING
+        runs = seen.status in RUNNING_STATUSES
         until = seen.renews_at if runs else seen.ends_at if seen.status is Status.CANCELLED else None
         term = Term(variant=seen.variant, product=seen.product, stamp=seen.stamp, paid_until=until)
         return cls(
@@ -82,7 +82,7 @@ class Subscription:
         return stamp.at if stamp else None
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoice:
     """One invoice: its newest snapshot, when charges for it failed, and when one succeeded."""
@@ -127,7 +127,7 @@ class Invoice:
         return self.seen.status in {InvoiceStatus.VOID, InvoiceStatus.REFUNDED}
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invoices:
     """The invoices of one subscription, and the few of them that still matter."""
@@ -150,20 +150,20 @@ class Invoices:
 
     def join(self, other: Invoices) -> Invoices:
         """Join invoice by invoice."""
-        known = join_maps(self.known, other.known)
+        existing = join_maps(self.known, other.known)
         unpaid = union(self.unpaid, other.unpaid)
         refunded = union(self.refunded, other.refunded)
         return Invoices(
-            known=known,
-            unpaid=tuple(key for key in unpaid if not known[key].paid) if unpaid else (),
-            refunded=tuple(key for key in refunded if known[key].seen.status is InvoiceStatus.REFUNDED)
+            known=existing,
+            unpaid=tuple(key for key in unpaid if not existing[key].paid) if unpaid else (),
+            refunded=tuple(key for key in refunded if existing[key].seen.status is InvoiceStatus.REFUNDED)
             if refunded
             else (),
             paid_at=newest(self.paid_at, other.paid_at),
         )
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One order: its newest snapshot, and since when the provider calls it fraudulent or refunded."""
@@ -193,7 +193,7 @@ class Order:
         )
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Licence:
     """One licence key: its newest snapshot, and the most activations ever seen."""
@@ -206,7 +206,7 @@ class Licence:
         return Licence(seen=_newer(self.seen, other.seen), activations=max(self.activations, other.activations))
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Customer:
     """Who buys: the newest snapshot."""
@@ -218,7 +218,7 @@ class Customer:
         return Customer(seen=_newer(self.seen, other.seen))
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispute:
     """One chargeback: its newest snapshot, when it was opened, and every status that it had."""
@@ -251,8 +251,8 @@ def _join_terms(ours: tuple[Term, ...], theirs: tuple[Term, ...]) -> tuple[Term,
         return ours
     newest_of = {term.variant: term for term in ours}
     for term in theirs:
-        known = newest_of.get(term.variant)
-        if known is None or _is_older(known, term):
+        existing_term = newest_of.get(term.variant)
+        if existing_term is None or _is_older(existing_term, term):
             newest_of[term.variant] = term
     return tuple(newest_of[variant] for variant in sorted(newest_of))
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from kulanz.policy import facts as f
-from kulanz.policy.book.own import Asked
+from kulanz.policy.book.own import RequestLog
 from kulanz.policy.facts import Outcome
 
 W = TypeVar("W", f.RefundRequested, f.RefundDecided, f.RefundConfirmed, f.LicenceDeployed)
@@ -21,7 +21,7 @@ class RefundLog:
     turn: int = 0
     """How often it had been decided before."""
     decided: f.RefundDecided | None = None
-    ordered: Asked | None = None
+    ordered: RequestLog | None = None
     confirmed: f.RefundConfirmed | None = None
 
     def join(self, other: RefundLog) -> RefundLog:
@@ -53,7 +53,7 @@ class LicenceLog:
     """What we know and did about one licence beside the provider's word."""
 
     deployed: f.LicenceDeployed | None = None
-    switched_off: Asked | None = None
+    switched_off: RequestLog | None = None
 
     def join(self, other: LicenceLog) -> LicenceLog:
         """Keep the first word, and what ranks highest of the outcomes."""
@@ -71,17 +71,17 @@ class Refunds:
 
     def join(self, other: Refunds) -> Refunds:
         """Keep the newest snapshot of each refund."""
-        newest = {one.key: one for one in self.seen}
-        for one in other.seen:
-            known = newest.get(one.key)
-            if known is None or (known.stamp, repr(known)) < (one.stamp, repr(one)):
-                newest[one.key] = one
+        newest = {other_fact.key: other_fact for other_fact in self.seen}
+        for other_fact in other.seen:
+            fact = newest.get(other_fact.key)
+            if fact is None or (fact.stamp, repr(fact)) < (other_fact.stamp, repr(other_fact)):
+                newest[other_fact.key] = other_fact
         return Refunds(seen=tuple(newest[key] for key in sorted(newest)))
 
     @property
     def amount(self) -> int:
         """All that went back, in minor units."""
-        return sum(one.amount for one in self.seen if one.counts)
+        return sum(fact.amount for fact in self.seen if fact.counts)
 
 
 def entries(fact: f.OwnFact) -> Iterator[tuple[str, str, RefundLog | LicenceLog]]:
@@ -103,8 +103,8 @@ def entries(fact: f.OwnFact) -> Iterator[tuple[str, str, RefundLog | LicenceLog]
             pass
 
 
-def _outcome(fact: f.RefundOrdered | f.LicenceSwitchedOff) -> Asked:
-    return Asked(at=fact.at, outcome=fact.outcome, outcome_at=fact.at)
+def _outcome(fact: f.RefundOrdered | f.LicenceSwitchedOff) -> RequestLog:
+    return RequestLog(at=fact.at, outcome=fact.outcome, outcome_at=fact.at)
 
 
 def _first(ours: W | None, theirs: W | None) -> W | None:
@@ -113,5 +113,5 @@ def _first(ours: W | None, theirs: W | None) -> W | None:
     return min(ours, theirs, key=lambda word: (word.at, repr(word)))
 
 
-def _joined(ours: Asked | None, theirs: Asked | None) -> Asked | None:
+def _joined(ours: RequestLog | None, theirs: RequestLog | None) -> RequestLog | None:
     return ours.join(theirs) if ours and theirs else ours or theirs

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kulanz.policy import facts as f
-from kulanz.policy.frozen import quick
+from kulanz.policy.frozen import frozen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,10 +17,14 @@ class Agreement:
 
     def join(self, other: Agreement) -> Agreement:
         """Keep the later word under one id."""
-        return self if self == other else max(self, other, key=lambda one: (one.agreed.at, repr(one.agreed)))
+        return (
+            self
+            if self == other
+            else max(self, other, key=lambda agreement: (agreement.agreed.at, repr(agreement.agreed)))
+        )
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pin:
     """The version of the policy that was applied to a case or dispute instead of the one that it began under."""

@@ -24,8 +24,8 @@ def months_left(at: datetime, ends_at: datetime, zone: str, began: datetime | No
         period = days_between(began, ends_at, zone)
         if period <= _LONGEST_MONTH:
             return Fraction(left, period)
-    found = _by_calendar(at, ends_at, zone)
-    return min(found, Fraction(1)) if left <= _LONGEST_MONTH else found
+    result = _by_calendar(at, ends_at, zone)
+    return min(result, Fraction(1)) if left <= _LONGEST_MONTH else result
 
 
 def share_left(at: datetime, began: datetime, ends_at: datetime, zone: str) -> Fraction:

@@ -32,9 +32,9 @@ class Span:
         match = _TEXT.fullmatch(text)
         if not text or match is None:
             raise ValueError(f"not a span of time: {text!r}")
-        found = {unit: int(number) for unit, number in match.groupdict(default="0").items()}
-        days = found.pop("days")
-        return cls(days=days, rest=timedelta(**found))
+        matches = {unit: int(number) for unit, number in match.groupdict(default="0").items()}
+        days = matches.pop("days")
+        return cls(days=days, rest=timedelta(**matches))
 
     def __str__(self) -> str:
         hours, left = divmod(int(self.rest.total_seconds()), 3600)

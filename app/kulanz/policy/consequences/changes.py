@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from kulanz.policy import facts as f
-from kulanz.policy.areas import LINES, speaking
+from kulanz.policy.areas import LINES, areas_for
 from kulanz.policy.areas.area import Line
 from kulanz.policy.areas.collections import levels
 from kulanz.policy.facts import OwnFact
-from kulanz.policy.state import Case, Change, Step
+from kulanz.policy.state import Case, Change, Transition
 
 
-def changes(step: Step, acts: Sequence[OwnFact]) -> Iterator[Change]:
+def changes(step: Transition, acts: Sequence[OwnFact]) -> Iterator[Change]:
     """Yield every difference, in no order that matters."""
-    for chapter in speaking(step.new, "changes"):
-        yield from chapter.changes(step, acts)
-    yield from of_acts(step, acts)
+    for area in areas_for(step.new, "changes"):
+        yield from area.changes(step, acts)
+    yield from of_own_facts(step, acts)
     if step.before is not None and not step.account.was_told(step.before):
         yield step.of_act("entitlement.recomputed", 1, step.account.id)
 
 
-def of_acts(step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
+def of_own_facts(step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
     """Name what we set out to do ourselves, so that each step of a story has its line."""
     for act in acts:
         line = _LINES.get(type(act))
@@ -35,11 +35,11 @@ def notice_clause(case: Case, notice: f.NoticeReported) -> str:
     return rules.clause if rules else case.policy.dunning.grace_clause
 
 
-def _of_alert(alert: f.OperatorsAlerted, step: Step) -> Change:
+def _of_alert(alert: f.OperatorsAlerted, step: Transition) -> Change:
     return step.of_act(f"alert.{alert.topic}", 2, alert.subject)
 
 
-def _of_notice(notice: f.NoticeReported, step: Step) -> Change:
+def _of_notice(notice: f.NoticeReported, step: Transition) -> Change:
     case = step.after.case(notice.subject)
     return Change(
         rule=f"notice.{notice.kind}",

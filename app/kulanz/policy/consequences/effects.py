@@ -70,7 +70,7 @@ def _alert(account: Account, fact: f.OperatorsAlerted) -> AlertOperators:
 
 
 def _callbacks(account: Account, decision: Decision) -> Iterator[Notify]:
-    told: set[str] = set()
+    stated: set[str] = set()
     heard = [change for change in decision.changes if change.callback is not None]
     for change in sorted(heard, key=lambda change: (-change.rank, change.subject)):
         kind = change.callback or ""
@@ -78,12 +78,12 @@ def _callbacks(account: Account, decision: Decision) -> Iterator[Notify]:
         if kind == "account.reinstated" and decision.account.access is Access.NONE:
             continue
         # Several cases may begin or end at once; suspended and reinstated is the account as a whole.
-        if not (kind in told and kind in {"account.suspended", "account.reinstated"}):
-            told.add(kind)
+        if not (kind in stated and kind in {"account.suspended", "account.reinstated"}):
+            stated.add(kind)
             yield _notify(account, decision, kind, change)
     first = account.decided_at is None
     news = decision.account.rights != account.rights if first else decision.account.version != account.version
-    if news and not told - {"account.grace_started", "account.dispute_opened"}:
+    if news and not stated - {"account.grace_started", "account.dispute_opened"}:
         yield _notify(account, decision, "account.entitlement_changed", decision.principal)
 
 
@@ -109,10 +109,10 @@ def _notice(account: Account, decision: Decision, fact: f.NoticeReported) -> Ite
             "subscription": case.subscription,
             "grace_ends_at": case.deadline,
         }
-        asked = debts.content(case.key, state) if fact.kind == levels.NOTICE else {}
+        params = debts.content(case.key, state) if fact.kind == levels.NOTICE else {}
         rule, clause = f"notice.{fact.kind}", notice_clause(case, fact)
-        told = Change(rule=rule, clause=clause, policy=case.policy, subject=fact.subject, detail=detail | asked)
-        yield _notify(account, decision, f"account.{fact.kind}", told, fact.step)
+        change = Change(rule=rule, clause=clause, policy=case.policy, subject=fact.subject, detail=detail | params)
+        yield _notify(account, decision, f"account.{fact.kind}", change, fact.step)
 
 
 def _sent(account: Account, decision: Decision, fact: f.NoticeReported) -> Iterator[Effect]:

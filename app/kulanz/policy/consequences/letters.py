@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from kulanz.policy.areas import speaking
+from kulanz.policy.areas import areas_for
 from kulanz.policy.areas.addresses import mail_address
 from kulanz.policy.areas.dunning import notices
 from kulanz.policy.book import Book
@@ -15,9 +15,9 @@ from kulanz.policy.facts import OwnFact
 from kulanz.policy.state import Access, Change, Decision, State
 
 
-def brought_by(found: Iterable[Change], state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
+def brought_by(changes: Iterable[Change], state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
     """Yield the notices that changes bring with them, beyond those that have a time of their own."""
-    for change in found:
+    for change in changes:
         kind = change.notice
         # What is given back while something else still takes it is no reinstatement.
         if kind is None or (kind == "reinstated" and state.access is Access.NONE):
@@ -28,7 +28,7 @@ def brought_by(found: Iterable[Change], state: State, book: Book, now: datetime)
 
 def address(subject: str, state: State, book: Book, changes: Iterable[Change]) -> tuple[str, str] | None:
     """Return the subscription that a notice is about and its own address: never another customer's."""
-    change = next((one for one in changes if one.subject == subject), None)
+    change = next((other_change for other_change in changes if other_change.subject == subject), None)
     for subscription in _subscriptions_of(subject, state, book, change):
         to = mail_address(subscription, book)
         if to is not None:
@@ -38,15 +38,15 @@ def address(subject: str, state: State, book: Book, changes: Iterable[Change]) -
 
 def content(subject: str, subscription: str, decision: Decision) -> dict[str, Any]:
     """Return what the templates fill in."""
-    given = next((one.plan for one in decision.state.given if one.subscription == subscription), None)
-    told: dict[str, Any] = {
+    given = next((grant.plan for grant in decision.state.grants if grant.subscription == subscription), None)
+    document: dict[str, Any] = {
         "subscription": subscription,
         "plan": given or decision.account.plan,
         "access": str(decision.account.access),
     }
-    for chapter in speaking(decision.account.book, "content"):
-        told |= chapter.content(subject, decision)
-    return jsonable(told)
+    for area in areas_for(decision.account.book, "content"):
+        document |= area.content(subject, decision)
+    return jsonable(document)
 
 
 def jsonable(values: Mapping[str, Any]) -> dict[str, Any]:

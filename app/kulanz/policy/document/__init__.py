@@ -80,7 +80,7 @@ def remarks(document: str) -> list[str]:
 def _values(document: str) -> tuple[dict[str, Any], list[str]]:
     """Return what a document says, and what of it is said in vain."""
     written = syntax_errors.read(document)
-    reading = _Reading(lines(written.text) if written.whole else {}, written.spoilt)
+    reading = _DocumentReader(lines(written.text) if written.whole else {}, written.spoilt)
     values = reading.table(Policy, written.table, "") if written.whole else {}
     problems = [*written.problems, *reading.problems]
     if problems:
@@ -104,15 +104,15 @@ def presets() -> tuple[str, ...]:
 
 def keys(kind: type = Policy, path: str = "") -> list[tuple[str, str, Any]]:
     """Return every key of a policy document with its meaning and default (MISSING: must be given), for the manual."""
-    found: list[tuple[str, str, Any]] = []
+    matches: list[tuple[str, str, Any]] = []
     for item in fields(kind):
         if "table" in item.metadata:
-            found.extend(keys(item.metadata["table"], f"{path}{item.name}."))
+            matches.extend(keys(item.metadata["table"], f"{path}{item.name}."))
         elif "tables" in item.metadata:
-            found.extend(keys(item.metadata["tables"], f"{path}{item.name}[]."))
+            matches.extend(keys(item.metadata["tables"], f"{path}{item.name}[]."))
         elif "reads" in item.metadata:
-            found.append((path + item.name, item.metadata["means"], item.default))
-    return found
+            matches.append((path + item.name, item.metadata["means"], item.default))
+    return matches
 
 
 def expected(item: Field[Any]) -> str:
@@ -125,7 +125,7 @@ def expected(item: Field[Any]) -> str:
 
 
 @dataclass(slots=True)
-class _Reading:
+class _DocumentReader:
     """One way through the tables of a document, which collects what is wrong on it."""
 
     places: Mapping[str, int]
@@ -137,13 +137,21 @@ class _Reading:
 
     def table(self, kind: type, table: Mapping[str, Any], path: str) -> dict[str, Any]:
         """Return what one table says of the keys that `kind` knows; `path` ends with a dot, or is empty."""
-        known = {item.name: item for item in fields(kind) if item.metadata}
-        for name in (name for name in table if name not in known and not syntax_errors.is_stand_in(name)):
-            self._complain(path + name, f"unknown key; expected one of {', '.join(sorted(known))}")
-        found = {name: self._value(item, table, path) for name, item in known.items()}
-        values = {name: value for name, value in found.items() if value is not MISSING}
-        untold = {name: one.default for name, one in known.items() if name not in table and one.default is not MISSING}
-        rows = {name: self._rows(table[name], path + name) for name, one in known.items() if _lists(one, name, table)}
+        existing = {item.name: item for item in fields(kind) if item.metadata}
+        for name in (name for name in table if name not in existing and not syntax_errors.is_stand_in(name)):
+            self._complain(path + name, f"unknown key; expected one of {', '.join(sorted(existing))}")
+        document = {name: self._value(item, table, path) for name, item in existing.items()}
+        values = {name: value for name, value in document.items() if value is not MISSING}
+        untold = {
+            name: other_item.default
+            for name, other_item in existing.items()
+            if name not in table and other_item.default is not MISSING
+        }
+        rows = {
+            name: self._rows(table[name], path + name)
+            for name, other_item in existing.items()
+            if _lists(other_item, name, table)
+        }
         for key, words, fatal in contradictions(kind, {**untold, **values, **rows}):
             self._complain(path + key, words, fatal=fatal)
         return values
@@ -168,7 +176,7 @@ class _Reading:
         if not isinstance(inner, list):
             self._complain(key, f"expected tables [[{key}]]")
             return MISSING
-        read = [self._table(kind, one, f"{key}[{place}]") for place, one in enumerate(inner, start=1)]
+        read = [self._table(kind, item, f"{key}[{place}]") for place, item in enumerate(inner, start=1)]
         return MISSING if MISSING in read else tuple(read)
 
     def _rows(self, inner: list[Any], key: str) -> list[Mapping[str, Any]]:
@@ -205,5 +213,5 @@ def _problem(key: str, places: Mapping[str, int], expected: str) -> str:
 
 def _line(problem: str) -> int:
     """Return the line that a problem names."""
-    found = re.search(r"line (\d+):", problem)
-    return int(found[1]) if found else 0
+    result = re.search(r"line (\d+):", problem)
+    return int(result[1]) if result else 0

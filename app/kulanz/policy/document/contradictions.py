@@ -30,40 +30,40 @@ def contradictions(kind: type, values: Mapping[str, Any]) -> Iterator[Contradict
     return check(values) if check is not None else iter(())
 
 
-def _of_dunning(found: Mapping[str, Any]) -> Iterator[Contradiction]:
-    grace, warning, notice = (_seconds(found.get(key)) for key in ("grace", "final_warning", "warning_notice"))
+def _of_dunning(document: Mapping[str, Any]) -> Iterator[Contradiction]:
+    grace, warning, notice = (_seconds(document.get(key)) for key in ("grace", "final_warning", "warning_notice"))
     if grace != 0 and None not in (warning, notice) and notice >= warning:
         yield Contradiction("warning_notice", "expected less than dunning.final_warning, or no warning is ever in time")
     if grace:
-        for place, span in enumerate(found.get("reminders", ()), start=1):
+        for place, span in enumerate(document.get("reminders", ()), start=1):
             if _seconds(span) >= grace:
-                words = f'expected less than dunning.grace ("{found["grace"]}"): the reminder is never sent'
+                words = f'expected less than dunning.grace ("{document["grace"]}"): the reminder is never sent'
                 yield Contradiction(f"reminders[{place}]", words, fatal=False)
     before = None
-    for place, level in enumerate(found.get("levels", ()), start=1):
+    for place, level in enumerate(document.get("levels", ()), start=1):
         after = _seconds(level.get("after"))
         if None not in (before, after) and after <= before:
             yield Contradiction(f"levels[{place}].after", "expected more than that of the level before")
         before = before if after is None else after
 
 
-def _of_disputes(found: Mapping[str, Any]) -> Iterator[Contradiction]:
-    after = found.get("deletion_after")
-    for place, span in enumerate(found.get("deletion_notices", ()), start=1):
+def _of_disputes(document: Mapping[str, Any]) -> Iterator[Contradiction]:
+    after = document.get("deletion_after")
+    for place, span in enumerate(document.get("deletion_notices", ()), start=1):
         if after is not None and _seconds(span) > _seconds(after):
             words = f'expected at most dispute.deletion_after ("{after}"): the notice comes too late for its day'
             yield Contradiction(f"deletion_notices[{place}]", words, fatal=False)
 
 
-def _of_collections(found: Mapping[str, Any]) -> Iterator[Contradiction]:
-    for name in found.get("only_where_needed", ()):
-        if name not in found.get("fields", (name,)):
+def _of_collections(document: Mapping[str, Any]) -> Iterator[Contradiction]:
+    for name in document.get("only_where_needed", ()):
+        if name not in document.get("fields", (name,)):
             words = f'expected only what collections.fields names: "{name}" goes with no debt'
             yield Contradiction("only_where_needed", words, fatal=False)
 
 
-def _of_records(found: Mapping[str, Any]) -> Iterator[Contradiction]:
-    if found.get("years") and found.get("basis") == "":
+def _of_records(document: Mapping[str, Any]) -> Iterator[Contradiction]:
+    if document.get("years") and document.get("basis") == "":
         yield Contradiction("years", "expected a basis too: without one nothing is kept", fatal=False)
 
 

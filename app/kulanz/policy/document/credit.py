@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from kulanz.policy.document import reading as read
 
-USES = ("service", "other_service", "invoice", "transfer", "refund")
+CREDIT_USES = ("service", "other_service", "invoice", "transfer", "refund")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,7 +16,7 @@ class CreditRules:
     uses: tuple[str, ...] = field(
         default=("service",),
         metadata=read.key(
-            read.some_of(*USES),
+            read.some_of(*CREDIT_USES),
             "what credit may be used for: the service that it was bought for, another one, open invoices, a transfer "
             "to another account, a refund in money",
             kinder=read.MORE,

@@ -31,7 +31,7 @@ class Difference:
     """One key of which two policies hold different values."""
 
     key: str
-    means: str
+    channels: str
     old: str
     """As a document writes it; `none` where there is no value."""
     new: str
@@ -49,9 +49,13 @@ def more_lenient(old: Policy, new: Policy, table: str, *, spent: Collection[str]
     A key without a direction that differs makes it unclear, and what is unclear is not applied to what is open. Of the
     keys that are `spent` nothing is left to give: that they are kinder is no reason.
     """
-    found = list(_between(getattr(old, table), getattr(new, table), ""))
-    gives = any(one.leniency is Leniency.MORE and one.key not in spent for one in found)
-    return gives and not any(one.leniency in {Leniency.LESS, Leniency.UNCLEAR} for one in found)
+    stored_differences = list(_between(getattr(old, table), getattr(new, table), ""))
+    gives = any(
+        difference.leniency is Leniency.MORE and difference.key not in spent for difference in stored_differences
+    )
+    return gives and not any(
+        difference.leniency in {Leniency.LESS, Leniency.UNCLEAR} for difference in stored_differences
+    )
 
 
 def shown(value: Any) -> str:
@@ -60,12 +64,12 @@ def shown(value: Any) -> str:
         case str() | Span():
             return f'"{value}"'
         case tuple():
-            return f"[{', '.join(shown(one) for one in value)}]"
+            return f"[{', '.join(shown(other_item) for other_item in value)}]"
         case datetime():
             return value.isoformat().replace("+00:00", "Z")
         case _ if is_dataclass(value):
             inner = ((item.name, getattr(value, item.name)) for item in fields(value) if item.metadata)
-            return "{ " + ", ".join(f"{name} = {shown(one)}" for name, one in inner) + " }"
+            return "{ " + ", ".join(f"{name} = {shown(other_item)}" for name, other_item in inner) + " }"
         case _:
             return str(value).lower()
 
@@ -80,7 +84,7 @@ def _between(old: Any, new: Any, path: str) -> Iterator[Difference]:
         else:
             yield Difference(
                 key=path + item.name,
-                means=item.metadata["means"],
+                channels=item.metadata["means"],
                 old=shown(ours),
                 new=shown(theirs),
                 leniency=_leniency(ours, theirs, item.metadata.get("kinder")),
@@ -99,7 +103,7 @@ def _leniency(old: Any, new: Any, kinder: str | Sequence[str] | None) -> Lenienc
     if isinstance(old, tuple):
         return _of_sets(set(old), set(new), fewer_is_kinder=kinder == LESS)
     # No value is no limit.
-    ours, theirs = (float("inf") if one is None else float(one) for one in (old, new))
+    ours, theirs = (float("inf") if item is None else float(item) for item in (old, new))
     return _of(theirs - ours, fewer_is_kinder=kinder == LESS)
 
 

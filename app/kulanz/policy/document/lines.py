@@ -75,11 +75,11 @@ class _Scan:
         parts: list[str] = []
         while True:
             self._skip(_SPACES)
-            found = _KEY.match(self._document, self._at)
-            if found is None:
+            result = _KEY.match(self._document, self._at)
+            if result is None:
                 return parts
-            self._at = found.end()
-            parts.append(next(part for part in found.groups() if part is not None))
+            self._at = result.end()
+            parts.append(next(part for part in result.groups() if part is not None))
             self._skip(_SPACES)
             if not self._sees("."):
                 return parts
@@ -122,8 +122,8 @@ class _Scan:
         return self._document.startswith(sign, self._at)
 
     def _skip(self, pattern: re.Pattern[str]) -> int:
-        found = pattern.match(self._document, self._at)
-        self._at = found.end() if found else self._at
+        result = pattern.match(self._document, self._at)
+        self._at = result.end() if result else self._at
         return self._at
 
     def _line(self) -> int:

@@ -11,18 +11,18 @@ from kulanz.policy.document.differences import shown
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class KeyDescription:
     """One key; `levels[].after` is that of every table of a list."""
 
     key: str
-    means: str
+    channels: str
     expects: str
     """The values, with their unit."""
     default: str | None
     """As a document writes it; None: it must be given."""
 
 
-def entries(kind: type = Policy, path: str = "") -> Iterator[Entry]:
+def entries(kind: type = Policy, path: str = "") -> Iterator[KeyDescription]:
     """Yield every key, in the order of the document."""
     for item in fields(kind):
         if "table" in item.metadata:
@@ -30,8 +30,8 @@ def entries(kind: type = Policy, path: str = "") -> Iterator[Entry]:
         elif "tables" in item.metadata:
             yield from entries(item.metadata["tables"], f"{path}{item.name}[].")
         elif item.metadata:
-            yield Entry(
-                key=path + item.name, means=item.metadata["means"], expects=expected(item), default=_default(item)
+            yield KeyDescription(
+                key=path + item.name, channels=item.metadata["means"], expects=expected(item), default=_default(item)
             )
 
 
@@ -45,7 +45,7 @@ def as_markdown() -> str:
             heading = table
             lines += ["", *_head(table)]
         default = "must be given" if entry.default is None else f"`{entry.default}`"
-        lines.append(f"| `{name}` | {_cell(entry.means)} | {_cell(entry.expects)} | {default} |")
+        lines.append(f"| `{name}` | {_cell(entry.channels)} | {_cell(entry.expects)} | {default} |")
     return "\n".join(lines).strip() + "\n"
 
 

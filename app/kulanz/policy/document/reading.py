@@ -132,12 +132,12 @@ def one_of(*words: str) -> Reader:
 
 def some_of(*words: str) -> Reader:
     """Return a reader of several of these words."""
-    one = one_of(*words)
+    other_item = one_of(*words)
 
     def read(value: Any) -> tuple[str, ...]:
         if not isinstance(value, list) or any(item not in words for item in value):
             raise ValueError("a list of " + ", ".join(f'"{word}"' for word in words))
-        return tuple(one(item) for item in value)
+        return tuple(other_item(item) for item in value)
 
     return read
 
@@ -146,21 +146,21 @@ MORE, LESS, NEUTRAL = "more", "less", "neutral"
 """Which of two values is kinder to the customer: the greater, the smaller, or neither as both take nothing."""
 
 
-def key(reads: Reader, means: str, kinder: str | tuple[Any, ...] | None = None) -> dict[str, Any]:
+def key(reads: Reader, channels: str, kinder: str | tuple[Any, ...] | None = None) -> dict[str, Any]:
     """Describe a key: how its value is read, what it means, and which of two values is kinder to the customer.
 
     `kinder` is MORE, LESS, NEUTRAL, or the values from the strictest to the kindest. Where it is not said a longer span
     is kinder, a clause or a text is neutral, and of anything else nobody can tell.
     """
     untold = NEUTRAL if reads in {text, clause, instant} else None
-    return {"reads": reads, "means": means, "kinder": kinder or untold}
+    return {"reads": reads, "means": channels, "kinder": kinder or untold}
 
 
-def tables(kind: type, means: str) -> dict[str, Any]:
+def tables(kind: type, channels: str) -> dict[str, Any]:
     """Describe a list of tables, each written as `[[name]]`, and what it means."""
-    return {"tables": kind, "means": means}
+    return {"tables": kind, "means": channels}
 
 
-def table(kind: type, means: str) -> dict[str, Any]:
+def table(kind: type, channels: str) -> dict[str, Any]:
     """Describe a table of keys, and what it means."""
-    return {"table": kind, "means": means}
+    return {"table": kind, "means": channels}

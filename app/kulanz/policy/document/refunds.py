@@ -9,12 +9,12 @@ from kulanz.policy.calendar.time import Span
 from kulanz.policy.document import reading as read
 
 
-def _clause(means: str) -> Any:
-    return field(default="", metadata=read.key(read.clause, means))
+def _clause(channels: str) -> Any:
+    return field(default="", metadata=read.key(read.clause, channels))
 
 
-def _words(means: str, kinder: str | None = None) -> Any:
-    return field(default=(), metadata=read.key(read.words, means, kinder))
+def _words(channels: str, kinder: str | None = None) -> Any:
+    return field(default=(), metadata=read.key(read.words, channels, kinder))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -34,13 +34,13 @@ def read(document: str) -> Read:
         try:
             return Read(tomllib.loads(text), text, problems, frozenset(spoilt), whole=True)
         except tomllib.TOMLDecodeError as error:
-            found = _PLACE.fullmatch(str(error))
-            line = int(found["line"]) if found else len(rows)
+            result = _PLACE.fullmatch(str(error))
+            line = int(result["line"]) if result else len(rows)
             row = rows[line - 1] if line <= len(rows) else ""
             key, heading = _KEY.match(row), _HEADING.match(row)
             name = key[1] if key else heading[1] if heading else ""
             path = f"{_table(rows[:line])}{name}" if key else name
-            problems.append(_problem(found["what"] if found else str(error), line, path))
+            problems.append(_problem(result["what"] if result else str(error), line, path))
             if not name:
                 # What a value of several lines would have been, and where it ends, cannot be told.
                 return Read({}, text, problems, frozenset(spoilt), whole=False)
@@ -56,7 +56,7 @@ def is_stand_in(name: str) -> bool:
 def _table(rows: list[str]) -> str:
     """Return the path of the table that the last of some lines is in, with a dot at its end."""
     headings = (_HEADING.match(row) for row in reversed(rows))
-    return next((f"{found[1]}." for found in headings if found), "")
+    return next((f"{heading[1]}." for heading in headings if heading), "")
 
 
 def _problem(what: str, line: int, name: str) -> str:

@@ -84,7 +84,7 @@ from kulanz.policy.facts.words import (
 )
 
 __all__ = [
-    "KINDS",
+    "FACT_KINDS",
     "AccountClosed",
     "AddOnBooked",
     "AddOnCancelled",
@@ -226,5 +226,5 @@ OwnFact = (
 )
 Fact = ProviderFact | OwnFact
 
-KINDS: dict[str, type[Fact]] = {kind.__name__: kind for kind in (*ProviderFact.__args__, *OwnFact.__args__)}
+FACT_KINDS: dict[str, type[Fact]] = {kind.__name__: kind for kind in (*ProviderFact.__args__, *OwnFact.__args__)}
 """Every kind of fact by its name: how a recorded fact finds its type again."""

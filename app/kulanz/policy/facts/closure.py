@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kulanz.policy.facts.words import Outcome
-from kulanz.policy.frozen import quick
+from kulanz.policy.frozen import frozen
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosureRequested:
     """The organisation asks to be deleted."""
@@ -20,7 +20,7 @@ class ClosureRequested:
     reason: str = ""
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClosureWithdrawn:
     """The organisation stays after all."""
@@ -31,7 +31,7 @@ class ClosureWithdrawn:
     reason: str = ""
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletionApproved:
     """An operator approved that data are deleted, where the policy asks for that."""
@@ -43,7 +43,7 @@ class DeletionApproved:
     reason: str = ""
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeletionAnnounced:
     """The merchant's product was told to delete the data, or the outcome of telling it became known."""
@@ -55,7 +55,7 @@ class DeletionAnnounced:
     outcome: Outcome
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountClosed:
     """The account is closed and our personal data about it are destroyed, but for what a retention class keeps."""

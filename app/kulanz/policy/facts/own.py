@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kulanz.policy.facts.words import Outcome, OverrideKind, Status
-from kulanz.policy.frozen import quick
+from kulanz.policy.frozen import frozen
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverrideSet:
     """An operator made an exception to the policy."""
@@ -24,7 +24,7 @@ class OverrideSet:
     """Who approved it, where the policy wants a second person."""
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadlinePromised:
     """A deadline became visible to the customer or the merchant: enforcement may come later, never earlier (I3)."""
@@ -33,7 +33,7 @@ class DeadlinePromised:
     deadline: datetime
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseJoined:
     """A case that a snapshot had opened turned out to be the case of an invoice: what was promised goes with it."""
@@ -42,7 +42,7 @@ class CaseJoined:
     into: str
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoticeReported:
     """A notice of one kind and step was asked for, or its outcome became known (I5)."""
@@ -57,7 +57,7 @@ class NoticeReported:
     """The end of grace that a final warning announces."""
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionLookedUp:
     """The provider was asked for a subscription at `at`; no status means that it gave no answer."""
@@ -71,7 +71,7 @@ class SubscriptionLookedUp:
     """When asking, the provider's time of the newest trouble that we knew of: what an answer can settle."""
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldPlaced:
     """Grace ended unpaid and the dunning hold was placed (plexo 6.2)."""
@@ -84,7 +84,7 @@ class HoldPlaced:
     """Whether a fresh look at the provider had just confirmed it."""
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldProlonged:
     """A hold waits for a late payment to `until`, because a dispute had stopped its clock."""
@@ -93,7 +93,7 @@ class HoldProlonged:
     until: datetime
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldLifted:
     """An operator's reinstatement gives back to `until` what a hold restricts."""
@@ -104,7 +104,7 @@ class HoldLifted:
     until: datetime
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseExhausted:
     """The hold ran its full length unpaid, or the provider ended the subscription: it is given up."""
@@ -114,7 +114,7 @@ class CaseExhausted:
     at: datetime
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CaseWaived:
     """An operator closed a case as void, not as paid."""
@@ -124,7 +124,7 @@ class CaseWaived:
     at: datetime
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalStopped:
     """We asked the provider to cancel a subscription, for a reason of ours, or learned the outcome."""
@@ -141,7 +141,7 @@ class RenewalStopped:
     """The provider's time of the snapshot that we knew when we asked: a later cancellation is ours."""
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RenewalResumed:
     """We asked the provider to take a cancellation of ours back, or learned the outcome."""
@@ -154,7 +154,7 @@ class RenewalResumed:
     """The provider's time of the newest snapshot when the outcome became known: what is newer is not our doing."""
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatorsAlerted:
     """Operators were told once about a topic of a subject."""

@@ -15,10 +15,10 @@ from kulanz.policy.facts.words import (
     Stamp,
     Status,
 )
-from kulanz.policy.frozen import quick
+from kulanz.policy.frozen import frozen
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionSeen:
     """A snapshot of one subscription, as the provider held it at `stamp.at`."""
@@ -46,7 +46,7 @@ class SubscriptionSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceSeen:
     """A snapshot of one invoice of a subscription; the facts about payments below carry it with them."""
@@ -71,7 +71,7 @@ class InvoiceSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentFailed:
     """A charge for an invoice failed at `at` (the invoice's `updated_at`)."""
@@ -81,7 +81,7 @@ class PaymentFailed:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentSucceeded:
     """A charge for an invoice succeeded at `at`, at once or after failures."""
@@ -91,7 +91,7 @@ class PaymentSucceeded:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentRefunded:
     """Money of an invoice went back; `invoice.refunded` is the cumulative amount."""
@@ -101,7 +101,7 @@ class PaymentRefunded:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderSeen:
     """A snapshot of one order: a purchase, of a subscription's first period or of a single product."""
@@ -127,7 +127,7 @@ class OrderSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundSeen:
     """A snapshot of one refund, where a provider tells each by itself and not what went back of the payment in all."""
@@ -164,7 +164,7 @@ class LicenceSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerSeen:
     """A snapshot of who buys, where neither subscription nor invoice says how to reach them."""
@@ -175,7 +175,7 @@ class CustomerSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DisputeSeen:
     """A snapshot of one chargeback, from a provider or from an operator (DOMAIN section 4)."""
@@ -200,7 +200,7 @@ class DisputeSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddressKnown:
     """How to reach and read the account: language, time zone and country from custom data or an operator."""

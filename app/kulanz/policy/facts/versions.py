@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from kulanz.policy.frozen import quick
+from kulanz.policy.frozen import frozen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class TermsAgreed:
     reason: str
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionApplied:
     """A more lenient version of the policy was applied to an open case or dispute (DOMAIN section 6).

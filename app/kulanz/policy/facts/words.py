@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from kulanz.policy.frozen import quick
+from kulanz.policy.frozen import frozen
 
 
 class Status(StrEnum):
@@ -105,7 +105,7 @@ class Outcome(StrEnum):
     DONE = "done"
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, order=True)
 class Stamp:
     """Which of two snapshots of one provider object is newer: provider's time, then event rank, then digest."""

@@ -11,16 +11,16 @@ from kulanz.policy.book import Book
 from kulanz.policy.document import Policy
 from kulanz.policy.effects import Effect
 from kulanz.policy.facts import OwnFact
-from kulanz.policy.frozen import quick
+from kulanz.policy.frozen import frozen
 from kulanz.policy.state.bookings import Booking
-from kulanz.policy.state.closure import Matter
+from kulanz.policy.state.closure import ClosureCase
 from kulanz.policy.state.findings import (
     Access,
     Case,
     CaseState,
     Chargeback,
-    Debt,
-    Given,
+    DebtStage,
+    Grant,
     Hold,
     Owner,
     Rights,
@@ -40,9 +40,9 @@ __all__ = [
     "Catalogue",
     "Change",
     "Chargeback",
-    "Debt",
+    "DebtStage",
     "Decision",
-    "Given",
+    "Grant",
     "Hold",
     "Moment",
     "Owner",
@@ -50,13 +50,13 @@ __all__ = [
     "Situation",
     "Standing",
     "State",
-    "Step",
     "Terms",
     "Timer",
+    "Transition",
 ]
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """All that follows from a book at one moment."""
@@ -71,15 +71,15 @@ class State:
     cases: tuple[Case, ...] = ()
     holds: tuple[Hold, ...] = ()
     chargebacks: tuple[Chargeback, ...] = ()
-    given: tuple[Given, ...] = ()
+    grants: tuple[Grant, ...] = ()
     bookings: tuple[Booking, ...] = ()
     renewal_stops: tuple[tuple[str, str], ...] = ()
     """Subscriptions whose renewal must not happen, each with its cause: the first counts where there are several."""
-    deletions: tuple[Matter, ...] = ()
+    deletions: tuple[ClosureCase, ...] = ()
     closed_at: datetime | None = None
     """When the account was closed: what is personal of it is destroyed in the same step."""
     timers: tuple[Timer, ...] = ()
-    debts: tuple[Debt, ...] = ()
+    debts: tuple[DebtStage, ...] = ()
     refunds: tuple[Refund, ...] = ()
 
     def case(self, key: str) -> Case | None:
@@ -89,18 +89,18 @@ class State:
                 return case
         return None
 
-    def debt(self, case: str) -> Debt | None:
+    def debt(self, case: str) -> DebtStage | None:
         """Return how far the pursuit of a case has come, where anything was done about it."""
-        found = self.case(case)
-        return next((debt for debt in self.debts if found and debt.case == found.key), None)
+        stored_case = self.case(case)
+        return next((debt for debt in self.debts if stored_case and debt.case == stored_case.key), None)
 
     def chargeback(self, key: str) -> Chargeback | None:
         """Return the chargeback with this key."""
-        return next((one for one in self.chargebacks if one.key == key), None)
+        return next((chargeback for chargeback in self.chargebacks if chargeback.key == key), None)
 
     def refund(self, key: str) -> Refund | None:
         """Return the refund request with this key."""
-        return next((one for one in self.refunds if one.key == key), None)
+        return next((refund for refund in self.refunds if refund.key == key), None)
 
     def holds_back(self, subscription: str) -> bool:
         """Whether a hold takes what a subscription gives."""
@@ -118,16 +118,16 @@ class State:
             return dispute.concerned
         if (refund := self.refund(subject)) is not None:
             return tuple(name for name in (refund.payment.subscription, refund.payment.order) if name)
-        return tuple(one.subscription for one in self.bookings if one.id == subject)
+        return tuple(booking.subscription for booking in self.bookings if booking.id == subject)
 
     @property
     def names(self) -> Iterator[str]:
         """The names under which its matters are found again from outside, such as `refund:rr_1`."""
-        yield from (f"dispute:{one.key}" for one in self.chargebacks)
-        yield from (f"collection:{one.collection}" for one in self.debts if one.collection)
-        yield from (f"add_on:{one.id}" for one in self.bookings)
-        yield from (f"refund:{one.key}" for one in self.refunds)
-        yield from (f"closure:{one.subject}" for one in self.deletions if one.cause == "closure")
+        yield from (f"dispute:{item.key}" for item in self.chargebacks)
+        yield from (f"collection:{item.collection}" for item in self.debts if item.collection)
+        yield from (f"add_on:{item.id}" for item in self.bookings)
+        yield from (f"refund:{item.key}" for item in self.refunds)
+        yield from (f"closure:{item.subject}" for item in self.deletions if item.cause == "closure")
 
     @property
     def grace_ends_at(self) -> datetime | None:
@@ -137,7 +137,10 @@ class State:
     @property
     def deletion_eligible_at(self) -> datetime | None:
         """When the account's data may be deleted, by the latest chargeback that still counts."""
-        return max((one.deletion_eligible_at for one in self.chargebacks if one.deletion_eligible_at), default=None)
+        return max(
+            (chargeback.deletion_eligible_at for chargeback in self.chargebacks if chargeback.deletion_eligible_at),
+            default=None,
+        )
 
     @property
     def rights(self) -> Rights:
@@ -153,7 +156,7 @@ class Assessed(NamedTuple):
     state: State
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
     """Who owes and who has access, as stored: the book, and the entitlement that was last told."""
@@ -181,17 +184,17 @@ class Account:
 
     def was_told(self, state: State) -> bool:
         """Whether what a state gives is what the account was last told."""
-        known = self.plan == state.plan and self.access == state.access
-        return known and self.add_ons == state.add_ons and self.quantities == state.quantities
+        is_known = self.plan == state.plan and self.access == state.access
+        return is_known and self.add_ons == state.add_ons and self.quantities == state.quantities
 
     def zone(self, terms: Terms) -> str:
         """Return the IANA zone in which its whole-day deadlines are computed."""
         return self.book.word("timezone") or terms.timezone
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True)
-class Step:
+class Transition:
     """Two assessments of one account, one after the other."""
 
     account: Account
@@ -212,7 +215,7 @@ class Step:
         return Change(rule=rule, clause="", policy=policy, subject=subject, rank=rank, detail=detail, notice=notice)
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
     """One thing that became different, with the rule and clause that made it so."""
@@ -230,7 +233,7 @@ class Change:
     """The notice that is mailed because of it."""
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
     """The account's next state, why, and what the world must be told (I7)."""

@@ -7,12 +7,12 @@ from datetime import datetime
 
 from kulanz.policy.book.closure import Deletion
 from kulanz.policy.document import Policy
-from kulanz.policy.frozen import quick
+from kulanz.policy.frozen import frozen
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Matter:
+class ClosureCase:
     """One deletion that was asked for, or that a lost chargeback may bring."""
 
     subject: str

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from kulanz.policy.document import Policy
-from kulanz.policy.frozen import quick
+from kulanz.policy.frozen import frozen
 
 
 class Standing(StrEnum):
@@ -54,7 +54,7 @@ class Owner(StrEnum):
     LEGAL = "legal"
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """One unpaid renewal of one subscription."""
@@ -97,7 +97,7 @@ class Case:
         return self.open or (self.given_up and bool(rules.dunning.levels or rules.collections.fields))
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """One reason to restrict, with a release of its own (I4)."""
@@ -116,7 +116,7 @@ class Hold:
     """Whether it makes the account's standing worse; a stranger's chargeback does not."""
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chargeback:
     """A dispute as it counts now, whatever told us of it."""
@@ -154,7 +154,7 @@ class Chargeback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Debt:
+class DebtStage:
     """How far the pursuit of one dunning case has come."""
 
     case: str
@@ -177,7 +177,7 @@ class Timer(NamedTuple):
     due_at: datetime
 
 
-class Given(NamedTuple):
+class Grant(NamedTuple):
     """What one subscription gives now, before any hold."""
 
     subscription: str

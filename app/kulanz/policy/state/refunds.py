@@ -37,8 +37,8 @@ class RefundState(StrEnum):
     DENIED = "denied"
 
 
-UNDECIDED = frozenset({RefundState.REQUESTED, RefundState.REVIEW})
-CLOSED = frozenset({RefundState.PAID, RefundState.DENIED})
+UNDECIDED_STATES = frozenset({RefundState.REQUESTED, RefundState.REVIEW})
+CLOSED_STATES = frozenset({RefundState.PAID, RefundState.DENIED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class Payment:
         return max(0, self.base(base_only=base_only) - self.refunded)
 
 
-class Answer(NamedTuple):
+class RefundAnswer(NamedTuple):
     """A verdict with the most specific clause that it follows, what may go back, and why in one word."""
 
     verdict: Verdict
@@ -99,7 +99,7 @@ class Refund:
     key: str
     payment: Payment
     state: RefundState
-    answer: Answer
+    answer: RefundAnswer
     amount: int
     """What goes back: as decided, else as asked for, else all that may."""
     reason: str
@@ -130,12 +130,12 @@ class Refund:
     @property
     def undecided(self) -> bool:
         """Whether nobody has said yes or no."""
-        return self.state in UNDECIDED
+        return self.state in UNDECIDED_STATES
 
     @property
     def open(self) -> bool:
         """Whether an answer, or the money, is still to come: neither denied nor confirmed by the provider."""
-        return self.state not in CLOSED
+        return self.state not in CLOSED_STATES
 
     @property
     def answer_is_due(self) -> bool:

@@ -11,14 +11,14 @@ from kulanz.policy.book import Book
 from kulanz.policy.calendar.working_days import Calendar, weekdays
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import TermsAgreed
-from kulanz.policy.frozen import quick
+from kulanz.policy.frozen import frozen
 
 FREE = "free"
 Line = tuple[tuple[datetime, Policy], ...]
 """Policy versions, each with the instant from which it is in force, rising."""
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
     """Which plan a provider's variant is, and which plan is higher (`KULANZ_PLANS`)."""
@@ -42,9 +42,9 @@ class Catalogue:
 
     def plan(self, variant: str, product: str) -> str:
         """Return the plan or `addon:<name>` of a variant; an unmapped one is the slug of its product (never `free`)."""
-        known = self.variants.get(variant)
-        if known is not None:
-            return known
+        existing = self.variants.get(variant)
+        if existing is not None:
+            return existing
         return product if product and product != FREE else f"product-{variant.rpartition(':')[2]}"
 
     def rank(self, plan: str) -> tuple[int, str]:
@@ -77,11 +77,11 @@ class Terms:
 
     def at(self, instant: datetime) -> Policy:
         """Return the version in force at an instant, or the first one for what began before it."""
-        found = self.policies[0][1]
+        stored_policy = self.policies[0][1]
         for effective_from, policy in self.policies:
             if effective_from <= instant:
-                found = policy
-        return found
+                stored_policy = policy
+        return stored_policy
 
     def of(self, subject: str, began: datetime, book: Book) -> Policy:
         """Return the version that a case or dispute is pinned to: the one it began under, or a more lenient one."""
@@ -94,30 +94,30 @@ class Terms:
         """Return the terms without the versions that are not in force yet, so that `current` is the one that is."""
         if self.policies[-1][0] <= now:
             return self
-        line = tuple(one for one in self.policies if one[0] <= now)
+        line = tuple(policy for policy in self.policies if policy[0] <= now)
         return replace(self, policies=line or self.policies[:1])
 
     def under(self, book: Book, now: datetime) -> Terms:
         """Return the terms of one account by now: agreements of its own replace the general policy."""
         if not book.agreements:
             return self.by(now)
-        line = _overlaid(self, [one.agreed for one in book.agreements.values()])
+        line = _overlaid(self, [agreement.agreed for agreement in book.agreements.values()])
         return replace(self, policies=line).by(now)
 
 
 def _overlaid(terms: Terms, agreed: list[TermsAgreed]) -> Line:
     """Return the line of versions with the agreements in place; of two for one time the one made later counts."""
-    agreed = sorted(agreed, key=lambda one: (one.at, one.id))
-    moments = {at for at, _ in terms.policies} | {at for one in agreed for at in (one.at, one.until)}
+    agreed = sorted(agreed, key=lambda fact: (fact.at, fact.id))
+    moments = {at for at, _ in terms.policies} | {at for fact in agreed for at in (fact.at, fact.until)}
     return (terms.policies[0], *((at, _in_force(at, terms, agreed)) for at in sorted(moments)))
 
 
 def _in_force(moment: datetime, terms: Terms, agreed: list[TermsAgreed]) -> Policy:
-    version = next((one.version for one in reversed(agreed) if one.at <= moment < one.until), 0)
+    version = next((fact.version for fact in reversed(agreed) if fact.at <= moment < fact.until), 0)
     return terms.versions[version] if version else terms.at(moment)
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """What the rest of the world means for one account while it is decided about."""
@@ -131,7 +131,7 @@ class Situation:
 CALM = Situation()
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True)
 class Moment:
     """When an account is looked at, by which terms, in which zone and in which situation."""

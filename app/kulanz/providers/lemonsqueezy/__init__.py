@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 
 from kulanz.providers import signing
 from kulanz.providers.lemonsqueezy.answers import looked_up
-from kulanz.providers.lemonsqueezy.envelope import decode, glance
+from kulanz.providers.lemonsqueezy.envelope import decode, peek
 from kulanz.providers.lemonsqueezy.routing import route
 from kulanz.providers.lemonsqueezy.translation import translate
 
-__all__ = ["decode", "glance", "looked_up", "route", "translate", "verify"]
+__all__ = ["decode", "looked_up", "peek", "route", "translate", "verify"]
 
 _HEADER = "X-Signature"
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
     """Return which secret signed the body; header names are read in any case."""
-    told = headers.get(_HEADER)
-    if told is None:
-        told = next((value for name, value in headers.items() if name.lower() == _HEADER.lower()), None)
-    return signing.lemonsqueezy(told, body, secrets)
+    text = headers.get(_HEADER)
+    if text is None:
+        text = next((value for name, value in headers.items() if name.lower() == _HEADER.lower()), None)
+    return signing.lemonsqueezy(text, body, secrets)

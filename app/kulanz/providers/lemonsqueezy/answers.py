@@ -30,7 +30,7 @@ from kulanz.providers.lemonsqueezy.vocabulary import (
 )
 from kulanz.providers.naming import Naming
 from kulanz.providers.provider import Listed
-from kulanz.providers.reading import Reading, shown
+from kulanz.providers.reading import PayloadReader, shown
 
 SETTLES_IN = timedelta(minutes=1)
 """The provider's clock has whole seconds: an object that has rested for longer will not change within its second."""
@@ -49,15 +49,15 @@ def answered(data: Mapping[str, Any], provenance: Provenance, asked_at: datetime
 
 def looked_up(data: Mapping[str, Any]) -> SubscriptionSeen:
     """Translate the answer about one subscription."""
-    Reading(data, "data").expect("type", SUBSCRIPTIONS)
+    PayloadReader(data, "data").expect("type", SUBSCRIPTIONS)
     return objects.subscription(_object(data, Provenance.RECONCILED, None))
 
 
 def listed(data: Mapping[str, Any], provenance: Provenance, asked_at: datetime | None) -> Listed:
     """Return one entry of a list: the fact, and by what its account may be found."""
     fact = answered(data, provenance, asked_at)
-    attributes = Reading(data, "data").below("attributes")
-    kind, own_id = str(data["type"]), Reading(data, "data").needed_identifier("id")
+    attributes = PayloadReader(data, "data").below("attributes")
+    kind, own_id = str(data["type"]), PayloadReader(data, "data").needed_identifier("id")
     changed_at = attributes.needed_instant("updated_at")
     return Listed(
         binding=binding(_NAMES[kind], own_id),
@@ -71,7 +71,7 @@ def listed(data: Mapping[str, Any], provenance: Provenance, asked_at: datetime |
 
 
 def _object(data: Mapping[str, Any], provenance: Provenance, asked_at: datetime | None) -> Object:
-    source = Reading(data, "data")
+    source = PayloadReader(data, "data")
     attributes = source.below("attributes")
     changed_at = attributes.needed_instant("updated_at")
     rested = asked_at is not None and changed_at + SETTLES_IN < asked_at

@@ -8,7 +8,7 @@ from typing import Any
 from kulanz.errors import MalformedPayloadError
 from kulanz.providers.bodies import fingerprint, json_object, lane, needed_name, needed_object
 from kulanz.providers.lemonsqueezy.vocabulary import OBJECTS, PROVIDER, binding
-from kulanz.providers.provider import Glance
+from kulanz.providers.provider import DeliveryHeader
 from kulanz.providers.reading import flag, identifier
 
 
@@ -21,7 +21,7 @@ def decode(body: bytes) -> dict[str, Any]:
     return payload
 
 
-def glance(body: bytes) -> Glance:
+def peek(body: bytes) -> DeliveryHeader:
     """Return what the inbox needs to know; this is the hot path, so each thing is looked at once."""
     payload = decode(body)
     meta, data = payload["meta"], payload.get("data")
@@ -34,7 +34,7 @@ def glance(body: bytes) -> Glance:
     webhook = meta.get("webhook_id")
     about = (PROVIDER, name, kind, known_id)
     customer = identifier(attributes.get("customer_id"))
-    return Glance(
+    return DeliveryHeader(
         name=name,
         type=kind,
         id=known_id,

@@ -21,31 +21,31 @@ from kulanz.policy.facts import (
     SubscriptionSeen,
 )
 from kulanz.providers import ranking
-from kulanz.providers.address import Address
+from kulanz.providers.address import CustomerAddress
 from kulanz.providers.lemonsqueezy.vocabulary import key, key_if_any
 from kulanz.providers.plan_name import slug
-from kulanz.providers.reading import Reading, shown
+from kulanz.providers.reading import PayloadReader, shown
 
 _ORDER_ALIASES = {"partial_refunded": OrderStatus.PARTIAL_REFUND}
 _INVOICE_ALIASES = {"partial_refunded": InvoiceStatus.PARTIAL_REFUND, "failed": InvoiceStatus.PENDING}
 """The two spellings on record; `failed` is no status of theirs, but some simulators write it."""
 _PERIOD_MATTERS = frozenset({Status.ON_TRIAL, Status.ACTIVE})
 _END_MATTERS = frozenset({Status.CANCELLED, Status.EXPIRED})
-_NOWHERE = Address()
+_NOWHERE = CustomerAddress()
 
 
 class Object(msgspec.Struct, frozen=True, kw_only=True):
     """One object as Lemon Squeezy writes it, and what is known from around it."""
 
-    data: Reading
-    attributes: Reading
+    data: PayloadReader
+    attributes: PayloadReader
     """What is told of it."""
     digest: str
     rank: int
     event: str = ""
     """The event that carried it, empty where the API answered with it."""
     signed: bool = False
-    address: Address = _NOWHERE
+    address: CustomerAddress = _NOWHERE
     provenance: Provenance = Provenance.WEBHOOK
 
     @property
@@ -61,25 +61,25 @@ class Object(msgspec.Struct, frozen=True, kw_only=True):
 
 def subscription(source: Object) -> SubscriptionSeen:
     """Read a subscription."""
-    told = source.attributes
-    status = told.word("status", Status)
-    pause = told.below("pause")
+    payload_reader = source.attributes
+    status = payload_reader.word("status", Status)
+    pause = payload_reader.below("pause")
     return SubscriptionSeen(
         key=source.key,
         stamp=source.stamp,
         status=status,
-        customer=key(told.needed_identifier("customer_id")),
-        variant=key(told.needed_identifier("variant_id")),
-        product=slug(told.text("product_name"), told.identifier("product_id")),
-        order=key_if_any(told.identifier("order_id")),
-        email=told.email("user_email"),
-        renews_at=told.instant("renews_at", matters=status in _PERIOD_MATTERS),
-        ends_at=told.instant("ends_at", matters=status in _END_MATTERS),
-        trial_ends_at=told.instant("trial_ends_at", matters=status is Status.ON_TRIAL),
+        customer=key(payload_reader.needed_identifier("customer_id")),
+        variant=key(payload_reader.needed_identifier("variant_id")),
+        product=slug(payload_reader.text("product_name"), payload_reader.identifier("product_id")),
+        order=key_if_any(payload_reader.identifier("order_id")),
+        email=payload_reader.email("user_email"),
+        renews_at=payload_reader.instant("renews_at", matters=status in _PERIOD_MATTERS),
+        ends_at=payload_reader.instant("ends_at", matters=status in _END_MATTERS),
+        trial_ends_at=payload_reader.instant("trial_ends_at", matters=status is Status.ON_TRIAL),
         pause_mode=_pause_mode(pause, status),
         pause_resumes_at=pause.instant("resumes_at"),
-        quantity=_quantity(told.below("first_subscription_item")),
-        created_at=told.instant("created_at"),
+        quantity=_quantity(payload_reader.below("first_subscription_item")),
+        created_at=payload_reader.instant("created_at"),
         signed=source.signed,
         locale=source.address.locale,
         timezone=source.address.timezone,
@@ -87,7 +87,7 @@ def subscription(source: Object) -> SubscriptionSeen:
     )
 
 
-def _pause_mode(pause: Reading, status: Status) -> str | None:
+def _pause_mode(pause: PayloadReader, status: Status) -> str | None:
     """Return how a pause treats access: it decides while the subscription is paused, and only then."""
     mode = pause.values.get("mode")
     if mode in ("void", "free"):
@@ -97,63 +97,63 @@ def _pause_mode(pause: Reading, status: Status) -> str | None:
     return None
 
 
-def _quantity(item: Reading) -> int:
+def _quantity(item: PayloadReader) -> int:
     quantity = item.values.get("quantity")
     return int(quantity) if isinstance(quantity, int) and 1 <= quantity <= 10**9 else 1
 
 
 def invoice(source: Object) -> InvoiceSeen:
     """Read an invoice of a subscription."""
-    told = source.attributes
-    status = told.word("status", InvoiceStatus, _INVOICE_ALIASES)
+    payload_reader = source.attributes
+    status = payload_reader.word("status", InvoiceStatus, _INVOICE_ALIASES)
     return InvoiceSeen(
         key=source.key,
-        subscription=key(told.needed_identifier("subscription_id")),
+        subscription=key(payload_reader.needed_identifier("subscription_id")),
         stamp=source.stamp,
         status=status,
-        reason=told.word("billing_reason", BillingReason),
-        currency=told.currency("currency"),
-        total=told.needed_amount("total"),
-        customer=key_if_any(told.identifier("customer_id")) or "",
-        subtotal=told.amount("subtotal"),
-        discount=told.amount("discount_total"),
-        tax=told.amount("tax"),
-        refunded=_refunded(told, fully=status is InvoiceStatus.REFUNDED),
-        created_at=told.instant("created_at"),
-        email=told.email("user_email"),
+        reason=payload_reader.word("billing_reason", BillingReason),
+        currency=payload_reader.currency("currency"),
+        total=payload_reader.needed_amount("total"),
+        customer=key_if_any(payload_reader.identifier("customer_id")) or "",
+        subtotal=payload_reader.amount("subtotal"),
+        discount=payload_reader.amount("discount_total"),
+        tax=payload_reader.amount("tax"),
+        refunded=_refunded(payload_reader, fully=status is InvoiceStatus.REFUNDED),
+        created_at=payload_reader.instant("created_at"),
+        email=payload_reader.email("user_email"),
         provenance=source.provenance,
     )
 
 
-def _refunded(told: Reading, *, fully: bool) -> int:
+def _refunded(payload_reader: PayloadReader, *, fully: bool) -> int:
     """Return all that was refunded so far: older payloads have no amount, only that it was everything."""
-    if told.values.get("refunded_amount") is not None:
-        return told.amount("refunded_amount")
-    return told.needed_amount("total") if fully or told.flag("refunded") else 0
+    if payload_reader.values.get("refunded_amount") is not None:
+        return payload_reader.amount("refunded_amount")
+    return payload_reader.needed_amount("total") if fully or payload_reader.flag("refunded") else 0
 
 
 def order(source: Object) -> OrderSeen:
     """Read an order; its first item says what was bought."""
-    told = source.attributes
-    item = told.below("first_order_item")
-    status = told.word("status", OrderStatus, _ORDER_ALIASES)
+    payload_reader = source.attributes
+    item = payload_reader.below("first_order_item")
+    status = payload_reader.word("status", OrderStatus, _ORDER_ALIASES)
     product = item.text("product_name")
     return OrderSeen(
         key=source.key,
         stamp=source.stamp,
         status=status,
-        customer=key(told.needed_identifier("customer_id")),
-        currency=told.currency("currency"),
-        total=told.needed_amount("total"),
-        subtotal=told.amount("subtotal"),
-        discount=told.amount("discount_total"),
-        tax=told.amount("tax"),
-        setup_fee=told.amount("setup_fee"),
-        refunded=_refunded(told, fully=status is OrderStatus.REFUNDED),
+        customer=key(payload_reader.needed_identifier("customer_id")),
+        currency=payload_reader.currency("currency"),
+        total=payload_reader.needed_amount("total"),
+        subtotal=payload_reader.amount("subtotal"),
+        discount=payload_reader.amount("discount_total"),
+        tax=payload_reader.amount("tax"),
+        setup_fee=payload_reader.amount("setup_fee"),
+        refunded=_refunded(payload_reader, fully=status is OrderStatus.REFUNDED),
         variant=key_if_any(item.identifier("variant_id")),
         product=slug(product, item.identifier("product_id")) if product else None,
-        email=told.email("user_email"),
-        created_at=told.instant("created_at"),
+        email=payload_reader.email("user_email"),
+        created_at=payload_reader.instant("created_at"),
         signed=source.signed,
         provenance=source.provenance,
     )
@@ -161,43 +161,43 @@ def order(source: Object) -> OrderSeen:
 
 def licence(source: Object) -> LicenceSeen:
     """Read a licence key, all but the key itself."""
-    told = source.attributes
-    status = told.word("status", LicenceStatus)
-    limit = told.amount("activation_limit")
+    payload_reader = source.attributes
+    status = payload_reader.word("status", LicenceStatus)
+    limit = payload_reader.amount("activation_limit")
     return LicenceSeen(
         key=source.key,
         stamp=source.stamp,
-        status=LicenceStatus.DISABLED if told.flag("disabled") else status,
-        customer=key(told.needed_identifier("customer_id")),
-        order=key_if_any(told.identifier("order_id")),
-        product=key_if_any(told.identifier("product_id")),
-        activations=told.amount("instances_count"),
+        status=LicenceStatus.DISABLED if payload_reader.flag("disabled") else status,
+        customer=key(payload_reader.needed_identifier("customer_id")),
+        order=key_if_any(payload_reader.identifier("order_id")),
+        product=key_if_any(payload_reader.identifier("product_id")),
+        activations=payload_reader.amount("instances_count"),
         activation_limit=limit if limit > 0 else None,
-        expires_at=told.instant("expires_at"),
-        created_at=told.instant("created_at"),
+        expires_at=payload_reader.instant("expires_at"),
+        created_at=payload_reader.instant("created_at"),
         provenance=source.provenance,
     )
 
 
 def dispute(source: Object) -> DisputeSeen:
     """Read our extension (CONTRACT section 3). The customer is needed: a dispute of nobody would reach everybody."""
-    told = source.attributes
-    status = told.word("status", DisputeStatus)
-    at = told.needed_instant("updated_at")
-    currency = told.currency("currency")
-    fee = told.amount("fee") if told.values.get("fee") is not None else None
+    payload_reader = source.attributes
+    status = payload_reader.word("status", DisputeStatus)
+    at = payload_reader.needed_instant("updated_at")
+    currency = payload_reader.currency("currency")
+    fee = payload_reader.amount("fee") if payload_reader.values.get("fee") is not None else None
     return DisputeSeen(
         key=source.key,
         stamp=Stamp(at=at, rank=ranking.of_dispute(status), digest=source.digest),
         status=status,
-        opened_at=told.instant("created_at", matters=True) or at,
-        amount=told.needed_amount("amount"),
+        opened_at=payload_reader.instant("created_at", matters=True) or at,
+        amount=payload_reader.needed_amount("amount"),
         currency=currency,
-        customer=key(told.needed_identifier("customer_id")),
-        order=key_if_any(told.identifier("order_id")),
-        subscription=key_if_any(told.identifier("subscription_id")),
+        customer=key(payload_reader.needed_identifier("customer_id")),
+        order=key_if_any(payload_reader.identifier("order_id")),
+        subscription=key_if_any(payload_reader.identifier("subscription_id")),
         fee=fee,
         fee_currency=currency if fee is not None else None,
-        reason=told.text("reason") or "",
+        reason=payload_reader.text("reason") or "",
         signed=source.signed,
     )

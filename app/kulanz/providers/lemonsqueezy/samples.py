@@ -69,8 +69,8 @@ def event(
     kind = OBJECTS.get(name, "affiliates")
     make, id_field = _KINDS[kind]
     own_id = str(attributes.pop("id", getattr(purchase, id_field)))
-    told = _common(purchase, at) | make(name, purchase, at) | attributes
-    data = {"type": kind, "id": own_id, "attributes": _written(told), **_surroundings(kind, own_id)}
+    document = _common(purchase, at) | make(name, purchase, at) | attributes
+    data = {"type": kind, "id": own_id, "attributes": _written(document), **_surroundings(kind, own_id)}
     custom = _custom_data(purchase) if custom_data is None else custom_data
     meta = {"test_mode": purchase.test_mode, "event_name": name, "custom_data": custom, "webhook_id": webhook_id}
     if webhook_id is None:
@@ -99,8 +99,8 @@ def moment(at: datetime) -> str:
 
 
 def _written(values: Mapping[str, Any]) -> Payload:
-    told = {key: value for key, value in values.items() if value is not ABSENT}
-    return {key: moment(value) if isinstance(value, datetime) else value for key, value in told.items()}
+    document = {key: value for key, value in values.items() if value is not ABSENT}
+    return {key: moment(value) if isinstance(value, datetime) else value for key, value in document.items()}
 
 
 def _custom_data(purchase: Purchase) -> object:

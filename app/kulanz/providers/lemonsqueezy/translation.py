@@ -7,23 +7,23 @@ from typing import Any
 
 from kulanz.errors import UntranslatableError
 from kulanz.policy.facts import AddressKnown, PaymentFailed, PaymentRefunded, PaymentSucceeded, ProviderFact
-from kulanz.providers.address import address, known
+from kulanz.providers.address import customer_address, known
 from kulanz.providers.lemonsqueezy import objects
 from kulanz.providers.lemonsqueezy.objects import Object
 from kulanz.providers.lemonsqueezy.vocabulary import DISPUTES, INVOICES, LICENCES, OBJECTS, ORDERS, RANKS, SUBSCRIPTIONS
 from kulanz.providers.naming import Naming, claim
-from kulanz.providers.reading import Reading, inner, shown
+from kulanz.providers.reading import PayloadReader, inner, shown
 
 
 def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
     """Say what happened; nothing for a kind nobody acts on."""
     if name not in OBJECTS:
         return ()
-    data = Reading(inner(payload, "data"), "data")
+    data = PayloadReader(inner(payload, "data"), "data")
     kind = data.values.get("type")
     if kind != OBJECTS[name]:
         raise UntranslatableError(f"data.type: expected {OBJECTS[name]} in {name}, found {shown(kind)}")
-    custom = Reading(inner(inner(payload, "meta"), "custom_data"), "meta.custom_data")
+    custom = PayloadReader(inner(inner(payload, "meta"), "custom_data"), "meta.custom_data")
     source = Object(
         event=name,
         data=data,
@@ -31,7 +31,7 @@ def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming
         digest=digest,
         rank=RANKS.get(name, 0),
         signed=naming.account_secret is not None and claim(custom.values, naming).signed,
-        address=address(custom),
+        address=customer_address(custom),
     )
     return (_TRANSLATIONS[OBJECTS[name]](source), *_known_address(source))
 
@@ -43,10 +43,10 @@ def _payment(source: Object) -> PaymentFailed | PaymentSucceeded | PaymentRefund
 
 def _known_address(source: Object) -> tuple[AddressKnown, ...]:
     """Add what no snapshot carries, where custom data names it: the country, and how letters shall come."""
-    told = source.address
-    if told.country is None and told.delivery is None:
+    given_customer_address = source.address
+    if given_customer_address.country is None and given_customer_address.delivery is None:
         return ()
-    return known(told, source.attributes.needed_instant("updated_at"))
+    return known(given_customer_address, source.attributes.needed_instant("updated_at"))
 
 
 _PAYMENTS: Mapping[str, type[PaymentFailed | PaymentSucceeded | PaymentRefunded]] = {

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from time import time
 
 from kulanz.providers import timed_signing
-from kulanz.providers.paddle.envelope import decode, glance
+from kulanz.providers.paddle.envelope import decode, peek
 from kulanz.providers.paddle.routing import route
 from kulanz.providers.paddle.subscriptions import looked_up
 from kulanz.providers.paddle.translation import translate
 
-__all__ = ["decode", "glance", "looked_up", "route", "translate", "verify"]
+__all__ = ["decode", "looked_up", "peek", "route", "translate", "verify"]
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:

@@ -14,14 +14,14 @@ from kulanz.providers.paddle.subscriptions import looked_up
 from kulanz.providers.paddle.translation import refund_seen
 from kulanz.providers.paddle.vocabulary import LOOKED_UP
 from kulanz.providers.provider import Refunded
-from kulanz.providers.reading import Reading
+from kulanz.providers.reading import PayloadReader
 from kulanz.providers.transport import Transport
 
 _GONE = frozenset({"approved", "pending_approval"})
 
 
 @dataclass(frozen=True, slots=True)
-class Client(Transport):
+class PaddleClient(Transport):
     """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
 
     FAR_END = "Paddle"
@@ -56,9 +56,9 @@ class Client(Transport):
         if transaction is None:
             return None
         answer = self.ask("/adjustments", {"transaction_id": payment, "action": "refund", "per_page": 50})
-        gone = [one for one in Reading(answer, "answer").each("data") if one.text("status") in _GONE]
-        seen = tuple(refund_seen(one, Stamp(at=one.needed_instant("updated_at"), rank=LOOKED_UP)) for one in gone)
-        return Refunded(sum(one.amount for one in seen), transaction.currency("currency_code"), seen)
+        gone = [item for item in PayloadReader(answer, "answer").each("data") if item.text("status") in _GONE]
+        seen = tuple(refund_seen(item, Stamp(at=item.needed_instant("updated_at"), rank=LOOKED_UP)) for item in gone)
+        return Refunded(sum(item.amount for item in seen), transaction.currency("currency_code"), seen)
 
     def refund(self, _kind: str, payment: str, amount: int, once: str, /) -> None:
         """Give money back, tax and all, from the first items on; Paddle approves it later and tells of that."""
@@ -81,17 +81,17 @@ class Client(Transport):
         """Return whether the key is one of the sandbox: it says so itself, or its address does."""
         return self.api_key.startswith("pdl_sdbx_") or "//sandbox-" in self.api_url
 
-    def _transaction(self, payment: str) -> Reading | None:
+    def _transaction(self, payment: str) -> PayloadReader | None:
         try:
             data = self.ask(f"/transactions/{quote(payment, safe='')}").get("data")
         except FarEndError as error:
             if error.answer == HTTPStatus.NOT_FOUND:
                 return None
             raise
-        return Reading(data if isinstance(data, dict) else {}, "transaction")
+        return PayloadReader(data if isinstance(data, dict) else {}, "transaction")
 
 
-def _shares(items: Iterable[Reading], amount: int) -> Iterator[dict[str, str]]:
+def _shares(items: Iterable[PayloadReader], amount: int) -> Iterator[dict[str, str]]:
     """Yield what goes back of each item: no more than was paid for it."""
     left = amount
     for item in items:

@@ -8,8 +8,8 @@ from typing import Any
 from kulanz.errors import MalformedPayloadError
 from kulanz.providers import bodies
 from kulanz.providers.paddle.vocabulary import CUSTOMER, OBJECTS, PROVIDER, TRANSACTION, binding
-from kulanz.providers.provider import Glance
-from kulanz.providers.reading import Reading, identifier
+from kulanz.providers.provider import DeliveryHeader
+from kulanz.providers.reading import PayloadReader, identifier
 
 SINGLE_SALE = "transaction.completed"
 """What is acted on of a transaction that belongs to no subscription.
@@ -27,18 +27,18 @@ def decode(body: bytes) -> dict[str, Any]:
     return payload
 
 
-def glance(body: bytes) -> Glance:
+def peek(body: bytes) -> DeliveryHeader:
     """Return what the inbox needs to know. An event keeps its id when it is sent again; the notification's is new.
 
     Paddle's sandbox is another account with other secrets: an event does not say which of the two it is of.
     """
     payload = decode(body)
     name, event = payload["event_type"], identifier(payload.get("event_id"))
-    told = Reading(payload, "payload").below("data")
+    payload_reader = PayloadReader(payload, "payload").below("data")
     kind = OBJECTS.get(name, "")
-    customer = told.identifier("id" if kind == CUSTOMER else "customer_id")
-    own_id = told.identifier("id") or ""
-    return Glance(
+    customer = payload_reader.identifier("id" if kind == CUSTOMER else "customer_id")
+    own_id = payload_reader.identifier("id") or ""
+    return DeliveryHeader(
         name=name,
         type=kind,
         id=own_id,
@@ -47,11 +47,11 @@ def glance(body: bytes) -> Glance:
         lane=bodies.lane(binding(CUSTOMER, customer) if customer else binding(kind, own_id)),
         test_mode=False,
         store=None,
-        recognised=kind != "" and (kind != TRANSACTION or _concerns_us(name, told)),
+        recognised=kind != "" and (kind != TRANSACTION or _concerns_us(name, payload_reader)),
     )
 
 
-def _concerns_us(name: str, told: Reading) -> bool:
-    return told.identifier("subscription_id") is not None or (
-        name == SINGLE_SALE and told.identifier("customer_id") is not None
+def _concerns_us(name: str, payload_reader: PayloadReader) -> bool:
+    return payload_reader.identifier("subscription_id") is not None or (
+        name == SINGLE_SALE and payload_reader.identifier("customer_id") is not None
     )

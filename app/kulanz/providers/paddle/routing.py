@@ -8,7 +8,7 @@ from typing import Any
 from kulanz.providers.naming import Naming, claim
 from kulanz.providers.paddle.vocabulary import CUSTOMER, OBJECTS, PROVIDER, SUBSCRIPTION, TRANSACTION, binding
 from kulanz.providers.provider import Routing
-from kulanz.providers.reading import Reading
+from kulanz.providers.reading import PayloadReader
 
 _OWN = {SUBSCRIPTION: "subscription_id", TRANSACTION: "transaction_id", CUSTOMER: "customer_id"}
 """Objects whose own id is what others name under this key."""
@@ -18,11 +18,11 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     """Say whose event it is. A subscription's transaction waits until the subscription is known."""
     name = payload.get("event_type")
     kind = OBJECTS.get(name, "") if isinstance(name, str) else ""
-    told = Reading(payload, "payload").below("data")
-    claimed = claim(told.values.get("custom_data"), naming)
-    ids = {field: told.identifier(field) for field in ("customer_id", "subscription_id", "transaction_id")}
+    payload_reader = PayloadReader(payload, "payload").below("data")
+    claimed = claim(payload_reader.values.get("custom_data"), naming)
+    ids = {field: payload_reader.identifier(field) for field in ("customer_id", "subscription_id", "transaction_id")}
     if kind in _OWN:
-        ids[_OWN[kind]] = told.identifier("id")
+        ids[_OWN[kind]] = payload_reader.identifier("id")
     return Routing(
         claim=claimed.account,
         unusable_claim=claimed.unusable,

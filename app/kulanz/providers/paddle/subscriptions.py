@@ -7,46 +7,46 @@ from typing import Any
 
 from kulanz.policy.facts import Provenance, Stamp, Status, SubscriptionSeen
 from kulanz.providers import bodies
-from kulanz.providers.heard import Heard, quantity
+from kulanz.providers.event_header import EventHeader, quantity
 from kulanz.providers.paddle.vocabulary import LOOKED_UP, PROVIDER, key
 from kulanz.providers.plan_name import slug
-from kulanz.providers.reading import Reading
+from kulanz.providers.reading import PayloadReader
 
 _STATUSES = {"trialing": Status.ON_TRIAL, "canceled": Status.EXPIRED, "inactive": Status.EXPIRED}
 """A cancelled one has ended: until then it runs, with a cancellation that is scheduled."""
 _RUNS = frozenset({Status.ON_TRIAL, Status.ACTIVE, Status.PAST_DUE})
 
 
-def looked_up(told: dict[str, Any]) -> SubscriptionSeen:
+def looked_up(document: dict[str, Any]) -> SubscriptionSeen:
     """Translate the `data` of the API's answer about one subscription."""
-    source = Reading(told, "data")
-    digest = bodies.fingerprint((PROVIDER, told)).hex()
+    source = PayloadReader(document, "data")
+    digest = bodies.fingerprint((PROVIDER, document)).hex()
     stamp = Stamp(at=source.needed_instant("updated_at"), rank=LOOKED_UP, digest=digest)
-    return subscription_seen(source, Heard(stamp=stamp, provenance=Provenance.RECONCILED))
+    return subscription_seen(source, EventHeader(stamp=stamp, provenance=Provenance.RECONCILED))
 
 
-def subscription_seen(told: Reading, heard: Heard) -> SubscriptionSeen:
+def subscription_seen(payload_reader: PayloadReader, heard: EventHeader) -> SubscriptionSeen:
     """Read one subscription. Of several prices the first counts."""
-    item = told.first("items")
+    item = payload_reader.first("items")
     price, product = item.below("price"), item.below("product")
-    status = told.word("status", Status, _STATUSES)
-    cancels_at = _scheduled(told, "cancel") if status in _RUNS else None
-    paid_with = told.identifier("transaction_id")
+    status = payload_reader.word("status", Status, _STATUSES)
+    cancels_at = _scheduled(payload_reader, "cancel") if status in _RUNS else None
+    paid_with = payload_reader.identifier("transaction_id")
     return SubscriptionSeen(
-        key=key(told.needed_identifier("id")),
+        key=key(payload_reader.needed_identifier("id")),
         stamp=heard.stamp,
         status=Status.CANCELLED if cancels_at else status,
-        customer=key(told.needed_identifier("customer_id")),
+        customer=key(payload_reader.needed_identifier("customer_id")),
         variant=key(price.needed_identifier("id")),
         product=slug(product.text("name"), price.identifier("product_id")),
         order=key(paid_with) if paid_with else None,
-        renews_at=told.instant("next_billed_at") or _period_end(told),
-        ends_at=cancels_at or told.instant("canceled_at"),
-        trial_ends_at=_trial_ends_at(told, item) if status is Status.ON_TRIAL else None,
+        renews_at=payload_reader.instant("next_billed_at") or _period_end(payload_reader),
+        ends_at=cancels_at or payload_reader.instant("canceled_at"),
+        trial_ends_at=_trial_ends_at(payload_reader, item) if status is Status.ON_TRIAL else None,
         pause_mode="void" if status is Status.PAUSED else None,
-        pause_resumes_at=_scheduled(told, "resume"),
+        pause_resumes_at=_scheduled(payload_reader, "resume"),
         quantity=quantity(item),
-        created_at=told.instant("created_at"),
+        created_at=payload_reader.instant("created_at"),
         signed=heard.signed,
         locale=heard.locale,
         timezone=heard.timezone,
@@ -54,14 +54,14 @@ def subscription_seen(told: Reading, heard: Heard) -> SubscriptionSeen:
     )
 
 
-def _scheduled(told: Reading, action: str) -> datetime | None:
-    change = told.below("scheduled_change")
+def _scheduled(payload_reader: PayloadReader, action: str) -> datetime | None:
+    change = payload_reader.below("scheduled_change")
     return change.instant("effective_at", matters=True) if change.values.get("action") == action else None
 
 
-def _period_end(told: Reading) -> datetime | None:
-    return told.below("current_billing_period").instant("ends_at")
+def _period_end(payload_reader: PayloadReader) -> datetime | None:
+    return payload_reader.below("current_billing_period").instant("ends_at")
 
 
-def _trial_ends_at(told: Reading, item: Reading) -> datetime | None:
-    return item.below("trial_dates").instant("ends_at") or told.instant("next_billed_at")
+def _trial_ends_at(payload_reader: PayloadReader, item: PayloadReader) -> datetime | None:
+    return item.below("trial_dates").instant("ends_at") or payload_reader.instant("next_billed_at")

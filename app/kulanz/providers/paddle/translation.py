@@ -22,8 +22,8 @@ from kulanz.policy.facts import (
     Stamp,
 )
 from kulanz.providers import ranking
-from kulanz.providers.address import Address, address, known
-from kulanz.providers.heard import Heard
+from kulanz.providers.address import CustomerAddress, customer_address, known
+from kulanz.providers.event_header import EventHeader
 from kulanz.providers.naming import Naming, claim
 from kulanz.providers.paddle.envelope import SINGLE_SALE
 from kulanz.providers.paddle.subscriptions import subscription_seen
@@ -37,7 +37,7 @@ from kulanz.providers.paddle.vocabulary import (
     key,
     key_if_any,
 )
-from kulanz.providers.reading import Reading
+from kulanz.providers.reading import PayloadReader
 
 _REASONS = {
     "web": BillingReason.INITIAL,
@@ -67,14 +67,14 @@ _TAKEN_BACK = frozenset({"reversed", "rejected"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Event:
+class _PaddleEvent:
     """One event: the object that it carries, and what is told with it."""
 
     name: str
-    told: Reading
+    told: PayloadReader
     digest: str
     signed: bool
-    address: Address
+    address: CustomerAddress
 
     @property
     def stamp(self) -> Stamp:
@@ -85,24 +85,26 @@ def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming
     """Say what happened; nothing for a kind nobody acts on."""
     if name not in OBJECTS:
         return ()
-    told = Reading(Reading(payload, "payload").below("data").values, "data")
-    custom = told.below("custom_data")
-    event = _Event(
+    payload_reader = PayloadReader(PayloadReader(payload, "payload").below("data").values, "data")
+    custom = payload_reader.below("custom_data")
+    event = _PaddleEvent(
         name=name,
-        told=told,
+        told=payload_reader,
         digest=digest,
         signed=claim(custom.values, naming).signed,
-        address=address(custom),
+        address=customer_address(custom),
     )
     return (*_TRANSLATIONS[OBJECTS[name]](event), *known(event.address, event.stamp.at))
 
 
-def _subscription(event: _Event) -> tuple[ProviderFact, ...]:
-    heard = Heard(stamp=event.stamp, signed=event.signed, locale=event.address.locale, timezone=event.address.timezone)
+def _subscription(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
+    heard = EventHeader(
+        stamp=event.stamp, signed=event.signed, locale=event.address.locale, timezone=event.address.timezone
+    )
     return (subscription_seen(event.told, heard),)
 
 
-def _transaction(event: _Event) -> tuple[ProviderFact, ...]:
+def _transaction(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
     """Read a transaction: an invoice of its subscription, or else a single sale."""
     if event.told.identifier("subscription_id") is None:
         sold = event.name == SINGLE_SALE and event.told.identifier("customer_id") is not None
@@ -116,109 +118,113 @@ def _transaction(event: _Event) -> tuple[ProviderFact, ...]:
     return (invoice,)
 
 
-def _invoice(event: _Event) -> InvoiceSeen:
-    told, totals = event.told, event.told.below("details").below("totals")
-    origin = told.values.get("origin")
+def _invoice(event: _PaddleEvent) -> InvoiceSeen:
+    payload_reader, totals = event.told, event.told.below("details").below("totals")
+    origin = payload_reader.values.get("origin")
     return InvoiceSeen(
-        key=key(told.needed_identifier("id")),
-        subscription=key(told.needed_identifier("subscription_id")),
+        key=key(payload_reader.needed_identifier("id")),
+        subscription=key(payload_reader.needed_identifier("subscription_id")),
         stamp=event.stamp,
-        status=told.word("status", InvoiceStatus, _TRANSACTIONS),
+        status=payload_reader.word("status", InvoiceStatus, _TRANSACTIONS),
         reason=_REASONS.get(origin, BillingReason.UPDATED) if isinstance(origin, str) else BillingReason.UPDATED,
-        currency=told.currency("currency_code"),
+        currency=payload_reader.currency("currency_code"),
         total=_charged(totals),
-        customer=key_if_any(told.identifier("customer_id")) or "",
+        customer=key_if_any(payload_reader.identifier("customer_id")) or "",
         subtotal=totals.amount("subtotal"),
         discount=totals.amount("discount"),
         tax=totals.amount("tax"),
-        created_at=told.instant("created_at"),
+        created_at=payload_reader.instant("created_at"),
     )
 
 
-def _charged(totals: Reading) -> int:
+def _charged(totals: PayloadReader) -> int:
     """Return what is charged: the total less the credit that was used."""
     return totals.needed_amount("total" if totals.values.get("grand_total") is None else "grand_total")
 
 
-def _sale(event: _Event) -> OrderSeen:
-    told, totals = event.told, event.told.below("details").below("totals")
-    price = told.first("items").below("price")
+def _sale(event: _PaddleEvent) -> OrderSeen:
+    payload_reader, totals = event.told, event.told.below("details").below("totals")
+    price = payload_reader.first("items").below("price")
     return OrderSeen(
-        key=key(told.needed_identifier("id")),
+        key=key(payload_reader.needed_identifier("id")),
         stamp=event.stamp,
         status=OrderStatus.PAID,
-        customer=key(told.needed_identifier("customer_id")),
-        currency=told.currency("currency_code"),
+        customer=key(payload_reader.needed_identifier("customer_id")),
+        currency=payload_reader.currency("currency_code"),
         total=_charged(totals),
         subtotal=totals.amount("subtotal"),
         discount=totals.amount("discount"),
         tax=totals.amount("tax"),
         variant=key_if_any(price.identifier("id")),
-        created_at=told.instant("created_at"),
+        created_at=payload_reader.instant("created_at"),
         signed=event.signed,
     )
 
 
-def _adjustment(event: _Event) -> tuple[ProviderFact, ...]:
+def _adjustment(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
     action, status = event.told.text("action"), event.told.text("status")
     if action in _CHARGEBACKS:
         return (_dispute(event, *_CHARGEBACKS[action], taken_back=status in _TAKEN_BACK),)
     return (refund_seen(event.told, event.stamp),) if action == "refund" else ()
 
 
-def _dispute(event: _Event, story: str, status: DisputeStatus, *, taken_back: bool) -> DisputeSeen:
+def _dispute(event: _PaddleEvent, story: str, status: DisputeStatus, *, taken_back: bool) -> DisputeSeen:
     """Read a chargeback. It counts as of when it was made: a later change of an old one is no news."""
-    told = event.told
-    payment = told.needed_identifier("transaction_id")
-    made_at = told.instant("created_at") or event.stamp.at
+    payload_reader = event.told
+    payment = payload_reader.needed_identifier("transaction_id")
+    made_at = payload_reader.instant("created_at") or event.stamp.at
     counts = DisputeStatus.WITHDRAWN if taken_back and status is not DisputeStatus.WON else status
-    fee = told.below("payout_totals").below("chargeback_fee")
+    fee = payload_reader.below("payout_totals").below("chargeback_fee")
     fee_amount = fee.amount("amount") or None
     return DisputeSeen(
         key=key(f"{story}-{payment}"),
         stamp=Stamp(at=event.stamp.at if taken_back else made_at, rank=ranking.of_dispute(counts), digest=event.digest),
         status=counts,
         opened_at=made_at,
-        amount=told.below("totals").needed_amount("total"),
-        currency=told.currency("currency_code"),
-        customer=key(told.needed_identifier("customer_id")),
+        amount=payload_reader.below("totals").needed_amount("total"),
+        currency=payload_reader.currency("currency_code"),
+        customer=key(payload_reader.needed_identifier("customer_id")),
         order=key(payment),
-        subscription=key_if_any(told.identifier("subscription_id")),
+        subscription=key_if_any(payload_reader.identifier("subscription_id")),
         payment=key(payment),
         fee=fee_amount,
-        fee_currency=told.below("payout_totals").currency("currency_code") if fee_amount else None,
-        reason=told.text("reason") or "",
+        fee_currency=payload_reader.below("payout_totals").currency("currency_code") if fee_amount else None,
+        reason=payload_reader.text("reason") or "",
     )
 
 
-def refund_seen(told: Reading, stamp: Stamp) -> RefundSeen:
+def refund_seen(payload_reader: PayloadReader, stamp: Stamp) -> RefundSeen:
     """Read a refund, which tells its own amount; one that is not approved yet, or never, does not count."""
     return RefundSeen(
-        key=key(told.needed_identifier("id")),
-        payment=key(told.needed_identifier("transaction_id")),
+        key=key(payload_reader.needed_identifier("id")),
+        payment=key(payload_reader.needed_identifier("transaction_id")),
         stamp=stamp,
-        amount=told.below("totals").needed_amount("total"),
-        currency=told.currency("currency_code"),
-        customer=key(told.needed_identifier("customer_id")),
-        whole=_is_whole(told),
-        counts=told.text("status") == "approved",
+        amount=payload_reader.below("totals").needed_amount("total"),
+        currency=payload_reader.currency("currency_code"),
+        customer=key(payload_reader.needed_identifier("customer_id")),
+        whole=_is_whole(payload_reader),
+        counts=payload_reader.text("status") == "approved",
     )
 
 
-def _is_whole(told: Reading) -> bool:
+def _is_whole(payload_reader: PayloadReader) -> bool:
     """Return whether everything went back: older payloads say so item by item only."""
-    whole = told.text("type")
-    items = told.each("items")
+    whole = payload_reader.text("type")
+    items = payload_reader.each("items")
     return whole == "full" if whole else bool(items) and all(item.text("type") == "full" for item in items)
 
 
-def _customer(event: _Event) -> tuple[ProviderFact, ...]:
+def _customer(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
     """Read a customer: nothing else of Paddle's says how to reach them."""
-    told = event.told
-    return (CustomerSeen(key=key(told.needed_identifier("id")), stamp=event.stamp, email=told.email("email")),)
+    payload_reader = event.told
+    return (
+        CustomerSeen(
+            key=key(payload_reader.needed_identifier("id")), stamp=event.stamp, email=payload_reader.email("email")
+        ),
+    )
 
 
-_TRANSLATIONS: Mapping[str, Callable[[_Event], tuple[ProviderFact, ...]]] = {
+_TRANSLATIONS: Mapping[str, Callable[[_PaddleEvent], tuple[ProviderFact, ...]]] = {
     SUBSCRIPTION: _subscription,
     TRANSACTION: _transaction,
     ADJUSTMENT: _adjustment,

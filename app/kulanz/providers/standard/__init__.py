@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from time import time
 
 from kulanz.providers import timed_signing
-from kulanz.providers.standard.envelope import decode, glance
+from kulanz.providers.standard.envelope import decode, peek
 from kulanz.providers.standard.routing import route
 from kulanz.providers.standard.translation import translate
 
-__all__ = ["decode", "glance", "route", "translate", "verify"]
+__all__ = ["decode", "peek", "route", "translate", "verify"]
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:

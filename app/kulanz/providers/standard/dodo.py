@@ -23,10 +23,10 @@ from kulanz.policy.facts import (
     SubscriptionSeen,
 )
 from kulanz.providers import ranking
-from kulanz.providers.heard import quantity
+from kulanz.providers.event_header import quantity
 from kulanz.providers.plan_name import slug
-from kulanz.providers.reading import Reading
-from kulanz.providers.standard.sender import Event
+from kulanz.providers.reading import PayloadReader
+from kulanz.providers.standard.sender import StandardEvent
 from kulanz.providers.standard.vocabulary import key
 
 _STATUSES = {
@@ -55,29 +55,29 @@ _DECIMAL = re.compile(r"[0-9]{1,12}\.[0-9]{1,4}", re.ASCII)
 _LONGEST_TRIAL = 3650
 
 
-def subscription(event: Event) -> tuple[ProviderFact, ...]:
+def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read one subscription: one that is cancelled for later runs to its next billing date."""
-    told, customer = event.told, event.told.below("customer")
-    status = told.word("status", Status, _STATUSES)
-    later = status in _RUNS and told.flag("cancel_at_next_billing_date")
-    trial_ends_at = _trial_ends_at(told)
+    payload_reader, customer = event.told, event.told.below("customer")
+    status = payload_reader.word("status", Status, _STATUSES)
+    later = status in _RUNS and payload_reader.flag("cancel_at_next_billing_date")
+    trial_ends_at = _trial_ends_at(payload_reader)
     if status is Status.ACTIVE and trial_ends_at is not None and event.at < trial_ends_at:
         status = Status.ON_TRIAL
     return (
         SubscriptionSeen(
-            key=key(told.needed_identifier("subscription_id")),
+            key=key(payload_reader.needed_identifier("subscription_id")),
             stamp=event.heard.stamp,
             status=Status.CANCELLED if later else status,
             customer=key(customer.needed_identifier("customer_id")),
-            variant=key(told.needed_identifier("product_id")),
-            product=slug(None, told.identifier("product_id")),
+            variant=key(payload_reader.needed_identifier("product_id")),
+            product=slug(None, payload_reader.identifier("product_id")),
             email=customer.email("email"),
-            renews_at=told.instant("next_billing_date"),
-            ends_at=_ends_at(told),
+            renews_at=payload_reader.instant("next_billing_date"),
+            ends_at=_ends_at(payload_reader),
             trial_ends_at=trial_ends_at,
             pause_mode="void" if status is Status.PAUSED else None,
-            quantity=quantity(told),
-            created_at=told.instant("created_at"),
+            quantity=quantity(payload_reader),
+            created_at=payload_reader.instant("created_at"),
             signed=event.signed,
             locale=event.heard.locale,
             timezone=event.heard.timezone,
@@ -85,7 +85,7 @@ def subscription(event: Event) -> tuple[ProviderFact, ...]:
     )
 
 
-def payment(event: Event) -> tuple[ProviderFact, ...]:
+def payment(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read a payment.
 
     Each attempt at a renewal is a payment of its own, and nothing says for which period: a failed one is recorded, and
@@ -97,107 +97,107 @@ def payment(event: Event) -> tuple[ProviderFact, ...]:
     return (PaymentSucceeded(invoice=invoice, at=event.at) if event.name == "payment.succeeded" else invoice,)
 
 
-def refund(event: Event) -> tuple[ProviderFact, ...]:
+def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read a refund, which tells its own amount."""
-    told, customer = event.told, event.told.below("customer")
+    payload_reader, customer = event.told, event.told.below("customer")
     seen = RefundSeen(
-        key=key(told.needed_identifier("refund_id")),
-        payment=key(told.needed_identifier("payment_id")),
+        key=key(payload_reader.needed_identifier("refund_id")),
+        payment=key(payload_reader.needed_identifier("payment_id")),
         stamp=event.stamp,
-        amount=told.needed_amount("amount"),
-        currency=told.currency("currency"),
+        amount=payload_reader.needed_amount("amount"),
+        currency=payload_reader.currency("currency"),
         customer=key(customer.needed_identifier("customer_id")),
-        whole=not told.flag("is_partial"),
+        whole=not payload_reader.flag("is_partial"),
         email=customer.email("email"),
     )
     return (seen,)
 
 
-def dispute(event: Event) -> tuple[ProviderFact, ...]:
+def dispute(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read a dispute. The customer is needed: a dispute of nobody would reach everybody."""
-    told = event.told
-    status = _dispute_status(told)
-    paid = key(told.needed_identifier("payment_id"))
-    currency = told.currency("currency")
+    payload_reader = event.told
+    status = _dispute_status(payload_reader)
+    paid = key(payload_reader.needed_identifier("payment_id"))
+    currency = payload_reader.currency("currency")
     seen = DisputeSeen(
-        key=key(told.needed_identifier("dispute_id")),
+        key=key(payload_reader.needed_identifier("dispute_id")),
         stamp=Stamp(at=event.at, rank=ranking.of_dispute(status), digest=event.digest),
         status=status,
-        opened_at=told.instant("created_at") or event.at,
-        amount=_disputed(told, currency),
+        opened_at=payload_reader.instant("created_at") or event.at,
+        amount=_disputed(payload_reader, currency),
         currency=currency,
-        customer=key(told.below("customer").needed_identifier("customer_id")),
+        customer=key(payload_reader.below("customer").needed_identifier("customer_id")),
         order=paid,
         payment=paid,
-        reason=told.text("reason") or "",
+        reason=payload_reader.text("reason") or "",
     )
     return (seen,)
 
 
-def _trial_ends_at(told: Reading) -> datetime | None:
-    days, began = told.values.get("trial_period_days"), told.instant("created_at")
+def _trial_ends_at(payload_reader: PayloadReader) -> datetime | None:
+    days, began = payload_reader.values.get("trial_period_days"), payload_reader.instant("created_at")
     if began is None or not isinstance(days, int) or not 0 < days <= _LONGEST_TRIAL:
         return None
     return began + timedelta(days=days)
 
 
-def _ends_at(told: Reading) -> datetime | None:
+def _ends_at(payload_reader: PayloadReader) -> datetime | None:
     """Return when it ends: it may be cancelled for its next billing date, or at once."""
-    if told.flag("cancel_at_next_billing_date"):
-        return told.instant("next_billing_date")
-    return told.instant("cancelled_at")
+    if payload_reader.flag("cancel_at_next_billing_date"):
+        return payload_reader.instant("next_billing_date")
+    return payload_reader.instant("cancelled_at")
 
 
-def _invoice(event: Event) -> InvoiceSeen:
-    told, customer = event.told, event.told.below("customer")
+def _invoice(event: StandardEvent) -> InvoiceSeen:
+    payload_reader, customer = event.told, event.told.below("customer")
     paid = event.name == "payment.succeeded"
     return InvoiceSeen(
-        key=key(told.needed_identifier("payment_id")),
-        subscription=key(told.needed_identifier("subscription_id")),
+        key=key(payload_reader.needed_identifier("payment_id")),
+        subscription=key(payload_reader.needed_identifier("subscription_id")),
         stamp=event.stamp,
         status=InvoiceStatus.PAID if paid else InvoiceStatus.PENDING,
         reason=BillingReason.RENEWAL,
-        currency=told.currency("currency"),
-        total=told.needed_amount("total_amount"),
+        currency=payload_reader.currency("currency"),
+        total=payload_reader.needed_amount("total_amount"),
         customer=key(customer.needed_identifier("customer_id")),
-        subtotal=told.needed_amount("total_amount") - told.amount("tax"),
-        tax=told.amount("tax"),
-        created_at=told.instant("created_at"),
+        subtotal=payload_reader.needed_amount("total_amount") - payload_reader.amount("tax"),
+        tax=payload_reader.amount("tax"),
+        created_at=payload_reader.instant("created_at"),
         email=customer.email("email"),
     )
 
 
-def _sale(event: Event) -> OrderSeen:
-    told, customer = event.told, event.told.below("customer")
-    sold = told.first("product_cart").identifier("product_id")
+def _sale(event: StandardEvent) -> OrderSeen:
+    payload_reader, customer = event.told, event.told.below("customer")
+    sold = payload_reader.first("product_cart").identifier("product_id")
     return OrderSeen(
-        key=key(told.needed_identifier("payment_id")),
+        key=key(payload_reader.needed_identifier("payment_id")),
         stamp=event.stamp,
         status=OrderStatus.PAID if event.name == "payment.succeeded" else OrderStatus.FAILED,
         customer=key(customer.needed_identifier("customer_id")),
-        currency=told.currency("currency"),
-        total=told.needed_amount("total_amount"),
-        subtotal=told.needed_amount("total_amount") - told.amount("tax"),
-        tax=told.amount("tax"),
+        currency=payload_reader.currency("currency"),
+        total=payload_reader.needed_amount("total_amount"),
+        subtotal=payload_reader.needed_amount("total_amount") - payload_reader.amount("tax"),
+        tax=payload_reader.amount("tax"),
         variant=key(sold) if sold else None,
         email=customer.email("email"),
-        created_at=told.instant("created_at"),
+        created_at=payload_reader.instant("created_at"),
         signed=event.signed,
     )
 
 
-def _dispute_status(told: Reading) -> DisputeStatus:
+def _dispute_status(payload_reader: PayloadReader) -> DisputeStatus:
     """Return where a dispute stands: before it is one it is an inquiry, and one that was bought off is prevented."""
-    if told.flag("is_resolved_by_rdr"):
+    if payload_reader.flag("is_resolved_by_rdr"):
         return DisputeStatus.PREVENTED
-    status = told.word("dispute_status", DisputeStatus, _DISPUTES)
-    early = told.values.get("dispute_stage") == "pre_dispute"
+    status = payload_reader.word("dispute_status", DisputeStatus, _DISPUTES)
+    early = payload_reader.values.get("dispute_stage") == "pre_dispute"
     return DisputeStatus.INQUIRY if early and status in _CONTESTED else status
 
 
-def _disputed(told: Reading, currency: str) -> int:
+def _disputed(payload_reader: PayloadReader, currency: str) -> int:
     """Return minor units: the amount may come as a whole number of them, or as a text with decimals."""
-    value = told.values.get("amount")
+    value = payload_reader.values.get("amount")
     if isinstance(value, str) and _DECIMAL.fullmatch(value):
         return int(Decimal(value).scaleb(_DIGITS.get(currency, 2)))
-    return told.needed_amount("amount")
+    return payload_reader.needed_amount("amount")

@@ -7,7 +7,7 @@ from typing import Any
 
 from kulanz.errors import MalformedPayloadError
 from kulanz.providers import bodies
-from kulanz.providers.provider import Glance
+from kulanz.providers.provider import DeliveryHeader
 from kulanz.providers.standard.sender import ids_of, kind_of
 from kulanz.providers.standard.vocabulary import PROVIDER, binding
 
@@ -23,17 +23,17 @@ def decode(body: bytes) -> dict[str, Any]:
     return payload
 
 
-def glance(body: bytes) -> Glance:
+def peek(body: bytes) -> DeliveryHeader:
     """Return what the inbox needs to know. A delivery is known by its bytes, which a retry repeats."""
     payload = decode(body)
     kind, ids = kind_of(payload), ids_of(payload)
-    told = (PROVIDER, payload["type"], payload.get("timestamp"), payload.get("data"))
-    return Glance(
+    stated = (PROVIDER, payload["type"], payload.get("timestamp"), payload.get("data"))
+    return DeliveryHeader(
         name=payload["type"],
         type=kind,
         id=ids.own or "",
         delivery_key=sha256(body).digest(),
-        content_key=bodies.fingerprint(told),
+        content_key=bodies.fingerprint(stated),
         lane=bodies.lane(binding("customer", ids.customer) if ids.customer else binding(kind, ids.own or "")),
         test_mode=False,
         store=None,

@@ -21,10 +21,10 @@ from kulanz.policy.facts import (
     SubscriptionSeen,
 )
 from kulanz.providers import ranking
-from kulanz.providers.heard import quantity
+from kulanz.providers.event_header import quantity
 from kulanz.providers.plan_name import slug
-from kulanz.providers.reading import Reading
-from kulanz.providers.standard.sender import Event
+from kulanz.providers.reading import PayloadReader
+from kulanz.providers.standard.sender import StandardEvent
 from kulanz.providers.standard.vocabulary import key
 
 _STATUSES = {
@@ -53,27 +53,27 @@ _ORDERS = {
 _DISPUTES = {"early_warning": DisputeStatus.INQUIRY, "needs_response": DisputeStatus.OPENED}
 
 
-def subscription(event: Event) -> tuple[ProviderFact, ...]:
+def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read one subscription: one that is cancelled runs to the end of its period."""
-    told, product, customer = event.told, event.told.below("product"), event.told.below("customer")
-    status = told.word("status", Status, _STATUSES)
-    cancelled = status in _RUNS and told.flag("cancel_at_period_end")
+    payload_reader, product, customer = event.told, event.told.below("product"), event.told.below("customer")
+    status = payload_reader.word("status", Status, _STATUSES)
+    cancelled = status in _RUNS and payload_reader.flag("cancel_at_period_end")
     return (
         SubscriptionSeen(
-            key=key(told.needed_identifier("id")),
+            key=key(payload_reader.needed_identifier("id")),
             stamp=event.heard.stamp,
             status=Status.CANCELLED if cancelled else status,
-            customer=key(told.needed_identifier("customer_id")),
-            variant=key(told.needed_identifier("product_id")),
-            product=slug(product.text("name"), told.identifier("product_id")),
+            customer=key(payload_reader.needed_identifier("customer_id")),
+            variant=key(payload_reader.needed_identifier("product_id")),
+            product=slug(product.text("name"), payload_reader.identifier("product_id")),
             email=customer.email("email"),
-            renews_at=told.instant("current_period_end"),
-            ends_at=_ends_at(told, cancelled=cancelled),
-            trial_ends_at=told.instant("trial_end"),
+            renews_at=payload_reader.instant("current_period_end"),
+            ends_at=_ends_at(payload_reader, cancelled=cancelled),
+            trial_ends_at=payload_reader.instant("trial_end"),
             pause_mode="void" if status is Status.PAUSED else None,
-            pause_resumes_at=told.instant("resumes_at"),
-            quantity=quantity(told, "seats"),
-            created_at=told.instant("created_at"),
+            pause_resumes_at=payload_reader.instant("resumes_at"),
+            quantity=quantity(payload_reader, "seats"),
+            created_at=payload_reader.instant("created_at"),
             signed=event.signed,
             locale=event.heard.locale,
             timezone=event.heard.timezone,
@@ -81,7 +81,7 @@ def subscription(event: Event) -> tuple[ProviderFact, ...]:
     )
 
 
-def order(event: Event) -> tuple[ProviderFact, ...]:
+def order(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read an order: an invoice of its subscription, or else a single sale."""
     if event.told.identifier("subscription_id") is None:
         return (_sale(event),)
@@ -95,77 +95,77 @@ def order(event: Event) -> tuple[ProviderFact, ...]:
     return (PaymentFailed(invoice=invoice, at=event.at),) if failed else (invoice,)
 
 
-def refund(event: Event) -> tuple[ProviderFact, ...]:
+def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read the dispute that was behind a refund; the money itself is told by the order."""
-    told, dispute = event.told, event.told.below("dispute")
+    payload_reader, dispute = event.told, event.told.below("dispute")
     if not dispute.values:
         return ()
     status = dispute.word("status", DisputeStatus, _DISPUTES)
-    payment = key(told.needed_identifier("order_id"))
-    subscribed = told.identifier("subscription_id")
+    payment = key(payload_reader.needed_identifier("order_id"))
+    subscribed = payload_reader.identifier("subscription_id")
     seen = DisputeSeen(
         key=key(dispute.needed_identifier("id")),
         stamp=Stamp(at=event.at, rank=ranking.of_dispute(status), digest=event.digest),
         status=status,
         opened_at=dispute.instant("created_at") or event.at,
         amount=dispute.needed_amount("amount") + dispute.amount("tax_amount"),
-        currency=told.currency("currency"),
-        customer=key(told.needed_identifier("customer_id")),
+        currency=payload_reader.currency("currency"),
+        customer=key(payload_reader.needed_identifier("customer_id")),
         order=payment,
         subscription=key(subscribed) if subscribed else None,
         payment=payment,
-        reason=told.text("reason") or "",
+        reason=payload_reader.text("reason") or "",
     )
     return (seen,)
 
 
-def _ends_at(told: Reading, *, cancelled: bool) -> datetime | None:
-    ended = told.instant("ended_at") or told.instant("ends_at")
-    return ended or (told.instant("current_period_end") if cancelled else None)
+def _ends_at(payload_reader: PayloadReader, *, cancelled: bool) -> datetime | None:
+    ended = payload_reader.instant("ended_at") or payload_reader.instant("ends_at")
+    return ended or (payload_reader.instant("current_period_end") if cancelled else None)
 
 
-def _invoice(event: Event) -> InvoiceSeen:
-    told = event.told
+def _invoice(event: StandardEvent) -> InvoiceSeen:
+    payload_reader = event.told
     return InvoiceSeen(
-        key=key(told.needed_identifier("id")),
-        subscription=key(told.needed_identifier("subscription_id")),
+        key=key(payload_reader.needed_identifier("id")),
+        subscription=key(payload_reader.needed_identifier("subscription_id")),
         stamp=event.stamp,
-        status=told.word("status", InvoiceStatus, _INVOICES),
-        reason=told.word("billing_reason", BillingReason, _REASONS),
-        currency=told.currency("currency"),
-        total=told.needed_amount("total_amount"),
-        customer=key(told.needed_identifier("customer_id")),
-        subtotal=told.amount("subtotal_amount"),
-        discount=told.amount("discount_amount"),
-        tax=told.amount("tax_amount"),
-        refunded=_refunded(told),
-        created_at=told.instant("created_at"),
-        email=told.below("customer").email("email"),
+        status=payload_reader.word("status", InvoiceStatus, _INVOICES),
+        reason=payload_reader.word("billing_reason", BillingReason, _REASONS),
+        currency=payload_reader.currency("currency"),
+        total=payload_reader.needed_amount("total_amount"),
+        customer=key(payload_reader.needed_identifier("customer_id")),
+        subtotal=payload_reader.amount("subtotal_amount"),
+        discount=payload_reader.amount("discount_amount"),
+        tax=payload_reader.amount("tax_amount"),
+        refunded=_refunded(payload_reader),
+        created_at=payload_reader.instant("created_at"),
+        email=payload_reader.below("customer").email("email"),
     )
 
 
-def _sale(event: Event) -> OrderSeen:
-    told, product = event.told, event.told.below("product")
-    sold = told.identifier("product_id")
+def _sale(event: StandardEvent) -> OrderSeen:
+    payload_reader, product = event.told, event.told.below("product")
+    sold = payload_reader.identifier("product_id")
     return OrderSeen(
-        key=key(told.needed_identifier("id")),
+        key=key(payload_reader.needed_identifier("id")),
         stamp=event.stamp,
-        status=told.word("status", OrderStatus, _ORDERS),
-        customer=key(told.needed_identifier("customer_id")),
-        currency=told.currency("currency"),
-        total=told.needed_amount("total_amount"),
-        subtotal=told.amount("subtotal_amount"),
-        discount=told.amount("discount_amount"),
-        tax=told.amount("tax_amount"),
-        refunded=_refunded(told),
+        status=payload_reader.word("status", OrderStatus, _ORDERS),
+        customer=key(payload_reader.needed_identifier("customer_id")),
+        currency=payload_reader.currency("currency"),
+        total=payload_reader.needed_amount("total_amount"),
+        subtotal=payload_reader.amount("subtotal_amount"),
+        discount=payload_reader.amount("discount_amount"),
+        tax=payload_reader.amount("tax_amount"),
+        refunded=_refunded(payload_reader),
         variant=key(sold) if sold else None,
         product=slug(product.text("name"), sold) if product.values else None,
-        email=told.below("customer").email("email"),
-        created_at=told.instant("created_at"),
+        email=payload_reader.below("customer").email("email"),
+        created_at=payload_reader.instant("created_at"),
         signed=event.signed,
     )
 
 
-def _refunded(told: Reading) -> int:
+def _refunded(payload_reader: PayloadReader) -> int:
     """Return all that went back so far; Polar counts the tax apart."""
-    return told.amount("refunded_amount") + told.amount("refunded_tax_amount")
+    return payload_reader.amount("refunded_amount") + payload_reader.amount("refunded_tax_amount")

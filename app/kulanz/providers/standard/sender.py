@@ -8,15 +8,15 @@ from datetime import datetime
 from typing import Any
 
 from kulanz.policy.facts import Stamp
-from kulanz.providers.address import Address, address
-from kulanz.providers.heard import Heard
+from kulanz.providers.address import CustomerAddress, customer_address
+from kulanz.providers.event_header import EventHeader
 from kulanz.providers.naming import Naming, claim
-from kulanz.providers.reading import Reading
+from kulanz.providers.reading import PayloadReader
 from kulanz.providers.standard.vocabulary import DISPUTE, DODO, PAYMENT, POLAR, RANKS, REFUND, SUBSCRIPTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ids:
+class StandardIds:
     """The objects that an event names."""
 
     own: str | None = None
@@ -26,15 +26,15 @@ class Ids:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class StandardEvent:
     """One event: the object that it carries, and what is told around it."""
 
     name: str
-    told: Reading
+    told: PayloadReader
     at: datetime
     digest: str
     signed: bool
-    address: Address
+    address: CustomerAddress
 
     @property
     def stamp(self) -> Stamp:
@@ -42,9 +42,11 @@ class Event:
         return Stamp(at=self.at, rank=RANKS.get(self.name, 0), digest=self.digest)
 
     @property
-    def heard(self) -> Heard:
+    def heard(self) -> EventHeader:
         """How a subscription came to be known."""
-        return Heard(stamp=self.stamp, signed=self.signed, locale=self.address.locale, timezone=self.address.timezone)
+        return EventHeader(
+            stamp=self.stamp, signed=self.signed, locale=self.address.locale, timezone=self.address.timezone
+        )
 
 
 def is_dodo(payload: Mapping[str, Any]) -> bool:
@@ -59,46 +61,46 @@ def kind_of(payload: Mapping[str, Any]) -> str:
     return objects.get(name, "") if isinstance(name, str) else ""
 
 
-def data_of(payload: Mapping[str, Any]) -> Reading:
+def data_of(payload: Mapping[str, Any]) -> PayloadReader:
     """Return the object that an event carries."""
-    return Reading(Reading(payload, "payload").below("data").values, "data")
+    return PayloadReader(PayloadReader(payload, "payload").below("data").values, "data")
 
 
-def ids_of(payload: Mapping[str, Any]) -> Ids:
+def ids_of(payload: Mapping[str, Any]) -> StandardIds:
     """Return the objects that an event names, each where there is a usable id."""
-    told, kind = data_of(payload), kind_of(payload)
-    return _dodo_ids(told, kind) if is_dodo(payload) else _polar_ids(told, kind)
+    payload_reader, kind = data_of(payload), kind_of(payload)
+    return _dodo_ids(payload_reader, kind) if is_dodo(payload) else _polar_ids(payload_reader, kind)
 
 
-def event_of(name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> Event:
+def event_of(name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> StandardEvent:
     """Return an event that somebody acts on. Raises `UntranslatableError`."""
-    told = data_of(payload)
-    custom = told.below("metadata")
-    return Event(
+    payload_reader = data_of(payload)
+    custom = payload_reader.below("metadata")
+    return StandardEvent(
         name=name,
-        told=told,
-        at=Reading(payload, "payload").needed_instant("timestamp"),
+        told=payload_reader,
+        at=PayloadReader(payload, "payload").needed_instant("timestamp"),
         digest=digest,
         signed=claim(custom.values, naming).signed,
-        address=address(custom),
+        address=customer_address(custom),
     )
 
 
-def _dodo_ids(told: Reading, kind: str) -> Ids:
+def _dodo_ids(payload_reader: PayloadReader, kind: str) -> StandardIds:
     own = {SUBSCRIPTION: "subscription_id", PAYMENT: "payment_id", REFUND: "refund_id", DISPUTE: "dispute_id"}
-    return Ids(
-        own=told.identifier(own[kind]) if kind in own else None,
-        customer=told.below("customer").identifier("customer_id"),
-        subscription=told.identifier("subscription_id"),
-        payment=told.identifier("payment_id"),
+    return StandardIds(
+        own=payload_reader.identifier(own[kind]) if kind in own else None,
+        customer=payload_reader.below("customer").identifier("customer_id"),
+        subscription=payload_reader.identifier("subscription_id"),
+        payment=payload_reader.identifier("payment_id"),
     )
 
 
-def _polar_ids(told: Reading, kind: str) -> Ids:
-    own = told.identifier("id")
-    return Ids(
+def _polar_ids(payload_reader: PayloadReader, kind: str) -> StandardIds:
+    own = payload_reader.identifier("id")
+    return StandardIds(
         own=own,
-        customer=told.identifier("customer_id"),
-        subscription=own if kind == SUBSCRIPTION else told.identifier("subscription_id"),
-        payment=own if kind == PAYMENT else told.identifier("order_id"),
+        customer=payload_reader.identifier("customer_id"),
+        subscription=own if kind == SUBSCRIPTION else payload_reader.identifier("subscription_id"),
+        payment=own if kind == PAYMENT else payload_reader.identifier("order_id"),
     )

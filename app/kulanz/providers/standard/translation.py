@@ -9,10 +9,10 @@ from kulanz.policy.facts import ProviderFact
 from kulanz.providers.address import known
 from kulanz.providers.naming import Naming
 from kulanz.providers.standard import dodo, polar
-from kulanz.providers.standard.sender import Event, event_of, is_dodo, kind_of
+from kulanz.providers.standard.sender import StandardEvent, event_of, is_dodo, kind_of
 from kulanz.providers.standard.vocabulary import DISPUTE, PAYMENT, REFUND, SUBSCRIPTION
 
-_Translation = Callable[[Event], tuple[ProviderFact, ...]]
+_Translation = Callable[[StandardEvent], tuple[ProviderFact, ...]]
 _DODO: Mapping[str, _Translation] = {
     SUBSCRIPTION: dodo.subscription,
     PAYMENT: dodo.payment,

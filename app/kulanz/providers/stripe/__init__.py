@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from time import time
 
 from kulanz.providers import timed_signing
-from kulanz.providers.stripe.envelope import decode, glance
+from kulanz.providers.stripe.envelope import decode, peek
 from kulanz.providers.stripe.routing import route
 from kulanz.providers.stripe.subscriptions import looked_up
 from kulanz.providers.stripe.translation import translate
 
-__all__ = ["decode", "glance", "looked_up", "route", "translate", "verify"]
+__all__ = ["decode", "looked_up", "peek", "route", "translate", "verify"]
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:

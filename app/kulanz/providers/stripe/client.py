@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 from kulanz.errors import FarEndError, UntranslatableError
 from kulanz.policy.facts import Provenance, RefundSeen, Stamp, SubscriptionSeen
 from kulanz.providers.provider import Refunded
-from kulanz.providers.reading import Reading
+from kulanz.providers.reading import PayloadReader
 from kulanz.providers.stripe.subscriptions import looked_up
 from kulanz.providers.stripe.translation import intent_of
 from kulanz.providers.stripe.vocabulary import key
@@ -22,7 +22,7 @@ _LIVE = ("sk_live_", "rk_live_")
 
 
 @dataclass(frozen=True, slots=True)
-class Client(Transport):
+class StripeClient(Transport):
     """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
 
     FAR_END = "Stripe"
@@ -59,7 +59,7 @@ class Client(Transport):
         charge = self._charge(kind, payment)
         if charge is None:
             return None
-        seen = _seen(Reading(charge, "charge"), payment)
+        seen = _seen(PayloadReader(charge, "charge"), payment)
         return Refunded(seen.amount, seen.currency, (seen,) if seen.amount else ())
 
     def refund(self, kind: str, payment: str, amount: int, once: str, /) -> None:
@@ -88,13 +88,13 @@ class Client(Transport):
         invoice = self._read("invoices", payment, {"expand[]": "payments"})
         if invoice is None:
             return None
-        told = Reading(invoice, "invoice")
-        charge = told.reference("charge") or self._latest_charge(intent_of(told))
+        payload_reader = PayloadReader(invoice, "invoice")
+        charge = payload_reader.reference("charge") or self._latest_charge(intent_of(payload_reader))
         return self._read("charges", charge) if charge else None
 
     def _latest_charge(self, intent: str | None) -> str | None:
-        found = self._read("payment_intents", intent) if intent else None
-        return Reading(found, "payment_intent").reference("latest_charge") if found else None
+        document = self._read("payment_intents", intent) if intent else None
+        return PayloadReader(document, "payment_intent").reference("latest_charge") if document else None
 
     def _read(self, kind: str, own_id: str, query: Mapping[str, object] | None = None) -> dict[str, Any] | None:
         try:
@@ -105,7 +105,7 @@ class Client(Transport):
             raise
 
 
-def _seen(charge: Reading, payment: str) -> RefundSeen:
+def _seen(charge: PayloadReader, payment: str) -> RefundSeen:
     """Read what has gone back of a charge, as one refund that grows: Stripe's charge has no time of its last change."""
     amount = charge.amount("amount_refunded")
     return RefundSeen(

@@ -7,8 +7,8 @@ from typing import Any
 
 from kulanz.errors import MalformedPayloadError
 from kulanz.providers import bodies
-from kulanz.providers.provider import Glance
-from kulanz.providers.reading import Reading, identifier
+from kulanz.providers.provider import DeliveryHeader
+from kulanz.providers.reading import PayloadReader, identifier
 from kulanz.providers.stripe.objects import subscription_of
 from kulanz.providers.stripe.vocabulary import CHARGE, DISPUTE, INVOICE, OBJECTS, PROVIDER, binding
 
@@ -18,40 +18,42 @@ def decode(body: bytes) -> dict[str, Any]:
     payload = bodies.json_object(body)
     name = bodies.needed_name(payload, "type")
     if name in OBJECTS:
-        told = bodies.needed_object(bodies.needed_object(payload, "data"), "object", "data.")
-        if told.get("object") != OBJECTS[name]:
+        document = bodies.needed_object(bodies.needed_object(payload, "data"), "object", "data.")
+        if document.get("object") != OBJECTS[name]:
             raise MalformedPayloadError(f"data.object.object is not {OBJECTS[name]}")
-        if identifier(told.get("id")) is None and OBJECTS[name] != DISPUTE:
+        if identifier(document.get("id")) is None and OBJECTS[name] != DISPUTE:
             raise MalformedPayloadError("data.object.id is not an id")
     return payload
 
 
-def glance(body: bytes) -> Glance:
+def peek(body: bytes) -> DeliveryHeader:
     """Return what the inbox needs to know. An event has one id, however often and to whomever it is sent."""
     payload = decode(body)
     name, event = payload["type"], identifier(payload.get("id"))
-    told = Reading(payload, "payload").below("data").below("object")
+    payload_reader = PayloadReader(payload, "payload").below("data").below("object")
     kind = OBJECTS.get(name, "")
-    return Glance(
+    return DeliveryHeader(
         name=name,
         type=kind,
-        id=told.identifier("id") or "",
+        id=payload_reader.identifier("id") or "",
         delivery_key=bodies.fingerprint((PROVIDER, event)) if event else sha256(body).digest(),
         content_key=bodies.fingerprint((PROVIDER, name, payload.get("created"), payload.get("data"))),
-        lane=bodies.lane(_queue(kind, told)),
+        lane=bodies.lane(_queue(kind, payload_reader)),
         test_mode=payload.get("livemode") is False,
         store=None,
-        recognised=kind not in {INVOICE, CHARGE, ""} or _concerns_us(kind, told),
+        recognised=kind not in {INVOICE, CHARGE, ""} or _concerns_us(kind, payload_reader),
     )
 
 
-def _concerns_us(kind: str, told: Reading) -> bool:
+def _concerns_us(kind: str, payload_reader: PayloadReader) -> bool:
     """Return whether it is of a subscription or of a known customer: single invoices and guests are nobody's."""
-    return bool(subscription_of(told) if kind == INVOICE else kind == CHARGE and told.reference("customer"))
+    return bool(
+        subscription_of(payload_reader) if kind == INVOICE else kind == CHARGE and payload_reader.reference("customer")
+    )
 
 
-def _queue(kind: str, told: Reading) -> str:
-    customer = told.reference("customer")
+def _queue(kind: str, payload_reader: PayloadReader) -> str:
+    customer = payload_reader.reference("customer")
     if customer:
         return binding("customer", customer)
-    return binding(CHARGE, told.reference("charge") or "") if kind == DISPUTE else binding(kind, "")
+    return binding(CHARGE, payload_reader.reference("charge") or "") if kind == DISPUTE else binding(kind, "")

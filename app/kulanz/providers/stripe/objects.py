@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kulanz.providers.reading import Reading
+from kulanz.providers.reading import PayloadReader
 
 
-def subscription_of(invoice: Reading) -> str | None:
+def subscription_of(invoice: PayloadReader) -> str | None:
     """Return the subscription that an invoice is of: under `parent` since 2025, at its top before."""
     line = invoice.first("lines")
     return (
@@ -19,13 +19,13 @@ def subscription_of(invoice: Reading) -> str | None:
     )
 
 
-def custom_data(told: Reading, account_key: str) -> Mapping[str, Any]:
+def custom_data(payload_reader: PayloadReader, account_key: str) -> Mapping[str, Any]:
     """Return the metadata that names the account: the object's own, or what an invoice carries of its subscription."""
-    found = [place.values for place in _metadata(told)]
-    return next((one for one in found if one.get(account_key) is not None), found[0])
+    matches = [place.values for place in _metadata(payload_reader)]
+    return next((document for document in matches if document.get(account_key) is not None), matches[0])
 
 
-def _metadata(told: Reading) -> Iterator[Reading]:
-    yield told.below("metadata")
-    yield told.below("subscription_details").below("metadata")
-    yield told.below("parent").below("subscription_details").below("metadata")
+def _metadata(payload_reader: PayloadReader) -> Iterator[PayloadReader]:
+    yield payload_reader.below("metadata")
+    yield payload_reader.below("subscription_details").below("metadata")
+    yield payload_reader.below("parent").below("subscription_details").below("metadata")

@@ -7,7 +7,7 @@ from typing import Any
 
 from kulanz.providers.naming import Claim, Naming, claim
 from kulanz.providers.provider import Routing
-from kulanz.providers.reading import Reading
+from kulanz.providers.reading import PayloadReader
 from kulanz.providers.stripe.objects import custom_data, subscription_of
 from kulanz.providers.stripe.vocabulary import CHARGE, DISPUTE, INVOICE, OBJECTS, PROVIDER, SUBSCRIPTION, binding
 
@@ -16,10 +16,10 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     """Say whose event it is. A dispute names its charge only: whoever paid that is whom it concerns."""
     name = payload.get("type")
     kind = OBJECTS.get(name, "") if isinstance(name, str) else ""
-    told = Reading(payload, "payload").below("data").below("object")
-    claimed = Claim() if kind == DISPUTE else claim(custom_data(told, naming.account_key), naming)
-    customer, charge = told.reference("customer"), _charge(kind, told)
-    subscription = _subscription(kind, told)
+    payload_reader = PayloadReader(payload, "payload").below("data").below("object")
+    claimed = Claim() if kind == DISPUTE else claim(custom_data(payload_reader, naming.account_key), naming)
+    customer, charge = payload_reader.reference("customer"), _charge(kind, payload_reader)
+    subscription = _subscription(kind, payload_reader)
     return Routing(
         claim=claimed.account,
         unusable_claim=claimed.unusable,
@@ -34,10 +34,22 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     )
 
 
-def _charge(kind: str, told: Reading) -> str | None:
+def _charge(kind: str, payload_reader: PayloadReader) -> str | None:
     """Return the charge: only its own events make it known, as only they say who paid."""
-    return told.identifier("id") if kind == CHARGE else told.reference("charge") if kind == DISPUTE else None
+    return (
+        payload_reader.identifier("id")
+        if kind == CHARGE
+        else payload_reader.reference("charge")
+        if kind == DISPUTE
+        else None
+    )
 
 
-def _subscription(kind: str, told: Reading) -> str | None:
-    return told.identifier("id") if kind == SUBSCRIPTION else subscription_of(told) if kind == INVOICE else None
+def _subscription(kind: str, payload_reader: PayloadReader) -> str | None:
+    return (
+        payload_reader.identifier("id")
+        if kind == SUBSCRIPTION
+        else subscription_of(payload_reader)
+        if kind == INVOICE
+        else None
+    )

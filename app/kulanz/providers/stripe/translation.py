@@ -21,10 +21,10 @@ from kulanz.policy.facts import (
     Stamp,
 )
 from kulanz.providers import ranking
-from kulanz.providers.address import Address, address, known
-from kulanz.providers.heard import Heard
+from kulanz.providers.address import CustomerAddress, customer_address, known
+from kulanz.providers.event_header import EventHeader
 from kulanz.providers.naming import Naming, claim
-from kulanz.providers.reading import Reading
+from kulanz.providers.reading import PayloadReader
 from kulanz.providers.stripe.objects import custom_data, subscription_of
 from kulanz.providers.stripe.subscriptions import subscription_seen
 from kulanz.providers.stripe.vocabulary import (
@@ -63,16 +63,16 @@ _CHARGES = {"succeeded": OrderStatus.PAID, "pending": OrderStatus.PENDING, "fail
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Event:
+class _StripeEvent:
     """One event: the object that it carries, and what is told around it."""
 
     name: str
     at: datetime
-    told: Reading
+    told: PayloadReader
     digest: str
     changed: frozenset[str]
     signed: bool
-    address: Address
+    address: CustomerAddress
 
     @property
     def stamp(self) -> Stamp:
@@ -84,27 +84,29 @@ def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming
     """Say what happened; nothing for a kind nobody acts on."""
     if name not in OBJECTS:
         return ()
-    document = Reading(payload, "payload")
-    told = Reading(document.below("data").below("object").values, "data.object")
-    custom = custom_data(told, naming.account_key)
-    event = _Event(
+    document = PayloadReader(payload, "payload")
+    payload_reader = PayloadReader(document.below("data").below("object").values, "data.object")
+    custom = custom_data(payload_reader, naming.account_key)
+    event = _StripeEvent(
         name=name,
         at=document.needed_unix("created"),
-        told=told,
+        told=payload_reader,
         digest=digest,
         changed=frozenset(document.below("data").below("previous_attributes").values),
         signed=claim(custom, naming).signed,
-        address=address(Reading(custom, "metadata")),
+        address=customer_address(PayloadReader(custom, "metadata")),
     )
     return (*_TRANSLATIONS[OBJECTS[name]](event), *known(event.address, event.at))
 
 
-def _subscription(event: _Event) -> tuple[ProviderFact, ...]:
-    heard = Heard(stamp=event.stamp, signed=event.signed, locale=event.address.locale, timezone=event.address.timezone)
+def _subscription(event: _StripeEvent) -> tuple[ProviderFact, ...]:
+    heard = EventHeader(
+        stamp=event.stamp, signed=event.signed, locale=event.address.locale, timezone=event.address.timezone
+    )
     return (subscription_seen(event.told, heard),)
 
 
-def _payment(event: _Event) -> tuple[ProviderFact, ...]:
+def _payment(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     """Read an invoice. One that belongs to no subscription is not ours to act on."""
     if subscription_of(event.told) is None:
         return ()
@@ -117,87 +119,87 @@ def _payment(event: _Event) -> tuple[ProviderFact, ...]:
     return (invoice,)
 
 
-def _invoice(event: _Event) -> InvoiceSeen:
-    told = event.told
-    reason = told.values.get("billing_reason")
+def _invoice(event: _StripeEvent) -> InvoiceSeen:
+    payload_reader = event.told
+    reason = payload_reader.values.get("billing_reason")
     return InvoiceSeen(
-        key=key(told.needed_identifier("id")),
-        subscription=key(subscription_of(told) or ""),
+        key=key(payload_reader.needed_identifier("id")),
+        subscription=key(subscription_of(payload_reader) or ""),
         stamp=event.stamp,
-        status=told.word("status", InvoiceStatus, _INVOICES),
+        status=payload_reader.word("status", InvoiceStatus, _INVOICES),
         reason=_REASONS.get(reason, BillingReason.UPDATED) if isinstance(reason, str) else BillingReason.UPDATED,
-        currency=told.currency("currency"),
-        total=told.needed_amount("total"),
-        customer=key_if_any(told.reference("customer")) or "",
-        subtotal=told.amount("subtotal"),
-        discount=sum(part.amount("amount") for part in told.each("total_discount_amounts")),
-        tax=_tax(told),
-        created_at=told.unix("created"),
-        money=key_if_any(intent_of(told)),
-        email=told.email("customer_email"),
+        currency=payload_reader.currency("currency"),
+        total=payload_reader.needed_amount("total"),
+        customer=key_if_any(payload_reader.reference("customer")) or "",
+        subtotal=payload_reader.amount("subtotal"),
+        discount=sum(part.amount("amount") for part in payload_reader.each("total_discount_amounts")),
+        tax=_tax(payload_reader),
+        created_at=payload_reader.unix("created"),
+        money=key_if_any(intent_of(payload_reader)),
+        email=payload_reader.email("customer_email"),
     )
 
 
-def _tax(told: Reading) -> int:
+def _tax(payload_reader: PayloadReader) -> int:
     """Return the tax of an invoice: one sum until 2025, a list since."""
-    parts = told.each("total_taxes") or told.each("total_tax_amounts")
-    return sum(part.amount("amount") for part in parts) if parts else told.amount("tax")
+    parts = payload_reader.each("total_taxes") or payload_reader.each("total_tax_amounts")
+    return sum(part.amount("amount") for part in parts) if parts else payload_reader.amount("tax")
 
 
-def intent_of(invoice: Reading) -> str | None:
+def intent_of(invoice: PayloadReader) -> str | None:
     """Return the payment intent that paid an invoice: told by itself until 2025, among its payments since."""
-    paid = (one.below("payment").reference("payment_intent") for one in invoice.each("payments"))
+    paid = (payload_reader.below("payment").reference("payment_intent") for payload_reader in invoice.each("payments"))
     return invoice.reference("payment_intent") or next((intent for intent in paid if intent), None)
 
 
-def _charge(event: _Event) -> tuple[ProviderFact, ...]:
+def _charge(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     """Read a charge as an order: what a dispute and a refund are about. A guest's is nobody's."""
-    told = event.told
-    customer = told.reference("customer")
+    payload_reader = event.told
+    customer = payload_reader.reference("customer")
     if customer is None:
         return ()
-    refunded = told.amount("amount_refunded")
-    partly = OrderStatus.PARTIAL_REFUND if refunded > 0 else told.word("status", OrderStatus, _CHARGES)
+    refunded = payload_reader.amount("amount_refunded")
+    partly = OrderStatus.PARTIAL_REFUND if refunded > 0 else payload_reader.word("status", OrderStatus, _CHARGES)
     order = OrderSeen(
-        key=key(told.needed_identifier("id")),
+        key=key(payload_reader.needed_identifier("id")),
         stamp=event.stamp,
-        status=OrderStatus.REFUNDED if told.flag("refunded") else partly,
+        status=OrderStatus.REFUNDED if payload_reader.flag("refunded") else partly,
         customer=key(customer),
-        currency=told.currency("currency"),
-        total=told.needed_amount("amount"),
-        subtotal=told.amount("amount"),
+        currency=payload_reader.currency("currency"),
+        total=payload_reader.needed_amount("amount"),
+        subtotal=payload_reader.amount("amount"),
         refunded=refunded,
-        money=key_if_any(told.reference("payment_intent")),
-        email=told.below("billing_details").email("email") or told.email("receipt_email"),
-        created_at=told.unix("created"),
+        money=key_if_any(payload_reader.reference("payment_intent")),
+        email=payload_reader.below("billing_details").email("email") or payload_reader.email("receipt_email"),
+        created_at=payload_reader.unix("created"),
         signed=event.signed,
     )
     return (order,)
 
 
-def _dispute(event: _Event) -> tuple[ProviderFact, ...]:
-    told = event.told
-    status = told.word("status", DisputeStatus, _DISPUTES)
-    charge = told.needed_reference("charge")
-    fees = [(part.amount("fee"), part) for part in told.each("balance_transactions")]
+def _dispute(event: _StripeEvent) -> tuple[ProviderFact, ...]:
+    payload_reader = event.told
+    status = payload_reader.word("status", DisputeStatus, _DISPUTES)
+    charge = payload_reader.needed_reference("charge")
+    fees = [(part.amount("fee"), part) for part in payload_reader.each("balance_transactions")]
     fee = sum(amount for amount, _ in fees)
     seen = DisputeSeen(
-        key=key(told.identifier("id") or charge),
+        key=key(payload_reader.identifier("id") or charge),
         stamp=Stamp(at=event.at, rank=ranking.of_dispute(status), digest=event.digest),
         status=status,
-        opened_at=told.unix("created") or event.at,
-        amount=told.needed_amount("amount"),
-        currency=told.currency("currency"),
+        opened_at=payload_reader.unix("created") or event.at,
+        amount=payload_reader.needed_amount("amount"),
+        currency=payload_reader.currency("currency"),
         order=key(charge),
         payment=key(charge),
         fee=fee or None,
         fee_currency=fees[0][1].currency("currency") if fee else None,
-        reason=told.text("reason") or "",
+        reason=payload_reader.text("reason") or "",
     )
     return (seen,)
 
 
-_TRANSLATIONS: Mapping[str, Callable[[_Event], tuple[ProviderFact, ...]]] = {
+_TRANSLATIONS: Mapping[str, Callable[[_StripeEvent], tuple[ProviderFact, ...]]] = {
     SUBSCRIPTION: _subscription,
     INVOICE: _payment,
     CHARGE: _charge,

@@ -12,4 +12,4 @@ __all__ = ["of_account"]
 
 def of_account(services: Services, account: str) -> bytes:
     """Return the evidence of an account as an HTML file that can be verified offline; it holds personal data."""
-    return written(collect(services, account, real_now()), services.vault.signet)
+    return written(collect(services, account, real_now()), services.vault.signer)

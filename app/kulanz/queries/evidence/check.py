@@ -19,7 +19,7 @@ from kulanz.store.ledger import DecisionRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class EvidenceVerdict:
     """What checking a file showed; it is sound where there are no problems."""
 
     account: str
@@ -30,14 +30,14 @@ class Verdict:
     problems: tuple[str, ...]
 
 
-def check(file: bytes, expected_key: str | None = None) -> Verdict:
+def check(file: bytes, expected_key: str | None = None) -> EvidenceVerdict:
     """Check a file; `expected_key` is a public key or its fingerprint. InvalidInputError if it is no evidence."""
     page, signature = _apart(file)
     try:
         document = msgspec.json.decode(_data(page))
         public = bytes.fromhex(document["key"]["public_key"])
         problems = [*_signature(page, signature, public), *_key(public, expected_key), *_contents(document, public)]
-        return Verdict(
+        return EvidenceVerdict(
             account=str(document["account"]["account_id"]),
             made_at=str(document["made_at"]),
             public_key=public.hex(),
@@ -89,8 +89,8 @@ def _contents(document: dict[str, Any], public: bytes) -> Iterator[str]:
 
 def _chain(chain: dict[str, Any], public: bytes) -> Iterator[str]:
     account, head = chain["account"], b""
-    for number, one in enumerate(chain["decisions"], start=1):
-        row = _row(one["record"])
+    for number, item in enumerate(chain["decisions"], start=1):
+        row = _row(item["record"])
         fits = (row.account, row.seq, row.prev_hash, row.hash) == (account, number, head, ledger.chain(head, row))
         if not fits:
             yield f"the decisions of {account} do not fit together at number {number}"

@@ -10,13 +10,14 @@ import msgspec
 
 from kulanz.crypto import signing
 from kulanz.crypto.vault import DataKey
-from kulanz.delivery.means import Errand
+from kulanz.delivery.channels import Attempt
 from kulanz.errors import KulanzError, NotFoundError
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.effects import Notify, SendMail
-from kulanz.queries import enquiries, sentences
-from kulanz.queries.views import Document, view
+from kulanz.queries import accounts as account_queries
+from kulanz.queries import sentences
+from kulanz.queries.views import JsonDocument, view
 from kulanz.services import Services
 from kulanz.store import accounts, codec, ledger, outbox, policies, receipts
 from kulanz.store.accounts import AccountRow
@@ -29,9 +30,9 @@ FORMAT = 1
 _PAGE = 500
 
 
-def collect(services: Services, name: str, made_at: datetime) -> Document:
+def collect(services: Services, name: str, made_at: datetime) -> JsonDocument:
     """Return an account's evidence, ready for JSON; NotFoundError if there is no such account."""
-    public = services.vault.signet.public
+    public = services.vault.signer.public
     with services.database.read() as conn:
         seen = view(services, conn, name)
         rows = list(_rows(conn, seen.account.id))
@@ -39,12 +40,12 @@ def collect(services: Services, name: str, made_at: datetime) -> Document:
             "kind": KIND,
             "format": FORMAT,
             "made_at": rfc3339(made_at),
-            "account": enquiries.account_in(services, conn, seen.account.id),
+            "account": account_queries.account_in(services, conn, seen.account.id),
             "buyers": list(_buyers(seen.account.book)),
             "payments": list(_payments(seen.account.book)),
             "chains": [_chain(conn, row) for row in rows],
-            "sent": [one for row in rows for one in _sent(services, conn, row)],
-            "received": [one for row in rows for one in _received(conn, row.id)],
+            "sent": [document for row in rows for document in _sent(services, conn, row)],
+            "received": [document for row in rows for document in _received(conn, row.id)],
             "policies": [_policy(row) for row in policies.all(conn)],
             "key": {
                 "algorithm": "Ed25519",
@@ -63,14 +64,14 @@ def _rows(conn: Connection, account: str) -> Iterator[AccountRow]:
         yield row
 
 
-def _buyers(book: Book) -> Iterator[Document]:
+def _buyers(book: Book) -> Iterator[JsonDocument]:
     mails = {sub.seen.customer: sub.seen.email for _, sub in sorted(book.subscriptions.items())}
-    known = {key: record.seen.email for key, record in sorted(book.customers.items())}
-    for customer, mail in sorted({**mails, **{key: mail for key, mail in known.items() if mail}}.items()):
+    existing = {key: record.seen.email for key, record in sorted(book.customers.items())}
+    for customer, mail in sorted({**mails, **{key: mail for key, mail in existing.items() if mail}}.items()):
         yield {"customer": customer, "email": mail}
 
 
-def _payments(book: Book) -> Iterator[Document]:
+def _payments(book: Book) -> Iterator[JsonDocument]:
     for _, invoices in sorted(book.invoices.items()):
         for key, invoice in sorted(invoices.known.items()):
             seen = invoice.seen
@@ -89,10 +90,10 @@ def _payments(book: Book) -> Iterator[Document]:
             }
 
 
-def _chain(conn: Connection, row: AccountRow) -> Document:
+def _chain(conn: Connection, row: AccountRow) -> JsonDocument:
     return {
         "account": row.id,
-        "decisions": [_decision(one) for one in _decisions(conn, row.id)],
+        "decisions": [_decision(decision) for decision in _decisions(conn, row.id)],
         "seq": row.seq,
         "head": row.head.hex(),
         "signature": row.signature.hex() if row.signature else None,
@@ -106,14 +107,14 @@ def _decisions(conn: Connection, account: str) -> Iterator[DecisionRow]:
         after = page[-1].seq
 
 
-def _decision(row: DecisionRow) -> Document:
+def _decision(row: DecisionRow) -> JsonDocument:
     changes = row.detail.get("changes", [])
     record = msgspec.to_builtins(row, builtin_types=(bytes,))
     record |= {"at": rfc3339(row.at), "prev_hash": row.prev_hash.hex(), "hash": row.hash.hex()}
     return {"record": record, "sentences": [sentences.sentence(change) for change in changes]}
 
 
-def _sent(services: Services, conn: Connection, row: AccountRow) -> Iterator[Document]:
+def _sent(services: Services, conn: Connection, row: AccountRow) -> Iterator[JsonDocument]:
     if row.key is None:
         return
     key = services.vault.data_key(row.key)
@@ -122,8 +123,8 @@ def _sent(services: Services, conn: Connection, row: AccountRow) -> Iterator[Doc
             yield _effect(services, effect, key)
 
 
-def _effect(services: Services, row: EffectRow, key: DataKey) -> Document:
-    told: Document = {
+def _effect(services: Services, row: EffectRow, key: DataKey) -> JsonDocument:
+    document: JsonDocument = {
         "id": row.id,
         "kind": row.kind,
         "type": row.type,
@@ -141,25 +142,25 @@ def _effect(services: Services, row: EffectRow, key: DataKey) -> Document:
     }
     effect = codec.read_effect(row.kind, key.open(row.payload))
     if isinstance(effect, SendMail):
-        return told | {"to": effect.to, **_letter(services, effect, row)}
+        return document | {"to": effect.to, **_letter(services, effect, row)}
     if isinstance(effect, Notify):
-        return told | {"data": effect.data}
-    return told
+        return document | {"data": effect.data}
+    return document
 
 
 def _letter(services: Services, effect: SendMail, row: EffectRow) -> dict[str, Any]:
     """Return the letter's words; its data are recorded, and are put into words again as when it was sent."""
     from kulanz.delivery.mail import letter  # noqa: PLC0415 - it loads templates and the dates of all languages
 
-    errand = Errand(account=row.account, decided_at=row.created_at, now=row.created_at)
+    attempt = Attempt(account=row.account, decided_at=row.created_at, now=row.created_at)
     try:
-        words = letter(effect, services.means(), errand)
+        words = letter(effect, services.channels(), attempt)
     except KulanzError as error:
         return {"title": None, "text": error.detail}
     return {"title": words.subject, "text": words.text}
 
 
-def _received(conn: Connection, account: str) -> Iterator[Document]:
+def _received(conn: Connection, account: str) -> Iterator[JsonDocument]:
     for event in receipts.of_account(conn, account):
         yield {
             "id": f"evt_{event.id}",
@@ -171,7 +172,7 @@ def _received(conn: Connection, account: str) -> Iterator[Document]:
         }
 
 
-def _policy(row: policies.PolicyRow) -> Document:
+def _policy(row: policies.PolicyRow) -> JsonDocument:
     return {
         "version": row.version,
         "name": row.name,

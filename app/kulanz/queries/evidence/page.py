@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
-from kulanz.crypto.signing import Signet
+from kulanz.crypto.signing import Signer
 from kulanz.queries.sentences import money
 
 DATA_BEGINS = b'<script type="application/json" id="kulanz-evidence">'
@@ -21,10 +21,10 @@ SIGNATURE_ENDS = b" -->\n"
 _PURPOSE = b"kulanz evidence 1\n"
 
 
-def written(document: dict[str, Any], signet: Signet) -> bytes:
+def written(document: dict[str, Any], signer: Signer) -> bytes:
     """Return the file."""
     page = _template().render(evidence=document, data=_for_a_page(document)).encode() + b"\n"
-    return page + SIGNATURE_BEGINS + signet.sign(signed_part(page)).hex().encode() + SIGNATURE_ENDS
+    return page + SIGNATURE_BEGINS + signer.sign(signed_part(page)).hex().encode() + SIGNATURE_ENDS
 
 
 def signed_part(page: bytes) -> bytes:

@@ -16,11 +16,11 @@ from kulanz.store.database import Connection
 from kulanz.store.inbox.events import Event
 from kulanz.store.journal import JournalRow
 
-PAGE = 200
+ACCOUNTS_PER_PAGE = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class RecordedAccount:
     """One account that can be read: its row, its key, and the book as stored."""
 
     row: AccountRow
@@ -28,7 +28,7 @@ class Account:
     book: Book
 
 
-def pages(services: Services, size: int = PAGE) -> Iterator[tuple[Connection, list[AccountRow]]]:
+def pages(services: Services, size: int = ACCOUNTS_PER_PAGE) -> Iterator[tuple[Connection, list[AccountRow]]]:
     """Yield the accounts in the order of their ids, each page within a transaction of its own; aliases left out."""
     after: str | None = None
     while True:
@@ -40,39 +40,44 @@ def pages(services: Services, size: int = PAGE) -> Iterator[tuple[Connection, li
         after = rows[-1].id
 
 
-def opened(services: Services, row: AccountRow) -> Account | None:
+def opened(services: Services, row: AccountRow) -> RecordedAccount | None:
     """Return an account with its book, or None where its key was destroyed."""
     if row.key is None or row.book is None:
         return None
     key = services.vault.data_key(row.key)
-    return Account(row=row, key=key, book=codec.unpack_book(key.open(row.book)))
+    return RecordedAccount(row=row, key=key, book=codec.unpack_book(key.open(row.book)))
 
 
-def news(services: Services, conn: Connection, found: Sequence[Account]) -> Mapping[str, list[News]]:
+def news(
+    services: Services, conn: Connection, recorded_accounts: Sequence[RecordedAccount]
+) -> Mapping[str, list[News]]:
     """Return what reached us about each of some accounts, under all of its names, in a few questions for all of them.
 
     The provider's facts are translated anew from the bodies as received; our own are those of the journal. What was
     recorded before an account got its name stands under an alias, sealed with the alias's own key.
     """
-    names = [one.row.id for one in found]
-    keys = {one.row.id: (one.row.id, one.key) for one in found}
+    names = [recorded_account.row.id for recorded_account in recorded_accounts]
+    keys = {
+        recorded_account.row.id: (recorded_account.row.id, recorded_account.key)
+        for recorded_account in recorded_accounts
+    }
     for kin in accounts.kin(conn, names):
         if kin.key is not None:
             keys[kin.id] = (kin.alias_of, services.vault.data_key(kin.key))
-    told: dict[str, list[News]] = {name: [] for name in names}
+    stated: dict[str, list[News]] = {name: [] for name in names}
     for event in inbox.of_accounts(conn, [*keys]):
         account, key = keys[event.account or ""]
-        told[account].extend(News(event.received_at, fact) for fact in _translated(services, event, key))
+        stated[account].extend(News(event.received_at, fact) for fact in _translated(services, event, key))
     for row in journal.of_accounts(conn, [*keys]):
         account, key = keys[row.account]
-        told[account].append(News(row.at, _read(row, key)))
-    return told
+        stated[account].append(News(row.at, _read(row, key)))
+    return stated
 
 
 def _translated(services: Services, event: Event, key: DataKey) -> Iterable[Fact]:
     provider, body = services.providers[event.provider], key.open(event.body)
-    content = event.content_key or provider.glance(body).content_key
-    return provider.translate(event.name, provider.decode(body), content.hex(), services.naming)
+    content = event.content_key or provider.peek(body).content_key
+    return provider.translate(event.name, provider.decode(body), content.hex(), services.account_naming)
 
 
 def _read(row: JournalRow, key: DataKey) -> Fact:

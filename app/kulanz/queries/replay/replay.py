@@ -11,14 +11,14 @@ from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Fact
 from kulanz.policy.state import Terms
-from kulanz.queries.replay.recorded import Account, news, opened, pages
+from kulanz.queries.replay.recorded import RecordedAccount, news, opened, pages
 from kulanz.services import Services
 from kulanz.store import accounts
 from kulanz.store.database import Connection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class ReplayResult:
     """What recomputing one account showed."""
 
     account: str
@@ -34,7 +34,7 @@ def replay(
     since: datetime | None = None,
     shuffle: random.Random | None = None,
     progress: Callable[[int, int], None] | None = None,
-) -> Iterator[Finding]:
+) -> Iterator[ReplayResult]:
     """Yield a finding for every account that was decided about at or after `since`, in the order of their ids.
 
     `progress` is told after each page how many accounts were looked at, and how many there are.
@@ -43,14 +43,16 @@ def replay(
         done, number = 0, accounts.count(conn)
     for conn, rows in pages(services):
         wanted = [row for row in rows if row.decided_at is not None and (since is None or row.decided_at >= since)]
-        found = {row.id: opened(services, row) for row in wanted}
-        told = news(services, conn, [one for one in found.values() if one is not None])
+        matches = {row.id: opened(services, row) for row in wanted}
+        stated = news(
+            services, conn, [recorded_account for recorded_account in matches.values() if recorded_account is not None]
+        )
         terms = services.all_terms(conn)
-        for name, one in found.items():
-            if one is None:
-                yield Finding(account=name, erased=True)
+        for name, recorded_account in matches.items():
+            if recorded_account is None:
+                yield ReplayResult(account=name, erased=True)
             else:
-                yield _judged(services, one, [each.fact for each in told[name]], terms, shuffle)
+                yield _judged(services, recorded_account, [each.fact for each in stated[name]], terms, shuffle)
         done += len(rows)
         if progress is not None:
             progress(done, number)
@@ -59,33 +61,37 @@ def replay(
 def recorded(services: Services, conn: Connection, account: str) -> Iterator[Fact]:
     """Yield every fact of an account: the provider's, translated anew from what was received, and the journal's."""
     row = accounts.get(conn, account)
-    one = opened(services, row) if row is not None else None
-    if one is not None:
-        yield from (each.fact for each in news(services, conn, [one])[one.row.id])
+    recorded_account = opened(services, row) if row is not None else None
+    if recorded_account is not None:
+        yield from (each.fact for each in news(services, conn, [recorded_account])[recorded_account.row.id])
 
 
 def _judged(
-    services: Services, one: Account, facts: list[Fact], terms: Terms, shuffle: random.Random | None
-) -> Finding:
+    services: Services,
+    recorded_account: RecordedAccount,
+    facts: list[Fact],
+    terms: Terms,
+    shuffle: random.Random | None,
+) -> ReplayResult:
     if shuffle is not None:
         shuffle.shuffle(facts)
-    differs = tuple(_differences(one, Book().with_facts(facts), terms))
+    differs = tuple(_differences(recorded_account, Book().with_facts(facts), terms))
     if not differs:
-        return Finding(account=one.row.id)
+        return ReplayResult(account=recorded_account.row.id)
     # Where statements see the newest, somebody may have been decided about between the row and the facts.
     with services.database.read() as conn:
-        row = accounts.get(conn, one.row.id)
-        if row == one.row:
-            return Finding(account=one.row.id, differs=differs)
+        row = accounts.get(conn, recorded_account.row.id)
+        if row == recorded_account.row:
+            return ReplayResult(account=recorded_account.row.id, differs=differs)
         newer = opened(services, row) if row is not None else None
         if newer is None:
-            return Finding(account=one.row.id, erased=True)
-        told = [each.fact for each in news(services, conn, [newer])[newer.row.id]]
-    return _judged(services, newer, told, terms, shuffle)
+            return ReplayResult(account=recorded_account.row.id, erased=True)
+        given_facts = [each.fact for each in news(services, conn, [newer])[newer.row.id]]
+    return _judged(services, newer, given_facts, terms, shuffle)
 
 
-def _differences(one: Account, book: Book, terms: Terms) -> Iterator[str]:
-    row, stored = one.row, one.book
+def _differences(recorded_account: RecordedAccount, book: Book, terms: Terms) -> Iterator[str]:
+    row, stored = recorded_account.row, recorded_account.book
     for page in fields(Book):
         if getattr(book, page.name) != getattr(stored, page.name):
             yield f"book.{page.name}"

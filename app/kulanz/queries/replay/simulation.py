@@ -26,7 +26,7 @@ _RANK = {access: rank for rank, access in enumerate((Access.NONE, Access.FREE, A
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class SimulationResult:
     """One account that would fare otherwise."""
 
     account: str
@@ -68,12 +68,12 @@ class Totals:
             owed = self.owed_by_losing if divergence.lost else self.owed_by_gaining
             for currency, amount in divergence.owed:
                 owed[currency] = owed.get(currency, 0) + amount
-        for one in divergence.refunds:
-            self._add_refund(one)
+        for reversal in divergence.refunds:
+            self._add_refund(reversal)
 
-    def _add_refund(self, one: Reversal) -> None:
+    def _add_refund(self, reversal: Reversal) -> None:
         self.refunds += 1
-        growth, currency = one.would_be.refundable - one.was.refundable, one.was.currency
+        growth, currency = reversal.would_be.refundable - reversal.was.refundable, reversal.was.currency
         sums = self.refundable_more if growth > 0 else self.refundable_less
         if growth:
             sums[currency] = sums.get(currency, 0) + abs(growth)
@@ -81,7 +81,7 @@ class Totals:
 
 def simulate(
     services: Services, text: str, totals: Totals, progress: Callable[[int, int], None] | None = None
-) -> Iterator[Finding]:
+) -> Iterator[SimulationResult]:
     """Yield every account that would fare otherwise under a document, in the order of their ids; fill `totals`.
 
     Raises PolicyError with every problem of the document before anything is read. `progress` is told after each page
@@ -94,37 +94,45 @@ def simulate(
         new = _terms(old, replace(policy, version=policies.newest(conn) + 1))
     tables = backtest.touched((each for _, each in old.policies), policy)
     for conn, rows in recorded.pages(services):
-        found = [one for row in rows if (one := _readable(services, row, totals)) is not None]
-        concerned = [one for one in found if backtest.may_differ(one.book, tables)]
-        told = recorded.news(services, conn, concerned) if concerned else {}
-        for one in concerned:
-            story = backtest.story(told[one.row.id], one.book)
+        recorded_accounts = [
+            recorded_account for row in rows if (recorded_account := _readable(services, row, totals)) is not None
+        ]
+        concerned = [
+            recorded_account
+            for recorded_account in recorded_accounts
+            if backtest.may_differ(recorded_account.book, tables)
+        ]
+        stated = recorded.news(services, conn, concerned) if concerned else {}
+        for recorded_account in concerned:
+            story = backtest.story(stated[recorded_account.row.id], recorded_account.book)
             divergence = backtest.compare(story, old, new, now)
             if divergence is not None:
                 totals.add(divergence)
-                yield Finding(account=one.row.id, divergence=divergence, ahead=divergence.at > now)
-        totals.accounts += len(found)
+                yield SimulationResult(
+                    account=recorded_account.row.id, divergence=divergence, ahead=divergence.at > now
+                )
+        totals.accounts += len(recorded_accounts)
         if progress is not None:
             progress(totals.accounts + totals.erased, number)
 
 
-def report(finding: Finding) -> dict[str, Any]:
+def report(finding: SimulationResult) -> dict[str, Any]:
     """Return a finding as the command line and the console show it."""
-    one = finding.divergence
+    divergence = finding.divergence
     return {
         "account_id": finding.account,
-        "at": rfc3339(one.at),
+        "at": rfc3339(divergence.at),
         "ahead": finding.ahead,
-        "rule": one.cause[0],
-        "clause": one.cause[1] or None,
-        "was": _standing(one.was),
-        "would_be": _standing(one.would_be),
-        "now": _standing(one.now[0]),
-        "would_be_now": _standing(one.now[1]),
-        "hours_lost": _hours(one.lost),
-        "hours_gained": _hours(one.gained),
-        "owed": [{"currency": currency, "amount": amount} for currency, amount in one.owed],
-        "refund_requests": [_reversal(each) for each in one.refunds],
+        "rule": divergence.cause[0],
+        "clause": divergence.cause[1] or None,
+        "was": _standing(divergence.was),
+        "would_be": _standing(divergence.would_be),
+        "now": _standing(divergence.now[0]),
+        "would_be_now": _standing(divergence.now[1]),
+        "hours_lost": _hours(divergence.lost),
+        "hours_gained": _hours(divergence.gained),
+        "owed": [{"currency": currency, "amount": amount} for currency, amount in divergence.owed],
+        "refund_requests": [_reversal(each) for each in divergence.refunds],
     }
 
 
@@ -146,13 +154,13 @@ def sum_up(totals: Totals) -> dict[str, Any]:
     }
 
 
-def _readable(services: Services, row: AccountRow, totals: Totals) -> recorded.Account | None:
+def _readable(services: Services, row: AccountRow, totals: Totals) -> recorded.RecordedAccount | None:
     if row.decided_at is None:
         totals.accounts += 1
         return None
-    one = recorded.opened(services, row)
-    totals.erased += one is None
-    return one
+    recorded_account = recorded.opened(services, row)
+    totals.erased += recorded_account is None
+    return recorded_account
 
 
 def _terms(old: Terms, policy: Policy) -> Terms:
@@ -164,24 +172,24 @@ def _standing(scene: Scene) -> dict[str, str]:
     return {"standing": str(scene.standing), "plan": scene.plan, "access": str(scene.access)}
 
 
-def _reversal(one: Reversal) -> dict[str, Any]:
+def _reversal(reversal: Reversal) -> dict[str, Any]:
     return {
-        "id": one.was.request,
-        "at": rfc3339(one.was.at),
-        "payment_id": one.was.payment.partition(":")[2],
-        "currency": one.was.currency,
-        "was": _ruling(one.was),
-        "would_be": _ruling(one.would_be),
+        "id": reversal.was.request,
+        "at": rfc3339(reversal.was.at),
+        "payment_id": reversal.was.payment.partition(":")[2],
+        "currency": reversal.was.currency,
+        "was": _ruling(reversal.was),
+        "would_be": _ruling(reversal.would_be),
     }
 
 
-def _ruling(one: Ruling) -> dict[str, Any]:
+def _ruling(ruling: Ruling) -> dict[str, Any]:
     return {
-        "verdict": str(one.verdict),
-        "clause": one.clause or None,
-        "refundable_amount": one.refundable,
-        "decide_by": rfc3339(one.decide_by),
-        "pay_by": rfc3339(one.pay_by) if one.pay_by else None,
+        "verdict": str(ruling.verdict),
+        "clause": ruling.clause or None,
+        "refundable_amount": ruling.refundable,
+        "decide_by": rfc3339(ruling.decide_by),
+        "pay_by": rfc3339(ruling.pay_by) if ruling.pay_by else None,
     }
 
 

@@ -14,11 +14,11 @@ from kulanz.store.bulk import among, literally
 from kulanz.store.inbox import claims
 from kulanz.store.inbox.claims import MAX_ATTEMPTS, claim, release
 from kulanz.store.inbox.events import (
-    STATES,
+    EVENT_STATES,
     Event,
     NewEvent,
-    Recorded,
-    Settled,
+    RecordedEvent,
+    SettledEvent,
     event_id,
     key_of,
     number_of,
@@ -29,12 +29,12 @@ from kulanz.store.prepared import Prepared
 from kulanz.store.tables import Instant, inbox
 
 __all__ = [
+    "EVENT_STATES",
     "MAX_ATTEMPTS",
-    "STATES",
     "Event",
     "NewEvent",
-    "Recorded",
-    "Settled",
+    "RecordedEvent",
+    "SettledEvent",
     "claim",
     "event_id",
     "number_of",
@@ -113,14 +113,14 @@ _OLDEST = _SINCE.where(text("state = 'received' AND state <> 'handled'"))
 _OLDEST_WAITING = _SINCE.where(text("state = 'waiting' AND state <> 'handled'"))
 
 
-def take(tx: Connection, ids: Sequence[int], worker: str | None = None) -> list[Event]:
+def lock(tx: Connection, ids: Sequence[int], worker: str | None = None) -> list[Event]:
     """Lock those of the claimed events that are still to be done; with `worker` its claim as well, while `tx` lasts."""
     if worker is not None and not claims.hold(tx, worker):
         return []
     return [Event(*row) for row in _TAKE.rows(tx, ids=ids)]
 
 
-def settle(tx: Connection, outcomes: Sequence[Settled], now: datetime) -> None:
+def settle(tx: Connection, outcomes: Sequence[SettledEvent], now: datetime) -> None:
     """Write what became of the events of a batch."""
     rows = [(o.id, o.state, o.account, o.body, o.reason, o.waits_for, o.facts_at, now, None) for o in outcomes]
     bulk.update(tx, inbox, _SETTLED, rows, unless_none="body")
@@ -219,13 +219,13 @@ def skip(tx: Connection, id: int, reason: str) -> bool:  # noqa: A002
 
 def in_state(state: str) -> TextClause:
     """Return the condition of an event being in a state; InvalidInputError for what is none."""
-    return literally(state, STATES, ended="handled")
+    return literally(state, EVENT_STATES, ended="handled")
 
 
 def counts(conn: Connection) -> dict[str, int]:
     """Return how many events are in each state but `handled`, of which there is no end."""
-    found = {row.state: row.events for row in conn.execute(_COUNTS)}
-    return {state: found.get(state, 0) for state in STATES if state != "handled"}
+    document = {row.state: row.events for row in conn.execute(_COUNTS)}
+    return {state: document.get(state, 0) for state in EVENT_STATES if state != "handled"}
 
 
 def oldest_received(conn: Connection) -> datetime | None:

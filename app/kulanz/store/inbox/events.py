@@ -9,7 +9,7 @@ import msgspec
 
 from kulanz.errors import NotFoundError
 
-STATES = ("received", "handled", "ignored", "waiting", "parked", "quarantined")
+EVENT_STATES = ("received", "handled", "ignored", "waiting", "parked", "quarantined")
 _MOST_DIGITS = 18
 _KEY = re.compile(r"[0-9a-f]{64}")
 
@@ -31,7 +31,7 @@ class NewEvent(msgspec.Struct, frozen=True):
     mode: str = "live"
 
 
-class Recorded(msgspec.Struct, frozen=True):
+class RecordedEvent(msgspec.Struct, frozen=True):
     """What became of one new event: `known` means that the row was there before, in `state`."""
 
     id: int
@@ -57,7 +57,7 @@ class Event(msgspec.Struct, frozen=True):
     """As it was told at arrival; None where it was not readable then."""
 
 
-class Settled(msgspec.Struct, frozen=True):
+class SettledEvent(msgspec.Struct, frozen=True):
     """What a drain made of one event; `body` is sealed anew, with the account's key, or None if it stays as it is."""
 
     id: int

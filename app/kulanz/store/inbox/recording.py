@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from kulanz.store import bulk
 from kulanz.store.bulk import AnyRow, among
-from kulanz.store.inbox.events import NewEvent, Recorded
+from kulanz.store.inbox.events import NewEvent, RecordedEvent
 from kulanz.store.tables import Instant, inbox
 
 FRESH = {"state": "received", "attempts": 0, "next_attempt_at": None, "waits_for": None}
@@ -45,7 +45,7 @@ _REARMED = (
 )
 
 
-def record(tx: Connection, events: Sequence[NewEvent], now: datetime) -> list[Recorded]:
+def record(tx: Connection, events: Sequence[NewEvent], now: datetime) -> list[RecordedEvent]:
     """Insert what is new and recognise what is known, by delivery or content; the answers are in the order given.
 
     A known parked event is re-armed, at most once an hour.
@@ -69,14 +69,14 @@ def record(tx: Connection, events: Sequence[NewEvent], now: datetime) -> list[Re
     ]
     made = bulk.insert_new(tx, inbox, _NEW, rows)
     repeats = [event for event, number in zip(events, made, strict=True) if number is None]
-    known = _known(tx, repeats, now) if repeats else iter(())
+    recorded_events = _known(tx, repeats, now) if repeats else iter(())
     return [
-        next(known) if number is None else Recorded(number, known=False, state=event.state)
+        next(recorded_events) if number is None else RecordedEvent(number, known=False, state=event.state)
         for event, number in zip(events, made, strict=True)
     ]
 
 
-def _known(tx: Connection, repeats: Sequence[NewEvent], now: datetime) -> Iterator[Recorded]:
+def _known(tx: Connection, repeats: Sequence[NewEvent], now: datetime) -> Iterator[RecordedEvent]:
     """Find the rows that stood in the way, and re-arm the parked ones among them."""
     rows = _standing_in_the_way(tx, repeats)
     rearmed = {row.id for row in rows if row.state == "parked" and (row.rearmed_at or now - _REARM) <= now - _REARM}
@@ -85,7 +85,7 @@ def _known(tx: Connection, repeats: Sequence[NewEvent], now: datetime) -> Iterat
     by_key = {(row.provider, key): row for row in rows for key in (row.content_key, row.delivery_key)}
     for event in repeats:
         row = by_key.get((event.provider, event.delivery_key)) or by_key[event.provider, event.content_key]
-        yield Recorded(row.id, known=True, state="received" if row.id in rearmed else row.state)
+        yield RecordedEvent(row.id, known=True, state="received" if row.id in rearmed else row.state)
 
 
 def _standing_in_the_way(tx: Connection, repeats: Sequence[NewEvent]) -> Sequence[AnyRow]:

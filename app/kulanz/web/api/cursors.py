@@ -38,12 +38,12 @@ def decode(of: str, cursor: str | None) -> str | None:
         return None
     try:
         padded = cursor.encode("ascii") + b"=" * (-len(cursor) % 4)
-        found = msgspec.json.decode(urlsafe_b64decode(padded), type=_Cursor)
+        stored_cursor = msgspec.json.decode(urlsafe_b64decode(padded), type=_Cursor)
     except (ValueError, msgspec.DecodeError) as error:
         raise BadRequestError("`cursor` is not one that a list of this kind gave out.") from error
-    if found.of != of or not _AFTER[of].fullmatch(found.after):
+    if stored_cursor.of != of or not _AFTER[of].fullmatch(stored_cursor.after):
         raise BadRequestError("`cursor` is not one that a list of this kind gave out.")
-    return found.after
+    return stored_cursor.after
 
 
 def limit(text: str | None) -> int:

@@ -13,22 +13,22 @@ from msgspec import Meta, Struct
 from kulanz.errors import InvalidInputError
 from kulanz.web.problems import BadRequestError
 
-LARGEST = 10**15
+MAX_AMOUNT = 10**15
 MOST_NAMED, LONGEST_NAME = 10, 40
 """Of a sender's unknown fields: how many a refusal names, and how many characters of each."""
-Kind = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,63}$", description="What the add-on is, such as `users`.")]
-Pot = Annotated[
+AddOnKind = Annotated[str, Meta(pattern="^[a-z][a-z0-9_-]{0,63}$", description="What the add-on is, such as `users`.")]
+PotId = Annotated[
     str, Meta(pattern="^[A-Za-z][A-Za-z0-9._:-]{0,63}$", description="What the credit is for; no personal data.")
 ]
 Pieces = Annotated[int, Meta(gt=0, le=100_000)]
-Amount = Annotated[int, Meta(gt=0, le=LARGEST, description="Minor units of the currency.")]
-Fee = Annotated[int, Meta(ge=0, le=LARGEST, description="Minor units of the currency.")]
+Amount = Annotated[int, Meta(gt=0, le=MAX_AMOUNT, description="Minor units of the currency.")]
+Fee = Annotated[int, Meta(ge=0, le=MAX_AMOUNT, description="Minor units of the currency.")]
 Currency = Annotated[str, Meta(pattern="^[A-Z]{3}$", description="ISO 4217.")]
 Text = Annotated[str, Meta(min_length=1, max_length=500)]
 Reference = Annotated[str, Meta(min_length=1, max_length=200)]
 Instant = Annotated[datetime, Meta(tz=True, description="RFC 3339.")]
 Day = Annotated[date, Meta(description="A day in the account's own time zone.")]
-OUTSIDE = {
+PUBLIC_NAMES = {
     "account": "account_id",
     "also": "include",
     "case": "case_id",
@@ -45,7 +45,7 @@ DOCUMENTS = frozenset({"document"})
 """The fields of texts that have a reader of their own."""
 
 
-class Form(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename=OUTSIDE):
+class Form(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, rename=PUBLIC_NAMES):
     """A body that an API request may have."""
 
     may_be_empty: ClassVar[bool] = False
@@ -88,10 +88,10 @@ def read(body: bytes, form: type[AnyForm]) -> AnyForm:
 def _unknown_fields(body: bytes, form: type[Form]) -> str:
     """Return a sentence that names every field which the form does not have, "" where there is none."""
     try:
-        told = msgspec.json.decode(body)
+        stated = msgspec.json.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return ""
-    unknown = [name for name in told if name not in form.__struct_encode_fields__] if isinstance(told, dict) else []
+    unknown = [name for name in stated if name not in form.__struct_encode_fields__] if isinstance(stated, dict) else []
     if not unknown:
         return ""
     more = f" and {len(unknown) - MOST_NAMED} more" if len(unknown) > MOST_NAMED else ""

@@ -14,16 +14,16 @@ from kulanz.formats.mail_addresses import is_address
 from kulanz.policy.facts import CreditEntry, OverrideKind
 from kulanz.providers.naming import ACCOUNT_ID
 from kulanz.web.api.form_fields import (
-    LARGEST,
+    MAX_AMOUNT,
+    AddOnKind,
     Amount,
     Currency,
     Day,
     Fee,
     Form,
     Instant,
-    Kind,
     Pieces,
-    Pot,
+    PotId,
     Reference,
     Text,
 )
@@ -112,8 +112,8 @@ class DebtorForm(Form, frozen=True, kw_only=True):
 
     def told(self) -> dict[str, str | None]:
         """Return the fields as texts."""
-        found = msgspec.structs.asdict(self)
-        return {name: value.isoformat() if isinstance(value, date) else value for name, value in found.items()}
+        document = msgspec.structs.asdict(self)
+        return {name: value.isoformat() if isinstance(value, date) else value for name, value in document.items()}
 
 
 class OverrideForm(Form, frozen=True, kw_only=True):
@@ -145,7 +145,7 @@ class CancellationForm(Form, frozen=True, kw_only=True):
 class CreditForm(Form, frozen=True, kw_only=True):
     """Credit that was bought or spent, or a pot that has ended: its number or service is no more."""
 
-    pot: Pot
+    pot: PotId
     entry: Literal["bought", "spent", "ended"]
     amount: Amount | None = None
     currency: Currency | None = None
@@ -191,7 +191,7 @@ class DeletionApproval(Form, frozen=True, kw_only=True):
 class AddOnForm(Form, frozen=True, kw_only=True):
     """What is booked; without a `subscription_id` it belongs to the one that gives the plan."""
 
-    kind: Kind
+    kind: AddOnKind
     quantity: Pieces
     unit_price: Fee
     currency: Currency
@@ -200,7 +200,7 @@ class AddOnForm(Form, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Refuse a sum that nobody could pay."""
-        if self.unit_price * self.quantity > LARGEST:
+        if self.unit_price * self.quantity > MAX_AMOUNT:
             raise InvalidInputError("`unit_price` times `quantity` is too much.")
 
 
@@ -294,7 +294,7 @@ class TermsForm(Form, frozen=True, kw_only=True):
 
     def check(self) -> None:
         """Refuse two documents, and terms without an end."""
-        named = [one for one in (self.policy, self.document) if one is not None]
+        named = [item for item in (self.policy, self.document) if item is not None]
         if len(named) > 1:
             raise InvalidInputError("`policy` and `document`: one of them.")
         if bool(named) is not (self.until is not None):

@@ -23,13 +23,18 @@ REFUSALS = {
     422: "The body is no such form, or what it says cannot be.",
     503: "Not at the moment; `Retry-After` says when.",
 }
-PATH = {"type": "string", "pattern": f"^{ID.pattern}$"}
+PATH_PARAMETER = {"type": "string", "pattern": f"^{ID.pattern}$"}
 
 
 @cache
 def document() -> dict[str, Any]:
     """Return the OpenAPI 3.1 document, ready for JSON."""
-    types = [kind for one in OPERATIONS for kind in (one.form, one.answer) if kind is not None]
+    types = [
+        kind
+        for other_operation in OPERATIONS
+        for kind in (other_operation.form, other_operation.answer)
+        if kind is not None
+    ]
     _, schemas = msgspec.json.schema_components([*types, Problem], ref_template=REFERENCE)
     paths: dict[str, dict[str, Any]] = {}
     for tag, operations in BY_TAG.items():
@@ -66,7 +71,7 @@ def _described(operation: Operation) -> dict[str, Any]:
 
 def _path_parameters(path: str) -> list[dict[str, Any]]:
     names = [part.strip("{}") for part in path.split("/") if part.startswith("{")]
-    return [{"name": name, "in": "path", "required": True, "schema": PATH} for name in names]
+    return [{"name": name, "in": "path", "required": True, "schema": PATH_PARAMETER} for name in names]
 
 
 def _query_parameter(name: str) -> dict[str, Any]:
@@ -91,12 +96,12 @@ def _responses(operation: Operation) -> dict[str, Any]:
 
 def _refusals(operation: Operation) -> set[int]:
     """Return the statuses with which an operation may be refused."""
-    found = {400, 401, 403, 503, *operation.refusals}
+    matches = {400, 401, 403, 503, *operation.refusals}
     if "{" in operation.path:
-        found |= {404}
+        matches |= {404}
     if operation.method != "GET":
-        found |= {409, 413, 422}
-    return found
+        matches |= {409, 413, 422}
+    return matches
 
 
 def _refusal(description: str) -> dict[str, Any]:

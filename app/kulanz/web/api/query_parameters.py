@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 from kulanz.policy.state import Standing
 from kulanz.policy.state.refunds import RefundState
 from kulanz.web.api import cursors
-from kulanz.web.api.form_fields import LARGEST, shown
+from kulanz.web.api.form_fields import MAX_AMOUNT, shown
 from kulanz.web.problems import BadRequestError
 
 Read = Callable[[str, str | None], Any]
@@ -31,23 +31,23 @@ class Parameter:
     """Whether a call without it is refused."""
 
 
-def read(given: MultiDict[str, str], known: Collection[str], *, lists: str | None = None) -> dict[str, Any]:
+def read(given: MultiDict[str, str], existing: Collection[str], *, lists: str | None = None) -> dict[str, Any]:
     """Return the values of all `known` parameters, by what they are called.
 
     BadRequestError for one that is unknown, given twice or wrong. A cursor has to be one of the list that is read.
     """
     for name, values in given.lists():
-        if name not in known:
+        if name not in existing:
             raise BadRequestError(f"The query has a parameter that is not known here: {shown(name)}.")
         if len(values) > 1:
             raise BadRequestError(f"`{name}` is given more than once.")
-    for name in known:
+    for name in existing:
         if PARAMETERS[name].required and name not in given:
             raise BadRequestError(f"`{name}` is needed.")
-    asked = {PARAMETERS[name].called or name: PARAMETERS[name].read(name, given.get(name)) for name in known}
+    params = {PARAMETERS[name].called or name: PARAMETERS[name].read(name, given.get(name)) for name in existing}
     if lists is not None:
-        asked["after"] = cursors.decode(lists, asked["after"])
-    return asked
+        params["after"] = cursors.decode(lists, params["after"])
+    return params
 
 
 def _one_of(words: Collection[str]) -> Read:
@@ -80,7 +80,7 @@ def _currency(name: str, text: str | None) -> str | None:
 def _amount(name: str, text: str | None) -> int | None:
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(LARGEST)) and int(text) <= LARGEST):
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_AMOUNT)) and int(text) <= MAX_AMOUNT):
         raise BadRequestError(f"`{name}` is an amount in minor units.")
     return int(text)
 

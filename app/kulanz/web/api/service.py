@@ -41,43 +41,43 @@ from kulanz.policy.facts import (
     RefundDecided,
     TermsAgreed,
 )
-from kulanz.queries import closed, enquiries, handovers, quotes, refunds
-from kulanz.queries.views import Document, Page, view
+from kulanz.queries import accounts, closed, collections, quotes, refunds
+from kulanz.queries.views import JsonDocument, Page, view
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import idempotency
 from kulanz.store.database import Connection
 
-Keep = Callable[[Connection, Document], None]
+StoreResponse = Callable[[Connection, JsonDocument], None]
 """Remembers the answer to a request within the transaction that does what was asked."""
 
 
-def forgotten(_: Connection, __: Document) -> None:
+def forgotten(_: Connection, __: JsonDocument) -> None:
     """Remember nothing: the request has no `Idempotency-Key`."""
 
 
-class Desk(Protocol):
+class Service(Protocol):
     """The accounts, as the API sees them. NotFoundError is raised for what is not there."""
 
     def accounts(self, *, standing: str | None, plan: str | None, after: str | None, limit: int) -> Page:
         """Return accounts in the order of their ids, after one of them."""
 
-    def account(self, account: str) -> Document:
+    def account(self, account: str) -> JsonDocument:
         """Return an account (CONTRACT section 3)."""
 
-    def entitlement(self, account: str) -> Document:
+    def entitlement(self, account: str) -> JsonDocument:
         """Return what the account may use now."""
 
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
         """Return the account's decisions, oldest first."""
 
-    def certificates(self, account: str) -> Document:
+    def certificates(self, account: str) -> JsonDocument:
         """Return what was destroyed about an account, and what is kept."""
 
     def evidence(self, account: str) -> bytes:
         """Return an account's evidence: a signed HTML file."""
 
-    def order(self, account: str, command: Command, actor: str, keep: Keep) -> Document:
+    def order(self, account: str, command: Command, actor: str, keep: StoreResponse) -> JsonDocument:
         """Carry out a command and return what it made or changed; `keep` it in the transaction that makes it."""
 
     def policy(self, name: str) -> str:
@@ -86,34 +86,38 @@ class Desk(Protocol):
     def refund_requests(self, *, state: str | None, late: bool | None, after: str | None, limit: int) -> Page:
         """Return requests for refunds, newest first."""
 
-    def refund_request(self, request: str) -> Document:
+    def refund_request(self, request: str) -> JsonDocument:
         """Return a request for a refund."""
 
     def account_of_request(self, request: str) -> str:
         """Return whose request for a refund it is."""
 
-    def request_refund(self, account: str, command: RequestRefund, actor: str, keep: Keep) -> tuple[Document, bool]:
+    def request_refund(
+        self, account: str, command: RequestRefund, actor: str, keep: StoreResponse
+    ) -> tuple[JsonDocument, bool]:
         """Return the request for a refund, and whether it is new: who asks again gets the first answer."""
 
-    def plan_change(self, account: str, wanted: Wanted) -> Document:
+    def plan_change(self, account: str, wanted: Wanted) -> JsonDocument:
         """Return what a change of plan would charge, and when it would count."""
 
     def collections(self, *, only_open: bool, after: str | None, limit: int) -> Page:
         """Return hand-overs of debts, the newest first."""
 
-    def collection(self, collection: str) -> Document:
+    def collection(self, collection: str) -> JsonDocument:
         """Return one hand-over."""
 
     def account_of_collection(self, collection: str) -> str:
         """Return whose debt it is."""
 
-    def debtor(self, account: str) -> Document:
+    def debtor(self, account: str) -> JsonDocument:
         """Return who owes."""
 
     def account_of_dispute(self, dispute: str) -> str:
         """Return whose dispute it is."""
 
-    def once(self, *, actor: str, key: str, request: bytes, act: Callable[[Keep], Document]) -> tuple[Document, bool]:
+    def once(
+        self, *, actor: str, key: str, request: bytes, act: Callable[[StoreResponse], JsonDocument]
+    ) -> tuple[JsonDocument, bool]:
         """Return what `act` makes, or made for the same key of the same actor, and whether it is a repeat.
 
         InvalidInputError for the same key with another request, RefusedError while the first is still running.
@@ -151,7 +155,7 @@ _SHOWN_AS: Mapping[type[Fact], tuple[str, str]] = {
 """By the fact that an order is: the name in the account's document, and the fact's attribute that has the id."""
 
 
-class AccountDesk:
+class AccountService:
     """Keeps the promises of `kulanz.web.api.service.Desk`."""
 
     def __init__(self, services: Services) -> None:
@@ -159,23 +163,23 @@ class AccountDesk:
 
     def accounts(self, *, standing: str | None, plan: str | None, after: str | None, limit: int) -> Page:
         """Return accounts in the order of their ids."""
-        return enquiries.accounts(self._services, standing=standing, plan=plan, after=after, limit=limit)
+        return accounts.accounts(self._services, standing=standing, plan=plan, after=after, limit=limit)
 
-    def account(self, account: str) -> Document:
+    def account(self, account: str) -> JsonDocument:
         """Return an account's document."""
-        return enquiries.account_document(self._services, account)
+        return accounts.account_document(self._services, account)
 
-    def entitlement(self, account: str) -> Document:
+    def entitlement(self, account: str) -> JsonDocument:
         """Return what an account may use now."""
-        return enquiries.entitlement(self._services, account)
+        return accounts.entitlement(self._services, account)
 
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
         """Return an account's decisions."""
-        return enquiries.timeline(self._services, account, after=after, limit=limit)
+        return accounts.timeline(self._services, account, after=after, limit=limit)
 
-    def certificates(self, account: str) -> Document:
+    def certificates(self, account: str) -> JsonDocument:
         """Return the certificates about an account, and what is kept of it."""
-        public = self._services.vault.signet.public
+        public = self._services.vault.signer.public
         with self._services.database.read() as conn:
             name = view(self._services, conn, account).account.id
             return {"certificates": closed.certificates_of(conn, name, public), "kept": closed.kept_of(conn, name)}
@@ -195,7 +199,7 @@ class AccountDesk:
         """Return requests for refunds, newest first."""
         return refunds.refund_requests(self._services, state=state, late=late, after=after, limit=limit)
 
-    def refund_request(self, request: str) -> Document:
+    def refund_request(self, request: str) -> JsonDocument:
         """Return a request for a refund."""
         return refunds.refund_request(self._services, request)
 
@@ -203,62 +207,66 @@ class AccountDesk:
         """Return whose request for a refund it is."""
         return refunds.account_of_request(self._services, request)
 
-    def request_refund(self, account: str, command: RequestRefund, actor: str, keep: Keep) -> tuple[Document, bool]:
+    def request_refund(
+        self, account: str, command: RequestRefund, actor: str, keep: StoreResponse
+    ) -> tuple[JsonDocument, bool]:
         """Return the request for a refund, and whether it is new."""
         return refund_requests.request(self._services, account, command, actor, keep=keep)
 
-    def plan_change(self, account: str, wanted: Wanted) -> Document:
+    def plan_change(self, account: str, wanted: Wanted) -> JsonDocument:
         """Return what a change of plan would charge, and when it would count."""
         return quotes.plan_change(self._services, account, wanted)
 
     def collections(self, *, only_open: bool, after: str | None, limit: int) -> Page:
         """Return hand-overs of debts."""
-        return handovers.collections(self._services, only_open=only_open, after=after, limit=limit)
+        return collections.collections(self._services, only_open=only_open, after=after, limit=limit)
 
-    def collection(self, collection: str) -> Document:
+    def collection(self, collection: str) -> JsonDocument:
         """Return one hand-over."""
-        return handovers.collection(self._services, collection)
+        return collections.collection(self._services, collection)
 
     def account_of_collection(self, collection: str) -> str:
         """Return whose debt it is."""
-        return handovers.account_of_collection(self._services, collection)
+        return collections.account_of_collection(self._services, collection)
 
-    def debtor(self, account: str) -> Document:
+    def debtor(self, account: str) -> JsonDocument:
         """Return who owes."""
-        return handovers.debtor(self._services, account)
+        return collections.debtor(self._services, account)
 
     def account_of_dispute(self, dispute: str) -> str:
         """Return whose dispute it is."""
-        return enquiries.account_of_dispute(self._services, dispute)
+        return accounts.account_of_dispute(self._services, dispute)
 
-    def order(self, account: str, command: Command, actor: str, keep: Keep) -> Document:
+    def order(self, account: str, command: Command, actor: str, keep: StoreResponse) -> JsonDocument:
         """Carry out a command and return the dispute or exception that it is about, kept with it in one transaction."""
-        made: list[Document] = []
+        made: list[JsonDocument] = []
 
         def then(tx: Connection, facts: tuple[Fact, ...]) -> None:
             approved = next((fact for fact in facts if isinstance(fact, DeletionApproved)), None)
             if approved is not None:
-                made.append(_approval(approved, enquiries.account_in(self._services, tx, account)))
+                made.append(_approval(approved, accounts.account_in(self._services, tx, account)))
                 keep(tx, made[0])
                 return
             kind, item = _subject(facts)
-            found = enquiries.account_in(self._services, tx, account)[kind]
-            made.append(found if item is None else next(document for document in found if document["id"] == item))
+            result = accounts.account_in(self._services, tx, account)[kind]
+            made.append(result if item is None else next(document for document in result if document["id"] == item))
             keep(tx, made[0])
 
         execute.command(self._services, account, command, actor, signed_in=True, then=then)
         return made[0]
 
-    def once(self, *, actor: str, key: str, request: bytes, act: Callable[[Keep], Document]) -> tuple[Document, bool]:
+    def once(
+        self, *, actor: str, key: str, request: bytes, act: Callable[[StoreResponse], JsonDocument]
+    ) -> tuple[JsonDocument, bool]:
         """Note that the request has begun and act; the answer is kept with what was done, so nothing is done twice."""
         database, vault = self._services.database, self._services.vault
         with database.write() as tx:
             kept = idempotency.begin(tx, actor, key, request, real_now())
         if kept is not None:
-            return msgspec.json.decode(vault.open(kept.document), type=Document), True
+            return msgspec.json.decode(vault.open(kept.document), type=JsonDocument), True
 
-        def keep(tx: Connection, document: Document) -> None:
-            answer = idempotency.Answer(status=201, document=vault.seal(msgspec.json.encode(document)))
+        def keep(tx: Connection, document: JsonDocument) -> None:
+            answer = idempotency.StoredResponse(status=201, document=vault.seal(msgspec.json.encode(document)))
             idempotency.finish(tx, actor, key, answer)
 
         try:
@@ -269,7 +277,7 @@ class AccountDesk:
             raise
 
 
-def _approval(fact: DeletionApproved, account: Document) -> Document:
+def _approval(fact: DeletionApproved, account: JsonDocument) -> JsonDocument:
     return {
         "subject": fact.subject,
         "approved_at": rfc3339(fact.at),

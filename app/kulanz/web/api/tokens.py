@@ -9,7 +9,7 @@ from hmac import compare_digest
 from kulanz.config import ApiToken
 from kulanz.web.problems import ForbiddenError, UnauthorizedError
 
-READING = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def authenticate(authorization: str | None, method: str, tokens: Sequence[ApiToken], *, personal: bool = False) -> str:
@@ -25,7 +25,7 @@ def authenticate(authorization: str | None, method: str, tokens: Sequence[ApiTok
     matches = [token for token in tokens if same(presented, token.token)]
     if not matches:
         raise UnauthorizedError("A valid bearer token is needed.")
-    if matches[0].read_only and method not in READING:
+    if matches[0].read_only and method not in SAFE_METHODS:
         raise ForbiddenError("This token may only read.")
     if matches[0].read_only and personal:
         raise ForbiddenError("This token may read no personal data.")

@@ -14,25 +14,25 @@ from kulanz.commands.commands import Command
 from kulanz.config import ApiToken
 from kulanz.errors import NotFoundError
 from kulanz.formats.wording import file_name
-from kulanz.queries.views import Document, Page
+from kulanz.queries.views import JsonDocument, Page
 from kulanz.telemetry import metrics
 from kulanz.web.api import cursors, form_fields, forms, openapi, query_parameters
 from kulanz.web.api.operations import ID, OPERATIONS, Operation
 from kulanz.web.api.operations.shape import Answers, Orders
-from kulanz.web.api.service import Desk, Keep, forgotten
+from kulanz.web.api.service import Service, StoreResponse, forgotten
 from kulanz.web.api.tokens import authenticate
 from kulanz.web.bodies import read_body
 from kulanz.web.problems import BadRequestError
 
-LARGEST_BODY = 64 * 1024
+MAX_BODY = 64 * 1024
 PERSONAL = frozenset(operation.name for operation in OPERATIONS if operation.personal)
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
-def blueprint(desk: Desk, tokens: Sequence[ApiToken]) -> Blueprint:
+def blueprint(service: Service, tokens: Sequence[ApiToken]) -> Blueprint:
     """Return the API of one desk, open to the bearers of `tokens`."""
     blueprint = Blueprint("api", __name__, url_prefix="/v1")
-    api = Api(desk)
+    api = Api(service)
     for operation in OPERATIONS:
         rule = operation.path.replace("{", "<").replace("}", ">")
         blueprint.add_url_rule(rule, operation.name, api.view(operation), methods=[operation.method])
@@ -49,8 +49,8 @@ def blueprint(desk: Desk, tokens: Sequence[ApiToken]) -> Blueprint:
 class Api:
     """The views: one for all questions, one for all orders, and those that are like no other."""
 
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
+    def __init__(self, service: Service) -> None:
+        self._service = service
 
     def view(self, operation: Operation) -> Callable[..., Response]:
         """Return what serves an operation."""
@@ -68,7 +68,7 @@ class Api:
     def entitlement(self, account_id: str) -> Response:
         """Answer what the account may use, or that it is what the caller has already."""
         _nothing_asked()
-        response = _json(self._desk.entitlement(_known_form(account_id)))
+        response = _json(self._service.entitlement(_known_form(account_id)))
         response.headers["Cache-Control"] = "private, no-cache"
         response.headers["Vary"] = "Authorization"
         response.set_etag(sha256(response.get_data()).hexdigest()[:32])
@@ -79,7 +79,7 @@ class Api:
         """Answer the account's evidence as a file to keep."""
         _nothing_asked()
         account = _known_form(account_id)
-        response = Response(self._desk.evidence(account), content_type="text/html; charset=utf-8")
+        response = Response(self._service.evidence(account), content_type="text/html; charset=utf-8")
         response.headers["Cache-Control"] = "no-store"
         response.headers["Content-Security-Policy"] = "sandbox"
         response.headers["Content-Disposition"] = f'attachment; filename="{file_name(account)}"'
@@ -89,7 +89,7 @@ class Api:
         """Put an account under a policy of its own, or end that; a policy may be named that is kept here."""
         _nothing_asked()
         form = form_fields.read(_body(), forms.TermsForm)
-        document = form.document if form.policy is None else self._desk.policy(form.policy)
+        document = form.document if form.policy is None else self._service.policy(form.policy)
         return self._ordered(_known_form(account_id), form.command(document), status=201)
 
     def request_refund(self) -> Response:
@@ -97,8 +97,8 @@ class Api:
         _nothing_asked()
         form, actor, new = form_fields.read(_body(), forms.RefundForm), g.actor, []
 
-        def act(keep: Keep) -> Document:
-            document, made = self._desk.request_refund(form.account, form.command(), actor, keep)
+        def act(keep: StoreResponse) -> JsonDocument:
+            document, made = self._service.request_refund(form.account, form.command(), actor, keep)
             new.append(made)
             return document
 
@@ -106,42 +106,44 @@ class Api:
         return _json(document, 201 if not repeated and new[0] else 200)
 
     def _answered(self, operation: Operation, answers: Answers, **ids: str) -> Response:
-        asked = query_parameters.read(request.args, operation.query, lists=operation.lists)
-        found = answers(self._desk, "".join(map(_known_form, ids.values())), asked)
-        return _page(operation.lists or "", found) if isinstance(found, Page) else _json(found)
+        params = query_parameters.read(request.args, operation.query, lists=operation.lists)
+        stored_page = answers(self._service, "".join(map(_known_form, ids.values())), params)
+        return _page(operation.lists or "", stored_page) if isinstance(stored_page, Page) else _json(stored_page)
 
     def _given(self, operation: Operation, orders: Orders, **ids: str) -> Response:
         _nothing_asked()
         subject = next((ident for name, ident in ids.items() if name != "account_id"), "")
         command = orders(_body(), subject)
         account = self._account_of({name: _known_form(ident) for name, ident in ids.items()})
-        shown = self._desk.account(account)[operation.repeats] if operation.repeats else ()
-        return self._ordered(account, command, status=operation.status, known=shown)
+        shown = self._service.account(account)[operation.repeats] if operation.repeats else ()
+        return self._ordered(account, command, status=operation.status, existing=shown)
 
     def _account_of(self, ids: Mapping[str, str]) -> str:
         match ids:
             case {"account_id": account}:
                 return account
             case {"dispute_id": dispute}:
-                return self._desk.account_of_dispute(dispute)
+                return self._service.account_of_dispute(dispute)
             case {"collection_id": collection}:
-                return self._desk.account_of_collection(collection)
-        return self._desk.account_of_request(ids["request_id"])
+                return self._service.account_of_collection(collection)
+        return self._service.account_of_request(ids["request_id"])
 
-    def _ordered(self, account: str, command: Command, *, status: int, known: Collection[Document] = ()) -> Response:
+    def _ordered(
+        self, account: str, command: Command, *, status: int, existing: Collection[JsonDocument] = ()
+    ) -> Response:
         """Carry a command out, once for each Idempotency-Key; what was `known` before is not made anew."""
         actor = g.actor
-        document, repeated = self._once(actor, lambda keep: self._desk.order(account, command, actor, keep))
-        return _json(document, 200 if repeated or document in known else status)
+        document, repeated = self._once(actor, lambda keep: self._service.order(account, command, actor, keep))
+        return _json(document, 200 if repeated or document in existing else status)
 
-    def _once(self, actor: str, act: Callable[[Keep], Document]) -> tuple[Document, bool]:
+    def _once(self, actor: str, act: Callable[[StoreResponse], JsonDocument]) -> tuple[JsonDocument, bool]:
         key = request.headers.get("Idempotency-Key")
         if key is None:
             return act(forgotten), False
         if not IDEMPOTENCY_KEY.fullmatch(key):
             raise BadRequestError("`Idempotency-Key` has 1 to 255 visible ASCII characters.")
-        asked = sha256(b"\0".join((request.method.encode(), request.path.encode(), _body()))).digest()
-        return self._desk.once(actor=actor, key=key, request=asked, act=act)
+        requested = sha256(b"\0".join((request.method.encode(), request.path.encode(), _body()))).digest()
+        return self._service.once(actor=actor, key=key, request=requested, act=act)
 
 
 def _known_form(identifier: str) -> str:
@@ -158,7 +160,7 @@ def _nothing_asked() -> None:
 
 def _body() -> bytes:
     if "body" not in g:
-        g.body = read_body(request.stream, LARGEST_BODY, request.content_length)
+        g.body = read_body(request.stream, MAX_BODY, request.content_length)
     body: bytes = g.body
     return body
 
@@ -168,7 +170,7 @@ def _page(name: str, page: Page) -> Response:
     return _json({name: page.items, "next_cursor": cursor})
 
 
-def _json(document: Document, status: int = 200) -> Response:
+def _json(document: JsonDocument, status: int = 200) -> Response:
     response = Response(msgspec.json.encode(document), status=status, content_type="application/json")
     response.headers["Cache-Control"] = "no-store"
     return response

@@ -14,13 +14,13 @@ from kulanz.commands.commands import Command
 from kulanz.errors import KulanzError, RefusedError
 from kulanz.policy.facts import Fact
 from kulanz.policy.state import Decision, Standing
-from kulanz.queries import dossier, granted, sentences
+from kulanz.queries import account_page, exceptions, sentences
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import codec, idempotency, pages
 from kulanz.store.database import Connection
-from kulanz.web.console import closing, orders, questions, wording
-from kulanz.web.console.questions import PAGE
+from kulanz.web.console import closing, formatting, orders, questions
+from kulanz.web.console.questions import ROWS_PER_PAGE
 from kulanz.web.problems import BadRequestError
 
 PROPOSED = timedelta(days=7)
@@ -38,7 +38,7 @@ class Preview:
     after: tuple[str, str, str]
 
 
-class Accounts:
+class AccountPages:
     """The pages about accounts."""
 
     def __init__(self, services: Services) -> None:
@@ -53,16 +53,21 @@ class Accounts:
 
     def list(self) -> Response:
         """Show accounts, or those that a search finds; the only one it finds is shown at once."""
-        asked, standing = questions.text("q"), questions.word("standing", [*Standing])
-        if asked is not None:
-            return self._found(asked)
+        requested, standing = questions.text("q"), questions.word("standing", [*Standing])
+        if requested is not None:
+            return self._found(requested)
         with self._services.database.read() as conn:
-            rows = pages.accounts_page(conn, standing=standing, after=questions.text("after"), limit=PAGE + 1)
+            rows = pages.accounts_page(conn, standing=standing, after=questions.text("after"), limit=ROWS_PER_PAGE + 1)
             now = self._services.clock.now(conn)
-        more = rows[PAGE - 1].id if len(rows) > PAGE else None
+        more = rows[ROWS_PER_PAGE - 1].id if len(rows) > ROWS_PER_PAGE else None
         return make_response(
             render_template(
-                "ops/accounts.html", rows=rows[:PAGE], more=more, standing=standing, standings=[*Standing], now=now
+                "ops/accounts.html",
+                rows=rows[:ROWS_PER_PAGE],
+                more=more,
+                standing=standing,
+                standings=[*Standing],
+                now=now,
             )
         )
 
@@ -86,7 +91,7 @@ class Accounts:
             raise BadRequestError("Look at what would follow first.")
         try:
             command = orders.command(fields)
-            if dossier.dossier(self._services, name).sequence != seen:
+            if account_page.account_page(self._services, name).sequence != seen:
                 note = "The account has changed since you looked: this is what would follow now."
                 return make_response(self._previewed(name, fields, note), 409)
             self._carry_out(name, command, fields, nonce)
@@ -102,36 +107,36 @@ class Accounts:
         def once(tx: Connection, _: tuple[Fact, ...]) -> None:
             if idempotency.begin(tx, f"ops:{actor}", nonce[:64], request_digest, real_now()) is not None:
                 raise RefusedError("This was done already: the form was sent twice.")
-            idempotency.finish(tx, f"ops:{actor}", nonce[:64], idempotency.Answer(status=200, document=b""))
+            idempotency.finish(tx, f"ops:{actor}", nonce[:64], idempotency.StoredResponse(status=200, document=b""))
 
         execute.command(self._services, name, command, actor, signed_in=True, then=once)
 
-    def _found(self, asked: str) -> Response:
-        rows = dossier.search(self._services, asked)
+    def _found(self, requested: str) -> Response:
+        rows = account_page.search(self._services, requested)
         names = [row.id for row in rows]
-        if len(names) == 1 or asked in names:
-            only = asked if asked in names else names[0]
+        if len(names) == 1 or requested in names:
+            only = requested if requested in names else names[0]
             return make_response(redirect(url_for("ops.account", name=only), code=303))
-        return make_response(render_template("ops/found.html", asked=asked, rows=rows))
+        return make_response(render_template("ops/found.html", asked=requested, rows=rows))
 
     def _page(self, name: str, **more: object) -> str:
-        found = dossier.dossier(self._services, name, before=questions.number("before"))
+        stored_account_page = account_page.account_page(self._services, name, before=questions.number("before"))
         with self._services.database.read() as conn:
             now = self._services.clock.now(conn)
-        ends = found.account["grace_ends_at"]
+        ends = stored_account_page.account["grace_ends_at"]
         start = max(now, now if ends is None else now.fromisoformat(ends))
         return render_template(
             "ops/account.html",
-            found=found,
-            account=found.account,
-            offers=orders.offers(found.account),
-            closable=orders.closable(found.account),
-            choices=closing.choices(found.account),
-            waiting=[*granted.waiting(found.account)],
+            found=stored_account_page,
+            account=stored_account_page.account,
+            offers=orders.offers(stored_account_page.account),
+            closable=orders.closable(stored_account_page.account),
+            choices=closing.choices(stored_account_page.account),
+            waiting=[*exceptions.waiting(stored_account_page.account)],
             outcomes=orders.FINAL,
             proposed=f"{start + PROPOSED:%Y-%m-%dT%H:%M}",
             now=now,
-            done=questions.word("done", [*orders.OFFERS, *orders.TITLES]),
+            done=questions.word("done", [*orders.OFFERS, *orders.COMMAND_TITLES]),
             **more,
         )
 
@@ -141,7 +146,7 @@ class Accounts:
         return make_response(self._page(name, refused=error.detail, filled=fields), error.status)
 
     def _previewed(self, name: str, fields: dict[str, str], note: str | None = None) -> str:
-        sequence = dossier.dossier(self._services, name).sequence
+        sequence = account_page.account_page(self._services, name).sequence
         decision = execute.command(
             self._services, name, orders.command(fields), g.user.name, signed_in=True, dry_run=True
         )
@@ -158,14 +163,14 @@ class Accounts:
 
 
 def _title(order: str) -> str:
-    return orders.OFFERS[order].title if order in orders.OFFERS else orders.TITLES[order]
+    return orders.OFFERS[order].title if order in orders.OFFERS else orders.COMMAND_TITLES[order]
 
 
 def _preview(decision: Decision) -> Preview:
     before, after = decision.before, decision.state
     return Preview(
-        changes=[sentences.sentence(codec.told(change)) for change in decision.changes],
-        effects=[wording.effect(one) for one in decision.effects],
+        changes=[sentences.sentence(codec.change_document(change)) for change in decision.changes],
+        effects=[formatting.effect(effect) for effect in decision.effects],
         before=(str(before.standing), before.plan, str(before.access)) if before else ("none", "none", "none"),
         after=(str(after.standing), after.plan, str(after.access)),
     )

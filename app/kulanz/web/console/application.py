@@ -15,18 +15,18 @@ from kulanz.formats.wording import how_many
 from kulanz.queries import sentences
 from kulanz.services import Services
 from kulanz.store.inbox.events import event_id
-from kulanz.web.console import wording
-from kulanz.web.console.accounts import Accounts
-from kulanz.web.console.effects import Effects
-from kulanz.web.console.events import Events
-from kulanz.web.console.guard import Guard
-from kulanz.web.console.login import Entrance
-from kulanz.web.console.overview import Overview
-from kulanz.web.console.policy_trials import Trials
-from kulanz.web.console.queues import Queues
-from kulanz.web.console.records import Records
-from kulanz.web.console.refunds import Refunds
-from kulanz.web.console.sessions import Sessions
+from kulanz.web.console import formatting
+from kulanz.web.console.access import AccessControl
+from kulanz.web.console.accounts import AccountPages
+from kulanz.web.console.effects import EffectPages
+from kulanz.web.console.events import EventPages
+from kulanz.web.console.login import LoginPages
+from kulanz.web.console.overview import OverviewPage
+from kulanz.web.console.policy_trials import PolicyTrialPages
+from kulanz.web.console.queues import QueuePages
+from kulanz.web.console.records import RecordPages
+from kulanz.web.console.refunds import RefundPages
+from kulanz.web.console.sessions import ConsoleSessions
 
 HERE = Path(__file__).parent
 A_YEAR = 31_536_000
@@ -64,20 +64,20 @@ def _assets() -> Blueprint:
 
 def _pages(services: Services) -> Blueprint:
     pages = Blueprint("ops", __name__, url_prefix="/ops", template_folder="templates")
-    sessions = Sessions(services)
-    guard = Guard(services.settings, sessions)
+    sessions = ConsoleSessions(services)
+    guard = AccessControl(services.settings, sessions)
     pages.before_request(guard.admit)
     pages.after_request(guard.send_off)
     parts = (
-        Entrance(services, sessions),
-        Overview(services),
-        Accounts(services),
-        Events(services),
-        Effects(services),
-        Refunds(services),
-        Records(services),
-        Trials(services),
-        Queues(services, sessions),
+        LoginPages(services, sessions),
+        OverviewPage(services),
+        AccountPages(services),
+        EventPages(services),
+        EffectPages(services),
+        RefundPages(services),
+        RecordPages(services),
+        PolicyTrialPages(services),
+        QueuePages(services, sessions),
     )
     for part in parts:
         part.register(pages)
@@ -88,7 +88,7 @@ def _pages(services: Services) -> Blueprint:
     return pages
 
 
-def _context(services: Services, sessions: Sessions) -> dict[str, Any]:
+def _context(services: Services, sessions: ConsoleSessions) -> dict[str, Any]:
     session = g.get("session")
     return {
         "token": sessions.token(session) if session else "",
@@ -98,12 +98,12 @@ def _context(services: Services, sessions: Sessions) -> dict[str, Any]:
         "style": url_for("ops_assets.static", filename="ops.css", v=_version()),
         "icon": url_for("ops_assets.static", filename="icon.svg", v=_version()),
         "test_clock": services.settings.test_clock,
-        "instant": wording.instant,
-        "ago": wording.ago,
-        "told": wording.told,
-        "words": wording.words,
-        "kind_of": wording.kind,
-        "tone": wording.tone,
+        "instant": formatting.instant,
+        "ago": formatting.ago,
+        "sentence": formatting.sentence,
+        "words": formatting.words,
+        "kind_of": formatting.kind,
+        "tone": formatting.tone,
         "money": sentences.money,
         "as_money": sentences.money,
         "how_many": how_many,

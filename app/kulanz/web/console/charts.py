@@ -23,31 +23,31 @@ class Series:
 
 def bars(title: str, labels: Sequence[str], series: Sequence[Series]) -> Markup:
     """Return a chart with one group of bars for each label, scaled to the highest value."""
-    top = max((value for one in series for value in one.values), default=0)
+    top = max((value for sery in series for value in sery.values), default=0)
     slot = WIDTH / max(1, len(labels))
     width = max(1.0, (slot - GAP) / max(1, len(series)))
     drawn = Markup("").join(
         _bar(
             place * slot + number * width,
             width,
-            one.values[place] / top,
-            one.tone,
-            f"{label}: {one.name} {one.values[place]}",
+            sery.values[place] / top,
+            sery.tone,
+            f"{label}: {sery.name} {sery.values[place]}",
         )
         for place, label in enumerate(labels)
-        for number, one in enumerate(series)
-        if one.values[place]
+        for number, sery in enumerate(series)
+        if sery.values[place]
     )
-    told = ", ".join(f"{one.name} {sum(one.values)} in all, {max(one.values, default=0)} at most" for one in series)
+    text = ", ".join(f"{sery.name} {sum(sery.values)} in all, {max(sery.values, default=0)} at most" for sery in series)
     head = Markup(
         '<svg class="chart" viewBox="0 0 {} {}" role="img" aria-label="{}" preserveAspectRatio="none">'
-    ).format(WIDTH, HEIGHT, f"{title}: {told}")
+    ).format(WIDTH, HEIGHT, f"{title}: {text}")
     floor = Markup('<line class="floor" x1="0" y1="{0}" x2="{1}" y2="{0}"></line>').format(BASELINE, WIDTH)
     return head + drawn + floor + Markup("</svg>")
 
 
-def _bar(x: float, width: float, share: float, tone: str, told: str) -> Markup:
+def _bar(x: float, width: float, share: float, tone: str, text: str) -> Markup:
     height = max(2.0, share * (HEIGHT - 6))
     return Markup(
         '<rect class="{}" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}"><title>{}</title></rect>'
-    ).format(tone, x, BASELINE - height, width, height, told)
+    ).format(tone, x, BASELINE - height, width, height, text)

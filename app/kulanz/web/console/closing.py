@@ -14,9 +14,9 @@ from kulanz.commands.commands import (
     RequestClosure,
     WithdrawClosure,
 )
-from kulanz.queries.views import Document
+from kulanz.queries.views import JsonDocument
 
-RUNNING = frozenset({"waiting", "approval", "announced"})
+RUNNING_STATES = frozenset({"waiting", "approval", "announced"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +31,10 @@ class Choice:
     @property
     def title(self) -> str:
         """What it is called."""
-        return TITLES[self.order]
+        return CLOSING_TITLES[self.order]
 
 
-TITLES = {
+CLOSING_TITLES = {
     "request_closure": "Close the account",
     "withdraw_closure": "Withdraw the closure",
     "approve_deletion": "Approve the deletion",
@@ -42,7 +42,7 @@ TITLES = {
     "approve_collection": "Approve collection",
     "recall_collection": "Recall from collection",
 }
-COMMANDS: dict[str, Callable[[str, str], Command]] = {
+CLOSING_COMMANDS: dict[str, Callable[[str, str], Command]] = {
     "request_closure": lambda _, reason: RequestClosure(reason=reason),
     "withdraw_closure": lambda _, reason: WithdrawClosure(reason=reason),
     "approve_deletion": lambda subject, reason: ApproveDeletion(reason=reason, subject=subject),
@@ -53,32 +53,32 @@ COMMANDS: dict[str, Callable[[str, str], Command]] = {
 WITHOUT_REASON = frozenset({"approve_collection"})
 
 
-def choices(account: Document) -> list[Choice]:
+def choices(account: JsonDocument) -> list[Choice]:
     """Return what may be ordered."""
     return [*_of_closures(account), *_of_debts(account)]
 
 
-def _of_closures(account: Document) -> Iterator[Choice]:
-    running = [one for one in account["closures"] if one["state"] in RUNNING]
+def _of_closures(account: JsonDocument) -> Iterator[Choice]:
+    running = [item for item in account["closures"] if item["state"] in RUNNING_STATES]
     if not running and account["standing"] != "closed":
         what = "The organisation asks to be deleted: what is paid for runs out first, and it is announced."
         yield Choice(order="request_closure", subject="", what=what)
-    for one in running:
-        yield Choice(order="withdraw_closure", subject=one["id"], what="The organisation stays after all.")
-        if one["state"] == "approval":
+    for item in running:
+        yield Choice(order="withdraw_closure", subject=item["id"], what="The organisation stays after all.")
+        if item["state"] == "approval":
             what = "Its data go on the day that was announced; a legal hold or an open dispute keeps them."
-            yield Choice(order="approve_deletion", subject=one["id"], what=what)
+            yield Choice(order="approve_deletion", subject=item["id"], what=what)
 
 
-def _of_debts(account: Document) -> Iterator[Choice]:
-    known = {one["case_id"] for one in account["collections"] if one["state"] in {"proposed", "handed_over"}}
+def _of_debts(account: JsonDocument) -> Iterator[Choice]:
+    existing = {item["case_id"] for item in account["collections"] if item["state"] in {"proposed", "handed_over"}}
     for case in account["dunning_cases"]:
-        if case["state"] == "exhausted" and case["id"] not in known:
+        if case["state"] == "exhausted" and case["id"] not in existing:
             what = "Two people, by two names, have to approve it before anything is handed over."
             yield Choice(order="propose_collection", subject=case["id"], what=what)
-    for one in account["collections"]:
-        if one["state"] == "proposed":
+    for item in account["collections"]:
+        if item["state"] == "proposed":
             what = "By your name; the second one hands the debt over."
-            yield Choice(order="approve_collection", subject=one["id"], what=what, reasoned=False)
-        if one["state"] in {"proposed", "handed_over"}:
-            yield Choice(order="recall_collection", subject=one["id"], what="The debt is taken back.")
+            yield Choice(order="approve_collection", subject=item["id"], what=what, reasoned=False)
+        if item["state"] in {"proposed", "handed_over"}:
+            yield Choice(order="recall_collection", subject=item["id"], what="The debt is taken back.")

@@ -6,17 +6,17 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 
 from kulanz.errors import NotFoundError, RefusedError
 from kulanz.runtime.clock import real_now
-from kulanz.runtime.notifier import EFFECTS
+from kulanz.runtime.notifier import EFFECTS_QUEUE
 from kulanz.services import Services
 from kulanz.store import audit_log, outbox, pages
-from kulanz.store.outbox import STATES
+from kulanz.store.outbox import EFFECT_STATES
 from kulanz.web.console import questions
-from kulanz.web.console.questions import PAGE
+from kulanz.web.console.questions import ROWS_PER_PAGE
 
-STUCK = ("parked", "todo", "unknown", "pending")
+STUCK_STATES = ("parked", "todo", "unknown", "pending")
 
 
-class Effects:
+class EffectPages:
     """The pages about effects."""
 
     def __init__(self, services: Services) -> None:
@@ -29,19 +29,23 @@ class Effects:
 
     def list(self) -> str:
         """Show effects, newest first."""
-        state, account, before = questions.word("state", STATES), questions.text("account"), questions.text("before")
+        state, account, before = (
+            questions.word("state", EFFECT_STATES),
+            questions.text("account"),
+            questions.text("before"),
+        )
         with self._services.database.read() as conn:
-            rows = pages.effects_page(conn, state=state, account=account, before=before, limit=PAGE + 1)
+            rows = pages.effects_page(conn, state=state, account=account, before=before, limit=ROWS_PER_PAGE + 1)
             now = self._services.clock.now(conn)
-        more = rows[PAGE - 1].id if len(rows) > PAGE else None
+        more = rows[ROWS_PER_PAGE - 1].id if len(rows) > ROWS_PER_PAGE else None
         return render_template(
             "ops/effects.html",
-            rows=rows[:PAGE],
+            rows=rows[:ROWS_PER_PAGE],
             more=more,
             state=state,
-            states=STATES,
+            states=EFFECT_STATES,
             account=account,
-            stuck=STUCK,
+            stuck=STUCK_STATES,
             now=now,
             done=questions.word("done", ("retried",)),
         )
@@ -50,13 +54,13 @@ class Effects:
         """Make one effect due at once; what was done is never done again."""
         ident = request.form.get("effect", "")
         with self._services.database.write() as tx:
-            found = outbox.get(tx, ident)
-            if found is None:
+            row = outbox.get(tx, ident)
+            if row is None:
                 raise NotFoundError("There is no such effect.")
-            if found.state not in STUCK:
-                raise RefusedError(f"This effect is {found.state}: there is nothing to try again.")
+            if row.state not in STUCK_STATES:
+                raise RefusedError(f"This effect is {row.state}: there is nothing to try again.")
             outbox.retry(tx, [ident])
-            audit_log.note(tx, at=real_now(), actor=g.user.name, act="retried", subject=ident)
-        self._services.bell.ring(EFFECTS)
+            audit_log.record(tx, at=real_now(), actor=g.user.name, act="retried", subject=ident)
+        self._services.notifier.notify(EFFECTS_QUEUE)
         where = url_for("ops.effects", state=request.form.get("state") or None, done="retried")
         return make_response(redirect(where, code=303))

@@ -8,22 +8,22 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 
 from kulanz.errors import NotFoundError, RefusedError
 from kulanz.processing import bulk_retry, circuit_breaker
-from kulanz.processing.bulk_retry import Turn
+from kulanz.processing.bulk_retry import BulkRetry
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import audit_log, inbox, pages
-from kulanz.store.inbox import STATES, Event, event_id, number_of
+from kulanz.store.inbox import EVENT_STATES, Event, event_id, number_of
 from kulanz.telemetry.logs import log
 from kulanz.web.console import payloads, questions
-from kulanz.web.console.questions import PAGE
+from kulanz.web.console.questions import ROWS_PER_PAGE
 from kulanz.web.problems import BadRequestError
 
-RETRYABLE = bulk_retry.EVENT_STATES
-PATIENCE = 4.0
+RETRYABLE_STATES = bulk_retry.EVENT_STATES
+RETRY_SECONDS_PER_REQUEST = 4.0
 """Seconds that one request takes for a bulk retry before it asks to be continued."""
 
 
-class Events:
+class EventPages:
     """The pages about events."""
 
     def __init__(self, services: Services) -> None:
@@ -41,20 +41,30 @@ class Events:
 
     def list(self) -> str:
         """Show events, newest first."""
-        state, account, before = questions.word("state", STATES), questions.text("account"), questions.number("before")
+        state, account, before = (
+            questions.word("state", EVENT_STATES),
+            questions.text("account"),
+            questions.number("before"),
+        )
         with self._services.database.read() as conn:
-            rows = pages.events(conn, state=state, account=account, before=before, limit=PAGE + 1)
+            rows = pages.events(conn, state=state, account=account, before=before, limit=ROWS_PER_PAGE + 1)
             now = self._services.clock.now(conn)
-        more = rows[PAGE - 1].id if len(rows) > PAGE else None
+        more = rows[ROWS_PER_PAGE - 1].id if len(rows) > ROWS_PER_PAGE else None
         return render_template(
-            "ops/events.html", rows=rows[:PAGE], more=more, state=state, states=STATES, account=account, now=now
+            "ops/events.html",
+            rows=rows[:ROWS_PER_PAGE],
+            more=more,
+            state=state,
+            states=EVENT_STATES,
+            account=account,
+            now=now,
         )
 
     def show(self, event: str) -> str:
         """Show one event, personal data masked."""
         with self._services.database.read() as conn:
-            found = inbox.find(conn, event)
-        return self._page(found.id if found is not None else number_of(event), plainly=False)
+            stored_event = inbox.find(conn, event)
+        return self._page(stored_event.id if stored_event is not None else number_of(event), plainly=False)
 
     def reveal(self, event: str) -> str:
         """Show one event as it came; who looked is noted first."""
@@ -66,14 +76,14 @@ class Events:
         """Make one event due again."""
         number = number_of(event)
         with self._services.database.write() as tx:
-            found = inbox.get(tx, number)
-            if found is None:
+            stored_event = inbox.get(tx, number)
+            if stored_event is None:
                 raise NotFoundError(f"There is no event {event}.")
-            if found.state not in RETRYABLE:
-                raise RefusedError(f"{event} is {found.state}: there is nothing to try again.")
+            if stored_event.state not in RETRYABLE_STATES:
+                raise RefusedError(f"{event} is {stored_event.state}: there is nothing to try again.")
             inbox.retry(tx, ids=[number])
-            audit_log.note(tx, at=real_now(), actor=g.user.name, act="retried", subject=event_id(number))
-        self._services.bell.ring()
+            audit_log.record(tx, at=real_now(), actor=g.user.name, act="retried", subject=event_id(number))
+        self._services.notifier.notify()
         return self._back(number, "retried")
 
     def skip(self, event: str) -> Response:
@@ -82,14 +92,16 @@ class Events:
         with self._services.database.write() as tx:
             if not inbox.skip(tx, number, f"{reason} ({g.user.name})"):
                 raise RefusedError(f"{event} is handled or gone: only what is not handled can be skipped.")
-            circuit_breaker.look_again(tx, self._services.clock.now(tx))
-            audit_log.note(tx, at=real_now(), actor=g.user.name, act="skipped", subject=event_id(number), detail=reason)
-        self._services.bell.ring()
+            circuit_breaker.recheck_waiting(tx, self._services.clock.now(tx))
+            audit_log.record(
+                tx, at=real_now(), actor=g.user.name, act="skipped", subject=event_id(number), detail=reason
+            )
+        self._services.notifier.notify()
         return self._back(number, "skipped")
 
     def count(self) -> str:
         """Say how many a bulk retry would be; nothing is done."""
-        state = questions.word("state", RETRYABLE) or "parked"
+        state = questions.word("state", RETRYABLE_STATES) or "parked"
         with self._services.database.read() as conn:
             through = pages.newest_event(conn)
             number = pages.number_in(conn, state, after=0, through=through)
@@ -102,12 +114,12 @@ class Events:
         again has a number that is behind.
         """
         progress = self._run(_asked())
-        self._services.bell.ring()
+        self._services.notifier.notify()
         return render_template("ops/retry_events.html", state=progress.state, progress=progress)
 
-    def _run(self, asked: Turn) -> Turn:
-        began, turn = monotonic(), asked
-        while not turn.finished and (turn is asked or monotonic() - began < PATIENCE):
+    def _run(self, requested_bulk_retry: BulkRetry) -> BulkRetry:
+        began, turn = monotonic(), requested_bulk_retry
+        while not turn.finished and (turn is requested_bulk_retry or monotonic() - began < RETRY_SECONDS_PER_REQUEST):
             turn = bulk_retry.step(self._services, turn, g.user.name, kept=False)
         return turn
 
@@ -123,7 +135,7 @@ class Events:
             plainly=plainly,
             acts=noted,
             now=now,
-            retryable=event.state in RETRYABLE,
+            retryable=event.state in RETRYABLE_STATES,
             skippable=event.state not in {"handled", "ignored"},
             done=questions.word("done", ("retried", "skipped")),
         )
@@ -131,7 +143,7 @@ class Events:
     def _note(self, act: str, number: int) -> None:
         with self._services.database.write() as tx:
             _found(inbox.get(tx, number), number)
-            audit_log.note(tx, at=real_now(), actor=g.user.name, act=act, subject=event_id(number))
+            audit_log.record(tx, at=real_now(), actor=g.user.name, act=act, subject=event_id(number))
         log.info("ops.payload_shown", inbox=number, actor=g.user.name)
 
     @staticmethod
@@ -145,10 +157,12 @@ def _found(event: Event | None, number: int) -> Event:
     return event
 
 
-def _asked() -> Turn:
+def _asked() -> BulkRetry:
     form = request.form
     numbers = {name: questions.whole(name, form.get(name, "")) for name in ("after", "through", "done")}
     state, through = form.get("state", ""), numbers["through"]
-    if state not in RETRYABLE or through is None:
+    if state not in RETRYABLE_STATES or through is None:
         raise BadRequestError("Count first what would be tried again.")
-    return Turn(what="events", state=state, after=numbers["after"] or 0, through=through, done=numbers["done"] or 0)
+    return BulkRetry(
+        what="events", state=state, after=numbers["after"] or 0, through=through, done=numbers["done"] or 0
+    )

@@ -12,13 +12,13 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from kulanz.config import OpsUser
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import audit_log, logins
+from kulanz.store import audit_log, console_sessions
 from kulanz.telemetry.logs import log
 from kulanz.web import peers
-from kulanz.web.console.sessions import Sessions
+from kulanz.web.console.sessions import ConsoleSessions
 
 WINDOW = timedelta(minutes=15)
-FROM_ONE_ADDRESS = 10
+ATTEMPTS_PER_ADDRESS = 10
 """Attempts within the window."""
 MOST_ADDRESSES = 20_000
 """Sources that are counted at the same time; beyond, the oldest count is forgotten."""
@@ -42,7 +42,7 @@ class Attempts:
             self._counts[source] = (count + 1, until)
             while len(self._counts) > MOST_ADDRESSES:
                 self._drop_oldest()
-        return until - now if count >= FROM_ONE_ADDRESS else 0.0
+        return until - now if count >= ATTEMPTS_PER_ADDRESS else 0.0
 
     def forget(self, source: str) -> None:
         """Reset the count of a source, as after a login that was right."""
@@ -57,10 +57,10 @@ class Attempts:
         del self._counts[next(iter(self._counts))]  # All windows are equally long, so the first one ends first.
 
 
-class Entrance:
+class LoginPages:
     """The login page and the way out."""
 
-    def __init__(self, services: Services, sessions: Sessions) -> None:
+    def __init__(self, services: Services, sessions: ConsoleSessions) -> None:
         self._services = services
         self._sessions = sessions
         self._attempts = Attempts()
@@ -102,8 +102,8 @@ class Entrance:
 
     def _begun(self, user: OpsUser, source: str) -> Response:
         with self._services.database.write() as tx:
-            logins.clear_attempts(tx)
-            audit_log.note(tx, at=real_now(), actor=user.name, act="logged in", subject="console")
+            console_sessions.clear_attempts(tx)
+            audit_log.record(tx, at=real_now(), actor=user.name, act="logged in", subject="console")
         self._attempts.forget(source)
         log.info("ops.login", actor=user.name)
         response = make_response(redirect(_wanted(request.form.get("next")), code=303))

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from kulanz.commands.commands import ApproveOverride, CloseDispute, Command, DecideRefund, DeclineOverride, OpenDispute
 from kulanz.errors import InvalidInputError
 from kulanz.policy.facts import DisputeStatus, OverrideKind
-from kulanz.queries.views import Document
+from kulanz.queries.views import JsonDocument
 from kulanz.web.api import forms
 from kulanz.web.api.form_fields import read
 from kulanz.web.console import closing
@@ -26,13 +26,13 @@ FIELDS = (
 OPEN_DISPUTE, CLOSE_DISPUTE = "open_dispute", "close_dispute"
 APPROVE, DECLINE = "approve_override", "decline_override"
 APPROVE_REFUND, DENY_REFUND = "approve_refund", "deny_refund"
-TITLES = {
+COMMAND_TITLES = {
     CLOSE_DISPUTE: "Close the dispute",
     APPROVE: "Approve the exception",
     DECLINE: "Decline the exception",
     APPROVE_REFUND: "Approve the refund",
     DENY_REFUND: "Deny the refund",
-    **closing.TITLES,
+    **closing.CLOSING_TITLES,
 }
 """Of orders about something that is there already."""
 
@@ -73,7 +73,7 @@ OFFERS = {
 }
 
 
-def offers(account: Document) -> list[Offer]:
+def offers(account: JsonDocument) -> list[Offer]:
     """Return the orders that make sense for an account, the likeliest first."""
     in_grace = any(case["state"] == "grace" for case in account["dunning_cases"])
     sensible = {
@@ -88,9 +88,9 @@ def offers(account: Document) -> list[Offer]:
     return [OFFERS[order] for order, makes_sense in sensible.items() if makes_sense]
 
 
-def closable(account: Document) -> list[Document]:
+def closable(account: JsonDocument) -> list[JsonDocument]:
     """Return the disputes whose end an operator may tell."""
-    return [one for one in account["disputes"] if one["status"] not in FINAL]
+    return [item for item in account["disputes"] if item["status"] not in FINAL]
 
 
 def given(form: MultiDict[str, str]) -> dict[str, str]:
@@ -107,9 +107,9 @@ def command(fields: dict[str, str]) -> Command:
         return _second_word(order, fields)
     if order in {APPROVE_REFUND, DENY_REFUND}:
         return _refund(order, fields)
-    if order in closing.COMMANDS:
+    if order in closing.CLOSING_COMMANDS:
         reason = "" if order in closing.WITHOUT_REASON else _reason(fields)
-        return closing.COMMANDS[order](fields.get("subject", ""), reason)
+        return closing.CLOSING_COMMANDS[order](fields.get("subject", ""), reason)
     if order == CLOSE_DISPUTE:
         outcome = fields.get("outcome", "")
         if outcome not in FINAL:

@@ -10,12 +10,12 @@ from flask import Blueprint, render_template, url_for
 
 from kulanz.formats.wording import how_many
 from kulanz.policy.state import Standing
-from kulanz.queries.overview import Figures, Flow
-from kulanz.queries.workers import Attendance
+from kulanz.queries.overview import Figures, FlowFigures
+from kulanz.queries.worker_status import WorkerStatus
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.web.console.charts import Series, bars
-from kulanz.web.console.wording import span
+from kulanz.web.console.formatting import span
 
 SLOW, SILENT = timedelta(minutes=1), timedelta(minutes=5)
 
@@ -31,7 +31,7 @@ class Light:
     link: str | None = None
 
 
-class Overview:
+class OverviewPage:
     """The overview of one process's figures."""
 
     def __init__(self, services: Services) -> None:
@@ -44,7 +44,7 @@ class Overview:
 
     def show(self) -> str:
         """Show the overview."""
-        flow, money, attendance = self._figures.flow(), self._figures.money(), self._figures.attendance()
+        flow, money, attendance = self._figures.flow(), self._figures.money(), self._figures.workers()
         hours = self._figures.events_by_hour()
         days = [str(day) for day, _ in money.opened_by_day]
         opened = Series(name="opened", tone="bad", values=[number for _, number in money.opened_by_day])
@@ -73,7 +73,7 @@ class Overview:
         )
 
 
-def _of_events(flow: Flow) -> Iterator[Light]:
+def _of_events(flow: FlowFigures) -> Iterator[Light]:
     slow = flow.lag > SLOW
     yield Light(
         name="Inbox lag",
@@ -102,7 +102,7 @@ def _of_events(flow: Flow) -> Iterator[Light]:
     )
 
 
-def _of_effects(flow: Flow) -> Iterator[Light]:
+def _of_effects(flow: FlowFigures) -> Iterator[Light]:
     late = flow.owed_for > SLOW
     yield Light(
         name="Effects owed",
@@ -122,7 +122,7 @@ def _of_effects(flow: Flow) -> Iterator[Light]:
     )
 
 
-def _of_refunds(flow: Flow) -> Iterator[Light]:
+def _of_refunds(flow: FlowFigures) -> Iterator[Light]:
     number = flow.refunds_open
     yield Light(
         name="Refund requests",
@@ -133,24 +133,24 @@ def _of_refunds(flow: Flow) -> Iterator[Light]:
     )
 
 
-def _of_clock(flow: Flow) -> Iterator[Light]:
+def _of_clock(flow: FlowFigures) -> Iterator[Light]:
     silent = flow.clock_seen is None or real_now() - flow.clock_seen > SILENT
     stands = flow.test_clock is not None
     word = "test clock stands still" if stands else "clock is not running" if silent else "clock runs"
     word = "host clock jumped: nothing fires" if flow.jump else word
     bad = flow.jump or (silent and not stands)
     yield Light(name="Timers due", value=f"{flow.timers_due:,}", tone="bad" if bad else "good", word=word)
-    braked = flow.brake_since is not None
-    wait = how_many(flow.braked, "account waits", "accounts wait")
+    braked = flow.breaker_tripped_at is not None
+    wait = how_many(flow.waiting_for_breaker, "account waits", "accounts wait")
     yield Light(
         name="Brake",
         value="on" if braked else "off",
         tone="bad" if braked else "good",
-        word=f"{wait}: kulanz brake release" if braked else "no mass downgrade",
+        word=f"{wait}: kulanz breaker release" if braked else "no mass downgrade",
     )
 
 
-def _of_parts(services: Services, attendance: Attendance) -> Iterator[Light]:
+def _of_parts(services: Services, attendance: WorkerStatus) -> Iterator[Light]:
     yield Light(name="Database", value=services.database.dialect, tone="good", word="answers")
     away = attendance.problem is not None
     yield Light(
@@ -160,7 +160,7 @@ def _of_parts(services: Services, attendance: Attendance) -> Iterator[Light]:
         word=attendance.problem or f"{attendance.queued_jobs} queued, {attendance.failed_jobs} failed jobs",
         link=url_for("ops.queues", rest=""),
     )
-    idle = attendance.unattended
+    idle = attendance.unserved
     yield Light(
         name="Workers",
         value="unknown" if away else str(len(attendance.workers)),

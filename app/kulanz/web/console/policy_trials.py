@@ -20,13 +20,13 @@ from kulanz.services import Services
 from kulanz.store import audit_log, policies
 from kulanz.web.console import orders, questions
 
-SHOWN = 50
-PATIENCE = 6.0
+ACCOUNTS_SHOWN = 50
+TRIAL_SECONDS = 6.0
 """Seconds that one page looks at accounts; the command line looks at all of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class PolicyTrial:
     """What a document would do."""
 
     text: str
@@ -43,7 +43,7 @@ class Trial:
     """The version that is the newest while we look."""
 
 
-class Trials:
+class PolicyTrialPages:
     """The pages on which a policy is tried and put in force."""
 
     def __init__(self, services: Services) -> None:
@@ -96,10 +96,10 @@ class Trials:
             return _again(text, [error.detail], error.status)
         with self._services.database.write() as tx:
             subject = f"policy version {done.row.version}"
-            audit_log.note(tx, at=real_now(), actor=g.user.name, act="put in force", subject=subject, detail=reason)
+            audit_log.record(tx, at=real_now(), actor=g.user.name, act="put in force", subject=subject, detail=reason)
         return make_response(redirect(url_for("ops.policies", done=str(done.row.version)), code=303))
 
-    def _tried(self, text: str, since: datetime | None) -> Trial:
+    def _tried(self, text: str, since: datetime | None) -> PolicyTrial:
         policy, totals = document.parse(text), Totals()
         activation = versions.activate(self._services, text, actor=g.user.name, effective_from=since, dry_run=True)
         with self._services.database.read() as conn:
@@ -107,7 +107,7 @@ class Trials:
             current = document.parse(row.document) if row else document.parse(document.preset("plexo"))
             newest = policies.newest(conn)
         findings, whole = _while_there_is_time(self._services, text, totals)
-        return Trial(
+        return PolicyTrial(
             text=text,
             name=policy.name,
             sha256=policy.sha256,
@@ -121,24 +121,24 @@ class Trials:
         )
 
 
-class _EnoughError(Exception):
+class _OutOfTimeError(Exception):
     """Who asked has waited long enough."""
 
 
 def _while_there_is_time(services: Services, text: str, totals: Totals) -> tuple[list[dict[str, Any]], bool]:
     """Return the first findings, and whether every account was looked at."""
     shown: list[dict[str, Any]] = []
-    ends_at = monotonic() + PATIENCE
+    ends_at = monotonic() + TRIAL_SECONDS
 
     def look_at_the_clock(_done: int, _of: int) -> None:
         if monotonic() > ends_at:
-            raise _EnoughError
+            raise _OutOfTimeError
 
     try:
-        for one in simulation.simulate(services, text, totals, look_at_the_clock):
-            if len(shown) < SHOWN:
-                shown.append(simulation.report(one))
-    except _EnoughError:
+        for result in simulation.simulate(services, text, totals, look_at_the_clock):
+            if len(shown) < ACCOUNTS_SHOWN:
+                shown.append(simulation.report(result))
+    except _OutOfTimeError:
         return shown, False
     return shown, True
 

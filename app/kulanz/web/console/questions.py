@@ -9,15 +9,15 @@ from flask import request
 
 from kulanz.web.problems import BadRequestError
 
-PAGE = 50
+ROWS_PER_PAGE = 50
 _LARGEST = 2**62
 
 
-def word(name: str, known: Collection[str]) -> str | None:
+def word(name: str, existing: Collection[str]) -> str | None:
     """Return one of the known words, None where nothing is asked."""
     given = request.args.get(name, "").strip()
-    if given and given not in known:
-        raise BadRequestError(f"“{name}” is one of: {', '.join(sorted(known))}.")
+    if given and given not in existing:
+        raise BadRequestError(f"“{name}” is one of: {', '.join(sorted(existing))}.")
     return given or None
 
 

@@ -29,17 +29,17 @@ from kulanz.runtime.clock import real_now
 from kulanz.runtime.notifier import connect
 from kulanz.services import Services
 from kulanz.store import audit_log
-from kulanz.web.console.sessions import Sessions
+from kulanz.web.console.sessions import ConsoleSessions
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse
 
-PATIENCE = 2.0
+REDIS_TIMEOUT = 2.0
 TEMPLATES = Path(__file__).parent / "templates" / "queues"
 READABLE = re.compile(r"|0(/.*)?|static/.*|favicon\.ico")
 """What a GET may ask: pages, their data and their files. `GET /requeue/<queue>` changes state and is closed."""
 CHANGES = re.compile(r"job/[^/]+/(delete|requeue)|requeue/[^/]+|queue/[^/]+/([^/]+/empty|compact)")
-CONTENT_SECURITY = (
+QUEUE_CONTENT_SECURITY = (
     "default-src 'none'; connect-src 'self'; img-src 'self' data:; font-src 'self'; style-src 'self' 'unsafe-inline'; "
     "script-src 'self' 'nonce-{nonce}' 'unsafe-eval'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -55,10 +55,10 @@ class Dashboard(Flask):
     redis_conn: Redis
 
 
-class Queues:
+class QueuePages:
     """Hands requests on to the dashboard."""
 
-    def __init__(self, services: Services, sessions: Sessions) -> None:
+    def __init__(self, services: Services, sessions: ConsoleSessions) -> None:
         self._services = services
         self._sessions = sessions
         self._lock = Lock()
@@ -100,24 +100,24 @@ class Queues:
             inner = {**wsgi, "SCRIPT_NAME": request.script_root + script, "PATH_INFO": f"/{rest}"}
             return dashboard(inner, start_response)
 
-        known = FRAME.set(frame)
+        existing = FRAME.set(frame)
         try:
             response = make_response(answer)
         finally:
-            FRAME.reset(known)
-        response.headers["Content-Security-Policy"] = CONTENT_SECURITY.format(nonce=nonce)
+            FRAME.reset(existing)
+        response.headers["Content-Security-Policy"] = QUEUE_CONTENT_SECURITY.format(nonce=nonce)
         return response
 
     def _note(self, rest: str) -> None:
         with self._services.database.write() as tx:
-            audit_log.note(
+            audit_log.record(
                 tx, at=real_now(), actor=g.user.name, act="changed a queue", subject="queues", detail=rest[:200]
             )
 
     def _made(self, url: str) -> Dashboard:
         with self._lock:
             if self._dashboard is None:
-                self._dashboard = _dashboard(connect(url, timeout=PATIENCE))
+                self._dashboard = _dashboard(connect(url, timeout=REDIS_TIMEOUT))
             return self._dashboard
 
 

@@ -14,10 +14,10 @@ from kulanz.services import Services
 from kulanz.store import audit_log, case_index, policies
 from kulanz.store.policies import PolicyRow
 from kulanz.web.console import questions
-from kulanz.web.console.questions import PAGE
+from kulanz.web.console.questions import ROWS_PER_PAGE
 
 
-class Records:
+class RecordPages:
     """The pages that are only read."""
 
     def __init__(self, services: Services) -> None:
@@ -37,10 +37,14 @@ class Records:
         at, account, key = questions.instant("at"), questions.text("account"), questions.text("key")
         after = (at, account, key) if at and account and key else None
         with self._services.database.read() as conn:
-            rows = case_index.page(conn, case_index.DISPUTE, only_open=not everything, after=after, limit=PAGE + 1)
+            rows = case_index.page(
+                conn, case_index.DISPUTE, only_open=not everything, after=after, limit=ROWS_PER_PAGE + 1
+            )
             now = self._services.clock.now(conn)
-        more = rows[PAGE - 1] if len(rows) > PAGE else None
-        return render_template("ops/disputes.html", rows=rows[:PAGE], more=more, everything=everything, now=now)
+        more = rows[ROWS_PER_PAGE - 1] if len(rows) > ROWS_PER_PAGE else None
+        return render_template(
+            "ops/disputes.html", rows=rows[:ROWS_PER_PAGE], more=more, everything=everything, now=now
+        )
 
     def policies(self) -> str:
         """Show the versions that were in force here, and the presets."""
@@ -83,8 +87,12 @@ class Records:
     def log(self) -> str:
         """Show what operators did at the console."""
         with self._services.database.read() as conn:
-            rows = audit_log.page(conn, questions.number("before"), PAGE + 1)
-        return render_template("ops/log.html", rows=rows[:PAGE], more=rows[PAGE - 1].id if len(rows) > PAGE else None)
+            rows = audit_log.page(conn, questions.number("before"), ROWS_PER_PAGE + 1)
+        return render_template(
+            "ops/log.html",
+            rows=rows[:ROWS_PER_PAGE],
+            more=rows[ROWS_PER_PAGE - 1].id if len(rows) > ROWS_PER_PAGE else None,
+        )
 
 
 def _choices(rows: list[PolicyRow]) -> list[tuple[str, str]]:

@@ -10,13 +10,13 @@ from kulanz.services import Services
 from kulanz.store import audit_log
 from kulanz.telemetry.logs import log
 from kulanz.web.console import questions
-from kulanz.web.console.questions import PAGE
+from kulanz.web.console.questions import ROWS_PER_PAGE
 
-STATES = ("requested", "review", "approved", "sent", "paid", "failed", "denied")
-UNDECIDED = frozenset({"requested", "review"})
+REFUND_STATES = ("requested", "review", "approved", "sent", "paid", "failed", "denied")
+UNDECIDED_STATES = frozenset({"requested", "review"})
 
 
-class Refunds:
+class RefundPages:
     """The pages about requests; a decision is an order about the account, looked at before it is given."""
 
     def __init__(self, services: Services) -> None:
@@ -30,12 +30,12 @@ class Refunds:
 
     def list(self) -> str:
         """Show requests, newest first."""
-        state, late = questions.word("state", STATES), questions.word("late", ("yes",)) == "yes"
+        state, late = questions.word("state", REFUND_STATES), questions.word("late", ("yes",)) == "yes"
         page = refunds.refund_requests(
-            self._services, state=state, late=True if late else None, after=questions.text("after"), limit=PAGE
+            self._services, state=state, late=True if late else None, after=questions.text("after"), limit=ROWS_PER_PAGE
         )
         return render_template(
-            "ops/refunds.html", rows=page.items, more=page.after, state=state, late=late, states=STATES
+            "ops/refunds.html", rows=page.items, more=page.after, state=state, late=late, states=REFUND_STATES
         )
 
     def show(self, request_id: str) -> str:
@@ -44,20 +44,20 @@ class Refunds:
 
     def reveal(self, request_id: str) -> str:
         """Show one request with what the customer told; who looked is noted first."""
-        found = refunds.dossier_of_request(self._services, request_id)
+        document = refunds.dossier_of_request(self._services, request_id)
         with self._services.database.write() as tx:
-            audit_log.note(tx, at=real_now(), actor=g.user.name, act="looked at personal data", subject=request_id)
+            audit_log.record(tx, at=real_now(), actor=g.user.name, act="looked at personal data", subject=request_id)
         log.info("ops.request_shown", request=request_id, actor=g.user.name)
-        return self._page(found, plainly=True)
+        return self._page(document, plainly=True)
 
-    def _page(self, found: dict[str, object], *, plainly: bool) -> str:
+    def _page(self, matches: dict[str, object], *, plainly: bool) -> str:
         with self._services.database.read() as conn:
-            now, noted = self._services.clock.now(conn), audit_log.about(conn, str(found["id"]))
-        undecided = found["state"] in UNDECIDED
+            now, noted = self._services.clock.now(conn), audit_log.about(conn, str(matches["id"]))
+        undecided = matches["state"] in UNDECIDED_STATES
         return render_template(
             "ops/refund.html",
-            one=found,
-            why=sentences.WHY.get(str(found["why"]), "a person is to say"),
+            one=matches,
+            why=sentences.WHY.get(str(matches["why"]), "a person is to say"),
             plainly=plainly,
             acts=noted,
             now=now,

@@ -14,18 +14,18 @@ from flask import Request, Response
 from kulanz.config import OpsUser
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import logins
+from kulanz.store import console_sessions
 from kulanz.web import peers
 from kulanz.web.api.tokens import same
 
 COOKIE = "kulanz_ops"
-PATH = "/ops"
+COOKIE_PATH = "/ops"
 IDLE, WHOLE = timedelta(hours=2), timedelta(hours=12)
 """A session ends so long after it was last used, and after it began."""
 RENEWED_AFTER = timedelta(minutes=1)
 
 
-class Session(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
+class ConsoleSession(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_fields=True):
     """What the cookie says; times in seconds since 1970."""
 
     user: str
@@ -39,7 +39,7 @@ class Session(msgspec.Struct, frozen=True, array_like=True, forbid_unknown_field
         return datetime.fromtimestamp(self.began, UTC) + WHOLE
 
 
-class Sessions:
+class ConsoleSessions:
     """Begins, reads and ends sessions. A new password ends those of its user; the keys may be rotated under them."""
 
     def __init__(self, services: Services) -> None:
@@ -51,12 +51,12 @@ class Sessions:
         matches = [user for user in self._users.values() if same(password, user.password) and same(name, user.name)]
         return matches[0] if matches else None
 
-    def begin(self, user: OpsUser) -> Session:
+    def begin(self, user: OpsUser) -> ConsoleSession:
         """Return a new session."""
         now = int(real_now().timestamp())
-        return Session(user=user.name, id=secrets.token_urlsafe(18), began=now, seen=now)
+        return ConsoleSession(user=user.name, id=secrets.token_urlsafe(18), began=now, seen=now)
 
-    def read(self, request: Request) -> tuple[Session, OpsUser] | None:
+    def read(self, request: Request) -> tuple[ConsoleSession, OpsUser] | None:
         """Return the session of a request and its user, if it is one of ours that has not ended."""
         session = self._signed(request.cookies.get(COOKIE, ""))
         user = self._users.get(session.user) if session else None
@@ -64,27 +64,29 @@ class Sessions:
             return None
         return session, user
 
-    def write(self, session: Session, request: Request, response: Response) -> None:
+    def write(self, session: ConsoleSession, request: Request, response: Response) -> None:
         """Give the browser its cookie, with the time of now."""
         renewed = msgspec.structs.replace(session, seen=int(real_now().timestamp()))
         secure = peers.is_https(request, self._services.settings.trusted_proxies)
-        response.set_cookie(COOKIE, self._written(renewed), path=PATH, httponly=True, samesite="Strict", secure=secure)
+        response.set_cookie(
+            COOKIE, self._written(renewed), path=COOKIE_PATH, httponly=True, samesite="Strict", secure=secure
+        )
 
-    def is_due(self, session: Session) -> bool:
+    def is_due(self, session: ConsoleSession) -> bool:
         """Whether the cookie should be renewed."""
         return real_now() - datetime.fromtimestamp(session.seen, UTC) > RENEWED_AFTER
 
-    def end(self, session: Session, response: Response) -> None:
+    def end(self, session: ConsoleSession, response: Response) -> None:
         """End a session, whoever else holds its cookie."""
         with self._services.database.write() as tx:
-            logins.end(tx, session.id, now=real_now(), until=session.ends_at)
-        response.delete_cookie(COOKIE, path=PATH, httponly=True, samesite="Strict")
+            console_sessions.end(tx, session.id, now=real_now(), until=session.ends_at)
+        response.delete_cookie(COOKIE, path=COOKIE_PATH, httponly=True, samesite="Strict")
 
-    def token(self, session: Session) -> str:
+    def token(self, session: ConsoleSession) -> str:
         """Return what every form of this session carries, and no other site knows."""
         return self._services.vault.sign(_token_of(session)).hex()
 
-    def knows_token(self, session: Session, token: str) -> bool:
+    def knows_token(self, session: ConsoleSession, token: str) -> bool:
         """Whether a form's token is this session's."""
         try:
             mac = bytes.fromhex(token)
@@ -92,33 +94,33 @@ class Sessions:
             return False
         return self._services.vault.has_signed(_token_of(session), mac)
 
-    def _is_over(self, session: Session) -> bool:
+    def _is_over(self, session: ConsoleSession) -> bool:
         now = real_now()
         if now > session.ends_at or now - datetime.fromtimestamp(session.seen, UTC) > IDLE:
             return True
         with self._services.database.read() as conn:
-            return logins.has_ended(conn, session.id)
+            return console_sessions.has_ended(conn, session.id)
 
-    def _written(self, session: Session) -> str:
+    def _written(self, session: ConsoleSession) -> str:
         said = msgspec.json.encode(session)
         mac = self._services.vault.sign(self._message(session, said))
         return f"{urlsafe_b64encode(said).decode()}.{urlsafe_b64encode(mac).decode()}"
 
-    def _signed(self, cookie: str) -> Session | None:
+    def _signed(self, cookie: str) -> ConsoleSession | None:
         said, _, mac = cookie.partition(".")
         try:
             written, presented = urlsafe_b64decode(said), urlsafe_b64decode(mac)
-            session = msgspec.json.decode(written, type=Session)
+            session = msgspec.json.decode(written, type=ConsoleSession)
         except (NotBase64Error, ValueError, msgspec.DecodeError):
             return None
         signed = self._services.vault.has_signed(self._message(session, written), presented)
         return session if signed else None
 
-    def _message(self, session: Session, said: bytes) -> bytes:
+    def _message(self, session: ConsoleSession, said: bytes) -> bytes:
         user = self._users.get(session.user)
         password = sha256(user.password.encode()).digest() if user else b""
         return b"ops session\0" + password + said
 
 
-def _token_of(session: Session) -> bytes:
+def _token_of(session: ConsoleSession) -> bytes:
     return b"ops token\0" + session.id.encode()

@@ -22,12 +22,12 @@ from kulanz.config import Settings
 from kulanz.runtime import gc_tuning
 
 if TYPE_CHECKING:
-    from kulanz.web.application import Web
-    from kulanz.web.server.rsgi import Front
+    from kulanz.web.application import WebApp
+    from kulanz.web.server.rsgi import RsgiApp
 
-LINGER = 1.0
+DRAIN_BEFORE_CLOSE = 1.0
 """Seconds between the signal to stop and the end of listening: time for a balancer to see `/readyz` say no."""
-PATIENCE = 20
+SHUTDOWN_TIMEOUT = 20
 """Seconds that requests in progress have to finish after that."""
 
 
@@ -37,12 +37,12 @@ def run(settings: Settings, *, host: str = "0.0.0.0", processes: int = 1) -> Non
 
 
 def serve(
-    make_app: Callable[[], Web],
+    make_app: Callable[[], WebApp],
     *,
     host: str,
     port: int,
     processes: int = 1,
-    linger: float = LINGER,
+    linger: float = DRAIN_BEFORE_CLOSE,
 ) -> None:
     """Serve until SIGTERM or SIGINT, then finish what is in progress and return; a second signal cuts the wait short.
 
@@ -60,13 +60,13 @@ def serve(
         http1_settings=HTTP1Settings(header_read_timeout=10_000),
         log_level=LogLevels.error,
         respawn_failed_workers=True,
-        workers_kill_timeout=PATIENCE,
+        workers_kill_timeout=SHUTDOWN_TIMEOUT,
     )
     server.close, server.linger = close, linger
     server.serve(target_loader=_Loader(make_app, closing, os.getpid()), wrap_loader=False)  # type: ignore[arg-type]  # An object of RSGI, no function.
 
 
-def application_of(settings: Settings) -> Web:
+def application_of(settings: Settings) -> WebApp:
     """Import the application only here: the process that watches over the workers never needs it."""
     from kulanz import services  # noqa: PLC0415
     from kulanz.telemetry import logs  # noqa: PLC0415
@@ -74,8 +74,8 @@ def application_of(settings: Settings) -> Web:
 
     logs.configure("web")
     built = services.build(settings)
-    built.tally.keep()
-    Finalize(None, built.tally.close, exitpriority=1)
+    built.counters.start()
+    Finalize(None, built.counters.close, exitpriority=1)
     return application.create_app(built)
 
 
@@ -99,20 +99,20 @@ class _Lingering(MPServer):
 class _Loader:
     """Makes the application inside a worker process."""
 
-    def __init__(self, make_app: Callable[[], Web], closing: Connection, parent: int) -> None:
+    def __init__(self, make_app: Callable[[], WebApp], closing: Connection, parent: int) -> None:
         self.application_of = make_app
         self._closing = closing
         self._parent = parent
 
-    def __call__(self) -> Front:
+    def __call__(self) -> RsgiApp:
         os.setpgid(0, 0)  # A signal to the whole group would end the worker before the server has said that it closes.
         Thread(target=_leave_with, args=(self._parent,), name="orphan-watch", daemon=True).start()
-        from kulanz.web.server.rsgi import Front  # noqa: PLC0415  # As above.
+        from kulanz.web.server.rsgi import RsgiApp  # noqa: PLC0415  # As above.
 
         app = self.application_of()
-        gc_tuning.keep()
+        gc_tuning.freeze_loaded()
         app.closing = self._closing.poll  # Read by none of the workers, so that all of them see it.
-        return Front(app)
+        return RsgiApp(app)
 
 
 def _leave_with(parent: int) -> None:
@@ -122,7 +122,7 @@ def _leave_with(parent: int) -> None:
     """
     while os.getppid() == parent:
         sleep(0.5)
-    for _ in range(PATIENCE):
+    for _ in range(SHUTDOWN_TIMEOUT):
         os.kill(os.getpid(), signal.SIGTERM)
         sleep(1)
     os.kill(os.getpid(), signal.SIGKILL)

@@ -6,27 +6,27 @@ from asyncio import AbstractEventLoop, CancelledError, Task, current_task, get_r
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
-LOOK_EVERY = 1.0
+CHECK_INTERVAL = 1.0
 """Seconds by which anything may take longer: a timer for each would cost more than most of what is waited for."""
 
 Result = TypeVar("Result")
 
 
-class Patience:
+class Deadline:
     """Lets each thing take so many seconds. For the tasks of one event loop."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._since: dict[Task[Any], float] = {}
         self._given_up: set[Task[Any]] = set()
-        self._looking = False
+        self._scheduled = False
 
-    async def await_(self, work: Awaitable[Result]) -> Result:
+    async def within(self, work: Awaitable[Result]) -> Result:
         """Return what `work` returns, or raise TimeoutError; a task waits for one thing at a time."""
         loop, task = get_running_loop(), _this_task()
         self._since[task] = loop.time()
-        if not self._looking:
-            self._look_soon(loop)
+        if not self._scheduled:
+            self._schedule_check(loop)
         try:
             return await work
         except CancelledError as error:
@@ -38,11 +38,11 @@ class Patience:
             del self._since[task]
             self._given_up.discard(task)
 
-    def _look_soon(self, loop: AbstractEventLoop) -> None:
-        self._looking = True
-        loop.call_later(LOOK_EVERY, self._look, loop)
+    def _schedule_check(self, loop: AbstractEventLoop) -> None:
+        self._scheduled = True
+        loop.call_later(CHECK_INTERVAL, self._cancel_overdue, loop)
 
-    def _look(self, loop: AbstractEventLoop) -> None:
+    def _cancel_overdue(self, loop: AbstractEventLoop) -> None:
         """Cancel what began too long ago; what began first is first."""
         began_before = loop.time() - self._seconds
         for task, since in [*self._since.items()]:
@@ -51,9 +51,9 @@ class Patience:
             if task not in self._given_up:
                 self._given_up.add(task)
                 task.cancel()
-        self._looking = False
+        self._scheduled = False
         if self._since:
-            self._look_soon(loop)
+            self._schedule_check(loop)
 
 
 def _this_task() -> Task[Any]:

@@ -13,15 +13,15 @@ from concurrent.futures import ThreadPoolExecutor
 from granian._granian import RSGIProtocolClosed as ProtocolClosed
 from granian._granian import RSGIProtocolError as ProtocolError
 
-from kulanz.ingest.receiver import Answer
+from kulanz.ingest.receiver import WebhookResponse
 from kulanz.telemetry import metrics
-from kulanz.web.application import Web
-from kulanz.web.bodies import PATIENCE, PayloadTooLargeError
-from kulanz.web.server.deadline import Patience
-from kulanz.web.server.wsgi import Exchange, Request, header_names, through
-from kulanz.web.webhooks import LIMIT, PREFIX, TOO_LARGE, broken, refusal, written
+from kulanz.web.application import WebApp
+from kulanz.web.bodies import DISCARDED_LIMITS, PayloadTooLargeError
+from kulanz.web.server.deadline import Deadline
+from kulanz.web.server.wsgi import RsgiRequest, WsgiExchange, handle, header_names
+from kulanz.web.webhooks import MAX_BODY, TOO_LARGE, WEBHOOK_PREFIX, broken, refusal, written
 
-THREADS = 32
+BLOCKING_THREADS = 32
 """Requests that Flask answers at the same time, or deliveries that are kept beside a database that is away."""
 
 BODY_SECONDS = 10.0
@@ -29,23 +29,23 @@ BODY_SECONDS = 10.0
 _TOO_SLOW = (408, [("content-type", "application/json"), ("connection", "close")], b'{"error": "too_slow"}')
 
 
-class Front:
+class RsgiApp:
     """An application of granian's own interface (RSGI); one for a process."""
 
-    def __init__(self, web: Web) -> None:
+    def __init__(self, web: WebApp) -> None:
         self._web = web
-        self._patience = Patience(BODY_SECONDS)
-        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="flask")
+        self._patience = Deadline(BODY_SECONDS)
+        self._threads = ThreadPoolExecutor(BLOCKING_THREADS, thread_name_prefix="flask")
 
     def __rsgi_init__(self, _loop: AbstractEventLoop) -> None:
         """Begin in the process that serves."""
         self._web.begin()
 
-    async def __rsgi__(self, request: Request, exchange: Exchange) -> None:
+    async def __rsgi__(self, request: RsgiRequest, exchange: WsgiExchange) -> None:
         """Answer one request, unless who asked has left."""
         try:
-            if request.path.startswith(PREFIX):
-                endpoint = request.path.removeprefix(PREFIX)
+            if request.path.startswith(WEBHOOK_PREFIX):
+                endpoint = request.path.removeprefix(WEBHOOK_PREFIX)
                 exchange.response_bytes(*written(endpoint, await self._delivered(endpoint, request, exchange)))
             else:
                 exchange.response_bytes(*await self._answered(request, exchange))
@@ -55,14 +55,14 @@ class Front:
             metrics.SLOW_BODIES.inc()
             exchange.response_bytes(*_TOO_SLOW)
 
-    async def _delivered(self, endpoint: str, request: Request, exchange: Exchange) -> Answer:
+    async def _delivered(self, endpoint: str, request: RsgiRequest, exchange: WsgiExchange) -> WebhookResponse:
         receiver = self._web.receiver
         refused = refusal(receiver, endpoint, request.method)
         if refused is not None:
             return refused
-        headers = Headers(request)
+        headers = RsgiHeaders(request)
         try:
-            body = await self._patience.await_(read_body(exchange, LIMIT, headers.get("content-length")))
+            body = await self._patience.within(read_body(exchange, MAX_BODY, headers.get("content-length")))
             return await receiver.receive(endpoint, headers, body, self._threads)
         except PayloadTooLargeError:
             return TOO_LARGE
@@ -71,19 +71,19 @@ class Front:
         except Exception as error:  # noqa: BLE001 - nothing stands behind this to keep a traceback from the client
             return broken(error)
 
-    async def _answered(self, request: Request, exchange: Exchange) -> tuple[int, list[tuple[str, str]], bytes]:
+    async def _answered(self, request: RsgiRequest, exchange: WsgiExchange) -> tuple[int, list[tuple[str, str]], bytes]:
         """Let Flask answer; of a body that is too large for anybody as much is kept as shows that."""
-        body = await self._patience.await_(_beginning(exchange, LIMIT + 1))
-        return await get_running_loop().run_in_executor(self._threads, through, self._web, request, body)
+        body = await self._patience.within(_beginning(exchange, MAX_BODY + 1))
+        return await get_running_loop().run_in_executor(self._threads, handle, self._web, request, body)
 
 
-class Headers(Mapping[str, str]):
+class RsgiHeaders(Mapping[str, str]):
     """The headers of a request by their names in any case; of one that came twice both are told, as WSGI does.
 
     What is not ASCII is not told: no header that anybody here looks at is anything else.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: RsgiRequest) -> None:
         self._request = request
 
     def __getitem__(self, name: str) -> str:
@@ -99,7 +99,7 @@ class Headers(Mapping[str, str]):
         return sum(1 for _ in self)
 
 
-async def _beginning(exchange: Exchange, limit: int) -> bytes:
+async def _beginning(exchange: WsgiExchange, limit: int) -> bytes:
     """Read a body to its end and return so many bytes of it."""
     body = bytearray()
     async for chunk in exchange:
@@ -107,7 +107,7 @@ async def _beginning(exchange: Exchange, limit: int) -> bytes:
     return bytes(body)
 
 
-async def read_body(exchange: Exchange, limit: int, announced: str | None) -> bytes:
+async def read_body(exchange: WsgiExchange, limit: int, announced: str | None) -> bytes:
     """Return the raw body of at most `limit` bytes, counted as they come, or raise PayloadTooLargeError.
 
     What comes beyond is thrown away, up to some times the limit, so that a sender who writes on can hear the refusal.
@@ -115,14 +115,14 @@ async def read_body(exchange: Exchange, limit: int, announced: str | None) -> by
     length = int(announced) if announced is not None and announced.isascii() and announced.isdigit() else None
     if length is not None and length <= limit:
         return await exchange()
-    if length is not None and length > limit * PATIENCE:
+    if length is not None and length > limit * DISCARDED_LIMITS:
         raise PayloadTooLargeError(f"The body is larger than {limit} bytes.")
     body, came = bytearray(), 0
     async for chunk in exchange:
         came += len(chunk)
         if came <= limit:
             body += chunk
-        elif came > limit * PATIENCE:
+        elif came > limit * DISCARDED_LIMITS:
             break
     if came > limit:
         raise PayloadTooLargeError(f"The body is larger than {limit} bytes.")

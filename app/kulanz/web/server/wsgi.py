@@ -15,7 +15,7 @@ Written = tuple[int, list[tuple[str, str]], bytes]
 """A whole answer: status, headers, body."""
 
 
-class Request(Protocol):
+class RsgiRequest(Protocol):
     """What granian tells of a request."""
 
     http_version: str
@@ -32,7 +32,7 @@ class Request(Protocol):
         """Give the headers, of which one may come several times."""
 
 
-class Exchange(Protocol):
+class WsgiExchange(Protocol):
     """Where a request's body comes from and its answer goes to; ProtocolClosed where the other side has left."""
 
     def __call__(self) -> Awaitable[bytes]:
@@ -45,7 +45,7 @@ class Exchange(Protocol):
         """Answer."""
 
 
-def through(app: WSGIApplication, request: Request, body: bytes) -> Written:
+def handle(app: WSGIApplication, request: RsgiRequest, body: bytes) -> Written:
     """Ask a WSGI application and return its whole answer."""
     begun: list[tuple[str, list[tuple[str, str]]]] = []
 
@@ -59,7 +59,7 @@ def through(app: WSGIApplication, request: Request, body: bytes) -> Written:
     return int(status[:3]), headers, answer
 
 
-def environ_of(request: Request, body: bytes) -> dict[str, Any]:
+def environ_of(request: RsgiRequest, body: bytes) -> dict[str, Any]:
     """Return a request as PEP 3333 has it."""
     (host, port), (peer, _) = _address(request.server), _address(request.client)
     return {
@@ -84,7 +84,7 @@ def environ_of(request: Request, body: bytes) -> dict[str, Any]:
     }
 
 
-def header_names(request: Request) -> Iterator[str]:
+def header_names(request: RsgiRequest) -> Iterator[str]:
     """Return the name of each header once, without names that have an underscore.
 
     WSGI writes `X_Forwarded-For` and `X-Forwarded-For` alike, so a client could replace what its proxy says.
@@ -92,7 +92,7 @@ def header_names(request: Request) -> Iterator[str]:
     return (name for name in dict.fromkeys(name for name, _ in request.headers.items()) if "_" not in name)
 
 
-def _told(request: Request) -> Iterator[tuple[str, str]]:
+def _told(request: RsgiRequest) -> Iterator[tuple[str, str]]:
     for name in header_names(request):
         key = name.upper().replace("-", "_")
         value = ("; " if key == "COOKIE" else ",").join(request.headers.get_all(name))

@@ -31,7 +31,7 @@ def bookings(book: Book, given: Mapping[str, datetime | None], moment: Moment) -
 
 def billed_until(booked: AddOnBooked, book: Book, zone: str) -> datetime:
     """Return the end of the period that is billed: it moves with each regular invoice of the base that is paid."""
-    if not any(one.paid for one in invoices_after(booked, book)):
+    if not any(invoice.paid for invoice in invoices_after(booked, book)):
         return booked.period_ends_at
     ends = periods.ends(booked.subscription, book, zone)
     return max(booked.period_ends_at, ends) if ends else booked.period_ends_at
@@ -39,15 +39,15 @@ def billed_until(booked: AddOnBooked, book: Book, zone: str) -> datetime:
 
 def invoices_after(booked: AddOnBooked, book: Book) -> list[Invoice]:
     """Return the regular invoices of the base subscription since the booking, oldest first."""
-    found = periods.regular_invoices(booked.subscription, book)
-    return [one for one in found if periods.started(one) > booked.at]
+    invoices = periods.regular_invoices(booked.subscription, book)
+    return [invoice for invoice in invoices if periods.started(invoice) > booked.at]
 
 
 def in_quantities(bookings: Iterable[Booking]) -> tuple[tuple[str, int], ...]:
     """Return how much of each kind is given together."""
     total: dict[str, int] = {}
-    for one in bookings:
-        total[one.kind] = total.get(one.kind, 0) + one.amount
+    for booking in bookings:
+        total[booking.kind] = total.get(booking.kind, 0) + booking.amount
     return tuple(sorted(total.items()))
 
 

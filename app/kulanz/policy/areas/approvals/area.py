@@ -5,35 +5,35 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
-from kulanz.policy.areas.area import Chapter
+from kulanz.policy.areas.area import Area
 from kulanz.policy.book import Book
 from kulanz.policy.book.approvals import Proposal
 from kulanz.policy.facts import OwnFact
-from kulanz.policy.state import Change, Moment, State, Step
+from kulanz.policy.state import Change, Moment, State, Transition
 
 AWAITED = "override_awaits_approval"
 
 
-class Approvals(Chapter):
+class ApprovalsArea(Area):
     """Tells who asked for, approved and declined an exception; the exception itself is a fact of its own."""
 
-    about: ClassVar[tuple[str, ...]] = ("proposals",)
+    families: ClassVar[tuple[str, ...]] = ("proposals",)
 
-    def concerns(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
+    def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
         """Yield what waits for a second person."""
         for key in waiting(book, moment):
             yield key, AWAITED
 
-    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
+    def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Name what was asked for, approved and declined."""
         for key, proposal in step.new.proposals.items():
-            known = step.old.proposals.get(key, Proposal())
-            if proposal.asked and not known.asked:
+            existing_proposal = step.old.proposals.get(key, Proposal())
+            if proposal.asked and not existing_proposal.asked:
                 yield _change("override.asked", proposal.asked.actor, proposal, step)
-            asked_by = {proposal.asked.actor} if proposal.asked and not known.asked else set()
-            for name in sorted(proposal.names.keys() - known.names.keys() - asked_by):
+            asked_by = {proposal.asked.actor} if proposal.asked and not existing_proposal.asked else set()
+            for name in sorted(proposal.names.keys() - existing_proposal.names.keys() - asked_by):
                 yield _change("override.approved", name, proposal, step)
-            if proposal.declined and not known.declined:
+            if proposal.declined and not existing_proposal.declined:
                 yield _change("override.declined", proposal.declined.actor, proposal, step)
 
 
@@ -44,13 +44,13 @@ def waiting(book: Book, moment: Moment) -> Iterator[str]:
             yield key
 
 
-def _change(rule: str, actor: str, proposal: Proposal, step: Step) -> Change:
-    asked, policy = proposal.asked, step.terms.current
+def _change(rule: str, actor: str, proposal: Proposal, step: Transition) -> Change:
+    fact, policy = proposal.asked, step.terms.current
     words = proposal.declined.reason if rule == "override.declined" and proposal.declined else None
     detail = {
         "actor": actor,
-        "kind": str(asked.kind) if asked else None,
-        "until": asked.until if asked else None,
-        "reason": words or (asked.reason if asked else None),
+        "kind": str(fact.kind) if fact else None,
+        "until": fact.until if fact else None,
+        "reason": words or (fact.reason if fact else None),
     }
-    return Change(rule=rule, clause="", policy=policy, subject=asked.id if asked else "", rank=87, detail=detail)
+    return Change(rule=rule, clause="", policy=policy, subject=fact.id if fact else "", rank=87, detail=detail)

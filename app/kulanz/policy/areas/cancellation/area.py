@@ -5,30 +5,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
-from kulanz.policy.areas.area import Chapter
+from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.subscriptions.grants import notice_of
 from kulanz.policy.book import Book
 from kulanz.policy.facts import OwnFact
-from kulanz.policy.frozen import changed
-from kulanz.policy.state import Change, Moment, State, Step
+from kulanz.policy.frozen import evolve
+from kulanz.policy.state import Change, Moment, State, Transition
 
 
-class Cancelling(Chapter):
+class CancellationArea(Area):
     """Cancelling switches the renewal off, also by notice to staff or a partner (bitrix24)."""
 
-    about: ClassVar[tuple[str, ...]] = ("cancellations",)
+    families: ClassVar[tuple[str, ...]] = ("cancellations",)
 
-    def read(self, draft: State, book: Book, moment: Moment) -> State:
+    def assess(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with the renewals that notices in force stop."""
-        found = ((key, notice_of(sub, book)) for key, sub in sorted(book.subscriptions.items()))
-        stops = ((key, one.cause) for key, one in found if one is not None)
-        return changed(draft, renewal_stops=(*draft.renewal_stops, *stops))
+        result = ((key, notice_of(sub, book)) for key, sub in sorted(book.subscriptions.items()))
+        stops = ((key, notice.cause) for key, notice in result if notice is not None)
+        return evolve(draft, renewal_stops=(*draft.renewal_stops, *stops))
 
-    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
+    def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Yield the notice that was just noted."""
-        for key, one in step.new.cancellations.items():
+        for key, notice in step.new.cancellations.items():
             if key not in step.old.cancellations:
-                noted, policy = one.noted, step.terms.at(one.noted.at)
+                noted, policy = notice.noted, step.terms.at(notice.noted.at)
                 detail = {"subscription": noted.subscription, "actor": noted.actor, "reason": noted.reason}
                 yield Change(
                     rule="cancellation.noted",

@@ -6,9 +6,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, ClassVar
 
-from kulanz.policy.areas.area import Chapter
+from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.closure import retention
-from kulanz.policy.areas.closure.matters import matters, protected
+from kulanz.policy.areas.closure.matters import closure_cases, protected
 from kulanz.policy.book import Book
 from kulanz.policy.document import Policy
 from kulanz.policy.effects import Effect, Notify
@@ -21,35 +21,37 @@ from kulanz.policy.facts import (
     Outcome,
     OwnFact,
 )
-from kulanz.policy.frozen import changed
-from kulanz.policy.state import Access, Change, Hold, Moment, Owner, State, Step, Timer
-from kulanz.policy.state.closure import Matter
+from kulanz.policy.frozen import evolve
+from kulanz.policy.state import Access, Change, Hold, Moment, Owner, State, Timer, Transition
+from kulanz.policy.state.closure import ClosureCase
 
-DUE = "account.data_deletion_due"
-RETENTION = "retention"
+DELETION_DUE_TOPIC = "account.data_deletion_due"
+RETENTION_TIMER = "retention"
 _OVER = frozenset({Outcome.DONE})
 
 
-class Closure(Chapter):
+class ClosureArea(Area):
     """An organisation asks to be deleted (plexo 13), or a lost chargeback lets its data go (plexo 10)."""
 
-    about: ClassVar[tuple[str, ...]] = ("deletions", "disputes", "invoices", "orders")
+    families: ClassVar[tuple[str, ...]] = ("deletions", "disputes", "invoices", "orders")
 
-    def read(self, draft: State, book: Book, moment: Moment) -> State:
+    def assess(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with the deletions that are under way; closed is closed."""
         if not (book.deletions or draft.chargebacks):
             return draft
         closed = closed_by(book)
         if closed is not None:
-            return changed(
+            return evolve(
                 draft,
                 closed_at=closed.at,
                 renewal_stops=(*draft.renewal_stops, *_all_of(book, "closed")),
             )
-        found = tuple(matters(draft, book, moment))
-        asked = next((one.subject for one in found if one.cause == "closure"), None)
-        stops = _all_of(book, asked) if asked else ()
-        return changed(draft, deletions=found, renewal_stops=(*draft.renewal_stops, *stops))
+        stored_closure_cases = tuple(closure_cases(draft, book, moment))
+        requested = next(
+            (closure_case.subject for closure_case in stored_closure_cases if closure_case.cause == "closure"), None
+        )
+        stops = _all_of(book, requested) if requested else ()
+        return evolve(draft, deletions=stored_closure_cases, renewal_stops=(*draft.renewal_stops, *stops))
 
     def holds(self, state: State, book: Book, moment: Moment) -> Iterable[Hold]:
         """Return that nothing is left of a closed account."""
@@ -58,55 +60,59 @@ class Closure(Chapter):
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
         """Yield when promised notices have had their time, and when retention ends by itself."""
-        for one in state.deletions:
-            if one.due_at is not None and one.due_at > moment.at and "notice_undelivered" not in one.obstacles:
-                yield Timer("data_deletion_eligible", f"{one.subject}|told", one.due_at)
+        for closure_case in state.deletions:
+            if (
+                closure_case.due_at is not None
+                and closure_case.due_at > moment.at
+                and "notice_undelivered" not in closure_case.obstacles
+            ):
+                yield Timer("data_deletion_eligible", f"{closure_case.subject}|told", closure_case.due_at)
         end = _retention_end(state, book, moment)
         if end is not None and end > moment.at:
             yield Timer("retention_end", "account", end)
 
-    def acts(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
+    def due(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
         """Yield the announcement that is due, and the closing once the product has been told."""
         if state.closed_at is not None:
             return
-        for one in state.deletions:
-            if one.ready:
-                yield from _next(one, moment)
+        for closure_case in state.deletions:
+            if closure_case.ready:
+                yield from _next(closure_case, moment)
                 return
         end = _retention_end(state, book, moment)
         if end is not None and end <= moment.at and not protected(state, book, moment.at):
-            yield AccountClosed(subject=RETENTION, cause=RETENTION, at=moment.at)
+            yield AccountClosed(subject=RETENTION_TIMER, cause=RETENTION_TIMER, at=moment.at)
 
-    def concerns(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
+    def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
         """Yield what waits for an operator's approval alone, or for a notice that could not be delivered."""
-        for one in state.deletions:
-            if one.obstacles == ("approval",):
-                yield one.subject, "data_deletion_needs_approval"
-            late = one.due_at is not None and one.due_at <= moment.at
-            if late and "notice_undelivered" in one.obstacles:
-                yield one.subject, "data_deletion_notice_undelivered"
+        for closure_case in state.deletions:
+            if closure_case.obstacles == ("approval",):
+                yield closure_case.subject, "data_deletion_needs_approval"
+            late = closure_case.due_at is not None and closure_case.due_at <= moment.at
+            if late and "notice_undelivered" in closure_case.obstacles:
+                yield closure_case.subject, "data_deletion_notice_undelivered"
 
-    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterable[Change]:
+    def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterable[Change]:
         """Return a line for each word that is new."""
         return () if step.new.deletions is step.old.deletions else _changes(step)
 
-    def wants(self, effect: Effect, state: State, book: Book) -> bool | None:
+    def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
         """Whether the product is still to be told that data go."""
-        if not isinstance(effect, Notify) or effect.type != DUE:
+        if not isinstance(effect, Notify) or effect.type != DELETION_DUE_TOPIC:
             return None
-        return any(one.subject == effect.subject and one.ready for one in state.deletions)
+        return any(closure_case.subject == effect.subject and closure_case.ready for closure_case in state.deletions)
 
     def reported(self, effect: Effect, outcome: Outcome, at: datetime, book: Book) -> Iterator[OwnFact]:
         """Yield that the product has been told, or not."""
-        if isinstance(effect, Notify) and effect.type == DUE:
+        if isinstance(effect, Notify) and effect.type == DELETION_DUE_TOPIC:
             asked_at = datetime.fromisoformat(effect.data["announced_at"])
             yield DeletionAnnounced(subject=effect.subject, asked_at=asked_at, at=at, outcome=outcome)
 
 
 def closed_by(book: Book) -> AccountClosed | None:
     """Return the word by which an account was closed."""
-    found = [record.closed for record in book.deletions.values() if record.closed is not None]
-    return min(found, key=lambda fact: (fact.at, fact.subject), default=None)
+    facts = [record.closed for record in book.deletions.values() if record.closed is not None]
+    return min(facts, key=lambda fact: (fact.at, fact.subject), default=None)
 
 
 def _hold(closed: AccountClosed) -> Hold:
@@ -125,12 +131,12 @@ def _all_of(book: Book, cause: str) -> tuple[tuple[str, str], ...]:
     return tuple((key, cause) for key in sorted(book.subscriptions))
 
 
-def _next(one: Matter, moment: Moment) -> Iterator[OwnFact]:
-    last = one.record.last_announced
+def _next(closure_case: ClosureCase, moment: Moment) -> Iterator[OwnFact]:
+    last = closure_case.record.last_announced
     if not moment.terms.notifies or (last is not None and last.outcome in _OVER):
-        yield AccountClosed(subject=one.subject, cause=one.cause, at=moment.at)
+        yield AccountClosed(subject=closure_case.subject, cause=closure_case.cause, at=moment.at)
     elif last is None or last.outcome is Outcome.WITHDRAWN:
-        yield DeletionAnnounced(subject=one.subject, asked_at=moment.at, at=moment.at, outcome=Outcome.ASKED)
+        yield DeletionAnnounced(subject=closure_case.subject, asked_at=moment.at, at=moment.at, outcome=Outcome.ASKED)
 
 
 def _retention_end(state: State, book: Book, moment: Moment) -> datetime | None:
@@ -143,8 +149,8 @@ def _retention_end(state: State, book: Book, moment: Moment) -> datetime | None:
 
 def has_ended(state: State) -> bool:
     """Whether nothing runs, is owed, asked back or contested any more."""
-    waits = any(case.open for case in state.cases) or any(one.open for one in state.refunds)
-    return not (waits or state.given or state.deletions)
+    waits = any(case.open for case in state.cases) or any(refund.open for refund in state.refunds)
+    return not (waits or state.grants or state.deletions)
 
 
 _WORDS = (
@@ -155,17 +161,17 @@ _WORDS = (
 )
 
 
-def _changes(step: Step) -> Iterator[Change]:
-    known = step.old.deletions
+def _changes(step: Transition) -> Iterator[Change]:
+    existing = step.old.deletions
     for subject, record in sorted(step.new.deletions.items()):
-        old = known.get(subject)
+        old = existing.get(subject)
         for name, rule, rank in _WORDS:
             fact = getattr(record, name)
             if fact is not None and (old is None or getattr(old, name) is None):
                 yield _told(rule, rank, subject, fact, step)
-        for key, asked in sorted(record.announced.items()):
+        for key, request_log in sorted(record.announced.items()):
             if old is None or key not in old.announced:
-                yield _announced(subject, asked.at, step)
+                yield _announced(subject, request_log.at, step)
 
 
 def _told(
@@ -173,7 +179,7 @@ def _told(
     rank: int,
     subject: str,
     fact: ClosureRequested | ClosureWithdrawn | DeletionApproved | AccountClosed,
-    step: Step,
+    step: Transition,
 ) -> Change:
     detail: dict[str, Any] = {"actor": fact.actor or None, "reason": fact.reason or None}
     policy = step.terms.current
@@ -181,12 +187,12 @@ def _told(
     if isinstance(fact, AccountClosed):
         callback = "account.closed"
         detail |= {"cause": fact.cause, "closed_at": fact.at}
-        if fact.cause == RETENTION:
+        if fact.cause == RETENTION_TIMER:
             rule, clause = "retention.destroyed", policy.retention.clause
     return Change(rule=rule, clause=clause, policy=policy, subject=subject, rank=rank, detail=detail, callback=callback)
 
 
-def _announced(subject: str, at: datetime, step: Step) -> Change:
+def _announced(subject: str, at: datetime, step: Transition) -> Change:
     policy = step.terms.current
     return Change(
         rule="closure.deletion_due",
@@ -195,7 +201,7 @@ def _announced(subject: str, at: datetime, step: Step) -> Change:
         subject=subject,
         rank=85,
         detail={"announced_at": at, "deletion": subject},
-        callback=DUE,
+        callback=DELETION_DUE_TOPIC,
     )
 
 

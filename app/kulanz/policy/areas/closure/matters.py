@@ -12,32 +12,32 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.closure import Deletion
 from kulanz.policy.facts import ClosureRequested, Outcome, OverrideKind
 from kulanz.policy.state import Chargeback, Moment, State
-from kulanz.policy.state.closure import Matter
+from kulanz.policy.state.closure import ClosureCase
 
-NOTHING = Deletion()
+NO_DELETION = Deletion()
 
 
-def matters(state: State, book: Book, moment: Moment) -> Iterator[Matter]:
+def closure_cases(state: State, book: Book, moment: Moment) -> Iterator[ClosureCase]:
     """Yield every deletion that is under way."""
     for _, record in sorted(book.deletions.items()):
         if record.requested is not None and record.withdrawn is None:
             yield _closure(record.requested, record, state, book, moment)
-    for one in state.chargebacks:
-        if one.deletion_eligible_at is not None and one.decided_at is not None:
-            yield _of_chargeback(one, one.deletion_eligible_at, state, book, moment)
+    for chargeback in state.chargebacks:
+        if chargeback.deletion_eligible_at is not None and chargeback.decided_at is not None:
+            yield _of_chargeback(chargeback, chargeback.deletion_eligible_at, state, book, moment)
 
 
 def protected(state: State, book: Book, now: datetime) -> tuple[str, ...]:
     """Return why nothing of an account may be destroyed at all: an open dispute, a legal hold (I9)."""
-    found = []
-    if any(one.status in CONTESTED for one in state.chargebacks):
-        found.append("dispute_open")
+    matches = []
+    if any(chargeback.status in CONTESTED for chargeback in state.chargebacks):
+        matches.append("dispute_open")
     if any(True for _ in exceptions.active(book, now, OverrideKind.LEGAL_HOLD)):
-        found.append("legal_hold")
-    return tuple(found)
+        matches.append("legal_hold")
+    return tuple(matches)
 
 
-def _closure(requested: ClosureRequested, record: Deletion, state: State, book: Book, moment: Moment) -> Matter:
+def _closure(requested: ClosureRequested, record: Deletion, state: State, book: Book, moment: Moment) -> ClosureCase:
     policy = moment.terms.at(requested.at)
     obstacles = [*_running(state), *_waited_for(state), *protected(state, book, moment.at)]
     due_at = _answered_by(state, book)
@@ -45,14 +45,14 @@ def _closure(requested: ClosureRequested, record: Deletion, state: State, book: 
         obstacles.append("notice_period")
     if policy.closure.deletion == "approval" and record.approved is None:
         obstacles.append("approval")
-    return Matter(
+    return ClosureCase(
         subject=requested.id, cause="closure", policy=policy, obstacles=tuple(obstacles), record=record, due_at=due_at
     )
 
 
 def _running(state: State) -> Iterator[str]:
     """Yield what has to end first: an active subscription is cancelled, and its period runs out (plexo 13)."""
-    if state.given:
+    if state.grants:
         yield "subscription_runs"
     if any(case.pursued for case in state.cases):
         yield "case_open"
@@ -60,7 +60,7 @@ def _running(state: State) -> Iterator[str]:
 
 def _waited_for(state: State) -> Iterator[str]:
     """Yield what somebody still waits for: the answer to a request for a refund, or its money (plexo 9)."""
-    if any(one.open for one in state.refunds):
+    if any(refund.open for refund in state.refunds):
         yield "refund_open"
 
 
@@ -69,49 +69,58 @@ def _answered_by(state: State, book: Book) -> datetime | None:
 
     What is still to be mailed does not outlive an account. An hour is a mail's way; one without an address has none.
     """
-    return max((at + LATE for key, at in _answers(state) if not _is_told(key, at, book)), default=None)
+    return max((at + LATE for key, at in _answers(state) if not _is_announced(key, at, book)), default=None)
 
 
 def _answers(state: State) -> Iterator[tuple[str, datetime]]:
     """Yield each request that was decided, and when it was."""
-    for one in state.refunds:
-        if one.decided_at is not None:
-            yield one.key, one.decided_at
+    for refund in state.refunds:
+        if refund.decided_at is not None:
+            yield refund.key, refund.decided_at
 
 
-def _is_told(request: str, decided_at: datetime, book: Book) -> bool:
+def _is_announced(request: str, decided_at: datetime, book: Book) -> bool:
     """Whether it is known what became of the letter about a decision."""
     letters = book.notices_about(request).sent.values()
     return any(letter.at >= decided_at and letter.outcome is not Outcome.ASKED for letter in letters)
 
 
-def _of_chargeback(one: Chargeback, eligible_at: datetime, state: State, book: Book, moment: Moment) -> Matter:
-    record = book.deletions.get(one.key, NOTHING)
-    due_at, undelivered = _told_long_enough(one, eligible_at, book, moment)
+def _of_chargeback(
+    chargeback: Chargeback, eligible_at: datetime, state: State, book: Book, moment: Moment
+) -> ClosureCase:
+    record = book.deletions.get(chargeback.key, NO_DELETION)
+    due_at, undelivered = _announced_long_enough(chargeback, eligible_at, book, moment)
     due_at = max(due_at, _answered_by(state, book) or due_at)
     obstacles = [*_waited_for(state), *protected(state, book, moment.at)]
     if undelivered:
         obstacles.append("notice_undelivered")
     if due_at > moment.at:
         obstacles.append("notice_period")
-    if one.policy.dispute.deletion == "approval" and record.approved is None:
+    if chargeback.policy.dispute.deletion == "approval" and record.approved is None:
         obstacles.append("approval")
-    return Matter(
-        subject=one.key, cause="dispute", policy=one.policy, obstacles=tuple(obstacles), record=record, due_at=due_at
+    return ClosureCase(
+        subject=chargeback.key,
+        cause="dispute",
+        policy=chargeback.policy,
+        obstacles=tuple(obstacles),
+        record=record,
+        due_at=due_at,
     )
 
 
-def _told_long_enough(one: Chargeback, eligible_at: datetime, book: Book, moment: Moment) -> tuple[datetime, bool]:
+def _announced_long_enough(
+    chargeback: Chargeback, eligible_at: datetime, book: Book, moment: Moment
+) -> tuple[datetime, bool]:
     """Return when the promised notices have had their time, and whether the last one has yet to arrive.
 
     The first notice that arrived gives the whole time, however late the loss became known; an hour is a mail's way.
     """
-    spans = one.policy.dispute.deletion_notices
+    spans = chargeback.policy.dispute.deletion_notices
     if not spans:
         return eligible_at, False
-    told = book.notices_about(one.key)
-    asked = {step: told.get(DELETION, step) for step in range(1, len(spans) + 1)}
-    arrived = {step: each.outcome_at for step, each in asked.items() if each and each.outcome is Outcome.DONE}
+    notice_log = book.notices_about(chargeback.key)
+    requested = {step: notice_log.get(DELETION, step) for step in range(1, len(spans) + 1)}
+    arrived = {step: each.outcome_at for step, each in requested.items() if each and each.outcome is Outcome.DONE}
     if len(spans) not in arrived:
         return eligible_at, True
     after_first = spans[0].after(min(arrived.values()), moment.zone) - LATE

@@ -13,16 +13,16 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Invoice, Order
 from kulanz.policy.document.closure import RecordClass, RetentionRules
 from kulanz.policy.facts import DisputeSeen
-from kulanz.policy.frozen import quick
+from kulanz.policy.frozen import frozen
 
 CLASSES = ("settlements", "dunning", "disputes", "interactions")
-Record = tuple[datetime, dict[str, Any]]
+RecordRow = tuple[datetime, dict[str, Any]]
 """When a record was last touched, which is the year that it belongs to, and what it says."""
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class RetainedRecords:
     """The records of one class that have one end of retention."""
 
     kind: str
@@ -32,24 +32,24 @@ class Kept:
     """Of plain values and instants; they may be personal."""
 
 
-def kept(book: Book, rules: RetentionRules, zone: str, now: datetime) -> tuple[Kept, ...]:
+def retained(book: Book, rules: RetentionRules, zone: str, now: datetime) -> tuple[RetainedRecords, ...]:
     """Return what is to be kept beyond `now`, by class and end."""
-    return tuple(one for one in _all(book, rules, zone) if one.until > now)
+    return tuple(retained_records for retained_records in _all(book, rules, zone) if retained_records.until > now)
 
 
 def ends_at(book: Book, rules: RetentionRules, zone: str) -> datetime | None:
     """Return when nothing of an account needs to be kept any more; None where nothing has to be at all."""
-    return max((one.until for one in _all(book, rules, zone)), default=None)
+    return max((retained_records.until for retained_records in _all(book, rules, zone)), default=None)
 
 
 def bases(book: Book, rules: RetentionRules, zone: str) -> tuple[str, ...]:
     """Return by which laws records of an account are kept."""
-    return tuple(sorted({one.basis for one in _all(book, rules, zone)}))
+    return tuple(sorted({retained_records.basis for retained_records in _all(book, rules, zone)}))
 
 
 def number(book: Book, rules: RetentionRules, zone: str) -> int:
     """Return how many records of an account are kept by law."""
-    return sum(len(one.records) for one in _all(book, rules, zone))
+    return sum(len(retained_records.records) for retained_records in _all(book, rules, zone))
 
 
 def until(rule: RecordClass, at: datetime, zone: str) -> datetime:
@@ -58,36 +58,36 @@ def until(rule: RecordClass, at: datetime, zone: str) -> datetime:
     return datetime(year, 1, 1, tzinfo=ZoneInfo(zone)).astimezone(UTC)
 
 
-def _all(book: Book, rules: RetentionRules, zone: str) -> Iterator[Kept]:
+def _all(book: Book, rules: RetentionRules, zone: str) -> Iterator[RetainedRecords]:
     for kind in CLASSES:
         rule: RecordClass = getattr(rules, kind)
         if not rule.basis:
             continue
         for end, records in sorted(_by_end(_READERS[kind](book), rule, zone).items()):
-            yield Kept(kind=kind, basis=rule.basis, until=end, records=tuple(records))
+            yield RetainedRecords(kind=kind, basis=rule.basis, until=end, records=tuple(records))
 
 
-def _by_end(records: Iterable[Record], rule: RecordClass, zone: str) -> dict[datetime, list[dict[str, Any]]]:
-    found: dict[datetime, list[dict[str, Any]]] = {}
+def _by_end(records: Iterable[RecordRow], rule: RecordClass, zone: str) -> dict[datetime, list[dict[str, Any]]]:
+    matches: dict[datetime, list[dict[str, Any]]] = {}
     for at, record in records:
-        found.setdefault(until(rule, at, zone), []).append(dict(record))
-    return found
+        matches.setdefault(until(rule, at, zone), []).append(dict(record))
+    return matches
 
 
-def _settlements(book: Book) -> Iterator[Record]:
+def _settlements(book: Book) -> Iterator[RecordRow]:
     for _, invoices in sorted(book.invoices.items()):
         for key, invoice in sorted(invoices.known.items()):
             yield _invoice(key, invoice)
     for key, order in sorted(book.orders.items()):
         yield _order(key, order)
-    for told, transfer in sorted(settling.known(book), key=lambda one: one[0].id):
-        record = {"payment": told.id, "amount": told.amount, "currency": told.currency, "received_at": told.received_at}
-        yield told.received_at, record | {"reference": told.reference, "unmatched": transfer.unmatched}
+    for fact, transfer in sorted(settling.known(book), key=lambda item: item[0].id):
+        record = {"payment": fact.id, "amount": fact.amount, "currency": fact.currency, "received_at": fact.received_at}
+        yield fact.received_at, record | {"reference": fact.reference, "unmatched": transfer.unmatched}
     yield from _whole("refunds_of", book.refunds)
     yield from _whole("credit", book.credit)
 
 
-def _invoice(key: str, invoice: Invoice) -> Record:
+def _invoice(key: str, invoice: Invoice) -> RecordRow:
     seen = invoice.seen
     record = {
         "invoice": key,
@@ -106,7 +106,7 @@ def _invoice(key: str, invoice: Invoice) -> Record:
     return max(at for at in (seen.stamp.at, invoice.paid_at, invoice.refunded_at) if at is not None), record
 
 
-def _order(key: str, order: Order) -> Record:
+def _order(key: str, order: Order) -> RecordRow:
     seen = order.seen
     record = {
         "order": key,
@@ -120,7 +120,7 @@ def _order(key: str, order: Order) -> Record:
     return max(at for at in (seen.stamp.at, order.refunded_at) if at is not None), record
 
 
-def _dunning(book: Book) -> Iterator[Record]:
+def _dunning(book: Book) -> Iterator[RecordRow]:
     for _, invoices in sorted(book.invoices.items()):
         for key, invoice in sorted(invoices.known.items()):
             if invoice.failures:
@@ -129,14 +129,17 @@ def _dunning(book: Book) -> Iterator[Record]:
         touched = [at for at in (case.held_at, case.promised, case.exhausted_for, case.waived_for) if at is not None]
         if touched:
             yield max(touched), {"case": key, "deadline": case.promised, "held_at": case.held_at}
-    for key, one in sorted(book.collections.items()):
-        if one.handed is not None:
-            ended = one.recalled.at if one.recalled else None
-            record = {"collection": key, "handed_over_at": one.handed.at, "amount": one.handed.amount}
-            yield ended or one.handed.at, record | {"statement": one.handed.statement_sha256, "recalled_at": ended}
+    for key, collection in sorted(book.collections.items()):
+        if collection.handed is not None:
+            ended = collection.recalled.at if collection.recalled else None
+            record = {"collection": key, "handed_over_at": collection.handed.at, "amount": collection.handed.amount}
+            yield (
+                ended or collection.handed.at,
+                record | {"statement": collection.handed.statement_sha256, "recalled_at": ended},
+            )
 
 
-def _disputes(book: Book) -> Iterator[Record]:
+def _disputes(book: Book) -> Iterator[RecordRow]:
     for key, dispute in sorted(book.disputes.items()):
         yield max(stamp.at for stamp, _ in dispute.marks), {"dispute": key, **_disputed(dispute.seen)}
 
@@ -154,14 +157,17 @@ def _disputed(seen: DisputeSeen) -> Mapping[str, Any]:
     }
 
 
-def _interactions(book: Book) -> Iterator[Record]:
+def _interactions(book: Book) -> Iterator[RecordRow]:
     for subject, notices in sorted(book.notices.items()):
-        for name, asked in sorted(notices.sent.items()):
+        for name, request_log in sorted(notices.sent.items()):
             kind, _, step = name.rpartition("|")
-            told = {"notice": kind, "step": int(step), "subject": subject, "asked_at": asked.at}
-            yield asked.outcome_at, told | {"outcome": str(asked.outcome), "ended_at": asked.outcome_at}
+            stated = {"notice": kind, "step": int(step), "subject": subject, "asked_at": request_log.at}
+            yield (
+                request_log.outcome_at,
+                stated | {"outcome": str(request_log.outcome), "ended_at": request_log.outcome_at},
+            )
     for key, mandate in sorted(book.mandates.items()):
-        at = [one.at for one in (mandate.granted, mandate.revoked) if one is not None]
+        at = [fact.at for fact in (mandate.granted, mandate.revoked) if fact is not None]
         yield max(at), {"mandate": key, "granted_at": min(at), "revoked_at": mandate.revoked and mandate.revoked.at}
     for key, override in sorted(book.overrides.items()):
         made = override.set
@@ -171,13 +177,13 @@ def _interactions(book: Book) -> Iterator[Record]:
     yield from _whole("agreement", book.agreements)
 
 
-def _whole(name: str, records: Mapping[str, Any]) -> Iterator[Record]:
+def _whole(name: str, records: Mapping[str, Any]) -> Iterator[RecordRow]:
     """Yield records as they are kept, each with the latest instant that it tells of."""
     for key, record in sorted(records.items()):
-        told = {name: key, **asdict(record)}
-        latest = max(_instants(told), default=None)
+        document = {name: key, **asdict(record)}
+        latest = max(_instants(document), default=None)
         if latest is not None:
-            yield latest, told
+            yield latest, document
 
 
 def _instants(value: Any) -> Iterator[datetime]:

@@ -5,27 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
-from kulanz.policy.areas.area import Asks, Chapter
-from kulanz.policy.areas.collections import debts, delivery, handing_over, levels, telling, voiding
+from kulanz.policy.areas.area import Area, Asks
+from kulanz.policy.areas.collections import consequences, debts, delivery, handover, levels, voiding
 from kulanz.policy.book import Book
 from kulanz.policy.effects import DropFile, Effect, SendLetter, SendMail
 from kulanz.policy.facts import OwnFact
-from kulanz.policy.frozen import changed
-from kulanz.policy.state import CaseState, Change, Decision, Moment, State, Step, Timer
+from kulanz.policy.frozen import evolve
+from kulanz.policy.state import CaseState, Change, Decision, Moment, State, Timer, Transition
 
 
-class Collecting(Chapter):
+class CollectionsArea(Area):
     """Transfers recorded by hand, dunning letters, and debts that are handed over."""
 
-    about: ClassVar[tuple[str, ...]] = ("subscriptions", "transfers", "mandates", "addresses")
-    asks: ClassVar[Mapping[type[OwnFact] | str, Asks]] = dict.fromkeys(telling.FILED, telling.files)
+    families: ClassVar[tuple[str, ...]] = ("subscriptions", "transfers", "mandates", "addresses")
+    asks: ClassVar[Mapping[type[OwnFact] | str, Asks]] = dict.fromkeys(consequences.FILED, consequences.files)
 
-    def read(self, draft: State, book: Book, moment: Moment) -> State:
+    def assess(self, draft: State, book: Book, moment: Moment) -> State:
         """Find how far the pursuit of each debt has come."""
         if book.collections:
-            draft = changed(draft, cases=tuple(handing_over.shown(case, book) for case in draft.cases))
-        found = tuple(debts.pursued(draft, book)) if draft.cases else ()
-        return changed(draft, debts=found) if found else draft
+            draft = evolve(draft, cases=tuple(handover.shown(case, book) for case in draft.cases))
+        debt_stages = tuple(debts.pursued(draft, book)) if draft.cases else ()
+        return evolve(draft, debts=debt_stages) if debt_stages else draft
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
         """Yield when the next dunning letter of each case is due."""
@@ -33,43 +33,43 @@ class Collecting(Chapter):
             if case.policy.dunning.levels:
                 yield from levels.timers(case, book, moment)
             if case.policy.collections.fields:
-                yield from handing_over.timers(case, book, moment)
+                yield from handover.timers(case, book, moment)
 
-    def acts(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
+    def due(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
         """Yield the dunning letters that are due."""
         for case in state.cases:
             if case.policy.dunning.levels:
-                yield from levels.acts(case, book, moment)
+                yield from levels.due(case, book, moment)
             if book.transfers:
-                yield from voiding.acts(case, book, moment)
+                yield from voiding.due(case, book, moment)
         if book.collections:
-            yield from handing_over.acts(state, book, moment)
+            yield from handover.due(state, book, moment)
 
-    def concerns(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
+    def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
         """Yield the cases that no notice reaches, what was paid too much, and what waits for a person."""
         for case in state.cases:
             if case.state is CaseState.GRACE and not delivery.reachable(case, book):
                 yield case.key, "no_mail_address"
         if book.mandates or book.transfers:
-            yield from telling.concerns(state, book)
+            yield from consequences.alerts(state, book)
         if state.cases or book.collections:
-            yield from handing_over.concerns(state, book, moment)
+            yield from handover.alerts(state, book, moment)
         if book.addresses:
             yield from ((case.key, "no_postal_address") for case in state.cases if delivery.unaddressed(case, book))
 
-    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterable[Change]:
+    def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterable[Change]:
         """Return the transfers that were recorded, and the steps of hand-overs."""
-        return telling.changes(step)
+        return consequences.changes(step)
 
     def content(self, subject: str, decision: Decision) -> Mapping[str, Any]:
         """Return what a dunning letter says: which it is, what it costs, what is owed in all."""
         return debts.content(subject, decision.state)
 
-    def wants(self, effect: Effect, state: State, book: Book) -> bool | None:
+    def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
         """Whether a dunning letter or a file is still wanted: not once its case was paid, disputed or taken back."""
         if isinstance(effect, DropFile):
-            known = book.collections.get(effect.subject)
-            return known is not None and (effect.kind == telling.RECALL) is (known.recalled is not None)
+            collection = book.collections.get(effect.subject)
+            return collection is not None and (effect.kind == consequences.RECALL) is (collection.recalled is not None)
         if not isinstance(effect, SendMail | SendLetter) or effect.notice != levels.NOTICE:
             return None
         case = state.case(effect.subject)

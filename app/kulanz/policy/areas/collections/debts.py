@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from kulanz.policy.areas.collections import handing_over, levels
+from kulanz.policy.areas.collections import handover, levels
 from kulanz.policy.book import Book
-from kulanz.policy.state import Debt, State
+from kulanz.policy.state import DebtStage, State
 
 
-def pursued(state: State, book: Book) -> Iterator[Debt]:
+def pursued(state: State, book: Book) -> Iterator[DebtStage]:
     """Yield the debts about which a dunning letter went out."""
     for case in state.cases:
         if not (case.policy.dunning.levels or case.policy.collections.fields):
             continue
         step = levels.reached(case, book)
-        rules, collection = levels.level(case, step), handing_over.current(case, book)
+        rules, collection = levels.level(case, step), handover.current(case, book)
         if rules is not None or collection is not None:
-            yield Debt(
+            yield DebtStage(
                 case=case.key,
                 level=step,
                 letter=rules.text if rules else None,

@@ -18,8 +18,8 @@ def postal_address(case: Case, notice: str, book: Book) -> str | None:
 
 def known_address(book: Book) -> str | None:
     """Return the debtor's postal address, where the merchant told us of one."""
-    known = book.debtors.get("debtor")
-    return dict(known.told.fields).get("postal_address") if known else None
+    debtor = book.debtors.get("debtor")
+    return dict(debtor.told.fields).get("postal_address") if debtor else None
 
 
 def reachable(case: Case, book: Book) -> bool:

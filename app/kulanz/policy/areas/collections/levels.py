@@ -10,14 +10,14 @@ from kulanz.policy.areas import settling
 from kulanz.policy.areas.dunning import holds
 from kulanz.policy.areas.dunning.notices import asked_for
 from kulanz.policy.book import Book
-from kulanz.policy.book.own import Asked
+from kulanz.policy.book.own import RequestLog
 from kulanz.policy.calendar.time import Span
 from kulanz.policy.document.collections import LevelRules
 from kulanz.policy.facts import Outcome, OwnFact
 from kulanz.policy.state import Case, CaseState, Moment, Timer
 
 NOTICE = "dunning_level"
-APART = timedelta(hours=1)
+MIN_GAP_BETWEEN_LETTERS = timedelta(hours=1)
 """How long after any other step of its case a letter goes out at the earliest."""
 _PURSUED = frozenset({CaseState.GRACE, CaseState.ON_HOLD, CaseState.EXHAUSTED})
 _MAY_HAVE_COME = frozenset({Outcome.ASKED, Outcome.UNKNOWN, Outcome.DONE})
@@ -28,13 +28,13 @@ def pursued(case: Case) -> bool:
     return case.state in _PURSUED and case.frozen_since is None
 
 
-def sent(case: Case, book: Book) -> dict[int, Asked]:
+def sent(case: Case, book: Book) -> dict[int, RequestLog]:
     """Return the letters that were asked for in a case, by level."""
-    found: dict[int, Asked] = {}
+    matches: dict[int, RequestLog] = {}
     for name in case.names:
-        for step, asked in book.notices_about(name).of(NOTICE):
-            found[step] = found[step].join(asked) if step in found else asked
-    return found
+        for step, request_log in book.notices_about(name).of(NOTICE):
+            matches[step] = matches[step].join(request_log) if step in matches else request_log
+    return matches
 
 
 def reached(case: Case, book: Book) -> int:
@@ -56,7 +56,7 @@ def fee(case: Case, step: int) -> int:
 
 def fees(case: Case, book: Book) -> int:
     """Return what the letters of a case cost so far; one that cannot have come costs nothing."""
-    return sum(fee(case, step) for step, asked in sent(case, book).items() if charged(asked))
+    return sum(fee(case, step) for step, request_log in sent(case, book).items() if charged(request_log))
 
 
 def fees_due(case: Case, book: Book) -> int:
@@ -69,18 +69,18 @@ def fees_due(case: Case, book: Book) -> int:
     return max(charges - max(beyond, 0), 0)
 
 
-def charged(letter: Asked) -> bool:
+def charged(letter: RequestLog) -> bool:
     """Whether a letter may have come, so that its fee is owed."""
     return letter.outcome in _MAY_HAVE_COME
 
 
-def acts(case: Case, book: Book, moment: Moment) -> Iterator[OwnFact]:
+def due(case: Case, book: Book, moment: Moment) -> Iterator[OwnFact]:
     """Yield the letter that is due, unless the case takes another step now: then it comes an hour after that."""
     following = _following(case, book, moment.zone) if pursued(case) else None
     if following is None or following[1] > moment.at:
         return
     others = (f.NoticeReported, f.HoldPlaced, f.CaseExhausted)
-    if not any(isinstance(act, others) for act in holds.acts(case, book, moment)):
+    if not any(isinstance(act, others) for act in holds.due(case, book, moment)):
         yield asked_for(case.key, NOTICE, following[0], moment.at)
 
 
@@ -93,18 +93,18 @@ def timers(case: Case, book: Book, moment: Moment) -> Iterator[Timer]:
 
 def _following(case: Case, book: Book, zone: str) -> tuple[int, datetime] | None:
     """Return the next level and when its letter is due."""
-    known = sent(case, book)
-    step = max(known, default=0) + 1
+    existing = sent(case, book)
+    step = max(existing, default=0) + 1
     rules, before = level(case, step), level(case, step - 1)
     begun = _begun(case, book)
     if rules is None or begun is None:
         return None
-    last = known.get(step - 1)
+    last = existing.get(step - 1)
     if last is not None and before is not None and last.at >= begun:
         due = _after(last.at, _gap(before.after, rules.after), case, book, zone)
     else:
         due = _after(begun, rules.after, case, book, zone)
-    return step, max(due, _last_step(case, book) + APART)
+    return step, max(due, _last_step(case, book) + MIN_GAP_BETWEEN_LETTERS)
 
 
 def _begun(case: Case, book: Book) -> datetime | None:
@@ -129,6 +129,6 @@ def _after(start: datetime, span: Span, case: Case, book: Book, zone: str) -> da
 
 def _last_step(case: Case, book: Book) -> datetime:
     """Return when a case last took a step that its customer was told of."""
-    told = (asked.at for name in case.names for asked in book.notices_about(name).sent.values())
+    stated = (request_log.at for name in case.names for request_log in book.notices_about(name).sent.values())
     taken = (at for at in (case.held_at, book.case(case.key).exhausted_at) if at is not None)
-    return max([*told, *taken], default=case.opened_at - APART)
+    return max([*stated, *taken], default=case.opened_at - MIN_GAP_BETWEEN_LETTERS)

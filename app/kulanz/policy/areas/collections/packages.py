@@ -43,11 +43,11 @@ def for_bureau(handed: ClaimHandedOver, case: Case, book: Book, now: datetime) -
     """
     wanted = case.policy.collections.credit_report.fields
     filled, newer = _filled(wanted, handed.id, case, book, now)
-    told = {"reference": handed.id, "handed_over_at": rfc3339(handed.at), "reported_at": rfc3339(now), **filled}
+    document = {"reference": handed.id, "handed_over_at": rfc3339(handed.at), "reported_at": rfc3339(now), **filled}
     hashes = {"statement_sha256": handed.statement_sha256}
     if "statement" in filled:
         hashes["newer_statement_sha256"] = newer
-    return Package(tuple(filled), json.dumps({**told, **hashes}, ensure_ascii=False, indent=2), newer)
+    return Package(tuple(filled), json.dumps({**document, **hashes}, ensure_ascii=False, indent=2), newer)
 
 
 def recall(ident: str, cause: str, now: datetime) -> str:
@@ -58,27 +58,27 @@ def recall(ident: str, cause: str, now: datetime) -> str:
 def statement(ident: str, case: Case, book: Book, now: datetime) -> str:
     """Return the account of a debt, line by line, the same bytes for the same facts."""
     lines = sorted(_lines(case, book), key=lambda line: (line["at"], line["what"], line["amount"]))
-    told = {
+    document = {
         "reference": ident,
         "as_of": rfc3339(now),
         "currency": case.currency,
         "lines": lines,
         "balance": sum(line["amount"] for line in lines),
     }
-    return json.dumps(told, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
 def held(case: Case, book: Book, now: datetime) -> dict[str, str | int]:
     """Return what is known of the debtor, by the names that a policy may use."""
-    known = dict(book.debtors["debtor"].told.fields) if book.debtors else {}
+    existing = dict(book.debtors["debtor"].told.fields) if book.debtors else {}
     created = book.subscriptions[case.subscription].seen.created_at
-    found: dict[str, str | int | None] = {
-        **known,
-        "email": known.get("email") or mail_address(case.subscription, book),
-        "contract_date": known.get("contract_date") or (created.date().isoformat() if created else None),
-        "age": _age(known.pop("birth_date", None), now.date()),
+    matches: dict[str, str | int | None] = {
+        **existing,
+        "email": existing.get("email") or mail_address(case.subscription, book),
+        "contract_date": existing.get("contract_date") or (created.date().isoformat() if created else None),
+        "age": _age(existing.pop("birth_date", None), now.date()),
     }
-    return {name: value for name, value in found.items() if value is not None and name != "birth_date"}
+    return {name: value for name, value in matches.items() if value is not None and name != "birth_date"}
 
 
 def owed(case: Case, book: Book) -> int:
@@ -89,13 +89,15 @@ def owed(case: Case, book: Book) -> int:
 def _filled(wanted: Iterable[str], ident: str, case: Case, book: Book, now: datetime) -> tuple[dict[str, Any], str]:
     """Return what is held of what is wanted, and the hash of the statement of now."""
     account = statement(ident, case, book, now)
-    known = held(case, book, now)
+    existing = held(case, book, now)
     ours: Mapping[str, Any] = {
         "arrears": _arrears(case, book),
         "invoices": list(_invoices(case, book)),
         "statement": json.loads(account),
     }
-    filled = {name: ours[name] if name in ours else known[name] for name in wanted if name in ours or name in known}
+    filled = {
+        name: ours[name] if name in ours else existing[name] for name in wanted if name in ours or name in existing
+    }
     return filled, sha256(account.encode()).hexdigest()
 
 
@@ -115,8 +117,8 @@ def _arrears(case: Case, book: Book) -> dict[str, Any]:
         "fees": fees,
         "total": case.amount_due + fees,
         "letters": [
-            {"level": step, "sent_at": rfc3339(asked.at), "outcome": str(asked.outcome)}
-            for step, asked in sorted(levels.sent(case, book).items())
+            {"level": step, "sent_at": rfc3339(request_log.at), "outcome": str(request_log.outcome)}
+            for step, request_log in sorted(levels.sent(case, book).items())
         ],
     }
 
@@ -141,13 +143,13 @@ def _lines(case: Case, book: Book) -> Iterator[dict[str, Any]]:
         yield _line(seen.created_at or seen.stamp.at, f"invoice {seen.key.partition(':')[2]}", seen.total)
         if invoice.refunded:
             yield _line(seen.stamp.at, "credited", -invoice.refunded)
-    for told, transfer in settling.known(book):
+    for fact, transfer in settling.known(book):
         for share in transfer.shares:
             if share.claim in {case.invoice, *case.names}:
-                yield _line(told.received_at, "payment", -share.amount)
-    for step, asked in levels.sent(case, book).items():
-        if levels.charged(asked) and levels.fee(case, step):
-            yield _line(asked.at, f"fee of dunning letter {step}", levels.fee(case, step))
+                yield _line(fact.received_at, "payment", -share.amount)
+    for step, request_log in levels.sent(case, book).items():
+        if levels.charged(request_log) and levels.fee(case, step):
+            yield _line(request_log.at, f"fee of dunning letter {step}", levels.fee(case, step))
 
 
 def _line(at: datetime, what: str, amount: int) -> dict[str, Any]:

@@ -15,22 +15,22 @@ from kulanz.policy.state import Account, Case, CaseState, Moment
 
 def voided(account: Account, *, ident: str, reason: str, actor: str, now: datetime) -> f.PaymentVoided:
     """Return that a transfer is void; raise for one that nobody recorded, or that is void already."""
-    known = account.book.transfers.get(ident)
-    if known is None or known.told is None:
+    transfer = account.book.transfers.get(ident)
+    if transfer is None or transfer.told is None:
         raise NotFoundError(f"no payment {ident!r}")
-    if known.voided is not None:
+    if transfer.voided is not None:
         raise RefusedError("the payment is void already")
     return f.PaymentVoided(id=ident, at=now, actor=actor, reason=reason)
 
 
-def acts(case: Case, book: Book, moment: Moment) -> Iterator[OwnFact]:
+def due(case: Case, book: Book, moment: Moment) -> Iterator[OwnFact]:
     """Promise a case in grace whose payment is void as much time as a warning needs: it was told that all is good."""
     if case.state is not CaseState.GRACE:
         return
     times = (
         case.policy.dunning.final_warning.after(transfer.voided.at, moment.zone)
-        for told, transfer in settling.known(book)
-        if transfer.voided is not None and any(share.claim in {case.invoice, *case.names} for share in told.shares)
+        for fact, transfer in settling.known(book)
+        if transfer.voided is not None and any(share.claim in {case.invoice, *case.names} for share in fact.shares)
     )
     deadline = max(times, default=None)
     if deadline is not None and deadline > case.deadline:

@@ -5,34 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
-from kulanz.policy.areas.area import Chapter
+from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.credit.pots import Pot, PotStatus, movements, pots
 from kulanz.policy.facts import OwnFact
-from kulanz.policy.state import Change, Step
+from kulanz.policy.state import Change, Transition
 
 _RANKS = {"bought": 14, "spent": 13, "blocked": 16, "released": 16, "forfeited": 17}
 
 
-class Credit(Chapter):
+class CreditArea(Area):
     """No cash value; blocked while there is no access; forfeited only with the account or the number (bitrix24)."""
 
-    about: ClassVar[tuple[str, ...]] = ("credit",)
+    families: ClassVar[tuple[str, ...]] = ("credit",)
 
-    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
+    def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Yield what was bought and spent, and what became of what is left."""
-        known = {one.name: one for one in pots(step.old, step.before)} if step.before else {}
+        existing = {other_pot.name: other_pot for other_pot in pots(step.old, step.before)} if step.before else {}
         for pot in pots(step.new, step.after):
             yield from _moved(pot, step)
-            word = _became(known.get(pot.name), pot)
+            word = _became(existing.get(pot.name), pot)
             if word is not None:
                 yield _change(word, pot, pot.left, step)
 
 
-def _moved(pot: Pot, step: Step) -> Iterator[Change]:
+def _moved(pot: Pot, step: Transition) -> Iterator[Change]:
     old = step.old.credit.get(pot.name)
-    for one in movements(step.new.credit[pot.name]):
-        if old is None or one.id not in old.booked:
-            yield _change(str(one.entry), pot, one.amount, step)
+    for fact in movements(step.new.credit[pot.name]):
+        if old is None or fact.id not in old.booked:
+            yield _change(str(fact.entry), pot, fact.amount, step)
 
 
 def _became(old: Pot | None, new: Pot) -> str | None:
@@ -42,7 +42,7 @@ def _became(old: Pot | None, new: Pot) -> str | None:
     return "released" if new.status is PotStatus.USABLE else str(new.status)
 
 
-def _change(word: str, pot: Pot, amount: int, step: Step) -> Change:
+def _change(word: str, pot: Pot, amount: int, step: Transition) -> Change:
     policy = step.terms.at(step.after.as_of)
     detail = {"pot": pot.name, "amount": amount, "currency": pot.currency, "balance": pot.balance, "due": pot.due}
     return Change(

@@ -58,15 +58,15 @@ class Pot:
 def pots(book: Book, state: State) -> Iterator[Pot]:
     """Yield every pot by name."""
     for name, record in sorted(book.credit.items()):
-        found = movements(record)
-        if found:
-            yield _pot(name, record, found, state)
+        facts = movements(record)
+        if facts:
+            yield _pot(name, record, facts, state)
 
 
 def movements(record: CreditPot) -> list[CreditBooked]:
     """Return the movements of a pot, oldest first; its first one tells the currency, and no other one counts."""
-    told = sorted((one.told for one in record.booked.values()), key=lambda one: (one.at, one.id))
-    return [one for one in told if one.currency == told[0].currency]
+    facts = sorted((item.told for item in record.booked.values()), key=lambda item: (item.at, item.id))
+    return [item for item in facts if item.currency == facts[0].currency]
 
 
 def blocked_since(state: State) -> datetime | None:
@@ -76,12 +76,12 @@ def blocked_since(state: State) -> datetime | None:
     return min((hold.since for hold in state.holds if hold.access is Access.NONE), default=state.as_of)
 
 
-def _pot(name: str, record: CreditPot, found: list[CreditBooked], state: State) -> Pot:
+def _pot(name: str, record: CreditPot, facts: list[CreditBooked], state: State) -> Pot:
     return Pot(
         name=name,
-        currency=found[0].currency,
-        bought=sum(one.amount for one in found if one.entry is CreditEntry.BOUGHT),
-        spent=sum(one.amount for one in found if one.entry is CreditEntry.SPENT),
+        currency=facts[0].currency,
+        bought=sum(fact.amount for fact in facts if fact.entry is CreditEntry.BOUGHT),
+        spent=sum(fact.amount for fact in facts if fact.entry is CreditEntry.SPENT),
         status=_status(record, state),
         ended_at=record.ended.at if record.ended else None,
     )

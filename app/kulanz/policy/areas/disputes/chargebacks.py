@@ -11,7 +11,7 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Dispute, Order, Subscription
 from kulanz.policy.document.rules import DisputeRules
 from kulanz.policy.facts import DisputeSeen, DisputeStatus, OrderStatus, OwnFact, Provenance, Stamp
-from kulanz.policy.state import Access, Chargeback, Given, Hold, Moment, Owner, State, Terms, Timer
+from kulanz.policy.state import Access, Chargeback, Grant, Hold, Moment, Owner, State, Terms, Timer
 
 DELETION = "data_deletion_notice"
 CONTESTED = frozenset({DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW})
@@ -21,87 +21,94 @@ _RISING = tuple(DisputeStatus)
 
 def known(book: Book, terms: Terms) -> dict[str, Dispute]:
     """Return every dispute: those told as such, orders called fraudulent, and refunds where the policy says so."""
-    found = dict(book.disputes)
+    matches = dict(book.disputes)
     for order in book.orders.values():
         if order.fraudulent_at is not None:
-            _add(found, _of_order(order, order.fraudulent_at))
-    for refund in full_refunds.unrequested(full_refunds.full(book), tuple(found.values()), book):
+            _add(matches, _of_order(order, order.fraudulent_at))
+    for refund in full_refunds.unrequested(full_refunds.full(book), tuple(matches.values()), book):
         if terms.at(refund.at).dispute.unrequested_full_refund == "suspend":
-            _add(found, _of_refund(refund))
-    return found
+            _add(matches, _of_refund(refund))
+    return matches
 
 
-def chargebacks(book: Book, terms: Terms, zone: str, given: Iterable[Given]) -> list[Chargeback]:
+def chargebacks(book: Book, terms: Terms, zone: str, given: Iterable[Grant]) -> list[Chargeback]:
     """Return every dispute as it counts now; `given` is what the subscriptions give before any hold."""
-    giving = {one.subscription for one in given if one.add_on is None}
+    giving = {grant.subscription for grant in given if grant.add_on is None}
     return [_chargeback(dispute, book, terms, zone, giving) for _, dispute in sorted(known(book, terms).items())]
 
 
-def hold(one: Chargeback) -> Hold:
+def hold(chargeback: Chargeback) -> Hold:
     """Return the restriction that a chargeback is."""
     return Hold(
-        key=f"dispute:{one.key}",
+        key=f"dispute:{chargeback.key}",
         owner=Owner.DISPUTE,
-        source=one.key,
-        since=one.opened_at,
-        scope="account" if one.whole else "subscription",
-        subscriptions=one.subscriptions,
+        source=chargeback.key,
+        since=chargeback.opened_at,
+        scope="account" if chargeback.whole else "subscription",
+        subscriptions=chargeback.subscriptions,
         access=Access.NONE,
-        counts=not one.claim,
+        counts=not chargeback.claim,
     )
 
 
 def frozen_since(chargebacks: Iterable[Chargeback], subscription: str) -> datetime | None:
     """Return since when a dispute stops the clock of a subscription's dunning (DOMAIN section 3)."""
-    reaching = (one.opened_at for one in chargebacks if one.active and (one.whole or subscription in one.subscriptions))
+    reaching = (
+        chargeback.opened_at
+        for chargeback in chargebacks
+        if chargeback.active and (chargeback.whole or subscription in chargeback.subscriptions)
+    )
     return min(reaching, default=None)
 
 
 def timers(chargebacks: Iterable[Chargeback], book: Book, moment: Moment) -> Iterator[Timer]:
     """Yield when a chargeback has to be looked at again: notices before its data may go, and that day."""
-    for one in chargebacks:
-        if one.deletion_eligible_at is None or one.deletion_eligible_at <= moment.at:
+    for chargeback in chargebacks:
+        if chargeback.deletion_eligible_at is None or chargeback.deletion_eligible_at <= moment.at:
             continue
-        yield Timer("data_deletion_eligible", one.key, one.deletion_eligible_at)
-        for step, due_at in _deletion_notices(one, moment.zone):
-            if due_at > moment.at and book.notices_about(one.key).get(DELETION, step) is None:
-                yield Timer("data_deletion_notice", f"{one.key}|{step}", due_at)
+        yield Timer("data_deletion_eligible", chargeback.key, chargeback.deletion_eligible_at)
+        for step, due_at in _deletion_notices(chargeback, moment.zone):
+            if due_at > moment.at and book.notices_about(chargeback.key).get(DELETION, step) is None:
+                yield Timer("data_deletion_notice", f"{chargeback.key}|{step}", due_at)
 
 
-def acts(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
+def due(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
     """Yield the notice of deletion that is due, the latest where several are."""
-    for one in state.chargebacks:
-        due = [step for step, at in _deletion_notices(one, moment.zone) if at <= moment.at]
-        if due and book.notices_about(one.key).get(DELETION, due[-1]) is None:
-            yield asked_for(one.key, DELETION, due[-1], moment.at)
+    for chargeback in state.chargebacks:
+        due = [step for step, at in _deletion_notices(chargeback, moment.zone) if at <= moment.at]
+        if due and book.notices_about(chargeback.key).get(DELETION, due[-1]) is None:
+            yield asked_for(chargeback.key, DELETION, due[-1], moment.at)
 
 
-def concerns(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
+def alerts(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
     """Yield each subject and topic about chargebacks and refunds that operators must see."""
-    for one in state.chargebacks:
-        if one.status == DisputeStatus.INQUIRY:
-            yield one.key, "dispute_inquiry"
-        elif one.status == DisputeStatus.PREVENTED and one.policy.dispute.unrequested_full_refund == "review":
-            yield one.key, "unrequested_refund"
-        elif one.active and not one.holds:
-            yield one.key, "dispute_needs_review"
-        elif one.holds and one.claim:
-            yield one.key, "dispute_claim"
-        if one.deletion_eligible_at is not None and one.deletion_eligible_at <= moment.at:
-            yield one.key, "data_deletion_eligible"
+    for chargeback in state.chargebacks:
+        if chargeback.status == DisputeStatus.INQUIRY:
+            yield chargeback.key, "dispute_inquiry"
+        elif (
+            chargeback.status == DisputeStatus.PREVENTED
+            and chargeback.policy.dispute.unrequested_full_refund == "review"
+        ):
+            yield chargeback.key, "unrequested_refund"
+        elif chargeback.active and not chargeback.holds:
+            yield chargeback.key, "dispute_needs_review"
+        elif chargeback.holds and chargeback.claim:
+            yield chargeback.key, "dispute_claim"
+        if chargeback.deletion_eligible_at is not None and chargeback.deletion_eligible_at <= moment.at:
+            yield chargeback.key, "data_deletion_eligible"
     for refund in _unrequested(book, moment.terms):
         if moment.terms.at(refund.at).dispute.unrequested_full_refund == "review":
             yield refund.payment, "unrequested_refund"
 
 
 def _unrequested(book: Book, terms: Terms) -> list[full_refunds.FullRefund]:
-    found = full_refunds.full(book)
-    return full_refunds.unrequested(found, known(book, terms).values(), book) if found else []
+    matches = full_refunds.full(book)
+    return full_refunds.unrequested(matches, known(book, terms).values(), book) if matches else []
 
 
-def _add(found: dict[str, Dispute], inferred: Dispute) -> None:
-    told = found.get(inferred.seen.key)
-    found[inferred.seen.key] = told.join(inferred) if told else inferred
+def _add(matches: dict[str, Dispute], inferred: Dispute) -> None:
+    dispute = matches.get(inferred.seen.key)
+    matches[inferred.seen.key] = dispute.join(inferred) if dispute else inferred
 
 
 def _of_order(order: Order, fraudulent_at: datetime) -> Dispute:
@@ -188,16 +195,16 @@ def _contacted(dispute: Dispute, book: Book, terms: Terms, zone: str) -> bool:
     A chargeback that names no payment, or none that anything was told of, is taken to be about what was asked for.
     """
     opened = dispute.opened_at
-    payments = {one for one in full_refunds.disputed(dispute, book) if full_refunds.heard_of(one, book)}
+    payments = {item for item in full_refunds.disputed(dispute, book) if full_refunds.heard_of(item, book)}
     for log in book.refund_requests.values():
-        asked = log.requested
+        fact = log.requested
         if (
-            asked is None
-            or not asked.contact
-            or not terms.at(asked.at).refund.contact_before.before(opened, zone) <= asked.at <= opened
+            fact is None
+            or not fact.contact
+            or not terms.at(fact.at).refund.contact_before.before(opened, zone) <= fact.at <= opened
         ):
             continue
-        if not payments or full_refunds.payment_of(asked.payment, book) in payments:
+        if not payments or full_refunds.payment_of(fact.payment, book) in payments:
             return True
     return False
 
@@ -286,8 +293,8 @@ def _billed(payment: str | None, book: Book) -> str | None:
     return invoices[0].seen.subscription if invoices else None
 
 
-def _deletion_notices(one: Chargeback, zone: str) -> Iterator[tuple[int, datetime]]:
+def _deletion_notices(chargeback: Chargeback, zone: str) -> Iterator[tuple[int, datetime]]:
     """Yield each step and time at which the customer is told that data may go; only after a loss is it certain."""
-    if one.decided_at is not None and one.deletion_eligible_at is not None:
-        for step, span in enumerate(one.policy.dispute.deletion_notices, start=1):
-            yield step, span.before(one.deletion_eligible_at, zone)
+    if chargeback.decided_at is not None and chargeback.deletion_eligible_at is not None:
+        for step, span in enumerate(chargeback.policy.dispute.deletion_notices, start=1):
+            yield step, span.before(chargeback.deletion_eligible_at, zone)

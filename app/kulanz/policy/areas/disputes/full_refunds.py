@@ -27,10 +27,10 @@ class FullRefund:
     subscription: str | None = None
 
 
-def unrequested(found: Mapping[str, FullRefund], disputes: Iterable[Dispute], book: Book) -> list[FullRefund]:
+def unrequested(result: Mapping[str, FullRefund], disputes: Iterable[Dispute], book: Book) -> list[FullRefund]:
     """Return those full refunds that neither a dispute nor a request made here explains."""
     explained = {payment for dispute in disputes for payment in _explained(dispute, book)}
-    left = (found[payment] for payment in sorted(found.keys() - explained))
+    left = (result[payment] for payment in sorted(result.keys() - explained))
     return [refund for refund in left if not _was_asked_for(refund, book)]
 
 
@@ -38,7 +38,9 @@ def payment_of(key: str, book: Book) -> str:
     """Return the one name of a payment: the order's where an invoice is the first of its subscription, or says so."""
     invoice = book.invoice(key)
     if invoice is not None and invoice.seen.money is not None:
-        return next((name for name, one in sorted(book.orders.items()) if one.seen.money == invoice.seen.money), key)
+        return next(
+            (name for name, order in sorted(book.orders.items()) if order.seen.money == invoice.seen.money), key
+        )
     if invoice is None or invoice.seen.reason is not BillingReason.INITIAL:
         return key
     sub = book.subscriptions.get(invoice.seen.subscription)
@@ -49,8 +51,8 @@ def keys_of(name: str, book: Book) -> tuple[str, ...]:
     """Return the payments that a name means: a person types the provider's id alone."""
     if ":" in name:
         return (name,)
-    known = (*book.orders, *(key for invoices in book.invoices.values() for key in invoices.known))
-    return tuple(key for key in known if key.partition(":")[2] == name) or (name,)
+    existing = (*book.orders, *(key for invoices in book.invoices.values() for key in invoices.known))
+    return tuple(key for key in existing if key.partition(":")[2] == name) or (name,)
 
 
 def heard_of(payment: str, book: Book) -> bool:
@@ -78,8 +80,8 @@ def _full(book: Book) -> Iterator[FullRefund]:
                 currency=seen.currency,
                 subscription=seen.subscription,
             )
-    for key, told in book.refunds.items():
-        yield from _told_one_by_one(payment_of(key, book), told)
+    for key, refunds in book.refunds.items():
+        yield from _told_one_by_one(payment_of(key, book), refunds)
     for key, order in book.orders.items():
         if order.refunded_at is not None and order.seen.status is OrderStatus.REFUNDED:
             yield FullRefund(
@@ -91,8 +93,8 @@ def _full(book: Book) -> Iterator[FullRefund]:
             )
 
 
-def _told_one_by_one(payment: str, told: Refunds) -> Iterator[FullRefund]:
-    for seen in told.seen:
+def _told_one_by_one(payment: str, refunds: Refunds) -> Iterator[FullRefund]:
+    for seen in refunds.seen:
         if seen.whole and seen.counts:
             yield FullRefund(
                 payment=payment, at=seen.stamp.at, customer=seen.customer, amount=seen.amount, currency=seen.currency
@@ -107,10 +109,10 @@ def _explained(dispute: Dispute, book: Book) -> Iterator[str]:
 def _was_asked_for(refund: FullRefund, book: Book) -> bool:
     """Whether somebody here had wanted the money back before it went, and nobody denied it."""
     for log in book.refund_requests.values():
-        asked = log.requested
-        if asked is None or (log.decided is not None and not log.decided.approved):
+        fact = log.requested
+        if fact is None or (log.decided is not None and not log.decided.approved):
             continue
-        if payment_of(asked.payment, book) == refund.payment and asked.refunded < refund.amount:
+        if payment_of(fact.payment, book) == refund.payment and fact.refunded < refund.amount:
             return True
     return False
 

@@ -7,17 +7,17 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from kulanz.policy import facts as f
-from kulanz.policy.areas.area import Asks, Chapter, Line
+from kulanz.policy.areas.area import Area, Asks, Line
 from kulanz.policy.areas.dunning import holds, notices
 from kulanz.policy.areas.dunning.cases import cases
 from kulanz.policy.book import Book
-from kulanz.policy.book.own import Asked
+from kulanz.policy.book.own import RequestLog
 from kulanz.policy.calendar.time import rfc3339
 from kulanz.policy.effects import Effect, LookUpSubscription, Notify, SendLetter, SendMail
 from kulanz.policy.facts import Outcome, OwnFact
-from kulanz.policy.frozen import changed
+from kulanz.policy.frozen import evolve
 from kulanz.policy.identity import effect_id
-from kulanz.policy.state import Case, CaseState, Change, Decision, Hold, Moment, State, Step, Timer
+from kulanz.policy.state import Case, CaseState, Change, Decision, Hold, Moment, State, Timer, Transition
 
 _STATE_RULES = {
     CaseState.GRACE: ("dunning.grace_started", 60),
@@ -32,30 +32,32 @@ _MAY_HAVE_LEFT = frozenset({Outcome.UNKNOWN, Outcome.DONE})
 _WARNED = f"account.{notices.WARNING}"
 
 
-def _look_asked(fact: f.SubscriptionLookedUp, step: Step) -> Change:
+def _look_asked(fact: f.SubscriptionLookedUp, step: Transition) -> Change:
     return step.of_act("look.asked", 3, fact.subscription, subscription=fact.subscription)
 
 
 def _look(fact: f.SubscriptionLookedUp, decision: Decision) -> Iterator[Effect]:
-    case = next((one for one in decision.state.cases if one.subscription == fact.subscription), None)
+    case = next(
+        (other_case for other_case in decision.state.cases if other_case.subscription == fact.subscription), None
+    )
     ident = effect_id(decision.account.id, "look", fact.subscription, rfc3339(fact.at))
     yield LookUpSubscription(id=ident, subscription=fact.subscription, case=case.key if case else "")
 
 
-class Dunning(Chapter):
+class DunningArea(Area):
     """A failed renewal: grace, the promised notice, the hold, and its end (DOMAIN section 3, plexo 6)."""
 
-    about: ClassVar[tuple[str, ...]] = ("subscriptions",)
+    families: ClassVar[tuple[str, ...]] = ("subscriptions",)
     lines: ClassVar[Mapping[type[OwnFact], Line]] = {f.SubscriptionLookedUp: _look_asked}
     asks: ClassVar[Mapping[type[OwnFact] | str, Asks]] = {f.SubscriptionLookedUp: _look}
 
-    def read(self, draft: State, book: Book, moment: Moment) -> State:
+    def assess(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with the cases, and the subscriptions that are cancelled because of them."""
-        found = cases(book, moment.terms, moment.zone)
-        if not found:
+        stored_cases = cases(book, moment.terms, moment.zone)
+        if not stored_cases:
             return draft
-        stops = [(case.subscription, case.key) for case in found if _cancels(case)]
-        return changed(draft, cases=tuple(found), renewal_stops=(*draft.renewal_stops, *stops))
+        stops = [(case.subscription, case.key) for case in stored_cases if _cancels(case)]
+        return evolve(draft, cases=tuple(stored_cases), renewal_stops=(*draft.renewal_stops, *stops))
 
     def holds(self, state: State, book: Book, moment: Moment) -> Iterable[Hold]:
         """Return the hold of each case whose grace is over."""
@@ -65,22 +67,22 @@ class Dunning(Chapter):
         """Return when each case has to be looked at again."""
         return [timer for case in state.cases for timer in holds.timers(case, book, moment)] if state.cases else ()
 
-    def carried_over(self, step: Step, moment: Moment) -> Iterable[OwnFact]:
+    def carried_over(self, step: Transition, moment: Moment) -> Iterable[OwnFact]:
         """Return the promises of a case that is another's now, and the time that a dispute left it."""
         return holds.carried_over(step.before, step.after, step.new, moment.at) if step.before else ()
 
-    def acts(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
+    def due(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
         """Return the promises, notices and holds that are due."""
-        return [act for case in state.cases for act in holds.acts(case, book, moment)] if state.cases else ()
+        return [act for case in state.cases for act in holds.due(case, book, moment)] if state.cases else ()
 
-    def concerns(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
+    def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
         """Yield why a hold that is due is not placed."""
         for case in state.cases:
             topic = holds.blocked(case, book, moment)
             if topic is not None:
                 yield case.key, topic
 
-    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterable[Change]:
+    def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterable[Change]:
         """Return what became of each case."""
         return _changes(step, acts) if step.after.cases or (step.before and step.before.cases) else ()
 
@@ -99,7 +101,7 @@ class Dunning(Chapter):
             "clause": (rules.grace_clause if case.held_at is None else rules.hold_clause) or None,
         }
 
-    def wants(self, effect: Effect, state: State, book: Book) -> bool | None:
+    def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
         """Whether a notice about a case, or a look at the provider, still has its case."""
         match effect:
             case LookUpSubscription():
@@ -125,32 +127,34 @@ def _cancels(case: Case) -> bool:
 def _is_true(kind: str, effect: SendMail | SendLetter | Notify, state: State, book: Book) -> bool | None:
     """Whether a notice is still true. Callbacks of what has happened go out in any case: their version tells."""
     case = state.case(effect.subject)
-    if kind in notices.OF_A_CASE:
+    if kind in notices.CASE_NOTICES:
         return case is not None and not notices.superseded(case, book, kind, effect.step)
     if kind == "downgraded" and not isinstance(effect, Notify):
         return case is not None and (case.state is CaseState.ON_HOLD or case.given_up)
     if kind == "recovered" and not isinstance(effect, Notify):
-        return case is None and any(_may_have_left(name, asked) for name, asked in _sent(effect.subject, book))
+        return case is None and any(
+            _may_have_left(name, request_log) for name, request_log in _sent(effect.subject, book)
+        )
     return None
 
 
-def _may_have_left(name: str, asked: Asked) -> bool:
+def _may_have_left(name: str, request_log: RequestLog) -> bool:
     """Whether a customer may have got a notice before its case closed: only then "all good" makes sense."""
     mailed = not name.startswith((notices.WARNING_CALLBACK, "recovered|"))
-    return mailed and asked.outcome in _MAY_HAVE_LEFT
+    return mailed and request_log.outcome in _MAY_HAVE_LEFT
 
 
-def _sent(subject: str, book: Book) -> Iterator[tuple[str, Asked]]:
+def _sent(subject: str, book: Book) -> Iterator[tuple[str, RequestLog]]:
     """Yield the notices that were asked for about a case, under whichever of its names."""
     for name in (subject, *book.case(subject).absorbed):
         yield from book.notices_about(name).sent.items()
 
 
-def _changes(step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
+def _changes(step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
     before = {case.key: case for case in step.before.cases} if step.before else {}
     for case in step.after.cases:
-        known = [before[name] for name in case.names if name in before]
-        for rule, rank in _moved(known[0], case) if known else (_STATE_RULES[case.state],):
+        existing_cases = [before[name] for name in case.names if name in before]
+        for rule, rank in _moved(existing_cases[0], case) if existing_cases else (_STATE_RULES[case.state],):
             yield _change(case, rule, rank, step.new, acts)
     joined = {name for case in step.after.cases for name in case.names} if before else ()
     for key, case in before.items():
@@ -158,22 +162,22 @@ def _changes(step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
             yield _change(case, *_closed(case, step.new), step.new, acts)
 
 
-def _moved(known: Case, case: Case) -> Iterator[tuple[str, int]]:
+def _moved(existing_case: Case, case: Case) -> Iterator[tuple[str, int]]:
     """Yield the rule and rank of whatever is different about a case."""
-    if known == case:
+    if existing_case == case:
         return
-    if known.key != case.key:
+    if existing_case.key != case.key:
         yield "dunning.joined", 15
     # Of a hand-over and its recall the area of collections tells.
-    if known.state is not case.state and not (known.given_up and case.given_up):
+    if existing_case.state is not case.state and not (existing_case.given_up and case.given_up):
         yield _STATE_RULES[case.state]
-    if case.failures > known.failures:
+    if case.failures > existing_case.failures:
         yield "dunning.failure_counted", 20
-    elif case.failures < known.failures or case.opened_at != known.opened_at:
+    elif case.failures < existing_case.failures or case.opened_at != existing_case.opened_at:
         yield "dunning.begins_anew", 20
-    if case.deadline != known.deadline and case.state is CaseState.GRACE:
+    if case.deadline != existing_case.deadline and case.state is CaseState.GRACE:
         yield "dunning.deadline_moved", 30
-    if (case.frozen_since is None) != (known.frozen_since is None):
+    if (case.frozen_since is None) != (existing_case.frozen_since is None):
         yield "dunning.thawed" if case.frozen_since is None else "dunning.frozen", 25
 
 
@@ -218,7 +222,7 @@ def _telling(case: Case, rule: str, book: Book, acts: Iterable[OwnFact]) -> tupl
             # In a catch-up a case gets one notice at most.
             noticed = any(isinstance(act, f.NoticeReported) and act.subject == case.key for act in acts)
             silent = case.policy.dunning.provider_sends_failure_mail or noticed
-            return "account.grace_started", None if silent else notices.STARTED
+            return "account.grace_started", None if silent else notices.GRACE_STARTED
         case "dunning.hold_placed":
             return "account.downgraded", "downgraded"
         case "dunning.exhausted" if case.held_at is None:

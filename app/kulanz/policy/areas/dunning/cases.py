@@ -12,9 +12,9 @@ from kulanz.policy.areas.subscriptions.grants import cancelled_by_customer
 from kulanz.policy.book import Book
 from kulanz.policy.book.joining import newest
 from kulanz.policy.book.own import CaseLog
-from kulanz.policy.book.provider import RUNNING, Invoice, Invoices, Subscription
+from kulanz.policy.book.provider import RUNNING_STATUSES, Invoice, Invoices, Subscription
 from kulanz.policy.document import Policy
-from kulanz.policy.frozen import quick
+from kulanz.policy.frozen import frozen
 from kulanz.policy.state import Case, CaseState, Terms
 
 _SAME_RENEWAL = timedelta(days=1)
@@ -22,7 +22,7 @@ _SAME_RENEWAL = timedelta(days=1)
 _NO_INVOICES = Invoices(known={}, unpaid=(), refunded=(), paid_at=None)
 
 
-@quick
+@frozen
 @dataclass(frozen=True, slots=True)
 class _Opening:
     key: str
@@ -54,17 +54,19 @@ def same_renewal(case: Case, book: Book, since: datetime) -> bool:
 
 
 def _cases_of(sub: Subscription, book: Book, terms: Terms, zone: str) -> list[Case]:
-    found = [_case(opening, sub, book, zone) for opening in _openings(sub, book, terms)]
-    return [case for case in found if case is not None]
+    stored_cases = [_case(opening, sub, book, zone) for opening in _openings(sub, book, terms)]
+    return [case for case in stored_cases if case is not None]
 
 
 def _openings(sub: Subscription, book: Book, terms: Terms) -> list[_Opening]:
     invoices = book.invoices.get(sub.seen.key, _NO_INVOICES)
     ran_at = sub.running.at if sub.running else None
     looked = _settled_by_look(sub, book)
-    found = [_of_invoice(invoices.known[name], ran_at, looked, book, terms) for name in invoices.unpaid]
-    failed = [one for one in found if one is not None]
-    owed = [one for one in failed if one.invoice is not None and not settling.settled(book, one.invoice)]
+    openings = [_of_invoice(invoices.known[name], ran_at, looked, book, terms) for name in invoices.unpaid]
+    failed = [opening for opening in openings if opening is not None]
+    owed = [
+        opening for opening in failed if opening.invoice is not None and not settling.settled(book, opening.invoice)
+    ]
     if sub.marks:
         owed.extend(_of_snapshot(sub, [at for at in (ran_at, looked, invoices.paid_at) if at], failed, book, terms))
     return owed
@@ -86,10 +88,10 @@ def _of_snapshot(
     sub: Subscription, settled: list[datetime], failed: list[_Opening], book: Book, terms: Terms
 ) -> Iterator[_Opening]:
     """Yield the trouble that only snapshots tell of, unless an invoice or a transfer explains it."""
-    since = next((at for at in sub.unpaid_marks if all(at > one for one in settled)), None)
+    since = next((at for at in sub.unpaid_marks if all(at > opening for opening in settled)), None)
     if since is None:
         return
-    began = [_began(one.invoice, one.opened_at) for one in failed if one.invoice]
+    began = [_began(opening.invoice, opening.opened_at) for opening in failed if opening.invoice]
     # What a transfer has paid, the provider goes on calling unpaid: that is no news.
     explained = settling.settled_snapshot(book, sub.seen.key, sub.running.at if sub.running else None)
     if all(at > since + _SAME_RENEWAL for at in (*began, *([explained] if explained else []))):
@@ -110,9 +112,9 @@ def _settled_by_look(sub: Subscription, book: Book) -> datetime | None:
     if looks is None:
         return None
     settled = [
-        max((known for asked_at, known in looks.asked if asked_at <= at), default=at)
+        max((existing for asked_at, existing in looks.asked if asked_at <= at), default=at)
         for at, status in looks.answers
-        if status in RUNNING
+        if status in RUNNING_STATUSES
     ]
     return max(settled, default=None)
 

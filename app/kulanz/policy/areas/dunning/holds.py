@@ -11,7 +11,7 @@ from kulanz.policy.areas.overrides import exceptions
 from kulanz.policy.areas.subscriptions.grants import expired_by_provider
 from kulanz.policy.areas.versions.applying import handed_on
 from kulanz.policy.book import Book
-from kulanz.policy.book.provider import RUNNING
+from kulanz.policy.book.provider import RUNNING_STATUSES
 from kulanz.policy.facts import OwnFact
 from kulanz.policy.state import Access, Case, CaseState, Hold, Moment, Owner, State, Timer
 
@@ -46,7 +46,7 @@ def timers(case: Case, book: Book, moment: Moment) -> list[Timer]:
     return [*noticed, Timer("grace_end", case.key, _look_at(case, book, moment))]
 
 
-def acts(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
+def due(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
     """Return what the policy does about a case now: promises, notices, the hold, giving up."""
     if case.state is CaseState.ON_HOLD:
         return _patience(case, book, moment.at)
@@ -86,8 +86,8 @@ def blocked(case: Case, book: Book, moment: Moment) -> str | None:
 def looked_in_vain(case: Case, book: Book) -> bool:
     """Whether a hold was placed although the provider had been asked and had not confirmed it."""
     looks = book.looks.get(case.subscription)
-    asked = looks is not None and any(at >= case.deadline for at, _ in looks.asked)
-    return asked and not book.case(case.key).verified
+    was_asked = looks is not None and any(at >= case.deadline for at, _ in looks.asked)
+    return was_asked and not book.case(case.key).verified
 
 
 def _promise(case: Case, book: Book) -> list[OwnFact]:
@@ -116,17 +116,17 @@ def _enforcement(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
 def _look(case: Case, book: Book, now: datetime) -> list[OwnFact]:
     """Take a fresh look before access is taken; after a day without an answer our own facts must do."""
     looks = book.looks.get(case.subscription)
-    answers = [one for one in looks.answers if case.deadline <= one[0] <= now] if looks else []
-    told = [(at, status) for at, status in answers if status]
-    if told and now - told[-1][0] < LOOK_AGAIN and told[-1][1] not in RUNNING:
+    answers = [answer for answer in looks.answers if case.deadline <= answer[0] <= now] if looks else []
+    stated = [(at, status) for at, status in answers if status]
+    if stated and now - stated[-1][0] < LOOK_AGAIN and stated[-1][1] not in RUNNING_STATUSES:
         return _placed(case, now, verified=True)
-    asked = _asked_since(case, book, now)
-    in_vain = [at for at in asked if not told or at > told[-1][0]]
+    requested = _asked_since(case, book, now)
+    in_vain = [at for at in requested if not stated or at > stated[-1][0]]
     if in_vain and now >= in_vain[0] + LOOK_GIVES_UP:
         return _placed(case, now, verified=False)
-    if not asked or now >= asked[-1] + LOOK_AGAIN:
-        known = cases.newest_trouble(book, case.subscription)
-        return [f.SubscriptionLookedUp(subscription=case.subscription, at=now, status=None, asked=True, known=known)]
+    if not requested or now >= requested[-1] + LOOK_AGAIN:
+        existing = cases.newest_trouble(book, case.subscription)
+        return [f.SubscriptionLookedUp(subscription=case.subscription, at=now, status=None, asked=True, known=existing)]
     return []
 
 
@@ -188,8 +188,8 @@ def _thawed(old: Case, frozen_since: datetime, new: Case, now: datetime) -> Iter
 
 def _resumed(frozen_since: datetime, case: Case, book: Book, now: datetime) -> Iterator[OwnFact]:
     """Let the dunning letters of a case wait as long as the dispute lasted."""
-    known = (frozen_since, now) in book.case(case.key).paused
-    if case.policy.dunning.levels and not known:
+    is_known = (frozen_since, now) in book.case(case.key).paused
+    if case.policy.dunning.levels and not is_known:
         yield f.DunningPaused(case=case.key, since=frozen_since, until=now)
 
 
@@ -202,8 +202,8 @@ def _look_at(case: Case, book: Book, moment: Moment) -> datetime:
         return case.deadline
     if notices.given_up(case, book, moment.zone):
         return moment.at + _A_DAY
-    asked = _asked_since(case, book, moment.at)
-    if asked and moment.at < asked[-1] + 2 * LOOK_AGAIN:
+    requested = _asked_since(case, book, moment.at)
+    if requested and moment.at < requested[-1] + 2 * LOOK_AGAIN:
         return moment.at + LOOK_AGAIN
     return moment.at + min(max(moment.at - case.deadline, LOOK_AGAIN), _A_DAY)
 

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from kulanz.policy import facts as f
 from kulanz.policy.areas.overrides import exceptions
 from kulanz.policy.book import Book
-from kulanz.policy.book.own import Asked
+from kulanz.policy.book.own import RequestLog
 from kulanz.policy.facts import Outcome, OwnFact
 from kulanz.policy.state import Case, CaseState, Moment, Timer
 
@@ -16,8 +16,8 @@ WARNING = "grace_warning"
 WARNING_CALLBACK = f"{WARNING}.callback"
 """The same warning on its other way, whose delivery counts where the policy says `warn_by = "callback"`."""
 REMINDER = "grace_reminder"
-STARTED = "grace_started"
-OF_A_CASE = frozenset({STARTED, REMINDER, WARNING})
+GRACE_STARTED = "grace_started"
+CASE_NOTICES = frozenset({GRACE_STARTED, REMINDER, WARNING})
 LATE = timedelta(hours=1)
 """A notice later than this belongs to a catch-up, in which a case gets one notice at most."""
 _LEFT_US = frozenset({Outcome.UNKNOWN, Outcome.DONE})
@@ -27,15 +27,17 @@ def due(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
     """Return the notices whose time has come; in a catch-up only the one that matters most."""
     now, last = moment.at, last_warning(case, book)
     warning_at = _warning_at(case, moment.zone)
-    ready = [one for one in _open_reminders(case, last, book, moment.zone) if one[1] <= now]
+    ready = [
+        open_reminder for open_reminder in _open_reminders(case, last, book, moment.zone) if open_reminder[1] <= now
+    ]
     wanted = now >= warning_at and not _announced(case, last)
     if not (ready or wanted):
         return []
     late = [at for at in (*(at for _, at in ready), *([warning_at] if wanted else [])) if now - at > LATE]
     if late:
         ready = [] if wanted else ready[-1:]
-    asked: list[OwnFact] = [asked_for(case.key, REMINDER, step, now) for step, _ in ready]
-    return [*asked, *warn(case, book, moment)] if wanted else asked
+    facts: list[OwnFact] = [asked_for(case.key, REMINDER, step, now) for step, _ in ready]
+    return [*facts, *warn(case, book, moment)] if wanted else facts
 
 
 def warn(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
@@ -48,8 +50,8 @@ def warn(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
     # A mail takes a while: where both spans end at the same time it would never be in time.
     deadline = case.deadline if in_time else max(rules.final_warning.after(now, zone), needed + LATE)
     last = last_warning(case, book)
-    asked = asked_for(case.key, WARNING, last[0] + 1 if last else 1, now, deadline)
-    return [asked] if in_time else [asked, f.DeadlinePromised(case=case.key, deadline=deadline)]
+    fact = asked_for(case.key, WARNING, last[0] + 1 if last else 1, now, deadline)
+    return [fact] if in_time else [fact, f.DeadlinePromised(case=case.key, deadline=deadline)]
 
 
 def given_up(case: Case, book: Book, zone: str) -> bool:
@@ -57,8 +59,8 @@ def given_up(case: Case, book: Book, zone: str) -> bool:
     since = exceptions.extended_at(book) if book.overrides else None
     failed = [
         step
-        for step, asked in _warnings(case, book)
-        if (since is None or asked.at >= since) and not _arrived(case, book, step, zone, asked.seen)
+        for step, request_log in _warnings(case, book)
+        if (since is None or request_log.at >= since) and not _arrived(case, book, step, zone, request_log.seen)
     ]
     return len(failed) >= case.policy.dunning.max_warnings
 
@@ -66,23 +68,23 @@ def given_up(case: Case, book: Book, zone: str) -> bool:
 def warned_in_time(case: Case, book: Book, moment: Moment) -> bool:
     """Whether a warning that announced this deadline was delivered as long ago as the policy promises (I2)."""
     return any(
-        _announced(case, (step, asked)) and _arrived(case, book, step, moment.zone, moment.at)
-        for step, asked in _warnings(case, book)
+        _announced(case, (step, request_log)) and _arrived(case, book, step, moment.zone, moment.at)
+        for step, request_log in _warnings(case, book)
     )
 
 
 def timers(case: Case, book: Book, moment: Moment) -> list[Timer]:
     """Return when the next reminders and the warning are due."""
     now, last = moment.at, last_warning(case, book)
-    found = [
+    stored_timers = [
         Timer("grace_reminder", f"{case.key}|{step}", at)
         for step, at in _open_reminders(case, last, book, moment.zone)
         if now < at < case.deadline
     ]
     warning_at = _warning_at(case, moment.zone)
     if warning_at > now and not _announced(case, last):
-        found.append(Timer("grace_warning", case.key, warning_at))
-    return found
+        stored_timers.append(Timer("grace_warning", case.key, warning_at))
+    return stored_timers
 
 
 def superseded(case: Case, book: Book, kind: str, step: int) -> bool:
@@ -98,16 +100,16 @@ def superseded(case: Case, book: Book, kind: str, step: int) -> bool:
 def left_us(case: Case, book: Book) -> bool:
     """Whether the customer may have got any notice of a case, so that "all good" makes sense."""
     return any(
-        asked.outcome in _LEFT_US and not name.startswith(WARNING_CALLBACK)
+        request_log.outcome in _LEFT_US and not name.startswith(WARNING_CALLBACK)
         for subject in case.names
-        for name, asked in book.notices_about(subject).sent.items()
+        for name, request_log in book.notices_about(subject).sent.items()
     )
 
 
-def last_warning(case: Case, book: Book) -> tuple[int, Asked] | None:
+def last_warning(case: Case, book: Book) -> tuple[int, RequestLog] | None:
     """Return the step and fate of the latest warning of a case, whenever it was sent."""
-    asked = _asked(case, book, WARNING)
-    return max(asked, key=lambda one: one[0]) if asked else None
+    requested = _asked(case, book, WARNING)
+    return max(requested, key=lambda item: item[0]) if requested else None
 
 
 def asked_for(subject: str, kind: str, step: int, now: datetime, deadline: datetime | None = None) -> f.NoticeReported:
@@ -124,46 +126,48 @@ def _warning_at(case: Case, zone: str) -> datetime:
     return case.policy.dunning.final_warning.before(case.deadline, zone)
 
 
-def _announced(case: Case, warning: tuple[int, Asked] | None) -> bool:
+def _announced(case: Case, warning: tuple[int, RequestLog] | None) -> bool:
     """Whether a warning announced the deadline that the case has now, give or take what nobody would mind."""
     announced = warning[1].seen if warning else None
     return announced is not None and announced + LATE >= case.deadline
 
 
-def _warnings(case: Case, book: Book) -> Iterator[tuple[int, Asked]]:
+def _warnings(case: Case, book: Book) -> Iterator[tuple[int, RequestLog]]:
     """Yield the warnings since the case began: one that fails again after it was paid begins anew."""
-    for step, asked in _asked(case, book, WARNING):
-        if asked.seen is None or asked.seen > case.opened_at:
-            yield step, asked
+    for step, request_log in _asked(case, book, WARNING):
+        if request_log.seen is None or request_log.seen > case.opened_at:
+            yield step, request_log
 
 
-def _open_reminders(case: Case, warning: tuple[int, Asked] | None, book: Book, zone: str) -> list[tuple[int, datetime]]:
+def _open_reminders(
+    case: Case, warning: tuple[int, RequestLog] | None, book: Book, zone: str
+) -> list[tuple[int, datetime]]:
     """Return the reminders that were not sent, and that no later reminder or warning has stood for."""
     if warning is not None:
         return []
-    asked = _asked(case, book, REMINDER)
-    sent = max(step for step, _ in asked) if asked else 0
+    requested = _asked(case, book, REMINDER)
+    sent = max(step for step, _ in requested) if requested else 0
     spans = enumerate(case.policy.dunning.reminders, start=1)
     return [(step, span.after(case.opened_at, zone)) for step, span in spans if step > sent]
 
 
-def _asked(case: Case, book: Book, kind: str) -> list[tuple[int, Asked]]:
+def _asked(case: Case, book: Book, kind: str) -> list[tuple[int, RequestLog]]:
     """Return the step and fate of each notice of a kind in a case, under whichever of its names."""
     if not book.notices:
         return []
-    return [one for name in case.names for one in book.notices_about(name).of(kind)]
+    return [item for name in case.names for item in book.notices_about(name).of(kind)]
 
 
 def _arrived(case: Case, book: Book, step: int, zone: str, before: datetime | None) -> bool:
     """Whether a warning was delivered as long before an instant as the policy promises."""
-    asked = _delivery(case, book, step)
-    if asked is None or asked.outcome is not Outcome.DONE or before is None:
+    request_log = _delivery(case, book, step)
+    if request_log is None or request_log.outcome is not Outcome.DONE or before is None:
         return False
-    return case.policy.dunning.warning_notice.after(asked.outcome_at, zone) <= before
+    return case.policy.dunning.warning_notice.after(request_log.outcome_at, zone) <= before
 
 
-def _delivery(case: Case, book: Book, step: int) -> Asked | None:
+def _delivery(case: Case, book: Book, step: int) -> RequestLog | None:
     """Return what became of a warning on the way that counts."""
     kind = WARNING if case.policy.dunning.warn_by == "mail" else WARNING_CALLBACK
-    found = (book.notices_about(name).get(kind, step) for name in case.names)
-    return next((asked for asked in found if asked is not None), None)
+    request_logs = (book.notices_about(name).get(kind, step) for name in case.names)
+    return next((request_log for request_log in request_logs if request_log is not None), None)

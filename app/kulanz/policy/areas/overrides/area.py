@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar
 
-from kulanz.policy.areas.area import Chapter, Line
+from kulanz.policy.areas.area import Area, Line
 from kulanz.policy.areas.overrides import exceptions
 from kulanz.policy.book import Book
 from kulanz.policy.effects import Effect, SendLetter, SendMail
 from kulanz.policy.facts import HoldLifted, OverrideKind, OverrideSet, OwnFact
-from kulanz.policy.state import Change, Hold, Moment, State, Step, Timer
+from kulanz.policy.state import Change, Hold, Moment, State, Timer, Transition
 
 _LIFTED = f"override.{OverrideKind.REINSTATE}.lifted"
 _CALLBACKS = {
@@ -19,14 +19,14 @@ _CALLBACKS = {
 }
 
 
-def _lifting(fact: HoldLifted, step: Step) -> Change:
+def _lifting(fact: HoldLifted, step: Transition) -> Change:
     return step.of_act(_LIFTED, 60, fact.source, notice="reinstated", hold=fact.hold)
 
 
-class Overrides(Chapter):
+class OverridesArea(Area):
     """Operators' exceptions to the policy, and their automatic return to it."""
 
-    about: ClassVar[tuple[str, ...]] = ("overrides",)
+    families: ClassVar[tuple[str, ...]] = ("overrides",)
     lines: ClassVar[Mapping[type[OwnFact], Line]] = {HoldLifted: _lifting}
 
     def holds(self, state: State, book: Book, moment: Moment) -> Iterator[Hold]:
@@ -37,12 +37,12 @@ class Overrides(Chapter):
         """Yield when each exception ends."""
         return exceptions.timers(book, moment.at)
 
-    def carried_over(self, step: Step, moment: Moment) -> Iterator[OwnFact]:
+    def carried_over(self, step: Transition, moment: Moment) -> Iterator[OwnFact]:
         """Yield what an exception that was just made does to what it finds."""
         for made in exceptions.fresh(step.old, step.new):
-            yield from exceptions.acts(made, step.after, step.new, moment.at)
+            yield from exceptions.due(made, step.after, step.new, moment.at)
 
-    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
+    def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Yield the exceptions that were made and that ended."""
         for made in exceptions.fresh(step.old, step.new):
             yield _change(f"override.{made.kind}", 90, made, step)
@@ -50,21 +50,21 @@ class Overrides(Chapter):
             for record in step.new.overrides.values():
                 yield from _ended(record.set, step.before, step)
 
-    def wants(self, effect: Effect, state: State, book: Book) -> bool | None:
+    def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
         """Whether what was lifted is still not held again."""
         if isinstance(effect, SendMail | SendLetter) and effect.notice == "reinstated":
             return not state.held(effect.subject)
         return None
 
 
-def _ended(made: OverrideSet, before: State, step: Step) -> Iterator[Change]:
+def _ended(made: OverrideSet, before: State, step: Transition) -> Iterator[Change]:
     was, now = before.as_of, step.after.as_of
-    if made.kind in exceptions.ENDING and made.until and min(was, now) < made.until <= max(was, now):
+    if made.kind in exceptions.ENDING_KINDS and made.until and min(was, now) < made.until <= max(was, now):
         # A clock that was set back puts an exception in force again.
         yield _change("override.ended" if was < now else "override.in_force_again", 93, made, step)
 
 
-def _change(rule: str, rank: int, made: OverrideSet, step: Step) -> Change:
+def _change(rule: str, rank: int, made: OverrideSet, step: Transition) -> Change:
     detail = {"actor": made.actor, "until": made.until, "kind": str(made.kind), "reason": made.reason}
     given_back = rule == "override.ended" and made.kind is OverrideKind.SUSPEND
     return Change(

@@ -10,7 +10,7 @@ from kulanz.policy.book import Book
 from kulanz.policy.facts import OverrideKind, OverrideSet, OwnFact
 from kulanz.policy.state import Access, Case, CaseState, Hold, Owner, State, Timer
 
-ENDING = frozenset({OverrideKind.REINSTATE, OverrideKind.SUSPEND, OverrideKind.EXEMPT, OverrideKind.LEGAL_HOLD})
+ENDING_KINDS = frozenset({OverrideKind.REINSTATE, OverrideKind.SUSPEND, OverrideKind.EXEMPT, OverrideKind.LEGAL_HOLD})
 
 
 def fresh(old: Book, new: Book) -> list[OverrideSet]:
@@ -20,7 +20,7 @@ def fresh(old: Book, new: Book) -> list[OverrideSet]:
     return [record.set for key, record in new.overrides.items() if key not in old.overrides]
 
 
-def acts(made: OverrideSet, state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
+def due(made: OverrideSet, state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
     """Return what an exception does at once to what it finds: it is given to cases and holds by name.
 
     An exception bears our clock's time and a case the provider's, so what it is for is told by what was there.
@@ -36,8 +36,8 @@ def acts(made: OverrideSet, state: State, book: Book, now: datetime) -> Iterator
                     yield f.CaseWaived(case=case.key, opened_at=case.opened_at, at=now)
         case OverrideKind.REINSTATE if made.until is not None and made.until > now:
             for hold in state.holds:
-                known = lifted_until(book, hold.key)
-                if known is None or known < made.until:
+                existing = lifted_until(book, hold.key)
+                if existing is None or existing < made.until:
                     yield f.HoldLifted(hold=hold.key, source=hold.source, until=made.until)
         case _:
             pass
@@ -53,14 +53,23 @@ def active(book: Book, now: datetime, kind: OverrideKind) -> Iterator[OverrideSe
 
 def exempt_until(book: Book, opened_at: datetime) -> datetime | None:
     """Return to when an account is exempt from dunning in a case that began then."""
-    until = (one.set.until for one in book.overrides.values() if one.set.kind is OverrideKind.EXEMPT)
+    until = (
+        override_record.set.until
+        for override_record in book.overrides.values()
+        if override_record.set.kind is OverrideKind.EXEMPT
+    )
     return max((at for at in until if at is not None and at > opened_at), default=None)
 
 
 def extended_at(book: Book) -> datetime | None:
     """Return when an operator last extended a grace period."""
     return max(
-        (one.set.at for one in book.overrides.values() if one.set.kind is OverrideKind.EXTEND_GRACE), default=None
+        (
+            override_record.set.at
+            for override_record in book.overrides.values()
+            if override_record.set.kind is OverrideKind.EXTEND_GRACE
+        ),
+        default=None,
     )
 
 
@@ -80,9 +89,11 @@ def case_lifted_until(book: Book, case: Case) -> datetime | None:
 
 def lifted(book: Book, cases: Iterable[Case], now: datetime) -> set[str]:
     """Return the holds that reinstatements lift now; a case's under whichever of its names."""
-    found = {key for key, record in book.lifted.items() if record.until > now}
-    found.update(dunning_hold(case.key) for case in cases if any(dunning_hold(name) in found for name in case.names))
-    return found
+    matches = {key for key, record in book.lifted.items() if record.until > now}
+    matches.update(
+        dunning_hold(case.key) for case in cases if any(dunning_hold(name) in matches for name in case.names)
+    )
+    return matches
 
 
 def dunning_hold(case: str) -> str:
@@ -107,5 +118,5 @@ def timers(book: Book, now: datetime) -> Iterator[Timer]:
     """Yield when each exception ends."""
     for _, record in sorted(book.overrides.items()):
         made = record.set
-        if made.kind in ENDING and made.until is not None and made.until > now:
+        if made.kind in ENDING_KINDS and made.until is not None and made.until > now:
             yield Timer("override_end", made.id, made.until)

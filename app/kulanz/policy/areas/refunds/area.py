@@ -7,14 +7,14 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from kulanz.policy import facts as f
-from kulanz.policy.areas.area import Asks, Chapter
+from kulanz.policy.areas.area import Area, Asks
 from kulanz.policy.areas.refunds.reading import refunds
 from kulanz.policy.book import Book
 from kulanz.policy.effects import DisableLicence, Effect, RefundPayment
 from kulanz.policy.facts import LicenceStatus, Outcome, OwnFact
-from kulanz.policy.frozen import changed
+from kulanz.policy.frozen import evolve
 from kulanz.policy.identity import effect_id
-from kulanz.policy.state import Change, Decision, Hold, Moment, Owner, State, Step, Timer
+from kulanz.policy.state import Change, Decision, Hold, Moment, Owner, State, Timer, Transition
 from kulanz.policy.state.refunds import Refund, RefundState
 
 _RANKS = {RefundState.PAID: 55, RefundState.APPROVED: 52, RefundState.DENIED: 52, RefundState.FAILED: 51}
@@ -22,17 +22,17 @@ _DECIDED = frozenset({"refund.approved", "refund.denied"})
 
 
 def _pay_back(fact: f.RefundOrdered, decision: Decision) -> Iterator[Effect]:
-    one = decision.state.refund(fact.request)
-    if fact.outcome is Outcome.ASKED and one is not None:
-        of_order, again = one.payment.order is not None, (str(fact.turn),) if fact.turn else ()
+    refund = decision.state.refund(fact.request)
+    if fact.outcome is Outcome.ASKED and refund is not None:
+        of_order, again = refund.payment.order is not None, (str(fact.turn),) if fact.turn else ()
         yield RefundPayment(
-            id=effect_id(decision.account.id, "refund", one.key, *again),
-            subject=one.key,
-            payment=(one.payment.order if of_order else one.payment.invoice) or one.payment.key,
+            id=effect_id(decision.account.id, "refund", refund.key, *again),
+            subject=refund.key,
+            payment=(refund.payment.order if of_order else refund.payment.invoice) or refund.payment.key,
             kind="order" if of_order else "invoice",
-            amount=one.amount,
-            currency=one.payment.currency,
-            before=one.before,
+            amount=refund.amount,
+            currency=refund.payment.currency,
+            before=refund.before,
             step=fact.turn,
         )
 
@@ -43,108 +43,112 @@ def _disable(fact: f.LicenceSwitchedOff, decision: Decision) -> Iterator[Effect]
         yield DisableLicence(id=ident, subject=fact.request, licence=fact.licence)
 
 
-class RefundChapter(Chapter):
+class RefundsArea(Area):
     """Requests for refunds (DOMAIN section 4, plexo 3, 4, 8, 9, 11, 12, 14)."""
 
-    about: ClassVar[tuple[str, ...]] = ("refund_requests",)
+    families: ClassVar[tuple[str, ...]] = ("refund_requests",)
     asks: ClassVar[Mapping[type[OwnFact] | str, Asks]] = {f.RefundOrdered: _pay_back, f.LicenceSwitchedOff: _disable}
 
-    def read(self, draft: State, book: Book, moment: Moment) -> State:
+    def assess(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with the requests; the renewal of what went back in full is stopped."""
-        found = tuple(refunds(book, moment))
-        stops = ((one.payment.subscription, one.key) for one in found if ends(one) and one.payment.subscription)
-        return changed(draft, refunds=found, renewal_stops=(*draft.renewal_stops, *stops))
+        stored_refunds = tuple(refunds(book, moment))
+        stops = (
+            (refund.payment.subscription, refund.key)
+            for refund in stored_refunds
+            if ends(refund) and refund.payment.subscription
+        )
+        return evolve(draft, refunds=stored_refunds, renewal_stops=(*draft.renewal_stops, *stops))
 
     def holds(self, state: State, book: Book, moment: Moment) -> Iterator[Hold]:
         """Yield the holds of what went back in full."""
-        for one in state.refunds:
-            bought = (one.payment.subscription,) if one.payment.subscription else ()
-            if ends(one) and (bought or one.payment.licences):
+        for refund in state.refunds:
+            bought = (refund.payment.subscription,) if refund.payment.subscription else ()
+            if ends(refund) and (bought or refund.payment.licences):
                 yield Hold(
-                    key=f"refund:{one.key}",
+                    key=f"refund:{refund.key}",
                     owner=Owner.REFUND,
-                    source=one.key,
-                    since=one.closed_at or moment.at,
+                    source=refund.key,
+                    since=refund.closed_at or moment.at,
                     scope="subscription" if bought else "licence",
                     subscriptions=bought,
                 )
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
         """Yield when an answer or a payment is due."""
-        for one in state.refunds:
-            if one.due_at is not None and one.due_at > moment.at:
-                yield Timer("review_due", one.key, one.due_at)
+        for refund in state.refunds:
+            if refund.due_at is not None and refund.due_at > moment.at:
+                yield Timer("review_due", refund.key, refund.due_at)
 
-    def acts(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
+    def due(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
         """Carry out what is approved, note what is paid, and switch off the licences whose price went back."""
-        for one in state.refunds:
-            log = book.refund_requests[one.key]
-            if one.state is RefundState.APPROVED and log.ordered is None:
-                yield f.RefundOrdered(request=one.key, at=moment.at, outcome=Outcome.ASKED, turn=log.turn)
-            if one.state is RefundState.PAID and log.confirmed is None:
-                yield f.RefundConfirmed(request=one.key, at=moment.at)
-            for licence in _to_switch_off(one, book):
-                yield f.LicenceSwitchedOff(licence=licence, request=one.key, at=moment.at, outcome=Outcome.ASKED)
+        for refund in state.refunds:
+            log = book.refund_requests[refund.key]
+            if refund.state is RefundState.APPROVED and log.ordered is None:
+                yield f.RefundOrdered(request=refund.key, at=moment.at, outcome=Outcome.ASKED, turn=log.turn)
+            if refund.state is RefundState.PAID and log.confirmed is None:
+                yield f.RefundConfirmed(request=refund.key, at=moment.at)
+            for licence in _to_switch_off(refund, book):
+                yield f.LicenceSwitchedOff(licence=licence, request=refund.key, at=moment.at, outcome=Outcome.ASKED)
 
-    def concerns(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
+    def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
         """Yield what waits for a person, what is late, and what moved otherwise than approved."""
-        for one in state.refunds:
-            if one.state is RefundState.REVIEW:
-                yield one.key, "refund_needs_review"
-            if one.lapsed and not one.disputed:
-                yield one.key, "refund_to_decide_again"
-            if one.is_late(moment.at):
-                yield one.key, "refund_answer_late" if one.answer_is_due else "refund_payment_late"
-            if one.state is RefundState.FAILED:
-                yield one.key, "refund_failed"
-            if _moved_otherwise(one):
-                yield one.key, "refund_differs"
+        for refund in state.refunds:
+            if refund.state is RefundState.REVIEW:
+                yield refund.key, "refund_needs_review"
+            if refund.lapsed and not refund.disputed:
+                yield refund.key, "refund_to_decide_again"
+            if refund.is_late(moment.at):
+                yield refund.key, "refund_answer_late" if refund.answer_is_due else "refund_payment_late"
+            if refund.state is RefundState.FAILED:
+                yield refund.key, "refund_failed"
+            if _moved_otherwise(refund):
+                yield refund.key, "refund_differs"
 
-    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
+    def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Yield what became of each request."""
-        before = {one.key: one for one in step.before.refunds} if step.before else {}
-        for one in step.after.refunds:
-            known = before.get(one.key)
-            if known is None:
-                yield _change("refund.requested", one, 50)
-                yield from _receipt(one, step.new)
-            was = known.state if known else RefundState.REQUESTED
-            if one.lapsed and known is not None and not known.lapsed:
-                yield _change("refund.approval_lapsed", one, 51)
-            elif one.state is not was and not (one.undecided and known is not None):
-                yield _change(f"refund.{one.state}", one, _RANKS.get(one.state, 30))
-            elif known is not None and known.answer != one.answer:
-                yield _change("refund.judged_anew", one, 30)
+        before = {other_refund.key: other_refund for other_refund in step.before.refunds} if step.before else {}
+        for other_refund in step.after.refunds:
+            refund = before.get(other_refund.key)
+            if refund is None:
+                yield _change("refund.requested", other_refund, 50)
+                yield from _receipt(other_refund, step.new)
+            was = refund.state if refund else RefundState.REQUESTED
+            if other_refund.lapsed and refund is not None and not refund.lapsed:
+                yield _change("refund.approval_lapsed", other_refund, 51)
+            elif other_refund.state is not was and not (other_refund.undecided and refund is not None):
+                yield _change(f"refund.{other_refund.state}", other_refund, _RANKS.get(other_refund.state, 30))
+            elif refund is not None and refund.answer != other_refund.answer:
+                yield _change("refund.judged_anew", other_refund, 30)
         for act in acts:
             if isinstance(act, f.RefundOrdered | f.LicenceSwitchedOff) and act.outcome is Outcome.ASKED:
                 yield from _ordered(act, step)
 
     def content(self, subject: str, decision: Decision) -> Mapping[str, Any]:
         """Return what the letter about a decision tells."""
-        one = decision.state.refund(subject)
-        if one is None:
+        refund = decision.state.refund(subject)
+        if refund is None:
             return {}
-        denied = one.state is RefundState.DENIED
+        denied = refund.state is RefundState.DENIED
         return {
             "decision": "denied" if denied else "approved",
-            "amount": one.payment.total if denied else one.amount,
-            "currency": one.payment.currency,
-            "clause": one.answer.clause or None,
-            "pay_by": one.pay_by,
-            "statutory_withdrawal_until": one.statutory_until,
+            "amount": refund.payment.total if denied else refund.amount,
+            "currency": refund.payment.currency,
+            "clause": refund.answer.clause or None,
+            "pay_by": refund.pay_by,
+            "statutory_withdrawal_until": refund.statutory_until,
             "reason": "refund",
         }
 
-    def wants(self, effect: Effect, state: State, book: Book) -> bool | None:
+    def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
         """Whether the money is still to go back: not twice, and not while a bank is asked for it too."""
         match effect:
             case RefundPayment():
-                one = state.refund(effect.subject)
-                under_way = one is not None and one.state in _UNDER_WAY and not one.disputed
+                refund = state.refund(effect.subject)
+                under_way = refund is not None and refund.state in _UNDER_WAY and not refund.disputed
                 return under_way and book.refund_requests[effect.subject].turn == effect.step
             case DisableLicence():
-                one = state.refund(effect.subject)
-                return one is not None and ends(one) and not _is_disabled(effect.licence, book)
+                refund = state.refund(effect.subject)
+                return refund is not None and ends(refund) and not _is_disabled(effect.licence, book)
         return None
 
     def reported(self, effect: Effect, outcome: Outcome, at: datetime, book: Book) -> Iterator[OwnFact]:
@@ -161,15 +165,15 @@ class RefundChapter(Chapter):
 _UNDER_WAY = frozenset({RefundState.APPROVED, RefundState.SENT, RefundState.FAILED})
 
 
-def ends(one: Refund) -> bool:
+def ends(refund: Refund) -> bool:
     """Whether a payment went back in full as asked for here, and what it paid for ends with it (DOMAIN section 4)."""
-    return one.state is RefundState.PAID and one.whole and one.takes
+    return refund.state is RefundState.PAID and refund.whole and refund.takes
 
 
-def _to_switch_off(one: Refund, book: Book) -> Iterator[str]:
-    if not ends(one):
+def _to_switch_off(refund: Refund, book: Book) -> Iterator[str]:
+    if not ends(refund):
         return
-    for licence in one.payment.licences:
+    for licence in refund.payment.licences:
         log = book.licence_logs.get(licence)
         if (log is None or log.switched_off is None) and not _is_disabled(licence, book):
             yield licence
@@ -180,36 +184,36 @@ def _is_disabled(licence: str, book: Book) -> bool:
     return record is not None and record.seen.status is LicenceStatus.DISABLED
 
 
-def _moved_otherwise(one: Refund) -> bool:
+def _moved_otherwise(refund: Refund) -> bool:
     """Whether money moved after the decision, but not by what was approved."""
-    moved = one.payment.refunded - one.before
-    return one.decided_at is not None and moved not in (0, one.amount)
+    moved = refund.payment.refunded - refund.before
+    return refund.decided_at is not None and moved not in (0, refund.amount)
 
 
-def _ordered(act: f.RefundOrdered | f.LicenceSwitchedOff, step: Step) -> Iterator[Change]:
-    one = step.after.refund(act.request)
-    if one is not None:
-        yield _change("refund.ordered" if isinstance(act, f.RefundOrdered) else "licence.switched_off", one, 5)
+def _ordered(act: f.RefundOrdered | f.LicenceSwitchedOff, step: Transition) -> Iterator[Change]:
+    refund = step.after.refund(act.request)
+    if refund is not None:
+        yield _change("refund.ordered" if isinstance(act, f.RefundOrdered) else "licence.switched_off", refund, 5)
 
 
-def _receipt(one: Refund, book: Book) -> Iterator[Change]:
+def _receipt(refund: Refund, book: Book) -> Iterator[Change]:
     """Name the clauses by which it was asked (plexo 9.1), is answered (9.2), and comes to less than the total (14).
 
     A withdrawn booking asks by itself, and for its own line alone.
     """
-    rules, asked = one.policy.refund, book.refund_requests[one.key].requested
-    if asked is None or asked.add_on is not None:
+    rules, fact = refund.policy.refund, book.refund_requests[refund.key].requested
+    if fact is None or fact.add_on is not None:
         return
     if rules.request_clause:
-        yield _change("refund.received", one, 45)
-    if rules.amount_clause and one.answer.refundable and one.left < one.payment.total:
-        yield _change("refund.reduced", one, 44)
+        yield _change("refund.received", refund, 45)
+    if rules.amount_clause and refund.answer.refundable and refund.left < refund.payment.total:
+        yield _change("refund.reduced", refund, 44)
     if rules.clause:
-        yield _change("refund.answer_due", one, 43)
+        yield _change("refund.answer_due", refund, 43)
 
 
-def _change(rule: str, one: Refund, rank: int) -> Change:
-    rules = one.policy.refund
+def _change(rule: str, refund: Refund, rank: int) -> Change:
+    rules = refund.policy.refund
     clauses = {
         "refund.received": rules.request_clause,
         "refund.reduced": rules.amount_clause,
@@ -217,26 +221,26 @@ def _change(rule: str, one: Refund, rank: int) -> Change:
         "refund.ordered": rules.clause,
     }
     detail = {
-        "request": one.key,
-        "payment": one.payment.key,
-        "subscription": one.payment.subscription,
-        "state": str(one.state),
-        "verdict": str(one.answer.verdict),
-        "why": one.answer.why,
-        "amount": one.amount,
-        "refundable_amount": one.answer.refundable,
-        "currency": one.payment.currency,
-        "decide_by": one.decide_by,
-        "pay_by": one.pay_by,
-        "actor": one.decided_by,
-        "reason": (one.decision_reason or None) if rule in _DECIDED else None,
+        "request": refund.key,
+        "payment": refund.payment.key,
+        "subscription": refund.payment.subscription,
+        "state": str(refund.state),
+        "verdict": str(refund.answer.verdict),
+        "why": refund.answer.why,
+        "amount": refund.amount,
+        "refundable_amount": refund.answer.refundable,
+        "currency": refund.payment.currency,
+        "decide_by": refund.decide_by,
+        "pay_by": refund.pay_by,
+        "actor": refund.decided_by,
+        "reason": (refund.decision_reason or None) if rule in _DECIDED else None,
     }
-    clause = clauses.get(rule, one.answer.clause)
+    clause = clauses.get(rule, refund.answer.clause)
     return Change(
         rule=rule,
         clause=clause,
-        policy=one.policy,
-        subject=one.key,
+        policy=refund.policy,
+        subject=refund.key,
         rank=rank,
         detail=detail,
         callback="refund.decided" if rule in _DECIDED else None,

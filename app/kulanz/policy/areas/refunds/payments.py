@@ -17,29 +17,37 @@ _AT_THE_START = timedelta(days=1)
 
 def payments(book: Book) -> list[Payment]:
     """Return every payment that the book knows, the oldest first."""
-    found: dict[str, tuple[Order | None, Invoice | None]] = {key: (order, None) for key, order in book.orders.items()}
-    for invoice in sorted(_invoices(book), key=lambda one: (one.seen.created_at or one.seen.stamp.at, one.seen.key)):
+    matches: dict[str, tuple[Order | None, Invoice | None]] = {key: (order, None) for key, order in book.orders.items()}
+    for invoice in sorted(
+        _invoices(book), key=lambda item: (item.seen.created_at or item.seen.stamp.at, item.seen.key)
+    ):
         name = payment_of(invoice.seen.key, book)
-        order, another = found.get(name, (None, None))
+        order, another = matches.get(name, (None, None))
         if another is not None:
             # Two subscriptions of one order: the order's name is the first one's.
             name, order = invoice.seen.key, None
-        found[name] = (order, invoice)
-    made = (_payment(key, order, invoice, book) for key, (order, invoice) in found.items())
-    return sorted(made, key=lambda one: (one.at, one.key))
+        matches[name] = (order, invoice)
+    made = (_payment(key, order, invoice, book) for key, (order, invoice) in matches.items())
+    return sorted(made, key=lambda item: (item.at, item.key))
 
 
-def named(name: str, known: list[Payment]) -> list[Payment]:
+def named(name: str, existing_payments: list[Payment]) -> list[Payment]:
     """Return the payments that a provider's order or invoice id may mean, with or without the provider's name."""
-    return [one for one in known if any(name in (key, key.partition(":")[2]) for key in one.names)]
+    return [
+        payment for payment in existing_payments if any(name in (key, key.partition(":")[2]) for key in payment.names)
+    ]
 
 
-def is_first(payment: Payment, known: list[Payment], book: Book) -> bool:
+def is_first(payment: Payment, existing_payments: list[Payment], book: Book) -> bool:
     """Whether it is the first money that was paid for its subscription; one of nothing is no payment (plexo 3.1)."""
-    earlier = (one for one in known if one.subscription == payment.subscription and one.total > 0 and one.paid)
+    earlier = (
+        other_payment
+        for other_payment in existing_payments
+        if other_payment.subscription == payment.subscription and other_payment.total > 0 and other_payment.paid
+    )
     if next(earlier, payment).key != payment.key:
         return False
-    return payment.reason is not BillingReason.RENEWAL or _begins(payment, known, book)
+    return payment.reason is not BillingReason.RENEWAL or _begins(payment, existing_payments, book)
 
 
 def in_use(licence: str, book: Book) -> bool:
@@ -54,10 +62,13 @@ def _invoices(book: Book) -> Iterator[Invoice]:
         yield from invoices.known.values()
 
 
-def _begins(payment: Payment, known: list[Payment], book: Book) -> bool:
+def _begins(payment: Payment, existing_payments: list[Payment], book: Book) -> bool:
     """Whether a charge that is called a renewal is the first: after a trial, or where the provider calls all so."""
     sub = book.subscriptions.get(payment.subscription or "")
-    free = any(one.total == 0 and one.subscription == payment.subscription for one in known)
+    free = any(
+        other_payment.total == 0 and other_payment.subscription == payment.subscription
+        for other_payment in existing_payments
+    )
     if sub is None:
         return free
     began = sub.seen.created_at
@@ -66,18 +77,18 @@ def _begins(payment: Payment, known: list[Payment], book: Book) -> bool:
 
 def _payment(key: str, order: Order | None, invoice: Invoice | None, book: Book) -> Payment:
     sold, billed = order.seen if order else None, invoice.seen if invoice else None
-    told = billed or sold
-    assert told is not None  # noqa: S101 - a payment is made of one of the two
+    given_fact = billed or sold
+    assert given_fact is not None  # noqa: S101 - a payment is made of one of the two
     subscription = billed.subscription if billed else _bought_by(key, book)
     sub = book.subscriptions.get(subscription or "")
     return Payment(
         key=key,
         order=key if sold or (sub and sub.seen.order == key) else None,
         invoice=billed.key if billed else None,
-        customer=told.customer or (sub.seen.customer if sub else ""),
-        currency=told.currency,
-        total=max(one.total for one in (sold, billed) if one),
-        tax=max(one.tax for one in (sold, billed) if one),
+        customer=given_fact.customer or (sub.seen.customer if sub else ""),
+        currency=given_fact.currency,
+        total=max(fact.total for fact in (sold, billed) if fact),
+        tax=max(fact.tax for fact in (sold, billed) if fact),
         setup_fee=sold.setup_fee if sold else 0,
         refunded=_refunded(key, order, invoice, book),
         at=_paid_at(order, invoice),
@@ -91,13 +102,17 @@ def _payment(key: str, order: Order | None, invoice: Invoice | None, book: Book)
 
 
 def _came_by_transfer(invoice: str, book: Book) -> bool:
-    return any(share.claim == invoice for one in book.transfers.values() for share in one.shares)
+    return any(share.claim == invoice for transfer in book.transfers.values() for share in transfer.shares)
 
 
 def _licences(orders: set[str | None], book: Book) -> tuple[str, ...]:
     """Return the licences that were sold with an order, or that a subscription's renewals pay for."""
-    found = (name for name, one in book.licences.items() if one.seen.order is not None and one.seen.order in orders)
-    return tuple(sorted(found))
+    result = (
+        name
+        for name, licence in book.licences.items()
+        if licence.seen.order is not None and licence.seen.order in orders
+    )
+    return tuple(sorted(result))
 
 
 def _bought_by(order: str, book: Book) -> str | None:
@@ -107,8 +122,8 @@ def _bought_by(order: str, book: Book) -> str | None:
 def _refunded(key: str, order: Order | None, invoice: Invoice | None, book: Book) -> int:
     """Return what went back: each record of the money says it anew, and refunds told one by one add up."""
     names = {key, invoice.seen.key if invoice else key}
-    told = [book.refunds[name] for name in names if name in book.refunds]
-    each = sum(one.amount for one in told)
+    refundses = [book.refunds[name] for name in names if name in book.refunds]
+    each = sum(refunds.amount for refunds in refundses)
     return max([each, *(record.refunded for record in (order, invoice) if record)])
 
 

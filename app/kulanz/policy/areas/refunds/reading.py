@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 
 from kulanz.policy.areas.disputes import chargebacks, full_refunds
 from kulanz.policy.areas.overrides import exceptions
-from kulanz.policy.areas.refunds.judging import Question, judge
+from kulanz.policy.areas.refunds.eligibility import Question, judge
 from kulanz.policy.areas.refunds.payments import payments
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Dispute
@@ -17,7 +17,7 @@ from kulanz.policy.calendar import working_days
 from kulanz.policy.document.refunds import RefundRules
 from kulanz.policy.facts import BillingReason, DisputeStatus, Outcome, OverrideKind, RefundDecided, RefundRequested
 from kulanz.policy.state import Moment
-from kulanz.policy.state.refunds import Answer, Payment, Refund, RefundState, Verdict
+from kulanz.policy.state.refunds import Payment, Refund, RefundAnswer, RefundState, Verdict
 from kulanz.policy.state.terms import Terms
 
 _ENDED_WELL = frozenset({DisputeStatus.WON, DisputeStatus.WITHDRAWN})
@@ -28,7 +28,7 @@ _SAME_PERIOD = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Readers:
+class RefundReader:
     """What every request of one account is read with."""
 
     book: Book
@@ -37,19 +37,19 @@ class Readers:
     disputes: tuple[Dispute, ...]
 
     @classmethod
-    def of(cls, book: Book, moment: Moment) -> Readers:
+    def of(cls, book: Book, moment: Moment) -> RefundReader:
         """Return them for an account as it is."""
-        told = tuple(chargebacks.known(book, moment.terms).values()) if book.disputes or book.orders else ()
-        return cls(book=book, moment=moment, known=payments(book), disputes=told)
+        disputes = tuple(chargebacks.known(book, moment.terms).values()) if book.disputes or book.orders else ()
+        return cls(book=book, moment=moment, known=payments(book), disputes=disputes)
 
     def payment(self, key: str) -> Payment | None:
         """Return a payment by any of its names."""
-        return next((one for one in self.known if key in one.names), None)
+        return next((payment for payment in self.known if key in payment.names), None)
 
     def disputed(self, payment: Payment, *, but: frozenset[DisputeStatus], by: datetime | None = None) -> bool:
         """Whether a dispute that is about the payment, or may be, has another status than those; opened by then."""
-        found = (one for one in self.disputes if by is None or one.opened_at <= by)
-        return any(one.seen.status not in but and _is_about(one, payment, self.book) for one in found)
+        disputes = (dispute for dispute in self.disputes if by is None or dispute.opened_at <= by)
+        return any(dispute.seen.status not in but and _is_about(dispute, payment, self.book) for dispute in disputes)
 
     def question(self, payment: Payment, at: datetime, reason: str = "", add_on: str | None = None) -> Question:
         """Return the question that a request of that time would be."""
@@ -70,18 +70,18 @@ class Readers:
 
     def _abused(self, payment: Payment) -> bool:
         suspended = any(exceptions.active(self.book, self.moment.at, OverrideKind.SUSPEND))
-        lost = (one for one in self.disputes if one.seen.status in _LOST)
-        return suspended or any(not _is_about(one, payment, self.book) for one in lost)
+        lost = (dispute for dispute in self.disputes if dispute.seen.status in _LOST)
+        return suspended or any(not _is_about(dispute, payment, self.book) for dispute in lost)
 
 
 def refunds(book: Book, moment: Moment) -> Iterator[Refund]:
     """Yield every request, the oldest first."""
-    readers = Readers.of(book, moment)
+    readers = RefundReader.of(book, moment)
     for _, log in sorted(book.refund_requests.items()):
-        asked = log.requested
-        payment = readers.payment(asked.payment) if asked else None
-        if asked is not None and payment is not None:
-            yield _refund(asked, log, payment, readers)
+        fact = log.requested
+        payment = readers.payment(fact.payment) if fact else None
+        if fact is not None and payment is not None:
+            yield _refund(fact, log, payment, readers)
 
 
 def promised_answer(at: datetime, book: Book, terms: Terms, zone: str) -> datetime:
@@ -108,66 +108,66 @@ def _is_working(book: Book, terms: Terms) -> Callable[[date], bool]:
     return lambda day: terms.calendar(country, day)
 
 
-def _refund(asked: RefundRequested, log: RefundLog, payment: Payment, readers: Readers) -> Refund:
-    question = readers.question(payment, asked.at, asked.reason, asked.add_on)
-    pinned = readers.moment.terms.of(asked.id, asked.at, readers.book)
-    question = replace(question, licence=asked.licence, policy=pinned)
+def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: RefundReader) -> Refund:
+    question = readers.question(payment, fact.at, fact.reason, fact.add_on)
+    pinned = readers.moment.terms.of(fact.id, fact.at, readers.book)
+    question = replace(question, licence=fact.licence, policy=pinned)
     base = payment.base(base_only=question.rules.base_only)
-    lapsed = log.lapsed and not _went_back(asked, log, payment, base)
+    lapsed = log.lapsed and not _went_back(fact, log, payment, base)
     decided = None if lapsed else log.decided
     answer = _as_decided(decided) if decided else judge(question)
-    state = RefundState.REVIEW if lapsed else _state(asked, log, payment, answer, base)
+    state = RefundState.REVIEW if lapsed else _state(fact, log, payment, answer, base)
     if decided is None and state is RefundState.PAID:
-        answer = judge(replace(question, payment=replace(payment, refunded=asked.refunded)))
+        answer = judge(replace(question, payment=replace(payment, refunded=fact.refunded)))
     # A refund while a dispute is open is its outcome; one that is opened after the refund gives nothing back.
     back_at = log.confirmed.at if log.confirmed else None
     outcome = readers.disputed(payment, but=full_refunds.NO_OUTCOME, by=back_at)
     terms = readers.moment.terms
     return Refund(
-        key=asked.id,
+        key=fact.id,
         payment=payment,
         state=state,
         answer=answer,
-        amount=decided.amount if decided else _asked_for(asked, answer),
-        reason=asked.reason,
-        requested_at=asked.at,
-        decide_by=asked.decide_by,
-        pay_by=log.decided.pay_by if log.decided else _latest_payment(asked, answer, question, terms),
+        amount=decided.amount if decided else _asked_for(fact, answer),
+        reason=fact.reason,
+        requested_at=fact.at,
+        decide_by=fact.decide_by,
+        pay_by=log.decided.pay_by if log.decided else _latest_payment(fact, answer, question, terms),
         statutory_until=_statutory_until(payment, question, terms),
         decided_at=decided.at if decided else None,
         decided_by=decided.actor if decided else None,
         decision_reason=decided.reason if decided else "",
         closed_at=_closed_at(log, state),
-        before=decided.refunded if decided else asked.refunded,
+        before=decided.refunded if decided else fact.refunded,
         left=question.left,
         whole=question.left == 0 < base,
-        takes=asked.add_on is None and not outcome and not _paid_otherwise(payment, readers.known),
+        takes=fact.add_on is None and not outcome and not _paid_otherwise(payment, readers.known),
         disputed=readers.disputed(payment, but=full_refunds.NO_OUTCOME),
         lapsed=lapsed,
         policy=question.policy,
     )
 
 
-def _as_decided(decided: RefundDecided) -> Answer:
-    return Answer(Verdict(decided.verdict), decided.clause, decided.refundable, decided.why)
+def _as_decided(decided: RefundDecided) -> RefundAnswer:
+    return RefundAnswer(Verdict(decided.verdict), decided.clause, decided.refundable, decided.why)
 
 
-def _asked_for(asked: RefundRequested, answer: Answer) -> int:
-    return answer.refundable if asked.amount is None else asked.amount
+def _asked_for(fact: RefundRequested, answer: RefundAnswer) -> int:
+    return answer.refundable if fact.amount is None else fact.amount
 
 
-def _latest_payment(asked: RefundRequested, answer: Answer, question: Question, terms: Terms) -> datetime | None:
+def _latest_payment(fact: RefundRequested, answer: RefundAnswer, question: Question, terms: Terms) -> datetime | None:
     """Return when the money would be there if somebody approved on the last day."""
     if answer.verdict is Verdict.NOT_ELIGIBLE:
         return None
-    return promised_payment(asked.decide_by, question.rules, question.book, terms, question.zone)
+    return promised_payment(fact.decide_by, question.rules, question.book, terms, question.zone)
 
 
-def _state(asked: RefundRequested, log: RefundLog, payment: Payment, answer: Answer, base: int) -> RefundState:
+def _state(fact: RefundRequested, log: RefundLog, payment: Payment, answer: RefundAnswer, base: int) -> RefundState:
     decided = log.decided
     if decided is not None and not decided.approved:
         return RefundState.DENIED
-    if _went_back(asked, log, payment, base):
+    if _went_back(fact, log, payment, base):
         return RefundState.PAID
     if decided is None:
         return RefundState.REVIEW if answer.verdict is Verdict.REVIEW else RefundState.REQUESTED
@@ -175,11 +175,11 @@ def _state(asked: RefundRequested, log: RefundLog, payment: Payment, answer: Ans
     return RefundState.FAILED if outcome in _FAILED else RefundState.SENT if outcome in _SENT else RefundState.APPROVED
 
 
-def _went_back(asked: RefundRequested, log: RefundLog, payment: Payment, base: int) -> bool:
+def _went_back(fact: RefundRequested, log: RefundLog, payment: Payment, base: int) -> bool:
     """Whether what was approved is back; undecided, what was asked: somebody may do it without saying so here."""
     if log.decided is not None:
         return payment.refunded - log.decided.refunded >= log.decided.amount
-    return payment.refunded - asked.refunded >= (asked.amount or max(1, base - asked.refunded))
+    return payment.refunded - fact.refunded >= (fact.amount or max(1, base - fact.refunded))
 
 
 def _closed_at(log: RefundLog, state: RefundState) -> datetime | None:
@@ -188,20 +188,28 @@ def _closed_at(log: RefundLog, state: RefundState) -> datetime | None:
     return log.confirmed.at if log.confirmed and state is RefundState.PAID else None
 
 
-def _paid_otherwise(payment: Payment, known: Iterable[Payment]) -> bool:
+def _paid_otherwise(payment: Payment, existing_payments: Iterable[Payment]) -> bool:
     """Whether another payment gives what this one paid for: a later period's, or the same that was charged twice.
 
     The charge for a change of plan alone gives nothing that ends with it.
     """
     if payment.reason is BillingReason.UPDATED:
         return True
-    others = (one for one in known if one.subscription == payment.subscription and one.key != payment.key)
-    return payment.subscription is not None and any(_still_pays(one, payment) for one in others)
+    others = (
+        other_payment
+        for other_payment in existing_payments
+        if other_payment.subscription == payment.subscription and other_payment.key != payment.key
+    )
+    return payment.subscription is not None and any(_still_pays(other_payment, payment) for other_payment in others)
 
 
-def _still_pays(one: Payment, payment: Payment) -> bool:
-    charged = one.paid and one.total > 0 and one.reason is not BillingReason.UPDATED
-    return charged and one.at >= payment.at - _SAME_PERIOD and one.refunded < max(1, one.base(base_only=True))
+def _still_pays(other_payment: Payment, payment: Payment) -> bool:
+    charged = other_payment.paid and other_payment.total > 0 and other_payment.reason is not BillingReason.UPDATED
+    return (
+        charged
+        and other_payment.at >= payment.at - _SAME_PERIOD
+        and other_payment.refunded < max(1, other_payment.base(base_only=True))
+    )
 
 
 def _is_about(dispute: Dispute, payment: Payment, book: Book) -> bool:

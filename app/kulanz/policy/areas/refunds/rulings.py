@@ -41,29 +41,29 @@ class Reversal(NamedTuple):
     would_be: Ruling
 
 
-def ruling(one: Refund) -> Ruling:
+def ruling(refund: Refund) -> Ruling:
     """Return the answer to a request as it stands."""
-    answer = one.answer
+    answer = refund.answer
     return Ruling(
-        request=one.key,
-        at=one.requested_at,
-        payment=one.payment.key,
-        currency=one.payment.currency,
+        request=refund.key,
+        at=refund.requested_at,
+        payment=refund.payment.key,
+        currency=refund.payment.currency,
         clause=answer.clause,
         verdict=answer.verdict,
         refundable=answer.refundable,
-        decide_by=one.decide_by,
-        pay_by=one.pay_by,
+        decide_by=refund.decide_by,
+        pay_by=refund.pay_by,
     )
 
 
 def reversals(ours: Mapping[str, Ruling], theirs: Mapping[str, Ruling]) -> tuple[Reversal, ...]:
     """Return the requests that are answered otherwise, the oldest first."""
     both = (Reversal(ours[key], theirs[key]) for key in ours.keys() & theirs.keys())
-    found = [pair for pair in both if pair.was.promise != pair.would_be.promise]
-    return tuple(sorted(found, key=lambda pair: (pair.was.at, pair.was.request)))
+    stored_reversals = [pair for pair in both if pair.was.promise != pair.would_be.promise]
+    return tuple(sorted(stored_reversals, key=lambda pair: (pair.was.at, pair.was.request)))
 
 
-def promised_anew(asked: RefundRequested, book: Book, terms: Terms, zone: str) -> RefundRequested:
+def promised_anew(fact: RefundRequested, book: Book, terms: Terms, zone: str) -> RefundRequested:
     """Return a request with the answer's deadline that these terms promise."""
-    return replace(asked, decide_by=promised_answer(asked.at, book, terms.under(book, asked.at), zone))
+    return replace(fact, decide_by=promised_answer(fact.at, book, terms.under(book, fact.at), zone))

@@ -7,20 +7,20 @@ from datetime import datetime
 from typing import ClassVar
 
 from kulanz.policy import facts as f
-from kulanz.policy.areas.area import Asks, Chapter, Line
+from kulanz.policy.areas.area import Area, Asks, Line
 from kulanz.policy.areas.renewals import stops
 from kulanz.policy.book import Book
 from kulanz.policy.effects import CancelSubscription, Effect, ResumeSubscription
 from kulanz.policy.facts import Outcome, OwnFact
 from kulanz.policy.identity import effect_id
-from kulanz.policy.state import Change, Decision, Moment, State, Step
+from kulanz.policy.state import Change, Decision, Moment, State, Transition
 
 
-def _stopped(fact: f.RenewalStopped, step: Step) -> Change:
+def _stopped(fact: f.RenewalStopped, step: Transition) -> Change:
     return step.of_act("renewal.stopped", 4, fact.subscription, subscription=fact.subscription)
 
 
-def _resumed(fact: f.RenewalResumed, step: Step) -> Change:
+def _resumed(fact: f.RenewalResumed, step: Transition) -> Change:
     return step.of_act("renewal.resumed", 4, fact.subscription, subscription=fact.subscription)
 
 
@@ -37,29 +37,29 @@ def _resume(fact: f.RenewalResumed, decision: Decision) -> Iterator[Effect]:
     yield ResumeSubscription(id=ident, subscription=fact.subscription, step=fact.step, trial_ends_at=trial)
 
 
-class Renewals(Chapter):
+class RenewalsArea(Area):
     """Stops renewals at the provider for `State.renewal_stops`, and takes that back when no reason is left."""
 
-    about: ClassVar[tuple[str, ...]] = ("subscriptions",)
+    families: ClassVar[tuple[str, ...]] = ("subscriptions",)
     lines: ClassVar[Mapping[type[OwnFact], Line]] = {f.RenewalStopped: _stopped, f.RenewalResumed: _resumed}
     asks: ClassVar[Mapping[type[OwnFact] | str, Asks]] = {f.RenewalStopped: _stop, f.RenewalResumed: _resume}
 
-    def acts(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
+    def due(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
         """Return the cancellations that are due and those that are to be taken back."""
-        return stops.acts(state, book, moment.at) if state.renewal_stops or book.renewals else ()
+        return stops.due(state, book, moment.at) if state.renewal_stops or book.renewals else ()
 
-    def concerns(self, state: State, book: Book, moment: Moment) -> Iterable[tuple[str, str]]:
+    def alerts(self, state: State, book: Book, moment: Moment) -> Iterable[tuple[str, str]]:
         """Return the subscriptions that cannot be resumed."""
         stuck = stops.beyond_resuming(state, book, moment.at) if book.renewals else ()
         return [(key, "resume_impossible") for key in stuck]
 
-    def wants(self, effect: Effect, state: State, book: Book) -> bool | None:
+    def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
         """Whether there still is a reason to stop a renewal, or none to go on doing so."""
         match effect:
             case CancelSubscription():
-                return effect.subscription in stops.wanted_stops(state)
+                return effect.subscription in stops.stops_wanted(state)
             case ResumeSubscription():
-                return effect.subscription not in stops.wanted_stops(state)
+                return effect.subscription not in stops.stops_wanted(state)
             case _:
                 return None
 

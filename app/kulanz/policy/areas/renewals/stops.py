@@ -8,18 +8,18 @@ from datetime import datetime
 from kulanz.policy import facts as f
 from kulanz.policy.areas.subscriptions.grants import cancelled_by_customer, shown_as_stopped, stopped_by_us
 from kulanz.policy.book import Book
-from kulanz.policy.book.own import Renewals, Turn
+from kulanz.policy.book.own import RenewalLog, RenewalStep
 from kulanz.policy.book.provider import Subscription
 from kulanz.policy.facts import Outcome, OwnFact, Status
 from kulanz.policy.state import State
 
-_NO_TURNS = Renewals(turns=())
+_NO_TURNS = RenewalLog(turns=())
 _DID_NOT_WORK = frozenset({Outcome.FAILED, Outcome.REFUSED})
 
 
-def acts(state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
+def due(state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
     """Yield the cancellations that are due and those that are to be taken back."""
-    causes = wanted_stops(state)
+    causes = stops_wanted(state)
     for key, cause in causes.items():
         sub = book.subscriptions.get(key)
         if sub is not None:
@@ -30,7 +30,7 @@ def acts(state: State, book: Book, now: datetime) -> Iterator[OwnFact]:
             yield from _resume(sub, book, now)
 
 
-def wanted_stops(state: State) -> dict[str, str]:
+def stops_wanted(state: State) -> dict[str, str]:
     """Return the subscriptions whose renewal must not happen, each with its cause (plexo 6.2, 10)."""
     wanted: dict[str, str] = {}
     for subscription, cause in state.renewal_stops:
@@ -42,7 +42,7 @@ def beyond_resuming(state: State, book: Book, now: datetime) -> Iterator[str]:
     """Yield subscriptions that we stopped, want back and cannot have back: the end has passed or it was refused."""
     if not book.renewals:
         return
-    wanted = wanted_stops(state)
+    wanted = stops_wanted(state)
     for key in book.renewals:
         sub = book.subscriptions.get(key)
         if key in wanted or sub is None or not shown_as_stopped(sub) or cancelled_by_customer(sub, book):
@@ -70,7 +70,7 @@ def _stop(sub: Subscription, cause: str, book: Book, now: datetime) -> Iterator[
     )
 
 
-def _outlived(sub: Subscription, stop: Turn) -> bool:
+def _outlived(sub: Subscription, stop: RenewalStep) -> bool:
     seen = stop.asked.seen
     return sub.running is not None and seen is not None and sub.running.at > seen
 

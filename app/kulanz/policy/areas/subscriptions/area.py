@@ -6,37 +6,37 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from kulanz.policy.areas import periods
-from kulanz.policy.areas.area import Chapter
+from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.subscriptions import causes, grants
 from kulanz.policy.book import Book
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import OwnFact
-from kulanz.policy.frozen import changed
-from kulanz.policy.state import Case, CaseState, Change, Given, Moment, State, Step, Terms, Timer
+from kulanz.policy.frozen import evolve
+from kulanz.policy.state import Case, CaseState, Change, Grant, Moment, State, Terms, Timer, Transition
 
 _RESTRICTS_LEAST = {state: rank for rank, state in enumerate((CaseState.ON_HOLD, CaseState.GRACE, CaseState.VOLUNTARY))}
 
 
-class Subscriptions(Chapter):
+class SubscriptionsArea(Area):
     """What each subscription gives: trials, cancellations, pauses, changes of plan (DOMAIN section 2)."""
 
-    about: ClassVar[tuple[str, ...]] = ("subscriptions",)
+    families: ClassVar[tuple[str, ...]] = ("subscriptions",)
 
-    def read(self, draft: State, book: Book, moment: Moment) -> State:
+    def assess(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with what the subscriptions give; the cases say for how long."""
         leading = _leading(draft.cases) if draft.cases else {}
         given = grants.given(book, leading, moment.terms, moment.at)
-        return changed(draft, given=tuple(given)) if given else draft
+        return evolve(draft, grants=tuple(given)) if given else draft
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
         """Yield when what subscriptions give ends, and when their trials do."""
-        return grants.timers(state.given, book, moment.at)
+        return grants.timers(state.grants, book, moment.at)
 
-    def changes(self, step: Step, acts: Iterable[OwnFact]) -> Iterator[Change]:
+    def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Yield each new status, and each change of what is given."""
         if step.new.subscriptions is not step.old.subscriptions:
             yield from _statuses(step)
-        if step.before is None or step.before.given != step.after.given:
+        if step.before is None or step.before.grants != step.after.grants:
             yield from _given(step, step.terms)
 
 
@@ -46,26 +46,26 @@ def _leading(cases: Iterable[Case]) -> dict[str, Case]:
     return {case.subscription: case for case in reversed(least_first)}
 
 
-def _statuses(step: Step) -> Iterator[Change]:
+def _statuses(step: Transition) -> Iterator[Change]:
     old = step.old.subscriptions
     for key, sub in step.new.subscriptions.items():
-        known = old.get(key)
-        if known is sub or (known is not None and known.seen.status is sub.seen.status):
+        subscription = old.get(key)
+        if subscription is sub or (subscription is not None and subscription.seen.status is sub.seen.status):
             continue
         yield causes.of_status(sub, step)
 
 
-def _given(step: Step, terms: Terms) -> Iterator[Change]:
+def _given(step: Transition, terms: Terms) -> Iterator[Change]:
     """Name a change of what the subscriptions give, whether or not a hold hides it."""
-    before = {one.subscription: one for one in step.before.given} if step.before else {}
-    after = {one.subscription: one for one in step.after.given}
+    before = {grant.subscription: grant for grant in step.before.grants} if step.before else {}
+    after = {grant.subscription: grant for grant in step.after.grants}
     for key in sorted(before.keys() | after.keys()):
         old, new = before.get(key), after.get(key)
         if old != new:
             yield from _given_change(old, new, key, step, terms)
 
 
-def _given_change(old: Given | None, new: Given | None, key: str, step: Step, terms: Terms) -> Iterator[Change]:
+def _given_change(old: Grant | None, new: Grant | None, key: str, step: Transition, terms: Terms) -> Iterator[Change]:
     policy = terms.current
     rank = terms.catalogue.rank
     if new is None:
@@ -82,20 +82,20 @@ def _given_change(old: Given | None, new: Given | None, key: str, step: Step, te
         yield _of_plan("plan.lowered", policy.plan_change.downgrade_clause, 45, new, terms)
 
 
-def _ending_clause(key: str, step: Step, policy: Policy) -> str:
+def _ending_clause(key: str, step: Transition, policy: Policy) -> str:
     seen = step.new.subscriptions[key].seen
     if seen.trial_ends_at is None or seen.trial_ends_at != seen.ends_at:
         return policy.cancellation.clause
     return policy.trial.clause_of(step.terms.catalogue.plan(seen.variant, seen.product))
 
 
-def _is_kept(given: Given, step: Step, terms: Terms) -> bool:
+def _is_kept(given: Grant, step: Transition, terms: Terms) -> bool:
     """Whether a higher plan is given than the one that is subscribed to now."""
     seen = step.new.subscriptions[given.subscription].seen
     return given.add_on is None and given.plan != terms.catalogue.plan(seen.variant, seen.product)
 
 
-def _of_plan(rule: str, clause: str, rank: int, given: Given | None, terms: Terms, **more: Any) -> Change:
+def _of_plan(rule: str, clause: str, rank: int, given: Grant | None, terms: Terms, **more: Any) -> Change:
     detail = {"subscription": given.subscription, "plan": given.plan, **more} if given else {}
     subject = given.subscription if given else ""
     return Change(rule=rule, clause=clause, policy=terms.current, subject=subject, rank=rank, detail=detail)

@@ -10,12 +10,12 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Subscription
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import Status
-from kulanz.policy.state import Case, Change, Chargeback, State, Step
-from kulanz.policy.state.closure import Matter
+from kulanz.policy.state import Case, Change, Chargeback, State, Transition
+from kulanz.policy.state.closure import ClosureCase
 from kulanz.policy.state.refunds import Refund
 
 
-def of_status(sub: Subscription, step: Step) -> Change:
+def of_status(sub: Subscription, step: Transition) -> Change:
     """Return the line about a status that is new; the echo of our own act names the clause of what it was for."""
     seen, policy = sub.seen, step.terms.at(sub.seen.stamp.at)
     rule, clause, rank = f"subscription.{seen.status}", "", 10
@@ -43,7 +43,7 @@ def _our_cause(sub: Subscription, book: Book) -> str | None:
 
 
 def _given_until(subscription: str, state: State) -> datetime | None:
-    return next((one.until for one in state.given if one.subscription == subscription), None)
+    return next((grant.until for grant in state.grants if grant.subscription == subscription), None)
 
 
 def _clause(cause: str, state: State, otherwise: Policy) -> tuple[str, Policy]:
@@ -55,12 +55,12 @@ def _clause(cause: str, state: State, otherwise: Policy) -> tuple[str, Policy]:
             return policy.dispute.clause, policy
         case Refund(policy=policy, answer=answer):
             return answer.clause, policy
-        case Matter(policy=policy):
+        case ClosureCase(policy=policy):
             return policy.closure.clause, policy
         case None:
             return "", otherwise
 
 
-def _behind(cause: str, state: State) -> Case | Chargeback | Refund | Matter | None:
-    closures = (one for one in state.deletions if one.subject == cause)
+def _behind(cause: str, state: State) -> Case | Chargeback | Refund | ClosureCase | None:
+    closures = (closure_case for closure_case in state.deletions if closure_case.subject == cause)
     return state.case(cause) or state.chargeback(cause) or state.refund(cause) or next(closures, None)

@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from kulanz.policy.areas.settling import settled
 from kulanz.policy.book import Book
 from kulanz.policy.book.cancellations import CancellationNotice
-from kulanz.policy.book.own import Turn
+from kulanz.policy.book.own import RenewalStep
 from kulanz.policy.book.provider import Subscription
 from kulanz.policy.facts import BillingReason, Outcome, Status
-from kulanz.policy.state import Case, CaseState, Given, Terms, Timer
+from kulanz.policy.state import Case, CaseState, Grant, Terms, Timer
 
 MAY_HAVE_HAPPENED = frozenset({Outcome.ASKED, Outcome.UNKNOWN, Outcome.DONE})
 _STOPPED = frozenset({Status.CANCELLED, Status.EXPIRED})
@@ -33,8 +33,8 @@ class Until:
 class Stopped:
     """A cancellation of ours that is in force, and our latest attempt to take it back."""
 
-    stop: Turn
-    resume: Turn | None
+    stop: RenewalStep
+    resume: RenewalStep | None
 
     @property
     def resume_refused(self) -> bool:
@@ -45,12 +45,12 @@ class Stopped:
 _ALWAYS = Until()
 
 
-def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) -> list[Given]:
+def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) -> list[Grant]:
     """Return what the subscriptions give now, before any hold (DOMAIN section 2, rule 1), by their keys.
 
     `leading` has the case of each subscription that decides what it still gives.
     """
-    found = []
+    grants = []
     subs, catalogue = book.subscriptions, terms.catalogue
     for key in sorted(subs):
         sub, case = subs[key], leading.get(key)
@@ -58,19 +58,19 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
         until = _ALWAYS if case is None and seen.status in _GIVING else _given_until(sub, case, book)
         if until is not None and (until.at is None or until.at > now):
             plan = catalogue.plan(seen.variant, seen.product)
-            one = Given(key, plan, catalogue.add_ons.get(plan), until.at)
-            found.append(one if len(sub.terms) == 1 or one.add_on else _kept(one, sub, terms, now))
-    return found
+            grant = Grant(key, plan, catalogue.add_ons.get(plan), until.at)
+            grants.append(grant if len(sub.terms) == 1 or grant.add_on else _kept(grant, sub, terms, now))
+    return grants
 
 
-def timers(given: Iterable[Given], book: Book, now: datetime) -> Iterator[Timer]:
+def timers(given: Iterable[Grant], book: Book, now: datetime) -> Iterator[Timer]:
     """Yield when what subscriptions give ends, and when their trials do."""
-    for one in given:
-        seen = book.subscriptions[one.subscription].seen
-        if one.until is not None:
-            yield Timer("period_end", one.subscription, one.until)
+    for grant in given:
+        seen = book.subscriptions[grant.subscription].seen
+        if grant.until is not None:
+            yield Timer("period_end", grant.subscription, grant.until)
         if seen.status is Status.ON_TRIAL and seen.trial_ends_at is not None and seen.trial_ends_at > now:
-            yield Timer("trial_end", one.subscription, seen.trial_ends_at)
+            yield Timer("trial_end", grant.subscription, seen.trial_ends_at)
 
 
 def stopped_by_us(sub: Subscription, book: Book) -> Stopped | None:
@@ -118,8 +118,8 @@ def notice_of(sub: Subscription, book: Book) -> CancellationNotice | None:
     """
     if not book.cancellations:
         return None
-    given = [one for one in book.cancellations.values() if one.noted.subscription == sub.seen.key]
-    newest = max(given, key=lambda one: (one.noted.at, one.noted.id), default=None)
+    given = [notice for notice in book.cancellations.values() if notice.noted.subscription == sub.seen.key]
+    newest = max(given, key=lambda notice: (notice.noted.at, notice.noted.id), default=None)
     return None if newest is None or _taken_back(newest, sub, book) else newest
 
 
@@ -138,10 +138,10 @@ def _taken_back(notice: CancellationNotice, sub: Subscription, book: Book) -> bo
     if renewals is None or sub.running is None:
         return False
     stops = [turn.asked for turn in renewals.turns if turn.cause == notice.cause and turn.asked.outcome is Outcome.DONE]
-    return any(asked.seen is not None and sub.running.at > asked.seen for asked in stops)
+    return any(request_log.seen is not None and sub.running.at > request_log.seen for request_log in stops)
 
 
-def _outlived(sub: Subscription, stop: Turn, resume: Turn | None) -> bool:
+def _outlived(sub: Subscription, stop: RenewalStep, resume: RenewalStep | None) -> bool:
     """Whether the provider has shown something that came after our stop, or after its being taken back."""
     seen = stop.asked.seen
     if sub.running and seen and sub.running.at > seen and stop.asked.outcome is not Outcome.ASKED:
@@ -168,7 +168,7 @@ def _given_until(sub: Subscription, case: Case | None, book: Book) -> Until | No
 
 def _closing(book: Book) -> bool:
     """Whether the organisation asks to be deleted: what we cancelled for that runs out (plexo 13)."""
-    return any(one.requested is not None and one.withdrawn is None for one in book.deletions.values())
+    return any(deletion.requested is not None and deletion.withdrawn is None for deletion in book.deletions.values())
 
 
 def _during(case: Case) -> Until | None:
@@ -181,12 +181,12 @@ def _during(case: Case) -> Until | None:
 def _paid_through(sub: Subscription, book: Book) -> datetime:
     """Return the end of the last paid period, judged by the distance of the last two paid invoices."""
     invoices = book.invoices.get(sub.seen.key)
-    known = invoices.known.values() if invoices else ()
-    paid = [one for one in known if (one.paid or settled(book, one)) and not one.void]
+    existing = invoices.known.values() if invoices else ()
+    paid = [invoice for invoice in existing if (invoice.paid or settled(book, invoice)) and not invoice.void]
     starts = sorted(
-        one.seen.created_at or one.paid_at or one.seen.stamp.at
-        for one in paid
-        if one.seen.reason is not BillingReason.UPDATED
+        invoice.seen.created_at or invoice.paid_at or invoice.seen.stamp.at
+        for invoice in paid
+        if invoice.seen.reason is not BillingReason.UPDATED
     )
     if not starts:
         return sub.seen.ends_at or sub.seen.renews_at or sub.seen.stamp.at
@@ -196,20 +196,20 @@ def _paid_through(sub: Subscription, book: Book) -> datetime:
     return max(end, sub.seen.ends_at or end)
 
 
-def _kept(one: Given, sub: Subscription, terms: Terms, now: datetime) -> Given:
+def _kept(grant: Grant, sub: Subscription, terms: Terms, now: datetime) -> Grant:
     """Return the higher plan instead that is paid for to the end of its period, where there is one (plexo 5.2)."""
     rank = terms.catalogue.rank
     current = next(term for term in sub.terms if term.variant == sub.seen.variant)
     if terms.at(current.stamp.at).plan_change.downgrade != "period_end":
-        return one
+        return grant
     earlier = [
         (terms.catalogue.plan(term.variant, term.product), term.paid_until)
         for term in sub.terms
         if term.stamp < current.stamp and term.paid_until is not None and term.paid_until > now
     ]
     add_ons = terms.catalogue.add_ons
-    kept = [(name, until) for name, until in earlier if name not in add_ons and rank(name) > rank(one.plan)]
+    kept = [(name, until) for name, until in earlier if name not in add_ons and rank(name) > rank(grant.plan)]
     if not kept:
-        return one
+        return grant
     higher, paid_until = max(kept, key=lambda kept: (rank(kept[0]), kept[1]))
-    return Given(one.subscription, higher, None, min(paid_until, one.until or paid_until))
+    return Grant(grant.subscription, higher, None, min(paid_until, grant.until or paid_until))

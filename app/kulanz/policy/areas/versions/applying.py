@@ -46,15 +46,15 @@ def handed_on(old: Case, heir: Case, book: Book) -> Iterator[VersionApplied]:
 
 def _begun(state: State) -> list[tuple[str, datetime, Policy]]:
     """Return whatever is pinned to a version, and when it began."""
-    found = [(case.key, case.opened_at, case.policy) for case in state.cases]
+    matches = [(case.key, case.opened_at, case.policy) for case in state.cases]
     if state.chargebacks:
-        found += [(one.key, one.opened_at, one.policy) for one in state.chargebacks]
+        matches += [(item.key, item.opened_at, item.policy) for item in state.chargebacks]
     if state.refunds:
-        found += [(one.key, one.requested_at, one.policy) for one in state.refunds]
-    return found
+        matches += [(item.key, item.requested_at, item.policy) for item in state.refunds]
+    return matches
 
 
 def _open(state: State) -> Iterator[tuple[str, datetime, Policy, str]]:
     yield from ((case.key, case.opened_at, case.policy, _CASE) for case in state.cases if case.open)
-    yield from ((one.key, one.opened_at, one.policy, _DISPUTE) for one in state.chargebacks if one.active)
-    yield from ((one.key, one.requested_at, one.policy, _REFUND) for one in state.refunds if one.undecided)
+    yield from ((item.key, item.opened_at, item.policy, _DISPUTE) for item in state.chargebacks if item.active)
+    yield from ((item.key, item.requested_at, item.policy, _REFUND) for item in state.refunds if item.undecided)

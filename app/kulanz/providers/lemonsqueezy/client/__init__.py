@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from kulanz.providers.lemonsqueezy.client.client import Client
-from kulanz.providers.lemonsqueezy.client.values import Customer, Kind, Page, Webhook
-from kulanz.providers.transport import FREELY, Pace
+from kulanz.providers.lemonsqueezy.client.client import LemonSqueezyClient
+from kulanz.providers.lemonsqueezy.client.values import CustomerResource, ResourceKind, ResourcePage, WebhookResource
+from kulanz.providers.transport import UNLIMITED, RateLimiter
 
-__all__ = ["FREELY", "Client", "Customer", "Kind", "Pace", "Page", "Webhook"]
+__all__ = [
+    "UNLIMITED",
+    "CustomerResource",
+    "LemonSqueezyClient",
+    "RateLimiter",
+    "ResourceKind",
+    "ResourcePage",
+    "WebhookResource",
+]

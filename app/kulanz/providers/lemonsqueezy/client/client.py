@@ -24,19 +24,19 @@ from kulanz.policy.facts import (
 )
 from kulanz.providers.lemonsqueezy.answers import answered, listed, looked_up
 from kulanz.providers.lemonsqueezy.client import values
-from kulanz.providers.lemonsqueezy.client.values import Customer, Kind, Page, Webhook
+from kulanz.providers.lemonsqueezy.client.values import CustomerResource, ResourceKind, ResourcePage, WebhookResource
 from kulanz.providers.lemonsqueezy.vocabulary import CUSTOMERS
 from kulanz.providers.provider import Listed, Refunded
-from kulanz.providers.reading import Reading, flag
+from kulanz.providers.reading import PayloadReader, flag
 from kulanz.providers.transport import Transport
 
-LARGEST_PAGE = 100
+MAX_PAGE_SIZE = 100
 _OF_AN_INVOICE = (PaymentSucceeded, PaymentFailed, PaymentRefunded)
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Client(Transport):
+class LemonSqueezyClient(Transport):
     """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
 
     FAR_END = "Lemon Squeezy"
@@ -52,48 +52,50 @@ class Client(Transport):
 
     def subscription(self, subscription: str, /) -> SubscriptionSeen | None:
         """Return the subscription as the provider holds it now."""
-        return self._one(Kind.SUBSCRIPTIONS, subscription, looked_up)
+        return self._one(ResourceKind.SUBSCRIPTIONS, subscription, looked_up)
 
     def order(self, order: str, /) -> OrderSeen | None:
         """Return an order as the provider holds it now."""
-        fact = self._one(Kind.ORDERS, order, _reconciled)
+        fact = self._one(ResourceKind.ORDERS, order, _reconciled)
         return fact if isinstance(fact, OrderSeen) else None
 
     def invoice(self, invoice: str, /) -> ProviderFact | None:
         """Return a subscription's invoice: as a payment or a refund where its status says so."""
-        return self._one(Kind.INVOICES, invoice, _reconciled)
+        return self._one(ResourceKind.INVOICES, invoice, _reconciled)
 
     def licence(self, licence: str, /) -> ProviderFact | None:
         """Return a licence key, without the key itself."""
-        return self._one(Kind.LICENCES, licence, _reconciled)
+        return self._one(ResourceKind.LICENCES, licence, _reconciled)
 
-    def customer(self, customer: str, /) -> Customer | None:
+    def customer(self, customer: str, /) -> CustomerResource | None:
         """Return a customer."""
         return self._one(CUSTOMERS, customer, values.customer)
 
     def pages(
         self,
-        kind: Kind,
+        kind: ResourceKind,
         *,
         first: int = 1,
-        size: int = LARGEST_PAGE,
+        size: int = MAX_PAGE_SIZE,
         provenance: Provenance = Provenance.RECONCILED,
         asked_at: datetime | None = None,
         **filters: object,
-    ) -> Iterator[Page[Listed]]:
+    ) -> Iterator[ResourcePage[Listed]]:
         """Yield a list page by page, newest objects first; `filters` are the API's own (`store_id`, `status`, …).
 
         An entry that has not changed for a minute before `asked_at` is the last word on its object.
         """
         yield from self._pages(kind, lambda data: listed(data, provenance, asked_at), first, size, filters)
 
-    def customers(self, *, first: int = 1, size: int = LARGEST_PAGE, **filters: object) -> Iterator[Page[Customer]]:
+    def customers(
+        self, *, first: int = 1, size: int = MAX_PAGE_SIZE, **filters: object
+    ) -> Iterator[ResourcePage[CustomerResource]]:
         """Yield the customers page by page; filters are `store_id` and `email`."""
         yield from self._pages(CUSTOMERS, values.customer, first, size, filters)
 
-    def webhooks(self, **filters: object) -> tuple[Webhook, ...]:
+    def webhooks(self, **filters: object) -> tuple[WebhookResource, ...]:
         """Return where the provider delivers; the filter is `store_id`."""
-        pages = self._pages("webhooks", values.webhook, 1, LARGEST_PAGE, filters)
+        pages = self._pages("webhooks", values.webhook, 1, MAX_PAGE_SIZE, filters)
         return tuple(webhook for page in pages for webhook in page.items)
 
     def test_mode(self) -> bool:
@@ -106,7 +108,7 @@ class Client(Transport):
 
     def cancel(self, subscription: str, /) -> SubscriptionSeen | None:
         """Stop the renewal; the period paid for runs out."""
-        return self._done("DELETE", _path(Kind.SUBSCRIPTIONS, subscription), None, looked_up)
+        return self._done("DELETE", _path(ResourceKind.SUBSCRIPTIONS, subscription), None, looked_up)
 
     def resume(self, subscription: str, trial_ends_at: datetime | None = None, /) -> SubscriptionSeen | None:
         """Take a cancellation back; a trial needs its end told again."""
@@ -134,20 +136,20 @@ class Client(Transport):
 
     def refund_order(self, order: str, amount: int, /) -> OrderSeen | None:
         """Give back so many minor units; read `refunded` before and after, and never repeat it blindly (I11)."""
-        fact = self._refund(Kind.ORDERS, order, amount)
+        fact = self._refund(ResourceKind.ORDERS, order, amount)
         return fact if isinstance(fact, OrderSeen) else None
 
     def refund_invoice(self, invoice: str, amount: int, /) -> ProviderFact | None:
         """Give back so many minor units of an invoice; what holds for an order's refund holds here."""
-        return self._refund(Kind.INVOICES, invoice, amount)
+        return self._refund(ResourceKind.INVOICES, invoice, amount)
 
     def refunded(self, kind: str, payment: str, /) -> Refunded | None:
         """Return what has gone back of an order or invoice so far, and all that the answer tells."""
         fact = self.order(payment) if kind == "order" else self.invoice(payment)
-        told = fact.invoice if isinstance(fact, _OF_AN_INVOICE) else fact
-        if fact is None or not isinstance(told, OrderSeen | InvoiceSeen):
+        given_fact = fact.invoice if isinstance(fact, _OF_AN_INVOICE) else fact
+        if fact is None or not isinstance(given_fact, OrderSeen | InvoiceSeen):
             return None
-        return Refunded(told.refunded, told.currency, (fact,))
+        return Refunded(given_fact.refunded, given_fact.currency, (fact,))
 
     def refund(self, kind: str, payment: str, amount: int, _key: str, /) -> ProviderFact | None:
         """Give money back; the API knows no keys, so whoever is in doubt reads first."""
@@ -160,25 +162,25 @@ class Client(Transport):
             return None
         if isinstance(seen, LicenceSeen) and seen.status is LicenceStatus.DISABLED:
             return (seen,)
-        told = self.change_licence(licence, disabled=True)
-        return (seen,) if told is None else (seen, told)
+        fact = self.change_licence(licence, disabled=True)
+        return (seen,) if fact is None else (seen, fact)
 
     def change_licence(self, licence: str, /, **attributes: object) -> ProviderFact | None:
         """Change `disabled`, `activation_limit` or `expires_at` of a licence key."""
-        told = {name: _written(value) if isinstance(value, datetime) else value for name, value in attributes.items()}
-        document = _document(Kind.LICENCES, licence, told)
-        return self._done("PATCH", _path(Kind.LICENCES, licence), document, _reconciled)
+        stated = {name: _written(value) if isinstance(value, datetime) else value for name, value in attributes.items()}
+        document = _document(ResourceKind.LICENCES, licence, stated)
+        return self._done("PATCH", _path(ResourceKind.LICENCES, licence), document, _reconciled)
 
     def create_webhook(
         self, store: str, *, url: str, events: tuple[str, ...], secret: str, test_mode: bool
-    ) -> Webhook | None:
+    ) -> WebhookResource | None:
         """Have events delivered to an address, signed with a secret of 6 to 40 characters."""
         attributes = {"url": url, "events": events, "secret": secret, "test_mode": test_mode}
         related = {"store": {"data": {"type": "stores", "id": store}}}
         document = {"data": {"type": "webhooks", "attributes": attributes, "relationships": related}}
         return self._done("POST", "/webhooks", document, values.webhook)
 
-    def change_webhook(self, webhook: str, /, **attributes: object) -> Webhook | None:
+    def change_webhook(self, webhook: str, /, **attributes: object) -> WebhookResource | None:
         """Change `url`, `events` or `secret`."""
         document = _document("webhooks", webhook, attributes)
         return self._done("PATCH", _path("webhooks", webhook), document, values.webhook)
@@ -195,16 +197,16 @@ class Client(Transport):
                 return None
             raise
         data = _data(answer)
-        found = _read(data, read)
-        if Reading(data, "data").identifier("id") != own_id:
+        result = _read(data, read)
+        if PayloadReader(data, "data").identifier("id") != own_id:
             raise FarEndError(
                 f"Lemon Squeezy answered with another of its {kind}", retryable=True, answer=HTTPStatus.OK
             )
-        return found
+        return result
 
     def _pages(
         self, kind: str, read: Callable[[Mapping[str, Any]], T], first: int, size: int, filters: Mapping[str, object]
-    ) -> Iterator[Page[T]]:
+    ) -> Iterator[ResourcePage[T]]:
         narrowed = {f"filter[{name}]": value for name, value in filters.items() if value is not None}
         number, last = first, first
         while number <= last:
@@ -215,10 +217,10 @@ class Client(Transport):
             number += 1
 
     def _change_subscription(self, subscription: str, attributes: Mapping[str, object]) -> SubscriptionSeen | None:
-        document = _document(Kind.SUBSCRIPTIONS, subscription, attributes)
-        return self._done("PATCH", _path(Kind.SUBSCRIPTIONS, subscription), document, looked_up)
+        document = _document(ResourceKind.SUBSCRIPTIONS, subscription, attributes)
+        return self._done("PATCH", _path(ResourceKind.SUBSCRIPTIONS, subscription), document, looked_up)
 
-    def _refund(self, kind: Kind, own_id: str, amount: int) -> ProviderFact | None:
+    def _refund(self, kind: ResourceKind, own_id: str, amount: int) -> ProviderFact | None:
         document = _document(kind, own_id, {"amount": amount})
         return self._done("POST", f"{_path(kind, own_id)}/refund", document, _reconciled)
 
@@ -231,7 +233,7 @@ class Client(Transport):
             return None
 
 
-def _page(answer: Mapping[str, Any], number: int, read: Callable[[Mapping[str, Any]], T]) -> Page[T]:
+def _page(answer: Mapping[str, Any], number: int, read: Callable[[Mapping[str, Any]], T]) -> ResourcePage[T]:
     entries = answer.get("data")
     if not isinstance(entries, list):
         raise FarEndError("Lemon Squeezy's answer is no list", retryable=True, answer=HTTPStatus.OK)
@@ -241,10 +243,10 @@ def _page(answer: Mapping[str, Any], number: int, read: Callable[[Mapping[str, A
         try:
             items.append(read(data))
         except UntranslatableError as error:
-            unreadable.append(f"{Reading(data, 'data').identifier('id') or '?'}: {error.detail}")
-    told = Reading(answer, "answer").below("meta").below("page")
-    last, total = told.values.get("lastPage"), told.values.get("total")
-    return Page(
+            unreadable.append(f"{PayloadReader(data, 'data').identifier('id') or '?'}: {error.detail}")
+    payload_reader = PayloadReader(answer, "answer").below("meta").below("page")
+    last, total = payload_reader.values.get("lastPage"), payload_reader.values.get("total")
+    return ResourcePage(
         number=number,
         last=last if isinstance(last, int) and entries else number,
         total=total if isinstance(total, int) else len(entries),

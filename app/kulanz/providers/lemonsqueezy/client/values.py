@@ -9,12 +9,12 @@ from enum import StrEnum
 from typing import Any, Generic, TypeVar
 
 from kulanz.providers.lemonsqueezy.vocabulary import CUSTOMERS, INVOICES, LICENCES, ORDERS, SUBSCRIPTIONS, key
-from kulanz.providers.reading import Reading
+from kulanz.providers.reading import PayloadReader
 
 T = TypeVar("T")
 
 
-class Kind(StrEnum):
+class ResourceKind(StrEnum):
     """The lists that facts come from, in the order in which an account is best built up."""
 
     SUBSCRIPTIONS = SUBSCRIPTIONS
@@ -24,7 +24,7 @@ class Kind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page(Generic[T]):
+class ResourcePage(Generic[T]):
     """A part of a list, as it was when it was asked for: the list may have moved since."""
 
     number: int
@@ -36,7 +36,7 @@ class Page(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Customer:
+class CustomerResource:
     """Who buys. What the provider sums up about them is left out."""
 
     key: str
@@ -48,7 +48,7 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Webhook:
+class WebhookResource:
     """Where the provider delivers; its secret is never told again."""
 
     id: str
@@ -58,33 +58,33 @@ class Webhook:
     last_sent_at: datetime | None
 
 
-def customer(data: Mapping[str, Any]) -> Customer:
+def customer(data: Mapping[str, Any]) -> CustomerResource:
     """Read a customer. Raises `UntranslatableError`."""
-    told, own_id = _read(data, CUSTOMERS)
-    return Customer(
+    payload_reader, own_id = _read(data, CUSTOMERS)
+    return CustomerResource(
         key=key(own_id),
-        name=told.text("name"),
-        email=told.email("email"),
-        status=told.text("status") or "",
-        country=told.text("country"),
-        test_mode=told.flag("test_mode"),
+        name=payload_reader.text("name"),
+        email=payload_reader.email("email"),
+        status=payload_reader.text("status") or "",
+        country=payload_reader.text("country"),
+        test_mode=payload_reader.flag("test_mode"),
     )
 
 
-def webhook(data: Mapping[str, Any]) -> Webhook:
+def webhook(data: Mapping[str, Any]) -> WebhookResource:
     """Read a webhook. Raises `UntranslatableError`."""
-    told, own_id = _read(data, "webhooks")
-    events = told.values.get("events")
-    return Webhook(
+    payload_reader, own_id = _read(data, "webhooks")
+    events = payload_reader.values.get("events")
+    return WebhookResource(
         id=own_id,
-        url=told.text("url", longest=2000) or "",
+        url=payload_reader.text("url", longest=2000) or "",
         events=tuple(str(event) for event in events) if isinstance(events, list) else (),
-        test_mode=told.flag("test_mode"),
-        last_sent_at=told.instant("last_sent_at"),
+        test_mode=payload_reader.flag("test_mode"),
+        last_sent_at=payload_reader.instant("last_sent_at"),
     )
 
 
-def _read(data: Mapping[str, Any], kind: str) -> tuple[Reading, str]:
-    document = Reading(data, "data")
+def _read(data: Mapping[str, Any], kind: str) -> tuple[PayloadReader, str]:
+    document = PayloadReader(data, "data")
     document.expect("type", kind)
     return document.below("attributes"), document.needed_identifier("id")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from http import HTTPStatus
 
 from kulanz.policy.areas.plan_change import Wanted
-from kulanz.queries.views import Document, Page
+from kulanz.queries.views import JsonDocument, Page
 from kulanz.web.api import documents
 from kulanz.web.api.documents import debts, purchases, standing
-from kulanz.web.api.operations.shape import Asked, Operation, reads
-from kulanz.web.api.service import Desk
+from kulanz.web.api.operations.shape import Operation, Parameters, reads
+from kulanz.web.api.service import Service
 
 description = Operation(
     name="description", method="GET", path="/openapi.json", summary="This description.", answer=None
@@ -33,21 +33,21 @@ evidence = Operation(
 
 
 @reads("/accounts", documents.Accounts, query=("standing", "plan"), lists="accounts")
-def accounts(desk: Desk, _: str, asked: Asked) -> Page:
+def accounts(service: Service, _: str, params: Parameters) -> Page:
     """Accounts in the order of their ids."""
-    return desk.accounts(**asked)
+    return service.accounts(**params)
 
 
 @reads("/accounts/{account_id}", documents.Account)
-def account(desk: Desk, account: str, _: Asked) -> Document:
+def account(service: Service, account: str, _: Parameters) -> JsonDocument:
     """One account as it stands."""
-    return desk.account(account)
+    return service.account(account)
 
 
 @reads("/accounts/{account_id}/timeline", documents.Timeline, lists="decisions")
-def timeline(desk: Desk, account: str, asked: Asked) -> Page:
+def timeline(service: Service, account: str, params: Parameters) -> Page:
     """The account's decisions, oldest first."""
-    return desk.timeline(account, **asked)
+    return service.timeline(account, **params)
 
 
 @reads(
@@ -56,45 +56,45 @@ def timeline(desk: Desk, account: str, asked: Asked) -> Page:
     query=("to", "price", "currency", "subscription_id"),
     refusals=(HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY),
 )
-def plan_change(desk: Desk, account: str, asked: Asked) -> Document:
+def plan_change(service: Service, account: str, params: Parameters) -> JsonDocument:
     """What a change of plan would charge, and when it would count; nothing is changed."""
-    return desk.plan_change(account, Wanted(**asked))
+    return service.plan_change(account, Wanted(**params))
 
 
 @reads("/accounts/{account_id}/certificates", standing.Certificates)
-def certificates(desk: Desk, account: str, _: Asked) -> Document:
+def certificates(service: Service, account: str, _: Parameters) -> JsonDocument:
     """Signed certificates of what was destroyed about the account, and what is kept by which law."""
-    return desk.certificates(account)
+    return service.certificates(account)
 
 
 @reads("/accounts/{account_id}/debtor", debts.Debtor, personal=True)
-def debtor(desk: Desk, account: str, _: Asked) -> Document:
+def debtor(service: Service, account: str, _: Parameters) -> JsonDocument:
     """Who owes."""
-    return desk.debtor(account)
+    return service.debtor(account)
 
 
 @reads("/collections", debts.Collections, query=("open",), lists="collections")
-def collections(desk: Desk, _: str, asked: Asked) -> Page:
+def collections(service: Service, _: str, params: Parameters) -> Page:
     """Debts that were handed over, or proposed to be, the newest first."""
-    return desk.collections(**asked)
+    return service.collections(**params)
 
 
 @reads("/collections/{collection_id}", debts.CollectionOfAccount)
-def collection(desk: Desk, collection: str, _: Asked) -> Document:
+def collection(service: Service, collection: str, _: Parameters) -> JsonDocument:
     """One hand-over."""
-    return desk.collection(collection)
+    return service.collection(collection)
 
 
 @reads("/refund-requests", purchases.RefundRequests, query=("state", "late"), lists="refund_requests")
-def refund_requests(desk: Desk, _: str, asked: Asked) -> Page:
+def refund_requests(service: Service, _: str, params: Parameters) -> Page:
     """Requests for refunds, the newest first."""
-    return desk.refund_requests(**asked)
+    return service.refund_requests(**params)
 
 
 @reads("/refund-requests/{request_id}", purchases.RefundRequest)
-def refund_request(desk: Desk, request: str, _: Asked) -> Document:
+def refund_request(service: Service, request: str, _: Parameters) -> JsonDocument:
     """One request as it stands."""
-    return desk.refund_request(request)
+    return service.refund_request(request)
 
 
 ABOUT_THE_API = (description,)

@@ -1,0 +1,64 @@
+"""What carrying effects out needs: the addresses, the secrets and the open connections of one worker thread."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kulanz.delivery.provider import ProviderClient
+
+if TYPE_CHECKING:
+    import requests
+
+
+def _session() -> requests.Session:
+    """Load what speaks HTTP only where somebody is about to."""
+    from kulanz.delivery.guard import guarded_session  # noqa: PLC0415
+
+    return guarded_session()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channels:
+    """Everything that carrying out needs from outside. One per thread: the session keeps its connections open."""
+
+    clock: Callable[[], datetime]
+    """Real time, whatever the test clock says: signatures are judged by it."""
+    callback_url: str | None = field(default=None, repr=False)
+    callback_secret: str | None = field(default=None, repr=False)
+    smtp_url: str | None = field(default=None, repr=False)
+    mail_dir: Path | None = None
+    """Where mails are written as files while there is no `smtp_url`."""
+    drop_dir: Path | None = None
+    """Where folders of files for people outside are."""
+    mail_from: str = "kulanz@localhost"
+    mail_locale: str = "en"
+    timezone: str = "UTC"
+    """Zone of the dates in mails where the effect's data names none (`timezone`)."""
+    billing_url: str | None = None
+    ops_alert_to: str | None = None
+    files_count_as_delivered: bool = False
+    """True with the test clock or under `--demo` only (DOMAIN section 3)."""
+    providers: Mapping[str, ProviderClient] = field(default_factory=dict)
+    """Clients by the provider's name; a provider without an API key is absent."""
+    step_timeout: timedelta = timedelta(seconds=10)
+    """How long a far end may take over one step; a mail server's last word on a letter may take six times that."""
+    session: requests.Session = field(default_factory=_session, repr=False)
+    tls: ssl.SSLContext = field(default_factory=ssl.create_default_context, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """The circumstances of one attempt, which an effect does not know of itself."""
+
+    account: str
+    decided_at: datetime
+    """When the effect was decided, in policy time: the same on every attempt."""
+    now: datetime
+    """Policy time of this attempt: what happens now is told to the policy as of then."""
+    attempts: int = 0
+    """How many attempts were made before this one."""

@@ -1,0 +1,257 @@
+"""What the policy says of a request: the verdict, its clause and the amount (plexo 3, 4, 5.1, 8, 10, 11, 12, 14)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from fractions import Fraction
+
+from kulanz.policy.areas.refunds.payments import in_use, is_first
+from kulanz.policy.book import Book
+from kulanz.policy.document import Policy
+from kulanz.policy.document.refunds import RefundRules
+from kulanz.policy.facts import BillingReason
+from kulanz.policy.state.refunds import Payment, RefundAnswer, Verdict
+from kulanz.policy.state.terms import Catalogue
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A request and all that its answer depends on."""
+
+    payment: Payment
+    known: list[Payment]
+    """Every payment of the account, the oldest first."""
+    book: Book
+    policy: Policy
+    catalogue: Catalogue
+    zone: str
+    at: datetime
+    reason: str = ""
+    licence: str | None = None
+    """The licence by which the payment was named."""
+    add_on: str | None = None
+    """The add-on whose booking was withdrawn from: it asks for its own line alone."""
+    disputed: bool = False
+    """Whether a dispute about the payment is open or lost."""
+    abused: bool = False
+    """Whether an operator suspended the account, or a dispute of another payment was lost."""
+
+    @property
+    def rules(self) -> RefundRules:
+        """The rules that it is judged by."""
+        return self.policy.refund
+
+    @property
+    def left(self) -> int:
+        """What can still go back."""
+        return self.payment.left(base_only=self.rules.base_only)
+
+
+def judge(question: Question) -> RefundAnswer:
+    """Return the answer of the policy; who asks again, without news, gets the same."""
+    out_of_question = _nothing_to_give(question)
+    if out_of_question is not None:
+        return out_of_question
+    line = _withdrawn_line(question)
+    if line is not None:
+        return line
+    refund_answer = _by_kind(question)
+    if refund_answer.verdict is Verdict.NOT_ELIGIBLE:
+        return _exception(question) or refund_answer
+    return _doubted(question) or refund_answer if refund_answer.verdict is Verdict.ELIGIBLE else refund_answer
+
+
+def _nothing_to_give(question: Question) -> RefundAnswer | None:
+    """Return the answer where there is no money of ours to give, or a bank decides about it."""
+    rules, payment = question.rules, question.payment
+    if payment.by_transfer:
+        return _review(question, rules.method_clause or rules.clause, "by_transfer")
+    if not payment.paid:
+        return _no(question.policy.dunning.hold_clause, "not_paid")
+    if payment.total == 0:
+        return _no(question.policy.trial.clause_of(_plan_of(payment, question) or ""), "nothing_paid")
+    if question.disputed:
+        return _review(question, question.policy.dispute.clause, "disputed")
+    return _no(rules.amount_clause, "nothing_left") if question.left == 0 else None
+
+
+def _withdrawn_line(question: Question) -> RefundAnswer | None:
+    """Return the line of an add-on that was invoiced before its booking was withdrawn from in time (cloudcrm)."""
+    log = question.book.add_ons.get(question.add_on or "")
+    if log is None or log.cancelled is None or not log.cancelled.refund_due:
+        return None
+    due = min(log.cancelled.refund_due, question.left)
+    return RefundAnswer(Verdict.ELIGIBLE, question.policy.add_ons.withdrawal_clause, due, "withdrawal")
+
+
+def _doubted(question: Question) -> RefundAnswer | None:
+    """Return the review of what would be granted, where a person has to look first."""
+    rules = question.rules
+    if question.abused:
+        return _review(question, rules.guarantee_clause or rules.clause, "abuse_suspected")
+    above = rules.review_above is not None and question.left > rules.review_above
+    return _review(question, rules.clause, "above_limit") if above else None
+
+
+def _by_kind(question: Question) -> RefundAnswer:
+    rules, payment = question.rules, question.payment
+    if _has_word(rules.delegated, payment.product):
+        return _review(question, rules.delegated_clause, "delegated")
+    if _has_word(rules.never, payment.product):
+        return _no(rules.never_clause, "never")
+    if payment.licences and (question.licence is not None or not _is_listed_plan(question)):
+        return _licence(question)
+    if payment.subscription is not None or payment.reason is not None or _is_plan(question):
+        return _subscription(question)
+    return _otherwise(question)
+
+
+def _licence(question: Question) -> RefundAnswer:
+    rules, payment = question.rules, question.payment
+    if rules.licences == "none":
+        return _otherwise(question)
+    if payment.subscription is not None and not is_first(payment, question.known, question.book):
+        return _no(rules.licence_clause, "licence_renewal")
+    if rules.licences == "unused" and any(in_use(licence, question.book) for licence in payment.licences):
+        return _no(rules.licence_clause, "licence_in_use")
+    if question.at > rules.licence_window.after(payment.at, question.zone):
+        return _no(rules.licence_clause, "licence_too_late")
+    return RefundAnswer(Verdict.ELIGIBLE, rules.licence_clause, question.left, "licence_unused")
+
+
+def _subscription(question: Question) -> RefundAnswer:
+    rules, payment = question.rules, question.payment
+    if rules.subscriptions == "none":
+        return _otherwise(question)
+    if rules.subscriptions == "first_payment":
+        excluded = _excluded(question)
+        if excluded is not None:
+            return excluded
+    if question.at > rules.window.after(payment.at, question.zone):
+        return _no(rules.window_clause, "too_late")
+    return RefundAnswer(Verdict.ELIGIBLE, rules.guarantee_clause, question.left, "within_window")
+
+
+def _excluded(question: Question) -> RefundAnswer | None:
+    """Return why it is not the first payment of a first paid subscription (plexo 3.2, 4, 5.1)."""
+    rules, payment = question.rules, question.payment
+    if not is_first(payment, question.known, question.book):
+        changed = payment.reason is BillingReason.UPDATED
+        return _no(rules.upgrade_clause, "plan_change") if changed else _no(rules.renewal_clause, "renewal")
+    if not _is_plan(question):
+        return _otherwise(question)
+    if any(_is_earlier_subscription(other_payment, question) for other_payment in question.known):
+        return _no(rules.excluded_clause, "not_the_first_subscription")
+    if any(_went_back(other_payment, rules) for other_payment in question.known if other_payment.key != payment.key):
+        return _no(rules.excluded_clause, "refunded_before")
+    return None
+
+
+def _is_earlier_subscription(payment: Payment, question: Question) -> bool:
+    """Whether the same customer had paid for another plan before."""
+    mine = question.payment
+    if payment.subscription in (None, mine.subscription) or payment.customer != mine.customer or not payment.paid:
+        return False
+    return (
+        payment.total > 0
+        and (payment.at, payment.key) < (mine.at, mine.key)
+        and _plan_of(payment, question) is not None
+    )
+
+
+def _went_back(payment: Payment, rules: RefundRules) -> bool:
+    base = payment.base(base_only=rules.base_only)
+    return payment.paid and base > 0 and payment.refunded >= base
+
+
+def _is_listed_plan(question: Question) -> bool:
+    """Whether what was bought is listed as a plan: that is no on-premise licence, even where a key comes with it."""
+    sub, order = (
+        question.book.subscriptions.get(question.payment.subscription or ""),
+        question.book.orders.get(question.payment.key),
+    )
+    variant = sub.seen.variant if sub else order.seen.variant if order else None
+    listed = question.catalogue.variants.get(variant or "")
+    return listed is not None and listed not in question.catalogue.add_ons
+
+
+def _is_plan(question: Question) -> bool:
+    return _plan_of(question.payment, question) is not None
+
+
+def _plan_of(payment: Payment, question: Question) -> str | None:
+    """Return the plan that a payment is for; None for an add-on, and for what is no subscription."""
+    sub, order = (
+        question.book.subscriptions.get(payment.subscription or ""),
+        question.book.orders.get(payment.order or ""),
+    )
+    if sub is not None:
+        plan = question.catalogue.plan(sub.seen.variant, sub.seen.product)
+        return None if plan in question.catalogue.add_ons else plan
+    if payment.reason is not None:
+        return payment.product or "unknown"
+    listed = question.catalogue.variants.get(order.seen.variant or "") if order else None
+    return None if listed is None or listed in question.catalogue.add_ons else listed
+
+
+def _exception(question: Question) -> RefundAnswer | None:
+    """Return the review that the reason, or a payment that was made twice, asks for (plexo 11)."""
+    rules = question.rules
+    moved_at = min((item.told.moved_at for item in question.book.moves.values()), default=None)
+    if rules.moves and (moved_at is not None or _mentions(rules.moves, question.reason)):
+        return RefundAnswer(
+            Verdict.REVIEW, rules.move_clause, _unused(question, moved_at or question.at), "move_to_on_premise"
+        )
+    twice = bool(rules.exceptional) and any(_is_twin(item, question.payment) for item in question.known)
+    if twice or _mentions(rules.exceptional, question.reason):
+        return _review(question, rules.exceptional_clause, "charged_twice" if twice else "exceptional")
+    return None
+
+
+def _is_twin(twin: Payment, payment: Payment) -> bool:
+    """Whether the same was paid twice within a day: an order and a subscription's invoice count once."""
+    same = (twin.subscription, twin.customer, twin.total, twin.currency, twin.reason) == (
+        payment.subscription,
+        payment.customer,
+        payment.total,
+        payment.currency,
+        payment.reason,
+    )
+    return same and twin.key != payment.key and twin.paid and abs((twin.at - payment.at).total_seconds()) < 86400  # noqa: PLR2004
+
+
+def _unused(question: Question, since: datetime) -> int:
+    """Return the part of what is left that the days after the move have, rounded down; before it, an estimate."""
+    sub = question.book.subscriptions.get(question.payment.subscription or "")
+    until = (sub.seen.ends_at or sub.seen.renews_at) if sub else None
+    if until is None or until <= since or until <= question.payment.at:
+        return 0
+    share = Fraction((until - since).days, max(1, (until - question.payment.at).days))
+    return int(question.left * min(Fraction(1), share))
+
+
+def _otherwise(question: Question) -> RefundAnswer:
+    rules = question.rules
+    if rules.otherwise == "review":
+        return _review(question, rules.otherwise_clause, "no_rule")
+    return _no(rules.otherwise_clause, "no_refunds")
+
+
+def _no(clause: str, why: str) -> RefundAnswer:
+    return RefundAnswer(Verdict.NOT_ELIGIBLE, clause, 0, why)
+
+
+def _review(question: Question, clause: str, why: str) -> RefundAnswer:
+    return RefundAnswer(Verdict.REVIEW, clause, question.left, why)
+
+
+def _has_word(words: Iterable[str], slug: str) -> bool:
+    """Whether a product's slug has one of the words, or several with hyphens, as words of their own."""
+    return any(f"-{word.replace(' ', '-')}-" in f"-{slug.casefold()}-" for word in words)
+
+
+def _mentions(words: Iterable[str], reason: str) -> bool:
+    text = " ".join(reason.replace("_", " ").casefold().split())
+    return any(word in text for word in words)

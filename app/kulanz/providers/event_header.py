@@ -1,0 +1,27 @@
+"""How we came to know of a subscription, and what every provider tells of one in the same words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from kulanz.policy.facts import Provenance, Stamp
+from kulanz.providers.reading import PayloadReader
+
+_MOST = 10**9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventHeader:
+    """When a snapshot was taken and by whom it was told, with what was told beside it."""
+
+    stamp: Stamp
+    signed: bool = False
+    locale: str | None = None
+    timezone: str | None = None
+    provenance: Provenance = Provenance.WEBHOOK
+
+
+def quantity(item: PayloadReader, name: str = "quantity") -> int:
+    """Return how many are subscribed to: one, where no usable number is told."""
+    stated = item.values.get(name)
+    return stated if isinstance(stated, int) and not isinstance(stated, bool) and 1 <= stated <= _MOST else 1

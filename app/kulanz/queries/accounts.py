@@ -1,0 +1,119 @@
+"""What can be read of accounts: the documents of the API, the command line and the console, from one place."""
+
+from __future__ import annotations
+
+from kulanz.errors import NotFoundError
+from kulanz.policy.areas.dunning import holds
+from kulanz.policy.consequences.effects import entitlement as rights
+from kulanz.policy.state import Moment, Situation
+from kulanz.processing import circuit_breaker
+from kulanz.queries import account_documents, closed, sentences, story
+from kulanz.queries.views import AccountView, JsonDocument, Page, of_row, view
+from kulanz.services import Services
+from kulanz.store import accounts as stored
+from kulanz.store import bindings, inbox, ledger, outbox
+from kulanz.store.database import Connection
+from kulanz.store.ledger import DecisionRow
+from kulanz.store.outbox import EffectRow
+
+UNDONE_STATES = ("parked", "todo", "unknown")
+"""Effects that wait for a person."""
+
+
+def account_document(services: Services, name: str) -> JsonDocument:
+    """Return the account as `GET /v1/accounts/<id>` answers it (CONTRACT section 3)."""
+    with services.database.read() as conn:
+        return account_in(services, conn, name)
+
+
+def account_in(services: Services, conn: Connection, name: str) -> JsonDocument:
+    """Return the account's document as an open transaction sees it."""
+    return account_documents.account(view(services, conn, name))
+
+
+def accounts(
+    services: Services, *, standing: str | None = None, plan: str | None = None, after: str | None, limit: int
+) -> Page:
+    """Return accounts in the order of their ids."""
+    with services.database.read() as conn:
+        rows = stored.page(conn, standing, plan, after, limit + 1)
+        items = [account_documents.account(of_row(services, conn, row)) for row in rows[:limit]]
+    return Page(items=items, after=rows[limit - 1].id if len(rows) > limit else None)
+
+
+def entitlement(services: Services, name: str) -> JsonDocument:
+    """Return what the account may use now."""
+    with services.database.read() as conn:
+        account = view(services, conn, name).account
+    return {"account_id": account.id, **rights(account)}
+
+
+def timeline(services: Services, name: str, *, after: str | None = None, limit: int = 50) -> Page:
+    """Return the account's decisions, oldest first; `after` is the number of a decision."""
+    with services.database.read() as conn:
+        row = stored.get(conn, name)
+        if row is None:
+            raise NotFoundError(f"no account {name!r}")
+        rows = ledger.of_account(conn, row.id, int(after or 0), limit + 1)
+    items = [account_documents.decision(other_row) for other_row in rows[:limit]]
+    return Page(items=items, after=str(rows[limit - 1].seq) if len(rows) > limit else None)
+
+
+def policy_in_force(services: Services) -> JsonDocument:
+    """Return which version of the general policy is in force."""
+    with services.database.read() as conn:
+        return account_documents.policy(services.terms(conn).current)
+
+
+def account_of_dispute(services: Services, dispute: str) -> str:
+    """Return whose dispute it is."""
+    return bound(services, f"dispute:{dispute}", f"no dispute {dispute!r}")
+
+
+def bound(services: Services, key: str, otherwise: str) -> str:
+    """Return the account to which a name is bound; NotFoundError saying `otherwise` if there is none."""
+    with services.database.read() as conn:
+        matches = bindings.find(conn, [key])
+    if key not in matches:
+        raise NotFoundError(otherwise)
+    return matches[key]
+
+
+def explanation(services: Services, name: str, *, steps: bool = True) -> JsonDocument:
+    """Return why the account stands as it does: each step with its event, rule, clause and policy, and the outlook."""
+    with services.database.read() as conn:
+        seen = view(services, conn, name)
+        rows = ledger.of_account(conn, seen.account.id, 0, 10_000) if steps else []
+        obstacles = _obstacles(services, conn, seen)
+        undone = [_undone(row) for state in UNDONE_STATES for row in outbox.listing(conn, state, seen.account.id)]
+        row = stored.get(conn, name)
+        gone = closed.reasons(conn, row) if row is not None and row.key is None else None
+    return {
+        "account_id": seen.account.id,
+        "standing": str(seen.account.standing),
+        "plan": seen.account.plan,
+        "access": str(seen.account.access),
+        "why": gone or [sentences.read_out(line) for line in story.reasons(seen.state)],
+        "steps": [step(row) for row in rows],
+        "outlook": [*([] if gone else map(sentences.read_out, story.outlook(seen.state, obstacles))), *undone],
+    }
+
+
+def step(row: DecisionRow) -> JsonDocument:
+    """Return a recorded decision with its changes in sentences."""
+    changes = row.detail.get("changes", [])
+    return account_documents.decision(row) | {"sentences": [sentences.sentence(change) for change in changes]}
+
+
+def _obstacles(services: Services, conn: Connection, seen: AccountView) -> dict[str, str]:
+    """Return why a hold that is due is not placed, by its case."""
+    now, name = services.clock.now(conn), seen.account.id
+    braked = circuit_breaker.status(conn, now).on_since is not None
+    situation = Situation(parked=bool(inbox.parked_accounts(conn, [name])), braked=braked)
+    moment = Moment(seen.terms, seen.account.zone(seen.terms), now, situation)
+    matches = {case.key: holds.blocked(case, seen.account.book, moment) for case in seen.state.cases}
+    return {key: topic for key, topic in matches.items() if topic is not None}
+
+
+def _undone(row: EffectRow) -> str:
+    return f"Not done: {row.type.replace('_', ' ')} ({row.state}: {row.error or 'no answer'}); `kulanz effects list`."

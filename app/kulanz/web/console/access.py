@@ -1,0 +1,95 @@
+"""Who may pass: a session for every path but the login, no change by GET, none from another site, none by readers."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode, urlsplit
+
+from flask import Request, Response, g, make_response, redirect, request, url_for
+
+from kulanz.config import OpsUser, Settings
+from kulanz.web import peers
+from kulanz.web.console.sessions import ConsoleSession, ConsoleSessions
+from kulanz.web.problems import ForbiddenError, UnauthorizedError
+
+MAX_BODY = 64 * 1024
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+LOGIN = frozenset({"ops.login", "ops.enter"})
+FOR_READERS = frozenset({"ops.leave", "ops.try_policy"})
+"""What is posted and changes nothing."""
+TOKEN, TOKEN_HEADER = "token", "X-Ops-Token"
+CONTENT_SECURITY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY,
+    "X-Frame-Options": "DENY",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    "Cache-Control": "no-store",
+}
+
+
+class AccessControl:
+    """Stands before every view of the console."""
+
+    def __init__(self, settings: Settings, sessions: ConsoleSessions) -> None:
+        self._settings = settings
+        self._sessions = sessions
+
+    def admit(self) -> Response | None:
+        """Let a request pass, send it to the login, or refuse it."""
+        request.max_content_length = MAX_BODY
+        if not self._settings.ops_users:
+            raise ForbiddenError("The console is closed: set OPS_PASSWORD or OPS_USERS, and start again.")
+        if request.endpoint in LOGIN:
+            self._check_origin()
+            return None
+        matches = self._sessions.read(request)
+        if matches is None:
+            return _to_login()
+        g.session, g.user = matches
+        if request.method not in SAFE_METHODS:
+            self._check_change(*matches)
+        return None
+
+    def send_off(self, response: Response) -> Response:
+        """Harden an answer, and renew the cookie while it is in use."""
+        for name, value in HEADERS.items():
+            response.headers.setdefault(name, value)
+        if "session" in g and not g.get("left") and self._sessions.is_due(g.session):
+            self._sessions.write(g.session, request, response)
+        return response
+
+    def _check_change(self, session: ConsoleSession, user: OpsUser) -> None:
+        self._check_origin()
+        token = request.headers.get(TOKEN_HEADER) or request.form.get(TOKEN, "")
+        if not self._sessions.knows_token(session, token):
+            raise ForbiddenError("This form is of another session. Go back, load the page again and repeat it.")
+        if user.read_only and request.endpoint not in FOR_READERS:
+            raise ForbiddenError("You may look at everything here, and change nothing.")
+
+    def _check_origin(self) -> None:
+        """Refuse a change that another site asks for; a browser says where it comes from."""
+        if request.method not in SAFE_METHODS and not _is_own(
+            request, peers.host(request, self._settings.trusted_proxies)
+        ):
+            raise ForbiddenError("This came from another site.")
+
+
+def _is_own(request: Request, host: str) -> bool:
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        return site == "same-origin"
+    origin = request.headers.get("Origin")
+    return origin is None or urlsplit(origin).netloc == host
+
+
+def _to_login() -> Response:
+    if request.method not in {"GET", "HEAD"}:
+        raise UnauthorizedError("Log in first; your session may have ended.")
+    requested = request.full_path.rstrip("?")
+    wanted = {"next": requested} if requested.rstrip("/") != url_for("ops.overview").rstrip("/") else {}
+    return make_response(redirect(f"{url_for('ops.login')}{'?' if wanted else ''}{urlencode(wanted)}", code=303))

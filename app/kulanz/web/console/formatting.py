@@ -1,0 +1,156 @@
+"""How the console writes instants, spans, money and what will be done."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from kulanz.policy.effects import (
+    AlertOperators,
+    CancelSubscription,
+    DisableLicence,
+    DropFile,
+    Effect,
+    LookUpSubscription,
+    Notify,
+    RefundPayment,
+    ResumeSubscription,
+    SendLetter,
+    SendMail,
+)
+from kulanz.queries.sentences import money
+
+INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)")
+_SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
+ACTION_KINDS = {
+    "AlertOperators": "alert",
+    "CancelSubscription": "provider",
+    "DropFile": "file",
+    "LookUpSubscription": "provider",
+    "Notify": "callback",
+    "ResumeSubscription": "provider",
+    "SendLetter": "letter",
+    "SendMail": "mail",
+}
+STATE_TONES = {
+    "good": "good",
+    "handled": "good",
+    "done": "good",
+    "won": "good",
+    "recovered": "good",
+    "paid": "good",
+    "announced": "warn",
+    "approval": "warn",
+    "proposed": "warn",
+    "handed_over": "bad",
+    "active": "good",
+    "usable": "good",
+    "blocked": "warn",
+    "requested": "warn",
+    "review": "warn",
+    "approved": "warn",
+    "sent": "warn",
+    "failed": "bad",
+    "grace": "warn",
+    "waiting": "warn",
+    "pending": "warn",
+    "todo": "warn",
+    "frozen": "warn",
+    "inquiry": "warn",
+    "on_hold": "bad",
+    "suspended": "bad",
+    "parked": "bad",
+    "quarantined": "bad",
+    "unknown": "bad",
+    "opened": "bad",
+    "under_review": "bad",
+    "lost": "bad",
+}
+
+
+def span(of: timedelta) -> str:
+    """Return a length of time in its two largest units: `6 d 3 h`."""
+    left = int(abs(of).total_seconds())
+    parts = []
+    for size, unit in _SPANS:
+        number, left = divmod(left, size)
+        if number:
+            parts.append(f"{number} {unit}")
+    return " ".join(parts[:2]) or "0 s"
+
+
+def instant(at: datetime | str | None) -> Markup:
+    """Return an instant to the minute in UTC, with the second for who hovers."""
+    if at is None:
+        return Markup('<span class="none">&ndash;</span>')
+    moment = (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(UTC)
+    exact = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+    return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, moment.strftime("%Y-%m-%d %H:%M"))
+
+
+def sentence(sentence: str) -> Markup:
+    """Return a sentence as it is, with its instants marked as such, so that no line breaks within one."""
+    parts = INSTANT.split(sentence)
+    shown = Markup('<time datetime="{0}">{0}</time>')
+    return Markup("").join(shown.format(part) if place % 2 else escape(part) for place, part in enumerate(parts))
+
+
+def ago(at: datetime | str | None, now: datetime) -> str:
+    """Return how long ago an instant was, or how far off it is."""
+    if at is None:
+        return ""
+    moment = datetime.fromisoformat(at) if isinstance(at, str) else at
+    if moment > now:
+        return f"in {span(moment - now)}"
+    return f"{span(now - moment)} ago"
+
+
+def words(name: Any) -> str:
+    """Return a name of ours as people write it."""
+    return str(name).replace("_", " ")
+
+
+def kind(effect_kind: str) -> str:
+    """Return by which way an effect goes out."""
+    return ACTION_KINDS.get(effect_kind, effect_kind)
+
+
+def tone(state: Any) -> str:
+    """Return which colour a state has; its word says the same."""
+    return STATE_TONES.get(str(state), "plain")
+
+
+def effect(wanted: Effect) -> str:
+    """Return what will be done in words."""
+    match wanted:
+        case SendMail():
+            return f"A mail “{words(wanted.notice)}” is sent to the customer."
+        case Notify():
+            return f"Your product is told {wanted.type}."
+        case AlertOperators():
+            return f"Operators are alerted: {words(wanted.topic)}."
+        case SendLetter():
+            return f"A letter “{words(wanted.notice)}” is sent to the customer."
+        case DropFile():
+            return f"A file is left in the data directory: {words(wanted.kind)}."
+        case _:
+            return _call(wanted)
+
+
+def _call(wanted: Effect) -> str:
+    match wanted:
+        case CancelSubscription():
+            return f"Subscription {wanted.subscription} is cancelled at the provider."
+        case ResumeSubscription():
+            return f"Our cancellation of subscription {wanted.subscription} is taken back at the provider."
+        case LookUpSubscription():
+            return f"The provider is asked about subscription {wanted.subscription}."
+        case RefundPayment():
+            return f"{money(wanted.amount, wanted.currency)} of payment {wanted.payment} go back at the provider."
+        case DisableLicence():
+            return f"Licence {wanted.licence} is disabled at the provider."
+        case _:
+            return f"{type(wanted).__name__}."

@@ -1,0 +1,44 @@
+"""How the API behaves today: slow, over its limit, out of order, or away."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+WINDOW_SECONDS = 60.0
+TOO_MANY = 429
+
+
+@dataclass(slots=True, kw_only=True)
+class NetworkConditions:
+    """Set what is to go wrong; `clock` is what the rate limit goes by, in seconds."""
+
+    limit: int = 300
+    clock: Callable[[], float] = time.monotonic
+    slow: float = 0.0
+    """Seconds before every answer."""
+    answers: deque[int] = field(default_factory=deque)
+    """Statuses that the next requests get instead of what they ask for."""
+    away: bool = False
+    """Connections are broken instead of answered."""
+    served: int = 0
+    _taken: deque[float] = field(default_factory=deque)
+
+    def take(self) -> tuple[int | None, int, int]:
+        """Count a request; return the status that it gets instead of its answer, what remains, and when to retry."""
+        now = self.clock()
+        while self._taken and self._taken[0] <= now - WINDOW_SECONDS:
+            self._taken.popleft()
+        self.served += 1
+        if self.answers:
+            return self.answers.popleft(), self._remaining, 1
+        if len(self._taken) >= self.limit:
+            return TOO_MANY, 0, max(1, round(self._taken[0] + WINDOW_SECONDS - now))
+        self._taken.append(now)
+        return None, self._remaining, 0
+
+    @property
+    def _remaining(self) -> int:
+        return max(self.limit - len(self._taken), 0)

@@ -1,0 +1,396 @@
+"""What operators see of accounts, events and effects, and what they do about them."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import datetime, timedelta
+
+import pytest
+
+from kulanz.commands import execute, versions
+from kulanz.commands.commands import BookAddOn, MoveCredit, NoteCancellation, RecordMove
+from kulanz.policy import document
+from kulanz.policy.facts import CreditEntry
+from kulanz.queries import accounts
+from kulanz.runtime.clock import real_now
+from kulanz.services import Services
+from kulanz.store import audit_log, inbox, outbox
+from kulanz.web.application import WebApp
+from tests.console.operator import HIDDEN, Operator
+from tests.days import tell
+from tests.lemonsqueezy import dispute_created, subscription_created
+from tests.store.rows import an_effect, an_event
+
+in_a_month = (real_now() + timedelta(days=30)).strftime("%Y-%m-%dT%H:%M")
+
+
+def parked(services: Services, *, number: int = 1, state: str = "parked") -> list[str]:
+    """Leave events that need a person."""
+    events = [an_event(state=state, body=services.vault.seal(b'{"data":{}}'), reason="broken") for _ in range(number)]
+    with services.database.write() as tx:
+        return [inbox.event_id(recorded_event.id) for recorded_event in inbox.record(tx, events, real_now())]
+
+
+def state_of(services: Services, event: str) -> str:
+    with services.database.read() as conn:
+        stored_event = inbox.get(conn, inbox.number_of(event))
+    assert stored_event is not None
+    return stored_event.state
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_the_overview_says_what_needs_a_look_who_is_affected_and_what_is_at_risk(
+    operator: Operator, services: Services
+) -> None:
+    parked(services)
+
+    page = operator.see("/ops/")
+
+    assert "need a look" in page
+    assert "Parked events" in page
+    assert "49.00 EUR</strong> in 1 open case" in page
+    assert 'href="/ops/accounts?standing=grace"' in page
+    assert 'role="img" aria-label="Events received in the last 24 hours' in page
+
+
+def test_the_overview_counts_parked_and_quarantined_events_each_by_itself(app: WebApp, services: Services) -> None:
+    parked(services, number=2)
+    parked(services, number=3, state="quarantined")
+    operator = Operator(app.test_client())
+    operator.log_in("ops", "correct horse")
+
+    page = operator.see("/ops/")
+
+    for state, count in (("parked", 2), ("quarantined", 3)):
+        light = rf'state={state}">{state.capitalize()} events</a></span>\s*<span class="value">{count}</span>'
+        assert re.search(light, page)
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_a_search_that_finds_several_accounts_tells_how_each_stands(operator: Operator, services: Services) -> None:
+    tell(services, subscription_created(account="org_43", subscription=43, customer=44))
+
+    page = operator.see("/ops/accounts?q=org_4")
+
+    assert [each for each in ("org_42", "org_43", "grace</", "good</", "plan professional") if each not in page] == []
+
+
+def test_the_page_of_an_account_is_reached_whatever_signs_its_id_has(operator: Operator, services: Services) -> None:
+    odd = "auth0|5f7c+1@x"
+    tell(services, subscription_created(account=odd), subscription_created(account="zed", customer=2, subscription=3))
+    listed = operator.see("/ops/accounts")
+    (link,) = re.findall(r'href="(/ops/accounts/auth0[^"]*)"', listed)
+
+    page = operator.see(link)
+    done = operator.order(link.rpartition("/")[2], order="exempt", until=in_a_month, reason="kind")
+
+    assert odd in page
+    assert done.status_code == 303
+    assert operator.see(done.headers["Location"])
+    assert all(operator.see(item) for item in re.findall(r'href="(/ops/(?:events|effects)\?account=[^"]*)"', page))
+    result = operator.client.get("/ops/accounts", query_string={"q": odd}, follow_redirects=True)
+    assert result.request.path == f"/ops/accounts/{odd}"
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_an_account_is_found_by_what_is_at_hand(operator: Operator) -> None:
+    for requested in ("org_42", "ada@shop.example", " Ada@SHOP.example ", "lemonsqueezy:810233", "810233", "org_"):
+        response = operator.client.get("/ops/accounts", query_string={"q": requested})
+
+        assert response.headers.get("Location") == "/ops/accounts/org_42", requested
+
+
+def test_what_is_not_known_is_said_so_and_shown_as_it_was_typed(operator: Operator) -> None:
+    page = operator.client.get("/ops/accounts", query_string={"q": "<b>nobody</b>"}).text
+
+    assert "No account is known by “&lt;b&gt;nobody&lt;/b&gt;”" in page
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_an_account_shows_what_it_has_beside_its_plan(operator: Operator, services: Services) -> None:
+    ends = real_now() + timedelta(days=20)
+    orders = (
+        BookAddOn(kind="users", quantity=3, unit_price=590, currency="EUR", period_ends_at=ends),
+        MoveCredit(pot="telephony", entry=CreditEntry.BOUGHT, amount=5000, currency="EUR"),
+        RecordMove(reason="they run it themselves now"),
+        NoteCancellation(reason="told a partner"),
+    )
+    for order in orders:
+        execute.command(services, "org_42", order, "ada")
+
+    page = operator.see("/ops/accounts/org_42")
+
+    assert "3 \N{MULTIPLICATION SIGN} users" in page
+    assert "50.00 EUR bought, 0.00 EUR spent" in page
+    assert "recorded by ada" in page
+    assert "told a partner" in page
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_an_account_tells_its_story_in_the_words_of_explain(operator: Operator, services: Services) -> None:
+    given_document = accounts.explanation(services, "org_42")
+
+    page = re.sub("<[^>]+>", "", operator.see("/ops/accounts/org_42"))
+
+    for line in [
+        *given_document["why"],
+        *given_document["outlook"],
+        *(line for step in given_document["steps"] for line in step["sentences"]),
+    ]:
+        assert line.replace("'", "&#39;") in page
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_grace_is_extended_after_a_preview_and_only_once(operator: Operator, services: Services) -> None:
+    form = {"order": "extend_grace", "until": in_a_month, "reason": "waiting for the bank"}
+    before = accounts.account_document(services, "org_42")
+
+    proposal = operator.proposal("org_42", **form)
+    seen = accounts.account_document(services, "org_42")
+    first = operator.post("/ops/accounts/org_42/orders", **proposal)
+    again = operator.post("/ops/accounts/org_42/orders", **proposal)
+
+    assert seen == before
+    assert first.status_code == 303
+    assert again.status_code in {409, 422}
+    after = accounts.account_document(services, "org_42")
+    assert after["grace_ends_at"].startswith(in_a_month)
+    assert [(item["actor"], item["reason"]) for item in after["overrides"]] == [("ops", "waiting for the bank")]
+    assert "ops extended the grace period" in operator.see("/ops/accounts/org_42?done=extend_grace")
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_a_form_that_is_sent_twice_at_the_same_moment_is_done_once(operator: Operator, services: Services) -> None:
+    proposal = operator.proposal("org_42", order="suspend", until=in_a_month, reason="fraud")
+    operator.post("/ops/accounts/org_42/orders", **proposal)
+
+    again = operator.post("/ops/accounts/org_42/orders", **proposal | {"seen": str(int(proposal["seen"]) + 1)})
+
+    assert again.status_code == 409
+    assert len(accounts.account_document(services, "org_42")["overrides"]) == 1
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_an_exception_that_waits_is_approved_by_somebody_else(
+    operator: Operator, app: WebApp, services: Services
+) -> None:
+    careful = document.preset("plexo") + '\n[overrides]\nsecond_approver = ["waive"]\n'
+    versions.activate(services, careful, actor="ada")
+    operator.order("org_42", order="waive", reason="our mistake")
+    (requested,) = accounts.account_document(services, "org_42")["overrides"]
+    bob = Operator(app.test_client())
+    bob.log_in("bob", "paper clip")
+
+    assert requested["state"] == "awaiting_approval"
+    own = operator.post("/ops/accounts/org_42/preview", order="approve_override", override=requested["id"])
+    shown = bob.see("/ops/accounts/org_42")
+    other = bob.order("org_42", order="approve_override", override=requested["id"])
+
+    assert "waits for a second person" in shown
+    assert (requested["state"], own.status_code, other.status_code) == ("awaiting_approval", 409, 303)
+    (made,) = accounts.account_document(services, "org_42")["overrides"]
+    assert (made["state"], made["actor"], made["approved_by"]) == ("active", "ops", ["bob"])
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_a_dispute_is_opened_listed_and_closed(operator: Operator, services: Services) -> None:
+    form = {"order": "open_dispute", "amount": "49,00", "currency": "eur", "fee": "15", "reason": "told by the bank"}
+
+    assert operator.order("org_42", **form).status_code == 303
+    (dispute,) = accounts.account_document(services, "org_42")["disputes"]
+    listed = operator.see("/ops/disputes")
+    closed = operator.order("org_42", order="close_dispute", dispute=dispute["id"], outcome="won")
+
+    assert (dispute["amount"], dispute["currency"], dispute["fee"]) == (4900, "EUR", 1500)
+    assert 'href="/ops/accounts/org_42"' in listed
+    assert closed.status_code == 303
+    assert accounts.account_document(services, "org_42")["standing"] == "grace"
+    assert "org_42" not in operator.see("/ops/disputes")
+    assert "org_42" in operator.see("/ops/disputes?show=all")
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_an_order_that_cannot_be_is_refused_beside_its_form(operator: Operator) -> None:
+    orders = [
+        ({"order": "extend_grace", "until": "2001-01-01T00:00", "reason": "r"}, "ended already"),
+        ({"order": "extend_grace", "until": "soon", "reason": "r"}, "as a day and a time"),
+        ({"order": "extend_grace", "until": in_a_month}, "reason"),
+        ({"order": "open_dispute", "amount": "a lot", "currency": "EUR", "reason": "r"}, "amount"),
+        ({"order": "open_dispute", "amount": "1.999", "currency": "EUR", "reason": "r"}, "decimals"),
+        ({"order": "open_dispute", "amount": "NaN", "currency": "EUR", "reason": "r"}, "amount"),
+        ({"order": "open_dispute", "amount": "5", "currency": "XQZ", "reason": "r"}, "currency"),
+        ({"order": "close_dispute", "dispute": "x", "outcome": "opened"}, "how the dispute ended"),
+        ({"order": "explode"}, "no such order"),
+    ]
+
+    for form, said in orders:
+        response = operator.post("/ops/accounts/org_42/preview", **form)
+
+        assert response.status_code in {400, 409, 422}, form
+        assert said in response.text, form
+        assert "How it came to this" in response.text, form
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_an_order_without_a_look_at_what_follows_is_refused(operator: Operator) -> None:
+    form = {"order": "suspend", "until": in_a_month, "reason": "r"}
+
+    assert operator.post("/ops/accounts/org_42/orders", **form).status_code == 400
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_when_the_account_has_changed_meanwhile_the_new_preview_is_shown(
+    operator: Operator, services: Services, now: datetime
+) -> None:
+    proposal = operator.proposal("org_42", order="waive", reason="goodwill")
+    tell(services, dispute_created(at=now))
+
+    response = operator.post("/ops/accounts/org_42/orders", **proposal)
+
+    assert response.status_code == 409
+    assert "has changed since you looked" in response.text
+    assert accounts.account_document(services, "org_42")["overrides"] == []
+    again = dict(HIDDEN.findall(response.text.partition("<main")[2]))
+    assert operator.post("/ops/accounts/org_42/orders", **again).status_code == 303
+
+
+def test_personal_data_is_masked_until_somebody_asks_who_is_then_noted(
+    operator: Operator, reader: Operator, services: Services, now: datetime
+) -> None:
+    tell(services, subscription_created(at=now, email="ada@shop.example"))
+
+    masked = operator.see("/ops/events/evt_1")
+    shown = operator.post("/ops/events/evt_1/payload").text
+
+    assert "ada@shop.example" not in masked
+    assert "subscription_created" in masked
+    assert "ada@shop.example" in shown
+    assert reader.post("/ops/events/evt_1/payload").status_code == 403
+    with services.database.read() as conn:
+        assert [(act.actor, act.act) for act in audit_log.about(conn, "evt_1")] == [("ops", "looked at personal data")]
+
+
+def test_the_mask_leaves_only_what_is_known_to_be_about_the_sale(operator: Operator, services: Services) -> None:
+    body = json.dumps(
+        {"meta": {"event_name": "x"}, "data": {"attributes": {"total": 1999, "favourite_colour": "blue"}}}
+    )
+    with services.database.write() as tx:
+        inbox.record(tx, [an_event(body=services.vault.seal(body.encode()))], real_now())
+
+    page = operator.see("/ops/events/evt_1")
+
+    assert "1999" in page
+    assert "blue" not in page
+
+
+def test_a_parked_event_is_tried_again_and_skipped_with_a_reason(operator: Operator, services: Services) -> None:
+    first, second = parked(services, number=2)
+
+    assert operator.post(f"/ops/events/{first}/retry").status_code == 303
+    assert operator.post(f"/ops/events/{second}/skip").status_code == 400
+    assert operator.post(f"/ops/events/{second}/skip", reason="a test of the provider's").status_code == 303
+
+    assert (state_of(services, first), state_of(services, second)) == ("received", "ignored")
+    assert operator.post(f"/ops/events/{first}/retry").status_code == 409
+    assert operator.post("/ops/events/evt_999/retry").status_code == 404
+    assert operator.post("/ops/events/evt_x/skip", reason="r").status_code == 404
+    assert "a test of the provider&#39;s" in operator.see(f"/ops/events/{second}")
+
+
+def test_all_parked_events_are_counted_before_they_are_tried_again_and_later_ones_are_not_among_them(
+    operator: Operator, services: Services
+) -> None:
+    events = parked(services, number=5)
+    counted = operator.see("/ops/events/retry?state=parked")
+    form = dict(HIDDEN.findall(counted.partition("<main")[2]))
+    (late,) = parked(services)
+    operator.post(f"/ops/events/{events[2]}/skip", reason="meanwhile")
+
+    done = operator.post("/ops/events/retry", **form)
+    again = operator.post("/ops/events/retry", **form)
+
+    assert "<strong>5 parked events</strong>" in counted
+    assert "<strong>4</strong> events are due again" in done.text
+    assert "<strong>0</strong> events are due again" in again.text
+    assert [state_of(services, event) for event in (*events, late)].count("received") == 4
+    assert state_of(services, late) == "parked"
+
+
+def test_a_bulk_retry_that_was_stopped_goes_on_where_it_was(operator: Operator, services: Services) -> None:
+    events = parked(services, number=6)
+    half = {"state": "parked", "after": inbox.number_of(events[2]), "through": inbox.number_of(events[5]), "done": 3}
+
+    response = operator.post("/ops/events/retry", **half)
+
+    assert "<strong>6</strong> events are due again" in response.text
+    assert [state_of(services, event) for event in events] == ["parked"] * 3 + ["received"] * 3
+
+
+def test_lists_go_on_page_by_page_without_gap_or_repeat(operator: Operator, services: Services) -> None:
+    events = parked(services, number=120)
+    seen: list[str] = []
+    path: str | None = "/ops/events?state=parked"
+
+    while path is not None:
+        page = operator.see(path)
+        seen += re.findall(r'href="/ops/events/(evt_\d+)"', page)
+        more = re.search(r'<p class="pager"><a href="([^"]+)"', page)
+        path = more[1].replace("&amp;", "&") if more else None
+
+    assert seen == list(reversed(events))
+
+
+def test_a_stuck_effect_is_tried_again(operator: Operator, services: Services) -> None:
+    with services.database.write() as tx:
+        outbox.add(tx, [an_effect("e1", state="parked"), an_effect("e2", state="done")])
+
+    assert operator.post("/ops/effects/retry", effect="e1").status_code == 303
+    assert operator.post("/ops/effects/retry", effect="e2").status_code == 409
+    assert operator.post("/ops/effects/retry", effect="e3").status_code == 404
+    with services.database.read() as conn:
+        row = outbox.get(conn, "e1")
+    assert row is not None
+    assert row.state == "pending"
+
+
+def test_policies_are_shown_and_compared_as_text(operator: Operator, services: Services) -> None:
+    with services.database.write() as tx:
+        services.adopt_policy(tx)
+
+    assert "in force" in operator.see("/ops/policies")
+    assert "grace" in operator.see("/ops/policies/1")
+    assert "They are the same" in operator.see("/ops/policies/diff?old=plexo&new=1")
+    operator.see("/ops/policies/nothing", status=404)
+
+
+def test_a_question_that_makes_no_sense_is_refused_on_a_page(operator: Operator) -> None:
+    paths = [
+        "/ops/events?state=lost",
+        "/ops/events?before=-1",
+        "/ops/events?before=x",
+        "/ops/accounts?standing=rich",
+        "/ops/accounts?q=%00",
+        "/ops/disputes?at=noon&account=a&key=k",
+        "/ops/accounts/org_42?before=x",
+    ]
+
+    for path in paths:
+        response = operator.client.get(path)
+
+        assert response.status_code in {400, 404}, path
+        assert "<h1>" in response.text, path
+
+
+def test_what_does_not_exist_is_said_on_a_page(operator: Operator) -> None:
+    for path in ("/ops/nothing", "/ops/accounts/org_9", "/ops/events/evt_9", "/ops/events/x"):
+        assert "Not found" in operator.see(path, status=404)
+
+
+@pytest.mark.usefixtures("in_grace")
+def test_a_reader_sees_every_page_and_no_button_but_the_way_out(reader: Operator, services: Services) -> None:
+    parked(services)
+
+    for path in ("/ops/", "/ops/accounts/org_42", "/ops/events/evt_1", "/ops/events?state=parked", "/ops/effects"):
+        page = reader.see(path)
+        assert re.findall(r'<form[^>]*method="post"[^>]*action="([^"]+)"', page) == ["/ops/logout"]

@@ -1,0 +1,261 @@
+"""Every notice in both languages: what it says, and what data can never make it say."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from babel import Locale
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kulanz.delivery import AttemptState, deliver
+from kulanz.delivery.notices import LANGUAGES, REQUIRED, Recipient, RenderedNotice, locale_of, render, zone_of
+from kulanz.errors import UntranslatableError
+from tests.delivery import values
+
+BILLING = "https://app.plexo.example/billing"
+FULL: dict[str, Any] = {
+    "plan": "professional",
+    "deadline": "2026-03-08T14:08:20Z",
+    "amount": 4900,
+    "amount_due": 1999,
+    "currency": "EUR",
+    "clause": "6.2",
+    "on_grace_end": "cancel",
+    "access": "full",
+    "reason": "dispute",
+    "data_deletion_eligible_at": "2026-04-08T14:08:20Z",
+    "decision": "denied",
+    "pay_by": "2026-03-20T00:00:00Z",
+    "statutory_withdrawal_until": "2026-03-19T23:00:00Z",
+    "topic": "mass_action_brake",
+    "letter": "last_demand",
+    "total_due": 3499,
+    "fee": 1000,
+    "fees": 1500,
+    "invoice": "1134999",
+    "overdue_since": "2026-03-01T14:08:20Z",
+    "collections": True,
+    "subject": "lemonsqueezy:1134999",
+    "kind": "users",
+    "quantity": 2,
+    "unit_price": 590,
+    "draft_amount": 571,
+    "refund_due": 571,
+    "billed_until": "2026-04-17T00:00:00Z",
+    "ends_at": "2026-04-17T00:00:00Z",
+}
+EVERY = [(notice, language) for notice in REQUIRED for language in LANGUAGES]
+
+
+def reader(locale: str = "de", **given: Any) -> Recipient:
+    usual = {"zone": ZoneInfo("Europe/Vienna"), "account": "org_42", "sender": "Plexo", "billing_url": BILLING}
+    return Recipient(**{**usual, "locale": Locale.parse(locale), **given})
+
+
+def letter(notice: str, locale: str = "de", **data: Any) -> RenderedNotice:
+    return render(notice, data, reader(locale))
+
+
+class _Text(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.words = ""
+        self.tags: list[str] = []
+        self.links: list[str | None] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links.extend(value for name, value in attrs if name in {"href", "src"})
+
+    def handle_data(self, data: str) -> None:
+        self.words += data
+
+
+def read(html: str) -> _Text:
+    parser = _Text()
+    parser.feed(html)
+    return parser
+
+
+@pytest.mark.parametrize(("notice", "language"), EVERY)
+def test_every_notice_can_be_written_with_all_its_data_and_with_no_more_than_it_needs(
+    notice: str, language: str
+) -> None:
+    least = {name: FULL[name] for name in REQUIRED[notice]}
+
+    for data in (FULL, least):
+        written = render(notice, data, reader(language))
+
+        assert "\n" not in written.subject
+        assert "None" not in written.subject + written.text
+        assert "  " not in written.text.replace("\n  ", "\n")
+
+
+@pytest.mark.parametrize(("notice", "language"), EVERY)
+def test_both_parts_of_a_mail_say_the_same(notice: str, language: str) -> None:
+    written = render(notice, FULL, reader(language))
+
+    plain = written.text.replace("- ", "").replace(f":\n{BILLING}", "").split()
+    assert " ".join(read(written.html).words.split()) == " ".join([*written.subject.split(), *plain])
+
+
+@pytest.mark.parametrize(("notice", "language"), EVERY)
+def test_the_only_link_is_the_billing_page(notice: str, language: str) -> None:
+    written = render(notice, FULL, reader(language))
+
+    assert set(read(written.html).links) <= {BILLING}
+    assert written.text.count("http") == written.text.count(BILLING) <= 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_there_is_a_template_for_every_notice_and_none_besides(language: str) -> None:
+    folder = Path(__file__).parents[2] / "app/kulanz/delivery/templates" / language
+
+    assert {path.stem for path in folder.glob("*.txt") if not path.stem.startswith("_")} == set(REQUIRED)
+
+
+def test_the_html_names_its_language_and_has_a_title() -> None:
+    written = letter("recovered")
+
+    assert '<html lang="de">' in written.html
+    assert "<title>Vielen Dank: Ihre Zahlung ist eingegangen</title>" in written.html
+
+
+def test_a_deadline_is_told_to_the_minute_in_the_readers_zone() -> None:
+    german = letter("grace_warning", deadline="2026-03-08T14:08:20Z")
+    english = render("grace_warning", FULL, reader("en_GB", zone=ZoneInfo("UTC")))
+
+    assert "Die Frist dafür endet am 8. März 2026, 15:08 Uhr (MEZ)." in german.text.replace("\n", " ")
+    assert "The deadline for it is 8 March 2026, 14:08 (UTC)." in english.text.replace("\n", " ")
+
+
+@pytest.mark.parametrize(
+    ("locale", "amount", "currency", "written"),
+    [
+        ("de", 1999, "EUR", "19,99 €"),
+        ("de_AT", 123456, "EUR", "€ 1.234,56"),
+        ("en", 1999, "EUR", "€19.99"),
+        ("en", 500, "JPY", "¥500"),
+        ("de", 1999, "XYZ", "19,99 XYZ"),
+    ],
+)
+def test_money_is_written_as_the_reader_writes_it(locale: str, amount: int, currency: str, written: str) -> None:
+    text = letter("recovered", locale, amount_due=amount, currency=currency).text
+
+    assert written in text.replace("\n", " ")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_refusal_says_that_statutory_rights_are_not_affected_and_until_when_one_may_withdraw(language: str) -> None:
+    text = letter("refund_decided", language, **{**FULL, "decision": "denied"}).text.replace("\n", " ")
+
+    sentence, day = {
+        "de": ("Ihre gesetzlichen Rechte bleiben davon unberührt.", "20. März 2026"),
+        "en": ("Your statutory rights are not affected.", "March 20, 2026"),
+    }[language]
+    assert sentence in text
+    assert day in text
+
+
+def test_what_stays_possible_is_told_to_whom_access_is_taken() -> None:
+    for notice in ("suspended", "downgraded"):
+        text = letter(notice, access="none").text.replace("\n", " ")
+
+        assert "Die Anmeldung, der Export Ihrer Daten und die Auskunft über den Stand Ihres Kontos" in text
+
+
+def test_a_suspension_without_a_dispute_speaks_of_none() -> None:
+    assert "Rückbuchung" in letter("suspended", amount=4900, currency="EUR").text
+    assert "Rückbuchung" not in letter("suspended").text
+    assert "Rückbuchung" not in letter("suspended", reason="operator", amount=4900, currency="EUR").text
+
+
+@pytest.mark.parametrize(
+    ("wanted", "default", "found"),
+    [("de-AT", "en", "de_AT"), ("de", "en", "de"), ("fr-FR", "de", "de"), (None, "de", "de"), ("../x", "zz", "en")],
+)
+def test_an_unknown_language_falls_back_to_the_installations_and_then_to_english(
+    wanted: str | None, default: str, found: str
+) -> None:
+    assert str(locale_of(wanted, default)) == found
+
+
+@pytest.mark.parametrize("name", [None, "", "Nowhere/City", "../../etc/passwd", "Europe", "\x00", 7])
+def test_an_unknown_zone_falls_back(name: object) -> None:
+    assert zone_of(name, "Europe/Vienna").key == "Europe/Vienna"
+    assert zone_of(name).key == "UTC"
+
+
+@pytest.mark.parametrize(
+    ("notice", "data"),
+    [
+        ("grace_warning", {}),
+        ("grace_warning", {"deadline": None}),
+        ("grace_warning", {"deadline": "tomorrow"}),
+        ("grace_warning", {"deadline": "2026-03-08T14:08:20"}),
+        ("grace_warning", {"deadline": "0001-01-01T00:00:00+14:00"}),
+        ("recovered", {"amount_due": "a lot", "currency": "EUR"}),
+        ("no_such_notice", {}),
+        ("../letter.html", {}),
+    ],
+)
+def test_a_notice_that_does_not_fit_its_data_is_parked_and_not_sent(
+    notice: str, data: dict[str, Any], tmp_path: Path
+) -> None:
+    report = deliver(values.mail(notice=notice, data=data), values.the_channels(mail_dir=tmp_path), values.an_attempt())
+
+    assert report.state is AttemptState.PARKED
+    assert list(tmp_path.iterdir()) == []
+
+
+SCALARS = st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from(list(FULL.values()))
+
+
+@given(st.sampled_from(EVERY), st.dictionaries(st.sampled_from(list(FULL)) | st.text(), SCALARS), st.text())
+def test_no_data_breaks_out_of_its_place(which: tuple[str, str], data: dict[str, Any], plan: str) -> None:
+    notice, language = which
+    usual = render(notice, {**FULL, "plan": "x"}, reader(language))
+
+    written = render(notice, {**FULL, "plan": f"x\r\nBcc: a@b.c\n\n<b>{plan}"}, reader(language))
+    with suppress(UntranslatableError):
+        render(notice, data, reader(language))
+
+    assert len(written.subject.splitlines()) == 1
+    assert read(written.html).tags == read(usual.html).tags
+    assert written.text.count("\n\n") == usual.text.count("\n\n")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("which", ["reminder", "demand", "last_demand"])
+def test_each_dunning_letter_says_what_is_owed_and_stands_without_an_invoice(which: str, language: str) -> None:
+    existing = {
+        "amount_due": 1999,
+        "currency": "EUR",
+        "fee": 500,
+        "fees": 1500,
+        "total_due": 3499,
+        "invoice": "1134999",
+    }
+
+    whole = letter("dunning_level", language, letter=which, **existing)
+    unknown = letter("dunning_level", language, letter=which, amount_due=0, fees=0, total_due=0, level=1)
+
+    assert all(sum_ in whole.text for sum_ in ("19", "15", "34", "1134999"))
+    assert "1134999" in whole.subject
+    assert "0" not in unknown.text.replace("org_42", "")
+    assert "None" not in whole.text + unknown.text
+
+
+def test_the_dunning_letters_differ_and_only_the_last_speaks_of_a_hand_over() -> None:
+    texts = [
+        letter("dunning_level", letter=item, collections=True).text for item in ("reminder", "demand", "last_demand")
+    ]
+
+    assert len(set(texts)) == 3
+    assert ["Inkasso" in text for text in texts] == [False, False, True]

@@ -1,0 +1,297 @@
+"""The invariants of DOMAIN section 7, on random stories; and a broken rule for each, which they catch."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, Phase, find, given, settings
+from hypothesis import strategies as st
+
+from kulanz.policy import facts as f
+from kulanz.policy.assess import assess
+from kulanz.policy.book import Book
+from kulanz.policy.book.provider import Subscription
+from kulanz.policy.decide import decide
+from kulanz.policy.facts import Fact, InvoiceStatus, Outcome
+from kulanz.policy.state import Decision, Timer
+from tests.policy.policy_changes import with_versions
+from tests.policy.scenarios import FACTS, REFORMED_TALES, TALES, Scenario, brief
+from tests.policy.stories import DAY, MONDAY, Decide, terms
+
+QUICK = settings(
+    max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+@QUICK
+@given(TALES)
+def test_no_story_breaks_an_invariant(scenario: Scenario) -> None:
+    witness = scenario.run()
+
+    assert witness.broken == set(), repr(scenario)
+
+
+@QUICK
+@given(REFORMED_TALES)
+def test_no_story_in_which_the_policy_changes_breaks_an_invariant(scenario: Scenario) -> None:
+    witness = scenario.run()
+
+    assert witness.broken == set(), repr(scenario)
+    assert Book().with_facts(reversed(witness.heard)) == witness.account.book
+
+
+@QUICK
+@given(TALES, st.randoms(use_true_random=False))
+def test_what_was_heard_and_done_gives_the_same_account_in_any_order_and_any_number_of_times_i1(
+    scenario: Scenario, chance: random.Random
+) -> None:
+    witness = scenario.run()
+
+    assert folded_alike(witness.heard, chance, fold=lambda facts: Book().with_facts(facts))
+    assert Book().with_facts(witness.heard) == witness.account.book
+
+
+@QUICK
+@given(TALES)
+def test_a_decision_taken_again_decides_nothing_i7(scenario: Scenario) -> None:
+    witness = scenario.run()
+    witness.hear()
+
+    again = decide(witness.account, witness.heard, witness.terms, witness.now, witness.situation)
+
+    assert not again.changed
+    assert again.state == witness.last
+
+
+@QUICK
+@given(FACTS, st.randoms(use_true_random=False))
+def test_the_order_in_which_events_arrive_decides_no_rights_i1(facts: list[Fact], chance: random.Random) -> None:
+    # What a chargeback makes us do at the provider is our own act: a cancellation is read by whether it came after.
+    facts = [fact for fact in facts if not isinstance(fact, f.DisputeSeen | f.OrderSeen)]
+    shuffled = chance.sample(facts, len(facts))
+
+    first, second = (heard_one_by_one(order) for order in (facts, shuffled))
+
+    assert first == second, "\n".join(["", *map(brief, facts), "or", *map(brief, shuffled)])
+
+
+def heard_one_by_one(facts: list[Fact]) -> object:
+    """What an account is that heard facts one after the other, before any deadline: each promise may yet be kept."""
+    account = Scenario(terms(), ()).run()
+    account.now = MONDAY - 25 * DAY
+    account.mail = account.callback = account.cancel = account.resume = None
+    for fact in facts:
+        account.hear(fact)
+    return account.state.standing, account.state.rights
+
+
+def folded_alike(facts: list[Fact], chance: random.Random, fold: Callable[[list[Fact]], Book]) -> bool:
+    """Whether a fold gives the same book and state for the same facts shuffled and partly doubled."""
+    shuffled = chance.sample([*facts, *facts[::2]], len(facts) + len(facts[::2]))
+    other_book, two = fold(facts), fold(shuffled)
+    states = [assess(book, with_versions(terms()), "UTC", MONDAY) for book in (other_book, two)]
+    return other_book == two and states[0] == states[1]
+
+
+REACHED = {
+    "dunning.hold_placed",
+    "dunning.recovered",
+    "dunning.exhausted",
+    "dunning.closed_voluntarily",
+    "dunning.closed_void",
+    "dunning.deadline_moved",
+    "dunning.frozen",
+    "dunning.thawed",
+    "dispute.suspended",
+    "dispute.released",
+    "dispute.claim_held",
+    "renewal.stopped",
+    "refund.requested",
+    "refund.received",
+    "refund.approved",
+    "refund.denied",
+    "refund.paid",
+    "renewal.resumed",
+    "look.asked",
+    "notice.grace_warning",
+    "notice.grace_reminder",
+    "notice.dunning_level",
+    "payment.recorded",
+    "notice.downgraded",
+    "notice.recovered",
+    "notice.data_deletion_notice",
+    "override.reinstate.lifted",
+    "override.ended",
+    "add_on.booked",
+    "add_on.withdrawn",
+    "add_on.invoiced",
+    "add_on.ended",
+    "credit.blocked",
+    "plan.ended",
+    "plan.downgrade_scheduled",
+    "alert.warning_cannot_be_delivered",
+    "alert.provider_gives_no_answer",
+    "alert.resume_impossible",
+    "joined",
+    "two holds",
+    "stranger's claim",
+}
+
+
+def test_the_stories_reach_what_matters() -> None:
+    reached: Counter[str] = Counter()
+
+    @settings(QUICK, max_examples=500, derandomize=True, database=None, phases=[Phase.generate])
+    @given(TALES)
+    def tell(scenario: Scenario) -> None:
+        reached.update(scenario.run().reached)
+
+    tell()
+
+    assert REACHED - reached.keys() == set()
+
+
+def doctored(
+    before: Callable[[Fact], Fact] | None = None, after: Callable[[Decision], Decision] | None = None
+) -> Decide:
+    """Decide by a rule that hears something else, or forgets something."""
+
+    def broken(account, facts, terms, now, situation):
+        heard = [before(fact) if before else fact for fact in facts]
+        decision = decide(account, heard, terms, now, situation)
+        return after(decision) if after else decision
+
+    return broken
+
+
+def with_book(decision: Decision, **pages: object) -> Decision:
+    return replace(decision, account=replace(decision.account, book=replace(decision.account.book, **pages)))
+
+
+def takes_any_warning_as_delivered(fact: Fact) -> Fact:
+    warned = isinstance(fact, f.NoticeReported) and fact.kind.startswith("grace_warning")
+    return replace(fact, outcome=Outcome.DONE) if warned else fact
+
+
+def forgets_what_was_promised(decision: Decision) -> Decision:
+    cases = {key: replace(log, promised=None) for key, log in decision.account.book.cases.items()}
+    return with_book(decision, cases=cases)
+
+
+def releases_everything_at_once(decision: Decision) -> Decision:
+    held = len(decision.before.holds) if decision.before else 0
+    fewer = 0 < len(decision.state.holds) < held
+    return replace(decision, state=replace(decision.state, holds=())) if fewer else decision
+
+
+def forgets_what_was_sent(decision: Decision) -> Decision:
+    return with_book(decision, notices={})
+
+
+def keeps_old_timers(decision: Decision) -> Decision:
+    cases = decision.before.cases if decision.before else ()
+    old = [Timer("grace_end", case.key, decision.state.as_of + DAY) for case in cases]
+    return replace(decision, state=replace(decision.state, timers=(*decision.state.timers, *old)))
+
+
+def keeps_its_reasons_to_itself(decision: Decision) -> Decision:
+    return replace(decision, changes=())
+
+
+def takes_a_success_for_a_failure(fact: Fact) -> Fact:
+    if not isinstance(fact, f.PaymentSucceeded):
+        return fact
+    return f.PaymentFailed(invoice=replace(fact.invoice, status=InvoiceStatus.PENDING), at=fact.at)
+
+
+def forgets_what_it_asked_of_the_provider(decision: Decision) -> Decision:
+    return with_book(decision, renewals={})
+
+
+def carries_on_what_it_was(decision: Decision) -> Decision:
+    assessed = decision.account.assessed
+    stale = assessed._replace(state=decision.before) if assessed and decision.before else None
+    return replace(decision, account=replace(decision.account, assessed=stale))
+
+
+def judges_all_by_the_newest_version(account, facts, terms, now, situation):
+    newest = replace(terms.by(now), policies=((MONDAY - 9999 * DAY, terms.by(now).current),))
+    forgetful = replace(account, book=replace(account.book, pins={}))
+    return decide(forgetful, facts, newest, now, situation)
+
+
+BROKEN = {
+    "I2": doctored(before=takes_any_warning_as_delivered),
+    "I3": doctored(after=forgets_what_was_promised),
+    "I4": doctored(after=releases_everything_at_once),
+    "I5": doctored(after=forgets_what_was_sent),
+    "I6": doctored(after=keeps_old_timers),
+    "I7": doctored(after=keeps_its_reasons_to_itself),
+    "assessed": doctored(after=carries_on_what_it_was),
+    "I11": doctored(after=forgets_what_it_asked_of_the_provider),
+    "I10": doctored(before=takes_a_success_for_a_failure),
+}
+
+
+@pytest.mark.parametrize("invariant", BROKEN)
+def test_a_broken_rule_is_caught(invariant: str) -> None:
+    def breaks(scenario: Scenario) -> bool:
+        return invariant in scenario.run(BROKEN[invariant]).broken
+
+    stored_scenario = find(
+        TALES, breaks, settings=settings(QUICK, max_examples=400, phases=[Phase.generate], derandomize=True)
+    )
+
+    assert breaks(stored_scenario)
+
+
+def test_a_rule_that_judges_what_is_open_by_the_newest_version_is_caught() -> None:
+    def breaks(scenario: Scenario) -> bool:
+        return "pinned" in scenario.run(judges_all_by_the_newest_version).broken
+
+    one_try = settings(QUICK, max_examples=400, phases=[Phase.generate], derandomize=True)
+
+    assert breaks(find(REFORMED_TALES, breaks, settings=one_try))
+
+
+REFORMS_REACHED = {
+    "override.approved",
+    "override.declined",
+    "policy.applied",
+    "terms.agreed",
+    "terms.ended",
+    "terms.revoked",
+    "dunning.hold_placed",
+}
+
+
+def test_the_stories_in_which_the_policy_changes_reach_what_matters() -> None:
+    reached: Counter[str] = Counter()
+
+    @settings(QUICK, max_examples=200, derandomize=True, database=None, phases=[Phase.generate])
+    @given(REFORMED_TALES)
+    def tell(scenario: Scenario) -> None:
+        reached.update(scenario.run().reached)
+
+    tell()
+
+    assert REFORMS_REACHED - reached.keys() == set()
+
+
+def test_a_fold_that_keeps_what_came_last_is_caught_i1() -> None:
+    def last_word(facts: list[Fact]) -> Book:
+        book = Book().with_facts(facts)
+        last = {fact.key: Subscription.of(fact) for fact in facts if isinstance(fact, f.SubscriptionSeen)}
+        return replace(book, subscriptions=last)
+
+    stored_facts = find(
+        FACTS,
+        lambda facts: not folded_alike(facts, random.Random(1), fold=last_word),
+        settings=settings(QUICK, max_examples=400, phases=[Phase.generate], derandomize=True),
+    )
+
+    assert stored_facts
