@@ -79,6 +79,13 @@ def test_doctor_names_a_tripped_breaker(kulanz: Kulanz, shop: Services) -> None:
     assert "kulanz breaker release" in checks["brake"]["advice"]
 
 
+def test_the_former_name_of_the_command_still_works_and_is_not_shown(kulanz: Kulanz, shop: Services) -> None:
+    former = kulanz("brake", "show", "--json")
+
+    assert former.document == kulanz("breaker", "show", "--json").document
+    assert "brake" not in kulanz("--help").out
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

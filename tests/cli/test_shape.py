@@ -12,7 +12,7 @@ from pathlib import Path
 import click
 import pytest
 
-from kulanz.cli import cli
+from kulanz.cli import ALIASES, cli
 from kulanz.cli.lazy import LazyGroup
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -103,7 +103,7 @@ def test_the_shell_completes_what_is_typed(typed: str, offered: str) -> None:
     "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
 )
 def test_the_pages_name_no_command_that_there_is_not(page: Path) -> None:
-    existing = {tuple(name.split()) for name in COMMANDS} | {(name.split()[0],) for name in COMMANDS}
+    existing = {tuple(name.split()) for name in COMMANDS} | {(name.split()[0],) for name in [*COMMANDS, *ALIASES]}
     groups = {path[0] for path in existing if len(path) > 1}
     called = re.findall(
         r"(?:`|^|bin/)kulanz ([a-z][a-z-]*)(?: ([a-z][a-z-]*)\b)?", page.read_text(), flags=re.MULTILINE

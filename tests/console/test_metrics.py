@@ -119,6 +119,19 @@ def test_every_sample_is_declared_and_its_labels_are_words_of_a_small_set(client
     assert not [value for value in values if "org_" in value or "evt_" in value or "@" in value]
 
 
+def test_a_metric_is_shown_under_its_former_name_too_and_keeps_what_was_counted_under_it(services: Services) -> None:
+    labels = '{heard="no",queue="kulanz-effects"}'
+    with services.database.write() as tx:
+        tallies.add(tx, [(f"kulanz_doorbell_rings_total{labels}", 41.0), (f"kulanz_notifications_total{labels}", 1.0)])
+
+    samples = look(services)
+
+    by_current_name = of(samples, "notifications_total", heard="no", queue="kulanz-effects")
+    assert by_current_name == of(samples, "doorbell_rings_total", heard="no", queue="kulanz-effects") == 42
+    assert of(samples, "breaker_tripped") == of(samples, "brake_on") == 0
+    assert of(samples, "gauge_read_ok", source="flow") == of(samples, "reading_ok", source="flow") == 1
+
+
 def test_what_several_processes_count_is_added_up(settings: Settings, services: Services, tmp_path: Path) -> None:
     before = of(look(services), "deliveries_total", endpoint="lemonsqueezy", answer="accepted") or 0
 
@@ -150,11 +163,13 @@ def test_what_cannot_be_read_is_not_told_as_nothing(settings: Settings) -> None:
     samples = read(create_app(services).test_client().get("/metrics").text)
     services.close()
 
-    assert of(samples, "reading_ok", source="flow") == 0
-    assert of(samples, "reading_ok", source="redis") == 0
+    assert of(samples, "gauge_read_ok", source="flow") == 0
+    assert of(samples, "gauge_read_ok", source="redis") == 0
     assert {name for name, _ in samples} == {
         "kulanz_gauge_read_ok",
         "kulanz_gauge_read_duration_seconds",
+        "kulanz_reading_ok",
+        "kulanz_reading_duration_seconds",
         "kulanz_spool_bytes",
     }
 

@@ -42,10 +42,14 @@ COMMANDS = {
     "web": ("processes:web", "Run the web process."),
     "worker": ("processes:worker", "Run the workers of both queues."),
 }
+ALIASES = {"brake": "breaker"}
+"""Former names, for one release."""
 INTERRUPTED = 130
 
 
-@click.group(cls=LazyGroup, commands_at=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, commands_at=COMMANDS, aliases=ALIASES, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(package_name="kulanz")
 def cli() -> None:
     """Turn a payment provider's signed webhooks into the standing of an account, by a written policy."""

@@ -11,11 +11,17 @@ from click.exceptions import NoSuchCommand
 
 
 class LazyGroup(click.Group):
-    """A group that knows of each command its place in this package (`module:attribute`) and its line in the help."""
+    """A group that knows of each command its place in this package (`module:attribute`) and its line in the help.
 
-    def __init__(self, *args: Any, commands_at: Mapping[str, tuple[str, str]], **kwargs: Any) -> None:
+    `aliases` are former names of commands: they work for one release, and the help does not show them.
+    """
+
+    def __init__(
+        self, *args: Any, commands_at: Mapping[str, tuple[str, str]], aliases: Mapping[str, str], **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
         self._places = commands_at
+        self._aliases = aliases
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Return the commands in the order in which they were given."""
@@ -23,9 +29,10 @@ class LazyGroup(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import a command."""
-        if cmd_name not in self._places:
+        name = self._aliases.get(cmd_name, cmd_name)
+        if name not in self._places:
             return super().get_command(ctx, cmd_name)
-        module, _, attribute = self._places[cmd_name][0].partition(":")
+        module, _, attribute = self._places[name][0].partition(":")
         command: click.Command = getattr(import_module(f"{__package__}.{module}"), attribute)
         return command
 

@@ -99,8 +99,7 @@ def _written(matches: Iterable[GaugeValue]) -> Iterator[str]:
         by_name.setdefault(reading.name, []).append(counters.line(reading.name, labels, value))
     for reading in metrics.GAUGES:
         if reading.name in by_name:
-            yield from counters.head(reading.name, reading.documentation, "gauge")
-            yield from by_name[reading.name]
+            yield from counters.with_former_name(reading.name, reading.documentation, "gauge", by_name[reading.name])
 
 
 def _flow(services: Services, conn: Connection) -> Iterator[GaugeValue]:

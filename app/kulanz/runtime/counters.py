@@ -7,7 +7,7 @@ killed takes the counts of its last seconds with it; what must be exact is read 
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from prometheus_client.metrics_core import Metric
 from prometheus_client.samples import Sample
@@ -71,11 +71,21 @@ class Counters:
 
 def exposition(sums: dict[str, float]) -> Iterator[str]:
     """Yield the lines of Prometheus's text format for what was counted by all."""
+    current = _under_current_names(sums)
     for family in metrics.REGISTRY.collect():
-        lines = [f"{name} {_number(sums[name])}" for name in _of(family, sums)]
+        lines = [f"{name} {_number(current[name])}" for name in _of(family, current)]
         if lines:
-            yield from head(_exposed_name(family), family.documentation, family.type)
-            yield from lines
+            yield from with_former_name(_exposed_name(family), family.documentation, family.type, lines)
+
+
+def with_former_name(name: str, documentation: str, kind: str, samples: Sequence[str]) -> Iterator[str]:
+    """Yield a metric, and the same samples under its former name where it has one."""
+    yield from head(name, documentation, kind)
+    yield from samples
+    former = metrics.FORMER_NAMES.get(name)
+    if former is not None:
+        yield from head(former, f"Deprecated: {name}.", kind)
+        yield from (former + sample.removeprefix(name) for sample in samples)
 
 
 def head(name: str, text: str, kind: str) -> Iterator[str]:
@@ -87,6 +97,17 @@ def head(name: str, text: str, kind: str) -> Iterator[str]:
 def line(name: str, labels: dict[str, str], value: float) -> str:
     """Return one sample."""
     return f"{_written(name, labels)} {_number(value)}"
+
+
+def _under_current_names(sums: dict[str, float]) -> dict[str, float]:
+    """Return the sums with those that a process of the release before counts, or once counted, added to ours."""
+    current_of = {former: name for name, former in metrics.FORMER_NAMES.items()}
+    added: dict[str, float] = {}
+    for sample, value in sums.items():
+        bare, bracket, labels = sample.partition("{")
+        name = f"{current_of.get(bare, bare)}{bracket}{labels}"
+        added[name] = added.get(name, 0.0) + value
+    return added
 
 
 def _counted() -> Iterator[tuple[str, float]]:

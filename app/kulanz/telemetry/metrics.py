@@ -157,10 +157,21 @@ GAUGE_READ_SECONDS = _gauge("gauge_read_duration_seconds", "How long reading it 
 GAUGES = tuple(value for value in list(globals().values()) if isinstance(value, Gauge))
 
 
+FORMER_NAMES = {
+    "kulanz_notifications_total": "kulanz_doorbell_rings_total",
+    "kulanz_notification_repairs_total": "kulanz_doorbell_repairs_total",
+    "kulanz_breaker_tripped": "kulanz_brake_on",
+    "kulanz_breaker_waiting_accounts": "kulanz_brake_waiting_accounts",
+    "kulanz_gauge_read_ok": "kulanz_reading_ok",
+    "kulanz_gauge_read_duration_seconds": "kulanz_reading_duration_seconds",
+}
+"""Names of the release before, under which the same samples are shown for one release."""
+
+
 def names() -> frozenset[str]:
     """Return the name of every sample that can be on the page."""
     counted = {sample for family in REGISTRY.collect() for sample in _samples(family.name, family.type)}
-    return frozenset({*counted, *(reading.name for reading in GAUGES)})
+    return frozenset({*counted, *(gauge.name for gauge in GAUGES), *FORMER_NAMES.values()})
 
 
 def _samples(name: str, kind: str) -> tuple[str, ...]:
