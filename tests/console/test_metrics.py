@@ -17,7 +17,7 @@ from kulanz.config import Settings
 from kulanz.queries.cached import BackgroundValue, gather
 from kulanz.queries.gauges import Gauges
 from kulanz.services import Services, build
-from kulanz.store import inbox
+from kulanz.store import inbox, metric_sums
 from kulanz.telemetry import metrics
 from kulanz.web.application import create_app
 from tests.days import tell
@@ -122,7 +122,9 @@ def test_every_sample_is_declared_and_its_labels_are_words_of_a_small_set(client
 def test_a_metric_is_shown_under_its_former_name_too_and_keeps_what_was_counted_under_it(services: Services) -> None:
     labels = '{heard="no",queue="kulanz-effects"}'
     with services.database.write() as tx:
-        tallies.add(tx, [(f"kulanz_doorbell_rings_total{labels}", 41.0), (f"kulanz_notifications_total{labels}", 1.0)])
+        metric_sums.add(
+            tx, [(f"kulanz_doorbell_rings_total{labels}", 41.0), (f"kulanz_notifications_total{labels}", 1.0)]
+        )
 
     samples = look(services)
 

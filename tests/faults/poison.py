@@ -24,7 +24,7 @@ class Poisonous:
     """Lemon Squeezy, but for what is poison."""
 
     def __init__(self, real: Provider) -> None:
-        self.verify, self.glance, self.decode, self.route = real.verify, real.peek, real.decode, real.route
+        self.verify, self.peek, self.decode, self.route = real.verify, real.peek, real.decode, real.route
         self._real = real
 
     def translate(self, name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:

@@ -13,13 +13,13 @@ from tests import lemonsqueezy as ls
 LEMONSQUEEZY = PROVIDERS["lemonsqueezy"]
 
 
-def glance(payload: ls.Payload) -> DeliveryHeader:
+def peek(payload: ls.Payload) -> DeliveryHeader:
     return LEMONSQUEEZY.peek(ls.wire(payload))
 
 
 @pytest.mark.parametrize("name", [name for name in ls.EVENTS if name != "affiliate_activated"])
 def test_every_event_that_acts_is_recognised(name: str) -> None:
-    seen = glance(ls.EVENTS[name]())
+    seen = peek(ls.EVENTS[name]())
 
     assert (seen.name, seen.recognised) == (name, True)
     assert seen.type
@@ -32,20 +32,20 @@ def test_sixteen_events_and_three_of_the_extension_can_be_built() -> None:
 
 @pytest.mark.parametrize("name", ["affiliate_activated", "customer_updated", "subscription_teleported", "naïve ☂\x00"])
 def test_an_event_of_a_kind_nobody_acts_on_is_not_recognised(name: str) -> None:
-    seen = glance(ls.build(name))
+    seen = peek(ls.build(name))
 
     assert (seen.name, seen.recognised) == (name, False)
 
 
 @pytest.mark.parametrize("data", [None, [], "x", 7, {}, {"id": None}, {"type": 3, "id": [], "attributes": "none"}])
 def test_an_unknown_event_may_carry_anything(data: object) -> None:
-    seen = glance({"meta": {"event_name": "tomorrow"}, "data": data})
+    seen = peek({"meta": {"event_name": "tomorrow"}, "data": data})
 
     assert (seen.recognised, seen.type, seen.id, seen.store) == (False, "", "", None)
 
 
 def test_an_invoice_event_is_about_the_invoice() -> None:
-    seen = glance(ls.subscription_payment_failed(invoice=77, subscription=88))
+    seen = peek(ls.subscription_payment_failed(invoice=77, subscription=88))
 
     assert (seen.type, seen.id) == ("subscription-invoices", "77")
 
@@ -56,11 +56,11 @@ def test_an_invoice_event_is_about_the_invoice() -> None:
 def test_an_automatic_retry_has_the_same_delivery_key() -> None:
     payload = ls.subscription_updated(webhook_id="one")
 
-    assert glance(payload).delivery_key == glance(dict(reversed(payload.items()))).delivery_key
+    assert peek(payload).delivery_key == peek(dict(reversed(payload.items()))).delivery_key
 
 
 def test_a_resend_by_hand_has_a_new_delivery_key_and_the_same_content_key() -> None:
-    first, resent = glance(ls.subscription_created(webhook_id="one")), glance(ls.subscription_created(webhook_id="two"))
+    first, resent = peek(ls.subscription_created(webhook_id="one")), peek(ls.subscription_created(webhook_id="two"))
 
     assert first.delivery_key != resent.delivery_key
     assert first.content_key == resent.content_key
@@ -73,7 +73,7 @@ def test_a_resend_with_new_signed_addresses_links_and_key_order_is_the_same_cont
     again = {"type": "subscriptions", "links": {}, "id": payload["data"]["id"], "attributes": signed_anew}
     again["relationships"] = payload["data"]["relationships"]
 
-    assert glance(payload).content_key == glance({"data": again, "meta": payload["meta"]}).content_key
+    assert peek(payload).content_key == peek({"data": again, "meta": payload["meta"]}).content_key
 
 
 def test_escaping_does_not_change_the_content() -> None:
@@ -81,7 +81,7 @@ def test_escaping_does_not_change_the_content() -> None:
 
     plain = LEMONSQUEEZY.peek(json.dumps(payload, ensure_ascii=False, indent=2).encode())
 
-    assert plain == glance(payload)
+    assert plain == peek(payload)
 
 
 @pytest.mark.parametrize(
@@ -95,11 +95,11 @@ def test_escaping_does_not_change_the_content() -> None:
     ],
 )
 def test_other_content_at_the_same_instant_has_another_content_key(changed: dict[str, object]) -> None:
-    assert glance(ls.subscription_updated()).content_key != glance(ls.subscription_updated(**changed)).content_key
+    assert peek(ls.subscription_updated()).content_key != peek(ls.subscription_updated(**changed)).content_key
 
 
 def test_created_and_updated_of_one_second_are_two_events() -> None:
-    created, updated = glance(ls.subscription_created()), glance(ls.subscription_updated())
+    created, updated = peek(ls.subscription_created()), peek(ls.subscription_updated())
 
     assert created.content_key != updated.content_key
     assert created.delivery_key != updated.delivery_key
@@ -121,7 +121,7 @@ def test_without_a_delivery_id_the_bytes_are_the_delivery(webhook_id: object) ->
 
 
 def test_one_delivery_id_on_two_objects_is_two_deliveries() -> None:
-    keys = {glance(ls.order_created(webhook_id="one", id=n)).delivery_key for n in (1, 2)}
+    keys = {peek(ls.order_created(webhook_id="one", id=n)).delivery_key for n in (1, 2)}
 
     assert len(keys) == 2
 
@@ -130,13 +130,13 @@ def test_one_delivery_id_on_two_objects_is_two_deliveries() -> None:
 
 
 def test_all_events_of_a_customer_share_a_lane() -> None:
-    lanes = {glance(build(customer=9)).lane for name, build in ls.EVENTS.items() if name != "affiliate_activated"}
+    lanes = {peek(build(customer=9)).lane for name, build in ls.EVENTS.items() if name != "affiliate_activated"}
 
     assert len(lanes) == 1
 
 
 def test_lanes_are_spread_from_0_to_63() -> None:
-    lanes = {glance(ls.order_created(customer=n)).lane for n in range(1, 1000)}
+    lanes = {peek(ls.order_created(customer=n)).lane for n in range(1, 1000)}
 
     assert lanes == set(range(64))
 
@@ -160,21 +160,21 @@ def test_the_mode_is_what_meta_says_and_else_the_object(meta: object, attribute:
     payload["meta"]["test_mode"] = meta
     payload["data"]["attributes"]["test_mode"] = attribute
 
-    assert glance(payload).test_mode is expected
+    assert peek(payload).test_mode is expected
 
 
 @pytest.mark.parametrize(
     ("told", "expected"), [(58231, "58231"), ("58231", "58231"), (None, None), (0, None), ([], None)]
 )
 def test_the_store_is_a_number_or_a_text(told: object, expected: str | None) -> None:
-    assert glance(ls.order_created(store_id=told)).store == expected
+    assert peek(ls.order_created(store_id=told)).store == expected
 
 
 def test_an_id_may_come_as_a_number() -> None:
     payload = ls.order_created()
     payload["data"]["id"] = int(payload["data"]["id"])
 
-    assert glance(payload).id == glance(ls.order_created()).id
+    assert peek(payload).id == peek(ls.order_created()).id
 
 
 # What is not usable.
@@ -221,7 +221,7 @@ def test_a_body_of_another_shape_is_malformed(body: bytes, reason: str) -> None:
 
 
 def test_a_number_of_thirty_digits_is_no_reason_to_refuse() -> None:
-    assert glance(ls.order_created(total=10**30)).recognised
+    assert peek(ls.order_created(total=10**30)).recognised
 
 
 JSON = st.recursive(
