@@ -12,7 +12,7 @@ from time import monotonic, sleep
 
 from kulanz.delivery import Attempt, AttemptReport, deliver
 from kulanz.delivery.report import AttemptState, parked
-from kulanz.errors import FarEndError, StorageUnavailableError, UnreadableError, reason_of
+from kulanz.errors import FarEndError, StorageUnavailableError, UnreadableError, UntranslatableError, reason_of
 from kulanz.policy.assess import assess
 from kulanz.policy.consequences.effects import reported, still_wanted
 from kulanz.policy.effects import (
@@ -26,6 +26,7 @@ from kulanz.policy.effects import (
 )
 from kulanz.policy.facts import Fact, Outcome, Provenance, SubscriptionSeen
 from kulanz.privacy import erasure
+from kulanz.processing import owners
 from kulanz.processing.account_resolver import AccountResolver
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.events import alert_parked
@@ -158,11 +159,11 @@ def _begin_attempt(services: Services, row: EffectRow) -> bool:
 
 def _load_effect(services: Services, conn: Connection, row: EffectRow) -> Effect:
     """Return what is to be done. An account that was closed since the row was leased left it sealed anew."""
-    key = accounts.data_key(conn, row.account) if row.account else None
+    current = (outbox.get(conn, row.id) if row.account else None) or row
+    key = accounts.data_key(conn, current.account) if current.account else None
     if key:
-        return codec.read_effect(row.kind, services.vault.data_key(key).open(row.payload))
-    current = outbox.get(conn, row.id) if row.account else row
-    return codec.read_effect(row.kind, services.vault.open((current or row).payload))
+        return codec.read_effect(row.kind, services.vault.data_key(key).open(current.payload))
+    return codec.read_effect(row.kind, services.vault.open(current.payload))
 
 
 def _is_still_wanted(services: Services, conn: Connection, account: str, effect: Effect) -> bool:
@@ -193,7 +194,10 @@ def _record_with_retry(
 
 
 def _record(services: Services, row: EffectRow, effect: Effect, report: AttemptReport, attempts: int) -> None:
-    """Record an outcome, and what follows from it for the account, in one transaction."""
+    """Record an outcome, and what follows from it for the account, in one transaction.
+
+    The account is the one that has the effect by now: its purchase may have moved while the attempt was under way.
+    """
     retried = report.state is AttemptState.RETRY
     withdrawn = report.outcome is Outcome.WITHDRAWN
     state = "pending" if retried else "withdrawn" if withdrawn else str(report.state)
@@ -208,6 +212,7 @@ def _record(services: Services, row: EffectRow, effect: Effect, report: AttemptR
             next_attempt_at=real_now() + (report.retry_after or timedelta()) if retried else None,
             done_at=None if retried else real_now(),
         )
+        row = outbox.get(tx, row.id) or row
         if row.account and not _report_to_policy(services, tx, row, effect, report):
             _discard(services, tx, row)
         _alert_operators(services, tx, row, effect, report.state)
@@ -275,15 +280,18 @@ def _park(services: Services, event: Event, reason: str) -> bool:
 
 
 def _record_subscription(services: Services, event: Event, seen: SubscriptionSeen) -> bool:
-    routing = _routing(services, event)
+    routing, facts = _payment(services, event)
     services.vault.prepare()
     with services.database.write() as tx:
-        resolver = AccountResolver(tx, [routing])
-        account = resolver.resolve(routing, is_snapshot=True)
+        resolver = AccountResolver(tx, [routing], join_by_customer=services.settings.join_by_customer)
+        resolver.hear(_told_by_api(routing, seen), (seen,))
+        resolver.hear(routing, facts)
+        resolver.settle()
+        account = resolver.account_of(routing, (seen,))
         if account is None:
             return False
         unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
-        unit_of_work.lock([account])
+        owners.apply(services, tx, unit_of_work, resolver, {account})
         if unit_of_work.is_erased(account):
             inbox.skip(tx, event.id, erasing.ERASED)
             return True
@@ -291,14 +299,31 @@ def _record_subscription(services: Services, event: Event, seen: SubscriptionSee
             account, (_reconciled(seen),), Cause(kind="effect", name="looked_up", ref=f"evt_{event.id}")
         )
         unit_of_work.save()
-        resolver.write()
         inbox.wake(tx, [event.waits_for or ""])
     return True
 
 
-def _routing(services: Services, event: Event) -> Routing:
-    provider = services.providers[event.provider]
-    return provider.route(provider.decode(services.vault.open(event.body)), services.account_naming)
+def _payment(services: Services, event: Event) -> tuple[Routing, tuple[Fact, ...]]:
+    """Return whose a waiting payment may be, and the facts that it is; none where they cannot be read yet."""
+    provider, body = services.providers[event.provider], services.vault.open(event.body)
+    payload, naming = provider.decode(body), services.account_naming
+    content = event.content_key or provider.peek(body).content_key
+    try:
+        facts: tuple[Fact, ...] = provider.translate(event.name, payload, content.hex(), naming)
+    except UntranslatableError:
+        facts = ()
+    return provider.route(payload, naming), facts
+
+
+def _told_by_api(routing: Routing, seen: SubscriptionSeen) -> Routing:
+    """Return whose a subscription is by the provider's answer alone, which has no custom data."""
+    provider, _, order = (seen.order or "").partition(":")
+    return Routing(
+        subscription=routing.subscription,
+        order=f"{provider}:order:{order}" if order else None,
+        customer=routing.customer,
+        fallback=routing.fallback,
+    )
 
 
 def _reconciled(seen: SubscriptionSeen) -> SubscriptionSeen:

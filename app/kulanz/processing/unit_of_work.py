@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from kulanz.errors import RefusedError
 from kulanz.policy.assess import assess
-from kulanz.policy.decide import decide
+from kulanz.policy.book import Book
+from kulanz.policy.decide import MOVED_RULE, decide
+from kulanz.policy.decide import moved as decide_moved
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import Fact
 from kulanz.policy.state import Account, Decision, Situation, State, Terms
 from kulanz.privacy import erasure
 from kulanz.privacy.erasure import Closing
+from kulanz.processing import moving
 from kulanz.processing.circuit_breaker import Allowance
 from kulanz.processing.decision_log import Cause, DecisionLog
 from kulanz.processing.entry import Entry, opened
@@ -22,6 +25,8 @@ from kulanz.processing.withdrawal import Withdrawal
 from kulanz.services import Services
 from kulanz.store import accounts, erasing, inbox, timers
 from kulanz.store.database import Connection
+
+MOVED = Cause(kind="ownership", name=MOVED_RULE)
 
 
 class UnitOfWork:
@@ -49,6 +54,10 @@ class UnitOfWork:
             self._entries[row.id] = self._entries[name]
         self._parked |= inbox.parked_accounts(self._tx, [row.id for row in rows.values()])
 
+    def has(self, name: str) -> bool:
+        """Whether an account has been taken."""
+        return name in self._entries
+
     def account_id(self, name: str) -> str:
         """Return the id of an account that has been taken, whatever alias it was taken by."""
         return self._entries[name].row.id
@@ -74,29 +83,27 @@ class UnitOfWork:
         """Seal with the account's own key."""
         return self._entries[name].key.seal(plain)
 
-    def join(self, old: str, new: str, cause: Cause) -> None:
-        """Let a provisional account become another name of `new`: what is known of it is known of `new`."""
-        self.lock([old, new])
-        alias, target = self._entries[old], self._entries[new]
-        if alias is target or alias.erased or target.erased:
+    def move(self, old: str, new: str, keys: Collection[str]) -> None:
+        """Move purchases to another account: what is recorded of them, and what follows from that for both."""
+        source, target = self._entries[old], self._entries[new]
+        if source is target or source.erased or target.erased:
             return
-        version = max(target.account.version, alias.account.version)
-        merged = target.account.book.join(alias.account.book)
-        target.account = replace(target.account, version=version)
-        accounts.make_alias(self._tx, old, target.row.id)
-        self._log.leave(old)
-        timers.replace(self._tx, {old: []})
-        self._entries[old] = target
-        self.decide(new, (), cause, merged_book=merged)
+        moved = moving.move(self._services, self._tx, source, target, keys)
+        objects = sorted(keys)
+        self._moved(source, moved.left, (), {"objects": objects, "to": target.row.id})
+        book = target.account.book.with_facts(moved.facts)
+        self._moved(target, book, moved.facts, {"objects": objects, "from": source.row.id})
 
-    def decide(self, name: str, new_facts: Iterable[Fact], cause: Cause, *, merged_book: Any = None) -> Decision:
+    def _moved(self, entry: Entry, book: Book, facts: tuple[Fact, ...], detail: Mapping[str, Any]) -> None:
+        decision = decide_moved(entry.account, book, detail, self.terms, self.now)
+        self._log.record_move(entry, decision, facts, MOVED, self.terms)
+
+    def decide(self, name: str, new_facts: Iterable[Fact], cause: Cause) -> Decision:
         """Decide about one account, and keep what follows for `put_back`."""
         entry = self._entries[name]
         if entry.erased:
             raise RefusedError(f"{name}: {erasing.ERASED}")
         facts = tuple(new_facts)
-        if merged_book is not None:
-            entry.account = replace(entry.account, book=merged_book)
         decision = self._decided(entry, facts)
         self._log.record(entry, decision, cause, facts, self.terms)
         withdrawn = self._withdrawal.facts(entry)

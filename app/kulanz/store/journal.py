@@ -1,6 +1,6 @@
 """Our own and the operators' facts, sealed, in the order in which they became known."""
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -33,7 +33,11 @@ _OF_ACCOUNT = (
 _OF_ACCOUNTS = (
     select(*(journal.c[name] for name in _COLUMNS)).where(among(journal.c.account, "accounts")).order_by(journal.c.id)
 )
-_MOVED = select(journal.c.id, journal.c.fact).where(journal.c.account == bindparam("account"))
+_NUMBERED = (
+    select(journal.c.id, *(journal.c[name] for name in _COLUMNS))
+    .where(among(journal.c.account, "accounts"))
+    .order_by(journal.c.id)
+)
 
 
 def append(tx: Connection, rows: Sequence[JournalRow]) -> None:
@@ -54,9 +58,11 @@ def of_accounts(conn: Connection, accounts: Collection[str]) -> Iterator[Journal
     yield from (JournalRow(*fields) for fields in conn.execute(_OF_ACCOUNTS, {"accounts": accounts}))
 
 
-def move(tx: Connection, old: str, new: str, reseal: Callable[[bytes], bytes] | None = None) -> int:
-    """Give the facts of one account to another, sealed anew; returns how many."""
-    rows = tx.execute(_MOVED, {"account": old}).all()
-    moved = [(row.id, new, reseal(row.fact) if reseal else row.fact) for row in rows]
-    bulk.update(tx, journal, ("id", "account", "fact"), moved)
-    return len(moved)
+def numbered(conn: Connection, accounts: Collection[str]) -> list[tuple[int, JournalRow]]:
+    """Return the facts of some accounts with the numbers of their rows, oldest first."""
+    return [(number, JournalRow(*fields)) for number, *fields in conn.execute(_NUMBERED, {"accounts": accounts})]
+
+
+def give(tx: Connection, rows: Sequence[tuple[int, str, bytes]]) -> None:
+    """Give single facts to another account: number, account, and the fact encrypted anew."""
+    bulk.update(tx, journal, ("id", "account", "fact"), rows)

@@ -10,7 +10,16 @@ from kulanz.policy.facts import AddressKnown, PaymentFailed, PaymentRefunded, Pa
 from kulanz.providers.address import customer_address, known
 from kulanz.providers.lemonsqueezy import objects
 from kulanz.providers.lemonsqueezy.objects import Object
-from kulanz.providers.lemonsqueezy.vocabulary import DISPUTES, INVOICES, LICENCES, OBJECTS, ORDERS, RANKS, SUBSCRIPTIONS
+from kulanz.providers.lemonsqueezy.vocabulary import (
+    DISPUTES,
+    INVOICES,
+    LICENCES,
+    OBJECTS,
+    ORDERS,
+    PROVIDER,
+    RANKS,
+    SUBSCRIPTIONS,
+)
 from kulanz.providers.naming import Naming, claim
 from kulanz.providers.reading import PayloadReader, inner, shown
 
@@ -30,7 +39,7 @@ def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming
         attributes=data.below("attributes"),
         digest=digest,
         rank=RANKS.get(name, 0),
-        signed=naming.account_secret is not None and claim(custom.values, naming).signed,
+        signed=claim(custom.values, naming, PROVIDER).signed,
         address=customer_address(custom),
     )
     return (_TRANSLATIONS[OBJECTS[name]](source), *_known_address(source))

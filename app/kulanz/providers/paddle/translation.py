@@ -31,6 +31,7 @@ from kulanz.providers.paddle.vocabulary import (
     ADJUSTMENT,
     CUSTOMER,
     OBJECTS,
+    PROVIDER,
     RANKS,
     SUBSCRIPTION,
     TRANSACTION,
@@ -91,7 +92,7 @@ def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming
         name=name,
         told=payload_reader,
         digest=digest,
-        signed=claim(custom.values, naming).signed,
+        signed=claim(custom.values, naming, PROVIDER).signed,
         address=customer_address(custom),
     )
     return (*_TRANSLATIONS[OBJECTS[name]](event), *known(event.address, event.stamp.at))

@@ -12,7 +12,7 @@ from kulanz.providers.address import CustomerAddress, customer_address
 from kulanz.providers.event_header import EventHeader
 from kulanz.providers.naming import Naming, claim
 from kulanz.providers.reading import PayloadReader
-from kulanz.providers.standard.vocabulary import DISPUTE, DODO, PAYMENT, POLAR, RANKS, REFUND, SUBSCRIPTION
+from kulanz.providers.standard.vocabulary import DISPUTE, DODO, PAYMENT, POLAR, PROVIDER, RANKS, REFUND, SUBSCRIPTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +81,7 @@ def event_of(name: str, payload: Mapping[str, Any], digest: str, naming: Naming)
         told=payload_reader,
         at=PayloadReader(payload, "payload").needed_instant("timestamp"),
         digest=digest,
-        signed=claim(custom.values, naming).signed,
+        signed=claim(custom.values, naming, PROVIDER).signed,
         address=customer_address(custom),
     )
 
