@@ -79,7 +79,7 @@ class AccountResolver:
     def hear(self, routing: Routing, facts: Iterable[Fact]) -> None:
         """Join what an event says of its objects."""
         claim = routing.claim or (routing.kept_claim if self.keeps(routing) else None)
-        for key, value in said(routing, claim, facts, is_known=self.is_known(routing.subscription)):
+        for key, value in said(routing, claim, facts):
             self._join(key, value)
 
     def link(self, key: str, at: datetime, digest: str, account: str) -> None:
@@ -108,7 +108,7 @@ class AccountResolver:
         facts = tuple(facts)
         if routing.customer is not None and any(isinstance(fact, CustomerSeen) for fact in facts):
             return next(iter(self.accounts_of_customer(routing.customer)), None) or self._of_no_object(routing)
-        purchase = purchase_of(routing, facts, is_known=self.is_known(routing.subscription))
+        purchase = purchase_of(routing, facts)
         keys = (purchase, routing.subscription, routing.order)
         owned = next((self._owners[key] for key in keys if key is not None and key in self._owners), None)
         return owned or self._of_no_object(routing)
@@ -253,8 +253,8 @@ def kept(conn: Connection, names: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name in names if accounts.exactly(conn, name) is not None)
 
 
-def purchase_of(routing: Routing, facts: Iterable[Fact], *, is_known: bool = True) -> str | None:
-    """Return the object that an event is about; `is_known`: its subscription was told of by itself."""
+def purchase_of(routing: Routing, facts: Iterable[Fact]) -> str | None:
+    """Return the object that an event is about; None where it is about none."""
     for fact in facts:
         match fact:
             case SubscriptionSeen() | PaymentFailed() | PaymentSucceeded() | PaymentRefunded() | InvoiceSeen():
@@ -262,15 +262,13 @@ def purchase_of(routing: Routing, facts: Iterable[Fact], *, is_known: bool = Tru
             case OrderSeen() | LicenceSeen():
                 return routing.order
             case DisputeSeen() | RefundSeen():
-                return routing.subscription if is_known or routing.order is None else routing.order
+                return routing.order or routing.subscription
             case _:
                 pass
     return None
 
 
-def said(
-    routing: Routing, claim: str | None, facts: Iterable[Fact], *, is_known: bool = True
-) -> Iterator[tuple[str, Ownership]]:
+def said(routing: Routing, claim: str | None, facts: Iterable[Fact]) -> Iterator[tuple[str, Ownership]]:
     """Yield what one event says of each object; `claim` is the account that it may name."""
     facts = tuple(facts)
     stamp = next((stamp for fact in facts if (stamp := _stamp_of(fact)) is not None), Stamp(at=_NO_TIME))
@@ -279,7 +277,7 @@ def said(
         yield routing.customer, Ownership(customer=customer)
     word = _Word(routing, stamp, claim, customer)
     for fact in facts:
-        yield from word.on(fact, is_known=is_known)
+        yield from word.on(fact)
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +289,7 @@ class _Word:
     claim: str | None
     customer: Customer | None
 
-    def on(self, fact: Fact, *, is_known: bool) -> Iterator[tuple[str, Ownership]]:
+    def on(self, fact: Fact) -> Iterator[tuple[str, Ownership]]:
         """Yield what it says by one of its facts."""
         subscription, order = self.routing.subscription, self.routing.order
         match fact:
@@ -307,7 +305,7 @@ class _Word:
             case InvoiceSeen() if subscription is not None:
                 yield from self._payment(fact, subscription)
             case DisputeSeen() | RefundSeen():
-                yield from self._loose(is_known=is_known)
+                yield from self._loose()
             case CustomerSeen() if self.routing.customer is not None:
                 yield self.routing.customer, Ownership(seen=True)
             case _:
@@ -326,14 +324,15 @@ class _Word:
         for part in (*self.routing.parts, *([order] if order is not None else [])):
             yield part, Ownership(seen=part == order, within=(subscription,))
 
-    def _loose(self, *, is_known: bool) -> Iterator[tuple[str, Ownership]]:
+    def _loose(self) -> Iterator[tuple[str, Ownership]]:
         """Yield what a refund or a dispute says of what it is about; its claim counts after every other."""
         subscription, order = self.routing.subscription, self.routing.order
-        if subscription is not None and (is_known or order is None):
-            yield subscription, Ownership(customer=self.customer)
-        elif order is not None:
+        if order is not None:
+            within = (subscription,) if self.routing.is_payment and subscription is not None else ()
             loose = Payment(self.stamp.at, "", self.claim or "")
-            yield order, Ownership(first_payment=loose, customer=self.customer)
+            yield order, Ownership(first_payment=loose, within=within, customer=self.customer)
+        elif subscription is not None:
+            yield subscription, Ownership(customer=self.customer)
 
     def _claim(self, account: str) -> Claim:
         return Claim(self.stamp.at, self.stamp.rank, self.stamp.digest, account)

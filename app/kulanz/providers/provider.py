@@ -55,6 +55,8 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
     """What a charge says that it pays, by any of its names; only some of them are ever told of."""
     parts: tuple[str, ...] = ()
     """Further names of the payment that an invoice tells of."""
+    is_payment: bool = False
+    """The order is a payment of the subscription."""
     is_charge: bool = False
     """The order is the charge of a card, which may be of something that it does not name."""
     fallback: str | None = None

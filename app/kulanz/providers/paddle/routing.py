@@ -31,6 +31,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         customer=_binding(CUSTOMER, ids["customer_id"]),
         subscription=_binding(SUBSCRIPTION, ids["subscription_id"]),
         order=_binding(TRANSACTION, ids["transaction_id"]),
+        is_payment=kind != SUBSCRIPTION,
         needs_subscription=kind == TRANSACTION and ids["subscription_id"] is not None,
         fallback=f"{PROVIDER}-{ids['customer_id']}" if ids["customer_id"] else None,
     )

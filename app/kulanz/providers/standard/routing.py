@@ -27,6 +27,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         customer_claim=claim(
             {naming.account_key: told.below("customer").values.get("external_id")}, naming, PROVIDER
         ).account,
+        is_payment=kind != SUBSCRIPTION,
         needs_subscription=kind == PAYMENT and ids.subscription is not None,
         fallback=f"{PROVIDER}-{ids.customer}" if ids.customer else None,
     )
