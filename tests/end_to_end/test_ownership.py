@@ -253,3 +253,49 @@ def test_two_accounts_of_one_paddle_customer_are_both_mailed(instance: Instance,
     heard = [str(item["X-Kulanz-Notice"]) for item in instance.mailbox.accepted if both[0].email in str(item["To"])]
     assert heard.count("grace_warning") == 2
     assert plans(instance, *names) == ["free", "free"]
+
+
+def test_an_operator_links_what_is_unnamed_sees_it_before_and_can_take_it_back(
+    instance: Instance, start: datetime, number: int
+) -> None:
+    org, unnamed = f"org_{number}", f"lemonsqueezy-{number}"
+    instance.deliver_event(
+        subscription_created(purchase=bought(number, None, start), at=start, variant_id=ENTERPRISE),
+        subscription_created(purchase=bought(number, org, start), at=start),
+    )
+    told = ("--reason", "they wrote to us", "--actor", "ada", "--json")
+
+    preview = instance.cli("account", "link", unnamed, org, "--dry-run", *told)
+    before = plans(instance, unnamed, org)
+    instance.cli("account", "link", unnamed, org, *told)
+    instance.settle()
+    linked = plans(instance, unnamed, org)
+    instance.deliver_event(subscription_created(purchase=bought(number, None, start), at=start + HOUR))
+    followed = len(instance.account(org)["subscriptions"])
+    instance.cli("account", "link", unnamed, org, "--undo", *told)
+    instance.settle()
+
+    assert preview["links"][0]["plans"] == {unnamed: "free", org: "enterprise"}
+    assert before == ["enterprise", "professional"]
+    assert linked == ["enterprise", "enterprise"]
+    assert instance.account(unnamed)["account_id"] == unnamed
+    assert followed == 3
+    assert plans(instance, unnamed, org) == ["enterprise", "professional"]
+    code, out, err = instance.run("replay", "--shuffle")
+    assert code == 0, (out, err)
+
+
+def test_a_link_of_nothing_is_refused_in_one_line(instance: Instance, start: datetime, number: int) -> None:
+    instance.deliver_event(subscription_created(purchase=bought(number, f"org_{number}", start), at=start))
+
+    for arguments, problem in (
+        (("lemonsqueezy-0", "org_1"), "no account 'lemonsqueezy-0'"),
+        ((f"org_{number}", f"org_{number}"), "linked to itself"),
+        ((f"org_{number}", "../up"), "no account '../up'"),
+        ((f"org_{number}", f"org_{number}x", "--undo"), "no account"),
+        ((f"org_{number}",), "FROM and TO, or --file"),
+    ):
+        code, _, err = instance.run("account", "link", *arguments, "--reason", "a test", "--actor", "ada")
+        assert code != 0
+        assert problem in err
+        assert err.count("\n") == 1

@@ -86,7 +86,11 @@ class AccountResolver:
         """Join an operator's link of an object or a customer; an empty account takes links back."""
         provider, kind, number = key.split(":", 2)
         customer = Customer(_NO_TIME, key, f"{provider}-{number}") if kind == "customer" else None
-        self._join(key, Ownership(link=Claim(at, 0, digest, account), customer=customer))
+        earlier = self._values.get(key, _UNKNOWN).link
+        # A person's word is newer than every one before it, even within one moment of the clock.
+        rank = earlier.rank + 1 if earlier is not None and earlier.at >= at else 0
+        at = max(at, earlier.at) if earlier is not None else at
+        self._join(key, Ownership(link=Claim(at, rank, digest, account), customer=customer))
 
     def settle(self) -> None:
         """Find every owner, and which objects moved; nothing may be heard after it."""

@@ -19,7 +19,14 @@ _KNOWN = Cause(kind="ownership", name="customer_known")
 
 
 def apply(
-    services: Services, tx: Connection, unit_of_work: UnitOfWork, resolver: AccountResolver, names: Collection[str]
+    services: Services,
+    tx: Connection,
+    unit_of_work: UnitOfWork,
+    resolver: AccountResolver,
+    names: Collection[str],
+    *,
+    cause: Cause = MOVED,
+    reason: str | None = None,
 ) -> None:
     """Lock accounts, move what has another owner now, and write the owners; nothing was decided before."""
     wanted = {*names, *(move.old for move in resolver.moves), *(move.new for move in resolver.moves)}
@@ -29,7 +36,7 @@ def apply(
     for move in resolver.moves:
         pairs.setdefault((move.old, move.new), []).append(move.key)
     for (old, new), keys in sorted(pairs.items()):
-        unit_of_work.move(old, new, keys)
+        unit_of_work.move(old, new, keys, cause=cause, reason=reason)
     for name in sorted({name for pair in pairs for name in pair}):
         if not unit_of_work.is_erased(name):
             unit_of_work.decide(name, (), MOVED)

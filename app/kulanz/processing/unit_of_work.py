@@ -83,20 +83,22 @@ class UnitOfWork:
         """Seal with the account's own key."""
         return self._entries[name].key.seal(plain)
 
-    def move(self, old: str, new: str, keys: Collection[str]) -> None:
+    def move(self, old: str, new: str, keys: Collection[str], *, cause: Cause, reason: str | None = None) -> None:
         """Move purchases to another account: what is recorded of them, and what follows from that for both."""
         source, target = self._entries[old], self._entries[new]
         if source is target or source.erased or target.erased:
             return
         moved = moving.move(self._services, self._tx, source, target, keys)
-        objects = sorted(keys)
-        self._moved(source, moved.left, (), {"objects": objects, "to": target.row.id})
+        detail = {"objects": sorted(keys), "reason": reason}
+        self._moved(source, moved.left, (), {**detail, "to": target.row.id}, cause)
         book = target.account.book.with_facts(moved.facts)
-        self._moved(target, book, moved.facts, {"objects": objects, "from": source.row.id})
+        self._moved(target, book, moved.facts, {**detail, "from": source.row.id}, cause)
 
-    def _moved(self, entry: Entry, book: Book, facts: tuple[Fact, ...], detail: Mapping[str, Any]) -> None:
+    def _moved(
+        self, entry: Entry, book: Book, facts: tuple[Fact, ...], detail: Mapping[str, Any], cause: Cause
+    ) -> None:
         decision = decide_moved(entry.account, book, detail, self.terms, self.now)
-        self._log.record_move(entry, decision, facts, MOVED, self.terms)
+        self._log.record_move(entry, decision, facts, cause, self.terms)
 
     def decide(self, name: str, new_facts: Iterable[Fact], cause: Cause) -> Decision:
         """Decide about one account, and keep what follows for `put_back`."""
