@@ -138,3 +138,14 @@ def test_every_purchase_stands_in_one_account_and_nowhere_else(template: Path, e
 
     subscribed = [sub["id"] for document in documents for sub in document["subscriptions"]]
     assert len(subscribed) == len(set(subscribed))
+
+
+def test_a_replay_finds_an_owner_that_is_another(template: Path) -> None:
+    with a_household(template) as services:
+        tell(services, subscription_created(account="org_1", subscription=801, customer=700))
+        with services.database.write() as tx:
+            bindings.rebind(tx, ["lemonsqueezy:subscription:801"], "org_2")
+
+        differing = [(result.account, result.differs) for result in replay(services) if result.differs]
+
+    assert differing == [("org_2", ("owner of lemonsqueezy:subscription:801",))]

@@ -26,7 +26,7 @@ from kulanz.policy.facts import (
     Stamp,
     SubscriptionSeen,
 )
-from kulanz.processing.ownership import Claim, Customer, Ownership, Payment, owner, read, root, write
+from kulanz.processing.ownership import Claim, Customer, Owners, Ownership, Payment, kind_of, read, root, write
 from kulanz.providers import Routing
 from kulanz.store import accounts, bindings
 from kulanz.store.bindings import BindingRow
@@ -53,13 +53,11 @@ class AccountResolver:
 
     def __init__(self, tx: Connection, routings: Sequence[Routing], *, join_by_customer: bool = False) -> None:
         self._tx = tx
-        self._join_by_customer = join_by_customer
         self._kept = kept(tx, {routing.kept_claim for routing in routings if routing.kept_claim is not None})
         self._stored: dict[str, BindingRow] = {}
-        self._values: dict[str, Ownership] = {}
+        self._values = Owners(join_by_customer=join_by_customer)
         self._owners: dict[str, str] = {}
         self._closed: dict[str, bool] = {}
-        self._by_customers: dict[str, list[str]] | None = None
         self._load(set(filter(None, (key for routing in routings for key in _keys(routing)))))
         self.newly_known: set[str] = set()
         """The objects that this batch is the first to know by events of their own."""
@@ -96,7 +94,7 @@ class AccountResolver:
         """Find every owner, and which objects moved; nothing may be heard after it."""
         self._load_payments()
         for key in [key for key in self._values if key not in self._owners]:
-            account = self._owner(key)
+            account = self._values.owner(key)
             if account is None:
                 continue
             stored = self._stored.get(key)
@@ -104,7 +102,7 @@ class AccountResolver:
                 self.refused.append((key, account))
                 account = stored.account
             self._owners[key] = account
-            if stored is not None and account != stored.account and _kind(key) != "customer":
+            if stored is not None and account != stored.account and kind_of(key) != "customer":
                 self.moves.append(Move(key, stored.account, account))
 
     def account_of(self, routing: Routing, facts: Iterable[Fact] = ()) -> str | None:
@@ -121,16 +119,16 @@ class AccountResolver:
         """Return the account of an event as far as we know, without hearing it."""
         for key in (routing.subscription, routing.order):
             if key is not None and self.is_known(key):
-                return self._owner(key)
+                return self._values.owner(key)
         return self._of_no_object(routing)
 
     def accounts_of_customer(self, customer: str) -> list[str]:
         """Return every account that has a purchase of a customer, after `settle`."""
-        return sorted({self._owners[key] for key in self._purchases(customer) if key in self._owners})
+        return sorted({self._owners[key] for key in self._values.purchases(customer) if key in self._owners})
 
     def customers_told(self) -> dict[str, set[str]]:
         """Return the customers that were told of by themselves, each with the accounts that may know them."""
-        told = [(key, value) for key, value in self._values.items() if value.seen and _kind(key) == "customer"]
+        told = [(key, value) for key, value in self._values.items() if value.seen and kind_of(key) == "customer"]
         return {
             key: {*self.accounts_of_customer(key), *([value.customer.fallback] if value.customer else [])}
             for key, value in told
@@ -152,42 +150,8 @@ class AccountResolver:
         value, whole = self._values[key], root(key, self._values.get)
         if whole != key:
             return BindingRow(key, self._owners[key], write(value), None, whole)
-        customer = value.customer.key if value.customer is not None and _kind(key) != "customer" else None
+        customer = value.customer.key if value.customer is not None and kind_of(key) != "customer" else None
         return BindingRow(key, self._owners[key], write(value), customer, None)
-
-    def _owner(self, key: str) -> str | None:
-        if _kind(key) == "customer":
-            return self._owner_of_customer(key)
-        return owner(key, self._values.get, self._by_customer)
-
-    def _by_customer(self, key: str, value: Ownership) -> str | None:
-        """Return the account of an unnamed object: with what was bought with it, by a link, or a provisional one."""
-        customer = value.customer
-        if customer is None:
-            return None
-        bound = self._values.get(customer.key, _UNKNOWN)
-        linked = bound.link.account if bound.link is not None else None
-        return self._bought_with(key, customer) or linked or bound.base or self._joined(value, customer)
-
-    def _bought_with(self, order: str, customer: Customer) -> str | None:
-        """Return the one account that the subscriptions bought with an order name."""
-        bought = (self._values[key] for key in self._purchases(customer.key))
-        return _only(value.claimed for value in bought if value.order == order)
-
-    def _joined(self, value: Ownership, customer: Customer) -> str:
-        """Return the one account of a customer, for a payment of something unknown or where the settings say so."""
-        purchases = self._purchases(customer.key)
-        account = None
-        if _is_loose(value):
-            account = _only(self._owner(key) for key in purchases if not _is_loose(self._values[key]))
-        elif self._join_by_customer:
-            account = _only(owner(key, self._values.get, lambda *_: None) for key in purchases)
-        return account or customer.fallback
-
-    def _owner_of_customer(self, key: str) -> str | None:
-        value = self._values[key]
-        linked = value.link.account if value.link is not None else None
-        return linked or value.base or (value.customer.fallback if value.customer is not None else None)
 
     def _of_no_object(self, routing: Routing) -> str | None:
         """Return the account of an event that is about no purchase, or about none that is known yet."""
@@ -196,17 +160,8 @@ class AccountResolver:
             return claim
         if routing.customer is not None and routing.fallback is not None:
             customer = Customer(_NO_TIME, routing.customer, routing.fallback)
-            return self._by_customer("", Ownership(customer=customer))
+            return self._values.by_customer("", Ownership(customer=customer))
         return routing.fallback
-
-    def _purchases(self, customer: str) -> list[str]:
-        """Return a customer's purchases and loose charges."""
-        if self._by_customers is None:
-            self._by_customers = {}
-            for key, value in self._values.items():
-                if value.customer is not None and _kind(key) != "customer" and root(key, self._values.get) == key:
-                    self._by_customers.setdefault(value.customer.key, []).append(key)
-        return self._by_customers.get(customer, [])
 
     def _join(self, key: str, value: Ownership) -> None:
         known = self._values.get(key)
@@ -214,12 +169,11 @@ class AccountResolver:
         if value.seen and not self.is_known(key):
             self.newly_known.add(key)
         self._values[key] = joined
-        self._by_customers = None
 
     def _load(self, keys: set[str]) -> None:
         """Read objects, their customers' other purchases, and what they are payments of, under the customers' locks."""
-        customers = {key for key in keys if _kind(key) == "customer"}
-        if any(_kind(key) != "customer" for key in keys):
+        customers = {key for key in keys if kind_of(key) == "customer"}
+        if any(kind_of(key) != "customer" for key in keys):
             customers |= {row.customer for row in bindings.rows(self._tx, keys) if row.customer is not None}
         bindings.lock_keys(self._tx, customers)
         rows = [*bindings.rows(self._tx, keys | customers), *bindings.of_customers(self._tx, customers)]
@@ -238,11 +192,10 @@ class AccountResolver:
 
     def _may_move(self, key: str) -> bool:
         stored = self._stored.get(key)
-        return stored is not None and _kind(key) != "customer" and self._owner(key) != stored.account
+        return stored is not None and kind_of(key) != "customer" and self._values.owner(key) != stored.account
 
     def _add(self, row: BindingRow) -> None:
         self._stored[row.key] = row
-        self._by_customers = None
         self._values[row.key] = read(row.claims) if row.claims is not None else Ownership(base=row.account)
 
     def _is_closed(self, account: str) -> bool:
@@ -356,18 +309,3 @@ def _stamp_of(fact: Fact) -> Stamp | None:
 
 def _keys(routing: Routing) -> Iterator[str | None]:
     yield from (routing.subscription, routing.order, routing.customer, *routing.within, *routing.parts)
-
-
-def _only(names: Iterable[str | None]) -> str | None:
-    """Return the account that all of these name, where they name one."""
-    named = {account for account in names if account is not None}
-    return named.pop() if len(named) == 1 else None
-
-
-def _is_loose(value: Ownership) -> bool:
-    """Whether this is a payment of something unknown: a charge, or what only a refund or a dispute has told of."""
-    return value.base is None and (value.charge or not value.seen)
-
-
-def _kind(key: str) -> str:
-    return key.split(":", 2)[1]

@@ -6,7 +6,7 @@ same owners. `owner` reads it together with the values of the objects that it po
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 import msgspec
@@ -118,6 +118,80 @@ def owner(key: str, lookup: Lookup, of_customer: Callable[[str, Ownership], str 
 def _of_order(value: Ownership, lookup: Lookup) -> str | None:
     order = lookup(value.order) if value.order else None
     return (order.claimed or order.base) if order is not None and not order.within else None
+
+
+class Owners(dict[str, Ownership]):
+    """All objects that matter together, by their keys: who owns them follows from nothing else."""
+
+    def __init__(self, *, join_by_customer: bool = False) -> None:
+        super().__init__()
+        self._join_by_customer = join_by_customer
+        self._by_customers: dict[str, list[str]] | None = None
+
+    def __setitem__(self, key: str, value: Ownership) -> None:
+        """Know an object's value."""
+        super().__setitem__(key, value)
+        self._by_customers = None
+
+    def owner(self, key: str) -> str | None:
+        """Return the account of an object or a customer; None where nothing is known of it."""
+        if kind_of(key) == "customer":
+            return self._owner_of_customer(key)
+        return owner(key, self.get, self.by_customer)
+
+    def by_customer(self, key: str, value: Ownership) -> str | None:
+        """Return the account of an unnamed object: with what was bought with it, by a link, or a provisional one."""
+        customer = value.customer
+        if customer is None:
+            return None
+        bound = self.get(customer.key, Ownership())
+        linked = bound.link.account if bound.link is not None else None
+        return self._bought_with(key, customer) or linked or bound.base or self._joined(value, customer)
+
+    def _bought_with(self, order: str, customer: Customer) -> str | None:
+        """Return the one account that the subscriptions bought with an order name."""
+        bought = (self[key] for key in self.purchases(customer.key))
+        return _only(value.claimed for value in bought if value.order == order)
+
+    def _joined(self, value: Ownership, customer: Customer) -> str:
+        """Return the one account of a customer, for a payment of something unknown or where the settings say so."""
+        purchases = self.purchases(customer.key)
+        account = None
+        if _is_loose(value):
+            account = _only(self.owner(key) for key in purchases if not _is_loose(self[key]))
+        elif self._join_by_customer:
+            account = _only(owner(key, self.get, lambda *_: None) for key in purchases)
+        return account or customer.fallback
+
+    def _owner_of_customer(self, key: str) -> str | None:
+        value = self[key]
+        linked = value.link.account if value.link is not None else None
+        return linked or value.base or (value.customer.fallback if value.customer is not None else None)
+
+    def purchases(self, customer: str) -> list[str]:
+        """Return a customer's purchases and loose charges."""
+        if self._by_customers is None:
+            self._by_customers = {}
+            for key, value in self.items():
+                if value.customer is not None and kind_of(key) != "customer" and root(key, self.get) == key:
+                    self._by_customers.setdefault(value.customer.key, []).append(key)
+        return self._by_customers.get(customer, [])
+
+
+def kind_of(key: str) -> str:
+    """Return the kind of object that a key names: `customer` of `lemonsqueezy:customer:1`."""
+    return key.split(":", 2)[1]
+
+
+def _only(names: Iterable[str | None]) -> str | None:
+    """Return the account that all of these name, where they name one."""
+    named = {account for account in names if account is not None}
+    return named.pop() if len(named) == 1 else None
+
+
+def _is_loose(value: Ownership) -> bool:
+    """Whether this is a payment of something unknown: a charge, or what only a refund or a dispute has told of."""
+    return value.base is None and (value.charge or not value.seen)
 
 
 def read(stored: bytes) -> Ownership:

@@ -11,6 +11,7 @@ from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Fact
 from kulanz.policy.state import Terms
+from kulanz.queries.replay.owners import OwnersCheck
 from kulanz.queries.replay.recorded import RecordedAccount, news, opened, pages
 from kulanz.services import Services
 from kulanz.store import accounts
@@ -37,15 +38,21 @@ def replay(
 ) -> Iterator[ReplayResult]:
     """Yield a finding for every account that was decided about at or after `since`, in the order of their ids.
 
+    Without `since` the owners of all purchases are computed again, too.
+
     `progress` is told after each page how many accounts were looked at, and how many there are.
     """
     with services.database.read() as conn:
         done, number = 0, accounts.count(conn)
+    check = OwnersCheck(services)
     for conn, rows in pages(services):
         wanted = [row for row in rows if row.decided_at is not None and (since is None or row.decided_at >= since)]
         matches = {row.id: opened(services, row) for row in wanted}
         stated = news(
-            services, conn, [recorded_account for recorded_account in matches.values() if recorded_account is not None]
+            services,
+            conn,
+            [recorded_account for recorded_account in matches.values() if recorded_account is not None],
+            check.hear,
         )
         terms = services.all_terms(conn)
         for name, recorded_account in matches.items():
@@ -56,6 +63,10 @@ def replay(
         done += len(rows)
         if progress is not None:
             progress(done, number)
+    if since is None:
+        with services.database.read() as conn:
+            for account, key in check.differences(conn):
+                yield ReplayResult(account=account, differs=(f"owner of {key}",))
 
 
 def recorded(services: Services, conn: Connection, account: str) -> Iterator[Fact]:
