@@ -299,3 +299,18 @@ def test_a_link_of_nothing_is_refused_in_one_line(instance: Instance, start: dat
         assert code != 0
         assert problem in err
         assert err.count("\n") == 1
+
+
+def test_operators_see_who_pays_twice_for_one_plan_after_a_day(
+    instance: Instance, start: datetime, number: int
+) -> None:
+    org = f"org_{number}"
+    instance.deliver_event(subscription_created(purchase=bought(number, org, start), at=start))
+    other = paddle.Purchase(account=org, customer=f"ctm_{number}", subscription=f"sub_{number}", began=start)
+    post(instance, "paddle", paddle.delivery(paddle.subscription("created", at=start, purchase=other)))
+    at_once = [subject for subject in alerts(instance, "paid_twice") if str(number) in subject]
+
+    instance.advance("25h")
+
+    assert at_once == []
+    assert [subject for subject in alerts(instance, "paid_twice") if str(number) in subject] == [f"paddle:sub_{number}"]
