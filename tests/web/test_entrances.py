@@ -95,14 +95,18 @@ def a_process(folder: Path, *command: str) -> Iterator[Ask]:
 
 @contextmanager
 def a_client(folder: Path) -> Iterator[Ask]:
-    client = create_app(load(environ(folder))).test_client()
+    app = create_app(load(environ(folder)))
+    client = app.test_client()
 
     def ask(method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> Reply:
         whole = body if isinstance(body, bytes | None) else b"".join(body)
         response = client.open(path, method=method, data=whole, headers=headers)
         return response.status_code, _by_name(response.headers), response.get_json(silent=True)
 
-    yield ask
+    try:
+        yield ask
+    finally:
+        app.receiver.close()
 
 
 ENTRANCES = {

@@ -11,7 +11,6 @@ from flask import Blueprint, Response, request
 from flask.blueprints import BlueprintSetupState
 from prometheus_client import Counter
 from werkzeug.routing import BaseConverter, Rule
-from werkzeug.wsgi import get_content_length, get_input_stream
 
 from kulanz.errors import reason_of
 from kulanz.ingest.receiver import Receiver, WebhookResponse
@@ -32,7 +31,9 @@ def blueprint(receiver: Receiver) -> Blueprint:
     def deliver(endpoint: str) -> Response:
         refused = refusal(receiver, endpoint, request.method)
         try:
-            answer = refused or receiver.accept(endpoint, _headers_by_name(), _raw_body())
+            answer = refused or receiver.accept(
+                endpoint, _headers_by_name(), read_body(request.stream, MAX_BODY, request.content_length)
+            )
         except PayloadTooLargeError:
             answer = TOO_LARGE
         except Exception as error:  # noqa: BLE001 - the application's own handlers answer in another form
@@ -82,11 +83,6 @@ class _Rest(BaseConverter):
 
 def _headers_by_name() -> dict[str, str]:
     return {name.lower(): value for name, value in request.headers}
-
-
-def _raw_body() -> bytes:
-    environ = request.environ
-    return read_body(get_input_stream(environ), MAX_BODY, get_content_length(environ))
 
 
 @cache
