@@ -30,7 +30,7 @@ MOVED = Cause(kind="ownership", name=MOVED_RULE)
 
 
 class UnitOfWork:
-    """Decides about accounts within `tx`. Nothing is written before `put_back`, so dropping a docket is a dry run."""
+    """Decides about accounts within `tx`. Nothing is written before `save`: dropping it instead is a dry run."""
 
     def __init__(self, services: Services, tx: Connection, now: datetime) -> None:
         self.now = now
