@@ -314,3 +314,39 @@ def test_operators_see_who_pays_twice_for_one_plan_after_a_day(
 
     assert at_once == []
     assert [subject for subject in alerts(instance, "paid_twice") if str(number) in subject] == [f"paddle:sub_{number}"]
+
+
+def test_a_claim_that_names_a_closed_account_moves_nothing_and_is_shown(
+    instance: Instance, start: datetime, number: int
+) -> None:
+    org, gone = f"org_{number}", f"org_{number}x"
+    purchase = bought(number, org, start)
+    instance.deliver_event(
+        subscription_created(purchase=purchase, at=start),
+        subscription_created(purchase=bought(number + 1, gone, start), at=start),
+    )
+    instance.cli("account", "erase", gone, "--actor", "ada", "--reason", "they asked", "--yes")
+
+    instance.deliver_event(subscription_updated(purchase=replace(purchase, account=gone), at=start + HOUR))
+
+    assert plans(instance, org) == ["professional"]
+    shown = alerts(instance, "account_claim_closed")
+    assert shown == [f"lemonsqueezy:subscription:{purchase.subscription}"]
+
+
+def test_a_parked_event_keeps_dunning_away_from_the_account_that_its_purchase_moved_to(
+    instance: Instance, start: datetime, number: int
+) -> None:
+    first, second = f"org_{number}a", f"org_{number}b"
+    purchase = bought(number, first, start)
+    instance.deliver_event(subscription_created(purchase=purchase, at=start))
+    instance.deliver_event(subscription_payment_failed(purchase=purchase, at=start + HOUR, total="a lot"))
+
+    moved = replace(purchase, account=second)
+    instance.deliver_event(
+        subscription_updated(purchase=moved, at=start + HOUR, status="past_due"),
+        subscription_payment_failed(purchase=moved, at=start + HOUR, id=purchase.invoice + 5),
+    )
+    instance.advance_to(start + 20 * DAY)
+
+    assert instance.account(second)["standing"] == "grace"

@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from kulanz.crypto.vault import DataKey
+from kulanz.errors import KulanzError
 from kulanz.policy.book import Book
 from kulanz.policy.book.purchases import Kind, Purchase, Subjects, of_fact, purchase_of, subjects
 from kulanz.policy.facts import Fact
@@ -39,6 +40,7 @@ def move(services: Services, tx: Connection, source: Entry, target: Entry, keys:
     parts = _Parts(services, tx, source, target, frozenset(keys), purchases, known)
     staying, going = parts.split()
     parts.move_effects()
+    parts.move_parked()
     for kind, key in case_index.of_account(tx, source.row.id):
         if kind != case_index.COLLECTION and purchase_of(key, known) in purchases:
             case_index.drop(tx, source.row.id, kind, key)
@@ -80,6 +82,18 @@ class _Parts:
             if is_kept and row.payload and self._is_about(row.subject):
                 payload = self.target.key.seal(self.source.key.open(row.payload))
                 outbox.give(self.tx, row.id, self.target.row.id, payload)
+
+    def move_parked(self) -> None:
+        """Attribute parked events, for which dunning leaves an account alone; their bodies belong to none yet."""
+        for event in inbox.parked_of(self.tx, self.source.row.id):
+            try:
+                provider = self.services.providers[event.provider]
+                payload = provider.decode(self.services.vault.open(event.body))
+            except KulanzError:  # Parked for just that: whose it is cannot be read any better now.
+                continue
+            routing = provider.route(payload, self.services.account_naming)
+            if self.keys.intersection((routing.subscription, routing.order)):
+                inbox.attribute(self.tx, event.id, self.target.row.id)
 
     def _event(self, event: Event, key: DataKey, staying: list[Fact], going: list[Fact]) -> None:
         provider, body = self.services.providers[event.provider], key.open(event.body)

@@ -103,6 +103,7 @@ _OF_ACCOUNT = (
     .limit(_PAGE)
 )
 _OF_ACCOUNTS = _EVENT.where(among(inbox.c.account, "accounts"), inbox.c.state == "handled").order_by(inbox.c.id)
+_PARKED_OF = _EVENT.where(text("state = 'parked'"), inbox.c.account == bindparam("account")).order_by(inbox.c.id)
 _PARKED = Prepared(
     select(inbox.c.account).where(text("state = 'parked'"), among(inbox.c.account, "accounts")).distinct()
 )
@@ -169,6 +170,11 @@ def of_account(conn: Connection, account: str) -> Iterator[Event]:
 def of_accounts(conn: Connection, accounts: Collection[str]) -> Iterator[Event]:
     """Yield every handled event of some accounts in the order of arrival."""
     yield from _events(conn, _OF_ACCOUNTS, accounts=accounts)
+
+
+def parked_of(conn: Connection, account: str) -> list[Event]:
+    """Return the parked events of an account."""
+    return _events(conn, _PARKED_OF, account=account)
 
 
 def parked_accounts(tx: Connection, accounts: Collection[str]) -> frozenset[str]:
