@@ -350,3 +350,23 @@ def test_a_parked_event_keeps_dunning_away_from_the_account_that_its_purchase_mo
     instance.advance_to(start + 20 * DAY)
 
     assert instance.account(second)["standing"] == "grace"
+
+
+def test_the_api_links_accounts_once_and_shows_a_dry_run(instance: Instance, start: datetime, number: int) -> None:
+    org, unnamed = f"org_{number}", f"lemonsqueezy-{number}"
+    instance.deliver_event(
+        subscription_created(purchase=bought(number, None, start), at=start, variant_id=ENTERPRISE),
+        subscription_created(purchase=bought(number, org, start), at=start),
+    )
+    wanted = {"to": org, "reason": "they wrote to us"}
+
+    preview = instance.post(f"/v1/accounts/{unnamed}/links", {**wanted, "dry_run": True})
+    before = plans(instance, unnamed, org)
+    linked = instance.post(f"/v1/accounts/{unnamed}/links", wanted)
+
+    assert (preview.status_code, linked.status_code) == (200, 201)
+    assert before == ["enterprise", "professional"]
+    assert linked.json()["plans"] == preview.json()["plans"] == {unnamed: "free", org: "enterprise"}
+    assert plans(instance, unnamed, org) == ["enterprise", "enterprise"]
+    nothing = instance.post("/v1/accounts/lemonsqueezy-0/links", wanted)
+    assert nothing.status_code == 404

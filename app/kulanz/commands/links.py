@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -41,12 +41,23 @@ class _DryRunError(Exception):
     """Takes a transaction back whose outcome is known."""
 
 
-def link(services: Services, links: Sequence[Link], actor: str, *, dry_run: bool = False) -> list[Linked]:
-    """Carry links out in one transaction, all or none; with `dry_run` say what would follow and write nothing (I8)."""
+def link(
+    services: Services,
+    links: Sequence[Link],
+    actor: str,
+    *,
+    dry_run: bool = False,
+    then: Callable[[Connection, Sequence[Linked]], None] = lambda *_: None,
+) -> list[Linked]:
+    """Carry links out in one transaction, all or none; with `dry_run` say what would follow and write nothing (I8).
+
+    `then` is called in the same transaction: what it writes is written with them.
+    """
     services.vault.prepare()
     done: list[Linked] = []
     with suppress(_DryRunError), services.database.write() as tx:
         done.extend(_link(services, tx, each, actor) for each in links)
+        then(tx, done)
         _take_back(dry_run=dry_run)
     if not dry_run:
         services.notifier.notify()
