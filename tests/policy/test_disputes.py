@@ -434,13 +434,13 @@ def test_a_stamp_orders_by_time_then_rank_then_digest() -> None:
     assert Stamp(MONDAY, 9, "z") < Stamp(later, 0, "") < Stamp(later, 1, "") < Stamp(later, 1, "a")
 
 
-def test_a_dispute_that_turns_out_to_be_one_customers_gives_back_what_another_pays_for_and_says_so() -> None:
+def test_a_dispute_that_turns_out_to_be_about_one_purchase_gives_back_the_other_and_says_so() -> None:
     account = Stage(terms=terms(plexo_but(dispute={"scope": "subscription"})))
-    account.hear(a_subscription(), a_subscription(key="lemonsqueezy:1", customer="lemonsqueezy:9"))
+    account.hear(a_subscription(), a_subscription(key="lemonsqueezy:1", order="lemonsqueezy:8"))
     account.hear(told_by_operator(OPENED, MONDAY), at=MONDAY)
     taken = account.state.access
 
-    decision = account.hear(a_dispute(OPENED, MONDAY + HOUR), at=MONDAY + HOUR)
+    decision = account.hear(a_dispute(OPENED, MONDAY + HOUR, order=ORDER), at=MONDAY + HOUR)
 
     assert (taken, account.state.access) == (Access.FREE, Access.FULL)
     assert decision.principal is not None

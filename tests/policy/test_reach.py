@@ -64,7 +64,7 @@ def test_a_strangers_dispute_does_not_reach_further_when_the_owners_subscription
     assert account.state.access is Access.FREE
 
 
-def test_a_dispute_of_the_only_buyer_holds_the_whole_account() -> None:
+def test_a_dispute_of_the_only_purchase_holds_the_whole_account() -> None:
     account = a_paying_account()
     account.hear(a_subscription(key=OTHER, variant=ENTERPRISE))
 
@@ -155,12 +155,13 @@ def test_a_failure_touches_only_its_own_subscription() -> None:
     assert account.state.plan == "professional"
 
 
-def test_an_account_without_a_subscription_of_its_own_is_open_to_a_first_claim() -> None:
+def test_a_fraudulent_order_that_gave_no_plan_counts_and_makes_no_data_deletable() -> None:
     account = Stage(now=MONDAY)
 
     account.hear(an_order(OrderStatus.FRAUDULENT, MONDAY))
 
-    assert account.state.access is Access.NONE
+    assert (account.state.standing, account.state.access) == (Standing.SUSPENDED, Access.FREE)
+    assert account.state.deletion_eligible_at is None
 
 
 def test_a_stranger_who_wins_gets_only_their_own_back() -> None:

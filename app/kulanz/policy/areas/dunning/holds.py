@@ -30,9 +30,10 @@ def hold(case: Case) -> Hold:
         owner=Owner.DUNNING,
         source=case.key,
         since=case.held_at or case.deadline,
-        scope="account" if rules.hold_access == "none" else "subscription",
+        scope="account" if rules.hold_access == "none" and case.whole else "subscription",
         subscriptions=(case.subscription,),
         access=Access(rules.hold_access),
+        counts=not case.claim,
     )
 
 
@@ -109,7 +110,7 @@ def _enforcement(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
         return []
     if expired_by_provider(book.subscriptions[case.subscription], book):
         return [f.CaseExhausted(case=case.key, opened_at=case.opened_at, at=now)]
-    asks = not graceless and case.subscription.partition(":")[0] in moment.terms.can_look
+    asks = not graceless and not case.bounced and case.subscription.partition(":")[0] in moment.terms.can_look
     return _look(case, book, now) if asks else _placed(case, now, verified=False)
 
 
