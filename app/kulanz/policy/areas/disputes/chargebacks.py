@@ -235,7 +235,7 @@ def _chargeback(disputed: _Disputed, purchases: Purchases, contested: Collection
             rules.deletion_after.after(decided_at or dispute.opened_at, moment.zone) if eligible else None
         ),
         purchase=disputed.purchase.name if disputed.purchase else None,
-        contested_since=_since(dispute, rules, CONTESTED) if active else None,
+        contested_since=_contested_since(dispute, rules) if active else None,
         about=tuple(sorted(key for purchase in disputed.purchases for key in purchase.subscriptions)),
     )
 
@@ -269,13 +269,18 @@ def _counted(status: DisputeStatus, rules: DisputeRules) -> DisputeStatus:
     return status
 
 
+def _contested_since(dispute: Dispute, rules: DisputeRules) -> datetime | None:
+    """Return since when a dispute is contested: from its opening, or from an appeal's own time."""
+    since = _since(dispute, rules, CONTESTED)
+    opens = _counted(dispute.marks[0][1], rules) in CONTESTED and since == dispute.marks[0][0].at
+    return dispute.opened_at if opens else since
+
+
 def _since(dispute: Dispute, rules: DisputeRules, statuses: Collection[DisputeStatus]) -> datetime | None:
-    """Return when the present run of such words began: a later copy moves no date, an appeal begins anew."""
-    since, begins = None, dispute.opened_at
+    """Return when the present run of such words began: a later copy moves no date."""
+    since = None
     for stamp, status in dispute.marks:
-        at = begins if statuses is CONTESTED and begins is not None else stamp.at
-        since = (since or at) if _counted(status, rules) in statuses else None
-        begins = None
+        since = (since or stamp.at) if _counted(status, rules) in statuses else None
     return since
 
 

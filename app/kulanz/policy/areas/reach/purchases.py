@@ -20,6 +20,8 @@ from kulanz.policy.state import FREE, CaseState, Catalogue, State
 
 _LIVE_LICENCES = frozenset({LicenceStatus.INACTIVE, LicenceStatus.ACTIVE})
 _PAID_ORDERS = frozenset({OrderStatus.PAID, OrderStatus.PARTIAL_REFUND})
+_BOUGHT_WITH = "bought with"
+"""An order that is known only from what was bought with it."""
 _NOT_PAID = frozenset({CaseState.ON_HOLD, CaseState.EXHAUSTED, CaseState.IN_COLLECTIONS})
 
 
@@ -86,7 +88,10 @@ class Purchases:
         named = (seen.subscription, seen.order, seen.payment)
         if any(named):
             name = next(self._named(named), None)
-            return (self.by_name[name],) if name else ()
+            found = self.by_name[name] if name else None
+            if found is not None and not self._is_bare(found):
+                return (found,)
+            return self._paid_with(found, found.customers if found else {seen.customer})
         if by_operator(dispute):
             return tuple(self.by_name.values())
         return tuple(purchase for purchase in self.by_name.values() if seen.customer in purchase.customers)
@@ -104,10 +109,26 @@ class Purchases:
 
     def _named(self, named: Iterable[str | None]) -> Iterator[str]:
         for key in named:
-            for family in ("subscriptions", "orders", "invoices"):
+            for family in ("subscriptions", "orders", "invoices", _BOUGHT_WITH):
                 for name in full_refunds.keys_of(key, self.book) if key else ():
                     if (family, name) in self.names:
                         yield self.names[family, name]
+
+    def _paid_with(self, payment: Purchase | None, customers: Collection[str | None]) -> tuple[Purchase, ...]:
+        """Return what a payment is for that names nothing: the customer's only purchase, if no order of it is known.
+
+        A signature proves its own payments alone, so what is signed has to be named.
+        """
+        others = [item for item in self.by_name.values() if item.customers & set(customers) and not self._is_bare(item)]
+        if len(others) == 1 and not others[0].orders and not others[0].signed and not (payment and payment.signed):
+            return (others[0],)
+        return (payment,) if payment else ()
+
+    def _is_bare(self, purchase: Purchase) -> bool:
+        """Whether a purchase is no more than a payment, as a Stripe charge whose invoice is not known."""
+        orders = [self.book.orders[key].seen for key in purchase.orders]
+        is_alone = not purchase.subscriptions and not purchase.licences
+        return is_alone and not any(order.variant or order.product for order in orders)
 
     def _all_of_its_customer(self, purchase: Purchase, since: datetime) -> bool:
         """Whether everything live (where nothing is: everything ever bought) has the customer of a purchase.
@@ -168,6 +189,8 @@ def _names(book: Book) -> Iterator[tuple[tuple[str, str], str]]:
     bought = {key: _of_order(sub.seen) or f"subscription {key}" for key, sub in book.subscriptions.items()}
     for key, name in bought.items():
         yield ("subscriptions", key), name
+    yield from _known_from(sub.seen for sub in book.subscriptions.values())
+    yield from _known_from(licence.seen for licence in book.licences.values())
     billed: dict[str | None, str] = {}
     for subscription, invoices in book.invoices.items():
         for key, invoice in invoices.known.items():
@@ -180,6 +203,14 @@ def _names(book: Book) -> Iterator[tuple[tuple[str, str], str]]:
         yield ("licences", key), _of_order(licence.seen) or f"licence {key}"
 
 
+def _known_from(sold: Iterable[SubscriptionSeen | LicenceSeen]) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield the orders that are known from what was bought with them."""
+    for seen in sold:
+        name = _of_order(seen)
+        if name is not None and seen.order is not None:
+            yield (_BOUGHT_WITH, seen.order), name
+
+
 def _of_order(seen: SubscriptionSeen | LicenceSeen) -> str | None:
     """Return the name of what was bought with one order by one customer."""
     return f"{seen.order} {seen.customer}" if seen.order else None
@@ -189,11 +220,11 @@ def _purchase(name: str, keys: Mapping[str, list[str]], book: Book) -> Purchase:
     subscriptions = [book.subscriptions[key] for key in keys.get("subscriptions", ())]
     orders = [book.orders[key] for key in keys.get("orders", ())]
     licences = [book.licences[key] for key in keys.get("licences", ())]
-    buyers = subscriptions or orders or licences
-    is_signed = any(record.seen.signed for record in (*subscriptions, *orders))
+    buyers = [[record.seen.customer for record in records] for records in (subscriptions, orders, licences)]
+    is_signed = any([record.seen.signed for record in subscriptions] + [record.seen.signed for record in orders])
     return Purchase(
         name=name,
-        customers=frozenset(record.seen.customer for record in buyers),
+        customers=frozenset(next(filter(None, buyers), ())),
         subscriptions=tuple(sorted(keys.get("subscriptions", ()))),
         orders=tuple(sorted(keys.get("orders", ()))),
         licences=tuple(sorted(keys.get("licences", ()))),
