@@ -17,6 +17,7 @@ from kulanz.config import Settings
 from kulanz.errors import MalformedPayloadError, StorageUnavailableError, detail_of
 from kulanz.ingest.group_commit import GroupCommit
 from kulanz.ingest.secret_usage import SecretUsage
+from kulanz.ingest.spool_reports import SpoolReports
 from kulanz.ingest.spooling import SpoolFallback
 from kulanz.providers import DeliveryHeader, Provider
 from kulanz.runtime.clock import real_now
@@ -110,11 +111,13 @@ class Receiver:
         self._commits = GroupCommit[_UnstampedEvent | None, RecordedEvent](self._write, name="intake")
         self._fallback = _spool_fallback(services, self._write_events)
         self._debouncer = Debouncer(services.notifier.notify)
+        self._reports: SpoolReports | None = None
 
     def begin(self) -> None:
         """Bring back what an earlier process left in the spool; without this, the first trouble with a write does."""
         if self._fallback is not None:
             self._fallback.wake()
+            self._reports = SpoolReports(self._services.database, self._fallback)
 
     def knows(self, endpoint: str) -> bool:
         """Whether anything may be delivered there."""
@@ -163,6 +166,8 @@ class Receiver:
     def close(self) -> None:
         """End the threads; what waits is written first."""
         self._commits.close()
+        if self._reports is not None:
+            self._reports.close()
         if self._fallback is not None:
             self._fallback.close()
         self._debouncer.close()

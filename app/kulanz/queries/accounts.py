@@ -6,12 +6,12 @@ from kulanz.errors import NotFoundError
 from kulanz.policy.areas.dunning import holds
 from kulanz.policy.consequences.effects import entitlement as rights
 from kulanz.policy.state import Moment, Situation
-from kulanz.processing import circuit_breaker
+from kulanz.processing import circuit_breaker, facts_first
 from kulanz.queries import account_documents, closed, sentences, story
 from kulanz.queries.views import AccountView, JsonDocument, Page, of_row, view
 from kulanz.services import Services
 from kulanz.store import accounts as stored
-from kulanz.store import bindings, inbox, ledger, outbox
+from kulanz.store import bindings, ledger, outbox
 from kulanz.store.database import Connection
 from kulanz.store.ledger import DecisionRow
 from kulanz.store.outbox import EffectRow
@@ -109,7 +109,8 @@ def _obstacles(services: Services, conn: Connection, seen: AccountView) -> dict[
     """Return why a hold that is due is not placed, by its case."""
     now, name = services.clock.now(conn), seen.account.id
     braked = circuit_breaker.status(conn, now).on_since is not None
-    situation = Situation(parked=bool(inbox.parked_accounts(conn, [name])), braked=braked)
+    parked = bool(facts_first.holding_back(conn, name, seen.account.book))
+    situation = Situation(parked=parked, braked=braked)
     moment = Moment(seen.terms, seen.account.zone(seen.terms), now, situation)
     matches = {case.key: holds.blocked(case, seen.account.book, moment) for case in seen.state.cases}
     return {key: topic for key, topic in matches.items() if topic is not None}
