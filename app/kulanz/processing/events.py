@@ -303,8 +303,12 @@ class Batch:
         return facts_first.concerns(self._services, event.provider, event.name, routing, resolver.owner(routing))
 
     def _is_behind(self, account: str) -> bool:
-        """Whether an account has more events in this batch, or events outside it are yet to be applied."""
-        return self._undecided[account] > 0 or facts_first.is_behind(self._tx, own=len(self._events))
+        """Whether an account has more events in this batch, or events outside it are yet to be applied.
+
+        What this batch leaves waiting is known to hold back only once it is written.
+        """
+        more = self._undecided[account] > 0 or bool(self._waiting)
+        return more or facts_first.is_behind(self._tx, own=len(self._events))
 
     def _park(self, event: Event, reason: str, account: str | None, concerned: str | None = None) -> None:
         inbox.failed(
