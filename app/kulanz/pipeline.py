@@ -86,7 +86,7 @@ def _fire_timers(services: Services, limit: int) -> int:
         if until is None:
             return 0
         unit_of_work = UnitOfWork(services, tx, now, is_behind=lambda _: False)
-        due = timers.due(tx, until, now, limit)
+        due = timers.due(tx, now, limit, until=until)
         kinds: dict[str, list[str]] = {}
         for timer in due:
             kinds.setdefault(timer.account, []).append(timer.kind)

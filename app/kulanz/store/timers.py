@@ -69,12 +69,12 @@ def replace(tx: Connection, wanted: Mapping[str, Sequence[TimerRow]]) -> None:
     bulk.insert(tx, timers, _COLUMNS, [msgspec.structs.astuple(timer) for timer in future - present], conflict=moved)
 
 
-def due(tx: Connection, until: datetime, now: datetime, limit: int) -> list[TimerRow]:
-    """Return timers that were due at `until`, oldest first, of accounts of which no other timer came due since.
+def due(tx: Connection, now: datetime, limit: int, *, until: datetime | None = None) -> list[TimerRow]:
+    """Return timers that are due, oldest first; with `until` those due then, of accounts with none that is due since.
 
     The accounts are yet to be locked, and the timers looked at again.
     """
-    if until >= now:
+    if until is None or until >= now:
         return [TimerRow(*row) for row in _DUE.rows(tx, now=now, limit=limit)]
     return [TimerRow(*row) for row in _DUE_AND_NO_OTHER.rows(tx, until=until, now=now, limit=limit)]
 

@@ -175,7 +175,7 @@ def failed(
     return state
 
 
-def attribute(tx: Connection, id: int, account: str | None, concerns: str) -> None:  # noqa: A002
+def attribute(tx: Connection, id: int, account: str | None, concerns: str | None = None) -> None:  # noqa: A002
     """Note whose event a parked one is, and whose dunning it holds back; its body stays sealed as it is."""
     tx.execute(_ATTRIBUTE, {"attributed": id, "whose": account, "concerns_": concerns})
 
