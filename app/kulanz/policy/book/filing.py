@@ -167,7 +167,7 @@ def _prolonged(fact: f.HoldProlonged) -> list[BookEntry]:
 
 
 def _exhausted(fact: f.CaseExhausted) -> list[BookEntry]:
-    return [("cases", fact.case, CaseLog(exhausted_for=fact.opened_at, exhausted_at=fact.at))]
+    return [("cases", fact.case, CaseLog(exhausted_for=fact.opened_at, exhausted_at=fact.at, verified=fact.verified))]
 
 
 def _waived(fact: f.CaseWaived) -> list[BookEntry]:

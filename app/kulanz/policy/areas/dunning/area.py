@@ -204,7 +204,8 @@ def _change(case: Case, rule: str, rank: int, book: Book, acts: Iterable[OwnFact
         "grace_ends_at": case.deadline,
         "failures": case.failures,
     }
-    if rule == "dunning.hold_placed" and holds.looked_in_vain(case, book):
+    takes = rule == "dunning.hold_placed" or (rule == "dunning.exhausted" and case.held_at is None)
+    if takes and holds.looked_in_vain(case, book):
         detail["unverified"] = True
     callback, notice = _telling(case, rule, book, acts)
     return Change(

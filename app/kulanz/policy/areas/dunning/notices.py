@@ -17,6 +17,7 @@ WARNING_CALLBACK = f"{WARNING}.callback"
 """The same warning on its other way, whose delivery counts where the policy says `warn_by = "callback"`."""
 REMINDER = "grace_reminder"
 GRACE_STARTED = "grace_started"
+LETTER = "dunning_level"
 CASE_NOTICES = frozenset({GRACE_STARTED, REMINDER, WARNING})
 LATE = timedelta(hours=1)
 """A notice later than this belongs to a catch-up, in which a case gets one notice at most."""
