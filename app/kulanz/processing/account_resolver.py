@@ -122,6 +122,12 @@ class AccountResolver:
                 return self._values.owner(key)
         return self._of_no_object(routing)
 
+    def owner(self, routing: Routing) -> str | None:
+        """Return the account that an event is surely about: of its subscription or order, or claimed by the event."""
+        known = (key for key in (routing.subscription, routing.order) if key is not None and self.is_known(key))
+        owned = next(filter(None, map(self._values.owner, known)), None)
+        return owned or routing.claim or (routing.kept_claim if self.keeps(routing) else None)
+
     def accounts_of_customer(self, customer: str) -> list[str]:
         """Return every account that has a purchase of a customer, after `settle`."""
         return sorted({self._owners[key] for key in self._values.purchases(customer) if key in self._owners})

@@ -40,7 +40,7 @@ def move(services: Services, tx: Connection, source: Entry, target: Entry, keys:
     parts = _Parts(services, tx, source, target, frozenset(keys), purchases, known)
     staying, going = parts.split()
     parts.move_effects()
-    parts.move_parked()
+    parts.move_unapplied()
     for kind, key in case_index.of_account(tx, source.row.id):
         if kind != case_index.COLLECTION and purchase_of(key, known) in purchases:
             case_index.drop(tx, source.row.id, kind, key)
@@ -83,9 +83,9 @@ class _Parts:
                 payload = self.target.key.seal(self.source.key.open(row.payload))
                 outbox.give(self.tx, row.id, self.target.row.id, payload)
 
-    def move_parked(self) -> None:
-        """Attribute parked events, for which dunning leaves an account alone; their bodies belong to none yet."""
-        for event in inbox.parked_of(self.tx, self.source.row.id):
+    def move_unapplied(self) -> None:
+        """Let parked and waiting events hold back the other account's dunning; their bodies belong to none yet."""
+        for event in inbox.unapplied_of(self.tx, self.source.row.id):
             try:
                 provider = self.services.providers[event.provider]
                 payload = provider.decode(self.services.vault.open(event.body))
@@ -93,7 +93,7 @@ class _Parts:
                 continue
             routing = provider.route(payload, self.services.account_naming)
             if self.keys.intersection((routing.subscription, routing.order)):
-                inbox.attribute(self.tx, event.id, self.target.row.id)
+                inbox.concern(self.tx, event.id, self.source.row.id, self.target.row.id)
 
     def _event(self, event: Event, key: DataKey, staying: list[Fact], going: list[Fact]) -> None:
         provider, body = self.services.providers[event.provider], key.open(event.body)

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 
 from kulanz.store.database import Connection, Database
 
-OWNERS = "0011"
+OWNERS = "0012"
 """The revision since which every purchase has one owner."""
 _ONE_AT_A_TIME = 0x6B756C61
 
