@@ -10,6 +10,7 @@ from threading import Event as Signal
 from threading import Thread
 from time import monotonic, sleep
 
+from kulanz.crypto import places
 from kulanz.delivery import Attempt, AttemptReport, deliver
 from kulanz.delivery.report import AttemptState, parked
 from kulanz.errors import FarEndError, StorageUnavailableError, UnreadableError, reason_of
@@ -159,17 +160,18 @@ def _begin_attempt(services: Services, row: EffectRow) -> bool:
 def _load_effect(services: Services, conn: Connection, row: EffectRow) -> Effect:
     """Return what is to be done. An account that was closed since the row was leased left it sealed anew."""
     key = accounts.data_key(conn, row.account) if row.account else None
+    place = places.effect(row.account, row.id)
     if key:
-        return codec.read_effect(row.kind, services.vault.data_key(key).open(row.payload))
+        return codec.read_effect(row.kind, services.vault.data_key(key, row.account).open(row.payload, place))
     current = outbox.get(conn, row.id) if row.account else row
-    return codec.read_effect(row.kind, services.vault.open((current or row).payload))
+    return codec.read_effect(row.kind, services.vault.open((current or row).payload, place))
 
 
 def _is_still_wanted(services: Services, conn: Connection, account: str, effect: Effect) -> bool:
     stored = accounts.get(conn, account)
     if stored is None or stored.book is None or stored.key is None:
         return True
-    book = codec.unpack_book(services.vault.data_key(stored.key).open(stored.book))
+    book = codec.unpack_book(services.vault.data_key(stored.key, stored.id).open(stored.book, places.book(stored.id)))
     terms = services.terms(conn)
     state = assess(book, terms, book.word("timezone") or terms.timezone, services.clock.now(conn))
     return still_wanted(effect, state, book)
@@ -298,7 +300,8 @@ def _record_subscription(services: Services, event: Event, seen: SubscriptionSee
 
 def _routing(services: Services, event: Event) -> Routing:
     provider = services.providers[event.provider]
-    return provider.route(provider.decode(services.vault.open(event.body)), services.account_naming)
+    body = services.vault.open(event.body, places.event(event.provider, event.delivery_key))
+    return provider.route(provider.decode(body), services.account_naming)
 
 
 def _reconciled(seen: SubscriptionSeen) -> SubscriptionSeen:

@@ -40,6 +40,7 @@ __all__ = [
     "number_of",
     "record",
     "release",
+    "reseal",
     "spooled_id",
 ]
 
@@ -91,6 +92,9 @@ _ATTRIBUTE = (
     .values(account=bindparam("whose", type_=String))
 )
 _BODIES = select(inbox.c.id, inbox.c.body).where(inbox.c.account == bindparam("account")).order_by(inbox.c.id)
+_SEALED = select(inbox.c.id, inbox.c.provider, inbox.c.delivery_key, inbox.c.body).where(
+    inbox.c.account == bindparam("account")
+)
 _WAITING = (
     _EVENT.where(
         text("state = 'waiting' AND state <> 'handled'"), inbox.c.received_at <= bindparam("before", type_=Instant)
@@ -175,6 +179,12 @@ def of_accounts(conn: Connection, accounts: Collection[str]) -> Iterator[Event]:
 def parked_accounts(tx: Connection, accounts: Collection[str]) -> frozenset[str]:
     """Return those of the accounts that have a parked event."""
     return frozenset(account for (account,) in _PARKED.rows(tx, accounts=accounts))
+
+
+def reseal(tx: Connection, account: str, seal: Callable[[str, bytes, bytes], bytes]) -> None:
+    """Replace the body of each event of an account by what `seal` returns for its provider, delivery key and body."""
+    rows = tx.execute(_SEALED, {"account": account}).all()
+    bulk.update(tx, inbox, ("id", "body"), [(row.id, seal(row.provider, row.delivery_key, row.body)) for row in rows])
 
 
 def move(tx: Connection, old: str, new: str, reseal: Callable[[bytes], bytes] | None = None) -> int:
