@@ -17,10 +17,10 @@ from kulanz.commands import execute
 from kulanz.commands.commands import EraseAccount
 from kulanz.crypto import places
 from kulanz.errors import UnreadableError
-from kulanz.privacy import audit, ledger_head, rotation
+from kulanz.privacy import after_restore, audit, ledger_head, rotation
 from kulanz.queries.replay.replay import replay
 from kulanz.services import Services, build
-from kulanz.store import accounts, audit_log, tables
+from kulanz.store import accounts, audit_log, outbox, tables
 from kulanz.store.accounts import AccountRow
 from kulanz.store.database import Connection
 from kulanz_workers.scheduler import Scheduler
@@ -79,7 +79,7 @@ def services(tmp_path: Path, database_url: str, _sqlite_template: Path, past: li
         assert stranger is not None
         past.append(Past(row, stranger, decisions, keys))
         days_go_by(services, 9)
-        assert ledger_head.advance(services) == []
+        assert after_restore.advance(services) == []
         yield services
 
 
@@ -282,7 +282,7 @@ def test_a_head_is_not_renewed_over_a_loss_until_the_restore_is_accepted(service
     scheduler.head_loop.wait()
     assert flaws(services) == {ORG: "rolled_back"}
 
-    lost = ledger_head.accept(services, "anna", "restored the backup of Monday")
+    lost = after_restore.accept(services, "anna", "restored the backup of Monday")
 
     assert [loss.account for loss in lost] == [ORG]
     assert flaws(services) == {}
@@ -290,7 +290,7 @@ def test_a_head_is_not_renewed_over_a_loss_until_the_restore_is_accepted(service
         (act,) = audit_log.about(conn, "ledger")
     assert (act.actor, act.act, act.detail) == (
         "anna",
-        "accepted a restore (1 losses)",
+        "accepted a restore (1 lost)",
         "restored the backup of Monday",
     )
 
@@ -323,7 +323,7 @@ def former(tmp_path: Path, database_url: str) -> Iterator[Services]:
 
 
 def test_what_an_earlier_version_wrote_is_whole_before_and_after_it_is_bound(former: Services) -> None:
-    assert ledger_head.advance(former) == []
+    assert after_restore.advance(former) == []
     assert not former.vault.binds
     assert flaws(former) == {}
     assert rotation.status(former).unbound > 5
@@ -370,3 +370,34 @@ def test_rotation_to_a_new_key_binds_too(former: Services) -> None:
     assert [result for result in replay(alone) if result.differs] == []
     both.close()
     alone.close()
+
+
+def test_what_was_decided_in_the_lost_window_is_held_until_the_restore_is_accepted(
+    services: Services, past: list[Past]
+) -> None:
+    with services.database.write() as tx:
+        put_back_to_an_older_state(tx, past[0])
+        tx.execute(update(tables.effects).where(of(tables.effects)).values(state="pending", done_at=None))
+        tx.execute(update(tables.timers).where(of(tables.timers)).values(due_at=MONDAY))
+    after_restore.at_start(services)
+    with services.database.read() as conn:
+        found = after_restore.behind(conn)
+
+    settle(services)
+
+    assert found is not None
+    assert (found.losses, found.held > 2) == (1, True)
+    assert states(services, ORG) == {"parked"}
+
+    after_restore.accept(services, "anna", "restored the backup of Monday")
+    with services.database.write() as tx:
+        outbox.retry(tx, [row.id for row in outbox.listing(tx, "parked", ORG)])
+    settle(services)
+
+    assert "pending" not in states(services, ORG)
+    assert "done" in states(services, ORG)
+
+
+def states(services: Services, account: str) -> set[str]:
+    with services.database.read() as conn:
+        return {row.state for row in outbox.of_account(conn, account)}

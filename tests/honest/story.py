@@ -16,7 +16,7 @@ from kulanz.commands.commands import EraseAccount
 from kulanz.config import Settings
 from kulanz.crypto import places
 from kulanz.errors import KulanzError
-from kulanz.privacy import audit, ledger_head, retention, rotation
+from kulanz.privacy import after_restore, audit, ledger_head, retention, rotation
 from kulanz.queries.replay.replay import replay
 from kulanz.services import Services, build
 from kulanz.store import tables
@@ -186,7 +186,7 @@ def rotates_without_a_restart(history: History) -> None:
 
 def takes_a_head(history: History) -> None:
     """The scheduler takes a head."""
-    assert ledger_head.advance(history.services) == []
+    assert after_restore.advance(history.services) == []
 
 
 _STEPS = (

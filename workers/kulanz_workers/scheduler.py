@@ -7,7 +7,7 @@ import time
 from datetime import datetime, timedelta
 
 from kulanz.errors import KulanzError
-from kulanz.privacy.ledger_head import HeadLoop
+from kulanz.privacy.after_restore import HeadLoop
 from kulanz.privacy.vacuum import VacuumLoop
 from kulanz.reconcile.schedule import ReconcileSchedule
 from kulanz.runtime import clock_guard

@@ -83,10 +83,10 @@ def key(*, as_json: bool) -> None:
 @json_option
 def accept_restore(*, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """Start a new head of the ledger after an honest restore, and note what the last one knew and is gone."""
-    from kulanz.privacy import ledger_head
+    from kulanz.privacy import after_restore
 
     with services() as opened:
-        lost = ledger_head.accept(opened, actor, reason, dry_run=dry_run)
+        lost = after_restore.accept(opened, actor, reason, dry_run=dry_run)
     document = {
         "lost": [{"account_id": loss.account or None, "flaw": loss.flaw, "decision": loss.at} for loss in lost],
         "dry_run": dry_run,

@@ -6,29 +6,28 @@ can: every chain that it names must still be there, and go on from where it was.
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
-from time import monotonic
 
 import msgspec
 
 from kulanz.crypto import signing
-from kulanz.errors import KulanzError, UnreadableError
+from kulanz.errors import UnreadableError
 from kulanz.runtime.clock import real_now
 from kulanz.runtime.private_files import write_private
 from kulanz.services import Services
-from kulanz.store import accounts, audit_log, ledger, policies
+from kulanz.store import accounts, ledger, policies
 from kulanz.store.accounts import ChainEnd
 from kulanz.store.database import Connection
 from kulanz.telemetry.logs import log
 
 FILE_NAME = "ledger.head"
 ACCOUNTS_PER_PAGE = 500
-INTERVAL = timedelta(minutes=15)
+Connect = Callable[[], AbstractContextManager[Connection]]
 _PURPOSE = b"kulanz ledger head of all accounts 1\n"
 _encode = msgspec.json.Encoder(order="sorted").encode
 
@@ -71,10 +70,11 @@ def path_of(services: Services) -> Path:
     return services.settings.data_dir / FILE_NAME
 
 
-def take(services: Services) -> Head:
-    """Return the head as of now."""
-    ends = {end.id: (end.seq, end.head.hex()) for page in _pages(services) for end in page}
-    with services.database.read() as conn:
+def take(services: Services, connect: Connect | None = None) -> Head:
+    """Return the head as of now, or as of the snapshot that `connect` gives."""
+    connect = connect or services.database.read
+    ends = {end.id: (end.seq, end.head.hex()) for page in _pages(connect) for end in page}
+    with connect() as conn:
         texts = _texts(conn)
     summary = Summary(
         at=real_now(),
@@ -89,21 +89,14 @@ def take(services: Services) -> Head:
 
 def write(services: Services, head: Head, path: Path) -> None:
     """Put a head in place of the one before, signed."""
+    write_private(path, signed(services, head))
+
+
+def signed(services: Services, head: Head) -> bytes:
+    """Return the contents of a head's file."""
     line = _encode(head.summary)
     signature = services.vault.signer.sign(_PURPOSE + line).hex().encode()
-    write_private(path, b"\n".join((line, signature, _body(head.ends))))
-
-
-def advance(services: Services) -> list[Loss]:
-    """Put a new head in place of the last one; where that knows more than the database has, keep it and say so."""
-    path = path_of(services)
-    last = read(path)
-    lost = [*losses(services, last)] if last is not None else []
-    if lost:
-        log.error("ledger.rolled_back", losses=len(lost), head=last.summary.at if last is not None else None)
-        return lost
-    renew(services)
-    return []
+    return b"\n".join((line, signature, _body(head.ends)))
 
 
 def renew(services: Services) -> Head:
@@ -117,36 +110,17 @@ def renew(services: Services) -> Head:
     return head
 
 
-def accept(services: Services, actor: str, reason: str, *, dry_run: bool = False) -> list[Loss]:
-    """Begin a new head from what there is, after an honest restore, and note that; return what is gone.
-
-    A head that is not as it was signed is replaced too.
-    """
-    try:
-        last = read(path_of(services))
-    except UnreadableError:
-        last = None
-    lost = [*losses(services, last)] if last is not None else []
-    if not dry_run:
-        with services.database.write() as tx:
-            audit_log.record(
-                tx,
-                at=real_now(),
-                actor=actor,
-                act=f"accepted a restore ({len(lost)} losses)",
-                subject="ledger",
-                detail=reason,
-            )
-        renew(services)
-    return lost
-
-
 def read(path: Path) -> Head | None:
     """Return a stored head, None where there is none; UnreadableError where it is not as it was signed."""
     try:
-        line, _, rest = path.read_bytes().partition(b"\n")
+        return parse(path.read_bytes(), path)
     except FileNotFoundError:
         return None
+
+
+def parse(contents: bytes, path: Path) -> Head:
+    """Return a head from the contents of its file; UnreadableError where it is not as it was signed."""
+    line, _, rest = contents.partition(b"\n")
     signature, _, body = rest.partition(b"\n")
     try:
         summary = msgspec.json.decode(line, type=Summary)
@@ -193,10 +167,10 @@ def _hash(conn: Connection, row: ChainEnd, seq: int) -> bytes | None:
     return row.head if row.seq == seq else ledger.hash_at(conn, row.id, seq)
 
 
-def _pages(services: Services) -> Iterator[list[ChainEnd]]:
+def _pages(connect: Connect) -> Iterator[list[ChainEnd]]:
     after = ""
     while True:
-        with services.database.read() as conn:
+        with connect() as conn:
             page = accounts.ends(conn, after, ACCOUNTS_PER_PAGE)
         if not page:
             return
@@ -210,32 +184,3 @@ def _texts(conn: Connection) -> dict[str, str]:
 
 def _body(ends: Mapping[str, tuple[int, str]]) -> bytes:
     return b"\n".join(_encode((name, seq, end)) for name, (seq, end) in ends.items())
-
-
-class HeadLoop:
-    """Takes a new head at intervals, in a thread of its own, as long as all that the last one knows is still there."""
-
-    def __init__(self, services: Services) -> None:
-        self._services = services
-        self._next = float("-inf")
-        self._thread: threading.Thread | None = None
-
-    def tick(self) -> bool:
-        """Begin when it is time; return whether it was begun."""
-        if monotonic() < self._next or (self._thread is not None and self._thread.is_alive()):
-            return False
-        self._next = monotonic() + INTERVAL.total_seconds()
-        self._thread = threading.Thread(target=self._attempt, name="ledger-head", daemon=True)
-        self._thread.start()
-        return True
-
-    def wait(self) -> None:
-        """Return when what was begun has ended."""
-        if self._thread is not None:
-            self._thread.join()
-
-    def _attempt(self) -> None:
-        try:
-            advance(self._services)
-        except KulanzError as error:
-            log.warning("ledger.head_put_off", error=type(error).__name__, detail=error.detail)

@@ -26,7 +26,7 @@ from kulanz.policy.effects import (
     SendMail,
 )
 from kulanz.policy.facts import Fact, Outcome, Provenance, SubscriptionSeen
-from kulanz.privacy import erasure
+from kulanz.privacy import after_restore, erasure
 from kulanz.processing.account_resolver import AccountResolver
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.events import alert_parked
@@ -65,7 +65,8 @@ def dispatch_due(services: Services, limit: int) -> int:
 
     Where a worker died at one of an account's, they are carried out alone, after the others: it may do so again.
     """
-    rows = outbox.lease(services.database, limit, real_now(), LEASE.total_seconds())
+    leased = outbox.lease(services.database, limit, real_now(), LEASE.total_seconds())
+    rows = after_restore.without_held(services, leased) if leased else leased
     by_account: dict[str, list[EffectRow]] = {}
     for row in rows:
         by_account.setdefault(row.account, []).append(row)
@@ -76,7 +77,7 @@ def dispatch_due(services: Services, limit: int) -> int:
             list(services.dispatch_pool(CONCURRENT_ACCOUNTS).map(lambda rows: _dispatch_in_order(services, rows), safe))
             for account in suspect:
                 _dispatch_in_order(services, by_account[account])
-    return len(rows)
+    return len(leased)
 
 
 def look_up_missing(services: Services) -> int:
