@@ -144,6 +144,17 @@ def test_what_an_earlier_version_sealed_opens_and_is_bound_when_it_is_sealed_aga
     assert vault.is_bound(vault.reseal(vault.seal(b"x", HERE), HERE))
 
 
+def test_beside_an_index_key_of_an_earlier_version_nothing_is_bound_yet() -> None:
+    keyring = AKeyring()
+    keyring.keys["index"] = Vault([NEW]).new_key(places.installation_key("index"), bound=False)
+
+    vault = Vault([NEW], keyring)
+
+    assert not vault.binds
+    assert not vault.is_bound(keyring.keys["ledger"])
+    assert Vault([NEW], AKeyring()).binds
+
+
 def test_a_fingerprint_survives_a_rotation_and_differs_between_installations() -> None:
     keyring = AKeyring()
 

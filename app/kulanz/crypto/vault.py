@@ -27,7 +27,7 @@ _VERSION = b"\x01"
 _DATA_VERSION = b"\x02"
 _BOUND_VERSION = b"\x03"
 _BOUND_DATA_VERSION = b"\x04"
-"""A bound value opens only at its place; versions before 1.3 wrote values that open anywhere under their key."""
+"""A bound value opens only at its place; earlier versions wrote values that open anywhere under their key."""
 _HEAD_BYTES = len(_VERSION) + _ID_BYTES
 _LEDGER, _INDEX = "ledger", "index"
 _ZERO_NONCE = bytes(_NONCE_BYTES)
@@ -155,7 +155,8 @@ class Vault:
     def signer(self) -> Signer:
         """What signs for this installation; the same after a rotation of the encryption keys."""
         if self._signet is None:
-            wrapped = self._wrapped(_LEDGER)
+            # An installation that an earlier version began stays readable for its processes until its keys are rotated.
+            wrapped = self._wrapped(_LEDGER, bound=self.is_bound(self._wrapped(_INDEX, bound=True)))
             self._signet = Signer(self._unwrap(wrapped, places.installation_key(_LEDGER)))
             self._binds = self.is_bound(wrapped)
         return self._signet
@@ -188,13 +189,13 @@ class Vault:
 
     def _index(self) -> bytes:
         if self._index_key is None:
-            self._index_key = self._unwrap(self._wrapped(_INDEX), places.installation_key(_INDEX))
+            self._index_key = self._unwrap(self._wrapped(_INDEX, bound=True), places.installation_key(_INDEX))
         return self._index_key
 
-    def _wrapped(self, name: str) -> bytes:
+    def _wrapped(self, name: str, *, bound: bool) -> bytes:
         if self._keyring is None:
             raise ConfigurationError(["fingerprints and signatures need the keyring"])
-        return self._keyring.wrapped(name, lambda: self.new_key(places.installation_key(name), bound=True))
+        return self._keyring.wrapped(name, lambda: self.new_key(places.installation_key(name), bound=bound))
 
 
 def random_key_text() -> str:
