@@ -69,7 +69,7 @@ def test_a_renewed_lease_lasts_longer_unless_its_effect_is_finished(database: Da
     outbox.lease(database, 10, NOW, 30)
     finished(database, "e2", "pending", next_attempt_at=NOW)
 
-    outbox.renew(database, ["e1", "e2"], NOW + HOUR)
+    assert outbox.renew(database, ["e1", "e2"], [NOW + 30 * SECOND], NOW + HOUR)
 
     assert [row.id for row in outbox.lease(database, 10, NOW + MINUTE, 30)] == ["e2"]
 
