@@ -1,0 +1,128 @@
+"""A worker process that may be suspended: at a point between two durable steps, or at either end of a request."""
+
+from __future__ import annotations
+
+import multiprocessing
+import re
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, fields
+from datetime import timedelta
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import psutil
+import requests
+from requests.adapters import HTTPAdapter
+
+from kulanz import pipeline
+from kulanz.config import Settings
+from kulanz.crypto.vault import Vault
+from kulanz.delivery import Channels
+from kulanz.errors import StorageUnavailableError
+from kulanz.runtime.clock import Clock
+from kulanz.runtime.send_timing import SendTiming
+from kulanz.services import Services, build
+from kulanz.store.keyring import Keyring
+from tests.faults.failpoints import FailingDatabase, Points
+from tests.faults.journal import Journal
+
+TIMING = SendTiming(lease=timedelta(seconds=0.5), renewal=timedelta(seconds=0.1), rest=timedelta(seconds=1))
+"""Short, so that a lab can wait for their end hundreds of times."""
+IDLE_ROUNDS = 3
+PAUSE = 0.02
+LONGEST_LIFE = 60.0
+_NUMBERS = re.compile(r"/\d+")
+_PRELOADED = ["tests.faults.suspended_worker", "kulanz.delivery.callback", "kulanz.delivery.mail"]
+
+
+class PointedAdapter(HTTPAdapter):
+    """Passes a point directly before a request leaves, and one when its answer is there."""
+
+    def __init__(self, points: Points) -> None:
+        super().__init__()
+        self._points = points
+
+    def send(self, request: requests.PreparedRequest, *arguments: Any, **options: Any) -> requests.Response:
+        name = f"{request.method} {_NUMBERS.sub('', request.path_url)}"
+        self._points.pass_by(f"{name}: before")
+        response = super().send(request, *arguments, **options)
+        self._points.pass_by(f"{name}: answered")
+        return response
+
+
+@dataclass(frozen=True, kw_only=True)
+class PointedServices(Services):
+    """Services whose every request over HTTP passes points."""
+
+    points: Points = field(repr=False)
+
+    def channels(self) -> Channels:
+        """Return the calling thread's own, with points at both ends of each request."""
+        channels = super().channels()
+        sessions = (channels.session, *(client.session for client in channels.providers.values()))  # type: ignore[attr-defined]
+        for session in sessions:
+            if not isinstance(session.get_adapter("http://"), PointedAdapter):
+                session.mount("http://", PointedAdapter(self.points))
+        return channels
+
+
+def services_of(settings: Settings, points: Points) -> PointedServices:
+    """Wire a worker with short leases, and with points."""
+    built, database = build(settings), FailingDatabase(settings.database_url, points)
+    stated = {item.name: getattr(built, item.name) for item in fields(Services)}
+    own = {
+        "database": database,
+        "clock": Clock(database, settings.test_clock),
+        "vault": Vault(settings.encryption_keys, Keyring(database)),
+        "send_timing": TIMING,
+        "points": points,
+    }
+    return PointedServices(**stated | own)
+
+
+def work(settings: Settings, points: Points, journal: Path | None) -> None:
+    """Carry effects out until there is nothing to do for a moment; tell which points were passed."""
+    services = services_of(settings, points)
+    idle, until = 0, time.monotonic() + LONGEST_LIFE
+    while idle < IDLE_ROUNDS and time.monotonic() < until:
+        idle = 0 if step(services) else idle + 1
+        time.sleep(PAUSE)
+    services.close()
+    if journal is not None:
+        Journal(journal).passed(points.passed)
+
+
+def work_on(settings: Settings) -> None:
+    """Apply events and carry effects out until killed."""
+    services = services_of(settings, Points())
+    until = time.monotonic() + LONGEST_LIFE
+    while time.monotonic() < until:
+        if not step(services, pipeline.process) | step(services):
+            time.sleep(PAUSE)
+    services.close()
+
+
+def step(services: Services, do: Callable[[Services], pipeline.Progress] = pipeline.deliver) -> bool:
+    """Do one step; return whether there may be more to do."""
+    try:
+        return do(services).moved
+    except StorageUnavailableError:
+        return True
+
+
+def started(target: Callable[..., None], *arguments: object) -> BaseProcess:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(_PRELOADED)
+    process = context.Process(target=target, args=arguments, daemon=True)
+    process.start()
+    return process
+
+
+def is_stopped(process: BaseProcess) -> bool:
+    """Whether a process is suspended at the moment."""
+    with suppress(psutil.NoSuchProcess):
+        return psutil.Process(process.pid).status() == psutil.STATUS_STOPPED
+    return False
