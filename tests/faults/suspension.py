@@ -38,6 +38,7 @@ from kulanz.runtime.clock import boot_seconds
 from kulanz.services import Services
 from kulanz.store import migrate, outbox
 from kulanz.store.database import Database
+from kulanz.store.outbox import EffectRow
 from tests.fake_servers import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.faults import checker, report
 from tests.faults.checker import Seen, stranded
@@ -158,6 +159,26 @@ class World:
         (refund,) = execute.command(self.services, str(purchase.account), decided, "ann", signed_in=True).state.refunds
         self.approved.append(Approved(purchase=purchase, amount=refund.amount))
 
+    @property
+    def refunded(self) -> list[int]:
+        """How much of each order went back."""
+        return [self.provider.refunded(each.purchase.order) for each in self.approved]
+
+    def asleep_at(self, point: Point) -> BaseProcess:
+        """Approve a refund, and return a worker that has fallen asleep at a point, or has ended without reaching it."""
+        self.approve()
+        worker = started(work, self.settings, Points(chosen=point, deed=Deed.SUSPEND), None)
+        while worker.is_alive() and not is_stopped(worker):
+            time.sleep(0.01)
+        return worker
+
+    def work_until_parked(self) -> None:
+        """Be the other worker until a refund waits for a person."""
+        until = time.monotonic() + PATIENCE
+        while not self._parked() and time.monotonic() < until:
+            self._step()
+            time.sleep(0.02)
+
     def settle(self, *workers: BaseProcess) -> None:
         """Be the other worker until nothing is left to do, and those workers have ended."""
         until = time.monotonic() + PATIENCE
@@ -170,8 +191,7 @@ class World:
 
     def order_again(self) -> None:
         """Be the person for whom refunds wait: order them again, now that their senders have ended."""
-        with self.services.database.read() as conn:
-            waiting = [row for row in outbox.listing(conn, "parked", limit=10_000) if row.type == "refund"]
+        waiting = self._parked()
         for row in waiting:
             assert "had gone back when it was approved" in (row.error or ""), row.error
         self.for_a_person += len(waiting)
@@ -191,6 +211,10 @@ class World:
             "stale_overwrite": [*checker._differing(self.services, 1), *checker._broken_chains(self.services)],
             "stranded": list(stranded(self.services)),
         }
+
+    def _parked(self) -> list[EffectRow]:
+        with self.services.database.read() as conn:
+            return [row for row in outbox.listing(conn, "parked", limit=10_000) if row.type == "refund"]
 
     def _still_renewing(self) -> Iterator[str]:
         for each in self.approved:
@@ -247,11 +271,8 @@ def points_of(world: World) -> Mapping[str, int]:
 
 def suspend_at(world: World, point: Point, ending: Ending) -> bool:
     """Suspend a worker at a point, let the other go on, and end the sleep; return whether the point was reached."""
-    world.approve()
-    worker = started(work, world.settings, Points(chosen=point, deed=Deed.SUSPEND), None)
+    worker = world.asleep_at(point)
     try:
-        while worker.is_alive() and not is_stopped(worker):
-            time.sleep(0.01)
         reached = is_stopped(worker)
         if reached:
             Thread(target=_sleep, args=(world, worker, ending)).start()
