@@ -5,12 +5,13 @@ from __future__ import annotations
 import multiprocessing
 import re
 import time
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
-from pathlib import Path
 from typing import Any
 
 import psutil
@@ -26,8 +27,7 @@ from kulanz.runtime.clock import Clock
 from kulanz.runtime.send_timing import SendTiming
 from kulanz.services import Services, build
 from kulanz.store.keyring import Keyring
-from tests.faults.failpoints import FailingDatabase, Points
-from tests.faults.journal import Journal
+from tests.faults.failpoints import Deed, FailingDatabase, Points
 
 TIMING = SendTiming(lease=timedelta(seconds=0.5), renewal=timedelta(seconds=0.1), rest=timedelta(seconds=1))
 """Short, so that a lab can wait for their end hundreds of times."""
@@ -83,16 +83,54 @@ def services_of(settings: Settings, points: Points) -> PointedServices:
     return PointedServices(**stated | own)
 
 
-def work(settings: Settings, points: Points, journal: Path | None) -> None:
-    """Carry effects out until there is nothing to do for a moment; tell which points were passed."""
+class Worker:
+    """A process that carries effects out, and may fall asleep at a point."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._line, line = multiprocessing.Pipe()
+        self.process = started(_work, settings, line)
+        line.close()
+
+    def begin(self, point: tuple[str, int] | None = None) -> None:
+        """Have it work until nothing is due for a moment, and fall asleep at a point on the way."""
+        self._line.send(point)
+
+    def has_ended(self) -> bool:
+        """Whether its work is done, or it is dead."""
+        return self._line.poll() or not self.process.is_alive()
+
+    def passed(self) -> Mapping[str, int]:
+        """Return the points that it has passed, and how often; none where it is dead."""
+        with suppress(EOFError, ConnectionError):
+            passed: Mapping[str, int] = self._line.recv()
+            return passed
+        return {}
+
+    def is_asleep(self) -> bool:
+        """Whether it is suspended at the moment."""
+        with suppress(psutil.NoSuchProcess):
+            return psutil.Process(self.process.pid).status() == psutil.STATUS_STOPPED
+        return False
+
+    def end(self) -> None:
+        """Kill it."""
+        self.process.kill()
+        self.process.join()
+        self._line.close()
+
+
+def _work(settings: Settings, line: Connection) -> None:
+    points = Points(deed=Deed.SUSPEND)
     services = services_of(settings, points)
-    idle, until = 0, time.monotonic() + LONGEST_LIFE
-    while idle < IDLE_ROUNDS and time.monotonic() < until:
-        idle = 0 if step(services) else idle + 1
-        time.sleep(PAUSE)
-    services.close()
-    if journal is not None:
-        Journal(journal).passed(points.passed)
+    with suppress(EOFError):
+        while True:
+            points.chosen = line.recv()
+            points.passed = Counter()
+            idle = 0
+            while idle < IDLE_ROUNDS:
+                idle = 0 if step(services) else idle + 1
+                time.sleep(PAUSE)
+            line.send(dict(points.passed))
 
 
 def work_on(settings: Settings) -> None:
@@ -119,10 +157,3 @@ def started(target: Callable[..., None], *arguments: object) -> BaseProcess:
     process = context.Process(target=target, args=arguments, daemon=True)
     process.start()
     return process
-
-
-def is_stopped(process: BaseProcess) -> bool:
-    """Whether a process is suspended at the moment."""
-    with suppress(psutil.NoSuchProcess):
-        return psutil.Process(process.pid).status() == psutil.STATUS_STOPPED
-    return False

@@ -28,23 +28,24 @@ from pathlib import Path
 from threading import Thread
 
 import msgspec
+from sqlalchemy import select
 
 from kulanz import pipeline
 from kulanz.commands import execute
 from kulanz.commands.commands import DecideRefund, RequestRefund
 from kulanz.config import Settings
 from kulanz.ingest.receiver import Receiver
-from kulanz.runtime.clock import boot_seconds
 from kulanz.services import Services
 from kulanz.store import migrate, outbox
 from kulanz.store.database import Database
 from kulanz.store.outbox import EffectRow
+from kulanz.store.tables import inbox
 from tests.fake_servers import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.faults import checker, report
 from tests.faults.checker import Seen, stranded
-from tests.faults.failpoints import Deed, Points
-from tests.faults.journal import Journal
-from tests.faults.suspended_worker import TIMING, is_stopped, services_of, started, step, work, work_on
+from tests.faults.failpoints import Points
+from tests.faults.report import SuspensionLeg
+from tests.faults.suspended_worker import TIMING, Worker, services_of, started, step, work_on
 from tests.lemonsqueezy import (
     SECRET,
     Purchase,
@@ -58,18 +59,18 @@ from tests.provider_server import Provider, a_provider
 from tests.servers import a_postgresql
 
 DATABASES = ("sqlite", "postgresql")
-AT_ONCE = 4
+AT_ONCE = 6
 """Worlds of each database that are tried side by side: most of it is waiting."""
 PATIENCE = 60.0
-BURST = 3
+BURST = 2
 """Refunds that are approved just before a worker is suspended under load."""
 LONGEST_WAY = 0.15
-LONGEST_WAIT = 2.0
+LONGEST_WAIT = 5.0
 """Seconds for which a sleeper may hold up the other worker, as with a transaction that is not committed."""
 BOTH, KILLED = 0.3, 0.1
 """Shares of the random suspensions in which both workers sleep, and in which the sleeper is killed."""
-RESULTS = Path("docs/suspensions.json")
 Point = tuple[str, int]
+NOWHERE: Point = ("", 0)
 
 
 class Ending(StrEnum):
@@ -87,30 +88,6 @@ ASLEEP: Mapping[Ending, timedelta] = {
     Ending.WOKEN_LATE: TIMING.rest + 2 * TIMING.lease,
     Ending.KILLED: 1.5 * TIMING.lease,
 }
-
-
-class Leg(msgspec.Struct, frozen=True, kw_only=True):
-    """What the lab did on one database, and what came of it."""
-
-    database: str
-    seconds: float
-    at_points: int
-    """Suspensions at a point of sending."""
-    at_random: int
-    """Suspensions under load."""
-    points: int
-    """Different points at which a worker was suspended."""
-    endings: dict[str, int]
-    refunds: int
-    for_a_person: int
-    """Refunds that waited for a person, who ordered them again."""
-    counters: dict[str, int]
-    examples: list[str]
-    machine: str
-
-    @property
-    def kept(self) -> bool:
-        return not any(self.counters.values())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,6 +110,8 @@ class World:
     """The other worker's: it is never suspended."""
     approved: list[Approved] = field(default_factory=list)
     for_a_person: int = 0
+    worker: Worker | None = None
+    """The one that is suspended."""
     idle_steps: int = 0
     """How often the other worker has found nothing to do."""
 
@@ -151,8 +130,7 @@ class World:
         self.provider.now = datetime.now(UTC)
         self.provider.add(order)
         self.provider.add(made)
-        while pipeline.process(self.services).moved:
-            pass
+        self._apply_events()
         request = RequestRefund(payment=str(purchase.order), contact_email=purchase.email, organisation="Bakery")
         asked = execute.command(self.services, str(purchase.account), request, "ann").state.refunds[0]
         decided = DecideRefund(request=asked.key, approve=True, reason="goodwill")
@@ -164,13 +142,15 @@ class World:
         """How much of each order went back."""
         return [self.provider.refunded(each.purchase.order) for each in self.approved]
 
-    def asleep_at(self, point: Point) -> BaseProcess:
+    def asleep_at(self, point: Point) -> Worker:
         """Approve a refund, and return a worker that has fallen asleep at a point, or has ended without reaching it."""
         self.approve()
-        worker = started(work, self.settings, Points(chosen=point, deed=Deed.SUSPEND), None)
-        while worker.is_alive() and not is_stopped(worker):
+        if self.worker is None or not self.worker.process.is_alive():
+            self.worker = Worker(self.settings)
+        self.worker.begin(point)
+        while not self.worker.has_ended() and not self.worker.is_asleep():
             time.sleep(0.01)
-        return worker
+        return self.worker
 
     def work_until_parked(self) -> None:
         """Be the other worker until a refund waits for a person."""
@@ -179,15 +159,21 @@ class World:
             self._step()
             time.sleep(0.02)
 
-    def settle(self, *workers: BaseProcess) -> None:
-        """Be the other worker until nothing is left to do, and those workers have ended."""
+    def settle(self, worker: Worker | None = None) -> None:
+        """Be the other worker until nothing is left to do, and the one that slept has ended."""
         until = time.monotonic() + PATIENCE
         while time.monotonic() < until:
             moved = self._step()
             self.idle_steps += not moved
-            if not moved and not any(worker.is_alive() for worker in workers) and not any(stranded(self.services)):
+            if not moved and (worker is None or worker.has_ended()) and not any(stranded(self.services)):
                 return
             time.sleep(0.02)
+
+    def end_worker(self) -> None:
+        """End the worker that was suspended: from then on it is known that it sends nothing more."""
+        if self.worker is not None:
+            self.worker.end()
+            self.worker = None
 
     def order_again(self) -> None:
         """Be the person for whom refunds wait: order them again, now that their senders have ended."""
@@ -211,6 +197,17 @@ class World:
             "stale_overwrite": [*checker._differing(self.services, 1), *checker._broken_chains(self.services)],
             "stranded": list(stranded(self.services)),
         }
+
+    def _apply_events(self) -> None:
+        """Apply what was received; a worker that was killed may have claimed it a moment ago."""
+        unapplied = select(inbox.c.id).where(inbox.c.state.not_in(checker.SETTLED))
+        until = time.monotonic() + PATIENCE
+        while time.monotonic() < until:
+            step(self.services, pipeline.process)
+            with self.services.database.read() as conn:
+                if conn.execute(unapplied).first() is None:
+                    return
+            time.sleep(0.01)
 
     def _parked(self) -> list[EffectRow]:
         with self.services.database.read() as conn:
@@ -248,7 +245,9 @@ def a_world(folder: Path, url: str | None) -> Iterator[World]:
         database.dispose()
         services = services_of(settings, Points())
         stack.callback(services.close)
-        yield World(settings=settings, callbacks=callbacks, mailbox=mailbox, provider=provider, services=services)
+        world = World(settings=settings, callbacks=callbacks, mailbox=mailbox, provider=provider, services=services)
+        yield world
+        world.end_worker()
 
 
 @contextmanager
@@ -262,24 +261,19 @@ def worlds_on(database: str, folder: Path) -> Iterator[Sequence[World]]:
 
 def points_of(world: World) -> Mapping[str, int]:
     """Return every point that a worker passes while it carries out what follows from one refund, and how often."""
-    world.approve()
-    worker = started(work, world.settings, Points(), world.settings.data_dir)
-    worker.join(PATIENCE)
+    worker = world.asleep_at(NOWHERE)
     world.settle(worker)
-    return Journal(world.settings.data_dir).points()
+    return worker.passed()
 
 
 def suspend_at(world: World, point: Point, ending: Ending) -> bool:
     """Suspend a worker at a point, let the other go on, and end the sleep; return whether the point was reached."""
     worker = world.asleep_at(point)
-    try:
-        reached = is_stopped(worker)
-        if reached:
-            Thread(target=_sleep, args=(world, worker, ending)).start()
-        world.settle(worker)
-    finally:
-        worker.kill()
-        worker.join()
+    reached = worker.is_asleep()
+    if reached:
+        Thread(target=_sleep, args=(world, worker.process, ending)).start()
+    world.settle(worker)
+    worker.passed()
     return reached
 
 
@@ -310,7 +304,7 @@ def suspend_at_random(world: World, times: int, order: random.Random) -> Counter
     return endings
 
 
-def run(folder: Path, database: str, suspensions: int, seed: int) -> Leg:
+def run(folder: Path, database: str, suspensions: int, seed: int) -> SuspensionLeg:
     """Suspend workers so many times on one database: two thirds at the points, the rest at random."""
     began, order = time.monotonic(), random.Random(seed)
     with worlds_on(database, folder) as worlds, ThreadPoolExecutor(AT_ONCE) as threads:
@@ -324,12 +318,13 @@ def run(folder: Path, database: str, suspensions: int, seed: int) -> Leg:
         storms = threads.map(lambda world, own: suspend_at_random(world, left, own), worlds, seeds)
         at_random = sum(storms, Counter[str]())
         list(threads.map(World.settle, worlds))
+        list(threads.map(World.end_worker, worlds))
         list(threads.map(World.order_again, worlds))
         findings = [world.findings() for world in worlds]
         endings = at_random + Counter({str(ending): 0 for ending in Ending})
         for (_, ending), times in at_points.items():
             endings[str(ending)] += times
-        return Leg(
+        return SuspensionLeg(
             database=database,
             seconds=round(time.monotonic() - began, 1),
             at_points=at_points.total(),
@@ -358,8 +353,9 @@ def _suspended(
 
 def _sleep(world: World, sleeper: BaseProcess, ending: Ending) -> None:
     """End a sleep when its time is over and the other worker has nothing to do, unless it waits for the sleeper."""
-    before, until = world.idle_steps, boot_seconds() + ASLEEP[ending].total_seconds()
-    while boot_seconds() < until or (world.idle_steps == before and boot_seconds() < until + LONGEST_WAIT):
+    time.sleep(ASLEEP[ending].total_seconds())
+    before, until = world.idle_steps, time.monotonic() + LONGEST_WAIT
+    while world.idle_steps == before and time.monotonic() < until:
         time.sleep(0.01)
     _end(sleeper, ending)
 
@@ -380,7 +376,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--suspensions", type=int, default=500, help="on all databases together [500]")
     parser.add_argument("--seed", type=int, default=7)
     parser.add_argument("--database", choices=DATABASES, action="append", help="only this one")
-    parser.add_argument("--results", type=Path, default=None, help=f"where the figures are kept [nowhere; {RESULTS}]")
+    parser.add_argument(
+        "--results", type=Path, default=None, help=f"where the figures are kept [nowhere; {report.SUSPENSIONS}]"
+    )
     wish = parser.parse_args(arguments)
     databases = wish.database or DATABASES
     legs = []
@@ -390,7 +388,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(json.dumps(msgspec.to_builtins(legs[-1])) + "\n")
         sys.stdout.flush()
     if wish.results:
-        wish.results.write_bytes(msgspec.json.format(msgspec.json.encode(legs), indent=1) + b"\n")
+        report.write_suspensions(wish.results, legs)
     return 0 if all(leg.kept for leg in legs) else 1
 
 

@@ -31,7 +31,7 @@ def test_money_moves_once_although_a_worker_sleeps_beside_its_request(
     world: World, point: tuple[str, int], ending: Ending
 ) -> None:
     assert suspend_at(world, point, ending)
-
+    world.end_worker()
     world.order_again()
 
     assert {name: found for name, found in world.findings().items() if found} == {}
@@ -44,7 +44,7 @@ def test_a_worker_that_wakes_after_its_lease_has_the_refund_carried_out_without_
 
 
 def test_a_refund_of_a_sleeper_that_may_still_send_it_waits_for_a_person(world: World) -> None:
-    asleep = world.asleep_at((SEND, 1))
+    world.asleep_at((SEND, 1))
     world.work_until_parked()
 
     assert (world.refunded, states_of_refunds(world)) == ([0], ["parked"])
@@ -53,8 +53,7 @@ def test_a_refund_of_a_sleeper_that_may_still_send_it_waits_for_a_person(world: 
 
     assert (world.refunded, states_of_refunds(world)) == ([0], ["parked"])
 
-    asleep.kill()
-    asleep.join()
+    world.end_worker()
     world.order_again()
 
     assert (world.refunded, states_of_refunds(world)) == ([world.approved[0].amount], ["done"])
