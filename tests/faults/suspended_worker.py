@@ -31,7 +31,7 @@ from tests.faults.failpoints import Deed, FailingDatabase, Points
 
 TIMING = SendTiming(lease=timedelta(seconds=0.5), renewal=timedelta(seconds=0.1), rest=timedelta(seconds=1))
 """Short, so that a lab can wait for their end hundreds of times."""
-IDLE_ROUNDS = 3
+IDLE_ROUNDS = 10
 PAUSE = 0.02
 LONGEST_LIFE = 60.0
 _NUMBERS = re.compile(r"/\d+")

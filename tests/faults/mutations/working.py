@@ -13,7 +13,7 @@ WORKING = (
         "app/kulanz/processing/write_guard.py",
         "        if self._moves_money and self.note is None:",
         "        if self.note == '':",
-        (SUSPENSION, "-k", "sqlite and moves_once"),
+        (SUSPENSION, "-k", "sqlite and moves_once and before"),
     ),
     Mutation(
         "A worker whose lease is over sends all the same",
