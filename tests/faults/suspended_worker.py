@@ -33,7 +33,6 @@ TIMING = SendTiming(lease=timedelta(seconds=0.5), renewal=timedelta(seconds=0.1)
 """Short, so that a lab can wait for their end hundreds of times."""
 IDLE_ROUNDS = 10
 PAUSE = 0.02
-LONGEST_LIFE = 60.0
 _NUMBERS = re.compile(r"/\d+")
 _PRELOADED = ["tests.faults.suspended_worker", "kulanz.delivery.callback", "kulanz.delivery.mail"]
 
@@ -133,11 +132,10 @@ def _work(settings: Settings, line: Connection) -> None:
             line.send(dict(points.passed))
 
 
-def work_on(settings: Settings) -> None:
-    """Apply events and carry effects out until killed."""
+def work_on(settings: Settings, line: Connection) -> None:
+    """Apply events and carry effects out until killed, or until the lab at the other end of the line is gone."""
     services = services_of(settings, Points())
-    until = time.monotonic() + LONGEST_LIFE
-    while time.monotonic() < until:
+    while not line.poll():
         if not step(services, pipeline.process) | step(services):
             time.sleep(PAUSE)
     services.close()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -280,7 +281,8 @@ def suspend_at(world: World, point: Point, ending: Ending) -> bool:
 def suspend_at_random(world: World, times: int, order: random.Random) -> Counter[str]:
     """Suspend one or both of two workers under load, so many times; return how the sleeps ended."""
     endings = Counter[str]()
-    workers = [started(work_on, world.settings) for _ in range(2)]
+    _own, line = multiprocessing.Pipe()
+    workers = [started(work_on, world.settings, line) for _ in range(2)]
     try:
         while endings.total() < times:
             for _ in range(BURST):
@@ -295,7 +297,7 @@ def suspend_at_random(world: World, times: int, order: random.Random) -> Counter
                 endings[ending] += 1
                 _end(sleeper, ending)
                 if ending is Ending.KILLED:
-                    workers[workers.index(sleeper)] = started(work_on, world.settings)
+                    workers[workers.index(sleeper)] = started(work_on, world.settings, line)
         world.settle()
     finally:
         for worker in workers:
