@@ -39,7 +39,7 @@ class RefundReader:
     @classmethod
     def of(cls, book: Book, moment: Moment) -> RefundReader:
         """Return them for an account as it is."""
-        disputes = tuple(chargebacks.known(book, moment.terms).values()) if book.disputes or book.orders else ()
+        disputes = tuple(chargebacks.known(book, moment.terms).values())
         return cls(book=book, moment=moment, known=payments(book), disputes=disputes)
 
     def payment(self, key: str) -> Payment | None:
