@@ -192,7 +192,7 @@ def _closed_at(log: RefundLog, state: RefundState) -> datetime | None:
 
 
 def _paid_otherwise(payment: Payment, subscription: str, existing_payments: Iterable[Payment]) -> bool:
-    """Whether another payment gives the subscription that this one paid for: a later period's, or the same that was charged twice.
+    """Whether another payment gives a subscription that this one paid for: a later period's, or the same charged twice.
 
     The charge for a change of plan alone gives nothing that ends with it.
     """
