@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from time import monotonic, sleep
 
+from kulanz.crypto import places
 from kulanz.delivery import Attempt, AttemptReport, deliver
 from kulanz.delivery.report import AttemptState, parked
 from kulanz.errors import FarEndError, NotSentError, StorageUnavailableError, UnreadableError, reason_of
@@ -22,7 +23,7 @@ from kulanz.policy.effects import (
     SendMail,
 )
 from kulanz.policy.facts import Fact, Outcome, Provenance, SubscriptionSeen
-from kulanz.privacy import erasure
+from kulanz.privacy import after_restore, erasure
 from kulanz.processing.account_resolver import AccountResolver
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.events import alert_parked
@@ -61,7 +62,8 @@ def dispatch_due(services: Services, limit: int) -> int:
     Where a worker died at one of an account's, they are carried out alone, after the others: it may do so again.
     """
     lease = Lease(services.database, services.send_timing)
-    rows = lease.take(limit)
+    leased = lease.take(limit)
+    rows = after_restore.without_held(services, leased) if leased else leased
     by_account: dict[str, list[EffectRow]] = {}
     for row in rows:
         by_account.setdefault(row.account, []).append(row)
@@ -73,7 +75,7 @@ def dispatch_due(services: Services, limit: int) -> int:
             list(threads.map(lambda rows: _dispatch_in_order(services, lease, rows), safe))
             for account in suspect:
                 _dispatch_in_order(services, lease, by_account[account])
-    return len(rows)
+    return len(leased)
 
 
 def look_up_missing(services: Services) -> int:
@@ -153,17 +155,18 @@ def _begin_attempt(services: Services, row: EffectRow) -> datetime | None:
 def _load_effect(services: Services, conn: Connection, row: EffectRow) -> Effect:
     """Return what is to be done. An account that was closed since the row was leased left it sealed anew."""
     key = accounts.data_key(conn, row.account) if row.account else None
+    place = places.effect(row.account, row.id)
     if key:
-        return codec.read_effect(row.kind, services.vault.data_key(key).open(row.payload))
+        return codec.read_effect(row.kind, services.vault.data_key(key, row.account).open(row.payload, place))
     current = outbox.get(conn, row.id) if row.account else row
-    return codec.read_effect(row.kind, services.vault.open((current or row).payload))
+    return codec.read_effect(row.kind, services.vault.open((current or row).payload, place))
 
 
 def _is_still_wanted(services: Services, conn: Connection, account: str, effect: Effect) -> bool:
     stored = accounts.get(conn, account)
     if stored is None or stored.book is None or stored.key is None:
         return True
-    book = codec.unpack_book(services.vault.data_key(stored.key).open(stored.book))
+    book = codec.unpack_book(services.vault.data_key(stored.key, stored.id).open(stored.book, places.book(stored.id)))
     terms = services.terms(conn)
     state = assess(book, terms, book.word("timezone") or terms.timezone, services.clock.now(conn))
     return still_wanted(effect, state, book)
@@ -300,7 +303,8 @@ def _record_subscription(services: Services, event: Event, seen: SubscriptionSee
 
 def _routing(services: Services, event: Event) -> Routing:
     provider = services.providers[event.provider]
-    return provider.route(provider.decode(services.vault.open(event.body)), services.account_naming)
+    body = services.vault.open(event.body, places.event(event.provider, event.delivery_key))
+    return provider.route(provider.decode(body), services.account_naming)
 
 
 def _reconciled(seen: SubscriptionSeen) -> SubscriptionSeen:

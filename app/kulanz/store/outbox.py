@@ -157,6 +157,7 @@ _FREE = (
 _RESEAL = (
     update(effects).where(effects.c.id == bindparam("effect")).values(payload=bindparam("sealed", type_=LargeBinary))
 )
+_HOLD = update(effects).where(_PENDING).values(state="parked", error=bindparam("why"), lease_until=None, begun_at=None)
 _RETRY = (
     update(effects)
     .where(among(effects.c.id, "effects"), effects.c.state != "done")
@@ -274,6 +275,11 @@ def of_account(conn: Connection, account: str) -> Iterator[EffectRow]:
 def reseal(tx: Connection, id: str, payload: bytes) -> None:  # noqa: A002
     """Replace an effect's payload by the same one sealed otherwise."""
     tx.execute(_RESEAL, {"effect": id, "sealed": payload})
+
+
+def park_pending(tx: Connection, reason: str) -> int:
+    """Hold everything that waits until a person tries it again; returns how many."""
+    return tx.execute(_HOLD, {"why": reason}).rowcount
 
 
 def retry(tx: Connection, ids: Collection[str]) -> int:
