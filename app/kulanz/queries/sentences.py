@@ -104,6 +104,7 @@ SENTENCES: Mapping[str, str] = {
     "plan.given_for_a_term": ("Subscription {subscription} gives the plan {plan}; it is paid in advance for {term}."),
     "plan.ended": "Subscription {subscription} no longer gives the plan {plan}: what was paid for is over.",
     "plan.raised": "Subscription {subscription} gives the higher plan {plan} at once.",
+    "plan.quantity_changed": "Subscription {subscription} gives {plan} {quantity} times.",
     "plan.lowered": "Subscription {subscription} gives the lower plan {plan}.",
     "plan.downgrade_scheduled": (
         "A lower plan was chosen. The plan {plan} is paid for and stays to the end of its period."

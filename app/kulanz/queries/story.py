@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from kulanz.policy.consequences.effects import rfc3339
-from kulanz.policy.state import Case, CaseState, Chargeback, Hold, Owner, State
+from kulanz.policy.state import Case, CaseState, Chargeback, Grant, Hold, Owner, State
 from kulanz.policy.state.closure import ClosureCase
 from kulanz.queries.sentences import money
 
@@ -22,14 +22,20 @@ def reasons(state: State) -> Iterator[str]:
     for grant in state.grants:
         until = f" until {rfc3339(grant.until)}" if grant.until else ""
         if state.holds_back(grant.subscription):
-            yield f"Subscription {grant.subscription} would give the plan {grant.plan}{until}; a hold takes it."
+            yield f"Subscription {grant.subscription} would give {_given(grant)}{until}; a hold takes it."
         else:
-            yield f"Subscription {grant.subscription} gives the plan {grant.plan}{until}."
+            yield f"Subscription {grant.subscription} gives {_given(grant)}{until}."
     for booking in state.bookings:
         if booking.usable:
             yield f"{booking.quantity} of the add-on {booking.kind}, billed until {rfc3339(booking.billed_until)}."
     if not state.grants:
         yield "No subscription gives a plan, so the account is on the free plan."
+
+
+def _given(grant: Grant) -> str:
+    """Return what a subscription gives, and how many times where that is not once."""
+    what = f"the plan {grant.plan}" if grant.add_on is None else f"the add-on {grant.add_on}"
+    return what if grant.quantity == 1 else f"{what}, {grant.quantity} times"
 
 
 def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:

@@ -29,6 +29,24 @@ class Term:
     stamp: Stamp
     paid_until: datetime | None
     """End of the period paid for; None while it is unpaid, when `renews_at` is only the next attempt to charge."""
+    items: tuple[f.SubscribedItem, ...] = ()
+
+    @classmethod
+    def of(cls, seen: f.SubscriptionSeen) -> Term:
+        """Return what one snapshot tells."""
+        runs = seen.status in RUNNING_STATUSES
+        until = seen.renews_at if runs else seen.ends_at if seen.status is Status.CANCELLED else None
+        return cls(variant=seen.variant, product=seen.product, stamp=seen.stamp, paid_until=until, items=seen.items)
+
+    @property
+    def bought(self) -> tuple[f.SubscribedItem, ...]:
+        """Every item, also where there is only one."""
+        return self.items or (f.SubscribedItem(variant=self.variant, product=self.product),)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants of its items, in whatever order they came."""
+        return tuple(sorted(item.variant for item in self.items)) if self.items else (self.variant,)
 
 
 @frozen
@@ -47,13 +65,11 @@ class Subscription:
     def of(cls, seen: f.SubscriptionSeen) -> Subscription:
         """Return what one snapshot tells."""
         runs = seen.status in RUNNING_STATUSES
-        until = seen.renews_at if runs else seen.ends_at if seen.status is Status.CANCELLED else None
-        term = Term(variant=seen.variant, product=seen.product, stamp=seen.stamp, paid_until=until)
         return cls(
             seen=seen,
             running=seen.stamp if runs else None,
             marks=() if runs else ((seen.stamp, seen.status),),
-            terms=(term,),
+            terms=(Term.of(seen),),
         )
 
     def join(self, other: Subscription) -> Subscription:
@@ -249,12 +265,12 @@ def _gone_back(seen: f.InvoiceSeen | f.OrderSeen, *, full: bool) -> int:
 def _join_terms(ours: tuple[Term, ...], theirs: tuple[Term, ...]) -> tuple[Term, ...]:
     if ours == theirs:
         return ours
-    newest_of = {term.variant: term for term in ours}
+    newest_of = {term.variants: term for term in ours}
     for term in theirs:
-        existing_term = newest_of.get(term.variant)
+        existing_term = newest_of.get(term.variants)
         if existing_term is None or _is_older(existing_term, term):
-            newest_of[term.variant] = term
-    return tuple(newest_of[variant] for variant in sorted(newest_of))
+            newest_of[term.variants] = term
+    return tuple(newest_of[variants] for variants in sorted(newest_of))
 
 
 def _is_older(ours: Term, theirs: Term) -> bool:

@@ -59,6 +59,7 @@ from kulanz.policy.facts.provider import (
     PaymentRefunded,
     PaymentSucceeded,
     RefundSeen,
+    SubscribedItem,
     SubscriptionSeen,
 )
 from kulanz.policy.facts.refunds import (
@@ -155,6 +156,7 @@ __all__ = [
     "Share",
     "Stamp",
     "Status",
+    "SubscribedItem",
     "SubscriptionLookedUp",
     "SubscriptionSeen",
     "TermsAgreed",

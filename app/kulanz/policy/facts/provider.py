@@ -20,6 +20,18 @@ from kulanz.policy.frozen import frozen
 
 @frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubscribedItem:
+    """One of the things that a subscription bills."""
+
+    variant: str
+    product: str
+    quantity: int = 1
+    ends_at: datetime | None = None
+    """When its own period ends, where the subscription is cancelled and its items have periods of their own."""
+
+
+@frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionSeen:
     """A snapshot of one subscription, as the provider held it at `stamp.at`."""
 
@@ -44,6 +56,13 @@ class SubscriptionSeen:
     locale: str | None = None
     timezone: str | None = None
     provenance: Provenance = Provenance.WEBHOOK
+    items: tuple[SubscribedItem, ...] = ()
+    """All of them, where there are several; then `variant`, `product` and `quantity` are those of the first."""
+
+    @property
+    def bought(self) -> tuple[SubscribedItem, ...]:
+        """Every item, also where there is only one."""
+        return self.items or (SubscribedItem(variant=self.variant, product=self.product, quantity=self.quantity),)
 
 
 @frozen

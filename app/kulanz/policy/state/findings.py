@@ -185,6 +185,7 @@ class Grant(NamedTuple):
     add_on: str | None
     until: datetime | None
     """When that will change by itself, if it is known."""
+    quantity: int = 1
 
 
 class Rights(NamedTuple):

@@ -20,10 +20,11 @@ from kulanz.policy.facts import (
     RefundSeen,
     Stamp,
     Status,
+    SubscribedItem,
     SubscriptionSeen,
 )
 from kulanz.providers import ranking
-from kulanz.providers.event_header import quantity
+from kulanz.providers.event_header import quantity, several
 from kulanz.providers.plan_name import slug
 from kulanz.providers.reading import PayloadReader
 from kulanz.providers.standard.sender import StandardEvent
@@ -58,6 +59,7 @@ _LONGEST_TRIAL = 3650
 def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read one subscription: one that is cancelled for later runs to its next billing date."""
     payload_reader, customer = event.told, event.told.below("customer")
+    items = _items(payload_reader)
     status = payload_reader.word("status", Status, _STATUSES)
     later = status in _RUNS and payload_reader.flag("cancel_at_next_billing_date")
     trial_ends_at = _trial_ends_at(payload_reader)
@@ -69,14 +71,15 @@ def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
             stamp=event.heard.stamp,
             status=Status.CANCELLED if later else status,
             customer=key(customer.needed_identifier("customer_id")),
-            variant=key(payload_reader.needed_identifier("product_id")),
-            product=slug(None, payload_reader.identifier("product_id")),
+            variant=items[0].variant,
+            product=items[0].product,
             email=customer.email("email"),
             renews_at=payload_reader.instant("next_billing_date"),
             ends_at=_ends_at(payload_reader),
             trial_ends_at=trial_ends_at,
             pause_mode="void" if status is Status.PAUSED else None,
-            quantity=quantity(payload_reader),
+            quantity=items[0].quantity,
+            items=several(items),
             created_at=payload_reader.instant("created_at"),
             signed=event.signed,
             locale=event.heard.locale,
@@ -132,6 +135,19 @@ def dispute(event: StandardEvent) -> tuple[ProviderFact, ...]:
         reason=payload_reader.text("reason") or "",
     )
     return (seen,)
+
+
+def _items(payload_reader: PayloadReader) -> list[SubscribedItem]:
+    """Return the product, and the add-ons that are billed beside it."""
+    product = payload_reader.needed_identifier("product_id")
+    add_ons = [(item, add_on) for item in payload_reader.each("addons") if (add_on := item.identifier("addon_id"))]
+    return [
+        SubscribedItem(variant=key(product), product=slug(None, product), quantity=quantity(payload_reader)),
+        *(
+            SubscribedItem(variant=key(add_on), product=slug(None, add_on), quantity=quantity(item))
+            for item, add_on in add_ons
+        ),
+    ]
 
 
 def _trial_ends_at(payload_reader: PayloadReader) -> datetime | None:
