@@ -59,7 +59,8 @@ class Catalogue:
         """
         if len(bought) == 1:
             return [(self.plan(bought[0].variant, bought[0].product), bought[0])]
-        plans, add_ons = [], []
+        plans: list[tuple[str, SubscribedItem]] = []
+        add_ons: list[tuple[str, SubscribedItem]] = []
         for item in bought:
             plan = self.plan(item.variant, item.product)
             (add_ons if plan in self.add_ons else plans).append((plan, item))
