@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 
 from kulanz.errors import KulanzError, StorageUnavailableError, UntranslatableError, reason_of
 from kulanz.policy.facts import Fact, OrderSeen, SubscriptionSeen
-from kulanz.processing import outbox
+from kulanz.processing import outbox, unknown_words
 from kulanz.processing.account_resolver import AccountResolver
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.unit_of_work import UnitOfWork
-from kulanz.providers import Provider, Routing
+from kulanz.processing.unknown_words import Met
+from kulanz.providers import Provider, Routing, UnknownWord
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import accounts, bindings, erasing, inbox
@@ -155,6 +156,7 @@ class Batch:
         self._settled: list[SettledEvent] = []
         self._waiting: list[SettledEvent] = []
         self._newly_known: set[str] = set()
+        self._unknown: dict[Met, str] = {}
 
     def apply(self) -> None:
         """Read, address, decide, and settle every event."""
@@ -170,11 +172,13 @@ class Batch:
         self._unit_of_work.save()
         resolver.write()
         inbox.settle(self._tx, self._settled, self._unit_of_work.now)
+        unknown_words.record(self._services, self._tx, self._unknown)
         if self._newly_known:
             inbox.wake(self._tx, self._newly_known)
 
     def count(self) -> None:
         """Count what was settled, once it is committed."""
+        unknown_words.count(self._unknown)
         for state, events in Counter(settled_event.state for settled_event in self._settled).items():
             metrics.EVENTS_SETTLED.labels(state).inc(events)
         for settled_event in self._settled:
@@ -202,10 +206,14 @@ class Batch:
 
         Whether that matters shows later: an event that has to wait is not parked.
         """
+        unknown: list[UnknownWord] = []
         try:
-            return provider.translate(event.name, payload, digest.hex(), self._services.account_naming)
+            return provider.translate(event.name, payload, digest.hex(), self._services.account_naming, unknown)
         except UntranslatableError as error:
             return error
+        finally:
+            for word in unknown:
+                self._unknown.setdefault(Met(event.provider, word.field, word.word), f"evt_{event.id}")
 
     def _resolve_accounts(self, routings: Mapping[int, Routing], resolver: AccountResolver) -> list[Translated]:
         """Find each event's account and facts; what needs a subscription comes after what makes one known."""

@@ -10,6 +10,7 @@ import msgspec
 
 from kulanz.policy.facts import ProviderFact
 from kulanz.providers.naming import Naming
+from kulanz.providers.reading import UnknownWord
 
 
 class DeliveryHeader(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,8 +103,16 @@ class Provider(Protocol):
     def route(self, payload: Mapping[str, Any], naming: Naming) -> Routing:
         """Say whose event it is. Never raises: what is not usable is absent."""
 
-    def translate(self, name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
+    def translate(
+        self,
+        name: str,
+        payload: Mapping[str, Any],
+        digest: str,
+        naming: Naming,
+        unknown: list[UnknownWord] | None = None,
+    ) -> tuple[ProviderFact, ...]:
         """Say what happened in our words; nothing for a kind nobody acts on. Raises `UntranslatableError`.
 
-        `digest` is the last word between two snapshots of one instant: `DeliveryHeader.content_key` in hex.
+        `digest` is the last word between two snapshots of one instant: `DeliveryHeader.content_key` in hex. What was
+        left aside because no decision needs it is added to `unknown`.
         """

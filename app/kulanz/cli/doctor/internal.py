@@ -13,7 +13,7 @@ from kulanz.config import policy_text
 from kulanz.formats.wording import how_many
 from kulanz.ingest import secret_usage
 from kulanz.policy import document
-from kulanz.processing import circuit_breaker
+from kulanz.processing import circuit_breaker, unknown_words
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -22,6 +22,7 @@ from kulanz.store.spool import Spool
 
 OLD = timedelta(minutes=1)
 CLOCK_SILENT = timedelta(minutes=5)
+_WORDS_SHOWN = 20
 NIGHTLY = timedelta(hours=36)
 START_WORKERS = "start `kulanz worker` (or `kulanz up`)"
 
@@ -158,7 +159,27 @@ def webhook_secrets(services: Services) -> Iterator[Finding]:
 
 
 Check = Callable[[Services], Iterator[Finding]]
-DATABASE_CHECKS: tuple[Check, ...] = (policy, host_clock, mass_downgrades, backlog, nightly, webhook_secrets)
+
+
+def words_of_providers(services: Services) -> Iterator[Finding]:
+    """Whether a provider says words that are unknown here; no decision needs them, so this is a note."""
+    with services.database.read() as conn:
+        rows = unknown_words.lately(services, conn)
+    yield Finding("unknown words", None if rows else True, "none" if not rows else how_many(len(rows), "word", "words"))
+    for row in rows[:_WORDS_SHOWN]:
+        found = f"{row.met.provider} {row.met.field}: {row.met.word} ({row.event}, {row.day})"
+        yield Finding("unknown word", None, found, "no decision needs it; see docs/providers.md, or update Kulanz")
+
+
+DATABASE_CHECKS: tuple[Check, ...] = (
+    policy,
+    host_clock,
+    mass_downgrades,
+    backlog,
+    nightly,
+    webhook_secrets,
+    words_of_providers,
+)
 OTHER_CHECKS: tuple[Check, ...] = (spool, *external.EXTERNAL_CHECKS, secrets)
 
 

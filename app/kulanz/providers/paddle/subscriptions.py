@@ -12,8 +12,23 @@ from kulanz.providers.paddle.vocabulary import LOOKED_UP, PROVIDER, key
 from kulanz.providers.plan_name import slug
 from kulanz.providers.reading import PayloadReader
 
-_STATUSES = {"trialing": Status.ON_TRIAL, "canceled": Status.EXPIRED, "inactive": Status.EXPIRED}
+_STATUSES = {
+    "active": Status.ACTIVE,
+    "past_due": Status.PAST_DUE,
+    "paused": Status.PAUSED,
+    "trialing": Status.ON_TRIAL,
+    "canceled": Status.EXPIRED,
+    "inactive": Status.EXPIRED,
+}
 """A cancelled one has ended: until then it runs, with a cancellation that is scheduled."""
+_SAID_BY_NAME = {
+    "subscription.activated": Status.ACTIVE,
+    "subscription.trialing": Status.ON_TRIAL,
+    "subscription.past_due": Status.PAST_DUE,
+    "subscription.resumed": Status.ACTIVE,
+    "subscription.paused": Status.PAUSED,
+    "subscription.canceled": Status.EXPIRED,
+}
 _RUNS = frozenset({Status.ON_TRIAL, Status.ACTIVE, Status.PAST_DUE})
 
 
@@ -25,10 +40,10 @@ def looked_up(document: dict[str, Any]) -> SubscriptionSeen:
     return subscription_seen(source, EventHeader(stamp=stamp, provenance=Provenance.RECONCILED))
 
 
-def subscription_seen(payload_reader: PayloadReader, heard: EventHeader) -> SubscriptionSeen:
+def subscription_seen(payload_reader: PayloadReader, heard: EventHeader, event: str = "") -> SubscriptionSeen:
     """Read one subscription with all its items."""
     item, items = payload_reader.first("items"), _items(payload_reader)
-    status = payload_reader.word("status", Status, _STATUSES)
+    status = payload_reader.word("status", _STATUSES, _SAID_BY_NAME.get(event))
     cancels_at = _scheduled(payload_reader, "cancel") if status in _RUNS else None
     paid_with = payload_reader.identifier("transaction_id")
     return SubscriptionSeen(

@@ -37,7 +37,7 @@ from kulanz.providers.paddle.vocabulary import (
     key,
     key_if_any,
 )
-from kulanz.providers.reading import PayloadReader
+from kulanz.providers.reading import PayloadReader, UnknownWord, inner
 
 _REASONS = {
     "web": BillingReason.INITIAL,
@@ -50,8 +50,16 @@ _TRANSACTIONS = {
     "ready": InvoiceStatus.PENDING,
     "billed": InvoiceStatus.PENDING,
     "past_due": InvoiceStatus.PENDING,
+    "paid": InvoiceStatus.PAID,
     "completed": InvoiceStatus.PAID,
     "canceled": InvoiceStatus.VOID,
+}
+_PAID_BY_NAME = {
+    "transaction.payment_failed": InvoiceStatus.PENDING,
+    "transaction.past_due": InvoiceStatus.PENDING,
+    "transaction.paid": InvoiceStatus.PAID,
+    "transaction.completed": InvoiceStatus.PAID,
+    "transaction.canceled": InvoiceStatus.VOID,
 }
 _CHARGEBACKS = {
     "chargeback": ("chargeback", DisputeStatus.OPENED),
@@ -81,11 +89,13 @@ class _PaddleEvent:
         return Stamp(at=self.told.needed_instant("updated_at"), rank=RANKS.get(self.name, 0), digest=self.digest)
 
 
-def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
+def translate(
+    name: str, payload: Mapping[str, Any], digest: str, naming: Naming, unknown: list[UnknownWord] | None = None
+) -> tuple[ProviderFact, ...]:
     """Say what happened; nothing for a kind nobody acts on."""
     if name not in OBJECTS:
         return ()
-    payload_reader = PayloadReader(PayloadReader(payload, "payload").below("data").values, "data")
+    payload_reader = PayloadReader(inner(payload, "data"), "data", [] if unknown is None else unknown)
     custom = payload_reader.below("custom_data")
     event = _PaddleEvent(
         name=name,
@@ -101,7 +111,7 @@ def _subscription(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
     heard = EventHeader(
         stamp=event.stamp, signed=event.signed, locale=event.address.locale, timezone=event.address.timezone
     )
-    return (subscription_seen(event.told, heard),)
+    return (subscription_seen(event.told, heard, event.name),)
 
 
 def _transaction(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
@@ -125,7 +135,7 @@ def _invoice(event: _PaddleEvent) -> InvoiceSeen:
         key=key(payload_reader.needed_identifier("id")),
         subscription=key(payload_reader.needed_identifier("subscription_id")),
         stamp=event.stamp,
-        status=payload_reader.word("status", InvoiceStatus, _TRANSACTIONS),
+        status=payload_reader.word("status", _TRANSACTIONS, _PAID_BY_NAME.get(event.name)),
         reason=_REASONS.get(origin, BillingReason.UPDATED) if isinstance(origin, str) else BillingReason.UPDATED,
         currency=payload_reader.currency("currency_code"),
         total=_charged(totals),
@@ -188,7 +198,7 @@ def _dispute(event: _PaddleEvent, story: str, status: DisputeStatus, *, taken_ba
         subscription=key_if_any(payload_reader.identifier("subscription_id")),
         payment=key(payment),
         fee=fee_amount,
-        fee_currency=payload_reader.below("payout_totals").currency("currency_code") if fee_amount else None,
+        fee_currency=payload_reader.below("payout_totals").optional_currency("currency_code") if fee_amount else None,
         reason=payload_reader.text("reason") or "",
     )
 

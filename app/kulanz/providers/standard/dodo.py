@@ -31,11 +31,24 @@ from kulanz.providers.standard.sender import StandardEvent
 from kulanz.providers.standard.vocabulary import key
 
 _STATUSES = {
+    "active": Status.ACTIVE,
+    "paused": Status.PAUSED,
+    "cancelled": Status.CANCELLED,
+    "expired": Status.EXPIRED,
     "on_hold": Status.PAST_DUE,
     "pending": Status.EXPIRED,
     "failed": Status.EXPIRED,
 }
 """A renewal that failed puts it on hold; before its first payment, and without one, it gives nothing."""
+_SAID_BY_NAME = {
+    "subscription.active": Status.ACTIVE,
+    "subscription.renewed": Status.ACTIVE,
+    "subscription.on_hold": Status.PAST_DUE,
+    "subscription.paused": Status.PAUSED,
+    "subscription.cancelled": Status.CANCELLED,
+    "subscription.failed": Status.EXPIRED,
+    "subscription.expired": Status.EXPIRED,
+}
 _RUNS = frozenset({Status.ACTIVE, Status.PAST_DUE})
 _DISPUTES = {
     "dispute_opened": DisputeStatus.OPENED,
@@ -60,7 +73,7 @@ def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read one subscription: one that is cancelled for later runs to its next billing date."""
     payload_reader, customer = event.told, event.told.below("customer")
     items = _items(payload_reader)
-    status = payload_reader.word("status", Status, _STATUSES)
+    status = payload_reader.word("status", _STATUSES, _SAID_BY_NAME.get(event.name))
     later = status in _RUNS and payload_reader.flag("cancel_at_next_billing_date")
     trial_ends_at = _trial_ends_at(payload_reader)
     if status is Status.ACTIVE and trial_ends_at is not None and event.at < trial_ends_at:
@@ -119,7 +132,7 @@ def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
 def dispute(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read a dispute. The customer is needed: a dispute of nobody would reach everybody."""
     payload_reader = event.told
-    status = _dispute_status(payload_reader)
+    status = _dispute_status(event)
     paid = key(payload_reader.needed_identifier("payment_id"))
     currency = payload_reader.currency("currency")
     seen = DisputeSeen(
@@ -202,11 +215,12 @@ def _sale(event: StandardEvent) -> OrderSeen:
     )
 
 
-def _dispute_status(payload_reader: PayloadReader) -> DisputeStatus:
+def _dispute_status(event: StandardEvent) -> DisputeStatus:
     """Return where a dispute stands: before it is one it is an inquiry, and one that was bought off is prevented."""
+    payload_reader = event.told
     if payload_reader.flag("is_resolved_by_rdr"):
         return DisputeStatus.PREVENTED
-    status = payload_reader.word("dispute_status", DisputeStatus, _DISPUTES)
+    status = payload_reader.word("dispute_status", _DISPUTES, _DISPUTES.get(event.name.replace(".", "_")))
     early = payload_reader.values.get("dispute_stage") == "pre_dispute"
     return DisputeStatus.INQUIRY if early and status in _CONTESTED else status
 

@@ -14,12 +14,21 @@ from kulanz.providers.reading import PayloadReader, shown
 from kulanz.providers.stripe.vocabulary import LOOKED_UP, PROVIDER, SUBSCRIPTION, key
 
 _STATUSES = {
+    "active": Status.ACTIVE,
+    "past_due": Status.PAST_DUE,
+    "unpaid": Status.UNPAID,
+    "paused": Status.PAUSED,
     "trialing": Status.ON_TRIAL,
     "canceled": Status.EXPIRED,
     "incomplete": Status.EXPIRED,
     "incomplete_expired": Status.EXPIRED,
 }
 """What has ended gives nothing, and so does what was never paid for."""
+_SAID_BY_NAME = {
+    "customer.subscription.deleted": Status.EXPIRED,
+    "customer.subscription.paused": Status.PAUSED,
+    "customer.subscription.resumed": Status.ACTIVE,
+}
 _PAUSES = {"void": "void", "mark_uncollectible": "free"}
 """Stripe's advice: invoices are voided where the service is not given, and given up where it is given for free.
 
@@ -38,9 +47,9 @@ def looked_up(document: dict[str, Any], at: datetime) -> SubscriptionSeen:
     )
 
 
-def subscription_seen(payload_reader: PayloadReader, heard: EventHeader) -> SubscriptionSeen:
+def subscription_seen(payload_reader: PayloadReader, heard: EventHeader, event: str = "") -> SubscriptionSeen:
     """Read one subscription with all its items."""
-    status, mode = _status(payload_reader)
+    status, mode = _status(payload_reader, _SAID_BY_NAME.get(event))
     items = _items(payload_reader, cancelled=status is Status.CANCELLED)
     return SubscriptionSeen(
         key=key(payload_reader.needed_identifier("id")),
@@ -86,9 +95,9 @@ def _price(payload_reader: PayloadReader, item: PayloadReader) -> PayloadReader:
     return price if price.values else PayloadReader(plan, f"{payload_reader.path}.plan")
 
 
-def _status(payload_reader: PayloadReader) -> tuple[Status, str | None]:
+def _status(payload_reader: PayloadReader, said: Status | None) -> tuple[Status, str | None]:
     """Return our status, and how a pause treats access."""
-    status = payload_reader.word("status", Status, _STATUSES)
+    status = payload_reader.word("status", _STATUSES, said)
     if status is Status.PAUSED:
         return status, "void"
     if status not in _RUNS:
