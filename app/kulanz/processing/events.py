@@ -10,7 +10,16 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from kulanz.errors import KulanzError, StorageUnavailableError, UntranslatableError, reason_of
-from kulanz.policy.facts import Fact, OrderSeen, SubscriptionSeen
+from kulanz.policy.facts import (
+    DisputeSeen,
+    Fact,
+    InvoiceSeen,
+    OrderSeen,
+    PaymentFailed,
+    PaymentRefunded,
+    PaymentSucceeded,
+    SubscriptionSeen,
+)
 from kulanz.processing import outbox, unknown_words
 from kulanz.processing.account_resolver import AccountResolver
 from kulanz.processing.decision_log import Cause
@@ -24,6 +33,8 @@ from kulanz.store.database import Connection
 from kulanz.store.inbox import Event, SettledEvent, claims
 from kulanz.telemetry import metrics
 from kulanz.telemetry.logs import log
+
+_MAKING_PAYMENTS_KNOWN = frozenset({OrderSeen, InvoiceSeen, PaymentFailed, PaymentSucceeded, PaymentRefunded})
 
 
 class Translated(NamedTuple):
@@ -249,7 +260,8 @@ class Batch:
         """Let a payment wait for a subscription that nobody has heard of (CONTRACT section 6), or a dispute for it."""
         reason = "its payment is not known yet" if routing.needs_order else "its subscription is not known yet"
         self._waiting.append(SettledEvent(event.id, "waiting", event.account, event.body, reason, routing.waits_for))
-        if routing.needs_order:
+        facts = self._facts[event.id]
+        if isinstance(facts, tuple) and any(isinstance(fact, DisputeSeen) for fact in facts):
             outbox.alert(self._services, self._tx, topic="dispute_of_unknown_payment", subject=f"evt_{event.id}")
 
     def _avoid_lost_wakeup(self, resolver: AccountResolver) -> None:
@@ -301,7 +313,7 @@ def _newly_known(routing: Routing, kinds: Collection[type[Fact]]) -> Iterator[st
     """Yield what others may have waited for."""
     if SubscriptionSeen in kinds and routing.subscription is not None:
         yield routing.subscription
-    if OrderSeen in kinds and routing.order is not None:
+    if not _MAKING_PAYMENTS_KNOWN.isdisjoint(kinds) and routing.order is not None:
         yield routing.order
 
 

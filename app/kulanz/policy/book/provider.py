@@ -181,6 +181,18 @@ class Invoices:
 
 @frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentLink:
+    """The money that paid an invoice, where another object than the invoice says so: there may be several parts."""
+
+    money: tuple[str, ...]
+
+    def join(self, other: PaymentLink) -> PaymentLink:
+        """Keep every part."""
+        return PaymentLink(money=union(self.money, other.money))
+
+
+@frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
     """One order: its newest snapshot, and since when the provider calls it fraudulent or refunded."""
 

@@ -56,6 +56,7 @@ from kulanz.policy.facts.provider import (
     LicenceSeen,
     OrderSeen,
     PaymentFailed,
+    PaymentLinked,
     PaymentRefunded,
     PaymentSucceeded,
     RefundSeen,
@@ -140,6 +141,7 @@ __all__ = [
     "OverrideSet",
     "OwnFact",
     "PaymentFailed",
+    "PaymentLinked",
     "PaymentRecorded",
     "PaymentRefunded",
     "PaymentSucceeded",
@@ -171,6 +173,7 @@ ProviderFact = (
     | InvoiceSeen
     | OrderSeen
     | RefundSeen
+    | PaymentLinked
     | LicenceSeen
     | CustomerSeen
     | DisputeSeen

@@ -166,6 +166,19 @@ class RefundSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
+@frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentLinked:
+    """An invoice and the money that paid it, where neither tells of the other itself (Stripe since 2025)."""
+
+    payment: str
+    """The invoice."""
+    money: str
+    """As an order's, or the order itself."""
+    at: datetime
+    provenance: Provenance = Provenance.WEBHOOK
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LicenceSeen:
     """A snapshot of one licence key. The key itself is a secret and is not part of the fact."""

@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from kulanz.errors import FarEndError, UntranslatableError
-from kulanz.policy.facts import Provenance, RefundSeen, Stamp, SubscriptionSeen
+from kulanz.policy.facts import PaymentLinked, Provenance, ProviderFact, RefundSeen, Stamp, SubscriptionSeen
 from kulanz.providers.provider import Refunded
 from kulanz.providers.reading import PayloadReader
 from kulanz.providers.stripe.subscriptions import looked_up
@@ -60,7 +60,8 @@ class StripeClient(Transport):
         if charge is None:
             return None
         seen = _seen(PayloadReader(charge, "charge"), payment)
-        return Refunded(seen.amount, seen.currency, (seen,) if seen.amount else ())
+        facts: tuple[ProviderFact, ...] = (seen,) if seen.amount else ()
+        return Refunded(seen.amount, seen.currency, facts if kind == "order" else (_link(seen), *facts))
 
     def refund(self, kind: str, payment: str, amount: int, once: str, /) -> None:
         """Give money back, once for a key."""
@@ -118,6 +119,11 @@ def _seen(charge: PayloadReader, payment: str) -> RefundSeen:
         whole=charge.flag("refunded"),
         provenance=Provenance.RECONCILED,
     )
+
+
+def _link(seen: RefundSeen) -> PaymentLinked:
+    """Return that a charge paid an invoice, as was found by way of it."""
+    return PaymentLinked(payment=seen.payment, money=seen.key, at=seen.stamp.at, provenance=Provenance.RECONCILED)
 
 
 def _path(subscription: str) -> str:

@@ -10,7 +10,7 @@ from kulanz.providers import bodies
 from kulanz.providers.provider import DeliveryHeader
 from kulanz.providers.reading import PayloadReader, identifier
 from kulanz.providers.stripe.objects import subscription_of
-from kulanz.providers.stripe.vocabulary import CHARGE, DISPUTE, INVOICE, OBJECTS, PROVIDER, binding
+from kulanz.providers.stripe.vocabulary import CHARGE, DISPUTE, INVOICE, INVOICE_PAYMENT, OBJECTS, PROVIDER, binding
 
 
 def decode(body: bytes) -> dict[str, Any]:
@@ -56,4 +56,6 @@ def _queue(kind: str, payload_reader: PayloadReader) -> str:
     customer = payload_reader.reference("customer")
     if customer:
         return binding("customer", customer)
+    if kind == INVOICE_PAYMENT:
+        return binding(INVOICE, payload_reader.reference("invoice") or "")
     return binding(CHARGE, payload_reader.reference("charge") or "") if kind == DISPUTE else binding(kind, "")

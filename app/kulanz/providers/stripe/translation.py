@@ -16,6 +16,7 @@ from kulanz.policy.facts import (
     OrderSeen,
     OrderStatus,
     PaymentFailed,
+    PaymentLinked,
     PaymentSucceeded,
     ProviderFact,
     Stamp,
@@ -32,6 +33,7 @@ from kulanz.providers.stripe.vocabulary import (
     CHARGE,
     DISPUTE,
     INVOICE,
+    INVOICE_PAYMENT,
     OBJECTS,
     RANKS,
     SUBSCRIPTION,
@@ -203,6 +205,15 @@ def _charge(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     return (order,)
 
 
+def _invoice_payment(event: _StripeEvent) -> tuple[ProviderFact, ...]:
+    """Read what paid an invoice: since 2025 nothing else names both."""
+    payment = event.told.below("payment")
+    money = payment.reference("payment_intent") or payment.reference("charge")
+    if money is None:
+        return ()
+    return (PaymentLinked(payment=key(event.told.needed_reference("invoice")), money=key(money), at=event.at),)
+
+
 def _dispute(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     payload_reader = event.told
     status = payload_reader.word("status", _DISPUTES, _DISPUTED_BY_NAME.get(event.name))
@@ -229,5 +240,6 @@ _TRANSLATIONS: Mapping[str, Callable[[_StripeEvent], tuple[ProviderFact, ...]]] 
     SUBSCRIPTION: _subscription,
     INVOICE: _payment,
     CHARGE: _charge,
+    INVOICE_PAYMENT: _invoice_payment,
     DISPUTE: _dispute,
 }

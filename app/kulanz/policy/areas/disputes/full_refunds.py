@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from kulanz.policy.areas.disputes.payment_names import payment_of
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Dispute
 from kulanz.policy.book.refunds import Refunds
-from kulanz.policy.facts import BillingReason, DisputeStatus, OrderStatus
+from kulanz.policy.facts import DisputeStatus, OrderStatus
+
+__all__ = ["NO_OUTCOME", "FullRefund", "disputed", "full", "heard_of", "keys_of", "payment_of", "unrequested"]
 
 NO_OUTCOME = frozenset({DisputeStatus.INQUIRY, DisputeStatus.WON, DisputeStatus.WITHDRAWN})
 """Words of a dispute that do not explain a refund."""
@@ -32,19 +35,6 @@ def unrequested(result: Mapping[str, FullRefund], disputes: Iterable[Dispute], b
     explained = {payment for dispute in disputes for payment in _explained(dispute, book)}
     left = (result[payment] for payment in sorted(result.keys() - explained))
     return [refund for refund in left if not _was_asked_for(refund, book)]
-
-
-def payment_of(key: str, book: Book) -> str:
-    """Return the one name of a payment: the order's where an invoice is the first of its subscription, or says so."""
-    invoice = book.invoice(key)
-    if invoice is not None and invoice.seen.money is not None:
-        return next(
-            (name for name, order in sorted(book.orders.items()) if order.seen.money == invoice.seen.money), key
-        )
-    if invoice is None or invoice.seen.reason is not BillingReason.INITIAL:
-        return key
-    sub = book.subscriptions.get(invoice.seen.subscription)
-    return (sub.seen.order if sub else None) or key
 
 
 def keys_of(name: str, book: Book) -> tuple[str, ...]:

@@ -1,0 +1,179 @@
+"""What providers really send, through the front door of one instance on each database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests import lemonsqueezy as ls
+from tests import paddle, standard, stripe
+from tests.adapters.apis import Api, an_api
+from tests.adapters.payload_source import Payload
+from tests.end_to_end.instance import Instance, an_instance_on_its_database
+
+DAY = timedelta(days=1)
+START = datetime.fromisoformat("2026-03-02T14:08:20+00:00")
+POLAR_SECRET = "whsec_bG9uZ2VyLXRoYW4tYmFzZTY0"  # Made before 2026-09-08: it signs with all its bytes.
+PLANS = (
+    "stripe:price_pro=professional,stripe:price_ent=enterprise,stripe:price_seat=addon:seats,"
+    "standard:pdt_pro=professional,paddle:pri_pro=professional,lemonsqueezy:47001=professional"
+)
+
+
+@dataclass(slots=True)
+class World:
+    """An instance that takes every provider's events, and the API that Stripe and Paddle are asked at."""
+
+    instance: Instance
+    api: Api
+    at: datetime
+
+    def send(self, *payloads: Payload, status: int = 200) -> list[dict[str, Any]]:
+        """Deliver each payload as its provider does, and wait until all that follows is done."""
+        answers = []
+        for payload in payloads:
+            endpoint, (body, headers) = _delivery(payload)
+            url = f"{self.instance.url}/webhooks/{endpoint}"
+            answer = self.instance.session.post(url, data=body, headers=headers, timeout=10)
+            assert answer.status_code == status, answer.text
+            answers.append(answer.json())
+        self.instance.settle()
+        return answers
+
+    def parked(self) -> list[dict[str, Any]]:
+        return list(self.instance.cli("events", "list", "--state", "parked", "--json")["events"])
+
+    def alerts(self, topic: str) -> list[str]:
+        effects = self.instance.cli("effects", "list", "--json")["effects"]
+        return [
+            effect["subject"] for effect in effects if effect["type"] == topic and effect["kind"] == "AlertOperators"
+        ]
+
+
+def _delivery(payload: Payload) -> tuple[str, tuple[bytes, dict[str, str]]]:
+    if "meta" in payload:
+        return "lemonsqueezy", ls.delivery(payload)
+    if "event_type" in payload:
+        return "paddle", paddle.delivery(payload)
+    if "object" in payload:
+        return "stripe", stripe.delivery(payload)
+    return "standard", standard.delivery(payload)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with an_api() as api:
+        settings = {
+            "KULANZ_PLANS": PLANS,
+            "STRIPE_WEBHOOK_SECRETS": stripe.SECRET,
+            "STRIPE_API_KEY": "sk_test_1",
+            "STRIPE_API_URL": f"{api.url}/v1",
+            "PADDLE_WEBHOOK_SECRETS": paddle.SECRET,
+            "STANDARD_WEBHOOK_SECRETS": f"{standard.SECRET},{POLAR_SECRET}",
+        }
+        with an_instance_on_its_database(request, tmp_path_factory, **settings) as instance:
+            yield World(instance, api, START)
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    """The same world later: each story has a stretch of time of its own."""
+    shared.at = max(START, shared.instance.now() + DAY).replace(microsecond=0) if shared.instance.stories else START
+    shared.instance.stories += 1
+    shared.instance.cli("clock", "set", shared.at.isoformat())
+    shared.api.now = shared.at
+    shared.api.calls.clear()
+    return shared
+
+
+def at_stripe(world: World, name: str, **told: Any) -> stripe.Purchase:
+    ids = {"customer": f"cus_{name}", "subscription": f"sub_{name}", "invoice": f"in_{name}", "charge": f"ch_{name}"}
+    number = world.instance.stories
+    own = {key: f"{value}{number}" for key, value in ids.items()}
+    return stripe.Purchase(account=f"org_{name}{number}", began=world.at, dispute=f"du_{name}{number}", **own, **told)
+
+
+def bought(world: World, purchase: stripe.Purchase, *, linked: bool) -> None:
+    """Buy as of API basil: neither the invoice nor the charge names the other."""
+    intent = f"pi_{purchase.charge}"
+    world.api.held[f"/v1/invoices/{purchase.invoice}"] = {
+        "id": purchase.invoice,
+        "payments": {"data": [{"payment": {"type": "payment_intent", "payment_intent": intent}}]},
+    }
+    world.api.held[f"/v1/payment_intents/{intent}"] = {"id": intent, "latest_charge": purchase.charge}
+    charge = stripe.charge("succeeded", at=world.at, purchase=purchase, payment_intent=intent)
+    world.api.held[f"/v1/charges/{purchase.charge}"] = charge["data"]["object"]
+    world.api.held["/v1/refunds"] = {"id": "re_1", "object": "refund"}
+    world.api.held[f"/v1/subscriptions/{purchase.subscription}"] = stripe.subscription(at=world.at, purchase=purchase)[
+        "data"
+    ]["object"]
+    told = {"billing_reason": "subscription_create", "total_taxes": []}
+    payment = stripe.invoice_payment(at=world.at, purchase=purchase, payment_intent=intent)
+    world.send(
+        *([payment] if linked else []),
+        stripe.subscription("created", at=world.at, purchase=purchase),
+        stripe.invoice("paid", at=world.at, purchase=purchase, **told),
+        charge,
+    )
+
+
+def requested(world: World, purchase: stripe.Purchase) -> str:
+    form = {
+        "account_id": purchase.account,
+        "payment_id": purchase.invoice,
+        "contact_email": purchase.email,
+        "organisation": "Bakery",
+    }
+    answer = world.instance.post("/v1/refund-requests", form)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+@pytest.mark.parametrize("linked", [True, False], ids=["told", "looked-up"])
+def test_a_refund_that_was_approved_here_is_recognised_at_todays_stripe(world: World, *, linked: bool) -> None:
+    purchase = at_stripe(world, "refund")
+    bought(world, purchase, linked=linked)
+    request = requested(world, purchase)
+    world.instance.post(f"/v1/refund-requests/{request}/approve", {})
+    world.instance.settle()
+
+    intent = f"pi_{purchase.charge}"
+    world.send(stripe.charge("refunded", at=world.at + DAY, purchase=purchase, payment_intent=intent))
+
+    account = world.instance.account(str(purchase.account))
+    assert world.instance.get(f"/v1/refund-requests/{request}")["state"] == "paid"
+    assert (account["plan"], account["standing"]) == ("free", "good")
+    assert [hold["owner"] for hold in account["holds"]] == ["refund"]
+    assert [subject for subject in world.alerts("unrequested_refund") if purchase.charge in subject] == []
+    path = f"POST /v1/subscriptions/{purchase.subscription} cancel_at_period_end=true"
+    assert world.api.calls.count(path) == 1
+
+
+@pytest.mark.parametrize("linked", [True, False], ids=["told", "alike"])
+def test_a_dispute_after_a_request_is_no_dispute_without_contact(world: World, *, linked: bool) -> None:
+    purchase = at_stripe(world, "contact")
+    bought(world, purchase, linked=linked)
+    requested(world, purchase)
+
+    world.send(stripe.dispute("created", at=world.at + DAY, purchase=purchase))
+
+    account = world.instance.account(str(purchase.account))
+    assert (account["plan"], account["standing"]) == ("professional", "good")
+    assert len(account["disputes"]) == 1
+
+
+def test_a_payment_of_an_invoice_that_is_no_subscriptions_ends_ignored(world: World) -> None:
+    purchase = at_stripe(world, "single")
+    before = world.parked()
+
+    world.send(stripe.invoice_payment(at=world.at, purchase=purchase, payment_intent="pi_single"))
+    waiting = world.instance.cli("events", "list", "--state", "waiting", "--json")["events"]
+    world.instance.advance("8d")
+
+    assert [event["event_name"] for event in waiting] == ["invoice_payment.paid"]
+    assert world.parked() == before
+    assert world.alerts("dispute_of_unknown_payment") == []
