@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -48,10 +49,13 @@ class World:
         return list(self.instance.cli("events", "list", "--state", "parked", "--json")["events"])
 
     def alerts(self, topic: str) -> list[str]:
-        effects = self.instance.cli("effects", "list", "--json")["effects"]
-        return [
-            effect["subject"] for effect in effects if effect["type"] == topic and effect["kind"] == "AlertOperators"
-        ]
+        told = [document["data"] for document in self.instance.callbacks.documents if document["type"] == "ops.alert"]
+        return [str(data["subject"]) for data in told if data["topic"] == topic]
+
+    def finding(self, check: str, words: str = "") -> dict[str, Any]:
+        """Return what doctor found in a check; the one that says some words."""
+        _, out, _ = self.instance.run("doctor", "--json")
+        return next(row for row in json.loads(out)["checks"] if row["check"] == check and words in row["detail"])
 
 
 def _delivery(payload: Payload) -> tuple[str, tuple[bytes, dict[str, str]]]:
@@ -59,7 +63,7 @@ def _delivery(payload: Payload) -> tuple[str, tuple[bytes, dict[str, str]]]:
         return "lemonsqueezy", ls.delivery(payload)
     if "event_type" in payload:
         return "paddle", paddle.delivery(payload)
-    if "object" in payload:
+    if "object" in payload or str(payload.get("id", "")).startswith("evt_"):
         return "stripe", stripe.delivery(payload)
     return "standard", standard.delivery(payload)
 
@@ -70,6 +74,7 @@ def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         settings = {
             "KULANZ_PLANS": PLANS,
             "STRIPE_WEBHOOK_SECRETS": stripe.SECRET,
+            "STRIPE_ACCOUNT_IDS": "acct_ours",
             "STRIPE_API_KEY": "sk_test_1",
             "STRIPE_API_URL": f"{api.url}/v1",
             "PADDLE_WEBHOOK_SECRETS": paddle.SECRET,
@@ -177,3 +182,93 @@ def test_a_payment_of_an_invoice_that_is_no_subscriptions_ends_ignored(world: Wo
     assert [event["event_name"] for event in waiting] == ["invoice_payment.paid"]
     assert world.parked() == before
     assert world.alerts("dispute_of_unknown_payment") == []
+
+
+def test_events_of_another_connected_account_act_for_nobody_and_are_alerted_once(world: World) -> None:
+    ours, foreign = at_stripe(world, "ours"), at_stripe(world, "foreign")
+    created = [
+        stripe.subscription("created", at=world.at, purchase=ours, around={"account": "acct_ours"}),
+        stripe.subscription("created", at=world.at, purchase=foreign, around={"account": "acct_foreign"}),
+        stripe.invoice("paid", at=world.at, purchase=foreign) | {"context": "org_1/acct_foreign"},
+        stripe.subscription("updated", at=world.at, purchase=foreign, around={"account": "acct_foreign"}),
+    ]
+
+    answers = world.send(*created)
+
+    assert {answer["status"] for answer in answers} == {"accepted"}
+    assert world.instance.account(str(ours.account))["plan"] == "professional"
+    assert world.instance.ask(f"/v1/accounts/{foreign.account}").status_code == 404
+    reasons = [
+        event["reason"]
+        for event in world.instance.cli("events", "list", "--state", "ignored", "--json")["events"]
+        if "acct_foreign" in (event["reason"] or "")
+    ]
+    assert len(reasons) == 3
+    told = [
+        subject
+        for subject in world.alerts("endpoint_cannot_work")
+        if subject.startswith("stripe: sent for the account acct_foreign,")
+    ]
+    assert len(told) == 1
+    assert world.finding("endpoint stripe")["ok"] is False
+
+
+def test_thin_events_are_reported_and_not_swallowed(world: World) -> None:
+    thin = {
+        "id": "evt_thin",
+        "object": "v2.core.event",
+        "type": "v1.customer.subscription.updated",
+        "created": "2026-03-02T14:08:20.000Z",
+        "related_object": {"id": "sub_1", "type": "subscription", "url": "/v1/subscriptions/sub_1"},
+    }
+
+    world.send(thin, thin | {"id": "evt_thin_2", "type": "customer.subscription.updated"})
+
+    assert len([subject for subject in world.alerts("endpoint_cannot_work") if "thin events" in subject]) == 1
+    assert "thin events" in world.finding("endpoint stripe", "thin")["detail"]
+
+
+def test_an_unknown_word_is_counted_listed_and_alerted_once_a_day_and_nothing_is_parked(world: World) -> None:
+    name = f"org_words{world.instance.stories}"
+    purchase = ls.Purchase(account=name, customer=771, subscription=772, order=773, invoice=774, began=world.at)
+    world.send(ls.subscription_created(at=world.at, purchase=purchase))
+
+    for day in (1, 1, 2):
+        at = world.at + day * DAY
+        world.instance.advance_to(at)
+        told = {"status": "zombie", "billing_reason": f"because_{day}"}
+        world.send(ls.subscription_payment_success(at=at, purchase=purchase, id=9000 + day, **told))
+
+    assert world.parked() == []
+    words = [subject for subject in world.alerts("unknown_word") if "zombie" in subject]
+    assert [subject.partition(" (")[0] for subject in words] == ["lemonsqueezy data.attributes.status: zombie"] * 2
+    assert "zombie" in world.finding("unknown word", "zombie")["detail"]
+    assert world.instance.account(name)["standing"] == "good"
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_a_connected_account_of_before_the_setting_stays_accepted(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, database: str
+) -> None:
+    request.param = database
+    settings = {"KULANZ_PLANS": PLANS, "STRIPE_WEBHOOK_SECRETS": stripe.SECRET, "STRIPE_ACCOUNT_IDS": "acct_old"}
+    with an_instance_on_its_database(request, tmp_path_factory, **settings) as instance:
+        world = World(instance, Api(), START)
+        instance.cli("clock", "set", START.isoformat())
+        known, new, foreign = (
+            stripe.Purchase(account=f"org_{name}", customer=f"cus_{name}", subscription=f"sub_{name}")
+            for name in ("known", "new", "foreign")
+        )
+        world.send(stripe.subscription("created", at=START, purchase=known, around={"account": "acct_old"}))
+
+        instance.stop()
+        instance.environ = {name: value for name, value in instance.environ.items() if name != "STRIPE_ACCOUNT_IDS"}
+        instance.start()
+        world.send(
+            stripe.subscription("created", at=START, purchase=new, around={"account": "acct_old"}),
+            stripe.subscription("created", at=START, purchase=foreign, around={"account": "acct_new"}),
+        )
+
+        assert instance.account("org_new")["plan"] == "professional"
+        assert instance.ask("/v1/accounts/org_foreign").status_code == 404
+        assert "set STRIPE_ACCOUNT_IDS to acct_old" in world.finding("connected accounts")["advice"]

@@ -20,7 +20,7 @@ from kulanz.policy.facts import (
     PaymentSucceeded,
     SubscriptionSeen,
 )
-from kulanz.processing import outbox, unknown_words
+from kulanz.processing import endpoints, outbox, unknown_words
 from kulanz.processing.account_resolver import AccountResolver
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.unit_of_work import UnitOfWork
@@ -171,7 +171,11 @@ class Batch:
 
     def apply(self) -> None:
         """Read, address, decide, and settle every event."""
-        routings = {event.id: routing for event in self._events.values() if (routing := self._read(event))}
+        routings = {
+            event.id: routing
+            for event in self._events.values()
+            if (routing := self._read(event)) and not self._is_misdirected(event, routing)
+        }
         resolver = AccountResolver(self._tx, [*routings.values()])
         translated = self._resolve_accounts(routings, resolver)
         self._unit_of_work.lock({other_translated.account for other_translated in translated})
@@ -209,6 +213,19 @@ class Batch:
         digest = event.content_key or provider.peek(body).content_key
         self._facts[event.id] = self._translated(provider, event, payload, digest)
         return provider.route(payload, self._services.account_naming)
+
+    def _is_misdirected(self, event: Event, routing: Routing) -> bool:
+        """Ignore an event of an endpoint that cannot work as it is set up; operators are told once."""
+        if routing.problem is None and routing.origin is None:
+            return False
+        reason = endpoints.objection(self._services, self._tx, event, routing, self._payload)
+        if reason is None:
+            return False
+        self._settled.append(SettledEvent(event.id, "ignored", event.account, event.body, reason))
+        return True
+
+    def _payload(self, event: Event) -> Mapping[str, Any]:
+        return self._services.providers[event.provider].decode(_decrypted_body(self._services, self._tx, event))
 
     def _translated(
         self, provider: Provider, event: Event, payload: dict[str, Any], digest: bytes

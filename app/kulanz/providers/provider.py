@@ -50,6 +50,10 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
     """The event says something of a subscription that must be known first."""
     needs_order: bool = False
     """The event names nobody but a payment, which must be known first: whose that was is whose this is."""
+    origin: str | None = None
+    """The account at the provider for which an event was sent to us, where it is another than the endpoint's own."""
+    problem: str | None = None
+    """Why no event of its kind can ever act, as the endpoint is set up at the provider."""
     fallback: str | None = None
     """The account where nothing better is known: `lemonsqueezy-3083767`."""
 

@@ -13,7 +13,7 @@ from kulanz.config import policy_text
 from kulanz.formats.wording import how_many
 from kulanz.ingest import secret_usage
 from kulanz.policy import document
-from kulanz.processing import circuit_breaker, unknown_words
+from kulanz.processing import circuit_breaker, endpoints, unknown_words
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -171,6 +171,18 @@ def words_of_providers(services: Services) -> Iterator[Finding]:
         yield Finding("unknown word", None, found, "no decision needs it; see docs/providers.md, or update Kulanz")
 
 
+def endpoint_problems(services: Services) -> Iterator[Finding]:
+    """Whether a provider sends what can never act as its endpoint is set up."""
+    with services.database.read() as conn:
+        problems = endpoints.lately(services, conn)
+        accepted = endpoints.accounts_without_setting(services, conn)
+    for row in problems:
+        yield Finding(f"endpoint {row.provider}", False, f"{row.problem} (last on {row.day})", "see docs/providers.md")
+    if accepted:
+        advice = f"set STRIPE_ACCOUNT_IDS to {','.join(accepted)}, or to those of them that are yours"
+        yield Finding("connected accounts", None, "accepted because they were before", advice)
+
+
 DATABASE_CHECKS: tuple[Check, ...] = (
     policy,
     host_clock,
@@ -179,6 +191,7 @@ DATABASE_CHECKS: tuple[Check, ...] = (
     nightly,
     webhook_secrets,
     words_of_providers,
+    endpoint_problems,
 )
 OTHER_CHECKS: tuple[Check, ...] = (spool, *external.EXTERNAL_CHECKS, secrets)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from kulanz.providers.naming import Claim, Naming, claim
 from kulanz.providers.provider import Routing
-from kulanz.providers.reading import PayloadReader
+from kulanz.providers.reading import PayloadReader, shown
 from kulanz.providers.stripe.objects import custom_data, subscription_of
 from kulanz.providers.stripe.vocabulary import (
     CHARGE,
@@ -17,8 +17,11 @@ from kulanz.providers.stripe.vocabulary import (
     OBJECTS,
     PROVIDER,
     SUBSCRIPTION,
+    THIN,
     binding,
 )
+
+_THIN_PROBLEM = "it sends thin events, which carry nothing: choose snapshot events in Stripe's event destination"
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
@@ -29,7 +32,10 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     claimed = Claim() if kind == DISPUTE else claim(custom_data(payload_reader, naming.account_key), naming)
     customer, payment = payload_reader.reference("customer"), _payment(kind, payload_reader)
     subscription = _subscription(kind, payload_reader)
+    origin = payload.get("account") or payload.get("context")
     return Routing(
+        origin=shown(origin.rpartition("/")[2]) if isinstance(origin, str) and origin else None,
+        problem=_THIN_PROBLEM if payload.get("object") == THIN else None,
         claim=claimed.account,
         unusable_claim=claimed.unusable,
         kept_claim=claimed.kept,

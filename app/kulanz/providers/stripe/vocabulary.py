@@ -14,6 +14,9 @@ CHARGE = "charge"
 DISPUTE = "dispute"
 INVOICE_PAYMENT = "invoice_payment"
 
+THIN = "v2.core.event"
+"""What events of Stripe's second API are: they name an object and do not carry it."""
+
 OBJECTS: Mapping[str, str] = {
     "customer.subscription.created": SUBSCRIPTION,
     "customer.subscription.updated": SUBSCRIPTION,
