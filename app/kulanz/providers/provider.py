@@ -53,7 +53,7 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
     origin: str | None = None
     """The account at the provider for which an event was sent to us, where it is another than the endpoint's own."""
     problem: str | None = None
-    """Why no event of its kind can ever act, as the endpoint is set up at the provider."""
+    """What operators must hear of the endpoint or of its keys; an event that has one acts for nobody."""
     fallback: str | None = None
     """The account where nothing better is known: `lemonsqueezy-3083767`."""
 

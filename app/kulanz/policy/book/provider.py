@@ -15,6 +15,7 @@ from kulanz.policy.frozen import frozen
 RUNNING_STATUSES = frozenset({Status.ON_TRIAL, Status.ACTIVE})
 _UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID})
 _ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
+_REFUNDED = frozenset({InvoiceStatus.REFUNDED, f.OrderStatus.REFUNDED})
 _PAID = frozenset({InvoiceStatus.PAID, InvoiceStatus.PARTIAL_REFUND})
 S = TypeVar("S", f.SubscriptionSeen, f.InvoiceSeen, f.OrderSeen, f.LicenceSeen, f.CustomerSeen, f.DisputeSeen)
 
@@ -123,7 +124,7 @@ class Invoice:
             paid_at=paid_at,
             paid=paid_at is not None or seen.status in _PAID,
             refunded=_gone_back(seen, full=seen.status is InvoiceStatus.REFUNDED),
-            refunded_at=seen.stamp.at if seen.status is InvoiceStatus.REFUNDED else None,
+            refunded_at=seen.stamp.at if is_refunded(seen) else None,
         )
 
     def join(self, other: Invoice) -> Invoice:
@@ -140,7 +141,7 @@ class Invoice:
     @property
     def void(self) -> bool:
         """Whether nothing is owed for it any more although it may never have been paid."""
-        return self.seen.status in {InvoiceStatus.VOID, InvoiceStatus.REFUNDED}
+        return self.seen.status is InvoiceStatus.VOID or is_refunded(self.seen)
 
 
 @frozen
@@ -161,7 +162,7 @@ class Invoices:
         """Return the invoices of a subscription of which one is known."""
         key = invoice.seen.key
         unpaid = (key,) if invoice.failures and not invoice.paid else ()
-        refunded = (key,) if invoice.seen.status is InvoiceStatus.REFUNDED else ()
+        refunded = (key,) if is_refunded(invoice.seen) else ()
         return cls(known={key: invoice}, unpaid=unpaid, refunded=refunded, paid_at=invoice.paid_at)
 
     def join(self, other: Invoices) -> Invoices:
@@ -172,9 +173,7 @@ class Invoices:
         return Invoices(
             known=existing,
             unpaid=tuple(key for key in unpaid if not existing[key].paid) if unpaid else (),
-            refunded=tuple(key for key in refunded if existing[key].seen.status is InvoiceStatus.REFUNDED)
-            if refunded
-            else (),
+            refunded=tuple(key for key in refunded if is_refunded(existing[key].seen)) if refunded else (),
             paid_at=newest(self.paid_at, other.paid_at),
         )
 
@@ -208,7 +207,7 @@ class Order:
             seen=seen,
             fraudulent_at=seen.stamp.at if seen.status is f.OrderStatus.FRAUDULENT else None,
             refunded=_gone_back(seen, full=seen.status is f.OrderStatus.REFUNDED),
-            refunded_at=seen.stamp.at if seen.status is f.OrderStatus.REFUNDED else None,
+            refunded_at=seen.stamp.at if is_refunded(seen) else None,
         )
 
     def join(self, other: Order) -> Order:
@@ -267,6 +266,11 @@ class Dispute:
             opened_at=min(self.opened_at, other.opened_at),
             marks=union(self.marks, other.marks),
         )
+
+
+def is_refunded(seen: f.InvoiceSeen | f.OrderSeen) -> bool:
+    """Return whether a payment went back in full: by the provider's word, or in parts that add up to all."""
+    return seen.status in _REFUNDED or (seen.refunded >= seen.total > 0)
 
 
 def _gone_back(seen: f.InvoiceSeen | f.OrderSeen, *, full: bool) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from kulanz.policy.facts import (
@@ -121,11 +122,18 @@ def _transaction(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
         return (_sale(event),) if sold else ()
     invoice = _invoice(event)
     match event.name:
-        case "transaction.payment_failed":
-            return (PaymentFailed(invoice=invoice, at=invoice.stamp.at),)
+        case "transaction.payment_failed" | "transaction.past_due":
+            return (PaymentFailed(invoice=invoice, at=_failed_at(event)),)
         case "transaction.paid" | "transaction.completed":
             return (PaymentSucceeded(invoice=invoice, at=invoice.stamp.at),)
     return (invoice,)
+
+
+def _failed_at(event: _PaddleEvent) -> datetime:
+    """Return when the last attempt failed, which several events tell of: each attempt counts once."""
+    attempts = [attempt for attempt in event.told.each("payments") if attempt.text("status") == "error"]
+    failed = [at for attempt in attempts if (at := attempt.instant("created_at"))]
+    return max(failed, default=event.stamp.at)
 
 
 def _invoice(event: _PaddleEvent) -> InvoiceSeen:

@@ -36,6 +36,7 @@ _STATUSES = {
     "cancelled": Status.CANCELLED,
     "expired": Status.EXPIRED,
     "on_hold": Status.PAST_DUE,
+    "past_due": Status.PAST_DUE,
     "pending": Status.EXPIRED,
     "failed": Status.EXPIRED,
 }
@@ -44,6 +45,8 @@ _SAID_BY_NAME = {
     "subscription.active": Status.ACTIVE,
     "subscription.renewed": Status.ACTIVE,
     "subscription.on_hold": Status.PAST_DUE,
+    "subscription.past_due": Status.PAST_DUE,
+    "subscription.unpaused": Status.ACTIVE,
     "subscription.paused": Status.PAUSED,
     "subscription.cancelled": Status.CANCELLED,
     "subscription.failed": Status.EXPIRED,
@@ -60,6 +63,12 @@ _DISPUTES = {
     "dispute_cancelled": DisputeStatus.WITHDRAWN,
 }
 """One that expires was not answered in time: the bank decides for its customer."""
+_REASONS = {
+    "new": BillingReason.INITIAL,
+    "renewal": BillingReason.RENEWAL,
+    "plan_change": BillingReason.UPDATED,
+    "on_demand": BillingReason.UPDATED,
+}
 _CONTESTED = frozenset({DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW})
 _WHOLE = ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
 _THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
@@ -110,7 +119,9 @@ def payment(event: StandardEvent) -> tuple[ProviderFact, ...]:
     if event.told.identifier("subscription_id") is None:
         return (_sale(event),)
     invoice = _invoice(event)
-    return (PaymentSucceeded(invoice=invoice, at=event.at) if event.name == "payment.succeeded" else invoice,)
+    # A payment of nothing pays for no period: it only shows that a card works.
+    pays = event.name == "payment.succeeded" and invoice.total > 0
+    return (PaymentSucceeded(invoice=invoice, at=event.at) if pays else invoice,)
 
 
 def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
@@ -185,7 +196,7 @@ def _invoice(event: StandardEvent) -> InvoiceSeen:
         subscription=key(payload_reader.needed_identifier("subscription_id")),
         stamp=event.stamp,
         status=InvoiceStatus.PAID if paid else InvoiceStatus.PENDING,
-        reason=BillingReason.RENEWAL,
+        reason=_reason(payload_reader),
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total_amount"),
         customer=key(customer.needed_identifier("customer_id")),
@@ -194,6 +205,13 @@ def _invoice(event: StandardEvent) -> InvoiceSeen:
         created_at=payload_reader.instant("created_at"),
         email=customer.email("email"),
     )
+
+
+def _reason(payload_reader: PayloadReader) -> BillingReason:
+    """Return what was charged for; a payment that only changes the payment method is no renewal."""
+    if payload_reader.flag("is_update_payment_method"):
+        return BillingReason.UPDATED
+    return payload_reader.word("charge_type", _REASONS, BillingReason.RENEWAL)
 
 
 def _sale(event: StandardEvent) -> OrderSeen:

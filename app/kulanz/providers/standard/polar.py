@@ -6,6 +6,7 @@ from datetime import datetime
 
 from kulanz.policy.facts import (
     BillingReason,
+    CustomerSeen,
     DisputeSeen,
     DisputeStatus,
     InvoiceSeen,
@@ -146,6 +147,13 @@ def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
         reason=payload_reader.text("reason") or "",
     )
     return (seen,)
+
+
+def customer(event: StandardEvent) -> tuple[ProviderFact, ...]:
+    """Read a customer: an address that changed is told by this alone until the next renewal."""
+    payload_reader = event.told
+    own_key = key(payload_reader.needed_identifier("id"))
+    return (CustomerSeen(key=own_key, stamp=event.stamp, email=payload_reader.email("email")),)
 
 
 def _ends_at(payload_reader: PayloadReader, *, cancelled: bool) -> datetime | None:

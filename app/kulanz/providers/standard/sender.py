@@ -12,7 +12,7 @@ from kulanz.providers.address import CustomerAddress, customer_address
 from kulanz.providers.event_header import EventHeader
 from kulanz.providers.naming import Naming, claim
 from kulanz.providers.reading import PayloadReader, UnknownWord, inner
-from kulanz.providers.standard.vocabulary import DISPUTE, DODO, PAYMENT, POLAR, RANKS, REFUND, SUBSCRIPTION
+from kulanz.providers.standard.vocabulary import CUSTOMER, DISPUTE, DODO, PAYMENT, POLAR, RANKS, REFUND, SUBSCRIPTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ def _polar_ids(payload_reader: PayloadReader, kind: str) -> StandardIds:
     own = payload_reader.identifier("id")
     return StandardIds(
         own=own,
-        customer=payload_reader.identifier("customer_id"),
+        customer=own if kind == CUSTOMER else payload_reader.identifier("customer_id"),
         subscription=own if kind == SUBSCRIPTION else payload_reader.identifier("subscription_id"),
         payment=own if kind == PAYMENT else payload_reader.identifier("order_id"),
     )

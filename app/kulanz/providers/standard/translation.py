@@ -11,7 +11,7 @@ from kulanz.providers.naming import Naming
 from kulanz.providers.reading import UnknownWord
 from kulanz.providers.standard import dodo, polar
 from kulanz.providers.standard.sender import StandardEvent, event_of, is_dodo, kind_of
-from kulanz.providers.standard.vocabulary import DISPUTE, PAYMENT, REFUND, SUBSCRIPTION
+from kulanz.providers.standard.vocabulary import CUSTOMER, DISPUTE, PAYMENT, REFUND, SUBSCRIPTION
 
 _Translation = Callable[[StandardEvent], tuple[ProviderFact, ...]]
 _DODO: Mapping[str, _Translation] = {
@@ -24,6 +24,7 @@ _POLAR: Mapping[str, _Translation] = {
     SUBSCRIPTION: polar.subscription,
     PAYMENT: polar.order,
     REFUND: polar.refund,
+    CUSTOMER: polar.customer,
 }
 
 

@@ -139,11 +139,17 @@ def _payment(event: _StripeEvent) -> tuple[ProviderFact, ...]:
         return ()
     invoice = _invoice(event)
     match event.name:
-        case "invoice.payment_failed":
+        case "invoice.payment_failed" if not _is_before_due(event):
             return (PaymentFailed(invoice=invoice, at=event.at),)
         case "invoice.paid" | "invoice.payment_succeeded":
             return (PaymentSucceeded(invoice=invoice, at=event.at),)
     return (invoice,)
+
+
+def _is_before_due(event: _StripeEvent) -> bool:
+    """Return whether a charge failed for an invoice that the customer may still pay in some days by hand."""
+    due = event.told.unix("due_date")
+    return event.told.text("collection_method") == "send_invoice" and due is not None and event.at < due
 
 
 def _invoice(event: _StripeEvent) -> InvoiceSeen:

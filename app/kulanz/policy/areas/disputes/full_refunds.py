@@ -8,9 +8,9 @@ from datetime import datetime
 
 from kulanz.policy.areas.disputes.payment_names import payment_of
 from kulanz.policy.book import Book
-from kulanz.policy.book.provider import Dispute
+from kulanz.policy.book.provider import Dispute, is_refunded
 from kulanz.policy.book.refunds import Refunds
-from kulanz.policy.facts import DisputeStatus, OrderStatus
+from kulanz.policy.facts import DisputeStatus
 
 __all__ = ["NO_OUTCOME", "FullRefund", "disputed", "full", "heard_of", "keys_of", "payment_of", "unrequested"]
 
@@ -71,9 +71,9 @@ def _full(book: Book) -> Iterator[FullRefund]:
                 subscription=seen.subscription,
             )
     for key, refunds in book.refunds.items():
-        yield from _told_one_by_one(payment_of(key, book), refunds)
+        yield from _told_one_by_one(payment_of(key, book), refunds, _total(key, book))
     for key, order in book.orders.items():
-        if order.refunded_at is not None and order.seen.status is OrderStatus.REFUNDED:
+        if order.refunded_at is not None and is_refunded(order.seen):
             yield FullRefund(
                 payment=key,
                 at=order.refunded_at,
@@ -83,12 +83,23 @@ def _full(book: Book) -> Iterator[FullRefund]:
             )
 
 
-def _told_one_by_one(payment: str, refunds: Refunds) -> Iterator[FullRefund]:
-    for seen in refunds.seen:
-        if seen.whole and seen.counts:
+def _told_one_by_one(payment: str, refunds: Refunds, total: int | None) -> Iterator[FullRefund]:
+    """Yield a full refund once the parts add up to it; their own word counts only where the sum is not known."""
+    gone = 0
+    for seen in sorted((seen for seen in refunds.seen if seen.counts), key=lambda seen: (seen.stamp, seen.key)):
+        gone += seen.amount
+        if gone >= total if total is not None else seen.whole:
             yield FullRefund(
-                payment=payment, at=seen.stamp.at, customer=seen.customer, amount=seen.amount, currency=seen.currency
+                payment=payment, at=seen.stamp.at, customer=seen.customer, amount=gone, currency=seen.currency
             )
+            return
+
+
+def _total(payment: str, book: Book) -> int | None:
+    """Return what was paid, where that is known and not nothing."""
+    invoice, order = book.invoice(payment), book.orders.get(payment)
+    totals = [record.seen.total for record in (invoice, order) if record is not None]
+    return max(totals, default=0) or None
 
 
 def _explained(dispute: Dispute, book: Book) -> Iterator[str]:
