@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hmac
 import json
+from base64 import b64encode
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -21,7 +23,8 @@ START = datetime.fromisoformat("2026-03-02T14:08:20+00:00")
 POLAR_SECRET = "whsec_bG9uZ2VyLXRoYW4tYmFzZTY0"  # Made before 2026-09-08: it signs with all its bytes.
 PLANS = (
     "stripe:price_pro=professional,stripe:price_ent=enterprise,stripe:price_seat=addon:seats,"
-    "standard:pdt_pro=professional,paddle:pri_pro=professional,lemonsqueezy:47001=professional"
+    "standard:pdt_pro=professional,paddle:pri_pro=professional,lemonsqueezy:47001=professional,"
+    "lemonsqueezy:47099=lifetime:professional"
 )
 
 
@@ -272,3 +275,53 @@ def test_a_connected_account_of_before_the_setting_stays_accepted(
         assert instance.account("org_new")["plan"] == "professional"
         assert instance.ask("/v1/accounts/org_foreign").status_code == 404
         assert "set STRIPE_ACCOUNT_IDS to acct_old" in world.finding("connected accounts")["advice"]
+
+
+def test_a_lifetime_order_gives_its_plan_until_it_is_refunded(world: World) -> None:
+    name, number = f"org_life{world.instance.stories}", 5000 + world.instance.stories
+    purchase = ls.Purchase(account=name, customer=number, order=number, variant=47099, began=world.at)
+    other = ls.Purchase(account=name, customer=number, order=number + 500, variant=47098, began=world.at)
+    world.send(ls.order_created(at=world.at, purchase=purchase), ls.order_created(at=world.at, purchase=other))
+    bought, why = world.instance.account(name), world.instance.cli("account", "explain", name, "--json")["why"]
+
+    world.send(ls.order_refunded(at=world.at + DAY, purchase=purchase))
+
+    assert (bought["plan"], bought["access"]) == ("professional", "full")
+    assert any(f"{purchase.order} gives the plan professional for good" in line for line in why)
+    assert any(f"{other.order} gives no plan" in line for line in why)
+    assert world.instance.account(name)["plan"] == "free"
+
+
+@pytest.mark.parametrize(("secret", "status"), [(POLAR_SECRET, 200), (POLAR_SECRET + "x", 401)])
+def test_a_secret_of_polar_that_signs_with_all_its_bytes_is_accepted_and_a_wrong_one_refused(
+    world: World, secret: str, status: int
+) -> None:
+    body, headers = standard.delivery(standard.polar_subscription("active", at=world.at))
+    ident, at = headers["webhook-id"], headers["webhook-timestamp"]
+    digest = hmac.digest(secret.encode(), f"{ident}.{at}.".encode() + body, "sha256")
+    signed = headers | {"webhook-signature": f"v1,{b64encode(digest).decode()}"}
+    url = f"{world.instance.url}/webhooks/standard"
+
+    assert world.instance.session.post(url, data=body, headers=signed, timeout=10).status_code == status
+
+
+def test_who_buys_seats_beside_a_plan_keeps_the_plan_and_sees_the_seats(world: World) -> None:
+    purchase = at_stripe(world, "seats")
+    items = [
+        {"id": f"si_{price}", "price": {"id": price, "product": "prod_1"}, "quantity": number}
+        for price, number in (("price_seat", 7), ("price_ent", 1))
+    ]
+
+    world.send(stripe.subscription("created", at=world.at, purchase=purchase, items={"data": items}))
+
+    account = str(purchase.account)
+    given = world.instance.get(f"/v1/accounts/{account}/entitlement")
+    told = [
+        document["data"]["entitlement"]
+        for document in world.instance.callbacks.documents
+        if document["data"].get("account_id") == account and "entitlement" in document["data"]
+    ]
+    why = world.instance.cli("account", "explain", account, "--json")["why"]
+    assert (given["plan"], given["add_ons"], given["quantities"]) == ("enterprise", ["seats"], {"seats": 7})
+    assert told[-1]["quantities"] == {"seats": 7}
+    assert any("the add-on seats, 7 times" in line for line in why)

@@ -93,7 +93,10 @@ def _rights(draft: State, holds: Sequence[Hold], terms: Terms) -> Rights:
     held = {key for hold in holds for key in hold.subscriptions} if holds else set()
     left = [item for item in draft.grants if item.subscription not in held] if held else draft.grants
     kinds = {(item.plan, item.add_on) for item in left}
-    plan = max((plan for plan, add_on in kinds if add_on is None), key=terms.catalogue.rank, default=FREE)
+    plans = [plan for plan, add_on in kinds if add_on is None]
+    if draft.lifetimes:
+        plans += [lifetime.plan for lifetime in draft.lifetimes]
+    plan = max(plans, key=terms.catalogue.rank, default=FREE)
     names = any(add_on is not None for _, add_on in kinds)
     access = Access.FREE if plan == FREE else Access.FULL
     booked = [item for item in draft.bookings if item.usable and item.subscription not in held]

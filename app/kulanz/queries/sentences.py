@@ -102,6 +102,8 @@ SENTENCES: Mapping[str, str] = {
     "subscription.expired": "Subscription {subscription} expired at the provider.",
     "plan.given": "Subscription {subscription} gives the plan {plan}.",
     "plan.given_for_a_term": ("Subscription {subscription} gives the plan {plan}; it is paid in advance for {term}."),
+    "lifetime.given": "The order {order} gives the plan {plan} for good.",
+    "lifetime.ended": "The order {order} no longer gives the plan {plan}: it was refunded, disputed or taken back.",
     "plan.ended": "Subscription {subscription} no longer gives the plan {plan}: what was paid for is over.",
     "plan.raised": "Subscription {subscription} gives the higher plan {plan} at once.",
     "plan.quantity_changed": "Subscription {subscription} gives {plan} {quantity} times.",

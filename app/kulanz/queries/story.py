@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from kulanz.policy.areas.lifetime import area as lifetime
+from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
-from kulanz.policy.state import Case, CaseState, Chargeback, Grant, Hold, Owner, State
+from kulanz.policy.state import Case, CaseState, Chargeback, Grant, Hold, Owner, State, Terms
 from kulanz.policy.state.closure import ClosureCase
 from kulanz.queries.sentences import money
 
@@ -19,17 +21,30 @@ def reasons(state: State) -> Iterator[str]:
             yield f"Subscription {case.subscription} is unpaid; access stays on until {rfc3339(case.deadline)}."
         elif case.pursued and case.given_up:
             yield _debt(case, state)
+    yield from _rights(state)
+
+
+def _rights(state: State) -> Iterator[str]:
+    """Yield what the account has, or would have without a hold."""
     for grant in state.grants:
         until = f" until {rfc3339(grant.until)}" if grant.until else ""
         if state.holds_back(grant.subscription):
             yield f"Subscription {grant.subscription} would give {_given(grant)}{until}; a hold takes it."
         else:
             yield f"Subscription {grant.subscription} gives {_given(grant)}{until}."
+    for order, plan in state.lifetimes:
+        yield f"The order {order} gives the plan {plan} for good."
     for booking in state.bookings:
         if booking.usable:
             yield f"{booking.quantity} of the add-on {booking.kind}, billed until {rfc3339(booking.billed_until)}."
-    if not state.grants:
+    if not state.grants and not state.lifetimes:
         yield "No subscription gives a plan, so the account is on the free plan."
+
+
+def idle_orders(book: Book, terms: Terms) -> Iterator[str]:
+    """Yield why single orders give no plan."""
+    for order, why in lifetime.idle(book, terms):
+        yield f"The order {order} gives no plan: {why}."
 
 
 def _given(grant: Grant) -> str:

@@ -16,6 +16,7 @@ from kulanz.policy.areas.collections.area import CollectionsArea
 from kulanz.policy.areas.credit.area import CreditArea
 from kulanz.policy.areas.disputes.area import DisputesArea
 from kulanz.policy.areas.dunning.area import DunningArea
+from kulanz.policy.areas.lifetime.area import LifetimeArea
 from kulanz.policy.areas.migration.area import MigrationArea
 from kulanz.policy.areas.overrides.area import OverridesArea
 from kulanz.policy.areas.refunds.area import RefundsArea
@@ -30,6 +31,7 @@ AREAS: tuple[Area, ...] = (
     SubscriptionsArea(),
     RenewalsArea(),
     DisputesArea(),
+    LifetimeArea(),
     OverridesArea(),
     ApprovalsArea(),
     VersionsArea(),

@@ -188,6 +188,13 @@ class Grant(NamedTuple):
     quantity: int = 1
 
 
+class Lifetime(NamedTuple):
+    """A plan that one order gives for good."""
+
+    order: str
+    plan: str
+
+
 class Rights(NamedTuple):
     """What an account may use: the entitlement."""
 

@@ -14,6 +14,7 @@ from kulanz.policy.facts import SubscribedItem, TermsAgreed
 from kulanz.policy.frozen import frozen
 
 FREE = "free"
+_LIFETIME = "lifetime:"
 Line = tuple[tuple[datetime, Policy], ...]
 """Policy versions, each with the instant from which it is in force, rising."""
 
@@ -29,13 +30,17 @@ class Catalogue:
     """Rising; `free` is below all and a plan that is not listed just above it."""
     add_ons: Mapping[str, str] = field(default_factory=dict)
     """`addon:<name>` → `<name>`, for every one that is listed."""
+    lifetimes: Mapping[str, str] = field(default_factory=dict)
+    """`provider:variant` → the plan that an order of it gives for good; a subscription to it gives nothing by this."""
 
     @classmethod
     def of(cls, pairs: tuple[tuple[str, str], ...]) -> Catalogue:
         """Build the catalogue from the setting's pairs, the last plan being the highest."""
-        plans = dict.fromkeys(plan for _, plan in pairs if not plan.startswith("addon:"))
+        plans = dict.fromkeys(plan.removeprefix(_LIFETIME) for _, plan in pairs if not plan.startswith("addon:"))
+        lifetimes = {key: plan.removeprefix(_LIFETIME) for key, plan in pairs if plan.startswith(_LIFETIME)}
         return cls(
-            variants=dict(pairs),
+            variants={key: plan for key, plan in pairs if key not in lifetimes},
+            lifetimes=lifetimes,
             order={plan: rank for rank, plan in enumerate(plans, start=2)},
             add_ons={plan: plan.removeprefix("addon:") for _, plan in pairs if plan.startswith("addon:")},
         )
