@@ -47,8 +47,9 @@ def lately(services: Services, conn: Connection) -> list[EndpointProblem]:
     """Return the problems that events showed within the last days."""
     since = (services.clock.now(conn) - SHOWN_FOR).date().isoformat()
     found = [
-        EndpointProblem(*name.removeprefix(_PREFIX).split("|", 1), day)
+        EndpointProblem(provider, problem, day)
         for name, day in shared_values.starting(conn, _PREFIX)
+        for provider, problem in [name.removeprefix(_PREFIX).split("|", 1)]
         if day >= since
     ]
     return [row for row in found if not _is_accepted_by_now(services, row)]

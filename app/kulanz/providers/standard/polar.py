@@ -54,6 +54,7 @@ _REASONS = {
     "purchase": BillingReason.INITIAL,
     "subscription_create": BillingReason.INITIAL,
     "subscription_cycle": BillingReason.RENEWAL,
+    "subscription_meter_cycle": BillingReason.RENEWAL,
     "subscription_update": BillingReason.UPDATED,
 }
 _INVOICES = {
@@ -175,7 +176,7 @@ def _invoice(event: StandardEvent) -> InvoiceSeen:
         subtotal=payload_reader.amount("subtotal_amount"),
         discount=payload_reader.amount("discount_amount"),
         tax=payload_reader.amount("tax_amount"),
-        refunded=_refunded(payload_reader),
+        refunded=_refunded(event),
         created_at=payload_reader.instant("created_at"),
         email=payload_reader.below("customer").email("email"),
     )
@@ -184,18 +185,18 @@ def _invoice(event: StandardEvent) -> InvoiceSeen:
 def _invoice_status(event: StandardEvent) -> InvoiceStatus | None:
     """Return what an order's event says where the status is unknown."""
     if event.name == "order.refunded":
-        return InvoiceStatus.REFUNDED if _went_back_whole(event.told) else InvoiceStatus.PARTIAL_REFUND
+        return InvoiceStatus.REFUNDED if _went_back_whole(event) else InvoiceStatus.PARTIAL_REFUND
     return InvoiceStatus.PAID if event.name == "order.paid" else None
 
 
 def _order_status(event: StandardEvent) -> OrderStatus | None:
     if event.name == "order.refunded":
-        return OrderStatus.REFUNDED if _went_back_whole(event.told) else OrderStatus.PARTIAL_REFUND
+        return OrderStatus.REFUNDED if _went_back_whole(event) else OrderStatus.PARTIAL_REFUND
     return OrderStatus.PAID if event.name == "order.paid" else None
 
 
-def _went_back_whole(payload_reader: PayloadReader) -> bool:
-    return _refunded(payload_reader) >= payload_reader.needed_amount("total_amount")
+def _went_back_whole(event: StandardEvent) -> bool:
+    return _refunded(event) >= event.told.needed_amount("total_amount")
 
 
 def _sale(event: StandardEvent) -> OrderSeen:
@@ -211,7 +212,7 @@ def _sale(event: StandardEvent) -> OrderSeen:
         subtotal=payload_reader.amount("subtotal_amount"),
         discount=payload_reader.amount("discount_amount"),
         tax=payload_reader.amount("tax_amount"),
-        refunded=_refunded(payload_reader),
+        refunded=_refunded(event),
         variant=key(sold) if sold else None,
         product=slug(product.text("name"), sold) if product.values else None,
         email=payload_reader.below("customer").email("email"),
@@ -220,6 +221,7 @@ def _sale(event: StandardEvent) -> OrderSeen:
     )
 
 
-def _refunded(payload_reader: PayloadReader) -> int:
-    """Return all that went back so far; Polar counts the tax apart."""
-    return payload_reader.stated_amount("refunded_amount") + payload_reader.stated_amount("refunded_tax_amount")
+def _refunded(event: StandardEvent) -> int:
+    """Return all that went back so far, which only an event about a refund needs; Polar counts the tax apart."""
+    read = event.told.stated_amount if event.name == "order.refunded" else event.told.amount
+    return read("refunded_amount") + read("refunded_tax_amount")
