@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -19,6 +19,17 @@ from kulanz.providers.stripe.vocabulary import key
 from kulanz.providers.transport import Transport
 
 _LIVE = ("sk_live_", "rk_live_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookEndpoint:
+    """Where Stripe delivers, and what."""
+
+    id: str
+    url: str
+    events: tuple[str, ...]
+    enabled: bool
+    secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +85,24 @@ class StripeClient(Transport):
     def disable_licence(self, _licence: str, /) -> None:
         """Find none: Stripe sells no licence keys."""
 
+    def webhook_endpoints(self) -> tuple[WebhookEndpoint, ...]:
+        """Return where Stripe delivers to."""
+        answer = self.ask("/webhook_endpoints", {"limit": 100})
+        return tuple(_endpoint(each) for each in PayloadReader(answer, "answer").each("data"))
+
+    def register_webhook(self, url: str, events: Sequence[str], endpoint: str | None) -> WebhookEndpoint:
+        """Register an endpoint, or tell an existing one its events."""
+        where = f"/webhook_endpoints/{quote(endpoint, safe='')}" if endpoint else "/webhook_endpoints"
+        document: dict[str, object] = {"enabled_events[]": list(events), **({} if endpoint else {"url": url})}
+        return _endpoint(PayloadReader(self.tell("POST", where, document) or {}, "answer"))
+
     def test_mode(self) -> bool:
         """Return whether the key is one of test mode; every key says so itself."""
         return not self.api_key.startswith(_LIVE)
 
     def write(self, document: object) -> bytes:
         """Return the fields of a form."""
-        return urlencode(document if isinstance(document, Mapping) else {}).encode()
+        return urlencode(document if isinstance(document, Mapping) else {}, doseq=True).encode()
 
     def _charge(self, kind: str, payment: str) -> dict[str, Any] | None:
         """Return the charge that a payment was made by; an invoice names it, or by way of its payment intent."""
@@ -118,6 +140,17 @@ def _seen(charge: PayloadReader, payment: str) -> RefundSeen:
         customer=key(charge.needed_reference("customer")),
         whole=charge.flag("refunded"),
         provenance=Provenance.RECONCILED,
+    )
+
+
+def _endpoint(told: PayloadReader) -> WebhookEndpoint:
+    events = told.values.get("enabled_events")
+    return WebhookEndpoint(
+        id=told.identifier("id") or "",
+        url=told.text("url", longest=2000) or "",
+        events=tuple(event for event in events if isinstance(event, str)) if isinstance(events, list) else (),
+        enabled=told.text("status") != "disabled",
+        secret=told.text("secret"),
     )
 
 
