@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -11,9 +12,12 @@ import pytest
 from kulanz.policy.areas.addresses import mail_address
 from kulanz.policy.areas.refunds.payments import payments
 from kulanz.policy.book import Book
+from kulanz.policy.consequences.effects import rfc3339
+from kulanz.policy.consequences.letters import jsonable
 from kulanz.policy.facts import PaymentFailed, Status, SubscriptionSeen
 from kulanz.policy.state import Catalogue, Standing
 from kulanz.providers import PROVIDERS, Naming
+from kulanz.queries import sentences, story
 from tests import lemonsqueezy as ls
 from tests import paddle, standard, stripe
 from tests.adapters.payload_source import BOUGHT_AT, DAY, MONDAY, Payload, PayloadSource, StoryEvent
@@ -218,3 +222,58 @@ def test_mails_follow_an_address_that_the_customer_changed(source: PayloadSource
     hear(stage, source, MONDAY, *([moved, old] if turned else [old, moved]))
 
     assert mail_address(source.subscription, stage.account.book) == "new@bakery.example"
+
+
+def known(detail: Mapping[str, Any]) -> dict[str, Any]:
+    """A detail as it is recorded: without what is not known."""
+    return {name: value for name, value in detail.items() if value is not None}
+
+
+def told(stage: Stage) -> list[str]:
+    """Every sentence that the record of an account says."""
+    return [
+        sentences.sentence({"rule": change.rule, "detail": jsonable(known(change.detail))})
+        for decision in stage.decisions
+        for change in decision.changes
+    ]
+
+
+def test_a_pause_is_told_as_a_pause_and_its_end_is_announced() -> None:
+    stage = a_customer(LEMONSQUEEZY)
+    at, back = BOUGHT_AT + DAY, BOUGHT_AT + 10 * DAY
+    pause = {"mode": "void", "resumes_at": ls.moment(back)}
+    stated: Any = {"purchase": ls.Purchase(began=BOUGHT_AT), "status": "paused"}
+
+    hear(stage, LEMONSQUEEZY, at, ls.subscription_paused(at=at, pause=pause, **stated))
+
+    assert stage.state.plan == "free"
+    assert not [line for line in told(stage) if "paid for is over" in line]
+    assert [line for line in told(stage) if "no longer gives the plan professional: it is paused" in line]
+    outlook = list(story.scheduled(stage.state, stage.account.book, stage.terms))
+    assert outlook == [f"Subscription {LEMONSQUEEZY.subscription} is to resume at {rfc3339(back)}."]
+
+
+def test_a_lower_plan_of_a_trial_is_not_told_as_paid_for_and_is_announced() -> None:
+    catalogue = Catalogue.of((("lemonsqueezy:47001", "professional"), ("lemonsqueezy:47002", "enterprise")))
+    stage = Stage(terms=replace(terms(), catalogue=catalogue), now=MONDAY)
+    end = MONDAY + 14 * DAY
+    trial: Any = {"status": "on_trial", "trial_ends_at": end, "renews_at": end}
+
+    hear(stage, LEMONSQUEEZY, MONDAY, ls.subscription_created(at=MONDAY, variant_id=47002, **trial))
+    later = MONDAY + DAY
+    hear(stage, LEMONSQUEEZY, later, ls.subscription_updated(at=later, variant_id=47001, **trial))
+
+    assert not [line for line in told(stage) if "is paid for" in line]
+    outlook = list(story.scheduled(stage.state, stage.account.book, stage.terms))
+    assert outlook == [f"Subscription {LEMONSQUEEZY.subscription} gives the plan professional from {rfc3339(end)} on."]
+
+
+def test_a_failure_that_comes_with_a_later_deadline_is_not_told_as_one_that_moves_nothing() -> None:
+    stage = a_customer(LEMONSQUEEZY)
+    stated: Any = {"purchase": ls.Purchase(began=BOUGHT_AT)}
+
+    hear(stage, LEMONSQUEEZY, MONDAY, ls.subscription_payment_failed(at=MONDAY, **stated))
+    hear(stage, LEMONSQUEEZY, MONDAY + DAY, ls.subscription_payment_failed(at=MONDAY + DAY, **stated))
+
+    assert [line for line in told(stage) if "failed again" in line]
+    assert not [line for line in told(stage) if "does not move" in line]

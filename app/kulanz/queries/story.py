@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from kulanz.policy.areas.lifetime import area as lifetime
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
+from kulanz.policy.facts import Status
 from kulanz.policy.state import Case, CaseState, Chargeback, Grant, Hold, Owner, State, Terms
 from kulanz.policy.state.closure import ClosureCase
 from kulanz.queries.sentences import money
@@ -70,6 +71,18 @@ def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
     for timer in state.timers:
         if timer.kind in _TIMERS and timer.subject not in requests:
             yield f"{_TIMERS[timer.kind]} at {rfc3339(timer.due_at)} ({timer.subject})."
+
+
+def scheduled(state: State, book: Book, terms: Terms) -> Iterator[str]:
+    """Yield what the provider has announced: a pause that ends, a lower plan that begins."""
+    for key, sub in sorted(book.subscriptions.items()):
+        resumes_at = sub.seen.pause_resumes_at
+        if sub.seen.status is Status.PAUSED and resumes_at is not None and resumes_at > state.as_of:
+            yield f"Subscription {key} is to resume at {rfc3339(resumes_at)}."
+    for grant in state.grants:
+        plan = terms.catalogue.plan_of(book.subscriptions[grant.subscription].seen.bought)
+        if grant.add_on is None and grant.until is not None and plan != grant.plan:
+            yield f"Subscription {grant.subscription} gives the plan {plan} from {rfc3339(grant.until)} on."
 
 
 _TIMERS = {

@@ -73,13 +73,16 @@ def _given_change(old: Grant | None, new: Grant | None, key: str, step: Transiti
     policy = terms.current
     rank = terms.catalogue.rank
     if new is None:
-        yield _of_plan("plan.ended", _ending_clause(key, step, policy), 45, old, terms)
+        status = str(step.new.subscriptions[key].seen.status)
+        yield _of_plan("plan.ended", _ending_clause(key, step, policy), 45, old, terms, status=status)
     elif old is None:
         months = periods.term(key, step.new, step.account.zone(terms), policy.prepaid.terms)
         yield _of_plan("plan.given", policy.prepaid.clause if months else "", 40, new, terms, term_months=months)
     elif old.plan == new.plan:
         if _is_kept(new, step, terms):
-            yield _of_plan("plan.downgrade_scheduled", policy.plan_change.downgrade_clause, 42, new, terms)
+            status = str(step.new.subscriptions[key].seen.status)
+            clause = policy.plan_change.downgrade_clause
+            yield _of_plan("plan.downgrade_scheduled", clause, 42, new, terms, status=status)
         elif old.quantity != new.quantity:
             yield _of_plan("plan.quantity_changed", "", 40, new, terms, quantity=new.quantity)
     elif rank(new.plan) > rank(old.plan):
