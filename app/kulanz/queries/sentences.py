@@ -31,6 +31,9 @@ SENTENCES: Mapping[str, str] = {
     ),
     "dunning.frozen": "A dispute is open, so the deadline of subscription {subscription} is paused.",
     "dunning.thawed": "The dispute no longer holds the account, so the deadline runs again, to {grace_ends_at}.",
+    "dunning.reach_moved": (
+        "It is known better who bought subscription {subscription}: its case reaches that purchase, and nothing else."
+    ),
     "dispute.inquiry": "The bank asked about payment {payment}. Nothing is taken from the customer for an inquiry.",
     "dispute.opened": "A chargeback of {amount} was opened (fee: {fee}).",
     "dispute.under_review": "The chargeback is under review.",
@@ -41,7 +44,7 @@ SENTENCES: Mapping[str, str] = {
     "dispute.withdrawn": "The chargeback was withdrawn.",
     "dispute.prevented": "The chargeback was prevented.",
     "dispute.suspended": "What the disputing customer pays for is suspended at once.",
-    "dispute.reach_moved": "It is known better who disputes: the hold reaches what they pay for, and nothing else.",
+    "dispute.reach_moved": "It is known better what is disputed: the hold reaches that purchase, and nothing else.",
     "dispute.released": "The dispute's hold is released. Other holds stay as they are.",
     "dispute.claim_held": "A stranger disputes a payment under this account's id. Only what is theirs is held.",
     "dispute.claim_released": "The hold of a stranger's dispute is released.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from kulanz.policy.areas.lifetime import area as lifetime
 from kulanz.policy.book import Book
@@ -52,6 +52,17 @@ def _given(grant: Grant) -> str:
     """Return what a subscription gives, and how many times where that is not once."""
     what = f"the plan {grant.plan}" if grant.add_on is None else f"the add-on {grant.add_on}"
     return what if grant.quantity == 1 else f"{what}, {grant.quantity} times"
+
+
+def held_back(events: Sequence[int], receivers: Sequence[str]) -> Iterator[str]:
+    """Yield which events, and which receivers, keep dunning from taking anything and from sending notices."""
+    for number in events:
+        yield (
+            f"Dunning is held back: evt_{number} is not applied and may tell of a payment. "
+            f"`kulanz events retry evt_{number}` or `kulanz events skip evt_{number}` settles it."
+        )
+    for receiver in receivers:
+        yield f"Dunning is held back: the receiver {receiver} has not reported that its spool is empty."
 
 
 def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
@@ -118,7 +129,7 @@ def _hold(hold: Hold) -> str:
 
 
 _OBSTACLES = {
-    "hold_waits_for_parked_event": "an event of this account is parked (`kulanz events list --state parked`)",
+    "hold_waits_for_parked_event": "an event that is not applied may tell of a payment",
     "mass_action_brake": "the brake on mass downgrades is on (`kulanz breaker show`)",
     "warning_cannot_be_delivered": "no final warning could be delivered, so an operator decides",
     "provider_gives_no_answer": "the provider has not yet answered whether it is paid",

@@ -13,7 +13,7 @@ from kulanz.config import policy_text
 from kulanz.formats.wording import how_many
 from kulanz.ingest import secret_usage
 from kulanz.policy import document
-from kulanz.processing import circuit_breaker, endpoints, unknown_words
+from kulanz.processing import circuit_breaker, endpoints, facts_first, unknown_words
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -97,6 +97,16 @@ def mass_downgrades(services: Services) -> Iterator[Finding]:
     since = f"on since {breaker_status.on_since.isoformat()}, {wait}" if breaker_status.on_since else "off"
     advice = "is the provider down, is the clock right? If all is well: `kulanz breaker release`"
     yield Finding("brake", breaker_status.on_since is None, since, _if(breaker_status.on_since, advice))
+
+
+def spools(services: Services) -> Iterator[Finding]:
+    """Whether dunning waits for a receiver whose spool may hold deliveries."""
+    with services.database.read() as conn:
+        silent = facts_first.waited_for(conn)
+    names = ", ".join(f"{row.id} (last seen {_instant(row.seen_at)})" for row in silent)
+    detail = f"nothing is taken and no notice goes out before these report an empty spool: {names}"
+    advice = "start `kulanz web` there; after 15 minutes dunning goes on without"
+    yield Finding("receivers", not silent, detail if silent else "all report empty spools", _if(silent, advice))
 
 
 def backlog(services: Services) -> Iterator[Finding]:
@@ -187,6 +197,7 @@ DATABASE_CHECKS: tuple[Check, ...] = (
     policy,
     host_clock,
     mass_downgrades,
+    spools,
     backlog,
     nightly,
     webhook_secrets,

@@ -79,6 +79,12 @@ class Case:
     """How long the hold waits for a late payment."""
     frozen_since: datetime | None = None
     """A dispute is open: timers pause, the remaining time is kept."""
+    bounced: bool = False
+    """Whether the payment came and was taken back by the bank: no later word of the provider but money ends it."""
+    whole: bool = True
+    """Whether a hold that leaves no access takes the whole account, and not its purchase alone."""
+    claim: bool = False
+    """Whether it is no more than the claim of a stranger, and does not count for the account's standing."""
 
     @property
     def open(self) -> bool:
@@ -127,7 +133,7 @@ class Chargeback:
     decided_at: datetime | None
     """When it was first lost or accepted in its present run."""
     active: bool
-    """Whether it is contested or lost: what it reaches is frozen."""
+    """Whether it is contested or lost."""
     holds: bool
     """Whether it also restricts: not where operators decide."""
     whole: bool
@@ -135,7 +141,7 @@ class Chargeback:
     claim: bool
     """Whether it is no more than the claim of a stranger to the account."""
     subscriptions: tuple[str, ...]
-    """Those that it reaches in any case: bought by the disputing customer, or all of them for an operator's word."""
+    """Those of the disputed purchase; where it reaches the whole account, every one that is not renewed."""
     concerned: tuple[str, ...]
     """The subscription of the disputed payment, else all that it reaches: whose customer is told of it."""
     amount: int
@@ -146,6 +152,12 @@ class Chargeback:
     reason: str
     policy: Policy
     deletion_eligible_at: datetime | None = None
+    purchase: str | None = None
+    """The name of the disputed purchase, where it is known."""
+    contested_since: datetime | None = None
+    """Since when it is contested in its present run: dunning of what it restricts is frozen meanwhile."""
+    about: tuple[str, ...] = ()
+    """The subscriptions that it is about, or may be where it does not say: frozen although nothing is taken."""
 
     @property
     def reach(self) -> tuple[str, ...] | None:

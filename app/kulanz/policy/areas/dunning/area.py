@@ -76,8 +76,10 @@ class DunningArea(Area):
         return [act for case in state.cases for act in holds.due(case, book, moment)] if state.cases else ()
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield why a hold that is due is not placed."""
+        """Yield why a hold that is due is not placed, and the claims of strangers."""
         for case in state.cases:
+            if case.claim and case.open:
+                yield case.key, "dunning_claim"
             topic = holds.blocked(case, book, moment)
             if topic is not None:
                 yield case.key, topic
@@ -179,6 +181,8 @@ def _moved(existing_case: Case, case: Case) -> Iterator[tuple[str, int]]:
         yield "dunning.deadline_moved", 30
     if (case.frozen_since is None) != (existing_case.frozen_since is None):
         yield "dunning.thawed" if case.frozen_since is None else "dunning.frozen", 25
+    if (case.whole, case.claim) != (existing_case.whole, existing_case.claim):
+        yield "dunning.reach_moved", 22
 
 
 def _closed(case: Case, book: Book) -> tuple[str, int]:
@@ -200,7 +204,8 @@ def _change(case: Case, rule: str, rank: int, book: Book, acts: Iterable[OwnFact
         "grace_ends_at": case.deadline,
         "failures": case.failures,
     }
-    if rule == "dunning.hold_placed" and holds.looked_in_vain(case, book):
+    takes = rule == "dunning.hold_placed" or (rule == "dunning.exhausted" and case.held_at is None)
+    if takes and holds.looked_in_vain(case, book):
         detail["unverified"] = True
     callback, notice = _telling(case, rule, book, acts)
     return Change(
@@ -210,7 +215,7 @@ def _change(case: Case, rule: str, rank: int, book: Book, acts: Iterable[OwnFact
         subject=case.key,
         rank=rank,
         detail=detail,
-        callback=callback,
+        callback=None if case.claim else callback,
         notice=notice,
     )
 

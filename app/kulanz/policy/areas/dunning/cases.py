@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from kulanz.policy.areas import settling
+from kulanz.policy.areas import bounces, settling
 from kulanz.policy.areas.overrides import exceptions
 from kulanz.policy.areas.subscriptions.grants import cancelled_by_customer
 from kulanz.policy.book import Book
@@ -31,13 +31,17 @@ class _Opening:
     policy: Policy
     invoice: Invoice | None = None
     failures: int = 0
+    bounced: bool = False
 
 
 def cases(book: Book, terms: Terms, zone: str) -> list[Case]:
     """Return every case that the facts give and that is not paid or void."""
     subs, invoices = book.subscriptions, book.invoices
-    troubled = [key for key, sub in subs.items() if sub.marks or (key in invoices and invoices[key].unpaid)]
-    return [case for key in sorted(troubled) for case in _cases_of(subs[key], book, terms, zone)]
+    returned = bounces.returned(book, terms)
+    troubled = {key for key, sub in subs.items() if sub.marks or (key in invoices and invoices[key].unpaid)}
+    if returned:
+        troubled.update(key for key in subs.keys() & invoices.keys() if returned.keys() & invoices[key].known.keys())
+    return [case for key in sorted(troubled) for case in _cases_of(subs[key], returned, book, terms, zone)]
 
 
 def newest_trouble(book: Book, subscription: str) -> datetime:
@@ -54,16 +58,19 @@ def same_renewal(case: Case, book: Book, since: datetime) -> bool:
     return invoice is None or _began(invoice, case.opened_at) <= since + _SAME_RENEWAL
 
 
-def _cases_of(sub: Subscription, book: Book, terms: Terms, zone: str) -> list[Case]:
-    stored_cases = [_case(opening, sub, book, zone) for opening in _openings(sub, book, terms)]
+def _cases_of(sub: Subscription, returned: Mapping[str, datetime], book: Book, terms: Terms, zone: str) -> list[Case]:
+    stored_cases = [_case(opening, sub, book, zone) for opening in _openings(sub, returned, book, terms)]
     return [case for case in stored_cases if case is not None]
 
 
-def _openings(sub: Subscription, book: Book, terms: Terms) -> list[_Opening]:
+def _openings(sub: Subscription, returned: Mapping[str, datetime], book: Book, terms: Terms) -> list[_Opening]:
     invoices = book.invoices.get(sub.seen.key, _NO_INVOICES)
     ran_at = sub.running.at if sub.running else None
     looked = _settled_by_look(sub, book)
     openings = [_of_invoice(invoices.known[name], ran_at, looked, book, terms) for name in invoices.unpaid]
+    openings += [
+        _of_return(invoices.known[name], at, book, terms) for name, at in returned.items() if name in invoices.known
+    ]
     failed = [opening for opening in openings if opening is not None]
     owed = [
         opening for opening in failed if opening.invoice is not None and not settling.settled(book, opening.invoice)
@@ -79,10 +86,20 @@ def _of_invoice(
     live = [at for at in invoice.failures if (ran_at is None or at >= ran_at) and (looked is None or at > looked)]
     if not live:
         return None
-    ident = f"{invoice.seen.subscription}:{invoice.seen.key.rpartition(':')[2]}"
+    ident = _ident(invoice)
     policy = terms.of(ident, live[0], book)
     opens = invoice.seen.reason in policy.dunning.opens_on
     return _Opening(ident, live[0], policy, invoice, len(live)) if opens else None
+
+
+def _of_return(invoice: Invoice, returned_at: datetime, book: Book, terms: Terms) -> _Opening:
+    """Return the trouble of a payment that the bank took back: the provider goes on calling it paid and active."""
+    ident = _ident(invoice)
+    return _Opening(ident, returned_at, terms.of(ident, returned_at, book), invoice, 1, bounced=True)
+
+
+def _ident(invoice: Invoice) -> str:
+    return f"{invoice.seen.subscription}:{invoice.seen.key.rpartition(':')[2]}"
 
 
 def _of_snapshot(
@@ -143,6 +160,7 @@ def _case(opening: _Opening, sub: Subscription, book: Book, zone: str) -> Case |
         currency=owed.seen.currency if owed else None,
         policy=opening.policy,
         names=(opening.key, *log.absorbed),
+        bounced=opening.bounced,
         held_at=log.held_at if held else None,
         hold_ends_at=_hold_ends_at(opening.policy, log, zone) if held else None,
     )

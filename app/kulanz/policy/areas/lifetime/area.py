@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
+from kulanz.policy.areas import full_refunds
 from kulanz.policy.areas.area import Area
-from kulanz.policy.areas.disputes import chargebacks, full_refunds
+from kulanz.policy.areas.disputes import chargebacks
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Order, is_refunded
 from kulanz.policy.facts import OrderStatus, OwnFact

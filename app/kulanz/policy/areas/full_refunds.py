@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from kulanz.policy.areas.disputes.payment_names import payment_of
+from kulanz.policy.areas.payment_names import payment_of
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Dispute, is_refunded
 from kulanz.policy.book.refunds import Refunds
