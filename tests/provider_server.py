@@ -1,4 +1,4 @@
-"""A local HTTP server that plays Lemon Squeezy's REST API: subscriptions that can be read, cancelled and resumed.
+"""A local HTTP server that plays Lemon Squeezy's REST API: subscriptions to read, cancel and resume, orders to refund.
 
 with a_provider() as provider:
     provider.add(subscription_created(subscription=8))
@@ -75,6 +75,8 @@ class Provider:
     now: datetime = MONDAY
     subscriptions: dict[str, Payload] = field(default_factory=dict)
     """The `data` of each subscription, by its id."""
+    orders: dict[str, Payload] = field(default_factory=dict)
+    """The `data` of each order, by its id."""
     requests: list[Call] = field(default_factory=list)
     replies: deque[Reply] = field(default_factory=deque)
     closed: threading.Event = field(default_factory=threading.Event)
@@ -86,8 +88,13 @@ class Provider:
         return [f"{call.method} {call.path}" for call in self.requests]
 
     def add(self, payload: Payload) -> None:
-        """Hold the subscription of an event's payload, as that event says it is."""
-        self.subscriptions[payload["data"]["id"]] = json.loads(json.dumps(payload["data"]))
+        """Hold the subscription or the order of an event's payload, as that event says it is."""
+        held = self.orders if payload["data"]["type"] == "orders" else self.subscriptions
+        held[payload["data"]["id"]] = json.loads(json.dumps(payload["data"]))
+
+    def refunded(self, order: object) -> int:
+        """Return how much of an order went back."""
+        return int(self.orders[str(order)]["attributes"]["refunded_amount"])
 
     def queue(self, *replies: Reply) -> None:
         """Answer the next requests so, one after the other."""
@@ -118,6 +125,8 @@ class Provider:
             return _error(401, "Unauthenticated.")
         if (call.method, call.path) == ("GET", "/v1/users/me"):
             return Reply(body={"meta": {"test_mode": self.test_mode}, "data": {"type": "users", "id": "1"}})
+        if call.path.startswith("/v1/orders/"):
+            return self._order(call)
         own_id = call.path.removeprefix("/v1/subscriptions/")
         if own_id not in self.subscriptions:
             return _error(404, "The requested resource was not found.")
@@ -132,6 +141,18 @@ class Provider:
             case "PATCH":
                 return self._patch(own_id, call.document["data"]["attributes"])
         return _error(405, "The method is not supported for this route.")
+
+    def _order(self, call: Call) -> Reply:
+        own_id, _, wanted = call.path.removeprefix("/v1/orders/").partition("/")
+        if own_id not in self.orders:
+            return _error(404, "The requested resource was not found.")
+        attributes = self.orders[own_id]["attributes"]
+        if (call.method, wanted) == ("POST", "refund"):
+            gone = self.refunded(own_id) + call.document["data"]["attributes"]["amount"]
+            whole = gone >= attributes["total"]
+            status = "refunded" if whole else "partial_refund"
+            attributes |= {"refunded_amount": gone, "refunded": whole, "status": status, "updated_at": moment(self.now)}
+        return Reply(body={"jsonapi": {"version": "1.0"}, "data": self.orders[own_id]})
 
     def _held(self, own_id: str) -> Reply:
         return Reply(body={"jsonapi": {"version": "1.0"}, "data": self.subscriptions[own_id]})

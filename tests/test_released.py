@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, redirect_stdout
+from contextlib import ExitStack, closing, redirect_stdout
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
@@ -16,11 +16,11 @@ import pytest
 
 from kulanz.cli import run
 from kulanz.policy.facts import SubscriptionSeen
-from kulanz.privacy import audit
+from kulanz.privacy import audit, rotation
 from kulanz.queries import ownership
 from kulanz.queries.accounts import account_document
 from kulanz.queries.replay.replay import recorded, replay
-from kulanz.services import Services
+from kulanz.services import Services, build
 from kulanz.store import accounts, bindings, inbox, migrate, outbox
 from kulanz.store.database import Database
 from tests import paddle, standard, stripe
@@ -81,6 +81,20 @@ def test_the_facts_of_then_give_the_states_of_then(services: Services) -> None:
 
 def test_the_chains_of_decisions_are_whole(services: Services) -> None:
     assert [result for result in audit.verify(services) if result.flaw] == []
+
+
+def test_the_rotation_of_keys_binds_all_of_it_and_changes_nothing_else(services: Services) -> None:
+    assert not services.vault.binds
+    before = list(replay(services))
+
+    rotation.rotate(services, lambda _: None)
+
+    with closing(build(services.settings)) as again:
+        assert again.vault.binds
+        assert rotation.status(again).to_do == 0
+        assert [result for result in audit.verify(again) if result.flaw] == []
+        assert list(replay(again)) == before
+        assert _standings(again) == STOOD
 
 
 def test_what_waited_and_what_was_parked_is_still_there(services: Services) -> None:

@@ -50,6 +50,8 @@ class Settings:
     join_by_customer: bool = False
     trusted_claims: frozenset[str] = frozenset()
     stripe_webhook_secrets: tuple[str, ...] = ()
+    stripe_account_ids: frozenset[str] = frozenset()
+    """Connected accounts whose events act; those of the endpoint's own account always do."""
     stripe_api_key: str | None = None
     stripe_api_url: str = STRIPE_API
     paddle_webhook_secrets: tuple[str, ...] = ()
@@ -137,6 +139,7 @@ def _settings(reader: SettingsReader, data_dir: Path) -> Settings:
         join_by_customer=reader.flag("KULANZ_JOIN_BY_CUSTOMER"),
         trusted_claims=reader.providers("KULANZ_TRUSTED_CLAIMS"),
         stripe_webhook_secrets=reader.secrets("STRIPE_WEBHOOK_SECRETS"),
+        stripe_account_ids=frozenset(reader.many("STRIPE_ACCOUNT_IDS")),
         stripe_api_key=reader.text("STRIPE_API_KEY"),
         stripe_api_url=(reader.url("STRIPE_API_URL", ("https", "http")) or STRIPE_API).rstrip("/"),
         paddle_webhook_secrets=reader.secrets("PADDLE_WEBHOOK_SECRETS"),

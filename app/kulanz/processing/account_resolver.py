@@ -20,6 +20,7 @@ from kulanz.policy.facts import (
     LicenceSeen,
     OrderSeen,
     PaymentFailed,
+    PaymentLinked,
     PaymentRefunded,
     PaymentSucceeded,
     RefundSeen,
@@ -222,7 +223,7 @@ def purchase_of(routing: Routing, facts: Iterable[Fact]) -> str | None:
         match fact:
             case SubscriptionSeen() | PaymentFailed() | PaymentSucceeded() | PaymentRefunded() | InvoiceSeen():
                 return routing.subscription
-            case OrderSeen() | LicenceSeen():
+            case OrderSeen() | LicenceSeen() | PaymentLinked():
                 return routing.order
             case DisputeSeen() | RefundSeen():
                 return routing.order or routing.subscription
@@ -267,6 +268,8 @@ class _Word:
                 yield from self._payment(fact.invoice, subscription)
             case InvoiceSeen() if subscription is not None:
                 yield from self._payment(fact, subscription)
+            case PaymentLinked() if order is not None:
+                yield from ((part, Ownership(within=(order,))) for part in self.routing.parts)
             case DisputeSeen() | RefundSeen():
                 yield from self._loose()
             case CustomerSeen() if self.routing.customer is not None:

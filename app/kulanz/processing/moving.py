@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from kulanz.crypto import places
 from kulanz.crypto.vault import DataKey
 from kulanz.errors import KulanzError
 from kulanz.policy.book import Book
@@ -67,7 +68,7 @@ class _Parts:
         names = {self.source.row.id: self.source.key}
         for kin in accounts.kin(self.tx, [self.source.row.id]):
             if kin.key is not None:
-                names[kin.id] = self.services.vault.data_key(kin.key)
+                names[kin.id] = self.services.vault.data_key(kin.key, kin.id)
         staying: list[Fact] = []
         going: list[Fact] = []
         for event in inbox.of_accounts(self.tx, [*names]):
@@ -80,7 +81,8 @@ class _Parts:
         for row in list(outbox.of_account(self.tx, self.source.row.id)):
             is_kept = row.state in _UNFINISHED or row.kind in erasing.PERSONAL_EFFECT_KINDS
             if is_kept and row.payload and self._is_about(row.subject):
-                payload = self.target.key.seal(self.source.key.open(row.payload))
+                plain = self.source.key.open(row.payload, places.effect(row.account, row.id))
+                payload = self.target.key.seal(plain, places.effect(self.target.row.id, row.id))
                 outbox.give(self.tx, row.id, self.target.row.id, payload)
 
     def move_unapplied(self) -> None:
@@ -88,7 +90,8 @@ class _Parts:
         for event in inbox.unapplied_of(self.tx, self.source.row.id):
             try:
                 provider = self.services.providers[event.provider]
-                payload = provider.decode(self.services.vault.open(event.body))
+                place = places.event(event.provider, event.delivery_key)
+                payload = provider.decode(self.services.vault.open(event.body, place))
             except KulanzError:  # Parked for just that: whose it is cannot be read any better now.
                 continue
             routing = provider.route(payload, self.services.account_naming)
@@ -96,24 +99,27 @@ class _Parts:
                 inbox.concern(self.tx, event.id, self.source.row.id, self.target.row.id)
 
     def _event(self, event: Event, key: DataKey, staying: list[Fact], going: list[Fact]) -> None:
-        provider, body = self.services.providers[event.provider], key.open(event.body)
+        provider = self.services.providers[event.provider]
+        body = key.open(event.body, places.event(event.provider, event.delivery_key, event.account))
         payload, naming = provider.decode(body), self.services.account_naming
         content = event.content_key or provider.peek(body).content_key
         facts = provider.translate(event.name, payload, content.hex(), naming)
         if object_of(provider.route(payload, naming), facts) in self.keys:
             going.extend(facts)
-            inbox.give(self.tx, event.id, self.target.row.id, self.target.key.seal(body))
+            place = places.event(event.provider, event.delivery_key, self.target.row.id)
+            inbox.give(self.tx, event.id, self.target.row.id, self.target.key.seal(body, place))
         else:
             staying.extend(facts)
 
     def _journal(self, names: dict[str, DataKey], staying: list[Fact], going: list[Fact]) -> None:
         moved = []
         for number, row in journal.numbered(self.tx, [*names]):
-            written = names[row.account].open(row.fact)
+            written = names[row.account].open(row.fact, places.fact(row.account, row.kind, row.at))
             fact = codec.read_fact(row.kind, written)
             if of_fact(fact, self.known) in self.purchases:
                 going.append(fact)
-                moved.append((number, self.target.row.id, self.target.key.seal(written)))
+                place = places.fact(self.target.row.id, row.kind, row.at)
+                moved.append((number, self.target.row.id, self.target.key.seal(written, place)))
             else:
                 staying.append(fact)
         journal.give(self.tx, moved)

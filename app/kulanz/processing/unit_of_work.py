@@ -83,9 +83,9 @@ class UnitOfWork:
         account = self.account(name)
         return assess(account.book, self.terms, account.zone(self.terms), self.now)
 
-    def seal(self, name: str, plain: bytes) -> bytes:
-        """Seal with the account's own key."""
-        return self._entries[name].key.seal(plain)
+    def seal(self, name: str, plain: bytes, place: bytes) -> bytes:
+        """Seal with the account's own key, for one place."""
+        return self._entries[name].key.seal(plain, place)
 
     def move(self, old: str, new: str, keys: Collection[str], *, cause: Cause, reason: str | None = None) -> None:
         """Move purchases to another account: what is recorded of them, and what follows from that for both."""

@@ -1,6 +1,6 @@
 """Our own and the operators' facts, sealed, in the order in which they became known."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 
 import msgspec
@@ -29,6 +29,9 @@ _OF_ACCOUNT = (
     .where(journal.c.account == bindparam("account"), journal.c.id > bindparam("after"))
     .order_by(journal.c.id)
     .limit(_PAGE)
+)
+_ALL_OF_ACCOUNT = select(journal.c.id, *(journal.c[name] for name in _COLUMNS)).where(
+    journal.c.account == bindparam("account")
 )
 _OF_ACCOUNTS = (
     select(*(journal.c[name] for name in _COLUMNS)).where(among(journal.c.account, "accounts")).order_by(journal.c.id)
@@ -66,3 +69,9 @@ def numbered(conn: Connection, accounts: Collection[str]) -> list[tuple[int, Jou
 def give(tx: Connection, rows: Sequence[tuple[int, str, bytes]]) -> None:
     """Give single facts to another account: number, account, and the fact encrypted anew."""
     bulk.update(tx, journal, ("id", "account", "fact"), rows)
+
+
+def reseal(tx: Connection, account: str, seal: Callable[[JournalRow], bytes]) -> None:
+    """Replace each fact of an account by what `seal` returns for its row."""
+    rows = [(id_, JournalRow(*fields)) for id_, *fields in tx.execute(_ALL_OF_ACCOUNT, {"account": account})]
+    bulk.update(tx, journal, ("id", "fact"), [(id_, seal(row)) for id_, row in rows])

@@ -13,7 +13,8 @@ from kulanz.config import policy_text
 from kulanz.formats.wording import how_many
 from kulanz.ingest import secret_usage
 from kulanz.policy import document
-from kulanz.processing import circuit_breaker, facts_first
+from kulanz.privacy import ledger_head
+from kulanz.processing import circuit_breaker, endpoints, facts_first, unknown_words
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -22,6 +23,7 @@ from kulanz.store.spool import Spool
 
 OLD = timedelta(minutes=1)
 CLOCK_SILENT = timedelta(minutes=5)
+_WORDS_SHOWN = 20
 NIGHTLY = timedelta(hours=36)
 START_WORKERS = "start `kulanz worker` (or `kulanz up`)"
 
@@ -123,6 +125,25 @@ def backlog(services: Services) -> Iterator[Finding]:
         yield _stuck(f"{word} effects", effects.get(state, 0), f"`kulanz effects list --state {state}`")
 
 
+def ledger(services: Services) -> Iterator[Finding]:
+    """Whether the database has all that the last head of its ledger knows."""
+    head = ledger_head.read(ledger_head.path_of(services))
+    if head is None:
+        yield Finding("ledger", None, "no head here: `kulanz clock run` takes one every quarter of an hour")
+        return
+    lost = [*ledger_head.losses(services, head)]
+    taken = f"the head of {_instant(head.summary.at)}"
+    with services.database.read() as conn:
+        held = outbox.counts(conn).get("parked", 0)
+    detail = (
+        f"older than {taken}, which knows {how_many(len(lost), 'loss', 'losses')}; {held} outgoing actions are held"
+    )
+    advice = "`kulanz ledger verify`; after an honest restore `kulanz ledger accept-restore --reason`, `effects retry`"
+    yield Finding("ledger", not lost, detail if lost else f"has all that {taken} knows", _if(lost, advice))
+    if not services.vault.binds:
+        yield Finding("sealed contents", None, "not bound to their rows yet", "`kulanz secrets rotate`")
+
+
 def nightly(services: Services) -> Iterator[Finding]:
     """Whether the provider was compared with lately."""
     if services.settings.reconcile == "off" or services.settings.lemonsqueezy_api_key is None:
@@ -168,14 +189,41 @@ def webhook_secrets(services: Services) -> Iterator[Finding]:
 
 
 Check = Callable[[Services], Iterator[Finding]]
+
+
+def words_of_providers(services: Services) -> Iterator[Finding]:
+    """Whether a provider says words that are unknown here; no decision needs them, so this is a note."""
+    with services.database.read() as conn:
+        rows = unknown_words.lately(services, conn)
+    yield Finding("unknown words", None if rows else True, "none" if not rows else how_many(len(rows), "word", "words"))
+    for row in rows[:_WORDS_SHOWN]:
+        found = f"{row.met.provider} {row.met.field}: {row.met.word} ({row.event}, {row.day})"
+        yield Finding("unknown word", None, found, "no decision needs it; see docs/providers.md, or update Kulanz")
+
+
+def endpoint_problems(services: Services) -> Iterator[Finding]:
+    """Whether a provider sends what can never act as its endpoint is set up."""
+    with services.database.read() as conn:
+        problems = endpoints.lately(services, conn)
+        accepted = endpoints.accounts_without_setting(services, conn)
+    for row in problems:
+        yield Finding(f"endpoint {row.provider}", False, f"{row.problem} (last on {row.day})", "see docs/providers.md")
+    if accepted:
+        advice = f"set STRIPE_ACCOUNT_IDS to {','.join(accepted)}, or to those of them that are yours"
+        yield Finding("connected accounts", None, "accepted because they were before", advice)
+
+
 DATABASE_CHECKS: tuple[Check, ...] = (
     policy,
     host_clock,
     mass_downgrades,
     spools,
     backlog,
+    ledger,
     nightly,
     webhook_secrets,
+    words_of_providers,
+    endpoint_problems,
 )
 OTHER_CHECKS: tuple[Check, ...] = (spool, *external.EXTERNAL_CHECKS, secrets)
 

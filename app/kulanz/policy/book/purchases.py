@@ -127,6 +127,7 @@ _ABOUT: Mapping[type[Fact], Callable[[Any, Subjects], Purchase | None]] = {
     f.OrderSeen: lambda fact, _: Purchase(Kind.ORDER, fact.key),
     f.LicenceSeen: _of_licence,
     f.RefundSeen: _named("payment"),
+    f.PaymentLinked: _named("payment"),
     f.DisputeSeen: _of_dispute,
     f.DeadlinePromised: _named("case"),
     f.CaseJoined: _named("case"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from kulanz.crypto import places
 from kulanz.crypto.vault import DataKey
 from kulanz.policy.backtest import News
 from kulanz.policy.book import Book
@@ -45,8 +46,8 @@ def opened(services: Services, row: AccountRow) -> RecordedAccount | None:
     """Return an account with its book, or None where its key was destroyed."""
     if row.key is None or row.book is None:
         return None
-    key = services.vault.data_key(row.key)
-    return RecordedAccount(row=row, key=key, book=codec.unpack_book(key.open(row.book)))
+    key = services.vault.data_key(row.key, row.id)
+    return RecordedAccount(row=row, key=key, book=codec.unpack_book(key.open(row.book, places.book(row.id))))
 
 
 def news(
@@ -68,7 +69,7 @@ def news(
     }
     for kin in accounts.kin(conn, names):
         if kin.key is not None:
-            keys[kin.id] = (kin.alias_of, services.vault.data_key(kin.key))
+            keys[kin.id] = (kin.alias_of, services.vault.data_key(kin.key, kin.id))
     stated: dict[str, list[News]] = {name: [] for name in names}
     for event in inbox.of_accounts(conn, [*keys]):
         account, key = keys[event.account or ""]
@@ -82,11 +83,12 @@ def news(
 
 
 def _translated(services: Services, event: Event, key: DataKey) -> tuple[Routing, tuple[Fact, ...]]:
-    provider, body = services.providers[event.provider], key.open(event.body)
+    provider = services.providers[event.provider]
+    body = key.open(event.body, places.event(event.provider, event.delivery_key, event.account))
     content = event.content_key or provider.peek(body).content_key
     payload, naming = provider.decode(body), services.account_naming
     return provider.route(payload, naming), provider.translate(event.name, payload, content.hex(), naming)
 
 
 def _read(row: JournalRow, key: DataKey) -> Fact:
-    return codec.read_fact(row.kind, key.open(row.fact))
+    return codec.read_fact(row.kind, key.open(row.fact, places.fact(row.account, row.kind, row.at)))

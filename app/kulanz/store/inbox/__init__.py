@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,6 +40,7 @@ __all__ = [
     "number_of",
     "record",
     "release",
+    "reseal",
     "spooled_id",
 ]
 
@@ -115,6 +116,9 @@ _CONCERNS_ANOTHER = (
     .where(inbox.c.id == bindparam("number"), inbox.c.concerns == bindparam("old"))
     .values(concerns=bindparam("new"))
 )
+_SEALED = select(inbox.c.id, inbox.c.provider, inbox.c.delivery_key, inbox.c.body).where(
+    inbox.c.account == bindparam("account")
+)
 _WAITING = (
     _EVENT.where(
         text("state = 'waiting' AND state <> 'handled'"), inbox.c.received_at <= bindparam("before", type_=Instant)
@@ -132,6 +136,13 @@ _UNAPPLIED_OF = _EVENT.where(
     text("state IN ('waiting', 'parked')"),
     or_(inbox.c.account == bindparam("account"), inbox.c.concerns == bindparam("account")),
 ).order_by(inbox.c.id)
+_HANDLED_BEFORE = (
+    _EVENT.where(
+        inbox.c.provider == bindparam("provider"), inbox.c.id < bindparam("before"), inbox.c.state == "handled"
+    )
+    .order_by(inbox.c.id.desc())
+    .limit(_PAGE)
+)
 _CONCERNING = Prepared(
     select(inbox.c.id).where(among(inbox.c.concerns, "keys"), text("state IN ('waiting', 'parked')"))
 )
@@ -227,6 +238,14 @@ def unapplied_of(conn: Connection, account: str) -> list[Event]:
     return _events(conn, _UNAPPLIED_OF, account=account)
 
 
+def handled_before(conn: Connection, provider: str, event: int, limit: int) -> Iterator[Event]:
+    """Yield the latest handled events of a provider that came before an event, the newest first."""
+    left = limit
+    while left > 0 and (page := _events(conn, _HANDLED_BEFORE, provider=provider, before=event)):
+        yield from page[:left]
+        event, left = page[-1].id, left - len(page)
+
+
 def holding_back(conn: Connection, keys: Collection[str]) -> list[int]:
     """Return the parked and waiting events that concern an account: by its ids, or by its customers' keys.
 
@@ -256,6 +275,12 @@ def more_received(conn: Connection, than: int) -> bool:
 def give(tx: Connection, id: int, account: str, body: bytes) -> None:  # noqa: A002
     """Give one handled event to another account, its body encrypted anew."""
     bulk.update(tx, inbox, ("id", "account", "body"), [(id, account, body)])
+
+
+def reseal(tx: Connection, account: str, seal: Callable[[str, bytes, bytes], bytes]) -> None:
+    """Replace the body of each event of an account by what `seal` returns for its provider, delivery key and body."""
+    rows = tx.execute(_SEALED, {"account": account}).all()
+    bulk.update(tx, inbox, ("id", "body"), [(row.id, seal(row.provider, row.delivery_key, row.body)) for row in rows])
 
 
 def listing(conn: Connection, state: str | None, since: datetime | None, limit: int) -> list[Event]:
