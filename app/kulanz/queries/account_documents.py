@@ -82,7 +82,8 @@ def _subscriptions(book: Book, terms: Terms) -> list[JsonDocument]:
             {
                 "provider": provider,
                 "id": ident,
-                "plan": terms.catalogue.plan(sub.seen.variant, sub.seen.product),
+                "plan": terms.catalogue.plan_of(sub.seen.bought),
+                "quantity": terms.catalogue.counting(sub.seen.bought)[0][1].quantity,
                 "status": str(sub.seen.status),
                 "renews_at": _at(sub.seen.renews_at),
                 "ends_at": _at(sub.seen.ends_at),

@@ -56,9 +56,11 @@ from kulanz.policy.facts.provider import (
     LicenceSeen,
     OrderSeen,
     PaymentFailed,
+    PaymentLinked,
     PaymentRefunded,
     PaymentSucceeded,
     RefundSeen,
+    SubscribedItem,
     SubscriptionSeen,
 )
 from kulanz.policy.facts.refunds import (
@@ -139,6 +141,7 @@ __all__ = [
     "OverrideSet",
     "OwnFact",
     "PaymentFailed",
+    "PaymentLinked",
     "PaymentRecorded",
     "PaymentRefunded",
     "PaymentSucceeded",
@@ -155,6 +158,7 @@ __all__ = [
     "Share",
     "Stamp",
     "Status",
+    "SubscribedItem",
     "SubscriptionLookedUp",
     "SubscriptionSeen",
     "TermsAgreed",
@@ -169,6 +173,7 @@ ProviderFact = (
     | InvoiceSeen
     | OrderSeen
     | RefundSeen
+    | PaymentLinked
     | LicenceSeen
     | CustomerSeen
     | DisputeSeen

@@ -197,6 +197,14 @@ class Grant(NamedTuple):
     add_on: str | None
     until: datetime | None
     """When that will change by itself, if it is known."""
+    quantity: int = 1
+
+
+class Lifetime(NamedTuple):
+    """A plan that one order gives for good."""
+
+    order: str
+    plan: str
 
 
 class Rights(NamedTuple):

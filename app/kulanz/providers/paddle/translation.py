@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from kulanz.policy.facts import (
@@ -37,7 +38,7 @@ from kulanz.providers.paddle.vocabulary import (
     key,
     key_if_any,
 )
-from kulanz.providers.reading import PayloadReader
+from kulanz.providers.reading import PayloadReader, UnknownWord, inner
 
 _REASONS = {
     "web": BillingReason.INITIAL,
@@ -50,8 +51,16 @@ _TRANSACTIONS = {
     "ready": InvoiceStatus.PENDING,
     "billed": InvoiceStatus.PENDING,
     "past_due": InvoiceStatus.PENDING,
+    "paid": InvoiceStatus.PAID,
     "completed": InvoiceStatus.PAID,
     "canceled": InvoiceStatus.VOID,
+}
+_PAID_BY_NAME = {
+    "transaction.payment_failed": InvoiceStatus.PENDING,
+    "transaction.past_due": InvoiceStatus.PENDING,
+    "transaction.paid": InvoiceStatus.PAID,
+    "transaction.completed": InvoiceStatus.PAID,
+    "transaction.canceled": InvoiceStatus.VOID,
 }
 _CHARGEBACKS = {
     "chargeback": ("chargeback", DisputeStatus.OPENED),
@@ -81,11 +90,13 @@ class _PaddleEvent:
         return Stamp(at=self.told.needed_instant("updated_at"), rank=RANKS.get(self.name, 0), digest=self.digest)
 
 
-def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
+def translate(
+    name: str, payload: Mapping[str, Any], digest: str, naming: Naming, unknown: list[UnknownWord] | None = None
+) -> tuple[ProviderFact, ...]:
     """Say what happened; nothing for a kind nobody acts on."""
     if name not in OBJECTS:
         return ()
-    payload_reader = PayloadReader(PayloadReader(payload, "payload").below("data").values, "data")
+    payload_reader = PayloadReader(inner(payload, "data"), "data", [] if unknown is None else unknown)
     custom = payload_reader.below("custom_data")
     event = _PaddleEvent(
         name=name,
@@ -101,7 +112,7 @@ def _subscription(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
     heard = EventHeader(
         stamp=event.stamp, signed=event.signed, locale=event.address.locale, timezone=event.address.timezone
     )
-    return (subscription_seen(event.told, heard),)
+    return (subscription_seen(event.told, heard, event.name),)
 
 
 def _transaction(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
@@ -111,11 +122,18 @@ def _transaction(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
         return (_sale(event),) if sold else ()
     invoice = _invoice(event)
     match event.name:
-        case "transaction.payment_failed":
-            return (PaymentFailed(invoice=invoice, at=invoice.stamp.at),)
+        case "transaction.payment_failed" | "transaction.past_due":
+            return (PaymentFailed(invoice=invoice, at=_failed_at(event)),)
         case "transaction.paid" | "transaction.completed":
             return (PaymentSucceeded(invoice=invoice, at=invoice.stamp.at),)
     return (invoice,)
+
+
+def _failed_at(event: _PaddleEvent) -> datetime:
+    """Return when the last attempt failed, which several events tell of: each attempt counts once."""
+    attempts = [attempt for attempt in event.told.each("payments") if attempt.text("status") == "error"]
+    failed = [at for attempt in attempts if (at := attempt.instant("created_at"))]
+    return max(failed, default=event.stamp.at)
 
 
 def _invoice(event: _PaddleEvent) -> InvoiceSeen:
@@ -125,7 +143,7 @@ def _invoice(event: _PaddleEvent) -> InvoiceSeen:
         key=key(payload_reader.needed_identifier("id")),
         subscription=key(payload_reader.needed_identifier("subscription_id")),
         stamp=event.stamp,
-        status=payload_reader.word("status", InvoiceStatus, _TRANSACTIONS),
+        status=payload_reader.word("status", _TRANSACTIONS, _PAID_BY_NAME.get(event.name)),
         reason=_REASONS.get(origin, BillingReason.UPDATED) if isinstance(origin, str) else BillingReason.UPDATED,
         currency=payload_reader.currency("currency_code"),
         total=_charged(totals),
@@ -188,7 +206,7 @@ def _dispute(event: _PaddleEvent, story: str, status: DisputeStatus, *, taken_ba
         subscription=key_if_any(payload_reader.identifier("subscription_id")),
         payment=key(payment),
         fee=fee_amount,
-        fee_currency=payload_reader.below("payout_totals").currency("currency_code") if fee_amount else None,
+        fee_currency=payload_reader.below("payout_totals").optional_currency("currency_code") if fee_amount else None,
         reason=payload_reader.text("reason") or "",
     )
 

@@ -14,6 +14,7 @@ from kulanz.policy.book.joining import newest
 from kulanz.policy.book.own import CaseLog
 from kulanz.policy.book.provider import RUNNING_STATUSES, Invoice, Invoices, Subscription
 from kulanz.policy.document import Policy
+from kulanz.policy.facts import BillingReason, InvoiceStatus
 from kulanz.policy.frozen import frozen
 from kulanz.policy.state import Case, CaseState, Terms
 
@@ -145,6 +146,8 @@ def _case(opening: _Opening, sub: Subscription, book: Book, zone: str) -> Case |
         return None
     if cancelled_at is not None and cancelled_at < opened_at and not held:
         return None
+    attempts = [] if invoice else _attempts(sub.seen.key, opened_at, book)
+    owed = next(iter(attempts), invoice)
     return Case(
         key=opening.key,
         subscription=sub.seen.key,
@@ -152,15 +155,30 @@ def _case(opening: _Opening, sub: Subscription, book: Book, zone: str) -> Case |
         state=_state(opened_at, log, held=held, cancelled=cancelled_at is not None),
         opened_at=opened_at,
         deadline=_deadline(opening, log, book, zone, held=held),
-        failures=opening.failures,
-        amount_due=settling.outstanding(book, invoice) if invoice else 0,
-        currency=invoice.seen.currency if invoice else None,
+        failures=opening.failures or len(attempts),
+        amount_due=settling.outstanding(book, owed) if owed else 0,
+        currency=owed.seen.currency if owed else None,
         policy=opening.policy,
         names=(opening.key, *log.absorbed),
         bounced=opening.bounced,
         held_at=log.held_at if held else None,
         hold_ends_at=_hold_ends_at(opening.policy, log, zone) if held else None,
     )
+
+
+def _attempts(subscription: str, opened_at: datetime, book: Book) -> list[Invoice]:
+    """Return the unpaid invoices that explain what only a snapshot told of: where each attempt is one (Dodo)."""
+    known = book.invoices.get(subscription, _NO_INVOICES).known.values()
+    since = opened_at - _SAME_RENEWAL
+    pending = [
+        invoice
+        for invoice in known
+        if invoice.seen.status is InvoiceStatus.PENDING
+        and invoice.seen.reason is not BillingReason.UPDATED
+        and not (invoice.failures or invoice.paid)
+        and (invoice.seen.created_at or invoice.seen.stamp.at) >= since
+    ]
+    return sorted(pending, key=lambda invoice: (invoice.seen.created_at or invoice.seen.stamp.at, invoice.seen.key))
 
 
 def _hold_ends_at(policy: Policy, log: CaseLog, zone: str) -> datetime | None:

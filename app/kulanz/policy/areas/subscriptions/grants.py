@@ -10,8 +10,8 @@ from kulanz.policy.areas.settling import settled
 from kulanz.policy.book import Book
 from kulanz.policy.book.cancellations import CancellationNotice
 from kulanz.policy.book.own import RenewalStep
-from kulanz.policy.book.provider import Subscription
-from kulanz.policy.facts import BillingReason, Outcome, Status
+from kulanz.policy.book.provider import Subscription, Term
+from kulanz.policy.facts import BillingReason, Outcome, Status, SubscribedItem
 from kulanz.policy.state import Case, CaseState, Grant, Terms, Timer
 
 MAY_HAVE_HAPPENED = frozenset({Outcome.ASKED, Outcome.UNKNOWN, Outcome.DONE})
@@ -57,9 +57,11 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
         seen = sub.seen
         until = _ALWAYS if case is None and seen.status in _GIVING else _given_until(sub, case, book)
         if until is not None and (until.at is None or until.at > now):
-            plan = catalogue.plan(seen.variant, seen.product)
-            grant = Grant(key, plan, catalogue.add_ons.get(plan), until.at)
-            grants.append(grant if len(sub.terms) == 1 or grant.add_on else _kept(grant, sub, terms, now))
+            for plan, item in catalogue.counting(seen.bought):
+                ends_at = _item_ends_at(item, until)
+                if ends_at is None or ends_at > now:
+                    grant = Grant(key, plan, catalogue.add_ons.get(plan), ends_at, item.quantity)
+                    grants.append(grant if len(sub.terms) == 1 or grant.add_on else _kept(grant, sub, terms, now))
     return grants
 
 
@@ -151,6 +153,11 @@ def _outlived(sub: Subscription, stop: RenewalStep, resume: RenewalStep | None) 
     return sub.seen.stamp.at > resume.asked.seen
 
 
+def _item_ends_at(item: SubscribedItem, until: Until) -> datetime | None:
+    """Return when an item ends: its own period may be over before the subscription's."""
+    return until.at if until.at is None or item.ends_at is None else min(item.ends_at, until.at)
+
+
 def _given_until(sub: Subscription, case: Case | None, book: Book) -> Until | None:
     if case is not None and case.state is not CaseState.VOID:
         return _during(case)
@@ -199,11 +206,11 @@ def _paid_through(sub: Subscription, book: Book) -> datetime:
 def _kept(grant: Grant, sub: Subscription, terms: Terms, now: datetime) -> Grant:
     """Return the higher plan instead that is paid for to the end of its period, where there is one (plexo 5.2)."""
     rank = terms.catalogue.rank
-    current = next(term for term in sub.terms if term.variant == sub.seen.variant)
+    current = next(term for term in sub.terms if term.variants == Term.of(sub.seen).variants)
     if terms.at(current.stamp.at).plan_change.downgrade != "period_end":
         return grant
     earlier = [
-        (terms.catalogue.plan(term.variant, term.product), term.paid_until)
+        (terms.catalogue.plan_of(term.bought), term.paid_until)
         for term in sub.terms
         if term.stamp < current.stamp and term.paid_until is not None and term.paid_until > now
     ]
@@ -212,4 +219,4 @@ def _kept(grant: Grant, sub: Subscription, terms: Terms, now: datetime) -> Grant
     if not kept:
         return grant
     higher, paid_until = max(kept, key=lambda kept: (rank(kept[0]), kept[1]))
-    return Grant(grant.subscription, higher, None, min(paid_until, grant.until or paid_until))
+    return grant._replace(plan=higher, until=min(paid_until, grant.until or paid_until))

@@ -16,6 +16,8 @@ class Subscription(Document, frozen=True, kw_only=True):
     provider: str
     id: str
     plan: str
+    quantity: int
+    """How many of the plan are subscribed to."""
     status: Status
     renews_at: datetime | None
     ends_at: datetime | None
