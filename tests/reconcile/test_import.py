@@ -221,7 +221,7 @@ def test_setup_registers_the_webhook_once(shop: Shop) -> None:
         webhook_target for webhook_target in shop.simulator.sender.endpoints.values() if webhook_target.url == url
     ]
     assert endpoint.secret == SECRET
-    assert len(endpoint.events) == 15
+    assert len(endpoint.events) == 16
     assert "affiliate_activated" not in endpoint.events
 
 

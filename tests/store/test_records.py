@@ -176,7 +176,7 @@ def test_stored_keys_can_be_wrapped_anew(database: Database) -> None:
 def decided(database: Database) -> Database:
     rows = a_chain("org_1", 5)
     with database.write() as tx:
-        account = accounts.lock(tx, ["org_1"], lambda: b"key")["org_1"]
+        account = accounts.lock(tx, ["org_1"], lambda _: b"key")["org_1"]
         accounts.save(tx, [msgspec.structs.replace(account, seq=5, head=rows[-1].hash)])
         ledger.write(tx, map(ledger.chained, rows))
     return database
