@@ -71,6 +71,7 @@ from kulanz.policy.facts.refunds import (
 )
 from kulanz.policy.facts.versions import TermsAgreed, VersionApplied
 from kulanz.policy.facts.words import (
+    BESIDE_A_PERIOD,
     BillingReason,
     DisputeStatus,
     InvoiceStatus,
@@ -90,6 +91,7 @@ __all__ = [
     "AddOnCancelled",
     "AddOnInvoiced",
     "AddressKnown",
+    "BESIDE_A_PERIOD",
     "BillingReason",
     "CancellationNoted",
     "CaseExhausted",

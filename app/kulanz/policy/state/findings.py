@@ -78,7 +78,9 @@ class Case:
     hold_ends_at: datetime | None = None
     """How long the hold waits for a late payment."""
     frozen_since: datetime | None = None
-    """A dispute is open: timers pause, the remaining time is kept."""
+    """A dispute is open, or the subscription is paused: timers pause, the remaining time is kept."""
+    paused: bool = False
+    """Whether the subscription is paused."""
 
     @property
     def open(self) -> bool:
@@ -185,6 +187,8 @@ class Grant(NamedTuple):
     add_on: str | None
     until: datetime | None
     """When that will change by itself, if it is known."""
+    unpaid_plan: str | None = None
+    """The dearer plan that was chosen and is not paid for (`upgrade_unpaid`)."""
 
 
 class Rights(NamedTuple):

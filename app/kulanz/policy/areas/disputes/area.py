@@ -105,7 +105,9 @@ class DisputesArea(Area):
 
 def _frozen(case: Case, chargebacks: Sequence[Chargeback]) -> Case:
     since = disputes.frozen_since(chargebacks, case.subscription) if case.pursued else None
-    return case if since is None else replace(case, frozen_since=max(since, case.opened_at))
+    if since is None:
+        return case
+    return replace(case, frozen_since=min(max(since, case.opened_at), case.frozen_since or since))
 
 
 def _told_at_last(before: State, step: Transition, moment: Moment) -> Iterator[OwnFact]:
