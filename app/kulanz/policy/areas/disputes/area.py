@@ -107,7 +107,9 @@ def _frozen(case: Case, chargebacks: Sequence[Chargeback]) -> Case:
     since = disputes.frozen_since(chargebacks, case.subscription) if case.pursued else None
     if since is None:
         return case
-    return replace(case, frozen_since=min(max(since, case.opened_at), case.frozen_since or since))
+    begins = max(since, case.opened_at)
+    # A pause of the subscription may have begun before.
+    return replace(case, frozen_since=min(begins, case.frozen_since or begins))
 
 
 def _told_at_last(before: State, step: Transition, moment: Moment) -> Iterator[OwnFact]:

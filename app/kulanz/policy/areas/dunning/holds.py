@@ -121,7 +121,8 @@ def _look_at_resumed(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
     """Look once at a subscription that runs again on hold: the customer resumed it, and may have paid."""
     sub, looks = book.subscriptions[case.subscription], book.looks.get(case.subscription)
     asked = [existing for _, existing in looks.asked] if looks else []
-    resumed = sub.seen.status in RUNNING_STATUSES and all(existing < sub.seen.stamp.at for existing in asked)
+    runs = sub.seen.status in RUNNING_STATUSES and sub.seen.stamp.at > case.opened_at
+    resumed = runs and all(existing < sub.seen.stamp.at for existing in asked)
     return _asked(case, book, moment.at) if resumed and _can_look(case, moment) else []
 
 
