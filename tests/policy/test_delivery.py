@@ -12,7 +12,7 @@ from kulanz.policy import facts as f
 from kulanz.policy.effects import SendLetter, SendMail
 from kulanz.policy.facts import Outcome
 from kulanz.policy.state import CaseState
-from tests.policy.stories import DAY, MONDAY, Stage, a_failure, a_paying_account, a_subscription, a_success, terms
+from tests.policy.stories import DAY, MONDAY, Stage, a_failure, a_paying_account, a_success, terms
 from tests.policy.test_collections import DUNNING_AT, READY, propose, tell
 
 

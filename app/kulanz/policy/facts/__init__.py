@@ -85,13 +85,13 @@ from kulanz.policy.facts.words import (
 )
 
 __all__ = [
+    "BESIDE_A_PERIOD",
     "FACT_KINDS",
     "AccountClosed",
     "AddOnBooked",
     "AddOnCancelled",
     "AddOnInvoiced",
     "AddressKnown",
-    "BESIDE_A_PERIOD",
     "BillingReason",
     "CancellationNoted",
     "CaseExhausted",

@@ -46,6 +46,7 @@ def subscription_seen(payload_reader: PayloadReader, heard: EventHeader) -> Subs
         pause_mode="void" if status is Status.PAUSED else None,
         pause_resumes_at=_scheduled(payload_reader, "resume"),
         quantity=quantity(item),
+        by_hand=payload_reader.text("collection_mode") == "manual",
         created_at=payload_reader.instant("created_at"),
         signed=heard.signed,
         locale=heard.locale,

@@ -156,7 +156,7 @@ def _invoice(event: StandardEvent) -> InvoiceSeen:
         subscription=key(payload_reader.needed_identifier("subscription_id")),
         stamp=event.stamp,
         status=InvoiceStatus.PAID if paid else InvoiceStatus.PENDING,
-        reason=BillingReason.RENEWAL,
+        reason=BillingReason.UNKNOWN,
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total_amount"),
         customer=key(customer.needed_identifier("customer_id")),

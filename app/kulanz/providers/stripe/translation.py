@@ -17,10 +17,11 @@ from kulanz.policy.facts import (
     OrderStatus,
     PaymentFailed,
     PaymentSucceeded,
+    Provenance,
     ProviderFact,
     Stamp,
 )
-from kulanz.providers import ranking
+from kulanz.providers import bodies, ranking
 from kulanz.providers.address import CustomerAddress, customer_address, known
 from kulanz.providers.event_header import EventHeader
 from kulanz.providers.naming import Naming, claim
@@ -32,7 +33,9 @@ from kulanz.providers.stripe.vocabulary import (
     CHARGE,
     DISPUTE,
     INVOICE,
+    LOOKED_UP,
     OBJECTS,
+    PROVIDER,
     RANKS,
     SUBSCRIPTION,
     TELLING,
@@ -42,10 +45,14 @@ from kulanz.providers.stripe.vocabulary import (
 
 _REASONS = {
     "subscription_create": BillingReason.INITIAL,
+    "quote_accept": BillingReason.INITIAL,
     "subscription_cycle": BillingReason.RENEWAL,
     "subscription": BillingReason.RENEWAL,
+    "subscription_update": BillingReason.UPDATED,
+    "subscription_threshold": BillingReason.ONE_TIME,
+    "automatic_pending_invoice_item_invoice": BillingReason.ONE_TIME,
+    "manual": BillingReason.ONE_TIME,
 }
-"""Every other reason is a change of something that runs."""
 _INVOICES = {
     "draft": InvoiceStatus.PENDING,
     "open": InvoiceStatus.PENDING,
@@ -110,7 +117,7 @@ def _payment(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     """Read an invoice. One that belongs to no subscription is not ours to act on."""
     if subscription_of(event.told) is None:
         return ()
-    invoice = _invoice(event)
+    invoice = _invoice(event.told, event.stamp, Provenance.WEBHOOK)
     match event.name:
         case "invoice.payment_failed":
             return (PaymentFailed(invoice=invoice, at=event.at),)
@@ -119,15 +126,25 @@ def _payment(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     return (invoice,)
 
 
-def _invoice(event: _StripeEvent) -> InvoiceSeen:
-    payload_reader = event.told
+def looked_up_invoice(document: dict[str, Any], at: datetime) -> ProviderFact:
+    """Translate the API's answer about one invoice, which has no time of its own: `at` is the answer's."""
+    payload_reader = PayloadReader(document, "invoice")
+    stamp = Stamp(at=at, rank=LOOKED_UP, digest=bodies.fingerprint((PROVIDER, document)).hex())
+    invoice = _invoice(payload_reader, stamp, Provenance.RECONCILED)
+    if invoice.status is not InvoiceStatus.PAID:
+        return invoice
+    paid_at = payload_reader.below("status_transitions").unix("paid_at") or at
+    return PaymentSucceeded(invoice=invoice, at=paid_at, provenance=Provenance.RECONCILED)
+
+
+def _invoice(payload_reader: PayloadReader, stamp: Stamp, provenance: Provenance) -> InvoiceSeen:
     reason = payload_reader.values.get("billing_reason")
     return InvoiceSeen(
         key=key(payload_reader.needed_identifier("id")),
         subscription=key(subscription_of(payload_reader) or ""),
-        stamp=event.stamp,
+        stamp=stamp,
         status=payload_reader.word("status", InvoiceStatus, _INVOICES),
-        reason=_REASONS.get(reason, BillingReason.UPDATED) if isinstance(reason, str) else BillingReason.UPDATED,
+        reason=_REASONS.get(reason, BillingReason.UNKNOWN) if isinstance(reason, str) else BillingReason.UNKNOWN,
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total"),
         customer=key_if_any(payload_reader.reference("customer")) or "",
@@ -137,6 +154,7 @@ def _invoice(event: _StripeEvent) -> InvoiceSeen:
         created_at=payload_reader.unix("created"),
         money=key_if_any(intent_of(payload_reader)),
         email=payload_reader.email("customer_email"),
+        provenance=provenance,
     )
 
 

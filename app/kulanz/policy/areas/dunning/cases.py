@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from itertools import pairwise
+from datetime import UTC, datetime, timedelta
 
 from kulanz.policy.areas import settling, tenures
 from kulanz.policy.areas.dunning import pauses
@@ -159,8 +158,9 @@ def _explained(sub: Subscription, at: datetime, book: Book, terms: Terms) -> dat
 def _first_of_period(sub: Subscription, since: datetime, ran: Sequence[Receipt], book: Book) -> datetime:
     """Return when the trouble of a period began, which an `active` may have interrupted without a payment."""
     first, successes = since, _successes(sub, book)
-    for earlier, receipt in reversed([*pairwise([None, *ran])]):
-        before = [at for at in sub.unpaid_at if at < receipt.at and (earlier is None or at >= earlier.at)]
+    for position, receipt in reversed([*enumerate(ran)]):
+        earlier = ran[position - 1].at if position else datetime.min.replace(tzinfo=UTC)
+        before = [at for at in sub.unpaid_at if earlier <= at < receipt.at]
         other_period = receipt.until is None or receipt.until <= first
         if not before or other_period or any(before[0] <= at <= first for at in successes):
             return first
@@ -237,9 +237,7 @@ def _state(opened_at: datetime, log: CaseLog, *, held: bool, cancelled: bool) ->
     return CaseState.VOLUNTARY if cancelled else CaseState.GRACE
 
 
-def _deadline(
-    opening: _Opening, log: CaseLog, book: Book, zone: str, *, held: bool, rested: timedelta
-) -> datetime:
+def _deadline(opening: _Opening, log: CaseLog, book: Book, zone: str, *, held: bool, rested: timedelta) -> datetime:
     """Return the end of grace: what the first failure gives, what was promised or granted, whichever is latest (I3).
 
     Once a hold is placed, it is the end that was promised: a kinder version that is applied later moves it no more.

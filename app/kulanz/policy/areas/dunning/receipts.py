@@ -49,6 +49,4 @@ def _stopped(sub: Subscription, book: Book, since: datetime, until: datetime) ->
     """Whether we had the subscription cancelled in a time; what we knew of it then says when that was."""
     renewals = book.renewals.get(sub.seen.key)
     stops = [turn.asked for turn in renewals.turns if turn.cause is not None] if renewals else []
-    return any(
-        asked.outcome in MAY_HAVE_HAPPENED and since <= (asked.seen or asked.at) < until for asked in stops
-    )
+    return any(asked.outcome in MAY_HAVE_HAPPENED and since <= (asked.seen or asked.at) < until for asked in stops)
