@@ -33,6 +33,11 @@ SENTENCES: Mapping[str, str] = {
     ),
     "dunning.frozen": "A dispute is open, so the deadline of subscription {subscription} is paused.",
     "dunning.thawed": "The dispute no longer holds the account, so the deadline runs again, to {grace_ends_at}.",
+    "dunning.paused": "Subscription {subscription} is paused, so its deadline rests.",
+    "dunning.unpaused": "The pause of subscription {subscription} is over, so the deadline runs again, to {grace_ends_at}.",
+    "dunning.explained": (
+        "What is unpaid of subscription {subscription} is the charge for a change, not a renewal. The case is closed."
+    ),
     "dispute.inquiry": "The bank asked about payment {payment}. Nothing is taken from the customer for an inquiry.",
     "dispute.opened": "A chargeback of {amount} was opened (fee: {fee}).",
     "dispute.under_review": "The chargeback is under review.",
@@ -105,6 +110,9 @@ SENTENCES: Mapping[str, str] = {
     "plan.ended": "Subscription {subscription} no longer gives the plan {plan}: what was paid for is over.",
     "plan.raised": "Subscription {subscription} gives the higher plan {plan} at once.",
     "plan.lowered": "Subscription {subscription} gives the lower plan {plan}.",
+    "plan.upgrade_unpaid": (
+        "The plan {wanted} was chosen for subscription {subscription} and is not paid for yet. It gives the plan {plan}."
+    ),
     "plan.downgrade_scheduled": (
         "A lower plan was chosen. The plan {plan} is paid for and stays to the end of its period."
     ),
@@ -208,7 +216,9 @@ def sentence(change: Mapping[str, Any]) -> str:
         | _lists(detail)
         | _term(detail)
     )
-    text = SENTENCES.get(rule, rule).format_map(_Gaps(words))
+    # What is not known is a gap, which has words of its own.
+    known = {name: value for name, value in words.items() if value is not None}
+    text = SENTENCES.get(rule, rule).format_map(_Gaps(known))
     text = read_out(text)
     if detail.get("unverified"):
         text += " Unverified: the provider was asked for a day and gave no answer."

@@ -57,6 +57,8 @@ _TIMERS = {
     "period_end": "What was paid for ends",
     "trial_end": "The trial ends and bills by itself",
     "override_end": "The operator's exception ends and the policy applies again",
+    "pause_end": "The pause of a subscription in dunning ends or is looked into",
+    "renewal_overdue": "The renewal is overdue unless something is heard of it",
     "hold_end": "The hold ends and the subscription is given up",
 }
 
