@@ -75,6 +75,8 @@ class Provider:
     now: datetime = MONDAY
     subscriptions: dict[str, Payload] = field(default_factory=dict)
     """The `data` of each subscription, by its id."""
+    invoices: dict[str, Payload] = field(default_factory=dict)
+    """The `data` of each invoice of a subscription, by its id."""
     requests: list[Call] = field(default_factory=list)
     replies: deque[Reply] = field(default_factory=deque)
     closed: threading.Event = field(default_factory=threading.Event)
@@ -86,8 +88,10 @@ class Provider:
         return [f"{call.method} {call.path}" for call in self.requests]
 
     def add(self, payload: Payload) -> None:
-        """Hold the subscription of an event's payload, as that event says it is."""
-        self.subscriptions[payload["data"]["id"]] = json.loads(json.dumps(payload["data"]))
+        """Hold the subscription or invoice of an event's payload, as that event says it is."""
+        data = json.loads(json.dumps(payload["data"]))
+        held = self.invoices if data["type"] == "subscription-invoices" else self.subscriptions
+        held[data["id"]] = data
 
     def queue(self, *replies: Reply) -> None:
         """Answer the next requests so, one after the other."""
@@ -118,6 +122,9 @@ class Provider:
             return _error(401, "Unauthenticated.")
         if (call.method, call.path) == ("GET", "/v1/users/me"):
             return Reply(body={"meta": {"test_mode": self.test_mode}, "data": {"type": "users", "id": "1"}})
+        invoice = self.invoices.get(call.path.removeprefix("/v1/subscription-invoices/"))
+        if call.method == "GET" and invoice is not None:
+            return Reply(body={"jsonapi": {"version": "1.0"}, "data": invoice})
         own_id = call.path.removeprefix("/v1/subscriptions/")
         if own_id not in self.subscriptions:
             return _error(404, "The requested resource was not found.")

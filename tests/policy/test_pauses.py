@@ -38,7 +38,10 @@ def test_a_case_goes_on_with_its_remaining_time_when_the_subscription_runs_again
 
     assert account.case.frozen_since is None
     assert account.case.deadline == MONDAY + 27 * DAY
-    assert [rule for rule, _ in account.rules if rule.startswith("dunning.") and "pause" in rule] == ["dunning.paused", "dunning.unpaused"]
+    assert [rule for rule, _ in account.rules if rule.startswith("dunning.") and "pause" in rule] == [
+        "dunning.paused",
+        "dunning.unpaused",
+    ]
     account.wait(MONDAY + 27 * DAY)
     assert account.case.state is CaseState.ON_HOLD
 

@@ -34,7 +34,9 @@ SENTENCES: Mapping[str, str] = {
     "dunning.frozen": "A dispute is open, so the deadline of subscription {subscription} is paused.",
     "dunning.thawed": "The dispute no longer holds the account, so the deadline runs again, to {grace_ends_at}.",
     "dunning.paused": "Subscription {subscription} is paused, so its deadline rests.",
-    "dunning.unpaused": "The pause of subscription {subscription} is over, so the deadline runs again, to {grace_ends_at}.",
+    "dunning.unpaused": (
+        "The pause of subscription {subscription} is over, so the deadline runs again, to {grace_ends_at}."
+    ),
     "dunning.explained": (
         "What is unpaid of subscription {subscription} is the charge for a change, not a renewal. The case is closed."
     ),
@@ -111,7 +113,8 @@ SENTENCES: Mapping[str, str] = {
     "plan.raised": "Subscription {subscription} gives the higher plan {plan} at once.",
     "plan.lowered": "Subscription {subscription} gives the lower plan {plan}.",
     "plan.upgrade_unpaid": (
-        "The plan {wanted} was chosen for subscription {subscription} and is not paid for yet. It gives the plan {plan}."
+        "The plan {wanted} was chosen for subscription {subscription} and is not paid for yet. "
+        "The subscription gives the plan {plan}."
     ),
     "plan.downgrade_scheduled": (
         "A lower plan was chosen. The plan {plan} is paid for and stays to the end of its period."

@@ -95,7 +95,9 @@ _OBSTACLES = {
 
 def _case(case: Case, obstacle: str | None) -> Iterator[str]:
     policy = f"{case.policy.name} {case.policy.dunning.hold_clause}, version {case.policy.version}"
-    if case.frozen_since is not None and case.open:
+    if case.paused and case.open:
+        yield f"The case {case.key} rests while its subscription is paused; a payment closes it at once."
+    elif case.frozen_since is not None and case.open:
         yield f"The case {case.key} waits for the dispute; a payment closes it at once."
     elif case.state is CaseState.GRACE and obstacle is not None:
         why = _OBSTACLES.get(obstacle, obstacle.replace("_", " "))
