@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from kulanz.policy import facts as f
+from kulanz.policy.areas.subscriptions.grants import cancelled_by_customer, shown_as_stopped, stopped_by_us
 from kulanz.policy.book import Book
 from kulanz.policy.book.own import Lookups
 from kulanz.policy.book.provider import Subscription
@@ -57,15 +58,24 @@ def _overdue(state: State, book: Book, moment: Moment) -> Iterator[_Overdue]:
     """Yield the renewals that are due or will be; a case looks after its own."""
     in_dunning = {case.subscription for case in state.cases}
     for key, sub in book.subscriptions.items():
-        renews_at = _renews_at(sub)
+        renews_at = _renews_at(sub, book)
         if renews_at is not None and key not in in_dunning:
             yield _of(sub, renews_at, book.looks.get(key, _NO_LOOKS), moment)
 
 
-def _renews_at(sub: Subscription) -> datetime | None:
+def _renews_at(sub: Subscription, book: Book) -> datetime | None:
+    """Return when something should be heard of a subscription that gives its plan until then."""
+    if _runs_on(sub, book):
+        return sub.seen.ends_at or sub.seen.renews_at or sub.seen.stamp.at
     if sub.seen.status not in _RENEWED:
         return None
     return sub.seen.renews_at or (sub.seen.trial_ends_at if sub.seen.status is Status.ON_TRIAL else None)
+
+
+def _runs_on(sub: Subscription, book: Book) -> bool:
+    """Whether the provider shows our cancellation, which we took back."""
+    ours = stopped_by_us(sub, book) if shown_as_stopped(sub) else None
+    return ours is not None and not ours.resume_refused and cancelled_by_customer(sub, book) is None
 
 
 def _of(sub: Subscription, renews_at: datetime, looks: Lookups, moment: Moment) -> _Overdue:
