@@ -109,9 +109,9 @@ class Instances:
 
     @contextmanager
     def flask(
-        self, target: str, threads: int, processes: int, environ: Mapping[str, str] | None = None
+        self, target: str, threads: int, processes: int, environ: Mapping[str, str] | None = None, probe: str = "/"
     ) -> Iterator[tuple[int, int]]:
-        """Run a Flask application on granian; give its port and the process's id."""
+        """Run a Flask application, or the factory of one (`module:name()`), on granian; give port and process id."""
         port = free_port()
         options = {
             "interface": "wsgi",
@@ -123,9 +123,9 @@ class Instances:
         }
         flags = [part for name, value in options.items() for part in (f"--{name}", str(value))]
         name = target.partition(":")[0]
-        process = self.start(name, [sys.executable, "-m", "granian", *flags, "--no-log", target], environ)
+        process = self.start(name, [sys.executable, "-m", "granian", *flags, "--no-log", *_loaded(target)], environ)
         try:
-            _wait(lambda: _answers(port, "/"), f"{name} did not start")
+            _wait(lambda: _answers(port, probe), f"{name} did not start")
             yield port, process.pid
         finally:
             stop(process)
@@ -243,6 +243,10 @@ def _environ(extra: Mapping[str, str] | None) -> dict[str, str]:
         name: text for name, text in os.environ.items() if name in {"PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV"}
     }
     return {**kept, **(extra or {})}
+
+
+def _loaded(target: str) -> tuple[str, ...]:
+    return ("--factory", target.removesuffix("()")) if target.endswith("()") else (target,)
 
 
 def _answers(port: int, path: str) -> bool:

@@ -36,15 +36,17 @@ def receiving(bench: Bench) -> Iterator[Figure]:
     cells = [Cell(*item) for item in product(bench.plan.databases, PROCESSES, CONNECTIONS)]
     results = _Results(
         rates={(cell, name): _rate(cell, name) for cell in cells for name in REFERENCES},
+        blueprints={cell: _blueprint(cell) for cell in cells},
         tails={cell: _tail(cell) for cell in cells},
     )
     yield from results.rates.values()
+    yield from results.blueprints.values()
     yield from results.tails.values()
     with ExitStack() as stack:
         servers = _Servers(bench, threads, stack)
         for turn in bench.rounds("receiving"):
             for cell in cells:
-                for who in in_turn(turn, ("ours", *REFERENCES)):
+                for who in in_turn(turn, ("ours", "blueprint", *REFERENCES)):
                     port = servers.port(who, cell)
                     seen = bench.load(port, cell.connections, bench.plan.seconds, repeat=who == "empty")
                     results.note(cell, who, seen)
@@ -54,10 +56,13 @@ def receiving(bench: Bench) -> Iterator[Figure]:
 @dataclass
 class _Results:
     rates: dict[tuple[Cell, str], Figure]
+    blueprints: dict[Cell, Figure]
     tails: dict[Cell, Figure]
 
     def note(self, cell: Cell, who: str, seen: Summary) -> None:
-        for name in REFERENCES if who == "ours" else (who,):
+        if who in {"blueprint", "usual"}:
+            self.blueprints[cell].add(seen.per_second, is_ours=who == "blueprint")
+        for name in REFERENCES if who == "ours" else {who}.intersection(REFERENCES):
             self.rates[cell, name].add(seen.per_second, is_ours=who == "ours")
         if who in {"ours", "empty"}:
             self.tails[cell].add(seen.p99_ms, is_ours=who == "ours")
@@ -76,7 +81,7 @@ class _Servers:
 
     def port(self, who: str, cell: Cell) -> int:
         """Return where a server listens."""
-        database = cell.database if who in {"ours", "durable"} else ""
+        database = cell.database if who in {"ours", "blueprint", "durable"} else ""
         key = (who, cell.processes, cell.connections if who == "empty" else 0, database)
         if key not in self._ports:
             self._ports[key] = self._started(who, cell)
@@ -87,6 +92,9 @@ class _Servers:
         if who == "ours":
             return self._stack.enter_context(ours.web(cell.processes))[0]
         threads = self._threads[cell.connections]
+        if who == "blueprint":
+            app = instances.flask("kulanz.web:create_app()", threads, cell.processes, ours.environ, probe="/readyz")
+            return self._stack.enter_context(app)[0]
         if who == "empty":
             return self._stack.enter_context(instances.flask("bench.empty:app", threads, cell.processes))[0]
         environ = {"BENCH_REDIS_URL": f"unix://{self._redis}", **(_durable(ours) if who == "durable" else {})}
@@ -121,6 +129,15 @@ def _rate(cell: Cell, reference: str) -> Figure:
         unit="webhooks/s",
         reference_name=names[reference],
         goal=Goal(at_least=GOALS[reference]),
+    )
+
+
+def _blueprint(cell: Cell) -> Figure:
+    return Figure(
+        name=f"acknowledged by the blueprint under WSGI, {cell}",
+        unit="webhooks/s",
+        reference_name="usual receiver",
+        goal=Goal(at_least=0.5),
     )
 
 

@@ -1,9 +1,10 @@
-"""The way of an event through the house: receive, process, deliver. Read this first.
+"""The pipeline of an event: receive, process, deliver. Read this first.
 
-    POST → receive → inbox → (ring) → process → decisions, timers, outbox → (ring) → deliver → the world
+    POST → receive → inbox → (wake up) → process → decisions, timers, outbox → (wake up) → deliver → callbacks, mail
 
-The database is the record and Redis only a doorbell: every step finds its work in the database, does it in one
-transaction, and may be killed at any line. `receive` is `kulanz.ingest.receiver`; the clock rings for whatever is due.
+The database is the record; Redis only wakes workers. Each step finds its work in the database, does it in one
+transaction, and may be killed at any line. `receive` is `kulanz.ingest.receiver`; the scheduler wakes workers for
+everything that is due.
 """
 
 from __future__ import annotations

@@ -300,6 +300,20 @@ def test_files_in_the_directory_that_it_is_called_in_are_never_imported(data_dir
     assert not ran.exists()
 
 
+def test_a_merchants_app_and_workers_on_the_python_path_are_not_ours(data_dir):
+    ran = data_dir.with_name("ran")
+    for module in ("app", "workers"):
+        data_dir.with_name(f"{module}.py").write_text(f"open({str(ran)!r}, 'a').write('{module} ')\n")
+    path = os.pathsep.join((".", python_path(ROOT)))
+
+    with up(data_dir, PYTHONPATH=path) as running:
+        until(running.ready)
+        burst = kulanz(data_dir, "worker", "--burst", PYTHONPATH=path)
+
+    assert (burst.returncode, burst.stderr) == (0, "")
+    assert not ran.exists()
+
+
 def test_the_demonstration_stays_away_from_real_accounts(data_dir):
     data_dir.mkdir()
     (data_dir / "kulanz.db").write_bytes(b"")

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from kulanz.config import ApiToken, Settings
-from kulanz.web import server
+from kulanz.web import create_app, server
 
 
 def main(port: str, data_dir: str, database_url: str, processes: str = "1", linger: str = "1") -> None:
@@ -24,7 +24,7 @@ def main(port: str, data_dir: str, database_url: str, processes: str = "1", ling
         encryption_keys=(b"k" * 32,),
         api_tokens=(ApiToken(name="writer", token="w-secret", read_only=False),),
     )
-    serve = partial(server.serve, partial(server.application_of, settings), host="127.0.0.1", port=settings.port)
+    serve = partial(server.serve, partial(create_app, settings), host="127.0.0.1", port=settings.port)
     serve(processes=int(processes), linger=float(linger))
 
 

@@ -24,7 +24,7 @@ COMMANDS = {
     "mandate": ("mandate:mandate", "Record direct-debit mandates, and how letters come."),
     "events": ("events:events", "Look after the inbox."),
     "effects": ("effects:effects", "Look after what the world must be told."),
-    "breaker": ("brake:brake", "Show the circuit breaker on mass downgrades, or release it."),
+    "breaker": ("breaker:breaker", "Show the circuit breaker on mass downgrades, or release it."),
     "queue": ("queue:queue", "Look at RQ: queues, workers, failed jobs."),
     "policy": ("policy:policy", "Read, compare and try policies, and put them in force."),
     "ledger": ("ledger:ledger", "Check that the decisions are as they were written."),

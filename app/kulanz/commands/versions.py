@@ -91,7 +91,7 @@ def agreement(order: AgreeTerms | EndTerms, account: Account, terms: Terms, acto
 def prepare(
     services: Services, unit_of_work: UnitOfWork, tx: Connection, order: Command, actor: str, *, dry_run: bool
 ) -> None:
-    """Keep the document that an order is about, and let the docket know it; with `dry_run` nothing is kept."""
+    """Keep the document that an order is about, and add it to the unit of work; with `dry_run` nothing is kept."""
     if not isinstance(order, AgreeTerms):
         return
     if not dry_run:

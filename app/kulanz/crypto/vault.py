@@ -121,7 +121,7 @@ class Vault:
         return self._signet
 
     def prepare(self) -> None:
-        """Have index key and signet at hand. Call it before a transaction that decides: the first call makes them."""
+        """Have index key and signer at hand. Call it before a transaction that decides: the first call makes them."""
         self._index()
         _ = self.signer
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from asyncio import get_running_loop
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
@@ -125,11 +126,9 @@ class Receiver:
         delivery = self._read(endpoint, headers, body)
         if isinstance(delivery, WebhookResponse):
             return delivery
-        if self._fallback is None or not self._fallback.database_away:
-            try:
+        with self._failures_noted():
+            if self._uses_database():
                 return delivery.response(_recorded(self._commits.submit(delivery.row, seconds=self._database_timeout)))
-            except Exception as error:  # noqa: BLE001 - whatever it was, the delivery may be kept elsewhere
-                self._note_failure(error)
         return self._spool(delivery)
 
     async def receive(self, endpoint: str, headers: Mapping[str, str], body: bytes, aside: Executor) -> WebhookResponse:
@@ -137,13 +136,10 @@ class Receiver:
         delivery = self._read(endpoint, headers, body)
         if isinstance(delivery, WebhookResponse):
             return delivery
-        if self._fallback is None or not self._fallback.database_away:
-            try:
-                return delivery.response(
-                    _recorded(await self._commits.awaited(delivery.row, seconds=self._database_timeout))
-                )
-            except Exception as error:  # noqa: BLE001 - as above
-                self._note_failure(error)
+        with self._failures_noted():
+            if self._uses_database():
+                stored = await self._commits.awaited(delivery.row, seconds=self._database_timeout)
+                return delivery.response(_recorded(stored))
         return await get_running_loop().run_in_executor(aside, self._spool, delivery)
 
     def ready(self) -> bool:
@@ -196,6 +192,17 @@ class Receiver:
     @property
     def _database_timeout(self) -> float:
         return DURABLE_TIMEOUT if self._fallback is None else DATABASE_TIMEOUT
+
+    def _uses_database(self) -> bool:
+        return self._fallback is None or not self._fallback.database_away
+
+    @contextmanager
+    def _failures_noted(self) -> Iterator[None]:
+        """Go on behind the block where it fails, whatever it was: the delivery may be kept elsewhere."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001 - as above
+            self._note_failure(error)
 
     def _note_failure(self, error: Exception) -> None:
         """Remember that the database did not take a delivery; operators see the class of what it was."""

@@ -25,7 +25,7 @@ from kulanz.store.database import Connection
 
 
 class UnitOfWork:
-    """Decides about accounts within `tx`. Nothing is written before `put_back`, so dropping a docket is a dry run."""
+    """Decides about accounts within `tx`. Nothing is written before `save`: dropping it instead is a dry run."""
 
     def __init__(self, services: Services, tx: Connection, now: datetime) -> None:
         self.now = now

@@ -46,7 +46,7 @@ class Counters:
             self._known |= counted.keys()
 
     def start(self) -> None:
-        """Hand in every few seconds from now on, from a thread of its own: call it after any fork."""
+        """Hand in every few seconds from now on, from a thread of its own: call it once a process, after any fork."""
         self._thread = threading.Thread(target=self._run, name="tally", daemon=True)
         self._thread.start()
 

@@ -1,7 +1,7 @@
-"""The doorbell: Redis tells a worker that the database has something for it. It carries no work and no correctness.
+"""Wake-up signals through Redis: a worker learns that the database has work for it. They carry no work.
 
-A ring puts a token on a list that a lingering job waits on, and makes sure that one RQ job is queued for whichever
-worker comes free. Losing every ring delays the work until somebody looks; it loses none of it.
+A signal puts a token on a list that a waiting job reads with BLPOP, and makes sure that one RQ job is queued for the
+worker that comes free next. Losing every signal delays the work until the next sweep of the database; it loses none.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class NotifierUnavailableError(KulanzError):
 
     status = 503
     retryable = True
-    title = "Doorbell unavailable"
+    title = "Redis unavailable"
 
 
 class Notifier:

@@ -1,7 +1,6 @@
-"""A part's tie to the process that started it: the part ends when its starter is gone.
+"""Ends this process when its parent dies, detected by end-of-file on an inherited pipe.
 
-The leash is the reading end of a pipe whose writing end only the starter holds, so that the end of the starter, by
-whatever signal, is the end of the file, on Linux and macOS alike.
+The parent alone holds the writing end, so that its death by any signal closes the pipe, on Linux and macOS alike.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ TERMINATE_GRACE = 10.0
 def exit_with_parent(pipe: int | None) -> None:
     """End this process and its group when the starter is gone."""
     if pipe is not None:
-        threading.Thread(target=_watch, args=(pipe,), name="leash", daemon=True).start()
+        threading.Thread(target=_watch, args=(pipe,), name="parent-watch", daemon=True).start()
 
 
 def _watch(pipe: int) -> None:

@@ -1,7 +1,7 @@
 """How fast we ask a provider: one budget for all processes, kept in Redis; without Redis each keeps one of its own.
 
 A place is a moment at which one request may be sent: never more of them in any minute than the limit, nor closer
-together than the gap. Who waits has its place already, so nobody is overtaken. Like the doorbell it carries no
+together than the gap. Who waits has its place already, so nobody is overtaken. Like a wake-up signal it carries no
 correctness: where the budget is wrong, the provider answers 429, and that is respected.
 """
 

@@ -86,7 +86,7 @@ EFFECT_ATTEMPTS = Counter(
 
 NOTIFICATIONS = Counter(
     "kulanz_notifications",
-    "Rings at the doorbell by queue, and whether Redis heard them.",
+    "Wake-up signals by queue, and whether Redis took them.",
     ("queue", "heard"),
     registry=REGISTRY,
 )

@@ -1,9 +1,9 @@
-"""The application: webhooks through a door of their own, everything else through Flask."""
+"""The Flask application: the webhook endpoint, the API, the console and the probes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+import os
+from collections.abc import Callable
 
 from flask import Flask, Response
 
@@ -11,32 +11,31 @@ from kulanz.config import Settings
 from kulanz.ingest.receiver import Receiver
 from kulanz.queries.gauges import Gauges
 from kulanz.services import Services
-from kulanz.web import probes, problems
+from kulanz.web import probes, problems, webhooks
 from kulanz.web.api import views
 from kulanz.web.api.service import AccountService, Service
 from kulanz.web.console import application
-from kulanz.web.webhooks import WEBHOOK_PREFIX, WebhookApp, WebhookReceiver
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse
 
 
 class WebApp(Flask):
     """The application; `closing` tells whether the server that runs it has been told to stop."""
 
-    def __init__(self, receiver: WebhookReceiver) -> None:
+    def __init__(self, receiver: Receiver) -> None:
         super().__init__(__name__, static_folder=None)
         self.url_map.merge_slashes = False
         self.closing: Callable[[], bool] = lambda: False
         self.receiver = receiver
-        self.begin = receiver.begin
-        self._door = WebhookApp(receiver)
+        self.at_begin: list[Callable[[], object]] = [receiver.begin]
+        """What runs beside the requests of a process, and is started once in each."""
+        self._begun_in: int | None = None
+        self.before_request(self.begin)
 
-    def wsgi_app(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        """Let webhooks in by their own door, all else by Flask's."""
-        if environ["PATH_INFO"].startswith(WEBHOOK_PREFIX):
-            return self._door(environ, start_response)
-        return super().wsgi_app(environ, start_response)
+    def begin(self) -> None:
+        """Start what runs beside the requests; in a process where that was done already, do nothing."""
+        if self._begun_in != os.getpid():
+            self._begun_in = os.getpid()
+            for start in self.at_begin:
+                start()
 
     def is_closing(self) -> bool:
         """Whether no more work should be sent here."""
@@ -52,7 +51,7 @@ def create_app(services: Services) -> WebApp:
 
 
 def assemble(
-    receiver: WebhookReceiver,
+    receiver: Receiver,
     service: Service,
     settings: Settings,
     metrics_page: Callable[[], bytes] = probes.own_counts,
@@ -60,6 +59,7 @@ def assemble(
     """Return the application made of these parts; without `metrics_page` it tells what this process has counted."""
     app = WebApp(receiver)
     problems.register(app)
+    app.register_blueprint(webhooks.blueprint(receiver))
     app.register_blueprint(
         probes.blueprint(
             ready=receiver.ready,

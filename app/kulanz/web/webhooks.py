@@ -1,23 +1,19 @@
-"""The way in for webhooks, in front of Flask's dispatch: what is refused, and what answers look like.
-
-Flask's limits and error handlers do not reach here, so size, method and errors are this file's own business. `Door`
-serves them where a server speaks WSGI; `kulanz.web.server.rsgi` does on ours, where no thread waits for a commit.
-"""
+"""The webhook endpoint: a Flask blueprint for every WSGI server, and the answers that the event loop gives too."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from concurrent.futures import Executor
+from collections.abc import Iterator
 from functools import cache
 from http import HTTPStatus
-from typing import Any, Protocol
 
 import msgspec
+from flask import Blueprint, Response, request
+from flask.blueprints import BlueprintSetupState
 from prometheus_client import Counter
-from werkzeug.wsgi import get_content_length, get_input_stream
+from werkzeug.routing import BaseConverter, Rule
 
 from kulanz.errors import reason_of
-from kulanz.ingest.receiver import WebhookResponse
+from kulanz.ingest.receiver import Receiver, WebhookResponse
 from kulanz.telemetry import metrics
 from kulanz.telemetry.logs import log
 from kulanz.web.bodies import PayloadTooLargeError, read_body
@@ -25,59 +21,37 @@ from kulanz.web.bodies import PayloadTooLargeError, read_body
 MAX_BODY = 1024 * 1024
 """Bytes of the largest body that is taken."""
 WEBHOOK_PREFIX = "/webhooks/"
-
-
-class WebhookReceiver(Protocol):
-    """What the door hands deliveries to; `kulanz.ingest.receiver.Receiver` is the one that works."""
-
-    def knows(self, endpoint: str) -> bool:
-        """Whether anything may be delivered there."""
-
-    def accept(self, endpoint: str, headers: Mapping[str, str], body: bytes) -> WebhookResponse:
-        """Answer a delivery to a known endpoint."""
-
-    def ready(self) -> bool:
-        """Whether a delivery could be made durable now."""
-
-    async def receive(self, endpoint: str, headers: Mapping[str, str], body: bytes, aside: Executor) -> WebhookResponse:
-        """Do the same without blocking; what must block is done by `aside`."""
-
-    def begin(self) -> None:
-        """Take up what an earlier process left behind; called once, when the process that serves is made."""
-
-
-class WebhookApp:
-    """A WSGI application for everything below `/webhooks/`: what a server or test that speaks WSGI comes through."""
-
-    def __init__(self, receiver: WebhookReceiver) -> None:
-        self._receiver = receiver
-
-    def __call__(self, environ: dict[str, Any], start_response: Callable[..., object]) -> Iterable[bytes]:
-        """Answer one request; whatever happens, with a document of the contract's form."""
-        endpoint = environ["PATH_INFO"].removeprefix(WEBHOOK_PREFIX)
-        try:
-            answer = self._answer(endpoint, environ)
-        except Exception as error:  # noqa: BLE001 - nothing stands behind this to keep a traceback from the client
-            answer = broken(error)
-        status, headers, body = written(endpoint, answer)
-        start_response(_STATUS[status], [*headers, ("Content-Length", str(len(body)))])
-        return [body]
-
-    def _answer(self, endpoint: str, environ: dict[str, Any]) -> WebhookResponse:
-        refused = refusal(self._receiver, endpoint, environ["REQUEST_METHOD"])
-        if refused is not None:
-            return refused
-        try:
-            body = read_body(get_input_stream(environ), MAX_BODY, get_content_length(environ))
-        except PayloadTooLargeError:
-            return TOO_LARGE
-        return self._receiver.accept(endpoint, WsgiHeaders(environ), body)
-
-
 TOO_LARGE = WebhookResponse(status=413, document={"error": "payload_too_large"})
 
 
-def refusal(receiver: WebhookReceiver, endpoint: str, method: str) -> WebhookResponse | None:
+def blueprint(receiver: Receiver) -> Blueprint:
+    """Return the endpoint `/webhooks/<endpoint>` (CONTRACT section 3): size, raw bytes, verify, durable, answer."""
+    webhooks = Blueprint("webhooks", __name__)
+
+    def deliver(endpoint: str) -> Response:
+        refused = refusal(receiver, endpoint, request.method)
+        try:
+            answer = refused or receiver.accept(
+                endpoint, _headers_by_name(), read_body(request.stream, MAX_BODY, request.content_length)
+            )
+        except PayloadTooLargeError:
+            answer = TOO_LARGE
+        except Exception as error:  # noqa: BLE001 - the application's own handlers answer in another form
+            answer = broken(error)
+        status, headers, body = written(endpoint, answer)
+        return Response(body, status, headers)
+
+    @webhooks.record
+    def _route(state: BlueprintSetupState) -> None:
+        """Route every path and method here, known or not, so that refusals have the form of this endpoint."""
+        state.app.view_functions["webhooks.deliver"] = deliver
+        state.app.url_map.converters["rest"] = _Rest
+        state.app.url_map.add(Rule(f"{WEBHOOK_PREFIX}<rest:endpoint>", endpoint="webhooks.deliver"))
+
+    return webhooks
+
+
+def refusal(receiver: Receiver, endpoint: str, method: str) -> WebhookResponse | None:
     """Return what is said before a body is read; None where one may come."""
     if not receiver.knows(endpoint):
         return WebhookResponse(status=404, document={"error": "unknown_endpoint"})
@@ -100,29 +74,20 @@ def written(endpoint: str, answer: WebhookResponse) -> tuple[int, list[tuple[str
     return answer.status, [*_headers(answer)], msgspec.json.encode(answer.document)
 
 
+class _Rest(BaseConverter):
+    """The rest of a path, slashes and nothing at all included."""
+
+    part_isolating = False
+    regex = ".*?"
+
+
+def _headers_by_name() -> dict[str, str]:
+    return {name.lower(): value for name, value in request.headers}
+
+
 @cache
 def _counter(place: str, word: str) -> Counter:
     return metrics.DELIVERIES.labels(place, word)
-
-
-class WsgiHeaders(Mapping[str, str]):
-    """The headers of a request by their names in any case, without copying them."""
-
-    def __init__(self, environ: dict[str, Any]) -> None:
-        self._environ = environ
-
-    def __getitem__(self, name: str) -> str:
-        value: str = self._environ["HTTP_" + name.upper().replace("-", "_")]
-        return value
-
-    def __iter__(self) -> Iterator[str]:
-        return (name[5:].replace("_", "-").lower() for name in self._environ if name.startswith("HTTP_"))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-_STATUS = {status.value: f"{status.value} {status.phrase}" for status in HTTPStatus}
 
 
 def _headers(answer: WebhookResponse) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""The private Redis that `kulanz up` starts: a doorbell on a unix socket that only its owner may open."""
+"""The private Redis that `kulanz up` starts: on a unix socket that only its owner may open."""
 
 from __future__ import annotations
 

@@ -43,9 +43,9 @@ AREAS: tuple[Area, ...] = (
 )
 HOOKS = tuple(name for name, value in vars(Area).items() if isfunction(value))
 """What each of them may be asked."""
-LINES = {kind: line for chapter in AREAS for kind, line in chapter.lines.items()}
-ASKS = {cause: asks for chapter in AREAS for cause, asks in chapter.asks.items()}
-_FAMILIES = tuple(sorted({family for chapter in AREAS for family in chapter.families}))
+LINES = {kind: line for area in AREAS for kind, line in area.lines.items()}
+ASKS = {cause: asks for area in AREAS for cause, asks in area.asks.items()}
+_FAMILIES = tuple(sorted({family for area in AREAS for family in area.families}))
 _families_of = attrgetter(*_FAMILIES)
 
 
@@ -68,7 +68,7 @@ def _areas_by_hook(filled: tuple[bool, ...]) -> Mapping[str, tuple[Area, ...]]:
 
 
 def _implements(area: Area, hook: str) -> bool:
-    """Whether a chapter says anything under a hook of its own."""
+    """Whether an area says anything under a hook of its own."""
     return getattr(type(area), hook) is not getattr(Area, hook)
 
 

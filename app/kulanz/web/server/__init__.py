@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import partial
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
-from multiprocessing.util import Finalize
 from threading import Thread, Timer
 from time import sleep
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from granian.server.mp import MPServer
 
 from kulanz.config import Settings
 from kulanz.runtime import gc_tuning
+from kulanz.web import create_app
 
 if TYPE_CHECKING:
     from kulanz.web.application import WebApp
@@ -33,7 +33,7 @@ SHUTDOWN_TIMEOUT = 20
 
 def run(settings: Settings, *, host: str = "0.0.0.0", processes: int = 1) -> None:  # noqa: S104 - a platform's router is outside
     """Serve Kulanz on the port of the settings until it is told to stop."""
-    serve(partial(application_of, settings), host=host, port=settings.port, processes=processes)
+    serve(partial(create_app, settings), host=host, port=settings.port, processes=processes)
 
 
 def serve(
@@ -66,19 +66,6 @@ def serve(
     server.serve(target_loader=_Loader(make_app, closing, os.getpid()), wrap_loader=False)  # type: ignore[arg-type]  # An object of RSGI, no function.
 
 
-def application_of(settings: Settings) -> WebApp:
-    """Import the application only here: the process that watches over the workers never needs it."""
-    from kulanz import services  # noqa: PLC0415
-    from kulanz.telemetry import logs  # noqa: PLC0415
-    from kulanz.web import application  # noqa: PLC0415
-
-    logs.configure("web")
-    built = services.build(settings)
-    built.counters.start()
-    Finalize(None, built.counters.close, exitpriority=1)
-    return application.create_app(built)
-
-
 class _Lingering(MPServer):
     """A server that says that it is closing before it closes."""
 
@@ -100,7 +87,7 @@ class _Loader:
     """Makes the application inside a worker process."""
 
     def __init__(self, make_app: Callable[[], WebApp], closing: Connection, parent: int) -> None:
-        self.application_of = make_app
+        self._make_app = make_app
         self._closing = closing
         self._parent = parent
 
@@ -109,7 +96,7 @@ class _Loader:
         Thread(target=_leave_with, args=(self._parent,), name="orphan-watch", daemon=True).start()
         from kulanz.web.server.rsgi import RsgiApp  # noqa: PLC0415  # As above.
 
-        app = self.application_of()
+        app = self._make_app()
         gc_tuning.freeze_loaded()
         app.closing = self._closing.poll  # Read by none of the workers, so that all of them see it.
         return RsgiApp(app)

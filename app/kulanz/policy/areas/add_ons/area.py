@@ -1,4 +1,4 @@
-"""The chapter on add-ons: what they give, that their draft goes out with the next invoice, and that they end."""
+"""The area of add-ons: what they give, that their draft goes out with the next invoice, and that they end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The chapter of debts that are pursued: transfers, dunning letters, hand-overs."""
+"""The area of debts that are pursued: transfers, dunning letters, hand-overs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The chapter on prepaid credit: bought and spent by the merchant's word, blocked and forfeited by the policy."""
+"""The area of prepaid credit: bought and spent by the merchant's word, blocked and forfeited by the policy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The chapter on moves: that one was recorded is told; what it means for a refund, the refunds' chapter judges."""
+"""The area of moves: that one was recorded is told; what it means for a refund, the area of refunds judges."""
 
 from __future__ import annotations
 

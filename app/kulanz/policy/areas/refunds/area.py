@@ -1,4 +1,4 @@
-"""Refunds as a chapter of the policy: requests and their deadlines, carrying out, what ends with the money."""
+"""The area of refunds: requests and their deadlines, carrying out, what ends with the money."""
 
 from __future__ import annotations
 
