@@ -119,6 +119,17 @@ def test_a_charge_for_more_seats_that_failed_opens_no_case_while_the_period_is_p
     assert (account.state.plan, account.state.cases) == ("professional", ())
 
 
+def test_an_old_unpaid_charge_for_a_change_explains_nothing_in_a_later_period() -> None:
+    account = unpaid_upgrade()
+    account.hear(a_success(MONDAY), changed_to(ENTERPRISE, MONDAY, renews_at=MONDAY + 30 * DAY), at=MONDAY)
+    late = MONDAY + 30 * DAY
+    account.hear(changed_to(ENTERPRISE, late, renews_at=late + 30 * DAY), at=late)
+
+    account.hear(a_subscription(Status.PAST_DUE, late + HOUR, variant=ENTERPRISE), at=late + HOUR)
+
+    assert account.case.deadline == late + HOUR + 7 * DAY
+
+
 @pytest.mark.parametrize("failure", [True, False], ids=["its charge fails", "no charge is made"])
 def test_a_plan_that_was_never_paid_for_is_not_kept_after_the_downgrade_5_2(*, failure: bool) -> None:
     account = upgraded()

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from kulanz.policy.areas import settling, tenures
+from kulanz.policy.areas import periods, settling, tenures
 from kulanz.policy.areas.dunning import pauses
 from kulanz.policy.areas.dunning.receipts import Receipt, is_called_unpaid, receipts
 from kulanz.policy.areas.overrides import exceptions
@@ -145,11 +145,13 @@ def _explained(sub: Subscription, at: datetime, book: Book, terms: Terms) -> dat
     charge = tenures.unpaid_change(sub, book, at)
     if charge is None:
         return None
-    paid = tenures.counted(sub, book, terms).tenure
+    unpaid = tenures.counted(sub, book, terms).unpaid
+    # What was told with the dearer plan may be a period that the charge was to pay for.
     told = [
         snapshot.until
         for snapshot in sub.history
-        if snapshot.runs and snapshot.until and snapshot.variant == paid.variant and snapshot.stamp.at <= at
+        if snapshot.runs and snapshot.until and snapshot.stamp.at <= periods.started(charge)
+        if unpaid is None or snapshot.variant != unpaid.variant
     ]
     ends = told[-1] if told else paid_through(sub, book)
     return ends if ends > at else None
