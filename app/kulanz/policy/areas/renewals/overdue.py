@@ -10,7 +10,7 @@ from kulanz.policy import facts as f
 from kulanz.policy.areas.subscriptions.grants import cancelled_by_customer, shown_as_stopped, stopped_by_us
 from kulanz.policy.book import Book
 from kulanz.policy.book.own import Lookups
-from kulanz.policy.book.provider import Subscription
+from kulanz.policy.book.provider import RUNNING_STATUSES, Subscription
 from kulanz.policy.facts import OwnFact, Status
 from kulanz.policy.state import Moment, State, Timer
 
@@ -60,7 +60,7 @@ def _overdue(state: State, book: Book, moment: Moment) -> Iterator[_Overdue]:
     for key, sub in book.subscriptions.items():
         renews_at = _renews_at(sub, book)
         if renews_at is not None and key not in in_dunning:
-            yield _of(sub, renews_at, book.looks.get(key, _NO_LOOKS), moment)
+            yield _of(sub, renews_at, book, moment)
 
 
 def _renews_at(sub: Subscription, book: Book) -> datetime | None:
@@ -78,10 +78,21 @@ def _runs_on(sub: Subscription, book: Book) -> bool:
     return ours is not None and not ours.resume_refused and cancelled_by_customer(sub, book) is None
 
 
-def _of(sub: Subscription, renews_at: datetime, looks: Lookups, moment: Moment) -> _Overdue:
-    rules = moment.terms.current.renewals
+def _heard_at(sub: Subscription, renews_at: datetime, book: Book) -> datetime:
+    """Return the renewal date, or what was heard later: a payment, a transfer, or that it is called unpaid."""
+    invoices = book.invoices.get(sub.seen.key)
+    news = [transfer.told.at for transfer in book.transfers.values() if transfer.told]
+    if invoices is not None and invoices.paid_at is not None:
+        news.append(invoices.paid_at)
+    if sub.seen.status not in RUNNING_STATUSES:
+        news.append(sub.seen.stamp.at)
+    return max([renews_at, *news])
+
+
+def _of(sub: Subscription, renews_at: datetime, book: Book, moment: Moment) -> _Overdue:
+    rules, looks = moment.terms.current.renewals, book.looks.get(sub.seen.key, _NO_LOOKS)
     span = rules.overdue_after_by_hand if sub.seen.by_hand else rules.overdue_after
-    since = span.after(renews_at, moment.zone)
+    since = span.after(_heard_at(sub, renews_at, book), moment.zone)
     asked = [at for at, _ in looks.asked if since <= at <= moment.at]
     return _Overdue(
         subscription=sub.seen.key,
