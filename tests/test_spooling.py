@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from sqlite3 import connect
 
@@ -17,9 +17,12 @@ import pytest
 
 from kulanz.config import Settings
 from kulanz.ingest.receiver import Receiver, WebhookResponse
+from kulanz.processing import facts_first
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
-from kulanz.store import inbox
+from kulanz.store import inbox, receivers
 from kulanz.store.database import Database
+from kulanz.store.receivers import ReceiverRow
 from kulanz.store.spool import Spool, whole
 from tests.lemonsqueezy import SECRET, Payload, delivery, sign, subscription_updated, wire
 
@@ -256,3 +259,31 @@ def test_it_is_dated_when_it_came_not_when_it_was_brought_back(services: Service
 
     (row,) = rows(services)
     assert row.received_at < brought
+
+
+def test_a_receiver_reports_its_spool_and_is_expected_no_more_once_it_has_ended(services: Services) -> None:
+    with an_intake(services) as receiver:
+        deliver(receiver, subscription_updated())
+        until(lambda: len(reported(services)) == 1)
+        (report,) = reported(services)
+
+    assert report.empty_since is not None
+    assert reported(services) == []
+
+
+def test_a_receiver_that_ends_with_deliveries_in_a_spool_is_waited_for(services: Services, settings: Settings) -> None:
+    other_process = Spool(settings.data_dir / "spool", 1 << 20)
+    with an_intake(services) as receiver:
+        deliver(receiver, subscription_updated())
+        until(lambda: len(reported(services)) == 1)
+        other_process.append([b"a delivery"])
+        until(lambda: reported(services)[0].empty_since is None)
+
+    with services.database.read() as conn:
+        assert [row.id for row in facts_first.waited_for(conn)] == [other_process.identity()]
+    other_process.close()
+
+
+def reported(services: Services) -> list[ReceiverRow]:
+    with services.database.read() as conn:
+        return receivers.silent(conn, real_now() + timedelta(hours=1))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kulanz.privacy import retention
+from kulanz.processing import facts_first
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.dispatcher import MISSING_SUBSCRIPTION_AFTER, dispatch_due, look_up_missing
 from kulanz.processing.events import apply_events
@@ -57,7 +58,7 @@ def deliver(services: Services, limit: int = 50) -> Progress:
 
 def next_due(conn: Connection, now: datetime) -> datetime | None:
     """Return when there is something to do next if nothing arrives: a timer, the end of retention, a long wait."""
-    timer, oldest = timers.next_due_or_expiry(conn), inbox.oldest_waiting(conn)
+    timer, oldest = timers.next_due_or_expiry(conn, but=facts_first.HELD_BACK), inbox.oldest_waiting(conn)
     patience_ends = (
         oldest + MISSING_SUBSCRIPTION_AFTER
         if oldest is not None and oldest + MISSING_SUBSCRIPTION_AFTER > now
@@ -77,10 +78,15 @@ def _is_due(services: Services) -> bool:
 
 
 def _fire_timers(services: Services, limit: int) -> int:
+    """Fire what is due once everything that lay in the inbox when it came due is settled."""
     services.vault.prepare()
     with services.database.write() as tx:
-        unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
-        due = timers.due(tx, unit_of_work.now, limit)
+        now = services.clock.now(tx)
+        until = facts_first.horizon(services, tx, now)
+        if until is None:
+            return 0
+        unit_of_work = UnitOfWork(services, tx, now, is_behind=lambda _: False)
+        due = timers.due(tx, now, limit, until=until)
         kinds: dict[str, list[str]] = {}
         for timer in due:
             kinds.setdefault(timer.account, []).append(timer.kind)

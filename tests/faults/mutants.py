@@ -74,7 +74,7 @@ TARGETS = (
         area="parking",
         path="app/kulanz/store/inbox/__init__.py",
         functions=frozenset(
-            {"take", "settle", "failed", "attribute", "wake", "parked_accounts", "retry", "skip", "_moments"}
+            {"take", "settle", "failed", "attribute", "wake", "holding_back", "retry", "skip", "_moments"}
         ),
         tests=(*INBOX, "tests/test_events.py", "tests/test_projections.py", "tests/faults/test_poison.py"),
     ),

@@ -25,6 +25,7 @@ class Poisonous:
 
     def __init__(self, real: Provider) -> None:
         self.verify, self.peek, self.decode, self.route = real.verify, real.peek, real.decode, real.route
+        self.may_settle = real.may_settle
         self._real = real
 
     def translate(self, name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:

@@ -64,7 +64,7 @@ def test_an_event_that_nobody_can_apply_is_parked_after_three_attempts_and_the_o
     assert died == deaths
     assert {stored(services, number).state for number in range(1, others[-1] + 1) if number != bad} == {"handled"}
     with services.database.read() as conn:
-        assert inbox.parked_accounts(conn, ["org_1", "org_2"]) == {"org_1"}
+        assert inbox.holding_back(conn, ["org_1", "org_2"]) == inbox.holding_back(conn, ["org_1"]) == [bad]
         assert list(conn.execute(select(effects.c.subject).where(effects.c.type == "ops_alert")).scalars()) == [
             f"evt_{bad}"
         ]

@@ -18,6 +18,7 @@ from tests.policy.stories import (
     a_paying_account,
     a_refund,
     a_subscription,
+    a_success,
     an_invoice,
     an_order,
     an_override,
@@ -434,15 +435,89 @@ def test_a_stamp_orders_by_time_then_rank_then_digest() -> None:
     assert Stamp(MONDAY, 9, "z") < Stamp(later, 0, "") < Stamp(later, 1, "") < Stamp(later, 1, "a")
 
 
-def test_a_dispute_that_turns_out_to_be_one_customers_gives_back_what_another_pays_for_and_says_so() -> None:
+def test_a_dispute_that_turns_out_to_be_about_one_purchase_gives_back_the_other_and_says_so() -> None:
     account = Stage(terms=terms(plexo_but(dispute={"scope": "subscription"})))
-    account.hear(a_subscription(), a_subscription(key="lemonsqueezy:1", customer="lemonsqueezy:9"))
+    account.hear(a_subscription(), a_subscription(key="lemonsqueezy:1", order="lemonsqueezy:8"))
     account.hear(told_by_operator(OPENED, MONDAY), at=MONDAY)
     taken = account.state.access
 
-    decision = account.hear(a_dispute(OPENED, MONDAY + HOUR), at=MONDAY + HOUR)
+    decision = account.hear(a_dispute(OPENED, MONDAY + HOUR, order=ORDER), at=MONDAY + HOUR)
 
     assert (taken, account.state.access) == (Access.FREE, Access.FULL)
     assert decision.principal is not None
     assert (decision.principal.rule, decision.principal.clause) == ("dispute.reach_moved", "10")
     assert account.callbacks[-1] == "account.entitlement_changed"
+
+
+@pytest.mark.parametrize("outcome", [LOST, DisputeStatus.ACCEPTED])
+def test_a_dispute_that_is_decided_freezes_nothing_any_more(outcome: DisputeStatus) -> None:
+    account = in_grace()
+    told = {"opened_at": MONDAY + 2 * DAY}
+    account.hear(a_dispute(OPENED, MONDAY + 2 * DAY, **told), at=MONDAY + 2 * DAY)
+
+    account.hear(a_dispute(outcome, MONDAY + 9 * DAY, **told), at=MONDAY + 9 * DAY)
+
+    assert account.case.frozen_since is None
+    assert account.case.deadline == MONDAY + 14 * DAY
+
+
+def test_a_dispute_that_was_left_to_operators_and_lost_freezes_no_later_failure() -> None:
+    account = a_paying_account(terms=terms(plexo_but(dispute={"review_above": 1000})))
+    account.hear(a_dispute(OPENED, MONDAY - 5 * DAY, opened_at=MONDAY - 5 * DAY), at=MONDAY - 5 * DAY)
+    account.hear(a_dispute(LOST, MONDAY - DAY, opened_at=MONDAY - 5 * DAY), at=MONDAY - DAY)
+
+    account.hear(a_failure(), at=MONDAY)
+    account.wait(MONDAY + 8 * DAY)
+
+    assert account.state.standing is Standing.ON_HOLD
+
+
+def test_an_appeal_freezes_from_its_own_time_and_an_inquiry_not_at_all() -> None:
+    account = in_grace()
+    told = {"opened_at": MONDAY - 20 * DAY}
+    account.hear(a_dispute(DisputeStatus.INQUIRY, MONDAY - 20 * DAY, **told), at=MONDAY + DAY)
+    inquired = account.case.frozen_since
+    account.hear(a_dispute(LOST, MONDAY + DAY, **told))
+
+    account.hear(a_dispute(OPENED, MONDAY + 2 * DAY, **told), at=MONDAY + 2 * DAY)
+
+    assert inquired is None
+    assert account.case.frozen_since == MONDAY + 2 * DAY
+
+
+BOUNCED = {"reason": "insufficient_funds", "payment": "lemonsqueezy:1100000"}
+
+
+def test_a_returned_debit_is_a_failed_payment_that_no_look_and_no_active_ends() -> None:
+    account = a_paying_account(terms=terms(api_key=True), answer=Status.ACTIVE)
+
+    account.hear(a_dispute(LOST, MONDAY, **BOUNCED), at=MONDAY)
+    account.hear(a_subscription(Status.ACTIVE, MONDAY + DAY), at=MONDAY + DAY)
+    in_grace = account.state.standing, account.state.plan, account.state.holds
+    account.wait(MONDAY + 8 * DAY)
+
+    assert in_grace == (Standing.GRACE, "professional", ())
+    assert account.state.standing is Standing.ON_HOLD
+    assert account.state.deletion_eligible_at is None
+
+
+@pytest.mark.parametrize(
+    ("word", "standing", "alerts"),
+    [("dispute", Standing.SUSPENDED, []), ("review", Standing.GOOD, ["dispute_needs_review"])],
+)
+def test_a_policy_may_take_a_returned_debit_for_a_chargeback_or_leave_it_to_operators(word, standing, alerts) -> None:
+    account = a_paying_account(terms=terms(plexo_but(dispute={"bounced": word})))
+
+    account.hear(a_dispute(OPENED, MONDAY, **BOUNCED), at=MONDAY)
+
+    assert (account.state.standing, account.alerts) == (standing, alerts)
+
+
+@pytest.mark.parametrize(("total", "standing"), [(1999, Standing.GOOD), (1998, Standing.GRACE)])
+def test_a_later_charge_of_that_customer_for_as_much_ends_the_case_of_a_returned_debit(total, standing) -> None:
+    account = a_paying_account()
+    account.hear(a_dispute(LOST, MONDAY, **BOUNCED), at=MONDAY)
+
+    account.hear(a_success(MONDAY + DAY, total=total), at=MONDAY + DAY)
+
+    assert account.state.standing is standing

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from kulanz.policy import facts as f
-from kulanz.policy.effects import ResumeSubscription
+from kulanz.policy.effects import ResumeSubscription, SendMail
 from kulanz.policy.facts import DisputeStatus, Outcome, Status
 from kulanz.policy.state import CaseState, Situation, Standing
 from tests.policy.stories import (
@@ -257,10 +257,26 @@ def test_while_an_event_of_the_account_is_parked_nothing_is_taken_and_operators_
     account.wait(MONDAY + 8 * DAY)
     assert account.case.state is CaseState.GRACE
     assert account.alerts == ["hold_waits_for_parked_event"]
+    assert account.times(SendMail) == []
     account.situation = Situation()
     account.wait(MONDAY + 9 * DAY)
+    assert account.case.state is CaseState.GRACE
+    assert len(account.times(SendMail)) == 1
+    account.wait(MONDAY + 12 * DAY)
 
     assert account.case.state is CaseState.ON_HOLD
+
+
+@pytest.mark.parametrize("situation", [Situation(parked=True), Situation(behind=True)])
+def test_while_facts_are_missing_no_reminder_goes_out_and_no_case_on_hold_is_given_up(situation: Situation) -> None:
+    warned, held = in_grace(), on_hold()
+    warned.situation = held.situation = situation
+
+    warned.wait(MONDAY + 6 * DAY)
+    held.wait(MONDAY + 60 * DAY)
+
+    assert warned.times(SendMail) == []
+    assert held.case.state is CaseState.ON_HOLD
 
 
 def test_a_case_that_waits_for_people_is_looked_at_ever_more_rarely() -> None:

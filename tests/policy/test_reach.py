@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
+from kulanz.policy.book.own import FirstTime
 from kulanz.policy.effects import SendMail
 from kulanz.policy.facts import DisputeStatus, OrderStatus, Status
 from kulanz.policy.state import Access, Standing
@@ -64,7 +67,7 @@ def test_a_strangers_dispute_does_not_reach_further_when_the_owners_subscription
     assert account.state.access is Access.FREE
 
 
-def test_a_dispute_of_the_only_buyer_holds_the_whole_account() -> None:
+def test_a_dispute_of_the_only_purchase_holds_the_whole_account() -> None:
     account = a_paying_account()
     account.hear(a_subscription(key=OTHER, variant=ENTERPRISE))
 
@@ -155,12 +158,13 @@ def test_a_failure_touches_only_its_own_subscription() -> None:
     assert account.state.plan == "professional"
 
 
-def test_an_account_without_a_subscription_of_its_own_is_open_to_a_first_claim() -> None:
+def test_a_fraudulent_order_that_gave_no_plan_counts_and_makes_no_data_deletable() -> None:
     account = Stage(now=MONDAY)
 
     account.hear(an_order(OrderStatus.FRAUDULENT, MONDAY))
 
-    assert account.state.access is Access.NONE
+    assert (account.state.standing, account.state.access) == (Standing.SUSPENDED, Access.FREE)
+    assert account.state.deletion_eligible_at is None
 
 
 def test_a_stranger_who_wins_gets_only_their_own_back() -> None:
@@ -172,3 +176,88 @@ def test_a_stranger_who_wins_gets_only_their_own_back() -> None:
     assert account.state.plan == "enterprise"
     assert account.resumed == [OTHER]
     assert "account.reinstated" not in account.callbacks
+
+
+def test_a_dispute_that_names_no_purchase_of_a_customer_with_several_is_for_operators_to_decide() -> None:
+    account = a_paying_account()
+    account.hear(a_subscription(key=OTHER, order="lemonsqueezy:8", variant=ENTERPRISE))
+
+    account.hear(a_dispute(OPENED, MONDAY), at=MONDAY)
+
+    assert (account.state.standing, account.state.plan) == (Standing.GOOD, "enterprise")
+    assert (account.cancelled, account.alerts) == ([], ["dispute_claim"])
+
+
+@pytest.mark.parametrize("named", [{"subscription": OTHER}, {"order": "lemonsqueezy:8"}])
+def test_a_dispute_takes_the_purchase_that_it_names_and_leaves_the_other(named: dict[str, str]) -> None:
+    account = a_paying_account()
+    account.hear(a_subscription(key=OTHER, order="lemonsqueezy:8", variant=ENTERPRISE))
+
+    account.hear(a_dispute(OPENED, MONDAY, **named), at=MONDAY)
+
+    assert (account.state.standing, account.state.plan) == (Standing.SUSPENDED, "professional")
+    assert (account.cancelled, account.alerts) == ([OTHER], ["dispute_claim"])
+
+
+def test_what_a_trial_or_an_unpaid_subscription_gives_protects_no_account_from_its_own_dispute() -> None:
+    account = a_paying_account()
+    account.hear(a_subscription(Status.ON_TRIAL, key=OTHER, order="lemonsqueezy:8"))
+
+    account.hear(a_dispute(OPENED, MONDAY, subscription=SUB), at=MONDAY)
+
+    assert account.state.access is Access.NONE
+
+
+def test_the_signature_of_one_purchase_says_nothing_of_another_of_the_same_customer() -> None:
+    account = Stage()
+    account.hear(a_subscription(signed=True))
+    account.hear(an_order(OrderStatus.PAID, MONDAY - DAY, key="lemonsqueezy:8", variant=None))
+
+    account.hear(an_order(OrderStatus.FRAUDULENT, MONDAY, key="lemonsqueezy:8"), at=MONDAY)
+
+    assert (account.state.standing, account.state.plan) == (Standing.GOOD, "professional")
+    assert account.alerts == ["dispute_claim"]
+
+
+def test_a_signed_customer_in_a_book_from_before_lends_no_reach() -> None:
+    account = shared()
+    old = replace(account.account.book, signed={STRANGER: FirstTime(at=MONDAY)})
+    account.account = replace(account.account, book=old)
+
+    account.hear(a_dispute(OPENED, MONDAY, customer=STRANGER), at=MONDAY)
+
+    assert account.state.plan == "professional"
+
+
+def test_a_claim_in_grace_is_known_to_operators_and_no_news_of_the_account() -> None:
+    account = shared()
+    own = {"key": OTHER, "customer": STRANGER, "variant": ENTERPRISE, "email": "stranger@example.com"}
+
+    account.hear(a_subscription(Status.PAST_DUE, MONDAY, **own), at=MONDAY)
+    account.wait(MONDAY + 8 * DAY)
+
+    assert account.alerts == ["dunning_claim"]
+    assert (account.state.standing, account.state.plan) == (Standing.GOOD, "professional")
+    assert set(account.callbacks) == {"account.entitlement_changed"}
+    assert account.mails == ["grace_reminder", "grace_reminder", "grace_warning", "downgraded"]
+
+
+def test_the_warning_of_a_claim_is_mailed_where_the_product_would_have_to_hear_it() -> None:
+    account = shared(terms=terms(plexo_but(warn_by="callback")), callback=None)
+    own = {"key": OTHER, "customer": STRANGER, "variant": ENTERPRISE, "email": "stranger@example.com"}
+
+    account.hear(a_subscription(Status.PAST_DUE, MONDAY, **own), at=MONDAY)
+    account.wait(MONDAY + 8 * DAY)
+
+    assert account.state.plan == "professional"
+
+
+def test_two_unpaid_subscriptions_of_one_customer_bar_the_account_where_unpaid_is_barred() -> None:
+    account = a_paying_account(terms=terms(plexo_but(grace="0d", reminders=(), hold_access="none")))
+    account.hear(a_subscription(key=OTHER, order="lemonsqueezy:8"))
+
+    account.hear(a_subscription(Status.PAST_DUE, MONDAY), at=MONDAY)
+    one = account.state.access
+    account.hear(a_subscription(Status.PAST_DUE, MONDAY + DAY, key=OTHER, order="lemonsqueezy:8"), at=MONDAY + DAY)
+
+    assert (one, account.state.access) == (Access.FULL, Access.NONE)

@@ -168,8 +168,30 @@ def test_a_hopeless_failure_parks_at_once_and_is_known_of_the_account(database: 
 
     with database.read() as conn:
         assert state == "parked"
-        assert inbox.parked_accounts(conn, ["org_1", "org_2"]) == {"org_1"}
-        assert inbox.parked_accounts(conn, []) == frozenset()
+        assert inbox.holding_back(conn, ["org_1", "org_2"]) == [number]
+        assert inbox.holding_back(conn, ["org_2"]) == inbox.holding_back(conn, []) == []
+
+
+def test_a_parked_event_that_cannot_tell_of_a_payment_holds_nobody_back(database: Database) -> None:
+    (number,) = recorded(database, an_event())
+
+    with database.write() as tx:
+        inbox.failed(tx, number, "no", permanent=True, now_real=NOW, account="org_1", concerns="")
+
+    with database.read() as conn:
+        assert inbox.holding_back(conn, ["org_1"]) == []
+
+
+def test_a_waiting_event_holds_back_whom_it_concerns_until_it_is_settled(database: Database) -> None:
+    (number,) = recorded(database, an_event())
+    held = []
+
+    for state, concerns in (("waiting", "lemonsqueezy:customer:1"), ("handled", None)):
+        with database.write() as tx:
+            inbox.settle(tx, [SettledEvent(number, state, None, None, concerns=concerns)], NOW)
+            held.append(inbox.holding_back(tx, ["org_1", "lemonsqueezy:customer:1"]))
+
+    assert held == [[number], []]
 
 
 def test_a_failed_event_is_due_again_after_a_moment(database: Database) -> None:

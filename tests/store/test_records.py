@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from kulanz.errors import RefusedError
-from kulanz.store import accounts, bindings, journal, ledger, policies, shared_values, tables
+from kulanz.store import accounts, bindings, journal, ledger, losses, policies, shared_values, tables
 from kulanz.store.database import Database
 from kulanz.store.journal import JournalRow
 from kulanz.store.keyring import Keyring
@@ -96,13 +96,13 @@ def test_a_decision_that_was_added_shows(decided: Database) -> None:
 
 def test_the_breaker_counts_accounts_and_not_decisions(database: Database) -> None:
     with database.write() as tx:
-        for account in ("a", "b"):
-            ledger.write(tx, map(ledger.chained, a_chain(account, 3, rule="dunning.hold_placed")))
-        ledger.write(tx, map(ledger.chained, a_chain("c", 3)))
+        for at in (NOW, NOW + 3 * SECOND):
+            losses.add(tx, losses.DUNNING, {"a", "b"}, at, NOW)
+        losses.add(tx, losses.EXPIRED, {"c"}, NOW, NOW)
 
-        assert ledger.placed_since(tx, "dunning.hold_placed", NOW) == 2
-        assert ledger.placed_since(tx, "dunning.hold_placed", NOW + 3 * SECOND) == 2
-        assert ledger.placed_since(tx, "dunning.hold_placed", NOW + 4 * SECOND) == 0
+        assert losses.count(tx, losses.DUNNING, NOW) == 2
+        assert losses.count(tx, losses.DUNNING, NOW + 3 * SECOND) == 2
+        assert losses.count(tx, losses.DUNNING, NOW + 4 * SECOND) == 0
 
 
 def test_the_first_binding_of_a_key_stays(database: Database) -> None:

@@ -40,6 +40,16 @@ def test_timers_are_due_oldest_first_with_no_look_back(database: Database) -> No
         assert timers.due(tx, NOW, 10) == [old, now]
         assert timers.due(tx, NOW - SECOND, 10) == [old]
         assert timers.due(tx, NOW + DAY, 2) == [old, now]
+
+
+def test_what_was_due_at_a_mark_leaves_out_accounts_with_a_timer_that_is_due_since(database: Database) -> None:
+    old, other = TimerRow("org_1", "grace_end", "a", NOW), TimerRow("org_2", "grace_end", "a", NOW)
+    since, ahead = TimerRow("org_2", "grace_end", "b", NOW + SECOND), TimerRow("org_1", "grace_end", "b", NOW + DAY)
+    with database.write() as tx:
+        timers.replace(tx, {"org_1": [old, ahead], "org_2": [other, since]})
+
+        assert timers.due(tx, NOW + SECOND, 10, until=NOW) == [old]
+        assert timers.due(tx, NOW + SECOND, 10) == [old, other, since]
         assert timers.next_due(tx) == old.due_at
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kulanz.errors import InvalidInputError, RefusedError
 from kulanz.formats.wording import how_many
 from kulanz.pipeline import next_due
+from kulanz.processing import facts_first
 from kulanz.processing.dispatcher import MISSING_SUBSCRIPTION_AFTER
 from kulanz.runtime.clock import Turn, real_now
 from kulanz.runtime.notifier import EFFECTS_QUEUE, EVENTS_QUEUE
@@ -100,7 +101,9 @@ def _give_up(backlog: Backlog) -> None:
 
 def _backlog(services: Services) -> Backlog:
     with services.database.read() as conn:
-        now, due, waiting = services.clock.now(conn), timers.next_due_or_expiry(conn), inbox.oldest_waiting(conn)
+        now, waiting = services.clock.now(conn), inbox.oldest_waiting(conn)
+        # What an event holds back waits for that event, not for the clock.
+        due = timers.next_due_or_expiry(conn, but=facts_first.HELD_BACK)
         return Backlog(
             received=inbox.counts(conn).get("received", 0),
             timer=due if due is not None and due <= now else None,

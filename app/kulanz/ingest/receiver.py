@@ -18,6 +18,7 @@ from kulanz.config import Settings
 from kulanz.errors import MalformedPayloadError, StorageUnavailableError, detail_of
 from kulanz.ingest.group_commit import GroupCommit
 from kulanz.ingest.secret_usage import SecretUsage
+from kulanz.ingest.spool_reports import SpoolReports
 from kulanz.ingest.spooling import SpoolFallback
 from kulanz.providers import DeliveryHeader, Provider
 from kulanz.runtime.clock import real_now
@@ -111,11 +112,13 @@ class Receiver:
         self._commits = GroupCommit[_UnstampedEvent | None, RecordedEvent](self._write, name="intake")
         self._fallback = _spool_fallback(services, self._write_events)
         self._debouncer = Debouncer(services.notifier.notify)
+        self._reports = SpoolReports(services.database, self._fallback)
 
     def begin(self) -> None:
         """Bring back what an earlier process left in the spool; without this, the first trouble with a write does."""
         if self._fallback is not None:
             self._fallback.wake()
+            self._reports.start()
 
     def knows(self, endpoint: str) -> bool:
         """Whether anything may be delivered there."""
@@ -159,6 +162,7 @@ class Receiver:
     def close(self) -> None:
         """End the threads; what waits is written first."""
         self._commits.close()
+        self._reports.close()
         if self._fallback is not None:
             self._fallback.close()
         self._debouncer.close()
@@ -170,6 +174,7 @@ class Receiver:
         if secret is None:
             return WebhookResponse(status=401, document={"error": "invalid_signature"})
         self._secret_usage.note(endpoint, secret)
+        self._reports.start()
         digest = sha256(body).digest()
         sealed = partial(NewEvent, provider=endpoint, sha256=digest, body=self._services.vault.seal(body))
         try:

@@ -69,6 +69,15 @@ class SpoolFallback:
             return False
         return True
 
+    @property
+    def empty(self) -> bool:
+        """Whether everything that was accepted is in the database."""
+        return not self.database_away and not self._spool.size()
+
+    def identity(self) -> str:
+        """Return the name of the spool, which outlives this process."""
+        return self._spool.identity()
+
     def close(self) -> None:
         """End the threads; what waits stays in the spool."""
         with self._starting:

@@ -105,7 +105,7 @@ def _rights(draft: State, holds: Sequence[Hold], terms: Terms) -> Rights:
 
 def _standing(cases: Sequence[Case], holds: Sequence[Hold]) -> Standing:
     """Return the worst that a hold or a case in grace makes of the account."""
-    in_grace = any(case.state is CaseState.GRACE for case in cases) if cases else False
+    in_grace = any(case.state is CaseState.GRACE and not case.claim for case in cases) if cases else False
     standing = Standing.GRACE if in_grace else Standing.GOOD
     if not holds:
         return standing

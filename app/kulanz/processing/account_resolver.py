@@ -74,6 +74,12 @@ class AccountResolver:
                 return self._bound[key]
         return routing.fallback
 
+    def owner(self, routing: Routing) -> str | None:
+        """Return the account that an event is surely about: of its subscription or order, or claimed by the event."""
+        bound = (self._bound.get(key) for key in (routing.subscription, routing.order) if key is not None)
+        owner = next((account for account in bound if account is not None), None)
+        return owner or routing.claim or (routing.kept_claim if self.keeps(routing) else None)
+
     def keeps(self, routing: Routing) -> bool:
         """Whether an event names an account by an id that it has from before."""
         return routing.kept_claim in self._kept

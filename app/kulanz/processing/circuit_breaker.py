@@ -7,15 +7,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from kulanz.errors import InvalidInputError
+from kulanz.policy import notice_audit
 from kulanz.policy.areas.dunning import holds
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.document.rules import MassActionLimit
-from kulanz.policy.state import Decision, Moment, Situation, Terms
-from kulanz.store import accounts, ledger, shared_values, timers
+from kulanz.policy.state import Decision, Moment, Situation, Standing, Terms
+from kulanz.processing import facts_first, outbox
+from kulanz.services import Services
+from kulanz.store import accounts, losses, shared_values, timers
 from kulanz.store.database import Connection
 
 WINDOW = timedelta(hours=1)
-HOLD_PLACED_RULE = "dunning.hold_placed"
 MAX_WAIT = timedelta(days=1)
 """How rarely an account that waits is looked at by itself."""
 MAX_RELEASE = timedelta(days=366)
@@ -38,19 +40,24 @@ class BreakerStatus:
 
 
 class Allowance:
-    """How many more accounts may lose access by dunning in one transaction; read when it is first needed."""
+    """How many more accounts may lose access by dunning in one transaction; read when it is first needed.
+
+    From then to the end of the transaction no other worker takes any of it.
+    """
 
     def __init__(self, tx: Connection, terms: Terms, now: datetime) -> None:
         self._tx = tx
         self._terms = terms
         self._now = now
         self._left: float | None = None
+        self._taken: set[str] = set()
         self._tripped = False
 
     @property
     def exhausted(self) -> bool:
         """Whether no account may lose access any more."""
         if self._left is None:
+            losses.lock(self._tx)
             self._left = remaining(self._tx, self._terms.current.dunning.mass_action_limit, self._now)
         return self._left < 1
 
@@ -60,11 +67,14 @@ class Allowance:
             return
         if self._left < 1:
             self._tripped = self._tripped or self._keeps_back(decision)
-        elif any(change.rule == HOLD_PLACED_RULE for change in decision.changes):
+        elif decision.account.id not in self._taken and any(notice_audit.access_taken(decision)):
             self._left -= 1
+            self._taken.add(decision.account.id)
 
     def write(self) -> None:
-        """Put the brake on where the limit kept anything back."""
+        """Note what was taken, and put the brake on where the limit kept anything back."""
+        if self._taken:
+            losses.add(self._tx, losses.DUNNING, self._taken, self._now, self._now - WINDOW)
         if self._tripped:
             trip(self._tx, self._now)
 
@@ -73,6 +83,36 @@ class Allowance:
         account = decision.account
         moment = Moment(self._terms, account.zone(self._terms), self._now, Situation(braked=True))
         return any(holds.blocked(case, account.book, moment) == _BRAKED for case in decision.state.cases)
+
+
+class Expiries:
+    """Accounts in good standing of which the provider ended the subscription: its word takes effect, many are told."""
+
+    def __init__(self, tx: Connection, terms: Terms, now: datetime) -> None:
+        self._tx = tx
+        self._terms = terms
+        self._now = now
+        self._expired: set[str] = set()
+
+    def note(self, decision: Decision) -> None:
+        """Note an account that lost its plan by nothing but the word `expired`."""
+        before, rank = decision.before, self._terms.catalogue.rank
+        if before is None or before.standing is not Standing.GOOD or before.plan == decision.state.plan:
+            return
+        ended = any(change.rule == "subscription.expired" for change in decision.changes)
+        if ended and rank(decision.state.plan) < rank(before.plan):
+            self._expired.add(decision.account.id)
+
+    def write(self, services: Services) -> None:
+        """Tell operators, once an hour, where more accounts were ended than dunning may take."""
+        if not self._expired:
+            return
+        since = self._now - WINDOW
+        losses.add(self._tx, losses.EXPIRED, self._expired, self._now, since)
+        ended = losses.count(self._tx, losses.EXPIRED, since)
+        if ended > _most(self._tx, self._terms.current.dunning.mass_action_limit, ended):
+            hour = rfc3339(self._now.replace(minute=0, second=0, microsecond=0))
+            outbox.alert(services, self._tx, topic="mass_expiry", subject=hour)
 
 
 def status(conn: Connection, now: datetime) -> BreakerStatus:
@@ -94,10 +134,7 @@ def remaining(tx: Connection, limit: MassActionLimit, now: datetime) -> float:
         return float("inf")
     if shared_values.get(tx, _TRIPPED_KEY) is not None:
         return 0
-    placed = ledger.placed_since(tx, HOLD_PLACED_RULE, now - WINDOW)
-    if placed < limit.accounts - 1:
-        return limit.accounts - placed
-    return max(limit.accounts, limit.share * accounts.count(tx)) - placed
+    return _most(tx, limit, taken := losses.count(tx, losses.DUNNING, now - WINDOW)) - taken
 
 
 def trip(tx: Connection, now: datetime) -> None:
@@ -120,6 +157,12 @@ def release(tx: Connection, *, until: datetime, actor: str, reason: str, now: da
 def recheck_waiting(tx: Connection, now: datetime) -> None:
     """Have every account whose grace is over looked at at once: what stood in its way may be gone."""
     timers.hasten(tx, "grace_end", now, now + MAX_WAIT)
+    facts_first.look_again(tx, now)
+
+
+def _most(tx: Connection, limit: MassActionLimit, number: int) -> float:
+    """Return the limit of an hour; accounts are counted only where the share may matter."""
+    return limit.accounts if number < limit.accounts - 1 else max(limit.accounts, limit.share * accounts.count(tx))
 
 
 def _released(conn: Connection, now: datetime) -> dict[str, Any] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 
@@ -28,6 +29,8 @@ class Entry:
     """How many decisions the stored signature covers."""
     state: State | None = None
     """What was decided in this transaction; None: nothing."""
+    look_again: tuple[str, datetime] | None = None
+    """The kind and due time of the timer that looks again at what waits for facts."""
 
     @property
     def erased(self) -> bool:
@@ -57,7 +60,11 @@ class Entry:
     def timers(self) -> list[TimerRow]:
         """Return when the account has to be looked at again."""
         due = self.state.timers if self.state else ()
-        return [TimerRow(self.row.id, timer.kind, timer.subject, timer.due_at) for timer in due]
+        rows = [TimerRow(self.row.id, timer.kind, timer.subject, timer.due_at) for timer in due]
+        if self.look_again is not None and not self.closed:
+            kind, due_at = self.look_again
+            rows.append(TimerRow(self.row.id, kind, "", due_at))
+        return rows
 
 
 def opened(row: AccountRow, vault: Vault) -> Entry:

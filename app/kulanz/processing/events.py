@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from kulanz.errors import KulanzError, StorageUnavailableError, UntranslatableError, reason_of
 from kulanz.policy.facts import Fact, OrderSeen, SubscriptionSeen
-from kulanz.processing import outbox
+from kulanz.processing import facts_first, outbox
 from kulanz.processing.account_resolver import AccountResolver
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.unit_of_work import UnitOfWork
@@ -102,21 +102,23 @@ def _attribute(services: Services, number: int) -> None:
     """
     with services.database.write() as tx:
         event = inbox.get(tx, number)
-        account = _account_of_event(services, tx, event) if event else None
-        if account is not None:
-            inbox.attribute(tx, number, account)
+        if event is not None:
+            inbox.attribute(tx, number, *_account_of_event(services, tx, event))
 
 
-def _account_of_event(services: Services, tx: Connection, event: Event) -> str | None:
+def _account_of_event(services: Services, tx: Connection, event: Event) -> tuple[str | None, str]:
+    """Return whose event it is as far as we know, and whose dunning it holds back."""
     try:
         provider = services.providers[event.provider]
         routing = provider.route(provider.decode(_decrypted_body(services, tx, event)), services.account_naming)
     except Exception as error:  # noqa: BLE001 - it is parked because something is wrong with it
         log.warning("event.without_account", inbox=event.id, error=reason_of(error))
-        return None
-    account = AccountResolver(tx, [routing]).lookup(routing)
+        return None, ""
+    resolver = AccountResolver(tx, [routing])
+    account = resolver.lookup(routing)
     stored = accounts.get(tx, account) if account is not None else None
-    return stored.id if stored is not None else account
+    concerned = facts_first.concerns(services, event.provider, event.name, routing, resolver.owner(routing))
+    return stored.id if stored is not None else account, concerned
 
 
 def _decrypted_body(services: Services, tx: Connection, event: Event) -> bytes:
@@ -138,7 +140,7 @@ def _apply(services: Services, ids: Sequence[int], worker: str, *, release: bool
 
 
 def alert_parked(services: Services, tx: Connection, event: int, account: str | None = None) -> None:
-    """Tell operators at once: while an event is parked, dunning takes nothing from its account."""
+    """Tell operators at once: a parked event may hold back the dunning of its account, or of its customer's."""
     outbox.alert(services, tx, topic="event_parked", subject=f"evt_{event}", account=account)
 
 
@@ -149,7 +151,8 @@ class Batch:
         self._services = services
         self._tx = tx
         self._events = {event.id: event for event in events}
-        self._unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
+        self._unit_of_work = UnitOfWork(services, tx, services.clock.now(tx), self._is_behind)
+        self._undecided: Counter[str] = Counter()
         self._bodies: dict[int, bytes] = {}
         self._facts: dict[int, tuple[Fact, ...] | UntranslatableError] = {}
         self._settled: list[SettledEvent] = []
@@ -164,6 +167,9 @@ class Batch:
         self._unit_of_work.lock({other_translated.account for other_translated in translated})
         for old, new in resolver.renamed.items():
             self._unit_of_work.join(old, new, Cause(kind="event", name="account_named"))
+        self._undecided.update(
+            self._unit_of_work.account_id(other_translated.account) for other_translated in translated
+        )
         for other_translated in sorted(translated, key=_order):
             self._decide(other_translated)
         self._avoid_lost_wakeup(resolver)
@@ -172,6 +178,8 @@ class Batch:
         inbox.settle(self._tx, self._settled, self._unit_of_work.now)
         if self._newly_known:
             inbox.wake(self._tx, self._newly_known)
+        if any(self._events[settled.id].reason for settled in self._settled):
+            facts_first.look_again(self._tx, self._unit_of_work.now)
 
     def count(self) -> None:
         """Count what was settled, once it is committed."""
@@ -213,11 +221,12 @@ class Batch:
         for ident, routing in sorted(routings.items(), key=lambda item: item[1].waits):
             event = self._events[ident]
             if routing.waits and not resolver.is_bound(routing.waits_for):
-                self._wait(event, routing)
+                self._wait(event, routing, resolver)
                 continue
             facts = self._facts[ident]
             if isinstance(facts, UntranslatableError):
-                self._park(event, facts.detail, resolver.lookup(routing))
+                concerned = self._concerned(event, routing, resolver)
+                self._park(event, facts.detail, resolver.lookup(routing), concerned)
                 continue
             kinds = {type(fact) for fact in facts}
             account = resolver.resolve(routing, is_snapshot=SubscriptionSeen in kinds)
@@ -237,10 +246,20 @@ class Batch:
             ]
         return translated
 
-    def _wait(self, event: Event, routing: Routing) -> None:
+    def _wait(self, event: Event, routing: Routing, resolver: AccountResolver) -> None:
         """Let a payment wait for a subscription that nobody has heard of (CONTRACT section 6), or a dispute for it."""
         reason = "its payment is not known yet" if routing.needs_order else "its subscription is not known yet"
-        self._waiting.append(SettledEvent(event.id, "waiting", event.account, event.body, reason, routing.waits_for))
+        self._waiting.append(
+            SettledEvent(
+                event.id,
+                "waiting",
+                event.account,
+                event.body,
+                reason,
+                routing.waits_for,
+                concerns=self._concerned(event, routing, resolver),
+            )
+        )
         if routing.needs_order:
             outbox.alert(self._services, self._tx, topic="dispute_of_unknown_payment", subject=f"evt_{event.id}")
 
@@ -256,6 +275,7 @@ class Batch:
 
     def _decide(self, translated: Translated) -> None:
         account, event = translated.account, translated.event
+        self._undecided[self._unit_of_work.account_id(account)] -= 1
         if self._unit_of_work.is_erased(account):
             self._skip_erased(account, event, translated.facts)
             return
@@ -279,8 +299,21 @@ class Batch:
         else:
             self._settled.append(SettledEvent(event.id, "ignored", name, b"", erasing.ERASED))
 
-    def _park(self, event: Event, reason: str, account: str | None) -> None:
-        inbox.failed(self._tx, event.id, reason, permanent=True, now_real=real_now(), account=account)
+    def _concerned(self, event: Event, routing: Routing, resolver: AccountResolver) -> str:
+        return facts_first.concerns(self._services, event.provider, event.name, routing, resolver.owner(routing))
+
+    def _is_behind(self, account: str) -> bool:
+        """Whether an account has more events in this batch, or events outside it are yet to be applied.
+
+        What this batch leaves waiting is known to hold back only once it is written.
+        """
+        more = self._undecided[account] > 0 or bool(self._waiting)
+        return more or facts_first.is_behind(self._tx, own=len(self._events))
+
+    def _park(self, event: Event, reason: str, account: str | None, concerned: str | None = None) -> None:
+        inbox.failed(
+            self._tx, event.id, reason, permanent=True, now_real=real_now(), account=account, concerns=concerned
+        )
         metrics.EVENT_FAILURES.labels("parked").inc()
         alert_parked(self._services, self._tx, event.id, account)
 

@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from kulanz.errors import RefusedError
+from kulanz.policy.areas.dunning import holds
 from kulanz.policy.assess import assess
 from kulanz.policy.decide import decide
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import Fact
-from kulanz.policy.state import Account, Decision, Situation, State, Terms
+from kulanz.policy.state import CALM, Account, Decision, Situation, State, Terms
 from kulanz.privacy import erasure
 from kulanz.privacy.erasure import Closing
-from kulanz.processing.circuit_breaker import Allowance
+from kulanz.processing import facts_first
+from kulanz.processing.circuit_breaker import Allowance, Expiries
 from kulanz.processing.decision_log import Cause, DecisionLog
 from kulanz.processing.entry import Entry, opened
 from kulanz.processing.withdrawal import Withdrawal
 from kulanz.services import Services
-from kulanz.store import accounts, erasing, inbox, timers
+from kulanz.store import accounts, erasing, timers
 from kulanz.store.database import Connection
 
 
 class UnitOfWork:
     """Decides about accounts within `tx`. Nothing is written before `save`: dropping it instead is a dry run."""
 
-    def __init__(self, services: Services, tx: Connection, now: datetime) -> None:
+    def __init__(
+        self, services: Services, tx: Connection, now: datetime, is_behind: Callable[[str], bool] | None = None
+    ) -> None:
+        """`is_behind` tells of an account's id whether deliveries that were acknowledged earlier are not applied."""
         self.now = now
         self.terms: Terms = services.terms(tx, now)
         self._services = services
         self._tx = tx
         self._entries: dict[str, Entry] = {}
-        self._parked: frozenset[str] = frozenset()
+        self._is_behind = is_behind or (lambda _: facts_first.is_behind(tx))
         self._log = DecisionLog(services, now)
         self._withdrawal = Withdrawal(tx, now)
         self._allowance = Allowance(tx, self.terms, now)
+        self._expiries = Expiries(tx, self.terms, now)
 
     def lock(self, names: Collection[str]) -> None:
         """Take accounts under lock, making those that do not exist."""
@@ -47,7 +53,6 @@ class UnitOfWork:
         for name, row in rows.items():
             self._entries[name] = self._entries.get(row.id) or opened(row, self._services.vault)
             self._entries[row.id] = self._entries[name]
-        self._parked |= inbox.parked_accounts(self._tx, [row.id for row in rows.values()])
 
     def account_id(self, name: str) -> str:
         """Return the id of an account that has been taken, whatever alias it was taken by."""
@@ -119,16 +124,31 @@ class UnitOfWork:
         self._log.write(tx)
         self._withdrawal.write()
         self._allowance.write()
+        self._expiries.write(self._services)
         for entry in entries:
             if entry.closed:
                 erasure.destroy(self._services, tx, Closing(account=entry.account, terms=self.terms, now=self.now))
 
     def _decided(self, entry: Entry, facts: tuple[Fact, ...]) -> Decision:
-        """Decide within the mass-action limit, which is asked about only where there is a case."""
-        situation = Situation(parked=entry.row.id in self._parked)
-        decision = decide(entry.account, facts, self.terms, self.now, situation)
-        if decision.state.cases and self._allowance.exhausted:
-            braked = Situation(parked=situation.parked, braked=True)
-            decision = decide(entry.account, facts, self.terms, self.now, braked)
-        self._allowance.count(decision)
+        """Decide; where dunning would take or warn, only after the facts, and within the mass-action limit."""
+        decision = decide(entry.account, facts, self.terms, self.now)
+        entry.look_again = None
+        if holds.presses(decision.facts):
+            situation = self._situation(entry, decision)
+            if situation != CALM:
+                decision = decide(entry.account, facts, self.terms, self.now, situation)
+            self._allowance.count(decision)
+        self._expiries.note(decision)
         return decision
+
+    def _situation(self, entry: Entry, decision: Decision) -> Situation:
+        """Find what stands in dunning's way, and when to look again."""
+        parked = bool(facts_first.holding_back(self._tx, entry.row.id, decision.account.book))
+        behind = self._is_behind(entry.row.id)
+        if parked:
+            entry.look_again = facts_first.HELD_BACK, self.now + facts_first.LOOK_AGAIN
+        elif behind:
+            entry.look_again = facts_first.FACTS_FIRST, self.now
+        else:
+            return Situation(braked=holds.takes(decision.facts) and self._allowance.exhausted)
+        return Situation(parked=parked, behind=behind)

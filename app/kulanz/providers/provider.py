@@ -93,6 +93,9 @@ class Provider(Protocol):
     def verify(self, headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
         """Return which secret signed the body, None where none did. Never raises, whatever was sent."""
 
+    def may_settle(self, name: str) -> bool:
+        """Whether an event of this name can tell that a renewal was paid, or is owed no more."""
+
     def peek(self, body: bytes) -> DeliveryHeader:
         """Look at a verified body, quickly. Raises `MalformedPayloadError`."""
 

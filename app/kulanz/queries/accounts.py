@@ -6,12 +6,12 @@ from kulanz.errors import NotFoundError
 from kulanz.policy.areas.dunning import holds
 from kulanz.policy.consequences.effects import entitlement as rights
 from kulanz.policy.state import Moment, Situation
-from kulanz.processing import circuit_breaker
+from kulanz.processing import circuit_breaker, facts_first
 from kulanz.queries import account_documents, closed, sentences, story
 from kulanz.queries.views import AccountView, JsonDocument, Page, of_row, view
 from kulanz.services import Services
 from kulanz.store import accounts as stored
-from kulanz.store import bindings, inbox, ledger, outbox
+from kulanz.store import bindings, ledger, outbox
 from kulanz.store.database import Connection
 from kulanz.store.ledger import DecisionRow
 from kulanz.store.outbox import EffectRow
@@ -84,7 +84,8 @@ def explanation(services: Services, name: str, *, steps: bool = True) -> JsonDoc
     with services.database.read() as conn:
         seen = view(services, conn, name)
         rows = ledger.of_account(conn, seen.account.id, 0, 10_000) if steps else []
-        obstacles = _obstacles(services, conn, seen)
+        events, waits = _held_back(conn, seen)
+        obstacles = _obstacles(services, conn, seen, parked=bool(events))
         undone = [_undone(row) for state in UNDONE_STATES for row in outbox.listing(conn, state, seen.account.id)]
         row = stored.get(conn, name)
         gone = closed.reasons(conn, row) if row is not None and row.key is None else None
@@ -95,7 +96,11 @@ def explanation(services: Services, name: str, *, steps: bool = True) -> JsonDoc
         "access": str(seen.account.access),
         "why": gone or [sentences.read_out(line) for line in story.reasons(seen.state)],
         "steps": [step(row) for row in rows],
-        "outlook": [*([] if gone else map(sentences.read_out, story.outlook(seen.state, obstacles))), *undone],
+        "outlook": [
+            *([] if gone else story.held_back(events, waits)),
+            *([] if gone else map(sentences.read_out, story.outlook(seen.state, obstacles))),
+            *undone,
+        ],
     }
 
 
@@ -105,11 +110,19 @@ def step(row: DecisionRow) -> JsonDocument:
     return account_documents.decision(row) | {"sentences": [sentences.sentence(change) for change in changes]}
 
 
-def _obstacles(services: Services, conn: Connection, seen: AccountView) -> dict[str, str]:
+def _held_back(conn: Connection, seen: AccountView) -> tuple[list[int], list[str]]:
+    """Return the events and the receivers that keep the dunning of an account back, where it has a case."""
+    if not any(case.open for case in seen.state.cases):
+        return [], []
+    events = facts_first.holding_back(conn, seen.account.id, seen.account.book)
+    return events, [row.id for row in facts_first.waited_for(conn)]
+
+
+def _obstacles(services: Services, conn: Connection, seen: AccountView, *, parked: bool) -> dict[str, str]:
     """Return why a hold that is due is not placed, by its case."""
-    now, name = services.clock.now(conn), seen.account.id
+    now = services.clock.now(conn)
     braked = circuit_breaker.status(conn, now).on_since is not None
-    situation = Situation(parked=bool(inbox.parked_accounts(conn, [name])), braked=braked)
+    situation = Situation(parked=parked, braked=braked)
     moment = Moment(seen.terms, seen.account.zone(seen.terms), now, situation)
     matches = {case.key: holds.blocked(case, seen.account.book, moment) for case in seen.state.cases}
     return {key: topic for key, topic in matches.items() if topic is not None}

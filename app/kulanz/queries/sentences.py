@@ -40,6 +40,9 @@ SENTENCES: Mapping[str, str] = {
     "dunning.explained": (
         "What is unpaid of subscription {subscription} is the charge for a change, not a renewal. The case is closed."
     ),
+    "dunning.reach_moved": (
+        "It is known better who bought subscription {subscription}: its case reaches that purchase, and nothing else."
+    ),
     "dispute.inquiry": "The bank asked about payment {payment}. Nothing is taken from the customer for an inquiry.",
     "dispute.opened": "A chargeback of {amount} was opened (fee: {fee}).",
     "dispute.under_review": "The chargeback is under review.",
@@ -50,7 +53,7 @@ SENTENCES: Mapping[str, str] = {
     "dispute.withdrawn": "The chargeback was withdrawn.",
     "dispute.prevented": "The chargeback was prevented.",
     "dispute.suspended": "What the disputing customer pays for is suspended at once.",
-    "dispute.reach_moved": "It is known better who disputes: the hold reaches what they pay for, and nothing else.",
+    "dispute.reach_moved": "It is known better what is disputed: the hold reaches that purchase, and nothing else.",
     "dispute.released": "The dispute's hold is released. Other holds stay as they are.",
     "dispute.claim_held": "A stranger disputes a payment under this account's id. Only what is theirs is held.",
     "dispute.claim_released": "The hold of a stranger's dispute is released.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.state import Case, CaseState, Chargeback, Hold, Owner, State
@@ -30,6 +30,17 @@ def reasons(state: State) -> Iterator[str]:
             yield f"{booking.quantity} of the add-on {booking.kind}, billed until {rfc3339(booking.billed_until)}."
     if not state.grants:
         yield "No subscription gives a plan, so the account is on the free plan."
+
+
+def held_back(events: Sequence[int], receivers: Sequence[str]) -> Iterator[str]:
+    """Yield which events, and which receivers, keep dunning from taking anything and from sending notices."""
+    for number in events:
+        yield (
+            f"Dunning is held back: evt_{number} is not applied and may tell of a payment. "
+            f"`kulanz events retry evt_{number}` or `kulanz events skip evt_{number}` settles it."
+        )
+    for receiver in receivers:
+        yield f"Dunning is held back: the receiver {receiver} has not reported that its spool is empty."
 
 
 def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
@@ -86,7 +97,7 @@ def _hold(hold: Hold) -> str:
 
 
 _OBSTACLES = {
-    "hold_waits_for_parked_event": "an event of this account is parked (`kulanz events list --state parked`)",
+    "hold_waits_for_parked_event": "an event that is not applied may tell of a payment",
     "mass_action_brake": "the brake on mass downgrades is on (`kulanz breaker show`)",
     "warning_cannot_be_delivered": "no final warning could be delivered, so an operator decides",
     "provider_gives_no_answer": "the provider has not yet answered whether it is paid",

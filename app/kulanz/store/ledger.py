@@ -6,13 +6,12 @@ from hashlib import sha256
 from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import String, bindparam, func, select, update
+from sqlalchemy import String, bindparam, select, update
 from sqlalchemy.engine import Connection
 
 from kulanz.store import bulk
 from kulanz.store.bulk import AnyRow
-from kulanz.store.prepared import Prepared
-from kulanz.store.tables import Instant, accounts, as_text, decisions
+from kulanz.store.tables import accounts, as_text, decisions
 
 
 class Flaw(msgspec.Struct, frozen=True):
@@ -83,11 +82,6 @@ _REDACT = (
     update(decisions)
     .where(decisions.c.account == bindparam("of"), decisions.c.seq == bindparam("number"))
     .values(detail=bindparam("new", type_=String))
-)
-_PLACED = Prepared(
-    select(func.count(decisions.c.account.distinct())).where(
-        decisions.c.rule == bindparam("rule"), decisions.c.at >= bindparam("since", type_=Instant)
-    )
 )
 
 
@@ -164,12 +158,6 @@ def redact(tx: Connection, account: str, but: int | None = None) -> int:
     if taken:
         tx.execute(_REDACT, taken)
     return len(taken)
-
-
-def placed_since(tx: Connection, rule: str, since: datetime) -> int:
-    """Return about how many accounts a rule has decided since an instant (for the brake)."""
-    value: int = _PLACED.scalar(tx, rule=rule, since=since)
-    return value
 
 
 def _wrong(row: AnyRow, seq: int, last: int, head: bytes, *, erased: bool) -> str | None:

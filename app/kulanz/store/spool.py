@@ -65,6 +65,19 @@ class Spool:
         later = (path for path in self._paths() if path.name > after)
         return next((segment for path in later if (segment := _locked(path)) is not None), None)
 
+    def identity(self) -> str:
+        """Return the name of this folder, given when it was first asked for; StorageUnavailableError without a disk."""
+        path = self._folder / "identity"
+        with self._using, _translated():
+            self._make_folder()
+            with suppress(FileExistsError):
+                descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE)
+                try:
+                    os.write(descriptor, secrets.token_hex(8).encode())
+                finally:
+                    os.close(descriptor)
+            return path.read_text(encoding="ascii")
+
     def size(self) -> int:
         """Return how many bytes wait, those of other processes too."""
         sizes = 0

@@ -38,10 +38,12 @@ __all__ = [
     "journal",
     "keyring",
     "lookups",
+    "losses",
     "marks",
     "matters",
     "metadata",
     "policies",
+    "receivers",
     "tallies",
     "timers",
 ]
@@ -68,6 +70,7 @@ inbox = Table(
     Column("content_key", LargeBinary),
     Column("sha256", LargeBinary, nullable=False),
     Column("body", LargeBinary, nullable=False),
+    Column("concerns", String),
     Index("uq_inbox_delivery", "delivery_key", "provider", unique=True),
     Index("uq_inbox_content", "content_key", "provider", unique=True),
     Index("ix_inbox_account", "account", "id"),
@@ -77,6 +80,7 @@ inbox = Table(
 partial("ix_inbox_open", "state <> 'handled'", inbox.c.state, inbox.c.id)
 partial("ix_inbox_parked", "state = 'parked'", inbox.c.account)
 partial("ix_inbox_waits_for", "waits_for IS NOT NULL", inbox.c.waits_for)
+partial("ix_inbox_concerns", "concerns IS NOT NULL", inbox.c.concerns)
 
 claims = Table(
     "claims",
@@ -152,6 +156,27 @@ decisions = Table(
     Column("hash", LargeBinary, nullable=False),
     Index("ix_decisions_rule", "rule", "at", "account"),
 )
+
+losses = Table(
+    "losses",
+    metadata,
+    Column("cause", String, primary_key=True),
+    Column("account", String, primary_key=True),
+    Column("at", Instant, nullable=False),
+    Index("ix_losses_at", "cause", "at"),
+    sqlite_with_rowid=False,
+)
+"""Accounts that lost access within the last hour: what the circuit breaker counts, by the cause."""
+
+receivers = Table(
+    "receivers",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("seen_at", Instant, nullable=False),
+    Column("empty_since", Instant),
+    Column("missed_since", Instant),
+)
+"""One row per spool: since when it is empty, as its receiver reports every second, and since when no report came."""
 
 timers = Table(
     "timers",

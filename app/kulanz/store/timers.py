@@ -24,10 +24,25 @@ class TimerRow(msgspec.Struct, frozen=True):
 
 _COLUMNS = TimerRow.__struct_fields__
 _ROW = select(*(timers.c[name] for name in _COLUMNS))
+_later = timers.alias("later")
 _OF_ACCOUNTS = Prepared(_ROW.where(among(timers.c.account, "accounts")))
 _OF_ACCOUNT = _ROW.where(timers.c.account == bindparam("account")).order_by(timers.c.due_at, timers.c.kind)
 _DUE = Prepared(
     _ROW.where(timers.c.due_at <= bindparam("now", type_=Instant))
+    .order_by(timers.c.due_at, timers.c.account)
+    .limit(bindparam("limit"))
+)
+_DUE_AND_NO_OTHER = Prepared(
+    _ROW.where(
+        timers.c.due_at <= bindparam("until", type_=Instant),
+        ~select(_later.c.account)
+        .where(
+            _later.c.account == timers.c.account,
+            _later.c.due_at > bindparam("until", type_=Instant),
+            _later.c.due_at <= bindparam("now", type_=Instant),
+        )
+        .exists(),
+    )
     .order_by(timers.c.due_at, timers.c.account)
     .limit(bindparam("limit"))
 )
@@ -37,6 +52,9 @@ _HASTEN = (
     .values(due_at=bindparam("at", type_=Instant))
 )
 _NEXT = Prepared(select(timers.c.due_at).order_by(timers.c.due_at).limit(1))
+_NEXT_BUT = Prepared(
+    select(timers.c.due_at).where(timers.c.kind != bindparam("kind_")).order_by(timers.c.due_at).limit(1)
+)
 
 
 def replace(tx: Connection, wanted: Mapping[str, Sequence[TimerRow]]) -> None:
@@ -51,9 +69,14 @@ def replace(tx: Connection, wanted: Mapping[str, Sequence[TimerRow]]) -> None:
     bulk.insert(tx, timers, _COLUMNS, [msgspec.structs.astuple(timer) for timer in future - present], conflict=moved)
 
 
-def due(tx: Connection, now: datetime, limit: int) -> list[TimerRow]:
-    """Return timers that are due, oldest first; the accounts are yet to be locked, and the timers looked at again."""
-    return [TimerRow(*row) for row in _DUE.rows(tx, now=now, limit=limit)]
+def due(tx: Connection, now: datetime, limit: int, *, until: datetime | None = None) -> list[TimerRow]:
+    """Return timers that are due, oldest first; with `until` those due then, of accounts with none that is due since.
+
+    The accounts are yet to be locked, and the timers looked at again.
+    """
+    if until is None or until >= now:
+        return [TimerRow(*row) for row in _DUE.rows(tx, now=now, limit=limit)]
+    return [TimerRow(*row) for row in _DUE_AND_NO_OTHER.rows(tx, until=until, now=now, limit=limit)]
 
 
 def hasten(tx: Connection, kind: str, at: datetime, before: datetime) -> int:
@@ -61,15 +84,15 @@ def hasten(tx: Connection, kind: str, at: datetime, before: datetime) -> int:
     return tx.execute(_HASTEN, {"kind_": kind, "at": at, "before": before}).rowcount
 
 
-def next_due(conn: Connection) -> datetime | None:
-    """Return when the next timer is due."""
-    value: datetime | None = _NEXT.scalar(conn)
+def next_due(conn: Connection, but: str | None = None) -> datetime | None:
+    """Return when the next timer is due, one of the kind `but` left out."""
+    value: datetime | None = _NEXT.scalar(conn) if but is None else _NEXT_BUT.scalar(conn, kind_=but)
     return value
 
 
-def next_due_or_expiry(conn: Connection) -> datetime | None:
+def next_due_or_expiry(conn: Connection, but: str | None = None) -> datetime | None:
     """Return when there is something to do next by itself: a timer, or the end of what the law keeps."""
-    moments = (next_due(conn), archive.next_due(conn))
+    moments = (next_due(conn, but), archive.next_due(conn))
     return min((moment for moment in moments if moment is not None), default=None)
 
 

@@ -13,7 +13,7 @@ from kulanz.config import policy_text
 from kulanz.formats.wording import how_many
 from kulanz.ingest import secret_usage
 from kulanz.policy import document
-from kulanz.processing import circuit_breaker
+from kulanz.processing import circuit_breaker, facts_first
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -98,6 +98,16 @@ def mass_downgrades(services: Services) -> Iterator[Finding]:
     yield Finding("brake", breaker_status.on_since is None, since, _if(breaker_status.on_since, advice))
 
 
+def spools(services: Services) -> Iterator[Finding]:
+    """Whether dunning waits for a receiver whose spool may hold deliveries."""
+    with services.database.read() as conn:
+        silent = facts_first.waited_for(conn)
+    names = ", ".join(f"{row.id} (last seen {_instant(row.seen_at)})" for row in silent)
+    detail = f"nothing is taken and no notice goes out before these report an empty spool: {names}"
+    advice = "start `kulanz web` there; after 15 minutes dunning goes on without"
+    yield Finding("receivers", not silent, detail if silent else "all report empty spools", _if(silent, advice))
+
+
 def backlog(services: Services) -> Iterator[Finding]:
     """Whether events and effects are stuck."""
     with services.database.read() as conn:
@@ -158,7 +168,15 @@ def webhook_secrets(services: Services) -> Iterator[Finding]:
 
 
 Check = Callable[[Services], Iterator[Finding]]
-DATABASE_CHECKS: tuple[Check, ...] = (policy, host_clock, mass_downgrades, backlog, nightly, webhook_secrets)
+DATABASE_CHECKS: tuple[Check, ...] = (
+    policy,
+    host_clock,
+    mass_downgrades,
+    spools,
+    backlog,
+    nightly,
+    webhook_secrets,
+)
 OTHER_CHECKS: tuple[Check, ...] = (spool, *external.EXTERNAL_CHECKS, secrets)
 
 

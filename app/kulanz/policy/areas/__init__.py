@@ -18,6 +18,7 @@ from kulanz.policy.areas.disputes.area import DisputesArea
 from kulanz.policy.areas.dunning.area import DunningArea
 from kulanz.policy.areas.migration.area import MigrationArea
 from kulanz.policy.areas.overrides.area import OverridesArea
+from kulanz.policy.areas.reach.area import ReachArea
 from kulanz.policy.areas.refunds.area import RefundsArea
 from kulanz.policy.areas.renewals.area import RenewalsArea
 from kulanz.policy.areas.subscriptions.area import SubscriptionsArea
@@ -25,11 +26,13 @@ from kulanz.policy.areas.versions.area import VersionsArea
 from kulanz.policy.book import Book
 
 AREAS: tuple[Area, ...] = (
-    # Cases decide what subscriptions give; that decides how far a chargeback reaches; a chargeback freezes cases.
+    # Cases decide what subscriptions give; that decides how far a chargeback reaches; a chargeback freezes cases
+    # and limits what they reach.
     DunningArea(),
     SubscriptionsArea(),
     RenewalsArea(),
     DisputesArea(),
+    ReachArea(),
     OverridesArea(),
     ApprovalsArea(),
     VersionsArea(),

@@ -71,7 +71,8 @@ class Book:
     """By `subject|topic`."""
     addresses: Mapping[str, AddressLog] = field(default_factory=dict)
     signed: Mapping[str, FirstTime] = field(default_factory=dict)
-    """Customers whose claim to the account the merchant signed, and since when."""
+    """Objects (`family|key`) of which the merchant signed the claim, and since when. Books from before have customers
+    here, which prove nothing any more: a signature belongs to the purchase that carries it."""
     debtors: Mapping[str, Debtor] = field(default_factory=dict)
     """Who owes, under one key."""
     collections: Mapping[str, Collection] = field(default_factory=dict)

@@ -57,7 +57,11 @@ def _of_an_area(fact: Fact) -> Iterable[BookEntry]:
 
 def _subscription(fact: f.SubscriptionSeen) -> list[BookEntry]:
     seen = ("subscriptions", fact.key, Subscription.of(fact))
-    return [seen, *_addressed(fact.stamp.at, locale=fact.locale, timezone=fact.timezone), *_signed(fact)]
+    return [
+        seen,
+        *_addressed(fact.stamp.at, locale=fact.locale, timezone=fact.timezone),
+        *_signed("subscriptions", fact),
+    ]
 
 
 def _failed(fact: f.PaymentFailed) -> list[BookEntry]:
@@ -77,7 +81,7 @@ def _invoice(seen: f.InvoiceSeen, **charged: datetime) -> list[BookEntry]:
 
 
 def _order(fact: f.OrderSeen) -> list[BookEntry]:
-    return [("orders", fact.key, Order.of(fact)), *_signed(fact)]
+    return [("orders", fact.key, Order.of(fact)), *_signed("orders", fact)]
 
 
 def _refund(fact: f.RefundSeen) -> list[BookEntry]:
@@ -93,7 +97,7 @@ def _customer(fact: f.CustomerSeen) -> list[BookEntry]:
 
 
 def _dispute(fact: f.DisputeSeen) -> list[BookEntry]:
-    return [("disputes", fact.key, Dispute.of(fact)), *_signed(fact)]
+    return [("disputes", fact.key, Dispute.of(fact)), *_signed("disputes", fact)]
 
 
 def _address(fact: f.AddressKnown) -> list[BookEntry]:
@@ -106,8 +110,8 @@ def _addressed(at: datetime, **words: str | None) -> list[BookEntry]:
     return [("addresses", "account", AddressLog(words=existing))] if existing else []
 
 
-def _signed(fact: f.SubscriptionSeen | f.OrderSeen | f.DisputeSeen) -> list[BookEntry]:
-    return [("signed", fact.customer, FirstTime(at=fact.stamp.at))] if fact.signed and fact.customer else []
+def _signed(family: str, fact: f.SubscriptionSeen | f.OrderSeen | f.DisputeSeen) -> list[BookEntry]:
+    return [("signed", f"{family}|{fact.key}", FirstTime(at=fact.stamp.at))] if fact.signed else []
 
 
 def _notice(fact: f.NoticeReported) -> list[BookEntry]:
@@ -163,7 +167,7 @@ def _prolonged(fact: f.HoldProlonged) -> list[BookEntry]:
 
 
 def _exhausted(fact: f.CaseExhausted) -> list[BookEntry]:
-    return [("cases", fact.case, CaseLog(exhausted_for=fact.opened_at, exhausted_at=fact.at))]
+    return [("cases", fact.case, CaseLog(exhausted_for=fact.opened_at, exhausted_at=fact.at, verified=fact.verified))]
 
 
 def _waived(fact: f.CaseWaived) -> list[BookEntry]:

@@ -103,7 +103,7 @@ def _notice(account: Account, decision: Decision, fact: f.NoticeReported) -> Ite
     yield from _sent(account, decision, fact)
     state = decision.state
     case = state.case(fact.subject)
-    if case is not None and fact.kind in _CALLED_BACK:
+    if case is not None and not case.claim and fact.kind in _CALLED_BACK:
         detail: dict[str, Any] = {
             "case": case.key,
             "subscription": case.subscription,

@@ -200,6 +200,14 @@ class DisputeRules:
             kinder=("suspend", "review", "ignore"),
         ),
     )
+    bounced: str = field(
+        default="failed_payment",
+        metadata=read.key(
+            read.one_of("failed_payment", "dispute", "review"),
+            "what a direct debit means that the bank returned: a failed payment, a chargeback, or neither",
+            kinder=("dispute", "failed_payment", "review"),
+        ),
+    )
     deletion: str = field(
         default="approval",
         metadata=read.key(

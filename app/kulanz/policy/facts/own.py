@@ -112,6 +112,8 @@ class CaseExhausted:
     case: str
     opened_at: datetime
     at: datetime
+    verified: bool = False
+    """Whether a fresh look at the provider had just confirmed it, where it took the plan without a hold before."""
 
 
 @frozen

@@ -81,6 +81,12 @@ class Case:
     """A dispute is open, or the subscription is paused: timers pause, the remaining time is kept."""
     paused: bool = False
     """Whether the subscription is paused."""
+    bounced: bool = False
+    """Whether the payment came and was taken back by the bank: no later word of the provider but money ends it."""
+    whole: bool = True
+    """Whether a hold that leaves no access takes the whole account, and not its purchase alone."""
+    claim: bool = False
+    """Whether it is no more than the claim of a stranger, and does not count for the account's standing."""
 
     @property
     def open(self) -> bool:
@@ -129,7 +135,7 @@ class Chargeback:
     decided_at: datetime | None
     """When it was first lost or accepted in its present run."""
     active: bool
-    """Whether it is contested or lost: what it reaches is frozen."""
+    """Whether it is contested or lost."""
     holds: bool
     """Whether it also restricts: not where operators decide."""
     whole: bool
@@ -137,7 +143,7 @@ class Chargeback:
     claim: bool
     """Whether it is no more than the claim of a stranger to the account."""
     subscriptions: tuple[str, ...]
-    """Those that it reaches in any case: bought by the disputing customer, or all of them for an operator's word."""
+    """Those of the disputed purchase; where it reaches the whole account, every one that is not renewed."""
     concerned: tuple[str, ...]
     """The subscription of the disputed payment, else all that it reaches: whose customer is told of it."""
     amount: int
@@ -148,6 +154,12 @@ class Chargeback:
     reason: str
     policy: Policy
     deletion_eligible_at: datetime | None = None
+    purchase: str | None = None
+    """The name of the disputed purchase, where it is known."""
+    contested_since: datetime | None = None
+    """Since when it is contested in its present run: dunning of what it restricts is frozen meanwhile."""
+    about: tuple[str, ...] = ()
+    """The subscriptions that it is about, or may be where it does not say: frozen although nothing is taken."""
 
     @property
     def reach(self) -> tuple[str, ...] | None:

@@ -123,9 +123,16 @@ class Situation:
     """What the rest of the world means for one account while it is decided about."""
 
     parked: bool = False
-    """An event of the account is parked: nothing is taken by dunning meanwhile."""
+    """A parked or waiting event may tell of a payment: dunning takes nothing and sends no notice meanwhile."""
+    behind: bool = False
+    """Deliveries that were acknowledged earlier are not applied yet: the same."""
     braked: bool = False
     """More accounts than the policy allows would lose access: operators decide (the brake)."""
+
+    @property
+    def facts_missing(self) -> bool:
+        """Whether the account may have paid without our knowing yet."""
+        return self.parked or self.behind
 
 
 CALM = Situation()

@@ -9,8 +9,9 @@ from kulanz.providers.lemonsqueezy.answers import looked_up
 from kulanz.providers.lemonsqueezy.envelope import decode, peek
 from kulanz.providers.lemonsqueezy.routing import route
 from kulanz.providers.lemonsqueezy.translation import translate
+from kulanz.providers.lemonsqueezy.vocabulary import MAY_SETTLE
 
-__all__ = ["decode", "looked_up", "peek", "route", "translate", "verify"]
+__all__ = ["decode", "looked_up", "may_settle", "peek", "route", "translate", "verify"]
 
 _HEADER = "X-Signature"
 
@@ -21,3 +22,8 @@ def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) ->
     if text is None:
         text = next((value for name, value in headers.items() if name.lower() == _HEADER.lower()), None)
     return signing.lemonsqueezy(text, body, secrets)
+
+
+def may_settle(name: str) -> bool:
+    """Whether an event of this name can tell that a renewal was paid, or is owed no more."""
+    return name in MAY_SETTLE

@@ -61,5 +61,18 @@ RANKS: Mapping[str, int] = {
 }
 """Which of two events of one object and one second tells more (DOMAIN section 2); disputes rank by their status."""
 
+MAY_SETTLE = frozenset(
+    {
+        "subscription_created",
+        "subscription_updated",
+        "subscription_resumed",
+        "subscription_unpaused",
+        "subscription_payment_success",
+        "subscription_payment_recovered",
+        "subscription_payment_refunded",
+    }
+)
+"""Events that may tell of a payment or a recovery: one that is not applied holds dunning back (DOMAIN section 3)."""
+
 _KEYS = Keys(PROVIDER)
 key, key_if_any, binding = _KEYS.key, _KEYS.key_if_any, _KEYS.binding

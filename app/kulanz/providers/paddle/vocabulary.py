@@ -62,5 +62,20 @@ RANKS: Mapping[str, int] = {
 }
 """Which of two events of one object and one instant tells more; chargebacks rank by their status."""
 
+MAY_SETTLE = frozenset(
+    {
+        "subscription.created",
+        "subscription.imported",
+        "subscription.updated",
+        "subscription.activated",
+        "subscription.trialing",
+        "subscription.resumed",
+        "transaction.paid",
+        "transaction.completed",
+        "transaction.canceled",
+    }
+)
+"""Events that may tell of a payment or a recovery: one that is not applied holds dunning back (DOMAIN section 3)."""
+
 _KEYS = Keys(PROVIDER)
 key, key_if_any, binding = _KEYS.key, _KEYS.key_if_any, _KEYS.binding

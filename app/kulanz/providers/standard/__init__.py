@@ -9,10 +9,16 @@ from kulanz.providers import timed_signing
 from kulanz.providers.standard.envelope import decode, peek
 from kulanz.providers.standard.routing import route
 from kulanz.providers.standard.translation import translate
+from kulanz.providers.standard.vocabulary import MAY_SETTLE
 
-__all__ = ["decode", "peek", "route", "translate", "verify"]
+__all__ = ["decode", "may_settle", "peek", "route", "translate", "verify"]
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
     """Return which secret signed the body, at a time that is near."""
     return timed_signing.standard(headers, body, secrets, now=time())
+
+
+def may_settle(name: str) -> bool:
+    """Whether an event of this name can tell that a renewal was paid, or is owed no more."""
+    return name in MAY_SETTLE

@@ -80,5 +80,22 @@ RANKS: Mapping[str, int] = {
 }
 """Which of two events of one object and one instant tells more; disputes rank by their status."""
 
+MAY_SETTLE = frozenset(
+    {
+        "subscription.created",
+        "subscription.updated",
+        "subscription.active",
+        "subscription.renewed",
+        "subscription.plan_changed",
+        "subscription.uncanceled",
+        "subscription.resumed",
+        "order.updated",
+        "order.paid",
+        "order.refunded",
+        "payment.succeeded",
+    }
+)
+"""Events that may tell of a payment or a recovery: one that is not applied holds dunning back (DOMAIN section 3)."""
+
 _KEYS = Keys(PROVIDER)
 key, key_if_any, binding = _KEYS.key, _KEYS.key_if_any, _KEYS.binding

@@ -10,10 +10,16 @@ from kulanz.providers.stripe.envelope import decode, peek
 from kulanz.providers.stripe.routing import route
 from kulanz.providers.stripe.subscriptions import looked_up
 from kulanz.providers.stripe.translation import translate
+from kulanz.providers.stripe.vocabulary import MAY_SETTLE
 
-__all__ = ["decode", "looked_up", "peek", "route", "translate", "verify"]
+__all__ = ["decode", "looked_up", "may_settle", "peek", "route", "translate", "verify"]
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes]) -> int | None:
     """Return which secret signed the body, at a time that is near."""
     return timed_signing.stripe(timed_signing.header(headers, "stripe-signature"), body, secrets, now=time())
+
+
+def may_settle(name: str) -> bool:
+    """Whether an event of this name can tell that a renewal was paid, or is owed no more."""
+    return name in MAY_SETTLE

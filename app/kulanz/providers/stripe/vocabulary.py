@@ -59,5 +59,17 @@ RANKS: Mapping[str, int] = {
 A subscription is made `incomplete` and becomes `active` within one second: here `created` tells least.
 """
 
+MAY_SETTLE = frozenset(
+    {
+        "customer.subscription.created",
+        "customer.subscription.updated",
+        "customer.subscription.resumed",
+        "invoice.paid",
+        "invoice.payment_succeeded",
+        "invoice.voided",
+    }
+)
+"""Events that may tell of a payment or a recovery: one that is not applied holds dunning back (DOMAIN section 3)."""
+
 _KEYS = Keys(PROVIDER)
 key, key_if_any, binding = _KEYS.key, _KEYS.key_if_any, _KEYS.binding

@@ -45,7 +45,18 @@ __all__ = [
 
 _BACKOFF = (timedelta(seconds=1), timedelta(seconds=5))
 _PAGE = 500
-_SETTLED = ("id", "state", "account", "body", "reason", "waits_for", "facts_at", "handled_at", "next_attempt_at")
+_SETTLED = (
+    "id",
+    "state",
+    "account",
+    "body",
+    "reason",
+    "waits_for",
+    "facts_at",
+    "concerns",
+    "handled_at",
+    "next_attempt_at",
+)
 _EVENT = select(*(inbox.c[name] for name in Event.__struct_fields__))
 _ONE = _EVENT.where(inbox.c.id == bindparam("number"))
 _TAKE = Prepared(
@@ -77,6 +88,7 @@ _FAILED = (
         ),
         reason=bindparam("why", type_=String),
         account=func.coalesce(bindparam("account_", type_=String), inbox.c.account),
+        concerns=func.coalesce(bindparam("concerns_", type_=String), inbox.c.concerns),
     )
     .returning(inbox.c.state)
 )
@@ -88,7 +100,10 @@ _SKIP = (
 _ATTRIBUTE = (
     update(inbox)
     .where(inbox.c.id == bindparam("attributed"), inbox.c.state == "parked")
-    .values(account=bindparam("whose", type_=String))
+    .values(
+        account=func.coalesce(bindparam("whose", type_=String), inbox.c.account),
+        concerns=bindparam("concerns_", type_=String),
+    )
 )
 _BODIES = select(inbox.c.id, inbox.c.body).where(inbox.c.account == bindparam("account")).order_by(inbox.c.id)
 _WAITING = (
@@ -104,8 +119,21 @@ _OF_ACCOUNT = (
     .limit(_PAGE)
 )
 _OF_ACCOUNTS = _EVENT.where(among(inbox.c.account, "accounts"), inbox.c.state == "handled").order_by(inbox.c.id)
+_CONCERNING = Prepared(
+    select(inbox.c.id).where(among(inbox.c.concerns, "keys"), text("state IN ('waiting', 'parked')"))
+)
 _PARKED = Prepared(
-    select(inbox.c.account).where(text("state = 'parked'"), among(inbox.c.account, "accounts")).distinct()
+    select(inbox.c.id).where(text("state = 'parked'"), among(inbox.c.account, "accounts"), inbox.c.concerns.is_(None))
+)
+_LAST = Prepared(select(func.max(inbox.c.id)))
+_RECEIVED = Prepared(
+    select(inbox.c.id)
+    .where(text("state = 'received' AND state <> 'handled'"))
+    .order_by(inbox.c.id)
+    .limit(bindparam("limit"))
+)
+_FIRST_RECEIVED = Prepared(
+    select(inbox.c.id).where(text("state = 'received' AND state <> 'handled'")).order_by(inbox.c.id).limit(1)
 )
 _COUNTS = select(inbox.c.state, func.count().label("events")).where(text("state <> 'handled'")).group_by(inbox.c.state)
 _SINCE = select(inbox.c.received_at).order_by(inbox.c.id).limit(1)
@@ -122,7 +150,9 @@ def lock(tx: Connection, ids: Sequence[int], worker: str | None = None) -> list[
 
 def settle(tx: Connection, outcomes: Sequence[SettledEvent], now: datetime) -> None:
     """Write what became of the events of a batch."""
-    rows = [(o.id, o.state, o.account, o.body, o.reason, o.waits_for, o.facts_at, now, None) for o in outcomes]
+    rows = [
+        (o.id, o.state, o.account, o.body, o.reason, o.waits_for, o.facts_at, o.concerns, now, None) for o in outcomes
+    ]
     bulk.update(tx, inbox, _SETTLED, rows, unless_none="body")
 
 
@@ -134,19 +164,20 @@ def failed(
     permanent: bool,
     now_real: datetime,
     account: str | None = None,
+    concerns: str | None = None,
 ) -> str:
     """Count a failed attempt: the event waits a little, or is parked when it is hopeless. Returns its new state.
 
-    `account` is noted for a parked event, so that `parked_accounts` knows of it; its body stays sealed as it is.
+    `account` and `concerns` are noted for a parked event, so that `holding_back` finds it; its body stays sealed.
     """
-    outcome = {"failed": id, "why": reason, "account_": account, "hopeless": permanent}
+    outcome = {"failed": id, "why": reason, "account_": account, "concerns_": concerns, "hopeless": permanent}
     state: str = tx.execute(_FAILED, outcome | _moments(now_real)).scalar_one()
     return state
 
 
-def attribute(tx: Connection, id: int, account: str) -> None:  # noqa: A002
-    """Note whose event a parked one is; its body stays sealed as it is."""
-    tx.execute(_ATTRIBUTE, {"attributed": id, "whose": account})
+def attribute(tx: Connection, id: int, account: str | None, concerns: str | None = None) -> None:  # noqa: A002
+    """Note whose event a parked one is, and whose dunning it holds back; its body stays sealed as it is."""
+    tx.execute(_ATTRIBUTE, {"attributed": id, "whose": account, "concerns_": concerns})
 
 
 def wake(tx: Connection, subscriptions: Collection[str]) -> int:
@@ -172,9 +203,30 @@ def of_accounts(conn: Connection, accounts: Collection[str]) -> Iterator[Event]:
     yield from _events(conn, _OF_ACCOUNTS, accounts=accounts)
 
 
-def parked_accounts(tx: Connection, accounts: Collection[str]) -> frozenset[str]:
-    """Return those of the accounts that have a parked event."""
-    return frozenset(account for (account,) in _PARKED.rows(tx, accounts=accounts))
+def holding_back(conn: Connection, keys: Collection[str]) -> list[int]:
+    """Return the parked and waiting events that concern an account: by its ids, or by its customers' keys.
+
+    One that was parked by a version before holds back the account that it is noted for.
+    """
+    found = [*_CONCERNING.rows(conn, keys=keys), *_PARKED.rows(conn, accounts=keys)]
+    return sorted({event for (event,) in found})
+
+
+def last(conn: Connection) -> int:
+    """Return the highest number of an event; 0 where there is none."""
+    number: int | None = _LAST.scalar(conn)
+    return number or 0
+
+
+def first_received(conn: Connection) -> int | None:
+    """Return the lowest number of an event that is yet to be applied."""
+    number: int | None = _FIRST_RECEIVED.scalar(conn)
+    return number
+
+
+def more_received(conn: Connection, than: int) -> bool:
+    """Whether more events than so many are yet to be applied."""
+    return len(_RECEIVED.rows(conn, limit=than + 1)) > than
 
 
 def move(tx: Connection, old: str, new: str, reseal: Callable[[bytes], bytes] | None = None) -> int:

@@ -67,6 +67,8 @@ class SettledEvent(msgspec.Struct, frozen=True):
     reason: str | None = None
     waits_for: str | None = None
     facts_at: datetime | None = None
+    concerns: str | None = None
+    """Whose dunning it holds back while it is not applied: an account, a customer's key, or empty for nobody's."""
 
 
 def event_id(number: int) -> str:

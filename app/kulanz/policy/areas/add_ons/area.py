@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from kulanz.policy.areas.add_ons.reading import bookings, invoices_after
 from kulanz.policy.areas.area import Area
-from kulanz.policy.areas.disputes.full_refunds import payment_of
+from kulanz.policy.areas.full_refunds import payment_of
 from kulanz.policy.areas.refunds.payments import payments
 from kulanz.policy.areas.refunds.reading import promised_answer
 from kulanz.policy.book import Book

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from kulanz.policy import facts as f
 from kulanz.policy.areas import settling
 from kulanz.policy.areas.dunning import holds
-from kulanz.policy.areas.dunning.notices import asked_for
+from kulanz.policy.areas.dunning.notices import LETTER, asked_for
 from kulanz.policy.book import Book
 from kulanz.policy.book.own import RequestLog
 from kulanz.policy.calendar.time import Span
@@ -16,7 +16,7 @@ from kulanz.policy.document.collections import LevelRules
 from kulanz.policy.facts import Outcome, OwnFact
 from kulanz.policy.state import Case, CaseState, Moment, Timer
 
-NOTICE = "dunning_level"
+NOTICE = LETTER
 MIN_GAP_BETWEEN_LETTERS = timedelta(hours=1)
 """How long after any other step of its case a letter goes out at the earliest."""
 _PURSUED = frozenset({CaseState.GRACE, CaseState.ON_HOLD, CaseState.EXHAUSTED})
@@ -77,7 +77,7 @@ def charged(letter: RequestLog) -> bool:
 def due(case: Case, book: Book, moment: Moment) -> Iterator[OwnFact]:
     """Yield the letter that is due, unless the case takes another step now: then it comes an hour after that."""
     following = _following(case, book, moment.zone) if pursued(case) else None
-    if following is None or following[1] > moment.at:
+    if following is None or following[1] > moment.at or moment.situation.facts_missing:
         return
     others = (f.NoticeReported, f.HoldPlaced, f.CaseExhausted)
     if not any(isinstance(act, others) for act in holds.due(case, book, moment)):

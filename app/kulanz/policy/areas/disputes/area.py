@@ -33,7 +33,7 @@ class DisputesArea(Area):
         """Return the draft with the chargebacks, and with the cases that they freeze."""
         if not (book.disputes or book.orders):
             return draft
-        chargebacks = disputes.chargebacks(book, moment.terms, moment.zone, draft.grants)
+        chargebacks = disputes.chargebacks(book, moment, draft)
         if not chargebacks:
             return draft
         # A dispute is a stronger cause than a case, and the latest counts.
@@ -152,7 +152,7 @@ def _vanished(chargeback: Chargeback) -> Iterator[Change]:
 def _began_or_went_on(chargeback: Chargeback | None, other_chargeback: Chargeback) -> Change:
     change = _change(other_chargeback, f"dispute.{other_chargeback.status}", 85 if chargeback is None else 50)
     begins = change.rule in _BEGINNINGS and (chargeback is None or chargeback.status == "inquiry")
-    return evolve(change, callback="account.dispute_opened") if begins else change
+    return evolve(change, callback="account.dispute_opened") if begins and not other_chargeback.claim else change
 
 
 def _reach(chargeback: Chargeback | None, other_chargeback: Chargeback) -> Iterator[Change]:

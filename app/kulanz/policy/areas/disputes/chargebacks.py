@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
-from kulanz.policy.areas.disputes import full_refunds
+from kulanz.policy.areas import bounces, full_refunds
 from kulanz.policy.areas.dunning.notices import asked_for
+from kulanz.policy.areas.reach.purchases import Purchase, Purchases, Reach, by_operator
 from kulanz.policy.book import Book
-from kulanz.policy.book.provider import Dispute, Order, Subscription
+from kulanz.policy.book.provider import Dispute, Order
+from kulanz.policy.document import Policy
 from kulanz.policy.document.rules import DisputeRules
-from kulanz.policy.facts import DisputeSeen, DisputeStatus, OrderStatus, OwnFact, Provenance, Stamp
-from kulanz.policy.state import Access, Chargeback, Grant, Hold, Moment, Owner, State, Terms, Timer
+from kulanz.policy.facts import DisputeSeen, DisputeStatus, OrderStatus, OwnFact, Stamp
+from kulanz.policy.state import Access, Chargeback, Hold, Moment, Owner, State, Terms, Timer
 
 DELETION = "data_deletion_notice"
 CONTESTED = frozenset({DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW})
 _GONE = frozenset({DisputeStatus.LOST, DisputeStatus.ACCEPTED})
 _RISING = tuple(DisputeStatus)
+
+
+@dataclass(frozen=True, slots=True)
+class _Disputed:
+    """A dispute, with the purchases that it may be about."""
+
+    dispute: Dispute
+    purchases: tuple[Purchase, ...]
+
+    @property
+    def purchase(self) -> Purchase | None:
+        """The one that it is about, where it says so or there is no other."""
+        return self.purchases[0] if len(self.purchases) == 1 else None
 
 
 def known(book: Book, terms: Terms) -> dict[str, Dispute]:
@@ -31,10 +47,19 @@ def known(book: Book, terms: Terms) -> dict[str, Dispute]:
     return matches
 
 
-def chargebacks(book: Book, terms: Terms, zone: str, given: Iterable[Grant]) -> list[Chargeback]:
-    """Return every dispute as it counts now; `given` is what the subscriptions give before any hold."""
-    giving = {grant.subscription for grant in given if grant.add_on is None}
-    return [_chargeback(dispute, book, terms, zone, giving) for _, dispute in sorted(known(book, terms).items())]
+def chargebacks(book: Book, moment: Moment, draft: State) -> list[Chargeback]:
+    """Return every dispute as it counts now; the draft says what the subscriptions give before any hold."""
+    disputes = known(book, moment.terms)
+    if not disputes:
+        return []
+    purchases = Purchases.of(book, moment.terms.catalogue, draft)
+    found = [_Disputed(dispute, purchases.about(dispute)) for _, dispute in sorted(disputes.items())]
+    contested = {
+        disputed.purchase.name
+        for disputed in found
+        if disputed.purchase and _is_active(disputed.dispute, _policy(disputed.dispute, book, moment.terms).dispute)
+    }
+    return [_chargeback(disputed, purchases, contested, moment) for disputed in found]
 
 
 def hold(chargeback: Chargeback) -> Hold:
@@ -52,11 +77,11 @@ def hold(chargeback: Chargeback) -> Hold:
 
 
 def frozen_since(chargebacks: Iterable[Chargeback], subscription: str) -> datetime | None:
-    """Return since when a dispute stops the clock of a subscription's dunning (DOMAIN section 3)."""
+    """Return since when a contested dispute stops the clock of a subscription's dunning (DOMAIN section 3)."""
     reaching = (
-        chargeback.opened_at
+        chargeback.contested_since
         for chargeback in chargebacks
-        if chargeback.active and (chargeback.whole or subscription in chargeback.subscriptions)
+        if chargeback.contested_since is not None and _freezes(chargeback, subscription)
     )
     return min(reaching, default=None)
 
@@ -92,13 +117,18 @@ def alerts(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]
             yield chargeback.key, "unrequested_refund"
         elif chargeback.active and not chargeback.holds:
             yield chargeback.key, "dispute_needs_review"
-        elif chargeback.holds and chargeback.claim:
+        elif chargeback.holds and (chargeback.claim or _is_limited(chargeback)):
             yield chargeback.key, "dispute_claim"
         if chargeback.deletion_eligible_at is not None and chargeback.deletion_eligible_at <= moment.at:
             yield chargeback.key, "data_deletion_eligible"
     for refund in _unrequested(book, moment.terms):
         if moment.terms.at(refund.at).dispute.unrequested_full_refund == "review":
             yield refund.payment, "unrequested_refund"
+
+
+def _is_limited(chargeback: Chargeback) -> bool:
+    """Whether a dispute takes less than the policy's scope: an operator may suspend the account instead."""
+    return chargeback.policy.dispute.scope == "account" and not chargeback.whole
 
 
 def _unrequested(book: Book, terms: Terms) -> list[full_refunds.FullRefund]:
@@ -155,18 +185,34 @@ def _key(kind: str, payment: str) -> str:
     return f"{provider}:{kind}-{number.rpartition(':')[2]}"
 
 
-def _chargeback(dispute: Dispute, book: Book, terms: Terms, zone: str, giving: set[str]) -> Chargeback:
-    seen, policy = dispute.seen, terms.of(dispute.seen.key, dispute.opened_at, book)
+def _freezes(chargeback: Chargeback, subscription: str) -> bool:
+    """Whether a dispute restricts a subscription or, where it takes nothing, is about it."""
+    if not chargeback.holds:
+        return subscription in chargeback.about
+    return chargeback.whole or subscription in chargeback.subscriptions
+
+
+def _policy(dispute: Dispute, book: Book, terms: Terms) -> Policy:
+    return terms.of(dispute.seen.key, dispute.opened_at, book)
+
+
+def _is_active(dispute: Dispute, rules: DisputeRules) -> bool:
+    return _counted(dispute.seen.status, rules) in CONTESTED | _GONE and not bounces.replaces(dispute, rules)
+
+
+def _chargeback(disputed: _Disputed, purchases: Purchases, contested: Collection[str], moment: Moment) -> Chargeback:
+    dispute, seen, book = disputed.dispute, disputed.dispute.seen, purchases.book
+    policy = _policy(dispute, book, moment.terms)
     rules = policy.dispute
-    decided_at = _decided_at(dispute, rules)
-    active = _counted(seen.status, rules) in CONTESTED | _GONE
+    decided_at = _since(dispute, rules, _GONE)
+    active = _is_active(dispute, rules)
     large = rules.review_above is not None and seen.amount > rules.review_above
-    holds = active and not large and not _contacted(dispute, book, terms, zone)
-    own = _bought(seen, book)
-    whole, claim = _reach(dispute, own, giving, book, rules)
-    reached = _concerned(seen, own, book) if rules.scope == "subscription" else own
+    reviewed = large or bounces.is_reviewed(dispute, rules) or _contacted(dispute, book, moment.terms, moment.zone)
+    holds = active and not reviewed
+    reach = _reach(disputed, purchases, contested, rules)
+    restricted = _restricted(disputed, purchases, reach, rules)
     payment = seen.payment or seen.order
-    eligible = holds and whole
+    eligible = holds and reach.whole
     return Chargeback(
         key=seen.key,
         status=seen.status,
@@ -174,10 +220,10 @@ def _chargeback(dispute: Dispute, book: Book, terms: Terms, zone: str, giving: s
         decided_at=decided_at,
         active=active,
         holds=holds,
-        whole=whole,
-        claim=claim,
-        subscriptions=reached,
-        concerned=_paid_for(payment, reached, book),
+        whole=reach.whole,
+        claim=not reach.counts,
+        subscriptions=restricted,
+        concerned=_paid_for(payment, restricted, book),
         amount=seen.amount,
         currency=seen.currency,
         fee=seen.fee,
@@ -185,7 +231,12 @@ def _chargeback(dispute: Dispute, book: Book, terms: Terms, zone: str, giving: s
         payment=payment,
         reason=seen.reason,
         policy=policy,
-        deletion_eligible_at=rules.deletion_after.after(decided_at or dispute.opened_at, zone) if eligible else None,
+        deletion_eligible_at=(
+            rules.deletion_after.after(decided_at or dispute.opened_at, moment.zone) if eligible else None
+        ),
+        purchase=disputed.purchase.name if disputed.purchase else None,
+        contested_since=_contested_since(dispute, rules) if active else None,
+        about=tuple(sorted(key for purchase in disputed.purchases for key in purchase.subscriptions)),
     )
 
 
@@ -218,63 +269,46 @@ def _counted(status: DisputeStatus, rules: DisputeRules) -> DisputeStatus:
     return status
 
 
-def _decided_at(dispute: Dispute, rules: DisputeRules) -> datetime | None:
-    """Return when the present run of losing words began: a later copy of the loss moves no date."""
+def _contested_since(dispute: Dispute, rules: DisputeRules) -> datetime | None:
+    """Return since when a dispute is contested: from its opening, or from an appeal's own time."""
+    since = _since(dispute, rules, CONTESTED)
+    opens = _counted(dispute.marks[0][1], rules) in CONTESTED and since == dispute.marks[0][0].at
+    return dispute.opened_at if opens else since
+
+
+def _since(dispute: Dispute, rules: DisputeRules, statuses: Collection[DisputeStatus]) -> datetime | None:
+    """Return when the present run of such words began: a later copy moves no date."""
     since = None
     for stamp, status in dispute.marks:
-        since = (since or stamp.at) if _counted(status, rules) in _GONE else None
+        since = (since or stamp.at) if _counted(status, rules) in statuses else None
     return since
 
 
-def _customer(seen: DisputeSeen, book: Book) -> str | None:
-    """Return who disputes: as told, or the buyer of what is disputed."""
-    if seen.customer is not None:
-        return seen.customer
-    bought = book.subscriptions.get(seen.subscription or "")
-    order = book.orders.get(seen.order or "")
-    return bought.seen.customer if bought else order.seen.customer if order else None
-
-
-def _bought(seen: DisputeSeen, book: Book) -> tuple[str, ...]:
-    """Return the subscriptions that the disputing customer bought; all of them for an operator's word."""
-    if _by_operator(seen):
-        return tuple(sorted(book.subscriptions))
-    customer = _customer(seen, book)
-    return tuple(sorted(key for key, sub in book.subscriptions.items() if sub.seen.customer == customer))
-
-
-def _by_operator(seen: DisputeSeen) -> bool:
-    return seen.customer is None and seen.provenance is Provenance.OPERATOR
-
-
-def _reach(
-    dispute: Dispute, own: tuple[str, ...], giving: set[str], book: Book, rules: DisputeRules
-) -> tuple[bool, bool]:
-    """Return whether it reaches the whole account, and whether it is no more than a stranger's claim.
-
-    Custom data comes from a checkout link that the buyer can edit, so a chargeback reaches the whole account only if
-    everything that gave it a plan was bought by who disputes, or an operator or the merchant's signature says so.
-    """
-    seen = dispute.seen
-    trusted = _by_operator(seen) or seen.customer in book.signed
-    if rules.scope == "subscription":
-        return False, not trusted and not own
+def _reach(disputed: _Disputed, purchases: Purchases, contested: Collection[str], rules: DisputeRules) -> Reach:
+    """Return how far a dispute reaches; one of which not even the purchase is known takes nothing, unless trusted."""
+    dispute, purchase = disputed.dispute, disputed.purchase
+    whole = rules.scope == "account"
+    signed = dispute.seen.signed or f"disputes|{dispute.seen.key}" in purchases.book.signed
+    trusted = by_operator(dispute) or signed or (purchase is not None and purchase.signed)
     if trusted:
-        return True, False
-    gave = {key for key, sub in book.subscriptions.items() if key in giving or _gave(sub, dispute.opened_at)}
-    whole = set(own) >= (gave or book.subscriptions.keys()) and _customer(seen, book) is not None
-    return whole, not whole
+        return Reach(whole=whole, counts=True)
+    if purchase is None:
+        return Reach(whole=False, counts=not purchases.by_name and dispute.seen.customer is not None)
+    return purchases.reach(purchase, dispute.opened_at, trusted=False, takes_all=whole, disputed=contested)
 
 
-def _gave(sub: Subscription, opened_at: datetime) -> bool:
-    """Whether a subscription that gives nothing now gave something when the dispute began: time lends no reach."""
-    return (sub.seen.ends_at or sub.seen.stamp.at) > opened_at
-
-
-def _concerned(seen: DisputeSeen, own: tuple[str, ...], book: Book) -> tuple[str, ...]:
-    """Return the disputed one of the customer's subscriptions, where the dispute names it or its payment."""
-    named = seen.subscription or _billed(seen.payment, book)
-    return (named,) if named in own and named is not None else own
+def _restricted(disputed: _Disputed, purchases: Purchases, reach: Reach, rules: DisputeRules) -> tuple[str, ...]:
+    """Return the subscriptions whose renewal a dispute stops, and that it holds where it holds not all."""
+    purchase, subscriptions = disputed.purchase, purchases.book.subscriptions
+    if by_operator(disputed.dispute) and (reach.whole or purchase is None):
+        return tuple(sorted(subscriptions))
+    bought = purchase.subscriptions if purchase else ()
+    if reach.whole:
+        customers = purchase.customers if purchase else {disputed.dispute.seen.customer}
+        own = (key for key, sub in subscriptions.items() if sub.seen.customer in customers)
+        return tuple(sorted({*bought, *own}))
+    named = disputed.dispute.seen.subscription or _billed(disputed.dispute.seen.payment, purchases.book)
+    return (named,) if rules.scope == "subscription" and named is not None and named in bought else bought
 
 
 def _paid_for(payment: str | None, own: tuple[str, ...], book: Book) -> tuple[str, ...]:

@@ -66,7 +66,7 @@ class DunningArea(Area):
 
     def assess(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with the cases, and the subscriptions that are cancelled because of them."""
-        stored_cases = cases(book, moment.terms, moment.zone, moment.at)
+        stored_cases = cases(book, moment)
         if not stored_cases:
             return draft
         stops = [(case.subscription, case.key) for case in stored_cases if _cancels(case)]
@@ -94,8 +94,10 @@ class DunningArea(Area):
         return [act for case in state.cases for act in holds.due(case, book, moment)] if state.cases else ()
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield why a hold that is due is not placed."""
+        """Yield why a hold that is due is not placed, and the claims of strangers."""
         for case in state.cases:
+            if case.claim and case.open:
+                yield case.key, "dunning_claim"
             topic = holds.blocked(case, book, moment)
             if topic is not None:
                 yield case.key, topic
@@ -201,6 +203,8 @@ def _moved(existing_case: Case, case: Case) -> Iterator[tuple[str, int]]:
         yield "dunning.deadline_moved", 30
     if (case.frozen_since is None) != (existing_case.frozen_since is None):
         yield _FROZEN[case.frozen_since is not None, case.paused or existing_case.paused], 25
+    if (case.whole, case.claim) != (existing_case.whole, existing_case.claim):
+        yield "dunning.reach_moved", 22
 
 
 def _closed(case: Case, book: Book) -> tuple[str, int]:
@@ -224,7 +228,8 @@ def _change(case: Case, rule: str, rank: int, book: Book, acts: Iterable[OwnFact
         "grace_ends_at": case.deadline,
         "failures": case.failures,
     }
-    if rule == "dunning.hold_placed" and holds.looked_in_vain(case, book):
+    takes = rule == "dunning.hold_placed" or (rule == "dunning.exhausted" and case.held_at is None)
+    if takes and holds.looked_in_vain(case, book):
         detail["unverified"] = True
     callback, notice = _telling(case, rule, book, acts)
     return Change(
@@ -234,7 +239,7 @@ def _change(case: Case, rule: str, rank: int, book: Book, acts: Iterable[OwnFact
         subject=case.key,
         rank=rank,
         detail=detail,
-        callback=callback,
+        callback=None if case.claim else callback,
         notice=notice,
     )
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from kulanz.policy.areas import periods, settling, tenures
+from kulanz.policy.areas import bounces, periods, settling, tenures
 from kulanz.policy.areas.dunning import pauses
 from kulanz.policy.areas.dunning.receipts import Receipt, is_called_unpaid, receipts
 from kulanz.policy.areas.overrides import exceptions
@@ -17,7 +17,7 @@ from kulanz.policy.book.own import CaseLog
 from kulanz.policy.book.provider import RUNNING_STATUSES, Invoice, Invoices, Subscription
 from kulanz.policy.document import Policy
 from kulanz.policy.frozen import evolve, frozen
-from kulanz.policy.state import Case, CaseState, Terms
+from kulanz.policy.state import Case, CaseState, Moment, Terms
 
 _SAME_RENEWAL = timedelta(days=1)
 """How much later than a snapshot an invoice may begin and still be what the snapshot was about."""
@@ -34,13 +34,17 @@ class _Opening:
     """From when the deadline counts: the trouble may have been called settled in between."""
     invoice: Invoice | None = None
     failures: int = 0
+    bounced: bool = False
 
 
-def cases(book: Book, terms: Terms, zone: str, now: datetime) -> list[Case]:
+def cases(book: Book, moment: Moment) -> list[Case]:
     """Return every case that the facts give and that is not paid or void."""
     subs, invoices = book.subscriptions, book.invoices
-    troubled = [key for key, sub in subs.items() if sub.unpaid_at or (key in invoices and invoices[key].unpaid)]
-    return [case for key in sorted(troubled) for case in _cases_of(subs[key], book, terms, zone, now)]
+    returned = bounces.returned(book, moment.terms)
+    troubled = {key for key, sub in subs.items() if sub.unpaid_at or (key in invoices and invoices[key].unpaid)}
+    if returned:
+        troubled.update(key for key in subs.keys() & invoices.keys() if returned.keys() & invoices[key].known.keys())
+    return [case for key in sorted(troubled) for case in _cases_of(subs[key], returned, book, moment)]
 
 
 def explained_until(sub: Subscription, book: Book, terms: Terms) -> datetime | None:
@@ -62,20 +66,25 @@ def same_renewal(case: Case, book: Book, since: datetime) -> bool:
     return invoice is None or _began(invoice, case.opened_at) <= since + _SAME_RENEWAL
 
 
-def _cases_of(sub: Subscription, book: Book, terms: Terms, zone: str, now: datetime) -> list[Case]:
-    stored_cases = [_case(opening, sub, book, zone, now) for opening in _openings(sub, book, terms, now)]
+def _cases_of(sub: Subscription, returned: Mapping[str, datetime], book: Book, moment: Moment) -> list[Case]:
+    openings = _openings(sub, returned, book, moment)
+    stored_cases = [_case(opening, sub, book, moment.zone, moment.at) for opening in openings]
     return [case for case in stored_cases if case is not None]
 
 
-def _openings(sub: Subscription, book: Book, terms: Terms, now: datetime) -> list[_Opening]:
-    unpaid = [invoice for name in _invoices(sub, book).unpaid if (invoice := book.invoice(name))]
-    openings = [_of_invoice(invoice, sub, book, terms) for invoice in unpaid]
+def _openings(sub: Subscription, returned: Mapping[str, datetime], book: Book, moment: Moment) -> list[_Opening]:
+    terms = moment.terms
+    invoices = _invoices(sub, book)
+    openings = [_of_invoice(invoices.known[name], sub, book, terms) for name in invoices.unpaid]
+    openings += [
+        _of_return(invoices.known[name], at, book, terms) for name, at in returned.items() if name in invoices.known
+    ]
     failed = [opening for opening in openings if opening is not None]
     owed = [
         opening for opening in failed if opening.invoice is not None and not settling.settled(book, opening.invoice)
     ]
     if sub.unpaid_at:
-        owed.extend(_of_snapshot(sub, failed, book, terms, now))
+        owed.extend(_of_snapshot(sub, failed, book, terms, moment.at))
     return owed
 
 
@@ -87,7 +96,7 @@ def _of_invoice(invoice: Invoice, sub: Subscription, book: Book, terms: Terms) -
     ] or _called_unpaid_again(invoice, sub, book, ran)
     if not live:
         return None
-    ident = f"{invoice.seen.subscription}:{invoice.seen.key.rpartition(':')[2]}"
+    ident = _ident(invoice)
     first = invoice.failures[0]
     policy = terms.of(ident, first, book)
     opens = invoice.seen.reason in policy.dunning.opens_on
@@ -117,6 +126,16 @@ def _successes(sub: Subscription, book: Book) -> list[datetime]:
     """Return when payments succeeded that may be those of a period."""
     invoices = _invoices(sub, book).known.values()
     return [invoice.paid_at for invoice in invoices if invoice.paid_at and tenures.is_for_a_period(invoice, sub)]
+
+
+def _of_return(invoice: Invoice, returned_at: datetime, book: Book, terms: Terms) -> _Opening:
+    """Return the trouble of a payment that the bank took back: the provider goes on calling it paid and active."""
+    ident = _ident(invoice)
+    return _Opening(ident, returned_at, terms.of(ident, returned_at, book), returned_at, invoice, 1, bounced=True)
+
+
+def _ident(invoice: Invoice) -> str:
+    return f"{invoice.seen.subscription}:{invoice.seen.key.rpartition(':')[2]}"
 
 
 def _of_snapshot(
@@ -215,6 +234,7 @@ def _case(opening: _Opening, sub: Subscription, book: Book, zone: str, now: date
         currency=invoice.seen.currency if invoice else None,
         policy=opening.policy,
         names=(opening.key, *log.absorbed),
+        bounced=opening.bounced,
         held_at=log.held_at if held else None,
         hold_ends_at=_hold_ends_at(opening.policy, log, sub, zone, now) if held else None,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from kulanz.policy import facts as f
@@ -12,13 +12,14 @@ from kulanz.policy.areas.subscriptions.grants import expired_by_provider
 from kulanz.policy.areas.versions.applying import handed_on
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import RUNNING_STATUSES
-from kulanz.policy.facts import OwnFact
+from kulanz.policy.facts import Outcome, OwnFact
 from kulanz.policy.state import Access, Case, CaseState, Hold, Moment, Owner, State, Timer
 
 LOOK_AGAIN = timedelta(hours=1)
 """How soon something that kept a hold from being placed is looked at again."""
 LOOK_GIVES_UP = timedelta(hours=24)
 """How long the provider may give no answer before the hold is placed from our own facts."""
+_PRESSING = frozenset({notices.REMINDER, notices.WARNING, notices.LETTER})
 _A_DAY = timedelta(days=1)
 
 
@@ -30,9 +31,10 @@ def hold(case: Case) -> Hold:
         owner=Owner.DUNNING,
         source=case.key,
         since=case.held_at or case.deadline,
-        scope="account" if rules.hold_access == "none" else "subscription",
+        scope="account" if rules.hold_access == "none" and case.whole else "subscription",
         subscriptions=(case.subscription,),
         access=Access(rules.hold_access),
+        counts=not case.claim,
     )
 
 
@@ -43,17 +45,19 @@ def timers(case: Case, book: Book, moment: Moment) -> list[Timer]:
     if case.frozen_since is not None:
         return _rests(case, book, moment.at)
     if case.state is CaseState.ON_HOLD:
-        return [Timer("hold_end", case.key, _hold_ends_at(case, book))]
+        return [Timer("hold_end", case.key, _ever_more_rarely(_hold_ends_at(case, book), moment.at))]
     noticed = notices.timers(case, book, moment) if case.policy.dunning.grace else []
     return [*noticed, Timer("grace_end", case.key, _look_at(case, book, moment))]
 
 
 def due(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
     """Return what the policy does about a case now: promises, notices, the hold, giving up."""
+    facts_missing = moment.situation.facts_missing
     if case.state is CaseState.ON_HOLD:
-        return _patience(case, book, moment.at) or _look_at_resumed(case, book, moment)
+        taken = _patience(case, book, moment.at) or _look_at_resumed(case, book, moment)
+        return [] if facts_missing else taken
     promise = _promise(case, book)
-    if case.state is not CaseState.GRACE or case.frozen_since is not None:
+    if case.state is not CaseState.GRACE or case.frozen_since is not None or facts_missing:
         return promise
     due = notices.due(case, book, moment) if case.policy.dunning.grace else []
     return [*promise, *(due or _enforcement(case, book, moment))]
@@ -73,7 +77,7 @@ def carried_over(before: State, state: State, book: Book, now: datetime) -> Iter
 
 
 def blocked(case: Case, book: Book, moment: Moment) -> str | None:
-    """Return why a hold that is due is not placed, as a topic for operators."""
+    """Return why dunning does not take what is due, as a topic for operators."""
     if case.state is not CaseState.GRACE or case.frozen_since is not None or moment.at < case.deadline:
         return None
     if moment.situation.parked:
@@ -88,8 +92,18 @@ def blocked(case: Case, book: Book, moment: Moment) -> str | None:
     return "provider_gives_no_answer" if unanswered else None
 
 
+def takes(acts: Iterable[OwnFact]) -> bool:
+    """Whether dunning takes access, or asks the provider whether it may."""
+    return any(isinstance(act, f.HoldPlaced | f.CaseExhausted) or _asks(act) for act in acts)
+
+
+def presses(acts: Iterable[OwnFact]) -> bool:
+    """Whether dunning takes access, asks whether it may, or sends a notice because something is unpaid."""
+    return any(isinstance(act, f.NoticeReported) and _is_pressing(act) for act in acts) or takes(acts)
+
+
 def looked_in_vain(case: Case, book: Book) -> bool:
-    """Whether a hold was placed although the provider had been asked and had not confirmed it."""
+    """Whether access was taken although the provider had been asked and had not confirmed it."""
     looks = book.looks.get(case.subscription)
     was_asked = looks is not None and any(at >= case.deadline for at, _ in looks.asked)
     return was_asked and not book.case(case.key).verified
@@ -130,18 +144,28 @@ def _can_look(case: Case, moment: Moment) -> bool:
     return case.subscription.partition(":")[0] in moment.terms.can_look
 
 
+def _asks(act: OwnFact) -> bool:
+    return isinstance(act, f.SubscriptionLookedUp) and act.asked
+
+
+def _is_pressing(notice: f.NoticeReported) -> bool:
+    return notice.outcome is Outcome.ASKED and notice.kind in _PRESSING
+
+
 def _enforcement(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
+    """Decide every loss of access by dunning: the warning, the mass-action limit, the look at the provider, in turn.
+
+    A grace of zero days promises no warning and waits for no look; the limit counts it like any other.
+    """
     now, graceless = moment.at, not case.policy.dunning.grace
     if now < case.deadline:
         return []
     if not graceless and not notices.warned_in_time(case, book, moment):
         return notices.warn(case, book, moment)
-    if moment.situation.parked or moment.situation.braked:
+    if moment.situation.braked:
         return []
-    if expired_by_provider(book.subscriptions[case.subscription], book):
-        return [f.CaseExhausted(case=case.key, opened_at=case.opened_at, at=now)]
-    asks = not graceless and _can_look(case, moment)
-    return _look(case, book, now) if asks else _placed(case, now, verified=False)
+    asks = not graceless and not case.bounced and _can_look(case, moment)
+    return _look(case, book, now) if asks else _taken(case, book, now, verified=False)
 
 
 def _look(case: Case, book: Book, now: datetime) -> list[OwnFact]:
@@ -153,11 +177,11 @@ def _look(case: Case, book: Book, now: datetime) -> list[OwnFact]:
     answers = [answer for answer in looks.answers if case.deadline <= answer[0] <= now] if looks else []
     stated = [(at, status) for at, status in answers if status and status not in RUNNING_STATUSES]
     if stated and now - stated[-1][0] < LOOK_AGAIN:
-        return _placed(case, now, verified=True)
+        return _taken(case, book, now, verified=True)
     requested = _asked_since(case, book, now)
     in_vain = [at for at in requested if not stated or at > stated[-1][0]]
     if in_vain and now >= in_vain[0] + LOOK_GIVES_UP:
-        return _placed(case, now, verified=False)
+        return _taken(case, book, now, verified=False)
     if not requested or now >= requested[-1] + LOOK_AGAIN:
         return _asked(case, book, now)
     return []
@@ -168,7 +192,10 @@ def _asked(case: Case, book: Book, now: datetime) -> list[OwnFact]:
     return [f.SubscriptionLookedUp(subscription=case.subscription, at=now, status=None, asked=True, known=existing)]
 
 
-def _placed(case: Case, now: datetime, *, verified: bool) -> list[OwnFact]:
+def _taken(case: Case, book: Book, now: datetime, *, verified: bool) -> list[OwnFact]:
+    """Take the plan: for the time of the hold, or for good where the provider has ended the subscription."""
+    if expired_by_provider(book.subscriptions[case.subscription], book):
+        return [f.CaseExhausted(case=case.key, opened_at=case.opened_at, at=now, verified=verified)]
     return [f.HoldPlaced(case=case.key, opened_at=case.opened_at, at=now, verified=verified)]
 
 
@@ -236,14 +263,17 @@ def _look_at(case: Case, book: Book, moment: Moment) -> datetime:
 
     Hourly while the provider is asked; else ever more rarely, up to once a day: who lets it go on has it looked at.
     """
-    if moment.at < case.deadline:
-        return case.deadline
-    if notices.given_up(case, book, moment.zone):
+    if moment.at >= case.deadline and notices.given_up(case, book, moment.zone):
         return moment.at + _A_DAY
     requested = _asked_since(case, book, moment.at)
     if requested and moment.at < requested[-1] + 2 * LOOK_AGAIN:
         return moment.at + LOOK_AGAIN
-    return moment.at + min(max(moment.at - case.deadline, LOOK_AGAIN), _A_DAY)
+    return _ever_more_rarely(case.deadline, moment.at)
+
+
+def _ever_more_rarely(due: datetime, now: datetime) -> datetime:
+    """Return a time that is ahead, or when to look again at what was due and is held back."""
+    return due if now < due else now + min(max(now - due, LOOK_AGAIN), _A_DAY)
 
 
 def _asked_since(case: Case, book: Book, now: datetime) -> list[datetime]:

@@ -17,6 +17,7 @@ WARNING_CALLBACK = f"{WARNING}.callback"
 """The same warning on its other way, whose delivery counts where the policy says `warn_by = "callback"`."""
 REMINDER = "grace_reminder"
 GRACE_STARTED = "grace_started"
+LETTER = "dunning_level"
 CASE_NOTICES = frozenset({GRACE_STARTED, REMINDER, WARNING})
 LATE = timedelta(hours=1)
 """A notice later than this belongs to a catch-up, in which a case gets one notice at most."""
@@ -167,7 +168,7 @@ def _arrived(case: Case, book: Book, step: int, zone: str, before: datetime | No
 
 
 def _delivery(case: Case, book: Book, step: int) -> RequestLog | None:
-    """Return what became of a warning on the way that counts."""
-    kind = WARNING if case.policy.dunning.warn_by == "mail" else WARNING_CALLBACK
+    """Return what became of a warning on the way that counts: of a claim the product hears nothing."""
+    kind = WARNING if case.policy.dunning.warn_by == "mail" or case.claim else WARNING_CALLBACK
     request_logs = (book.notices_about(name).get(kind, step) for name in case.names)
     return next((request_log for request_log in request_logs if request_log is not None), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 
-from kulanz.policy.areas.disputes.full_refunds import payment_of
+from kulanz.policy.areas.full_refunds import payment_of
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Invoice, Order
 from kulanz.policy.facts import BillingReason, LicenceStatus, OrderStatus

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
-from kulanz.policy.areas.disputes import chargebacks, full_refunds
+from kulanz.policy.areas import full_refunds
+from kulanz.policy.areas.disputes import chargebacks
 from kulanz.policy.areas.overrides import exceptions
 from kulanz.policy.areas.refunds.eligibility import Question, judge
 from kulanz.policy.areas.refunds.payments import payments

@@ -1,0 +1,61 @@
+"""A heartbeat of the receiver: reports every second whether its spool is empty, so that timers need not guess."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from threading import Event as Signal
+from threading import Lock, Thread
+
+from kulanz.errors import StorageUnavailableError
+from kulanz.ingest.spooling import SpoolFallback
+from kulanz.runtime.clock import real_now
+from kulanz.store import receivers
+from kulanz.store.database import Database
+from kulanz.telemetry.logs import log
+
+REPORT_INTERVAL = 1.0
+
+
+class SpoolReports:
+    """Reports from a thread of its own until closed. All processes that share a spool report under its name."""
+
+    def __init__(self, database: Database, fallback: SpoolFallback | None) -> None:
+        self._database = database
+        self._fallback = fallback
+        self._starting = Lock()
+        self._closing = Signal()
+        self._thread: Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread, once, where there is a spool. Call it after any fork."""
+        if self._fallback is None or self._thread is not None:
+            return
+        with self._starting:
+            if self._thread is None:
+                self._thread = Thread(target=self._run, args=(self._fallback,), name="spool-reports", daemon=True)
+                self._thread.start()
+
+    def close(self) -> None:
+        """End the thread. A receiver whose spool is empty is expected no more."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def _run(self, fallback: SpoolFallback) -> None:
+        name = _name_of(fallback)
+        while name is not None and not self._closing.is_set():
+            # A report that fails is missed, and that is what its absence says.
+            with suppress(StorageUnavailableError), self._database.relaxed() as tx:
+                receivers.report(tx, name, real_now(), empty=fallback.empty)
+            self._closing.wait(REPORT_INTERVAL)
+        if name is not None and fallback.empty:
+            with suppress(StorageUnavailableError), self._database.relaxed() as tx:
+                receivers.leave(tx, name)
+
+
+def _name_of(fallback: SpoolFallback) -> str | None:
+    try:
+        return fallback.identity()
+    except StorageUnavailableError as error:
+        log.warning("spool.not_reported", detail=error.detail)
+        return None

@@ -1,0 +1,32 @@
+"""How far each dunning case reaches, once it is known what subscriptions give and what is disputed."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from kulanz.policy.areas.area import Area
+from kulanz.policy.areas.reach.purchases import Purchases
+from kulanz.policy.book import Book
+from kulanz.policy.frozen import evolve
+from kulanz.policy.state import Case, Moment, State
+
+
+class ReachArea(Area):
+    """Limits dunning to what was bought: a stranger's unpaid renewal is a claim, and takes their own plan alone."""
+
+    families: ClassVar[tuple[str, ...]] = ("subscriptions",)
+
+    def assess(self, draft: State, book: Book, moment: Moment) -> State:
+        """Return the draft with the reach of its cases."""
+        if not draft.cases:
+            return draft
+        purchases = Purchases.of(book, moment.terms.catalogue, draft)
+        disputed = {item.purchase for item in draft.chargebacks if item.active and item.purchase}
+        return evolve(draft, cases=tuple(_limited(case, purchases, disputed) for case in draft.cases))
+
+
+def _limited(case: Case, purchases: Purchases, disputed: set[str]) -> Case:
+    purchase = purchases.of_subscription(case.subscription)
+    takes_all = case.policy.dunning.hold_access == "none"
+    reach = purchases.reach(purchase, case.opened_at, trusted=purchase.signed, takes_all=takes_all, disputed=disputed)
+    return evolve(case, whole=reach.whole, claim=not reach.counts)

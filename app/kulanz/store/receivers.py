@@ -1,0 +1,69 @@
+"""What each receiver last reported of its spool, where deliveries lie while the database is away."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import bindparam, delete, or_, select, update
+from sqlalchemy.engine import Connection
+
+from kulanz.store import bulk
+from kulanz.store.bulk import among
+from kulanz.store.prepared import Prepared
+from kulanz.store.tables import Instant, receivers
+
+REPORTS_WITHIN = timedelta(seconds=3)
+"""How old a report may be; receivers report every second."""
+FORGOTTEN_AFTER = timedelta(hours=1)
+"""How long before an outage a receiver was last seen whose report is not waited for."""
+
+
+class ReceiverRow(msgspec.Struct, frozen=True):
+    """One spool, as its receiver last reported it."""
+
+    id: str
+    seen_at: datetime
+    empty_since: datetime | None
+    missed_since: datetime | None
+    """Since when dunning has missed the report that the spool is empty."""
+
+
+_COLUMNS = ReceiverRow.__struct_fields__
+_ROW = select(*(receivers.c[name] for name in _COLUMNS))
+_ONE = Prepared(_ROW.where(receivers.c.id == bindparam("receiver")))
+_SILENT = Prepared(
+    _ROW.where(or_(receivers.c.empty_since.is_(None), receivers.c.seen_at < bindparam("since", type_=Instant)))
+)
+_DROP = delete(receivers).where(receivers.c.id == bindparam("receiver"))
+_FORGET = delete(receivers).where(receivers.c.seen_at < bindparam("before", type_=Instant))
+_MISS = (
+    update(receivers)
+    .where(among(receivers.c.id, "silent"), receivers.c.missed_since.is_(None))
+    .values(missed_since=bindparam("at", type_=Instant))
+)
+_AGAIN = """ON CONFLICT (id) DO UPDATE SET seen_at = excluded.seen_at, empty_since = excluded.empty_since,
+    missed_since = excluded.missed_since"""
+
+
+def report(tx: Connection, receiver: str, now_real: datetime, *, empty: bool) -> None:
+    """Note that a receiver lives and whether its spool is empty; forget who was not seen in the hour before."""
+    before = next((ReceiverRow(*row) for row in _ONE.rows(tx, receiver=receiver)), None)
+    since = (before.empty_since if before else None) or now_real
+    missed = before.missed_since if before and not empty else None
+    bulk.insert(tx, receivers, _COLUMNS, [(receiver, now_real, since if empty else None, missed)], conflict=_AGAIN)
+    if before is not None:
+        tx.execute(_FORGET, {"before": before.seen_at - FORGOTTEN_AFTER})
+
+
+def leave(tx: Connection, receiver: str) -> None:
+    """Expect no report of a receiver any more: it has ended, and its spool is empty."""
+    tx.execute(_DROP, {"receiver": receiver})
+
+
+def silent(conn: Connection, now_real: datetime) -> list[ReceiverRow]:
+    """Return the receivers that have not just reported an empty spool."""
+    return [ReceiverRow(*row) for row in _SILENT.rows(conn, since=now_real - REPORTS_WITHIN)]
+
+
+def miss(tx: Connection, silent: list[str], now_real: datetime) -> None:
+    """Note since when the reports of these receivers have been missed."""
+    tx.execute(_MISS, {"silent": silent, "at": now_real})
