@@ -7,14 +7,12 @@ from datetime import datetime
 from typing import NamedTuple
 
 from kulanz.policy import facts as f
-from kulanz.policy.areas.subscriptions.grants import cancelled_by_customer, shown_as_stopped, stopped_by_us
 from kulanz.policy.book import Book
 from kulanz.policy.book.own import Lookups
 from kulanz.policy.book.provider import RUNNING_STATUSES, Subscription
 from kulanz.policy.facts import OwnFact, Status
 from kulanz.policy.state import Moment, State, Timer
 
-_RENEWED = frozenset({Status.ACTIVE, Status.ON_TRIAL, Status.PAST_DUE, Status.UNPAID})
 _NO_LOOKS = Lookups()
 
 
@@ -55,27 +53,28 @@ def alerts(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]
 
 
 def _overdue(state: State, book: Book, moment: Moment) -> Iterator[_Overdue]:
-    """Yield the renewals that are due or will be; a case looks after its own."""
+    """Yield the renewals that are due or will be, of what gives a plan with no end; a case looks after its own."""
     in_dunning = {case.subscription for case in state.cases}
-    for key, sub in book.subscriptions.items():
-        renews_at = _renews_at(sub, book)
-        if renews_at is not None and key not in in_dunning:
+    for grant in state.grants:
+        sub = book.subscriptions[grant.subscription]
+        renews_at = _renews_at(sub)
+        if grant.until is None and renews_at is not None and grant.subscription not in in_dunning:
             yield _of(sub, renews_at, book, moment)
 
 
-def _renews_at(sub: Subscription, book: Book) -> datetime | None:
-    """Return when something should be heard of a subscription that gives its plan until then."""
-    if _runs_on(sub, book):
-        return sub.seen.ends_at or sub.seen.renews_at or sub.seen.stamp.at
-    if sub.seen.status not in _RENEWED:
-        return None
-    return sub.seen.renews_at or (sub.seen.trial_ends_at if sub.seen.status is Status.ON_TRIAL else None)
-
-
-def _runs_on(sub: Subscription, book: Book) -> bool:
-    """Whether the provider shows our cancellation, which we took back."""
-    ours = stopped_by_us(sub, book) if shown_as_stopped(sub) else None
-    return ours is not None and not ours.resume_refused and cancelled_by_customer(sub, book) is None
+def _renews_at(sub: Subscription) -> datetime | None:
+    """Return when something should be heard of a subscription; a free pause is the merchant's own word."""
+    seen = sub.seen
+    match seen.status:
+        case Status.PAUSED:
+            return None
+        case Status.ON_TRIAL:
+            return seen.renews_at or seen.trial_ends_at
+        case Status.CANCELLED | Status.EXPIRED:
+            # Our own cancellation, which we took back.
+            return seen.ends_at or seen.renews_at or seen.stamp.at
+        case _:
+            return seen.renews_at
 
 
 def _heard_at(sub: Subscription, renews_at: datetime, book: Book) -> datetime:
