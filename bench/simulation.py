@@ -26,6 +26,7 @@ from typing import Any
 from bench.events import SECRET, invoice, subscription
 from kulanz import pipeline
 from kulanz.config import Settings
+from kulanz.crypto import places
 from kulanz.policy import document
 from kulanz.queries.replay import recorded
 from kulanz.queries.replay.replay import replay
@@ -187,7 +188,7 @@ def _event(services: Services, stated: Told, now: datetime) -> NewEvent:
         sha256=sha256(body).digest(),
         state="received",
         received_at=now,
-        body=services.vault.seal(body),
+        body=services.vault.seal(body, places.event(PROVIDER, header.delivery_key)),
     )
 
 

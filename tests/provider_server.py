@@ -1,4 +1,4 @@
-"""A local HTTP server that plays Lemon Squeezy's REST API: subscriptions that can be read, cancelled and resumed.
+"""A local HTTP server that plays Lemon Squeezy's REST API: subscriptions to read, cancel and resume, orders to refund.
 
 with a_provider() as provider:
     provider.add(subscription_created(subscription=8))
@@ -77,6 +77,8 @@ class Provider:
     """The `data` of each subscription, by its id."""
     invoices: dict[str, Payload] = field(default_factory=dict)
     """The `data` of each invoice of a subscription, by its id."""
+    orders: dict[str, Payload] = field(default_factory=dict)
+    """The `data` of each order, by its id."""
     requests: list[Call] = field(default_factory=list)
     replies: deque[Reply] = field(default_factory=deque)
     closed: threading.Event = field(default_factory=threading.Event)
@@ -88,10 +90,14 @@ class Provider:
         return [f"{call.method} {call.path}" for call in self.requests]
 
     def add(self, payload: Payload) -> None:
-        """Hold the subscription or invoice of an event's payload, as that event says it is."""
+        """Hold the subscription, invoice or order of an event's payload, as that event says it is."""
         data = json.loads(json.dumps(payload["data"]))
-        held = self.invoices if data["type"] == "subscription-invoices" else self.subscriptions
+        held = {"subscription-invoices": self.invoices, "orders": self.orders}.get(data["type"], self.subscriptions)
         held[data["id"]] = data
+
+    def refunded(self, order: object) -> int:
+        """Return how much of an order went back."""
+        return int(self.orders[str(order)]["attributes"]["refunded_amount"])
 
     def queue(self, *replies: Reply) -> None:
         """Answer the next requests so, one after the other."""
@@ -125,6 +131,8 @@ class Provider:
         invoice = self.invoices.get(call.path.removeprefix("/v1/subscription-invoices/"))
         if call.method == "GET" and invoice is not None:
             return Reply(body={"jsonapi": {"version": "1.0"}, "data": invoice})
+        if call.path.startswith("/v1/orders/"):
+            return self._order(call)
         own_id = call.path.removeprefix("/v1/subscriptions/")
         if own_id not in self.subscriptions:
             return _error(404, "The requested resource was not found.")
@@ -139,6 +147,18 @@ class Provider:
             case "PATCH":
                 return self._patch(own_id, call.document["data"]["attributes"])
         return _error(405, "The method is not supported for this route.")
+
+    def _order(self, call: Call) -> Reply:
+        own_id, _, wanted = call.path.removeprefix("/v1/orders/").partition("/")
+        if own_id not in self.orders:
+            return _error(404, "The requested resource was not found.")
+        attributes = self.orders[own_id]["attributes"]
+        if (call.method, wanted) == ("POST", "refund"):
+            gone = self.refunded(own_id) + call.document["data"]["attributes"]["amount"]
+            whole = gone >= attributes["total"]
+            status = "refunded" if whole else "partial_refund"
+            attributes |= {"refunded_amount": gone, "refunded": whole, "status": status, "updated_at": moment(self.now)}
+        return Reply(body={"jsonapi": {"version": "1.0"}, "data": self.orders[own_id]})
 
     def _held(self, own_id: str) -> Reply:
         return Reply(body={"jsonapi": {"version": "1.0"}, "data": self.subscriptions[own_id]})

@@ -13,11 +13,16 @@ import pytest
 
 from kulanz import pipeline
 from kulanz.config import Settings
-from kulanz.errors import StorageUnavailableError
-from kulanz.processing.outbox import alert
+from kulanz.errors import NotSentError, StorageUnavailableError
+from kulanz.policy.effects import RefundPayment
+from kulanz.processing.lease import Lease
+from kulanz.processing.outbox import alert, effect_row
+from kulanz.processing.write_guard import WriteGuard
 from kulanz.runtime.clock import real_now
+from kulanz.runtime.request_note import RequestNote
+from kulanz.runtime.send_timing import SendTiming
 from kulanz.services import Services, build
-from kulanz.store import outbox
+from kulanz.store import codec, outbox
 from kulanz.store.database import Connection, Database
 from kulanz.store.outbox import EffectRow
 from tests.fake_servers import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
@@ -162,3 +167,58 @@ def test_an_outcome_that_the_database_does_not_take_at_once_is_recorded_a_little
     assert stored(telling, row.id).state == "done"
     assert len(callbacks.requests) == 1
     stumbling.dispose()
+
+
+def a_refund(services: Services) -> EffectRow:
+    """A refund that is due, at a provider for which there is no key."""
+    effect = RefundPayment(
+        id="ef_1", subject="rr_1", payment="lemonsqueezy:1", kind="order", amount=100, currency="EUR", before=0
+    )
+    row = effect_row(effect, "", services.vault.seal(codec.encode(effect)), real_now(), None)
+    with services.database.write() as tx:
+        outbox.add(tx, [row])
+    return row
+
+
+def test_a_refund_that_another_worker_has_written_down_is_not_sent(services: Services) -> None:
+    row = a_refund(services)
+    lease = a_lease(services)
+    with services.database.write() as tx:
+        assert outbox.note_request(tx, row.id, None, RequestNote.of_this_process(real_now()).text())
+
+    with pytest.raises(NotSentError):
+        WriteGuard(services, lease, row, moves_money=True).pass_through()
+
+
+def test_nothing_is_sent_when_the_lease_is_over_and_the_next_worker_finds_no_note(services: Services) -> None:
+    row = a_refund(services)
+    lease = a_lease(replace(services, send_timing=SendTiming(lease=timedelta())))
+    with services.database.write() as tx:
+        assert outbox.begin(tx, row, row.created_at)
+    guard = WriteGuard(services, lease, row, moves_money=True)
+
+    with pytest.raises(NotSentError):
+        guard.pass_through()
+
+    assert stored(services, row.id).request_note == guard.note
+    with services.database.write() as tx:
+        assert outbox.give_back(tx, row.id, row.created_at, guard.note)
+    assert (stored(services, row.id).request_note, stored(services, row.id).begun_at) == (None, None)
+
+
+def test_a_lease_that_is_over_is_not_renewed_and_neither_is_one_that_another_worker_has_taken(
+    services: Services,
+) -> None:
+    row = a_refund(services)
+    over = a_lease(replace(services, send_timing=SendTiming(lease=timedelta())))
+    another = a_lease(replace(services, send_timing=SendTiming(lease=timedelta(minutes=1))))
+
+    assert not over._renew()
+    assert not outbox.renew(services.database, [row.id], over._until, real_now() + timedelta(hours=1))
+    assert stored(services, row.id).lease_until == another._until[0]
+
+
+def a_lease(services: Services) -> Lease:
+    lease = Lease(services.database, services.send_timing)
+    assert len(lease.take(10)) == 1
+    return lease

@@ -12,6 +12,7 @@ from sqlalchemy import select, text
 
 from kulanz.commands import execute
 from kulanz.commands.commands import DestroyRecords, EraseAccount, OpenDispute, RequestClosure, SetOverride
+from kulanz.crypto import places
 from kulanz.errors import RefusedError
 from kulanz.policy import effects
 from kulanz.policy.facts import OverrideKind
@@ -196,7 +197,7 @@ def test_a_purchase_under_the_same_id_after_the_erasure_waits_for_a_person(servi
         event = inbox.listing(conn, "parked", None, 1)[0]
         assert event.account == ORG
         assert "began later" in str(event.reason)
-        assert services.vault.open(event.body)
+        assert services.vault.open(event.body, places.event(event.provider, event.delivery_key))
 
 
 def test_what_was_known_under_an_earlier_name_goes_too(services: Services) -> None:

@@ -12,6 +12,7 @@ from time import monotonic, sleep
 import pytest
 
 from kulanz.config import Settings
+from kulanz.crypto import places
 from kulanz.ingest.receiver import Debouncer, Receiver, WebhookResponse
 from kulanz.services import Services, build
 from kulanz.store import inbox
@@ -66,7 +67,7 @@ def test_a_delivery_is_on_stable_storage_when_it_is_accepted(receiver: Receiver,
     assert answer.document["status"] == "accepted"
     assert answer.document["event"] == f"evt_{row.id}"
     assert (row.name, row.state, row.provider, row.mode) == ("subscription_updated", "received", "lemonsqueezy", "live")
-    assert services.vault.open(row.body) == wire(payload)
+    assert services.vault.open(row.body, places.event(row.provider, row.delivery_key)) == wire(payload)
 
 
 def test_every_secret_in_use_is_taken(receiver: Receiver) -> None:
@@ -98,7 +99,7 @@ def test_what_is_signed_and_makes_no_sense_is_kept_once(receiver: Receiver, serv
     assert first.document["event"] == f"evt_{row.id}"
     assert again == first
     assert (row.state, row.reason) == ("quarantined", first.document["detail"])
-    assert services.vault.open(row.body) == body
+    assert services.vault.open(row.body, places.event(row.provider, row.delivery_key)) == body
 
 
 @pytest.mark.parametrize("body", STRANGE.values(), ids=STRANGE.keys())
@@ -107,7 +108,7 @@ def test_what_is_merely_strange_is_taken(receiver: Receiver, services: Services,
 
     (row,) = rows(services)
     assert answer.status == 200
-    assert services.vault.open(row.body) == body
+    assert services.vault.open(row.body, places.event(row.provider, row.delivery_key)) == body
 
 
 def test_a_delivery_that_comes_again_is_a_duplicate(receiver: Receiver, services: Services) -> None:
@@ -145,7 +146,10 @@ def test_many_deliveries_at_once_each_get_their_own_answer(receiver: Receiver, s
     with ThreadPoolExecutor(16) as pool:
         answers = [*pool.map(lambda item: receiver.accept("lemonsqueezy", item[1], item[0]), bodies)]
 
-    kept = {f"evt_{row.id}": services.vault.open(row.body) for row in rows(services)}
+    kept = {
+        f"evt_{row.id}": services.vault.open(row.body, places.event(row.provider, row.delivery_key))
+        for row in rows(services)
+    }
     assert [kept[answer.document["event"]] for answer in answers] == [body for body, _ in bodies]
 
 

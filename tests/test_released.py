@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from kulanz.privacy import audit
+from kulanz.privacy import audit, rotation
 from kulanz.queries.replay.replay import replay
-from kulanz.services import Services
+from kulanz.services import Services, build
 from kulanz.store import accounts, inbox, migrate, outbox
 from kulanz.store.database import Database
 from tests import paddle, standard, stripe
@@ -71,6 +71,20 @@ def test_the_facts_of_then_give_the_states_of_then(services: Services) -> None:
 
 def test_the_chains_of_decisions_are_whole(services: Services) -> None:
     assert [result for result in audit.verify(services) if result.flaw] == []
+
+
+def test_the_rotation_of_keys_binds_all_of_it_and_changes_nothing_else(services: Services) -> None:
+    assert not services.vault.binds
+
+    rotation.rotate(services, lambda _: None)
+
+    again = build(services.settings)
+    assert again.vault.binds
+    assert rotation.status(again).to_do == 0
+    assert [result for result in audit.verify(again) if result.flaw] == []
+    assert {finding.account: finding.differs for finding in replay(again) if finding.differs} == {}
+    assert _standings(again) == STOOD
+    again.close()
 
 
 def test_what_waited_and_what_was_parked_is_still_there(services: Services) -> None:

@@ -15,9 +15,10 @@ from kulanz import pipeline
 from kulanz.commands import execute
 from kulanz.commands.commands import EraseAccount
 from kulanz.config import Settings
+from kulanz.crypto import places
 from kulanz.crypto.vault import Vault
 from kulanz.errors import UnreadableError
-from kulanz.privacy import audit, rotation
+from kulanz.privacy import audit, erasure, rotation
 from kulanz.queries.replay.replay import replay
 from kulanz.services import Services, build
 from kulanz.store import archive, inbox, outbox, tables
@@ -101,12 +102,14 @@ def test_with_the_new_key_alone_everything_is_as_it_was(old: Services) -> None:
     assert alone.vault.fingerprint("mail:x") == old.vault.fingerprint("mail:x")
     with alone.database.read() as conn:
         waiting = inbox.listing(conn, "waiting", None, 10)
-        assert [alone.vault.open(event.body)[:1] for event in waiting] == [b"{"]
+        assert [
+            alone.vault.open(event.body, places.event(event.provider, event.delivery_key))[:1] for event in waiting
+        ] == [b"{"]
         (kept,) = archive.of_account(conn, "org_1")
-        assert alone.vault.data_key(kept.key).open(kept.body)
+        assert erasure.opened(alone.vault, kept)
         on_the_way = [row for row in outbox.listing(conn, "pending", limit=500) if alone.vault.has_sealed(row.payload)]
         assert on_the_way
-        assert all(alone.vault.open(effect.payload) for effect in on_the_way)
+        assert all(alone.vault.open(effect.payload, places.effect(effect.account, effect.id)) for effect in on_the_way)
     assert pipeline.process(alone).events == 1
     both.close()
     alone.close()
@@ -166,7 +169,7 @@ def test_deliveries_that_wait_in_the_spool_keep_the_old_key(old: Services, tmp_p
     both = under(old, NEW, OLD)
     rotation.rotate(both, lambda _: None)
     spool = Spool(tmp_path / "spool", 1024 * 1024)
-    spool.append([old.vault.seal(b"a delivery")])
+    spool.append([old.vault.seal(b"a delivery", places.SPOOL)])
     spool.close()
 
     spooled = rotation.status(both).keys[1]
@@ -184,7 +187,7 @@ def test_what_no_key_opens_is_named_and_left_alone(old: Services) -> None:
     assert sum(rotation_status.lost.values()) > 15
     assert rotation.rotate(stranger, lambda _: None) == 0
     with pytest.raises(UnreadableError), stranger.database.read() as conn:
-        Vault([NEW]).open(next(iter(conn.execute(select(tables.effects.c.payload)).scalars())))
+        Vault([NEW]).open(next(iter(conn.execute(select(tables.effects.c.payload)).scalars())), b"")
     stranger.close()
 
 

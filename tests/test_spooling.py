@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from kulanz.config import Settings
+from kulanz.crypto import places
 from kulanz.ingest.receiver import Receiver, WebhookResponse
 from kulanz.processing import facts_first
 from kulanz.runtime.clock import real_now
@@ -128,7 +129,7 @@ def test_a_delivery_that_the_database_does_not_take_is_acknowledged_and_brought_
 
     (row,) = rows(services)
     assert (row.name, row.state) == ("subscription_updated", "received")
-    assert services.vault.open(row.body) == wire(payload)
+    assert services.vault.open(row.body, places.event(row.provider, row.delivery_key)) == wire(payload)
     with services.database.read() as conn:
         assert inbox.find(conn, answer.document["event"]) == row
 

@@ -113,6 +113,14 @@ class UnknownOutcomeError(FarEndError):
         super().__init__(detail, retryable=False)
 
 
+class NotSentError(KulanzError):
+    """A request was surely not sent: whoever has the lease may make it."""
+
+    status = 503
+    title = "Not sent"
+    retryable = True
+
+
 def detail_of(error: Exception) -> str | None:
     """Return the words of an error of ours, which hold no personal data; those of others may."""
     return error.detail if isinstance(error, KulanzError) else None

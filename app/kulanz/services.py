@@ -21,6 +21,7 @@ from kulanz.runtime.counters import Counters
 from kulanz.runtime.holidays import is_working_day
 from kulanz.runtime.notifier import Notifier
 from kulanz.runtime.rate_limit import RateLimit, rate_limit
+from kulanz.runtime.send_timing import SendTiming
 from kulanz.store import keyring, policies
 from kulanz.store.database import Connection, Database
 from kulanz.store.policies import PolicyRow
@@ -48,6 +49,8 @@ class Services:
     """What this process counts, for all to see."""
     rate_limit: RateLimit = field(default_factory=RateLimit, repr=False)
     """How fast the provider is asked, by all threads together."""
+    send_timing: SendTiming = field(default_factory=SendTiming)
+    """How long leases on effects hold."""
     _local: threading.local = field(default_factory=threading.local, repr=False)
     looked_up_at: dict[int, float] = field(default_factory=dict, repr=False)
     """When this process last asked the provider on behalf of a waiting event, in monotonic seconds."""

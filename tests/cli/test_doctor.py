@@ -10,19 +10,24 @@ from typing import Any
 import pytest
 from redis import Redis
 from rq.suspension import resume, suspend
+from sqlalchemy import delete
 
 from kulanz.cli.doctor import external
 from kulanz.cli.doctor.finding import Finding
+from kulanz.privacy import after_restore
 from kulanz.reconcile.setup import register
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import shared_values
+from kulanz.store import shared_values, tables
 from kulanz.store.database import Database
 from tests.adapters.apis import an_api
 from tests.cli.conftest import Kulanz
+from tests.days import settle
 from tests.fake_servers import a_callback_receiver, a_mailbox
+from tests.lemonsqueezy import MONDAY
 from tests.servers import a_redis
 from tests.shop import Shop, a_shop
+from tests.workers.instance import an_unpaid_account
 
 
 @pytest.fixture
@@ -45,6 +50,27 @@ def shop(sqlite_url: str, tmp_path: Path) -> Iterator[Shop]:
 
 def seen(check: str, services: Services) -> dict[str, Finding]:
     return {item.check: item for item in getattr(external, check)(services)}
+
+
+def test_a_database_that_is_older_than_the_head_of_its_ledger_is_not_well(kulanz, examine, sqlite_url):
+    assert examine()["ledger"]["ok"] is None
+    with kulanz.services(sqlite_url, at=MONDAY) as services:
+        an_unpaid_account(services, 1)
+        settle(services)
+        after_restore.advance(services)
+        well = examine()["ledger"]
+        with services.database.write() as tx:
+            tx.execute(delete(tables.accounts))
+        behind = examine()["ledger"]
+
+    assert well["ok"] is True
+    assert behind["ok"] is False
+    assert "older than the head" in behind["detail"]
+    assert "accept-restore" in behind["advice"]
+
+    accepted = kulanz("ledger", "accept-restore", "--reason", "the backup of Monday", "--json").document
+    assert [(loss["account_id"], loss["flaw"]) for loss in accepted["lost"]] == [("org_1", "gone")]
+    assert examine()["ledger"]["ok"] is True
 
 
 def test_a_mail_server_that_lets_us_in_is_well_and_one_that_takes_no_password_is_not(examine):

@@ -6,16 +6,19 @@ import json
 import re
 from datetime import datetime, timedelta
 
+import msgspec
 import pytest
 
 from kulanz.commands import execute, versions
 from kulanz.commands.commands import BookAddOn, MoveCredit, NoteCancellation, RecordMove
+from kulanz.crypto import places
 from kulanz.policy import document
 from kulanz.policy.facts import CreditEntry
 from kulanz.queries import accounts
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import audit_log, inbox, outbox
+from kulanz.store.inbox import NewEvent
 from kulanz.web.application import WebApp
 from tests.console.operator import HIDDEN, Operator
 from tests.days import tell
@@ -25,9 +28,15 @@ from tests.store.rows import an_effect, an_event
 in_a_month = (real_now() + timedelta(days=30)).strftime("%Y-%m-%dT%H:%M")
 
 
+def sealed_event(services: Services, body: bytes, **stated: object) -> NewEvent:
+    event = an_event(**stated)
+    sealed = services.vault.seal(body, places.event(event.provider, event.delivery_key))
+    return msgspec.structs.replace(event, body=sealed)
+
+
 def parked(services: Services, *, number: int = 1, state: str = "parked") -> list[str]:
     """Leave events that need a person."""
-    events = [an_event(state=state, body=services.vault.seal(b'{"data":{}}'), reason="broken") for _ in range(number)]
+    events = [sealed_event(services, b'{"data":{}}', state=state, reason="broken") for _ in range(number)]
     with services.database.write() as tx:
         return [inbox.event_id(recorded_event.id) for recorded_event in inbox.record(tx, events, real_now())]
 
@@ -276,7 +285,7 @@ def test_the_mask_leaves_only_what_is_known_to_be_about_the_sale(operator: Opera
         {"meta": {"event_name": "x"}, "data": {"attributes": {"total": 1999, "favourite_colour": "blue"}}}
     )
     with services.database.write() as tx:
-        inbox.record(tx, [an_event(body=services.vault.seal(body.encode()))], real_now())
+        inbox.record(tx, [sealed_event(services, body.encode())], real_now())
 
     page = operator.see("/ops/events/evt_1")
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any, ClassVar, Self
 
 import pytest
 
+from kulanz.delivery.channels import EarlierRequest
 from kulanz.delivery.money import disable, refund
 from kulanz.delivery.report import AttemptState
 from kulanz.errors import FarEndError, UnknownOutcomeError, UntranslatableError
@@ -35,6 +37,10 @@ class Till:
     known: bool = True
     asked: list[tuple[str, str, int]] = field(default_factory=list)
     api_url: str = "http://till.example"
+    REFUND_KEY_LASTS: ClassVar[timedelta] = timedelta()
+
+    def checked(self, before_write: Callable[[], None], /) -> Self:
+        return self
 
     def refunded(self, kind: str, payment: str, /) -> Refunded | None:
         if self.unreadable:
@@ -75,6 +81,11 @@ def an_effect(*, before: int = 0, amount: int = 1667) -> RefundPayment:
     )
 
 
+def a_lost_request(**stated: Any) -> EarlierRequest:
+    rested = {"age": timedelta(hours=1), "rest": timedelta(), "sender": "process 7 on alpha", "sender_is_gone": False}
+    return EarlierRequest(**{**rested, **stated})
+
+
 def test_what_was_approved_goes_back_once_and_is_read_back() -> None:
     till = Till(gone=100)
 
@@ -94,13 +105,83 @@ def test_what_has_gone_back_by_an_earlier_attempt_is_not_sent_again() -> None:
     assert (till.gone, len(till.asked)) == (1667, 1)
 
 
-def test_an_attempt_that_got_lost_on_the_way_is_made_again_after_reading() -> None:
-    till = Till(failing=[BROKE], acts=False)
+def test_a_lost_request_is_made_again_where_its_sender_is_gone_and_nothing_has_moved() -> None:
+    till = Till(gone=200)
 
-    reports = [refund(an_effect(), {"lemonsqueezy": till}, attempts) for attempts in (0, 1)]
+    report = refund(an_effect(before=200), {"lemonsqueezy": till}, 1, a_lost_request(sender_is_gone=True))
 
-    assert [attempt_report.state for attempt_report in reports] == [AttemptState.RETRY, AttemptState.DONE]
-    assert (till.gone, len(till.asked)) == (1667, 2)
+    assert (report.state, till.gone, len(till.asked)) == (AttemptState.DONE, 1867, 1)
+
+
+def test_a_lost_request_whose_sender_may_live_waits_for_a_person_who_sees_both_figures() -> None:
+    till = Till(gone=200)
+
+    report = refund(an_effect(before=200), {"lemonsqueezy": till}, 1, a_lost_request(sender_is_gone=False))
+
+    assert (report.state, report.outcome, till.asked) == (AttemptState.PARKED, Outcome.UNKNOWN, [])
+    assert report.error == (
+        "a refund of 1667 EUR has no known outcome: 200 had gone back when it was approved, 200 has now; "
+        "process 7 on alpha may still send it: end that, then retry"
+    )
+
+
+@pytest.mark.parametrize("gone", [True, False])
+def test_a_lost_request_rests_before_it_is_made_again(*, gone: bool) -> None:
+    till, rest = Till(), timedelta(seconds=70)
+
+    report = refund(an_effect(), {"lemonsqueezy": till}, 1, a_lost_request(sender_is_gone=gone, rest=rest))
+
+    assert (report.state, report.retry_after, till.asked) == (AttemptState.RETRY, rest, [])
+
+
+@pytest.mark.parametrize("gone", [True, False])
+@pytest.mark.parametrize("rest", [timedelta(), timedelta(seconds=70)])
+def test_a_lost_request_that_has_moved_the_money_is_done(*, gone: bool, rest: timedelta) -> None:
+    till = Till(gone=1667)
+
+    report = refund(an_effect(), {"lemonsqueezy": till}, 1, a_lost_request(sender_is_gone=gone, rest=rest))
+
+    assert (report.state, report.outcome, till.asked) == (AttemptState.DONE, Outcome.DONE, [])
+
+
+class KeyedTill(Till):
+    """One that looks at keys, and forgets them after a day."""
+
+    REFUND_KEY_LASTS: ClassVar[timedelta] = timedelta(hours=23)
+
+
+@pytest.mark.parametrize(("hours", "asked"), [(22, 1), (24, 0)])
+def test_where_a_key_still_holds_a_lost_request_is_made_again_at_once(hours: int, asked: int) -> None:
+    till = KeyedTill()
+
+    refund(an_effect(), {"stripe": till, "lemonsqueezy": till}, 1, a_lost_request(age=timedelta(hours=hours)))
+
+    assert len(till.asked) == asked
+
+
+@pytest.mark.parametrize(
+    ("error", "refused"),
+    [
+        (BROKE, False),
+        (FarEndError("time-out", retryable=True, answer=408), False),
+        (FarEndError("oops", retryable=True, answer=500), False),
+        (FarEndError("busy", retryable=True, answer=503), False),
+        (FarEndError("no connection was made", retryable=True), True),
+        (FarEndError("too many", retryable=True, answer=429), True),
+        (FarEndError("who are you", retryable=False, answer=401), True),
+        (FarEndError("it cannot be refunded", retryable=False, answer=422), True),
+    ],
+)
+def test_only_what_surely_had_no_effect_counts_as_refused(error: Exception, *, refused: bool) -> None:
+    report = refund(an_effect(), {"lemonsqueezy": Till(failing=[error], acts=False)}, 0)
+
+    assert report.refused is refused
+
+
+def test_a_refund_given_up_after_lost_answers_is_of_unknown_outcome() -> None:
+    report = refund(an_effect(), {"lemonsqueezy": KeyedTill(failing=[BROKE], acts=False)}, 99)
+
+    assert (report.state, report.outcome) == (AttemptState.PARKED, Outcome.UNKNOWN)
 
 
 @pytest.mark.parametrize("moved", [1, 500, 1666, 1668, 5000])

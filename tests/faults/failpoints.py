@@ -49,6 +49,7 @@ class Deed(StrEnum):
     EXIT = "exit"
     EXCEPTION = "exception"
     HANG = "hang"
+    SUSPEND = "suspend"
 
 
 class FailpointError(Exception):
@@ -76,6 +77,8 @@ class Points:
                 raise FailpointError(name)
             case Deed.HANG:
                 time.sleep(HANG)
+            case Deed.SUSPEND:
+                os.kill(os.getpid(), signal.SIGSTOP)
 
 
 class FailingDatabase(Database):

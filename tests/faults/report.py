@@ -15,6 +15,7 @@ from tests.faults import mutants, mutations
 from tests.faults.mutants import EXPLAINED, Found
 
 COMMAND = "python -m tests.faults --kills 1000 --deliveries 100000 --seconds 120 --resume"
+SUSPENSIONS = Path("docs/suspensions.json")
 TEXT = Path(__file__).with_name("reliability.md")
 
 
@@ -47,6 +48,31 @@ class Leg(msgspec.Struct, frozen=True, kw_only=True):
     machine: str
 
 
+class SuspensionLeg(msgspec.Struct, frozen=True, kw_only=True):
+    """What the suspension lab did on one database, and what came of it."""
+
+    database: str
+    seconds: float
+    at_points: int
+    """Suspensions at a point of sending."""
+    at_random: int
+    """Suspensions under load."""
+    points: int
+    """Different points at which a worker was suspended."""
+    endings: dict[str, int]
+    refunds: int
+    for_a_person: int
+    """Refunds that waited for a person, who ordered them again."""
+    counters: dict[str, int]
+    examples: list[str]
+    machine: str
+
+    @property
+    def kept(self) -> bool:
+        """Whether every counter is zero."""
+        return not any(self.counters.values())
+
+
 def read(path: Path) -> list[Leg]:
     """Return the legs that are kept; none where there are none."""
     return msgspec.json.decode(path.read_bytes(), type=list[Leg]) if path.exists() else []
@@ -61,8 +87,20 @@ def write(path: Path, legs: Sequence[Leg]) -> None:
 def text(legs: Sequence[Leg]) -> str:
     """Return RELIABILITY.md: what a person wrote of it, with the figures put in."""
     written = TEXT.read_text().replace("<!-- figures -->\n", "\n".join(_figures(legs)) + "\n")
+    written = written.replace("<!-- suspensions -->\n", "\n".join(_suspensions(read_suspensions(SUSPENSIONS))) + "\n")
     written = written.replace("<!-- mutants -->\n", "\n".join(_mutants(mutants.read(mutants.RESULTS))) + "\n")
     return written.replace("<!-- breaks -->\n", "\n".join(_breaks()) + "\n")
+
+
+def read_suspensions(path: Path) -> list[SuspensionLeg]:
+    """Return what the suspension lab found last; nothing where it was not kept."""
+    return msgspec.json.decode(path.read_bytes(), type=list[SuspensionLeg]) if path.exists() else []
+
+
+def write_suspensions(path: Path, legs: Sequence[SuspensionLeg]) -> None:
+    """Keep what the suspension lab found, and write it out beside the fault lab's figures."""
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(legs), indent=1) + b"\n")
+    path.with_name("RELIABILITY.md").write_text(text(read(path.with_name("reliability.json"))))
 
 
 def line(leg: Leg) -> str:
@@ -95,6 +133,17 @@ def _figures(legs: Sequence[Leg]) -> Iterable[str]:
     yield "| --- | ---: |"
     done = sum((Counter(leg.faults) for leg in legs), Counter[str]())
     yield from (f"| {name} | {times:,} |" for name, times in sorted(done.items()))
+
+
+def _suspensions(legs: Sequence[SuspensionLeg]) -> Iterable[str]:
+    yield f"| | {' | '.join(leg.database for leg in legs)} |"
+    yield "| --- |" + " ---: |" * len(legs)
+    for name in legs[0].counters if legs else ():
+        yield f"| `{name}` | {' | '.join(str(leg.counters[name]) for leg in legs)} |"
+    for name, figure in _SUSPENSION_ROWS.items():
+        yield f"| {name} | {' | '.join(figure(leg) for leg in legs)} |"
+    yield ""
+    yield f"Machine: {'; '.join(sorted({leg.machine for leg in legs}))}."
 
 
 def _breaks() -> Iterable[str]:
@@ -154,3 +203,12 @@ _ROWS: Mapping[str, Callable[[Sequence[Leg]], str]] = {
     "seeds": lambda legs: ", ".join(str(leg.seed) for leg in legs),
     "time": lambda legs: f"{sum(leg.seconds for leg in legs) / 60:.0f} min",
 }
+_SUSPENSION_ROWS: Mapping[str, Callable[[SuspensionLeg], str]] = {
+    "suspensions at a point of sending": lambda leg: f"{leg.at_points}, at {leg.points} points",
+    "suspensions under load": lambda leg: str(leg.at_random),
+    "sleepers woken, woken late, killed": lambda leg: ", ".join(str(leg.endings[name]) for name in _ENDINGS),
+    "refunds approved": lambda leg: str(leg.refunds),
+    "refunds that a person ordered again": lambda leg: str(leg.for_a_person),
+    "time": lambda leg: f"{leg.seconds / 60:.0f} min",
+}
+_ENDINGS = ("woken", "woken late", "killed")

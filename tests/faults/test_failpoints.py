@@ -110,7 +110,7 @@ def a_world(folder: Path, url: str | None, template: Path | None) -> Iterator[Wo
         yield World(settings, template, callbacks, mailbox, provider)
 
 
-@pytest.mark.parametrize("deed", Deed)
+@pytest.mark.parametrize("deed", AT_ONCE)
 def test_nothing_is_lost_and_nothing_done_twice_whatever_happens_between_two_steps(
     worlds: Sequence[World], deed: Deed
 ) -> None:

@@ -54,7 +54,7 @@ def repinned(facts: Sequence[Fact], before: State | None, state: State) -> Itera
             yield "pinned"
 
 
-def _activated(variant: Policy) -> tuple[str, Step]:
+def activated(variant: Policy) -> tuple[str, Step]:
     def step(stage: Witness) -> None:
         line = dict(stage.terms.policies) | {stage.now: variant}
         stage.terms = replace(stage.terms, policies=tuple((at, line[at]) for at in sorted(line)))
@@ -67,7 +67,7 @@ def _applied(stage: Witness) -> None:
     stage.hear(*applicable(stage.state, stage.terms.by(stage.now).current, stage.now, "ada"))
 
 
-def _agreed(version: int, span: timedelta) -> tuple[str, Step]:
+def agreed(version: int, span: timedelta) -> tuple[str, Step]:
     def step(stage: Witness) -> None:
         ident = f"terms_{len(stage.decisions):04}"
         until = stage.now + span
@@ -93,11 +93,11 @@ def _asked(kind: OverrideKind, span: timedelta, *, approved: bool) -> tuple[str,
     return f"ask for {kind} {span}, {'approved' if approved else 'declined'}", step
 
 
-A_POLICY_CHANGE = (_activated(VARIANTS[1]), ("apply the version in force to what is open", _applied))
+A_POLICY_CHANGE = (activated(VARIANTS[1]), ("apply the version in force to what is open", _applied))
 _PERIODS = st.sampled_from([DAY, 7 * DAY, 31 * DAY])
 POLICY_CHANGES = st.one_of(
-    st.builds(_activated, st.sampled_from(VARIANTS)),
+    st.builds(activated, st.sampled_from(VARIANTS)),
     st.just(A_POLICY_CHANGE[1]),
-    st.builds(_agreed, st.sampled_from([0, *(variant.version for variant in VARIANTS)]), _PERIODS),
+    st.builds(agreed, st.sampled_from([0, *(variant.version for variant in VARIANTS)]), _PERIODS),
     st.builds(_asked, st.sampled_from(list(OverrideKind)), _PERIODS, approved=st.booleans()),
 )

@@ -435,7 +435,7 @@ def brief(fact: Fact) -> str:
     return " ".join([*words, *(f"{name} {value}" for name, value in existing.items() if value is not None)])
 
 
-def _hear(fact: Fact) -> tuple[str, Step]:
+def heard(fact: Fact) -> tuple[str, Step]:
     return brief(fact), lambda stage: stage.hear(fact) and None
 
 
@@ -494,7 +494,7 @@ def _credited(ident: str, state: State, book: Book, moment: Moment) -> Fact:
     return credit.move(command, state, book, moment, ident=ident, actor="ada")
 
 
-def _order_refund(kind: str) -> tuple[str, Step]:
+def order_refund(kind: str) -> tuple[str, Step]:
     def step(stage: Witness) -> None:
         with suppress(KulanzError, LookupError):
             stage.hear(*facts_of(REFUNDS[kind](stage), stage.account, stage.terms, "ada", stage.now))
@@ -548,16 +548,16 @@ _FATES = st.sampled_from([Outcome.DONE, Outcome.DONE, Outcome.FAILED, Outcome.UN
 _FATES_AT_THE_PROVIDER = st.sampled_from([Outcome.DONE, Outcome.DONE, Outcome.FAILED, Outcome.REFUSED, Outcome.UNKNOWN])
 _SITUATIONS = st.sampled_from([Situation(), Situation(), Situation(parked=True), Situation(braked=True)])
 _STEPS = st.one_of(
-    _FACTS.map(_hear),
-    _FACTS.map(_hear),
-    _payments().map(_hear),
+    _FACTS.map(heard),
+    _FACTS.map(heard),
+    _payments().map(heard),
     _SPANS.map(_wait),
     _SPANS.map(_wait),
     st.one_of(_SPANS.map(_jump), _SPANS.map(_wait), _SPANS.map(_wait), st.sampled_from([HOUR, DAY]).map(_set_back)),
     st.lists(_FACTS, min_size=2, max_size=6).map(_hear_together),
     st.builds(_order, st.sampled_from(list(OverrideKind)), _SPANS),
     st.builds(_order_extra, st.sampled_from([*EXTRAS, "book", "book"])),
-    st.builds(_order_refund, st.sampled_from([*REFUNDS, "refund", "approval"])),
+    st.builds(order_refund, st.sampled_from([*REFUNDS, "refund", "approval"])),
     st.builds(_transfer, st.sampled_from([1, 500, 1999, 1999, 4000])),
     st.one_of(
         st.builds(_set, st.sampled_from(["mail", "callback"]), _FATES),
@@ -569,45 +569,45 @@ _STEPS = st.one_of(
 _BEGINNINGS = st.sampled_from(
     [
         (),
-        (_hear(a_subscription()),),
-        (_hear(a_subscription()), _hear(a_failure(key="lemonsqueezy:9531"))),
-        (_hear(a_subscription()), _hear(a_failure(key="lemonsqueezy:9531")), _wait(7 * DAY)),
-        (_hear(a_subscription()), _hear(a_subscription(key=OTHER, customer=STRANGER, variant=ENTERPRISE))),
-        (_hear(a_subscription()), _hear(a_subscription(Status.PAST_DUE, MONDAY)), _wait(5 * DAY)),
+        (heard(a_subscription()),),
+        (heard(a_subscription()), heard(a_failure(key="lemonsqueezy:9531"))),
+        (heard(a_subscription()), heard(a_failure(key="lemonsqueezy:9531")), _wait(7 * DAY)),
+        (heard(a_subscription()), heard(a_subscription(key=OTHER, customer=STRANGER, variant=ENTERPRISE))),
+        (heard(a_subscription()), heard(a_subscription(Status.PAST_DUE, MONDAY)), _wait(5 * DAY)),
         (
-            _hear(a_subscription()),
-            _hear(a_failure(key="lemonsqueezy:9531")),
+            heard(a_subscription()),
+            heard(a_failure(key="lemonsqueezy:9531")),
             _set("mail", Outcome.FAILED),
             _wait(12 * DAY),
         ),
         (
-            _hear(a_subscription()),
-            _hear(a_dispute(DisputeStatus.OPENED, MONDAY)),
-            _hear(a_subscription(Status.CANCELLED, MONDAY, ends_at=MONDAY + DAY)),
+            heard(a_subscription()),
+            heard(a_dispute(DisputeStatus.OPENED, MONDAY)),
+            heard(a_subscription(Status.CANCELLED, MONDAY, ends_at=MONDAY + DAY)),
             _wait(2 * DAY),
-            _hear(a_dispute(DisputeStatus.WON, MONDAY + DAY)),
+            heard(a_dispute(DisputeStatus.WON, MONDAY + DAY)),
         ),
         (
-            _hear(a_subscription()),
-            _hear(a_failure(key="lemonsqueezy:9531")),
+            heard(a_subscription()),
+            heard(a_failure(key="lemonsqueezy:9531")),
             _set("answer", None),
             _wait(6 * DAY),
             _wait(26 * HOUR),
         ),
         (
-            _hear(a_subscription(at=MONDAY, renews_at=MONDAY + 30 * DAY)),
+            heard(a_subscription(at=MONDAY, renews_at=MONDAY + 30 * DAY)),
             _order_extra("book"),
             _order_extra("cancel"),
         ),
         (
-            _hear(a_subscription(variant=ENTERPRISE, at=MONDAY - DAY, renews_at=MONDAY + 9 * DAY)),
-            _hear(a_subscription(at=MONDAY, renews_at=MONDAY + 9 * DAY)),
+            heard(a_subscription(variant=ENTERPRISE, at=MONDAY - DAY, renews_at=MONDAY + 9 * DAY)),
+            heard(a_subscription(at=MONDAY, renews_at=MONDAY + 9 * DAY)),
         ),
     ]
 )
 
 FACTS = st.lists(_FACTS, max_size=25)
-_UNPAID = (_hear(a_subscription()), _hear(a_failure(key="lemonsqueezy:9531")), _wait(DAY))
+_UNPAID = (heard(a_subscription()), heard(a_failure(key="lemonsqueezy:9531")), _wait(DAY))
 
 
 def _tales(

@@ -1,14 +1,18 @@
 from datetime import timedelta
+from functools import partial
 
 import pytest
 
+from kulanz.policy import facts as f
 from kulanz.policy.consequences import effects
 from kulanz.policy.effects import Notify, SendMail
 from kulanz.policy.facts import BillingReason, DisputeStatus, InvoiceStatus, OrderStatus, OverrideKind, Stamp, Status
 from kulanz.policy.state import Access, CaseState, Standing
+from tests.policy.policy_changes import VARIANTS, with_versions
 from tests.policy.stories import (
     DAY,
     HOUR,
+    INVOICE,
     MONDAY,
     ORDER,
     SUB,
@@ -357,6 +361,33 @@ def test_a_policy_may_suspend_or_ignore_on_an_unrequested_full_refund() -> None:
 
     assert (strict.state.standing, strict.state.access) == (Standing.SUSPENDED, Access.NONE)
     assert (lax.state.standing, lax.alerts) == (Standing.GOOD, [])
+
+
+def test_an_invoice_that_went_back_in_full_suspends_where_no_order_is_known() -> None:
+    account = a_paying_account(terms=terms(plexo_but(dispute={"unrequested_full_refund": "suspend"})))
+
+    account.hear(a_refund(MONDAY), at=MONDAY)
+
+    (chargeback,) = account.state.chargebacks
+    assert (chargeback.reason, chargeback.payment) == ("unrequested_refund", INVOICE)
+    assert (account.state.standing, account.state.access) == (Standing.SUSPENDED, Access.NONE)
+    assert account.cancelled == [SUB]
+
+
+@pytest.mark.parametrize("went_back", [partial(an_order, OrderStatus.REFUNDED), a_refund])
+@pytest.mark.parametrize("began", [MONDAY, MONDAY + HOUR])
+def test_terms_agreed_on_once_a_refund_is_known_do_not_judge_it_anew(went_back, began) -> None:
+    account = Stage(terms=with_versions(terms(plexo_but(dispute={"unrequested_full_refund": "suspend"}))), now=MONDAY)
+    account.hear(went_back(began))
+
+    account.hear(
+        f.TermsAgreed(
+            id="terms_1", version=VARIANTS[0].version, at=MONDAY, until=MONDAY + DAY, actor="ada", reason="a contract"
+        )
+    )
+    account.wait(began)
+
+    assert [chargeback.reason for chargeback in account.state.chargebacks] == ["unrequested_refund"]
 
 
 @pytest.mark.parametrize("rule", ["review", "suspend"])

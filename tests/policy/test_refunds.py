@@ -26,6 +26,7 @@ from kulanz.policy.state import Access, Owner, Standing
 from kulanz.policy.state.refunds import Refund, RefundState, Verdict
 from tests.policy.stories import (
     DAY,
+    ENTERPRISE,
     HOUR,
     INVOICE,
     LONG_AGO,
@@ -46,6 +47,7 @@ from tests.policy.stories import (
     told_by_operator,
 )
 
+EARLIER = "lemonsqueezy:421900"
 FIRST = "lemonsqueezy:1100000"
 SOON = LONG_AGO + 5 * DAY
 NEXT = LONG_AGO + 30 * DAY
@@ -151,6 +153,24 @@ def test_a_dunning_hold_stays_where_a_refund_hold_goes_i4() -> None:
 
     assert (held, both) == ([Owner.DUNNING], {Owner.DUNNING, Owner.REFUND})
     assert account.state.holds == ()
+
+
+def test_an_order_that_went_back_ends_each_subscription_it_bought_and_a_late_one_releases_none_i4() -> None:
+    account = Stage(now=LONG_AGO)
+    account.hear(a_subscription(variant=ENTERPRISE, renews_at=NEXT), sold())
+    asks(account)
+    decides(account)
+    account.hear(sold(SOON, OrderStatus.REFUNDED, refunded=TOTAL), at=SOON)
+    free = account.state.plan
+
+    paid_again = a_success(SOON, subscription=EARLIER, key=INVOICE, created_at=SOON)
+    account.hear(paid_again, a_subscription(key=EARLIER, renews_at=NEXT))
+    account.hear(a_subscription(key="lemonsqueezy:421999", variant=ENTERPRISE, renews_at=NEXT))
+
+    (hold,) = account.state.holds
+    assert free == "free"
+    assert (hold.owner, hold.subscriptions) == (Owner.REFUND, (SUB, "lemonsqueezy:421999"))
+    assert (account.state.plan, account.cancelled) == ("professional", [SUB, "lemonsqueezy:421999"])
 
 
 def test_half_of_it_ends_nothing() -> None:

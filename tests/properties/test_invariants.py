@@ -16,11 +16,23 @@ from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Subscription
 from kulanz.policy.decide import decide
-from kulanz.policy.facts import Fact, InvoiceStatus, Outcome
+from kulanz.policy.facts import Fact, InvoiceStatus, OrderStatus, Outcome
 from kulanz.policy.state import Decision, Timer
-from tests.policy.policy_changes import with_versions
-from tests.policy.scenarios import FACTS, REFORMED_TALES, TALES, Scenario, brief
-from tests.policy.stories import DAY, MONDAY, Decide, terms
+from tests.policy.policy_changes import A_POLICY_CHANGE, VARIANTS, activated, agreed, with_versions
+from tests.policy.scenarios import FACTS, REFORMED_TALES, TALES, TERMS, Scenario, Step, brief, heard, order_refund
+from tests.policy.stories import (
+    DAY,
+    ENTERPRISE,
+    MONDAY,
+    OTHER,
+    STRANGER,
+    Decide,
+    a_failure,
+    a_subscription,
+    a_success,
+    an_order,
+    terms,
+)
 
 QUICK = settings(
     max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -257,6 +269,55 @@ def test_a_rule_that_judges_what_is_open_by_the_newest_version_is_caught() -> No
     one_try = settings(QUICK, max_examples=400, phases=[Phase.generate], derandomize=True)
 
     assert breaks(find(REFORMED_TALES, breaks, settings=one_try))
+
+
+def told(*facts: Fact) -> tuple[tuple[str, Step], ...]:
+    return tuple(map(heard, facts))
+
+
+def test_a_late_snapshot_of_another_subscription_of_an_order_releases_no_refund_hold_i4() -> None:
+    scenario = Scenario(
+        TERMS[3],
+        (
+            *told(a_subscription(key=OTHER, customer=STRANGER, variant=ENTERPRISE), an_order(OrderStatus.PAID, MONDAY)),
+            *(order_refund("refund"), order_refund("approval")),
+            *told(an_order(OrderStatus.REFUNDED, MONDAY + DAY, refunded=1999)),
+            *told(a_success(MONDAY + DAY, key="lemonsqueezy:9531", created_at=None), a_subscription()),
+        ),
+    )
+
+    witness = scenario.run()
+
+    assert witness.broken == set()
+    assert [hold.subscriptions for hold in witness.state.holds] == [(OTHER,)]
+
+
+def test_a_version_agreed_on_at_the_moment_of_a_refund_releases_no_hold_i4() -> None:
+    refunded = told(a_subscription(), an_order(OrderStatus.REFUNDED, MONDAY, refunded=1999))
+
+    witness = Scenario(TERMS[4], (*refunded, agreed(VARIANTS[0].version, DAY))).run()
+
+    assert witness.broken == set()
+    assert [hold.source for hold in witness.state.holds] == ["lemonsqueezy:refund-2882321"]
+
+
+def test_a_case_that_begins_late_again_keeps_the_version_that_was_applied_to_it() -> None:
+    scenario = Scenario(
+        TERMS[3],
+        (
+            *told(a_subscription(), a_failure(MONDAY + 30 * DAY, created_at=None)),
+            activated(VARIANTS[1]),
+            *told(a_failure(MONDAY - 19 * DAY, created_at=None)),
+            A_POLICY_CHANGE[1],
+            *told(a_subscription(at=MONDAY - DAY)),
+            activated(VARIANTS[2]),
+        ),
+    )
+
+    witness = scenario.run()
+
+    assert witness.broken == set()
+    assert [case.policy.version for case in witness.state.cases] == [VARIANTS[1].version]
 
 
 REFORMS_REACHED = {

@@ -51,7 +51,8 @@ class Observer(Stage):
     names: dict[str, set[str]] = field(default_factory=dict)
     files: set[str] = field(default_factory=set)
     notices: set[tuple[str, str, int]] = field(default_factory=set)
-    disputed: bool = False
+    dispute: f.DisputeSeen | None = None
+    """The newest word of it: within one second of the provider's clock an outcome is newer than the opening."""
     letters: list[object] = field(default_factory=list)
 
     def _decided(self, facts: Iterable[Fact]) -> Decision:
@@ -74,13 +75,13 @@ class Observer(Stage):
                 self.names.setdefault(fact.id, set()).add(fact.actor)
             case f.CreditReportApproved():
                 self.names.setdefault(f"report of {fact.id}", set()).add(fact.actor)
-            case f.DisputeSeen():
-                self.disputed = fact.status is DisputeStatus.OPENED
+            case f.DisputeSeen() if self.dispute is None or fact.stamp >= self.dispute.stamp:
+                self.dispute = fact
 
     def _violations(self, before: State | None, decision: Decision) -> Iterator[str]:
         away = {case.key for case in decision.state.cases if case.state is CaseState.IN_COLLECTIONS}
         was_away = {case.key for case in before.cases if case.state is CaseState.IN_COLLECTIONS} if before else set()
-        if away and self.disputed:
+        if away and self.dispute is not None and self.dispute.status is DisputeStatus.OPENED:
             yield "a disputed debt is with the agency"
         for effect in decision.effects:
             match effect:
@@ -274,6 +275,24 @@ def test_what_was_heard_of_a_debt_gives_the_same_book_in_any_order_i1(story: Sto
     parts = [Book().with_facts(facts[part::3]) for part in range(3)]
 
     assert parts[2].join(parts[0].join(parts[1])) == Book().with_facts(stage.heard)
+
+
+HANDED_OVER: Story = (("wait 57", _wait(57)), ("ada proposes", _propose("ada")), ("bob approves", _approve("bob")))
+WON, OPENED = ("won", _disputed(DisputeStatus.WON)), ("opened", _disputed(DisputeStatus.OPENED))
+
+
+def test_a_dispute_that_a_later_word_opens_again_takes_the_debt_back_from_the_agency() -> None:
+    stage = observed((*HANDED_OVER, WON, ("wait 1", _wait(1)), OPENED))
+
+    assert stage.broken == set()
+    assert stage.account.book.collections["col_1"].state == "recalled"
+
+
+def test_an_opening_that_arrives_after_the_outcome_of_the_same_second_leaves_the_debt_with_the_agency() -> None:
+    stage = observed((*HANDED_OVER, WON, OPENED))
+
+    assert stage.broken == set()
+    assert stage.account.book.collections["col_1"].state == "handed_over"
 
 
 def test_the_stories_reach_what_matters() -> None:

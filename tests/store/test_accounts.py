@@ -12,7 +12,7 @@ from kulanz.store.database import Database
 from tests.store.rows import DAY, NOW
 
 
-def a_key() -> bytes:
+def a_key(_account: str) -> bytes:
     return os.urandom(8)
 
 

@@ -38,6 +38,7 @@ def test_a_recorded_event_can_be_read_again(database: Database) -> None:
         None,
         "test",
         event.content_key,
+        event.delivery_key,
     )
 
 

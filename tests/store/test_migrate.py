@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -10,10 +11,12 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, NullPool, create_engine, inspect
 
-from kulanz.store import migrate
+from kulanz.runtime.request_note import RequestNote
+from kulanz.store import migrate, outbox
 from kulanz.store.database import Database
 from kulanz.store.tables import metadata
 from tests.servers import PostgreSQL
+from tests.store.rows import NOW, an_effect
 
 
 def test_a_migrated_database_has_exactly_the_tables_of_the_code(database_url: str) -> None:
@@ -115,6 +118,31 @@ def test_a_version_before_goes_on_beside_the_newest(database_url: str, tmp_path:
             assert (revision, gone, missed) == (revision, set(), set())
             newer = older
         database.dispose()
+
+
+def test_a_refund_that_an_older_version_has_begun_is_noted_as_one_whose_sender_is_never_proved_gone(
+    database_url: str, tmp_path: Path, postgresql: PostgreSQL
+) -> None:
+    with postgresql.a_database() as empty_url:
+        database = Database(empty_url if "postgresql" in database_url else f"sqlite:///{tmp_path / 'old.db'}")
+        migrate.upgrade(database)
+        begun = an_effect("begun", kind="RefundPayment", begun_at=NOW)
+        lost = an_effect("lost", kind="RefundPayment", error="the provider's answer was lost; it will be read")
+        untouched = (an_effect("due", kind="RefundPayment"), an_effect("mail", kind="SendMail", begun_at=NOW))
+        with database.write() as tx:
+            outbox.add(tx, [begun, lost, *untouched])
+        migrate.downgrade(database, "0010")
+
+        migrate.upgrade(database)
+
+        with database.read() as conn:
+            notes = {row.id: row.request_note for row in outbox.listing(conn)}
+        database.dispose()
+    assert (notes.pop("due"), notes.pop("mail")) == (None, None)
+    read = {name: RequestNote.read(note or "") for name, note in notes.items()}
+    assert [note.process.is_gone for note in read.values()] == [False, False]
+    assert read["begun"].at == NOW
+    assert all(note.age(NOW + timedelta(days=1)) >= timedelta(days=1) for note in read.values())
 
 
 def _columns(database: Database) -> dict[tuple[str, str], bool]:

@@ -1,5 +1,6 @@
 """Effects: recorded once, leased to one, and never lost."""
 
+from datetime import datetime
 from threading import Thread
 
 import pytest
@@ -69,9 +70,24 @@ def test_a_renewed_lease_lasts_longer_unless_its_effect_is_finished(database: Da
     outbox.lease(database, 10, NOW, 30)
     finished(database, "e2", "pending", next_attempt_at=NOW)
 
-    outbox.renew(database, ["e1", "e2"], NOW + HOUR)
+    assert outbox.renew(database, ["e1", "e2"], [NOW + 30 * SECOND], NOW + HOUR)
 
     assert [row.id for row in outbox.lease(database, 10, NOW + MINUTE, 30)] == ["e2"]
+
+
+@pytest.mark.parametrize("held", [[NOW], [NOW, NOW + HOUR]])
+def test_a_lease_that_is_not_ones_own_is_not_renewed(database: Database, held: list[datetime]) -> None:
+    added(database, "e1")
+    outbox.lease(database, 10, NOW, 30)
+
+    assert not outbox.renew(database, ["e1"], held, NOW + HOUR)
+
+
+def test_a_lease_is_renewed_whose_last_renewal_may_have_been_written(database: Database) -> None:
+    added(database, "e1")
+    outbox.lease(database, 10, NOW, 30)
+
+    assert outbox.renew(database, ["e1"], [NOW, NOW + 30 * SECOND], NOW + HOUR)
 
 
 def test_only_one_of_two_who_hold_an_effect_begins_it(database: Database) -> None:

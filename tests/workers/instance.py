@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from hashlib import sha256
 
+from kulanz.crypto import places
 from kulanz.providers import lemonsqueezy
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -39,6 +40,6 @@ def _delivery(services: Services, body: bytes) -> NewEvent:
         lane=seen.lane,
         state="received",
         received_at=real_now(),
-        body=services.vault.seal(body),
+        body=services.vault.seal(body, places.event("lemonsqueezy", seen.delivery_key)),
         sha256=sha256(body).digest(),
     )

@@ -11,12 +11,13 @@ from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Fact, OwnFact, Provenance, ProviderFact
 from kulanz.policy.state import CaseState, State
+from kulanz.privacy import erasure
 from kulanz.providers import PROVIDERS, Naming
 from kulanz.providers.lemonsqueezy.answers import answered
 from kulanz.providers.lemonsqueezy.client import ResourceKind
 from kulanz.providers.lemonsqueezy.samples import Payload, Purchase, wire
 from kulanz.queries.replay.replay import recorded
-from kulanz.store import accounts, codec, ledger
+from kulanz.store import accounts, ledger
 from kulanz.store.database import Connection
 from tests.shop import Shop
 from tests.year.play import Played
@@ -82,7 +83,7 @@ def _differences(shop: Shop, conn: Connection, purchase: Purchase, events: list[
     if row is None or row.book is None or row.key is None:
         yield f"{purchase.account}: unknown"
         return
-    held = codec.unpack_book(shop.services.vault.data_key(row.key).open(row.book))
+    held = erasure.book_of(shop.services.vault, row)
     own = [fact for fact in recorded(shop.services, conn, row.id) if isinstance(fact, OwnFact)]
     truth = Book().with_facts([*_facts(events), *_objects(shop, purchase), *own])
     now, terms = shop.now, shop.services.terms(conn)

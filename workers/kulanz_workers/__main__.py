@@ -11,6 +11,7 @@ from contextlib import suppress
 
 from kulanz.config import environment, load
 from kulanz.errors import KulanzError, RefusedError, StorageUnavailableError
+from kulanz.privacy import after_restore
 from kulanz.runtime import gc_tuning, parent_watch
 from kulanz.runtime.notifier import EFFECTS_QUEUE, EVENTS_QUEUE
 from kulanz.services import build
@@ -49,6 +50,8 @@ def _work(role: str, stopping: threading.Event) -> None:
     jobs.CONTEXT[:] = [context]
     try:
         _adopt_policy(context, patient=role != "burst")
+        if role != "events":
+            after_restore.at_start(services)
         gc_tuning.freeze_loaded()
         services.counters.start()
         ROLES[role](context)

@@ -7,6 +7,7 @@ import time
 from datetime import datetime, timedelta
 
 from kulanz.errors import KulanzError
+from kulanz.privacy.after_restore import HeadLoop
 from kulanz.privacy.vacuum import VacuumLoop
 from kulanz.reconcile.schedule import ReconcileSchedule
 from kulanz.runtime import clock_guard
@@ -38,6 +39,7 @@ class Scheduler:
         self._away = False
         self._reconcile_schedule = ReconcileSchedule(services)
         self.vacuum_loop = VacuumLoop(services)
+        self.head_loop = HeadLoop(services)
         self._clock_watch = clock_guard.ClockWatch(real_now())
         self._repair_at = 0.0
 
@@ -52,6 +54,7 @@ class Scheduler:
         database = self._services.database
         self._reconcile_schedule.tick(real_now())
         self.vacuum_loop.tick()
+        self.head_loop.tick()
         self._repair_after_clock_step()
         with database.relaxed() as tx:
             may_fire = clock_guard.is_trusted(tx, real_now()) or self._services.clock.test_time(tx) is not None

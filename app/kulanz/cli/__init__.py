@@ -38,6 +38,8 @@ COMMANDS = {
     "provider-sim": ("provider_sim:provider_sim", "Play a provider, to try a policy without a store."),
     "doctor": ("doctor:doctor", "Say what is wrong, and what to do."),
     "config": ("config:config", "Show the effective settings."),
+    "backup": ("backup:backup", "Write a backup of database and spool, and try it."),
+    "restore": ("backup:restore", "Bring a backup into an empty database."),
     "migrate": ("processes:migrate", "Bring the database to this version's shape."),
     "web": ("processes:web", "Run the web process."),
     "worker": ("processes:worker", "Run the workers of both queues."),

@@ -96,8 +96,8 @@ def explain(*, ident: str, as_json: bool) -> None:
 @json_option
 def evidence(*, ident: str, out: Path | None, as_json: bool) -> None:
     """Write one signed file of what happened, by which clause, what was sent and when: for a chargeback response."""
-    from kulanz.cli.files import write_private
     from kulanz.queries.evidence import of_account
+    from kulanz.runtime.private_files import write_private
 
     with services() as opened:
         page = of_account(opened, ident)

@@ -146,8 +146,8 @@ def _destroy(opened: Services, due_records: DueRecords, actor: str) -> None:
 
 
 def _written(folder: Path, matches: list[dict[str, Any]]) -> None:
-    from kulanz.cli.files import write_private
     from kulanz.cli.options import as_text
+    from kulanz.runtime.private_files import write_private
 
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for document in matches:

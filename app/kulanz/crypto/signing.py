@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -13,15 +14,24 @@ PUBLIC_KEY_BYTES = 32
 class Signer:
     """Signs with a key of the installation's own, made from 32 random bytes that the keyring keeps wrapped."""
 
-    __slots__ = ("_key", "public")
+    __slots__ = ("_key", "_mac_key", "public")
 
     def __init__(self, seed: bytes) -> None:
         self._key = Ed25519PrivateKey.from_private_bytes(seed)
+        self._mac_key = hmac.digest(seed, b"kulanz account statement", "sha256")
         self.public = self._key.public_key().public_bytes_raw()
 
     def sign(self, message: bytes) -> bytes:
         """Return a signature of 64 bytes."""
         return self._key.sign(message)
+
+    def mac(self, message: bytes) -> bytes:
+        """Return a MAC of 32 bytes, for what this installation alone has to recognise: far quicker than a signature."""
+        return hmac.digest(self._mac_key, message, "sha256")
+
+    def has_mac(self, message: bytes, mac: bytes) -> bool:
+        """Whether this installation has made a MAC."""
+        return hmac.compare_digest(self.mac(message), mac)
 
 
 def has_signed(public: bytes, message: bytes, signature: bytes) -> bool:

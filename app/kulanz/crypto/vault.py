@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hmac import HMAC
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from kulanz.crypto import places
 from kulanz.crypto.signing import Signer
 from kulanz.errors import ConfigurationError, UnreadableError
 
@@ -24,7 +25,11 @@ _SALT_BYTES = 16
 _ID_BYTES = 4
 _VERSION = b"\x01"
 _DATA_VERSION = b"\x02"
+_BOUND_VERSION = b"\x03"
+_BOUND_DATA_VERSION = b"\x04"
+"""A bound value opens only at its place; earlier versions wrote values that open anywhere under their key."""
 _HEAD_BYTES = len(_VERSION) + _ID_BYTES
+_LEDGER, _INDEX = "ledger", "index"
 _ZERO_NONCE = bytes(_NONCE_BYTES)
 
 
@@ -36,26 +41,32 @@ class KeyStore(Protocol):
 
 
 class DataKey:
-    """The unwrapped key of one account."""
+    """The unwrapped key of one account, or of archived records."""
 
-    __slots__ = ("_cipher",)
+    __slots__ = ("_cipher", "bound")
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, *, bound: bool = True) -> None:
         self._cipher = AESGCM(key)
+        self.bound = bound
+        """Whether all that it seals is bound to its place; not so for a key that an earlier version made."""
 
-    def seal(self, plain: bytes) -> bytes:
-        """Encrypt under a fresh nonce."""
+    def seal(self, plain: bytes, place: bytes) -> bytes:
+        """Encrypt for one place under a fresh nonce."""
         nonce = os.urandom(_NONCE_BYTES)
-        return _DATA_VERSION + nonce + self._cipher.encrypt(nonce, plain, _DATA_VERSION)
+        if not self.bound:
+            return _DATA_VERSION + nonce + self._cipher.encrypt(nonce, plain, _DATA_VERSION)
+        return _BOUND_DATA_VERSION + nonce + self._cipher.encrypt(nonce, plain, _BOUND_DATA_VERSION + place)
 
-    def open(self, sealed: bytes) -> bytes:
-        """Decrypt; UnreadableError if it was sealed with another key or has been changed."""
-        if sealed[:1] != _DATA_VERSION:
+    def open(self, sealed: bytes, place: bytes) -> bytes:
+        """Decrypt; UnreadableError if it was sealed with another key or for another place, or has been changed."""
+        version = sealed[:1]
+        if version not in {_DATA_VERSION, _BOUND_DATA_VERSION}:
             raise UnreadableError("this was not sealed with a data key")
+        data = version + place if version == _BOUND_DATA_VERSION else version
         try:
-            return self._cipher.decrypt(sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], _DATA_VERSION)
+            return self._cipher.decrypt(sealed[1 : 1 + _NONCE_BYTES], sealed[1 + _NONCE_BYTES :], data)
         except (InvalidTag, ValueError) as error:
-            raise UnreadableError("sealed with another data key, or changed since") from error
+            raise UnreadableError("sealed with another data key or for another place, or changed since") from error
 
 
 class Vault:
@@ -66,48 +77,75 @@ class Vault:
             raise ConfigurationError([f"ENCRYPTION_KEYS: keys of {_KEY_BYTES} bytes are needed"])
         seals = [_Seal(key) for key in keys]
         self._first = seals[0]
-        self._seals = {seal.head: seal for seal in reversed(seals)}
-        self._seals_in_order = tuple(dict.fromkeys(seal.head for seal in seals))
+        self._seals = {seal.id: seal for seal in reversed(seals)}
+        self._ids_in_order = tuple(dict.fromkeys(seal.id for seal in seals))
         self._keyring = keyring
         self._index_key: bytes | None = None
         self._signet: Signer | None = None
+        self._binds = False
 
-    def seal(self, plain: bytes) -> bytes:
+    def seal(self, plain: bytes, place: bytes) -> bytes:
         """Encrypt what belongs to no account yet."""
-        return self._first.seal(self._first.intake, plain)
+        return self._first.seal(self._first.intake, plain, place, bound=self._binds)
 
-    def open(self, sealed: bytes) -> bytes:
-        """Decrypt what any of the keys has sealed; UnreadableError otherwise."""
+    def open(self, sealed: bytes, place: bytes) -> bytes:
+        """Decrypt what any of the keys has sealed for this place; UnreadableError otherwise."""
         seal = self._seal_of(sealed)
-        return seal.open(seal.intake, sealed)
+        return seal.open(seal.intake, sealed, place)
 
     @staticmethod
     def has_sealed(sealed: bytes) -> bool:
         """Tell what a vault has sealed from what a data key has."""
-        return sealed.startswith(_VERSION)
+        return sealed.startswith((_VERSION, _BOUND_VERSION))
 
-    def new_data_key(self) -> bytes:
-        """Return a new random data key, wrapped."""
-        return self._first.seal(self._first.wrapping, os.urandom(_KEY_BYTES))
+    @staticmethod
+    def is_bound(sealed: bytes) -> bool:
+        """Whether a sealed value, or a wrapped key, opens only at its place."""
+        return sealed.startswith((_BOUND_VERSION, _BOUND_DATA_VERSION))
 
-    def data_key(self, wrapped: bytes) -> DataKey:
-        """Unwrap a data key."""
-        return DataKey(self._unwrap(wrapped))
+    def new_data_key(self, account: str) -> bytes:
+        """Return a new random data key for an account, wrapped."""
+        return self.new_key(places.data_key(account), bound=self._binds)
 
-    def rewrap(self, wrapped: bytes) -> bytes:
-        """Wrap a data key with the first key; unchanged if it is already."""
-        if wrapped.startswith(self._first.head):
+    def new_key(self, place: bytes, *, bound: bool | None = None) -> bytes:
+        """Return a new random key, wrapped for its place."""
+        return self._wrap(os.urandom(_KEY_BYTES), place, bound=self._binds if bound is None else bound)
+
+    def data_key(self, wrapped: bytes, account: str) -> DataKey:
+        """Unwrap the data key of an account."""
+        return self.unwrap(wrapped, places.data_key(account))
+
+    def unwrap(self, wrapped: bytes, place: bytes) -> DataKey:
+        """Unwrap a key at its place."""
+        return DataKey(self._unwrap(wrapped, place), bound=self.is_bound(wrapped))
+
+    def rewrap(self, wrapped: bytes, place: bytes, *, bound: bool) -> bytes:
+        """Wrap a key with the first key; unchanged if it is already."""
+        if wrapped[:_HEAD_BYTES] == self._first.head(bound=bound):
             return wrapped
-        return self._first.seal(self._first.wrapping, self._unwrap(wrapped))
+        return self._wrap(self._unwrap(wrapped, place), place, bound=bound)
 
-    def reseal(self, sealed: bytes) -> bytes:
-        """Seal anew with the first key what belongs to no account; unchanged if it is already."""
-        return sealed if sealed.startswith(self._first.head) else self.seal(self.open(sealed))
+    def reseal(self, sealed: bytes, place: bytes) -> bytes:
+        """Seal with the first key and bind what belongs to no account; unchanged if it is already."""
+        if sealed[:_HEAD_BYTES] == self.first_head:
+            return sealed
+        return self._first.seal(self._first.intake, self.open(sealed, place), place, bound=True)
 
     @property
-    def heads(self) -> tuple[bytes, ...]:
-        """What the things begin with that each of the keys has sealed, in the order of the keys."""
-        return self._seals_in_order
+    def first_head(self) -> bytes:
+        """The first bytes of what the first key has sealed or wrapped and bound."""
+        return self._first.head(bound=True)
+
+    @property
+    def key_ids(self) -> tuple[bytes, ...]:
+        """The bytes after the first by which each of the keys is known in what it has sealed, in their order."""
+        return self._ids_in_order
+
+    @property
+    def binds(self) -> bool:
+        """Whether this installation binds what it writes: from its first day, or since its keys were rotated."""
+        self.prepare()
+        return self._binds
 
     def fingerprint(self, value: str) -> bytes:
         """Return a keyed hash to look a value up by: the same after a rotation, and nothing without the keyring."""
@@ -117,7 +155,10 @@ class Vault:
     def signer(self) -> Signer:
         """What signs for this installation; the same after a rotation of the encryption keys."""
         if self._signet is None:
-            self._signet = Signer(self._kept("ledger"))
+            # An installation that an earlier version began stays readable for its processes until its keys are rotated.
+            wrapped = self._wrapped(_LEDGER, bound=self.is_bound(self._wrapped(_INDEX, bound=True)))
+            self._signet = Signer(self._unwrap(wrapped, places.installation_key(_LEDGER)))
+            self._binds = self.is_bound(wrapped)
         return self._signet
 
     def prepare(self) -> None:
@@ -133,25 +174,28 @@ class Vault:
         """Whether any of the keys has made this MAC."""
         return any(hmac.compare_digest(seal.mac(message), mac) for seal in self._seals.values())
 
-    def _unwrap(self, wrapped: bytes) -> bytes:
+    def _wrap(self, key: bytes, place: bytes, *, bound: bool) -> bytes:
+        return self._first.seal(self._first.wrapping, key, place, bound=bound)
+
+    def _unwrap(self, wrapped: bytes, place: bytes) -> bytes:
         seal = self._seal_of(wrapped)
-        return seal.open(seal.wrapping, wrapped)
+        return seal.open(seal.wrapping, wrapped, place)
 
     def _seal_of(self, sealed: bytes) -> _Seal:
-        seal = self._seals.get(sealed[:_HEAD_BYTES])
+        seal = self._seals.get(sealed[1:_HEAD_BYTES]) if self.has_sealed(sealed) else None
         if seal is None:
             raise UnreadableError("none of the ENCRYPTION_KEYS has sealed this")
         return seal
 
     def _index(self) -> bytes:
         if self._index_key is None:
-            self._index_key = self._kept("index")
+            self._index_key = self._unwrap(self._wrapped(_INDEX, bound=True), places.installation_key(_INDEX))
         return self._index_key
 
-    def _kept(self, name: str) -> bytes:
+    def _wrapped(self, name: str, *, bound: bool) -> bytes:
         if self._keyring is None:
             raise ConfigurationError(["fingerprints and signatures need the keyring"])
-        return self._unwrap(self._keyring.wrapped(name, self.new_data_key))
+        return self._keyring.wrapped(name, lambda: self.new_key(places.installation_key(name), bound=bound))
 
 
 def random_key_text() -> str:
@@ -167,27 +211,32 @@ class _Seal:
     done once.
     """
 
-    __slots__ = ("head", "intake", "signing", "wrapping")
+    __slots__ = ("id", "intake", "signing", "wrapping")
 
     def __init__(self, key: bytes) -> None:
-        self.head = _VERSION + hashlib.sha256(_derive(key, b"kulanz key id")).digest()[:_ID_BYTES]
+        self.id = hashlib.sha256(_derive(key, b"kulanz key id")).digest()[:_ID_BYTES]
         self.intake = _hmac(_derive(key, b"kulanz intake"))
         self.wrapping = _hmac(_derive(key, b"kulanz wrapping"))
         self.signing = _derive(key, b"kulanz signing")
 
+    def head(self, *, bound: bool) -> bytes:
+        return (_BOUND_VERSION if bound else _VERSION) + self.id
+
     def mac(self, message: bytes) -> bytes:
         return hmac.digest(self.signing, message, "sha256")
 
-    def seal(self, purpose: HMAC, plain: bytes) -> bytes:
-        salt = os.urandom(_SALT_BYTES)
-        return self.head + salt + _cipher(purpose, salt).encrypt(_ZERO_NONCE, plain, self.head)
+    def seal(self, purpose: HMAC, plain: bytes, place: bytes, *, bound: bool) -> bytes:
+        salt, head = os.urandom(_SALT_BYTES), self.head(bound=bound)
+        return head + salt + _cipher(purpose, salt).encrypt(_ZERO_NONCE, plain, head + place if bound else head)
 
-    def open(self, purpose: HMAC, sealed: bytes) -> bytes:
+    def open(self, purpose: HMAC, sealed: bytes, place: bytes) -> bytes:
+        head = sealed[:_HEAD_BYTES]
         salt, body = sealed[_HEAD_BYTES : _HEAD_BYTES + _SALT_BYTES], sealed[_HEAD_BYTES + _SALT_BYTES :]
+        data = head + place if head.startswith(_BOUND_VERSION) else head
         try:
-            return _cipher(purpose, salt).decrypt(_ZERO_NONCE, body, self.head)
+            return _cipher(purpose, salt).decrypt(_ZERO_NONCE, body, data)
         except (InvalidTag, ValueError) as error:
-            raise UnreadableError("changed since it was sealed, or sealed for another purpose") from error
+            raise UnreadableError("changed since it was sealed, or sealed for another purpose or place") from error
 
 
 def _cipher(purpose: HMAC, salt: bytes) -> AESGCM:

@@ -58,17 +58,18 @@ def _call_provider(effect: _ProviderCall, channels: Channels, attempt: Attempt) 
     from kulanz.delivery.money import disable, refund  # noqa: PLC0415
     from kulanz.delivery.provider import look_up, resume_renewal, stop_renewal  # noqa: PLC0415
 
+    clients = {name: client.checked(attempt.before_write) for name, client in channels.providers.items()}
     match effect:
         case CancelSubscription():
-            return stop_renewal(effect, channels.providers, attempt.attempts)
+            return stop_renewal(effect, clients, attempt.attempts)
         case ResumeSubscription():
-            return resume_renewal(effect, channels.providers, attempt.attempts)
+            return resume_renewal(effect, clients, attempt.attempts)
         case LookUpSubscription():
-            return look_up(effect, channels.providers, attempt.now)
+            return look_up(effect, clients, attempt.now)
         case RefundPayment():
-            return refund(effect, channels.providers, attempt.attempts)
+            return refund(effect, clients, attempt.attempts, attempt.earlier)
         case DisableLicence():
-            return disable(effect, channels.providers, attempt.attempts)
+            return disable(effect, clients, attempt.attempts)
 
 
 def _alert(effect: AlertOperators, channels: Channels, attempt: Attempt) -> AttemptReport:

@@ -52,6 +52,23 @@ class Channels:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EarlierRequest:
+    """A request that was written down before it was sent, and whose outcome is not known."""
+
+    age: timedelta
+    rest: timedelta
+    """How long it has to rest yet before it may be made again: it may still be on its way."""
+    sender: str
+    """Which process wrote it down, for people."""
+    sender_is_gone: bool
+    """Whether that process is proved to have ended, so that it sends nothing more."""
+
+
+def _nothing() -> None:
+    """Let every call be made."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
     """The circumstances of one attempt, which an effect does not know of itself."""
 
@@ -62,3 +79,7 @@ class Attempt:
     """Policy time of this attempt: what happens now is told to the policy as of then."""
     attempts: int = 0
     """How many attempts were made before this one."""
+    before_write: Callable[[], None] = _nothing
+    """Called directly before a call that changes something at a provider; what it raises keeps it from being sent."""
+    earlier: EarlierRequest | None = None
+    """The request of an earlier attempt that may have moved money."""

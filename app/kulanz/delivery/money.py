@@ -1,12 +1,15 @@
-"""Giving money back at the provider, and disabling the licence that it had bought: read before and after (I11)."""
+"""Giving money back at the provider, and disabling the licence that it had bought: read before and after (I11, I15)."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
+from http import HTTPStatus
 
+from kulanz.delivery.channels import EarlierRequest
 from kulanz.delivery.provider import Clients, ProviderClient, failed
 from kulanz.delivery.report import AttemptReport, AttemptState, parked
-from kulanz.errors import FarEndError, UntranslatableError
+from kulanz.errors import FarEndError, UnknownOutcomeError, UntranslatableError
 from kulanz.policy.effects import DisableLicence, RefundPayment
 from kulanz.policy.facts import Outcome
 from kulanz.providers.provider import Refunded
@@ -15,8 +18,13 @@ _NO_PAYMENT = "the provider knows no such payment: does the API key belong to it
 _NO_LICENCE = "the provider knows no such licence: does the API key belong to its store and mode?"
 
 
-def refund(effect: RefundPayment, clients: Clients, attempts: int) -> AttemptReport:
-    """Give back what was approved, unless it has gone back since; what moved otherwise is for a person."""
+def refund(
+    effect: RefundPayment, clients: Clients, attempts: int, earlier: EarlierRequest | None = None
+) -> AttemptReport:
+    """Give back what was approved, unless it has gone back since; what moved otherwise is for a person.
+
+    A request of unknown outcome is made again only where that cannot move the money twice (I15).
+    """
     provider, _, payment = effect.payment.partition(":")
     client = clients.get(provider)
     if client is None:
@@ -27,7 +35,11 @@ def refund(effect: RefundPayment, clients: Clients, attempts: int) -> AttemptRep
         return failed(error, attempts, Outcome.FAILED, _NO_PAYMENT)
     if before is None:
         return parked(_NO_PAYMENT)
-    report = _settled(effect, before) or _ordered(effect, client, payment, before, attempts)
+    report = (
+        _settled(effect, before)
+        or _put_off(effect, client, before, earlier)
+        or _ordered(effect, client, payment, before, attempts)
+    )
     return replace(report, facts=(*before.facts, *report.facts))
 
 
@@ -61,13 +73,31 @@ def _settled(effect: RefundPayment, read: Refunded) -> AttemptReport | None:
     return parked(f"what was refunded moved by {moved}, and not by {wanted}: a person decides")
 
 
+def _put_off(
+    effect: RefundPayment, client: ProviderClient, read: Refunded, earlier: EarlierRequest | None
+) -> AttemptReport | None:
+    """Return the report where an earlier request may still move the money, None where it may be ordered."""
+    if earlier is None or earlier.age < client.REFUND_KEY_LASTS:
+        return None
+    figures = f"{effect.before} had gone back when it was approved, {read.amount} has now"
+    unknown = f"a refund of {effect.amount} {effect.currency} has no known outcome: {figures}"
+    if earlier.rest > timedelta():
+        return AttemptReport(state=AttemptState.RETRY, error=unknown, retry_after=earlier.rest)
+    if earlier.sender_is_gone:
+        return None
+    return parked(f"{unknown}; {earlier.sender} may still send it: end that, then retry", Outcome.UNKNOWN)
+
+
 def _ordered(
     effect: RefundPayment, client: ProviderClient, payment: str, before: Refunded, attempts: int
 ) -> AttemptReport:
     try:
         _give_back(client, effect, payment)
     except FarEndError as error:
-        return failed(error, attempts, Outcome.REFUSED, _NO_PAYMENT)
+        report = failed(error, attempts, Outcome.REFUSED, _NO_PAYMENT)
+        if not _may_have_moved(error):
+            return replace(report, refused=True)
+        return replace(report, outcome=Outcome.UNKNOWN) if report.state is AttemptState.PARKED else report
     try:
         after = _read(client, effect, payment) or before
     except FarEndError:
@@ -75,6 +105,13 @@ def _ordered(
         after = before
     report = _settled(effect, after) or AttemptReport(state=AttemptState.DONE, outcome=Outcome.DONE)
     return replace(report, facts=after.facts)
+
+
+def _may_have_moved(error: FarEndError) -> bool:
+    """Whether a refund that failed may have been carried out all the same."""
+    answer = error.answer or 0
+    lost = isinstance(error, UnknownOutcomeError) or answer == HTTPStatus.REQUEST_TIMEOUT
+    return lost or answer >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
 def _read(client: ProviderClient, effect: RefundPayment, payment: str) -> Refunded | None:

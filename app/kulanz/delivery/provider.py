@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Protocol
+from typing import ClassVar, Protocol, Self
 
 from kulanz.delivery.backoff import try_again
 from kulanz.delivery.report import AttemptReport, AttemptState, parked, without_addresses
@@ -38,6 +38,12 @@ _NOT_THERE = "the provider knows no such subscription: does the API key belong t
 
 class ProviderClient(Protocol):
     """What we ask of a provider's API; failures are `FarEndError` or `UnknownOutcomeError`."""
+
+    REFUND_KEY_LASTS: ClassVar[timedelta]
+    """How long a refund under the same key is the same refund; zero where the provider looks at no keys."""
+
+    def checked(self, before_write: Callable[[], None], /) -> Self:
+        """Return the same client, with something to be done directly before each write."""
 
     @property
     def api_url(self) -> str:

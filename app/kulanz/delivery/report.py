@@ -38,6 +38,8 @@ class AttemptReport:
     """Real time to the next attempt; set exactly when `state` is `retry`."""
     facts: tuple[Fact, ...] = ()
     """What the provider answered on the way: facts like any other, whatever became of the attempt."""
+    refused: bool = False
+    """The request that moves money was surely without effect: it may be made again."""
 
 
 def parked(error: str, outcome: Outcome = Outcome.FAILED) -> AttemptReport:

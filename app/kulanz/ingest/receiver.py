@@ -15,6 +15,7 @@ from time import sleep
 import msgspec
 
 from kulanz.config import Settings
+from kulanz.crypto import places
 from kulanz.errors import MalformedPayloadError, StorageUnavailableError, detail_of
 from kulanz.ingest.group_commit import GroupCommit
 from kulanz.ingest.secret_usage import SecretUsage
@@ -176,16 +177,15 @@ class Receiver:
         self._secret_usage.note(endpoint, secret)
         self._reports.start()
         digest = sha256(body).digest()
-        sealed = partial(NewEvent, provider=endpoint, sha256=digest, body=self._services.vault.seal(body))
         try:
             header = provider_endpoint.provider.peek(body)
         except MalformedPayloadError as error:
-            return _Delivery(_quarantined(sealed, digest, error.detail), digest, malformed=error.detail)
+            quarantined = self._sealed(endpoint, digest, sha256(b"quarantined" + digest).digest(), body)
+            return _Delivery(_quarantined(quarantined, error.detail), digest, malformed=error.detail)
         objection = provider_endpoint.objection(header)
         row = partial(
-            sealed,
+            self._sealed(endpoint, digest, header.delivery_key, body),
             name=_printable(header.name),
-            delivery_key=header.delivery_key,
             content_key=header.content_key,
             lane=header.lane,
             state="ignored" if objection else "received",
@@ -193,6 +193,10 @@ class Receiver:
             mode=_mode(header),
         )
         return _Delivery(row, digest)
+
+    def _sealed(self, endpoint: str, digest: bytes, key: bytes, body: bytes) -> _UnstampedEvent:
+        sealed = self._services.vault.seal(body, places.event(endpoint, key))
+        return partial(NewEvent, provider=endpoint, sha256=digest, delivery_key=key, body=sealed)
 
     @property
     def _database_timeout(self) -> float:
@@ -234,6 +238,7 @@ class Receiver:
     def _write(self, rows: Sequence[_UnstampedEvent | None]) -> Sequence[RecordedEvent]:
         """Record the rows in one transaction, in order; a None only asks whether that is possible."""
         used = self._secret_usage.due()
+        self._services.vault.prepare()
         with self._services.database.write() as tx:
             secret_use.note(tx, used)
             now = self._services.clock.now(tx)
@@ -337,11 +342,10 @@ def _recorded(recorded: RecordedEvent) -> _Stored:
     return _Stored(event_id(recorded.id), "duplicate" if recorded.known else fresh)
 
 
-def _quarantined(sealed: _UnstampedEvent, digest: bytes, detail: str) -> _UnstampedEvent:
+def _quarantined(sealed: _UnstampedEvent, detail: str) -> _UnstampedEvent:
     return partial(
         sealed,
         name="",
-        delivery_key=sha256(b"quarantined" + digest).digest(),
         content_key=None,
         lane=0,
         state="quarantined",

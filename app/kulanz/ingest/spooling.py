@@ -9,6 +9,7 @@ from threading import Lock, Thread
 
 import msgspec
 
+from kulanz.crypto import places
 from kulanz.crypto.vault import Vault
 from kulanz.errors import StorageUnavailableError, detail_of
 from kulanz.ingest.group_commit import GroupCommit
@@ -48,7 +49,7 @@ class SpoolFallback:
     def store(self, event: NewEvent, *, seconds: float) -> None:
         """Put an event on stable storage beside the database; StorageUnavailableError where that cannot be."""
         try:
-            self._commits.submit(self._vault.seal(_encode(event)), seconds=seconds)
+            self._commits.submit(self._vault.seal(_encode(event), places.SPOOL), seconds=seconds)
         finally:
             self.wake()
 
@@ -131,7 +132,7 @@ class SpoolFallback:
     def _record_or_return(self, records: Sequence[bytes]) -> Sequence[bytes]:
         """Record events, and return those that the database refuses by themselves: they are tried again much later."""
         try:
-            self._record([_decode(self._vault.open(record)) for record in records])
+            self._record([_decode(self._vault.open(record, places.SPOOL)) for record in records])
         except StorageUnavailableError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever is wrong with one must not hold up the others

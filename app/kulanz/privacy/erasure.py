@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from kulanz.crypto import signing
+from kulanz.crypto import places, signing
 from kulanz.crypto.vault import Vault
 from kulanz.delivery import files, letterbox
 from kulanz.policy.areas.closure.area import closed_by
@@ -21,7 +21,7 @@ from kulanz.policy.areas.closure.retention import RetainedRecords, retained
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.state import Account, Terms
-from kulanz.privacy import vacuum
+from kulanz.privacy import statements, vacuum
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import accounts, archive, certificates, codec, erasing, ledger, outbox
@@ -68,6 +68,7 @@ def destroy(services: Services, tx: Connection, closing: Closing) -> None:
     vacuum.request(tx, real_now())
     details = sum(ledger.redact(tx, name, but=row.seq if name == row.id else None) for name in names)
     gone = erasing.destroy(tx, names)
+    statements.restate(services.vault, tx, names)
     stated = {
         "cause": closed.cause,
         "policy": f"{policy.name}@{policy.version}",
@@ -91,7 +92,7 @@ def book_of(vault: Vault, row: AccountRow) -> Book:
     """Return the book of an account; an empty one where its data were destroyed."""
     if row.key is None or row.book is None:
         return Book()
-    return codec.unpack_book(vault.data_key(row.key).open(row.book))
+    return codec.unpack_book(vault.data_key(row.key, row.id).open(row.book, places.book(row.id)))
 
 
 def certify(vault: Vault, tx: Connection, row: AccountRow, given_document: JsonDocument, now: datetime) -> str:
@@ -126,7 +127,9 @@ def described(rows: Sequence[KeptRecords]) -> list[JsonDocument]:
 
 def opened(vault: Vault, row: KeptRecords) -> list[JsonDocument]:
     """Return what archived records say; they may be personal."""
-    matches: list[JsonDocument] = msgspec.json.decode(vault.data_key(row.key).open(row.body))
+    key = vault.unwrap(row.key, places.archive_key(row.account, row.kind, row.kept_until))
+    body = key.open(row.body, places.archive(row.account, row.kind, row.kept_until))
+    matches: list[JsonDocument] = msgspec.json.decode(body)
     return matches
 
 
@@ -134,8 +137,10 @@ def _sealed(
     vault: Vault, account: str, retained_records: RetainedRecords, now: datetime, *, by_timer: bool
 ) -> NewRecords:
     """Seal records under a key of their own, so that they can be destroyed by themselves."""
-    wrapped = vault.new_data_key()
-    body = vault.data_key(wrapped).seal(msgspec.json.encode(retained_records.records))
+    named = (account, retained_records.kind, retained_records.until)
+    place = places.archive_key(*named)
+    wrapped = vault.new_key(place)
+    body = vault.unwrap(wrapped, place).seal(msgspec.json.encode(retained_records.records), places.archive(*named))
     return NewRecords(
         account=account,
         kind=retained_records.kind,
@@ -154,9 +159,10 @@ def _carry_on(vault: Vault, tx: Connection, name: str) -> None:
     wrapped = accounts.data_key(tx, name)
     if wrapped is None:
         return
-    key = vault.data_key(wrapped)
+    key = vault.data_key(wrapped, name)
     for row in _unfinished(tx, name):
-        outbox.reseal(tx, row.id, vault.seal(key.open(row.payload)))
+        place = places.effect(row.account, row.id)
+        outbox.reseal(tx, row.id, vault.seal(key.open(row.payload, place), place))
 
 
 def _file_of(effect: EffectRow) -> str:

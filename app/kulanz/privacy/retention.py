@@ -14,7 +14,7 @@ from kulanz.policy.areas.closure.area import has_ended
 from kulanz.policy.areas.closure.matters import protected
 from kulanz.policy.assess import assess
 from kulanz.policy.state import Account, Terms
-from kulanz.privacy import erasure, vacuum
+from kulanz.privacy import erasure, statements, vacuum
 from kulanz.privacy.erasure import certify
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -198,7 +198,6 @@ def _record(  # noqa: PLR0917 - one row has many parts
     )
     chained = ledger.chained(decided)
     ledger.write(tx, [chained])
-    signature = services.vault.signer.sign(ledger.statement(row.id, decided.seq, chained.hash))
-    row = msgspec.structs.replace(row, seq=decided.seq, head=chained.hash, signature=signature)
+    row = statements.stated(services.vault, msgspec.structs.replace(row, seq=decided.seq, head=chained.hash))
     accounts.save(tx, [row])
     return row

@@ -1,14 +1,17 @@
-"""Which encryption keys still protect what, and sealing everything anew with the first: online, and resumable."""
+"""Rotation of encryption keys: what each still protects, and sealing with the first, online and resumable."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from kulanz.crypto.vault import Vault
+from kulanz.privacy import binding
 from kulanz.services import Services
 from kulanz.store import sealed
 from kulanz.store.sealed import PLACES, Place
 from kulanz.store.spool import Spool
+from kulanz.store.tables import keyring
 
 ROWS_PER_STEP = 200
 
@@ -36,28 +39,33 @@ class RotationStatus:
     keys: tuple[KeyStatus, ...]
     lost: Mapping[str, int]
     """What none of the given keys can open."""
+    unbound: int
+    """How much an earlier version has sealed with the first key: it is not bound to its place yet."""
 
     @property
     def to_do(self) -> int:
-        """How much is not sealed with the first key."""
-        return sum(sum(key.protects.values()) for key in self.keys if key.position > 1)
+        """How much is not sealed with the first key, or not bound."""
+        return self.unbound + sum(sum(key.protects.values()) for key in self.keys if key.position > 1)
 
 
 def status(services: Services) -> RotationStatus:
     """Count what each key protects."""
     matches = {place.name: _counted(services, place) for place in PLACES}
-    heads = services.vault.heads
+    ids, first = services.vault.key_ids, services.vault.first_head
     spooled = _spooled(services)
     keys = tuple(
-        KeyStatus(id=head[1:].hex(), position=position, protects=_of(matches, head) | (spooled if position > 1 else {}))
-        for position, head in enumerate(heads, start=1)
+        KeyStatus(id=id_.hex(), position=position, protects=_of(matches, id_) | (spooled if position > 1 else {}))
+        for position, id_ in enumerate(ids, start=1)
     )
     lost = {
         name: number
         for name, counts in matches.items()
-        if (number := sum(each for head, each in counts.items() if head not in heads))
+        if (number := sum(each for head, each in counts.items() if head[1:] not in ids))
     }
-    return RotationStatus(keys=keys, lost=lost)
+    unbound = sum(
+        each for counts in matches.values() for head, each in counts.items() if head[1:] == first[1:] and head != first
+    )
+    return RotationStatus(keys=keys, lost=lost, unbound=unbound)
 
 
 def rotate(services: Services, moved: Callable[[int], None], batch: int = ROWS_PER_STEP) -> int:
@@ -65,16 +73,16 @@ def rotate(services: Services, moved: Callable[[int], None], batch: int = ROWS_P
 
     It may be stopped anywhere and called again: what the first key has sealed is left alone.
     """
-    return sum(_place(services, place, moved, batch) for place in PLACES)
+    return binding.bind(services, moved) + sum(_place(services, place, moved, batch) for place in PLACES)
 
 
 def _place(services: Services, place: Place, moved: Callable[[int], None], batch: int) -> int:
     vault, done = services.vault, 0
-    again = vault.rewrap if place.wraps else vault.reseal
+    again = _rewrap(vault, place) if place.wraps else vault.reseal
     after: tuple[object, ...] | None = ()
     while after is not None:
         with services.database.write() as tx:
-            last, number = sealed.reencrypt(tx, place, first=vault.heads[0], after=after, limit=batch, seal=again)
+            last, number = sealed.reencrypt(tx, place, first=vault.first_head, after=after, limit=batch, seal=again)
         done += number
         moved(number)
         after = last
@@ -86,8 +94,18 @@ def _counted(services: Services, place: Place) -> dict[bytes, int]:
         return sealed.counts(conn, place)
 
 
-def _of(result: Mapping[str, Mapping[bytes, int]], head: bytes) -> dict[str, int]:
-    return {name: counts[head] for name, counts in result.items() if counts.get(head)}
+def _rewrap(vault: Vault, place: Place) -> Callable[[bytes, bytes], bytes]:
+    """Return what wraps a key with the first key; one whose contents are not bound stays as unbound as they are."""
+
+    def rewrap(wrapped: bytes, at: bytes) -> bytes:
+        return vault.rewrap(wrapped, at, bound=place.table is keyring or vault.is_bound(wrapped))
+
+    return rewrap
+
+
+def _of(result: Mapping[str, Mapping[bytes, int]], id_: bytes) -> dict[str, int]:
+    sums = {name: sum(each for head, each in counts.items() if head[1:] == id_) for name, counts in result.items()}
+    return {name: number for name, number in sums.items() if number}
 
 
 def _spooled(services: Services) -> dict[str, int]:

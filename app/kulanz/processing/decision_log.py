@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from kulanz.crypto import places
 from kulanz.policy import notice_audit
 from kulanz.policy.book import Book
 from kulanz.policy.document import Policy
@@ -15,6 +16,7 @@ from kulanz.policy.effects import Effect, Notify, fan_out
 from kulanz.policy.facts import Fact
 from kulanz.policy.frozen import evolve
 from kulanz.policy.state import Change, Decision, State, Terms
+from kulanz.privacy import statements
 from kulanz.processing.entry import Entry
 from kulanz.processing.outbox import effect_row, type_of
 from kulanz.processing.projections import Projections
@@ -64,12 +66,10 @@ class DecisionLog:
         self._names.update(dict.fromkeys(decision.state.names, entry.row.id))
 
     def signed(self, entry: Entry) -> AccountRow:
-        """Return the row of an account to store, signed where its chain ends now if that has grown."""
+        """Return the row of an account to store, with its statement."""
         row = entry.stored()
-        if row.seq == entry.signed_at:
-            return row
-        signature = self._services.vault.signer.sign(ledger.statement(row.id, row.seq, row.head))
-        return msgspec.structs.replace(row, signature=signature)
+        unchanged = row.seq == entry.signed_at and not entry.key.bound
+        return row if unchanged else statements.stated(self._services.vault, row)
 
     def leave(self, account: str) -> None:
         """List nothing of an account that is another name of one from now on."""
@@ -106,15 +106,17 @@ class DecisionLog:
             self._access_taken.append(notice_audit.is_unwarned(change, decision, decision.account.zone(terms)))
 
     def _journal_row(self, entry: Entry, fact: Fact) -> JournalRow:
-        written = entry.key.seal(codec.encode(fact))
-        return JournalRow(entry.row.id, self._now, type(fact).__name__, written, entry.row.seq or None)
+        kind = type(fact).__name__
+        written = entry.key.seal(codec.encode(fact), places.fact(entry.row.id, kind, self._now))
+        return JournalRow(entry.row.id, self._now, kind, written, entry.row.seq or None)
 
     def _effect_rows(self, entry: Entry, effect: Effect) -> Iterable[EffectRow]:
         settings = self._services.settings
         for part in fan_out(effect, settings.ops_alert_to):
             if isinstance(part, Notify) and settings.callback_url is None:
                 continue
-            yield effect_row(part, entry.row.id, entry.key.seal(codec.encode(part)), self._now, entry.row.seq)
+            payload = entry.key.seal(codec.encode(part), places.effect(entry.row.id, part.id))
+            yield effect_row(part, entry.row.id, payload, self._now, entry.row.seq)
 
 
 def _policy_of(decision: Decision, book: Book, terms: Terms, now: datetime) -> Policy:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
-from threading import Event as Signal
-from threading import Thread
+from datetime import datetime, timedelta
 from time import monotonic, sleep
 
+from kulanz.crypto import places
 from kulanz.delivery import Attempt, AttemptReport, deliver
 from kulanz.delivery.report import AttemptState, parked
-from kulanz.errors import FarEndError, StorageUnavailableError, UnreadableError, reason_of
+from kulanz.errors import FarEndError, NotSentError, StorageUnavailableError, UnreadableError, reason_of
 from kulanz.policy.assess import assess
 from kulanz.policy.consequences.effects import reported, still_wanted
 from kulanz.policy.effects import (
@@ -25,12 +23,14 @@ from kulanz.policy.effects import (
     SendMail,
 )
 from kulanz.policy.facts import Fact, Outcome, Provenance, SubscriptionSeen
-from kulanz.privacy import erasure
+from kulanz.privacy import after_restore, erasure
 from kulanz.processing.account_resolver import AccountResolver
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.events import alert_parked
+from kulanz.processing.lease import Lease
 from kulanz.processing.outbox import alert
 from kulanz.processing.unit_of_work import UnitOfWork
+from kulanz.processing.write_guard import WriteGuard, earlier_request
 from kulanz.providers import Routing
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -43,9 +43,6 @@ from kulanz.telemetry.logs import log
 
 CONCURRENT_ACCOUNTS = 4
 """Accounts whose effects are carried out side by side: one slow far end does not hold up the others."""
-LEASE = timedelta(seconds=4)
-"""How long the effects of a worker that was killed wait for another; one that lives renews its leases."""
-LEASE_RENEWAL_INTERVAL = timedelta(seconds=1)
 RECORD_RETRY_FOR, RECORD_RETRY_INTERVAL = 20.0, 0.5
 """Seconds for which an outcome that the database does not take is offered again, and between two offers."""
 _ALERTED_WHEN_UNDONE = (CancelSubscription, ResumeSubscription, RefundPayment, DisableLicence, Notify)
@@ -64,18 +61,21 @@ def dispatch_due(services: Services, limit: int) -> int:
 
     Where a worker died at one of an account's, they are carried out alone, after the others: it may do so again.
     """
-    rows = outbox.lease(services.database, limit, real_now(), LEASE.total_seconds())
+    lease = Lease(services.database, services.send_timing)
+    leased = lease.take(limit)
+    rows = after_restore.without_held(services, leased) if leased else leased
     by_account: dict[str, list[EffectRow]] = {}
     for row in rows:
         by_account.setdefault(row.account, []).append(row)
     if rows:
-        with _leases_renewed(services, [row.id for row in rows]):
+        with lease.renewed():
             suspect = {account for account, batch in by_account.items() if any(row.begun_at for row in batch)}
             safe = [batch for account, batch in by_account.items() if account not in suspect]
-            list(services.dispatch_pool(CONCURRENT_ACCOUNTS).map(lambda rows: _dispatch_in_order(services, rows), safe))
+            threads = services.dispatch_pool(CONCURRENT_ACCOUNTS)
+            list(threads.map(lambda rows: _dispatch_in_order(services, lease, rows), safe))
             for account in suspect:
-                _dispatch_in_order(services, by_account[account])
-    return len(rows)
+                _dispatch_in_order(services, lease, by_account[account])
+    return len(leased)
 
 
 def look_up_missing(services: Services) -> int:
@@ -89,39 +89,19 @@ def look_up_missing(services: Services) -> int:
     return sum(_look_up(services, event) for event in due)
 
 
-@contextmanager
-def _leases_renewed(services: Services, ids: Sequence[str]) -> Iterator[None]:
-    """Keep leases from lapsing while the block lasts. Where that fails, `outbox.begin` still keeps others apart."""
-    done = Signal()
-
-    def renew() -> None:
-        while not done.wait(LEASE_RENEWAL_INTERVAL.total_seconds()):
-            try:
-                outbox.renew(services.database, ids, real_now() + LEASE)
-            except StorageUnavailableError as error:
-                log.warning("lease.not_renewed", detail=error.detail)
-
-    thread = Thread(target=renew, name="leases", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
-
-
-def _dispatch_in_order(services: Services, rows: Sequence[EffectRow]) -> None:
+def _dispatch_in_order(services: Services, lease: Lease, rows: Sequence[EffectRow]) -> None:
     """Carry the effects of one account out in the order in which they were decided."""
     for row in rows:
-        _dispatch(services, row)
+        _dispatch(services, lease, row)
 
 
-def _dispatch(services: Services, row: EffectRow) -> None:
+def _dispatch(services: Services, lease: Lease, row: EffectRow) -> None:
     """Carry one effect out if its account still wants it. A fault of our own is an attempt that failed.
 
     An attempt that began and told nobody its outcome was made by a worker that died: it counts.
     """
     interrupted = row.begun_at is not None
+    settled = False
     attempts = row.attempts + interrupted
     try:
         with services.database.read() as conn:
@@ -142,47 +122,62 @@ def _dispatch(services: Services, row: EffectRow) -> None:
         report = parked(f"{MAX_CRASHES} workers died at it", Outcome.UNKNOWN)
     elif not wanted:
         report = AttemptReport(state=AttemptState.SKIPPED, outcome=Outcome.WITHDRAWN)
-    elif not _begin_attempt(services, row):
+    elif (begun_at := _begin_attempt(services, row)) is None:
         return
     else:
-        attempt = Attempt(account=row.account, decided_at=row.created_at, now=now, attempts=attempts)
-        report = deliver(effect, services.channels(), attempt)
-    _record_with_retry(services, row, effect, report, attempts)
+        guard = WriteGuard(services, lease, row, moves_money=isinstance(effect, RefundPayment))
+        attempt = Attempt(
+            account=row.account,
+            decided_at=row.created_at,
+            now=now,
+            attempts=attempts,
+            before_write=guard.pass_through,
+            earlier=earlier_request(services, row),
+        )
+        try:
+            lease.check()
+            report = deliver(effect, services.channels(), attempt)
+        except NotSentError as error:
+            log.info("effect.not_sent", effect=row.id, type=row.type, detail=error.detail)
+            _retried(row, lambda: _give_back(services, row, begun_at, guard.note))
+            return
+        settled = guard.is_settled_by(report)
+    _retried(row, lambda: _record(services, row, effect, report, attempts, settled=settled))
 
 
-def _begin_attempt(services: Services, row: EffectRow) -> bool:
-    """Say durably that an attempt begins; False where our lease had lapsed and another worker was quicker."""
+def _begin_attempt(services: Services, row: EffectRow) -> datetime | None:
+    """Say durably that an attempt begins, and return when; None where another worker was quicker."""
+    now = real_now()
     with services.database.write() as tx:
-        return outbox.begin(tx, row, real_now())
+        return now if outbox.begin(tx, row, now) else None
 
 
 def _load_effect(services: Services, conn: Connection, row: EffectRow) -> Effect:
     """Return what is to be done. An account that was closed since the row was leased left it sealed anew."""
     key = accounts.data_key(conn, row.account) if row.account else None
+    place = places.effect(row.account, row.id)
     if key:
-        return codec.read_effect(row.kind, services.vault.data_key(key).open(row.payload))
+        return codec.read_effect(row.kind, services.vault.data_key(key, row.account).open(row.payload, place))
     current = outbox.get(conn, row.id) if row.account else row
-    return codec.read_effect(row.kind, services.vault.open((current or row).payload))
+    return codec.read_effect(row.kind, services.vault.open((current or row).payload, place))
 
 
 def _is_still_wanted(services: Services, conn: Connection, account: str, effect: Effect) -> bool:
     stored = accounts.get(conn, account)
     if stored is None or stored.book is None or stored.key is None:
         return True
-    book = codec.unpack_book(services.vault.data_key(stored.key).open(stored.book))
+    book = codec.unpack_book(services.vault.data_key(stored.key, stored.id).open(stored.book, places.book(stored.id)))
     terms = services.terms(conn)
     state = assess(book, terms, book.word("timezone") or terms.timezone, services.clock.now(conn))
     return still_wanted(effect, state, book)
 
 
-def _record_with_retry(
-    services: Services, row: EffectRow, effect: Effect, report: AttemptReport, attempts: int
-) -> None:
-    """Record an outcome, again and again while the database is away: nobody else knows what became of the attempt."""
+def _retried(row: EffectRow, record: Callable[[], None]) -> None:
+    """Record an outcome, again and again while the database is away: no other process knows it."""
     until = monotonic() + RECORD_RETRY_FOR
     while True:
         try:
-            _record(services, row, effect, report, attempts)
+            record()
         except StorageUnavailableError as error:
             if monotonic() > until:
                 raise
@@ -192,7 +187,15 @@ def _record_with_retry(
             return
 
 
-def _record(services: Services, row: EffectRow, effect: Effect, report: AttemptReport, attempts: int) -> None:
+def _give_back(services: Services, row: EffectRow, begun_at: datetime, note: str | None) -> None:
+    """Make due again what was surely not sent."""
+    with services.database.write() as tx:
+        outbox.give_back(tx, row.id, begun_at, note)
+
+
+def _record(
+    services: Services, row: EffectRow, effect: Effect, report: AttemptReport, attempts: int, *, settled: bool
+) -> None:
     """Record an outcome, and what follows from it for the account, in one transaction."""
     retried = report.state is AttemptState.RETRY
     withdrawn = report.outcome is Outcome.WITHDRAWN
@@ -208,6 +211,8 @@ def _record(services: Services, row: EffectRow, effect: Effect, report: AttemptR
             next_attempt_at=real_now() + (report.retry_after or timedelta()) if retried else None,
             done_at=None if retried else real_now(),
         )
+        if settled:
+            outbox.settle_request(tx, row.id)
         if row.account and not _report_to_policy(services, tx, row, effect, report):
             _discard(services, tx, row)
         _alert_operators(services, tx, row, effect, report.state)
@@ -298,7 +303,8 @@ def _record_subscription(services: Services, event: Event, seen: SubscriptionSee
 
 def _routing(services: Services, event: Event) -> Routing:
     provider = services.providers[event.provider]
-    return provider.route(provider.decode(services.vault.open(event.body)), services.account_naming)
+    body = services.vault.open(event.body, places.event(event.provider, event.delivery_key))
+    return provider.route(provider.decode(body), services.account_naming)
 
 
 def _reconciled(seen: SubscriptionSeen) -> SubscriptionSeen:

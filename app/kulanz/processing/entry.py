@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from kulanz.crypto import places
 from kulanz.crypto.vault import DataKey, Vault
 from kulanz.policy.book import Book
 from kulanz.policy.state import Access, Account, Standing, State
@@ -47,7 +48,7 @@ class Entry:
         account, state = self.account, self.state
         return msgspec.structs.replace(
             self.row,
-            book=self.key.seal(codec.pack_book(account.book)),
+            book=self.key.seal(codec.pack_book(account.book), places.book(self.row.id)),
             standing=str(account.standing),
             plan=account.plan,
             access=str(account.access),
@@ -69,7 +70,7 @@ class Entry:
 
 def opened(row: AccountRow, vault: Vault) -> Entry:
     """Return the entry of a row that was locked."""
-    key = vault.data_key(row.key or vault.new_data_key())
+    key = vault.data_key(row.key or vault.new_data_key(row.id), row.id)
     return Entry(row, key, account_of(row, key), signed_at=row.seq if row.signature else 0)
 
 
@@ -77,7 +78,7 @@ def account_of(row: AccountRow, key: DataKey | None) -> Account:
     """Return an account as it was stored, opened with its key; of one whose key was destroyed nothing is known."""
     return Account(
         id=row.id,
-        book=codec.unpack_book(key.open(row.book)) if row.book is not None and key is not None else _BLANK,
+        book=_book(row, key),
         plan=row.plan,
         access=Access(row.access),
         standing=Standing(row.standing),
@@ -85,3 +86,9 @@ def account_of(row: AccountRow, key: DataKey | None) -> Account:
         sequence=row.seq,
         decided_at=row.decided_at,
     )
+
+
+def _book(row: AccountRow, key: DataKey | None) -> Book:
+    if row.book is None or key is None:
+        return _BLANK
+    return codec.unpack_book(key.open(row.book, places.book(row.id)))

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from kulanz.crypto import places
 from kulanz.errors import KulanzError, StorageUnavailableError, UntranslatableError, reason_of
 from kulanz.policy.facts import Fact, OrderSeen, SubscriptionSeen
 from kulanz.processing import facts_first, outbox
@@ -123,11 +124,12 @@ def _account_of_event(services: Services, tx: Connection, event: Event) -> tuple
 
 def _decrypted_body(services: Services, tx: Connection, event: Event) -> bytes:
     if event.account is None or services.vault.has_sealed(event.body):
-        return services.vault.open(event.body)
+        return services.vault.open(event.body, places.event(event.provider, event.delivery_key))
     key = accounts.data_key(tx, event.account)
     if key is None:
         raise UntranslatableError("the account's key was destroyed")
-    return services.vault.data_key(key).open(event.body)
+    place = places.event(event.provider, event.delivery_key, event.account)
+    return services.vault.data_key(key, event.account).open(event.body, place)
 
 
 def _apply(services: Services, ids: Sequence[int], worker: str, *, release: bool = True) -> None:
@@ -284,7 +286,8 @@ class Batch:
         )
         name = self._unit_of_work.account_id(account)
         resealed = event.account == name and not self._services.vault.has_sealed(event.body)
-        body = event.body if resealed else self._unit_of_work.seal(account, self._bodies.pop(event.id))
+        place = places.event(event.provider, event.delivery_key, name)
+        body = event.body if resealed else self._unit_of_work.seal(account, self._bodies.pop(event.id), place)
         self._settled.append(SettledEvent(event.id, "handled", name, body, facts_at=translated.at))
 
     def _skip_erased(self, account: str, event: Event, facts: tuple[Fact, ...]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from hashlib import sha256
 
+from kulanz.crypto import places
 from kulanz.policy import effects
 from kulanz.policy.effects import AlertOperators, Effect, Notify, fan_out
 from kulanz.runtime.clock import real_now
@@ -69,7 +70,7 @@ def alert(services: Services, tx: Connection, *, topic: str, subject: str, accou
     for part in fan_out(effect, services.settings.ops_alert_to):
         if isinstance(part, Notify) and services.settings.callback_url is None:
             continue
-        payload = services.vault.seal(codec.encode(part))
+        payload = services.vault.seal(codec.encode(part), places.effect("", part.id))
         rows.append(effect_row(part, "", payload, services.clock.now(tx), None))
     if rows:
         outbox.add(tx, rows)

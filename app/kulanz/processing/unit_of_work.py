@@ -14,7 +14,7 @@ from kulanz.policy.decide import decide
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import Fact
 from kulanz.policy.state import CALM, Account, Decision, Situation, State, Terms
-from kulanz.privacy import erasure
+from kulanz.privacy import erasure, statements
 from kulanz.privacy.erasure import Closing
 from kulanz.processing import facts_first
 from kulanz.processing.circuit_breaker import Allowance, Expiries
@@ -75,9 +75,9 @@ class UnitOfWork:
         account = self.account(name)
         return assess(account.book, self.terms, account.zone(self.terms), self.now)
 
-    def seal(self, name: str, plain: bytes) -> bytes:
-        """Seal with the account's own key."""
-        return self._entries[name].key.seal(plain)
+    def seal(self, name: str, plain: bytes, place: bytes) -> bytes:
+        """Seal with the account's own key, for one place."""
+        return self._entries[name].key.seal(plain, place)
 
     def join(self, old: str, new: str, cause: Cause) -> None:
         """Let a provisional account become another name of `new`: what is known of it is known of `new`."""
@@ -89,6 +89,7 @@ class UnitOfWork:
         merged = target.account.book.join(alias.account.book)
         target.account = replace(target.account, version=version)
         accounts.make_alias(self._tx, old, target.row.id)
+        statements.restate(self._services.vault, self._tx, accounts.aliases(self._tx, target.row.id))
         self._log.leave(old)
         timers.replace(self._tx, {old: []})
         self._entries[old] = target

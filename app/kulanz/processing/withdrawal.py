@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterator
 from datetime import datetime
 
+from kulanz.crypto import places
 from kulanz.policy.consequences.outcomes import reported, still_wanted
 from kulanz.policy.facts import Fact, Outcome
 from kulanz.processing.entry import Entry
@@ -31,7 +32,7 @@ class Withdrawal:
             return []
         facts: list[Fact] = []
         for row in _waiting(self._tx, entry.row.id, self._rows):
-            effect = codec.read_effect(row.kind, entry.key.open(row.payload))
+            effect = codec.read_effect(row.kind, entry.key.open(row.payload, places.effect(row.account, row.id)))
             if not still_wanted(effect, state, book):
                 self._rows[row.id] = row
                 facts.extend(reported(effect, Outcome.WITHDRAWN, self._now, book))

@@ -7,12 +7,12 @@ with it (429), or where no connection was ever made. Everything else is for the 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from time import monotonic, sleep
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, Self, TypeVar
 
 import msgspec
 import requests
@@ -66,6 +66,10 @@ class _Unlimited:
 UNLIMITED: RateLimiter = _Unlimited()
 
 
+def _nothing() -> None:
+    """Let every write be sent."""
+
+
 @dataclass(frozen=True, slots=True)
 class Transport:
     """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
@@ -83,6 +87,15 @@ class Transport:
     rate_limit: RateLimiter = field(default=UNLIMITED, repr=False)
     tries: int = 1
     """How often a request is made in all where repeating it is safe."""
+    before_write: Callable[[], None] = field(default=_nothing, repr=False)
+    """Called directly before a request that changes something; what it raises keeps the request from being sent."""
+
+    REFUND_KEY_LASTS: ClassVar[timedelta] = timedelta()
+    """How long a refund under the same key is the same refund; zero where the provider looks at no keys."""
+
+    def checked(self, before_write: Callable[[], None], /) -> Self:
+        """Return the same client, with something to be done directly before each write."""
+        return replace(self, before_write=before_write)
 
     def ask(self, path: str, query: Mapping[str, object] | None = None) -> dict[str, Any]:
         """Return the document at a path."""
@@ -154,6 +167,8 @@ class Transport:
         headers: Mapping[str, str] | None = None,
     ) -> requests.Response:
         self.rate_limit.acquire()
+        if method != "GET":
+            self.before_write()
         return self.session.request(
             method,
             self.api_url.rstrip("/") + path,

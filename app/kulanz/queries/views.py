@@ -49,7 +49,7 @@ def view(services: Services, conn: Connection, name: str) -> AccountView:
 
 def of_row(services: Services, conn: Connection, row: AccountRow) -> AccountView:
     """Return the account of a row as of its last decision."""
-    account = account_of(row, services.vault.data_key(row.key) if row.key is not None else None)
+    account = account_of(row, services.vault.data_key(row.key, row.id) if row.key is not None else None)
     now = services.clock.now(conn)
     terms, as_of = services.terms(conn, now).under(account.book, now), row.decided_at or now
     state = assess(account.book, terms, account.zone(terms), as_of)

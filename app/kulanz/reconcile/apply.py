@@ -8,6 +8,7 @@ from datetime import datetime
 
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Fact, SubscriptionSeen
+from kulanz.privacy import erasure
 from kulanz.processing import outbox
 from kulanz.processing.account_resolver import AccountResolver
 from kulanz.processing.decision_log import Cause
@@ -15,7 +16,7 @@ from kulanz.processing.unit_of_work import UnitOfWork
 from kulanz.providers.provider import Listed
 from kulanz.reconcile.drift import Drift, DriftKind, differences, held_in, seen_in, word
 from kulanz.services import Services
-from kulanz.store import accounts, codec, inbox
+from kulanz.store import accounts, inbox
 from kulanz.store.database import Connection
 
 _NOTHING = Book()
@@ -97,7 +98,7 @@ class _AccountCache:
         row = accounts.get(self._conn, account)
         if row is None or row.book is None:
             return None if row is not None and row.key is None else _NOTHING
-        return None if row.key is None else codec.unpack_book(self._services.vault.data_key(row.key).open(row.book))
+        return None if row.key is None else erasure.book_of(self._services.vault, row)
 
 
 def _find(

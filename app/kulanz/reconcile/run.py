@@ -9,6 +9,7 @@ from datetime import datetime
 
 from kulanz.errors import RefusedError
 from kulanz.policy.facts import Status
+from kulanz.privacy import erasure
 from kulanz.processing import outbox
 from kulanz.processing.decision_log import Cause
 from kulanz.providers.lemonsqueezy.client import ResourceKind
@@ -16,7 +17,7 @@ from kulanz.providers.provider import Listed
 from kulanz.reconcile import apply as reconcile_apply
 from kulanz.reconcile.drift import IN_FLIGHT, Drift, DriftKind
 from kulanz.services import Services
-from kulanz.store import accounts, codec
+from kulanz.store import accounts
 
 PROVIDER = "lemonsqueezy"
 ACCOUNTS_PER_PAGE = 500
@@ -153,7 +154,7 @@ def _unknown_objects(
 ) -> Iterable[Drift]:
     if row.key is None or row.book is None:
         return
-    book = codec.unpack_book(services.vault.data_key(row.key).open(row.book))
+    book = erasure.book_of(services.vault, row)
     for key, sub in book.subscriptions.items():
         binding, status = _BINDING + key.partition(":")[2], sub.seen.status
         old = (sub.seen.created_at or sub.seen.stamp.at) < before

@@ -16,6 +16,8 @@ _LEASE = timedelta(seconds=30)
 """Longer than a step of its holder takes; after a kill the next one waits for so long."""
 _RENEW_EVERY = 5.0
 _LOOK_EVERY = 0.1
+_BOOT_CLOCK: int = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Linux has a monotonic clock that stops in a sleep and one that does not; that of macOS does not."""
 
 
 class HostClock:
@@ -33,6 +35,11 @@ HOST = [HostClock()]
 def real_now() -> datetime:
     """Return the host's time: for leases, backoff and signatures."""
     return HOST[0].now()
+
+
+def boot_seconds() -> float:
+    """Return seconds on a clock that nobody sets, and that goes on while the machine sleeps: for leases."""
+    return time.clock_gettime(_BOOT_CLOCK)
 
 
 class Clock:

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, TypeVarTuple
 
 import msgspec
-from sqlalchemy import Select, bindparam, func, select, update
+from sqlalchemy import LargeBinary, Select, and_, bindparam, func, or_, select, update
 from sqlalchemy.engine import Connection
 
 from kulanz.store import bulk
@@ -22,6 +22,14 @@ class Kin(msgspec.Struct, frozen=True):
     id: str
     alias_of: str
     key: bytes | None
+
+
+class ChainEnd(msgspec.Struct, frozen=True):
+    """Where the chain of an account's decisions ends."""
+
+    id: str
+    seq: int
+    head: bytes
 
 
 class AccountRow(msgspec.Struct, frozen=True):
@@ -45,10 +53,12 @@ class AccountRow(msgspec.Struct, frozen=True):
     decided_at: datetime | None
     alias_of: str | None = None
     signature: bytes | None = None
-    """Of where the chain of decisions ends (`ledger.statement`); None before the first."""
+    """The MAC of the row (`ledger.row_statement`), or an earlier version's signature of where its chain ends."""
 
 
 _COLUMNS = AccountRow.__struct_fields__
+_SIGNATURE_BYTES = 64
+"""Of an earlier version's signature; a MAC is shorter."""
 _ROW = select(*(accounts.c[name] for name in _COLUMNS))
 _LOCK = Prepared(_ROW.where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update())
 _ONE = _ROW.where(accounts.c.id == bindparam("account"))
@@ -65,6 +75,25 @@ _PAST_GRACE = (
     .select_from(accounts)
     .where(accounts.c.standing == "grace", accounts.c.grace_ends_at <= bindparam("now", type_=Instant))
 )
+_ENDS_OF = select(accounts.c.id, accounts.c.seq, accounts.c.head).where(among(accounts.c.id, "ids"))
+_ENDS = (
+    select(accounts.c.id, accounts.c.seq, accounts.c.head)
+    .where(accounts.c.id > bindparam("after"))
+    .order_by(accounts.c.id)
+    .limit(bindparam("limit"))
+)
+_UNBOUND = (
+    select(accounts.c.id)
+    .where(
+        accounts.c.id > bindparam("after"),
+        or_(
+            func.substr(accounts.c.key, 1, 1, type_=LargeBinary) == b"\x01",
+            and_(accounts.c.key.is_(None), func.length(accounts.c.signature) == _SIGNATURE_BYTES),
+        ),
+    )
+    .order_by(accounts.c.id)
+    .limit(bindparam("limit"))
+)
 _COUNT = select(func.count()).select_from(accounts).where(accounts.c.alias_of.is_(None))
 _ALIAS = (
     update(accounts)
@@ -74,7 +103,7 @@ _ALIAS = (
 _FORWARD = update(accounts).where(accounts.c.alias_of == bindparam("old")).values(alias_of=bindparam("new"))
 
 
-def lock(tx: Connection, ids: Collection[str], new_key: Callable[[], bytes]) -> dict[str, AccountRow]:
+def lock(tx: Connection, ids: Collection[str], new_key: Callable[[str], bytes]) -> dict[str, AccountRow]:
     """Lock accounts, making those that do not exist; an alias answers with the row of the account it stands for.
 
     Rows are locked in the order of their ids, so that two workers who need the same ones cannot block each other.
@@ -82,7 +111,7 @@ def lock(tx: Connection, ids: Collection[str], new_key: Callable[[], bytes]) -> 
     rows = _locked(tx, ids)
     if missing := sorted(set(ids) - rows.keys()):
         bulk.insert(
-            tx, accounts, _COLUMNS, [_new(id_, new_key()) for id_ in missing], conflict=bulk.ON_CONFLICT_DO_NOTHING
+            tx, accounts, _COLUMNS, [_new(id_, new_key(id_)) for id_ in missing], conflict=bulk.ON_CONFLICT_DO_NOTHING
         )
         rows |= _locked(tx, missing)
     if targets := {row.alias_of for row in rows.values() if row.alias_of} - rows.keys():
@@ -93,6 +122,37 @@ def lock(tx: Connection, ids: Collection[str], new_key: Callable[[], bytes]) -> 
 def save(tx: Connection, rows: Sequence[AccountRow]) -> None:
     """Write locked accounts back."""
     bulk.update(tx, accounts, _COLUMNS, [msgspec.structs.astuple(row) for row in rows])
+
+
+def state(tx: Connection, rows: Sequence[AccountRow]) -> None:
+    """Write the statements of locked accounts."""
+    bulk.update(tx, accounts, ("id", "signature"), [(row.id, row.signature) for row in rows])
+
+
+def ends(conn: Connection, after: str, limit: int) -> list[ChainEnd]:
+    """Return where the chains of accounts end, those after `after`, aliases among them."""
+    return [ChainEnd(*row) for row in conn.execute(_ENDS, {"after": after, "limit": limit})]
+
+
+def ends_of(conn: Connection, ids: Collection[str]) -> dict[str, ChainEnd]:
+    """Return where the chains of some accounts end."""
+    return {row[0]: ChainEnd(*row) for row in conn.execute(_ENDS_OF, {"ids": ids})}
+
+
+def lock_exactly(tx: Connection, id: str) -> AccountRow | None:  # noqa: A002
+    """Lock exactly this account, also an alias."""
+    row = tx.execute(_ONE.with_for_update(), {"account": id}).one_or_none()
+    return AccountRow(*row) if row is not None else None
+
+
+def unbound(conn: Connection, after: str, limit: int) -> list[str]:
+    """Return ids, those after `after`, of accounts whose key or statement an earlier version has written."""
+    return list(conn.execute(_UNBOUND, {"after": after, "limit": limit}).scalars())
+
+
+def is_blank(row: AccountRow) -> bool:
+    """Whether a row is as it was made: of an account about which nothing is decided yet."""
+    return msgspec.structs.astuple(row) == _new(row.id, row.key)
 
 
 def get(conn: Connection, id: str) -> AccountRow | None:  # noqa: A002
@@ -165,7 +225,7 @@ def _locked(tx: Connection, ids: Collection[str]) -> dict[str, AccountRow]:
     return {row[0]: AccountRow(*row) for row in _LOCK.rows(tx, ids=ids)} if ids else {}
 
 
-def _new(id_: str, key: bytes) -> tuple[Any, ...]:
+def _new(id_: str, key: bytes | None) -> tuple[Any, ...]:
     row = AccountRow(
         id=id_,
         key=key,

@@ -88,6 +88,11 @@ def page(conn: Connection, after: int, limit: int) -> list[KeptRecords]:
     return [KeptRecords(*row) for row in conn.execute(_PAGE, {"after": after, "limit": limit})]
 
 
+def reseal(tx: Connection, id: int, key: bytes, body: bytes) -> None:  # noqa: A002
+    """Replace records and their wrapped key by the same ones sealed otherwise."""
+    bulk.update(tx, archive, ("id", "key", "body"), [(id, key, body)])
+
+
 def next_due(conn: Connection) -> datetime | None:
     """Return when the next records go by themselves."""
     ends = [max(until, held) if held else until for until, held in _NEXT.rows(conn)]

@@ -65,6 +65,12 @@ class Database:
             yield conn
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Open a transaction that writes nothing and sees one state of the whole database, however long it takes."""
+        with _translated(), self._server.snapshot() as conn:
+            yield conn
+
+    @contextmanager
     def drain_lock(self, wait: float = 10.0) -> Iterator[None]:
         """Keep other drains out: on SQLite one process at a time; on PostgreSQL claims do it, and this does nothing.
 

@@ -30,6 +30,9 @@ _OF_ACCOUNT = (
     .order_by(journal.c.id)
     .limit(_PAGE)
 )
+_ALL_OF_ACCOUNT = select(journal.c.id, *(journal.c[name] for name in _COLUMNS)).where(
+    journal.c.account == bindparam("account")
+)
 _OF_ACCOUNTS = (
     select(*(journal.c[name] for name in _COLUMNS)).where(among(journal.c.account, "accounts")).order_by(journal.c.id)
 )
@@ -52,6 +55,12 @@ def of_account(conn: Connection, account: str) -> Iterator[JournalRow]:
 def of_accounts(conn: Connection, accounts: Collection[str]) -> Iterator[JournalRow]:
     """Yield the facts of some accounts, oldest first."""
     yield from (JournalRow(*fields) for fields in conn.execute(_OF_ACCOUNTS, {"accounts": accounts}))
+
+
+def reseal(tx: Connection, account: str, seal: Callable[[JournalRow], bytes]) -> None:
+    """Replace each fact of an account by what `seal` returns for its row."""
+    rows = [(id_, JournalRow(*fields)) for id_, *fields in tx.execute(_ALL_OF_ACCOUNT, {"account": account})]
+    bulk.update(tx, journal, ("id", "fact"), [(id_, seal(row)) for id_, row in rows])
 
 
 def move(tx: Connection, old: str, new: str, reseal: Callable[[bytes], bytes] | None = None) -> int:

@@ -10,6 +10,7 @@ from sqlalchemy import String, bindparam, select, update
 from sqlalchemy.engine import Connection
 
 from kulanz.store import bulk
+from kulanz.store.accounts import AccountRow
 from kulanz.store.bulk import AnyRow
 from kulanz.store.tables import accounts, as_text, decisions
 
@@ -57,6 +58,8 @@ class Chained(NamedTuple):
 
 _COLUMNS = DecisionRow.__struct_fields__
 _JSON = slice(_COLUMNS.index("before"), _COLUMNS.index("effects") + 1)
+_PLAIN = ("id", "standing", "plan", "access", "version", "seq", "alias_of")
+_TIMES = ("grace_ends_at", "deletion_eligible_at", "decided_at")
 _PAGE = 500
 _DETAIL = _COLUMNS.index("detail") - len(("account", "seq", "at"))
 _HEX_DIGITS = 64
@@ -75,6 +78,7 @@ _ORPHANS = (
     .distinct()
     .order_by(decisions.c.account)
 )
+_HASH = select(decisions.c.hash).where(decisions.c.account == bindparam("account"), decisions.c.seq == bindparam("seq"))
 _RULES = select(decisions.c.rule).where(decisions.c.account == bindparam("account")).distinct()
 _REDACTED = '{"redacted":"'
 _DETAILS = select(decisions.c.seq, decisions.c.detail).where(decisions.c.account == bindparam("account"))
@@ -114,6 +118,14 @@ def statement(account: str, seq: int, head: bytes) -> bytes:
     return _canonical(["kulanz ledger head", 1, account, seq, head.hex()])
 
 
+def row_statement(row: AccountRow) -> bytes:
+    """Return what the MAC of an account's row is over: every column that is stored plainly, and the sealed book."""
+    book = sha256(row.book).hexdigest() if row.book is not None else None
+    plain = [getattr(row, name) for name in _PLAIN]
+    times = [as_text(at) if (at := getattr(row, name)) is not None else None for name in _TIMES]
+    return _canonical(["kulanz account", 2, *plain, *times, row.head.hex(), book, row.key is None])
+
+
 def verify(conn: Connection, account: str) -> int | None:
     """Return the number of the first decision that is missing or not as it was written; None: the chain is whole."""
     stored_flaw = flaw(conn, account)
@@ -135,6 +147,12 @@ def flaw(conn: Connection, account: str) -> Flaw | None:
     if seq < last:
         return Flaw(seq + 1, "missing")
     return None if head == end_head else Flaw(seq + 1, "missing")
+
+
+def hash_at(conn: Connection, account: str, seq: int) -> bytes | None:
+    """Return the hash of one decision, None where it is missing."""
+    value: bytes | None = conn.execute(_HASH, {"account": account, "seq": seq}).scalar()
+    return value
 
 
 def rules(conn: Connection, account: str) -> list[str]:

@@ -7,6 +7,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
+from kulanz.errors import RefusedError
 from kulanz.store.database import Connection, Database
 
 _ONE_AT_A_TIME = 0x6B756C61
@@ -14,11 +15,21 @@ _ONE_AT_A_TIME = 0x6B756C61
 
 def upgrade(database: Database) -> None:
     """Apply every migration that is missing, all or none; safe to call from several processes at once."""
-    if current(database) == head():
-        return
-    with database.write() as tx:
-        _keep_others_out(tx)
-        command.upgrade(_config(tx), "head")
+    reach(database, head())
+
+
+def reach(database: Database, revision: str) -> None:
+    """Apply the migrations up to a revision, or take those after it back; RefusedError for one that is not known."""
+    at, known = current(database), revisions()
+    for each in (revision, at):
+        if each is not None and each not in known:
+            raise RefusedError(f"revision {each} of the database is of a newer version of Kulanz")
+    if at is not None and known.index(at) > known.index(revision):
+        downgrade(database, revision)
+    elif at != revision:
+        with database.write() as tx:
+            _keep_others_out(tx)
+            command.upgrade(_config(tx), revision)
 
 
 def downgrade(database: Database, revision: str) -> None:
@@ -40,6 +51,12 @@ def head() -> str:
     if revision is None:
         raise LookupError("the installation has no migrations")
     return revision
+
+
+def revisions() -> list[str]:
+    """Return the revisions, oldest first."""
+    scripts = ScriptDirectory.from_config(_config(None))
+    return [script.revision for script in scripts.walk_revisions()][::-1]
 
 
 def _keep_others_out(tx: Connection) -> None:

@@ -4,7 +4,22 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
-from sqlalchemy import Integer, LargeBinary, Select, String, TextClause, bindparam, func, or_, select, text, update
+from sqlalchemy import (
+    Integer,
+    LargeBinary,
+    Select,
+    String,
+    TextClause,
+    and_,
+    bindparam,
+    case,
+    func,
+    null,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.engine import Connection
 
 from kulanz.store import bulk
@@ -39,6 +54,8 @@ class EffectRow(msgspec.Struct, frozen=True):
     """When the attempt began whose outcome nobody has recorded; None: there is none."""
     crashes: int = 0
     """How many attempts ended with their worker, before that one."""
+    request_note: str | None = None
+    """Which process was about to send a request that may have moved money; None: no outcome is unknown."""
 
 
 _COLUMNS = EffectRow.__struct_fields__
@@ -66,7 +83,14 @@ _OF_ACCOUNT = (
 _LEASE = update(effects).where(among(effects.c.id, "effects")).values(lease_until=bindparam("until", type_=Instant))
 _RENEW = (
     update(effects)
-    .where(among(effects.c.id, "effects"), _PENDING, effects.c.lease_until.is_not(None))
+    .where(
+        among(effects.c.id, "effects"),
+        _PENDING,
+        or_(
+            effects.c.lease_until == bindparam("held", type_=Instant),
+            effects.c.lease_until == bindparam("tried", type_=Instant),
+        ),
+    )
     .values(lease_until=bindparam("until", type_=Instant))
 )
 _BEGIN = (
@@ -77,6 +101,37 @@ _BEGIN = (
         effects.c.begun_at.is_not_distinct_from(bindparam("seen", type_=Instant)),
     )
     .values(begun_at=bindparam("now", type_=Instant), crashes=effects.c.crashes + bindparam("lost", type_=Integer))
+)
+_NOTE = (
+    update(effects)
+    .where(
+        effects.c.id == bindparam("effect"),
+        _PENDING,
+        effects.c.request_note.is_not_distinct_from(bindparam("seen", type_=String)),
+    )
+    .values(request_note=bindparam("note", type_=String))
+)
+_SETTLE = update(effects).where(effects.c.id == bindparam("effect")).values(request_note=None)
+_GIVE_BACK = (
+    update(effects)
+    .where(
+        effects.c.id == bindparam("effect"),
+        or_(
+            and_(_PENDING, effects.c.begun_at == bindparam("begun", type_=Instant)),
+            and_(effects.c.state.in_(("pending", "parked")), effects.c.request_note == bindparam("own", type_=String)),
+        ),
+    )
+    .values(
+        state="pending",
+        error=None,
+        next_attempt_at=_AT_ONCE,
+        done_at=None,
+        lease_until=None,
+        begun_at=None,
+        request_note=case(
+            (effects.c.request_note == bindparam("own", type_=String), null()), else_=effects.c.request_note
+        ),
+    )
 )
 _FINISH = (
     update(effects)
@@ -102,6 +157,7 @@ _FREE = (
 _RESEAL = (
     update(effects).where(effects.c.id == bindparam("effect")).values(payload=bindparam("sealed", type_=LargeBinary))
 )
+_HOLD = update(effects).where(_PENDING).values(state="parked", error=bindparam("why"), lease_until=None, begun_at=None)
 _RETRY = (
     update(effects)
     .where(among(effects.c.id, "effects"), effects.c.state != "done")
@@ -133,10 +189,14 @@ def lease(database: Database, limit: int, now_real: datetime, seconds: float) ->
     return rows
 
 
-def renew(database: Database, ids: Collection[str], until: datetime) -> None:
-    """Keep those of one's leased effects that are not finished yet for longer."""
+def renew(database: Database, ids: Collection[str], held: Sequence[datetime], until: datetime) -> bool:
+    """Keep those of one's leased effects that are not finished yet for longer; False where none was left.
+
+    They are one's own as long as the lease ends when one said: at the first of `held`, or the last.
+    """
     with database.relaxed() as tx:
-        tx.execute(_RENEW, {"effects": ids, "until": until})
+        ends = {"held": held[0], "tried": held[-1]}
+        return tx.execute(_RENEW, {"effects": ids, "until": until, **ends}).rowcount > 0
 
 
 def bring_forward(tx: Connection, now_real: datetime) -> int:
@@ -156,6 +216,21 @@ def begin(tx: Connection, row: EffectRow, now_real: datetime) -> bool:
     """
     begun = {"effect": row.id, "seen": row.begun_at, "now": now_real, "lost": int(row.begun_at is not None)}
     return tx.execute(_BEGIN, begun).rowcount == 1
+
+
+def note_request(tx: Connection, id: str, seen: str | None, note: str) -> bool:  # noqa: A002
+    """Write down a request that moves money, before it is sent; False where another process has noted one."""
+    return tx.execute(_NOTE, {"effect": id, "seen": seen, "note": note}).rowcount == 1
+
+
+def settle_request(tx: Connection, id: str) -> None:  # noqa: A002
+    """Forget the note of a request whose outcome is known."""
+    tx.execute(_SETTLE, {"effect": id})
+
+
+def give_back(tx: Connection, id: str, begun_at: datetime, note: str | None) -> bool:  # noqa: A002
+    """Make due again what one has surely not sent, unless another worker has gone on from there."""
+    return tx.execute(_GIVE_BACK, {"effect": id, "begun": begun_at, "own": note}).rowcount == 1
 
 
 def finish(
@@ -200,6 +275,11 @@ def of_account(conn: Connection, account: str) -> Iterator[EffectRow]:
 def reseal(tx: Connection, id: str, payload: bytes) -> None:  # noqa: A002
     """Replace an effect's payload by the same one sealed otherwise."""
     tx.execute(_RESEAL, {"effect": id, "sealed": payload})
+
+
+def park_pending(tx: Connection, reason: str) -> int:
+    """Hold everything that waits until a person tries it again; returns how many."""
+    return tx.execute(_HOLD, {"why": reason}).rowcount
 
 
 def retry(tx: Connection, ids: Collection[str]) -> int:

@@ -71,6 +71,14 @@ class Server:
             yield conn
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Open a transaction whose statements all see one state, and may take their time."""
+        options = {"isolation_level": "REPEATABLE READ"}
+        with self._engine().connect().execution_options(**options) as conn, conn.begin():
+            conn.exec_driver_sql("SET LOCAL statement_timeout = 0")
+            yield conn
+
+    @contextmanager
     def drain_lock(self, wait: float) -> Iterator[None]:  # noqa: ARG002  # The same question as of a file.
         """Do nothing: claims keep workers apart here."""
         yield

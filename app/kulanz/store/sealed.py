@@ -10,13 +10,14 @@ from sqlalchemy import Column, LargeBinary, Table, and_, bindparam, func, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql.elements import ColumnElement
 
+from kulanz.crypto import places
 from kulanz.errors import UnreadableError
 from kulanz.store.tables import accounts, archive, effects, idempotency, inbox, keyring
 
 HEAD_BYTES = 5
-"""What a sealed value begins with tells which key has sealed it."""
-ENCRYPTED_PREFIX = b"\x01"
-"""The first byte of what an encryption key has sealed; what a data key has sealed begins otherwise."""
+"""What a sealed value begins with tells whether it is bound to its place, and which key has sealed it."""
+ENCRYPTED_PREFIXES = (b"\x01", b"\x03")
+"""The first bytes of what an encryption key has sealed; what a data key has sealed begins otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,10 @@ class Place:
     column: Column[Any]
     wraps: bool
     """Whether it holds wrapped keys, and not sealed content."""
+    at: tuple[Column[Any], ...]
+    """The columns that a value is bound to."""
+    bound_to: Callable[..., bytes]
+    """The function from these columns to a value's associated data."""
 
     @property
     def head(self) -> ColumnElement[bytes]:
@@ -38,24 +43,67 @@ class Place:
     @property
     def own(self) -> ColumnElement[bool]:
         """Whether an encryption key has sealed it."""
-        sealed = func.substr(self.column, 1, 1, type_=LargeBinary) == ENCRYPTED_PREFIX
+        sealed = func.substr(self.column, 1, 1, type_=LargeBinary).in_(ENCRYPTED_PREFIXES)
         return and_(sealed, inbox.c.state != "handled") if self.table is inbox else sealed
 
 
 PLACES = (
-    Place("data keys of accounts", accounts, (accounts.c.id,), accounts.c.key, wraps=True),
-    Place("keys of archived records", archive, (archive.c.id,), archive.c.key, wraps=True),
-    Place("keys of the installation", keyring, (keyring.c.name,), keyring.c.wrapped, wraps=True),
-    Place("events of no account yet", inbox, (inbox.c.id,), inbox.c.body, wraps=False),
-    Place("effects of no account", effects, (effects.c.number,), effects.c.payload, wraps=False),
+    Place(
+        "data keys of accounts",
+        accounts,
+        (accounts.c.id,),
+        accounts.c.key,
+        wraps=True,
+        at=(accounts.c.id,),
+        bound_to=places.data_key,
+    ),
+    Place(
+        "keys of archived records",
+        archive,
+        (archive.c.id,),
+        archive.c.key,
+        wraps=True,
+        at=(archive.c.account, archive.c.kind, archive.c.kept_until),
+        bound_to=places.archive_key,
+    ),
+    Place(
+        "events of no account yet",
+        inbox,
+        (inbox.c.id,),
+        inbox.c.body,
+        wraps=False,
+        at=(inbox.c.provider, inbox.c.delivery_key),
+        bound_to=places.event,
+    ),
+    Place(
+        "effects of no account",
+        effects,
+        (effects.c.number,),
+        effects.c.payload,
+        wraps=False,
+        at=(effects.c.account, effects.c.id),
+        bound_to=places.effect,
+    ),
     Place(
         "answers kept for repeats",
         idempotency,
         (idempotency.c.token, idempotency.c.key),
         idempotency.c.document,
         wraps=False,
+        at=(idempotency.c.token, idempotency.c.key),
+        bound_to=places.answer,
+    ),
+    Place(
+        "keys of the installation",
+        keyring,
+        (keyring.c.name,),
+        keyring.c.wrapped,
+        wraps=True,
+        at=(keyring.c.name,),
+        bound_to=places.installation_key,
     ),
 )
+"""The keys of the installation come last: once they are bound, all that is written is."""
 
 
 def counts(conn: Connection, place: Place) -> dict[bytes, int]:
@@ -66,21 +114,27 @@ def counts(conn: Connection, place: Place) -> dict[bytes, int]:
 
 
 def reencrypt(
-    tx: Connection, place: Place, *, first: bytes, after: Sequence[Any], limit: int, seal: Callable[[bytes], bytes]
+    tx: Connection,
+    place: Place,
+    *,
+    first: bytes,
+    after: Sequence[Any],
+    limit: int,
+    seal: Callable[[bytes, bytes], bytes],
 ) -> tuple[tuple[Any, ...] | None, int]:
     """Seal some values of a place anew that do not begin with `first`; return the last one's key, and how many.
 
     No key: that was all. What cannot be opened stays as it is. The rows are locked: whoever decides about an account
     meanwhile waits, or is waited for.
     """
-    query = select(*place.key, place.column).where(place.column.is_not(None), place.own, place.head != first)
+    query = select(*place.key, *place.at, place.column).where(place.column.is_not(None), place.own, place.head != first)
     if after:
         query = query.where(tuple_(*place.key) > tuple_(*_bound(place, after)))
     rows = tx.execute(query.order_by(*place.key).limit(limit).with_for_update()).all()
     changed = [document for row in rows if (document := _changed(place, row, seal)) is not None]
     if changed:
         tx.execute(_update(place), changed)
-    return (tuple(rows[-1])[:-1] if len(rows) == limit else None), len(changed)
+    return (tuple(rows[-1])[: len(place.key)] if len(rows) == limit else None), len(changed)
 
 
 def _bound(place: Place, after: Sequence[Any]) -> Iterator[ColumnElement[Any]]:
@@ -94,10 +148,11 @@ def _update(place: Place) -> Any:
     return update(place.table).where(named, unchanged).values({place.column: bindparam("new", type_=LargeBinary)})
 
 
-def _changed(place: Place, row: Any, seal: Callable[[bytes], bytes]) -> dict[str, Any] | None:
-    *key, value = row
+def _changed(place: Place, row: Any, seal: Callable[[bytes, bytes], bytes]) -> dict[str, Any] | None:
+    values = tuple(row)
+    key, at, value = values[: len(place.key)], values[len(place.key) : -1], values[-1]
     named = {f"k_{column.name}": part for column, part in zip(place.key, key, strict=True)}
     try:
-        return named | {"was": value, "new": seal(bytes(value))}
+        return named | {"was": value, "new": seal(bytes(value), place.bound_to(*at))}
     except UnreadableError:
         return None

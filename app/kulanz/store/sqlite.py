@@ -65,6 +65,12 @@ class File:
             yield conn
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Open a transaction that sees one state, as every one that reads does here."""
+        with self.read() as conn:
+            yield conn
+
+    @contextmanager
     def drain_lock(self, wait: float) -> Iterator[None]:
         """Keep the drains of other processes and threads out."""
         with self._locked("drain", time.monotonic() + wait):

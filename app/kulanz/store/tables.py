@@ -210,6 +210,7 @@ effects = Table(
     Column("decision_seq", Integer),
     Column("begun_at", Instant),
     Column("crashes", Integer, nullable=False, server_default="0"),
+    Column("request_note", Text),
     Index("uq_effects_id", "id", unique=True),
     Index("ix_effects_account", "account", "number"),
 )

@@ -10,8 +10,8 @@ RECEIVING = (
     Mutation(
         "The spool is emptied, and nothing recorded",
         "app/kulanz/ingest/spooling.py",
-        "self._record([_decode(self._vault.open(record)) for record in records])",
-        "[_decode(self._vault.open(record)) for record in records]",
+        "self._record([_decode(self._vault.open(record, places.SPOOL)) for record in records])",
+        "[_decode(self._vault.open(record, places.SPOOL)) for record in records]",
         (STANDBY, "-k", "brought_back"),
     ),
     Mutation(

@@ -6,12 +6,62 @@ from tests.faults.mutations.shape import Mutation
 
 ERRANDS, FAILPOINTS = "tests/test_dispatcher.py", "tests/faults/test_failpoints.py"
 PREPARED = "tests/store/test_prepared.py"
+SUSPENSION, MONEY = "tests/faults/test_suspension.py", "tests/delivery/test_money.py"
 WORKING = (
+    Mutation(
+        "A refund is not written down before its request",
+        "app/kulanz/processing/write_guard.py",
+        "        if self._moves_money and self.note is None:",
+        "        if self.note == '':",
+        (SUSPENSION, "-k", "sqlite and moves_once and before"),
+    ),
+    Mutation(
+        "A worker whose lease is over sends all the same",
+        "app/kulanz/processing/lease.py",
+        "        if boot_seconds() >= self._ends:\n            raise",
+        "        if boot_seconds() < 0:\n            raise",
+        (ERRANDS,),
+    ),
+    Mutation(
+        "A lease that is over is renewed",
+        "app/kulanz/processing/lease.py",
+        "        if seconds >= self._ends:",
+        "        if seconds < 0:",
+        (ERRANDS,),
+    ),
+    Mutation(
+        "A worker renews the lease of another one",
+        "app/kulanz/store/outbox.py",
+        '            effects.c.lease_until == bindparam("held", type_=Instant),',
+        "            effects.c.lease_until.is_not(None),",
+        ("tests/store/test_outbox.py",),
+    ),
+    Mutation(
+        "A process that is there counts as gone",
+        "app/kulanz/runtime/request_note.py",
+        "        return bool(started) and started != self.started",
+        "        return True",
+        ("tests/unit/test_request_note.py",),
+    ),
+    Mutation(
+        "A lost refund is made again although its sender may live",
+        "app/kulanz/delivery/money.py",
+        "    if earlier.sender_is_gone:",
+        "    if earlier:",
+        (MONEY,),
+    ),
+    Mutation(
+        "A lost answer counts as a refusal",
+        "app/kulanz/delivery/money.py",
+        "        if not _may_have_moved(error):",
+        "        if error:",
+        (MONEY,),
+    ),
     Mutation(
         "That an attempt begins is not written before it does",
         "app/kulanz/processing/dispatcher.py",
-        "        return outbox.begin(tx, row, real_now())",
-        "        return True",
+        "        return now if outbox.begin(tx, row, now) else None",
+        "        return now",
         (FAILPOINTS, "-k", "sqlite and exit"),
     ),
     Mutation(

@@ -13,6 +13,7 @@ from kulanz.config import policy_text
 from kulanz.formats.wording import how_many
 from kulanz.ingest import secret_usage
 from kulanz.policy import document
+from kulanz.privacy import ledger_head
 from kulanz.processing import circuit_breaker, facts_first
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
@@ -123,6 +124,25 @@ def backlog(services: Services) -> Iterator[Finding]:
         yield _stuck(f"{word} effects", effects.get(state, 0), f"`kulanz effects list --state {state}`")
 
 
+def ledger(services: Services) -> Iterator[Finding]:
+    """Whether the database has all that the last head of its ledger knows."""
+    head = ledger_head.read(ledger_head.path_of(services))
+    if head is None:
+        yield Finding("ledger", None, "no head here: `kulanz clock run` takes one every quarter of an hour")
+        return
+    lost = [*ledger_head.losses(services, head)]
+    taken = f"the head of {_instant(head.summary.at)}"
+    with services.database.read() as conn:
+        held = outbox.counts(conn).get("parked", 0)
+    detail = (
+        f"older than {taken}, which knows {how_many(len(lost), 'loss', 'losses')}; {held} outgoing actions are held"
+    )
+    advice = "`kulanz ledger verify`; after an honest restore `kulanz ledger accept-restore --reason`, `effects retry`"
+    yield Finding("ledger", not lost, detail if lost else f"has all that {taken} knows", _if(lost, advice))
+    if not services.vault.binds:
+        yield Finding("sealed contents", None, "not bound to their rows yet", "`kulanz secrets rotate`")
+
+
 def nightly(services: Services) -> Iterator[Finding]:
     """Whether the provider was compared with lately."""
     if services.settings.reconcile == "off" or services.settings.lemonsqueezy_api_key is None:
@@ -174,6 +194,7 @@ DATABASE_CHECKS: tuple[Check, ...] = (
     mass_downgrades,
     spools,
     backlog,
+    ledger,
     nightly,
     webhook_secrets,
 )

@@ -36,5 +36,6 @@ class Pin:
     """Whether a person chose it; otherwise it is only written down."""
 
     def join(self, other: Pin) -> Pin:
-        """Keep the one that was applied last: each is more lenient than the one before."""
-        return max(self, other, key=lambda pin: (pin.at, pin.chosen, pin.version, pin.began))
+        """Keep what was applied last, up to the latest beginning: each is more lenient than the one before."""
+        last = max(self, other, key=lambda pin: (pin.at, pin.chosen, pin.version))
+        return Pin(version=last.version, began=max(self.began, other.began), at=last.at, chosen=last.chosen)

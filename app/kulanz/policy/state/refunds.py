@@ -119,6 +119,8 @@ class Refund:
     """What can still go back of the payment by the policy's formula (plexo 14)."""
     whole: bool
     """Whether the payment has gone back in full: nothing is left to refund of it."""
+    subscriptions: tuple[str, ...]
+    """What it paid for and no other payment does."""
     takes: bool
     """Whether what it paid for ends with it: nothing else has paid for the same, and no dispute explains it."""
     disputed: bool

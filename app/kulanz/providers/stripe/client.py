@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -27,6 +27,8 @@ class StripeClient(Transport):
 
     FAR_END = "Stripe"
     SENDS = "application/x-www-form-urlencoded"
+    REFUND_KEY_LASTS = timedelta(hours=23)
+    """Stripe forgets a key after 24 hours."""
 
     def subscription(self, subscription: str, /) -> SubscriptionSeen | None:
         """Return the subscription as the provider holds it now, None where this key reaches none of that id."""

@@ -8,13 +8,14 @@ from typing import Any
 
 import msgspec
 
-from kulanz.crypto import signing
+from kulanz.crypto import places, signing
 from kulanz.crypto.vault import DataKey
 from kulanz.delivery.channels import Attempt
 from kulanz.errors import KulanzError, NotFoundError
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.effects import Notify, SendMail
+from kulanz.privacy import statements
 from kulanz.queries import accounts as account_queries
 from kulanz.queries import sentences
 from kulanz.queries.views import JsonDocument, view
@@ -43,7 +44,7 @@ def collect(services: Services, name: str, made_at: datetime) -> JsonDocument:
             "account": account_queries.account_in(services, conn, seen.account.id),
             "buyers": list(_buyers(seen.account.book)),
             "payments": list(_payments(seen.account.book)),
-            "chains": [_chain(conn, row) for row in rows],
+            "chains": [_chain(services, conn, row) for row in rows],
             "sent": [document for row in rows for document in _sent(services, conn, row)],
             "received": [document for row in rows for document in _received(conn, row.id)],
             "policies": [_policy(row) for row in policies.all(conn)],
@@ -90,14 +91,21 @@ def _payments(book: Book) -> Iterator[JsonDocument]:
             }
 
 
-def _chain(conn: Connection, row: AccountRow) -> JsonDocument:
+def _chain(services: Services, conn: Connection, row: AccountRow) -> JsonDocument:
     return {
         "account": row.id,
         "decisions": [_decision(decision) for decision in _decisions(conn, row.id)],
         "seq": row.seq,
         "head": row.head.hex(),
-        "signature": row.signature.hex() if row.signature else None,
+        "signature": _signature(services, row),
     }
+
+
+def _signature(services: Services, row: AccountRow) -> str | None:
+    """Sign the end of a chain for others to check; of a row that is not as it was stored nothing is signed."""
+    if not row.seq or not statements.is_stated(services.vault, row):
+        return None
+    return services.vault.signer.sign(ledger.statement(row.id, row.seq, row.head)).hex()
 
 
 def _decisions(conn: Connection, account: str) -> Iterator[DecisionRow]:
@@ -117,7 +125,7 @@ def _decision(row: DecisionRow) -> JsonDocument:
 def _sent(services: Services, conn: Connection, row: AccountRow) -> Iterator[JsonDocument]:
     if row.key is None:
         return
-    key = services.vault.data_key(row.key)
+    key = services.vault.data_key(row.key, row.id)
     for effect in outbox.of_account(conn, row.id):
         if effect.type not in {"ops.alert", "ops_alert"}:
             yield _effect(services, effect, key)
@@ -140,7 +148,7 @@ def _effect(services: Services, row: EffectRow, key: DataKey) -> JsonDocument:
         "title": None,
         "text": None,
     }
-    effect = codec.read_effect(row.kind, key.open(row.payload))
+    effect = codec.read_effect(row.kind, key.open(row.payload, places.effect(row.account, row.id)))
     if isinstance(effect, SendMail):
         return document | {"to": effect.to, **_letter(services, effect, row)}
     if isinstance(effect, Notify):

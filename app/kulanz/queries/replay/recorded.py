@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from kulanz.crypto import places
 from kulanz.crypto.vault import DataKey
 from kulanz.policy.backtest import News
 from kulanz.policy.book import Book
@@ -44,8 +45,8 @@ def opened(services: Services, row: AccountRow) -> RecordedAccount | None:
     """Return an account with its book, or None where its key was destroyed."""
     if row.key is None or row.book is None:
         return None
-    key = services.vault.data_key(row.key)
-    return RecordedAccount(row=row, key=key, book=codec.unpack_book(key.open(row.book)))
+    key = services.vault.data_key(row.key, row.id)
+    return RecordedAccount(row=row, key=key, book=codec.unpack_book(key.open(row.book, places.book(row.id))))
 
 
 def news(
@@ -63,7 +64,7 @@ def news(
     }
     for kin in accounts.kin(conn, names):
         if kin.key is not None:
-            keys[kin.id] = (kin.alias_of, services.vault.data_key(kin.key))
+            keys[kin.id] = (kin.alias_of, services.vault.data_key(kin.key, kin.id))
     stated: dict[str, list[News]] = {name: [] for name in names}
     for event in inbox.of_accounts(conn, [*keys]):
         account, key = keys[event.account or ""]
@@ -75,10 +76,11 @@ def news(
 
 
 def _translated(services: Services, event: Event, key: DataKey) -> Iterable[Fact]:
-    provider, body = services.providers[event.provider], key.open(event.body)
+    provider = services.providers[event.provider]
+    body = key.open(event.body, places.event(event.provider, event.delivery_key, event.account))
     content = event.content_key or provider.peek(body).content_key
     return provider.translate(event.name, provider.decode(body), content.hex(), services.account_naming)
 
 
 def _read(row: JournalRow, key: DataKey) -> Fact:
-    return codec.read_fact(row.kind, key.open(row.fact))
+    return codec.read_fact(row.kind, key.open(row.fact, places.fact(row.account, row.kind, row.at)))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
+from kulanz.errors import UnreadableError
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Fact
@@ -14,6 +15,7 @@ from kulanz.policy.state import Terms
 from kulanz.queries.replay.recorded import RecordedAccount, news, opened, pages
 from kulanz.services import Services
 from kulanz.store import accounts
+from kulanz.store.accounts import AccountRow
 from kulanz.store.database import Connection
 
 
@@ -43,19 +45,38 @@ def replay(
         done, number = 0, accounts.count(conn)
     for conn, rows in pages(services):
         wanted = [row for row in rows if row.decided_at is not None and (since is None or row.decided_at >= since)]
-        matches = {row.id: opened(services, row) for row in wanted}
-        stated = news(
-            services, conn, [recorded_account for recorded_account in matches.values() if recorded_account is not None]
-        )
         terms = services.all_terms(conn)
-        for name, recorded_account in matches.items():
-            if recorded_account is None:
-                yield ReplayResult(account=name, erased=True)
-            else:
-                yield _judged(services, recorded_account, [each.fact for each in stated[name]], terms, shuffle)
+        try:
+            yield from _page(services, conn, wanted, terms, shuffle)
+        except UnreadableError:
+            for row in wanted:
+                yield from _one(services, conn, row, terms, shuffle)
         done += len(rows)
         if progress is not None:
             progress(done, number)
+
+
+def _page(
+    services: Services, conn: Connection, rows: Sequence[AccountRow], terms: Terms, shuffle: random.Random | None
+) -> list[ReplayResult]:
+    """Return the findings of some accounts, or raise UnreadableError where one of them is not to be opened."""
+    matches = {row.id: opened(services, row) for row in rows}
+    stated = news(services, conn, [account for account in matches.values() if account is not None])
+    return [
+        ReplayResult(account=name, erased=True)
+        if recorded_account is None
+        else _judged(services, recorded_account, [each.fact for each in stated[name]], terms, shuffle)
+        for name, recorded_account in matches.items()
+    ]
+
+
+def _one(
+    services: Services, conn: Connection, row: AccountRow, terms: Terms, shuffle: random.Random | None
+) -> list[ReplayResult]:
+    try:
+        return _page(services, conn, [row], terms, shuffle)
+    except UnreadableError as error:
+        return [ReplayResult(account=row.id, differs=(f"unreadable: {error.detail}",))]
 
 
 def recorded(services: Services, conn: Connection, account: str) -> Iterator[Fact]:

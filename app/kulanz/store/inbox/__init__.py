@@ -40,6 +40,7 @@ __all__ = [
     "number_of",
     "record",
     "release",
+    "reseal",
     "spooled_id",
 ]
 
@@ -106,6 +107,9 @@ _ATTRIBUTE = (
     )
 )
 _BODIES = select(inbox.c.id, inbox.c.body).where(inbox.c.account == bindparam("account")).order_by(inbox.c.id)
+_SEALED = select(inbox.c.id, inbox.c.provider, inbox.c.delivery_key, inbox.c.body).where(
+    inbox.c.account == bindparam("account")
+)
 _WAITING = (
     _EVENT.where(
         text("state = 'waiting' AND state <> 'handled'"), inbox.c.received_at <= bindparam("before", type_=Instant)
@@ -227,6 +231,12 @@ def first_received(conn: Connection) -> int | None:
 def more_received(conn: Connection, than: int) -> bool:
     """Whether more events than so many are yet to be applied."""
     return len(_RECEIVED.rows(conn, limit=than + 1)) > than
+
+
+def reseal(tx: Connection, account: str, seal: Callable[[str, bytes, bytes], bytes]) -> None:
+    """Replace the body of each event of an account by what `seal` returns for its provider, delivery key and body."""
+    rows = tx.execute(_SEALED, {"account": account}).all()
+    bulk.update(tx, inbox, ("id", "body"), [(row.id, seal(row.provider, row.delivery_key, row.body)) for row in rows])
 
 
 def move(tx: Connection, old: str, new: str, reseal: Callable[[bytes], bytes] | None = None) -> int:

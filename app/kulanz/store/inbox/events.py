@@ -55,6 +55,8 @@ class Event(msgspec.Struct, frozen=True):
     mode: str
     content_key: bytes | None
     """As it was told at arrival; None where it was not readable then."""
+    delivery_key: bytes
+    """The identity of the delivery, to which its sealed body is bound."""
 
 
 class SettledEvent(msgspec.Struct, frozen=True):

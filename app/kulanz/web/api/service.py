@@ -9,6 +9,7 @@ import msgspec
 
 from kulanz.commands import execute, refund_requests, versions
 from kulanz.commands.commands import Command, RequestRefund
+from kulanz.crypto import places
 from kulanz.policy.areas.plan_change import Wanted
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.facts import (
@@ -263,10 +264,11 @@ class AccountService:
         with database.write() as tx:
             kept = idempotency.begin(tx, actor, key, request, real_now())
         if kept is not None:
-            return msgspec.json.decode(vault.open(kept.document), type=JsonDocument), True
+            return msgspec.json.decode(vault.open(kept.document, places.answer(actor, key)), type=JsonDocument), True
 
         def keep(tx: Connection, document: JsonDocument) -> None:
-            answer = idempotency.StoredResponse(status=201, document=vault.seal(msgspec.json.encode(document)))
+            sealed = vault.seal(msgspec.json.encode(document), places.answer(actor, key))
+            answer = idempotency.StoredResponse(status=201, document=sealed)
             idempotency.finish(tx, actor, key, answer)
 
         try:

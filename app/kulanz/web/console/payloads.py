@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from kulanz.crypto import places
 from kulanz.errors import UnreadableError
 from kulanz.services import Services
 from kulanz.store import accounts
@@ -47,8 +48,9 @@ def masked(value: Any, name: str = "") -> Any:
 
 def _opened(services: Services, conn: Connection, event: Event) -> bytes:
     if services.vault.has_sealed(event.body):
-        return services.vault.open(event.body)
+        return services.vault.open(event.body, places.event(event.provider, event.delivery_key))
     key = accounts.data_key(conn, event.account) if event.account else None
     if key is None:
         raise UnreadableError("the account's key is gone, as after an erasure")
-    return services.vault.data_key(key).open(event.body)
+    place = places.event(event.provider, event.delivery_key, event.account)
+    return services.vault.data_key(key, str(event.account)).open(event.body, place)

@@ -31,8 +31,6 @@ class DisputesArea(Area):
 
     def assess(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with the chargebacks, and with the cases that they freeze."""
-        if not (book.disputes or book.orders):
-            return draft
         chargebacks = disputes.chargebacks(book, moment, draft)
         if not chargebacks:
             return draft

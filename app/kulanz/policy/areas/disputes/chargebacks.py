@@ -42,7 +42,7 @@ def known(book: Book, terms: Terms) -> dict[str, Dispute]:
         if order.fraudulent_at is not None:
             _add(matches, _of_order(order, order.fraudulent_at))
     for refund in full_refunds.unrequested(full_refunds.full(book), tuple(matches.values()), book):
-        if terms.at(refund.at).dispute.unrequested_full_refund == "suspend":
+        if _rule(refund, book, terms) == "suspend":
             _add(matches, _of_refund(refund))
     return matches
 
@@ -122,7 +122,7 @@ def alerts(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]
         if chargeback.deletion_eligible_at is not None and chargeback.deletion_eligible_at <= moment.at:
             yield chargeback.key, "data_deletion_eligible"
     for refund in _unrequested(book, moment.terms):
-        if moment.terms.at(refund.at).dispute.unrequested_full_refund == "review":
+        if _rule(refund, book, moment.terms) == "review":
             yield refund.payment, "unrequested_refund"
 
 
@@ -134,6 +134,11 @@ def _is_limited(chargeback: Chargeback) -> bool:
 def _unrequested(book: Book, terms: Terms) -> list[full_refunds.FullRefund]:
     matches = full_refunds.full(book)
     return full_refunds.unrequested(matches, known(book, terms).values(), book) if matches else []
+
+
+def _rule(refund: full_refunds.FullRefund, book: Book, terms: Terms) -> str:
+    """Return what a refund means by the version that it is pinned to."""
+    return terms.of(_key("refund", refund.payment), refund.at, book).dispute.unrequested_full_refund
 
 
 def _add(matches: dict[str, Dispute], inferred: Dispute) -> None:

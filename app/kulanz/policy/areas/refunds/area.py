@@ -52,25 +52,20 @@ class RefundsArea(Area):
     def assess(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with the requests; the renewal of what went back in full is stopped."""
         stored_refunds = tuple(refunds(book, moment))
-        stops = (
-            (refund.payment.subscription, refund.key)
-            for refund in stored_refunds
-            if ends(refund) and refund.payment.subscription
-        )
+        stops = ((key, refund.key) for refund in stored_refunds if ends(refund) for key in refund.subscriptions)
         return evolve(draft, refunds=stored_refunds, renewal_stops=(*draft.renewal_stops, *stops))
 
     def holds(self, state: State, book: Book, moment: Moment) -> Iterator[Hold]:
         """Yield the holds of what went back in full."""
         for refund in state.refunds:
-            bought = (refund.payment.subscription,) if refund.payment.subscription else ()
-            if ends(refund) and (bought or refund.payment.licences):
+            if ends(refund) and (refund.subscriptions or refund.payment.licences):
                 yield Hold(
                     key=f"refund:{refund.key}",
                     owner=Owner.REFUND,
                     source=refund.key,
                     since=refund.closed_at or moment.at,
-                    scope="subscription" if bought else "licence",
-                    subscriptions=bought,
+                    scope="subscription" if refund.subscriptions else "licence",
+                    subscriptions=refund.subscriptions,
                 )
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:

@@ -58,6 +58,14 @@ def in_use(licence: str, book: Book) -> bool:
     return activated or (log is not None and log.deployed is not None)
 
 
+def bought_with(payment: Payment, book: Book) -> tuple[str, ...]:
+    """Return the subscriptions that a payment paid for: one order may have bought several."""
+    named = {payment.subscription} if payment.subscription else set()
+    if payment.order is not None:
+        named.update(key for key, sub in book.subscriptions.items() if sub.seen.order == payment.order)
+    return tuple(sorted(named))
+
+
 def _invoices(book: Book) -> Iterator[Invoice]:
     for invoices in book.invoices.values():
         yield from invoices.known.values()

@@ -10,7 +10,7 @@ from kulanz.policy.areas import full_refunds
 from kulanz.policy.areas.disputes import chargebacks
 from kulanz.policy.areas.overrides import exceptions
 from kulanz.policy.areas.refunds.eligibility import Question, judge
-from kulanz.policy.areas.refunds.payments import payments
+from kulanz.policy.areas.refunds.payments import bought_with, payments
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Dispute
 from kulanz.policy.book.refunds import RefundLog
@@ -40,7 +40,7 @@ class RefundReader:
     @classmethod
     def of(cls, book: Book, moment: Moment) -> RefundReader:
         """Return them for an account as it is."""
-        disputes = tuple(chargebacks.known(book, moment.terms).values()) if book.disputes or book.orders else ()
+        disputes = tuple(chargebacks.known(book, moment.terms).values())
         return cls(book=book, moment=moment, known=payments(book), disputes=disputes)
 
     def payment(self, key: str) -> Payment | None:
@@ -123,6 +123,8 @@ def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: Re
     # A refund while a dispute is open is its outcome; one that is opened after the refund gives nothing back.
     back_at = log.confirmed.at if log.confirmed else None
     outcome = readers.disputed(payment, but=full_refunds.NO_OUTCOME, by=back_at)
+    bought = bought_with(payment, readers.book)
+    unpaid = tuple(key for key in bought if not _paid_otherwise(payment, key, readers.known))
     terms = readers.moment.terms
     return Refund(
         key=fact.id,
@@ -142,7 +144,8 @@ def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: Re
         before=decided.refunded if decided else fact.refunded,
         left=question.left,
         whole=question.left == 0 < base,
-        takes=fact.add_on is None and not outcome and not _paid_otherwise(payment, readers.known),
+        subscriptions=unpaid,
+        takes=fact.add_on is None and not outcome and (bool(unpaid) or not bought),
         disputed=readers.disputed(payment, but=full_refunds.NO_OUTCOME),
         lapsed=lapsed,
         policy=question.policy,
@@ -189,8 +192,8 @@ def _closed_at(log: RefundLog, state: RefundState) -> datetime | None:
     return log.confirmed.at if log.confirmed and state is RefundState.PAID else None
 
 
-def _paid_otherwise(payment: Payment, existing_payments: Iterable[Payment]) -> bool:
-    """Whether another payment gives what this one paid for: a later period's, or the same that was charged twice.
+def _paid_otherwise(payment: Payment, subscription: str, existing_payments: Iterable[Payment]) -> bool:
+    """Whether another payment gives a subscription that this one paid for: a later period's, or the same charged twice.
 
     The charge for a change of plan alone gives nothing that ends with it.
     """
@@ -199,9 +202,9 @@ def _paid_otherwise(payment: Payment, existing_payments: Iterable[Payment]) -> b
     others = (
         other_payment
         for other_payment in existing_payments
-        if other_payment.subscription == payment.subscription and other_payment.key != payment.key
+        if other_payment.subscription == subscription and other_payment.key != payment.key
     )
-    return payment.subscription is not None and any(_still_pays(other_payment, payment) for other_payment in others)
+    return any(_still_pays(other_payment, payment) for other_payment in others)
 
 
 def _still_pays(other_payment: Payment, payment: Payment) -> bool:

@@ -24,6 +24,8 @@ class VersionsArea(Area):
         "subscriptions",
         "disputes",
         "orders",
+        "invoices",
+        "refunds",
         "refund_requests",
     )
 

@@ -1,0 +1,18 @@
+"""Verification complains of no honest history; `python -m tests.honest` plays a thousand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from tests.days import settings_of
+from tests.honest.story import History
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_an_honest_history_is_whole_at_every_step(tmp_path: Path, database_url: str, seed: int) -> None:
+    settings = settings_of(tmp_path, database_url, test_clock=True)
+
+    assert History(settings, Random(seed)).play() == []
