@@ -83,7 +83,8 @@ def _subscriptions(book: Book, terms: Terms, state: State) -> list[JsonDocument]
             {
                 "provider": provider,
                 "id": ident,
-                "plan": terms.catalogue.plan(sub.seen.variant, sub.seen.product),
+                "plan": terms.catalogue.plan_of(sub.seen.bought),
+                "quantity": terms.catalogue.counting(sub.seen.bought)[0][1].quantity,
                 "status": str(sub.seen.status),
                 "upgrade_unpaid": key in unpaid,
                 "renews_at": _at(sub.seen.renews_at),

@@ -20,9 +20,7 @@ SENTENCES: Mapping[str, str] = {
         "The provider calls subscription {subscription} unpaid, and no failed charge was told of. "
         "Access stays on until {grace_ends_at}."
     ),
-    "dunning.failure_counted": (
-        "The charge failed again (failure {failures}). The deadline {grace_ends_at} does not move."
-    ),
+    "dunning.failure_counted": ("The charge failed again (failure {failures}). The deadline is {grace_ends_at}."),
     "dunning.deadline_moved": "The end of grace moved to {grace_ends_at}.",
     "dunning.hold_placed": "Grace ended unpaid. Subscription {subscription} is on hold until it is paid.",
     "dunning.exhausted": "The hold ran its full length unpaid. Subscription {subscription} is given up.",
@@ -112,8 +110,12 @@ SENTENCES: Mapping[str, str] = {
     "subscription.expired": "Subscription {subscription} expired at the provider.",
     "plan.given": "Subscription {subscription} gives the plan {plan}.",
     "plan.given_for_a_term": ("Subscription {subscription} gives the plan {plan}; it is paid in advance for {term}."),
+    "lifetime.given": "The order {order} gives the plan {plan} for good.",
+    "lifetime.ended": "The order {order} no longer gives the plan {plan}: it was refunded, disputed or taken back.",
     "plan.ended": "Subscription {subscription} no longer gives the plan {plan}: what was paid for is over.",
+    "plan.ended_by_pause": "Subscription {subscription} no longer gives the plan {plan}: it is paused.",
     "plan.raised": "Subscription {subscription} gives the higher plan {plan} at once.",
+    "plan.quantity_changed": "Subscription {subscription} gives {plan} {quantity} times.",
     "plan.lowered": "Subscription {subscription} gives the lower plan {plan}.",
     "plan.upgrade_unpaid": (
         "The plan {wanted} was chosen for subscription {subscription} and is not paid for yet. "
@@ -121,6 +123,9 @@ SENTENCES: Mapping[str, str] = {
     ),
     "plan.downgrade_scheduled": (
         "A lower plan was chosen. The plan {plan} is paid for and stays to the end of its period."
+    ),
+    "plan.downgrade_scheduled_in_trial": (
+        "A lower plan was chosen. The plan {plan} stays to the end of the period that was told before."
     ),
     "notice.grace_started": "The customer is asked to pay.",
     "notice.grace_reminder": "Reminder {step} is sent to the customer.",
@@ -191,6 +196,12 @@ SENTENCES: Mapping[str, str] = {
 _VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
     ("dunning.grace_started", "dunning.grace_started_by_snapshot", lambda detail: "invoice" not in detail),
     ("plan.given", "plan.given_for_a_term", lambda detail: "term_months" in detail),
+    ("plan.ended", "plan.ended_by_pause", lambda detail: detail.get("status") == "paused"),
+    (
+        "plan.downgrade_scheduled",
+        "plan.downgrade_scheduled_in_trial",
+        lambda detail: detail.get("status") == "on_trial",
+    ),
     ("subscription.cancelled", "subscription.cancelled_while_held", lambda detail: bool(detail.get("held"))),
 )
 """Rules that are told in other words where their details say so."""

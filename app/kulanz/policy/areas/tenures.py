@@ -25,8 +25,6 @@ _A_DAY = timedelta(days=1)
 class Tenure:
     """A time in which a subscription was of one variant."""
 
-    variant: str
-    product: str
     since: datetime | None
     """The first snapshot; None: the first variant that is known of the subscription."""
     last: Snapshot
@@ -47,11 +45,9 @@ class Counted:
 
 def tenures(sub: Subscription) -> list[Tenure]:
     """Return the tenures of a subscription, oldest first."""
-    groups = [list(group) for _, group in groupby(_snapshots(sub), key=attrgetter("variant"))]
+    groups = [list(group) for _, group in groupby(_snapshots(sub), key=attrgetter("variants"))]
     return [
         Tenure(
-            variant=group[0].variant,
-            product=group[0].product,
             since=group[0].stamp.at if position else None,
             last=group[-1],
         )
@@ -67,7 +63,7 @@ def counted(sub: Subscription, book: Book, terms: Terms) -> Counted:
     catalogue, known = terms.catalogue, tenures(sub)
     chosen, unpaid = known[0], None
     for tenure in known[1:]:
-        plan, before = (catalogue.plan(each.variant, each.product) for each in (tenure, chosen))
+        plan, before = (catalogue.plan_of(each.last.bought) for each in (tenure, chosen))
         dearer = plan not in catalogue.add_ons and catalogue.rank(plan) > catalogue.rank(before)
         if dearer and not _counts(tenure, sub, known, book, terms):
             unpaid = tenure
@@ -125,17 +121,16 @@ def _counts(tenure: Tenure, sub: Subscription, known: list[Tenure], book: Book, 
 
 def _snapshots(sub: Subscription) -> list[Snapshot]:
     """Return the history; of the time before there was one, the newest snapshot of each variant is known."""
-    heard = {snapshot.variant for snapshot in sub.history}
+    heard = {snapshot.variants for snapshot in sub.history}
     old = [
         Snapshot(
             stamp=term.stamp,
             status=Status.ACTIVE if term.paid_until else Status.PAST_DUE,
-            variant=term.variant,
-            product=term.product,
+            bought=term.bought,
             until=term.paid_until,
         )
         for term in sub.terms
-        if term.variant not in heard
+        if term.variants not in heard
     ]
     return [*sorted(old, key=attrgetter("stamp")), *sub.history]
 

@@ -15,6 +15,7 @@ from kulanz.policy.frozen import frozen
 RUNNING_STATUSES = frozenset({Status.ON_TRIAL, Status.ACTIVE})
 _UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID})
 _ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
+_REFUNDED = frozenset({InvoiceStatus.REFUNDED, f.OrderStatus.REFUNDED})
 _PAID = frozenset({InvoiceStatus.PAID, InvoiceStatus.PARTIAL_REFUND})
 S = TypeVar("S", f.SubscriptionSeen, f.InvoiceSeen, f.OrderSeen, f.LicenceSeen, f.CustomerSeen, f.DisputeSeen)
 
@@ -26,8 +27,7 @@ class Snapshot:
 
     stamp: Stamp
     status: Status
-    variant: str
-    product: str
+    bought: tuple[f.SubscribedItem, ...]
     until: datetime | None = None
     """The next renewal while it runs, the end once it is cancelled, the resumption while it is paused."""
     pause: str | None = None
@@ -38,11 +38,15 @@ class Snapshot:
         return cls(
             stamp=seen.stamp,
             status=seen.status,
-            variant=seen.variant,
-            product=seen.product,
+            bought=seen.bought,
             until=_counts_until(seen),
             pause=seen.pause_mode if seen.status is Status.PAUSED else None,
         )
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants of its items, in whatever order they came."""
+        return tuple(sorted(item.variant for item in self.bought))
 
     @property
     def runs(self) -> bool:
@@ -65,6 +69,24 @@ class Term:
     stamp: Stamp
     paid_until: datetime | None
     """End of the period paid for; None while it is unpaid, when `renews_at` is only the next attempt to charge."""
+    items: tuple[f.SubscribedItem, ...] = ()
+
+    @classmethod
+    def of(cls, seen: f.SubscriptionSeen) -> Term:
+        """Return what one snapshot tells."""
+        runs = seen.status in RUNNING_STATUSES
+        until = seen.renews_at if runs else seen.ends_at if seen.status is Status.CANCELLED else None
+        return cls(variant=seen.variant, product=seen.product, stamp=seen.stamp, paid_until=until, items=seen.items)
+
+    @property
+    def bought(self) -> tuple[f.SubscribedItem, ...]:
+        """Every item, also where there is only one."""
+        return self.items or (f.SubscribedItem(variant=self.variant, product=self.product),)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants of its items, in whatever order they came."""
+        return tuple(sorted(item.variant for item in self.items)) if self.items else (self.variant,)
 
 
 @frozen
@@ -88,13 +110,11 @@ class Subscription:
     def of(cls, seen: f.SubscriptionSeen) -> Subscription:
         """Return what one snapshot tells."""
         runs = seen.status in RUNNING_STATUSES
-        until = seen.renews_at if runs else seen.ends_at if seen.status is Status.CANCELLED else None
-        term = Term(variant=seen.variant, product=seen.product, stamp=seen.stamp, paid_until=until)
         return cls(
             seen=seen,
             running=seen.stamp if runs else None,
             marks=() if runs else ((seen.stamp, seen.status),),
-            terms=(term,),
+            terms=(Term.of(seen),),
             history=(Snapshot.of(seen),),
         )
 
@@ -152,7 +172,7 @@ class Invoice:
             paid_at=paid_at,
             paid=paid_at is not None or seen.status in _PAID,
             refunded=_gone_back(seen, full=seen.status is InvoiceStatus.REFUNDED),
-            refunded_at=seen.stamp.at if seen.status is InvoiceStatus.REFUNDED else None,
+            refunded_at=seen.stamp.at if is_refunded(seen) else None,
         )
 
     def join(self, other: Invoice) -> Invoice:
@@ -169,7 +189,7 @@ class Invoice:
     @property
     def void(self) -> bool:
         """Whether nothing is owed for it any more although it may never have been paid."""
-        return self.seen.status in {InvoiceStatus.VOID, InvoiceStatus.REFUNDED}
+        return self.seen.status is InvoiceStatus.VOID or is_refunded(self.seen)
 
 
 @frozen
@@ -190,7 +210,7 @@ class Invoices:
         """Return the invoices of a subscription of which one is known."""
         key = invoice.seen.key
         unpaid = (key,) if invoice.failures and not invoice.paid else ()
-        refunded = (key,) if invoice.seen.status is InvoiceStatus.REFUNDED else ()
+        refunded = (key,) if is_refunded(invoice.seen) else ()
         return cls(known={key: invoice}, unpaid=unpaid, refunded=refunded, paid_at=invoice.paid_at)
 
     def join(self, other: Invoices) -> Invoices:
@@ -201,11 +221,21 @@ class Invoices:
         return Invoices(
             known=existing,
             unpaid=tuple(key for key in unpaid if not existing[key].paid) if unpaid else (),
-            refunded=tuple(key for key in refunded if existing[key].seen.status is InvoiceStatus.REFUNDED)
-            if refunded
-            else (),
+            refunded=tuple(key for key in refunded if is_refunded(existing[key].seen)) if refunded else (),
             paid_at=newest(self.paid_at, other.paid_at),
         )
+
+
+@frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentLink:
+    """The money that paid an invoice, where another object than the invoice says so: there may be several parts."""
+
+    money: tuple[str, ...]
+
+    def join(self, other: PaymentLink) -> PaymentLink:
+        """Keep every part."""
+        return PaymentLink(money=union(self.money, other.money))
 
 
 @frozen
@@ -225,7 +255,7 @@ class Order:
             seen=seen,
             fraudulent_at=seen.stamp.at if seen.status is f.OrderStatus.FRAUDULENT else None,
             refunded=_gone_back(seen, full=seen.status is f.OrderStatus.REFUNDED),
-            refunded_at=seen.stamp.at if seen.status is f.OrderStatus.REFUNDED else None,
+            refunded_at=seen.stamp.at if is_refunded(seen) else None,
         )
 
     def join(self, other: Order) -> Order:
@@ -286,6 +316,11 @@ class Dispute:
         )
 
 
+def is_refunded(seen: f.InvoiceSeen | f.OrderSeen) -> bool:
+    """Return whether a payment went back in full: by the provider's word, or in parts that add up to all."""
+    return seen.status in _REFUNDED or (seen.refunded >= seen.total > 0)
+
+
 def _gone_back(seen: f.InvoiceSeen | f.OrderSeen, *, full: bool) -> int:
     """Return what went back: all of it where the status says so, whatever amount stands beside it."""
     return max(seen.refunded, seen.total) if full else seen.refunded
@@ -294,12 +329,12 @@ def _gone_back(seen: f.InvoiceSeen | f.OrderSeen, *, full: bool) -> int:
 def _join_terms(ours: tuple[Term, ...], theirs: tuple[Term, ...]) -> tuple[Term, ...]:
     if ours == theirs:
         return ours
-    newest_of = {term.variant: term for term in ours}
+    newest_of = {term.variants: term for term in ours}
     for term in theirs:
-        existing_term = newest_of.get(term.variant)
+        existing_term = newest_of.get(term.variants)
         if existing_term is None or _is_older(existing_term, term):
-            newest_of[term.variant] = term
-    return tuple(newest_of[variant] for variant in sorted(newest_of))
+            newest_of[term.variants] = term
+    return tuple(newest_of[variants] for variants in sorted(newest_of))
 
 
 def _join_history(ours: tuple[Snapshot, ...], theirs: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
@@ -310,7 +345,7 @@ def _join_history(ours: tuple[Snapshot, ...], theirs: tuple[Snapshot, ...]) -> t
     first: dict[tuple[object, ...], Snapshot] = {}
     last: dict[tuple[object, ...], Snapshot] = {}
     for snapshot in sorted({*ours, *theirs}, key=_in_time):
-        same = (_day(snapshot), snapshot.status, snapshot.variant, snapshot.pause)
+        same = (_day(snapshot), snapshot.status, snapshot.variants, snapshot.pause)
         first.setdefault(same, snapshot)
         last[same] = snapshot
     return tuple(sorted({*first.values(), *last.values()}, key=_in_time))

@@ -56,9 +56,11 @@ from kulanz.policy.facts.provider import (
     LicenceSeen,
     OrderSeen,
     PaymentFailed,
+    PaymentLinked,
     PaymentRefunded,
     PaymentSucceeded,
     RefundSeen,
+    SubscribedItem,
     SubscriptionSeen,
 )
 from kulanz.policy.facts.refunds import (
@@ -141,6 +143,7 @@ __all__ = [
     "OverrideSet",
     "OwnFact",
     "PaymentFailed",
+    "PaymentLinked",
     "PaymentRecorded",
     "PaymentRefunded",
     "PaymentSucceeded",
@@ -157,6 +160,7 @@ __all__ = [
     "Share",
     "Stamp",
     "Status",
+    "SubscribedItem",
     "SubscriptionLookedUp",
     "SubscriptionSeen",
     "TermsAgreed",
@@ -171,6 +175,7 @@ ProviderFact = (
     | InvoiceSeen
     | OrderSeen
     | RefundSeen
+    | PaymentLinked
     | LicenceSeen
     | CustomerSeen
     | DisputeSeen

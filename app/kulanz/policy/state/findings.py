@@ -199,8 +199,16 @@ class Grant(NamedTuple):
     add_on: str | None
     until: datetime | None
     """When that will change by itself, if it is known."""
+    quantity: int = 1
     unpaid_plan: str | None = None
     """The dearer plan that was chosen and is not paid for (`upgrade_unpaid`)."""
+
+
+class Lifetime(NamedTuple):
+    """A plan that one order gives for good."""
+
+    order: str
+    plan: str
 
 
 class Rights(NamedTuple):

@@ -12,14 +12,16 @@ from kulanz.providers.lemonsqueezy import objects
 from kulanz.providers.lemonsqueezy.objects import Object
 from kulanz.providers.lemonsqueezy.vocabulary import DISPUTES, INVOICES, LICENCES, OBJECTS, ORDERS, RANKS, SUBSCRIPTIONS
 from kulanz.providers.naming import Naming, claim
-from kulanz.providers.reading import PayloadReader, inner, shown
+from kulanz.providers.reading import PayloadReader, UnknownWord, inner, shown
 
 
-def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
+def translate(
+    name: str, payload: Mapping[str, Any], digest: str, naming: Naming, unknown: list[UnknownWord] | None = None
+) -> tuple[ProviderFact, ...]:
     """Say what happened; nothing for a kind nobody acts on."""
     if name not in OBJECTS:
         return ()
-    data = PayloadReader(inner(payload, "data"), "data")
+    data = PayloadReader(inner(payload, "data"), "data", [] if unknown is None else unknown)
     kind = data.values.get("type")
     if kind != OBJECTS[name]:
         raise UntranslatableError(f"data.type: expected {OBJECTS[name]} in {name}, found {shown(kind)}")

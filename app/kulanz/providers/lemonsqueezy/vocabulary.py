@@ -20,6 +20,7 @@ OBJECTS: Mapping[str, str] = {
     "order_refunded": ORDERS,
     "subscription_created": SUBSCRIPTIONS,
     "subscription_updated": SUBSCRIPTIONS,
+    "subscription_plan_changed": SUBSCRIPTIONS,
     "subscription_cancelled": SUBSCRIPTIONS,
     "subscription_resumed": SUBSCRIPTIONS,
     "subscription_expired": SUBSCRIPTIONS,
@@ -43,7 +44,8 @@ SETTLED = 9
 """An answer asked for well after the object's last change is the last word on that second."""
 
 RANKS: Mapping[str, int] = {
-    "subscription_updated": 1,
+    "subscription_updated": 0,
+    "subscription_plan_changed": 1,
     "subscription_created": 2,
     "subscription_unpaused": 4,
     "subscription_resumed": 5,
@@ -65,6 +67,7 @@ MAY_SETTLE = frozenset(
     {
         "subscription_created",
         "subscription_updated",
+        "subscription_plan_changed",
         "subscription_resumed",
         "subscription_unpaused",
         "subscription_payment_success",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from kulanz.policy.facts import (
@@ -40,7 +41,7 @@ from kulanz.providers.paddle.vocabulary import (
     key,
     key_if_any,
 )
-from kulanz.providers.reading import PayloadReader
+from kulanz.providers.reading import PayloadReader, UnknownWord, inner
 
 _REASONS = {
     "web": BillingReason.INITIAL,
@@ -56,8 +57,16 @@ _TRANSACTIONS = {
     "ready": InvoiceStatus.PENDING,
     "billed": InvoiceStatus.PENDING,
     "past_due": InvoiceStatus.PENDING,
+    "paid": InvoiceStatus.PAID,
     "completed": InvoiceStatus.PAID,
     "canceled": InvoiceStatus.VOID,
+}
+_PAID_BY_NAME = {
+    "transaction.payment_failed": InvoiceStatus.PENDING,
+    "transaction.past_due": InvoiceStatus.PENDING,
+    "transaction.paid": InvoiceStatus.PAID,
+    "transaction.completed": InvoiceStatus.PAID,
+    "transaction.canceled": InvoiceStatus.VOID,
 }
 _CHARGEBACKS = {
     "chargeback": ("chargeback", DisputeStatus.OPENED),
@@ -87,11 +96,13 @@ class _PaddleEvent:
         return Stamp(at=self.told.needed_instant("updated_at"), rank=RANKS.get(self.name, 0), digest=self.digest)
 
 
-def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
+def translate(
+    name: str, payload: Mapping[str, Any], digest: str, naming: Naming, unknown: list[UnknownWord] | None = None
+) -> tuple[ProviderFact, ...]:
     """Say what happened; nothing for a kind nobody acts on."""
     if name not in OBJECTS:
         return ()
-    payload_reader = PayloadReader(PayloadReader(payload, "payload").below("data").values, "data")
+    payload_reader = PayloadReader(inner(payload, "data"), "data", [] if unknown is None else unknown)
     custom = payload_reader.below("custom_data")
     event = _PaddleEvent(
         name=name,
@@ -107,7 +118,7 @@ def _subscription(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
     heard = EventHeader(
         stamp=event.stamp, signed=event.signed, locale=event.address.locale, timezone=event.address.timezone
     )
-    return (subscription_seen(event.told, heard),)
+    return (subscription_seen(event.told, heard, event.name),)
 
 
 def _transaction(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
@@ -115,13 +126,20 @@ def _transaction(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
     if event.told.identifier("subscription_id") is None:
         sold = event.name == SINGLE_SALE and event.told.identifier("customer_id") is not None
         return (_sale(event),) if sold else ()
-    invoice = _invoice(event.told, event.stamp, Provenance.WEBHOOK)
+    invoice = _invoice(event.told, event.stamp, Provenance.WEBHOOK, _PAID_BY_NAME.get(event.name))
     match event.name:
-        case "transaction.payment_failed":
-            return (PaymentFailed(invoice=invoice, at=invoice.stamp.at),)
+        case "transaction.payment_failed" | "transaction.past_due":
+            return (PaymentFailed(invoice=invoice, at=_failed_at(event)),)
         case "transaction.paid" | "transaction.completed":
             return (PaymentSucceeded(invoice=invoice, at=invoice.stamp.at),)
     return (invoice,)
+
+
+def _failed_at(event: _PaddleEvent) -> datetime:
+    """Return when the last attempt failed, which several events tell of: each attempt counts once."""
+    attempts = [attempt for attempt in event.told.each("payments") if attempt.text("status") == "error"]
+    failed = [at for attempt in attempts if (at := attempt.instant("created_at"))]
+    return max(failed, default=event.stamp.at)
 
 
 def looked_up_transaction(document: dict[str, Any]) -> ProviderFact:
@@ -135,14 +153,16 @@ def looked_up_transaction(document: dict[str, Any]) -> ProviderFact:
     return PaymentSucceeded(invoice=invoice, at=stamp.at, provenance=Provenance.RECONCILED)
 
 
-def _invoice(payload_reader: PayloadReader, stamp: Stamp, provenance: Provenance) -> InvoiceSeen:
+def _invoice(
+    payload_reader: PayloadReader, stamp: Stamp, provenance: Provenance, said: InvoiceStatus | None = None
+) -> InvoiceSeen:
     totals = payload_reader.below("details").below("totals")
     origin = payload_reader.values.get("origin")
     return InvoiceSeen(
         key=key(payload_reader.needed_identifier("id")),
         subscription=key(payload_reader.needed_identifier("subscription_id")),
         stamp=stamp,
-        status=payload_reader.word("status", InvoiceStatus, _TRANSACTIONS),
+        status=payload_reader.word("status", _TRANSACTIONS, said),
         reason=_REASONS.get(origin, BillingReason.UNKNOWN) if isinstance(origin, str) else BillingReason.UNKNOWN,
         currency=payload_reader.currency("currency_code"),
         total=_charged(totals),
@@ -206,7 +226,7 @@ def _dispute(event: _PaddleEvent, story: str, status: DisputeStatus, *, taken_ba
         subscription=key_if_any(payload_reader.identifier("subscription_id")),
         payment=key(payment),
         fee=fee_amount,
-        fee_currency=payload_reader.below("payout_totals").currency("currency_code") if fee_amount else None,
+        fee_currency=payload_reader.below("payout_totals").optional_currency("currency_code") if fee_amount else None,
         reason=payload_reader.text("reason") or "",
     )
 

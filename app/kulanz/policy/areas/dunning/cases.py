@@ -16,6 +16,7 @@ from kulanz.policy.book.joining import newest
 from kulanz.policy.book.own import CaseLog
 from kulanz.policy.book.provider import RUNNING_STATUSES, Invoice, Invoices, Subscription
 from kulanz.policy.document import Policy
+from kulanz.policy.facts import BESIDE_A_PERIOD, InvoiceStatus
 from kulanz.policy.frozen import evolve, frozen
 from kulanz.policy.state import Case, CaseState, Moment, Terms
 
@@ -170,7 +171,7 @@ def _explained(sub: Subscription, at: datetime, book: Book, terms: Terms) -> dat
         snapshot.until
         for snapshot in sub.history
         if snapshot.runs and snapshot.until and snapshot.stamp.at <= periods.started(charge)
-        if unpaid is None or snapshot.variant != unpaid.variant
+        if unpaid is None or snapshot.variants != unpaid.last.variants
     ]
     ends = told[-1] if told else paid_through(sub, book)
     return ends if ends > at else None
@@ -222,6 +223,8 @@ def _case(opening: _Opening, sub: Subscription, book: Book, zone: str, now: date
         return None
     if cancelled_at is not None and cancelled_at < opened_at and not held:
         return None
+    attempts = [] if invoice else _attempts(sub.seen.key, opened_at, book)
+    owed = next(iter(attempts), invoice)
     case = Case(
         key=opening.key,
         subscription=sub.seen.key,
@@ -229,9 +232,9 @@ def _case(opening: _Opening, sub: Subscription, book: Book, zone: str, now: date
         state=_state(opened_at, log, held=held, cancelled=cancelled_at is not None),
         opened_at=opened_at,
         deadline=_deadline(opening, log, book, zone, held=held, rested=pauses.rested(sub, opened_at, now)),
-        failures=opening.failures,
-        amount_due=settling.outstanding(book, invoice) if invoice else 0,
-        currency=invoice.seen.currency if invoice else None,
+        failures=opening.failures or len(attempts),
+        amount_due=settling.outstanding(book, owed) if owed else 0,
+        currency=owed.seen.currency if owed else None,
         policy=opening.policy,
         names=(opening.key, *log.absorbed),
         bounced=opening.bounced,
@@ -240,6 +243,21 @@ def _case(opening: _Opening, sub: Subscription, book: Book, zone: str, now: date
     )
     pause = pauses.current(sub, now) if case.open else None
     return evolve(case, frozen_since=max(pause.since, opened_at), paused=True) if pause else case
+
+
+def _attempts(subscription: str, opened_at: datetime, book: Book) -> list[Invoice]:
+    """Return the unpaid invoices that explain what only a snapshot told of: where each attempt is one (Dodo)."""
+    known = book.invoices.get(subscription, _NO_INVOICES).known.values()
+    since = opened_at - _SAME_RENEWAL
+    pending = [
+        invoice
+        for invoice in known
+        if invoice.seen.status is InvoiceStatus.PENDING
+        and invoice.seen.reason not in BESIDE_A_PERIOD
+        and not (invoice.failures or invoice.paid)
+        and (invoice.seen.created_at or invoice.seen.stamp.at) >= since
+    ]
+    return sorted(pending, key=lambda invoice: (invoice.seen.created_at or invoice.seen.stamp.at, invoice.seen.key))
 
 
 def _hold_ends_at(policy: Policy, log: CaseLog, sub: Subscription, zone: str, now: datetime) -> datetime | None:

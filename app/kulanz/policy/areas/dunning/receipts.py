@@ -41,7 +41,7 @@ def is_called_unpaid(sub: Subscription, book: Book, at: datetime) -> bool:
 
 
 def _is_settled_by(before: Snapshot, after: Snapshot, sub: Subscription, book: Book) -> bool:
-    same = before.unpaid and before.variant == after.variant
+    same = before.unpaid and before.variants == after.variants
     return same and not _stopped(sub, book, before.stamp.at, after.stamp.at)
 
 

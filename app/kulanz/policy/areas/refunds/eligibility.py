@@ -172,9 +172,9 @@ def _is_listed_plan(question: Question) -> bool:
         question.book.subscriptions.get(question.payment.subscription or ""),
         question.book.orders.get(question.payment.key),
     )
-    variant = sub.seen.variant if sub else order.seen.variant if order else None
-    listed = question.catalogue.variants.get(variant or "")
-    return listed is not None and listed not in question.catalogue.add_ons
+    variants = [item.variant for item in sub.seen.bought] if sub else [order.seen.variant if order else None]
+    listed = {question.catalogue.variants.get(variant or "") for variant in variants} - {None}
+    return not listed <= question.catalogue.add_ons.keys()
 
 
 def _is_plan(question: Question) -> bool:
@@ -188,7 +188,7 @@ def _plan_of(payment: Payment, question: Question) -> str | None:
         question.book.orders.get(payment.order or ""),
     )
     if sub is not None:
-        plan = question.catalogue.plan(sub.seen.variant, sub.seen.product)
+        plan = question.catalogue.plan_of(sub.seen.bought)
         return None if plan in question.catalogue.add_ons else plan
     if payment.reason is not None:
         return payment.product or "unknown"

@@ -12,7 +12,7 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.cancellations import CancellationNotice
 from kulanz.policy.book.own import RenewalStep
 from kulanz.policy.book.provider import Subscription
-from kulanz.policy.facts import Outcome, Status
+from kulanz.policy.facts import Outcome, Status, SubscribedItem
 from kulanz.policy.state import Case, CaseState, Grant, Terms, Timer
 
 MAY_HAVE_HAPPENED = frozenset({Outcome.ASKED, Outcome.UNKNOWN, Outcome.DONE})
@@ -58,9 +58,13 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
         seen = sub.seen
         until = _ALWAYS if case is None and seen.status in _GIVING else _given_until(sub, case, book)
         if until is not None and (until.at is None or until.at > now):
-            plan = catalogue.plan(seen.variant, seen.product)
-            grant = Grant(key, plan, catalogue.add_ons.get(plan), until.at)
-            grants.append(grant if len(sub.terms) == 1 or grant.add_on else _changed(grant, sub, book, terms, now))
+            for plan, item in catalogue.counting(seen.bought):
+                ends_at = _item_ends_at(item, until)
+                if ends_at is None or ends_at > now:
+                    grant = Grant(key, plan, catalogue.add_ons.get(plan), ends_at, item.quantity)
+                    grants.append(
+                        grant if len(sub.terms) == 1 or grant.add_on else _changed(grant, sub, book, terms, now)
+                    )
     return grants
 
 
@@ -152,6 +156,11 @@ def _outlived(sub: Subscription, stop: RenewalStep, resume: RenewalStep | None) 
     return sub.seen.stamp.at > resume.asked.seen
 
 
+def _item_ends_at(item: SubscribedItem, until: Until) -> datetime | None:
+    """Return when an item ends: its own period may be over before the subscription's."""
+    return until.at if until.at is None or item.ends_at is None else min(item.ends_at, until.at)
+
+
 def _given_until(sub: Subscription, case: Case | None, book: Book) -> Until | None:
     if case is not None and case.state is not CaseState.VOID:
         return _during(case, sub)
@@ -229,19 +238,19 @@ def _changed(grant: Grant, sub: Subscription, book: Book, terms: Terms, now: dat
     """Return what is given after a change of plan: a dearer plan that is not paid for counts later (plexo 5.1)."""
     chosen = tenures.counted(sub, book, terms)
     if chosen.unpaid is not None:
-        plan = terms.catalogue.plan(chosen.tenure.variant, chosen.tenure.product)
+        plan = terms.catalogue.plan_of(chosen.tenure.last.bought)
         grant = grant._replace(plan=plan, unpaid_plan=grant.plan)
     return _kept(grant, sub, book, terms, now)
 
 
 def _kept(grant: Grant, sub: Subscription, book: Book, terms: Terms, now: datetime) -> Grant:
     """Return the higher plan instead that is paid for to the end of its period, where there is one (plexo 5.2)."""
-    rank, plan, known = terms.catalogue.rank, terms.catalogue.plan, tenures.tenures(sub)
+    rank, plan, known = terms.catalogue.rank, terms.catalogue.plan_of, tenures.tenures(sub)
     if terms.at(known[-1].last.stamp.at).plan_change.downgrade != "period_end":
         return grant
     add_ons, told = terms.catalogue.add_ons, tenures.any_payment_told(sub, book)
     kept = [
-        (plan(tenure.variant, tenure.product), tenure.paid_until)
+        (plan(tenure.last.bought), tenure.paid_until)
         for tenure in known[:-1]
         if tenure.paid_until is not None
         and tenure.paid_until > now
@@ -251,4 +260,4 @@ def _kept(grant: Grant, sub: Subscription, book: Book, terms: Terms, now: dateti
     if not kept:
         return grant
     higher, paid_until = max(kept, key=lambda kept: (rank(kept[0]), kept[1]))
-    return Grant(grant.subscription, higher, None, min(paid_until, grant.until or paid_until))
+    return grant._replace(plan=higher, until=min(paid_until, grant.until or paid_until))
