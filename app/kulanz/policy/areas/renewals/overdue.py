@@ -55,10 +55,11 @@ def alerts(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]
 def _overdue(state: State, book: Book, moment: Moment) -> Iterator[_Overdue]:
     """Yield the renewals that are due or will be, of what gives a plan with no end; a case looks after its own."""
     in_dunning = {case.subscription for case in state.cases}
-    for grant in state.grants:
-        sub = book.subscriptions[grant.subscription]
+    endless = {grant.subscription for grant in state.grants if grant.until is None}
+    for key in sorted(endless - in_dunning):
+        sub = book.subscriptions[key]
         renews_at = _renews_at(sub)
-        if grant.until is None and renews_at is not None and grant.subscription not in in_dunning:
+        if renews_at is not None:
             yield _of(sub, renews_at, book, moment)
 
 
