@@ -159,14 +159,14 @@ def test_a_changed_plan_at_lemon_squeezy_is_acted_on_and_outranks_a_mere_update(
         body = ls.wire(payload)
         header = provider.peek(body)
         assert header.recognised
-        (seen,) = provider.translate(header.name, provider.decode(body), "", Naming())
+        (seen,) = provider.translate(header.name, provider.decode(body), header.content_key.hex(), Naming())
         assert isinstance(seen, SubscriptionSeen)
         stamps[name] = seen
     (created,) = LEMONSQUEEZY.facts(ls.subscription_created(at=at))
 
     assert stamps["changed"].variant == "lemonsqueezy:47002"
     assert isinstance(created, SubscriptionSeen)
-    assert stamps["updated"].stamp.rank < stamps["changed"].stamp.rank < created.stamp.rank
+    assert stamps["updated"].stamp < stamps["changed"].stamp < created.stamp
 
 
 def test_a_transaction_that_is_past_due_at_paddle_is_a_case_by_itself() -> None:

@@ -10,7 +10,16 @@ from kulanz.policy.facts import AddressKnown, PaymentFailed, PaymentRefunded, Pa
 from kulanz.providers.address import customer_address, known
 from kulanz.providers.lemonsqueezy import objects
 from kulanz.providers.lemonsqueezy.objects import Object
-from kulanz.providers.lemonsqueezy.vocabulary import DISPUTES, INVOICES, LICENCES, OBJECTS, ORDERS, RANKS, SUBSCRIPTIONS
+from kulanz.providers.lemonsqueezy.vocabulary import (
+    DISPUTES,
+    INVOICES,
+    LICENCES,
+    OBJECTS,
+    ORDERS,
+    OUTRANKS_ITS_EQUALS,
+    RANKS,
+    SUBSCRIPTIONS,
+)
 from kulanz.providers.naming import Naming, claim
 from kulanz.providers.reading import PayloadReader, UnknownWord, inner, shown
 
@@ -30,7 +39,7 @@ def translate(
         event=name,
         data=data,
         attributes=data.below("attributes"),
-        digest=digest,
+        digest=OUTRANKS_ITS_EQUALS.get(name, "") + digest,
         rank=RANKS.get(name, 0),
         signed=naming.account_secret is not None and claim(custom.values, naming).signed,
         address=customer_address(custom),
