@@ -31,6 +31,13 @@ SENTENCES: Mapping[str, str] = {
     ),
     "dunning.frozen": "A dispute is open, so the deadline of subscription {subscription} is paused.",
     "dunning.thawed": "The dispute no longer holds the account, so the deadline runs again, to {grace_ends_at}.",
+    "dunning.paused": "Subscription {subscription} is paused, so its deadline rests.",
+    "dunning.unpaused": (
+        "The pause of subscription {subscription} is over, so the deadline runs again, to {grace_ends_at}."
+    ),
+    "dunning.explained": (
+        "What is unpaid of subscription {subscription} is the charge for a change, not a renewal. The case is closed."
+    ),
     "dunning.reach_moved": (
         "It is known better who bought subscription {subscription}: its case reaches that purchase, and nothing else."
     ),
@@ -112,6 +119,10 @@ SENTENCES: Mapping[str, str] = {
     "plan.raised": "Subscription {subscription} gives the higher plan {plan} at once.",
     "plan.quantity_changed": "Subscription {subscription} gives {plan} {quantity} times.",
     "plan.lowered": "Subscription {subscription} gives the lower plan {plan}.",
+    "plan.upgrade_unpaid": (
+        "The plan {wanted} was chosen for subscription {subscription} and is not paid for yet. "
+        "The subscription gives the plan {plan}."
+    ),
     "plan.downgrade_scheduled": (
         "A lower plan was chosen. The plan {plan} is paid for and stays to the end of its period."
     ),
@@ -225,7 +236,9 @@ def sentence(change: Mapping[str, Any]) -> str:
         | _lists(detail)
         | _term(detail)
     )
-    text = SENTENCES.get(rule, rule).format_map(_Gaps(words))
+    # What is not known is a gap, which has words of its own.
+    known = {name: value for name, value in words.items() if value is not None}
+    text = SENTENCES.get(rule, rule).format_map(_Gaps(known))
     text = read_out(text)
     if detail.get("unverified"):
         text += " Unverified: the provider was asked for a day and gave no answer."

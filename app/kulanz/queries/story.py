@@ -102,6 +102,8 @@ _TIMERS = {
     "period_end": "What was paid for ends",
     "trial_end": "The trial ends and bills by itself",
     "override_end": "The operator's exception ends and the policy applies again",
+    "pause_end": "The pause of a subscription in dunning ends or is looked into",
+    "renewal_overdue": "The renewal is overdue unless something is heard of it",
     "hold_end": "The hold ends and the subscription is given up",
 }
 
@@ -138,7 +140,9 @@ _OBSTACLES = {
 
 def _case(case: Case, obstacle: str | None) -> Iterator[str]:
     policy = f"{case.policy.name} {case.policy.dunning.hold_clause}, version {case.policy.version}"
-    if case.frozen_since is not None and case.open:
+    if case.paused and case.open:
+        yield f"The case {case.key} rests while its subscription is paused; a payment closes it at once."
+    elif case.frozen_since is not None and case.open:
         yield f"The case {case.key} waits for the dispute; a payment closes it at once."
     elif case.state is CaseState.GRACE and obstacle is not None:
         why = _OBSTACLES.get(obstacle, obstacle.replace("_", " "))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeVar
 
 from kulanz.policy import facts as f
@@ -18,6 +18,45 @@ _ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
 _REFUNDED = frozenset({InvoiceStatus.REFUNDED, f.OrderStatus.REFUNDED})
 _PAID = frozenset({InvoiceStatus.PAID, InvoiceStatus.PARTIAL_REFUND})
 S = TypeVar("S", f.SubscriptionSeen, f.InvoiceSeen, f.OrderSeen, f.LicenceSeen, f.CustomerSeen, f.DisputeSeen)
+
+
+@frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One entry of a subscription's history: its status and its plan at one time of the provider."""
+
+    stamp: Stamp
+    status: Status
+    bought: tuple[f.SubscribedItem, ...]
+    until: datetime | None = None
+    """The next renewal while it runs, the end once it is cancelled, the resumption while it is paused."""
+    pause: str | None = None
+
+    @classmethod
+    def of(cls, seen: f.SubscriptionSeen) -> Snapshot:
+        """Return the entry that a snapshot makes."""
+        return cls(
+            stamp=seen.stamp,
+            status=seen.status,
+            bought=seen.bought,
+            until=_counts_until(seen),
+            pause=seen.pause_mode if seen.status is Status.PAUSED else None,
+        )
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants of its items, in whatever order they came."""
+        return tuple(sorted(item.variant for item in self.bought))
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was active or on trial."""
+        return self.status in RUNNING_STATUSES
+
+    @property
+    def unpaid(self) -> bool:
+        """Whether the provider called it `past_due` or `unpaid`."""
+        return self.status in _UNPAID
 
 
 @frozen
@@ -61,6 +100,11 @@ class Subscription:
     marks: tuple[tuple[Stamp, Status], ...]
     """Later snapshots in which it did not run so, oldest first."""
     terms: tuple[Term, ...]
+    history: tuple[Snapshot, ...] = ()
+    """The snapshots, oldest first: of those of one day that say the same, the first and the last.
+
+    A subscription that was stored by a version before has no history of the time before that.
+    """
 
     @classmethod
     def of(cls, seen: f.SubscriptionSeen) -> Subscription:
@@ -71,6 +115,7 @@ class Subscription:
             running=seen.stamp if runs else None,
             marks=() if runs else ((seen.stamp, seen.status),),
             terms=(Term.of(seen),),
+            history=(Snapshot.of(seen),),
         )
 
     def join(self, other: Subscription) -> Subscription:
@@ -84,12 +129,15 @@ class Subscription:
             running=running,
             marks=marks,
             terms=_join_terms(self.terms, other.terms),
+            history=_join_history(self.history, other.history),
         )
 
     @property
-    def unpaid_marks(self) -> tuple[datetime, ...]:
-        """The times since the last run at which the provider called it `past_due` or `unpaid`, oldest first."""
-        return tuple(stamp.at for stamp, status in self.marks if status in _UNPAID)
+    def unpaid_at(self) -> tuple[datetime, ...]:
+        """The times at which the provider called it `past_due` or `unpaid`, oldest first."""
+        marked = {stamp.at for stamp, status in self.marks if status in _UNPAID}
+        marked.update(snapshot.stamp.at for snapshot in self.history if snapshot.unpaid)
+        return tuple(sorted(marked)) if marked else ()
 
     @property
     def alive_at(self) -> datetime | None:
@@ -287,6 +335,42 @@ def _join_terms(ours: tuple[Term, ...], theirs: tuple[Term, ...]) -> tuple[Term,
         if existing_term is None or _is_older(existing_term, term):
             newest_of[term.variants] = term
     return tuple(newest_of[variants] for variants in sorted(newest_of))
+
+
+def _join_history(ours: tuple[Snapshot, ...], theirs: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
+    if ours == theirs or not theirs:
+        return ours
+    if not ours or (len(theirs) == 1 and _day(ours[-1]) < _day(theirs[0])):
+        return (*ours, *theirs)
+    first: dict[tuple[object, ...], Snapshot] = {}
+    last: dict[tuple[object, ...], Snapshot] = {}
+    for snapshot in sorted({*ours, *theirs}, key=_in_time):
+        same = (_day(snapshot), snapshot.status, snapshot.variants, snapshot.pause)
+        first.setdefault(same, snapshot)
+        last[same] = snapshot
+    return tuple(sorted({*first.values(), *last.values()}, key=_in_time))
+
+
+def _day(snapshot: Snapshot) -> date:
+    return snapshot.stamp.at.date()
+
+
+def _in_time(snapshot: Snapshot) -> tuple[Stamp, str]:
+    return snapshot.stamp, repr(snapshot)
+
+
+def _counts_until(seen: f.SubscriptionSeen) -> datetime | None:
+    match seen.status:
+        case Status.ACTIVE:
+            return seen.renews_at
+        case Status.ON_TRIAL:
+            return seen.renews_at or seen.trial_ends_at
+        case Status.CANCELLED:
+            return seen.ends_at
+        case Status.PAUSED:
+            return seen.pause_resumes_at
+        case _:
+            return None
 
 
 def _is_older(ours: Term, theirs: Term) -> bool:

@@ -73,6 +73,7 @@ from kulanz.policy.facts.refunds import (
 )
 from kulanz.policy.facts.versions import TermsAgreed, VersionApplied
 from kulanz.policy.facts.words import (
+    BESIDE_A_PERIOD,
     BillingReason,
     DisputeStatus,
     InvoiceStatus,
@@ -86,6 +87,7 @@ from kulanz.policy.facts.words import (
 )
 
 __all__ = [
+    "BESIDE_A_PERIOD",
     "FACT_KINDS",
     "AccountClosed",
     "AddOnBooked",

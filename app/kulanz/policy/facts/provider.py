@@ -50,6 +50,8 @@ class SubscriptionSeen:
     pause_mode: str | None = None
     pause_resumes_at: datetime | None = None
     quantity: int = 1
+    by_hand: bool = False
+    """Whether the customer pays each invoice by hand: the money comes long after the renewal."""
     created_at: datetime | None = None
     signed: bool = False
     """Whether the account was named by custom data that the merchant signed (`account_sig`)."""

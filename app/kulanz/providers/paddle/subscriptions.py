@@ -61,6 +61,7 @@ def subscription_seen(payload_reader: PayloadReader, heard: EventHeader, event: 
         pause_resumes_at=_scheduled(payload_reader, "resume"),
         quantity=items[0].quantity,
         items=several(items),
+        by_hand=payload_reader.text("collection_mode") == "manual",
         created_at=payload_reader.instant("created_at"),
         signed=heard.signed,
         locale=heard.locale,

@@ -18,11 +18,12 @@ from kulanz.policy.facts import (
     OrderStatus,
     PaymentFailed,
     PaymentSucceeded,
+    Provenance,
     ProviderFact,
     RefundSeen,
     Stamp,
 )
-from kulanz.providers import ranking
+from kulanz.providers import bodies, ranking
 from kulanz.providers.address import CustomerAddress, customer_address, known
 from kulanz.providers.event_header import EventHeader
 from kulanz.providers.naming import Naming, claim
@@ -31,6 +32,7 @@ from kulanz.providers.paddle.subscriptions import subscription_seen
 from kulanz.providers.paddle.vocabulary import (
     ADJUSTMENT,
     CUSTOMER,
+    LOOKED_UP,
     OBJECTS,
     PROVIDER,
     RANKS,
@@ -45,8 +47,11 @@ _REASONS = {
     "web": BillingReason.INITIAL,
     "api": BillingReason.INITIAL,
     "subscription_recurring": BillingReason.RENEWAL,
+    "subscription_update": BillingReason.UPDATED,
+    "subscription_charge": BillingReason.ONE_TIME,
+    "subscription_payment_method_change": BillingReason.ONE_TIME,
 }
-"""By a transaction's origin; every other one is a change of something that runs."""
+"""By a transaction's origin."""
 _TRANSACTIONS = {
     "draft": InvoiceStatus.PENDING,
     "ready": InvoiceStatus.PENDING,
@@ -121,7 +126,7 @@ def _transaction(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
     if event.told.identifier("subscription_id") is None:
         sold = event.name == SINGLE_SALE and event.told.identifier("customer_id") is not None
         return (_sale(event),) if sold else ()
-    invoice = _invoice(event)
+    invoice = _invoice(event.told, event.stamp, Provenance.WEBHOOK, _PAID_BY_NAME.get(event.name))
     match event.name:
         case "transaction.payment_failed" | "transaction.past_due":
             return (PaymentFailed(invoice=invoice, at=_failed_at(event)),)
@@ -137,15 +142,28 @@ def _failed_at(event: _PaddleEvent) -> datetime:
     return max(failed, default=event.stamp.at)
 
 
-def _invoice(event: _PaddleEvent) -> InvoiceSeen:
-    payload_reader, totals = event.told, event.told.below("details").below("totals")
+def looked_up_transaction(document: dict[str, Any]) -> ProviderFact:
+    """Translate the `data` of the API's answer about one transaction."""
+    payload_reader = PayloadReader(document, "data")
+    digest = bodies.fingerprint((PROVIDER, document)).hex()
+    stamp = Stamp(at=payload_reader.needed_instant("updated_at"), rank=LOOKED_UP, digest=digest)
+    invoice = _invoice(payload_reader, stamp, Provenance.RECONCILED)
+    if invoice.status is not InvoiceStatus.PAID:
+        return invoice
+    return PaymentSucceeded(invoice=invoice, at=stamp.at, provenance=Provenance.RECONCILED)
+
+
+def _invoice(
+    payload_reader: PayloadReader, stamp: Stamp, provenance: Provenance, said: InvoiceStatus | None = None
+) -> InvoiceSeen:
+    totals = payload_reader.below("details").below("totals")
     origin = payload_reader.values.get("origin")
     return InvoiceSeen(
         key=key(payload_reader.needed_identifier("id")),
         subscription=key(payload_reader.needed_identifier("subscription_id")),
-        stamp=event.stamp,
-        status=payload_reader.word("status", _TRANSACTIONS, _PAID_BY_NAME.get(event.name)),
-        reason=_REASONS.get(origin, BillingReason.UPDATED) if isinstance(origin, str) else BillingReason.UPDATED,
+        stamp=stamp,
+        status=payload_reader.word("status", _TRANSACTIONS, said),
+        reason=_REASONS.get(origin, BillingReason.UNKNOWN) if isinstance(origin, str) else BillingReason.UNKNOWN,
         currency=payload_reader.currency("currency_code"),
         total=_charged(totals),
         customer=key_if_any(payload_reader.identifier("customer_id")) or "",
@@ -153,6 +171,7 @@ def _invoice(event: _PaddleEvent) -> InvoiceSeen:
         discount=totals.amount("discount"),
         tax=totals.amount("tax"),
         created_at=payload_reader.instant("created_at"),
+        provenance=provenance,
     )
 
 

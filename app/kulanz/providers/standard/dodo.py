@@ -210,8 +210,8 @@ def _invoice(event: StandardEvent) -> InvoiceSeen:
 def _reason(payload_reader: PayloadReader) -> BillingReason:
     """Return what was charged for; a payment that only changes the payment method is no renewal."""
     if payload_reader.flag("is_update_payment_method"):
-        return BillingReason.UPDATED
-    return payload_reader.word("charge_type", _REASONS, BillingReason.RENEWAL)
+        return BillingReason.ONE_TIME
+    return payload_reader.word("charge_type", _REASONS, BillingReason.UNKNOWN)
 
 
 def _sale(event: StandardEvent) -> OrderSeen:

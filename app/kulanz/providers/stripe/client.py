@@ -15,6 +15,7 @@ from kulanz.providers.provider import Refunded
 from kulanz.providers.reading import PayloadReader
 from kulanz.providers.stripe.objects import intent_of
 from kulanz.providers.stripe.subscriptions import looked_up
+from kulanz.providers.stripe.translation import looked_up_invoice
 from kulanz.providers.stripe.vocabulary import key
 from kulanz.providers.transport import Transport
 
@@ -58,6 +59,21 @@ class StripeClient(Transport):
         if seen.key.partition(":")[2] != subscription:
             raise FarEndError("Stripe answered with another subscription", retryable=True, answer=HTTPStatus.OK)
         return seen
+
+    def invoice(self, invoice: str, /) -> ProviderFact | None:
+        """Return a subscription's invoice, as a payment where it is paid; None where this key reaches none of it."""
+        try:
+            answer, at = self.ask_when(f"/invoices/{quote(invoice, safe='')}")
+        except FarEndError as error:
+            if error.answer == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        if at is None:
+            raise FarEndError("Stripe's answer has no date", retryable=True, answer=HTTPStatus.OK)
+        try:
+            return looked_up_invoice(answer, at)
+        except UntranslatableError as error:
+            raise FarEndError(f"Stripe's answer: {error.detail}", retryable=True, answer=HTTPStatus.OK) from error
 
     def cancel(self, subscription: str, /) -> None:
         """Stop the renewal; the period runs out, and until then it can be taken back."""

@@ -29,11 +29,13 @@ _SAID_BY_NAME = {
     "customer.subscription.paused": Status.PAUSED,
     "customer.subscription.resumed": Status.ACTIVE,
 }
-_PAUSES = {"void": "void", "mark_uncollectible": "free"}
+_PAUSES = {"void": "void", "mark_uncollectible": "free", "keep_as_draft": "free"}
 """Stripe's advice: invoices are voided where the service is not given, and given up where it is given for free.
 
-Where they are kept as drafts to be collected later, the subscription counts as running.
+Where they are kept as drafts to be collected later, the service is given meanwhile.
 """
+_PAUSED_FOR_FAILURE = frozenset({"first_payment_failure", "final_payment_failure"})
+"""Stripe paused the subscription itself because a payment failed: nobody has asked for a pause."""
 _RUNS = frozenset({Status.ON_TRIAL, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID})
 
 
@@ -65,6 +67,7 @@ def subscription_seen(payload_reader: PayloadReader, heard: EventHeader, event: 
         pause_resumes_at=payload_reader.below("pause_collection").unix("resumes_at"),
         quantity=items[0].quantity,
         items=several(items),
+        by_hand=payload_reader.text("collection_method") == "send_invoice",
         created_at=payload_reader.unix("created"),
         signed=heard.signed,
         locale=heard.locale,
@@ -99,7 +102,7 @@ def _status(payload_reader: PayloadReader, said: Status | None) -> tuple[Status,
     """Return our status, and how a pause treats access."""
     status = payload_reader.word("status", _STATUSES, said)
     if status is Status.PAUSED:
-        return status, "void"
+        return _paused(payload_reader)
     if status not in _RUNS:
         return status, None
     if _renews_no_more(payload_reader):
@@ -107,6 +110,15 @@ def _status(payload_reader: PayloadReader, said: Status | None) -> tuple[Status,
     behaviour = payload_reader.below("pause_collection").values.get("behavior")
     mode = _PAUSES.get(behaviour) if isinstance(behaviour, str) else None
     return (Status.PAUSED, mode) if mode else (status, None)
+
+
+def _paused(payload_reader: PayloadReader) -> tuple[Status, str | None]:
+    """Return a pause by a person, or that the payment failed: what was never paid for gives nothing."""
+    cause = payload_reader.below("status_details").below("paused").below("subscription").text("type")
+    if cause not in _PAUSED_FOR_FAILURE:
+        return Status.PAUSED, "void"
+    never_paid = cause == "first_payment_failure" and payload_reader.unix("trial_end") is None
+    return (Status.EXPIRED if never_paid else Status.UNPAID), None
 
 
 def _renews_no_more(payload_reader: PayloadReader) -> bool:

@@ -18,10 +18,11 @@ from kulanz.policy.facts import (
     PaymentFailed,
     PaymentLinked,
     PaymentSucceeded,
+    Provenance,
     ProviderFact,
     Stamp,
 )
-from kulanz.providers import ranking
+from kulanz.providers import bodies, ranking
 from kulanz.providers.address import CustomerAddress, customer_address, known
 from kulanz.providers.event_header import EventHeader
 from kulanz.providers.naming import Naming, claim
@@ -34,6 +35,7 @@ from kulanz.providers.stripe.vocabulary import (
     DISPUTE,
     INVOICE,
     INVOICE_PAYMENT,
+    LOOKED_UP,
     OBJECTS,
     PROVIDER,
     RANKS,
@@ -45,10 +47,14 @@ from kulanz.providers.stripe.vocabulary import (
 
 _REASONS = {
     "subscription_create": BillingReason.INITIAL,
+    "quote_accept": BillingReason.INITIAL,
     "subscription_cycle": BillingReason.RENEWAL,
     "subscription": BillingReason.RENEWAL,
+    "subscription_update": BillingReason.UPDATED,
+    "subscription_threshold": BillingReason.ONE_TIME,
+    "automatic_pending_invoice_item_invoice": BillingReason.ONE_TIME,
+    "manual": BillingReason.ONE_TIME,
 }
-"""Every other reason is a change of something that runs."""
 _INVOICES = {
     "paid": InvoiceStatus.PAID,
     "void": InvoiceStatus.VOID,
@@ -138,7 +144,7 @@ def _payment(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     """Read an invoice. One that belongs to no subscription is not ours to act on."""
     if subscription_of(event.told) is None:
         return ()
-    invoice = _invoice(event)
+    invoice = _invoice(event.told, event.stamp, Provenance.WEBHOOK, _PAID_BY_NAME.get(event.name))
     match event.name:
         case "invoice.payment_failed" if not _is_before_due(event):
             return (PaymentFailed(invoice=invoice, at=event.at),)
@@ -153,15 +159,27 @@ def _is_before_due(event: _StripeEvent) -> bool:
     return event.told.text("collection_method") == "send_invoice" and due is not None and event.at < due
 
 
-def _invoice(event: _StripeEvent) -> InvoiceSeen:
-    payload_reader = event.told
+def looked_up_invoice(document: dict[str, Any], at: datetime) -> ProviderFact:
+    """Translate the API's answer about one invoice, which has no time of its own: `at` is the answer's."""
+    payload_reader = PayloadReader(document, "invoice")
+    stamp = Stamp(at=at, rank=LOOKED_UP, digest=bodies.fingerprint((PROVIDER, document)).hex())
+    invoice = _invoice(payload_reader, stamp, Provenance.RECONCILED)
+    if invoice.status is not InvoiceStatus.PAID:
+        return invoice
+    paid_at = payload_reader.below("status_transitions").unix("paid_at") or at
+    return PaymentSucceeded(invoice=invoice, at=paid_at, provenance=Provenance.RECONCILED)
+
+
+def _invoice(
+    payload_reader: PayloadReader, stamp: Stamp, provenance: Provenance, said: InvoiceStatus | None = None
+) -> InvoiceSeen:
     reason = payload_reader.values.get("billing_reason")
     return InvoiceSeen(
         key=key(payload_reader.needed_identifier("id")),
         subscription=key(subscription_of(payload_reader) or ""),
-        stamp=event.stamp,
-        status=payload_reader.word("status", _INVOICES, _PAID_BY_NAME.get(event.name)),
-        reason=_REASONS.get(reason, BillingReason.UPDATED) if isinstance(reason, str) else BillingReason.UPDATED,
+        stamp=stamp,
+        status=payload_reader.word("status", _INVOICES, said),
+        reason=_REASONS.get(reason, BillingReason.UNKNOWN) if isinstance(reason, str) else BillingReason.UNKNOWN,
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total"),
         customer=key_if_any(payload_reader.reference("customer")) or "",
@@ -171,6 +189,7 @@ def _invoice(event: _StripeEvent) -> InvoiceSeen:
         created_at=payload_reader.unix("created"),
         money=key_if_any(intent_of(payload_reader)),
         email=payload_reader.email("customer_email"),
+        provenance=provenance,
     )
 
 

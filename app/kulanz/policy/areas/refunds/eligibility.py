@@ -11,7 +11,7 @@ from kulanz.policy.areas.refunds.payments import in_use, is_first
 from kulanz.policy.book import Book
 from kulanz.policy.document import Policy
 from kulanz.policy.document.refunds import RefundRules
-from kulanz.policy.facts import BillingReason
+from kulanz.policy.facts import BESIDE_A_PERIOD
 from kulanz.policy.state.refunds import Payment, RefundAnswer, Verdict
 from kulanz.policy.state.terms import Catalogue
 
@@ -138,7 +138,7 @@ def _excluded(question: Question) -> RefundAnswer | None:
     """Return why it is not the first payment of a first paid subscription (plexo 3.2, 4, 5.1)."""
     rules, payment = question.rules, question.payment
     if not is_first(payment, question.known, question.book):
-        changed = payment.reason is BillingReason.UPDATED
+        changed = payment.reason in BESIDE_A_PERIOD
         return _no(rules.upgrade_clause, "plan_change") if changed else _no(rules.renewal_clause, "renewal")
     if not _is_plan(question):
         return _otherwise(question)
