@@ -43,8 +43,9 @@ def looked_at(pause: Pause) -> datetime | None:
 
 def _pauses(sub: Subscription) -> Iterator[Pause]:
     runs = [(paused, list(group)) for paused, group in groupby(sub.history, lambda item: item.status is Status.PAUSED)]
-    following = [group[0].stamp.at for _, group in runs[1:]]
-    for (paused, group), resumed in zip(runs, [*following, None], strict=True):
+    # A subscription that a version before stored has no history yet.
+    following = [*(group[0].stamp.at for _, group in runs[1:]), None][: len(runs)]
+    for (paused, group), resumed in zip(runs, following, strict=True):
         if paused:
             last = group[-1]
             free = last.pause == "free"
