@@ -75,6 +75,8 @@ class Provider:
     now: datetime = MONDAY
     subscriptions: dict[str, Payload] = field(default_factory=dict)
     """The `data` of each subscription, by its id."""
+    invoices: dict[str, Payload] = field(default_factory=dict)
+    """The `data` of each invoice of a subscription, by its id."""
     orders: dict[str, Payload] = field(default_factory=dict)
     """The `data` of each order, by its id."""
     requests: list[Call] = field(default_factory=list)
@@ -88,9 +90,10 @@ class Provider:
         return [f"{call.method} {call.path}" for call in self.requests]
 
     def add(self, payload: Payload) -> None:
-        """Hold the subscription or the order of an event's payload, as that event says it is."""
-        held = self.orders if payload["data"]["type"] == "orders" else self.subscriptions
-        held[payload["data"]["id"]] = json.loads(json.dumps(payload["data"]))
+        """Hold the subscription, invoice or order of an event's payload, as that event says it is."""
+        data = json.loads(json.dumps(payload["data"]))
+        held = {"subscription-invoices": self.invoices, "orders": self.orders}.get(data["type"], self.subscriptions)
+        held[data["id"]] = data
 
     def refunded(self, order: object) -> int:
         """Return how much of an order went back."""
@@ -125,6 +128,9 @@ class Provider:
             return _error(401, "Unauthenticated.")
         if (call.method, call.path) == ("GET", "/v1/users/me"):
             return Reply(body={"meta": {"test_mode": self.test_mode}, "data": {"type": "users", "id": "1"}})
+        invoice = self.invoices.get(call.path.removeprefix("/v1/subscription-invoices/"))
+        if call.method == "GET" and invoice is not None:
+            return Reply(body={"jsonapi": {"version": "1.0"}, "data": invoice})
         if call.path.startswith("/v1/orders/"):
             return self._order(call)
         own_id = call.path.removeprefix("/v1/subscriptions/")

@@ -142,6 +142,26 @@ def charge(name: str, *, at: datetime = MONDAY, purchase: Purchase = BOUGHT, **t
     return event(f"charge.{name}", whole | told, at=at)
 
 
+def invoice_payment(
+    *, at: datetime = MONDAY, purchase: Purchase = BOUGHT, payment_intent: str = "pi_3MmlLrLkdIwHu7ix", **told: Any
+) -> Payload:
+    whole = {
+        "id": f"inpay_{purchase.invoice}",
+        "object": "invoice_payment",
+        "amount_paid": purchase.amount,
+        "amount_requested": purchase.amount,
+        "created": at,
+        "currency": purchase.currency,
+        "invoice": purchase.invoice,
+        "is_default": True,
+        "livemode": True,
+        "payment": {"type": "payment_intent", "payment_intent": payment_intent},
+        "status": "paid",
+        "status_transitions": {"canceled_at": None, "paid_at": seconds(at)},
+    }
+    return event("invoice_payment.paid", whole | told, at=at)
+
+
 def dispute(name: str = "created", *, at: datetime = MONDAY, purchase: Purchase = BOUGHT, **told: Any) -> Payload:
     status = {"created": "needs_response", "closed": "won"}.get(name, "under_review")
     taken = {"amount": -purchase.amount, "currency": purchase.currency, "fee": 1500, "net": -purchase.amount - 1500}

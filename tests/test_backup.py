@@ -221,6 +221,9 @@ def test_the_commands_write_a_backup_try_it_and_restore_it(kulanz: Kulanz, sqlit
     written = kulanz("backup", str(file), "--json").document
     again = kulanz("backup", str(file))
     elsewhere = {"DATABASE_URL": f"sqlite:///{tmp_path}/new.db", "KULANZ_DATA_DIR": str(tmp_path / "new")}
+    tried = kulanz("restore", str(file), "--dry-run", "--json", **elsewhere)
+    assert (tried.code, tried.document["accounts"], tried.document["dry_run"]) == (0, 2, True)
+    assert not Path(elsewhere["DATABASE_URL"].removeprefix("sqlite:///")).exists()
     unasked = kulanz("restore", str(file), **elsewhere)
     restored = kulanz("restore", str(file), "--yes", "--json", **elsewhere)
 

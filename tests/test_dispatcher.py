@@ -13,6 +13,7 @@ import pytest
 
 from kulanz import pipeline
 from kulanz.config import Settings
+from kulanz.crypto import places
 from kulanz.errors import NotSentError, StorageUnavailableError
 from kulanz.policy.effects import RefundPayment
 from kulanz.processing.lease import Lease
@@ -174,7 +175,8 @@ def a_refund(services: Services) -> EffectRow:
     effect = RefundPayment(
         id="ef_1", subject="rr_1", payment="lemonsqueezy:1", kind="order", amount=100, currency="EUR", before=0
     )
-    row = effect_row(effect, "", services.vault.seal(codec.encode(effect)), real_now(), None)
+    payload = services.vault.seal(codec.encode(effect), places.effect("", effect.id))
+    row = effect_row(effect, "", payload, real_now(), None)
     with services.database.write() as tx:
         outbox.add(tx, [row])
     return row

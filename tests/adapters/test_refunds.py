@@ -14,7 +14,7 @@ from kulanz.errors import FarEndError
 from kulanz.policy.areas.refunds.payments import named, payments
 from kulanz.policy.book import Book
 from kulanz.policy.effects import RefundPayment
-from kulanz.policy.facts import RefundSeen
+from kulanz.policy.facts import PaymentLinked, RefundSeen
 from kulanz.providers.paddle.client import PaddleClient as Paddle
 from kulanz.providers.stripe.client import StripeClient as Stripe
 from tests import paddle, standard, stripe
@@ -75,7 +75,8 @@ def test_stripe_tells_what_has_gone_back_of_a_charge_or_of_what_paid_an_invoice(
 
     assert refunded is not None
     assert (refunded.amount, refunded.currency) == (500, "EUR")
-    (seen,) = refunded.facts
+    *links, seen = refunded.facts
+    assert [type(link) for link in links] == ([PaymentLinked] if kind == "invoice" else [])
     assert isinstance(seen, RefundSeen)
     assert (seen.payment, seen.amount, seen.whole) == (f"stripe:{payment}", 500, False)
 

@@ -220,9 +220,24 @@ def test_what_the_library_of_standard_webhooks_signs_verifies(body: str, key: by
     assert timed_signing.standard(headers, body.encode(), [b"whsec_" + base64.b64encode(key)], now=NOW) == 0
 
 
-def test_polars_secrets_are_taken_as_they_are_written() -> None:
-    key = b"polar_whs_a-secret-of-the-shop"
+def signed_with(key: bytes) -> dict[str, str]:
     signature = standardwebhooks.Webhook(key).sign("msg_1", datetime.fromtimestamp(NOW, UTC), "{}")
-    headers = {"webhook-id": "msg_1", "webhook-timestamp": str(NOW), "webhook-signature": signature}
+    return {"webhook-id": "msg_1", "webhook-timestamp": str(NOW), "webhook-signature": signature}
 
-    assert timed_signing.standard(headers, b"{}", [key], now=NOW) == 0
+
+@pytest.mark.parametrize("prefix", ["whsec_", "polar_whs_"])
+@pytest.mark.parametrize("written", ["MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaS"])
+def test_polars_secrets_sign_with_all_their_bytes_or_in_the_way_of_the_standard(prefix: str, written: str) -> None:
+    secret = f"{prefix}{written}".encode()
+    decoded = base64.b64decode(written + "=" * (-len(written) % 4))
+
+    for key in (secret, decoded):
+        assert timed_signing.standard(signed_with(key), b"{}", [secret], now=NOW) == 0
+        assert timed_signing.standard(signed_with(key), b"{}", [b"whsec_other", secret], now=NOW) == 1
+    for wrong in (written.encode(), prefix.encode(), secret + b"=", secret[:-1], decoded + b"0"):
+        assert timed_signing.standard(signed_with(wrong), b"{}", [secret], now=NOW) is None
+
+
+@pytest.mark.parametrize("empty", [b"", b"whsec_", b"polar_whs_"])
+def test_a_secret_that_is_only_a_prefix_verifies_nothing(empty: bytes) -> None:
+    assert timed_signing.standard(signed_with(empty or b"x"), b"{}", [empty], now=NOW) is None

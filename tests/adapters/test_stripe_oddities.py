@@ -71,6 +71,10 @@ def test_stripes_amounts_are_minor_units_already(currency: str, amount: int) -> 
     assert (fact.invoice.currency, fact.invoice.total) == (currency.upper(), amount)
 
 
+def _paused_by_stripe(cause: str) -> dict[str, Any]:
+    return {"status": "paused", "status_details": {"paused": {"subscription": {"type": cause}}}}
+
+
 @pytest.mark.parametrize(
     ("told", "status", "mode"),
     [
@@ -81,7 +85,10 @@ def test_stripes_amounts_are_minor_units_already(currency: str, amount: int) -> 
         ({"status": "paused"}, Status.PAUSED, "void"),
         ({"pause_collection": {"behavior": "void"}}, Status.PAUSED, "void"),
         ({"pause_collection": {"behavior": "mark_uncollectible"}}, Status.PAUSED, "free"),
-        ({"pause_collection": {"behavior": "keep_as_draft"}}, Status.ACTIVE, None),
+        ({"pause_collection": {"behavior": "keep_as_draft"}}, Status.PAUSED, "free"),
+        (_paused_by_stripe("final_payment_failure"), Status.UNPAID, None),
+        (_paused_by_stripe("first_payment_failure"), Status.EXPIRED, None),
+        ({**_paused_by_stripe("first_payment_failure"), "trial_end": MONDAY}, Status.UNPAID, None),
         ({"cancel_at_period_end": True}, Status.CANCELLED, None),
         ({"cancel_at": MONDAY + 10 * DAY}, Status.CANCELLED, None),
         ({"cancel_at": MONDAY + 400 * DAY}, Status.ACTIVE, None),

@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from threading import Lock
+from threading import Lock, get_ident
 
 from sqlalchemy import update
 
@@ -78,7 +78,8 @@ class Points:
             case Deed.HANG:
                 time.sleep(HANG)
             case Deed.SUSPEND:
-                os.kill(os.getpid(), signal.SIGSTOP)
+                # To this thread: a signal to the process may be taken by another one, and this one goes on meanwhile.
+                signal.pthread_kill(get_ident(), signal.SIGSTOP)
 
 
 class FailingDatabase(Database):

@@ -12,7 +12,7 @@ from typing import Any
 from kulanz import pipeline
 from kulanz.config import Settings
 from kulanz.policy.facts import ProviderFact
-from kulanz.providers import PROVIDERS, Naming, Provider
+from kulanz.providers import PROVIDERS, Naming, Provider, UnknownWord
 from kulanz.services import build
 
 CARD = "card_last_four"
@@ -28,13 +28,20 @@ class Poisonous:
         self.may_settle = real.may_settle
         self._real = real
 
-    def translate(self, name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
+    def translate(
+        self,
+        name: str,
+        payload: Mapping[str, Any],
+        digest: str,
+        naming: Naming,
+        unknown: list[UnknownWord] | None = None,
+    ) -> tuple[ProviderFact, ...]:
         match payload["data"]["attributes"].get(CARD):
             case "rais":
                 raise RuntimeError("anna@shop.example")
             case "kill":
                 os.kill(os.getpid(), signal.SIGKILL)
-        return self._real.translate(name, payload, digest, naming)
+        return self._real.translate(name, payload, digest, naming, unknown)
 
 
 def providers() -> Mapping[str, Provider]:

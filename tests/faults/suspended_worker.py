@@ -26,6 +26,7 @@ from kulanz.errors import StorageUnavailableError
 from kulanz.runtime.clock import Clock
 from kulanz.runtime.send_timing import SendTiming
 from kulanz.services import Services, build
+from kulanz.store import outbox
 from kulanz.store.keyring import Keyring
 from tests.faults.failpoints import Deed, FailingDatabase, Points
 
@@ -33,6 +34,7 @@ TIMING = SendTiming(lease=timedelta(seconds=0.5), renewal=timedelta(seconds=0.1)
 """Short, so that a lab can wait for their end hundreds of times."""
 IDLE_ROUNDS = 10
 PAUSE = 0.02
+PATIENCE = 60.0
 _NUMBERS = re.compile(r"/\d+")
 _PRELOADED = ["tests.faults.suspended_worker", "kulanz.delivery.callback", "kulanz.delivery.mail"]
 
@@ -125,11 +127,18 @@ def _work(settings: Settings, line: Connection) -> None:
         while True:
             points.chosen = line.recv()
             points.passed = Counter()
-            idle = 0
-            while idle < IDLE_ROUNDS:
+            idle, until = 0, time.monotonic() + PATIENCE
+            while time.monotonic() < until and (idle < IDLE_ROUNDS or _is_pending(services)):
                 idle = 0 if step(services) else idle + 1
                 time.sleep(PAUSE)
             line.send(dict(points.passed))
+
+
+def _is_pending(services: Services) -> bool:
+    """Whether something is still to be done, be it leased: on a busy machine a worker loses leases of its own."""
+    with suppress(StorageUnavailableError), services.database.read() as conn:
+        return outbox.oldest_pending(conn) is not None
+    return True
 
 
 def work_on(settings: Settings, line: Connection) -> None:

@@ -44,7 +44,7 @@ def test_a_worker_that_wakes_after_its_lease_has_the_refund_carried_out_without_
 
 
 def test_a_refund_of_a_sleeper_that_may_still_send_it_waits_for_a_person(world: World) -> None:
-    world.asleep_at((SEND, 1))
+    assert world.asleep_at((SEND, 1)).is_asleep()
     world.work_until_parked()
 
     assert (world.refunded, states_of_refunds(world)) == ([0], ["parked"])

@@ -164,6 +164,7 @@ class Witness(Stage):
         yield from _untold(before, version, decision)
         if any(case.open and case.invoice in self.paid for case in state.cases):
             yield "I10"
+        yield from self._dunned_though_paid(decision)
         yield from _blind_repeats(decision, self.asked)
         yield from repinned((*facts, *decision.facts), before, state)
         if _is_stale(decision.account):
@@ -182,6 +183,14 @@ class Witness(Stage):
             stated = [at for name in case.names for at in self.delivered.get(f"{name}|{kind}", [])]
             if not any(case.policy.dunning.warning_notice.after(at, "UTC") <= self.now for at in stated):
                 yield "I2"
+
+    def _dunned_though_paid(self, decision: Decision) -> Iterator[str]:
+        """I16: no warning and no hold for an invoice of which a delivery or a look says that it is paid."""
+        paid = {name for case in decision.state.cases if case.invoice in self.paid for name in case.names}
+        for fact in decision.facts:
+            warned = isinstance(fact, f.NoticeReported) and fact.kind.startswith("grace_") and fact.subject in paid
+            if warned or (isinstance(fact, f.HoldPlaced) and fact.case in paid):
+                yield "I16"
 
     def _early(self, decision: Decision) -> Iterator[str]:
         for case in decision.state.cases:
@@ -362,10 +371,14 @@ def _snapshots(draw: st.DrawFn) -> Fact:
         email=draw(st.sampled_from([f"{key[-2:]}@example.com", f"{key[-2:]}@example.com", None])),
         stamp=Stamp(at, draw(st.integers(0, 8)), draw(st.sampled_from(["a", "b"]))),
         renews_at=at + 30 * DAY,
-        ends_at=at + draw(st.sampled_from([0, 3, 20])) * DAY if status in {"cancelled", "expired"} else None,
+        ends_at=_end(at, draw(st.sampled_from([0, 3, 20, None]))) if status in {"cancelled", "expired"} else None,
         trial_ends_at=at + 14 * DAY if status is Status.ON_TRIAL else None,
         pause_mode=draw(st.sampled_from(["free", "void"])) if status is Status.PAUSED else None,
     )
+
+
+def _end(at: datetime, days: int | None) -> datetime | None:
+    return None if days is None else at + days * DAY
 
 
 @st.composite
@@ -580,6 +593,11 @@ _BEGINNINGS = st.sampled_from(
             _set("answer", None),
             _wait(6 * DAY),
             _wait(26 * HOUR),
+        ),
+        (
+            heard(a_subscription(at=MONDAY, renews_at=MONDAY + 30 * DAY)),
+            _order_extra("book"),
+            _order_extra("cancel"),
         ),
         (
             heard(a_subscription(variant=ENTERPRISE, at=MONDAY - DAY, renews_at=MONDAY + 9 * DAY)),

@@ -12,7 +12,7 @@ from kulanz.policy import facts as f
 from kulanz.policy.effects import SendLetter, SendMail
 from kulanz.policy.facts import Outcome
 from kulanz.policy.state import CaseState
-from tests.policy.stories import DAY, MONDAY, Stage, a_failure, a_paying_account, a_subscription, terms
+from tests.policy.stories import DAY, MONDAY, Stage, a_failure, a_paying_account, a_success, terms
 from tests.policy.test_collections import DUNNING_AT, READY, propose, tell
 
 
@@ -105,7 +105,7 @@ def test_a_letter_that_is_no_longer_wanted_is_not_sent() -> None:
     account.wait(MONDAY + 7 * DAY - DAY)
     account.now = MONDAY + 7 * DAY
     effects = account._decided(()).effects
-    account.hear(a_subscription(at=MONDAY + 7 * DAY))
+    account.hear(a_success(MONDAY + 7 * DAY))
     before = on_paper(account)
 
     account._carry_out(effects)

@@ -294,13 +294,15 @@ def test_the_callback_of_the_start_carries_the_entitlement_and_the_reason() -> N
     assert callback.data["grace_ends_at"] == "2026-03-09T09:00:00Z"
 
 
-def test_an_invoice_that_fails_again_after_the_subscription_ran_is_dunned_again() -> None:
+def test_an_invoice_that_fails_again_goes_on_with_its_first_deadline_after_a_new_warning() -> None:
     account = in_grace()
     account.wait(MONDAY + 6 * DAY)
     account.hear(a_subscription(at=MONDAY + 6 * DAY))
     assert account.state.cases == ()
 
-    account.hear(a_failure(MONDAY + 6 * DAY + HOUR), at=MONDAY + 6 * DAY + HOUR)
+    account.hear(a_failure(MONDAY + 8 * DAY), at=MONDAY + 8 * DAY)
+    assert account.case.opened_at == MONDAY + 8 * DAY
+    assert account.case.deadline == MONDAY + 10 * DAY
     account.wait(MONDAY + 20 * DAY)
 
     assert account.case.state is CaseState.ON_HOLD

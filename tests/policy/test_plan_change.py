@@ -162,7 +162,7 @@ def test_a_trial_costs_nothing_and_cancelling_it_asks_for_nothing_back() -> None
     account.hear(a_subscription(Status.CANCELLED, MONDAY + DAY, trial_ends_at=ends, ends_at=ends), at=MONDAY + DAY)
     account.wait(ends)
 
-    assert (during.plan, [timer.kind for timer in during.timers]) == ("professional", ["trial_end"])
+    assert (during.plan, {timer.kind for timer in during.timers}) == ("professional", {"trial_end", "renewal_overdue"})
     assert (account.state.plan, account.state.standing) == ("free", "good")
     assert ("subscription.on_trial", "2") in account.rules
     assert ("plan.ended", "2") in account.rules
@@ -181,4 +181,4 @@ def test_a_trial_that_is_not_cancelled_bills_by_itself() -> None:
         at=ends,
     )
 
-    assert (account.state.plan, account.state.timers) == ("professional", ())
+    assert (account.state.plan, [timer.kind for timer in account.state.timers]) == ("professional", ["renewal_overdue"])

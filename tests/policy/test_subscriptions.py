@@ -75,7 +75,7 @@ def test_the_trial_gives_the_plan_and_costs_nothing_2() -> None:
     decision = account.hear(a_subscription(Status.ON_TRIAL, MONDAY, trial_ends_at=MONDAY + 14 * DAY))
 
     assert (account.state.plan, account.state.standing) == ("professional", Standing.GOOD)
-    assert [(timer.kind, timer.due_at) for timer in account.state.timers] == [("trial_end", MONDAY + 14 * DAY)]
+    assert ("trial_end", MONDAY + 14 * DAY) in [(timer.kind, timer.due_at) for timer in account.state.timers]
     assert decision.principal is not None
     assert (decision.principal.rule, decision.principal.clause) == ("subscription.on_trial", "2")
     assert "plan.given" in [change.rule for change in decision.changes]

@@ -246,6 +246,7 @@ BROKEN = {
     "assessed": doctored(after=carries_on_what_it_was),
     "I11": doctored(after=forgets_what_it_asked_of_the_provider),
     "I10": doctored(before=takes_a_success_for_a_failure),
+    "I16": doctored(before=takes_a_success_for_a_failure),
 }
 
 

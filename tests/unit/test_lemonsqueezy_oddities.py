@@ -65,8 +65,8 @@ def test_an_amount_comes_in_many_shapes(told: object, cents: int) -> None:
 
 @pytest.mark.parametrize("told", [True, 9.99, "9.99", "€ 5", "1e3", [], {}, 10**30, -(10**30)])
 def test_an_amount_that_is_no_whole_number_is_named(told: object) -> None:
-    assert complaint(ls.order_refunded(tax=told)).startswith(
-        "data.attributes.tax: expected a whole number of minor units"
+    assert complaint(ls.order_refunded(refunded_amount=told)).startswith(
+        "data.attributes.refunded_amount: expected a whole number of minor units"
     )
 
 

@@ -39,9 +39,11 @@ def an_account(account: str, *, version: int = 7, standing: str = "grace") -> Js
                 "provider": "lemonsqueezy",
                 "id": "421953",
                 "plan": "professional",
+                "quantity": 1,
                 "status": "past_due",
                 "renews_at": "2026-03-04T14:08:20Z",
                 "ends_at": None,
+                "upgrade_unpaid": False,
                 "trial_ends_at": None,
             }
         ],

@@ -35,6 +35,7 @@ COMMANDS = {
     "replay": ("replay:replay", "Recompute every account from the recorded facts."),
     "reconcile": ("reconcile:reconcile", "Compare what we hold with the provider."),
     "lemonsqueezy": ("lemonsqueezy:lemonsqueezy", "Register the webhook, and take a store in."),
+    "stripe": ("stripe:stripe", "Register the webhook endpoint."),
     "provider-sim": ("provider_sim:provider_sim", "Play a provider, to try a policy without a store."),
     "doctor": ("doctor:doctor", "Say what is wrong, and what to do."),
     "config": ("config:config", "Show the effective settings."),

@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kulanz.cli.options import actor_option, confirm, emit, json_option, services, shown, yes_option
+from kulanz.cli.options import (
+    actor_option,
+    confirm,
+    dry_run_option,
+    emit,
+    json_option,
+    services,
+    shown,
+    yes_option,
+)
 from kulanz.config import environment, load
 from kulanz.errors import RefusedError
 from kulanz.formats.wording import how_many
@@ -42,9 +51,10 @@ def backup(*, file: Path, no_drill: bool, as_json: bool) -> None:
 @click.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @yes_option
+@dry_run_option
 @actor_option
 @json_option
-def restore(*, file: Path, yes: bool, actor: str, as_json: bool) -> None:
+def restore(*, file: Path, yes: bool, dry_run: bool, actor: str, as_json: bool) -> None:
     """Bring a backup into the new or empty database of DATABASE_URL and verify it, while nothing else runs.
 
     Outgoing actions that were waiting then are held, as they may have been carried out since: look at them with
@@ -53,15 +63,17 @@ def restore(*, file: Path, yes: bool, actor: str, as_json: bool) -> None:
     from kulanz.privacy import backup as backups
     from kulanz.services import build
 
-    confirm(backups.read(file).accounts, "account", yes=yes)
     settings = load(environment())
-    settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not dry_run:
+        confirm(backups.read(file).accounts, "account", yes=yes)
+        settings.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     opened = build(settings)
     try:
-        manifest = backups.restore(opened, file, actor=actor)
+        manifest = backups.admitted(opened, file) if dry_run else backups.restore(opened, file, actor=actor)
     finally:
         opened.close()
-    emit(_document(manifest) | {"file": str(file), "actor": actor}, as_json, f"restored {_told(manifest)}")
+    document = _document(manifest) | {"file": str(file), "dry_run": dry_run, "actor": actor}
+    emit(document, as_json, f"{'would restore' if dry_run else 'restored'} {_told(manifest)}")
 
 
 def _document(manifest: Manifest) -> dict[str, Any]:

@@ -48,6 +48,8 @@ class Settings:
     account_secret: str | None = None
     require_signed_accounts: bool = False
     stripe_webhook_secrets: tuple[str, ...] = ()
+    stripe_account_ids: frozenset[str] = frozenset()
+    """Connected accounts whose events act; those of the endpoint's own account always do."""
     stripe_api_key: str | None = None
     stripe_api_url: str = STRIPE_API
     paddle_webhook_secrets: tuple[str, ...] = ()
@@ -133,6 +135,7 @@ def _settings(reader: SettingsReader, data_dir: Path) -> Settings:
         account_secret=reader.text("KULANZ_ACCOUNT_SECRET"),
         require_signed_accounts=reader.flag("KULANZ_REQUIRE_SIGNED_ACCOUNTS"),
         stripe_webhook_secrets=reader.secrets("STRIPE_WEBHOOK_SECRETS"),
+        stripe_account_ids=frozenset(reader.many("STRIPE_ACCOUNT_IDS")),
         stripe_api_key=reader.text("STRIPE_API_KEY"),
         stripe_api_url=(reader.url("STRIPE_API_URL", ("https", "http")) or STRIPE_API).rstrip("/"),
         paddle_webhook_secrets=reader.secrets("PADDLE_WEBHOOK_SECRETS"),

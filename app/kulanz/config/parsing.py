@@ -238,7 +238,8 @@ def _key(text: str) -> bytes | None:
 
 
 def _plan(text: str) -> tuple[str, str] | None:
-    matched = re.fullmatch(r"([a-z]+:[^\s=]+)\s*=\s*((?:addon:)?[a-z0-9][a-z0-9._-]*)", text.strip(), re.IGNORECASE)
+    variant, plan = r"([a-z]+:[^\s=]+)", r"((?:addon:|lifetime:)?[a-z0-9][a-z0-9._-]*)"
+    matched = re.fullmatch(rf"{variant}\s*=\s*{plan}", text.strip(), re.IGNORECASE)
     return (matched[1], matched[2].lower()) if matched else None
 
 

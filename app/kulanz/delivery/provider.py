@@ -11,8 +11,20 @@ from typing import ClassVar, Protocol, Self
 from kulanz.delivery.backoff import try_again
 from kulanz.delivery.report import AttemptReport, AttemptState, parked, without_addresses
 from kulanz.errors import FarEndError, UnknownOutcomeError
+from kulanz.policy.book.provider import RUNNING_STATUSES
 from kulanz.policy.effects import CancelSubscription, LookUpSubscription, ResumeSubscription
-from kulanz.policy.facts import Outcome, Provenance, ProviderFact, Status, SubscriptionLookedUp, SubscriptionSeen
+from kulanz.policy.facts import (
+    InvoiceSeen,
+    InvoiceStatus,
+    Outcome,
+    PaymentRefunded,
+    PaymentSucceeded,
+    Provenance,
+    ProviderFact,
+    Status,
+    SubscriptionLookedUp,
+    SubscriptionSeen,
+)
 from kulanz.providers.provider import Refunded
 
 _OUR_KEY = frozenset({HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN})
@@ -42,6 +54,9 @@ class ProviderClient(Protocol):
 
     def subscription(self, subscription: str, /) -> SubscriptionSeen | None:
         """Return the subscription as the provider holds it now, or nothing where it knows none of that id."""
+
+    def invoice(self, invoice: str, /) -> ProviderFact | None:
+        """Return a subscription's invoice, as a payment where it is paid, or nothing where none of that id is known."""
 
     def cancel(self, subscription: str, /) -> object:
         """Stop the renewal; the period paid for runs out."""
@@ -104,7 +119,10 @@ def resume_renewal(effect: ResumeSubscription, clients: Clients, attempts: int) 
 
 
 def look_up(effect: LookUpSubscription, clients: Clients, now: datetime) -> AttemptReport:
-    """Ask once. No answer is an answer too: the policy decides when to ask again, and when to do without."""
+    """Ask once. No answer is an answer too: the policy decides when to ask again, and when to do without.
+
+    That a subscription runs is no payment: where the case has an invoice, the invoice is asked for too.
+    """
     provider, _, subscription = effect.subscription.partition(":")
     client = clients.get(provider)
     if client is None:
@@ -113,17 +131,30 @@ def look_up(effect: LookUpSubscription, clients: Clients, now: datetime) -> Atte
         )
     try:
         seen = client.subscription(subscription)
+        invoice = client.invoice(effect.invoice.partition(":")[2]) if effect.invoice else None
     except FarEndError as error:
         return _answered(effect, None, now, AttemptReport(state=AttemptState.DONE, error=_facts_of(error)))
-    return _answered(effect, seen, now, AttemptReport(state=AttemptState.DONE, error=None if seen else _NOT_THERE))
+    report = AttemptReport(
+        state=AttemptState.DONE, error=None if seen else _NOT_THERE, facts=(invoice,) if invoice else ()
+    )
+    return _answered(effect, seen, now, report)
 
 
 def _answered(
     effect: LookUpSubscription, seen: SubscriptionSeen | None, now: datetime, report: AttemptReport
 ) -> AttemptReport:
     status = None if seen is None else seen.status
+    if status in RUNNING_STATUSES and effect.invoice and not any(_settles(fact) for fact in report.facts):
+        status = Status.UNPAID if report.facts else None
     looked = SubscriptionLookedUp(subscription=effect.subscription, at=now, status=status)
-    return replace(report, facts=(*_reconciled(seen), looked))
+    return replace(report, facts=(*_reconciled(seen), *report.facts, looked))
+
+
+def _settles(fact: object) -> bool:
+    """Whether an invoice that was asked for is owed no more."""
+    if isinstance(fact, PaymentSucceeded | PaymentRefunded):
+        return True
+    return isinstance(fact, InvoiceSeen) and fact.status is not InvoiceStatus.PENDING
 
 
 def _reconciled(seen: SubscriptionSeen | None) -> tuple[SubscriptionSeen, ...]:

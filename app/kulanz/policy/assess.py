@@ -93,14 +93,22 @@ def _rights(draft: State, holds: Sequence[Hold], terms: Terms) -> Rights:
     held = {key for hold in holds for key in hold.subscriptions} if holds else set()
     left = [item for item in draft.grants if item.subscription not in held] if held else draft.grants
     kinds = {(item.plan, item.add_on) for item in left}
-    plan = max((plan for plan, add_on in kinds if add_on is None), key=terms.catalogue.rank, default=FREE)
-    names = {add_on for _, add_on in kinds if add_on is not None}
+    plans = [plan for plan, add_on in kinds if add_on is None]
+    if draft.lifetimes:
+        plans += [lifetime.plan for lifetime in draft.lifetimes]
+    plan = max(plans, key=terms.catalogue.rank, default=FREE)
+    names = any(add_on is not None for _, add_on in kinds)
     access = Access.FREE if plan == FREE else Access.FULL
-    if not draft.bookings:
-        return Rights(plan, access, tuple(sorted(names)), ())
     booked = [item for item in draft.bookings if item.usable and item.subscription not in held]
-    names.update(item.kind for item in booked)
-    return Rights(plan, access, tuple(sorted(names)), in_quantities(booked))
+    if not names and not booked:
+        return Rights(plan, access, (), ())
+    total = in_quantities(
+        [
+            *((item.add_on, item.quantity) for item in left if item.add_on is not None),
+            *((item.kind, item.amount) for item in booked),
+        ]
+    )
+    return Rights(plan, access, tuple(name for name, _ in total), total)
 
 
 def _standing(cases: Sequence[Case], holds: Sequence[Hold]) -> Standing:

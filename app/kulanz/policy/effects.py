@@ -84,6 +84,9 @@ class LookUpSubscription:
     id: str
     subscription: str
     case: str
+    """Empty where it is about a renewal that nothing is heard of."""
+    invoice: str | None = None
+    """The unpaid invoice of the case: it is asked for too."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,16 +122,22 @@ def drill(services: Services, path: Path) -> Manifest:
             opened.close()
 
 
-def restore(services: Services, path: Path, *, actor: str, hold: bool = True) -> Manifest:
-    """Bring a backup into an empty database and an empty spool, and verify the ledger before it counts.
-
-    With `hold`, outgoing actions that were waiting then are parked: they may have been carried out since.
-    """
+def admitted(services: Services, path: Path) -> Manifest:
+    """Return the manifest of a backup that may be restored here: whole, its keys at hand, the database empty."""
     manifest = read(path)
     ids = {each.hex() for each in services.vault.key_ids}
     if missing := [key for key in manifest.keys if key not in ids]:
         raise ConfigurationError([f"ENCRYPTION_KEYS: the keys {', '.join(missing)} of this backup are not among them"])
     _require_empty(services)
+    return manifest
+
+
+def restore(services: Services, path: Path, *, actor: str, hold: bool = True) -> Manifest:
+    """Bring a backup into an empty database and an empty spool, and verify the ledger before it counts.
+
+    With `hold`, outgoing actions that were waiting then are parked: they may have been carried out since.
+    """
+    manifest = admitted(services, path)
     migrate.reach(services.database, manifest.revision)
     with zipfile.ZipFile(path) as file:
         with services.database.write() as tx:
@@ -154,7 +160,10 @@ def restore(services: Services, path: Path, *, actor: str, hold: bool = True) ->
 
 
 def _require_empty(services: Services) -> None:
-    if migrate.current(services.database) is not None:
+    url = services.settings.database_url
+    file = Path(url.removeprefix("sqlite:///"))
+    is_new = url.startswith("sqlite:///") and not file.exists()  # To ask would make it.
+    if not is_new and migrate.current(services.database) is not None:
         with services.database.read() as conn:
             if dump.counts(conn):
                 raise RefusedError("the database is not empty: restore into a new one")

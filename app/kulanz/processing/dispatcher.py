@@ -36,7 +36,7 @@ from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import accounts, codec, erasing, inbox, outbox
 from kulanz.store.database import Connection
-from kulanz.store.inbox import Event
+from kulanz.store.inbox import Event, SettledEvent
 from kulanz.store.outbox import EffectRow
 from kulanz.telemetry import metrics
 from kulanz.telemetry.logs import log
@@ -257,6 +257,8 @@ def _discard(services: Services, tx: Connection, row: EffectRow) -> None:
 def _look_up(services: Services, event: Event) -> bool:
     """Look up what one payment waits for. No answer leaves it waiting; somebody asks again."""
     _, kind, own_id = (event.waits_for or "::").split(":", 2)
+    if kind == "invoice":
+        return _ignore(services, event, "it paid an invoice of no subscription")
     if kind not in {"subscription", ""}:
         return _park(services, event, f"nobody has told of its {kind} for 7 days: does the provider send such events?")
     client = services.channels().providers.get(event.provider)
@@ -276,6 +278,13 @@ def _park(services: Services, event: Event, reason: str) -> bool:
     with services.database.write() as tx:
         inbox.failed(tx, event.id, reason, permanent=True, now_real=real_now(), account=event.account)
         alert_parked(services, tx, event.id)
+    return True
+
+
+def _ignore(services: Services, event: Event, reason: str) -> bool:
+    with services.database.write() as tx:
+        settled = SettledEvent(event.id, "ignored", event.account, event.body, reason)
+        inbox.settle(tx, [settled], services.clock.now(tx))
     return True
 
 

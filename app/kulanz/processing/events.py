@@ -11,12 +11,22 @@ from typing import Any, NamedTuple
 
 from kulanz.crypto import places
 from kulanz.errors import KulanzError, StorageUnavailableError, UntranslatableError, reason_of
-from kulanz.policy.facts import Fact, OrderSeen, SubscriptionSeen
-from kulanz.processing import facts_first, outbox
+from kulanz.policy.facts import (
+    DisputeSeen,
+    Fact,
+    InvoiceSeen,
+    OrderSeen,
+    PaymentFailed,
+    PaymentRefunded,
+    PaymentSucceeded,
+    SubscriptionSeen,
+)
+from kulanz.processing import endpoints, facts_first, outbox, unknown_words
 from kulanz.processing.account_resolver import AccountResolver
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.unit_of_work import UnitOfWork
-from kulanz.providers import Provider, Routing
+from kulanz.processing.unknown_words import Met
+from kulanz.providers import Provider, Routing, UnknownWord
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import accounts, bindings, erasing, inbox
@@ -24,6 +34,8 @@ from kulanz.store.database import Connection
 from kulanz.store.inbox import Event, SettledEvent, claims
 from kulanz.telemetry import metrics
 from kulanz.telemetry.logs import log
+
+_MAKING_PAYMENTS_KNOWN = frozenset({OrderSeen, InvoiceSeen, PaymentFailed, PaymentSucceeded, PaymentRefunded})
 
 
 class Translated(NamedTuple):
@@ -160,10 +172,15 @@ class Batch:
         self._settled: list[SettledEvent] = []
         self._waiting: list[SettledEvent] = []
         self._newly_known: set[str] = set()
+        self._unknown: dict[Met, str] = {}
 
     def apply(self) -> None:
         """Read, address, decide, and settle every event."""
-        routings = {event.id: routing for event in self._events.values() if (routing := self._read(event))}
+        routings = {
+            event.id: routing
+            for event in self._events.values()
+            if (routing := self._read(event)) and not self._is_misdirected(event, routing)
+        }
         resolver = AccountResolver(self._tx, [*routings.values()])
         translated = self._resolve_accounts(routings, resolver)
         self._unit_of_work.lock({other_translated.account for other_translated in translated})
@@ -178,6 +195,7 @@ class Batch:
         self._unit_of_work.save()
         resolver.write()
         inbox.settle(self._tx, self._settled, self._unit_of_work.now)
+        unknown_words.record(self._services, self._tx, self._unknown)
         if self._newly_known:
             inbox.wake(self._tx, self._newly_known)
         if any(self._events[settled.id].reason for settled in self._settled):
@@ -185,6 +203,7 @@ class Batch:
 
     def count(self) -> None:
         """Count what was settled, once it is committed."""
+        unknown_words.count(self._unknown)
         for state, events in Counter(settled_event.state for settled_event in self._settled).items():
             metrics.EVENTS_SETTLED.labels(state).inc(events)
         for settled_event in self._settled:
@@ -205,6 +224,19 @@ class Batch:
         self._facts[event.id] = self._translated(provider, event, payload, digest)
         return provider.route(payload, self._services.account_naming)
 
+    def _is_misdirected(self, event: Event, routing: Routing) -> bool:
+        """Ignore an event of an endpoint that cannot work as it is set up; operators are told once."""
+        if routing.problem is None and routing.origin is None:
+            return False
+        reason = endpoints.objection(self._services, self._tx, event, routing, self._payload)
+        if reason is None:
+            return False
+        self._settled.append(SettledEvent(event.id, "ignored", event.account, event.body, reason))
+        return True
+
+    def _payload(self, event: Event) -> Mapping[str, Any]:
+        return self._services.providers[event.provider].decode(_decrypted_body(self._services, self._tx, event))
+
     def _translated(
         self, provider: Provider, event: Event, payload: dict[str, Any], digest: bytes
     ) -> tuple[Fact, ...] | UntranslatableError:
@@ -212,10 +244,14 @@ class Batch:
 
         Whether that matters shows later: an event that has to wait is not parked.
         """
+        unknown: list[UnknownWord] = []
         try:
-            return provider.translate(event.name, payload, digest.hex(), self._services.account_naming)
+            return provider.translate(event.name, payload, digest.hex(), self._services.account_naming, unknown)
         except UntranslatableError as error:
             return error
+        finally:
+            for word in unknown:
+                self._unknown.setdefault(Met(event.provider, word.field, word.word), f"evt_{event.id}")
 
     def _resolve_accounts(self, routings: Mapping[int, Routing], resolver: AccountResolver) -> list[Translated]:
         """Find each event's account and facts; what needs a subscription comes after what makes one known."""
@@ -262,7 +298,8 @@ class Batch:
                 concerns=self._concerned(event, routing, resolver),
             )
         )
-        if routing.needs_order:
+        facts = self._facts[event.id]
+        if isinstance(facts, tuple) and any(isinstance(fact, DisputeSeen) for fact in facts):
             outbox.alert(self._services, self._tx, topic="dispute_of_unknown_payment", subject=f"evt_{event.id}")
 
     def _avoid_lost_wakeup(self, resolver: AccountResolver) -> None:
@@ -329,7 +366,7 @@ def _newly_known(routing: Routing, kinds: Collection[type[Fact]]) -> Iterator[st
     """Yield what others may have waited for."""
     if SubscriptionSeen in kinds and routing.subscription is not None:
         yield routing.subscription
-    if OrderSeen in kinds and routing.order is not None:
+    if not _MAKING_PAYMENTS_KNOWN.isdisjoint(kinds) and routing.order is not None:
         yield routing.order
 
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from kulanz.providers import lemonsqueezy, paddle, standard, stripe
 from kulanz.providers.naming import Naming
 from kulanz.providers.provider import DeliveryHeader, Provider, Routing
+from kulanz.providers.reading import UnknownWord
 
-__all__ = ["PROVIDERS", "DeliveryHeader", "Naming", "Provider", "Routing"]
+__all__ = ["PROVIDERS", "DeliveryHeader", "Naming", "Provider", "Routing", "UnknownWord"]
 
 PROVIDERS: Mapping[str, Provider] = {
     "lemonsqueezy": lemonsqueezy,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from kulanz.policy.facts import Provenance, Stamp
+from kulanz.policy.facts import Provenance, Stamp, SubscribedItem
 from kulanz.providers.reading import PayloadReader
 
 _MOST = 10**9
@@ -25,3 +26,8 @@ def quantity(item: PayloadReader, name: str = "quantity") -> int:
     """Return how many are subscribed to: one, where no usable number is told."""
     stated = item.values.get(name)
     return stated if isinstance(stated, int) and not isinstance(stated, bool) and 1 <= stated <= _MOST else 1
+
+
+def several(items: Sequence[SubscribedItem]) -> tuple[SubscribedItem, ...]:
+    """Return the items of a subscription as a snapshot keeps them: none where there is one, which it tells itself."""
+    return tuple(items) if len(items) > 1 else ()

@@ -10,6 +10,7 @@ import msgspec
 
 from kulanz.policy.facts import ProviderFact
 from kulanz.providers.naming import Naming
+from kulanz.providers.reading import UnknownWord
 
 
 class DeliveryHeader(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +50,10 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
     """The event says something of a subscription that must be known first."""
     needs_order: bool = False
     """The event names nobody but a payment, which must be known first: whose that was is whose this is."""
+    origin: str | None = None
+    """The account at the provider for which an event was sent to us, where it is another than the endpoint's own."""
+    problem: str | None = None
+    """What operators must hear of the endpoint or of its keys; an event that has one acts for nobody."""
     fallback: str | None = None
     """The account where nothing better is known: `lemonsqueezy-3083767`."""
 
@@ -105,8 +110,16 @@ class Provider(Protocol):
     def route(self, payload: Mapping[str, Any], naming: Naming) -> Routing:
         """Say whose event it is. Never raises: what is not usable is absent."""
 
-    def translate(self, name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
+    def translate(
+        self,
+        name: str,
+        payload: Mapping[str, Any],
+        digest: str,
+        naming: Naming,
+        unknown: list[UnknownWord] | None = None,
+    ) -> tuple[ProviderFact, ...]:
         """Say what happened in our words; nothing for a kind nobody acts on. Raises `UntranslatableError`.
 
-        `digest` is the last word between two snapshots of one instant: `DeliveryHeader.content_key` in hex.
+        `digest` is the last word between two snapshots of one instant: `DeliveryHeader.content_key` in hex. What was
+        left aside because no decision needs it is added to `unknown`.
         """

@@ -7,15 +7,15 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from enum import StrEnum
-from functools import cache
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NamedTuple, NoReturn, TypeVar
 
 import msgspec
 
 from kulanz.errors import UntranslatableError
 from kulanz.formats.mail_addresses import is_address
 
-Word = TypeVar("Word", bound=StrEnum)
+Word = TypeVar("Word", bound=str)
+Spelt = TypeVar("Spelt", bound=StrEnum)
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
 """What may stand in a path of a provider's API and behind the colon of a key."""
@@ -26,6 +26,7 @@ _LAST_SECOND = int(datetime(_YEARS.stop, 1, 1, tzinfo=UTC).timestamp())
 _LARGEST_AMOUNT = 10**15
 _ID_LIMIT = 10**18
 _CURRENCY = re.compile(r"[A-Za-z]{3}", re.ASCII)
+_INDEX = re.compile(r"\[\d+\]")
 _ABSENT = (None, "", 0)
 """How a provider writes that there is nothing; False is 0."""
 
@@ -67,15 +68,24 @@ def inner(values: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     return result if isinstance(result, dict) else {}
 
 
+class UnknownWord(NamedTuple):
+    """A value that says nothing to us and that no decision needed."""
+
+    field: str
+    word: str
+
+
 class PayloadReader(msgspec.Struct, frozen=True):
     """One object of a payload, read key by key. `path` is where it stands, for complaints."""
 
     values: Mapping[str, Any]
     path: str
+    unknown: list[UnknownWord] = []
+    """What was met on the way through the payload and left aside; shared by all its objects."""
 
     def below(self, key: str) -> PayloadReader:
         """Return the object under a key; an empty one where there is none."""
-        return PayloadReader(inner(self.values, key), f"{self.path}.{key}")
+        return PayloadReader(inner(self.values, key), f"{self.path}.{key}", self.unknown)
 
     def identifier(self, key: str) -> str | None:
         """Return an id, None where there is no usable one."""
@@ -124,7 +134,7 @@ class PayloadReader(msgspec.Struct, frozen=True):
 
     def first(self, key: str) -> PayloadReader:
         """Return the first object of a list; an empty one where there is none."""
-        return next(iter(self.each(key)), PayloadReader({}, f"{self.path}.{key}[0]"))
+        return next(iter(self.each(key)), PayloadReader({}, f"{self.path}.{key}[0]", self.unknown))
 
     def each(self, key: str) -> tuple[PayloadReader, ...]:
         """Return the objects of a list, which may be wrapped into an object as its `data`."""
@@ -132,36 +142,48 @@ class PayloadReader(msgspec.Struct, frozen=True):
         listed = result.get("data") if isinstance(result, dict) else result
         items = listed if isinstance(listed, list) else []
         return tuple(
-            PayloadReader(item, f"{self.path}.{key}[{index}]")
+            PayloadReader(item, f"{self.path}.{key}[{index}]", self.unknown)
             for index, item in enumerate(items)
             if isinstance(item, dict)
         )
 
     def amount(self, key: str) -> int:
-        """Return minor units or a count: 0 where it is missing or null, a complaint where it is no whole number."""
+        """Return minor units or a count that nothing depends on: 0 where there is no usable one, which is noted."""
         value = self.values.get(key)
-        return 0 if value in _ABSENT else self.needed_amount(key)
+        amount = 0 if value in _ABSENT else _amount(value)
+        if amount is None:
+            self._note(key, "no whole number")
+        return amount or 0
+
+    def stated_amount(self, key: str) -> int:
+        """Return minor units that count where they are stated: 0 where they are missing or null."""
+        return 0 if self.values.get(key) in _ABSENT else self.needed_amount(key)
 
     def needed_amount(self, key: str) -> int:
         """Return minor units that nothing can be said without."""
-        value = _whole(self.values.get(key))
-        if value is None or abs(value) > _LARGEST_AMOUNT:
-            self._complain(key, "a whole number of minor units")
-        return value
+        value = _amount(self.values.get(key))
+        return self._complain(key, "a whole number of minor units") if value is None else value
 
     def currency(self, key: str) -> str:
         """Return a currency's three letters in upper case."""
-        value = self.values.get(key)
-        if not isinstance(value, str) or not _CURRENCY.fullmatch(value):
-            self._complain(key, "a currency of three letters")
-        return value.upper()
+        return self.optional_currency(key) or self._complain(key, "a currency of three letters")
 
-    def word(self, key: str, words: type[Word], aliases: Mapping[str, Word] | None = None) -> Word:
-        """Return one of the known words, under whatever spelling is on record."""
+    def optional_currency(self, key: str) -> str | None:
+        """Return a currency that nothing depends on."""
         value = self.values.get(key)
-        text = value if isinstance(value, str) else ""
-        result = aliases.get(text) if aliases else None
-        return result or _spelt(words).get(text) or self._complain(key, f"one of {', '.join(words)}")
+        return value.upper() if isinstance(value, str) and _CURRENCY.fullmatch(value) else None
+
+    def word(self, key: str, words: Mapping[str, Word], otherwise: Word | None = None) -> Word:
+        """Return what a word of the provider means; `otherwise` is what the event itself says where it is unknown."""
+        value = self.values.get(key)
+        known = words.get(value) if isinstance(value, str) else None
+        if known is not None:
+            return known
+        if otherwise is None:
+            self._complain(key, f"one of {', '.join(words)}")
+        if value not in _ABSENT:
+            self._note(key, shown(value))
+        return otherwise
 
     def text(self, key: str, longest: int = 200) -> str | None:
         """Return a printable text, cut to a length; None where there is none."""
@@ -176,15 +198,17 @@ class PayloadReader(msgspec.Struct, frozen=True):
         value = self.values.get(key)
         return value if isinstance(value, str) and is_address(value) else None
 
+    def _note(self, key: str, word: str) -> None:
+        self.unknown.append(UnknownWord(_INDEX.sub("", f"{self.path}.{key}"), word))
+
     def _complain(self, key: str, expected: str) -> NoReturn:
         value = shown(self.values[key]) if key in self.values else "nothing"
         raise UntranslatableError(f"{self.path}.{key}: expected {expected}, found {value}")
 
 
-@cache
-def _spelt(words: type[Word]) -> Mapping[str, Word]:
-    """Return words by how they are written, which is looked up quicker here than in an enumeration."""
-    return {word.value: word for word in words}
+def spelt(words: type[Spelt], **aliases: Spelt) -> Mapping[str, Spelt]:
+    """Return the vocabulary of a provider that writes our words, and some of them in another way too."""
+    return {**{word.value: word for word in words}, **aliases}
 
 
 def _instant(value: object) -> datetime | None:
@@ -199,6 +223,11 @@ def _instant(value: object) -> datetime | None:
     except (ValueError, OverflowError):
         return None
     return stored_value if stored_value.year in _YEARS else None
+
+
+def _amount(value: object) -> int | None:
+    amount = _whole(value)
+    return amount if amount is not None and abs(amount) <= _LARGEST_AMOUNT else None
 
 
 def _whole(value: object) -> int | None:

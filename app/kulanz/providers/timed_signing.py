@@ -15,6 +15,7 @@ _SECONDS = re.compile(r"[0-9]{1,12}", re.ASCII)
 _HEX_SHA256 = re.compile(r"[0-9a-f]{64}", re.ASCII)
 _BASE64_SHA256 = re.compile(r"[A-Za-z0-9+/]{43}=", re.ASCII)
 _STANDARD_PREFIX = b"whsec_"
+_PREFIXES = (_STANDARD_PREFIX, b"polar_whs_")
 
 Keys = Callable[[bytes], Iterable[bytes]]
 """The keys that a secret may stand for."""
@@ -58,16 +59,17 @@ def standard(headers: Mapping[str, str], body: bytes, secrets: Sequence[bytes], 
 def standard_keys(secret: bytes) -> tuple[bytes, ...]:
     """Return the keys that a secret stands for.
 
-    With `whsec_` it is base64, as the standard has it. Without, it is taken as it is written, as Polar does, or as
-    base64 without the prefix.
+    The standard's is base64 behind a prefix. Polar signs with all the bytes as they are written, prefix included, where
+    the secret is from before 2026-09-08. The likelier reading comes first.
     """
-    encoded = secret.removeprefix(_STANDARD_PREFIX)
+    prefix = next((known for known in _PREFIXES if secret.startswith(known)), b"")
+    encoded = secret.removeprefix(prefix)
     try:
         decoded = base64.b64decode(encoded + b"=" * (-len(encoded) % 4), validate=True)
     except (binascii.Error, ValueError):
         decoded = b""
-    plain = (secret,) if encoded == secret else ()
-    return tuple(key for key in (*plain, decoded) if key)
+    keys = (decoded, secret) if prefix == _STANDARD_PREFIX else (secret, decoded)
+    return tuple(key for key in keys if key and encoded)
 
 
 def header(headers: Mapping[str, str], name: str) -> str | None:

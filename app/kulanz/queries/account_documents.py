@@ -24,7 +24,7 @@ def account(seen: AccountView) -> JsonDocument:
         "standing": str(who.standing),
         "grace_ends_at": _at(state.grace_ends_at),
         "data_deletion_eligible_at": _at(state.deletion_eligible_at),
-        "subscriptions": _subscriptions(who.book, terms),
+        "subscriptions": _subscriptions(who.book, terms, state),
         "dunning_cases": [_case(case, state.debt(case.key)) for case in state.cases if debts.shown(case)],
         "disputes": [_dispute(item, who.book) for item in state.chargebacks],
         "holds": [_hold(item) for item in state.holds],
@@ -74,16 +74,19 @@ def _moment(seen: AccountView) -> Moment:
     return Moment(terms, seen.account.zone(terms), seen.state.as_of)
 
 
-def _subscriptions(book: Book, terms: Terms) -> list[JsonDocument]:
+def _subscriptions(book: Book, terms: Terms, state: State) -> list[JsonDocument]:
     matches = []
+    unpaid = {grant.subscription for grant in state.grants if grant.unpaid_plan}
     for key, sub in sorted(book.subscriptions.items()):
         provider, _, ident = key.partition(":")
         matches.append(
             {
                 "provider": provider,
                 "id": ident,
-                "plan": terms.catalogue.plan(sub.seen.variant, sub.seen.product),
+                "plan": terms.catalogue.plan_of(sub.seen.bought),
+                "quantity": terms.catalogue.counting(sub.seen.bought)[0][1].quantity,
                 "status": str(sub.seen.status),
+                "upgrade_unpaid": key in unpaid,
                 "renews_at": _at(sub.seen.renews_at),
                 "ends_at": _at(sub.seen.ends_at),
                 "trial_ends_at": _at(sub.seen.trial_ends_at),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+
 from kulanz.errors import NotFoundError
 from kulanz.policy.areas.dunning import holds
 from kulanz.policy.consequences.effects import entitlement as rights
@@ -94,14 +96,25 @@ def explanation(services: Services, name: str, *, steps: bool = True) -> JsonDoc
         "standing": str(seen.account.standing),
         "plan": seen.account.plan,
         "access": str(seen.account.access),
-        "why": gone or [sentences.read_out(line) for line in story.reasons(seen.state)],
+        "why": gone or [sentences.read_out(line) for line in _why(seen)],
         "steps": [step(row) for row in rows],
         "outlook": [
             *([] if gone else story.held_back(events, waits)),
-            *([] if gone else map(sentences.read_out, story.outlook(seen.state, obstacles))),
+            *([] if gone else map(sentences.read_out, _outlook(seen, obstacles))),
             *undone,
         ],
     }
+
+
+def _why(seen: AccountView) -> Iterator[str]:
+    yield from story.reasons(seen.state)
+    yield from story.idle_orders(seen.account.book, seen.terms.under(seen.account.book, seen.state.as_of))
+
+
+def _outlook(seen: AccountView, obstacles: Mapping[str, str]) -> Iterator[str]:
+    yield from story.outlook(seen.state, obstacles)
+    book = seen.account.book
+    yield from story.scheduled(seen.state, book, seen.terms.under(book, seen.state.as_of))
 
 
 def step(row: DecisionRow) -> JsonDocument:

@@ -20,9 +20,7 @@ SENTENCES: Mapping[str, str] = {
         "The provider calls subscription {subscription} unpaid, and no failed charge was told of. "
         "Access stays on until {grace_ends_at}."
     ),
-    "dunning.failure_counted": (
-        "The charge failed again (failure {failures}). The deadline {grace_ends_at} does not move."
-    ),
+    "dunning.failure_counted": ("The charge failed again (failure {failures}). The deadline is {grace_ends_at}."),
     "dunning.deadline_moved": "The end of grace moved to {grace_ends_at}.",
     "dunning.hold_placed": "Grace ended unpaid. Subscription {subscription} is on hold until it is paid.",
     "dunning.exhausted": "The hold ran its full length unpaid. Subscription {subscription} is given up.",
@@ -33,6 +31,13 @@ SENTENCES: Mapping[str, str] = {
     ),
     "dunning.frozen": "A dispute is open, so the deadline of subscription {subscription} is paused.",
     "dunning.thawed": "The dispute no longer holds the account, so the deadline runs again, to {grace_ends_at}.",
+    "dunning.paused": "Subscription {subscription} is paused, so its deadline rests.",
+    "dunning.unpaused": (
+        "The pause of subscription {subscription} is over, so the deadline runs again, to {grace_ends_at}."
+    ),
+    "dunning.explained": (
+        "What is unpaid of subscription {subscription} is the charge for a change, not a renewal. The case is closed."
+    ),
     "dunning.reach_moved": (
         "It is known better who bought subscription {subscription}: its case reaches that purchase, and nothing else."
     ),
@@ -105,11 +110,22 @@ SENTENCES: Mapping[str, str] = {
     "subscription.expired": "Subscription {subscription} expired at the provider.",
     "plan.given": "Subscription {subscription} gives the plan {plan}.",
     "plan.given_for_a_term": ("Subscription {subscription} gives the plan {plan}; it is paid in advance for {term}."),
+    "lifetime.given": "The order {order} gives the plan {plan} for good.",
+    "lifetime.ended": "The order {order} no longer gives the plan {plan}: it was refunded, disputed or taken back.",
     "plan.ended": "Subscription {subscription} no longer gives the plan {plan}: what was paid for is over.",
+    "plan.ended_by_pause": "Subscription {subscription} no longer gives the plan {plan}: it is paused.",
     "plan.raised": "Subscription {subscription} gives the higher plan {plan} at once.",
+    "plan.quantity_changed": "Subscription {subscription} gives {plan} {quantity} times.",
     "plan.lowered": "Subscription {subscription} gives the lower plan {plan}.",
+    "plan.upgrade_unpaid": (
+        "The plan {wanted} was chosen for subscription {subscription} and is not paid for yet. "
+        "The subscription gives the plan {plan}."
+    ),
     "plan.downgrade_scheduled": (
         "A lower plan was chosen. The plan {plan} is paid for and stays to the end of its period."
+    ),
+    "plan.downgrade_scheduled_in_trial": (
+        "A lower plan was chosen. The plan {plan} stays to the end of the period that was told before."
     ),
     "notice.grace_started": "The customer is asked to pay.",
     "notice.grace_reminder": "Reminder {step} is sent to the customer.",
@@ -182,6 +198,12 @@ SENTENCES: Mapping[str, str] = {
 _VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
     ("dunning.grace_started", "dunning.grace_started_by_snapshot", lambda detail: "invoice" not in detail),
     ("plan.given", "plan.given_for_a_term", lambda detail: "term_months" in detail),
+    ("plan.ended", "plan.ended_by_pause", lambda detail: detail.get("status") == "paused"),
+    (
+        "plan.downgrade_scheduled",
+        "plan.downgrade_scheduled_in_trial",
+        lambda detail: detail.get("status") == "on_trial",
+    ),
     ("subscription.cancelled", "subscription.cancelled_while_held", lambda detail: bool(detail.get("held"))),
 )
 """Rules that are told in other words where their details say so."""
@@ -213,7 +235,9 @@ def sentence(change: Mapping[str, Any]) -> str:
         | _lists(detail)
         | _term(detail)
     )
-    text = SENTENCES.get(rule, rule).format_map(_Gaps(words))
+    # What is not known is a gap, which has words of its own.
+    known = {name: value for name, value in words.items() if value is not None}
+    text = SENTENCES.get(rule, rule).format_map(_Gaps(known))
     text = read_out(text)
     if detail.get("unverified"):
         text += " Unverified: the provider was asked for a day and gave no answer."

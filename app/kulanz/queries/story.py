@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from kulanz.policy.areas.lifetime import area as lifetime
+from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
-from kulanz.policy.state import Case, CaseState, Chargeback, Hold, Owner, State
+from kulanz.policy.facts import Status
+from kulanz.policy.state import Case, CaseState, Chargeback, Grant, Hold, Owner, State, Terms
 from kulanz.policy.state.closure import ClosureCase
 from kulanz.queries.sentences import money
 
@@ -19,17 +22,36 @@ def reasons(state: State) -> Iterator[str]:
             yield f"Subscription {case.subscription} is unpaid; access stays on until {rfc3339(case.deadline)}."
         elif case.pursued and case.given_up:
             yield _debt(case, state)
+    yield from _rights(state)
+
+
+def _rights(state: State) -> Iterator[str]:
+    """Yield what the account has, or would have without a hold."""
     for grant in state.grants:
         until = f" until {rfc3339(grant.until)}" if grant.until else ""
         if state.holds_back(grant.subscription):
-            yield f"Subscription {grant.subscription} would give the plan {grant.plan}{until}; a hold takes it."
+            yield f"Subscription {grant.subscription} would give {_given(grant)}{until}; a hold takes it."
         else:
-            yield f"Subscription {grant.subscription} gives the plan {grant.plan}{until}."
+            yield f"Subscription {grant.subscription} gives {_given(grant)}{until}."
+    for order, plan in state.lifetimes:
+        yield f"The order {order} gives the plan {plan} for good."
     for booking in state.bookings:
         if booking.usable:
             yield f"{booking.quantity} of the add-on {booking.kind}, billed until {rfc3339(booking.billed_until)}."
-    if not state.grants:
+    if not state.grants and not state.lifetimes:
         yield "No subscription gives a plan, so the account is on the free plan."
+
+
+def idle_orders(book: Book, terms: Terms) -> Iterator[str]:
+    """Yield why single orders give no plan."""
+    for order, why in lifetime.idle(book, terms):
+        yield f"The order {order} gives no plan: {why}."
+
+
+def _given(grant: Grant) -> str:
+    """Return what a subscription gives, and how many times where that is not once."""
+    what = f"the plan {grant.plan}" if grant.add_on is None else f"the add-on {grant.add_on}"
+    return what if grant.quantity == 1 else f"{what}, {grant.quantity} times"
 
 
 def held_back(events: Sequence[int], receivers: Sequence[str]) -> Iterator[str]:
@@ -62,12 +84,26 @@ def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
             yield f"{_TIMERS[timer.kind]} at {rfc3339(timer.due_at)} ({timer.subject})."
 
 
+def scheduled(state: State, book: Book, terms: Terms) -> Iterator[str]:
+    """Yield what the provider has announced: a pause that ends, a lower plan that begins."""
+    for key, sub in sorted(book.subscriptions.items()):
+        resumes_at = sub.seen.pause_resumes_at
+        if sub.seen.status is Status.PAUSED and resumes_at is not None and resumes_at > state.as_of:
+            yield f"Subscription {key} is to resume at {rfc3339(resumes_at)}."
+    for grant in state.grants:
+        plan = terms.catalogue.plan_of(book.subscriptions[grant.subscription].seen.bought)
+        if grant.add_on is None and grant.until is not None and plan != grant.plan:
+            yield f"Subscription {grant.subscription} gives the plan {plan} from {rfc3339(grant.until)} on."
+
+
 _TIMERS = {
     "dunning_level": "The next dunning letter goes out",
     "review_due": "The debt may be handed over to a collection agency",
     "period_end": "What was paid for ends",
     "trial_end": "The trial ends and bills by itself",
     "override_end": "The operator's exception ends and the policy applies again",
+    "pause_end": "The pause of a subscription in dunning ends or is looked into",
+    "renewal_overdue": "The renewal is overdue unless something is heard of it",
     "hold_end": "The hold ends and the subscription is given up",
 }
 
@@ -104,7 +140,9 @@ _OBSTACLES = {
 
 def _case(case: Case, obstacle: str | None) -> Iterator[str]:
     policy = f"{case.policy.name} {case.policy.dunning.hold_clause}, version {case.policy.version}"
-    if case.frozen_since is not None and case.open:
+    if case.paused and case.open:
+        yield f"The case {case.key} rests while its subscription is paused; a payment closes it at once."
+    elif case.frozen_since is not None and case.open:
         yield f"The case {case.key} waits for the dispute; a payment closes it at once."
     elif case.state is CaseState.GRACE and obstacle is not None:
         why = _OBSTACLES.get(obstacle, obstacle.replace("_", " "))

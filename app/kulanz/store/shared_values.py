@@ -25,6 +25,12 @@ def get(tx: Connection, name: str) -> Any:
     return None if value is None else msgspec.json.decode(value)
 
 
+def starting(tx: Connection, prefix: str) -> list[tuple[str, Any]]:
+    """Return the values whose names begin alike, by their names."""
+    rows = tx.execute(select(marks).where(marks.c.name.startswith(prefix, autoescape=True)).order_by(marks.c.name))
+    return [(row.name, msgspec.json.decode(row.value)) for row in rows]
+
+
 def put(tx: Connection, name: str, value: Any) -> None:
     """Keep a JSON-ready value under a name; None takes it away."""
     if value is None:

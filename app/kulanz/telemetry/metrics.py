@@ -70,6 +70,13 @@ EVENT_FAILURES = Counter(
     registry=REGISTRY,
 )
 
+UNKNOWN_WORDS = Counter(
+    "kulanz_unknown_words",
+    "Words of providers that are unknown here and that no decision needed, by the field of the payload.",
+    ("provider", "field"),
+    registry=REGISTRY,
+)
+
 TIMER_LATENESS = Histogram(
     "kulanz_timer_lateness_seconds",
     "From the due time of a timer to when it fired, in policy time.",

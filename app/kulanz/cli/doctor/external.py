@@ -130,6 +130,27 @@ def others(services: Services) -> Iterator[Finding]:
     for name, client in services.clients.items():
         if name in UNKNOWN_SUBSCRIPTIONS:
             yield _looked_up(name, client, services)
+    yield from _stripe_webhook(services)
+
+
+def _stripe_webhook(services: Services) -> Iterator[Finding]:
+    """Whether Stripe delivers to an endpoint of ours all that is acted on; a key that may not say so is no fault."""
+    from kulanz.providers.stripe.client import StripeClient
+    from kulanz.reconcile import stripe_setup
+
+    client = services.clients.get("stripe")
+    if not isinstance(client, StripeClient):
+        return
+    try:
+        registered = [endpoint for endpoint in client.webhook_endpoints() if endpoint.enabled]
+    except KulanzError as error:
+        yield Finding("stripe webhook", None, f"not known: {error.detail}", "let the key read webhook endpoints")
+        return
+    ours = tuple(each for each in registered if urlsplit(each.url).path.endswith("/webhooks/stripe"))
+    missing = stripe_setup.missing(ours)
+    found = ", ".join(each.url for each in ours) or f"none of {len(registered)} endpoints leads to /webhooks/stripe"
+    advice = f"{', '.join(missing)} not delivered: `kulanz stripe setup URL`" if missing else ""
+    yield Finding("stripe webhook", not missing, found, advice)
 
 
 def _persistence(client: Redis) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from kulanz.formats.wording import how_many
 from kulanz.ingest import secret_usage
 from kulanz.policy import document
 from kulanz.privacy import ledger_head
-from kulanz.processing import circuit_breaker, facts_first
+from kulanz.processing import circuit_breaker, endpoints, facts_first, unknown_words
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -23,6 +23,7 @@ from kulanz.store.spool import Spool
 
 OLD = timedelta(minutes=1)
 CLOCK_SILENT = timedelta(minutes=5)
+_WORDS_SHOWN = 20
 NIGHTLY = timedelta(hours=36)
 START_WORKERS = "start `kulanz worker` (or `kulanz up`)"
 
@@ -188,6 +189,30 @@ def webhook_secrets(services: Services) -> Iterator[Finding]:
 
 
 Check = Callable[[Services], Iterator[Finding]]
+
+
+def words_of_providers(services: Services) -> Iterator[Finding]:
+    """Whether a provider says words that are unknown here; no decision needs them, so this is a note."""
+    with services.database.read() as conn:
+        rows = unknown_words.lately(services, conn)
+    yield Finding("unknown words", None if rows else True, "none" if not rows else how_many(len(rows), "word", "words"))
+    for row in rows[:_WORDS_SHOWN]:
+        found = f"{row.met.provider} {row.met.field}: {row.met.word} ({row.event}, {row.day})"
+        yield Finding("unknown word", None, found, "no decision needs it; see docs/providers.md, or update Kulanz")
+
+
+def endpoint_problems(services: Services) -> Iterator[Finding]:
+    """Whether a provider sends what can never act as its endpoint is set up."""
+    with services.database.read() as conn:
+        problems = endpoints.lately(services, conn)
+        accepted = endpoints.accounts_without_setting(services, conn)
+    for row in problems:
+        yield Finding(f"endpoint {row.provider}", False, f"{row.problem} (last on {row.day})", "see docs/providers.md")
+    if accepted:
+        advice = f"set STRIPE_ACCOUNT_IDS to {','.join(accepted)}, or to those of them that are yours"
+        yield Finding("connected accounts", None, "accepted because they were before", advice)
+
+
 DATABASE_CHECKS: tuple[Check, ...] = (
     policy,
     host_clock,
@@ -197,6 +222,8 @@ DATABASE_CHECKS: tuple[Check, ...] = (
     ledger,
     nightly,
     webhook_secrets,
+    words_of_providers,
+    endpoint_problems,
 )
 OTHER_CHECKS: tuple[Check, ...] = (spool, *external.EXTERNAL_CHECKS, secrets)
 

@@ -16,6 +16,7 @@ from kulanz.policy.areas.collections.area import CollectionsArea
 from kulanz.policy.areas.credit.area import CreditArea
 from kulanz.policy.areas.disputes.area import DisputesArea
 from kulanz.policy.areas.dunning.area import DunningArea
+from kulanz.policy.areas.lifetime.area import LifetimeArea
 from kulanz.policy.areas.migration.area import MigrationArea
 from kulanz.policy.areas.overrides.area import OverridesArea
 from kulanz.policy.areas.reach.area import ReachArea
@@ -33,6 +34,7 @@ AREAS: tuple[Area, ...] = (
     RenewalsArea(),
     DisputesArea(),
     ReachArea(),
+    LifetimeArea(),
     OverridesArea(),
     ApprovalsArea(),
     VersionsArea(),

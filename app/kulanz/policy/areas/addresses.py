@@ -1,29 +1,38 @@
-"""Where the customer of a subscription is written to."""
+"""Where the customer of a subscription is written to: the address that the provider told last."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from kulanz.policy.book import Book
+from kulanz.policy.facts import CustomerSeen, InvoiceSeen, OrderSeen, SubscriptionSeen
+
+_Told = SubscriptionSeen | InvoiceSeen | OrderSeen | CustomerSeen
 
 
 def mail_address(subscription: str, book: Book) -> str | None:
-    """Return the `user_email` of a subscription, or of its newest invoice or buyer; or of a single order."""
+    """Return the newest address of a subscription or of its customer; or of a single order.
+
+    An invoice's counts only where neither tells one: it keeps the address that it was sent to.
+    """
     sub = book.subscriptions.get(subscription)
-    if sub is None:
-        return _buyer(subscription, book)
-    if sub.seen.email:
-        return sub.seen.email
+    sold = sub or book.orders.get(subscription)
+    if sold is None:
+        return None
+    told: list[_Told] = [sold.seen, *_customers(sold.seen.customer, book)]
+    return _newest(told) or (_newest(_invoices(subscription, book)) if sub else None)
+
+
+def _newest(told: list[_Told]) -> str | None:
+    known = [seen for seen in told if seen.email]
+    return max(known, key=lambda seen: (seen.stamp, seen.key)).email if known else None
+
+
+def _invoices(subscription: str, book: Book) -> list[_Told]:
     invoices = book.invoices.get(subscription)
-    facts = [invoice.seen for invoice in invoices.known.values() if invoice.seen.email] if invoices else []
-    if facts:
-        return max(facts, key=lambda seen: (seen.stamp, seen.key)).email
-    customer = book.customers.get(sub.seen.customer)
-    return customer.seen.email if customer else None
+    return [invoice.seen for invoice in invoices.known.values()] if invoices else []
 
 
-def _buyer(order: str, book: Book) -> str | None:
-    """Return where to write to about something that was sold once."""
-    sold = book.orders.get(order)
-    if sold is None or sold.seen.email:
-        return sold.seen.email if sold else None
-    customer = book.customers.get(sold.seen.customer)
-    return customer.seen.email if customer else None
+def _customers(customer: str, book: Book) -> Iterator[CustomerSeen]:
+    if customer in book.customers:
+        yield book.customers[customer].seen

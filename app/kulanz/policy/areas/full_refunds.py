@@ -6,10 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from kulanz.policy.areas.payment_names import payment_of
 from kulanz.policy.book import Book
-from kulanz.policy.book.provider import Dispute
+from kulanz.policy.book.provider import Dispute, is_refunded
 from kulanz.policy.book.refunds import Refunds
-from kulanz.policy.facts import BillingReason, DisputeStatus, OrderStatus
+from kulanz.policy.facts import DisputeStatus
+
+__all__ = ["NO_OUTCOME", "FullRefund", "disputed", "full", "heard_of", "keys_of", "payment_of", "unrequested"]
 
 NO_OUTCOME = frozenset({DisputeStatus.INQUIRY, DisputeStatus.WON, DisputeStatus.WITHDRAWN})
 """Words of a dispute that do not explain a refund."""
@@ -32,19 +35,6 @@ def unrequested(result: Mapping[str, FullRefund], disputes: Iterable[Dispute], b
     explained = {payment for dispute in disputes for payment in _explained(dispute, book)}
     left = (result[payment] for payment in sorted(result.keys() - explained))
     return [refund for refund in left if not _was_asked_for(refund, book)]
-
-
-def payment_of(key: str, book: Book) -> str:
-    """Return the one name of a payment: the order's where an invoice is the first of its subscription, or says so."""
-    invoice = book.invoice(key)
-    if invoice is not None and invoice.seen.money is not None:
-        return next(
-            (name for name, order in sorted(book.orders.items()) if order.seen.money == invoice.seen.money), key
-        )
-    if invoice is None or invoice.seen.reason is not BillingReason.INITIAL:
-        return key
-    sub = book.subscriptions.get(invoice.seen.subscription)
-    return (sub.seen.order if sub else None) or key
 
 
 def keys_of(name: str, book: Book) -> tuple[str, ...]:
@@ -81,9 +71,9 @@ def _full(book: Book) -> Iterator[FullRefund]:
                 subscription=seen.subscription,
             )
     for key, refunds in book.refunds.items():
-        yield from _told_one_by_one(payment_of(key, book), refunds)
+        yield from _told_one_by_one(payment_of(key, book), refunds, _total(key, book))
     for key, order in book.orders.items():
-        if order.refunded_at is not None and order.seen.status is OrderStatus.REFUNDED:
+        if order.refunded_at is not None and is_refunded(order.seen):
             yield FullRefund(
                 payment=key,
                 at=order.refunded_at,
@@ -93,12 +83,23 @@ def _full(book: Book) -> Iterator[FullRefund]:
             )
 
 
-def _told_one_by_one(payment: str, refunds: Refunds) -> Iterator[FullRefund]:
-    for seen in refunds.seen:
-        if seen.whole and seen.counts:
+def _told_one_by_one(payment: str, refunds: Refunds, total: int | None) -> Iterator[FullRefund]:
+    """Yield a full refund once the parts add up to it; their own word counts only where the sum is not known."""
+    gone = 0
+    for seen in sorted((seen for seen in refunds.seen if seen.counts), key=lambda seen: (seen.stamp, seen.key)):
+        gone += seen.amount
+        if gone >= total if total is not None else seen.whole:
             yield FullRefund(
-                payment=payment, at=seen.stamp.at, customer=seen.customer, amount=seen.amount, currency=seen.currency
+                payment=payment, at=seen.stamp.at, customer=seen.customer, amount=gone, currency=seen.currency
             )
+            return
+
+
+def _total(payment: str, book: Book) -> int | None:
+    """Return what was paid, where that is known and not nothing."""
+    invoice, order = book.invoice(payment), book.orders.get(payment)
+    totals = [record.seen.total for record in (invoice, order) if record is not None]
+    return max(totals, default=0) or None
 
 
 def _explained(dispute: Dispute, book: Book) -> Iterator[str]:

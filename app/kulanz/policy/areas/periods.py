@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import RUNNING_STATUSES, Invoice
 from kulanz.policy.calendar.time import days_between, months_after
-from kulanz.policy.facts import BillingReason, Status
+from kulanz.policy.facts import BESIDE_A_PERIOD, Status
 
 _A_MONTH = 365.25 / 12
 _TOLERANCE = 4
@@ -21,7 +21,7 @@ def regular_invoices(subscription: str, book: Book) -> list[Invoice]:
     invoices = book.invoices.get(subscription)
     existing = invoices.known.values() if invoices else ()
     stored_invoices = [
-        invoice for invoice in existing if invoice.seen.reason is not BillingReason.UPDATED and not invoice.void
+        invoice for invoice in existing if invoice.seen.reason not in BESIDE_A_PERIOD and not invoice.void
     ]
     return sorted(stored_invoices, key=lambda invoice: (started(invoice), invoice.seen.key))
 

@@ -28,7 +28,16 @@ from kulanz.policy.book.own import (
     OverrideRecord,
     RenewalLog,
 )
-from kulanz.policy.book.provider import Customer, Dispute, Invoice, Invoices, Licence, Order, Subscription
+from kulanz.policy.book.provider import (
+    Customer,
+    Dispute,
+    Invoice,
+    Invoices,
+    Licence,
+    Order,
+    PaymentLink,
+    Subscription,
+)
 from kulanz.policy.book.refunds import LicenceLog, RefundLog, Refunds
 from kulanz.policy.book.versions import Agreement, Pin
 from kulanz.policy.facts import Fact
@@ -85,6 +94,8 @@ class Book:
     """Booked in quantities beside a subscription; those that a provider bills are subscriptions."""
     refunds: Mapping[str, Refunds] = field(default_factory=dict)
     """By payment, where the provider tells each refund by itself."""
+    payment_links: Mapping[str, PaymentLink] = field(default_factory=dict)
+    """By invoice: the money that paid it, where neither tells of the other itself."""
     refund_requests: Mapping[str, RefundLog] = field(default_factory=dict)
     licence_logs: Mapping[str, LicenceLog] = field(default_factory=dict)
     credit: Mapping[str, CreditPot] = field(default_factory=dict)

@@ -27,7 +27,16 @@ from kulanz.policy.book.own import (
     RenewalStep,
     RequestLog,
 )
-from kulanz.policy.book.provider import Customer, Dispute, Invoice, Invoices, Licence, Order, Subscription
+from kulanz.policy.book.provider import (
+    Customer,
+    Dispute,
+    Invoice,
+    Invoices,
+    Licence,
+    Order,
+    PaymentLink,
+    Subscription,
+)
 from kulanz.policy.book.refunds import Refunds
 from kulanz.policy.book.refunds import entries as of_refunding
 from kulanz.policy.book.versions import Agreement, Pin
@@ -86,6 +95,10 @@ def _order(fact: f.OrderSeen) -> list[BookEntry]:
 
 def _refund(fact: f.RefundSeen) -> list[BookEntry]:
     return [("refunds", fact.payment, Refunds(seen=(fact,)))]
+
+
+def _linked(fact: f.PaymentLinked) -> list[BookEntry]:
+    return [("payment_links", fact.payment, PaymentLink(money=(fact.money,)))]
 
 
 def _licence(fact: f.LicenceSeen) -> list[BookEntry]:
@@ -195,6 +208,7 @@ _FILED: dict[type[Fact], Callable[[Any], Iterable[BookEntry]]] = {
     f.InvoiceSeen: _invoice,
     f.OrderSeen: _order,
     f.RefundSeen: _refund,
+    f.PaymentLinked: _linked,
     f.LicenceSeen: _licence,
     f.CustomerSeen: _customer,
     f.DisputeSeen: _dispute,

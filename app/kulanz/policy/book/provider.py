@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import TypeVar
 
 from kulanz.policy import facts as f
@@ -15,8 +15,48 @@ from kulanz.policy.frozen import frozen
 RUNNING_STATUSES = frozenset({Status.ON_TRIAL, Status.ACTIVE})
 _UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID})
 _ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
+_REFUNDED = frozenset({InvoiceStatus.REFUNDED, f.OrderStatus.REFUNDED})
 _PAID = frozenset({InvoiceStatus.PAID, InvoiceStatus.PARTIAL_REFUND})
 S = TypeVar("S", f.SubscriptionSeen, f.InvoiceSeen, f.OrderSeen, f.LicenceSeen, f.CustomerSeen, f.DisputeSeen)
+
+
+@frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One entry of a subscription's history: its status and its plan at one time of the provider."""
+
+    stamp: Stamp
+    status: Status
+    bought: tuple[f.SubscribedItem, ...]
+    until: datetime | None = None
+    """The next renewal while it runs, the end once it is cancelled, the resumption while it is paused."""
+    pause: str | None = None
+
+    @classmethod
+    def of(cls, seen: f.SubscriptionSeen) -> Snapshot:
+        """Return the entry that a snapshot makes."""
+        return cls(
+            stamp=seen.stamp,
+            status=seen.status,
+            bought=seen.bought,
+            until=_counts_until(seen),
+            pause=seen.pause_mode if seen.status is Status.PAUSED else None,
+        )
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants of its items, in whatever order they came."""
+        return tuple(sorted(item.variant for item in self.bought))
+
+    @property
+    def runs(self) -> bool:
+        """Whether it was active or on trial."""
+        return self.status in RUNNING_STATUSES
+
+    @property
+    def unpaid(self) -> bool:
+        """Whether the provider called it `past_due` or `unpaid`."""
+        return self.status in _UNPAID
 
 
 @frozen
@@ -29,6 +69,24 @@ class Term:
     stamp: Stamp
     paid_until: datetime | None
     """End of the period paid for; None while it is unpaid, when `renews_at` is only the next attempt to charge."""
+    items: tuple[f.SubscribedItem, ...] = ()
+
+    @classmethod
+    def of(cls, seen: f.SubscriptionSeen) -> Term:
+        """Return what one snapshot tells."""
+        runs = seen.status in RUNNING_STATUSES
+        until = seen.renews_at if runs else seen.ends_at if seen.status is Status.CANCELLED else None
+        return cls(variant=seen.variant, product=seen.product, stamp=seen.stamp, paid_until=until, items=seen.items)
+
+    @property
+    def bought(self) -> tuple[f.SubscribedItem, ...]:
+        """Every item, also where there is only one."""
+        return self.items or (f.SubscribedItem(variant=self.variant, product=self.product),)
+
+    @property
+    def variants(self) -> tuple[str, ...]:
+        """The variants of its items, in whatever order they came."""
+        return tuple(sorted(item.variant for item in self.items)) if self.items else (self.variant,)
 
 
 @frozen
@@ -42,18 +100,22 @@ class Subscription:
     marks: tuple[tuple[Stamp, Status], ...]
     """Later snapshots in which it did not run so, oldest first."""
     terms: tuple[Term, ...]
+    history: tuple[Snapshot, ...] = ()
+    """The snapshots, oldest first: of those of one day that say the same, the first and the last.
+
+    A subscription that was stored by a version before has no history of the time before that.
+    """
 
     @classmethod
     def of(cls, seen: f.SubscriptionSeen) -> Subscription:
         """Return what one snapshot tells."""
         runs = seen.status in RUNNING_STATUSES
-        until = seen.renews_at if runs else seen.ends_at if seen.status is Status.CANCELLED else None
-        term = Term(variant=seen.variant, product=seen.product, stamp=seen.stamp, paid_until=until)
         return cls(
             seen=seen,
             running=seen.stamp if runs else None,
             marks=() if runs else ((seen.stamp, seen.status),),
-            terms=(term,),
+            terms=(Term.of(seen),),
+            history=(Snapshot.of(seen),),
         )
 
     def join(self, other: Subscription) -> Subscription:
@@ -67,12 +129,15 @@ class Subscription:
             running=running,
             marks=marks,
             terms=_join_terms(self.terms, other.terms),
+            history=_join_history(self.history, other.history),
         )
 
     @property
-    def unpaid_marks(self) -> tuple[datetime, ...]:
-        """The times since the last run at which the provider called it `past_due` or `unpaid`, oldest first."""
-        return tuple(stamp.at for stamp, status in self.marks if status in _UNPAID)
+    def unpaid_at(self) -> tuple[datetime, ...]:
+        """The times at which the provider called it `past_due` or `unpaid`, oldest first."""
+        marked = {stamp.at for stamp, status in self.marks if status in _UNPAID}
+        marked.update(snapshot.stamp.at for snapshot in self.history if snapshot.unpaid)
+        return tuple(sorted(marked)) if marked else ()
 
     @property
     def alive_at(self) -> datetime | None:
@@ -107,7 +172,7 @@ class Invoice:
             paid_at=paid_at,
             paid=paid_at is not None or seen.status in _PAID,
             refunded=_gone_back(seen, full=seen.status is InvoiceStatus.REFUNDED),
-            refunded_at=seen.stamp.at if seen.status is InvoiceStatus.REFUNDED else None,
+            refunded_at=seen.stamp.at if is_refunded(seen) else None,
         )
 
     def join(self, other: Invoice) -> Invoice:
@@ -124,7 +189,7 @@ class Invoice:
     @property
     def void(self) -> bool:
         """Whether nothing is owed for it any more although it may never have been paid."""
-        return self.seen.status in {InvoiceStatus.VOID, InvoiceStatus.REFUNDED}
+        return self.seen.status is InvoiceStatus.VOID or is_refunded(self.seen)
 
 
 @frozen
@@ -145,7 +210,7 @@ class Invoices:
         """Return the invoices of a subscription of which one is known."""
         key = invoice.seen.key
         unpaid = (key,) if invoice.failures and not invoice.paid else ()
-        refunded = (key,) if invoice.seen.status is InvoiceStatus.REFUNDED else ()
+        refunded = (key,) if is_refunded(invoice.seen) else ()
         return cls(known={key: invoice}, unpaid=unpaid, refunded=refunded, paid_at=invoice.paid_at)
 
     def join(self, other: Invoices) -> Invoices:
@@ -156,11 +221,21 @@ class Invoices:
         return Invoices(
             known=existing,
             unpaid=tuple(key for key in unpaid if not existing[key].paid) if unpaid else (),
-            refunded=tuple(key for key in refunded if existing[key].seen.status is InvoiceStatus.REFUNDED)
-            if refunded
-            else (),
+            refunded=tuple(key for key in refunded if is_refunded(existing[key].seen)) if refunded else (),
             paid_at=newest(self.paid_at, other.paid_at),
         )
+
+
+@frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentLink:
+    """The money that paid an invoice, where another object than the invoice says so: there may be several parts."""
+
+    money: tuple[str, ...]
+
+    def join(self, other: PaymentLink) -> PaymentLink:
+        """Keep every part."""
+        return PaymentLink(money=union(self.money, other.money))
 
 
 @frozen
@@ -180,7 +255,7 @@ class Order:
             seen=seen,
             fraudulent_at=seen.stamp.at if seen.status is f.OrderStatus.FRAUDULENT else None,
             refunded=_gone_back(seen, full=seen.status is f.OrderStatus.REFUNDED),
-            refunded_at=seen.stamp.at if seen.status is f.OrderStatus.REFUNDED else None,
+            refunded_at=seen.stamp.at if is_refunded(seen) else None,
         )
 
     def join(self, other: Order) -> Order:
@@ -241,6 +316,11 @@ class Dispute:
         )
 
 
+def is_refunded(seen: f.InvoiceSeen | f.OrderSeen) -> bool:
+    """Return whether a payment went back in full: by the provider's word, or in parts that add up to all."""
+    return seen.status in _REFUNDED or (seen.refunded >= seen.total > 0)
+
+
 def _gone_back(seen: f.InvoiceSeen | f.OrderSeen, *, full: bool) -> int:
     """Return what went back: all of it where the status says so, whatever amount stands beside it."""
     return max(seen.refunded, seen.total) if full else seen.refunded
@@ -249,12 +329,48 @@ def _gone_back(seen: f.InvoiceSeen | f.OrderSeen, *, full: bool) -> int:
 def _join_terms(ours: tuple[Term, ...], theirs: tuple[Term, ...]) -> tuple[Term, ...]:
     if ours == theirs:
         return ours
-    newest_of = {term.variant: term for term in ours}
+    newest_of = {term.variants: term for term in ours}
     for term in theirs:
-        existing_term = newest_of.get(term.variant)
+        existing_term = newest_of.get(term.variants)
         if existing_term is None or _is_older(existing_term, term):
-            newest_of[term.variant] = term
-    return tuple(newest_of[variant] for variant in sorted(newest_of))
+            newest_of[term.variants] = term
+    return tuple(newest_of[variants] for variants in sorted(newest_of))
+
+
+def _join_history(ours: tuple[Snapshot, ...], theirs: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
+    if ours == theirs or not theirs:
+        return ours
+    if not ours or (len(theirs) == 1 and _day(ours[-1]) < _day(theirs[0])):
+        return (*ours, *theirs)
+    first: dict[tuple[object, ...], Snapshot] = {}
+    last: dict[tuple[object, ...], Snapshot] = {}
+    for snapshot in sorted({*ours, *theirs}, key=_in_time):
+        same = (_day(snapshot), snapshot.status, snapshot.variants, snapshot.pause)
+        first.setdefault(same, snapshot)
+        last[same] = snapshot
+    return tuple(sorted({*first.values(), *last.values()}, key=_in_time))
+
+
+def _day(snapshot: Snapshot) -> date:
+    return snapshot.stamp.at.date()
+
+
+def _in_time(snapshot: Snapshot) -> tuple[Stamp, str]:
+    return snapshot.stamp, repr(snapshot)
+
+
+def _counts_until(seen: f.SubscriptionSeen) -> datetime | None:
+    match seen.status:
+        case Status.ACTIVE:
+            return seen.renews_at
+        case Status.ON_TRIAL:
+            return seen.renews_at or seen.trial_ends_at
+        case Status.CANCELLED:
+            return seen.ends_at
+        case Status.PAUSED:
+            return seen.pause_resumes_at
+        case _:
+            return None
 
 
 def _is_older(ours: Term, theirs: Term) -> bool:

@@ -27,6 +27,7 @@ from kulanz.policy.document.rules import (
     OverrideRules,
     PlanChangeRules,
     PrepaidRules,
+    RenewalRules,
     TermsRules,
     TrialRules,
 )
@@ -45,6 +46,7 @@ class Policy:
     trial: TrialRules = field(metadata=read.table(TrialRules, "trials"))
     cancellation: CancellationRules = field(metadata=read.table(CancellationRules, "cancellations"))
     plan_change: PlanChangeRules = field(metadata=read.table(PlanChangeRules, "upgrades and downgrades"))
+    renewals: RenewalRules = field(metadata=read.table(RenewalRules, "renewals that nothing is heard of"))
     dunning: DunningRules = field(metadata=read.table(DunningRules, "failed renewals"))
     dispute: DisputeRules = field(metadata=read.table(DisputeRules, "chargebacks"))
     collections: CollectionRules = field(

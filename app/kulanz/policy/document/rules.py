@@ -44,6 +44,14 @@ class PlanChangeRules:
             kinder=("at_once", "period_end"),
         ),
     )
+    upgrade: str = field(
+        default="at_once",
+        metadata=read.key(
+            read.one_of("at_once", "when_paid"),
+            "when a dearer plan counts: from the change, unless its charge is known to be unpaid, or once it is paid",
+            kinder=("when_paid", "at_once"),
+        ),
+    )
     downgrade_clause: str = field(default="", metadata=read.key(read.clause, "clause that a downgrade names"))
     upgrade_clause: str = field(default="", metadata=read.key(read.clause, "clause that an upgrade names"))
 
@@ -56,6 +64,22 @@ class PrepaidRules:
         default=(1, 3, 12), metadata=read.key(read.months, "the terms that are sold, in months", read.MORE)
     )
     clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about a term paid name"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RenewalRules:
+    """When a renewal that nothing is heard of is looked into."""
+
+    overdue_after: Span = field(
+        default=Span(days=7),
+        metadata=read.key(
+            read.span, "after a renewal date without news, when the provider or operators are asked", read.NEUTRAL
+        ),
+    )
+    overdue_after_by_hand: Span = field(
+        default=Span(days=45),
+        metadata=read.key(read.span, "the same where the customer pays invoices by hand", read.NEUTRAL),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

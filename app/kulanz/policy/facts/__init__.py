@@ -56,9 +56,11 @@ from kulanz.policy.facts.provider import (
     LicenceSeen,
     OrderSeen,
     PaymentFailed,
+    PaymentLinked,
     PaymentRefunded,
     PaymentSucceeded,
     RefundSeen,
+    SubscribedItem,
     SubscriptionSeen,
 )
 from kulanz.policy.facts.refunds import (
@@ -71,6 +73,7 @@ from kulanz.policy.facts.refunds import (
 )
 from kulanz.policy.facts.versions import TermsAgreed, VersionApplied
 from kulanz.policy.facts.words import (
+    BESIDE_A_PERIOD,
     BillingReason,
     DisputeStatus,
     InvoiceStatus,
@@ -84,6 +87,7 @@ from kulanz.policy.facts.words import (
 )
 
 __all__ = [
+    "BESIDE_A_PERIOD",
     "FACT_KINDS",
     "AccountClosed",
     "AddOnBooked",
@@ -139,6 +143,7 @@ __all__ = [
     "OverrideSet",
     "OwnFact",
     "PaymentFailed",
+    "PaymentLinked",
     "PaymentRecorded",
     "PaymentRefunded",
     "PaymentSucceeded",
@@ -155,6 +160,7 @@ __all__ = [
     "Share",
     "Stamp",
     "Status",
+    "SubscribedItem",
     "SubscriptionLookedUp",
     "SubscriptionSeen",
     "TermsAgreed",
@@ -169,6 +175,7 @@ ProviderFact = (
     | InvoiceSeen
     | OrderSeen
     | RefundSeen
+    | PaymentLinked
     | LicenceSeen
     | CustomerSeen
     | DisputeSeen

@@ -20,6 +20,18 @@ from kulanz.policy.frozen import frozen
 
 @frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubscribedItem:
+    """One of the things that a subscription bills."""
+
+    variant: str
+    product: str
+    quantity: int = 1
+    ends_at: datetime | None = None
+    """When its own period ends, where the subscription is cancelled and its items have periods of their own."""
+
+
+@frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionSeen:
     """A snapshot of one subscription, as the provider held it at `stamp.at`."""
 
@@ -38,12 +50,21 @@ class SubscriptionSeen:
     pause_mode: str | None = None
     pause_resumes_at: datetime | None = None
     quantity: int = 1
+    by_hand: bool = False
+    """Whether the customer pays each invoice by hand: the money comes long after the renewal."""
     created_at: datetime | None = None
     signed: bool = False
     """Whether the account was named by custom data that the merchant signed (`account_sig`)."""
     locale: str | None = None
     timezone: str | None = None
     provenance: Provenance = Provenance.WEBHOOK
+    items: tuple[SubscribedItem, ...] = ()
+    """All of them, where there are several; then `variant`, `product` and `quantity` are those of the first."""
+
+    @property
+    def bought(self) -> tuple[SubscribedItem, ...]:
+        """Every item, also where there is only one."""
+        return self.items or (SubscribedItem(variant=self.variant, product=self.product, quantity=self.quantity),)
 
 
 @frozen
@@ -144,6 +165,19 @@ class RefundSeen:
     counts: bool = True
     """Whether it has happened: not so while it waits for the provider's approval, nor once that was refused."""
     email: str | None = None
+    provenance: Provenance = Provenance.WEBHOOK
+
+
+@frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentLinked:
+    """An invoice and the money that paid it, where neither tells of the other itself (Stripe since 2025)."""
+
+    payment: str
+    """The invoice."""
+    money: str
+    """As an order's, or the order itself."""
+    at: datetime
     provenance: Provenance = Provenance.WEBHOOK
 
 

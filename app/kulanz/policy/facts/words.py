@@ -71,6 +71,14 @@ class BillingReason(StrEnum):
     INITIAL = "initial"
     RENEWAL = "renewal"
     UPDATED = "updated"
+    ONE_TIME = "one_time"
+    """Beside the periods: a single charge, a change of the payment method."""
+    UNKNOWN = "unknown"
+    """The provider does not say: it counts as a renewal."""
+
+
+BESIDE_A_PERIOD = frozenset({BillingReason.UPDATED, BillingReason.ONE_TIME})
+"""The reasons of charges that begin no period."""
 
 
 class Provenance(StrEnum):

@@ -22,6 +22,7 @@ from kulanz.policy.state.findings import (
     DebtStage,
     Grant,
     Hold,
+    Lifetime,
     Owner,
     Rights,
     Standing,
@@ -44,6 +45,7 @@ __all__ = [
     "Decision",
     "Grant",
     "Hold",
+    "Lifetime",
     "Moment",
     "Owner",
     "Rights",
@@ -72,6 +74,7 @@ class State:
     holds: tuple[Hold, ...] = ()
     chargebacks: tuple[Chargeback, ...] = ()
     grants: tuple[Grant, ...] = ()
+    lifetimes: tuple[Lifetime, ...] = ()
     bookings: tuple[Booking, ...] = ()
     renewal_stops: tuple[tuple[str, str], ...] = ()
     """Subscriptions whose renewal must not happen, each with its cause: the first counts where there are several."""

@@ -78,7 +78,9 @@ class Case:
     hold_ends_at: datetime | None = None
     """How long the hold waits for a late payment."""
     frozen_since: datetime | None = None
-    """A dispute is open: timers pause, the remaining time is kept."""
+    """A dispute is open, or the subscription is paused: timers pause, the remaining time is kept."""
+    paused: bool = False
+    """Whether the subscription is paused."""
     bounced: bool = False
     """Whether the payment came and was taken back by the bank: no later word of the provider but money ends it."""
     whole: bool = True
@@ -197,6 +199,16 @@ class Grant(NamedTuple):
     add_on: str | None
     until: datetime | None
     """When that will change by itself, if it is known."""
+    quantity: int = 1
+    unpaid_plan: str | None = None
+    """The dearer plan that was chosen and is not paid for (`upgrade_unpaid`)."""
+
+
+class Lifetime(NamedTuple):
+    """A plan that one order gives for good."""
+
+    order: str
+    plan: str
 
 
 class Rights(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -10,10 +10,11 @@ from functools import cached_property
 from kulanz.policy.book import Book
 from kulanz.policy.calendar.working_days import Calendar, weekdays
 from kulanz.policy.document import Policy
-from kulanz.policy.facts import TermsAgreed
+from kulanz.policy.facts import SubscribedItem, TermsAgreed
 from kulanz.policy.frozen import frozen
 
 FREE = "free"
+_LIFETIME = "lifetime:"
 Line = tuple[tuple[datetime, Policy], ...]
 """Policy versions, each with the instant from which it is in force, rising."""
 
@@ -29,13 +30,17 @@ class Catalogue:
     """Rising; `free` is below all and a plan that is not listed just above it."""
     add_ons: Mapping[str, str] = field(default_factory=dict)
     """`addon:<name>` → `<name>`, for every one that is listed."""
+    lifetimes: Mapping[str, str] = field(default_factory=dict)
+    """`provider:variant` → the plan that an order of it gives for good; a subscription to it gives nothing by this."""
 
     @classmethod
     def of(cls, pairs: tuple[tuple[str, str], ...]) -> Catalogue:
         """Build the catalogue from the setting's pairs, the last plan being the highest."""
-        plans = dict.fromkeys(plan for _, plan in pairs if not plan.startswith("addon:"))
+        plans = dict.fromkeys(plan.removeprefix(_LIFETIME) for _, plan in pairs if not plan.startswith("addon:"))
+        lifetimes = {key: plan.removeprefix(_LIFETIME) for key, plan in pairs if plan.startswith(_LIFETIME)}
         return cls(
-            variants=dict(pairs),
+            variants={key: plan for key, plan in pairs if key not in lifetimes},
+            lifetimes=lifetimes,
             order={plan: rank for rank, plan in enumerate(plans, start=2)},
             add_ons={plan: plan.removeprefix("addon:") for _, plan in pairs if plan.startswith("addon:")},
         )
@@ -46,6 +51,28 @@ class Catalogue:
         if existing is not None:
             return existing
         return product if product and product != FREE else f"product-{variant.rpartition(':')[2]}"
+
+    def plan_of(self, bought: Sequence[SubscribedItem]) -> str:
+        """Return the plan that items give together, or `addon:<name>` where they give none."""
+        return self.counting(bought)[0][0]
+
+    def counting(self, bought: Sequence[SubscribedItem]) -> list[tuple[str, SubscribedItem]]:
+        """Return the items that count, each under its plan or `addon:<name>`: first the plan, then every add-on.
+
+        Of the plans that are named the highest counts; where none is, the first item that is not named. The order in
+        which a provider lists the items says nothing else.
+        """
+        if len(bought) == 1:
+            return [(self.plan(bought[0].variant, bought[0].product), bought[0])]
+        plans: list[tuple[str, SubscribedItem]] = []
+        add_ons: list[tuple[str, SubscribedItem]] = []
+        for item in bought:
+            plan = self.plan(item.variant, item.product)
+            (add_ons if plan in self.add_ons else plans).append((plan, item))
+        named = [(plan, item) for plan, item in plans if item.variant in self.variants]
+        if named:
+            plans = [max(named, key=lambda entry: (self.rank(entry[0]), entry[1].ends_at is None, repr(entry[1])))]
+        return [*plans[:1], *sorted(add_ons, key=repr)]
 
     def rank(self, plan: str) -> tuple[int, str]:
         """Return the plan's height; two unlisted plans are ordered by name so that the answer never wavers."""

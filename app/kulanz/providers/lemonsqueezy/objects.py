@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 
-from kulanz.errors import UntranslatableError
 from kulanz.policy.facts import (
     BillingReason,
     DisputeSeen,
@@ -24,11 +25,30 @@ from kulanz.providers import ranking
 from kulanz.providers.address import CustomerAddress
 from kulanz.providers.lemonsqueezy.vocabulary import key, key_if_any
 from kulanz.providers.plan_name import slug
-from kulanz.providers.reading import PayloadReader, shown
+from kulanz.providers.reading import PayloadReader, spelt
 
-_ORDER_ALIASES = {"partial_refunded": OrderStatus.PARTIAL_REFUND}
-_INVOICE_ALIASES = {"partial_refunded": InvoiceStatus.PARTIAL_REFUND, "failed": InvoiceStatus.PENDING}
+_STATUSES = spelt(Status)
+_ORDERS = spelt(OrderStatus, partial_refunded=OrderStatus.PARTIAL_REFUND)
+_INVOICES = spelt(InvoiceStatus, partial_refunded=InvoiceStatus.PARTIAL_REFUND, failed=InvoiceStatus.PENDING)
 """The two spellings on record; `failed` is no status of theirs, but some simulators write it."""
+_REASONS = spelt(BillingReason)
+_LICENCES = spelt(LicenceStatus)
+_DISPUTES = spelt(DisputeStatus)
+_PAUSES = {"void": "void", "free": "free"}
+_SAID_BY_NAME: Mapping[str, Status] = {
+    "subscription_cancelled": Status.CANCELLED,
+    "subscription_expired": Status.EXPIRED,
+    "subscription_paused": Status.PAUSED,
+    "subscription_unpaused": Status.ACTIVE,
+    "subscription_resumed": Status.ACTIVE,
+}
+"""What the event's name says of a subscription, whatever word stands beside it."""
+_PAID_BY_NAME: Mapping[str, InvoiceStatus] = {
+    "subscription_payment_failed": InvoiceStatus.PENDING,
+    "subscription_payment_success": InvoiceStatus.PAID,
+    "subscription_payment_recovered": InvoiceStatus.PAID,
+}
+_REFUNDS = frozenset({"subscription_payment_refunded", "order_refunded"})
 _PERIOD_MATTERS = frozenset({Status.ON_TRIAL, Status.ACTIVE})
 _END_MATTERS = frozenset({Status.CANCELLED, Status.EXPIRED})
 _NOWHERE = CustomerAddress()
@@ -62,7 +82,7 @@ class Object(msgspec.Struct, frozen=True, kw_only=True):
 def subscription(source: Object) -> SubscriptionSeen:
     """Read a subscription."""
     payload_reader = source.attributes
-    status = payload_reader.word("status", Status)
+    status = payload_reader.word("status", _STATUSES, _SAID_BY_NAME.get(source.event))
     pause = payload_reader.below("pause")
     return SubscriptionSeen(
         key=source.key,
@@ -88,13 +108,10 @@ def subscription(source: Object) -> SubscriptionSeen:
 
 
 def _pause_mode(pause: PayloadReader, status: Status) -> str | None:
-    """Return how a pause treats access: it decides while the subscription is paused, and only then."""
-    mode = pause.values.get("mode")
-    if mode in ("void", "free"):
-        return str(mode)
-    if status is Status.PAUSED and mode is not None:
-        raise UntranslatableError(f"{pause.path}.mode: expected one of void, free, found {shown(mode)}")
-    return None
+    """Return how a pause treats access while it lasts; the customer keeps it where the word is unknown."""
+    if pause.values.get("mode") is None:
+        return None
+    return pause.word("mode", _PAUSES, "free" if status is Status.PAUSED else "") or None
 
 
 def _quantity(item: PayloadReader) -> int:
@@ -105,30 +122,48 @@ def _quantity(item: PayloadReader) -> int:
 def invoice(source: Object) -> InvoiceSeen:
     """Read an invoice of a subscription."""
     payload_reader = source.attributes
-    status = payload_reader.word("status", InvoiceStatus, _INVOICE_ALIASES)
+    refunded = _refunded(source, fully=payload_reader.values.get("status") == InvoiceStatus.REFUNDED)
+    status = payload_reader.word("status", _INVOICES, _invoice_status(source, refunded))
     return InvoiceSeen(
         key=source.key,
         subscription=key(payload_reader.needed_identifier("subscription_id")),
         stamp=source.stamp,
         status=status,
-        reason=payload_reader.word("billing_reason", BillingReason),
+        reason=payload_reader.word("billing_reason", _REASONS, BillingReason.RENEWAL),
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total"),
         customer=key_if_any(payload_reader.identifier("customer_id")) or "",
         subtotal=payload_reader.amount("subtotal"),
         discount=payload_reader.amount("discount_total"),
         tax=payload_reader.amount("tax"),
-        refunded=_refunded(payload_reader, fully=status is InvoiceStatus.REFUNDED),
+        refunded=refunded,
         created_at=payload_reader.instant("created_at"),
         email=payload_reader.email("user_email"),
         provenance=source.provenance,
     )
 
 
-def _refunded(payload_reader: PayloadReader, *, fully: bool) -> int:
+def _invoice_status(source: Object, refunded: int) -> InvoiceStatus | None:
+    """Return what the event says where the status is unknown."""
+    if source.event not in _REFUNDS:
+        return _PAID_BY_NAME.get(source.event)
+    whole = refunded >= source.attributes.needed_amount("total")
+    return InvoiceStatus.REFUNDED if whole else InvoiceStatus.PARTIAL_REFUND
+
+
+def _order_status(source: Object, refunded: int) -> OrderStatus | None:
+    if source.event not in _REFUNDS:
+        return OrderStatus.PAID if source.event == "order_created" else None
+    whole = refunded >= source.attributes.needed_amount("total")
+    return OrderStatus.REFUNDED if whole else OrderStatus.PARTIAL_REFUND
+
+
+def _refunded(source: Object, *, fully: bool) -> int:
     """Return all that was refunded so far: older payloads have no amount, only that it was everything."""
+    payload_reader = source.attributes
     if payload_reader.values.get("refunded_amount") is not None:
-        return payload_reader.amount("refunded_amount")
+        needed = source.event in _REFUNDS or not source.event
+        return payload_reader.stated_amount("refunded_amount") if needed else payload_reader.amount("refunded_amount")
     return payload_reader.needed_amount("total") if fully or payload_reader.flag("refunded") else 0
 
 
@@ -136,7 +171,8 @@ def order(source: Object) -> OrderSeen:
     """Read an order; its first item says what was bought."""
     payload_reader = source.attributes
     item = payload_reader.below("first_order_item")
-    status = payload_reader.word("status", OrderStatus, _ORDER_ALIASES)
+    refunded = _refunded(source, fully=payload_reader.values.get("status") == OrderStatus.REFUNDED)
+    status = payload_reader.word("status", _ORDERS, _order_status(source, refunded))
     product = item.text("product_name")
     return OrderSeen(
         key=source.key,
@@ -149,7 +185,7 @@ def order(source: Object) -> OrderSeen:
         discount=payload_reader.amount("discount_total"),
         tax=payload_reader.amount("tax"),
         setup_fee=payload_reader.amount("setup_fee"),
-        refunded=_refunded(payload_reader, fully=status is OrderStatus.REFUNDED),
+        refunded=refunded,
         variant=key_if_any(item.identifier("variant_id")),
         product=slug(product, item.identifier("product_id")) if product else None,
         email=payload_reader.email("user_email"),
@@ -162,7 +198,9 @@ def order(source: Object) -> OrderSeen:
 def licence(source: Object) -> LicenceSeen:
     """Read a licence key, all but the key itself."""
     payload_reader = source.attributes
-    status = payload_reader.word("status", LicenceStatus)
+    activations = payload_reader.amount("instances_count")
+    used = LicenceStatus.ACTIVE if activations else LicenceStatus.INACTIVE
+    status = payload_reader.word("status", _LICENCES, used)
     limit = payload_reader.amount("activation_limit")
     return LicenceSeen(
         key=source.key,
@@ -171,7 +209,7 @@ def licence(source: Object) -> LicenceSeen:
         customer=key(payload_reader.needed_identifier("customer_id")),
         order=key_if_any(payload_reader.identifier("order_id")),
         product=key_if_any(payload_reader.identifier("product_id")),
-        activations=payload_reader.amount("instances_count"),
+        activations=activations,
         activation_limit=limit if limit > 0 else None,
         expires_at=payload_reader.instant("expires_at"),
         created_at=payload_reader.instant("created_at"),
@@ -182,7 +220,8 @@ def licence(source: Object) -> LicenceSeen:
 def dispute(source: Object) -> DisputeSeen:
     """Read our extension (CONTRACT section 3). The customer is needed: a dispute of nobody would reach everybody."""
     payload_reader = source.attributes
-    status = payload_reader.word("status", DisputeStatus)
+    opened = DisputeStatus.OPENED if source.event == "dispute_created" else None
+    status = payload_reader.word("status", _DISPUTES, opened)
     at = payload_reader.needed_instant("updated_at")
     currency = payload_reader.currency("currency")
     fee = payload_reader.amount("fee") if payload_reader.values.get("fee") is not None else None

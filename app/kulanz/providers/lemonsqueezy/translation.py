@@ -10,16 +10,27 @@ from kulanz.policy.facts import AddressKnown, PaymentFailed, PaymentRefunded, Pa
 from kulanz.providers.address import customer_address, known
 from kulanz.providers.lemonsqueezy import objects
 from kulanz.providers.lemonsqueezy.objects import Object
-from kulanz.providers.lemonsqueezy.vocabulary import DISPUTES, INVOICES, LICENCES, OBJECTS, ORDERS, RANKS, SUBSCRIPTIONS
+from kulanz.providers.lemonsqueezy.vocabulary import (
+    DISPUTES,
+    INVOICES,
+    LICENCES,
+    OBJECTS,
+    ORDERS,
+    OUTRANKS_ITS_EQUALS,
+    RANKS,
+    SUBSCRIPTIONS,
+)
 from kulanz.providers.naming import Naming, claim
-from kulanz.providers.reading import PayloadReader, inner, shown
+from kulanz.providers.reading import PayloadReader, UnknownWord, inner, shown
 
 
-def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
+def translate(
+    name: str, payload: Mapping[str, Any], digest: str, naming: Naming, unknown: list[UnknownWord] | None = None
+) -> tuple[ProviderFact, ...]:
     """Say what happened; nothing for a kind nobody acts on."""
     if name not in OBJECTS:
         return ()
-    data = PayloadReader(inner(payload, "data"), "data")
+    data = PayloadReader(inner(payload, "data"), "data", [] if unknown is None else unknown)
     kind = data.values.get("type")
     if kind != OBJECTS[name]:
         raise UntranslatableError(f"data.type: expected {OBJECTS[name]} in {name}, found {shown(kind)}")
@@ -28,7 +39,7 @@ def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming
         event=name,
         data=data,
         attributes=data.below("attributes"),
-        digest=digest,
+        digest=OUTRANKS_ITS_EQUALS.get(name, "") + digest,
         rank=RANKS.get(name, 0),
         signed=naming.account_secret is not None and claim(custom.values, naming).signed,
         address=customer_address(custom),

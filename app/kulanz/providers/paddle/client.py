@@ -9,9 +9,9 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from kulanz.errors import FarEndError, UntranslatableError
-from kulanz.policy.facts import Stamp, SubscriptionSeen
+from kulanz.policy.facts import ProviderFact, Stamp, SubscriptionSeen
 from kulanz.providers.paddle.subscriptions import looked_up
-from kulanz.providers.paddle.translation import refund_seen
+from kulanz.providers.paddle.translation import looked_up_transaction, refund_seen
 from kulanz.providers.paddle.vocabulary import LOOKED_UP
 from kulanz.providers.provider import Refunded
 from kulanz.providers.reading import PayloadReader
@@ -41,6 +41,16 @@ class PaddleClient(Transport):
         if seen.key.partition(":")[2] != subscription:
             raise FarEndError("Paddle answered with another subscription", retryable=True, answer=HTTPStatus.OK)
         return seen
+
+    def invoice(self, invoice: str, /) -> ProviderFact | None:
+        """Return a subscription's transaction, as a payment where it is paid; None where none of that id is known."""
+        transaction = self._transaction(invoice)
+        if transaction is None:
+            return None
+        try:
+            return looked_up_transaction(dict(transaction.values))
+        except UntranslatableError as error:
+            raise FarEndError(f"Paddle's answer: {error.detail}", retryable=True, answer=HTTPStatus.OK) from error
 
     def cancel(self, subscription: str, /) -> None:
         """Stop the renewal at the end of the period: a subscription that has ended can never be taken back."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from kulanz.errors import MalformedPayloadError
 from kulanz.providers import bodies
-from kulanz.providers.paddle.vocabulary import CUSTOMER, OBJECTS, PROVIDER, TRANSACTION, binding
+from kulanz.providers.paddle.vocabulary import CUSTOMER, OBJECTS, PROVIDER, TRANSACTION, WARNINGS, binding
 from kulanz.providers.provider import DeliveryHeader
 from kulanz.providers.reading import PayloadReader, identifier
 
@@ -47,7 +47,7 @@ def peek(body: bytes) -> DeliveryHeader:
         lane=bodies.lane(binding(CUSTOMER, customer) if customer else binding(kind, own_id)),
         test_mode=False,
         store=None,
-        recognised=kind != "" and (kind != TRANSACTION or _concerns_us(name, payload_reader)),
+        recognised=name in WARNINGS or (kind != "" and (kind != TRANSACTION or _concerns_us(name, payload_reader))),
     )
 
 

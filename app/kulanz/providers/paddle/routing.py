@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kulanz.providers.naming import Naming, claim
-from kulanz.providers.paddle.vocabulary import CUSTOMER, OBJECTS, PROVIDER, SUBSCRIPTION, TRANSACTION, binding
+from kulanz.providers.paddle.vocabulary import CUSTOMER, OBJECTS, PROVIDER, SUBSCRIPTION, TRANSACTION, WARNINGS, binding
 from kulanz.providers.provider import Routing
 from kulanz.providers.reading import PayloadReader
 
@@ -24,6 +24,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     if kind in _OWN:
         ids[_OWN[kind]] = payload_reader.identifier("id")
     return Routing(
+        problem=_warning(name, payload_reader),
         claim=claimed.account,
         unusable_claim=claimed.unusable,
         kept_claim=claimed.kept,
@@ -34,6 +35,13 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         needs_subscription=kind == TRANSACTION and ids["subscription_id"] is not None,
         fallback=f"{PROVIDER}-{ids['customer_id']}" if ids["customer_id"] else None,
     )
+
+
+def _warning(name: object, payload_reader: PayloadReader) -> str | None:
+    """Return what operators must hear of: the endpoint goes on, but what we do at Paddle will not."""
+    words = WARNINGS.get(name) if isinstance(name, str) else None
+    which = payload_reader.identifier("api_key_id") or payload_reader.identifier("id")
+    return f"{words} ({which})" if words else None
 
 
 def _binding(kind: str, identifier: str | None) -> str | None:

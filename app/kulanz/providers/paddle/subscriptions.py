@@ -5,15 +5,30 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from kulanz.policy.facts import Provenance, Stamp, Status, SubscriptionSeen
+from kulanz.policy.facts import Provenance, Stamp, Status, SubscribedItem, SubscriptionSeen
 from kulanz.providers import bodies
-from kulanz.providers.event_header import EventHeader, quantity
+from kulanz.providers.event_header import EventHeader, quantity, several
 from kulanz.providers.paddle.vocabulary import LOOKED_UP, PROVIDER, key
 from kulanz.providers.plan_name import slug
 from kulanz.providers.reading import PayloadReader
 
-_STATUSES = {"trialing": Status.ON_TRIAL, "canceled": Status.EXPIRED, "inactive": Status.EXPIRED}
+_STATUSES = {
+    "active": Status.ACTIVE,
+    "past_due": Status.PAST_DUE,
+    "paused": Status.PAUSED,
+    "trialing": Status.ON_TRIAL,
+    "canceled": Status.EXPIRED,
+    "inactive": Status.EXPIRED,
+}
 """A cancelled one has ended: until then it runs, with a cancellation that is scheduled."""
+_SAID_BY_NAME = {
+    "subscription.activated": Status.ACTIVE,
+    "subscription.trialing": Status.ON_TRIAL,
+    "subscription.past_due": Status.PAST_DUE,
+    "subscription.resumed": Status.ACTIVE,
+    "subscription.paused": Status.PAUSED,
+    "subscription.canceled": Status.EXPIRED,
+}
 _RUNS = frozenset({Status.ON_TRIAL, Status.ACTIVE, Status.PAST_DUE})
 
 
@@ -25,11 +40,10 @@ def looked_up(document: dict[str, Any]) -> SubscriptionSeen:
     return subscription_seen(source, EventHeader(stamp=stamp, provenance=Provenance.RECONCILED))
 
 
-def subscription_seen(payload_reader: PayloadReader, heard: EventHeader) -> SubscriptionSeen:
-    """Read one subscription. Of several prices the first counts."""
-    item = payload_reader.first("items")
-    price, product = item.below("price"), item.below("product")
-    status = payload_reader.word("status", Status, _STATUSES)
+def subscription_seen(payload_reader: PayloadReader, heard: EventHeader, event: str = "") -> SubscriptionSeen:
+    """Read one subscription with all its items."""
+    item, items = payload_reader.first("items"), _items(payload_reader)
+    status = payload_reader.word("status", _STATUSES, _SAID_BY_NAME.get(event))
     cancels_at = _scheduled(payload_reader, "cancel") if status in _RUNS else None
     paid_with = payload_reader.identifier("transaction_id")
     return SubscriptionSeen(
@@ -37,21 +51,38 @@ def subscription_seen(payload_reader: PayloadReader, heard: EventHeader) -> Subs
         stamp=heard.stamp,
         status=Status.CANCELLED if cancels_at else status,
         customer=key(payload_reader.needed_identifier("customer_id")),
-        variant=key(price.needed_identifier("id")),
-        product=slug(product.text("name"), price.identifier("product_id")),
+        variant=items[0].variant,
+        product=items[0].product,
         order=key(paid_with) if paid_with else None,
         renews_at=payload_reader.instant("next_billed_at") or _period_end(payload_reader),
         ends_at=cancels_at or payload_reader.instant("canceled_at"),
         trial_ends_at=_trial_ends_at(payload_reader, item) if status is Status.ON_TRIAL else None,
         pause_mode="void" if status is Status.PAUSED else None,
         pause_resumes_at=_scheduled(payload_reader, "resume"),
-        quantity=quantity(item),
+        quantity=items[0].quantity,
+        items=several(items),
+        by_hand=payload_reader.text("collection_mode") == "manual",
         created_at=payload_reader.instant("created_at"),
         signed=heard.signed,
         locale=heard.locale,
         timezone=heard.timezone,
         provenance=heard.provenance,
     )
+
+
+def _items(payload_reader: PayloadReader) -> list[SubscribedItem]:
+    """Return what is subscribed to: an item that is not billed any more gives nothing beside others that are."""
+    listed = payload_reader.each("items") or (payload_reader.first("items"),)
+    usable = [item for item in listed if item.below("price").identifier("id")]
+    billed = [item for item in usable if item.text("status") != "inactive"]
+    return [
+        SubscribedItem(
+            variant=key(item.below("price").needed_identifier("id")),
+            product=slug(item.below("product").text("name"), item.below("price").identifier("product_id")),
+            quantity=quantity(item),
+        )
+        for item in billed or usable or listed[:1]
+    ]
 
 
 def _scheduled(payload_reader: PayloadReader, action: str) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from kulanz.policy.facts import (
@@ -17,11 +18,12 @@ from kulanz.policy.facts import (
     OrderStatus,
     PaymentFailed,
     PaymentSucceeded,
+    Provenance,
     ProviderFact,
     RefundSeen,
     Stamp,
 )
-from kulanz.providers import ranking
+from kulanz.providers import bodies, ranking
 from kulanz.providers.address import CustomerAddress, customer_address, known
 from kulanz.providers.event_header import EventHeader
 from kulanz.providers.naming import Naming, claim
@@ -30,28 +32,41 @@ from kulanz.providers.paddle.subscriptions import subscription_seen
 from kulanz.providers.paddle.vocabulary import (
     ADJUSTMENT,
     CUSTOMER,
+    LOOKED_UP,
     OBJECTS,
+    PROVIDER,
     RANKS,
     SUBSCRIPTION,
     TRANSACTION,
     key,
     key_if_any,
 )
-from kulanz.providers.reading import PayloadReader
+from kulanz.providers.reading import PayloadReader, UnknownWord, inner
 
 _REASONS = {
     "web": BillingReason.INITIAL,
     "api": BillingReason.INITIAL,
     "subscription_recurring": BillingReason.RENEWAL,
+    "subscription_update": BillingReason.UPDATED,
+    "subscription_charge": BillingReason.ONE_TIME,
+    "subscription_payment_method_change": BillingReason.ONE_TIME,
 }
-"""By a transaction's origin; every other one is a change of something that runs."""
+"""By a transaction's origin."""
 _TRANSACTIONS = {
     "draft": InvoiceStatus.PENDING,
     "ready": InvoiceStatus.PENDING,
     "billed": InvoiceStatus.PENDING,
     "past_due": InvoiceStatus.PENDING,
+    "paid": InvoiceStatus.PAID,
     "completed": InvoiceStatus.PAID,
     "canceled": InvoiceStatus.VOID,
+}
+_PAID_BY_NAME = {
+    "transaction.payment_failed": InvoiceStatus.PENDING,
+    "transaction.past_due": InvoiceStatus.PENDING,
+    "transaction.paid": InvoiceStatus.PAID,
+    "transaction.completed": InvoiceStatus.PAID,
+    "transaction.canceled": InvoiceStatus.VOID,
 }
 _CHARGEBACKS = {
     "chargeback": ("chargeback", DisputeStatus.OPENED),
@@ -81,11 +96,13 @@ class _PaddleEvent:
         return Stamp(at=self.told.needed_instant("updated_at"), rank=RANKS.get(self.name, 0), digest=self.digest)
 
 
-def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
+def translate(
+    name: str, payload: Mapping[str, Any], digest: str, naming: Naming, unknown: list[UnknownWord] | None = None
+) -> tuple[ProviderFact, ...]:
     """Say what happened; nothing for a kind nobody acts on."""
     if name not in OBJECTS:
         return ()
-    payload_reader = PayloadReader(PayloadReader(payload, "payload").below("data").values, "data")
+    payload_reader = PayloadReader(inner(payload, "data"), "data", [] if unknown is None else unknown)
     custom = payload_reader.below("custom_data")
     event = _PaddleEvent(
         name=name,
@@ -101,7 +118,7 @@ def _subscription(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
     heard = EventHeader(
         stamp=event.stamp, signed=event.signed, locale=event.address.locale, timezone=event.address.timezone
     )
-    return (subscription_seen(event.told, heard),)
+    return (subscription_seen(event.told, heard, event.name),)
 
 
 def _transaction(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
@@ -109,24 +126,44 @@ def _transaction(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
     if event.told.identifier("subscription_id") is None:
         sold = event.name == SINGLE_SALE and event.told.identifier("customer_id") is not None
         return (_sale(event),) if sold else ()
-    invoice = _invoice(event)
+    invoice = _invoice(event.told, event.stamp, Provenance.WEBHOOK, _PAID_BY_NAME.get(event.name))
     match event.name:
-        case "transaction.payment_failed":
-            return (PaymentFailed(invoice=invoice, at=invoice.stamp.at),)
+        case "transaction.payment_failed" | "transaction.past_due":
+            return (PaymentFailed(invoice=invoice, at=_failed_at(event)),)
         case "transaction.paid" | "transaction.completed":
             return (PaymentSucceeded(invoice=invoice, at=invoice.stamp.at),)
     return (invoice,)
 
 
-def _invoice(event: _PaddleEvent) -> InvoiceSeen:
-    payload_reader, totals = event.told, event.told.below("details").below("totals")
+def _failed_at(event: _PaddleEvent) -> datetime:
+    """Return when the last attempt failed, which several events tell of: each attempt counts once."""
+    attempts = [attempt for attempt in event.told.each("payments") if attempt.text("status") == "error"]
+    failed = [at for attempt in attempts if (at := attempt.instant("created_at"))]
+    return max(failed, default=event.stamp.at)
+
+
+def looked_up_transaction(document: dict[str, Any]) -> ProviderFact:
+    """Translate the `data` of the API's answer about one transaction."""
+    payload_reader = PayloadReader(document, "data")
+    digest = bodies.fingerprint((PROVIDER, document)).hex()
+    stamp = Stamp(at=payload_reader.needed_instant("updated_at"), rank=LOOKED_UP, digest=digest)
+    invoice = _invoice(payload_reader, stamp, Provenance.RECONCILED)
+    if invoice.status is not InvoiceStatus.PAID:
+        return invoice
+    return PaymentSucceeded(invoice=invoice, at=stamp.at, provenance=Provenance.RECONCILED)
+
+
+def _invoice(
+    payload_reader: PayloadReader, stamp: Stamp, provenance: Provenance, said: InvoiceStatus | None = None
+) -> InvoiceSeen:
+    totals = payload_reader.below("details").below("totals")
     origin = payload_reader.values.get("origin")
     return InvoiceSeen(
         key=key(payload_reader.needed_identifier("id")),
         subscription=key(payload_reader.needed_identifier("subscription_id")),
-        stamp=event.stamp,
-        status=payload_reader.word("status", InvoiceStatus, _TRANSACTIONS),
-        reason=_REASONS.get(origin, BillingReason.UPDATED) if isinstance(origin, str) else BillingReason.UPDATED,
+        stamp=stamp,
+        status=payload_reader.word("status", _TRANSACTIONS, said),
+        reason=_REASONS.get(origin, BillingReason.UNKNOWN) if isinstance(origin, str) else BillingReason.UNKNOWN,
         currency=payload_reader.currency("currency_code"),
         total=_charged(totals),
         customer=key_if_any(payload_reader.identifier("customer_id")) or "",
@@ -134,6 +171,7 @@ def _invoice(event: _PaddleEvent) -> InvoiceSeen:
         discount=totals.amount("discount"),
         tax=totals.amount("tax"),
         created_at=payload_reader.instant("created_at"),
+        provenance=provenance,
     )
 
 
@@ -188,7 +226,7 @@ def _dispute(event: _PaddleEvent, story: str, status: DisputeStatus, *, taken_ba
         subscription=key_if_any(payload_reader.identifier("subscription_id")),
         payment=key(payment),
         fee=fee_amount,
-        fee_currency=payload_reader.below("payout_totals").currency("currency_code") if fee_amount else None,
+        fee_currency=payload_reader.below("payout_totals").optional_currency("currency_code") if fee_amount else None,
         reason=payload_reader.text("reason") or "",
     )
 

@@ -36,6 +36,13 @@ OBJECTS: Mapping[str, str] = {
 }
 """Every event that somebody acts on, with the kind of object it carries."""
 
+WARNINGS: Mapping[str, str] = {
+    "api_key.expiring": "an API key of yours expires soon",
+    "api_key.expired": "an API key of yours has expired",
+    "api_key_exposure.created": "an API key of yours was found in public",
+}
+"""Events that no account is concerned by, and that operators must hear of."""
+
 LOOKED_UP = 3
 """An answer of the API outranks the catch-all events of its instant, and yields to one that says what was done."""
 

@@ -20,21 +20,38 @@ from kulanz.policy.facts import (
     RefundSeen,
     Stamp,
     Status,
+    SubscribedItem,
     SubscriptionSeen,
 )
 from kulanz.providers import ranking
-from kulanz.providers.event_header import quantity
+from kulanz.providers.event_header import quantity, several
 from kulanz.providers.plan_name import slug
 from kulanz.providers.reading import PayloadReader
 from kulanz.providers.standard.sender import StandardEvent
 from kulanz.providers.standard.vocabulary import key
 
 _STATUSES = {
+    "active": Status.ACTIVE,
+    "paused": Status.PAUSED,
+    "cancelled": Status.CANCELLED,
+    "expired": Status.EXPIRED,
     "on_hold": Status.PAST_DUE,
+    "past_due": Status.PAST_DUE,
     "pending": Status.EXPIRED,
     "failed": Status.EXPIRED,
 }
 """A renewal that failed puts it on hold; before its first payment, and without one, it gives nothing."""
+_SAID_BY_NAME = {
+    "subscription.active": Status.ACTIVE,
+    "subscription.renewed": Status.ACTIVE,
+    "subscription.on_hold": Status.PAST_DUE,
+    "subscription.past_due": Status.PAST_DUE,
+    "subscription.unpaused": Status.ACTIVE,
+    "subscription.paused": Status.PAUSED,
+    "subscription.cancelled": Status.CANCELLED,
+    "subscription.failed": Status.EXPIRED,
+    "subscription.expired": Status.EXPIRED,
+}
 _RUNS = frozenset({Status.ACTIVE, Status.PAST_DUE})
 _DISPUTES = {
     "dispute_opened": DisputeStatus.OPENED,
@@ -46,6 +63,12 @@ _DISPUTES = {
     "dispute_cancelled": DisputeStatus.WITHDRAWN,
 }
 """One that expires was not answered in time: the bank decides for its customer."""
+_REASONS = {
+    "new": BillingReason.INITIAL,
+    "renewal": BillingReason.RENEWAL,
+    "plan_change": BillingReason.UPDATED,
+    "on_demand": BillingReason.UPDATED,
+}
 _CONTESTED = frozenset({DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW})
 _WHOLE = ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
 _THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
@@ -58,7 +81,8 @@ _LONGEST_TRIAL = 3650
 def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read one subscription: one that is cancelled for later runs to its next billing date."""
     payload_reader, customer = event.told, event.told.below("customer")
-    status = payload_reader.word("status", Status, _STATUSES)
+    items = _items(payload_reader)
+    status = payload_reader.word("status", _STATUSES, _SAID_BY_NAME.get(event.name))
     later = status in _RUNS and payload_reader.flag("cancel_at_next_billing_date")
     trial_ends_at = _trial_ends_at(payload_reader)
     if status is Status.ACTIVE and trial_ends_at is not None and event.at < trial_ends_at:
@@ -69,14 +93,15 @@ def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
             stamp=event.heard.stamp,
             status=Status.CANCELLED if later else status,
             customer=key(customer.needed_identifier("customer_id")),
-            variant=key(payload_reader.needed_identifier("product_id")),
-            product=slug(None, payload_reader.identifier("product_id")),
+            variant=items[0].variant,
+            product=items[0].product,
             email=customer.email("email"),
             renews_at=payload_reader.instant("next_billing_date"),
             ends_at=_ends_at(payload_reader),
             trial_ends_at=trial_ends_at,
             pause_mode="void" if status is Status.PAUSED else None,
-            quantity=quantity(payload_reader),
+            quantity=items[0].quantity,
+            items=several(items),
             created_at=payload_reader.instant("created_at"),
             signed=event.signed,
             locale=event.heard.locale,
@@ -94,7 +119,9 @@ def payment(event: StandardEvent) -> tuple[ProviderFact, ...]:
     if event.told.identifier("subscription_id") is None:
         return (_sale(event),)
     invoice = _invoice(event)
-    return (PaymentSucceeded(invoice=invoice, at=event.at) if event.name == "payment.succeeded" else invoice,)
+    # A payment of nothing pays for no period: it only shows that a card works.
+    pays = event.name == "payment.succeeded" and invoice.total > 0
+    return (PaymentSucceeded(invoice=invoice, at=event.at) if pays else invoice,)
 
 
 def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
@@ -116,7 +143,7 @@ def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
 def dispute(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read a dispute. The customer is needed: a dispute of nobody would reach everybody."""
     payload_reader = event.told
-    status = _dispute_status(payload_reader)
+    status = _dispute_status(event)
     paid = key(payload_reader.needed_identifier("payment_id"))
     currency = payload_reader.currency("currency")
     seen = DisputeSeen(
@@ -132,6 +159,19 @@ def dispute(event: StandardEvent) -> tuple[ProviderFact, ...]:
         reason=payload_reader.text("reason") or "",
     )
     return (seen,)
+
+
+def _items(payload_reader: PayloadReader) -> list[SubscribedItem]:
+    """Return the product, and the add-ons that are billed beside it."""
+    product = payload_reader.needed_identifier("product_id")
+    add_ons = [(item, add_on) for item in payload_reader.each("addons") if (add_on := item.identifier("addon_id"))]
+    return [
+        SubscribedItem(variant=key(product), product=slug(None, product), quantity=quantity(payload_reader)),
+        *(
+            SubscribedItem(variant=key(add_on), product=slug(None, add_on), quantity=quantity(item))
+            for item, add_on in add_ons
+        ),
+    ]
 
 
 def _trial_ends_at(payload_reader: PayloadReader) -> datetime | None:
@@ -156,7 +196,7 @@ def _invoice(event: StandardEvent) -> InvoiceSeen:
         subscription=key(payload_reader.needed_identifier("subscription_id")),
         stamp=event.stamp,
         status=InvoiceStatus.PAID if paid else InvoiceStatus.PENDING,
-        reason=BillingReason.RENEWAL,
+        reason=_reason(payload_reader),
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total_amount"),
         customer=key(customer.needed_identifier("customer_id")),
@@ -165,6 +205,13 @@ def _invoice(event: StandardEvent) -> InvoiceSeen:
         created_at=payload_reader.instant("created_at"),
         email=customer.email("email"),
     )
+
+
+def _reason(payload_reader: PayloadReader) -> BillingReason:
+    """Return what was charged for; a payment that only changes the payment method is no renewal."""
+    if payload_reader.flag("is_update_payment_method"):
+        return BillingReason.ONE_TIME
+    return payload_reader.word("charge_type", _REASONS, BillingReason.UNKNOWN)
 
 
 def _sale(event: StandardEvent) -> OrderSeen:
@@ -186,11 +233,12 @@ def _sale(event: StandardEvent) -> OrderSeen:
     )
 
 
-def _dispute_status(payload_reader: PayloadReader) -> DisputeStatus:
+def _dispute_status(event: StandardEvent) -> DisputeStatus:
     """Return where a dispute stands: before it is one it is an inquiry, and one that was bought off is prevented."""
+    payload_reader = event.told
     if payload_reader.flag("is_resolved_by_rdr"):
         return DisputeStatus.PREVENTED
-    status = payload_reader.word("dispute_status", DisputeStatus, _DISPUTES)
+    status = payload_reader.word("dispute_status", _DISPUTES, _DISPUTES.get(event.name.replace(".", "_")))
     early = payload_reader.values.get("dispute_stage") == "pre_dispute"
     return DisputeStatus.INQUIRY if early and status in _CONTESTED else status
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from kulanz.policy.facts import (
     BillingReason,
+    CustomerSeen,
     DisputeSeen,
     DisputeStatus,
     InvoiceSeen,
@@ -28,36 +29,66 @@ from kulanz.providers.standard.sender import StandardEvent
 from kulanz.providers.standard.vocabulary import key
 
 _STATUSES = {
+    "active": Status.ACTIVE,
+    "past_due": Status.PAST_DUE,
+    "unpaid": Status.UNPAID,
+    "paused": Status.PAUSED,
     "trialing": Status.ON_TRIAL,
     "canceled": Status.EXPIRED,
     "incomplete": Status.EXPIRED,
     "incomplete_expired": Status.EXPIRED,
 }
 """What has ended gives nothing, and so does what was never paid for."""
+_SAID_BY_NAME = {
+    "subscription.active": Status.ACTIVE,
+    "subscription.past_due": Status.PAST_DUE,
+    "subscription.canceled": Status.CANCELLED,
+    "subscription.uncanceled": Status.ACTIVE,
+    "subscription.revoked": Status.EXPIRED,
+    "subscription.paused": Status.PAUSED,
+    "subscription.resumed": Status.ACTIVE,
+}
+"""A cancellation is a plan for later; what is revoked has ended."""
 _RUNS = frozenset({Status.ON_TRIAL, Status.ACTIVE, Status.PAST_DUE, Status.UNPAID})
 _REASONS = {
     "purchase": BillingReason.INITIAL,
     "subscription_create": BillingReason.INITIAL,
     "subscription_cycle": BillingReason.RENEWAL,
+    "subscription_meter_cycle": BillingReason.RENEWAL,
     "subscription_update": BillingReason.UPDATED,
 }
 _INVOICES = {
     "draft": InvoiceStatus.PENDING,
+    "pending": InvoiceStatus.PENDING,
+    "paid": InvoiceStatus.PAID,
+    "void": InvoiceStatus.VOID,
+    "refunded": InvoiceStatus.REFUNDED,
     "partially_refunded": InvoiceStatus.PARTIAL_REFUND,
 }
 _ORDERS = {
     "draft": OrderStatus.PENDING,
+    "pending": OrderStatus.PENDING,
+    "paid": OrderStatus.PAID,
+    "refunded": OrderStatus.REFUNDED,
     "partially_refunded": OrderStatus.PARTIAL_REFUND,
     "void": OrderStatus.FAILED,
 }
-_DISPUTES = {"early_warning": DisputeStatus.INQUIRY, "needs_response": DisputeStatus.OPENED}
+_DISPUTES = {
+    "early_warning": DisputeStatus.INQUIRY,
+    "needs_response": DisputeStatus.OPENED,
+    "under_review": DisputeStatus.UNDER_REVIEW,
+    "won": DisputeStatus.WON,
+    "lost": DisputeStatus.LOST,
+    "prevented": DisputeStatus.PREVENTED,
+}
 
 
 def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
     """Read one subscription: one that is cancelled runs to the end of its period."""
     payload_reader, product, customer = event.told, event.told.below("product"), event.told.below("customer")
-    status = payload_reader.word("status", Status, _STATUSES)
-    cancelled = status in _RUNS and payload_reader.flag("cancel_at_period_end")
+    status = payload_reader.word("status", _STATUSES, _SAID_BY_NAME.get(event.name))
+    later = status in _RUNS and payload_reader.flag("cancel_at_period_end")
+    cancelled = later or status is Status.CANCELLED
     return (
         SubscriptionSeen(
             key=key(payload_reader.needed_identifier("id")),
@@ -100,7 +131,7 @@ def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
     payload_reader, dispute = event.told, event.told.below("dispute")
     if not dispute.values:
         return ()
-    status = dispute.word("status", DisputeStatus, _DISPUTES)
+    status = dispute.word("status", _DISPUTES)
     payment = key(payload_reader.needed_identifier("order_id"))
     subscribed = payload_reader.identifier("subscription_id")
     seen = DisputeSeen(
@@ -119,6 +150,13 @@ def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
     return (seen,)
 
 
+def customer(event: StandardEvent) -> tuple[ProviderFact, ...]:
+    """Read a customer: an address that changed is told by this alone until the next renewal."""
+    payload_reader = event.told
+    own_key = key(payload_reader.needed_identifier("id"))
+    return (CustomerSeen(key=own_key, stamp=event.stamp, email=payload_reader.email("email")),)
+
+
 def _ends_at(payload_reader: PayloadReader, *, cancelled: bool) -> datetime | None:
     ended = payload_reader.instant("ended_at") or payload_reader.instant("ends_at")
     return ended or (payload_reader.instant("current_period_end") if cancelled else None)
@@ -130,18 +168,35 @@ def _invoice(event: StandardEvent) -> InvoiceSeen:
         key=key(payload_reader.needed_identifier("id")),
         subscription=key(payload_reader.needed_identifier("subscription_id")),
         stamp=event.stamp,
-        status=payload_reader.word("status", InvoiceStatus, _INVOICES),
-        reason=payload_reader.word("billing_reason", BillingReason, _REASONS),
+        status=payload_reader.word("status", _INVOICES, _invoice_status(event)),
+        reason=payload_reader.word("billing_reason", _REASONS, BillingReason.RENEWAL),
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total_amount"),
         customer=key(payload_reader.needed_identifier("customer_id")),
         subtotal=payload_reader.amount("subtotal_amount"),
         discount=payload_reader.amount("discount_amount"),
         tax=payload_reader.amount("tax_amount"),
-        refunded=_refunded(payload_reader),
+        refunded=_refunded(event),
         created_at=payload_reader.instant("created_at"),
         email=payload_reader.below("customer").email("email"),
     )
+
+
+def _invoice_status(event: StandardEvent) -> InvoiceStatus | None:
+    """Return what an order's event says where the status is unknown."""
+    if event.name == "order.refunded":
+        return InvoiceStatus.REFUNDED if _went_back_whole(event) else InvoiceStatus.PARTIAL_REFUND
+    return InvoiceStatus.PAID if event.name == "order.paid" else None
+
+
+def _order_status(event: StandardEvent) -> OrderStatus | None:
+    if event.name == "order.refunded":
+        return OrderStatus.REFUNDED if _went_back_whole(event) else OrderStatus.PARTIAL_REFUND
+    return OrderStatus.PAID if event.name == "order.paid" else None
+
+
+def _went_back_whole(event: StandardEvent) -> bool:
+    return _refunded(event) >= event.told.needed_amount("total_amount")
 
 
 def _sale(event: StandardEvent) -> OrderSeen:
@@ -150,14 +205,14 @@ def _sale(event: StandardEvent) -> OrderSeen:
     return OrderSeen(
         key=key(payload_reader.needed_identifier("id")),
         stamp=event.stamp,
-        status=payload_reader.word("status", OrderStatus, _ORDERS),
+        status=payload_reader.word("status", _ORDERS, _order_status(event)),
         customer=key(payload_reader.needed_identifier("customer_id")),
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total_amount"),
         subtotal=payload_reader.amount("subtotal_amount"),
         discount=payload_reader.amount("discount_amount"),
         tax=payload_reader.amount("tax_amount"),
-        refunded=_refunded(payload_reader),
+        refunded=_refunded(event),
         variant=key(sold) if sold else None,
         product=slug(product.text("name"), sold) if product.values else None,
         email=payload_reader.below("customer").email("email"),
@@ -166,6 +221,7 @@ def _sale(event: StandardEvent) -> OrderSeen:
     )
 
 
-def _refunded(payload_reader: PayloadReader) -> int:
-    """Return all that went back so far; Polar counts the tax apart."""
-    return payload_reader.amount("refunded_amount") + payload_reader.amount("refunded_tax_amount")
+def _refunded(event: StandardEvent) -> int:
+    """Return all that went back so far, which only an event about a refund needs; Polar counts the tax apart."""
+    read = event.told.stated_amount if event.name == "order.refunded" else event.told.amount
+    return read("refunded_amount") + read("refunded_tax_amount")

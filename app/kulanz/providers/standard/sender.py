@@ -11,8 +11,8 @@ from kulanz.policy.facts import Stamp
 from kulanz.providers.address import CustomerAddress, customer_address
 from kulanz.providers.event_header import EventHeader
 from kulanz.providers.naming import Naming, claim
-from kulanz.providers.reading import PayloadReader
-from kulanz.providers.standard.vocabulary import DISPUTE, DODO, PAYMENT, POLAR, RANKS, REFUND, SUBSCRIPTION
+from kulanz.providers.reading import PayloadReader, UnknownWord, inner
+from kulanz.providers.standard.vocabulary import CUSTOMER, DISPUTE, DODO, PAYMENT, POLAR, RANKS, REFUND, SUBSCRIPTION
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,9 +61,9 @@ def kind_of(payload: Mapping[str, Any]) -> str:
     return objects.get(name, "") if isinstance(name, str) else ""
 
 
-def data_of(payload: Mapping[str, Any]) -> PayloadReader:
+def data_of(payload: Mapping[str, Any], unknown: list[UnknownWord] | None = None) -> PayloadReader:
     """Return the object that an event carries."""
-    return PayloadReader(PayloadReader(payload, "payload").below("data").values, "data")
+    return PayloadReader(inner(payload, "data"), "data", [] if unknown is None else unknown)
 
 
 def ids_of(payload: Mapping[str, Any]) -> StandardIds:
@@ -72,9 +72,11 @@ def ids_of(payload: Mapping[str, Any]) -> StandardIds:
     return _dodo_ids(payload_reader, kind) if is_dodo(payload) else _polar_ids(payload_reader, kind)
 
 
-def event_of(name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> StandardEvent:
+def event_of(
+    name: str, payload: Mapping[str, Any], digest: str, naming: Naming, unknown: list[UnknownWord] | None
+) -> StandardEvent:
     """Return an event that somebody acts on. Raises `UntranslatableError`."""
-    payload_reader = data_of(payload)
+    payload_reader = data_of(payload, unknown)
     custom = payload_reader.below("metadata")
     return StandardEvent(
         name=name,
@@ -100,7 +102,7 @@ def _polar_ids(payload_reader: PayloadReader, kind: str) -> StandardIds:
     own = payload_reader.identifier("id")
     return StandardIds(
         own=own,
-        customer=payload_reader.identifier("customer_id"),
+        customer=own if kind == CUSTOMER else payload_reader.identifier("customer_id"),
         subscription=own if kind == SUBSCRIPTION else payload_reader.identifier("subscription_id"),
         payment=own if kind == PAYMENT else payload_reader.identifier("order_id"),
     )

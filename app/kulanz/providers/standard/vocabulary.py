@@ -12,6 +12,7 @@ SUBSCRIPTION = "subscription"
 PAYMENT = "payment"
 REFUND = "refund"
 DISPUTE = "dispute"
+CUSTOMER = "customer"
 
 POLAR: Mapping[str, str] = {
     "subscription.created": SUBSCRIPTION,
@@ -23,12 +24,16 @@ POLAR: Mapping[str, str] = {
     "subscription.revoked": SUBSCRIPTION,
     "subscription.paused": SUBSCRIPTION,
     "subscription.resumed": SUBSCRIPTION,
+    "subscription.cycled": SUBSCRIPTION,
+    "subscription.migrated": SUBSCRIPTION,
     "order.created": PAYMENT,
     "order.updated": PAYMENT,
     "order.paid": PAYMENT,
     "order.refunded": PAYMENT,
     "refund.created": REFUND,
     "refund.updated": REFUND,
+    "customer.created": CUSTOMER,
+    "customer.updated": CUSTOMER,
 }
 """Every event of Polar that somebody acts on, with the kind of object it carries."""
 
@@ -36,7 +41,9 @@ DODO: Mapping[str, str] = {
     "subscription.active": SUBSCRIPTION,
     "subscription.updated": SUBSCRIPTION,
     "subscription.on_hold": SUBSCRIPTION,
+    "subscription.past_due": SUBSCRIPTION,
     "subscription.renewed": SUBSCRIPTION,
+    "subscription.unpaused": SUBSCRIPTION,
     "subscription.plan_changed": SUBSCRIPTION,
     "subscription.paused": SUBSCRIPTION,
     "subscription.cancelled": SUBSCRIPTION,
@@ -59,18 +66,23 @@ RANKS: Mapping[str, int] = {
     "subscription.updated": 1,
     "subscription.created": 2,
     "subscription.plan_changed": 3,
+    "subscription.migrated": 3,
     "subscription.active": 4,
     "subscription.past_due": 4,
     "subscription.on_hold": 4,
     "subscription.renewed": 5,
     "subscription.uncanceled": 5,
     "subscription.resumed": 5,
+    "subscription.unpaused": 5,
+    "subscription.cycled": 5,
     "subscription.paused": 6,
     "subscription.canceled": 7,
     "subscription.cancelled": 7,
     "subscription.failed": 8,
     "subscription.expired": 8,
     "subscription.revoked": 8,
+    "customer.created": 1,
+    "customer.updated": 2,
     "order.created": 1,
     "order.updated": 2,
     "order.paid": 3,
@@ -89,6 +101,9 @@ MAY_SETTLE = frozenset(
         "subscription.plan_changed",
         "subscription.uncanceled",
         "subscription.resumed",
+        "subscription.cycled",
+        "subscription.migrated",
+        "subscription.unpaused",
         "order.updated",
         "order.paid",
         "order.refunded",

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from kulanz.errors import FarEndError, UntranslatableError
-from kulanz.policy.facts import Provenance, RefundSeen, Stamp, SubscriptionSeen
+from kulanz.policy.facts import PaymentLinked, Provenance, ProviderFact, RefundSeen, Stamp, SubscriptionSeen
 from kulanz.providers.provider import Refunded
 from kulanz.providers.reading import PayloadReader
 from kulanz.providers.stripe.subscriptions import looked_up
-from kulanz.providers.stripe.translation import intent_of
+from kulanz.providers.stripe.translation import intent_of, looked_up_invoice
 from kulanz.providers.stripe.vocabulary import key
 from kulanz.providers.transport import Transport
 
 _LIVE = ("sk_live_", "rk_live_")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookEndpoint:
+    """Where Stripe delivers, and what."""
+
+    id: str
+    url: str
+    events: tuple[str, ...]
+    enabled: bool
+    secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +59,21 @@ class StripeClient(Transport):
             raise FarEndError("Stripe answered with another subscription", retryable=True, answer=HTTPStatus.OK)
         return seen
 
+    def invoice(self, invoice: str, /) -> ProviderFact | None:
+        """Return a subscription's invoice, as a payment where it is paid; None where this key reaches none of it."""
+        try:
+            answer, at = self.ask_when(f"/invoices/{quote(invoice, safe='')}")
+        except FarEndError as error:
+            if error.answer == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+        if at is None:
+            raise FarEndError("Stripe's answer has no date", retryable=True, answer=HTTPStatus.OK)
+        try:
+            return looked_up_invoice(answer, at)
+        except UntranslatableError as error:
+            raise FarEndError(f"Stripe's answer: {error.detail}", retryable=True, answer=HTTPStatus.OK) from error
+
     def cancel(self, subscription: str, /) -> None:
         """Stop the renewal; the period runs out, and until then it can be taken back."""
         self.tell("POST", _path(subscription), {"cancel_at_period_end": "true"})
@@ -62,7 +88,8 @@ class StripeClient(Transport):
         if charge is None:
             return None
         seen = _seen(PayloadReader(charge, "charge"), payment)
-        return Refunded(seen.amount, seen.currency, (seen,) if seen.amount else ())
+        facts: tuple[ProviderFact, ...] = (seen,) if seen.amount else ()
+        return Refunded(seen.amount, seen.currency, facts if kind == "order" else (_link(seen), *facts))
 
     def refund(self, kind: str, payment: str, amount: int, once: str, /) -> None:
         """Give money back, once for a key."""
@@ -75,13 +102,24 @@ class StripeClient(Transport):
     def disable_licence(self, _licence: str, /) -> None:
         """Find none: Stripe sells no licence keys."""
 
+    def webhook_endpoints(self) -> tuple[WebhookEndpoint, ...]:
+        """Return where Stripe delivers to."""
+        answer = self.ask("/webhook_endpoints", {"limit": 100})
+        return tuple(_endpoint(each) for each in PayloadReader(answer, "answer").each("data"))
+
+    def register_webhook(self, url: str, events: Sequence[str], endpoint: str | None) -> WebhookEndpoint:
+        """Register an endpoint, or tell an existing one its events."""
+        where = f"/webhook_endpoints/{quote(endpoint, safe='')}" if endpoint else "/webhook_endpoints"
+        document: dict[str, object] = {"enabled_events[]": list(events), **({} if endpoint else {"url": url})}
+        return _endpoint(PayloadReader(self.tell("POST", where, document) or {}, "answer"))
+
     def test_mode(self) -> bool:
         """Return whether the key is one of test mode; every key says so itself."""
         return not self.api_key.startswith(_LIVE)
 
     def write(self, document: object) -> bytes:
         """Return the fields of a form."""
-        return urlencode(document if isinstance(document, Mapping) else {}).encode()
+        return urlencode(document if isinstance(document, Mapping) else {}, doseq=True).encode()
 
     def _charge(self, kind: str, payment: str) -> dict[str, Any] | None:
         """Return the charge that a payment was made by; an invoice names it, or by way of its payment intent."""
@@ -120,6 +158,22 @@ def _seen(charge: PayloadReader, payment: str) -> RefundSeen:
         whole=charge.flag("refunded"),
         provenance=Provenance.RECONCILED,
     )
+
+
+def _endpoint(told: PayloadReader) -> WebhookEndpoint:
+    events = told.values.get("enabled_events")
+    return WebhookEndpoint(
+        id=told.identifier("id") or "",
+        url=told.text("url", longest=2000) or "",
+        events=tuple(event for event in events if isinstance(event, str)) if isinstance(events, list) else (),
+        enabled=told.text("status") != "disabled",
+        secret=told.text("secret"),
+    )
+
+
+def _link(seen: RefundSeen) -> PaymentLinked:
+    """Return that a charge paid an invoice, as was found by way of it."""
+    return PaymentLinked(payment=seen.payment, money=seen.key, at=seen.stamp.at, provenance=Provenance.RECONCILED)
 
 
 def _path(subscription: str) -> str:

@@ -10,14 +10,23 @@ from kulanz.providers import bodies
 from kulanz.providers.provider import DeliveryHeader
 from kulanz.providers.reading import PayloadReader, identifier
 from kulanz.providers.stripe.objects import subscription_of
-from kulanz.providers.stripe.vocabulary import CHARGE, DISPUTE, INVOICE, OBJECTS, PROVIDER, binding
+from kulanz.providers.stripe.vocabulary import (
+    CHARGE,
+    DISPUTE,
+    INVOICE,
+    INVOICE_PAYMENT,
+    OBJECTS,
+    PROVIDER,
+    THIN,
+    binding,
+)
 
 
 def decode(body: bytes) -> dict[str, Any]:
     """Return the body as an event with a `type` and an object that has an id, where somebody acts on it."""
     payload = bodies.json_object(body)
     name = bodies.needed_name(payload, "type")
-    if name in OBJECTS:
+    if name in OBJECTS and not _is_thin(payload):
         document = bodies.needed_object(bodies.needed_object(payload, "data"), "object", "data.")
         if document.get("object") != OBJECTS[name]:
             raise MalformedPayloadError(f"data.object.object is not {OBJECTS[name]}")
@@ -41,7 +50,7 @@ def peek(body: bytes) -> DeliveryHeader:
         lane=bodies.lane(_queue(kind, payload_reader)),
         test_mode=payload.get("livemode") is False,
         store=None,
-        recognised=kind not in {INVOICE, CHARGE, ""} or _concerns_us(kind, payload_reader),
+        recognised=kind not in {INVOICE, CHARGE, ""} or _concerns_us(kind, payload_reader) or _is_thin(payload),
     )
 
 
@@ -52,8 +61,15 @@ def _concerns_us(kind: str, payload_reader: PayloadReader) -> bool:
     )
 
 
+def _is_thin(payload: dict[str, Any]) -> bool:
+    """Return whether the endpoint gets events that carry nothing, so that operators hear of it."""
+    return payload.get("object") == THIN
+
+
 def _queue(kind: str, payload_reader: PayloadReader) -> str:
     customer = payload_reader.reference("customer")
     if customer:
         return binding("customer", customer)
+    if kind == INVOICE_PAYMENT:
+        return binding(INVOICE, payload_reader.reference("invoice") or "")
     return binding(CHARGE, payload_reader.reference("charge") or "") if kind == DISPUTE else binding(kind, "")

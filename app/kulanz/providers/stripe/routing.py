@@ -7,42 +7,60 @@ from typing import Any
 
 from kulanz.providers.naming import Claim, Naming, claim
 from kulanz.providers.provider import Routing
-from kulanz.providers.reading import PayloadReader
+from kulanz.providers.reading import PayloadReader, shown
 from kulanz.providers.stripe.objects import custom_data, subscription_of
-from kulanz.providers.stripe.vocabulary import CHARGE, DISPUTE, INVOICE, OBJECTS, PROVIDER, SUBSCRIPTION, binding
+from kulanz.providers.stripe.vocabulary import (
+    CHARGE,
+    DISPUTE,
+    INVOICE,
+    INVOICE_PAYMENT,
+    OBJECTS,
+    PROVIDER,
+    SUBSCRIPTION,
+    THIN,
+    binding,
+)
+
+_THIN_PROBLEM = "it sends thin events, which carry nothing: choose snapshot events in Stripe's event destination"
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
-    """Say whose event it is. A dispute names its charge only: whoever paid that is whom it concerns."""
+    """Say whose event it is. A dispute names its charge only, and what paid an invoice that invoice only."""
     name = payload.get("type")
     kind = OBJECTS.get(name, "") if isinstance(name, str) else ""
     payload_reader = PayloadReader(payload, "payload").below("data").below("object")
     claimed = Claim() if kind == DISPUTE else claim(custom_data(payload_reader, naming.account_key), naming)
-    customer, charge = payload_reader.reference("customer"), _charge(kind, payload_reader)
+    customer, payment = payload_reader.reference("customer"), _payment(kind, payload_reader)
     subscription = _subscription(kind, payload_reader)
+    origin = payload.get("account") or payload.get("context")
     return Routing(
+        origin=shown(origin.rpartition("/")[2]) if isinstance(origin, str) and origin else None,
+        problem=_THIN_PROBLEM if payload.get("object") == THIN else None,
         claim=claimed.account,
         unusable_claim=claimed.unusable,
         kept_claim=claimed.kept,
         signed=claimed.signed,
         customer=binding("customer", customer) if customer else None,
         subscription=binding(SUBSCRIPTION, subscription) if subscription else None,
-        order=binding(CHARGE, charge) if charge else None,
+        order=payment,
         needs_subscription=kind == INVOICE,
-        needs_order=kind == DISPUTE,
+        needs_order=kind in {DISPUTE, INVOICE_PAYMENT},
         fallback=f"{PROVIDER}-{customer}" if customer else None,
     )
 
 
-def _charge(kind: str, payload_reader: PayloadReader) -> str | None:
-    """Return the charge: only its own events make it known, as only they say who paid."""
-    return (
-        payload_reader.identifier("id")
-        if kind == CHARGE
-        else payload_reader.reference("charge")
-        if kind == DISPUTE
-        else None
-    )
+def _payment(kind: str, payload_reader: PayloadReader) -> str | None:
+    """Return the charge or the invoice: only their own events make them known, as only they say who paid."""
+    match kind:
+        case "charge" | "invoice":
+            own_id = payload_reader.identifier("id")
+        case "dispute":
+            kind, own_id = CHARGE, payload_reader.reference("charge")
+        case "invoice_payment":
+            kind, own_id = INVOICE, payload_reader.reference("invoice")
+        case _:
+            own_id = None
+    return binding(kind, own_id) if own_id else None
 
 
 def _subscription(kind: str, payload_reader: PayloadReader) -> str | None:

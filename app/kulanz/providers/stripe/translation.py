@@ -16,15 +16,17 @@ from kulanz.policy.facts import (
     OrderSeen,
     OrderStatus,
     PaymentFailed,
+    PaymentLinked,
     PaymentSucceeded,
+    Provenance,
     ProviderFact,
     Stamp,
 )
-from kulanz.providers import ranking
+from kulanz.providers import bodies, ranking
 from kulanz.providers.address import CustomerAddress, customer_address, known
 from kulanz.providers.event_header import EventHeader
 from kulanz.providers.naming import Naming, claim
-from kulanz.providers.reading import PayloadReader
+from kulanz.providers.reading import PayloadReader, UnknownWord
 from kulanz.providers.stripe.objects import custom_data, subscription_of
 from kulanz.providers.stripe.subscriptions import subscription_seen
 from kulanz.providers.stripe.vocabulary import (
@@ -32,7 +34,10 @@ from kulanz.providers.stripe.vocabulary import (
     CHARGE,
     DISPUTE,
     INVOICE,
+    INVOICE_PAYMENT,
+    LOOKED_UP,
     OBJECTS,
+    PROVIDER,
     RANKS,
     SUBSCRIPTION,
     TELLING,
@@ -42,23 +47,50 @@ from kulanz.providers.stripe.vocabulary import (
 
 _REASONS = {
     "subscription_create": BillingReason.INITIAL,
+    "quote_accept": BillingReason.INITIAL,
     "subscription_cycle": BillingReason.RENEWAL,
     "subscription": BillingReason.RENEWAL,
+    "subscription_update": BillingReason.UPDATED,
+    "subscription_threshold": BillingReason.ONE_TIME,
+    "automatic_pending_invoice_item_invoice": BillingReason.ONE_TIME,
+    "manual": BillingReason.ONE_TIME,
 }
-"""Every other reason is a change of something that runs."""
 _INVOICES = {
+    "paid": InvoiceStatus.PAID,
+    "void": InvoiceStatus.VOID,
     "draft": InvoiceStatus.PENDING,
     "open": InvoiceStatus.PENDING,
     "uncollectible": InvoiceStatus.PENDING,
 }
 """An invoice that is given up as uncollectible is still owed."""
+_PAID_BY_NAME = {
+    "invoice.paid": InvoiceStatus.PAID,
+    "invoice.payment_succeeded": InvoiceStatus.PAID,
+    "invoice.payment_failed": InvoiceStatus.PENDING,
+    "invoice.marked_uncollectible": InvoiceStatus.PENDING,
+    "invoice.voided": InvoiceStatus.VOID,
+}
 _DISPUTES = {
     "warning_needs_response": DisputeStatus.INQUIRY,
     "warning_under_review": DisputeStatus.INQUIRY,
     "warning_closed": DisputeStatus.WITHDRAWN,
     "needs_response": DisputeStatus.OPENED,
+    "under_review": DisputeStatus.UNDER_REVIEW,
+    "appeal_needs_response": DisputeStatus.UNDER_REVIEW,
+    "appeal_under_review": DisputeStatus.UNDER_REVIEW,
+    "won": DisputeStatus.WON,
+    "lost": DisputeStatus.LOST,
+    "prevented": DisputeStatus.PREVENTED,
     "charge_refunded": DisputeStatus.ACCEPTED,
 }
+"""A dispute that was lost and is appealed is contested again."""
+_DISPUTED_BY_NAME = {
+    "charge.dispute.created": DisputeStatus.OPENED,
+    "charge.dispute.updated": DisputeStatus.UNDER_REVIEW,
+    "charge.dispute.funds_withdrawn": DisputeStatus.UNDER_REVIEW,
+    "charge.dispute.funds_reinstated": DisputeStatus.WON,
+}
+"""What a dispute's event says where its status is unknown: one that is not closed is contested."""
 _CHARGES = {"succeeded": OrderStatus.PAID, "pending": OrderStatus.PENDING, "failed": OrderStatus.FAILED}
 
 
@@ -80,12 +112,14 @@ class _StripeEvent:
         return Stamp(at=self.at, rank=CHANGED if changed else RANKS.get(self.name, 0), digest=self.digest)
 
 
-def translate(name: str, payload: Mapping[str, Any], digest: str, naming: Naming) -> tuple[ProviderFact, ...]:
+def translate(
+    name: str, payload: Mapping[str, Any], digest: str, naming: Naming, unknown: list[UnknownWord] | None = None
+) -> tuple[ProviderFact, ...]:
     """Say what happened; nothing for a kind nobody acts on."""
     if name not in OBJECTS:
         return ()
-    document = PayloadReader(payload, "payload")
-    payload_reader = PayloadReader(document.below("data").below("object").values, "data.object")
+    document = PayloadReader(payload, "payload", [] if unknown is None else unknown)
+    payload_reader = PayloadReader(document.below("data").below("object").values, "data.object", document.unknown)
     custom = custom_data(payload_reader, naming.account_key)
     event = _StripeEvent(
         name=name,
@@ -103,31 +137,49 @@ def _subscription(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     heard = EventHeader(
         stamp=event.stamp, signed=event.signed, locale=event.address.locale, timezone=event.address.timezone
     )
-    return (subscription_seen(event.told, heard),)
+    return (subscription_seen(event.told, heard, event.name),)
 
 
 def _payment(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     """Read an invoice. One that belongs to no subscription is not ours to act on."""
     if subscription_of(event.told) is None:
         return ()
-    invoice = _invoice(event)
+    invoice = _invoice(event.told, event.stamp, Provenance.WEBHOOK, _PAID_BY_NAME.get(event.name))
     match event.name:
-        case "invoice.payment_failed":
+        case "invoice.payment_failed" if not _is_before_due(event):
             return (PaymentFailed(invoice=invoice, at=event.at),)
         case "invoice.paid" | "invoice.payment_succeeded":
             return (PaymentSucceeded(invoice=invoice, at=event.at),)
     return (invoice,)
 
 
-def _invoice(event: _StripeEvent) -> InvoiceSeen:
-    payload_reader = event.told
+def _is_before_due(event: _StripeEvent) -> bool:
+    """Return whether a charge failed for an invoice that the customer may still pay in some days by hand."""
+    due = event.told.unix("due_date")
+    return event.told.text("collection_method") == "send_invoice" and due is not None and event.at < due
+
+
+def looked_up_invoice(document: dict[str, Any], at: datetime) -> ProviderFact:
+    """Translate the API's answer about one invoice, which has no time of its own: `at` is the answer's."""
+    payload_reader = PayloadReader(document, "invoice")
+    stamp = Stamp(at=at, rank=LOOKED_UP, digest=bodies.fingerprint((PROVIDER, document)).hex())
+    invoice = _invoice(payload_reader, stamp, Provenance.RECONCILED)
+    if invoice.status is not InvoiceStatus.PAID:
+        return invoice
+    paid_at = payload_reader.below("status_transitions").unix("paid_at") or at
+    return PaymentSucceeded(invoice=invoice, at=paid_at, provenance=Provenance.RECONCILED)
+
+
+def _invoice(
+    payload_reader: PayloadReader, stamp: Stamp, provenance: Provenance, said: InvoiceStatus | None = None
+) -> InvoiceSeen:
     reason = payload_reader.values.get("billing_reason")
     return InvoiceSeen(
         key=key(payload_reader.needed_identifier("id")),
         subscription=key(subscription_of(payload_reader) or ""),
-        stamp=event.stamp,
-        status=payload_reader.word("status", InvoiceStatus, _INVOICES),
-        reason=_REASONS.get(reason, BillingReason.UPDATED) if isinstance(reason, str) else BillingReason.UPDATED,
+        stamp=stamp,
+        status=payload_reader.word("status", _INVOICES, said),
+        reason=_REASONS.get(reason, BillingReason.UNKNOWN) if isinstance(reason, str) else BillingReason.UNKNOWN,
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total"),
         customer=key_if_any(payload_reader.reference("customer")) or "",
@@ -137,6 +189,7 @@ def _invoice(event: _StripeEvent) -> InvoiceSeen:
         created_at=payload_reader.unix("created"),
         money=key_if_any(intent_of(payload_reader)),
         email=payload_reader.email("customer_email"),
+        provenance=provenance,
     )
 
 
@@ -158,8 +211,9 @@ def _charge(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     customer = payload_reader.reference("customer")
     if customer is None:
         return ()
-    refunded = payload_reader.amount("amount_refunded")
-    partly = OrderStatus.PARTIAL_REFUND if refunded > 0 else payload_reader.word("status", OrderStatus, _CHARGES)
+    refunded = payload_reader.stated_amount("amount_refunded")
+    status = payload_reader.word("status", _CHARGES, OrderStatus.PAID)
+    partly = OrderStatus.PARTIAL_REFUND if refunded > 0 else status
     order = OrderSeen(
         key=key(payload_reader.needed_identifier("id")),
         stamp=event.stamp,
@@ -177,9 +231,18 @@ def _charge(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     return (order,)
 
 
+def _invoice_payment(event: _StripeEvent) -> tuple[ProviderFact, ...]:
+    """Read what paid an invoice: since 2025 nothing else names both."""
+    payment = event.told.below("payment")
+    money = payment.reference("payment_intent") or payment.reference("charge")
+    if money is None:
+        return ()
+    return (PaymentLinked(payment=key(event.told.needed_reference("invoice")), money=key(money), at=event.at),)
+
+
 def _dispute(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     payload_reader = event.told
-    status = payload_reader.word("status", DisputeStatus, _DISPUTES)
+    status = payload_reader.word("status", _DISPUTES, _DISPUTED_BY_NAME.get(event.name))
     charge = payload_reader.needed_reference("charge")
     fees = [(part.amount("fee"), part) for part in payload_reader.each("balance_transactions")]
     fee = sum(amount for amount, _ in fees)
@@ -193,7 +256,7 @@ def _dispute(event: _StripeEvent) -> tuple[ProviderFact, ...]:
         order=key(charge),
         payment=key(charge),
         fee=fee or None,
-        fee_currency=fees[0][1].currency("currency") if fee else None,
+        fee_currency=fees[0][1].optional_currency("currency") if fee else None,
         reason=payload_reader.text("reason") or "",
     )
     return (seen,)
@@ -203,5 +266,6 @@ _TRANSLATIONS: Mapping[str, Callable[[_StripeEvent], tuple[ProviderFact, ...]]] 
     SUBSCRIPTION: _subscription,
     INVOICE: _payment,
     CHARGE: _charge,
+    INVOICE_PAYMENT: _invoice_payment,
     DISPUTE: _dispute,
 }

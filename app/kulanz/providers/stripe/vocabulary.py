@@ -12,6 +12,10 @@ SUBSCRIPTION = "subscription"
 INVOICE = "invoice"
 CHARGE = "charge"
 DISPUTE = "dispute"
+INVOICE_PAYMENT = "invoice_payment"
+
+THIN = "v2.core.event"
+"""What events of Stripe's second API are: they name an object and do not carry it."""
 
 OBJECTS: Mapping[str, str] = {
     "customer.subscription.created": SUBSCRIPTION,
@@ -24,6 +28,7 @@ OBJECTS: Mapping[str, str] = {
     "invoice.payment_failed": INVOICE,
     "invoice.voided": INVOICE,
     "invoice.marked_uncollectible": INVOICE,
+    "invoice_payment.paid": INVOICE_PAYMENT,
     "charge.succeeded": CHARGE,
     "charge.refunded": CHARGE,
     "charge.dispute.created": DISPUTE,

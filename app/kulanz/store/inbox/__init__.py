@@ -123,6 +123,13 @@ _OF_ACCOUNT = (
     .limit(_PAGE)
 )
 _OF_ACCOUNTS = _EVENT.where(among(inbox.c.account, "accounts"), inbox.c.state == "handled").order_by(inbox.c.id)
+_HANDLED_BEFORE = (
+    _EVENT.where(
+        inbox.c.provider == bindparam("provider"), inbox.c.id < bindparam("before"), inbox.c.state == "handled"
+    )
+    .order_by(inbox.c.id.desc())
+    .limit(_PAGE)
+)
 _CONCERNING = Prepared(
     select(inbox.c.id).where(among(inbox.c.concerns, "keys"), text("state IN ('waiting', 'parked')"))
 )
@@ -205,6 +212,14 @@ def of_account(conn: Connection, account: str) -> Iterator[Event]:
 def of_accounts(conn: Connection, accounts: Collection[str]) -> Iterator[Event]:
     """Yield every handled event of some accounts in the order of arrival."""
     yield from _events(conn, _OF_ACCOUNTS, accounts=accounts)
+
+
+def handled_before(conn: Connection, provider: str, event: int, limit: int) -> Iterator[Event]:
+    """Yield the latest handled events of a provider that came before an event, the newest first."""
+    left = limit
+    while left > 0 and (page := _events(conn, _HANDLED_BEFORE, provider=provider, before=event)):
+        yield from page[:left]
+        event, left = page[-1].id, left - len(page)
 
 
 def holding_back(conn: Connection, keys: Collection[str]) -> list[int]:

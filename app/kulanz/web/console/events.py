@@ -7,7 +7,7 @@ from time import monotonic
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
 from kulanz.errors import NotFoundError, RefusedError
-from kulanz.processing import bulk_retry, circuit_breaker
+from kulanz.processing import bulk_retry, circuit_breaker, unknown_words
 from kulanz.processing.bulk_retry import BulkRetry
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -49,6 +49,7 @@ class EventPages:
         with self._services.database.read() as conn:
             rows = pages.events(conn, state=state, account=account, before=before, limit=ROWS_PER_PAGE + 1)
             now = self._services.clock.now(conn)
+            unknown = [] if account else unknown_words.lately(self._services, conn)
         more = rows[ROWS_PER_PAGE - 1].id if len(rows) > ROWS_PER_PAGE else None
         return render_template(
             "ops/events.html",
@@ -58,6 +59,7 @@ class EventPages:
             states=EVENT_STATES,
             account=account,
             now=now,
+            unknown=unknown,
         )
 
     def show(self, event: str) -> str:

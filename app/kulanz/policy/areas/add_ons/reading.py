@@ -43,11 +43,11 @@ def invoices_after(booked: AddOnBooked, book: Book) -> list[Invoice]:
     return [invoice for invoice in invoices if periods.started(invoice) > booked.at]
 
 
-def in_quantities(bookings: Iterable[Booking]) -> tuple[tuple[str, int], ...]:
+def in_quantities(given: Iterable[tuple[str, int]]) -> tuple[tuple[str, int], ...]:
     """Return how much of each kind is given together."""
     total: dict[str, int] = {}
-    for booking in bookings:
-        total[booking.kind] = total.get(booking.kind, 0) + booking.amount
+    for kind, amount in given:
+        total[kind] = total.get(kind, 0) + amount
     return tuple(sorted(total.items()))
 
 

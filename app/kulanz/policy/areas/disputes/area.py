@@ -103,7 +103,11 @@ class DisputesArea(Area):
 
 def _frozen(case: Case, chargebacks: Sequence[Chargeback]) -> Case:
     since = disputes.frozen_since(chargebacks, case.subscription) if case.pursued else None
-    return case if since is None else replace(case, frozen_since=max(since, case.opened_at))
+    if since is None:
+        return case
+    begins = max(since, case.opened_at)
+    # A pause of the subscription may have begun before.
+    return replace(case, frozen_since=min(begins, case.frozen_since or begins))
 
 
 def _told_at_last(before: State, step: Transition, moment: Moment) -> Iterator[OwnFact]:

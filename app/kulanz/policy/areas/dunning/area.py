@@ -7,9 +7,10 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from kulanz.policy import facts as f
+from kulanz.policy.areas import tenures
 from kulanz.policy.areas.area import Area, Asks, Line
 from kulanz.policy.areas.dunning import holds, notices
-from kulanz.policy.areas.dunning.cases import cases
+from kulanz.policy.areas.dunning.cases import cases, explained_until
 from kulanz.policy.book import Book
 from kulanz.policy.book.own import RequestLog
 from kulanz.policy.calendar.time import rfc3339
@@ -27,6 +28,13 @@ _STATE_RULES = {
     CaseState.VOLUNTARY: ("dunning.closed_voluntarily", 65),
     CaseState.VOID: ("dunning.closed_void", 70),
 }
+_FROZEN = {
+    (True, False): "dunning.frozen",
+    (False, False): "dunning.thawed",
+    (True, True): "dunning.paused",
+    (False, True): "dunning.unpaused",
+}
+"""By whether a case rests, and whether that is for a pause of the subscription and no dispute."""
 _ENDED_WITHOUT_PAYMENT = frozenset({CaseState.VOLUNTARY, CaseState.VOID})
 _MAY_HAVE_LEFT = frozenset({Outcome.UNKNOWN, Outcome.DONE})
 _WARNED = f"account.{notices.WARNING}"
@@ -41,7 +49,12 @@ def _look(fact: f.SubscriptionLookedUp, decision: Decision) -> Iterator[Effect]:
         (other_case for other_case in decision.state.cases if other_case.subscription == fact.subscription), None
     )
     ident = effect_id(decision.account.id, "look", fact.subscription, rfc3339(fact.at))
-    yield LookUpSubscription(id=ident, subscription=fact.subscription, case=case.key if case else "")
+    yield LookUpSubscription(
+        id=ident,
+        subscription=fact.subscription,
+        case=case.key if case else "",
+        invoice=case.invoice if case else None,
+    )
 
 
 class DunningArea(Area):
@@ -53,7 +66,7 @@ class DunningArea(Area):
 
     def assess(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with the cases, and the subscriptions that are cancelled because of them."""
-        stored_cases = cases(book, moment.terms, moment.zone)
+        stored_cases = cases(book, moment)
         if not stored_cases:
             return draft
         stops = [(case.subscription, case.key) for case in stored_cases if _cancels(case)]
@@ -64,8 +77,13 @@ class DunningArea(Area):
         return [holds.hold(case) for case in state.cases if case.state is CaseState.ON_HOLD] if state.cases else ()
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterable[Timer]:
-        """Return when each case has to be looked at again."""
-        return [timer for case in state.cases for timer in holds.timers(case, book, moment)] if state.cases else ()
+        """Return when each case has to be looked at again, and when one may begin that is none yet."""
+        timers = [timer for case in state.cases for timer in holds.timers(case, book, moment)]
+        for key, sub in book.subscriptions.items():
+            explained = explained_until(sub, book, moment.terms) if sub.unpaid_at else None
+            if explained is not None and explained > moment.at:
+                timers.append(Timer("period_end", key, explained))
+        return timers
 
     def carried_over(self, step: Transition, moment: Moment) -> Iterable[OwnFact]:
         """Return the promises of a case that is another's now, and the time that a dispute left it."""
@@ -83,6 +101,8 @@ class DunningArea(Area):
             topic = holds.blocked(case, book, moment)
             if topic is not None:
                 yield case.key, topic
+            if holds.pauses_too_long(case, book, moment.at):
+                yield case.key, "pause_has_no_end"
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterable[Change]:
         """Return what became of each case."""
@@ -106,9 +126,11 @@ class DunningArea(Area):
     def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
         """Whether a notice about a case, or a look at the provider, still has its case."""
         match effect:
+            case LookUpSubscription(case=""):
+                return None
             case LookUpSubscription():
                 case = state.case(effect.case)
-                return case is not None and case.state is CaseState.GRACE
+                return case is not None and case.open
             case SendMail(notice=kind) | SendLetter(notice=kind) | Notify(type=kind):
                 return _is_true(kind.removeprefix("account."), effect, state, book)
             case _:
@@ -180,7 +202,7 @@ def _moved(existing_case: Case, case: Case) -> Iterator[tuple[str, int]]:
     if case.deadline != existing_case.deadline and case.state is CaseState.GRACE:
         yield "dunning.deadline_moved", 30
     if (case.frozen_since is None) != (existing_case.frozen_since is None):
-        yield "dunning.thawed" if case.frozen_since is None else "dunning.frozen", 25
+        yield _FROZEN[case.frozen_since is not None, case.paused or existing_case.paused], 25
     if (case.whole, case.claim) != (existing_case.whole, existing_case.claim):
         yield "dunning.reach_moved", 22
 
@@ -192,6 +214,8 @@ def _closed(case: Case, book: Book) -> tuple[str, int]:
         return "dunning.settled", 15
     if invoice is not None and not invoice.paid and invoice.void:
         return "dunning.closed_void", 70
+    if invoice is None and tenures.unpaid_change(book.subscriptions[case.subscription], book, case.opened_at):
+        return "dunning.explained", 70
     return "dunning.recovered", 75
 
 
@@ -233,6 +257,8 @@ def _telling(case: Case, rule: str, book: Book, acts: Iterable[OwnFact]) -> tupl
         case "dunning.exhausted" if case.held_at is None:
             # The provider ended the subscription in grace: the plan is lost with no hold before.
             return "account.downgraded", "downgraded"
+        case "dunning.explained":
+            return "account.recovered", None
         case "dunning.recovered":
             return "account.recovered", "recovered" if any(_sent(case.key, book)) else None
         case _:
@@ -246,6 +272,8 @@ def _clause(case: Case, rule: str) -> str:
             return rules.dunning.hold_clause
         case "dunning.recovered" if case.held_at is not None:
             return rules.dunning.hold_clause
+        case "dunning.explained":
+            return rules.plan_change.upgrade_clause
         case "dunning.closed_voluntarily":
             return rules.cancellation.clause
         case "dunning.frozen" | "dunning.thawed":

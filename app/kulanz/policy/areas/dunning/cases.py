@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
-from kulanz.policy.areas import bounces, settling
+from kulanz.policy.areas import bounces, periods, settling, tenures
+from kulanz.policy.areas.dunning import pauses
+from kulanz.policy.areas.dunning.receipts import Receipt, is_called_unpaid, receipts
 from kulanz.policy.areas.overrides import exceptions
-from kulanz.policy.areas.subscriptions.grants import cancelled_by_customer
+from kulanz.policy.areas.subscriptions.grants import cancelled_by_customer, paid_through
 from kulanz.policy.book import Book
 from kulanz.policy.book.joining import newest
 from kulanz.policy.book.own import CaseLog
 from kulanz.policy.book.provider import RUNNING_STATUSES, Invoice, Invoices, Subscription
 from kulanz.policy.document import Policy
-from kulanz.policy.frozen import frozen
-from kulanz.policy.state import Case, CaseState, Terms
+from kulanz.policy.facts import BESIDE_A_PERIOD, InvoiceStatus
+from kulanz.policy.frozen import evolve, frozen
+from kulanz.policy.state import Case, CaseState, Moment, Terms
 
 _SAME_RENEWAL = timedelta(days=1)
 """How much later than a snapshot an invoice may begin and still be what the snapshot was about."""
@@ -28,19 +31,26 @@ class _Opening:
     key: str
     opened_at: datetime
     policy: Policy
+    first: datetime
+    """From when the deadline counts: the trouble may have been called settled in between."""
     invoice: Invoice | None = None
     failures: int = 0
     bounced: bool = False
 
 
-def cases(book: Book, terms: Terms, zone: str) -> list[Case]:
+def cases(book: Book, moment: Moment) -> list[Case]:
     """Return every case that the facts give and that is not paid or void."""
     subs, invoices = book.subscriptions, book.invoices
-    returned = bounces.returned(book, terms)
-    troubled = {key for key, sub in subs.items() if sub.marks or (key in invoices and invoices[key].unpaid)}
+    returned = bounces.returned(book, moment.terms)
+    troubled = {key for key, sub in subs.items() if sub.unpaid_at or (key in invoices and invoices[key].unpaid)}
     if returned:
         troubled.update(key for key in subs.keys() & invoices.keys() if returned.keys() & invoices[key].known.keys())
-    return [case for key in sorted(troubled) for case in _cases_of(subs[key], returned, book, terms, zone)]
+    return [case for key in sorted(troubled) for case in _cases_of(subs[key], returned, book, moment)]
+
+
+def explained_until(sub: Subscription, book: Book, terms: Terms) -> datetime | None:
+    """Return the end of the paid period where it is the unpaid charge for a change that is called unpaid."""
+    return _explained(sub, at, book, terms) if (at := _called_unpaid(sub, book)) else None
 
 
 def newest_trouble(book: Book, subscription: str) -> datetime:
@@ -48,7 +58,7 @@ def newest_trouble(book: Book, subscription: str) -> datetime:
     sub = book.subscriptions[subscription]
     invoices = book.invoices.get(subscription, _NO_INVOICES)
     failures = [invoices.known[key].failures[-1] for key in invoices.unpaid]
-    return max([*failures, *sub.unpaid_marks, sub.seen.stamp.at])
+    return max([*failures, *sub.unpaid_at, sub.seen.stamp.at])
 
 
 def same_renewal(case: Case, book: Book, since: datetime) -> bool:
@@ -57,16 +67,16 @@ def same_renewal(case: Case, book: Book, since: datetime) -> bool:
     return invoice is None or _began(invoice, case.opened_at) <= since + _SAME_RENEWAL
 
 
-def _cases_of(sub: Subscription, returned: Mapping[str, datetime], book: Book, terms: Terms, zone: str) -> list[Case]:
-    stored_cases = [_case(opening, sub, book, zone) for opening in _openings(sub, returned, book, terms)]
+def _cases_of(sub: Subscription, returned: Mapping[str, datetime], book: Book, moment: Moment) -> list[Case]:
+    openings = _openings(sub, returned, book, moment)
+    stored_cases = [_case(opening, sub, book, moment.zone, moment.at) for opening in openings]
     return [case for case in stored_cases if case is not None]
 
 
-def _openings(sub: Subscription, returned: Mapping[str, datetime], book: Book, terms: Terms) -> list[_Opening]:
-    invoices = book.invoices.get(sub.seen.key, _NO_INVOICES)
-    ran_at = sub.running.at if sub.running else None
-    looked = _settled_by_look(sub, book)
-    openings = [_of_invoice(invoices.known[name], ran_at, looked, book, terms) for name in invoices.unpaid]
+def _openings(sub: Subscription, returned: Mapping[str, datetime], book: Book, moment: Moment) -> list[_Opening]:
+    terms = moment.terms
+    invoices = _invoices(sub, book)
+    openings = [_of_invoice(invoices.known[name], sub, book, terms) for name in invoices.unpaid]
     openings += [
         _of_return(invoices.known[name], at, book, terms) for name, at in returned.items() if name in invoices.known
     ]
@@ -74,27 +84,55 @@ def _openings(sub: Subscription, returned: Mapping[str, datetime], book: Book, t
     owed = [
         opening for opening in failed if opening.invoice is not None and not settling.settled(book, opening.invoice)
     ]
-    if sub.marks:
-        owed.extend(_of_snapshot(sub, [at for at in (ran_at, looked, invoices.paid_at) if at], failed, book, terms))
+    if sub.unpaid_at:
+        owed.extend(_of_snapshot(sub, failed, book, terms, moment.at))
     return owed
 
 
-def _of_invoice(
-    invoice: Invoice, ran_at: datetime | None, looked: datetime | None, book: Book, terms: Terms
-) -> _Opening | None:
-    live = [at for at in invoice.failures if (ran_at is None or at >= ran_at) and (looked is None or at > looked)]
+def _of_invoice(invoice: Invoice, sub: Subscription, book: Book, terms: Terms) -> _Opening | None:
+    """Return the trouble of an invoice; one that fails again goes on with its first deadline."""
+    ran, looked = receipts(sub, book), _settled_by_look(sub, book)
+    live = [
+        at for at in invoice.failures if (not ran or at >= ran[-1].at) and (looked is None or at > looked)
+    ] or _called_unpaid_again(invoice, sub, book, ran)
     if not live:
         return None
     ident = _ident(invoice)
-    policy = terms.of(ident, live[0], book)
+    first = invoice.failures[0]
+    policy = terms.of(ident, first, book)
     opens = invoice.seen.reason in policy.dunning.opens_on
-    return _Opening(ident, live[0], policy, invoice, len(live)) if opens else None
+    return _Opening(ident, live[0], policy, first, invoice, len(invoice.failures)) if opens else None
+
+
+def _called_unpaid_again(invoice: Invoice, sub: Subscription, book: Book, ran: Sequence[Receipt]) -> list[datetime]:
+    """Return when the provider called it unpaid again in the same period: not every attempt has an event."""
+    again = _called_unpaid(sub, book)
+    last = max(_invoices(sub, book).known[key].failures[-1] for key in _invoices(sub, book).unpaid)
+    goes_on = again is not None and ran and ran[-1].until is not None and again < ran[-1].until
+    return [again] if again is not None and goes_on and invoice.failures[-1] == last else []
+
+
+def _called_unpaid(sub: Subscription, book: Book) -> datetime | None:
+    """Return since when the provider calls a subscription unpaid, with nothing that has settled it."""
+    ran = receipts(sub, book)
+    settled = [
+        *(receipt.at for receipt in ran[-1:]),
+        *(at for at in (_settled_by_look(sub, book),) if at),
+        *_successes(sub, book),
+    ]
+    return next((at for at in sub.unpaid_at if all(at > each for each in settled)), None)
+
+
+def _successes(sub: Subscription, book: Book) -> list[datetime]:
+    """Return when payments succeeded that may be those of a period."""
+    invoices = _invoices(sub, book).known.values()
+    return [invoice.paid_at for invoice in invoices if invoice.paid_at and tenures.is_for_a_period(invoice, sub)]
 
 
 def _of_return(invoice: Invoice, returned_at: datetime, book: Book, terms: Terms) -> _Opening:
     """Return the trouble of a payment that the bank took back: the provider goes on calling it paid and active."""
     ident = _ident(invoice)
-    return _Opening(ident, returned_at, terms.of(ident, returned_at, book), invoice, 1, bounced=True)
+    return _Opening(ident, returned_at, terms.of(ident, returned_at, book), returned_at, invoice, 1, bounced=True)
 
 
 def _ident(invoice: Invoice) -> str:
@@ -102,18 +140,58 @@ def _ident(invoice: Invoice) -> str:
 
 
 def _of_snapshot(
-    sub: Subscription, settled: list[datetime], failed: list[_Opening], book: Book, terms: Terms
+    sub: Subscription, failed: list[_Opening], book: Book, terms: Terms, now: datetime
 ) -> Iterator[_Opening]:
     """Yield the trouble that only snapshots tell of, unless an invoice or a transfer explains it."""
-    since = next((at for at in sub.unpaid_marks if all(at > opening for opening in settled)), None)
+    since = _called_unpaid(sub, book)
     if since is None:
         return
+    explained = _explained(sub, since, book, terms)
+    if explained is not None and explained > now:
+        return
+    since = explained or since
+    ran = receipts(sub, book)
     began = [_began(opening.invoice, opening.opened_at) for opening in failed if opening.invoice]
     # What a transfer has paid, the provider goes on calling unpaid: that is no news.
-    explained = settling.settled_snapshot(book, sub.seen.key, sub.running.at if sub.running else None)
-    if all(at > since + _SAME_RENEWAL for at in (*began, *([explained] if explained else []))):
-        ident = f"{sub.seen.key}@{int(since.timestamp())}"
-        yield _Opening(ident, since, terms.of(ident, since, book))
+    transferred = settling.settled_snapshot(book, sub.seen.key, ran[-1].at if ran else None)
+    if all(at > since + _SAME_RENEWAL for at in (*began, *([transferred] if transferred else []))):
+        first = _first_of_period(sub, since, ran, book)
+        ident = f"{sub.seen.key}@{int(first.timestamp())}"
+        yield _Opening(ident, since, terms.of(ident, first, book), first)
+
+
+def _explained(sub: Subscription, at: datetime, book: Book, terms: Terms) -> datetime | None:
+    """Return the end of the paid period where an unpaid charge for a change explains a snapshot in it."""
+    charge = tenures.unpaid_change(sub, book, at)
+    if charge is None:
+        return None
+    unpaid = tenures.counted(sub, book, terms).unpaid
+    # What was told with the dearer plan may be a period that the charge was to pay for.
+    told = [
+        snapshot.until
+        for snapshot in sub.history
+        if snapshot.runs and snapshot.until and snapshot.stamp.at <= periods.started(charge)
+        if unpaid is None or snapshot.variants != unpaid.last.variants
+    ]
+    ends = told[-1] if told else paid_through(sub, book)
+    return ends if ends > at else None
+
+
+def _first_of_period(sub: Subscription, since: datetime, ran: Sequence[Receipt], book: Book) -> datetime:
+    """Return when the trouble of a period began, which an `active` may have interrupted without a payment."""
+    first, successes = since, _successes(sub, book)
+    for position, receipt in reversed([*enumerate(ran)]):
+        earlier = ran[position - 1].at if position else datetime.min.replace(tzinfo=UTC)
+        before = [at for at in sub.unpaid_at if earlier <= at < receipt.at]
+        other_period = receipt.until is None or receipt.until <= first
+        if not before or other_period or any(before[0] <= at <= first for at in successes):
+            return first
+        first = before[0]
+    return first
+
+
+def _invoices(sub: Subscription, book: Book) -> Invoices:
+    return book.invoices.get(sub.seen.key, _NO_INVOICES)
 
 
 def _began(invoice: Invoice, failed_at: datetime) -> datetime:
@@ -133,10 +211,10 @@ def _settled_by_look(sub: Subscription, book: Book) -> datetime | None:
         for at, status in looks.answers
         if status in RUNNING_STATUSES
     ]
-    return max(settled, default=None)
+    return max((at for at in settled if is_called_unpaid(sub, book, at)), default=None)
 
 
-def _case(opening: _Opening, sub: Subscription, book: Book, zone: str) -> Case | None:
+def _case(opening: _Opening, sub: Subscription, book: Book, zone: str, now: datetime) -> Case | None:
     invoice, opened_at = opening.invoice, opening.opened_at
     log = book.case(opening.key)
     held = log.held_for is not None and log.held_for >= opened_at
@@ -145,26 +223,47 @@ def _case(opening: _Opening, sub: Subscription, book: Book, zone: str) -> Case |
         return None
     if cancelled_at is not None and cancelled_at < opened_at and not held:
         return None
-    return Case(
+    attempts = [] if invoice else _attempts(sub.seen.key, opened_at, book)
+    owed = next(iter(attempts), invoice)
+    case = Case(
         key=opening.key,
         subscription=sub.seen.key,
         invoice=invoice.seen.key if invoice else None,
         state=_state(opened_at, log, held=held, cancelled=cancelled_at is not None),
         opened_at=opened_at,
-        deadline=_deadline(opening, log, book, zone, held=held),
-        failures=opening.failures,
-        amount_due=settling.outstanding(book, invoice) if invoice else 0,
-        currency=invoice.seen.currency if invoice else None,
+        deadline=_deadline(opening, log, book, zone, held=held, rested=pauses.rested(sub, opened_at, now)),
+        failures=opening.failures or len(attempts),
+        amount_due=settling.outstanding(book, owed) if owed else 0,
+        currency=owed.seen.currency if owed else None,
         policy=opening.policy,
         names=(opening.key, *log.absorbed),
         bounced=opening.bounced,
         held_at=log.held_at if held else None,
-        hold_ends_at=_hold_ends_at(opening.policy, log, zone) if held else None,
+        hold_ends_at=_hold_ends_at(opening.policy, log, sub, zone, now) if held else None,
     )
+    pause = pauses.current(sub, now) if case.open else None
+    return evolve(case, frozen_since=max(pause.since, opened_at), paused=True) if pause else case
 
 
-def _hold_ends_at(policy: Policy, log: CaseLog, zone: str) -> datetime | None:
-    ends = policy.dunning.hold_days.after(log.held_at, zone) if log.held_at else None
+def _attempts(subscription: str, opened_at: datetime, book: Book) -> list[Invoice]:
+    """Return the unpaid invoices that explain what only a snapshot told of: where each attempt is one (Dodo)."""
+    known = book.invoices.get(subscription, _NO_INVOICES).known.values()
+    since = opened_at - _SAME_RENEWAL
+    pending = [
+        invoice
+        for invoice in known
+        if invoice.seen.status is InvoiceStatus.PENDING
+        and invoice.seen.reason not in BESIDE_A_PERIOD
+        and not (invoice.failures or invoice.paid)
+        and (invoice.seen.created_at or invoice.seen.stamp.at) >= since
+    ]
+    return sorted(pending, key=lambda invoice: (invoice.seen.created_at or invoice.seen.stamp.at, invoice.seen.key))
+
+
+def _hold_ends_at(policy: Policy, log: CaseLog, sub: Subscription, zone: str, now: datetime) -> datetime | None:
+    if log.held_at is None:
+        return log.hold_until
+    ends = policy.dunning.hold_days.after(log.held_at, zone) + pauses.rested(sub, log.held_at, now)
     return newest(ends, log.hold_until)
 
 
@@ -178,14 +277,14 @@ def _state(opened_at: datetime, log: CaseLog, *, held: bool, cancelled: bool) ->
     return CaseState.VOLUNTARY if cancelled else CaseState.GRACE
 
 
-def _deadline(opening: _Opening, log: CaseLog, book: Book, zone: str, *, held: bool) -> datetime:
+def _deadline(opening: _Opening, log: CaseLog, book: Book, zone: str, *, held: bool, rested: timedelta) -> datetime:
     """Return the end of grace: what the first failure gives, what was promised or granted, whichever is latest (I3).
 
     Once a hold is placed, it is the end that was promised: a kinder version that is applied later moves it no more.
     """
     if held and log.promised is not None:
         return log.promised
-    deadline = opening.policy.dunning.grace.after(opening.opened_at, zone)
+    deadline = opening.policy.dunning.grace.after(opening.first, zone) + rested
     if log.promised is not None:
         deadline = max(deadline, log.promised)
     if book.overrides and not held:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 
 from kulanz.policy import facts as f
-from kulanz.policy.areas.dunning import cases, notices
+from kulanz.policy.areas.dunning import cases, notices, pauses
 from kulanz.policy.areas.overrides import exceptions
 from kulanz.policy.areas.subscriptions.grants import expired_by_provider
 from kulanz.policy.areas.versions.applying import handed_on
@@ -40,8 +40,10 @@ def hold(case: Case) -> Hold:
 
 def timers(case: Case, book: Book, moment: Moment) -> list[Timer]:
     """Return when a case has to be looked at again."""
-    if case.frozen_since is not None or not case.open:
+    if not case.open:
         return []
+    if case.frozen_since is not None:
+        return _rests(case, book, moment.at)
     if case.state is CaseState.ON_HOLD:
         return [Timer("hold_end", case.key, _ever_more_rarely(_hold_ends_at(case, book), moment.at))]
     noticed = notices.timers(case, book, moment) if case.policy.dunning.grace else []
@@ -52,7 +54,8 @@ def due(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
     """Return what the policy does about a case now: promises, notices, the hold, giving up."""
     facts_missing = moment.situation.facts_missing
     if case.state is CaseState.ON_HOLD:
-        return [] if facts_missing else _patience(case, book, moment.at)
+        taken = _patience(case, book, moment.at) or _look_at_resumed(case, book, moment)
+        return [] if facts_missing else taken
     promise = _promise(case, book)
     if case.state is not CaseState.GRACE or case.frozen_since is not None or facts_missing:
         return promise
@@ -66,9 +69,11 @@ def carried_over(before: State, state: State, book: Book, now: datetime) -> Iter
         new = state.case(old.key)
         if new is None:
             yield from _joined(old, book, state)
-        elif old.frozen_since is not None and new.frozen_since is None:
-            yield from _thawed(old, old.frozen_since, new, now)
-            yield from _resumed(old.frozen_since, new, book, now)
+        elif old.frozen_since is not None and (new.frozen_since is None or new.frozen_since > old.frozen_since):
+            # Of a pause and a dispute, one may be over and the other go on.
+            until = new.frozen_since or now
+            yield from _thawed(old, old.frozen_since, new, until)
+            yield from _resumed(old.frozen_since, new, book, until)
 
 
 def blocked(case: Case, book: Book, moment: Moment) -> str | None:
@@ -83,7 +88,8 @@ def blocked(case: Case, book: Book, moment: Moment) -> str | None:
         return "warning_cannot_be_delivered"
     looks = book.looks.get(case.subscription)
     last = looks.answers[-1] if looks and looks.answers else None
-    return "provider_gives_no_answer" if last and last[1] == "" and last[0] >= case.deadline else None
+    unanswered = last is not None and last[0] >= case.deadline and (not last[1] or last[1] in RUNNING_STATUSES)
+    return "provider_gives_no_answer" if unanswered else None
 
 
 def takes(acts: Iterable[OwnFact]) -> bool:
@@ -112,6 +118,32 @@ def _promise(case: Case, book: Book) -> list[OwnFact]:
     return [] if kept else [f.DeadlinePromised(case=case.key, deadline=case.deadline)]
 
 
+def _rests(case: Case, book: Book, now: datetime) -> list[Timer]:
+    """Return when a pause in which dunning rests ends, or has lasted too long."""
+    pause = pauses.current(book.subscriptions[case.subscription], now) if case.paused else None
+    at = pauses.looked_at(pause) if pause else None
+    return [Timer("pause_end", case.subscription, at)] if at is not None and at > now else []
+
+
+def pauses_too_long(case: Case, book: Book, now: datetime) -> bool:
+    """Whether dunning has rested for as long as it may in a free pause without an end: operators decide."""
+    pause = pauses.current(book.subscriptions[case.subscription], now) if case.paused else None
+    return pause is not None and pause.free and pause.ends is None and now >= pause.since + pauses.LONGEST
+
+
+def _look_at_resumed(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
+    """Look once at a subscription that runs again on hold: the customer resumed it, and may have paid."""
+    sub, looks = book.subscriptions[case.subscription], book.looks.get(case.subscription)
+    asked = [existing for _, existing in looks.asked] if looks else []
+    runs = sub.seen.status in RUNNING_STATUSES and sub.seen.stamp.at > case.opened_at
+    resumed = runs and all(existing < sub.seen.stamp.at for existing in asked)
+    return _asked(case, book, moment.at) if resumed and _can_look(case, moment) else []
+
+
+def _can_look(case: Case, moment: Moment) -> bool:
+    return case.subscription.partition(":")[0] in moment.terms.can_look
+
+
 def _asks(act: OwnFact) -> bool:
     return isinstance(act, f.SubscriptionLookedUp) and act.asked
 
@@ -132,25 +164,32 @@ def _enforcement(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
         return notices.warn(case, book, moment)
     if moment.situation.braked:
         return []
-    asks = not graceless and not case.bounced and case.subscription.partition(":")[0] in moment.terms.can_look
+    asks = not graceless and not case.bounced and _can_look(case, moment)
     return _look(case, book, now) if asks else _taken(case, book, now, verified=False)
 
 
 def _look(case: Case, book: Book, now: datetime) -> list[OwnFact]:
-    """Take a fresh look before access is taken; after a day without an answer our own facts must do."""
+    """Take a fresh look before access is taken; after a day without an answer our own facts must do.
+
+    An answer that it runs would have closed the case, were it a payment: so it is no answer.
+    """
     looks = book.looks.get(case.subscription)
     answers = [answer for answer in looks.answers if case.deadline <= answer[0] <= now] if looks else []
-    stated = [(at, status) for at, status in answers if status]
-    if stated and now - stated[-1][0] < LOOK_AGAIN and stated[-1][1] not in RUNNING_STATUSES:
+    stated = [(at, status) for at, status in answers if status and status not in RUNNING_STATUSES]
+    if stated and now - stated[-1][0] < LOOK_AGAIN:
         return _taken(case, book, now, verified=True)
     requested = _asked_since(case, book, now)
     in_vain = [at for at in requested if not stated or at > stated[-1][0]]
     if in_vain and now >= in_vain[0] + LOOK_GIVES_UP:
         return _taken(case, book, now, verified=False)
     if not requested or now >= requested[-1] + LOOK_AGAIN:
-        existing = cases.newest_trouble(book, case.subscription)
-        return [f.SubscriptionLookedUp(subscription=case.subscription, at=now, status=None, asked=True, known=existing)]
+        return _asked(case, book, now)
     return []
+
+
+def _asked(case: Case, book: Book, now: datetime) -> list[OwnFact]:
+    existing = cases.newest_trouble(book, case.subscription)
+    return [f.SubscriptionLookedUp(subscription=case.subscription, at=now, status=None, asked=True, known=existing)]
 
 
 def _taken(case: Case, book: Book, now: datetime, *, verified: bool) -> list[OwnFact]:

@@ -160,7 +160,7 @@ class Purchases:
         if key in self.giving:
             return True
         seen = self.book.subscriptions[key].seen
-        return (seen.ends_at or seen.stamp.at) > since and self._is_plan(seen.variant, seen.product)
+        return (seen.ends_at or seen.stamp.at) > since and self._is_plan(self.catalogue.plan_of(seen.bought))
 
     def _lasts(self, purchase: Purchase) -> bool:
         """Whether a purchase is a licence in force, or a lifetime order of a plan."""
@@ -171,11 +171,10 @@ class Purchases:
             return True
         if purchase.subscriptions or purchase.licences:
             return False
-        variants = self.catalogue.variants
-        return any(order.variant in variants and self._is_plan(order.variant or "", "") for order in orders)
+        named = {**self.catalogue.variants, **self.catalogue.lifetimes}
+        return any(self._is_plan(named.get(order.variant or "", FREE)) for order in orders)
 
-    def _is_plan(self, variant: str, product: str) -> bool:
-        plan = self.catalogue.plan(variant, product)
+    def _is_plan(self, plan: str) -> bool:
         return plan != FREE and plan not in self.catalogue.add_ons
 
 

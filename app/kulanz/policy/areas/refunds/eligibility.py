@@ -11,7 +11,7 @@ from kulanz.policy.areas.refunds.payments import in_use, is_first
 from kulanz.policy.book import Book
 from kulanz.policy.document import Policy
 from kulanz.policy.document.refunds import RefundRules
-from kulanz.policy.facts import BillingReason
+from kulanz.policy.facts import BESIDE_A_PERIOD
 from kulanz.policy.state.refunds import Payment, RefundAnswer, Verdict
 from kulanz.policy.state.terms import Catalogue
 
@@ -138,7 +138,7 @@ def _excluded(question: Question) -> RefundAnswer | None:
     """Return why it is not the first payment of a first paid subscription (plexo 3.2, 4, 5.1)."""
     rules, payment = question.rules, question.payment
     if not is_first(payment, question.known, question.book):
-        changed = payment.reason is BillingReason.UPDATED
+        changed = payment.reason in BESIDE_A_PERIOD
         return _no(rules.upgrade_clause, "plan_change") if changed else _no(rules.renewal_clause, "renewal")
     if not _is_plan(question):
         return _otherwise(question)
@@ -172,9 +172,9 @@ def _is_listed_plan(question: Question) -> bool:
         question.book.subscriptions.get(question.payment.subscription or ""),
         question.book.orders.get(question.payment.key),
     )
-    variant = sub.seen.variant if sub else order.seen.variant if order else None
-    listed = question.catalogue.variants.get(variant or "")
-    return listed is not None and listed not in question.catalogue.add_ons
+    variants = [item.variant for item in sub.seen.bought] if sub else [order.seen.variant if order else None]
+    listed = {question.catalogue.variants.get(variant or "") for variant in variants} - {None}
+    return not listed <= question.catalogue.add_ons.keys()
 
 
 def _is_plan(question: Question) -> bool:
@@ -188,7 +188,7 @@ def _plan_of(payment: Payment, question: Question) -> str | None:
         question.book.orders.get(payment.order or ""),
     )
     if sub is not None:
-        plan = question.catalogue.plan(sub.seen.variant, sub.seen.product)
+        plan = question.catalogue.plan_of(sub.seen.bought)
         return None if plan in question.catalogue.add_ons else plan
     if payment.reason is not None:
         return payment.product or "unknown"

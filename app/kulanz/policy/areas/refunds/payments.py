@@ -12,6 +12,7 @@ from kulanz.policy.facts import BillingReason, LicenceStatus, OrderStatus
 from kulanz.policy.state.refunds import Payment
 
 _UNPAID_ORDERS = frozenset({OrderStatus.PENDING, OrderStatus.FAILED})
+_OF_A_LATER_PERIOD = frozenset({BillingReason.RENEWAL, BillingReason.UNKNOWN})
 _AT_THE_START = timedelta(days=1)
 
 
@@ -47,7 +48,7 @@ def is_first(payment: Payment, existing_payments: list[Payment], book: Book) -> 
     )
     if next(earlier, payment).key != payment.key:
         return False
-    return payment.reason is not BillingReason.RENEWAL or _begins(payment, existing_payments, book)
+    return payment.reason not in _OF_A_LATER_PERIOD or _begins(payment, existing_payments, book)
 
 
 def in_use(licence: str, book: Book) -> bool:

@@ -16,7 +16,7 @@ from kulanz.policy.book.provider import Dispute
 from kulanz.policy.book.refunds import RefundLog
 from kulanz.policy.calendar import working_days
 from kulanz.policy.document.refunds import RefundRules
-from kulanz.policy.facts import BillingReason, DisputeStatus, Outcome, OverrideKind, RefundDecided, RefundRequested
+from kulanz.policy.facts import BESIDE_A_PERIOD, DisputeStatus, Outcome, OverrideKind, RefundDecided, RefundRequested
 from kulanz.policy.state import Moment
 from kulanz.policy.state.refunds import Payment, Refund, RefundAnswer, RefundState, Verdict
 from kulanz.policy.state.terms import Terms
@@ -197,7 +197,7 @@ def _paid_otherwise(payment: Payment, subscription: str, existing_payments: Iter
 
     The charge for a change of plan alone gives nothing that ends with it.
     """
-    if payment.reason is BillingReason.UPDATED:
+    if payment.reason in BESIDE_A_PERIOD:
         return True
     others = (
         other_payment
@@ -208,7 +208,7 @@ def _paid_otherwise(payment: Payment, subscription: str, existing_payments: Iter
 
 
 def _still_pays(other_payment: Payment, payment: Payment) -> bool:
-    charged = other_payment.paid and other_payment.total > 0 and other_payment.reason is not BillingReason.UPDATED
+    charged = other_payment.paid and other_payment.total > 0 and other_payment.reason not in BESIDE_A_PERIOD
     return (
         charged
         and other_payment.at >= payment.at - _SAME_PERIOD

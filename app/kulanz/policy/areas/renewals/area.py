@@ -8,12 +8,12 @@ from typing import ClassVar
 
 from kulanz.policy import facts as f
 from kulanz.policy.areas.area import Area, Asks, Line
-from kulanz.policy.areas.renewals import stops
+from kulanz.policy.areas.renewals import overdue, stops
 from kulanz.policy.book import Book
 from kulanz.policy.effects import CancelSubscription, Effect, ResumeSubscription
 from kulanz.policy.facts import Outcome, OwnFact
 from kulanz.policy.identity import effect_id
-from kulanz.policy.state import Change, Decision, Moment, State, Transition
+from kulanz.policy.state import Change, Decision, Moment, State, Timer, Transition
 
 
 def _stopped(fact: f.RenewalStopped, step: Transition) -> Change:
@@ -45,13 +45,18 @@ class RenewalsArea(Area):
     asks: ClassVar[Mapping[type[OwnFact] | str, Asks]] = {f.RenewalStopped: _stop, f.RenewalResumed: _resume}
 
     def due(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
-        """Return the cancellations that are due and those that are to be taken back."""
-        return stops.due(state, book, moment.at) if state.renewal_stops or book.renewals else ()
+        """Return the cancellations that are due, those that are to be taken back, and the looks at overdue ones."""
+        stopped = stops.due(state, book, moment.at) if state.renewal_stops or book.renewals else ()
+        return [*stopped, *overdue.due(state, book, moment)]
+
+    def timers(self, state: State, book: Book, moment: Moment) -> Iterable[Timer]:
+        """Return when a renewal that nothing is heard of has to be looked at."""
+        return overdue.timers(state, book, moment)
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterable[tuple[str, str]]:
-        """Return the subscriptions that cannot be resumed."""
+        """Return the subscriptions that cannot be resumed, and the renewals that nothing is heard of."""
         stuck = stops.beyond_resuming(state, book, moment.at) if book.renewals else ()
-        return [(key, "resume_impossible") for key in stuck]
+        return [*((key, "resume_impossible") for key in stuck), *overdue.alerts(state, book, moment)]
 
     def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
         """Whether there still is a reason to stop a renewal, or none to go on doing so."""

@@ -57,25 +57,37 @@ def _statuses(step: Transition) -> Iterator[Change]:
 
 def _given(step: Transition, terms: Terms) -> Iterator[Change]:
     """Name a change of what the subscriptions give, whether or not a hold hides it."""
-    before = {grant.subscription: grant for grant in step.before.grants} if step.before else {}
-    after = {grant.subscription: grant for grant in step.after.grants}
+    before, after = _by_item(step.before) if step.before else {}, _by_item(step.after)
     for key in sorted(before.keys() | after.keys()):
         old, new = before.get(key), after.get(key)
         if old != new:
-            yield from _given_change(old, new, key, step, terms)
+            yield from _given_change(old, new, key[0], step, terms)
+
+
+def _by_item(state: State) -> dict[tuple[str, str], Grant]:
+    """Return what is given: one plan of each subscription, and each of its add-ons."""
+    return {(grant.subscription, grant.add_on or ""): grant for grant in state.grants}
 
 
 def _given_change(old: Grant | None, new: Grant | None, key: str, step: Transition, terms: Terms) -> Iterator[Change]:
     policy = terms.current
     rank = terms.catalogue.rank
     if new is None:
-        yield _of_plan("plan.ended", _ending_clause(key, step, policy), 45, old, terms)
+        status = str(step.new.subscriptions[key].seen.status)
+        yield _of_plan("plan.ended", _ending_clause(key, step, policy), 45, old, terms, status=status)
+    elif new.unpaid_plan is not None and (old is None or old.unpaid_plan != new.unpaid_plan):
+        wanted = {"wanted": new.unpaid_plan}
+        yield _of_plan("plan.upgrade_unpaid", policy.plan_change.upgrade_clause, 45, new, terms, **wanted)
     elif old is None:
         months = periods.term(key, step.new, step.account.zone(terms), policy.prepaid.terms)
         yield _of_plan("plan.given", policy.prepaid.clause if months else "", 40, new, terms, term_months=months)
     elif old.plan == new.plan:
         if _is_kept(new, step, terms):
-            yield _of_plan("plan.downgrade_scheduled", policy.plan_change.downgrade_clause, 42, new, terms)
+            status = str(step.new.subscriptions[key].seen.status)
+            clause = policy.plan_change.downgrade_clause
+            yield _of_plan("plan.downgrade_scheduled", clause, 42, new, terms, status=status)
+        elif old.quantity != new.quantity:
+            yield _of_plan("plan.quantity_changed", "", 40, new, terms, quantity=new.quantity)
     elif rank(new.plan) > rank(old.plan):
         yield _of_plan("plan.raised", policy.plan_change.upgrade_clause, 45, new, terms)
     else:
@@ -86,13 +98,13 @@ def _ending_clause(key: str, step: Transition, policy: Policy) -> str:
     seen = step.new.subscriptions[key].seen
     if seen.trial_ends_at is None or seen.trial_ends_at != seen.ends_at:
         return policy.cancellation.clause
-    return policy.trial.clause_of(step.terms.catalogue.plan(seen.variant, seen.product))
+    return policy.trial.clause_of(step.terms.catalogue.plan_of(seen.bought))
 
 
 def _is_kept(given: Grant, step: Transition, terms: Terms) -> bool:
     """Whether a higher plan is given than the one that is subscribed to now."""
     seen = step.new.subscriptions[given.subscription].seen
-    return given.add_on is None and given.plan != terms.catalogue.plan(seen.variant, seen.product)
+    return given.add_on is None and given.plan != terms.catalogue.plan_of(seen.bought)
 
 
 def _of_plan(rule: str, clause: str, rank: int, given: Grant | None, terms: Terms, **more: Any) -> Change:

@@ -23,7 +23,7 @@ def of_status(sub: Subscription, step: Transition) -> Change:
     cause = _our_cause(sub, step.new)
     if seen.status is Status.ON_TRIAL:
         # A trial says more than the plan that it gives (40).
-        clause, rank = policy.trial.clause_of(step.terms.catalogue.plan(seen.variant, seen.product)), 41
+        clause, rank = policy.trial.clause_of(step.terms.catalogue.plan_of(seen.bought)), 41
     elif cause is not None:
         rule = "subscription.cancelled_by_us"
         clause, policy = _clause(cause, step.after, policy)

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from kulanz.policy.areas import periods, tenures
 from kulanz.policy.areas.settling import settled
 from kulanz.policy.book import Book
 from kulanz.policy.book.cancellations import CancellationNotice
 from kulanz.policy.book.own import RenewalStep
 from kulanz.policy.book.provider import Subscription
-from kulanz.policy.facts import BillingReason, Outcome, Status
+from kulanz.policy.facts import Outcome, Status, SubscribedItem
 from kulanz.policy.state import Case, CaseState, Grant, Terms, Timer
 
 MAY_HAVE_HAPPENED = frozenset({Outcome.ASKED, Outcome.UNKNOWN, Outcome.DONE})
@@ -57,9 +58,13 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
         seen = sub.seen
         until = _ALWAYS if case is None and seen.status in _GIVING else _given_until(sub, case, book)
         if until is not None and (until.at is None or until.at > now):
-            plan = catalogue.plan(seen.variant, seen.product)
-            grant = Grant(key, plan, catalogue.add_ons.get(plan), until.at)
-            grants.append(grant if len(sub.terms) == 1 or grant.add_on else _kept(grant, sub, terms, now))
+            for plan, item in catalogue.counting(seen.bought):
+                ends_at = _item_ends_at(item, until)
+                if ends_at is None or ends_at > now:
+                    grant = Grant(key, plan, catalogue.add_ons.get(plan), ends_at, item.quantity)
+                    grants.append(
+                        grant if len(sub.terms) == 1 or grant.add_on else _changed(grant, sub, book, terms, now)
+                    )
     return grants
 
 
@@ -151,9 +156,14 @@ def _outlived(sub: Subscription, stop: RenewalStep, resume: RenewalStep | None) 
     return sub.seen.stamp.at > resume.asked.seen
 
 
+def _item_ends_at(item: SubscribedItem, until: Until) -> datetime | None:
+    """Return when an item ends: its own period may be over before the subscription's."""
+    return until.at if until.at is None or item.ends_at is None else min(item.ends_at, until.at)
+
+
 def _given_until(sub: Subscription, case: Case | None, book: Book) -> Until | None:
     if case is not None and case.state is not CaseState.VOID:
-        return _during(case)
+        return _during(case, sub)
     status = sub.seen.status
     if status in _GIVING:
         return _ALWAYS
@@ -162,8 +172,8 @@ def _given_until(sub: Subscription, case: Case | None, book: Book) -> Until | No
     ours = stopped_by_us(sub, book)
     if ours is not None and cancelled_by_customer(sub, book) is None and not _closing(book):
         # What we no longer want cancelled runs on; where that was refused, to the end of what is paid.
-        return Until(_paid_through(sub, book)) if ours.resume_refused else _ALWAYS
-    return Until(sub.seen.ends_at or sub.seen.renews_at) if status is Status.CANCELLED else None
+        return Until(paid_through(sub, book)) if ours.resume_refused else _ALWAYS
+    return Until(_cancelled_until(sub, book)) if status is Status.CANCELLED else None
 
 
 def _closing(book: Book) -> bool:
@@ -171,45 +181,83 @@ def _closing(book: Book) -> bool:
     return any(deletion.requested is not None and deletion.withdrawn is None for deletion in book.deletions.values())
 
 
-def _during(case: Case) -> Until | None:
-    """During grace and hold a plan is given whatever the provider says; a hold is what restricts it."""
+def _during(case: Case, sub: Subscription) -> Until | None:
+    """During grace and hold a plan is given whatever the provider says; a hold is what restricts it, or a pause."""
     if case.state is CaseState.VOLUNTARY:
         return Until(case.deadline)
+    if sub.seen.status is Status.PAUSED and sub.seen.pause_mode != "free":
+        return None
     return None if case.given_up else _ALWAYS
 
 
-def _paid_through(sub: Subscription, book: Book) -> datetime:
+def _cancelled_until(sub: Subscription, book: Book) -> datetime:
+    """Return the end of a cancelled subscription: as told, or of what is paid for, or at once.
+
+    After a pause in which nothing was given, only an end counts that lies in what is paid for.
+    """
+    told, paid = sub.seen.ends_at, _told_paid_until(sub) or _paid_period(sub, book)
+    if _was_paused(sub):
+        return told if told and paid and told <= paid else sub.seen.stamp.at
+    return told or paid or sub.seen.stamp.at
+
+
+def _was_paused(sub: Subscription) -> bool:
+    """Whether a pause in which nothing was given came right before the cancellation."""
+    before = [snapshot for snapshot in sub.history if snapshot.status not in _STOPPED]
+    return bool(before) and before[-1].status is Status.PAUSED and before[-1].pause != "free"
+
+
+def _told_paid_until(sub: Subscription) -> datetime | None:
+    """Return the last renewal that was told while it ran."""
+    told = [snapshot.until for snapshot in sub.history if snapshot.runs and snapshot.until]
+    return told[-1] if told else max((term.paid_until for term in sub.terms if term.paid_until), default=None)
+
+
+def _paid_period(sub: Subscription, book: Book) -> datetime | None:
     """Return the end of the last paid period, judged by the distance of the last two paid invoices."""
-    invoices = book.invoices.get(sub.seen.key)
-    existing = invoices.known.values() if invoices else ()
-    paid = [invoice for invoice in existing if (invoice.paid or settled(book, invoice)) and not invoice.void]
-    starts = sorted(
-        invoice.seen.created_at or invoice.paid_at or invoice.seen.stamp.at
-        for invoice in paid
-        if invoice.seen.reason is not BillingReason.UPDATED
-    )
-    if not starts:
-        return sub.seen.ends_at or sub.seen.renews_at or sub.seen.stamp.at
+    paid = [
+        invoice for invoice in periods.regular_invoices(sub.seen.key, book) if invoice.paid or settled(book, invoice)
+    ]
+    if not paid:
+        return None
+    starts = [periods.started(invoice) for invoice in paid]
     previous = starts[-2] if len(starts) > 1 else sub.seen.created_at
     length = starts[-1] - previous if previous else _A_MONTH
-    end = starts[-1] + (length if _A_DAY <= length <= _MORE_THAN_A_YEAR else _A_MONTH)
+    return starts[-1] + (length if _A_DAY <= length <= _MORE_THAN_A_YEAR else _A_MONTH)
+
+
+def paid_through(sub: Subscription, book: Book) -> datetime:
+    """Return the end of what is paid for, or of what the provider tells where no payment is known."""
+    end = _paid_period(sub, book)
+    if end is None:
+        return sub.seen.ends_at or sub.seen.renews_at or sub.seen.stamp.at
     return max(end, sub.seen.ends_at or end)
 
 
-def _kept(grant: Grant, sub: Subscription, terms: Terms, now: datetime) -> Grant:
+def _changed(grant: Grant, sub: Subscription, book: Book, terms: Terms, now: datetime) -> Grant:
+    """Return what is given after a change of plan: a dearer plan that is not paid for counts later (plexo 5.1)."""
+    chosen = tenures.counted(sub, book, terms)
+    if chosen.unpaid is not None:
+        plan = terms.catalogue.plan_of(chosen.tenure.last.bought)
+        grant = grant._replace(plan=plan, unpaid_plan=grant.plan)
+    return _kept(grant, sub, book, terms, now)
+
+
+def _kept(grant: Grant, sub: Subscription, book: Book, terms: Terms, now: datetime) -> Grant:
     """Return the higher plan instead that is paid for to the end of its period, where there is one (plexo 5.2)."""
-    rank = terms.catalogue.rank
-    current = next(term for term in sub.terms if term.variant == sub.seen.variant)
-    if terms.at(current.stamp.at).plan_change.downgrade != "period_end":
+    rank, plan, known = terms.catalogue.rank, terms.catalogue.plan_of, tenures.tenures(sub)
+    if terms.at(known[-1].last.stamp.at).plan_change.downgrade != "period_end":
         return grant
-    earlier = [
-        (terms.catalogue.plan(term.variant, term.product), term.paid_until)
-        for term in sub.terms
-        if term.stamp < current.stamp and term.paid_until is not None and term.paid_until > now
+    add_ons, told = terms.catalogue.add_ons, tenures.any_payment_told(sub, book)
+    kept = [
+        (plan(tenure.last.bought), tenure.paid_until)
+        for tenure in known[:-1]
+        if tenure.paid_until is not None
+        and tenure.paid_until > now
+        and (not told or tenures.is_paid(tenure, sub, book))
     ]
-    add_ons = terms.catalogue.add_ons
-    kept = [(name, until) for name, until in earlier if name not in add_ons and rank(name) > rank(grant.plan)]
+    kept = [(name, until) for name, until in kept if name not in add_ons and rank(name) > rank(grant.plan)]
     if not kept:
         return grant
     higher, paid_until = max(kept, key=lambda kept: (rank(kept[0]), kept[1]))
-    return Grant(grant.subscription, higher, None, min(paid_until, grant.until or paid_until))
+    return grant._replace(plan=higher, until=min(paid_until, grant.until or paid_until))

@@ -16,7 +16,11 @@ class Subscription(Document, frozen=True, kw_only=True):
     provider: str
     id: str
     plan: str
+    quantity: int
+    """How many of the plan are subscribed to."""
     status: Status
+    upgrade_unpaid: bool
+    """Whether a dearer plan was chosen that is not paid for: `plan` is that one, and what is given is the paid one."""
     renews_at: datetime | None
     ends_at: datetime | None
     trial_ends_at: datetime | None

@@ -1,0 +1,1 @@
+"""Plans that one order gives for good."""

@@ -1,0 +1,327 @@
+"""What providers really send, through the front door of one instance on each database."""
+
+from __future__ import annotations
+
+import hmac
+import json
+from base64 import b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests import lemonsqueezy as ls
+from tests import paddle, standard, stripe
+from tests.adapters.apis import Api, an_api
+from tests.adapters.payload_source import Payload
+from tests.end_to_end.instance import Instance, an_instance_on_its_database
+
+DAY = timedelta(days=1)
+START = datetime.fromisoformat("2026-03-02T14:08:20+00:00")
+POLAR_SECRET = "whsec_bG9uZ2VyLXRoYW4tYmFzZTY0"  # Made before 2026-09-08: it signs with all its bytes.
+PLANS = (
+    "stripe:price_pro=professional,stripe:price_ent=enterprise,stripe:price_seat=addon:seats,"
+    "standard:pdt_pro=professional,paddle:pri_pro=professional,lemonsqueezy:47001=professional,"
+    "lemonsqueezy:47099=lifetime:professional"
+)
+
+
+@dataclass(slots=True)
+class World:
+    """An instance that takes every provider's events, and the API that Stripe and Paddle are asked at."""
+
+    instance: Instance
+    api: Api
+    at: datetime
+
+    def send(self, *payloads: Payload, status: int = 200) -> list[dict[str, Any]]:
+        """Deliver each payload as its provider does, and wait until all that follows is done."""
+        answers = []
+        for payload in payloads:
+            endpoint, (body, headers) = _delivery(payload)
+            url = f"{self.instance.url}/webhooks/{endpoint}"
+            answer = self.instance.session.post(url, data=body, headers=headers, timeout=10)
+            assert answer.status_code == status, answer.text
+            answers.append(answer.json())
+        self.instance.settle()
+        return answers
+
+    def parked(self) -> list[dict[str, Any]]:
+        return list(self.instance.cli("events", "list", "--state", "parked", "--json")["events"])
+
+    def alerts(self, topic: str) -> list[str]:
+        told = [document["data"] for document in self.instance.callbacks.documents if document["type"] == "ops.alert"]
+        return [str(data["subject"]) for data in told if data["topic"] == topic]
+
+    def finding(self, check: str, words: str = "") -> dict[str, Any]:
+        """Return what doctor found in a check; the one that says some words."""
+        _, out, _ = self.instance.run("doctor", "--json")
+        return next(row for row in json.loads(out)["checks"] if row["check"] == check and words in row["detail"])
+
+
+def _delivery(payload: Payload) -> tuple[str, tuple[bytes, dict[str, str]]]:
+    if "meta" in payload:
+        return "lemonsqueezy", ls.delivery(payload)
+    if "event_type" in payload:
+        return "paddle", paddle.delivery(payload)
+    if "object" in payload or str(payload.get("id", "")).startswith("evt_"):
+        return "stripe", stripe.delivery(payload)
+    return "standard", standard.delivery(payload)
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    with an_api() as api:
+        settings = {
+            "KULANZ_PLANS": PLANS,
+            "STRIPE_WEBHOOK_SECRETS": stripe.SECRET,
+            "STRIPE_ACCOUNT_IDS": "acct_ours",
+            "STRIPE_API_KEY": "sk_test_1",
+            "STRIPE_API_URL": f"{api.url}/v1",
+            "PADDLE_WEBHOOK_SECRETS": paddle.SECRET,
+            "STANDARD_WEBHOOK_SECRETS": f"{standard.SECRET},{POLAR_SECRET}",
+        }
+        with an_instance_on_its_database(request, tmp_path_factory, **settings) as instance:
+            yield World(instance, api, START)
+
+
+@pytest.fixture
+def world(shared: World) -> World:
+    """The same world later: each story has a stretch of time of its own."""
+    shared.at = max(START, shared.instance.now() + DAY).replace(microsecond=0) if shared.instance.stories else START
+    shared.instance.stories += 1
+    shared.instance.cli("clock", "set", shared.at.isoformat())
+    shared.api.now = shared.at
+    shared.api.calls.clear()
+    return shared
+
+
+def at_stripe(world: World, name: str, **told: Any) -> stripe.Purchase:
+    ids = {"customer": f"cus_{name}", "subscription": f"sub_{name}", "invoice": f"in_{name}", "charge": f"ch_{name}"}
+    number = world.instance.stories
+    own = {key: f"{value}{number}" for key, value in ids.items()}
+    return stripe.Purchase(account=f"org_{name}{number}", began=world.at, dispute=f"du_{name}{number}", **own, **told)
+
+
+def bought(world: World, purchase: stripe.Purchase, *, linked: bool) -> None:
+    """Buy as of API basil: neither the invoice nor the charge names the other."""
+    intent = f"pi_{purchase.charge}"
+    world.api.held[f"/v1/invoices/{purchase.invoice}"] = {
+        "id": purchase.invoice,
+        "payments": {"data": [{"payment": {"type": "payment_intent", "payment_intent": intent}}]},
+    }
+    world.api.held[f"/v1/payment_intents/{intent}"] = {"id": intent, "latest_charge": purchase.charge}
+    charge = stripe.charge("succeeded", at=world.at, purchase=purchase, payment_intent=intent)
+    world.api.held[f"/v1/charges/{purchase.charge}"] = charge["data"]["object"]
+    world.api.held["/v1/refunds"] = {"id": "re_1", "object": "refund"}
+    world.api.held[f"/v1/subscriptions/{purchase.subscription}"] = stripe.subscription(at=world.at, purchase=purchase)[
+        "data"
+    ]["object"]
+    told = {"billing_reason": "subscription_create", "total_taxes": []}
+    payment = stripe.invoice_payment(at=world.at, purchase=purchase, payment_intent=intent)
+    world.send(
+        *([payment] if linked else []),
+        stripe.subscription("created", at=world.at, purchase=purchase),
+        stripe.invoice("paid", at=world.at, purchase=purchase, **told),
+        charge,
+    )
+
+
+def requested(world: World, purchase: stripe.Purchase) -> str:
+    form = {
+        "account_id": purchase.account,
+        "payment_id": purchase.invoice,
+        "contact_email": purchase.email,
+        "organisation": "Bakery",
+    }
+    answer = world.instance.post("/v1/refund-requests", form)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+@pytest.mark.parametrize("linked", [True, False], ids=["told", "looked-up"])
+def test_a_refund_that_was_approved_here_is_recognised_at_todays_stripe(world: World, *, linked: bool) -> None:
+    purchase = at_stripe(world, "refund")
+    bought(world, purchase, linked=linked)
+    request = requested(world, purchase)
+    world.instance.post(f"/v1/refund-requests/{request}/approve", {})
+    world.instance.settle()
+
+    intent = f"pi_{purchase.charge}"
+    world.send(stripe.charge("refunded", at=world.at + DAY, purchase=purchase, payment_intent=intent))
+
+    account = world.instance.account(str(purchase.account))
+    assert world.instance.get(f"/v1/refund-requests/{request}")["state"] == "paid"
+    assert (account["plan"], account["standing"]) == ("free", "good")
+    assert [hold["owner"] for hold in account["holds"]] == ["refund"]
+    assert [subject for subject in world.alerts("unrequested_refund") if purchase.charge in subject] == []
+    path = f"POST /v1/subscriptions/{purchase.subscription} cancel_at_period_end=true"
+    assert world.api.calls.count(path) == 1
+
+
+@pytest.mark.parametrize("linked", [True, False], ids=["told", "alike"])
+def test_a_dispute_after_a_request_is_no_dispute_without_contact(world: World, *, linked: bool) -> None:
+    purchase = at_stripe(world, "contact")
+    bought(world, purchase, linked=linked)
+    requested(world, purchase)
+
+    world.send(stripe.dispute("created", at=world.at + DAY, purchase=purchase))
+
+    account = world.instance.account(str(purchase.account))
+    assert (account["plan"], account["standing"]) == ("professional", "good")
+    assert len(account["disputes"]) == 1
+
+
+def test_a_payment_of_an_invoice_that_is_no_subscriptions_ends_ignored(world: World) -> None:
+    purchase = at_stripe(world, "single")
+    before = world.parked()
+
+    world.send(stripe.invoice_payment(at=world.at, purchase=purchase, payment_intent="pi_single"))
+    waiting = world.instance.cli("events", "list", "--state", "waiting", "--json")["events"]
+    world.instance.advance("8d")
+
+    assert [event["event_name"] for event in waiting] == ["invoice_payment.paid"]
+    assert world.parked() == before
+    assert world.alerts("dispute_of_unknown_payment") == []
+
+
+def test_events_of_another_connected_account_act_for_nobody_and_are_alerted_once(world: World) -> None:
+    ours, foreign = at_stripe(world, "ours"), at_stripe(world, "foreign")
+    created = [
+        stripe.subscription("created", at=world.at, purchase=ours, around={"account": "acct_ours"}),
+        stripe.subscription("created", at=world.at, purchase=foreign, around={"account": "acct_foreign"}),
+        stripe.invoice("paid", at=world.at, purchase=foreign) | {"context": "org_1/acct_foreign"},
+        stripe.subscription("updated", at=world.at, purchase=foreign, around={"account": "acct_foreign"}),
+    ]
+
+    answers = world.send(*created)
+
+    assert {answer["status"] for answer in answers} == {"accepted"}
+    assert world.instance.account(str(ours.account))["plan"] == "professional"
+    assert world.instance.ask(f"/v1/accounts/{foreign.account}").status_code == 404
+    reasons = [
+        event["reason"]
+        for event in world.instance.cli("events", "list", "--state", "ignored", "--json")["events"]
+        if "acct_foreign" in (event["reason"] or "")
+    ]
+    assert len(reasons) == 3
+    told = [
+        subject
+        for subject in world.alerts("endpoint_cannot_work")
+        if subject.startswith("stripe: sent for the account acct_foreign,")
+    ]
+    assert len(told) == 1
+    assert world.finding("endpoint stripe")["ok"] is False
+
+
+def test_thin_events_are_reported_and_not_swallowed(world: World) -> None:
+    thin = {
+        "id": "evt_thin",
+        "object": "v2.core.event",
+        "type": "v1.customer.subscription.updated",
+        "created": "2026-03-02T14:08:20.000Z",
+        "related_object": {"id": "sub_1", "type": "subscription", "url": "/v1/subscriptions/sub_1"},
+    }
+
+    world.send(thin, thin | {"id": "evt_thin_2", "type": "customer.subscription.updated"})
+
+    assert len([subject for subject in world.alerts("endpoint_cannot_work") if "thin events" in subject]) == 1
+    assert "thin events" in world.finding("endpoint stripe", "thin")["detail"]
+
+
+def test_an_unknown_word_is_counted_listed_and_alerted_once_a_day_and_nothing_is_parked(world: World) -> None:
+    name = f"org_words{world.instance.stories}"
+    purchase = ls.Purchase(account=name, customer=771, subscription=772, order=773, invoice=774, began=world.at)
+    world.send(ls.subscription_created(at=world.at, purchase=purchase))
+
+    for day in (1, 1, 2):
+        at = world.at + day * DAY
+        world.instance.advance_to(at)
+        told = {"status": "zombie", "billing_reason": f"because_{day}"}
+        world.send(ls.subscription_payment_success(at=at, purchase=purchase, id=9000 + day, **told))
+
+    assert world.parked() == []
+    words = [subject for subject in world.alerts("unknown_word") if "zombie" in subject]
+    assert [subject.partition(" (")[0] for subject in words] == ["lemonsqueezy data.attributes.status: zombie"] * 2
+    assert "zombie" in world.finding("unknown word", "zombie")["detail"]
+    assert world.instance.account(name)["standing"] == "good"
+
+
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"])
+def test_a_connected_account_of_before_the_setting_stays_accepted(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, database: str
+) -> None:
+    request.param = database
+    settings = {"KULANZ_PLANS": PLANS, "STRIPE_WEBHOOK_SECRETS": stripe.SECRET, "STRIPE_ACCOUNT_IDS": "acct_old"}
+    with an_instance_on_its_database(request, tmp_path_factory, **settings) as instance:
+        world = World(instance, Api(), START)
+        instance.cli("clock", "set", START.isoformat())
+        known, new, foreign = (
+            stripe.Purchase(account=f"org_{name}", customer=f"cus_{name}", subscription=f"sub_{name}")
+            for name in ("known", "new", "foreign")
+        )
+        world.send(stripe.subscription("created", at=START, purchase=known, around={"account": "acct_old"}))
+
+        instance.stop()
+        instance.environ = {name: value for name, value in instance.environ.items() if name != "STRIPE_ACCOUNT_IDS"}
+        instance.start()
+        world.send(
+            stripe.subscription("created", at=START, purchase=new, around={"account": "acct_old"}),
+            stripe.subscription("created", at=START, purchase=foreign, around={"account": "acct_new"}),
+        )
+
+        assert instance.account("org_new")["plan"] == "professional"
+        assert instance.ask("/v1/accounts/org_foreign").status_code == 404
+        assert "set STRIPE_ACCOUNT_IDS to acct_old" in world.finding("connected accounts")["advice"]
+
+
+def test_a_lifetime_order_gives_its_plan_until_it_is_refunded(world: World) -> None:
+    name, number = f"org_life{world.instance.stories}", 5000 + world.instance.stories
+    purchase = ls.Purchase(account=name, customer=number, order=number, variant=47099, began=world.at)
+    other = ls.Purchase(account=name, customer=number, order=number + 500, variant=47098, began=world.at)
+    world.send(ls.order_created(at=world.at, purchase=purchase), ls.order_created(at=world.at, purchase=other))
+    bought, why = world.instance.account(name), world.instance.cli("account", "explain", name, "--json")["why"]
+
+    world.send(ls.order_refunded(at=world.at + DAY, purchase=purchase))
+
+    assert (bought["plan"], bought["access"]) == ("professional", "full")
+    assert any(f"{purchase.order} gives the plan professional for good" in line for line in why)
+    assert any(f"{other.order} gives no plan" in line for line in why)
+    assert world.instance.account(name)["plan"] == "free"
+
+
+@pytest.mark.parametrize(("secret", "status"), [(POLAR_SECRET, 200), (POLAR_SECRET + "x", 401)])
+def test_a_secret_of_polar_that_signs_with_all_its_bytes_is_accepted_and_a_wrong_one_refused(
+    world: World, secret: str, status: int
+) -> None:
+    body, headers = standard.delivery(standard.polar_subscription("active", at=world.at))
+    ident, at = headers["webhook-id"], headers["webhook-timestamp"]
+    digest = hmac.digest(secret.encode(), f"{ident}.{at}.".encode() + body, "sha256")
+    signed = headers | {"webhook-signature": f"v1,{b64encode(digest).decode()}"}
+    url = f"{world.instance.url}/webhooks/standard"
+
+    assert world.instance.session.post(url, data=body, headers=signed, timeout=10).status_code == status
+
+
+def test_who_buys_seats_beside_a_plan_keeps_the_plan_and_sees_the_seats(world: World) -> None:
+    purchase = at_stripe(world, "seats")
+    items = [
+        {"id": f"si_{price}", "price": {"id": price, "product": "prod_1"}, "quantity": number}
+        for price, number in (("price_seat", 7), ("price_ent", 1))
+    ]
+
+    world.send(stripe.subscription("created", at=world.at, purchase=purchase, items={"data": items}))
+
+    account = str(purchase.account)
+    given = world.instance.get(f"/v1/accounts/{account}/entitlement")
+    told = [
+        document["data"]["entitlement"]
+        for document in world.instance.callbacks.documents
+        if document["data"].get("account_id") == account and "entitlement" in document["data"]
+    ]
+    why = world.instance.cli("account", "explain", account, "--json")["why"]
+    assert (given["plan"], given["add_ons"], given["quantities"]) == ("enterprise", ["seats"], {"seats": 7})
+    assert told[-1]["quantities"] == {"seats": 7}
+    assert any("the add-on seats, 7 times" in line for line in why)

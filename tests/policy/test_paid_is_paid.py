@@ -1,0 +1,189 @@
+"""Which plan is paid for after a change of plan (plexo 5.1, 5.2), and what a failed charge for it does."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+
+from kulanz.policy import facts as f
+from kulanz.policy.facts import BillingReason, InvoiceStatus, Status
+from kulanz.policy.state import CaseState, Standing
+from tests.policy.stories import (
+    DAY,
+    ENTERPRISE,
+    HOUR,
+    LONG_AGO,
+    MONDAY,
+    PLEXO,
+    Stage,
+    a_failure,
+    a_paying_account,
+    a_subscription,
+    a_success,
+    an_invoice,
+    terms,
+)
+
+CHANGED = MONDAY - 10 * DAY
+"""Within the paid period, which ends on MONDAY."""
+UPGRADE: dict[str, Any] = {"key": "lemonsqueezy:1120000", "reason": BillingReason.UPDATED, "total": 3000}
+WHEN_PAID = terms(replace(PLEXO, plan_change=replace(PLEXO.plan_change, upgrade="when_paid")))
+
+
+def changed_to(variant: str, at: datetime = CHANGED, **told: Any) -> f.SubscriptionSeen:
+    return a_subscription(at=at, variant=variant, **{"renews_at": MONDAY, **told})
+
+
+def upgraded(**stage: Any) -> Stage:
+    """An account that pays for Professional and has just chosen Enterprise."""
+    account = a_paying_account(now=LONG_AGO, **stage)
+    account.hear(changed_to(ENTERPRISE), at=CHANGED)
+    return account
+
+
+def unpaid_upgrade(**stage: Any) -> Stage:
+    """The same account, whose charge for the change failed, so that the provider calls it past due."""
+    account = upgraded(**stage)
+    account.hear(a_failure(CHANGED + HOUR, created_at=CHANGED, **UPGRADE), at=CHANGED + HOUR)
+    past_due = a_subscription(Status.PAST_DUE, CHANGED + HOUR, variant=ENTERPRISE, renews_at=CHANGED + 4 * DAY)
+    account.hear(past_due)
+    return account
+
+
+def test_a_dearer_plan_counts_at_once_where_the_difference_goes_with_the_next_renewal_5_1() -> None:
+    assert upgraded().state.plan == "enterprise"
+
+
+def test_an_upgrade_whose_charge_failed_leaves_the_paid_plan_and_opens_no_case_5_1() -> None:
+    account = unpaid_upgrade()
+
+    assert (account.state.plan, account.state.standing, account.state.cases) == ("professional", Standing.GOOD, ())
+    assert ("plan.upgrade_unpaid", "5.1") in account.rules
+    account.wait(MONDAY - HOUR)
+
+    assert (account.state.plan, account.mails, account.cancelled) == ("professional", [], [])
+
+
+def test_an_upgrade_that_is_paid_at_last_counts() -> None:
+    account = unpaid_upgrade()
+
+    account.hear(a_success(CHANGED + 2 * DAY, created_at=CHANGED, **UPGRADE), at=CHANGED + 2 * DAY)
+    account.hear(changed_to(ENTERPRISE, CHANGED + 2 * DAY))
+
+    assert (account.state.plan, account.state.cases) == ("enterprise", ())
+
+
+def test_an_unpaid_upgrade_that_stands_at_the_end_of_the_paid_period_begins_a_case_with_the_whole_grace() -> None:
+    account = unpaid_upgrade()
+
+    account.wait(MONDAY)
+
+    assert (account.case.state, account.case.opened_at) == (CaseState.GRACE, MONDAY)
+    assert account.case.deadline == MONDAY + 7 * DAY
+    assert account.state.plan == "professional"
+    account.wait(MONDAY + 8 * DAY)
+
+    assert account.state.plan == "free"
+
+
+def test_a_failed_renewal_after_an_unpaid_upgrade_is_one_case() -> None:
+    account = unpaid_upgrade()
+
+    account.hear(a_failure(MONDAY), at=MONDAY)
+
+    assert account.case.invoice is not None
+    assert account.case.deadline == MONDAY + 7 * DAY
+
+
+def test_the_failure_of_an_upgrade_that_is_told_after_its_past_due_closes_the_case_of_the_snapshot() -> None:
+    account = upgraded()
+    account.hear(a_subscription(Status.PAST_DUE, CHANGED + HOUR, variant=ENTERPRISE), at=CHANGED + HOUR)
+    assert account.state.standing is Standing.GRACE
+
+    account.hear(a_failure(CHANGED + HOUR, created_at=CHANGED, **UPGRADE), at=CHANGED + 2 * HOUR)
+
+    assert (account.state.plan, account.state.cases) == ("professional", ())
+    assert "dunning.explained" in [rule for rule, _ in account.rules]
+    assert "recovered" not in account.mails
+
+
+def test_a_charge_for_more_seats_that_failed_opens_no_case_while_the_period_is_paid() -> None:
+    account = a_paying_account(now=LONG_AGO)
+    account.hear(a_failure(CHANGED, created_at=CHANGED, **UPGRADE), at=CHANGED)
+
+    account.hear(a_subscription(Status.PAST_DUE, CHANGED, quantity=9))
+
+    assert (account.state.plan, account.state.cases) == ("professional", ())
+
+
+def test_an_old_unpaid_charge_for_a_change_explains_nothing_in_a_later_period() -> None:
+    account = unpaid_upgrade()
+    account.hear(a_success(MONDAY), changed_to(ENTERPRISE, MONDAY, renews_at=MONDAY + 30 * DAY), at=MONDAY)
+    late = MONDAY + 30 * DAY
+    account.hear(changed_to(ENTERPRISE, late, renews_at=late + 30 * DAY), at=late)
+
+    account.hear(a_subscription(Status.PAST_DUE, late + HOUR, variant=ENTERPRISE), at=late + HOUR)
+
+    assert account.case.deadline == late + HOUR + 7 * DAY
+
+
+@pytest.mark.parametrize("failure", [True, False], ids=["its charge fails", "no charge is made"])
+def test_a_plan_that_was_never_paid_for_is_not_kept_after_the_downgrade_5_2(*, failure: bool) -> None:
+    account = upgraded()
+    if failure:
+        account.hear(a_failure(CHANGED + HOUR, created_at=CHANGED, **UPGRADE), at=CHANGED + HOUR)
+
+    account.hear(changed_to("lemonsqueezy:394420", CHANGED + 2 * HOUR), at=CHANGED + 2 * HOUR)
+
+    assert account.state.plan == "professional"
+
+
+def test_a_plan_that_was_paid_for_is_kept_after_the_downgrade_5_2() -> None:
+    account = upgraded()
+    account.hear(a_success(CHANGED, **{**UPGRADE, "created_at": CHANGED - HOUR / 30}))
+
+    account.hear(changed_to("lemonsqueezy:394420", CHANGED + 2 * HOUR), at=CHANGED + 2 * HOUR)
+
+    assert account.state.plan == "enterprise"
+    account.wait(MONDAY)
+    assert account.state.plan == "professional"
+
+
+def test_a_trial_of_a_higher_plan_is_not_kept_once_a_payment_was_told_5_2() -> None:
+    account = Stage(now=CHANGED)
+    account.hear(
+        a_subscription(Status.ON_TRIAL, CHANGED, variant=ENTERPRISE, renews_at=MONDAY),
+        a_success(CHANGED, key="lemonsqueezy:1", total=0, reason=BillingReason.INITIAL, created_at=CHANGED),
+    )
+
+    account.hear(changed_to("lemonsqueezy:394420", CHANGED + DAY, status=Status.ON_TRIAL), at=CHANGED + DAY)
+
+    assert account.state.plan == "professional"
+
+
+def test_a_policy_may_let_an_upgrade_count_only_when_it_is_paid() -> None:
+    account = upgraded(terms=WHEN_PAID)
+    assert account.state.plan == "professional"
+
+    account.hear(a_success(CHANGED + DAY, created_at=CHANGED, **UPGRADE), at=CHANGED + DAY)
+
+    assert account.state.plan == "enterprise"
+
+
+def test_a_renewal_that_is_paid_under_the_dearer_plan_pays_for_it_too() -> None:
+    account = upgraded(terms=WHEN_PAID)
+
+    account.hear(a_success(MONDAY), at=MONDAY)
+
+    assert account.state.plan == "enterprise"
+
+
+def test_an_upgrade_whose_charge_was_voided_counts() -> None:
+    account = unpaid_upgrade()
+
+    account.hear(an_invoice(CHANGED + DAY, InvoiceStatus.VOID, created_at=CHANGED, **UPGRADE), at=CHANGED + DAY)
+
+    assert account.state.plan == "enterprise"
