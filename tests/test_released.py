@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, redirect_stdout
+from dataclasses import replace
 from datetime import timedelta
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from kulanz.cli import run
+from kulanz.policy.facts import SubscriptionSeen
 from kulanz.privacy import audit, rotation
-from kulanz.queries.replay.replay import replay
+from kulanz.queries import ownership
+from kulanz.queries.accounts import account_document
+from kulanz.queries.replay.replay import recorded, replay
 from kulanz.services import Services, build
-from kulanz.store import accounts, inbox, migrate, outbox
+from kulanz.store import accounts, bindings, inbox, migrate, outbox
 from kulanz.store.database import Database
 from tests import paddle, standard, stripe
 from tests.days import deliver, product, settings_of, settle
-from tests.lemonsqueezy import MONDAY, a_buyer, subscription_payment_recovered, subscription_updated
+from tests.end_to_end.instance import _environ
+from tests.lemonsqueezy import MONDAY, Purchase, a_buyer, subscription_payment_recovered, subscription_updated
 from tests.released.tables import lay
 from tests.servers import PostgreSQL
+from tests.store.rows import make_alias
 
 DAY = timedelta(days=1)
 BEGAN = MONDAY - 60 * DAY
@@ -117,6 +127,85 @@ def test_a_grace_that_began_before_the_upgrade_ends_after_it(services: Services)
 
     assert _standings(services)["org_12"] == ("free", "free", "on_hold")
     assert [finding for finding in replay(services) if finding.differs] == []
+
+
+def test_the_upgrade_tells_who_was_joined_and_what_two_accounts_share(services: Services) -> None:
+    _join_as_before(services, 123456, "org_3")
+
+    found = ownership.report(services)
+
+    kinds = {kind: {each.account for each in found.differences if each.kind == kind} for kind in ("joined", "shared")}
+    assert kinds["shared"] == {"org_11", "org_11b"}
+    assert kinds["joined"] == {"org_3"}
+    assert found.changing == 2
+    assert not ownership.exceeds_limit(services, found)
+
+
+def test_a_later_unnamed_purchase_of_a_joined_customer_goes_where_the_customer_was_joined(services: Services) -> None:
+    _join_as_before(services, 123456, "org_3")
+
+    deliver(services, subscription_updated(at=MONDAY, account=None, customer=123456, subscription=77, order=78))
+    settle(services)
+
+    document = account_document(services, "lemonsqueezy-123456")
+    assert document["account_id"] == "org_3"
+    assert "77" in [sub["id"] for sub in document["subscriptions"]]
+
+
+def test_a_purchase_that_two_accounts_shared_is_the_newest_name_s_alone_from_its_next_event_on(
+    services: Services,
+) -> None:
+    shared = next(each.of for each in ownership.report(services).differences if each.kind == "shared")
+    number = int(shared.removeprefix("lemonsqueezy:"))
+    buyer = replace(_buyer_of(services, "org_11", number), account="org_11b", subscription=number)
+
+    deliver(services, subscription_updated(at=MONDAY, purchase=buyer, status="past_due"))
+    settle(services)
+
+    holders = [name for name in ("org_11", "org_11b") if _subscriptions(services, name) == [str(number)]]
+    assert holders == ["org_11b"]
+    differing = {finding.account for finding in replay(services) if finding.differs}
+    assert differing.isdisjoint({"org_11", "org_11b"})
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+def test_the_command_prints_the_report_before_the_upgrade(tmp_path: Path, *, dry_run: bool) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'kulanz.db'}")
+    lay(database, "0.1.0")
+    database.dispose()
+    environ = {"KULANZ_DATA_DIR": str(tmp_path), "ENCRYPTION_KEYS": base64.b64encode(b"k" * 32).decode()}
+    out = StringIO()
+
+    with _environ(environ), redirect_stdout(out):
+        code = run(("migrate", "--json", *(["--dry-run"] if dry_run else [])))
+
+    document = json.loads(out.getvalue())
+    assert code == 0
+    assert {row["account"] for row in document["owners"] if row["difference"] == "shared"} == {"org_11", "org_11b"}
+    again = Database(f"sqlite:///{tmp_path / 'kulanz.db'}")
+    assert (migrate.current(again) == migrate.head()) is not dry_run
+    again.dispose()
+
+
+def _join_as_before(services: Services, customer: int, account: str) -> None:
+    """Let an account have a customer, and answer as its provisional account, as 0.1.0 joined them."""
+    provisional = f"lemonsqueezy-{customer}"
+    with services.database.write() as tx:
+        accounts.lock(tx, [provisional], services.vault.new_data_key)
+        make_alias(tx, provisional, account)
+        bindings.bind(tx, {f"lemonsqueezy:customer:{customer}": account})
+
+
+def _buyer_of(services: Services, name: str, number: int) -> Purchase:
+    """Return a purchase whose customer is that of a subscription."""
+    with services.database.read() as conn:
+        facts = list(recorded(services, conn, name))
+    seen = next(fact for fact in facts if isinstance(fact, SubscriptionSeen) and fact.key.endswith(f":{number}"))
+    return Purchase(customer=int(seen.customer.rpartition(":")[2]), began=BEGAN)
+
+
+def _subscriptions(services: Services, name: str) -> list[str]:
+    return [sub["id"] for sub in account_document(services, name)["subscriptions"]]
 
 
 def _settings(folder: Path, url: str) -> Any:

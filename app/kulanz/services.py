@@ -150,6 +150,7 @@ def build(settings: Settings, providers: Mapping[str, Provider] = PROVIDERS) -> 
             account_key=settings.account_key,
             account_secret=settings.account_secret,
             require_signed=settings.require_signed_accounts,
+            trusted=settings.trusted_claims,
         ),
         providers=providers,
         counters=Counters(database),

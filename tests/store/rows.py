@@ -8,12 +8,14 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import msgspec
+from sqlalchemy import update
 
 from kulanz.store import inbox, ledger
 from kulanz.store.database import Connection, Database
 from kulanz.store.inbox import NewEvent, SettledEvent
 from kulanz.store.ledger import DecisionRow
 from kulanz.store.outbox import EffectRow
+from kulanz.store.tables import accounts
 
 NOW = datetime(2026, 3, 1, 14, 8, 20, tzinfo=UTC)
 SECOND, HOUR, DAY = timedelta(seconds=1), timedelta(hours=1), timedelta(days=1)
@@ -96,3 +98,10 @@ def _chained(account: str, length: int, rule: str) -> Iterator[DecisionRow]:
 def states(conn: Connection, ids: Sequence[int]) -> list[str]:
     events = [inbox.get(conn, each) for each in ids]
     return [event.state for event in events if event is not None]
+
+
+def make_alias(tx: Connection, old: str, new: str) -> None:
+    """Let one account answer as another, as versions did that joined accounts by their customer."""
+    for condition, value in ((accounts.c.id, old), (accounts.c.alias_of, old)):
+        tx.execute(update(accounts).where(condition == value).values(alias_of=new))
+    tx.execute(update(accounts).where(accounts.c.id == old).values(book=None))

@@ -9,7 +9,7 @@ import pytest
 from kulanz.store import accounts
 from kulanz.store.accounts import AccountRow
 from kulanz.store.database import Database
-from tests.store.rows import DAY, NOW
+from tests.store.rows import DAY, NOW, make_alias
 
 
 def a_key(_account: str) -> bytes:
@@ -94,7 +94,7 @@ def test_locking_in_any_order_blocks_nobody_for_ever(database_url: str) -> None:
 def test_an_alias_answers_with_the_account_it_stands_for(database: Database) -> None:
     with database.write() as tx:
         rows = accounts.lock(tx, ["lemonsqueezy-1", "org_1"], a_key)
-        accounts.make_alias(tx, "lemonsqueezy-1", "org_1")
+        make_alias(tx, "lemonsqueezy-1", "org_1")
 
     with database.write() as tx:
         locked = accounts.lock(tx, ["lemonsqueezy-1"], a_key)
@@ -105,7 +105,7 @@ def test_an_alias_answers_with_the_account_it_stands_for(database: Database) -> 
 def test_what_was_sealed_under_an_alias_keeps_its_key(database: Database) -> None:
     with database.write() as tx:
         rows = accounts.lock(tx, ["lemonsqueezy-1", "org_1"], a_key)
-        accounts.make_alias(tx, "lemonsqueezy-1", "org_1")
+        make_alias(tx, "lemonsqueezy-1", "org_1")
 
         assert accounts.data_key(tx, "lemonsqueezy-1") == rows["lemonsqueezy-1"].key
         assert accounts.data_key(tx, "nobody") is None
@@ -114,8 +114,8 @@ def test_what_was_sealed_under_an_alias_keeps_its_key(database: Database) -> Non
 def test_the_alias_of_an_alias_answers_too(database: Database) -> None:
     with database.write() as tx:
         accounts.lock(tx, ["a", "b", "c"], a_key)
-        accounts.make_alias(tx, "a", "b")
-        accounts.make_alias(tx, "b", "c")
+        make_alias(tx, "a", "b")
+        make_alias(tx, "b", "c")
 
         assert {row.id for row in accounts.lock(tx, ["a", "b", "c"], a_key).values()} == {"c"}
         assert accounts.get(tx, "a") == accounts.get(tx, "c")
@@ -132,7 +132,7 @@ def some_accounts(database: Database) -> Database:
                 msgspec.structs.replace(rows["d"], standing="grace"),
             ],
         )
-        accounts.make_alias(tx, "old", "a")
+        make_alias(tx, "old", "a")
     return database
 
 

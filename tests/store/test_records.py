@@ -37,7 +37,8 @@ def test_facts_can_be_given_to_another_account_sealed_anew(database: Database) -
     with database.write() as tx:
         journal.append(tx, [JournalRow("old", NOW, "HoldPlaced", b"x", 1)])
 
-        assert journal.move(tx, "old", "new", reseal=lambda fact: fact + b"!") == 1
+        ((number, row),) = journal.numbered(tx, ["old"])
+        journal.give(tx, [(number, "new", row.fact + b"!")])
 
         assert [row.fact for row in journal.of_account(tx, "new")] == [b"x!"]
         assert list(journal.of_account(tx, "old")) == []
@@ -116,13 +117,13 @@ def test_the_first_binding_of_a_key_stays(database: Database) -> None:
         assert bindings.find(tx, []) == {}
 
 
-def test_what_is_bound_moves_with_its_account(database: Database) -> None:
+def test_single_names_can_be_bound_to_another_account(database: Database) -> None:
     with database.write() as tx:
         bindings.bind(tx, {"a": "old", "b": "old", "c": "other"})
 
-        assert bindings.move(tx, "old", "new") == 2
+        bindings.rebind(tx, ["a"], "new")
 
-        assert bindings.find(tx, "abc") == {"a": "new", "b": "new", "c": "other"}
+        assert bindings.find(tx, "abc") == {"a": "new", "b": "old", "c": "other"}
 
 
 def test_a_policy_version_is_recorded_once(database: Database) -> None:

@@ -18,6 +18,7 @@ from kulanz.commands.commands import (
     OpenDispute,
     SetOverride,
 )
+from kulanz.commands.links import Link
 from kulanz.errors import InvalidInputError, NotFoundError
 from kulanz.policy.areas.plan_change import Wanted
 from kulanz.queries.views import JsonDocument, Page
@@ -138,6 +139,12 @@ class ServiceInMemory:
     def certificates(self, account: str) -> JsonDocument:
         self.account(account)
         return {"certificates": [], "kept": []}
+
+    def link(self, wanted: Link, actor: str, _: StoreResponse, *, dry_run: bool) -> JsonDocument:
+        self.account(wanted.source)
+        self.orders.append((wanted.source, wanted, actor))
+        document = {"account_id": wanted.source, "to": wanted.target, "objects": [], "plans": {}}
+        return document | {"undone": wanted.undo, "dry_run": dry_run}
 
     def evidence(self, account: str) -> bytes:
         self.account(account)

@@ -4,14 +4,26 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from kulanz.cli import closing, declining
 from kulanz.cli.command import orders
 from kulanz.cli.listing import after_option, limit_option, print_page
-from kulanz.cli.options import MAX_AMOUNT, PAIR, currency_of, emit, instant, json_option, services, table, words
+from kulanz.cli.options import (
+    MAX_AMOUNT,
+    PAIR,
+    actor_option,
+    currency_of,
+    dry_run_option,
+    emit,
+    instant,
+    json_option,
+    services,
+    table,
+    words,
+)
 from kulanz.cli.suggestions import near_misses
 from kulanz.formats.wording import file_name
 
@@ -125,6 +137,63 @@ def plan_change(
     with services() as opened:
         document = quotes.plan_change(opened, ident, wanted)
     emit(document, as_json, table(PAIR, list(document.items())))
+
+
+@account.command()
+@click.argument("source", metavar="FROM", required=False)
+@click.argument("target", metavar="TO", required=False)
+@click.option("--file", "listed", type=click.File(), help="Lines of FROM,TO instead: all of them or none.")
+@click.option("--undo", is_flag=True, help="Take such links back: what is claimed counts again.")
+@reason_option
+@actor_option
+@dry_run_option
+@json_option
+def link(
+    *,
+    source: str | None,
+    target: str | None,
+    listed: TextIO | None,
+    undo: bool,
+    reason: str,
+    actor: str,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Let everything that belongs to account FROM, such as lemonsqueezy-77, belong to account TO."""
+    from kulanz.commands import links
+
+    pairs = _pairs(source, target, listed)
+    wanted = [links.Link(source=old, target=new, reason=reason, undo=undo) for old, new in pairs]
+    with services() as opened:
+        done = links.link(opened, wanted, actor, dry_run=dry_run)
+    document = [
+        {"from": each.link.source, "to": each.link.target, "objects": each.objects, "plans": each.plans}
+        for each in done
+    ]
+    rows = [
+        (
+            each.link.source,
+            each.link.target,
+            ", ".join(each.objects) or "nothing",
+            "; ".join(f"{name}: {plan}" for name, plan in each.plans.items()),
+        )
+        for each in done
+    ]
+    columns = ("from", "to", "would move" if dry_run else "moved", "plan after it")
+    emit({"links": document, "dry_run": dry_run, "undo": undo, "actor": actor}, as_json, table(columns, rows))
+
+
+def _pairs(source: str | None, target: str | None, listed: TextIO | None) -> list[tuple[str, str]]:
+    """Return the accounts to be linked: two arguments, or the lines of a file."""
+    if listed is not None and source is None:
+        lines = [line.strip() for line in listed if line.strip()]
+        pairs = [(old.strip(), new.strip()) for old, _, new in (line.partition(",") for line in lines)]
+        if not all(old and new for old, new in pairs):
+            raise click.UsageError("--file: each line is FROM,TO")
+        return pairs
+    if source is None or target is None or listed is not None:
+        raise click.UsageError("FROM and TO, or --file")
+    return [(source, target)]
 
 
 @account.command()

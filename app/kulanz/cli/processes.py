@@ -17,10 +17,12 @@ from kulanz.cli.options import (
     json_option,
     name_misspelt_settings,
     refuse_a_missing_file,
+    services,
+    table,
 )
 from kulanz.cli.up.supervisor import Process, Supervisor, python
 from kulanz.config import Settings, environment, load
-from kulanz.errors import ConfigurationError
+from kulanz.errors import ConfigurationError, RefusedError
 from kulanz.runtime import parent_watch as ties
 
 
@@ -60,10 +62,11 @@ def worker(*, burst: bool) -> None:
 
 
 @click.command()
+@click.option("--accept", is_flag=True, help="Upgrade although more accounts may change than the mass-action limit.")
 @dry_run_option
 @actor_option
 @json_option
-def migrate(*, dry_run: bool, actor: str, as_json: bool) -> None:
+def migrate(*, accept: bool, dry_run: bool, actor: str, as_json: bool) -> None:
     """Bring the database to the shape that this version expects."""
     from kulanz.store import migrate as migration
     from kulanz.store.database import Database
@@ -76,14 +79,39 @@ def migrate(*, dry_run: bool, actor: str, as_json: bool) -> None:
     database = Database(settings.database_url)
     try:
         before = migration.current(database)
+        has_owners = before is None or before >= migration.OWNERS
+        differing = [] if has_owners else _owners_report(accept=accept or dry_run)
         if not dry_run:
             migration.upgrade(database)
         after = migration.head() if dry_run else migration.current(database)
     finally:
         database.dispose()
-    document = {"from": before, "to": after, "dry_run": dry_run, "actor": actor}
+    document = {"from": before, "to": after, "owners": differing, "dry_run": dry_run, "actor": actor}
     words = f"database at {after}" + (" already" if before == after else "")
-    emit(document, as_json, f"would bring the database from {before} to {after}" if dry_run else words)
+
+    def show() -> None:
+        if differing:
+            table(_DIFFERENCE, [tuple(each.values()) for each in differing])()
+        click.echo(f"would bring the database from {before} to {after}" if dry_run else words)
+
+    emit(document, as_json, show)
+
+
+def _owners_report(*, accept: bool) -> list[dict[str, str]]:
+    """Return which accounts stand otherwise than with one owner for every purchase; refuse where they are too many."""
+    from kulanz.queries import ownership
+
+    with services() as opened:
+        found = ownership.report(opened)
+        refused = not accept and ownership.exceeds_limit(opened, found)
+    rows = [dict(zip(_DIFFERENCE, (each.account, each.kind, each.of), strict=True)) for each in found.differences]
+    if refused:
+        table(_DIFFERENCE, [tuple(row.values()) for row in rows])()
+        raise RefusedError(f"{found.changing} accounts share a purchase, more than the mass-action limit: --accept")
+    return rows
+
+
+_DIFFERENCE = ("account", "difference", "of")
 
 
 def replace_by_worker(role: str) -> None:

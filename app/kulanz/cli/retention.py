@@ -97,7 +97,7 @@ def hold(*, ident: str, until: datetime, reason: str, actor: str, dry_run: bool,
 
     with services() as opened:
         with opened.database.read() as conn:
-            row = accounts.get(conn, ident)
+            row = accounts.answering(conn, ident)
             if row is None:
                 raise NotFoundError(f"no account {ident!r}")
             held = len(closed.kept_of(conn, row.id))
@@ -119,7 +119,7 @@ def certificates(*, ident: str, out: Path | None, as_json: bool) -> None:
     from kulanz.store import accounts
 
     with services() as opened, opened.database.read() as conn:
-        row = accounts.get(conn, ident)
+        row = accounts.answering(conn, ident)
         if row is None:
             raise NotFoundError(f"no account {ident!r}")
         matches = closed.certificates_of(conn, row.id, opened.vault.signer.public)

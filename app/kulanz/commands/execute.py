@@ -33,7 +33,7 @@ def command(
     """
     services.vault.prepare()
     with services.database.write() as tx:
-        row = accounts.get(tx, account)
+        row = accounts.answering(tx, account)
         if row is None:
             raise NotFoundError(f"no account {account!r}")
         if row.key is None:

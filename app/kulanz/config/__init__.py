@@ -47,6 +47,8 @@ class Settings:
     account_key: str = "account_id"
     account_secret: str | None = None
     require_signed_accounts: bool = False
+    join_by_customer: bool = False
+    trusted_claims: frozenset[str] = frozenset()
     stripe_webhook_secrets: tuple[str, ...] = ()
     stripe_account_ids: frozenset[str] = frozenset()
     """Connected accounts whose events act; those of the endpoint's own account always do."""
@@ -134,6 +136,8 @@ def _settings(reader: SettingsReader, data_dir: Path) -> Settings:
         account_key=reader.text("KULANZ_ACCOUNT_KEY") or "account_id",
         account_secret=reader.text("KULANZ_ACCOUNT_SECRET"),
         require_signed_accounts=reader.flag("KULANZ_REQUIRE_SIGNED_ACCOUNTS"),
+        join_by_customer=reader.flag("KULANZ_JOIN_BY_CUSTOMER"),
+        trusted_claims=reader.providers("KULANZ_TRUSTED_CLAIMS"),
         stripe_webhook_secrets=reader.secrets("STRIPE_WEBHOOK_SECRETS"),
         stripe_account_ids=frozenset(reader.many("STRIPE_ACCOUNT_IDS")),
         stripe_api_key=reader.text("STRIPE_API_KEY"),

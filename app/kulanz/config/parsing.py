@@ -44,6 +44,10 @@ class OpsUser:
     read_only: bool = False
 
 
+PROVIDER_NAMES = frozenset({"lemonsqueezy", "paddle", "standard", "stripe"})
+"""The endpoints, each of which is a provider's name."""
+
+
 class SettingsReader:
     """Reads values by variable name; `problems` says what did not fit, never repeating what was given."""
 
@@ -79,6 +83,11 @@ class SettingsReader:
     def flag(self, name: str) -> bool:
         """Return a yes or no, no where nothing is given."""
         return bool(self._read(name, _flag, "1 or 0"))
+
+    def providers(self, name: str) -> frozenset[str]:
+        """Return the providers that a setting names."""
+        expected = f"some of {', '.join(sorted(PROVIDER_NAMES))}, separated by commas"
+        return frozenset(self._each(name, lambda text: text if text in PROVIDER_NAMES else None, expected))
 
     def port(self, name: str, default: int) -> int:
         """Return a TCP port."""

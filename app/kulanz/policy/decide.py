@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from kulanz.policy import facts as f
 from kulanz.policy.areas import areas_for
@@ -16,8 +17,9 @@ from kulanz.policy.consequences import letters
 from kulanz.policy.consequences.changes import changes, of_own_facts
 from kulanz.policy.facts import Fact, OwnFact
 from kulanz.policy.frozen import evolve
-from kulanz.policy.state import CALM, Account, Assessed, Decision, Moment, Situation, State, Terms, Transition
+from kulanz.policy.state import CALM, Account, Assessed, Change, Decision, Moment, Situation, State, Terms, Transition
 
+MOVED_RULE = "ownership.moved"
 _MAX_ITERATIONS = 12
 """Rounds after which acts that ask for acts are a fault in a rule, not a policy."""
 
@@ -48,6 +50,24 @@ def decide(
         if all(_is_quiet(act, step.after) for act in due):
             return _decision(step, acts, moment)
     raise RuntimeError(f"a policy that never comes to rest: {acts[-1]}")
+
+
+def moved(account: Account, book: Book, detail: Mapping[str, Any], terms: Terms, now: datetime) -> Decision:
+    """Return what follows for an account whose purchases came from another account, or went to it.
+
+    The product hears of a changed entitlement and the customer of nothing. What is due now is due at the next timer.
+    """
+    before = _as_decided(account, terms)
+    if before is not None and not account.was_told(before):
+        account = replace(account, add_ons=before.add_ons, quantities=before.quantities)
+    now = aware(now)
+    terms = terms.under(book, now)
+    step = Transition(account, before, assess(book, terms, book.word("timezone") or terms.timezone, now), book, terms)
+    change = Change(rule=MOVED_RULE, clause="", policy=terms.current, subject=account.id, detail=detail)
+    decision = Decision(
+        account=_moved_on(step, [], now), before=before, state=step.after, changes=(change,), facts=(), effects=()
+    )
+    return evolve(decision, effects=tuple(telling.effects(account, decision)))
 
 
 def _as_decided(account: Account, terms: Terms) -> State | None:

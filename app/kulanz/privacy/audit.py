@@ -79,7 +79,7 @@ def _with_loss(result: AuditResult, lost: Mapping[str, Loss]) -> AuditResult:
 
 def _of_one(services: Services, account: str) -> Iterator[AuditResult]:
     with services.database.read() as conn:
-        row = accounts.get(conn, account)
+        row = accounts.answering(conn, account)
         if row is None:
             raise NotFoundError(f"no account {account!r}")
         names = [row.id, *accounts.aliases(conn, row.id)]

@@ -1,94 +1,215 @@
-"""Whose event it is: the account that custom data names, or what we know of the provider's own objects.
+"""The resolver of owners: the account of every object that a batch of events touches (DOMAIN section 1).
 
-An event that names no account belongs to where its subscription, order or customer is, else to an account of the
-provider's customer (`lemonsqueezy-3083767`). When an event of that customer names an account, the provisional one
-becomes another name of it; a customer who names two accounts joins neither to the other (CONTRACT section 2).
+An event goes to the account of its purchase; its payments, refunds and disputes go with that, whatever account their
+own custom data name. Claims are joined per object (`ownership`), so the order of events decides nothing. An object
+whose owner changes moves: `moves` says from where to where.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple
 
+from kulanz.policy.facts import (
+    CustomerSeen,
+    DisputeSeen,
+    Fact,
+    InvoiceSeen,
+    LicenceSeen,
+    OrderSeen,
+    PaymentFailed,
+    PaymentLinked,
+    PaymentRefunded,
+    PaymentSucceeded,
+    RefundSeen,
+    Stamp,
+    SubscriptionSeen,
+)
+from kulanz.processing.ownership import Claim, Customer, Owners, Ownership, Payment, kind_of, read, root, write
 from kulanz.providers import Routing
 from kulanz.store import accounts, bindings
+from kulanz.store.bindings import BindingRow
 from kulanz.store.database import Connection
+
+_BILLED = (PaymentFailed, PaymentSucceeded, PaymentRefunded)
+_NO_TIME = datetime(1970, 1, 1, tzinfo=UTC)
+_UNKNOWN = Ownership()
+
+
+class Move(NamedTuple):
+    """One object whose owner changed."""
+
+    key: str
+    old: str
+    new: str
 
 
 class AccountResolver:
-    """The bindings that a batch of events touches, read once and written once."""
+    """The bindings that a batch of events touches, read once and written once.
 
-    def __init__(self, tx: Connection, routings: Sequence[Routing]) -> None:
+    `hear` every event, then `settle`, then ask with `account_of`.
+    """
+
+    def __init__(self, tx: Connection, routings: Sequence[Routing], *, join_by_customer: bool = False) -> None:
         self._tx = tx
         self._kept = kept(tx, {routing.kept_claim for routing in routings if routing.kept_claim is not None})
-        keys = {key for routing in routings for key in (routing.subscription, routing.order, routing.customer)}
-        self._bound = bindings.find(tx, {key for key in keys if key is not None})
-        self._new: dict[str, str] = {}
-        self.renamed: dict[str, str] = {}
-        """Provisional accounts that turned out to be another, by their old id."""
+        self._stored: dict[str, BindingRow] = {}
+        self._values = Owners(join_by_customer=join_by_customer)
+        self._owners: dict[str, str] = {}
+        self._closed: dict[str, bool] = {}
+        self._load(set(filter(None, (key for routing in routings for key in _keys(routing)))))
+        self.newly_known: set[str] = set()
+        """The objects that this batch is the first to know by events of their own."""
+        self.moves: list[Move] = []
+        self.refused: list[tuple[str, str]] = []
+        """Objects whose newest claim names a closed account, with that account: they stay where they are."""
 
-    @property
-    def newly_bound(self) -> frozenset[str]:
-        """The objects that this batch is the first to know."""
-        return frozenset(self._new)
-
-    def is_bound(self, key: str | None) -> bool:
-        """Whether a provider's object is bound to an account."""
-        return key is not None and key in self._bound
-
-    def resolve(self, routing: Routing, *, is_snapshot: bool) -> str | None:
-        """Return the account of an event, and remember it for the objects that the event names.
-
-        `shows`: the event is a snapshot of its subscription, which only that makes known; others merely mention one.
-        """
-        account = self.lookup(routing)
-        if account is None:
-            return None
-        for key in _keys(routing):
-            bound = self._bound.get(key)
-            if bound is None and (is_snapshot or key != routing.subscription):
-                self.bind(key, account)
-            elif bound is not None and bound == routing.fallback and bound != account:
-                self._rename(bound, account)
-        return account
-
-    def bind(self, key: str, account: str) -> None:
-        """Remember whose object this is."""
-        if key not in self._bound:
-            self._bound[key] = self._new[key] = account
-
-    def write(self) -> None:
-        """Record what was learned."""
-        for old, new in self.renamed.items():
-            bindings.move(self._tx, old, new)
-        if self._new:
-            bindings.bind(self._tx, {key: self.renamed.get(account, account) for key, account in self._new.items()})
-
-    def lookup(self, routing: Routing) -> str | None:
-        """Return the account of an event as far as we know."""
-        if routing.claim is not None:
-            return routing.claim
-        if self.keeps(routing):
-            return routing.kept_claim
-        for key in (routing.subscription, routing.order, routing.customer):
-            if key is not None and key in self._bound:
-                return self._bound[key]
-        return routing.fallback
-
-    def owner(self, routing: Routing) -> str | None:
-        """Return the account that an event is surely about: of its subscription or order, or claimed by the event."""
-        bound = (self._bound.get(key) for key in (routing.subscription, routing.order) if key is not None)
-        owner = next((account for account in bound if account is not None), None)
-        return owner or routing.claim or (routing.kept_claim if self.keeps(routing) else None)
+    def is_known(self, key: str | None) -> bool:
+        """Whether an event of its own has told of an object."""
+        value = self._values.get(key) if key is not None else None
+        return value is not None and (value.seen or value.base is not None)
 
     def keeps(self, routing: Routing) -> bool:
         """Whether an event names an account by an id that it has from before."""
         return routing.kept_claim in self._kept
 
-    def _rename(self, old: str, new: str) -> None:
-        self.renamed[old] = new
-        for key, account in self._bound.items():
-            if account == old:
-                self._bound[key] = new
+    def hear(self, routing: Routing, facts: Iterable[Fact]) -> None:
+        """Join what an event says of its objects."""
+        claim = routing.claim or (routing.kept_claim if self.keeps(routing) else None)
+        for key, value in said(routing, claim, facts):
+            self._join(key, value)
+
+    def link(self, key: str, at: datetime, digest: str, account: str) -> None:
+        """Join an operator's link of an object or a customer; an empty account takes links back."""
+        provider, kind, number = key.split(":", 2)
+        customer = Customer(_NO_TIME, key, f"{provider}-{number}") if kind == "customer" else None
+        earlier = self._values.get(key, _UNKNOWN).link
+        # A person's word is newer than every one before it, even within one moment of the clock.
+        rank = earlier.rank + 1 if earlier is not None and earlier.at >= at else 0
+        at = max(at, earlier.at) if earlier is not None else at
+        self._join(key, Ownership(link=Claim(at, rank, digest, account), customer=customer))
+
+    def settle(self) -> None:
+        """Find every owner, and which objects moved; nothing may be heard after it."""
+        self._load_payments()
+        for key in [key for key in self._values if key not in self._owners]:
+            account = self._values.owner(key)
+            if account is None:
+                continue
+            stored = self._stored.get(key)
+            if stored is not None and account != stored.account and self._is_closed(account):
+                self.refused.append((key, account))
+                account = stored.account
+            self._owners[key] = account
+            if stored is not None and account != stored.account and kind_of(key) != "customer":
+                self.moves.append(Move(key, stored.account, account))
+
+    def account_of(self, routing: Routing, facts: Iterable[Fact] = ()) -> str | None:
+        """Return the account of an event, after `settle`."""
+        facts = tuple(facts)
+        if routing.customer is not None and any(isinstance(fact, CustomerSeen) for fact in facts):
+            return next(iter(self.accounts_of_customer(routing.customer)), None) or self._of_no_object(routing)
+        purchase = purchase_of(routing, facts)
+        keys = (purchase, routing.subscription, routing.order)
+        owned = next((self._owners[key] for key in keys if key is not None and key in self._owners), None)
+        return owned or self._of_no_object(routing)
+
+    def lookup(self, routing: Routing) -> str | None:
+        """Return the account of an event as far as we know, without hearing it."""
+        for key in (routing.subscription, routing.order):
+            if key is not None and self.is_known(key):
+                return self._values.owner(key)
+        return self._of_no_object(routing)
+
+    def owner(self, routing: Routing) -> str | None:
+        """Return the account that an event is surely about: of its subscription or order, or claimed by the event."""
+        known = (key for key in (routing.subscription, routing.order) if key is not None and self.is_known(key))
+        owned = next(filter(None, map(self._values.owner, known)), None)
+        return owned or routing.claim or (routing.kept_claim if self.keeps(routing) else None)
+
+    def accounts_of_customer(self, customer: str) -> list[str]:
+        """Return every account that has a purchase of a customer, after `settle`."""
+        return sorted({self._owners[key] for key in self._values.purchases(customer) if key in self._owners})
+
+    def customers_told(self) -> dict[str, set[str]]:
+        """Return the customers that were told of by themselves, each with the accounts that may know them."""
+        told = [(key, value) for key, value in self._values.items() if value.seen and kind_of(key) == "customer"]
+        return {
+            key: {*self.accounts_of_customer(key), *([value.customer.fallback] if value.customer else [])}
+            for key, value in told
+        }
+
+    def unnamed(self) -> Iterator[tuple[str, str]]:
+        """Yield each provisional account and the only account that its customer's other purchases name."""
+        for customer in {value.customer for value in self._values.values() if value.customer is not None}:
+            owners = set(self.accounts_of_customer(customer.key))
+            if customer.fallback in owners and len(owners) == 2:  # noqa: PLR2004
+                yield customer.fallback, min(owners - {customer.fallback})
+
+    def write(self) -> None:
+        """Record what was learned."""
+        changed = [self._row(key) for key in self._owners]
+        bindings.save(self._tx, [row for row in changed if row != self._stored.get(row.key)])
+
+    def _row(self, key: str) -> BindingRow:
+        value, whole = self._values[key], root(key, self._values.get)
+        if whole != key:
+            return BindingRow(key, self._owners[key], write(value), None, whole)
+        customer = value.customer.key if value.customer is not None and kind_of(key) != "customer" else None
+        return BindingRow(key, self._owners[key], write(value), customer, None)
+
+    def _of_no_object(self, routing: Routing) -> str | None:
+        """Return the account of an event that is about no purchase, or about none that is known yet."""
+        claim = routing.claim or (routing.kept_claim if self.keeps(routing) else None)
+        if claim is not None:
+            return claim
+        if routing.customer is not None and routing.fallback is not None:
+            customer = Customer(_NO_TIME, routing.customer, routing.fallback)
+            return self._values.by_customer("", Ownership(customer=customer))
+        return routing.fallback
+
+    def _join(self, key: str, value: Ownership) -> None:
+        known = self._values.get(key)
+        joined = value if known is None else known.join(value)
+        if value.seen and not self.is_known(key):
+            self.newly_known.add(key)
+        self._values[key] = joined
+
+    def _load(self, keys: set[str]) -> None:
+        """Read objects, their customers' other purchases, and what they are payments of, under the customers' locks."""
+        customers = {key for key in keys if kind_of(key) == "customer"}
+        if any(kind_of(key) != "customer" for key in keys):
+            customers |= {row.customer for row in bindings.rows(self._tx, keys) if row.customer is not None}
+        bindings.lock_keys(self._tx, customers)
+        rows = [*bindings.rows(self._tx, keys | customers), *bindings.of_customers(self._tx, customers)]
+        while rows:
+            for row in rows:
+                self._add(row)
+            pointed = {key for value in self._values.values() for key in (*value.within, value.order) if key}
+            rows = bindings.rows(self._tx, pointed - self._stored.keys() - keys)
+            keys |= pointed
+
+    def _load_payments(self) -> None:
+        """Read the payments of every purchase that may move."""
+        for row in bindings.of_wholes(self._tx, [key for key in self._values if self._may_move(key)]):
+            if row.key not in self._values:
+                self._add(row)
+
+    def _may_move(self, key: str) -> bool:
+        stored = self._stored.get(key)
+        return stored is not None and kind_of(key) != "customer" and self._values.owner(key) != stored.account
+
+    def _add(self, row: BindingRow) -> None:
+        self._stored[row.key] = row
+        self._values[row.key] = read(row.claims) if row.claims is not None else Ownership(base=row.account)
+
+    def _is_closed(self, account: str) -> bool:
+        if account not in self._closed:
+            row = accounts.get(self._tx, account)
+            self._closed[account] = row is not None and row.key is None
+        return self._closed[account]
 
 
 def kept(conn: Connection, names: Iterable[str]) -> frozenset[str]:
@@ -96,5 +217,104 @@ def kept(conn: Connection, names: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name in names if accounts.exactly(conn, name) is not None)
 
 
-def _keys(routing: Routing) -> list[str]:
-    return [key for key in (routing.subscription, routing.order, routing.customer) if key is not None]
+def purchase_of(routing: Routing, facts: Iterable[Fact]) -> str | None:
+    """Return the object that an event is about; None where it is about none."""
+    for fact in facts:
+        match fact:
+            case SubscriptionSeen() | PaymentFailed() | PaymentSucceeded() | PaymentRefunded() | InvoiceSeen():
+                return routing.subscription
+            case OrderSeen() | LicenceSeen() | PaymentLinked():
+                return routing.order
+            case DisputeSeen() | RefundSeen():
+                return routing.order or routing.subscription
+            case _:
+                pass
+    return None
+
+
+def said(routing: Routing, claim: str | None, facts: Iterable[Fact]) -> Iterator[tuple[str, Ownership]]:
+    """Yield what one event says of each object; `claim` is the account that it may name."""
+    facts = tuple(facts)
+    stamp = next((stamp for fact in facts if (stamp := _stamp_of(fact)) is not None), Stamp(at=_NO_TIME))
+    customer = _customer(routing, stamp)
+    if routing.customer is not None and customer is not None:
+        yield routing.customer, Ownership(customer=customer)
+    word = _Word(routing, stamp, claim, customer)
+    for fact in facts:
+        yield from word.on(fact)
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    """What an event says of owners, whatever it is about."""
+
+    routing: Routing
+    stamp: Stamp
+    claim: str | None
+    customer: Customer | None
+
+    def on(self, fact: Fact) -> Iterator[tuple[str, Ownership]]:
+        """Yield what it says by one of its facts."""
+        subscription, order = self.routing.subscription, self.routing.order
+        match fact:
+            case SubscriptionSeen() if subscription is not None:
+                yield subscription, self._snapshot().join(Ownership(order=order))
+            case OrderSeen() if order is not None:
+                charge = Ownership(within=self.routing.within, charge=self.routing.is_charge)
+                yield order, self._snapshot().join(charge)
+            case LicenceSeen() if order is not None:
+                yield order, self._snapshot()
+            case PaymentFailed() | PaymentSucceeded() | PaymentRefunded() if subscription is not None:
+                yield from self._payment(fact.invoice, subscription)
+            case InvoiceSeen() if subscription is not None:
+                yield from self._payment(fact, subscription)
+            case PaymentLinked() if order is not None:
+                yield from ((part, Ownership(within=(order,))) for part in self.routing.parts)
+            case DisputeSeen() | RefundSeen():
+                yield from self._loose()
+            case CustomerSeen() if self.routing.customer is not None:
+                yield self.routing.customer, Ownership(seen=True)
+            case _:
+                pass
+
+    def _snapshot(self) -> Ownership:
+        first = self._claim(self.routing.customer_claim or "")
+        named = self._claim(self.claim) if self.claim is not None else None
+        words = Ownership(signed=named) if self.routing.signed else Ownership(stated=named)
+        return Ownership(seen=True, first_seen=first, customer=self.customer).join(words)
+
+    def _payment(self, invoice: InvoiceSeen, subscription: str) -> Iterator[tuple[str, Ownership]]:
+        payment = Payment(invoice.created_at or self.stamp.at, invoice.key, self.claim or "")
+        yield subscription, Ownership(first_payment=payment, customer=self.customer)
+        order = self.routing.order
+        for part in (*self.routing.parts, *([order] if order is not None else [])):
+            yield part, Ownership(seen=part == order, within=(subscription,))
+
+    def _loose(self) -> Iterator[tuple[str, Ownership]]:
+        """Yield what a refund or a dispute says of what it is about; its claim counts after every other."""
+        subscription, order = self.routing.subscription, self.routing.order
+        if order is not None:
+            within = (subscription,) if self.routing.is_payment and subscription is not None else ()
+            loose = Payment(self.stamp.at, "", self.claim or "")
+            yield order, Ownership(first_payment=loose, within=within, customer=self.customer)
+        elif subscription is not None:
+            yield subscription, Ownership(customer=self.customer)
+
+    def _claim(self, account: str) -> Claim:
+        return Claim(self.stamp.at, self.stamp.rank, self.stamp.digest, account)
+
+
+def _customer(routing: Routing, stamp: Stamp) -> Customer | None:
+    if routing.customer is None or routing.fallback is None:
+        return None
+    return Customer(stamp.at, routing.customer, routing.fallback)
+
+
+def _stamp_of(fact: Fact) -> Stamp | None:
+    stated = fact.invoice if isinstance(fact, _BILLED) else fact
+    stamp: Stamp | None = getattr(stated, "stamp", None)
+    return stamp
+
+
+def _keys(routing: Routing) -> Iterator[str | None]:
+    yield from (routing.subscription, routing.order, routing.customer, *routing.within, *routing.parts)

@@ -48,6 +48,7 @@ class DecisionLog:
         self._journal: list[JournalRow] = []
         self._effects: list[EffectRow] = []
         self._names: dict[str, str] = {}
+        self._moved_names: dict[str, str] = {}
         self._projections = Projections(services)
         self._access_taken: list[bool] = []
 
@@ -65,15 +66,25 @@ class DecisionLog:
             self._effects.extend(self._effect_rows(entry, effect))
         self._names.update(dict.fromkeys(decision.state.names, entry.row.id))
 
+    def record_move(
+        self, entry: Entry, decision: Decision, facts: tuple[Fact, ...], cause: Cause, terms: Terms
+    ) -> None:
+        """Record that purchases went from or to an account; their facts are in the journal and the inbox already."""
+        joined = evolve(decision, before=None)
+        self._projections.add(joined, facts, entry.account.book, self._now)
+        entry.state, entry.account = decision.state, decision.account
+        self._chain(entry, decision, cause, terms)
+        for effect in decision.effects:
+            self._effects.extend(self._effect_rows(entry, effect))
+        names = dict.fromkeys(decision.state.names, entry.row.id)
+        self._names.update(names)
+        self._moved_names.update(names)
+
     def signed(self, entry: Entry) -> AccountRow:
         """Return the row of an account to store, with its statement."""
         row = entry.stored()
         unchanged = row.seq == entry.signed_at and not entry.key.bound
         return row if unchanged else statements.stated(self._services.vault, row)
-
-    def leave(self, account: str) -> None:
-        """List nothing of an account that is another name of one from now on."""
-        self._projections.merge_account(account)
 
     def write(self, tx: Connection) -> None:
         """Write it."""
@@ -85,6 +96,8 @@ class DecisionLog:
             outbox.add(tx, self._effects)
         if self._names:
             bindings.bind(tx, self._names)
+        for account in sorted(set(self._moved_names.values())):
+            bindings.rebind(tx, [name for name, of in self._moved_names.items() if of == account], account)
         self._projections.write(tx)
         if self._access_taken:
             metrics.HOLDS.inc(len(self._access_taken))

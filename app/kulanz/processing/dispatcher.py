@@ -10,7 +10,14 @@ from time import monotonic, sleep
 from kulanz.crypto import places
 from kulanz.delivery import Attempt, AttemptReport, deliver
 from kulanz.delivery.report import AttemptState, parked
-from kulanz.errors import FarEndError, NotSentError, StorageUnavailableError, UnreadableError, reason_of
+from kulanz.errors import (
+    FarEndError,
+    NotSentError,
+    StorageUnavailableError,
+    UnreadableError,
+    UntranslatableError,
+    reason_of,
+)
 from kulanz.policy.assess import assess
 from kulanz.policy.consequences.effects import reported, still_wanted
 from kulanz.policy.effects import (
@@ -24,6 +31,7 @@ from kulanz.policy.effects import (
 )
 from kulanz.policy.facts import Fact, Outcome, Provenance, SubscriptionSeen
 from kulanz.privacy import after_restore, erasure
+from kulanz.processing import owners
 from kulanz.processing.account_resolver import AccountResolver
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.events import alert_parked
@@ -154,12 +162,12 @@ def _begin_attempt(services: Services, row: EffectRow) -> datetime | None:
 
 def _load_effect(services: Services, conn: Connection, row: EffectRow) -> Effect:
     """Return what is to be done. An account that was closed since the row was leased left it sealed anew."""
-    key = accounts.data_key(conn, row.account) if row.account else None
-    place = places.effect(row.account, row.id)
+    current = (outbox.get(conn, row.id) if row.account else None) or row
+    key = accounts.data_key(conn, current.account) if current.account else None
+    place = places.effect(current.account, row.id)
     if key:
-        return codec.read_effect(row.kind, services.vault.data_key(key, row.account).open(row.payload, place))
-    current = outbox.get(conn, row.id) if row.account else row
-    return codec.read_effect(row.kind, services.vault.open((current or row).payload, place))
+        return codec.read_effect(row.kind, services.vault.data_key(key, current.account).open(current.payload, place))
+    return codec.read_effect(row.kind, services.vault.open(current.payload, place))
 
 
 def _is_still_wanted(services: Services, conn: Connection, account: str, effect: Effect) -> bool:
@@ -196,7 +204,10 @@ def _give_back(services: Services, row: EffectRow, begun_at: datetime, note: str
 def _record(
     services: Services, row: EffectRow, effect: Effect, report: AttemptReport, attempts: int, *, settled: bool
 ) -> None:
-    """Record an outcome, and what follows from it for the account, in one transaction."""
+    """Record an outcome, and what follows from it for the account, in one transaction.
+
+    The account is the one that has the effect by now: its purchase may have moved while the attempt was under way.
+    """
     retried = report.state is AttemptState.RETRY
     withdrawn = report.outcome is Outcome.WITHDRAWN
     state = "pending" if retried else "withdrawn" if withdrawn else str(report.state)
@@ -213,6 +224,7 @@ def _record(
         )
         if settled:
             outbox.settle_request(tx, row.id)
+        row = outbox.get(tx, row.id) or row
         if row.account and not _report_to_policy(services, tx, row, effect, report):
             _discard(services, tx, row)
         _alert_operators(services, tx, row, effect, report.state)
@@ -289,15 +301,18 @@ def _ignore(services: Services, event: Event, reason: str) -> bool:
 
 
 def _record_subscription(services: Services, event: Event, seen: SubscriptionSeen) -> bool:
-    routing = _routing(services, event)
+    routing, facts = _payment(services, event)
     services.vault.prepare()
     with services.database.write() as tx:
-        resolver = AccountResolver(tx, [routing])
-        account = resolver.resolve(routing, is_snapshot=True)
+        resolver = AccountResolver(tx, [routing], join_by_customer=services.settings.join_by_customer)
+        resolver.hear(_told_by_api(routing, seen), (seen,))
+        resolver.hear(routing, facts)
+        resolver.settle()
+        account = resolver.account_of(routing, (seen,))
         if account is None:
             return False
         unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
-        unit_of_work.lock([account])
+        owners.apply(services, tx, unit_of_work, resolver, {account})
         if unit_of_work.is_erased(account):
             inbox.skip(tx, event.id, erasing.ERASED)
             return True
@@ -305,15 +320,32 @@ def _record_subscription(services: Services, event: Event, seen: SubscriptionSee
             account, (_reconciled(seen),), Cause(kind="effect", name="looked_up", ref=f"evt_{event.id}")
         )
         unit_of_work.save()
-        resolver.write()
         inbox.wake(tx, [event.waits_for or ""])
     return True
 
 
-def _routing(services: Services, event: Event) -> Routing:
+def _payment(services: Services, event: Event) -> tuple[Routing, tuple[Fact, ...]]:
+    """Return whose a waiting payment may be, and the facts that it is; none where they cannot be read yet."""
     provider = services.providers[event.provider]
     body = services.vault.open(event.body, places.event(event.provider, event.delivery_key))
-    return provider.route(provider.decode(body), services.account_naming)
+    payload, naming = provider.decode(body), services.account_naming
+    content = event.content_key or provider.peek(body).content_key
+    try:
+        facts: tuple[Fact, ...] = provider.translate(event.name, payload, content.hex(), naming)
+    except UntranslatableError:
+        facts = ()
+    return provider.route(payload, naming), facts
+
+
+def _told_by_api(routing: Routing, seen: SubscriptionSeen) -> Routing:
+    """Return whose a subscription is by the provider's answer alone, which has no custom data."""
+    provider, _, order = (seen.order or "").partition(":")
+    return Routing(
+        subscription=routing.subscription,
+        order=f"{provider}:order:{order}" if order else None,
+        customer=routing.customer,
+        fallback=routing.fallback,
+    )
 
 
 def _reconciled(seen: SubscriptionSeen) -> SubscriptionSeen:

@@ -21,7 +21,7 @@ from kulanz.policy.facts import (
     PaymentSucceeded,
     SubscriptionSeen,
 )
-from kulanz.processing import endpoints, facts_first, outbox, unknown_words
+from kulanz.processing import endpoints, facts_first, outbox, owners, unknown_words
 from kulanz.processing.account_resolver import AccountResolver
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.unit_of_work import UnitOfWork
@@ -181,19 +181,19 @@ class Batch:
             for event in self._events.values()
             if (routing := self._read(event)) and not self._is_misdirected(event, routing)
         }
-        resolver = AccountResolver(self._tx, [*routings.values()])
+        resolver = AccountResolver(
+            self._tx, [*routings.values()], join_by_customer=self._services.settings.join_by_customer
+        )
         translated = self._resolve_accounts(routings, resolver)
-        self._unit_of_work.lock({other_translated.account for other_translated in translated})
-        for old, new in resolver.renamed.items():
-            self._unit_of_work.join(old, new, Cause(kind="event", name="account_named"))
+        owners.apply(self._services, self._tx, self._unit_of_work, resolver, {each.account for each in translated})
         self._undecided.update(
             self._unit_of_work.account_id(other_translated.account) for other_translated in translated
         )
         for other_translated in sorted(translated, key=_order):
             self._decide(other_translated)
+        owners.share_customers(self._unit_of_work, resolver)
         self._avoid_lost_wakeup(resolver)
         self._unit_of_work.save()
-        resolver.write()
         inbox.settle(self._tx, self._settled, self._unit_of_work.now)
         unknown_words.record(self._services, self._tx, self._unknown)
         if self._newly_known:
@@ -255,10 +255,10 @@ class Batch:
 
     def _resolve_accounts(self, routings: Mapping[int, Routing], resolver: AccountResolver) -> list[Translated]:
         """Find each event's account and facts; what needs a subscription comes after what makes one known."""
-        translated: list[Translated] = []
+        heard: list[tuple[Event, Routing, tuple[Fact, ...]]] = []
         for ident, routing in sorted(routings.items(), key=lambda item: item[1].waits):
             event = self._events[ident]
-            if routing.waits and not resolver.is_bound(routing.waits_for):
+            if routing.waits and not resolver.is_known(routing.waits_for):
                 self._wait(event, routing, resolver)
                 continue
             facts = self._facts[ident]
@@ -266,23 +266,23 @@ class Batch:
                 concerned = self._concerned(event, routing, resolver)
                 self._park(event, facts.detail, resolver.lookup(routing), concerned)
                 continue
-            kinds = {type(fact) for fact in facts}
-            account = resolver.resolve(routing, is_snapshot=SubscriptionSeen in kinds)
+            resolver.hear(routing, facts)
+            heard.append((event, routing, facts))
+            self._newly_known.update(_newly_known(routing, {type(fact) for fact in facts}))
+        resolver.settle()
+        return list(self._translated_events(heard, resolver))
+
+    def _translated_events(
+        self, heard: Iterable[tuple[Event, Routing, tuple[Fact, ...]]], resolver: AccountResolver
+    ) -> Iterator[Translated]:
+        for event, routing, facts in heard:
+            account = resolver.account_of(routing, facts)
             if account is None:
                 self._park(event, "it names neither an account nor a customer", None)
                 continue
             if routing.unusable_claim is not None and not resolver.keeps(routing):
                 outbox.alert(self._services, self._tx, topic="account_id_unusable", subject=f"evt_{event.id}")
-            translated.append(Translated(account, event, facts, _earliest_time(facts)))
-            self._newly_known.update(_newly_known(routing, kinds))
-        if resolver.renamed:
-            return [
-                other_translated._replace(
-                    account=resolver.renamed.get(other_translated.account, other_translated.account)
-                )
-                for other_translated in translated
-            ]
-        return translated
+            yield Translated(account, event, facts, _earliest_time(facts))
 
     def _wait(self, event: Event, routing: Routing, resolver: AccountResolver) -> None:
         """Let a payment wait for a subscription that nobody has heard of (CONTRACT section 6), or a dispute for it."""
@@ -308,7 +308,7 @@ class Batch:
         Of the two whoever comes second sees what the first has written: this one the binding, or that one who waits.
         """
         wanted = {settled.waits_for for settled in self._waiting if settled.waits_for}
-        bindings.lock_keys(self._tx, wanted | (self._newly_known & resolver.newly_bound))
+        bindings.lock_keys(self._tx, wanted | (self._newly_known & resolver.newly_known))
         bound = bindings.find(self._tx, wanted)
         self._settled.extend(settled for settled in self._waiting if settled.waits_for not in bound)
 

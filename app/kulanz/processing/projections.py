@@ -34,7 +34,6 @@ class Projections:
         self._email_index: set[tuple[bytes, str]] = set()
         self._case_index: dict[tuple[str, str, str], CaseRow] = {}
         self._merged: set[tuple[str, str]] = set()
-        self._merged_accounts: set[str] = set()
 
     def add(self, decision: Decision, facts: Iterable[Fact], book_before: Book, now: datetime) -> None:
         """Keep what a decision leaves; `known` is what was known before it."""
@@ -49,19 +48,12 @@ class Projections:
             self._case_index.pop((name, CASE, key), None)
             self._merged.add((name, key))
 
-    def merge_account(self, account: str) -> None:
-        """Keep nothing of an account that is another name of one from now on."""
-        self._merged_accounts.add(account)
-
     def write(self, tx: Connection) -> None:
         """Write it."""
         if self._email_index:
             email_index.add(tx, self._email_index)
-        rows = [row for row in self._case_index.values() if row.account not in self._merged_accounts]
-        if rows:
-            case_index.put(tx, rows)
-        for account in self._merged_accounts:
-            case_index.leave(tx, account)
+        if self._case_index:
+            case_index.put(tx, list(self._case_index.values()))
         for account, key in self._merged:
             case_index.drop(tx, account, CASE, key)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -10,13 +10,15 @@ from typing import Any
 from kulanz.errors import RefusedError
 from kulanz.policy.areas.dunning import holds
 from kulanz.policy.assess import assess
-from kulanz.policy.decide import decide
+from kulanz.policy.book import Book
+from kulanz.policy.decide import MOVED_RULE, decide
+from kulanz.policy.decide import moved as decide_moved
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import Fact
 from kulanz.policy.state import CALM, Account, Decision, Situation, State, Terms
-from kulanz.privacy import erasure, statements
+from kulanz.privacy import erasure
 from kulanz.privacy.erasure import Closing
-from kulanz.processing import facts_first
+from kulanz.processing import facts_first, moving
 from kulanz.processing.circuit_breaker import Allowance, Expiries
 from kulanz.processing.decision_log import Cause, DecisionLog
 from kulanz.processing.entry import Entry, opened
@@ -24,6 +26,8 @@ from kulanz.processing.withdrawal import Withdrawal
 from kulanz.services import Services
 from kulanz.store import accounts, erasing, timers
 from kulanz.store.database import Connection
+
+MOVED = Cause(kind="ownership", name=MOVED_RULE)
 
 
 class UnitOfWork:
@@ -54,6 +58,10 @@ class UnitOfWork:
             self._entries[name] = self._entries.get(row.id) or opened(row, self._services.vault)
             self._entries[row.id] = self._entries[name]
 
+    def has(self, name: str) -> bool:
+        """Whether an account has been taken."""
+        return name in self._entries
+
     def account_id(self, name: str) -> str:
         """Return the id of an account that has been taken, whatever alias it was taken by."""
         return self._entries[name].row.id
@@ -79,30 +87,29 @@ class UnitOfWork:
         """Seal with the account's own key, for one place."""
         return self._entries[name].key.seal(plain, place)
 
-    def join(self, old: str, new: str, cause: Cause) -> None:
-        """Let a provisional account become another name of `new`: what is known of it is known of `new`."""
-        self.lock([old, new])
-        alias, target = self._entries[old], self._entries[new]
-        if alias is target or alias.erased or target.erased:
+    def move(self, old: str, new: str, keys: Collection[str], *, cause: Cause, reason: str | None = None) -> None:
+        """Move purchases to another account: what is recorded of them, and what follows from that for both."""
+        source, target = self._entries[old], self._entries[new]
+        if source is target or source.erased or target.erased:
             return
-        version = max(target.account.version, alias.account.version)
-        merged = target.account.book.join(alias.account.book)
-        target.account = replace(target.account, version=version)
-        accounts.make_alias(self._tx, old, target.row.id)
-        statements.restate(self._services.vault, self._tx, accounts.aliases(self._tx, target.row.id))
-        self._log.leave(old)
-        timers.replace(self._tx, {old: []})
-        self._entries[old] = target
-        self.decide(new, (), cause, merged_book=merged)
+        moved = moving.move(self._services, self._tx, source, target, keys)
+        detail = {"objects": sorted(keys), "reason": reason}
+        self._moved(source, moved.left, (), {**detail, "to": target.row.id}, cause)
+        book = target.account.book.with_facts(moved.facts)
+        self._moved(target, book, moved.facts, {**detail, "from": source.row.id}, cause)
 
-    def decide(self, name: str, new_facts: Iterable[Fact], cause: Cause, *, merged_book: Any = None) -> Decision:
+    def _moved(
+        self, entry: Entry, book: Book, facts: tuple[Fact, ...], detail: Mapping[str, Any], cause: Cause
+    ) -> None:
+        decision = decide_moved(entry.account, book, detail, self.terms, self.now)
+        self._log.record_move(entry, decision, facts, cause, self.terms)
+
+    def decide(self, name: str, new_facts: Iterable[Fact], cause: Cause) -> Decision:
         """Decide about one account, and keep what follows for `put_back`."""
         entry = self._entries[name]
         if entry.erased:
             raise RefusedError(f"{name}: {erasing.ERASED}")
         facts = tuple(new_facts)
-        if merged_book is not None:
-            entry.account = replace(entry.account, book=merged_book)
         decision = self._decided(entry, facts)
         self._log.record(entry, decision, cause, facts, self.terms)
         withdrawn = self._withdrawal.facts(entry)

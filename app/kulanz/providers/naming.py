@@ -32,6 +32,8 @@ class Naming:
     account_secret: str | None = field(default=None, repr=False)
     require_signed: bool = False
     """Whether a name without the merchant's signature counts as none."""
+    trusted: frozenset[str] = frozenset()
+    """Providers where the merchant's server alone writes custom data: their claims count as signed."""
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +46,7 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     signed: bool = False
 
 
-def claim(custom: object, naming: Naming) -> Claim:
+def claim(custom: object, naming: Naming, provider: str) -> Claim:
     """Read custom data of whatever shape; what is no usable id is kept apart, for operators to see."""
     if not isinstance(custom, dict) or custom.get(naming.account_key) is None:
         return Claim()
@@ -52,7 +54,7 @@ def claim(custom: object, naming: Naming) -> Claim:
     account = stated if isinstance(stated, str) else identifier(stated)
     if account is None or not (is_usable(account) or _KEPT.fullmatch(account)):
         return Claim(unusable=shown(stated))
-    signed = _is_signed(account, custom.get(SIGNATURE_KEY), naming.account_secret)
+    signed = provider in naming.trusted or _is_signed(account, custom.get(SIGNATURE_KEY), naming.account_secret)
     if naming.require_signed and not signed:
         return Claim(unusable=shown(stated))
     if not is_usable(account):  # It proves nothing: where no account has it, the event belongs to another one.

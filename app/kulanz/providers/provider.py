@@ -50,6 +50,16 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
     """The event says something of a subscription that must be known first."""
     needs_order: bool = False
     """The event names nobody but a payment, which must be known first: whose that was is whose this is."""
+    customer_claim: str | None = None
+    """The account that the customer's own record names in this snapshot."""
+    within: tuple[str, ...] = ()
+    """What a charge says that it pays, by any of its names; only some of them are ever told of."""
+    parts: tuple[str, ...] = ()
+    """Further names of the payment that an invoice tells of."""
+    is_payment: bool = False
+    """The order is a payment of the subscription."""
+    is_charge: bool = False
+    """The order is the charge of a card, which may be of something that it does not name."""
     origin: str | None = None
     """The account at the provider for which an event was sent to us, where it is another than the endpoint's own."""
     problem: str | None = None

@@ -48,7 +48,7 @@ def account_page(services: Services, name: str, *, before: int | None = None) ->
     """Return an account's dossier, with the steps before a decision; NotFoundError if there is no such account."""
     document = accounts.explanation(services, name, steps=False)
     with services.database.read() as conn:
-        row = stored.get(conn, name)
+        row = stored.answering(conn, name)
         if row is None:
             raise NotFoundError(f"no account {name!r}")
         last = row.seq if before is None else min(before - 1, row.seq)
@@ -71,14 +71,14 @@ def search(services: Services, text: str) -> list[AccountRow]:
     services.vault.prepare()
     with services.database.read() as conn:
         names = _named(services, conn, text.strip())
-        rows = [stored.get(conn, name) for name in names]
+        rows = [stored.answering(conn, name) for name in names]
     return list({row.id: row for row in rows if row is not None}.values())
 
 
 def _named(services: Services, conn: Connection, text: str) -> list[str]:
     if not text:
         return []
-    matches = [text] if _ID.fullmatch(text) and stored.get(conn, text) else []
+    matches = [text] if _ID.fullmatch(text) and stored.answering(conn, text) else []
     matches += bindings.find(conn, _keys(text)).values()
     if "@" in text:
         matches += email_index.find(conn, projections.fingerprint(services.vault, text))

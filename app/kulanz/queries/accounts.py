@@ -53,7 +53,7 @@ def entitlement(services: Services, name: str) -> JsonDocument:
 def timeline(services: Services, name: str, *, after: str | None = None, limit: int = 50) -> Page:
     """Return the account's decisions, oldest first; `after` is the number of a decision."""
     with services.database.read() as conn:
-        row = stored.get(conn, name)
+        row = stored.answering(conn, name)
         if row is None:
             raise NotFoundError(f"no account {name!r}")
         rows = ledger.of_account(conn, row.id, int(after or 0), limit + 1)
@@ -89,7 +89,7 @@ def explanation(services: Services, name: str, *, steps: bool = True) -> JsonDoc
         events, waits = _held_back(conn, seen)
         obstacles = _obstacles(services, conn, seen, parked=bool(events))
         undone = [_undone(row) for state in UNDONE_STATES for row in outbox.listing(conn, state, seen.account.id)]
-        row = stored.get(conn, name)
+        row = stored.answering(conn, name)
         gone = closed.reasons(conn, row) if row is not None and row.key is None else None
     return {
         "account_id": seen.account.id,

@@ -59,6 +59,8 @@ SENTENCES: Mapping[str, str] = {
     "dunning.begins_anew": "What arrived late shows the case of subscription {subscription} to begin at another time.",
     "dispute.settled": "The refund is no longer taken for a chargeback.",
     "dunning.settled": "The case of subscription {subscription}, closed before, is settled for good.",
+    "ownership.moved": "{objects} moved here from account {from}, with everything that is known of it.",
+    "ownership.moved_away": "{objects} moved to account {to}, with everything that is known of it.",
     "entitlement.recomputed": "The plans or the policy changed, so the entitlement was computed anew.",
     "override.in_force_again": "The clock was set back, so the exception of {actor} is in force again.",
     "override.ended": "The exception of {actor} ended, and the policy applies again.",
@@ -198,6 +200,7 @@ SENTENCES: Mapping[str, str] = {
 _VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
     ("dunning.grace_started", "dunning.grace_started_by_snapshot", lambda detail: "invoice" not in detail),
     ("plan.given", "plan.given_for_a_term", lambda detail: "term_months" in detail),
+    ("ownership.moved", "ownership.moved_away", lambda detail: "to" in detail),
     ("plan.ended", "plan.ended_by_pause", lambda detail: detail.get("status") == "paused"),
     (
         "plan.downgrade_scheduled",

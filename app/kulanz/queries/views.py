@@ -41,7 +41,7 @@ class AccountView:
 
 def view(services: Services, conn: Connection, name: str) -> AccountView:
     """Return an account as of its last decision; NotFoundError if there is none of that name or alias."""
-    row = stored.get(conn, name)
+    row = stored.answering(conn, name)
     if row is None:
         raise NotFoundError(f"no account {name!r}")
     return of_row(services, conn, row)

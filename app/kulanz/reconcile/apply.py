@@ -9,7 +9,7 @@ from datetime import datetime
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Fact, SubscriptionSeen
 from kulanz.privacy import erasure
-from kulanz.processing import outbox
+from kulanz.processing import outbox, owners
 from kulanz.processing.account_resolver import AccountResolver
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.unit_of_work import UnitOfWork
@@ -65,15 +65,14 @@ def apply(
     services.vault.prepare()
     with services.database.write() as tx:
         unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
-        address = AccountResolver(tx, [entry.routing for entry in entries])
+        routings = [entry.routing for entry in entries]
+        address = AccountResolver(tx, routings, join_by_customer=services.settings.join_by_customer)
         drifts: list[Drift] = []
-        matches = _find(unit_of_work, address, entries, drifts)
+        whose = _whose(services, tx, unit_of_work, address, entries)
+        matches = _find(unit_of_work, whose, drifts)
         _decide(unit_of_work, matches, cause, also)
-        for match in matches:
-            _bind(address, match)
         if matches:
             unit_of_work.save()
-            address.write()
             inbox.wake(tx, _shown(matches))
         for drift in drifts:
             if not drift.kind.deterministic:
@@ -101,12 +100,28 @@ class _AccountCache:
         return None if row.key is None else erasure.book_of(self._services.vault, row)
 
 
-def _find(
-    unit_of_work: UnitOfWork, address: AccountResolver, entries: Sequence[Listed], drifts: list[Drift]
-) -> list[_Match]:
-    """Compare under lock; accounts are only taken, or made, for what may have to be decided."""
-    whose = [(entry, account) for entry in entries if (account := address.lookup(entry.routing)) is not None]
-    unit_of_work.lock({account for _, account in whose})
+def _whose(
+    services: Services,
+    tx: Connection,
+    unit_of_work: UnitOfWork,
+    address: AccountResolver,
+    entries: Sequence[Listed],
+) -> list[tuple[Listed, str]]:
+    """Return whose each entry is, under lock; what only mentions a subscription makes it no more known."""
+    for entry in entries:
+        address.hear(entry.routing, (entry.fact,))
+    address.settle()
+    whose = [
+        (entry, account)
+        for entry in entries
+        if (account := address.account_of(entry.routing, (entry.fact,))) is not None
+    ]
+    owners.apply(services, tx, unit_of_work, address, {account for _, account in whose})
+    return whose
+
+
+def _find(unit_of_work: UnitOfWork, whose: Sequence[tuple[Listed, str]], drifts: list[Drift]) -> list[_Match]:
+    """Compare under lock."""
     matches = []
     for entry, account in whose:
         if unit_of_work.is_erased(account):
@@ -132,15 +147,6 @@ def _decide(unit_of_work: UnitOfWork, matches: Sequence[_Match], cause: Cause, a
         facts.extend(fact for match in several for fact in also(match.entry, unit_of_work))
         name = cause.name or several[0].kinds[0]
         unit_of_work.decide(account, facts, Cause(kind=cause.kind, name=name, ref=cause.ref))
-
-
-def _bind(address: AccountResolver, match: _Match) -> None:
-    """Remember whose the objects are that nobody knew: what is bound stays where it is."""
-    routing = match.entry.routing
-    shown = routing.subscription if isinstance(match.entry.fact, SubscriptionSeen) else None
-    for key in (shown, routing.order, routing.customer):
-        if key is not None:
-            address.bind(key, match.account)
 
 
 def _drifts(entry: Listed, account: str | None, kinds: Iterable[DriftKind], book: Book) -> list[Drift]:

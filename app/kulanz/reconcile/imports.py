@@ -18,6 +18,7 @@ from kulanz.policy.facts import (
     OrderStatus,
     Provenance,
 )
+from kulanz.processing import owners
 from kulanz.processing.account_resolver import kept
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.unit_of_work import UnitOfWork
@@ -27,7 +28,7 @@ from kulanz.providers.provider import Listed
 from kulanz.reconcile import apply
 from kulanz.reconcile.drift import Drift, seen_in
 from kulanz.services import Services
-from kulanz.store import bindings, shared_values
+from kulanz.store import shared_values
 
 PROVIDER = "lemonsqueezy"
 PROGRESS_KEY = "import:lemonsqueezy"
@@ -68,8 +69,7 @@ def import_store(
     pairs = _bindings(services, named or {})
     outcome = Import()
     if not dry_run:
-        with services.database.write() as tx:
-            bindings.bind(tx, pairs)
+        owners.link(services, pairs)
     for kind, page in _remaining(services, client, outcome, restart=restart or dry_run):
         drifts = _inspect(services, page) if dry_run else _apply(services, page)
         outcome.read[str(kind)] += len(page.items)

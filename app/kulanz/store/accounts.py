@@ -5,13 +5,13 @@ from datetime import datetime
 from typing import Any, TypeVarTuple
 
 import msgspec
-from sqlalchemy import LargeBinary, Select, and_, bindparam, func, or_, select, update
+from sqlalchemy import LargeBinary, Select, and_, bindparam, func, or_, select
 from sqlalchemy.engine import Connection
 
 from kulanz.store import bulk
 from kulanz.store.bulk import among
 from kulanz.store.prepared import Prepared
-from kulanz.store.tables import Instant, accounts
+from kulanz.store.tables import Instant, accounts, bindings
 
 _Columns = TypeVarTuple("_Columns")
 
@@ -95,12 +95,12 @@ _UNBOUND = (
     .limit(bindparam("limit"))
 )
 _COUNT = select(func.count()).select_from(accounts).where(accounts.c.alias_of.is_(None))
-_ALIAS = (
-    update(accounts)
-    .where(accounts.c.id == bindparam("old"))
-    .values(alias_of=bindparam("new"), book=None, grace_ends_at=None, deletion_eligible_at=None)
+_OWNERS = (
+    select(bindings.c.account)
+    .where(bindings.c.customer == bindparam("customer"), bindings.c.customer.is_not(None))
+    .distinct()
+    .limit(2)
 )
-_FORWARD = update(accounts).where(accounts.c.alias_of == bindparam("old")).values(alias_of=bindparam("new"))
 
 
 def lock(tx: Connection, ids: Collection[str], new_key: Callable[[str], bytes]) -> dict[str, AccountRow]:
@@ -163,6 +163,17 @@ def get(conn: Connection, id: str) -> AccountRow | None:  # noqa: A002
     return AccountRow(*row) if row is not None else None
 
 
+def answering(conn: Connection, id: str) -> AccountRow | None:  # noqa: A002
+    """Return the account that answers under an id, as people use it.
+
+    A provider's customer (`lemonsqueezy-77`) that owns nothing itself answers as the account that has everything of
+    that customer, where there is one.
+    """
+    provider, _, number = id.partition("-")
+    owners = list(conn.execute(_OWNERS, {"customer": f"{provider}:customer:{number}"}).scalars()) if number else []
+    return get(conn, owners[0] if len(owners) == 1 else id)
+
+
 def data_key(conn: Connection, id: str) -> bytes | None:  # noqa: A002
     """Return the wrapped key of exactly this account, also of an alias; None if it is unknown or erased."""
     key: bytes | None = conn.execute(_KEY, {"account": id}).scalar()
@@ -187,12 +198,6 @@ def page(conn: Connection, standing: str | None, plan: str | None, after: str | 
     if plan is not None:
         query = query.where(accounts.c.plan == plan)
     return [AccountRow(*row) for row in conn.execute(query)]
-
-
-def make_alias(tx: Connection, old: str, new: str) -> None:
-    """Let `old`, which is locked, answer with `new` from now on, and with it whatever was an alias of `old`."""
-    tx.execute(_ALIAS, {"old": old, "new": new})
-    tx.execute(_FORWARD, {"old": old, "new": new})
 
 
 def ids(conn: Connection, after: str | None, limit: int) -> list[str]:

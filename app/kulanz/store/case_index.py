@@ -109,7 +109,7 @@ _OPEN_ACCOUNTS = (
 _MERGED = delete(matters).where(
     matters.c.account == bindparam("of"), matters.c.kind == bindparam("kind"), matters.c.key == bindparam("merged")
 )
-_LEFT = delete(matters).where(matters.c.account == bindparam("of"))
+_OF_ACCOUNT = select(matters.c.kind, matters.c.key).where(matters.c.account == bindparam("of"))
 
 
 def put(tx: Connection, rows: Sequence[CaseRow]) -> None:
@@ -122,9 +122,9 @@ def drop(tx: Connection, account: str, kind: str, key: str) -> None:
     tx.execute(_MERGED, {"of": account, "kind": kind, "merged": key})
 
 
-def leave(tx: Connection, account: str) -> None:
-    """Forget those of an account that became another name of one which has them now."""
-    tx.execute(_LEFT, {"of": account})
+def of_account(conn: Connection, account: str) -> list[tuple[str, str]]:
+    """Return the kind and key of each of an account's matters."""
+    return [(row.kind, row.key) for row in conn.execute(_OF_ACCOUNT, {"of": account})]
 
 
 def page(

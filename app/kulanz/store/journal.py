@@ -36,7 +36,11 @@ _ALL_OF_ACCOUNT = select(journal.c.id, *(journal.c[name] for name in _COLUMNS)).
 _OF_ACCOUNTS = (
     select(*(journal.c[name] for name in _COLUMNS)).where(among(journal.c.account, "accounts")).order_by(journal.c.id)
 )
-_MOVED = select(journal.c.id, journal.c.fact).where(journal.c.account == bindparam("account"))
+_NUMBERED = (
+    select(journal.c.id, *(journal.c[name] for name in _COLUMNS))
+    .where(among(journal.c.account, "accounts"))
+    .order_by(journal.c.id)
+)
 
 
 def append(tx: Connection, rows: Sequence[JournalRow]) -> None:
@@ -57,15 +61,17 @@ def of_accounts(conn: Connection, accounts: Collection[str]) -> Iterator[Journal
     yield from (JournalRow(*fields) for fields in conn.execute(_OF_ACCOUNTS, {"accounts": accounts}))
 
 
+def numbered(conn: Connection, accounts: Collection[str]) -> list[tuple[int, JournalRow]]:
+    """Return the facts of some accounts with the numbers of their rows, oldest first."""
+    return [(number, JournalRow(*fields)) for number, *fields in conn.execute(_NUMBERED, {"accounts": accounts})]
+
+
+def give(tx: Connection, rows: Sequence[tuple[int, str, bytes]]) -> None:
+    """Give single facts to another account: number, account, and the fact encrypted anew."""
+    bulk.update(tx, journal, ("id", "account", "fact"), rows)
+
+
 def reseal(tx: Connection, account: str, seal: Callable[[JournalRow], bytes]) -> None:
     """Replace each fact of an account by what `seal` returns for its row."""
     rows = [(id_, JournalRow(*fields)) for id_, *fields in tx.execute(_ALL_OF_ACCOUNT, {"account": account})]
     bulk.update(tx, journal, ("id", "fact"), [(id_, seal(row)) for id_, row in rows])
-
-
-def move(tx: Connection, old: str, new: str, reseal: Callable[[bytes], bytes] | None = None) -> int:
-    """Give the facts of one account to another, sealed anew; returns how many."""
-    rows = tx.execute(_MOVED, {"account": old}).all()
-    moved = [(row.id, new, reseal(row.fact) if reseal else row.fact) for row in rows]
-    bulk.update(tx, journal, ("id", "account", "fact"), moved)
-    return len(moved)

@@ -10,6 +10,8 @@ from alembic.script import ScriptDirectory
 from kulanz.errors import RefusedError
 from kulanz.store.database import Connection, Database
 
+OWNERS = "0013"
+"""The revision since which every purchase has one owner."""
 _ONE_AT_A_TIME = 0x6B756C61
 
 

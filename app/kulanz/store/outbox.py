@@ -154,6 +154,11 @@ _AHEAD = (
 _FREE = (
     update(effects).where(_PENDING, effects.c.lease_until > bindparam("until", type_=Instant)).values(lease_until=None)
 )
+_GIVE = (
+    update(effects)
+    .where(effects.c.id == bindparam("effect"))
+    .values(account=bindparam("to"), payload=bindparam("sealed", type_=LargeBinary), decision_seq=None)
+)
 _RESEAL = (
     update(effects).where(effects.c.id == bindparam("effect")).values(payload=bindparam("sealed", type_=LargeBinary))
 )
@@ -275,6 +280,11 @@ def of_account(conn: Connection, account: str) -> Iterator[EffectRow]:
 def reseal(tx: Connection, id: str, payload: bytes) -> None:  # noqa: A002
     """Replace an effect's payload by the same one sealed otherwise."""
     tx.execute(_RESEAL, {"effect": id, "sealed": payload})
+
+
+def give(tx: Connection, id: str, account: str, payload: bytes) -> None:  # noqa: A002
+    """Give an effect to another account, encrypted anew; the decision behind it stays in the record of the old one."""
+    tx.execute(_GIVE, {"effect": id, "to": account, "sealed": payload})
 
 
 def park_pending(tx: Connection, reason: str) -> int:

@@ -97,9 +97,19 @@ bindings = Table(
     metadata,
     Column("key", String, primary_key=True),
     Column("account", String, nullable=False),
+    Column("claims", LargeBinary),
+    Column("customer", String),
+    Column("whole", String),
     Index("ix_bindings_account", "account"),
     sqlite_with_rowid=False,
 )
+"""The owner of each object of a provider, and the joined claims that it follows from (none: an earlier version's).
+
+`customer` stands with purchases only, and `whole` with payments: the purchase that they go with.
+"""
+
+partial("ix_bindings_customer", "customer IS NOT NULL", bindings.c.customer)
+partial("ix_bindings_whole", "whole IS NOT NULL", bindings.c.whole)
 
 accounts = Table(
     "accounts",

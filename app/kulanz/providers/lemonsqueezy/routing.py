@@ -13,7 +13,7 @@ from kulanz.providers.reading import identifier, inner
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     """Say whose event it is. An invoice has no claim of its own worth waiting for: its subscription decides."""
-    claimed = claim(inner(payload, "meta").get("custom_data"), naming)
+    claimed = claim(inner(payload, "meta").get("custom_data"), naming, PROVIDER)
     data = inner(payload, "data")
     kind, attributes = data.get("type"), inner(data, "attributes")
     customer = identifier(attributes.get("customer_id"))

@@ -17,6 +17,7 @@ from kulanz.providers.lemonsqueezy.vocabulary import (
     OBJECTS,
     ORDERS,
     OUTRANKS_ITS_EQUALS,
+    PROVIDER,
     RANKS,
     SUBSCRIPTIONS,
 )
@@ -41,7 +42,7 @@ def translate(
         attributes=data.below("attributes"),
         digest=OUTRANKS_ITS_EQUALS.get(name, "") + digest,
         rank=RANKS.get(name, 0),
-        signed=naming.account_secret is not None and claim(custom.values, naming).signed,
+        signed=claim(custom.values, naming, PROVIDER).signed,
         address=customer_address(custom),
     )
     return (_TRANSLATIONS[OBJECTS[name]](source), *_known_address(source))

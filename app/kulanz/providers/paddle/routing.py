@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kulanz.providers.naming import Naming, claim
+from kulanz.providers.naming import Claim, Naming, claim
 from kulanz.providers.paddle.vocabulary import CUSTOMER, OBJECTS, PROVIDER, SUBSCRIPTION, TRANSACTION, WARNINGS, binding
 from kulanz.providers.provider import Routing
 from kulanz.providers.reading import PayloadReader
@@ -19,7 +19,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     name = payload.get("event_type")
     kind = OBJECTS.get(name, "") if isinstance(name, str) else ""
     payload_reader = PayloadReader(payload, "payload").below("data")
-    claimed = claim(payload_reader.values.get("custom_data"), naming)
+    claimed = Claim() if kind == CUSTOMER else claim(payload_reader.values.get("custom_data"), naming, PROVIDER)
     ids = {field: payload_reader.identifier(field) for field in ("customer_id", "subscription_id", "transaction_id")}
     if kind in _OWN:
         ids[_OWN[kind]] = payload_reader.identifier("id")
@@ -32,6 +32,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         customer=_binding(CUSTOMER, ids["customer_id"]),
         subscription=_binding(SUBSCRIPTION, ids["subscription_id"]),
         order=_binding(TRANSACTION, ids["transaction_id"]),
+        is_payment=kind != SUBSCRIPTION,
         needs_subscription=kind == TRANSACTION and ids["subscription_id"] is not None,
         fallback=f"{PROVIDER}-{ids['customer_id']}" if ids["customer_id"] else None,
     )

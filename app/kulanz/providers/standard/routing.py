@@ -14,7 +14,8 @@ from kulanz.providers.standard.vocabulary import PAYMENT, PROVIDER, SUBSCRIPTION
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     """Say whose event it is. A subscription's payment waits until the subscription is known."""
     kind, ids = kind_of(payload), ids_of(payload)
-    claimed = claim(data_of(payload).values.get("metadata"), naming)
+    told = data_of(payload)
+    claimed = claim(told.values.get("metadata"), naming, PROVIDER)
     return Routing(
         claim=claimed.account,
         unusable_claim=claimed.unusable,
@@ -23,6 +24,10 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         customer=_binding("customer", ids.customer),
         subscription=_binding(SUBSCRIPTION, ids.subscription),
         order=_binding(PAYMENT, ids.payment),
+        customer_claim=claim(
+            {naming.account_key: told.below("customer").values.get("external_id")}, naming, PROVIDER
+        ).account,
+        is_payment=kind != SUBSCRIPTION,
         needs_subscription=kind == PAYMENT and ids.subscription is not None,
         fallback=f"{PROVIDER}-{ids.customer}" if ids.customer else None,
     )

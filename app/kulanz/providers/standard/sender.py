@@ -12,7 +12,17 @@ from kulanz.providers.address import CustomerAddress, customer_address
 from kulanz.providers.event_header import EventHeader
 from kulanz.providers.naming import Naming, claim
 from kulanz.providers.reading import PayloadReader, UnknownWord, inner
-from kulanz.providers.standard.vocabulary import CUSTOMER, DISPUTE, DODO, PAYMENT, POLAR, RANKS, REFUND, SUBSCRIPTION
+from kulanz.providers.standard.vocabulary import (
+    CUSTOMER,
+    DISPUTE,
+    DODO,
+    PAYMENT,
+    POLAR,
+    PROVIDER,
+    RANKS,
+    REFUND,
+    SUBSCRIPTION,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,7 +93,7 @@ def event_of(
         told=payload_reader,
         at=PayloadReader(payload, "payload").needed_instant("timestamp"),
         digest=digest,
-        signed=claim(custom.values, naming).signed,
+        signed=claim(custom.values, naming, PROVIDER).signed,
         address=customer_address(custom),
     )
 

@@ -13,8 +13,9 @@ from kulanz.errors import FarEndError, UntranslatableError
 from kulanz.policy.facts import PaymentLinked, Provenance, ProviderFact, RefundSeen, Stamp, SubscriptionSeen
 from kulanz.providers.provider import Refunded
 from kulanz.providers.reading import PayloadReader
+from kulanz.providers.stripe.objects import intent_of
 from kulanz.providers.stripe.subscriptions import looked_up
-from kulanz.providers.stripe.translation import intent_of, looked_up_invoice
+from kulanz.providers.stripe.translation import looked_up_invoice
 from kulanz.providers.stripe.vocabulary import key
 from kulanz.providers.transport import Transport
 

@@ -19,6 +19,12 @@ def subscription_of(invoice: PayloadReader) -> str | None:
     )
 
 
+def intent_of(invoice: PayloadReader) -> str | None:
+    """Return the payment intent that paid an invoice: told by itself until 2025, among its payments since."""
+    paid = (payload_reader.below("payment").reference("payment_intent") for payload_reader in invoice.each("payments"))
+    return invoice.reference("payment_intent") or next((intent for intent in paid if intent), None)
+
+
 def custom_data(payload_reader: PayloadReader, account_key: str) -> Mapping[str, Any]:
     """Return the metadata that names the account: the object's own, or what an invoice carries of its subscription."""
     matches = [place.values for place in _metadata(payload_reader)]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kulanz.providers.naming import Claim, Naming, claim
 from kulanz.providers.provider import Routing
 from kulanz.providers.reading import PayloadReader, shown
-from kulanz.providers.stripe.objects import custom_data, subscription_of
+from kulanz.providers.stripe.objects import custom_data, intent_of, subscription_of
 from kulanz.providers.stripe.vocabulary import (
     CHARGE,
     DISPUTE,
@@ -23,13 +23,15 @@ from kulanz.providers.stripe.vocabulary import (
 
 _THIN_PROBLEM = "it sends thin events, which carry nothing: choose snapshot events in Stripe's event destination"
 
+_INTENT = "payment_intent"
+
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     """Say whose event it is. A dispute names its charge only, and what paid an invoice that invoice only."""
     name = payload.get("type")
     kind = OBJECTS.get(name, "") if isinstance(name, str) else ""
     payload_reader = PayloadReader(payload, "payload").below("data").below("object")
-    claimed = Claim() if kind == DISPUTE else claim(custom_data(payload_reader, naming.account_key), naming)
+    claimed = Claim() if kind == DISPUTE else claim(custom_data(payload_reader, naming.account_key), naming, PROVIDER)
     customer, payment = payload_reader.reference("customer"), _payment(kind, payload_reader)
     subscription = _subscription(kind, payload_reader)
     origin = payload.get("account") or payload.get("context")
@@ -43,6 +45,9 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         customer=binding("customer", customer) if customer else None,
         subscription=binding(SUBSCRIPTION, subscription) if subscription else None,
         order=payment,
+        within=tuple(_paid_by(payload_reader)) if kind == CHARGE else (),
+        parts=tuple(_paid_with(payload_reader, kind)),
+        is_charge=kind == CHARGE,
         needs_subscription=kind == INVOICE,
         needs_order=kind in {DISPUTE, INVOICE_PAYMENT},
         fallback=f"{PROVIDER}-{customer}" if customer else None,
@@ -61,6 +66,27 @@ def _payment(kind: str, payload_reader: PayloadReader) -> str | None:
         case _:
             own_id = None
     return binding(kind, own_id) if own_id else None
+
+
+def _paid_by(charge: PayloadReader) -> Iterator[str]:
+    """Yield what a charge pays: its invoice until 2025, and the payment intent that both name."""
+    if invoice := charge.reference("invoice"):
+        yield binding(INVOICE, invoice)
+    if intent := charge.reference("payment_intent"):
+        yield binding(_INTENT, intent)
+
+
+def _paid_with(told: PayloadReader, kind: str) -> Iterator[str]:
+    """Yield the names under which a charge may name an invoice, or be named by it or by the invoice's payment."""
+    if kind not in {INVOICE, INVOICE_PAYMENT}:
+        return
+    if kind == INVOICE and (ident := told.identifier("id")):
+        yield binding(INVOICE, ident)
+    payment = told.below("payment") if kind == INVOICE_PAYMENT else told
+    if intent := (intent_of(told) if kind == INVOICE else payment.reference("payment_intent")):
+        yield binding(_INTENT, intent)
+    if charge := payment.reference("charge"):
+        yield binding(CHARGE, charge)
 
 
 def _subscription(kind: str, payload_reader: PayloadReader) -> str | None:

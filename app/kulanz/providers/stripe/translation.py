@@ -27,7 +27,7 @@ from kulanz.providers.address import CustomerAddress, customer_address, known
 from kulanz.providers.event_header import EventHeader
 from kulanz.providers.naming import Naming, claim
 from kulanz.providers.reading import PayloadReader, UnknownWord
-from kulanz.providers.stripe.objects import custom_data, subscription_of
+from kulanz.providers.stripe.objects import custom_data, intent_of, subscription_of
 from kulanz.providers.stripe.subscriptions import subscription_seen
 from kulanz.providers.stripe.vocabulary import (
     CHANGED,
@@ -127,7 +127,7 @@ def translate(
         told=payload_reader,
         digest=digest,
         changed=frozenset(document.below("data").below("previous_attributes").values),
-        signed=claim(custom, naming).signed,
+        signed=claim(custom, naming, PROVIDER).signed,
         address=customer_address(PayloadReader(custom, "metadata")),
     )
     return (*_TRANSLATIONS[OBJECTS[name]](event), *known(event.address, event.at))
@@ -197,12 +197,6 @@ def _tax(payload_reader: PayloadReader) -> int:
     """Return the tax of an invoice: one sum until 2025, a list since."""
     parts = payload_reader.each("total_taxes") or payload_reader.each("total_tax_amounts")
     return sum(part.amount("amount") for part in parts) if parts else payload_reader.amount("tax")
-
-
-def intent_of(invoice: PayloadReader) -> str | None:
-    """Return the payment intent that paid an invoice: told by itself until 2025, among its payments since."""
-    paid = (payload_reader.below("payment").reference("payment_intent") for payload_reader in invoice.each("payments"))
-    return invoice.reference("payment_intent") or next((intent for intent in paid if intent), None)
 
 
 def _charge(event: _StripeEvent) -> tuple[ProviderFact, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from kulanz.crypto import places
@@ -10,6 +10,7 @@ from kulanz.crypto.vault import DataKey
 from kulanz.policy.backtest import News
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Fact
+from kulanz.providers import Routing
 from kulanz.services import Services
 from kulanz.store import accounts, codec, inbox, journal
 from kulanz.store.accounts import AccountRow
@@ -50,12 +51,16 @@ def opened(services: Services, row: AccountRow) -> RecordedAccount | None:
 
 
 def news(
-    services: Services, conn: Connection, recorded_accounts: Sequence[RecordedAccount]
+    services: Services,
+    conn: Connection,
+    recorded_accounts: Sequence[RecordedAccount],
+    hear: Callable[[Connection, Routing, Sequence[Fact]], object] = lambda *_: None,
 ) -> Mapping[str, list[News]]:
     """Return what reached us about each of some accounts, under all of its names, in a few questions for all of them.
 
     The provider's facts are translated anew from the bodies as received; our own are those of the journal. What was
-    recorded before an account got its name stands under an alias, sealed with the alias's own key.
+    recorded before an account got its name stands under an alias, sealed with the alias's own key. `hear` is told of
+    every event.
     """
     names = [recorded_account.row.id for recorded_account in recorded_accounts]
     keys = {
@@ -68,18 +73,21 @@ def news(
     stated: dict[str, list[News]] = {name: [] for name in names}
     for event in inbox.of_accounts(conn, [*keys]):
         account, key = keys[event.account or ""]
-        stated[account].extend(News(event.received_at, fact) for fact in _translated(services, event, key))
+        routing, facts = _translated(services, event, key)
+        hear(conn, routing, facts)
+        stated[account].extend(News(event.received_at, fact) for fact in facts)
     for row in journal.of_accounts(conn, [*keys]):
         account, key = keys[row.account]
         stated[account].append(News(row.at, _read(row, key)))
     return stated
 
 
-def _translated(services: Services, event: Event, key: DataKey) -> Iterable[Fact]:
+def _translated(services: Services, event: Event, key: DataKey) -> tuple[Routing, tuple[Fact, ...]]:
     provider = services.providers[event.provider]
     body = key.open(event.body, places.event(event.provider, event.delivery_key, event.account))
     content = event.content_key or provider.peek(body).content_key
-    return provider.translate(event.name, provider.decode(body), content.hex(), services.account_naming)
+    payload, naming = provider.decode(body), services.account_naming
+    return provider.route(payload, naming), provider.translate(event.name, payload, content.hex(), naming)
 
 
 def _read(row: JournalRow, key: DataKey) -> Fact:

@@ -12,6 +12,7 @@ from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Fact
 from kulanz.policy.state import Terms
+from kulanz.queries.replay.owners import OwnersCheck
 from kulanz.queries.replay.recorded import RecordedAccount, news, opened, pages
 from kulanz.services import Services
 from kulanz.store import accounts
@@ -39,29 +40,42 @@ def replay(
 ) -> Iterator[ReplayResult]:
     """Yield a finding for every account that was decided about at or after `since`, in the order of their ids.
 
+    Without `since` the owners of all purchases are computed again, too.
+
     `progress` is told after each page how many accounts were looked at, and how many there are.
     """
     with services.database.read() as conn:
         done, number = 0, accounts.count(conn)
+    check = OwnersCheck(services)
     for conn, rows in pages(services):
         wanted = [row for row in rows if row.decided_at is not None and (since is None or row.decided_at >= since)]
         terms = services.all_terms(conn)
         try:
-            yield from _page(services, conn, wanted, terms, shuffle)
+            yield from _page(services, conn, wanted, terms, shuffle, check=check)
         except UnreadableError:
             for row in wanted:
-                yield from _one(services, conn, row, terms, shuffle)
+                yield from _one(services, conn, row, terms, shuffle, check=check)
         done += len(rows)
         if progress is not None:
             progress(done, number)
+    if since is None:
+        with services.database.read() as conn:
+            for account, key in check.differences(conn):
+                yield ReplayResult(account=account, differs=(f"owner of {key}",))
 
 
 def _page(
-    services: Services, conn: Connection, rows: Sequence[AccountRow], terms: Terms, shuffle: random.Random | None
+    services: Services,
+    conn: Connection,
+    rows: Sequence[AccountRow],
+    terms: Terms,
+    shuffle: random.Random | None,
+    *,
+    check: OwnersCheck,
 ) -> list[ReplayResult]:
     """Return the findings of some accounts, or raise UnreadableError where one of them is not to be opened."""
     matches = {row.id: opened(services, row) for row in rows}
-    stated = news(services, conn, [account for account in matches.values() if account is not None])
+    stated = news(services, conn, [account for account in matches.values() if account is not None], check.hear)
     return [
         ReplayResult(account=name, erased=True)
         if recorded_account is None
@@ -71,10 +85,16 @@ def _page(
 
 
 def _one(
-    services: Services, conn: Connection, row: AccountRow, terms: Terms, shuffle: random.Random | None
+    services: Services,
+    conn: Connection,
+    row: AccountRow,
+    terms: Terms,
+    shuffle: random.Random | None,
+    *,
+    check: OwnersCheck,
 ) -> list[ReplayResult]:
     try:
-        return _page(services, conn, [row], terms, shuffle)
+        return _page(services, conn, [row], terms, shuffle, check=check)
     except UnreadableError as error:
         return [ReplayResult(account=row.id, differs=(f"unreadable: {error.detail}",))]
 

@@ -106,7 +106,16 @@ _ATTRIBUTE = (
         concerns=bindparam("concerns_", type_=String),
     )
 )
-_BODIES = select(inbox.c.id, inbox.c.body).where(inbox.c.account == bindparam("account")).order_by(inbox.c.id)
+_OF_ANOTHER = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("number"), inbox.c.account == bindparam("old"))
+    .values(account=bindparam("new"))
+)
+_CONCERNS_ANOTHER = (
+    update(inbox)
+    .where(inbox.c.id == bindparam("number"), inbox.c.concerns == bindparam("old"))
+    .values(concerns=bindparam("new"))
+)
 _SEALED = select(inbox.c.id, inbox.c.provider, inbox.c.delivery_key, inbox.c.body).where(
     inbox.c.account == bindparam("account")
 )
@@ -123,6 +132,10 @@ _OF_ACCOUNT = (
     .limit(_PAGE)
 )
 _OF_ACCOUNTS = _EVENT.where(among(inbox.c.account, "accounts"), inbox.c.state == "handled").order_by(inbox.c.id)
+_UNAPPLIED_OF = _EVENT.where(
+    text("state IN ('waiting', 'parked')"),
+    or_(inbox.c.account == bindparam("account"), inbox.c.concerns == bindparam("account")),
+).order_by(inbox.c.id)
 _HANDLED_BEFORE = (
     _EVENT.where(
         inbox.c.provider == bindparam("provider"), inbox.c.id < bindparam("before"), inbox.c.state == "handled"
@@ -191,6 +204,12 @@ def attribute(tx: Connection, id: int, account: str | None, concerns: str | None
     tx.execute(_ATTRIBUTE, {"attributed": id, "whose": account, "concerns_": concerns})
 
 
+def concern(tx: Connection, id: int, old: str, new: str) -> None:  # noqa: A002
+    """Let an event that is not applied be of one account, or hold back its dunning, instead of another."""
+    for statement in (_OF_ANOTHER, _CONCERNS_ANOTHER):
+        tx.execute(statement, {"number": id, "old": old, "new": new})
+
+
 def wake(tx: Connection, subscriptions: Collection[str]) -> int:
     """Let the events go on that wait for one of these subscriptions, or have given up waiting; returns how many."""
     return _WAKE.write(tx, subscriptions=subscriptions) if subscriptions else 0
@@ -212,6 +231,11 @@ def of_account(conn: Connection, account: str) -> Iterator[Event]:
 def of_accounts(conn: Connection, accounts: Collection[str]) -> Iterator[Event]:
     """Yield every handled event of some accounts in the order of arrival."""
     yield from _events(conn, _OF_ACCOUNTS, accounts=accounts)
+
+
+def unapplied_of(conn: Connection, account: str) -> list[Event]:
+    """Return the parked and waiting events of an account, or that hold back its dunning."""
+    return _events(conn, _UNAPPLIED_OF, account=account)
 
 
 def handled_before(conn: Connection, provider: str, event: int, limit: int) -> Iterator[Event]:
@@ -248,19 +272,15 @@ def more_received(conn: Connection, than: int) -> bool:
     return len(_RECEIVED.rows(conn, limit=than + 1)) > than
 
 
+def give(tx: Connection, id: int, account: str, body: bytes) -> None:  # noqa: A002
+    """Give one handled event to another account, its body encrypted anew."""
+    bulk.update(tx, inbox, ("id", "account", "body"), [(id, account, body)])
+
+
 def reseal(tx: Connection, account: str, seal: Callable[[str, bytes, bytes], bytes]) -> None:
     """Replace the body of each event of an account by what `seal` returns for its provider, delivery key and body."""
     rows = tx.execute(_SEALED, {"account": account}).all()
     bulk.update(tx, inbox, ("id", "body"), [(row.id, seal(row.provider, row.delivery_key, row.body)) for row in rows])
-
-
-def move(tx: Connection, old: str, new: str, reseal: Callable[[bytes], bytes] | None = None) -> int:
-    """Give the events of one account to another, each body sealed anew; returns how many."""
-    rows = tx.execute(_BODIES, {"account": old}).all()
-    bulk.update(
-        tx, inbox, ("id", "account", "body"), [(row.id, new, reseal(row.body) if reseal else row.body) for row in rows]
-    )
-    return len(rows)
 
 
 def listing(conn: Connection, state: str | None, since: datetime | None, limit: int) -> list[Event]:

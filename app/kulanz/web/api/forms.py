@@ -142,6 +142,15 @@ class CancellationForm(Form, frozen=True, kw_only=True):
     subscription: Reference | None = None
 
 
+class LinkForm(Form, frozen=True, kw_only=True):
+    """What belongs to the account is to belong to another; `undo` takes such a link back, `dry_run` shows it only."""
+
+    to: Annotated[str, Meta(pattern=f"^{ACCOUNT_ID}$")]
+    reason: Text
+    undo: bool = False
+    dry_run: bool = False
+
+
 class CreditForm(Form, frozen=True, kw_only=True):
     """Credit that was bought or spent, or a pot that has ended: its number or service is no more."""
 

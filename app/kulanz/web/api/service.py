@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
 
-from kulanz.commands import execute, refund_requests, versions
+from kulanz.commands import execute, links, refund_requests, versions
 from kulanz.commands.commands import Command, RequestRefund
+from kulanz.commands.links import Link, Linked
 from kulanz.crypto import places
 from kulanz.policy.areas.plan_change import Wanted
 from kulanz.policy.consequences.effects import rfc3339
@@ -97,6 +98,9 @@ class Service(Protocol):
         self, account: str, command: RequestRefund, actor: str, keep: StoreResponse
     ) -> tuple[JsonDocument, bool]:
         """Return the request for a refund, and whether it is new: who asks again gets the first answer."""
+
+    def link(self, wanted: Link, actor: str, keep: StoreResponse, *, dry_run: bool) -> JsonDocument:
+        """Link two accounts and return what moved; `keep` it in the transaction that moves it."""
 
     def plan_change(self, account: str, wanted: Wanted) -> JsonDocument:
         """Return what a change of plan would charge, and when it would count."""
@@ -214,6 +218,18 @@ class AccountService:
         """Return the request for a refund, and whether it is new."""
         return refund_requests.request(self._services, account, command, actor, keep=keep)
 
+    def link(self, wanted: Link, actor: str, keep: StoreResponse, *, dry_run: bool) -> JsonDocument:
+        """Link two accounts and return what moved; a dry run is kept as well."""
+
+        def then(tx: Connection, done: Sequence[Linked]) -> None:
+            keep(tx, _linked(done[0], dry_run=dry_run))
+
+        done = links.link(self._services, [wanted], actor, dry_run=dry_run, then=then)
+        if dry_run:  # What its transaction had kept was taken back with it.
+            with self._services.database.write() as tx:
+                then(tx, done)
+        return _linked(done[0], dry_run=dry_run)
+
     def plan_change(self, account: str, wanted: Wanted) -> JsonDocument:
         """Return what a change of plan would charge, and when it would count."""
         return quotes.plan_change(self._services, account, wanted)
@@ -277,6 +293,17 @@ class AccountService:
             with database.write() as tx:
                 idempotency.forget(tx, actor, key)
             raise
+
+
+def _linked(done: Linked, *, dry_run: bool) -> JsonDocument:
+    return {
+        "account_id": done.link.source,
+        "to": done.link.target,
+        "objects": list(done.objects),
+        "plans": dict(done.plans),
+        "undone": done.link.undo,
+        "dry_run": dry_run,
+    }
 
 
 def _approval(fact: DeletionApproved, account: JsonDocument) -> JsonDocument:

@@ -11,6 +11,7 @@ import msgspec
 from flask import Blueprint, Response, g, request
 
 from kulanz.commands.commands import Command
+from kulanz.commands.links import Link
 from kulanz.config import ApiToken
 from kulanz.errors import NotFoundError
 from kulanz.formats.wording import file_name
@@ -104,6 +105,16 @@ class Api:
 
         document, repeated = self._once(actor, act)
         return _json(document, 201 if not repeated and new[0] else 200)
+
+    def link_account(self, account_id: str) -> Response:
+        """Let what belongs to an account belong to another; a dry run is answered with 200."""
+        _nothing_asked()
+        form, account, actor = form_fields.read(_body(), forms.LinkForm), _known_form(account_id), g.actor
+        wanted = Link(source=account, target=form.to, reason=form.reason, undo=form.undo)
+        document, repeated = self._once(
+            actor, lambda keep: self._service.link(wanted, actor, keep, dry_run=form.dry_run)
+        )
+        return _json(document, 200 if repeated or form.dry_run else 201)
 
     def _answered(self, operation: Operation, answers: Answers, **ids: str) -> Response:
         params = query_parameters.read(request.args, operation.query, lists=operation.lists)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from kulanz.policy.areas import periods
 from kulanz.policy.areas.area import Area
-from kulanz.policy.areas.subscriptions import causes, grants
+from kulanz.policy.areas.subscriptions import causes, grants, twice
 from kulanz.policy.book import Book
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import OwnFact
@@ -29,8 +29,13 @@ class SubscriptionsArea(Area):
         return evolve(draft, grants=tuple(given)) if given else draft
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
-        """Yield when what subscriptions give ends, and when their trials do."""
-        return grants.timers(state.grants, book, moment.at)
+        """Yield when what subscriptions give ends, when their trials do, and when a double payment is shown."""
+        yield from grants.timers(state.grants, book, moment.at)
+        yield from twice.timers(state, book, moment.at)
+
+    def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
+        """Yield each subscription that pays for what another one pays for."""
+        return twice.alerts(state, book, moment.at)
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Yield each new status, and each change of what is given."""

@@ -127,6 +127,17 @@ class Migration(Document, frozen=True, kw_only=True):
     reason: str | None
 
 
+class LinkedAccount(Document, frozen=True, kw_only=True):
+    """What an operator's link moved, or would move, and the plans after it by account."""
+
+    account_id: str
+    to: str
+    objects: list[str]
+    plans: dict[str, str]
+    undone: bool
+    dry_run: bool
+
+
 class PlanChange(Document, frozen=True, kw_only=True):
     """What a change of plan would charge, and when it would count; amounts in minor units, without taxes."""
 

@@ -75,7 +75,18 @@ def deny_refund(form: forms.RefundDenial, request: str) -> Command:
     return DecideRefund(request=request, approve=False, **form.said())
 
 
+link_account = Operation(
+    name="link_account",
+    method="POST",
+    path="/accounts/{account_id}/links",
+    summary="Let what belongs to the account belong to another; or take that back.",
+    form=forms.LinkForm,
+    answer=purchases.LinkedAccount,
+    status=201,
+)
+
 ABOUT_PURCHASES = (
     *(book_add_on, cancel_add_on, move_credit, mark_deployed, note_cancellation, record_move),
+    link_account,
     *(request_refund, approve_refund, deny_refund),
 )

@@ -1,0 +1,225 @@
+"""Ownership: the joined claims to one object of a provider, and the account that follows from them (DOMAIN 1).
+
+A value is a join-semilattice of everything that events and operators said, so any order of the same events gives the
+same owners. `owner` reads it together with the values of the objects that it points to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+
+import msgspec
+
+Lookup = Callable[[str], "Ownership | None"]
+_DEPTH = 6
+"""Objects within objects: a charge of an invoice of a subscription of an order is the deepest that there is."""
+
+
+class Claim(msgspec.Struct, frozen=True, order=True, array_like=True):
+    """One word on whose an object is; the newest by the provider's time, rank and digest counts."""
+
+    at: datetime
+    rank: int
+    digest: str
+    account: str
+    """Empty: no account is named. The newest link without one takes earlier links back."""
+
+
+class Payment(msgspec.Struct, frozen=True, array_like=True):
+    """A payment of a subscription: the first one may name the account where nothing else does."""
+
+    at: datetime
+    key: str
+    account: str
+
+
+class Customer(msgspec.Struct, frozen=True, order=True, array_like=True):
+    """The provider's customer of an object, by the newest snapshot."""
+
+    at: datetime
+    key: str
+    fallback: str
+    """The account where nothing better is known: `lemonsqueezy-3083767`."""
+
+
+class Ownership(msgspec.Struct, frozen=True, omit_defaults=True):
+    """All that is known of whose one object is."""
+
+    seen: bool = False
+    """Whether an event of its own made it known; others merely mention it."""
+    charge: bool = False
+    """A payment that may be of something else: alone, it is of the only account that its customer has."""
+    link: Claim | None = None
+    """The newest word of an operator."""
+    signed: Claim | None = None
+    stated: Claim | None = None
+    """The newest claim without the merchant's signature."""
+    first_payment: Payment | None = None
+    first_seen: Claim | None = None
+    """The oldest snapshot, with the account that its customer named then."""
+    order: str | None = None
+    within: tuple[str, ...] = ()
+    """What it is a payment of: then it has no owner of its own."""
+    customer: Customer | None = None
+    base: str | None = None
+    """The account that earlier versions bound it to."""
+
+    def join(self, other: Ownership) -> Ownership:
+        """Return what both know."""
+        return Ownership(
+            seen=self.seen or other.seen,
+            charge=self.charge or other.charge,
+            link=_newest(self.link, other.link),
+            signed=_newest(self.signed, other.signed),
+            stated=_newest(self.stated, other.stated),
+            first_payment=_first_payment(self.first_payment, other.first_payment),
+            first_seen=_oldest(self.first_seen, other.first_seen),
+            order=max(filter(None, (self.order, other.order)), default=None),
+            within=tuple(sorted({*self.within, *other.within})),
+            customer=max((each for each in (self.customer, other.customer) if each is not None), default=None),
+            base=max(filter(None, (self.base, other.base)), default=None),
+        )
+
+    @property
+    def claimed(self) -> str | None:
+        """The account that the object itself names: by an operator, with a signature, or without one."""
+        words = (self.link, self.signed, self.stated)
+        return next((word.account for word in words if word is not None and word.account), None)
+
+    @property
+    def mentioned(self) -> str | None:
+        """The account that its first payment names, or that its customer named in its oldest snapshot."""
+        words = (self.first_payment, self.first_seen)
+        return next((word.account for word in words if word is not None and word.account), None)
+
+
+def root(key: str, lookup: Lookup) -> str:
+    """Return the object that this one is a payment of, as far as that is known; itself where it is none."""
+    for _ in range(_DEPTH):
+        value = lookup(key)
+        known = [whole for whole in value.within if lookup(whole) is not None] if value else []
+        if not known:
+            return key
+        key = min(known)
+    return key
+
+
+def owner(key: str, lookup: Lookup, of_customer: Callable[[str, Ownership], str | None]) -> str | None:
+    """Return the account of an object; `of_customer` answers where nothing of its own names one."""
+    key = root(key, lookup)
+    value = lookup(key)
+    if value is None:
+        return None
+    named = value.claimed or value.base or _of_order(value, lookup) or value.mentioned
+    return named or (of_customer(key, value) if value.customer is not None else None)
+
+
+def _of_order(value: Ownership, lookup: Lookup) -> str | None:
+    order = lookup(value.order) if value.order else None
+    return (order.claimed or order.base) if order is not None and not order.within else None
+
+
+class Owners(dict[str, Ownership]):
+    """All objects that matter together, by their keys: who owns them follows from nothing else."""
+
+    def __init__(self, *, join_by_customer: bool = False) -> None:
+        super().__init__()
+        self._join_by_customer = join_by_customer
+        self._by_customers: dict[str, list[str]] | None = None
+
+    def __setitem__(self, key: str, value: Ownership) -> None:
+        """Know an object's value."""
+        super().__setitem__(key, value)
+        self._by_customers = None
+
+    def owner(self, key: str) -> str | None:
+        """Return the account of an object or a customer; None where nothing is known of it."""
+        if kind_of(key) == "customer":
+            return self._owner_of_customer(key)
+        return owner(key, self.get, self.by_customer)
+
+    def by_customer(self, key: str, value: Ownership) -> str | None:
+        """Return the account of an unnamed object: with what was bought with it, by a link, or a provisional one."""
+        customer = value.customer
+        if customer is None:
+            return None
+        bound = self.get(customer.key, Ownership())
+        linked = bound.link.account if bound.link is not None else None
+        return self._bought_with(key, customer) or linked or bound.base or self._joined(value, customer)
+
+    def _bought_with(self, order: str, customer: Customer) -> str | None:
+        """Return the one account that the subscriptions bought with an order name."""
+        bought = (self[key] for key in self.purchases(customer.key))
+        return _only(value.claimed for value in bought if value.order == order)
+
+    def _joined(self, value: Ownership, customer: Customer) -> str:
+        """Return the one account of a customer, for a payment of something unknown or where the settings say so."""
+        purchases = self.purchases(customer.key)
+        account = None
+        if _is_loose(value):
+            account = _only(self.owner(key) for key in purchases if not _is_loose(self[key]))
+        elif self._join_by_customer:
+            account = _only(owner(key, self.get, lambda *_: None) for key in purchases)
+        return account or customer.fallback
+
+    def _owner_of_customer(self, key: str) -> str | None:
+        value = self[key]
+        linked = value.link.account if value.link is not None else None
+        return linked or value.base or (value.customer.fallback if value.customer is not None else None)
+
+    def purchases(self, customer: str) -> list[str]:
+        """Return a customer's purchases and loose charges."""
+        if self._by_customers is None:
+            self._by_customers = {}
+            for key, value in self.items():
+                if value.customer is not None and kind_of(key) != "customer" and root(key, self.get) == key:
+                    self._by_customers.setdefault(value.customer.key, []).append(key)
+        return self._by_customers.get(customer, [])
+
+
+def kind_of(key: str) -> str:
+    """Return the kind of object that a key names: `customer` of `lemonsqueezy:customer:1`."""
+    return key.split(":", 2)[1]
+
+
+def _only(names: Iterable[str | None]) -> str | None:
+    """Return the account that all of these name, where they name one."""
+    named = {account for account in names if account is not None}
+    return named.pop() if len(named) == 1 else None
+
+
+def _is_loose(value: Ownership) -> bool:
+    """Whether this is a payment of something unknown: a charge, or what only a refund or a dispute has told of."""
+    return value.base is None and (value.charge or not value.seen)
+
+
+def read(stored: bytes) -> Ownership:
+    """Return a stored value."""
+    return _DECODER.decode(stored)
+
+
+def write(value: Ownership) -> bytes:
+    """Return a value as it is stored."""
+    return _ENCODER.encode(value)
+
+
+def _newest(ours: Claim | None, theirs: Claim | None) -> Claim | None:
+    return max((claim for claim in (ours, theirs) if claim is not None), default=None)
+
+
+def _oldest(ours: Claim | None, theirs: Claim | None) -> Claim | None:
+    return min((claim for claim in (ours, theirs) if claim is not None), default=None)
+
+
+def _first_payment(ours: Payment | None, theirs: Payment | None) -> Payment | None:
+    """Return the earlier one; of two words on the same payment the one that names an account."""
+    if ours is None or theirs is None:
+        return theirs if ours is None else ours
+    if (ours.at, ours.key) == (theirs.at, theirs.key):
+        return max(ours, theirs, key=lambda payment: payment.account)
+    return min(ours, theirs, key=lambda payment: (payment.at, payment.key))
+
+
+_DECODER = msgspec.json.Decoder(Ownership)
+_ENCODER = msgspec.json.Encoder()
