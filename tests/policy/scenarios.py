@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -279,9 +280,12 @@ def _wrong_rights(decision: Decision, terms: Terms) -> Iterator[str]:
     if any(hold.access is Access.NONE for hold in whole):
         access = Access.NONE
     booked = [] if whole else [item for item in state.bookings if item.usable and item.subscription not in held]
-    quantities = {
-        kind: sum(item.amount for item in booked if item.kind == kind) for kind in {item.kind for item in booked}
-    }
+    quantities: Counter[str] = Counter()
+    for item in booked:
+        quantities[item.kind] += item.amount
+    for grant in () if whole else state.grants:
+        if grant.add_on is not None and grant.subscription not in held:
+            quantities[grant.add_on] += grant.quantity
     if dict(state.quantities) != quantities or decision.account.rights != state.rights:
         yield "I4"
     if (state.plan, state.access) != (plan, access):

@@ -139,6 +139,20 @@ def test_a_payment_after_the_refund_brings_the_plan_back() -> None:
     assert account.state.refunds[0].state is RefundState.PAID
 
 
+def test_a_plan_that_comes_back_although_no_renewal_was_stopped_is_named_i7() -> None:
+    account = a_customer(cancel=Outcome.REFUSED)
+    asks(account)
+    decides(account)
+    comes_back(account, TOTAL)
+    free = account.state.plan
+
+    account.hear(a_success(SOON + DAY, created_at=SOON + DAY, total=TOTAL), at=SOON + DAY)
+
+    assert (free, account.state.plan) == ("free", "professional")
+    assert "refund.hold_released" in [rule for rule, _ in account.rules]
+    assert "account.entitlement_changed" in account.callbacks
+
+
 def test_a_dunning_hold_stays_where_a_refund_hold_goes_i4() -> None:
     account = a_customer()
     account.hear(a_failure(NEXT, total=TOTAL, created_at=NEXT), a_subscription(Status.PAST_DUE, NEXT), at=NEXT)

@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
@@ -53,7 +53,8 @@ class Observer(Stage):
     notices: set[tuple[str, str, int]] = field(default_factory=set)
     dispute: f.DisputeSeen | None = None
     """The newest word of it: within one second of the provider's clock an outcome is newer than the opening."""
-    letters: list[object] = field(default_factory=list)
+    letters: dict[str, list[datetime]] = field(default_factory=dict)
+    """When letters went out, by the case that they are about: each debt is asked for by itself."""
 
     def _decided(self, facts: Iterable[Fact]) -> Decision:
         facts = tuple(facts)
@@ -110,9 +111,10 @@ class Observer(Stage):
             yield "a notice goes twice"
         self.notices.add(key)
         if effect.notice == "dunning_level":
-            if any(self.now - at < APART for at in self.letters):
+            sent = self.letters.setdefault(effect.subject, [])
+            if any(self.now - at < APART for at in sent):
                 yield "two letters within an hour"
-            self.letters.append(self.now)
+            sent.append(self.now)
 
 
 Act = Callable[[Observer], None]
@@ -293,6 +295,15 @@ def test_an_opening_that_arrives_after_the_outcome_of_the_same_second_leaves_the
 
     assert stage.broken == set()
     assert stage.account.book.collections["col_1"].state == "handed_over"
+
+
+def test_each_of_two_debts_is_asked_for_by_its_own_letters() -> None:
+    twice = (("fails again", _fails(1)), ("jump 90", _jump(90)), ("fails again", _fails(1)), ("wait 7", _wait(7)))
+
+    stage = observed((*twice, ("transfer 100", _transfer(100))))
+
+    assert stage.broken == set()
+    assert len(stage.letters) == 2
 
 
 def test_the_stories_reach_what_matters() -> None:

@@ -185,6 +185,8 @@ SENTENCES: Mapping[str, str] = {
     "refund.approval_lapsed": (
         "The approved refund of payment {payment} is not carried out: {why_words}. A person has to decide again."
     ),
+    "refund.hold_placed": "Nothing else pays for what payment {payment} had paid for: it ended with the refund.",
+    "refund.hold_released": "Something else pays for what payment {payment} had paid for: it is given back.",
     "refund.judged_anew": "News changed what the policy says of payment {payment}: {verdict_words}; {refundable}.",
     "refund.approved": "{actor} approved a refund of {amount} of payment {payment}. It is to arrive by {pay_by}.",
     "refund.denied": "{actor} denied the refund of payment {payment}. Statutory rights are not affected.",

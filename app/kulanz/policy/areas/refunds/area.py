@@ -112,6 +112,8 @@ class RefundsArea(Area):
                 yield _change("refund.approval_lapsed", other_refund, 51)
             elif other_refund.state is not was and not (other_refund.undecided and refund is not None):
                 yield _change(f"refund.{other_refund.state}", other_refund, _RANKS.get(other_refund.state, 30))
+            elif refund is not None and ends(refund) is not ends(other_refund):
+                yield _change("refund.hold_placed" if ends(other_refund) else "refund.hold_released", other_refund, 30)
             elif refund is not None and refund.answer != other_refund.answer:
                 yield _change("refund.judged_anew", other_refund, 30)
         for act in acts:
