@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from kulanz.cli import run
+from kulanz.commands import books
 from kulanz.policy.facts import SubscriptionSeen
 from kulanz.privacy import audit, rotation
 from kulanz.queries import ownership
@@ -64,7 +65,9 @@ def services(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service
         stack.callback(database.dispose)
         lay(database, "0.1.0")
         migrate.upgrade(database)
-        yield stack.enter_context(product(_settings(tmp_path, url)))
+        services = stack.enter_context(product(_settings(tmp_path, url)))
+        books.rebuild(services)
+        yield services
 
 
 def test_every_account_stands_as_it_stood(services: Services) -> None:

@@ -83,6 +83,7 @@ def migrate(*, accept: bool, dry_run: bool, actor: str, as_json: bool) -> None:
         differing = [] if has_owners else _owners_report(accept=accept or dry_run)
         if not dry_run:
             migration.upgrade(database)
+            _rebuild_books(settings)
         after = migration.head() if dry_run else migration.current(database)
     finally:
         database.dispose()
@@ -95,6 +96,17 @@ def migrate(*, accept: bool, dry_run: bool, actor: str, as_json: bool) -> None:
         click.echo(f"would bring the database from {before} to {after}" if dry_run else words)
 
     emit(document, as_json, show)
+
+
+def _rebuild_books(settings: Settings) -> None:
+    from kulanz import services
+    from kulanz.commands import books
+
+    built = services.build(settings)
+    try:
+        books.rebuild(built)
+    finally:
+        built.close()
 
 
 def _owners_report(*, accept: bool) -> list[dict[str, str]]:
