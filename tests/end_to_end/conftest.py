@@ -20,6 +20,7 @@ def instance(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
 @pytest.fixture
 def start(instance: Instance) -> datetime:
     """Where a story begins: a moment of its own, later than every story before."""
+    instance.end_stories()
     shown = instance.cli("clock", "show", "--json")
     now = datetime.fromisoformat(shown["now"]) if instance.stories else datetime(2026, 3, 2, 14, 8, 20, tzinfo=UTC)
     begin = now.replace(microsecond=0)

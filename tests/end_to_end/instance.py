@@ -20,8 +20,10 @@ import pytest
 import requests
 
 from kulanz.cli import run
+from kulanz.config import load
+from kulanz.runtime.notifier import connect
 from tests.fake_servers import CallbackReceiver, Mailbox, a_callback_receiver, a_free_port, a_mailbox
-from tests.lemonsqueezy import SECRET, Payload, Purchase, delivery
+from tests.lemonsqueezy import SECRET, Payload, Purchase, delivery, subscription_expired
 from tests.provider_server import Provider, a_provider
 from tests.servers import PostgreSQL
 
@@ -43,6 +45,8 @@ class Instance:
     log: Path | None = None
     """Where the instance's own output goes; None: to the test's."""
     stories: int = 0
+    running: list[Purchase] = field(default_factory=list)
+    """What was bought in stories that are not over."""
     session: requests.Session = field(default_factory=requests.Session)
 
     def purchase(self, **told: Any) -> Purchase:
@@ -51,7 +55,28 @@ class Instance:
         own = self.stories * 100
         ids = {"customer": own + 1, "subscription": own + 2, "order": own + 3, "invoice": own + 4, "dispute": own + 5}
         purchase = Purchase(account=f"org_{own}", email=f"buyer{own}@shop.example", **ids)
-        return replace(purchase, **told)
+        self.running.append(replace(purchase, **told))
+        return self.running[-1]
+
+    def end_stories(self) -> None:
+        """Let every subscription end, so that nothing is asked about it in the stories that follow."""
+        at, ended = self.now(), self.running
+        self.running = []
+        self.provider.now = at
+        for each in ended:
+            if str(each.subscription) in self.provider.subscriptions:
+                self.provider.change(each.subscription, status="expired", ends_at=at)
+        self.deliver_event(*(subscription_expired(purchase=each, at=at, ends_at=at) for each in ended))
+        self._renew_the_budget()
+
+    def _renew_the_budget(self) -> None:
+        """Let the provider be asked as often as it allows again: months of the test clock pass in one real minute."""
+        with _environ(self.environ):
+            url = load(os.environ).redis_url
+        if url is not None:
+            with connect(url, timeout=5) as redis:
+                for key in redis.scan_iter("kulanz:pace:*"):
+                    redis.delete(key)
 
     def now(self) -> datetime:
         return datetime.fromisoformat(self.cli("clock", "show", "--json")["now"])
