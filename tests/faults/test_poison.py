@@ -65,9 +65,9 @@ def test_an_event_that_nobody_can_apply_is_parked_after_three_attempts_and_the_o
     assert {stored(services, number).state for number in range(1, others[-1] + 1) if number != bad} == {"handled"}
     with services.database.read() as conn:
         assert inbox.holding_back(conn, ["org_1", "org_2"]) == inbox.holding_back(conn, ["org_1"]) == [bad]
-        assert list(conn.execute(select(effects.c.subject).where(effects.c.type == "ops_alert")).scalars()) == [
-            f"evt_{bad}"
-        ]
+        alerted = conn.execute(select(effects.c.subject).where(effects.c.type == "ops_alert")).scalars()
+        # The others are of renewals that nothing was heard of for months.
+        assert [subject for subject in alerted if subject.startswith("evt_")] == [f"evt_{bad}"]
 
 
 def test_a_parked_event_is_applied_when_its_cause_is_mended_and_it_is_retried(

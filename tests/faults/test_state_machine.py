@@ -128,7 +128,7 @@ class House(RuleBasedStateMachine):
     def now(self) -> datetime:
         return self.services.clock.now()
 
-    @rule(number=ACCOUNTS, told=st.sampled_from(sorted(TOLD)), late=st.booleans())
+    @rule(number=ACCOUNTS, text=st.sampled_from(sorted(TOLD)), late=st.booleans())
     def deliver(self, number: int, text: str, *, late: bool) -> None:
         payload = TOLD[text](at=self.now, purchase=a_buyer(number, began=MONDAY), **_attributes(text))
         self.sent.append(payload)
