@@ -191,9 +191,9 @@ def _names(book: Book) -> Iterator[tuple[tuple[str, str], str]]:
     yield from _known_from(sub.seen for sub in book.subscriptions.values())
     yield from _known_from(licence.seen for licence in book.licences.values())
     billed: dict[str | None, str] = {}
-    for subscription, invoices in book.invoices.items():
-        for key, invoice in invoices.known.items():
-            name = bought.get(subscription, f"subscription {subscription}")
+    for subscription, name in bought.items():
+        # An invoice of a subscription that is not known yet tells of no purchase.
+        for key, invoice in book.invoices[subscription].known.items() if subscription in book.invoices else ():
             billed |= {key: name, invoice.seen.money or key: name}
             yield ("invoices", key), name
     for key, order in book.orders.items():
