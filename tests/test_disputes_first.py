@@ -27,7 +27,7 @@ BOUGHT = {
 }
 
 
-@pytest.mark.parametrize("names", permutations(BOUGHT), ids="-".join)
+@pytest.mark.parametrize("names", list(permutations(BOUGHT)), ids="-".join)
 def test_an_account_is_suspended_once_and_told_so_once(names: tuple[str, ...], sqlite_url: str, tmp_path: Path) -> None:
     product_url = {"callback_url": "https://shop.example/hooks", "callback_secret": "whsec_" + "A" * 32}
 
