@@ -12,7 +12,7 @@ from kulanz.services import Services
 from kulanz.store import accounts, codec, shared_values
 
 FORM = 2
-"""Of what a book keeps. 2: the history of each subscription's snapshots."""
+"""Of what a book keeps. 2: the history of each subscription's snapshots; no mails to operators."""
 _NAME = "form_of_books"
 
 

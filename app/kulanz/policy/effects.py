@@ -160,6 +160,8 @@ Effect = (
     | DropFile
 )
 
+OPERATORS_NOTICE = "ops_alert"
+"""The mail of an alert: it tells operators, so it counts as no notice of the case or dispute that it is about."""
 EFFECT_KINDS: dict[str, type[Effect]] = {kind.__name__: kind for kind in Effect.__args__}
 """Every kind of effect by its name: how a recorded effect finds its type again."""
 
@@ -174,7 +176,7 @@ def fan_out(effect: Effect, ops_alert_to: str | None = None) -> tuple[Effect, ..
         return (call,)
     mail = SendMail(
         id=f"{effect.id}.mail",
-        notice="ops_alert",
+        notice=OPERATORS_NOTICE,
         subject=effect.subject,
         step=0,
         to=ops_alert_to,

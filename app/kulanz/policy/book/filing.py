@@ -40,6 +40,7 @@ from kulanz.policy.book.provider import (
 from kulanz.policy.book.refunds import Refunds
 from kulanz.policy.book.refunds import entries as of_refunding
 from kulanz.policy.book.versions import Agreement, Pin
+from kulanz.policy.effects import OPERATORS_NOTICE
 from kulanz.policy.facts import Fact
 
 BookEntry = tuple[str, str, Any]
@@ -128,6 +129,8 @@ def _signed(family: str, fact: f.SubscriptionSeen | f.OrderSeen | f.DisputeSeen)
 
 
 def _notice(fact: f.NoticeReported) -> list[BookEntry]:
+    if fact.kind == OPERATORS_NOTICE:  # Journals of 0.1 have the outcomes of alerts.
+        return []
     return [("notices", fact.subject, NoticeLog(sent={f"{fact.kind}|{fact.step}": _asked(fact, fact.deadline)}))]
 
 

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from kulanz.policy.areas import areas_for
 from kulanz.policy.book import Book
-from kulanz.policy.effects import Effect, SendLetter, SendMail
+from kulanz.policy.effects import OPERATORS_NOTICE, Effect, SendLetter, SendMail
 from kulanz.policy.facts import NoticeReported, Outcome, OwnFact
 from kulanz.policy.state import State
 
@@ -20,6 +20,8 @@ def still_wanted(effect: Effect, state: State, book: Book) -> bool:
 def reported(effect: Effect, outcome: Outcome, at: datetime, book: Book) -> tuple[OwnFact, ...]:
     """Return the facts that the outcome of an effect is; `book` knows already what was read on the way."""
     if isinstance(effect, SendMail | SendLetter):
+        if effect.notice == OPERATORS_NOTICE:
+            return ()
         given_fact = NoticeReported(
             subject=effect.subject, kind=effect.notice, step=effect.step, at=at, outcome=outcome
         )

@@ -16,8 +16,7 @@ from kulanz.policy.facts import OwnFact
 from kulanz.policy.frozen import evolve
 from kulanz.policy.state import Case, Change, Chargeback, Decision, Hold, Moment, State, Timer, Transition
 
-_SUSPENDED = "suspended"
-_OF_A_HOLD = frozenset({_SUSPENDED, disputes.DELETION})
+_OF_A_HOLD = frozenset({"suspended", disputes.DELETION})
 _BEGINNINGS = frozenset({"dispute.opened", "dispute.under_review"})
 _TOLD = {
     "dispute.suspended": ("account.suspended", "suspended"),
@@ -115,7 +114,7 @@ def _told_at_last(before: State, step: Transition, moment: Moment) -> Iterator[O
     for chargeback in before.chargebacks:
         now = step.after.chargeback(chargeback.key)
         if now is not None and _suspends(chargeback) and _suspends(now) and _is_untold(now, step.new):
-            yield asked_for(chargeback.key, _SUSPENDED, 1, moment.at)
+            yield asked_for(chargeback.key, "suspended", 1, moment.at)
 
 
 def _suspends(chargeback: Chargeback) -> bool:
@@ -124,12 +123,8 @@ def _suspends(chargeback: Chargeback) -> bool:
 
 
 def _is_untold(chargeback: Chargeback, book: Book) -> bool:
-    """Whether the customer's notice was never asked for, although there is an address by now.
-
-    Alerts to operators stand under the same subject and tell the customer nothing.
-    """
-    told = any(name.startswith(f"{_SUSPENDED}|") for name in book.notices_about(chargeback.key).sent)
-    return not told and any(mail_address(key, book) for key in chargeback.concerned)
+    """Whether no notice about it was asked for, although there is an address by now."""
+    return not book.notices_about(chargeback.key).sent and any(mail_address(key, book) for key in chargeback.concerned)
 
 
 def _changes(step: Transition) -> Iterator[Change]:
