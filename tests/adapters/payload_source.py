@@ -50,7 +50,7 @@ class StoryEvent(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PayloadSource:
-    """One provider's way to tell each chapter. One that it has no words for is left out."""
+    """One provider's way to tell each `StoryEvent`. One that it has no words for is left out."""
 
     name: str
     endpoint: str

@@ -18,6 +18,7 @@ from rq.suspension import is_suspended
 from kulanz.cli.doctor.finding import Finding
 from kulanz.errors import FarEndError, KulanzError
 from kulanz.formats.wording import how_many
+from kulanz.ingest import secret_usage
 from kulanz.runtime.clock import real_now
 from kulanz.runtime.notifier import QUEUES, connect
 from kulanz.services import Services
@@ -38,15 +39,9 @@ UNKNOWN_SUBSCRIPTIONS = {"stripe": "sub_kulanz_doctor", "paddle": "sub_000000000
 
 def endpoints(services: Services) -> Iterator[Finding]:
     """Whether anybody can deliver anything."""
-    settings = services.settings
-    secrets = {
-        "lemonsqueezy": settings.lemonsqueezy_webhook_secrets,
-        "stripe": settings.stripe_webhook_secrets,
-        "paddle": settings.paddle_webhook_secrets,
-        "standard": settings.standard_webhook_secrets,
-    }
+    configured = secret_usage.configured(services.settings)
     given = [
-        f"/webhooks/{name} ({how_many(len(existing), 'secret')})" for name, existing in secrets.items() if existing
+        f"/webhooks/{name} ({how_many(len(secrets), 'secret')})" for name, secrets in configured.items() if secrets
     ]
     advice = "set LEMONSQUEEZY_WEBHOOK_SECRETS, or another provider's: without a secret an endpoint does not exist"
     yield Finding("endpoints", bool(given), ", ".join(given) or "none is open", "" if given else advice)
