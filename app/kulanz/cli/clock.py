@@ -32,7 +32,7 @@ def clock() -> None:
 
 @clock.command()
 def run() -> None:
-    """Ring every second for what is due, until SIGTERM."""
+    """Wake the workers every second for what is due, until SIGTERM."""
     from kulanz.cli.processes import replace_by_worker
 
     name_misspelt_settings()

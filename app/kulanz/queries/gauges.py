@@ -37,7 +37,7 @@ _LOST = frozenset({"exhausted"})
 
 
 class Gauges:
-    """The metrics of one house, as any of its processes tells them."""
+    """The gauges of one installation; each of its processes reports the same."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

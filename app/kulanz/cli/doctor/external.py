@@ -1,4 +1,4 @@
-"""What `kulanz doctor` looks at outside the house: Redis, the mail server, the product, the providers."""
+"""Checks of `kulanz doctor` outside this installation: Redis, the mail server, the product, the providers."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ def _stripe_webhook(services: Services) -> Iterator[Finding]:
 
 
 def _persistence(client: Redis) -> Iterator[Finding]:
-    """Redis has to keep nothing; but one that cannot write its file may refuse rings, and a full one forget them."""
+    """Redis has to keep nothing; but where its save fails it may refuse wake-up signals, and a full one loses them."""
     document: dict[str, Any] = client.info()
     saved = document.get("rdb_last_bgsave_status", "ok") == "ok" and document.get("aof_last_write_status", "ok") == "ok"
     kept = "appends to a file" if document.get("aof_enabled") else "keeps at most snapshots"

@@ -91,7 +91,7 @@ def host_clock(services: Services) -> Iterator[Finding]:
 
 
 def mass_downgrades(services: Services) -> Iterator[Finding]:
-    """Whether the brake keeps accounts from losing access."""
+    """Whether the circuit breaker keeps accounts from losing access."""
     with services.database.read() as conn:
         breaker_status = circuit_breaker.status(conn, services.clock.now(conn))
     wait = how_many(breaker_status.waiting, "account waits", "accounts wait")

@@ -154,7 +154,7 @@ class Situation:
     behind: bool = False
     """Deliveries that were acknowledged earlier are not applied yet: the same."""
     braked: bool = False
-    """More accounts than the policy allows would lose access: operators decide (the brake)."""
+    """More accounts than the policy allows would lose access: operators decide (the circuit breaker)."""
 
     @property
     def facts_missing(self) -> bool:
