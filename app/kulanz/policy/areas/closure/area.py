@@ -1,4 +1,4 @@
-"""Closure as a part of the policy: a request, its obstacles, the product is told, the account is closed."""
+"""The closure area: from a request for deletion, over what stands in its way, to the closed account."""
 
 from __future__ import annotations
 
