@@ -69,8 +69,8 @@ class PayloadSource:
     def provider(self) -> Provider:
         return PROVIDERS[self.endpoint]
 
-    def tell(self, area: StoryEvent, at: datetime) -> list[Payload]:
-        return list(self.events[area](at))
+    def tell(self, event: StoryEvent, at: datetime) -> list[Payload]:
+        return list(self.events[event](at))
 
     def facts(self, payload: Payload, naming: Naming = Naming()) -> tuple[ProviderFact, ...]:  # noqa: B008
         body = self.wire(payload)
