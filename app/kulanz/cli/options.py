@@ -1,4 +1,4 @@
-"""What the commands have in common: options, opened services, and how an outcome is printed."""
+"""Shared parts of the commands: options, opened services, and how an outcome is printed."""
 
 from __future__ import annotations
 

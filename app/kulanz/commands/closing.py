@@ -1,4 +1,4 @@
-"""What orders about the end of an account mean in facts, and why they may be refused (plexo 10, 13; I9)."""
+"""Handlers of commands about the end of an account: each returns its facts or raises why not (plexo 10, 13; I9)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whose debt a transfer pays: the invoice that was named, the one its reference names, else the oldest first."""
+"""Matches a transfer with debts: the invoice that was named, the one its reference names, else the oldest first."""
 
 from __future__ import annotations
 

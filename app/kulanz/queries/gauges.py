@@ -1,4 +1,4 @@
-"""What `/metrics` shows: sums of what all processes count, and readings of the records, each kept for some seconds."""
+"""The content of `/metrics`: sums of all processes' counters, and gauges, each read from the records and cached."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What time it is: really, and for the policy."""
+"""The clocks: real time, and the policy's time, which a test clock may set."""
 
 import secrets
 import time

@@ -1,4 +1,4 @@
-"""What `kulanz doctor` looks at: each check yields what it found, and what to do where that is not well."""
+"""Checks of `kulanz doctor` inside this installation: each yields its finding, and advice where that is not well."""
 
 from __future__ import annotations
 
