@@ -1,4 +1,4 @@
-"""What the book keeps of debts: transfers, who the debtor is, hand-overs with their approvals."""
+"""Records of debts: transfers, debtors, hand-overs with their approvals."""
 
 from __future__ import annotations
 

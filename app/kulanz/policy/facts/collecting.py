@@ -1,4 +1,4 @@
-"""What people tell of a debt: money that came by transfer, and whom it was taken to be for."""
+"""Facts of debts, told by people: transfers, and the debts that each was taken to pay."""
 
 from __future__ import annotations
 

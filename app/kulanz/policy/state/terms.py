@@ -1,4 +1,4 @@
-"""What decisions are made by, beside the facts: the catalogue of plans, policy versions, the means at hand."""
+"""Inputs of a decision beside the facts: the catalogue of plans, policy versions, the situation."""
 
 from __future__ import annotations
 
