@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -66,6 +67,15 @@ class Settings:
     """None: mails are written to `mail/*.eml` in the data directory."""
     mail_from: str = "kulanz@localhost"
     mail_locale: str = "en"
+    mail_reply_to: str | None = None
+    support_email: str | None = None
+    templates: Path | None = None
+    """The folder of the merchant's own templates of mails."""
+    brand_name: str | None = None
+    brand_logo: str | None = None
+    """An address on the web, or a file."""
+    brand_color: str | None = None
+    brand_address: str | None = None
     billing_url: str | None = None
     ops_alert_to: str | None = None
     api_tokens: tuple[ApiToken, ...] = ()
@@ -151,7 +161,14 @@ def _settings(reader: SettingsReader, data_dir: Path) -> Settings:
         callback_secret=reader.signing_secret("CALLBACK_SECRET"),
         smtp_url=reader.url("SMTP_URL", ("smtp", "smtps")),
         mail_from=reader.mailbox("MAIL_FROM") or "kulanz@localhost",
-        mail_locale=reader.choice("MAIL_LOCALE", ("de", "en"), "en"),
+        mail_locale=reader.matching("MAIL_LOCALE", r"[a-z]{2,3}([-_][A-Z]{2})?", "a language, such as de") or "en",
+        mail_reply_to=reader.address("MAIL_REPLY_TO"),
+        support_email=reader.address("SUPPORT_EMAIL"),
+        templates=Path(folder).expanduser().absolute() if (folder := reader.text("KULANZ_TEMPLATES")) else None,
+        brand_name=reader.matching("BRAND_NAME", r"[^\x00-\x1f\x7f]{1,100}", "at most 100 characters, on one line"),
+        brand_logo=reader.matching("BRAND_LOGO", r"https?://[^\s\"'<>]+|[^\x00-\x1f]+", "https://… or a file"),
+        brand_color=reader.matching("BRAND_COLOR", "#[0-9a-fA-F]{6}", "a colour such as #0b57d0"),
+        brand_address=reader.matching("BRAND_ADDRESS", r"[^\x00-\x09\x0b-\x1f\x7f]{1,500}", "at most 500 characters"),
         billing_url=reader.url("BILLING_URL", ("https", "http")),
         ops_alert_to=reader.address("OPS_ALERT_TO"),
         api_tokens=reader.api_tokens("API_TOKENS"),
@@ -188,6 +205,11 @@ def _policy_problems(settings: Settings) -> list[str]:
     return []
 
 
+def _has_words(settings: Settings) -> bool:
+    language = re.split("[-_]", settings.mail_locale)[0]
+    return language in {"de", "en"} or (settings.templates is not None and (settings.templates / language).is_dir())
+
+
 def _contradictions(settings: Settings, reader: SettingsReader) -> list[str]:
     explicit_live = settings.lemonsqueezy_mode == "live" and reader.text("LEMONSQUEEZY_MODE") is not None
     mode_any = settings.lemonsqueezy_mode == "any"
@@ -199,6 +221,10 @@ def _contradictions(settings: Settings, reader: SettingsReader) -> list[str]:
         (
             not settings.database_url.startswith("sqlite") and not has_postgresql_driver(),
             "DATABASE_URL: PostgreSQL needs its driver: pip install 'kulanz[postgres]'",
+        ),
+        (
+            not _has_words(settings),
+            "MAIL_LOCALE: there are words in de, en, and in the languages of KULANZ_TEMPLATES",
         ),
         (settings.test_clock and explicit_live, "KULANZ_TEST_CLOCK is refused with LEMONSQUEEZY_MODE=live"),
         (mode_any and not settings.test_clock, "LEMONSQUEEZY_MODE=any needs KULANZ_TEST_CLOCK=1 or `kulanz up --demo`"),

@@ -13,7 +13,7 @@ SECRET_SETTINGS = frozenset(
 )
 NAMED_KULANZ = frozenset(
     {"data_dir", "policy", "timezone", "country", "account_key", "account_secret", "require_signed_accounts", "plans"}
-    | {"join_by_customer", "trusted_claims", "reconcile", "spool", "test_clock", "demo"}
+    | {"join_by_customer", "trusted_claims", "templates", "reconcile", "spool", "test_clock", "demo"}
 )
 
 

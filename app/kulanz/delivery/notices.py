@@ -113,7 +113,7 @@ PROMISES = ("deadline", "data_deletion_eligible_at", "billed_until", "ends_at")
 
 _LONGEST_VALUE = 200
 _LONGEST_SUBJECT = 300
-_FAULTS = (
+FAULTS = (
     TemplateError,
     ValueError,
     TypeError,
@@ -124,6 +124,7 @@ _FAULTS = (
     OSError,
     MemoryError,
 )
+"""Everything that a template can raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,13 +149,13 @@ def render(notice: str, data: Mapping[str, Any], reader: Recipient) -> RenderedN
     if reader.templates is not None:
         try:
             return render_own(notice, data, reader)
-        except _FAULTS as error:
+        except FAULTS as error:
             fault = fault_of(error, f"{reader.locale.language}/{notice}.txt", reader.templates)
     ours = reader.locale if reader.locale.language in LANGUAGES else reader.fallback
     locale = ours if ours.language in LANGUAGES else Locale("en")
     try:
         return replace(_rendered(notice, data, replace(reader, locale=locale, templates=None)), fault=fault)
-    except _FAULTS as error:
+    except FAULTS as error:
         raise UntranslatableError(f"the notice {notice} cannot be written from its data") from error
 
 

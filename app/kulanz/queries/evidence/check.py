@@ -99,12 +99,17 @@ def _words(item: dict[str, Any], chains: list[dict[str, Any]]) -> Iterator[str]:
         return
     digest = words_digest(words)
     shown = (item["title"], item["text"], item["words_sha256"]) == (words["subject"], words["text"], digest)
-    decisions = [
-        each for chain in chains if place and chain["account"] == place["account"] for each in chain["decisions"]
-    ]
-    kept = any(digest in recorded_words(each["record"]) for each in decisions if each["record"]["seq"] == place["seq"])
-    if not shown or (place is not None and not kept):
+    kept = place is None or digest in _recorded(chains, place)
+    if not (shown and kept):
         yield f"the words of {item['id']} are not those whose hash was recorded"
+
+
+def _recorded(chains: list[dict[str, Any]], place: dict[str, Any]) -> list[str]:
+    """Return the hashes of words that one decision recorded."""
+    decisions = (
+        each["record"] for chain in chains if chain["account"] == place["account"] for each in chain["decisions"]
+    )
+    return [digest for record in decisions if record["seq"] == place["seq"] for digest in recorded_words(record)]
 
 
 def _chain(chain: dict[str, Any], public: bytes) -> Iterator[str]:
