@@ -70,12 +70,12 @@ def _message(effect: SendMail, words: Words, channels: Channels, attempt: Attemp
     message["Subject"] = words.subject
     message["Date"] = format_datetime(channels.clock())
     message["Message-ID"] = message_id(effect.id, address)
-    message["Content-Language"] = words.language
     message["Auto-Submitted"] = "auto-generated"
     message["X-Kulanz-Notice"] = effect.notice
     message["X-Kulanz-Account"] = str(one_line(attempt.account))
     message.set_content(words.text)
     message.add_alternative(words.html, subtype="html")
+    message["Content-Language"] = words.language  # What sets the content takes such a header away.
     _enclose_logo(message, words, channels.brand.logo_file)
     return message
 

@@ -21,7 +21,7 @@ from jinja2 import (
     UndefinedError,
     select_autoescape,
 )
-from jinja2.sandbox import ImmutableSandboxedEnvironment
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
 
 from kulanz.delivery import filters
 from kulanz.formats.wording import shell_word
@@ -118,10 +118,13 @@ def fault_of(error: Exception, file: str, folder: Path) -> TemplateFault:
     match error:
         case TemplateSyntaxError():
             return TemplateFault(file=error.name or place, line=error.lineno, problem=str(error.message))
-        case UndefinedError():
+        case UndefinedError() | SecurityError():
             return TemplateFault(file=place, line=line, problem=str(error.message))
         case UnfitWordsError():
             return TemplateFault(file=error.file, line=1, problem=str(error))
+        case TypeError() | AttributeError():
+            problem = "it fails where a value is missing: ask for it first, with {% if … %}"
+            return TemplateFault(file=place, line=line, problem=problem)
         case UnicodeDecodeError():
             return TemplateFault(file=place, line=line, problem="not UTF-8")
         case _:
