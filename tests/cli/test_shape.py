@@ -20,9 +20,8 @@ CONTRACT = ROOT / "docs" / "contract.md"
 RUNNING = {"up", "web", "worker", "clock run", "provider-sim"}
 """They do not end by themselves: what they print is a log."""
 READING = {
-    "backup", "certificates", "check", "demo", "diff", "doctor", "due", "evidence", "explain", "find", "key", "keys",
-    "list",
-    "plan-change", "replay", "send", "show", "simulate", "status", "verify",
+    "backup", "certificates", "check", "demo", "diff", "doctor", "due", "evidence", "explain", "find", "generate",
+    "hash", "key", "keys", "list", "plan-change", "reference", "replay", "send", "show", "simulate", "status", "verify",
 }  # fmt: skip
 """They change nothing of ours; `send` and `demo` are a provider that delivers."""
 

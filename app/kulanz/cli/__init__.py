@@ -31,6 +31,7 @@ COMMANDS = {
     "evidence": ("evidence:evidence", "Check evidence of an account offline."),
     "retention": ("retention:retention", "Look at what the law keeps, and destroy the rest."),
     "secrets": ("secrets:secrets", "Look at the encryption keys, and change them."),
+    "keys": ("keys:keys", "Make secrets for the settings; nothing is kept."),
     "clock": ("clock:clock", "Run the clock, or set the test clock."),
     "replay": ("replay:replay", "Recompute every account from the recorded facts."),
     "reconcile": ("reconcile:reconcile", "Compare what we hold with the provider."),

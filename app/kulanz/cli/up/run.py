@@ -31,6 +31,7 @@ DEMO_FILE = "demonstration"
 """Its presence says that the data directory is a demonstration's."""
 DEMO_DIRECTORY = "demo-data"
 """Where a demonstration keeps its state, in the data directory, unless it is given one."""
+LOOPBACK = "127.0.0.1"
 READY_WITHIN = 60.0
 PR_SET_PDEATHSIG = 1
 
@@ -40,7 +41,7 @@ class UpOptions:
     """What the command line asks of `kulanz up`."""
 
     port: int | None
-    host: str
+    host: str | None
     data_dir: Path | None
     demo: bool
 
@@ -67,7 +68,7 @@ def _run(
     (data_dir / RUN_FILE).unlink(missing_ok=True)
     path, made = secrets.ensure(data_dir, Layers.read(environ).values)
     settings = load(environ)
-    host = listening_address(wish.host, settings.port)
+    host = listening_address((settings.host or LOOPBACK) if wish.host is None else wish.host, settings.port)
     own_redis = wish.demo or settings.redis_url is None
     chosen = _chosen(wish, settings, data_dir) if own_redis else _chosen(wish, settings, None)
     secrets.write_private(data_dir / RUN_FILE, chosen)

@@ -59,3 +59,10 @@ MADE: Mapping[str, Callable[[], str]] = {
     "OPS_PASSWORD": lambda: secrets.token_urlsafe(12),
     "CALLBACK_SECRET": lambda: "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
 }
+"""The secrets that an instance cannot do without."""
+GENERATED: Mapping[str, Callable[[], str]] = {
+    **MADE,
+    "METRICS_TOKEN": lambda: secrets.token_urlsafe(24),
+    "KULANZ_ACCOUNT_SECRET": lambda: secrets.token_hex(32),
+}
+"""All that Kulanz can make: what a provider makes, such as an API key, is not among them."""
