@@ -1,14 +1,16 @@
-"""Writes what is made from the table of settings: `python -m tests.reference` after a change to it."""
+"""Writes the files that are made from others: `python -m tests.reference` after a change to the table of settings."""
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
 
+from kulanz.cli.init.files import template
 from kulanz.config import reference
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / ".env.example"
+COMPOSE = ROOT / "compose.yaml"
 PAGE = ROOT / "docs" / "configuration.md"
 BEGIN, END = "<!-- from the table of settings: python -m tests.reference -->", "<!-- end -->"
 
@@ -26,3 +28,4 @@ def written_page(text: str) -> str:
 if __name__ == "__main__":
     PAGE.write_text(written_page(PAGE.read_text()))
     EXAMPLE.write_text(reference.example())
+    COMPOSE.write_text(template("compose.yaml"))

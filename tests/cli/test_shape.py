@@ -21,9 +21,10 @@ RUNNING = {"up", "web", "worker", "clock run", "provider-sim"}
 """They do not end by themselves: what they print is a log."""
 READING = {
     "backup", "certificates", "check", "demo", "diff", "doctor", "due", "evidence", "explain", "find", "generate",
-    "hash", "key", "keys", "list", "plan-change", "reference", "replay", "send", "show", "simulate", "status", "verify",
+    "hash", "init", "key", "keys", "list", "plan-change", "reference", "replay", "send", "show", "simulate",
+    "status", "verify",
 }  # fmt: skip
-"""They change nothing of ours; `send` and `demo` are a provider that delivers."""
+"""They change nothing of ours; `send` and `demo` are a provider that delivers, `init` comes before all else."""
 
 
 def leaves(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:

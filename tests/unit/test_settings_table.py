@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import os
+import contextlib
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,10 +169,8 @@ def test_a_hash_is_kept_whole(environ):
 @pytest.fixture
 def here(tmp_path: Path) -> Iterator[Path]:
     """A current directory of the test's own."""
-    before = Path.cwd()
-    os.chdir(tmp_path)
-    yield tmp_path
-    os.chdir(before)
+    with contextlib.chdir(tmp_path):
+        yield tmp_path
 
 
 def test_a_env_file_gives_what_the_environment_leaves_out(here):

@@ -13,6 +13,7 @@ from kulanz.errors import ConfigurationError, KulanzError, PolicyError
 
 COMMANDS = {
     "up": ("up:up", "Run everything in one terminal."),
+    "init": ("init:init", "Write settings with new secrets, a policy and what runs it."),
     "demo": ("demo:demo", "Send the signed story through a running instance."),
     "send": ("send:send", "Sign payloads as the provider does and post them."),
     "account": ("account:account", "Look at accounts, and make exceptions."),

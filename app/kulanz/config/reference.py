@@ -46,10 +46,10 @@ def _example_lines() -> Iterator[str]:
         yield f"## {title}\n"
         for setting in settings:
             secret = "secret; " if setting.kind.secret else ""
-            yield f"# {_plain(setting.help)} ({secret}default: {_plain(setting.default_text)})"
+            yield f"# {plain(setting.help)} ({secret}default: {plain(setting.default_text)})"
             yield f"#{setting.variable}=\n"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return a text in Markdown without its links and escapes."""
     return re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", text).replace("\\|", "|")

@@ -209,14 +209,16 @@ def _announce(host: str, settings: Settings, path: Path, made: tuple[str, ...]) 
     _say(f"  webhook  {base}/webhooks/lemonsqueezy")
     _say(f"  console  {base}/ops ({_login(settings, path)})")
     _say(f"  accounts {base}/v1/accounts")
-    _say(f"  secrets  {path}" + (f" (new: {', '.join(made)})" if made else ""))
+    kept = str(path) if path.exists() else "as you have set them"
+    _say(f"  secrets  {kept}" + (f" (new: {', '.join(made)})" if made else ""))
     _say("  stop     Ctrl-C")
 
 
 def _login(settings: Settings, path: Path) -> str:
     """Return who may log in, and how the password is seen; it is never printed itself."""
     user = settings.ops_users[0]
-    made = tomllib.loads(path.read_text(encoding="utf-8")).get("OPS_PASSWORD") == user.password
+    stored = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    made = stored.get("OPS_PASSWORD") == user.password
     return (
         f"user {user.name}, password: {f'grep OPS_PASSWORD {shlex.quote(str(path))}' if made else 'as you have set it'}"
     )
