@@ -143,6 +143,13 @@ class Settings:
         default=None,
     )
 
+    log: str = _where(
+        "KULANZ_LOG",
+        kinds.choice("logfmt", "json"),
+        "the form of the lines on standard error: `logfmt` or `json`",
+        default="logfmt",
+    )
+
     lemonsqueezy_webhook_secrets: tuple[str, ...] = _provider(
         "LEMONSQUEEZY_WEBHOOK_SECRETS",
         kinds.ENDPOINT_SECRETS,
