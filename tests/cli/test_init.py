@@ -128,3 +128,14 @@ def test_a_folder_that_cannot_be_written_is_one_line(alone: Kulanz, tmp_path: Pa
 
     assert (result.code, result.err.count("\n")) == (1, 1)
     assert "cannot be written: Not a directory" in result.err
+
+
+def test_an_instance_that_has_its_keys_gets_no_new_ones(alone: Kulanz, folder: Path) -> None:
+    (folder / ".kulanz").mkdir(parents=True)
+    (folder / ".kulanz" / "secrets.toml").write_text('ENCRYPTION_KEYS = "0f"')
+
+    result = alone("init", "--yes", "--into", str(folder))
+
+    assert (result.code, result.err.count("\n")) == (1, 1)
+    assert "holds an instance with keys of its own" in result.err
+    assert not (folder / ".env").exists()

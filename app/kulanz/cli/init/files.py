@@ -13,7 +13,8 @@ from pathlib import Path
 
 from kulanz.cli.up.secrets import GENERATED, MADE
 from kulanz.config import load, reference
-from kulanz.config.settings import TABLE
+from kulanz.config.settings import DATA_DIR, TABLE
+from kulanz.config.sources import SECRETS_FILE
 from kulanz.errors import ConfigurationError, RefusedError
 from kulanz.policy import document
 
@@ -54,13 +55,15 @@ class Written:
 def write(answers: Answers, folder: Path) -> Written:
     """Write the files of an instance; raise ConfigurationError or RefusedError before the first one."""
     settings = _settings(answers, folder)
-    load({**settings, "KULANZ_POLICY": answers.policy, "KULANZ_DATA_DIR": str(folder / ".kulanz")})
+    load({**settings, "KULANZ_POLICY": answers.policy, "KULANZ_DATA_DIR": str(folder / DATA_DIR)})
     contents = {
         folder / ".env": _env_text(answers, settings),
         folder / "policy.toml": document.preset(answers.policy),
         **{folder / name: text for name, text in _runner(answers.run, folder).items()},
     }
     existing = [str(path) for path in contents if path.exists()]
+    if (folder / DATA_DIR / SECRETS_FILE).exists():
+        raise RefusedError(f"{folder / DATA_DIR} holds an instance with keys of its own: new ones could not read it")
     if existing:
         raise RefusedError(f"{', '.join(existing)} exists already: choose another folder by --into")
     try:
