@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -72,7 +73,7 @@ class _LibraryFormatter(logging.Formatter):
         return _line(head | {"detail": record.getMessage()}, as_json=log.as_json)
 
 
-def _line(fields: dict[str, object], *, as_json: bool) -> str:
+def _line(fields: Mapping[str, object], *, as_json: bool) -> str:
     if as_json:
         return json.dumps({name: value for name, value in fields.items() if value is not None}, default=str)
     return " ".join(f"{name}={_shown(value)}" for name, value in fields.items() if value is not None)
