@@ -24,6 +24,9 @@ SENTENCES: Mapping[str, str] = {
     "dunning.deadline_moved": "The end of grace moved to {grace_ends_at}.",
     "dunning.hold_placed": "Grace ended unpaid. Subscription {subscription} is on hold until it is paid.",
     "dunning.exhausted": "The hold ran its full length unpaid. Subscription {subscription} is given up.",
+    "dunning.exhausted_and_barred": (
+        "Subscription {subscription} is given up unpaid. Its hold stays until what is owed is paid, waived or void."
+    ),
     "dunning.recovered": "The payment of subscription {subscription} arrived. The case is closed.",
     "dunning.closed_void": "Nothing is owed any more for subscription {subscription}. The case is closed.",
     "dunning.closed_voluntarily": (
@@ -199,6 +202,7 @@ SENTENCES: Mapping[str, str] = {
 }
 _VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
     ("dunning.grace_started", "dunning.grace_started_by_snapshot", lambda detail: "invoice" not in detail),
+    ("dunning.exhausted", "dunning.exhausted_and_barred", lambda detail: bool(detail.get("stays_on_hold"))),
     ("plan.given", "plan.given_for_a_term", lambda detail: "term_months" in detail),
     ("ownership.moved", "ownership.moved_away", lambda detail: "to" in detail),
     ("plan.ended", "plan.ended_by_pause", lambda detail: detail.get("status") == "paused"),
