@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 FIRST, DIFFERENCE, SALE, KEY = (f"lemonsqueezy:{number}" for number in (1100000, 1300000, 7000, 7001))
 TRIAL, SECOND, TWICE = "lemonsqueezy:1500000", "lemonsqueezy:1400000", "lemonsqueezy:1134998"
+COLLEAGUES_PAYMENT = "lemonsqueezy:1600000"
 PAYMENTS: Mapping[str, str] = {
     "first payment": FIRST,
     "renewal": INVOICE,
@@ -40,6 +41,7 @@ PAYMENTS: Mapping[str, str] = {
     "trial": TRIAL,
     "second subscription": SECOND,
     "renewal of the licence": INVOICE,
+    "colleague's payment": COLLEAGUES_PAYMENT,
 }
 
 
