@@ -67,6 +67,45 @@ def test_who_asks_again_gets_the_first_answer_whatever_name_the_payment_has(supp
     assert first.json() == again.json() == by_day.json()
 
 
+@everywhere
+def test_the_rest_can_be_asked_back_after_a_part_and_an_open_request_is_amended(support: Support) -> None:
+    bought = support.sold()
+
+    first = support.asked(bought, amount=2000)
+    amended = support.ask(bought, amount=1000, reason="half of the month was enough")
+    support.approve(first)
+    part = support.now(first)
+    rest = support.ask(bought)
+    too_much = support.ask(bought, amount=BASE)
+    support.approve(rest.json())
+    paid = support.now(rest.json())
+
+    assert (amended.status_code, amended.json()["id"], amended.json()["amount"]) == (200, first["id"], 1000)
+    assert (part["state"], part["refunded_amount"]) == ("paid", 1000)
+    assert (rest.status_code, rest.json()["refundable_amount"]) == (201, BASE - 1000)
+    assert too_much.status_code == 422
+    assert (paid["state"], paid["amount"], paid["refunded_amount"]) == ("paid", BASE - 1000, BASE)
+    assert support.account(bought)["plan"] == "free"
+    topics = [item["data"].get("topic") for item in support.shop.callbacks.documents if item["type"] == "ops.alert"]
+    assert "refund_differs" not in topics
+    assert [item.differs for item in replay(support.shop.services, shuffle=random.Random(7))] == [()]
+
+
+@everywhere
+def test_a_refused_request_can_be_made_again_with_a_new_reason(support: Support) -> None:
+    bought = support.sold()
+    support.shop.advance(30 * DAY)
+    renewal = str(support.shop.simulator.last_invoice(bought.subscription))
+    refused = support.asked(bought, payment_id=renewal)
+    support.deny(refused)
+
+    same = support.ask(bought, payment_id=renewal)
+    again = support.ask(bought, payment_id=renewal, reason="the service was down for a week: an outage")
+
+    assert (same.status_code, same.json()["id"], same.json()["state"]) == (200, refused["id"], "denied")
+    assert (again.status_code, again.json()["verdict"], again.json()["clause"]) == (201, "review", "11")
+
+
 def test_who_asks_again_for_more_than_there_is_or_in_another_currency_is_told_so(support: Support) -> None:
     bought = support.sold()
     first = support.asked(bought)

@@ -51,7 +51,7 @@ def refund_request(account: str, refund: Refund, now: datetime) -> JsonDocument:
 def who_asked(book: Book, request: str) -> JsonDocument:
     """Return what the customer told with a request (plexo 9.1)."""
     log = book.refund_requests.get(request)
-    fact = log.requested if log else None
+    fact = log.asked if log else None
     return {
         "reason": (fact.reason or None) if fact else None,
         "contact_email": (fact.contact_email or None) if fact else None,

@@ -178,6 +178,7 @@ SENTENCES: Mapping[str, str] = {
     ),
     "notice.refund_decided": "The customer is told what was decided about the refund.",
     "refund.received": "The request names who asks, the organisation and the payment, as it has to.",
+    "refund.amended": "The open request for payment {payment} was amended: {verdict_words}; {amount} is asked for.",
     "refund.reduced": "Taxes, a set-up fee and what went back before stay out of it: {refundable} of it can go back.",
     "refund.answer_due": "Working days count to the answer, and from an approval to the money.",
     "refund.requested": (

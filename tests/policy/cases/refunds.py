@@ -195,6 +195,10 @@ STEPS: dict[str, Callable[..., object]] = {
     r"the month is charged": _pays_another_renewal,
 }
 OUTCOMES: dict[str, Callable[..., object]] = {
+    r"one request for ([\d.]+) EUR": lambda story, eur: (
+        [one.amount for one in story.stage.state.refunds] == [minor(eur)]
+    ),
+    r"(\d+) requests": lambda story, number: len(story.stage.state.refunds) == int(number),
     r"(eligible|not eligible|review)": _answers,
     r"(eligible|not eligible|review) for ([\d.]+) EUR": _answers,
     r"the request is (\w+)": lambda story, state: str(_request(story).state) == state,

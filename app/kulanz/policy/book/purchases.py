@@ -148,6 +148,7 @@ _ABOUT: Mapping[type[Fact], Callable[[Any, Subjects], Purchase | None]] = {
     f.AddOnCancelled: _named("add_on"),
     f.AddOnInvoiced: _named("add_on"),
     f.RefundRequested: _named("payment"),
+    f.RefundAmended: _named("request"),
     f.RefundDecided: _named("request"),
     f.RefundOrdered: _named("request"),
     f.RefundConfirmed: _named("request"),

@@ -66,6 +66,7 @@ from kulanz.policy.facts.provider import (
 from kulanz.policy.facts.refunds import (
     LicenceDeployed,
     LicenceSwitchedOff,
+    RefundAmended,
     RefundConfirmed,
     RefundDecided,
     RefundOrdered,
@@ -150,6 +151,7 @@ __all__ = [
     "PaymentVoided",
     "Provenance",
     "ProviderFact",
+    "RefundAmended",
     "RefundConfirmed",
     "RefundDecided",
     "RefundOrdered",
@@ -214,6 +216,7 @@ OwnFact = (
     | DeletionAnnounced
     | AccountClosed
     | RefundRequested
+    | RefundAmended
     | RefundDecided
     | RefundOrdered
     | RefundConfirmed

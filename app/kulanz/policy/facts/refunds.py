@@ -21,7 +21,7 @@ class RefundRequested:
     licence: str | None = None
     """The licence by which the payment was named: then it is about what that licence cost (plexo 8)."""
     refunded: int = 0
-    """What the provider had reported as refunded of it by then, cumulative."""
+    """What the provider had reported as refunded of it by then, cumulative, and what was approved and on its way."""
     amount: int | None = None
     """What is asked for, in minor units of the payment's currency; None: all that there is to refund."""
     contact: bool = True
@@ -32,6 +32,20 @@ class RefundRequested:
     actor: str = ""
     add_on: str | None = None
     """The add-on whose line on the payment's invoice it is about: its booking was withdrawn from (cloudcrm)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundAmended:
+    """Another amount or reason was told for a request before anybody had decided about it."""
+
+    request: str
+    at: datetime
+    amount: int | None = None
+    """What is asked for now; None: all that there is to refund."""
+    reason: str = ""
+    contact_email: str = ""
+    organisation: str = ""
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -115,8 +115,12 @@ class Refund:
     closed_at: datetime | None
     before: int
     """What had gone back of the payment when it was asked for, or decided."""
+    moved: int
+    """What went back since then that no later approval of another request explains."""
+    pending: int
+    """What other requests for the payment were approved and is not back yet."""
     left: int
-    """What can still go back of the payment by the policy's formula (plexo 14)."""
+    """What can still go back of the payment by the policy's formula (plexo 14), beside what is pending."""
     whole: bool
     """Whether the payment has gone back in full: nothing is left to refund of it."""
     subscriptions: tuple[str, ...]

@@ -33,6 +33,8 @@ class Question:
     """The licence by which the payment was named."""
     add_on: str | None = None
     """The add-on whose booking was withdrawn from: it asks for its own line alone."""
+    pending: int = 0
+    """What was approved of the payment by other requests and is not back yet."""
     disputed: bool = False
     """Whether a dispute about the payment is open or lost."""
     abused: bool = False
@@ -46,7 +48,7 @@ class Question:
     @property
     def left(self) -> int:
         """What can still go back."""
-        return self.payment.left(base_only=self.rules.base_only)
+        return max(0, self.payment.left(base_only=self.rules.base_only) - self.pending)
 
 
 def judge(question: Question) -> RefundAnswer:

@@ -52,8 +52,34 @@ class RefundReader:
         disputes = (dispute for dispute in self.disputes if by is None or dispute.opened_at <= by)
         return any(dispute.seen.status not in but and _is_about(dispute, payment, self.book) for dispute in disputes)
 
-    def question(self, payment: Payment, at: datetime, reason: str = "", add_on: str | None = None) -> Question:
-        """Return the question that a request of that time would be."""
+    def pending(self, payment: Payment, *, but: str = "") -> int:
+        """Return what other requests for the payment were approved and is not back yet."""
+        return sum(
+            decided.amount
+            for key, log in self.book.refund_requests.items()
+            if key != but and (decided := log.decided) is not None and decided.approved and not log.lapsed
+            if log.requested is not None and log.requested.payment in payment.names
+            if payment.refunded - decided.refunded < decided.amount
+        )
+
+    def moved(self, payment: Payment, decided: RefundDecided | None, before: int) -> int:
+        """Return what moved of a payment since a request was decided, up to the next approval of another request.
+
+        Another one is approved only once this one's money is back, whatever the clock says.
+        """
+        later = (
+            log.decided.refunded
+            for key, log in self.book.refund_requests.items()
+            if decided is not None and key != decided.request and log.decided is not None and log.decided.approved
+            if log.requested is not None and log.requested.payment in payment.names
+            if log.decided.refunded >= decided.refunded + decided.amount
+        )
+        return min([payment.refunded, *later]) - before
+
+    def question(
+        self, payment: Payment, at: datetime, reason: str = "", add_on: str | None = None, *, request: str = ""
+    ) -> Question:
+        """Return the question that a request of that time would be, beside all others."""
         terms = self.moment.terms
         return Question(
             payment=payment,
@@ -65,6 +91,7 @@ class RefundReader:
             at=at,
             reason=reason,
             add_on=add_on,
+            pending=self.pending(payment, but=request),
             disputed=self.disputed(payment, but=_ENDED_WELL),
             abused=self._abused(payment),
         )
@@ -78,10 +105,10 @@ class RefundReader:
 def refunds(book: Book, moment: Moment) -> Iterator[Refund]:
     """Yield every request, the oldest first."""
     readers = RefundReader.of(book, moment)
-    for _, log in sorted(book.refund_requests.items()):
-        fact = log.requested
-        payment = readers.payment(fact.payment) if fact else None
-        if fact is not None and payment is not None:
+    asked = [(fact, log) for log in book.refund_requests.values() if (fact := log.asked) is not None]
+    for fact, log in sorted(asked, key=lambda item: (item[0].at, item[0].id)):
+        payment = readers.payment(fact.payment)
+        if payment is not None:
             yield _refund(fact, log, payment, readers)
 
 
@@ -110,7 +137,7 @@ def _is_working(book: Book, terms: Terms) -> Callable[[date], bool]:
 
 
 def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: RefundReader) -> Refund:
-    question = readers.question(payment, fact.at, fact.reason, fact.add_on)
+    question = readers.question(payment, fact.at, fact.reason, fact.add_on, request=fact.id)
     pinned = readers.moment.terms.of(fact.id, fact.at, readers.book)
     question = replace(question, licence=fact.licence, policy=pinned)
     base = payment.base(base_only=question.rules.base_only)
@@ -126,6 +153,7 @@ def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: Re
     bought = bought_with(payment, readers.book)
     unpaid = tuple(key for key in bought if not _paid_otherwise(payment, key, readers.known))
     terms = readers.moment.terms
+    before = decided.refunded if decided else fact.refunded
     return Refund(
         key=fact.id,
         payment=payment,
@@ -141,9 +169,11 @@ def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: Re
         decided_by=decided.actor if decided else None,
         decision_reason=decided.reason if decided else "",
         closed_at=_closed_at(log, state),
-        before=decided.refunded if decided else fact.refunded,
+        before=before,
+        moved=readers.moved(payment, decided, before),
+        pending=question.pending,
         left=question.left,
-        whole=question.left == 0 < base,
+        whole=payment.left(base_only=question.rules.base_only) == 0 < base,
         subscriptions=unpaid,
         takes=fact.add_on is None and not outcome and (bool(unpaid) or not bought),
         disputed=readers.disputed(payment, but=full_refunds.NO_OUTCOME),
