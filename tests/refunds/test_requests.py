@@ -92,6 +92,21 @@ def test_the_rest_can_be_asked_back_after_a_part_and_an_open_request_is_amended(
 
 
 @everywhere
+def test_a_customer_who_was_refunded_under_another_account_is_for_a_person_to_decide(support: Support) -> None:
+    first = support.sold()
+    support.approve(support.asked(first))
+    support.shop.settle()
+    again = support.sold(account="another_name", customer=first.customer)
+    stranger = support.sold(account="a_stranger")
+
+    request = support.asked(again)
+
+    assert (request["verdict"], request["clause"], request["why"]) == ("review", "3.2", "refunded_elsewhere")
+    assert support.asked(stranger)["verdict"] == "eligible"
+    assert [item.differs for item in replay(support.shop.services, shuffle=random.Random(9))] == [(), (), ()]
+
+
+@everywhere
 def test_a_refused_request_can_be_made_again_with_a_new_reason(support: Support) -> None:
     bought = support.sold()
     support.shop.advance(30 * DAY)

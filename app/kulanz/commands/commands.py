@@ -180,6 +180,8 @@ class RequestRefund:
     reason: str = ""
     contact_email: str
     organisation: str
+    refunded_elsewhere: bool = False
+    """Whether the customer had a payment back in full under another account: looked up when it is carried out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

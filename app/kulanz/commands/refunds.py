@@ -40,6 +40,11 @@ def asked_before(order: RequestRefund, account: Account, terms: Terms, now: date
     return answering.key if answering else None
 
 
+def payment_meant(order: RequestRefund, account: Account, terms: Terms, now: datetime) -> Payment:
+    """Return the payment that an order is about; raise what says why it cannot be meant."""
+    return _payment(order, account.book, account.zone(terms), now)
+
+
 def _requested(
     order: RequestRefund, account: Account, terms: Terms, actor: str, now: datetime
 ) -> tuple[RefundRequested | RefundAmended, ...]:
@@ -50,7 +55,9 @@ def _requested(
     licence = None if order.licence is None else _licence(order.licence, book)
     answering = _answering(order, payment, account, terms, now)
     question = replace(
-        readers.question(payment, now, order.reason, request=answering.key if answering else ""), licence=licence
+        readers.question(payment, now, order.reason, request=answering.key if answering else ""),
+        licence=licence,
+        refunded_elsewhere=order.refunded_elsewhere,
     )
     most = judge(question).refundable or question.left
     _check_amount(order, payment.currency, max(most, answering.amount) if answering else most)
@@ -69,6 +76,7 @@ def _requested(
         contact_email=order.contact_email,
         organisation=order.organisation,
         actor=actor,
+        refunded_elsewhere=order.refunded_elsewhere,
     )
     return (fact,)
 

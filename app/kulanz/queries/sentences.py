@@ -283,6 +283,7 @@ WHY = {
     "plan_change": "it is the charge for a change of plan",
     "not_the_first_subscription": "the customer had paid for another subscription before",
     "refunded_before": "another payment of the account went back in full before",
+    "refunded_elsewhere": "the same customer id had a payment back in full under another account",
     "exceptional": "the reason tells of exceptional circumstances",
     "charged_twice": "the same seems to have been charged twice",
     "move_to_on_premise": "the reason tells of a move to on-premise",

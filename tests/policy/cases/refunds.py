@@ -45,7 +45,7 @@ PAYMENTS: Mapping[str, str] = {
 }
 
 
-def _asks(story: Story, name: str, reason: str | None = None, eur: str | None = None) -> None:
+def _asks(story: Story, name: str, reason: str | None = None, eur: str | None = None, **known: bool) -> None:
     stage = story.stage
     order = RequestRefund(
         payment=None if name == "licence" else PAYMENTS[name],
@@ -54,6 +54,7 @@ def _asks(story: Story, name: str, reason: str | None = None, eur: str | None = 
         reason=reason or "",
         contact_email="owner@example.com",
         organisation="Bakery",
+        **known,
     )
     tried(story, lambda: stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now)))
 
@@ -174,6 +175,9 @@ NAMES = "|".join([*PAYMENTS, "licence"])
 STEPS: dict[str, Callable[..., object]] = {
     rf"asks the ({NAMES}) back": _asks,
     rf"asks the ({NAMES}) back, as (.+)": _asks,
+    rf"refunded in full under another account, asks the ({NAMES}) back": lambda story, name: _asks(
+        story, name, refunded_elsewhere=True
+    ),
     rf"asks ([\d.]+) EUR of the ({NAMES}) back": lambda story, eur, name: _asks(story, name, eur=eur),
     r"asks ([\d.]+) EUR of day (\d+) back": _asks_by_day,
     r"we approve it": lambda story: _decides(story, approve=True),

@@ -32,11 +32,13 @@ class RefundRequested:
     actor: str = ""
     add_on: str | None = None
     """The add-on whose line on the payment's invoice it is about: its booking was withdrawn from (cloudcrm)."""
+    refunded_elsewhere: bool = False
+    """Whether the same customer had had a payment back in full under another account (plexo 3.2)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundAmended:
-    """Another amount or reason was told for a request before anybody had decided about it."""
+    """Another amount or reason was told for a request while it was undecided."""
 
     request: str
     at: datetime

@@ -81,6 +81,11 @@ class Payment:
         """Return what can still go back of it."""
         return max(0, self.base(base_only=base_only) - self.refunded)
 
+    def went_back(self, *, base_only: bool) -> bool:
+        """Return whether all of it that can go back is back."""
+        base = self.base(base_only=base_only)
+        return self.paid and 0 < base <= self.refunded
+
 
 class RefundAnswer(NamedTuple):
     """A verdict with the most specific clause that it follows, what may go back, and why in one word."""

@@ -40,6 +40,9 @@ class Question:
     abused: bool = False
     """Whether an operator suspended the account, or a dispute of another payment was lost."""
 
+    refunded_elsewhere: bool = False
+    """Whether the same customer had a payment back in full under another account."""
+
     @property
     def rules(self) -> RefundRules:
         """The rules that it is judged by."""
@@ -133,6 +136,8 @@ def _subscription(question: Question) -> RefundAnswer:
             return excluded
     if question.at > rules.window.after(payment.at, question.zone):
         return _no(rules.window_clause, "too_late")
+    if rules.subscriptions == "first_payment" and question.refunded_elsewhere:
+        return _review(question, rules.excluded_clause, "refunded_elsewhere")
     return RefundAnswer(Verdict.ELIGIBLE, rules.guarantee_clause, question.left, "within_window")
 
 
@@ -146,7 +151,8 @@ def _excluded(question: Question) -> RefundAnswer | None:
         return _otherwise(question)
     if any(_is_earlier_subscription(other_payment, question) for other_payment in question.known):
         return _no(rules.excluded_clause, "not_the_first_subscription")
-    if any(_went_back(other_payment, rules) for other_payment in question.known if other_payment.key != payment.key):
+    others = (other_payment for other_payment in question.known if other_payment.key != payment.key)
+    if any(other_payment.went_back(base_only=rules.base_only) for other_payment in others):
         return _no(rules.excluded_clause, "refunded_before")
     return None
 
@@ -161,11 +167,6 @@ def _is_earlier_subscription(payment: Payment, question: Question) -> bool:
         and (payment.at, payment.key) < (mine.at, mine.key)
         and _plan_of(payment, question) is not None
     )
-
-
-def _went_back(payment: Payment, rules: RefundRules) -> bool:
-    base = payment.base(base_only=rules.base_only)
-    return payment.paid and base > 0 and payment.refunded >= base
 
 
 def _is_listed_plan(question: Question) -> bool:

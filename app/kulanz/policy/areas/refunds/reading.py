@@ -139,7 +139,7 @@ def _is_working(book: Book, terms: Terms) -> Callable[[date], bool]:
 def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: RefundReader) -> Refund:
     question = readers.question(payment, fact.at, fact.reason, fact.add_on, request=fact.id)
     pinned = readers.moment.terms.of(fact.id, fact.at, readers.book)
-    question = replace(question, licence=fact.licence, policy=pinned)
+    question = replace(question, licence=fact.licence, policy=pinned, refunded_elsewhere=fact.refunded_elsewhere)
     base = payment.base(base_only=question.rules.base_only)
     lapsed = log.lapsed and not _went_back(fact, log, payment, base)
     decided = None if lapsed else log.decided
