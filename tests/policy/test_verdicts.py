@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from tests.policy.stories import (
     a_failure,
     a_subscription,
     a_success,
+    terms,
 )
 from tests.policy.test_refunds import BASE, FIRST, NEXT, SOON, TAX, TOTAL, a_customer, asks, decides, sold
 
@@ -96,6 +98,25 @@ def test_the_window_of_an_order_that_was_pending_runs_from_its_payment(day: int,
     paid_at = LONG_AGO + 10 * DAY
     account.hear(sold(stamp=Stamp(paid_at)), at=paid_at)
     account.wait(LONG_AGO + day * DAY)
+
+    assert answer(account, payment=ORDER)[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("at", "verdict"),
+    [
+        (datetime(2026, 3, 31, 21, 59, 59, 900000, tzinfo=UTC), "eligible"),
+        (datetime(2026, 3, 31, 22, 0, tzinfo=UTC), "not_eligible"),
+    ],
+    ids=["the last second in Vienna", "midnight in Vienna"],
+)
+def test_thirty_days_end_with_the_thirtieth_day_in_the_customers_zone_over_the_change_of_clocks(
+    at: datetime, verdict: str
+) -> None:
+    began = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
+    account = Stage(now=began, terms=terms(zone="Europe/Vienna"))
+    account.hear(a_subscription(at=began, created_at=began), sold(at=began, created_at=began))
+    account.wait(at)
 
     assert answer(account, payment=ORDER)[0] == verdict
 

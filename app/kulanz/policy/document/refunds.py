@@ -31,7 +31,11 @@ class RefundRules:
         ),
     )
     window: Span = field(
-        default=Span(days=30), metadata=read.key(read.span, "from that payment, how long it may be asked back")
+        default=Span(days=30),
+        metadata=read.key(
+            read.span,
+            "from that payment, how long it may be asked back; whole days end with the last day in the customer's zone",
+        ),
     )
     guarantee_clause: str = _clause("clause by which a subscription's payment goes back")
     excluded_clause: str = _clause("clause that excludes a second subscription and an account that was refunded before")
@@ -47,7 +51,10 @@ class RefundRules:
         ),
     )
     licence_window: Span = field(
-        default=Span(days=30), metadata=read.key(read.span, "from the purchase, how long a licence may go back")
+        default=Span(days=30),
+        metadata=read.key(
+            read.span, "from the purchase, how long a licence may go back; whole days end with the last day"
+        ),
     )
     licence_clause: str = _clause("clause about licences")
     never: tuple[str, ...] = _words(

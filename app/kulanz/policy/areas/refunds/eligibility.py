@@ -121,7 +121,7 @@ def _licence(question: Question) -> RefundAnswer:
         return _no(rules.licence_clause, "licence_renewal")
     if rules.licences == "unused" and any(in_use(licence, question.book) for licence in payment.licences):
         return _no(rules.licence_clause, "licence_in_use")
-    if question.at > rules.licence_window.after(payment.at, question.zone):
+    if question.at > rules.licence_window.last_moment(payment.at, question.zone):
         return _no(rules.licence_clause, "licence_too_late")
     return RefundAnswer(Verdict.ELIGIBLE, rules.licence_clause, question.left, "licence_unused")
 
@@ -134,7 +134,7 @@ def _subscription(question: Question) -> RefundAnswer:
         excluded = _excluded(question)
         if excluded is not None:
             return excluded
-    if question.at > rules.window.after(payment.at, question.zone):
+    if question.at > rules.window.last_moment(payment.at, question.zone):
         return _no(rules.window_clause, "too_late")
     if rules.subscriptions == "first_payment" and question.refunded_elsewhere:
         return _review(question, rules.excluded_clause, "refunded_elsewhere")
