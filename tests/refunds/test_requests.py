@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from datetime import datetime
 
+from kulanz.commands.versions import activate
+from kulanz.policy import document
 from kulanz.queries import accounts
 from kulanz.queries.replay.replay import replay
 from tests.refunds.conftest import DAY, Support, everywhere
@@ -30,11 +32,7 @@ def test_a_first_month_is_refunded_on_the_day_of_approval_and_its_plan_ends(supp
     assert [(hold["owner"], hold["scope"]) for hold in account["holds"]] == [("refund", "subscription")]
     assert support.shop.simulator.subscription(bought.subscription)["cancelled"]
     assert [kind for _, kind, to in support.shop.mailed if bought.email in to] == ["refund_decided"]
-    stated = [
-        document["type"]
-        for document in support.shop.callbacks.documents
-        if document["data"]["account_id"] == bought.account
-    ]
+    stated = [told["type"] for told in support.shop.callbacks.documents if told["data"]["account_id"] == bought.account]
     assert "refund.decided" in stated
     assert "account.suspended" not in stated
     assert [kind for _, kind, _ in support.shop.mailed] == ["refund_decided"]
@@ -104,6 +102,28 @@ def test_a_customer_who_was_refunded_under_another_account_is_for_a_person_to_de
     assert (request["verdict"], request["clause"], request["why"]) == ("review", "3.2", "refunded_elsewhere")
     assert support.asked(stranger)["verdict"] == "eligible"
     assert [item.differs for item in replay(support.shop.services, shuffle=random.Random(9))] == [(), (), ()]
+
+
+@everywhere
+def test_who_bought_under_thirty_days_keeps_them_under_a_version_with_fourteen(support: Support) -> None:
+    bought = support.sold()
+    shorter = document.preset("plexo").replace('window = "30d"', 'window = "14d"', 1)
+    activate(support.shop.services, shorter, actor="ada")
+    support.shop.advance(20 * DAY)
+
+    request = support.asked(bought)
+    later = support.sold()
+    support.shop.advance(20 * DAY)
+    support.approve(request)
+    paid = support.now(request)
+
+    assert (request["verdict"], request["clause"], request["policy"]["version"]) == ("eligible", "3.1", 1)
+    assert (paid["state"], paid["policy"]["version"]) == ("paid", 1)
+    refused = support.asked(later)
+    assert (refused["verdict"], refused["clause"], refused["policy"]["version"]) == ("not_eligible", "12", 2)
+    story = accounts.explanation(support.shop.services, str(bought.account))
+    assert any("at the payment answers better" in line for step in story["steps"] for line in step["sentences"])
+    assert [item.differs for item in replay(support.shop.services, shuffle=random.Random(5))] == [(), ()]
 
 
 @everywhere
@@ -424,23 +444,23 @@ def test_the_story_of_a_refund_reads_in_sentences(support: Support) -> None:
     support.approve(support.asked(bought))
     support.shop.settle()
 
-    document = accounts.explanation(support.shop.services, str(bought.account))
+    story = accounts.explanation(support.shop.services, str(bought.account))
 
-    said = [line for step in document["steps"] for line in step["sentences"]]
+    said = [line for step in story["steps"] for line in step["sentences"]]
     assert any("The policy says: it goes back" in line and "40.83 EUR" in line for line in said)
     assert any(line.startswith("tests approved a refund of 40.83 EUR") for line in said)
     assert any("confirmed that 40.83 EUR" in line for line in said)
-    assert any("its payment went back in full" in line for line in document["why"])
+    assert any("its payment went back in full" in line for line in story["why"])
 
 
 def test_a_request_that_waits_for_its_money_is_no_debt(support: Support) -> None:
     bought = support.sold()
     support.asked(bought, amount=1000)
 
-    document = accounts.explanation(support.shop.services, str(bought.account))
+    story = accounts.explanation(support.shop.services, str(bought.account))
 
-    assert [line for line in document["outlook"] if "waits for an answer" in line]
-    assert not [line for line in document["outlook"] if "debt" in line]
+    assert [line for line in story["outlook"] if "waits for an answer" in line]
+    assert not [line for line in story["outlook"] if "debt" in line]
 
 
 def test_an_answer_that_is_late_is_said_to_be(support: Support) -> None:
@@ -449,5 +469,5 @@ def test_an_answer_that_is_late_is_said_to_be(support: Support) -> None:
 
     support.shop.advance(8 * DAY)
 
-    document = accounts.explanation(support.shop.services, str(bought.account))
-    assert [line for line in document["outlook"] if "waits for an answer" in line and line.endswith("It is late.")]
+    story = accounts.explanation(support.shop.services, str(bought.account))
+    assert [line for line in story["outlook"] if "waits for an answer" in line and line.endswith("It is late.")]

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from kulanz.commands.commands import DecideRefund, MarkDeployed, RequestRefund
 from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
-from kulanz.policy.areas.refunds.eligibility import judge
+from kulanz.policy.areas.refunds.eligibility import judge, kindest
 from kulanz.policy.areas.refunds.payments import named, payments
 from kulanz.policy.areas.refunds.reading import RefundReader, promised_answer, promised_payment
 from kulanz.policy.assess import assess
@@ -59,6 +59,7 @@ def _requested(
         licence=licence,
         refunded_elsewhere=order.refunded_elsewhere,
     )
+    question = kindest(question, readers.versions(payment, now))
     most = judge(question).refundable or question.left
     _check_amount(order, payment.currency, max(most, answering.amount) if answering else most)
     if answering is not None:
@@ -111,6 +112,7 @@ def _decided(
         actor=actor,
         reason=order.reason,
         turn=account.book.refund_requests[refund.key].next_turn,
+        version=refund.policy.version,
     )
     return (decision,)
 

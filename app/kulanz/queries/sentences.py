@@ -181,6 +181,9 @@ SENTENCES: Mapping[str, str] = {
     "refund.amended": "The open request for payment {payment} was amended: {verdict_words}; {amount} is asked for.",
     "refund.reduced": "Taxes, a set-up fee and what went back before stay out of it: {refundable} of it can go back.",
     "refund.answer_due": "Working days count to the answer, and from an approval to the money.",
+    "refund.version_of_payment": (
+        "The version of the policy in force at the payment answers better than that of the request, so it counts."
+    ),
     "refund.requested": (
         "A refund of payment {payment} was asked for. The policy says: {verdict_words}. "
         "{refundable} of it can go back. An answer is due by {decide_by}."

@@ -73,6 +73,8 @@ class RefundDecided:
     reason: str = ""
     turn: int = 0
     """How often it had been decided before: an approval that lapsed is followed by another decision."""
+    version: int = 0
+    """The version of the policy that it followed; 0: that of the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,7 +136,9 @@ class Refund:
     lapsed: bool
     """Whether it was approved, and the money stayed because of a dispute: somebody has to decide again."""
     policy: Policy
-    """The version in force when it was asked for."""
+    """The version that it is judged by: of those at the payment and at the request the better for the customer."""
+    pinned: Policy
+    """The version in force when it was asked for, or a more lenient one that was applied since."""
 
     @property
     def undecided(self) -> bool:

@@ -213,6 +213,8 @@ def _receipt(refund: Refund, book: Book) -> Iterator[Change]:
         yield _change("refund.reduced", refund, 44)
     if rules.clause:
         yield _change("refund.answer_due", refund, 43)
+    if refund.policy is not refund.pinned and refund.pinned.terms.version_clause:
+        yield _change("refund.version_of_payment", refund, 42)
 
 
 def _change(rule: str, refund: Refund, rank: int) -> Change:
@@ -223,6 +225,7 @@ def _change(rule: str, refund: Refund, rank: int) -> Change:
         "refund.reduced": rules.amount_clause,
         "refund.answer_due": rules.clause,
         "refund.ordered": rules.clause,
+        "refund.version_of_payment": refund.pinned.terms.version_clause,
     }
     detail = {
         "request": refund.key,

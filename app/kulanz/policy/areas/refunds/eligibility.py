@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 
@@ -52,6 +52,22 @@ class Question:
     def left(self) -> int:
         """What can still go back."""
         return max(0, self.payment.left(base_only=self.rules.base_only) - self.pending)
+
+
+_KINDNESS = {Verdict.NOT_ELIGIBLE: 0, Verdict.REVIEW: 1, Verdict.ELIGIBLE: 2}
+
+
+def kindest(question: Question, policies: Iterable[Policy]) -> Question:
+    """Return the question by that of several versions whose answer is the better one for the customer (plexo 15).
+
+    Eligible is better than review and that than not eligible; then the higher amount; of equals the first version.
+    """
+    return max((replace(question, policy=policy) for policy in policies), key=_kindness)
+
+
+def _kindness(question: Question) -> tuple[int, int]:
+    refund_answer = judge(question)
+    return _KINDNESS[refund_answer.verdict], refund_answer.refundable
 
 
 def judge(question: Question) -> RefundAnswer:

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from kulanz.policy.areas import full_refunds
 from kulanz.policy.areas.disputes import chargebacks
 from kulanz.policy.areas.overrides import exceptions
-from kulanz.policy.areas.refunds.eligibility import Question, judge
+from kulanz.policy.areas.refunds.eligibility import Question, judge, kindest
 from kulanz.policy.areas.refunds.payments import bought_with, payments
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Dispute
 from kulanz.policy.book.refunds import RefundLog
 from kulanz.policy.calendar import working_days
+from kulanz.policy.document import Policy
 from kulanz.policy.document.refunds import RefundRules
 from kulanz.policy.facts import BESIDE_A_PERIOD, DisputeStatus, Outcome, OverrideKind, RefundDecided, RefundRequested
 from kulanz.policy.state import Moment
 from kulanz.policy.state.refunds import Payment, Refund, RefundAnswer, RefundState, Verdict
-from kulanz.policy.state.terms import Terms
+from kulanz.policy.state.terms import Terms, has_own_terms
 
 _ENDED_WELL = frozenset({DisputeStatus.WON, DisputeStatus.WITHDRAWN})
 _LOST = frozenset({DisputeStatus.LOST, DisputeStatus.ACCEPTED})
@@ -75,6 +76,15 @@ class RefundReader:
             if log.decided.refunded >= decided.refunded + decided.amount
         )
         return min([payment.refunded, *later]) - before
+
+    def versions(self, payment: Payment, at: datetime, pinned: Policy | None = None) -> tuple[Policy, ...]:
+        """Return the versions whose better answer counts: that of the request, and that of the payment (plexo 15).
+
+        An agreement of the account's own replaces both (plexo 7).
+        """
+        terms = self.moment.terms
+        of_request = pinned or terms.at(at)
+        return (of_request,) if has_own_terms(self.book, at) else (of_request, terms.at(payment.at))
 
     def question(
         self, payment: Payment, at: datetime, reason: str = "", add_on: str | None = None, *, request: str = ""
@@ -139,14 +149,22 @@ def _is_working(book: Book, terms: Terms) -> Callable[[date], bool]:
 def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: RefundReader) -> Refund:
     question = readers.question(payment, fact.at, fact.reason, fact.add_on, request=fact.id)
     pinned = readers.moment.terms.of(fact.id, fact.at, readers.book)
+    versions = readers.versions(payment, fact.at, pinned)
     question = replace(question, licence=fact.licence, policy=pinned, refunded_elsewhere=fact.refunded_elsewhere)
-    base = payment.base(base_only=question.rules.base_only)
-    lapsed = log.lapsed and not _went_back(fact, log, payment, base)
+    lapsed = log.lapsed and not _went_back(fact, log, payment, payment.base(base_only=pinned.refund.base_only))
     decided = None if lapsed else log.decided
+    if decided is None:
+        question = kindest(question, versions)
+    else:
+        question = replace(question, policy=_decided_by(decided, versions))
+    base = payment.base(base_only=question.rules.base_only)
     answer = _as_decided(decided) if decided else judge(question)
     state = RefundState.REVIEW if lapsed else _state(fact, log, payment, answer, base)
     if decided is None and state is RefundState.PAID:
-        answer = judge(replace(question, payment=replace(payment, refunded=fact.refunded)))
+        # What it was worth while the money was still here.
+        before_refund = replace(question, payment=replace(payment, refunded=fact.refunded))
+        question = replace(question, policy=kindest(before_refund, versions).policy)
+        answer = judge(replace(before_refund, policy=question.policy))
     # A refund while a dispute is open is its outcome; one that is opened after the refund gives nothing back.
     back_at = log.confirmed.at if log.confirmed else None
     outcome = readers.disputed(payment, but=full_refunds.NO_OUTCOME, by=back_at)
@@ -179,7 +197,13 @@ def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: Re
         disputed=readers.disputed(payment, but=full_refunds.NO_OUTCOME),
         lapsed=lapsed,
         policy=question.policy,
+        pinned=pinned,
     )
+
+
+def _decided_by(decided: RefundDecided, versions: Sequence[Policy]) -> Policy:
+    """Return the version that a decision followed: the one of the request where it names none."""
+    return next((policy for policy in versions if policy.version == decided.version), versions[0])
 
 
 def _as_decided(decided: RefundDecided) -> RefundAnswer:
