@@ -24,7 +24,8 @@ from kulanz.policy.facts import (
     Stamp,
 )
 from kulanz.policy.state.refunds import Refund
-from tests.policy.stories import DAY, INVOICE, OWNER, a_dispute, a_success, an_invoice, an_order, an_override
+from kulanz.providers.plan_name import slug
+from tests.policy.stories import DAY, INVOICE, OWNER, PRO, a_dispute, a_success, an_invoice, an_order, an_override
 
 if TYPE_CHECKING:
     from tests.policy.cases.play import Story
@@ -113,9 +114,9 @@ def _gives_sale_back(story: Story, eur: str) -> None:
     story.stage.hear(replace(sold, stamp=Stamp(story.stage.now, 1), status=status, refunded=amount))
 
 
-def _sells(story: Story, product: str, eur: str, tax: str | None = None) -> None:
+def _sells(story: Story, product: str, eur: str, tax: str | None = None, variant: str | None = None) -> None:
     at = story.stage.now
-    document: dict[str, Any] = {"key": SALE, "product": product, "created_at": at}
+    document: dict[str, Any] = {"key": SALE, "product": slug(product, None), "variant": variant, "created_at": at}
     money = {"total": minor(eur), "tax": minor(tax) if tax else 0}
     story.stage.hear(an_order(OrderStatus.PAID, at, **document, **money))
 
@@ -185,7 +186,10 @@ STEPS: dict[str, Callable[..., object]] = {
     r"we deny it": lambda story: _decides(story, approve=False),
     r"we deny it, as (.+)": lambda story, reason: _decides(story, approve=False, reason=reason),
     r"the provider has given ([\d.]+) EUR back": _gives_back,
-    r"buys an? ([\w-]+) for ([\d.]+) EUR": _sells,
+    r"buys an? (?!on-premise licence)([\w -]+) for ([\d.]+) EUR": _sells,
+    r"buys professional as a product called ([\w ]+) for ([\d.]+) EUR": lambda story, product, eur: _sells(
+        story, product, eur, variant=PRO
+    ),
     r"buys an? ([\w-]+) for ([\d.]+) EUR with ([\d.]+) EUR of tax": _sells,
     r"buys an on-premise licence for ([\d.]+) EUR": _sells_a_licence,
     r"activates the licence": lambda story: _licence(story, LicenceStatus.ACTIVE),

@@ -8,6 +8,7 @@ from datetime import datetime
 from fractions import Fraction
 
 from kulanz.policy.areas.refunds.payments import in_use, is_first
+from kulanz.policy.areas.refunds.stems import mentions
 from kulanz.policy.book import Book
 from kulanz.policy.document import Policy
 from kulanz.policy.document.refunds import RefundRules
@@ -118,11 +119,13 @@ def _doubted(question: Question) -> RefundAnswer | None:
 
 def _by_kind(question: Question) -> RefundAnswer:
     rules, payment = question.rules, question.payment
-    if _has_word(rules.delegated, payment.product):
+    # A plan is what the merchant lists as one, whatever words its name has.
+    listed = _is_listed_plan(question)
+    if not listed and mentions(rules.delegated, payment.product):
         return _review(question, rules.delegated_clause, "delegated")
-    if _has_word(rules.never, payment.product):
+    if not listed and mentions(rules.never, payment.product):
         return _no(rules.never_clause, "never")
-    if payment.licences and (question.licence is not None or not _is_listed_plan(question)):
+    if payment.licences and (question.licence is not None or not listed):
         return _licence(question)
     if payment.subscription is not None or payment.reason is not None or _is_plan(question):
         return _subscription(question)
@@ -150,6 +153,8 @@ def _subscription(question: Question) -> RefundAnswer:
         excluded = _excluded(question)
         if excluded is not None:
             return excluded
+    if rules.plans and not _plans_of(question) & {*rules.plans}:
+        return _otherwise(question)
     if question.at > rules.window.last_moment(payment.at, question.zone):
         return _no(rules.window_clause, "too_late")
     if rules.subscriptions == "first_payment" and question.refunded_elsewhere:
@@ -192,12 +197,23 @@ def _is_listed_plan(question: Question) -> bool:
         question.book.orders.get(question.payment.key),
     )
     variants = [item.variant for item in sub.seen.bought] if sub else [order.seen.variant if order else None]
-    listed = {question.catalogue.variants.get(variant or "") for variant in variants} - {None}
+    named = {**question.catalogue.variants, **question.catalogue.lifetimes}
+    listed = {named.get(variant or "") for variant in variants} - {None}
     return not listed <= question.catalogue.add_ons.keys()
 
 
 def _is_plan(question: Question) -> bool:
     return _plan_of(question.payment, question) is not None
+
+
+def _plans_of(question: Question) -> set[str]:
+    """Return every plan that the subscription of a payment has had, and that of what was bought once."""
+    sub, plan = (
+        question.book.subscriptions.get(question.payment.subscription or ""),
+        _plan_of(question.payment, question),
+    )
+    had = {question.catalogue.plan_of(term.bought) for term in sub.terms} if sub else set()
+    return had | ({plan} if plan else set())
 
 
 def _plan_of(payment: Payment, question: Question) -> str | None:
@@ -219,12 +235,12 @@ def _exception(question: Question) -> RefundAnswer | None:
     """Return the review that the reason, or a payment that was made twice, asks for (plexo 11)."""
     rules = question.rules
     moved_at = min((item.told.moved_at for item in question.book.moves.values()), default=None)
-    if rules.moves and (moved_at is not None or _mentions(rules.moves, question.reason)):
+    if rules.moves and (moved_at is not None or mentions(rules.moves, question.reason)):
         return RefundAnswer(
             Verdict.REVIEW, rules.move_clause, _unused(question, moved_at or question.at), "move_to_on_premise"
         )
     twice = bool(rules.exceptional) and any(_is_twin(item, question.payment) for item in question.known)
-    if twice or _mentions(rules.exceptional, question.reason):
+    if twice or mentions(rules.exceptional, question.reason):
         return _review(question, rules.exceptional_clause, "charged_twice" if twice else "exceptional")
     return None
 
@@ -264,13 +280,3 @@ def _no(clause: str, why: str) -> RefundAnswer:
 
 def _review(question: Question, clause: str, why: str) -> RefundAnswer:
     return RefundAnswer(Verdict.REVIEW, clause, question.left, why)
-
-
-def _has_word(words: Iterable[str], slug: str) -> bool:
-    """Whether a product's slug has one of the words, or several with hyphens, as words of their own."""
-    return any(f"-{word.replace(' ', '-')}-" in f"-{slug.casefold()}-" for word in words)
-
-
-def _mentions(words: Iterable[str], reason: str) -> bool:
-    text = " ".join(reason.replace("_", " ").casefold().split())
-    return any(word in text for word in words)
