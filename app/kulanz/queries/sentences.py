@@ -32,6 +32,10 @@ SENTENCES: Mapping[str, str] = {
     "dunning.closed_voluntarily": (
         "The customer cancelled subscription {subscription} while it was unpaid. Access stays on until {grace_ends_at}."
     ),
+    "dunning.closed_with_the_organisation": (
+        "The organisation asks to be deleted, so nothing more is asked for the unpaid subscription {subscription}. "
+        "Access stays on until {grace_ends_at}."
+    ),
     "dunning.frozen": "A dispute is open, so the deadline of subscription {subscription} is paused.",
     "dunning.thawed": "The dispute no longer holds the account, so the deadline runs again, to {grace_ends_at}.",
     "dunning.paused": "Subscription {subscription} is paused, so its deadline rests.",
@@ -206,6 +210,11 @@ SENTENCES: Mapping[str, str] = {
 }
 _VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
     ("dunning.grace_started", "dunning.grace_started_by_snapshot", lambda detail: "invoice" not in detail),
+    (
+        "dunning.closed_voluntarily",
+        "dunning.closed_with_the_organisation",
+        lambda detail: bool(detail.get("closing")),
+    ),
     ("dunning.exhausted", "dunning.exhausted_and_barred", lambda detail: bool(detail.get("stays_on_hold"))),
     ("plan.given", "plan.given_for_a_term", lambda detail: "term_months" in detail),
     ("ownership.moved", "ownership.moved_away", lambda detail: "to" in detail),

@@ -11,6 +11,7 @@ from kulanz.policy.areas import tenures
 from kulanz.policy.areas.area import Area, Asks, Line
 from kulanz.policy.areas.dunning import holds, notices
 from kulanz.policy.areas.dunning.cases import cases, explained_until
+from kulanz.policy.areas.subscriptions.grants import closing_since
 from kulanz.policy.book import Book
 from kulanz.policy.book.own import RequestLog
 from kulanz.policy.calendar.time import rfc3339
@@ -231,6 +232,8 @@ def _change(case: Case, rule: str, rank: int, book: Book, acts: Iterable[OwnFact
     takes = rule == "dunning.hold_placed" or (rule == "dunning.exhausted" and case.held_at is None)
     if takes and holds.looked_in_vain(case, book):
         detail["unverified"] = True
+    if rule == "dunning.closed_voluntarily" and closing_since(book) is not None:
+        detail["closing"] = True
     if rule == "dunning.exhausted" and case.holds:
         detail["stays_on_hold"] = True
     callback, notice = _telling(case, rule, book, acts)
