@@ -99,6 +99,9 @@ SENTENCES: Mapping[str, str] = {
     "cancellation.noted": (
         "{actor} noted that the customer cancelled subscription {subscription}. What is paid for runs to its end."
     ),
+    "contact.noted": (
+        "{actor} noted that the customer got in touch ({channel}, {contacted_at}). A later chargeback is for a person."
+    ),
     "move.recorded": (
         "{actor} recorded that the account was moved to on-premise on {moved_at}. "
         "A request for the unused days is for a person to decide."

@@ -31,6 +31,7 @@ from kulanz.policy.facts.collecting import (
     PaymentVoided,
     Share,
 )
+from kulanz.policy.facts.contacts import Channel, ContactNoted
 from kulanz.policy.facts.credit import CreditBooked, CreditEnded, CreditEntry
 from kulanz.policy.facts.moves import MovedToOnPremise
 from kulanz.policy.facts.own import (
@@ -100,6 +101,7 @@ __all__ = [
     "CaseExhausted",
     "CaseJoined",
     "CaseWaived",
+    "Channel",
     "ClaimHandedOver",
     "ClaimReported",
     "ClosureRequested",
@@ -107,6 +109,7 @@ __all__ = [
     "CollectionApproved",
     "CollectionProposed",
     "CollectionRecalled",
+    "ContactNoted",
     "CreditBooked",
     "CreditEnded",
     "CreditEntry",
@@ -226,6 +229,7 @@ OwnFact = (
     | CreditEnded
     | MovedToOnPremise
     | CancellationNoted
+    | ContactNoted
     | ClaimHandedOver
     | ClaimReported
     | CollectionApproved

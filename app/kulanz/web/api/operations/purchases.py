@@ -9,6 +9,7 @@ from kulanz.commands.commands import (
     DecideRefund,
     MarkDeployed,
     NoteCancellation,
+    NoteContact,
     RecordMove,
 )
 from kulanz.web.api import forms
@@ -44,6 +45,12 @@ def mark_deployed(form: forms.Deployment, licence: str) -> Command:
 def note_cancellation(form: forms.CancellationForm, _: str) -> Command:
     """Note that the customer cancelled by notice: the renewal is switched off at the provider."""
     return NoteCancellation(**form.said())
+
+
+@orders("/accounts/{account_id}/contacts", forms.ContactForm, purchases.Contact, status=201)
+def note_contact(form: forms.ContactForm, _: str) -> Command:
+    """Note that the customer got in touch with the staff: it counts as contact before a chargeback."""
+    return NoteContact(**form.said())
 
 
 @orders("/accounts/{account_id}/migrations", forms.MigrationForm, purchases.Migration, status=201)
@@ -86,7 +93,7 @@ link_account = Operation(
 )
 
 ABOUT_PURCHASES = (
-    *(book_add_on, cancel_add_on, move_credit, mark_deployed, note_cancellation, record_move),
+    *(book_add_on, cancel_add_on, move_credit, mark_deployed, note_cancellation, note_contact, record_move),
     link_account,
     *(request_refund, approve_refund, deny_refund),
 )
