@@ -40,6 +40,7 @@ def refund_request(account: str, refund: Refund, now: datetime) -> JsonDocument:
         "late": refund.is_late(now),
         "statutory_withdrawal_until": _at(refund.statutory_until),
         "statutory_rights": STATUTORY_RIGHTS,
+        "differs_from_account": list(refund.differs),
         "decided_at": _at(refund.decided_at),
         "decided_by": refund.decided_by,
         "decision_reason": refund.decision_reason or None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -262,9 +262,15 @@ def sentence(change: Mapping[str, Any]) -> str:
     known = {name: value for name, value in words.items() if value is not None}
     text = SENTENCES.get(rule, rule).format_map(_Gaps(known))
     text = read_out(text)
+    if detail.get("differs") and rule in {"refund.requested", "refund.amended"}:
+        text += f" The request's {_and(detail['differs'])} differs from the account's; that changes no verdict."
     if detail.get("unverified"):
         text += " Unverified: the provider was asked for a day and gave no answer."
     return f"{text} Reason: {detail['reason']}" if detail.get("reason") else text
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(name.replace("_", " ") for name in names)
 
 
 def _money(detail: Mapping[str, Any]) -> dict[str, str]:
@@ -302,7 +308,7 @@ WHY = {
     "exceptional": "the reason tells of exceptional circumstances",
     "charged_twice": "the same seems to have been charged twice",
     "move_to_on_premise": "the reason tells of a move to on-premise",
-    "abuse_suspected": "the account is suspended, or lost another dispute",
+    "abuse_suspected": "an operator suspended the account, also if that is over, or it lost another dispute",
     "above_limit": "the amount is above the policy's limit",
     "no_rule": "the policy has no rule for it",
     "no_refunds": "the policy refunds nothing of the kind",

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 BOUGHT = MONDAY - 30 * DAY
 VARIANTS = {"professional": PRO, "enterprise": ENTERPRISE, "basic": "lemonsqueezy:394499"}
+ANOTHER = "lemonsqueezy:421961"
 COLLEAGUES = "lemonsqueezy:421960"
 COLLEAGUES_ORDER = "lemonsqueezy:2882400"
 
@@ -92,13 +93,31 @@ def _raises(story: Story, plan: str) -> None:
     story.stage.hear(a_subscription(at=story.stage.now, created_at=BOUGHT, variant=VARIANTS[plan], renews_at=MONDAY))
 
 
-def _tries(story: Story, plan: str) -> None:
+def _tries(story: Story, plan: str, days: str = "14") -> None:
     at = story.stage.now
-    stated = {"key": OTHER, "variant": VARIANTS[plan], "order": None, "created_at": at, "trial_ends_at": at + 14 * DAY}
+    stated = {
+        "key": OTHER,
+        "variant": VARIANTS[plan],
+        "order": None,
+        "created_at": at,
+        "trial_ends_at": at + int(days) * DAY,
+    }
     story.stage.hear(
-        a_subscription(Status.ON_TRIAL, at, **stated, renews_at=at + 14 * DAY),
+        a_subscription(Status.ON_TRIAL, at, **stated, renews_at=at + int(days) * DAY),
         _of_trial(BillingReason.INITIAL, at, key=refunds.TRIAL, total=0),
     )
+
+
+def _tries_again(story: Story, plan: str) -> None:
+    at = story.stage.now
+    stated = {
+        "key": ANOTHER,
+        "variant": VARIANTS[plan],
+        "order": None,
+        "created_at": at,
+        "trial_ends_at": at + 14 * DAY,
+    }
+    story.stage.hear(a_subscription(Status.ON_TRIAL, at, **stated, renews_at=at + 14 * DAY))
 
 
 def _cancels_trial(story: Story) -> None:
@@ -180,6 +199,8 @@ STEPS: dict[str, Callable[..., object]] = {
     r"raises the plan to (\w+)": _raises,
     r"lowers it to (\w+)": _lowers,
     r"starts a trial of (\w+)": _tries,
+    r"starts a trial of (\w+) for (\d+) days": _tries,
+    r"starts another trial of (\w+)": _tries_again,
     r"cancels the trial": _cancels_trial,
     r"a colleague tries (\w+) by an order of 0.00 EUR": _a_colleague_tries,
     r"the colleague's first money is charged": _a_colleague_is_charged,

@@ -139,6 +139,8 @@ class Refund:
     """The version that it is judged by: of those at the payment and at the request the better for the customer."""
     pinned: Policy
     """The version in force when it was asked for, or a more lenient one that was applied since."""
+    differs: tuple[str, ...]
+    """What the request says of who asks that is otherwise known of the account: shown, and no part of the verdict."""
 
     @property
     def undecided(self) -> bool:

@@ -239,6 +239,7 @@ def _change(rule: str, refund: Refund, rank: int) -> Change:
         "currency": refund.payment.currency,
         "decide_by": refund.decide_by,
         "pay_by": refund.pay_by,
+        "differs": list(refund.differs) or None,
         "actor": refund.decided_by,
         "reason": (refund.decision_reason or None) if rule in _DECIDED else None,
     }

@@ -59,6 +59,8 @@ class RefundRequest(Document, frozen=True, kw_only=True):
     late: bool
     statutory_withdrawal_until: datetime | None
     statutory_rights: str
+    differs_from_account: list[str]
+    """Words of the request, `contact_email` or `organisation`, that are other ones than the account's; no verdict."""
     decided_at: datetime | None
     decided_by: str | None
     decision_reason: str | None
