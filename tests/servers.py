@@ -48,6 +48,12 @@ class PostgreSQL:
             self._process.wait(timeout=20)
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        """The process of the server that all others are below."""
+        assert self._process is not None
+        return self._process.pid
+
     def url(self, name: str) -> str:
         return self.uri.replace("/postgres?", f"/{name}?")
 

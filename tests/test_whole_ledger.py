@@ -365,6 +365,20 @@ def test_once_bound_an_edit_of_a_plain_column_is_found(former: Services) -> None
     assert flaws(former) == {ORG: "forged"}
 
 
+def test_what_was_sealed_before_it_was_bound_cannot_be_put_elsewhere(former: Services) -> None:
+    journal = tables.journal
+    with former.database.read() as conn:
+        unbound = conn.execute(select(journal.c.fact).where(of(journal)).order_by(journal.c.id)).scalars().all()
+    rotation.rotate(former, lambda _: None)
+    assert flaws(former) == {}
+
+    with former.database.write() as tx:
+        (last,) = tx.execute(select(journal.c.id).where(of(journal)).order_by(journal.c.id.desc()).limit(1)).scalars()
+        tx.execute(update(journal).where(journal.c.id == last).values(fact=unbound[0]))
+
+    assert flaws(former) == {ORG: "misplaced"}
+
+
 def test_what_was_edited_before_is_not_made_good_by_binding_it(former: Services) -> None:
     with former.database.write() as tx:
         put(tx, seq=1)
