@@ -107,6 +107,23 @@ def unpaid_change(sub: Subscription, book: Book, at: datetime) -> Invoice | None
     return max(begun, key=lambda invoice: (started(invoice), invoice.seen.key), default=None)
 
 
+def was_taken_back(sub: Subscription, book: Book, at: datetime) -> bool:
+    """Whether a change whose charge was not paid was undone after it was called unpaid at a time of the paid period.
+
+    What was owed was the charge for the change: the plan of before is paid for, and runs again.
+    """
+    charge = unpaid_change(sub, book, at)
+    if charge is None:
+        return False
+    paid = {
+        snapshot.variants
+        for snapshot in sub.history
+        if snapshot.runs and snapshot.until and snapshot.until > at and snapshot.stamp.at <= started(charge)
+    }
+    paid -= {snapshot.variants for snapshot in sub.history if snapshot.unpaid and snapshot.stamp.at == at}
+    return any(snapshot.runs and snapshot.stamp.at > at and snapshot.variants in paid for snapshot in sub.history)
+
+
 def _counts(tenure: Tenure, sub: Subscription, known: list[Tenure], book: Book, terms: Terms) -> bool:
     if any(_tenure_of(invoice, known) == tenure for invoice in _paid(sub, book)):
         return True
