@@ -333,7 +333,8 @@ class Paddle(Seller):
 
     def is_called(self, status: str, at: datetime, *, dearer: bool = False) -> Sequence[Payload]:
         own = replace(self.purchase, price="pri_ent") if dearer else self.purchase
-        return [paddle.subscription("past_due" if status == "past_due" else "updated", at=at, purchase=own)]
+        name = "past_due" if status == "past_due" else "updated"
+        return [paddle.subscription(name, at=at, purchase=own, status=status)]
 
     def invoice_fails(self, at: datetime) -> Sequence[Payload]:
         return [paddle.transaction("payment_failed", at=at, purchase=self.purchase, created_at=self.ends)]

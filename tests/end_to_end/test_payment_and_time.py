@@ -1,17 +1,18 @@
 """Paid is paid, everything ends, and facts come before timers: one story for all providers, through the front door.
 
-Nobody holds an API key here, so that what was told decides alone.
+But for the last stories nobody holds an API key, so that what was told decides alone.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import cycle
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ import pytest
 from kulanz.policy import document
 from tests import lemonsqueezy as ls
 from tests import paddle, standard, stripe
+from tests.adapters.apis import Api, an_api
 from tests.end_to_end.instance import Instance, an_instance_on_its_database
 from tests.faults import parts
 from tests.purchase import Payload
@@ -47,6 +49,8 @@ class Market:
     number: int = 0
     ends: datetime = BEGAN
     """When the months end that were bought."""
+    api: Api = field(default_factory=Api)
+    """Where Stripe and Paddle are asked, if anywhere."""
 
     @property
     def database_url(self) -> str:
@@ -85,11 +89,42 @@ class Market:
         self.tell(*(list(what(seller, at)) for seller in self.sellers))
         self.settle()
 
+    def provider_holds(self, what: Callable[[Seller], Iterable[Payload]]) -> None:
+        """Let each provider's API answer with what these payloads carry."""
+        for seller in self.sellers:
+            for payload in what(seller):
+                if seller.name == "lemonsqueezy":
+                    self.instance.provider.add(payload)
+                elif seller.name == "stripe":
+                    held = payload["data"]["object"]
+                    self.api.held[f"/v1/{held['object']}s/{held['id']}"] = held
+                else:
+                    kind = payload["event_type"].partition(".")[0]
+                    self.api.held[f"/{kind}s/{payload['data']['id']}"] = {"data": payload["data"]}
+
+    def asked(self) -> dict[str, bool]:
+        """Return whether each provider was asked for the subscription of the story."""
+        calls = [*self.instance.provider.calls, *self.api.calls]
+        return {
+            seller.name: any(call.startswith("GET") and seller.subscription in call for call in calls)
+            for seller in self.sellers
+        }
+
+    def unverified(self) -> dict[str, bool]:
+        """Return whether a decision says that access was taken without the provider's word."""
+        told = {}
+        for seller in self.sellers:
+            decisions = self.instance.get(f"/v1/accounts/{seller.account}/timeline?limit=500")["decisions"]
+            changes = [change for decision in decisions for change in decision["changes"]]
+            told[seller.name] = any(change["detail"].get("unverified") for change in changes)
+        return told
+
     def settle(self) -> None:
         self.instance.settle()
 
     def go_to(self, after: timedelta) -> None:
         """Go on from due time to due time."""
+        self.api.now = self.instance.provider.now = self.ends + after
         seconds = math.ceil((self.ends + after - self.instance.now()).total_seconds())
         if seconds > 0:
             self.instance.advance(f"{seconds}s")
@@ -163,11 +198,14 @@ def a_policy(folder: Path, **lines: str) -> str:
 
 @contextmanager
 def a_market(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, **lines: str
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    keys: Mapping[str, str] = MappingProxyType({"LEMONSQUEEZY_API_KEY": ""}),
+    **lines: str,
 ) -> Iterator[Market]:
     settings = {
         "KULANZ_PLANS": PLANS,
-        "LEMONSQUEEZY_API_KEY": "",
+        **keys,
         "STRIPE_WEBHOOK_SECRETS": stripe.SECRET,
         "PADDLE_WEBHOOK_SECRETS": paddle.SECRET,
         "STANDARD_WEBHOOK_SECRETS": standard.SECRET,
@@ -501,3 +539,86 @@ def test_a_renewal_that_nothing_is_heard_of_is_shown_to_operators_and_keeps_the_
 
     assert market.stand() == market.all(KEPT)
     assert market.topics().count("renewal_overdue") >= before + len(market.sellers)
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def with_keys(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Market]:
+    """A market whose providers can be asked."""
+    with an_api() as api:
+        keys = {"STRIPE_API_KEY": "sk_test_1", "STRIPE_API_URL": f"{api.url}/v1"}
+        keys |= {"PADDLE_API_KEY": "pdl_sdbx_1", "PADDLE_API_URL": api.url}
+        with a_market(request, tmp_path_factory, keys) as market:
+            market.api = api
+            yield market
+
+
+@pytest.fixture
+def asked_market(with_keys: Market) -> Market:
+    """The same, with those sellers that have an API that we ask."""
+    with_keys.opens()
+    with_keys.only(lambda seller: seller.name in {"lemonsqueezy", "stripe", "paddle"})
+    with_keys.provider_holds(
+        lambda seller: [*seller.is_called("past_due", with_keys.ends), *seller.invoice_fails(with_keys.ends)]
+    )
+    with_keys.happens(lambda seller, at: seller.fails(at), timedelta())
+    return with_keys
+
+
+def test_expired_in_grace_takes_the_plan_only_after_a_look(asked_market: Market) -> None:
+    market = asked_market
+    market.provider_holds(lambda seller: seller.ends_now(market.ends + DAY))
+    market.happens(lambda seller, at: seller.ends_now(at), DAY)
+    market.go_to(6 * DAY)
+    before, asked = market.stand(), market.asked()
+
+    market.go_to(8 * DAY)
+
+    assert before == market.all(GRACE)
+    assert not any(asked.values())
+    assert all(market.asked().values())
+    assert {name: plan for name, (_, plan) in market.stand().items()} == dict.fromkeys(before, "free")
+    assert not any(market.unverified().values())
+
+
+def test_expired_in_grace_takes_nothing_where_the_look_finds_the_invoice_paid(asked_market: Market) -> None:
+    market, paid = asked_market, asked_market.ends + 2 * DAY
+    market.happens(lambda seller, at: seller.ends_now(at), DAY)
+    market.provider_holds(lambda seller: [*seller.is_called("active", paid), *seller.invoice_is_paid(paid)])
+
+    market.go_to(8 * DAY)
+
+    assert market.stand() == market.all(KEPT)
+
+
+def test_a_word_that_a_look_does_not_know_is_no_payment_and_after_a_day_our_own_facts_decide(
+    asked_market: Market,
+) -> None:
+    market = asked_market
+    market.provider_holds(lambda seller: seller.is_called("zombie", market.ends + DAY))
+
+    market.go_to(7 * DAY + 23 * HOUR)
+    before = market.stand()
+    market.go_to(8 * DAY + 2 * HOUR)
+
+    assert before == market.all(GRACE)
+    assert all(market.asked().values())
+    assert market.stand() == market.all(LOST)
+    assert all(market.unverified().values())
+
+
+def test_a_resumption_on_hold_has_the_invoice_looked_up_and_only_its_payment_counts(asked_market: Market) -> None:
+    market = asked_market
+    market.go_to(8 * DAY)
+    market.happens(lambda seller, at: seller.is_cancelled_for_later(at, at + 20 * DAY), 8 * DAY)
+    resumed = market.ends + 9 * DAY
+    market.provider_holds(lambda seller: [*seller.is_called("active", resumed), *seller.invoice_fails(resumed)])
+    market.happens(lambda seller, at: seller.resumes(at), 9 * DAY)
+    unpaid = market.stand()
+
+    again = market.ends + 11 * DAY
+    market.happens(lambda seller, at: seller.is_cancelled_for_later(at, at + 20 * DAY), 10 * DAY)
+    market.provider_holds(lambda seller: [*seller.is_called("active", again), *seller.invoice_is_paid(again)])
+    market.happens(lambda seller, at: seller.resumes(at), 11 * DAY)
+
+    assert unpaid == market.all(LOST)
+    assert market.stand() == market.all(KEPT)
