@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -209,3 +209,28 @@ def test_a_renewal_that_is_called_unpaid_is_not_settled_by_going_back_from_an_un
     account.hear(changed_to(PRO, back, renews_at=MONDAY + 30 * DAY), at=back)
 
     assert account.state.standing is Standing.GRACE
+
+
+@pytest.mark.parametrize("after", [timedelta(), timedelta(minutes=4)])
+@pytest.mark.parametrize("reason", [BillingReason.INITIAL, BillingReason.RENEWAL])
+def test_what_was_just_paid_for_the_cheaper_plan_pays_for_no_upgrade(after: timedelta, reason: BillingReason) -> None:
+    account = a_paying_account(now=LONG_AGO)
+    paid = LONG_AGO if reason is BillingReason.INITIAL else MONDAY
+    if reason is BillingReason.RENEWAL:
+        account.hear(a_success(MONDAY), changed_to(PRO, MONDAY, renews_at=MONDAY + 30 * DAY), at=MONDAY)
+    upgraded_at = paid + after
+
+    account.hear(changed_to(ENTERPRISE, upgraded_at, renews_at=paid + 30 * DAY), at=upgraded_at)
+    account.hear(a_failure(upgraded_at, created_at=upgraded_at, **UPGRADE))
+
+    assert account.state.plan == "professional"
+
+
+def test_a_renewal_at_the_dearer_price_a_moment_before_the_dearer_plan_pays_for_it() -> None:
+    account = a_paying_account(now=LONG_AGO, terms=WHEN_PAID)
+
+    account.hear(a_success(MONDAY, total=9900), at=MONDAY)
+    changed = MONDAY + timedelta(minutes=2)
+    account.hear(changed_to(ENTERPRISE, changed, renews_at=MONDAY + 30 * DAY), at=changed)
+
+    assert account.state.plan == "enterprise"
