@@ -212,11 +212,15 @@ def test_a_renewal_that_is_called_unpaid_is_not_settled_by_going_back_from_an_un
 
 
 @pytest.mark.parametrize("after", [timedelta(), timedelta(minutes=4)])
-@pytest.mark.parametrize("reason", [BillingReason.INITIAL, BillingReason.RENEWAL])
+@pytest.mark.parametrize("reason", [BillingReason.INITIAL, BillingReason.UNKNOWN, BillingReason.RENEWAL])
 def test_what_was_just_paid_for_the_cheaper_plan_pays_for_no_upgrade(after: timedelta, reason: BillingReason) -> None:
-    account = a_paying_account(now=LONG_AGO)
-    paid = LONG_AGO if reason is BillingReason.INITIAL else MONDAY
+    account = Stage(now=LONG_AGO)
+    first = {"key": "lemonsqueezy:1100000", "created_at": LONG_AGO}
+    bought = BillingReason.INITIAL if reason is BillingReason.RENEWAL else reason
+    account.hear(a_subscription(renews_at=MONDAY), a_success(LONG_AGO, reason=bought, **first))
+    paid = LONG_AGO
     if reason is BillingReason.RENEWAL:
+        paid = MONDAY
         account.hear(a_success(MONDAY), changed_to(PRO, MONDAY, renews_at=MONDAY + 30 * DAY), at=MONDAY)
     upgraded_at = paid + after
 

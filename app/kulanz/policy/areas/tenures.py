@@ -172,6 +172,9 @@ def _may_begin_one(invoice: Invoice, sub: Subscription, book: Book) -> bool:
         case BillingReason.RENEWAL:
             before = [each for each in periods.regular_invoices(sub.seen.key, book) if started(each) < started(invoice)]
             return not before or invoice.seen.total > before[-1].seen.total
+        case BillingReason.UNKNOWN:
+            bought = sub.seen.created_at
+            return bought is None or started(invoice) > bought + _A_FEW_MINUTES
         case _:
             return True
 
