@@ -180,7 +180,9 @@ class Witness(Stage):
             handed_on = existing_case is not None and existing_case.held_at is not None
             if case is None or handed_on or not case.policy.dunning.grace:
                 continue
-            kind = "grace_warning" if case.policy.dunning.warn_by == "mail" else "grace_warning.callback"
+            # Of a claim the product hears nothing.
+            by_mail = case.policy.dunning.warn_by == "mail" or case.claim
+            kind = "grace_warning" if by_mail else "grace_warning.callback"
             stated = [at for name in case.names for at in self.delivered.get(f"{name}|{kind}", [])]
             if not any(case.policy.dunning.warning_notice.after(at, "UTC") <= self.now for at in stated):
                 yield "I2"

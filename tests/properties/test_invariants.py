@@ -374,3 +374,16 @@ def test_two_words_of_one_moment_that_a_subscription_on_hold_runs_ask_two_looks_
 
     assert witness.broken == set()
     assert len(witness.times(LookUpSubscription)) == 3
+
+
+def test_a_claim_is_held_after_a_warning_by_mail_although_the_policy_warns_by_callback_i2() -> None:
+    stranger = a_subscription(key=OTHER, customer=STRANGER, variant=ENTERPRISE)
+    scenario = Scenario(
+        TERMS[4], (*told(a_subscription(), stranger, a_failure(MONDAY - 20 * DAY, created_at=None)), wait(2 * DAY))
+    )
+
+    witness = scenario.run()
+
+    assert witness.broken == set()
+    assert [case.claim for case in witness.state.cases] == [True]
+    assert "dunning.hold_placed" in dict(witness.rules)
