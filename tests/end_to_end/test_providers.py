@@ -325,3 +325,81 @@ def test_who_buys_seats_beside_a_plan_keeps_the_plan_and_sees_the_seats(world: W
     assert (given["plan"], given["add_ons"], given["quantities"]) == ("enterprise", ["seats"], {"seats": 7})
     assert told[-1]["quantities"] == {"seats": 7}
     assert any("the add-on seats, 7 times" in line for line in why)
+
+
+def warned_at(world: World, provider: str) -> tuple[str, str, list[Payload], Payload, Payload]:
+    """Return an account, its payment, what was told of both, the warning, and what ends it."""
+    number, day = world.instance.stories, world.at + DAY
+    name = f"org_warned{number}"
+    match provider:
+        case "stripe":
+            purchase = at_stripe(world, "warned")
+            told = [
+                stripe.subscription("created", at=world.at, purchase=purchase),
+                stripe.charge("succeeded", at=world.at, purchase=purchase),
+            ]
+            ended = stripe.fraud_warning("updated", at=day + DAY, purchase=purchase)
+            return str(purchase.account), purchase.charge, told, stripe.fraud_warning(at=day, purchase=purchase), ended
+        case "paddle":
+            ids = {"customer": f"ctm_{number}", "subscription": f"sub_w{number}", "transaction": f"txn_w{number}"}
+            own = paddle.Purchase(account=name, price="pri_pro", began=world.at, **ids)
+            told = [paddle.subscription("created", at=world.at, purchase=own)]
+            told.append(paddle.transaction("completed", at=world.at, purchase=own))
+            ended = paddle.adjustment("chargeback_warning_reverse", at=day + DAY, purchase=own)
+            return name, own.transaction, told, paddle.adjustment("chargeback_warning", at=day, purchase=own), ended
+        case "dodo":
+            ids = {"customer": f"cus_w{number}", "subscription": f"sub_w{number}", "payment": f"pay_w{number}"}
+            bought = standard.Purchase(account=name, product="pdt_pro", began=world.at, dispute=f"dp_{number}", **ids)
+            told = [standard.dodo_subscription("active", at=world.at, purchase=bought)]
+            told.append(standard.dodo_payment("succeeded", at=world.at, purchase=bought))
+            early = {"purchase": bought, "dispute_stage": "pre_dispute"}
+            ended = standard.dodo_dispute("cancelled", at=day + DAY, **early)
+            return name, bought.payment, told, standard.dodo_dispute("opened", at=day, **early), ended
+    ids = {"customer": f"cus-p{number}", "subscription": f"sub-p{number}", "payment": f"pay-p{number}"}
+    bought = standard.Purchase(account=name, product="pdt_pro", began=world.at, dispute=f"dis-{number}", **ids)
+    told = [standard.polar_subscription("active", at=world.at, purchase=bought)]
+    told.append(standard.polar_order("paid", at=world.at, purchase=bought))
+    warning = standard.polar_refund("early_warning", at=day, purchase=bought, status="pending")
+    return name, bought.payment, told, warning, standard.polar_refund("lost", at=day + DAY, purchase=bought)
+
+
+@pytest.mark.parametrize("provider", ["stripe", "paddle", "dodo", "polar"])
+def test_a_warning_of_a_chargeback_takes_nothing_and_proposes_the_refund_to_a_person(
+    world: World, provider: str
+) -> None:
+    name, payment, told, warning, ended = warned_at(world, provider)
+    world.send(*told)
+
+    world.send(warning, warning)
+    warned = world.instance.account(name)
+    outlook = world.instance.cli("account", "explain", name, "--json")["outlook"]
+    alerts = [subject for topic in ("chargeback_warned", "dispute_inquiry") for subject in world.alerts(topic)]
+    world.send(ended)
+
+    (item,) = warned["chargeback_warnings"]
+    assert (warned["plan"], warned["standing"], item["state"]) == ("professional", "good", "warned")
+    base = 4900 if provider == "stripe" else 4118  # A charge tells no tax; the policy gives back the base amount.
+    assert item["proposed"] == {"act": "refund", "payment_id": payment, "amount": base, "currency": "EUR"}
+    assert any(f"kulanz refund request ACCOUNT --payment {payment}" in line for line in outlook)
+    assert alerts.count(item["id"]) == 1
+    (item,) = world.instance.account(name)["chargeback_warnings"]
+    assert item["state"] == ("disputed" if provider == "polar" else "over")
+    assert item["proposed"] is None
+
+
+def test_a_warning_that_comes_before_its_payment_waits_for_it_and_is_answered_by_a_request(world: World) -> None:
+    name, payment, told, warning, _ = warned_at(world, "stripe")
+
+    world.send(warning)
+    waiting = [
+        event["event_name"] for event in world.instance.cli("events", "list", "--state", "waiting", "--json")["events"]
+    ]
+    world.send(*told)
+    warned = world.instance.account(name)["chargeback_warnings"]
+    form = {"account_id": name, "payment_id": payment, "contact_email": "a@b.example", "organisation": "Bakery"}
+    world.instance.post("/v1/refund-requests", form)
+    world.instance.settle()
+
+    assert "radar.early_fraud_warning.created" in waiting
+    assert [item["state"] for item in warned] == ["warned"]
+    assert [item["state"] for item in world.instance.account(name)["chargeback_warnings"]] == ["answered"]

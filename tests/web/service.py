@@ -50,6 +50,7 @@ def an_account(account: str, *, version: int = 7, standing: str = "grace") -> Js
         ],
         "dunning_cases": [],
         "disputes": [],
+        "chargeback_warnings": [],
         "holds": [],
         "overrides": [],
         "terms": [],

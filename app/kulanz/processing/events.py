@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from kulanz.crypto import places
 from kulanz.errors import KulanzError, StorageUnavailableError, UntranslatableError, reason_of
 from kulanz.policy.facts import (
+    ChargebackWarned,
     DisputeSeen,
     Fact,
     InvoiceSeen,
@@ -299,7 +300,7 @@ class Batch:
             )
         )
         facts = self._facts[event.id]
-        if isinstance(facts, tuple) and any(isinstance(fact, DisputeSeen) for fact in facts):
+        if isinstance(facts, tuple) and any(isinstance(fact, DisputeSeen | ChargebackWarned) for fact in facts):
             outbox.alert(self._services, self._tx, topic="dispute_of_unknown_payment", subject=f"evt_{event.id}")
 
     def _avoid_lost_wakeup(self, resolver: AccountResolver) -> None:

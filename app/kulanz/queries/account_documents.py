@@ -8,7 +8,7 @@ from kulanz.policy.areas.credit.pots import pots
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.document import Policy
-from kulanz.policy.state import Case, Chargeback, DebtStage, Hold, Moment, State, Terms
+from kulanz.policy.state import Case, Chargeback, ChargebackWarning, DebtStage, Hold, Moment, State, Terms
 from kulanz.queries import closed, debts, exceptions, extra_documents, refund_documents
 from kulanz.queries.views import AccountView, JsonDocument
 from kulanz.store.ledger import DecisionRow
@@ -27,6 +27,7 @@ def account(seen: AccountView) -> JsonDocument:
         "subscriptions": _subscriptions(who.book, terms, state),
         "dunning_cases": [_case(case, state.debt(case.key)) for case in state.cases if debts.shown(case)],
         "disputes": [_dispute(item, who.book) for item in state.chargebacks],
+        "chargeback_warnings": [_warning(item) for item in state.warnings],
         "holds": [_hold(item) for item in state.holds],
         "overrides": exceptions.overrides(who.book, seen.now),
         "terms": exceptions.terms(who.book, terms),
@@ -124,6 +125,21 @@ def _dispute(chargeback: Chargeback, book: Book) -> JsonDocument:
         "payment_id": chargeback.payment.rpartition(":")[2] if chargeback.payment else None,
         "reference": dispute.seen.reference if dispute else None,
         "reason": chargeback.reason,
+    }
+
+
+def _warning(warning: ChargebackWarning) -> JsonDocument:
+    payment = warning.payment.rpartition(":")[2] if warning.payment else None
+    act = {"act": "refund", "payment_id": payment, "amount": warning.refundable, "currency": warning.currency}
+    return {
+        "id": warning.key,
+        "state": warning.closed_as or "warned",
+        "warned_at": _at(warning.warned_at),
+        "payment_id": payment,
+        "amount": warning.amount,
+        "currency": warning.currency,
+        "reason": warning.reason,
+        "proposed": act if warning.open and warning.refundable else None,
     }
 
 

@@ -50,6 +50,13 @@ SENTENCES: Mapping[str, str] = {
     "dispute.accepted": "The chargeback was accepted.",
     "dispute.withdrawn": "The chargeback was withdrawn.",
     "dispute.prevented": "The chargeback was prevented.",
+    "warning.received": (
+        "Payment {payment} is likely to be charged back. Nothing is taken from the customer for a warning; "
+        "a refund in time prevents the chargeback."
+    ),
+    "warning.closed": "A refund prevents no chargeback of payment {payment} any more.",
+    "warning.closed_by_refund": "Payment {payment} went back, so it can hardly be charged back any more.",
+    "warning.closed_by_request": "A refund of payment {payment} is asked for, as it is likely to be charged back.",
     "dispute.suspended": "What the disputing customer pays for is suspended at once.",
     "dispute.reach_moved": "It is known better what is disputed: the hold reaches that purchase, and nothing else.",
     "dispute.released": "The dispute's hold is released. Other holds stay as they are.",
@@ -201,6 +208,8 @@ _VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
     ("dunning.grace_started", "dunning.grace_started_by_snapshot", lambda detail: "invoice" not in detail),
     ("plan.given", "plan.given_for_a_term", lambda detail: "term_months" in detail),
     ("ownership.moved", "ownership.moved_away", lambda detail: "to" in detail),
+    ("warning.closed", "warning.closed_by_refund", lambda detail: detail.get("closed_as") == "refunded"),
+    ("warning.closed", "warning.closed_by_request", lambda detail: detail.get("closed_as") == "answered"),
     ("plan.ended", "plan.ended_by_pause", lambda detail: detail.get("status") == "paused"),
     (
         "plan.downgrade_scheduled",

@@ -8,7 +8,7 @@ from kulanz.policy.areas.lifetime import area as lifetime
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.facts import Status
-from kulanz.policy.state import Case, CaseState, Chargeback, Grant, Hold, Owner, State, Terms
+from kulanz.policy.state import Case, CaseState, Chargeback, ChargebackWarning, Grant, Hold, Owner, State, Terms
 from kulanz.policy.state.closure import ClosureCase
 from kulanz.queries.sentences import money
 
@@ -71,6 +71,8 @@ def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
         yield from _case(case, obstacles.get(case.key))
     for chargeback in state.chargebacks:
         yield from _chargeback(chargeback)
+    for warning in state.warnings:
+        yield from _warning(warning)
     for refund in state.refunds:
         if refund.due_at is not None:
             what = "an answer" if refund.answer_is_due else f"the money ({refund.state})"
@@ -191,3 +193,14 @@ def _chargeback(chargeback: Chargeback) -> Iterator[str]:
     if chargeback.deletion_eligible_at is not None:
         how = "by an operator's approval only" if chargeback.policy.dispute.deletion == "approval" else "if it is lost"
         yield f"Data may be deleted from {rfc3339(chargeback.deletion_eligible_at)}, {how}."
+
+
+def _warning(warning: ChargebackWarning) -> Iterator[str]:
+    if not warning.open:
+        return
+    payment = (warning.payment or "").rpartition(":")[2] or "(unknown)"
+    act = "A person has to look at the provider."
+    if warning.refundable:
+        left = money(warning.refundable, warning.currency)
+        act = f"A refund in time prevents that: `kulanz refund request ACCOUNT --payment {payment}` (up to {left})."
+    yield f"Payment {payment} is likely to be charged back. {act}"

@@ -17,7 +17,16 @@ _UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID})
 _ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
 _REFUNDED = frozenset({InvoiceStatus.REFUNDED, f.OrderStatus.REFUNDED})
 _PAID = frozenset({InvoiceStatus.PAID, InvoiceStatus.PARTIAL_REFUND})
-S = TypeVar("S", f.SubscriptionSeen, f.InvoiceSeen, f.OrderSeen, f.LicenceSeen, f.CustomerSeen, f.DisputeSeen)
+S = TypeVar(
+    "S",
+    f.SubscriptionSeen,
+    f.InvoiceSeen,
+    f.OrderSeen,
+    f.LicenceSeen,
+    f.CustomerSeen,
+    f.DisputeSeen,
+    f.ChargebackWarned,
+)
 
 
 @frozen
@@ -314,6 +323,18 @@ class Dispute:
             opened_at=min(self.opened_at, other.opened_at),
             marks=union(self.marks, other.marks),
         )
+
+
+@frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FraudWarning:
+    """One warning of a chargeback: the newest snapshot."""
+
+    seen: f.ChargebackWarned
+
+    def join(self, other: FraudWarning) -> FraudWarning:
+        """Keep the newer snapshot."""
+        return FraudWarning(seen=_newer(self.seen, other.seen))
 
 
 def is_refunded(seen: f.InvoiceSeen | f.OrderSeen) -> bool:

@@ -50,6 +50,7 @@ from kulanz.policy.facts.own import (
 )
 from kulanz.policy.facts.provider import (
     AddressKnown,
+    ChargebackWarned,
     CustomerSeen,
     DisputeSeen,
     InvoiceSeen,
@@ -99,6 +100,7 @@ __all__ = [
     "CaseExhausted",
     "CaseJoined",
     "CaseWaived",
+    "ChargebackWarned",
     "ClaimHandedOver",
     "ClaimReported",
     "ClosureRequested",
@@ -179,6 +181,7 @@ ProviderFact = (
     | LicenceSeen
     | CustomerSeen
     | DisputeSeen
+    | ChargebackWarned
     | AddressKnown
 )
 OwnFact = (

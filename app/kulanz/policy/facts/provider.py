@@ -236,6 +236,21 @@ class DisputeSeen:
 
 @frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChargebackWarned:
+    """A card network's warning that a payment will be charged back, told before there is any dispute about it."""
+
+    key: str
+    stamp: Stamp
+    payment: str
+    warned_at: datetime
+    reason: str = ""
+    actionable: bool = True
+    """Whether a refund can still prevent the dispute, by the provider's word."""
+    provenance: Provenance = Provenance.WEBHOOK
+
+
+@frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AddressKnown:
     """How to reach and read the account: language, time zone and country from custom data or an operator."""
 

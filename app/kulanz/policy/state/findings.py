@@ -168,6 +168,30 @@ class Chargeback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChargebackWarning:
+    """A payment that is likely to be charged back, while a refund may still prevent that."""
+
+    key: str
+    payment: str | None
+    """Its one name, where the warning names one."""
+    warned_at: datetime
+    reason: str
+    amount: int
+    currency: str | None
+    """None: the payment is not known here."""
+    refundable: int
+    """What the policy lets go back of it."""
+    closed_as: str | None
+    """Why nobody has to act any more: `refunded`, `answered` (somebody asked for a refund), `disputed` or `over`."""
+    policy: Policy
+
+    @property
+    def open(self) -> bool:
+        """Whether a person has to decide about a refund."""
+        return self.closed_as is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DebtStage:
     """How far the pursuit of one dunning case has come."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from kulanz.policy.facts import (
     BillingReason,
+    ChargebackWarned,
     DisputeSeen,
     DisputeStatus,
     InvoiceSeen,
@@ -41,6 +42,7 @@ from kulanz.providers.stripe.vocabulary import (
     RANKS,
     SUBSCRIPTION,
     TELLING,
+    WARNING,
     key,
     key_if_any,
 )
@@ -256,10 +258,26 @@ def _dispute(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     return (seen,)
 
 
+def _warning(event: _StripeEvent) -> tuple[ProviderFact, ...]:
+    """Read an early fraud warning: it is over once a refund prevents no dispute any more."""
+    payload_reader = event.told
+    charge = payload_reader.needed_reference("charge")
+    warned = ChargebackWarned(
+        key=key(payload_reader.needed_identifier("id")),
+        stamp=event.stamp,
+        payment=key(charge),
+        warned_at=payload_reader.unix("created") or event.at,
+        reason=payload_reader.text("fraud_type") or "",
+        actionable=payload_reader.values.get("actionable") is not False,
+    )
+    return (warned,)
+
+
 _TRANSLATIONS: Mapping[str, Callable[[_StripeEvent], tuple[ProviderFact, ...]]] = {
     SUBSCRIPTION: _subscription,
     INVOICE: _payment,
     CHARGE: _charge,
     INVOICE_PAYMENT: _invoice_payment,
     DISPUTE: _dispute,
+    WARNING: _warning,
 }

@@ -60,6 +60,7 @@ STATE_TONES = {
     "todo": "warn",
     "frozen": "warn",
     "inquiry": "warn",
+    "warned": "warn",
     "on_hold": "bad",
     "suspended": "bad",
     "parked": "bad",

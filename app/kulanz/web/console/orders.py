@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -21,17 +22,18 @@ from kulanz.web.console import closing
 FINAL = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
 FIELDS = (
     *("order", "until", "reason", "amount", "currency", "fee", "payment_id", "reference"),
-    *("dispute", "outcome", "override", "refund", "subject"),
+    *("dispute", "outcome", "override", "refund", "subject", "contact_email", "organisation"),
 )
 OPEN_DISPUTE, CLOSE_DISPUTE = "open_dispute", "close_dispute"
 APPROVE, DECLINE = "approve_override", "decline_override"
-APPROVE_REFUND, DENY_REFUND = "approve_refund", "deny_refund"
+APPROVE_REFUND, DENY_REFUND, REQUEST_REFUND = "approve_refund", "deny_refund", "request_refund"
 COMMAND_TITLES = {
     CLOSE_DISPUTE: "Close the dispute",
     APPROVE: "Approve the exception",
     DECLINE: "Decline the exception",
     APPROVE_REFUND: "Approve the refund",
     DENY_REFUND: "Deny the refund",
+    REQUEST_REFUND: "Ask for the refund",
     **closing.CLOSING_TITLES,
 }
 """Of orders about something that is there already."""
@@ -93,6 +95,11 @@ def closable(account: JsonDocument) -> list[JsonDocument]:
     return [item for item in account["disputes"] if item["status"] not in FINAL]
 
 
+def warned(account: JsonDocument) -> list[JsonDocument]:
+    """Return the refunds that are proposed because a payment is likely to be charged back."""
+    return [item["proposed"] for item in account["chargeback_warnings"] if item["proposed"]]
+
+
 def given(form: MultiDict[str, str]) -> dict[str, str]:
     """Return the fields of an order that a form has filled in."""
     return {name: value for name in FIELDS if (value := form.get(name, "").strip())}
@@ -101,20 +108,11 @@ def given(form: MultiDict[str, str]) -> dict[str, str]:
 def command(fields: dict[str, str]) -> Command:
     """Return the order that these fields are; InvalidInputError says what is wrong with them."""
     order = fields.get("order", "")
-    if order == OPEN_DISPUTE:
-        return _dispute(fields)
-    if order in {APPROVE, DECLINE}:
-        return _second_word(order, fields)
-    if order in {APPROVE_REFUND, DENY_REFUND}:
-        return _refund(order, fields)
+    if order in _COMMANDS:
+        return _COMMANDS[order](fields)
     if order in closing.CLOSING_COMMANDS:
         reason = "" if order in closing.WITHOUT_REASON else _reason(fields)
         return closing.CLOSING_COMMANDS[order](fields.get("subject", ""), reason)
-    if order == CLOSE_DISPUTE:
-        outcome = fields.get("outcome", "")
-        if outcome not in FINAL:
-            raise InvalidInputError("outcome: say how the dispute ended.")
-        return CloseDispute(dispute=fields.get("dispute", ""), outcome=DisputeStatus(outcome))
     if order not in {*OverrideKind}:
         raise InvalidInputError("order: there is no such order.")
     until = None if order == OverrideKind.WAIVE else until_of(fields.get("until", ""))
@@ -122,17 +120,34 @@ def command(fields: dict[str, str]) -> Command:
     return read(msgspec.json.encode(form), forms.OverrideForm).command()
 
 
-def _second_word(order: str, fields: dict[str, str]) -> Command:
+def _closed(fields: dict[str, str]) -> CloseDispute:
+    """Return how a dispute ended."""
+    outcome = fields.get("outcome", "")
+    if outcome not in FINAL:
+        raise InvalidInputError("outcome: say how the dispute ended.")
+    return CloseDispute(dispute=fields.get("dispute", ""), outcome=DisputeStatus(outcome))
+
+
+def _second_word(fields: dict[str, str]) -> Command:
     """Return what a second person says to an exception that waits for it."""
     override = fields.get("override", "")
-    if order == APPROVE:
+    if fields["order"] == APPROVE:
         return ApproveOverride(override=override)
     return DeclineOverride(override=override, reason=_reason(fields))
 
 
-def _refund(order: str, fields: dict[str, str]) -> DecideRefund:
+def _asked_back(fields: dict[str, str]) -> Command:
+    """Return the request for the money of a payment."""
+    named = {name: fields.get(name, "") for name in ("contact_email", "organisation")}
+    optional = {"reason": fields["reason"]} if "reason" in fields else {}
+    # The page names the account.
+    form = {"account_id": "-", "payment_id": fields.get("payment_id"), **named, **optional}
+    return read(msgspec.json.encode(form), forms.RefundForm).command()
+
+
+def _refund(fields: dict[str, str]) -> DecideRefund:
     """Return what a person says to a request for a refund."""
-    written, approve = fields.get("amount"), order == APPROVE_REFUND
+    written, approve = fields.get("amount"), fields["order"] == APPROVE_REFUND
     amount = _minor("amount", written, fields.get("currency", "")) if written and approve else None
     reason = _reason(fields) if fields.get("reason") else ""
     return DecideRefund(request=fields.get("refund", ""), approve=approve, amount=amount, reason=reason)
@@ -155,6 +170,17 @@ def _dispute(fields: dict[str, str]) -> OpenDispute:
         "reference": fields.get("reference"),
     }
     return OpenDispute(**read(msgspec.json.encode(form), forms.DisputeForm).said())
+
+
+_COMMANDS: Mapping[str, Callable[[dict[str, str]], Command]] = {
+    OPEN_DISPUTE: _dispute,
+    CLOSE_DISPUTE: _closed,
+    APPROVE: _second_word,
+    DECLINE: _second_word,
+    REQUEST_REFUND: _asked_back,
+    APPROVE_REFUND: _refund,
+    DENY_REFUND: _refund,
+}
 
 
 def _minor(field: str, written: str, currency: str) -> int:

@@ -59,6 +59,29 @@ class Dispute(Document, frozen=True, kw_only=True):
     reason: str
 
 
+class ProposedRefund(Document, frozen=True, kw_only=True):
+    """The refund that may still prevent a chargeback: nothing is done before a person asks for it and approves it."""
+
+    act: Literal["refund"]
+    payment_id: str
+    amount: int
+    currency: str
+
+
+class ChargebackWarning(Document, frozen=True, kw_only=True):
+    """A payment that is likely to be charged back."""
+
+    id: str
+    state: Literal["warned", "answered", "refunded", "disputed", "over"]
+    """`answered`: a refund was asked for; `over`: a refund prevents nothing any more."""
+    warned_at: datetime
+    payment_id: str | None
+    amount: int
+    currency: str | None
+    reason: str
+    proposed: ProposedRefund | None
+
+
 class Hold(Document, frozen=True, kw_only=True):
     """One reason to restrict, with a release of its own."""
 
