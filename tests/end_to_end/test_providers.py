@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import hmac
 import json
+import time
 from base64 import b64encode
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -403,3 +405,76 @@ def test_a_warning_that_comes_before_its_payment_waits_for_it_and_is_answered_by
     assert "radar.early_fraud_warning.created" in waiting
     assert [item["state"] for item in warned] == ["warned"]
     assert [item["state"] for item in world.instance.account(name)["chargeback_warnings"]] == ["answered"]
+
+
+def test_amounts_stay_integers_and_texts_show_them_as_the_provider_writes_them(world: World) -> None:
+    name, number = f"org_yen{world.instance.stories}", 7000 + 10 * world.instance.stories
+    ids = {"customer": number, "subscription": number + 1, "order": number + 2, "invoice": number + 3}
+    yen = ls.Purchase(account=name, began=world.at, email="yen@shop.example", currency="JPY", price=120000, **ids)
+    told = {"purchase": yen, "at": world.at + DAY, "total_formatted": "\N{YEN SIGN}1,200"}
+    world.send(
+        ls.subscription_created(purchase=yen, at=world.at),
+        ls.order_created(purchase=yen, at=world.at, total_formatted="\N{YEN SIGN}1,200"),
+    )
+    before = counted(world, "lemonsqueezy", "JPY")
+
+    world.instance.advance_to(world.at + DAY)
+    world.send(
+        ls.subscription_updated(purchase=yen, at=world.at + DAY, status="past_due"),
+        ls.subscription_payment_failed(**told),
+    )
+    account = world.instance.account(name)
+    world.instance.advance("3d")
+    mails = [text_of(mail) for mail in world.instance.mailbox.accepted if "yen@shop.example" in str(mail["To"])]
+    world.send(ls.dispute_created(purchase=yen, at=world.at + 4 * DAY, amount=120000, currency="JPY"))
+    steps = str(world.instance.cli("account", "explain", name, "--json"))
+
+    (case,) = account["dunning_cases"]
+    assert (case["amount_due"], case["currency"], case["decimals"]) == (120000, "JPY", 2)
+    assert mails
+    assert all("\N{YEN SIGN}1,200" in mail and "120,000" not in mail for mail in mails)
+    assert "1,200 JPY" in steps
+    assert "120,000 JPY" not in steps
+    assert comes_true(lambda: counted(world, "lemonsqueezy", "JPY") > before)
+
+
+@pytest.mark.parametrize(
+    ("currency", "amount", "text", "decimals"),
+    [("krw", 50000, "50,000 KRW", 0), ("huf", 199900, "1,999.00 HUF", 2), ("kwd", 4990, "4.990 KWD", 3)],
+)
+def test_a_currency_has_its_own_decimals_where_the_provider_tells_no_text(
+    world: World, currency: str, amount: int, text: str, decimals: int
+) -> None:
+    purchase = at_stripe(world, currency, currency=currency, amount=amount)
+    world.send(
+        stripe.subscription("created", at=world.at, purchase=purchase),
+        stripe.charge("succeeded", at=world.at, purchase=purchase),
+        stripe.dispute("created", at=world.at + DAY, purchase=purchase),
+    )
+
+    account = str(purchase.account)
+    (dispute,) = world.instance.account(account)["disputes"]
+    assert (dispute["amount"], dispute["decimals"]) == (amount, decimals)
+    assert text in str(world.instance.cli("account", "explain", account, "--json"))
+
+
+def counted(world: World, provider: str, currency: str) -> float:
+    """Return how many payments were counted whose provider writes other decimals than the currency has."""
+    text = world.instance.session.get(f"{world.instance.url}/metrics", timeout=10).text
+    name = f'kulanz_amounts_with_other_decimals_total{{currency="{currency}",provider="{provider}"}}'
+    return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(name))
+
+
+def comes_true(asked: Callable[[], bool]) -> bool:
+    """Ask until it is so: processes hand in what they have counted every five seconds."""
+    deadline = time.monotonic() + 20
+    while not (is_so := asked()) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    return is_so
+
+
+def text_of(mail: EmailMessage) -> str:
+    """Return the plain part of a mail."""
+    part = mail.get_body(("plain",))
+    assert part is not None
+    return str(part.get_content())

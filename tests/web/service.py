@@ -213,6 +213,7 @@ class ServiceInMemory:
             "amount": command.amount,
             "currency": command.currency,
             "fee": command.fee,
+            "decimals": 2,
             "fee_currency": command.fee_currency,
             "payment_id": command.payment,
             "reference": command.reference,

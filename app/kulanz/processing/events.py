@@ -174,6 +174,7 @@ class Batch:
         self._waiting: list[SettledEvent] = []
         self._newly_known: set[str] = set()
         self._unknown: dict[Met, str] = {}
+        self._other_decimals: Counter[tuple[str, str]] = Counter()
 
     def apply(self) -> None:
         """Read, address, decide, and settle every event."""
@@ -205,6 +206,8 @@ class Batch:
     def count(self) -> None:
         """Count what was settled, once it is committed."""
         unknown_words.count(self._unknown)
+        for (provider, currency), amounts in self._other_decimals.items():
+            metrics.OTHER_DECIMALS.labels(provider, currency).inc(amounts)
         for state, events in Counter(settled_event.state for settled_event in self._settled).items():
             metrics.EVENTS_SETTLED.labels(state).inc(events)
         for settled_event in self._settled:
@@ -247,12 +250,14 @@ class Batch:
         """
         unknown: list[UnknownWord] = []
         try:
-            return provider.translate(event.name, payload, digest.hex(), self._services.account_naming, unknown)
+            facts = provider.translate(event.name, payload, digest.hex(), self._services.account_naming, unknown)
         except UntranslatableError as error:
             return error
         finally:
             for word in unknown:
                 self._unknown.setdefault(Met(event.provider, word.field, word.word), f"evt_{event.id}")
+        self._other_decimals.update((event.provider, currency) for currency in _other_decimals(facts))
+        return facts
 
     def _resolve_accounts(self, routings: Mapping[int, Routing], resolver: AccountResolver) -> list[Translated]:
         """Find each event's account and facts; what needs a subscription comes after what makes one known."""
@@ -357,6 +362,14 @@ class Batch:
         )
         metrics.EVENT_FAILURES.labels("parked").inc()
         alert_parked(self._services, self._tx, event.id, account)
+
+
+def _other_decimals(facts: Iterable[Fact]) -> Iterator[str]:
+    """Yield the currency of each payment whose provider writes it with other decimals than the currency has."""
+    for fact in facts:
+        seen = fact.invoice if isinstance(fact, PaymentFailed | PaymentSucceeded | PaymentRefunded) else fact
+        if isinstance(seen, InvoiceSeen | OrderSeen) and seen.decimals is not None:
+            yield seen.currency
 
 
 def _order(translated: Translated) -> tuple[str, datetime, int]:

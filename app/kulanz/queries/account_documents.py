@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kulanz.formats.money import decimals_of
 from kulanz.policy.areas.credit.pots import pots
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
@@ -107,6 +108,7 @@ def _case(case: Case, debt: DebtStage | None) -> JsonDocument:
         "failures": case.failures,
         "amount_due": case.amount_due,
         "currency": case.currency,
+        "decimals": _decimals(case.currency, case.decimals),
         "level": debt.level if debt else 0,
         "fees": debt.fees if debt else 0,
     }
@@ -120,6 +122,7 @@ def _dispute(chargeback: Chargeback, book: Book) -> JsonDocument:
         "opened_at": _at(chargeback.opened_at),
         "amount": chargeback.amount,
         "currency": chargeback.currency,
+        "decimals": _decimals(chargeback.currency, chargeback.decimals),
         "fee": chargeback.fee,
         "fee_currency": chargeback.fee_currency,
         "payment_id": chargeback.payment.rpartition(":")[2] if chargeback.payment else None,
@@ -138,6 +141,7 @@ def _warning(warning: ChargebackWarning) -> JsonDocument:
         "payment_id": payment,
         "amount": warning.amount,
         "currency": warning.currency,
+        "decimals": _decimals(warning.currency, warning.decimals),
         "reason": warning.reason,
         "proposed": act if warning.open and warning.refundable else None,
     }
@@ -152,6 +156,10 @@ def _hold(hold: Hold) -> JsonDocument:
         "since": _at(hold.since),
         "subscriptions": [key.partition(":")[2] for key in hold.subscriptions],
     }
+
+
+def _decimals(currency: str | None, told: int | None) -> int | None:
+    return told if told is not None or currency is None else decimals_of(currency)
 
 
 def _in_order(state: State) -> list[Any]:

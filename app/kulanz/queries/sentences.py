@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from decimal import Decimal
 from typing import Any
 
-from babel.numbers import get_currency_precision
-
+from kulanz.formats.money import plain as money
 from kulanz.formats.wording import how_many
 
 _FRACTION = re.compile(r"(T\d\d:\d\d:\d\d)\.\d+Z")
@@ -258,9 +256,9 @@ def sentence(change: Mapping[str, Any]) -> str:
 
 def _money(detail: Mapping[str, Any]) -> dict[str, str]:
     """Return amounts as people write them: our own are in minor units, which nobody reads right."""
-    currency, fee = detail.get("currency"), detail.get("fee")
+    currency, fee, decimals = detail.get("currency"), detail.get("fee"), detail.get("decimals")
     return {
-        "amount": money(detail.get("amount"), currency),
+        "amount": money(detail.get("amount"), currency, decimals),
         "unmatched": money(detail.get("unmatched"), currency) if detail.get("unmatched") else "nothing",
         "fee": money(fee, detail.get("fee_currency") or currency) if fee else "none",
         **{name: money(detail[name], currency) for name in _AMOUNTS if name in detail},
@@ -306,7 +304,7 @@ def _refund(detail: Mapping[str, Any]) -> dict[str, str]:
     return {
         "verdict_words": f"{_VERDICTS.get(str(detail['verdict']), '')}, as {why}",
         "why_words": why,
-        "refundable": money(detail.get("refundable_amount"), detail.get("currency")),
+        "refundable": money(detail.get("refundable_amount"), detail.get("currency"), detail.get("decimals")),
     }
 
 
@@ -319,11 +317,3 @@ def _lists(detail: Mapping[str, Any]) -> dict[str, str]:
     """Return lists of names as people write them."""
     lists = ((name, value) for name, value in detail.items() if isinstance(value, list))
     return {name: ", ".join(str(item).replace("_", " ") for item in value) or "nothing" for name, value in lists}
-
-
-def money(amount: int | None, currency: str | None) -> str:
-    """Return an amount in the units that people count in."""
-    if amount is None or currency is None:
-        return "an unknown amount"
-    places = get_currency_precision(currency)
-    return f"{Decimal(amount).scaleb(-places):,.{places}f} {currency}"

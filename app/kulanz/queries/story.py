@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from kulanz.formats.money import plain as money
 from kulanz.policy.areas.lifetime import area as lifetime
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.facts import Status
 from kulanz.policy.state import Case, CaseState, Chargeback, ChargebackWarning, Grant, Hold, Owner, State, Terms
 from kulanz.policy.state.closure import ClosureCase
-from kulanz.queries.sentences import money
 
 
 def reasons(state: State) -> Iterator[str]:
@@ -112,10 +112,14 @@ _TIMERS = {
 
 def _debt(case: Case, state: State) -> str:
     debt = state.debt(case.key)
-    fees = f" and {money(debt.fees, case.currency)} of fees" if debt and debt.fees else ""
+    fees = f" and {money(debt.fees, case.currency, case.decimals)} of fees" if debt and debt.fees else ""
     away = debt is not None and case.state is CaseState.IN_COLLECTIONS
     where = f"with a collection agency ({debt.collection})" if debt and away else "owed"
-    return f"Subscription {case.subscription} is given up; {money(case.amount_due, case.currency)}{fees} is {where}."
+    return f"Subscription {case.subscription} is given up; {_due(case)}{fees} is {where}."
+
+
+def _due(case: Case) -> str:
+    return money(case.amount_due, case.currency, case.decimals)
 
 
 def _hold(hold: Hold) -> str:
@@ -201,6 +205,6 @@ def _warning(warning: ChargebackWarning) -> Iterator[str]:
     payment = (warning.payment or "").rpartition(":")[2] or "(unknown)"
     act = "A person has to look at the provider."
     if warning.refundable:
-        left = money(warning.refundable, warning.currency)
+        left = money(warning.refundable, warning.currency, warning.decimals)
         act = f"A refund in time prevents that: `kulanz refund request ACCOUNT --payment {payment}` (up to {left})."
     yield f"Payment {payment} is likely to be charged back. {act}"

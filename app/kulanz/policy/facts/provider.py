@@ -88,6 +88,8 @@ class InvoiceSeen:
     created_at: datetime | None = None
     money: str | None = None
     """What every record of the same money names where a provider has several: Stripe's payment intent."""
+    decimals: int | None = None
+    """How many decimals its amounts have, where the provider writes others than the currency has."""
     email: str | None = None
     provenance: Provenance = Provenance.WEBHOOK
 
@@ -141,7 +143,8 @@ class OrderSeen:
     variant: str | None = None
     product: str | None = None
     money: str | None = None
-    """As an invoice's."""
+    """As an invoice's, and so are the decimals."""
+    decimals: int | None = None
     email: str | None = None
     created_at: datetime | None = None
     signed: bool = False

@@ -87,6 +87,8 @@ class Case:
     """Whether a hold that leaves no access takes the whole account, and not its purchase alone."""
     claim: bool = False
     """Whether it is no more than the claim of a stranger, and does not count for the account's standing."""
+    decimals: int | None = None
+    """How many decimals the amount has, where the provider has others than the currency; so it is below."""
 
     @property
     def open(self) -> bool:
@@ -158,6 +160,7 @@ class Chargeback:
     """The name of the disputed purchase, where it is known."""
     contested_since: datetime | None = None
     """Since when it is contested in its present run: dunning of what it restricts is frozen meanwhile."""
+    decimals: int | None = None
     about: tuple[str, ...] = ()
     """The subscriptions that it is about, or may be where it does not say: frozen although nothing is taken."""
 
@@ -179,6 +182,7 @@ class ChargebackWarning:
     amount: int
     currency: str | None
     """None: the payment is not known here."""
+    decimals: int | None
     refundable: int
     """What the policy lets go back of it."""
     closed_as: str | None

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from kulanz.formats.money import decimals_of
 from kulanz.policy.facts import (
     BillingReason,
     DisputeSeen,
@@ -70,10 +70,6 @@ _REASONS = {
     "on_demand": BillingReason.UPDATED,
 }
 _CONTESTED = frozenset({DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW})
-_WHOLE = ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
-_THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
-_DIGITS: Mapping[str, int] = {**dict.fromkeys(_WHOLE, 0), **dict.fromkeys(_THOUSANDTHS, 3)}
-"""Decimal places of the currencies that do not have two (ISO 4217)."""
 _DECIMAL = re.compile(r"[0-9]{1,12}\.[0-9]{1,4}", re.ASCII)
 _LONGEST_TRIAL = 3650
 
@@ -247,5 +243,5 @@ def _disputed(payload_reader: PayloadReader, currency: str) -> int:
     """Return minor units: the amount may come as a whole number of them, or as a text with decimals."""
     value = payload_reader.values.get("amount")
     if isinstance(value, str) and _DECIMAL.fullmatch(value):
-        return int(Decimal(value).scaleb(_DIGITS.get(currency, 2)))
+        return int(Decimal(value).scaleb(decimals_of(currency)))
     return payload_reader.needed_amount("amount")

@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 import msgspec
-from babel.numbers import get_currency_precision
 from werkzeug.datastructures import MultiDict
 
 from kulanz.commands.commands import ApproveOverride, CloseDispute, Command, DecideRefund, DeclineOverride, OpenDispute
 from kulanz.errors import InvalidInputError
+from kulanz.formats.money import decimals_of
 from kulanz.policy.facts import DisputeStatus, OverrideKind
 from kulanz.queries.views import JsonDocument
 from kulanz.web.api import forms
@@ -22,7 +22,7 @@ from kulanz.web.console import closing
 FINAL = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
 FIELDS = (
     *("order", "until", "reason", "amount", "currency", "fee", "payment_id", "reference"),
-    *("dispute", "outcome", "override", "refund", "subject", "contact_email", "organisation"),
+    *("dispute", "outcome", "override", "refund", "subject", "contact_email", "organisation", "decimals"),
 )
 OPEN_DISPUTE, CLOSE_DISPUTE = "open_dispute", "close_dispute"
 APPROVE, DECLINE = "approve_override", "decline_override"
@@ -97,7 +97,9 @@ def closable(account: JsonDocument) -> list[JsonDocument]:
 
 def warned(account: JsonDocument) -> list[JsonDocument]:
     """Return the refunds that are proposed because a payment is likely to be charged back."""
-    return [item["proposed"] for item in account["chargeback_warnings"] if item["proposed"]]
+    return [
+        item["proposed"] | {"decimals": item["decimals"]} for item in account["chargeback_warnings"] if item["proposed"]
+    ]
 
 
 def given(form: MultiDict[str, str]) -> dict[str, str]:
@@ -148,7 +150,9 @@ def _asked_back(fields: dict[str, str]) -> Command:
 def _refund(fields: dict[str, str]) -> DecideRefund:
     """Return what a person says to a request for a refund."""
     written, approve = fields.get("amount"), fields["order"] == APPROVE_REFUND
-    amount = _minor("amount", written, fields.get("currency", "")) if written and approve else None
+    amount = (
+        _minor("amount", written, fields.get("currency", ""), fields.get("decimals")) if written and approve else None
+    )
     reason = _reason(fields) if fields.get("reason") else ""
     return DecideRefund(request=fields.get("refund", ""), approve=approve, amount=amount, reason=reason)
 
@@ -183,10 +187,11 @@ _COMMANDS: Mapping[str, Callable[[dict[str, str]], Command]] = {
 }
 
 
-def _minor(field: str, written: str, currency: str) -> int:
-    """Return an amount as people write it (`19.99`) in the currency's minor units."""
+def _minor(field: str, written: str, currency: str, decimals: str | None = None) -> int:
+    """Return an amount as people write it (`19.99`) in the currency's minor units, or in the provider's."""
+    places = int(decimals) if decimals in {"0", "2", "3"} else decimals_of(currency)
     try:
-        amount = Decimal(written.replace(",", ".")).scaleb(get_currency_precision(currency))
+        amount = Decimal(written.replace(",", ".")).scaleb(places)
     except InvalidOperation as error:
         raise InvalidInputError(f"{field}: an amount such as 19.99.") from error
     if not amount.is_finite() or amount != amount.to_integral_value():

@@ -241,6 +241,7 @@ def _chargeback(disputed: _Disputed, purchases: Purchases, contested: Collection
         ),
         purchase=disputed.purchase.name if disputed.purchase else None,
         contested_since=_contested_since(dispute, rules) if active else None,
+        decimals=full_refunds.decimals(payment, book),
         about=tuple(sorted(key for purchase in disputed.purchases for key in purchase.subscriptions)),
     )
 

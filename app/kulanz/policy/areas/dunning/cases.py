@@ -235,6 +235,7 @@ def _case(opening: _Opening, sub: Subscription, book: Book, zone: str, now: date
         failures=opening.failures or len(attempts),
         amount_due=settling.outstanding(book, owed) if owed else 0,
         currency=owed.seen.currency if owed else None,
+        decimals=owed.seen.decimals if owed else None,
         policy=opening.policy,
         names=(opening.key, *log.absorbed),
         bounced=opening.bounced,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from kulanz.policy.areas import full_refunds
+from kulanz.policy.areas.amounts import told_decimals
 from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.refunds.payments import named, payments
 from kulanz.policy.book import Book
@@ -79,6 +80,7 @@ class _Reader:
             reason=seen.reason,
             amount=payment.total if payment else 0,
             currency=payment.currency if payment else None,
+            decimals=payment.decimals if payment else None,
             refundable=_left(payment, policy),
             closed_as=self._closed(payment) or over,
             policy=policy,
@@ -96,6 +98,7 @@ class _Reader:
             reason=seen.reason,
             amount=seen.amount,
             currency=seen.currency,
+            decimals=payment.decimals if payment else None,
             refundable=_left(payment, policy),
             closed_as=ended or self._closed(payment),
             policy=policy,
@@ -125,6 +128,7 @@ def _change(warning: ChargebackWarning, rule: str, rank: int) -> Change:
         "payment": warning.payment,
         "amount": warning.amount if warning.currency else None,
         "currency": warning.currency,
+        **told_decimals(warning.decimals),
         "kind": warning.reason or None,
         "closed_as": warning.closed_as if rule == "warning.closed" else None,
     }

@@ -38,6 +38,8 @@ class DunningCase(Document, frozen=True, kw_only=True):
     failures: int
     amount_due: int
     currency: str | None
+    decimals: int | None
+    """How many decimals the amounts have: those of the currency, or the provider's own."""
     level: int
     """How many dunning letters went out."""
     fees: int
@@ -52,6 +54,7 @@ class Dispute(Document, frozen=True, kw_only=True):
     opened_at: datetime
     amount: int
     currency: str
+    decimals: int
     fee: int | None
     fee_currency: str | None
     payment_id: str | None
@@ -78,6 +81,7 @@ class ChargebackWarning(Document, frozen=True, kw_only=True):
     payment_id: str | None
     amount: int
     currency: str | None
+    decimals: int | None
     reason: str
     proposed: ProposedRefund | None
 
