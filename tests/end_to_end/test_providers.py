@@ -478,3 +478,71 @@ def text_of(mail: EmailMessage) -> str:
     part = mail.get_body(("plain",))
     assert part is not None
     return str(part.get_content())
+
+
+def at_paddle(world: World) -> paddle.Purchase:
+    number = world.instance.stories
+    ids = {"customer": f"ctm_p{number}", "subscription": f"sub_p{number}", "transaction": f"txn_p{number}"}
+    return paddle.Purchase(account=f"org_paddle{number}", price="pri_pro", began=world.at - 30 * DAY, **ids)
+
+
+@pytest.mark.parametrize("name", ["transaction.past_due", "invoice.overdue"])
+def test_what_paddle_calls_overdue_is_a_case_by_itself_and_what_is_paid_ends_it(world: World, name: str) -> None:
+    purchase = at_paddle(world)
+    tell = paddle.transaction if name.startswith("transaction") else paddle.invoice
+    world.send(paddle.subscription("created", at=world.at, purchase=purchase))
+
+    world.send(tell(name.partition(".")[2], at=world.at, purchase=purchase))
+    (case,) = world.instance.account(str(purchase.account))["dunning_cases"]
+    world.send(tell("paid", at=world.at + DAY, purchase=purchase))
+
+    account = world.instance.account(str(purchase.account))
+    assert (case["state"], case["amount_due"], case["failures"]) == ("grace", 4900, 1)
+    assert case["invoice_id"] == purchase.transaction
+    assert (account["dunning_cases"], account["standing"]) == ([], "good")
+
+
+def test_an_invoice_of_paddle_takes_nothing_from_what_its_transaction_told(world: World) -> None:
+    purchase = at_paddle(world)
+    first = {"at": world.at, "purchase": purchase, "origin": "web"}
+    world.send(paddle.subscription("created", at=world.at, purchase=purchase), paddle.transaction("completed", **first))
+
+    world.send(
+        paddle.invoice("paid", at=world.at + DAY, purchase=purchase, created_at=world.at - DAY),
+        paddle.invoice("paid", at=world.at + DAY, purchase=purchase, details=None),
+    )
+    form = {"account_id": purchase.account, "contact_email": purchase.email, "organisation": "Bakery"}
+    answer = world.instance.post("/v1/refund-requests", form | {"payment_id": purchase.transaction})
+
+    assert world.parked() == []
+    assert (answer.status_code, answer.json()["verdict"]) == (201, "eligible")
+
+
+@pytest.mark.parametrize("name", ["api_key.expiring", "api_key.expired", "api_key_exposure.created"])
+def test_what_happens_to_paddles_keys_is_alerted_once(world: World, name: str) -> None:
+    key = f"apikey_{name.replace('.', '_')}{world.instance.stories}"
+    told = {"id": key, "api_key_id": key, "created_at": world.at}
+
+    world.send(paddle.event(name, told, at=world.at), paddle.event(name, told, at=world.at + DAY))
+
+    assert len([subject for subject in world.alerts("endpoint_cannot_work") if key in subject]) == 1
+    assert key in world.finding("endpoint paddle", key)["detail"]
+
+
+def test_a_trial_with_a_first_payment_is_a_payment(world: World) -> None:
+    purchase = at_paddle(world)
+    ends = world.at + 7 * DAY
+    dates = {"starts_at": world.at.isoformat(), "ends_at": ends.isoformat()}
+    item = paddle.subscription(at=world.at, purchase=purchase)["data"]["items"][0] | {"trial_dates": dates}
+    world.send(
+        paddle.subscription("trialing", at=world.at, purchase=purchase, items=[item], created_at=world.at),
+        paddle.transaction("completed", at=world.at, purchase=purchase, origin="web"),
+    )
+
+    form = {"account_id": purchase.account, "contact_email": purchase.email, "organisation": "Bakery"}
+    answer = world.instance.post("/v1/refund-requests", form | {"payment_id": purchase.transaction})
+    request = answer.json()
+
+    account = world.instance.account(str(purchase.account))
+    assert (account["plan"], account["subscriptions"][0]["status"]) == ("professional", "on_trial")
+    assert (answer.status_code, request["verdict"], request["refundable_amount"]) == (201, "eligible", 4118)

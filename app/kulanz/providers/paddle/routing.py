@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from kulanz.providers.naming import Claim, Naming, claim
-from kulanz.providers.paddle.vocabulary import CUSTOMER, OBJECTS, PROVIDER, SUBSCRIPTION, TRANSACTION, WARNINGS, binding
+from kulanz.providers.paddle.vocabulary import (
+    CUSTOMER,
+    INVOICE,
+    OBJECTS,
+    PROVIDER,
+    SUBSCRIPTION,
+    TRANSACTION,
+    WARNINGS,
+    binding,
+)
 from kulanz.providers.provider import Routing
 from kulanz.providers.reading import PayloadReader
 
@@ -33,7 +42,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         subscription=_binding(SUBSCRIPTION, ids["subscription_id"]),
         order=_binding(TRANSACTION, ids["transaction_id"]),
         is_payment=kind != SUBSCRIPTION,
-        needs_subscription=kind == TRANSACTION and ids["subscription_id"] is not None,
+        needs_subscription=kind in {TRANSACTION, INVOICE} and ids["subscription_id"] is not None,
         fallback=f"{PROVIDER}-{ids['customer_id']}" if ids["customer_id"] else None,
     )
 

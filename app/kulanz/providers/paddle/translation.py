@@ -23,6 +23,7 @@ from kulanz.policy.facts import (
     RefundSeen,
     Stamp,
 )
+from kulanz.policy.frozen import evolve
 from kulanz.providers import bodies, ranking
 from kulanz.providers.address import CustomerAddress, customer_address, known
 from kulanz.providers.event_header import EventHeader
@@ -32,6 +33,7 @@ from kulanz.providers.paddle.subscriptions import subscription_seen
 from kulanz.providers.paddle.vocabulary import (
     ADJUSTMENT,
     CUSTOMER,
+    INVOICE,
     LOOKED_UP,
     OBJECTS,
     PROVIDER,
@@ -67,6 +69,11 @@ _PAID_BY_NAME = {
     "transaction.paid": InvoiceStatus.PAID,
     "transaction.completed": InvoiceStatus.PAID,
     "transaction.canceled": InvoiceStatus.VOID,
+}
+_INVOICED_BY_NAME = {
+    "invoice.overdue": InvoiceStatus.PENDING,
+    "invoice.paid": InvoiceStatus.PAID,
+    "invoice.canceled": InvoiceStatus.VOID,
 }
 _CHARGEBACKS = {
     "chargeback": ("chargeback", DisputeStatus.OPENED),
@@ -133,6 +140,21 @@ def _transaction(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
         case "transaction.paid" | "transaction.completed":
             return (PaymentSucceeded(invoice=invoice, at=invoice.stamp.at),)
     return (invoice,)
+
+
+def _invoiced(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
+    """Read what an invoice says of its transaction: it is the same money, and less is told of it than there."""
+    told = event.told
+    made = Stamp(at=told.instant("created_at") or event.stamp.at, digest=event.digest)
+    document = {**told.values, "id": told.needed_identifier("transaction_id"), "status": None}
+    said = _INVOICED_BY_NAME[event.name]
+    invoice = _invoice(PayloadReader(document, told.path, told.unknown), made, Provenance.WEBHOOK, said)
+    match event.name:
+        case "invoice.overdue":
+            return (PaymentFailed(invoice=invoice, at=event.stamp.at),)
+        case "invoice.paid":
+            return (PaymentSucceeded(invoice=invoice, at=event.stamp.at),)
+    return (evolve(invoice, stamp=event.stamp),)
 
 
 def _failed_at(event: _PaddleEvent) -> datetime:
@@ -267,4 +289,5 @@ _TRANSLATIONS: Mapping[str, Callable[[_PaddleEvent], tuple[ProviderFact, ...]]] 
     TRANSACTION: _transaction,
     ADJUSTMENT: _adjustment,
     CUSTOMER: _customer,
+    INVOICE: _invoiced,
 }

@@ -12,6 +12,7 @@ SUBSCRIPTION = "subscription"
 TRANSACTION = "transaction"
 ADJUSTMENT = "adjustment"
 CUSTOMER = "customer"
+INVOICE = "invoice"
 
 OBJECTS: Mapping[str, str] = {
     "subscription.created": SUBSCRIPTION,
@@ -33,6 +34,9 @@ OBJECTS: Mapping[str, str] = {
     "customer.created": CUSTOMER,
     "customer.imported": CUSTOMER,
     "customer.updated": CUSTOMER,
+    "invoice.overdue": INVOICE,
+    "invoice.paid": INVOICE,
+    "invoice.canceled": INVOICE,
 }
 """Every event that somebody acts on, with the kind of object it carries."""
 
@@ -80,6 +84,8 @@ MAY_SETTLE = frozenset(
         "transaction.paid",
         "transaction.completed",
         "transaction.canceled",
+        "invoice.paid",
+        "invoice.canceled",
     }
 )
 """Events that may tell of a payment or a recovery: one that is not applied holds dunning back (DOMAIN section 3)."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
-from kulanz.policy.areas import periods
+from kulanz.policy.areas import periods, tenures
 from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.subscriptions import causes, grants, twice
 from kulanz.policy.book import Book
@@ -88,7 +88,8 @@ def _given_change(old: Grant | None, new: Grant | None, key: str, step: Transiti
         yield _of_plan("plan.given", policy.prepaid.clause if months else "", 40, new, terms, term_months=months)
     elif old.plan == new.plan:
         if _is_kept(new, step, terms):
-            status = str(step.new.subscriptions[key].seen.status)
+            sub = step.new.subscriptions[key]
+            status = None if tenures.anything_paid(sub, step.new) else str(sub.seen.status)
             clause = policy.plan_change.downgrade_clause
             yield _of_plan("plan.downgrade_scheduled", clause, 42, new, terms, status=status)
         elif old.quantity != new.quantity:
