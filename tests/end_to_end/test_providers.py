@@ -546,3 +546,66 @@ def test_a_trial_with_a_first_payment_is_a_payment(world: World) -> None:
     account = world.instance.account(str(purchase.account))
     assert (account["plan"], account["subscriptions"][0]["status"]) == ("professional", "on_trial")
     assert (answer.status_code, request["verdict"], request["refundable_amount"]) == (201, "eligible", 4118)
+
+
+def planned(world: World, provider: str) -> tuple[str, Payload, list[str]]:
+    """Return an account, a snapshot with what its provider has planned, and what explain says of that."""
+    number, at = world.instance.stories, world.at
+    soon, later = (at + 10 * DAY).isoformat().replace("+00:00", "Z"), (at + 40 * DAY).isoformat().replace("+00:00", "Z")
+    ids = {"customer": f"cus-t{number}", "subscription": f"sub-t{number}"}
+    own = standard.Purchase(account=f"org_plan{number}", product="pdt_pro", began=at, **ids)
+    match provider:
+        case "paddle":
+            purchase = at_paddle(world)
+            change = {"action": "pause", "effective_at": soon, "resume_at": later}
+            told = paddle.subscription("updated", at=at, purchase=purchase, scheduled_change=change)
+            return str(purchase.account), told, [f"paused at {soon}", f"resume at {later}"]
+        case "dodo":
+            change = {"product_id": "pdt_team", "quantity": 3, "effective_at": soon, "addons": []}
+            told = standard.dodo_subscription("updated", at=at, purchase=own, scheduled_change=change)
+            return str(own.account), told, [f"change to product-pdt_team (3) at {soon}"]
+        case "polar-change":
+            change = {"applies_at": soon, "product_id": "pdt_team", "seats": 3}
+            told = standard.polar_subscription("updated", at=at, purchase=own, pending_update=change)
+            return str(own.account), told, [f"change to product-pdt_team (3) at {soon}"]
+        case "polar-pause":
+            pause = {"pause_at_period_end": True, "current_period_end": at + 10 * DAY, "resumes_at": later}
+            told = standard.polar_subscription("updated", at=at, purchase=own, **pause)
+            return str(own.account), told, [f"paused at {soon}", f"resume at {later}"]
+        case "stripe":
+            bought = at_stripe(world, "pause")
+            pause = {"pause_collection": {"behavior": "void", "resumes_at": int((at + 40 * DAY).timestamp())}}
+            told = stripe.subscription("updated", at=at, purchase=bought, **pause)
+            return str(bought.account), told, [f"resume at {later}"]
+    number = 8000 + 10 * number
+    yours = ls.Purchase(
+        account=f"org_plan{number}", customer=number, subscription=number + 1, order=number + 2, began=at
+    )
+    pause = {"status": "paused", "pause": {"mode": "void", "resumes_at": ls.moment(at + 40 * DAY)}}
+    return str(yours.account), ls.subscription_paused(at=at, purchase=yours, **pause), [f"resume at {later}"]
+
+
+@pytest.mark.parametrize("provider", ["paddle", "dodo", "polar-change", "polar-pause", "stripe", "lemonsqueezy"])
+def test_what_the_provider_has_planned_stands_under_what_would_change_it(world: World, provider: str) -> None:
+    account, told, lines = planned(world, provider)
+
+    world.send(told)
+
+    outlook = world.instance.cli("account", "explain", account, "--json")["outlook"]
+    assert [line for line in lines if not any(line in each for each in outlook)] == [], outlook
+
+
+def test_a_pause_is_not_told_as_the_end_of_what_was_paid_for(world: World) -> None:
+    number = 8000 + 10 * world.instance.stories
+    ids = {"customer": number, "subscription": number + 1, "order": number + 2}
+    own = ls.Purchase(account=f"org_told{number}", began=world.at, variant=47001, **ids)
+    paused = {"status": "paused", "pause": {"mode": "void", "resumes_at": None}}
+    world.send(
+        ls.subscription_created(at=world.at, purchase=own),
+        ls.subscription_paused(at=world.at + DAY, purchase=own, **paused),
+    )
+
+    steps = str(world.instance.cli("account", "explain", str(own.account), "--json")["steps"])
+
+    assert "it is paused" in steps
+    assert "what was paid for is over" not in steps

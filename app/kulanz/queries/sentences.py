@@ -131,7 +131,7 @@ SENTENCES: Mapping[str, str] = {
     "plan.downgrade_scheduled": (
         "A lower plan was chosen. The plan {plan} is paid for and stays to the end of its period."
     ),
-    "plan.downgrade_scheduled_in_trial": (
+    "plan.downgrade_scheduled_unpaid": (
         "A lower plan was chosen. The plan {plan} stays to the end of the period that was told before."
     ),
     "notice.grace_started": "The customer is asked to pay.",
@@ -211,8 +211,8 @@ _VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
     ("plan.ended", "plan.ended_by_pause", lambda detail: detail.get("status") == "paused"),
     (
         "plan.downgrade_scheduled",
-        "plan.downgrade_scheduled_in_trial",
-        lambda detail: detail.get("status") == "on_trial",
+        "plan.downgrade_scheduled_unpaid",
+        lambda detail: detail.get("paid") is False or detail.get("status") == "on_trial",
     ),
     ("subscription.cancelled", "subscription.cancelled_while_held", lambda detail: bool(detail.get("held"))),
 )

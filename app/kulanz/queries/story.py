@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
 from kulanz.formats.money import plain as money
 from kulanz.policy.areas.lifetime import area as lifetime
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
-from kulanz.policy.facts import Status
+from kulanz.policy.facts import Status, SubscriptionSeen
 from kulanz.policy.state import Case, CaseState, Chargeback, ChargebackWarning, Grant, Hold, Owner, State, Terms
 from kulanz.policy.state.closure import ClosureCase
 
@@ -87,15 +88,25 @@ def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
 
 
 def scheduled(state: State, book: Book, terms: Terms) -> Iterator[str]:
-    """Yield what the provider has announced: a pause that ends, a lower plan that begins."""
+    """Yield what the provider has announced: a pause that begins or ends, a change of what is subscribed to."""
     for key, sub in sorted(book.subscriptions.items()):
-        resumes_at = sub.seen.pause_resumes_at
-        if sub.seen.status is Status.PAUSED and resumes_at is not None and resumes_at > state.as_of:
-            yield f"Subscription {key} is to resume at {rfc3339(resumes_at)}."
+        yield from _announced(key, sub.seen, state.as_of, terms)
     for grant in state.grants:
         plan = terms.catalogue.plan_of(book.subscriptions[grant.subscription].seen.bought)
         if grant.add_on is None and grant.until is not None and plan != grant.plan:
             yield f"Subscription {grant.subscription} gives the plan {plan} from {rfc3339(grant.until)} on."
+
+
+def _announced(key: str, seen: SubscriptionSeen, now: datetime, terms: Terms) -> Iterator[str]:
+    if seen.pauses_at is not None and seen.pauses_at > now:
+        yield f"Subscription {key} is to be paused at {rfc3339(seen.pauses_at)}."
+    paused = seen.status is Status.PAUSED or seen.pauses_at is not None
+    if paused and seen.pause_resumes_at is not None and seen.pause_resumes_at > now:
+        yield f"Subscription {key} is to resume at {rfc3339(seen.pause_resumes_at)}."
+    if seen.changes_at is not None and seen.changes_at > now and seen.changes_to:
+        counted = terms.catalogue.counting(seen.changes_to)
+        to = ", ".join(plan if item.quantity == 1 else f"{plan} ({item.quantity})" for plan, item in counted)
+        yield f"Subscription {key} is to change to {to} at {rfc3339(seen.changes_at)}."
 
 
 _TIMERS = {

@@ -49,6 +49,11 @@ class SubscriptionSeen:
     trial_ends_at: datetime | None = None
     pause_mode: str | None = None
     pause_resumes_at: datetime | None = None
+    pauses_at: datetime | None = None
+    """When a pause is planned to begin."""
+    changes_at: datetime | None = None
+    """When a change of what is subscribed to is planned, and below to what."""
+    changes_to: tuple[SubscribedItem, ...] = ()
     quantity: int = 1
     by_hand: bool = False
     """Whether the customer pays each invoice by hand: the money comes long after the renewal."""

@@ -58,7 +58,8 @@ def subscription_seen(payload_reader: PayloadReader, heard: EventHeader, event: 
         ends_at=cancels_at or payload_reader.instant("canceled_at"),
         trial_ends_at=_trial_ends_at(payload_reader, item) if status is Status.ON_TRIAL else None,
         pause_mode="void" if status is Status.PAUSED else None,
-        pause_resumes_at=_scheduled(payload_reader, "resume"),
+        pause_resumes_at=_resumes_at(payload_reader),
+        pauses_at=_scheduled(payload_reader, "pause") if status in _RUNS else None,
         quantity=items[0].quantity,
         items=several(items),
         by_hand=payload_reader.text("collection_mode") == "manual",
@@ -87,7 +88,15 @@ def _items(payload_reader: PayloadReader) -> list[SubscribedItem]:
 
 def _scheduled(payload_reader: PayloadReader, action: str) -> datetime | None:
     change = payload_reader.below("scheduled_change")
-    return change.instant("effective_at", matters=True) if change.values.get("action") == action else None
+    matters = action == "cancel"
+    return change.instant("effective_at", matters=matters) if change.values.get("action") == action else None
+
+
+def _resumes_at(payload_reader: PayloadReader) -> datetime | None:
+    """Return when a pause is to end, also one that is yet to begin."""
+    change = payload_reader.below("scheduled_change")
+    planned = change.instant("resume_at") if change.values.get("action") == "pause" else None
+    return planned or _scheduled(payload_reader, "resume")
 
 
 def _period_end(payload_reader: PayloadReader) -> datetime | None:

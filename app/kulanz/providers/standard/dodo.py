@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -96,6 +97,8 @@ def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
             ends_at=_ends_at(payload_reader),
             trial_ends_at=trial_ends_at,
             pause_mode="void" if status is Status.PAUSED else None,
+            changes_at=payload_reader.below("scheduled_change").instant("effective_at"),
+            changes_to=_planned(payload_reader.below("scheduled_change")),
             quantity=items[0].quantity,
             items=several(items),
             created_at=payload_reader.instant("created_at"),
@@ -160,14 +163,23 @@ def dispute(event: StandardEvent) -> tuple[ProviderFact, ...]:
 def _items(payload_reader: PayloadReader) -> list[SubscribedItem]:
     """Return the product, and the add-ons that are billed beside it."""
     product = payload_reader.needed_identifier("product_id")
-    add_ons = [(item, add_on) for item in payload_reader.each("addons") if (add_on := item.identifier("addon_id"))]
-    return [
-        SubscribedItem(variant=key(product), product=slug(None, product), quantity=quantity(payload_reader)),
-        *(
-            SubscribedItem(variant=key(add_on), product=slug(None, add_on), quantity=quantity(item))
-            for item, add_on in add_ons
-        ),
-    ]
+    return [_item(product, payload_reader), *_add_ons(payload_reader)]
+
+
+def _planned(change: PayloadReader) -> tuple[SubscribedItem, ...]:
+    """Return what a planned change leads to; nothing where none is planned."""
+    product = change.identifier("product_id")
+    return (_item(product, change), *_add_ons(change)) if product else ()
+
+
+def _add_ons(payload_reader: PayloadReader) -> Iterator[SubscribedItem]:
+    for item in payload_reader.each("addons"):
+        if add_on := item.identifier("addon_id"):
+            yield _item(add_on, item)
+
+
+def _item(sold: str, counted: PayloadReader) -> SubscribedItem:
+    return SubscribedItem(variant=key(sold), product=slug(None, sold), quantity=quantity(counted))
 
 
 def _trial_ends_at(payload_reader: PayloadReader) -> datetime | None:

@@ -19,6 +19,7 @@ from kulanz.policy.facts import (
     ProviderFact,
     Stamp,
     Status,
+    SubscribedItem,
     SubscriptionSeen,
 )
 from kulanz.providers import ranking
@@ -103,6 +104,9 @@ def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
             trial_ends_at=payload_reader.instant("trial_end"),
             pause_mode="void" if status is Status.PAUSED else None,
             pause_resumes_at=payload_reader.instant("resumes_at"),
+            pauses_at=_pauses_at(payload_reader) if status in _RUNS else None,
+            changes_at=payload_reader.below("pending_update").instant("applies_at"),
+            changes_to=_planned(payload_reader),
             quantity=quantity(payload_reader, "seats"),
             created_at=payload_reader.instant("created_at"),
             signed=event.signed,
@@ -160,6 +164,20 @@ def customer(event: StandardEvent) -> tuple[ProviderFact, ...]:
 def _ends_at(payload_reader: PayloadReader, *, cancelled: bool) -> datetime | None:
     ended = payload_reader.instant("ended_at") or payload_reader.instant("ends_at")
     return ended or (payload_reader.instant("current_period_end") if cancelled else None)
+
+
+def _pauses_at(payload_reader: PayloadReader) -> datetime | None:
+    return payload_reader.instant("current_period_end") if payload_reader.flag("pause_at_period_end") else None
+
+
+def _planned(payload_reader: PayloadReader) -> tuple[SubscribedItem, ...]:
+    """Return what a planned change leads to; what it does not name stays as it is."""
+    change = payload_reader.below("pending_update")
+    product = change.identifier("product_id") or payload_reader.identifier("product_id")
+    if not change.values or product is None:
+        return ()
+    seats = quantity(change if change.values.get("seats") else payload_reader, "seats")
+    return (SubscribedItem(variant=key(product), product=slug(None, product), quantity=seats),)
 
 
 def _invoice(event: StandardEvent) -> InvoiceSeen:

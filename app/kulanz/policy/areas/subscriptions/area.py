@@ -88,10 +88,9 @@ def _given_change(old: Grant | None, new: Grant | None, key: str, step: Transiti
         yield _of_plan("plan.given", policy.prepaid.clause if months else "", 40, new, terms, term_months=months)
     elif old.plan == new.plan:
         if _is_kept(new, step, terms):
-            sub = step.new.subscriptions[key]
-            status = None if tenures.anything_paid(sub, step.new) else str(sub.seen.status)
+            paid = tenures.anything_paid(step.new.subscriptions[key], step.new)
             clause = policy.plan_change.downgrade_clause
-            yield _of_plan("plan.downgrade_scheduled", clause, 42, new, terms, status=status)
+            yield _of_plan("plan.downgrade_scheduled", clause, 42, new, terms, paid=paid)
         elif old.quantity != new.quantity:
             yield _of_plan("plan.quantity_changed", "", 40, new, terms, quantity=new.quantity)
     elif rank(new.plan) > rank(old.plan):
