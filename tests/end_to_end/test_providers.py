@@ -609,3 +609,110 @@ def test_a_pause_is_not_told_as_the_end_of_what_was_paid_for(world: World) -> No
 
     assert "it is paused" in steps
     assert "what was paid for is over" not in steps
+
+
+@dataclass(frozen=True, slots=True)
+class Sold:
+    """One purchase of one provider, and what it sends of it without the ids that no decision needs."""
+
+    account: str
+    told: list[Payload]
+    update: Payload
+    refund: Payload
+
+
+def sold(world: World, provider: str) -> Sold:
+    number, at, later = world.instance.stories, world.at, world.at + DAY
+    nobody: dict[str, Any] = {"customer_id": None}
+    ids = {"customer": f"cus-n{number}", "subscription": f"sub-n{number}", "payment": f"pay-n{number}"}
+    own = standard.Purchase(account=f"org_null{number}", product="pdt_pro", began=at, refund=f"ref-n{number}", **ids)
+    match provider:
+        case "stripe":
+            purchase = at_stripe(world, "null")
+            told = [
+                stripe.subscription("created", at=at, purchase=purchase),
+                stripe.charge("succeeded", at=at, purchase=purchase),
+                stripe.invoice("paid", at=at, purchase=purchase, payment_intent="pi_3MmlLrLkdIwHu7ix"),
+            ]
+            update = stripe.subscription(
+                "updated", at=later, purchase=purchase, customer=None, items=None, metadata=None
+            )
+            refund = stripe.charge("refunded", at=later, purchase=purchase, metadata=None, billing_details=None)
+            return Sold(str(purchase.account), told, update, refund)
+        case "paddle":
+            bought = at_paddle(world)
+            told = [paddle.subscription("created", at=at, purchase=bought)]
+            told.append(paddle.transaction("completed", at=at, purchase=bought))
+            nothing = nobody | {"items": [], "custom_data": None}
+            update = paddle.subscription("updated", at=later, purchase=bought, **nothing)
+            return Sold(
+                str(bought.account), told, update, paddle.adjustment("refund", at=later, purchase=bought, **nobody)
+            )
+        case "dodo":
+            told = [standard.dodo_subscription("active", at=at, purchase=own)]
+            told.append(standard.dodo_payment("succeeded", at=at, purchase=own))
+            nothing = {"customer": None, "product_id": None, "metadata": None}
+            update = standard.dodo_subscription("updated", at=later, purchase=own, **nothing)
+            return Sold(str(own.account), told, update, standard.dodo_refund(at=later, purchase=own, customer=None))
+        case "polar":
+            told = [standard.polar_subscription("active", at=at, purchase=own)]
+            told.append(standard.polar_order("paid", at=at, purchase=own))
+            nothing = nobody | {"customer": None, "product_id": None, "product": None, "metadata": None}
+            update = standard.polar_subscription("updated", at=later, purchase=own, **nothing)
+            return Sold(
+                str(own.account), told, update, standard.polar_order("refunded", at=later, purchase=own, **nothing)
+            )
+    number = 9000 + 10 * number
+    yours = ls.Purchase(
+        account=f"org_null{number}", customer=number, subscription=number + 1, order=number + 2, began=at
+    )
+    told = [ls.order_created(at=at, purchase=yours), ls.subscription_created(at=at, purchase=yours)]
+    nothing = nobody | {"variant_id": None, "product_id": None, "order_id": None, "user_email": None}
+    update = ls.subscription_updated(at=later, purchase=yours, custom_data={}, **nothing)
+    return Sold(str(yours.account), told, update, ls.order_refunded(at=later, purchase=yours, custom_data={}, **nobody))
+
+
+PROVIDERS = ["lemonsqueezy", "stripe", "paddle", "dodo", "polar"]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_update_without_customer_and_variant_takes_nothing_and_is_not_parked(world: World, provider: str) -> None:
+    purchase = sold(world, provider)
+    before = world.parked()
+
+    world.send(*purchase.told, purchase.update)
+
+    account = world.instance.account(purchase.account)
+    assert (account["plan"], account["access"], account["standing"]) == ("professional", "full", "good")
+    assert [item["plan"] for item in account["subscriptions"]] == ["professional"]
+    assert world.parked() == before
+    assert world.instance.cli("events", "list", "--state", "waiting", "--json")["events"] == []
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_an_update_without_ids_that_comes_first_waits_for_its_subscription(world: World, provider: str) -> None:
+    purchase = sold(world, provider)
+
+    world.send(purchase.update)
+    waiting = [
+        event["state"] for event in world.instance.cli("events", "list", "--state", "waiting", "--json")["events"]
+    ]
+    world.send(*purchase.told)
+
+    assert waiting == ["waiting"]
+    assert world.instance.account(purchase.account)["plan"] == "professional"
+    assert world.instance.cli("events", "list", "--state", "waiting", "--json")["events"] == []
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_a_refund_that_names_no_customer_is_that_of_its_payment(world: World, provider: str) -> None:
+    purchase = sold(world, provider)
+    before = world.parked()
+
+    world.send(*purchase.told, purchase.refund)
+
+    refunded = [subject for subject in world.alerts("unrequested_refund") if subject]
+    payment = {"stripe": "ch_null", "paddle": "txn_p", "lemonsqueezy": ""}.get(provider, "pay-n")
+    assert any(payment in subject for subject in refunded)
+    assert world.parked() == before
+    assert world.instance.account(purchase.account)["standing"] == "good"

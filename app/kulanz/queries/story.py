@@ -43,8 +43,11 @@ def _rights(state: State) -> Iterator[str]:
         yield "No subscription gives a plan, so the account is on the free plan."
 
 
-def idle_orders(book: Book, terms: Terms) -> Iterator[str]:
-    """Yield why single orders give no plan."""
+def idle(book: Book, terms: Terms) -> Iterator[str]:
+    """Yield why single orders give no plan, and subscriptions of which nobody told what they are for."""
+    for key, sub in sorted(book.subscriptions.items()):
+        if not sub.seen.names_items:
+            yield f"Subscription {key} gives no plan: the provider has not told what is subscribed to."
     for order, why in lifetime.idle(book, terms):
         yield f"The order {order} gives no plan: {why}."
 

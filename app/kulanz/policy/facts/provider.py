@@ -39,6 +39,7 @@ class SubscriptionSeen:
     stamp: Stamp
     status: Status
     customer: str
+    """Empty where the event does not tell, and so is the variant: then what was told before counts."""
     variant: str
     product: str
     """The slug of the product's name: the plan where the catalogue does not map the variant."""
@@ -65,6 +66,11 @@ class SubscriptionSeen:
     provenance: Provenance = Provenance.WEBHOOK
     items: tuple[SubscribedItem, ...] = ()
     """All of them, where there are several; then `variant`, `product` and `quantity` are those of the first."""
+
+    @property
+    def names_items(self) -> bool:
+        """Whether it says what is subscribed to; otherwise that is what it was."""
+        return bool(self.variant or self.items)
 
     @property
     def bought(self) -> tuple[SubscribedItem, ...]:

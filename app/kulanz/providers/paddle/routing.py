@@ -42,7 +42,8 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         subscription=_binding(SUBSCRIPTION, ids["subscription_id"]),
         order=_binding(TRANSACTION, ids["transaction_id"]),
         is_payment=kind != SUBSCRIPTION,
-        needs_subscription=kind in {TRANSACTION, INVOICE} and ids["subscription_id"] is not None,
+        needs_subscription=ids["subscription_id"] is not None
+        and (kind in {TRANSACTION, INVOICE} or (kind == SUBSCRIPTION and not (ids["customer_id"] or claimed.account))),
         fallback=f"{PROVIDER}-{ids['customer_id']}" if ids["customer_id"] else None,
     )
 

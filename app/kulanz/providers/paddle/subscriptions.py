@@ -8,7 +8,7 @@ from typing import Any
 from kulanz.policy.facts import Provenance, Stamp, Status, SubscribedItem, SubscriptionSeen
 from kulanz.providers import bodies
 from kulanz.providers.event_header import EventHeader, quantity, several
-from kulanz.providers.paddle.vocabulary import LOOKED_UP, PROVIDER, key
+from kulanz.providers.paddle.vocabulary import LOOKED_UP, PROVIDER, key, key_if_any
 from kulanz.providers.plan_name import slug
 from kulanz.providers.reading import PayloadReader
 
@@ -45,15 +45,14 @@ def subscription_seen(payload_reader: PayloadReader, heard: EventHeader, event: 
     item, items = payload_reader.first("items"), _items(payload_reader)
     status = payload_reader.word("status", _STATUSES, _SAID_BY_NAME.get(event))
     cancels_at = _scheduled(payload_reader, "cancel") if status in _RUNS else None
-    paid_with = payload_reader.identifier("transaction_id")
     return SubscriptionSeen(
         key=key(payload_reader.needed_identifier("id")),
         stamp=heard.stamp,
         status=Status.CANCELLED if cancels_at else status,
-        customer=key(payload_reader.needed_identifier("customer_id")),
+        customer=key_if_any(payload_reader.identifier("customer_id")) or "",
         variant=items[0].variant,
         product=items[0].product,
-        order=key(paid_with) if paid_with else None,
+        order=key_if_any(payload_reader.identifier("transaction_id")),
         renews_at=payload_reader.instant("next_billed_at") or _period_end(payload_reader),
         ends_at=cancels_at or payload_reader.instant("canceled_at"),
         trial_ends_at=_trial_ends_at(payload_reader, item) if status is Status.ON_TRIAL else None,
@@ -78,7 +77,7 @@ def _items(payload_reader: PayloadReader) -> list[SubscribedItem]:
     billed = [item for item in usable if item.text("status") != "inactive"]
     return [
         SubscribedItem(
-            variant=key(item.below("price").needed_identifier("id")),
+            variant=key_if_any(item.below("price").identifier("id")) or "",
             product=slug(item.below("product").text("name"), item.below("price").identifier("product_id")),
             quantity=quantity(item),
         )

@@ -29,7 +29,7 @@ from kulanz.providers.event_header import quantity, several
 from kulanz.providers.plan_name import slug
 from kulanz.providers.reading import PayloadReader
 from kulanz.providers.standard.sender import StandardEvent
-from kulanz.providers.standard.vocabulary import key
+from kulanz.providers.standard.vocabulary import key, key_if_any
 
 _STATUSES = {
     "active": Status.ACTIVE,
@@ -70,6 +70,7 @@ _REASONS = {
     "plan_change": BillingReason.UPDATED,
     "on_demand": BillingReason.UPDATED,
 }
+_NOTHING_NAMED = SubscribedItem(variant="", product="")
 _CONTESTED = frozenset({DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW})
 _DECIMAL = re.compile(r"[0-9]{1,12}\.[0-9]{1,4}", re.ASCII)
 _LONGEST_TRIAL = 3650
@@ -89,7 +90,7 @@ def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
             key=key(payload_reader.needed_identifier("subscription_id")),
             stamp=event.heard.stamp,
             status=Status.CANCELLED if later else status,
-            customer=key(customer.needed_identifier("customer_id")),
+            customer=key_if_any(customer.identifier("customer_id")) or "",
             variant=items[0].variant,
             product=items[0].product,
             email=customer.email("email"),
@@ -132,7 +133,7 @@ def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
         stamp=event.stamp,
         amount=payload_reader.needed_amount("amount"),
         currency=payload_reader.currency("currency"),
-        customer=key(customer.needed_identifier("customer_id")),
+        customer=key_if_any(customer.identifier("customer_id")) or "",
         whole=not payload_reader.flag("is_partial"),
         email=customer.email("email"),
     )
@@ -152,7 +153,7 @@ def dispute(event: StandardEvent) -> tuple[ProviderFact, ...]:
         opened_at=payload_reader.instant("created_at") or event.at,
         amount=_disputed(payload_reader, currency),
         currency=currency,
-        customer=key(payload_reader.below("customer").needed_identifier("customer_id")),
+        customer=key_if_any(payload_reader.below("customer").identifier("customer_id")),
         order=paid,
         payment=paid,
         reason=payload_reader.text("reason") or "",
@@ -162,8 +163,9 @@ def dispute(event: StandardEvent) -> tuple[ProviderFact, ...]:
 
 def _items(payload_reader: PayloadReader) -> list[SubscribedItem]:
     """Return the product, and the add-ons that are billed beside it."""
-    product = payload_reader.needed_identifier("product_id")
-    return [_item(product, payload_reader), *_add_ons(payload_reader)]
+    product = payload_reader.identifier("product_id")
+    add_ons = list(_add_ons(payload_reader))
+    return [_item(product, payload_reader), *add_ons] if product else add_ons or [_NOTHING_NAMED]
 
 
 def _planned(change: PayloadReader) -> tuple[SubscribedItem, ...]:
@@ -207,7 +209,7 @@ def _invoice(event: StandardEvent) -> InvoiceSeen:
         reason=_reason(payload_reader),
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total_amount"),
-        customer=key(customer.needed_identifier("customer_id")),
+        customer=key_if_any(customer.identifier("customer_id")) or "",
         subtotal=payload_reader.needed_amount("total_amount") - payload_reader.amount("tax"),
         tax=payload_reader.amount("tax"),
         created_at=payload_reader.instant("created_at"),
@@ -229,7 +231,7 @@ def _sale(event: StandardEvent) -> OrderSeen:
         key=key(payload_reader.needed_identifier("payment_id")),
         stamp=event.stamp,
         status=OrderStatus.PAID if event.name == "payment.succeeded" else OrderStatus.FAILED,
-        customer=key(customer.needed_identifier("customer_id")),
+        customer=key_if_any(customer.identifier("customer_id")) or "",
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total_amount"),
         subtotal=payload_reader.needed_amount("total_amount") - payload_reader.amount("tax"),

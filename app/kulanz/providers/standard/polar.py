@@ -27,7 +27,7 @@ from kulanz.providers.event_header import quantity
 from kulanz.providers.plan_name import slug
 from kulanz.providers.reading import PayloadReader
 from kulanz.providers.standard.sender import StandardEvent
-from kulanz.providers.standard.vocabulary import key
+from kulanz.providers.standard.vocabulary import key, key_if_any
 
 _STATUSES = {
     "active": Status.ACTIVE,
@@ -90,14 +90,15 @@ def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
     status = payload_reader.word("status", _STATUSES, _SAID_BY_NAME.get(event.name))
     later = status in _RUNS and payload_reader.flag("cancel_at_period_end")
     cancelled = later or status is Status.CANCELLED
+    variant = key_if_any(payload_reader.identifier("product_id"))
     return (
         SubscriptionSeen(
             key=key(payload_reader.needed_identifier("id")),
             stamp=event.heard.stamp,
             status=Status.CANCELLED if cancelled else status,
-            customer=key(payload_reader.needed_identifier("customer_id")),
-            variant=key(payload_reader.needed_identifier("product_id")),
-            product=slug(product.text("name"), payload_reader.identifier("product_id")),
+            customer=key_if_any(payload_reader.identifier("customer_id")) or "",
+            variant=variant or "",
+            product=slug(product.text("name"), payload_reader.identifier("product_id")) if variant else "",
             email=customer.email("email"),
             renews_at=payload_reader.instant("current_period_end"),
             ends_at=_ends_at(payload_reader, cancelled=cancelled),
@@ -145,7 +146,7 @@ def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
         opened_at=dispute.instant("created_at") or event.at,
         amount=dispute.needed_amount("amount") + dispute.amount("tax_amount"),
         currency=payload_reader.currency("currency"),
-        customer=key(payload_reader.needed_identifier("customer_id")),
+        customer=key_if_any(payload_reader.identifier("customer_id")),
         order=payment,
         subscription=key(subscribed) if subscribed else None,
         payment=payment,
@@ -190,7 +191,7 @@ def _invoice(event: StandardEvent) -> InvoiceSeen:
         reason=payload_reader.word("billing_reason", _REASONS, BillingReason.RENEWAL),
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total_amount"),
-        customer=key(payload_reader.needed_identifier("customer_id")),
+        customer=key_if_any(payload_reader.identifier("customer_id")) or "",
         subtotal=payload_reader.amount("subtotal_amount"),
         discount=payload_reader.amount("discount_amount"),
         tax=payload_reader.amount("tax_amount"),
@@ -224,7 +225,7 @@ def _sale(event: StandardEvent) -> OrderSeen:
         key=key(payload_reader.needed_identifier("id")),
         stamp=event.stamp,
         status=payload_reader.word("status", _ORDERS, _order_status(event)),
-        customer=key(payload_reader.needed_identifier("customer_id")),
+        customer=key_if_any(payload_reader.identifier("customer_id")) or "",
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total_amount"),
         subtotal=payload_reader.amount("subtotal_amount"),

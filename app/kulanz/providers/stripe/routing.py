@@ -53,7 +53,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         within=tuple(_paid_by(payload_reader)) if kind == CHARGE else (),
         parts=tuple(_paid_with(payload_reader, kind)),
         is_charge=kind == CHARGE,
-        needs_subscription=kind == INVOICE,
+        needs_subscription=kind == INVOICE or (kind == SUBSCRIPTION and not customer and claimed.account is None),
         needs_order=kind in {DISPUTE, WARNING, INVOICE_PAYMENT},
         fallback=f"{PROVIDER}-{customer}" if customer else None,
     )

@@ -177,7 +177,7 @@ def _of_refund(refund: full_refunds.FullRefund) -> Dispute:
             opened_at=refund.at,
             amount=refund.amount,
             currency=refund.currency,
-            customer=refund.customer,
+            customer=refund.customer or None,
             subscription=refund.subscription,
             payment=refund.payment,
             reason="unrequested_refund",

@@ -9,6 +9,7 @@ from kulanz.policy.areas import periods, tenures
 from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.subscriptions import causes, grants, twice
 from kulanz.policy.book import Book
+from kulanz.policy.book.provider import RUNNING_STATUSES
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import OwnFact
 from kulanz.policy.frozen import evolve
@@ -34,8 +35,11 @@ class SubscriptionsArea(Area):
         yield from twice.timers(state, book, moment.at)
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield each subscription that pays for what another one pays for."""
-        return twice.alerts(state, book, moment.at)
+        """Yield each subscription that pays for what another one pays for, or of which nobody told what it gives."""
+        yield from twice.alerts(state, book, moment.at)
+        for key, sub in sorted(book.subscriptions.items()):
+            if not sub.seen.names_items and sub.seen.status in RUNNING_STATUSES:
+                yield key, "plan_not_told"
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Yield each new status, and each change of what is given."""
