@@ -7,6 +7,7 @@ from typing import Any
 
 from kulanz.providers.naming import Claim, Naming, claim
 from kulanz.providers.paddle.vocabulary import (
+    ADJUSTMENT,
     CUSTOMER,
     INVOICE,
     OBJECTS,
@@ -44,6 +45,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         is_payment=kind != SUBSCRIPTION,
         needs_subscription=ids["subscription_id"] is not None
         and (kind in {TRANSACTION, INVOICE} or (kind == SUBSCRIPTION and not (ids["customer_id"] or claimed.account))),
+        needs_order=kind == ADJUSTMENT and not (ids["customer_id"] or claimed.account),
         fallback=f"{PROVIDER}-{ids['customer_id']}" if ids["customer_id"] else None,
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from kulanz.providers.naming import Naming, claim
 from kulanz.providers.provider import Routing
 from kulanz.providers.standard.sender import data_of, ids_of, kind_of
-from kulanz.providers.standard.vocabulary import PAYMENT, PROVIDER, SUBSCRIPTION, binding
+from kulanz.providers.standard.vocabulary import DISPUTE, PAYMENT, PROVIDER, REFUND, SUBSCRIPTION, binding
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
@@ -26,6 +26,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         subscription=_binding(SUBSCRIPTION, ids.subscription),
         order=_binding(PAYMENT, ids.payment),
         customer_claim=named,
+        needs_order=kind in {REFUND, DISPUTE} and not (ids.customer or claimed.account),
         is_payment=kind != SUBSCRIPTION,
         needs_subscription=ids.subscription is not None
         and (kind == PAYMENT or (kind == SUBSCRIPTION and not (ids.customer or claimed.account or named))),
