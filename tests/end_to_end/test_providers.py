@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -716,3 +717,28 @@ def test_a_refund_that_names_no_customer_is_that_of_its_payment(world: World, pr
     assert any(payment in subject for subject in refunded)
     assert world.parked() == before
     assert world.instance.account(purchase.account)["standing"] == "good"
+
+
+def test_events_are_exported_without_a_word_about_a_person_and_never_otherwise(world: World, tmp_path: Path) -> None:
+    purchase = sold(world, "lemonsqueezy")
+    world.send(*purchase.told)
+    folder = tmp_path / "export"
+    asked = ("events", "export", "--account", purchase.account, "--to", str(folder))
+
+    plain, _, error = world.instance.run(*asked)
+    done = world.instance.cli(*asked, "--anonymise", "--json")
+    again, _, refused = world.instance.run(*asked, "--anonymise")
+
+    files = sorted(folder.iterdir())
+    texts = "".join(file.read_text() for file in files)
+    assert (plain, again) == (2, 1)
+    assert "--anonymise" in error
+    assert "is not empty" in refused
+    assert (done["files"], done["left_out"]) == (2, 0)
+    assert [file.name for file in files] == [
+        "0001-lemonsqueezy-order_created.json",
+        "0002-lemonsqueezy-subscription_created.json",
+    ]
+    assert purchase.account not in texts
+    assert str(purchase.told[0]["data"]["attributes"]["user_email"]) not in texts
+    assert {file.stat().st_mode & 0o777 for file in files} == {0o600}

@@ -124,7 +124,7 @@ def _account_of_event(services: Services, tx: Connection, event: Event) -> tuple
     """Return whose event it is as far as we know, and whose dunning it holds back."""
     try:
         provider = services.providers[event.provider]
-        routing = provider.route(provider.decode(_decrypted_body(services, tx, event)), services.account_naming)
+        routing = provider.route(provider.decode(decrypted_body(services, tx, event)), services.account_naming)
     except Exception as error:  # noqa: BLE001 - it is parked because something is wrong with it
         log.warning("event.without_account", inbox=event.id, error=reason_of(error))
         return None, ""
@@ -135,7 +135,8 @@ def _account_of_event(services: Services, tx: Connection, event: Event) -> tuple
     return stored.id if stored is not None else account, concerned
 
 
-def _decrypted_body(services: Services, tx: Connection, event: Event) -> bytes:
+def decrypted_body(services: Services, tx: Connection, event: Event) -> bytes:
+    """Return the bytes of an event as they were delivered. Raises `UntranslatableError` where they are gone."""
     if event.account is None or services.vault.has_sealed(event.body):
         return services.vault.open(event.body, places.event(event.provider, event.delivery_key))
     key = accounts.data_key(tx, event.account)
@@ -218,7 +219,7 @@ class Batch:
         """Read one event, and keep its facts; what cannot be read is parked with its reason."""
         provider = self._services.providers[event.provider]
         try:
-            body = _decrypted_body(self._services, self._tx, event)
+            body = decrypted_body(self._services, self._tx, event)
             payload = provider.decode(body)
         except KulanzError as error:
             self._park(event, error.detail, event.account)
@@ -239,7 +240,7 @@ class Batch:
         return True
 
     def _payload(self, event: Event) -> Mapping[str, Any]:
-        return self._services.providers[event.provider].decode(_decrypted_body(self._services, self._tx, event))
+        return self._services.providers[event.provider].decode(decrypted_body(self._services, self._tx, event))
 
     def _translated(
         self, provider: Provider, event: Event, payload: dict[str, Any], digest: bytes
