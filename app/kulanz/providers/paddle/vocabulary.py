@@ -47,6 +47,9 @@ WARNINGS: Mapping[str, str] = {
 }
 """Events that no account is concerned by, and that operators must hear of."""
 
+NEEDED = (*(name for name, kind in OBJECTS.items() if kind != INVOICE), *WARNINGS)
+"""What has to be delivered: an invoice's events say nothing that its transaction's do not."""
+
 LOOKED_UP = 3
 """An answer of the API outranks the catch-all events of its instant, and yields to one that says what was done."""
 
