@@ -1,4 +1,4 @@
-"""What a decision leaves for lists and searches: cases and disputes in plain columns, hashes of mail addresses."""
+"""Projections of a decision for lists and searches: cases and disputes in plain columns, hashes of mail addresses."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def _case(account: str, case: Case, now: datetime) -> CaseRow:
         key=case.key,
         state=str(case.state),
         opened_at=case.opened_at,
-        closed_at=None if case.open else now,
+        closed_at=None if case.open or case.holds else now,
         amount=case.amount_due,
         currency=case.currency,
         policy_version=case.policy.version,

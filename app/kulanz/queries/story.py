@@ -152,7 +152,7 @@ def _hold(hold: Hold) -> str:
 
 _OBSTACLES = {
     "hold_waits_for_parked_event": "an event that is not applied may tell of a payment",
-    "mass_action_brake": "the brake on mass downgrades is on (`kulanz breaker show`)",
+    "mass_action_brake": "the circuit breaker for mass downgrades is tripped (`kulanz breaker show`)",
     "warning_cannot_be_delivered": "no final warning could be delivered, so an operator decides",
     "provider_gives_no_answer": "the provider has not yet answered whether it is paid",
 }
@@ -178,6 +178,8 @@ def _case(case: Case, obstacle: str | None) -> Iterator[str]:
         )
     elif case.state is CaseState.IN_COLLECTIONS:
         yield f"A payment, a waiver or a dispute brings the debt of case {case.key} back from the collection agency."
+    elif case.given_up and case.holds:
+        yield f"Only a payment, a waiver or a void invoice ends the hold of case {case.key} ({policy})."
     elif case.pursued and case.given_up:
         yield f"A payment closes the case {case.key} at once; until then the debt is pursued ({case.policy.name})."
     elif case.state is CaseState.ON_HOLD:

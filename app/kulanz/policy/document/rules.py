@@ -18,11 +18,17 @@ class TrialRules:
         default=(),
         metadata=read.key(read.names, "plans whose trials the clause speaks of; empty: every plan", read.NEUTRAL),
     )
+    length: Span | None = field(
+        default=None,
+        metadata=read.key(
+            read.span, "how long the trials are that the clause speaks of; none: any length", read.NEUTRAL
+        ),
+    )
+    first_only: bool = field(
+        default=False,
+        metadata=read.key(read.flag, "whether the clause speaks of a customer's first trial alone", read.NEUTRAL),
+    )
     clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about trials name"))
-
-    def clause_of(self, plan: str) -> str:
-        """Return the clause about a trial of a plan; "" where the policy speaks of other plans' trials alone."""
-        return self.clause if not self.plans or plan in self.plans else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +90,7 @@ class RenewalRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MassActionLimit:
-    """The brake: more than both figures within an hour stops dunning holds until an operator lets them go on."""
+    """The circuit breaker: more than both figures within an hour stops dunning holds until an operator releases it."""
 
     accounts: int = field(
         default=25,
@@ -138,6 +144,14 @@ class DunningRules:
         default=Span(days=30),
         metadata=read.key(read.span, "how long a hold waits for a late payment before the subscription is given up"),
     )
+    hold_ends: str = field(
+        default="hold_days",
+        metadata=read.key(
+            read.one_of("hold_days", "paid"),
+            "what ends a hold: that `hold_days` are over, or only that the debt is paid, waived or void",
+            kinder=("paid", "hold_days"),
+        ),
+    )
     opens_on: tuple[str, ...] = field(
         default=("renewal",),
         metadata=read.key(
@@ -165,7 +179,9 @@ class DunningRules:
     levels: tuple[LevelRules, ...] = field(
         default=(), metadata=read.tables(LevelRules, "dunning letters, one after the other, while a debt is unpaid")
     )
-    mass_action_limit: MassActionLimit = field(metadata=read.table(MassActionLimit, "the brake on mass downgrades"))
+    mass_action_limit: MassActionLimit = field(
+        metadata=read.table(MassActionLimit, "the circuit breaker for mass downgrades")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What happened, in our words and in the past tense: the only input that the policy has.
+"""Facts: events in our own words and in the past tense, the only input that the policy has.
 
 A fact is frozen and safe to hear twice, late, or in another order; `kulanz.policy.book` merges them. Keys name a
 provider's object as `provider:id` (`lemonsqueezy:421953`). Instants are aware UTC, money is integer minor units.
@@ -31,6 +31,7 @@ from kulanz.policy.facts.collecting import (
     PaymentVoided,
     Share,
 )
+from kulanz.policy.facts.contacts import Channel, ContactNoted
 from kulanz.policy.facts.credit import CreditBooked, CreditEnded, CreditEntry
 from kulanz.policy.facts.moves import MovedToOnPremise
 from kulanz.policy.facts.own import (
@@ -67,6 +68,7 @@ from kulanz.policy.facts.provider import (
 from kulanz.policy.facts.refunds import (
     LicenceDeployed,
     LicenceSwitchedOff,
+    RefundAmended,
     RefundConfirmed,
     RefundDecided,
     RefundOrdered,
@@ -100,6 +102,7 @@ __all__ = [
     "CaseExhausted",
     "CaseJoined",
     "CaseWaived",
+    "Channel",
     "ChargebackWarned",
     "ClaimHandedOver",
     "ClaimReported",
@@ -108,6 +111,7 @@ __all__ = [
     "CollectionApproved",
     "CollectionProposed",
     "CollectionRecalled",
+    "ContactNoted",
     "CreditBooked",
     "CreditEnded",
     "CreditEntry",
@@ -152,6 +156,7 @@ __all__ = [
     "PaymentVoided",
     "Provenance",
     "ProviderFact",
+    "RefundAmended",
     "RefundConfirmed",
     "RefundDecided",
     "RefundOrdered",
@@ -217,6 +222,7 @@ OwnFact = (
     | DeletionAnnounced
     | AccountClosed
     | RefundRequested
+    | RefundAmended
     | RefundDecided
     | RefundOrdered
     | RefundConfirmed
@@ -226,6 +232,7 @@ OwnFact = (
     | CreditEnded
     | MovedToOnPremise
     | CancellationNoted
+    | ContactNoted
     | ClaimHandedOver
     | ClaimReported
     | CollectionApproved

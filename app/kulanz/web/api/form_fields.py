@@ -1,4 +1,4 @@
-"""What the bodies of the API's requests are made of, and how one is read."""
+"""Fields of request bodies, and the reader of a body."""
 
 from __future__ import annotations
 
@@ -32,6 +32,7 @@ PUBLIC_NAMES = {
     "account": "account_id",
     "also": "include",
     "case": "case_id",
+    "contacted_on": "date",
     "invoice": "invoice_id",
     "licence": "licence_id",
     "payment": "payment_id",

@@ -1,4 +1,4 @@
-"""What an operator orders on an account's page: which orders make sense there, and how a form becomes a command."""
+"""The commands that an account's page offers, and the reading of their forms."""
 
 from __future__ import annotations
 
@@ -10,7 +10,15 @@ from decimal import Decimal, InvalidOperation
 import msgspec
 from werkzeug.datastructures import MultiDict
 
-from kulanz.commands.commands import ApproveOverride, CloseDispute, Command, DecideRefund, DeclineOverride, OpenDispute
+from kulanz.commands.commands import (
+    ApproveOverride,
+    CloseDispute,
+    Command,
+    DecideRefund,
+    DeclineOverride,
+    NoteContact,
+    OpenDispute,
+)
 from kulanz.errors import InvalidInputError
 from kulanz.formats.money import decimals_of
 from kulanz.policy.facts import DisputeStatus, OverrideKind
@@ -23,8 +31,10 @@ FINAL = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
 FIELDS = (
     *("order", "until", "reason", "amount", "currency", "fee", "payment_id", "reference"),
     *("dispute", "outcome", "override", "refund", "subject", "contact_email", "organisation", "decimals"),
+    *("channel", "date"),
 )
 OPEN_DISPUTE, CLOSE_DISPUTE = "open_dispute", "close_dispute"
+NOTE_CONTACT = "note_contact"
 APPROVE, DECLINE = "approve_override", "decline_override"
 APPROVE_REFUND, DENY_REFUND, REQUEST_REFUND = "approve_refund", "deny_refund", "request_refund"
 COMMAND_TITLES = {
@@ -72,6 +82,12 @@ OFFERS = {
         what="Record a chargeback that you were told of; the policy says what follows.",
         until=False,
     ),
+    NOTE_CONTACT: Offer(
+        order=NOTE_CONTACT,
+        title="Note a contact",
+        what="The customer wrote or spoke to you: a chargeback after it is for you to decide.",
+        until=False,
+    ),
 }
 
 
@@ -85,6 +101,7 @@ def offers(account: JsonDocument) -> list[Offer]:
         "suspend": account["standing"] not in {"suspended", "closed"},
         "exempt": account["standing"] != "closed",
         OPEN_DISPUTE: account["standing"] != "closed",
+        NOTE_CONTACT: account["standing"] != "closed",
         "legal_hold": True,
     }
     return [OFFERS[order] for order, makes_sense in sensible.items() if makes_sense]
@@ -176,15 +193,24 @@ def _dispute(fields: dict[str, str]) -> OpenDispute:
     return OpenDispute(**read(msgspec.json.encode(form), forms.DisputeForm).said())
 
 
+def _contact(fields: dict[str, str]) -> NoteContact:
+    form = {name: fields.get(name) for name in ("channel", "reason", "payment_id", "date")}
+    return NoteContact(
+        **read(msgspec.json.encode(form | {"reason": fields.get("reason", "")}), forms.ContactForm).said()
+    )
+
+
 _COMMANDS: Mapping[str, Callable[[dict[str, str]], Command]] = {
     OPEN_DISPUTE: _dispute,
     CLOSE_DISPUTE: _closed,
+    NOTE_CONTACT: _contact,
     APPROVE: _second_word,
     DECLINE: _second_word,
     REQUEST_REFUND: _asked_back,
     APPROVE_REFUND: _refund,
     DENY_REFUND: _refund,
 }
+"""How the fields of an order of its own shape become a command."""
 
 
 def _minor(field: str, written: str, currency: str, decimals: str | None = None) -> int:
