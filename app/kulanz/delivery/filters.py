@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from decimal import Decimal
 
 from babel import Locale
 from babel.dates import format_date, format_time, get_timezone_name
-from babel.numbers import format_currency, get_currency_precision
+from babel.numbers import format_currency
 from jinja2 import pass_context
 from jinja2.runtime import Context
 
 from kulanz.delivery.recipient import Recipient
+from kulanz.formats.money import units
 
 
 @pass_context
@@ -41,8 +41,8 @@ def _zone_name(local: datetime, locale: Locale) -> str:
 def money(context: Context, amount: int, currency: str) -> str:
     """`19,99 €`: minor units of a currency, as the reader writes them."""
     reader: Recipient = context["reader"]
-    value = Decimal(amount).scaleb(-get_currency_precision(currency))
-    return format_currency(value, currency, locale=reader.locale)
+    value = units(amount, currency, context["decimals"])
+    return format_currency(value, currency, locale=reader.locale, decimal_quantization=False)
 
 
 def instant_of(text: str) -> datetime:

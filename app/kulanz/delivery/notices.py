@@ -72,6 +72,7 @@ OPTIONAL = (
     "currency",
     "data_deletion_eligible_at",
     "deadline",
+    "decimals",  # how many the amounts have, where the provider has others than the currency
     "draft_amount",  # what goes out with the next regular invoice
     "ends_at",
     "kind",  # what an add-on is, such as `users`

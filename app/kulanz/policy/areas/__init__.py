@@ -13,6 +13,7 @@ from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.cancellation.area import CancellationArea
 from kulanz.policy.areas.closure.area import ClosureArea
 from kulanz.policy.areas.collections.area import CollectionsArea
+from kulanz.policy.areas.contacts.area import ContactsArea
 from kulanz.policy.areas.credit.area import CreditArea
 from kulanz.policy.areas.disputes.area import DisputesArea
 from kulanz.policy.areas.dunning.area import DunningArea
@@ -24,6 +25,7 @@ from kulanz.policy.areas.refunds.area import RefundsArea
 from kulanz.policy.areas.renewals.area import RenewalsArea
 from kulanz.policy.areas.subscriptions.area import SubscriptionsArea
 from kulanz.policy.areas.versions.area import VersionsArea
+from kulanz.policy.areas.warnings.area import WarningsArea
 from kulanz.policy.book import Book
 
 AREAS: tuple[Area, ...] = (
@@ -41,10 +43,12 @@ AREAS: tuple[Area, ...] = (
     CollectionsArea(),
     AddOnsArea(),
     RefundsArea(),
+    WarningsArea(),
     ClosureArea(),
     CreditArea(),
     MigrationArea(),
     CancellationArea(),
+    ContactsArea(),
 )
 HOOKS = tuple(name for name, value in vars(Area).items() if isfunction(value))
 """What each of them may be asked."""

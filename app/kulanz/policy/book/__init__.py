@@ -14,6 +14,7 @@ from kulanz.policy.book.approvals import Proposal
 from kulanz.policy.book.cancellations import CancellationNotice
 from kulanz.policy.book.closure import Deletion
 from kulanz.policy.book.collections import Collection, Debtor, Mandate, Transfer
+from kulanz.policy.book.contacts import Contact
 from kulanz.policy.book.credit import CreditPot
 from kulanz.policy.book.filing import entries
 from kulanz.policy.book.joining import join_maps
@@ -31,6 +32,7 @@ from kulanz.policy.book.own import (
 from kulanz.policy.book.provider import (
     Customer,
     Dispute,
+    FraudWarning,
     Invoice,
     Invoices,
     Licence,
@@ -59,6 +61,8 @@ class Book:
     licences: Mapping[str, Licence] = field(default_factory=dict)
     customers: Mapping[str, Customer] = field(default_factory=dict)
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
+    warnings: Mapping[str, FraudWarning] = field(default_factory=dict)
+    """Of chargebacks that are not there yet."""
     cases: Mapping[str, CaseLog] = field(default_factory=dict)
     notices: Mapping[str, NoticeLog] = field(default_factory=dict)
     """By the case, dispute or subscription that they are about."""
@@ -104,6 +108,8 @@ class Book:
     """From the cloud to on-premise."""
     cancellations: Mapping[str, CancellationNotice] = field(default_factory=dict)
     """By notice to staff or a partner."""
+    contacts: Mapping[str, Contact] = field(default_factory=dict)
+    """With staff, before a chargeback or without one."""
 
     def with_facts(self, facts: Iterable[Fact]) -> Book:
         """Return the book that knows these facts too, in whatever order they are given."""

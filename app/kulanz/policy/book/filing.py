@@ -13,6 +13,7 @@ from kulanz.policy.book.approvals import Proposal
 from kulanz.policy.book.cancellations import entries as of_cancelling
 from kulanz.policy.book.closure import entries as of_closure
 from kulanz.policy.book.collections import entries as of_collecting
+from kulanz.policy.book.contacts import entries as of_contacts
 from kulanz.policy.book.credit import entries as of_credit
 from kulanz.policy.book.migrations import entries as of_moving
 from kulanz.policy.book.own import (
@@ -30,6 +31,7 @@ from kulanz.policy.book.own import (
 from kulanz.policy.book.provider import (
     Customer,
     Dispute,
+    FraudWarning,
     Invoice,
     Invoices,
     Licence,
@@ -52,6 +54,7 @@ _ENTRIES_BY_AREA: tuple[Callable[[Any], Iterable[BookEntry]], ...] = (
     of_credit,
     of_moving,
     of_cancelling,
+    of_contacts,
 )
 
 
@@ -112,6 +115,10 @@ def _customer(fact: f.CustomerSeen) -> list[BookEntry]:
 
 def _dispute(fact: f.DisputeSeen) -> list[BookEntry]:
     return [("disputes", fact.key, Dispute.of(fact)), *_signed("disputes", fact)]
+
+
+def _warning(fact: f.ChargebackWarned) -> list[BookEntry]:
+    return [("warnings", fact.key, FraudWarning(seen=fact))]
 
 
 def _address(fact: f.AddressKnown) -> list[BookEntry]:
@@ -215,6 +222,7 @@ _FILED: dict[type[Fact], Callable[[Any], Iterable[BookEntry]]] = {
     f.LicenceSeen: _licence,
     f.CustomerSeen: _customer,
     f.DisputeSeen: _dispute,
+    f.ChargebackWarned: _warning,
     f.AddressKnown: _address,
     f.NoticeReported: _notice,
     f.RenewalStopped: _stopped,

@@ -34,6 +34,7 @@ def subjects(book: Book) -> Subjects:
     known = dict(_objects(book))
     # What follows is about objects, so it comes after them; a dispute may be about a refund request's payment.
     known.update(_disputes(book, known))
+    known.update((key, known[item.seen.payment]) for key, item in book.warnings.items() if item.seen.payment in known)
     for key, request in book.refund_requests.items():
         if request.requested is not None and request.requested.payment in known:
             known[key] = known[request.requested.payment]
@@ -114,6 +115,10 @@ def _of_transfer(fact: f.PaymentRecorded, _: Subjects) -> Purchase | None:
     return Purchase(Kind.SUBSCRIPTION, paid.pop()) if len(paid) == 1 else None
 
 
+def _of_contact(fact: f.ContactNoted, known: Subjects) -> Purchase | None:
+    return purchase_of(fact.payment, known) if fact.payment else None
+
+
 def _of_account(_: Fact, __: Subjects) -> None:
     return None
 
@@ -129,6 +134,7 @@ _ABOUT: Mapping[type[Fact], Callable[[Any, Subjects], Purchase | None]] = {
     f.RefundSeen: _named("payment"),
     f.PaymentLinked: _named("payment"),
     f.DisputeSeen: _of_dispute,
+    f.ChargebackWarned: _named("payment"),
     f.DeadlinePromised: _named("case"),
     f.CaseJoined: _named("case"),
     f.HoldPlaced: _named("case"),
@@ -144,10 +150,12 @@ _ABOUT: Mapping[type[Fact], Callable[[Any, Subjects], Purchase | None]] = {
     f.RenewalStopped: _subscription("subscription"),
     f.RenewalResumed: _subscription("subscription"),
     f.CancellationNoted: _subscription("subscription"),
+    f.ContactNoted: _of_contact,
     f.AddOnBooked: _subscription("subscription"),
     f.AddOnCancelled: _named("add_on"),
     f.AddOnInvoiced: _named("add_on"),
     f.RefundRequested: _named("payment"),
+    f.RefundAmended: _named("request"),
     f.RefundDecided: _named("request"),
     f.RefundOrdered: _named("request"),
     f.RefundConfirmed: _named("request"),

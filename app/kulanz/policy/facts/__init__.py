@@ -31,6 +31,7 @@ from kulanz.policy.facts.collecting import (
     PaymentVoided,
     Share,
 )
+from kulanz.policy.facts.contacts import Channel, ContactNoted
 from kulanz.policy.facts.credit import CreditBooked, CreditEnded, CreditEntry
 from kulanz.policy.facts.moves import MovedToOnPremise
 from kulanz.policy.facts.own import (
@@ -50,6 +51,7 @@ from kulanz.policy.facts.own import (
 )
 from kulanz.policy.facts.provider import (
     AddressKnown,
+    ChargebackWarned,
     CustomerSeen,
     DisputeSeen,
     InvoiceSeen,
@@ -66,6 +68,7 @@ from kulanz.policy.facts.provider import (
 from kulanz.policy.facts.refunds import (
     LicenceDeployed,
     LicenceSwitchedOff,
+    RefundAmended,
     RefundConfirmed,
     RefundDecided,
     RefundOrdered,
@@ -99,6 +102,8 @@ __all__ = [
     "CaseExhausted",
     "CaseJoined",
     "CaseWaived",
+    "Channel",
+    "ChargebackWarned",
     "ClaimHandedOver",
     "ClaimReported",
     "ClosureRequested",
@@ -106,6 +111,7 @@ __all__ = [
     "CollectionApproved",
     "CollectionProposed",
     "CollectionRecalled",
+    "ContactNoted",
     "CreditBooked",
     "CreditEnded",
     "CreditEntry",
@@ -150,6 +156,7 @@ __all__ = [
     "PaymentVoided",
     "Provenance",
     "ProviderFact",
+    "RefundAmended",
     "RefundConfirmed",
     "RefundDecided",
     "RefundOrdered",
@@ -179,6 +186,7 @@ ProviderFact = (
     | LicenceSeen
     | CustomerSeen
     | DisputeSeen
+    | ChargebackWarned
     | AddressKnown
 )
 OwnFact = (
@@ -214,6 +222,7 @@ OwnFact = (
     | DeletionAnnounced
     | AccountClosed
     | RefundRequested
+    | RefundAmended
     | RefundDecided
     | RefundOrdered
     | RefundConfirmed
@@ -223,6 +232,7 @@ OwnFact = (
     | CreditEnded
     | MovedToOnPremise
     | CancellationNoted
+    | ContactNoted
     | ClaimHandedOver
     | ClaimReported
     | CollectionApproved
