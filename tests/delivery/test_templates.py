@@ -37,7 +37,7 @@ def reader(folder: Path | None, locale: str = "de", **given: object) -> Recipien
 
 
 def put(folder: Path, **files: str) -> Path:
-    """Write templates: `de_grace_warning_txt` would be hard to read, so names come as they are, by a dictionary."""
+    """Write templates by their names, and return their folder."""
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -140,7 +140,7 @@ def _dispatch(services: Services, lease: Lease, row: EffectRow) -> None:
             before_write=guard.pass_through,
             earlier=earlier_request(services, row),
         )
-        written, fault = with_words(effect, services.channels(), attempt)
+        written, fault = with_words(effect, services.channels(), attempt) if row.account else (effect, None)
         begun_at = _begin_attempt(services, row, effect, written, fault)
         if begun_at is None:
             return
@@ -176,13 +176,12 @@ def _keep_words(services: Services, tx: Connection, row: EffectRow, written: Eff
 
     The lock on the account keeps away what encrypts its outgoing actions again: a move, a rotation, an erasure.
     """
-    key = accounts.lock_exactly(tx, row.account) if row.account else None
+    account = accounts.lock_exactly(tx, row.account)
     current = outbox.get(tx, row.id)
-    if current is None or current.account != row.account or (row.account and (key is None or key.key is None)):
+    if account is None or account.key is None or current is None or current.account != row.account:
         return False
-    place, plain = places.effect(row.account, row.id), codec.encode(written)
-    sealed = services.vault.data_key(key.key, row.account).seal(plain, place) if key and key.key else None
-    outbox.reseal(tx, row.id, sealed or services.vault.seal(plain, place))
+    key = services.vault.data_key(account.key, row.account)
+    outbox.reseal(tx, row.id, key.seal(codec.encode(written), places.effect(row.account, row.id)))
     return True
 
 
