@@ -12,7 +12,8 @@ import pytest
 
 from kulanz import pipeline
 from kulanz.crypto import places
-from kulanz.policy.effects import SendMail, words_digest
+from kulanz.policy.effects import SendLetter, SendMail, words_digest
+from kulanz.processing.outbox import effect_row
 from kulanz.queries import evidence
 from kulanz.queries.evidence.check import check
 from kulanz.queries.evidence.page import DATA_BEGINS, written
@@ -180,6 +181,34 @@ def test_a_restart_with_other_settings_changes_nothing_that_was_sent(services: S
         other.close()
 
     assert after == before
+
+
+def test_a_letter_on_paper_is_kept_and_shown_as_a_mail_is(services: Services, tmp_path: Path) -> None:
+    days_go_by(services, 4)
+    letter = SendLetter(
+        id="ef_paper",
+        notice="refund_decided",
+        subject="rr_1",
+        step=1,
+        to="Ada Byron\nRing 1",
+        by="file",
+        locale="en",
+        data={"decision": "approved"},
+    )
+    with services.database.write() as tx:
+        key = services.vault.data_key(accounts.data_key(tx, "org_1") or b"", "org_1")
+        payload = key.seal(codec.encode(letter), places.effect("org_1", letter.id))
+        outbox.add(tx, [effect_row(letter, "org_1", payload, services.clock.now(tx), None)])
+
+    pipeline.deliver(services)
+
+    page = evidence.of_account(services, "org_1")
+    (paper,) = (item for item in data_of(page)["sent"] if item["kind"] == "SendLetter")
+    (file,) = (tmp_path / "letters").iterdir()
+    assert (paper["to"], paper["title"]) == ("Ada Byron\nRing 1", "Your refund request has been approved")
+    assert paper["words"]["html"] == file.read_text()
+    assert paper["recorded_in"]["account"] == "org_1"
+    assert check(page).problems == ()
 
 
 def row_of(services: Services, notice: str) -> EffectRow:
