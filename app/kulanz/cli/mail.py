@@ -116,20 +116,15 @@ def _sample(notice: str, step: int) -> SendMail:
 
 def _last(opened: Services, account: str, notice: str) -> SendMail:
     """Return the last mail of a kind that was decided for an account."""
-    from kulanz.crypto import places
     from kulanz.policy.effects import SendMail
+    from kulanz.queries.sent_notices import notice as stored
     from kulanz.queries.views import view
-    from kulanz.store import accounts, codec, outbox
+    from kulanz.store import outbox
 
     with opened.database.read() as conn:
         name = view(opened, conn, account).account.id
-        key = accounts.data_key(conn, name)
         rows = [row for row in outbox.of_account(conn, name) if row.type == notice and row.kind == "SendMail"]
-    if key is None or not rows or not rows[-1].payload:
-        raise NotFoundError(f"no mail {notice} was decided for {account}")
-    row = rows[-1]
-    plain = opened.vault.data_key(key, name).open(row.payload, places.effect(name, row.id))
-    effect = codec.read_effect(row.kind, plain)
+        effect = stored(opened, conn, rows[-1]) if rows else None
     if not isinstance(effect, SendMail):
         raise NotFoundError(f"no mail {notice} was decided for {account}")
     return effect
