@@ -76,6 +76,15 @@ def test_each_reminder_may_have_words_of_its_own(tmp_path: Path) -> None:
     assert check(tmp_path) == []
 
 
+def test_a_language_may_have_words_for_one_reminder_alone(tmp_path: Path) -> None:
+    put(tmp_path, **{"fr/grace_reminder.1.txt": OWN_TEXT})
+
+    languages = [render("grace_reminder", EVERYTHING, reader(tmp_path, "fr", step=step)).language for step in (1, 2)]
+
+    assert languages == ["fr", "en"]
+    assert check(tmp_path) == []
+
+
 def test_html_of_the_merchants_replaces_that_which_is_made_from_the_text(tmp_path: Path) -> None:
     page = "<p>{{ subject }}: {{ deadline | moment }} <img src=\"{{ brand_logo or 'cid:x' }}\"></p>"
     put(tmp_path, **{"de/grace_warning.html": page})
@@ -156,6 +165,7 @@ FAULTS = {
         "de/recovered.txt:3: access to attribute '__class__'",
     ),
     "a part that is not there": ({"de/recovered.txt": "A\n\n{% include 'de/_x.txt' %}"}, "de/recovered.txt:3: "),
+    "a page without a text": ({"fr/recovered.html": "<p>Merci</p>"}, "fr/recovered.html:1: it needs a text beside it"),
     "a layout with an unknown variable": (
         {"letter.html": "{{ foo }}"},
         "letter.html:1: there is no variable foo",

@@ -30,8 +30,8 @@ def check(*, as_json: bool) -> None:
     """Render each notice in each language with sample data, and name what is wrong by file and line."""
     from kulanz.config import environment, load
     from kulanz.delivery import template_check
+    from kulanz.delivery.languages import languages
     from kulanz.delivery.notices import REQUIRED
-    from kulanz.delivery.wording import languages
     from kulanz.services import brand_of
 
     settings = load(environment())

@@ -18,9 +18,9 @@ from babel.dates import format_date
 from jinja2 import Template, TemplateError
 
 from kulanz.delivery.filters import instant_of
+from kulanz.delivery.languages import LANGUAGES
 from kulanz.delivery.recipient import Recipient, locale_of, zone_of
 from kulanz.delivery.wording import (
-    LANGUAGES,
     TemplateFault,
     UnfitWordsError,
     environment,
@@ -162,7 +162,7 @@ def render(notice: str, data: Mapping[str, Any], reader: Recipient) -> RenderedN
 
 def render_own(notice: str, data: Mapping[str, Any], reader: Recipient) -> RenderedNotice:
     """Return the letter in the merchant's words; raise what a template raises."""
-    has_words = has_notice(reader.locale.language, notice, reader.templates)
+    has_words = has_notice(reader.locale.language, notice, reader.step, reader.templates)
     return _rendered(notice, data, reader if has_words else replace(reader, locale=reader.fallback))
 
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from babel import Locale, UnknownLocaleError
 
 from kulanz.delivery.brand import Brand
-from kulanz.delivery.wording import LANGUAGES, languages
+from kulanz.delivery.languages import LANGUAGES, languages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

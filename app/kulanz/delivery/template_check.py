@@ -14,9 +14,10 @@ from jinja2 import TemplateError, meta, nodes
 
 from kulanz.delivery import samples
 from kulanz.delivery.brand import Brand, logo_problem
+from kulanz.delivery.languages import languages
 from kulanz.delivery.notices import FAULTS, OPTIONAL, OWN, REQUIRED, render_own
 from kulanz.delivery.recipient import Recipient, parsed
-from kulanz.delivery.wording import TemplateFault, environment, fault_of, has_notice, languages, steps
+from kulanz.delivery.wording import TemplateFault, environment, fault_of, has_notice, steps
 
 _LAYOUT = "letter.html"
 _LAYOUT_VARIABLES = frozenset({"language", "subject", "blocks", "footer", "billing_url", "to", "day", "brand"})
@@ -60,6 +61,9 @@ def _of_file(path: Path, folder: Path) -> Iterator[TemplateFault]:
     if problem is not None:
         yield TemplateFault(file=name, line=1, problem=problem)
         return
+    notice, _, step = path.stem.partition(".")
+    if notice in REQUIRED and not has_notice(path.parent.name, notice, int(step or 0), folder):
+        yield TemplateFault(file=name, line=1, problem=f"it needs a text beside it: {path.parent.name}/{path.stem}.txt")
     made = environment(folder)
     try:
         source = path.read_text(encoding="utf-8")
@@ -97,10 +101,9 @@ def _when_written(folder: Path, default_locale: str) -> Iterator[TemplateFault]:
     for language in languages(folder):
         locale = parsed(language)
         for notice in REQUIRED if locale is not None else ():
-            if locale is not None and has_notice(language, notice, folder):
-                reader = _reader(locale, fallback, folder)
-                for step in sorted({0, *steps(language, notice, folder)}):
-                    yield from _of_notice(notice, replace(reader, step=step), folder)
+            for step in sorted({0, *steps(language, notice, folder)}):
+                if locale is not None and has_notice(language, notice, step, folder):
+                    yield from _of_notice(notice, replace(_reader(locale, fallback, folder), step=step), folder)
 
 
 def _of_notice(notice: str, reader: Recipient, folder: Path) -> Iterator[TemplateFault]:

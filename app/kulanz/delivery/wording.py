@@ -25,10 +25,8 @@ from jinja2.exceptions import SecurityError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from kulanz.delivery import filters
+from kulanz.delivery.languages import LANGUAGES
 from kulanz.formats.wording import shell_word
-
-LANGUAGES = ("de", "en")
-"""The languages that have words of ours."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,17 +75,11 @@ def environment(folder: Path | None = None) -> Environment:
     return made
 
 
-def languages(folder: Path | None) -> tuple[str, ...]:
-    """Return the languages that there are words for: ours, and each folder of the merchant's."""
-    own = (path.name for path in folder.iterdir() if path.is_dir()) if folder and folder.is_dir() else ()
-    return tuple(sorted({*LANGUAGES, *own}))
-
-
-def has_notice(language: str, notice: str, folder: Path | None) -> bool:
-    """Whether there is a text of a notice, or of one of its steps, in a language."""
+def has_notice(language: str, notice: str, step: int, folder: Path | None) -> bool:
+    """Whether there is a text of a notice, or of this step of it, in a language."""
     if language in LANGUAGES:
         return True
-    return folder is not None and any((folder / language).glob(f"{notice}.txt"))
+    return folder is not None and any((folder / f"{stem}.txt").is_file() for stem in _stems(language, notice, step))
 
 
 def text_template(language: str, notice: str, step: int, folder: Path | None) -> Template:
