@@ -72,7 +72,8 @@ OPTIONAL = (
     "statutory_withdrawal_until",
     "subject",
     "topic",
-    "refund_due",  # what was invoiced already when a booking was withdrawn from
+    "refund_due",  # what was charged already when a booking was withdrawn from
+    "taken_off",  # the same on an unpaid invoice: it is no longer due
     "unit_price",  # of one piece for a month
     "total_due",
 )

@@ -75,9 +75,17 @@ SENTENCES: Mapping[str, str] = {
         "The add-on {kind} was booked, {quantity} of it at {unit_price} a piece and month, and can be used at once. "
         "Billed until {billed_until}."
     ),
-    "add_on.cancelled": "The add-on {kind} is cancelled to {ends_at}. It can be used until then.",
+    "add_on.cancelled": "The add-on {kind} ({quantity} of it) is cancelled to {ends_at}. It can be used until then.",
     "add_on.withdrawn": (
         "The booking of the add-on {kind} was withdrawn from in time. It ends at once, and its draft line is removed."
+    ),
+    "add_on.withdrawn_when_paid": (
+        "The booking of the add-on {kind} was withdrawn from in time. It ends at once, and {refund_due} that was "
+        "charged for it is to go back."
+    ),
+    "add_on.withdrawn_when_unpaid": (
+        "The booking of the add-on {kind} was withdrawn from in time. It ends at once, and {taken_off} on the unpaid "
+        "invoice is no longer due."
     ),
     "add_on.drafted": "{draft_amount} waits as a draft for the next regular invoice of subscription {subscription}.",
     "add_on.invoiced": "The draft of the add-on {kind} went out with the invoice of subscription {subscription}.",
@@ -208,9 +216,11 @@ _VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
         lambda detail: detail.get("status") == "on_trial",
     ),
     ("subscription.cancelled", "subscription.cancelled_while_held", lambda detail: bool(detail.get("held"))),
+    ("add_on.withdrawn", "add_on.withdrawn_when_paid", lambda detail: "refund_due" in detail),
+    ("add_on.withdrawn", "add_on.withdrawn_when_unpaid", lambda detail: "taken_off" in detail),
 )
 """Rules that are told in other words where their details say so."""
-_AMOUNTS = ("unit_price", "draft_amount", "due")
+_AMOUNTS = ("unit_price", "draft_amount", "due", "refund_due", "taken_off")
 
 
 class _Gaps(dict[str, Any]):

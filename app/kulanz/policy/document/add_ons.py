@@ -21,7 +21,9 @@ class AddOnRules:
     withdrawal: Span = field(
         default=Span(days=14),
         metadata=read.key(
-            read.span, "after booking, how long cancelling is the statutory withdrawal and ends it at once; 0d: never"
+            read.span,
+            "after booking, how long cancelling is the statutory withdrawal and ends it at once: to the end of a day "
+            "or the next working day; 0d: never",
         ),
     )
     booking_clause: str = field(default="", metadata=read.key(read.clause, "clause of booking"))

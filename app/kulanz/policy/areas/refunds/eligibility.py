@@ -9,6 +9,7 @@ from fractions import Fraction
 
 from kulanz.policy.areas.refunds.payments import in_use, is_first
 from kulanz.policy.book import Book
+from kulanz.policy.book.add_ons import withdrawal
 from kulanz.policy.document import Policy
 from kulanz.policy.document.refunds import RefundRules
 from kulanz.policy.facts import BESIDE_A_PERIOD
@@ -78,11 +79,11 @@ def _nothing_to_give(question: Question) -> RefundAnswer | None:
 
 
 def _withdrawn_line(question: Question) -> RefundAnswer | None:
-    """Return the line of an add-on that was invoiced before its booking was withdrawn from in time (cloudcrm)."""
-    log = question.book.add_ons.get(question.add_on or "")
-    if log is None or log.cancelled is None or not log.cancelled.refund_due:
+    """Return what was charged for an add-on before its booking was withdrawn from in time, tax and all (cloudcrm)."""
+    withdrawn = withdrawal(question.book.add_ons, question.add_on) if question.add_on else None
+    if withdrawn is None or not withdrawn.refund_due:
         return None
-    due = min(log.cancelled.refund_due, question.left)
+    due = min(withdrawn.refund_due, question.payment.left(base_only=False))
     return RefundAnswer(Verdict.ELIGIBLE, question.policy.add_ons.withdrawal_clause, due, "withdrawal")
 
 

@@ -27,7 +27,9 @@ class AddOn(Document, frozen=True, kw_only=True):
     draft_amount: int
     """What goes out with the next regular invoice."""
     invoice_id: str | None
-    """The invoice that the draft went out with."""
+    """The invoice that the first draft went out with."""
+    part_of: str | None
+    """The add-on of which these are the pieces that were cancelled."""
 
 
 class PolicyVersion(Document, frozen=True, kw_only=True):
