@@ -291,6 +291,7 @@ WHY = {
     "exceptional": "the reason tells of exceptional circumstances",
     "charged_twice": "the same seems to have been charged twice",
     "move_to_on_premise": "the reason tells of a move to on-premise",
+    "used_up": "its days were used before the move to on-premise",
     "abuse_suspected": "the account is suspended, or lost another dispute",
     "above_limit": "the amount is above the policy's limit",
     "no_rule": "the policy has no rule for it",

@@ -27,7 +27,6 @@ _BRAKE = "the brake counts accounts, and a line is about one"
 UNSEEN: Mapping[tuple[str, str], str] = {
     ("plexo", "dunning.mass_action_limit.accounts"): _BRAKE,
     ("plexo", "dunning.mass_action_limit.share"): _BRAKE,
-    ("bitrix24", "refund.moves[migrated]"): "`migrate` is found in it too",
     ("dunning-at", "letters.notices[grace_reminder]"): "this preset has no reminders that could go by letter",
 }
 """Values, by preset and key, that no line of a table can notice, and why."""

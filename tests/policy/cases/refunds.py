@@ -35,6 +35,7 @@ PAYMENTS: Mapping[str, str] = {
     "first payment": FIRST,
     "renewal": INVOICE,
     "second charge": TWICE,
+    "second month": "lemonsqueezy:120001",
     "difference": DIFFERENCE,
     "sale": SALE,
     "trial": TRIAL,
