@@ -211,6 +211,8 @@ def _channels(settings: Settings, clients: Clients) -> Channels:
         mail_locale=settings.mail_locale,
         timezone=settings.timezone,
         billing_url=settings.billing_url,
+        bank=settings.bank_account,
+        sender_lines=settings.sender_address,
         ops_alert_to=settings.ops_alert_to,
         files_count_as_delivered=settings.test_clock or settings.demo,
         providers=clients,

@@ -91,17 +91,19 @@ def test_three_letters_go_out_and_a_transfer_in_two_parts_ends_it(instance: Inst
     part = instance.post(f"/v1/accounts/{purchase.account}/payments", {"amount": due - 100, "currency": "EUR"})
     instance.advance_to(start + days(36))
     (case,) = instance.account(purchase)["dunning_cases"]
-    rest = instance.post(f"/v1/accounts/{purchase.account}/payments", {"amount": 100 + 1500, "currency": "EUR"})
+    rest = instance.post(f"/v1/accounts/{purchase.account}/payments", {"amount": 100, "currency": "EUR"})
     instance.advance_to(start + days(90))
 
     assert (part.status_code, rest.status_code, rest.json()["unmatched"]) == (201, 201, 0)
-    assert (case["level"], case["fees"], case["amount_due"]) == (3, 1500, 100)
+    assert (case["level"], case["fees"], case["amount_due"]) == (3, 0, 100)
     number = str(purchase.invoice)
     assert letters(instance, purchase) == [
         f"Payment reminder for invoice {number}",
         f"Demand for payment of invoice {number}",
         f"Last demand for payment of invoice {number}",
     ]
+    mails = [item for item in instance.mailbox.accepted if purchase.email in str(item["To"])]
+    assert ["Thank you for your payment of" in str(item) for item in mails[-2:]] == [True, False]
     account = instance.account(purchase)
     assert (account["standing"], account["dunning_cases"]) == ("good", [])
     assert {timer["kind"] for timer in account["timers"]} <= {"renewal_overdue"}

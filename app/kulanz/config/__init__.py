@@ -11,6 +11,7 @@ from kulanz.config.masking import masked_settings
 from kulanz.config.parsing import ApiToken, OpsUser, SettingsReader, has_postgresql_driver, loopback
 from kulanz.config.sources import Layers, misspelt
 from kulanz.errors import ConfigurationError, KulanzError, PolicyError
+from kulanz.formats.bank_accounts import BankAccount
 from kulanz.policy import document
 
 __all__ = ["ApiToken", "OpsUser", "Settings", "environment", "load", "masked", "misspelt", "policy_text"]
@@ -67,6 +68,10 @@ class Settings:
     mail_from: str = "kulanz@localhost"
     mail_locale: str = "en"
     billing_url: str | None = None
+    bank_account: BankAccount | None = None
+    """Where a transfer goes, as letters tell."""
+    sender_address: tuple[str, ...] = ()
+    """Its lines, for letters on paper."""
     ops_alert_to: str | None = None
     api_tokens: tuple[ApiToken, ...] = ()
     ops_users: tuple[OpsUser, ...] = ()
@@ -153,6 +158,8 @@ def _settings(reader: SettingsReader, data_dir: Path) -> Settings:
         mail_from=reader.mailbox("MAIL_FROM") or "kulanz@localhost",
         mail_locale=reader.choice("MAIL_LOCALE", ("de", "en"), "en"),
         billing_url=reader.url("BILLING_URL", ("https", "http")),
+        bank_account=reader.bank_account("BANK_ACCOUNT"),
+        sender_address=reader.lines("SENDER_ADDRESS"),
         ops_alert_to=reader.address("OPS_ALERT_TO"),
         api_tokens=reader.api_tokens("API_TOKENS"),
         ops_users=reader.ops_users(),

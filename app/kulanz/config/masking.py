@@ -38,8 +38,8 @@ def _shown(name: str, value: Any) -> str:
         return ",".join(HIDDEN for _ in value)
     if name in {"api_tokens", "ops_users"}:
         return ",".join(f"{each.name}:{HIDDEN}{':read' if each.read_only else ''}" for each in value)
-    if name == "plans":
-        return ",".join(f"{variant}={plan}" for variant, plan in value)
+    if name in {"plans", "sender_address"}:
+        return "; ".join(value) if name == "sender_address" else ",".join(map("=".join, value))
     return _plain(value)
 
 

@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kulanz.config.sources import RawValue
 from kulanz.config.urls import advice, database_url, redis_url, web_url
+from kulanz.formats.bank_accounts import BankAccount
 from kulanz.formats.mail_addresses import ascii_address
 
 T = TypeVar("T")
@@ -122,6 +123,18 @@ class SettingsReader:
         """Return the address of Redis."""
         return self._address_of("REDIS_URL", redis_url, "redis://, rediss://, unix:// or redis+sentinel://")
 
+    def bank_account(self, name: str) -> BankAccount | None:
+        """Return where transfers go."""
+        expected = "`holder; IBAN` or `holder; IBAN; BIC`, with an IBAN whose check sum is right"
+        return self._read(name, _bank_account, expected)
+
+    def lines(self, name: str) -> tuple[str, ...]:
+        """Return the lines of a postal address, which semicolons divide."""
+        lines = tuple(line for part in (self.text(name) or "").split(";") if (line := part.strip()))
+        if not all(line.isprintable() for line in lines):
+            self.problems.append(f"{name}: expected lines divided by semicolons")
+        return lines
+
     def address(self, name: str) -> str | None:
         """Return one mail address."""
         return self._read(name, lambda text: text if ascii_address(text) else None, "a mail address")
@@ -210,6 +223,13 @@ def _attempt(convert: Callable[[str], T | None], text: str) -> T | None:
 
 def _mailbox(text: str) -> str | None:
     return text if ascii_address(parseaddr(text)[1]) and text.isprintable() else None
+
+
+def _bank_account(text: str) -> BankAccount | None:
+    try:
+        return BankAccount.parse(text)
+    except ValueError:
+        return None
 
 
 def _flag(text: str) -> bool | None:

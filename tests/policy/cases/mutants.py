@@ -136,14 +136,21 @@ def _otherwise(item: Field[Any], value: Any) -> Iterator[tuple[str, Any]]:
             if item.metadata["reads"] is read.spans:
                 yield "12h", [*value, "12h"]
         case dict():
-            for name, other_item in value.items():
-                yield from ((name, {**value, name: other}) for other in (other_item - 1, other_item + 1))
+            yield from _other_table(value)
         case str() if value in words:
             yield from (("", word) for word in words if word != value)
         case str() if item.metadata["reads"] is read.clause:
             yield "", _OTHER_CLAUSE
         case _:
             yield from (("", other) for other in _other_scalar(value))
+
+
+def _other_table(value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, item in value.items():
+        if isinstance(item, dict):
+            yield from ((f"{name}.{part}", {**value, name: other}) for part, other in _other_table(item))
+        else:
+            yield from ((name, {**value, name: other}) for other in _other_scalar(item))
 
 
 def _other_list(value: list[Any], words: Sequence[str]) -> Iterator[tuple[str, Any]]:

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar
 
-from kulanz.policy.areas.add_ons.reading import bookings, invoiced
+from kulanz.policy.areas.add_ons.reading import bookings, invoiced, tax_rate
 from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.full_refunds import payment_of
 from kulanz.policy.areas.refunds.payments import payments
 from kulanz.policy.areas.refunds.reading import promised_answer
 from kulanz.policy.book import Book
+from kulanz.policy.calendar.pro_rata import rounded
 from kulanz.policy.facts import OwnFact, RefundRequested
 from kulanz.policy.state import Change, Decision, Moment, State, Timer, Transition
 from kulanz.policy.state.bookings import Booking, BookingStatus
@@ -71,11 +72,21 @@ class AddOnsArea(Area):
                 yield _change(word, booking)
 
     def content(self, subject: str, decision: Decision) -> Mapping[str, Any]:
-        """Return what the letters about an add-on tell."""
+        """Return what the letters about an add-on tell: prices as the customer pays them."""
         booking = next(
             (other_booking for other_booking in decision.state.bookings if other_booking.id == subject), None
         )
-        return {} if booking is None else _told(booking) | {"statutory_withdrawal_until": booking.withdrawal_until}
+        if booking is None:
+            return {}
+        rules, rate = booking.policy.add_ons, tax_rate(booking.subscription, decision.account.book)
+        return _told(booking) | {
+            "statutory_withdrawal_until": booking.withdrawal_until,
+            "measure": rules.measure(booking.kind, booking.quantity),
+            "piece": rules.measure(booking.kind, 1),
+            "tax": None if rate is None else "included" if rate > 1 else "none",
+            "unit_price": rounded(booking.unit_price * (rate or 1)),
+            "draft_amount": rounded(booking.draft_amount * (rate or 1)),
+        }
 
 
 def _asked_back(booking: Booking, book: Book, moment: Moment) -> Iterator[OwnFact]:

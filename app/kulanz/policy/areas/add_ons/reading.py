@@ -60,10 +60,18 @@ def charged(log: AddOnLog, quantity: int, book: Book, moment: Moment) -> int:
     net = Fraction(_collected(piece, book, sent, moment.zone) * quantity, booked.quantity)
     if not booked.months:
         net += booked.unit_price * quantity * _months_in_advance(booked, book, moment.zone)
-    seen = invoice.seen if invoice else None
-    return (
-        rounded(net * Fraction(seen.total, seen.total - seen.tax)) if seen and seen.total > seen.tax else rounded(net)
-    )
+    return rounded(net * ((_tax_rate(invoice) if invoice else None) or 1))
+
+
+def tax_rate(subscription: str, book: Book) -> Fraction | None:
+    """Return the factor for the tax of a price, as the newest invoice of a subscription tells; None: unknown."""
+    rates = [_tax_rate(invoice) for invoice in periods.regular_invoices(subscription, book)]
+    return next((rate for rate in reversed(rates) if rate is not None), None)
+
+
+def _tax_rate(invoice: Invoice) -> Fraction | None:
+    net = invoice.seen.total - invoice.seen.tax
+    return Fraction(invoice.seen.total, net) if net > 0 else None
 
 
 def invoices_after(booked: AddOnBooked, book: Book) -> list[Invoice]:

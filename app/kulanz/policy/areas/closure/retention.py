@@ -172,7 +172,7 @@ def _interactions(book: Book) -> Iterator[RecordRow]:
     for key, override in sorted(book.overrides.items()):
         made = override.set
         if made.kind is OverrideKind.LEGAL_HOLD:
-            continue  # It keeps records to its own end, and is no dealing with the customer that starts years of its own.
+            continue  # It keeps records to its own end, and starts no years of its own.
         said = {"override": key, "kind": str(made.kind), "actor": made.actor, "reason": made.reason}
         yield made.at, said | {"at": made.at, "until": made.until}
     yield from _whole("refund_request", book.refund_requests)

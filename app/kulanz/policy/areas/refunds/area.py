@@ -15,7 +15,7 @@ from kulanz.policy.facts import LicenceStatus, Outcome, OwnFact
 from kulanz.policy.frozen import evolve
 from kulanz.policy.identity import effect_id
 from kulanz.policy.state import Change, Decision, Hold, Moment, Owner, State, Timer, Transition
-from kulanz.policy.state.refunds import Refund, RefundState
+from kulanz.policy.state.refunds import Refund, RefundState, Verdict
 
 _RANKS = {RefundState.PAID: 55, RefundState.APPROVED: 52, RefundState.DENIED: 52, RefundState.FAILED: 51}
 _DECIDED = frozenset({"refund.approved", "refund.denied"})
@@ -125,7 +125,8 @@ class RefundsArea(Area):
         refund = decision.state.refund(subject)
         if refund is None:
             return {}
-        denied = refund.state is RefundState.DENIED
+        denied, payment = refund.state is RefundState.DENIED, refund.payment
+        refused = denied and refund.answer.verdict is Verdict.NOT_ELIGIBLE
         return {
             "decision": "denied" if denied else "approved",
             "amount": refund.payment.total if denied else refund.amount,
@@ -134,6 +135,11 @@ class RefundsArea(Area):
             "pay_by": refund.pay_by,
             "statutory_withdrawal_until": refund.statutory_until,
             "reason": "refund",
+            "why": refund.answer.why if refused else None,
+            "decision_reason": (refund.decision_reason or None) if denied else None,
+            "plan_ends": refund.takes and bool(refund.subscriptions) and refund.amount >= refund.left,
+            "tax_kept": (payment.tax or None) if refund.policy.refund.base_only else None,
+            "amount_clause": refund.policy.refund.amount_clause or None,
         }
 
     def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
