@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from email.header import Header
-from email.headerregistry import Address, HeaderRegistry, UniqueUnstructuredHeader
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP, EmailPolicy
+from email.policy import SMTP, Policy
 from email.utils import format_datetime, parseaddr
 
 from kulanz.delivery.backoff import try_again
@@ -21,10 +21,10 @@ from kulanz.policy.effects import SendMail
 from kulanz.policy.facts import Outcome
 
 
-class _Subject(UniqueUnstructuredHeader):
+class _Subject(UniqueUnstructuredHeader, BaseHeader):
     """A subject that is folded whole as RFC 2047 says: `email`'s own way doubles a space before an encoded word."""
 
-    def fold(self, *, policy: EmailPolicy) -> str:
+    def fold(self, *, policy: Policy) -> str:
         text = str(self)
         header = Header(text, "us-ascii" if text.isascii() else "utf-8", header_name="Subject")
         return f"Subject: {header.encode(linesep=policy.linesep)}{policy.linesep}"

@@ -51,7 +51,7 @@ def refund_request(account: str, refund: Refund, now: datetime) -> JsonDocument:
 def who_asked(book: Book, request: str) -> JsonDocument:
     """Return what the customer told with a request (plexo 9.1)."""
     log = book.refund_requests.get(request)
-    fact = log.requested if log else None
+    fact = log.asked if log else None
     return {
         "reason": (fact.reason or None) if fact else None,
         "contact_email": (fact.contact_email or None) if fact else None,
@@ -86,7 +86,7 @@ def _refundable_until(payment: Payment | None, moment: Moment) -> datetime | Non
     rules = moment.terms.at(payment.at).refund if payment else None
     if payment is None or rules is None or rules.licences == "none" or not payment.left(base_only=rules.base_only):
         return None
-    return rules.licence_window.after(payment.at, moment.zone)
+    return rules.licence_window.last_moment(payment.at, moment.zone).replace(microsecond=0)
 
 
 def _is_held(refund: Refund, state: State) -> bool:

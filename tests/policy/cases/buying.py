@@ -7,16 +7,29 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from kulanz.policy.calendar.time import months_after
-from kulanz.policy.facts import BillingReason, PaymentSucceeded, Stamp, Status
+from kulanz.policy.facts import BillingReason, OrderStatus, PaymentSucceeded, Stamp, Status, SubscriptionSeen
 from tests.policy import add_on_stories as add_ons
 from tests.policy.cases import refunds
-from tests.policy.stories import DAY, ENTERPRISE, MONDAY, OTHER, PRO, a_failure, a_subscription, a_success
+from tests.policy.stories import (
+    DAY,
+    ENTERPRISE,
+    MONDAY,
+    OTHER,
+    PRO,
+    STRANGER,
+    a_failure,
+    a_subscription,
+    a_success,
+    an_order,
+)
 
 if TYPE_CHECKING:
     from tests.policy.cases.play import Story
 
 BOUGHT = MONDAY - 30 * DAY
-VARIANTS = {"professional": PRO, "enterprise": ENTERPRISE}
+VARIANTS = {"professional": PRO, "enterprise": ENTERPRISE, "basic": "lemonsqueezy:394499"}
+COLLEAGUES = "lemonsqueezy:421960"
+COLLEAGUES_ORDER = "lemonsqueezy:2882400"
 
 
 def _renews(story: Story) -> None:
@@ -133,6 +146,38 @@ def _expires(story: Story) -> None:
     story.stage.hear(a_subscription(Status.EXPIRED, story.stage.now, ends_at=story.stage.now))
 
 
+def _a_colleague_tries(story: Story, plan: str) -> None:
+    """A trial by an order of nothing, of another customer of the same account."""
+    at = story.stage.now
+    story.stage.hear(
+        _of_colleague(Status.ON_TRIAL, at, plan, at, trial_ends_at=at + 14 * DAY, renews_at=at + 14 * DAY),
+        an_order(OrderStatus.PAID, at, key=COLLEAGUES_ORDER, customer=STRANGER, total=0, created_at=at),
+    )
+
+
+def _a_colleague_is_charged(story: Story) -> None:
+    at, seen = story.stage.now, story.stage.account.book.subscriptions[COLLEAGUES].seen
+    story.stage.hear(
+        _of_colleague(Status.ACTIVE, at, seen.product, seen.created_at or at, renews_at=at + 30 * DAY),
+        _of_colleagues_payment(at),
+    )
+
+
+def _a_colleague_buys(story: Story, plan: str) -> None:
+    at = story.stage.now
+    story.stage.hear(_of_colleague(Status.ACTIVE, at, plan, at, renews_at=at + 30 * DAY), _of_colleagues_payment(at))
+
+
+def _of_colleague(status: Status, at: datetime, plan: str, began: datetime, **told: Any) -> SubscriptionSeen:
+    theirs = {"key": COLLEAGUES, "customer": STRANGER, "variant": VARIANTS[plan], "product": plan}
+    return a_subscription(status, at, **theirs, order=COLLEAGUES_ORDER, created_at=began, **told)
+
+
+def _of_colleagues_payment(at: datetime) -> PaymentSucceeded:
+    theirs = {"key": refunds.COLLEAGUES_PAYMENT, "subscription": COLLEAGUES, "customer": STRANGER, "total": 2000}
+    return a_success(at, **theirs, reason=BillingReason.INITIAL, created_at=at)
+
+
 STEPS: dict[str, Callable[..., object]] = {
     r"pays the renewal": _renews,
     r"is billed by the year": _is_billed_by_the_year,
@@ -149,6 +194,9 @@ STEPS: dict[str, Callable[..., object]] = {
     r"lowers it to (\w+)": _lowers,
     r"starts a trial of (\w+)": _tries,
     r"cancels the trial": _cancels_trial,
+    r"a colleague tries (\w+) by an order of 0.00 EUR": _a_colleague_tries,
+    r"the colleague's first money is charged": _a_colleague_is_charged,
+    r"a colleague buys (\w+) for 20.00 EUR": _a_colleague_buys,
     r"the trial is charged": _bills_trial,
     r"the provider lets the subscription expire": _expires,
 }

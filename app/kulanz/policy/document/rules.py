@@ -138,6 +138,14 @@ class DunningRules:
         default=Span(days=30),
         metadata=read.key(read.span, "how long a hold waits for a late payment before the subscription is given up"),
     )
+    hold_ends: str = field(
+        default="hold_days",
+        metadata=read.key(
+            read.one_of("hold_days", "paid"),
+            "what ends a hold: that `hold_days` are over, or only that the debt is paid, waived or void",
+            kinder=("paid", "hold_days"),
+        ),
+    )
     opens_on: tuple[str, ...] = field(
         default=("renewal",),
         metadata=read.key(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any, ClassVar
 
 from kulanz.policy.areas.add_ons.reading import bookings, invoiced, tax_rate
@@ -84,8 +85,8 @@ class AddOnsArea(Area):
             "measure": rules.measure(booking.kind, booking.quantity),
             "piece": rules.measure(booking.kind, 1),
             "tax": None if rate is None else "included" if rate > 1 else "none",
-            "unit_price": rounded(booking.unit_price * (rate or 1)),
-            "draft_amount": rounded(booking.draft_amount * (rate or 1)),
+            "unit_price": rounded(booking.unit_price * (rate or Fraction(1))),
+            "draft_amount": rounded(booking.draft_amount * (rate or Fraction(1))),
         }
 
 
