@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from email.header import Header
-from email.headerregistry import Address, BaseHeader, HeaderRegistry, UniqueUnstructuredHeader
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, Policy
 from email.utils import format_datetime, parseaddr
@@ -21,7 +21,7 @@ from kulanz.policy.effects import SendMail
 from kulanz.policy.facts import Outcome
 
 
-class _Subject(UniqueUnstructuredHeader, BaseHeader):
+class _Subject(UnstructuredHeader, BaseHeader):
     """A subject that is folded whole as RFC 2047 says: `email`'s own way doubles a space before an encoded word."""
 
     def fold(self, *, policy: Policy) -> str:

@@ -299,6 +299,8 @@ def _refund(detail: Mapping[str, Any]) -> dict[str, str]:
     if "verdict" not in detail:
         return {}
     why = WHY.get(str(detail.get("why")), "")
+    if detail.get("developer"):
+        why = f"{why} ({detail['developer']}, {detail['developer_contact']})"
     return {
         "verdict_words": f"{_VERDICTS.get(str(detail['verdict']), '')}, as {why}",
         "why_words": why,

@@ -139,6 +139,7 @@ class RefundsArea(Area):
             "reason": "refund",
             "why": refund.answer.why if refused else None,
             "decision_reason": (refund.decision_reason or None) if denied else None,
+            **_developer(refund),
             "plan_ends": refund.takes and bool(refund.subscriptions) and refund.amount >= refund.left,
             "tax_kept": (payment.tax or None) if refund.policy.refund.base_only else None,
             "amount_clause": refund.policy.refund.amount_clause or None,
@@ -205,6 +206,12 @@ def _ordered(act: f.RefundOrdered | f.LicenceSwitchedOff, step: Transition) -> I
         yield _change("refund.ordered" if isinstance(act, f.RefundOrdered) else "licence.switched_off", refund, 5)
 
 
+def _developer(refund: Refund) -> dict[str, Any]:
+    """Return whose policy the product follows, and how to reach them."""
+    known = refund.developer
+    return {} if known is None else {"developer": known.name, "developer_contact": known.contact}
+
+
 def _receipt(refund: Refund, book: Book) -> Iterator[Change]:
     """Name the clauses by which it was asked (plexo 9.1), is answered (9.2), and comes to less than the total (14).
 
@@ -247,6 +254,7 @@ def _change(rule: str, refund: Refund, rank: int) -> Change:
         "pay_by": refund.pay_by,
         "actor": refund.decided_by,
         "reason": (refund.decision_reason or None) if rule in _DECIDED else None,
+        **_developer(refund),
     }
     clause = clauses.get(rule, refund.answer.clause)
     return Change(

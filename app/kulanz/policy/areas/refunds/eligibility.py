@@ -13,7 +13,7 @@ from kulanz.policy.areas.refunds.stems import mentions
 from kulanz.policy.book import Book
 from kulanz.policy.book.add_ons import withdrawal
 from kulanz.policy.document import Policy
-from kulanz.policy.document.refunds import RefundRules
+from kulanz.policy.document.refunds import DeveloperRules, RefundRules
 from kulanz.policy.facts import BESIDE_A_PERIOD
 from kulanz.policy.state.refunds import Payment, RefundAnswer, Verdict
 from kulanz.policy.state.terms import Catalogue
@@ -88,6 +88,12 @@ def judge(question: Question) -> RefundAnswer:
     if refund_answer.verdict is Verdict.NOT_ELIGIBLE:
         return _exception(question) or refund_answer
     return _doubted(question) or refund_answer if refund_answer.verdict is Verdict.ELIGIBLE else refund_answer
+
+
+def developer_of(question: Question) -> DeveloperRules | None:
+    """Return who made what a payment bought, where the policy knows."""
+    product = question.payment.product
+    return next((each for each in question.rules.developers if mentions(each.products, product)), None)
 
 
 def _nothing_to_give(question: Question) -> RefundAnswer | None:

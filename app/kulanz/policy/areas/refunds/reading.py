@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from kulanz.policy.areas import full_refunds
 from kulanz.policy.areas.disputes import chargebacks
 from kulanz.policy.areas.overrides import exceptions
-from kulanz.policy.areas.refunds.eligibility import Question, judge, kindest
+from kulanz.policy.areas.refunds.eligibility import Question, developer_of, judge, kindest
 from kulanz.policy.areas.refunds.payments import bought_with, payments
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Dispute
@@ -192,6 +192,7 @@ def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: Re
         disputed=readers.disputed(payment, but=full_refunds.NO_OUTCOME),
         lapsed=lapsed,
         policy=question.policy,
+        developer=developer_of(question) if answer.why == "delegated" else None,
         pinned=pinned,
     )
 

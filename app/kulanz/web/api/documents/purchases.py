@@ -39,6 +39,13 @@ class PolicyVersion(Document, frozen=True, kw_only=True):
     version: int
 
 
+class Developer(Document, frozen=True, kw_only=True):
+    """Whose policy a product follows, and how to reach them."""
+
+    name: str
+    contact: str
+
+
 class RefundRequest(Document, frozen=True, kw_only=True):
     """A request for a refund, as it stands."""
 
@@ -48,6 +55,8 @@ class RefundRequest(Document, frozen=True, kw_only=True):
     verdict: Verdict
     clause: str | None
     why: str
+    developer: Developer | None
+    """Where the policy leaves a product to its developer and knows them."""
     refundable_amount: int
     amount: int
     refunded_amount: int
