@@ -112,6 +112,25 @@ def test_three_letters_go_out_and_a_transfer_in_two_parts_ends_it(instance: Inst
     assert told[-1] == "account.recovered"
 
 
+def test_a_transfer_that_names_another_accounts_invoice_pays_nothing_before_a_person_looks(
+    instance: Instance, start: datetime
+) -> None:
+    payer, other = overdue(instance, start), overdue(instance, start)
+    due = instance.account(payer)["dunning_cases"][0]["amount_due"]
+    money = {"amount": due, "currency": "EUR", "reference": f"Rechnung {other.invoice}"}
+
+    asked = instance.post(f"/v1/accounts/{payer.account}/payments", money)
+    own = instance.post(f"/v1/accounts/{other.account}/payments", money)
+    instance.settle()
+
+    assert (asked.status_code, asked.json()["unmatched"], own.json()["unmatched"]) == (201, due, 0)
+    assert [case["amount_due"] for case in instance.account(payer)["dunning_cases"]] == [due]
+    assert instance.account(other)["dunning_cases"] == []
+    timeline = str(instance.get(f"/v1/accounts/{payer.account}/timeline?limit=500"))
+    assert "alert.transfer_names_another_account" in timeline
+    assert "overpaid" not in timeline
+
+
 def test_a_dispute_stops_the_letters_and_nothing_else_is_taken(instance: Instance, start: datetime) -> None:
     purchase = overdue(instance, start)
     instance.advance_to(start + days(8))

@@ -189,6 +189,10 @@ SENTENCES: Mapping[str, str] = {
     "mandate.granted": "A direct-debit mandate was granted ({by}, recorded by {actor}).",
     "mandate.revoked": "The direct-debit mandate was revoked for the future. What is owed has to be transferred.",
     "debtor.told": "{actor} told who the debtor is ({fields}).",
+    "payment.recorded_for_another": (
+        "{actor} recorded a transfer of {amount}. It names an invoice that account {another_account} owes, so it pays "
+        "nothing here: a person decides."
+    ),
     "payment.recorded": (
         "{actor} recorded a transfer of {amount}, received at {received_at}. Paid too much: {unmatched}."
     ),
@@ -237,6 +241,7 @@ _VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
         lambda detail: detail.get("status") == "on_trial",
     ),
     ("subscription.cancelled", "subscription.cancelled_while_held", lambda detail: bool(detail.get("held"))),
+    ("payment.recorded", "payment.recorded_for_another", lambda detail: bool(detail.get("another_account"))),
     ("add_on.withdrawn", "add_on.withdrawn_when_paid", lambda detail: "refund_due" in detail),
     ("add_on.withdrawn", "add_on.withdrawn_when_unpaid", lambda detail: "taken_off" in detail),
 )
