@@ -22,7 +22,7 @@ RUNNING = {"up", "web", "worker", "clock run", "provider-sim"}
 READING = {
     "backup", "certificates", "check", "demo", "diff", "doctor", "due", "evidence", "explain", "find", "key", "keys",
     "list",
-    "plan-change", "replay", "send", "show", "simulate", "status", "verify",
+    "plan-change", "replay", "schema", "send", "show", "simulate", "status", "verify",
 }  # fmt: skip
 """They change nothing of ours; `send` and `demo` are a provider that delivers."""
 

@@ -43,6 +43,8 @@ class Mutant:
     value: Any
     """What it says now; None: it was taken out."""
     policy: Policy
+    document: str | None = None
+    """As it was written."""
 
     def __str__(self) -> str:
         return f"{self.preset} {self.key} = {json.dumps(self.value, ensure_ascii=False)}"
@@ -52,11 +54,12 @@ def mutants(preset: str) -> Iterator[Mutant]:
     """Yield the preset with every value of its own changed; one that the reading of policies refuses is none."""
     written = tomllib.loads(document.preset(preset))
     for key, value, changed in _changed(Policy, written, ""):
+        text = _as_toml(changed)
         try:
-            policy = document.parse(_as_toml(changed), version=1)
+            policy = document.parse(text, version=1)
         except KulanzError:
             continue
-        yield Mutant(preset=preset, key=key, value=value, policy=policy)
+        yield Mutant(preset=preset, key=key, value=value, policy=policy, document=text)
 
 
 def noticing(mutant: Mutant) -> Case | None:

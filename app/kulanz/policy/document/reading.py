@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -155,27 +156,40 @@ def share(value: Any) -> float:
     return float(value)
 
 
-def one_of(*words: str) -> Reader:
-    """Return a reader of one of these words."""
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A reader of one of some words."""
 
-    def read(value: Any) -> str:
-        if value not in words:
-            raise ValueError("one of " + ", ".join(f'"{word}"' for word in words))
+    words: tuple[str, ...]
+
+    def __call__(self, value: Any) -> str:
+        """Read one of the words."""
+        if value not in self.words:
+            raise ValueError("one of " + ", ".join(f'"{word}"' for word in self.words))
         return str(value)
 
-    return read
+
+@dataclass(frozen=True, slots=True)
+class SomeOf:
+    """A reader of several of some words."""
+
+    words: tuple[str, ...]
+
+    def __call__(self, value: Any) -> tuple[str, ...]:
+        """Read a list of the words."""
+        if not isinstance(value, list) or any(item not in self.words for item in value):
+            raise ValueError("a list of " + ", ".join(f'"{word}"' for word in self.words))
+        return tuple(str(item) for item in value)
 
 
-def some_of(*words: str) -> Reader:
+def one_of(*words: str) -> OneOf:
+    """Return a reader of one of these words."""
+    return OneOf(words)
+
+
+def some_of(*words: str) -> SomeOf:
     """Return a reader of several of these words."""
-    other_item = one_of(*words)
-
-    def read(value: Any) -> tuple[str, ...]:
-        if not isinstance(value, list) or any(item not in words for item in value):
-            raise ValueError("a list of " + ", ".join(f'"{word}"' for word in words))
-        return tuple(other_item(item) for item in value)
-
-    return read
+    return SomeOf(words)
 
 
 MORE, LESS, NEUTRAL = "more", "less", "neutral"
