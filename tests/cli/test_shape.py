@@ -20,6 +20,7 @@ CONTRACT = ROOT / "docs" / "contract.md"
 RUNNING = {"up", "web", "worker", "clock run", "provider-sim"}
 """They do not end by themselves: what they print is a log."""
 READING = {
+    "export",
     "backup", "certificates", "check", "demo", "diff", "doctor", "due", "evidence", "explain", "find", "key", "keys",
     "list",
     "plan-change", "replay", "schema", "send", "show", "simulate", "status", "verify",

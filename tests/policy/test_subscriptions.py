@@ -3,8 +3,10 @@ from dataclasses import replace
 import pytest
 
 from kulanz.policy.document import Policy
-from kulanz.policy.facts import Stamp, Status
+from kulanz.policy.facts import BillingReason, Stamp, Status
 from kulanz.policy.state import FREE, Access, Standing
+from kulanz.queries.sentences import sentence
+from kulanz.store.codec import change_document
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,
@@ -17,6 +19,7 @@ from tests.policy.stories import (
     Stage,
     a_paying_account,
     a_subscription,
+    a_success,
     terms,
 )
 
@@ -72,7 +75,7 @@ def test_an_unmapped_variant_is_its_products_slug_just_above_free() -> None:
 def test_the_trial_gives_the_plan_and_costs_nothing_2() -> None:
     account = Stage(now=MONDAY)
 
-    decision = account.hear(a_subscription(Status.ON_TRIAL, MONDAY, trial_ends_at=MONDAY + 14 * DAY))
+    decision = account.hear(a_subscription(Status.ON_TRIAL, MONDAY, created_at=MONDAY, trial_ends_at=MONDAY + 14 * DAY))
 
     assert (account.state.plan, account.state.standing) == ("professional", Standing.GOOD)
     assert ("trial_end", MONDAY + 14 * DAY) in [(timer.kind, timer.due_at) for timer in account.state.timers]
@@ -99,9 +102,12 @@ def test_a_trial_of_another_plan_is_none_that_the_clause_speaks_of_2() -> None:
 def test_a_trial_cancelled_in_time_runs_to_its_end_and_is_then_free_2() -> None:
     account = Stage(now=MONDAY)
     end = MONDAY + 14 * DAY
-    account.hear(a_subscription(Status.ON_TRIAL, MONDAY, trial_ends_at=end))
+    account.hear(a_subscription(Status.ON_TRIAL, MONDAY, trial_ends_at=end, created_at=MONDAY))
 
-    account.hear(a_subscription(Status.CANCELLED, MONDAY + DAY, trial_ends_at=end, ends_at=end), at=MONDAY + DAY)
+    account.hear(
+        a_subscription(Status.CANCELLED, MONDAY + DAY, trial_ends_at=end, ends_at=end, created_at=MONDAY),
+        at=MONDAY + DAY,
+    )
     assert account.state.plan == "professional"
     account.wait(end)
 
@@ -160,6 +166,21 @@ def test_a_downgrade_takes_effect_at_the_end_of_the_period_5_2() -> None:
 
     assert account.state.plan == "professional"
     assert ("plan.lowered", "5.2") in account.rules
+
+
+@pytest.mark.parametrize("paid", [False, True])
+def test_a_lower_plan_in_a_trial_is_told_as_paid_for_only_where_something_was_paid(*, paid: bool) -> None:
+    account = Stage(now=MONDAY)
+    trial = {"status": Status.ON_TRIAL, "renews_at": MONDAY + 14 * DAY, "trial_ends_at": MONDAY + 14 * DAY}
+    account.hear(a_subscription(at=MONDAY, variant=ENTERPRISE, **trial))
+    if paid:
+        account.hear(a_success(MONDAY, reason=BillingReason.INITIAL, created_at=MONDAY))
+
+    account.hear(a_subscription(at=MONDAY + DAY, variant=PRO, **trial), at=MONDAY + DAY)
+
+    changes = (change for decision in account.decisions for change in decision.changes)
+    lines = [sentence(change_document(change)) for change in changes if "downgrade" in change.rule]
+    assert [("is paid for" in line) for line in lines] == [paid]
 
 
 def test_an_upgrade_takes_effect_at_once_5_1() -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import random
 from datetime import datetime
 
+import pytest
+
 from kulanz.commands.versions import activate
 from kulanz.policy import document
 from kulanz.queries import accounts
@@ -124,6 +126,40 @@ def test_who_bought_under_thirty_days_keeps_them_under_a_version_with_fourteen(s
     story = accounts.explanation(support.shop.services, str(bought.account))
     assert any("at the payment answers better" in line for step in story["steps"] for line in step["sentences"])
     assert [item.differs for item in replay(support.shop.services, shuffle=random.Random(5))] == [(), ()]
+
+
+@everywhere
+def test_a_suspension_that_is_over_is_remembered_and_who_asks_is_compared(support: Support) -> None:
+    suspended, other = support.sold(), support.sold()
+    until = (support.shop.now + 2 * DAY).isoformat()
+    order = {"kind": "suspend", "until": until, "reason": "sends spam"}
+    assert support.post(f"/v1/accounts/{suspended.account}/overrides", order).status_code == 201
+    support.shop.advance(5 * DAY)
+
+    remembered = support.asked(suspended)
+    differs = support.asked(other, contact_email="else@example.com")
+
+    assert support.account(suspended)["standing"] == "good"
+    assert (remembered["verdict"], remembered["clause"], remembered["why"]) == ("review", "3.1", "abuse_suspected")
+    assert remembered["differs_from_account"] == []
+    assert (differs["verdict"], differs["differs_from_account"]) == ("eligible", ["contact_email"])
+    story = accounts.explanation(support.shop.services, str(other.account))
+    assert any("contact email differs" in line for step in story["steps"] for line in step["sentences"])
+
+
+@everywhere
+@pytest.mark.parametrize(
+    "reason", ["Längere Serviceausfälle", "Abrechnungsfehler oder Irrtümer", "we were billed twice"]
+)
+def test_the_pages_own_words_are_exceptional_circumstances(support: Support, reason: str) -> None:
+    bought = support.sold()
+    support.shop.advance(30 * DAY)
+
+    request = support.asked(
+        bought, payment_id=str(support.shop.simulator.last_invoice(bought.subscription)), reason=reason
+    )
+
+    assert (request["verdict"], request["clause"], request["why"]) == ("review", "11", "exceptional")
 
 
 @everywhere

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from kulanz.formats.money import decimals_of
 from kulanz.policy.areas.refunds.payments import in_use, payments
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
@@ -32,6 +33,7 @@ def refund_request(account: str, refund: Refund, now: datetime) -> JsonDocument:
         "amount": refund.amount,
         "refunded_amount": payment.refunded,
         "currency": payment.currency,
+        "decimals": decimals_of(payment.currency) if payment.decimals is None else payment.decimals,
         "payment_id": payment.key.partition(":")[2],
         "subscription_id": payment.subscription.partition(":")[2] if payment.subscription else None,
         "licence_ids": [key.partition(":")[2] for key in payment.licences],
@@ -41,6 +43,7 @@ def refund_request(account: str, refund: Refund, now: datetime) -> JsonDocument:
         "late": refund.is_late(now),
         "statutory_withdrawal_until": _at(refund.statutory_until),
         "statutory_rights": STATUTORY_RIGHTS,
+        "differs_from_account": list(refund.differs),
         "decided_at": _at(refund.decided_at),
         "decided_by": refund.decided_by,
         "decision_reason": refund.decision_reason or None,

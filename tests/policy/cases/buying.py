@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 BOUGHT = MONDAY - 30 * DAY
 VARIANTS = {"professional": PRO, "enterprise": ENTERPRISE, "basic": "lemonsqueezy:394499"}
+ANOTHER = "lemonsqueezy:421961"
 COLLEAGUES = "lemonsqueezy:421960"
 COLLEAGUES_ORDER = "lemonsqueezy:2882400"
 
@@ -103,13 +104,31 @@ def _raises(story: Story, plan: str) -> None:
     story.stage.hear(a_subscription(at=story.stage.now, created_at=BOUGHT, variant=VARIANTS[plan], renews_at=MONDAY))
 
 
-def _tries(story: Story, plan: str) -> None:
+def _tries(story: Story, plan: str, days: str = "14") -> None:
     at = story.stage.now
-    stated = {"key": OTHER, "variant": VARIANTS[plan], "order": None, "created_at": at, "trial_ends_at": at + 14 * DAY}
+    stated = {
+        "key": OTHER,
+        "variant": VARIANTS[plan],
+        "order": None,
+        "created_at": at,
+        "trial_ends_at": at + int(days) * DAY,
+    }
     story.stage.hear(
-        a_subscription(Status.ON_TRIAL, at, **stated, renews_at=at + 14 * DAY),
+        a_subscription(Status.ON_TRIAL, at, **stated, renews_at=at + int(days) * DAY),
         _of_trial(BillingReason.INITIAL, at, key=refunds.TRIAL, total=0),
     )
+
+
+def _tries_again(story: Story, plan: str) -> None:
+    at = story.stage.now
+    stated = {
+        "key": ANOTHER,
+        "variant": VARIANTS[plan],
+        "order": None,
+        "created_at": at,
+        "trial_ends_at": at + 14 * DAY,
+    }
+    story.stage.hear(a_subscription(Status.ON_TRIAL, at, **stated, renews_at=at + 14 * DAY))
 
 
 def _cancels_trial(story: Story) -> None:
@@ -146,6 +165,34 @@ def _expires(story: Story) -> None:
     story.stage.hear(a_subscription(Status.EXPIRED, story.stage.now, ends_at=story.stage.now))
 
 
+def _raises_unpaid(story: Story, plan: str) -> None:
+    at, stated = story.stage.now, {"variant": VARIANTS[plan], "created_at": BOUGHT}
+    story.stage.hear(
+        a_subscription(at=at, **stated, renews_at=MONDAY),
+        a_failure(at, key="lemonsqueezy:1300001", reason=BillingReason.UPDATED, created_at=at),
+        a_subscription(Status.PAST_DUE, at, stamp=Stamp(at, 2), **stated, renews_at=at + 3 * DAY),
+    )
+
+
+def _is_called(story: Story, status: Status, **told: Any) -> None:
+    at = story.stage.now
+    story.stage.hear(a_subscription(status, at, stamp=Stamp(at, 2), created_at=BOUGHT, renews_at=_next(story), **told))
+
+
+def _next(story: Story) -> datetime:
+    """When the period that runs now ends."""
+    return BOUGHT + ((story.stage.now - BOUGHT) // (30 * DAY) + 1) * 30 * DAY
+
+
+def _stops_without_a_date(story: Story) -> None:
+    story.stage.hear(a_subscription(Status.CANCELLED, story.stage.now, created_at=BOUGHT))
+
+
+def _pays_nothing(story: Story) -> None:
+    at = story.stage.now
+    story.stage.hear(a_success(at, key="lemonsqueezy:1300002", total=0, created_at=at))
+
+
 def _a_colleague_tries(story: Story, plan: str) -> None:
     """A trial by an order of nothing, of another customer of the same account."""
     at = story.stage.now
@@ -179,6 +226,15 @@ def _of_colleagues_payment(at: datetime) -> PaymentSucceeded:
 
 
 STEPS: dict[str, Callable[..., object]] = {
+    r"the charge for (\w+) fails": _raises_unpaid,
+    r"takes the change back": lambda story: _is_called(story, Status.ACTIVE),
+    r"the provider calls it active": lambda story: _is_called(story, Status.ACTIVE),
+    r"the provider calls it past due": lambda story: _is_called(story, Status.PAST_DUE),
+    r"resumes in the portal": lambda story: _is_called(story, Status.ACTIVE),
+    r"cancels, and no end is told": _stops_without_a_date,
+    r"a charge of nothing succeeds": _pays_nothing,
+    r"pauses with access": lambda story: _is_called(story, Status.PAUSED, pause_mode="free"),
+    r"pauses without access": lambda story: _is_called(story, Status.PAUSED, pause_mode="void"),
     r"pays the renewal": _renews,
     r"is billed by the year": _is_billed_by_the_year,
     r"pays the renewal for a year": _renews_for_a_year,
@@ -193,6 +249,8 @@ STEPS: dict[str, Callable[..., object]] = {
     r"raises the plan to (\w+)": _raises,
     r"lowers it to (\w+)": _lowers,
     r"starts a trial of (\w+)": _tries,
+    r"starts a trial of (\w+) for (\d+) days": _tries,
+    r"starts another trial of (\w+)": _tries_again,
     r"cancels the trial": _cancels_trial,
     r"a colleague tries (\w+) by an order of 0.00 EUR": _a_colleague_tries,
     r"the colleague's first money is charged": _a_colleague_is_charged,

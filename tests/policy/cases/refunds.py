@@ -47,16 +47,14 @@ PAYMENTS: Mapping[str, str] = {
 }
 
 
-def _asks(story: Story, name: str, reason: str | None = None, eur: str | None = None, **known: bool) -> None:
+def _asks(story: Story, name: str, reason: str | None = None, eur: str | None = None, **known: Any) -> None:
     stage = story.stage
     order = RequestRefund(
         payment=None if name == "licence" else PAYMENTS[name],
         licence=KEY if name == "licence" else None,
         amount=None if eur is None else minor(eur),
         reason=reason or "",
-        contact_email="owner@example.com",
-        organisation="Bakery",
-        **known,
+        **{"contact_email": "owner@example.com", "organisation": "Bakery", **known},
     )
     tried(story, lambda: stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now)))
 
@@ -177,6 +175,9 @@ NAMES = "|".join([*PAYMENTS, "licence"])
 STEPS: dict[str, Callable[..., object]] = {
     rf"asks the ({NAMES}) back": _asks,
     rf"asks the ({NAMES}) back, as (.+)": _asks,
+    rf"asks the ({NAMES}) back, from another address and organisation": lambda story, name: _asks(
+        story, name, contact_email="else@example.com", organisation="Another"
+    ),
     rf"refunded in full under another account, asks the ({NAMES}) back": lambda story, name: _asks(
         story, name, refunded_elsewhere=True
     ),
@@ -212,6 +213,7 @@ OUTCOMES: dict[str, Callable[..., object]] = {
     r"(eligible|not eligible|review) for ([\d.]+) EUR": _answers,
     r"the request is (\w+)": lambda story, state: str(_request(story).state) == state,
     r"because of (\w+)": lambda story, why: _request(story).answer.why == why,
+    r"the request differs in (\w+)": lambda story, names: (", ".join(_request(story).differs) or "nothing") == names,
     r"no request": lambda story: story.stage.state.refunds == (),
     r"an answer by day (\d+)": lambda story, day: _request(story).decide_by == story.at(day),
     r"the money by day (\d+)": lambda story, day: _request(story).pay_by == story.at(day),

@@ -66,6 +66,8 @@ class Payment:
     """The slug of the product's name, empty where it is unknown."""
     reason: BillingReason | None
     """None: no invoice of a subscription is known."""
+    decimals: int | None = None
+    """How many decimals the amounts have, where the provider has others than the currency."""
     by_transfer: bool = False
     """Whether money for it came outside the provider, which can give none of that back."""
 
@@ -142,6 +144,8 @@ class Refund:
     """Whose policy the product follows, where that is known."""
     pinned: Policy
     """The version in force when it was asked for, or a more lenient one that was applied since."""
+    differs: tuple[str, ...]
+    """What the request says of who asks that is otherwise known of the account: shown, and no part of the verdict."""
 
     @property
     def undecided(self) -> bool:

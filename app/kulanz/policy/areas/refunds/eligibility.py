@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from kulanz.policy.areas import periods
+from kulanz.policy.areas import periods, trials
 from kulanz.policy.areas.refunds.payments import in_use, is_first
 from kulanz.policy.areas.refunds.stems import mentions
 from kulanz.policy.book import Book
@@ -44,7 +44,7 @@ class Question:
     disputed: bool = False
     """Whether a dispute about the payment is open or lost."""
     abused: bool = False
-    """Whether an operator suspended the account, or a dispute of another payment was lost."""
+    """Whether an operator ever suspended the account, or a dispute of another payment was lost."""
 
     refunded_elsewhere: bool = False
     """Whether the same customer had a payment back in full under another account."""
@@ -104,10 +104,15 @@ def _nothing_to_give(question: Question) -> RefundAnswer | None:
     if not payment.paid:
         return _no(question.policy.dunning.hold_clause, "not_paid")
     if payment.total == 0:
-        return _no(question.policy.trial.clause_of(_plan_of(payment, question) or ""), "nothing_paid")
+        return _no(_trial_clause(question), "nothing_paid")
     if question.disputed:
         return _review(question, question.policy.dispute.clause, "disputed")
     return _no(rules.amount_clause, "nothing_left") if question.left == 0 else None
+
+
+def _trial_clause(question: Question) -> str:
+    sub = question.book.subscriptions.get(question.payment.subscription or "")
+    return trials.clause(sub, question.book, question.policy, question.catalogue, question.zone) if sub else ""
 
 
 def _withdrawn_line(question: Question) -> RefundAnswer | None:

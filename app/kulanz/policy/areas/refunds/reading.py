@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from kulanz.policy.areas import full_refunds
 from kulanz.policy.areas.disputes import chargebacks
-from kulanz.policy.areas.overrides import exceptions
+from kulanz.policy.areas.refunds import asking
 from kulanz.policy.areas.refunds.eligibility import Question, developer_of, judge, kindest
 from kulanz.policy.areas.refunds.payments import bought_with, payments
 from kulanz.policy.book import Book
@@ -107,7 +107,8 @@ class RefundReader:
         )
 
     def _abused(self, payment: Payment) -> bool:
-        suspended = any(exceptions.active(self.book, self.moment.at, OverrideKind.SUSPEND))
+        # A suspension that is over is remembered: it ends by its day, and what it was for does not.
+        suspended = any(record.set.kind is OverrideKind.SUSPEND for record in self.book.overrides.values())
         lost = (dispute for dispute in self.disputes if dispute.seen.status in _LOST)
         return suspended or any(not _is_about(dispute, payment, self.book) for dispute in lost)
 
@@ -194,6 +195,7 @@ def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: Re
         policy=question.policy,
         developer=developer_of(question) if answer.why == "delegated" else None,
         pinned=pinned,
+        differs=asking.differences(fact, readers.book),
     )
 
 

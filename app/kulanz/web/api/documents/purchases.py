@@ -61,6 +61,8 @@ class RefundRequest(Document, frozen=True, kw_only=True):
     amount: int
     refunded_amount: int
     currency: str
+    decimals: int
+    """How many decimals the amounts have: those of the currency, or the provider's own."""
     payment_id: str
     subscription_id: str | None
     licence_ids: list[str]
@@ -70,6 +72,8 @@ class RefundRequest(Document, frozen=True, kw_only=True):
     late: bool
     statutory_withdrawal_until: datetime | None
     statutory_rights: str
+    differs_from_account: list[str]
+    """Words of the request, `contact_email` or `organisation`, that are other ones than the account's; no verdict."""
     decided_at: datetime | None
     decided_by: str | None
     decision_reason: str | None
