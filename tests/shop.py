@@ -25,7 +25,7 @@ from kulanz.services import Services, build
 from kulanz.store import inbox
 from kulanz.web.api.service import AccountService
 from kulanz.web.application import assemble
-from kulanz_simulator import Assumptions, Simulator, running
+from kulanz_simulator import Assumptions, LemonSqueezySimulator, running
 from tests.fake_servers import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.lemonsqueezy import MONDAY, SECRET
 
@@ -81,7 +81,7 @@ class WebServer:
 class Shop:
     """One store and one instance."""
 
-    simulator: Simulator
+    simulator: LemonSqueezySimulator
     services: Services
     web: WebServer
     callbacks: CallbackReceiver
@@ -152,7 +152,7 @@ def a_shop(
 ) -> Iterator[Shop]:
     """Open a shop on a migrated database."""
     with ExitStack() as stack:
-        given_simulator = Simulator(began, seed=seed, assumptions=assumptions or Assumptions())
+        given_simulator = LemonSqueezySimulator(began, seed=seed, assumptions=assumptions or Assumptions())
         simulator = stack.enter_context(running(given_simulator))
         callbacks, mailbox = stack.enter_context(a_callback_receiver()), stack.enter_context(a_mailbox())
         services = _services(folder, database_url, simulator, callbacks, mailbox)
@@ -167,7 +167,7 @@ def a_shop(
 
 
 def _services(
-    folder: Path, database_url: str, simulator: Simulator, callbacks: CallbackReceiver, mailbox: Mailbox
+    folder: Path, database_url: str, simulator: LemonSqueezySimulator, callbacks: CallbackReceiver, mailbox: Mailbox
 ) -> Services:
     settings = Settings(
         data_dir=folder,

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import requests
 
-from kulanz_simulator import Simulator
+from kulanz_simulator import LemonSqueezySimulator
 from tests.fake_servers import CallbackReceiver
 from tests.lemonsqueezy import SECRET
 
@@ -20,17 +20,17 @@ ROOT = Path(__file__).parents[2]
 HTML = {"Accept": "text/html", "Content-Type": "application/x-www-form-urlencoded"}
 
 
-def post(simulator: Simulator, act: str, **told: Any) -> requests.Response:
+def post(simulator: LemonSqueezySimulator, act: str, **told: Any) -> requests.Response:
     return requests.post(f"{simulator.url.removesuffix('/v1')}/console/{act}", json=told, timeout=5)
 
 
-def done(simulator: Simulator, act: str, **told: Any) -> Any:
+def done(simulator: LemonSqueezySimulator, act: str, **told: Any) -> Any:
     answer = post(simulator, act, **told)
     assert answer.status_code == 200, answer.text
     return answer.json()["done"]
 
 
-def test_a_life_is_played_by_posts(simulator: Simulator, receiver: CallbackReceiver) -> None:
+def test_a_life_is_played_by_posts(simulator: LemonSqueezySimulator, receiver: CallbackReceiver) -> None:
     bought = done(simulator, "subscribe", account="org_42", price=4900)
     sub, order = bought["subscription"], bought["order"]
 
@@ -54,7 +54,7 @@ def test_a_life_is_played_by_posts(simulator: Simulator, receiver: CallbackRecei
     assert len(receiver.requests) == len(simulator.sender.told)
 
 
-def test_time_goes_on_by_a_post(simulator: Simulator) -> None:
+def test_time_goes_on_by_a_post(simulator: LemonSqueezySimulator) -> None:
     before = simulator.now
 
     done(simulator, "clock", days=2, hours=3, speed=60)
@@ -63,7 +63,7 @@ def test_time_goes_on_by_a_post(simulator: Simulator) -> None:
     assert simulator.speed == 60
 
 
-def test_faults_and_weather_are_set_by_posts(simulator: Simulator) -> None:
+def test_faults_and_weather_are_set_by_posts(simulator: LemonSqueezySimulator) -> None:
     done(simulator, "faults", lost=0.5, twice=2)
     done(simulator, "weather", slow=0.01, status=503, times=2)
 
@@ -81,14 +81,16 @@ def test_faults_and_weather_are_set_by_posts(simulator: Simulator) -> None:
         ("clock", {"days": "soon"}, 422),
     ],
 )
-def test_what_cannot_be_done_is_said_plainly(simulator: Simulator, act: str, told: dict[str, str], status: int) -> None:
+def test_what_cannot_be_done_is_said_plainly(
+    simulator: LemonSqueezySimulator, act: str, told: dict[str, str], status: int
+) -> None:
     answer = post(simulator, act, **told)
 
     assert answer.status_code == status
     assert answer.json()["error"]
 
 
-def test_the_page_needs_no_scripts_and_escapes_what_it_shows(simulator: Simulator) -> None:
+def test_the_page_needs_no_scripts_and_escapes_what_it_shows(simulator: LemonSqueezySimulator) -> None:
     simulator.sell(account="<script>alert(1)</script>")
 
     page = requests.get(simulator.url.removesuffix("v1"), params={"said": "<b>"}, timeout=5)
@@ -100,7 +102,7 @@ def test_the_page_needs_no_scripts_and_escapes_what_it_shows(simulator: Simulato
     assert "script-src" not in page.headers["Content-Security-Policy"]
 
 
-def test_a_form_leads_back_to_the_page(simulator: Simulator) -> None:
+def test_a_form_leads_back_to_the_page(simulator: LemonSqueezySimulator) -> None:
     url = f"{simulator.url.removesuffix('/v1')}/console/fail"
 
     answer = requests.post(url, data="subscription=99", headers=HTML, allow_redirects=False, timeout=5)
@@ -108,7 +110,7 @@ def test_a_form_leads_back_to_the_page(simulator: Simulator) -> None:
     assert (answer.status_code, answer.headers["Location"]) == (303, "/?said=no+subscription+99")
 
 
-def test_another_sites_page_cannot_act(simulator: Simulator) -> None:
+def test_another_sites_page_cannot_act(simulator: LemonSqueezySimulator) -> None:
     url = f"{simulator.url.removesuffix('/v1')}/console/subscribe"
 
     answer = requests.post(url, headers={"Origin": "https://elsewhere.example"}, timeout=5)

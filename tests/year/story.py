@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from kulanz.errors import KulanzError
 from kulanz.providers.lemonsqueezy.samples import Purchase
-from kulanz_simulator import Simulator
+from kulanz_simulator import LemonSqueezySimulator
 
 DAY = timedelta(days=1)
 HOUR = timedelta(hours=1)
@@ -41,7 +41,7 @@ class Act:
 class Story:
     """Decides what happens, and remembers who bought."""
 
-    def __init__(self, simulator: Simulator, customers: int, days: int, seed: int) -> None:
+    def __init__(self, simulator: LemonSqueezySimulator, customers: int, days: int, seed: int) -> None:
         self.purchases: list[Purchase] = []
         self.left: set[int] = set()
         """Subscriptions that their customers cancelled and did not take back."""
@@ -108,7 +108,9 @@ class Story:
 class _Customer:
     """Acts at the provider; what is not possible any more is not done."""
 
-    def __init__(self, story: Story, simulator: Simulator, rnd: random.Random, trial: timedelta | None) -> None:
+    def __init__(
+        self, story: Story, simulator: LemonSqueezySimulator, rnd: random.Random, trial: timedelta | None
+    ) -> None:
         self._story = story
         self._simulator = simulator
         self._service = simulator.desk

@@ -39,13 +39,13 @@ def provider_sim(
 ) -> None:
     """Play Lemon Squeezy: its API, its webhooks, its clock, and a console to make things happen."""
     from kulanz.cli.send import target
-    from kulanz_simulator import Simulator, running
+    from kulanz_simulator import LemonSqueezySimulator, running
 
     if port:
         listening_address("127.0.0.1", port)
     url, signed_with = target(webhook_url, secret)
     began = (at or datetime.now(UTC)).replace(microsecond=0)
-    simulator = Simulator(began, seed=seed, test_mode=not live)
+    simulator = LemonSqueezySimulator(began, seed=seed, test_mode=not live)
     simulator.speed = speed
     simulator.deliver_to(url, signed_with)
     with _until_stopped() as stopping, running(simulator, port):

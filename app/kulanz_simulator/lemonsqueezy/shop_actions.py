@@ -7,9 +7,9 @@ from typing import Any
 
 from kulanz.errors import InvalidInputError, RefusedError
 from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, LICENCES, ORDERS, SUBSCRIPTIONS
-from kulanz_simulator.assumptions import Assumptions
-from kulanz_simulator.billing import UNPAID_STATUSES, Billing
-from kulanz_simulator.store import Store
+from kulanz_simulator.lemonsqueezy.assumptions import Assumptions
+from kulanz_simulator.lemonsqueezy.billing import UNPAID_STATUSES, Billing
+from kulanz_simulator.lemonsqueezy.store import Store
 
 _ENDED = frozenset({"expired"})
 
