@@ -56,11 +56,15 @@ def _handler(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             parts = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or "0"))
-            query = dict(parse_qsl(parts.query))
+            pairs = parse_qsl(parts.query)
+            query = dict(pairs)
             headers = {name.lower(): value for name, value in self.headers.items()}
             if parts.path.startswith(f"{API}/"):
                 path = parts.path.removeprefix(API)
-                self._answer_api(ApiRequest(method=self.command, path=path, query=query, headers=headers, body=body))
+                request = ApiRequest(
+                    method=self.command, path=path, query=query, pairs=pairs, headers=headers, body=body
+                )
+                self._answer_api(request)
             else:
                 self._send(*_shown(console.respond(self.command, parts.path, query, headers, body)))
 
