@@ -10,5 +10,16 @@ from kulanz_simulator.lemonsqueezy import Assumptions, LemonSqueezySimulator
 from kulanz_simulator.sender import Faults
 from kulanz_simulator.server import running
 from kulanz_simulator.simulator import Simulator
+from kulanz_simulator.stripe import ApiVersion, LastResort, StripeAssumptions, StripeSimulator
 
-__all__ = ["Assumptions", "Faults", "LemonSqueezySimulator", "Simulator", "running"]
+__all__ = [
+    "ApiVersion",
+    "Assumptions",
+    "Faults",
+    "LastResort",
+    "LemonSqueezySimulator",
+    "Simulator",
+    "StripeAssumptions",
+    "StripeSimulator",
+    "running",
+]

@@ -135,12 +135,12 @@ class LemonSqueezySimulator(Simulator):
 
     def listings(self) -> Iterable[Listing]:
         """Return the newest subscriptions, invoices and orders."""
-        names = ("status", "variant_id", "renews_at", "ends_at", "order_id")
+        names: tuple[str, ...] = ("status", "variant_id", "renews_at", "ends_at", "order_id")
+        columns: tuple[str, ...] = ("id", "account", "status", "variant", "renews", "ends", "order")
         subscriptions = [
             (own_id, self.store.contract(own_id).purchase.account, *(stated[name] for name in names))
             for own_id, stated in self._newest(SUBSCRIPTIONS)
         ]
-        columns = ("id", "account", "status", "variant", "renews", "ends", "order")
         yield Listing("Subscriptions", columns, subscriptions)
         names = ("subscription_id", "status", "total", "refunded_amount", "billing_reason")
         columns = ("id", "subscription", "status", "total", "refunded", "why")

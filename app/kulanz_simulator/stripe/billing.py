@@ -69,7 +69,7 @@ class StripeBilling:
         if document["status"] == "unpaid" or behaviour == "keep_as_draft":
             return
         collection = self.store.collections[invoice["id"]]
-        self.store.plan(self.store.now + self.assumptions.finalised_after, collection, lambda: self.finalise(invoice))
+        self.store.plan(self.store.now + self.assumptions.finalised_after, collection, lambda: self._finalise(invoice))
 
     def new_invoice(self, sub: str, *, reason: str, free: bool = False, lines: Sequence[Document] = ()) -> Document:
         """Draft an invoice for all items, or for some lines."""
@@ -92,7 +92,7 @@ class StripeBilling:
         """Open a draft and collect it; return whether it is paid or on its way."""
         store, sub = self.store, subscription_of(invoice)
         if invoice["status"] != "draft":
-            return invoice["status"] == "paid"
+            return bool(invoice["status"] == "paid")
         behaviour = (store.get(SUBSCRIPTIONS, sub)["pause_collection"] or {}).get("behavior")
         store.change(invoice, status="open", number=invoice["id"][-7:])
         invoice["status_transitions"]["finalized_at"] = seconds(store.now)
@@ -109,6 +109,9 @@ class StripeBilling:
         else:
             return self.collect(invoice)
         return True
+
+    def _finalise(self, invoice: Document) -> None:
+        self.finalise(invoice)
 
     def collect(self, invoice: Document) -> bool:
         """Charge for an open invoice; return whether that succeeded, or is pending."""

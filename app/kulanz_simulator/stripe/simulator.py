@@ -55,7 +55,7 @@ class StripeSimulator(Simulator):
     def sell(self, *, items: Sequence[Item] = PLAN, charges: Sequence[bool] = (), **told: Any) -> StripePurchase:
         """Sell a subscription now, to a new customer unless `customer` is given; `told` are fields of a purchase."""
         with self.lock:
-            ids = {"customer": told.pop("customer", None) or self.store.new_id("cus")}
+            ids: dict[str, Any] = {"customer": told.pop("customer", None) or self.store.new_id("cus")}
             ids["subscription"] = told.pop("subscription", None) or self.store.new_id("sub")
             email = told.pop("email", f"{ids['customer']}@shop.example".lower())
             account = told.pop("account", f"org_{ids['customer'][-7:]}")

@@ -57,7 +57,7 @@ def _old_invoice(shown: Document) -> None:
     details = parent.get("subscription_details") or {}
     shown["subscription"] = details.get("subscription")
     shown["subscription_details"] = {"metadata": details.get("metadata")}
-    paid_by = next(iter(shown["payments"]["data"]), {"payment": {}})["payment"]
+    paid_by: Document = next(iter(shown["payments"]["data"]), {"payment": {}})["payment"]
     shown["payment_intent"], shown["charge"] = paid_by.get("payment_intent"), shown["paid_with"]
     shown |= {"paid": shown["status"] == "paid", "paid_out_of_band": False}
     shown["total_tax_amounts"] = [
