@@ -69,6 +69,19 @@ class Billing:
         else:
             self._tell_failure(contract)
 
+    def charge_change(self, sub: str, total: int) -> None:
+        """Charge for a change of plan at once; what fails is charged again like a renewal."""
+        contract = self.store.contract(sub)
+        if contract.open_invoice is not None:
+            raise RefusedError("an invoice is open")
+        self._void(sub)
+        contract.open_invoice = self._invoice(contract, sub, reason="updated", status="pending", total=total)
+        if self._charge(contract):
+            self._paid(sub, contract)
+        else:
+            contract.failed_at = self.store.now
+            self._failed(sub, contract, attempt=0)
+
     def expire(self, sub: str) -> None:
         """End a subscription."""
         self._void(sub)
@@ -104,7 +117,8 @@ class Billing:
         self._void(sub)
         store.change(INVOICES, invoice, status="paid", urls={"invoice_url": "https://bakery.lemonsqueezy.com/invented"})
         contract.open_invoice = contract.failed_at = None
-        contract.paid_until += contract.purchase.period
+        if store.told(INVOICES, invoice)["billing_reason"] == "renewal":
+            contract.paid_until += contract.purchase.period
         cancelled = store.told(SUBSCRIPTIONS, sub)["cancelled"]
         status = "cancelled" if cancelled else "active"
         ends = contract.paid_until if cancelled else None

@@ -74,6 +74,21 @@ class ShopActions:
         self.store.change(SUBSCRIPTIONS, sub, variant_id=variant, **named)
         self.store.tell("subscription_updated", sub)
 
+    def upgrade(self, sub: str, variant: int, difference: int) -> None:
+        """Switch the variant and charge the difference at once, which may fail."""
+        if self.store.told(SUBSCRIPTIONS, sub)["status"] != "active":
+            raise RefusedError("only what is active is upgraded")
+        self.store.change(SUBSCRIPTIONS, sub, variant_id=variant)
+        self._tell(sub, "subscription_plan_changed")
+        self.billing.charge_change(sub, difference)
+
+    def change_quantity(self, sub: str, quantity: int) -> None:
+        """Have another number of seats."""
+        self._refuse_ended(self.store.told(SUBSCRIPTIONS, sub))
+        item = dict(self.store.told(SUBSCRIPTIONS, sub)["first_subscription_item"] or {})
+        self.store.change(SUBSCRIPTIONS, sub, first_subscription_item={**item, "quantity": quantity})
+        self.store.tell("subscription_updated", sub)
+
     def refund_order(self, order: str, amount: int | None = None) -> None:
         """Give money of an order back; the first invoice of its subscription is the same money."""
         self._refund(ORDERS, order, amount)
