@@ -6,6 +6,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from kulanz.policy.assess import assess
@@ -112,11 +113,15 @@ def _summary(state: State, book: Book) -> dict[str, Any]:
 
 
 def _losses(conn: Connection, customer: Customer) -> Iterator[_Loss]:
+    """Yield where access was lost, from one moment to another: what is given and taken in one was never there."""
     for name in (*customer.former, customer.account):
         row = accounts.get(conn, name)
-        for decision in ledger.of_account(conn, row.id, 0, 100_000) if row else []:
-            if decision.before.get("access") == "full" and decision.after["access"] != "full":
-                yield _Loss(customer, name, decision.at, decision.rule, customer.status_at(decision.at))
+        decisions = ledger.of_account(conn, row.id, 0, 100_000) if row else []
+        for at, several in groupby(decisions, key=lambda decision: decision.at):
+            first, *_, last = (several := list(several)) * 2
+            if first.before.get("access") == "full" and last.after["access"] != "full":
+                taking = next(each for each in several if each.after["access"] != "full")
+                yield _Loss(customer, name, at, taking.rule, customer.status_at(at))
 
 
 def _fair(shop: Shop, loss: _Loss) -> bool:
