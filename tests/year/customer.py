@@ -38,6 +38,8 @@ class Customer(ABC):
         self.subscription = ""
         self.left = False
         """Whether the customer cancelled and did not take it back."""
+        self.changed_at: datetime | None = None
+        """When the plan was changed last: a lower one counts from the next period."""
         self.accused = False
         """Whether a bank ever called a payment wrong."""
 
@@ -104,6 +106,10 @@ class Customer(ABC):
     @abstractmethod
     def mismatches(self, held: Book) -> Iterator[str]:
         """Say how a book differs from the provider's objects themselves."""
+
+    @abstractmethod
+    def entitled(self) -> str | None:
+        """Return the plan that the provider's objects alone say is paid for; None where they do not say."""
 
     @abstractmethod
     def status_at(self, at: datetime) -> str:

@@ -21,7 +21,10 @@ from tests.shop import Shop
 from tests.year.customer import Customer
 from tests.year.play import Played
 
+OWING = frozenset({"past_due", "unpaid", "canceled", "expired"})
+"""What the provider calls a subscription that is owed for, or that it has ended for that."""
 NOTICE = timedelta(hours=24)
+A_PERIOD = timedelta(days=31)
 UNPAID_RULES = frozenset({"dunning.hold_placed", "dunning.exhausted"})
 
 
@@ -48,7 +51,7 @@ def judge(shop: Shop, played: Played) -> Verdict:
             losses.extend(_losses(conn, customer))
     shuffled = replay(shop.services, shuffle=random.Random(7))
     wrong.extend(f"{result.account}: replay finds otherwise {result.differs}" for result in shuffled if result.differs)
-    unwarned = [f"{loss.account} at {loss.at}: {loss.rule}" for loss in losses if not _fair(shop, loss)]
+    unwarned = [f"{loss.account} at {loss.at}: {loss.rule}, the provider's {loss.status}" for loss in losses if not _fair(shop, loss)]
     return Verdict(
         accounts=len(customers),
         losses=len(losses),
@@ -88,6 +91,9 @@ def _differences(shop: Shop, conn: Connection, customer: Customer) -> Iterator[s
     stored = (row.standing, row.plan, row.access)
     if stored != (theirs["standing"], theirs["plan"], theirs["access"]):
         yield f"stored {stored}"
+    wanted, settled = customer.entitled(), customer.changed_at is None or customer.changed_at + A_PERIOD < now
+    if wanted is not None and settled and not customer.accused and row.plan != wanted:
+        yield f"the provider's objects give {wanted}, we {row.plan}"
     yield from customer.mismatches(held)
 
 
@@ -128,7 +134,7 @@ def _fair(shop: Shop, loss: _Loss) -> bool:
     """Whether access was lost for a reason that needs no warning, or after one that was delivered in time."""
     customer = loss.customer
     if loss.rule in UNPAID_RULES:
-        return any(
+        return loss.status in OWING and any(
             notice == "grace_warning" and to == customer.email and at + NOTICE <= loss.at < at + 30 * NOTICE
             for at, notice, to in shop.mailed
         )

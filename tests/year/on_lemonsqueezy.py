@@ -20,6 +20,7 @@ from tests.year.customer import Customer
 
 LEMONSQUEEZY = PROVIDERS["lemonsqueezy"]
 PRO, ENTERPRISE, DIFFERENCE = 47001, 47002, 2500
+PLANS = {PRO: "professional", ENTERPRISE: "enterprise"}
 
 
 class LemonSqueezyCustomer(Customer):
@@ -56,6 +57,7 @@ class LemonSqueezyCustomer(Customer):
     def change_plan(self) -> None:
         self._variant = PRO if self._variant == ENTERPRISE else ENTERPRISE
         if self._status == "active":
+            self.changed_at = self.shop.now
             self.attempt(lambda: self._desk.change_plan(self.subscription, self._variant))
 
     def upgrade(self, *, fails: bool) -> None:
@@ -120,6 +122,13 @@ class LemonSqueezyCustomer(Customer):
             attributes = invoice["attributes"]
             if known is None or known.refunded != attributes["refunded_amount"]:
                 yield f"invoice {invoice['id']} is {attributes['status']}, we know {known}"
+
+    def entitled(self) -> str | None:
+        document = self._simulator.subscription(self.subscription)
+        if document["status"] == "expired":
+            return "free"
+        paid = self._simulator.store.contract(self.subscription).open_invoice is None
+        return PLANS[document["variant_id"]] if document["status"] == "active" and paid else None
 
     def status_at(self, at: datetime) -> str:
         statuses = [

@@ -87,6 +87,7 @@ class StripeCustomer(Customer):
 
     def change_plan(self) -> None:
         self._plan = PRO if self._plan == ENTERPRISE else ENTERPRISE
+        self.changed_at = self.shop.now
         self.attempt(lambda: self._desk.change_items(self.subscription, self._items()))
 
     def upgrade(self, *, fails: bool) -> None:
@@ -190,6 +191,16 @@ class StripeCustomer(Customer):
             order = held.orders.get(f"stripe:{charge['id']}")
             if charge["status"] == "succeeded" and (order is None or order.refunded != charge["amount_refunded"]):
                 yield f"charge {charge['id']} has {charge['amount_refunded']} back, we know {order}"
+
+    def entitled(self) -> str | None:
+        document = self._simulator.subscription(self.subscription)
+        if document["status"] in {"canceled", "incomplete_expired"}:
+            return "free"
+        owed = any(each["status"] in {"open", "uncollectible"} for each in self._simulator.invoices(self.subscription))
+        if document["status"] != "active" or document["pause_collection"] or owed:
+            return None
+        prices = {item["price"]["id"] for item in document["items"]["data"]}
+        return "enterprise" if ENTERPRISE in prices else "professional"
 
     def status_at(self, at: datetime) -> str:
         statuses = [

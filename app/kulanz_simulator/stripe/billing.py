@@ -190,10 +190,10 @@ class StripeBilling:
         return charge
 
     def _debit(self, invoice: Document, contract: Contract) -> None:
-        """Send a direct debit: the subscription runs meanwhile, and days later the bank says whether it was paid."""
+        """Send a direct debit: a new subscription runs meanwhile, and days later the bank says whether it was paid."""
         charge, sub = self._charge(invoice, "pending"), subscription_of(invoice)
         collection, outcome = self.store.collections[invoice["id"]], contract.takes_charge()
-        if self.store.get(SUBSCRIPTIONS, sub)["status"] in OWED:
+        if self.store.get(SUBSCRIPTIONS, sub)["status"] == "incomplete":
             self.store.update(sub, status="active")
 
         def arrive() -> None:
@@ -248,7 +248,8 @@ class StripeBilling:
         attempt, after = collection.attempts, self.assumptions.attempts_after
         collection.attempts += 1
         status = store.get(SUBSCRIPTIONS, sub)["status"]
-        again = max(collection.failed_at + after[attempt], store.now) if attempt < len(after) else None
+        soonest = store.now + self.assumptions.finalised_after
+        again = max(collection.failed_at + after[attempt], soonest) if attempt < len(after) else None
         waits = again if status != "incomplete" else None
         store.change(invoice, attempt_count=collection.attempts, attempted=True, next_payment_attempt=waits)
         store.tell("invoice.payment_failed", invoice)
