@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 SCALARS = {"str": str, "int": int, "bool": bool, "float": (int, float), "Decimal": str}
-WHEREVER = frozenset({"object", "data", "url", "has_more", "total_count"})
+IN_A_LIST = frozenset({"object", "data", "url", "has_more", "total_count"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +65,6 @@ class StripeTypes:
 
     def _generic(self, value: Any, generic: str, part: ast.expr, scope: tuple[Class, ...], path: str) -> Iterator[str]:
         match generic:
-            case "Optional":
-                if value is not None:
-                    yield from self._value(value, part, scope, path)
             case "Literal":
                 words = ast.literal_eval(part)
                 if value not in (words if isinstance(words, tuple) else (words,)):
@@ -76,23 +73,25 @@ class StripeTypes:
                 # A list of words that ends with `str` is open; ours are to be among the named ones all the same.
                 parts = part.elts if isinstance(part, ast.Tuple) else [part]
                 yield from self._value(value, parts[0], scope, path)
-            case "ExpandableField":
-                if not isinstance(value, str):
+            case "Optional" | "ExpandableField":
+                if value is not None and not (generic == "ExpandableField" and isinstance(value, str)):
                     yield from self._value(value, part, scope, path)
-            case "List" | "list":
-                if not isinstance(value, list):
-                    yield f"{path}: no list"
-                    return
-                for number, entry in enumerate(value):
-                    yield from self._value(entry, part, scope, f"{path}[{number}]")
-            case "ListObject":
-                yield from self._value(value["data"], ast.Subscript(ast.Name("List"), part), scope, path)
-                yield from (f"{path}.{name}: not known" for name in value.keys() - WHEREVER)
-            case "UntypedStripeObject" | "Dict" | "dict":
+            case "List" | "ListObject":
+                yield from self._list(value, part, scope, path)
+            case _:
                 if not isinstance(value, dict):
                     yield f"{path}: no object"
-            case _:
-                yield f"{path}: {generic} is not understood"
+
+    def _list(self, value: Any, part: ast.expr, scope: tuple[Class, ...], path: str) -> Iterator[str]:
+        listed = value
+        if isinstance(value, dict):
+            listed = value.get("data")
+            yield from (f"{path}.{name}: not known" for name in value.keys() - IN_A_LIST)
+        if not isinstance(listed, list):
+            yield f"{path}: no list"
+            return
+        for number, entry in enumerate(listed):
+            yield from self._value(entry, part, scope, f"{path}[{number}]")
 
     def _named(self, value: Any, name: str, scope: tuple[Class, ...], path: str) -> Iterator[str]:
         if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""`python -m tests.year [--provider stripe] [--customers 200] [--days 365] [--seed 1]`: a year of a store; docs/simulator.md tells more."""
+"""Plays a year of a store: `python -m tests.year [--provider stripe] [--seed 1]`; docs/simulator.md tells more."""
 
 from __future__ import annotations
 
@@ -7,19 +7,23 @@ import sys
 import tempfile
 import time
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from kulanz.store import migrate
 from kulanz.store.database import Database
 from kulanz.telemetry.logs import log
-from kulanz_simulator import LemonSqueezySimulator, StripeSimulator
+from kulanz_simulator import ApiVersion, LemonSqueezySimulator, StripeSimulator
 from tests.lemonsqueezy import MONDAY
 from tests.shop import a_shop
 from tests.year.judge import Verdict, judge
 from tests.year.play import Played, play
 
-
-SIMULATORS = {"lemonsqueezy": LemonSqueezySimulator, "stripe": StripeSimulator}
+SIMULATORS = {
+    "lemonsqueezy": LemonSqueezySimulator,
+    "stripe": StripeSimulator,
+    "stripe-old": partial(StripeSimulator, version=ApiVersion.ACACIA),
+}
 
 
 def main() -> int:

@@ -51,7 +51,11 @@ def judge(shop: Shop, played: Played) -> Verdict:
             losses.extend(_losses(conn, customer))
     shuffled = replay(shop.services, shuffle=random.Random(7))
     wrong.extend(f"{result.account}: replay finds otherwise {result.differs}" for result in shuffled if result.differs)
-    unwarned = [f"{loss.account} at {loss.at}: {loss.rule}, the provider's {loss.status}" for loss in losses if not _fair(shop, loss)]
+    unwarned = [
+        f"{loss.account} at {loss.at}: {loss.rule}, the provider's {loss.status}"
+        for loss in losses
+        if not _fair(shop, loss)
+    ]
     return Verdict(
         accounts=len(customers),
         losses=len(losses),

@@ -12,12 +12,12 @@ from kulanz.policy.facts import Fact
 from kulanz.providers import PROVIDERS, Naming
 from kulanz.providers.stripe.translation import looked_up_invoice
 from kulanz.providers.stripe.vocabulary import OBJECTS
+from kulanz_simulator.sender import WebhookTarget
 from kulanz_simulator.stripe.desk import REASONS
 from kulanz_simulator.stripe.documents import AUTOMATICALLY, BY_HAND, Item
 from kulanz_simulator.stripe.store import CHARGES
 from kulanz_simulator.stripe.versions import rendered
 from kulanz_simulator.stripe.wire import StripeWire
-from kulanz_simulator.sender import WebhookTarget
 from tests.shop import Shop
 from tests.year.customer import Customer
 

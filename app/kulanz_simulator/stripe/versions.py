@@ -85,7 +85,7 @@ def _old_intent(shown: Document) -> None:
 
 def _old_dispute(shown: Document) -> None:
     _drop(shown["evidence_details"], "submission_method")
-    _drop(shown["payment_method_details"].get("card", {}), "network")
+    _drop((shown["payment_method_details"] or {}).get("card", {}), "network")
     for booked in shown["balance_transactions"]:
         _drop(booked, "balance_type")
 
