@@ -12,19 +12,19 @@ from typing import Any
 import pytest
 import requests
 
-from kulanz_simulator import LemonSqueezySimulator
-from tests.fake_servers import CallbackReceiver
-from tests.lemonsqueezy import SECRET
+from kulanz_simulator import LemonSqueezySimulator, Simulator, StripeSimulator, running
+from tests.fake_servers import CallbackReceiver, a_callback_receiver
+from tests.lemonsqueezy import MONDAY, SECRET
 
 ROOT = Path(__file__).parents[2]
 HTML = {"Accept": "text/html", "Content-Type": "application/x-www-form-urlencoded"}
 
 
-def post(simulator: LemonSqueezySimulator, act: str, **told: Any) -> requests.Response:
+def post(simulator: Simulator, act: str, **told: Any) -> requests.Response:
     return requests.post(f"{simulator.url.removesuffix('/v1')}/console/{act}", json=told, timeout=5)
 
 
-def done(simulator: LemonSqueezySimulator, act: str, **told: Any) -> Any:
+def done(simulator: Simulator, act: str, **told: Any) -> Any:
     answer = post(simulator, act, **told)
     assert answer.status_code == 200, answer.text
     return answer.json()["done"]
@@ -119,17 +119,65 @@ def test_another_sites_page_cannot_act(simulator: LemonSqueezySimulator) -> None
     assert simulator.totals()["subscriptions"] == 0
 
 
-def test_the_command_runs_until_it_is_told_to_stop(receiver: CallbackReceiver) -> None:
+@pytest.mark.parametrize("provider", ["lemonsqueezy", "stripe"])
+def test_the_command_runs_until_it_is_told_to_stop(receiver: CallbackReceiver, provider: str) -> None:
     command = [sys.executable, "-m", "kulanz", "provider-sim", "--port", "0", "--customers", "2", "--speed", "100"]
-    options = ["--webhook-url", receiver.url, "--secret", SECRET]
+    options = ["--webhook-url", receiver.url, "--secret", SECRET, "--provider", provider]
     with subprocess.Popen([*command, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         console = re.sub(r"console +", "", process.stdout.readline()).strip()
+        api = process.stdout.readline()
         receiver.await_count(6)
         state = requests.get(f"{console}state", timeout=5).json()
+        page = requests.get(console, timeout=5).text
         process.send_signal(signal.SIGTERM)
 
         assert process.wait(timeout=10) == 0
 
     assert state["subscriptions"] == 2
     assert state["delivered"] >= 5
+    assert f"{provider.upper()}_API_URL={console}v1" in api
+    assert "Sell a subscription" in page
+
+
+@pytest.mark.parametrize(
+    "options", [("--api-version", "2025-03-31.basil"), ("--provider", "stripe", "--api-version", "1")]
+)
+def test_a_version_that_is_none_is_refused_in_a_line(options: tuple[str, ...]) -> None:
+    command = [sys.executable, "-m", "kulanz", "provider-sim", "--port", "0", "--webhook-url", "http://127.0.0.1:9"]
+    result = subprocess.run(
+        [*command, "--secret", SECRET, *options], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert (result.returncode, result.stdout, result.stderr.count("\n")) == (1, "", 1)
+    assert "--api-version" in result.stderr
+
+
+def test_stripes_console_plays_a_life() -> None:
+    with running(StripeSimulator(MONDAY)) as simulator, a_callback_receiver() as receiver:
+        simulator.deliver_to(receiver.url, SECRET)
+        bought = done(simulator, "subscribe", account="org_42", price="price_seat,price_ent", quantity=2)
+        sub, statuses = bought["subscription"], []
+        acts: tuple[tuple[str, dict[str, Any]], ...] = (
+            ("fail", {}),
+            ("clock", {"hours": 2}),
+            ("recover", {}),
+            ("pause", {"mode": "void"}),
+            ("unpause", {}),
+            ("change-plan", {"price": "price_pro", "proration": "always_invoice"}),
+            ("cancel", {}),
+            ("resume", {}),
+            ("move", {"account": "org_43"}),
+            ("cancel-now", {}),
+        )
+        for act, fields in acts:
+            done(simulator, act, **({} if act == "clock" else {"subscription": sub}), **fields)
+            statuses.append(simulator.subscription(sub)["status"])
+        done(simulator, "refund", charge=bought["charge"], amount=100)
+        done(simulator, "warn", charge=bought["charge"])
+        dispute = done(simulator, "dispute", charge=bought["charge"], reason="duplicate")
+        done(simulator, "move-dispute", dispute=dispute, status="won")
+
+    assert statuses == ["active", "past_due", *["active"] * 7, "canceled"]
+    assert simulator.subscription(sub)["metadata"] == {"account_id": "org_43"}
+    assert len(receiver.requests) == len(simulator.sender.told)

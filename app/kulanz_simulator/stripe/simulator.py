@@ -34,7 +34,6 @@ class StripeSimulator(Simulator):
         *,
         seed: int = 1,
         assumptions: StripeAssumptions = StripeAssumptions(),  # noqa: B008 - frozen
-        api_key: str = API_KEY,
         test_mode: bool = True,
         version: ApiVersion = ApiVersion.ENDIVE,
     ) -> None:
@@ -44,6 +43,7 @@ class StripeSimulator(Simulator):
             timeout=assumptions.timeout,
             requests_a_minute=assumptions.requests_a_minute,
         )
+        api_key = f"sk_{'test' if test_mode else 'live'}_{API_KEY}"
         super().__init__(StripeWire(), pace, random.Random(seed), api_key)  # noqa: S311 - a play, not a secret
         self.version = version
         self.events: dict[str, Document] = {}
