@@ -42,6 +42,8 @@ class Customer(ABC):
         """When the plan was changed last: a lower one counts from the next period."""
         self.accused = False
         """Whether a bank ever called a payment wrong."""
+        self.bounced = False
+        """Whether a bank took a direct debit back: an unpaid period, though the provider calls it paid."""
 
     @abstractmethod
     def buy(self) -> None:

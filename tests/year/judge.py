@@ -138,7 +138,8 @@ def _fair(shop: Shop, loss: _Loss) -> bool:
     """Whether access was lost for a reason that needs no warning, or after one that was delivered in time."""
     customer = loss.customer
     if loss.rule in UNPAID_RULES:
-        return loss.status in OWING and any(
+        owes = loss.status in OWING or customer.bounced
+        return owes and any(
             notice == "grace_warning" and to == customer.email and at + NOTICE <= loss.at < at + 30 * NOTICE
             for at, notice, to in shop.mailed
         )

@@ -132,7 +132,7 @@ class StripeCustomer(Customer):
         if not charge:
             return
         if self._debit:
-            self.accused |= self.attempt(lambda: self._desk.bounce(charge))
+            self.bounced |= self.attempt(lambda: self._desk.bounce(charge))
             return
         kind, reason = self.rnd.choice(["warning", "warned", "dispute"]), self.rnd.choice(BANK_REASONS)
         if kind == "warned":
@@ -197,7 +197,7 @@ class StripeCustomer(Customer):
         if document["status"] in {"canceled", "incomplete_expired"}:
             return "free"
         owed = any(each["status"] in {"open", "uncollectible"} for each in self._simulator.invoices(self.subscription))
-        if document["status"] != "active" or document["pause_collection"] or owed:
+        if document["status"] != "active" or document["pause_collection"] or owed or self.bounced:
             return None
         prices = {item["price"]["id"] for item in document["items"]["data"]}
         return "enterprise" if ENTERPRISE in prices else "professional"
