@@ -401,3 +401,20 @@ def test_what_was_decided_in_the_lost_window_is_held_until_the_restore_is_accept
 def states(services: Services, account: str) -> set[str]:
     with services.database.read() as conn:
         return {row.state for row in outbox.of_account(conn, account)}
+
+
+def test_what_is_decided_again_in_the_lost_window_is_held_too(services: Services, past: list[Past]) -> None:
+    with services.database.read() as conn:
+        known = {row.id for row in outbox.of_account(conn, ORG)}
+    with services.database.write() as tx:
+        put_back_to_an_older_state(tx, past[0])
+        tx.execute(delete(tables.effects).where(of(tables.effects)))
+        tx.execute(update(tables.timers).where(of(tables.timers)).values(due_at=MONDAY))
+    after_restore.at_start(services)
+
+    settle(services)
+
+    with services.database.read() as conn:
+        again = {row.id: row for row in outbox.listing(conn, None, ORG, 500)}
+    assert again.keys() & known
+    assert {row.error for row in again.values()} == {after_restore.HELD}
