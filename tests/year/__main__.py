@@ -41,6 +41,7 @@ def main() -> int:
                 customers=options.customers,
                 days=options.days,
                 seed=options.seed,
+                intensity=options.intensity,
                 watch=_watch(began, quiet=options.quiet),
             )
             verdict = judge(shop, played)
@@ -82,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--customers", type=int, default=200)
     parser.add_argument("--days", type=int, default=365)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--intensity", type=float, default=1.0, help="So much more happens than in shops.")
     parser.add_argument("--database-url", help="An empty database; default: SQLite in a directory of its own.")
     parser.add_argument("--quiet", action="store_true", help="Say nothing before the end.")
     return parser

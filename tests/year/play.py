@@ -40,12 +40,13 @@ def play(
     days: int,
     seed: int,
     every: timedelta = 10 * DAY,
+    intensity: float = 1.0,
     watch: Callable[[str], object] = lambda _: None,
 ) -> Played:
     """Play so many days of a store, reconciling now and then and after each outage, and once more at the end."""
     began = shop.now
     shop.simulator.faults, shop.step = FAULTS, STEP
-    story = Story(shop, customers, days, seed)
+    story = Story(shop, customers, days, seed, intensity)
     played = Played(story)
     acts = story.acts()
     rounds = [began + every * number for number in range(1, days * DAY // every)]

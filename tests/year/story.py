@@ -40,7 +40,7 @@ class Act:
 class Story:
     """Decides what happens, and remembers who bought."""
 
-    def __init__(self, shop: Shop, customers: int, days: int, seed: int) -> None:
+    def __init__(self, shop: Shop, customers: int, days: int, seed: int, intensity: float = 1.0) -> None:
         self.customers: list[Customer] = []
         """Who has bought."""
         self._shop = shop
@@ -48,6 +48,8 @@ class Story:
         self._random = random.Random(f"story {seed}")
         self._began = shop.now
         self._number = customers
+        self._intensity = intensity
+        """How many times as much as in shops happens beside renewals."""
 
     def acts(self) -> list[Act]:
         """Everything that people do, in order of time; renewals and retries come by themselves."""
@@ -68,14 +70,14 @@ class Story:
             at = bought + (month * 30 - rnd.randrange(2, 28)) * DAY + rnd.randrange(24) * HOUR
             if at < self._began + self._days * DAY:
                 yield from self._month(at, customer)
-        if rnd.random() < ACCUSED:
+        if rnd.random() < ACCUSED * self._intensity:
             yield from self._accusation(bought + rnd.randrange(5, max(self._days - 40, 10)) * DAY, customer)
 
     def _month(self, at: datetime, customer: Customer) -> Iterator[Act]:
         rnd = self._random
         if isinstance(customer, StripeCustomer):
             yield Act(at, customer.monthly)
-        chance, fails = rnd.random(), rnd.random() < FAILING
+        chance, fails = rnd.random() / self._intensity, rnd.random() < FAILING
         shares: tuple[tuple[float, Callable[[], Iterator[Act]]], ...] = (
             (CANCELS, lambda: self._cancellation(at, customer)),
             (PAUSES, lambda: self._pause(at, customer)),
