@@ -99,6 +99,17 @@ def test_each_version_names_payment_and_period_in_its_own_place(version: ApiVers
     )
 
 
+def test_in_live_mode_nothing_calls_itself_a_test() -> None:
+    simulator = StripeSimulator(MONDAY, test_mode=False)
+    simulator.sell()
+
+    text = json.dumps([event for _, event in simulator.sender.told])
+
+    assert '"livemode": true' in text
+    assert '"livemode": false' not in text
+    assert simulator.api_key.startswith("sk_live_")
+
+
 def test_a_card_that_stays_bad_ends_in_the_last_resort() -> None:
     ends = []
     for resort in LastResort:

@@ -27,9 +27,9 @@ from tests.year.play import play
     ids=["lemonsqueezy-3", "lemonsqueezy-5", "stripe-new", "stripe-old"],
 )
 def test_a_season_of_lost_doubled_and_late_deliveries_ends_as_the_provider_has_it(
-    sqlite_url: str, tmp_path: Path, provider: Callable[[datetime], Simulator], seed: int
+    database_url: str, tmp_path: Path, provider: Callable[[datetime], Simulator], seed: int
 ) -> None:
-    with a_shop(tmp_path, sqlite_url, simulator=provider(MONDAY)) as shop:
+    with a_shop(tmp_path, database_url, simulator=provider(MONDAY)) as shop:
         played = play(shop, customers=8, days=75, seed=seed)
         verdict = judge(shop, played)
         totals = shop.simulator.totals()

@@ -129,10 +129,10 @@ class StripeApi:
         raise InvalidInputError(f"Invalid Stripe API version: {said}")
 
     def _shown(self, document: Document, version: ApiVersion, expand: Iterable[str]) -> Document:
-        wanted_parts = {name.removeprefix("data.") for name in expand}
+        parts, live = {name.removeprefix("data.") for name in expand}, self.store.livemode
         if document.get("object") != "list":
-            return rendered(document, version, wanted_parts)
-        return {**document, "data": [rendered(each, version, wanted_parts) for each in document["data"]]}
+            return rendered(document, version, parts, livemode=live)
+        return {**document, "data": [rendered(each, version, parts, livemode=live) for each in document["data"]]}
 
     def _account(self, _: Document) -> Document:
         return {"id": "acct_1Sim", "object": "account", "country": "AT", "default_currency": "eur"}

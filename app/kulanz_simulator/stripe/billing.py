@@ -39,7 +39,7 @@ class StripeBilling:
         store, sub, now = self.store, purchase.subscription, self.store.now
         ends = now + (purchase.trial or purchase.period)
         if purchase.customer not in store.objects.get(CUSTOMERS, {}):
-            held = store.add(CUSTOMERS, documents.customer(purchase, now, livemode=store.livemode))
+            held = store.add(CUSTOMERS, documents.customer(purchase, now))
             store.tell("customer.created", held)
         items = [
             documents.subscription_item(store.new_id("si"), sub, store.price(item.price), item.quantity, (now, ends))
@@ -47,7 +47,7 @@ class StripeBilling:
         ]
         status = "trialing" if purchase.trial else "active" if purchase.collection == BY_HAND else "incomplete"
         store.contracts[sub] = Contract(purchase=purchase, paid_until=ends, charges=list(charges))
-        document = documents.subscription(purchase, items, now, status=status, livemode=store.livemode)
+        document = documents.subscription(purchase, items, now, status=status)
         store.add(SUBSCRIPTIONS, document)
         store.tell("customer.subscription.created", document)
         self._plan_renewal(sub)
@@ -124,7 +124,8 @@ class StripeBilling:
         if contract.takes_charge():
             self._paid(invoice, self._charge(invoice, "succeeded"))
             return True
-        self._failed(invoice, self._charge(invoice, "failed"))
+        self._charge(invoice, "failed")
+        self._failed(invoice)
         return False
 
     def pay_by_transfer(self, invoice: Document) -> None:
@@ -203,7 +204,7 @@ class StripeBilling:
             if outcome:
                 self._paid(invoice, charge)
             else:
-                self._failed(invoice, charge)
+                self._failed(invoice)
 
         self.store.plan(self.store.now + self.assumptions.debit_takes, collection, arrive)
 
@@ -239,7 +240,7 @@ class StripeBilling:
         invoices = self.store.invoices_of(sub)
         return [each for each in invoices if each["status"] == "open" and collections[each["id"]].failed_at is not None]
 
-    def _failed(self, invoice: Document, _charge: Document) -> None:
+    def _failed(self, invoice: Document) -> None:
         """Record a failed charge; after the last attempt comes the last resort."""
         store, sub = self.store, subscription_of(invoice)
         collection = store.collections[invoice["id"]]

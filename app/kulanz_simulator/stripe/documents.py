@@ -1,4 +1,4 @@
-"""Stripe's objects as the newest version writes them; every value is invented."""
+"""Stripe's objects as the newest version writes them, in test mode; every value is invented."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def listed(data: Sequence[Document], url: str) -> Document:
     return {"object": "list", "data": list(data), "has_more": False, "total_count": len(data), "url": url}
 
 
-def price(known: CataloguePrice, *, livemode: bool) -> Document:
+def price(known: CataloguePrice) -> Document:
     """Return a price."""
     recurring = {
         "interval": "day",
@@ -85,7 +85,7 @@ def price(known: CataloguePrice, *, livemode: bool) -> Document:
         "billing_scheme": "per_unit",
         "created": 1767225600,
         "currency": known.currency,
-        "livemode": livemode,
+        "livemode": False,
         "metadata": {},
         "nickname": None,
         "product": known.product,
@@ -97,7 +97,7 @@ def price(known: CataloguePrice, *, livemode: bool) -> Document:
     }
 
 
-def _plan(known: CataloguePrice, *, livemode: bool) -> Document:
+def _plan(known: CataloguePrice) -> Document:
     return {
         "id": known.id,
         "object": "plan",
@@ -108,13 +108,13 @@ def _plan(known: CataloguePrice, *, livemode: bool) -> Document:
         "currency": known.currency,
         "interval": "day",
         "interval_count": known.days,
-        "livemode": livemode,
+        "livemode": False,
         "product": known.product,
         "usage_type": "licensed",
     }
 
 
-def customer(purchase: StripePurchase, at: datetime, *, livemode: bool) -> Document:
+def customer(purchase: StripePurchase, at: datetime) -> Document:
     """Return who bought."""
     return {
         "id": purchase.customer,
@@ -126,7 +126,7 @@ def customer(purchase: StripePurchase, at: datetime, *, livemode: bool) -> Docum
         "delinquent": False,
         "description": None,
         "email": purchase.email,
-        "livemode": livemode,
+        "livemode": False,
         "metadata": {},
         "name": "Änne Öztürk",
         "phone": None,
@@ -146,17 +146,15 @@ def subscription_item(
         "current_period_start": seconds(began),
         "discounts": [],
         "metadata": {},
-        "plan": _plan(known, livemode=False),
-        "price": price(known, livemode=False),
+        "plan": _plan(known),
+        "price": price(known),
         "quantity": quantity,
         "subscription": subscription,
         "tax_rates": [],
     }
 
 
-def subscription(
-    purchase: StripePurchase, items: Sequence[Document], at: datetime, *, status: str, livemode: bool
-) -> Document:
+def subscription(purchase: StripePurchase, items: Sequence[Document], at: datetime, *, status: str) -> Document:
     """Return a subscription with its items."""
     by_hand = purchase.collection == BY_HAND
     trial_end = None if purchase.trial is None else seconds(at + purchase.trial)
@@ -180,7 +178,7 @@ def subscription(
         "invoice_settings": {"account_tax_ids": None, "issuer": {"type": "self"}},
         "items": listed(items, f"/v1/subscription_items?subscription={purchase.subscription}"),
         "latest_invoice": None,
-        "livemode": livemode,
+        "livemode": False,
         "metadata": purchase.metadata,
         "pause_collection": None,
         "pending_update": None,

@@ -183,7 +183,7 @@ class StripeSimulator(Simulator):
     def _announce(self, name: str, document: Document, previous: Document | None) -> None:
         if not self.version.has_event(name):
             return
-        data = {"object": rendered(document, self.version)}
+        data = {"object": rendered(document, self.version, livemode=self.store.livemode)}
         if previous:
             data["previous_attributes"] = previous
         event: Document = {

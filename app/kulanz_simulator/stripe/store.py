@@ -71,8 +71,6 @@ class StripeStore(Timeline):
 
     def add(self, kind: str, document: Document) -> Document:
         """Hold a new object."""
-        if "livemode" in document:
-            document["livemode"] = self.livemode
         self.objects.setdefault(kind, {})[document["id"]] = document
         return document
 

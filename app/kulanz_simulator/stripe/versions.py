@@ -27,7 +27,9 @@ class ApiVersion(StrEnum):
         return not (self.is_old and name.startswith("invoice_payment."))
 
 
-def rendered(document: Document, version: ApiVersion, expand: Collection[str] = ()) -> Document:
+def rendered(
+    document: Document, version: ApiVersion, expand: Collection[str] = (), *, livemode: bool = False
+) -> Document:
     """Return an object as a version writes it; what is expanded only on request is left out."""
     shown = copy.deepcopy(document)
     kind = str(shown["object"])
@@ -39,7 +41,20 @@ def rendered(document: Document, version: ApiVersion, expand: Collection[str] = 
     if kind == "invoice":
         for line in shown["lines"]["data"]:
             line.pop("priced")
+    if livemode:
+        _call_live(shown)
     return shown
+
+
+def _call_live(value: Any) -> None:
+    """Have an object and all in it say that they are no test."""
+    if isinstance(value, list):
+        for entry in value:
+            _call_live(entry)
+    elif isinstance(value, dict):
+        value.update({"livemode": True} if "livemode" in value else {})
+        for inner in value.values():
+            _call_live(inner)
 
 
 def _old_subscription(shown: Document) -> None:
