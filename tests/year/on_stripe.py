@@ -26,7 +26,9 @@ PRO, ENTERPRISE, SEAT = "price_pro", "price_ent", "price_seat"
 SENT_INVOICES, DEBITS = 0.12, 0.12
 PAYS_LATE, NEVER_PAYS = 0.1, 0.03
 """Shares of the invoices that are sent."""
-BANK_REASONS = tuple(reason for reason in REASONS if reason not in {"insufficient_funds", "debit_not_authorized"})
+RETURNS = ("bank_cannot_process", "debit_not_authorized", "incorrect_account_details", "insufficient_funds")
+"""Why a debit comes back."""
+BANK_REASONS = tuple(reason for reason in REASONS if reason not in RETURNS)
 RUNNING = frozenset({"active", "trialing"})
 
 
@@ -132,7 +134,7 @@ class StripeCustomer(Customer):
         if not charge:
             return
         if self._debit:
-            self.bounced |= self.attempt(lambda: self._desk.bounce(charge))
+            self.bounced |= self.attempt(lambda: self._desk.bounce(charge, self.rnd.choice(RETURNS)))
             return
         kind, reason = self.rnd.choice(["warning", "warned", "dispute"]), self.rnd.choice(BANK_REASONS)
         if kind == "warned":
