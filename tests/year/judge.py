@@ -23,6 +23,8 @@ from tests.year.play import Played
 
 OWING = frozenset({"past_due", "unpaid", "canceled", "expired"})
 """What the provider calls a subscription that is owed for, or that it has ended for that."""
+GONE = frozenset({"paused", "canceled", "expired"})
+"""What the provider collects no more for, or has ended."""
 NOTICE = timedelta(hours=24)
 A_PERIOD = timedelta(days=31)
 UNPAID_RULES = frozenset({"dunning.hold_placed", "dunning.exhausted"})
@@ -145,4 +147,4 @@ def _fair(shop: Shop, loss: _Loss) -> bool:
         )
     if customer.accused:
         return True  # Suspended at once; what we stop meanwhile may be over before the bank clears the order.
-    return loss.status == "paused" or customer.left or loss.account in customer.former
+    return loss.status in GONE or customer.left or loss.account in customer.former
