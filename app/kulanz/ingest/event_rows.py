@@ -10,6 +10,7 @@ from hashlib import sha256
 from kulanz.config import Settings
 from kulanz.crypto import places
 from kulanz.crypto.vault import Vault
+from kulanz.ingest import secret_usage
 from kulanz.providers import DeliveryHeader, Provider
 from kulanz.store.inbox import NewEvent
 
@@ -41,23 +42,19 @@ class ProviderEndpoint:
 def endpoints(settings: Settings, providers: Mapping[str, Provider]) -> Mapping[str, ProviderEndpoint]:
     """Return the endpoints that have a secret; the others do not exist.
 
-    Stripe says of each event which mode it is of, as Lemon Squeezy does. The others do not: theirs always act.
+    Stripe says of each event which mode it is of, as Lemon Squeezy does: `LEMONSQUEEZY_MODE` is about both. Events of
+    the others say nothing and always act; there the sandbox has secrets of its own.
     """
-    mode, stores, any_store = settings.lemonsqueezy_mode, settings.lemonsqueezy_store_ids, frozenset[str]()
-    configured = {
-        "lemonsqueezy": (settings.lemonsqueezy_webhook_secrets, mode, stores),
-        "stripe": (settings.stripe_webhook_secrets, mode, any_store),
-        "paddle": (settings.paddle_webhook_secrets, "any", any_store),
-        "standard": (settings.standard_webhook_secrets, "any", any_store),
-    }
+    modes = dict.fromkeys(("lemonsqueezy", "stripe"), settings.lemonsqueezy_mode)
+    stores = {"lemonsqueezy": settings.lemonsqueezy_store_ids}
     return {
         name: ProviderEndpoint(
             provider=providers[name],
             secrets=tuple(secret.encode() for secret in secrets),
-            mode=acting_mode,
-            store_ids=store_ids,
+            mode=modes.get(name, "any"),
+            store_ids=stores.get(name, frozenset()),
         )
-        for name, (secrets, acting_mode, store_ids) in configured.items()
+        for name, secrets in secret_usage.configured(settings).items()
         if secrets
     }
 

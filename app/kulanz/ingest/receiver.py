@@ -1,4 +1,4 @@
-"""The receiving path: verify a delivery, make it durable together with whoever waits, answer, and only then ring."""
+"""The receiver: verifies a delivery, makes it durable by group commit, answers, and only then wakes a worker."""
 
 from __future__ import annotations
 
@@ -229,10 +229,10 @@ class Receiver:
 
 
 class Debouncer:
-    """Rings a bell from a thread of its own, so that no answer waits for it; rings that come together are one."""
+    """Debounces wake-up signals: a thread of its own sends them, and those wanted at the same moment are one."""
 
     INTERVAL = 0.01
-    """Seconds between two rings: a burst costs a hundred rings a second at most, a single event none of it."""
+    """Seconds between two signals: a burst costs a hundred a second at most, and a single event does not wait."""
 
     def __init__(self, action: Callable[[], object]) -> None:
         self._action = action
@@ -241,15 +241,15 @@ class Debouncer:
         self._closed = False
 
     def trigger(self) -> None:
-        """Ask for a ring and return at once. Called by one thread only."""
+        """Ask for a signal and return at once. Called by one thread only."""
         self._wanted.set()
         if self._thread is None or not self._thread.is_alive():
             self._closed = False
-            self._thread = Thread(target=self._run, name="ringer", daemon=True)
+            self._thread = Thread(target=self._run, name="debouncer", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
-        """Ring once more, then end the thread."""
+        """Send a signal that is still wanted, then end the thread."""
         self._closed = True
         self._wanted.set()
         if self._thread is not None:
