@@ -31,6 +31,7 @@ from kulanz.policy.facts.collecting import (
     PaymentVoided,
     Share,
 )
+from kulanz.policy.facts.contacts import Channel, ContactNoted
 from kulanz.policy.facts.credit import CreditBooked, CreditEnded, CreditEntry
 from kulanz.policy.facts.moves import MovedToOnPremise
 from kulanz.policy.facts.own import (
@@ -66,6 +67,7 @@ from kulanz.policy.facts.provider import (
 from kulanz.policy.facts.refunds import (
     LicenceDeployed,
     LicenceSwitchedOff,
+    RefundAmended,
     RefundConfirmed,
     RefundDecided,
     RefundOrdered,
@@ -99,6 +101,7 @@ __all__ = [
     "CaseExhausted",
     "CaseJoined",
     "CaseWaived",
+    "Channel",
     "ClaimHandedOver",
     "ClaimReported",
     "ClosureRequested",
@@ -106,6 +109,7 @@ __all__ = [
     "CollectionApproved",
     "CollectionProposed",
     "CollectionRecalled",
+    "ContactNoted",
     "CreditBooked",
     "CreditEnded",
     "CreditEntry",
@@ -150,6 +154,7 @@ __all__ = [
     "PaymentVoided",
     "Provenance",
     "ProviderFact",
+    "RefundAmended",
     "RefundConfirmed",
     "RefundDecided",
     "RefundOrdered",
@@ -214,6 +219,7 @@ OwnFact = (
     | DeletionAnnounced
     | AccountClosed
     | RefundRequested
+    | RefundAmended
     | RefundDecided
     | RefundOrdered
     | RefundConfirmed
@@ -223,6 +229,7 @@ OwnFact = (
     | CreditEnded
     | MovedToOnPremise
     | CancellationNoted
+    | ContactNoted
     | ClaimHandedOver
     | ClaimReported
     | CollectionApproved
