@@ -42,10 +42,11 @@ def on_stripe(version: ApiVersion) -> Simulator:
 def on_lemonsqueezy() -> Simulator:
     simulator = LemonSqueezySimulator(MONDAY)
     bought = str(simulator.sell(variant=47001).subscription)
-    simulator.store.contract(bought).charges = [False, True]
     simulator.advance(10 * DAY)
-    simulator.desk.upgrade(bought, 47002, 2500)
+    simulator.desk.change_plan_unpaid(bought, 47002)
     simulator.advance(4 * DAY)
+    simulator.desk.pay_change(bought)
+    simulator.advance(DAY)
     return simulator
 
 

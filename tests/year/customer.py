@@ -74,6 +74,14 @@ class Customer(ABC):
         """Take the dearer plan; its difference is charged at once."""
 
     @abstractmethod
+    def take_change_back(self) -> None:
+        """Have the plan of before again, after a change whose charge failed."""
+
+    @abstractmethod
+    def pay_change(self) -> None:
+        """Pay what was charged for a change of plan in vain."""
+
+    @abstractmethod
     def change_seats(self) -> None:
         """Have another number of seats."""
 

@@ -19,7 +19,7 @@ from tests.shop import Shop
 from tests.year.customer import Customer
 
 LEMONSQUEEZY = PROVIDERS["lemonsqueezy"]
-PRO, ENTERPRISE, DIFFERENCE = 47001, 47002, 2500
+PRO, ENTERPRISE = 47001, 47002
 PLANS = {PRO: "professional", ENTERPRISE: "enterprise"}
 
 
@@ -64,8 +64,18 @@ class LemonSqueezyCustomer(Customer):
         contract = self._simulator.store.contract(self.subscription)
         if self._variant == ENTERPRISE or self._status != "active" or contract.open_invoice is not None:
             return
-        self._variant, contract.charges = ENTERPRISE, [not fails, *contract.charges]
-        self.attempt(lambda: self._desk.upgrade(self.subscription, ENTERPRISE, DIFFERENCE))
+        self.attempt(lambda: self._desk.change_plan_unpaid(self.subscription, ENTERPRISE))
+        if not fails:
+            self.pay_change()
+
+    def take_change_back(self) -> None:
+        if self._simulator.store.contract(self.subscription).unpaid_change is not None:
+            self.changed_at = self.shop.now
+            self.attempt(lambda: self._desk.change_plan(self.subscription, self._variant))
+
+    def pay_change(self) -> None:
+        if self.attempt(lambda: self._desk.pay_change(self.subscription)):
+            self._variant = int(self._simulator.subscription(self.subscription)["variant_id"])
 
     def change_seats(self) -> None:
         self.attempt(lambda: self._desk.change_quantity(self.subscription, self.rnd.randrange(1, 9)))
@@ -127,7 +137,8 @@ class LemonSqueezyCustomer(Customer):
         document = self._simulator.subscription(self.subscription)
         if document["status"] == "expired":
             return "free"
-        paid = self._simulator.store.contract(self.subscription).open_invoice is None
+        contract = self._simulator.store.contract(self.subscription)
+        paid = contract.open_invoice is None and contract.unpaid_change is None
         return PLANS[document["variant_id"]] if document["status"] == "active" and paid else None
 
     def status_at(self, at: datetime) -> str:

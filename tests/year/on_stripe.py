@@ -110,6 +110,13 @@ class StripeCustomer(Customer):
             if item["price"]["id"] != SEAT
         )
 
+    def take_change_back(self) -> None:
+        if self._plan == ENTERPRISE and self._status == "past_due":
+            self.change_plan()
+
+    def pay_change(self) -> None:
+        self.pay_by_hand()
+
     def change_seats(self) -> None:
         self._seats = self.rnd.randrange(9)
         self.attempt(lambda: self._desk.change_items(self.subscription, self._items()))

@@ -15,7 +15,7 @@ from tests.year.customer import DAY
 from tests.year.story import Story
 
 OUTAGE = timedelta(minutes=10)
-BACKLOG = timedelta(hours=36)
+BACKLOG = timedelta(hours=30)
 FAULTS = Faults(lost=0.02, twice=0.2, late=0.2, late_by=timedelta(hours=2))
 STEP = timedelta(hours=6)
 
@@ -30,7 +30,7 @@ class Played:
     outages: list[datetime] = field(default_factory=list)
     """When the product was away while something was being sent."""
     backlogs: list[datetime] = field(default_factory=list)
-    """When deliveries were taken in and nothing was done with them for a day and a half."""
+    """When the worker, and then the database, was away for a day while deliveries were acknowledged."""
 
 
 def play(
@@ -52,7 +52,7 @@ def play(
     rounds = [began + every * number for number in range(1, days * DAY // every)]
     chance = random.Random(f"outages {seed}")
     played.outages = sorted(_busy_moment(chance, began, days) for _ in range(2))
-    played.backlogs = sorted(_busy_moment(chance, began, days) for _ in range(2))
+    played.backlogs = [_busy_moment(chance, began, days) for _ in range(2)]
     stops = sorted({*rounds, *played.outages, *played.backlogs, *(act.at for act in acts), began + days * DAY})
     pending = iter(acts)
     act = next(pending, None)
@@ -61,10 +61,11 @@ def play(
         while act is not None and act.at <= stop:
             act.do()
             act = next(pending, None)
-        if stop in played.backlogs:
-            shop.let_pile_up(shop.now + BACKLOG)
         if stop in played.outages:
             _outage(shop, story)
+        if stop in played.backlogs:
+            through = shop.lag_through if stop == played.backlogs[0] else shop.spool_through
+            through(shop.now + BACKLOG)
         if stop in rounds or stop in played.outages:
             compare(shop, played)
             watch(f"day {(shop.now - began).days}")

@@ -82,7 +82,7 @@ class Story:
             (CANCELS, lambda: self._cancellation(at, customer)),
             (PAUSES, lambda: self._pause(at, customer)),
             (CHANGES_PLAN, lambda: iter([Act(at, customer.change_plan)])),
-            (UPGRADES, lambda: iter([Act(at, lambda: customer.upgrade(fails=fails))])),
+            (UPGRADES, lambda: self._upgrade(at, customer, fails=fails)),
             (CHANGES_SEATS, lambda: iter([Act(at, customer.change_seats)])),
             (MOVES, lambda: iter([Act(at, customer.move)])),
             (REFUNDED_IN_PART, lambda: iter([Act(at, lambda: customer.get_back(500))])),
@@ -103,6 +103,13 @@ class Story:
     def _pause(self, at: datetime, customer: Customer) -> Iterator[Act]:
         yield Act(at, customer.pause)
         yield Act(at + self._random.randrange(5, 40) * DAY, customer.unpause)
+
+    def _upgrade(self, at: datetime, customer: Customer, *, fails: bool) -> Iterator[Act]:
+        """Take a dearer plan that is charged at once; in vain, it is taken back or paid some hours later."""
+        yield Act(at, lambda: customer.upgrade(fails=fails))
+        if fails:
+            after = at + self._random.randrange(1, 72) * HOUR
+            yield Act(after, self._random.choice([customer.take_change_back, customer.pay_change]))
 
     def _accusation(self, at: datetime, customer: Customer) -> Iterator[Act]:
         yield Act(at, customer.accuse)

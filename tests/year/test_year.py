@@ -36,5 +36,6 @@ def test_a_season_of_lost_doubled_and_late_deliveries_ends_as_the_provider_has_i
 
     assert (verdict.wrong, verdict.unwarned) == ((), ())
     assert verdict.accounts == 8
+    assert len(played.backlogs) == 2
     assert totals["lost"] > 0
     assert sum(played.repaired.values()) > 0

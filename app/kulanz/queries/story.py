@@ -104,6 +104,7 @@ _TIMERS = {
     "override_end": "The operator's exception ends and the policy applies again",
     "pause_end": "The pause of a subscription in dunning ends or is looked into",
     "renewal_overdue": "The renewal is overdue unless something is heard of it",
+    "dispute_silent": "The dispute stops dunning no longer unless something is heard of it",
     "hold_end": "The hold ends and the subscription is given up",
 }
 

@@ -69,18 +69,23 @@ class ShopActions:
         self.billing.plan_renewal(sub)
 
     def change_plan(self, sub: str, variant: int, product: str | None = None) -> None:
-        """Switch the variant, at once."""
+        """Switch the variant, at once; the difference goes with the next renewal, and an unpaid change is over."""
         named = {} if product is None else {"product_name": product}
+        contract = self.store.contract(sub)
+        if contract.unpaid_change is not None:
+            contract.unpaid_change = None
+            named["status"] = "active"
         self.store.change(SUBSCRIPTIONS, sub, variant_id=variant, **named)
         self.store.tell("subscription_updated", sub)
 
-    def upgrade(self, sub: str, variant: int, difference: int) -> None:
-        """Switch the variant and charge the difference at once, which may fail."""
-        if self.store.told(SUBSCRIPTIONS, sub)["status"] != "active":
-            raise RefusedError("only what is active is upgraded")
-        self.store.change(SUBSCRIPTIONS, sub, variant_id=variant)
-        self._tell(sub, "subscription_plan_changed")
-        self.billing.charge_change(sub, difference)
+    def change_plan_unpaid(self, sub: str, variant: int) -> None:
+        """Switch the variant and charge the difference at once, in vain."""
+        self.change_plan(sub, variant)
+        self.billing.charge_change(sub)
+
+    def pay_change(self, sub: str) -> None:
+        """Pay the difference that was charged in vain, with a new card."""
+        self.billing.pay_change(sub)
 
     def change_quantity(self, sub: str, quantity: int) -> None:
         """Have another number of seats."""

@@ -125,7 +125,9 @@ def _called_unpaid(sub: Subscription, book: Book) -> datetime | None:
         (
             at
             for at in sub.unpaid_at
-            if all(at > each for each in settled) and not any(began <= at <= paid for began, paid in changes)
+            if all(at > each for each in settled)
+            and not any(began <= at <= paid for began, paid in changes)
+            and not tenures.was_taken_back(sub, book, at)
         ),
         None,
     )
