@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -196,3 +197,17 @@ def test_a_newer_preset_of_the_policy_in_force_is_a_note_and_all_is_well(
 
     assert (after["ok"], "newer preset" in str(before)) == (True, False)
     assert "a newer preset is there: see `kulanz policy diff" in str(after)
+
+
+def test_a_env_file_that_others_may_read_is_named(examine, tmp_path):
+    file = tmp_path / ".env"
+    file.write_text("PORT=9000\n")
+    file.chmod(0o644)
+
+    with contextlib.chdir(tmp_path):
+        read_by_others = examine()[".env"]
+        file.chmod(0o600)
+        private = examine()[".env"]
+
+    assert (read_by_others["ok"], read_by_others["advice"]) == (False, "chmod go= .env")
+    assert private["ok"] is True
