@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from babel import Locale
@@ -12,6 +13,7 @@ from jinja2.runtime import Context
 
 from kulanz.delivery.recipient import Recipient
 from kulanz.formats.money import units
+from kulanz.formats.reasons import REASONS
 
 
 @pass_context
@@ -43,6 +45,39 @@ def money(context: Context, amount: int, currency: str) -> str:
     reader: Recipient = context["reader"]
     value = units(amount, currency, context["decimals"])
     return format_currency(value, currency, locale=reader.locale, decimal_quantization=False)
+
+
+@pass_context
+def plan(context: Context, name: str) -> str:
+    """Return what a plan or an add-on is called: by the policy, else its lower-case name as a title."""
+    reader: Recipient = context["reader"]
+    names = context["names"]
+    words = names.get(name) if isinstance(names, Mapping) else None
+    called = words.get(reader.locale.language) if isinstance(words, Mapping) else None
+    return str(called) if called else name.replace("-", " ").replace("_", " ").title()
+
+
+@pass_context
+def because(context: Context, why: str) -> str:
+    """Return the words for a verdict; a language of the merchant's has them in English."""
+    reader: Recipient = context["reader"]
+    return REASONS.get(reader.locale.language, REASONS["en"])[why]
+
+
+@pass_context
+def cited(context: Context, clause: str | None) -> str:
+    """Return ` (Ziffer 6.2 unserer Richtlinie)` where the policy lets mails name its clauses; else nothing.
+
+    A clause that a source names instead of numbering it is a section: `§Non-Payment`, `4-Mahnung`.
+    """
+    if not clause or not context["cites"]:
+        return ""
+    reader: Recipient = context["reader"]
+    german = reader.locale.language == "de"
+    number, _, name = clause.partition("-") if not clause.startswith("§") else ("", "", clause[1:])
+    numbered = f"{'Ziffer' if german else 'section'}\N{NO-BREAK SPACE}{number}" if number else ""
+    named = (f"Abschnitt „{name}“" if german else f"section “{name}”") if name else ""
+    return f" ({', '.join(filter(None, (numbered, named)))} {'unserer Richtlinie' if german else 'of our policy'})"
 
 
 def instant_of(text: str) -> datetime:

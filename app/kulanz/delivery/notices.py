@@ -67,30 +67,50 @@ OPTIONAL = (
     "amount",  # what is disputed or refunded, in minor units of `currency`
     "amount_due",
     "billed_until",  # the end of the period to which an add-on is billed
+    "amount_clause",  # the clause about what stays of a refund
+    "cites",  # whether the policy's clauses are named
     "clause",
     "collections",  # whether a debt that stays unpaid may be handed over
+    "consequence_clause",  # the clause of what follows when nothing is paid
     "currency",
     "data_deletion_eligible_at",
     "deadline",
+    "decision_reason",  # what a person wrote who denied a refund
+    "developer",  # whose policy a product follows, and how to reach them
+    "developer_contact",
     "decimals",  # how many the amounts have, where the provider has others than the currency
     "draft_amount",  # what goes out with the next regular invoice
     "ends_at",
     "kind",  # what an add-on is, such as `users`
     "fee",  # what a dunning letter costs, and all of them together, in minor units of `currency`
     "fees",
+    "fee_currency",
+    "fee_possible",  # whether a chargeback may cost a fee that is not known yet
+    "had_grace",  # whether there was a deadline before access was taken
     "invoice",  # the provider's number of it
+    "measure",  # how much the pieces of an add-on are, such as `30 GB`
     "letter",  # `reminder`, `demand` or `last_demand`
     "on_grace_end",  # `cancel`: the subscription itself ends with the grace period
+    "names",  # what plans and add-ons are called, by language
     "overdue_since",
+    "part_paid",  # what was transferred of the invoice already
     "pay_by",
+    "piece",  # one piece of an add-on, such as `10 GB`
+    "plan_ends",  # whether a refund ends what the payment was for
+    "policy_url",
     "plan",  # the paid plan that it is about
     "quantity",
     "reason",  # `dispute`; where it is left open, an `amount` in a notice of suspension says the same
+    "restores",  # whether a late payment brings the plan back
     "statutory_withdrawal_until",
     "subject",
     "topic",
-    "refund_due",  # what was invoiced already when a booking was withdrawn from
+    "refund_due",  # what was charged already when a booking was withdrawn from
+    "taken_off",  # the same on an unpaid invoice: it is no longer due
+    "tax",  # of an add-on's prices: `included`, or `none` where the customer pays none; else it comes on top
+    "tax_kept",  # the tax of a payment that is not refunded
     "unit_price",  # of one piece for a month
+    "why",  # the word for a verdict
     "total_due",
 )
 """What the templates use where it is there."""
@@ -102,6 +122,8 @@ OWN = (
     "step",  # the number of the reminder
     "disputed",
     "given",  # all data of an alert, by name
+    "bank",  # where transfers go: `bank.holder`, `bank.iban`, `bank.bic`
+    "paper",  # whether it is a letter on paper
     "brand_name",
     "brand_logo",  # for the `src` of an `img` element
     "brand_color",
@@ -248,6 +270,8 @@ def _values(data: Mapping[str, Any], reader: Recipient) -> dict[str, Any]:
         "brand_color": brand.color,
         "brand_address": "\n".join(brand.address_lines),
         "support_email": brand.support,
+        "bank": reader.bank,
+        "paper": bool(reader.to),
     }
     disputed = given.get("reason", "dispute" if "amount" in given else None) == "dispute"
     return {**dict.fromkeys(OPTIONAL), **given, **own, "disputed": disputed, "given": given, "reader": reader}
@@ -286,6 +310,7 @@ def _as_html(subject: str, paragraphs: list[str], footer: list[str], reader: Rec
             footer=[paragraph.split("\n") for paragraph in footer],
             billing_url=reader.billing_url,
             to=reader.to,
+            from_lines=reader.from_lines,
             day=day,
             brand=reader.brand,
         )

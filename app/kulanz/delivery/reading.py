@@ -35,7 +35,9 @@ def reader(
         step=step,
         brand=channels.brand,
         templates=channels.templates,
+        bank=channels.bank,
         to=to,
+        from_lines=channels.sender_lines if to else (),
         on=on,
     )
 

@@ -11,6 +11,7 @@ from babel import Locale, UnknownLocaleError
 
 from kulanz.delivery.brand import Brand
 from kulanz.delivery.languages import LANGUAGES, languages
+from kulanz.formats.bank_accounts import BankAccount
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,8 +30,12 @@ class Recipient:
     """The merchant's own."""
     fallback: Locale = Locale("en")  # noqa: RUF009 - a locale is a value
     """The locale of a notice that there are no words for in the recipient's own language."""
+    bank: BankAccount | None = None
+    """Where transfers go."""
     to: tuple[str, ...] = ()
     """The lines of the envelope, for a letter on paper."""
+    from_lines: tuple[str, ...] = ()
+    """The sender's own, on paper."""
     on: datetime | None = None
     """The day that stands on it."""
 

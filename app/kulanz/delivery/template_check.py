@@ -20,7 +20,9 @@ from kulanz.delivery.recipient import Recipient, parsed
 from kulanz.delivery.wording import TemplateFault, environment, fault_of, has_notice, steps
 
 _LAYOUT = "letter.html"
-_LAYOUT_VARIABLES = frozenset({"language", "subject", "blocks", "footer", "billing_url", "to", "day", "brand"})
+_LAYOUT_VARIABLES = frozenset(
+    {"language", "subject", "blocks", "footer", "billing_url", "to", "day", "brand", "from_lines"}
+)
 _VARIABLES = frozenset({*OPTIONAL, *OWN, *(name for names in REQUIRED.values() for name in names)})
 _VOID = frozenset(
     ["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"]

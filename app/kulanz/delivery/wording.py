@@ -64,11 +64,13 @@ def environment(folder: Path | None = None) -> Environment:
     )
     made.globals.clear()
     made.filters |= {
+        "because": filters.because,
+        "cited": filters.cited,
         "day": filters.day,
         "moment": filters.moment,
         "money": filters.money,
         "plain": lambda value: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str),
-        "plan": lambda name: name.replace("-", " ").replace("_", " ").title(),
+        "plan": filters.plan,
         "shell_word": shell_word,
         "words": lambda name: name.replace("_", " ").replace(".", " "),
     }
