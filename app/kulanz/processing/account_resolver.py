@@ -148,6 +148,10 @@ class AccountResolver:
             if customer.fallback in owners and len(owners) == 2:  # noqa: PLR2004
                 yield customer.fallback, min(owners - {customer.fallback})
 
+    def purchase(self, key: str) -> str:
+        """Return the purchase that an object is a payment of; itself where it is none."""
+        return root(key, self._values.get)
+
     def write(self) -> None:
         """Record what was learned."""
         changed = [self._row(key) for key in self._owners]

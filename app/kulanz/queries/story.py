@@ -104,6 +104,7 @@ _TIMERS = {
     "override_end": "The operator's exception ends and the policy applies again",
     "pause_end": "The pause of a subscription in dunning ends or is looked into",
     "renewal_overdue": "The renewal is overdue unless something is heard of it",
+    "shared_end": "Another account has this purchase, too, and from then on only its owner has it",
     "hold_end": "The hold ends and the subscription is given up",
 }
 

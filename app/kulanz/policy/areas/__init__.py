@@ -22,6 +22,7 @@ from kulanz.policy.areas.overrides.area import OverridesArea
 from kulanz.policy.areas.reach.area import ReachArea
 from kulanz.policy.areas.refunds.area import RefundsArea
 from kulanz.policy.areas.renewals.area import RenewalsArea
+from kulanz.policy.areas.sharing.area import SharingArea
 from kulanz.policy.areas.subscriptions.area import SubscriptionsArea
 from kulanz.policy.areas.versions.area import VersionsArea
 from kulanz.policy.book import Book
@@ -45,6 +46,7 @@ AREAS: tuple[Area, ...] = (
     CreditArea(),
     MigrationArea(),
     CancellationArea(),
+    SharingArea(),
 )
 HOOKS = tuple(name for name, value in vars(Area).items() if isfunction(value))
 """What each of them may be asked."""

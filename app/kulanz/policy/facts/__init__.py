@@ -71,6 +71,7 @@ from kulanz.policy.facts.refunds import (
     RefundOrdered,
     RefundRequested,
 )
+from kulanz.policy.facts.sharing import PurchaseShared
 from kulanz.policy.facts.versions import TermsAgreed, VersionApplied
 from kulanz.policy.facts.words import (
     BESIDE_A_PERIOD,
@@ -150,6 +151,7 @@ __all__ = [
     "PaymentVoided",
     "Provenance",
     "ProviderFact",
+    "PurchaseShared",
     "RefundConfirmed",
     "RefundDecided",
     "RefundOrdered",
@@ -223,6 +225,7 @@ OwnFact = (
     | CreditEnded
     | MovedToOnPremise
     | CancellationNoted
+    | PurchaseShared
     | ClaimHandedOver
     | ClaimReported
     | CollectionApproved
