@@ -122,7 +122,9 @@ def _is_linked(row: BindingRow, wanted: Link) -> bool:
 
 def _is_object(row: BindingRow) -> bool:
     """Whether a name is an object's: `lemonsqueezy:customer:1`, and not a dispute's or a refund request's."""
-    return row.claims is not None or (row.key.count(":") == _PARTS and not row.key.startswith(_NAMES))
+    if row.claims is not None:
+        return not read(row.claims).is_name
+    return row.key.count(":") == _PARTS and not row.key.startswith(_NAMES)
 
 
 _PARTS = 2

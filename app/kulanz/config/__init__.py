@@ -45,6 +45,8 @@ class Settings:
     reconcile: str = "apply"
     """What the nightly round does with what it finds: `apply`, `report`, or `off`."""
     account_key: str = "account_id"
+    account_from: tuple[str, ...] = ()
+    """Where an event may name the account; none: in custom data and at the customer, under `account_key`."""
     account_secret: str | None = None
     require_signed_accounts: bool = False
     join_by_customer: bool = False
@@ -134,6 +136,7 @@ def _settings(reader: SettingsReader, data_dir: Path) -> Settings:
         lemonsqueezy_store_ids=frozenset(reader.many("LEMONSQUEEZY_STORE_ID")),
         reconcile=reader.choice("KULANZ_RECONCILE", ("apply", "report", "off"), "apply"),
         account_key=reader.text("KULANZ_ACCOUNT_KEY") or "account_id",
+        account_from=reader.places("KULANZ_ACCOUNT_FROM"),
         account_secret=reader.text("KULANZ_ACCOUNT_SECRET"),
         require_signed_accounts=reader.flag("KULANZ_REQUIRE_SIGNED_ACCOUNTS"),
         join_by_customer=reader.flag("KULANZ_JOIN_BY_CUSTOMER"),

@@ -13,7 +13,7 @@ SECRET_SETTINGS = frozenset(
 )
 NAMED_KULANZ = frozenset(
     {"data_dir", "policy", "timezone", "country", "account_key", "account_secret", "require_signed_accounts", "plans"}
-    | {"join_by_customer", "trusted_claims", "reconcile", "spool", "test_clock", "demo"}
+    | {"account_from", "join_by_customer", "trusted_claims", "reconcile", "spool", "test_clock", "demo"}
 )
 
 
@@ -47,7 +47,9 @@ def _plain(value: Any) -> str:
     match value:
         case bool():
             return str(int(value))
-        case tuple() | frozenset():
+        case tuple():
+            return ",".join(value)
+        case frozenset():
             return ",".join(sorted(value))
         case _:
             return without_password(str(value))

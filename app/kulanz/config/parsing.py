@@ -23,6 +23,8 @@ T = TypeVar("T")
 KEY_BYTES = 32
 YES, NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 MAX_PORT = 65535
+_PLACE = re.compile(r"(?:customer\.)?metadata\.\S+|customer\.external_id|client_reference_id")
+"""Where an event may name an account: in custom data, at the customer, in a Checkout Session."""
 MAX_MEBIBYTES = 999_999
 
 
@@ -152,6 +154,11 @@ class SettingsReader:
         twice = sorted({variant for variant in variants if variants.count(variant) > 1})
         self.problems += [f"{name}: {variant} is mapped twice" for variant in twice]
         return pairs
+
+    def places(self, name: str) -> tuple[str, ...]:
+        """Return places of an event that may name an account."""
+        expected = "metadata.<key>, customer.external_id, customer.metadata.<key> or client_reference_id"
+        return self._each(name, lambda text: text if _PLACE.fullmatch(text) else None, expected)
 
     def networks(self, name: str) -> tuple[str, ...]:
         """Return addresses or networks."""

@@ -96,7 +96,7 @@ def explanation(services: Services, name: str, *, steps: bool = True) -> JsonDoc
         "standing": str(seen.account.standing),
         "plan": seen.account.plan,
         "access": str(seen.account.access),
-        "why": gone or [sentences.read_out(line) for line in _why(seen)],
+        "why": gone or [sentences.read_out(line) for line in _why(services, seen)],
         "steps": [step(row) for row in rows],
         "outlook": [
             *([] if gone else story.held_back(events, waits)),
@@ -106,8 +106,9 @@ def explanation(services: Services, name: str, *, steps: bool = True) -> JsonDoc
     }
 
 
-def _why(seen: AccountView) -> Iterator[str]:
+def _why(services: Services, seen: AccountView) -> Iterator[str]:
     yield from story.reasons(seen.state)
+    yield from story.unnamed(seen.account.id, seen.account.book, services.account_naming.places)
     yield from story.idle_orders(seen.account.book, seen.terms.under(seen.account.book, seen.state.as_of))
 
 

@@ -42,6 +42,26 @@ def _rights(state: State) -> Iterator[str]:
         yield "No subscription gives a plan, so the account is on the free plan."
 
 
+def unnamed(account: str, book: Book, places: Sequence[str]) -> Iterator[str]:
+    """Yield what is missing where an account has the name of a customer, as no purchase of that customer named one."""
+    sold = (*book.subscriptions.values(), *book.orders.values(), *book.licences.values())
+    named = (record.seen.customer.partition(":") for record in sold if record.seen.customer)
+    provider = next((provider for provider, _, customer in named if f"{provider}-{customer}" == account), None)
+    if provider is not None:
+        where = _PUT_THERE.get(provider, "Put it into the custom data of the checkout")
+        yield (
+            f"No purchase of this customer names an account: none has an id at {', '.join(places)}. {where}, or let "
+            "KULANZ_ACCOUNT_FROM name the place where it stands. "
+            f"`kulanz account link {account} ID` moves what is here."
+        )
+
+
+_PUT_THERE = {
+    "stripe": "Put it into the subscription's metadata (`subscription_data.metadata` of a Checkout Session)",
+    "standard": "Put it into the metadata of the checkout",
+}
+
+
 def idle_orders(book: Book, terms: Terms) -> Iterator[str]:
     """Yield why single orders give no plan."""
     for order, why in lifetime.idle(book, terms):

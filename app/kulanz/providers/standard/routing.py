@@ -5,17 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kulanz.providers.naming import Naming, claim
+from kulanz.providers.naming import Claim, Naming, claim, customer_claim
 from kulanz.providers.provider import Routing
 from kulanz.providers.standard.sender import data_of, ids_of, kind_of
-from kulanz.providers.standard.vocabulary import PAYMENT, PROVIDER, SUBSCRIPTION, binding
+from kulanz.providers.standard.vocabulary import CUSTOMER, PAYMENT, PROVIDER, SUBSCRIPTION, binding
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     """Say whose event it is. A subscription's payment waits until the subscription is known."""
     kind, ids = kind_of(payload), ids_of(payload)
     told = data_of(payload)
-    claimed = claim(told.values.get("metadata"), naming, PROVIDER)
+    claimed = (
+        Claim()
+        if kind == CUSTOMER
+        else claim(told.values.get("metadata"), naming, PROVIDER, lambda: told.instant("created_at"))
+    )
     return Routing(
         claim=claimed.account,
         unusable_claim=claimed.unusable,
@@ -24,9 +28,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         customer=_binding("customer", ids.customer),
         subscription=_binding(SUBSCRIPTION, ids.subscription),
         order=_binding(PAYMENT, ids.payment),
-        customer_claim=claim(
-            {naming.account_key: told.below("customer").values.get("external_id")}, naming, PROVIDER
-        ).account,
+        customer_claim=customer_claim((told if kind == CUSTOMER else told.below("customer")).values, naming, PROVIDER),
         is_payment=kind != SUBSCRIPTION,
         needs_subscription=kind == PAYMENT and ids.subscription is not None,
         fallback=f"{PROVIDER}-{ids.customer}" if ids.customer else None,

@@ -13,6 +13,8 @@ INVOICE = "invoice"
 CHARGE = "charge"
 DISPUTE = "dispute"
 INVOICE_PAYMENT = "invoice_payment"
+CUSTOMER = "customer"
+CHECKOUT = "checkout.session"
 
 THIN = "v2.core.event"
 """What events of Stripe's second API are: they name an object and do not carry it."""
@@ -36,6 +38,9 @@ OBJECTS: Mapping[str, str] = {
     "charge.dispute.closed": DISPUTE,
     "charge.dispute.funds_withdrawn": DISPUTE,
     "charge.dispute.funds_reinstated": DISPUTE,
+    "customer.created": CUSTOMER,
+    "customer.updated": CUSTOMER,
+    "checkout.session.completed": CHECKOUT,
 }
 """Every event that somebody acts on, with the kind of object it carries."""
 
@@ -58,6 +63,8 @@ RANKS: Mapping[str, int] = {
     "invoice.voided": 5,
     "charge.succeeded": 1,
     "charge.refunded": 2,
+    "customer.created": 1,
+    "customer.updated": 2,
 }
 """Which of two events of one object and one second tells more; disputes rank by their status.
 
