@@ -277,12 +277,18 @@ def test_an_operator_links_what_is_unnamed_sees_it_before_and_can_take_it_back(
     linked = plans(instance, unnamed, org)
     instance.deliver_event(subscription_created(purchase=bought(number, None, start), at=start + HOUR))
     followed = len(instance.account(org)["subscriptions"])
+    shown = instance.account(org)["links"]
+    why = " ".join(instance.cli("account", "explain", org, "--json")["why"])
     instance.cli("account", "link", unnamed, org, "--undo", *told)
     instance.settle()
 
     assert preview["links"][0]["plans"] == {unnamed: "free", org: "enterprise"}
     assert before == ["enterprise", "professional"]
     assert linked == ["enterprise", "enterprise"]
+    assert [link["from"] for link in shown] == [unnamed]
+    assert f"what belonged to {unnamed} belongs here" in why
+    assert instance.account(unnamed)["linkable_to"] == org
+    assert instance.account(org)["links"] == []
     assert instance.account(unnamed)["account_id"] == unnamed
     assert followed == 3
     assert plans(instance, unnamed, org) == ["enterprise", "professional"]
@@ -319,6 +325,10 @@ def test_operators_see_who_pays_twice_for_one_plan_after_a_day(
 
     assert at_once == []
     assert [subject for subject in alerts(instance, "paid_twice") if str(number) in subject] == [f"paddle:sub_{number}"]
+    shown = {sub["id"]: sub["paid_twice"] for sub in instance.account(org)["subscriptions"]}
+    assert {ident for ident, twice in shown.items() if twice} == {f"sub_{number}"}
+    told = " ".join(instance.cli("account", "explain", org, "--json")["outlook"])
+    assert f"paddle:sub_{number} pays for a plan that another subscription pays for" in told
 
 
 def test_a_claim_that_names_a_closed_account_moves_nothing_and_is_shown(

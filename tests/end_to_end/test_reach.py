@@ -90,10 +90,13 @@ def test_a_strangers_grace_and_downgrade_are_no_news_of_the_account_that_they_na
     instance.deliver_event(subscription_payment_success(at=start, purchase=victim))
 
     fails(instance, stranger, start)
-    in_grace = standing(instance, victim)
+    in_grace, shown = standing(instance, victim), instance.account(victim)
+    why = instance.cli("account", "explain", str(victim.account), "--json")["why"]
     instance.advance_to(start + days(8))
 
     assert in_grace == standing(instance, victim) == UNTOUCHED
+    assert [case["claim"] for case in shown["dunning_cases"]] == [True]
+    assert "It is a stranger's claim" in " ".join(why)
     told = {"account.grace_started", "account.grace_warning", "account.grace_reminder", "account.downgraded"}
     assert not told & set(instance.callbacks_received(victim))
     assert "downgraded" in instance.mails(stranger)
@@ -133,6 +136,7 @@ def test_a_strangers_fraudulent_order_takes_nothing_from_an_account_that_has_onl
     after = instance.account(victim)
     assert (after["standing"], after["access"]) == (before["standing"], before["access"]) == ("good", "free")
     assert after["data_deletion_eligible_at"] is None
+    assert [dispute["claim"] for dispute in after["disputes"]] == [True]
     assert "alert.dispute_claim" in rules(instance, victim)
     assert "account.suspended" not in instance.callbacks_received(victim)
 

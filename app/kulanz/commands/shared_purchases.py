@@ -59,9 +59,9 @@ def _note(services: Services, names: Sequence[str], shared: Collection[Purchase]
             known = read(row.claims) if row.claims is not None else Ownership(base=row.account)
             heard[row.key] = heard[row.key].join(known)
         owner_of = {key: owner for key in keys if (owner := heard.owner(key)) is not None}
-        bindings.save(tx, [_row(key, account, heard[key]) for key, account in owner_of.items()])
-        for row in accounts.lock(tx, names, services.vault.new_data_key).values():
-            _keep(services, tx, opened(row, services.vault), owner_of)
+        bindings.save(tx, [_row(key, owner, heard[key]) for key, owner in owner_of.items()])
+        for account_row in accounts.lock(tx, names, services.vault.new_data_key).values():
+            _keep(services, tx, opened(account_row, services.vault), owner_of)
         for key, account in owner_of.items():
             outbox.alert(services, tx, topic="purchase_shared", subject=key, account=account)
 

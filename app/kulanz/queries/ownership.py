@@ -93,15 +93,16 @@ def _judged(row: AccountRow, book: Book, terms: Terms) -> Iterator[Difference]:
     if row.key is None or row.decided_at is None:
         return
     state = assess(book, terms, book.word("timezone") or terms.timezone, row.decided_at)
-    ranks = {
-        "plan": (terms.catalogue.rank(row.plan), terms.catalogue.rank(state.plan)),
-        "access": (_ACCESS.index(row.access), _ACCESS.index(state.access)),
-        "standing": (-_STANDINGS.index(row.standing), -_STANDINGS.index(state.standing)),
+    rank = terms.catalogue.rank
+    less = {
+        "plan": rank(state.plan) < rank(row.plan),
+        "access": _ACCESS.index(state.access) < _ACCESS.index(Access(row.access)),
+        "standing": _STANDINGS.index(state.standing) > _STANDINGS.index(Standing(row.standing)),
     }
-    for kind, (before, after) in ranks.items():
+    for kind, takes in less.items():
         old, new = str(getattr(row, kind)), str(getattr(state, kind))
         if old != new:
-            yield Difference(account=row.id, kind=kind, of=f"{old} -> {new}", takes=after < before)
+            yield Difference(account=row.id, kind=kind, of=f"{old} -> {new}", takes=takes)
 
 
 _ACCESS = (Access.NONE, Access.FREE, Access.FULL)

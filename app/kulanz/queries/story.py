@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
 
 from kulanz.policy.areas.lifetime import area as lifetime
+from kulanz.policy.areas.subscriptions import twice
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.facts import Status
 from kulanz.policy.state import Case, CaseState, Chargeback, Grant, Hold, Owner, State, Terms
 from kulanz.policy.state.closure import ClosureCase
+from kulanz.queries.links import customer_named
 from kulanz.queries.sentences import money
 
 
@@ -19,10 +23,19 @@ def reasons(state: State) -> Iterator[str]:
         yield _hold(hold)
     for case in state.cases:
         if case.state is CaseState.GRACE:
-            yield f"Subscription {case.subscription} is unpaid; access stays on until {rfc3339(case.deadline)}."
+            claim = _CLAIM if case.claim else ""
+            yield f"Subscription {case.subscription} is unpaid; access stays on until {rfc3339(case.deadline)}.{claim}"
         elif case.pursued and case.given_up:
             yield _debt(case, state)
+    yield from (
+        f"The purchase of the chargeback {chargeback.key} is another customer's.{_CLAIM}"
+        for chargeback in state.chargebacks
+        if chargeback.claim and not chargeback.holds
+    )
     yield from _rights(state)
+
+
+_CLAIM = " It is a stranger's claim and takes nothing from the account's own buyer."
 
 
 def _rights(state: State) -> Iterator[str]:
@@ -42,12 +55,30 @@ def _rights(state: State) -> Iterator[str]:
         yield "No subscription gives a plan, so the account is on the free plan."
 
 
+def linked(links: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield which accounts' purchases belong here by an operator's word."""
+    for link in links:
+        objects = ", ".join(link["objects"])
+        yield f"By an operator's link of {link['linked_at']}, what belonged to {link['from']} belongs here: {objects}."
+
+
+def could_be(account: str, other: str | None) -> Iterator[str]:
+    """Yield that an operator may move what is here to the account that its customer names elsewhere."""
+    if other is not None:
+        yield f"The same customer names {other}, too; `kulanz account link {account} {other}` moves what is here."
+
+
+def paid_twice(state: State, book: Book, now: datetime) -> Iterator[str]:
+    """Yield which subscriptions pay for what another one pays for."""
+    for key, _ in twice.alerts(state, book, now):
+        yield f"Subscription {key} pays for a plan that another subscription pays for, too: ask which one is to end."
+
+
 def unnamed(account: str, book: Book, places: Sequence[str]) -> Iterator[str]:
     """Yield what is missing where an account has the name of a customer, as no purchase of that customer named one."""
-    sold = (*book.subscriptions.values(), *book.orders.values(), *book.licences.values())
-    named = (record.seen.customer.partition(":") for record in sold if record.seen.customer)
-    provider = next((provider for provider, _, customer in named if f"{provider}-{customer}" == account), None)
-    if provider is not None:
+    customer = customer_named(account, book)
+    if customer is not None:
+        provider = customer.partition(":")[0]
         where = _PUT_THERE.get(provider, "Put it into the custom data of the checkout")
         yield (
             f"No purchase of this customer names an account: none has an id at {', '.join(places)}. {where}, or let "
@@ -147,7 +178,7 @@ def _hold(hold: Hold) -> str:
         Owner.REFUND: "its payment went back in full",
     }
     why = words.get(hold.owner, str(hold.owner))
-    claim = "" if hold.counts else " It is a stranger's claim and takes nothing from the account's own buyer."
+    claim = "" if hold.counts else _CLAIM
     return f"Hold on {reach} since {rfc3339(hold.since)}: {why} ({hold.source}).{claim}"
 
 

@@ -136,7 +136,7 @@ class AccountPages:
             outcomes=orders.FINAL,
             proposed=f"{start + PROPOSED:%Y-%m-%dT%H:%M}",
             now=now,
-            done=questions.word("done", [*orders.OFFERS, *orders.COMMAND_TITLES]),
+            done=questions.word("done", [*orders.OFFERS, *orders.COMMAND_TITLES, "link", "undo_link"]),
             **more,
         )
 
