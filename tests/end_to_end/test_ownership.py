@@ -159,6 +159,49 @@ def test_a_subscription_whose_claim_changes_goes_with_its_case_to_the_newer_acco
     assert "ownership.moved" in [step["rule"] for step in steps]
 
 
+def edited(provider: str, org: str, number: int, start: datetime) -> Any:
+    """Return what makes a snapshot of one subscription of a provider: its time, the account it names, its end."""
+    began = {"began": start, "email": f"{org}@shop.example"}
+    if provider == "stripe":
+        there = stripe_purchase(f"s{number}", f"cus_{number}", start)
+        return lambda name, account, at: stripe.delivery(
+            stripe.subscription(
+                {"end": "deleted"}.get(name, name),
+                at=at,
+                purchase=replace(there, account=account),
+                status="canceled" if name == "end" else "active",
+            )
+        )
+    if provider == "paddle":
+        bought_there = paddle.Purchase(customer=f"ctm_{number}", subscription=f"sub_{number}", **began)
+        return lambda name, account, at: paddle.delivery(
+            paddle.subscription(
+                {"end": "canceled"}.get(name, name), at=at, purchase=replace(bought_there, account=account)
+            )
+        )
+    sold = standard.Purchase(customer=f"c{number}", subscription=f"s{number}", product="prod_pro", **began)
+    return lambda name, account, at: standard.delivery(
+        standard.polar_subscription({"end": "revoked"}.get(name, name), at=at, purchase=replace(sold, account=account))
+    )
+
+
+@pytest.mark.parametrize("provider", ["stripe", "paddle", "standard"])
+def test_a_subscription_whose_metadata_are_edited_is_the_newer_account_s_alone_and_then_nobody_s(
+    instance: Instance, start: datetime, number: int, provider: str
+) -> None:
+    first, second = f"org_{number}a", f"org_{number}b"
+    snapshot = edited(provider, first, number, start)
+    post(instance, provider, snapshot("created", first, start))
+    post(instance, provider, snapshot("updated", second, start + HOUR))
+    given = plans(instance, first, second)
+
+    post(instance, provider, snapshot("updated", first, start + HOUR / 2), snapshot("end", second, start + DAY))
+    instance.advance_to(start + 40 * DAY)
+
+    assert given == ["free", "professional"]
+    assert plans(instance, first, second) == ["free", "free"]
+
+
 def test_what_moved_is_replayed_after_the_old_account_was_erased(
     instance: Instance, start: datetime, number: int
 ) -> None:

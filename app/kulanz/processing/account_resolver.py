@@ -164,7 +164,8 @@ class AccountResolver:
         bindings.save(self._tx, [row for row in changed if row != self._stored.get(row.key)])
 
     def _row(self, key: str) -> BindingRow:
-        value, whole = self._values[key], root(key, self._values.get)
+        value = self._values[key]
+        whole = value.order if value.is_name and value.order else root(key, self._values.get)
         if whole != key:
             return BindingRow(key, self._owners[key], write(value), None, whole)
         customer = value.customer.key if value.customer is not None and kind_of(key) != "customer" else None
