@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 
-from bench.figures import Figure, Goal
-from bench.instances import Kulanz, printed, resident
+from bench.figures import NO_GOAL, Figure, Goal
+from bench.instances import Kulanz, printed, processor_time, resident
 from bench.plan import Bench, in_turn
 from kulanz.store import accounts, inbox, ledger
 from kulanz.store.database import Database
@@ -16,37 +16,58 @@ STALLED = 60.0
 """Seconds without any event being applied after which a drain is given up."""
 POLL_INTERVAL = 0.02
 MIN_SAMPLES = 2
+USUAL = {"SQLite": 25.0, "PostgreSQL": 18.0}
+"""At least so many times the usual job, which keeps no ledger, decides nothing and encrypts nothing."""
 
 
 def applying(bench: Bench) -> Iterator[Figure]:
-    """One worker process, on either database."""
-    figures = {name: _applied(name) for name in bench.plan.databases}
-    yield from figures.values()
-    installations = {name: bench.instances.kulanz(f"drain-{name}", name) for name in figures}
+    """One worker process on either database, beside the usual job and beside jobs that do nothing."""
+    databases = bench.plan.databases
+    usual = {name: _beside_the_usual_job(name) for name in databases}
+    noop = {name: _applied(name, "RQ SimpleWorker, no-op jobs", NO_GOAL) for name in databases}
+    cpu = {name: _processor_time(name) for name in databases}
+    yield from (*usual.values(), *cpu.values(), *noop.values())
+    installations = {name: bench.instances.kulanz(f"drain-{name}", name) for name in databases}
     for turn in bench.rounds("applying"):
-        for who in in_turn(turn, ["no-op", *figures]):
-            if who == "no-op":
+        for who in in_turn(turn, ["no-op", *(f"usual {name}" for name in databases), *databases]):
+            kind, _, name = who.partition(" ")
+            if kind == "no-op":
                 rate = noop_jobs(bench)
-                for figure in figures.values():
+                for figure in noop.values():
                     figure.add(rate, is_ours=False)
+            elif kind == "usual":
+                rate, spent = usual_jobs(bench, installations[name])
+                usual[name].add(rate, is_ours=False)
+                cpu[name].add(spent, is_ours=False)
             else:
-                figures[who].add(drain(bench, installations[who]), is_ours=True)
+                rate, spent, _ = drain(bench, installations[who])
+                usual[who].add(rate, is_ours=True)
+                noop[who].add(rate, is_ours=True)
+                cpu[who].add(spent, is_ours=True)
 
 
 def two_workers(bench: Bench) -> Iterator[Figure]:
     """Two worker processes on PostgreSQL beside one; every chain of decisions has to be whole afterwards."""
-    figure = Figure(
+    rate = Figure(
         name="applied by two workers, PostgreSQL", unit="events/s", reference_name="one worker", goal=Goal(at_least=1.7)
     )
+    cpu = Figure(
+        name="processor time of two workers and the server for an event",
+        unit="µs",
+        reference_name="one worker",
+        goal=Goal(at_most=1.2),
+    )
+    yield from (rate, cpu)
     kulanz = bench.instances.kulanz("two-workers", "PostgreSQL")
     for turn in bench.rounds("two workers"):
         for workers in in_turn(turn, "21"):
-            figure.add(drain(bench, kulanz, int(workers), 2 * bench.plan.events), is_ours=workers == "2")
+            applied, spent, by_server = drain(bench, kulanz, int(workers), 2 * bench.plan.events)
+            rate.add(applied, is_ours=workers == "2")
+            cpu.add(spent + by_server, is_ours=workers == "2")
     with opened(kulanz) as database, database.read() as conn:
         broken = [name for name in accounts.ids(conn, None, 1_000_000) if ledger.verify(conn, name) is not None]
     if broken:
         raise RuntimeError(f"{len(broken)} chains are not whole")
-    yield figure
 
 
 def memory(bench: Bench) -> Iterator[Figure]:
@@ -83,32 +104,55 @@ def memory(bench: Bench) -> Iterator[Figure]:
             worker.add(resident(pid), is_ours=False)
 
 
-def drain(bench: Bench, kulanz: Kulanz, workers: int = 1, count: int | None = None) -> float:
-    """Have events accepted, then return how many a second the workers apply."""
+def drain(bench: Bench, kulanz: Kulanz, workers: int = 1, count: int | None = None) -> tuple[float, float, float]:
+    """Have events accepted, then return how many a second the workers apply, and the µs of processor time for each.
+
+    The second figure is that of the workers, the third that of the database server, 0 where there is none.
+    """
     with kulanz.web() as (port, _):
         bench.fill(port, count or bench.plan.events)
     with opened(kulanz) as database, ExitStack() as stack:
-        for _ in range(workers):
-            stack.enter_context(kulanz.worker())
-        return drained(lambda: unapplied(database))
+        pids = [stack.enter_context(kulanz.worker()).pid for _ in range(workers)]
+        server = [bench.instances.postgresql().pid] if kulanz.kind == "PostgreSQL" else []
+        rate, spent, by_server = drained(
+            lambda: unapplied(database),
+            lambda: sum(map(processor_time, pids)),
+            lambda: sum(map(processor_time, server)),
+        )
+    return rate, spent, by_server
 
 
-def drained(unapplied: Callable[[], int]) -> float:
-    """Return events applied a second, from the first that was seen applied to the last; start-up is not counted."""
+def drained(unapplied: Callable[[], int], *meters: Callable[[], float]) -> tuple[float, ...]:
+    """Return events applied a second, from the first that was seen applied to the last; start-up is not counted.
+
+    What each meter counted meanwhile follows, in millionths for each event.
+    """
     left, changed = unapplied(), time.perf_counter()
-    samples: list[tuple[float, int]] = []
+    samples: list[tuple[float, int, list[float]]] = []
     while left:
         time.sleep(POLL_INTERVAL)
         now, count = time.perf_counter(), unapplied()
         if count != left:
-            samples.append((now, count))
+            samples.append((now, count, [meter() for meter in meters]))
             left, changed = count, now
         elif now - changed > STALLED:
             raise TimeoutError(f"{left} events are still not applied")
     if len(samples) < MIN_SAMPLES:
         raise ValueError("nothing to apply, or too little to time")
-    (began, at_first), (ended, at_last) = samples[0], samples[-1]
-    return (at_first - at_last) / (ended - began)
+    (began, at_first, first), (ended, at_last, last) = samples[0], samples[-1]
+    events = at_first - at_last
+    return (
+        events / (ended - began),
+        *((after - before) / events * 1e6 for before, after in zip(first, last, strict=True)),
+    )
+
+
+def usual_jobs(bench: Bench, kulanz: Kulanz) -> tuple[float, float]:
+    """Return how many usual jobs an RQ SimpleWorker runs a second, and the µs of its processor time for each."""
+    environ = {"BENCH_DATABASE_URL": kulanz.beside("job")}
+    answer = printed("bench.usual_job", str(bench.instances.redis()), str(bench.plan.jobs), environ=environ)
+    jobs = float(answer["jobs"])
+    return jobs / float(answer["seconds"]), float(answer["cpu"]) / jobs * 1e6
 
 
 def noop_jobs(bench: Bench) -> float:
@@ -138,10 +182,20 @@ def _settle(kulanz: Kulanz) -> None:
             time.sleep(POLL_INTERVAL)
 
 
-def _applied(database: str) -> Figure:
+def _beside_the_usual_job(database: str) -> Figure:
+    return _applied(database, "RQ job that reads, upserts, commits", Goal(at_least=USUAL[database]))
+
+
+def _applied(database: str, reference: str, goal: Goal) -> Figure:
     return Figure(
-        name=f"applied by one worker process, {database}",
-        unit="events/s",
-        reference_name="RQ SimpleWorker, no-op jobs",
-        goal=Goal(at_least=40),
+        name=f"applied by one worker process, {database}", unit="events/s", reference_name=reference, goal=goal
+    )
+
+
+def _processor_time(database: str) -> Figure:
+    return Figure(
+        name=f"processor time of a worker for an event, {database}",
+        unit="µs",
+        reference_name="RQ job that reads, upserts, commits",
+        goal=NO_GOAL,
     )

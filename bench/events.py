@@ -39,6 +39,15 @@ def requests(
     return [request for _, request in ordered]
 
 
+def bodies(count: int) -> Iterator[tuple[str, bytes]]:
+    """Yield as many events as they are stored: the provider's id of each, and its body."""
+    start = (datetime.now(UTC) - timedelta(hours=6)).replace(microsecond=0)
+    for number in range(count):
+        account, step = divmod(number, EVENTS_PER_ACCOUNT)
+        body = _body(account, step, start + timedelta(minutes=step))
+        yield json.loads(body)["meta"]["webhook_id"], body
+
+
 def _requests(count: int, first_account: int, began: datetime | None) -> Iterator[bytes]:
     start = (began or datetime.now(UTC) - timedelta(hours=6)).replace(microsecond=0)
     for number in range(count):

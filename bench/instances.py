@@ -131,12 +131,12 @@ class Instances:
             stop(process)
 
     @contextmanager
-    def bare_worker(self) -> Iterator[int]:
+    def bare_worker(self, queue: str = "bench-bare", environ: Mapping[str, str] | None = None) -> Iterator[int]:
         """Run an RQ SimpleWorker without any of our code; give its process's id."""
         url = f"unix://{self.redis()}"
         kinds = ("--worker-class", "rq.SimpleWorker", "--serializer", "rq.serializers.JSONSerializer")
-        rq = ("-m", "rq.cli", "worker", *kinds, "--url", url, "bench-bare")
-        process = self.start("bare-worker", [sys.executable, *rq])
+        rq = ("-m", "rq.cli", "worker", *kinds, "--url", url, queue)
+        process = self.start("bare-worker", [sys.executable, *rq], environ)
         try:
             time.sleep(2)
             yield process.pid
@@ -164,13 +164,16 @@ class Kulanz:
         }
 
     def beside(self, name: str) -> str:
-        """Return the URL of another database of the same kind, with the table of the usual receiver in it."""
+        """Return the URL of another database of the same kind, with the tables of the usual receiver in it."""
         self._beside += 1
         url = self._household.database(f"{self._name}-{name}-{self._beside}", self.kind)
         connect = sqlite3.connect if self.kind == "SQLite" else psycopg.connect
         with closing(connect(url.removeprefix("sqlite:///"))) as connection:
             kind = "BLOB" if self.kind == "SQLite" else "bytea"
             connection.execute(f"CREATE TABLE usual_events (id varchar PRIMARY KEY, body {kind} NOT NULL)")
+            connection.execute(
+                "CREATE TABLE usual_accounts (id varchar PRIMARY KEY, status varchar, updated_at varchar)"
+            )
             connection.commit()
         return url
 
@@ -211,6 +214,17 @@ def resident(pid: int) -> float:
     return total / 2**20
 
 
+def processor_time(pid: int) -> float:
+    """Return the processor time that a process and all below it have used, in seconds."""
+    top = psutil.Process(pid)
+    total = 0.0
+    for process in [top, *top.children(recursive=True)]:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            used = process.cpu_times()
+            total += used.user + used.system + used.children_user + used.children_system
+    return total
+
+
 def stop(process: subprocess.Popen[bytes]) -> None:
     """End a process and its group: first with a request, after some seconds with force."""
     if process.poll() is None:
@@ -228,10 +242,10 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def printed(module: str, *arguments: str) -> dict[str, Any]:
+def printed(module: str, *arguments: str, environ: Mapping[str, str] | None = None) -> dict[str, Any]:
     command = [sys.executable, "-m", module, *arguments]
     answer = subprocess.run(
-        command, cwd=ROOT, env=_environ(None), check=True, capture_output=True, text=True, timeout=300
+        command, cwd=ROOT, env=_environ(environ), check=True, capture_output=True, text=True, timeout=300
     )
     document: dict[str, Any] = json.loads(answer.stdout)
     return document

@@ -1,4 +1,4 @@
-"""From a webhook to the changed state, at fifty a second, beside RQ: from the enqueueing of a no-op to its start."""
+"""From a webhook to the changed state, at fifty a second, beside the usual chain: receiver, RQ job, upsert, commit."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from bench.events import EVENTS_PER_ACCOUNT, requests
-from bench.figures import Figure, Goal, quantile
+from bench.figures import NO_GOAL, Figure, Goal, quantile
 from bench.instances import Kulanz
 from bench.noop import STARTED
 from bench.plan import Bench, in_turn
@@ -24,54 +24,74 @@ from bench.plan import Bench, in_turn
 EVENT_INTERVAL = 0.02
 SAMPLES = 120
 CONNECTION_TIMEOUT = 10.0
+THREADS = 8
 Looks = Callable[[str], bool]
-GOALS = {"SQLite": 1.2, "PostgreSQL": 1.5}
+GOALS = {"SQLite": 1.25, "PostgreSQL": 1.6}
 POLL_INTERVAL = 0.0005
 """Seconds between two looks at whether it happened: looking all the time would take a core from those who work."""
 
 
 def latency(bench: Bench) -> Iterator[Figure]:
     """Measure it on either database, each event being the first of its account."""
-    figures = {
-        name: Figure(
-            name=f"webhook to state changed, p50 at 50/s, {name}",
-            unit="ms",
-            reference_name="RQ no-op, enqueue to start",
-            goal=Goal(at_most=GOALS[name]),
-        )
-        for name in bench.plan.databases
-    }
-    yield from figures.values()
+    databases = bench.plan.databases
+    usual = {name: _figure(name, "usual receiver, RQ job, upsert", Goal(at_most=GOALS[name])) for name in databases}
+    noop = {name: _figure(name, "RQ no-op, enqueue to start", NO_GOAL) for name in databases}
+    yield from (*usual.values(), *noop.values())
     with ExitStack() as stack:
-        running = {name: _running(bench, name, stack) for name in figures}
+        running = {name: _running(bench, name, stack) for name in databases}
+        chains = {name: _usual_chain(bench, running[name][0], stack) for name in databases}
         stack.enter_context(bench.instances.bare_worker())
         for turn in bench.rounds("latency"):
-            for who in in_turn(turn, ["no-op", *figures]):
-                if who == "no-op":
+            for who in in_turn(turn, ["no-op", *(f"usual {name}" for name in databases), *databases]):
+                kind, _, name = who.partition(" ")
+                if kind == "no-op":
                     value = _median(_noops(bench))
-                    for figure in figures.values():
+                    for figure in noop.values():
                         figure.add(value, is_ours=False)
+                elif kind == "usual":
+                    usual[name].add(_median(_changes(bench, *chains[name])), is_ours=False)
                 else:
-                    figures[who].add(_median(_changes(bench, *running[who])), is_ours=True)
+                    value = _median(_changes(bench, *running[who][1:]))
+                    usual[who].add(value, is_ours=True)
+                    noop[who].add(value, is_ours=True)
 
 
-def _running(bench: Bench, name: str, stack: ExitStack) -> tuple[int, Looks]:
+def _figure(database: str, reference: str, goal: Goal) -> Figure:
+    return Figure(
+        name=f"webhook to state changed, p50 at 50/s, {database}", unit="ms", reference_name=reference, goal=goal
+    )
+
+
+def _running(bench: Bench, name: str, stack: ExitStack) -> tuple[Kulanz, int, Looks]:
     kulanz: Kulanz = bench.instances.kulanz(f"latency-{name}", name)
     port, _ = stack.enter_context(kulanz.web())
     stack.enter_context(kulanz.worker())
-    return port, _looks(kulanz, stack)
+    return kulanz, port, _looks(kulanz.database_url, "SELECT 1 FROM accounts WHERE id = {} AND seq > 0", stack)
 
 
-def _looks(kulanz: Kulanz, stack: ExitStack) -> Looks:
-    """Return what tells whether an account has been decided about, by the bare driver: it looks often."""
-    if kulanz.kind == "SQLite":
-        path = kulanz.database_url.removeprefix("sqlite:///")
-        connection: Any = stack.enter_context(closing(sqlite3.connect(path, isolation_level=None)))
+def _usual_chain(bench: Bench, beside: Kulanz, stack: ExitStack) -> tuple[int, Looks]:
+    """Start the usual receiver and the worker that applies what it keeps."""
+    url, queue = beside.beside("chain"), f"bench-usual-{beside.kind}"
+    environ = {
+        "BENCH_REDIS_URL": f"unix://{bench.instances.redis()}",
+        "BENCH_DATABASE_URL": url,
+        "BENCH_APPLIES": queue,
+    }
+    port, _ = stack.enter_context(bench.instances.flask("bench.usual:app", THREADS, 1, environ))
+    stack.enter_context(bench.instances.bare_worker(queue, environ))
+    return port, _looks(url, "SELECT 1 FROM usual_accounts WHERE id = {}", stack)
+
+
+def _looks(url: str, question: str, stack: ExitStack) -> Looks:
+    """Return what tells whether an account has changed, by the bare driver: it looks often."""
+    if url.startswith("sqlite"):
+        path = url.removeprefix("sqlite:///")
+        connection: Any = stack.enter_context(closing(sqlite3.connect(path, isolation_level=None, timeout=10)))
         mark = "?"
     else:
-        connection, mark = stack.enter_context(psycopg.connect(kulanz.database_url, autocommit=True)), "%s"
-    question = f"SELECT 1 FROM accounts WHERE id = {mark} AND seq > 0"
-    return lambda account: connection.execute(question, (account,)).fetchone() is not None
+        connection, mark = stack.enter_context(psycopg.connect(url, autocommit=True)), "%s"
+    stated = question.format(mark)
+    return lambda account: connection.execute(stated, (account,)).fetchone() is not None
 
 
 def _changes(bench: Bench, port: int, is_seen: Looks) -> Iterator[float]:

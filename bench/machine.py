@@ -4,6 +4,7 @@ import os
 import platform
 import sqlite3
 import subprocess
+import sysconfig
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -23,9 +24,20 @@ def described() -> dict[str, str]:
         "memory": f"{psutil.virtual_memory().total / 2**30:.0f} GiB",
         "system": f"{platform.system()} {platform.machine()}",
         "python": f"{platform.python_implementation()} {platform.python_version()}",
+        "build": build(),
         "sqlite": sqlite3.sqlite_version,
         **{name: version(name) for name in PACKAGES},
     }
+
+
+def build() -> str:
+    """Return how the interpreter was compiled: without profile-guided optimisation it is 12 to 18 % slower."""
+    options = str(sysconfig.get_config_var("CONFIG_ARGS") or "")
+    flags = " ".join(str(sysconfig.get_config_var(name) or "") for name in ("PY_CORE_CFLAGS", "PY_CFLAGS", "CFLAGS"))
+    is_optimised = "--enable-optimizations" in options or "-fprofile-use" in flags
+    is_linked_whole = "--with-lto" in options or "-flto" in flags
+    pgo = "profile-guided optimisation" if is_optimised else "no profile-guided optimisation"
+    return f"{pgo}, {'link-time optimisation' if is_linked_whole else 'no link-time optimisation'}"
 
 
 def _cpu() -> str:

@@ -1,6 +1,7 @@
 """The other references for receiving, as they are usually written: HMAC, JSON, one RQ job per event.
 
-With `BENCH_DATABASE_URL` each event is also a row, inserted and committed before its job: that makes it durable.
+With `BENCH_DATABASE_URL` each event is also a row, inserted and committed before its job: that makes it durable. With
+`BENCH_APPLIES` besides, a queue's name, the job is `bench.usual_job` on that queue instead of one that does nothing.
 """
 
 import hmac
@@ -20,8 +21,13 @@ from rq.serializers import JSONSerializer
 from bench.events import SECRET
 
 app = Flask(__name__)
-_queue = Queue("bench-usual", connection=Redis.from_url(os.environ["BENCH_REDIS_URL"]), serializer=JSONSerializer)
 _url = os.environ.get("BENCH_DATABASE_URL")
+_applies = os.environ.get("BENCH_APPLIES")
+_queue = Queue(
+    _applies or "bench-usual",
+    connection=Redis.from_url(os.environ.get("BENCH_REDIS_URL", "redis://")),
+    serializer=JSONSerializer,
+)
 _local = threading.local()
 
 
@@ -32,17 +38,23 @@ def receive() -> str:
     if not hmac.compare_digest(expected, request.headers.get("X-Signature", "")):
         abort(401)
     event = json.loads(body)
+    key = event["meta"]["webhook_id"]
     if _url is not None:
-        _insert(_url, event["meta"]["webhook_id"], body)
-    _queue.enqueue("bench.noop.nothing", event["meta"]["event_name"], result_ttl=0)
+        connection, mark = database()
+        connection.execute(f"INSERT INTO usual_events VALUES ({mark}, {mark}) ON CONFLICT DO NOTHING", (key, body))
+    if _applies:
+        _queue.enqueue("bench.usual_job.apply", key, result_ttl=0)
+    else:
+        _queue.enqueue("bench.noop.nothing", event["meta"]["event_name"], result_ttl=0)
     return ""
 
 
-def _insert(url: str, key: str, body: bytes) -> None:
-    connect, mark = _dialect(url)
+def database() -> tuple[Any, str]:
+    """Return this thread's connection to the database of `BENCH_DATABASE_URL`, and how parameters are marked."""
+    connect, mark = _dialect(os.environ["BENCH_DATABASE_URL"])
     if not hasattr(_local, "connection"):
         _local.connection = connect()
-    _local.connection.execute(f"INSERT INTO usual_events VALUES ({mark}, {mark}) ON CONFLICT DO NOTHING", (key, body))
+    return _local.connection, mark
 
 
 def _dialect(url: str) -> tuple[Callable[[], Any], str]:

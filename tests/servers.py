@@ -48,6 +48,12 @@ class PostgreSQL:
             self._process.wait(timeout=20)
             self._process = None
 
+    @property
+    def pid(self) -> int:
+        """The process of the server that all others are below."""
+        assert self._process is not None
+        return self._process.pid
+
     def url(self, name: str) -> str:
         return self.uri.replace("/postgres?", f"/{name}?")
 
@@ -108,6 +114,7 @@ def a_pgbouncer(server: PostgreSQL, servers: int = 2) -> Iterator[str]:
     settings.write_text(
         f"[databases]\n* = host={folder} user=postgres\n[pgbouncer]\nlisten_addr =\nlisten_port = {port}\n"
         f"unix_socket_dir = {folder}\nauth_type = any\npool_mode = transaction\ndefault_pool_size = {servers}\n"
+        "server_check_delay = 0\nserver_check_query = select 1\n"  # `empty` ends the connections that lie idle.
     )
     with (folder / "pgbouncer.log").open("ab") as log:
         process = subprocess.Popen([program, settings], stdout=log, stderr=log, user=server.user)

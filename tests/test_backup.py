@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import inspect, select, update
 
 from kulanz import pipeline
 from kulanz.errors import ConfigurationError, RefusedError, UnreadableError
@@ -21,7 +24,7 @@ from kulanz.ingest.receiver import Receiver
 from kulanz.privacy import after_restore, audit, backup, ledger_head
 from kulanz.queries.replay.replay import replay
 from kulanz.services import Services, build
-from kulanz.store import migrate, outbox, tables
+from kulanz.store import dump, migrate, outbox, tables
 from kulanz.store.database import Database
 from kulanz.store.spool import Spool
 from tests.cli.conftest import Kulanz, kulanz
@@ -164,11 +167,38 @@ def test_without_its_keys_a_backup_is_refused_by_their_ids(services: Services, t
     stranger.close()
 
 
-def test_a_database_that_is_not_empty_is_left_alone(services: Services, tmp_path: Path) -> None:
+def test_a_database_that_is_not_empty_is_left_alone(services: Services, elsewhere: Services, tmp_path: Path) -> None:
     backup.write(services, tmp_path / "monday.kulanz")
+    migrate.upgrade(elsewhere.database)
+    receive(elsewhere, subscription_created(account="org_7", subscription=70, customer=71))
 
-    with pytest.raises(RefusedError, match="not empty"):
-        backup.restore(services, tmp_path / "monday.kulanz", actor="anna")
+    with pytest.raises(RefusedError, match="database is not empty"):
+        backup.restore(elsewhere, tmp_path / "monday.kulanz", actor="anna")
+
+
+def test_deliveries_that_wait_in_the_spool_are_left_alone(services: Services, tmp_path: Path) -> None:
+    backup.write(services, tmp_path / "monday.kulanz")
+    beside = build(replace(services.settings, database_url=f"sqlite:///{tmp_path}/beside.db"))
+
+    with pytest.raises(RefusedError, match="spool is not empty"):
+        backup.restore(beside, tmp_path / "monday.kulanz", actor="anna")
+
+    beside.close()
+
+
+def test_a_list_of_contents_that_was_changed_to_fit_is_refused(services: Services, tmp_path: Path) -> None:
+    file = tmp_path / "monday.kulanz"
+    manifest = backup.write(services, file)
+    forged = msgspec.structs.replace(manifest, accounts=manifest.accounts - 1)
+    with zipfile.ZipFile(file) as members:
+        signature = members.read(backup.SIGNATURE)
+
+    changed = with_members(
+        file, {backup.MANIFEST: msgspec.json.encode(forged, order="sorted"), backup.SIGNATURE: signature}
+    )
+
+    with pytest.raises(UnreadableError, match="not as it was signed"):
+        backup.read(changed)
 
 
 @pytest.mark.parametrize("member", ["tables/accounts", "tables/decisions", "manifest.json", "ledger.head"])
@@ -196,19 +226,69 @@ def test_a_drill_finds_a_ledger_that_was_not_whole_when_it_was_backed_up(service
     assert sorted(path.name for path in tmp_path.glob(".kulanz-drill-*")) == []
 
 
-def test_a_backup_of_an_earlier_shape_is_restored_and_migrated(services: Services, tmp_path: Path) -> None:
+def test_a_backup_of_an_earlier_shape_is_restored_and_migrated(
+    services: Services, elsewhere: Services, tmp_path: Path
+) -> None:
+    backup.write(services, tmp_path / "monday.kulanz")
+    former = migrate.revisions()[-2]
+
+    restored = backup.restore(elsewhere, of_shape(services, tmp_path / "monday.kulanz", former), actor="anna")
+
+    assert restored.revision == former
+    assert migrate.current(elsewhere.database) == migrate.head()
+    assert {result.account for result in audit.verify(elsewhere)} >= {ORG, "org_5", "org_13"}
+
+
+def test_a_backup_of_a_newer_version_is_refused(services: Services, tmp_path: Path) -> None:
     elder = build(replace(services.settings, data_dir=tmp_path / "e", database_url=f"sqlite:///{tmp_path}/elder.db"))
-    revisions = migrate.revisions()
-    migrate.upgrade(elder.database)
 
-    migrate.reach(elder.database, revisions[-2])
-    assert migrate.current(elder.database) == revisions[-2]
-
-    migrate.reach(elder.database, revisions[-1])
-    assert migrate.current(elder.database) == migrate.head()
     with pytest.raises(RefusedError, match="newer version"):
         migrate.reach(elder.database, "9999")
+
     elder.close()
+
+
+def of_shape(services: Services, file: Path, revision: str) -> Path:
+    """Return a copy of a backup as the version with an earlier shape would have written it."""
+    with tempfile.TemporaryDirectory() as folder:
+        former = Database(f"sqlite:///{folder}/former.db")
+        migrate.reach(former, revision)
+        with former.read() as conn:
+            inspector = inspect(conn)
+            shape = {
+                name: {each["name"] for each in inspector.get_columns(name)} for name in inspector.get_table_names()
+            }
+        former.dispose()
+    manifest = backup.read(file)
+    members: dict[str, bytes] = {}
+    with zipfile.ZipFile(file) as old:
+        for name in manifest.tables.keys() & shape:
+            columns, *rows = dump.read([old.read(f"tables/{name}")])
+            kept = [place for place, column in enumerate(columns) if column in shape[name]]
+            members[f"tables/{name}"] = b"".join(
+                len(data).to_bytes(4) + data
+                for data in (msgspec.msgpack.encode([values[place] for place in kept]) for values in (columns, *rows))
+            )
+    digests = manifest.digests | {name: sha256(data).hexdigest() for name, data in members.items()}
+    gone = {f"tables/{name}" for name in manifest.tables.keys() - shape}
+    earlier = msgspec.structs.replace(
+        manifest,
+        revision=revision,
+        tables={name: number for name, number in manifest.tables.items() if name in shape},
+        digests={name: digest for name, digest in digests.items() if name not in gone},
+    )
+    line = msgspec.json.encode(earlier, order="sorted")
+    signature = services.vault.signer.sign(b"kulanz backup 1\n" + line).hex().encode()
+    return with_members(file, members | {backup.MANIFEST: line, backup.SIGNATURE: signature})
+
+
+def with_members(file: Path, members: dict[str, bytes]) -> Path:
+    """Return a copy of a backup in which some members are others."""
+    changed = file.with_name("changed.kulanz")
+    with zipfile.ZipFile(file) as old, zipfile.ZipFile(changed, "w") as new:
+        for name in old.namelist():
+            new.writestr(name, members.get(name, old.read(name)))
+    return changed
 
 
 def test_the_commands_write_a_backup_try_it_and_restore_it(kulanz: Kulanz, sqlite_url: str, tmp_path: Path) -> None:

@@ -7,9 +7,11 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from sqlalchemy import Table, delete, insert, select, update
 
@@ -273,6 +275,19 @@ def test_a_head_that_was_changed_is_refused(services: Services) -> None:
         ledger_head.read(path)
 
 
+def test_a_head_that_was_changed_with_its_digest_is_refused(services: Services) -> None:
+    path = ledger_head.path_of(services)
+    line, signature, body = path.read_bytes().split(b"\n", 2)
+    less = b"\n".join(each for each in body.split(b"\n") if ORG.encode() not in each)
+    summary = msgspec.structs.replace(
+        msgspec.json.decode(line, type=ledger_head.Summary), digest=sha256(less).hexdigest()
+    )
+    path.write_bytes(b"\n".join((msgspec.json.encode(summary, order="sorted"), signature, less)))
+
+    with pytest.raises(UnreadableError, match="not as it was signed"):
+        ledger_head.read(path)
+
+
 def test_a_head_is_not_renewed_over_a_loss_until_the_restore_is_accepted(services: Services, past: list[Past]) -> None:
     with services.database.write() as tx:
         put_back_to_an_older_state(tx, past[0])
@@ -284,7 +299,7 @@ def test_a_head_is_not_renewed_over_a_loss_until_the_restore_is_accepted(service
 
     lost = after_restore.accept(services, "anna", "restored the backup of Monday")
 
-    assert [loss.account for loss in lost] == [ORG]
+    assert [(loss.account, loss.at) for loss in lost] == [(ORG, past[0].row.seq + 1)]
     assert flaws(services) == {}
     with services.database.read() as conn:
         (act,) = audit_log.about(conn, "ledger")
@@ -350,6 +365,20 @@ def test_once_bound_an_edit_of_a_plain_column_is_found(former: Services) -> None
     assert flaws(former) == {ORG: "forged"}
 
 
+def test_what_was_sealed_before_it_was_bound_cannot_be_put_elsewhere(former: Services) -> None:
+    journal = tables.journal
+    with former.database.read() as conn:
+        unbound = conn.execute(select(journal.c.fact).where(of(journal)).order_by(journal.c.id)).scalars().all()
+    rotation.rotate(former, lambda _: None)
+    assert flaws(former) == {}
+
+    with former.database.write() as tx:
+        (last,) = tx.execute(select(journal.c.id).where(of(journal)).order_by(journal.c.id.desc()).limit(1)).scalars()
+        tx.execute(update(journal).where(journal.c.id == last).values(fact=unbound[0]))
+
+    assert flaws(former) == {ORG: "misplaced"}
+
+
 def test_what_was_edited_before_is_not_made_good_by_binding_it(former: Services) -> None:
     with former.database.write() as tx:
         put(tx, seq=1)
@@ -401,3 +430,20 @@ def test_what_was_decided_in_the_lost_window_is_held_until_the_restore_is_accept
 def states(services: Services, account: str) -> set[str]:
     with services.database.read() as conn:
         return {row.state for row in outbox.of_account(conn, account)}
+
+
+def test_what_is_decided_again_in_the_lost_window_is_held_too(services: Services, past: list[Past]) -> None:
+    with services.database.read() as conn:
+        known = {row.id for row in outbox.of_account(conn, ORG)}
+    with services.database.write() as tx:
+        put_back_to_an_older_state(tx, past[0])
+        tx.execute(delete(tables.effects).where(of(tables.effects)))
+        tx.execute(update(tables.timers).where(of(tables.timers)).values(due_at=MONDAY))
+    after_restore.at_start(services)
+
+    settle(services)
+
+    with services.database.read() as conn:
+        again = {row.id: row for row in outbox.listing(conn, None, ORG, 500)}
+    assert again.keys() & known
+    assert {row.error for row in again.values()} == {after_restore.HELD}

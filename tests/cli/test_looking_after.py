@@ -5,6 +5,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta
+from email import message_from_bytes
 from pathlib import Path
 
 import msgspec
@@ -112,6 +113,9 @@ def test_effects_are_listed_and_what_is_done_is_not_done_again(kulanz, services)
     (cancel,) = (effect for effect in effects if effect["type"] == "cancel")
     (downgraded,) = (effect for effect in effects if effect["type"] == "downgraded")
     assert (cancel["state"], downgraded["state"]) == ("todo", "done")
+    assert cancel["message_id"] is None
+    (mail,) = (services.settings.data_dir / "mail").glob(f"*{downgraded['id']}*")
+    assert message_from_bytes(mail.read_bytes())["Message-ID"] == downgraded["message_id"]
     assert kulanz("effects", "retry", downgraded["id"]).err.endswith("it is not done again\n")
     assert kulanz("effects", "retry", "ef_nothing").code == 1
     assert kulanz("effects", "retry", "--all", "--state", "todo", "--json").document["retried"] == 1

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from sqlalchemy import Executable, event
+from sqlalchemy import Executable, event, insert
 from sqlalchemy.engine import Connection
 
 from kulanz.store import (
@@ -21,6 +21,7 @@ from kulanz.store import (
     outbox,
     pages,
     receipts,
+    tables,
     timers,
 )
 from kulanz.store.database import Database
@@ -124,9 +125,28 @@ def test_a_page_of_a_list_is_read_and_sorted_by_an_index(database: Database, pag
 def test_whether_an_account_has_a_parked_event_is_found_by_the_account(database: Database) -> None:
     """Thousands may be parked, and every batch asks."""
     with database.write() as tx:
+        tx.execute(insert(tables.inbox), [_parked(number) for number in range(1_000)])
+        tx.exec_driver_sql("ANALYZE inbox")
         plan = _plan(tx, inbox._PARKED, {"accounts": ["org_1", "org_2"]})
 
     assert any("ix_inbox_parked" in step for step in plan), plan
+
+
+def _parked(number: int) -> dict[str, Any]:
+    key = b"%d" % number
+    return {
+        "provider": "lemonsqueezy",
+        "name": "order_created",
+        "state": "parked",
+        "lane": 0,
+        "mode": "live",
+        "received_at": NOW,
+        "attempts": 1,
+        "account": f"org_{number}",
+        "delivery_key": key,
+        "sha256": key,
+        "body": b"",
+    }
 
 
 def _plan_of(tx: Connection, page: Callable[[Connection], object]) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 from sqlalchemy.pool import Pool
 
 from kulanz.services import Services
@@ -51,12 +51,15 @@ class Asked:
         if _ASKS.match(statement) and not _is_of_the_database_itself(statement):
             self.statements.setdefault(_LITERAL.sub("?", statement), (statement, values))
 
-    def note_of_sqlite(self, connection: Any, _record: object) -> None:
-        connection.set_trace_callback(self.note)
+    def note_of_postgresql(self, connection: Any) -> None:
+        note, cursors = self.note, connection.cursor_factory
 
-    def note_of_postgresql(self, conn: Connection, _cursor: object, statement: str, values: Any, *_: object) -> None:
-        if conn.dialect.name == "postgresql":
-            self.note(statement, values)
+        class HeardCursor(cursors):  # type: ignore[misc]  # The class that the connection has.
+            def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
+                note(str(query), params or ())
+                return super().execute(query, params, **options)
+
+        connection.cursor_factory = HeardCursor
 
 
 @pytest.fixture
@@ -112,24 +115,20 @@ def a_story(services: Services) -> None:
 
 @contextmanager
 def listening() -> Iterator[Asked]:
-    """Hear what is sent: SQLite is asked at its driver, since what is sent in bulk goes past SQLAlchemy."""
+    """Hear what is sent, at the driver: most of what is sent often goes past SQLAlchemy."""
     requested_asked = Asked()
-    listeners: list[tuple[type, str, Callable[..., object]]] = [
-        (Pool, "checkout", lambda connection, record, _: hear(requested_asked, connection, record)),
-        (Engine, "before_cursor_execute", requested_asked.note_of_postgresql),
-    ]
-    for target, name, listener in listeners:
-        event.listen(target, name, listener)
+
+    def hear(connection: Any, _record: object, _proxy: object) -> None:
+        if hasattr(connection, "set_trace_callback"):
+            connection.set_trace_callback(requested_asked.note)
+        elif connection.cursor_factory.__name__ != "HeardCursor":
+            requested_asked.note_of_postgresql(connection)
+
+    event.listen(Pool, "checkout", hear)
     try:
         yield requested_asked
     finally:
-        for target, name, listener in listeners:
-            event.remove(target, name, listener)
-
-
-def hear(requested_asked: Asked, connection: Any, record: object) -> None:
-    if hasattr(connection, "set_trace_callback"):
-        requested_asked.note_of_sqlite(connection, record)
+        event.remove(Pool, "checkout", hear)
 
 
 def unindexed(services: Services, requested_asked: Asked) -> dict[str, list[str]]:

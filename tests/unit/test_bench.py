@@ -133,9 +133,12 @@ def test_the_table_names_what_is_not_met() -> None:
 
 
 def test_a_drain_is_timed_from_the_first_event_applied_to_the_last() -> None:
-    left = iter([100, 100, 90, 50, 0])
+    left, clock = iter([100, 100, 90, 50, 0]), iter([1.0, 1.5, 1.9])
 
-    assert drained(lambda: next(left)) > 0
+    rate, spent = drained(lambda: next(left), lambda: next(clock))
+
+    assert rate > 0
+    assert spent == pytest.approx(10_000)
 
 
 def test_a_drain_of_nothing_is_refused() -> None:

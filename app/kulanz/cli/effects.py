@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from email.utils import parseaddr
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -33,15 +34,19 @@ def effects() -> None:
 @json_option
 def list_(*, state: str | None, account: str | None, limit: int, as_json: bool) -> None:
     """List effects, newest first."""
+    from kulanz.formats.mail_addresses import ascii_address
     from kulanz.store import outbox
 
     with services() as opened, opened.database.read() as conn:
-        matches = [_document(row) for row in outbox.listing(conn, state, account, limit)]
+        sender = ascii_address(parseaddr(opened.settings.mail_from)[1]) or ""
+        matches = [_document(row, sender) for row in outbox.listing(conn, state, account, limit)]
     rows = [[effect[column] for column in EFFECT_COLUMNS] for effect in matches]
     emit({"effects": matches}, as_json, table(EFFECT_COLUMNS, rows))
 
 
-def _document(row: EffectRow) -> dict[str, Any]:
+def _document(row: EffectRow, sender: str) -> dict[str, Any]:
+    from kulanz.delivery.mail import message_id
+
     return {
         "id": row.id,
         "state": row.state,
@@ -55,6 +60,7 @@ def _document(row: EffectRow) -> dict[str, Any]:
         "next_attempt_at": row.next_attempt_at if row.state == "pending" else None,
         "done_at": row.done_at,
         "error": row.error,
+        "message_id": message_id(row.id, sender) if row.kind == "SendMail" else None,
     }
 
 

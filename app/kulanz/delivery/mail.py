@@ -40,6 +40,14 @@ def letter(effect: SendMail, channels: Channels, attempt: Attempt) -> RenderedNo
     return render(effect.notice, effect.data, _reader(effect, channels, attempt))
 
 
+def message_id(effect_id: str, sender: str) -> str:
+    """Return the Message-ID of an effect's mail (RFC 5322, 3.6.4), the same at each attempt, also after a restore.
+
+    Mail servers and their logs can be searched for it, to see whether the mail was sent before.
+    """
+    return f"<{hashlib.sha256(effect_id.encode()).hexdigest()[:32]}@{sender.rpartition('@')[2]}>"
+
+
 def _reader(effect: SendMail, channels: Channels, attempt: Attempt) -> Recipient:
     return Recipient(
         locale=locale_of(effect.locale, channels.mail_locale),
@@ -58,7 +66,7 @@ def _message(
     message["To"] = Address(addr_spec=recipient)
     message["Subject"] = letter.subject
     message["Date"] = format_datetime(channels.clock())
-    message["Message-ID"] = f"<{hashlib.sha256(effect.id.encode()).hexdigest()[:32]}@{sender.rpartition('@')[2]}>"
+    message["Message-ID"] = message_id(effect.id, sender)
     message["Content-Language"] = letter.language
     message["Auto-Submitted"] = "auto-generated"
     message["X-Kulanz-Notice"] = effect.notice

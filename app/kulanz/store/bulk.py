@@ -21,6 +21,7 @@ from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeEngine
 
 from kulanz.errors import InvalidInputError
+from kulanz.store.prepared import on_driver
 from kulanz.store.tables import Instant, as_text, in_utc
 
 RowValues = tuple[Any, ...]
@@ -54,7 +55,7 @@ def insert_new(tx: Connection, table: Table, columns: Columns, rows: Sequence[Ro
         result = (cursor.execute(statement, row).fetchone() for row in _for_sqlite(table, columns, rows))
         return [row and row[0] for row in result]
     statement = _insert("postgresql", table, columns, f"ON CONFLICT DO NOTHING RETURNING id, {columns[0]}")
-    made = {name: number for number, name in tx.exec_driver_sql(statement, _arrays(table, columns, rows))}
+    made = {name: number for number, name in on_driver(tx, statement, _arrays(table, columns, rows))}
     return [made.pop(row[0], None) for row in rows]
 
 
@@ -129,7 +130,8 @@ def _run(tx: Connection, table: Table, columns: Columns, rows: Sequence[RowValue
         cursor = tx.connection.cursor()
         cursor.executemany(statement, _for_sqlite(table, columns, rows))
         return cursor.rowcount
-    return tx.exec_driver_sql(statement, _arrays(table, columns, rows)).rowcount
+    rowcount: int = on_driver(tx, statement, _arrays(table, columns, rows)).rowcount
+    return rowcount
 
 
 @cache

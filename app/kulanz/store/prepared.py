@@ -5,7 +5,7 @@ SQLAlchemy looks up, checks and wraps each execution anew, which takes several t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -60,6 +60,18 @@ class Prepared:
         return form
 
 
+def on_driver(conn: Connection, statement: str, values: Sequence[Any] | Mapping[str, Any]) -> Any:
+    """Give a statement to the driver itself, and return its cursor; its errors are the driver's.
+
+    PostgreSQL keeps it prepared from its first use, except behind a pooler in transaction mode. A lost connection is
+    noticed by SQLAlchemy when the transaction is rolled back.
+    """
+    cursor = conn.connection.cursor()
+    prepare = {} if conn.dialect.name == "sqlite" else {"prepare": True}
+    cursor.execute(statement, values, **prepare)
+    return cursor
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Form:
     """A statement as one database's driver takes it."""
@@ -73,16 +85,11 @@ class _Form:
     out: tuple[tuple[int, Converter], ...]
 
     def run(self, conn: Connection, parameters: Mapping[str, Any]) -> Any:
-        """Return the driver's cursor, or what SQLAlchemy makes of it."""
+        """Return the driver's cursor."""
         given = {**self.fixed, **parameters}
         for name, converter in self.into.items():
             given[name] = converter(given[name])
-        if self.order is None:
-            # Through SQLAlchemy: beside a round trip its ceremony is short.
-            return conn.exec_driver_sql(self.text, given)
-        cursor = conn.connection.cursor()
-        cursor.execute(self.text, [given[name] for name in self.order])
-        return cursor
+        return on_driver(conn, self.text, given if self.order is None else [given[name] for name in self.order])
 
     def read(self, row: RowValues) -> RowValues:
         values = list(row)

@@ -138,7 +138,11 @@ def ledger(services: Services) -> Iterator[Finding]:
     detail = (
         f"older than {taken}, which knows {how_many(len(lost), 'loss', 'losses')}; {held} outgoing actions are held"
     )
-    advice = "`kulanz ledger verify`; after an honest restore `kulanz ledger accept-restore --reason`, `effects retry`"
+    advice = (
+        "`kulanz ledger verify`; what was done since: `kulanz reconcile` asks the provider, and the mail server's log"
+        " has the `message_id` of `kulanz effects list --state parked --json`; after an honest restore"
+        " `kulanz ledger accept-restore --reason`, then `kulanz effects retry` for what was not done"
+    )
     yield Finding("ledger", not lost, detail if lost else f"has all that {taken} knows", _if(lost, advice))
     if not services.vault.binds:
         yield Finding("sealed contents", None, "not bound to their rows yet", "`kulanz secrets rotate`")
