@@ -44,4 +44,4 @@ def customer_named(account: str, book: Book) -> str | None:
         *(record.seen.customer for record in book.orders.values()),
         *(record.seen.customer for record in book.licences.values()),
     )
-    return next((each for each in customers if each is not None and each.replace(":", "-", 1) == account), None)
+    return next((each for each in customers if each.replace(":", "-", 1) == account), None)
