@@ -1,4 +1,4 @@
-"""What must not grow with the house: an idle tick, a timer that fires, an event among millions of handled ones.
+"""Costs that must not grow with the database: an idle tick, a timer that fires, an event among millions handled.
 
 The rows are made by the database itself: one account in grace, told of three days ago, is copied under other names
 with its sealed book, and the keys of handled events are random bytes.
@@ -154,7 +154,7 @@ def _run(database: Database, *statements: str) -> None:
 def _tick(services: Services) -> float:
     """Return the microseconds of processor time and waiting that a tick takes, as a rule, while nothing is due."""
     clock = Scheduler(services)
-    clock.tick()  # The first one rings in any case.
+    clock.tick()  # The first one notifies in any case.
     return statistics.median(_timed(clock.tick, 1) for _ in range(TICKS))
 
 

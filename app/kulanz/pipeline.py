@@ -1,10 +1,10 @@
-"""The pipeline of an event: receive, process, deliver. Read this first.
+"""The workers' two steps: process what was received or is due, deliver what was decided. Read this first.
 
-    POST → receive → inbox → (wake up) → process → decisions, timers, outbox → (wake up) → deliver → callbacks, mail
+    POST → Receiver → inbox → (wake up) → process → decisions, timers, outbox → (wake up) → deliver → callbacks, mail
 
-The database is the record; Redis only wakes workers. Each step finds its work in the database, does it in one
-transaction, and may be killed at any line. `receive` is `kulanz.ingest.receiver`; the scheduler wakes workers for
-everything that is due.
+The first step, receiving, is in the web process: `kulanz.ingest.receiver`. The jobs of `kulanz_workers.jobs` call
+`process` and `deliver`; the scheduler wakes them for everything that is due. The database is the record, Redis only
+wakes workers. Each step finds its work in the database, does it in one transaction, and may be killed at any line.
 """
 
 from __future__ import annotations
@@ -29,27 +29,31 @@ from kulanz.telemetry import metrics
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """What one step of the pipeline moved."""
+    """How much one step of the pipeline has done."""
 
     events: int = 0
     timers: int = 0
+    archived: int = 0
+    """Classes of archived records that were destroyed, because the law wants them kept no longer."""
     effects: int = 0
 
     @property
     def moved(self) -> bool:
         """Whether there may be more."""
-        return bool(self.events or self.timers or self.effects)
+        return bool(self.events or self.timers or self.archived or self.effects)
 
 
 def process(services: Services, limit: int = 500) -> Progress:
-    """Apply a batch of received events and of due timers, each in one transaction. Safe to run anywhere, any time."""
+    """Apply received events, fire due timers, destroy archived records whose time is over: one transaction each.
+
+    Safe to run anywhere, any time.
+    """
     with services.database.drain_lock():
         events = apply_events(services, limit)
         if not _is_due(services):
             return Progress(events=events)
-        return Progress(
-            events=events, timers=_fire_timers(services, limit) + retention.destroy_archived(services, None)
-        )
+        timers_fired = _fire_timers(services, limit)
+        return Progress(events=events, timers=timers_fired, archived=retention.destroy_archived(services, None))
 
 
 def deliver(services: Services, limit: int = 50) -> Progress:
@@ -58,18 +62,21 @@ def deliver(services: Services, limit: int = 50) -> Progress:
 
 
 def next_due(conn: Connection, now: datetime) -> datetime | None:
-    """Return when there is something to do next if nothing arrives: a timer, the end of retention, a long wait."""
+    """Return when there is something to do next if nothing arrives: for `kulanz clock advance`, which goes there.
+
+    That is a timer, the end of a retention, or the look at the provider for a subscription that is waited for.
+    """
     timer, oldest = timers.next_due_or_expiry(conn, but=facts_first.HELD_BACK), inbox.oldest_waiting(conn)
-    patience_ends = (
+    wait_ends = (
         oldest + MISSING_SUBSCRIPTION_AFTER
         if oldest is not None and oldest + MISSING_SUBSCRIPTION_AFTER > now
         else None
     )
-    return min((moment for moment in (timer, patience_ends) if moment is not None), default=None)
+    return min((moment for moment in (timer, wait_ends) if moment is not None), default=None)
 
 
 def _is_due(services: Services) -> bool:
-    """Whether anything is due by itself, by a clock that can be believed."""
+    """Whether a timer or the end of a retention is due, by a clock that did not jump."""
     with services.database.read() as conn:
         moment = timers.next_due_or_expiry(conn)
         if moment is None or moment > services.clock.now(conn):
@@ -79,13 +86,18 @@ def _is_due(services: Services) -> bool:
 
 
 def _fire_timers(services: Services, limit: int) -> int:
-    """Fire what is due once everything that lay in the inbox when it came due is settled."""
+    """Decide about the accounts of timers that came due before `facts_first.horizon`.
+
+    The horizon is the time up to which every delivery acknowledged earlier is applied: no account loses access by a
+    timer while its payment lies in the inbox.
+    """
     services.vault.prepare()
     with services.database.write() as tx:
         now = services.clock.now(tx)
         until = facts_first.horizon(services, tx, now)
         if until is None:
             return 0
+        # Up to the horizon no account is behind its events: the unit of work need not ask.
         unit_of_work = UnitOfWork(services, tx, now, is_behind=lambda _: False)
         due = timers.due(tx, now, limit, until=until)
         kinds: dict[str, list[str]] = {}

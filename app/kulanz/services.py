@@ -1,4 +1,4 @@
-"""The one place that wires things: what every entrance to Kulanz works with."""
+"""The composition root: builds every part from the settings, for the web process, workers and commands alike."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ class StoryEvent(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class PayloadSource:
-    """One provider's way to tell each chapter. One that it has no words for is left out."""
+    """One provider's way to tell each `StoryEvent`. One that it has no words for is left out."""
 
     name: str
     endpoint: str
@@ -69,8 +69,8 @@ class PayloadSource:
     def provider(self) -> Provider:
         return PROVIDERS[self.endpoint]
 
-    def tell(self, area: StoryEvent, at: datetime) -> list[Payload]:
-        return list(self.events[area](at))
+    def tell(self, event: StoryEvent, at: datetime) -> list[Payload]:
+        return list(self.events[event](at))
 
     def facts(self, payload: Payload, naming: Naming = Naming()) -> tuple[ProviderFact, ...]:  # noqa: B008
         body = self.wire(payload)

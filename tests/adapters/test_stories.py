@@ -24,8 +24,8 @@ def a_stage(source: PayloadSource) -> Stage:
     return Stage(terms=replace(terms(), catalogue=catalogue), now=BOUGHT_AT)
 
 
-def hear(stage: Stage, source: PayloadSource, area: StoryEvent, at: datetime) -> None:
-    for payload in source.tell(area, at):
+def hear(stage: Stage, source: PayloadSource, event: StoryEvent, at: datetime) -> None:
+    for payload in source.tell(event, at):
         stage.hear(*source.facts(payload), at=at)
 
 
@@ -143,11 +143,11 @@ def test_a_trial_gives_the_plan_and_ends_with_a_date(source: PayloadSource) -> N
     assert ("trial_end", MONDAY + 14 * DAY) in [(timer.kind, timer.due_at) for timer in stage.state.timers]
 
 
-@pytest.mark.parametrize("area", [StoryEvent.REFUNDS, StoryEvent.REFUNDS_PARTLY])
-def test_a_refund_alone_takes_no_access(source: PayloadSource, area: StoryEvent) -> None:
+@pytest.mark.parametrize("event", [StoryEvent.REFUNDS, StoryEvent.REFUNDS_PARTLY])
+def test_a_refund_alone_takes_no_access(source: PayloadSource, event: StoryEvent) -> None:
     stage = a_customer(source)
 
-    hear(stage, source, area, MONDAY - DAY)
+    hear(stage, source, event, MONDAY - DAY)
 
     assert (stage.state.plan, stage.state.standing) == ("professional", Standing.GOOD)
 
@@ -206,7 +206,7 @@ A_YEAR_OF_TROUBLE = (
 
 @given(data=st.data())
 def test_a_story_told_in_any_order_and_twice_ends_the_same(source: PayloadSource, data: st.DataObject) -> None:
-    stated = [payload for area, at in A_YEAR_OF_TROUBLE for payload in source.tell(area, at)]
+    stated = [payload for event, at in A_YEAR_OF_TROUBLE for payload in source.tell(event, at)]
     end = MONDAY + 5 * DAY
     straight = a_stage(source)
     straight.hear(*(fact for payload in stated for fact in source.facts(payload)), at=end)
@@ -230,8 +230,8 @@ def facts_of(stage: Stage) -> object:
 
 
 def test_what_happened_later_is_stamped_later(source: PayloadSource) -> None:
-    areas = [(StoryEvent.BUYS, BOUGHT_AT), (StoryEvent.FAILS, MONDAY), (StoryEvent.RECOVERS, MONDAY + DAY)]
-    seen = [fact for area, at in areas for payload in source.tell(area, at) for fact in source.facts(payload)]
+    events = [(StoryEvent.BUYS, BOUGHT_AT), (StoryEvent.FAILS, MONDAY), (StoryEvent.RECOVERS, MONDAY + DAY)]
+    seen = [fact for event, at in events for payload in source.tell(event, at) for fact in source.facts(payload)]
 
     stamps = [fact.stamp.at for fact in seen if hasattr(fact, "stamp")]
 

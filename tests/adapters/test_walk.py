@@ -24,7 +24,7 @@ POLAR_SECRET = "polar_whs_a-secret-of-the-shop"
 
 @dataclass(slots=True)
 class Town:
-    """The house, and the providers' APIs that it knows."""
+    """The instance, and the providers' APIs that it knows."""
 
     instance: Instance
     api: Api

@@ -93,7 +93,7 @@ def browsing(shop: Shop, chromium: Any) -> Iterator[Shop]:
 
 
 def _story(services: Services, now: datetime) -> str:
-    """Fill the house: accounts that are well, in grace, recovered and disputed, and one event that is parked."""
+    """Fill the instance: accounts that are well, in grace, recovered and disputed, and one event that is parked."""
     with services.database.write() as tx:
         services.adopt_policy(tx)
     for number in range(1, 9):

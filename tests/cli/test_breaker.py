@@ -1,4 +1,4 @@
-"""The brake on mass downgrades, from the command line."""
+"""The circuit breaker for mass downgrades, from the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `kulanz doctor` finds outside the house, against real far ends."""
+"""What `kulanz doctor` finds outside the installation, against real servers."""
 
 from __future__ import annotations
 

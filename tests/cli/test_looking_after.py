@@ -313,7 +313,7 @@ def test_commands_that_advance_the_clock_at_once_do_so_one_after_the_other(kulan
 
 def test_while_one_command_moves_the_test_clock_the_others_are_refused(kulanz, services):
     before = services.clock.now()
-    with services.clock.turn():
+    with services.clock.lease():
         refused = [
             kulanz("clock", *arguments)
             for arguments in (

@@ -1,4 +1,4 @@
-"""What all commands have in common (CONTRACT section 5), whoever adds one."""
+"""What all commands have in common (CONTRACT section 5), also one that is added later."""
 
 from __future__ import annotations
 
@@ -25,6 +25,8 @@ READING = {
     "plan-change", "replay", "send", "show", "simulate", "status", "verify",
 }  # fmt: skip
 """They change nothing of ours; `send` and `demo` are a provider that delivers."""
+OF_MANY_COMMANDS = {"--json", "--dry-run", "--actor", "--token-file", "--yes"}
+"""The contract tells of them once, for all commands."""
 
 
 def leaves(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
@@ -42,6 +44,11 @@ COMMANDS = dict(leaves(cli))
 
 def options(command: click.Command) -> set[str]:
     return {option for parameter in command.params for option in parameter.opts}
+
+
+def long_options(command: click.Command) -> set[str]:
+    shown = [parameter for parameter in command.params if isinstance(parameter, click.Option) and not parameter.hidden]
+    return {name for option in shown for name in (*option.opts, *option.secondary_opts) if name.startswith("--")}
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS.keys() - RUNNING))
@@ -64,6 +71,19 @@ def test_a_command_stands_in_the_contract(name: str) -> None:
     calls = [row.split(" | ")[0] for row in rows if not group or re.search(rf"\b{group}\b", row)]
 
     assert any(re.search(rf"(?<![\w-]){word}(?![\w-])", call) for call in calls)
+
+
+@pytest.mark.parametrize("name", sorted(COMMANDS))
+def test_an_option_stands_beside_its_command_in_the_contract(name: str) -> None:
+    group, _, word = name.rpartition(" ")
+    lines = [
+        line for line in CONTRACT.read_text().splitlines() if "`kulanz" in line and re.search(rf"\b{group}\b", line)
+    ]
+    told = " ".join(line for line in lines if re.search(rf"(?<![\w-]){word}(?![\w-])", line))
+
+    untold = {option for option in long_options(COMMANDS[name]) if not re.search(rf"{option}(?![\w-])", told)}
+
+    assert untold - OF_MANY_COMMANDS == set()
 
 
 @pytest.mark.parametrize("name", sorted(COMMANDS))
@@ -101,7 +121,7 @@ def test_the_shell_completes_what_is_typed(typed: str, offered: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=lambda page: page.name
+    "page", [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))], ids=lambda page: page.name
 )
 def test_the_pages_name_no_command_that_there_is_not(page: Path) -> None:
     existing = {tuple(name.split()) for name in COMMANDS} | {(name.split()[0],) for name in [*COMMANDS, *ALIASES]}

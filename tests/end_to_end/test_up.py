@@ -253,6 +253,30 @@ def test_the_demonstration_tells_its_story_and_goes_on_running(data_dir):
     assert (refused.returncode, "holds the accounts of a demonstration" in refused.stderr) == (1, True)
 
 
+def in_a_shell(commands: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    """What a person gets who copies commands into a shell in which no virtual environment is active."""
+    plain = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
+    return subprocess.run(
+        ["/bin/sh", "-e", "-c", commands], capture_output=True, text=True, env=plain, check=False, cwd=folder
+    )
+
+
+def test_the_readmes_look_around_works_as_it_stands(tmp_path):
+    commands = re.search(r"second terminal.*?```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    (tmp_path / ".kulanz").mkdir()
+
+    with up(tmp_path / ".kulanz" / "demo-data", "--demo") as running:
+        until(lambda: "goes on running" in running.printed(), seconds=60)
+        answer = in_a_shell(commands[1], tmp_path)
+
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert "demo_" in answer.stdout
+    assert "org_42: good, plan professional" in answer.stdout
+    assert ".eml" in answer.stdout
+
+
 def test_the_demonstration_leaves_the_usual_data_directory_and_database_alone(tmp_path):
     usual, port = tmp_path / "usual", a_free_port()
     settings = {"KULANZ_DATA_DIR": str(usual), "DATABASE_URL": f"sqlite:///{tmp_path / 'real.db'}"}
@@ -262,8 +286,8 @@ def test_the_demonstration_leaves_the_usual_data_directory_and_database_alone(tm
         demonstration = subprocess.Popen(command, stdout=file, stderr=file, env=environ(**settings), cwd=tmp_path)
     try:
         until(lambda: "account list" in output.read_text(), seconds=60)
-        again = re.findall(r"KULANZ_DATA_DIR=(\S+) kulanz account (explain \S+|list)", output.read_text())
-        stated = [kulanz(tmp_path / folder, "account", *arguments.split()) for folder, arguments in again]
+        again = re.findall(r"KULANZ_DATA_DIR=\S+ \S*kulanz account (?:explain \S+|list)", output.read_text())
+        stated = [in_a_shell(command, tmp_path) for command in again]
     finally:
         demonstration.terminate()
         demonstration.wait(30)

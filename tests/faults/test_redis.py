@@ -1,4 +1,4 @@
-"""Redis is a doorbell: frozen, full, read-only or forgetful, it delays work, costs no delivery and no answer."""
+"""Redis only wakes workers: frozen, full, read-only or forgetful, it delays work, costs no delivery and no answer."""
 
 from __future__ import annotations
 

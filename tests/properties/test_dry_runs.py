@@ -75,7 +75,7 @@ COMMANDS: st.SearchStrategy[c.Command] = st.one_of(
 
 @pytest.fixture
 def services(sqlite_url: str, tmp_path: Path) -> Iterator[Services]:
-    """A house in which one account is good, one in grace, one on hold, and one suspended."""
+    """An instance in which one account is good, one in grace, one on hold, and one suspended."""
     with days_before_monday(sqlite_url, tmp_path / "data") as services:
         first = {"good": 1, "late": 2, "held": 3, "disputed": 4}
         bought = {

@@ -1,4 +1,4 @@
-"""The house keeps its directions: what may be loaded, read and started, and by whom."""
+"""The code keeps its directions: what may be loaded, read and started, and by whom."""
 
 import ast
 import json

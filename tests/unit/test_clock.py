@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 
 from kulanz.errors import RefusedError
-from kulanz.runtime.clock import Clock, Turn, real_now
+from kulanz.runtime.clock import Clock, ClockLease, real_now
 from kulanz.store import shared_values
 from kulanz.store.database import Database
 
@@ -74,7 +74,7 @@ def test_a_turn_at_the_test_clock_is_taken_by_one_at_a_time(database: Database, 
 
     def take(other: Database) -> bool:
         barrier.wait()
-        return Turn(other).take()
+        return ClockLease(other).take()
 
     with ThreadPoolExecutor(4) as threads:
         taken = list(threads.map(take, others))
@@ -89,19 +89,19 @@ def test_the_turn_of_a_command_that_was_killed_lapses(database: Database, until:
     with database.write() as tx:
         shared_values.put(tx, "test_clock_turn", {"holder": "killed", "until": (real_now() + until).isoformat()})
 
-    assert Turn(database).take()
+    assert ClockLease(database).take()
 
 
 def test_a_turn_is_given_back_and_one_that_was_lost_is_not_extended(database: Database) -> None:
-    clock, slow = Clock(database, test_clock=True), Turn(database)
+    clock, slow = Clock(database, test_clock=True), ClockLease(database)
     assert slow.take()
     slow.give_back()
 
-    with clock.turn():
+    with clock.lease():
         slow._renew_at = 0.0
         with pytest.raises(RefusedError, match="too slow"):
             slow.renew()
         slow.give_back()
-        assert not Turn(database).take()
+        assert not ClockLease(database).take()
 
-    assert Turn(database).take()
+    assert ClockLease(database).take()

@@ -100,7 +100,7 @@ def an_ending(command: Closing, actor: str) -> JsonDocument:
 
 
 class ServiceInMemory:
-    """Keeps the promises of `kulanz.web.api.service.Desk` and remembers what it was told to do."""
+    """A `Service` without a database, which remembers what it was told to do."""
 
     def __init__(self, *accounts: str) -> None:
         self.documents = {account: an_account(account) for account in sorted(accounts)}

@@ -1,6 +1,6 @@
 """A web process of the tests' own, as `kulanz web` runs it.
 
-`python -m tests.web.serving PORT DATA_DIR DATABASE_URL [PROCESSES [LINGER]]`
+`python -m tests.web.serving PORT FOLDER DATABASE_URL [PROCESSES [LINGER]]`
 """
 
 from __future__ import annotations

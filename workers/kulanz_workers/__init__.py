@@ -1,1 +1,1 @@
-"""What runs beside the web process: queue jobs and the clock."""
+"""The processes beside the web process: queue workers and the scheduler."""

@@ -85,14 +85,14 @@ def _clock(context: WorkerContext) -> None:
 
 
 def _burst(context: WorkerContext) -> None:
-    """Work, without any ring, until nothing is due."""
+    """Work, without any wake-up signal, until nothing is due."""
     while jobs.process_all(context) | jobs.deliver_all(context):
         pass
 
 
 ROLES: Mapping[str, Callable[[WorkerContext], None]] = {
-    "events": lambda station: Worker(station, EVENTS_QUEUE).run(),
-    "effects": lambda station: Worker(station, EFFECTS_QUEUE).run(),
+    "events": lambda context: Worker(context, EVENTS_QUEUE).run(),
+    "effects": lambda context: Worker(context, EFFECTS_QUEUE).run(),
     "clock": _clock,
     "burst": _burst,
 }

@@ -1,4 +1,4 @@
-"""The two jobs that a ring asks for, one line per step of the pipeline: a job drains, lingers a while, and leaves."""
+"""The two RQ jobs, one per queue: a job works until nothing is due, waits a while for wake-up signals, and ends."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ class WorkerContext:
 
 
 CONTEXT: list[WorkerContext] = []
-"""The process's own station, put here by `kulanz_workers.__main__` before the first job."""
+"""The process's own `WorkerContext`, put here by `kulanz_workers.__main__` before the first job."""
 
 
 def drain() -> None:
-    """Apply events and timers until there are none, and for a while whatever rings."""
+    """Apply events and timers until there are none, then wait a while for more."""
     (context,) = CONTEXT
     linger(context, EVENTS_QUEUE, process_all)
 
 
 def deliver() -> None:
-    """Carry effects out until none is due, and for a while whatever rings."""
+    """Carry effects out until none is due, then wait a while for more."""
     (context,) = CONTEXT
     linger(context, EFFECTS_QUEUE, deliver_all)
 
 
 def linger(context: WorkerContext, queue: str, work: Callable[[WorkerContext], bool]) -> None:
-    """Work, wait for a ring, work again; leave when asked to, or after `LINGER` seconds.
+    """Work, wait for a wake-up signal, work again; leave when asked to, or after `LINGER_SECONDS`.
 
-    While Redis does not answer nobody leaves: RQ's own calls would hang, and the database is asked every second.
+    While Redis does not answer, the job stays: RQ's own calls would hang, and the database is asked every second.
     """
     leave_at = time.monotonic() + LINGER_SECONDS
     while True:
@@ -63,7 +63,7 @@ def linger(context: WorkerContext, queue: str, work: Callable[[WorkerContext], b
 
 
 def process_all(context: WorkerContext) -> bool:
-    """Apply what there is; return whether there was anything. What followed rings for the effects."""
+    """Apply what there is; return whether there was anything. The effects' worker is notified of what followed."""
     moved = _repeat(context, lambda: pipeline.process(context.services, EVENTS_PER_STEP).moved)
     if moved:
         context.services.notifier.notify(EFFECTS_QUEUE)
@@ -71,7 +71,7 @@ def process_all(context: WorkerContext) -> bool:
 
 
 def deliver_all(context: WorkerContext) -> bool:
-    """Carry out what is due; return whether there was anything. An outcome may be a fact: it rings for the events."""
+    """Carry out what is due; return whether there was anything. The events' worker is notified of the outcomes."""
     moved = _repeat(context, lambda: pipeline.deliver(context.services, EFFECTS_PER_STEP).moved)
     if moved:
         context.services.notifier.notify(EVENTS_QUEUE)
@@ -79,7 +79,7 @@ def deliver_all(context: WorkerContext) -> bool:
 
 
 def _attempt(context: WorkerContext, work: Callable[[WorkerContext], bool]) -> None:
-    """Let what another moment may cure be no failed job: somebody will look again."""
+    """Log an error that a later attempt may cure instead of failing the job: the next wake-up tries again."""
     try:
         work(context)
     except KulanzError as error:
@@ -97,7 +97,7 @@ def _repeat(context: WorkerContext, step: Callable[[], bool]) -> bool:
 
 
 def _wait(context: WorkerContext, queue: str) -> bool:
-    """Wait for a ring, a moment at most; return whether Redis answers."""
+    """Wait for a wake-up signal, a second at most; return whether Redis answers."""
     begun = time.monotonic()
     try:
         context.services.notifier.wait(WAIT_SECONDS, queue)

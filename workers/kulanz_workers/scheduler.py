@@ -1,4 +1,4 @@
-"""The clock: every second it rings if anything is due. It works nothing off itself, and a late tick loses nothing."""
+"""The scheduler: every second it notifies the workers of what is due. It processes nothing itself."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from kulanz.telemetry.logs import log
 
 TICK_INTERVAL = 1.0
 LATE_AFTER = timedelta(seconds=2)
-"""What has been due for longer was not brought forward by the ring that came with it."""
+"""Work that has been due for longer was not started by its own wake-up signal."""
 LEASES_RENEWED_WITHIN = 3.0
 """Seconds after which every living worker has renewed its leases."""
 MAX_LEASE = timedelta(minutes=1)
 """Much longer than a lease is made for."""
 FULL_ROUND_INTERVAL = 60.0
-"""Seconds after which it rings in any case, for what is found only by looking (events that have waited for a week)."""
+"""Seconds after which it notifies in any case, for what has no timer (events that have waited for a week)."""
 
 
 class Scheduler:
@@ -50,7 +50,7 @@ class Scheduler:
             stopping.wait(TICK_INTERVAL)
 
     def tick(self) -> frozenset[str]:
-        """Look once; return the queues that were rung for."""
+        """Look once; return the queues that were notified."""
         database = self._services.database
         self._reconcile_schedule.tick(real_now())
         self.vacuum_loop.tick()
@@ -108,7 +108,7 @@ def _is_late(since: datetime | None, now: datetime) -> bool:
 
 
 def _count_repairs(events: bool, effects: bool) -> None:  # noqa: FBT001
-    """Count the rings for what its own ring should have brought forward long ago."""
+    """Count the signals for work that its own wake-up signal should have started long ago."""
     for queue, late in ((EVENTS_QUEUE, events), (EFFECTS_QUEUE, effects)):
         if late:
             metrics.NOTIFICATION_REPAIRS.labels(queue).inc()

@@ -1,4 +1,4 @@
-"""A worker's post: at the doorbell while Redis answers, at the database while it does not."""
+"""A worker's loop: it serves RQ's queue while Redis answers, and polls the database while it does not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from kulanz_workers.rq_worker import QueueWorker
 POLL_INTERVAL = 1.0
 """Seconds between two looks at the database while Redis is away."""
 SWEEP_INTERVAL = 5.0
-"""Seconds between two looks while Redis is there: a ring may be lost, and the clock may be down."""
+"""Seconds between two looks while Redis is there: a wake-up signal may be lost, and the scheduler may be down."""
 MAX_BACKOFF = 15.0
 SOCKET_TIMEOUT = 2.0
 WORK_OF_QUEUE: Mapping[str, Callable[[WorkerContext], bool]] = {
@@ -38,7 +38,7 @@ class Worker:
         self._failures = 0
 
     def run(self) -> None:
-        """Work at the bell; whenever that breaks, for whatever reason, at the database for a second."""
+        """Serve the queue; each time that breaks, for any reason, poll the database and try again after a second."""
         stopping = self._context.stopping
         redis_was_there = True
         while not stopping.is_set():

@@ -12,7 +12,7 @@ from kulanz.formats.wording import how_many
 from kulanz.pipeline import next_due
 from kulanz.processing import facts_first
 from kulanz.processing.dispatcher import MISSING_SUBSCRIPTION_AFTER
-from kulanz.runtime.clock import Turn, real_now
+from kulanz.runtime.clock import ClockLease, real_now
 from kulanz.runtime.notifier import EFFECTS_QUEUE, EVENTS_QUEUE
 from kulanz.store import inbox, outbox, timers
 
@@ -58,29 +58,29 @@ def jump_by(services: Services, by: timedelta) -> datetime:
     return target
 
 
-def go_on(services: Services, turn: Turn, by: timedelta, timeout: float) -> datetime:
+def go_on(services: Services, lease: ClockLease, by: timedelta, timeout: float) -> datetime:
     """Bring the clock so much later, stopping at every due time between; `timeout` is seconds without progress."""
     now = services.clock.now()
     target = later(now, by)
     if by:
         services.clock.set(now)
-    settle(services, turn, timeout)
+    settle(services, lease, timeout)
     if not by:
         return target
     while (due := _next_due(services)) is not None and due <= target:
         services.clock.set(max(due, services.clock.now()))
-        settle(services, turn, timeout)
+        settle(services, lease, timeout)
     services.clock.set(target)
-    settle(services, turn, timeout)
+    settle(services, lease, timeout)
     return target
 
 
-def settle(services: Services, turn: Turn, timeout: float) -> None:
+def settle(services: Services, lease: ClockLease, timeout: float) -> None:
     """Wait until every accepted event is applied, nothing is due, and every effect has been tried once."""
-    turn.renew()
+    lease.renew()
     last, moved_at, rung_at = None, time.monotonic(), float("-inf")
     while patience := (backlog := _backlog(services)).timeout(timeout):
-        turn.renew()
+        lease.renew()
         now = time.monotonic()
         if backlog != last:
             last, moved_at = backlog, now

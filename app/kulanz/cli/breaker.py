@@ -13,17 +13,17 @@ from kulanz.formats.wording import how_many
 
 @click.group()
 def breaker() -> None:
-    """Look at the brake on mass downgrades, and release it."""
+    """Show the circuit breaker for mass downgrades, and release it."""
 
 
 @breaker.command()
 @json_option
 def show(*, as_json: bool) -> None:
-    """Say whether the brake keeps accounts from losing access, since when, and how many wait."""
-    from kulanz.processing import circuit_breaker as brakes
+    """Show whether the circuit breaker keeps accounts from losing access, since when, and how many wait."""
+    from kulanz.processing import circuit_breaker
 
     with services() as opened, opened.database.read() as conn:
-        breaker_status = brakes.status(conn, opened.clock.now(conn))
+        breaker_status = circuit_breaker.status(conn, opened.clock.now(conn))
     if breaker_status.on_since is not None:
         wait = how_many(breaker_status.waiting, "account waits", "accounts wait")
         text = f"on since {shown(breaker_status.on_since)}; {wait}: `kulanz breaker release`"
@@ -44,14 +44,14 @@ def show(*, as_json: bool) -> None:
 @json_option
 def release(*, until: datetime, reason: str, dry_run: bool, actor: str, as_json: bool) -> None:
     """Let dunning take access without the limit until an instant; who waited is looked at again at once."""
-    from kulanz.processing import circuit_breaker as brakes
+    from kulanz.processing import circuit_breaker
 
     with services() as opened:
         with opened.database.write() as tx:
             now = opened.clock.now(tx)
-            waiting = brakes.status(tx, now).waiting
+            waiting = circuit_breaker.status(tx, now).waiting
             with tx.begin_nested() as attempt:
-                brakes.release(tx, until=until, actor=actor, reason=reason, now=now)
+                circuit_breaker.release(tx, until=until, actor=actor, reason=reason, now=now)
                 if dry_run:
                     attempt.rollback()
         if not dry_run:

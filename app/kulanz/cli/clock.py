@@ -32,7 +32,7 @@ def clock() -> None:
 
 @clock.command()
 def run() -> None:
-    """Ring every second for what is due, until SIGTERM."""
+    """Wake the workers every second for what is due, until SIGTERM."""
     from kulanz.cli.processes import replace_by_worker
 
     name_misspelt_settings()
@@ -65,7 +65,7 @@ def set_(*, at: datetime, dry_run: bool, actor: str, as_json: bool) -> None:
         permit(opened)
         _warn_of_going_back(opened, at)
         if not dry_run:
-            with opened.clock.turn():
+            with opened.clock.lease():
                 opened.clock.set(at)
     emit({"now": at, "dry_run": dry_run, "actor": actor}, as_json, shown(at))
 
@@ -88,8 +88,8 @@ def advance(*, by: timedelta, no_wait: bool, timeout: float, dry_run: bool, acto
         if dry_run:
             now = later(opened.clock.now(), by)
         else:
-            with opened.clock.turn(0.0 if no_wait else timeout) as turn:
-                now = jump_by(opened, by) if no_wait else go_on(opened, turn, by, timeout)
+            with opened.clock.lease(0.0 if no_wait else timeout) as lease:
+                now = jump_by(opened, by) if no_wait else go_on(opened, lease, by, timeout)
     emit({"now": now, "dry_run": dry_run, "actor": actor}, as_json, shown(now))
 
 
@@ -104,7 +104,7 @@ def reset(*, dry_run: bool, actor: str, as_json: bool) -> None:
     with services() as opened:
         permit(opened)
         if not dry_run:
-            with opened.clock.turn():
+            with opened.clock.lease():
                 opened.clock.reset()
     now = real_now()
     emit({"now": now, "dry_run": dry_run, "actor": actor}, as_json, f"{shown(now)} (real time)")

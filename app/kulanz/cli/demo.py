@@ -20,7 +20,7 @@ from kulanz.errors import RefusedError
 if TYPE_CHECKING:
     from kulanz.config import Settings
     from kulanz.providers.lemonsqueezy.samples import Purchase
-    from kulanz.runtime.clock import Turn
+    from kulanz.runtime.clock import ClockLease
     from kulanz.services import Services
 
 ONE_DAY = timedelta(days=1)
@@ -100,8 +100,8 @@ def demo(*, url: str | None, yes: bool, as_json: bool) -> None:
         url, secret = target(url, None)
         _refuse_company(opened, yes=yes)
         outcomes = []
-        with opened.clock.turn(HANDLED_WITHIN) as turn:
-            for outcome in _tell(opened, turn, url, secret):
+        with opened.clock.lease(HANDLED_WITHIN) as lease:
+            for outcome in _tell(opened, lease, url, secret):
                 outcomes.append(outcome)
                 if not as_json:
                     _print(outcome)
@@ -113,20 +113,20 @@ def demo(*, url: str | None, yes: bool, as_json: bool) -> None:
         raise RefusedError(f"the story went otherwise than its policy says (day {unexpected[0]})")
 
 
-def _tell(opened: Services, turn: Turn, url: str, secret: str) -> Iterator[dict[str, Any]]:
+def _tell(opened: Services, lease: ClockLease, url: str, secret: str) -> Iterator[dict[str, Any]]:
     from kulanz.cli.advance import go_on
 
     begun = opened.clock.now().replace(microsecond=0)
     purchase = _purchase(begun, opened.settings)
     seen: set[str] = set()
     opened.clock.set(begun)
-    for area in DEMO_STORY:
+    for day in DEMO_STORY:
         now = opened.clock.now()
-        go_on(opened, turn, begun + area.day * ONE_DAY - now, HANDLED_WITHIN)
-        for name, document in area.events:
+        go_on(opened, lease, begun + day.day * ONE_DAY - now, HANDLED_WITHIN)
+        for name, document in day.events:
             _post((url, secret), name, purchase, opened.clock.now(), document)
-        go_on(opened, turn, timedelta(), HANDLED_WITHIN)
-        yield _outcome(opened, area, purchase, seen)
+        go_on(opened, lease, timedelta(), HANDLED_WITHIN)
+        yield _outcome(opened, day, purchase, seen)
 
 
 def _purchase(begun: datetime, settings: Settings) -> Purchase:
@@ -159,7 +159,7 @@ def _post(door: tuple[str, str], name: str, purchase: Purchase, now: datetime, d
         raise RefusedError(f"{name} was answered {answer['status']}: {answer['answer']}")
 
 
-def _outcome(opened: Services, area: DemoDay, purchase: Purchase, seen: set[str]) -> dict[str, Any]:
+def _outcome(opened: Services, day: DemoDay, purchase: Purchase, seen: set[str]) -> dict[str, Any]:
     from kulanz.queries import accounts
     from kulanz.store import outbox
 
@@ -169,13 +169,13 @@ def _outcome(opened: Services, area: DemoDay, purchase: Purchase, seen: set[str]
     fresh = [row for row in reversed(rows) if row.id not in seen]
     seen.update(row.id for row in fresh)
     return {
-        "day": area.day,
+        "day": day.day,
         "at": opened.clock.now(),
-        "title": area.title,
-        "events": [name for name, _ in area.events],
+        "title": day.title,
+        "events": [name for name, _ in day.events],
         "account": account,
         "effects": [{"kind": row.kind, "type": row.type, "state": row.state} for row in fresh],
-        "as_expected": (account["standing"], account["plan"]) == (area.standing, area.plan),
+        "as_expected": (account["standing"], account["plan"]) == (day.standing, day.plan),
     }
 
 

@@ -144,6 +144,6 @@ events.add_command(
             make_due=_make_due,
             notify=lambda opened: opened.notifier.notify(),
         ),
-        "Make events due again as if they had never been tried, and ring.",
+        "Retry events now and reset their attempt count.",
     )
 )

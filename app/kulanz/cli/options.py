@@ -1,14 +1,16 @@
-"""What the commands have in common: options, opened services, and how an outcome is printed."""
+"""Shared parts of the commands: options, opened services, and how an outcome is printed."""
 
 from __future__ import annotations
 
 import getpass
 import re
 import shlex
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -129,10 +131,15 @@ def refuse_a_missing_file(database_url: str) -> None:
 
 
 def kulanz_in(data_dir: Path) -> str:
-    """Return how a shell calls `kulanz` with this data directory."""
+    """Return how a shell calls this installation's `kulanz` with this data directory, whatever its PATH has."""
+    script = Path(sys.executable).with_name("kulanz")
+    called = _from_here(script) if script.exists() and which("kulanz") != str(script) else "kulanz"
+    return f"KULANZ_DATA_DIR={_from_here(data_dir)} {called}"
+
+
+def _from_here(path: Path) -> str:
     here = Path.cwd()
-    shortest = data_dir.relative_to(here) if data_dir.is_relative_to(here) else data_dir
-    return f"KULANZ_DATA_DIR={shlex.quote(str(shortest))} kulanz"
+    return shlex.quote(str(path.relative_to(here) if path.is_relative_to(here) else path))
 
 
 def emit(document: Any, as_json: bool, human: str | Callable[[], None]) -> None:  # noqa: FBT001

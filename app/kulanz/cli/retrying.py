@@ -88,21 +88,21 @@ def _retry_all(opened: Services, order: BulkOrder) -> int:
     """Let all of a state be due again; return how many were, or would be."""
     from kulanz.processing import bulk_retry
 
-    turn = _turn(opened, order)
+    retry = _begun(opened, order)
     with opened.database.read() as conn:
-        count = bulk_retry.remaining(conn, turn)
+        count = bulk_retry.remaining(conn, retry)
     if order.dry_run:
         return count
     confirm(count, f"{order.state} {order.what} to be tried again", yes=order.yes)
-    begun_with = turn.done
+    begun_with = retry.done
     with pages() as progress:
-        while not turn.finished:
-            turn = bulk_retry.step(opened, turn, order.actor, kept=True)
-            progress(order.what, turn.done - begun_with, max(count, turn.done - begun_with))
-    return turn.done - begun_with
+        while not retry.finished:
+            retry = bulk_retry.step(opened, retry, order.actor, kept=True)
+            progress(order.what, retry.done - begun_with, max(count, retry.done - begun_with))
+    return retry.done - begun_with
 
 
-def _turn(opened: Services, order: BulkOrder) -> BulkRetry:
+def _begun(opened: Services, order: BulkOrder) -> BulkRetry:
     """Return the run that was stopped, or a new one."""
     from kulanz.processing import bulk_retry
 

@@ -1,4 +1,4 @@
-"""What somebody may have meant who names an account that there is not."""
+"""Suggestions for an account id that does not exist: ids that are spelt alike."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What people order: commands, what each means in facts, and why it may be refused."""
+"""Commands, given by people: values, the facts that each one means, and the reasons to refuse it."""

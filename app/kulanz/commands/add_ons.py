@@ -1,4 +1,4 @@
-"""Booking and cancelling as facts, and why they may be refused."""
+"""Commands that book and cancel add-ons: each returns the facts to record, or raises why it is refused."""
 
 from __future__ import annotations
 

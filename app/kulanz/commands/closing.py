@@ -1,4 +1,4 @@
-"""What orders about the end of an account mean in facts, and why they may be refused (plexo 10, 13; I9)."""
+"""Handlers of commands about the end of an account: each returns its facts or raises why not (plexo 10, 13; I9)."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from kulanz.commands.commands import (
 from kulanz.errors import InvalidInputError, RefusedError
 from kulanz.policy.areas.closure import retention
 from kulanz.policy.areas.closure.area import RETENTION_TIMER, has_ended
-from kulanz.policy.areas.closure.matters import protected
+from kulanz.policy.areas.closure.obstacles import protected
 from kulanz.policy.assess import assess
 from kulanz.policy.facts import AccountClosed, ClosureRequested, ClosureWithdrawn, DeletionApproved, Fact
 from kulanz.policy.state import Account, CaseState, State, Terms

@@ -1,4 +1,4 @@
-"""What people order about a debt: to propose, approve, recall and report a hand-over, and who the debtor is."""
+"""Facts of commands about a hand-over, its debtor and mandates: propose, approve, recall, report; or why not."""
 
 from __future__ import annotations
 

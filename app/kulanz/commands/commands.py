@@ -1,4 +1,4 @@
-"""What a person may order: frozen values that the API, the console and the command line hand to the pipeline."""
+"""The commands as frozen values, which the API, the console and the command line hand to `execute.command`."""
 
 from __future__ import annotations
 

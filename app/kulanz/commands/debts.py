@@ -1,4 +1,4 @@
-"""What a person's order about a debt means as a fact, and why it may be refused."""
+"""Handlers of commands about a debt: each returns its fact or raises why not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an exception to the policy means in facts, who has to approve it, and why it may be refused."""
+"""Handlers of exceptions to the policy: the facts, the approvals that are needed, and the reasons to refuse."""
 
 from __future__ import annotations
 

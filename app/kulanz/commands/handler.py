@@ -1,4 +1,4 @@
-"""What a person's order means in facts, and why it may be refused (CONTRACT section 3)."""
+"""The dispatch of commands to their handlers, which return facts or raise why not (CONTRACT section 3)."""
 
 from __future__ import annotations
 

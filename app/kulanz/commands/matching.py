@@ -1,4 +1,4 @@
-"""Whose debt a transfer pays: the invoice that was named, the one its reference names, else the oldest first."""
+"""Matches a transfer with debts: the invoice that was named, the one its reference names, else the oldest first."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def matched(
 ) -> tuple[Share, ...]:
     """Return what a transfer pays; raise InvalidInputError or RefusedError for what cannot be meant.
 
-    Without a claim that is open it pays nothing: it is recorded all the same, and seen as an overpayment.
+    Without a debt that is open it pays nothing: it is recorded all the same, and seen as an overpayment.
     """
     if invoice is not None:
         return (_to_invoice(_named(book, invoice), state, book, amount, currency),)

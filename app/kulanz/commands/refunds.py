@@ -1,4 +1,4 @@
-"""What a request for a refund, and a person's decision about one, mean in facts, and why they may be refused."""
+"""Handlers of refund requests and of decisions about them: each returns its facts or raises why not."""
 
 from __future__ import annotations
 

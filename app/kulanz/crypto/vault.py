@@ -167,7 +167,7 @@ class Vault:
         _ = self.signer
 
     def sign(self, message: bytes) -> bytes:
-        """Return a MAC of a message that leaves the house and comes back."""
+        """Return a MAC of a message that leaves this process and comes back."""
         return self._first.mac(message)
 
     def has_signed(self, message: bytes, mac: bytes) -> bool:

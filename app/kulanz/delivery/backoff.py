@@ -1,4 +1,4 @@
-"""When a failed attempt is made again: quickly at first, then for three days of real time, then a person decides."""
+"""Backoff of failed attempts: quick repeats at first, then for three days of real time, then a person decides."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What carrying effects out needs: the addresses, the secrets and the open connections of one worker thread."""
+"""The channels of one worker thread: addresses, secrets and open connections for carrying effects out."""
 
 from __future__ import annotations
 

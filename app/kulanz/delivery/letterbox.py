@@ -1,4 +1,4 @@
-"""Mails as files, for a house without a mail server: private to the user, whole or not there, each effect once."""
+"""Mails as files, for an installation without a mail server: mode 0600, written atomically, one file an effect."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Calls to the provider that are read before they are made, so that none is repeated blindly (I11)."""
+"""Cancels, resumes and looks up subscriptions at a provider; reads before each write, so repeats none blindly (I11)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became of one attempt: its state for the outbox, its outcome and what was read on the way for the policy."""
+"""The report of one attempt: its state for the outbox, its outcome and what was read on the way for the policy."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How mail addresses, ids and numbers of things are written."""
+"""Text forms of mail addresses, ids and counts."""

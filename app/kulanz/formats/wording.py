@@ -1,4 +1,4 @@
-"""How numbers of things, and ids, are written where people or programs read them."""
+"""Text forms of counts and ids, for people and programs."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""How a delivery becomes durable: verified, kept in one commit with others, or in the spool."""
+"""The receiver of deliveries: verifies them and makes them durable, by group commit or in the spool."""

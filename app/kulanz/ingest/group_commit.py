@@ -25,7 +25,7 @@ class GroupCommit(Generic[Row, Result]):
     """Hands rows that wait at the same time to `write` together; it must give one result per row, in order.
 
     Under load a group is held for those who have just been answered, as they ask again soon and one full group costs
-    less than two that take turns; but at most half as long as the last write took, and LONGEST_HOLD at all events.
+    less than two that take turns; but at most half as long as the last write took, and never longer than `MAX_DELAY`.
 
     The thread starts with the first row, so a process may fork before that. A group has one wake-up of its own: a
     waiter that has given up can neither miss nor steal another's.

@@ -1,4 +1,4 @@
-"""The receiving path: verify a delivery, make it durable together with whoever waits, answer, and only then ring."""
+"""The receiver: verifies a delivery, makes it durable by group commit, answers, and only then wakes a worker."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ import msgspec
 from kulanz.config import Settings
 from kulanz.crypto import places
 from kulanz.errors import MalformedPayloadError, StorageUnavailableError, detail_of
+from kulanz.ingest import secret_usage
 from kulanz.ingest.group_commit import GroupCommit
 from kulanz.ingest.secret_usage import SecretUsage
 from kulanz.ingest.spool_reports import SpoolReports
@@ -270,10 +271,10 @@ class Receiver:
 
 
 class Debouncer:
-    """Rings a bell from a thread of its own, so that no answer waits for it; rings that come together are one."""
+    """Debounces wake-up signals: a thread of its own sends them, and those wanted at the same moment are one."""
 
     INTERVAL = 0.01
-    """Seconds between two rings: a burst costs a hundred rings a second at most, a single event none of it."""
+    """Seconds between two signals: a burst costs a hundred a second at most, and a single event does not wait."""
 
     def __init__(self, action: Callable[[], object]) -> None:
         self._action = action
@@ -282,15 +283,15 @@ class Debouncer:
         self._closed = False
 
     def trigger(self) -> None:
-        """Ask for a ring and return at once. Called by one thread only."""
+        """Ask for a signal and return at once. Called by one thread only."""
         self._wanted.set()
         if self._thread is None or not self._thread.is_alive():
             self._closed = False
-            self._thread = Thread(target=self._run, name="ringer", daemon=True)
+            self._thread = Thread(target=self._run, name="debouncer", daemon=True)
             self._thread.start()
 
     def close(self) -> None:
-        """Ring once more, then end the thread."""
+        """Send a signal that is still wanted, then end the thread."""
         self._closed = True
         self._wanted.set()
         if self._thread is not None:
@@ -307,23 +308,19 @@ class Debouncer:
 def _endpoints(settings: Settings, providers: Mapping[str, Provider]) -> Mapping[str, ProviderEndpoint]:
     """Return the endpoints that have a secret; the others do not exist.
 
-    Stripe says of each event which mode it is of, as Lemon Squeezy does. The others do not: theirs always act.
+    Stripe says of each event which mode it is of, as Lemon Squeezy does: `LEMONSQUEEZY_MODE` is about both. Events of
+    the others say nothing and always act; there the sandbox has secrets of its own.
     """
-    mode, stores, any_store = settings.lemonsqueezy_mode, settings.lemonsqueezy_store_ids, frozenset[str]()
-    configured = {
-        "lemonsqueezy": (settings.lemonsqueezy_webhook_secrets, mode, stores),
-        "stripe": (settings.stripe_webhook_secrets, mode, any_store),
-        "paddle": (settings.paddle_webhook_secrets, "any", any_store),
-        "standard": (settings.standard_webhook_secrets, "any", any_store),
-    }
+    modes = dict.fromkeys(("lemonsqueezy", "stripe"), settings.lemonsqueezy_mode)
+    stores = {"lemonsqueezy": settings.lemonsqueezy_store_ids}
     return {
         name: ProviderEndpoint(
             provider=providers[name],
             secrets=tuple(secret.encode() for secret in secrets),
-            mode=acting_mode,
-            store_ids=store_ids,
+            mode=modes.get(name, "any"),
+            store_ids=stores.get(name, frozenset()),
         )
-        for name, (secrets, acting_mode, store_ids) in configured.items()
+        for name, secrets in secret_usage.configured(settings).items()
         if secrets
     }
 

@@ -1,4 +1,4 @@
-"""What an account's history would have been under another policy: the same news, told again to other rules. Pure.
+"""Runs an account's history under another policy: the same news from outside, other rules. Pure.
 
 Both policies are given the same world: what the provider and the operators said, when it reached us. What we did
 ourselves is decided anew, a final warning is delivered at once, and a look at the provider finds what the facts say.

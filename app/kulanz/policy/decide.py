@@ -1,4 +1,4 @@
-"""One step of an account: facts and the time in, the next state and what the world must be told out. Pure."""
+"""Decides one step of an account: from its book, new facts and the time to the next state, facts and effects. Pure."""
 
 from __future__ import annotations
 

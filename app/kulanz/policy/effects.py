@@ -1,4 +1,4 @@
-"""What the world must be told or made to do: values that a decision asks for and `kulanz.delivery` carries out.
+"""Effects: outgoing actions as values, which a decision asks for and `kulanz.delivery` carries out.
 
 An effect's `id` is made from what it is for, so the same wish is one effect however often it is decided (I5, I11).
 """

@@ -1,4 +1,4 @@
-"""Whether access was taken without the promised notice: looked at after the deed, apart from the rules that did it."""
+"""Audits each decision that took access for its promised notice, independently of the rules that made it."""
 
 from __future__ import annotations
 

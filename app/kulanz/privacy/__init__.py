@@ -1,1 +1,1 @@
-"""What is kept and what is destroyed: retention, erasure, keys, and whether the ledger is whole."""
+"""Retention, erasure, key rotation, backup, and the verification of the ledger."""

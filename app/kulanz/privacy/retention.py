@@ -11,7 +11,7 @@ import msgspec
 from kulanz.errors import NotFoundError
 from kulanz.policy.areas.closure import retention
 from kulanz.policy.areas.closure.area import has_ended
-from kulanz.policy.areas.closure.matters import protected
+from kulanz.policy.areas.closure.obstacles import protected
 from kulanz.policy.assess import assess
 from kulanz.policy.state import Account, Terms
 from kulanz.privacy import erasure, statements, vacuum

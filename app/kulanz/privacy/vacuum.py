@@ -1,4 +1,4 @@
-"""What was destroyed is forgotten by the database's files, too: who destroys asks for it, and the clock does it."""
+"""Removes destroyed data from the database's files, too: erasing asks for it, and the scheduler does it."""
 
 from __future__ import annotations
 

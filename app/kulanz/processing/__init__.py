@@ -1,1 +1,1 @@
-"""What happens to a received event: translated, decided, recorded, and its effects dispatched."""
+"""Processes received events: translates, decides, records, and dispatches the effects."""

@@ -1,4 +1,4 @@
-"""Trying all of a state again, batch by batch: whoever is killed in between, each row has its turn once."""
+"""Retries all rows of a state, batch by batch: killed in between, a run goes on where it was, each row tried once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class BulkRetry(msgspec.Struct, frozen=True):
     through: int
     """The newest row when it began: what came later is not part of it."""
     after: int = 0
-    """The last row that had its turn; one that fails again is behind us."""
+    """The last row that was retried; one that fails again comes before it and is not tried again."""
     done: int = 0
     began_at: datetime | None = None
     finished: bool = False
@@ -51,33 +51,33 @@ def begin(conn: Connection, what: str, state: str) -> BulkRetry:
     return BulkRetry(what=what, state=state, through=_NEWEST_OF[what](conn), began_at=real_now())
 
 
-def remaining(conn: Connection, turn: BulkRetry) -> int:
-    """Return how many rows have yet to have their turn."""
-    return _REMAINING_OF[turn.what](conn, turn.state, after=turn.after, through=turn.through)
+def remaining(conn: Connection, retry: BulkRetry) -> int:
+    """Return how many rows are yet to be retried."""
+    return _REMAINING_OF[retry.what](conn, retry.state, after=retry.after, through=retry.through)
 
 
-def step(services: Services, turn: BulkRetry, actor: str, *, kept: bool) -> BulkRetry:
+def step(services: Services, retry: BulkRetry, actor: str, *, kept: bool) -> BulkRetry:
     """Let the next batch be due again; with `kept` the next run knows how far this one came, even if it is killed."""
     with services.database.write() as tx:
-        matches, names = _RETRY_SOME[turn.what](
-            tx, turn.state, after=turn.after, through=turn.through, limit=ROWS_PER_STEP
+        matches, names = _RETRY_SOME[retry.what](
+            tx, retry.state, after=retry.after, through=retry.through, limit=ROWS_PER_STEP
         )
         if matches:
-            detail = f"{len(matches)} {turn.state} {turn.what}, {names[0]} to {names[-1]}"
-            audit_log.record(tx, at=real_now(), actor=actor, act="retried", subject=turn.what, detail=detail)
+            detail = f"{len(matches)} {retry.state} {retry.what}, {names[0]} to {names[-1]}"
+            audit_log.record(tx, at=real_now(), actor=actor, act="retried", subject=retry.what, detail=detail)
         moved = msgspec.structs.replace(
-            turn,
-            after=matches[-1] if matches else turn.after,
-            done=turn.done + len(matches),
+            retry,
+            after=matches[-1] if matches else retry.after,
+            done=retry.done + len(matches),
             finished=len(matches) < ROWS_PER_STEP,
         )
         if kept:
-            shared_values.put(tx, _mark(turn.what, turn.state), None if moved.finished else _read(moved))
+            shared_values.put(tx, _mark(retry.what, retry.state), None if moved.finished else _read(moved))
     return moved
 
 
-def _read(turn: BulkRetry) -> dict[str, Any]:
-    document: dict[str, Any] = msgspec.to_builtins(turn)
+def _read(retry: BulkRetry) -> dict[str, Any]:
+    document: dict[str, Any] = msgspec.to_builtins(retry)
     return document
 
 

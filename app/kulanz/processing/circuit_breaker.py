@@ -1,4 +1,4 @@
-"""The brake on mass downgrades: once it is on, dunning takes nothing until an operator lets it (DOMAIN section 3)."""
+"""The circuit breaker for mass downgrades: once tripped, dunning takes no access until released (DOMAIN section 3)."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ _RELEASED_KEY = "brake_released"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreakerStatus:
-    """How the brake stands at a moment of policy time."""
+    """The state of the circuit breaker at a moment of policy time."""
 
     on_since: datetime | None
     """Since when it has kept accounts from losing access; None: it is off."""
     waiting: int
-    """Accounts whose grace is over; without the brake most of them would be on hold."""
+    """Accounts whose grace is over; without the breaker most of them would be on hold."""
     released_until: datetime | None
     actor: str | None = None
     reason: str | None = None
@@ -82,14 +82,14 @@ class Allowance:
         self._tripped = True
 
     def write(self) -> None:
-        """Note what was taken, and put the brake on where the limit kept anything back."""
+        """Note what was taken, and trip the breaker where the limit kept anything back."""
         if self._taken:
             losses.add(self._tx, losses.DUNNING, self._taken, self._now, self._now - WINDOW)
         if self._tripped:
             trip(self._tx, self._now)
 
     def _keeps_back(self, decision: Decision) -> bool:
-        """Whether a case of this account would be on hold if the brake were not on."""
+        """Whether a case of this account would be on hold if the breaker were not tripped."""
         account = decision.account
         moment = Moment(self._terms, account.zone(self._terms), self._now, Situation(braked=True))
         return any(holds.blocked(case, account.book, moment) == _BRAKED for case in decision.state.cases)
@@ -148,7 +148,7 @@ def remaining(tx: Connection, limit: MassActionLimit, now: datetime) -> float:
 
 
 def trip(tx: Connection, now: datetime) -> None:
-    """Keep it on, however many hours pass, until somebody releases it."""
+    """Trip it: it stays so, however many hours pass, until an operator releases it."""
     if shared_values.get(tx, _TRIPPED_KEY) is None:
         shared_values.put(tx, _TRIPPED_KEY, rfc3339(now))
 

@@ -1,4 +1,4 @@
-"""Carrying effects out: is it still wanted, try it with no transaction open, tell the policy what became of it."""
+"""The dispatcher: leases due effects, checks that each is still wanted, attempts it outside any transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One account of a transaction: its row, opened with its key, and what has been decided about it."""
+"""An account in a transaction: its row, opened with its key, and its decisions so far."""
 
 from __future__ import annotations
 

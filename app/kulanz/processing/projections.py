@@ -1,4 +1,4 @@
-"""What a decision leaves for lists and searches: cases and disputes in plain columns, hashes of mail addresses."""
+"""Projections of a decision for lists and searches: cases and disputes in plain columns, hashes of mail addresses."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ class UnitOfWork:
         self._log.record_move(entry, decision, facts, cause, self.terms)
 
     def decide(self, name: str, new_facts: Iterable[Fact], cause: Cause) -> Decision:
-        """Decide about one account, and keep what follows for `put_back`."""
+        """Decide about one account, and keep what follows for `save`."""
         entry = self._entries[name]
         if entry.erased:
             raise RefusedError(f"{name}: {erasing.ERASED}")

@@ -1,4 +1,4 @@
-"""How to reach and read the account, from an event's custom data: language, time zone and country."""
+"""Reads language, time zone and country of the account from an event's custom data."""
 
 from __future__ import annotations
 

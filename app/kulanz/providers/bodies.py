@@ -1,4 +1,4 @@
-"""What every provider's envelope is made of: a JSON object, its fingerprint, and the lane of what it is about."""
+"""Shared parts of the providers' envelopes: the JSON object, its fingerprint, the lane of its customer."""
 
 from __future__ import annotations
 

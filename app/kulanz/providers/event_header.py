@@ -1,4 +1,4 @@
-"""How we came to know of a subscription, and what every provider tells of one in the same words."""
+"""Shared parts of the providers' translations: the provenance of a snapshot, its address and items."""
 
 from __future__ import annotations
 

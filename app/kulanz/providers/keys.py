@@ -1,4 +1,4 @@
-"""What the objects of a provider are called here: its ids are unique among its own only."""
+"""Keys of a provider's objects: its name before its own id, which is unique there only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every provider's module offers, and the values it answers with."""
+"""The interface of a provider's module, and the values that it returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How snapshots of one dispute rank at one instant, whatever the provider (DOMAIN section 2)."""
+"""The rank of snapshots of one dispute at one timestamp, for all providers (DOMAIN section 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One request to a provider's API and what becomes of it: its place in a rate limit, time-outs, errors in plain words.
+"""One request to a provider's API: its place in a rate limit, time-outs, errors in plain words.
 
 What is only read may be asked again; what is written is sent again only where the provider says that it did nothing
 with it (429), or where no connection was ever made. Everything else is for the caller to read before it is repeated.

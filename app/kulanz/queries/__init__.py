@@ -1,1 +1,1 @@
-"""What is shown of accounts: documents of the API, stories and questions, all read-only."""
+"""Read-only queries about accounts: documents of the API, stories, figures."""

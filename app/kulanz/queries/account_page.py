@@ -1,4 +1,4 @@
-"""One account as the console shows it, and who is meant by what somebody typed into a search field."""
+"""The console's page of one account, and the search by which it is found."""
 
 from __future__ import annotations
 

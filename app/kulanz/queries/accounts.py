@@ -1,4 +1,4 @@
-"""What can be read of accounts: the documents of the API, the command line and the console, from one place."""
+"""Documents of accounts, for the API, the command line and the console."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be told of closures, and of accounts whose data were destroyed: the ledger, the archive, certificates."""
+"""Documents of closures, and of accounts whose data were destroyed: the ledger, the archive, certificates."""
 
 from __future__ import annotations
 

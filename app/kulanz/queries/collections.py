@@ -1,4 +1,4 @@
-"""What can be read of debts that were handed over, and of who owes them."""
+"""Documents of debts that were handed over, and of their debtors."""
 
 from __future__ import annotations
 

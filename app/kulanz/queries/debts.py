@@ -1,4 +1,4 @@
-"""What an account owes, paid outside the provider, and what was handed over, as the documents of the API show it."""
+"""Documents of an account's debts, of transfers and of hand-overs, as the API shows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What operators granted an account, as documents: exceptions, those that wait for approval, and terms of its own."""
+"""Documents of an account's exceptions, of those that wait for approval, and of its own terms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What `/metrics` shows: sums of what all processes count, and readings of the records, each kept for some seconds."""
+"""The content of `/metrics`: sums of all processes' counters, and gauges, each read from the records and cached."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _LOST = frozenset({"exhausted"})
 
 
 class Gauges:
-    """The metrics of one house, as any of its processes tells them."""
+    """The gauges of one installation; each of its processes reports the same."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

@@ -1,4 +1,4 @@
-"""How the whole house does, in figures: what the console's overview shows. Each is kept for a few seconds."""
+"""Figures of the whole installation for the console's overview, each cached for a few seconds."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class Figures:
         with services.database.read() as conn:
             now = services.clock.now(conn)
             oldest, due = inbox.oldest_received(conn), outbox.oldest_pending(conn)
-            seen, brakes = shared_values.get(conn, clock_guard.LAST_SEEN_KEY), circuit_breaker.status(conn, now)
+            seen, breaker = shared_values.get(conn, clock_guard.LAST_SEEN_KEY), circuit_breaker.status(conn, now)
             return FlowFigures(
                 at=now,
                 events=inbox.counts(conn),
@@ -107,8 +107,8 @@ class Figures:
                 refunds_open=case_index.number_open(conn, REFUND),
                 clock_seen=datetime.fromisoformat(seen) if seen else None,
                 jump=clock_guard.jump(conn) is not None,
-                breaker_tripped_at=brakes.on_since,
-                waiting_for_breaker=brakes.waiting,
+                breaker_tripped_at=breaker.on_since,
+                waiting_for_breaker=breaker.waiting,
                 test_clock=services.clock.test_time(conn),
             )
 

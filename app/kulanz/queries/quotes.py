@@ -1,4 +1,4 @@
-"""What a change of plan would charge, and when it would count, as a document."""
+"""A quote for a change of plan: its price and when it would count, as a document."""
 
 from __future__ import annotations
 

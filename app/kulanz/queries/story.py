@@ -184,7 +184,7 @@ def _hold(hold: Hold) -> str:
 
 _OBSTACLES = {
     "hold_waits_for_parked_event": "an event that is not applied may tell of a payment",
-    "mass_action_brake": "the brake on mass downgrades is on (`kulanz breaker show`)",
+    "mass_action_brake": "the circuit breaker for mass downgrades is tripped (`kulanz breaker show`)",
     "warning_cannot_be_delivered": "no final warning could be delivered, so an operator decides",
     "provider_gives_no_answer": "the provider has not yet answered whether it is paid",
 }

@@ -1,4 +1,4 @@
-"""Who attends Redis: whether it answers, which workers are alive, and what waits in their queues."""
+"""The state of Redis and the workers: whether it answers, which workers live, and what waits in their queues."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What we hold compared with what the provider holds: webhooks get lost, and nobody tells (LEMONSQUEEZY section 2)."""
+"""Reconciliation: finds and repairs drift between our records and the provider's, for webhooks that got lost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One page of a provider's list against our books: look only, or take in what is certain, in one transaction."""
+"""Compares one page of a provider's list with our books, and applies what is certain, in one transaction."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One round through the provider's lists: what did we miss, and, on request, taking it in."""
+"""A run through the provider's lists: finds what we missed and, on request, applies it."""
 
 from __future__ import annotations
 

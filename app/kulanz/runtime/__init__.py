@@ -1,1 +1,1 @@
-"""What long-running processes need: the clock, notifications through Redis, rate limits, counters, their parent."""
+"""Services of long-running processes: clock, wake-up signals, rate limit, counters, parent watch."""

@@ -1,4 +1,4 @@
-"""What time it is: really, and for the policy."""
+"""The clocks: real time, and the policy's time, which a test clock may set."""
 
 import secrets
 import time
@@ -11,7 +11,7 @@ from kulanz.store import shared_values
 from kulanz.store.database import Connection, Database
 
 _TEST_CLOCK_KEY = "test_clock"
-_TURN = "test_clock_turn"
+_LEASE_KEY = "test_clock_turn"
 _LEASE = timedelta(seconds=30)
 """Longer than a step of its holder takes; after a kill the next one waits for so long."""
 _RENEW_EVERY = 5.0
@@ -76,17 +76,17 @@ class Clock:
         self._store(None, tx)
 
     @contextmanager
-    def turn(self, wait: float = 0.0) -> Iterator["Turn"]:
+    def lease(self, wait: float = 0.0) -> Iterator["ClockLease"]:
         """Lease the test clock to one command at a time; RefusedError where another has it for longer than `wait`."""
-        turn, deadline = Turn(self._database), time.monotonic() + wait
-        while not turn.take():
+        lease, deadline = ClockLease(self._database), time.monotonic() + wait
+        while not lease.take():
             if time.monotonic() >= deadline:
                 raise RefusedError("another command moves the test clock: wait for its end")
             time.sleep(_LOOK_EVERY)
         try:
-            yield turn
+            yield lease
         finally:
-            turn.give_back()
+            lease.give_back()
 
     def _store(self, text: str | None, tx: Connection | None) -> None:
         if not self._test_clock:
@@ -95,7 +95,7 @@ class Clock:
             shared_values.put(conn, _TEST_CLOCK_KEY, text)
 
 
-class Turn:
+class ClockLease:
     """A lease on the test clock, kept in the database. It lapses by itself where its holder was killed."""
 
     def __init__(self, database: Database) -> None:
@@ -107,7 +107,7 @@ class Turn:
     def take(self) -> bool:
         """Take the lease unless another holds it; return whether that was done."""
         with self._database.write() as tx:
-            result = shared_values.get(tx, _TURN)
+            result = shared_values.get(tx, _LEASE_KEY)
             return not _holds(result) and self._swap(tx, result)
 
     def renew(self) -> None:
@@ -121,11 +121,11 @@ class Turn:
     def give_back(self) -> None:
         """End the lease if it is still ours."""
         with self._database.write() as tx:
-            shared_values.swap(tx, _TURN, self._mine, None)
+            shared_values.swap(tx, _LEASE_KEY, self._mine, None)
 
     def _swap(self, tx: Connection, before: dict[str, str] | None) -> bool:
         mine = {"holder": self._holder, "until": (real_now() + _LEASE).isoformat()}
-        if not shared_values.swap(tx, _TURN, before, mine):
+        if not shared_values.swap(tx, _LEASE_KEY, before, mine):
             return False
         self._mine, self._renew_at = mine, time.monotonic() + _RENEW_EVERY
         return True

@@ -1,4 +1,4 @@
-"""Whether the host's clock can be believed: a jump of more than a day must not fire a month of timers (DOMAIN 3)."""
+"""A guard against jumps of the host's clock: one of more than a day must not fire a month of timers (DOMAIN 3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What this process has counted, added to what all have: any of them can be asked, and none is counted twice.
+"""Flushes this process's counters into sums in the database: any process can be asked, and none is counted twice.
 
 The database holds the sums, so that counters outlive processes and workers need no port of their own. A process that is
 killed takes the counts of its last seconds with it; what must be exact is read from the records instead.

@@ -1,4 +1,4 @@
-"""Spares a long-running process the search for garbage among what it will never throw away."""
+"""Tunes the garbage collector: freezes everything loaded at start-up, collects the rest less often."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which days people work, country by country: weekends and public holidays, from the `holidays` package."""
+"""Working days by country: weekends and public holidays, from the `holidays` package."""
 
 from __future__ import annotations
 

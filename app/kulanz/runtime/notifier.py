@@ -32,7 +32,7 @@ JOBS = {EVENTS_QUEUE: "kulanz_workers.jobs.drain", EFFECTS_QUEUE: "kulanz_worker
 """The one job of each queue, by its dotted path: the only ones that a worker runs (a test resolves them)."""
 
 NOTIFY_TIMEOUT = 0.25
-"""Seconds that a ring may take in all."""
+"""Seconds that a wake-up signal may take in all."""
 REDIS_RETRY_AFTER = 1.0
 """Seconds for which a Redis that failed is not asked again."""
 JOB_RESULT_TTL = 60
@@ -64,7 +64,7 @@ class NotifierUnavailableError(KulanzError):
 
 
 class Notifier:
-    """Rings for a queue's worker and, as that worker, listens. Shared by threads; connects on first use."""
+    """Sends wake-up signals to a queue's worker, and waits for them there. Thread-safe; connects on first use."""
 
     def __init__(self, redis_url: str | None) -> None:
         self._url = redis_url
@@ -79,9 +79,9 @@ class Notifier:
         return delivered
 
     def wait(self, seconds: float, queue: str = EVENTS_QUEUE) -> bool:
-        """Wait for a ring at most so long and return whether there was one.
+        """Wait for a wake-up signal at most so long and return whether there was one.
 
-        Raise DoorbellUnavailableError where there is no Redis to listen to.
+        Raise NotifierUnavailableError where there is no Redis to listen to.
         """
         if self._url is None:
             raise NotifierUnavailableError("REDIS_URL is not set")
@@ -115,7 +115,7 @@ class Notifier:
 
     @staticmethod
     def _notify(redis: Redis, queue: str) -> None:
-        """Ring in one short round trip; a job, which is much longer, goes out only where none is queued."""
+        """Signal in one short round trip; a job, which is much longer, goes out only where none is queued."""
         waiting = f"rq:queue:{queue}"
         if redis.eval(NOTIFY_SCRIPT, 2, notification_key(queue), waiting):
             return

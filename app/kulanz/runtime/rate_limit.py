@@ -1,4 +1,4 @@
-"""How fast we ask a provider: one budget for all processes, kept in Redis; without Redis each keeps one of its own.
+"""A rate limit for calls to a provider: one budget for all processes, in Redis; without Redis one for each.
 
 A place is a moment at which one request may be sent: never more of them in any minute than the limit, nor closer
 together than the gap. Who waits has its place already, so nobody is overtaken. Like a wake-up signal it carries no

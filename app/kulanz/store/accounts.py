@@ -1,4 +1,4 @@
-"""One row per account: its sealed book, and the columns that lists need."""
+"""The table of accounts: the encrypted book, and the columns that lists need."""
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What the law keeps of accounts that are closed, each class and year under a key of its own, until its end."""
+"""The archive of closed accounts: records that the law wants kept, each class and year under a key of its own."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime

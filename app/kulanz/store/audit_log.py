@@ -1,4 +1,4 @@
-"""What operators did at the console: who looked at what is personal, who tried again, who skipped."""
+"""The audit log of operators at the console: personal data looked at, retries, skips."""
 
 from datetime import datetime
 

@@ -1,4 +1,4 @@
-"""What was destroyed when, by which basis: signed documents without personal data, kept for ever."""
+"""Certificates of destroyed data: signed documents without personal data, kept for ever."""
 
 from datetime import datetime
 

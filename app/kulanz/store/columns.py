@@ -1,4 +1,4 @@
-"""What the tables are made of: one catalogue of them, and how an instant is kept in either database."""
+"""Column types and the catalogue of tables; an instant is stored alike in either database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One database, SQLite or PostgreSQL: transactions, durability, and what an unreachable one is called."""
+"""The database, SQLite or PostgreSQL: transactions, durability, and the errors of an unreachable one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What all processes have counted, added up: one row for each sample, under the name that metrics are told by."""
+"""Sums of all processes' counters: one row for each sample, under the metric's own name."""
 
 from collections.abc import Sequence
 

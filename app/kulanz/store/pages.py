@@ -112,7 +112,7 @@ def standings(conn: Connection) -> dict[str, int]:
 
 
 def timers_due(conn: Connection, now: datetime) -> int:
-    """Return how many timers are due, at most `MOST`."""
+    """Return how many timers are due, at most `COUNT_LIMIT`."""
     return conn.execute(_DUE, {"now": now}).scalar_one()
 
 

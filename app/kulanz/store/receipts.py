@@ -1,4 +1,4 @@
-"""What was received for an account, without the bodies: enough to show it to others."""
+"""Receipts of an account's deliveries, without their bodies, to show to others."""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What each receiver last reported of its spool, where deliveries lie while the database is away."""
+"""Reports of each receiver about its spool, where deliveries lie while the database is away."""
 
 from datetime import datetime, timedelta
 

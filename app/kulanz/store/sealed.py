@@ -1,4 +1,4 @@
-"""What is sealed with the encryption keys themselves, place by place: to count it, and to seal it anew."""
+"""Finds all that is encrypted with the encryption keys themselves, to count it and to encrypt it again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When each webhook secret last verified a delivery: whether one can be taken away is a matter of record."""
+"""The last use of each webhook secret, so that taking one away is no guess."""
 
 from __future__ import annotations
 

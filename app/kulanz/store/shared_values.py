@@ -1,4 +1,4 @@
-"""Small named values that every process shares: the test clock, the brake, when a part was last seen."""
+"""Small named values that every process shares: the test clock, the circuit breaker, when a part was last seen."""
 
 from typing import Any
 

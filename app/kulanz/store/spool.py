@@ -1,4 +1,4 @@
-"""Where records lie while the database is away: files that survive whatever a process or a disk does in mid-write.
+"""The files of the spool: append-only records that survive a crash of the process or the disk in mid-write.
 
 A record is framed by a mark, its length and a checksum. What is whole is found again, whatever is torn around it.
 """

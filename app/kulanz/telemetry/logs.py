@@ -1,4 +1,4 @@
-"""How a process that runs for long says what happens: one line per event on standard error, names and fields."""
+"""Structured logs of long-running processes: one line per event on standard error, names and fields."""
 
 from __future__ import annotations
 

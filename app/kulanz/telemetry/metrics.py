@@ -1,7 +1,7 @@
 """Every metric of Kulanz, declared in one place; labels come from small closed sets, never from ids.
 
 What processes count is here as counters and histograms: each counts for itself, `kulanz.runtime.counters` adds all of
-it up in the database. What can be read there at any time is a `Reading`: `kulanz.queries.gauges` reads it. Each is
+it up in the database. What can be read there at any time is a `Gauge`: `kulanz.queries.gauges` reads it. Each is
 defined in docs/operations.md.
 """
 
@@ -100,7 +100,7 @@ NOTIFICATIONS = Counter(
 
 NOTIFICATION_REPAIRS = Counter(
     "kulanz_notification_repairs",
-    "Rings of the clock for work that had been due for more than two seconds: its own ring was lost, or nobody came.",
+    "Wake-up signals of the scheduler for work due for more than two seconds: its own was lost, or no worker came.",
     ("queue",),
     registry=REGISTRY,
 )
@@ -140,7 +140,7 @@ TIMERS_OLDEST = _gauge("timers_oldest_due_seconds", "For how long the timer that
 CLOCK_AGE = _gauge("clock_age_seconds", "Since when the clock process has not been seen; it says so once a minute.")
 CLOCK_JUMP = _gauge("clock_jump", "1 while the host's time is not believed and no timer fires.")
 TEST_CLOCK = _gauge("test_clock", "1 while the test clock is set.")
-BREAKER_TRIPPED = _gauge("breaker_tripped", "1 while the brake on mass downgrades is on.")
+BREAKER_TRIPPED = _gauge("breaker_tripped", "1 while the circuit breaker for mass downgrades is tripped.")
 BREAKER_WAITING = _gauge("breaker_waiting_accounts", "Accounts whose grace is over and that have not lost access.")
 RECONCILED_AGE = _gauge("reconcile_age_seconds", "Since the last reconciliation that came to its end, if there was.")
 POLICY = _gauge("policy_info", "1 for the policy version in force.", "policy", "policy_version")

@@ -1,4 +1,4 @@
-"""Who is at the other end of a request, when proxies that we trust stand in between."""
+"""The client's address behind trusted proxies."""
 
 from __future__ import annotations
 

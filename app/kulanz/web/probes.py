@@ -1,4 +1,4 @@
-"""What machines ask about this process: is it alive, can it take a delivery, what has it counted."""
+"""Probes: liveness, readiness, and `/metrics`."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ from kulanz.policy.document import reading as read
 from tests.policy.cases.play import Case, cases, played, unmet
 from tests.policy.stories import terms
 
-_BRAKE = "the brake counts accounts, and a line is about one"
+_BRAKE = "the circuit breaker counts accounts, and a line is about one"
 UNSEEN: Mapping[tuple[str, str], str] = {
     ("plexo", "dunning.mass_action_limit.accounts"): _BRAKE,
     ("plexo", "dunning.mass_action_limit.share"): _BRAKE,

@@ -1,4 +1,4 @@
-"""What `kulanz doctor` looks at outside the house: Redis, the mail server, the product, the providers."""
+"""Checks of `kulanz doctor` outside this installation: Redis, the mail server, the product, the providers."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from rq.suspension import is_suspended
 from kulanz.cli.doctor.finding import Finding
 from kulanz.errors import FarEndError, KulanzError
 from kulanz.formats.wording import how_many
+from kulanz.ingest import secret_usage
 from kulanz.runtime.clock import real_now
 from kulanz.runtime.notifier import QUEUES, connect
 from kulanz.services import Services
@@ -38,15 +39,9 @@ UNKNOWN_SUBSCRIPTIONS = {"stripe": "sub_kulanz_doctor", "paddle": "sub_000000000
 
 def endpoints(services: Services) -> Iterator[Finding]:
     """Whether anybody can deliver anything."""
-    settings = services.settings
-    secrets = {
-        "lemonsqueezy": settings.lemonsqueezy_webhook_secrets,
-        "stripe": settings.stripe_webhook_secrets,
-        "paddle": settings.paddle_webhook_secrets,
-        "standard": settings.standard_webhook_secrets,
-    }
+    configured = secret_usage.configured(services.settings)
     given = [
-        f"/webhooks/{name} ({how_many(len(existing), 'secret')})" for name, existing in secrets.items() if existing
+        f"/webhooks/{name} ({how_many(len(secrets), 'secret')})" for name, secrets in configured.items() if secrets
     ]
     advice = "set LEMONSQUEEZY_WEBHOOK_SECRETS, or another provider's: without a secret an endpoint does not exist"
     yield Finding("endpoints", bool(given), ", ".join(given) or "none is open", "" if given else advice)
@@ -154,7 +149,7 @@ def _stripe_webhook(services: Services) -> Iterator[Finding]:
 
 
 def _persistence(client: Redis) -> Iterator[Finding]:
-    """Redis has to keep nothing; but one that cannot write its file may refuse rings, and a full one forget them."""
+    """Redis has to keep nothing; but where its save fails it may refuse wake-up signals, and a full one loses them."""
     document: dict[str, Any] = client.info()
     saved = document.get("rdb_last_bgsave_status", "ok") == "ok" and document.get("aof_last_write_status", "ok") == "ok"
     kept = "appends to a file" if document.get("aof_enabled") else "keeps at most snapshots"

@@ -1,4 +1,4 @@
-"""What one check of `kulanz doctor` found."""
+"""The result of one check of `kulanz doctor`."""
 
 from __future__ import annotations
 

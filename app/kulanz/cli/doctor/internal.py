@@ -1,4 +1,4 @@
-"""What `kulanz doctor` looks at: each check yields what it found, and what to do where that is not well."""
+"""Checks of `kulanz doctor` inside this installation: each yields its finding, and advice where that is not well."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def host_clock(services: Services) -> Iterator[Finding]:
 
 
 def mass_downgrades(services: Services) -> Iterator[Finding]:
-    """Whether the brake keeps accounts from losing access."""
+    """Whether the circuit breaker keeps accounts from losing access."""
     with services.database.read() as conn:
         breaker_status = circuit_breaker.status(conn, services.clock.now(conn))
     wait = how_many(breaker_status.waiting, "account waits", "accounts wait")

@@ -1,4 +1,4 @@
-"""One instance per data directory: the lock that says so, and the end of what a killed one has left behind."""
+"""A lock on the data directory, so that it has one instance at a time, and the clean-up after a killed one."""
 
 from __future__ import annotations
 

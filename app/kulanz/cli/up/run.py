@@ -1,4 +1,4 @@
-"""Brings an instance up, waits, and takes it down again."""
+"""`kulanz up`: makes missing settings, starts a private Redis, and supervises the processes until a signal."""
 
 from __future__ import annotations
 

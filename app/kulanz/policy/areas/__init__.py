@@ -57,7 +57,7 @@ _families_of = attrgetter(*_FAMILIES)
 
 
 def areas_for(book: Book, hook: str) -> tuple[Area, ...]:
-    """Return the chapters that have something to say about an account under one hook of theirs, by its name."""
+    """Return the areas that define a hook, given by its name, and of whose families the book has any."""
     last_book, by_hook = _LAST_BOOK[0]
     if last_book is not book:
         # The same book is asked about a dozen times in a row.
@@ -68,7 +68,7 @@ def areas_for(book: Book, hook: str) -> tuple[Area, ...]:
 
 @cache
 def _areas_by_hook(filled: tuple[bool, ...]) -> Mapping[str, tuple[Area, ...]]:
-    """Return by hook which chapters answer to it where these families of a book have something."""
+    """Return by hook the areas that define it, where these families of a book are filled."""
     present = {family for family, is_filled in zip(_FAMILIES, filled, strict=True) if is_filled}
     concerned = [area for area in AREAS if present.intersection(area.families)]
     return {hook: tuple(area for area in concerned if _implements(area, hook)) for hook in HOOKS}

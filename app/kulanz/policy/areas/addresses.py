@@ -1,4 +1,4 @@
-"""Where the customer of a subscription is written to: the address that the provider told last."""
+"""The mail address of a subscription's customer: the one that the provider told last."""
 
 from __future__ import annotations
 

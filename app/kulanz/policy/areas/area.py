@@ -18,15 +18,15 @@ Asks = Callable[[Any, Decision], Iterable[Effect]]
 class Area:
     """One area of the policy. Each hook has an empty default, so an area defines only those that it needs.
 
-    An area keeps nothing itself: its facts are records of the book, and every answer is pure.
+    An area keeps nothing itself: its facts are records of the book, and every hook is pure.
     """
 
     families: ClassVar[tuple[str, ...]]
-    """The families of the book that it is about: where all of them are empty, no hook of it is called."""
+    """The fields of the book that it is about: where all of them are empty, no hook of it is called."""
     lines: ClassVar[Mapping[type[OwnFact], Line]] = {}
-    """Returns the line in the record about an act of ours, by the type of the act."""
+    """By the type of an act of ours: the function that returns the `Change` that the record says of it."""
     asks: ClassVar[Mapping[type[OwnFact] | str, Asks]] = {}
-    """Yields what is asked of the world: by an act of ours, by its type, or by a change, by its rule."""
+    """By the type of an act of ours, or the rule of a change: the function that yields the effects it has."""
 
     def assess(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with what this area finds; the areas before it have added theirs already."""
@@ -37,7 +37,7 @@ class Area:
         return ()
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterable[Timer]:
-        """Return when one of its matters has to be looked at again."""
+        """Return when one of its cases, requests or other subjects has to be assessed again."""
         return ()
 
     def carried_over(self, step: Transition, moment: Moment) -> Iterable[OwnFact]:
@@ -57,7 +57,7 @@ class Area:
         return ()
 
     def content(self, subject: str, decision: Decision) -> Mapping[str, Any]:
-        """Return what the template of a notice about one of its matters fills in."""
+        """Return what the template of a notice about one of its subjects fills in."""
         return {}
 
     def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:

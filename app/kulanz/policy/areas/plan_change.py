@@ -1,4 +1,4 @@
-"""What a change of plan costs and when it begins to count (plexo 5.1, 5.2): computed, never charged by us."""
+"""The price of a change of plan and the time it begins to count (plexo 5.1, 5.2): computed, never charged by us."""
 
 from __future__ import annotations
 

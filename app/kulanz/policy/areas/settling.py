@@ -1,4 +1,4 @@
-"""What transfers recorded by hand have paid of a claim. Read off the book, so that no order of arrival matters."""
+"""Sums what transfers recorded by hand have paid of an invoice, from the book: the order of arrival does not matter."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the book keeps of an exception that waits for a second person."""
+"""Records of an exception that waits for a second person."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the book keeps of a cancellation by notice."""
+"""The record of a cancellation by notice."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the book keeps of a deletion: what was asked, approved, announced and done."""
+"""Records of a deletion: requested, approved, announced and done."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the book keeps of debts: transfers, who the debtor is, hand-overs with their approvals."""
+"""Records of debts: transfers, debtors, hand-overs with their approvals."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Transfer:
 
     @property
     def unmatched(self) -> int:
-        """What pays no claim: it is the payer's, and a person decides what becomes of it."""
+        """What pays no debt: it is the payer's, and a person decides what becomes of it."""
         if self.told is None or self.voided is not None:
             return 0
         return self.told.amount - sum(share.amount for share in self.told.shares)

@@ -1,4 +1,4 @@
-"""What the book keeps of one pot of prepaid credit."""
+"""Records of one pot of prepaid credit."""
 
 from __future__ import annotations
 

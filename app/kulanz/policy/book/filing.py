@@ -1,4 +1,4 @@
-"""Where a fact goes in the book: a family of it, the key of an object there, and what the fact tells of that object."""
+"""Files a fact in the book: returns the family, the key of an object there, and the record to join."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How records join: in any order, any number of times (DOMAIN section 2, I1)."""
+"""Joins of records: commutative, associative and idempotent (DOMAIN section 2, I1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the book keeps of a move to on-premise."""
+"""The record of a move to on-premise."""
 
 from __future__ import annotations
 

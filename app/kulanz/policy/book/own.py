@@ -1,4 +1,4 @@
-"""What the book keeps of our own doings: promises, notices, calls to the provider, operators' exceptions."""
+"""Records of our own acts: promises, notices, calls to the provider, operators' exceptions."""
 
 from __future__ import annotations
 

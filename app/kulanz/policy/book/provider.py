@@ -1,4 +1,4 @@
-"""What the book keeps of the provider's objects: the newest snapshot, and what older ones said that still counts."""
+"""Records of the provider's objects: the newest snapshot, and what of older ones still counts."""
 
 from __future__ import annotations
 

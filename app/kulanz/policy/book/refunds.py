@@ -1,4 +1,4 @@
-"""What the book keeps of requests for refunds, of licences in use, and of refunds that tell their own amount."""
+"""Records of refund requests, of licences in use, and of refunds that tell their own amount."""
 
 from __future__ import annotations
 

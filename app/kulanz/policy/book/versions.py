@@ -1,4 +1,4 @@
-"""What the book keeps of agreements, and of versions that were applied to what was open."""
+"""Records of agreements, and of policy versions that were applied to open cases."""
 
 from __future__ import annotations
 

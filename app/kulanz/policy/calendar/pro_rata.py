@@ -1,4 +1,4 @@
-"""What a part of a period costs, by the days left of it: exact, and rounded once, half a minor unit upwards."""
+"""Pro rata prices by the days that are left: exact, and rounded once, half a minor unit upwards."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What follows from a new state: changes, their causes, effects and letters."""
+"""Consequences of a new state: changes, their causes, effects and letters."""

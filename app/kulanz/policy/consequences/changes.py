@@ -1,4 +1,4 @@
-"""What became different between two assessments, each with its rule, clause and policy version (I7)."""
+"""Changes between two assessments, each with its rule, clause and policy version (I7)."""
 
 from __future__ import annotations
 

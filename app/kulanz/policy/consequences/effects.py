@@ -1,4 +1,4 @@
-"""Who is told what: customers by mail, the merchant's product by callback, operators, and the provider by a call."""
+"""Effects of a decision: mails to customers, callbacks to the merchant's product, alerts, calls to the provider."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How two policies differ, key by key, and which of them is the more lenient in it (DOMAIN section 6)."""
+"""Compares two policies key by key, and says which is the more lenient in each (DOMAIN section 6)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How the keys of a policy document are read: each reader returns the policy's own value or says what it expected."""
+"""Readers of a policy document's keys: each returns the policy's own value or says what it expected."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ class RenewalRules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MassActionLimit:
-    """The brake: more than both figures within an hour stops dunning holds until an operator lets them go on."""
+    """The circuit breaker: more than both figures within an hour stops dunning holds until an operator releases it."""
 
     accounts: int = field(
         default=25,
@@ -165,7 +165,9 @@ class DunningRules:
     levels: tuple[LevelRules, ...] = field(
         default=(), metadata=read.tables(LevelRules, "dunning letters, one after the other, while a debt is unpaid")
     )
-    mass_action_limit: MassActionLimit = field(metadata=read.table(MassActionLimit, "the brake on mass downgrades"))
+    mass_action_limit: MassActionLimit = field(
+        metadata=read.table(MassActionLimit, "the circuit breaker for mass downgrades")
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What is wrong with a document as TOML, all of it at once: TOML's own reader stops at the first mistake. Pure."""
+"""Finds all TOML syntax errors of a document at once: TOML's own reader stops at the first. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened, in our words and in the past tense: the only input that the policy has.
+"""Facts: events in our own words and in the past tense, the only input that the policy has.
 
 A fact is frozen and safe to hear twice, late, or in another order; `kulanz.policy.book` merges them. Keys name a
 provider's object as `provider:id` (`lemonsqueezy:421953`). Instants are aware UTC, money is integer minor units.

@@ -1,4 +1,4 @@
-"""What is ordered and done when an organisation, or its data, goes (DOMAIN section 4, plexo 10 and 13)."""
+"""Facts of closure and deletion, ordered and done (DOMAIN section 4, plexo 10 and 13)."""
 
 from __future__ import annotations
 

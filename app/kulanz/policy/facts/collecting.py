@@ -1,4 +1,4 @@
-"""What people tell of a debt: money that came by transfer, and whom it was taken to be for."""
+"""Facts of debts, told by people: transfers, and the debts that each was taken to pay."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Share:
-    """The part of a transfer that pays one claim."""
+    """The part of a transfer that pays one debt; `claim` is the key of its invoice or case."""
 
     claim: str
     """An invoice's key; where no invoice is known, that of the dunning case which a snapshot opened."""
     subscription: str
     since: datetime
-    """When the case of the claim began, by the provider's clock."""
+    """When the case of the debt began, by the provider's clock."""
     amount: int
 
 

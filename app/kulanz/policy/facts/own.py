@@ -1,4 +1,4 @@
-"""What we ourselves promised, asked for or did, and what operators ordered. `case` is a dunning case's key."""
+"""Facts of our own: promises, requests, acts, and operators' orders. `case` is a dunning case's key."""
 
 from __future__ import annotations
 

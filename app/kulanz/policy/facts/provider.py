@@ -1,4 +1,4 @@
-"""What a provider told us, as snapshots of its objects and as payments; an operator's word on a dispute is one too."""
+"""Facts from a provider: snapshots of its objects, and payments; an operator's word on a dispute is one too."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What follows from the facts: the values that `assess` computes and `decide` returns."""
+"""The state: values that `assess` computes from the book, and that `decide` returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One add-on as it stands: what it gives, to when it is billed, what is still to be invoiced, and how it ends."""
+"""The state of an add-on: its grant, the end of its period, what is still to be invoiced."""
 
 from __future__ import annotations
 

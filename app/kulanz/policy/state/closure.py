@@ -1,4 +1,4 @@
-"""One deletion that is under way."""
+"""The state of a deletion that is under way."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an assessment finds, value by value: cases, holds, chargebacks, what is given, and when to look again."""
+"""Findings of an assessment: cases, holds, chargebacks, grants, timers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a request for a refund is: the question, its verdict, and the request as it stands."""
+"""The state of a refund request, with its verdict."""
 
 from __future__ import annotations
 

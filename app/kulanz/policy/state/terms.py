@@ -1,4 +1,4 @@
-"""What decisions are made by, beside the facts: the catalogue of plans, policy versions, the means at hand."""
+"""Inputs of a decision beside the facts: the catalogue of plans, policy versions, the situation."""
 
 from __future__ import annotations
 
@@ -154,7 +154,7 @@ class Situation:
     behind: bool = False
     """Deliveries that were acknowledged earlier are not applied yet: the same."""
     braked: bool = False
-    """More accounts than the policy allows would lose access: operators decide (the brake)."""
+    """More accounts than the policy allows would lose access: operators decide (the circuit breaker)."""
 
     @property
     def facts_missing(self) -> bool:

@@ -1,4 +1,4 @@
-"""What the API's answers say, in our words: the same facts as from events, with another provenance."""
+"""Facts from the API's answers: the same as from events, with another provenance."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened, in our words: one snapshot or payment from each event."""
+"""Translates each event into facts: one snapshot or payment."""
 
 from __future__ import annotations
 

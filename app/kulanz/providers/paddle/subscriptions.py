@@ -1,4 +1,4 @@
-"""What Paddle's statuses of a subscription mean in ours."""
+"""Paddle's statuses of a subscription in our words."""
 
 from __future__ import annotations
 

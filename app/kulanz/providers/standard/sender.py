@@ -1,4 +1,4 @@
-"""Who sent it: Dodo writes its business beside the event, Polar does not; and where each keeps its ids."""
+"""Recognises the sender, and reads the ids: Dodo writes its business beside the event, Polar does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What happened, in our words, whoever of the known senders told it."""
+"""Translates an event into facts, by the translator of its sender."""
 
 from __future__ import annotations
 

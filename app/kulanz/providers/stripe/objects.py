@@ -1,4 +1,4 @@
-"""Where Stripe's versions keep what we look for: old and new shapes are read alike."""
+"""Readers of Stripe's objects, for the shapes of old and new API versions alike."""
 
 from __future__ import annotations
 

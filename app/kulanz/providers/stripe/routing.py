@@ -1,4 +1,4 @@
-"""Whose event it is: the account that metadata names, and the objects it may be found by."""
+"""Routes an event: the account that metadata names, and the objects by which it may be found."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Stripe's statuses of a subscription mean in ours."""
+"""Stripe's statuses of a subscription in our words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One self-contained, signed file of what happened to an account: to attach to the answer to a chargeback."""
+"""Evidence: one self-contained, signed file about an account, to attach to the answer to a chargeback."""
 
 from __future__ import annotations
 

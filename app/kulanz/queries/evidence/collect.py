@@ -1,4 +1,4 @@
-"""What is known of an account, put together for people outside: the story, what was sent, what was received, proofs."""
+"""Collects the content of an evidence file: the story, what was sent, what was received, proofs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is recorded of accounts, page by page: their rows, and every fact with the time at which it reached us."""
+"""Reads recorded accounts page by page: their rows, and every fact with the time at which it reached us."""
 
 from __future__ import annotations
 

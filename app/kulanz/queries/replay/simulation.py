@@ -1,4 +1,4 @@
-"""What another policy would have done and would do: recorded history and open cases, under both. Writes nothing.
+"""Simulates another policy on recorded history and open cases, beside the present one. Writes nothing.
 
 For the command line and the console alike: `simulate` yields who would fare otherwise, `Totals` adds it up.
 """

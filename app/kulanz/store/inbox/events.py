@@ -1,4 +1,4 @@
-"""What the inbox takes, keeps and gives."""
+"""The inbox: inserts, reads and updates of events."""
 
 from __future__ import annotations
 

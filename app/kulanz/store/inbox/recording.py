@@ -1,4 +1,4 @@
-"""How an event comes into the inbox: what is new is inserted, what is known is recognised."""
+"""Records events in the inbox: new ones are inserted, known ones recognised."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the bodies of the API's requests are made of, and how one is read."""
+"""Fields of request bodies, and the reader of a body."""
 
 from __future__ import annotations
 

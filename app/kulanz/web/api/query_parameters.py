@@ -1,4 +1,4 @@
-"""What may stand behind the `?` of a call of `/v1`: how it is described, and how its text becomes a value."""
+"""Query parameters of `/v1`: their description, and the reader of each."""
 
 from __future__ import annotations
 

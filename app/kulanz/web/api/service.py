@@ -161,7 +161,7 @@ _SHOWN_AS: Mapping[type[Fact], tuple[str, str]] = {
 
 
 class AccountService:
-    """Keeps the promises of `kulanz.web.api.service.Desk`."""
+    """The API's `Service` on the database."""
 
     def __init__(self, services: Services) -> None:
         self._services = services

@@ -1,4 +1,4 @@
-"""Who may pass: a session for every path but the login, no change by GET, none from another site, none by readers."""
+"""Access control of the console: a session for every path but the login, no change by GET, none from another site."""
 
 from __future__ import annotations
 

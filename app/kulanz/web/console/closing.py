@@ -21,7 +21,7 @@ RUNNING_STATES = frozenset({"waiting", "approval", "announced"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """One order that makes sense for an account as it stands, about one of its matters."""
+    """One order that makes sense for an account as it stands, about its closure or one of its debts."""
 
     order: str
     subject: str

@@ -120,10 +120,10 @@ class EventPages:
         return render_template("ops/retry_events.html", state=progress.state, progress=progress)
 
     def _run(self, requested_bulk_retry: BulkRetry) -> BulkRetry:
-        began, turn = monotonic(), requested_bulk_retry
-        while not turn.finished and (turn is requested_bulk_retry or monotonic() - began < RETRY_SECONDS_PER_REQUEST):
-            turn = bulk_retry.step(self._services, turn, g.user.name, kept=False)
-        return turn
+        began, retry = monotonic(), requested_bulk_retry
+        while not retry.finished and (retry is requested_bulk_retry or monotonic() - began < RETRY_SECONDS_PER_REQUEST):
+            retry = bulk_retry.step(self._services, retry, g.user.name, kept=False)
+        return retry
 
     def _page(self, number: int, *, plainly: bool) -> str:
         with self._services.database.read() as conn:

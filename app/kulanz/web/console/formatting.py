@@ -1,4 +1,4 @@
-"""How the console writes instants, spans, money and what will be done."""
+"""Text forms of times, durations, money and outgoing actions on the console."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an operator orders on an account's page: which orders make sense there, and how a form becomes a command."""
+"""The commands that an account's page offers, and the reading of their forms."""
 
 from __future__ import annotations
 

@@ -140,13 +140,13 @@ def _of_clock(flow: FlowFigures) -> Iterator[Light]:
     word = "host clock jumped: nothing fires" if flow.jump else word
     bad = flow.jump or (silent and not stands)
     yield Light(name="Timers due", value=f"{flow.timers_due:,}", tone="bad" if bad else "good", word=word)
-    braked = flow.breaker_tripped_at is not None
+    tripped = flow.breaker_tripped_at is not None
     wait = how_many(flow.waiting_for_breaker, "account waits", "accounts wait")
     yield Light(
-        name="Brake",
-        value="on" if braked else "off",
-        tone="bad" if braked else "good",
-        word=f"{wait}: kulanz breaker release" if braked else "no mass downgrade",
+        name="Circuit breaker",
+        value="on" if tripped else "off",
+        tone="bad" if tripped else "good",
+        word=f"{wait}: kulanz breaker release" if tripped else "no mass downgrade",
     )
 
 

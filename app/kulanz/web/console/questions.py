@@ -1,4 +1,4 @@
-"""What pages are asked for in their queries: wrong values are refused with a sentence."""
+"""Query parameters of the console's pages: wrong values are refused with a sentence."""
 
 from __future__ import annotations
 

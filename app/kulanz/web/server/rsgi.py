@@ -1,4 +1,4 @@
-"""What our own server talks to: webhooks are answered in its event loop, all else by Flask in a few threads.
+"""The RSGI application for granian: webhooks are answered in its event loop, all else by Flask in a few threads.
 
 A webhook waits for a commit that it shares with others. A thread for each that waits would change hands several times
 a request, which costs more than all that is done with it; here a whole group is woken at once.

@@ -1,4 +1,4 @@
-"""Closure as a part of the policy: a request, its obstacles, the product is told, the account is closed."""
+"""The closure area: from a request for deletion, over what stands in its way, to the closed account."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.closure import retention
-from kulanz.policy.areas.closure.matters import closure_cases, protected
+from kulanz.policy.areas.closure.obstacles import closure_cases, protected
 from kulanz.policy.book import Book
 from kulanz.policy.document import Policy
 from kulanz.policy.effects import Effect, Notify

@@ -1,4 +1,4 @@
-"""How long which records of an account are kept, by which law, and what of them (dunning-at; BAO § 132)."""
+"""Retention: the classes of records of an account that a law wants kept, and until when (dunning-at; BAO § 132)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What became different about a debt, what people must see of it, and the files that leave the house."""
+"""Consequences of a debt's change: callbacks, alerts, and the files that collectors get."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far the pursuit of each debt has come, as the account and its letters show it."""
+"""The stage of each debt, as the account and its letters show it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What leaves the house with a debt: the fields that the policy names and that are held, and the frozen statement."""
+"""The export of a debt to a collector: the fields that the policy names and that are held, and the frozen statement."""
 
 from __future__ import annotations
 

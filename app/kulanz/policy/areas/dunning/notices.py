@@ -21,7 +21,6 @@ LETTER = "dunning_level"
 CASE_NOTICES = frozenset({GRACE_STARTED, REMINDER, WARNING})
 LATE = timedelta(hours=1)
 """A notice later than this belongs to a catch-up, in which a case gets one notice at most."""
-_LEFT_US = frozenset({Outcome.UNKNOWN, Outcome.DONE})
 
 
 def due(case: Case, book: Book, moment: Moment) -> list[OwnFact]:
@@ -96,15 +95,6 @@ def superseded(case: Case, book: Book, kind: str, step: int) -> bool:
     # A second warning moved the deadline that the reminders name.
     quoted = step if kind == WARNING else 1
     return kind in {WARNING, REMINDER} and last is not None and last[0] > quoted
-
-
-def left_us(case: Case, book: Book) -> bool:
-    """Whether the customer may have got any notice of a case, so that "all good" makes sense."""
-    return any(
-        request_log.outcome in _LEFT_US and not name.startswith(WARNING_CALLBACK)
-        for subject in case.names
-        for name, request_log in book.notices_about(subject).sent.items()
-    )
 
 
 def last_warning(case: Case, book: Book) -> tuple[int, RequestLog] | None:

@@ -1,1 +1,1 @@
-"""How far an act reaches that takes something from an account: no further than what was bought."""
+"""The reach of an act that takes something from an account: no further than what was bought."""

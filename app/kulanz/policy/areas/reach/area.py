@@ -1,4 +1,4 @@
-"""How far each dunning case reaches, once it is known what subscriptions give and what is disputed."""
+"""The reach of each dunning case, once it is known what subscriptions give and what is disputed."""
 
 from __future__ import annotations
 

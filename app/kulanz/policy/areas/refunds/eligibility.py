@@ -1,4 +1,4 @@
-"""What the policy says of a request: the verdict, its clause and the amount (plexo 3, 4, 5.1, 8, 10, 11, 12, 14)."""
+"""The verdict on a refund request, with its clause and amount (plexo 3, 4, 5.1, 8, 10, 11, 12, 14)."""
 
 from __future__ import annotations
 

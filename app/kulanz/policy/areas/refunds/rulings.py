@@ -1,4 +1,4 @@
-"""What a policy answers to requests as they are made: how another policy would have answered is seen beside it."""
+"""A policy's verdicts on requests as they are made, beside those that another policy would have given."""
 
 from __future__ import annotations
 

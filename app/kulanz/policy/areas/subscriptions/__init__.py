@@ -1,1 +1,1 @@
-"""What each subscription gives: trials, cancellations, pauses, changes of plan."""
+"""Grants of subscriptions: trials, cancellations, pauses, changes of plan."""

@@ -1,4 +1,4 @@
-"""What a subscription's new status is told by: a cancellation is the customer's own, or of ours for a cause."""
+"""Causes of a subscription's new status: the customer's own cancellation, or one of ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each subscription gives: trials, cancellations, pauses, changes of plan, and cancellations of our own."""
+"""The grant of each subscription: trials, cancellations, pauses, changes of plan, and cancellations of our own."""
 
 from __future__ import annotations
 

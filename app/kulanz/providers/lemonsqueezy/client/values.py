@@ -1,4 +1,4 @@
-"""What the API answers with beside facts: pages of a list, customers, webhooks."""
+"""Values of the API's answers: pages of a list, customers, webhooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an account owes, in documents: transfers, hand-overs, who owes, mandates, letters."""
+"""Documents of an account's debts: transfers, hand-overs, debtor, mandates, letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an account bought, in documents: add-ons, credit, licences, and its money back."""
+"""Documents of an account's purchases: add-ons, credit, licences, refunds."""
 
 from __future__ import annotations
 

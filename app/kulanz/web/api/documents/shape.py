@@ -1,4 +1,4 @@
-"""What all documents of the API have in common."""
+"""The common base of the API's documents."""
 
 from __future__ import annotations
 

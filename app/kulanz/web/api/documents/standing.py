@@ -1,4 +1,4 @@
-"""How an account stands, in documents: what it subscribed to, what restricts it, what was granted, how it ends."""
+"""Documents of an account's standing: subscriptions, holds, exceptions, closure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be ordered about what an account owes: transfers, hand-overs, who owes, mandates, letters."""
+"""Operations about debts: transfers, hand-overs, debtor, mandates, letters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What can be ordered about what an account bought: add-ons, credit, licences, a notice, a move, its money back."""
+"""Operations about purchases: add-ons, credit, licences, notices, migration, refunds."""
 
 from __future__ import annotations
 

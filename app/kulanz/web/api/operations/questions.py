@@ -1,4 +1,4 @@
-"""What the API answers."""
+"""Operations that only read."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one operation of the API is: its name and summary are those of the function that answers or orders."""
+"""The decorators that register a function as an operation of `/v1`, named and summarised by the function itself."""
 
 from __future__ import annotations
 

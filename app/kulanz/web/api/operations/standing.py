@@ -1,4 +1,4 @@
-"""What can be ordered about how an account stands: chargebacks, exceptions, terms of its own, its end."""
+"""Operations about an account's standing: chargebacks, exceptions, own terms, closure."""
 
 from __future__ import annotations
 

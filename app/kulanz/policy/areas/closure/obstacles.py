@@ -1,4 +1,4 @@
-"""What stands in the way of a deletion, and whether its time has come (I9)."""
+"""Obstacles to a deletion, and the time from which it may happen (I9)."""
 
 from __future__ import annotations
 
