@@ -302,6 +302,16 @@ def test_every_purchase_stands_in_one_account_and_nowhere_else(template: Path, e
     assert len(subscribed) == len(set(subscribed))
 
 
+def test_the_newest_of_two_names_counts_in_either_order(template: Path) -> None:
+    told: dict[str, Any] = {"kind": "updated", "number": 0, "signed": False, "status": "active", "other": False}
+    newer, older = AtStripe(hour=3, named="org_1", **told), AtStripe(hour=1, named="org_2", **told)
+
+    outcomes = [left_by(template, [[first], [second]]) for first, second in ((newer, older), (older, newer))]
+
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0][1]["stripe:subscription:subscription_0"] == "org_1"
+
+
 def test_a_replay_finds_an_owner_that_is_another(template: Path) -> None:
     with a_household(template) as services:
         tell(services, subscription_created(account="org_1", subscription=801, customer=700))
