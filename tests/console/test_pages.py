@@ -220,6 +220,18 @@ def test_a_dispute_is_opened_listed_and_closed(operator: Operator, services: Ser
 
 
 @pytest.mark.usefixtures("in_grace")
+def test_a_contact_is_noted_and_a_chargeback_after_it_takes_nothing(operator: Operator, services: Services) -> None:
+    noted = operator.order("org_42", order="note_contact", channel="phone", reason="asked about the invoice")
+    operator.order("org_42", order="open_dispute", amount="49.00", currency="EUR", reason="told by the bank")
+
+    account = accounts.account_document(services, "org_42")
+    assert noted.status_code == 303
+    assert [(item["channel"], item["reason"]) for item in account["contacts"]] == [("phone", "asked about the invoice")]
+    assert (account["standing"], account["access"]) == ("grace", "full")
+    assert "In touch by phone" in operator.see("/ops/accounts/org_42")
+
+
+@pytest.mark.usefixtures("in_grace")
 def test_an_order_that_cannot_be_is_refused_beside_its_form(operator: Operator) -> None:
     orders = [
         ({"order": "extend_grace", "until": "2001-01-01T00:00", "reason": "r"}, "ended already"),
@@ -230,6 +242,8 @@ def test_an_order_that_cannot_be_is_refused_beside_its_form(operator: Operator) 
         ({"order": "open_dispute", "amount": "NaN", "currency": "EUR", "reason": "r"}, "amount"),
         ({"order": "open_dispute", "amount": "5", "currency": "XQZ", "reason": "r"}, "currency"),
         ({"order": "close_dispute", "dispute": "x", "outcome": "opened"}, "how the dispute ended"),
+        ({"order": "note_contact", "channel": "pigeon", "reason": "r"}, "channel"),
+        ({"order": "note_contact", "channel": "mail", "date": "2031-01-01", "reason": "r"}, "future"),
         ({"order": "explode"}, "no such order"),
     ]
 

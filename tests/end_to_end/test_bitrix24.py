@@ -17,6 +17,7 @@ from tests.lemonsqueezy import (
     dispute_resolved,
     subscription_cancelled,
     subscription_created,
+    subscription_payment_failed,
     subscription_payment_success,
     subscription_updated,
 )
@@ -62,6 +63,59 @@ def test_non_payment_bars_access_at_once_and_a_late_payment_opens_it_again(insta
     after = instance.account(purchase)
     assert (after["standing"], after["access"], after["plan"]) == ("good", "full", "professional")
     assert rules(instance, purchase.account)["dunning.hold_placed"] == "§Non-Payment"
+
+
+def test_barred_stays_barred_until_it_is_paid_and_the_debt_stays_listed(instance: Instance, start: datetime) -> None:
+    purchase = bought(instance, start)
+    moves(instance, purchase.account, "bought", 5000)
+    fails(instance, purchase, start)
+
+    instance.advance_to(start + days(31))
+    barred = instance.account(purchase)
+    refused = moves(instance, purchase.account, "spent", 100)
+    why = instance.cli("account", "explain", str(purchase.account), "--json")
+    another = Purchase(
+        account=purchase.account,
+        email=purchase.email,
+        customer=purchase.customer,
+        subscription=purchase.subscription + 20,
+        order=purchase.order + 20,
+        invoice=purchase.invoice + 20,
+    )
+    at = start + days(31)
+    instance.deliver_event(
+        subscription_payment_success(at=at, purchase=another, billing_reason="initial", created_at=at),
+        subscription_created(at=at, purchase=another, renews_at=at + days(30)),
+    )
+    beside = instance.account(purchase)
+    instance.deliver_event(
+        subscription_payment_success(at=at, purchase=purchase),
+        subscription_updated(at=at, purchase=purchase, status="active", renews_at=at + days(30)),
+    )
+
+    assert (barred["standing"], barred["access"], barred["plan"]) == ("on_hold", "none", "free")
+    assert [(case["state"], case["amount_due"]) for case in barred["dunning_cases"]] == [("exhausted", purchase.price)]
+    assert (barred["credits"][0]["status"], refused.status_code) == ("blocked", 409)
+    assert any("is owed" in line for line in why["why"])
+    assert any("Only a payment, a waiver or a void invoice" in line for line in why["outlook"])
+    assert (beside["standing"], beside["access"], beside["plan"]) == ("on_hold", "full", "professional")
+    assert [case["state"] for case in beside["dunning_cases"]] == ["exhausted"]
+    after = instance.account(purchase)
+    assert (after["standing"], after["access"], after["dunning_cases"]) == ("good", "full", [])
+
+
+def test_a_first_charge_that_fails_bars_access_at_once(instance: Instance, start: datetime) -> None:
+    purchase = instance.purchase(began=start)
+
+    instance.deliver_event(
+        subscription_created(at=start, purchase=purchase),
+        subscription_payment_failed(at=start, purchase=purchase, billing_reason="initial", created_at=start),
+        subscription_updated(at=start, purchase=purchase, status="past_due"),
+    )
+
+    account = instance.account(purchase)
+    assert (account["standing"], account["access"], account["plan"]) == ("on_hold", "none", "free")
+    assert instance.mails(purchase) == ["downgraded"]
 
 
 def test_a_prepaid_term_counts_to_its_end_after_the_renewal_was_switched_off(

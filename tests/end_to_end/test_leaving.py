@@ -48,6 +48,27 @@ def test_an_organisation_that_asks_to_be_deleted_is_closed_when_its_period_has_r
     assert instance.run("replay", "--shuffle")[0] == 0
 
 
+def test_a_deletion_asked_for_in_grace_is_a_cancellation_in_grace_13(instance: Instance, start: datetime) -> None:
+    purchase = bought(instance, start - days(30))
+    past_due = subscription_updated(at=start, purchase=purchase, status="past_due")
+    instance.provider.add(past_due)
+    instance.deliver_event(subscription_payment_failed(at=start, purchase=purchase), past_due)
+
+    instance.post(f"/v1/accounts/{purchase.account}/closure", {"reason": "we stop"})
+    instance.settle()
+    instance.advance_to(start + days(6))
+    in_time = instance.account(purchase)
+    story = instance.cli("account", "explain", str(purchase.account), "--json")
+    instance.advance_to(start + days(8))
+
+    assert (in_time["standing"], in_time["plan"], in_time["access"]) == ("good", "professional", "full")
+    assert instance.mails(purchase) == []
+    assert any("nothing more is asked for" in line for step in story["steps"] for line in step["sentences"])
+    assert instance.provider.calls.count(f"DELETE /v1/subscriptions/{purchase.subscription}") == 1
+    assert instance.account(purchase)["standing"] == "closed"
+    assert instance.run("replay", "--shuffle")[0] == 0
+
+
 def test_late_news_of_a_closed_account_change_nothing_and_can_be_seen(instance: Instance, start: datetime) -> None:
     purchase = bought(instance, start)
     instance.cli("account", "erase", str(purchase.account), "--reason", "Art. 17", "--yes", "--json")

@@ -44,6 +44,35 @@ def fails(instance: Instance, purchase: Purchase, at: datetime) -> None:
     )
 
 
+def test_who_wrote_to_support_before_a_chargeback_is_not_suspended_10(instance: Instance, start: datetime) -> None:
+    wrote, called = bought(instance, start + days(20)), bought(instance, start + days(20))
+    path = f"/v1/accounts/{wrote.account}/contacts"
+    day = (start - days(3)).date().isoformat()
+
+    noted = instance.post(
+        path, {"channel": "mail", "date": day, "payment_id": str(wrote.order), "reason": "a question"}
+    )
+    wrong = [
+        instance.post(path, {"channel": "mail", "date": "2031-01-01", "reason": "x"}).status_code,
+        instance.post(path, {"channel": "pigeon", "reason": "x"}).status_code,
+        instance.post(path, {"channel": "mail", "payment_id": "99", "reason": "x"}).status_code,
+        instance.post(path, {"channel": "mail"}).status_code,
+    ]
+    instance.deliver_event(dispute_created(at=start, purchase=wrote), dispute_created(at=start, purchase=called))
+    suspended = instance.account(called)
+    recalled = ("--channel", "phone", "--date", day, "--reason", "asked about the invoice")
+    instance.cli("account", "contact", str(called.account), *recalled)
+    instance.settle()
+
+    assert (noted.status_code, noted.json()["channel"], noted.json()["payment_id"]) == (201, "mail", str(wrote.order))
+    assert wrong == [422, 422, 404, 422]
+    assert (instance.account(wrote)["standing"], instance.account(wrote)["access"]) == ("good", "full")
+    assert [item["id"] for item in instance.account(wrote)["contacts"]] == [noted.json()["id"]]
+    assert suspended["standing"] == "suspended"
+    assert (instance.account(called)["standing"], instance.account(called)["access"]) == ("good", "full")
+    assert instance.run("replay", "--shuffle")[0] == 0
+
+
 def test_a_failed_renewal_opens_seven_days_of_grace_and_a_second_failure_leaves_the_deadline(
     instance: Instance, start: datetime
 ) -> None:

@@ -31,6 +31,7 @@ from tests.policy.stories import (
     a_subscription,
     an_override,
     in_grace,
+    on_hold,
     terms,
 )
 
@@ -115,12 +116,24 @@ def test_who_stays_after_all_keeps_the_subscription() -> None:
     assert not is_closed(account)
 
 
-def test_an_unpaid_case_comes_to_its_end_before_anything_is_deleted() -> None:
+def test_a_deletion_asked_for_in_grace_ends_dunning_as_a_cancellation_does() -> None:
     account = in_grace()
     asked_to_be_deleted(account, at=MONDAY + DAY)
 
+    assert obstacles(account) == ("subscription_runs",)
+    account.wait(MONDAY + 6 * DAY)
+    assert (account.state.plan, account.mails) == ("professional", [])
+    account.wait(MONDAY + 7 * DAY)
+    assert is_closed(account)
+    assert ("dunning.closed_voluntarily", "4") in account.rules
+
+
+def test_a_case_on_hold_comes_to_its_end_before_anything_is_deleted() -> None:
+    account = on_hold()
+    asked_to_be_deleted(account, at=MONDAY + 8 * DAY)
+
     assert obstacles(account) == ("subscription_runs", "case_open")
-    account.wait(MONDAY + 30 * DAY)
+    account.wait(MONDAY + 36 * DAY)
     assert account.state.standing is Standing.ON_HOLD
     account.wait(MONDAY + 60 * DAY)
     assert is_closed(account)

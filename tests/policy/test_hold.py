@@ -2,10 +2,11 @@ from dataclasses import replace
 
 import pytest
 
+from kulanz.policy import document
 from kulanz.policy import facts as f
 from kulanz.policy.effects import ResumeSubscription, SendMail
-from kulanz.policy.facts import DisputeStatus, Outcome, Status
-from kulanz.policy.state import CaseState, Situation, Standing
+from kulanz.policy.facts import BillingReason, DisputeStatus, InvoiceStatus, Outcome, OverrideKind, Status
+from kulanz.policy.state import Access, CaseState, Situation, Standing
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,
@@ -15,16 +16,21 @@ from tests.policy.stories import (
     OTHER,
     SEATS,
     SUB,
+    Stage,
     a_dispute,
     a_failure,
     a_paying_account,
     a_subscription,
     a_success,
+    an_invoice,
+    an_override,
     in_grace,
     on_hold,
     plexo_but,
     terms,
 )
+
+BITRIX24 = document.parse(document.preset("bitrix24"), version=1)
 
 
 def test_unpaid_after_seven_days_the_subscription_is_cancelled_and_the_account_is_free_6_2() -> None:
@@ -341,3 +347,34 @@ def test_the_other_subscription_keeps_its_plan() -> None:
 
     assert account.state.plan == "enterprise"
     assert {grant.subscription for grant in account.state.grants} == {SUB, OTHER}
+
+
+def test_a_first_charge_that_fails_bars_also_where_the_provider_calls_the_subscription_incomplete() -> None:
+    account = Stage(now=MONDAY, terms=terms(BITRIX24))
+    first = {"reason": BillingReason.INITIAL, "created_at": MONDAY}
+    account.hear(a_subscription(Status.EXPIRED, MONDAY, created_at=MONDAY), a_failure(MONDAY, **first))
+    barred = account.state
+    account.wait(MONDAY + 40 * DAY)
+    still = account.state
+    at = MONDAY + 40 * DAY
+    account.hear(an_invoice(at, InvoiceStatus.VOID, **first))
+
+    assert (barred.standing, barred.access) == (Standing.ON_HOLD, Access.NONE)
+    assert (still.standing, still.access) == (Standing.ON_HOLD, Access.NONE)
+    assert (account.state.standing, account.state.access) == (Standing.GOOD, Access.FREE)
+
+
+def test_a_reinstatement_lifts_the_bar_and_a_waiver_ends_it() -> None:
+    account = a_paying_account(terms=terms(BITRIX24))
+    account.hear(a_failure(), at=MONDAY)
+    account.wait(MONDAY + 40 * DAY)
+    at = account.now
+    account.hear(an_override(OverrideKind.REINSTATE, at, at + 5 * DAY))
+    lifted = account.state
+    account.wait(at + 5 * DAY)
+    barred = account.state
+    account.hear(an_override(OverrideKind.WAIVE, account.now))
+
+    assert (lifted.standing, lifted.access) == (Standing.GOOD, Access.FREE)
+    assert (barred.standing, barred.access) == (Standing.ON_HOLD, Access.NONE)
+    assert account.state.standing is Standing.GOOD

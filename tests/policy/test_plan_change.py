@@ -159,7 +159,10 @@ def test_a_trial_costs_nothing_and_cancelling_it_asks_for_nothing_back() -> None
     account.hear(a_subscription(Status.ON_TRIAL, MONDAY, trial_ends_at=ends, renews_at=ends, created_at=MONDAY))
     during = account.state
 
-    account.hear(a_subscription(Status.CANCELLED, MONDAY + DAY, trial_ends_at=ends, ends_at=ends), at=MONDAY + DAY)
+    account.hear(
+        a_subscription(Status.CANCELLED, MONDAY + DAY, trial_ends_at=ends, ends_at=ends, created_at=MONDAY),
+        at=MONDAY + DAY,
+    )
     account.wait(ends)
 
     assert (during.plan, {timer.kind for timer in during.timers}) == ("professional", {"trial_end", "renewal_overdue"})

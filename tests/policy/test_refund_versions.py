@@ -40,6 +40,19 @@ def refused() -> Stage:
     return account
 
 
+def paid_and_then(policy: Policy) -> Stage:
+    """A customer who paid under plexo and asks on day 20, when another version is in force."""
+    account = Stage(now=LONG_AGO, terms=replace(terms(), versions={1: PLEXO}))
+    first = {"key": FIRST, "reason": BillingReason.INITIAL, "created_at": LONG_AGO, "total": 2000, "tax": 333}
+    account.hear(a_subscription(renews_at=LONG_AGO + 365 * DAY), a_success(LONG_AGO, **first))
+    account.wait(LONG_AGO + 10 * DAY)
+    comes_into_force(account, policy)
+    account.wait(LONG_AGO + 20 * DAY)
+    order = RequestRefund(payment=FIRST, contact_email="a@b.c", organisation="Bakery")
+    account.hear(*facts_of(order, account.account, account.terms, "ada", account.now))
+    return account
+
+
 def comes_into_force(account: Stage, policy: Policy, after: timedelta = DAY) -> None:
     account.now += after
     line = (*account.terms.policies, (account.now, policy))
@@ -99,6 +112,28 @@ def test_what_is_not_more_lenient_throughout_is_applied_to_no_request(policy: Po
 
     assert applied(account) == []
     assert request_of(account).policy.version == 1
+
+
+@pytest.mark.parametrize(
+    ("policy", "amount", "version"),
+    [(but(base_only=False), 2000, 2), (but(window=Span(days=14)), 1667, 1)],
+    ids=["the request's gives tax back", "the request's gives nothing any more"],
+)
+def test_of_two_versions_the_one_that_gives_more_counts(policy: Policy, amount: int, version: int) -> None:
+    refund = request_of(paid_and_then(policy))
+
+    assert (refund.answer.verdict, refund.answer.refundable, refund.policy.version) == ("eligible", amount, version)
+
+
+def test_what_was_decided_by_the_version_of_the_payment_stays_decided_by_it() -> None:
+    account = paid_and_then(but(window=Span(days=14), pay_within=2))
+    order = DecideRefund(request=request_of(account).key, approve=True)
+    account.hear(*facts_of(order, account.account, account.terms, "ada", account.now))
+
+    refund = request_of(account)
+
+    assert (refund.policy.version, refund.pinned.version, refund.amount) == (1, 2, 1667)
+    assert ("refund.version_of_payment", "15") in account.rules
 
 
 def test_a_decided_request_is_moved_no_more() -> None:

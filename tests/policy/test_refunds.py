@@ -602,6 +602,8 @@ WORDS: tuple[Fact, ...] = (
     a_decision("rr_1", SOON + HOUR, approved=True),
     f.RefundRequested(id="rr_1", payment=ORDER, at=SOON, decide_by=NEXT, amount=5),
     f.RefundRequested(id="rr_1", payment=ORDER, at=SOON, decide_by=NEXT, amount=7),
+    f.RefundAmended(request="rr_1", at=SOON, amount=6, reason="a"),
+    f.RefundAmended(request="rr_1", at=SOON, amount=6, reason="b"),
     f.RefundOrdered(request="rr_1", at=SOON + HOUR, outcome=Outcome.DONE),
     f.RefundOrdered(request="rr_1", at=SOON, outcome=Outcome.ASKED),
     f.RefundConfirmed(request="rr_1", at=SOON + 2 * HOUR),

@@ -72,7 +72,7 @@ def test_an_unmapped_variant_is_its_products_slug_just_above_free() -> None:
 def test_the_trial_gives_the_plan_and_costs_nothing_2() -> None:
     account = Stage(now=MONDAY)
 
-    decision = account.hear(a_subscription(Status.ON_TRIAL, MONDAY, trial_ends_at=MONDAY + 14 * DAY))
+    decision = account.hear(a_subscription(Status.ON_TRIAL, MONDAY, created_at=MONDAY, trial_ends_at=MONDAY + 14 * DAY))
 
     assert (account.state.plan, account.state.standing) == ("professional", Standing.GOOD)
     assert ("trial_end", MONDAY + 14 * DAY) in [(timer.kind, timer.due_at) for timer in account.state.timers]
@@ -99,9 +99,12 @@ def test_a_trial_of_another_plan_is_none_that_the_clause_speaks_of_2() -> None:
 def test_a_trial_cancelled_in_time_runs_to_its_end_and_is_then_free_2() -> None:
     account = Stage(now=MONDAY)
     end = MONDAY + 14 * DAY
-    account.hear(a_subscription(Status.ON_TRIAL, MONDAY, trial_ends_at=end))
+    account.hear(a_subscription(Status.ON_TRIAL, MONDAY, trial_ends_at=end, created_at=MONDAY))
 
-    account.hear(a_subscription(Status.CANCELLED, MONDAY + DAY, trial_ends_at=end, ends_at=end), at=MONDAY + DAY)
+    account.hear(
+        a_subscription(Status.CANCELLED, MONDAY + DAY, trial_ends_at=end, ends_at=end, created_at=MONDAY),
+        at=MONDAY + DAY,
+    )
     assert account.state.plan == "professional"
     account.wait(end)
 

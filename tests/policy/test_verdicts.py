@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from kulanz.policy import facts as f
+from kulanz.policy.effects import RefundPayment
 from kulanz.policy.facts import BillingReason, LicenceStatus, OrderStatus, Stamp, Status
 from tests.policy.stories import (
     DAY,
@@ -19,10 +21,12 @@ from tests.policy.stories import (
     OWNER,
     SEATS,
     Stage,
+    a_failure,
     a_subscription,
     a_success,
+    terms,
 )
-from tests.policy.test_refunds import BASE, FIRST, NEXT, SOON, TAX, TOTAL, a_customer, asks, sold
+from tests.policy.test_refunds import BASE, FIRST, NEXT, SOON, TAX, TOTAL, a_customer, asks, decides, sold
 
 LICENCE = "lemonsqueezy:7001"
 
@@ -63,6 +67,58 @@ def test_the_first_money_after_a_trial_is_that_of_its_end_whatever_the_provider_
     account.wait(LONG_AGO + 20 * DAY)
 
     assert answer(account, payment=INVOICE) == ("eligible", "3.1", BASE, "within_window")
+
+
+def test_the_window_runs_from_the_first_money_not_from_the_trials_order_of_nothing() -> None:
+    account = Stage(now=LONG_AGO)
+    account.hear(a_subscription(Status.ON_TRIAL, trial_ends_at=LONG_AGO + 14 * DAY), sold(total=0, tax=0))
+    first = LONG_AGO + 14 * DAY
+    account.hear(paid(first, key=FIRST, reason=BillingReason.INITIAL), at=first)
+    account.wait(LONG_AGO + 35 * DAY)
+
+    assert answer(account, payment=ORDER) == ("eligible", "3.1", BASE, "within_window")
+    decides(account)
+    (effect,) = [effect for _, effect in account.done if isinstance(effect, RefundPayment)]
+    assert (effect.kind, effect.payment, effect.amount) == ("invoice", FIRST, BASE)
+
+
+def test_the_order_of_a_trial_pays_no_invoice_that_is_still_owed() -> None:
+    account = Stage(now=LONG_AGO)
+    account.hear(a_subscription(Status.ON_TRIAL, trial_ends_at=LONG_AGO + 14 * DAY), sold(total=0, tax=0))
+    first = LONG_AGO + 14 * DAY
+    account.hear(a_failure(first, key=FIRST, reason=BillingReason.INITIAL, created_at=first, total=TOTAL), at=first)
+
+    assert answer(account, payment=ORDER) == ("not_eligible", "6.2", 0, "not_paid")
+
+
+@pytest.mark.parametrize(("day", "verdict"), [(39, "eligible"), (41, "not_eligible")])
+def test_the_window_of_an_order_that_was_pending_runs_from_its_payment(day: int, verdict: str) -> None:
+    account = Stage(now=LONG_AGO)
+    account.hear(a_subscription(renews_at=NEXT), sold(status=OrderStatus.PENDING))
+    paid_at = LONG_AGO + 10 * DAY
+    account.hear(sold(stamp=Stamp(paid_at)), at=paid_at)
+    account.wait(LONG_AGO + day * DAY)
+
+    assert answer(account, payment=ORDER)[0] == verdict
+
+
+@pytest.mark.parametrize(
+    ("at", "verdict"),
+    [
+        (datetime(2026, 3, 31, 21, 59, 59, 900000, tzinfo=UTC), "eligible"),
+        (datetime(2026, 3, 31, 22, 0, tzinfo=UTC), "not_eligible"),
+    ],
+    ids=["the last second in Vienna", "midnight in Vienna"],
+)
+def test_thirty_days_end_with_the_thirtieth_day_in_the_customers_zone_over_the_change_of_clocks(
+    at: datetime, verdict: str
+) -> None:
+    began = datetime(2026, 3, 1, 20, 0, tzinfo=UTC)
+    account = Stage(now=began, terms=terms(zone="Europe/Vienna"))
+    account.hear(a_subscription(at=began, created_at=began), sold(at=began, created_at=began))
+    account.wait(at)
+
+    assert answer(account, payment=ORDER)[0] == verdict
 
 
 def test_in_a_trial_nothing_was_paid_so_there_is_nothing_to_refund() -> None:

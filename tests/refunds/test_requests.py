@@ -5,6 +5,10 @@ from __future__ import annotations
 import random
 from datetime import datetime
 
+import pytest
+
+from kulanz.commands.versions import activate
+from kulanz.policy import document
 from kulanz.queries import accounts
 from kulanz.queries.replay.replay import replay
 from tests.refunds.conftest import DAY, Support, everywhere
@@ -30,11 +34,7 @@ def test_a_first_month_is_refunded_on_the_day_of_approval_and_its_plan_ends(supp
     assert [(hold["owner"], hold["scope"]) for hold in account["holds"]] == [("refund", "subscription")]
     assert support.shop.simulator.subscription(bought.subscription)["cancelled"]
     assert [kind for _, kind, to in support.shop.mailed if bought.email in to] == ["refund_decided"]
-    stated = [
-        document["type"]
-        for document in support.shop.callbacks.documents
-        if document["data"]["account_id"] == bought.account
-    ]
+    stated = [told["type"] for told in support.shop.callbacks.documents if told["data"]["account_id"] == bought.account]
     assert "refund.decided" in stated
     assert "account.suspended" not in stated
     assert [kind for _, kind, _ in support.shop.mailed] == ["refund_decided"]
@@ -65,6 +65,116 @@ def test_who_asks_again_gets_the_first_answer_whatever_name_the_payment_has(supp
 
     assert (first.status_code, again.status_code, by_day.status_code) == (201, 200, 200)
     assert first.json() == again.json() == by_day.json()
+
+
+@everywhere
+def test_the_rest_can_be_asked_back_after_a_part_and_an_open_request_is_amended(support: Support) -> None:
+    bought = support.sold()
+
+    first = support.asked(bought, amount=2000)
+    amended = support.ask(bought, amount=1000, reason="half of the month was enough")
+    support.approve(first)
+    part = support.now(first)
+    rest = support.ask(bought)
+    too_much = support.ask(bought, amount=BASE)
+    support.approve(rest.json())
+    paid = support.now(rest.json())
+
+    assert (amended.status_code, amended.json()["id"], amended.json()["amount"]) == (200, first["id"], 1000)
+    assert (part["state"], part["refunded_amount"]) == ("paid", 1000)
+    assert (rest.status_code, rest.json()["refundable_amount"]) == (201, BASE - 1000)
+    assert too_much.status_code == 422
+    assert (paid["state"], paid["amount"], paid["refunded_amount"]) == ("paid", BASE - 1000, BASE)
+    assert support.account(bought)["plan"] == "free"
+    topics = [item["data"].get("topic") for item in support.shop.callbacks.documents if item["type"] == "ops.alert"]
+    assert "refund_differs" not in topics
+    assert [item.differs for item in replay(support.shop.services, shuffle=random.Random(7))] == [()]
+
+
+@everywhere
+def test_a_customer_who_was_refunded_under_another_account_is_for_a_person_to_decide(support: Support) -> None:
+    first = support.sold()
+    support.approve(support.asked(first))
+    support.shop.settle()
+    again = support.sold(account="another_name", customer=first.customer)
+    stranger = support.sold(account="a_stranger")
+
+    request = support.asked(again)
+
+    assert (request["verdict"], request["clause"], request["why"]) == ("review", "3.2", "refunded_elsewhere")
+    assert support.asked(stranger)["verdict"] == "eligible"
+    assert [item.differs for item in replay(support.shop.services, shuffle=random.Random(9))] == [(), (), ()]
+
+
+@everywhere
+def test_who_bought_under_thirty_days_keeps_them_under_a_version_with_fourteen(support: Support) -> None:
+    bought = support.sold()
+    shorter = document.preset("plexo").replace('window = "30d"', 'window = "14d"', 1)
+    activate(support.shop.services, shorter, actor="ada")
+    support.shop.advance(20 * DAY)
+
+    request = support.asked(bought)
+    later = support.sold()
+    support.shop.advance(20 * DAY)
+    support.approve(request)
+    paid = support.now(request)
+
+    assert (request["verdict"], request["clause"], request["policy"]["version"]) == ("eligible", "3.1", 1)
+    assert (paid["state"], paid["policy"]["version"]) == ("paid", 1)
+    refused = support.asked(later)
+    assert (refused["verdict"], refused["clause"], refused["policy"]["version"]) == ("not_eligible", "12", 2)
+    story = accounts.explanation(support.shop.services, str(bought.account))
+    assert any("at the payment answers better" in line for step in story["steps"] for line in step["sentences"])
+    assert [item.differs for item in replay(support.shop.services, shuffle=random.Random(5))] == [(), ()]
+
+
+@everywhere
+def test_a_suspension_that_is_over_is_remembered_and_who_asks_is_compared(support: Support) -> None:
+    suspended, other = support.sold(), support.sold()
+    until = (support.shop.now + 2 * DAY).isoformat()
+    order = {"kind": "suspend", "until": until, "reason": "sends spam"}
+    assert support.post(f"/v1/accounts/{suspended.account}/overrides", order).status_code == 201
+    support.shop.advance(5 * DAY)
+
+    remembered = support.asked(suspended)
+    differs = support.asked(other, contact_email="else@example.com")
+
+    assert support.account(suspended)["standing"] == "good"
+    assert (remembered["verdict"], remembered["clause"], remembered["why"]) == ("review", "3.1", "abuse_suspected")
+    assert remembered["differs_from_account"] == []
+    assert (differs["verdict"], differs["differs_from_account"]) == ("eligible", ["contact_email"])
+    story = accounts.explanation(support.shop.services, str(other.account))
+    assert any("contact email differs" in line for step in story["steps"] for line in step["sentences"])
+
+
+@everywhere
+@pytest.mark.parametrize(
+    "reason", ["Längere Serviceausfälle", "Abrechnungsfehler oder Irrtümer", "we were billed twice"]
+)
+def test_the_pages_own_words_are_exceptional_circumstances(support: Support, reason: str) -> None:
+    bought = support.sold()
+    support.shop.advance(30 * DAY)
+
+    request = support.asked(
+        bought, payment_id=str(support.shop.simulator.last_invoice(bought.subscription)), reason=reason
+    )
+
+    assert (request["verdict"], request["clause"], request["why"]) == ("review", "11", "exceptional")
+
+
+@everywhere
+def test_a_refused_request_can_be_made_again_with_a_new_reason(support: Support) -> None:
+    bought = support.sold()
+    support.shop.advance(30 * DAY)
+    renewal = str(support.shop.simulator.last_invoice(bought.subscription))
+    refused = support.asked(bought, payment_id=renewal)
+    support.deny(refused)
+
+    same = support.ask(bought, payment_id=renewal)
+    again = support.ask(bought, payment_id=renewal, reason="the service was down for a week: an outage")
+
+    assert (same.status_code, same.json()["id"], same.json()["state"]) == (200, refused["id"], "denied")
+    assert (again.status_code, again.json()["verdict"], again.json()["clause"]) == (201, "review", "11")
 
 
 def test_who_asks_again_for_more_than_there_is_or_in_another_currency_is_told_so(support: Support) -> None:
@@ -370,23 +480,23 @@ def test_the_story_of_a_refund_reads_in_sentences(support: Support) -> None:
     support.approve(support.asked(bought))
     support.shop.settle()
 
-    document = accounts.explanation(support.shop.services, str(bought.account))
+    story = accounts.explanation(support.shop.services, str(bought.account))
 
-    said = [line for step in document["steps"] for line in step["sentences"]]
+    said = [line for step in story["steps"] for line in step["sentences"]]
     assert any("The policy says: it goes back" in line and "40.83 EUR" in line for line in said)
     assert any(line.startswith("tests approved a refund of 40.83 EUR") for line in said)
     assert any("confirmed that 40.83 EUR" in line for line in said)
-    assert any("its payment went back in full" in line for line in document["why"])
+    assert any("its payment went back in full" in line for line in story["why"])
 
 
 def test_a_request_that_waits_for_its_money_is_no_debt(support: Support) -> None:
     bought = support.sold()
     support.asked(bought, amount=1000)
 
-    document = accounts.explanation(support.shop.services, str(bought.account))
+    story = accounts.explanation(support.shop.services, str(bought.account))
 
-    assert [line for line in document["outlook"] if "waits for an answer" in line]
-    assert not [line for line in document["outlook"] if "debt" in line]
+    assert [line for line in story["outlook"] if "waits for an answer" in line]
+    assert not [line for line in story["outlook"] if "debt" in line]
 
 
 def test_an_answer_that_is_late_is_said_to_be(support: Support) -> None:
@@ -395,5 +505,5 @@ def test_an_answer_that_is_late_is_said_to_be(support: Support) -> None:
 
     support.shop.advance(8 * DAY)
 
-    document = accounts.explanation(support.shop.services, str(bought.account))
-    assert [line for line in document["outlook"] if "waits for an answer" in line and line.endswith("It is late.")]
+    story = accounts.explanation(support.shop.services, str(bought.account))
+    assert [line for line in story["outlook"] if "waits for an answer" in line and line.endswith("It is late.")]

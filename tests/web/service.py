@@ -61,6 +61,7 @@ def an_account(account: str, *, version: int = 7, standing: str = "grace") -> Js
         "credits": [],
         "migrations": [],
         "cancellations": [],
+        "contacts": [],
         "collections": [],
         "debtor": None,
         "closures": [],

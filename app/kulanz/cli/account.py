@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
 STANDINGS = ("good", "grace", "on_hold", "suspended", "closed")
 ACCOUNT_COLUMNS = ("account_id", "standing", "plan", "access", "grace_ends_at")
+CHANNELS = ("mail", "phone", "chat", "letter", "in_person", "other")
 FOUND = ("account_id", "plan", "standing")
 EXCEPTIONS = {
     "extend-grace": "Let the grace period of an unpaid account end later.",
@@ -228,6 +229,20 @@ def cancel(**told: Any) -> Command:
     from kulanz.commands.commands import NoteCancellation
 
     return NoteCancellation(**told)
+
+
+@account.command()
+@id_argument
+@click.option("--channel", type=click.Choice(CHANNELS), required=True, help="How the customer got in touch.")
+@click.option("--date", "contacted_on", type=click.DateTime(["%Y-%m-%d"]), help="On which day [default: now].")
+@click.option("--payment", type=words, help="The provider's invoice or order id, where it was about one payment.")
+@click.option("--reason", type=words, required=True, help="What it was about.")
+@orders
+def contact(*, contacted_on: datetime | None, **told: Any) -> Command:
+    """Note that the customer got in touch with the staff: it counts as contact before a chargeback."""
+    from kulanz.commands.commands import NoteContact
+
+    return NoteContact(contacted_on=contacted_on.date() if contacted_on else None, **told)
 
 
 @account.command()

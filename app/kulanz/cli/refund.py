@@ -67,7 +67,7 @@ def request(
     as_json: bool,
     **told: Any,
 ) -> None:
-    """Ask for the money of a payment back; who asks again gets the first answer."""
+    """Ask for the money of a payment back; what is asked for again amends the request while nobody has decided."""
     from kulanz.commands import refund_requests
     from kulanz.commands.commands import RequestRefund
 
@@ -79,7 +79,7 @@ def request(
     def show() -> None:
         _print(document)
         if not new:
-            click.echo("This payment was asked back before: that answer stands.", err=True)
+            click.echo("This payment was asked back before: this is that request as it stands now.", err=True)
 
     emit(document | {"dry_run": dry_run}, as_json, show)
 

@@ -8,6 +8,7 @@ from datetime import date, datetime
 
 from kulanz.commands.add_ons import BookAddOn, CancelAddOn
 from kulanz.commands.cancellations import NoteCancellation
+from kulanz.commands.contacts import NoteContact
 from kulanz.commands.credit import EndCredit, MoveCredit
 from kulanz.commands.migrations import RecordMove
 from kulanz.policy.facts import DisputeStatus, OverrideKind
@@ -31,6 +32,7 @@ __all__ = [
     "MarkDeployed",
     "MoveCredit",
     "NoteCancellation",
+    "NoteContact",
     "OpenDispute",
     "Overruling",
     "RecordMove",
@@ -180,6 +182,8 @@ class RequestRefund:
     reason: str = ""
     contact_email: str
     organisation: str
+    refunded_elsewhere: bool = False
+    """Whether the customer had a payment back in full under another account: looked up when it is carried out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +277,7 @@ class VoidPayment:
 
 Handover = ProposeCollection | ApproveCollection | RecallCollection | ApproveCreditReport
 AboutDebt = RecordPayment | VoidPayment | TellDebtor | Handover | GrantMandate | RevokeMandate | ChooseDelivery
-Extra = BookAddOn | CancelAddOn | MoveCredit | EndCredit | RecordMove | NoteCancellation
+Extra = BookAddOn | CancelAddOn | MoveCredit | EndCredit | RecordMove | NoteCancellation | NoteContact
 Refunding = RequestRefund | DecideRefund | MarkDeployed
 SetsOrEnds = AboutDebt | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding
 """Orders about an account that goes on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from kulanz.commands import handler, versions
+from kulanz.commands import elsewhere, handler, versions
 from kulanz.commands.commands import Command
 from kulanz.errors import NotFoundError, RefusedError
 from kulanz.policy.facts import Fact
@@ -41,6 +41,7 @@ def command(
         unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
         unit_of_work.lock([row.id])
         versions.prepare(services, unit_of_work, tx, order, actor, dry_run=dry_run)
+        order = elsewhere.informed(services, unit_of_work, tx, row.id, order)
         facts = handler.facts_of(
             order, unit_of_work.account(row.id), unit_of_work.terms, actor, unit_of_work.now, signed_in=signed_in
         )

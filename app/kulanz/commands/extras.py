@@ -5,15 +5,26 @@ from __future__ import annotations
 import secrets
 from datetime import datetime
 
-from kulanz.commands import add_ons, credit
+from kulanz.commands import add_ons, contacts, credit
 from kulanz.commands import cancellations as cancelling
 from kulanz.commands import migrations as moving
-from kulanz.commands.commands import BookAddOn, CancelAddOn, EndCredit, Extra, MoveCredit, NoteCancellation, RecordMove
+from kulanz.commands.commands import (
+    BookAddOn,
+    CancelAddOn,
+    EndCredit,
+    Extra,
+    MoveCredit,
+    NoteCancellation,
+    NoteContact,
+    RecordMove,
+)
 from kulanz.policy.assess import assess
+from kulanz.policy.book import Book
 from kulanz.policy.facts import (
     AddOnBooked,
     AddOnCancelled,
     CancellationNoted,
+    ContactNoted,
     CreditBooked,
     CreditEnded,
     MovedToOnPremise,
@@ -23,10 +34,12 @@ from kulanz.policy.state import Account, Moment, Terms
 
 def fact_of(
     order: Extra, account: Account, terms: Terms, actor: str, now: datetime
-) -> AddOnBooked | AddOnCancelled | CreditBooked | CreditEnded | MovedToOnPremise | CancellationNoted:
+) -> AddOnBooked | AddOnCancelled | CreditBooked | CreditEnded | MovedToOnPremise | CancellationNoted | ContactNoted:
     """Return the fact that an order is; raise what says why it cannot be carried out."""
     book = account.book
     moment = Moment(terms.under(book, now), account.zone(terms), now)
+    if isinstance(order, RecordMove | NoteContact):
+        return _told(order, book, moment, actor)
     state = assess(book, terms, moment.zone, now)
     match order:
         case BookAddOn():
@@ -37,10 +50,15 @@ def fact_of(
             return credit.move(order, state, book, moment, ident=_ident("cr"), actor=actor)
         case EndCredit():
             return credit.end(order, state, book, moment, actor=actor)
-        case RecordMove():
-            return moving.move(order, book, moment, ident=_ident("mv"), actor=actor)
         case NoteCancellation():
             return cancelling.note(order, state, book, moment, ident=_ident("cn"), actor=actor)
+
+
+def _told(order: RecordMove | NoteContact, book: Book, moment: Moment, actor: str) -> MovedToOnPremise | ContactNoted:
+    """Return what an operator tells, whatever the account's state."""
+    if isinstance(order, RecordMove):
+        return moving.move(order, book, moment, ident=_ident("mv"), actor=actor)
+    return contacts.note(order, book, moment, ident=_ident("ct"), actor=actor)
 
 
 def _ident(prefix: str) -> str:

@@ -24,6 +24,7 @@ from kulanz.commands.commands import (
     MarkDeployed,
     MoveCredit,
     NoteCancellation,
+    NoteContact,
     OpenDispute,
     RecordMove,
     RequestRefund,
@@ -64,7 +65,9 @@ def _of_a_living_account(
             return refund_orders.facts_of(order, account, terms, actor, now)
         case AgreeTerms() | EndTerms():
             facts: tuple[Fact, ...] = (versions.agreement(order, account, terms, actor, now),)
-        case BookAddOn() | CancelAddOn() | MoveCredit() | EndCredit() | RecordMove() | NoteCancellation():
+        case (
+            BookAddOn() | CancelAddOn() | MoveCredit() | EndCredit() | RecordMove() | NoteCancellation() | NoteContact()
+        ):
             facts = (extras.fact_of(order, account, terms, actor, now),)
         case _:
             facts = (about_debts.fact_of(order, account, terms, actor, now, signed_in=signed_in),)

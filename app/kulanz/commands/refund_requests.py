@@ -8,7 +8,7 @@ from kulanz.commands import execute
 from kulanz.commands import refunds as refund_orders
 from kulanz.commands.commands import DecideRefund, RequestRefund
 from kulanz.errors import NotFoundError
-from kulanz.policy.facts import Fact, RefundRequested
+from kulanz.policy.facts import Fact, RefundAmended, RefundRequested
 from kulanz.policy.state import Decision
 from kulanz.queries import refund_documents
 from kulanz.queries.refunds import account_of_request, refund_request_in
@@ -26,17 +26,17 @@ def request(
     dry_run: bool = False,
     keep: Callable[[Connection, JsonDocument], None] | None = None,
 ) -> tuple[JsonDocument, bool]:
-    """Ask for a refund; return the request and whether it is new: who asks again gets the first answer."""
+    """Ask for a refund; return the request and whether it is new: an open one is amended."""
     made: list[tuple[JsonDocument, bool]] = []
 
     def then(tx: Connection, facts: tuple[Fact, ...]) -> None:
         document = refund_request_in(services, tx, account, _asked(services, tx, account, command, facts))
-        made.append((document, bool(facts)))
+        made.append((document, any(isinstance(fact, RefundRequested) for fact in facts)))
         if keep is not None:
             keep(tx, document)
 
     decision = execute.command(services, account, command, actor, dry_run=dry_run, then=then)
-    return made[0] if made else (_would_be(services, decision, account, command), True)
+    return made[0] if made else _would_be(services, decision, account, command)
 
 
 def decide(services: Services, command: DecideRefund, actor: str, *, dry_run: bool = False) -> JsonDocument:
@@ -54,6 +54,8 @@ def _asked(services: Services, conn: Connection, account: str, command: RequestR
     for fact in facts:
         if isinstance(fact, RefundRequested):
             return fact.id
+        if isinstance(fact, RefundAmended):
+            return fact.request
     seen = view(services, conn, account)
     existing = refund_orders.asked_before(command, seen.account, seen.terms, services.clock.now(conn))
     if existing is None:
@@ -61,11 +63,16 @@ def _asked(services: Services, conn: Connection, account: str, command: RequestR
     return existing
 
 
-def _would_be(services: Services, decision: Decision, account: str, command: RequestRefund) -> JsonDocument:
-    """Return the request of a dry run."""
+def _would_be(
+    services: Services, decision: Decision, account: str, command: RequestRefund
+) -> tuple[JsonDocument, bool]:
+    """Return the request of a dry run, and whether it would be new."""
     existing = {refund.key for refund in decision.before.refunds} if decision.before else set()
-    new = next((refund for refund in decision.state.refunds if refund.key not in existing), None)
-    if new is not None:
-        return refund_documents.refund_request(account, new, decision.state.as_of)
+    refund = next((refund for refund in decision.state.refunds if refund.key not in existing), None)
+    if refund is not None:
+        return refund_documents.refund_request(account, refund, decision.state.as_of), True
     with services.database.read() as conn:
-        return refund_request_in(services, conn, account, _asked(services, conn, account, command, ()))
+        refund = decision.state.refund(_asked(services, conn, account, command, ()))
+    if refund is None:
+        raise LookupError("a request that is neither new nor known")
+    return refund_documents.refund_request(account, refund, decision.state.as_of), False

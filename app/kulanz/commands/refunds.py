@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 
 from kulanz.commands.commands import DecideRefund, MarkDeployed, RequestRefund
 from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
-from kulanz.policy.areas.refunds.eligibility import judge
+from kulanz.policy.areas.refunds.eligibility import judge, kindest
 from kulanz.policy.areas.refunds.payments import named, payments
 from kulanz.policy.areas.refunds.reading import RefundReader, promised_answer, promised_payment
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
-from kulanz.policy.facts import Fact, LicenceDeployed, RefundDecided, RefundRequested
+from kulanz.policy.facts import Fact, LicenceDeployed, RefundAmended, RefundDecided, RefundRequested
 from kulanz.policy.state import Account, Moment, Terms
 from kulanz.policy.state.refunds import Payment, Refund, Verdict
 
@@ -34,38 +34,50 @@ def facts_of(order: RefundOrder, account: Account, terms: Terms, actor: str, now
 
 
 def asked_before(order: RequestRefund, account: Account, terms: Terms, now: datetime) -> str | None:
-    """Return the request that was made before for the same payment."""
-    return _asked_before(_payment(order, account.book, account.zone(terms), now), account.book)
+    """Return the request that answers an order: the open one for its payment, or one that asked for the same."""
+    payment = _payment(order, account.book, account.zone(terms), now)
+    answering = _answering(order, payment, account, terms, now)
+    return answering.key if answering else None
+
+
+def payment_meant(order: RequestRefund, account: Account, terms: Terms, now: datetime) -> Payment:
+    """Return the payment that an order is about; raise what says why it cannot be meant."""
+    return _payment(order, account.book, account.zone(terms), now)
 
 
 def _requested(
     order: RequestRefund, account: Account, terms: Terms, actor: str, now: datetime
-) -> tuple[RefundRequested, ...]:
-    """Return the request; nothing where the same payment was asked back before, as that answer stands."""
+) -> tuple[RefundRequested | RefundAmended, ...]:
+    """Return the request, or what it adds to the open one; nothing where the same was asked for before."""
     book, zone = account.book, account.zone(terms)
     payment = _payment(order, book, zone, now)
     readers = RefundReader.of(book, Moment(terms.under(book, now), zone, now))
     licence = None if order.licence is None else _licence(order.licence, book)
-    question = replace(readers.question(payment, now, order.reason), licence=licence)
-    before = _asked_before(payment, book)
-    answered = None if before is None else assess(book, terms, zone, now).refund(before)
+    answering = _answering(order, payment, account, terms, now)
+    question = replace(
+        readers.question(payment, now, order.reason, request=answering.key if answering else ""),
+        licence=licence,
+        refunded_elsewhere=order.refunded_elsewhere,
+    )
+    question = kindest(question, readers.versions(payment, now))
     most = judge(question).refundable or question.left
-    _check_amount(order, payment.currency, max(most, answered.amount) if answered else most)
-    if before is not None:
-        return ()
+    _check_amount(order, payment.currency, max(most, answering.amount) if answering else most)
+    if answering is not None:
+        return _amended(order, answering, book, actor, now)
     fact = RefundRequested(
         id=f"rr_{secrets.token_hex(8)}",
         payment=payment.key,
         licence=licence,
         at=now,
         decide_by=promised_answer(now, book, readers.moment.terms, zone),
-        refunded=payment.refunded,
+        refunded=payment.refunded + question.pending,
         amount=order.amount,
         contact=not question.disputed,
         reason=order.reason,
         contact_email=order.contact_email,
         organisation=order.organisation,
         actor=actor,
+        refunded_elsewhere=order.refunded_elsewhere,
     )
     return (fact,)
 
@@ -100,6 +112,7 @@ def _decided(
         actor=actor,
         reason=order.reason,
         turn=account.book.refund_requests[refund.key].next_turn,
+        version=refund.policy.version,
     )
     return (decision,)
 
@@ -145,10 +158,47 @@ def _licence(name: str, book: Book) -> str:
     return matches[0]
 
 
-def _asked_before(payment: Payment, book: Book) -> str | None:
-    facts = (log.requested for log in book.refund_requests.values())
-    same = [fact for fact in facts if fact is not None and fact.add_on is None and fact.payment in payment.names]
-    return min(same, key=lambda fact: (fact.at, fact.id)).id if same else None
+def _answering(order: RequestRefund, payment: Payment, account: Account, terms: Terms, now: datetime) -> Refund | None:
+    """Return the request that answers an order; None: another amount or reason than was decided is a new one."""
+    logs = account.book.refund_requests
+    refunds = [
+        refund
+        for refund in assess(account.book, terms, account.zone(terms), now).refunds
+        if refund.payment.key == payment.key and (fact := logs[refund.key].requested) and fact.add_on is None
+    ]
+    undecided = next((refund for refund in refunds if refund.undecided), None)
+    return undecided or next((refund for refund in refunds if _is_same(order, refund, account.book)), None)
+
+
+def _is_same(order: RequestRefund, refund: Refund, book: Book) -> bool:
+    """Whether an order asks for what a decided request asked for; an empty reason is no other one."""
+    fact = book.refund_requests[refund.key].asked
+    if fact is None or order.reason not in {"", fact.reason}:
+        return False
+    nothing_more = order.amount is None and refund.left == 0 and not refund.pending
+    return _is_same_amount(order, fact, refund) or nothing_more
+
+
+def _is_same_amount(order: RequestRefund, fact: RefundRequested, refund: Refund) -> bool:
+    return order.amount == fact.amount or (fact.amount is None and order.amount == refund.amount)
+
+
+def _amended(order: RequestRefund, refund: Refund, book: Book, actor: str, now: datetime) -> tuple[RefundAmended, ...]:
+    """Return what an order adds to a request that nobody has decided; nothing where it says the same."""
+    fact = book.refund_requests[refund.key].asked
+    reason = order.reason or (fact.reason if fact else "")
+    if not refund.undecided or fact is None or (reason == fact.reason and _is_same_amount(order, fact, refund)):
+        return ()
+    amended = RefundAmended(
+        request=refund.key,
+        at=now,
+        amount=order.amount,
+        reason=reason,
+        contact_email=order.contact_email,
+        organisation=order.organisation,
+        actor=actor,
+    )
+    return (amended,)
 
 
 def _check_amount(order: RequestRefund, currency: str, most: int) -> None:
@@ -161,6 +211,8 @@ def _check_amount(order: RequestRefund, currency: str, most: int) -> None:
 def _check_approval(order: DecideRefund, refund: Refund) -> None:
     if refund.disputed:
         raise RefusedError("a dispute about the payment is open or lost: the money would go back twice")
+    if refund.pending:
+        raise RefusedError("another refund of the payment is on its way: decide once that money is back")
     if refund.answer.verdict is not Verdict.ELIGIBLE and not order.reason:
         raise InvalidInputError("reason: say why it is granted, as the policy alone does not")
     if not 0 < _granted(order, refund) <= refund.left:

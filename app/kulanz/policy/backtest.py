@@ -246,7 +246,7 @@ def _scene(decision: Decision, at: datetime) -> Scene:
     state, principal = decision.state, decision.principal
     owed: dict[str, int] = {}
     for case in state.cases:
-        if case.open and case.currency is not None:
+        if (case.open or case.holds) and case.currency is not None:
             owed[case.currency] = owed.get(case.currency, 0) + case.amount_due
     return Scene(
         at=at,

@@ -138,7 +138,7 @@ def _case(account: str, case: Case, now: datetime) -> CaseRow:
         key=case.key,
         state=str(case.state),
         opened_at=case.opened_at,
-        closed_at=None if case.open else now,
+        closed_at=None if case.open or case.holds else now,
         amount=case.amount_due,
         currency=case.currency,
         policy_version=case.policy.version,

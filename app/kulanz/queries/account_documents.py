@@ -34,6 +34,7 @@ def account(seen: AccountView) -> JsonDocument:
         "terms": exceptions.terms(who.book, terms),
         "add_ons": [extra_documents.add_on(item) for item in state.bookings],
         "cancellations": [extra_documents.notice(item) for _, item in sorted(who.book.cancellations.items())],
+        "contacts": [extra_documents.contact(item) for _, item in sorted(who.book.contacts.items())],
         "migrations": [extra_documents.move(item) for _, item in sorted(who.book.moves.items())],
         "credits": [extra_documents.credit(item) for item in pots(who.book, state)],
         "payments": debts.payments(who.book),

@@ -7,6 +7,7 @@ from typing import Any
 
 from kulanz.policy.areas.credit.pots import Pot
 from kulanz.policy.book.cancellations import CancellationNotice
+from kulanz.policy.book.contacts import Contact
 from kulanz.policy.book.migrations import Move
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.state.bookings import Booking
@@ -64,6 +65,20 @@ def notice(other_notice: CancellationNotice) -> JsonDocument:
     return {
         "id": noted.id,
         "subscription_id": noted.subscription.partition(":")[2],
+        "noted_at": _at(noted.at),
+        "actor": noted.actor,
+        "reason": noted.reason,
+    }
+
+
+def contact(other_contact: Contact) -> JsonDocument:
+    """Return a contact with the staff as the account shows it."""
+    noted = other_contact.noted
+    return {
+        "id": noted.id,
+        "contacted_at": _at(noted.contacted_at),
+        "channel": str(noted.channel),
+        "payment_id": noted.payment.partition(":")[2] if noted.payment else None,
         "noted_at": _at(noted.at),
         "actor": noted.actor,
         "reason": noted.reason,

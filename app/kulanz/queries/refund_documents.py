@@ -40,6 +40,7 @@ def refund_request(account: str, refund: Refund, now: datetime) -> JsonDocument:
         "late": refund.is_late(now),
         "statutory_withdrawal_until": _at(refund.statutory_until),
         "statutory_rights": STATUTORY_RIGHTS,
+        "differs_from_account": list(refund.differs),
         "decided_at": _at(refund.decided_at),
         "decided_by": refund.decided_by,
         "decision_reason": refund.decision_reason or None,
@@ -51,7 +52,7 @@ def refund_request(account: str, refund: Refund, now: datetime) -> JsonDocument:
 def who_asked(book: Book, request: str) -> JsonDocument:
     """Return what the customer told with a request (plexo 9.1)."""
     log = book.refund_requests.get(request)
-    fact = log.requested if log else None
+    fact = log.asked if log else None
     return {
         "reason": (fact.reason or None) if fact else None,
         "contact_email": (fact.contact_email or None) if fact else None,
@@ -86,7 +87,7 @@ def _refundable_until(payment: Payment | None, moment: Moment) -> datetime | Non
     rules = moment.terms.at(payment.at).refund if payment else None
     if payment is None or rules is None or rules.licences == "none" or not payment.left(base_only=rules.base_only):
         return None
-    return rules.licence_window.after(payment.at, moment.zone)
+    return rules.licence_window.last_moment(payment.at, moment.zone).replace(microsecond=0)
 
 
 def _is_held(refund: Refund, state: State) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -24,10 +24,17 @@ SENTENCES: Mapping[str, str] = {
     "dunning.deadline_moved": "The end of grace moved to {grace_ends_at}.",
     "dunning.hold_placed": "Grace ended unpaid. Subscription {subscription} is on hold until it is paid.",
     "dunning.exhausted": "The hold ran its full length unpaid. Subscription {subscription} is given up.",
+    "dunning.exhausted_and_barred": (
+        "Subscription {subscription} is given up unpaid. Its hold stays until what is owed is paid, waived or void."
+    ),
     "dunning.recovered": "The payment of subscription {subscription} arrived. The case is closed.",
     "dunning.closed_void": "Nothing is owed any more for subscription {subscription}. The case is closed.",
     "dunning.closed_voluntarily": (
         "The customer cancelled subscription {subscription} while it was unpaid. Access stays on until {grace_ends_at}."
+    ),
+    "dunning.closed_with_the_organisation": (
+        "The organisation asks to be deleted, so nothing more is asked for the unpaid subscription {subscription}. "
+        "Access stays on until {grace_ends_at}."
     ),
     "dunning.frozen": "A dispute is open, so the deadline of subscription {subscription} is paused.",
     "dunning.thawed": "The dispute no longer holds the account, so the deadline runs again, to {grace_ends_at}.",
@@ -91,6 +98,9 @@ SENTENCES: Mapping[str, str] = {
     "credit.forfeited": "The credit for {pot} has ended, and what was left of it ({amount}) is forfeited.",
     "cancellation.noted": (
         "{actor} noted that the customer cancelled subscription {subscription}. What is paid for runs to its end."
+    ),
+    "contact.noted": (
+        "{actor} noted that the customer got in touch ({channel}, {contacted_at}). A later chargeback is for a person."
     ),
     "move.recorded": (
         "{actor} recorded that the account was moved to on-premise on {moved_at}. "
@@ -175,8 +185,12 @@ SENTENCES: Mapping[str, str] = {
     ),
     "notice.refund_decided": "The customer is told what was decided about the refund.",
     "refund.received": "The request names who asks, the organisation and the payment, as it has to.",
+    "refund.amended": "The open request for payment {payment} was amended: {verdict_words}; {amount} is asked for.",
     "refund.reduced": "Taxes, a set-up fee and what went back before stay out of it: {refundable} of it can go back.",
     "refund.answer_due": "Working days count to the answer, and from an approval to the money.",
+    "refund.version_of_payment": (
+        "The version of the policy in force at the payment answers better than that of the request, so it counts."
+    ),
     "refund.requested": (
         "A refund of payment {payment} was asked for. The policy says: {verdict_words}. "
         "{refundable} of it can go back. An answer is due by {decide_by}."
@@ -199,6 +213,12 @@ SENTENCES: Mapping[str, str] = {
 }
 _VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
     ("dunning.grace_started", "dunning.grace_started_by_snapshot", lambda detail: "invoice" not in detail),
+    (
+        "dunning.closed_voluntarily",
+        "dunning.closed_with_the_organisation",
+        lambda detail: bool(detail.get("closing")),
+    ),
+    ("dunning.exhausted", "dunning.exhausted_and_barred", lambda detail: bool(detail.get("stays_on_hold"))),
     ("plan.given", "plan.given_for_a_term", lambda detail: "term_months" in detail),
     ("ownership.moved", "ownership.moved_away", lambda detail: "to" in detail),
     ("plan.ended", "plan.ended_by_pause", lambda detail: detail.get("status") == "paused"),
@@ -242,9 +262,15 @@ def sentence(change: Mapping[str, Any]) -> str:
     known = {name: value for name, value in words.items() if value is not None}
     text = SENTENCES.get(rule, rule).format_map(_Gaps(known))
     text = read_out(text)
+    if detail.get("differs") and rule in {"refund.requested", "refund.amended"}:
+        text += f" The request's {_and(detail['differs'])} differs from the account's; that changes no verdict."
     if detail.get("unverified"):
         text += " Unverified: the provider was asked for a day and gave no answer."
     return f"{text} Reason: {detail['reason']}" if detail.get("reason") else text
+
+
+def _and(names: Sequence[str]) -> str:
+    return " and ".join(name.replace("_", " ") for name in names)
 
 
 def _money(detail: Mapping[str, Any]) -> dict[str, str]:
@@ -278,10 +304,11 @@ WHY = {
     "plan_change": "it is the charge for a change of plan",
     "not_the_first_subscription": "the customer had paid for another subscription before",
     "refunded_before": "another payment of the account went back in full before",
+    "refunded_elsewhere": "the same customer id had a payment back in full under another account",
     "exceptional": "the reason tells of exceptional circumstances",
     "charged_twice": "the same seems to have been charged twice",
     "move_to_on_premise": "the reason tells of a move to on-premise",
-    "abuse_suspected": "the account is suspended, or lost another dispute",
+    "abuse_suspected": "an operator suspended the account, also if that is over, or it lost another dispute",
     "above_limit": "the amount is above the policy's limit",
     "no_rule": "the policy has no rule for it",
     "no_refunds": "the policy refunds nothing of the kind",

@@ -210,6 +210,8 @@ def _case(case: Case, obstacle: str | None) -> Iterator[str]:
         )
     elif case.state is CaseState.IN_COLLECTIONS:
         yield f"A payment, a waiver or a dispute brings the debt of case {case.key} back from the collection agency."
+    elif case.given_up and case.holds:
+        yield f"Only a payment, a waiver or a void invoice ends the hold of case {case.key} ({policy})."
     elif case.pursued and case.given_up:
         yield f"A payment closes the case {case.key} at once; until then the debt is pursued ({case.policy.name})."
     elif case.state is CaseState.ON_HOLD:

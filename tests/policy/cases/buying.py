@@ -7,16 +7,30 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from kulanz.policy.calendar.time import months_after
-from kulanz.policy.facts import BillingReason, PaymentSucceeded, Stamp, Status
+from kulanz.policy.facts import BillingReason, OrderStatus, PaymentSucceeded, Stamp, Status, SubscriptionSeen
 from tests.policy import add_on_stories as add_ons
 from tests.policy.cases import refunds
-from tests.policy.stories import DAY, ENTERPRISE, MONDAY, OTHER, PRO, a_failure, a_subscription, a_success
+from tests.policy.stories import (
+    DAY,
+    ENTERPRISE,
+    MONDAY,
+    OTHER,
+    PRO,
+    STRANGER,
+    a_failure,
+    a_subscription,
+    a_success,
+    an_order,
+)
 
 if TYPE_CHECKING:
     from tests.policy.cases.play import Story
 
 BOUGHT = MONDAY - 30 * DAY
-VARIANTS = {"professional": PRO, "enterprise": ENTERPRISE}
+VARIANTS = {"professional": PRO, "enterprise": ENTERPRISE, "basic": "lemonsqueezy:394499"}
+ANOTHER = "lemonsqueezy:421961"
+COLLEAGUES = "lemonsqueezy:421960"
+COLLEAGUES_ORDER = "lemonsqueezy:2882400"
 
 
 def _renews(story: Story) -> None:
@@ -79,13 +93,31 @@ def _raises(story: Story, plan: str) -> None:
     story.stage.hear(a_subscription(at=story.stage.now, created_at=BOUGHT, variant=VARIANTS[plan], renews_at=MONDAY))
 
 
-def _tries(story: Story, plan: str) -> None:
+def _tries(story: Story, plan: str, days: str = "14") -> None:
     at = story.stage.now
-    stated = {"key": OTHER, "variant": VARIANTS[plan], "order": None, "created_at": at, "trial_ends_at": at + 14 * DAY}
+    stated = {
+        "key": OTHER,
+        "variant": VARIANTS[plan],
+        "order": None,
+        "created_at": at,
+        "trial_ends_at": at + int(days) * DAY,
+    }
     story.stage.hear(
-        a_subscription(Status.ON_TRIAL, at, **stated, renews_at=at + 14 * DAY),
+        a_subscription(Status.ON_TRIAL, at, **stated, renews_at=at + int(days) * DAY),
         _of_trial(BillingReason.INITIAL, at, key=refunds.TRIAL, total=0),
     )
+
+
+def _tries_again(story: Story, plan: str) -> None:
+    at = story.stage.now
+    stated = {
+        "key": ANOTHER,
+        "variant": VARIANTS[plan],
+        "order": None,
+        "created_at": at,
+        "trial_ends_at": at + 14 * DAY,
+    }
+    story.stage.hear(a_subscription(Status.ON_TRIAL, at, **stated, renews_at=at + 14 * DAY))
 
 
 def _cancels_trial(story: Story) -> None:
@@ -122,6 +154,38 @@ def _expires(story: Story) -> None:
     story.stage.hear(a_subscription(Status.EXPIRED, story.stage.now, ends_at=story.stage.now))
 
 
+def _a_colleague_tries(story: Story, plan: str) -> None:
+    """A trial by an order of nothing, of another customer of the same account."""
+    at = story.stage.now
+    story.stage.hear(
+        _of_colleague(Status.ON_TRIAL, at, plan, at, trial_ends_at=at + 14 * DAY, renews_at=at + 14 * DAY),
+        an_order(OrderStatus.PAID, at, key=COLLEAGUES_ORDER, customer=STRANGER, total=0, created_at=at),
+    )
+
+
+def _a_colleague_is_charged(story: Story) -> None:
+    at, seen = story.stage.now, story.stage.account.book.subscriptions[COLLEAGUES].seen
+    story.stage.hear(
+        _of_colleague(Status.ACTIVE, at, seen.product, seen.created_at or at, renews_at=at + 30 * DAY),
+        _of_colleagues_payment(at),
+    )
+
+
+def _a_colleague_buys(story: Story, plan: str) -> None:
+    at = story.stage.now
+    story.stage.hear(_of_colleague(Status.ACTIVE, at, plan, at, renews_at=at + 30 * DAY), _of_colleagues_payment(at))
+
+
+def _of_colleague(status: Status, at: datetime, plan: str, began: datetime, **told: Any) -> SubscriptionSeen:
+    theirs = {"key": COLLEAGUES, "customer": STRANGER, "variant": VARIANTS[plan], "product": plan}
+    return a_subscription(status, at, **theirs, order=COLLEAGUES_ORDER, created_at=began, **told)
+
+
+def _of_colleagues_payment(at: datetime) -> PaymentSucceeded:
+    theirs = {"key": refunds.COLLEAGUES_PAYMENT, "subscription": COLLEAGUES, "customer": STRANGER, "total": 2000}
+    return a_success(at, **theirs, reason=BillingReason.INITIAL, created_at=at)
+
+
 STEPS: dict[str, Callable[..., object]] = {
     r"pays the renewal": _renews,
     r"the renewal fails": _fails,
@@ -135,7 +199,12 @@ STEPS: dict[str, Callable[..., object]] = {
     r"raises the plan to (\w+)": _raises,
     r"lowers it to (\w+)": _lowers,
     r"starts a trial of (\w+)": _tries,
+    r"starts a trial of (\w+) for (\d+) days": _tries,
+    r"starts another trial of (\w+)": _tries_again,
     r"cancels the trial": _cancels_trial,
+    r"a colleague tries (\w+) by an order of 0.00 EUR": _a_colleague_tries,
+    r"the colleague's first money is charged": _a_colleague_is_charged,
+    r"a colleague buys (\w+) for 20.00 EUR": _a_colleague_buys,
     r"the trial is charged": _bills_trial,
     r"the provider lets the subscription expire": _expires,
 }

@@ -39,9 +39,18 @@ def _agrees_on_none(story: Story, days: str) -> None:
     _agrees(story, replace(policy, refund=replace(policy.refund, subscriptions="none", **said)), days)
 
 
-def _publishes(story: Story, grace: str) -> None:
+def _publishes_refunds(story: Story, window: str) -> None:
+    policy = story.stage.terms.current
+    _publishes(story, replace(policy, refund=replace(policy.refund, window=Span(days=int(window)))))
+
+
+def _publishes_grace(story: Story, grace: str) -> None:
+    _publishes(story, _with_grace(story, grace))
+
+
+def _publishes(story: Story, policy: Policy) -> None:
     stage = story.stage
-    version = _known(story, _with_grace(story, grace))
+    version = _known(story, policy)
     line = (*stage.terms.policies, (stage.now, stage.terms.versions[version]))
     stage.terms = replace(stage.terms, policies=line)
     stage.hear()
@@ -70,6 +79,7 @@ STEPS: dict[str, Callable[..., object]] = {
     r"individual terms with (\d+) days of grace are agreed for (\d+) days": _agrees_on_grace,
     r"individual terms with a refund within (\d+) days are agreed for (\d+) days": _agrees_on_refunds,
     r"individual terms without a refund are agreed for (\d+) days": _agrees_on_none,
-    r"a policy with (\d+) days of grace is published": _publishes,
+    r"a policy with (\d+) days of grace is published": _publishes_grace,
+    r"a policy with a refund within (\d+) days is published": _publishes_refunds,
     r"it is applied to what is open": _is_applied,
 }

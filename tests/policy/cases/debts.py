@@ -189,4 +189,5 @@ OUTCOMES: dict[str, Callable[..., object]] = {
         [one.revoked is not None for one in story.stage.account.book.mandates.values()] == [state == "revoked"]
     ),
     r"operators see (\w+)": lambda story, topic: topic in story.stage.alerts,
+    r"operators do not see (\w+)": lambda story, topic: topic not in story.stage.alerts,
 }

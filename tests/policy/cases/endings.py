@@ -6,10 +6,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from kulanz.commands import contacts
 from kulanz.policy import facts as f
 from kulanz.policy.areas.closure import retention
 from kulanz.policy.facts import DisputeStatus
-from tests.policy.cases.refunds import FIRST, minor
+from tests.policy import add_on_stories as add_ons
+from tests.policy.cases.refunds import FIRST, SALE, minor
 from tests.policy.stories import SUB, a_dispute
 
 if TYPE_CHECKING:
@@ -37,6 +39,13 @@ def _approves(story: Story) -> None:
     story.stage.hear(f.DeletionApproved(subject=DISPUTE, at=story.stage.now, actor="bob"))
 
 
+def _gets_in_touch(story: Story, payment: str | None, about: str | None = None, day: str | None = None) -> None:
+    stage, on = story.stage, story.at(day).date() if day else None
+    order = contacts.NoteContact(channel=f.Channel.MAIL, reason=about or "a question", contacted_on=on, payment=payment)
+    book = stage.account.book
+    stage.hear(contacts.note(order, book, add_ons.moment(stage), ident="ct_1", actor="ada"))
+
+
 STEPS: dict[str, Callable[..., object]] = {
     r"a chargeback is opened": lambda story: _disputes(story, DisputeStatus.OPENED),
     r"a chargeback of ([\d.]+) EUR is opened": lambda s, eur: _disputes(s, DisputeStatus.OPENED, amount=minor(eur)),
@@ -49,6 +58,10 @@ STEPS: dict[str, Callable[..., object]] = {
     r"the chargeback is won": lambda story: _disputes(story, DisputeStatus.WON),
     r"the chargeback is lost": lambda story: _disputes(story, DisputeStatus.LOST),
     r"the chargeback is partially lost": lambda story: _disputes(story, DisputeStatus.PARTIALLY_LOST),
+    r"writes to support": lambda story: _gets_in_touch(story, None),
+    r"writes to support about the first payment": lambda story: _gets_in_touch(story, FIRST),
+    r"writes to support about the sale": lambda story: _gets_in_touch(story, SALE),
+    r"staff recall a mail of day (\d+)": lambda story, day: _gets_in_touch(story, None, day=day),
     r"asks to be deleted": _asks_to_be_deleted,
     r"stays after all": _stays,
     r"we approve the deletion": _approves,

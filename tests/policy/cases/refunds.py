@@ -24,13 +24,15 @@ from kulanz.policy.facts import (
     Stamp,
 )
 from kulanz.policy.state.refunds import Refund
-from tests.policy.stories import DAY, INVOICE, OWNER, a_dispute, a_success, an_invoice, an_order, an_override
+from kulanz.providers.plan_name import slug
+from tests.policy.stories import DAY, INVOICE, OWNER, PRO, a_dispute, a_success, an_invoice, an_order, an_override
 
 if TYPE_CHECKING:
     from tests.policy.cases.play import Story
 
 FIRST, DIFFERENCE, SALE, KEY = (f"lemonsqueezy:{number}" for number in (1100000, 1300000, 7000, 7001))
 TRIAL, SECOND, TWICE = "lemonsqueezy:1500000", "lemonsqueezy:1400000", "lemonsqueezy:1134998"
+COLLEAGUES_PAYMENT = "lemonsqueezy:1600000"
 PAYMENTS: Mapping[str, str] = {
     "first payment": FIRST,
     "renewal": INVOICE,
@@ -40,18 +42,18 @@ PAYMENTS: Mapping[str, str] = {
     "trial": TRIAL,
     "second subscription": SECOND,
     "renewal of the licence": INVOICE,
+    "colleague's payment": COLLEAGUES_PAYMENT,
 }
 
 
-def _asks(story: Story, name: str, reason: str | None = None, eur: str | None = None) -> None:
+def _asks(story: Story, name: str, reason: str | None = None, eur: str | None = None, **known: Any) -> None:
     stage = story.stage
     order = RequestRefund(
         payment=None if name == "licence" else PAYMENTS[name],
         licence=KEY if name == "licence" else None,
         amount=None if eur is None else minor(eur),
         reason=reason or "",
-        contact_email="owner@example.com",
-        organisation="Bakery",
+        **{"contact_email": "owner@example.com", "organisation": "Bakery", **known},
     )
     tried(story, lambda: stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now)))
 
@@ -110,9 +112,9 @@ def _gives_sale_back(story: Story, eur: str) -> None:
     story.stage.hear(replace(sold, stamp=Stamp(story.stage.now, 1), status=status, refunded=amount))
 
 
-def _sells(story: Story, product: str, eur: str, tax: str | None = None) -> None:
+def _sells(story: Story, product: str, eur: str, tax: str | None = None, variant: str | None = None) -> None:
     at = story.stage.now
-    document: dict[str, Any] = {"key": SALE, "product": product, "created_at": at}
+    document: dict[str, Any] = {"key": SALE, "product": slug(product, None), "variant": variant, "created_at": at}
     money = {"total": minor(eur), "tax": minor(tax) if tax else 0}
     story.stage.hear(an_order(OrderStatus.PAID, at, **document, **money))
 
@@ -172,6 +174,12 @@ NAMES = "|".join([*PAYMENTS, "licence"])
 STEPS: dict[str, Callable[..., object]] = {
     rf"asks the ({NAMES}) back": _asks,
     rf"asks the ({NAMES}) back, as (.+)": _asks,
+    rf"asks the ({NAMES}) back, from another address and organisation": lambda story, name: _asks(
+        story, name, contact_email="else@example.com", organisation="Another"
+    ),
+    rf"refunded in full under another account, asks the ({NAMES}) back": lambda story, name: _asks(
+        story, name, refunded_elsewhere=True
+    ),
     rf"asks ([\d.]+) EUR of the ({NAMES}) back": lambda story, eur, name: _asks(story, name, eur=eur),
     r"asks ([\d.]+) EUR of day (\d+) back": _asks_by_day,
     r"we approve it": lambda story: _decides(story, approve=True),
@@ -179,7 +187,10 @@ STEPS: dict[str, Callable[..., object]] = {
     r"we deny it": lambda story: _decides(story, approve=False),
     r"we deny it, as (.+)": lambda story, reason: _decides(story, approve=False, reason=reason),
     r"the provider has given ([\d.]+) EUR back": _gives_back,
-    r"buys an? ([\w-]+) for ([\d.]+) EUR": _sells,
+    r"buys an? (?!on-premise licence)([\w -]+) for ([\d.]+) EUR": _sells,
+    r"buys professional as a product called ([\w ]+) for ([\d.]+) EUR": lambda story, product, eur: _sells(
+        story, product, eur, variant=PRO
+    ),
     r"buys an? ([\w-]+) for ([\d.]+) EUR with ([\d.]+) EUR of tax": _sells,
     r"buys an on-premise licence for ([\d.]+) EUR": _sells_a_licence,
     r"activates the licence": lambda story: _licence(story, LicenceStatus.ACTIVE),
@@ -193,10 +204,15 @@ STEPS: dict[str, Callable[..., object]] = {
     r"the month is charged": _pays_another_renewal,
 }
 OUTCOMES: dict[str, Callable[..., object]] = {
+    r"one request for ([\d.]+) EUR": lambda story, eur: (
+        [one.amount for one in story.stage.state.refunds] == [minor(eur)]
+    ),
+    r"(\d+) requests": lambda story, number: len(story.stage.state.refunds) == int(number),
     r"(eligible|not eligible|review)": _answers,
     r"(eligible|not eligible|review) for ([\d.]+) EUR": _answers,
     r"the request is (\w+)": lambda story, state: str(_request(story).state) == state,
     r"because of (\w+)": lambda story, why: _request(story).answer.why == why,
+    r"the request differs in (\w+)": lambda story, names: (", ".join(_request(story).differs) or "nothing") == names,
     r"no request": lambda story: story.stage.state.refunds == (),
     r"an answer by day (\d+)": lambda story, day: _request(story).decide_by == story.at(day),
     r"the money by day (\d+)": lambda story, day: _request(story).pay_by == story.at(day),

@@ -13,6 +13,7 @@ from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.cancellation.area import CancellationArea
 from kulanz.policy.areas.closure.area import ClosureArea
 from kulanz.policy.areas.collections.area import CollectionsArea
+from kulanz.policy.areas.contacts.area import ContactsArea
 from kulanz.policy.areas.credit.area import CreditArea
 from kulanz.policy.areas.disputes.area import DisputesArea
 from kulanz.policy.areas.dunning.area import DunningArea
@@ -47,6 +48,7 @@ AREAS: tuple[Area, ...] = (
     MigrationArea(),
     CancellationArea(),
     SharingArea(),
+    ContactsArea(),
 )
 HOOKS = tuple(name for name, value in vars(Area).items() if isfunction(value))
 """What each of them may be asked."""

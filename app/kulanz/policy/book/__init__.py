@@ -14,6 +14,7 @@ from kulanz.policy.book.approvals import Proposal
 from kulanz.policy.book.cancellations import CancellationNotice
 from kulanz.policy.book.closure import Deletion
 from kulanz.policy.book.collections import Collection, Debtor, Mandate, Transfer
+from kulanz.policy.book.contacts import Contact
 from kulanz.policy.book.credit import CreditPot
 from kulanz.policy.book.filing import entries
 from kulanz.policy.book.joining import join_maps
@@ -107,6 +108,8 @@ class Book:
     """By notice to staff or a partner."""
     shared: Mapping[str, SharedPurchase] = field(default_factory=dict)
     """Purchases that another account has, too, since a version that let them."""
+    contacts: Mapping[str, Contact] = field(default_factory=dict)
+    """With staff, before a chargeback or without one."""
 
     def with_facts(self, facts: Iterable[Fact]) -> Book:
         """Return the book that knows these facts too, in whatever order they are given."""

@@ -13,6 +13,7 @@ from kulanz.policy.book.approvals import Proposal
 from kulanz.policy.book.cancellations import entries as of_cancelling
 from kulanz.policy.book.closure import entries as of_closure
 from kulanz.policy.book.collections import entries as of_collecting
+from kulanz.policy.book.contacts import entries as of_contacts
 from kulanz.policy.book.credit import entries as of_credit
 from kulanz.policy.book.migrations import entries as of_moving
 from kulanz.policy.book.own import (
@@ -54,6 +55,7 @@ _ENTRIES_BY_AREA: tuple[Callable[[Any], Iterable[BookEntry]], ...] = (
     of_moving,
     of_cancelling,
     of_sharing,
+    of_contacts,
 )
 
 

@@ -17,6 +17,7 @@ _UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID})
 _ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
 _REFUNDED = frozenset({InvoiceStatus.REFUNDED, f.OrderStatus.REFUNDED})
 _PAID = frozenset({InvoiceStatus.PAID, InvoiceStatus.PARTIAL_REFUND})
+UNPAID_ORDERS = frozenset({f.OrderStatus.PENDING, f.OrderStatus.FAILED})
 S = TypeVar("S", f.SubscriptionSeen, f.InvoiceSeen, f.OrderSeen, f.LicenceSeen, f.CustomerSeen, f.DisputeSeen)
 
 
@@ -241,12 +242,16 @@ class PaymentLink:
 @frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """One order: its newest snapshot, and since when the provider calls it fraudulent or refunded."""
+    """One order: its newest snapshot, and since when the provider calls it paid, fraudulent or refunded."""
 
     seen: f.OrderSeen
     fraudulent_at: datetime | None = None
     refunded: int = 0
     refunded_at: datetime | None = None
+    pending_at: datetime | None = None
+    """The newest snapshot in which it was not paid yet."""
+    paid_at: datetime | None = None
+    """The oldest snapshot in which it was."""
 
     @classmethod
     def of(cls, seen: f.OrderSeen) -> Order:
@@ -256,15 +261,19 @@ class Order:
             fraudulent_at=seen.stamp.at if seen.status is f.OrderStatus.FRAUDULENT else None,
             refunded=_gone_back(seen, full=seen.status is f.OrderStatus.REFUNDED),
             refunded_at=seen.stamp.at if is_refunded(seen) else None,
+            pending_at=seen.stamp.at if seen.status in UNPAID_ORDERS else None,
+            paid_at=None if seen.status in UNPAID_ORDERS else seen.stamp.at,
         )
 
     def join(self, other: Order) -> Order:
-        """Keep the newer snapshot, the first call of fraud and the highest refund."""
+        """Keep the newer snapshot, the first payment, the first call of fraud and the highest refund."""
         return Order(
             seen=_newer(self.seen, other.seen),
             fraudulent_at=oldest(self.fraudulent_at, other.fraudulent_at),
             refunded=max(self.refunded, other.refunded),
             refunded_at=oldest(self.refunded_at, other.refunded_at),
+            pending_at=newest(self.pending_at, other.pending_at),
+            paid_at=oldest(self.paid_at, other.paid_at),
         )
 
 

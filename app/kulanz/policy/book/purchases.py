@@ -114,6 +114,10 @@ def _of_transfer(fact: f.PaymentRecorded, _: Subjects) -> Purchase | None:
     return Purchase(Kind.SUBSCRIPTION, paid.pop()) if len(paid) == 1 else None
 
 
+def _of_contact(fact: f.ContactNoted, known: Subjects) -> Purchase | None:
+    return purchase_of(fact.payment, known) if fact.payment else None
+
+
 def _of_account(_: Fact, __: Subjects) -> None:
     return None
 
@@ -144,10 +148,12 @@ _ABOUT: Mapping[type[Fact], Callable[[Any, Subjects], Purchase | None]] = {
     f.RenewalStopped: _subscription("subscription"),
     f.RenewalResumed: _subscription("subscription"),
     f.CancellationNoted: _subscription("subscription"),
+    f.ContactNoted: _of_contact,
     f.AddOnBooked: _subscription("subscription"),
     f.AddOnCancelled: _named("add_on"),
     f.AddOnInvoiced: _named("add_on"),
     f.RefundRequested: _named("payment"),
+    f.RefundAmended: _named("request"),
     f.RefundDecided: _named("request"),
     f.RefundOrdered: _named("request"),
     f.RefundConfirmed: _named("request"),

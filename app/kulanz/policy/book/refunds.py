@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from kulanz.policy import facts as f
@@ -18,6 +18,8 @@ class RefundLog:
     """One request: what was asked, what was decided last, and what became of that at the provider."""
 
     requested: f.RefundRequested | None = None
+    amended: f.RefundAmended | None = None
+    """The newest word about what is asked for, from before a decision."""
     turn: int = 0
     """How often it had been decided before."""
     decided: f.RefundDecided | None = None
@@ -30,10 +32,24 @@ class RefundLog:
         ours, theirs = last[0], last[-1]
         return RefundLog(
             requested=_first(self.requested, other.requested),
+            amended=_last(self.amended, other.amended),
             turn=ours.turn,
             decided=_first(ours.decided, theirs.decided),
             ordered=_joined(ours.ordered, theirs.ordered),
             confirmed=_first(self.confirmed, other.confirmed),
+        )
+
+    @property
+    def asked(self) -> f.RefundRequested | None:
+        """What is asked for, as it was last told."""
+        if self.requested is None or self.amended is None:
+            return self.requested
+        return replace(
+            self.requested,
+            amount=self.amended.amount,
+            reason=self.amended.reason,
+            contact_email=self.amended.contact_email,
+            organisation=self.amended.organisation,
         )
 
     @property
@@ -89,6 +105,8 @@ def entries(fact: f.OwnFact) -> Iterator[tuple[str, str, RefundLog | LicenceLog]
     match fact:
         case f.RefundRequested():
             yield "refund_requests", fact.id, RefundLog(requested=fact)
+        case f.RefundAmended():
+            yield "refund_requests", fact.request, RefundLog(amended=fact)
         case f.RefundDecided():
             yield "refund_requests", fact.request, RefundLog(turn=fact.turn, decided=fact)
         case f.RefundOrdered():
@@ -111,6 +129,12 @@ def _first(ours: W | None, theirs: W | None) -> W | None:
     if ours is None or theirs is None or ours == theirs:
         return theirs if ours is None else ours
     return min(ours, theirs, key=lambda word: (word.at, repr(word)))
+
+
+def _last(ours: f.RefundAmended | None, theirs: f.RefundAmended | None) -> f.RefundAmended | None:
+    if ours is None or theirs is None:
+        return ours or theirs
+    return max(ours, theirs, key=lambda word: (word.at, repr(word)))
 
 
 def _joined(ours: RequestLog | None, theirs: RequestLog | None) -> RequestLog | None:

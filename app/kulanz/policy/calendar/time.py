@@ -49,6 +49,14 @@ class Span:
         """Return the instant this much later: the same wall time after `days` days in `zone`, then `rest`."""
         return instant + self._flat if zone == "UTC" else _shifted(instant, self.days, zone) + self.rest
 
+    def last_moment(self, instant: datetime, zone: str) -> datetime:
+        """Return the last moment of a period of this length: whole days end with the last day in `zone`."""
+        last = self.after(instant, zone)
+        if self.rest or not self.days:
+            return last
+        local = last.astimezone(_zone(zone))
+        return local.replace(hour=23, minute=59, second=59, microsecond=999999, fold=1).astimezone(UTC)
+
     def before(self, instant: datetime, zone: str) -> datetime:
         """Return the instant this much earlier, by the same arithmetic as `after`."""
         return instant - self._flat if zone == "UTC" else _shifted(instant, -self.days, zone) - self.rest

@@ -31,7 +31,15 @@ class RefundRules:
         ),
     )
     window: Span = field(
-        default=Span(days=30), metadata=read.key(read.span, "from that payment, how long it may be asked back")
+        default=Span(days=30),
+        metadata=read.key(
+            read.span,
+            "from that payment, how long it may be asked back; whole days end with the last day in the customer's zone",
+        ),
+    )
+    plans: tuple[str, ...] = field(
+        default=(),
+        metadata=read.key(read.names, "plans whose payments go back; empty: every plan; of others `otherwise` speaks"),
     )
     guarantee_clause: str = _clause("clause by which a subscription's payment goes back")
     excluded_clause: str = _clause("clause that excludes a second subscription and an account that was refunded before")
@@ -47,11 +55,14 @@ class RefundRules:
         ),
     )
     licence_window: Span = field(
-        default=Span(days=30), metadata=read.key(read.span, "from the purchase, how long a licence may go back")
+        default=Span(days=30),
+        metadata=read.key(
+            read.span, "from the purchase, how long a licence may go back; whole days end with the last day"
+        ),
     )
     licence_clause: str = _clause("clause about licences")
     never: tuple[str, ...] = _words(
-        "products whose price never goes back: a word of the product's name is enough", read.LESS
+        "stems of products whose price never goes back: one in the product's name is enough; a plan is none", read.LESS
     )
     never_clause: str = _clause("clause about what never goes back")
     base_only: bool = field(
@@ -64,17 +75,17 @@ class RefundRules:
     )
     amount_clause: str = _clause("clause about the amount; a payment of which nothing is left names it")
     exceptional: tuple[str, ...] = _words(
-        "exceptional circumstances: where the reason has one of these words, a person decides what would be refused",
+        "exceptional circumstances: where the reason has one of these stems, a person decides what would be refused",
         read.MORE,
     )
     exceptional_clause: str = _clause("clause about exceptional circumstances")
     moves: tuple[str, ...] = _words(
-        "words of a reason that tell of a move from cloud to on-premise: a person decides, and the amount is that of "
+        "stems in a reason that tell of a move from cloud to on-premise: a person decides, and the amount is that of "
         "the days not used",
         read.MORE,
     )
     move_clause: str = _clause("clause about such a move")
-    delegated: tuple[str, ...] = _words("products that follow their developer's policy: a person decides")
+    delegated: tuple[str, ...] = _words("stems of products that follow their developer's policy: a person decides")
     delegated_clause: str = _clause("clause about those")
     review_above: int | None = field(
         default=None,

@@ -18,11 +18,17 @@ class TrialRules:
         default=(),
         metadata=read.key(read.names, "plans whose trials the clause speaks of; empty: every plan", read.NEUTRAL),
     )
+    length: Span | None = field(
+        default=None,
+        metadata=read.key(
+            read.span, "how long the trials are that the clause speaks of; none: any length", read.NEUTRAL
+        ),
+    )
+    first_only: bool = field(
+        default=False,
+        metadata=read.key(read.flag, "whether the clause speaks of a customer's first trial alone", read.NEUTRAL),
+    )
     clause: str = field(default="", metadata=read.key(read.clause, "clause that decisions about trials name"))
-
-    def clause_of(self, plan: str) -> str:
-        """Return the clause about a trial of a plan; "" where the policy speaks of other plans' trials alone."""
-        return self.clause if not self.plans or plan in self.plans else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +143,14 @@ class DunningRules:
     hold_days: Span = field(
         default=Span(days=30),
         metadata=read.key(read.span, "how long a hold waits for a late payment before the subscription is given up"),
+    )
+    hold_ends: str = field(
+        default="hold_days",
+        metadata=read.key(
+            read.one_of("hold_days", "paid"),
+            "what ends a hold: that `hold_days` are over, or only that the debt is paid, waived or void",
+            kinder=("paid", "hold_days"),
+        ),
     )
     opens_on: tuple[str, ...] = field(
         default=("renewal",),

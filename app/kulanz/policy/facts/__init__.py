@@ -31,6 +31,7 @@ from kulanz.policy.facts.collecting import (
     PaymentVoided,
     Share,
 )
+from kulanz.policy.facts.contacts import Channel, ContactNoted
 from kulanz.policy.facts.credit import CreditBooked, CreditEnded, CreditEntry
 from kulanz.policy.facts.moves import MovedToOnPremise
 from kulanz.policy.facts.own import (
@@ -66,6 +67,7 @@ from kulanz.policy.facts.provider import (
 from kulanz.policy.facts.refunds import (
     LicenceDeployed,
     LicenceSwitchedOff,
+    RefundAmended,
     RefundConfirmed,
     RefundDecided,
     RefundOrdered,
@@ -100,6 +102,7 @@ __all__ = [
     "CaseExhausted",
     "CaseJoined",
     "CaseWaived",
+    "Channel",
     "ClaimHandedOver",
     "ClaimReported",
     "ClosureRequested",
@@ -107,6 +110,7 @@ __all__ = [
     "CollectionApproved",
     "CollectionProposed",
     "CollectionRecalled",
+    "ContactNoted",
     "CreditBooked",
     "CreditEnded",
     "CreditEntry",
@@ -152,6 +156,7 @@ __all__ = [
     "Provenance",
     "ProviderFact",
     "PurchaseShared",
+    "RefundAmended",
     "RefundConfirmed",
     "RefundDecided",
     "RefundOrdered",
@@ -216,6 +221,7 @@ OwnFact = (
     | DeletionAnnounced
     | AccountClosed
     | RefundRequested
+    | RefundAmended
     | RefundDecided
     | RefundOrdered
     | RefundConfirmed
@@ -226,6 +232,7 @@ OwnFact = (
     | MovedToOnPremise
     | CancellationNoted
     | PurchaseShared
+    | ContactNoted
     | ClaimHandedOver
     | ClaimReported
     | CollectionApproved

@@ -21,7 +21,7 @@ class RefundRequested:
     licence: str | None = None
     """The licence by which the payment was named: then it is about what that licence cost (plexo 8)."""
     refunded: int = 0
-    """What the provider had reported as refunded of it by then, cumulative."""
+    """What the provider had reported as refunded of it by then, cumulative, and what was approved and on its way."""
     amount: int | None = None
     """What is asked for, in minor units of the payment's currency; None: all that there is to refund."""
     contact: bool = True
@@ -32,6 +32,22 @@ class RefundRequested:
     actor: str = ""
     add_on: str | None = None
     """The add-on whose line on the payment's invoice it is about: its booking was withdrawn from (cloudcrm)."""
+    refunded_elsewhere: bool = False
+    """Whether the same customer had had a payment back in full under another account (plexo 3.2)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RefundAmended:
+    """Another amount or reason was told for a request while it was undecided."""
+
+    request: str
+    at: datetime
+    amount: int | None = None
+    """What is asked for now; None: all that there is to refund."""
+    reason: str = ""
+    contact_email: str = ""
+    organisation: str = ""
+    actor: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +73,8 @@ class RefundDecided:
     reason: str = ""
     turn: int = 0
     """How often it had been decided before: an approval that lapsed is followed by another decision."""
+    version: int = 0
+    """The version of the policy that it followed; 0: that of the request."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

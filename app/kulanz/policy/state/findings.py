@@ -99,10 +99,16 @@ class Case:
         return self.state is CaseState.EXHAUSTED or self.state is CaseState.IN_COLLECTIONS
 
     @property
+    def holds(self) -> bool:
+        """Whether the case restricts access: while it is on hold, or until it is paid where the policy says so."""
+        return self.state is CaseState.ON_HOLD or (self.given_up and self.policy.dunning.hold_ends == "paid")
+
+    @property
     def pursued(self) -> bool:
-        """Whether what is owed will be asked for again: also after giving up, where the policy says how."""
+        """Whether what is owed still counts: also after giving up, where the policy says how."""
         rules = self.policy
-        return self.open or (self.given_up and bool(rules.dunning.levels or rules.collections.fields))
+        is_owed = rules.dunning.hold_ends == "paid" or bool(rules.dunning.levels or rules.collections.fields)
+        return self.open or (self.given_up and is_owed)
 
 
 @frozen

@@ -81,6 +81,11 @@ class Payment:
         """Return what can still go back of it."""
         return max(0, self.base(base_only=base_only) - self.refunded)
 
+    def went_back(self, *, base_only: bool) -> bool:
+        """Return whether all of it that can go back is back."""
+        base = self.base(base_only=base_only)
+        return self.paid and 0 < base <= self.refunded
+
 
 class RefundAnswer(NamedTuple):
     """A verdict with the most specific clause that it follows, what may go back, and why in one word."""
@@ -115,8 +120,12 @@ class Refund:
     closed_at: datetime | None
     before: int
     """What had gone back of the payment when it was asked for, or decided."""
+    moved: int
+    """What went back since then that no later approval of another request explains."""
+    pending: int
+    """What other requests for the payment were approved and is not back yet."""
     left: int
-    """What can still go back of the payment by the policy's formula (plexo 14)."""
+    """What can still go back of the payment by the policy's formula (plexo 14), beside what is pending."""
     whole: bool
     """Whether the payment has gone back in full: nothing is left to refund of it."""
     subscriptions: tuple[str, ...]
@@ -127,7 +136,11 @@ class Refund:
     lapsed: bool
     """Whether it was approved, and the money stayed because of a dispute: somebody has to decide again."""
     policy: Policy
-    """The version in force when it was asked for."""
+    """The version that it is judged by: of those at the payment and at the request the better for the customer."""
+    pinned: Policy
+    """The version in force when it was asked for, or a more lenient one that was applied since."""
+    differs: tuple[str, ...]
+    """What the request says of who asks that is otherwise known of the account: shown, and no part of the verdict."""
 
     @property
     def undecided(self) -> bool:

@@ -132,16 +132,31 @@ class Terms:
         return replace(self, policies=line).by(now)
 
 
+def has_own_terms(book: Book, moment: datetime) -> bool:
+    """Whether an agreement of its own replaces the general policy for an account at a moment (plexo 7)."""
+    agreed = sorted((agreement.agreed for agreement in book.agreements.values()), key=_in_order)
+    return _agreed_version(moment, agreed) != 0
+
+
 def _overlaid(terms: Terms, agreed: list[TermsAgreed]) -> Line:
     """Return the line of versions with the agreements in place; of two for one time the one made later counts."""
-    agreed = sorted(agreed, key=lambda fact: (fact.at, fact.id))
+    agreed = sorted(agreed, key=_in_order)
     moments = {at for at, _ in terms.policies} | {at for fact in agreed for at in (fact.at, fact.until)}
     return (terms.policies[0], *((at, _in_force(at, terms, agreed)) for at in sorted(moments)))
 
 
+def _in_order(fact: TermsAgreed) -> tuple[datetime, str]:
+    return fact.at, fact.id
+
+
 def _in_force(moment: datetime, terms: Terms, agreed: list[TermsAgreed]) -> Policy:
-    version = next((fact.version for fact in reversed(agreed) if fact.at <= moment < fact.until), 0)
+    version = _agreed_version(moment, agreed)
     return terms.versions[version] if version else terms.at(moment)
+
+
+def _agreed_version(moment: datetime, agreed: list[TermsAgreed]) -> int:
+    """Return the version that was agreed for a moment; 0: none. The agreements are given the oldest first."""
+    return next((fact.version for fact in reversed(agreed) if fact.at <= moment < fact.until), 0)
 
 
 @frozen

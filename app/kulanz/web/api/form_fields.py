@@ -32,6 +32,7 @@ PUBLIC_NAMES = {
     "account": "account_id",
     "also": "include",
     "case": "case_id",
+    "contacted_on": "date",
     "invoice": "invoice_id",
     "licence": "licence_id",
     "payment": "payment_id",

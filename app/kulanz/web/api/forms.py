@@ -11,7 +11,7 @@ from msgspec import Meta
 from kulanz.commands.commands import AgreeTerms, EndCredit, EndTerms, MoveCredit, RequestRefund, SetOverride
 from kulanz.errors import InvalidInputError
 from kulanz.formats.mail_addresses import is_address
-from kulanz.policy.facts import CreditEntry, OverrideKind
+from kulanz.policy.facts import Channel, CreditEntry, OverrideKind
 from kulanz.providers.naming import ACCOUNT_ID
 from kulanz.web.api.form_fields import (
     MAX_AMOUNT,
@@ -140,6 +140,15 @@ class CancellationForm(Form, frozen=True, kw_only=True):
 
     reason: Text
     subscription: Reference | None = None
+
+
+class ContactForm(Form, frozen=True, kw_only=True):
+    """The customer wrote or spoke to the staff; without a `date` it was now, without a payment about all."""
+
+    channel: Channel
+    reason: Text
+    contacted_on: Day | None = None
+    payment: Reference | None = None
 
 
 class LinkForm(Form, frozen=True, kw_only=True):

@@ -23,6 +23,7 @@ from kulanz.policy.facts import (
     CollectionApproved,
     CollectionProposed,
     CollectionRecalled,
+    ContactNoted,
     CreditBooked,
     CreditEnded,
     CreditReportApproved,
@@ -97,7 +98,7 @@ class Service(Protocol):
     def request_refund(
         self, account: str, command: RequestRefund, actor: str, keep: StoreResponse
     ) -> tuple[JsonDocument, bool]:
-        """Return the request for a refund, and whether it is new: who asks again gets the first answer."""
+        """Return the request for a refund, and whether it is new: an open one is amended."""
 
     def link(self, wanted: Link, actor: str, keep: StoreResponse, *, dry_run: bool) -> JsonDocument:
         """Link two accounts and return what moved; `keep` it in the transaction that moves it."""
@@ -152,6 +153,7 @@ _SHOWN_AS: Mapping[type[Fact], tuple[str, str]] = {
     CreditEnded: ("credits", "pot"),
     MovedToOnPremise: ("migrations", "id"),
     CancellationNoted: ("cancellations", "id"),
+    ContactNoted: ("contacts", "id"),
     RefundDecided: ("refund_requests", "request"),
     LicenceDeployed: ("licences", "licence"),
     ClosureRequested: ("closures", "id"),

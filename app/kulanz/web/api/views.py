@@ -94,7 +94,7 @@ class Api:
         return self._ordered(_known_form(account_id), form.command(document), status=201)
 
     def request_refund(self) -> Response:
-        """Ask for a refund; who asks again for the same payment gets the first answer."""
+        """Ask for a refund: 201 for a new request, 200 for an open one that is amended or asked for again."""
         _nothing_asked()
         form, actor, new = form_fields.read(_body(), forms.RefundForm), g.actor, []
 

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from kulanz.commands import execute
 from kulanz.commands.commands import Command
 from kulanz.errors import KulanzError, RefusedError
-from kulanz.policy.facts import Fact
+from kulanz.policy.facts import Channel, Fact
 from kulanz.policy.state import Decision, Standing
 from kulanz.queries import account_page, exceptions, sentences
 from kulanz.runtime.clock import real_now
@@ -134,6 +134,7 @@ class AccountPages:
             choices=closing.choices(stored_account_page.account),
             waiting=[*exceptions.waiting(stored_account_page.account)],
             outcomes=orders.FINAL,
+            channels=[*Channel],
             proposed=f"{start + PROPOSED:%Y-%m-%dT%H:%M}",
             now=now,
             done=questions.word("done", [*orders.OFFERS, *orders.COMMAND_TITLES, "link", "undo_link"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -10,7 +11,15 @@ import msgspec
 from babel.numbers import get_currency_precision
 from werkzeug.datastructures import MultiDict
 
-from kulanz.commands.commands import ApproveOverride, CloseDispute, Command, DecideRefund, DeclineOverride, OpenDispute
+from kulanz.commands.commands import (
+    ApproveOverride,
+    CloseDispute,
+    Command,
+    DecideRefund,
+    DeclineOverride,
+    NoteContact,
+    OpenDispute,
+)
 from kulanz.errors import InvalidInputError
 from kulanz.policy.facts import DisputeStatus, OverrideKind
 from kulanz.queries.views import JsonDocument
@@ -21,9 +30,10 @@ from kulanz.web.console import closing
 FINAL = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
 FIELDS = (
     *("order", "until", "reason", "amount", "currency", "fee", "payment_id", "reference"),
-    *("dispute", "outcome", "override", "refund", "subject"),
+    *("dispute", "outcome", "override", "refund", "subject", "channel", "date"),
 )
 OPEN_DISPUTE, CLOSE_DISPUTE = "open_dispute", "close_dispute"
+NOTE_CONTACT = "note_contact"
 APPROVE, DECLINE = "approve_override", "decline_override"
 APPROVE_REFUND, DENY_REFUND = "approve_refund", "deny_refund"
 COMMAND_TITLES = {
@@ -70,6 +80,12 @@ OFFERS = {
         what="Record a chargeback that you were told of; the policy says what follows.",
         until=False,
     ),
+    NOTE_CONTACT: Offer(
+        order=NOTE_CONTACT,
+        title="Note a contact",
+        what="The customer wrote or spoke to you: a chargeback after it is for you to decide.",
+        until=False,
+    ),
 }
 
 
@@ -83,6 +99,7 @@ def offers(account: JsonDocument) -> list[Offer]:
         "suspend": account["standing"] not in {"suspended", "closed"},
         "exempt": account["standing"] != "closed",
         OPEN_DISPUTE: account["standing"] != "closed",
+        NOTE_CONTACT: account["standing"] != "closed",
         "legal_hold": True,
     }
     return [OFFERS[order] for order, makes_sense in sensible.items() if makes_sense]
@@ -101,8 +118,8 @@ def given(form: MultiDict[str, str]) -> dict[str, str]:
 def command(fields: dict[str, str]) -> Command:
     """Return the order that these fields are; InvalidInputError says what is wrong with them."""
     order = fields.get("order", "")
-    if order == OPEN_DISPUTE:
-        return _dispute(fields)
+    if order in _COMMANDS:
+        return _COMMANDS[order](fields)
     if order in {APPROVE, DECLINE}:
         return _second_word(order, fields)
     if order in {APPROVE_REFUND, DENY_REFUND}:
@@ -110,11 +127,6 @@ def command(fields: dict[str, str]) -> Command:
     if order in closing.CLOSING_COMMANDS:
         reason = "" if order in closing.WITHOUT_REASON else _reason(fields)
         return closing.CLOSING_COMMANDS[order](fields.get("subject", ""), reason)
-    if order == CLOSE_DISPUTE:
-        outcome = fields.get("outcome", "")
-        if outcome not in FINAL:
-            raise InvalidInputError("outcome: say how the dispute ended.")
-        return CloseDispute(dispute=fields.get("dispute", ""), outcome=DisputeStatus(outcome))
     if order not in {*OverrideKind}:
         raise InvalidInputError("order: there is no such order.")
     until = None if order == OverrideKind.WAIVE else until_of(fields.get("until", ""))
@@ -157,6 +169,20 @@ def _dispute(fields: dict[str, str]) -> OpenDispute:
     return OpenDispute(**read(msgspec.json.encode(form), forms.DisputeForm).said())
 
 
+def _closed_dispute(fields: dict[str, str]) -> CloseDispute:
+    outcome = fields.get("outcome", "")
+    if outcome not in FINAL:
+        raise InvalidInputError("outcome: say how the dispute ended.")
+    return CloseDispute(dispute=fields.get("dispute", ""), outcome=DisputeStatus(outcome))
+
+
+def _contact(fields: dict[str, str]) -> NoteContact:
+    form = {name: fields.get(name) for name in ("channel", "reason", "payment_id", "date")}
+    return NoteContact(
+        **read(msgspec.json.encode(form | {"reason": fields.get("reason", "")}), forms.ContactForm).said()
+    )
+
+
 def _minor(field: str, written: str, currency: str) -> int:
     """Return an amount as people write it (`19.99`) in the currency's minor units."""
     try:
@@ -175,3 +201,11 @@ def until_of(written: str) -> str:
     except ValueError as error:
         raise InvalidInputError("until: say when it ends, as a day and a time in UTC.") from error
     return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).isoformat()
+
+
+_COMMANDS: Mapping[str, Callable[[dict[str, str]], Command]] = {
+    OPEN_DISPUTE: _dispute,
+    CLOSE_DISPUTE: _closed_dispute,
+    NOTE_CONTACT: _contact,
+}
+"""How the fields of an order of its own shape become a command."""

@@ -174,6 +174,7 @@ def _interactions(book: Book) -> Iterator[RecordRow]:
         said = {"override": key, "kind": str(made.kind), "actor": made.actor, "reason": made.reason}
         yield made.at, said | {"at": made.at, "until": made.until}
     yield from _whole("refund_request", book.refund_requests)
+    yield from _whole("contact", book.contacts)
     yield from _whole("agreement", book.agreements)
 
 

@@ -13,7 +13,7 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Dispute, Order
 from kulanz.policy.document import Policy
 from kulanz.policy.document.rules import DisputeRules
-from kulanz.policy.facts import DisputeSeen, DisputeStatus, OrderStatus, OwnFact, Stamp
+from kulanz.policy.facts import ContactNoted, DisputeSeen, DisputeStatus, OrderStatus, OwnFact, Stamp
 from kulanz.policy.state import Access, Chargeback, Hold, Moment, Owner, State, Terms, Timer
 
 DELETION = "data_deletion_notice"
@@ -246,7 +246,7 @@ def _chargeback(disputed: _Disputed, purchases: Purchases, contested: Collection
 
 
 def _contacted(dispute: Dispute, book: Book, terms: Terms, zone: str) -> bool:
-    """Whether the customer had asked for that money shortly before: then operators decide (plexo 10).
+    """Whether the customer had asked for that money, or got in touch, shortly before: operators decide (plexo 10).
 
     A chargeback that names no payment, or none that anything was told of, is taken to be about what was asked for.
     """
@@ -262,7 +262,17 @@ def _contacted(dispute: Dispute, book: Book, terms: Terms, zone: str) -> bool:
             continue
         if not payments or full_refunds.payment_of(fact.payment, book) in payments:
             return True
-    return False
+    return any(
+        not payments or noted.payment is None or full_refunds.payment_of(noted.payment, book) in payments
+        for noted in (contact.noted for contact in book.contacts.values())
+        if _is_recent(noted, opened, terms, zone)
+    )
+
+
+def _is_recent(noted: ContactNoted, opened: datetime, terms: Terms, zone: str) -> bool:
+    """Whether staff were contacted shortly before a chargeback, or on its day; whole days count, to their ends."""
+    span = terms.at(noted.contacted_at).refund.contact_before
+    return noted.contacted_at <= opened <= span.last_moment(noted.contacted_at, zone)
 
 
 def _counted(status: DisputeStatus, rules: DisputeRules) -> DisputeStatus:

@@ -11,6 +11,7 @@ from kulanz.policy.areas import tenures
 from kulanz.policy.areas.area import Area, Asks, Line
 from kulanz.policy.areas.dunning import holds, notices
 from kulanz.policy.areas.dunning.cases import cases, explained_until
+from kulanz.policy.areas.subscriptions.grants import closing_since
 from kulanz.policy.book import Book
 from kulanz.policy.book.own import RequestLog
 from kulanz.policy.calendar.time import rfc3339
@@ -74,7 +75,7 @@ class DunningArea(Area):
 
     def holds(self, state: State, book: Book, moment: Moment) -> Iterable[Hold]:
         """Return the hold of each case whose grace is over."""
-        return [holds.hold(case) for case in state.cases if case.state is CaseState.ON_HOLD] if state.cases else ()
+        return [holds.hold(case) for case in state.cases if case.holds] if state.cases else ()
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterable[Timer]:
         """Return when each case has to be looked at again, and when one may begin that is none yet."""
@@ -231,6 +232,10 @@ def _change(case: Case, rule: str, rank: int, book: Book, acts: Iterable[OwnFact
     takes = rule == "dunning.hold_placed" or (rule == "dunning.exhausted" and case.held_at is None)
     if takes and holds.looked_in_vain(case, book):
         detail["unverified"] = True
+    if rule == "dunning.closed_voluntarily" and closing_since(book) is not None:
+        detail["closing"] = True
+    if rule == "dunning.exhausted" and case.holds:
+        detail["stays_on_hold"] = True
     callback, notice = _telling(case, rule, book, acts)
     return Change(
         rule=rule,

@@ -10,9 +10,9 @@ from kulanz.policy.areas import bounces, periods, settling, tenures
 from kulanz.policy.areas.dunning import pauses
 from kulanz.policy.areas.dunning.receipts import Receipt, is_called_unpaid, receipts
 from kulanz.policy.areas.overrides import exceptions
-from kulanz.policy.areas.subscriptions.grants import cancelled_by_customer, paid_through
+from kulanz.policy.areas.subscriptions.grants import cancelled_by_customer, closing_since, paid_through
 from kulanz.policy.book import Book
-from kulanz.policy.book.joining import newest
+from kulanz.policy.book.joining import newest, oldest
 from kulanz.policy.book.own import CaseLog
 from kulanz.policy.book.provider import RUNNING_STATUSES, Invoice, Invoices, Subscription
 from kulanz.policy.document import Policy
@@ -218,7 +218,7 @@ def _case(opening: _Opening, sub: Subscription, book: Book, zone: str, now: date
     invoice, opened_at = opening.invoice, opening.opened_at
     log = book.case(opening.key)
     held = log.held_for is not None and log.held_for >= opened_at
-    cancelled_at = cancelled_by_customer(sub, book)
+    cancelled_at = _left_at(sub, book)
     if invoice is not None and invoice.void:
         return None
     if cancelled_at is not None and cancelled_at < opened_at and not held:
@@ -243,6 +243,11 @@ def _case(opening: _Opening, sub: Subscription, book: Book, zone: str, now: date
     )
     pause = pauses.current(sub, now) if case.open else None
     return evolve(case, frozen_since=max(pause.since, opened_at), paused=True) if pause else case
+
+
+def _left_at(sub: Subscription, book: Book) -> datetime | None:
+    """Return when the customer left: cancelled the subscription, or asked for the organisation to be deleted."""
+    return oldest(cancelled_by_customer(sub, book), closing_since(book) if book.deletions else None)
 
 
 def _attempts(subscription: str, opened_at: datetime, book: Book) -> list[Invoice]:

@@ -58,7 +58,7 @@ class Purchases:
     names: Mapping[tuple[str, str], str]
     """The purchase of each object, by its family in the book and its key."""
     giving: frozenset[str]
-    """Subscriptions that give a plan now, before any hold."""
+    """Subscriptions that give a plan now, before any hold, or would if their unpaid case did not bar them."""
     unpaid: frozenset[str]
     """Subscriptions whose grace is over."""
 
@@ -74,7 +74,12 @@ class Purchases:
             catalogue=catalogue,
             by_name={name: _purchase(name, keys[name], book) for name in sorted(keys)},
             names=names,
-            giving=frozenset(grant.subscription for grant in draft.grants if grant.add_on is None),
+            giving=frozenset(
+                [
+                    *(grant.subscription for grant in draft.grants if grant.add_on is None),
+                    *(case.subscription for case in draft.cases if case.holds),
+                ]
+            ),
             unpaid=frozenset(case.subscription for case in draft.cases if case.state in _NOT_PAID),
         )
 

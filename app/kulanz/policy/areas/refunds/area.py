@@ -116,6 +116,8 @@ class RefundsArea(Area):
                 yield _change("refund.hold_placed" if ends(other_refund) else "refund.hold_released", other_refund, 30)
             elif refund is not None and refund.answer != other_refund.answer:
                 yield _change("refund.judged_anew", other_refund, 30)
+            if refund is not None and _amended(other_refund.key, step.old) != _amended(other_refund.key, step.new):
+                yield _change("refund.amended", other_refund, 46)
         for act in acts:
             if isinstance(act, f.RefundOrdered | f.LicenceSwitchedOff) and act.outcome is Outcome.ASKED:
                 yield from _ordered(act, step)
@@ -167,6 +169,11 @@ def ends(refund: Refund) -> bool:
     return refund.state is RefundState.PAID and refund.whole and refund.takes
 
 
+def _amended(request: str, book: Book) -> f.RefundAmended | None:
+    log = book.refund_requests.get(request)
+    return log.amended if log else None
+
+
 def _to_switch_off(refund: Refund, book: Book) -> Iterator[str]:
     if not ends(refund):
         return
@@ -183,8 +190,7 @@ def _is_disabled(licence: str, book: Book) -> bool:
 
 def _moved_otherwise(refund: Refund) -> bool:
     """Whether money moved after the decision, but not by what was approved."""
-    moved = refund.payment.refunded - refund.before
-    return refund.decided_at is not None and moved not in (0, refund.amount)
+    return refund.decided_at is not None and refund.moved not in (0, refund.amount)
 
 
 def _ordered(act: f.RefundOrdered | f.LicenceSwitchedOff, step: Transition) -> Iterator[Change]:
@@ -207,15 +213,19 @@ def _receipt(refund: Refund, book: Book) -> Iterator[Change]:
         yield _change("refund.reduced", refund, 44)
     if rules.clause:
         yield _change("refund.answer_due", refund, 43)
+    if refund.policy is not refund.pinned and refund.pinned.terms.version_clause:
+        yield _change("refund.version_of_payment", refund, 42)
 
 
 def _change(rule: str, refund: Refund, rank: int) -> Change:
     rules = refund.policy.refund
     clauses = {
         "refund.received": rules.request_clause,
+        "refund.amended": rules.request_clause,
         "refund.reduced": rules.amount_clause,
         "refund.answer_due": rules.clause,
         "refund.ordered": rules.clause,
+        "refund.version_of_payment": refund.pinned.terms.version_clause,
     }
     detail = {
         "request": refund.key,
@@ -229,6 +239,7 @@ def _change(rule: str, refund: Refund, rank: int) -> Change:
         "currency": refund.payment.currency,
         "decide_by": refund.decide_by,
         "pay_by": refund.pay_by,
+        "differs": list(refund.differs) or None,
         "actor": refund.decided_by,
         "reason": (refund.decision_reason or None) if rule in _DECIDED else None,
     }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from fractions import Fraction
 
+from kulanz.policy.areas import trials
 from kulanz.policy.areas.refunds.payments import in_use, is_first
+from kulanz.policy.areas.refunds.stems import mentions
 from kulanz.policy.book import Book
 from kulanz.policy.document import Policy
 from kulanz.policy.document.refunds import RefundRules
@@ -33,10 +35,15 @@ class Question:
     """The licence by which the payment was named."""
     add_on: str | None = None
     """The add-on whose booking was withdrawn from: it asks for its own line alone."""
+    pending: int = 0
+    """What was approved of the payment by other requests and is not back yet."""
     disputed: bool = False
     """Whether a dispute about the payment is open or lost."""
     abused: bool = False
-    """Whether an operator suspended the account, or a dispute of another payment was lost."""
+    """Whether an operator ever suspended the account, or a dispute of another payment was lost."""
+
+    refunded_elsewhere: bool = False
+    """Whether the same customer had a payment back in full under another account."""
 
     @property
     def rules(self) -> RefundRules:
@@ -46,7 +53,23 @@ class Question:
     @property
     def left(self) -> int:
         """What can still go back."""
-        return self.payment.left(base_only=self.rules.base_only)
+        return max(0, self.payment.left(base_only=self.rules.base_only) - self.pending)
+
+
+_KINDNESS = {Verdict.NOT_ELIGIBLE: 0, Verdict.REVIEW: 1, Verdict.ELIGIBLE: 2}
+
+
+def kindest(question: Question, policies: Iterable[Policy]) -> Question:
+    """Return the question by that of several versions whose answer is the better one for the customer (plexo 15).
+
+    Eligible is better than review and that than not eligible; then the higher amount; of equals the first version.
+    """
+    return max((replace(question, policy=policy) for policy in policies), key=_kindness)
+
+
+def _kindness(question: Question) -> tuple[int, int]:
+    refund_answer = judge(question)
+    return _KINDNESS[refund_answer.verdict], refund_answer.refundable
 
 
 def judge(question: Question) -> RefundAnswer:
@@ -71,10 +94,15 @@ def _nothing_to_give(question: Question) -> RefundAnswer | None:
     if not payment.paid:
         return _no(question.policy.dunning.hold_clause, "not_paid")
     if payment.total == 0:
-        return _no(question.policy.trial.clause_of(_plan_of(payment, question) or ""), "nothing_paid")
+        return _no(_trial_clause(question), "nothing_paid")
     if question.disputed:
         return _review(question, question.policy.dispute.clause, "disputed")
     return _no(rules.amount_clause, "nothing_left") if question.left == 0 else None
+
+
+def _trial_clause(question: Question) -> str:
+    sub = question.book.subscriptions.get(question.payment.subscription or "")
+    return trials.clause(sub, question.book, question.policy, question.catalogue, question.zone) if sub else ""
 
 
 def _withdrawn_line(question: Question) -> RefundAnswer | None:
@@ -97,11 +125,13 @@ def _doubted(question: Question) -> RefundAnswer | None:
 
 def _by_kind(question: Question) -> RefundAnswer:
     rules, payment = question.rules, question.payment
-    if _has_word(rules.delegated, payment.product):
+    # A plan is what the merchant lists as one, whatever words its name has.
+    listed = _is_listed_plan(question)
+    if not listed and mentions(rules.delegated, payment.product):
         return _review(question, rules.delegated_clause, "delegated")
-    if _has_word(rules.never, payment.product):
+    if not listed and mentions(rules.never, payment.product):
         return _no(rules.never_clause, "never")
-    if payment.licences and (question.licence is not None or not _is_listed_plan(question)):
+    if payment.licences and (question.licence is not None or not listed):
         return _licence(question)
     if payment.subscription is not None or payment.reason is not None or _is_plan(question):
         return _subscription(question)
@@ -116,7 +146,7 @@ def _licence(question: Question) -> RefundAnswer:
         return _no(rules.licence_clause, "licence_renewal")
     if rules.licences == "unused" and any(in_use(licence, question.book) for licence in payment.licences):
         return _no(rules.licence_clause, "licence_in_use")
-    if question.at > rules.licence_window.after(payment.at, question.zone):
+    if question.at > rules.licence_window.last_moment(payment.at, question.zone):
         return _no(rules.licence_clause, "licence_too_late")
     return RefundAnswer(Verdict.ELIGIBLE, rules.licence_clause, question.left, "licence_unused")
 
@@ -129,8 +159,12 @@ def _subscription(question: Question) -> RefundAnswer:
         excluded = _excluded(question)
         if excluded is not None:
             return excluded
-    if question.at > rules.window.after(payment.at, question.zone):
+    if rules.plans and not _plans_of(question) & {*rules.plans}:
+        return _otherwise(question)
+    if question.at > rules.window.last_moment(payment.at, question.zone):
         return _no(rules.window_clause, "too_late")
+    if rules.subscriptions == "first_payment" and question.refunded_elsewhere:
+        return _review(question, rules.excluded_clause, "refunded_elsewhere")
     return RefundAnswer(Verdict.ELIGIBLE, rules.guarantee_clause, question.left, "within_window")
 
 
@@ -144,7 +178,8 @@ def _excluded(question: Question) -> RefundAnswer | None:
         return _otherwise(question)
     if any(_is_earlier_subscription(other_payment, question) for other_payment in question.known):
         return _no(rules.excluded_clause, "not_the_first_subscription")
-    if any(_went_back(other_payment, rules) for other_payment in question.known if other_payment.key != payment.key):
+    others = (other_payment for other_payment in question.known if other_payment.key != payment.key)
+    if any(other_payment.went_back(base_only=rules.base_only) for other_payment in others):
         return _no(rules.excluded_clause, "refunded_before")
     return None
 
@@ -161,11 +196,6 @@ def _is_earlier_subscription(payment: Payment, question: Question) -> bool:
     )
 
 
-def _went_back(payment: Payment, rules: RefundRules) -> bool:
-    base = payment.base(base_only=rules.base_only)
-    return payment.paid and base > 0 and payment.refunded >= base
-
-
 def _is_listed_plan(question: Question) -> bool:
     """Whether what was bought is listed as a plan: that is no on-premise licence, even where a key comes with it."""
     sub, order = (
@@ -173,12 +203,23 @@ def _is_listed_plan(question: Question) -> bool:
         question.book.orders.get(question.payment.key),
     )
     variants = [item.variant for item in sub.seen.bought] if sub else [order.seen.variant if order else None]
-    listed = {question.catalogue.variants.get(variant or "") for variant in variants} - {None}
+    named = {**question.catalogue.variants, **question.catalogue.lifetimes}
+    listed = {named.get(variant or "") for variant in variants} - {None}
     return not listed <= question.catalogue.add_ons.keys()
 
 
 def _is_plan(question: Question) -> bool:
     return _plan_of(question.payment, question) is not None
+
+
+def _plans_of(question: Question) -> set[str]:
+    """Return every plan that the subscription of a payment has had, and that of what was bought once."""
+    sub, plan = (
+        question.book.subscriptions.get(question.payment.subscription or ""),
+        _plan_of(question.payment, question),
+    )
+    had = {question.catalogue.plan_of(term.bought) for term in sub.terms} if sub else set()
+    return had | ({plan} if plan else set())
 
 
 def _plan_of(payment: Payment, question: Question) -> str | None:
@@ -200,12 +241,12 @@ def _exception(question: Question) -> RefundAnswer | None:
     """Return the review that the reason, or a payment that was made twice, asks for (plexo 11)."""
     rules = question.rules
     moved_at = min((item.told.moved_at for item in question.book.moves.values()), default=None)
-    if rules.moves and (moved_at is not None or _mentions(rules.moves, question.reason)):
+    if rules.moves and (moved_at is not None or mentions(rules.moves, question.reason)):
         return RefundAnswer(
             Verdict.REVIEW, rules.move_clause, _unused(question, moved_at or question.at), "move_to_on_premise"
         )
     twice = bool(rules.exceptional) and any(_is_twin(item, question.payment) for item in question.known)
-    if twice or _mentions(rules.exceptional, question.reason):
+    if twice or mentions(rules.exceptional, question.reason):
         return _review(question, rules.exceptional_clause, "charged_twice" if twice else "exceptional")
     return None
 
@@ -245,13 +286,3 @@ def _no(clause: str, why: str) -> RefundAnswer:
 
 def _review(question: Question, clause: str, why: str) -> RefundAnswer:
     return RefundAnswer(Verdict.REVIEW, clause, question.left, why)
-
-
-def _has_word(words: Iterable[str], slug: str) -> bool:
-    """Whether a product's slug has one of the words, or several with hyphens, as words of their own."""
-    return any(f"-{word.replace(' ', '-')}-" in f"-{slug.casefold()}-" for word in words)
-
-
-def _mentions(words: Iterable[str], reason: str) -> bool:
-    text = " ".join(reason.replace("_", " ").casefold().split())
-    return any(word in text for word in words)

@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 
 from kulanz.policy.areas.full_refunds import payment_of
 from kulanz.policy.book import Book
-from kulanz.policy.book.provider import Invoice, Order
-from kulanz.policy.facts import BillingReason, LicenceStatus, OrderStatus
+from kulanz.policy.book.provider import UNPAID_ORDERS, Invoice, Order
+from kulanz.policy.facts import BillingReason, LicenceStatus
 from kulanz.policy.state.refunds import Payment
 
-_UNPAID_ORDERS = frozenset({OrderStatus.PENDING, OrderStatus.FAILED})
 _OF_A_LATER_PERIOD = frozenset({BillingReason.RENEWAL, BillingReason.UNKNOWN})
 _AT_THE_START = timedelta(days=1)
 
@@ -90,9 +89,13 @@ def _payment(key: str, order: Order | None, invoice: Invoice | None, book: Book)
     assert given_fact is not None  # noqa: S101 - a payment is made of one of the two
     subscription = billed.subscription if billed else _bought_by(key, book)
     sub = book.subscriptions.get(subscription or "")
+    # The order of a trial is one of nothing: it says neither when the first money came nor whether it came, and gives
+    # none back.
+    of_nothing = sold is not None and billed is not None and sold.total == 0 < billed.total
+    paid_order = None if of_nothing else order
     return Payment(
         key=key,
-        order=key if sold or (sub and sub.seen.order == key) else None,
+        order=key if not of_nothing and (sold or (sub and sub.seen.order == key)) else None,
         invoice=billed.key if billed else None,
         customer=given_fact.customer or (sub.seen.customer if sub else ""),
         currency=given_fact.currency,
@@ -100,8 +103,8 @@ def _payment(key: str, order: Order | None, invoice: Invoice | None, book: Book)
         tax=max(fact.tax for fact in (sold, billed) if fact),
         setup_fee=sold.setup_fee if sold else 0,
         refunded=_refunded(key, order, invoice, book),
-        at=_paid_at(order, invoice),
-        paid=bool(invoice and invoice.paid) or bool(sold and sold.status not in _UNPAID_ORDERS),
+        at=_paid_at(paid_order, invoice),
+        paid=bool(invoice and invoice.paid) or bool(paid_order and paid_order.seen.status not in UNPAID_ORDERS),
         subscription=subscription,
         licences=_licences({key, sub.seen.order if sub else None}, book),
         product=(sold.product if sold else None) or (sub.seen.product if sub else "") or "",
@@ -141,6 +144,8 @@ def _paid_at(order: Order | None, invoice: Invoice | None) -> datetime:
 
 
 def _moments(order: Order | None, invoice: Invoice | None) -> Iterator[datetime]:
+    if order is not None and order.pending_at is not None and order.paid_at is not None:
+        yield order.paid_at
     if order is not None and order.seen.created_at is not None:
         yield order.seen.created_at
     if invoice is not None:

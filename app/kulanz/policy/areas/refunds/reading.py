@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from kulanz.policy.areas import full_refunds
 from kulanz.policy.areas.disputes import chargebacks
-from kulanz.policy.areas.overrides import exceptions
-from kulanz.policy.areas.refunds.eligibility import Question, judge
+from kulanz.policy.areas.refunds import asking
+from kulanz.policy.areas.refunds.eligibility import Question, judge, kindest
 from kulanz.policy.areas.refunds.payments import bought_with, payments
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Dispute
 from kulanz.policy.book.refunds import RefundLog
 from kulanz.policy.calendar import working_days
+from kulanz.policy.document import Policy
 from kulanz.policy.document.refunds import RefundRules
 from kulanz.policy.facts import BESIDE_A_PERIOD, DisputeStatus, Outcome, OverrideKind, RefundDecided, RefundRequested
 from kulanz.policy.state import Moment
 from kulanz.policy.state.refunds import Payment, Refund, RefundAnswer, RefundState, Verdict
-from kulanz.policy.state.terms import Terms
+from kulanz.policy.state.terms import Terms, has_own_terms
 
 _ENDED_WELL = frozenset({DisputeStatus.WON, DisputeStatus.WITHDRAWN})
 _LOST = frozenset({DisputeStatus.LOST, DisputeStatus.ACCEPTED})
@@ -52,8 +53,43 @@ class RefundReader:
         disputes = (dispute for dispute in self.disputes if by is None or dispute.opened_at <= by)
         return any(dispute.seen.status not in but and _is_about(dispute, payment, self.book) for dispute in disputes)
 
-    def question(self, payment: Payment, at: datetime, reason: str = "", add_on: str | None = None) -> Question:
-        """Return the question that a request of that time would be."""
+    def pending(self, payment: Payment, *, but: str = "") -> int:
+        """Return what other requests for the payment were approved and is not back yet."""
+        return sum(
+            decided.amount
+            for key, log in self.book.refund_requests.items()
+            if key != but and (decided := log.decided) is not None and decided.approved and not log.lapsed
+            if log.requested is not None and log.requested.payment in payment.names
+            if payment.refunded - decided.refunded < decided.amount
+        )
+
+    def moved(self, payment: Payment, decided: RefundDecided | None, before: int) -> int:
+        """Return what moved of a payment since a request was decided, up to the next approval of another request.
+
+        Another one is approved only once this one's money is back, whatever the clock says.
+        """
+        later = (
+            log.decided.refunded
+            for key, log in self.book.refund_requests.items()
+            if decided is not None and key != decided.request and log.decided is not None and log.decided.approved
+            if log.requested is not None and log.requested.payment in payment.names
+            if log.decided.refunded >= decided.refunded + decided.amount
+        )
+        return min([payment.refunded, *later]) - before
+
+    def versions(self, payment: Payment, at: datetime, pinned: Policy | None = None) -> tuple[Policy, ...]:
+        """Return the versions whose better answer counts: that of the request, and that of the payment (plexo 15).
+
+        An agreement of the account's own replaces both (plexo 7).
+        """
+        terms = self.moment.terms
+        of_request = pinned or terms.at(at)
+        return (of_request,) if has_own_terms(self.book, at) else (of_request, terms.at(payment.at))
+
+    def question(
+        self, payment: Payment, at: datetime, reason: str = "", add_on: str | None = None, *, request: str = ""
+    ) -> Question:
+        """Return the question that a request of that time would be, beside all others."""
         terms = self.moment.terms
         return Question(
             payment=payment,
@@ -65,12 +101,14 @@ class RefundReader:
             at=at,
             reason=reason,
             add_on=add_on,
+            pending=self.pending(payment, but=request),
             disputed=self.disputed(payment, but=_ENDED_WELL),
             abused=self._abused(payment),
         )
 
     def _abused(self, payment: Payment) -> bool:
-        suspended = any(exceptions.active(self.book, self.moment.at, OverrideKind.SUSPEND))
+        # A suspension that is over is remembered: it ends by its day, and what it was for does not.
+        suspended = any(record.set.kind is OverrideKind.SUSPEND for record in self.book.overrides.values())
         lost = (dispute for dispute in self.disputes if dispute.seen.status in _LOST)
         return suspended or any(not _is_about(dispute, payment, self.book) for dispute in lost)
 
@@ -78,10 +116,10 @@ class RefundReader:
 def refunds(book: Book, moment: Moment) -> Iterator[Refund]:
     """Yield every request, the oldest first."""
     readers = RefundReader.of(book, moment)
-    for _, log in sorted(book.refund_requests.items()):
-        fact = log.requested
-        payment = readers.payment(fact.payment) if fact else None
-        if fact is not None and payment is not None:
+    asked = [(fact, log) for log in book.refund_requests.values() if (fact := log.asked) is not None]
+    for fact, log in sorted(asked, key=lambda item: (item[0].at, item[0].id)):
+        payment = readers.payment(fact.payment)
+        if payment is not None:
             yield _refund(fact, log, payment, readers)
 
 
@@ -110,22 +148,31 @@ def _is_working(book: Book, terms: Terms) -> Callable[[date], bool]:
 
 
 def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: RefundReader) -> Refund:
-    question = readers.question(payment, fact.at, fact.reason, fact.add_on)
+    question = readers.question(payment, fact.at, fact.reason, fact.add_on, request=fact.id)
     pinned = readers.moment.terms.of(fact.id, fact.at, readers.book)
-    question = replace(question, licence=fact.licence, policy=pinned)
-    base = payment.base(base_only=question.rules.base_only)
-    lapsed = log.lapsed and not _went_back(fact, log, payment, base)
+    versions = readers.versions(payment, fact.at, pinned)
+    question = replace(question, licence=fact.licence, policy=pinned, refunded_elsewhere=fact.refunded_elsewhere)
+    lapsed = log.lapsed and not _went_back(fact, log, payment, payment.base(base_only=pinned.refund.base_only))
     decided = None if lapsed else log.decided
+    if decided is None:
+        question = kindest(question, versions)
+    else:
+        question = replace(question, policy=_decided_by(decided, versions))
+    base = payment.base(base_only=question.rules.base_only)
     answer = _as_decided(decided) if decided else judge(question)
     state = RefundState.REVIEW if lapsed else _state(fact, log, payment, answer, base)
     if decided is None and state is RefundState.PAID:
-        answer = judge(replace(question, payment=replace(payment, refunded=fact.refunded)))
+        # What it was worth while the money was still here.
+        before_refund = replace(question, payment=replace(payment, refunded=fact.refunded))
+        question = replace(question, policy=kindest(before_refund, versions).policy)
+        answer = judge(replace(before_refund, policy=question.policy))
     # A refund while a dispute is open is its outcome; one that is opened after the refund gives nothing back.
     back_at = log.confirmed.at if log.confirmed else None
     outcome = readers.disputed(payment, but=full_refunds.NO_OUTCOME, by=back_at)
     bought = bought_with(payment, readers.book)
     unpaid = tuple(key for key in bought if not _paid_otherwise(payment, key, readers.known))
     terms = readers.moment.terms
+    before = decided.refunded if decided else fact.refunded
     return Refund(
         key=fact.id,
         payment=payment,
@@ -141,15 +188,24 @@ def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: Re
         decided_by=decided.actor if decided else None,
         decision_reason=decided.reason if decided else "",
         closed_at=_closed_at(log, state),
-        before=decided.refunded if decided else fact.refunded,
+        before=before,
+        moved=readers.moved(payment, decided, before),
+        pending=question.pending,
         left=question.left,
-        whole=question.left == 0 < base,
+        whole=payment.left(base_only=question.rules.base_only) == 0 < base,
         subscriptions=unpaid,
         takes=fact.add_on is None and not outcome and (bool(unpaid) or not bought),
         disputed=readers.disputed(payment, but=full_refunds.NO_OUTCOME),
         lapsed=lapsed,
         policy=question.policy,
+        pinned=pinned,
+        differs=asking.differences(fact, readers.book),
     )
+
+
+def _decided_by(decided: RefundDecided, versions: Sequence[Policy]) -> Policy:
+    """Return the version that a decision followed: the one of the request where it names none."""
+    return next((policy for policy in versions if policy.version == decided.version), versions[0])
 
 
 def _as_decided(decided: RefundDecided) -> RefundAnswer:

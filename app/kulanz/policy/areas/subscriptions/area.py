@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
-from kulanz.policy.areas import periods
+from kulanz.policy.areas import periods, trials
 from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.subscriptions import causes, grants, twice
 from kulanz.policy.book import Book
@@ -100,10 +100,10 @@ def _given_change(old: Grant | None, new: Grant | None, key: str, step: Transiti
 
 
 def _ending_clause(key: str, step: Transition, policy: Policy) -> str:
-    seen = step.new.subscriptions[key].seen
-    if seen.trial_ends_at is None or seen.trial_ends_at != seen.ends_at:
+    sub = step.new.subscriptions[key]
+    if sub.seen.trial_ends_at is None or sub.seen.trial_ends_at != sub.seen.ends_at:
         return policy.cancellation.clause
-    return policy.trial.clause_of(step.terms.catalogue.plan_of(seen.bought))
+    return trials.clause(sub, step.new, policy, step.terms.catalogue, step.account.zone(step.terms))
 
 
 def _is_kept(given: Grant, step: Transition, terms: Terms) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from kulanz.policy.areas import trials
 from kulanz.policy.areas.subscriptions.grants import cancelled_by_customer, stopped_by_us
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Subscription
@@ -23,7 +24,7 @@ def of_status(sub: Subscription, step: Transition) -> Change:
     cause = _our_cause(sub, step.new)
     if seen.status is Status.ON_TRIAL:
         # A trial says more than the plan that it gives (40).
-        clause, rank = policy.trial.clause_of(step.terms.catalogue.plan_of(seen.bought)), 41
+        clause, rank = trials.clause(sub, step.new, policy, step.terms.catalogue, step.account.zone(step.terms)), 41
     elif cause is not None:
         rule = "subscription.cancelled_by_us"
         clause, policy = _clause(cause, step.after, policy)

@@ -116,6 +116,12 @@ def cancelled_by_customer(sub: Subscription, book: Book) -> datetime | None:
     return since
 
 
+def closing_since(book: Book) -> datetime | None:
+    """Return since when the organisation asks to be deleted: what we cancelled for that runs out (plexo 13)."""
+    requested = (log.requested.at for log in book.deletions.values() if log.requested and log.withdrawn is None)
+    return min(requested, default=None)
+
+
 def notice_of(sub: Subscription, book: Book) -> CancellationNotice | None:
     """Return the customer's notice that is in force: the newest, unless it was carried out and taken back since.
 
@@ -170,15 +176,10 @@ def _given_until(sub: Subscription, case: Case | None, book: Book) -> Until | No
     if status is Status.PAUSED:
         return _ALWAYS if sub.seen.pause_mode == "free" else None
     ours = stopped_by_us(sub, book)
-    if ours is not None and cancelled_by_customer(sub, book) is None and not _closing(book):
+    if ours is not None and cancelled_by_customer(sub, book) is None and closing_since(book) is None:
         # What we no longer want cancelled runs on; where that was refused, to the end of what is paid.
         return Until(paid_through(sub, book)) if ours.resume_refused else _ALWAYS
     return Until(_cancelled_until(sub, book)) if status is Status.CANCELLED else None
-
-
-def _closing(book: Book) -> bool:
-    """Whether the organisation asks to be deleted: what we cancelled for that runs out (plexo 13)."""
-    return any(deletion.requested is not None and deletion.withdrawn is None for deletion in book.deletions.values())
 
 
 def _during(case: Case, sub: Subscription) -> Until | None:

@@ -50,11 +50,11 @@ def _begun(state: State) -> list[tuple[str, datetime, Policy]]:
     if state.chargebacks:
         matches += [(item.key, item.opened_at, item.policy) for item in state.chargebacks]
     if state.refunds:
-        matches += [(item.key, item.requested_at, item.policy) for item in state.refunds]
+        matches += [(item.key, item.requested_at, item.pinned) for item in state.refunds]
     return matches
 
 
 def _open(state: State) -> Iterator[tuple[str, datetime, Policy, str]]:
     yield from ((case.key, case.opened_at, case.policy, _CASE) for case in state.cases if case.open)
     yield from ((item.key, item.opened_at, item.policy, _DISPUTE) for item in state.chargebacks if item.active)
-    yield from ((item.key, item.requested_at, item.policy, _REFUND) for item in state.refunds if item.undecided)
+    yield from ((item.key, item.requested_at, item.pinned, _REFUND) for item in state.refunds if item.undecided)

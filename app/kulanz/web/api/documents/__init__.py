@@ -9,7 +9,7 @@ from msgspec import UNSET, UnsetType
 
 from kulanz.policy.state import Access, Standing
 from kulanz.web.api.documents.debts import Collection, DebtorHeld, Delivery, Mandate, Payment
-from kulanz.web.api.documents.purchases import AddOn, Cancellation, Credit, Licence, Migration, RefundRequest
+from kulanz.web.api.documents.purchases import AddOn, Cancellation, Contact, Credit, Licence, Migration, RefundRequest
 from kulanz.web.api.documents.shape import Document
 from kulanz.web.api.documents.standing import (
     Closure,
@@ -46,6 +46,7 @@ class Account(Document, frozen=True, kw_only=True):
     credits: list[Credit]
     migrations: list[Migration]
     cancellations: list[Cancellation]
+    contacts: list[Contact]
     payments: list[Payment]
     collections: list[Collection]
     debtor: DebtorHeld | None

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from kulanz.policy.areas.credit.pots import PotStatus
-from kulanz.policy.facts import LicenceStatus
+from kulanz.policy.facts import Channel, LicenceStatus
 from kulanz.policy.state.bookings import BookingStatus
 from kulanz.policy.state.refunds import RefundState, Verdict
 from kulanz.web.api.documents.shape import Document
@@ -59,6 +59,8 @@ class RefundRequest(Document, frozen=True, kw_only=True):
     late: bool
     statutory_withdrawal_until: datetime | None
     statutory_rights: str
+    differs_from_account: list[str]
+    """Words of the request, `contact_email` or `organisation`, that are other ones than the account's; no verdict."""
     decided_at: datetime | None
     decided_by: str | None
     decision_reason: str | None
@@ -112,6 +114,18 @@ class Cancellation(Document, frozen=True, kw_only=True):
 
     id: str
     subscription_id: str
+    noted_at: datetime
+    actor: str
+    reason: str
+
+
+class Contact(Document, frozen=True, kw_only=True):
+    """A contact of the customer with the staff; it counts as contact before a chargeback."""
+
+    id: str
+    contacted_at: datetime
+    channel: Channel
+    payment_id: str | None
     noted_at: datetime
     actor: str
     reason: str

@@ -9,6 +9,7 @@ from kulanz.commands.commands import (
     DecideRefund,
     MarkDeployed,
     NoteCancellation,
+    NoteContact,
     RecordMove,
 )
 from kulanz.web.api import forms
@@ -46,6 +47,12 @@ def note_cancellation(form: forms.CancellationForm, _: str) -> Command:
     return NoteCancellation(**form.said())
 
 
+@orders("/accounts/{account_id}/contacts", forms.ContactForm, purchases.Contact, status=201)
+def note_contact(form: forms.ContactForm, _: str) -> Command:
+    """Note that the customer got in touch with the staff: it counts as contact before a chargeback."""
+    return NoteContact(**form.said())
+
+
 @orders("/accounts/{account_id}/migrations", forms.MigrationForm, purchases.Migration, status=201)
 def record_move(form: forms.MigrationForm, _: str) -> Command:
     """Record that an account was moved to on-premise: unused days are computed from then on."""
@@ -56,7 +63,7 @@ request_refund = Operation(
     name="request_refund",
     method="POST",
     path="/refund-requests",
-    summary="Ask for the money of a payment back; who asks again gets the first answer.",
+    summary="Ask for the money of a payment back, or amend the open request for it.",
     form=forms.RefundForm,
     answer=purchases.RefundRequest,
     status=201,
@@ -86,7 +93,7 @@ link_account = Operation(
 )
 
 ABOUT_PURCHASES = (
-    *(book_add_on, cancel_add_on, move_credit, mark_deployed, note_cancellation, record_move),
+    *(book_add_on, cancel_add_on, move_credit, mark_deployed, note_cancellation, note_contact, record_move),
     link_account,
     *(request_refund, approve_refund, deny_refund),
 )

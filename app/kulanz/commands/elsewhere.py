@@ -1,0 +1,48 @@
+"""Looks beyond one account before a command: what its customer did under another account's id (plexo 3.2).
+
+A customer id is no proof, so what is found makes a person look and refuses nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kulanz.commands.commands import Command, RequestRefund
+from kulanz.commands.refunds import payment_meant
+from kulanz.policy.areas.refunds.payments import payments
+from kulanz.processing.unit_of_work import UnitOfWork
+from kulanz.providers.keys import Keys
+from kulanz.queries.views import of_row
+from kulanz.services import Services
+from kulanz.store import accounts, bindings
+from kulanz.store.accounts import AccountRow
+from kulanz.store.database import Connection
+
+_MOST = 50
+"""How many other accounts of one customer are opened: a reseller may have more, and the first ones tell enough."""
+
+
+def informed(services: Services, unit_of_work: UnitOfWork, tx: Connection, account: str, order: Command) -> Command:
+    """Return a command with what other accounts of the same customer tell; most commands need none of it."""
+    if not isinstance(order, RequestRefund):
+        return order
+    here, now = unit_of_work.account(account), unit_of_work.now
+    rules = unit_of_work.terms.under(here.book, now).at(now).refund
+    customer = payment_meant(order, here, unit_of_work.terms, now).customer
+    if rules.subscriptions != "first_payment" or not customer:
+        return order
+    found = any(
+        payment.customer == customer and payment.went_back(base_only=rules.base_only)
+        for row in _others(tx, customer, account)
+        for payment in payments(of_row(services, tx, row).account.book)
+    )
+    return replace(order, refunded_elsewhere=found)
+
+
+def _others(tx: Connection, customer: str, account: str) -> list[AccountRow]:
+    """Return the other accounts that have a purchase of a customer, without those that were erased."""
+    provider, _, identifier = customer.partition(":")
+    bound = bindings.of_customers(tx, [Keys(provider).binding("customer", identifier)])
+    names = sorted({row.account for row in bound} - {account})[:_MOST]
+    rows = [accounts.answering(tx, name) for name in names]
+    return [row for row in rows if row is not None and row.id != account and row.key is not None]

@@ -1,0 +1,39 @@
+"""Who asks, beside who the account is known to be: a difference is shown, and changes no verdict (plexo 9.1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from kulanz.policy.book import Book
+from kulanz.policy.facts import RefundRequested
+
+_NOT_A_LETTER = re.compile(r"[\W_]+")
+
+
+def differences(fact: RefundRequested, book: Book) -> tuple[str, ...]:
+    """Return which words of a request are other ones than the account's; what is not known of it is no difference."""
+    others = (log.asked for key, log in book.refund_requests.items() if key != fact.id)
+    compared = (
+        ("contact_email", fact.contact_email, _mails(book)),
+        ("organisation", fact.organisation, (other.organisation for other in others if other is not None)),
+    )
+    return tuple(name for name, said, known in compared if _differs(said, known))
+
+
+def _differs(said: str, known: Iterable[str | None]) -> bool:
+    names = {_plain(name) for name in known if name}
+    return bool(said and names) and _plain(said) not in names
+
+
+def _plain(text: str) -> str:
+    """Return a text without what people write in more than one way: case, spaces, punctuation."""
+    return _NOT_A_LETTER.sub("", text.casefold()) if "@" not in text else text.strip().casefold()
+
+
+def _mails(book: Book) -> Iterator[str | None]:
+    """Yield every address that the provider told of the account's buyers."""
+    for records in (book.subscriptions, book.orders, book.customers):
+        yield from (record.seen.email for record in records.values())
+    for invoices in book.invoices.values():
+        yield from (invoice.seen.email for invoice in invoices.known.values())
