@@ -24,7 +24,7 @@ from kulanz.queries import ownership
 from kulanz.queries.accounts import account_document
 from kulanz.queries.replay.replay import recorded, replay
 from kulanz.services import Services, build
-from kulanz.store import accounts, bindings, inbox, migrate, outbox
+from kulanz.store import accounts, bindings, inbox, ledger, migrate, outbox, shared_values, timers
 from kulanz.store.database import Database
 from tests import paddle, standard, stripe
 from tests.days import deliver, product, settings_of, settle
@@ -57,22 +57,34 @@ SHARING = {f"org_{number}{letter}" for number in range(1, 6) for letter in ("", 
 """Accounts that have the plan as version 0.1.0 left them, five of them by the subscription of another one."""
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def services(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Services]:
+@pytest.fixture
+def services(installed: Services) -> Services:
     """An installation of 0.1.0 on the day on which it was brought to this version."""
-    with _brought(request, tmp_path, "0.1.0") as services:
+    return _brought(installed)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def installed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Services]:
+    """The same while it is brought to this version: its tables are, its books are not."""
+    with _installed(request, tmp_path, "0.1.0") as services:
         yield services
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def sharing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Services]:
-    """The same with subscriptions that two accounts have, which give both of them the plan."""
-    with _brought(request, tmp_path, "0.1.0-shared") as services:
-        yield services
+    """An installation with subscriptions that two accounts have, which give both of them the plan."""
+    with _installed(request, tmp_path, "0.1.0-shared") as services:
+        yield _brought(services)
+
+
+def _brought(services: Services) -> Services:
+    books.rebuild(services)
+    shared_purchases.note(services)
+    return services
 
 
 @contextmanager
-def _brought(request: pytest.FixtureRequest, folder: Path, version: str) -> Iterator[Services]:
+def _installed(request: pytest.FixtureRequest, folder: Path, version: str) -> Iterator[Services]:
     with ExitStack() as stack:
         url = f"sqlite:///{folder / 'kulanz.db'}"
         if request.param == "postgresql":
@@ -82,10 +94,7 @@ def _brought(request: pytest.FixtureRequest, folder: Path, version: str) -> Iter
         stack.callback(database.dispose)
         lay(database, version)
         migrate.upgrade(database)
-        services = stack.enter_context(product(_settings(folder, url)))
-        books.rebuild(services)
-        shared_purchases.note(services)
-        yield services
+        yield stack.enter_context(product(_settings(folder, url)))
 
 
 def test_every_account_stands_as_it_stood(services: Services) -> None:
@@ -148,6 +157,45 @@ def test_a_grace_that_began_before_the_upgrade_ends_after_it(services: Services)
 
     assert _standings(services)["org_12"] == ("free", "free", "on_hold")
     assert [finding for finding in replay(services) if finding.differs] == []
+
+
+def test_a_case_that_other_rules_kept_from_a_hold_gets_a_whole_final_warning_after_the_upgrade(
+    services: Services,
+) -> None:
+    for day in range(12):
+        services.clock.set(MONDAY + day * DAY)
+        settle(services)
+        if "notice.grace_warning" in _rules(services, "org_12"):
+            break
+    assert _standings(services)["org_12"][2] == "grace"
+    # As another version left it: warned, and past its deadline.
+    with services.database.write() as tx:
+        shared_values.put(tx, "form_of_books", 1)
+    upgraded = MONDAY + 30 * DAY
+    services.clock.set(upgraded)
+
+    books.rebuild(services)
+    seen = []
+
+    for hours in (0, 1, 47, 49, 60):
+        services.clock.set(upgraded + hours * HOUR)
+        settle(services)
+        seen.append(_standings(services)["org_12"][2])
+
+    assert seen == ["grace", "grace", "grace", "on_hold", "on_hold"]
+    assert [finding for finding in replay(services) if finding.differs] == []
+
+
+def test_the_upgrade_itself_decides_nothing_and_watches_every_renewal(services: Services) -> None:
+    with services.database.read() as conn:
+        watched = {
+            name for name in STOOD if any(row.kind == "renewal_overdue" for row in timers.of_account(conn, name))
+        }
+    # A case in dunning is looked after by itself.
+    running = {name for name, (plan, _, standing) in STOOD.items() if (plan, standing) == ("professional", "good")}
+
+    assert running <= watched
+    assert books.rebuild(services) == 0
 
 
 def test_the_upgrade_tells_who_was_joined_and_what_two_accounts_share(services: Services) -> None:
@@ -335,6 +383,11 @@ def _settings(folder: Path, url: str) -> Any:
         paddle_webhook_secrets=(paddle.SECRET,),
         standard_webhook_secrets=(standard.SECRET,),
     )
+
+
+def _rules(services: Services, name: str) -> list[str]:
+    with services.database.read() as conn:
+        return [change["rule"] for row in ledger.of_account(conn, name, 0, 1000) for change in row.detail["changes"]]
 
 
 def _standings(services: Services) -> dict[str, tuple[str, str, str]]:

@@ -156,6 +156,7 @@ _TIMERS = {
     "pause_end": "The pause of a subscription in dunning ends or is looked into",
     "renewal_overdue": "The renewal is overdue unless something is heard of it",
     "shared_end": "Another account has this purchase, too, and from then on only its owner has it",
+    "dispute_silent": "The dispute stops dunning no longer unless something is heard of it",
     "hold_end": "The hold ends and the subscription is given up",
 }
 

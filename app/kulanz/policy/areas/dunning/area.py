@@ -49,7 +49,9 @@ def _look(fact: f.SubscriptionLookedUp, decision: Decision) -> Iterator[Effect]:
     case = next(
         (other_case for other_case in decision.state.cases if other_case.subscription == fact.subscription), None
     )
-    ident = effect_id(decision.account.id, "look", fact.subscription, rfc3339(fact.at))
+    # At one moment there may be news twice: each asks for a look of its own.
+    moment = [rfc3339(at) for at in (fact.at, fact.known) if at]
+    ident = effect_id(decision.account.id, "look", fact.subscription, *moment)
     yield LookUpSubscription(
         id=ident,
         subscription=fact.subscription,

@@ -120,7 +120,14 @@ def _called_unpaid(sub: Subscription, book: Book) -> datetime | None:
         *(at for at in (_settled_by_look(sub, book),) if at),
         *_successes(sub, book),
     ]
-    return next((at for at in sub.unpaid_at if all(at > each for each in settled)), None)
+    return next(
+        (
+            at
+            for at in sub.unpaid_at
+            if all(at > each for each in settled) and not tenures.was_taken_back(sub, book, at)
+        ),
+        None,
+    )
 
 
 def _successes(sub: Subscription, book: Book) -> list[datetime]:
