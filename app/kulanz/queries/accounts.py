@@ -110,7 +110,7 @@ def _why(services: Services, seen: AccountView) -> Iterator[str]:
     yield from story.reasons(seen.state)
     yield from story.linked(seen.links)
     yield from story.unnamed(seen.account.id, seen.account.book, services.account_naming.places)
-    yield from story.idle_orders(seen.account.book, seen.terms.under(seen.account.book, seen.state.as_of))
+    yield from story.idle(seen.account.book, seen.terms.under(seen.account.book, seen.state.as_of))
 
 
 def _outlook(seen: AccountView, obstacles: Mapping[str, str]) -> Iterator[str]:

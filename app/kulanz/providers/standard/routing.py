@@ -8,7 +8,7 @@ from typing import Any
 from kulanz.providers.naming import Claim, Naming, claim, customer_claim
 from kulanz.providers.provider import Routing
 from kulanz.providers.standard.sender import data_of, ids_of, kind_of
-from kulanz.providers.standard.vocabulary import CUSTOMER, PAYMENT, PROVIDER, SUBSCRIPTION, binding
+from kulanz.providers.standard.vocabulary import CUSTOMER, DISPUTE, PAYMENT, PROVIDER, REFUND, SUBSCRIPTION, binding
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
@@ -20,6 +20,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         if kind == CUSTOMER
         else claim(told.values.get("metadata"), naming, PROVIDER, lambda: told.instant("created_at"))
     )
+    named = customer_claim((told if kind == CUSTOMER else told.below("customer")).values, naming, PROVIDER)
     return Routing(
         claim=claimed.account,
         unusable_claim=claimed.unusable,
@@ -28,9 +29,11 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         customer=_binding("customer", ids.customer),
         subscription=_binding(SUBSCRIPTION, ids.subscription),
         order=_binding(PAYMENT, ids.payment),
-        customer_claim=customer_claim((told if kind == CUSTOMER else told.below("customer")).values, naming, PROVIDER),
+        customer_claim=named,
+        needs_order=kind in {REFUND, DISPUTE} and not (ids.customer or claimed.account),
         is_payment=kind != SUBSCRIPTION,
-        needs_subscription=kind == PAYMENT and ids.subscription is not None,
+        needs_subscription=ids.subscription is not None
+        and (kind == PAYMENT or (kind == SUBSCRIPTION and not (ids.customer or claimed.account or named))),
         fallback=f"{PROVIDER}-{ids.customer}" if ids.customer else None,
     )
 

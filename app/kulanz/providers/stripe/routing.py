@@ -20,6 +20,7 @@ from kulanz.providers.stripe.vocabulary import (
     PROVIDER,
     SUBSCRIPTION,
     THIN,
+    WARNING,
     binding,
 )
 
@@ -30,7 +31,7 @@ _REFERENCE = "client_reference_id"
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
-    """Say whose event it is. A dispute names its charge only, and what paid an invoice that invoice only."""
+    """Say whose event it is. Disputes and warnings name their charge only, and what paid an invoice that invoice."""
     name = payload.get("type")
     kind = OBJECTS.get(name, "") if isinstance(name, str) else ""
     payload_reader = PayloadReader(payload, "payload").below("data").below("object")
@@ -54,15 +55,15 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         checkout=_checkout(kind, payload_reader),
         customer_claim=customer_claim(payload_reader.values, naming, PROVIDER) if kind == CUSTOMER else None,
         is_charge=kind == CHARGE,
-        needs_subscription=kind == INVOICE,
-        needs_order=kind in {DISPUTE, INVOICE_PAYMENT},
+        needs_subscription=kind == INVOICE or (kind == SUBSCRIPTION and not customer and claimed.account is None),
+        needs_order=kind in {DISPUTE, WARNING, INVOICE_PAYMENT},
         fallback=f"{PROVIDER}-{customer}" if customer else None,
     )
 
 
 def _claim(kind: str, told: PayloadReader, naming: Naming) -> Claim:
     """Return the account that the object names; what is a customer's or a dispute's own is no claim of a purchase."""
-    if kind in {DISPUTE, CUSTOMER}:
+    if kind in {DISPUTE, WARNING, CUSTOMER}:
         return Claim()
     beside = {_REFERENCE: told.values.get(_REFERENCE)} if kind == CHECKOUT else {}
     return claim(custom_data(told, naming.keys), naming, PROVIDER, lambda: told.unix("created"), beside)
@@ -78,7 +79,7 @@ def _payment(kind: str, payload_reader: PayloadReader) -> str | None:
     match kind:
         case "charge" | "invoice":
             own_id = payload_reader.identifier("id")
-        case "dispute":
+        case "dispute" | "radar.early_fraud_warning":
             kind, own_id = CHARGE, payload_reader.reference("charge")
         case "invoice_payment":
             kind, own_id = INVOICE, payload_reader.reference("invoice")

@@ -15,6 +15,7 @@ DISPUTE = "dispute"
 INVOICE_PAYMENT = "invoice_payment"
 CUSTOMER = "customer"
 CHECKOUT = "checkout.session"
+WARNING = "radar.early_fraud_warning"
 
 THIN = "v2.core.event"
 """What events of Stripe's second API are: they name an object and do not carry it."""
@@ -41,6 +42,8 @@ OBJECTS: Mapping[str, str] = {
     "customer.created": CUSTOMER,
     "customer.updated": CUSTOMER,
     "checkout.session.completed": CHECKOUT,
+    "radar.early_fraud_warning.created": WARNING,
+    "radar.early_fraud_warning.updated": WARNING,
 }
 """Every event that somebody acts on, with the kind of object it carries."""
 
@@ -65,6 +68,8 @@ RANKS: Mapping[str, int] = {
     "charge.refunded": 2,
     "customer.created": 1,
     "customer.updated": 2,
+    "radar.early_fraud_warning.created": 1,
+    "radar.early_fraud_warning.updated": 2,
 }
 """Which of two events of one object and one second tells more; disputes rank by their status.
 
