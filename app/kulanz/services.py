@@ -155,6 +155,7 @@ def build(settings: Settings, providers: Mapping[str, Provider] = PROVIDERS) -> 
         notifier=Notifier(settings.redis_url),
         account_naming=Naming(
             account_key=settings.account_key,
+            account_from=settings.account_from,
             account_secret=settings.account_secret,
             require_signed=settings.require_signed_accounts,
             trusted=settings.trusted_claims,

@@ -26,6 +26,8 @@ YES, NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", 
 MAX_PORT = 65535
 MAX_MEBIBYTES = 999_999
 HIDDEN = "****"
+_PLACE = re.compile(r"(?:customer\.)?metadata\.\S+|customer\.external_id|client_reference_id")
+"""Where an event may name an account: in custom data, at the customer, in a Checkout Session."""
 ENDPOINTS = ("lemonsqueezy", "stripe", "paddle", "standard")
 """The webhook endpoints, each of which is a provider's name."""
 PASSWORD_HASH = re.compile(r"(scrypt:(\d{1,6}):(\d\d?):(\d\d?)|pbkdf2:sha(1|256|512):\d{1,8})\$[^$]+\$[0-9a-f]+")
@@ -308,6 +310,13 @@ SIGNING_SECRET = Kind(single(_signing_secret, "whsec_ and base64, as Standard We
 KEYS = Kind(several(_key, "32 bytes each, as 64 hexadecimal digits or as base64"), _each_hidden, secret=True)
 PLANS = Kind(_plans, lambda pairs: ",".join(f"{variant}={plan}" for variant, plan in pairs))
 NETWORKS = Kind(several(_network, "addresses or networks, such as 10.0.0.0/8"), ",".join)
+PLACES = Kind(
+    several(
+        lambda text: text if _PLACE.fullmatch(text) else None,
+        "metadata.<key>, customer.external_id, customer.metadata.<key> or client_reference_id",
+    ),
+    ",".join,
+)
 WORDS = Kind(lambda value: frozenset(entries_of(value)), _sorted)
 PROVIDERS = Kind(
     lambda value: frozenset(

@@ -238,10 +238,19 @@ class Settings:
         " first a letter or digit",
         default="account_id",
     )
+    account_from: tuple[str, ...] = _plans(
+        "KULANZ_ACCOUNT_FROM",
+        kinds.PLACES,
+        "the [places](providers.md) that may name the account, comma-separated, the first that names one counts:"
+        " `metadata.<key>`, `client_reference_id`, `customer.external_id`, `customer.metadata.<key>`; unset: custom"
+        " data and the customer, under `KULANZ_ACCOUNT_KEY`",
+        default=(),
+    )
     account_secret: str | None = _plans(
         "KULANZ_ACCOUNT_SECRET",
         kinds.SECRET,
-        "checks `account_sig`, the hex HMAC-SHA256 of the account's id that your server put into the link",
+        "checks `account_sig`, the hex HMAC-SHA256 of the account's id that your server put into the link, with or"
+        " without [an end](contract.md#2-settings)",
         default=None,
     )
     require_signed_accounts: bool = _plans(
