@@ -88,7 +88,7 @@ def _apply_single(services: Services, event: int, worker: str) -> None:
     except StorageUnavailableError:
         raise
     except Exception as error:  # noqa: BLE001 - the row keeps the reason; the third time parks it
-        log.warning("event.failed", inbox=event, error=reason_of(error))
+        log.warning("event.failed", cause=f"evt_{event}", error=reason_of(error))
         with services.database.write() as tx:
             parked = inbox.failed(tx, event, reason_of(error), permanent=False, now_real=real_now()) == "parked"
             metrics.EVENT_FAILURES.labels("parked" if parked else "tried_again").inc()
@@ -126,7 +126,7 @@ def _account_of_event(services: Services, tx: Connection, event: Event) -> tuple
         provider = services.providers[event.provider]
         routing = provider.route(provider.decode(decrypted_body(services, tx, event)), services.account_naming)
     except Exception as error:  # noqa: BLE001 - it is parked because something is wrong with it
-        log.warning("event.without_account", inbox=event.id, error=reason_of(error))
+        log.warning("event.without_account", cause=f"evt_{event.id}", error=reason_of(error))
         return None, ""
     resolver = AccountResolver(tx, [routing])
     account = resolver.lookup(routing)
@@ -214,6 +214,8 @@ class Batch:
         for settled_event in self._settled:
             waited = self._unit_of_work.now - self._events[settled_event.id].received_at
             metrics.EVENT_LAG.observe(max(waited.total_seconds(), 0.0))
+            name = self._events[settled_event.id].name
+            log.info("event.settled", cause=f"evt_{settled_event.id}", name=name, state=settled_event.state)
 
     def _read(self, event: Event) -> Routing | None:
         """Read one event, and keep its facts; what cannot be read is parked with its reason."""
