@@ -310,6 +310,13 @@ class Settings:
     billing_url: str | None = _telling(
         "BILLING_URL", kinds.WEB, "where your customer pays or changes the card", default=None
     )
+    unknown_accounts: str = _telling(
+        "KULANZ_UNKNOWN_ACCOUNTS",
+        kinds.choice("404", "free"),
+        "how an entitlement of an account never heard of is answered: `404`, or `free` for the free plan with "
+        "`known: false`",
+        default="404",
+    )
     ops_alert_to: str | None = _telling(
         "OPS_ALERT_TO",
         kinds.MAIL_ADDRESS,
