@@ -23,7 +23,11 @@ from kulanz.web.application import assemble
 from tests.days import DAY, days_go_by, happens, product, settings_of, settle, tell
 from tests.lemonsqueezy import (
     MONDAY,
+    account_signature,
+    dispute_created,
+    dispute_resolved,
     subscription_created,
+    subscription_paused,
     subscription_payment_failed,
     subscription_payment_recovered,
     subscription_updated,
@@ -100,6 +104,85 @@ def test_a_payer_is_shown_what_the_last_mail_said_until_it_is_paid(services: Ser
         "who": "payer",
     }
     assert notice(services) is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "subjects", "afterwards"),
+    [
+        ("dunning-at", 6, "Last demand for payment of invoice 9900127"),
+        ("cloudcrm", 4, None),
+        ("bitrix24", 1, "Your access is blocked because of an open payment"),
+    ],
+)
+def test_what_is_shown_follows_the_mails_of_every_policy(
+    tmp_path: Path, sqlite_url: str, policy: str, subjects: int, afterwards: str | None
+) -> None:
+    told: dict[str, str] = {}
+    with a_product(tmp_path, sqlite_url, policy=policy) as services:
+        unpaid(services)
+        for day in range(46):
+            happens(services, day + 0.5)
+            subject = last_subject(services)
+            told.setdefault(subject, notice(services)["text"])
+            if subject.startswith("Your a") and policy == "cloudcrm":
+                break
+        happens(services, 60)
+        last = notice(services)
+
+    assert told == {subject: subject for subject in told}
+    assert len(told) == subjects
+    assert (last and last["text"]) == afterwards
+
+
+def test_a_deletion_that_was_announced_is_shown_with_its_day(services: Services) -> None:
+    happens(services, -30, subscription_created(at=MONDAY - 30 * DAY, began=MONDAY - 30 * DAY))
+    happens(services, 0, dispute_created(at=MONDAY))
+    suspended = notice(services)
+    happens(services, 1, dispute_resolved(at=MONDAY + DAY, status="lost"))
+    for day in range(2, 32):
+        happens(services, day)
+        if "deleted" in last_subject(services):
+            break
+
+    shown = notice(services)
+
+    assert (suspended["text"], suspended["deadline"]) == ("Your account has been suspended", "2026-04-01T14:08:20Z")
+    assert shown["text"] == last_subject(services)
+    assert shown["text"].startswith("Important: the data of your account may be deleted from ")
+    assert shown["severity"] == "critical"
+
+
+def test_a_strangers_unpaid_renewal_is_not_shown_where_it_claims_to_belong(tmp_path: Path, database_url: str) -> None:
+    claimed = {"account": ORG, "subscription": 77, "customer": 78, "order": 79, "invoice": 80}
+    with a_product(tmp_path, database_url, account_secret="s", require_signed_accounts=False) as services:
+        own = {"account_id": ORG, "account_sig": account_signature(ORG, "s")}
+        happens(services, -31, subscription_created(at=MONDAY - 31 * DAY, began=MONDAY - 31 * DAY, custom_data=own))
+        happens(services, -30, subscription_created(at=MONDAY - 30 * DAY, began=MONDAY - 30 * DAY, **claimed))
+        happens(services, 0, subscription_payment_failed(**claimed))
+        cases = accounts.account_document(services, ORG)["dunning_cases"]
+
+        shown = notice(services)
+
+    assert len(cases) == 1
+    assert shown is None
+
+
+def test_a_payment_that_fails_again_is_not_told_in_the_words_of_the_first_time(services: Services) -> None:
+    unpaid(services)
+    for day in (3, 5, 6):
+        happens(services, day)
+    happens(services, 6.1, subscription_payment_recovered(at=MONDAY + timedelta(days=6.1)))
+    happens(services, 8, subscription_payment_failed(at=MONDAY + 8 * DAY))
+
+    assert notice(services)["text"].startswith("Payment failed: ")
+
+
+def test_a_paused_subscription_asks_for_nothing(services: Services) -> None:
+    unpaid(services)
+    before = notice(services)
+    happens(services, 1, subscription_paused(at=MONDAY + DAY))
+
+    assert (before is None, notice(services)) == (False, None)
 
 
 def test_everyone_is_shown_what_was_taken(services: Services) -> None:

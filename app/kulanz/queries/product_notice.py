@@ -85,23 +85,26 @@ def _matters(account: Account, state: State) -> Iterator[_Matter]:
         if hold.counts:
             yield from _taken(hold, account, state)
     for case in state.cases:
-        if not case.claim and case.frozen_since is None and not state.held(case.key):
+        if not case.claim and case.frozen_since is None:
             yield from _threatened(case, account, state)
 
 
 def _taken(hold: Hold, account: Account, state: State) -> Iterator[_Matter]:
     """Yield what a hold has taken, where customers are told of such a hold."""
-    loud = {"subject": hold.source, "severity": Severity.CRITICAL, "who": Audience.EVERYONE}
     if hold.owner is Owner.DUNNING and (case := state.case(hold.source)) is not None:
-        until = case.hold_ends_at if case.state is CaseState.ON_HOLD else None
-        yield _Matter(notice=DOWNGRADED, deadline=until, **loud)
+        yield _loud(DOWNGRADED, hold, case.hold_ends_at if case.state is CaseState.ON_HOLD else None)
     elif hold.owner is Owner.OPERATOR:
-        yield _Matter(notice=SUSPENDED, **loud)
+        yield _loud(SUSPENDED, hold, None)
     elif hold.owner is Owner.DISPUTE:
         dispute = state.chargeback(hold.source)
         until = dispute.deletion_eligible_at if dispute else None
         announced = until is not None and any(account.book.notices_about(hold.source).of(DELETION))
-        yield _Matter(notice=DELETION if announced else SUSPENDED, deadline=until, **loud)
+        yield _loud(DELETION if announced else SUSPENDED, hold, until)
+
+
+def _loud(notice: str, hold: Hold, deadline: datetime | None) -> _Matter:
+    critical, everyone = Severity.CRITICAL, Audience.EVERYONE
+    return _Matter(notice=notice, subject=hold.source, severity=critical, who=everyone, deadline=deadline)
 
 
 def _threatened(case: Case, account: Account, state: State) -> Iterator[_Matter]:
@@ -114,7 +117,7 @@ def _threatened(case: Case, account: Account, state: State) -> Iterator[_Matter]
         yield _Matter(notice=levels.NOTICE, subject=case.key, severity=Severity.WARNING, who=Audience.PAYER)
 
 
-_LATER_MAILS = (notices.WARNING, notices.REMINDER)
+_LATER_MAILS = (notices.WARNING, levels.NOTICE, notices.REMINDER)
 
 
 def _was_sent(kind: str, case: Case, account: Account) -> bool:
