@@ -14,6 +14,7 @@ from typing import Any
 
 from kulanz.config import parsing as kinds
 from kulanz.config.parsing import ApiToken, Kind, OpsUser
+from kulanz.formats.bank_accounts import BankAccount
 
 DATA_DIR = ".kulanz"
 LEMONSQUEEZY_API = "https://api.lemonsqueezy.com/v1"
@@ -205,7 +206,10 @@ class Settings:
     )
     """Connected accounts whose events act; those of the endpoint's own account always do."""
     stripe_api_key: str | None = _provider(
-        "STRIPE_API_KEY", kinds.SECRET, "for the fresh look, cancelling and resuming at Stripe", default=None
+        "STRIPE_API_KEY",
+        kinds.SECRET,
+        "for the fresh look, cancelling and resuming at Stripe, and for [events that never arrived](reconciliation.md)",
+        default=None,
     )
     stripe_api_url: str = _provider("STRIPE_API_URL", kinds.API, "the API's address", default=STRIPE_API)
     paddle_webhook_secrets: tuple[str, ...] = _provider(
@@ -234,10 +238,19 @@ class Settings:
         " first a letter or digit",
         default="account_id",
     )
+    account_from: tuple[str, ...] = _plans(
+        "KULANZ_ACCOUNT_FROM",
+        kinds.PLACES,
+        "the [places](providers.md) that may name the account, comma-separated, the first that names one counts:"
+        " `metadata.<key>`, `client_reference_id`, `customer.external_id`, `customer.metadata.<key>`; unset: custom"
+        " data and the customer, under `KULANZ_ACCOUNT_KEY`",
+        default=(),
+    )
     account_secret: str | None = _plans(
         "KULANZ_ACCOUNT_SECRET",
         kinds.SECRET,
-        "checks `account_sig`, the hex HMAC-SHA256 of the account's id that your server put into the link",
+        "checks `account_sig`, the hex HMAC-SHA256 of the account's id that your server put into the link, with or"
+        " without [an end](contract.md#2-settings)",
         default=None,
     )
     require_signed_accounts: bool = _plans(
@@ -316,6 +329,18 @@ class Settings:
         "how an entitlement of an account never heard of is answered: `404`, or `free` for the free plan with "
         "`known: false`",
         default="404",
+    )
+    bank_account: BankAccount | None = _telling(  # noqa: RUF009 - a field, as all others
+        "BANK_ACCOUNT",
+        kinds.BANK_ACCOUNT,
+        "where transfers go, as dunning letters and letters on paper tell: `holder; IBAN` or `holder; IBAN; BIC`",
+        default=None,
+    )
+    sender_address: tuple[str, ...] = _telling(
+        "SENDER_ADDRESS",
+        kinds.ADDRESS_LINES,
+        "your postal address on letters on paper; semicolons divide its lines",
+        default=(),
     )
     ops_alert_to: str | None = _telling(
         "OPS_ALERT_TO",

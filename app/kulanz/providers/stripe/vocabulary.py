@@ -13,6 +13,8 @@ INVOICE = "invoice"
 CHARGE = "charge"
 DISPUTE = "dispute"
 INVOICE_PAYMENT = "invoice_payment"
+CUSTOMER = "customer"
+CHECKOUT = "checkout.session"
 WARNING = "radar.early_fraud_warning"
 
 THIN = "v2.core.event"
@@ -37,6 +39,9 @@ OBJECTS: Mapping[str, str] = {
     "charge.dispute.closed": DISPUTE,
     "charge.dispute.funds_withdrawn": DISPUTE,
     "charge.dispute.funds_reinstated": DISPUTE,
+    "customer.created": CUSTOMER,
+    "customer.updated": CUSTOMER,
+    "checkout.session.completed": CHECKOUT,
     "radar.early_fraud_warning.created": WARNING,
     "radar.early_fraud_warning.updated": WARNING,
 }
@@ -46,7 +51,10 @@ TELLING = frozenset({"status", "cancel_at_period_end", "cancel_at", "pause_colle
 """What of a subscription, when an update has changed it, changes our status too."""
 CHANGED = 3
 """An update that changed the status outranks the others of its second: they may still show what was before."""
-LOOKED_UP = 4
+LOOKED_UP = 0
+"""An answer of the API tells least of its second: what changes after it, and we change something after many a
+look-up, has an event, and what changed before it has one too.
+"""
 
 RANKS: Mapping[str, int] = {
     "customer.subscription.created": 1,
@@ -61,6 +69,8 @@ RANKS: Mapping[str, int] = {
     "invoice.voided": 5,
     "charge.succeeded": 1,
     "charge.refunded": 2,
+    "customer.created": 1,
+    "customer.updated": 2,
     "radar.early_fraud_warning.created": 1,
     "radar.early_fraud_warning.updated": 2,
 }
