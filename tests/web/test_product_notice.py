@@ -167,14 +167,18 @@ def test_a_strangers_unpaid_renewal_is_not_shown_where_it_claims_to_belong(tmp_p
     assert shown is None
 
 
-def test_a_payment_that_fails_again_is_not_told_in_the_words_of_the_first_time(services: Services) -> None:
+def test_a_warning_of_a_deadline_that_was_moved_since_is_not_shown_as_the_last(services: Services) -> None:
     unpaid(services)
     for day in (3, 5, 6):
         happens(services, day)
-    happens(services, 6.1, subscription_payment_recovered(at=MONDAY + timedelta(days=6.1)))
-    happens(services, 8, subscription_payment_failed(at=MONDAY + 8 * DAY))
+    warned = notice(services)
+    until = MONDAY + 20 * DAY
+    execute.command(services, ORG, SetOverride(kind=OverrideKind.EXTEND_GRACE, until=until, reason="goodwill"), "anna")
 
-    assert notice(services)["text"].startswith("Payment failed: ")
+    extended = notice(services)
+
+    assert (warned["severity"], extended["severity"]) == ("critical", "warning")
+    assert extended["deadline"] == "2026-03-22T14:08:20Z"
 
 
 def test_a_paused_subscription_asks_for_nothing(services: Services) -> None:

@@ -121,9 +121,9 @@ _LATER_MAILS = (notices.WARNING, levels.NOTICE, notices.REMINDER)
 
 
 def _was_sent(kind: str, case: Case, account: Account) -> bool:
-    """Whether a mail of a kind was asked for since the case began; a warning counts for the deadline it announced."""
+    """Whether a mail of a kind was asked for; a warning counts for the deadline that it announced."""
     return any(
-        log.at >= case.opened_at and (log.seen is None or log.seen + notices.LATE >= case.deadline)
+        log.seen is None or log.seen + notices.LATE >= case.deadline
         for name in case.names
         for _, log in account.book.notices_about(name).of(kind)
     )
