@@ -17,6 +17,7 @@ from kulanz.policy.calendar.time import rfc3339
 from kulanz.policy.consequences import letters
 from kulanz.policy.state import Account, Case, CaseState, Decision, Hold, Owner, State
 from kulanz.queries.views import AccountView, JsonDocument
+from kulanz.services import brand_of
 
 SUSPENDED = "suspended"
 DOWNGRADED = "downgraded"
@@ -136,15 +137,18 @@ def _text(matter: _Matter, seen: AccountView, settings: Settings, languages: Seq
     book = seen.account.book
     locale = settings.mail_locale
     for name in reversed((*languages, book.word("locale"))):
-        locale = str(locale_of(name, locale))
+        locale = str(locale_of(name, locale, settings.templates))
     now = Decision(account=seen.account, before=None, state=seen.state, changes=(), facts=(), effects=())
     subscription = next(iter(seen.state.concerned(matter.subject)), "")
     reader = Recipient(
-        locale=locale_of(locale, settings.mail_locale),
+        locale=locale_of(locale, settings.mail_locale, settings.templates),
+        fallback=locale_of(None, settings.mail_locale),
         zone=zone_of(seen.account.zone(seen.terms)),
         account=str(one_line(seen.account.id)),
-        sender=parseaddr(settings.mail_from)[0] or None,
+        sender=parseaddr(settings.mail_from)[0] or settings.brand_name,
         billing_url=settings.billing_url,
+        brand=brand_of(settings),
+        templates=settings.templates,
     )
     try:
         return render(matter.notice, letters.content(matter.subject, subscription, now), reader).subject
