@@ -48,6 +48,8 @@ test("a purchase and a chargeback reach the product", { timeout: 30_000 }, async
   assert.equal(suspended.rule, "dispute.suspended");
   assert.deepEqual([now.access, now.source], ["none", "cache"]);
   assert.ok(may(now, "export"));
+  const { notice } = await client.entitlement(ACCOUNT, { refresh: true });
+  assert.deepEqual([notice.severity, notice.text, notice.who], ["critical", "Your account has been suspended", "everyone"]);
   assert.equal(client.counts.callback_refused, 0);
   await assert.rejects(new Client({ ...options, token: "wrong" }).entitlement(ACCOUNT), ConfigurationError);
 });

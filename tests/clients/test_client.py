@@ -340,6 +340,15 @@ def test_a_notice_is_passed_on_and_an_unusable_one_left_out(kulanz: FakeKulanz) 
     assert (unusable.plan, unusable.notice) == ("professional", None)
 
 
+def test_the_language_of_notices_is_asked_for_where_the_product_has_one(kulanz: FakeKulanz) -> None:
+    kulanz.client(language="de-AT, en;q=0.5").entitlement("org_42")
+    kulanz.client().entitlement("org_42")
+
+    assert [asked.headers.get("accept-language") for asked in kulanz.asked] == ["de-AT, en;q=0.5", None]
+    with pytest.raises(ConfigurationError, match="language"):
+        kulanz.client(language="de\r\nX: y")
+
+
 @pytest.mark.parametrize("account", ["", ".", "..", "a/b", "a b", "ä", "x" * 129, "org_42\n"])
 def test_an_id_that_kulanz_cannot_have_is_refused(kulanz: FakeKulanz, account: str) -> None:
     with pytest.raises(ValueError, match="an account id has"):

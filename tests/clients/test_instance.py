@@ -59,7 +59,12 @@ def test_a_purchase_and_a_chargeback_reach_the_product(instance: Instance) -> No
     assert suspended.rule == "dispute.suspended"
     assert (now.access, now.source) == (Access.NONE, Source.CACHE)
     assert now.may("export")
+    assert not now.may("use_free")
     assert client.counts[Count.CALLBACK_REFUSED] == 0
+
+    shown = client.entitlement("python_1", refresh=True).notice
+    assert shown is not None
+    assert (shown.severity, shown.text, shown.who) == ("critical", "Your account has been suspended", "everyone")
 
 
 def test_a_wrong_token_or_path_is_a_mistake_of_the_configuration(instance: Instance) -> None:

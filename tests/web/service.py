@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -124,7 +124,7 @@ class ServiceInMemory:
             raise NotFoundError("There is no such account.")
         return self.documents[account]
 
-    def entitlement(self, account: str) -> JsonDocument:
+    def entitlement(self, account: str, _: Sequence[str]) -> JsonDocument:
         document = self.account(account)
         return {
             "account_id": account,
@@ -133,6 +133,8 @@ class ServiceInMemory:
             "allows": ["login"],
             "add_ons": [],
             "version": document["version"],
+            "known": True,
+            "notice": None,
         }
 
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:

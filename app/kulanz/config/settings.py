@@ -362,6 +362,13 @@ class Settings:
     billing_url: str | None = _telling(
         "BILLING_URL", kinds.WEB, "where your customer pays or changes the card", default=None
     )
+    unknown_accounts: str = _telling(
+        "KULANZ_UNKNOWN_ACCOUNTS",
+        kinds.choice("404", "free"),
+        "how an entitlement of an account never heard of is answered: `404`, or `free` for the free plan with "
+        "`known: false`",
+        default="404",
+    )
     bank_account: BankAccount | None = _telling(  # noqa: RUF009 - a field, as all others
         "BANK_ACCOUNT",
         kinds.BANK_ACCOUNT,

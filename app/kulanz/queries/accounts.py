@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from kulanz.errors import NotFoundError
 from kulanz.policy.areas.dunning import holds
 from kulanz.policy.consequences.effects import entitlement as rights
-from kulanz.policy.state import Moment, Situation
+from kulanz.policy.state import FREE, Account, Moment, Situation
 from kulanz.processing import circuit_breaker, facts_first
 from kulanz.queries import account_documents, closed, sentences, story
+from kulanz.queries.product_notice import product_notice
 from kulanz.queries.views import AccountView, JsonDocument, Page, of_row, view, with_links
 from kulanz.services import Services
 from kulanz.store import accounts as stored
@@ -43,11 +44,18 @@ def accounts(
     return Page(items=items, after=rows[limit - 1].id if len(rows) > limit else None)
 
 
-def entitlement(services: Services, name: str) -> JsonDocument:
-    """Return what the account may use now."""
+def entitlement(services: Services, name: str, languages: Sequence[str] = ()) -> JsonDocument:
+    """Return what the account may use now, and what to show its users, in the first language that has words.
+
+    NotFoundError for an account never heard of, unless the settings say that it is on the free plan.
+    """
     with services.database.read() as conn:
-        account = view(services, conn, name).account
-    return {"account_id": account.id, **rights(account)}
+        row = stored.answering(conn, name)
+        if row is None and services.settings.unknown_accounts == FREE:
+            return {"account_id": name, **rights(Account(id=name)), "known": False, "notice": None}
+        seen = view(services, conn, name)
+    notice = product_notice(seen, services.settings, languages)
+    return {"account_id": seen.account.id, **rights(seen.account), "known": True, "notice": notice}
 
 
 def timeline(services: Services, name: str, *, after: str | None = None, limit: int = 50) -> Page:

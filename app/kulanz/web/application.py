@@ -11,7 +11,7 @@ from kulanz.config import Settings
 from kulanz.ingest.receiver import Receiver
 from kulanz.queries.gauges import Gauges
 from kulanz.services import Services
-from kulanz.web import probes, problems, webhooks
+from kulanz.web import embed, probes, problems, webhooks
 from kulanz.web.api import views
 from kulanz.web.api.service import AccountService, Service
 from kulanz.web.console import application
@@ -69,6 +69,7 @@ def assemble(
         )
     )
     app.register_blueprint(views.blueprint(service, settings.api_tokens))
+    app.register_blueprint(embed.blueprint())
     app.after_request(_hardened)
     return app
 

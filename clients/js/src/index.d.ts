@@ -81,6 +81,8 @@ export interface Options {
   callbackSecret?: string | readonly string[];
   /** Paid plans from the lowest to the highest; without them a plan covers itself only. */
   plans?: readonly string[];
+  /** Language of notices, such as `de` or `de-AT, en;q=0.5`; without it each is in its account's own. */
+  language?: string;
   ttl?: number;
   keep?: number;
   timeout?: number;

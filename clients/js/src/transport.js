@@ -12,14 +12,16 @@ export class Transport {
   #timeout;
   #pause;
   #fetch;
+  #language;
   #proven = false; // Becomes true with the first answer that only Kulanz gives.
 
-  constructor({ url, token, timeout, pause, fetch }) {
+  constructor({ url, token, timeout, pause, fetch, language }) {
     this.#base = address(url);
     this.#token = checked(token);
     this.#timeout = timeout;
     this.#pause = pause;
     this.#fetch = fetch;
+    this.#language = language ? { "Accept-Language": language } : {};
   }
 
   /**
@@ -92,7 +94,7 @@ export class Transport {
 
   async #sent(path, headers) {
     const response = await this.#fetch(this.#base + path, {
-      headers: { Accept: "application/json", Authorization: `Bearer ${this.#token}`, ...headers },
+      headers: { Accept: "application/json", Authorization: `Bearer ${this.#token}`, ...this.#language, ...headers },
       redirect: "manual",
       signal: AbortSignal.timeout(this.#timeout),
     });

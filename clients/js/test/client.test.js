@@ -253,6 +253,17 @@ test("a notice is passed on where there is one", () =>
     assert.deepEqual(told, { ...notice, deadline: new Date(notice.deadline), who: null });
   }));
 
+test("the language of notices is asked for where the product has one", () =>
+  withKulanz(async (far) => {
+    await far.client({ language: "de-AT, en;q=0.5" }).entitlement("org_42");
+    await far.client().entitlement("org_42");
+
+    assert.deepEqual(
+      far.requests.map(({ headers }) => headers["accept-language"]),
+      ["de-AT, en;q=0.5", "*"],
+    );
+  }));
+
 test("an id that Kulanz cannot have and a wrong address or token are refused at once", () =>
   withKulanz(async (far) => {
     for (const account of ["", "..", "a/b", "x".repeat(129)]) {

@@ -63,7 +63,8 @@ class Client:
     """Thread-safe client; make one for each process and share it.
 
     `plans` names the paid plans from the lowest to the highest, as KULANZ_PLANS does, so that a higher plan covers a
-    lower one; without it a plan covers itself only. Times are timedeltas. `clock` returns seconds that never go back.
+    lower one; without it a plan covers itself only. `language` (`de`, or `de-AT, en;q=0.5`) is that of notices; without
+    it each is in its account's own. Times are timedeltas. `clock` returns seconds that never go back.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Client:
         *,
         callback_secret: str | Sequence[str] = (),
         plans: Sequence[str] = (),
+        language: str | None = None,
         ttl: timedelta = timedelta(seconds=30),
         keep: timedelta = timedelta(days=7),
         timeout: timedelta = timedelta(seconds=2),
@@ -81,7 +83,8 @@ class Client:
         clock: Callable[[], float] = awake_clock,
     ) -> None:
         secrets = (callback_secret,) if isinstance(callback_secret, str) else callback_secret
-        self._transport = Transport(url, token, timeout=timeout.total_seconds(), pause=pause.total_seconds())
+        seconds = {"timeout": timeout.total_seconds(), "pause": pause.total_seconds()}
+        self._transport = Transport(url, token, **seconds, language=language)
         self._verifier = Verifier([secret for secret in secrets if secret])
         self._ranks = {FREE: 0, **{plan: rank for rank, plan in enumerate(plans, _UNLISTED + 1)}}
         self._ttl, self._keep = ttl.total_seconds(), keep.total_seconds()

@@ -25,11 +25,12 @@ _INTERNAL_ERROR = 500
 class Transport:
     """HTTP connections to one instance, one session for each thread of each process."""
 
-    def __init__(self, url: str, token: str, *, timeout: float, pause: float) -> None:
+    def __init__(self, url: str, token: str, *, timeout: float, pause: float, language: str | None = None) -> None:
         self._base = _address(url)
         self._auth = _Bearer(_checked(token))
         self._timeout = timeout
         self._pause = pause
+        self._headers = {"User-Agent": AGENT, "Accept": "application/json"} | _languages(language)
         self._local = threading.local()
         self._proven = False  # Becomes true with the first answer that only Kulanz gives.
 
@@ -105,7 +106,7 @@ class Transport:
         owner, session = getattr(self._local, "session", (0, None))
         if session is None or owner != os.getpid():
             session = requests.Session()
-            session.headers.update({"User-Agent": AGENT, "Accept": "application/json"})
+            session.headers.update(self._headers)
             self._local.session = (os.getpid(), session)
         return session
 
@@ -133,6 +134,12 @@ def _checked(token: str) -> str:
     if not stripped or not stripped.isascii() or not stripped.isprintable():
         raise ConfigurationError("token must be one of API_TOKENS: printable ASCII, not empty")
     return stripped
+
+
+def _languages(language: str | None) -> dict[str, str]:
+    if language is not None and not (language.isascii() and language.isprintable()):
+        raise ConfigurationError("language must be language tags, such as `de` or `de-AT, en;q=0.5`")
+    return {"Accept-Language": language} if language else {}
 
 
 def _is_problem(response: requests.Response) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from kulanz.policy import facts as f
@@ -26,7 +26,13 @@ __all__ = [
     "still_wanted",
 ]
 
-ALLOWED_WITHOUT_ACCESS = ("login", "export", "explain")
+ALWAYS_ALLOWED = ("login", "export", "explain")
+ALLOWED: Mapping[Access, tuple[str, ...]] = {
+    Access.NONE: ALWAYS_ALLOWED,
+    Access.FREE: (*ALWAYS_ALLOWED, "use_free"),
+    Access.FULL: (*ALWAYS_ALLOWED, "use_free", "use_paid"),
+}
+"""What is possible with each access; a closed account can do nothing."""
 _CALLED_BACK = frozenset({notices.REMINDER, notices.WARNING, levels.NOTICE})
 """Notices of a case that the merchant's product hears of, too."""
 _SHARED_ALERTS = frozenset({"mass_action_brake"})
@@ -37,7 +43,7 @@ def entitlement(account: Account) -> dict[str, Any]:
     """Return what the account may use, as the API and every callback tell it (CONTRACT sections 3 and 4)."""
     quantities = {"quantities": dict(account.quantities)} if account.quantities else {}
     closed = account.standing is Standing.CLOSED
-    allows = ALLOWED_WITHOUT_ACCESS if account.access is Access.NONE and not closed else ()
+    allows = () if closed else ALLOWED[account.access]
     return {
         "plan": account.plan,
         "access": str(account.access),

@@ -65,7 +65,10 @@ def _described(operation: Operation) -> dict[str, Any]:
             _header("Idempotency-Key", "A repeat within 7 days is answered, not done again.")
         )
     if operation.name == "entitlement":
-        described["parameters"].append(_header("If-None-Match", "The ETag that the caller has."))
+        described["parameters"] += [
+            _header("If-None-Match", "The ETag that the caller has."),
+            _header("Accept-Language", "The user's languages: the notice is in the first that has words."),
+        ]
     return described
 
 

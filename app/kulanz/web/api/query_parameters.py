@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ Read = Callable[[str, str | None], Any]
 """Returns the value of a parameter by its name and text, None where it is not given; raises BadRequestError."""
 
 PAGING = ("cursor", "limit")
+LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +87,12 @@ def _amount(name: str, text: str | None) -> int | None:
     return int(text)
 
 
+def _locale(name: str, text: str | None) -> str | None:
+    if text is not None and not LOCALE.fullmatch(text):
+        raise BadRequestError(f"`{name}` is a language tag such as `de` or `de-AT`.")
+    return text
+
+
 def _as_given(_: str, text: str | None) -> str | None:
     return text
 
@@ -113,6 +121,14 @@ PARAMETERS: Mapping[str, Parameter] = {
         schema={"type": "string", "description": "The provider's; else the one that gives the plan."},
         read=_as_given,
         called="subscription",
+    ),
+    "locale": Parameter(
+        schema={
+            "type": "string",
+            "pattern": f"^{LOCALE.pattern}$",
+            "description": "Language of the notice, before `Accept-Language`.",
+        },
+        read=_locale,
     ),
     "open": Parameter(
         schema={"type": "boolean", "description": "Only those that were not taken back."},

@@ -68,8 +68,8 @@ class Service(Protocol):
     def account(self, account: str) -> JsonDocument:
         """Return an account (CONTRACT section 3)."""
 
-    def entitlement(self, account: str) -> JsonDocument:
-        """Return what the account may use now."""
+    def entitlement(self, account: str, languages: Sequence[str]) -> JsonDocument:
+        """Return what the account may use now, and what to show its users in the first language that has words."""
 
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
         """Return the account's decisions, oldest first."""
@@ -176,9 +176,9 @@ class AccountService:
         """Return an account's document."""
         return accounts.account_document(self._services, account)
 
-    def entitlement(self, account: str) -> JsonDocument:
-        """Return what an account may use now."""
-        return accounts.entitlement(self._services, account)
+    def entitlement(self, account: str, languages: Sequence[str]) -> JsonDocument:
+        """Return what an account may use now, and what to show its users."""
+        return accounts.entitlement(self._services, account, languages)
 
     def timeline(self, account: str, *, after: str | None, limit: int) -> Page:
         """Return an account's decisions."""

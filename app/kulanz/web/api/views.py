@@ -18,7 +18,7 @@ from kulanz.formats.wording import file_name
 from kulanz.queries.views import JsonDocument, Page
 from kulanz.telemetry import metrics
 from kulanz.web.api import cursors, form_fields, forms, openapi, query_parameters
-from kulanz.web.api.operations import ID, OPERATIONS, Operation
+from kulanz.web.api.operations import ID, OPERATIONS, Operation, questions
 from kulanz.web.api.operations.shape import Answers, Orders
 from kulanz.web.api.service import Service, StoreResponse, forgotten
 from kulanz.web.api.tokens import authenticate
@@ -27,6 +27,8 @@ from kulanz.web.problems import BadRequestError
 
 MAX_BODY = 64 * 1024
 PERSONAL = frozenset(operation.name for operation in OPERATIONS if operation.personal)
+LANGUAGES_READ = 10
+"""Of an Accept-Language header."""
 IDEMPOTENCY_KEY = re.compile(r"[\x21-\x7e]{1,255}", re.ASCII)
 
 
@@ -68,10 +70,12 @@ class Api:
 
     def entitlement(self, account_id: str) -> Response:
         """Answer what the account may use, or that it is what the caller has already."""
-        _nothing_asked()
-        response = _json(self._service.entitlement(_known_form(account_id)))
+        params = query_parameters.read(request.args, questions.entitlement.query)
+        preferred = tuple(name for name, quality in request.accept_languages if quality > 0)[:LANGUAGES_READ]
+        languages = preferred if params["locale"] is None else (params["locale"],)
+        response = _json(self._service.entitlement(_known_form(account_id), languages))
         response.headers["Cache-Control"] = "private, no-cache"
-        response.headers["Vary"] = "Authorization"
+        response.headers["Vary"] = "Authorization, Accept-Language"
         response.set_etag(sha256(response.get_data()).hexdigest()[:32])
         response.make_conditional(request)
         return response

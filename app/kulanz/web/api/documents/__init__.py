@@ -8,6 +8,7 @@ from typing import Any
 from msgspec import UNSET, UnsetType
 
 from kulanz.policy.state import Access, Standing
+from kulanz.queries.product_notice import Audience, Severity
 from kulanz.web.api.documents.debts import Collection, DebtorHeld, Delivery, Mandate, Payment
 from kulanz.web.api.documents.purchases import AddOn, Cancellation, Contact, Credit, Licence, Migration, RefundRequest
 from kulanz.web.api.documents.shape import Document
@@ -70,6 +71,19 @@ class Accounts(Document, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
+class Notice(Document, frozen=True, kw_only=True):
+    """A sentence that the product shows to users of the account."""
+
+    severity: Severity
+    text: str
+    """Plain text, in the user's language."""
+    deadline: datetime | None
+    """Until when something can be done about it."""
+    link: str | None
+    """Where it can be done."""
+    who: Audience
+
+
 class Entitlement(Document, frozen=True, kw_only=True):
     """What an account may use now; `version` grows with every change of it."""
 
@@ -81,6 +95,9 @@ class Entitlement(Document, frozen=True, kw_only=True):
     version: int
     quantities: dict[str, int] | UnsetType = UNSET
     """How much there is of each add-on that is booked in quantities; left out where nothing is."""
+    known: bool
+    """False: the account was never heard of, and the settings say that it is on the free plan."""
+    notice: Notice | None
 
 
 class Decision(Document, frozen=True, kw_only=True, rename={"before": "from", "after": "to"}):

@@ -18,8 +18,9 @@ entitlement = Operation(
     name="entitlement",
     method="GET",
     path="/accounts/{account_id}/entitlement",
-    summary="What the account may use now; poll it with If-None-Match.",
+    summary="What the account may use now, and what to show its users; poll it with If-None-Match.",
     answer=documents.Entitlement,
+    query=("locale",),
 )
 evidence = Operation(
     name="evidence",
