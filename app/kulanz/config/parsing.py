@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kulanz.config import urls
+from kulanz.formats.bank_accounts import BankAccount
 from kulanz.formats.mail_addresses import ascii_address
 
 T = TypeVar("T")
@@ -182,6 +183,11 @@ def _plans(value: RawValue) -> tuple[tuple[str, str], ...]:
     return pairs
 
 
+def _lines(text: str) -> tuple[str, ...] | None:
+    lines = tuple(line for part in text.split(";") if (line := part.strip()))
+    return lines if lines and all(map(str.isprintable, lines)) else None
+
+
 def _mailbox(text: str) -> str | None:
     return text if ascii_address(parseaddr(text)[1]) and text.isprintable() else None
 
@@ -291,6 +297,10 @@ REDIS = _address(urls.redis_url, "redis://, rediss://, unix:// or redis+sentinel
 WEB = _web("https", "http")
 API = Kind(lambda value: str(WEB.parse(value)).rstrip("/"), WEB.show, secret=True)
 SMTP = _web("smtp", "smtps")
+BANK_ACCOUNT = Kind(
+    single(BankAccount.parse, "`holder; IBAN` or `holder; IBAN; BIC`, with an IBAN whose check sum is right"), str
+)
+ADDRESS_LINES = Kind(single(_lines, "lines divided by semicolons"), "; ".join)
 MAIL_ADDRESS = Kind(single(lambda text: text if ascii_address(text) else None, "a mail address"), str)
 MAILBOX = Kind(single(_mailbox, "a mail address, or a name and <a mail address>"), str)
 ENDPOINT_SECRETS = Kind(_endpoint_secrets, _each_hidden, secret=True)

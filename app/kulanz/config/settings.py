@@ -14,6 +14,7 @@ from typing import Any
 
 from kulanz.config import parsing as kinds
 from kulanz.config.parsing import ApiToken, Kind, OpsUser
+from kulanz.formats.bank_accounts import BankAccount
 
 DATA_DIR = ".kulanz"
 LEMONSQUEEZY_API = "https://api.lemonsqueezy.com/v1"
@@ -205,7 +206,10 @@ class Settings:
     )
     """Connected accounts whose events act; those of the endpoint's own account always do."""
     stripe_api_key: str | None = _provider(
-        "STRIPE_API_KEY", kinds.SECRET, "for the fresh look, cancelling and resuming at Stripe", default=None
+        "STRIPE_API_KEY",
+        kinds.SECRET,
+        "for the fresh look, cancelling and resuming at Stripe, and for [events that never arrived](reconciliation.md)",
+        default=None,
     )
     stripe_api_url: str = _provider("STRIPE_API_URL", kinds.API, "the API's address", default=STRIPE_API)
     paddle_webhook_secrets: tuple[str, ...] = _provider(
@@ -318,6 +322,18 @@ class Settings:
     )
     billing_url: str | None = _telling(
         "BILLING_URL", kinds.WEB, "where your customer pays or changes the card", default=None
+    )
+    bank_account: BankAccount | None = _telling(  # noqa: RUF009 - a field, as all others
+        "BANK_ACCOUNT",
+        kinds.BANK_ACCOUNT,
+        "where transfers go, as dunning letters and letters on paper tell: `holder; IBAN` or `holder; IBAN; BIC`",
+        default=None,
+    )
+    sender_address: tuple[str, ...] = _telling(
+        "SENDER_ADDRESS",
+        kinds.ADDRESS_LINES,
+        "your postal address on letters on paper; semicolons divide its lines",
+        default=(),
     )
     ops_alert_to: str | None = _telling(
         "OPS_ALERT_TO",

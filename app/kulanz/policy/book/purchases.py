@@ -43,7 +43,8 @@ def subjects(book: Book) -> Subjects:
             known[key] = paid
     for key, add_on in book.add_ons.items():
         if add_on.booked is not None:
-            known[key] = Purchase(Kind.SUBSCRIPTION, add_on.booked.subscription)
+            names = (key, *(part.part for part in add_on.parts))
+            known.update(dict.fromkeys(names, Purchase(Kind.SUBSCRIPTION, add_on.booked.subscription)))
     return known
 
 
