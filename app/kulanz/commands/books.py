@@ -101,7 +101,7 @@ def _upgraded(
     ]
     looks += [(fact.subject, KEPT_END, fact.until) for fact in kept]
     rows = tuple(TimerRow(account.row.id, kind, subject, due_at) for subject, kind, due_at in looks)
-    facts = (*promises, *kept)
+    facts: tuple[DeadlinePromised | KeptAfterUpgrade, ...] = (*promises, *kept)
     return _Upgraded(book.with_facts(facts), facts, rows)
 
 
