@@ -22,7 +22,7 @@ RUNNING = {"up", "web", "worker", "clock run", "provider-sim"}
 READING = {
     "backup", "certificates", "check", "demo", "diff", "doctor", "due", "evidence", "explain", "export", "find",
     "generate", "hash", "init", "key", "keys", "list", "plan-change", "reference", "replay", "schema", "send",
-    "show", "simulate", "status", "verify",
+    "show", "sign", "simulate", "status", "verify",
 }  # fmt: skip
 """They change nothing of ours; `send` and `demo` are a provider that delivers, `init` comes before all else."""
 OF_MANY_COMMANDS = {"--json", "--dry-run", "--actor", "--token-file", "--yes"}

@@ -242,8 +242,8 @@ def one_by_one(data: st.DataObject, events: Sequence[Told], *again: Told) -> lis
     return [[event] for event in data.draw(st.permutations([*events, *twice, *again]))]
 
 
-@settings(max_examples=20)
-@given(st.data(), st.lists(an_event, min_size=2, max_size=9))
+@settings(max_examples=12)
+@given(st.data(), st.lists(an_event, min_size=2, max_size=7))
 def test_any_order_of_the_same_events_gives_the_same_owners_and_states(
     template: Path, data: st.DataObject, events: list[Told]
 ) -> None:
@@ -261,7 +261,7 @@ LINKS = st.tuples(
 )
 
 
-@settings(max_examples=12)
+@settings(max_examples=8)
 @given(
     st.data(),
     st.lists(an_event, min_size=2, max_size=6),
