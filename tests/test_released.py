@@ -29,7 +29,16 @@ from kulanz.store.database import Database
 from tests import paddle, standard, stripe
 from tests.days import deliver, product, settings_of, settle
 from tests.end_to_end.instance import _environ
-from tests.lemonsqueezy import MONDAY, Purchase, a_buyer, subscription_payment_recovered, subscription_updated
+from tests.lemonsqueezy import (
+    MONDAY,
+    Purchase,
+    a_buyer,
+    dispute_created,
+    license_key_created,
+    order_refunded,
+    subscription_payment_recovered,
+    subscription_updated,
+)
 from tests.released.tables import lay
 from tests.servers import PostgreSQL
 from tests.store.rows import make_alias
@@ -55,6 +64,14 @@ STOOD = {
 """Plan, access and standing of each account as version 0.1.0 left them."""
 SHARING = {f"org_{number}{letter}" for number in range(1, 6) for letter in ("", "b")} | {"org_9"}
 """Accounts that have the plan as version 0.1.0 left them, five of them by the subscription of another one."""
+UNPAID = {f"org_{number}": "enterprise" if number < 4 else "professional" for number in range(1, 9)}
+"""Plans as version 0.1.0 left them: an upgrade nobody paid for (1 to 3), cancelled without an end (4 to 6)."""
+TODAY = (
+    UNPAID
+    | dict.fromkeys(("org_1", "org_2", "org_3"), "professional")
+    | dict.fromkeys(("org_4", "org_5", "org_6"), "free")
+)
+"""The same by today's rules."""
 
 
 @pytest.fixture
@@ -74,6 +91,13 @@ def installed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Servic
 def sharing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Services]:
     """An installation with subscriptions that two accounts have, which give both of them the plan."""
     with _installed(request, tmp_path, "0.1.0-shared") as services:
+        yield _brought(services)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def unpaid(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Services]:
+    """An installation with plans that today's rules do not give: nobody paid for them, or they had no end."""
+    with _installed(request, tmp_path, "0.1.0-unpaid") as services:
         yield _brought(services)
 
 
@@ -304,6 +328,84 @@ def test_an_upgrade_that_would_change_more_accounts_than_the_limit_is_refused_un
     database.dispose()
 
 
+def test_the_upgrade_takes_no_plan_that_the_rules_of_then_gave(unpaid: Services) -> None:
+    settle(unpaid)
+    _hours_go_by(unpaid, 47)
+
+    assert _plans(unpaid) == UNPAID
+    assert [result for result in audit.verify(unpaid) if result.flaw] == []
+    assert [finding for finding in replay(unpaid, shuffle=Random(7)) if finding.differs] == []
+
+
+def test_an_event_takes_no_plan_of_then_before_the_whole_final_warning_is_over(unpaid: Services) -> None:
+    for number in range(1, 9):
+        buyer = a_buyer(number, began=MONDAY - 60 * DAY)
+        deliver(unpaid, license_key_created(at=MONDAY + HOUR, purchase=buyer))
+    _hours_go_by(unpaid, 47)
+
+    assert _plans(unpaid) == UNPAID
+
+
+def test_a_plan_of_then_ends_after_the_final_warning_within_the_mass_action_limit(unpaid: Services) -> None:
+    _hours_go_by(unpaid, 72)
+
+    lost = {name for name, plan in _plans(unpaid).items() if plan != UNPAID[name]}
+    assert len(lost) == 2
+    assert all(_plans(unpaid)[name] == TODAY[name] for name in lost)
+    assert all("plan.kept_end" in _rules(unpaid, name) for name in lost)
+    assert _breaker_is_on(unpaid)
+    assert [finding for finding in replay(unpaid, shuffle=Random(7)) if finding.differs] == []
+
+    with unpaid.database.write() as tx:
+        now = unpaid.clock.now(tx)
+        circuit_breaker.release(tx, until=now + 2 * HOUR, actor="ada", reason="looked at", now=now)
+    _hours_go_by(unpaid, 74)
+
+    assert _plans(unpaid) == TODAY
+    assert [finding for finding in replay(unpaid, shuffle=Random(7)) if finding.differs] == []
+
+
+def test_an_event_after_the_final_warning_takes_no_more_than_the_limit(unpaid: Services) -> None:
+    unpaid.clock.set(MONDAY + 49 * HOUR)
+
+    for number in range(1, 7):
+        buyer = a_buyer(number, began=MONDAY - 60 * DAY)
+        deliver(unpaid, license_key_created(at=MONDAY + 49 * HOUR, purchase=buyer))
+    settle(unpaid)
+
+    assert len([name for name, plan in _plans(unpaid).items() if plan != UNPAID[name]]) == 2
+
+
+def test_a_hold_that_began_after_the_upgrade_takes_what_is_kept(unpaid: Services) -> None:
+    at = MONDAY + HOUR
+    buyer = a_buyer(4, began=MONDAY - 60 * DAY)
+
+    unpaid.clock.set(at)
+    deliver(unpaid, order_refunded(at=at, purchase=buyer), dispute_created(at=at, purchase=buyer))
+    settle(unpaid)
+
+    assert _plans(unpaid)["org_4"] == "free"
+
+
+def test_the_dry_run_lists_whose_plan_today_s_rules_do_not_give(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'kulanz.db'}")
+    lay(database, "0.1.0-unpaid")
+    plans = "lemonsqueezy:47001=professional,lemonsqueezy:47002=enterprise"
+    key = base64.b64encode(b"k" * 32).decode()
+    environ = {"KULANZ_DATA_DIR": str(tmp_path), "ENCRYPTION_KEYS": key, "KULANZ_PLANS": plans}
+    out = StringIO()
+
+    with _environ(environ), redirect_stdout(out):
+        listed = run(("migrate", "--json", "--dry-run"))
+        rows = json.loads(out.getvalue())["owners"]
+        refused = run(("migrate",))
+
+    differing = {(row["account"], row["of"]) for row in rows if row["difference"] == "plan"}
+    assert differing == {(name, f"{plan} -> {TODAY[name]}") for name, plan in UNPAID.items() if plan != TODAY[name]}
+    assert (listed, refused, migrate.current(database)) == (0, 1, "0010")
+    database.dispose()
+
+
 @pytest.mark.parametrize("dry_run", [True, False])
 def test_the_command_prints_the_report_before_the_upgrade(tmp_path: Path, *, dry_run: bool) -> None:
     database = Database(f"sqlite:///{tmp_path / 'kulanz.db'}")
@@ -330,6 +432,10 @@ def _hours_go_by(services: Services, until: int) -> None:
     for hour in range(done, until + 1):
         services.clock.set(MONDAY + hour * HOUR)
         settle(services)
+
+
+def _plans(services: Services) -> dict[str, str]:
+    return {name: plan for name, (plan, _, _) in _standings(services).items()}
 
 
 def _given(services: Services) -> set[str]:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from kulanz.policy.areas.sharing.area import SHARED_END
+from kulanz.policy.areas.keeping.area import SHARED_END
 from kulanz.privacy import retention
 from kulanz.processing import facts_first, owners
 from kulanz.processing.decision_log import Cause

@@ -360,6 +360,7 @@ _CUSTOMERS = {SUB: OWNER, OTHER: STRANGER, "lemonsqueezy:421955": OWNER}
 _VARIANTS = {SUB: PRO, OTHER: ENTERPRISE, "lemonsqueezy:421955": SEATS}
 _SUBS = st.sampled_from([SUB, SUB, SUB, OTHER, "lemonsqueezy:421955"])
 _REASONS = {1: BillingReason.RENEWAL, 2: BillingReason.RENEWAL, 3: BillingReason.INITIAL, 4: BillingReason.UPDATED}
+_MADE = {1: MONDAY, 2: MONDAY + 30 * DAY, 3: MONDAY, 4: MONDAY}
 _INVOICES = st.sampled_from([1, 1, 1, 1, 1, 2, 2, 3, 4])
 
 
@@ -394,7 +395,8 @@ def _payments(draw: st.DrawFn) -> Fact:
         "key": f"lemonsqueezy:{key[-3:]}{number}",
         "subscription": key,
         "reason": _REASONS[number],
-        "created_at": draw(st.sampled_from([None, MONDAY, MONDAY + 30 * DAY])),
+        # An invoice is made once; not every event of it says when.
+        "created_at": draw(st.sampled_from([None, _MADE[number]])),
     }
     match draw(st.sampled_from(["fails", "fails", "fails", "succeeds", "refunded", "void"])):
         case "fails":

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from kulanz.errors import KulanzError
 from kulanz.privacy.after_restore import HeadLoop
 from kulanz.privacy.vacuum import VacuumLoop
+from kulanz.reconcile.event_subscriptions import EventSubscriptionsLoop
 from kulanz.reconcile.schedule import ReconcileSchedule
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
@@ -38,6 +39,7 @@ class Scheduler:
         self._rounded_at = float("-inf")
         self._away = False
         self._reconcile_schedule = ReconcileSchedule(services)
+        self._event_subscriptions_loop = EventSubscriptionsLoop(services)
         self.vacuum_loop = VacuumLoop(services)
         self.head_loop = HeadLoop(services)
         self._clock_watch = clock_guard.ClockWatch(real_now())
@@ -53,6 +55,7 @@ class Scheduler:
         """Look once; return the queues that were notified."""
         database = self._services.database
         self._reconcile_schedule.tick(real_now())
+        self._event_subscriptions_loop.tick(real_now())
         self.vacuum_loop.tick()
         self.head_loop.tick()
         self._repair_after_clock_step()

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 import msgspec
 
 from kulanz.crypto import places
+from kulanz.policy.areas.keeping.area import KEPT_END, is_less
 from kulanz.policy.areas.renewals import overdue
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
-from kulanz.policy.facts import DeadlinePromised
+from kulanz.policy.book.keeping import PLAN
+from kulanz.policy.facts import DeadlinePromised, KeptAfterUpgrade
 from kulanz.policy.state import Case, CaseState, Moment, Terms
 from kulanz.privacy import statements
+from kulanz.processing import outbox
+from kulanz.queries.ownership import last_standing
 from kulanz.queries.replay.recorded import ACCOUNTS_PER_PAGE, RecordedAccount, news, opened
 from kulanz.services import Services
 from kulanz.store import accounts, codec, journal, shared_values, timers
+from kulanz.store.accounts import AccountRow
 from kulanz.store.journal import JournalRow
 from kulanz.store.timers import TimerRow
 
@@ -25,7 +30,7 @@ FORM = 3
 """Of what a book keeps, and of what is promised and looked at.
 
 2: the history of each subscription's snapshots; no mails to operators. 3: overdue renewals, and a whole final warning
-for cases that other rules kept from a hold.
+for cases that other rules kept from a hold, and for plans that other rules gave.
 """
 _NAME = "form_of_books"
 
@@ -34,7 +39,7 @@ class _Upgraded(NamedTuple):
     """What this version keeps of an account, beside what an older one left."""
 
     book: Book
-    promises: tuple[DeadlinePromised, ...] = ()
+    facts: tuple[DeadlinePromised | KeptAfterUpgrade, ...] = ()
     timers: tuple[TimerRow, ...] = ()
 
 
@@ -77,21 +82,37 @@ def _outdated(services: Services, names: list[str]) -> list[tuple[RecordedAccoun
         stored = [account for row in rows if (account := opened(services, row)) is not None]
         recorded = news(services, conn, stored)
         terms, now = services.terms(conn), services.clock.now(conn)
+        looks = {account.row.id: timers.of_account(conn, account.row.id) for account in stored}
     books = [(account, Book().with_facts(each.fact for each in recorded[account.row.id])) for account in stored]
-    upgraded = [(account, _upgraded(account, book, terms, now)) for account, book in books]
+    upgraded = [(account, _upgraded(account, book, terms, looks[account.row.id], now)) for account, book in books]
     return [(account, new) for account, new in upgraded if new != _Upgraded(account.book)]
 
 
-def _upgraded(account: RecordedAccount, book: Book, terms: Terms, now: datetime) -> _Upgraded:
+def _upgraded(
+    account: RecordedAccount, book: Book, terms: Terms, stored: Sequence[TimerRow], now: datetime
+) -> _Upgraded:
     moment = Moment(terms.under(book, now), book.word("timezone") or terms.timezone, now)
     state = assess(book, terms, moment.zone, now, with_timers=False)
     promises = tuple(_promises(state.cases, moment))
+    kept = tuple(_kept(account.row, book, terms, stored, moment))
     looks = [
         *((promise.case, "grace_warning", now) for promise in promises),
         *((look.subject, look.kind, look.due_at) for look in overdue.looks(state, book, moment)),
     ]
+    looks += [(fact.subject, KEPT_END, fact.until) for fact in kept]
     rows = tuple(TimerRow(account.row.id, kind, subject, due_at) for subject, kind, due_at in looks)
-    return _Upgraded(book.with_facts(promises), promises, rows)
+    facts: tuple[DeadlinePromised | KeptAfterUpgrade, ...] = (*promises, *kept)
+    return _Upgraded(book.with_facts(facts), facts, rows)
+
+
+def _kept(
+    row: AccountRow, book: Book, terms: Terms, stored: Sequence[TimerRow], moment: Moment
+) -> Iterator[KeptAfterUpgrade]:
+    """Yield the plan and access that an account was last told, where today's rules give less, for a final warning."""
+    state = last_standing(row, book, terms, stored, moment.at)
+    if state is not None and is_less(state, row.plan, row.access, terms):
+        until = moment.terms.current.dunning.final_warning.after(moment.at, moment.zone)
+        yield KeptAfterUpgrade(subject=PLAN, until=until, at=moment.at, plan=row.plan, access=row.access)
 
 
 def _promises(cases: Iterable[Case], moment: Moment) -> Iterator[DeadlinePromised]:
@@ -110,9 +131,11 @@ def _replaced(services: Services, account: RecordedAccount, upgraded: _Upgraded)
         if row != account.row:
             return False
         now = services.clock.now(tx)
-        for promise in upgraded.promises:
-            kind = type(promise).__name__
-            sealed = key.seal(codec.encode(promise), places.fact(name, kind, now))
+        for fact in upgraded.facts:
+            kind = type(fact).__name__
+            sealed = key.seal(codec.encode(fact), places.fact(name, kind, now))
+            if isinstance(fact, KeptAfterUpgrade):
+                outbox.alert(services, tx, topic="plan_kept", subject=name, account=name)
             journal.append(tx, [JournalRow(name, now, kind, sealed, row.seq or None)])
         timers.add(tx, upgraded.timers)
         sealed = key.seal(codec.pack_book(upgraded.book), places.book(name))

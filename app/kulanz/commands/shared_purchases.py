@@ -12,9 +12,9 @@ from datetime import datetime
 import msgspec
 
 from kulanz.crypto import places
-from kulanz.policy.areas.sharing.area import SHARED_END
+from kulanz.policy.areas.keeping.area import SHARED_END
 from kulanz.policy.book.purchases import Purchase
-from kulanz.policy.facts import PurchaseShared
+from kulanz.policy.facts import KeptAfterUpgrade
 from kulanz.privacy import statements
 from kulanz.processing import outbox
 from kulanz.processing.entry import Entry, opened
@@ -31,7 +31,7 @@ from kulanz.store.journal import JournalRow
 from kulanz.store.timers import TimerRow
 
 _NAME = "shared_purchases_noted"
-_KIND = PurchaseShared.__name__
+_KIND = KeptAfterUpgrade.__name__
 
 
 def note(services: Services) -> int:
@@ -81,11 +81,11 @@ def _row(key: str, account: str, value: Ownership) -> BindingRow:
 def _keep(services: Services, tx: Connection, entry: Entry, keys: Collection[str]) -> None:
     """Note in an account that it keeps these purchases, with the timer of their end; nothing else changes."""
     name, book, now = entry.row.id, entry.account.book, services.clock.now(tx)
-    wanted = [key for key in keys if key not in book.shared]
+    wanted = [key for key in keys if key not in book.kept]
     if not wanted:
         return
     until = _end(services, tx, entry, now)
-    facts = [PurchaseShared(purchase=key, until=until, at=now) for key in wanted]
+    facts = [KeptAfterUpgrade(subject=key, until=until, at=now) for key in wanted]
     place, seq = places.fact(name, _KIND, now), entry.row.seq or None
     sealed = [entry.key.seal(codec.encode(fact), place) for fact in facts]
     journal.append(tx, [JournalRow(name, now, _KIND, fact, seq) for fact in sealed])

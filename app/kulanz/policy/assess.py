@@ -9,6 +9,7 @@ from kulanz.policy.areas import areas_for
 from kulanz.policy.areas.add_ons.reading import in_quantities
 from kulanz.policy.areas.overrides import exceptions
 from kulanz.policy.book import Book
+from kulanz.policy.book.keeping import Kept
 from kulanz.policy.frozen import evolve
 from kulanz.policy.state import (
     FREE,
@@ -61,6 +62,8 @@ def _concluded(draft: State, book: Book, moment: Moment, timers: tuple[Timer, ..
     """Return the draft with what all that it found amounts to."""
     holds = _in_force(draft, book, moment)
     rights = _rights(draft, holds, moment.terms)
+    if draft.kept is not None and draft.closed_at is None:
+        rights = _at_least(draft.kept, rights, holds, moment.terms)
     standing = Standing.CLOSED if draft.closed_at is not None else _standing(draft.cases, holds)
     return evolve(
         draft,
@@ -109,6 +112,15 @@ def _rights(draft: State, holds: Sequence[Hold], terms: Terms) -> Rights:
         ]
     )
     return Rights(plan, access, tuple(name for name, _ in total), total)
+
+
+def _at_least(kept: Kept, rights: Rights, holds: Sequence[Hold], terms: Terms) -> Rights:
+    """Return the rights, and what is kept although the rules give less; what was held since takes that, too."""
+    if any(hold.since > kept.since for hold in holds):
+        return rights
+    plan = max(rights.plan, kept.plan or FREE, key=terms.catalogue.rank)
+    access = max(rights.access, Access(kept.access or rights.access), key=lambda access: access.rank)
+    return rights._replace(plan=plan, access=access)
 
 
 def _standing(cases: Sequence[Case], holds: Sequence[Hold]) -> Standing:

@@ -9,13 +9,14 @@ from typing import Any
 
 from kulanz.errors import RefusedError
 from kulanz.policy.areas.dunning import holds
-from kulanz.policy.areas.sharing.area import kept
+from kulanz.policy.areas.keeping import area as keeping
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
+from kulanz.policy.book.keeping import PLAN
 from kulanz.policy.decide import MOVED_RULE, decide
 from kulanz.policy.decide import moved as decide_moved
 from kulanz.policy.document import Policy
-from kulanz.policy.facts import Fact, PurchaseShared
+from kulanz.policy.facts import Fact, KeptAfterUpgrade
 from kulanz.policy.state import CALM, Account, Decision, Situation, State, Terms
 from kulanz.privacy import erasure
 from kulanz.privacy.erasure import Closing
@@ -101,14 +102,14 @@ class UnitOfWork:
 
     def kept(self, name: str) -> frozenset[str]:
         """Return the purchases that an account keeps for now, although another one may own them."""
-        return kept(self.account(name).book, self.now)
+        return keeping.shared(self.account(name).book, self.now)
 
     def end_sharing(self, old: str, new: str, purchase: str, keys: Collection[str]) -> None:
         """Give a shared purchase to its owner alone, within the mass-action limit; beyond it, look again in an hour."""
         name, before = self.account_id(old), self.account(old)
         if self._allowance.exhausted:
             self._allowance.keep_back()
-            again = PurchaseShared(purchase=purchase, until=self.now + facts_first.LOOK_AGAIN, at=self.now)
+            again = KeptAfterUpgrade(subject=purchase, until=self.now + facts_first.LOOK_AGAIN, at=self.now)
             self.decide(old, (again,), MOVED)
             return
         self.move(old, new, keys, cause=MOVED, reason="two accounts had it")
@@ -130,6 +131,10 @@ class UnitOfWork:
             raise RefusedError(f"{name}: {erasing.ERASED}")
         facts = tuple(new_facts)
         decision = self._decided(entry, facts)
+        longer = self._kept_longer(decision)
+        if longer is not None:
+            facts = (*facts, longer)
+            decision = self._decided(entry, facts)
         self._log.record(entry, decision, cause, facts, self.terms)
         withdrawn = self._withdrawal.facts(entry)
         if withdrawn:
@@ -167,6 +172,18 @@ class UnitOfWork:
             self._allowance.count(decision)
         self._expiries.note(decision)
         return decision
+
+    def _kept_longer(self, decision: Decision) -> KeptAfterUpgrade | None:
+        """Let what is kept after an upgrade end within the mass-action limit; beyond it, look again in an hour."""
+        kept = keeping.taken(decision, self.terms)
+        if kept is None:
+            return None
+        if self._allowance.exhausted:
+            self._allowance.keep_back()
+            until = self.now + facts_first.LOOK_AGAIN
+            return KeptAfterUpgrade(subject=PLAN, until=until, at=self.now, plan=kept.plan, access=kept.access)
+        self._allowance.take(decision.account.id)
+        return None
 
     def _situation(self, entry: Entry, decision: Decision) -> Situation:
         """Find what stands in dunning's way, and when to look again."""

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.book.purchases import Kind, Purchase
-from kulanz.policy.state import Access, Standing, Terms
+from kulanz.policy.state import Access, Standing, State, Terms
 from kulanz.privacy.erasure import book_of
+from kulanz.queries.replay import recorded
 from kulanz.services import Services
-from kulanz.store import accounts, policies
+from kulanz.store import accounts, policies, timers
 from kulanz.store.accounts import AccountRow
 from kulanz.store.database import Connection
-
-_PAGE = 500
+from kulanz.store.timers import TimerRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,11 +50,10 @@ def report(services: Services) -> UpgradeReport:
     """Return what is otherwise; it opens every account."""
     differences: list[Difference] = []
     with services.database.read() as conn:
-        terms = services.all_terms(conn)
-        for row in _everyone(conn):
-            if row.alias_of is not None:
-                differences.append(Difference(account=row.alias_of, kind="joined", of=row.id))
-            differences.extend(_judged(row, book_of(services.vault, row), terms))
+        for page in _pages(conn):
+            joined = [row for row in page if row.alias_of is not None]
+            differences.extend(Difference(account=str(row.alias_of), kind="joined", of=row.id) for row in joined)
+            differences.extend(_judged_again(services, conn, page))
         number = accounts.count(conn)
     for purchase, names in shared(services).items():
         differences.extend(Difference(account=name, kind="shared", of=purchase.key, takes=True) for name in names)
@@ -88,15 +88,38 @@ def _purchases(book: Book) -> Iterator[Purchase]:
     yield from (Purchase(Kind.ORDER, licence.seen.order or key) for key, licence in book.licences.items())
 
 
-def _judged(row: AccountRow, book: Book, terms: Terms) -> Iterator[Difference]:
-    """Yield what today's rules would have given at the last decision, where that is something else."""
+def last_standing(row: AccountRow, book: Book, terms: Terms, stored: Sequence[TimerRow], now: datetime) -> State | None:
+    """Return what today's rules give at the last time for which the stored plan and access are known to be right.
+
+    An earlier version would have looked at the account when one of its stored timers was due; until then it had what
+    it had. No later than the end of the final warning: what is lost after that is lost by a time told long before.
+    """
     if row.key is None or row.decided_at is None:
+        return None
+    zone = book.word("timezone") or terms.timezone
+    until = terms.under(book, now).current.dunning.final_warning.after(now, zone)
+    looked_at = min((timer.due_at - _BEFORE for timer in stored), default=until)
+    return assess(book, terms, zone, max(row.decided_at, min(until, looked_at)), with_timers=False)
+
+
+def _judged_again(services: Services, conn: Connection, page: Sequence[AccountRow]) -> Iterator[Difference]:
+    """Yield the differences of a page, by books that are made again of all that is recorded."""
+    terms, now = services.all_terms(conn), services.clock.now(conn)
+    stored = [account for row in page if row.alias_of is None and (account := recorded.opened(services, row))]
+    news = recorded.news(services, conn, stored)
+    for account in stored:
+        row, book = account.row, Book().with_facts(each.fact for each in news[account.row.id])
+        yield from _judged(row, last_standing(row, book, terms, timers.of_account(conn, row.id), now), terms)
+
+
+def _judged(row: AccountRow, state: State | None, terms: Terms) -> Iterator[Difference]:
+    """Yield what today's rules give instead of what an account was last told."""
+    if state is None:
         return
-    state = assess(book, terms, book.word("timezone") or terms.timezone, row.decided_at)
     rank = terms.catalogue.rank
     less = {
         "plan": rank(state.plan) < rank(row.plan),
-        "access": _ACCESS.index(state.access) < _ACCESS.index(Access(row.access)),
+        "access": state.access.rank < Access(row.access).rank,
         "standing": _STANDINGS.index(state.standing) > _STANDINGS.index(Standing(row.standing)),
     }
     for kind, takes in less.items():
@@ -105,12 +128,17 @@ def _judged(row: AccountRow, book: Book, terms: Terms) -> Iterator[Difference]:
             yield Difference(account=row.id, kind=kind, of=f"{old} -> {new}", takes=takes)
 
 
-_ACCESS = (Access.NONE, Access.FREE, Access.FULL)
+_BEFORE = timedelta(microseconds=1)
 _STANDINGS = (Standing.GOOD, Standing.GRACE, Standing.ON_HOLD, Standing.SUSPENDED, Standing.CLOSED)
 
 
 def _everyone(conn: Connection) -> Iterator[AccountRow]:
-    after = ""
-    while page := accounts.everyone(conn, after, _PAGE):
+    for page in _pages(conn):
         yield from page
+
+
+def _pages(conn: Connection) -> Iterator[list[AccountRow]]:
+    after = ""
+    while page := accounts.everyone(conn, after, recorded.ACCOUNTS_PER_PAGE):
+        yield page
         after = page[-1].id

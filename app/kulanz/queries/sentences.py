@@ -142,6 +142,10 @@ SENTENCES: Mapping[str, str] = {
     "plan.ended_by_pause": "Subscription {subscription} no longer gives the plan {plan}: it is paused.",
     "plan.raised": "Subscription {subscription} gives the higher plan {plan} at once.",
     "plan.quantity_changed": "Subscription {subscription} gives {plan} {quantity} times.",
+    "plan.kept_end": (
+        "The plan {kept}, which an earlier version gave against today's rules, was kept for a final warning. "
+        "The plan is {plan}."
+    ),
     "plan.lowered": "Subscription {subscription} gives the lower plan {plan}.",
     "plan.upgrade_unpaid": (
         "The plan {wanted} was chosen for subscription {subscription} and is not paid for yet. "

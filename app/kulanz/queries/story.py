@@ -48,6 +48,8 @@ def _rights(state: State) -> Iterator[str]:
             yield f"Subscription {grant.subscription} gives {_given(grant)}{until}."
     for order, plan in state.lifetimes:
         yield f"The order {order} gives the plan {plan} for good."
+    if state.kept is not None:
+        yield f"The plan {state.plan} is kept until {rfc3339(state.kept.until)}: an earlier version gave it."
     for booking in state.bookings:
         if booking.usable:
             yield f"{booking.quantity} of the add-on {booking.kind}, billed until {rfc3339(booking.billed_until)}."
@@ -171,6 +173,7 @@ _TIMERS = {
     "pause_end": "The pause of a subscription in dunning ends or is looked into",
     "renewal_overdue": "The renewal is overdue unless something is heard of it",
     "shared_end": "Another account has this purchase, too, and from then on only its owner has it",
+    "kept_end": "Today's rules give less than an earlier version gave, and are applied",
     "dispute_silent": "The dispute stops dunning no longer unless something is heard of it",
     "hold_end": "The hold ends and the subscription is given up",
 }

@@ -5,12 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from kulanz.config.urls import refuse_no_web_url
-from kulanz.providers.stripe.client import StripeClient, WebhookEndpoint
+from kulanz.providers.stripe.client import StripeClient
 from kulanz.providers.stripe.vocabulary import OBJECTS
 
 EVENTS = tuple(OBJECTS)
 """Everything that is acted on."""
-_ALL = "*"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,9 +38,3 @@ def register(client: StripeClient, url: str, *, dry_run: bool) -> StripeRegistra
         endpoint=existing.id if existing else None,
         secret=existing.secret if existing else None,
     )
-
-
-def missing(endpoints: tuple[WebhookEndpoint, ...]) -> list[str]:
-    """Return the events that none of some endpoints is sent."""
-    sent = {event for endpoint in endpoints for event in endpoint.events}
-    return [] if _ALL in sent else [event for event in EVENTS if event not in sent]

@@ -25,7 +25,6 @@ from kulanz.services import Services
 
 if TYPE_CHECKING:
     from kulanz.delivery.provider import ProviderClient
-    from kulanz.providers.lemonsqueezy.client import LemonSqueezyClient, WebhookResource
 
 PROBE_TIMEOUT = 5.0
 HEARTBEAT_TIMEOUT = timedelta(minutes=1)
@@ -115,7 +114,7 @@ def lemonsqueezy(services: Services) -> Iterator[Finding]:
     try:
         mode = "test" if client.test_mode() else "live"
         yield _of_mode("lemonsqueezy", mode, services)
-        yield _registered(client, mode, services)
+        yield from _registered(services)
     except KulanzError as error:
         yield Finding("lemonsqueezy", False, error.detail, "check LEMONSQUEEZY_API_KEY; keys live one year")
 
@@ -125,50 +124,24 @@ def others(services: Services) -> Iterator[Finding]:
     for name, client in services.clients.items():
         if name in UNKNOWN_SUBSCRIPTIONS:
             yield _looked_up(name, client, services)
-    yield from _stripe_webhook(services)
-    yield from _paddle_destinations(services)
+    setup = "`kulanz stripe setup URL`"
+    yield from _delivered(services, "stripe", "stripe webhook", "webhook endpoints", setup)
+    chosen = "choose them in Paddle's notifications"
+    yield from _delivered(services, "paddle", "paddle destination", "notification settings", chosen)
 
 
-def _paddle_destinations(services: Services) -> Iterator[Finding]:
-    """Whether Paddle delivers to an endpoint of ours all that is acted on; its key may not be allowed to say so."""
-    from kulanz.providers.paddle.client import PaddleClient
-    from kulanz.providers.paddle.vocabulary import NEEDED
+def _delivered(services: Services, name: str, check: str, right: str, remedy: str) -> Iterator[Finding]:
+    """Whether a provider delivers all that is acted on to an endpoint of ours; a key may not be allowed to say so."""
+    from kulanz.reconcile import event_subscriptions
 
-    client = services.clients.get("paddle")
-    if not isinstance(client, PaddleClient):
-        return
     try:
-        registered = [destination for destination in client.destinations() if destination.active]
+        found = event_subscriptions.look(services, name)
     except KulanzError as error:
-        advice = "let the key read notification settings"
-        yield Finding("paddle destination", None, f"not known: {error.detail}", advice)
+        yield Finding(check, None, f"not known: {error.detail}", f"let the key read {right}")
         return
-    ours = [each for each in registered if urlsplit(each.url).path.endswith("/webhooks/paddle")]
-    sent = {event for destination in ours for event in destination.events}
-    missing = [event for event in NEEDED if event not in sent]
-    found = ", ".join(each.url for each in ours) or f"none of {len(registered)} destinations leads to /webhooks/paddle"
-    advice = f"{', '.join(missing)} not delivered: choose them in Paddle's notifications" if missing else ""
-    yield Finding("paddle destination", not missing, found, advice)
-
-
-def _stripe_webhook(services: Services) -> Iterator[Finding]:
-    """Whether Stripe delivers to an endpoint of ours all that is acted on; a key that may not say so is no fault."""
-    from kulanz.providers.stripe.client import StripeClient
-    from kulanz.reconcile import stripe_setup
-
-    client = services.clients.get("stripe")
-    if not isinstance(client, StripeClient):
-        return
-    try:
-        registered = [endpoint for endpoint in client.webhook_endpoints() if endpoint.enabled]
-    except KulanzError as error:
-        yield Finding("stripe webhook", None, f"not known: {error.detail}", "let the key read webhook endpoints")
-        return
-    ours = tuple(each for each in registered if urlsplit(each.url).path.endswith("/webhooks/stripe"))
-    missing = stripe_setup.missing(ours)
-    found = ", ".join(each.url for each in ours) or f"none of {len(registered)} endpoints leads to /webhooks/stripe"
-    advice = f"{', '.join(missing)} not delivered: `kulanz stripe setup URL`" if missing else ""
-    yield Finding("stripe webhook", not missing, found, advice)
+    if found is not None:
+        advice = f"{', '.join(found.missing)} not delivered: {remedy}" if found.missing else ""
+        yield Finding(check, not found.missing, found.found, advice)
 
 
 def _persistence(client: Redis) -> Iterator[Finding]:
@@ -232,40 +205,15 @@ def _of_mode(name: str, mode: str, services: Services) -> Finding:
     return Finding(name, fits, f"the key works, in {mode} mode", advice)
 
 
-def _registered(client: LemonSqueezyClient, mode: str, services: Services) -> Finding:
+def _registered(services: Services) -> Iterator[Finding]:
     """Whether the provider delivers to an address of ours all that somebody acts on."""
-    from kulanz.reconcile.setup import WEBHOOK_EVENTS
+    from kulanz.reconcile import event_subscriptions
 
-    stores = services.settings.lemonsqueezy_store_ids or {None}
-    webhook_resources = [
-        webhook_resource
-        for store in sorted(stores, key=str)
-        for webhook_resource in client.webhooks(**({"store_id": store} if store else {}))
-    ]
-    ours = [
-        webhook_resource
-        for webhook_resource in webhook_resources
-        if urlsplit(webhook_resource.url).path.endswith("/webhooks/lemonsqueezy")
-    ]
-    fitting = [webhook_resource for webhook_resource in ours if webhook_resource.test_mode is (mode == "test")]
-    advice = "`kulanz lemonsqueezy setup URL`"
-    if not fitting:
-        return Finding(
-            "webhook", False, f"none of {len(webhook_resources)} leads to /webhooks/lemonsqueezy in {mode} mode", advice
-        )
-    missing = [
-        event for event in WEBHOOK_EVENTS if not any(event in webhook_resource.events for webhook_resource in fitting)
-    ]
-    text = f"{fitting[0].url}, last delivery {_last(fitting)}"
-    return Finding("webhook", not missing, text, f"{', '.join(missing)} not delivered: {advice}" if missing else "")
-
-
-def _last(webhooks: list[WebhookResource]) -> str:
-    sent = max(
-        (webhook_resource.last_sent_at for webhook_resource in webhooks if webhook_resource.last_sent_at is not None),
-        default=None,
-    )
-    return sent.isoformat().replace("+00:00", "Z") if sent is not None else "never"
+    found = event_subscriptions.look(services, "lemonsqueezy")
+    if found is not None:
+        setup = "`kulanz lemonsqueezy setup URL`"
+        lacking = f"{', '.join(found.missing)} not delivered: {setup}" if found.is_registered else setup
+        yield Finding("webhook", not found.missing, found.found, lacking if found.missing else "")
 
 
 def _looked_up(name: str, client: ProviderClient, services: Services) -> Finding:

@@ -17,13 +17,13 @@ from kulanz.policy.areas.contacts.area import ContactsArea
 from kulanz.policy.areas.credit.area import CreditArea
 from kulanz.policy.areas.disputes.area import DisputesArea
 from kulanz.policy.areas.dunning.area import DunningArea
+from kulanz.policy.areas.keeping.area import KeepingArea
 from kulanz.policy.areas.lifetime.area import LifetimeArea
 from kulanz.policy.areas.migration.area import MigrationArea
 from kulanz.policy.areas.overrides.area import OverridesArea
 from kulanz.policy.areas.reach.area import ReachArea
 from kulanz.policy.areas.refunds.area import RefundsArea
 from kulanz.policy.areas.renewals.area import RenewalsArea
-from kulanz.policy.areas.sharing.area import SharingArea
 from kulanz.policy.areas.subscriptions.area import SubscriptionsArea
 from kulanz.policy.areas.versions.area import VersionsArea
 from kulanz.policy.areas.warnings.area import WarningsArea
@@ -49,7 +49,7 @@ AREAS: tuple[Area, ...] = (
     CreditArea(),
     MigrationArea(),
     CancellationArea(),
-    SharingArea(),
+    KeepingArea(),
     ContactsArea(),
 )
 HOOKS = tuple(name for name, value in vars(Area).items() if isfunction(value))

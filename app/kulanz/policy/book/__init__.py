@@ -18,6 +18,7 @@ from kulanz.policy.book.contacts import Contact
 from kulanz.policy.book.credit import CreditPot
 from kulanz.policy.book.filing import entries
 from kulanz.policy.book.joining import join_maps
+from kulanz.policy.book.keeping import Kept
 from kulanz.policy.book.migrations import Move
 from kulanz.policy.book.own import (
     AddressLog,
@@ -41,7 +42,6 @@ from kulanz.policy.book.provider import (
     Subscription,
 )
 from kulanz.policy.book.refunds import LicenceLog, RefundLog, Refunds
-from kulanz.policy.book.sharing import SharedPurchase
 from kulanz.policy.book.versions import Agreement, Pin
 from kulanz.policy.facts import Fact
 from kulanz.policy.frozen import evolve, frozen
@@ -109,8 +109,8 @@ class Book:
     """From the cloud to on-premise."""
     cancellations: Mapping[str, CancellationNotice] = field(default_factory=dict)
     """By notice to staff or a partner."""
-    shared: Mapping[str, SharedPurchase] = field(default_factory=dict)
-    """Purchases that another account has, too, since a version that let them."""
+    kept: Mapping[str, Kept] = field(default_factory=dict)
+    """By purchase, or `plan`: what an earlier version gave, and today's rules do not."""
     contacts: Mapping[str, Contact] = field(default_factory=dict)
     """With staff, before a chargeback or without one."""
 

@@ -15,6 +15,7 @@ from kulanz.policy.book.closure import entries as of_closure
 from kulanz.policy.book.collections import entries as of_collecting
 from kulanz.policy.book.contacts import entries as of_contacts
 from kulanz.policy.book.credit import entries as of_credit
+from kulanz.policy.book.keeping import entries as of_keeping
 from kulanz.policy.book.migrations import entries as of_moving
 from kulanz.policy.book.own import (
     AddressLog,
@@ -41,7 +42,6 @@ from kulanz.policy.book.provider import (
 )
 from kulanz.policy.book.refunds import Refunds
 from kulanz.policy.book.refunds import entries as of_refunding
-from kulanz.policy.book.sharing import entries as of_sharing
 from kulanz.policy.book.versions import Agreement, Pin
 from kulanz.policy.effects import OPERATORS_NOTICE
 from kulanz.policy.facts import Fact
@@ -55,7 +55,7 @@ _ENTRIES_BY_AREA: tuple[Callable[[Any], Iterable[BookEntry]], ...] = (
     of_credit,
     of_moving,
     of_cancelling,
-    of_sharing,
+    of_keeping,
     of_contacts,
 )
 

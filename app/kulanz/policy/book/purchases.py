@@ -189,7 +189,7 @@ _ABOUT: Mapping[type[Fact], Callable[[Any, Subjects], Purchase | None]] = {
             f.OverrideAsked,
             f.OverrideDeclined,
             f.OverrideSet,
-            f.PurchaseShared,
+            f.KeptAfterUpgrade,
             f.TermsAgreed,
         ),
         _of_account,

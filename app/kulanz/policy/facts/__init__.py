@@ -33,6 +33,7 @@ from kulanz.policy.facts.collecting import (
 )
 from kulanz.policy.facts.contacts import Channel, ContactNoted
 from kulanz.policy.facts.credit import CreditBooked, CreditEnded, CreditEntry
+from kulanz.policy.facts.keeping import KeptAfterUpgrade
 from kulanz.policy.facts.moves import MovedToOnPremise
 from kulanz.policy.facts.own import (
     CaseExhausted,
@@ -74,7 +75,6 @@ from kulanz.policy.facts.refunds import (
     RefundOrdered,
     RefundRequested,
 )
-from kulanz.policy.facts.sharing import PurchaseShared
 from kulanz.policy.facts.versions import TermsAgreed, VersionApplied
 from kulanz.policy.facts.words import (
     BESIDE_A_PERIOD,
@@ -131,6 +131,7 @@ __all__ = [
     "HoldProlonged",
     "InvoiceSeen",
     "InvoiceStatus",
+    "KeptAfterUpgrade",
     "LicenceDeployed",
     "LicenceSeen",
     "LicenceStatus",
@@ -157,7 +158,6 @@ __all__ = [
     "PaymentVoided",
     "Provenance",
     "ProviderFact",
-    "PurchaseShared",
     "RefundAmended",
     "RefundConfirmed",
     "RefundDecided",
@@ -234,7 +234,7 @@ OwnFact = (
     | CreditEnded
     | MovedToOnPremise
     | CancellationNoted
-    | PurchaseShared
+    | KeptAfterUpgrade
     | ContactNoted
     | ClaimHandedOver
     | ClaimReported

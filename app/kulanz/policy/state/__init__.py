@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from kulanz.policy.book import Book
+from kulanz.policy.book.keeping import Kept
 from kulanz.policy.document import Policy
 from kulanz.policy.effects import Effect
 from kulanz.policy.facts import OwnFact
@@ -87,6 +88,8 @@ class State:
     timers: tuple[Timer, ...] = ()
     debts: tuple[DebtStage, ...] = ()
     refunds: tuple[Refund, ...] = ()
+    kept: Kept | None = None
+    """The plan and access of an earlier version that are kept although today's rules give less."""
 
     def case(self, key: str) -> Case | None:
         """Return the case with this key, or that turned out to be the one with this key."""

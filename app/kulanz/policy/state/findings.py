@@ -28,6 +28,11 @@ class Access(StrEnum):
     FREE = "free"
     NONE = "none"
 
+    @property
+    def rank(self) -> int:
+        """The order: the greater one allows more."""
+        return (Access.NONE, Access.FREE, Access.FULL).index(self)
+
 
 class CaseState(StrEnum):
     """Where a dunning case is. A recovered one is no case any more."""

@@ -1,1 +1,0 @@
-"""The area of purchases that earlier versions recorded for several accounts."""

@@ -1,0 +1,19 @@
+"""What an earlier version gave an account, and today's rules do not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptAfterUpgrade:
+    """The account keeps something until a time; from then on today's rules say what it has."""
+
+    subject: str
+    """A purchase that another account has, too, by its owner's key (`lemonsqueezy:subscription:421953`); or `plan`."""
+    until: datetime
+    at: datetime
+    plan: str | None = None
+    """The plan and the access that the account was last told, where these are kept."""
+    access: str | None = None
