@@ -8,11 +8,13 @@ from hashlib import sha256
 from kulanz.crypto import places
 from kulanz.policy import effects
 from kulanz.policy.effects import AlertOperators, Effect, Notify, fan_out
+from kulanz.processing.todo_topics import is_listed
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import codec, outbox
+from kulanz.store import codec, outbox, todos
 from kulanz.store.database import Connection
 from kulanz.store.outbox import EffectRow
+from kulanz.store.todos import TodoRow
 
 
 def effect_row(effect: Effect, account: str, payload: bytes, now: datetime, decision: int | None) -> EffectRow:
@@ -63,7 +65,15 @@ def _subject(effect: Effect) -> str:
 
 
 def alert(services: Services, tx: Connection, *, topic: str, subject: str, account: str | None = None) -> None:
-    """Tell operators about something that no decision is about; once for a subject."""
+    """Tell operators about something that no decision is about; once for a subject.
+
+    It waits until a person has seen it, unless it is found where it stands.
+    """
+    if is_listed(topic):
+        known = account or ""
+        since = services.clock.now(tx)
+        ident = todos.todo_id(topic, known, subject)
+        todos.add(tx, [TodoRow(ident, known, topic, subject, since, by_policy=False)])
     ident = "ef_" + sha256(f"{topic}|{subject}".encode()).hexdigest()[:32]
     effect = AlertOperators(id=ident, topic=topic, subject=subject, data={"account_id": account})
     rows = []

@@ -22,10 +22,12 @@ from kulanz.processing import facts_first, moving
 from kulanz.processing.circuit_breaker import Allowance, Expiries
 from kulanz.processing.decision_log import Cause, DecisionLog
 from kulanz.processing.entry import Entry, opened
+from kulanz.processing.waiting import waiting
 from kulanz.processing.withdrawal import Withdrawal
 from kulanz.services import Services
-from kulanz.store import accounts, erasing, timers
+from kulanz.store import accounts, erasing, timers, todos
 from kulanz.store.database import Connection
+from kulanz.store.todos import TodoRow
 
 MOVED = Cause(kind="ownership", name=MOVED_RULE)
 
@@ -129,6 +131,7 @@ class UnitOfWork:
         tx = self._tx
         accounts.save(tx, [self._log.signed(entry) for entry in entries])
         timers.replace(tx, {entry.row.id: entry.timers() for entry in entries})
+        todos.replace(tx, {entry.row.id: self._waiting(entry) for entry in entries if entry.alerted})
         self._log.write(tx)
         self._withdrawal.write()
         self._allowance.write()
@@ -136,6 +139,9 @@ class UnitOfWork:
         for entry in entries:
             if entry.closed:
                 erasure.destroy(self._services, tx, Closing(account=entry.account, terms=self.terms, now=self.now))
+
+    def _waiting(self, entry: Entry) -> list[TodoRow]:
+        return waiting(entry.account, entry.state, self.terms, self.now) if entry.state is not None else []
 
     def _decided(self, entry: Entry, facts: tuple[Fact, ...]) -> Decision:
         """Decide; where dunning would take or warn, only after the facts, and within the mass-action limit."""

@@ -27,11 +27,13 @@ from kulanz.web.console.queues import QueuePages
 from kulanz.web.console.records import RecordPages
 from kulanz.web.console.refunds import RefundPages
 from kulanz.web.console.sessions import ConsoleSessions
+from kulanz.web.console.todo import TodoPages
 
 HERE = Path(__file__).parent
 A_YEAR = 31_536_000
 SECTIONS = (
     ("overview", "Overview"),
+    ("todo", "To do"),
     ("accounts", "Accounts"),
     ("events", "Events"),
     ("effects", "Effects"),
@@ -71,6 +73,7 @@ def _pages(services: Services) -> Blueprint:
     parts = (
         LoginPages(services, sessions),
         OverviewPage(services),
+        TodoPages(services),
         AccountPages(services),
         EventPages(services),
         EffectPages(services),

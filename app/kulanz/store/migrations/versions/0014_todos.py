@@ -1,0 +1,46 @@
+"""What waits for a person: each account that operators were alerted of is looked at once, so that it is listed."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0014"
+down_revision = "0013"
+branch_labels = None
+depends_on = None
+
+INSTANT = sa.String(32).with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
+
+
+def upgrade() -> None:
+    op.create_table(
+        "todos",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("account", sa.String(), nullable=False),
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.Column("subject", sa.String(), nullable=False),
+        sa.Column("since", INSTANT, nullable=False),
+        sa.Column("by_policy", sa.Boolean(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_todos"),
+    )
+    op.create_index("ix_todos_account", "todos", ["account"])
+    op.create_index("ix_todos_since", "todos", ["since", "id"])
+    op.create_table(
+        "todo_marks",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("acknowledged_by", sa.String()),
+        sa.Column("acknowledged_at", INSTANT),
+        sa.Column("assigned_to", sa.String()),
+        sa.Column("assigned_at", INSTANT),
+        sa.PrimaryKeyConstraint("id", name="pk_todo_marks"),
+    )
+    op.execute(
+        "INSERT INTO timers (account, kind, subject, due_at) SELECT id, 'todo_listed', '', decided_at FROM accounts"
+        " WHERE key IS NOT NULL AND decided_at IS NOT NULL"
+        " AND id IN (SELECT account FROM journal WHERE kind = 'OperatorsAlerted')"
+    )
+
+
+def downgrade() -> None:
+    op.execute("DELETE FROM timers WHERE kind = 'todo_listed'")
+    op.drop_table("todo_marks")
+    op.drop_table("todos")
