@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,7 @@ from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from kulanz import pipeline
 from kulanz.config import ApiToken, Settings
 from kulanz.ingest.receiver import Receiver
+from kulanz.processing import facts_first
 from kulanz.queries import accounts
 from kulanz.runtime.rate_limit import LocalSlots, RateLimit
 from kulanz.services import Services, build
@@ -28,7 +30,9 @@ from kulanz.web.application import assemble
 from kulanz_simulator import Assumptions, Simulator, running
 from tests.fake_servers import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.lemonsqueezy import MONDAY, SECRET
+from tests.test_spooling import locked
 
+SPOOL_DRAINED_WITHIN = 30.0
 TOKEN = "a-token-for-tests"
 PLANS = (("lemonsqueezy:47001", "professional"), ("lemonsqueezy:47002", "enterprise"))
 
@@ -117,6 +121,25 @@ class Shop:
         self.simulator.advance_to(until)
         self.web.open()
         self.settle()
+
+    def lag_through(self, until: datetime) -> None:
+        """Acknowledge everything and apply nothing until then, as when the worker hangs."""
+        self.simulator.advance_to(until)
+        self.settle()
+
+    def spool_through(self, until: datetime) -> None:
+        """Be without the database until then: what is delivered meanwhile is acknowledged and kept beside it."""
+        with locked(self.services.settings.database_url):
+            self.simulator.advance_to(until)
+        deadline = time.monotonic() + SPOOL_DRAINED_WITHIN
+        while self._is_waited_for():
+            assert time.monotonic() < deadline, "the spool is not brought in"
+            time.sleep(0.05)
+        self.settle()
+
+    def _is_waited_for(self) -> bool:
+        with self.services.database.read() as conn:
+            return bool(facts_first.waited_for(conn))
 
     def account(self, name: object) -> dict[str, Any]:
         """Return an account as the API shows it."""

@@ -22,7 +22,7 @@ from kulanz.queries import ownership
 from kulanz.queries.accounts import account_document
 from kulanz.queries.replay.replay import recorded, replay
 from kulanz.services import Services, build
-from kulanz.store import accounts, bindings, inbox, migrate, outbox
+from kulanz.store import accounts, bindings, inbox, ledger, migrate, outbox, shared_values, timers
 from kulanz.store.database import Database
 from tests import paddle, standard, stripe
 from tests.days import deliver, product, settings_of, settle
@@ -33,6 +33,7 @@ from tests.servers import PostgreSQL
 from tests.store.rows import make_alias
 
 DAY = timedelta(days=1)
+HOUR = timedelta(hours=1)
 BEGAN = MONDAY - 60 * DAY
 STOOD = {
     "org_1": ("professional", "full", "good"),
@@ -53,9 +54,16 @@ STOOD = {
 """Plan, access and standing of each account as version 0.1.0 left them."""
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def services(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Services]:
+@pytest.fixture
+def services(installed: Services) -> Services:
     """An installation of 0.1.0 on the day on which it was brought to this version."""
+    books.rebuild(installed)
+    return installed
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def installed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Services]:
+    """The same while it is brought to this version: its tables are, its books are not."""
     with ExitStack() as stack:
         url = f"sqlite:///{tmp_path / 'kulanz.db'}"
         if request.param == "postgresql":
@@ -65,9 +73,7 @@ def services(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Service
         stack.callback(database.dispose)
         lay(database, "0.1.0")
         migrate.upgrade(database)
-        services = stack.enter_context(product(_settings(tmp_path, url)))
-        books.rebuild(services)
-        yield services
+        yield stack.enter_context(product(_settings(tmp_path, url)))
 
 
 def test_every_account_stands_as_it_stood(services: Services) -> None:
@@ -130,6 +136,45 @@ def test_a_grace_that_began_before_the_upgrade_ends_after_it(services: Services)
 
     assert _standings(services)["org_12"] == ("free", "free", "on_hold")
     assert [finding for finding in replay(services) if finding.differs] == []
+
+
+def test_a_case_that_other_rules_kept_from_a_hold_gets_a_whole_final_warning_after_the_upgrade(
+    services: Services,
+) -> None:
+    for day in range(12):
+        services.clock.set(MONDAY + day * DAY)
+        settle(services)
+        if "notice.grace_warning" in _rules(services, "org_12"):
+            break
+    assert _standings(services)["org_12"][2] == "grace"
+    # As another version left it: warned, and past its deadline.
+    with services.database.write() as tx:
+        shared_values.put(tx, "form_of_books", 1)
+    upgraded = MONDAY + 30 * DAY
+    services.clock.set(upgraded)
+
+    books.rebuild(services)
+    seen = []
+
+    for hours in (0, 1, 47, 49, 60):
+        services.clock.set(upgraded + hours * HOUR)
+        settle(services)
+        seen.append(_standings(services)["org_12"][2])
+
+    assert seen == ["grace", "grace", "grace", "on_hold", "on_hold"]
+    assert [finding for finding in replay(services) if finding.differs] == []
+
+
+def test_the_upgrade_itself_decides_nothing_and_watches_every_renewal(services: Services) -> None:
+    with services.database.read() as conn:
+        watched = {
+            name for name in STOOD if any(row.kind == "renewal_overdue" for row in timers.of_account(conn, name))
+        }
+    # A case in dunning is looked after by itself.
+    running = {name for name, (plan, _, standing) in STOOD.items() if (plan, standing) == ("professional", "good")}
+
+    assert running <= watched
+    assert books.rebuild(services) == 0
 
 
 def test_the_upgrade_tells_who_was_joined_and_what_two_accounts_share(services: Services) -> None:
@@ -226,6 +271,11 @@ def _settings(folder: Path, url: str) -> Any:
         paddle_webhook_secrets=(paddle.SECRET,),
         standard_webhook_secrets=(standard.SECRET,),
     )
+
+
+def _rules(services: Services, name: str) -> list[str]:
+    with services.database.read() as conn:
+        return [change["rule"] for row in ledger.of_account(conn, name, 0, 1000) for change in row.detail["changes"]]
 
 
 def _standings(services: Services) -> dict[str, tuple[str, str, str]]:

@@ -48,7 +48,7 @@ class Billing:
         """Charge for the next period."""
         contract = self.store.contract(sub)
         status = self.store.told(SUBSCRIPTIONS, sub)["status"]
-        if status not in RUNNING_STATUSES:
+        if status not in RUNNING_STATUSES and contract.unpaid_change is None:
             raise RefusedError(f"a subscription that is {status} does not renew")
         contract.open_invoice = self._invoice(contract, sub, reason="renewal", status="pending")
         if self._charge(contract):
@@ -68,6 +68,26 @@ class Billing:
             self._paid(sub, contract, recovered=True)
         else:
             self._tell_failure(contract)
+
+    def charge_change(self, sub: str) -> None:
+        """Charge the difference of a changed plan, in vain; the renewal comes at its time."""
+        contract = self.store.contract(sub)
+        contract.unpaid_change = self._invoice(contract, sub, reason="updated", status="pending")
+        echo = self.assumptions.invoices_echo_custom_data
+        self.store.tell("subscription_payment_failed", contract.unpaid_change, custom=echo)
+        self.store.change(SUBSCRIPTIONS, sub, status="past_due")
+        self.store.tell("subscription_updated", sub)
+
+    def pay_change(self, sub: str) -> None:
+        """Take the difference of a changed plan after all."""
+        contract = self.store.contract(sub)
+        if contract.unpaid_change is None:
+            raise RefusedError("no change of plan is owed")
+        invoice, contract.unpaid_change = contract.unpaid_change, None
+        self.store.change(INVOICES, invoice, status="paid")
+        self.store.change(SUBSCRIPTIONS, sub, status="active")
+        self.store.tell("subscription_payment_success", invoice, custom=self.assumptions.invoices_echo_custom_data)
+        self.store.tell("subscription_updated", sub)
 
     def expire(self, sub: str) -> None:
         """End a subscription."""

@@ -69,10 +69,23 @@ class ShopActions:
         self.billing.plan_renewal(sub)
 
     def change_plan(self, sub: str, variant: int, product: str | None = None) -> None:
-        """Switch the variant, at once."""
+        """Switch the variant, at once; the difference goes with the next renewal, and an unpaid change is over."""
         named = {} if product is None else {"product_name": product}
+        contract = self.store.contract(sub)
+        if contract.unpaid_change is not None:
+            contract.unpaid_change = None
+            named["status"] = "active"
         self.store.change(SUBSCRIPTIONS, sub, variant_id=variant, **named)
         self.store.tell("subscription_updated", sub)
+
+    def change_plan_unpaid(self, sub: str, variant: int) -> None:
+        """Switch the variant and charge the difference at once, in vain."""
+        self.change_plan(sub, variant)
+        self.billing.charge_change(sub)
+
+    def pay_change(self, sub: str) -> None:
+        """Pay the difference that was charged in vain, with a new card."""
+        self.billing.pay_change(sub)
 
     def refund_order(self, order: str, amount: int | None = None) -> None:
         """Give money of an order back; the first invoice of its subscription is the same money."""

@@ -31,6 +31,8 @@ class Contract:
     open_invoice: str | None = None
     failed_at: datetime | None = None
     """When the open invoice's charge failed first."""
+    unpaid_change: str | None = None
+    """The invoice of a changed plan that was charged in vain."""
     generation: int = 0
     """Grows with every change of what is due, so that what was planned before is void."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -181,3 +182,17 @@ def noted(database_url: str, at: datetime) -> None:
     with database.write() as tx:
         shared_values.put(tx, shared_values.RECONCILED_KEY, {"at": at.astimezone(UTC).isoformat()})
     database.dispose()
+
+
+def test_a_env_file_that_others_may_read_is_named(examine, tmp_path):
+    file = tmp_path / ".env"
+    file.write_text("PORT=9000\n")
+    file.chmod(0o644)
+
+    with contextlib.chdir(tmp_path):
+        read_by_others = examine()[".env"]
+        file.chmod(0o600)
+        private = examine()[".env"]
+
+    assert (read_by_others["ok"], read_by_others["advice"]) == (False, "chmod go= .env")
+    assert private["ok"] is True

@@ -47,3 +47,12 @@ def test_a_taken_port_is_one_line(kulanz: Kulanz, taken: int, call: tuple[str, .
 
     assert (result.code, result.out, result.err.count("\n")) == (1, "", 1)
     assert f"port {taken}: Address already in use" in result.err
+
+
+@pytest.mark.parametrize("call", ["web", "up"])
+def test_a_setting_says_where_to_listen_unless_the_command_line_does(kulanz: Kulanz, call: str) -> None:
+    by_setting = kulanz(call, KULANZ_HOST="192.0.2.1", PORT="1")
+    by_option = kulanz(call, "--host", "nowhere.invalid", KULANZ_HOST="192.0.2.1", PORT="1")
+
+    assert by_setting.err.startswith("kulanz: cannot listen on 192.0.2.1 port 1: ")
+    assert by_option.err.startswith("kulanz: cannot listen on nowhere.invalid port 1: ")

@@ -9,10 +9,12 @@ from dataclasses import replace
 import msgspec
 import pytest
 from flask.testing import FlaskClient
+from werkzeug.security import generate_password_hash
 
 from kulanz.config import ApiToken, OpsUser, Settings
 from kulanz.services import Services, build
 from kulanz.web.application import WebApp, create_app
+from kulanz.web.console import passwords
 from kulanz.web.console.login import ATTEMPTS_PER_ADDRESS, MOST_ADDRESSES, WINDOW, Attempts
 from kulanz.web.console.sessions import COOKIE, ConsoleSession, ConsoleSessions
 from tests.console.operator import Operator
@@ -392,3 +394,31 @@ def test_no_page_has_a_script_or_a_style_of_its_own(operator: Operator) -> None:
 @pytest.mark.parametrize("size", [70_000, 2_000_000])
 def test_a_form_of_unlikely_size_is_refused(client: FlaskClient, size: int) -> None:
     assert client.post("/ops/login", data={"name": "x" * size, "password": ""}).status_code == 413
+
+
+class TestHashedPasswords:
+    """Two users whose passwords are kept as hashes, beside one with a plain password."""
+
+    @pytest.fixture
+    def users(self) -> tuple[OpsUser, ...]:
+        return (
+            OpsUser(name="ann", password=generate_password_hash("correct horse", "scrypt:1024:8:1")),
+            OpsUser(name="bob", password=generate_password_hash("paper clip", "pbkdf2:sha256:10"), read_only=True),
+            OpsUser(name="eve", password="battery staple"),
+        )
+
+    @pytest.mark.parametrize(
+        ("name", "password"), [("ann", "correct horse"), ("bob", "paper clip"), ("eve", "battery staple")]
+    )
+    def test_each_gets_in_by_the_own_password(self, settings: Settings, users, name: str, password: str) -> None:
+        with closing(build(replace(settings, ops_users=users))) as services:
+            Operator(create_app(services).test_client()).log_in(name, password)
+
+    def test_nobody_gets_in_by_anything_else(self, settings: Settings, users) -> None:
+        names = [user.name for user in users] + ["", "mallory"]
+        wrong = ["correct horse", "paper clip", "battery staple", "", *(user.password for user in users[:2])]
+        right = {("ann", "correct horse"), ("bob", "paper clip"), ("eve", "battery staple")}
+
+        let_in = {(n, p) for n in names for p in wrong if passwords.user_with(users, n, p) is not None}
+
+        assert let_in == right

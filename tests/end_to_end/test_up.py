@@ -24,6 +24,7 @@ import pytest
 
 from kulanz.cli.up import private_redis
 from tests.fake_servers import a_free_port
+from tests.lemonsqueezy import subscription_created, wire
 from tests.source_roots import python_path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -346,3 +347,24 @@ def test_the_demonstration_stays_away_from_real_accounts(data_dir):
 
     assert refused.returncode == 1
     assert "--data-dir" in refused.stderr
+
+
+def test_from_an_empty_folder_three_commands_lead_to_the_first_webhook(tmp_path: Path) -> None:
+    folder = tmp_path / "shop"
+    (tmp_path / "invoice.json").write_bytes(wire(subscription_created(account="org_42")))
+
+    def call(*arguments: str) -> str:
+        command = [*KULANZ, *arguments]
+        done = subprocess.run(command, cwd=folder, env=environ(), capture_output=True, text=True, check=True)
+        return done.stdout
+
+    folder.mkdir()
+    call("init", "--yes", "--plans", "47001=professional")
+    with up(folder / ".kulanz") as running:
+        until(lambda: "Ctrl-C" in running.printed())
+        answer = call("send", str(tmp_path / "invoice.json"))
+        until(lambda: "org_42" in call("account", "list"))
+
+    assert "accepted" in answer
+    assert "secrets  as you have set them" in running.printed()
+    assert not (folder / ".kulanz" / "secrets.toml").exists()

@@ -180,7 +180,9 @@ class Witness(Stage):
             handed_on = existing_case is not None and existing_case.held_at is not None
             if case is None or handed_on or not case.policy.dunning.grace:
                 continue
-            kind = "grace_warning" if case.policy.dunning.warn_by == "mail" else "grace_warning.callback"
+            # Of a claim the product hears nothing.
+            by_mail = case.policy.dunning.warn_by == "mail" or case.claim
+            kind = "grace_warning" if by_mail else "grace_warning.callback"
             stated = [at for name in case.names for at in self.delivered.get(f"{name}|{kind}", [])]
             if not any(case.policy.dunning.warning_notice.after(at, "UTC") <= self.now for at in stated):
                 yield "I2"
@@ -443,7 +445,7 @@ def heard(fact: Fact) -> tuple[str, Step]:
     return brief(fact), lambda stage: stage.hear(fact) and None
 
 
-def _wait(span: timedelta) -> tuple[str, Step]:
+def wait(span: timedelta) -> tuple[str, Step]:
     return f"wait {span}", lambda stage: stage.wait(stage.now + span)
 
 
@@ -555,9 +557,9 @@ _STEPS = st.one_of(
     _FACTS.map(heard),
     _FACTS.map(heard),
     _payments().map(heard),
-    _SPANS.map(_wait),
-    _SPANS.map(_wait),
-    st.one_of(_SPANS.map(_jump), _SPANS.map(_wait), _SPANS.map(_wait), st.sampled_from([HOUR, DAY]).map(_set_back)),
+    _SPANS.map(wait),
+    _SPANS.map(wait),
+    st.one_of(_SPANS.map(_jump), _SPANS.map(wait), _SPANS.map(wait), st.sampled_from([HOUR, DAY]).map(_set_back)),
     st.lists(_FACTS, min_size=2, max_size=6).map(_hear_together),
     st.builds(_order, st.sampled_from(list(OverrideKind)), _SPANS),
     st.builds(_order_extra, st.sampled_from([*EXTRAS, "book", "book"])),
@@ -575,28 +577,28 @@ _BEGINNINGS = st.sampled_from(
         (),
         (heard(a_subscription()),),
         (heard(a_subscription()), heard(a_failure(key="lemonsqueezy:9531"))),
-        (heard(a_subscription()), heard(a_failure(key="lemonsqueezy:9531")), _wait(7 * DAY)),
+        (heard(a_subscription()), heard(a_failure(key="lemonsqueezy:9531")), wait(7 * DAY)),
         (heard(a_subscription()), heard(a_subscription(key=OTHER, customer=STRANGER, variant=ENTERPRISE))),
-        (heard(a_subscription()), heard(a_subscription(Status.PAST_DUE, MONDAY)), _wait(5 * DAY)),
+        (heard(a_subscription()), heard(a_subscription(Status.PAST_DUE, MONDAY)), wait(5 * DAY)),
         (
             heard(a_subscription()),
             heard(a_failure(key="lemonsqueezy:9531")),
             _set("mail", Outcome.FAILED),
-            _wait(12 * DAY),
+            wait(12 * DAY),
         ),
         (
             heard(a_subscription()),
             heard(a_dispute(DisputeStatus.OPENED, MONDAY)),
             heard(a_subscription(Status.CANCELLED, MONDAY, ends_at=MONDAY + DAY)),
-            _wait(2 * DAY),
+            wait(2 * DAY),
             heard(a_dispute(DisputeStatus.WON, MONDAY + DAY)),
         ),
         (
             heard(a_subscription()),
             heard(a_failure(key="lemonsqueezy:9531")),
             _set("answer", None),
-            _wait(6 * DAY),
-            _wait(26 * HOUR),
+            wait(6 * DAY),
+            wait(26 * HOUR),
         ),
         (
             heard(a_subscription(at=MONDAY, renews_at=MONDAY + 30 * DAY)),
@@ -611,7 +613,7 @@ _BEGINNINGS = st.sampled_from(
 )
 
 FACTS = st.lists(_FACTS, max_size=25)
-_UNPAID = (heard(a_subscription()), heard(a_failure(key="lemonsqueezy:9531")), _wait(DAY))
+_UNPAID = (heard(a_subscription()), heard(a_failure(key="lemonsqueezy:9531")), wait(DAY))
 
 
 def _tales(

@@ -503,6 +503,24 @@ def test_a_dispute_that_was_left_to_operators_and_lost_freezes_no_later_failure(
     assert account.state.standing is Standing.ON_HOLD
 
 
+def test_a_dispute_that_takes_nothing_and_whose_outcome_is_never_told_freezes_for_four_months() -> None:
+    account = a_paying_account(terms=terms(plexo_but(dispute={"review_above": 1000})))
+    opened = MONDAY - 5 * DAY
+    account.hear(a_dispute(OPENED, opened, opened_at=opened), at=opened)
+    account.hear(a_failure(), at=MONDAY)
+
+    account.wait(opened + 119 * DAY)
+    frozen = account.case.frozen_since
+    account.wait(opened + 120 * DAY)
+    deadline = account.case.deadline
+    account.wait(opened + 128 * DAY)
+
+    assert frozen == MONDAY
+    assert deadline == opened + 127 * DAY
+    assert account.alerts[-1] == "dispute_silent"
+    assert account.mails[-2:] == ["grace_warning", "downgraded"]
+
+
 def test_an_appeal_freezes_from_its_own_time_and_an_inquiry_not_at_all() -> None:
     account = in_grace()
     told = {"opened_at": MONDAY - 20 * DAY}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from tests.policy.stories import (
     LONG_AGO,
     MONDAY,
     PLEXO,
+    PRO,
     Stage,
     a_failure,
     a_paying_account,
@@ -136,7 +137,7 @@ def test_a_plan_that_was_never_paid_for_is_not_kept_after_the_downgrade_5_2(*, f
     if failure:
         account.hear(a_failure(CHANGED + HOUR, created_at=CHANGED, **UPGRADE), at=CHANGED + HOUR)
 
-    account.hear(changed_to("lemonsqueezy:394420", CHANGED + 2 * HOUR), at=CHANGED + 2 * HOUR)
+    account.hear(changed_to(PRO, CHANGED + 2 * HOUR), at=CHANGED + 2 * HOUR)
 
     assert account.state.plan == "professional"
 
@@ -145,7 +146,7 @@ def test_a_plan_that_was_paid_for_is_kept_after_the_downgrade_5_2() -> None:
     account = upgraded()
     account.hear(a_success(CHANGED, **{**UPGRADE, "created_at": CHANGED - HOUR / 30}))
 
-    account.hear(changed_to("lemonsqueezy:394420", CHANGED + 2 * HOUR), at=CHANGED + 2 * HOUR)
+    account.hear(changed_to(PRO, CHANGED + 2 * HOUR), at=CHANGED + 2 * HOUR)
 
     assert account.state.plan == "enterprise"
     account.wait(MONDAY)
@@ -159,7 +160,7 @@ def test_a_trial_of_a_higher_plan_is_not_kept_once_a_payment_was_told_5_2() -> N
         a_success(CHANGED, key="lemonsqueezy:1", total=0, reason=BillingReason.INITIAL, created_at=CHANGED),
     )
 
-    account.hear(changed_to("lemonsqueezy:394420", CHANGED + DAY, status=Status.ON_TRIAL), at=CHANGED + DAY)
+    account.hear(changed_to(PRO, CHANGED + DAY, status=Status.ON_TRIAL), at=CHANGED + DAY)
 
     assert account.state.plan == "professional"
 
@@ -185,5 +186,55 @@ def test_an_upgrade_whose_charge_was_voided_counts() -> None:
     account = unpaid_upgrade()
 
     account.hear(an_invoice(CHANGED + DAY, InvoiceStatus.VOID, created_at=CHANGED, **UPGRADE), at=CHANGED + DAY)
+
+    assert account.state.plan == "enterprise"
+
+
+def test_an_unpaid_upgrade_that_was_taken_back_is_no_debt_when_the_news_of_the_next_renewal_is_lost() -> None:
+    account = unpaid_upgrade()
+    back = CHANGED + 2 * HOUR
+    account.hear(changed_to(PRO, back), at=back)
+
+    account.hear(changed_to(PRO, MONDAY, renews_at=MONDAY + 30 * DAY), at=MONDAY)
+    account.wait(MONDAY + 6 * DAY)
+
+    assert (account.state.plan, account.state.standing, account.state.cases) == ("professional", Standing.GOOD, ())
+
+
+def test_a_renewal_that_is_called_unpaid_is_not_settled_by_going_back_from_an_unpaid_upgrade() -> None:
+    account = unpaid_upgrade()
+    unpaid, back = MONDAY + HOUR, MONDAY + 2 * HOUR
+    account.hear(a_subscription(Status.PAST_DUE, unpaid, variant=ENTERPRISE, renews_at=None), at=unpaid)
+
+    account.hear(changed_to(PRO, back, renews_at=MONDAY + 30 * DAY), at=back)
+
+    assert account.state.standing is Standing.GRACE
+
+
+@pytest.mark.parametrize("after", [timedelta(), timedelta(minutes=4)])
+@pytest.mark.parametrize("reason", [BillingReason.INITIAL, BillingReason.UNKNOWN, BillingReason.RENEWAL])
+def test_what_was_just_paid_for_the_cheaper_plan_pays_for_no_upgrade(after: timedelta, reason: BillingReason) -> None:
+    account = Stage(now=LONG_AGO)
+    first = {"key": "lemonsqueezy:1100000", "created_at": LONG_AGO}
+    bought = BillingReason.INITIAL if reason is BillingReason.RENEWAL else reason
+    account.hear(a_subscription(renews_at=MONDAY), a_success(LONG_AGO, reason=bought, **first))
+    paid = LONG_AGO
+    if reason is BillingReason.RENEWAL:
+        paid = MONDAY
+        account.hear(a_success(MONDAY), changed_to(PRO, MONDAY, renews_at=MONDAY + 30 * DAY), at=MONDAY)
+    upgraded_at = paid + after
+
+    account.hear(changed_to(ENTERPRISE, upgraded_at, renews_at=paid + 30 * DAY), at=upgraded_at)
+    account.hear(a_failure(upgraded_at, created_at=upgraded_at, **UPGRADE))
+
+    assert account.state.plan == "professional"
+
+
+def test_a_renewal_at_the_dearer_price_a_moment_before_the_dearer_plan_pays_for_it() -> None:
+    account = a_paying_account(now=LONG_AGO, terms=WHEN_PAID)
+
+    account.hear(a_success(MONDAY, total=9900), at=MONDAY)
+    changed = MONDAY + timedelta(minutes=2)
+    account.hear(changed_to(ENTERPRISE, changed, renews_at=MONDAY + 30 * DAY), at=changed)
 
     assert account.state.plan == "enterprise"

@@ -29,23 +29,19 @@ def silent(scenario: Scenario, rule: Decide = decide) -> Witness:
 def endless(witness: Witness) -> Iterator[str]:
     """Yield the subscriptions that go on giving a plan with no end, and that no person or provider was asked about.
 
-    A case rests while a dispute is contested, or waits for operators. A free pause is the merchant's own word, and what
-    never had a renewal date has none that could pass.
+    A case waits for operators where no warning can be delivered, and rests while a dispute holds what it is about. A
+    free pause is the merchant's own word, and what never had a renewal date has none that could pass.
     """
     state, book = witness.state, witness.account.book
     asked = {name.partition("|")[0].partition("@")[0] for name in book.alerts} | {
         key for key, looks in book.looks.items() if looks.asked and looks.asked[-1][0] > witness.now - 40 * DAY
     }
-    concerned = {key for chargeback in state.chargebacks for key in chargeback.subscriptions}
-    waiting = {
-        case.subscription
-        for case in state.cases
-        if f"{case.key}|warning_cannot_be_delivered" in book.alerts or (case.frozen_since and not case.paused)
-    }
+    held = {key for chargeback in state.chargebacks if chargeback.holds for key in chargeback.subscriptions}
+    waiting = {case.subscription for case in state.cases if f"{case.key}|warning_cannot_be_delivered" in book.alerts}
     for grant in state.grants:
         seen = book.subscriptions[grant.subscription].seen
         by_word = seen.status is Status.PAUSED or seen.renews_at is None
-        if grant.until is None and not by_word and grant.subscription not in asked | concerned | waiting:
+        if grant.until is None and not by_word and grant.subscription not in asked | held | waiting:
             yield grant.subscription
 
 

@@ -16,10 +16,11 @@ from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Subscription
 from kulanz.policy.decide import decide
-from kulanz.policy.facts import Fact, InvoiceStatus, OrderStatus, Outcome
+from kulanz.policy.effects import LookUpSubscription
+from kulanz.policy.facts import Fact, InvoiceStatus, OrderStatus, Outcome, Status
 from kulanz.policy.state import Decision, Timer
 from tests.policy.policy_changes import A_POLICY_CHANGE, VARIANTS, activated, agreed, with_versions
-from tests.policy.scenarios import FACTS, REFORMED_TALES, TALES, TERMS, Scenario, Step, brief, heard, order_refund
+from tests.policy.scenarios import FACTS, REFORMED_TALES, TALES, TERMS, Scenario, Step, brief, heard, order_refund, wait
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,
@@ -357,3 +358,32 @@ def test_a_fold_that_keeps_what_came_last_is_caught_i1() -> None:
     )
 
     assert stored_facts
+
+
+def test_two_words_of_one_moment_that_a_subscription_on_hold_runs_ask_two_looks_i5() -> None:
+    scenario = Scenario(
+        TERMS[1],
+        (
+            *told(a_subscription(), a_failure(created_at=None)),
+            wait(8 * DAY),
+            *told(a_subscription(at=MONDAY + 7 * DAY), a_subscription(Status.ON_TRIAL, MONDAY + 8 * DAY)),
+        ),
+    )
+
+    witness = scenario.run()
+
+    assert witness.broken == set()
+    assert len(witness.times(LookUpSubscription)) == 3
+
+
+def test_a_claim_is_held_after_a_warning_by_mail_although_the_policy_warns_by_callback_i2() -> None:
+    stranger = a_subscription(key=OTHER, customer=STRANGER, variant=ENTERPRISE)
+    scenario = Scenario(
+        TERMS[4], (*told(a_subscription(), stranger, a_failure(MONDAY - 20 * DAY, created_at=None)), wait(2 * DAY))
+    )
+
+    witness = scenario.run()
+
+    assert witness.broken == set()
+    assert [case.claim for case in witness.state.cases] == [True]
+    assert "dunning.hold_placed" in dict(witness.rules)

@@ -1,6 +1,9 @@
 """Lines that a person and a machine can read, one for each event."""
 
+import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -58,3 +61,34 @@ def test_what_standard_error_cannot_write_does_not_stop_who_logs(log: Log, capsy
     log.error("queue.odd", value="\ud800")
 
     assert capsys.readouterr().err.endswith('value="\\ud800"\n')
+
+
+def test_an_event_is_one_json_document_where_that_is_wanted(log: Log, capsys: pytest.CaptureFixture[str]) -> None:
+    log.as_json = True
+
+    log.info("event.settled", cause="evt_7", detail=None, text='two "words"\n', odd="\ud800", yes=True)
+
+    (line,) = capsys.readouterr().err.splitlines()
+    document = json.loads(line)
+    assert document.pop("timestamp").endswith("Z")
+    assert document == {
+        "level": "info", "part": "web", "event": "event.settled",
+        "cause": "evt_7", "text": 'two "words"\n', "odd": "\ud800", "yes": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("as_json", "expected"),
+    [
+        (False, 'level=warning part=web event=some.library detail="it says \\"no\\""\n'),
+        (True, '"level": "warning", "part": "web", "event": "some.library", "detail": "it says \\"no\\""}\n'),
+    ],
+)
+def test_what_a_library_logs_has_the_same_form(*, as_json: bool, expected: str) -> None:
+    code = (
+        f"from kulanz.telemetry import logs; import logging; logs.configure('web', as_json={as_json});"
+        "logging.getLogger('some.library').warning('it says \"%s\"', 'no')"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stderr
+
+    assert said.endswith(expected)

@@ -15,6 +15,7 @@ from tests.year.story import Story
 
 DAY = timedelta(days=1)
 OUTAGE = timedelta(minutes=10)
+BACKLOG = timedelta(hours=30)
 FAULTS = Faults(lost=0.02, twice=0.2, late=0.2, late_by=timedelta(hours=2))
 STEP = timedelta(hours=6)
 
@@ -27,6 +28,8 @@ class Played:
     rounds: int = 0
     repaired: Counter[str] = field(default_factory=Counter)
     outages: list[datetime] = field(default_factory=list)
+    backlogs: list[datetime] = field(default_factory=list)
+    """When the worker, and then the database, was away for a day while deliveries were acknowledged."""
 
 
 def play(
@@ -47,7 +50,8 @@ def play(
     rounds = [began + every * number for number in range(1, days * DAY // every)]
     chance = random.Random(f"outages {seed}")
     played.outages = sorted(_busy_moment(chance, began, days) for _ in range(2))
-    stops = sorted({*rounds, *played.outages, *(act.at for act in acts), began + days * DAY})
+    played.backlogs = [_busy_moment(chance, began, days) for _ in range(2)]
+    stops = sorted({*rounds, *played.outages, *played.backlogs, *(act.at for act in acts), began + days * DAY})
     pending = iter(acts)
     act = next(pending, None)
     for stop in stops:
@@ -57,6 +61,9 @@ def play(
             act = next(pending, None)
         if stop in played.outages:
             _outage(shop)
+        if stop in played.backlogs:
+            through = shop.lag_through if stop == played.backlogs[0] else shop.spool_through
+            through(shop.now + BACKLOG)
         if stop in rounds or stop in played.outages:
             compare(shop, played)
             watch(f"day {(shop.now - began).days}")

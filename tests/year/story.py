@@ -22,7 +22,7 @@ PAYS_BY_HAND = 0.3
 """Of those that no retry would save: who enters another card within ten days."""
 CANCELS, RESUMES = 0.02, 0.3
 PAUSES = 0.005
-CHANGES_PLAN = 0.01
+CHANGES_PLAN, CHANGES_UNPAID = 0.01, 0.04
 REFUNDED_IN_PART, REFUNDED = 0.01, 0.005
 """Shares of the months of all customers."""
 FRAUDULENT, CLEARED = 0.03, 0.5
@@ -80,6 +80,7 @@ class Story:
             (CANCELS, self._cancellation),
             (PAUSES, self._pause),
             (CHANGES_PLAN, lambda at, customer: iter([Act(at, customer.change_plan)])),
+            (CHANGES_UNPAID, self._unpaid_change),
             (REFUNDED_IN_PART, lambda at, customer: iter([Act(at, customer.refund_some)])),
             (REFUNDED, lambda at, customer: iter([Act(at, customer.refund_all)])),
         )
@@ -98,6 +99,12 @@ class Story:
     def _pause(self, at: datetime, customer: _Customer) -> Iterator[Act]:
         yield Act(at, customer.pause)
         yield Act(at + self._random.randrange(5, 40) * DAY, customer.unpause)
+
+    def _unpaid_change(self, at: datetime, customer: _Customer) -> Iterator[Act]:
+        """A change of plan that is charged at once in vain: it is taken back, or paid after all."""
+        yield Act(at, customer.change_plan_unpaid)
+        after = at + self._random.randrange(1, 72) * HOUR
+        yield Act(after, self._random.choice([customer.take_change_back, customer.pay_change]))
 
     def _fraud(self, at: datetime, customer: _Customer) -> Iterator[Act]:
         yield Act(at, customer.call_fraudulent)
@@ -143,6 +150,19 @@ class _Customer:
         self._variant = 47001 if self._variant == 47002 else 47002
         if self._simulator.subscription(self._sub)["status"] == "active":
             self._try(lambda: self._service.change_plan(self._sub, self._variant))
+
+    def change_plan_unpaid(self) -> None:
+        other = 47001 if self._variant == 47002 else 47002
+        if self._simulator.subscription(self._sub)["status"] == "active":
+            self._try(lambda: self._service.change_plan_unpaid(self._sub, other))
+
+    def take_change_back(self) -> None:
+        if self._simulator.store.contract(self._sub).unpaid_change is not None:
+            self._try(lambda: self._service.change_plan(self._sub, self._variant))
+
+    def pay_change(self) -> None:
+        if self._try(lambda: self._service.pay_change(self._sub)):
+            self._variant = int(self._simulator.subscription(self._sub)["variant_id"])
 
     def pay_by_hand(self) -> None:
         contract = self._simulator.store.contract(self._sub)

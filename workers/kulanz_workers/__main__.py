@@ -44,8 +44,9 @@ def _failed(reason: str) -> int:
 
 
 def _work(role: str, stopping: threading.Event) -> None:
-    logs.configure(role)
-    services = build(load(environment()))
+    settings = load(environment())
+    logs.configure(role, as_json=settings.log == "json")
+    services = build(settings)
     context = WorkerContext(services=services, stopping=stopping)
     jobs.CONTEXT[:] = [context]
     try:

@@ -13,6 +13,7 @@ from kulanz.errors import ConfigurationError, KulanzError, PolicyError
 
 COMMANDS = {
     "up": ("up:up", "Run everything in one terminal."),
+    "init": ("init:init", "Write settings with new secrets, a policy and what runs it."),
     "demo": ("demo:demo", "Send the signed story through a running instance."),
     "send": ("send:send", "Sign payloads as the provider does and post them."),
     "todo": ("todo:todo", "List all that waits for a person, and say who has seen it."),
@@ -32,6 +33,7 @@ COMMANDS = {
     "evidence": ("evidence:evidence", "Check evidence of an account offline."),
     "retention": ("retention:retention", "Look at what the law keeps, and destroy the rest."),
     "secrets": ("secrets:secrets", "Look at the encryption keys, and change them."),
+    "keys": ("keys:keys", "Make secrets for the settings; nothing is kept."),
     "clock": ("clock:clock", "Run the clock, or set the test clock."),
     "replay": ("replay:replay", "Recompute every account from the recorded facts."),
     "reconcile": ("reconcile:reconcile", "Compare what we hold with the provider."),

@@ -25,18 +25,20 @@ from kulanz.config import Settings, environment, load
 from kulanz.errors import ConfigurationError, RefusedError
 from kulanz.runtime import parent_watch as ties
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 - a platform's router is outside
+
 
 @click.command()
-@click.option("--host", default="0.0.0.0", show_default=True, help="Address to listen on.")  # noqa: S104 - a server
+@click.option("--host", help="Address to listen on [default: KULANZ_HOST or 0.0.0.0].")
 @click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="How many answer on the port.")
 @click.option("--leash", type=int, hidden=True, help="Descriptor that closes when our starter is gone.")
-def web(*, host: str, processes: int, leash: int | None) -> None:
+def web(*, host: str | None, processes: int, leash: int | None) -> None:
     """Run the web process on PORT."""
     settings = load(environment())
     if leash is None:
         name_misspelt_settings()
     _require_an_endpoint(settings)
-    address = listening_address(host, settings.port)
+    address = listening_address((settings.host or EVERYWHERE) if host is None else host, settings.port)
     from kulanz.web import server
 
     ties.exit_with_parent(leash)

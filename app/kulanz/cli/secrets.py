@@ -8,7 +8,8 @@ import click
 
 from kulanz.cli import stored_secrets, webhook_secrets
 from kulanz.cli.options import actor_option, dry_run_option, emit, json_option, services, table
-from kulanz.config.sources import ENDPOINTS, RUN_FILE, SECRETS_FILE
+from kulanz.config.parsing import ENDPOINTS
+from kulanz.config.sources import RUN_FILE, SECRETS_FILE
 from kulanz.errors import RefusedError
 
 if TYPE_CHECKING:

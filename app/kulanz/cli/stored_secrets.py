@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 def place(opened: Services, name: str) -> Path:
     """Return the file that holds a list; RefusedError where the environment or another file gives it."""
     from kulanz.config import environment
+    from kulanz.config.settings import FILE
     from kulanz.config.sources import SECRETS_FILE
 
-    path = opened.settings.data_dir / SECRETS_FILE
-    if environment().get(name) or not path.exists() or not entries(path, name):
+    path, environ = opened.settings.data_dir / SECRETS_FILE, environment()
+    given = environ.get(name) or environ.get(f"{name}{FILE}")
+    if given or not path.exists() or not entries(path, name):
         raise RefusedError(f"{name} is not kept by `kulanz up`: change it where you keep it, the newest first, restart")
     return path
 

@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import NamedTuple
+
 import msgspec
 
 from kulanz.crypto import places
+from kulanz.policy.areas.renewals import overdue
+from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
+from kulanz.policy.facts import DeadlinePromised
+from kulanz.policy.state import Case, CaseState, Moment, Terms
 from kulanz.privacy import statements
 from kulanz.queries.replay.recorded import ACCOUNTS_PER_PAGE, RecordedAccount, news, opened
 from kulanz.services import Services
-from kulanz.store import accounts, codec, shared_values
+from kulanz.store import accounts, codec, journal, shared_values, timers
+from kulanz.store.journal import JournalRow
+from kulanz.store.timers import TimerRow
 
-FORM = 2
-"""Of what a book keeps. 2: the history of each subscription's snapshots; no mails to operators."""
+FORM = 3
+"""Of what a book keeps, and of what is promised and looked at.
+
+2: the history of each subscription's snapshots; no mails to operators. 3: overdue renewals, and a whole final warning
+for cases that other rules kept from a hold.
+"""
 _NAME = "form_of_books"
 
 
-def rebuild(services: Services) -> int:
-    """Bring every book to today's form and return how many changed. Nothing is decided, so no state changes here.
+class _Upgraded(NamedTuple):
+    """What this version keeps of an account, beside what an older one left."""
 
-    It may be stopped at any time and runs again then; once it is through, a note in the database spares the next run.
+    book: Book
+    promises: tuple[DeadlinePromised, ...] = ()
+    timers: tuple[TimerRow, ...] = ()
+
+
+def rebuild(services: Services) -> int:
+    """Bring every book to today's form and return how many accounts changed.
+
+    Nothing is decided about them, so no state changes here: what other rules kept from a hold is warned of first. It
+    may be stopped at any time and runs again then; once it is through, a note in the database spares the next run.
     """
     with services.database.read() as conn:
         if shared_values.get(conn, _NAME) == FORM:
@@ -36,7 +59,7 @@ def _rebuild_all(services: Services) -> int:
         after, left = names[-1], names
         while left:  # Those that were decided about meanwhile are read again.
             outdated = _outdated(services, left)
-            replaced = {account.row.id for account, book in outdated if _replaced(services, account, book)}
+            replaced = {account.row.id for account, upgraded in outdated if _replaced(services, account, upgraded)}
             changed += len(replaced)
             left = [account.row.id for account, _ in outdated if account.row.id not in replaced]
     return changed
@@ -47,24 +70,52 @@ def _ids(services: Services, after: str | None) -> list[str]:
         return accounts.ids(conn, after, ACCOUNTS_PER_PAGE)
 
 
-def _outdated(services: Services, names: list[str]) -> list[tuple[RecordedAccount, Book]]:
-    """Return the accounts whose books are not what their facts give, with the books that they give."""
+def _outdated(services: Services, names: list[str]) -> list[tuple[RecordedAccount, _Upgraded]]:
+    """Return the accounts that an older version left otherwise, with what this one makes of them."""
     with services.database.read() as conn:
         rows = [row for name in names if (row := accounts.exactly(conn, name)) is not None]
         stored = [account for row in rows if (account := opened(services, row)) is not None]
         recorded = news(services, conn, stored)
+        terms, now = services.terms(conn), services.clock.now(conn)
     books = [(account, Book().with_facts(each.fact for each in recorded[account.row.id])) for account in stored]
-    return [(account, book) for account, book in books if book != account.book]
+    upgraded = [(account, _upgraded(account, book, terms, now)) for account, book in books]
+    return [(account, new) for account, new in upgraded if new != _Upgraded(account.book)]
 
 
-def _replaced(services: Services, account: RecordedAccount, book: Book) -> bool:
-    """Store a book, unless the account was decided about since it was read."""
-    name = account.row.id
+def _upgraded(account: RecordedAccount, book: Book, terms: Terms, now: datetime) -> _Upgraded:
+    moment = Moment(terms.under(book, now), book.word("timezone") or terms.timezone, now)
+    state = assess(book, terms, moment.zone, now, with_timers=False)
+    promises = tuple(_promises(state.cases, moment))
+    looks = [
+        *((promise.case, "grace_warning", now) for promise in promises),
+        *((look.subject, look.kind, look.due_at) for look in overdue.looks(state, book, moment)),
+    ]
+    rows = tuple(TimerRow(account.row.id, kind, subject, due_at) for subject, kind, due_at in looks)
+    return _Upgraded(book.with_facts(promises), promises, rows)
+
+
+def _promises(cases: Iterable[Case], moment: Moment) -> Iterator[DeadlinePromised]:
+    """Yield a deadline with room for a whole final warning for each case that could be held at once."""
+    for case in cases:
+        rules = case.policy.dunning
+        if case.state is CaseState.GRACE and case.frozen_since is None and case.deadline <= moment.at and rules.grace:
+            yield DeadlinePromised(case=case.key, deadline=rules.final_warning.after(moment.at, moment.zone))
+
+
+def _replaced(services: Services, account: RecordedAccount, upgraded: _Upgraded) -> bool:
+    """Store what this version keeps of an account, unless it was decided about since it was read."""
+    name, key = account.row.id, account.key
     with services.database.write() as tx:
         row = accounts.lock(tx, [name], services.vault.new_data_key)[name]
         if row != account.row:
             return False
-        sealed = account.key.seal(codec.pack_book(book), places.book(name))
+        now = services.clock.now(tx)
+        for promise in upgraded.promises:
+            kind = type(promise).__name__
+            sealed = key.seal(codec.encode(promise), places.fact(name, kind, now))
+            journal.append(tx, [JournalRow(name, now, kind, sealed, row.seq or None)])
+        timers.add(tx, upgraded.timers)
+        sealed = key.seal(codec.pack_book(upgraded.book), places.book(name))
         accounts.save(tx, [msgspec.structs.replace(row, book=sealed)])
         statements.restate(services.vault, tx, [name])
     return True

@@ -1,21 +1,20 @@
-"""Turns the text of a setting into its value, collecting what is wrong instead of stopping at the first problem."""
+"""The kinds of settings: how the text of one becomes its value, and how the value is shown to a person."""
 
 from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from ctypes.util import find_library
 from dataclasses import dataclass, field
 from email.utils import parseaddr
 from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from kulanz.config.sources import RawValue
-from kulanz.config.urls import advice, database_url, redis_url, web_url
+from kulanz.config import urls
 from kulanz.formats.mail_addresses import ascii_address
 
 T = TypeVar("T")
@@ -24,6 +23,32 @@ KEY_BYTES = 32
 YES, NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", "off"})
 MAX_PORT = 65535
 MAX_MEBIBYTES = 999_999
+HIDDEN = "****"
+ENDPOINTS = ("lemonsqueezy", "stripe", "paddle", "standard")
+"""The webhook endpoints, each of which is a provider's name."""
+PASSWORD_HASH = re.compile(r"(scrypt:(\d{1,6}):(\d\d?):(\d\d?)|pbkdf2:sha(1|256|512):\d{1,8})\$[^$]+\$[0-9a-f]+")
+"""A password hash as Werkzeug writes it, with its costs."""
+LEAST_SCRYPT_COST, MAX_SCRYPT_BLOCKS = 1024, 2**21
+"""scrypt's first number is a power of two; with the second it gives the memory, 128 bytes for each block."""
+
+RawValue = str | tuple[str, ...]
+"""One text as an environment variable has it, or the entries of a list as they are (they may hold commas)."""
+
+
+class UnfitError(ValueError):
+    """The text of a setting has not the form of its kind; the message says what is wrong and repeats nothing of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """One form of settings. `show` has no default, so that a new kind says how it hides what is secret."""
+
+    parse: Callable[[RawValue], Any]
+    """Raises UnfitError."""
+    show: Callable[[Any], str]
+    """Called for a value that is neither None nor empty."""
+    secret: bool = False
+    """Whether the text is a secret, or may hold one: it can be given by a file, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,148 +66,60 @@ class OpsUser:
 
     name: str
     password: str = field(repr=False)
+    """The password itself, or its hash as Werkzeug writes it."""
     read_only: bool = False
 
+    @property
+    def hashed(self) -> bool:
+        """Whether the password is kept as a hash."""
+        return PASSWORD_HASH.fullmatch(self.password) is not None
 
-PROVIDER_NAMES = frozenset({"lemonsqueezy", "paddle", "standard", "stripe"})
-"""The endpoints, each of which is a provider's name."""
+
+def text_of(value: RawValue) -> str:
+    """Return a value as one text."""
+    return ",".join(value) if isinstance(value, tuple) else value
 
 
-class SettingsReader:
-    """Reads values by variable name; `problems` says what did not fit, never repeating what was given."""
-
-    def __init__(self, values: Mapping[str, RawValue]) -> None:
-        self._values = values
-        self.problems: list[str] = []
-
-    def given(self, name: str) -> bool:
-        """Whether anybody set it, rightly or wrongly."""
-        return name in self._values
-
-    def text(self, name: str) -> str | None:
-        """Return the text as it is."""
-        value = self._values.get(name)
-        return ",".join(value) if isinstance(value, tuple) else value
-
-    def many(self, name: str) -> tuple[str, ...]:
-        """Return the entries of a list: comma-separated text, or a list of the file as it is."""
-        value = self._values.get(name, ())
-        if isinstance(value, tuple):
-            return value
-        return tuple(entry for part in value.split(",") if (entry := part.strip()))
-
-    def matching(self, name: str, pattern: str, expected: str) -> str | None:
-        """Return the text if it has the form."""
-        return self._read(name, lambda text: text if re.fullmatch(pattern, text) else None, expected)
-
-    def choice(self, name: str, choices: tuple[str, ...], default: str) -> str:
-        """Return one of a few words."""
-        expected = f"one of {', '.join(choices)}"
-        return self._read(name, lambda text: text if text in choices else None, expected) or default
-
-    def flag(self, name: str) -> bool:
-        """Return a yes or no, no where nothing is given."""
-        return bool(self._read(name, _flag, "1 or 0"))
-
-    def providers(self, name: str) -> frozenset[str]:
-        """Return the providers that a setting names."""
-        expected = f"some of {', '.join(sorted(PROVIDER_NAMES))}, separated by commas"
-        return frozenset(self._each(name, lambda text: text if text in PROVIDER_NAMES else None, expected))
-
-    def port(self, name: str, default: int) -> int:
-        """Return a TCP port."""
-        return self._read(name, _port, f"a number from 1 to {MAX_PORT}") or default
-
-    def mebibytes(self, name: str, default: int) -> int:
-        """Return a size in MiB; `off` is none."""
-        size = self._read(name, _mebibytes, "a number of MiB, or off")
-        return default if size is None else size
-
-    def timezone(self, name: str, default: str) -> str:
-        """Return the name of an IANA time zone."""
-        return self._read(name, _zone, "an IANA time zone, such as Europe/Vienna") or default
-
-    def url(self, name: str, schemes: tuple[str, ...]) -> str | None:
-        """Return an address with a host; those of metadata services are refused (CONTRACT section 2)."""
-        return self._address_of(
-            name,
-            lambda text: web_url(text, schemes),
-            f"{schemes[0]}://host…, not link-local and no cloud's metadata service",
-        )
-
-    def database_url(self) -> str | None:
-        """Return the database's address, `postgres://` in its proper spelling."""
-        return self._address_of(
-            "DATABASE_URL",
-            database_url,
-            "sqlite:///path or postgresql://user:password@host/name, with ?pool=transaction behind a pooler",
-        )
-
-    def redis_url(self) -> str | None:
-        """Return the address of Redis."""
-        return self._address_of("REDIS_URL", redis_url, "redis://, rediss://, unix:// or redis+sentinel://")
-
-    def address(self, name: str) -> str | None:
-        """Return one mail address."""
-        return self._read(name, lambda text: text if ascii_address(text) else None, "a mail address")
-
-    def mailbox(self, name: str) -> str | None:
-        """Return one mail address, which may stand in angle brackets behind a name."""
-        return self._read(name, _mailbox, "a mail address, or a name and <a mail address>")
-
-    def secrets(self, name: str) -> tuple[str, ...]:
-        """Return an endpoint's secrets: an endpoint with no secret does not start."""
-        matches = tuple(secret for secret in self.many(name) if secret)
-        if self.given(name) and not matches:
-            self.problems.append(f"{name}: an endpoint needs a secret")
-        return matches
-
-    def signing_secret(self, name: str) -> str | None:
-        """Return a Standard Webhooks secret."""
-        return self._read(name, _signing_secret, "whsec_ and base64, as Standard Webhooks has it")
-
-    def keys(self, name: str) -> tuple[bytes, ...]:
-        """Return encryption keys: 32 bytes each, as 64 hexadecimal digits or as base64."""
-        return self._each(name, _key, "32 bytes each, as 64 hexadecimal digits or as base64")
-
-    def plans(self, name: str) -> tuple[tuple[str, str], ...]:
-        """Return (variant, plan) pairs in the order given."""
-        pairs = self._each(name, _plan, "provider:variant=plan, such as lemonsqueezy:394420=professional")
-        variants = [variant for variant, _ in pairs]
-        twice = sorted({variant for variant in variants if variants.count(variant) > 1})
-        self.problems += [f"{name}: {variant} is mapped twice" for variant in twice]
-        return pairs
-
-    def networks(self, name: str) -> tuple[str, ...]:
-        """Return addresses or networks."""
-        return self._each(name, _network, "addresses or networks, such as 10.0.0.0/8")
-
-    def api_tokens(self, name: str) -> tuple[ApiToken, ...]:
-        """Return API tokens: `name:token`, `name:token:read`, or a bare token named `api`."""
-        return self._each(name, _api_token, "name:token or name:token:read")
-
-    def ops_users(self) -> tuple[OpsUser, ...]:
-        """Return who may use `/ops`: the one password's user is called `ops`."""
-        password = self.text("OPS_PASSWORD")
-        item = (OpsUser("ops", password),) if password else ()
-        return item + self._each("OPS_USERS", _ops_user, "name:password or name:password:read")
-
-    def _address_of(self, name: str, convert: Callable[[str], str | None], expected: str) -> str | None:
-        return self._read(name, convert, expected + advice(self.text(name) or ""))
-
-    def _read(self, name: str, convert: Callable[[str], T | None], expected: str) -> T | None:
-        text = self.text(name)
-        value = None if text is None else _attempt(convert, text)
-        if text is not None and value is None:
-            self.problems.append(f"{name}: expected {expected}")
+def entries_of(value: RawValue) -> tuple[str, ...]:
+    """Return the entries of a list: comma-separated text, or a list of the file as it is."""
+    if isinstance(value, tuple):
         return value
+    return tuple(entry for part in value.split(",") if (entry := part.strip()))
 
-    def _each(self, name: str, convert: Callable[[str], T | None], expected: str) -> tuple[T, ...]:
-        converted = [_attempt(convert, entry) for entry in self.many(name)]
-        values = tuple(value for value in converted if value is not None)
-        if self.given(name) and (len(values) < len(converted) or not converted):
-            self.problems.append(f"{name}: expected {expected}")
+
+def single(convert: Callable[[str], T | None], expected: str) -> Callable[[RawValue], T]:
+    """Return the parser of one text; None and ValueError of `convert` mean that it is unfit."""
+
+    def parse(value: RawValue) -> T:
+        converted = _attempt(convert, text_of(value))
+        if converted is None:
+            raise UnfitError(f"expected {expected}")
+        return converted
+
+    return parse
+
+
+def several(convert: Callable[[str], T | None], expected: str) -> Callable[[RawValue], tuple[T, ...]]:
+    """Return the parser of a list with at least one entry."""
+
+    def parse(value: RawValue) -> tuple[T, ...]:
+        converted = [_attempt(convert, entry) for entry in entries_of(value)]
+        values = tuple(entry for entry in converted if entry is not None)
+        if not converted or len(values) < len(converted):
+            raise UnfitError(f"expected {expected}")
         return values
+
+    return parse
+
+
+def matching(pattern: str, expected: str) -> Kind:
+    """Return the kind of texts that have a form."""
+    return Kind(single(lambda text: text if re.fullmatch(pattern, text) else None, expected), str)
+
+
+def choice(*words: str) -> Kind:
+    """Return the kind of a few words."""
+    return Kind(single(lambda text: text if text in words else None, f"one of {', '.join(words)}"), str)
 
 
 def has_postgresql_driver() -> bool:
@@ -206,6 +143,41 @@ def _attempt(convert: Callable[[str], T | None], text: str) -> T | None:
         return convert(text)
     except ValueError:
         return None
+
+
+def _address(convert: Callable[[str], str | None], expected: str) -> Kind:
+    """Return the kind of addresses: each may hold a password, so the kind is secret and is shown without."""
+
+    def parse(value: RawValue) -> str:
+        text = text_of(value)
+        return single(convert, expected + urls.advice(text))(text)
+
+    return Kind(parse, urls.without_password, secret=True)
+
+
+def _web(*schemes: str) -> Kind:
+    return _address(
+        lambda text: urls.web_url(text, schemes),
+        f"{schemes[0]}://host…, not link-local and no cloud's metadata service",
+    )
+
+
+def _endpoint_secrets(value: RawValue) -> tuple[str, ...]:
+    """Read an endpoint's secrets: an endpoint with no secret does not start."""
+    secrets = tuple(secret for secret in entries_of(value) if secret)
+    if not secrets:
+        raise UnfitError("an endpoint needs a secret")
+    return secrets
+
+
+def _plans(value: RawValue) -> tuple[tuple[str, str], ...]:
+    """Read (variant, plan) pairs in the order given."""
+    pairs = several(_plan, "provider:variant=plan, such as lemonsqueezy:394420=professional")(value)
+    variants = [variant for variant, _ in pairs]
+    twice = next((variant for variant in variants if variants.count(variant) > 1), None)
+    if twice is not None:
+        raise UnfitError(f"{twice} is mapped twice")
+    return pairs
 
 
 def _mailbox(text: str) -> str | None:
@@ -271,4 +243,75 @@ def _api_token(text: str) -> ApiToken | None:
 def _ops_user(text: str) -> OpsUser | None:
     name, _, rest = text.partition(":")
     password = rest.removesuffix(":read")
-    return OpsUser(name, password, read_only=password != rest) if name and password else None
+    return OpsUser(name, password, read_only=password != rest) if name and _is_password(password) else None
+
+
+def _is_password(text: str) -> bool:
+    """Whether this is a password or a whole hash: what is left of a torn hash would be taken for a password."""
+    if not re.match(r"(scrypt|pbkdf2)[:$]", text):
+        return bool(text)
+    whole = PASSWORD_HASH.fullmatch(text)
+    if whole is None or whole[2] is None:
+        return whole is not None
+    cost, size = int(whole[2]), int(whole[3])
+    return cost.bit_count() == 1 and cost >= LEAST_SCRYPT_COST and cost * size <= MAX_SCRYPT_BLOCKS
+
+
+def _hidden(_: object) -> str:
+    return HIDDEN
+
+
+def _each_hidden(values: tuple[object, ...]) -> str:
+    return ",".join(map(_hidden, values))
+
+
+def _names(people: tuple[ApiToken | OpsUser, ...]) -> str:
+    return ",".join(f"{each.name}:{HIDDEN}{':read' if each.read_only else ''}" for each in people)
+
+
+def _sorted(texts: frozenset[str]) -> str:
+    return ",".join(sorted(texts))
+
+
+TEXT = Kind(text_of, str)
+SECRET = Kind(text_of, _hidden, secret=True)
+FLAG = Kind(single(_flag, "1 or 0"), lambda flag: str(int(flag)))
+PORT = Kind(single(_port, f"a number from 1 to {MAX_PORT}"), str)
+MEBIBYTES = Kind(single(_mebibytes, "a number of MiB, or off"), str)
+TIMEZONE = Kind(single(_zone, "an IANA time zone, such as Europe/Vienna"), str)
+COUNTRY = matching("[A-Z]{2}", "two capital letters, such as AT")
+HOST = matching(r"[^\s/@]+", "the name or address of a host")
+DATABASE = _address(
+    urls.database_url,
+    "sqlite:///path or postgresql://user:password@host/name, with ?pool=transaction behind a pooler",
+)
+REDIS = _address(urls.redis_url, "redis://, rediss://, unix:// or redis+sentinel://")
+WEB = _web("https", "http")
+API = Kind(lambda value: str(WEB.parse(value)).rstrip("/"), WEB.show, secret=True)
+SMTP = _web("smtp", "smtps")
+MAIL_ADDRESS = Kind(single(lambda text: text if ascii_address(text) else None, "a mail address"), str)
+MAILBOX = Kind(single(_mailbox, "a mail address, or a name and <a mail address>"), str)
+ENDPOINT_SECRETS = Kind(_endpoint_secrets, _each_hidden, secret=True)
+SIGNING_SECRET = Kind(single(_signing_secret, "whsec_ and base64, as Standard Webhooks has it"), _hidden, secret=True)
+KEYS = Kind(several(_key, "32 bytes each, as 64 hexadecimal digits or as base64"), _each_hidden, secret=True)
+PLANS = Kind(_plans, lambda pairs: ",".join(f"{variant}={plan}" for variant, plan in pairs))
+NETWORKS = Kind(several(_network, "addresses or networks, such as 10.0.0.0/8"), ",".join)
+WORDS = Kind(lambda value: frozenset(entries_of(value)), _sorted)
+PROVIDERS = Kind(
+    lambda value: frozenset(
+        several(
+            lambda text: text if text in ENDPOINTS else None,
+            f"some of {', '.join(sorted(ENDPOINTS))}, separated by commas",
+        )(value)
+    ),
+    _sorted,
+)
+API_TOKENS = Kind(several(_api_token, "name:token or name:token:read"), _names, secret=True)
+OPS_PASSWORD = Kind(
+    single(lambda text: (OpsUser("ops", text),) if _is_password(text) else None, "a password or its whole hash"),
+    _names,
+    secret=True,
+)
+OPS_USERS = Kind(
+    several(_ops_user, "name:password or name:password:read, or a whole hash as the password"), _names, secret=True
+)

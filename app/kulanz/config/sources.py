@@ -1,4 +1,4 @@
-"""Where settings come from: the environment, then `KULANZ_CONFIG`, then what `kulanz up` left in the data directory."""
+"""Where settings come from: the environment, `.env`, `KULANZ_CONFIG`, and what `kulanz up` has left."""
 
 from __future__ import annotations
 
@@ -7,40 +7,30 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
+from io import StringIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-DEFAULT_DATA_DIR = ".kulanz"
+from kulanz.config.parsing import ENDPOINTS, RawValue
+from kulanz.config.settings import DATA_DIR, FILES, VARIABLES
+from kulanz.errors import ConfigurationError
+
+ENV_FILE = ".env"
+"""Settings in the current directory, one `NAME=value` a line; the environment is stronger."""
 SECRETS_FILE = "secrets.toml"
 """Secrets that `kulanz up` made, by variable, mode 0600; they stay for good."""
 RUN_FILE = "run.toml"
 """What the `kulanz up` that runs now chose, by variable: the private Redis, the port; it goes when `up` ends."""
 
-VARIABLES = frozenset(
-    {
-        "PORT", "DATABASE_URL", "REDIS_URL", "KULANZ_POLICY", "KULANZ_TIMEZONE", "KULANZ_COUNTRY",
-        "LEMONSQUEEZY_WEBHOOK_SECRETS", "LEMONSQUEEZY_API_KEY", "LEMONSQUEEZY_API_URL", "LEMONSQUEEZY_MODE",
-        "LEMONSQUEEZY_STORE_ID", "KULANZ_ACCOUNT_KEY", "KULANZ_ACCOUNT_SECRET", "KULANZ_REQUIRE_SIGNED_ACCOUNTS",
-        "KULANZ_JOIN_BY_CUSTOMER", "KULANZ_TRUSTED_CLAIMS",
-        "STRIPE_WEBHOOK_SECRETS", "STRIPE_ACCOUNT_IDS", "STRIPE_API_KEY", "STRIPE_API_URL", "PADDLE_WEBHOOK_SECRETS",
-        "PADDLE_API_KEY", "PADDLE_API_URL", "STANDARD_WEBHOOK_SECRETS", "KULANZ_PLANS", "CALLBACK_URL",
-        "CALLBACK_SECRET", "SMTP_URL", "MAIL_FROM", "MAIL_LOCALE", "BILLING_URL", "OPS_ALERT_TO", "API_TOKENS",
-        "OPS_PASSWORD", "OPS_USERS", "METRICS_TOKEN", "TRUSTED_PROXIES", "ENCRYPTION_KEYS", "KULANZ_RECONCILE",
-        "KULANZ_SPOOL", "KULANZ_TEST_CLOCK", "KULANZ_DEMO",
-    }
-)  # fmt: skip
 _WHERE = frozenset({"KULANZ_CONFIG", "KULANZ_DATA_DIR", "KULANZ_INSTANCE"})
+_NAMES = VARIABLES | _WHERE | frozenset(FILES)
 _SERVICE_LINKS = re.compile(
     r"KULANZ_(\w+_)?(SERVICE_HOST|SERVICE_PORT(_\w+)?|PORT(_\d+_(TCP|UDP)(_(ADDR|PORT|PROTO))?)?)"
 )
 """What Kubernetes puts into the environment for services whose names begin with `kulanz`."""
 _ALIKE = 0.85
 """How alike two names are, from 0 to 1, of which one is taken for a slip of the other."""
-ENDPOINTS = ("lemonsqueezy", "stripe", "paddle", "standard")
-
-RawValue = str | tuple[str, ...]
-"""One text as an environment variable has it, or the entries of a list as they are (they may hold commas)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +51,46 @@ class Layers:
         data_dir = data_directory(given.get("KULANZ_DATA_DIR") or document.get("data_dir"))
         stored = _stored(data_dir / SECRETS_FILE, problems)
         running = _stored(data_dir / RUN_FILE, problems)
-        existing = {name: text for name, text in given.items() if name in VARIABLES}
-        return cls(data_dir=data_dir, values={**running, **stored, **configured, **existing}, problems=tuple(problems))
+        existing = {name: text for name, text in given.items() if name in VARIABLES or name in FILES}
+        layers = (running, stored, _read_files(configured, problems), _read_files(existing, problems))
+        values = {name: value for layer in layers for name, value in layer.items()}
+        return cls(data_dir=data_dir, values=values, problems=tuple(problems))
+
+
+def with_env_file(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return `environ` over the settings of the `.env` in the current directory, if there is one.
+
+    Other names in the file are left out: they could tell the processes that are started what to load.
+    """
+    path = Path(ENV_FILE)
+    try:
+        path.stat()
+    except OSError:  # None, or a directory that may not be looked into.
+        return dict(environ)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "not UTF-8"
+        raise ConfigurationError([f"{ENV_FILE}: {reason}"]) from error
+    written = _env_lines(text)
+    ours = {name: value for name, value in written.items() if name in _NAMES or _slip(name, {**written, **environ})}
+    return {**ours, **{name: value for name, value in environ.items() if value.strip() or name not in ours}}
+
+
+def _env_lines(text: str) -> dict[str, str]:
+    """Read `NAME=value` lines as the usual tools do, with quotes and comments; nothing in a value is replaced."""
+    from dotenv.parser import parse_stream  # noqa: PLC0415 - only where there is such a file
+
+    lines = list(parse_stream(StringIO(text)))
+    unread = [str(line.original.line) for line in lines if line.error]
+    if unread:
+        raise ConfigurationError([f"{ENV_FILE}: line {', '.join(unread)} is not NAME=value"])
+    return {line.key: line.value for line in lines if line.key is not None and line.value is not None}
 
 
 def misspelt(environ: Mapping[str, str]) -> tuple[str, ...]:
     """Return a sentence for each variable that looks like a setting and is none."""
-    given = sorted(name for name, text in environ.items() if text.strip() and name not in VARIABLES | _WHERE)
+    given = sorted(name for name, text in environ.items() if text.strip() and name not in _NAMES)
     return tuple(sentence for name in given if (sentence := _slip(name, environ)))
 
 
@@ -83,16 +106,39 @@ def _slip(name: str, environ: Mapping[str, str]) -> str | None:
 
 def _meant(name: str) -> str | None:
     """Return the setting that a name is a slip of, if it is one: letters, case, or our prefix too much."""
-    existing, capitals = VARIABLES | _WHERE, name.upper()
+    existing, capitals = _NAMES, name.upper()
     for spelling in (capitals, capitals.removeprefix("KULANZ_")):
         if spelling in existing:
             return spelling
     return next(iter(get_close_matches(capitals, sorted(existing), n=1, cutoff=_ALIKE)), None)
 
 
+def _read_files(layer: Mapping[str, RawValue], problems: list[str]) -> dict[str, RawValue]:
+    """Put the contents of the files that a layer names in the place of their names."""
+    values = {name: value for name, value in layer.items() if name not in FILES}
+    for name in sorted(layer.keys() & FILES.keys()):
+        if FILES[name] in values:
+            problems.append(f"{name}: {FILES[name]} is given, too; leave one of them out")
+        elif (text := _content(name, Path(str(layer[name])), problems)) is not None:
+            values[FILES[name]] = text
+    return values
+
+
+def _content(name: str, path: Path, problems: list[str]) -> str | None:
+    """Return what a file of a secret holds, without the white space around it."""
+    try:
+        text = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        problems.append(f"{name}: the file cannot be read: {getattr(error, 'strerror', None) or 'not UTF-8'}")
+        return None
+    if not text:
+        problems.append(f"{name}: the file is empty")
+    return text or None
+
+
 def data_directory(text: object = None) -> Path:
     """Return the data directory's absolute path."""
-    return Path(str(text or DEFAULT_DATA_DIR)).expanduser().absolute()
+    return Path(str(text or DATA_DIR)).expanduser().absolute()
 
 
 def _document(path: Path, problems: list[str]) -> dict[str, Any]:
@@ -130,7 +176,7 @@ def _flattened(document: Mapping[str, Any], problems: list[str]) -> dict[str, Ra
                 values.update(_endpoint_secrets(content, problems))
             case "SENTINEL" | "sentinel" if isinstance(content, dict):
                 values["REDIS_URL"] = sentinel_url(content)
-            case _ if key.upper() in VARIABLES and isinstance(content, str | int | list):
+            case _ if key.upper() in VARIABLES | FILES.keys() and isinstance(content, str | int | list):
                 values[key.upper()] = _value(content)
             case _:
                 hint = f": did you mean {meant}?" if (meant := _meant(key)) and meant != key.upper() else ""

@@ -42,7 +42,7 @@ from kulanz.processing.write_guard import WriteGuard, earlier_request
 from kulanz.providers import Routing
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import accounts, codec, erasing, inbox, outbox
+from kulanz.store import accounts, codec, erasing, inbox, ledger, outbox
 from kulanz.store.database import Connection
 from kulanz.store.inbox import Event, SettledEvent
 from kulanz.store.outbox import EffectRow
@@ -228,8 +228,10 @@ def _record(
         if row.account and not _report_to_policy(services, tx, row, effect, report):
             _discard(services, tx, row)
         _alert_operators(services, tx, row, effect, report.state)
+        cause = ledger.cause(tx, row.account, row.decision_seq)
     metrics.EFFECT_ATTEMPTS.labels(row.kind, state).inc()
-    log.info("effect.attempted", effect=row.id, type=row.type, state=state, attempts=attempts + (not withdrawn))
+    tried = attempts + (not withdrawn)
+    log.info("effect.attempted", cause=cause, effect=row.id, type=row.type, state=state, attempts=tried)
 
 
 def _alert_operators(services: Services, tx: Connection, row: EffectRow, effect: Effect, state: AttemptState) -> None:
@@ -279,7 +281,7 @@ def _look_up(services: Services, event: Event) -> bool:
     try:
         seen = client.subscription(own_id)
     except FarEndError as error:
-        log.warning("subscription.not_answered", inbox=event.id, error=error.detail)
+        log.warning("subscription.not_answered", cause=f"evt_{event.id}", error=error.detail)
         return False
     if seen is None:
         return _park(services, event, "the provider knows no such subscription; another store or mode, perhaps")

@@ -79,6 +79,9 @@ _ORPHANS = (
     .order_by(decisions.c.account)
 )
 _HASH = select(decisions.c.hash).where(decisions.c.account == bindparam("account"), decisions.c.seq == bindparam("seq"))
+_CAUSE = select(decisions.c.cause_kind, decisions.c.cause_name, decisions.c.cause_ref).where(
+    decisions.c.account == bindparam("account"), decisions.c.seq == bindparam("seq")
+)
 _RULES = select(decisions.c.rule).where(decisions.c.account == bindparam("account")).distinct()
 _REDACTED = '{"redacted":"'
 _DETAILS = select(decisions.c.seq, decisions.c.detail).where(decisions.c.account == bindparam("account"))
@@ -153,6 +156,14 @@ def hash_at(conn: Connection, account: str, seq: int) -> bytes | None:
     """Return the hash of one decision, None where it is missing."""
     value: bytes | None = conn.execute(_HASH, {"account": account, "seq": seq}).scalar()
     return value
+
+
+def cause(conn: Connection, account: str, seq: int | None) -> str | None:
+    """Return what a decision followed from, as logs name it: the id of its event, or what else it was."""
+    row = conn.execute(_CAUSE, {"account": account, "seq": seq}).one_or_none()
+    if row is None:
+        return None
+    return row.cause_ref if row.cause_kind == "event" else f"{row.cause_kind}:{row.cause_name}"
 
 
 def rules(conn: Connection, account: str) -> list[str]:

@@ -69,6 +69,12 @@ def replace(tx: Connection, wanted: Mapping[str, Sequence[TimerRow]]) -> None:
     bulk.insert(tx, timers, _COLUMNS, [msgspec.structs.astuple(timer) for timer in future - present], conflict=moved)
 
 
+def add(tx: Connection, rows: Sequence[TimerRow]) -> None:
+    """Add timers; one that an account has already for a kind and subject stays as it is."""
+    values = [msgspec.structs.astuple(row) for row in rows]
+    bulk.insert(tx, timers, _COLUMNS, values, conflict="ON CONFLICT (account, kind, subject) DO NOTHING")
+
+
 def due(tx: Connection, now: datetime, limit: int, *, until: datetime | None = None) -> list[TimerRow]:
     """Return timers that are due, oldest first; with `until` those due then, of accounts with none that is due since.
 

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import sys
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -17,10 +18,14 @@ _WORD = re.compile(r"[\w.,:;@/+*()<>-]*")
 
 
 class Log:
-    """Writes events as logfmt: a dotted name, then fields; a field that is None is left out."""
+    """Writes events as logfmt or as JSON: a dotted name, then fields; a field that is None is left out.
+
+    `cause` is the one field that leads from a delivery to a mail: the id of the event that a line follows from.
+    """
 
     part = "none"
     """The part of Kulanz that this process is."""
+    as_json = False
 
     def info(self, event: str, **fields: object) -> None:
         """Note what is as it should be."""
@@ -40,8 +45,8 @@ class Log:
 
     def _write(self, level: str, event: str, fields: dict[str, object]) -> None:
         at = datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        head = f"timestamp={at} level={level} part={self.part} event={event}"
-        text = " ".join([head, *(f"{name}={_shown(value)}" for name, value in fields.items() if value is not None)])
+        head = {"timestamp": at, "level": level, "part": self.part, "event": event}
+        text = _line(head | fields, as_json=self.as_json)
         with suppress(OSError):  # Nobody's work ends because nobody can read of it.
             sys.stderr.write(text + "\n")  # In one piece, so that threads do not cut each other's lines.
 
@@ -49,12 +54,29 @@ class Log:
 log = Log()
 
 
-def configure(part: str) -> None:
-    """Mark our events with the part that says them, and let libraries say what they warn of."""
-    log.part = part
-    logging.basicConfig(level=logging.WARNING, format=f"level=%(levelname)s part={part} event=%(name)s %(message)s")
+def configure(part: str, *, as_json: bool = False) -> None:
+    """Mark our events with the part that says them, and let libraries say what they warn of, in the same form."""
+    log.part, log.as_json = part, as_json
+    handler = logging.StreamHandler()
+    handler.setFormatter(_LibraryFormatter())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+class _LibraryFormatter(logging.Formatter):
+    """Writes what a library logs as one of our lines."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+        head = {"timestamp": at, "level": record.levelname.lower(), "part": log.part, "event": record.name}
+        return _line(head | {"detail": record.getMessage()}, as_json=log.as_json)
+
+
+def _line(fields: Mapping[str, object], *, as_json: bool) -> str:
+    if as_json:
+        return json.dumps({name: value for name, value in fields.items() if value is not None}, default=str)
+    return " ".join(f"{name}={_shown(value)}" for name, value in fields.items() if value is not None)
 
 
 def _shown(value: object) -> str:

@@ -26,9 +26,10 @@ def create_app(settings: Settings | None = None) -> WebApp:
     from kulanz.telemetry import logs  # noqa: PLC0415
     from kulanz.web import application  # noqa: PLC0415
 
-    logs.configure("web")
     try:
-        built = services.build(settings or config.load(config.environment()))
+        settings = settings or config.load(config.environment())
+        logs.configure("web", as_json=settings.log == "json")
+        built = services.build(settings)
     except ConfigurationError as error:
         sys.exit("\n".join(f"kulanz: {problem}" for problem in error.problems))
     app = application.create_app(built)

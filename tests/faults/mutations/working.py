@@ -7,7 +7,43 @@ from tests.faults.mutations.shape import Mutation
 ERRANDS, FAILPOINTS = "tests/test_dispatcher.py", "tests/faults/test_failpoints.py"
 PREPARED = "tests/store/test_prepared.py"
 SUSPENSION, MONEY = "tests/faults/test_suspension.py", "tests/delivery/test_money.py"
+FACTS_FIRST = "tests/test_facts_first.py"
 WORKING = (
+    Mutation(
+        "A timer fires although what was acknowledged before is not applied",
+        "app/kulanz/processing/facts_first.py",
+        '    if marked_at is not None and marked_at <= now and oldest <= mark["number"]:\n        return None',
+        "    if oldest < 0:\n        return None",
+        (FACTS_FIRST,),
+    ),
+    Mutation(
+        "A steady stream of deliveries starves every timer",
+        "app/kulanz/processing/facts_first.py",
+        "    return marked_at if marked_at is not None and marked_at <= now else None",
+        "    return None",
+        (FACTS_FIRST,),
+    ),
+    Mutation(
+        "An event that brings a hold about overtakes those behind it",
+        "app/kulanz/processing/facts_first.py",
+        "    return inbox.more_received(tx, own) or bool(waited_for(tx))",
+        "    return bool(waited_for(tx))",
+        (FACTS_FIRST,),
+    ),
+    Mutation(
+        "A payment that is parked holds nobody back",
+        "app/kulanz/processing/facts_first.py",
+        '    return account or routing.customer or ""',
+        '    return ""',
+        (FACTS_FIRST,),
+    ),
+    Mutation(
+        "A receiver with a full spool is not waited for",
+        "app/kulanz/store/receivers.py",
+        "or_(receivers.c.empty_since.is_(None), receivers.c.seen_at",
+        "or_(receivers.c.seen_at",
+        (FACTS_FIRST,),
+    ),
     Mutation(
         "A refund is not written down before its request",
         "app/kulanz/processing/write_guard.py",

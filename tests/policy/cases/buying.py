@@ -154,6 +154,34 @@ def _expires(story: Story) -> None:
     story.stage.hear(a_subscription(Status.EXPIRED, story.stage.now, ends_at=story.stage.now))
 
 
+def _raises_unpaid(story: Story, plan: str) -> None:
+    at, stated = story.stage.now, {"variant": VARIANTS[plan], "created_at": BOUGHT}
+    story.stage.hear(
+        a_subscription(at=at, **stated, renews_at=MONDAY),
+        a_failure(at, key="lemonsqueezy:1300001", reason=BillingReason.UPDATED, created_at=at),
+        a_subscription(Status.PAST_DUE, at, stamp=Stamp(at, 2), **stated, renews_at=at + 3 * DAY),
+    )
+
+
+def _is_called(story: Story, status: Status, **told: Any) -> None:
+    at = story.stage.now
+    story.stage.hear(a_subscription(status, at, stamp=Stamp(at, 2), created_at=BOUGHT, renews_at=_next(story), **told))
+
+
+def _next(story: Story) -> datetime:
+    """When the period that runs now ends."""
+    return BOUGHT + ((story.stage.now - BOUGHT) // (30 * DAY) + 1) * 30 * DAY
+
+
+def _stops_without_a_date(story: Story) -> None:
+    story.stage.hear(a_subscription(Status.CANCELLED, story.stage.now, created_at=BOUGHT))
+
+
+def _pays_nothing(story: Story) -> None:
+    at = story.stage.now
+    story.stage.hear(a_success(at, key="lemonsqueezy:1300002", total=0, created_at=at))
+
+
 def _a_colleague_tries(story: Story, plan: str) -> None:
     """A trial by an order of nothing, of another customer of the same account."""
     at = story.stage.now
@@ -187,6 +215,15 @@ def _of_colleagues_payment(at: datetime) -> PaymentSucceeded:
 
 
 STEPS: dict[str, Callable[..., object]] = {
+    r"the charge for (\w+) fails": _raises_unpaid,
+    r"takes the change back": lambda story: _is_called(story, Status.ACTIVE),
+    r"the provider calls it active": lambda story: _is_called(story, Status.ACTIVE),
+    r"the provider calls it past due": lambda story: _is_called(story, Status.PAST_DUE),
+    r"resumes in the portal": lambda story: _is_called(story, Status.ACTIVE),
+    r"cancels, and no end is told": _stops_without_a_date,
+    r"a charge of nothing succeeds": _pays_nothing,
+    r"pauses with access": lambda story: _is_called(story, Status.PAUSED, pause_mode="free"),
+    r"pauses without access": lambda story: _is_called(story, Status.PAUSED, pause_mode="void"),
     r"pays the renewal": _renews,
     r"the renewal fails": _fails,
     r"the charge of the renewal fails": _fails_unseen,

@@ -55,6 +55,9 @@ STEPS: dict[str, Callable[..., object]] = {
     r"a chargeback of the first payment is opened": lambda story: _disputes(
         story, DisputeStatus.OPENED, payment=FIRST, subscription=SUB
     ),
+    r"the bank returns the first payment": lambda story: _disputes(
+        story, DisputeStatus.LOST, payment=FIRST, subscription=SUB, reason="insufficient_funds"
+    ),
     r"the chargeback is won": lambda story: _disputes(story, DisputeStatus.WON),
     r"the chargeback is lost": lambda story: _disputes(story, DisputeStatus.LOST),
     r"the chargeback is partially lost": lambda story: _disputes(story, DisputeStatus.PARTIALLY_LOST),

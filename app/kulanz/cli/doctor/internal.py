@@ -10,6 +10,7 @@ from pathlib import Path
 from kulanz.cli.doctor import external
 from kulanz.cli.doctor.finding import Finding
 from kulanz.config import policy_text
+from kulanz.config.sources import ENV_FILE, SECRETS_FILE
 from kulanz.formats.wording import how_many
 from kulanz.ingest import secret_usage
 from kulanz.policy import document
@@ -166,8 +167,8 @@ def nightly(services: Services) -> Iterator[Finding]:
 
 def secrets(services: Services) -> Iterator[Finding]:
     """Whether others may read the stored secrets."""
-    for path in (services.settings.data_dir / "secrets.toml", Path(services.settings.data_dir)):
-        with suppress(FileNotFoundError):
+    for path in (services.settings.data_dir / SECRETS_FILE, services.settings.data_dir, Path(ENV_FILE)):
+        with suppress(FileNotFoundError, PermissionError):
             private = not path.stat().st_mode & 0o077
             yield Finding(
                 path.name,

@@ -9,14 +9,14 @@ import click
 
 @click.command()
 @click.option("--port", type=click.IntRange(1, 65535), help="Port of the web process [default: PORT or 8000].")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address that the web process listens on.")
+@click.option("--host", help="Address that the web process listens on [default: KULANZ_HOST or 127.0.0.1].")
 @click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
     help="Where state is kept [default: KULANZ_DATA_DIR or .kulanz].",
 )
 @click.option("--demo", is_flag=True, help="Send a signed story first, on the test clock, and print its outcome.")
-def up(*, port: int | None, host: str, data_dir: Path | None, demo: bool) -> None:
+def up(*, port: int | None, host: str | None, data_dir: Path | None, demo: bool) -> None:
     """Run web, workers, clock and a private Redis until Ctrl-C.
 
     What nobody gave is made: a database and secrets, kept in the data directory for the next time. A part that dies

@@ -53,7 +53,9 @@ def binary() -> Path:
     for path in (*brought, *(Path(value) for value in installed if value)):
         if os.access(path, os.X_OK):
             return path
-    raise RefusedError("no valkey-server or redis-server is installed: set REDIS_URL to a Redis of your own")
+    raise RefusedError(
+        "no valkey-server or redis-server is installed: pip install 'kulanz[up]', or set REDIS_URL to one of your own"
+    )
 
 
 def private_directory(path: Path) -> Path:

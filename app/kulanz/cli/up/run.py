@@ -31,6 +31,7 @@ DEMO_FILE = "demonstration"
 """Its presence says that the data directory is a demonstration's."""
 DEMO_DIRECTORY = "demo-data"
 """Where a demonstration keeps its state, in the data directory, unless it is given one."""
+LOOPBACK = "127.0.0.1"
 READY_WITHIN = 60.0
 PR_SET_PDEATHSIG = 1
 
@@ -40,7 +41,7 @@ class UpOptions:
     """What the command line asks of `kulanz up`."""
 
     port: int | None
-    host: str
+    host: str | None
     data_dir: Path | None
     demo: bool
 
@@ -67,7 +68,7 @@ def _run(
     (data_dir / RUN_FILE).unlink(missing_ok=True)
     path, made = secrets.ensure(data_dir, Layers.read(environ).values)
     settings = load(environ)
-    host = listening_address(wish.host, settings.port)
+    host = listening_address((settings.host or LOOPBACK) if wish.host is None else wish.host, settings.port)
     own_redis = wish.demo or settings.redis_url is None
     chosen = _chosen(wish, settings, data_dir) if own_redis else _chosen(wish, settings, None)
     secrets.write_private(data_dir / RUN_FILE, chosen)
@@ -208,14 +209,16 @@ def _announce(host: str, settings: Settings, path: Path, made: tuple[str, ...]) 
     _say(f"  webhook  {base}/webhooks/lemonsqueezy")
     _say(f"  console  {base}/ops ({_login(settings, path)})")
     _say(f"  accounts {base}/v1/accounts")
-    _say(f"  secrets  {path}" + (f" (new: {', '.join(made)})" if made else ""))
+    kept = str(path) if path.exists() else "as you have set them"
+    _say(f"  secrets  {kept}" + (f" (new: {', '.join(made)})" if made else ""))
     _say("  stop     Ctrl-C")
 
 
 def _login(settings: Settings, path: Path) -> str:
     """Return who may log in, and how the password is seen; it is never printed itself."""
     user = settings.ops_users[0]
-    made = tomllib.loads(path.read_text(encoding="utf-8")).get("OPS_PASSWORD") == user.password
+    stored = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    made = stored.get("OPS_PASSWORD") == user.password
     return (
         f"user {user.name}, password: {f'grep OPS_PASSWORD {shlex.quote(str(path))}' if made else 'as you have set it'}"
     )

@@ -9,6 +9,8 @@ import tomllib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import tomli_w
+
 from kulanz.config.sources import SECRETS_FILE
 from kulanz.errors import RefusedError
 
@@ -34,17 +36,11 @@ def write_private(path: Path, values: Mapping[str, object], header: str = "") ->
     """Put a TOML file of texts in place at once, mode 0600."""
     passing = path.with_name(f".{path.name}.{os.getpid()}")
     passing.unlink(missing_ok=True)
-    lines = [f"{name} = {_quoted(str(value))}\n" for name, value in values.items()]
     with os.fdopen(os.open(passing, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
-        file.write(header + "".join(lines))
+        file.write(header + tomli_w.dumps({name: str(value) for name, value in values.items()}))
         file.flush()
         os.fsync(file.fileno())
     passing.replace(path)
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
 
 
 def _webhook_secret() -> str:
@@ -59,3 +55,10 @@ MADE: Mapping[str, Callable[[], str]] = {
     "OPS_PASSWORD": lambda: secrets.token_urlsafe(12),
     "CALLBACK_SECRET": lambda: "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode(),
 }
+"""The secrets that an instance cannot do without."""
+GENERATED: Mapping[str, Callable[[], str]] = {
+    **MADE,
+    "METRICS_TOKEN": lambda: secrets.token_urlsafe(24),
+    "KULANZ_ACCOUNT_SECRET": lambda: secrets.token_hex(32),
+}
+"""All that Kulanz can make: what a provider makes, such as an API key, is not among them."""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from itertools import groupby, pairwise
 from operator import attrgetter
 
-from kulanz.policy.areas import settling
+from kulanz.policy.areas import periods, settling
 from kulanz.policy.areas.periods import started
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Invoice, Snapshot, Subscription
@@ -75,7 +75,12 @@ def counted(sub: Subscription, book: Book, terms: Terms) -> Counted:
 def is_paid(tenure: Tenure, sub: Subscription, book: Book) -> bool:
     """Whether a payment of more than nothing is known from the time of a tenure; a trial is none."""
     known = tenures(sub)
-    return any(_tenure_of(invoice, known) == tenure for invoice in _paid(sub, book))
+    return any(_tenure_of(invoice, known, sub, book) == tenure for invoice in _paid(sub, book))
+
+
+def anything_paid(sub: Subscription, book: Book) -> bool:
+    """Whether a payment of more than nothing is known of a subscription: then a trial of it is paid, too."""
+    return next(_paid(sub, book), None) is not None
 
 
 def any_payment_told(sub: Subscription, book: Book) -> bool:
@@ -107,8 +112,25 @@ def unpaid_change(sub: Subscription, book: Book, at: datetime) -> Invoice | None
     return max(begun, key=lambda invoice: (started(invoice), invoice.seen.key), default=None)
 
 
+def was_taken_back(sub: Subscription, book: Book, at: datetime) -> bool:
+    """Whether a change whose charge was not paid was undone after it was called unpaid at a time of the paid period.
+
+    What was owed was the charge for the change: the plan of before is paid for, and runs again.
+    """
+    charge = unpaid_change(sub, book, at)
+    if charge is None:
+        return False
+    paid = {
+        snapshot.variants
+        for snapshot in sub.history
+        if snapshot.runs and snapshot.until and snapshot.until > at and snapshot.stamp.at <= started(charge)
+    }
+    paid -= {snapshot.variants for snapshot in sub.history if snapshot.unpaid and snapshot.stamp.at == at}
+    return any(snapshot.runs and snapshot.stamp.at > at and snapshot.variants in paid for snapshot in sub.history)
+
+
 def _counts(tenure: Tenure, sub: Subscription, known: list[Tenure], book: Book, terms: Terms) -> bool:
-    if any(_tenure_of(invoice, known) == tenure for invoice in _paid(sub, book)):
+    if any(_tenure_of(invoice, known, sub, book) == tenure for invoice in _paid(sub, book)):
         return True
     since = tenure.since or tenure.last.stamp.at
     if terms.at(since).plan_change.upgrade == "when_paid":
@@ -135,10 +157,31 @@ def _snapshots(sub: Subscription) -> list[Snapshot]:
     return [*sorted(old, key=attrgetter("stamp")), *sub.history]
 
 
-def _tenure_of(invoice: Invoice, known: list[Tenure]) -> Tenure:
-    """Return the tenure that an invoice is from: the last that had begun when it was made, or began soon after."""
-    at = started(invoice) + _A_FEW_MINUTES
-    return [tenure for tenure in known if tenure.since is None or tenure.since <= at][-1]
+def _tenure_of(invoice: Invoice, known: list[Tenure], sub: Subscription, book: Book) -> Tenure:
+    """Return the tenure that an invoice is from: the last that had begun when it was made.
+
+    One that began soon after counts as well where the invoice may be for it.
+    """
+    at = started(invoice)
+    begun = [tenure for tenure in known if tenure.since is None or tenure.since <= at + _A_FEW_MINUTES]
+    while begun[-1].since is not None and begun[-1].since >= at and not _may_begin_one(invoice, sub, book):
+        begun.pop()
+    return begun[-1]
+
+
+def _may_begin_one(invoice: Invoice, sub: Subscription, book: Book) -> bool:
+    """Whether an invoice may be the first of another plan: that of a change, or a renewal of more than the last one."""
+    match invoice.seen.reason:
+        case BillingReason.INITIAL | BillingReason.ONE_TIME:
+            return False
+        case BillingReason.RENEWAL:
+            before = [each for each in periods.regular_invoices(sub.seen.key, book) if started(each) < started(invoice)]
+            return not before or invoice.seen.total > before[-1].seen.total
+        case BillingReason.UNKNOWN:
+            bought = sub.seen.created_at
+            return bought is None or started(invoice) > bought + _A_FEW_MINUTES
+        case _:
+            return True
 
 
 def _changes(known: list[Tenure]) -> Iterator[datetime]:

@@ -104,6 +104,7 @@ MAY_SETTLE = frozenset(
         "subscription.cycled",
         "subscription.migrated",
         "subscription.unpaused",
+        "order.created",
         "order.updated",
         "order.paid",
         "order.refunded",

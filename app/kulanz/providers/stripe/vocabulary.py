@@ -13,6 +13,7 @@ INVOICE = "invoice"
 CHARGE = "charge"
 DISPUTE = "dispute"
 INVOICE_PAYMENT = "invoice_payment"
+WARNING = "radar.early_fraud_warning"
 
 THIN = "v2.core.event"
 """What events of Stripe's second API are: they name an object and do not carry it."""
@@ -36,6 +37,8 @@ OBJECTS: Mapping[str, str] = {
     "charge.dispute.closed": DISPUTE,
     "charge.dispute.funds_withdrawn": DISPUTE,
     "charge.dispute.funds_reinstated": DISPUTE,
+    "radar.early_fraud_warning.created": WARNING,
+    "radar.early_fraud_warning.updated": WARNING,
 }
 """Every event that somebody acts on, with the kind of object it carries."""
 
@@ -58,6 +61,8 @@ RANKS: Mapping[str, int] = {
     "invoice.voided": 5,
     "charge.succeeded": 1,
     "charge.refunded": 2,
+    "radar.early_fraud_warning.created": 1,
+    "radar.early_fraud_warning.updated": 2,
 }
 """Which of two events of one object and one second tells more; disputes rank by their status.
 

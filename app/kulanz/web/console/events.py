@@ -146,7 +146,7 @@ class EventPages:
         with self._services.database.write() as tx:
             _found(inbox.get(tx, number), number)
             audit_log.record(tx, at=real_now(), actor=g.user.name, act=act, subject=event_id(number))
-        log.info("ops.payload_shown", inbox=number, actor=g.user.name)
+        log.info("ops.payload_shown", cause=f"evt_{number}", actor=g.user.name)
 
     @staticmethod
     def _back(number: int, done: str) -> Response:

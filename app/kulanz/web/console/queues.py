@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Iterable
 from contextvars import ContextVar
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from types import ModuleType, SimpleNamespace
@@ -75,6 +76,8 @@ class QueuePages:
         if not allowed.fullmatch(rest):
             raise NotFoundError("There is no such page among the queues.")
         url = self._services.settings.redis_url
+        if find_spec("rq_dashboard") is None:
+            return Response(render_template("ops/no_queues.html", missing="kulanz[dashboard]"), 503)
         if url is None:
             return Response(render_template("ops/no_queues.html", why="REDIS_URL is not set"), 503)
         dashboard = self._made(url)

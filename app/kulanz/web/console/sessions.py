@@ -16,7 +16,7 @@ from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import console_sessions
 from kulanz.web import peers
-from kulanz.web.api.tokens import same
+from kulanz.web.console import passwords
 
 COOKIE = "kulanz_ops"
 COOKIE_PATH = "/ops"
@@ -47,9 +47,8 @@ class ConsoleSessions:
         self._users = {user.name: user for user in services.settings.ops_users}
 
     def user(self, name: str, password: str) -> OpsUser | None:
-        """Return the user with this password; every password is compared, so that no name can be guessed by time."""
-        matches = [user for user in self._users.values() if same(password, user.password) and same(name, user.name)]
-        return matches[0] if matches else None
+        """Return the user with this password."""
+        return passwords.user_with([*self._users.values()], name, password)
 
     def begin(self, user: OpsUser) -> ConsoleSession:
         """Return a new session."""

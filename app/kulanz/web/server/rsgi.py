@@ -10,8 +10,7 @@ from asyncio import AbstractEventLoop, get_running_loop
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
-from granian._granian import RSGIProtocolClosed as ProtocolClosed
-from granian._granian import RSGIProtocolError as ProtocolError
+from granian.rsgi import ProtocolClosed, ProtocolError
 
 from kulanz.ingest.receiver import WebhookResponse
 from kulanz.telemetry import metrics

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from kulanz.policy.areas import bounces, full_refunds
 from kulanz.policy.areas.dunning.notices import asked_for
@@ -20,6 +20,8 @@ DELETION = "data_deletion_notice"
 CONTESTED = frozenset({DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW})
 _GONE = frozenset({DisputeStatus.LOST, DisputeStatus.ACCEPTED})
 _RISING = tuple(DisputeStatus)
+LONGEST = timedelta(days=120)
+"""How long after its last word a dispute that takes nothing stops dunning; Paddle has no word for a lost one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +89,11 @@ def frozen_since(chargebacks: Iterable[Chargeback], subscription: str) -> dateti
 
 
 def timers(chargebacks: Iterable[Chargeback], book: Book, moment: Moment) -> Iterator[Timer]:
-    """Yield when a chargeback has to be looked at again: notices before its data may go, and that day."""
+    """Yield when a chargeback has to be looked at again: its silence, notices before its data may go, and that day."""
+    disputes = known(book, moment.terms)
     for chargeback in chargebacks:
+        if chargeback.contested_since is not None and not chargeback.holds:
+            yield Timer("dispute_silent", chargeback.key, _silent_at(disputes[chargeback.key]))
         if chargeback.deletion_eligible_at is None or chargeback.deletion_eligible_at <= moment.at:
             continue
         yield Timer("data_deletion_eligible", chargeback.key, chargeback.deletion_eligible_at)
@@ -117,6 +122,8 @@ def alerts(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]
             yield chargeback.key, "unrequested_refund"
         elif chargeback.active and not chargeback.holds:
             yield chargeback.key, "dispute_needs_review"
+            if chargeback.decided_at is None and chargeback.contested_since is None:
+                yield chargeback.key, "dispute_silent"
         elif chargeback.holds and (chargeback.claim or _is_limited(chargeback)):
             yield chargeback.key, "dispute_claim"
         if chargeback.deletion_eligible_at is not None and chargeback.deletion_eligible_at <= moment.at:
@@ -177,7 +184,7 @@ def _of_refund(refund: full_refunds.FullRefund) -> Dispute:
             opened_at=refund.at,
             amount=refund.amount,
             currency=refund.currency,
-            customer=refund.customer,
+            customer=refund.customer or None,
             subscription=refund.subscription,
             payment=refund.payment,
             reason="unrequested_refund",
@@ -214,6 +221,7 @@ def _chargeback(disputed: _Disputed, purchases: Purchases, contested: Collection
     large = rules.review_above is not None and seen.amount > rules.review_above
     reviewed = large or bounces.is_reviewed(dispute, rules) or _contacted(dispute, book, moment.terms, moment.zone)
     holds = active and not reviewed
+    since = _contested_since(dispute, rules)
     reach = _reach(disputed, purchases, contested, rules)
     restricted = _restricted(disputed, purchases, reach, rules)
     payment = seen.payment or seen.order
@@ -240,7 +248,8 @@ def _chargeback(disputed: _Disputed, purchases: Purchases, contested: Collection
             rules.deletion_after.after(decided_at or dispute.opened_at, moment.zone) if eligible else None
         ),
         purchase=disputed.purchase.name if disputed.purchase else None,
-        contested_since=_contested_since(dispute, rules) if active else None,
+        contested_since=None if not active or (not holds and _is_silent(dispute, moment.at)) else since,
+        decimals=full_refunds.decimals(payment, book),
         about=tuple(sorted(key for purchase in disputed.purchases for key in purchase.subscriptions)),
     )
 
@@ -289,6 +298,15 @@ def _contested_since(dispute: Dispute, rules: DisputeRules) -> datetime | None:
     since = _since(dispute, rules, CONTESTED)
     opens = _counted(dispute.marks[0][1], rules) in CONTESTED and since == dispute.marks[0][0].at
     return dispute.opened_at if opens else since
+
+
+def _is_silent(dispute: Dispute, now: datetime) -> bool:
+    """Whether nothing was heard of a dispute for so long that its outcome will not be told any more."""
+    return now >= _silent_at(dispute)
+
+
+def _silent_at(dispute: Dispute) -> datetime:
+    return max(dispute.opened_at, dispute.marks[-1][0].at) + LONGEST
 
 
 def _since(dispute: Dispute, rules: DisputeRules, statuses: Collection[DisputeStatus]) -> datetime | None:

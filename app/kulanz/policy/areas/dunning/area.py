@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from kulanz.policy import facts as f
 from kulanz.policy.areas import tenures
+from kulanz.policy.areas.amounts import told_decimals
 from kulanz.policy.areas.area import Area, Asks, Line
 from kulanz.policy.areas.dunning import holds, notices
 from kulanz.policy.areas.dunning.cases import cases, explained_until
@@ -49,7 +50,9 @@ def _look(fact: f.SubscriptionLookedUp, decision: Decision) -> Iterator[Effect]:
     case = next(
         (other_case for other_case in decision.state.cases if other_case.subscription == fact.subscription), None
     )
-    ident = effect_id(decision.account.id, "look", fact.subscription, rfc3339(fact.at))
+    # At one moment there may be news twice: each asks for a look of its own.
+    moment = [rfc3339(at) for at in (fact.at, fact.known) if at]
+    ident = effect_id(decision.account.id, "look", fact.subscription, *moment)
     yield LookUpSubscription(
         id=ident,
         subscription=fact.subscription,
@@ -120,6 +123,7 @@ class DunningArea(Area):
             "deadline": case.deadline,
             "amount_due": case.amount_due,
             "currency": case.currency,
+            **told_decimals(case.decimals),
             "on_grace_end": rules.on_grace_end,
             "clause": (rules.grace_clause if case.held_at is None else rules.hold_clause) or None,
         }

@@ -37,12 +37,15 @@ def due(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
             )
 
 
-def timers(state: State, book: Book, moment: Moment) -> Iterator[Timer]:
-    """Yield when a renewal becomes overdue, and when it is looked at again."""
+def looks(state: State, book: Book, moment: Moment) -> Iterator[Timer]:
+    """Yield when a renewal becomes overdue, and when it is looked at again, whether that is over or not."""
     for late in _overdue(state, book, moment):
-        at = late.next_look if late.can_look else late.since
-        if at > moment.at:
-            yield Timer("renewal_overdue", late.subscription, at)
+        yield Timer("renewal_overdue", late.subscription, late.next_look if late.can_look else late.since)
+
+
+def timers(state: State, book: Book, moment: Moment) -> Iterator[Timer]:
+    """Yield the looks that are ahead."""
+    return (timer for timer in looks(state, book, moment) if timer.due_at > moment.at)
 
 
 def alerts(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:

@@ -57,13 +57,13 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
         sub, case = subs[key], leading.get(key)
         seen = sub.seen
         until = _ALWAYS if case is None and seen.status in _GIVING else _given_until(sub, case, book)
-        if until is not None and (until.at is None or until.at > now):
+        if until is not None and seen.names_items and (until.at is None or until.at > now):
             for plan, item in catalogue.counting(seen.bought):
                 ends_at = _item_ends_at(item, until)
                 if ends_at is None or ends_at > now:
                     grant = Grant(key, plan, catalogue.add_ons.get(plan), ends_at, item.quantity)
                     grants.append(
-                        grant if len(sub.terms) == 1 or grant.add_on else _changed(grant, sub, book, terms, now)
+                        grant if len(sub.terms) <= 1 or grant.add_on else _changed(grant, sub, book, terms, now)
                     )
     return grants
 
