@@ -15,9 +15,9 @@ from kulanz.crypto import places
 from kulanz.errors import NotFoundError
 from kulanz.policy import document
 from kulanz.policy.facts import DisputeStatus, OverrideKind
+from kulanz.policy.topics import TOPICS
 from kulanz.processing import circuit_breaker
 from kulanz.processing import outbox as alerts
-from kulanz.processing.todo_topics import TOPICS
 from kulanz.queries import accounts, todo
 from kulanz.queries.todo import Todo
 from kulanz.services import Services

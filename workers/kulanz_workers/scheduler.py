@@ -18,6 +18,7 @@ from kulanz.store import inbox, outbox, timers
 from kulanz.store.database import Connection
 from kulanz.telemetry import metrics
 from kulanz.telemetry.logs import log
+from kulanz_workers.alert_loop import AlertLoop
 
 TICK_INTERVAL = 1.0
 LATE_AFTER = timedelta(seconds=2)
@@ -40,6 +41,7 @@ class Scheduler:
         self._reconcile_schedule = ReconcileSchedule(services)
         self.vacuum_loop = VacuumLoop(services)
         self.head_loop = HeadLoop(services)
+        self._alert_loop = AlertLoop(services)
         self._clock_watch = clock_guard.ClockWatch(real_now())
         self._repair_at = 0.0
 
@@ -55,6 +57,7 @@ class Scheduler:
         self._reconcile_schedule.tick(real_now())
         self.vacuum_loop.tick()
         self.head_loop.tick()
+        self._alert_loop.tick()
         self._repair_after_clock_step()
         with database.relaxed() as tx:
             may_fire = clock_guard.is_trusted(tx, real_now()) or self._services.clock.test_time(tx) is not None

@@ -8,7 +8,7 @@ from hashlib import sha256
 from kulanz.crypto import places
 from kulanz.policy import effects
 from kulanz.policy.effects import AlertOperators, Effect, Notify, fan_out
-from kulanz.processing.todo_topics import is_listed
+from kulanz.policy.topics import is_listed
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import codec, outbox, todos

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from kulanz.policy.areas import areas_for
 from kulanz.policy.state import Account, Moment, State, Terms
-from kulanz.processing.todo_topics import is_listed
+from kulanz.policy.topics import is_listed
 from kulanz.store.todos import TodoRow, todo_id
 
 

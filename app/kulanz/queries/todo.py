@@ -11,8 +11,8 @@ from kulanz.errors import NotFoundError
 from kulanz.formats.wording import how_many, shell_word
 from kulanz.ingest import secret_usage
 from kulanz.policy.consequences.effects import rfc3339
+from kulanz.policy.topics import ENDING_WHEN_SEEN, Severity, topic_of
 from kulanz.processing import circuit_breaker, endpoints, facts_first
-from kulanz.processing.todo_topics import ENDING_WHEN_SEEN, Severity, topic_of
 from kulanz.queries.views import JsonDocument
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
@@ -88,11 +88,15 @@ class Todo:
         return self.said.assigned_to if self.said and at is not None and self.since <= at else None
 
     @property
-    def what(self) -> str:
-        """One sentence."""
+    def headline(self) -> str:
+        """One sentence that names nobody."""
         says = topic_of(self.topic).says
-        count = f"{self.number:,} " if self.number > 1 else ""
-        return f"{count}{says}{f' ({self.detail})' if self.detail else ''}"
+        return f"{self.number:,} {says}" if self.number > 1 else says
+
+    @property
+    def what(self) -> str:
+        """One sentence with its details."""
+        return f"{self.headline}{f' ({self.detail})' if self.detail else ''}"
 
     @property
     def proposed(self) -> str:

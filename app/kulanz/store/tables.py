@@ -48,6 +48,7 @@ __all__ = [
     "timers",
     "todo_marks",
     "todos",
+    "todos_told",
 ]
 
 inbox = Table(
@@ -395,3 +396,13 @@ todo_marks = Table(
     Column("assigned_at", Instant),
 )
 """Who has seen what waits for a person, and who takes care of it; in policy time."""
+
+todos_told = Table(
+    "todos_told",
+    metadata,
+    Column("channel", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("topic", String, nullable=False),
+)
+"""What each channel of alerts was told that waits, and not yet that it is over; `channel` is a keyed hash."""

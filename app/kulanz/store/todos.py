@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 
 from kulanz.store import bulk
 from kulanz.store.bulk import among
-from kulanz.store.tables import bindings, todo_marks, todos
+from kulanz.store.tables import bindings, todo_marks, todos, todos_told
 
 
 class TodoRow(msgspec.Struct, frozen=True):
@@ -37,6 +37,14 @@ class TodoMark(msgspec.Struct, frozen=True):
     assigned_at: datetime | None = None
 
 
+class Told(msgspec.Struct, frozen=True):
+    """One matter that a channel of alerts was told of, and not yet that it is over."""
+
+    id: str
+    account: str
+    topic: str
+
+
 _COLUMNS = TodoRow.__struct_fields__
 _ROW = select(*(todos.c[name] for name in _COLUMNS))
 _OF_ACCOUNTS = _ROW.where(among(todos.c.account, "accounts"), todos.c.by_policy.is_(True))
@@ -56,6 +64,12 @@ _OWNERS = select(bindings.c.account).where(among(bindings.c.account, "accounts")
 _MARK_COLUMNS = TodoMark.__struct_fields__
 _MARKS = select(*(todo_marks.c[name] for name in _MARK_COLUMNS)).where(among(todo_marks.c.id, "ids"))
 _MARK = select(*(todo_marks.c[name] for name in _MARK_COLUMNS)).where(todo_marks.c.id == bindparam("todo"))
+_TOLD_COLUMNS = ("channel", *Told.__struct_fields__)
+_TOLD = (
+    select(*(todos_told.c[name] for name in Told.__struct_fields__))
+    .where(todos_told.c.channel == bindparam("by"))
+    .order_by(todos_told.c.id)
+)
 _REMARK = (
     "ON CONFLICT (id) DO UPDATE SET acknowledged_by = excluded.acknowledged_by,"
     " acknowledged_at = excluded.acknowledged_at, assigned_to = excluded.assigned_to,"
@@ -108,3 +122,15 @@ def mark_of(conn: Connection, id: str) -> TodoMark:  # noqa: A002
 def mark(tx: Connection, said: TodoMark) -> None:
     """Keep what people say about one."""
     bulk.insert(tx, todo_marks, _MARK_COLUMNS, [msgspec.structs.astuple(said)], conflict=_REMARK)
+
+
+def told(conn: Connection, channel: str) -> list[Told]:
+    """Return what a channel was told that waits."""
+    return [Told(*row) for row in conn.execute(_TOLD, {"by": channel})]
+
+
+def tell(tx: Connection, channel: str, new: Sequence[Told], over: Sequence[Told]) -> None:
+    """Note that a channel was told of these, and that those are over."""
+    bulk.delete(tx, todos_told, ("channel", "id"), [(channel, each.id) for each in over])
+    rows = [(channel, *msgspec.structs.astuple(each)) for each in new]
+    bulk.insert(tx, todos_told, _TOLD_COLUMNS, rows, conflict=bulk.ON_CONFLICT_DO_NOTHING)

@@ -33,6 +33,14 @@ def upgrade() -> None:
         sa.Column("assigned_at", INSTANT),
         sa.PrimaryKeyConstraint("id", name="pk_todo_marks"),
     )
+    op.create_table(
+        "todos_told",
+        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("account", sa.String(), nullable=False),
+        sa.Column("topic", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("channel", "id", name="pk_todos_told"),
+    )
     op.execute(
         "INSERT INTO timers (account, kind, subject, due_at) SELECT id, 'todo_listed', '', decided_at FROM accounts"
         " WHERE key IS NOT NULL AND decided_at IS NOT NULL"
@@ -42,5 +50,6 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("DELETE FROM timers WHERE kind = 'todo_listed'")
+    op.drop_table("todos_told")
     op.drop_table("todo_marks")
     op.drop_table("todos")

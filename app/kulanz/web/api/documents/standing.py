@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from kulanz.policy.facts import DisputeStatus, OverrideKind, Status
 from kulanz.policy.state import Owner, Standing
-from kulanz.processing.todo_topics import Severity
+from kulanz.policy.topics import Severity
 from kulanz.web.api.documents.shape import Document
 
 
