@@ -46,7 +46,10 @@ TELLING = frozenset({"status", "cancel_at_period_end", "cancel_at", "pause_colle
 """What of a subscription, when an update has changed it, changes our status too."""
 CHANGED = 3
 """An update that changed the status outranks the others of its second: they may still show what was before."""
-LOOKED_UP = 4
+LOOKED_UP = 0
+"""An answer of the API tells least of its second: what changes after it, and we change something after many a
+look-up, has an event, and what changed before it has one too.
+"""
 
 RANKS: Mapping[str, int] = {
     "customer.subscription.created": 1,

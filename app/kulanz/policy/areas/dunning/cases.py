@@ -127,14 +127,26 @@ def _called_unpaid(sub: Subscription, book: Book) -> datetime | None:
         *(at for at in (_settled_by_look(sub, book),) if at),
         *_successes(sub, book),
     ]
+    changes = _paid_changes(sub, book)
     return next(
         (
             at
             for at in sub.unpaid_at
-            if all(at > each for each in settled) and not tenures.was_taken_back(sub, book, at)
+            if all(at > each for each in settled)
+            and not any(began <= at <= paid for began, paid in changes)
+            and not tenures.was_taken_back(sub, book, at)
         ),
         None,
     )
+
+
+def _paid_changes(sub: Subscription, book: Book) -> list[tuple[datetime, datetime]]:
+    """Return from when to when a charge for a change of plan was owed that is paid now: it explains `unpaid` then."""
+    return [
+        (periods.started(invoice) - _SAME_RENEWAL, invoice.paid_at)
+        for invoice in _invoices(sub, book).known.values()
+        if invoice.paid_at is not None and invoice.failures and tenures.is_for_a_change(invoice, sub)
+    ]
 
 
 def _successes(sub: Subscription, book: Book) -> list[datetime]:

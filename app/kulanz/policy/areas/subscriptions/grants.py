@@ -188,7 +188,13 @@ def _during(case: Case, sub: Subscription) -> Until | None:
         return Until(case.deadline)
     if sub.seen.status is Status.PAUSED and sub.seen.pause_mode != "free":
         return None
-    return None if case.given_up else _ALWAYS
+    return None if case.given_up or _had_ended(sub, case.opened_at) else _ALWAYS
+
+
+def _had_ended(sub: Subscription, at: datetime) -> bool:
+    """Whether the provider had ended a subscription before something happened, such as a debit's return."""
+    ended = [stamp.at for stamp, status in sub.marks if status is Status.EXPIRED]
+    return sub.seen.status is Status.EXPIRED and bool(ended) and ended[0] < at
 
 
 def _cancelled_until(sub: Subscription, book: Book) -> datetime:
