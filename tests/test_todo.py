@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from kulanz.cli import cli
-from kulanz.commands import execute, todos
+from kulanz.commands import books, execute, todos
 from kulanz.commands.commands import CloseDispute, DeclineOverride, OpenDispute, SetOverride
 from kulanz.crypto import places
 from kulanz.errors import NotFoundError
@@ -22,7 +22,7 @@ from kulanz.queries import accounts, todo
 from kulanz.queries.todo import Todo
 from kulanz.services import Services
 from kulanz.store import audit_log, inbox, migrate, outbox
-from tests.days import DAY, happens, product, settings_of, settle, tell
+from tests.days import DAY, happens, product, settings_of, tell
 from tests.lemonsqueezy import (
     MONDAY,
     subscription_created,
@@ -224,7 +224,7 @@ def test_after_an_upgrade_what_waited_before_is_listed(services: Services) -> No
     migrate.downgrade(services.database, "0013")
 
     migrate.upgrade(services.database)
-    settle(services)
+    books.rebuild(services)
 
     assert waiting(services) == before != []
 

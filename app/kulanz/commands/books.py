@@ -15,17 +15,19 @@ from kulanz.policy.book import Book
 from kulanz.policy.facts import DeadlinePromised
 from kulanz.policy.state import Case, CaseState, Moment, Terms
 from kulanz.privacy import statements
+from kulanz.processing.waiting import waiting
 from kulanz.queries.replay.recorded import ACCOUNTS_PER_PAGE, RecordedAccount, news, opened
 from kulanz.services import Services
-from kulanz.store import accounts, codec, journal, shared_values, timers
+from kulanz.store import accounts, codec, journal, shared_values, timers, todos
 from kulanz.store.journal import JournalRow
 from kulanz.store.timers import TimerRow
+from kulanz.store.todos import TodoRow
 
-FORM = 3
+FORM = 4
 """Of what a book keeps, and of what is promised and looked at.
 
 2: the history of each subscription's snapshots; no mails to operators. 3: overdue renewals, and a whole final warning
-for cases that other rules kept from a hold.
+for cases that other rules kept from a hold. 4: what waits for a person.
 """
 _NAME = "form_of_books"
 
@@ -36,6 +38,7 @@ class _Upgraded(NamedTuple):
     book: Book
     promises: tuple[DeadlinePromised, ...] = ()
     timers: tuple[TimerRow, ...] = ()
+    todos: tuple[TodoRow, ...] = ()
 
 
 def rebuild(services: Services) -> int:
@@ -91,7 +94,8 @@ def _upgraded(account: RecordedAccount, book: Book, terms: Terms, now: datetime)
         *((look.subject, look.kind, look.due_at) for look in overdue.looks(state, book, moment)),
     ]
     rows = tuple(TimerRow(account.row.id, kind, subject, due_at) for subject, kind, due_at in looks)
-    return _Upgraded(book.with_facts(promises), promises, rows)
+    waits = tuple(waiting(account.row.id, state, book, moment)) if book.alerts else ()
+    return _Upgraded(book.with_facts(promises), promises, rows, waits)
 
 
 def _promises(cases: Iterable[Case], moment: Moment) -> Iterator[DeadlinePromised]:
@@ -115,6 +119,7 @@ def _replaced(services: Services, account: RecordedAccount, upgraded: _Upgraded)
             sealed = key.seal(codec.encode(promise), places.fact(name, kind, now))
             journal.append(tx, [JournalRow(name, now, kind, sealed, row.seq or None)])
         timers.add(tx, upgraded.timers)
+        todos.add(tx, upgraded.todos)
         sealed = key.seal(codec.pack_book(upgraded.book), places.book(name))
         accounts.save(tx, [msgspec.structs.replace(row, book=sealed)])
         statements.restate(services.vault, tx, [name])

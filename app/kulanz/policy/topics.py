@@ -66,6 +66,9 @@ TOPICS: Mapping[str, Topic] = {
         "a payment went back in full, and nobody here asked for it", _EXPLAIN, _URGENT, ends_when_seen=True
     ),
     "chargeback_warned": Topic("a chargeback is announced: a refund prevents it", _EXPLAIN, _URGENT),
+    "dispute_silent": Topic(
+        "nothing is heard of a dispute, and dunning goes on: has the bank decided?", _EXPLAIN, _URGENT
+    ),
     "dispute_needs_review": Topic("a dispute takes nothing by itself: a person decides", _EXPLAIN, _URGENT),
     "dispute_claim": Topic("a dispute takes less than the whole account: a person may suspend it", _EXPLAIN),
     "data_deletion_eligible": Topic("the account's data may be deleted", _EXPLAIN),

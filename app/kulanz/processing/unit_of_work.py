@@ -15,7 +15,7 @@ from kulanz.policy.decide import MOVED_RULE, decide
 from kulanz.policy.decide import moved as decide_moved
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import Fact
-from kulanz.policy.state import CALM, Account, Decision, Situation, State, Terms
+from kulanz.policy.state import CALM, Account, Decision, Moment, Situation, State, Terms
 from kulanz.privacy import erasure
 from kulanz.privacy.erasure import Closing
 from kulanz.processing import facts_first, moving
@@ -141,7 +141,11 @@ class UnitOfWork:
                 erasure.destroy(self._services, tx, Closing(account=entry.account, terms=self.terms, now=self.now))
 
     def _waiting(self, entry: Entry) -> list[TodoRow]:
-        return waiting(entry.account, entry.state, self.terms, self.now) if entry.state is not None else []
+        """Return what waits for a person by what was decided."""
+        if entry.state is None:
+            return []
+        account, terms = entry.account, self.terms.under(entry.account.book, self.now)
+        return waiting(account.id, entry.state, account.book, Moment(terms, account.zone(terms), self.now))
 
     def _decided(self, entry: Entry, facts: tuple[Fact, ...]) -> Decision:
         """Decide; where dunning would take or warn, only after the facts, and within the mass-action limit."""

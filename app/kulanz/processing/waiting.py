@@ -3,33 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from kulanz.policy.areas import areas_for
-from kulanz.policy.state import Account, Moment, State, Terms
+from kulanz.policy.book import Book
+from kulanz.policy.state import Moment, State
 from kulanz.policy.topics import is_listed
 from kulanz.store.todos import TodoRow, todo_id
 
 
-def waiting(account: Account, state: State, terms: Terms, now: datetime) -> list[TodoRow]:
-    """Return what waits, each matter since its alert."""
-    return list({row.id: row for row in _rows(account, state, terms, now)}.values())
+def waiting(account: str, state: State, book: Book, moment: Moment) -> list[TodoRow]:
+    """Return what waits by the state of an account, each matter since its alert."""
+    return list({row.id: row for row in _rows(account, state, book, moment)}.values())
 
 
-def _rows(account: Account, state: State, terms: Terms, now: datetime) -> Iterator[TodoRow]:
+def _rows(account: str, state: State, book: Book, moment: Moment) -> Iterator[TodoRow]:
     if state.closed_at is not None:
         return
-    book, own = account.book, terms.under(account.book, now)
-    moment = Moment(own, account.zone(own), now)
     for area in areas_for(book, "alerts"):
         for subject, topic in area.alerts(state, book, moment):
             told = book.alerts.get(f"{subject}|{topic}")
             if told is not None and is_listed(topic):
-                yield TodoRow(
-                    id=todo_id(topic, account.id, subject),
-                    account=account.id,
-                    topic=topic,
-                    subject=subject,
-                    since=told.at,
-                    by_policy=True,
-                )
+                ident = todo_id(topic, account, subject)
+                yield TodoRow(ident, account, topic, subject, told.at, by_policy=True)

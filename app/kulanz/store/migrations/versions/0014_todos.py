@@ -1,4 +1,4 @@
-"""What waits for a person: each account that operators were alerted of is looked at once, so that it is listed."""
+"""What waits for a person, who has seen it, and which chats were told."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -41,15 +41,9 @@ def upgrade() -> None:
         sa.Column("topic", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("channel", "id", name="pk_todos_told"),
     )
-    op.execute(
-        "INSERT INTO timers (account, kind, subject, due_at) SELECT id, 'todo_listed', '', decided_at FROM accounts"
-        " WHERE key IS NOT NULL AND decided_at IS NOT NULL"
-        " AND id IN (SELECT account FROM journal WHERE kind = 'OperatorsAlerted')"
-    )
 
 
 def downgrade() -> None:
-    op.execute("DELETE FROM timers WHERE kind = 'todo_listed'")
     op.drop_table("todos_told")
     op.drop_table("todo_marks")
     op.drop_table("todos")
