@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,17 +13,22 @@ import pytest
 from kulanz.cli import cli
 from kulanz.commands import books, execute, todos
 from kulanz.commands.commands import CloseDispute, DeclineOverride, OpenDispute, SetOverride
+from kulanz.config import ApiToken
 from kulanz.crypto import places
 from kulanz.errors import NotFoundError
+from kulanz.ingest.receiver import Receiver
 from kulanz.policy import document
 from kulanz.policy.facts import DisputeStatus, OverrideKind
-from kulanz.policy.topics import TOPICS
+from kulanz.policy.topics import NOTES, SEEN_ELSEWHERE, TOPICS
 from kulanz.processing import circuit_breaker
 from kulanz.processing import outbox as alerts
 from kulanz.queries import accounts, todo
 from kulanz.queries.todo import Todo
 from kulanz.services import Services
 from kulanz.store import audit_log, inbox, migrate, outbox
+from kulanz.web.api.documents.standing import Todos
+from kulanz.web.api.service import AccountService
+from kulanz.web.application import assemble
 from tests.days import DAY, happens, product, settings_of, tell
 from tests.lemonsqueezy import (
     MONDAY,
@@ -34,6 +41,7 @@ from tests.lemonsqueezy import (
 from tests.store.rows import an_effect, an_event
 
 ORG = "org_42"
+ROOT = Path(__file__).resolve().parents[1]
 CAREFUL = document.preset("plexo") + '\n[overrides]\nsecond_approver = ["waive"]\n'
 
 
@@ -41,7 +49,8 @@ CAREFUL = document.preset("plexo") + '\n[overrides]\nsecond_approver = ["waive"]
 def services(tmp_path: Path, database_url: str) -> Iterator[Services]:
     careful = tmp_path / "careful.toml"
     careful.write_text(CAREFUL, encoding="utf-8")
-    settings = settings_of(tmp_path, database_url, policy=str(careful), test_clock=True)
+    tokens = (ApiToken(name="reader", token="r-secret", read_only=True),)
+    settings = settings_of(tmp_path, database_url, policy=str(careful), api_tokens=tokens, test_clock=True)
     with product(settings, at=MONDAY - 40 * DAY) as services:
         happens(services, -40, subscription_created(at=MONDAY - 40 * DAY))
         services.clock.set(MONDAY)
@@ -246,3 +255,45 @@ def test_every_topic_names_a_command_that_there_is() -> None:
         assert command is not None, name
         words = [word for word in topic.act.split()[2:3] if not word.startswith("-")]
         assert not words or words[0] in getattr(command, "commands", words), name
+
+
+def alerted_topics() -> set[str]:
+    """Every topic of an alert, as the code of the policy and of the processing gives it."""
+    sources = [path.read_text(encoding="utf-8") for path in (ROOT / "app" / "kulanz").rglob("*.py")]
+    told = {topic for source in sources for topic in re.findall(r'topic="([a-z_]+)", subject', source)}
+    areas = [path.read_text(encoding="utf-8") for path in (ROOT / "app" / "kulanz" / "policy" / "areas").rglob("*.py")]
+    of_policy = {
+        node.value
+        for source in areas
+        for function in ast.walk(ast.parse(source))
+        if isinstance(function, ast.FunctionDef) and function.name in {"alerts", "blocked"}
+        for part in ast.walk(function)
+        if isinstance(part, ast.Yield | ast.YieldFrom | ast.Return) and part.value is not None
+        for node in ast.walk(part.value)
+        if isinstance(node, ast.Constant)
+        and isinstance(node.value, str)
+        and re.fullmatch(r"[a-z]+(_[a-z]+)+", node.value)
+    }
+    return told | of_policy
+
+
+def test_every_alert_has_words_and_an_act_or_is_found_elsewhere() -> None:
+    found = alerted_topics()
+
+    assert {"unrequested_refund", "chargeback_warned", "mass_expiry", "warning_cannot_be_delivered"} <= found
+    assert found - TOPICS.keys() - SEEN_ELSEWHERE - NOTES == set()
+
+
+def test_the_api_answers_the_same_list(services: Services) -> None:
+    a_refund_in_full(services)
+    receiver = Receiver(services)
+    client = assemble(receiver, AccountService(services), services.settings).test_client()
+
+    answer = client.get("/v1/todo", headers={"Authorization": "Bearer r-secret"})
+    receiver.close()
+
+    assert answer.status_code == 200
+    listed = msgspec.json.decode(answer.data, type=Todos).todo
+    assert [(each.id, each.severity, each.act) for each in listed] == [
+        (each.id, "urgent", each.proposed) for each in waiting(services)
+    ]

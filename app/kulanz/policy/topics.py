@@ -94,6 +94,7 @@ TOPICS: Mapping[str, Topic] = {
         "an exception waits for a second person", "kulanz account decline {account} {subject} --reason …"
     ),
     "renewal_overdue": Topic("a renewal is overdue and nothing is heard of it", "kulanz reconcile", _URGENT),
+    "plan_not_told": Topic("a running subscription does not say what it gives", _SHOW),
     "resume_impossible": Topic("a subscription that was stopped cannot be resumed at the provider", _EXPLAIN),
     "add_on_draft_left": Topic("an ended add-on was not charged", _SHOW, ends_when_seen=True),
     "mandate_revoked": Topic("a direct-debit mandate was revoked", _SHOW, ends_when_seen=True),
