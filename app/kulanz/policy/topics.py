@@ -95,6 +95,10 @@ TOPICS: Mapping[str, Topic] = {
     ),
     "renewal_overdue": Topic("a renewal is overdue and nothing is heard of it", "kulanz reconcile", _URGENT),
     "plan_not_told": Topic("a running subscription does not say what it gives", _SHOW),
+    "purchase_shared": Topic("another account has the same purchase", _SHOW, ends_when_seen=True),
+    "transfer_names_another_account": Topic(
+        "a transfer names a debt of another account", _SHOW, _URGENT, ends_when_seen=True
+    ),
     "resume_impossible": Topic("a subscription that was stopped cannot be resumed at the provider", _EXPLAIN),
     "add_on_draft_left": Topic("an ended add-on was not charged", _SHOW, ends_when_seen=True),
     "mandate_revoked": Topic("a direct-debit mandate was revoked", _SHOW, ends_when_seen=True),

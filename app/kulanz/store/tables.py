@@ -400,9 +400,9 @@ todo_marks = Table(
 todos_told = Table(
     "todos_told",
     metadata,
-    Column("channel", String, primary_key=True),
+    Column("chat", String, primary_key=True),
     Column("id", String, primary_key=True),
     Column("account", String, nullable=False),
     Column("topic", String, nullable=False),
 )
-"""What each channel of alerts was told that waits, and not yet that it is over; `channel` is a keyed hash."""
+"""What each chat was told that waits, and not yet that it is over; `chat` is a keyed hash of its address."""

@@ -38,7 +38,7 @@ class TodoMark(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """One matter that a channel of alerts was told of, and not yet that it is over."""
+    """One matter that a chat was told of, and not yet that it is over."""
 
     id: str
     account: str
@@ -64,10 +64,10 @@ _OWNERS = select(bindings.c.account).where(among(bindings.c.account, "accounts")
 _MARK_COLUMNS = TodoMark.__struct_fields__
 _MARKS = select(*(todo_marks.c[name] for name in _MARK_COLUMNS)).where(among(todo_marks.c.id, "ids"))
 _MARK = select(*(todo_marks.c[name] for name in _MARK_COLUMNS)).where(todo_marks.c.id == bindparam("todo"))
-_TOLD_COLUMNS = ("channel", *Told.__struct_fields__)
+_TOLD_COLUMNS = ("chat", *Told.__struct_fields__)
 _TOLD = (
     select(*(todos_told.c[name] for name in Told.__struct_fields__))
-    .where(todos_told.c.channel == bindparam("by"))
+    .where(todos_told.c.chat == bindparam("by"))
     .order_by(todos_told.c.id)
 )
 _REMARK = (
@@ -124,13 +124,13 @@ def mark(tx: Connection, said: TodoMark) -> None:
     bulk.insert(tx, todo_marks, _MARK_COLUMNS, [msgspec.structs.astuple(said)], conflict=_REMARK)
 
 
-def told(conn: Connection, channel: str) -> list[Told]:
-    """Return what a channel was told that waits."""
-    return [Told(*row) for row in conn.execute(_TOLD, {"by": channel})]
+def told(conn: Connection, chat: str) -> list[Told]:
+    """Return what a chat was told that waits."""
+    return [Told(*row) for row in conn.execute(_TOLD, {"by": chat})]
 
 
-def tell(tx: Connection, channel: str, new: Sequence[Told], over: Sequence[Told]) -> None:
-    """Note that a channel was told of these, and that those are over."""
-    bulk.delete(tx, todos_told, ("channel", "id"), [(channel, each.id) for each in over])
-    rows = [(channel, *msgspec.structs.astuple(each)) for each in new]
+def tell(tx: Connection, chat: str, new: Sequence[Told], over: Sequence[Told]) -> None:
+    """Note that a chat was told of these, and that those are over."""
+    bulk.delete(tx, todos_told, ("chat", "id"), [(chat, each.id) for each in over])
+    rows = [(chat, *msgspec.structs.astuple(each)) for each in new]
     bulk.insert(tx, todos_told, _TOLD_COLUMNS, rows, conflict=bulk.ON_CONFLICT_DO_NOTHING)

@@ -35,11 +35,11 @@ def upgrade() -> None:
     )
     op.create_table(
         "todos_told",
-        sa.Column("channel", sa.String(), nullable=False),
+        sa.Column("chat", sa.String(), nullable=False),
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("account", sa.String(), nullable=False),
         sa.Column("topic", sa.String(), nullable=False),
-        sa.PrimaryKeyConstraint("channel", "id", name="pk_todos_told"),
+        sa.PrimaryKeyConstraint("chat", "id", name="pk_todos_told"),
     )
 
 
