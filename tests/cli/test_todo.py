@@ -38,12 +38,14 @@ def test_what_waits_is_listed_assigned_and_done(kulanz: Kulanz, shop: Services) 
 
     (listed,) = kulanz("todo", "--json").document["todo"]
     read = kulanz("todo").out
+    tried = kulanz("todo", "acknowledge", listed["id"], "--dry-run")
     assigned = kulanz("todo", "assign", listed["id"], "bob", "--actor", "ann", "--json").document
     done = kulanz("todo", "acknowledge", listed["id"], "--actor", "bob")
 
     assert (listed["topic"], listed["severity"], listed["account_id"]) == ("unrequested_refund", "urgent", "org_42")
     assert (listed["act"], listed["link"]) == ("kulanz account explain org_42", "/ops/accounts/org_42")
     assert listed["act"] in " ".join(read.split())
+    assert tried.out.startswith("would be: ")
     assert assigned["assigned_to"] == "bob"
     assert done.out.endswith(": done\n")
     assert kulanz("todo", "--json").document == {"todo": []}
