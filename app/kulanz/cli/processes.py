@@ -17,6 +17,7 @@ from kulanz.cli.options import (
     json_option,
     name_misspelt_settings,
     refuse_a_missing_file,
+    refuse_unfit_words,
     services,
     table,
 )
@@ -38,6 +39,7 @@ def web(*, host: str | None, processes: int, leash: int | None) -> None:
     if leash is None:
         name_misspelt_settings()
     _require_an_endpoint(settings)
+    refuse_unfit_words(settings)
     address = listening_address((settings.host or EVERYWHERE) if host is None else host, settings.port)
     from kulanz.web import server
 
@@ -52,6 +54,7 @@ def worker(*, burst: bool) -> None:
     settings = load(environment())
     name_misspelt_settings()
     refuse_a_missing_file(settings.database_url)
+    refuse_unfit_words(settings)
     if burst:
         replace_by_worker("burst")
     stopping = threading.Event()

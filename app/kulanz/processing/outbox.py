@@ -64,17 +64,18 @@ def _subject(effect: Effect) -> str:
     return str(getattr(effect, "subject", None) or getattr(effect, "subscription", ""))
 
 
-def alert(services: Services, tx: Connection, *, topic: str, subject: str, account: str | None = None) -> None:
-    """Tell operators about something that no decision is about; once for a subject.
+def alert(
+    services: Services, tx: Connection, *, topic: str, subject: str, account: str | None = None, period: str = ""
+) -> None:
+    """Tell operators about something that no decision is about; once for a subject, or once for it in each period.
 
     It waits until a person has seen it, unless it is found where it stands.
     """
     if is_listed(topic):
-        known = account or ""
-        since = services.clock.now(tx)
-        ident = todos.todo_id(topic, known, subject)
-        todos.add(tx, [TodoRow(ident, known, topic, subject, since, by_policy=False)])
-    ident = "ef_" + sha256(f"{topic}|{subject}".encode()).hexdigest()[:32]
+        known, about = account or "", f"{subject} ({period})" if period else subject
+        ident = todos.todo_id(topic, known, about)
+        todos.add(tx, [TodoRow(ident, known, topic, about, services.clock.now(tx), by_policy=False)])
+    ident = "ef_" + sha256("|".join(filter(None, (topic, subject, period))).encode()).hexdigest()[:32]
     effect = AlertOperators(id=ident, topic=topic, subject=subject, data={"account_id": account})
     rows = []
     for part in fan_out(effect, services.settings.ops_alert_to):
