@@ -126,6 +126,9 @@ TOPICS: Mapping[str, Topic] = {
     "account_claim_closed": Topic(
         "a purchase names an account whose data were destroyed", "kulanz account find {subject}", ends_when_seen=True
     ),
+    "template_failed": Topic(
+        "a mail template of yours failed, and our own words were sent", "kulanz mail check", ends_when_seen=True
+    ),
     "account_id_unusable": Topic("an event names an account by an id that is none", _EVENT, ends_when_seen=True),
     "dispute_of_unknown_payment": Topic(
         "a dispute is about a payment of nobody here", _EVENT, _URGENT, ends_when_seen=True
