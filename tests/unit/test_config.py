@@ -82,6 +82,32 @@ def test_alerts_go_to_exactly_one_address(environ, text):
     assert problems_of({**environ, "OPS_ALERT_TO": text}) == ["OPS_ALERT_TO: expected a mail address"]
 
 
+def test_channels_of_alerts_are_addresses_with_their_topics_and_are_shown_without_their_secrets(environ):
+    settings = load(
+        {
+            **environ,
+            "ALERT_URLS": "json://hush.example/x, urgent|overpaid=discord://4174216298/JHMHI8qBe7bk2ZwO5U711o3dV_js",
+        }
+    )
+
+    everything, some = settings.alert_channels
+
+    assert (everything.takes("overpaid"), everything.takes("no_such_topic")) == (True, True)
+    assert [topic for topic in ("overpaid", "parked_events", "reconcile_found") if some.takes(topic)] == [
+        "overpaid",
+        "parked_events",
+    ]
+    assert masked(settings)["ALERT_URLS"] == "json://****,overpaid|urgent=discord://****"
+
+
+@pytest.mark.parametrize("text", ["hush", "nosuch://hush/x", "hushed_topic=json://a.example", "slack://hush", ","])
+def test_a_channel_that_cannot_work_is_refused_at_start_and_not_repeated(environ, text):
+    (problem,) = problems_of({**environ, "ALERT_URLS": text})
+
+    assert problem.startswith("ALERT_URLS: expected addresses of Apprise")
+    assert "hush" not in problem
+
+
 @pytest.mark.parametrize("text", ["billing@faß.example", "Shop & Co. <billing@shop.example>", "kulanz@localhost"])
 def test_a_sender_is_an_address_with_or_without_a_name(environ, text):
     assert load({**environ, "MAIL_FROM": text}).mail_from == text

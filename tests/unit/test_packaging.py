@@ -72,7 +72,7 @@ def test_every_dependency_has_its_reason_written_down() -> None:
 
 def test_every_outside_package_that_is_imported_is_a_declared_dependency() -> None:
     declared_names = {normal(re.split(r"[\[><=~!; ]", line)[0]) for line in PROJECT["project"]["dependencies"]}
-    optional = {"psycopg", "rq_dashboard"}  # Extras: `postgres`, through SQLAlchemy's dialect, and `dashboard`.
+    optional = {"apprise", "psycopg", "rq_dashboard"}  # Extras: `alerts`, `postgres` (by the dialect), `dashboard`.
     distributions = packages_distributions()
 
     undeclared = {

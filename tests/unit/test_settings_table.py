@@ -31,6 +31,7 @@ SAMPLES = {
     parsing.REDIS: "redis://ann:hush@cache.example/0?password=hush",
     parsing.WEB: "https://ann:hush@shop.example/hook?key=hush",
     parsing.API: "https://ann:hush@api.example/v1?key=hush",
+    parsing.ALERT_CHANNELS: "urgent=json://ann:hush@chat.example/hush",
     parsing.SMTP: "smtp://ann:hush@mail.example:587?password=hush",
 }
 """A text for each kind that may hold a secret."""
@@ -82,7 +83,7 @@ def test_every_secret_may_lie_in_a_file(environ, tmp_path, variable):
 
 
 def test_a_name_that_sounds_like_a_secret_is_one():
-    sounding = {name for name in TABLE if re.search("SECRETS?$|KEYS?$|TOKENS?$|PASSWORD|USERS$|URL$", name)}
+    sounding = {name for name in TABLE if re.search("SECRETS?$|KEYS?$|TOKENS?$|PASSWORD|USERS$|URLS?$", name)}
 
     assert sounding - {"KULANZ_ACCOUNT_KEY"} == set(FILES.values())
 

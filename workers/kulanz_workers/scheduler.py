@@ -19,6 +19,7 @@ from kulanz.store import inbox, outbox, timers
 from kulanz.store.database import Connection
 from kulanz.telemetry import metrics
 from kulanz.telemetry.logs import log
+from kulanz_workers.alert_loop import AlertLoop
 
 TICK_INTERVAL = 1.0
 LATE_AFTER = timedelta(seconds=2)
@@ -42,6 +43,7 @@ class Scheduler:
         self._event_subscriptions_loop = EventSubscriptionsLoop(services)
         self.vacuum_loop = VacuumLoop(services)
         self.head_loop = HeadLoop(services)
+        self._alert_loop = AlertLoop(services)
         self._clock_watch = clock_guard.ClockWatch(real_now())
         self._repair_at = 0.0
 
@@ -58,6 +60,7 @@ class Scheduler:
         self._event_subscriptions_loop.tick(real_now())
         self.vacuum_loop.tick()
         self.head_loop.tick()
+        self._alert_loop.tick()
         self._repair_after_clock_step()
         with database.relaxed() as tx:
             may_fire = clock_guard.is_trusted(tx, real_now()) or self._services.clock.test_time(tx) is not None

@@ -16,6 +16,7 @@ COMMANDS = {
     "init": ("init:init", "Write settings with new secrets, a policy and what runs it."),
     "demo": ("demo:demo", "Send the signed story through a running instance."),
     "send": ("send:send", "Sign payloads as the provider does and post them."),
+    "todo": ("todo:todo", "List all that waits for a person, and say who has seen it."),
     "account": ("account:account", "Look at accounts, and make exceptions."),
     "add-on": ("add_on:add_on", "Book add-ons, list them, and cancel them."),
     "credit": ("credit:credit", "Record prepaid credit, by the merchant's word."),

@@ -18,19 +18,21 @@ from kulanz.policy.facts import DeadlinePromised, KeptAfterUpgrade
 from kulanz.policy.state import Case, CaseState, Moment, Terms
 from kulanz.privacy import statements
 from kulanz.processing import outbox
+from kulanz.processing.waiting import waiting
 from kulanz.queries.ownership import last_standing
 from kulanz.queries.replay.recorded import ACCOUNTS_PER_PAGE, RecordedAccount, news, opened
 from kulanz.services import Services
-from kulanz.store import accounts, codec, journal, shared_values, timers
+from kulanz.store import accounts, codec, journal, shared_values, timers, todos
 from kulanz.store.accounts import AccountRow
 from kulanz.store.journal import JournalRow
 from kulanz.store.timers import TimerRow
+from kulanz.store.todos import TodoRow
 
-FORM = 3
+FORM = 4
 """Of what a book keeps, and of what is promised and looked at.
 
 2: the history of each subscription's snapshots; no mails to operators. 3: overdue renewals, and a whole final warning
-for cases that other rules kept from a hold, and for plans that other rules gave.
+for cases that other rules kept from a hold, and for plans that other rules gave. 4: what waits for a person.
 """
 _NAME = "form_of_books"
 
@@ -41,6 +43,7 @@ class _Upgraded(NamedTuple):
     book: Book
     facts: tuple[DeadlinePromised | KeptAfterUpgrade, ...] = ()
     timers: tuple[TimerRow, ...] = ()
+    todos: tuple[TodoRow, ...] = ()
 
 
 def rebuild(services: Services) -> int:
@@ -102,7 +105,8 @@ def _upgraded(
     looks += [(fact.subject, KEPT_END, fact.until) for fact in kept]
     rows = tuple(TimerRow(account.row.id, kind, subject, due_at) for subject, kind, due_at in looks)
     facts: tuple[DeadlinePromised | KeptAfterUpgrade, ...] = (*promises, *kept)
-    return _Upgraded(book.with_facts(facts), facts, rows)
+    waits = tuple(waiting(account.row.id, state, book, moment)) if book.alerts else ()
+    return _Upgraded(book.with_facts(facts), facts, rows, waits)
 
 
 def _kept(
@@ -138,6 +142,7 @@ def _replaced(services: Services, account: RecordedAccount, upgraded: _Upgraded)
                 outbox.alert(services, tx, topic="plan_kept", subject=name, account=name)
             journal.append(tx, [JournalRow(name, now, kind, sealed, row.seq or None)])
         timers.add(tx, upgraded.timers)
+        todos.add(tx, upgraded.todos)
         sealed = key.seal(codec.pack_book(upgraded.book), places.book(name))
         accounts.save(tx, [msgspec.structs.replace(row, book=sealed)])
         statements.restate(services.vault, tx, [name])

@@ -18,6 +18,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from kulanz.config import urls
 from kulanz.formats.bank_accounts import BankAccount
 from kulanz.formats.mail_addresses import ascii_address
+from kulanz.policy.topics import TOPICS, Severity, topic_of
 
 T = TypeVar("T")
 
@@ -77,6 +78,24 @@ class OpsUser:
     def hashed(self) -> bool:
         """Whether the password is kept as a hash."""
         return PASSWORD_HASH.fullmatch(self.password) is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertChannel:
+    """A place that is told of what waits for a person; its `repr` shows no address."""
+
+    url: str = field(repr=False)
+    """As Apprise reads it."""
+    words: frozenset[str] = frozenset()
+    """Topics and severities that it is told of; empty: everything."""
+
+    def takes(self, topic: str) -> bool:
+        """Whether it is told of a topic."""
+        return not self.words or not self.words.isdisjoint({topic, str(topic_of(topic).severity)})
+
+    def __str__(self) -> str:
+        words = f"{'|'.join(sorted(self.words))}=" if self.words else ""
+        return f"{words}{self.url.partition('://')[0]}://{HIDDEN}"
 
 
 def text_of(value: RawValue) -> str:
@@ -266,6 +285,26 @@ def _is_password(text: str) -> bool:
     return cost.bit_count() == 1 and cost >= LEAST_SCRYPT_COST and cost * size <= MAX_SCRYPT_BLOCKS
 
 
+def _alert_channels(value: RawValue) -> tuple[AlertChannel, ...]:
+    if find_spec("apprise") is None:
+        raise UnfitError("needs the extra: pip install 'kulanz[alerts]'")
+    return several(
+        _alert_channel,
+        "addresses of Apprise, each of which may begin with topics or severities: urgent|overpaid=slack://…",
+    )(value)
+
+
+def _alert_channel(text: str) -> AlertChannel | None:
+    from apprise import Apprise  # noqa: PLC0415 - it is slow to import, and few have it
+
+    matches = re.fullmatch(r"(?:([a-z_]+(?:\|[a-z_]+)*)=)?([a-z][a-z0-9+]*://\S+)", text)
+    if matches is None:
+        return None
+    words = frozenset(matches[1].split("|")) if matches[1] else frozenset()
+    known = words <= {*TOPICS, *Severity}
+    return AlertChannel(url=matches[2], words=words) if known and Apprise().add(matches[2]) else None
+
+
 def _hidden(_: object) -> str:
     return HIDDEN
 
@@ -308,6 +347,7 @@ MAILBOX = Kind(single(_mailbox, "a mail address, or a name and <a mail address>"
 ENDPOINT_SECRETS = Kind(_endpoint_secrets, _each_hidden, secret=True)
 SIGNING_SECRET = Kind(single(_signing_secret, "whsec_ and base64, as Standard Webhooks has it"), _hidden, secret=True)
 KEYS = Kind(several(_key, "32 bytes each, as 64 hexadecimal digits or as base64"), _each_hidden, secret=True)
+ALERT_CHANNELS = Kind(_alert_channels, lambda channels: ",".join(map(str, channels)), secret=True)
 PLANS = Kind(_plans, lambda pairs: ",".join(f"{variant}={plan}" for variant, plan in pairs))
 NETWORKS = Kind(several(_network, "addresses or networks, such as 10.0.0.0/8"), ",".join)
 PLACES = Kind(

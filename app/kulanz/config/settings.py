@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kulanz.config import parsing as kinds
-from kulanz.config.parsing import ApiToken, Kind, OpsUser
+from kulanz.config.parsing import AlertChannel, ApiToken, Kind, OpsUser
 from kulanz.formats.bank_accounts import BankAccount
 
 DATA_DIR = ".kulanz"
@@ -385,6 +385,19 @@ class Settings:
         "OPS_ALERT_TO",
         kinds.MAIL_ADDRESS,
         "the one address that is mailed what operators should see",
+        default=None,
+    )
+    alert_channels: tuple[AlertChannel, ...] = _telling(
+        "ALERT_URLS",
+        kinds.ALERT_CHANNELS,
+        "[chats, pagers and other places](operations.md#alerts-in-the-teams-chat) that are told of what waits for a"
+        " person, and when it is over: addresses of Apprise, comma-separated; needs `pip install 'kulanz[alerts]'`",
+        default=(),
+    )
+    console_url: str | None = _telling(
+        "CONSOLE_URL",
+        kinds.WEB,
+        "where people reach this instance, such as `https://kulanz.example.com`: such alerts link into the console",
         default=None,
     )
     api_tokens: tuple[ApiToken, ...] = _telling(

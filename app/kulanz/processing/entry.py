@@ -32,6 +32,13 @@ class Entry:
     """What was decided in this transaction; None: nothing."""
     look_again: tuple[str, datetime] | None = None
     """The kind and due time of the timer that looks again at what waits for facts."""
+    alerted_before: bool = False
+    """Whether operators had been alerted of anything about it when it was read."""
+
+    @property
+    def alerted(self) -> bool:
+        """Whether operators were ever alerted of anything about it: only then something may wait for a person."""
+        return self.alerted_before or bool(self.account.book.alerts)
 
     @property
     def erased(self) -> bool:
@@ -71,7 +78,9 @@ class Entry:
 def opened(row: AccountRow, vault: Vault) -> Entry:
     """Return the entry of a row that was locked."""
     key = vault.data_key(row.key or vault.new_data_key(row.id), row.id)
-    return Entry(row, key, account_of(row, key), signed_at=row.seq if row.signature else 0)
+    account = account_of(row, key)
+    signed_at = row.seq if row.signature else 0
+    return Entry(row, key, account, signed_at=signed_at, alerted_before=bool(account.book.alerts))
 
 
 def account_of(row: AccountRow, key: DataKey | None) -> Account:

@@ -8,11 +8,13 @@ from hashlib import sha256
 from kulanz.crypto import places
 from kulanz.policy import effects
 from kulanz.policy.effects import AlertOperators, Effect, Notify, fan_out
+from kulanz.policy.topics import is_listed
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import codec, outbox
+from kulanz.store import codec, outbox, todos
 from kulanz.store.database import Connection
 from kulanz.store.outbox import EffectRow
+from kulanz.store.todos import TodoRow
 
 
 def effect_row(effect: Effect, account: str, payload: bytes, now: datetime, decision: int | None) -> EffectRow:
@@ -65,7 +67,14 @@ def _subject(effect: Effect) -> str:
 def alert(
     services: Services, tx: Connection, *, topic: str, subject: str, account: str | None = None, period: str = ""
 ) -> None:
-    """Tell operators about something that no decision is about; once for a subject, or once for it in each period."""
+    """Tell operators about something that no decision is about; once for a subject, or once for it in each period.
+
+    It waits until a person has seen it, unless it is found where it stands.
+    """
+    if is_listed(topic):
+        known, about = account or "", f"{subject} ({period})" if period else subject
+        ident = todos.todo_id(topic, known, about)
+        todos.add(tx, [TodoRow(ident, known, topic, about, services.clock.now(tx), by_policy=False)])
     ident = "ef_" + sha256("|".join(filter(None, (topic, subject, period))).encode()).hexdigest()[:32]
     effect = AlertOperators(id=ident, topic=topic, subject=subject, data={"account_id": account})
     rows = []

@@ -17,17 +17,19 @@ from kulanz.policy.decide import MOVED_RULE, decide
 from kulanz.policy.decide import moved as decide_moved
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import Fact, KeptAfterUpgrade
-from kulanz.policy.state import CALM, Account, Decision, Situation, State, Terms
+from kulanz.policy.state import CALM, Account, Decision, Moment, Situation, State, Terms
 from kulanz.privacy import erasure
 from kulanz.privacy.erasure import Closing
 from kulanz.processing import facts_first, moving
 from kulanz.processing.circuit_breaker import Allowance, Expiries
 from kulanz.processing.decision_log import Cause, DecisionLog
 from kulanz.processing.entry import Entry, opened
+from kulanz.processing.waiting import waiting
 from kulanz.processing.withdrawal import Withdrawal
 from kulanz.services import Services
-from kulanz.store import accounts, erasing, timers
+from kulanz.store import accounts, erasing, timers, todos
 from kulanz.store.database import Connection
+from kulanz.store.todos import TodoRow
 
 MOVED = Cause(kind="ownership", name=MOVED_RULE)
 
@@ -153,6 +155,7 @@ class UnitOfWork:
         tx = self._tx
         accounts.save(tx, [self._log.signed(entry) for entry in entries])
         timers.replace(tx, {entry.row.id: entry.timers() for entry in entries})
+        todos.replace(tx, {entry.row.id: self._waiting(entry) for entry in entries if entry.alerted})
         self._log.write(tx)
         self._withdrawal.write()
         self._allowance.write()
@@ -160,6 +163,13 @@ class UnitOfWork:
         for entry in entries:
             if entry.closed:
                 erasure.destroy(self._services, tx, Closing(account=entry.account, terms=self.terms, now=self.now))
+
+    def _waiting(self, entry: Entry) -> list[TodoRow]:
+        """Return what waits for a person by what was decided."""
+        if entry.state is None:
+            return []
+        account, terms = entry.account, self.terms.under(entry.account.book, self.now)
+        return waiting(account.id, entry.state, account.book, Moment(terms, account.zone(terms), self.now))
 
     def _decided(self, entry: Entry, facts: tuple[Fact, ...]) -> Decision:
         """Decide; where dunning would take or warn, only after the facts, and within the mass-action limit."""

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from kulanz.processing import circuit_breaker
-from kulanz.queries import worker_status
+from kulanz.queries import todo, worker_status
 from kulanz.queries.cached import Cached
+from kulanz.queries.todo import Todo
 from kulanz.queries.worker_status import WorkerStatus
 from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
@@ -72,6 +73,7 @@ class Figures:
         self._services = services
         self._hours: dict[datetime, int] = {}
         self._flow = Cached(self._find_flow, FAST_CACHE)
+        self._todo = Cached(lambda: todo.todo_list(services), FAST_CACHE)
         self._money = Cached(self._find_money, FAST_CACHE)
         self._events = Cached(self._find_events, SLOW_CACHE)
         self._attendance = Cached(lambda: worker_status.worker_status(services.settings.redis_url), FAST_CACHE)
@@ -79,6 +81,10 @@ class Figures:
     def flow(self) -> FlowFigures:
         """Return how things flow."""
         return self._flow.get()
+
+    def todo(self) -> list[Todo]:
+        """Return what waits for a person."""
+        return self._todo.get()
 
     def money(self) -> MoneyFigures:
         """Return what is at risk."""

@@ -44,6 +44,17 @@ class AccountLine(msgspec.Struct, frozen=True):
     decided_at: datetime | None
 
 
+class Group(msgspec.Struct, frozen=True):
+    """Events or effects of one state that are alike."""
+
+    words: str
+    """Why the events are stuck, or what the effects are."""
+    number: int
+    since: datetime
+    first: int
+    """The number of the oldest."""
+
+
 _EVENT = select(*(inbox.c[name] for name in EventLine.__struct_fields__)).order_by(inbox.c.id.desc())
 _EFFECT = select(*(effects.c[name] for name in EffectRow.__struct_fields__)).order_by(effects.c.number.desc())
 _ACCOUNT = (
@@ -59,6 +70,22 @@ _STANDINGS = (
 )
 _DUE = select(func.count()).select_from(
     select(timers.c.account).where(timers.c.due_at <= bindparam("now", type_=Instant)).limit(COUNT_LIMIT).subquery()
+)
+_REASON = func.coalesce(inbox.c.reason, "")
+_EVENTS_ALIKE = (
+    select(_REASON, func.count(), func.min(inbox.c.received_at), func.min(inbox.c.id))
+    .group_by(_REASON)
+    .order_by(func.min(inbox.c.id))
+    .limit(bindparam("limit", type_=Integer))
+)
+_EFFECTS_ALIKE = (
+    select(effects.c.type, func.count(), func.min(effects.c.created_at), func.min(effects.c.number))
+    .group_by(effects.c.type)
+    .order_by(func.min(effects.c.number))
+    .limit(bindparam("limit", type_=Integer))
+)
+_EFFECT_AT = select(*(effects.c[name] for name in EffectRow.__struct_fields__)).where(
+    effects.c.number == bindparam("number")
 )
 _NEWEST = select(func.max(inbox.c.id))
 _FROM = select(inbox.c.received_at).where(inbox.c.id >= bindparam("number")).order_by(inbox.c.id).limit(1)
@@ -104,6 +131,23 @@ def accounts_page(
     if after is not None:
         query = query.where(accounts.c.id > after)
     return [AccountLine(*row) for row in conn.execute(query)]
+
+
+def events_alike(conn: Connection, state: str, limit: int) -> list[Group]:
+    """Return the events of a state by the reason of that, the longest waiting first."""
+    query = _EVENTS_ALIKE.where(in_state(state))
+    return [Group(*row) for row in conn.execute(query, {"limit": limit})]
+
+
+def effects_alike(conn: Connection, state: str, limit: int) -> list[Group]:
+    """Return the effects of a state by what they are, the longest waiting first."""
+    query = _EFFECTS_ALIKE.where(outbox.in_state(state))
+    return [Group(*row) for row in conn.execute(query, {"limit": limit})]
+
+
+def effect_at(conn: Connection, number: int) -> EffectRow:
+    """Return the effect of a number that is known."""
+    return EffectRow(*conn.execute(_EFFECT_AT, {"number": number}).one())
 
 
 def standings(conn: Connection) -> dict[str, int]:

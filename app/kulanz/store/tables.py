@@ -46,6 +46,9 @@ __all__ = [
     "receivers",
     "tallies",
     "timers",
+    "todo_marks",
+    "todos",
+    "todos_told",
 ]
 
 inbox = Table(
@@ -368,3 +371,38 @@ tallies = Table(
     sqlite_with_rowid=False,
 )
 """What all processes have counted, by the name under which metrics tell it."""
+
+todos = Table(
+    "todos",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("topic", String, nullable=False),
+    Column("subject", String, nullable=False),
+    Column("since", Instant, nullable=False),
+    Column("by_policy", Boolean, nullable=False),
+    Index("ix_todos_account", "account"),
+    Index("ix_todos_since", "since", "id"),
+)
+"""What waits for a person and is in no other table: by an account's last decision, or told once (`by_policy` false)."""
+
+todo_marks = Table(
+    "todo_marks",
+    metadata,
+    Column("id", String, primary_key=True),
+    Column("acknowledged_by", String),
+    Column("acknowledged_at", Instant),
+    Column("assigned_to", String),
+    Column("assigned_at", Instant),
+)
+"""Who has seen what waits for a person, and who takes care of it; in policy time."""
+
+todos_told = Table(
+    "todos_told",
+    metadata,
+    Column("chat", String, primary_key=True),
+    Column("id", String, primary_key=True),
+    Column("account", String, nullable=False),
+    Column("topic", String, nullable=False),
+)
+"""What each chat was told that waits, and not yet that it is over; `chat` is a keyed hash of its address."""

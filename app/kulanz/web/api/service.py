@@ -44,7 +44,7 @@ from kulanz.policy.facts import (
     RefundDecided,
     TermsAgreed,
 )
-from kulanz.queries import accounts, closed, collections, quotes, refunds
+from kulanz.queries import accounts, closed, collections, quotes, refunds, todo
 from kulanz.queries.views import JsonDocument, Page, view
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -88,6 +88,9 @@ class Service(Protocol):
 
     def refund_requests(self, *, state: str | None, late: bool | None, after: str | None, limit: int) -> Page:
         """Return requests for refunds, newest first."""
+
+    def todo(self) -> JsonDocument:
+        """Return all that waits for a person."""
 
     def refund_request(self, request: str) -> JsonDocument:
         """Return a request for a refund."""
@@ -205,6 +208,10 @@ class AccountService:
     def refund_requests(self, *, state: str | None, late: bool | None, after: str | None, limit: int) -> Page:
         """Return requests for refunds, newest first."""
         return refunds.refund_requests(self._services, state=state, late=late, after=after, limit=limit)
+
+    def todo(self) -> JsonDocument:
+        """Return all that waits for a person."""
+        return {"todo": [todo.document(each) for each in todo.todo_list(self._services)]}
 
     def refund_request(self, request: str) -> JsonDocument:
         """Return a request for a refund."""

@@ -28,11 +28,13 @@ from kulanz.web.console.queues import QueuePages
 from kulanz.web.console.records import RecordPages
 from kulanz.web.console.refunds import RefundPages
 from kulanz.web.console.sessions import ConsoleSessions
+from kulanz.web.console.todo import TodoPages
 
 HERE = Path(__file__).parent
 A_YEAR = 31_536_000
 SECTIONS = (
     ("overview", "Overview"),
+    ("todo", "To do"),
     ("accounts", "Accounts"),
     ("events", "Events"),
     ("effects", "Effects"),
@@ -72,6 +74,7 @@ def _pages(services: Services) -> Blueprint:
     parts = (
         LoginPages(services, sessions),
         OverviewPage(services),
+        TodoPages(services),
         AccountPages(services),
         LinkPages(services),
         EventPages(services),

@@ -61,6 +61,7 @@ class OverviewPage:
         return render_template(
             "ops/overview.html",
             lights=lights,
+            waiting=self._figures.todo(),
             troubles=[light for light in lights if light.tone != "good"],
             money=money,
             standings=[(str(standing), money.standings.get(standing, 0)) for standing in Standing],

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from kulanz.policy.facts import DisputeStatus, OverrideKind, Status
 from kulanz.policy.state import Owner, Standing
+from kulanz.policy.topics import Severity
 from kulanz.web.api.documents.shape import Document
 
 
@@ -178,3 +179,31 @@ class Certificates(Document, frozen=True, kw_only=True):
 
     certificates: list[dict[str, Any]]
     kept: list[dict[str, Any]]
+
+
+class Todo(Document, frozen=True, kw_only=True):
+    """One matter that waits for a person."""
+
+    id: str
+    topic: str
+    severity: Severity
+    subject: str
+    account_id: str | None
+    since: datetime
+    number: int
+    """How many events or effects it stands for."""
+    what: str
+    act: str
+    """The command that is proposed."""
+    link: str
+    """Where the console shows it: a path on the same host."""
+    ends_when_acknowledged: bool
+    acknowledged_by: str | None
+    acknowledged_at: datetime | None
+    assigned_to: str | None
+
+
+class Todos(Document, frozen=True, kw_only=True):
+    """All that waits for a person."""
+
+    todo: list[Todo]

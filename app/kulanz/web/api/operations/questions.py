@@ -98,6 +98,13 @@ def refund_request(service: Service, request: str, _: Parameters) -> JsonDocumen
     return service.refund_request(request)
 
 
+@reads("/todo", standing.Todos)
+def todo(service: Service, _: str, __: Parameters) -> JsonDocument:
+    """All that waits for a person, the urgent first, each with the command that is proposed."""
+    return service.todo()
+
+
+ABOUT_TODO = (todo,)
 ABOUT_THE_API = (description,)
 ABOUT_ACCOUNTS = (accounts, account, entitlement, timeline, evidence, certificates)
 ABOUT_DEBTS = (debtor, collections, collection)

@@ -1,0 +1,78 @@
+"""`kulanz todo`: all that waits for a person."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from kulanz.cli.options import actor_option, dry_run_option, emit, json_option, services, table, words
+
+if TYPE_CHECKING:
+    from kulanz.queries.todo import Todo
+
+
+@click.group(invoke_without_command=True)
+@json_option
+@click.pass_context
+def todo(context: click.Context, *, as_json: bool) -> None:
+    """List all that waits for a person, the urgent first, each with the command that is proposed."""
+    if context.invoked_subcommand is not None:
+        return
+    from kulanz.queries import todo as query
+
+    with services() as opened:
+        waiting = query.todo_list(opened)
+    rows = [
+        (each.id, each.severity, each.since, each.account or "-", each.what, each.proposed, _care(each))
+        for each in waiting
+    ]
+    show = table(
+        ("id", "severity", "since", "account", "what", "proposed", "care"), rows, empty="Nothing waits for a person."
+    )
+    emit({"todo": [query.document(each) for each in waiting]}, as_json, show)
+
+
+@todo.command()
+@click.argument("ident", metavar="ID")
+@dry_run_option
+@actor_option
+@json_option
+def acknowledge(*, ident: str, dry_run: bool, actor: str, as_json: bool) -> None:
+    """Say that you have seen it. It stays until what happens ends it; what nothing ends is done by that."""
+    from kulanz.commands import todos
+    from kulanz.queries import todo as query
+
+    with services() as opened:
+        matter = todos.acknowledge(opened, ident, actor, dry_run=dry_run)
+    after = "done" if matter.ends_when_seen else "acknowledged; it ends by what happens"
+    emit(query.document(matter), as_json, f"{_would(dry_run)}{matter.what}: {after}")
+
+
+@todo.command()
+@click.argument("ident", metavar="ID")
+@click.argument("name", type=words, required=False)
+@click.option("--nobody", is_flag=True, help="Nobody takes care of it any more.")
+@dry_run_option
+@actor_option
+@json_option
+def assign(*, ident: str, name: str | None, nobody: bool, dry_run: bool, actor: str, as_json: bool) -> None:
+    """Say who takes care of it."""
+    from kulanz.commands import todos
+    from kulanz.queries import todo as query
+
+    if (name is None) is not nobody:
+        raise click.UsageError("name who takes care of it, or say --nobody")
+    with services() as opened:
+        matter = todos.assign(opened, ident, name, actor, dry_run=dry_run)
+    emit(query.document(matter), as_json, f"{_would(dry_run)}{matter.what}: {name or 'nobody'} takes care of it")
+
+
+def _would(dry_run: bool) -> str:  # noqa: FBT001 - the flag as it was given
+    return "would be: " if dry_run else ""
+
+
+def _care(each: Todo) -> str:
+    if each.assigned_to is not None:
+        return each.assigned_to
+    return f"seen by {each.acknowledged_by}" if each.acknowledged_by is not None else "-"

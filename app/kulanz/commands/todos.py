@@ -1,0 +1,49 @@
+"""Word of people about what waits for them: seen, and who takes care of it; each is noted in the log of operators."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import msgspec
+
+from kulanz.errors import InvalidInputError
+from kulanz.queries import todo
+from kulanz.queries.todo import Todo
+from kulanz.runtime.clock import real_now
+from kulanz.services import Services
+from kulanz.store import audit_log, todos
+from kulanz.store.database import Connection
+from kulanz.store.todos import TodoMark
+
+LONGEST_NAME = 100
+
+
+def acknowledge(services: Services, ident: str, actor: str, *, dry_run: bool = False) -> Todo:
+    """Note that somebody has seen a matter; where nothing else ends it, it is done by that."""
+    with services.database.write() as tx:
+        matter, now = todo.one(services, tx, ident), services.clock.now(tx)
+        said = msgspec.structs.replace(todos.mark_of(tx, ident), acknowledged_by=actor, acknowledged_at=now)
+        if not dry_run:
+            _note(tx, matter, said, act="acknowledged", actor=actor)
+    return replace(matter, said=said)
+
+
+def assign(services: Services, ident: str, to: str | None, actor: str, *, dry_run: bool = False) -> Todo:
+    """Note who takes care of a matter; None: nobody does any more."""
+    name = to.strip() if to is not None else None
+    if name is not None and not (0 < len(name) <= LONGEST_NAME and name.isprintable()):
+        raise InvalidInputError(f"name: 1 to {LONGEST_NAME} readable characters")
+    with services.database.write() as tx:
+        matter, now = todo.one(services, tx, ident), services.clock.now(tx)
+        said = msgspec.structs.replace(todos.mark_of(tx, ident), assigned_to=name, assigned_at=now)
+        if not dry_run:
+            act = "unassigned" if name is None else "assigned"
+            _note(tx, matter, said, act=act, actor=actor, to=name)
+    return replace(matter, said=said)
+
+
+def _note(tx: Connection, matter: Todo, said: TodoMark, *, act: str, actor: str, to: str | None = None) -> None:
+    todos.mark(tx, said)
+    detail = f"{matter.topic} {matter.id}{f' to {to}' if to else ''}"
+    about = matter.account or matter.subject
+    audit_log.record(tx, at=real_now(), actor=actor, act=act, subject=about, detail=detail)

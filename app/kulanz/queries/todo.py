@@ -1,0 +1,239 @@
+"""The list of all that waits for a person: stuck work, open questions, alerts that hold, with a proposed act each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import KW_ONLY, dataclass, replace
+from datetime import datetime
+from urllib.parse import quote, urlencode
+
+from kulanz.errors import NotFoundError
+from kulanz.formats.wording import how_many, shell_word
+from kulanz.ingest import secret_usage
+from kulanz.policy.consequences.effects import rfc3339
+from kulanz.policy.topics import ENDING_WHEN_SEEN, Severity, topic_of
+from kulanz.processing import circuit_breaker, endpoints, facts_first
+from kulanz.queries.views import JsonDocument
+from kulanz.runtime import clock_guard
+from kulanz.runtime.clock import real_now
+from kulanz.services import Services
+from kulanz.store import case_index, pages, todos
+from kulanz.store.case_index import COLLECTION, DISPUTE, REFUND
+from kulanz.store.database import Connection
+from kulanz.store.inbox.events import event_id
+from kulanz.store.todos import TodoMark, todo_id
+
+MOST = 500
+"""Matters of one source that are listed."""
+_OPEN_QUESTIONS = (
+    (REFUND, "requested", "refund_to_decide"),
+    (REFUND, "review", "refund_to_decide"),
+    (DISPUTE, "opened", "dispute_to_answer"),
+    (DISPUTE, "inquiry", "dispute_to_answer"),
+    (COLLECTION, "proposed", "collection_to_approve"),
+)
+_COULD_BE_LINKED, _ENDPOINT = "account_could_be_linked", "endpoint_cannot_work"
+_GRAVER_THAN_ASKED = ("refund_to_decide_again", "refund_answer_late")
+
+
+@dataclass(frozen=True, slots=True)
+class Todo:
+    """One matter that waits for a person."""
+
+    topic: str
+    subject: str
+    since: datetime
+    _: KW_ONLY
+    account: str = ""
+    """Empty: it is about no single account."""
+    number: int = 1
+    """How many events or effects it stands for."""
+    detail: str = ""
+    act: str = ""
+    """The command that is proposed; empty: that of the topic."""
+    path: str = ""
+    """Where the console shows it; empty: its account's page."""
+    said: TodoMark | None = None
+
+    @property
+    def id(self) -> str:
+        """The same as long as the matter is."""
+        return todo_id(self.topic, self.account, self.subject)
+
+    @property
+    def severity(self) -> Severity:
+        """How soon somebody has to look."""
+        return topic_of(self.topic).severity
+
+    @property
+    def ends_when_seen(self) -> bool:
+        """Whether nothing but a person's word ends it."""
+        return topic_of(self.topic).ends_when_seen
+
+    @property
+    def acknowledged_at(self) -> datetime | None:
+        """When somebody has seen it, since it began."""
+        at = self.said.acknowledged_at if self.said else None
+        return at if at is not None and self.since <= at else None
+
+    @property
+    def acknowledged_by(self) -> str | None:
+        """Who has seen it, since it began."""
+        return self.said.acknowledged_by if self.said and self.acknowledged_at is not None else None
+
+    @property
+    def assigned_to(self) -> str | None:
+        """Who takes care of it."""
+        at = self.said.assigned_at if self.said else None
+        return self.said.assigned_to if self.said and at is not None and self.since <= at else None
+
+    @property
+    def headline(self) -> str:
+        """One sentence that names nobody."""
+        says = topic_of(self.topic).says
+        return f"{self.number:,} {says}" if self.number > 1 else says
+
+    @property
+    def what(self) -> str:
+        """One sentence with its details."""
+        return f"{self.headline}{f' ({self.detail})' if self.detail else ''}"
+
+    @property
+    def proposed(self) -> str:
+        """The command that looks at it or settles it."""
+        template = self.act or topic_of(self.topic).act
+        return template.replace("{account}", shell_word(self.account)).replace("{subject}", shell_word(self.subject))
+
+    @property
+    def link(self) -> str:
+        """Where the console shows it."""
+        return self.path or (f"/ops/accounts/{quote(self.account, safe='')}" if self.account else "/ops/")
+
+
+def todo_list(services: Services) -> list[Todo]:
+    """Return what waits, the urgent first, then what has waited longest."""
+    with services.database.read() as conn:
+        return todo_list_in(services, conn)
+
+
+def todo_list_in(services: Services, conn: Connection) -> list[Todo]:
+    """Return what waits as an open transaction sees it."""
+    found = [*_told(services, conn), *_stuck(conn), *_of_the_house(services, conn)]
+    graver = {(each.account, each.subject) for each in found if each.topic in _GRAVER_THAN_ASKED}
+    found += [each for each in _questions(conn) if (each.account, each.subject) not in graver]
+    said = todos.marks(conn, [each.id for each in found])
+    known = [replace(each, said=said.get(each.id)) for each in found]
+    waiting = [each for each in known if not each.ends_when_seen or each.acknowledged_at is None]
+    return sorted(waiting, key=lambda each: (each.severity is not Severity.URGENT, each.since, each.id))
+
+
+def one(services: Services, conn: Connection, ident: str) -> Todo:
+    """Return one matter that waits; NotFoundError for what does not, or no more."""
+    for each in todo_list_in(services, conn):
+        if each.id == ident:
+            return each
+    raise NotFoundError(f"nothing waits by the id {ident!r}")
+
+
+def document(todo: Todo) -> JsonDocument:
+    """Return a matter as the API answers it."""
+    return {
+        "id": todo.id,
+        "topic": todo.topic,
+        "severity": str(todo.severity),
+        "subject": todo.subject,
+        "account_id": todo.account or None,
+        "since": rfc3339(todo.since),
+        "number": todo.number,
+        "what": todo.what,
+        "act": todo.proposed,
+        "link": todo.link,
+        "ends_when_acknowledged": todo.ends_when_seen,
+        "acknowledged_by": todo.acknowledged_by,
+        "acknowledged_at": rfc3339(todo.acknowledged_at) if todo.acknowledged_at is not None else None,
+        "assigned_to": todo.assigned_to,
+    }
+
+
+def _told(services: Services, conn: Connection) -> Iterator[Todo]:
+    """Yield the alerts that hold, and those that were told once and are not over."""
+    rows = todos.listing(conn, ENDING_WHEN_SEEN, MOST)
+    unnamed = todos.with_purchases(conn, [row.subject for row in rows if row.topic == _COULD_BE_LINKED])
+    problems = {f"{problem.provider}: {problem.problem}" for problem in endpoints.lately(services, conn)}
+    still = {_COULD_BE_LINKED: unnamed, _ENDPOINT: problems}
+    for row in rows:
+        if row.topic not in still or row.subject in still[row.topic]:
+            yield Todo(
+                row.topic,
+                row.subject,
+                row.since,
+                account=row.account,
+                detail="" if row.subject == row.account else row.subject,
+                path=_path_of(row.topic, row.subject),
+            )
+
+
+def _path_of(topic: str, subject: str) -> str:
+    if subject.startswith("evt_"):
+        return f"/ops/events/{quote(subject, safe='')}"
+    return f"/ops/refunds/{quote(subject, safe='')}" if topic.startswith("refund_") else ""
+
+
+def _stuck(conn: Connection) -> Iterator[Todo]:
+    for state in ("parked", "quarantined"):
+        for group in pages.events_alike(conn, state, MOST):
+            event = event_id(group.first)
+            alone = group.number == 1
+            yield Todo(
+                f"{state}_events",
+                group.words,
+                group.since,
+                number=group.number,
+                detail=f"{event}: {group.words}" if alone else group.words,
+                act=f"kulanz events show {event}" if alone else "",
+                path=f"/ops/events/{event}" if alone else f"/ops/events?state={state}",
+            )
+    for state in ("parked", "todo", "unknown"):
+        for group in pages.effects_alike(conn, state, MOST):
+            yield _of_effects(conn, state, group)
+
+
+def _of_effects(conn: Connection, state: str, group: pages.Group) -> Todo:
+    if group.number > 1:
+        path = f"/ops/effects?{urlencode({'state': state})}"
+        return Todo(f"{state}_effects", group.words, group.since, number=group.number, detail=group.words, path=path)
+    row = pages.effect_at(conn, group.first)
+    account = f" --account {shell_word(row.account)}" if row.account else ""
+    path = f"/ops/effects?{urlencode({'state': state} | ({'account': row.account} if row.account else {}))}"
+    return Todo(
+        f"{state}_effects",
+        group.words,
+        group.since,
+        detail=": ".join(part for part in (row.id, group.words, row.error) if part),
+        act=f"kulanz effects list --state {state}{account}",
+        path=path,
+    )
+
+
+def _questions(conn: Connection) -> Iterator[Todo]:
+    for kind, state, topic in _OPEN_QUESTIONS:
+        for row in case_index.page(conn, kind, only_open=True, after=None, limit=MOST, state=state):
+            path = _path_of(topic, row.key)
+            yield Todo(topic, row.key, row.opened_at, account=row.account, detail=row.key, path=path)
+
+
+def _of_the_house(services: Services, conn: Connection) -> Iterator[Todo]:
+    """Yield what waits and is about no account: breaker, clock, receivers, secrets."""
+    breaker = circuit_breaker.status(conn, services.clock.now(conn))
+    if breaker.on_since is not None:
+        wait = how_many(breaker.waiting, "account waits", "accounts wait")
+        yield Todo("breaker_tripped", "breaker", breaker.on_since, detail=wait)
+    jump = clock_guard.jump(conn)
+    if jump is not None:
+        at = datetime.fromisoformat(jump["found"])
+        yield Todo("clock_jumped", "clock", at, detail=f"from {jump['last_seen']} to {jump['found']}")
+    for row in facts_first.waited_for(conn):
+        yield Todo("receiver_awaited", row.id, row.missed_since or row.seen_at)
+    for use in secret_usage.status(services, conn):
+        if use.place is None and use.last_used is not None and use.in_use(real_now()):
+            yield Todo("webhook_secret_missing", f"{use.endpoint}:{use.fingerprint}", use.last_used)
