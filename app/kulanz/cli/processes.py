@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -23,6 +25,7 @@ from kulanz.cli.options import (
 from kulanz.cli.up.supervisor import Process, Supervisor, python
 from kulanz.config import Settings, environment, load
 from kulanz.errors import ConfigurationError, RefusedError
+from kulanz.formats.wording import how_many
 from kulanz.runtime import parent_watch as ties
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a platform's router is outside
@@ -64,12 +67,19 @@ def worker(*, burst: bool) -> None:
 
 
 @click.command()
+@click.option("--to", "to_url", metavar="URL", help="Move everything into this new database instead, and compare.")
 @click.option("--accept", is_flag=True, help="Upgrade although more accounts may change than the mass-action limit.")
 @dry_run_option
 @actor_option
 @json_option
-def migrate(*, accept: bool, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Bring the database to the shape that this version expects."""
+def migrate(*, to_url: str | None, accept: bool, dry_run: bool, actor: str, as_json: bool) -> None:
+    """Bring the database to the shape that this version expects, or move it with --to.
+
+    Stop web, workers and clock before a move. One that was interrupted goes on where it was when it is repeated.
+    """
+    if to_url is not None:
+        _move(to_url, actor=actor, dry_run=dry_run, as_json=as_json)
+        return
     from kulanz.store import migrate as migration
     from kulanz.store.database import Database
 
@@ -98,6 +108,31 @@ def migrate(*, accept: bool, dry_run: bool, actor: str, as_json: bool) -> None:
         click.echo(f"would bring the database from {before} to {after}" if dry_run else words)
 
     emit(document, as_json, show)
+
+
+def _move(url: str, *, actor: str, dry_run: bool, as_json: bool) -> None:
+    """Move everything into another database; the old one stays as it is."""
+    from kulanz.privacy import moving
+    from kulanz.services import build
+
+    with services() as opened:
+        target = build(load(environment() | {"DATABASE_URL": url}))
+        try:
+            if dry_run:
+                rows = moving.admit(opened, target)
+                document: dict[str, Any] = {"rows": rows}
+                said = f"would move {how_many(rows, 'row')} to {target.database.dialect}"
+            else:
+                moved = moving.move(opened, target, actor=actor)
+                document = asdict(moved)
+                said = (
+                    f"moved {how_many(moved.accounts, 'account')} with {how_many(moved.decisions, 'decision')}"
+                    f" ({how_many(moved.rows, 'row')}, {moved.written} written now); both databases are alike, and the"
+                    " ledger is whole. Set DATABASE_URL to the new one, then start web, workers and clock"
+                )
+        finally:
+            target.close()
+    emit(document | {"dry_run": dry_run, "actor": actor}, as_json, said)
 
 
 def _rebuild_books(settings: Settings) -> None:
