@@ -24,7 +24,7 @@ from kulanz.reconcile import import_store
 from kulanz.runtime.rate_limit import REQUESTS_PER_MINUTE, RateLimit
 from kulanz.services import Services, build
 from kulanz.store import accounts, migrate
-from kulanz_simulator import Simulator, running
+from kulanz_simulator import LemonSqueezySimulator, running
 
 BEGAN = datetime(2026, 1, 1, 9, 0, tzinfo=UTC)
 GOAL = 1.10
@@ -69,9 +69,9 @@ def main() -> int:
     return 0 if took <= GOAL * sustained and existing == options.subscriptions else 1
 
 
-def _store(subscriptions: int, renewals: int) -> Simulator:
+def _store(subscriptions: int, renewals: int) -> LemonSqueezySimulator:
     """A store with a history that nobody was told of."""
-    simulator = Simulator(BEGAN)
+    simulator = LemonSqueezySimulator(BEGAN)
     simulator.store.announce = lambda *_: None
     for _ in range(subscriptions):
         simulator.sell()
@@ -80,7 +80,7 @@ def _store(subscriptions: int, renewals: int) -> Simulator:
 
 
 @contextmanager
-def _services(folder: Path, simulator: Simulator, clock: Skipping) -> Iterator[Services]:
+def _services(folder: Path, simulator: LemonSqueezySimulator, clock: Skipping) -> Iterator[Services]:
     settings = Settings(
         data_dir=folder,
         database_url=f"sqlite:///{folder}/kulanz.db",

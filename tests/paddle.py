@@ -109,6 +109,14 @@ def transaction(name: str, *, at: datetime = MONDAY, purchase: Purchase = BOUGHT
     return event(f"transaction.{name}", whole | told, at=at)
 
 
+def invoice(name: str, *, at: datetime = MONDAY, purchase: Purchase = BOUGHT, **told: Any) -> Payload:
+    """An event of the invoice of a transaction, as far as it says whose money it is."""
+    document = transaction("past_due", at=at, purchase=purchase)["data"]
+    del document["origin"]
+    own = {"id": f"inv_{purchase.transaction[4:]}", "transaction_id": purchase.transaction, "status": name}
+    return event(f"invoice.{name}", document | own | told, at=at)
+
+
 def adjustment(
     action: str, name: str = "created", *, at: datetime = MONDAY, purchase: Purchase = BOUGHT, **told: Any
 ) -> Payload:

@@ -21,20 +21,32 @@ from kulanz import pipeline
 from kulanz.config import ApiToken, Settings
 from kulanz.ingest.receiver import Receiver
 from kulanz.processing import facts_first
+from kulanz.providers.stripe.vocabulary import OBJECTS
 from kulanz.queries import accounts
 from kulanz.runtime.rate_limit import LocalSlots, RateLimit
 from kulanz.services import Services, build
 from kulanz.store import inbox
 from kulanz.web.api.service import AccountService
 from kulanz.web.application import assemble
-from kulanz_simulator import Assumptions, Simulator, running
+from kulanz_simulator import Assumptions, LemonSqueezySimulator, Simulator, running
 from tests.fake_servers import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.lemonsqueezy import MONDAY, SECRET
 from tests.test_spooling import locked
 
 SPOOL_DRAINED_WITHIN = 30.0
 TOKEN = "a-token-for-tests"
-PLANS = (("lemonsqueezy:47001", "professional"), ("lemonsqueezy:47002", "enterprise"))
+PLANS: dict[str, tuple[tuple[str, str], ...]] = {
+    "lemonsqueezy": (("lemonsqueezy:47001", "professional"), ("lemonsqueezy:47002", "enterprise")),
+    "stripe": (
+        ("stripe:price_pro", "professional"),
+        ("stripe:price_ent", "enterprise"),
+        ("stripe:price_seat", "addon:seats"),
+    ),
+}
+
+
+EVENTS = {"stripe": tuple(OBJECTS)}
+"""What is registered where not everything is sent."""
 
 
 class Handler(WSGIRequestHandler):
@@ -50,7 +62,8 @@ class Handler(WSGIRequestHandler):
 class WebServer:
     """The product's web server; closed, it takes no connection."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, endpoint: str) -> None:
+        self._endpoint = endpoint
         self._receiver = Receiver(services)
         self._app = assemble(self._receiver, AccountService(services), services.settings)
         self._server: BaseWSGIServer | None = None
@@ -60,7 +73,7 @@ class WebServer:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}/webhooks/lemonsqueezy"
+        return f"http://127.0.0.1:{self._port}/webhooks/{self._endpoint}"
 
     def open(self) -> None:
         self._server = make_server("127.0.0.1", self._port, self._app, threaded=True, request_handler=Handler)
@@ -85,7 +98,8 @@ class WebServer:
 class Shop:
     """One store and one instance."""
 
-    simulator: Simulator
+    simulator: Any
+    """The one of some provider."""
     services: Services
     web: WebServer
     callbacks: CallbackReceiver
@@ -171,11 +185,17 @@ class Shop:
 
 @contextmanager
 def a_shop(
-    folder: Path, database_url: str, *, seed: int = 1, began: datetime = MONDAY, assumptions: Assumptions | None = None
+    folder: Path,
+    database_url: str,
+    *,
+    seed: int = 1,
+    began: datetime = MONDAY,
+    assumptions: Assumptions | None = None,
+    simulator: Simulator | None = None,
 ) -> Iterator[Shop]:
-    """Open a shop on a migrated database."""
+    """Open a shop on a migrated database; without a simulator it is one on Lemon Squeezy."""
     with ExitStack() as stack:
-        given_simulator = Simulator(began, seed=seed, assumptions=assumptions or Assumptions())
+        given_simulator = simulator or LemonSqueezySimulator(began, seed=seed, assumptions=assumptions or Assumptions())
         simulator = stack.enter_context(running(given_simulator))
         callbacks, mailbox = stack.enter_context(a_callback_receiver()), stack.enter_context(a_mailbox())
         services = _services(folder, database_url, simulator, callbacks, mailbox)
@@ -183,24 +203,22 @@ def a_shop(
         services.clock.set(began)
         with services.database.write() as tx:
             services.adopt_policy(tx)
-        door = WebServer(services)
+        door = WebServer(services, simulator.provider)
         stack.callback(door.end)
-        simulator.deliver_to(door.url, SECRET)
+        simulator.deliver_to(door.url, SECRET, events=EVENTS.get(simulator.provider, ()))
         yield Shop(simulator, services, door, callbacks, mailbox)
 
 
 def _services(
     folder: Path, database_url: str, simulator: Simulator, callbacks: CallbackReceiver, mailbox: Mailbox
 ) -> Services:
+    name = simulator.provider
     settings = Settings(
         data_dir=folder,
         database_url=database_url,
         encryption_keys=(os.urandom(32),),
-        lemonsqueezy_webhook_secrets=(SECRET,),
         lemonsqueezy_mode="any",
-        lemonsqueezy_api_key=simulator.api_key,
-        lemonsqueezy_api_url=simulator.url,
-        plans=PLANS,
+        plans=PLANS[name],
         callback_url=callbacks.url,
         callback_secret=callbacks.secret,
         smtp_url=mailbox.url,
@@ -208,6 +226,11 @@ def _services(
         ops_alert_to="ops@shop.example",
         api_tokens=(ApiToken(name="tests", token=TOKEN),),
         test_clock=True,
+        **{
+            f"{name}_webhook_secrets": (SECRET,),
+            f"{name}_api_key": simulator.api_key,
+            f"{name}_api_url": simulator.url,
+        },
     )
     simulator.conditions.limit = 1_000_000
     unlimited = LocalSlots(limit=1_000_000, gap=0.0)

@@ -38,6 +38,111 @@ POLAR = Purchase(
 )
 
 
+_ADDRESS = {"country": "AT", "city": "Vienna", "state": None, "street": "Main 1", "zipcode": "1010"}
+_DODO_SUBSCRIPTION: Payload = {
+    "addons": [],
+    "billing": _ADDRESS,
+    "brand_id": "brand_1",
+    "credit_entitlement_cart": [],
+    "has_payment_method": True,
+    "meter_credit_entitlement_cart": [],
+    "meters": [],
+    "on_demand": False,
+    "payment_frequency_count": 1,
+    "payment_frequency_interval": "Month",
+    "subscription_period_count": 10,
+    "subscription_period_interval": "Year",
+    "tax_inclusive": True,
+}
+_DODO_PAYMENT: Payload = {
+    "billing": _ADDRESS,
+    "brand_id": "brand_1",
+    "business_id": "bus_P3SXLi0yAuFTP",
+    "digital_products_delivered": False,
+    "includes_usage": False,
+    "is_multi_subscription": False,
+    "is_update_payment_method": False,
+    "payment_provider": "stripe",
+    "service_periods": [],
+    "settlement_amount": 4900,
+    "settlement_currency": "EUR",
+}
+_POLAR_SUBSCRIPTION: Payload = {
+    "recurring_interval": "month",
+    "recurring_interval_count": 1,
+    "current_meter_period_start": None,
+    "current_meter_period_end": None,
+    "started_at": None,
+    "pause_at_period_end": False,
+    "paused_at": None,
+    "resumes_at": None,
+    "discount_id": None,
+    "checkout_id": None,
+    "units": None,
+    "customer_cancellation_reason": None,
+    "customer_cancellation_comment": None,
+    "discount": None,
+    "prices": [],
+    "meters": [],
+    "pending_update": None,
+}
+_POLAR_ORDER: Payload = {
+    "paid": True,
+    "net_amount": 4118,
+    "applied_balance_amount": 0,
+    "due_amount": 4900,
+    "billing_name": None,
+    "billing_address": None,
+    "invoice_number": None,
+    "is_invoice_generated": False,
+    "receipt_number": None,
+    "units": None,
+    "discount_id": None,
+    "checkout_id": None,
+    "platform_fee_amount": 0,
+    "platform_fee_currency": None,
+    "discount": None,
+    "subscription": None,
+    "items": [],
+    "description": "Professional",
+    "refundable_amount": 4118,
+    "refundable_tax_amount": 782,
+}
+_POLAR_CUSTOMER: Payload = {
+    "created_at": moment(MONDAY),
+    "modified_at": None,
+    "metadata": {},
+    "email_verified": True,
+    "type": "individual",
+    "name": "Anne",
+    "billing_name": None,
+    "billing_address": None,
+    "tax_id": None,
+    "organization_id": "0f9a4c27-6666-4c0a-9b62-2d5c7d5f7a07",
+    "deleted_at": None,
+    "first_user_event_at": None,
+    "avatar_url": None,
+}
+_SOLD: Payload = {
+    "created_at": moment(MONDAY),
+    "modified_at": None,
+    "metadata": {},
+    "trial_interval": None,
+    "trial_interval_count": None,
+    "description": None,
+    "visibility": "public",
+    "recurring_interval": "month",
+    "recurring_interval_count": 1,
+    "meter_interval": None,
+    "meter_interval_count": None,
+    "is_recurring": True,
+    "is_archived": False,
+    "organization_id": "0f9a4c27-6666-4c0a-9b62-2d5c7d5f7a07",
+}
+"""A product beside an order; beside a subscription it has more."""
+_SUBSCRIBED = _SOLD | {"is_deletable": True, "prices": [], "benefits": [], "medias": [], "attached_custom_fields": []}
+
+
 def dodo(name: str, document: Payload, *, at: datetime, **around: Any) -> Payload:
     return {
         "business_id": "bus_P3SXLi0yAuFTP",
@@ -49,7 +154,7 @@ def dodo(name: str, document: Payload, *, at: datetime, **around: Any) -> Payloa
 
 
 def polar(name: str, document: Payload, *, at: datetime, **around: Any) -> Payload:
-    return {"type": name, "timestamp": moment(at), "data": written(document), **around}
+    return {"type": name, "timestamp": moment(at), "api_version": "2026-10", "data": written(document), **around}
 
 
 def dodo_subscription(name: str, *, at: datetime = MONDAY, purchase: Purchase = BOUGHT, **told: Any) -> Payload:
@@ -72,7 +177,7 @@ def dodo_subscription(name: str, *, at: datetime = MONDAY, purchase: Purchase = 
         "previous_billing_date": purchase.period_end(at) - purchase.period,
         "trial_period_days": 0,
     }
-    return dodo(f"subscription.{name}", whole | told, at=at)
+    return dodo(f"subscription.{name}", _DODO_SUBSCRIPTION | whole | told, at=at)
 
 
 def dodo_payment(name: str, *, at: datetime = MONDAY, purchase: Purchase = BOUGHT, **told: Any) -> Payload:
@@ -93,13 +198,17 @@ def dodo_payment(name: str, *, at: datetime = MONDAY, purchase: Purchase = BOUGH
         "disputes": [],
         "retry_attempt": 0,
     }
-    return dodo(f"payment.{name}", whole | told, at=at)
+    subscribed = (whole | told)["subscription_id"]
+    several = {"subscription_ids": [subscribed] if subscribed else []}
+    return dodo(f"payment.{name}", _DODO_PAYMENT | several | whole | told, at=at)
 
 
 def dodo_refund(*, at: datetime = MONDAY, purchase: Purchase = BOUGHT, **told: Any) -> Payload:
     whole = {
         "payload_type": "Refund",
         "refund_id": purchase.refund,
+        "brand_id": "brand_1",
+        "business_id": "bus_P3SXLi0yAuFTP",
         "payment_id": purchase.payment,
         "amount": purchase.amount,
         "currency": purchase.currency,
@@ -117,14 +226,13 @@ def dodo_dispute(name: str = "opened", *, at: datetime = MONDAY, purchase: Purch
     whole = {
         "payload_type": "Dispute",
         "dispute_id": purchase.dispute,
+        "business_id": "bus_P3SXLi0yAuFTP",
         "payment_id": purchase.payment,
         "amount": str(purchase.amount),
         "currency": purchase.currency,
-        "customer": _customer(purchase),
         "dispute_stage": "dispute",
         "dispute_status": f"dispute_{name}",
         "created_at": at,
-        "reason": "fraudulent",
         "remarks": None,
     }
     return dodo(f"dispute.{name}", whole | told, at=at)
@@ -136,9 +244,9 @@ def polar_subscription(name: str, *, at: datetime = MONDAY, purchase: Purchase =
         "id": purchase.subscription,
         "status": {"past_due": "past_due", "revoked": "canceled", "paused": "paused"}.get(name, "active"),
         "customer_id": purchase.customer,
-        "customer": {"id": purchase.customer, "email": purchase.email},
+        "customer": _POLAR_CUSTOMER | {"id": purchase.customer, "email": purchase.email},
         "product_id": purchase.product,
-        "product": {"id": purchase.product, "name": purchase.product_name},
+        "product": _SUBSCRIBED | {"id": purchase.product, "name": purchase.product_name},
         "amount": purchase.amount,
         "currency": purchase.currency.lower(),
         "cancel_at_period_end": name == "canceled",
@@ -154,7 +262,7 @@ def polar_subscription(name: str, *, at: datetime = MONDAY, purchase: Purchase =
         "metadata": purchase.metadata,
         "seats": None,
     }
-    return polar(f"subscription.{name}", whole | told, at=at)
+    return polar(f"subscription.{name}", _POLAR_SUBSCRIPTION | whole | told, at=at)
 
 
 def polar_order(name: str, *, at: datetime = MONDAY, purchase: Purchase = POLAR, **told: Any) -> Payload:
@@ -165,9 +273,9 @@ def polar_order(name: str, *, at: datetime = MONDAY, purchase: Purchase = POLAR,
         "billing_reason": "subscription_cycle",
         "subscription_id": purchase.subscription,
         "customer_id": purchase.customer,
-        "customer": {"id": purchase.customer, "email": purchase.email},
+        "customer": _POLAR_CUSTOMER | {"id": purchase.customer, "email": purchase.email},
         "product_id": purchase.product,
-        "product": {"id": purchase.product, "name": purchase.product_name},
+        "product": _SOLD | {"id": purchase.product, "name": purchase.product_name},
         "currency": purchase.currency.lower(),
         "subtotal_amount": purchase.amount - 782,
         "discount_amount": 0,
@@ -180,15 +288,32 @@ def polar_order(name: str, *, at: datetime = MONDAY, purchase: Purchase = POLAR,
         "modified_at": None,
         "metadata": {},
     }
-    return polar(f"order.{name}", whole | told, at=at)
+    return polar(f"order.{name}", _POLAR_ORDER | whole | told, at=at)
 
 
 def polar_refund(dispute: str | None, *, at: datetime = MONDAY, purchase: Purchase = POLAR, **told: Any) -> Payload:
-    about = {"id": purchase.dispute, "status": dispute, "created_at": moment(at), "amount": 4118, "tax_amount": 782}
+    about = {
+        "id": purchase.dispute,
+        "status": dispute,
+        "created_at": moment(at),
+        "modified_at": None,
+        "amount": 4118,
+        "tax_amount": 782,
+        "currency": purchase.currency.lower(),
+        "resolved": False,
+        "closed": False,
+        "past_due": False,
+        "reason": None,
+        "evidence_due_by": None,
+        "order_id": purchase.payment,
+        "payment_id": "b0b0b0b0-7777-4a6d-8f11-77d0d6a0e208",
+    }
     whole = {
         "id": "b0b0b0b0-5555-4a6d-8f11-77d0d6a0e206",
         "status": "succeeded",
         "reason": "dispute_prevention",
+        "organization_id": "0f9a4c27-6666-4c0a-9b62-2d5c7d5f7a07",
+        "revoke_benefits": False,
         "amount": purchase.amount - 782,
         "tax_amount": 782,
         "currency": purchase.currency.lower(),

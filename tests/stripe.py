@@ -182,6 +182,20 @@ def dispute(name: str = "created", *, at: datetime = MONDAY, purchase: Purchase 
     return event(f"charge.dispute.{name}", whole | told, at=at)
 
 
+def fraud_warning(name: str = "created", *, at: datetime = MONDAY, purchase: Purchase = BOUGHT, **told: Any) -> Payload:
+    whole = {
+        "id": f"issfr_{purchase.charge}",
+        "object": "radar.early_fraud_warning",
+        "actionable": name == "created",
+        "charge": purchase.charge,
+        "created": at,
+        "fraud_type": "made_with_stolen_card",
+        "livemode": True,
+        "payment_intent": "pi_3MmlLrLkdIwHu7ix",
+    }
+    return event(f"radar.early_fraud_warning.{name}", whole | told, at=at)
+
+
 def seconds(at: datetime) -> int:
     return int(at.timestamp())
 

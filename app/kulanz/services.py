@@ -29,6 +29,7 @@ from kulanz.store.policies import PolicyRow
 if TYPE_CHECKING:
     from kulanz.delivery.provider import Clients, ProviderClient
     from kulanz.providers.lemonsqueezy.client import LemonSqueezyClient
+    from kulanz.providers.stripe.client import StripeClient
 
 PATIENT_CLIENT_TRIES = 6
 
@@ -115,6 +116,11 @@ class Services:
             for name, client in _lemonsqueezy(self.settings, pace).items()
         }
 
+    def patient_stripe(self) -> StripeClient | None:
+        """Return a client of Stripe's for long work, where there is a key."""
+        client = _stripe(self.settings)
+        return None if client is None else replace(client, tries=PATIENT_CLIENT_TRIES)
+
     def channels(self) -> Channels:
         """Return what carrying effects out needs, with the calling thread's own connections."""
         channels: Channels | None = getattr(self._local, "means", None)
@@ -178,15 +184,24 @@ def _clients(settings: Settings, pace: RateLimit) -> Clients:
         return {}
     from kulanz.delivery.guard import guarded_session  # noqa: PLC0415
     from kulanz.providers.paddle.client import PaddleClient as Paddle  # noqa: PLC0415
-    from kulanz.providers.stripe.client import StripeClient as Stripe  # noqa: PLC0415
 
     keys = _keys(settings)
     made: dict[str, ProviderClient] = {**_lemonsqueezy(settings, pace)}
-    if "stripe" in keys:
-        made["stripe"] = Stripe(*keys["stripe"], guarded_session())
+    if (stripe := _stripe(settings)) is not None:
+        made["stripe"] = stripe
     if "paddle" in keys:
         made["paddle"] = Paddle(*keys["paddle"], guarded_session())
     return made
+
+
+def _stripe(settings: Settings) -> StripeClient | None:
+    matches = _keys(settings).get("stripe")
+    if matches is None:
+        return None
+    from kulanz.delivery.guard import guarded_session  # noqa: PLC0415
+    from kulanz.providers.stripe.client import StripeClient  # noqa: PLC0415
+
+    return StripeClient(*matches, guarded_session())
 
 
 def _lemonsqueezy(settings: Settings, pace: RateLimit) -> dict[str, LemonSqueezyClient]:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping
 from html import escape
 
-from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, ORDERS, SUBSCRIPTIONS
-from kulanz_simulator.simulator import Simulator
+from kulanz_simulator.simulator import ROWS_SHOWN, Listing, ShopAct, Simulator
 
-ROWS_SHOWN = 50
 _STYLE = """
 :root { color-scheme: light dark } body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 72rem;
 padding: 0 1rem } table { border-collapse: collapse; width: 100% } th, td { text-align: left; padding: .25rem .75rem
@@ -17,42 +15,17 @@ align-items: end } label { display: flex; flex-direction: column; font-size: .85
 input { font: inherit; width: 9rem }
 button { font: inherit; padding: .15rem .75rem } .said { border-left: 4px solid #48f; padding-left: .75rem }
 """
-_FORMS: Sequence[tuple[str, str, Sequence[str]]] = (
-    ("subscribe", "Sell a subscription", ("account", "email", "price", "variant", "product_name", "trial_days")),
-    ("fail", "Fail the renewal now", ("subscription",)),
-    ("recover", "Pay what is owed", ("subscription",)),
-    ("cancel", "Cancel", ("subscription",)),
-    ("resume", "Resume", ("subscription",)),
-    ("pause", "Pause", ("subscription", "mode")),
-    ("unpause", "Collect again", ("subscription",)),
-    ("change-plan", "Change the plan", ("subscription", "variant", "product")),
-    ("refund", "Refund", ("order", "invoice", "amount")),
-    ("fraudulent", "Call an order fraudulent", ("order", "told_by")),
-    ("clear", "Call it paid again", ("order", "told_by")),
-    ("resend", "Resend a delivery", ("delivery",)),
-    ("clock", "Let time go on", ("days", "hours", "speed")),
-    ("faults", "Spoil deliveries (shares of 1)", ("lost", "twice", "late")),
-    ("weather", "Spoil the API", ("slow", "status", "times", "away")),
-    ("webhook", "Deliver to", ("url", "secret")),
-)
 
 
-def render(simulator: Simulator, said: str) -> str:
+def render(simulator: Simulator, acts: Mapping[str, ShopAct], said: str) -> str:
     """Return the page; `said` is what became of the last act."""
     with simulator.lock:
         parts = (
             _heading(simulator),
             f'<p class="said" role="status">{escape(said)}</p>' if said else "",
             "<h2>Do</h2>",
-            *(_form(*form) for form in _FORMS),
-            "<h2>Subscriptions</h2>",
-            _table(("id", "account", "status", "variant", "renews", "ends", "order"), _subscriptions(simulator)),
-            "<h2>Invoices</h2>",
-            _table(("id", "subscription", "status", "total", "refunded", "why"), _invoices(simulator)),
-            "<h2>Orders</h2>",
-            _table(("id", "status", "total", "refunded", "mail"), _orders(simulator)),
-            "<h2>Deliveries</h2>",
-            _table(("number", "event", "made", "answers", "state"), _deliveries(simulator)),
+            *(_form(name, act) for name, act in acts.items()),
+            *(_table(listing) for listing in (*simulator.listings(), _deliveries(simulator))),
         )
     head = f'<meta charset="utf-8"><title>Provider simulator</title><style>{_STYLE}</style>'
     return f'<!doctype html><html lang="en"><head>{head}</head><body><main>{"".join(parts)}</main></body></html>'
@@ -65,47 +38,24 @@ def _heading(simulator: Simulator) -> str:
     return f"<h1>Provider simulator</h1><p>{here} {api} {escape(totals)}.</p>"
 
 
-def _form(act: str, title: str, fields: Iterable[str]) -> str:
-    inputs = "".join(f'<label>{escape(name)}<input name="{escape(name)}"></label>' for name in fields)
-    return f'<form method="post" action="/console/{act}">{inputs}<button>{escape(title)}</button></form>'
+def _form(name: str, act: ShopAct) -> str:
+    inputs = "".join(f'<label>{escape(field)}<input name="{escape(field)}"></label>' for field in act.fields)
+    return f'<form method="post" action="/console/{name}">{inputs}<button>{escape(act.title)}</button></form>'
 
 
-def _table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in columns)
-    body = "".join(f"<tr>{''.join(f'<td>{escape(_cell(cell))}</td>' for cell in row)}</tr>" for row in rows)
-    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+def _table(listing: Listing) -> str:
+    head = "".join(f'<th scope="col">{escape(column)}</th>' for column in listing.columns)
+    body = "".join(f"<tr>{''.join(f'<td>{escape(_cell(cell))}</td>' for cell in row)}</tr>" for row in listing.rows)
+    return f"<h2>{escape(listing.title)}</h2><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
 
 
 def _cell(value: object) -> str:
     return "-" if value in {None, ""} else str(value).removesuffix(".000000Z")
 
 
-def _newest(simulator: Simulator, kind: str) -> list[tuple[str, dict[str, object]]]:
-    held = list(simulator.store.objects.get(kind, {}).values())[-ROWS_SHOWN:]
-    return [(data["id"], data["attributes"]) for data in reversed(held)]
-
-
-def _subscriptions(simulator: Simulator) -> list[Sequence[object]]:
-    names = ("status", "variant_id", "renews_at", "ends_at", "order_id")
-    return [
-        (own_id, simulator.store.contract(own_id).purchase.account, *(stated[name] for name in names))
-        for own_id, stated in _newest(simulator, SUBSCRIPTIONS)
-    ]
-
-
-def _invoices(simulator: Simulator) -> list[Sequence[object]]:
-    names = ("subscription_id", "status", "total", "refunded_amount", "billing_reason")
-    return [(own_id, *(stated[name] for name in names)) for own_id, stated in _newest(simulator, INVOICES)]
-
-
-def _orders(simulator: Simulator) -> list[Sequence[object]]:
-    names = ("status", "total", "refunded_amount", "user_email")
-    return [(own_id, *(stated[name] for name in names)) for own_id, stated in _newest(simulator, ORDERS)]
-
-
-def _deliveries(simulator: Simulator) -> list[Sequence[object]]:
+def _deliveries(simulator: Simulator) -> Listing:
     newest = reversed(simulator.sender.deliveries[-ROWS_SHOWN:])
-    return [
+    rows = [
         (
             webhook_delivery.number,
             webhook_delivery.name,
@@ -115,3 +65,4 @@ def _deliveries(simulator: Simulator) -> list[Sequence[object]]:
         )
         for webhook_delivery in newest
     ]
+    return Listing("Deliveries", ("number", "event", "made", "answers", "state"), rows)

@@ -1,8 +1,7 @@
-"""The webhook sender: bytes as PHP encodes them, signed, tried four times, and spoiled on request."""
+"""The webhook sender: every event to every endpoint that wants it, tried again, and spoiled on request."""
 
 from __future__ import annotations
 
-import copy
 import http.client
 import random
 import select
@@ -11,14 +10,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from heapq import heappop, heappush
 from itertools import count
+from typing import Any, Protocol
 from urllib.parse import urlsplit
-from uuid import UUID
 
 from kulanz.errors import NotFoundError
-from kulanz.providers.lemonsqueezy.samples import Payload, headers, wire
-from kulanz_simulator.assumptions import Assumptions
 
-HTTP_OK = 200
+Payload = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +25,7 @@ class Faults:
     lost: float = 0.0
     """Never sent, not even tried."""
     twice: float = 0.0
-    """Sent again under the same `webhook_id`, or, half of the time, resent under a new one."""
+    """Sent again under the same id, or, half of the time, resent as by hand."""
     late: float = 0.0
     """Sent so much later that others overtake it."""
     late_by: timedelta = timedelta(minutes=10)
@@ -43,6 +40,8 @@ class WebhookTarget:
     secret: str = field(repr=False)
     events: frozenset[str] = frozenset()
     """Empty: all."""
+    thin: bool = False
+    """Only the name of the object is sent."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -50,7 +49,6 @@ class WebhookDelivery:
     """One event on its way to one endpoint."""
 
     number: int
-    webhook_id: str
     name: str
     payload: Payload
     endpoint: str
@@ -61,13 +59,34 @@ class WebhookDelivery:
     """`waiting`, `delivered`, `failed`, or `lost` (never sent)."""
 
 
+class Wire(Protocol):
+    """A provider's way to write, sign and repeat a delivery."""
+
+    def body(self, payload: Payload, target: WebhookTarget, /) -> bytes:
+        """Return the bytes of an event for an endpoint."""
+
+    def headers(self, body: bytes, secret: str, name: str, /) -> Mapping[str, str]:
+        """Return what comes with them."""
+
+    def resent(self, payload: Payload, /) -> Payload:
+        """Return the same event as it is sent when somebody asks for it in the dashboard."""
+
+    def is_success(self, status: int, /) -> bool:
+        """Whether an answer ends the delivery."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Sender:
     """Delivers what is announced when its time has come."""
 
-    assumptions: Assumptions
+    wire: Wire
     random: random.Random
-    test_mode: bool = True
+    latency: timedelta
+    """From the change to its first delivery."""
+    attempts_at: tuple[timedelta, ...]
+    """How long after a failed delivery it is tried again."""
+    timeout: float
+    """Seconds that a receiver may take, in real time."""
     faults: Faults = field(default_factory=Faults)
     endpoints: dict[str, WebhookTarget] = field(default_factory=dict)
     deliveries: list[WebhookDelivery] = field(default_factory=list)
@@ -78,22 +97,21 @@ class Sender:
     _numbers: count[int] = field(default_factory=lambda: count(1))
     _connections: dict[tuple[str, str], http.client.HTTPConnection] = field(default_factory=dict)
 
-    def announce(self, now: datetime, name: str, data: Payload, custom: object) -> None:
+    def announce(self, now: datetime, name: str, payload: Payload) -> None:
         """Set an event off to every endpoint that wants it."""
-        payload = self._payload(name, data, custom, self._webhook_id())
         self.told.append((name, payload))
         for key, endpoint in self.endpoints.items():
             if not endpoint.events or name in endpoint.events:
                 self._set_off(now, key, name, payload)
 
     def resend(self, now: datetime, number: int) -> WebhookDelivery:
-        """Deliver the same data again under a new `webhook_id`, as by hand from the dashboard."""
+        """Deliver the same event again, as by hand from the dashboard."""
         old = next(
             (webhook_delivery for webhook_delivery in self.deliveries if webhook_delivery.number == number), None
         )
         if old is None:
             raise NotFoundError(f"no delivery {number}")
-        return self._queue(now, now, old.endpoint, old.name, self._renamed(old.payload))
+        return self._queue(now, now, old.endpoint, old.name, self.wire.resent(old.payload))
 
     def next_due(self) -> datetime | None:
         """Return when something is sent next."""
@@ -108,8 +126,8 @@ class Sender:
         endpoint = self.endpoints.get(delivery.endpoint)
         if endpoint is None:
             return 0
-        body = wire(delivery.payload)
-        stated = headers(body, endpoint.secret, delivery.name)
+        body = self.wire.body(delivery.payload, endpoint)
+        stated = self.wire.headers(body, endpoint.secret, delivery.name)
         try:
             return self._post(endpoint.url, body, stated)
         except (OSError, http.client.HTTPException):
@@ -117,15 +135,14 @@ class Sender:
             return 0
 
     def record(self, now: datetime, delivery: WebhookDelivery, status: int) -> None:
-        """Keep an answer; anything but 200 is tried again, four times in all."""
+        """Keep an answer; what is no success is tried again, until the attempts are used up."""
         delivery.answers.append(status)
-        after = self.assumptions.attempts_at
-        if status == HTTP_OK:
+        if self.wire.is_success(status):
             delivery.state = "delivered"
-        elif len(delivery.answers) > len(after):
+        elif len(delivery.answers) > len(self.attempts_at):
             delivery.state = "failed"
         else:
-            self._push(now + after[len(delivery.answers) - 1], delivery)
+            self._push(now + self.attempts_at[len(delivery.answers) - 1], delivery)
 
     def close(self) -> None:
         """Give the connections back."""
@@ -134,7 +151,7 @@ class Sender:
         self._connections.clear()
 
     def _set_off(self, now: datetime, endpoint: str, name: str, payload: Payload) -> None:
-        faults, at = self.faults, now + self.assumptions.latency
+        faults, at = self.faults, now + self.latency
         if self.random.random() < faults.lost:
             self._queue(now, None, endpoint, name, payload)
             return
@@ -142,13 +159,12 @@ class Sender:
             at += faults.late_by * self.random.random()
         self._queue(now, at, endpoint, name, payload)
         if self.random.random() < faults.twice:
-            again = self._renamed(payload) if self.random.random() < 0.5 else payload  # noqa: PLR2004 - a coin
+            again = self.wire.resent(payload) if self.random.random() < 0.5 else payload  # noqa: PLR2004 - a coin
             self._queue(now, at + faults.late_by * self.random.random(), endpoint, name, again)
 
     def _queue(self, now: datetime, at: datetime | None, endpoint: str, name: str, payload: Payload) -> WebhookDelivery:
         delivery = WebhookDelivery(
             number=next(self._numbers),
-            webhook_id=payload["meta"]["webhook_id"],
             name=name,
             payload=payload,
             endpoint=endpoint,
@@ -163,20 +179,6 @@ class Sender:
     def _push(self, at: datetime, delivery: WebhookDelivery) -> None:
         heappush(self._due, (at, next(self._numbers), delivery))
 
-    def _payload(self, name: str, data: Payload, custom: object, webhook_id: str) -> Payload:
-        meta: Payload = {"test_mode": self.test_mode, "event_name": name}
-        if custom is not None:
-            meta["custom_data"] = custom
-        return {"meta": {**meta, "webhook_id": webhook_id}, "data": data}
-
-    def _renamed(self, payload: Payload) -> Payload:
-        renamed = copy.copy(payload)
-        renamed["meta"] = {**payload["meta"], "webhook_id": self._webhook_id()}
-        return renamed
-
-    def _webhook_id(self) -> str:
-        return str(UUID(int=self.random.getrandbits(128), version=4))
-
     def _post(self, url: str, body: bytes, stated: Mapping[str, str]) -> int:
         if _is_closed(self._connections.get(_place(url))):
             self._forget(url)
@@ -189,7 +191,7 @@ class Sender:
     def _connection(self, scheme: str, netloc: str) -> http.client.HTTPConnection:
         if (scheme, netloc) not in self._connections:
             kind = http.client.HTTPSConnection if scheme == "https" else http.client.HTTPConnection
-            self._connections[scheme, netloc] = kind(netloc, timeout=self.assumptions.timeout)
+            self._connections[scheme, netloc] = kind(netloc, timeout=self.timeout)
         return self._connections[scheme, netloc]
 
     def _forget(self, url: str) -> None:

@@ -10,18 +10,20 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
-from kulanz_simulator.api import ApiRequest, failure
+from kulanz_simulator.api import ApiRequest
 from kulanz_simulator.console import Console, ConsoleResponse
 from kulanz_simulator.simulator import Simulator
 
 API = "/v1"
+S = TypeVar("S", bound=Simulator)
 _WORDS = {429: "Too Many Attempts.", 503: "Service Unavailable."}
 
 
 @contextmanager
-def running(simulator: Simulator, port: int = 0) -> Iterator[Simulator]:
+def running(simulator: S, port: int = 0) -> Iterator[S]:
     """Serve on loopback while the context lasts; `simulator.url` is the API's address then."""
     with _Server(("127.0.0.1", port), _handler(simulator)) as server:
         simulator.url = f"http://127.0.0.1:{server.server_port}{API}"
@@ -54,11 +56,15 @@ def _handler(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
         def _answer(self) -> None:
             parts = urlsplit(self.path)
             body = self.rfile.read(int(self.headers.get("Content-Length") or "0"))
-            query = dict(parse_qsl(parts.query))
+            pairs = parse_qsl(parts.query)
+            query = dict(pairs)
             headers = {name.lower(): value for name, value in self.headers.items()}
             if parts.path.startswith(f"{API}/"):
                 path = parts.path.removeprefix(API)
-                self._answer_api(ApiRequest(method=self.command, path=path, query=query, headers=headers, body=body))
+                request = ApiRequest(
+                    method=self.command, path=path, query=query, pairs=pairs, headers=headers, body=body
+                )
+                self._answer_api(request)
             else:
                 self._send(*_shown(console.respond(self.command, parts.path, query, headers, body)))
 
@@ -72,13 +78,10 @@ def _handler(simulator: Simulator) -> type[BaseHTTPRequestHandler]:
                 return
             with simulator.lock:
                 instead, remaining, wait = conditions.take()
-            answer = simulator.answer(request) if instead is None else failure(instead, _WORDS.get(instead, "Failed."))
-            headers = {
-                "Content-Type": "application/vnd.api+json",
-                "X-Ratelimit-Limit": str(conditions.limit),
-                "X-Ratelimit-Remaining": str(remaining),
-                **({"Retry-After": str(wait)} if instead is not None else {}),
-            }
+            words = _WORDS.get(instead or 0, "Failed.")
+            answer = simulator.answer(request) if instead is None else simulator.refusal(instead, words)
+            waits = {"Retry-After": str(wait)} if instead is not None else {}
+            headers = {**simulator.headers(remaining), **waits}
             body = b"" if answer.document is None else json.dumps(answer.document, separators=(",", ":")).encode()
             self._send(answer.status, headers, body)
 

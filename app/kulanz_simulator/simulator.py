@@ -1,59 +1,80 @@
-"""The whole simulator: store, billing, desk, sender and API on one clock, safe to be used by several threads."""
+"""A simulated provider: its objects, its sender and its API on one clock, safe to be used by several threads."""
 
 from __future__ import annotations
 
 import random
 import threading
 import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from kulanz.errors import InvalidInputError
-from kulanz.providers.lemonsqueezy.samples import Payload, Purchase
-from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, SUBSCRIPTIONS
-from kulanz_simulator.api import ApiRequest, ApiResponse, SimulatedApi
-from kulanz_simulator.assumptions import Assumptions
-from kulanz_simulator.billing import Billing
+from kulanz_simulator.api import ApiRequest, ApiResponse
+from kulanz_simulator.form import FormFields
 from kulanz_simulator.network_conditions import NetworkConditions
-from kulanz_simulator.sender import Faults, Sender, WebhookTarget
-from kulanz_simulator.shop_actions import ShopActions
-from kulanz_simulator.store import Store
+from kulanz_simulator.sender import Faults, Sender, WebhookTarget, Wire
+from kulanz_simulator.timeline import Timeline
 
 API_KEY = "a-key-of-the-simulator"
 TICK_SECONDS = 0.1
+ROWS_SHOWN = 50
 
 
-class Simulator:
-    """One simulated store. Its time goes on by `advance_to`, or by itself at `speed` times real time."""
+@dataclass(frozen=True, slots=True)
+class ShopAct:
+    """Something that the console can have done: a title, the fields of its form, and what it does with them."""
 
-    def __init__(
-        self,
-        now: datetime,
-        *,
-        seed: int = 1,
-        assumptions: Assumptions = Assumptions(),  # noqa: B008 - frozen
-        api_key: str = API_KEY,
-        test_mode: bool = True,
-    ) -> None:
+    title: str
+    fields: Sequence[str]
+    do: Callable[[FormFields], Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A table of the console's page."""
+
+    title: str
+    columns: Sequence[str]
+    rows: Iterable[Sequence[object]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How a provider sends and how much it answers."""
+
+    latency: timedelta
+    attempts_at: tuple[timedelta, ...]
+    timeout: float
+    requests_a_minute: int
+
+
+class Simulator(ABC):
+    """One simulated provider. Its time goes on by `advance_to`, or by itself at `speed` times real time."""
+
+    provider: str
+    """How Kulanz calls it: the name of the endpoint."""
+    timeline: Timeline
+
+    def __init__(self, wire: Wire, pace: Pace, chance: random.Random, api_key: str) -> None:
         self.lock = threading.RLock()
         self._advancing = threading.RLock()
-        self.assumptions = assumptions
-        self.random = random.Random(seed)  # noqa: S311 - a play, not a secret
+        self.random = chance
         self.api_key = api_key
-        self.sender = Sender(assumptions=assumptions, random=self.random, test_mode=test_mode)
-        self.store = Store(now=now, announce=self._announce, test_mode=test_mode)
-        self.billing = Billing(self.store, assumptions)
-        self.desk = ShopActions(self.store, self.billing, assumptions)
-        self.api = SimulatedApi(self.store, self.desk, self.sender, api_key)
-        self.conditions = NetworkConditions(limit=assumptions.requests_a_minute)
+        self.sender = Sender(
+            wire=wire, random=chance, latency=pace.latency, attempts_at=pace.attempts_at, timeout=pace.timeout
+        )
+        self.conditions = NetworkConditions(limit=pace.requests_a_minute)
         self.speed = 0.0
         self.url = ""
-        """To be used as `LEMONSQUEEZY_API_URL`, once it is running."""
+        """To be used as the address of its API, once it is running."""
 
     @property
     def now(self) -> datetime:
         """The simulator's time."""
-        return self.store.now
+        return self.timeline.now
 
     @property
     def faults(self) -> Faults:
@@ -64,48 +85,16 @@ class Simulator:
     def faults(self, faults: Faults) -> None:
         self.sender.faults = faults
 
-    def deliver_to(self, url: str, secret: str) -> None:
-        """Deliver every event there from now on, and nowhere else."""
+    def deliver_to(self, url: str, secret: str, *, events: Iterable[str] = (), thin: bool = False) -> None:
+        """Deliver every event, or these, there from now on, and nowhere else."""
         with self.lock:
             self.sender.endpoints.clear()
-            self.sender.endpoints["1"] = WebhookTarget(url=url, secret=secret)
-
-    def sell(self, *, trial: timedelta | None = None, licence: bool = False, **told: Any) -> Purchase:
-        """Sell a subscription now, to a new customer unless `customer` is given; `told` are fields of a purchase."""
-        with self.lock:
-            ids: dict[str, Any] = {
-                name: told.pop(name, None) or self.store.new_id()
-                for name in ("customer", "subscription", "order", "licence")
-            }
-            email = told.pop("email", f"buyer{ids['customer']}@shop.example")
-            account = told.pop("account", f"org_{ids['customer']}")
-            purchase = Purchase(began=self.now, email=email, account=account, store=self.store.store_id, **ids, **told)
-            self.billing.check_out(purchase, trial=trial, licence=licence)
-        return purchase
-
-    def subscription(self, subscription: object) -> Payload:
-        """Return a subscription's attributes as the provider holds them."""
-        with self.lock:
-            return dict(self.store.told(SUBSCRIPTIONS, subscription))
-
-    def invoices(self, subscription: object) -> list[Payload]:
-        """Return the invoices of a subscription, oldest first."""
-        with self.lock:
-            return list(self.store.invoices_of(subscription))
-
-    def last_invoice(self, subscription: object) -> str:
-        """Return the id of the newest invoice of a subscription."""
-        return str(self.invoices(subscription)[-1]["id"])
-
-    def answer(self, request: ApiRequest) -> ApiResponse:
-        """Answer a request to the API."""
-        with self.lock:
-            return self.api.respond(request)
+            self.sender.endpoints["1"] = WebhookTarget(url=url, secret=secret, events=frozenset(events), thin=thin)
 
     def next_due(self) -> datetime | None:
         """Return when something happens by itself next: a charge, an end, a delivery."""
         with self.lock:
-            moments = (self.store.next_due(), self.sender.next_due())
+            moments = (self.timeline.next_due(), self.sender.next_due())
             return min((at for at in moments if at is not None), default=None)
 
     def advance_to(self, at: datetime) -> None:
@@ -113,7 +102,7 @@ class Simulator:
         while True:
             with self.lock:
                 due = self.next_due()
-                self.store.act_until(max(self.now, min(at, due) if due is not None else at))
+                self.timeline.act_until(max(self.now, min(at, due) if due is not None else at))
                 delivery = self.sender.pop_due(self.now)
             if delivery is not None:
                 status = self.sender.attempt(delivery)
@@ -141,12 +130,32 @@ class Simulator:
         with self.lock:
             states = [webhook_delivery.state for webhook_delivery in self.sender.deliveries]
             counts = {state: states.count(state) for state in ("waiting", "delivered", "failed", "lost")}
-            held = self.store.objects
-            return {
-                "subscriptions": len(held.get(SUBSCRIPTIONS, {})),
-                "invoices": len(held.get(INVOICES, {})),
-                **counts,
-            }
+            return {**self.held(), **counts}
 
-    def _announce(self, name: str, data: Payload, custom: object) -> None:
-        self.sender.announce(self.now, name, data, custom)
+    @abstractmethod
+    def sell(self, **told: Any) -> Any:
+        """Sell a subscription now, to a new customer unless one is given, and return what was bought."""
+
+    @abstractmethod
+    def held(self) -> Mapping[str, int]:
+        """Return how many objects there are of each kind that counts."""
+
+    @abstractmethod
+    def answer(self, request: ApiRequest) -> ApiResponse:
+        """Answer a request to the API."""
+
+    @abstractmethod
+    def refusal(self, status: int, words: str) -> ApiResponse:
+        """Return an error as the provider writes it."""
+
+    @abstractmethod
+    def headers(self, remaining: int) -> Mapping[str, str]:
+        """Return what comes with every answer of the API."""
+
+    @abstractmethod
+    def acts(self) -> Mapping[str, ShopAct]:
+        """Return what people can do here, by the names of the console."""
+
+    @abstractmethod
+    def listings(self) -> Iterable[Listing]:
+        """Return the newest objects, for the console's page."""

@@ -166,8 +166,8 @@ def test_dodos_disputes_stand_where_they_stand(name: str, told: dict[str, Any], 
 
 
 def test_a_dispute_of_nobody_is_complained_about() -> None:
-    with pytest.raises(UntranslatableError, match="customer_id"):
-        DODO.facts(standard.dodo_dispute(customer=None))
+    with pytest.raises(UntranslatableError, match="payment_id"):
+        DODO.facts(standard.dodo_dispute(customer=None, payment_id=None))
 
 
 def test_dodos_trial_is_over_after_its_days() -> None:

@@ -160,3 +160,16 @@ def test_an_id_of_another_customers_account_can_be_named_at_no_provider() -> Non
         routing = STRIPE.provider.route(stripe.subscription(purchase=bought), Naming())
 
         assert (routing.claim, routing.unusable_claim) == (None, f"{name}-cus_of_somebody_else")
+
+
+def test_what_changes_in_the_second_of_an_answer_comes_after_it() -> None:
+    """We look before we cancel or resume: both happen within a second, and Stripe's answers have whole seconds."""
+    held = stripe.subscription(status="past_due")["data"]["object"]
+    looked_up = STRIPE.provider.looked_up(held, MONDAY)
+    cancelled = subscribed(
+        at=MONDAY, status="past_due", cancel_at_period_end=True, previous={"cancel_at_period_end": False}
+    )
+    unrelated = subscribed(at=MONDAY, status="past_due", cancel_at_period_end=True)
+
+    assert looked_up.stamp.at == cancelled.stamp.at
+    assert looked_up.stamp < unrelated.stamp < cancelled.stamp

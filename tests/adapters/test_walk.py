@@ -154,7 +154,8 @@ def test_a_dispute_at_dodo_suspends_and_a_won_one_reinstates(town: Town, start: 
     document: dict[str, Any] = {"purchase": standard.Purchase(account="org_dodo", product="pdt_pro", began=start)}
     send = ("standard", standard.delivery, standard.SECRET)
     town.tell(*send, standard.dodo_subscription("active", at=start, **document))
-    town.tell(*send, standard.dodo_dispute("opened", at=start, **document))
+    town.tell(*send, standard.dodo_dispute("opened", at=start, **document))  # It names its payment only, and waits.
+    town.tell(*send, standard.dodo_payment("succeeded", at=start, **document))
     suspended = town.instance.account("org_dodo")
 
     town.tell(*send, standard.dodo_dispute("won", at=start + DAY, created_at=start, **document))

@@ -22,7 +22,7 @@ from kulanz.store.inbox import NewEvent
 from kulanz.web.application import WebApp
 from tests.console.operator import HIDDEN, Operator
 from tests.days import tell
-from tests.lemonsqueezy import dispute_created, subscription_created
+from tests.lemonsqueezy import dispute_created, order_created, subscription_created
 from tests.store.rows import an_effect, an_event
 
 in_a_month = (real_now() + timedelta(days=30)).strftime("%Y-%m-%dT%H:%M")
@@ -220,6 +220,28 @@ def test_a_dispute_is_opened_listed_and_closed(operator: Operator, services: Ser
 
 
 @pytest.mark.usefixtures("in_grace")
+def test_a_warning_is_listed_with_the_refund_that_prevents_the_chargeback_until_it_is_asked_for(
+    operator: Operator, services: Services
+) -> None:
+    tell(services, order_created(), dispute_created(status="inquiry"))
+    listed, overview = operator.see("/ops/disputes?show=warnings"), operator.see("/ops/")
+    page = operator.see("/ops/accounts/org_42")
+    (proposed,) = [item["proposed"] for item in accounts.account_document(services, "org_42")["chargeback_warnings"]]
+    form = {"order": "request_refund", "payment_id": proposed["payment_id"], "organisation": "Bakery"}
+
+    refused = operator.post("/ops/accounts/org_42/preview", **form, contact_email="nobody")
+    asked = operator.order("org_42", **form, contact_email="ada@shop.example")
+
+    assert "Chargeback warnings" in overview
+    assert 'href="/ops/accounts/org_42"' in listed
+    assert f"Refund payment {proposed['payment_id']} before it is charged back" in page
+    assert (refused.status_code, asked.status_code) == (422, 303)
+    assert "org_42" not in operator.see("/ops/disputes?show=warnings")
+    (request,) = accounts.account_document(services, "org_42")["refund_requests"]
+    assert (request["payment_id"], request["state"]) == (proposed["payment_id"], "review")
+
+
+@pytest.mark.usefixtures("in_grace")
 def test_a_contact_is_noted_and_a_chargeback_after_it_takes_nothing(operator: Operator, services: Services) -> None:
     noted = operator.order("org_42", order="note_contact", channel="phone", reason="asked about the invoice")
     operator.order("org_42", order="open_dispute", amount="49.00", currency="EUR", reason="told by the bank")
@@ -394,6 +416,7 @@ def test_a_question_that_makes_no_sense_is_refused_on_a_page(operator: Operator)
         "/ops/events?before=x",
         "/ops/accounts?standing=rich",
         "/ops/accounts?q=%00",
+        "/ops/disputes?show=none",
         "/ops/disputes?at=noon&account=a&key=k",
         "/ops/accounts/org_42?before=x",
     ]

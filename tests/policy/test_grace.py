@@ -100,6 +100,14 @@ def test_a_failed_invoice_of_another_kind_opens_no_case_by_itself(reason: Billin
     assert account.state.cases == ()
 
 
+def test_a_failure_whose_reason_is_unknown_counts_as_that_of_a_renewal() -> None:
+    account = a_paying_account()
+
+    account.hear(a_failure(MONDAY, reason=BillingReason.UNKNOWN), at=MONDAY)
+
+    assert account.state.standing is Standing.GRACE
+
+
 def test_a_policy_may_open_cases_on_other_invoices_too() -> None:
     account = a_paying_account(terms=terms(plexo_but(opens_on=("renewal", "updated"))))
 

@@ -8,7 +8,7 @@ import pytest
 
 from kulanz.policy.facts import DisputeStatus, OrderStatus, Status
 from kulanz.policy.state import Access, Catalogue
-from kulanz.queries.story import idle_orders
+from kulanz.queries.story import idle
 from tests.policy.stories import DAY, MONDAY, ORDER, PRO, Stage, a_dispute, a_subscription, an_order, terms
 
 LIFETIME = "lemonsqueezy:394430"
@@ -105,7 +105,7 @@ def test_why_an_order_gives_nothing_is_said() -> None:
         a_subscription(Status.ACTIVE, MONDAY, order=ORDER),
     )
 
-    assert list(idle_orders(stage.account.book, stage.terms)) == [
+    assert list(idle(stage.account.book, stage.terms)) == [
         "The order lemonsqueezy:2990001 gives no plan: KULANZ_PLANS does not map lemonsqueezy:1 to a lifetime plan.",
         "The order lemonsqueezy:2990002 gives no plan: it was refunded.",
     ]

@@ -18,6 +18,7 @@ from tests.policy.stories import (
     a_dispute,
     a_paying_account,
     a_subscription,
+    a_success,
     an_order,
     plexo_but,
     terms,
@@ -206,6 +207,16 @@ def test_what_a_trial_or_an_unpaid_subscription_gives_protects_no_account_from_i
     account.hear(a_dispute(OPENED, MONDAY, subscription=SUB), at=MONDAY)
 
     assert account.state.access is Access.NONE
+
+
+def test_a_trial_that_something_was_paid_for_protects_the_account_like_any_paid_subscription() -> None:
+    account = a_paying_account()
+    account.hear(a_subscription(Status.ON_TRIAL, key=OTHER, order="lemonsqueezy:8"))
+    account.hear(a_success(MONDAY - DAY, subscription=OTHER, key="lemonsqueezy:1140009"))
+
+    account.hear(a_dispute(OPENED, MONDAY, subscription=SUB), at=MONDAY)
+
+    assert account.state.access is not Access.NONE
 
 
 def test_the_signature_of_one_purchase_says_nothing_of_another_of_the_same_customer() -> None:

@@ -3,8 +3,10 @@ from dataclasses import replace
 import pytest
 
 from kulanz.policy.document import Policy
-from kulanz.policy.facts import Stamp, Status
+from kulanz.policy.facts import BillingReason, Stamp, Status
 from kulanz.policy.state import FREE, Access, Standing
+from kulanz.queries.sentences import sentence
+from kulanz.store.codec import change_document
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,
@@ -17,6 +19,7 @@ from tests.policy.stories import (
     Stage,
     a_paying_account,
     a_subscription,
+    a_success,
     terms,
 )
 
@@ -163,6 +166,21 @@ def test_a_downgrade_takes_effect_at_the_end_of_the_period_5_2() -> None:
 
     assert account.state.plan == "professional"
     assert ("plan.lowered", "5.2") in account.rules
+
+
+@pytest.mark.parametrize("paid", [False, True])
+def test_a_lower_plan_in_a_trial_is_told_as_paid_for_only_where_something_was_paid(*, paid: bool) -> None:
+    account = Stage(now=MONDAY)
+    trial = {"status": Status.ON_TRIAL, "renews_at": MONDAY + 14 * DAY, "trial_ends_at": MONDAY + 14 * DAY}
+    account.hear(a_subscription(at=MONDAY, variant=ENTERPRISE, **trial))
+    if paid:
+        account.hear(a_success(MONDAY, reason=BillingReason.INITIAL, created_at=MONDAY))
+
+    account.hear(a_subscription(at=MONDAY + DAY, variant=PRO, **trial), at=MONDAY + DAY)
+
+    changes = (change for decision in account.decisions for change in decision.changes)
+    lines = [sentence(change_document(change)) for change in changes if "downgrade" in change.rule]
+    assert [("is paid for" in line) for line in lines] == [paid]
 
 
 def test_an_upgrade_takes_effect_at_once_5_1() -> None:

@@ -8,19 +8,19 @@ import pytest
 import requests
 
 from kulanz.providers.lemonsqueezy.client import LemonSqueezyClient
-from kulanz_simulator import Simulator, running
+from kulanz_simulator import LemonSqueezySimulator, running
 from tests.fake_servers import CallbackReceiver, a_callback_receiver
 from tests.lemonsqueezy import MONDAY, SECRET
 
 
 @pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    with running(Simulator(MONDAY)) as other_simulator:
+def simulator() -> Iterator[LemonSqueezySimulator]:
+    with running(LemonSqueezySimulator(MONDAY)) as other_simulator:
         yield other_simulator
 
 
 @pytest.fixture
-def receiver(simulator: Simulator) -> Iterator[CallbackReceiver]:
+def receiver(simulator: LemonSqueezySimulator) -> Iterator[CallbackReceiver]:
     """Whatever takes webhooks; its `answers` are given first, then 200."""
     with a_callback_receiver() as other_receiver:
         simulator.deliver_to(other_receiver.url, SECRET)
@@ -28,6 +28,6 @@ def receiver(simulator: Simulator) -> Iterator[CallbackReceiver]:
 
 
 @pytest.fixture
-def client(simulator: Simulator) -> Iterator[LemonSqueezyClient]:
+def client(simulator: LemonSqueezySimulator) -> Iterator[LemonSqueezyClient]:
     with requests.Session() as session:
         yield LemonSqueezyClient(simulator.api_key, simulator.url, session, timeouts=(1.0, 1.0))

@@ -22,7 +22,7 @@ from kulanz.policy.facts import (
 )
 from kulanz.providers.lemonsqueezy.client import LemonSqueezyClient, ResourceKind
 from kulanz.runtime.rate_limit import RateLimit
-from kulanz_simulator import Simulator
+from kulanz_simulator import LemonSqueezySimulator
 
 DAY = timedelta(days=1)
 
@@ -35,7 +35,7 @@ def patient(client: LemonSqueezyClient) -> tuple[LemonSqueezyClient, list[float]
     return replace(client, tries=4, rate_limit=pace), slept
 
 
-def test_lists_are_read_page_by_page_newest_first(simulator: Simulator, client: LemonSqueezyClient) -> None:
+def test_lists_are_read_page_by_page_newest_first(simulator: LemonSqueezySimulator, client: LemonSqueezyClient) -> None:
     sold = [simulator.sell() for _ in range(25)]
 
     pages = list(client.pages(ResourceKind.SUBSCRIPTIONS, size=10))
@@ -49,7 +49,7 @@ def test_lists_are_read_page_by_page_newest_first(simulator: Simulator, client: 
     assert keys == [f"lemonsqueezy:{purchase.subscription}" for purchase in reversed(sold)]
 
 
-def test_a_list_is_taken_up_again_at_a_page(simulator: Simulator, client: LemonSqueezyClient) -> None:
+def test_a_list_is_taken_up_again_at_a_page(simulator: LemonSqueezySimulator, client: LemonSqueezyClient) -> None:
     for _ in range(25):
         simulator.sell()
 
@@ -58,7 +58,7 @@ def test_a_list_is_taken_up_again_at_a_page(simulator: Simulator, client: LemonS
 
 
 def test_a_list_entry_names_its_account_by_the_providers_objects(
-    simulator: Simulator, client: LemonSqueezyClient
+    simulator: LemonSqueezySimulator, client: LemonSqueezyClient
 ) -> None:
     bought = simulator.sell()
 
@@ -73,7 +73,7 @@ def test_a_list_entry_names_its_account_by_the_providers_objects(
     assert entry.binding == f"lemonsqueezy:invoice:{simulator.last_invoice(bought.subscription)}"
 
 
-def test_lists_can_be_narrowed(simulator: Simulator, client: LemonSqueezyClient) -> None:
+def test_lists_can_be_narrowed(simulator: LemonSqueezySimulator, client: LemonSqueezyClient) -> None:
     bought = [simulator.sell() for _ in range(3)]
     simulator.desk.cancel(str(bought[1].subscription))
 
@@ -82,7 +82,7 @@ def test_lists_can_be_narrowed(simulator: Simulator, client: LemonSqueezyClient)
     assert [item.routing.customer for item in page.items] == [f"lemonsqueezy:customer:{bought[1].customer}"]
 
 
-def test_one_odd_object_hides_no_other(simulator: Simulator, client: LemonSqueezyClient) -> None:
+def test_one_odd_object_hides_no_other(simulator: LemonSqueezySimulator, client: LemonSqueezyClient) -> None:
     odd, good = simulator.sell(), simulator.sell()
     simulator.store.told("subscriptions", odd.subscription)["status"] = "dreaming"
 
@@ -95,7 +95,7 @@ def test_one_odd_object_hides_no_other(simulator: Simulator, client: LemonSqueez
 
 @pytest.mark.parametrize(("age", "rank"), [(30, 3), (61, 9)])
 def test_an_answer_is_the_last_word_once_its_object_has_rested(
-    simulator: Simulator, client: LemonSqueezyClient, age: int, rank: int
+    simulator: LemonSqueezySimulator, client: LemonSqueezyClient, age: int, rank: int
 ) -> None:
     simulator.sell()
 
@@ -106,7 +106,9 @@ def test_an_answer_is_the_last_word_once_its_object_has_rested(
     assert fact.stamp.rank == rank
 
 
-def test_single_objects_are_read_and_missing_ones_are_none(simulator: Simulator, client: LemonSqueezyClient) -> None:
+def test_single_objects_are_read_and_missing_ones_are_none(
+    simulator: LemonSqueezySimulator, client: LemonSqueezyClient
+) -> None:
     bought = simulator.sell(licence=True)
     invoice = simulator.last_invoice(bought.subscription)
 
@@ -124,7 +126,7 @@ def test_single_objects_are_read_and_missing_ones_are_none(simulator: Simulator,
 
 
 def test_cancel_resume_pause_and_plan_change_come_back_as_snapshots(
-    simulator: Simulator, client: LemonSqueezyClient
+    simulator: LemonSqueezySimulator, client: LemonSqueezyClient
 ) -> None:
     own = str(simulator.sell().subscription)
 
@@ -146,7 +148,7 @@ def test_cancel_resume_pause_and_plan_change_come_back_as_snapshots(
 
 
 def test_refunds_are_cumulative_and_refused_in_the_providers_own_words(
-    simulator: Simulator, client: LemonSqueezyClient
+    simulator: LemonSqueezySimulator, client: LemonSqueezyClient
 ) -> None:
     bought = simulator.sell(price=4900)
     simulator.advance(31 * DAY)
@@ -166,14 +168,16 @@ def test_refunds_are_cumulative_and_refused_in_the_providers_own_words(
     assert refused.value.detail == "Lemon Squeezy answered 422: what is refunded cannot be refunded"
 
 
-def test_an_unpaid_invoice_is_a_snapshot_and_no_payment(simulator: Simulator, client: LemonSqueezyClient) -> None:
+def test_an_unpaid_invoice_is_a_snapshot_and_no_payment(
+    simulator: LemonSqueezySimulator, client: LemonSqueezyClient
+) -> None:
     bought = simulator.sell()
     simulator.desk.fail(str(bought.subscription))
 
     assert isinstance(client.invoice(simulator.last_invoice(bought.subscription)), InvoiceSeen)
 
 
-def test_a_licence_key_is_disabled(simulator: Simulator, client: LemonSqueezyClient) -> None:
+def test_a_licence_key_is_disabled(simulator: LemonSqueezySimulator, client: LemonSqueezyClient) -> None:
     bought = simulator.sell(licence=True)
 
     changed = client.change_licence(str(bought.licence), disabled=True)
@@ -182,7 +186,9 @@ def test_a_licence_key_is_disabled(simulator: Simulator, client: LemonSqueezyCli
     assert changed.status is LicenceStatus.DISABLED
 
 
-def test_webhooks_are_made_listed_changed_and_taken_away(simulator: Simulator, client: LemonSqueezyClient) -> None:
+def test_webhooks_are_made_listed_changed_and_taken_away(
+    simulator: LemonSqueezySimulator, client: LemonSqueezyClient
+) -> None:
     url = "https://shop.example/webhooks/lemonsqueezy"
     made = client.create_webhook("58231", url=url, events=("order_created",), secret="s" * 12, test_mode=True)
     assert made is not None
@@ -199,7 +205,7 @@ def test_webhooks_are_made_listed_changed_and_taken_away(simulator: Simulator, c
 
 
 def test_reading_is_repeated_after_a_503_and_a_429_as_long_as_told(
-    simulator: Simulator, patient: tuple[LemonSqueezyClient, list[float]]
+    simulator: LemonSqueezySimulator, patient: tuple[LemonSqueezyClient, list[float]]
 ) -> None:
     client, slept = patient
     own = str(simulator.sell().subscription)
@@ -210,7 +216,7 @@ def test_reading_is_repeated_after_a_503_and_a_429_as_long_as_told(
 
 
 def test_what_is_written_is_repeated_after_a_429_only(
-    simulator: Simulator, patient: tuple[LemonSqueezyClient, list[float]]
+    simulator: LemonSqueezySimulator, patient: tuple[LemonSqueezyClient, list[float]]
 ) -> None:
     client, _ = patient
     own = str(simulator.sell().subscription)
@@ -224,7 +230,7 @@ def test_what_is_written_is_repeated_after_a_429_only(
     assert simulator.subscription(own)["status"] == "cancelled"
 
 
-def test_the_limit_is_kept_by_our_own_count_before_the_provider_has_to_say_no(simulator: Simulator) -> None:
+def test_the_limit_is_kept_by_our_own_count_before_the_provider_has_to_say_no(simulator: LemonSqueezySimulator) -> None:
     now = [1000.0]
     simulator.conditions.clock = lambda: now[0]
     pace = RateLimit(max_wait=float("inf"), clock=lambda: now[0], sleep=lambda seconds: now.append(now.pop() + seconds))
@@ -238,7 +244,7 @@ def test_the_limit_is_kept_by_our_own_count_before_the_provider_has_to_say_no(si
     assert now[0] - 1000.0 == pytest.approx(120 + 99 * 0.05, abs=0.1)
 
 
-def test_an_api_that_is_away_breaks_connections(simulator: Simulator, client: LemonSqueezyClient) -> None:
+def test_an_api_that_is_away_breaks_connections(simulator: LemonSqueezySimulator, client: LemonSqueezyClient) -> None:
     simulator.conditions.away = True
 
     with pytest.raises(FarEndError) as failed:

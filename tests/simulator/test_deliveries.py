@@ -12,7 +12,7 @@ import pytest
 
 from kulanz.errors import RefusedError
 from kulanz.providers import PROVIDERS, Naming
-from kulanz_simulator import Assumptions, Faults, Simulator
+from kulanz_simulator import Assumptions, Faults, LemonSqueezySimulator
 from tests.fake_servers import Answer, CallbackReceiver, a_free_port
 from tests.lemonsqueezy import MONDAY, SECRET
 
@@ -28,7 +28,9 @@ def names(receiver: CallbackReceiver) -> list[str]:
     return [payload["meta"]["event_name"] for payload in payloads(receiver)]
 
 
-def test_a_sale_is_told_by_three_events_with_good_signatures(simulator: Simulator, receiver: CallbackReceiver) -> None:
+def test_a_sale_is_told_by_three_events_with_good_signatures(
+    simulator: LemonSqueezySimulator, receiver: CallbackReceiver
+) -> None:
     bought = simulator.sell(account="org_42")
 
     simulator.advance(timedelta(seconds=2))
@@ -43,7 +45,7 @@ def test_a_sale_is_told_by_three_events_with_good_signatures(simulator: Simulato
     assert paid["data"]["attributes"]["subscription_id"] == bought.subscription
 
 
-def test_bytes_are_those_of_php(simulator: Simulator, receiver: CallbackReceiver) -> None:
+def test_bytes_are_those_of_php(simulator: LemonSqueezySimulator, receiver: CallbackReceiver) -> None:
     simulator.sell(buyer="Änne / Öztürk")
 
     simulator.advance(timedelta(seconds=2))
@@ -54,7 +56,7 @@ def test_bytes_are_those_of_php(simulator: Simulator, receiver: CallbackReceiver
 
 
 def test_anything_but_200_is_tried_again_after_5_25_and_125_seconds(
-    simulator: Simulator, receiver: CallbackReceiver
+    simulator: LemonSqueezySimulator, receiver: CallbackReceiver
 ) -> None:
     receiver.answers.extend([Answer(status=503), Answer(status=202), Answer(drop=True)])
     simulator.sell()
@@ -70,7 +72,7 @@ def test_anything_but_200_is_tried_again_after_5_25_and_125_seconds(
     assert simulator.sender.deliveries[0].state == "delivered"
 
 
-def test_after_four_attempts_an_event_is_given_up(simulator: Simulator) -> None:
+def test_after_four_attempts_an_event_is_given_up(simulator: LemonSqueezySimulator) -> None:
     simulator.deliver_to(f"http://127.0.0.1:{a_free_port()}/", SECRET)
     simulator.sell()
 
@@ -80,7 +82,9 @@ def test_after_four_attempts_an_event_is_given_up(simulator: Simulator) -> None:
     assert {webhook_delivery.state for webhook_delivery in simulator.sender.deliveries} == {"failed"}
 
 
-def test_a_resend_has_another_delivery_id_and_the_same_data(simulator: Simulator, receiver: CallbackReceiver) -> None:
+def test_a_resend_has_another_delivery_id_and_the_same_data(
+    simulator: LemonSqueezySimulator, receiver: CallbackReceiver
+) -> None:
     simulator.sell()
     simulator.advance(timedelta(minutes=1))
 
@@ -93,7 +97,7 @@ def test_a_resend_has_another_delivery_id_and_the_same_data(simulator: Simulator
     assert receiver.requests[0].headers["x-signature"] != receiver.requests[-1].headers["x-signature"]
 
 
-def test_time_that_several_let_go_on_at_once_adds_up(simulator: Simulator) -> None:
+def test_time_that_several_let_go_on_at_once_adds_up(simulator: LemonSqueezySimulator) -> None:
     began, ready = simulator.now, threading.Barrier(8)
     simulator.sell()
 
@@ -107,7 +111,7 @@ def test_time_that_several_let_go_on_at_once_adds_up(simulator: Simulator) -> No
     assert simulator.now == began + 8 * 31 * DAY
 
 
-def test_a_year_of_a_good_card_is_twelve_renewals(simulator: Simulator, receiver: CallbackReceiver) -> None:
+def test_a_year_of_a_good_card_is_twelve_renewals(simulator: LemonSqueezySimulator, receiver: CallbackReceiver) -> None:
     simulator.sell()
 
     simulator.advance(365 * DAY)
@@ -116,7 +120,9 @@ def test_a_year_of_a_good_card_is_twelve_renewals(simulator: Simulator, receiver
     assert names(receiver).count("subscription_updated") == 12
 
 
-def test_a_card_that_stays_bad_is_charged_four_times_more_and_then_the_subscription_ends(simulator: Simulator) -> None:
+def test_a_card_that_stays_bad_is_charged_four_times_more_and_then_the_subscription_ends(
+    simulator: LemonSqueezySimulator,
+) -> None:
     sub = str(simulator.sell().subscription)
     simulator.store.contract(sub).card_works = False
 
@@ -131,7 +137,9 @@ def test_a_card_that_stays_bad_is_charged_four_times_more_and_then_the_subscript
     assert stated[-2:] == ["subscription_expired", "subscription_updated"]
 
 
-def test_a_card_that_works_at_the_second_attempt_recovers_and_keeps_the_anchor(simulator: Simulator) -> None:
+def test_a_card_that_works_at_the_second_attempt_recovers_and_keeps_the_anchor(
+    simulator: LemonSqueezySimulator,
+) -> None:
     sub = str(simulator.sell().subscription)
     simulator.store.contract(sub).charges = [False, True]
 
@@ -145,7 +153,7 @@ def test_a_card_that_works_at_the_second_attempt_recovers_and_keeps_the_anchor(s
     assert datetime.fromisoformat(simulator.subscription(sub)["renews_at"]) == MONDAY + 60 * DAY
 
 
-def test_what_has_expired_is_charged_no_more(simulator: Simulator) -> None:
+def test_what_has_expired_is_charged_no_more(simulator: LemonSqueezySimulator) -> None:
     sub = str(simulator.sell().subscription)
     simulator.desk.fail(sub)
     simulator.desk.cancel(sub)
@@ -157,7 +165,7 @@ def test_what_has_expired_is_charged_no_more(simulator: Simulator) -> None:
 def test_a_past_due_subscription_that_is_cancelled_expires_at_once_or_at_the_end_as_assumed() -> None:
     ends = {}
     for at_once in (True, False):
-        simulator = Simulator(MONDAY, assumptions=Assumptions(cancelling_expires_past_due=at_once))
+        simulator = LemonSqueezySimulator(MONDAY, assumptions=Assumptions(cancelling_expires_past_due=at_once))
         sub = str(simulator.sell().subscription)
         simulator.desk.fail(sub)
         simulator.desk.cancel(sub)
@@ -168,7 +176,7 @@ def test_a_past_due_subscription_that_is_cancelled_expires_at_once_or_at_the_end
 
 def test_faults_are_a_share_of_all_events_and_the_same_for_a_seed(receiver: CallbackReceiver) -> None:
     def play(seed: int) -> dict[str, int]:
-        simulator = Simulator(MONDAY, seed=seed)
+        simulator = LemonSqueezySimulator(MONDAY, seed=seed)
         simulator.deliver_to(receiver.url, SECRET)
         simulator.faults = Faults(lost=0.1, twice=0.2, late=0.2)
         for _ in range(40):
@@ -187,7 +195,7 @@ def test_faults_are_a_share_of_all_events_and_the_same_for_a_seed(receiver: Call
 
 @pytest.mark.parametrize("told_by", ["order_refunded", "order_created", "nothing"])
 def test_an_order_that_turns_fraudulent_is_told_as_assumed(
-    simulator: Simulator, receiver: CallbackReceiver, told_by: str
+    simulator: LemonSqueezySimulator, receiver: CallbackReceiver, told_by: str
 ) -> None:
     bought = simulator.sell()
     simulator.advance(timedelta(minutes=1))
@@ -201,7 +209,7 @@ def test_an_order_that_turns_fraudulent_is_told_as_assumed(
     assert simulator.store.told("orders", bought.order)["status"] == "fraudulent"
 
 
-def test_every_event_of_a_life_is_one_that_kulanz_can_translate(simulator: Simulator) -> None:
+def test_every_event_of_a_life_is_one_that_kulanz_can_translate(simulator: LemonSqueezySimulator) -> None:
     sub = simulator.sell(licence=True)
     service, own = simulator.desk, str(sub.subscription)
     service.pause(own, "free")

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
-from kulanz.policy.facts import Fact, OwnFact, Provenance, ProviderFact
+from kulanz.policy.facts import OwnFact
 from kulanz.policy.state import CaseState, State
 from kulanz.privacy import erasure
-from kulanz.providers import PROVIDERS, Naming
-from kulanz.providers.lemonsqueezy.answers import answered
-from kulanz.providers.lemonsqueezy.client import ResourceKind
-from kulanz.providers.lemonsqueezy.samples import Payload, Purchase, wire
-from kulanz.queries.replay.replay import recorded
+from kulanz.queries.replay.replay import recorded, replay
 from kulanz.store import accounts, ledger
 from kulanz.store.database import Connection
 from tests.shop import Shop
+from tests.year.customer import Customer
 from tests.year.play import Played
-from tests.year.story import Story
 
-LEMONSQUEEZY = PROVIDERS["lemonsqueezy"]
+OWING = frozenset({"past_due", "unpaid", "canceled", "expired"})
+"""What the provider calls a subscription that is owed for, or that it has ended for that."""
+GONE = frozenset({"paused", "canceled", "expired"})
+"""What the provider collects no more for, or has ended."""
 NOTICE = timedelta(hours=24)
+A_PERIOD = timedelta(days=31)
 UNPAID_RULES = frozenset({"dunning.hold_placed", "dunning.exhausted"})
 
 
@@ -42,19 +44,22 @@ class Verdict:
 
 def judge(shop: Shop, played: Played) -> Verdict:
     """Compare every account with what all events of the provider give, had every one arrived once and in order."""
-    stated = _by_customer(shop)
+    customers = played.story.customers
     wrong: list[str] = []
     losses: list[_Loss] = []
     with shop.services.database.read() as conn:
-        for purchase in played.story.purchases:
-            events = stated[purchase.customer]
-            wrong.extend(_differences(shop, conn, purchase, events))
-            losses.extend(_losses(conn, purchase, events))
+        for customer in customers:
+            wrong.extend(f"{customer.account}: {line}" for line in _differences(shop, conn, customer))
+            losses.extend(_losses(conn, customer))
+    shuffled = replay(shop.services, shuffle=random.Random(7))
+    wrong.extend(f"{result.account}: replay finds otherwise {result.differs}" for result in shuffled if result.differs)
     unwarned = [
-        f"{loss.purchase.account} at {loss.at}: {loss.rule}" for loss in losses if not _fair(shop, played.story, loss)
+        f"{loss.account} at {loss.at}: {loss.rule}, the provider's {loss.status}"
+        for loss in losses
+        if not _fair(shop, loss)
     ]
     return Verdict(
-        accounts=len(played.story.purchases),
+        accounts=len(customers),
         losses=len(losses),
         by_dunning=sum(loss.rule in UNPAID_RULES for loss in losses),
         wrong=tuple(wrong),
@@ -64,55 +69,38 @@ def judge(shop: Shop, played: Played) -> Verdict:
 
 @dataclass(frozen=True, slots=True)
 class _Loss:
-    purchase: Purchase
+    customer: Customer
+    account: str
     at: datetime
     rule: str
     status: str
     """What the provider called the subscription then."""
 
 
-def _by_customer(shop: Shop) -> dict[int, list[tuple[str, Payload]]]:
-    matches: dict[int, list[tuple[str, Payload]]] = {}
-    for name, payload in shop.simulator.sender.told:
-        matches.setdefault(payload["data"]["attributes"]["customer_id"], []).append((name, payload))
-    return matches
-
-
-def _differences(shop: Shop, conn: Connection, purchase: Purchase, events: list[tuple[str, Payload]]) -> Iterator[str]:
-    row = accounts.get(conn, str(purchase.account)) or accounts.get(conn, f"lemonsqueezy-{purchase.customer}")
+def _differences(shop: Shop, conn: Connection, customer: Customer) -> Iterator[str]:
+    for former in customer.former:
+        old = accounts.get(conn, former)
+        if old is not None and (old.plan, old.standing) != ("free", "good"):
+            yield f"{former} still has {old.plan}, {old.standing}"
+    row = accounts.get(conn, customer.account)
     if row is None or row.book is None or row.key is None:
-        yield f"{purchase.account}: unknown"
+        yield "unknown"
         return
     held = erasure.book_of(shop.services.vault, row)
     own = [fact for fact in recorded(shop.services, conn, row.id) if isinstance(fact, OwnFact)]
-    truth = Book().with_facts([*_facts(events), *_objects(shop, purchase), *own])
+    truth = Book().with_facts([*customer.facts(), *own])
     now, terms = shop.now, shop.services.terms(conn)
     ours, theirs = (_summary(assess(book, terms, terms.timezone, now), book) for book in (held, truth))
     yield from (
-        f"{row.id}: {name}: ours {ours[name]}, the provider's {theirs[name]}"
-        for name in ours
-        if ours[name] != theirs[name]
+        f"{name}: ours {ours[name]}, the provider's {theirs[name]}" for name in ours if ours[name] != theirs[name]
     )
     stored = (row.standing, row.plan, row.access)
     if stored != (theirs["standing"], theirs["plan"], theirs["access"]):
-        yield f"{row.id}: stored {stored}"
-    yield from _against_objects(shop, purchase, held)
-
-
-def _facts(events: list[tuple[str, Payload]]) -> Iterator[Fact]:
-    for name, payload in events:
-        body = wire(payload)
-        digest = LEMONSQUEEZY.peek(body).content_key.hex()
-        facts: tuple[ProviderFact, ...] = LEMONSQUEEZY.translate(name, LEMONSQUEEZY.decode(body), digest, Naming())
-        yield from facts
-
-
-def _objects(shop: Shop, purchase: Purchase) -> Iterator[Fact]:
-    """What the provider holds at the end: not all that changes is told."""
-    for kind in ResourceKind:
-        for data in shop.simulator.store.objects.get(kind, {}).values():
-            if data["attributes"]["customer_id"] == purchase.customer:
-                yield answered(data, Provenance.RECONCILED, shop.now)
+        yield f"stored {stored}"
+    wanted, settled = customer.entitled(), customer.changed_at is None or customer.changed_at + A_PERIOD < now
+    if wanted is not None and settled and not customer.accused and row.plan != wanted:
+        yield f"the provider's objects give {wanted}, we {row.plan}"
+    yield from customer.mismatches(held)
 
 
 def _summary(state: State, book: Book) -> dict[str, Any]:
@@ -125,7 +113,7 @@ def _summary(state: State, book: Book) -> dict[str, Any]:
             (case.subscription, str(case.state)) for case in state.cases if case.state is not CaseState.VOLUNTARY
         ),
         "subscriptions": sorted(
-            (key, str(sub.seen.status), sub.seen.variant, sub.seen.ends_at, sub.seen.renews_at)
+            (key, str(sub.seen.status), sub.seen.variant, sub.seen.quantity, sub.seen.ends_at, sub.seen.renews_at)
             for key, sub in book.subscriptions.items()
         ),
         "invoices": sorted(
@@ -136,39 +124,27 @@ def _summary(state: State, book: Book) -> dict[str, Any]:
     }
 
 
-def _against_objects(shop: Shop, purchase: Purchase, held: Book) -> Iterator[str]:
-    """Compare with the objects themselves, not only with what was told of them."""
-    document = shop.simulator.subscription(purchase.subscription)
-    seen = held.subscriptions[f"lemonsqueezy:{purchase.subscription}"].seen
-    if (document["status"], f"lemonsqueezy:{document['variant_id']}") != (str(seen.status), seen.variant):
-        yield f"{purchase.account}: the provider holds {document['status']} {document['variant_id']}, we {seen.status}"
-    for invoice in shop.simulator.invoices(purchase.subscription):
-        existing_invoice = held.invoice(f"lemonsqueezy:{invoice['id']}")
-        attributes = invoice["attributes"]
-        if existing_invoice is None or existing_invoice.refunded != attributes["refunded_amount"]:
-            yield f"{purchase.account}: invoice {invoice['id']} is {attributes['status']}, we know {existing_invoice}"
+def _losses(conn: Connection, customer: Customer) -> Iterator[_Loss]:
+    """Yield where access was lost, from one moment to another: what is given and taken in one was never there."""
+    for name in (*customer.former, customer.account):
+        row = accounts.get(conn, name)
+        decisions = ledger.of_account(conn, row.id, 0, 100_000) if row else []
+        for at, several in groupby(decisions, key=lambda decision: decision.at):
+            first, *_, last = (several := list(several)) * 2
+            if first.before.get("access") == "full" and last.after["access"] != "full":
+                taking = next(each for each in several if each.after["access"] != "full")
+                yield _Loss(customer, name, at, taking.rule, customer.status_at(at))
 
 
-def _losses(conn: Connection, purchase: Purchase, events: list[tuple[str, Payload]]) -> Iterator[_Loss]:
-    row = accounts.get(conn, str(purchase.account))
-    for decision in ledger.of_account(conn, row.id, 0, 100_000) if row else []:
-        if decision.before.get("access") == "full" and decision.after["access"] != "full":
-            before = [payload["data"] for _, payload in events if _at(payload) <= decision.at]
-            statuses = [data["attributes"]["status"] for data in before if data["type"] == "subscriptions"]
-            yield _Loss(purchase, decision.at, decision.rule, statuses[-1] if statuses else "")
-
-
-def _at(payload: Payload) -> datetime:
-    return datetime.fromisoformat(payload["data"]["attributes"]["updated_at"])
-
-
-def _fair(shop: Shop, story: Story, loss: _Loss) -> bool:
+def _fair(shop: Shop, loss: _Loss) -> bool:
     """Whether access was lost for a reason that needs no warning, or after one that was delivered in time."""
+    customer = loss.customer
     if loss.rule in UNPAID_RULES:
-        return any(
-            notice == "grace_warning" and to == loss.purchase.email and at + NOTICE <= loss.at < at + 30 * NOTICE
+        owes = loss.status in OWING or customer.bounced
+        return owes and any(
+            notice == "grace_warning" and to == customer.email and at + NOTICE <= loss.at < at + 30 * NOTICE
             for at, notice, to in shop.mailed
         )
-    if loss.purchase.order in story.frauds:
+    if customer.accused:
         return True  # Suspended at once; what we stop meanwhile may be over before the bank clears the order.
-    return loss.status == "paused" or loss.purchase.subscription in story.left
+    return loss.status in GONE or customer.left or loss.account in customer.former

@@ -11,9 +11,9 @@ from datetime import datetime, timedelta
 from kulanz.reconcile import reconcile
 from kulanz_simulator import Faults
 from tests.shop import Shop
+from tests.year.customer import DAY
 from tests.year.story import Story
 
-DAY = timedelta(days=1)
 OUTAGE = timedelta(minutes=10)
 BACKLOG = timedelta(hours=30)
 FAULTS = Faults(lost=0.02, twice=0.2, late=0.2, late_by=timedelta(hours=2))
@@ -28,6 +28,7 @@ class Played:
     rounds: int = 0
     repaired: Counter[str] = field(default_factory=Counter)
     outages: list[datetime] = field(default_factory=list)
+    """When the product was away while something was being sent."""
     backlogs: list[datetime] = field(default_factory=list)
     """When the worker, and then the database, was away for a day while deliveries were acknowledged."""
 
@@ -39,12 +40,13 @@ def play(
     days: int,
     seed: int,
     every: timedelta = 10 * DAY,
+    intensity: float = 1.0,
     watch: Callable[[str], object] = lambda _: None,
 ) -> Played:
     """Play so many days of a store, reconciling now and then and after each outage, and once more at the end."""
-    simulator, began = shop.simulator, shop.now
-    simulator.faults, shop.step = FAULTS, STEP
-    story = Story(simulator, customers, days, seed)
+    began = shop.now
+    shop.simulator.faults, shop.step = FAULTS, STEP
+    story = Story(shop, customers, days, seed, intensity)
     played = Played(story)
     acts = story.acts()
     rounds = [began + every * number for number in range(1, days * DAY // every)]
@@ -55,19 +57,19 @@ def play(
     pending = iter(acts)
     act = next(pending, None)
     for stop in stops:
-        shop.advance_to(stop)
+        shop.advance_to(max(stop, shop.now))
         while act is not None and act.at <= stop:
             act.do()
             act = next(pending, None)
         if stop in played.outages:
-            _outage(shop)
+            _outage(shop, story)
         if stop in played.backlogs:
             through = shop.lag_through if stop == played.backlogs[0] else shop.spool_through
             through(shop.now + BACKLOG)
         if stop in rounds or stop in played.outages:
             compare(shop, played)
             watch(f"day {(shop.now - began).days}")
-    simulator.faults = Faults()
+    shop.simulator.faults = Faults()
     shop.advance(DAY)
     for _ in range(2):  # What the first round takes in may move the provider, which is then compared again.
         compare(shop, played)
@@ -83,15 +85,10 @@ def compare(shop: Shop, played: Played) -> None:
     shop.settle()
 
 
-def _outage(shop: Shop) -> None:
-    """Be away for ten minutes that begin as something is being sent: what is retried for 155 seconds is given up."""
-    simulator = shop.simulator
-    with simulator.lock:
-        due = [sub for sub, contract in simulator.store.contracts.items() if contract.open_invoice is None]
-    for sub in due[:10]:
-        with simulator.lock:
-            if simulator.subscription(sub)["status"] == "active":
-                simulator.desk.change_plan(sub, int(simulator.subscription(sub)["variant_id"]) ^ 3)
+def _outage(shop: Shop, story: Story) -> None:
+    """Be away for ten minutes that begin as something is being sent: what Lemon Squeezy sends then is given up."""
+    for customer in story.customers[:10]:
+        customer.change_plan()
     shop.sleep_through(shop.now + OUTAGE)
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -100,6 +103,45 @@ def skip(*, event: str, reason: str, dry_run: bool, actor: str, as_json: bool) -
             opened.notifier.notify()
     document = {"id": f"evt_{stored_event.id}", "skipped": not dry_run, "dry_run": dry_run, "actor": actor}
     emit(document, as_json, f"evt_{stored_event.id} {'would be' if dry_run else 'is'} ignored")
+
+
+@events.command()
+@click.argument("events_named", metavar="ID...", nargs=-1)
+@click.option("--account", help="All events of an account.")
+@click.option("--anonymise", is_flag=True, help="Replace every personal value; without it nothing is exported.")
+@click.option("--to", "folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="A new folder.")
+@json_option
+def export(*, events_named: tuple[str, ...], account: str | None, anonymise: bool, folder: Path, as_json: bool) -> None:
+    """Write events as files that say nothing of a person, to show somebody what went wrong."""
+    from kulanz.privacy.anonymising import EXPORT_SECRET
+    from kulanz.queries import exports
+
+    if not anonymise:
+        raise click.UsageError("events hold personal data: they are exported with --anonymise only")
+    if bool(events_named) == (account is not None):
+        raise click.UsageError("name events, or an --account")
+    with services() as opened:
+        chosen = [_found(opened, an_event(event)) for event in events_named] or exports.of_account(
+            opened, account or ""
+        )
+        exported = exports.anonymised(opened, chosen)
+    _write(folder, exported.files)
+    document = {"folder": str(folder), "files": len(exported.files), "left_out": exported.left_out}
+    note = f"{len(exported.files)} events in {folder}, {exported.left_out} left out as nothing of them is kept"
+    emit(document, as_json, f"{note}\nsigned claims in them are signed with KULANZ_ACCOUNT_SECRET={EXPORT_SECRET}")
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write files that only the user can read into a folder that was not there, or had nothing in it."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise RefusedError(f"{folder} is not empty")
+        for name, body in files.items():
+            with os.fdopen(os.open(folder / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(body)
+    except OSError as error:
+        raise RefusedError(f"{folder}: {error.strerror or 'cannot be written'}") from error
 
 
 def _document(event: Event) -> dict[str, Any]:

@@ -234,7 +234,7 @@ def _lines(entry: dict[str, Any]) -> Iterator[str]:
 
 
 def _ruling(answer: dict[str, Any], currency: str) -> str:
-    from kulanz.queries.sentences import money
+    from kulanz.formats.money import plain as money
 
     clause = f" by {answer['clause']}" if answer["clause"] else ""
     paid = f", paid by {answer['pay_by']}" if answer["pay_by"] else ""
@@ -244,7 +244,7 @@ def _ruling(answer: dict[str, Any], currency: str) -> str:
 
 def _counted(value: Any) -> str:
     """Write a number, or amounts by currency."""
-    from kulanz.queries.sentences import money
+    from kulanz.formats.money import plain as money
 
     return (
         ", ".join(money(amount, currency) for currency, amount in value.items()) if isinstance(value, dict) else value

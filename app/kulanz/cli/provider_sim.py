@@ -13,11 +13,18 @@ import click
 
 from kulanz.cli.listening import listening_address
 from kulanz.cli.options import host_instant
+from kulanz.errors import InvalidInputError
 
+STRIPE = "stripe"
 PORT = 8900
+PROVIDERS = ("lemonsqueezy", STRIPE)
 
 
 @click.command(name="provider-sim")
+@click.option("--provider", type=click.Choice(PROVIDERS), default=PROVIDERS[0], show_default=True, help="Whom to play.")
+@click.option(
+    "--api-version", help="Of Stripe's API: one from before, or from after 2025-03-31.basil [default: newest]."
+)
 @click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="Loopback only.")
 @click.option("--webhook-url", help="Deliver there [default: the webhook of the instance with this data directory].")
 @click.option("--secret", help="Sign with it [default: the newest configured secret].")
@@ -28,6 +35,8 @@ PORT = 8900
 @click.option("--live", is_flag=True, help="Call its events and its key live.")
 def provider_sim(
     *,
+    provider: str,
+    api_version: str | None,
     port: int,
     webhook_url: str | None,
     secret: str | None,
@@ -37,15 +46,15 @@ def provider_sim(
     seed: int,
     live: bool,
 ) -> None:
-    """Play Lemon Squeezy: its API, its webhooks, its clock, and a console to make things happen."""
+    """Play Lemon Squeezy or Stripe: the API, the webhooks, the clock, and a console to make things happen."""
     from kulanz.cli.send import target
-    from kulanz_simulator import Simulator, running
+    from kulanz_simulator import running
 
     if port:
         listening_address("127.0.0.1", port)
-    url, signed_with = target(webhook_url, secret)
+    url, signed_with = target(webhook_url, secret, provider)
     began = (at or datetime.now(UTC)).replace(microsecond=0)
-    simulator = Simulator(began, seed=seed, test_mode=not live)
+    simulator = _simulator(provider, api_version, began, seed=seed, test_mode=not live)
     simulator.speed = speed
     simulator.deliver_to(url, signed_with)
     with _until_stopped() as stopping, running(simulator, port):
@@ -53,6 +62,20 @@ def provider_sim(
         for _ in range(customers):
             simulator.sell()
         simulator.run(stopping)
+
+
+def _simulator(provider: str, api_version: str | None, began: datetime, *, seed: int, test_mode: bool) -> Any:
+    from kulanz_simulator import ApiVersion, LemonSqueezySimulator, StripeSimulator
+
+    if provider != STRIPE:
+        if api_version is not None:
+            raise InvalidInputError("--api-version is Stripe's")
+        return LemonSqueezySimulator(began, seed=seed, test_mode=test_mode)
+    known = {str(version): version for version in ApiVersion}
+    if api_version is not None and api_version not in known:
+        raise InvalidInputError(f"--api-version: one of {', '.join(known)}")
+    version = known[api_version] if api_version else ApiVersion.ENDIVE
+    return StripeSimulator(began, seed=seed, test_mode=test_mode, version=version)
 
 
 @contextmanager
@@ -70,5 +93,6 @@ def _until_stopped() -> Iterator[threading.Event]:
 def _greet(simulator: Any, url: str) -> None:
     console = simulator.url.removesuffix("/v1")
     click.echo(f"console     {console}/")
-    click.echo(f"API         LEMONSQUEEZY_API_URL={simulator.url} LEMONSQUEEZY_API_KEY={simulator.api_key}")
+    name = simulator.provider.upper()
+    click.echo(f"API         {name}_API_URL={simulator.url} {name}_API_KEY={simulator.api_key}")
     click.echo(f"delivers to {url}")

@@ -18,7 +18,6 @@ from kulanz.errors import InvalidInputError, RefusedError
 from kulanz.providers.lemonsqueezy import samples
 
 HTTP_OK = 200
-WEBHOOK_PATH = "/webhooks/lemonsqueezy"
 
 
 @click.command()
@@ -41,17 +40,19 @@ def send(*, files: tuple[Path, ...], event: str | None, url: str | None, secret:
         raise RefusedError(f"{len(refused)} of {len(answers)} not accepted (first: {refused[0]['status']})")
 
 
-def target(url: str | None, secret: str | None) -> tuple[str, str]:
+def target(url: str | None, secret: str | None, provider: str = "lemonsqueezy") -> tuple[str, str]:
     """Return where to and what to sign with, from the settings where not given."""
     if url is None or secret is None:
         settings = load(environment())
         url = url or f"http://127.0.0.1:{settings.port}"
-        if secret is None and not settings.lemonsqueezy_webhook_secrets:
-            raise RefusedError("there is no secret to sign with: set LEMONSQUEEZY_WEBHOOK_SECRETS, or give --secret")
-        secret = secret or settings.lemonsqueezy_webhook_secrets[0]
+        secrets: tuple[str, ...] = getattr(settings, f"{provider}_webhook_secrets")
+        if secret is None and not secrets:
+            name = f"{provider.upper()}_WEBHOOK_SECRETS"
+            raise RefusedError(f"there is no secret to sign with: set {name}, or give --secret")
+        secret = secret or secrets[0]
     refuse_no_web_url(url)
     if urlsplit(url).path in {"", "/"}:
-        url = url.rstrip("/") + WEBHOOK_PATH
+        url = url.rstrip("/") + f"/webhooks/{provider}"
     return url, secret
 
 

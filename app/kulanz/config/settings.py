@@ -205,7 +205,10 @@ class Settings:
     )
     """Connected accounts whose events act; those of the endpoint's own account always do."""
     stripe_api_key: str | None = _provider(
-        "STRIPE_API_KEY", kinds.SECRET, "for the fresh look, cancelling and resuming at Stripe", default=None
+        "STRIPE_API_KEY",
+        kinds.SECRET,
+        "for the fresh look, cancelling and resuming at Stripe, and for [events that never arrived](reconciliation.md)",
+        default=None,
     )
     stripe_api_url: str = _provider("STRIPE_API_URL", kinds.API, "the API's address", default=STRIPE_API)
     paddle_webhook_secrets: tuple[str, ...] = _provider(

@@ -12,18 +12,18 @@ import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from decimal import Decimal
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, get_timezone_name
-from babel.numbers import format_currency, get_currency_precision
+from babel.numbers import format_currency
 from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError, pass_context, select_autoescape
 from jinja2.runtime import Context
 
 from kulanz.errors import UntranslatableError
+from kulanz.formats.money import units
 from kulanz.formats.wording import shell_word
 
 LANGUAGES = ("de", "en")
@@ -56,6 +56,7 @@ OPTIONAL = (
     "currency",
     "data_deletion_eligible_at",
     "deadline",
+    "decimals",  # how many the amounts have, where the provider has others than the currency
     "draft_amount",  # what goes out with the next regular invoice
     "ends_at",
     "kind",  # what an add-on is, such as `users`
@@ -256,8 +257,8 @@ def _zone_name(local: datetime, locale: Locale) -> str:
 def _money(context: Context, amount: int, currency: str) -> str:
     """Minor units of a currency, as the reader writes them."""
     reader: Recipient = context["reader"]
-    value = Decimal(amount).scaleb(-get_currency_precision(currency))
-    return format_currency(value, currency, locale=reader.locale)
+    value = units(amount, currency, context["decimals"])
+    return format_currency(value, currency, locale=reader.locale, decimal_quantization=False)
 
 
 def _plan(name: str) -> str:

@@ -14,15 +14,12 @@ from time import sleep
 
 import msgspec
 
-from kulanz.config import Settings
-from kulanz.crypto import places
 from kulanz.errors import MalformedPayloadError, StorageUnavailableError, detail_of
-from kulanz.ingest import secret_usage
+from kulanz.ingest.event_rows import UnstampedEvent, endpoints, event_row, sealed_row
 from kulanz.ingest.group_commit import GroupCommit
 from kulanz.ingest.secret_usage import SecretUsage
 from kulanz.ingest.spool_reports import SpoolReports
 from kulanz.ingest.spooling import SpoolFallback
-from kulanz.providers import DeliveryHeader, Provider
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import inbox, secret_use, shared_values
@@ -38,7 +35,6 @@ DATABASE_TIMEOUT = 2.0
 PROBE_TIMEOUT = 1.0
 MEBIBYTE = 1024 * 1024
 RETRY_AFTER_SECONDS = 5
-MAX_EVENT_NAME = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,30 +44,6 @@ class WebhookResponse:
     status: int
     document: dict[str, str]
     retry_after: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProviderEndpoint:
-    """One configured place of delivery: whose words it speaks, and whose events act."""
-
-    provider: Provider
-    secrets: Sequence[bytes]
-    mode: str
-    store_ids: frozenset[str]
-
-    def objection(self, header: DeliveryHeader) -> str | None:
-        """Return why nobody acts on this event; None if somebody does."""
-        if not header.recognised:
-            return "nobody acts on this kind of event"
-        if self.mode not in {"any", _mode(header)}:
-            return f"sent in {_mode(header)} mode"
-        if self.store_ids and header.store not in self.store_ids:
-            return "sent by a store that is not ours"
-        return None
-
-
-_UnstampedEvent = Callable[..., NewEvent]
-"""A new event that lacks only the time of its arrival, which is read in the transaction that records it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +58,7 @@ class _Stored:
 class _Delivery:
     """A verified delivery: what to keep of it, and what to answer once that is kept."""
 
-    row: _UnstampedEvent
+    row: UnstampedEvent
     digest: bytes
     malformed: str | None = None
     """What is wrong with its body, which is kept in quarantine."""
@@ -107,11 +79,11 @@ class Receiver:
 
     def __init__(self, services: Services) -> None:
         self._services = services
-        self._endpoints = _endpoints(services.settings, services.providers)
+        self._endpoints = endpoints(services.settings, services.providers)
         self._secret_usage = SecretUsage(
             services.vault, {name: place.secrets for name, place in self._endpoints.items()}
         )
-        self._commits = GroupCommit[_UnstampedEvent | None, RecordedEvent](self._write, name="intake")
+        self._commits = GroupCommit[UnstampedEvent | None, RecordedEvent](self._write, name="intake")
         self._fallback = _spool_fallback(services, self._write_events)
         self._debouncer = Debouncer(services.notifier.notify)
         self._reports = SpoolReports(services.database, self._fallback)
@@ -177,27 +149,13 @@ class Receiver:
             return WebhookResponse(status=401, document={"error": "invalid_signature"})
         self._secret_usage.note(endpoint, secret)
         self._reports.start()
-        digest = sha256(body).digest()
+        digest, vault = sha256(body).digest(), self._services.vault
         try:
             header = provider_endpoint.provider.peek(body)
         except MalformedPayloadError as error:
-            quarantined = self._sealed(endpoint, digest, sha256(b"quarantined" + digest).digest(), body)
+            quarantined = sealed_row(vault, endpoint, sha256(b"quarantined" + digest).digest(), body)
             return _Delivery(_quarantined(quarantined, error.detail), digest, malformed=error.detail)
-        objection = provider_endpoint.objection(header)
-        row = partial(
-            self._sealed(endpoint, digest, header.delivery_key, body),
-            name=_printable(header.name),
-            content_key=header.content_key,
-            lane=header.lane,
-            state="ignored" if objection else "received",
-            reason=objection,
-            mode=_mode(header),
-        )
-        return _Delivery(row, digest)
-
-    def _sealed(self, endpoint: str, digest: bytes, key: bytes, body: bytes) -> _UnstampedEvent:
-        sealed = self._services.vault.seal(body, places.event(endpoint, key))
-        return partial(NewEvent, provider=endpoint, sha256=digest, delivery_key=key, body=sealed)
+        return _Delivery(event_row(vault, endpoint, provider_endpoint, header, body), digest)
 
     @property
     def _database_timeout(self) -> float:
@@ -236,7 +194,7 @@ class Receiver:
         key = event.content_key or event.delivery_key
         return delivery.response(_Stored(spooled_id(key), "ignored" if event.state == "ignored" else "accepted"))
 
-    def _write(self, rows: Sequence[_UnstampedEvent | None]) -> Sequence[RecordedEvent]:
+    def _write(self, rows: Sequence[UnstampedEvent | None]) -> Sequence[RecordedEvent]:
         """Record the rows in one transaction, in order; a None only asks whether that is possible."""
         used = self._secret_usage.due()
         self._services.vault.prepare()
@@ -305,30 +263,6 @@ class Debouncer:
             sleep(self.INTERVAL)
 
 
-def _endpoints(settings: Settings, providers: Mapping[str, Provider]) -> Mapping[str, ProviderEndpoint]:
-    """Return the endpoints that have a secret; the others do not exist.
-
-    Stripe says of each event which mode it is of, as Lemon Squeezy does: `LEMONSQUEEZY_MODE` is about both. Events of
-    the others say nothing and always act; there the sandbox has secrets of its own.
-    """
-    modes = dict.fromkeys(("lemonsqueezy", "stripe"), settings.lemonsqueezy_mode)
-    stores = {"lemonsqueezy": settings.lemonsqueezy_store_ids}
-    return {
-        name: ProviderEndpoint(
-            provider=providers[name],
-            secrets=tuple(secret.encode() for secret in secrets),
-            mode=modes.get(name, "any"),
-            store_ids=stores.get(name, frozenset()),
-        )
-        for name, secrets in secret_usage.configured(settings).items()
-        if secrets
-    }
-
-
-def _mode(header: DeliveryHeader) -> str:
-    return "test" if header.test_mode else "live"
-
-
 def _spool_fallback(services: Services, record: Callable[[Sequence[NewEvent]], None]) -> SpoolFallback | None:
     limit = services.settings.spool * MEBIBYTE
     return SpoolFallback(Spool(services.settings.data_dir / "spool", limit), services.vault, record) if limit else None
@@ -339,7 +273,7 @@ def _recorded(recorded: RecordedEvent) -> _Stored:
     return _Stored(event_id(recorded.id), "duplicate" if recorded.known else fresh)
 
 
-def _quarantined(sealed: _UnstampedEvent, detail: str) -> _UnstampedEvent:
+def _quarantined(sealed: UnstampedEvent, detail: str) -> UnstampedEvent:
     return partial(
         sealed,
         name="",
@@ -349,9 +283,3 @@ def _quarantined(sealed: _UnstampedEvent, detail: str) -> _UnstampedEvent:
         reason=detail,
         mode="",
     )
-
-
-def _printable(name: str) -> str:
-    """Return a name from outside as every database and terminal can take it."""
-    short = name[:MAX_EVENT_NAME]
-    return short if short.isprintable() else "".join(char if char.isprintable() else "?" for char in short)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from kulanz.policy.facts import (
+    ChargebackWarned,
     CustomerSeen,
     DisputeSeen,
     Fact,
@@ -225,7 +226,7 @@ def purchase_of(routing: Routing, facts: Iterable[Fact]) -> str | None:
                 return routing.subscription
             case OrderSeen() | LicenceSeen() | PaymentLinked():
                 return routing.order
-            case DisputeSeen() | RefundSeen():
+            case DisputeSeen() | RefundSeen() | ChargebackWarned():
                 return routing.order or routing.subscription
             case _:
                 pass
@@ -270,7 +271,7 @@ class _Word:
                 yield from self._payment(fact, subscription)
             case PaymentLinked() if order is not None:
                 yield from ((part, Ownership(within=(order,))) for part in self.routing.parts)
-            case DisputeSeen() | RefundSeen():
+            case DisputeSeen() | RefundSeen() | ChargebackWarned():
                 yield from self._loose()
             case CustomerSeen() if self.routing.customer is not None:
                 yield self.routing.customer, Ownership(seen=True)

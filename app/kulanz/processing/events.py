@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from kulanz.crypto import places
 from kulanz.errors import KulanzError, StorageUnavailableError, UntranslatableError, reason_of
 from kulanz.policy.facts import (
+    ChargebackWarned,
     DisputeSeen,
     Fact,
     InvoiceSeen,
@@ -123,7 +124,7 @@ def _account_of_event(services: Services, tx: Connection, event: Event) -> tuple
     """Return whose event it is as far as we know, and whose dunning it holds back."""
     try:
         provider = services.providers[event.provider]
-        routing = provider.route(provider.decode(_decrypted_body(services, tx, event)), services.account_naming)
+        routing = provider.route(provider.decode(decrypted_body(services, tx, event)), services.account_naming)
     except Exception as error:  # noqa: BLE001 - it is parked because something is wrong with it
         log.warning("event.without_account", cause=f"evt_{event.id}", error=reason_of(error))
         return None, ""
@@ -134,7 +135,8 @@ def _account_of_event(services: Services, tx: Connection, event: Event) -> tuple
     return stored.id if stored is not None else account, concerned
 
 
-def _decrypted_body(services: Services, tx: Connection, event: Event) -> bytes:
+def decrypted_body(services: Services, tx: Connection, event: Event) -> bytes:
+    """Return the bytes of an event as they were delivered. Raises `UntranslatableError` where they are gone."""
     if event.account is None or services.vault.has_sealed(event.body):
         return services.vault.open(event.body, places.event(event.provider, event.delivery_key))
     key = accounts.data_key(tx, event.account)
@@ -173,6 +175,7 @@ class Batch:
         self._waiting: list[SettledEvent] = []
         self._newly_known: set[str] = set()
         self._unknown: dict[Met, str] = {}
+        self._other_decimals: Counter[tuple[str, str]] = Counter()
 
     def apply(self) -> None:
         """Read, address, decide, and settle every event."""
@@ -204,6 +207,8 @@ class Batch:
     def count(self) -> None:
         """Count what was settled, once it is committed."""
         unknown_words.count(self._unknown)
+        for (provider, currency), amounts in self._other_decimals.items():
+            metrics.OTHER_DECIMALS.labels(provider, currency).inc(amounts)
         for state, events in Counter(settled_event.state for settled_event in self._settled).items():
             metrics.EVENTS_SETTLED.labels(state).inc(events)
         for settled_event in self._settled:
@@ -216,7 +221,7 @@ class Batch:
         """Read one event, and keep its facts; what cannot be read is parked with its reason."""
         provider = self._services.providers[event.provider]
         try:
-            body = _decrypted_body(self._services, self._tx, event)
+            body = decrypted_body(self._services, self._tx, event)
             payload = provider.decode(body)
         except KulanzError as error:
             self._park(event, error.detail, event.account)
@@ -237,7 +242,7 @@ class Batch:
         return True
 
     def _payload(self, event: Event) -> Mapping[str, Any]:
-        return self._services.providers[event.provider].decode(_decrypted_body(self._services, self._tx, event))
+        return self._services.providers[event.provider].decode(decrypted_body(self._services, self._tx, event))
 
     def _translated(
         self, provider: Provider, event: Event, payload: dict[str, Any], digest: bytes
@@ -248,12 +253,14 @@ class Batch:
         """
         unknown: list[UnknownWord] = []
         try:
-            return provider.translate(event.name, payload, digest.hex(), self._services.account_naming, unknown)
+            facts = provider.translate(event.name, payload, digest.hex(), self._services.account_naming, unknown)
         except UntranslatableError as error:
             return error
         finally:
             for word in unknown:
                 self._unknown.setdefault(Met(event.provider, word.field, word.word), f"evt_{event.id}")
+        self._other_decimals.update((event.provider, currency) for currency in _other_decimals(facts))
+        return facts
 
     def _resolve_accounts(self, routings: Mapping[int, Routing], resolver: AccountResolver) -> list[Translated]:
         """Find each event's account and facts; what needs a subscription comes after what makes one known."""
@@ -301,7 +308,7 @@ class Batch:
             )
         )
         facts = self._facts[event.id]
-        if isinstance(facts, tuple) and any(isinstance(fact, DisputeSeen) for fact in facts):
+        if isinstance(facts, tuple) and any(isinstance(fact, DisputeSeen | ChargebackWarned) for fact in facts):
             outbox.alert(self._services, self._tx, topic="dispute_of_unknown_payment", subject=f"evt_{event.id}")
 
     def _avoid_lost_wakeup(self, resolver: AccountResolver) -> None:
@@ -358,6 +365,14 @@ class Batch:
         )
         metrics.EVENT_FAILURES.labels("parked").inc()
         alert_parked(self._services, self._tx, event.id, account)
+
+
+def _other_decimals(facts: Iterable[Fact]) -> Iterator[str]:
+    """Yield the currency of each payment whose provider writes it with other decimals than the currency has."""
+    for fact in facts:
+        seen = fact.invoice if isinstance(fact, PaymentFailed | PaymentSucceeded | PaymentRefunded) else fact
+        if isinstance(seen, InvoiceSeen | OrderSeen) and seen.decimals is not None:
+            yield seen.currency
 
 
 def _order(translated: Translated) -> tuple[str, datetime, int]:

@@ -10,11 +10,11 @@ import msgspec
 from kulanz.crypto.vault import Vault
 from kulanz.policy.book import Book
 from kulanz.policy.facts import Fact, Provenance
-from kulanz.policy.state import Case, Chargeback, Decision
+from kulanz.policy.state import Case, Chargeback, ChargebackWarning, Decision
 from kulanz.policy.state.refunds import CLOSED_STATES, Refund
 from kulanz.services import Services
 from kulanz.store import case_index, email_index
-from kulanz.store.case_index import CASE, COLLECTION, DISPUTE, REFUND, CaseRow
+from kulanz.store.case_index import CASE, COLLECTION, DISPUTE, REFUND, WARNING, CaseRow
 from kulanz.store.database import Connection
 
 _CAUSES = {
@@ -78,6 +78,10 @@ def of_decision(decision: Decision, facts: Iterable[Fact], now: datetime) -> Ite
         )
     if state.refunds:
         yield from _refund_rows(decision, now)
+    if state.warnings:
+        known = {_warning(account, warning, now) for warning in before.warnings} if before else set()
+        rows = (_warning(account, warning, now) for warning in state.warnings)
+        yield from (row for row in rows if row not in known)
 
 
 def _refund_rows(decision: Decision, now: datetime) -> Iterator[CaseRow]:
@@ -193,4 +197,18 @@ def _refund(account: str, refund: Refund, now: datetime) -> CaseRow:
         amount=refund.amount,
         currency=refund.payment.currency,
         policy_version=refund.policy.version,
+    )
+
+
+def _warning(account: str, warning: ChargebackWarning, now: datetime) -> CaseRow:
+    return CaseRow(
+        account=account,
+        kind=WARNING,
+        key=warning.key,
+        state=warning.closed_as or "warned",
+        opened_at=warning.warned_at,
+        closed_at=None if warning.open else now,
+        amount=warning.amount,
+        currency=warning.currency,
+        policy_version=warning.policy.version,
     )

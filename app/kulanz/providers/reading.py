@@ -13,6 +13,7 @@ import msgspec
 
 from kulanz.errors import UntranslatableError
 from kulanz.formats.mail_addresses import is_address
+from kulanz.formats.money import decimals_of, decimals_told
 
 Word = TypeVar("Word", bound=str)
 Spelt = TypeVar("Spelt", bound=StrEnum)
@@ -172,6 +173,17 @@ class PayloadReader(msgspec.Struct, frozen=True):
         """Return a currency that nothing depends on."""
         value = self.values.get(key)
         return value.upper() if isinstance(value, str) and _CURRENCY.fullmatch(value) else None
+
+    def decimals(self, amount: str, currency: str, written: str) -> int | None:
+        """Return how many decimals an amount has by what is written beside it; None: as many as its currency."""
+        text = self.text(written)
+        if text is None:
+            return None
+        own = decimals_of(currency)
+        told = decimals_told(self.amount(amount), currency, text)
+        if told is None:
+            self._note(written, shown(text))
+        return None if told in (None, own) else told
 
     def word(self, key: str, words: Mapping[str, Word], otherwise: Word | None = None) -> Word:
         """Return what a word of the provider means; `otherwise` is what the event itself says where it is unknown."""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from kulanz.formats.money import decimals_of
 from kulanz.policy.areas.credit.pots import pots
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.document import Policy
-from kulanz.policy.state import Case, Chargeback, DebtStage, Hold, Moment, State, Terms
+from kulanz.policy.state import Case, Chargeback, ChargebackWarning, DebtStage, Hold, Moment, State, Terms
 from kulanz.queries import closed, debts, exceptions, extra_documents, refund_documents
 from kulanz.queries.views import AccountView, JsonDocument
 from kulanz.store.ledger import DecisionRow
@@ -27,6 +28,7 @@ def account(seen: AccountView) -> JsonDocument:
         "subscriptions": _subscriptions(who.book, terms, state),
         "dunning_cases": [_case(case, state.debt(case.key)) for case in state.cases if debts.shown(case)],
         "disputes": [_dispute(item, who.book) for item in state.chargebacks],
+        "chargeback_warnings": [_warning(item) for item in state.warnings],
         "holds": [_hold(item) for item in state.holds],
         "overrides": exceptions.overrides(who.book, seen.now),
         "terms": exceptions.terms(who.book, terms),
@@ -107,6 +109,7 @@ def _case(case: Case, debt: DebtStage | None) -> JsonDocument:
         "failures": case.failures,
         "amount_due": case.amount_due,
         "currency": case.currency,
+        "decimals": _decimals(case.currency, case.decimals),
         "level": debt.level if debt else 0,
         "fees": debt.fees if debt else 0,
     }
@@ -120,11 +123,28 @@ def _dispute(chargeback: Chargeback, book: Book) -> JsonDocument:
         "opened_at": _at(chargeback.opened_at),
         "amount": chargeback.amount,
         "currency": chargeback.currency,
+        "decimals": _decimals(chargeback.currency, chargeback.decimals),
         "fee": chargeback.fee,
         "fee_currency": chargeback.fee_currency,
         "payment_id": chargeback.payment.rpartition(":")[2] if chargeback.payment else None,
         "reference": dispute.seen.reference if dispute else None,
         "reason": chargeback.reason,
+    }
+
+
+def _warning(warning: ChargebackWarning) -> JsonDocument:
+    payment = warning.payment.rpartition(":")[2] if warning.payment else None
+    act = {"act": "refund", "payment_id": payment, "amount": warning.refundable, "currency": warning.currency}
+    return {
+        "id": warning.key,
+        "state": warning.closed_as or "warned",
+        "warned_at": _at(warning.warned_at),
+        "payment_id": payment,
+        "amount": warning.amount,
+        "currency": warning.currency,
+        "decimals": _decimals(warning.currency, warning.decimals),
+        "reason": warning.reason,
+        "proposed": act if warning.open and warning.refundable else None,
     }
 
 
@@ -137,6 +157,10 @@ def _hold(hold: Hold) -> JsonDocument:
         "since": _at(hold.since),
         "subscriptions": [key.partition(":")[2] for key in hold.subscriptions],
     }
+
+
+def _decimals(currency: str | None, told: int | None) -> int | None:
+    return told if told is not None or currency is None else decimals_of(currency)
 
 
 def _in_order(state: State) -> list[Any]:

@@ -108,7 +108,7 @@ def explanation(services: Services, name: str, *, steps: bool = True) -> JsonDoc
 
 def _why(seen: AccountView) -> Iterator[str]:
     yield from story.reasons(seen.state)
-    yield from story.idle_orders(seen.account.book, seen.terms.under(seen.account.book, seen.state.as_of))
+    yield from story.idle(seen.account.book, seen.terms.under(seen.account.book, seen.state.as_of))
 
 
 def _outlook(seen: AccountView, obstacles: Mapping[str, str]) -> Iterator[str]:

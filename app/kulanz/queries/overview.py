@@ -15,7 +15,7 @@ from kulanz.runtime import clock_guard
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import case_index, inbox, outbox, pages, shared_values
-from kulanz.store.case_index import REFUND, Sum
+from kulanz.store.case_index import REFUND, WARNING, Sum
 from kulanz.store.database import Connection
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -43,6 +43,8 @@ class FlowFigures:
     timers_due: int
     refunds_open: int
     """Requests for refunds that are neither denied nor paid."""
+    warnings_open: int
+    """Payments that are likely to be charged back, and that nobody has asked a refund of."""
     clock_seen: datetime | None
     jump: bool
     """Whether the host's time is not believed, so that no timer fires."""
@@ -105,6 +107,7 @@ class Figures:
                 per_minute=_rate(conn, now),
                 timers_due=pages.timers_due(conn, now),
                 refunds_open=case_index.number_open(conn, REFUND),
+                warnings_open=case_index.number_open(conn, WARNING),
                 clock_seen=datetime.fromisoformat(seen) if seen else None,
                 jump=clock_guard.jump(conn) is not None,
                 breaker_tripped_at=breaker.on_since,

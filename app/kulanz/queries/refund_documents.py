@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from kulanz.formats.money import decimals_of
 from kulanz.policy.areas.refunds.payments import in_use, payments
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
@@ -31,6 +32,7 @@ def refund_request(account: str, refund: Refund, now: datetime) -> JsonDocument:
         "amount": refund.amount,
         "refunded_amount": payment.refunded,
         "currency": payment.currency,
+        "decimals": decimals_of(payment.currency) if payment.decimals is None else payment.decimals,
         "payment_id": payment.key.partition(":")[2],
         "subscription_id": payment.subscription.partition(":")[2] if payment.subscription else None,
         "licence_ids": [key.partition(":")[2] for key in payment.licences],

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
 from typing import Any
 
-from babel.numbers import get_currency_precision
-
+from kulanz.formats.money import plain as money
 from kulanz.formats.wording import how_many
 
 _FRACTION = re.compile(r"(T\d\d:\d\d:\d\d)\.\d+Z")
@@ -57,6 +55,13 @@ SENTENCES: Mapping[str, str] = {
     "dispute.accepted": "The chargeback was accepted.",
     "dispute.withdrawn": "The chargeback was withdrawn.",
     "dispute.prevented": "The chargeback was prevented.",
+    "warning.received": (
+        "Payment {payment} is likely to be charged back. Nothing is taken from the customer for a warning; "
+        "a refund in time prevents the chargeback."
+    ),
+    "warning.closed": "A refund prevents no chargeback of payment {payment} any more.",
+    "warning.closed_by_refund": "Payment {payment} went back, so it can hardly be charged back any more.",
+    "warning.closed_by_request": "A refund of payment {payment} is asked for, as it is likely to be charged back.",
     "dispute.suspended": "What the disputing customer pays for is suspended at once.",
     "dispute.reach_moved": "It is known better what is disputed: the hold reaches that purchase, and nothing else.",
     "dispute.released": "The dispute's hold is released. Other holds stay as they are.",
@@ -136,7 +141,7 @@ SENTENCES: Mapping[str, str] = {
     "plan.downgrade_scheduled": (
         "A lower plan was chosen. The plan {plan} is paid for and stays to the end of its period."
     ),
-    "plan.downgrade_scheduled_in_trial": (
+    "plan.downgrade_scheduled_unpaid": (
         "A lower plan was chosen. The plan {plan} stays to the end of the period that was told before."
     ),
     "notice.grace_started": "The customer is asked to pay.",
@@ -221,11 +226,13 @@ _VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
     ("dunning.exhausted", "dunning.exhausted_and_barred", lambda detail: bool(detail.get("stays_on_hold"))),
     ("plan.given", "plan.given_for_a_term", lambda detail: "term_months" in detail),
     ("ownership.moved", "ownership.moved_away", lambda detail: "to" in detail),
+    ("warning.closed", "warning.closed_by_refund", lambda detail: detail.get("closed_as") == "refunded"),
+    ("warning.closed", "warning.closed_by_request", lambda detail: detail.get("closed_as") == "answered"),
     ("plan.ended", "plan.ended_by_pause", lambda detail: detail.get("status") == "paused"),
     (
         "plan.downgrade_scheduled",
-        "plan.downgrade_scheduled_in_trial",
-        lambda detail: detail.get("status") == "on_trial",
+        "plan.downgrade_scheduled_unpaid",
+        lambda detail: detail.get("paid") is False or detail.get("status") == "on_trial",
     ),
     ("subscription.cancelled", "subscription.cancelled_while_held", lambda detail: bool(detail.get("held"))),
 )
@@ -275,9 +282,9 @@ def _and(names: Sequence[str]) -> str:
 
 def _money(detail: Mapping[str, Any]) -> dict[str, str]:
     """Return amounts as people write them: our own are in minor units, which nobody reads right."""
-    currency, fee = detail.get("currency"), detail.get("fee")
+    currency, fee, decimals = detail.get("currency"), detail.get("fee"), detail.get("decimals")
     return {
-        "amount": money(detail.get("amount"), currency),
+        "amount": money(detail.get("amount"), currency, decimals),
         "unmatched": money(detail.get("unmatched"), currency) if detail.get("unmatched") else "nothing",
         "fee": money(fee, detail.get("fee_currency") or currency) if fee else "none",
         **{name: money(detail[name], currency) for name in _AMOUNTS if name in detail},
@@ -324,7 +331,7 @@ def _refund(detail: Mapping[str, Any]) -> dict[str, str]:
     return {
         "verdict_words": f"{_VERDICTS.get(str(detail['verdict']), '')}, as {why}",
         "why_words": why,
-        "refundable": money(detail.get("refundable_amount"), detail.get("currency")),
+        "refundable": money(detail.get("refundable_amount"), detail.get("currency"), detail.get("decimals")),
     }
 
 
@@ -337,11 +344,3 @@ def _lists(detail: Mapping[str, Any]) -> dict[str, str]:
     """Return lists of names as people write them."""
     lists = ((name, value) for name, value in detail.items() if isinstance(value, list))
     return {name: ", ".join(str(item).replace("_", " ") for item in value) or "nothing" for name, value in lists}
-
-
-def money(amount: int | None, currency: str | None) -> str:
-    """Return an amount in the units that people count in."""
-    if amount is None or currency is None:
-        return "an unknown amount"
-    places = get_currency_precision(currency)
-    return f"{Decimal(amount).scaleb(-places):,.{places}f} {currency}"

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 
+from kulanz.formats.money import plain as money
 from kulanz.policy.areas.lifetime import area as lifetime
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
-from kulanz.policy.facts import Status
-from kulanz.policy.state import Case, CaseState, Chargeback, Grant, Hold, Owner, State, Terms
+from kulanz.policy.facts import Status, SubscriptionSeen
+from kulanz.policy.state import Case, CaseState, Chargeback, ChargebackWarning, Grant, Hold, Owner, State, Terms
 from kulanz.policy.state.closure import ClosureCase
-from kulanz.queries.sentences import money
 
 
 def reasons(state: State) -> Iterator[str]:
@@ -42,8 +43,11 @@ def _rights(state: State) -> Iterator[str]:
         yield "No subscription gives a plan, so the account is on the free plan."
 
 
-def idle_orders(book: Book, terms: Terms) -> Iterator[str]:
-    """Yield why single orders give no plan."""
+def idle(book: Book, terms: Terms) -> Iterator[str]:
+    """Yield why single orders give no plan, and subscriptions of which nobody told what they are for."""
+    for key, sub in sorted(book.subscriptions.items()):
+        if not sub.seen.names_items:
+            yield f"Subscription {key} gives no plan: the provider has not told what is subscribed to."
     for order, why in lifetime.idle(book, terms):
         yield f"The order {order} gives no plan: {why}."
 
@@ -71,6 +75,8 @@ def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
         yield from _case(case, obstacles.get(case.key))
     for chargeback in state.chargebacks:
         yield from _chargeback(chargeback)
+    for warning in state.warnings:
+        yield from _warning(warning)
     for refund in state.refunds:
         if refund.due_at is not None:
             what = "an answer" if refund.answer_is_due else f"the money ({refund.state})"
@@ -85,15 +91,25 @@ def outlook(state: State, obstacles: Mapping[str, str]) -> Iterator[str]:
 
 
 def scheduled(state: State, book: Book, terms: Terms) -> Iterator[str]:
-    """Yield what the provider has announced: a pause that ends, a lower plan that begins."""
+    """Yield what the provider has announced: a pause that begins or ends, a change of what is subscribed to."""
     for key, sub in sorted(book.subscriptions.items()):
-        resumes_at = sub.seen.pause_resumes_at
-        if sub.seen.status is Status.PAUSED and resumes_at is not None and resumes_at > state.as_of:
-            yield f"Subscription {key} is to resume at {rfc3339(resumes_at)}."
+        yield from _announced(key, sub.seen, state.as_of, terms)
     for grant in state.grants:
         plan = terms.catalogue.plan_of(book.subscriptions[grant.subscription].seen.bought)
         if grant.add_on is None and grant.until is not None and plan != grant.plan:
             yield f"Subscription {grant.subscription} gives the plan {plan} from {rfc3339(grant.until)} on."
+
+
+def _announced(key: str, seen: SubscriptionSeen, now: datetime, terms: Terms) -> Iterator[str]:
+    if seen.pauses_at is not None and seen.pauses_at > now:
+        yield f"Subscription {key} is to be paused at {rfc3339(seen.pauses_at)}."
+    paused = seen.status is Status.PAUSED or seen.pauses_at is not None
+    if paused and seen.pause_resumes_at is not None and seen.pause_resumes_at > now:
+        yield f"Subscription {key} is to resume at {rfc3339(seen.pause_resumes_at)}."
+    if seen.changes_at is not None and seen.changes_at > now and seen.changes_to:
+        counted = terms.catalogue.counting(seen.changes_to)
+        to = ", ".join(plan if item.quantity == 1 else f"{plan} ({item.quantity})" for plan, item in counted)
+        yield f"Subscription {key} is to change to {to} at {rfc3339(seen.changes_at)}."
 
 
 _TIMERS = {
@@ -111,10 +127,14 @@ _TIMERS = {
 
 def _debt(case: Case, state: State) -> str:
     debt = state.debt(case.key)
-    fees = f" and {money(debt.fees, case.currency)} of fees" if debt and debt.fees else ""
+    fees = f" and {money(debt.fees, case.currency, case.decimals)} of fees" if debt and debt.fees else ""
     away = debt is not None and case.state is CaseState.IN_COLLECTIONS
     where = f"with a collection agency ({debt.collection})" if debt and away else "owed"
-    return f"Subscription {case.subscription} is given up; {money(case.amount_due, case.currency)}{fees} is {where}."
+    return f"Subscription {case.subscription} is given up; {_due(case)}{fees} is {where}."
+
+
+def _due(case: Case) -> str:
+    return money(case.amount_due, case.currency, case.decimals)
 
 
 def _hold(hold: Hold) -> str:
@@ -194,3 +214,14 @@ def _chargeback(chargeback: Chargeback) -> Iterator[str]:
     if chargeback.deletion_eligible_at is not None:
         how = "by an operator's approval only" if chargeback.policy.dispute.deletion == "approval" else "if it is lost"
         yield f"Data may be deleted from {rfc3339(chargeback.deletion_eligible_at)}, {how}."
+
+
+def _warning(warning: ChargebackWarning) -> Iterator[str]:
+    if not warning.open:
+        return
+    payment = (warning.payment or "").rpartition(":")[2] or "(unknown)"
+    act = "A person has to look at the provider."
+    if warning.refundable:
+        left = money(warning.refundable, warning.currency, warning.decimals)
+        act = f"A refund in time prevents that: `kulanz refund request ACCOUNT --payment {payment}` (up to {left})."
+    yield f"Payment {payment} is likely to be charged back. {act}"

@@ -44,6 +44,8 @@ class DriftKind(StrEnum):
     STALE_STATUS = "stale_status"
     MISSING_EVENT = "missing_event"
     """The status is the same, but something else was changed later than all we heard of."""
+    UNDELIVERED_EVENT = "undelivered_event"
+    """Stripe lists an event that never reached us."""
     UNSEEN_PAYMENT = "unseen_payment"
     UNSEEN_REFUND = "unseen_refund"
     ORDER_TURNED_FRAUDULENT = "order_turned_fraudulent"

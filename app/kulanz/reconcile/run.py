@@ -12,14 +12,18 @@ from kulanz.policy.facts import Status
 from kulanz.privacy import erasure
 from kulanz.processing import outbox
 from kulanz.processing.decision_log import Cause
-from kulanz.providers.lemonsqueezy.client import ResourceKind
+from kulanz.providers.lemonsqueezy.client import LemonSqueezyClient, ResourceKind
 from kulanz.providers.provider import Listed
+from kulanz.providers.stripe.client import StripeClient
 from kulanz.reconcile import apply as reconcile_apply
 from kulanz.reconcile.drift import IN_FLIGHT, Drift, DriftKind
+from kulanz.reconcile.missed_events import MissedEvents
 from kulanz.services import Services
 from kulanz.store import accounts
 
-PROVIDER = "lemonsqueezy"
+PROVIDER, STRIPE = "lemonsqueezy", "stripe"
+Progress = Callable[[str, int, int], object]
+"""Hears of every page: the list, the page's number, and the last one's."""
 ACCOUNTS_PER_PAGE = 500
 _BINDING = f"{PROVIDER}:subscription:"
 
@@ -99,27 +103,22 @@ def reconcile(
     *,
     apply: bool = False,
     window: Window = EVERYTHING,
-    progress: Callable[[str, int, int], object] = lambda *_: None,
+    progress: Progress = lambda *_: None,
 ) -> ReconcileReport:
     """Compare everything, or what changed in a window, with the provider. Writes nothing unless `apply`.
 
     `progress` hears of every page: the list, the page's number, and the last one's. Raises FarEndError where the
     provider gives no answer: nothing is half done, and the next round finds what this one did not come to.
     """
-    client = services.patient_clients().get(PROVIDER)
-    if client is None:
-        raise RefusedError("LEMONSQUEEZY_API_KEY is not set: nobody can be asked")
+    client, stripe = services.patient_clients().get(PROVIDER), services.patient_stripe()
+    if client is None and stripe is None:
+        raise RefusedError("neither LEMONSQUEEZY_API_KEY nor STRIPE_API_KEY is set: nobody can be asked")
     now = services.clock.now()
     round_ = _Run(services, window, apply, now)
-    for kind in ResourceKind:
-        for page in client.pages(kind, asked_at=now):
-            round_.compare(page.items)
-            round_.unreadable.extend(f"{kind} {line}" for line in page.unreadable)
-            if kind is ResourceKind.SUBSCRIPTIONS:
-                round_.listed.update(entry.binding for entry in page.items)
-            progress(kind, page.number, page.last)
-    if window.whole and not round_.unreadable:
-        round_.drifts.extend(_not_at_provider(services, round_.listed, now, apply=apply))
+    if client is not None:
+        _compare_lists(round_, client, progress)
+    if stripe is not None:
+        _look_for_events(round_, stripe)
     if apply and any(drift.applied for drift in round_.drifts):
         services.notifier.notify()
     return ReconcileReport(
@@ -129,6 +128,30 @@ def reconcile(
         drifts=tuple(round_.drifts),
         unreadable=tuple(round_.unreadable),
     )
+
+
+def _compare_lists(round_: _Run, client: LemonSqueezyClient, progress: Progress) -> None:
+    """Go through the lists of Lemon Squeezy, which keeps no events."""
+    services, window = round_.services, round_.window
+    for kind in ResourceKind:
+        for page in client.pages(kind, asked_at=round_.now):
+            round_.compare(page.items)
+            round_.unreadable.extend(f"{kind} {line}" for line in page.unreadable)
+            if kind is ResourceKind.SUBSCRIPTIONS:
+                round_.listed.update(entry.binding for entry in page.items)
+            progress(kind, page.number, page.last)
+    if window.whole and not round_.unreadable:
+        round_.drifts.extend(_not_at_provider(services, round_.listed, round_.now, apply=round_.apply))
+
+
+def _look_for_events(round_: _Run, client: StripeClient) -> None:
+    """Go through Stripe's list of events; the latest may still be on their way."""
+    missed = MissedEvents(round_.services, client, round_.apply)
+    settled = round_.now - IN_FLIGHT
+    missed.look(round_.window.since, min(round_.window.until or settled, settled), round_.now)
+    round_.drifts.extend(missed.drifts)
+    round_.unreadable.extend(missed.unreadable)
+    round_.compared += missed.compared
 
 
 def _not_at_provider(services: Services, listed: set[str], now: datetime, *, apply: bool) -> list[Drift]:

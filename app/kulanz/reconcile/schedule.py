@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from kulanz.errors import KulanzError
 from kulanz.processing import outbox
-from kulanz.reconcile.run import PROVIDER, ReconcileReport, Window, reconcile
+from kulanz.reconcile.run import PROVIDER, STRIPE, ReconcileReport, Window, reconcile
 from kulanz.runtime import clock_guard
 from kulanz.services import Services
 from kulanz.store import policies, shared_values
@@ -53,7 +53,7 @@ class ReconcileSchedule:
             self._thread.join()
 
     def _wanted(self) -> bool:
-        return self._services.settings.reconcile != "off" and PROVIDER in self._services.clients
+        return self._services.settings.reconcile != "off" and bool({PROVIDER, STRIPE} & self._services.clients.keys())
 
     def _due(self, conn: Connection, now_real: datetime, *, first: bool) -> bool:
         mark = shared_values.get(conn, LAST_RUN_KEY) or {}

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from kulanz.store import bulk
 from kulanz.store.tables import Instant, matters
 
-CASE, DISPUTE, REFUND, COLLECTION = "case", "dispute", "refund", "collection"
+CASE, DISPUTE, WARNING, REFUND, COLLECTION = "case", "dispute", "warning", "refund", "collection"
 
 
 class CaseRow(msgspec.Struct, frozen=True):

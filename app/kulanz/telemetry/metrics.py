@@ -77,6 +77,13 @@ UNKNOWN_WORDS = Counter(
     registry=REGISTRY,
 )
 
+OTHER_DECIMALS = Counter(
+    "kulanz_amounts_with_other_decimals",
+    "Payments whose provider writes amounts with other decimals than the currency has.",
+    ("provider", "currency"),
+    registry=REGISTRY,
+)
+
 TIMER_LATENESS = Histogram(
     "kulanz_timer_lateness_seconds",
     "From the due time of a timer to when it fired, in policy time.",

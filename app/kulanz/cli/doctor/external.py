@@ -126,6 +126,29 @@ def others(services: Services) -> Iterator[Finding]:
         if name in UNKNOWN_SUBSCRIPTIONS:
             yield _looked_up(name, client, services)
     yield from _stripe_webhook(services)
+    yield from _paddle_destinations(services)
+
+
+def _paddle_destinations(services: Services) -> Iterator[Finding]:
+    """Whether Paddle delivers to an endpoint of ours all that is acted on; its key may not be allowed to say so."""
+    from kulanz.providers.paddle.client import PaddleClient
+    from kulanz.providers.paddle.vocabulary import NEEDED
+
+    client = services.clients.get("paddle")
+    if not isinstance(client, PaddleClient):
+        return
+    try:
+        registered = [destination for destination in client.destinations() if destination.active]
+    except KulanzError as error:
+        advice = "let the key read notification settings"
+        yield Finding("paddle destination", None, f"not known: {error.detail}", advice)
+        return
+    ours = [each for each in registered if urlsplit(each.url).path.endswith("/webhooks/paddle")]
+    sent = {event for destination in ours for event in destination.events}
+    missing = [event for event in NEEDED if event not in sent]
+    found = ", ".join(each.url for each in ours) or f"none of {len(registered)} destinations leads to /webhooks/paddle"
+    advice = f"{', '.join(missing)} not delivered: choose them in Paddle's notifications" if missing else ""
+    yield Finding("paddle destination", not missing, found, advice)
 
 
 def _stripe_webhook(services: Services) -> Iterator[Finding]:

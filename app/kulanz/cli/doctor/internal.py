@@ -151,7 +151,8 @@ def ledger(services: Services) -> Iterator[Finding]:
 
 def nightly(services: Services) -> Iterator[Finding]:
     """Whether the provider was compared with lately."""
-    if services.settings.reconcile == "off" or services.settings.lemonsqueezy_api_key is None:
+    settings = services.settings
+    if settings.reconcile == "off" or (settings.lemonsqueezy_api_key or settings.stripe_api_key) is None:
         yield Finding("reconciliation", None, "off: KULANZ_RECONCILE is off, or there is no API key")
         return
     with services.database.read() as conn:

@@ -25,6 +25,7 @@ from kulanz.policy.areas.refunds.area import RefundsArea
 from kulanz.policy.areas.renewals.area import RenewalsArea
 from kulanz.policy.areas.subscriptions.area import SubscriptionsArea
 from kulanz.policy.areas.versions.area import VersionsArea
+from kulanz.policy.areas.warnings.area import WarningsArea
 from kulanz.policy.book import Book
 
 AREAS: tuple[Area, ...] = (
@@ -42,6 +43,7 @@ AREAS: tuple[Area, ...] = (
     CollectionsArea(),
     AddOnsArea(),
     RefundsArea(),
+    WarningsArea(),
     ClosureArea(),
     CreditArea(),
     MigrationArea(),

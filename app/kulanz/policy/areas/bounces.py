@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from kulanz.policy.areas import full_refunds
+from kulanz.policy.areas.payment_names import payment_of
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Dispute, Invoice
 from kulanz.policy.document.rules import DisputeRules
-from kulanz.policy.facts import BillingReason, DisputeStatus, OrderStatus
+from kulanz.policy.facts import DisputeStatus, OrderStatus
 from kulanz.policy.state.terms import Terms
 
 _REASONS = frozenset({"insufficient_funds", "bank_cannot_process", "incorrect_account_details", "debit_not_authorized"})
@@ -47,18 +47,14 @@ def _is_returned(dispute: Dispute) -> bool:
 
 
 def _invoices(dispute: Dispute, book: Book) -> Iterator[Invoice]:
-    """Yield the invoices of the disputed payment: by its own name, its order's, or the same money's."""
+    """Yield the invoices of the disputed payment: by its own name, or as its order or the same money paid them."""
     named = {key for key in (dispute.seen.payment, dispute.seen.order) if key}
     orders = [order for name in named if (order := book.orders.get(name)) is not None]
     money = {order.seen.money for order in orders} - {None}
     for invoices in book.invoices.values():
         for key, invoice in invoices.known.items():
-            if key in named or invoice.seen.money in money or _is_first_of(invoice, named, book):
+            if key in named or invoice.seen.money in money or payment_of(key, book) in named:
                 yield invoice
-
-
-def _is_first_of(invoice: Invoice, orders: set[str], book: Book) -> bool:
-    return invoice.seen.reason is BillingReason.INITIAL and full_refunds.payment_of(invoice.seen.key, book) in orders
 
 
 def _is_paid_since(invoice: Invoice, dispute: Dispute, book: Book) -> bool:

@@ -12,7 +12,17 @@ from kulanz.policy.book.provider import Dispute, is_refunded
 from kulanz.policy.book.refunds import Refunds
 from kulanz.policy.facts import DisputeStatus
 
-__all__ = ["NO_OUTCOME", "FullRefund", "disputed", "full", "heard_of", "keys_of", "payment_of", "unrequested"]
+__all__ = [
+    "NO_OUTCOME",
+    "FullRefund",
+    "decimals",
+    "disputed",
+    "full",
+    "heard_of",
+    "keys_of",
+    "payment_of",
+    "unrequested",
+]
 
 NO_OUTCOME = frozenset({DisputeStatus.INQUIRY, DisputeStatus.WON, DisputeStatus.WITHDRAWN})
 """Words of a dispute that do not explain a refund."""
@@ -50,6 +60,15 @@ def heard_of(payment: str, book: Book) -> bool:
     if payment in book.orders or book.invoice(payment) is not None:
         return True
     return any(sub.seen.order == payment for sub in book.subscriptions.values())
+
+
+def decimals(payment: str | None, book: Book) -> int | None:
+    """Return how many decimals the amounts of a payment have, where its provider has others than the currency."""
+    for key in keys_of(payment or "", book):
+        record = book.orders.get(key) or book.invoice(key)
+        if record is not None and record.seen.decimals is not None:
+            return record.seen.decimals
+    return None
 
 
 def full(book: Book) -> dict[str, FullRefund]:

@@ -78,6 +78,11 @@ def is_paid(tenure: Tenure, sub: Subscription, book: Book) -> bool:
     return any(_tenure_of(invoice, known, sub, book) == tenure for invoice in _paid(sub, book))
 
 
+def anything_paid(sub: Subscription, book: Book) -> bool:
+    """Whether a payment of more than nothing is known of a subscription: then a trial of it is paid, too."""
+    return next(_paid(sub, book), None) is not None
+
+
 def any_payment_told(sub: Subscription, book: Book) -> bool:
     """Whether a payment of the subscription was ever told, one of nothing too."""
     return any(invoice.paid or settling.settled(book, invoice) for invoice in _invoices(sub, book))

@@ -32,6 +32,7 @@ from kulanz.policy.book.own import (
 from kulanz.policy.book.provider import (
     Customer,
     Dispute,
+    FraudWarning,
     Invoice,
     Invoices,
     Licence,
@@ -60,6 +61,8 @@ class Book:
     licences: Mapping[str, Licence] = field(default_factory=dict)
     customers: Mapping[str, Customer] = field(default_factory=dict)
     disputes: Mapping[str, Dispute] = field(default_factory=dict)
+    warnings: Mapping[str, FraudWarning] = field(default_factory=dict)
+    """Of chargebacks that are not there yet."""
     cases: Mapping[str, CaseLog] = field(default_factory=dict)
     notices: Mapping[str, NoticeLog] = field(default_factory=dict)
     """By the case, dispute or subscription that they are about."""

@@ -31,6 +31,7 @@ from kulanz.policy.book.own import (
 from kulanz.policy.book.provider import (
     Customer,
     Dispute,
+    FraudWarning,
     Invoice,
     Invoices,
     Licence,
@@ -114,6 +115,10 @@ def _customer(fact: f.CustomerSeen) -> list[BookEntry]:
 
 def _dispute(fact: f.DisputeSeen) -> list[BookEntry]:
     return [("disputes", fact.key, Dispute.of(fact)), *_signed("disputes", fact)]
+
+
+def _warning(fact: f.ChargebackWarned) -> list[BookEntry]:
+    return [("warnings", fact.key, FraudWarning(seen=fact))]
 
 
 def _address(fact: f.AddressKnown) -> list[BookEntry]:
@@ -217,6 +222,7 @@ _FILED: dict[type[Fact], Callable[[Any], Iterable[BookEntry]]] = {
     f.LicenceSeen: _licence,
     f.CustomerSeen: _customer,
     f.DisputeSeen: _dispute,
+    f.ChargebackWarned: _warning,
     f.AddressKnown: _address,
     f.NoticeReported: _notice,
     f.RenewalStopped: _stopped,

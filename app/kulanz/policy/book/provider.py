@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from kulanz.policy import facts as f
 from kulanz.policy.book.joining import join_maps, newest, oldest, union
+from kulanz.policy.book.lasting import KeptWord, joined
 from kulanz.policy.facts import InvoiceStatus, Stamp, Status
-from kulanz.policy.frozen import frozen
+from kulanz.policy.frozen import evolve, frozen
 
 RUNNING_STATUSES = frozenset({Status.ON_TRIAL, Status.ACTIVE})
 _UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID})
@@ -18,7 +19,14 @@ _ENDED = frozenset({Status.CANCELLED, Status.EXPIRED})
 _REFUNDED = frozenset({InvoiceStatus.REFUNDED, f.OrderStatus.REFUNDED})
 _PAID = frozenset({InvoiceStatus.PAID, InvoiceStatus.PARTIAL_REFUND})
 UNPAID_ORDERS = frozenset({f.OrderStatus.PENDING, f.OrderStatus.FAILED})
-S = TypeVar("S", f.SubscriptionSeen, f.InvoiceSeen, f.OrderSeen, f.LicenceSeen, f.CustomerSeen, f.DisputeSeen)
+_UNNAMED = f.SubscribedItem(variant="", product="")
+S = TypeVar(
+    "S",
+    f.InvoiceSeen,
+    f.CustomerSeen,
+    f.DisputeSeen,
+    f.ChargebackWarned,
+)
 
 
 @frozen
@@ -32,6 +40,8 @@ class Snapshot:
     until: datetime | None = None
     """The next renewal while it runs, the end once it is cancelled, the resumption while it is paused."""
     pause: str | None = None
+    told: bool = True
+    """Whether it names what is subscribed to; otherwise that is what the one before it names."""
 
     @classmethod
     def of(cls, seen: f.SubscriptionSeen) -> Snapshot:
@@ -42,6 +52,7 @@ class Snapshot:
             bought=seen.bought,
             until=_counts_until(seen),
             pause=seen.pause_mode if seen.status is Status.PAUSED else None,
+            told=seen.names_items,
         )
 
     @property
@@ -106,6 +117,7 @@ class Subscription:
 
     A subscription that was stored by a version before has no history of the time before that.
     """
+    kept: tuple[KeptWord, ...] = ()
 
     @classmethod
     def of(cls, seen: f.SubscriptionSeen) -> Subscription:
@@ -115,7 +127,7 @@ class Subscription:
             seen=seen,
             running=seen.stamp if runs else None,
             marks=() if runs else ((seen.stamp, seen.status),),
-            terms=(Term.of(seen),),
+            terms=(Term.of(seen),) if seen.names_items else (),
             history=(Snapshot.of(seen),),
         )
 
@@ -125,12 +137,15 @@ class Subscription:
         marks = union(self.marks, other.marks)
         if running is not None and marks and marks[0][0] <= running:
             marks = tuple(mark for mark in marks if mark[0] > running)
+        seen, kept = joined(self, other)
+        history = _join_history(self.history, other.history)
         return Subscription(
-            seen=_newer(self.seen, other.seen),
+            seen=seen if not history or history[-1].told else _with_items(seen, history[-1].bought),
             running=running,
             marks=marks,
             terms=_join_terms(self.terms, other.terms),
-            history=_join_history(self.history, other.history),
+            history=history,
+            kept=kept,
         )
 
     @property
@@ -248,6 +263,7 @@ class Order:
     fraudulent_at: datetime | None = None
     refunded: int = 0
     refunded_at: datetime | None = None
+    kept: tuple[KeptWord, ...] = ()
     pending_at: datetime | None = None
     """The newest snapshot in which it was not paid yet."""
     paid_at: datetime | None = None
@@ -267,8 +283,10 @@ class Order:
 
     def join(self, other: Order) -> Order:
         """Keep the newer snapshot, the first payment, the first call of fraud and the highest refund."""
+        seen, kept = joined(self, other)
         return Order(
-            seen=_newer(self.seen, other.seen),
+            seen=seen,
+            kept=kept,
             fraudulent_at=oldest(self.fraudulent_at, other.fraudulent_at),
             refunded=max(self.refunded, other.refunded),
             refunded_at=oldest(self.refunded_at, other.refunded_at),
@@ -284,10 +302,12 @@ class Licence:
 
     seen: f.LicenceSeen
     activations: int = 0
+    kept: tuple[KeptWord, ...] = ()
 
     def join(self, other: Licence) -> Licence:
         """Keep the newer snapshot; what was activated once stays activated."""
-        return Licence(seen=_newer(self.seen, other.seen), activations=max(self.activations, other.activations))
+        seen, kept = joined(self, other)
+        return Licence(seen=seen, activations=max(self.activations, other.activations), kept=kept)
 
 
 @frozen
@@ -325,6 +345,18 @@ class Dispute:
         )
 
 
+@frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FraudWarning:
+    """One warning of a chargeback: the newest snapshot."""
+
+    seen: f.ChargebackWarned
+
+    def join(self, other: FraudWarning) -> FraudWarning:
+        """Keep the newer snapshot."""
+        return FraudWarning(seen=_newer(self.seen, other.seen))
+
+
 def is_refunded(seen: f.InvoiceSeen | f.OrderSeen) -> bool:
     """Return whether a payment went back in full: by the provider's word, or in parts that add up to all."""
     return seen.status in _REFUNDED or (seen.refunded >= seen.total > 0)
@@ -350,14 +382,36 @@ def _join_history(ours: tuple[Snapshot, ...], theirs: tuple[Snapshot, ...]) -> t
     if ours == theirs or not theirs:
         return ours
     if not ours or (len(theirs) == 1 and _day(ours[-1]) < _day(theirs[0])):
-        return (*ours, *theirs)
+        return _completed((*ours, *theirs))
     first: dict[tuple[object, ...], Snapshot] = {}
     last: dict[tuple[object, ...], Snapshot] = {}
-    for snapshot in sorted({*ours, *theirs}, key=_in_time):
+    for snapshot in sorted({*map(_as_told, ours), *map(_as_told, theirs)}, key=_in_time):
         same = (_day(snapshot), snapshot.status, snapshot.variants, snapshot.pause)
         first.setdefault(same, snapshot)
         last[same] = snapshot
-    return tuple(sorted({*first.values(), *last.values()}, key=_in_time))
+    return _completed(tuple(sorted({*first.values(), *last.values()}, key=_in_time)))
+
+
+def _as_told(snapshot: Snapshot) -> Snapshot:
+    return snapshot if snapshot.told else evolve(snapshot, bought=(_UNNAMED,))
+
+
+def _completed(history: tuple[Snapshot, ...]) -> tuple[Snapshot, ...]:
+    """Return the history in which a snapshot that names nothing is of what was named before it."""
+    if all(snapshot.told for snapshot in history):
+        return history
+    complete: list[Snapshot] = []
+    bought: tuple[f.SubscribedItem, ...] = (_UNNAMED,)
+    for snapshot in history:
+        complete.append(snapshot if snapshot.told else evolve(snapshot, bought=bought))
+        bought = complete[-1].bought
+    return tuple(complete)
+
+
+def _with_items(seen: f.SubscriptionSeen, bought: tuple[f.SubscribedItem, ...]) -> f.SubscriptionSeen:
+    first = bought[0]
+    items = bought if len(bought) > 1 else ()
+    return evolve(seen, variant=first.variant, product=first.product, quantity=first.quantity, items=items)
 
 
 def _day(snapshot: Snapshot) -> date:

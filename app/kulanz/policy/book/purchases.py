@@ -34,6 +34,7 @@ def subjects(book: Book) -> Subjects:
     known = dict(_objects(book))
     # What follows is about objects, so it comes after them; a dispute may be about a refund request's payment.
     known.update(_disputes(book, known))
+    known.update((key, known[item.seen.payment]) for key, item in book.warnings.items() if item.seen.payment in known)
     for key, request in book.refund_requests.items():
         if request.requested is not None and request.requested.payment in known:
             known[key] = known[request.requested.payment]
@@ -133,6 +134,7 @@ _ABOUT: Mapping[type[Fact], Callable[[Any, Subjects], Purchase | None]] = {
     f.RefundSeen: _named("payment"),
     f.PaymentLinked: _named("payment"),
     f.DisputeSeen: _of_dispute,
+    f.ChargebackWarned: _named("payment"),
     f.DeadlinePromised: _named("case"),
     f.CaseJoined: _named("case"),
     f.HoldPlaced: _named("case"),

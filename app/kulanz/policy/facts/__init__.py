@@ -51,6 +51,7 @@ from kulanz.policy.facts.own import (
 )
 from kulanz.policy.facts.provider import (
     AddressKnown,
+    ChargebackWarned,
     CustomerSeen,
     DisputeSeen,
     InvoiceSeen,
@@ -102,6 +103,7 @@ __all__ = [
     "CaseJoined",
     "CaseWaived",
     "Channel",
+    "ChargebackWarned",
     "ClaimHandedOver",
     "ClaimReported",
     "ClosureRequested",
@@ -184,6 +186,7 @@ ProviderFact = (
     | LicenceSeen
     | CustomerSeen
     | DisputeSeen
+    | ChargebackWarned
     | AddressKnown
 )
 OwnFact = (

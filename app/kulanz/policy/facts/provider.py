@@ -39,6 +39,7 @@ class SubscriptionSeen:
     stamp: Stamp
     status: Status
     customer: str
+    """Empty where the event does not tell, and so is the variant: then what was told before counts."""
     variant: str
     product: str
     """The slug of the product's name: the plan where the catalogue does not map the variant."""
@@ -49,6 +50,11 @@ class SubscriptionSeen:
     trial_ends_at: datetime | None = None
     pause_mode: str | None = None
     pause_resumes_at: datetime | None = None
+    pauses_at: datetime | None = None
+    """When a pause is planned to begin."""
+    changes_at: datetime | None = None
+    """When a change of what is subscribed to is planned, and below to what."""
+    changes_to: tuple[SubscribedItem, ...] = ()
     quantity: int = 1
     by_hand: bool = False
     """Whether the customer pays each invoice by hand: the money comes long after the renewal."""
@@ -60,6 +66,11 @@ class SubscriptionSeen:
     provenance: Provenance = Provenance.WEBHOOK
     items: tuple[SubscribedItem, ...] = ()
     """All of them, where there are several; then `variant`, `product` and `quantity` are those of the first."""
+
+    @property
+    def names_items(self) -> bool:
+        """Whether it says what is subscribed to; otherwise that is what it was."""
+        return bool(self.variant or self.items)
 
     @property
     def bought(self) -> tuple[SubscribedItem, ...]:
@@ -88,6 +99,8 @@ class InvoiceSeen:
     created_at: datetime | None = None
     money: str | None = None
     """What every record of the same money names where a provider has several: Stripe's payment intent."""
+    decimals: int | None = None
+    """How many decimals its amounts have, where the provider writes others than the currency has."""
     email: str | None = None
     provenance: Provenance = Provenance.WEBHOOK
 
@@ -141,7 +154,8 @@ class OrderSeen:
     variant: str | None = None
     product: str | None = None
     money: str | None = None
-    """As an invoice's."""
+    """As an invoice's, and so are the decimals."""
+    decimals: int | None = None
     email: str | None = None
     created_at: datetime | None = None
     signed: bool = False
@@ -231,6 +245,21 @@ class DisputeSeen:
     reference: str | None = None
     actor: str | None = None
     signed: bool = False
+    provenance: Provenance = Provenance.WEBHOOK
+
+
+@frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargebackWarned:
+    """A card network's warning that a payment will be charged back, told before there is any dispute about it."""
+
+    key: str
+    stamp: Stamp
+    payment: str
+    warned_at: datetime
+    reason: str = ""
+    actionable: bool = True
+    """Whether a refund can still prevent the dispute, by the provider's word."""
     provenance: Provenance = Provenance.WEBHOOK
 
 

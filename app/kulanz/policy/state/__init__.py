@@ -19,6 +19,7 @@ from kulanz.policy.state.findings import (
     Case,
     CaseState,
     Chargeback,
+    ChargebackWarning,
     DebtStage,
     Grant,
     Hold,
@@ -41,6 +42,7 @@ __all__ = [
     "Catalogue",
     "Change",
     "Chargeback",
+    "ChargebackWarning",
     "DebtStage",
     "Decision",
     "Grant",
@@ -73,6 +75,7 @@ class State:
     cases: tuple[Case, ...] = ()
     holds: tuple[Hold, ...] = ()
     chargebacks: tuple[Chargeback, ...] = ()
+    warnings: tuple[ChargebackWarning, ...] = ()
     grants: tuple[Grant, ...] = ()
     lifetimes: tuple[Lifetime, ...] = ()
     bookings: tuple[Booking, ...] = ()

@@ -87,6 +87,8 @@ class Case:
     """Whether a hold that leaves no access takes the whole account, and not its purchase alone."""
     claim: bool = False
     """Whether it is no more than the claim of a stranger, and does not count for the account's standing."""
+    decimals: int | None = None
+    """How many decimals the amount has, where the provider has others than the currency; so it is below."""
 
     @property
     def open(self) -> bool:
@@ -164,6 +166,7 @@ class Chargeback:
     """The name of the disputed purchase, where it is known."""
     contested_since: datetime | None = None
     """Since when it is contested in its present run: dunning of what it restricts is frozen meanwhile."""
+    decimals: int | None = None
     about: tuple[str, ...] = ()
     """The subscriptions that it is about, or may be where it does not say: frozen although nothing is taken."""
 
@@ -171,6 +174,31 @@ class Chargeback:
     def reach(self) -> tuple[str, ...] | None:
         """The subscriptions that its hold takes; None: the whole account."""
         return None if self.whole else self.subscriptions
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargebackWarning:
+    """A payment that is likely to be charged back, while a refund may still prevent that."""
+
+    key: str
+    payment: str | None
+    """Its one name, where the warning names one."""
+    warned_at: datetime
+    reason: str
+    amount: int
+    currency: str | None
+    """None: the payment is not known here."""
+    decimals: int | None
+    refundable: int
+    """What the policy lets go back of it."""
+    closed_as: str | None
+    """Why nobody has to act any more: `refunded`, `answered` (somebody asked for a refund), `disputed` or `over`."""
+    policy: Policy
+
+    @property
+    def open(self) -> bool:
+        """Whether a person has to decide about a refund."""
+        return self.closed_as is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

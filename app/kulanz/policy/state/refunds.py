@@ -65,6 +65,8 @@ class Payment:
     """The slug of the product's name, empty where it is unknown."""
     reason: BillingReason | None
     """None: no invoice of a subscription is known."""
+    decimals: int | None = None
+    """How many decimals the amounts have, where the provider has others than the currency."""
     by_transfer: bool = False
     """Whether money for it came outside the provider, which can give none of that back."""
 

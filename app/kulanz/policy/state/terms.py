@@ -50,6 +50,8 @@ class Catalogue:
         existing = self.variants.get(variant)
         if existing is not None:
             return existing
+        if not variant:
+            return FREE
         return product if product and product != FREE else f"product-{variant.rpartition(':')[2]}"
 
     def plan_of(self, bought: Sequence[SubscribedItem]) -> str:

@@ -83,14 +83,14 @@ def subscription(source: Object) -> SubscriptionSeen:
     """Read a subscription."""
     payload_reader = source.attributes
     status = payload_reader.word("status", _STATUSES, _SAID_BY_NAME.get(source.event))
-    pause = payload_reader.below("pause")
+    pause, variant = payload_reader.below("pause"), key_if_any(payload_reader.identifier("variant_id"))
     return SubscriptionSeen(
         key=source.key,
         stamp=source.stamp,
         status=status,
-        customer=key(payload_reader.needed_identifier("customer_id")),
-        variant=key(payload_reader.needed_identifier("variant_id")),
-        product=slug(payload_reader.text("product_name"), payload_reader.identifier("product_id")),
+        customer=key_if_any(payload_reader.identifier("customer_id")) or "",
+        variant=variant or "",
+        product=slug(payload_reader.text("product_name"), payload_reader.identifier("product_id")) if variant else "",
         order=key_if_any(payload_reader.identifier("order_id")),
         email=payload_reader.email("user_email"),
         renews_at=payload_reader.instant("renews_at", matters=status in _PERIOD_MATTERS),
@@ -130,8 +130,9 @@ def invoice(source: Object) -> InvoiceSeen:
         stamp=source.stamp,
         status=status,
         reason=payload_reader.word("billing_reason", _REASONS, BillingReason.RENEWAL),
-        currency=payload_reader.currency("currency"),
+        currency=(currency := payload_reader.currency("currency")),
         total=payload_reader.needed_amount("total"),
+        decimals=payload_reader.decimals("total", currency, "total_formatted"),
         customer=key_if_any(payload_reader.identifier("customer_id")) or "",
         subtotal=payload_reader.amount("subtotal"),
         discount=payload_reader.amount("discount_total"),
@@ -178,9 +179,10 @@ def order(source: Object) -> OrderSeen:
         key=source.key,
         stamp=source.stamp,
         status=status,
-        customer=key(payload_reader.needed_identifier("customer_id")),
-        currency=payload_reader.currency("currency"),
+        customer=key_if_any(payload_reader.identifier("customer_id")) or "",
+        currency=(currency := payload_reader.currency("currency")),
         total=payload_reader.needed_amount("total"),
+        decimals=payload_reader.decimals("total", currency, "total_formatted"),
         subtotal=payload_reader.amount("subtotal"),
         discount=payload_reader.amount("discount_total"),
         tax=payload_reader.amount("tax"),
@@ -206,7 +208,7 @@ def licence(source: Object) -> LicenceSeen:
         key=source.key,
         stamp=source.stamp,
         status=LicenceStatus.DISABLED if payload_reader.flag("disabled") else status,
-        customer=key(payload_reader.needed_identifier("customer_id")),
+        customer=key_if_any(payload_reader.identifier("customer_id")) or "",
         order=key_if_any(payload_reader.identifier("order_id")),
         product=key_if_any(payload_reader.identifier("product_id")),
         activations=activations,
@@ -218,8 +220,9 @@ def licence(source: Object) -> LicenceSeen:
 
 
 def dispute(source: Object) -> DisputeSeen:
-    """Read our extension (CONTRACT section 3). The customer is needed: a dispute of nobody would reach everybody."""
+    """Read our extension (CONTRACT section 3). What it is about is needed: one of nothing could be about anything."""
     payload_reader = source.attributes
+    named = [payload_reader.identifier(name) for name in ("customer_id", "order_id", "subscription_id")]
     opened = DisputeStatus.OPENED if source.event == "dispute_created" else None
     status = payload_reader.word("status", _DISPUTES, opened)
     at = payload_reader.needed_instant("updated_at")
@@ -232,7 +235,7 @@ def dispute(source: Object) -> DisputeSeen:
         opened_at=payload_reader.instant("created_at", matters=True) or at,
         amount=payload_reader.needed_amount("amount"),
         currency=currency,
-        customer=key(payload_reader.needed_identifier("customer_id")),
+        customer=key_if_any(named[0] if any(named) else payload_reader.needed_identifier("customer_id")),
         order=key_if_any(payload_reader.identifier("order_id")),
         subscription=key_if_any(payload_reader.identifier("subscription_id")),
         fee=fee,

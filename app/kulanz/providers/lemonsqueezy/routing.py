@@ -25,7 +25,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         customer=_binding("customer", customer),
         subscription=_binding("subscription", _id_of("subscription_id", SUBSCRIPTIONS, data, attributes)),
         order=_binding("order", _id_of("order_id", ORDERS, data, attributes)),
-        needs_subscription=kind == INVOICES,
+        needs_subscription=kind == INVOICES or (kind == SUBSCRIPTIONS and customer is None and claimed.account is None),
         fallback=f"{PROVIDER}-{customer}" if customer else None,
     )
 

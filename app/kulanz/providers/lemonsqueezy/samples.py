@@ -18,6 +18,8 @@ ABSENT: Final = object()
 _DELIVERIES = UUID("6f0c3a52-8a57-4d0b-9d3e-2f6f1f5f7b11")
 _API, _SHOP = "https://api.lemonsqueezy.com/v1", "https://bakery.lemonsqueezy.com"
 
+_AMOUNTS = frozenset({"subtotal", "discount_total", "tax", "total", "refunded_amount"})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Purchase:
@@ -69,7 +71,7 @@ def event(
     kind = OBJECTS.get(name, "affiliates")
     make, id_field = _KINDS[kind]
     own_id = str(attributes.pop("id", getattr(purchase, id_field)))
-    document = _common(purchase, at) | make(name, purchase, at) | attributes
+    document = _common(purchase, at) | make(name, purchase, at) | _shown(attributes) | attributes
     data = {"type": kind, "id": own_id, "attributes": _written(document), **_surroundings(kind, own_id)}
     custom = _custom_data(purchase) if custom_data is None else custom_data
     meta = {"test_mode": purchase.test_mode, "event_name": name, "custom_data": custom, "webhook_id": webhook_id}
@@ -217,10 +219,15 @@ def _money(purchase: Purchase, *, refunded: bool) -> Payload:
     net = purchase.price - purchase.taxes
     amounts = {"subtotal": net, "discount_total": 0, "tax": purchase.taxes, "total": purchase.price}
     amounts["refunded_amount"] = purchase.price if refunded else 0
-    formatted = {f"{key}_formatted": f"€{cents / 100:.2f}" for key, cents in amounts.items()}
     in_dollars = {f"{key}_usd": cents for key, cents in amounts.items()}
     about = {"currency": purchase.currency, "currency_rate": "1.00000000", "tax_inclusive": True, "refunded": refunded}
-    return about | amounts | in_dollars | formatted | {"refunded_at": None}
+    return about | amounts | in_dollars | _shown(amounts) | {"refunded_at": None}
+
+
+def _shown(attributes: Mapping[str, object]) -> Payload:
+    """Return how the provider writes amounts for people."""
+    amounts = {key: value for key, value in attributes.items() if key in _AMOUNTS and isinstance(value, int)}
+    return {f"{key}_formatted": f"{'-' * (cents < 0)}€{abs(cents) / 100:,.2f}" for key, cents in amounts.items()}
 
 
 def _licence(_: str, purchase: Purchase, __: datetime) -> Payload:

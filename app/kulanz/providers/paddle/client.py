@@ -20,6 +20,15 @@ from kulanz.providers.transport import Transport
 _GONE = frozenset({"approved", "pending_approval"})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Destination:
+    """Where Paddle delivers, and what."""
+
+    url: str
+    events: tuple[str, ...]
+    active: bool
+
+
 @dataclass(frozen=True, slots=True)
 class PaddleClient(Transport):
     """One API key at one address. Failures are `FarEndError`, or `UnknownOutcomeError` for a write that was sent."""
@@ -86,6 +95,18 @@ class PaddleClient(Transport):
 
     def disable_licence(self, _licence: str, /) -> None:
         """Find none: Paddle sells no licence keys."""
+
+    def destinations(self) -> tuple[Destination, ...]:
+        """Return where Paddle delivers to."""
+        answer = self.ask("/notification-settings", {"per_page": 200})
+        return tuple(
+            Destination(
+                url=told.text("destination", longest=2000) or "",
+                events=tuple(name for event in told.each("subscribed_events") if (name := event.text("name"))),
+                active=told.flag("active"),
+            )
+            for told in PayloadReader(answer, "answer").each("data")
+        )
 
     def test_mode(self) -> bool:
         """Return whether the key is one of the sandbox: it says so itself, or its address does."""

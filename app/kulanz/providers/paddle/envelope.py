@@ -7,7 +7,7 @@ from typing import Any
 
 from kulanz.errors import MalformedPayloadError
 from kulanz.providers import bodies
-from kulanz.providers.paddle.vocabulary import CUSTOMER, OBJECTS, PROVIDER, TRANSACTION, WARNINGS, binding
+from kulanz.providers.paddle.vocabulary import CUSTOMER, OBJECTS, PROVIDER, WARNINGS, binding
 from kulanz.providers.provider import DeliveryHeader
 from kulanz.providers.reading import PayloadReader, identifier
 
@@ -47,11 +47,17 @@ def peek(body: bytes) -> DeliveryHeader:
         lane=bodies.lane(binding(CUSTOMER, customer) if customer else binding(kind, own_id)),
         test_mode=False,
         store=None,
-        recognised=name in WARNINGS or (kind != "" and (kind != TRANSACTION or _concerns_us(name, payload_reader))),
+        recognised=name in WARNINGS or (kind != "" and _concerns_us(name, kind, payload_reader)),
     )
 
 
-def _concerns_us(name: str, payload_reader: PayloadReader) -> bool:
-    return payload_reader.identifier("subscription_id") is not None or (
-        name == SINGLE_SALE and payload_reader.identifier("customer_id") is not None
-    )
+def _concerns_us(name: str, kind: str, payload_reader: PayloadReader) -> bool:
+    """Return whether a transaction is a subscription's or a single sale, and an invoice says whose money it is."""
+    subscribed = payload_reader.identifier("subscription_id") is not None
+    match kind:
+        case "transaction":
+            return subscribed or (name == SINGLE_SALE and payload_reader.identifier("customer_id") is not None)
+        case "invoice":
+            totals = payload_reader.below("details").below("totals")
+            return subscribed and payload_reader.identifier("transaction_id") is not None and bool(totals.values)
+    return True

@@ -6,7 +6,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from kulanz.providers.naming import Claim, Naming, claim
-from kulanz.providers.paddle.vocabulary import CUSTOMER, OBJECTS, PROVIDER, SUBSCRIPTION, TRANSACTION, WARNINGS, binding
+from kulanz.providers.paddle.vocabulary import (
+    ADJUSTMENT,
+    CUSTOMER,
+    INVOICE,
+    OBJECTS,
+    PROVIDER,
+    SUBSCRIPTION,
+    TRANSACTION,
+    WARNINGS,
+    binding,
+)
 from kulanz.providers.provider import Routing
 from kulanz.providers.reading import PayloadReader
 
@@ -33,7 +43,9 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         subscription=_binding(SUBSCRIPTION, ids["subscription_id"]),
         order=_binding(TRANSACTION, ids["transaction_id"]),
         is_payment=kind != SUBSCRIPTION,
-        needs_subscription=kind == TRANSACTION and ids["subscription_id"] is not None,
+        needs_subscription=ids["subscription_id"] is not None
+        and (kind in {TRANSACTION, INVOICE} or (kind == SUBSCRIPTION and not (ids["customer_id"] or claimed.account))),
+        needs_order=kind == ADJUSTMENT and not (ids["customer_id"] or claimed.account),
         fallback=f"{PROVIDER}-{ids['customer_id']}" if ids["customer_id"] else None,
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from kulanz.policy.facts import Provenance, Stamp, Status, SubscribedItem, SubscriptionSeen
 from kulanz.providers import bodies
 from kulanz.providers.event_header import EventHeader, quantity, several
-from kulanz.providers.paddle.vocabulary import LOOKED_UP, PROVIDER, key
+from kulanz.providers.paddle.vocabulary import LOOKED_UP, PROVIDER, key, key_if_any
 from kulanz.providers.plan_name import slug
 from kulanz.providers.reading import PayloadReader
 
@@ -45,20 +45,20 @@ def subscription_seen(payload_reader: PayloadReader, heard: EventHeader, event: 
     item, items = payload_reader.first("items"), _items(payload_reader)
     status = payload_reader.word("status", _STATUSES, _SAID_BY_NAME.get(event))
     cancels_at = _scheduled(payload_reader, "cancel") if status in _RUNS else None
-    paid_with = payload_reader.identifier("transaction_id")
     return SubscriptionSeen(
         key=key(payload_reader.needed_identifier("id")),
         stamp=heard.stamp,
         status=Status.CANCELLED if cancels_at else status,
-        customer=key(payload_reader.needed_identifier("customer_id")),
+        customer=key_if_any(payload_reader.identifier("customer_id")) or "",
         variant=items[0].variant,
         product=items[0].product,
-        order=key(paid_with) if paid_with else None,
+        order=key_if_any(payload_reader.identifier("transaction_id")),
         renews_at=payload_reader.instant("next_billed_at") or _period_end(payload_reader),
         ends_at=cancels_at or payload_reader.instant("canceled_at"),
         trial_ends_at=_trial_ends_at(payload_reader, item) if status is Status.ON_TRIAL else None,
         pause_mode="void" if status is Status.PAUSED else None,
-        pause_resumes_at=_scheduled(payload_reader, "resume"),
+        pause_resumes_at=_resumes_at(payload_reader),
+        pauses_at=_scheduled(payload_reader, "pause") if status in _RUNS else None,
         quantity=items[0].quantity,
         items=several(items),
         by_hand=payload_reader.text("collection_mode") == "manual",
@@ -77,7 +77,7 @@ def _items(payload_reader: PayloadReader) -> list[SubscribedItem]:
     billed = [item for item in usable if item.text("status") != "inactive"]
     return [
         SubscribedItem(
-            variant=key(item.below("price").needed_identifier("id")),
+            variant=key_if_any(item.below("price").identifier("id")) or "",
             product=slug(item.below("product").text("name"), item.below("price").identifier("product_id")),
             quantity=quantity(item),
         )
@@ -87,7 +87,15 @@ def _items(payload_reader: PayloadReader) -> list[SubscribedItem]:
 
 def _scheduled(payload_reader: PayloadReader, action: str) -> datetime | None:
     change = payload_reader.below("scheduled_change")
-    return change.instant("effective_at", matters=True) if change.values.get("action") == action else None
+    matters = action == "cancel"
+    return change.instant("effective_at", matters=matters) if change.values.get("action") == action else None
+
+
+def _resumes_at(payload_reader: PayloadReader) -> datetime | None:
+    """Return when a pause is to end, also one that is yet to begin."""
+    change = payload_reader.below("scheduled_change")
+    planned = change.instant("resume_at") if change.values.get("action") == "pause" else None
+    return planned or _scheduled(payload_reader, "resume")
 
 
 def _period_end(payload_reader: PayloadReader) -> datetime | None:

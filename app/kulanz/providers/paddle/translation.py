@@ -23,6 +23,7 @@ from kulanz.policy.facts import (
     RefundSeen,
     Stamp,
 )
+from kulanz.policy.frozen import evolve
 from kulanz.providers import bodies, ranking
 from kulanz.providers.address import CustomerAddress, customer_address, known
 from kulanz.providers.event_header import EventHeader
@@ -32,6 +33,7 @@ from kulanz.providers.paddle.subscriptions import subscription_seen
 from kulanz.providers.paddle.vocabulary import (
     ADJUSTMENT,
     CUSTOMER,
+    INVOICE,
     LOOKED_UP,
     OBJECTS,
     PROVIDER,
@@ -67,6 +69,11 @@ _PAID_BY_NAME = {
     "transaction.paid": InvoiceStatus.PAID,
     "transaction.completed": InvoiceStatus.PAID,
     "transaction.canceled": InvoiceStatus.VOID,
+}
+_INVOICED_BY_NAME = {
+    "invoice.overdue": InvoiceStatus.PENDING,
+    "invoice.paid": InvoiceStatus.PAID,
+    "invoice.canceled": InvoiceStatus.VOID,
 }
 _CHARGEBACKS = {
     "chargeback": ("chargeback", DisputeStatus.OPENED),
@@ -135,6 +142,21 @@ def _transaction(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
     return (invoice,)
 
 
+def _invoiced(event: _PaddleEvent) -> tuple[ProviderFact, ...]:
+    """Read what an invoice says of its transaction: it is the same money, and less is told of it than there."""
+    told = event.told
+    made = Stamp(at=told.instant("created_at") or event.stamp.at, digest=event.digest)
+    document = {**told.values, "id": told.needed_identifier("transaction_id"), "status": None}
+    said = _INVOICED_BY_NAME[event.name]
+    invoice = _invoice(PayloadReader(document, told.path, told.unknown), made, Provenance.WEBHOOK, said)
+    match event.name:
+        case "invoice.overdue":
+            return (PaymentFailed(invoice=invoice, at=event.stamp.at),)
+        case "invoice.paid":
+            return (PaymentSucceeded(invoice=invoice, at=event.stamp.at),)
+    return (evolve(invoice, stamp=event.stamp),)
+
+
 def _failed_at(event: _PaddleEvent) -> datetime:
     """Return when the last attempt failed, which several events tell of: each attempt counts once."""
     attempts = [attempt for attempt in event.told.each("payments") if attempt.text("status") == "error"]
@@ -187,7 +209,7 @@ def _sale(event: _PaddleEvent) -> OrderSeen:
         key=key(payload_reader.needed_identifier("id")),
         stamp=event.stamp,
         status=OrderStatus.PAID,
-        customer=key(payload_reader.needed_identifier("customer_id")),
+        customer=key_if_any(payload_reader.identifier("customer_id")) or "",
         currency=payload_reader.currency("currency_code"),
         total=_charged(totals),
         subtotal=totals.amount("subtotal"),
@@ -221,7 +243,7 @@ def _dispute(event: _PaddleEvent, story: str, status: DisputeStatus, *, taken_ba
         opened_at=made_at,
         amount=payload_reader.below("totals").needed_amount("total"),
         currency=payload_reader.currency("currency_code"),
-        customer=key(payload_reader.needed_identifier("customer_id")),
+        customer=key_if_any(payload_reader.identifier("customer_id")),
         order=key(payment),
         subscription=key_if_any(payload_reader.identifier("subscription_id")),
         payment=key(payment),
@@ -239,7 +261,7 @@ def refund_seen(payload_reader: PayloadReader, stamp: Stamp) -> RefundSeen:
         stamp=stamp,
         amount=payload_reader.below("totals").needed_amount("total"),
         currency=payload_reader.currency("currency_code"),
-        customer=key(payload_reader.needed_identifier("customer_id")),
+        customer=key_if_any(payload_reader.identifier("customer_id")) or "",
         whole=_is_whole(payload_reader),
         counts=payload_reader.text("status") == "approved",
     )
@@ -267,4 +289,5 @@ _TRANSLATIONS: Mapping[str, Callable[[_PaddleEvent], tuple[ProviderFact, ...]]] 
     TRANSACTION: _transaction,
     ADJUSTMENT: _adjustment,
     CUSTOMER: _customer,
+    INVOICE: _invoiced,
 }

@@ -12,6 +12,7 @@ SUBSCRIPTION = "subscription"
 TRANSACTION = "transaction"
 ADJUSTMENT = "adjustment"
 CUSTOMER = "customer"
+INVOICE = "invoice"
 
 OBJECTS: Mapping[str, str] = {
     "subscription.created": SUBSCRIPTION,
@@ -33,6 +34,9 @@ OBJECTS: Mapping[str, str] = {
     "customer.created": CUSTOMER,
     "customer.imported": CUSTOMER,
     "customer.updated": CUSTOMER,
+    "invoice.overdue": INVOICE,
+    "invoice.paid": INVOICE,
+    "invoice.canceled": INVOICE,
 }
 """Every event that somebody acts on, with the kind of object it carries."""
 
@@ -42,6 +46,9 @@ WARNINGS: Mapping[str, str] = {
     "api_key_exposure.created": "an API key of yours was found in public",
 }
 """Events that no account is concerned by, and that operators must hear of."""
+
+NEEDED = (*(name for name, kind in OBJECTS.items() if kind != INVOICE), *WARNINGS)
+"""What has to be delivered: an invoice's events say nothing that its transaction's do not."""
 
 LOOKED_UP = 3
 """An answer of the API outranks the catch-all events of its instant, and yields to one that says what was done."""
@@ -80,6 +87,8 @@ MAY_SETTLE = frozenset(
         "transaction.paid",
         "transaction.completed",
         "transaction.canceled",
+        "invoice.paid",
+        "invoice.canceled",
     }
 )
 """Events that may tell of a payment or a recovery: one that is not applied holds dunning back (DOMAIN section 3)."""

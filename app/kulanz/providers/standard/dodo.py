@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 
+from kulanz.formats.money import decimals_of
 from kulanz.policy.facts import (
     BillingReason,
     DisputeSeen,
@@ -28,7 +29,7 @@ from kulanz.providers.event_header import quantity, several
 from kulanz.providers.plan_name import slug
 from kulanz.providers.reading import PayloadReader
 from kulanz.providers.standard.sender import StandardEvent
-from kulanz.providers.standard.vocabulary import key
+from kulanz.providers.standard.vocabulary import key, key_if_any
 
 _STATUSES = {
     "active": Status.ACTIVE,
@@ -69,11 +70,8 @@ _REASONS = {
     "plan_change": BillingReason.UPDATED,
     "on_demand": BillingReason.UPDATED,
 }
+_NOTHING_NAMED = SubscribedItem(variant="", product="")
 _CONTESTED = frozenset({DisputeStatus.OPENED, DisputeStatus.UNDER_REVIEW})
-_WHOLE = ("BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "PYG", "RWF", "UGX", "VND", "VUV", "XAF", "XOF", "XPF")
-_THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
-_DIGITS: Mapping[str, int] = {**dict.fromkeys(_WHOLE, 0), **dict.fromkeys(_THOUSANDTHS, 3)}
-"""Decimal places of the currencies that do not have two (ISO 4217)."""
 _DECIMAL = re.compile(r"[0-9]{1,12}\.[0-9]{1,4}", re.ASCII)
 _LONGEST_TRIAL = 3650
 
@@ -92,7 +90,7 @@ def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
             key=key(payload_reader.needed_identifier("subscription_id")),
             stamp=event.heard.stamp,
             status=Status.CANCELLED if later else status,
-            customer=key(customer.needed_identifier("customer_id")),
+            customer=key_if_any(customer.identifier("customer_id")) or "",
             variant=items[0].variant,
             product=items[0].product,
             email=customer.email("email"),
@@ -100,6 +98,8 @@ def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
             ends_at=_ends_at(payload_reader),
             trial_ends_at=trial_ends_at,
             pause_mode="void" if status is Status.PAUSED else None,
+            changes_at=payload_reader.below("scheduled_change").instant("effective_at"),
+            changes_to=_planned(payload_reader.below("scheduled_change")),
             quantity=items[0].quantity,
             items=several(items),
             created_at=payload_reader.instant("created_at"),
@@ -133,7 +133,7 @@ def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
         stamp=event.stamp,
         amount=payload_reader.needed_amount("amount"),
         currency=payload_reader.currency("currency"),
-        customer=key(customer.needed_identifier("customer_id")),
+        customer=key_if_any(customer.identifier("customer_id")) or "",
         whole=not payload_reader.flag("is_partial"),
         email=customer.email("email"),
     )
@@ -153,7 +153,7 @@ def dispute(event: StandardEvent) -> tuple[ProviderFact, ...]:
         opened_at=payload_reader.instant("created_at") or event.at,
         amount=_disputed(payload_reader, currency),
         currency=currency,
-        customer=key(payload_reader.below("customer").needed_identifier("customer_id")),
+        customer=key_if_any(payload_reader.below("customer").identifier("customer_id")),
         order=paid,
         payment=paid,
         reason=payload_reader.text("reason") or "",
@@ -163,15 +163,25 @@ def dispute(event: StandardEvent) -> tuple[ProviderFact, ...]:
 
 def _items(payload_reader: PayloadReader) -> list[SubscribedItem]:
     """Return the product, and the add-ons that are billed beside it."""
-    product = payload_reader.needed_identifier("product_id")
-    add_ons = [(item, add_on) for item in payload_reader.each("addons") if (add_on := item.identifier("addon_id"))]
-    return [
-        SubscribedItem(variant=key(product), product=slug(None, product), quantity=quantity(payload_reader)),
-        *(
-            SubscribedItem(variant=key(add_on), product=slug(None, add_on), quantity=quantity(item))
-            for item, add_on in add_ons
-        ),
-    ]
+    product = payload_reader.identifier("product_id")
+    add_ons = list(_add_ons(payload_reader))
+    return [_item(product, payload_reader), *add_ons] if product else add_ons or [_NOTHING_NAMED]
+
+
+def _planned(change: PayloadReader) -> tuple[SubscribedItem, ...]:
+    """Return what a planned change leads to; nothing where none is planned."""
+    product = change.identifier("product_id")
+    return (_item(product, change), *_add_ons(change)) if product else ()
+
+
+def _add_ons(payload_reader: PayloadReader) -> Iterator[SubscribedItem]:
+    for item in payload_reader.each("addons"):
+        if add_on := item.identifier("addon_id"):
+            yield _item(add_on, item)
+
+
+def _item(sold: str, counted: PayloadReader) -> SubscribedItem:
+    return SubscribedItem(variant=key(sold), product=slug(None, sold), quantity=quantity(counted))
 
 
 def _trial_ends_at(payload_reader: PayloadReader) -> datetime | None:
@@ -199,7 +209,7 @@ def _invoice(event: StandardEvent) -> InvoiceSeen:
         reason=_reason(payload_reader),
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total_amount"),
-        customer=key(customer.needed_identifier("customer_id")),
+        customer=key_if_any(customer.identifier("customer_id")) or "",
         subtotal=payload_reader.needed_amount("total_amount") - payload_reader.amount("tax"),
         tax=payload_reader.amount("tax"),
         created_at=payload_reader.instant("created_at"),
@@ -221,7 +231,7 @@ def _sale(event: StandardEvent) -> OrderSeen:
         key=key(payload_reader.needed_identifier("payment_id")),
         stamp=event.stamp,
         status=OrderStatus.PAID if event.name == "payment.succeeded" else OrderStatus.FAILED,
-        customer=key(customer.needed_identifier("customer_id")),
+        customer=key_if_any(customer.identifier("customer_id")) or "",
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total_amount"),
         subtotal=payload_reader.needed_amount("total_amount") - payload_reader.amount("tax"),
@@ -247,5 +257,5 @@ def _disputed(payload_reader: PayloadReader, currency: str) -> int:
     """Return minor units: the amount may come as a whole number of them, or as a text with decimals."""
     value = payload_reader.values.get("amount")
     if isinstance(value, str) and _DECIMAL.fullmatch(value):
-        return int(Decimal(value).scaleb(_DIGITS.get(currency, 2)))
+        return int(Decimal(value).scaleb(decimals_of(currency)))
     return payload_reader.needed_amount("amount")

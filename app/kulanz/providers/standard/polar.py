@@ -19,6 +19,7 @@ from kulanz.policy.facts import (
     ProviderFact,
     Stamp,
     Status,
+    SubscribedItem,
     SubscriptionSeen,
 )
 from kulanz.providers import ranking
@@ -26,7 +27,7 @@ from kulanz.providers.event_header import quantity
 from kulanz.providers.plan_name import slug
 from kulanz.providers.reading import PayloadReader
 from kulanz.providers.standard.sender import StandardEvent
-from kulanz.providers.standard.vocabulary import key
+from kulanz.providers.standard.vocabulary import key, key_if_any
 
 _STATUSES = {
     "active": Status.ACTIVE,
@@ -89,20 +90,24 @@ def subscription(event: StandardEvent) -> tuple[ProviderFact, ...]:
     status = payload_reader.word("status", _STATUSES, _SAID_BY_NAME.get(event.name))
     later = status in _RUNS and payload_reader.flag("cancel_at_period_end")
     cancelled = later or status is Status.CANCELLED
+    variant = key_if_any(payload_reader.identifier("product_id"))
     return (
         SubscriptionSeen(
             key=key(payload_reader.needed_identifier("id")),
             stamp=event.heard.stamp,
             status=Status.CANCELLED if cancelled else status,
-            customer=key(payload_reader.needed_identifier("customer_id")),
-            variant=key(payload_reader.needed_identifier("product_id")),
-            product=slug(product.text("name"), payload_reader.identifier("product_id")),
+            customer=key_if_any(payload_reader.identifier("customer_id")) or "",
+            variant=variant or "",
+            product=slug(product.text("name"), payload_reader.identifier("product_id")) if variant else "",
             email=customer.email("email"),
             renews_at=payload_reader.instant("current_period_end"),
             ends_at=_ends_at(payload_reader, cancelled=cancelled),
             trial_ends_at=payload_reader.instant("trial_end"),
             pause_mode="void" if status is Status.PAUSED else None,
             pause_resumes_at=payload_reader.instant("resumes_at"),
+            pauses_at=_pauses_at(payload_reader) if status in _RUNS else None,
+            changes_at=payload_reader.below("pending_update").instant("applies_at"),
+            changes_to=_planned(payload_reader),
             quantity=quantity(payload_reader, "seats"),
             created_at=payload_reader.instant("created_at"),
             signed=event.signed,
@@ -141,7 +146,7 @@ def refund(event: StandardEvent) -> tuple[ProviderFact, ...]:
         opened_at=dispute.instant("created_at") or event.at,
         amount=dispute.needed_amount("amount") + dispute.amount("tax_amount"),
         currency=payload_reader.currency("currency"),
-        customer=key(payload_reader.needed_identifier("customer_id")),
+        customer=key_if_any(payload_reader.identifier("customer_id")),
         order=payment,
         subscription=key(subscribed) if subscribed else None,
         payment=payment,
@@ -162,6 +167,20 @@ def _ends_at(payload_reader: PayloadReader, *, cancelled: bool) -> datetime | No
     return ended or (payload_reader.instant("current_period_end") if cancelled else None)
 
 
+def _pauses_at(payload_reader: PayloadReader) -> datetime | None:
+    return payload_reader.instant("current_period_end") if payload_reader.flag("pause_at_period_end") else None
+
+
+def _planned(payload_reader: PayloadReader) -> tuple[SubscribedItem, ...]:
+    """Return what a planned change leads to; what it does not name stays as it is."""
+    change = payload_reader.below("pending_update")
+    product = change.identifier("product_id") or payload_reader.identifier("product_id")
+    if not change.values or product is None:
+        return ()
+    seats = quantity(change if change.values.get("seats") else payload_reader, "seats")
+    return (SubscribedItem(variant=key(product), product=slug(None, product), quantity=seats),)
+
+
 def _invoice(event: StandardEvent) -> InvoiceSeen:
     payload_reader = event.told
     return InvoiceSeen(
@@ -172,7 +191,7 @@ def _invoice(event: StandardEvent) -> InvoiceSeen:
         reason=payload_reader.word("billing_reason", _REASONS, BillingReason.RENEWAL),
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total_amount"),
-        customer=key(payload_reader.needed_identifier("customer_id")),
+        customer=key_if_any(payload_reader.identifier("customer_id")) or "",
         subtotal=payload_reader.amount("subtotal_amount"),
         discount=payload_reader.amount("discount_amount"),
         tax=payload_reader.amount("tax_amount"),
@@ -206,7 +225,7 @@ def _sale(event: StandardEvent) -> OrderSeen:
         key=key(payload_reader.needed_identifier("id")),
         stamp=event.stamp,
         status=payload_reader.word("status", _ORDERS, _order_status(event)),
-        customer=key(payload_reader.needed_identifier("customer_id")),
+        customer=key_if_any(payload_reader.identifier("customer_id")) or "",
         currency=payload_reader.currency("currency"),
         total=payload_reader.needed_amount("total_amount"),
         subtotal=payload_reader.amount("subtotal_amount"),

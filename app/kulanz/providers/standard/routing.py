@@ -8,7 +8,7 @@ from typing import Any
 from kulanz.providers.naming import Naming, claim
 from kulanz.providers.provider import Routing
 from kulanz.providers.standard.sender import data_of, ids_of, kind_of
-from kulanz.providers.standard.vocabulary import PAYMENT, PROVIDER, SUBSCRIPTION, binding
+from kulanz.providers.standard.vocabulary import DISPUTE, PAYMENT, PROVIDER, REFUND, SUBSCRIPTION, binding
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
@@ -16,6 +16,7 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     kind, ids = kind_of(payload), ids_of(payload)
     told = data_of(payload)
     claimed = claim(told.values.get("metadata"), naming, PROVIDER)
+    named = claim({naming.account_key: told.below("customer").values.get("external_id")}, naming, PROVIDER).account
     return Routing(
         claim=claimed.account,
         unusable_claim=claimed.unusable,
@@ -24,11 +25,11 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         customer=_binding("customer", ids.customer),
         subscription=_binding(SUBSCRIPTION, ids.subscription),
         order=_binding(PAYMENT, ids.payment),
-        customer_claim=claim(
-            {naming.account_key: told.below("customer").values.get("external_id")}, naming, PROVIDER
-        ).account,
+        customer_claim=named,
+        needs_order=kind in {REFUND, DISPUTE} and not (ids.customer or claimed.account),
         is_payment=kind != SUBSCRIPTION,
-        needs_subscription=kind == PAYMENT and ids.subscription is not None,
+        needs_subscription=ids.subscription is not None
+        and (kind == PAYMENT or (kind == SUBSCRIPTION and not (ids.customer or claimed.account or named))),
         fallback=f"{PROVIDER}-{ids.customer}" if ids.customer else None,
     )
 

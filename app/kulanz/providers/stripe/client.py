@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -19,6 +19,7 @@ from kulanz.providers.stripe.translation import looked_up_invoice
 from kulanz.providers.stripe.vocabulary import key
 from kulanz.providers.transport import Transport
 
+EVENTS_PER_PAGE = 100
 _LIVE = ("sk_live_", "rk_live_")
 
 
@@ -102,6 +103,20 @@ class StripeClient(Transport):
 
     def disable_licence(self, _licence: str, /) -> None:
         """Find none: Stripe sells no licence keys."""
+
+    def events(self, types: Sequence[str], since: datetime, until: datetime) -> Iterator[list[dict[str, Any]]]:
+        """Yield pages of the events of two instants and between, newest first; Stripe keeps them for thirty days."""
+        span = {"created[gte]": int(since.timestamp()), "created[lte]": int(until.timestamp())}
+        query: dict[str, object] = {"limit": EVENTS_PER_PAGE, **span}
+        wanted = frozenset(types)
+        while True:
+            answer = PayloadReader(self.ask("/events", query), "answer")
+            listed = [dict(each.values) for each in answer.each("data")]
+            yield [each for each in listed if each.get("type") in wanted]
+            last = PayloadReader(listed[-1], "event").identifier("id") if listed else None
+            if last is None or not answer.flag("has_more"):
+                return
+            query = {**query, "starting_after": last}
 
     def webhook_endpoints(self) -> tuple[WebhookEndpoint, ...]:
         """Return where Stripe delivers to."""

@@ -18,6 +18,7 @@ from kulanz.providers.stripe.vocabulary import (
     OBJECTS,
     PROVIDER,
     THIN,
+    WARNING,
     binding,
 )
 
@@ -72,4 +73,6 @@ def _queue(kind: str, payload_reader: PayloadReader) -> str:
         return binding("customer", customer)
     if kind == INVOICE_PAYMENT:
         return binding(INVOICE, payload_reader.reference("invoice") or "")
-    return binding(CHARGE, payload_reader.reference("charge") or "") if kind == DISPUTE else binding(kind, "")
+    return (
+        binding(CHARGE, payload_reader.reference("charge") or "") if kind in {DISPUTE, WARNING} else binding(kind, "")
+    )

@@ -18,6 +18,7 @@ from kulanz.providers.stripe.vocabulary import (
     PROVIDER,
     SUBSCRIPTION,
     THIN,
+    WARNING,
     binding,
 )
 
@@ -27,11 +28,15 @@ _INTENT = "payment_intent"
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
-    """Say whose event it is. A dispute names its charge only, and what paid an invoice that invoice only."""
+    """Say whose event it is. Disputes and warnings name their charge only, and what paid an invoice that invoice."""
     name = payload.get("type")
     kind = OBJECTS.get(name, "") if isinstance(name, str) else ""
     payload_reader = PayloadReader(payload, "payload").below("data").below("object")
-    claimed = Claim() if kind == DISPUTE else claim(custom_data(payload_reader, naming.account_key), naming, PROVIDER)
+    claimed = (
+        Claim()
+        if kind in {DISPUTE, WARNING}
+        else claim(custom_data(payload_reader, naming.account_key), naming, PROVIDER)
+    )
     customer, payment = payload_reader.reference("customer"), _payment(kind, payload_reader)
     subscription = _subscription(kind, payload_reader)
     origin = payload.get("account") or payload.get("context")
@@ -48,8 +53,8 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         within=tuple(_paid_by(payload_reader)) if kind == CHARGE else (),
         parts=tuple(_paid_with(payload_reader, kind)),
         is_charge=kind == CHARGE,
-        needs_subscription=kind == INVOICE,
-        needs_order=kind in {DISPUTE, INVOICE_PAYMENT},
+        needs_subscription=kind == INVOICE or (kind == SUBSCRIPTION and not customer and claimed.account is None),
+        needs_order=kind in {DISPUTE, WARNING, INVOICE_PAYMENT},
         fallback=f"{PROVIDER}-{customer}" if customer else None,
     )
 
@@ -59,7 +64,7 @@ def _payment(kind: str, payload_reader: PayloadReader) -> str | None:
     match kind:
         case "charge" | "invoice":
             own_id = payload_reader.identifier("id")
-        case "dispute":
+        case "dispute" | "radar.early_fraud_warning":
             kind, own_id = CHARGE, payload_reader.reference("charge")
         case "invoice_payment":
             kind, own_id = INVOICE, payload_reader.reference("invoice")

@@ -11,7 +11,7 @@ from kulanz.providers import bodies
 from kulanz.providers.event_header import EventHeader, quantity, several
 from kulanz.providers.plan_name import slug
 from kulanz.providers.reading import PayloadReader, shown
-from kulanz.providers.stripe.vocabulary import LOOKED_UP, PROVIDER, SUBSCRIPTION, key
+from kulanz.providers.stripe.vocabulary import LOOKED_UP, PROVIDER, SUBSCRIPTION, key, key_if_any
 
 _STATUSES = {
     "active": Status.ACTIVE,
@@ -57,7 +57,7 @@ def subscription_seen(payload_reader: PayloadReader, heard: EventHeader, event: 
         key=key(payload_reader.needed_identifier("id")),
         stamp=heard.stamp,
         status=status,
-        customer=key(payload_reader.needed_reference("customer")),
+        customer=key_if_any(payload_reader.reference("customer")) or "",
         variant=items[0].variant,
         product=items[0].product,
         renews_at=_period_end(payload_reader),
@@ -83,7 +83,7 @@ def _items(payload_reader: PayloadReader, *, cancelled: bool) -> list[Subscribed
     usable = [(price, item) for price, item in zip(prices, listed, strict=True) if price.identifier("id")]
     return [
         SubscribedItem(
-            variant=key(price.needed_identifier("id")),
+            variant=key_if_any(price.identifier("id")) or "",
             product=slug(price.below("product").text("name"), price.reference("product")),
             quantity=quantity(item),
             ends_at=item.unix("current_period_end") if cancelled and len(usable) > 1 else None,

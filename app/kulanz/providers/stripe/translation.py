@@ -9,6 +9,7 @@ from typing import Any
 
 from kulanz.policy.facts import (
     BillingReason,
+    ChargebackWarned,
     DisputeSeen,
     DisputeStatus,
     InvoiceSeen,
@@ -41,6 +42,7 @@ from kulanz.providers.stripe.vocabulary import (
     RANKS,
     SUBSCRIPTION,
     TELLING,
+    WARNING,
     key,
     key_if_any,
 )
@@ -91,6 +93,8 @@ _DISPUTED_BY_NAME = {
     "charge.dispute.funds_reinstated": DisputeStatus.WON,
 }
 """What a dispute's event says where its status is unknown: one that is not closed is contested."""
+_DECIMALS = {"ISK": 2, "UGX": 2, "MGA": 0}
+"""Stripe's minor units where they are not those of ISO 4217."""
 _CHARGES = {"succeeded": OrderStatus.PAID, "pending": OrderStatus.PENDING, "failed": OrderStatus.FAILED}
 
 
@@ -180,8 +184,9 @@ def _invoice(
         stamp=stamp,
         status=payload_reader.word("status", _INVOICES, said),
         reason=_REASONS.get(reason, BillingReason.UNKNOWN) if isinstance(reason, str) else BillingReason.UNKNOWN,
-        currency=payload_reader.currency("currency"),
+        currency=(currency := payload_reader.currency("currency")),
         total=payload_reader.needed_amount("total"),
+        decimals=_DECIMALS.get(currency),
         customer=key_if_any(payload_reader.reference("customer")) or "",
         subtotal=payload_reader.amount("subtotal"),
         discount=sum(part.amount("amount") for part in payload_reader.each("total_discount_amounts")),
@@ -213,8 +218,9 @@ def _charge(event: _StripeEvent) -> tuple[ProviderFact, ...]:
         stamp=event.stamp,
         status=OrderStatus.REFUNDED if payload_reader.flag("refunded") else partly,
         customer=key(customer),
-        currency=payload_reader.currency("currency"),
+        currency=(currency := payload_reader.currency("currency")),
         total=payload_reader.needed_amount("amount"),
+        decimals=_DECIMALS.get(currency),
         subtotal=payload_reader.amount("amount"),
         refunded=refunded,
         money=key_if_any(payload_reader.reference("payment_intent")),
@@ -256,10 +262,26 @@ def _dispute(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     return (seen,)
 
 
+def _warning(event: _StripeEvent) -> tuple[ProviderFact, ...]:
+    """Read an early fraud warning: it is over once a refund prevents no dispute any more."""
+    payload_reader = event.told
+    charge = payload_reader.needed_reference("charge")
+    warned = ChargebackWarned(
+        key=key(payload_reader.needed_identifier("id")),
+        stamp=event.stamp,
+        payment=key(charge),
+        warned_at=payload_reader.unix("created") or event.at,
+        reason=payload_reader.text("fraud_type") or "",
+        actionable=payload_reader.values.get("actionable") is not False,
+    )
+    return (warned,)
+
+
 _TRANSLATIONS: Mapping[str, Callable[[_StripeEvent], tuple[ProviderFact, ...]]] = {
     SUBSCRIPTION: _subscription,
     INVOICE: _payment,
     CHARGE: _charge,
     INVOICE_PAYMENT: _invoice_payment,
     DISPUTE: _dispute,
+    WARNING: _warning,
 }

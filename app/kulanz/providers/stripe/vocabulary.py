@@ -13,6 +13,7 @@ INVOICE = "invoice"
 CHARGE = "charge"
 DISPUTE = "dispute"
 INVOICE_PAYMENT = "invoice_payment"
+WARNING = "radar.early_fraud_warning"
 
 THIN = "v2.core.event"
 """What events of Stripe's second API are: they name an object and do not carry it."""
@@ -36,6 +37,8 @@ OBJECTS: Mapping[str, str] = {
     "charge.dispute.closed": DISPUTE,
     "charge.dispute.funds_withdrawn": DISPUTE,
     "charge.dispute.funds_reinstated": DISPUTE,
+    "radar.early_fraud_warning.created": WARNING,
+    "radar.early_fraud_warning.updated": WARNING,
 }
 """Every event that somebody acts on, with the kind of object it carries."""
 
@@ -43,7 +46,10 @@ TELLING = frozenset({"status", "cancel_at_period_end", "cancel_at", "pause_colle
 """What of a subscription, when an update has changed it, changes our status too."""
 CHANGED = 3
 """An update that changed the status outranks the others of its second: they may still show what was before."""
-LOOKED_UP = 4
+LOOKED_UP = 0
+"""An answer of the API tells least of its second: what changes after it, and we change something after many a
+look-up, has an event, and what changed before it has one too.
+"""
 
 RANKS: Mapping[str, int] = {
     "customer.subscription.created": 1,
@@ -58,6 +64,8 @@ RANKS: Mapping[str, int] = {
     "invoice.voided": 5,
     "charge.succeeded": 1,
     "charge.refunded": 2,
+    "radar.early_fraud_warning.created": 1,
+    "radar.early_fraud_warning.updated": 2,
 }
 """Which of two events of one object and one second tells more; disputes rank by their status.
 

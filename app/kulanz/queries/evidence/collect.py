@@ -85,6 +85,7 @@ def _payments(book: Book) -> Iterator[JsonDocument]:
                 "tax": seen.tax,
                 "refunded": invoice.refunded,
                 "currency": seen.currency,
+                "decimals": seen.decimals,
                 "made_at": _at(seen.created_at),
                 "paid_at": _at(invoice.paid_at),
                 "failed_at": [_at(failure) for failure in invoice.failures],

@@ -12,7 +12,7 @@ import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from kulanz.crypto.signing import Signer
-from kulanz.queries.sentences import money
+from kulanz.formats.money import plain as money
 
 DATA_BEGINS = b'<script type="application/json" id="kulanz-evidence">'
 DATA_ENDS = b"</script>"
@@ -50,5 +50,5 @@ def _template() -> Template:
     return environment.get_template("evidence.html")
 
 
-def _money(amount: int | None, currency: str | None) -> str:
-    return money(amount, currency)
+def _money(amount: int | None, currency: str | None, decimals: int | None = None) -> str:
+    return money(amount, currency, decimals)

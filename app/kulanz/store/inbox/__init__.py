@@ -24,7 +24,7 @@ from kulanz.store.inbox.events import (
     number_of,
     spooled_id,
 )
-from kulanz.store.inbox.recording import FRESH, record
+from kulanz.store.inbox.recording import FRESH, delivered, record
 from kulanz.store.prepared import Prepared
 from kulanz.store.tables import Instant, inbox
 
@@ -36,6 +36,7 @@ __all__ = [
     "RecordedEvent",
     "SettledEvent",
     "claim",
+    "delivered",
     "event_id",
     "number_of",
     "record",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, or_, select, update
@@ -37,6 +37,9 @@ _KNOWN = select(
         inbox.c.delivery_key.in_(bindparam("deliveries", expanding=True)),
         inbox.c.content_key.in_(bindparam("contents", expanding=True)),
     )
+)
+_DELIVERED = select(inbox.c.delivery_key).where(
+    inbox.c.provider == bindparam("provider"), inbox.c.delivery_key.in_(bindparam("deliveries", expanding=True))
 )
 _REARMED = (
     update(inbox)
@@ -74,6 +77,12 @@ def record(tx: Connection, events: Sequence[NewEvent], now: datetime) -> list[Re
         next(recorded_events) if number is None else RecordedEvent(number, known=False, state=event.state)
         for event, number in zip(events, made, strict=True)
     ]
+
+
+def delivered(conn: Connection, provider: str, keys: Collection[bytes]) -> frozenset[bytes]:
+    """Return which of some deliveries are here."""
+    found = conn.execute(_DELIVERED, {"provider": provider, "deliveries": list(keys)}).scalars()
+    return frozenset(found)
 
 
 def _known(tx: Connection, repeats: Sequence[NewEvent], now: datetime) -> Iterator[RecordedEvent]:

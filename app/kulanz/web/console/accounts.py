@@ -130,6 +130,7 @@ class AccountPages:
             found=stored_account_page,
             account=stored_account_page.account,
             offers=orders.offers(stored_account_page.account),
+            warned=orders.warned(stored_account_page.account),
             closable=orders.closable(stored_account_page.account),
             choices=closing.choices(stored_account_page.account),
             waiting=[*exceptions.waiting(stored_account_page.account)],

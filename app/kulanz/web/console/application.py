@@ -11,8 +11,8 @@ from flask import Blueprint, Flask, Response, g, make_response, redirect, render
 from werkzeug.exceptions import HTTPException
 
 from kulanz.errors import KulanzError, NotFoundError
+from kulanz.formats.money import plain as money
 from kulanz.formats.wording import how_many
-from kulanz.queries import sentences
 from kulanz.services import Services
 from kulanz.store.inbox.events import event_id
 from kulanz.web.console import formatting
@@ -104,8 +104,8 @@ def _context(services: Services, sessions: ConsoleSessions) -> dict[str, Any]:
         "words": formatting.words,
         "kind_of": formatting.kind,
         "tone": formatting.tone,
-        "money": sentences.money,
-        "as_money": sentences.money,
+        "money": money,
+        "as_money": money,
         "how_many": how_many,
         "event_id": event_id,
     }

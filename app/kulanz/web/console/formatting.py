@@ -8,6 +8,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from kulanz.formats.money import plain as money
 from kulanz.policy.effects import (
     AlertOperators,
     CancelSubscription,
@@ -21,7 +22,6 @@ from kulanz.policy.effects import (
     SendLetter,
     SendMail,
 )
-from kulanz.queries.sentences import money
 
 INSTANT = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z)")
 _SPANS = ((86_400, "d"), (3_600, "h"), (60, "min"), (1, "s"))
@@ -60,6 +60,7 @@ STATE_TONES = {
     "todo": "warn",
     "frozen": "warn",
     "inquiry": "warn",
+    "warned": "warn",
     "on_hold": "bad",
     "suspended": "bad",
     "parked": "bad",

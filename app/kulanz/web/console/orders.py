@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
 import msgspec
-from babel.numbers import get_currency_precision
 from werkzeug.datastructures import MultiDict
 
 from kulanz.commands.commands import (
@@ -21,6 +20,7 @@ from kulanz.commands.commands import (
     OpenDispute,
 )
 from kulanz.errors import InvalidInputError
+from kulanz.formats.money import decimals_of
 from kulanz.policy.facts import DisputeStatus, OverrideKind
 from kulanz.queries.views import JsonDocument
 from kulanz.web.api import forms
@@ -30,18 +30,20 @@ from kulanz.web.console import closing
 FINAL = ("won", "lost", "partially_lost", "accepted", "withdrawn", "prevented")
 FIELDS = (
     *("order", "until", "reason", "amount", "currency", "fee", "payment_id", "reference"),
-    *("dispute", "outcome", "override", "refund", "subject", "channel", "date"),
+    *("dispute", "outcome", "override", "refund", "subject", "contact_email", "organisation", "decimals"),
+    *("channel", "date"),
 )
 OPEN_DISPUTE, CLOSE_DISPUTE = "open_dispute", "close_dispute"
 NOTE_CONTACT = "note_contact"
 APPROVE, DECLINE = "approve_override", "decline_override"
-APPROVE_REFUND, DENY_REFUND = "approve_refund", "deny_refund"
+APPROVE_REFUND, DENY_REFUND, REQUEST_REFUND = "approve_refund", "deny_refund", "request_refund"
 COMMAND_TITLES = {
     CLOSE_DISPUTE: "Close the dispute",
     APPROVE: "Approve the exception",
     DECLINE: "Decline the exception",
     APPROVE_REFUND: "Approve the refund",
     DENY_REFUND: "Deny the refund",
+    REQUEST_REFUND: "Ask for the refund",
     **closing.CLOSING_TITLES,
 }
 """Of orders about something that is there already."""
@@ -110,6 +112,13 @@ def closable(account: JsonDocument) -> list[JsonDocument]:
     return [item for item in account["disputes"] if item["status"] not in FINAL]
 
 
+def warned(account: JsonDocument) -> list[JsonDocument]:
+    """Return the refunds that are proposed because a payment is likely to be charged back."""
+    return [
+        item["proposed"] | {"decimals": item["decimals"]} for item in account["chargeback_warnings"] if item["proposed"]
+    ]
+
+
 def given(form: MultiDict[str, str]) -> dict[str, str]:
     """Return the fields of an order that a form has filled in."""
     return {name: value for name in FIELDS if (value := form.get(name, "").strip())}
@@ -120,10 +129,6 @@ def command(fields: dict[str, str]) -> Command:
     order = fields.get("order", "")
     if order in _COMMANDS:
         return _COMMANDS[order](fields)
-    if order in {APPROVE, DECLINE}:
-        return _second_word(order, fields)
-    if order in {APPROVE_REFUND, DENY_REFUND}:
-        return _refund(order, fields)
     if order in closing.CLOSING_COMMANDS:
         reason = "" if order in closing.WITHOUT_REASON else _reason(fields)
         return closing.CLOSING_COMMANDS[order](fields.get("subject", ""), reason)
@@ -134,18 +139,37 @@ def command(fields: dict[str, str]) -> Command:
     return read(msgspec.json.encode(form), forms.OverrideForm).command()
 
 
-def _second_word(order: str, fields: dict[str, str]) -> Command:
+def _closed(fields: dict[str, str]) -> CloseDispute:
+    """Return how a dispute ended."""
+    outcome = fields.get("outcome", "")
+    if outcome not in FINAL:
+        raise InvalidInputError("outcome: say how the dispute ended.")
+    return CloseDispute(dispute=fields.get("dispute", ""), outcome=DisputeStatus(outcome))
+
+
+def _second_word(fields: dict[str, str]) -> Command:
     """Return what a second person says to an exception that waits for it."""
     override = fields.get("override", "")
-    if order == APPROVE:
+    if fields["order"] == APPROVE:
         return ApproveOverride(override=override)
     return DeclineOverride(override=override, reason=_reason(fields))
 
 
-def _refund(order: str, fields: dict[str, str]) -> DecideRefund:
+def _asked_back(fields: dict[str, str]) -> Command:
+    """Return the request for the money of a payment."""
+    named = {name: fields.get(name, "") for name in ("contact_email", "organisation")}
+    optional = {"reason": fields["reason"]} if "reason" in fields else {}
+    # The page names the account.
+    form = {"account_id": "-", "payment_id": fields.get("payment_id"), **named, **optional}
+    return read(msgspec.json.encode(form), forms.RefundForm).command()
+
+
+def _refund(fields: dict[str, str]) -> DecideRefund:
     """Return what a person says to a request for a refund."""
-    written, approve = fields.get("amount"), order == APPROVE_REFUND
-    amount = _minor("amount", written, fields.get("currency", "")) if written and approve else None
+    written, approve = fields.get("amount"), fields["order"] == APPROVE_REFUND
+    amount = (
+        _minor("amount", written, fields.get("currency", ""), fields.get("decimals")) if written and approve else None
+    )
     reason = _reason(fields) if fields.get("reason") else ""
     return DecideRefund(request=fields.get("refund", ""), approve=approve, amount=amount, reason=reason)
 
@@ -169,13 +193,6 @@ def _dispute(fields: dict[str, str]) -> OpenDispute:
     return OpenDispute(**read(msgspec.json.encode(form), forms.DisputeForm).said())
 
 
-def _closed_dispute(fields: dict[str, str]) -> CloseDispute:
-    outcome = fields.get("outcome", "")
-    if outcome not in FINAL:
-        raise InvalidInputError("outcome: say how the dispute ended.")
-    return CloseDispute(dispute=fields.get("dispute", ""), outcome=DisputeStatus(outcome))
-
-
 def _contact(fields: dict[str, str]) -> NoteContact:
     form = {name: fields.get(name) for name in ("channel", "reason", "payment_id", "date")}
     return NoteContact(
@@ -183,10 +200,24 @@ def _contact(fields: dict[str, str]) -> NoteContact:
     )
 
 
-def _minor(field: str, written: str, currency: str) -> int:
-    """Return an amount as people write it (`19.99`) in the currency's minor units."""
+_COMMANDS: Mapping[str, Callable[[dict[str, str]], Command]] = {
+    OPEN_DISPUTE: _dispute,
+    CLOSE_DISPUTE: _closed,
+    NOTE_CONTACT: _contact,
+    APPROVE: _second_word,
+    DECLINE: _second_word,
+    REQUEST_REFUND: _asked_back,
+    APPROVE_REFUND: _refund,
+    DENY_REFUND: _refund,
+}
+"""How the fields of an order of its own shape become a command."""
+
+
+def _minor(field: str, written: str, currency: str, decimals: str | None = None) -> int:
+    """Return an amount as people write it (`19.99`) in the currency's minor units, or in the provider's."""
+    places = int(decimals) if decimals in {"0", "2", "3"} else decimals_of(currency)
     try:
-        amount = Decimal(written.replace(",", ".")).scaleb(get_currency_precision(currency))
+        amount = Decimal(written.replace(",", ".")).scaleb(places)
     except InvalidOperation as error:
         raise InvalidInputError(f"{field}: an amount such as 19.99.") from error
     if not amount.is_finite() or amount != amount.to_integral_value():
@@ -201,11 +232,3 @@ def until_of(written: str) -> str:
     except ValueError as error:
         raise InvalidInputError("until: say when it ends, as a day and a time in UTC.") from error
     return (at if at.tzinfo is not None else at.replace(tzinfo=UTC)).isoformat()
-
-
-_COMMANDS: Mapping[str, Callable[[dict[str, str]], Command]] = {
-    OPEN_DISPUTE: _dispute,
-    CLOSE_DISPUTE: _closed_dispute,
-    NOTE_CONTACT: _contact,
-}
-"""How the fields of an order of its own shape become a command."""

@@ -54,6 +54,7 @@ class OverviewPage:
             *_of_events(flow),
             *_of_effects(flow),
             *_of_refunds(flow),
+            *_of_warnings(flow),
             *_of_clock(flow),
             *_of_parts(self._services, attendance),
         ]
@@ -130,6 +131,17 @@ def _of_refunds(flow: FlowFigures) -> Iterator[Light]:
         tone="good",
         word="not yet denied or paid; see what is late" if number else "none",
         link=url_for("ops.refunds", late="yes") if number else url_for("ops.refunds"),
+    )
+
+
+def _of_warnings(flow: FlowFigures) -> Iterator[Light]:
+    number = flow.warnings_open
+    yield Light(
+        name="Chargeback warnings",
+        value=f"{number:,}",
+        tone="warn" if number else "good",
+        word="a refund in time prevents them" if number else "none",
+        link=url_for("ops.disputes", show="warnings"),
     )
 
 

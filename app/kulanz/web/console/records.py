@@ -32,19 +32,16 @@ class RecordPages:
         blueprint.add_url_rule("/log", "log", self.log, methods=["GET"])
 
     def disputes(self) -> str:
-        """Show disputes, newest first; only those that are not decided, unless all are asked for."""
-        everything = questions.word("show", ("all",)) == "all"
+        """Show disputes, newest first; only those that are not decided, unless all or the warnings are asked for."""
+        shown = questions.word("show", ("all", "warnings"))
+        kind = case_index.WARNING if shown == "warnings" else case_index.DISPUTE
         at, account, key = questions.instant("at"), questions.text("account"), questions.text("key")
         after = (at, account, key) if at and account and key else None
         with self._services.database.read() as conn:
-            rows = case_index.page(
-                conn, case_index.DISPUTE, only_open=not everything, after=after, limit=ROWS_PER_PAGE + 1
-            )
+            rows = case_index.page(conn, kind, only_open=shown != "all", after=after, limit=ROWS_PER_PAGE + 1)
             now = self._services.clock.now(conn)
         more = rows[ROWS_PER_PAGE - 1] if len(rows) > ROWS_PER_PAGE else None
-        return render_template(
-            "ops/disputes.html", rows=rows[:ROWS_PER_PAGE], more=more, everything=everything, now=now
-        )
+        return render_template("ops/disputes.html", rows=rows[:ROWS_PER_PAGE], more=more, shown=shown, now=now)
 
     def policies(self) -> str:
         """Show the versions that were in force here, and the presets."""

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, ClassVar
 
 from kulanz.policy.areas.addresses import mail_address
+from kulanz.policy.areas.amounts import told_decimals
 from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.disputes import chargebacks as disputes
 from kulanz.policy.areas.dunning.notices import asked_for
@@ -84,6 +85,7 @@ class DisputesArea(Area):
         return {
             "amount": chargeback.amount,
             "currency": chargeback.currency,
+            **told_decimals(chargeback.decimals),
             "fee": chargeback.fee,
             "fee_currency": chargeback.fee_currency or chargeback.currency,
             "data_deletion_eligible_at": chargeback.deletion_eligible_at,
@@ -177,6 +179,7 @@ def _change(chargeback: Chargeback, rule: str, rank: int) -> Change:
         "status": chargeback.status,
         "amount": chargeback.amount,
         "currency": chargeback.currency,
+        **told_decimals(chargeback.decimals),
         "fee": chargeback.fee,
         "payment": chargeback.payment,
         "data_deletion_eligible_at": chargeback.deletion_eligible_at,

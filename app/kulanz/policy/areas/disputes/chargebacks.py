@@ -184,7 +184,7 @@ def _of_refund(refund: full_refunds.FullRefund) -> Dispute:
             opened_at=refund.at,
             amount=refund.amount,
             currency=refund.currency,
-            customer=refund.customer,
+            customer=refund.customer or None,
             subscription=refund.subscription,
             payment=refund.payment,
             reason="unrequested_refund",
@@ -249,6 +249,7 @@ def _chargeback(disputed: _Disputed, purchases: Purchases, contested: Collection
         ),
         purchase=disputed.purchase.name if disputed.purchase else None,
         contested_since=None if not active or (not holds and _is_silent(dispute, moment.at)) else since,
+        decimals=full_refunds.decimals(payment, book),
         about=tuple(sorted(key for purchase in disputed.purchases for key in purchase.subscriptions)),
     )
 

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from kulanz.policy import facts as f
 from kulanz.policy.areas import tenures
+from kulanz.policy.areas.amounts import told_decimals
 from kulanz.policy.areas.area import Area, Asks, Line
 from kulanz.policy.areas.dunning import holds, notices
 from kulanz.policy.areas.dunning.cases import cases, explained_until
@@ -122,6 +123,7 @@ class DunningArea(Area):
             "deadline": case.deadline,
             "amount_due": case.amount_due,
             "currency": case.currency,
+            **told_decimals(case.decimals),
             "on_grace_end": rules.on_grace_end,
             "clause": (rules.grace_clause if case.held_at is None else rules.hold_clause) or None,
         }

@@ -16,7 +16,7 @@ from kulanz.policy.book.joining import newest, oldest
 from kulanz.policy.book.own import CaseLog
 from kulanz.policy.book.provider import RUNNING_STATUSES, Invoice, Invoices, Subscription
 from kulanz.policy.document import Policy
-from kulanz.policy.facts import BESIDE_A_PERIOD, InvoiceStatus
+from kulanz.policy.facts import BESIDE_A_PERIOD, BillingReason, InvoiceStatus
 from kulanz.policy.frozen import evolve, frozen
 from kulanz.policy.state import Case, CaseState, Moment, Terms
 
@@ -100,8 +100,15 @@ def _of_invoice(invoice: Invoice, sub: Subscription, book: Book, terms: Terms) -
     ident = _ident(invoice)
     first = invoice.failures[0]
     policy = terms.of(ident, first, book)
-    opens = invoice.seen.reason in policy.dunning.opens_on
+    opens = _counted_reason(invoice, sub) in policy.dunning.opens_on
     return _Opening(ident, live[0], policy, first, invoice, len(invoice.failures)) if opens else None
+
+
+def _counted_reason(invoice: Invoice, sub: Subscription) -> BillingReason:
+    """Return what an invoice is taken to be for: a renewal, where nothing says so and no change of plan is near."""
+    if invoice.seen.reason is not BillingReason.UNKNOWN:
+        return invoice.seen.reason
+    return BillingReason.UPDATED if tenures.is_for_a_change(invoice, sub) else BillingReason.RENEWAL
 
 
 def _called_unpaid_again(invoice: Invoice, sub: Subscription, book: Book, ran: Sequence[Receipt]) -> list[datetime]:
@@ -120,14 +127,26 @@ def _called_unpaid(sub: Subscription, book: Book) -> datetime | None:
         *(at for at in (_settled_by_look(sub, book),) if at),
         *_successes(sub, book),
     ]
+    changes = _paid_changes(sub, book)
     return next(
         (
             at
             for at in sub.unpaid_at
-            if all(at > each for each in settled) and not tenures.was_taken_back(sub, book, at)
+            if all(at > each for each in settled)
+            and not any(began <= at <= paid for began, paid in changes)
+            and not tenures.was_taken_back(sub, book, at)
         ),
         None,
     )
+
+
+def _paid_changes(sub: Subscription, book: Book) -> list[tuple[datetime, datetime]]:
+    """Return from when to when a charge for a change of plan was owed that is paid now: it explains `unpaid` then."""
+    return [
+        (periods.started(invoice) - _SAME_RENEWAL, invoice.paid_at)
+        for invoice in _invoices(sub, book).known.values()
+        if invoice.paid_at is not None and invoice.failures and tenures.is_for_a_change(invoice, sub)
+    ]
 
 
 def _successes(sub: Subscription, book: Book) -> list[datetime]:
@@ -242,6 +261,7 @@ def _case(opening: _Opening, sub: Subscription, book: Book, zone: str, now: date
         failures=opening.failures or len(attempts),
         amount_due=settling.outstanding(book, owed) if owed else 0,
         currency=owed.seen.currency if owed else None,
+        decimals=owed.seen.decimals if owed else None,
         policy=opening.policy,
         names=(opening.key, *log.absorbed),
         bounced=opening.bounced,

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from kulanz.policy.areas import full_refunds
+from kulanz.policy.areas import full_refunds, tenures
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Dispute
 from kulanz.policy.facts import LicenceSeen, LicenceStatus, OrderStatus, Provenance, Status, SubscriptionSeen
@@ -157,9 +157,12 @@ class Purchases:
 
     def _is_paid_for(self, purchase: Purchase, since: datetime) -> bool:
         """Whether a live purchase is paid; one in grace is, because its deadline was promised."""
-        seen = ((key, self.book.subscriptions[key].seen) for key in purchase.subscriptions)
-        paid = (key for key, each in seen if each.status is not Status.ON_TRIAL and key not in self.unpaid)
+        paid = (key for key in purchase.subscriptions if key not in self.unpaid and not self._is_free_trial(key))
         return any(self._gives(key, since) for key in paid) or self._lasts(purchase)
+
+    def _is_free_trial(self, key: str) -> bool:
+        sub = self.book.subscriptions[key]
+        return sub.seen.status is Status.ON_TRIAL and not tenures.anything_paid(sub, self.book)
 
     def _gives(self, key: str, since: datetime) -> bool:
         if key in self.giving:

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from kulanz.policy import facts as f
+from kulanz.policy.areas.amounts import told_decimals
 from kulanz.policy.areas.area import Area, Asks
 from kulanz.policy.areas.refunds.reading import refunds
 from kulanz.policy.book import Book
@@ -132,6 +133,7 @@ class RefundsArea(Area):
             "decision": "denied" if denied else "approved",
             "amount": refund.payment.total if denied else refund.amount,
             "currency": refund.payment.currency,
+            **told_decimals(refund.payment.decimals),
             "clause": refund.answer.clause or None,
             "pay_by": refund.pay_by,
             "statutory_withdrawal_until": refund.statutory_until,
@@ -237,6 +239,7 @@ def _change(rule: str, refund: Refund, rank: int) -> Change:
         "amount": refund.amount,
         "refundable_amount": refund.answer.refundable,
         "currency": refund.payment.currency,
+        **told_decimals(refund.payment.decimals),
         "decide_by": refund.decide_by,
         "pay_by": refund.pay_by,
         "differs": list(refund.differs) or None,

@@ -99,6 +99,7 @@ def _payment(key: str, order: Order | None, invoice: Invoice | None, book: Book)
         invoice=billed.key if billed else None,
         customer=given_fact.customer or (sub.seen.customer if sub else ""),
         currency=given_fact.currency,
+        decimals=given_fact.decimals,
         total=max(fact.total for fact in (sold, billed) if fact),
         tax=max(fact.tax for fact in (sold, billed) if fact),
         setup_fee=sold.setup_fee if sold else 0,

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
-from kulanz.policy.areas import periods, trials
+from kulanz.policy.areas import periods, tenures, trials
 from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.subscriptions import causes, grants, twice
 from kulanz.policy.book import Book
+from kulanz.policy.book.provider import RUNNING_STATUSES
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import OwnFact
 from kulanz.policy.frozen import evolve
@@ -34,8 +35,11 @@ class SubscriptionsArea(Area):
         yield from twice.timers(state, book, moment.at)
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield each subscription that pays for what another one pays for."""
-        return twice.alerts(state, book, moment.at)
+        """Yield each subscription that pays for what another one pays for, or of which nobody told what it gives."""
+        yield from twice.alerts(state, book, moment.at)
+        for key, sub in sorted(book.subscriptions.items()):
+            if not sub.seen.names_items and sub.seen.status in RUNNING_STATUSES:
+                yield key, "plan_not_told"
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Yield each new status, and each change of what is given."""
@@ -88,9 +92,9 @@ def _given_change(old: Grant | None, new: Grant | None, key: str, step: Transiti
         yield _of_plan("plan.given", policy.prepaid.clause if months else "", 40, new, terms, term_months=months)
     elif old.plan == new.plan:
         if _is_kept(new, step, terms):
-            status = str(step.new.subscriptions[key].seen.status)
+            paid = tenures.anything_paid(step.new.subscriptions[key], step.new)
             clause = policy.plan_change.downgrade_clause
-            yield _of_plan("plan.downgrade_scheduled", clause, 42, new, terms, status=status)
+            yield _of_plan("plan.downgrade_scheduled", clause, 42, new, terms, paid=paid)
         elif old.quantity != new.quantity:
             yield _of_plan("plan.quantity_changed", "", 40, new, terms, quantity=new.quantity)
     elif rank(new.plan) > rank(old.plan):

@@ -57,13 +57,13 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
         sub, case = subs[key], leading.get(key)
         seen = sub.seen
         until = _ALWAYS if case is None and seen.status in _GIVING else _given_until(sub, case, book)
-        if until is not None and (until.at is None or until.at > now):
+        if until is not None and seen.names_items and (until.at is None or until.at > now):
             for plan, item in catalogue.counting(seen.bought):
                 ends_at = _item_ends_at(item, until)
                 if ends_at is None or ends_at > now:
                     grant = Grant(key, plan, catalogue.add_ons.get(plan), ends_at, item.quantity)
                     grants.append(
-                        grant if len(sub.terms) == 1 or grant.add_on else _changed(grant, sub, book, terms, now)
+                        grant if len(sub.terms) <= 1 or grant.add_on else _changed(grant, sub, book, terms, now)
                     )
     return grants
 
@@ -188,7 +188,13 @@ def _during(case: Case, sub: Subscription) -> Until | None:
         return Until(case.deadline)
     if sub.seen.status is Status.PAUSED and sub.seen.pause_mode != "free":
         return None
-    return None if case.given_up else _ALWAYS
+    return None if case.given_up or _had_ended(sub, case.opened_at) else _ALWAYS
+
+
+def _had_ended(sub: Subscription, at: datetime) -> bool:
+    """Whether the provider had ended a subscription before something happened, such as a debit's return."""
+    ended = [stamp.at for stamp, status in sub.marks if status is Status.EXPIRED]
+    return sub.seen.status is Status.EXPIRED and bool(ended) and ended[0] < at
 
 
 def _cancelled_until(sub: Subscription, book: Book) -> datetime:

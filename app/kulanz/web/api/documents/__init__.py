@@ -12,6 +12,7 @@ from kulanz.web.api.documents.debts import Collection, DebtorHeld, Delivery, Man
 from kulanz.web.api.documents.purchases import AddOn, Cancellation, Contact, Credit, Licence, Migration, RefundRequest
 from kulanz.web.api.documents.shape import Document
 from kulanz.web.api.documents.standing import (
+    ChargebackWarning,
     Closure,
     Dispute,
     DunningCase,
@@ -36,6 +37,7 @@ class Account(Document, frozen=True, kw_only=True):
     subscriptions: list[Subscription]
     dunning_cases: list[DunningCase]
     disputes: list[Dispute]
+    chargeback_warnings: list[ChargebackWarning]
     holds: list[Hold]
     overrides: list[Override]
     terms: list[Terms]

@@ -50,6 +50,8 @@ class RefundRequest(Document, frozen=True, kw_only=True):
     amount: int
     refunded_amount: int
     currency: str
+    decimals: int
+    """How many decimals the amounts have: those of the currency, or the provider's own."""
     payment_id: str
     subscription_id: str | None
     licence_ids: list[str]

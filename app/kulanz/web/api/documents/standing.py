@@ -38,6 +38,8 @@ class DunningCase(Document, frozen=True, kw_only=True):
     failures: int
     amount_due: int
     currency: str | None
+    decimals: int | None
+    """How many decimals the amounts have: those of the currency, or the provider's own."""
     level: int
     """How many dunning letters went out."""
     fees: int
@@ -52,11 +54,36 @@ class Dispute(Document, frozen=True, kw_only=True):
     opened_at: datetime
     amount: int
     currency: str
+    decimals: int
     fee: int | None
     fee_currency: str | None
     payment_id: str | None
     reference: str | None
     reason: str
+
+
+class ProposedRefund(Document, frozen=True, kw_only=True):
+    """The refund that may still prevent a chargeback: nothing is done before a person asks for it and approves it."""
+
+    act: Literal["refund"]
+    payment_id: str
+    amount: int
+    currency: str
+
+
+class ChargebackWarning(Document, frozen=True, kw_only=True):
+    """A payment that is likely to be charged back."""
+
+    id: str
+    state: Literal["warned", "answered", "refunded", "disputed", "over"]
+    """`answered`: a refund was asked for; `over`: a refund prevents nothing any more."""
+    warned_at: datetime
+    payment_id: str | None
+    amount: int
+    currency: str | None
+    decimals: int | None
+    reason: str
+    proposed: ProposedRefund | None
 
 
 class Hold(Document, frozen=True, kw_only=True):

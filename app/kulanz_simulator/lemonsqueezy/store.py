@@ -6,13 +6,13 @@ import copy
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
 from kulanz.errors import NotFoundError
 from kulanz.providers.lemonsqueezy.samples import Payload, Purchase, event, moment
 from kulanz.providers.lemonsqueezy.vocabulary import CUSTOMERS, INVOICES, LICENCES, OBJECTS, ORDERS, SUBSCRIPTIONS
+from kulanz_simulator.timeline import Timeline
 
 OBJECT_KINDS = (SUBSCRIPTIONS, ORDERS, INVOICES, LICENCES, CUSTOMERS)
 Announce = Callable[[str, Payload, object], None]
@@ -38,10 +38,9 @@ class Contract:
 
 
 @dataclass(slots=True)
-class Store:
-    """Everything the provider holds. Set `now` to say when it does what it does."""
+class Store(Timeline):
+    """Everything the provider holds."""
 
-    now: datetime
     announce: Announce
     test_mode: bool = True
     store_id: int = 58231
@@ -50,8 +49,6 @@ class Store:
     contracts: dict[str, Contract] = field(default_factory=dict)
     """By the subscription's id."""
     custom_data: dict[tuple[str, str], object] = field(default_factory=dict)
-    _planned: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list)
-    _order: count[int] = field(default_factory=count)
     _ids: count[int] = field(default_factory=lambda: count(1_000_001))
 
     def new_id(self) -> int:
@@ -118,28 +115,6 @@ class Store:
         return [
             data for data in self.objects.get(INVOICES, {}).values() if data["attributes"]["subscription_id"] == own
         ]
-
-    def plan(self, at: datetime, contract: Contract, act: Callable[[], None]) -> None:
-        """Have something done later, unless the contract is changed before."""
-        generation = contract.generation
-
-        def still() -> None:
-            if contract.generation == generation:
-                act()
-
-        heappush(self._planned, (at, next(self._order), still))
-
-    def next_due(self) -> datetime | None:
-        """Return when something happens by itself next."""
-        return self._planned[0][0] if self._planned else None
-
-    def act_until(self, at: datetime) -> None:
-        """Let happen what is due by then, each at its time."""
-        while self._planned and self._planned[0][0] <= at:
-            due, _, act = heappop(self._planned)
-            self.now = max(self.now, due)
-            act()
-        self.now = max(self.now, at)
 
 
 def instant(text: str | None) -> datetime | None:

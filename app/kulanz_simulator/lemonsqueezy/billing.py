@@ -9,8 +9,8 @@ from typing import Any
 from kulanz.errors import RefusedError
 from kulanz.providers.lemonsqueezy.samples import Purchase
 from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, SUBSCRIPTIONS
-from kulanz_simulator.assumptions import Assumptions
-from kulanz_simulator.store import Contract, Store, instant
+from kulanz_simulator.lemonsqueezy.assumptions import Assumptions
+from kulanz_simulator.lemonsqueezy.store import Contract, Store, instant
 
 RUNNING_STATUSES = frozenset({"active", "on_trial"})
 UNPAID_STATUSES = frozenset({"past_due", "unpaid"})

@@ -7,9 +7,9 @@ from typing import Any
 
 from kulanz.errors import InvalidInputError, RefusedError
 from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, LICENCES, ORDERS, SUBSCRIPTIONS
-from kulanz_simulator.assumptions import Assumptions
-from kulanz_simulator.billing import UNPAID_STATUSES, Billing
-from kulanz_simulator.store import Store
+from kulanz_simulator.lemonsqueezy.assumptions import Assumptions
+from kulanz_simulator.lemonsqueezy.billing import UNPAID_STATUSES, Billing
+from kulanz_simulator.lemonsqueezy.store import Store
 
 _ENDED = frozenset({"expired"})
 
@@ -86,6 +86,13 @@ class ShopActions:
     def pay_change(self, sub: str) -> None:
         """Pay the difference that was charged in vain, with a new card."""
         self.billing.pay_change(sub)
+
+    def change_quantity(self, sub: str, quantity: int) -> None:
+        """Have another number of seats."""
+        self._refuse_ended(self.store.told(SUBSCRIPTIONS, sub))
+        item = dict(self.store.told(SUBSCRIPTIONS, sub)["first_subscription_item"] or {})
+        self.store.change(SUBSCRIPTIONS, sub, first_subscription_item={**item, "quantity": quantity})
+        self.store.tell("subscription_updated", sub)
 
     def refund_order(self, order: str, amount: int | None = None) -> None:
         """Give money of an order back; the first invoice of its subscription is the same money."""

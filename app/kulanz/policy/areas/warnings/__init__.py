@@ -1,0 +1,1 @@
+"""Warnings of chargebacks, told before there is a dispute."""

@@ -1,0 +1,73 @@
+"""What a snapshot leaves out keeps what an older one told: who bought, by which order, where mails go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from kulanz.policy import facts as f
+from kulanz.policy.facts import Stamp
+from kulanz.policy.frozen import evolve, frozen
+
+_LASTING: Mapping[type, tuple[str, ...]] = {
+    f.SubscriptionSeen: ("customer", "order", "email"),
+    f.OrderSeen: ("customer", "variant", "product", "email"),
+    f.LicenceSeen: ("customer", "order", "product"),
+}
+"""Texts that a provider tells again and again, and whose absence says nothing."""
+S = TypeVar("S", f.SubscriptionSeen, f.OrderSeen, f.LicenceSeen)
+S_co = TypeVar("S_co", f.SubscriptionSeen, f.OrderSeen, f.LicenceSeen, covariant=True)
+
+
+@frozen
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptWord:
+    """A text that the newest snapshot does not tell, from the newest one that did."""
+
+    name: str
+    stamp: Stamp
+    value: str
+
+
+class Record(Protocol[S_co]):
+    """What the book keeps of one object: its newest snapshot, completed by the words that are kept."""
+
+    @property
+    def seen(self) -> S_co:
+        """The newest snapshot."""
+
+    @property
+    def kept(self) -> tuple[KeptWord, ...]:
+        """What it does not tell itself."""
+
+
+def joined(ours: Record[S], theirs: Record[S]) -> tuple[S, tuple[KeptWord, ...]]:
+    """Return the newer of two snapshots, with the newest of each word that it does not tell itself."""
+    raw, other = _as_told(ours), _as_told(theirs)
+    if raw.stamp < other.stamp or (raw.stamp == other.stamp and repr(raw) < repr(other)):
+        raw = other
+    missing = [name for name in _LASTING[type(raw)] if not getattr(raw, name)]
+    if not missing:
+        return raw, ()
+    told = [*_words(ours), *_words(theirs)]
+    kept = [max(found, key=_age) for name in missing if (found := [word for word in told if word.name == name])]
+    return (evolve(raw, **{word.name: word.value for word in kept}), tuple(kept)) if kept else (raw, ())
+
+
+def _as_told(record: Record[S]) -> S:
+    """Return the newest snapshot as its event told it."""
+    absent = {word.name: "" if word.name == "customer" else None for word in record.kept}
+    return evolve(record.seen, **absent) if absent else record.seen
+
+
+def _words(record: Record[S]) -> list[KeptWord]:
+    """Return each lasting word that a record knows, with when it was told."""
+    kept, seen = {word.name for word in record.kept}, record.seen
+    own = {name: str(getattr(seen, name) or "") for name in _LASTING[type(seen)] if name not in kept}
+    said: list[KeptWord] = [KeptWord(name=name, stamp=seen.stamp, value=value) for name, value in own.items() if value]
+    return [*record.kept, *said]
+
+
+def _age(word: KeptWord) -> tuple[Stamp, str]:
+    return word.stamp, word.value

@@ -1,0 +1,8 @@
+"""Lemon Squeezy, played. What its documentation leaves open is named in `assumptions`."""
+
+from __future__ import annotations
+
+from kulanz_simulator.lemonsqueezy.assumptions import Assumptions
+from kulanz_simulator.lemonsqueezy.simulator import LemonSqueezySimulator
+
+__all__ = ["Assumptions", "LemonSqueezySimulator"]

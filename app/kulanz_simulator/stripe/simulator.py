@@ -1,0 +1,210 @@
+"""Stripe as a whole: one account's objects, billing, desk, sender and API."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+from kulanz_simulator.api import ApiRequest, ApiResponse
+from kulanz_simulator.form import FormFields, flag, needed, number, whole
+from kulanz_simulator.simulator import API_KEY, ROWS_SHOWN, Listing, Pace, ShopAct, Simulator
+from kulanz_simulator.stripe.api import StripeApi, failure
+from kulanz_simulator.stripe.assumptions import StripeAssumptions
+from kulanz_simulator.stripe.billing import StripeBilling
+from kulanz_simulator.stripe.desk import StripeDesk
+from kulanz_simulator.stripe.documents import AUTOMATICALLY, BY_HAND, Document, Item, StripePurchase, seconds
+from kulanz_simulator.stripe.store import CHARGES, DISPUTES, INVOICES, SUBSCRIPTIONS, StripeStore
+from kulanz_simulator.stripe.versions import ApiVersion, rendered
+from kulanz_simulator.stripe.wire import StripeWire
+
+PLAN = (Item(price="price_pro"),)
+
+
+class StripeSimulator(Simulator):
+    """One simulated account, of one version of the API."""
+
+    provider = "stripe"
+
+    def __init__(
+        self,
+        now: datetime,
+        *,
+        seed: int = 1,
+        assumptions: StripeAssumptions = StripeAssumptions(),  # noqa: B008 - frozen
+        test_mode: bool = True,
+        version: ApiVersion = ApiVersion.ENDIVE,
+    ) -> None:
+        pace = Pace(
+            latency=assumptions.latency,
+            attempts_at=assumptions.attempts_at,
+            timeout=assumptions.timeout,
+            requests_a_minute=assumptions.requests_a_minute,
+        )
+        api_key = f"sk_{'test' if test_mode else 'live'}_{API_KEY}"
+        super().__init__(StripeWire(), pace, random.Random(seed), api_key)  # noqa: S311 - a play, not a secret
+        self.version = version
+        self.events: dict[str, Document] = {}
+        self.store = self.timeline = StripeStore(now=now, announce=self._announce, livemode=not test_mode)
+        self.billing = StripeBilling(self.store, assumptions)
+        self.desk = StripeDesk(self.store, self.billing)
+        self.api = StripeApi(self.store, self.desk, self.sender, assumptions, api_key, version, self.events)
+
+    def sell(self, *, items: Sequence[Item] = PLAN, charges: Sequence[bool] = (), **told: Any) -> StripePurchase:
+        """Sell a subscription now, to a new customer unless `customer` is given; `told` are fields of a purchase."""
+        with self.lock:
+            ids: dict[str, Any] = {"customer": told.pop("customer", None) or self.store.new_id("cus")}
+            ids["subscription"] = told.pop("subscription", None) or self.store.new_id("sub")
+            email = told.pop("email", f"{ids['customer']}@shop.example".lower())
+            account = told.pop("account", f"org_{ids['customer'][-7:]}")
+            purchase = StripePurchase(began=self.now, email=email, account=account, items=tuple(items), **ids, **told)
+            self.billing.check_out(purchase, charges)
+        return purchase
+
+    def subscription(self, subscription: object) -> Document:
+        """Return a subscription as the provider holds it."""
+        with self.lock:
+            return dict(self.store.get(SUBSCRIPTIONS, subscription))
+
+    def invoices(self, subscription: object) -> list[Document]:
+        """Return the invoices of a subscription, oldest first."""
+        with self.lock:
+            return self.store.invoices_of(subscription)
+
+    def held(self) -> Mapping[str, int]:
+        """Return how many subscriptions and invoices there are."""
+        return {kind: len(self.store.objects.get(kind, {})) for kind in (SUBSCRIPTIONS, INVOICES)}
+
+    def answer(self, request: ApiRequest) -> ApiResponse:
+        """Answer a request to the API."""
+        with self.lock:
+            return self.api.respond(request)
+
+    def refusal(self, status: int, words: str) -> ApiResponse:
+        """Return an error in Stripe's shape."""
+        return failure(status, words)
+
+    def headers(self, _remaining: int) -> Mapping[str, str]:
+        """Return the kind of an answer, its time by the simulator's clock, and its version."""
+        date = format_datetime(self.now.replace(microsecond=0), usegmt=True)
+        return {"Content-Type": "application/json", "Date": date, "Stripe-Version": str(self.version)}
+
+    def acts(self) -> Mapping[str, ShopAct]:
+        """Return what customers, the merchant and banks do."""
+        desk = self.desk
+        bought = ("account", "email", "price", "quantity", "trial_days", "by_hand", "debit", "customer")
+        return {
+            "subscribe": ShopAct("Sell a subscription", bought, self._subscribe),
+            "fail": ShopAct("Fail the renewal now", (_SUB,), lambda stated: desk.fail(needed(stated, _SUB))),
+            "recover": ShopAct("Pay what is owed", (_SUB,), lambda stated: desk.recover(needed(stated, _SUB))),
+            "cancel": ShopAct("Cancel", (_SUB,), lambda stated: desk.cancel(needed(stated, _SUB))),
+            "cancel-now": ShopAct("Cancel at once", (_SUB,), lambda stated: desk.cancel_now(needed(stated, _SUB))),
+            "resume": ShopAct("Resume", (_SUB,), lambda stated: desk.resume(needed(stated, _SUB))),
+            "pause": ShopAct(
+                "Pause", (_SUB, "mode"), lambda stated: desk.pause(needed(stated, _SUB), stated.get("mode") or "void")
+            ),
+            "unpause": ShopAct("Collect again", (_SUB,), lambda stated: desk.unpause(needed(stated, _SUB))),
+            "change-plan": ShopAct(
+                "Change the plan", (_SUB, "price", "quantity", "proration", "payment"), self._change_plan
+            ),
+            "move": ShopAct(
+                "Give it to another account",
+                (_SUB, "account"),
+                lambda stated: desk.move(needed(stated, _SUB), {"account_id": needed(stated, "account")}),
+            ),
+            "refund": ShopAct(
+                "Refund",
+                (_CHARGE, "amount"),
+                lambda stated: desk.refund(needed(stated, _CHARGE), whole(stated, "amount"))["id"],
+            ),
+            "dispute": ShopAct(
+                "Dispute a charge",
+                (_CHARGE, "reason", "status"),
+                lambda stated: desk.dispute(
+                    needed(stated, _CHARGE),
+                    stated.get("reason") or "fraudulent",
+                    stated.get("status") or "needs_response",
+                )["id"],
+            ),
+            "move-dispute": ShopAct(
+                "Let a dispute go on",
+                ("dispute", "status"),
+                lambda stated: desk.move_dispute(needed(stated, "dispute"), needed(stated, "status")),
+            ),
+            "bounce": ShopAct("Bounce a debit", (_CHARGE,), lambda stated: desk.bounce(needed(stated, _CHARGE))["id"]),
+            "warn": ShopAct("Warn of fraud", (_CHARGE,), lambda stated: desk.warn(needed(stated, _CHARGE))),
+        }
+
+    def listings(self) -> Iterable[Listing]:
+        """Return the newest subscriptions, invoices, charges and disputes."""
+        subscriptions = [
+            (
+                each["id"],
+                each["metadata"].get("account_id"),
+                each["status"],
+                ", ".join(f"{item['quantity']} {item['price']['id']}" for item in each["items"]["data"]),
+                each["cancel_at_period_end"],
+            )
+            for each in self._newest(SUBSCRIPTIONS)
+        ]
+        yield Listing("Subscriptions", ("id", "account", "status", "items", "cancelled"), subscriptions)
+        names: tuple[str, ...] = ("id", "customer", "status", "total", "billing_reason")
+        yield Listing("Invoices", names, self._rows(INVOICES, names))
+        names = ("id", "customer", "status", "amount", "amount_refunded", "disputed")
+        yield Listing("Charges", names, self._rows(CHARGES, names))
+        names = ("id", "charge", "status", "reason", "amount")
+        yield Listing("Disputes", names, self._rows(DISPUTES, names))
+
+    def _rows(self, kind: str, names: Iterable[str]) -> list[tuple[object, ...]]:
+        return [tuple(each[name] for name in names) for each in self._newest(kind)]
+
+    def _newest(self, kind: str) -> list[Document]:
+        return list(self.store.all(kind))[:ROWS_SHOWN]
+
+    def _subscribe(self, stated: FormFields) -> dict[str, Any]:
+        wanted: dict[str, Any] = {name: stated[name] for name in ("email", "account", "customer") if stated.get(name)}
+        if stated.get("trial_days"):
+            wanted["trial"] = timedelta(days=number(stated, "trial_days"))
+        collection = BY_HAND if flag(stated, "by_hand") else AUTOMATICALLY
+        bought = self.sell(items=_items(stated), collection=collection, debit=flag(stated, "debit"), **wanted)
+        invoice = self.invoices(bought.subscription)[-1]
+        return {"subscription": bought.subscription, "charge": invoice["paid_with"], "account": bought.account}
+
+    def _change_plan(self, stated: FormFields) -> None:
+        self.desk.change_items(
+            needed(stated, _SUB),
+            _items(stated),
+            proration=stated.get("proration") or "none",
+            payment=stated.get("payment") or "allow_incomplete",
+        )
+
+    def _announce(self, name: str, document: Document, previous: Document | None) -> None:
+        if not self.version.has_event(name):
+            return
+        data = {"object": rendered(document, self.version, livemode=self.store.livemode)}
+        if previous:
+            data["previous_attributes"] = previous
+        event: Document = {
+            "id": self.store.new_id("evt"),
+            "object": "event",
+            "api_version": str(self.version),
+            "created": seconds(self.now),
+            "data": data,
+            "livemode": self.store.livemode,
+            "pending_webhooks": len(self.sender.endpoints),
+            "request": {"id": None, "idempotency_key": None},
+            "type": name,
+        }
+        self.events[event["id"]] = event
+        self.sender.announce(self.now, name, event)
+
+
+_SUB, _CHARGE = "subscription", "charge"
+
+
+def _items(stated: FormFields) -> tuple[Item, ...]:
+    """Return one item, or several where prices are separated by commas."""
+    prices = (stated.get("price") or "price_pro").split(",")
+    return tuple(Item(price=price.strip(), quantity=whole(stated, "quantity") or 1) for price in prices)

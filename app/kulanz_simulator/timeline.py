@@ -1,0 +1,48 @@
+"""The simulated clock: what is planned happens at its time, unless what it was planned for has changed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from heapq import heappop, heappush
+from itertools import count
+from typing import Protocol
+
+
+class Plannable(Protocol):
+    """Something for which acts are planned."""
+
+    generation: int
+    """Grows with every change of what is due, so that what was planned before is void."""
+
+
+@dataclass(slots=True)
+class Timeline:
+    """A time, and the acts that come with it. Set `now` to say when it does what it does."""
+
+    now: datetime
+    _planned: list[tuple[datetime, int, Callable[[], None]]] = field(default_factory=list, kw_only=True)
+    _order: count[int] = field(default_factory=count, kw_only=True)
+
+    def plan(self, at: datetime, subject: Plannable, act: Callable[[], None]) -> None:
+        """Have something done later, unless its subject is changed before."""
+        generation = subject.generation
+
+        def still() -> None:
+            if subject.generation == generation:
+                act()
+
+        heappush(self._planned, (at, next(self._order), still))
+
+    def next_due(self) -> datetime | None:
+        """Return when something happens by itself next."""
+        return self._planned[0][0] if self._planned else None
+
+    def act_until(self, at: datetime) -> None:
+        """Let happen what is due by then, each at its time."""
+        while self._planned and self._planned[0][0] <= at:
+            due, _, act = heappop(self._planned)
+            self.now = max(self.now, due)
+            act()
+        self.now = max(self.now, at)
