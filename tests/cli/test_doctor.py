@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from redis import Redis
 from rq.suspension import resume, suspend
@@ -175,6 +178,46 @@ def test_a_reconciliation_that_did_not_come_is_named(examine, sqlite_url: str) -
     assert old["ok"] is False
     assert fresh["ok"] is True
     assert examine()["reconciliation"]["ok"] is None
+
+
+def test_a_spool_that_cannot_be_written_is_named(kulanz: Kulanz, examine: Any) -> None:
+    well = examine()
+    (kulanz.data_dir / "spool").mkdir(mode=0o700, parents=True)
+    also_well = examine()
+    (kulanz.data_dir / "spool").rmdir()
+    (kulanz.data_dir / "spool").write_text("in the way")
+    inaccessible = examine()["spool folder"]
+    off = examine(KULANZ_SPOOL="off")
+
+    assert "spool folder" not in well | also_well | off
+    assert inaccessible["ok"] is False
+    assert "KULANZ_SPOOL=off" in inaccessible["advice"]
+
+
+def test_a_doctor_makes_no_folder_for_the_spool(kulanz: Kulanz, examine: Any) -> None:
+    kulanz.data_dir.mkdir(mode=0o700, exist_ok=True)
+    examine()
+    assert not (kulanz.data_dir / "spool").exists()
+
+
+def test_a_spool_on_a_disk_that_does_not_last_is_named(examine: Any) -> None:
+    with tempfile.TemporaryDirectory(dir=a_memory_disk()) as folder:
+        in_memory = examine(KULANZ_DATA_DIR=folder)
+        off = examine(KULANZ_DATA_DIR=folder, KULANZ_SPOOL="off")
+    dyno = examine(DYNO="web.1")
+    lasting = examine()
+
+    assert "is memory" in in_memory["spool disk"]["detail"]
+    assert "dyno" in dyno["spool disk"]["detail"]
+    assert "KULANZ_SPOOL=off" in dyno["spool disk"]["advice"]
+    assert "spool disk" not in off
+    assert "dyno" not in lasting.get("spool disk", {}).get("detail", "")
+
+
+def a_memory_disk() -> str:
+    """A folder in memory, as every Linux has one somewhere."""
+    folders = [each.mountpoint for each in psutil.disk_partitions(all=True) if each.fstype == "tmpfs"]
+    return next(folder for folder in folders if os.access(folder, os.W_OK))
 
 
 def noted(database_url: str, at: datetime) -> None:

@@ -12,10 +12,11 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from sqlite3 import connect
 from typing import Any
 
 import psutil
@@ -327,6 +328,31 @@ def test_on_sigterm_it_says_so_finishes_what_it_has_and_ends_well(server: Runnin
     assert closing == (503, {"status": "closing"})
     assert (status, document["status"]) == (200, "accepted")
     assert server.process.wait(timeout=10) == 0
+
+
+def test_on_its_way_out_it_says_what_is_left_in_the_spool(tmp_path: Path, sqlite_url: str) -> None:
+    body = wire(subscription_updated(webhook_id="left-in-the-spool"))
+    options = ("1", "0", "1")
+    file = sqlite_url.removeprefix("sqlite:///")
+    with (
+        a_server(tmp_path, sqlite_url, *options) as server,
+        closing(connect(file, isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        status, _ = server.deliver(body)
+        server.process.terminate()
+        assert server.process.wait(timeout=10) == 0
+    (said,) = [line for line in (tmp_path / "log").read_text().splitlines() if "event=spool.left" in line]
+    waiting = sum(path.stat().st_size for path in (tmp_path / "spool").glob("*.spool"))
+
+    assert status == 200
+    assert f"bytes={waiting}" in said
+
+    with a_server(tmp_path, sqlite_url, *options) as server:
+        assert until(lambda: server.recorded() == 1)
+        server.process.terminate()
+        assert server.process.wait(timeout=10) == 0
+    assert "event=spool.left" not in (tmp_path / "log").read_text()
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

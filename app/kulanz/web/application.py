@@ -27,7 +27,10 @@ class WebApp(Flask):
         self.receiver = receiver
         self.at_begin: list[Callable[[], object]] = [receiver.begin]
         """What runs beside the requests of a process, and is started once in each."""
+        self.at_end: list[Callable[[], object]] = [receiver.tell_left]
+        """What is done once when a process ends that has begun."""
         self._begun_in: int | None = None
+        self._ended = False
         self.before_request(self.begin)
 
     def begin(self) -> None:
@@ -36,6 +39,13 @@ class WebApp(Flask):
             self._begun_in = os.getpid()
             for start in self.at_begin:
                 start()
+
+    def end(self) -> None:
+        """Do what is left to be done in a process that has begun; a second call does nothing."""
+        if self._begun_in == os.getpid() and not self._ended:
+            self._ended = True
+            for finish in self.at_end:
+                finish()
 
     def is_closing(self) -> bool:
         """Whether no more work should be sent here."""
