@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -13,23 +14,26 @@ from typing import Any
 import psutil
 import pytest
 from redis import Redis
+from rq import Queue, SimpleWorker
 from rq.suspension import resume, suspend
 from sqlalchemy import delete
 
 from kulanz.cli.doctor import external
 from kulanz.cli.doctor.finding import Finding
+from kulanz.cli.up import private_redis
 from kulanz.privacy import after_restore
 from kulanz.reconcile.setup import register
 from kulanz.runtime.clock import real_now
+from kulanz.runtime.notifier import EVENTS_QUEUE
 from kulanz.services import Services
 from kulanz.store import shared_values, tables
 from kulanz.store.database import Database
 from tests.adapters.apis import an_api
 from tests.cli.conftest import Kulanz
 from tests.days import settle
-from tests.fake_servers import a_callback_receiver, a_mailbox
+from tests.fake_servers import a_callback_receiver, a_free_port, a_mailbox
 from tests.lemonsqueezy import MONDAY
-from tests.servers import a_redis
+from tests.servers import a_redis, a_tls_door, await_redis
 from tests.shop import Shop, a_shop
 from tests.workers.instance import an_unpaid_account
 
@@ -239,3 +243,53 @@ def test_a_env_file_that_others_may_read_is_named(examine, tmp_path):
 
     assert (read_by_others["ok"], read_by_others["advice"]) == (False, "chmod go= .env")
     assert private["ok"] is True
+
+
+def test_an_rq_worker_of_somebody_else_on_our_queues_is_named_and_attends_nothing(examine: Any) -> None:
+    with a_redis() as url, Redis.from_url(url) as client:
+        stranger = SimpleWorker([Queue(EVENTS_QUEUE, connection=client)], connection=client, name="mine")
+        stranger.register_birth()
+        stranger.heartbeat()
+        elsewhere = SimpleWorker([Queue("mails", connection=client)], connection=client, name="theirs")
+        elsewhere.register_birth()
+        elsewhere.heartbeat()
+        found = examine(REDIS_URL=url)
+        stranger.register_death()
+        elsewhere.register_death()
+        alone = examine(REDIS_URL=url)
+
+    assert found["foreign workers"]["detail"].startswith("mine: ")
+    assert (found["foreign workers"]["ok"], found["workers"]["detail"]) == (False, "0 queues attended")
+    assert "foreign workers" not in alone
+
+
+def test_a_redis_cluster_is_named_by_the_doctor_and_at_the_start(kulanz: Kulanz, examine: Any, tmp_path: Path) -> None:
+    port = a_free_port()
+    command = [private_redis.binary(), "--port", str(port), "--cluster-enabled", "yes", "--save", ""]
+    url = f"redis://127.0.0.1:{port}"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tmp_path) as server:
+        try:
+            await_redis(url)
+            found = examine(REDIS_URL=url)["redis"]
+            started = kulanz("worker", "--burst", REDIS_URL=url, DATABASE_URL="sqlite:////proc/nowhere/kulanz.db")
+        finally:
+            server.terminate()
+
+    assert (found["ok"], found["detail"]) == (False, "a Redis Cluster, which RQ does not work with")
+    assert "Sentinels" in found["advice"]
+    assert "note: REDIS_URL: a Redis Cluster" in started.err
+
+
+def test_a_certificate_that_nobody_vouches_for_is_named_and_accepted_where_the_address_says_so(
+    kulanz: Kulanz, examine: Any, tmp_path: Path
+) -> None:
+    with a_redis() as behind, a_tls_door(behind, tmp_path) as (url, certificate):
+        refused = examine(REDIS_URL=url)["redis"]
+        unchecked = examine(REDIS_URL=f"{url}?ssl_cert_reqs=none")["redis"]
+        known = examine(REDIS_URL=f"{url}?ssl_ca_certs={certificate}")["redis"]
+        started = kulanz("worker", "--burst", REDIS_URL=url, DATABASE_URL="sqlite:////proc/nowhere/kulanz.db")
+
+    assert (refused["ok"], refused["detail"]) == (False, "nobody vouches for its certificate")
+    assert "ssl_ca_certs=" in refused["advice"]
+    assert (unchecked["ok"], known["ok"]) == (True, True)
+    assert "note: REDIS_URL: nobody vouches for its certificate" in started.err

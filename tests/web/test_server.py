@@ -29,6 +29,9 @@ from tests.lemonsqueezy import sign, subscription_updated, wire
 from tests.web.hostile import AN_EVENT, BAD_SIGNATURES, ITS_SIGNATURE, MALFORMED, STRANGE
 
 PATH = "/webhooks/lemonsqueezy"
+HALF_A_BODY = (
+    b"POST /webhooks/lemonsqueezy HTTP/1.1\r\nHost: shop\r\nX-Signature: 00\r\nContent-Length: 1000\r\n\r\nabc"
+)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -353,6 +356,22 @@ def test_on_its_way_out_it_says_what_is_left_in_the_spool(tmp_path: Path, sqlite
         server.process.terminate()
         assert server.process.wait(timeout=10) == 0
     assert "event=spool.left" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("part", [b"POST /webhooks/lemonsqu", HALF_A_BODY], ids=["headers", "body"])
+def test_a_sender_that_dribbles_does_not_hold_it_up_for_ten_seconds(server: Running, part: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as slow:
+        slow.sendall(part)
+        time.sleep(0.2)
+        server.process.terminate()
+        began = time.monotonic()
+        while server.process.poll() is None:
+            assert time.monotonic() - began < 9
+            time.sleep(0.2)
+            with suppress(OSError):
+                slow.sendall(b"a")
+
+    assert server.process.returncode == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

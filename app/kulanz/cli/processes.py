@@ -40,6 +40,7 @@ def web(*, host: str | None, processes: int, leash: int | None) -> None:
     settings = load(environment())
     if leash is None:
         name_misspelt_settings()
+        _name_fault_of_redis(settings)
     _require_an_endpoint(settings)
     address = listening_address((settings.host or EVERYWHERE) if host is None else host, settings.port)
     from kulanz.web import server
@@ -54,6 +55,7 @@ def worker(*, burst: bool) -> None:
     """Run the workers of both queues, each a process of its own."""
     settings = load(environment())
     name_misspelt_settings()
+    _name_fault_of_redis(settings)
     refuse_a_missing_file(settings.database_url)
     if burst:
         replace_by_worker("burst")
@@ -167,6 +169,14 @@ def replace_by_worker(role: str) -> None:
     """Become a worker process."""
     sys.stdout.flush()
     os.execv(sys.executable, python("kulanz_workers", role))  # noqa: S606 - our own command
+
+
+def _name_fault_of_redis(settings: Settings) -> None:
+    """Write a line about a Redis that will never carry a signal; work goes on without, a second later."""
+    from kulanz.runtime import redis_faults
+
+    if fault := redis_faults.at(settings.redis_url):
+        click.echo(f"kulanz: note: REDIS_URL: {fault.found}: {fault.advice}", err=True)
 
 
 def _require_an_endpoint(settings: Settings) -> None:
