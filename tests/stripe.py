@@ -182,6 +182,36 @@ def dispute(name: str = "created", *, at: datetime = MONDAY, purchase: Purchase 
     return event(f"charge.dispute.{name}", whole | told, at=at)
 
 
+def customer(name: str = "created", *, at: datetime = MONDAY, purchase: Purchase = BOUGHT, **told: Any) -> Payload:
+    whole = {
+        "id": purchase.customer,
+        "object": "customer",
+        "created": at,
+        "email": purchase.email,
+        "livemode": True,
+        "metadata": {},
+    }
+    return event(f"customer.{name}", whole | told, at=at)
+
+
+def checkout(*, at: datetime = MONDAY, purchase: Purchase = BOUGHT, **told: Any) -> Payload:
+    whole = {
+        "id": f"cs_test_{sha256(purchase.subscription.encode()).hexdigest()[:58]}",
+        "object": "checkout.session",
+        "client_reference_id": None,
+        "created": at,
+        "customer": purchase.customer,
+        "livemode": True,
+        "metadata": {},
+        "mode": "subscription",
+        "payment_intent": None,
+        "payment_status": "paid",
+        "status": "complete",
+        "subscription": purchase.subscription,
+    }
+    return event("checkout.session.completed", whole | told, at=at)
+
+
 def fraud_warning(name: str = "created", *, at: datetime = MONDAY, purchase: Purchase = BOUGHT, **told: Any) -> Payload:
     whole = {
         "id": f"issfr_{purchase.charge}",

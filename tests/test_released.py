@@ -5,19 +5,21 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, redirect_stdout
+from contextlib import ExitStack, closing, contextmanager, redirect_stdout
 from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from kulanz.cli import run
-from kulanz.commands import books
+from kulanz.commands import books, shared_purchases
 from kulanz.policy.facts import SubscriptionSeen
 from kulanz.privacy import audit, rotation
+from kulanz.processing import circuit_breaker
 from kulanz.queries import ownership
 from kulanz.queries.accounts import account_document
 from kulanz.queries.replay.replay import recorded, replay
@@ -32,8 +34,7 @@ from tests.released.tables import lay
 from tests.servers import PostgreSQL
 from tests.store.rows import make_alias
 
-DAY = timedelta(days=1)
-HOUR = timedelta(hours=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 BEGAN = MONDAY - 60 * DAY
 STOOD = {
     "org_1": ("professional", "full", "good"),
@@ -52,28 +53,48 @@ STOOD = {
     "org_9": ("professional", "full", "good"),
 }
 """Plan, access and standing of each account as version 0.1.0 left them."""
+SHARING = {f"org_{number}{letter}" for number in range(1, 6) for letter in ("", "b")} | {"org_9"}
+"""Accounts that have the plan as version 0.1.0 left them, five of them by the subscription of another one."""
 
 
 @pytest.fixture
 def services(installed: Services) -> Services:
     """An installation of 0.1.0 on the day on which it was brought to this version."""
-    books.rebuild(installed)
-    return installed
+    return _brought(installed)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def installed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Services]:
     """The same while it is brought to this version: its tables are, its books are not."""
+    with _installed(request, tmp_path, "0.1.0") as services:
+        yield services
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def sharing(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Services]:
+    """An installation with subscriptions that two accounts have, which give both of them the plan."""
+    with _installed(request, tmp_path, "0.1.0-shared") as services:
+        yield _brought(services)
+
+
+def _brought(services: Services) -> Services:
+    books.rebuild(services)
+    shared_purchases.note(services)
+    return services
+
+
+@contextmanager
+def _installed(request: pytest.FixtureRequest, folder: Path, version: str) -> Iterator[Services]:
     with ExitStack() as stack:
-        url = f"sqlite:///{tmp_path / 'kulanz.db'}"
+        url = f"sqlite:///{folder / 'kulanz.db'}"
         if request.param == "postgresql":
             server: PostgreSQL = request.getfixturevalue("postgresql")
             url = stack.enter_context(server.a_database())
         database = Database(url)
         stack.callback(database.dispose)
-        lay(database, "0.1.0")
+        lay(database, version)
         migrate.upgrade(database)
-        yield stack.enter_context(product(_settings(tmp_path, url)))
+        yield stack.enter_context(product(_settings(folder, url)))
 
 
 def test_every_account_stands_as_it_stood(services: Services) -> None:
@@ -186,6 +207,9 @@ def test_the_upgrade_tells_who_was_joined_and_what_two_accounts_share(services: 
     assert kinds["shared"] == {"org_11", "org_11b"}
     assert kinds["joined"] == {"org_3"}
     assert found.changing == 2
+    # What one of three customers of org_42 has not paid is no more than a claim now.
+    judged = [(each.account, each.kind, each.of) for each in found.differences if each.kind not in kinds]
+    assert judged == [("org_42", "standing", "on_hold -> good")]
     assert not ownership.exceeds_limit(services, found)
 
 
@@ -200,7 +224,7 @@ def test_a_later_unnamed_purchase_of_a_joined_customer_goes_where_the_customer_w
     assert "77" in [sub["id"] for sub in document["subscriptions"]]
 
 
-def test_a_purchase_that_two_accounts_shared_is_the_newest_name_s_alone_from_its_next_event_on(
+def test_a_purchase_that_two_accounts_shared_is_the_newest_name_s_alone_after_the_final_warning(
     services: Services,
 ) -> None:
     shared = next(each.of for each in ownership.report(services).differences if each.kind == "shared")
@@ -208,12 +232,76 @@ def test_a_purchase_that_two_accounts_shared_is_the_newest_name_s_alone_from_its
     buyer = replace(_buyer_of(services, "org_11", number), account="org_11b", subscription=number)
 
     deliver(services, subscription_updated(at=MONDAY, purchase=buyer, status="past_due"))
-    settle(services)
+    _hours_go_by(services, 72)
 
     holders = [name for name in ("org_11", "org_11b") if _subscriptions(services, name) == [str(number)]]
     assert holders == ["org_11b"]
     differing = {found for finding in replay(services) for found in finding.differs}
     assert not [found for found in differing if found.startswith("owner of")]
+
+
+def test_the_upgrade_takes_a_shared_purchase_from_nobody(sharing: Services) -> None:
+    settle(sharing)
+    _hours_go_by(sharing, 47)
+
+    assert _given(sharing) == SHARING
+    assert [result for result in audit.verify(sharing) if result.flaw] == []
+    assert [finding for finding in replay(sharing, shuffle=Random(7)) if finding.differs] == []
+
+
+def test_an_event_takes_no_shared_purchase_before_the_whole_final_warning_is_over(sharing: Services) -> None:
+    buyer = replace(_shared_buyer(1), account="org_1")
+    deliver(sharing, subscription_updated(at=MONDAY, purchase=buyer))
+    settle(sharing)
+    named_first = _given(sharing)
+    deliver(sharing, subscription_updated(at=MONDAY + HOUR, purchase=replace(buyer, account="org_1b")))
+    _hours_go_by(sharing, 47)
+
+    assert named_first == _given(sharing) == SHARING
+
+
+def test_a_shared_purchase_is_its_owner_s_alone_after_the_final_warning(sharing: Services) -> None:
+    _hours_go_by(sharing, 49)
+
+    given = _given(sharing)
+    lost = sorted(SHARING - given)
+    # The newest name is the owner's, and no more than two accounts lose something by themselves.
+    assert len(lost) == 2
+    assert set(lost) < {"org_1", "org_2", "org_3", "org_4", "org_5"}
+    assert _breaker_is_on(sharing)
+    assert {finding.account for finding in replay(sharing) if finding.differs} == set()
+
+
+def test_the_accounts_that_the_limit_kept_from_losing_something_wait_for_an_operator(sharing: Services) -> None:
+    _hours_go_by(sharing, 72)
+    waiting = len(SHARING - _given(sharing))
+    with sharing.database.write() as tx:
+        now = sharing.clock.now(tx)
+        circuit_breaker.release(tx, until=now + 2 * HOUR, actor="ada", reason="looked at", now=now)
+    _hours_go_by(sharing, 74)
+
+    assert waiting == 2
+    assert SHARING - _given(sharing) == {"org_1", "org_2", "org_3", "org_4", "org_5"}
+    assert _subscriptions(sharing, "org_1") == []
+    assert _subscriptions(sharing, "org_1b") == ["101"]
+    assert [finding for finding in replay(sharing, shuffle=Random(7)) if finding.differs] == []
+
+
+def test_an_upgrade_that_would_change_more_accounts_than_the_limit_is_refused_until_accepted(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'kulanz.db'}")
+    lay(database, "0.1.0-shared")
+    environ = {"KULANZ_DATA_DIR": str(tmp_path), "ENCRYPTION_KEYS": base64.b64encode(b"k" * 32).decode()}
+    out = StringIO()
+
+    with _environ(environ), redirect_stdout(out):
+        refused = run(("migrate",))
+        left = migrate.current(database)
+        accepted = run(("migrate", "--accept"))
+
+    assert (refused, left, accepted) == (1, "0010", 0)
+    assert all(name in out.getvalue() for name in SHARING - {"org_9"})
+    assert migrate.current(database) == migrate.head()
+    database.dispose()
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
@@ -233,6 +321,30 @@ def test_the_command_prints_the_report_before_the_upgrade(tmp_path: Path, *, dry
     again = Database(f"sqlite:///{tmp_path / 'kulanz.db'}")
     assert (migrate.current(again) == migrate.head()) is not dry_run
     again.dispose()
+
+
+def _hours_go_by(services: Services, until: int) -> None:
+    """Let the hours come up to one after the upgrade, and do in each all that follows."""
+    with services.database.read() as conn:
+        done = int((services.clock.now(conn) - MONDAY) / HOUR)
+    for hour in range(done, until + 1):
+        services.clock.set(MONDAY + hour * HOUR)
+        settle(services)
+
+
+def _given(services: Services) -> set[str]:
+    """Return the accounts that have a paid plan."""
+    return {name for name, (plan, _, _) in _standings(services).items() if plan == "professional"}
+
+
+def _shared_buyer(number: int) -> Purchase:
+    ids = {"customer": number * 100, "subscription": number * 100 + 1, "order": number * 100 + 2}
+    return Purchase(email=f"buyer{number}@shop.example", began=MONDAY - 20 * DAY, **ids)
+
+
+def _breaker_is_on(services: Services) -> bool:
+    with services.database.read() as conn:
+        return circuit_breaker.status(conn, services.clock.now(conn)).on_since is not None
 
 
 def _join_as_before(services: Services, customer: int, account: str) -> None:

@@ -12,8 +12,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from kulanz.policy.areas.sharing.area import SHARED_END
 from kulanz.privacy import retention
-from kulanz.processing import facts_first
+from kulanz.processing import facts_first, owners
 from kulanz.processing.decision_log import Cause
 from kulanz.processing.dispatcher import MISSING_SUBSCRIPTION_AFTER, dispatch_due, look_up_missing
 from kulanz.processing.events import apply_events
@@ -102,7 +103,8 @@ def _fire_timers(services: Services, limit: int) -> int:
         kinds: dict[str, list[str]] = {}
         for timer in due:
             kinds.setdefault(timer.account, []).append(timer.kind)
-        unit_of_work.lock(kinds)
+        ended = [(timer.account, timer.subject) for timer in due if timer.kind == SHARED_END]
+        owners.end_sharing(tx, unit_of_work, ended, kinds)
         for account, names in kinds.items():
             unit_of_work.decide(account, (), Cause(kind="timer", name=names[0], ref=None))
         unit_of_work.save()

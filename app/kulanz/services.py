@@ -154,6 +154,7 @@ def build(settings: Settings, providers: Mapping[str, Provider] = PROVIDERS) -> 
         notifier=Notifier(settings.redis_url),
         account_naming=Naming(
             account_key=settings.account_key,
+            account_from=settings.account_from,
             account_secret=settings.account_secret,
             require_signed=settings.require_signed_accounts,
             trusted=settings.trusted_claims,
@@ -226,6 +227,8 @@ def _channels(settings: Settings, clients: Clients) -> Channels:
         mail_locale=settings.mail_locale,
         timezone=settings.timezone,
         billing_url=settings.billing_url,
+        bank=settings.bank_account,
+        sender_lines=settings.sender_address,
         ops_alert_to=settings.ops_alert_to,
         files_count_as_delivered=settings.test_clock or settings.demo,
         providers=clients,

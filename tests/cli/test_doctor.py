@@ -21,6 +21,7 @@ from sqlalchemy import delete
 from kulanz.cli.doctor import external
 from kulanz.cli.doctor.finding import Finding
 from kulanz.cli.up import private_redis
+from kulanz.policy import document
 from kulanz.privacy import after_restore
 from kulanz.reconcile.setup import register
 from kulanz.runtime.clock import real_now
@@ -229,6 +230,20 @@ def noted(database_url: str, at: datetime) -> None:
     with database.write() as tx:
         shared_values.put(tx, shared_values.RECONCILED_KEY, {"at": at.astimezone(UTC).isoformat()})
     database.dispose()
+
+
+def test_a_newer_preset_of_the_policy_in_force_is_a_note_and_all_is_well(
+    kulanz: Kulanz, examine: Any, tmp_path: Path
+) -> None:
+    former = tmp_path / "former.toml"
+    former.write_text(document.preset("plexo").replace('reminders = ["2d", "4d"]', 'reminders = ["3d", "5d"]'))
+    before = examine()["policy"]
+    kulanz("policy", "activate", str(former), "--yes", "--json")
+
+    after = examine()["policy"]
+
+    assert (after["ok"], "newer preset" in str(before)) == (True, False)
+    assert "a newer preset is there: see `kulanz policy diff" in str(after)
 
 
 def test_a_env_file_that_others_may_read_is_named(examine, tmp_path):

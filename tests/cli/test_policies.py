@@ -72,8 +72,10 @@ def test_each_mistake_of_a_document_has_a_line_of_its_own_and_a_remark_leaves_it
         ["dunning.hold", "line 6"],
     ]
     assert as_json.document["problems"] == refused.out.splitlines()
-    assert (remarked["valid"], len(remarked["remarks"])) == (True, 1)
-    assert "dunning.reminders[2]: line 4" in kulanz("policy", "check", str(vain)).out
+    assert (remarked["valid"], len(remarked["remarks"])) == (True, 2)
+    shown = kulanz("policy", "check", str(vain)).out
+    assert "dunning.reminders[1]: line 4: expected a day between it and dunning.final_warning" in shown
+    assert "dunning.reminders[2]: line 4" in shown
 
 
 def test_a_policy_is_activated_from_a_day_and_listed(at_home: Kulanz, gentle: str) -> None:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from email import message_from_bytes
+from email.message import EmailMessage
+from email.policy import default
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -14,8 +17,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kulanz.delivery import AttemptState, deliver
+from kulanz.delivery.mail import MAIL_POLICY
 from kulanz.delivery.notices import LANGUAGES, REQUIRED, Recipient, RenderedNotice, locale_of, render, zone_of
 from kulanz.errors import UntranslatableError
+from kulanz.formats.bank_accounts import BankAccount
 from tests.delivery import values
 
 BILLING = "https://app.plexo.example/billing"
@@ -49,6 +54,24 @@ FULL: dict[str, Any] = {
     "refund_due": 571,
     "billed_until": "2026-04-17T00:00:00Z",
     "ends_at": "2026-04-17T00:00:00Z",
+    "cites": True,
+    "consequence_clause": "6.2",
+    "amount_clause": "14",
+    "had_grace": True,
+    "restores": True,
+    "part_paid": 500,
+    "tax_kept": 319,
+    "plan_ends": True,
+    "why": "renewal",
+    "decision_reason": "It was used for a month.",
+    "developer": "Acme Apps",
+    "developer_contact": "help@acme.example",
+    "measure": "30 GB",
+    "piece": "10 GB",
+    "tax": "included",
+    "fee_currency": "EUR",
+    "fee_possible": True,
+    "names": {"users": {"de": "Zusätzliche Benutzer", "en": "Additional users"}},
 }
 EVERY = [(notice, language) for notice in REQUIRED for language in LANGUAGES]
 
@@ -259,3 +282,88 @@ def test_the_dunning_letters_differ_and_only_the_last_speaks_of_a_hand_over() ->
 
     assert len(set(texts)) == 3
     assert ["Inkasso" in text for text in texts] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("clause", "german", "english"),
+    [
+        ("6.2", "(Ziffer 6.2 unserer Richtlinie)", "(section 6.2 of our policy)"),
+        ("§Non-Payment", "(Abschnitt „Non-Payment“ unserer Richtlinie)", "(section “Non-Payment” of our policy)"),
+        (
+            "4-Mahnung",
+            "(Ziffer 4, Abschnitt „Mahnung“ unserer Richtlinie)",
+            "(section 4, section “Mahnung” of our policy)",
+        ),
+    ],
+)
+def test_a_clause_is_named_as_the_policy_names_it_and_only_where_mails_may(
+    clause: str, german: str, english: str
+) -> None:
+    texts = [letter("downgraded", language, clause=clause, cites=True).text for language in LANGUAGES]
+    silent = letter("downgraded", clause=clause).text
+
+    assert [said in " ".join(text.split()) for said, text in zip((german, english), texts, strict=True)] == [True, True]
+    assert "Richtlinie" not in silent
+
+
+def test_the_consequence_names_the_clause_of_the_downgrade() -> None:
+    data = {**FULL, "clause": "6.1", "consequence_clause": "6.2"}
+
+    text = " ".join(letter("grace_reminder", **data).text.split())
+
+    assert "kostenlosen Tarif umgestellt (Ziffer 6.2 unserer Richtlinie)" in text
+    assert "6.1" not in text
+
+
+def test_the_policys_page_stands_below_where_clauses_are_named() -> None:
+    text = letter("downgraded", clause="6.2", cites=True, policy_url="https://shop.example/terms").text
+
+    assert "Unsere Richtlinie lesen Sie hier: https://shop.example/terms" in text
+
+
+def test_a_letter_on_paper_has_the_sender_the_bank_account_and_the_printed_address_of_the_payment_page() -> None:
+    bank = BankAccount.parse("Shop GmbH; AT611904300234573201; BKAUATWW")
+    on_paper = reader(bank=bank, to=("Ada Byron", "Ring 1"), from_lines=("Shop GmbH", "Gasse 2"))
+
+    written = " ".join(read(render("grace_warning", FULL, on_paper).html).words.split())
+
+    assert "Shop GmbH · Gasse 2 Ada Byron" in written
+    assert "IBAN: AT61 1904 3002 3457 3201 BIC: BKAUATWW Verwendungszweck: 1134999" in written
+    assert BILLING in written
+
+
+def test_a_mail_about_a_card_asks_for_no_transfer() -> None:
+    bank = BankAccount.parse("Shop GmbH; AT611904300234573201")
+
+    assert "IBAN" not in render("grace_warning", {**FULL, "letter": None}, reader(bank=bank)).text
+    assert "IBAN" in render("dunning_level", FULL, reader(bank=bank)).text
+
+
+@pytest.mark.parametrize("text", ["", "Shop", "Shop; AT621904300234573201", "Shop; AT61 1904 3002 3457 3201; x", ";;"])
+def test_a_bank_account_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        BankAccount.parse(text)
+
+
+@given(
+    st.text(st.characters(categories=("L", "N", "P", "Zs"), exclude_characters="\xa0\u202f"), min_size=1, max_size=200)
+)
+def test_a_subject_is_read_as_it_was_written_however_it_is_folded(words: str) -> None:
+    subject = " ".join(words.split()) or "x"
+    message = EmailMessage(policy=MAIL_POLICY)
+    message["Subject"] = subject
+
+    folded = message.as_bytes()
+
+    assert str(message_from_bytes(folded, policy=default)["Subject"]) == subject
+    assert all(len(line) <= 78 for line in folded.splitlines()) or " " not in subject
+
+
+def test_the_subject_of_a_reminder_has_no_two_spaces(tmp_path: Path) -> None:
+    data = {**FULL, "deadline": "2026-03-08T14:08:20Z"}
+    channels = values.the_channels(mail_dir=tmp_path, mail_locale="de")
+
+    deliver(values.mail(notice="grace_reminder", data=data), channels, values.an_attempt())
+
+    (path,) = tmp_path.iterdir()
+    assert "bis zum 8. März 2026" in str(message_from_bytes(path.read_bytes(), policy=default)["Subject"])

@@ -4,10 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
 from tests.end_to_end.instance import Instance, an_instance_on_its_database
+
+ALWAYS = frozenset({"test_stories.py", "test_up.py"})
+"""Told by the README's command too; the others take minutes, and are told where somebody names this folder."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave the long stories to `pytest tests/end_to_end`."""
+    is_named = any("end_to_end" in argument for argument in config.args)
+    return None if is_named or collection_path.is_dir() or collection_path.name in ALWAYS else True
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])

@@ -10,7 +10,8 @@ import pytest
 from kulanz.policy.consequences.effects import rfc3339
 from tests.end_to_end.instance import Instance, an_instance_on_its_database, days
 from tests.end_to_end.test_add_ons import book, renews
-from tests.end_to_end.test_stories import bought
+from tests.end_to_end.test_stories import bought, fails
+from tests.lemonsqueezy import subscription_payment_success, subscription_updated
 
 
 @pytest.fixture(scope="module")
@@ -105,11 +106,56 @@ def test_withdrawn_from_after_it_was_invoiced_its_line_is_a_refund_that_the_poli
     )
 
     assert (request["verdict"], request["clause"]) == ("eligible", "2-Widerruf")
-    assert request["refundable_amount"] == booked["draft_amount"] == 197
+    assert (booked["draft_amount"], request["refundable_amount"]) == (197, 197 + 2 * 590)
     assert request["payment_id"] == str(purchase.invoice + 1)
     assert denied.status_code == 422
     assert (whole.status_code, whole.json()["verdict"]) == (201, "review")
     assert instance.account(purchase)["plan"] == "professional"
+
+
+def test_withdrawn_from_while_the_invoice_is_unpaid_its_line_is_taken_off_what_is_due(
+    instance: Instance, start: datetime
+) -> None:
+    purchase = bought(instance, start + days(5))
+    booked = book(instance, purchase, start + days(5))
+    instance.advance_to(start + days(5))
+    fails(instance, purchase, start + days(5))
+    before = instance.account(purchase)["dunning_cases"][0]["amount_due"]
+
+    instance.cli("add-on", "cancel", str(purchase.account), booked["id"])
+    during = instance.account(purchase)
+    instance.provider.change(purchase.subscription, status="active")
+    instance.deliver_event(subscription_payment_success(at=instance.now(), purchase=purchase))
+
+    assert before - during["dunning_cases"][0]["amount_due"] == booked["draft_amount"] + 2 * 590
+    assert during["refund_requests"] == []
+    (asked,) = instance.account(purchase)["refund_requests"]
+    assert (asked["verdict"], asked["clause"]) == ("eligible", "2-Widerruf")
+
+
+def test_beside_a_subscription_for_a_year_pieces_are_cancelled_to_the_end_of_their_month(
+    instance: Instance, start: datetime
+) -> None:
+    purchase = bought(instance, start + days(10))
+    instance.deliver_event(subscription_updated(at=start, purchase=purchase, renews_at=start + days(350)))
+    booked = book(instance, purchase, start + days(350), quantity=3)
+    month_ends = booked["billed_until"]
+    instance.advance_to(start + days(40))
+
+    answer = instance.post(f"/v1/accounts/{purchase.account}/add-ons/{booked['id']}/cancel", {"quantity": 1})
+    too_many = instance.post(f"/v1/accounts/{purchase.account}/add-ons/{booked['id']}/cancel", {"quantity": 3})
+    during = instance.get(f"/v1/accounts/{purchase.account}/entitlement")["quantities"]
+    part = answer.json()
+    instance.advance_to(start + days(75))
+
+    assert month_ends < rfc3339(start + days(31))
+    assert (part["quantity"], part["status"], part["part_of"]) == (1, "cancelled", booked["id"])
+    assert rfc3339(start + days(40)) < part["ends_at"] < rfc3339(start + days(71))
+    assert (too_many.status_code, during) == (422, {"users": 3})
+    listed = {item["id"]: item for item in instance.account(purchase)["add_ons"]}
+    assert (listed[part["id"]]["status"], listed[booked["id"]]["status"]) == ("ended", "active")
+    assert listed[booked["id"]]["draft_amount"] > booked["draft_amount"]
+    assert instance.get(f"/v1/accounts/{purchase.account}/entitlement")["quantities"] == {"users": 2}
 
 
 def test_what_is_not_sold_cannot_be_booked(instance: Instance, start: datetime) -> None:

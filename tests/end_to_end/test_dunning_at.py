@@ -91,23 +91,44 @@ def test_three_letters_go_out_and_a_transfer_in_two_parts_ends_it(instance: Inst
     part = instance.post(f"/v1/accounts/{purchase.account}/payments", {"amount": due - 100, "currency": "EUR"})
     instance.advance_to(start + days(36))
     (case,) = instance.account(purchase)["dunning_cases"]
-    rest = instance.post(f"/v1/accounts/{purchase.account}/payments", {"amount": 100 + 1500, "currency": "EUR"})
+    rest = instance.post(f"/v1/accounts/{purchase.account}/payments", {"amount": 100, "currency": "EUR"})
     instance.advance_to(start + days(90))
 
     assert (part.status_code, rest.status_code, rest.json()["unmatched"]) == (201, 201, 0)
-    assert (case["level"], case["fees"], case["amount_due"]) == (3, 1500, 100)
+    assert (case["level"], case["fees"], case["amount_due"]) == (3, 0, 100)
     number = str(purchase.invoice)
     assert letters(instance, purchase) == [
         f"Payment reminder for invoice {number}",
         f"Demand for payment of invoice {number}",
         f"Last demand for payment of invoice {number}",
     ]
+    mails = [item for item in instance.mailbox.accepted if purchase.email in str(item["To"])]
+    assert ["Thank you for your payment of" in str(item) for item in mails[-2:]] == [True, False]
     account = instance.account(purchase)
     assert (account["standing"], account["dunning_cases"]) == ("good", [])
     assert {timer["kind"] for timer in account["timers"]} <= {"renewal_overdue"}
     told = [name for name in instance.callbacks_received(purchase) if name.startswith("account.")]
     assert told.count("account.dunning_level") == 3
     assert told[-1] == "account.recovered"
+
+
+def test_a_transfer_that_names_another_accounts_invoice_pays_nothing_before_a_person_looks(
+    instance: Instance, start: datetime
+) -> None:
+    payer, other = overdue(instance, start), overdue(instance, start)
+    due = instance.account(payer)["dunning_cases"][0]["amount_due"]
+    money = {"amount": due, "currency": "EUR", "reference": f"Rechnung {other.invoice}"}
+
+    asked = instance.post(f"/v1/accounts/{payer.account}/payments", money)
+    own = instance.post(f"/v1/accounts/{other.account}/payments", money)
+    instance.settle()
+
+    assert (asked.status_code, asked.json()["unmatched"], own.json()["unmatched"]) == (201, due, 0)
+    assert [case["amount_due"] for case in instance.account(payer)["dunning_cases"]] == [due]
+    assert instance.account(other)["dunning_cases"] == []
+    timeline = str(instance.get(f"/v1/accounts/{payer.account}/timeline?limit=500"))
+    assert "alert.transfer_names_another_account" in timeline
+    assert "overpaid" not in timeline
 
 
 def test_a_dispute_stops_the_letters_and_nothing_else_is_taken(instance: Instance, start: datetime) -> None:

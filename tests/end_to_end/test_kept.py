@@ -21,6 +21,10 @@ clause = "16"
 [retention.settlements]
 basis = "BAO § 132"
 years = 1
+
+[retention.interactions]
+basis = "BAO § 132"
+years = 1
 """
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from kulanz.providers.signing import account_signature
-from tests import paddle, stripe
+from tests import paddle, standard, stripe
 from tests.end_to_end.instance import Instance, an_instance_on_its_database
 from tests.lemonsqueezy import (
     Purchase,
@@ -34,7 +34,10 @@ def instance(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     settings = {
         "KULANZ_ACCOUNT_SECRET": SECRET,
         "KULANZ_PLANS": "lemonsqueezy:47001=professional,lemonsqueezy:47002=enterprise,"
-        "stripe:price_pro=professional,paddle:pri_pro=professional",
+        "stripe:price_pro=professional,paddle:pri_pro=professional,standard:prod_pro=professional",
+        "KULANZ_ACCOUNT_FROM": "metadata.account_id,client_reference_id,customer.external_id,"
+        "customer.metadata.account_id",
+        "STANDARD_WEBHOOK_SECRETS": standard.SECRET,
         "STRIPE_WEBHOOK_SECRETS": stripe.SECRET,
         "PADDLE_WEBHOOK_SECRETS": paddle.SECRET,
     }
@@ -156,6 +159,49 @@ def test_a_subscription_whose_claim_changes_goes_with_its_case_to_the_newer_acco
     assert "ownership.moved" in [step["rule"] for step in steps]
 
 
+def edited(provider: str, org: str, number: int, start: datetime) -> Any:
+    """Return what makes a snapshot of one subscription of a provider: its time, the account it names, its end."""
+    began = {"began": start, "email": f"{org}@shop.example"}
+    if provider == "stripe":
+        there = stripe_purchase(f"s{number}", f"cus_{number}", start)
+        return lambda name, account, at: stripe.delivery(
+            stripe.subscription(
+                {"end": "deleted"}.get(name, name),
+                at=at,
+                purchase=replace(there, account=account),
+                status="canceled" if name == "end" else "active",
+            )
+        )
+    if provider == "paddle":
+        bought_there = paddle.Purchase(customer=f"ctm_{number}", subscription=f"sub_{number}", **began)
+        return lambda name, account, at: paddle.delivery(
+            paddle.subscription(
+                {"end": "canceled"}.get(name, name), at=at, purchase=replace(bought_there, account=account)
+            )
+        )
+    sold = standard.Purchase(customer=f"c{number}", subscription=f"s{number}", product="prod_pro", **began)
+    return lambda name, account, at: standard.delivery(
+        standard.polar_subscription({"end": "revoked"}.get(name, name), at=at, purchase=replace(sold, account=account))
+    )
+
+
+@pytest.mark.parametrize("provider", ["stripe", "paddle", "standard"])
+def test_a_subscription_whose_metadata_are_edited_is_the_newer_account_s_alone_and_then_nobody_s(
+    instance: Instance, start: datetime, number: int, provider: str
+) -> None:
+    first, second = f"org_{number}a", f"org_{number}b"
+    snapshot = edited(provider, first, number, start)
+    post(instance, provider, snapshot("created", first, start))
+    post(instance, provider, snapshot("updated", second, start + HOUR))
+    given = plans(instance, first, second)
+
+    post(instance, provider, snapshot("updated", first, start + HOUR / 2), snapshot("end", second, start + DAY))
+    instance.advance_to(start + 40 * DAY)
+
+    assert given == ["free", "professional"]
+    assert plans(instance, first, second) == ["free", "free"]
+
+
 def test_what_moved_is_replayed_after_the_old_account_was_erased(
     instance: Instance, start: datetime, number: int
 ) -> None:
@@ -274,12 +320,18 @@ def test_an_operator_links_what_is_unnamed_sees_it_before_and_can_take_it_back(
     linked = plans(instance, unnamed, org)
     instance.deliver_event(subscription_created(purchase=bought(number, None, start), at=start + HOUR))
     followed = len(instance.account(org)["subscriptions"])
+    shown = instance.account(org)["links"]
+    why = " ".join(instance.cli("account", "explain", org, "--json")["why"])
     instance.cli("account", "link", unnamed, org, "--undo", *told)
     instance.settle()
 
     assert preview["links"][0]["plans"] == {unnamed: "free", org: "enterprise"}
     assert before == ["enterprise", "professional"]
     assert linked == ["enterprise", "enterprise"]
+    assert [link["from"] for link in shown] == [unnamed]
+    assert f"what belonged to {unnamed} belongs here" in why
+    assert instance.account(unnamed)["linkable_to"] == org
+    assert instance.account(org)["links"] == []
     assert instance.account(unnamed)["account_id"] == unnamed
     assert followed == 3
     assert plans(instance, unnamed, org) == ["enterprise", "professional"]
@@ -316,6 +368,10 @@ def test_operators_see_who_pays_twice_for_one_plan_after_a_day(
 
     assert at_once == []
     assert [subject for subject in alerts(instance, "paid_twice") if str(number) in subject] == [f"paddle:sub_{number}"]
+    shown = {sub["id"]: sub["paid_twice"] for sub in instance.account(org)["subscriptions"]}
+    assert {ident for ident, twice in shown.items() if twice} == {f"sub_{number}"}
+    told = " ".join(instance.cli("account", "explain", org, "--json")["outlook"])
+    assert f"paddle:sub_{number} pays for a plan that another subscription pays for" in told
 
 
 def test_a_claim_that_names_a_closed_account_moves_nothing_and_is_shown(
@@ -372,3 +428,120 @@ def test_the_api_links_accounts_once_and_shows_a_dry_run(instance: Instance, sta
     assert plans(instance, unnamed, org) == ["enterprise", "enterprise"]
     nothing = instance.post("/v1/accounts/lemonsqueezy-0/links", wanted)
     assert nothing.status_code == 404
+
+
+def unnamed_at_stripe(number: int, start: datetime) -> stripe.Purchase:
+    """Return a purchase at Stripe whose own metadata name nobody."""
+    return replace(stripe_purchase(f"x{number}", f"cus_{number}", start), account=None)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["session-first", "subscription-first"])
+@pytest.mark.parametrize("place", ["metadata", "reference"])
+def test_a_checkout_session_names_the_account_of_what_was_bought_there(
+    instance: Instance, start: datetime, number: int, order: tuple[int, int], place: str
+) -> None:
+    org, own, purchase = f"org_{number}", f"own_{number}", unnamed_at_stripe(number, start)
+    told = {"metadata": {"account_id": org}} if place == "metadata" else {"client_reference_id": org}
+    events = [
+        stripe.checkout(at=start, purchase=purchase, **told),
+        stripe.subscription("created", at=start, purchase=purchase),
+    ]
+
+    tell_stripe(instance, *(events[each] for each in order))
+    tell_stripe(instance, stripe.subscription("updated", at=start + DAY, purchase=purchase))
+    given = plans(instance, org)
+    tell_stripe(instance, stripe.subscription("updated", at=start + 2 * DAY, purchase=replace(purchase, account=own)))
+
+    assert given == ["professional"]
+    # A claim on the subscription itself counts before that of its session.
+    assert plans(instance, org, own) == ["free", "professional"]
+    code, out, err = instance.run("replay", "--shuffle")
+    assert code == 0, (out, err)
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["session-first", "charge-first"])
+def test_a_checkout_session_names_the_account_of_a_single_payment(
+    instance: Instance, start: datetime, number: int, order: tuple[int, int]
+) -> None:
+    org, purchase = f"org_{number}", unnamed_at_stripe(number, start)
+    told = {"mode": "payment", "subscription": None, "payment_intent": f"pi_{number}"}
+    events = [
+        stripe.checkout(at=start, purchase=purchase, client_reference_id=org, **told),
+        stripe.charge("succeeded", at=start, purchase=purchase, payment_intent=f"pi_{number}"),
+    ]
+
+    tell_stripe(instance, *(events[each] for each in order))
+    tell_stripe(instance, stripe.dispute("created", at=start + DAY, purchase=purchase))
+
+    assert [each["payment_id"] for each in instance.account(org)["disputes"]] == [purchase.charge]
+    code, out, err = instance.run("replay", "--shuffle")
+    assert code == 0, (out, err)
+
+
+def test_a_checkout_session_of_nobody_is_ignored_and_stops_nothing(instance: Instance, start: datetime) -> None:
+    before = instance.cli("events", "list", "--state", "parked", "--json")["events"]
+
+    tell_stripe(instance, stripe.checkout(at=start, mode="setup", customer=None, subscription=None))
+
+    assert instance.cli("events", "list", "--state", "parked", "--json")["events"] == before
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)], ids=["customer-first", "subscription-first"])
+@pytest.mark.parametrize("owner", ["org", "stripe-cus"])
+def test_a_stripe_customer_names_the_account_only_of_what_is_made_afterwards(
+    instance: Instance, start: datetime, number: int, order: tuple[int, int], owner: str
+) -> None:
+    named_at = start if owner == "org" else start + HOUR
+    org, purchase = f"org_{number}", unnamed_at_stripe(number, start)
+    events = [
+        stripe.customer(at=named_at, purchase=purchase, metadata={"account_id": org}),
+        stripe.subscription("created", at=start + HOUR / 2, purchase=purchase),
+    ]
+
+    tell_stripe(instance, *(events[each] for each in order))
+    tell_stripe(instance, stripe.subscription("updated", at=start + DAY, purchase=purchase))
+
+    assert plans(instance, f"{owner}_{number}") == ["professional"]
+    assert (f"stripe-cus_{number}" in alerts(instance, "account_could_be_linked")) is (owner != "org")
+    code, out, err = instance.run("replay", "--shuffle")
+    assert code == 0, (out, err)
+
+
+def test_polar_s_external_id_names_the_account_and_a_list_for_metadata_names_nobody(
+    instance: Instance, start: datetime, number: int
+) -> None:
+    org = f"org_{number}"
+    bought_there = standard.Purchase(
+        customer=f"c{number}", subscription=f"s{number}", product="prod_pro", account=None, began=start
+    )
+    customer = {"id": bought_there.customer, "email": "a@shop.example", "external_id": org}
+
+    created = standard.polar_subscription("created", at=start, purchase=bought_there, customer=customer, metadata=[])
+    post(instance, "standard", standard.delivery(created))
+
+    assert plans(instance, org) == ["professional"]
+
+
+def test_explain_says_what_is_missing_where_no_purchase_names_an_account(
+    instance: Instance, start: datetime, number: int
+) -> None:
+    purchase = unnamed_at_stripe(number, start)
+    tell_stripe(instance, stripe.subscription("created", at=start, purchase=purchase))
+
+    why = " ".join(instance.cli("account", "explain", f"stripe-cus_{number}", "--json")["why"])
+
+    for words in ("metadata.account_id, client_reference_id", "subscription_data.metadata", "KULANZ_ACCOUNT_FROM"):
+        assert words in why
+    named = stripe_purchase(f"org_{number}", f"cus_{number}", start)
+    tell_stripe(instance, stripe.subscription("created", at=start, purchase=named))
+    assert "KULANZ_ACCOUNT_FROM" not in str(instance.cli("account", "explain", f"org_{number}", "--json")["why"])
+
+
+def test_the_command_makes_a_signature_that_ends(instance: Instance, start: datetime, number: int) -> None:
+    org = f"org_{number}"
+    told = instance.cli("account", "sign", org, "--until", start.isoformat(), "--json")
+
+    assert told["account_sig"] == account_signature(org, SECRET, int(start.timestamp()))
+    assert instance.cli("account", "sign", org, "--json")["account_sig"] == account_signature(org, SECRET)
+    code, _, err = instance.run("account", "sign", "../up")
+    assert (code, err.count("\n")) == (1, 1) or code == 2

@@ -42,6 +42,14 @@ def strict(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         yield instance
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def requiring(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+    """An instance to which a name without a signature is none."""
+    settings = {"KULANZ_ACCOUNT_SECRET": ACCOUNT_SECRET, "KULANZ_REQUIRE_SIGNED_ACCOUNTS": "1"}
+    with an_instance_on_its_database(request, tmp_path_factory, **settings) as instance:
+        yield instance
+
+
 def begin(instance: Instance) -> datetime:
     """A moment later than every story before."""
     instance.end_stories()
@@ -90,10 +98,13 @@ def test_a_strangers_grace_and_downgrade_are_no_news_of_the_account_that_they_na
     instance.deliver_event(subscription_payment_success(at=start, purchase=victim))
 
     fails(instance, stranger, start)
-    in_grace = standing(instance, victim)
+    in_grace, shown = standing(instance, victim), instance.account(victim)
+    why = instance.cli("account", "explain", str(victim.account), "--json")["why"]
     instance.advance_to(start + days(8))
 
     assert in_grace == standing(instance, victim) == UNTOUCHED
+    assert [case["claim"] for case in shown["dunning_cases"]] == [True]
+    assert "It is a stranger's claim" in " ".join(why)
     told = {"account.grace_started", "account.grace_warning", "account.grace_reminder", "account.downgraded"}
     assert not told & set(instance.callbacks_received(victim))
     assert "downgraded" in instance.mails(stranger)
@@ -133,6 +144,7 @@ def test_a_strangers_fraudulent_order_takes_nothing_from_an_account_that_has_onl
     after = instance.account(victim)
     assert (after["standing"], after["access"]) == (before["standing"], before["access"]) == ("good", "free")
     assert after["data_deletion_eligible_at"] is None
+    assert [dispute["claim"] for dispute in after["disputes"]] == [True]
     assert "alert.dispute_claim" in rules(instance, victim)
     assert "account.suspended" not in instance.callbacks_received(victim)
 
@@ -159,6 +171,25 @@ def test_a_signature_proves_its_own_purchase_and_nothing_else_of_that_customer(i
     assert standing(instance, victim) == UNTOUCHED
     assert f"DELETE /v1/subscriptions/{victim.subscription}" not in instance.provider.calls
     assert "account.suspended" not in instance.callbacks_received(victim)
+
+
+def test_an_unsigned_order_of_the_same_customer_takes_nothing_where_names_have_to_be_signed(
+    requiring: Instance,
+) -> None:
+    start = begin(requiring)
+    victim = requiring.purchase(began=start - days(30))
+    named = signed(victim.account)
+    paid = subscription_payment_success(at=start, purchase=victim, custom_data=named)
+    requiring.deliver_event(subscription_created(at=start, purchase=victim, custom_data=named), paid)
+    other = replace(requiring.purchase(), customer=victim.customer, account=None, variant=1)
+
+    for custom_data in ({}, {"account_id": str(victim.account)}):
+        order = replace(other, order=other.order + len(custom_data))
+        fraud = order_created(at=start, purchase=order, total=100, status="fraudulent", custom_data=custom_data)
+        requiring.deliver_event(fraud)
+
+    assert standing(requiring, victim) == UNTOUCHED
+    assert f"DELETE /v1/subscriptions/{victim.subscription}" not in requiring.provider.calls
 
 
 def test_a_signed_purchase_that_is_disputed_reaches_the_whole_account(instance: Instance) -> None:

@@ -29,11 +29,10 @@ def book(account: Stage, quantity: int = 1, *, ident: str = "ao_1", **told: Any)
     return booked
 
 
-def cancel(account: Stage, ident: str = "ao_1") -> f.AddOnCancelled:
+def cancel(account: Stage, ident: str = "ao_1", *, quantity: int | None = None, part: str = "ao_2") -> f.AddOnCancelled:
     """Cancel as the API does, and return what was noted."""
-    cancelled = add_ons.cancel(
-        add_ons.CancelAddOn(add_on=ident), account.state, account.account.book, moment(account), actor="ada"
-    )
+    order, book = add_ons.CancelAddOn(add_on=ident, quantity=quantity), account.account.book
+    cancelled = add_ons.cancel(order, account.state, book, moment(account), ident=part, actor="ada")
     account.hear(cancelled)
     return cancelled
 

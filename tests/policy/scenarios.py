@@ -490,9 +490,11 @@ def _booked(ident: str, state: State, book: Book, moment: Moment) -> Fact:
     return add_ons.book(wanted, state, book, moment, ident=ident, actor="ada")
 
 
-def _cancelled(_: str, state: State, book: Book, moment: Moment) -> Fact:
+def _cancelled(ident: str, state: State, book: Book, moment: Moment) -> Fact:
     oldest = min((booking.id for booking in state.bookings if booking.status is BookingStatus.ACTIVE), default="none")
-    return add_ons.cancel(add_ons.CancelAddOn(add_on=oldest), state, book, moment, actor="ada")
+    pieces = next((booking.quantity for booking in state.bookings if booking.id == oldest), 1)
+    order = add_ons.CancelAddOn(add_on=oldest, quantity=1 if pieces > 1 else None)
+    return add_ons.cancel(order, state, book, moment, ident=ident, actor="ada")
 
 
 def _credited(ident: str, state: State, book: Book, moment: Moment) -> Fact:

@@ -25,6 +25,7 @@ from tests.policy.add_on_stories import book, booking, cancel, moment, renew
 from tests.policy.stories import (
     DAY,
     HOUR,
+    INVOICE,
     LONG_AGO,
     MONDAY,
     PLEXO,
@@ -41,6 +42,8 @@ from tests.policy.stories import (
     on_hold,
     terms,
 )
+
+IN_A_YEAR = datetime(2027, 2, 2, 9, tzinfo=UTC)
 
 
 def test_an_add_on_can_be_used_at_once_and_the_product_is_told() -> None:
@@ -157,12 +160,90 @@ def test_cancelled_within_fourteen_days_it_ends_at_once_and_its_draft_is_removed
     assert account.mails[-1] == "add_on_withdrawn"
 
 
-def test_a_second_after_the_fourteen_days_it_is_only_cancelled() -> None:
+@pytest.mark.parametrize(("hours", "withdrawn"), [(14, True), (15, False)])
+def test_the_fourteen_days_end_with_the_last_of_them_in_the_zone_of_the_account(hours: int, *, withdrawn: bool) -> None:
+    account = a_paying_account(now=MONDAY - 20 * DAY, terms=terms(zone="Europe/Vienna"))
+    book(account)
+    account.wait(account.now + 14 * DAY + hours * HOUR - timedelta(seconds=1))
+
+    assert cancel(account).withdrawn is withdrawn
+
+
+def test_a_withdrawal_in_time_counts_more_than_an_earlier_cancellation() -> None:
     account = a_paying_account(now=MONDAY - 20 * DAY)
     book(account)
-    account.wait(account.now + 14 * DAY + timedelta(seconds=1))
+    account.hear(f.AddOnCancelled(add_on="ao_1", at=account.now + DAY, ends_at=MONDAY), at=account.now + DAY)
 
-    assert not cancel(account).withdrawn
+    assert cancel(account).withdrawn
+    assert booking(account).status is BookingStatus.WITHDRAWN
+
+
+def test_what_is_withdrawn_from_goes_back_with_its_tax_and_all_that_the_invoice_billed_for_it() -> None:
+    account = a_paying_account(now=MONDAY - 5 * DAY)
+    booked = book(account)
+    paid = a_success(MONDAY, key="lemonsqueezy:120001", created_at=MONDAY, total=2400, tax=400)
+    account.hear(paid, a_subscription(at=MONDAY, renews_at=MONDAY + 30 * DAY), at=MONDAY)
+
+    cancelled = cancel(account)
+
+    assert cancelled.refund_due == rounded(Fraction((booked.draft_amount + 590) * 2400, 2000))
+    (request,) = account.state.refunds
+    assert (request.answer.verdict, request.answer.refundable) == ("eligible", cancelled.refund_due)
+
+
+def test_what_a_transfer_of_the_rest_pays_leaves_no_debt_for_what_was_withdrawn_from() -> None:
+    account = a_paying_account(now=MONDAY - 5 * DAY)
+    book(account)
+    account.hear(a_failure(), at=MONDAY)
+    cancelled = cancel(account)
+    owed = account.case.amount_due
+    share = f.Share(claim=INVOICE, subscription=SUB, since=MONDAY, amount=owed)
+    paid = f.PaymentRecorded(
+        id="t1", at=MONDAY, received_at=MONDAY, amount=owed, currency="EUR", actor="ada", shares=(share,)
+    )
+
+    account.hear(paid, at=MONDAY + DAY)
+
+    assert owed == 1999 - cancelled.refund_due
+    assert (account.state.cases, account.state.refunds) == ((), ())
+
+
+def test_a_month_that_begins_in_a_pause_without_access_has_no_line() -> None:
+    account = a_paying_account(now=MONDAY - 10 * DAY)
+    account.hear(a_subscription(at=account.now, renews_at=IN_A_YEAR))
+    booked = book(account, period_ends_at=IN_A_YEAR)
+    account.hear(a_subscription(Status.PAUSED, account.now + HOUR, pause_mode="void"))
+    account.wait(MONDAY + DAY)
+    account.hear(a_subscription(at=account.now, renews_at=IN_A_YEAR))
+
+    account.wait(MONDAY + 32 * DAY)
+
+    assert booking(account).draft_amount == booked.draft_amount + 590
+
+
+def test_an_add_on_on_a_year_looks_again_as_each_of_its_months_begins_and_says_so_once() -> None:
+    account = a_paying_account(now=MONDAY - 10 * DAY)
+    account.hear(a_subscription(at=account.now, renews_at=IN_A_YEAR))
+    booked = book(account, period_ends_at=IN_A_YEAR)
+
+    account.wait(MONDAY + 32 * DAY)
+
+    assert [rule for rule, _ in account.rules if rule.startswith("add_on")] == [
+        *("add_on.booked", "add_on.drafted"),
+        *("add_on.drafted", "add_on.drafted"),
+    ]
+    assert booking(account).draft_amount == booked.draft_amount + 2 * 590
+
+
+def test_a_booking_of_before_on_a_year_keeps_the_one_draft_that_its_customer_was_shown() -> None:
+    account = a_paying_account()
+    account.hear(a_subscription(at=account.now, renews_at=IN_A_YEAR))
+    fact = book(account, period_ends_at=IN_A_YEAR)
+    account.hear(replace(fact, id="ao_0", months=0, draft_amount=7000))
+
+    account.wait(MONDAY + 100 * DAY)
+
+    assert (booking(account, "ao_0").draft_amount, booking(account, "ao_0").billed_until) == (7000, IN_A_YEAR)
 
 
 def test_a_booking_withdrawn_from_after_it_was_invoiced_is_to_be_refunded() -> None:
@@ -173,21 +254,21 @@ def test_a_booking_withdrawn_from_after_it_was_invoiced_is_to_be_refunded() -> N
     cancelled = cancel(account)
 
     assert cancelled.withdrawn
-    assert cancelled.refund_due == booked.draft_amount > 0
+    assert cancelled.refund_due == booked.draft_amount + 590
     (request,) = account.state.refunds
-    assert (request.answer.verdict, request.answer.refundable) == ("eligible", booked.draft_amount)
+    assert (request.answer.verdict, request.answer.refundable) == ("eligible", cancelled.refund_due)
     assert request.payment.invoice == "lemonsqueezy:120001"
-    assert (request.answer.why, request.amount) == ("withdrawal", booked.draft_amount)
+    assert (request.answer.why, request.amount) == ("withdrawal", cancelled.refund_due)
     assert "9.1" not in {clause for _, clause in account.rules}, "nobody made a request"
 
 
 def test_a_refund_of_the_line_takes_nothing_that_the_invoice_paid_for() -> None:
     account = a_paying_account(now=MONDAY - 5 * DAY)
-    booked = book(account)
+    book(account)
     renew(account, MONDAY)
-    cancel(account)
+    cancelled = cancel(account)
 
-    account.hear(a_refund(MONDAY + DAY, booked.draft_amount, key="lemonsqueezy:120001", created_at=MONDAY))
+    account.hear(a_refund(MONDAY + DAY, cancelled.refund_due, key="lemonsqueezy:120001", created_at=MONDAY))
 
     assert account.state.plan == "professional"
     assert [refund.state for refund in account.state.refunds] == ["paid"]
@@ -399,7 +480,7 @@ def test_within_a_known_month_no_more_than_a_month_is_charged(minutes: int, shor
 _AT = st.integers(-14, 60).map(lambda days: MONDAY + days * DAY)
 _IDS = st.sampled_from(["ao_1", "ao_2"])
 _BOOKED = st.builds(
-    lambda ident, at, kind, quantity, draft: f.AddOnBooked(
+    lambda ident, at, kind, quantity, draft, months: f.AddOnBooked(
         id=ident,
         at=at,
         subscription=SUB,
@@ -407,14 +488,26 @@ _BOOKED = st.builds(
         quantity=quantity,
         unit_price=590,
         currency="EUR",
-        period_ends_at=at + 20 * DAY,
+        period_ends_at=at + (20 + 31 * months) * DAY,
         draft_amount=draft,
+        months=months,
     ),
     _IDS,
     _AT,
     st.sampled_from(["users", "storage"]),
     st.integers(1, 3),
     st.integers(0, 590),
+    st.integers(0, 2),
+)
+_PART = st.builds(
+    lambda ident, at, withdrawn, quantity, part: f.AddOnCancelled(
+        add_on=ident, at=at, ends_at=at + 5 * DAY, withdrawn=withdrawn, quantity=quantity, part=f"{ident}.{part}"
+    ),
+    _IDS,
+    _AT,
+    st.booleans(),
+    st.integers(1, 2),
+    st.integers(1, 2),
 )
 _CANCELLED = st.builds(
     lambda ident, at, withdrawn: f.AddOnCancelled(add_on=ident, at=at, ends_at=at + 5 * DAY, withdrawn=withdrawn),
@@ -432,7 +525,9 @@ _RENEWED = _AT.map(lambda at: a_success(at, key=f"lemonsqueezy:{at:%d}", created
 _FAILED = _AT.map(lambda at: a_failure(at, key=f"lemonsqueezy:{at:%d}", created_at=at))
 _VOID = _AT.map(lambda at: an_invoice(at, f.InvoiceStatus.VOID, key=f"lemonsqueezy:{at:%d}", created_at=at))
 _STOPS = _AT.map(lambda at: a_subscription(Status.CANCELLED, at, ends_at=at + 10 * DAY))
-_FACTS = st.lists(st.one_of(_BOOKED, _BOOKED, _CANCELLED, _INVOICED, _RENEWED, _FAILED, _VOID, _STOPS), max_size=14)
+_FACTS = st.lists(
+    st.one_of(_BOOKED, _BOOKED, _CANCELLED, _PART, _INVOICED, _RENEWED, _FAILED, _VOID, _STOPS), max_size=14
+)
 
 
 @given(_FACTS, st.randoms(use_true_random=False))

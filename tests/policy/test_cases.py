@@ -75,6 +75,13 @@ def test_every_clause_of_a_preset_has_a_case_for_it_and_one_against_it(preset: s
 
 def falsified(said: str) -> Iterator[str]:
     """Say otherwise what a line says: another number, another word that stands for a state, another name at the end."""
+    if re.match(r"(mail|letter) ", said):
+        yield (
+            said.replace(" does not say ", " says ")
+            if " does not say " in said
+            else said.replace(" says ", " does not say ")
+        )
+        return
     numbers = [*re.finditer(r"\d+(\.\d\d)?", said)]
     if numbers and not re.match(r"add-on \d+ (is|went)", said):
         last = numbers[-1]

@@ -30,7 +30,11 @@ from tests.policy.stories import (
 )
 from tests.policy.test_transfers import pay
 
-DUNNING_AT_TEXT = document.preset("dunning-at")
+DUNNING_AT_TEXT = (
+    document.preset("dunning-at")
+    .replace('text = "demand"\n', 'text = "demand"\nfee = { EUR = 500 }\n')
+    .replace('text = "last_demand"\n', 'text = "last_demand"\nfee = { EUR = 1000 }\n')
+)
 DUNNING_AT = document.parse(DUNNING_AT_TEXT, version=1)
 READY = MONDAY + 56 * DAY
 WHO = {

@@ -236,13 +236,13 @@ def test_an_operator_closes_a_chargeback_that_an_order_told_of() -> None:
 
 def test_a_dispute_freezes_grace_and_the_remaining_time_is_kept() -> None:
     account = in_grace()
-    account.hear(a_dispute(OPENED, MONDAY + 2 * DAY, opened_at=MONDAY + 2 * DAY), at=MONDAY + 2 * DAY)
-    assert account.case.frozen_since == MONDAY + 2 * DAY
+    account.hear(a_dispute(OPENED, MONDAY + DAY, opened_at=MONDAY + DAY), at=MONDAY + DAY)
+    assert account.case.frozen_since == MONDAY + DAY
     assert {timer.kind for timer in account.state.timers} == {"data_deletion_eligible"}
 
-    account.hear(a_dispute(WON, MONDAY + 20 * DAY, opened_at=MONDAY + 2 * DAY), at=MONDAY + 20 * DAY)
+    account.hear(a_dispute(WON, MONDAY + 20 * DAY, opened_at=MONDAY + DAY), at=MONDAY + 20 * DAY)
 
-    assert account.case.deadline == MONDAY + 25 * DAY
+    assert account.case.deadline == MONDAY + 26 * DAY
     assert account.mails == ["suspended", "grace_reminder", "reinstated"]
 
 

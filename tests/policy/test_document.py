@@ -24,7 +24,7 @@ def test_plexo_says_what_its_clauses_say() -> None:
     policy = document.parse(PLEXO)
 
     assert str(policy.dunning.grace) == "7d"
-    assert [str(span) for span in policy.dunning.reminders] == ["3d", "5d"]
+    assert [str(span) for span in policy.dunning.reminders] == ["2d", "4d"]
     assert (str(policy.dunning.final_warning), str(policy.dunning.warning_notice)) == ("48h", "24h")
     assert policy.dunning.on_grace_end == "cancel"
     assert (policy.dunning.grace_clause, policy.dunning.hold_clause) == ("6.1", "6.2")
@@ -53,7 +53,7 @@ def test_every_problem_is_listed_at_once_with_key_line_and_what_is_expected() ->
     [
         ('warn_by = "mail"', 'warn_by = "pigeon"', "dunning.warn_by"),
         ('hold_access = "free"', "hold_access = 1", "dunning.hold_access"),
-        ('reminders = ["3d", "5d"]', 'reminders = "3d"', "dunning.reminders"),
+        ('reminders = ["2d", "4d"]', 'reminders = "3d"', "dunning.reminders"),
         ('opens_on = ["renewal"]', 'opens_on = ["weekly"]', "dunning.opens_on"),
         (
             "provider_sends_failure_mail = true",
@@ -156,7 +156,7 @@ def test_what_is_wrong_in_one_level_hides_nothing_between_the_levels() -> None:
 @pytest.mark.parametrize(
     ("line", "instead", "key"),
     [
-        ('reminders = ["3d", "5d"]', 'reminders = ["3d", "7d"]', "dunning.reminders[2]"),
+        ('reminders = ["2d", "4d"]', 'reminders = ["2d", "7d"]', "dunning.reminders[2]"),
         ('deletion_notices = ["30d", "7d", "1d"]', 'deletion_notices = ["31d"]', "dispute.deletion_notices[1]"),
         ('basis = "BAO § 132"\n', "", "retention.settlements.years"),
         ("[trial]", '[collections]\nonly_where_needed = ["age"]\n[trial]', "collections.only_where_needed"),

@@ -57,8 +57,8 @@ def test_reminders_and_the_final_warning_are_scheduled_when_grace_begins() -> No
 
     assert sorted((timer.kind, timer.due_at - MONDAY) for timer in account.state.timers) == [
         ("grace_end", 7 * DAY),
-        ("grace_reminder", 3 * DAY),
-        ("grace_reminder", 5 * DAY),
+        ("grace_reminder", 2 * DAY),
+        ("grace_reminder", 4 * DAY),
         ("grace_warning", 5 * DAY),
     ]
 
@@ -154,7 +154,7 @@ def test_unpaid_at_the_deadline_is_on_hold_and_expired_is_exhausted() -> None:
 def test_a_customer_who_cancels_in_grace_is_asked_no_more_and_keeps_access_to_the_deadline() -> None:
     account = in_grace()
 
-    account.hear(a_subscription(Status.CANCELLED, MONDAY + 2 * DAY, ends_at=MONDAY + 30 * DAY), at=MONDAY + 2 * DAY)
+    account.hear(a_subscription(Status.CANCELLED, MONDAY + DAY, ends_at=MONDAY + 30 * DAY), at=MONDAY + DAY)
     assert account.case.state is CaseState.VOLUNTARY
     assert [timer.kind for timer in account.state.timers] == ["period_end"]
     account.wait(MONDAY + 7 * DAY - HOUR)

@@ -10,11 +10,11 @@ from kulanz.policy.facts import DisputeStatus, Status
 from kulanz.policy.state import CaseState
 from tests.policy.stories import DAY, MONDAY, Stage, a_dispute, a_subscription, in_grace, on_hold
 
-PAUSED = MONDAY + 2 * DAY
+PAUSED = MONDAY + DAY
 
 
 def paused(mode: str, resumes_at: object = None) -> Stage:
-    """An account whose subscription is paused on the third day of grace."""
+    """An account whose subscription is paused on the second day of grace."""
     account = in_grace()
     account.hear(a_subscription(Status.PAUSED, PAUSED, pause_mode=mode, pause_resumes_at=resumes_at), at=PAUSED)
     return account

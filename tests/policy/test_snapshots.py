@@ -41,10 +41,10 @@ def test_the_late_failure_joins_the_case_that_a_snapshot_opened_and_the_later_de
 def test_a_reminder_sent_for_the_snapshots_case_is_not_sent_again_for_the_invoices() -> None:
     account = a_paying_account()
     account.hear(a_subscription(Status.PAST_DUE, MONDAY), at=MONDAY)
-    account.wait(MONDAY + 3 * DAY)
+    account.wait(MONDAY + 2 * DAY)
 
     account.hear(a_failure(MONDAY - HOUR))
-    account.wait(MONDAY + 4 * DAY)
+    account.wait(MONDAY + 3 * DAY)
 
     assert account.mails == ["grace_reminder"]
 

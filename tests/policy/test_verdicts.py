@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from kulanz.policy import document
 from kulanz.policy import facts as f
-from kulanz.policy.effects import RefundPayment
+from kulanz.policy.effects import RefundPayment, SendMail
 from kulanz.policy.facts import BillingReason, LicenceStatus, OrderStatus, Stamp, Status
+from kulanz.queries import refund_documents
+from kulanz.queries.sentences import sentence
+from kulanz.store.codec import change_document
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,
@@ -208,3 +212,29 @@ def test_where_all_but_the_tax_went_back_nothing_is_left() -> None:
     account.hear(sold(SOON, OrderStatus.PARTIAL_REFUND, refunded=BASE))
 
     assert answer(account, payment=ORDER) == ("not_eligible", "14", 0, "nothing_left")
+
+
+BITRIX24_WITH_A_DEVELOPER = (
+    document.preset("bitrix24")
+    + '\n[[refund.developers]]\nproducts = ["crm"]\nname = "Acme Apps"\ncontact = "help@acme.example"\n'
+)
+
+
+@pytest.mark.parametrize(("product", "told"), [("crm-apps", True), ("zeit-app", False)])
+def test_the_answer_about_a_delegated_product_names_its_developer_where_the_policy_does(
+    product: str, *, told: bool
+) -> None:
+    account = Stage(now=LONG_AGO, terms=terms(document.parse(BITRIX24_WITH_A_DEVELOPER, version=1)))
+    bought = {"key": OTHER, "variant": "lemonsqueezy:77", "product": product, "order": None}
+    account.hear(a_subscription(**bought), paid(LONG_AGO, key="lemonsqueezy:9", subscription=OTHER))
+
+    assert answer(account, payment="lemonsqueezy:9")[3] == "delegated"
+    (refund,) = account.state.refunds
+    shown = refund_documents.refund_request("org_42", refund, account.now)["developer"]
+    assert shown == ({"name": "Acme Apps", "contact": "help@acme.example"} if told else None)
+    decides(account, approve=False, reason="theirs to say")
+    mails = [effect.data for _, effect in account.done if isinstance(effect, SendMail)]
+    assert mails[-1].get("developer_contact") == ("help@acme.example" if told else None)
+    changes = [change for decision in account.decisions for change in decision.changes]
+    said = sentence(change_document(next(change for change in changes if change.rule == "refund.requested")))
+    assert ("(Acme Apps, help@acme.example)" in said) is told

@@ -1,3 +1,4 @@
+from kulanz.policy.calendar.time import Span
 from kulanz.policy.consequences.outcomes import still_wanted
 from kulanz.policy.effects import SendMail
 from kulanz.policy.facts import Outcome, OverrideKind, Status
@@ -26,8 +27,16 @@ def mailed(account: Stage) -> list[tuple[str, int, float]]:
     ]
 
 
-def test_reminders_and_warning_go_out_once_each_also_where_two_are_due_at_the_same_instant() -> None:
+def test_reminders_go_out_after_two_and_four_days_and_the_warning_on_the_fifth() -> None:
     account = in_grace()
+
+    account.wait(MONDAY + 6 * DAY)
+
+    assert mailed(account) == [("grace_reminder", 1, 2), ("grace_reminder", 2, 4), ("grace_warning", 1, 5)]
+
+
+def test_reminders_and_warning_go_out_once_each_also_where_two_are_due_at_the_same_instant() -> None:
+    account = in_grace(terms=terms(plexo_but(reminders=(Span(days=3), Span(days=5)))))
 
     account.wait(MONDAY + 6 * DAY)
 
@@ -60,12 +69,12 @@ def test_a_failure_that_arrives_forty_days_late_is_one_notice_too() -> None:
     assert account.case.deadline == MONDAY + 42 * DAY
 
 
-def test_an_outage_of_four_days_sends_the_reminder_late() -> None:
+def test_an_outage_of_three_days_sends_the_reminder_late() -> None:
     account = in_grace()
 
-    account.jump(MONDAY + 4 * DAY)
+    account.jump(MONDAY + 3 * DAY)
 
-    assert mailed(account) == [("grace_reminder", 1, 4)]
+    assert mailed(account) == [("grace_reminder", 1, 3)]
 
 
 def test_an_outage_that_ends_while_the_warning_is_still_in_time_moves_no_deadline() -> None:
@@ -180,8 +189,8 @@ def test_a_queued_notice_is_not_sent_when_the_case_is_closed_before_it_goes() ->
 def test_the_all_good_notice_goes_out_only_if_a_notice_went_out() -> None:
     heard, unheard = in_grace(), in_grace()
 
-    heard.hear(a_success(MONDAY + 4 * DAY), at=MONDAY + 4 * DAY)
-    unheard.hear(a_success(MONDAY + 2 * DAY), at=MONDAY + 2 * DAY)
+    heard.hear(a_success(MONDAY + 3 * DAY), at=MONDAY + 3 * DAY)
+    unheard.hear(a_success(MONDAY + DAY), at=MONDAY + DAY)
 
     assert heard.mails == ["grace_reminder", "recovered"]
     assert unheard.mails == []
@@ -191,7 +200,7 @@ def test_the_all_good_notice_goes_out_only_if_a_notice_went_out() -> None:
 def test_the_all_good_notice_is_not_sent_after_notices_that_never_left() -> None:
     account = in_grace(mail=Outcome.FAILED)
 
-    account.hear(a_success(MONDAY + 4 * DAY), at=MONDAY + 4 * DAY)
+    account.hear(a_success(MONDAY + 3 * DAY), at=MONDAY + 3 * DAY)
 
     assert account.mails == ["grace_reminder"]
 

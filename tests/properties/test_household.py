@@ -5,10 +5,11 @@ from __future__ import annotations
 import random
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
-from datetime import timedelta
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,17 +17,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kulanz.commands.links import Link, link
+from kulanz.errors import KulanzError
+from kulanz.ingest.receiver import Receiver
 from kulanz.providers.signing import account_signature
 from kulanz.queries.accounts import account_document
 from kulanz.queries.replay.replay import replay
 from kulanz.services import Services
 from kulanz.store import accounts, bindings, migrate
 from kulanz.store.database import Database
+from tests import stripe
 from tests.days import product, settings_of, tell
 from tests.lemonsqueezy import (
     MONDAY,
     Payload,
     Purchase,
+    delivery,
     license_key_created,
     order_created,
     subscription_created,
@@ -34,36 +40,118 @@ from tests.lemonsqueezy import (
     subscription_payment_success,
     subscription_updated,
 )
+from tests.servers import PostgreSQL
 
 HOUR = timedelta(hours=1)
 SECRET = "the-account-secret-of-the-shop"
 ACCOUNTS = ("org_1", "org_2", "org_3")
-KINDS = (
-    subscription_created,
-    subscription_updated,
-    subscription_payment_failed,
-    subscription_payment_success,
-    order_created,
-    license_key_created,
-)
+Delivery = tuple[str, tuple[bytes, dict[str, str]]]
+"""An endpoint, and a body with its headers."""
+STATUSES = ("active", "past_due")
 
 
-@st.composite
-def an_event(draw: st.DrawFn) -> Payload:
-    """One event of one of four purchases of two customers, by whatever name at whatever time."""
-    number = draw(st.integers(0, 3))
-    email = draw(st.sampled_from(("anne@bakery.example", "ben@bakery.example")))
-    bought = Purchase(customer=700 + number // 2, subscription=800 + number, order=900 + number, email=email)
-    build = draw(st.sampled_from(KINDS))
-    named = draw(st.sampled_from((None, *ACCOUNTS)))
-    told: dict[str, Any] = {"at": MONDAY + HOUR * draw(st.integers(0, 5))}
-    if build in {subscription_payment_failed, subscription_payment_success}:
-        bought = replace(bought, invoice=1000 + 10 * number + draw(st.integers(0, 1)))
-    if build is subscription_updated:
-        told["status"] = draw(st.sampled_from(("active", "past_due")))
-    if named is not None and draw(st.booleans()):
-        told["custom_data"] = {"account_id": named, "account_sig": account_signature(named, SECRET)}
-    return build(purchase=replace(bought, account=named), **told)
+@dataclass(frozen=True, kw_only=True)
+class Told:
+    """One event of one of a few purchases of two customers, by whatever name at whatever time."""
+
+    kind: str
+    number: int
+    hour: int
+    named: str | None
+    signed: bool
+    status: str
+    other: bool
+    """Whether it is of the purchase's second invoice, or by the other address of the customer."""
+
+    @property
+    def at(self) -> datetime:
+        return MONDAY + self.hour * HOUR
+
+    @property
+    def claim(self) -> dict[str, str]:
+        if self.named is None:
+            return {}
+        signature = {"account_sig": account_signature(self.named, SECRET)} if self.signed else {}
+        return {"account_id": self.named, **signature}
+
+
+class AtLemonSqueezy(Told):
+    """An event of Lemon Squeezy's."""
+
+    def delivery(self) -> Delivery:
+        """The endpoint, the body and its headers."""
+        number = self.number
+        bought = Purchase(
+            customer=700 + number // 2,
+            subscription=800 + number,
+            order=900 + number,
+            invoice=1000 + 10 * number + self.other,
+            email=("anne" if self.other else "ben") + "@bakery.example",
+            account=self.named,
+        )
+        told: dict[str, Any] = {"custom_data": self.claim} if self.signed and self.claim else {}
+        if self.kind == "subscription_updated":
+            told["status"] = self.status
+        return "lemonsqueezy", delivery(LEMONSQUEEZY[self.kind](purchase=bought, at=self.at, **told))
+
+
+LEMONSQUEEZY: dict[str, Callable[..., Payload]] = {
+    "subscription_created": subscription_created,
+    "subscription_updated": subscription_updated,
+    "subscription_payment_failed": subscription_payment_failed,
+    "subscription_payment_success": subscription_payment_success,
+    "order_created": order_created,
+    "license_key_created": license_key_created,
+}
+
+
+class AtStripe(Told):
+    """An event of Stripe's; metadata may change."""
+
+    def delivery(self) -> Delivery:
+        """The endpoint, the body and its headers."""
+        number, intent = self.number % 3, {"payment_intent": f"pi_{self.number % 3}"}
+        ids = {kind: f"{kind}_{number}" for kind in ("subscription", "invoice", "charge", "dispute")}
+        bought = stripe.Purchase(customer=f"cus_{number // 2}", account=None, began=MONDAY, **ids)
+        build, more = STRIPE[self.kind]
+        told: dict[str, Any] = more | (intent if self.kind not in BARE else {})
+        if self.kind not in {"failed", "linked", "paid"}:
+            told["metadata"] = self.claim
+        if self.kind == "updated":
+            told["status"] = self.status
+        return "stripe", stripe.delivery(build(at=self.at, purchase=bought, **told))
+
+
+BARE = frozenset({"created", "updated", "failed", "checkout", "customer"})
+STRIPE: dict[str, tuple[Callable[..., Payload], dict[str, Any]]] = {
+    "created": (partial(stripe.subscription, "created"), {}),
+    "updated": (partial(stripe.subscription, "updated"), {}),
+    "paid": (partial(stripe.invoice, "paid"), {}),
+    "failed": (partial(stripe.invoice, "payment_failed"), {}),
+    "linked": (stripe.invoice_payment, {}),
+    "charged": (partial(stripe.charge, "succeeded"), {}),
+    "checkout": (stripe.checkout, {}),
+    "payment": (stripe.checkout, {"subscription": None, "mode": "payment"}),
+    "customer": (partial(stripe.customer, "updated"), {}),
+}
+
+
+def told(provider: type[Told], kinds: Iterable[str]) -> st.SearchStrategy[Told]:
+    """Return events of a provider."""
+    return st.builds(
+        provider,
+        kind=st.sampled_from(sorted(kinds)),
+        number=st.integers(0, 3),
+        hour=st.integers(0, 5),
+        named=st.sampled_from((None, *ACCOUNTS)),
+        signed=st.booleans(),
+        status=st.sampled_from(STATUSES),
+        other=st.booleans(),
+    )
+
+
+an_event = st.one_of(told(AtLemonSqueezy, LEMONSQUEEZY), told(AtStripe, STRIPE))
+Names = tuple[str, str]
 
 
 @pytest.fixture(scope="module")
@@ -77,14 +165,31 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def a_household(template: Path, **told: Any) -> Iterator[Services]:
+def a_household(template: Path | PostgreSQL, **told: Any) -> Iterator[Services]:
     """Give the services of a product that knows nothing yet."""
-    with tempfile.TemporaryDirectory() as folder:
-        shutil.copyfile(template, Path(folder) / "kulanz.db")
-        url = f"sqlite:///{folder}/kulanz.db"
-        told = {"test_clock": True, "account_secret": SECRET, **told}
-        with product(settings_of(Path(folder), url, **told), at=MONDAY) as services:
-            yield services
+    plans = (("lemonsqueezy:47001", "professional"), ("stripe:price_pro", "professional"))
+    told = {"test_clock": True, "account_secret": SECRET, "stripe_webhook_secrets": (stripe.SECRET,), **told}
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        if isinstance(template, Path):
+            shutil.copyfile(template, folder / "kulanz.db")
+            url = f"sqlite:///{folder}/kulanz.db"
+        else:
+            url = stack.enter_context(template.a_database())
+            database = Database(url)
+            migrate.upgrade(database)
+            database.dispose()
+        yield stack.enter_context(product(settings_of(folder, url, plans=plans, **told), at=MONDAY))
+
+
+def hear(services: Services, *events: Told) -> None:
+    """Let deliveries arrive and apply them; effects wait."""
+    receiver = Receiver(services)
+    for event in events:
+        endpoint, (body, headers) = event.delivery()
+        assert receiver.accept(endpoint, headers, body).status == 200
+    receiver.close()
+    tell(services)
 
 
 def owners(services: Services) -> dict[str, str]:
@@ -102,42 +207,109 @@ def states(services: Services) -> dict[str, tuple[str, ...]]:
     return {row.id: (row.standing, row.plan, row.access) for row in rows}
 
 
-def left_by(template: Path, batches: Sequence[Sequence[Payload]], **told: Any) -> tuple[Any, ...]:
-    """Return owners, states, and what a replay finds different, after these batches of deliveries."""
+def linked(services: Services, names: Names | None) -> object:
+    """Link one account to another as an operator, and return what moved; None where that is refused."""
+    if names is None:
+        return None
+    try:
+        done = link(services, [Link(source=names[0], target=names[1], reason="they wrote")], "ada")
+    except KulanzError:
+        return None
+    return [(each.objects, each.plans) for each in done]
+
+
+def left_by(
+    template: Path | PostgreSQL,
+    before: Sequence[Sequence[Told]],
+    names: Names | None = None,
+    after: Sequence[Sequence[Told]] = (),
+    **told: Any,
+) -> tuple[Any, ...]:
+    """Return owners, states, and what a replay finds different, after batches of deliveries with a link between."""
     with a_household(template, **told) as services:
-        for batch in batches:
-            tell(services, *batch)
-        tell(services)
+        for batch in before:
+            hear(services, *batch)
+        moved = linked(services, names)
+        for batch in after:
+            hear(services, *batch)
         differing = [result for result in replay(services, shuffle=random.Random(7)) if result.differs]
-        return owners(services), states(services), differing
+        return moved, owners(services), states(services), differing
+
+
+def one_by_one(data: st.DataObject, events: Sequence[Told], *again: Told) -> list[list[Told]]:
+    """Return events in another order, some of them twice, each in a batch of its own."""
+    twice = data.draw(st.lists(st.sampled_from(events), max_size=3)) if events else []
+    return [[event] for event in data.draw(st.permutations([*events, *twice, *again]))]
 
 
 @settings(max_examples=12)
-@given(st.data(), st.lists(an_event(), min_size=2, max_size=6))
+@given(st.data(), st.lists(an_event, min_size=2, max_size=7))
 def test_any_order_of_the_same_events_gives_the_same_owners_and_states(
-    template: Path, data: st.DataObject, events: list[Payload]
+    template: Path, data: st.DataObject, events: list[Told]
 ) -> None:
     join = data.draw(st.booleans())
-    again = data.draw(st.permutations([*events, *data.draw(st.lists(st.sampled_from(events), max_size=3))]))
     at_once = left_by(template, [events], join_by_customer=join)
 
-    one_by_one = left_by(template, [[event] for event in again], join_by_customer=join)
+    otherwise = left_by(template, one_by_one(data, events), join_by_customer=join)
 
-    assert one_by_one == at_once
-    assert at_once[2] == []
+    assert otherwise == at_once
+    assert at_once[3] == []
+
+
+LINKS = st.tuples(
+    st.sampled_from(("lemonsqueezy-700", "lemonsqueezy-701", "stripe-cus_0", *ACCOUNTS)), st.sampled_from(ACCOUNTS)
+)
 
 
 @settings(max_examples=8)
-@given(st.lists(an_event(), min_size=2, max_size=6))
-def test_every_purchase_stands_in_one_account_and_nowhere_else(template: Path, events: list[Payload]) -> None:
+@given(
+    st.data(),
+    st.lists(an_event, min_size=2, max_size=6),
+    LINKS,
+    st.lists(an_event, max_size=4),
+)
+def test_a_link_counts_the_same_whatever_order_the_events_before_and_after_it_came_in(
+    template: Path, data: st.DataObject, before: list[Told], names: Names, after: list[Told]
+) -> None:
+    at_once = left_by(template, [before], names, [after])
+
+    otherwise = left_by(
+        template, one_by_one(data, before), names, one_by_one(data, after, data.draw(st.sampled_from(before)))
+    )
+
+    assert otherwise == at_once
+    assert at_once[3] == []
+
+
+@settings(max_examples=3)
+@given(st.data(), st.lists(an_event, min_size=3, max_size=7), LINKS)
+def test_postgresql_finds_the_same_owners_and_states(
+    template: Path, postgresql: PostgreSQL, data: st.DataObject, events: list[Told], names: Names
+) -> None:
+    assert left_by(postgresql, one_by_one(data, events), names) == left_by(template, [events], names)
+
+
+@settings(max_examples=8)
+@given(st.lists(an_event, min_size=2, max_size=6))
+def test_every_purchase_stands_in_one_account_and_nowhere_else(template: Path, events: list[Told]) -> None:
     with a_household(template) as services:
         for event in events:
-            tell(services, event)
+            hear(services, event)
 
         documents = [account_document(services, name) for name in sorted(set(owners(services).values()))]
 
-    subscribed = [sub["id"] for document in documents for sub in document["subscriptions"]]
+    subscribed = [(sub["provider"], sub["id"]) for document in documents for sub in document["subscriptions"]]
     assert len(subscribed) == len(set(subscribed))
+
+
+def test_the_newest_of_two_names_counts_in_either_order(template: Path) -> None:
+    told: dict[str, Any] = {"kind": "updated", "number": 0, "signed": False, "status": "active", "other": False}
+    newer, older = AtStripe(hour=3, named="org_1", **told), AtStripe(hour=1, named="org_2", **told)
+
+    outcomes = [left_by(template, [[first], [second]]) for first, second in ((newer, older), (older, newer))]
+
+    assert outcomes[0] == outcomes[1]
+    assert outcomes[0][1]["stripe:subscription:subscription_0"] == "org_1"
 
 
 def test_a_replay_finds_an_owner_that_is_another(template: Path) -> None:

@@ -1,6 +1,7 @@
 """Whose event it is: a claim in custom data, and the objects by which an account is found."""
 
 import json
+from datetime import timedelta
 
 import pytest
 from hypothesis import given
@@ -181,6 +182,44 @@ def test_another_signature_is_none(signature: object) -> None:
     assert (routing.claim, routing.signed) == ("org_42", False)
 
 
+@pytest.mark.parametrize(("bought", "is_signed"), [(-1, True), (0, True), (1, False), (None, False)])
+def test_a_signature_with_an_end_proves_nothing_for_what_is_bought_later(
+    bought: int | None, *, is_signed: bool
+) -> None:
+    end = int(ls.MONDAY.timestamp())
+    custom = {"account_id": "org_42", "account_sig": ls.account_signature("org_42", "of the merchant", end)}
+    made = None if bought is None else ls.MONDAY + timedelta(seconds=bought)
+    payload = ls.order_created(custom_data=custom, created_at=made)
+
+    assert (route(payload, SIGNED).claim, route(payload, SIGNED).signed) == ("org_42", is_signed)
+
+
+def test_the_end_of_a_signature_is_judged_by_the_purchase_and_not_by_its_later_events() -> None:
+    end = int(ls.MONDAY.timestamp())
+    custom = {"account_id": "org_42", "account_sig": ls.account_signature("org_42", "of the merchant", end)}
+    year = timedelta(days=365)
+
+    renewed = ls.subscription_updated(custom_data=custom, created_at=ls.MONDAY, at=ls.MONDAY + year)
+
+    assert route(renewed, SIGNED).signed
+
+
+@pytest.mark.parametrize("changed", ["9999999999", "", "0", "x", "1772460501.1772460500"])
+def test_the_end_of_a_signature_is_signed_too(changed: str) -> None:
+    _, _, digest = ls.account_signature("org_42", "of the merchant", 1772460500).partition(".")
+    custom = {"account_id": "org_42", "account_sig": f"{changed}.{digest}"}
+
+    assert not route(ls.order_created(custom_data=custom, created_at=ls.MONDAY), SIGNED).signed
+
+
+def test_a_signature_with_an_end_is_none_of_an_account_whose_id_looks_like_both() -> None:
+    _, _, digest = ls.account_signature("org_42", "of the merchant", 1772460500).partition(".")
+
+    for account in ("org_42 1772460500", "org_42.1772460500"):
+        custom = {"account_id": account, "account_sig": digest}
+        assert not route(ls.order_created(custom_data=custom), SIGNED).signed
+
+
 def test_without_a_secret_nothing_is_signed() -> None:
     payload = ls.order_created(custom_data={"account_id": "org_42", "account_sig": ls.account_signature("org_42", "")})
 
@@ -203,7 +242,7 @@ def test_where_signatures_are_required_an_unsigned_claim_counts_as_absent() -> N
 # What is not usable.
 
 
-@pytest.mark.parametrize("told", [None, 0, "0", "", True, -1, 1.5, [], {}, "a/b", "../7", "x" * 65, "7\n"])
+@pytest.mark.parametrize("told", [None, 0, "0", "", True, -1, 1.5, [], {}, "a/b", "../7", "x" * 129, "7\n"])
 def test_an_id_that_is_none_is_absent(told: object) -> None:
     routing = route(ls.subscription_created(customer_id=told))
 

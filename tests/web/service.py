@@ -45,6 +45,7 @@ def an_account(account: str, *, version: int = 7, standing: str = "grace") -> Js
                 "renews_at": "2026-03-04T14:08:20Z",
                 "ends_at": None,
                 "upgrade_unpaid": False,
+                "paid_twice": False,
                 "trial_ends_at": None,
             }
         ],
@@ -65,6 +66,8 @@ def an_account(account: str, *, version: int = 7, standing: str = "grace") -> Js
         "collections": [],
         "debtor": None,
         "closures": [],
+        "links": [],
+        "linkable_to": None,
         "delivery": {"by": "mail", "postal_address_known": False},
         "mandates": [],
         "timers": [{"kind": "grace_end", "due_at": "2026-03-08T14:08:20Z"}],
@@ -219,6 +222,7 @@ class ServiceInMemory:
             "payment_id": command.payment,
             "reference": command.reference,
             "reason": command.reason,
+            "claim": False,
         }
 
 

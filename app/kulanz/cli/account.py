@@ -18,6 +18,7 @@ from kulanz.cli.options import (
     currency_of,
     dry_run_option,
     emit,
+    host_instant,
     instant,
     json_option,
     services,
@@ -118,6 +119,27 @@ def evidence(*, ident: str, out: Path | None, as_json: bool) -> None:
     write_private(path, page)
     document = {"account_id": ident, "file": str(path), "bytes": len(page)}
     emit(document, as_json, f"{path} holds personal data; `kulanz evidence verify {path}` checks it anywhere")
+
+
+@account.command()
+@click.argument("ident", metavar="ID")
+@click.option("--until", type=host_instant, help="What is bought later is not proved by it [default: no end].")
+@json_option
+def sign(*, ident: str, until: datetime | None, as_json: bool) -> None:
+    """Make the `account_sig` that your server puts into a checkout's custom data beside the account's id."""
+    from kulanz.config import environment, load
+    from kulanz.errors import InvalidInputError, RefusedError
+    from kulanz.providers.naming import is_usable
+    from kulanz.providers.reading import shown
+    from kulanz.providers.signing import account_signature
+
+    secret = load(environment()).account_secret
+    if secret is None:
+        raise RefusedError("KULANZ_ACCOUNT_SECRET is not set")
+    if not is_usable(ident):
+        raise InvalidInputError(f"no account can have the id {shown(ident)}")
+    signature = account_signature(ident, secret, int(until.timestamp()) if until is not None else None)
+    emit({"account_id": ident, "account_sig": signature, "until": until}, as_json, signature)
 
 
 @account.command(name="plan-change")

@@ -61,6 +61,7 @@ def list_(*, account: str, as_json: bool) -> None:
 @add_on.command()
 @click.argument("account")
 @click.argument("add_on", metavar="ID")
+@click.option("--quantity", type=click.IntRange(1, MAX_QUANTITY), help="Pieces of it [default: all that are left].")
 @orders
 def cancel(**told: Any) -> Command:
     """Cancel an add-on to the end of what is paid; soon after booking it is withdrawn from, and ends at once."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import datetime
 from itertools import chain
@@ -100,6 +101,16 @@ def check(*, file: str, as_json: bool) -> None:
         raise RefusedError(f"{file}: {how_many(len(error.problems), 'problem')}: {places}") from error
     matches = {"valid": True, "name": read.name, "sha256": read.sha256, "problems": [], "remarks": remarks}
     emit(matches, as_json, "\n".join([f"{file}: valid ({read.name}, {read.sha256[:12]})", *remarks]))
+
+
+@policy.command()
+@json_option
+def schema(*, as_json: bool) -> None:
+    """Print the JSON Schema of a policy document; editors check a file that begins with `#:schema <its path>`."""
+    from kulanz.policy.document import schema as policy_schema
+
+    stated = policy_schema.schema()
+    emit(stated, as_json, json.dumps(stated, ensure_ascii=False, indent=2))
 
 
 @policy.command()

@@ -97,7 +97,7 @@ def migrate(*, to_url: str | None, accept: bool, dry_run: bool, actor: str, as_j
         differing = [] if has_owners else _owners_report(accept=accept or dry_run)
         if not dry_run:
             migration.upgrade(database)
-            _rebuild_books(settings)
+            _bring_accounts(settings)
         after = migration.head() if dry_run else migration.current(database)
     finally:
         database.dispose()
@@ -137,13 +137,14 @@ def _move(url: str, *, actor: str, dry_run: bool, as_json: bool) -> None:
     emit(document | {"dry_run": dry_run, "actor": actor}, as_json, said)
 
 
-def _rebuild_books(settings: Settings) -> None:
+def _bring_accounts(settings: Settings) -> None:
     from kulanz import services
-    from kulanz.commands import books
+    from kulanz.commands import books, shared_purchases
 
     built = services.build(settings)
     try:
         books.rebuild(built)
+        shared_purchases.note(built)
     finally:
         built.close()
 
@@ -158,7 +159,7 @@ def _owners_report(*, accept: bool) -> list[dict[str, str]]:
     rows = [dict(zip(_DIFFERENCE, (each.account, each.kind, each.of), strict=True)) for each in found.differences]
     if refused:
         table(_DIFFERENCE, [tuple(row.values()) for row in rows])()
-        raise RefusedError(f"{found.changing} accounts share a purchase, more than the mass-action limit: --accept")
+        raise RefusedError(f"{found.changing} accounts may lose something, more than the mass-action limit: --accept")
     return rows
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from math import ceil
 
 from kulanz.errors import InvalidInputError, NotFoundError, RefusedError
 from kulanz.policy.areas import periods
+from kulanz.policy.areas.add_ons.reading import charged
 from kulanz.policy.book import Book
 from kulanz.policy.calendar.pro_rata import months_left, rounded
 from kulanz.policy.calendar.time import aware
@@ -35,9 +37,11 @@ class BookAddOn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelAddOn:
-    """An add-on that is no longer wanted."""
+    """An add-on that is no longer wanted, or some of its pieces."""
 
     add_on: str
+    quantity: int | None = None
+    """None: all that are left."""
 
 
 def book(order: BookAddOn, state: State, existing_book: Book, moment: Moment, *, ident: str, actor: str) -> AddOnBooked:
@@ -48,7 +52,8 @@ def book(order: BookAddOn, state: State, existing_book: Book, moment: Moment, *,
     _check_end(order, base, state, existing_book)
     _check_period(order, base, existing_book, moment)
     began = periods.began(base, existing_book, moment.at)
-    months = months_left(moment.at, order.period_ends_at, moment.zone, began)
+    left = months_left(moment.at, order.period_ends_at, moment.zone, began)
+    months = max(ceil(left) - 1, 0)
     return AddOnBooked(
         id=ident,
         at=moment.at,
@@ -58,34 +63,44 @@ def book(order: BookAddOn, state: State, existing_book: Book, moment: Moment, *,
         unit_price=order.unit_price,
         currency=order.currency,
         period_ends_at=aware(order.period_ends_at),
-        draft_amount=rounded(order.unit_price * order.quantity * months),
+        draft_amount=rounded(order.unit_price * order.quantity * (left - months)),
         actor=actor,
+        months=months,
     )
 
 
-def cancel(order: CancelAddOn, state: State, existing_book: Book, moment: Moment, *, actor: str) -> AddOnCancelled:
+def cancel(
+    order: CancelAddOn, state: State, existing_book: Book, moment: Moment, *, ident: str, actor: str
+) -> AddOnCancelled:
     """Return the cancellation: to the end of what is billed, or at once within the time for a withdrawal."""
-    ident = order.add_on
-    booking = next((other_booking for other_booking in state.bookings if other_booking.id == ident), None)
-    log = existing_book.add_ons.get(ident)
+    name = order.add_on
+    booking = next((other_booking for other_booking in state.bookings if other_booking.id == name), None)
+    log = existing_book.add_ons.get(booking.part_of or name) if booking else None
     if booking is None or log is None:
-        raise NotFoundError(f"no add-on {ident!r}")
-    if booking.status is not BookingStatus.ACTIVE:
-        raise RefusedError(f"the add-on {ident} is {_told(booking)} already")
+        raise NotFoundError(f"no add-on {name!r}")
     withdrawn = may_withdraw(booking, moment)
+    if booking.status is not BookingStatus.ACTIVE and not withdrawn:
+        raise RefusedError(f"the add-on {name} is {_told(booking)} already")
+    quantity = booking.quantity if order.quantity is None else order.quantity
+    if not 1 <= quantity <= booking.quantity:
+        raise InvalidInputError(f"quantity: at least 1 and at most the {booking.quantity} that are left")
+    partly = quantity < booking.quantity
     return AddOnCancelled(
-        add_on=ident,
+        add_on=name,
         at=moment.at,
         ends_at=moment.at if withdrawn else max(booking.billed_until, moment.at),
         withdrawn=withdrawn,
-        refund_due=log.invoiced.amount if withdrawn and log.invoiced else 0,
+        refund_due=charged(log, quantity, existing_book, moment) if withdrawn else 0,
         actor=actor,
+        quantity=quantity if partly else 0,
+        part=ident if partly else "",
     )
 
 
 def may_withdraw(booking: Booking, moment: Moment) -> bool:
-    """Whether cancelling now is the statutory withdrawal: to the same time of the last of its days."""
-    return booking.withdrawal_until is not None and moment.at <= booking.withdrawal_until
+    """Whether cancelling now is the statutory withdrawal, also of what has ended with its base subscription."""
+    in_time = booking.withdrawal_until is not None and moment.at <= booking.withdrawal_until
+    return in_time and booking.status is not BookingStatus.WITHDRAWN and booking.part_of is None
 
 
 def _check(order: BookAddOn, rules: AddOnRules, now: datetime) -> None:

@@ -92,6 +92,8 @@ class RecordPayment:
     """The provider's invoice id; None: by the reference, else the oldest debt first."""
     transaction: str | None = None
     """The bank's own id of it: the same one is never recorded twice."""
+    another_account: str | None = None
+    """Which other account owes for the invoice that the reference names: looked up when it is carried out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,7 @@ def _recorded(order: RecordPayment, account: Account, terms: Terms, actor: str, 
         reference=order.reference,
         invoice=order.invoice,
         transaction=order.transaction,
+        another_account=order.another_account,
     )
     return transfers.recorded(money, account, terms, actor, now)
 

@@ -1,31 +1,54 @@
-"""Looks beyond one account before a command: what its customer did under another account's id (plexo 3.2).
+"""Looks beyond one account before a command: what its customer did under another id, whose debt a transfer names.
 
-A customer id is no proof, so what is found makes a person look and refuses nothing.
+A customer id is no proof, nor is a number that a payer typed, so what is found makes a person look and refuses nothing.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
-from kulanz.commands.commands import Command, RequestRefund
+from kulanz.commands.commands import Command, RecordPayment, RequestRefund
 from kulanz.commands.refunds import payment_meant
 from kulanz.policy.areas.refunds.payments import payments
+from kulanz.policy.book import Book
 from kulanz.processing.unit_of_work import UnitOfWork
 from kulanz.providers.keys import Keys
 from kulanz.queries.views import of_row
 from kulanz.services import Services
-from kulanz.store import accounts, bindings
+from kulanz.store import accounts, bindings, case_index
 from kulanz.store.accounts import AccountRow
 from kulanz.store.database import Connection
 
+_SHORTEST_NUMBER = 3
+"""Shorter words of a reference are days, months and the like."""
 _MOST = 50
 """How many other accounts of one customer are opened: a reseller may have more, and the first ones tell enough."""
 
 
 def informed(services: Services, unit_of_work: UnitOfWork, tx: Connection, account: str, order: Command) -> Command:
     """Return a command with what other accounts of the same customer tell; most commands need none of it."""
-    if not isinstance(order, RequestRefund):
-        return order
+    match order:
+        case RequestRefund():
+            return _asked(services, unit_of_work, tx, account, order)
+        case RecordPayment(reference=str(reference), invoice=None):
+            return replace(order, another_account=_named(reference, unit_of_work.account(account).book, tx, account))
+    return order
+
+
+def _named(reference: str, book: Book, tx: Connection, account: str) -> str | None:
+    """Return which other account owes for an invoice that a payer named, where this one has no such invoice."""
+    numbers = [word for word in re.findall(r"[A-Za-z0-9_-]+", reference) if len(word) >= _SHORTEST_NUMBER]
+    known = {key.partition(":")[2] for invoices in book.invoices.values() for key in invoices.known}
+    if known.intersection(numbers):
+        return None
+    others = (case_index.owing(tx, number, account) for number in numbers if any(map(str.isdigit, number)))
+    return next((other for other in others if other is not None), None)
+
+
+def _asked(
+    services: Services, unit_of_work: UnitOfWork, tx: Connection, account: str, order: RequestRefund
+) -> RequestRefund:
     here, now = unit_of_work.account(account), unit_of_work.now
     rules = unit_of_work.terms.under(here.book, now).at(now).refund
     customer = payment_meant(order, here, unit_of_work.terms, now).customer

@@ -45,7 +45,7 @@ def fact_of(
         case BookAddOn():
             return add_ons.book(order, state, book, moment, ident=_ident("ao"), actor=actor)
         case CancelAddOn():
-            return add_ons.cancel(order, state, book, moment, actor=actor)
+            return add_ons.cancel(order, state, book, moment, ident=_ident("ao"), actor=actor)
         case MoveCredit():
             return credit.move(order, state, book, moment, ident=_ident("cr"), actor=actor)
         case EndCredit():

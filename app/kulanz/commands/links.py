@@ -94,7 +94,8 @@ def _check(tx: Connection, wanted: Link) -> None:
     if wanted.source == wanted.target:
         raise InvalidInputError("an account cannot be linked to itself")
     source, target = accounts.exactly(tx, wanted.source), accounts.exactly(tx, wanted.target)
-    if source is None and not wanted.undo:
+    # A customer whose purchases all name accounts has no account of its own, and may have one by the next purchase.
+    if source is None and not wanted.undo and not _owned(tx, wanted.source):
         raise NotFoundError(f"no account {wanted.source!r}")
     if target is None and (wanted.undo or not is_usable(wanted.target)):
         raise NotFoundError(f"no account {wanted.target!r}")

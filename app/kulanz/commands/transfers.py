@@ -26,6 +26,8 @@ class BankTransfer:
     reference: str | None
     invoice: str | None
     transaction: str | None
+    another_account: str | None = None
+    """Which other account owes for the invoice that the reference names, and none here."""
 
 
 def recorded(money: BankTransfer, account: Account, terms: Terms, actor: str, now: datetime) -> PaymentRecorded:
@@ -48,6 +50,8 @@ def recorded(money: BankTransfer, account: Account, terms: Terms, actor: str, no
         invoice=money.invoice,
         reference=money.reference,
     )
+    if money.another_account is not None and money.invoice is None:
+        shares = ()  # A person is asked: it may be the other's money.
     return PaymentRecorded(
         id=money.id,
         at=now,
@@ -58,6 +62,7 @@ def recorded(money: BankTransfer, account: Account, terms: Terms, actor: str, no
         shares=shares,
         reference=money.reference,
         transaction=money.transaction,
+        another_account=money.another_account,
     )
 
 

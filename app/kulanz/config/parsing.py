@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kulanz.config import urls
+from kulanz.formats.bank_accounts import BankAccount
 from kulanz.formats.mail_addresses import ascii_address
 
 T = TypeVar("T")
@@ -24,6 +25,8 @@ YES, NO = frozenset({"1", "true", "yes", "on"}), frozenset({"0", "false", "no", 
 MAX_PORT = 65535
 MAX_MEBIBYTES = 999_999
 HIDDEN = "****"
+_PLACE = re.compile(r"(?:customer\.)?metadata\.\S+|customer\.external_id|client_reference_id")
+"""Where an event may name an account: in custom data, at the customer, in a Checkout Session."""
 ENDPOINTS = ("lemonsqueezy", "stripe", "paddle", "standard")
 """The webhook endpoints, each of which is a provider's name."""
 PASSWORD_HASH = re.compile(r"(scrypt:(\d{1,6}):(\d\d?):(\d\d?)|pbkdf2:sha(1|256|512):\d{1,8})\$[^$]+\$[0-9a-f]+")
@@ -180,6 +183,11 @@ def _plans(value: RawValue) -> tuple[tuple[str, str], ...]:
     return pairs
 
 
+def _lines(text: str) -> tuple[str, ...] | None:
+    lines = tuple(line for part in text.split(";") if (line := part.strip()))
+    return lines if lines and all(map(str.isprintable, lines)) else None
+
+
 def _mailbox(text: str) -> str | None:
     return text if ascii_address(parseaddr(text)[1]) and text.isprintable() else None
 
@@ -289,6 +297,10 @@ REDIS = _address(urls.redis_url, "redis://, rediss://, unix:// or redis+sentinel
 WEB = _web("https", "http")
 API = Kind(lambda value: str(WEB.parse(value)).rstrip("/"), WEB.show, secret=True)
 SMTP = _web("smtp", "smtps")
+BANK_ACCOUNT = Kind(
+    single(BankAccount.parse, "`holder; IBAN` or `holder; IBAN; BIC`, with an IBAN whose check sum is right"), str
+)
+ADDRESS_LINES = Kind(single(_lines, "lines divided by semicolons"), "; ".join)
 MAIL_ADDRESS = Kind(single(lambda text: text if ascii_address(text) else None, "a mail address"), str)
 MAILBOX = Kind(single(_mailbox, "a mail address, or a name and <a mail address>"), str)
 ENDPOINT_SECRETS = Kind(_endpoint_secrets, _each_hidden, secret=True)
@@ -296,6 +308,13 @@ SIGNING_SECRET = Kind(single(_signing_secret, "whsec_ and base64, as Standard We
 KEYS = Kind(several(_key, "32 bytes each, as 64 hexadecimal digits or as base64"), _each_hidden, secret=True)
 PLANS = Kind(_plans, lambda pairs: ",".join(f"{variant}={plan}" for variant, plan in pairs))
 NETWORKS = Kind(several(_network, "addresses or networks, such as 10.0.0.0/8"), ",".join)
+PLACES = Kind(
+    several(
+        lambda text: text if _PLACE.fullmatch(text) else None,
+        "metadata.<key>, customer.external_id, customer.metadata.<key> or client_reference_id",
+    ),
+    ",".join,
+)
 WORDS = Kind(lambda value: frozenset(entries_of(value)), _sorted)
 PROVIDERS = Kind(
     lambda value: frozenset(

@@ -14,6 +14,7 @@ from typing import Any
 
 from kulanz.config import parsing as kinds
 from kulanz.config.parsing import ApiToken, Kind, OpsUser
+from kulanz.formats.bank_accounts import BankAccount
 
 DATA_DIR = ".kulanz"
 LEMONSQUEEZY_API = "https://api.lemonsqueezy.com/v1"
@@ -237,10 +238,19 @@ class Settings:
         " first a letter or digit",
         default="account_id",
     )
+    account_from: tuple[str, ...] = _plans(
+        "KULANZ_ACCOUNT_FROM",
+        kinds.PLACES,
+        "the [places](providers.md) that may name the account, comma-separated, the first that names one counts:"
+        " `metadata.<key>`, `client_reference_id`, `customer.external_id`, `customer.metadata.<key>`; unset: custom"
+        " data and the customer, under `KULANZ_ACCOUNT_KEY`",
+        default=(),
+    )
     account_secret: str | None = _plans(
         "KULANZ_ACCOUNT_SECRET",
         kinds.SECRET,
-        "checks `account_sig`, the hex HMAC-SHA256 of the account's id that your server put into the link",
+        "checks `account_sig`, the hex HMAC-SHA256 of the account's id that your server put into the link, with or"
+        " without [an end](contract.md#2-settings)",
         default=None,
     )
     require_signed_accounts: bool = _plans(
@@ -312,6 +322,18 @@ class Settings:
     )
     billing_url: str | None = _telling(
         "BILLING_URL", kinds.WEB, "where your customer pays or changes the card", default=None
+    )
+    bank_account: BankAccount | None = _telling(  # noqa: RUF009 - a field, as all others
+        "BANK_ACCOUNT",
+        kinds.BANK_ACCOUNT,
+        "where transfers go, as dunning letters and letters on paper tell: `holder; IBAN` or `holder; IBAN; BIC`",
+        default=None,
+    )
+    sender_address: tuple[str, ...] = _telling(
+        "SENDER_ADDRESS",
+        kinds.ADDRESS_LINES,
+        "your postal address on letters on paper; semicolons divide its lines",
+        default=(),
     )
     ops_alert_to: str | None = _telling(
         "OPS_ALERT_TO",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kulanz.delivery.provider import ProviderClient
+from kulanz.formats.bank_accounts import BankAccount
 
 if TYPE_CHECKING:
     import requests
@@ -40,6 +41,10 @@ class Channels:
     timezone: str = "UTC"
     """Zone of the dates in mails where the effect's data names none (`timezone`)."""
     billing_url: str | None = None
+    bank: BankAccount | None = None
+    """Where transfers go, as letters tell."""
+    sender_lines: tuple[str, ...] = ()
+    """The sender's address on letters on paper."""
     ops_alert_to: str | None = None
     files_count_as_delivered: bool = False
     """True with the test clock or under `--demo` only (DOMAIN section 3)."""

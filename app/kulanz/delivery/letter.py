@@ -36,7 +36,9 @@ def _reader(effect: SendLetter, channels: Channels, attempt: Attempt) -> Recipie
         account=str(one_line(attempt.account)),
         sender=parseaddr(channels.mail_from)[0] or None,
         billing_url=channels.billing_url,
+        bank=channels.bank,
         to=tuple(line for line in lines if line),
+        from_lines=channels.sender_lines,
         on=attempt.decided_at,
     )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from email.headerregistry import Address
+from email.header import Header
+from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, Policy
 from email.utils import format_datetime, parseaddr
 
 from kulanz.delivery.backoff import try_again
@@ -18,6 +19,24 @@ from kulanz.errors import FarEndError, UnknownOutcomeError, UntranslatableError
 from kulanz.formats.mail_addresses import ascii_address
 from kulanz.policy.effects import SendMail
 from kulanz.policy.facts import Outcome
+
+
+class _Subject(UnstructuredHeader, BaseHeader):
+    """A subject that is folded whole as RFC 2047 says: `email`'s own way doubles a space before an encoded word."""
+
+    def fold(self, *, policy: Policy) -> str:
+        text = str(self)
+        header = Header(text, "us-ascii" if text.isascii() else "utf-8", header_name="Subject")
+        return f"Subject: {header.encode(linesep=policy.linesep)}{policy.linesep}"
+
+
+def _headers() -> HeaderRegistry:
+    registry = HeaderRegistry()
+    registry.map_to_type("subject", _Subject)
+    return registry
+
+
+MAIL_POLICY = SMTP.clone(header_factory=_headers())
 
 
 def send(effect: SendMail, channels: Channels, attempt: Attempt) -> AttemptReport:
@@ -55,13 +74,14 @@ def _reader(effect: SendMail, channels: Channels, attempt: Attempt) -> Recipient
         account=str(one_line(attempt.account)),
         sender=parseaddr(channels.mail_from)[0] or None,
         billing_url=channels.billing_url,
+        bank=channels.bank,
     )
 
 
 def _message(
     effect: SendMail, letter: RenderedNotice, channels: Channels, attempt: Attempt, *, sender: str, recipient: str
 ) -> EmailMessage:
-    message = EmailMessage(policy=SMTP)
+    message = EmailMessage(policy=MAIL_POLICY)
     message["From"] = Address(display_name=parseaddr(channels.mail_from)[0], addr_spec=sender)
     message["To"] = Address(addr_spec=recipient)
     message["Subject"] = letter.subject

@@ -23,7 +23,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError, p
 from jinja2.runtime import Context
 
 from kulanz.errors import UntranslatableError
+from kulanz.formats.bank_accounts import BankAccount
 from kulanz.formats.money import units
+from kulanz.formats.reasons import REASONS
 from kulanz.formats.wording import shell_word
 
 LANGUAGES = ("de", "en")
@@ -51,30 +53,50 @@ OPTIONAL = (
     "amount",  # what is disputed or refunded, in minor units of `currency`
     "amount_due",
     "billed_until",  # the end of the period to which an add-on is billed
+    "amount_clause",  # the clause about what stays of a refund
+    "cites",  # whether the policy's clauses are named
     "clause",
     "collections",  # whether a debt that stays unpaid may be handed over
+    "consequence_clause",  # the clause of what follows when nothing is paid
     "currency",
     "data_deletion_eligible_at",
     "deadline",
+    "decision_reason",  # what a person wrote who denied a refund
+    "developer",  # whose policy a product follows, and how to reach them
+    "developer_contact",
     "decimals",  # how many the amounts have, where the provider has others than the currency
     "draft_amount",  # what goes out with the next regular invoice
     "ends_at",
     "kind",  # what an add-on is, such as `users`
     "fee",  # what a dunning letter costs, and all of them together, in minor units of `currency`
     "fees",
+    "fee_currency",
+    "fee_possible",  # whether a chargeback may cost a fee that is not known yet
+    "had_grace",  # whether there was a deadline before access was taken
     "invoice",  # the provider's number of it
+    "measure",  # how much the pieces of an add-on are, such as `30 GB`
     "letter",  # `reminder`, `demand` or `last_demand`
     "on_grace_end",  # `cancel`: the subscription itself ends with the grace period
+    "names",  # what plans and add-ons are called, by language
     "overdue_since",
+    "part_paid",  # what was transferred of the invoice already
     "pay_by",
+    "piece",  # one piece of an add-on, such as `10 GB`
+    "plan_ends",  # whether a refund ends what the payment was for
+    "policy_url",
     "plan",  # the paid plan that it is about
     "quantity",
     "reason",  # `dispute`; where it is left open, an `amount` in a notice of suspension says the same
+    "restores",  # whether a late payment brings the plan back
     "statutory_withdrawal_until",
     "subject",
     "topic",
-    "refund_due",  # what was invoiced already when a booking was withdrawn from
+    "refund_due",  # what was charged already when a booking was withdrawn from
+    "taken_off",  # the same on an unpaid invoice: it is no longer due
+    "tax",  # of an add-on's prices: `included`, or `none` where the customer pays none; else it comes on top
+    "tax_kept",  # the tax of a payment that is not refunded
     "unit_price",  # of one piece for a month
+    "why",  # the word for a verdict
     "total_due",
 )
 """What the templates use where it is there."""
@@ -101,8 +123,12 @@ class Recipient:
     account: str
     sender: str | None
     billing_url: str | None
+    bank: BankAccount | None = None
+    """Where transfers go."""
     to: tuple[str, ...] = ()
     """The lines of the envelope, for a letter on paper."""
+    from_lines: tuple[str, ...] = ()
+    """The sender's own, on paper."""
     on: datetime | None = None
     """The day that stands on it."""
 
@@ -171,7 +197,13 @@ def _check(notice: str, data: Mapping[str, Any]) -> None:
 
 def _values(data: Mapping[str, Any], reader: Recipient) -> dict[str, Any]:
     given = {str(key): one_line(value) for key, value in data.items() if value is not None}
-    own = {"account": reader.account, "sender": reader.sender, "billing_url": reader.billing_url}
+    own = {
+        "account": reader.account,
+        "sender": reader.sender,
+        "billing_url": reader.billing_url,
+        "bank": reader.bank,
+        "paper": bool(reader.to),
+    }
     disputed = given.get("reason", "dispute" if "amount" in given else None) == "dispute"
     return {**dict.fromkeys(OPTIONAL), **given, **own, "disputed": disputed, "given": given, "reader": reader}
 
@@ -184,6 +216,8 @@ def _environment() -> Environment:
         undefined=StrictUndefined,
     )
     environment.filters |= {
+        "because": _because,
+        "cited": _cited,
         "day": _day,
         "moment": _moment,
         "money": _money,
@@ -226,6 +260,7 @@ def _as_html(subject: str, paragraphs: list[str], reader: Recipient) -> str:
         blocks=blocks,
         billing_url=reader.billing_url,
         to=reader.to,
+        from_lines=reader.from_lines,
         day=day,
     )
 
@@ -261,9 +296,37 @@ def _money(context: Context, amount: int, currency: str) -> str:
     return format_currency(value, currency, locale=reader.locale, decimal_quantization=False)
 
 
-def _plan(name: str) -> str:
-    """Return a plan's lower-case name as a reader expects to see it."""
-    return name.replace("-", " ").replace("_", " ").title()
+@pass_context
+def _plan(context: Context, name: str) -> str:
+    """Return what a plan or an add-on is called: by the policy, else its lower-case name as a title."""
+    reader: Recipient = context["reader"]
+    names = context["names"]
+    words = names.get(name) if isinstance(names, Mapping) else None
+    called = words.get(reader.locale.language) if isinstance(words, Mapping) else None
+    return str(called) if called else name.replace("-", " ").replace("_", " ").title()
+
+
+@pass_context
+def _because(context: Context, why: str) -> str:
+    """Return the words for a verdict."""
+    reader: Recipient = context["reader"]
+    return REASONS[reader.locale.language][why]
+
+
+@pass_context
+def _cited(context: Context, clause: str | None) -> str:
+    """Return ` (Ziffer 6.2 unserer Richtlinie)` where the policy lets mails name its clauses; else nothing.
+
+    A clause that a source names instead of numbering it is a section: `§Non-Payment`, `4-Mahnung`.
+    """
+    if not clause or not context["cites"]:
+        return ""
+    reader: Recipient = context["reader"]
+    german = reader.locale.language == "de"
+    number, _, name = clause.partition("-") if not clause.startswith("§") else ("", "", clause[1:])
+    numbered = f"{'Ziffer' if german else 'section'}\N{NO-BREAK SPACE}{number}" if number else ""
+    named = (f"Abschnitt „{name}“" if german else f"section “{name}”") if name else ""
+    return f" ({', '.join(filter(None, (numbered, named)))} {'unserer Richtlinie' if german else 'of our policy'})"
 
 
 def _plain(value: object) -> str:

@@ -146,8 +146,18 @@ class AccountResolver:
         """Yield each provisional account and the only account that its customer's other purchases name."""
         for customer in {value.customer for value in self._values.values() if value.customer is not None}:
             owners = set(self.accounts_of_customer(customer.key))
-            if customer.fallback in owners and len(owners) == 2:  # noqa: PLR2004
-                yield customer.fallback, min(owners - {customer.fallback})
+            others = owners - {customer.fallback} or self._of_record(customer)
+            if customer.fallback in owners and len(others) == 1:
+                yield customer.fallback, min(others)
+
+    def _of_record(self, customer: Customer) -> set[str]:
+        """Return the account that a customer's own record names by its newest word."""
+        record = self._values.get(customer.key, _UNKNOWN).named
+        return {max(record).account} - {"", customer.fallback} if record else set()
+
+    def purchase(self, key: str) -> str:
+        """Return the purchase that an object is a payment of; itself where it is none."""
+        return root(key, self._values.get)
 
     def write(self) -> None:
         """Record what was learned."""
@@ -155,7 +165,8 @@ class AccountResolver:
         bindings.save(self._tx, [row for row in changed if row != self._stored.get(row.key)])
 
     def _row(self, key: str) -> BindingRow:
-        value, whole = self._values[key], root(key, self._values.get)
+        value = self._values[key]
+        whole = value.order if value.is_name and value.order else root(key, self._values.get)
         if whole != key:
             return BindingRow(key, self._owners[key], write(value), None, whole)
         customer = value.customer.key if value.customer is not None and kind_of(key) != "customer" else None
@@ -220,6 +231,8 @@ def kept(conn: Connection, names: Iterable[str]) -> frozenset[str]:
 
 def purchase_of(routing: Routing, facts: Iterable[Fact]) -> str | None:
     """Return the object that an event is about; None where it is about none."""
+    if routing.checkout is not None:
+        return routing.subscription
     for fact in facts:
         match fact:
             case SubscriptionSeen() | PaymentFailed() | PaymentSucceeded() | PaymentRefunded() | InvoiceSeen():
@@ -240,9 +253,22 @@ def said(routing: Routing, claim: str | None, facts: Iterable[Fact]) -> Iterator
     customer = _customer(routing, stamp)
     if routing.customer is not None and customer is not None:
         yield routing.customer, Ownership(customer=customer)
+    if routing.checkout is not None and claim is not None:
+        yield from _checked_out(routing, routing.checkout, claim, customer)
     word = _Word(routing, stamp, claim, customer)
     for fact in facts:
         yield from word.on(fact)
+
+
+def _checked_out(
+    routing: Routing, checkout: str, claim: str, customer: Customer | None
+) -> Iterator[tuple[str, Ownership]]:
+    """Yield what a checkout says of itself, and that what was bought there is of it."""
+    named = Claim(_NO_TIME, 0, "", claim)
+    yield checkout, Ownership(signed=named) if routing.signed else Ownership(stated=named)
+    if routing.subscription is not None:
+        yield routing.subscription, Ownership(order=checkout, customer=customer)
+    yield from ((part, Ownership(order=checkout)) for part in routing.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,7 +300,8 @@ class _Word:
             case DisputeSeen() | RefundSeen() | ChargebackWarned():
                 yield from self._loose()
             case CustomerSeen() if self.routing.customer is not None:
-                yield self.routing.customer, Ownership(seen=True)
+                named = self._claim(self.routing.customer_claim or "")
+                yield self.routing.customer, Ownership(seen=True, named=(named,))
             case _:
                 pass
 
@@ -318,4 +345,5 @@ def _stamp_of(fact: Fact) -> Stamp | None:
 
 
 def _keys(routing: Routing) -> Iterator[str | None]:
-    yield from (routing.subscription, routing.order, routing.customer, *routing.within, *routing.parts)
+    yield from (routing.subscription, routing.order, routing.customer, routing.checkout)
+    yield from (*routing.within, *routing.parts)

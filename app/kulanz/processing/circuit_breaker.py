@@ -71,6 +71,16 @@ class Allowance:
             self._left -= 1
             self._taken.add(decision.account.id)
 
+    def take(self, account: str) -> None:
+        """Count an account that lost something otherwise than by dunning; `exhausted` was asked before."""
+        if self._left is not None and account not in self._taken:
+            self._left -= 1
+            self._taken.add(account)
+
+    def keep_back(self) -> None:
+        """Note that the limit alone kept something from being taken."""
+        self._tripped = True
+
     def write(self) -> None:
         """Note what was taken, and trip the breaker where the limit kept anything back."""
         if self._taken:

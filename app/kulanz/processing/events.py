@@ -286,10 +286,15 @@ class Batch:
     ) -> Iterator[Translated]:
         for event, routing, facts in heard:
             account = resolver.account_of(routing, facts)
+            if account is None and routing.checkout is not None:
+                self._settled.append(SettledEvent(event.id, "ignored", None, event.body, "it names nobody"))
+                continue
             if account is None:
                 self._park(event, "it names neither an account nor a customer", None)
                 continue
-            if routing.unusable_claim is not None and not resolver.keeps(routing):
+            # The claim of a payment decides nothing that its subscription's does not, and is told with that.
+            told = routing.unusable_claim is not None and not routing.needs_subscription
+            if told and not resolver.keeps(routing):
                 outbox.alert(self._services, self._tx, topic="account_id_unusable", subject=f"evt_{event.id}")
             yield Translated(account, event, facts, _earliest_time(facts))
 

@@ -36,7 +36,7 @@ class Moved:
 
 def move(services: Services, tx: Connection, source: Entry, target: Entry, keys: Collection[str]) -> Moved:
     """Give everything about some objects to another account; both accounts are locked, and saved by the caller."""
-    purchases = frozenset(map(_purchase, keys))
+    purchases = frozenset(map(purchase_named, keys))
     known = subjects(source.account.book)
     parts = _Parts(services, tx, source, target, frozenset(keys), purchases, known)
     staying, going = parts.split()
@@ -128,7 +128,7 @@ class _Parts:
         return purchase_of(subject, self.known) in self.purchases
 
 
-def _purchase(key: str) -> Purchase:
+def purchase_named(key: str) -> Purchase:
     """Return the purchase of a binding's key: `lemonsqueezy:subscription:1` is `lemonsqueezy:1` among the facts."""
     provider, kind, number = key.split(":", 2)
     return Purchase(Kind.SUBSCRIPTION if kind == "subscription" else Kind.ORDER, f"{provider}:{number}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from kulanz.policy.facts import CustomerSeen
@@ -12,7 +12,7 @@ from kulanz.processing.decision_log import Cause
 from kulanz.processing.unit_of_work import MOVED, UnitOfWork
 from kulanz.providers import Routing
 from kulanz.services import Services
-from kulanz.store import accounts
+from kulanz.store import accounts, bindings
 from kulanz.store.database import Connection
 
 _KNOWN = Cause(kind="ownership", name="customer_known")
@@ -34,6 +34,8 @@ def apply(
     unit_of_work.lock(wanted | {name for name in customers if accounts.exactly(tx, name) is not None})
     pairs: dict[tuple[str, str], list[str]] = {}
     for move in resolver.moves:
+        if cause is MOVED and resolver.purchase(move.key) in unit_of_work.kept(move.old):
+            continue  # Events take nothing of what was shared before its announced end; an operator may.
         pairs.setdefault((move.old, move.new), []).append(move.key)
     for (old, new), keys in sorted(pairs.items()):
         unit_of_work.move(old, new, keys, cause=cause, reason=reason)
@@ -72,6 +74,24 @@ def _naming(key: str) -> Routing:
     if kind == "customer":
         return Routing(customer=key, fallback=f"{provider}-{number}")
     return Routing(subscription=key) if kind == "subscription" else Routing(order=key)
+
+
+def end_sharing(
+    tx: Connection, unit_of_work: UnitOfWork, ended: Sequence[tuple[str, str]], others: Collection[str]
+) -> None:
+    """Leave each purchase to its owner alone that an account was to keep until now; lock `others` with these."""
+    owner_of = bindings.find(tx, {purchase for _, purchase in ended})
+    unit_of_work.lock({*others, *owner_of.values()})
+    for account, purchase in ended:
+        owner = owner_of.get(purchase, account)
+        is_over = purchase not in unit_of_work.kept(account)
+        names = {account, owner}
+        if len(names) == 1 or not is_over or any(map(unit_of_work.is_erased, names)):
+            continue
+        payments = [row.key for row in bindings.of_wholes(tx, [purchase])]
+        unit_of_work.end_sharing(account, owner, purchase, [purchase, *payments])
+        for name in sorted(names):
+            unit_of_work.decide(name, (), MOVED)
 
 
 def share_customers(unit_of_work: UnitOfWork, resolver: AccountResolver) -> None:

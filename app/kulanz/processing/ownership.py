@@ -62,6 +62,8 @@ class Ownership(msgspec.Struct, frozen=True, omit_defaults=True):
     within: tuple[str, ...] = ()
     """What it is a payment of: then it has no owner of its own."""
     customer: Customer | None = None
+    named: tuple[Claim, ...] = ()
+    """Of a customer: since when its own record names an account, or none, the earliest word for each."""
     base: str | None = None
     """The account that earlier versions bound it to."""
 
@@ -78,8 +80,14 @@ class Ownership(msgspec.Struct, frozen=True, omit_defaults=True):
             order=max(filter(None, (self.order, other.order)), default=None),
             within=tuple(sorted({*self.within, *other.within})),
             customer=max((each for each in (self.customer, other.customer) if each is not None), default=None),
+            named=_earliest(self.named, other.named) if self.named or other.named else (),
             base=max(filter(None, (self.base, other.base)), default=None),
         )
+
+    @property
+    def is_name(self) -> bool:
+        """Whether this is another name of a payment, which only leads from the payment to its checkout."""
+        return self.order is not None and self == Ownership(order=self.order)
 
     @property
     def claimed(self) -> str | None:
@@ -98,7 +106,7 @@ def root(key: str, lookup: Lookup) -> str:
     """Return the object that this one is a payment of, as far as that is known; itself where it is none."""
     for _ in range(_DEPTH):
         value = lookup(key)
-        known = [whole for whole in value.within if lookup(whole) is not None] if value else []
+        known = [whole for whole in value.within if _is_whole(lookup(whole))] if value else []
         if not known:
             return key
         key = min(known)
@@ -111,13 +119,30 @@ def owner(key: str, lookup: Lookup, of_customer: Callable[[str, Ownership], str 
     value = lookup(key)
     if value is None:
         return None
-    named = value.claimed or value.base or _of_order(value, lookup) or value.mentioned
+    named = value.claimed or value.base or _of_order(value, lookup) or value.mentioned or _of_record(value, lookup)
     return named or (of_customer(key, value) if value.customer is not None else None)
 
 
+def _is_whole(value: Ownership | None) -> bool:
+    return value is not None and not value.is_name
+
+
 def _of_order(value: Ownership, lookup: Lookup) -> str | None:
-    order = lookup(value.order) if value.order else None
-    return (order.claimed or order.base) if order is not None and not order.within else None
+    names = [name.order for whole in value.within if (name := lookup(whole)) is not None]
+    for key in filter(None, (value.order, *names)):
+        order = lookup(key)
+        if order is not None and not order.within and (account := order.claimed or order.base):
+            return account
+    return None
+
+
+def _of_record(value: Ownership, lookup: Lookup) -> str | None:
+    """Return the account that the customer's own record named when the object was made; a later word moves nothing."""
+    record = lookup(value.customer.key) if value.customer is not None and value.first_seen is not None else None
+    if record is None or value.first_seen is None:
+        return None
+    before = [claim for claim in record.named if claim.at <= value.first_seen.at]
+    return max(before).account or None if before else None
 
 
 class Owners(dict[str, Ownership]):
@@ -210,6 +235,14 @@ def _newest(ours: Claim | None, theirs: Claim | None) -> Claim | None:
 
 def _oldest(ours: Claim | None, theirs: Claim | None) -> Claim | None:
     return min((claim for claim in (ours, theirs) if claim is not None), default=None)
+
+
+def _earliest(ours: tuple[Claim, ...], theirs: tuple[Claim, ...]) -> tuple[Claim, ...]:
+    """Return the earliest word for each account."""
+    earliest: dict[str, Claim] = {}
+    for claim in sorted((*ours, *theirs)):
+        earliest.setdefault(claim.account, claim)
+    return tuple(sorted(earliest.values()))
 
 
 def _first_payment(ours: Payment | None, theirs: Payment | None) -> Payment | None:

@@ -9,12 +9,13 @@ from typing import Any
 
 from kulanz.errors import RefusedError
 from kulanz.policy.areas.dunning import holds
+from kulanz.policy.areas.sharing.area import kept
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.decide import MOVED_RULE, decide
 from kulanz.policy.decide import moved as decide_moved
 from kulanz.policy.document import Policy
-from kulanz.policy.facts import Fact
+from kulanz.policy.facts import Fact, PurchaseShared
 from kulanz.policy.state import CALM, Account, Decision, Situation, State, Terms
 from kulanz.privacy import erasure
 from kulanz.privacy.erasure import Closing
@@ -97,6 +98,24 @@ class UnitOfWork:
         self._moved(source, moved.left, (), {**detail, "to": target.row.id}, cause)
         book = target.account.book.with_facts(moved.facts)
         self._moved(target, book, moved.facts, {**detail, "from": source.row.id}, cause)
+
+    def kept(self, name: str) -> frozenset[str]:
+        """Return the purchases that an account keeps for now, although another one may own them."""
+        return kept(self.account(name).book, self.now)
+
+    def end_sharing(self, old: str, new: str, purchase: str, keys: Collection[str]) -> None:
+        """Give a shared purchase to its owner alone, within the mass-action limit; beyond it, look again in an hour."""
+        name, before = self.account_id(old), self.account(old)
+        if self._allowance.exhausted:
+            self._allowance.keep_back()
+            again = PurchaseShared(purchase=purchase, until=self.now + facts_first.LOOK_AGAIN, at=self.now)
+            self.decide(old, (again,), MOVED)
+            return
+        self.move(old, new, keys, cause=MOVED, reason="two accounts had it")
+        after = self.account(old)
+        rank = self.terms.catalogue.rank
+        if rank(after.plan) < rank(before.plan) or after.access is not before.access:
+            self._allowance.take(name)
 
     def _moved(
         self, entry: Entry, book: Book, facts: tuple[Fact, ...], detail: Mapping[str, Any], cause: Cause

@@ -1,14 +1,16 @@
-"""Which account an event's custom data names, and how far that may be trusted (CONTRACT section 2)."""
+"""Which account an event names, and how far that may be trusted (CONTRACT section 2)."""
 
 from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import msgspec
 
-from kulanz.providers.reading import identifier, shown
+from kulanz.providers.reading import identifier, inner, shown
 from kulanz.providers.signing import account_signature
 
 SIGNATURE_KEY = "account_sig"
@@ -21,23 +23,39 @@ One that begins with a sign can be a path (`..`) or an option (`--help`): no new
 """
 _KEPT = re.compile(r"[._:@-][A-Za-z0-9._:@-]{0,127}", re.ASCII)
 """Ids that were usable before: an account that has one keeps it."""
-_SIGNATURE = re.compile(r"[0-9A-Fa-f]{64}")
+_SIGNATURE = re.compile(r"(?:([0-9]{1,12})\.)?([0-9A-Fa-f]{64})", re.ASCII)
+"""The digits before the point are the time after which the signature proves nothing, in seconds since 1970."""
+METADATA, CUSTOMER = "metadata.", "customer."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Naming:
-    """Where custom data names the account, and what proves that the merchant wrote it there."""
+    """Where an event names the account, and what proves that the merchant wrote it there."""
 
     account_key: str = "account_id"
+    account_from: tuple[str, ...] = ()
+    """The places in their order; none given: custom data and the customer, under `account_key`."""
     account_secret: str | None = field(default=None, repr=False)
     require_signed: bool = False
     """Whether a name without the merchant's signature counts as none."""
     trusted: frozenset[str] = frozenset()
     """Providers where the merchant's server alone writes custom data: their claims count as signed."""
+    places: tuple[str, ...] = field(init=False)
+    """The places that count."""
+    keys: tuple[str, ...] = field(init=False)
+    """The keys of custom data among them."""
+
+    def __post_init__(self) -> None:
+        key = self.account_key
+        usual = (f"{METADATA}{key}", f"{CUSTOMER}external_id", f"{CUSTOMER}{METADATA}{key}")
+        places = self.account_from or usual
+        object.__setattr__(self, "places", places)
+        keys = tuple(place.removeprefix(METADATA) for place in places if place.startswith(METADATA))
+        object.__setattr__(self, "keys", keys)
 
 
 class Claim(msgspec.Struct, frozen=True, kw_only=True):
-    """What custom data says about the account."""
+    """What an event says about the account."""
 
     account: str | None = None
     unusable: str | None = None
@@ -46,15 +64,54 @@ class Claim(msgspec.Struct, frozen=True, kw_only=True):
     signed: bool = False
 
 
-def claim(custom: object, naming: Naming, provider: str) -> Claim:
-    """Read custom data of whatever shape; what is no usable id is kept apart, for operators to see."""
-    if not isinstance(custom, dict) or custom.get(naming.account_key) is None:
-        return Claim()
-    stated = custom[naming.account_key]
+Told = Callable[[], datetime | None]
+"""When the purchase was made, by the provider's time; asked only where a signature has an end."""
+_NOBODY = Claim()
+_NO_PLACES: Mapping[str, object] = {}
+
+
+def claim(
+    custom: object,
+    naming: Naming,
+    provider: str,
+    made_at: Told = lambda: None,
+    beside: Mapping[str, object] = _NO_PLACES,
+) -> Claim:
+    """Return the claim of the first place that names an account, in custom data of whatever shape or beside it.
+
+    What is no usable id is kept apart, for operators to see.
+    """
+    told: Mapping[str, object] = custom if isinstance(custom, dict) else _NO_PLACES
+    unusable = _NOBODY
+    for place in naming.places:
+        stated = told.get(place.removeprefix(METADATA)) if place.startswith(METADATA) else beside.get(place)
+        if stated is None:
+            continue
+        result = _read(stated, told.get(SIGNATURE_KEY), naming, provider, made_at)
+        if result.account or result.kept:
+            return result
+        unusable = unusable if unusable.unusable is not None else result
+    return unusable
+
+
+def customer_claim(told: Mapping[str, object], naming: Naming, provider: str) -> str | None:
+    """Return the account that a customer's own record names, which never is a proof."""
+    metadata = inner(told, "metadata")
+    for place in naming.places:
+        if place.startswith(CUSTOMER):
+            name = place.removeprefix(CUSTOMER)
+            stated = metadata.get(name.removeprefix(METADATA)) if name.startswith(METADATA) else told.get(name)
+            account = None if stated is None else _read(stated, None, naming, provider, lambda: None).account
+            if account is not None:
+                return account
+    return None
+
+
+def _read(stated: object, signature: object, naming: Naming, provider: str, made_at: Told) -> Claim:
     account = stated if isinstance(stated, str) else identifier(stated)
     if account is None or not (is_usable(account) or _KEPT.fullmatch(account)):
         return Claim(unusable=shown(stated))
-    signed = provider in naming.trusted or _is_signed(account, custom.get(SIGNATURE_KEY), naming.account_secret)
+    signed = provider in naming.trusted or _is_signed(account, signature, naming.account_secret, made_at)
     if naming.require_signed and not signed:
         return Claim(unusable=shown(stated))
     if not is_usable(account):  # It proves nothing: where no account has it, the event belongs to another one.
@@ -67,7 +124,14 @@ def is_usable(account: str) -> bool:
     return _USABLE.fullmatch(account) is not None
 
 
-def _is_signed(account: str, signature: object, secret: str | None) -> bool:
-    if not secret or not isinstance(signature, str) or not _SIGNATURE.fullmatch(signature):
+def _is_signed(account: str, signature: object, secret: str | None, made_at: Told) -> bool:
+    matched = _SIGNATURE.fullmatch(signature) if secret and isinstance(signature, str) else None
+    if matched is None or secret is None:
         return False
-    return hmac.compare_digest(account_signature(account, secret), signature.lower())
+    until = int(matched[1]) if matched[1] else None
+    if not hmac.compare_digest(account_signature(account, secret, until), matched[0].lower()):
+        return False
+    if until is None:
+        return True
+    made = made_at()
+    return made is not None and made.timestamp() <= until

@@ -51,7 +51,9 @@ class Routing(msgspec.Struct, frozen=True, kw_only=True):
     needs_order: bool = False
     """The event names nobody but a payment, which must be known first: whose that was is whose this is."""
     customer_claim: str | None = None
-    """The account that the customer's own record names in this snapshot."""
+    """The account that the customer's own record names in this snapshot, or in an event about the customer."""
+    checkout: str | None = None
+    """The checkout that the event tells of: what was bought there is its subscription, or what its `parts` paid."""
     within: tuple[str, ...] = ()
     """What a charge says that it pays, by any of its names; only some of them are ever told of."""
     parts: tuple[str, ...] = ()

@@ -18,7 +18,7 @@ from kulanz.formats.money import decimals_of, decimals_told
 Word = TypeVar("Word", bound=str)
 Spelt = TypeVar("Spelt", bound=StrEnum)
 
-_IDENTIFIER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,63}")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 """What may stand in a path of a provider's API and behind the colon of a key."""
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:\d\d)?", re.ASCII)
 _YEARS = range(1970, 3000)

@@ -26,9 +26,14 @@ def lemonsqueezy_signature(body: bytes, secret: bytes) -> str:
     return _hex_hmac(secret, body)
 
 
-def account_signature(account: str, secret: str) -> str:
-    """Return what a merchant puts into custom data as `account_sig`, so that a buyer cannot name another account."""
-    return _hex_hmac(secret.encode(), account.encode())
+def account_signature(account: str, secret: str, until: int | None = None) -> str:
+    """Return what a merchant puts into custom data as `account_sig`, so that a buyer cannot name another account.
+
+    With `until`, in seconds since 1970, it proves nothing for what is bought later. No account's id has a space.
+    """
+    if until is None:
+        return _hex_hmac(secret.encode(), account.encode())
+    return f"{until}.{_hex_hmac(secret.encode(), f'{account} {until}'.encode())}"
 
 
 def _hex_hmac(secret: bytes, message: bytes) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from kulanz.formats.money import decimals_of
 from kulanz.policy.areas.credit.pots import pots
+from kulanz.policy.areas.subscriptions import twice as paid_twice
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.document import Policy
@@ -25,7 +27,7 @@ def account(seen: AccountView) -> JsonDocument:
         "standing": str(who.standing),
         "grace_ends_at": _at(state.grace_ends_at),
         "data_deletion_eligible_at": _at(state.deletion_eligible_at),
-        "subscriptions": _subscriptions(who.book, terms, state),
+        "subscriptions": _subscriptions(who.book, terms, state, seen.now),
         "dunning_cases": [_case(case, state.debt(case.key)) for case in state.cases if debts.shown(case)],
         "disputes": [_dispute(item, who.book) for item in state.chargebacks],
         "chargeback_warnings": [_warning(item) for item in state.warnings],
@@ -43,6 +45,8 @@ def account(seen: AccountView) -> JsonDocument:
         "collections": debts.collections(who.book),
         "debtor": debts.debtor(who.book),
         "closures": closed.closures(who.book, state, terms),
+        "links": list(seen.links),
+        "linkable_to": seen.linkable_to,
         "delivery": debts.delivery(who.book),
         "mandates": debts.mandates(who.book),
         "timers": [{"kind": item.kind, "due_at": _at(item.due_at)} for item in _in_order(state)],
@@ -77,8 +81,9 @@ def _moment(seen: AccountView) -> Moment:
     return Moment(terms, seen.account.zone(terms), seen.state.as_of)
 
 
-def _subscriptions(book: Book, terms: Terms, state: State) -> list[JsonDocument]:
+def _subscriptions(book: Book, terms: Terms, state: State, now: datetime) -> list[JsonDocument]:
     matches = []
+    twice = {key for key, _ in paid_twice.alerts(state, book, now)}
     unpaid = {grant.subscription for grant in state.grants if grant.unpaid_plan}
     for key, sub in sorted(book.subscriptions.items()):
         provider, _, ident = key.partition(":")
@@ -90,6 +95,7 @@ def _subscriptions(book: Book, terms: Terms, state: State) -> list[JsonDocument]
                 "quantity": terms.catalogue.counting(sub.seen.bought)[0][1].quantity,
                 "status": str(sub.seen.status),
                 "upgrade_unpaid": key in unpaid,
+                "paid_twice": key in twice,
                 "renews_at": _at(sub.seen.renews_at),
                 "ends_at": _at(sub.seen.ends_at),
                 "trial_ends_at": _at(sub.seen.trial_ends_at),
@@ -112,6 +118,7 @@ def _case(case: Case, debt: DebtStage | None) -> JsonDocument:
         "decimals": _decimals(case.currency, case.decimals),
         "level": debt.level if debt else 0,
         "fees": debt.fees if debt else 0,
+        "claim": case.claim,
     }
 
 
@@ -129,6 +136,7 @@ def _dispute(chargeback: Chargeback, book: Book) -> JsonDocument:
         "payment_id": chargeback.payment.rpartition(":")[2] if chargeback.payment else None,
         "reference": dispute.seen.reference if dispute else None,
         "reason": chargeback.reason,
+        "claim": chargeback.claim,
     }
 
 

@@ -10,7 +10,7 @@ from kulanz.policy.consequences.effects import entitlement as rights
 from kulanz.policy.state import Moment, Situation
 from kulanz.processing import circuit_breaker, facts_first
 from kulanz.queries import account_documents, closed, sentences, story
-from kulanz.queries.views import AccountView, JsonDocument, Page, of_row, view
+from kulanz.queries.views import AccountView, JsonDocument, Page, of_row, view, with_links
 from kulanz.services import Services
 from kulanz.store import accounts as stored
 from kulanz.store import bindings, ledger, outbox
@@ -30,7 +30,7 @@ def account_document(services: Services, name: str) -> JsonDocument:
 
 def account_in(services: Services, conn: Connection, name: str) -> JsonDocument:
     """Return the account's document as an open transaction sees it."""
-    return account_documents.account(view(services, conn, name))
+    return account_documents.account(with_links(conn, view(services, conn, name)))
 
 
 def accounts(
@@ -39,7 +39,7 @@ def accounts(
     """Return accounts in the order of their ids."""
     with services.database.read() as conn:
         rows = stored.page(conn, standing, plan, after, limit + 1)
-        items = [account_documents.account(of_row(services, conn, row)) for row in rows[:limit]]
+        items = [account_documents.account(with_links(conn, of_row(services, conn, row))) for row in rows[:limit]]
     return Page(items=items, after=rows[limit - 1].id if len(rows) > limit else None)
 
 
@@ -84,7 +84,7 @@ def bound(services: Services, key: str, otherwise: str) -> str:
 def explanation(services: Services, name: str, *, steps: bool = True) -> JsonDocument:
     """Return why the account stands as it does: each step with its event, rule, clause and policy, and the outlook."""
     with services.database.read() as conn:
-        seen = view(services, conn, name)
+        seen = with_links(conn, view(services, conn, name))
         rows = ledger.of_account(conn, seen.account.id, 0, 10_000) if steps else []
         events, waits = _held_back(conn, seen)
         obstacles = _obstacles(services, conn, seen, parked=bool(events))
@@ -96,7 +96,7 @@ def explanation(services: Services, name: str, *, steps: bool = True) -> JsonDoc
         "standing": str(seen.account.standing),
         "plan": seen.account.plan,
         "access": str(seen.account.access),
-        "why": gone or [sentences.read_out(line) for line in _why(seen)],
+        "why": gone or [sentences.read_out(line) for line in _why(services, seen)],
         "steps": [step(row) for row in rows],
         "outlook": [
             *([] if gone else story.held_back(events, waits)),
@@ -106,14 +106,18 @@ def explanation(services: Services, name: str, *, steps: bool = True) -> JsonDoc
     }
 
 
-def _why(seen: AccountView) -> Iterator[str]:
+def _why(services: Services, seen: AccountView) -> Iterator[str]:
     yield from story.reasons(seen.state)
+    yield from story.linked(seen.links)
+    yield from story.unnamed(seen.account.id, seen.account.book, services.account_naming.places)
     yield from story.idle(seen.account.book, seen.terms.under(seen.account.book, seen.state.as_of))
 
 
 def _outlook(seen: AccountView, obstacles: Mapping[str, str]) -> Iterator[str]:
     yield from story.outlook(seen.state, obstacles)
     book = seen.account.book
+    yield from story.could_be(seen.account.id, seen.linkable_to)
+    yield from story.paid_twice(seen.state, book, seen.now)
     yield from story.scheduled(seen.state, book, seen.terms.under(book, seen.state.as_of))
 
 

@@ -29,6 +29,7 @@ def add_on(booking: Booking) -> JsonDocument:
         "ends_at": _at(booking.ends_at),
         "draft_amount": booking.draft_amount,
         "invoice_id": booking.invoice.partition(":")[2] if booking.invoice else None,
+        "part_of": booking.part_of,
     }
 
 

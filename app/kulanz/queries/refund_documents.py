@@ -28,6 +28,7 @@ def refund_request(account: str, refund: Refund, now: datetime) -> JsonDocument:
         "verdict": str(refund.answer.verdict),
         "clause": refund.answer.clause or None,
         "why": refund.answer.why,
+        "developer": {"name": refund.developer.name, "contact": refund.developer.contact} if refund.developer else None,
         "refundable_amount": refund.answer.refundable,
         "amount": refund.amount,
         "refunded_amount": payment.refunded,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kulanz.formats.money import plain as money
+from kulanz.formats.reasons import REASONS
 from kulanz.formats.wording import how_many
 
 _FRACTION = re.compile(r"(T\d\d:\d\d:\d\d)\.\d+Z")
@@ -87,9 +88,17 @@ SENTENCES: Mapping[str, str] = {
         "The add-on {kind} was booked, {quantity} of it at {unit_price} a piece and month, and can be used at once. "
         "Billed until {billed_until}."
     ),
-    "add_on.cancelled": "The add-on {kind} is cancelled to {ends_at}. It can be used until then.",
+    "add_on.cancelled": "The add-on {kind} ({quantity} of it) is cancelled to {ends_at}. It can be used until then.",
     "add_on.withdrawn": (
         "The booking of the add-on {kind} was withdrawn from in time. It ends at once, and its draft line is removed."
+    ),
+    "add_on.withdrawn_when_paid": (
+        "The booking of the add-on {kind} was withdrawn from in time. It ends at once, and {refund_due} that was "
+        "charged for it is to go back."
+    ),
+    "add_on.withdrawn_when_unpaid": (
+        "The booking of the add-on {kind} was withdrawn from in time. It ends at once, and {taken_off} on the unpaid "
+        "invoice is no longer due."
     ),
     "add_on.drafted": "{draft_amount} waits as a draft for the next regular invoice of subscription {subscription}.",
     "add_on.invoiced": "The draft of the add-on {kind} went out with the invoice of subscription {subscription}.",
@@ -185,6 +194,10 @@ SENTENCES: Mapping[str, str] = {
     "mandate.granted": "A direct-debit mandate was granted ({by}, recorded by {actor}).",
     "mandate.revoked": "The direct-debit mandate was revoked for the future. What is owed has to be transferred.",
     "debtor.told": "{actor} told who the debtor is ({fields}).",
+    "payment.recorded_for_another": (
+        "{actor} recorded a transfer of {amount}. It names an invoice that account {another_account} owes, so it pays "
+        "nothing here: a person decides."
+    ),
     "payment.recorded": (
         "{actor} recorded a transfer of {amount}, received at {received_at}. Paid too much: {unmatched}."
     ),
@@ -235,9 +248,12 @@ _VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
         lambda detail: detail.get("paid") is False or detail.get("status") == "on_trial",
     ),
     ("subscription.cancelled", "subscription.cancelled_while_held", lambda detail: bool(detail.get("held"))),
+    ("payment.recorded", "payment.recorded_for_another", lambda detail: bool(detail.get("another_account"))),
+    ("add_on.withdrawn", "add_on.withdrawn_when_paid", lambda detail: "refund_due" in detail),
+    ("add_on.withdrawn", "add_on.withdrawn_when_unpaid", lambda detail: "taken_off" in detail),
 )
 """Rules that are told in other words where their details say so."""
-_AMOUNTS = ("unit_price", "draft_amount", "due")
+_AMOUNTS = ("unit_price", "draft_amount", "due", "refund_due", "taken_off")
 
 
 class _Gaps(dict[str, Any]):
@@ -292,34 +308,7 @@ def _money(detail: Mapping[str, Any]) -> dict[str, str]:
 
 
 _VERDICTS = {"eligible": "it goes back", "not_eligible": "it does not go back", "review": "a person decides"}
-WHY = {
-    "not_paid": "it was never paid",
-    "nothing_paid": "nothing was charged",
-    "by_transfer": "it was paid by a transfer, outside the provider",
-    "disputed": "a bank is asked for the same money",
-    "nothing_left": "nothing is left to refund",
-    "withdrawal": "the add-on that it paid for was withdrawn from in time",
-    "never": "such a product is never refundable",
-    "delegated": "the product follows its developer's policy",
-    "licence_unused": "the licence is neither activated nor deployed",
-    "licence_in_use": "the licence was activated or deployed",
-    "licence_too_late": "the window for licences is over",
-    "licence_renewal": "it is the renewal of a licence",
-    "within_window": "it is the payment that the guarantee is for, within its window",
-    "too_late": "the window is over",
-    "renewal": "it is a renewal",
-    "plan_change": "it is the charge for a change of plan",
-    "not_the_first_subscription": "the customer had paid for another subscription before",
-    "refunded_before": "another payment of the account went back in full before",
-    "refunded_elsewhere": "the same customer id had a payment back in full under another account",
-    "exceptional": "the reason tells of exceptional circumstances",
-    "charged_twice": "the same seems to have been charged twice",
-    "move_to_on_premise": "the reason tells of a move to on-premise",
-    "abuse_suspected": "an operator suspended the account, also if that is over, or it lost another dispute",
-    "above_limit": "the amount is above the policy's limit",
-    "no_rule": "the policy has no rule for it",
-    "no_refunds": "the policy refunds nothing of the kind",
-}
+WHY = REASONS["en"]
 """Why a request got its verdict, by the word in its document."""
 
 
@@ -328,6 +317,8 @@ def _refund(detail: Mapping[str, Any]) -> dict[str, str]:
     if "verdict" not in detail:
         return {}
     why = WHY.get(str(detail.get("why")), "")
+    if detail.get("developer"):
+        why = f"{why} ({detail['developer']}, {detail['developer_contact']})"
     return {
         "verdict_words": f"{_VERDICTS.get(str(detail['verdict']), '')}, as {why}",
         "why_words": why,

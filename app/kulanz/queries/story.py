@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 from kulanz.formats.money import plain as money
 from kulanz.policy.areas.lifetime import area as lifetime
+from kulanz.policy.areas.subscriptions import twice
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.policy.facts import Status, SubscriptionSeen
 from kulanz.policy.state import Case, CaseState, Chargeback, ChargebackWarning, Grant, Hold, Owner, State, Terms
 from kulanz.policy.state.closure import ClosureCase
+from kulanz.queries.links import customer_named
 
 
 def reasons(state: State) -> Iterator[str]:
@@ -20,10 +23,19 @@ def reasons(state: State) -> Iterator[str]:
         yield _hold(hold)
     for case in state.cases:
         if case.state is CaseState.GRACE:
-            yield f"Subscription {case.subscription} is unpaid; access stays on until {rfc3339(case.deadline)}."
+            claim = _CLAIM if case.claim else ""
+            yield f"Subscription {case.subscription} is unpaid; access stays on until {rfc3339(case.deadline)}.{claim}"
         elif case.pursued and case.given_up:
             yield _debt(case, state)
+    yield from (
+        f"The purchase of the chargeback {chargeback.key} is another customer's.{_CLAIM}"
+        for chargeback in state.chargebacks
+        if chargeback.claim and not chargeback.holds
+    )
     yield from _rights(state)
+
+
+_CLAIM = " It is a stranger's claim and takes nothing from the account's own buyer."
 
 
 def _rights(state: State) -> Iterator[str]:
@@ -41,6 +53,44 @@ def _rights(state: State) -> Iterator[str]:
             yield f"{booking.quantity} of the add-on {booking.kind}, billed until {rfc3339(booking.billed_until)}."
     if not state.grants and not state.lifetimes:
         yield "No subscription gives a plan, so the account is on the free plan."
+
+
+def linked(links: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield which accounts' purchases belong here by an operator's word."""
+    for link in links:
+        objects = ", ".join(link["objects"])
+        yield f"By an operator's link of {link['linked_at']}, what belonged to {link['from']} belongs here: {objects}."
+
+
+def could_be(account: str, other: str | None) -> Iterator[str]:
+    """Yield that an operator may move what is here to the account that its customer names elsewhere."""
+    if other is not None:
+        yield f"The same customer names {other}, too; `kulanz account link {account} {other}` moves what is here."
+
+
+def paid_twice(state: State, book: Book, now: datetime) -> Iterator[str]:
+    """Yield which subscriptions pay for what another one pays for."""
+    for key, _ in twice.alerts(state, book, now):
+        yield f"Subscription {key} pays for a plan that another subscription pays for, too: ask which one is to end."
+
+
+def unnamed(account: str, book: Book, places: Sequence[str]) -> Iterator[str]:
+    """Yield what is missing where an account has the name of a customer, as no purchase of that customer named one."""
+    customer = customer_named(account, book)
+    if customer is not None:
+        provider = customer.partition(":")[0]
+        where = _PUT_THERE.get(provider, "Put it into the custom data of the checkout")
+        yield (
+            f"No purchase of this customer names an account: none has an id at {', '.join(places)}. {where}, or let "
+            "KULANZ_ACCOUNT_FROM name the place where it stands. "
+            f"`kulanz account link {account} ID` moves what is here."
+        )
+
+
+_PUT_THERE = {
+    "stripe": "Put it into the subscription's metadata (`subscription_data.metadata` of a Checkout Session)",
+    "standard": "Put it into the metadata of the checkout",
+}
 
 
 def idle(book: Book, terms: Terms) -> Iterator[str]:
@@ -120,6 +170,7 @@ _TIMERS = {
     "override_end": "The operator's exception ends and the policy applies again",
     "pause_end": "The pause of a subscription in dunning ends or is looked into",
     "renewal_overdue": "The renewal is overdue unless something is heard of it",
+    "shared_end": "Another account has this purchase, too, and from then on only its owner has it",
     "dispute_silent": "The dispute stops dunning no longer unless something is heard of it",
     "hold_end": "The hold ends and the subscription is given up",
 }
@@ -147,7 +198,7 @@ def _hold(hold: Hold) -> str:
         Owner.REFUND: "its payment went back in full",
     }
     why = words.get(hold.owner, str(hold.owner))
-    claim = "" if hold.counts else " It is a stranger's claim and takes nothing from the account's own buyer."
+    claim = "" if hold.counts else _CLAIM
     return f"Hold on {reach} since {rfc3339(hold.since)}: {why} ({hold.source}).{claim}"
 
 

@@ -10,7 +10,7 @@ from kulanz.errors import NotFoundError
 from kulanz.policy.assess import assess
 from kulanz.policy.state import Account, State, Terms
 from kulanz.processing.entry import account_of
-from kulanz.queries import closed
+from kulanz.queries import closed, links
 from kulanz.services import Services
 from kulanz.store import accounts as stored
 from kulanz.store.accounts import AccountRow
@@ -35,6 +35,10 @@ class AccountView:
     state: State
     terms: Terms
     now: datetime
+    links: tuple[JsonDocument, ...] = ()
+    """The links by which purchases belong to it."""
+    linkable_to: str | None = None
+    """The account that its customer names elsewhere."""
     closed_at: JsonDocument | None = None
     """Of an account whose data were destroyed: what stands for the matters that are gone."""
 
@@ -60,3 +64,10 @@ def of_row(services: Services, conn: Connection, row: AccountRow) -> AccountView
         now=now,
         closed_at=closed.ended(conn, row) if row.key is None else None,
     )
+
+
+def with_links(conn: Connection, seen: AccountView) -> AccountView:
+    """Return an account with what is known of its owners; what a product polls goes without."""
+    name = seen.account.id
+    linkable_to = links.linkable_to(conn, name, seen.account.book)
+    return replace(seen, links=tuple(links.links(conn, name)), linkable_to=linkable_to)

@@ -86,6 +86,14 @@ _ALIKE = (
     matters.c.cause,
 )
 _TALES = select(*_ALIKE, func.count(), func.sum(matters.c.amount)).group_by(*_ALIKE)
+_SETTLED = ("recovered", "settled", "void")
+_OWING = (
+    select(matters.c.account)
+    .where(matters.c.kind == CASE, matters.c.state.not_in(_SETTLED), matters.c.account != bindparam("here"))
+    .where(matters.c.key.like(bindparam("ending"), escape="/"))
+    .order_by(matters.c.account)
+    .limit(1)
+)
 _OPENED_AT = select(matters.c.opened_at).where(
     matters.c.kind == bindparam("kind"), matters.c.opened_at >= bindparam("since", type_=Instant)
 )
@@ -110,6 +118,13 @@ _MERGED = delete(matters).where(
     matters.c.account == bindparam("of"), matters.c.kind == bindparam("kind"), matters.c.key == bindparam("merged")
 )
 _OF_ACCOUNT = select(matters.c.kind, matters.c.key).where(matters.c.account == bindparam("of"))
+
+
+def owing(conn: Connection, number: str, here: str) -> str | None:
+    """Return another account that owes for an invoice with this number of the provider's."""
+    ending = "%:" + number.replace("/", "//").replace("_", "/_").replace("%", "/%")
+    account: str | None = conn.execute(_OWING, {"ending": ending, "here": here}).scalar()
+    return account
 
 
 def put(tx: Connection, rows: Sequence[CaseRow]) -> None:

@@ -38,6 +38,17 @@ def _renews(story: Story) -> None:
     add_ons.renew(story.stage, story.stage.now, story.renewals)
 
 
+def _is_billed_by_the_year(story: Story) -> None:
+    ends = months_after(BOUGHT, 12, "UTC")
+    story.stage.hear(a_subscription(at=story.stage.now, created_at=BOUGHT, renews_at=ends))
+
+
+def _renews_for_a_year(story: Story) -> None:
+    at = story.stage.now
+    paid = a_success(at, key="lemonsqueezy:120009", reason=BillingReason.RENEWAL, created_at=at)
+    story.stage.hear(paid, a_subscription(at=at, created_at=BOUGHT, renews_at=months_after(at, 12, "UTC")))
+
+
 def _fails(story: Story) -> None:
     at = story.stage.now
     story.stage.hear(a_failure(at, created_at=at))
@@ -225,6 +236,8 @@ STEPS: dict[str, Callable[..., object]] = {
     r"pauses with access": lambda story: _is_called(story, Status.PAUSED, pause_mode="free"),
     r"pauses without access": lambda story: _is_called(story, Status.PAUSED, pause_mode="void"),
     r"pays the renewal": _renews,
+    r"is billed by the year": _is_billed_by_the_year,
+    r"pays the renewal for a year": _renews_for_a_year,
     r"the renewal fails": _fails,
     r"the charge of the renewal fails": _fails_unseen,
     r"cancels the subscription": _stops,

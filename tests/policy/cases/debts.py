@@ -35,7 +35,7 @@ def _tells(story: Story, made: Callable[[], Fact]) -> None:
         story.refused = error.detail
 
 
-def _transfers(story: Story, amount: str, currency: str) -> None:
+def _transfers(story: Story, amount: str, currency: str, other: str | None = None) -> None:
     stage = story.stage
     money = BankTransfer(
         id=f"pay_{len(stage.decisions)}",
@@ -45,6 +45,7 @@ def _transfers(story: Story, amount: str, currency: str) -> None:
         reference=None,
         invoice=None,
         transaction=None,
+        another_account=other,
     )
     _tells(story, lambda: recorded(money, stage.account, stage.terms, "ada", stage.now))
 
@@ -122,6 +123,7 @@ def _waived(story: Story) -> None:
 
 STEPS: dict[str, Callable[..., object]] = {
     r"transfers ([\d.]+) (EUR|USD)": _transfers,
+    r"transfers ([\d.]+) (EUR) with a number of the account (\w+)": _transfers,
     r"we learn who owes": _who_owes,
     r"(ada|bob) proposes the hand-over": _proposes,
     r"(ada|bob) proposes the hand-over, as the (passport_copy) is needed": _proposes,

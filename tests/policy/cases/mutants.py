@@ -27,7 +27,6 @@ _BRAKE = "the circuit breaker counts accounts, and a line is about one"
 UNSEEN: Mapping[tuple[str, str], str] = {
     ("plexo", "dunning.mass_action_limit.accounts"): _BRAKE,
     ("plexo", "dunning.mass_action_limit.share"): _BRAKE,
-    ("bitrix24", "refund.moves[migrated]"): "`migrate` is found in it too",
     ("dunning-at", "letters.notices[grace_reminder]"): "this preset has no reminders that could go by letter",
 }
 """Values, by preset and key, that no line of a table can notice, and why."""
@@ -44,6 +43,8 @@ class Mutant:
     value: Any
     """What it says now; None: it was taken out."""
     policy: Policy
+    document: str | None = None
+    """As it was written."""
 
     def __str__(self) -> str:
         return f"{self.preset} {self.key} = {json.dumps(self.value, ensure_ascii=False)}"
@@ -53,11 +54,12 @@ def mutants(preset: str) -> Iterator[Mutant]:
     """Yield the preset with every value of its own changed; one that the reading of policies refuses is none."""
     written = tomllib.loads(document.preset(preset))
     for key, value, changed in _changed(Policy, written, ""):
+        text = _as_toml(changed)
         try:
-            policy = document.parse(_as_toml(changed), version=1)
+            policy = document.parse(text, version=1)
         except KulanzError:
             continue
-        yield Mutant(preset=preset, key=key, value=value, policy=policy)
+        yield Mutant(preset=preset, key=key, value=value, policy=policy, document=text)
 
 
 def noticing(mutant: Mutant) -> Case | None:
@@ -137,14 +139,21 @@ def _otherwise(item: Field[Any], value: Any) -> Iterator[tuple[str, Any]]:
             if item.metadata["reads"] is read.spans:
                 yield "12h", [*value, "12h"]
         case dict():
-            for name, other_item in value.items():
-                yield from ((name, {**value, name: other}) for other in (other_item - 1, other_item + 1))
+            yield from _other_table(value)
         case str() if value in words:
             yield from (("", word) for word in words if word != value)
         case str() if item.metadata["reads"] is read.clause:
             yield "", _OTHER_CLAUSE
         case _:
             yield from (("", other) for other in _other_scalar(value))
+
+
+def _other_table(value: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, item in value.items():
+        if isinstance(item, dict):
+            yield from ((f"{name}.{part}", {**value, name: other}) for part, other in _other_table(item))
+        else:
+            yield from ((name, {**value, name: other}) for other in _other_scalar(item))
 
 
 def _other_list(value: list[Any], words: Sequence[str]) -> Iterator[tuple[str, Any]]:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
+from babel import Locale
+
+from kulanz.delivery.notices import Recipient, render
+from kulanz.formats.bank_accounts import BankAccount
 from kulanz.policy.effects import Effect, SendLetter, SendMail
 from kulanz.policy.facts import Outcome
 
@@ -54,7 +60,35 @@ def _names(story: Story, what: str, clause: str) -> bool:
     return {change.clause for change in story.changes if change.rule == NAMED[what]} == {clause}
 
 
+def _says(story: Story, language: str, notice: str, words: str) -> bool:
+    """Whether the newest mail or letter of a kind says some words, as its reader sees them."""
+    sent = [effect for _, effect in story.stage.done if isinstance(effect, SendMail | SendLetter)]
+    effect = [effect for effect in sent if effect.notice == notice][-1]
+    paper: dict[str, Any] = (
+        {"to": ("Ada Byron", "Ring 1"), "from_lines": ("Shop GmbH", "Gasse 2")}
+        if isinstance(effect, SendLetter)
+        else {}
+    )
+    reader = Recipient(
+        locale=Locale(language or "de"),
+        zone=ZoneInfo("UTC"),
+        account="org_42",
+        sender="Shop",
+        billing_url="https://shop.example/pay",
+        bank=BankAccount.parse("Shop GmbH; AT61 1904 3002 3457 3201"),
+        **paper,
+    )
+    written = render(effect.notice, effect.data, reader)
+    return words in " ".join(re.sub(r"<[^>]+>", " ", written.html).split())
+
+
 OUTCOMES: dict[str, Callable[..., object]] = {
+    r"(?:mail|letter)( in English)? (\w+) says (.+)": lambda s, english, *words: _says(
+        s, "en" if english else "", *words
+    ),
+    r"(?:mail|letter)( in English)? (\w+) does not say (.+)": lambda s, english, *words: (
+        not _says(s, "en" if english else "", *words)
+    ),
     r"told by mail (\w+)": lambda story, notice: notice in story.stage.mails,
     r"not told by mail (\w+)": lambda story, notice: notice not in story.stage.mails,
     r"all mails: (.+)": lambda story, told: _went_out(story, SendMail) == _listed(story, told),

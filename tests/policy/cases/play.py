@@ -141,15 +141,18 @@ def _terms(preset: str) -> Terms:
 def _books(story: Story, quantity: str, kind: str) -> None:
     number = len(story.bookings) + 1
     now = story.stage.now
-    ends = BOUGHT + ((now - BOUGHT) // (30 * DAY) + 1) * 30 * DAY
+    renews = story.stage.account.book.subscriptions[SUB].seen.renews_at
+    by_the_year = renews is not None and renews > now + 40 * DAY
+    ends = renews if by_the_year else BOUGHT + ((now - BOUGHT) // (30 * DAY) + 1) * 30 * DAY
     refunds.tried(
         story,
         lambda: add_ons.book(story.stage, int(quantity), kind=kind, ident=f"ao_{number}", period_ends_at=ends),
     )
 
 
-def _cancels(story: Story, number: str) -> None:
-    refunds.tried(story, lambda: add_ons.cancel(story.stage, f"ao_{number}"))
+def _cancels(story: Story, number: str, pieces: str | None = None) -> None:
+    quantity, part = int(pieces) if pieces else None, f"ao_{len(story.bookings) + 1}"
+    refunds.tried(story, lambda: add_ons.cancel(story.stage, f"ao_{number}", quantity=quantity, part=part))
 
 
 def _moves(story: Story) -> None:
@@ -172,6 +175,7 @@ STEPS: dict[str, Callable[..., object]] = {
     r"waits": lambda _: None,
     r"books (\d+) (\w+)": _books,
     r"cancels add-on (\d+)": _cancels,
+    r"cancels (\d+) pieces? of add-on (\d+)": lambda story, pieces, number: _cancels(story, number, pieces),
     **buying.STEPS,
     **prepaid.STEPS,
     **contracts.STEPS,
@@ -193,6 +197,7 @@ OUTCOMES: dict[str, Callable[..., object]] = {
     r"no add-ons": lambda story: story.stage.state.add_ons == (),
     r"nothing booked": lambda story: story.bookings == [],
     r"add-on (\d+) is (\w+)": lambda story, number, status: story.bookings[int(number) - 1].status == status,
+    r"add-on (\d+) has (\d+) pieces?": lambda s, number, many: s.bookings[int(number) - 1].quantity == int(many),
     r"add-on (\d+) ends day (\d+)": lambda s, number, day: s.bookings[int(number) - 1].ends_at == s.at(day),
     r"add-on (\d+) went out with the renewal": lambda s, number: s.bookings[int(number) - 1].invoice is not None,
     r"billed until day (\d+)": lambda story, day: story.bookings[0].billed_until == story.at(day),

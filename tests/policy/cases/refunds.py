@@ -37,6 +37,7 @@ PAYMENTS: Mapping[str, str] = {
     "first payment": FIRST,
     "renewal": INVOICE,
     "second charge": TWICE,
+    "second month": "lemonsqueezy:120001",
     "difference": DIFFERENCE,
     "sale": SALE,
     "trial": TRIAL,

@@ -68,7 +68,7 @@ def spool(services: Services) -> Iterator[Finding]:
 
 
 def policy(services: Services) -> Iterator[Finding]:
-    """Which policy is in force; a note where the settings name another."""
+    """Which policy is in force; a note where the settings name another, or an update has a newer preset."""
     with services.database.read() as conn:
         row = policies.in_force(policies.all(conn), services.clock.now(conn))
     try:
@@ -80,6 +80,10 @@ def policy(services: Services) -> Iterator[Finding]:
         yield Finding("policy", None, f"none in force yet; {configured.name} will be")
         return
     note = f"KULANZ_POLICY names another ({configured.name}): it counts only at the first start"
+    if row.name == services.settings.policy in document.presets():
+        note = (
+            f"a newer preset is there: see `kulanz policy diff {row.version} {row.name}`, then `kulanz policy activate`"
+        )
     other = row.sha256 != configured.sha256
     yield Finding("policy", True, f"{row.name}, version {row.version}", _if(other, note))
 

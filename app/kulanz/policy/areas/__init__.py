@@ -23,6 +23,7 @@ from kulanz.policy.areas.overrides.area import OverridesArea
 from kulanz.policy.areas.reach.area import ReachArea
 from kulanz.policy.areas.refunds.area import RefundsArea
 from kulanz.policy.areas.renewals.area import RenewalsArea
+from kulanz.policy.areas.sharing.area import SharingArea
 from kulanz.policy.areas.subscriptions.area import SubscriptionsArea
 from kulanz.policy.areas.versions.area import VersionsArea
 from kulanz.policy.areas.warnings.area import WarningsArea
@@ -48,6 +49,7 @@ AREAS: tuple[Area, ...] = (
     CreditArea(),
     MigrationArea(),
     CancellationArea(),
+    SharingArea(),
     ContactsArea(),
 )
 HOOKS = tuple(name for name, value in vars(Area).items() if isfunction(value))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from kulanz.policy.book import Book
+from kulanz.policy.book.add_ons import taken_off
 from kulanz.policy.book.collections import Transfer
 from kulanz.policy.book.provider import Invoice
 from kulanz.policy.facts.collecting import PaymentRecorded, Share
@@ -22,13 +23,19 @@ def credited(book: Book, invoice: Invoice) -> int:
 
 
 def outstanding(book: Book, invoice: Invoice) -> int:
-    """Return what is still owed for an invoice: neither refunded nor transferred."""
-    return max(invoice.seen.total - invoice.refunded - credited(book, invoice), 0)
+    """Return what is still owed for an invoice: neither refunded nor withdrawn from nor transferred."""
+    return max(claimed(book, invoice) - credited(book, invoice), 0)
+
+
+def claimed(book: Book, invoice: Invoice) -> int:
+    """Return what an invoice may ask for: not what went back, nor, while it is unpaid, what was withdrawn from."""
+    withdrawn = taken_off(book.add_ons, invoice.seen.key) if book.add_ons and not invoice.paid else 0
+    return max(invoice.seen.total - invoice.refunded - withdrawn, 0)
 
 
 def settled(book: Book, invoice: Invoice) -> bool:
     """Whether transfers have paid an invoice: money for it has arrived, so it has no case (I10)."""
-    return bool(book.transfers) and credited(book, invoice) >= max(invoice.seen.total - invoice.refunded, 1)
+    return bool(book.transfers) and credited(book, invoice) >= max(claimed(book, invoice), 1)
 
 
 def settled_snapshot(book: Book, subscription: str, ran_at: datetime | None) -> datetime | None:

@@ -41,6 +41,7 @@ from kulanz.policy.book.provider import (
     Subscription,
 )
 from kulanz.policy.book.refunds import LicenceLog, RefundLog, Refunds
+from kulanz.policy.book.sharing import SharedPurchase
 from kulanz.policy.book.versions import Agreement, Pin
 from kulanz.policy.facts import Fact
 from kulanz.policy.frozen import evolve, frozen
@@ -108,6 +109,8 @@ class Book:
     """From the cloud to on-premise."""
     cancellations: Mapping[str, CancellationNotice] = field(default_factory=dict)
     """By notice to staff or a partner."""
+    shared: Mapping[str, SharedPurchase] = field(default_factory=dict)
+    """Purchases that another account has, too, since a version that let them."""
     contacts: Mapping[str, Contact] = field(default_factory=dict)
     """With staff, before a chargeback or without one."""
 

@@ -41,6 +41,7 @@ from kulanz.policy.book.provider import (
 )
 from kulanz.policy.book.refunds import Refunds
 from kulanz.policy.book.refunds import entries as of_refunding
+from kulanz.policy.book.sharing import entries as of_sharing
 from kulanz.policy.book.versions import Agreement, Pin
 from kulanz.policy.effects import OPERATORS_NOTICE
 from kulanz.policy.facts import Fact
@@ -54,6 +55,7 @@ _ENTRIES_BY_AREA: tuple[Callable[[Any], Iterable[BookEntry]], ...] = (
     of_credit,
     of_moving,
     of_cancelling,
+    of_sharing,
     of_contacts,
 )
 

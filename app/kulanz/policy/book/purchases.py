@@ -43,7 +43,8 @@ def subjects(book: Book) -> Subjects:
             known[key] = paid
     for key, add_on in book.add_ons.items():
         if add_on.booked is not None:
-            known[key] = Purchase(Kind.SUBSCRIPTION, add_on.booked.subscription)
+            names = (key, *(part.part for part in add_on.parts))
+            known.update(dict.fromkeys(names, Purchase(Kind.SUBSCRIPTION, add_on.booked.subscription)))
     return known
 
 
@@ -188,6 +189,7 @@ _ABOUT: Mapping[type[Fact], Callable[[Any, Subjects], Purchase | None]] = {
             f.OverrideAsked,
             f.OverrideDeclined,
             f.OverrideSet,
+            f.PurchaseShared,
             f.TermsAgreed,
         ),
         _of_account,

@@ -44,8 +44,13 @@ def content(subject: str, subscription: str, decision: Decision) -> dict[str, An
         "plan": given or decision.account.plan,
         "access": str(decision.account.access),
     }
+    policy = next((change.policy for change in decision.changes if change.subject == subject), None)
+    if policy is not None and policy.cites:
+        document |= {"cites": True, "policy_url": policy.url or None}
     for area in areas_for(decision.account.book, "content"):
         document |= area.content(subject, decision)
+    if policy is not None and policy.names:
+        document["names"] = policy.names_of(document["plan"], document.get("kind"))
     return jsonable(document)
 
 

@@ -33,7 +33,7 @@ from kulanz.policy.document.rules import (
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Policy:
     """One immutable policy document. `sha256` is over its bytes as written."""
 
@@ -42,6 +42,20 @@ class Policy:
     effective_from: datetime | None = field(
         default=None,
         metadata=read.key(read.instant, "from when it is in force once it is activated; without it, at once"),
+    )
+    url: str = field(
+        default="",
+        metadata=read.key(read.address, "the page on which customers read these terms: mails name it, and clauses"),
+    )
+    cites_clauses: bool = field(
+        default=False,
+        metadata=read.key(read.flag, "whether mails name clauses although there is no `url`", read.NEUTRAL),
+    )
+    names: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = field(
+        default=(),
+        metadata=read.key(
+            read.texts_by_language, "what plans and add-ons are called in mails and letters, by language"
+        ),
     )
     trial: TrialRules = field(metadata=read.table(TrialRules, "trials"))
     cancellation: CancellationRules = field(metadata=read.table(CancellationRules, "cancellations"))
@@ -66,6 +80,18 @@ class Policy:
     sha256: str = ""
     version: int = 0
     """Given when it is activated; 0 before."""
+
+    def __repr__(self) -> str:
+        return f"Policy(name={self.name!r}, version={self.version}, sha256={self.sha256[:12]!r})"
+
+    @property
+    def cites(self) -> bool:
+        """Whether mails name the clauses of decisions: customers can look them up."""
+        return bool(self.url) or self.cites_clauses
+
+    def names_of(self, *words: str | None) -> dict[str, dict[str, str]]:
+        """Return what plans and add-ons are called, by language, of those that are asked for."""
+        return {name: dict(texts) for name, texts in self.names if name in words}
 
 
 def parse(document: str, *, version: int = 0) -> Policy:

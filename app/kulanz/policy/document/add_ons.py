@@ -18,16 +18,27 @@ class AddOnRules:
     steps: tuple[tuple[str, int], ...] = field(
         default=(), metadata=read.key(read.counts, "how much one piece of a kind is: 10 for packages of 10 GB; else 1")
     )
+    units: tuple[tuple[str, str], ...] = field(
+        default=(),
+        metadata=read.key(read.texts, "the unit in which mails tell how much of a kind it is, such as GB; else pieces"),
+    )
     withdrawal: Span = field(
         default=Span(days=14),
         metadata=read.key(
-            read.span, "after booking, how long cancelling is the statutory withdrawal and ends it at once; 0d: never"
+            read.span,
+            "after booking, how long cancelling is the statutory withdrawal and ends it at once: to the end of a day "
+            "or the next working day; 0d: never",
         ),
     )
     booking_clause: str = field(default="", metadata=read.key(read.clause, "clause of booking"))
     billing_clause: str = field(default="", metadata=read.key(read.clause, "clause of the draft and its invoice"))
     cancellation_clause: str = field(default="", metadata=read.key(read.clause, "clause of cancelling to the end"))
     withdrawal_clause: str = field(default="", metadata=read.key(read.clause, "clause of the withdrawal"))
+
+    def measure(self, kind: str, pieces: int) -> str | None:
+        """Return how much some pieces are in the unit of their kind, such as `30 GB`; None: they are pieces."""
+        unit = dict(self.units).get(kind)
+        return f"{pieces * self.step(kind)} {unit}" if unit else None
 
     def step(self, kind: str) -> int:
         """Return how much one piece of a kind is."""

@@ -10,6 +10,8 @@ from kulanz.policy.document.closure import RecordClass
 from kulanz.policy.document.collections import CollectionRules
 from kulanz.policy.document.rules import DisputeRules, DunningRules
 
+_A_DAY = 86_400.0
+
 
 class Contradiction(NamedTuple):
     """What does not go together, by the key that is to be changed."""
@@ -39,12 +41,28 @@ def _of_dunning(document: Mapping[str, Any]) -> Iterator[Contradiction]:
             if _seconds(span) >= grace:
                 words = f'expected less than dunning.grace ("{document["grace"]}"): the reminder is never sent'
                 yield Contradiction(f"reminders[{place}]", words, fatal=False)
+        yield from _too_close(document, grace, warning)
     before = None
     for place, level in enumerate(document.get("levels", ()), start=1):
         after = _seconds(level.get("after"))
         if None not in (before, after) and after <= before:
             yield Contradiction(f"levels[{place}].after", "expected more than that of the level before")
         before = before if after is None else after
+
+
+def _too_close(document: Mapping[str, Any], grace: float, warning: float | None) -> Iterator[Contradiction]:
+    """Yield the reminders that go out within a day of another notice: of the first one, or of the final warning."""
+    sent = {_seconds(span): f"reminders[{place}]" for place, span in enumerate(document.get("reminders", ()), start=1)}
+    others = [
+        (0.0, "the first notice"),
+        *((grace - warning, "dunning.final_warning") for _ in [0] if warning is not None),
+    ]
+    for at, key in sent.items():
+        near = next(
+            (name for other, name in (*others, *sent.items()) if name != key and abs(other - at) < _A_DAY), None
+        )
+        if near is not None and at < grace:
+            yield Contradiction(key, f"expected a day between it and {near}: two notices at once", fatal=False)
 
 
 def _of_disputes(document: Mapping[str, Any]) -> Iterator[Contradiction]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -13,6 +14,8 @@ Reader = Callable[[Any], Any]
 """Turns a TOML value into the policy's own, or raises ValueError with what was expected."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,63}")
+LANGUAGES = frozenset({"de", "en"})
+"""Languages in which mails and letters are written."""
 
 
 def text(value: Any) -> str:
@@ -58,6 +61,40 @@ def words(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list) or not all(isinstance(item, str) and item.strip() for item in value):
         raise ValueError('a list of words such as ["onboarding", "training"]')
     return tuple(item.casefold() for item in value)
+
+
+def address(value: Any) -> str:
+    """Read the address of a public page."""
+    if not isinstance(value, str) or not re.fullmatch(r"https://[^\s<>\"]{1,200}", value):
+        raise ValueError('the address of a page such as "https://example.com/refunds"')
+    return value
+
+
+def texts(value: Any) -> tuple[tuple[str, str], ...]:
+    """Read a table that gives names a text each."""
+    if not isinstance(value, dict) or not all(_NAME.fullmatch(name) and _is_text(each) for name, each in value.items()):
+        raise ValueError('a table of names with a text each, such as { storage = "GB" }')
+    return tuple(sorted(value.items()))
+
+
+def texts_by_language(value: Any) -> tuple[tuple[str, tuple[tuple[str, str], ...]], ...]:
+    """Read a table that gives names a text in each of the languages of the mails."""
+    wanted = 'a table of names, each with a text by language, such as { users = { de = "Benutzer", en = "Users" } }'
+    if not isinstance(value, dict) or not all(map(_NAME.fullmatch, value)):
+        raise ValueError(wanted)
+    for words in value.values():
+        if (
+            not isinstance(words, dict)
+            or not words
+            or not {*words} <= LANGUAGES
+            or not all(map(_is_text, words.values()))
+        ):
+            raise ValueError(wanted)
+    return tuple((name, tuple(sorted(words.items()))) for name, words in sorted(value.items()))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
 
 def flag(value: Any) -> bool:
@@ -119,27 +156,40 @@ def share(value: Any) -> float:
     return float(value)
 
 
-def one_of(*words: str) -> Reader:
-    """Return a reader of one of these words."""
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A reader of one of some words."""
 
-    def read(value: Any) -> str:
-        if value not in words:
-            raise ValueError("one of " + ", ".join(f'"{word}"' for word in words))
+    words: tuple[str, ...]
+
+    def __call__(self, value: Any) -> str:
+        """Read one of the words."""
+        if value not in self.words:
+            raise ValueError("one of " + ", ".join(f'"{word}"' for word in self.words))
         return str(value)
 
-    return read
+
+@dataclass(frozen=True, slots=True)
+class SomeOf:
+    """A reader of several of some words."""
+
+    words: tuple[str, ...]
+
+    def __call__(self, value: Any) -> tuple[str, ...]:
+        """Read a list of the words."""
+        if not isinstance(value, list) or any(item not in self.words for item in value):
+            raise ValueError("a list of " + ", ".join(f'"{word}"' for word in self.words))
+        return tuple(str(item) for item in value)
 
 
-def some_of(*words: str) -> Reader:
+def one_of(*words: str) -> OneOf:
+    """Return a reader of one of these words."""
+    return OneOf(words)
+
+
+def some_of(*words: str) -> SomeOf:
     """Return a reader of several of these words."""
-    other_item = one_of(*words)
-
-    def read(value: Any) -> tuple[str, ...]:
-        if not isinstance(value, list) or any(item not in words for item in value):
-            raise ValueError("a list of " + ", ".join(f'"{word}"' for word in words))
-        return tuple(other_item(item) for item in value)
-
-    return read
+    return SomeOf(words)
 
 
 MORE, LESS, NEUTRAL = "more", "less", "neutral"
@@ -152,7 +202,7 @@ def key(reads: Reader, channels: str, kinder: str | tuple[Any, ...] | None = Non
     `kinder` is MORE, LESS, NEUTRAL, or the values from the strictest to the kindest. Where it is not said a longer span
     is kinder, a clause or a text is neutral, and of anything else nobody can tell.
     """
-    untold = NEUTRAL if reads in {text, clause, instant} else None
+    untold = NEUTRAL if reads in {text, clause, instant, address, texts, texts_by_language} else None
     return {"reads": reads, "means": channels, "kinder": kinder or untold}
 
 

@@ -18,6 +18,17 @@ def _words(channels: str, kinder: str | None = None) -> Any:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DeveloperRules:
+    """Who made some of the products that follow their developer's policy (bitrix24)."""
+
+    products: tuple[str, ...] = field(
+        metadata=read.key(read.words, "stems of the names of their products", kinder=read.NEUTRAL)
+    )
+    name: str = field(metadata=read.key(read.text, "what the developer is called"))
+    contact: str = field(metadata=read.key(read.text, "how to reach them: a mail address or a page"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRules:
     """What a request for a refund is worth."""
 
@@ -87,6 +98,9 @@ class RefundRules:
     move_clause: str = _clause("clause about such a move")
     delegated: tuple[str, ...] = _words("stems of products that follow their developer's policy: a person decides")
     delegated_clause: str = _clause("clause about those")
+    developers: tuple[DeveloperRules, ...] = field(
+        default=(), metadata=read.tables(DeveloperRules, "developers whose products follow their own policy")
+    )
     review_above: int | None = field(
         default=None,
         metadata=read.key(read.amount, "minor units above which a person decides in any case", read.MORE),

@@ -224,6 +224,14 @@ class DisputeRules:
             kinder=("dispute", "failed_payment", "review"),
         ),
     )
+    charges_fee: bool = field(
+        default=False,
+        metadata=read.key(
+            read.flag,
+            "whether the notice of a suspension says that a fee for the chargeback may be charged",
+            kinder=(True, False),
+        ),
+    )
     deletion: str = field(
         default="approval",
         metadata=read.key(

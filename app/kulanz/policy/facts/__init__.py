@@ -74,6 +74,7 @@ from kulanz.policy.facts.refunds import (
     RefundOrdered,
     RefundRequested,
 )
+from kulanz.policy.facts.sharing import PurchaseShared
 from kulanz.policy.facts.versions import TermsAgreed, VersionApplied
 from kulanz.policy.facts.words import (
     BESIDE_A_PERIOD,
@@ -156,6 +157,7 @@ __all__ = [
     "PaymentVoided",
     "Provenance",
     "ProviderFact",
+    "PurchaseShared",
     "RefundAmended",
     "RefundConfirmed",
     "RefundDecided",
@@ -232,6 +234,7 @@ OwnFact = (
     | CreditEnded
     | MovedToOnPremise
     | CancellationNoted
+    | PurchaseShared
     | ContactNoted
     | ClaimHandedOver
     | ClaimReported

@@ -21,8 +21,13 @@ class AddOnBooked:
     currency: str
     period_ends_at: datetime
     draft_amount: int
-    """For the days left of the period, as the customer was shown it: fixed when it was booked."""
+    """For the days left of the period, or of its first month where that is longer, as the customer was shown it."""
     actor: str = ""
+    months: int = 0
+    """Whole months between the one that the draft is for and the end of the period: each has a line of its own.
+
+    0: the draft is for the whole period, as it was for every booking before.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,13 +39,22 @@ class AddOnCancelled:
     ends_at: datetime
     withdrawn: bool = False
     refund_due: int = 0
-    """Minor units of the line that was on an invoice already when the booking was withdrawn from."""
+    """Minor units of all that was on an invoice for it already when the booking was withdrawn from."""
     actor: str = ""
+    quantity: int = 0
+    """Pieces, where only a part of them was cancelled; 0: all that are left."""
+    part: str = ""
+    """The id under which these pieces go on by themselves."""
+
+    @property
+    def id(self) -> str:
+        """The add-on, or the part of it, that was cancelled."""
+        return self.part or self.add_on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddOnInvoiced:
-    """The draft line of an add-on went out with an invoice of its base subscription."""
+    """The draft lines of an add-on went out with an invoice of its base subscription."""
 
     add_on: str
     at: datetime

@@ -43,6 +43,8 @@ class PaymentRecorded:
     """What the payer wrote with it."""
     transaction: str | None = None
     """The bank's own id of it."""
+    another_account: str | None = None
+    """Which other account owes for the invoice that the payer named: it pays nothing before a person looks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

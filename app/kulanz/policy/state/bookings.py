@@ -41,10 +41,16 @@ class Booking:
     """What is still to go out with the next regular invoice."""
     invoice: str | None
     refund_due: int
-    """What was invoiced before the booking was withdrawn from."""
+    """What was charged before the booking was withdrawn from."""
+    taken_off: int
+    """What of it is on an unpaid invoice, and no longer owed."""
     withdrawal_until: datetime | None
     """To when cancelling is the statutory withdrawal; None where the policy knows none."""
     usable: bool
     """Whether it is given now, before any hold: what holds its base subscription holds it too."""
     policy: Policy
     """The version in force when it was booked."""
+    part_of: str | None = None
+    """The booking of which it is the cancelled part."""
+    in_months: bool = False
+    """Whether it has months of its own, each with a draft line, as its base is billed for longer ones."""

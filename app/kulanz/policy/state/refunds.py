@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from kulanz.policy.document import Policy
+from kulanz.policy.document.refunds import DeveloperRules
 from kulanz.policy.facts import BillingReason
 
 
@@ -139,6 +140,8 @@ class Refund:
     """Whether it was approved, and the money stayed because of a dispute: somebody has to decide again."""
     policy: Policy
     """The version that it is judged by: of those at the payment and at the request the better for the customer."""
+    developer: DeveloperRules | None
+    """Whose policy the product follows, where that is known."""
     pinned: Policy
     """The version in force when it was asked for, or a more lenient one that was applied since."""
     differs: tuple[str, ...]

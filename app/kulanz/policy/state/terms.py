@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime
 from functools import cached_property
 
 from kulanz.policy.book import Book
@@ -125,6 +125,11 @@ class Terms:
             return self
         line = tuple(policy for policy in self.policies if policy[0] <= now)
         return replace(self, policies=line or self.policies[:1])
+
+    def working_days(self, book: Book) -> Callable[[date], bool]:
+        """Return what tells the working days of an account's country."""
+        country = book.word("country") or self.country
+        return lambda day: self.calendar(country, day)
 
     def under(self, book: Book, now: datetime) -> Terms:
         """Return the terms of one account by now: agreements of its own replace the general policy."""

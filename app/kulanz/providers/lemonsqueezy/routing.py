@@ -8,14 +8,19 @@ from typing import Any
 from kulanz.providers.lemonsqueezy.vocabulary import INVOICES, ORDERS, PROVIDER, SUBSCRIPTIONS, binding
 from kulanz.providers.naming import Naming, claim
 from kulanz.providers.provider import Routing
-from kulanz.providers.reading import identifier, inner
+from kulanz.providers.reading import PayloadReader, identifier, inner
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     """Say whose event it is. An invoice has no claim of its own worth waiting for: its subscription decides."""
-    claimed = claim(inner(payload, "meta").get("custom_data"), naming, PROVIDER)
     data = inner(payload, "data")
     kind, attributes = data.get("type"), inner(data, "attributes")
+    claimed = claim(
+        inner(payload, "meta").get("custom_data"),
+        naming,
+        PROVIDER,
+        lambda: PayloadReader(attributes, "attributes").instant("created_at"),
+    )
     customer = identifier(attributes.get("customer_id"))
     return Routing(
         claim=claimed.account,

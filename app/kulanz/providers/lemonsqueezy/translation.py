@@ -36,13 +36,14 @@ def translate(
     if kind != OBJECTS[name]:
         raise UntranslatableError(f"data.type: expected {OBJECTS[name]} in {name}, found {shown(kind)}")
     custom = PayloadReader(inner(inner(payload, "meta"), "custom_data"), "meta.custom_data")
+    attributes = data.below("attributes")
     source = Object(
         event=name,
         data=data,
-        attributes=data.below("attributes"),
+        attributes=attributes,
         digest=OUTRANKS_ITS_EQUALS.get(name, "") + digest,
         rank=RANKS.get(name, 0),
-        signed=claim(custom.values, naming, PROVIDER).signed,
+        signed=claim(custom.values, naming, PROVIDER, lambda: attributes.instant("created_at")).signed,
         address=customer_address(custom),
     )
     return (_TRANSLATIONS[OBJECTS[name]](source), *_known_address(source))

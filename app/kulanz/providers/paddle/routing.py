@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kulanz.providers.naming import Claim, Naming, claim
+from kulanz.providers.naming import Naming, claim
 from kulanz.providers.paddle.vocabulary import (
     ADJUSTMENT,
     CUSTOMER,
@@ -29,7 +29,12 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     name = payload.get("event_type")
     kind = OBJECTS.get(name, "") if isinstance(name, str) else ""
     payload_reader = PayloadReader(payload, "payload").below("data")
-    claimed = Claim() if kind == CUSTOMER else claim(payload_reader.values.get("custom_data"), naming, PROVIDER)
+    claimed = claim(
+        payload_reader.values.get("custom_data") if kind != CUSTOMER else None,
+        naming,
+        PROVIDER,
+        lambda: payload_reader.instant("created_at"),
+    )
     ids = {field: payload_reader.identifier(field) for field in ("customer_id", "subscription_id", "transaction_id")}
     if kind in _OWN:
         ids[_OWN[kind]] = payload_reader.identifier("id")

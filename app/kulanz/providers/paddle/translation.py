@@ -115,7 +115,7 @@ def translate(
         name=name,
         told=payload_reader,
         digest=digest,
-        signed=claim(custom.values, naming, PROVIDER).signed,
+        signed=claim(custom.values, naming, PROVIDER, lambda: payload_reader.instant("created_at")).signed,
         address=customer_address(custom),
     )
     return (*_TRANSLATIONS[OBJECTS[name]](event), *known(event.address, event.stamp.at))

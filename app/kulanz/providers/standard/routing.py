@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from kulanz.providers.naming import Naming, claim
+from kulanz.providers.naming import Claim, Naming, claim, customer_claim
 from kulanz.providers.provider import Routing
 from kulanz.providers.standard.sender import data_of, ids_of, kind_of
-from kulanz.providers.standard.vocabulary import DISPUTE, PAYMENT, PROVIDER, REFUND, SUBSCRIPTION, binding
+from kulanz.providers.standard.vocabulary import CUSTOMER, DISPUTE, PAYMENT, PROVIDER, REFUND, SUBSCRIPTION, binding
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     """Say whose event it is. A subscription's payment waits until the subscription is known."""
     kind, ids = kind_of(payload), ids_of(payload)
     told = data_of(payload)
-    claimed = claim(told.values.get("metadata"), naming, PROVIDER)
-    named = claim({naming.account_key: told.below("customer").values.get("external_id")}, naming, PROVIDER).account
+    claimed = (
+        Claim()
+        if kind == CUSTOMER
+        else claim(told.values.get("metadata"), naming, PROVIDER, lambda: told.instant("created_at"))
+    )
+    named = customer_claim((told if kind == CUSTOMER else told.below("customer")).values, naming, PROVIDER)
     return Routing(
         claim=claimed.account,
         unusable_claim=claimed.unusable,

@@ -93,7 +93,7 @@ def event_of(
         told=payload_reader,
         at=PayloadReader(payload, "payload").needed_instant("timestamp"),
         digest=digest,
-        signed=claim(custom.values, naming, PROVIDER).signed,
+        signed=claim(custom.values, naming, PROVIDER, lambda: payload_reader.instant("created_at")).signed,
         address=customer_address(custom),
     )
 

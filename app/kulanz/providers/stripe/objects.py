@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from kulanz.providers.reading import PayloadReader
@@ -25,10 +25,10 @@ def intent_of(invoice: PayloadReader) -> str | None:
     return invoice.reference("payment_intent") or next((intent for intent in paid if intent), None)
 
 
-def custom_data(payload_reader: PayloadReader, account_key: str) -> Mapping[str, Any]:
+def custom_data(payload_reader: PayloadReader, keys: Collection[str]) -> Mapping[str, Any]:
     """Return the metadata that names the account: the object's own, or what an invoice carries of its subscription."""
     matches = [place.values for place in _metadata(payload_reader)]
-    return next((document for document in matches if document.get(account_key) is not None), matches[0])
+    return next((each for each in matches if any(each.get(key) is not None for key in keys)), matches[0])
 
 
 def _metadata(payload_reader: PayloadReader) -> Iterator[PayloadReader]:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from kulanz.providers.naming import Claim, Naming, claim
+from kulanz.providers.naming import Claim, Naming, claim, customer_claim
 from kulanz.providers.provider import Routing
 from kulanz.providers.reading import PayloadReader, shown
 from kulanz.providers.stripe.objects import custom_data, intent_of, subscription_of
 from kulanz.providers.stripe.vocabulary import (
     CHARGE,
+    CHECKOUT,
+    CUSTOMER,
     DISPUTE,
     INVOICE,
     INVOICE_PAYMENT,
@@ -25,6 +27,7 @@ from kulanz.providers.stripe.vocabulary import (
 _THIN_PROBLEM = "it sends thin events, which carry nothing: choose snapshot events in Stripe's event destination"
 
 _INTENT = "payment_intent"
+_REFERENCE = "client_reference_id"
 
 
 def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
@@ -32,12 +35,9 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
     name = payload.get("type")
     kind = OBJECTS.get(name, "") if isinstance(name, str) else ""
     payload_reader = PayloadReader(payload, "payload").below("data").below("object")
-    claimed = (
-        Claim()
-        if kind in {DISPUTE, WARNING}
-        else claim(custom_data(payload_reader, naming.account_key), naming, PROVIDER)
-    )
-    customer, payment = payload_reader.reference("customer"), _payment(kind, payload_reader)
+    claimed = _claim(kind, payload_reader, naming)
+    customer = payload_reader.identifier("id") if kind == CUSTOMER else payload_reader.reference("customer")
+    payment = _payment(kind, payload_reader)
     subscription = _subscription(kind, payload_reader)
     origin = payload.get("account") or payload.get("context")
     return Routing(
@@ -52,11 +52,26 @@ def route(payload: Mapping[str, Any], naming: Naming) -> Routing:
         order=payment,
         within=tuple(_paid_by(payload_reader)) if kind == CHARGE else (),
         parts=tuple(_paid_with(payload_reader, kind)),
+        checkout=_checkout(kind, payload_reader),
+        customer_claim=customer_claim(payload_reader.values, naming, PROVIDER) if kind == CUSTOMER else None,
         is_charge=kind == CHARGE,
         needs_subscription=kind == INVOICE or (kind == SUBSCRIPTION and not customer and claimed.account is None),
         needs_order=kind in {DISPUTE, WARNING, INVOICE_PAYMENT},
         fallback=f"{PROVIDER}-{customer}" if customer else None,
     )
+
+
+def _claim(kind: str, told: PayloadReader, naming: Naming) -> Claim:
+    """Return the account that the object names; what is a customer's or a dispute's own is no claim of a purchase."""
+    if kind in {DISPUTE, WARNING, CUSTOMER}:
+        return Claim()
+    beside = {_REFERENCE: told.values.get(_REFERENCE)} if kind == CHECKOUT else {}
+    return claim(custom_data(told, naming.keys), naming, PROVIDER, lambda: told.unix("created"), beside)
+
+
+def _checkout(kind: str, told: PayloadReader) -> str | None:
+    session = told.identifier("id") if kind == CHECKOUT else None
+    return binding(CHECKOUT, session) if session else None
 
 
 def _payment(kind: str, payload_reader: PayloadReader) -> str | None:
@@ -82,7 +97,9 @@ def _paid_by(charge: PayloadReader) -> Iterator[str]:
 
 
 def _paid_with(told: PayloadReader, kind: str) -> Iterator[str]:
-    """Yield the names under which a charge may name an invoice, or be named by it or by the invoice's payment."""
+    """Yield the names under which a charge may name what it pays, or be named by it or by the invoice's payment."""
+    if kind == CHECKOUT and (intent := told.reference("payment_intent")):
+        yield binding(_INTENT, intent)
     if kind not in {INVOICE, INVOICE_PAYMENT}:
         return
     if kind == INVOICE and (ident := told.identifier("id")):
@@ -100,5 +117,7 @@ def _subscription(kind: str, payload_reader: PayloadReader) -> str | None:
         if kind == SUBSCRIPTION
         else subscription_of(payload_reader)
         if kind == INVOICE
+        else payload_reader.reference("subscription")
+        if kind == CHECKOUT
         else None
     )

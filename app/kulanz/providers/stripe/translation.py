@@ -10,6 +10,7 @@ from typing import Any
 from kulanz.policy.facts import (
     BillingReason,
     ChargebackWarned,
+    CustomerSeen,
     DisputeSeen,
     DisputeStatus,
     InvoiceSeen,
@@ -33,6 +34,8 @@ from kulanz.providers.stripe.subscriptions import subscription_seen
 from kulanz.providers.stripe.vocabulary import (
     CHANGED,
     CHARGE,
+    CHECKOUT,
+    CUSTOMER,
     DISPUTE,
     INVOICE,
     INVOICE_PAYMENT,
@@ -124,14 +127,14 @@ def translate(
         return ()
     document = PayloadReader(payload, "payload", [] if unknown is None else unknown)
     payload_reader = PayloadReader(document.below("data").below("object").values, "data.object", document.unknown)
-    custom = custom_data(payload_reader, naming.account_key)
+    custom = custom_data(payload_reader, naming.keys)
     event = _StripeEvent(
         name=name,
         at=document.needed_unix("created"),
         told=payload_reader,
         digest=digest,
         changed=frozenset(document.below("data").below("previous_attributes").values),
-        signed=claim(custom, naming, PROVIDER).signed,
+        signed=claim(custom, naming, PROVIDER, lambda: payload_reader.unix("created")).signed,
         address=customer_address(PayloadReader(custom, "metadata")),
     )
     return (*_TRANSLATIONS[OBJECTS[name]](event), *known(event.address, event.at))
@@ -262,6 +265,17 @@ def _dispute(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     return (seen,)
 
 
+def _customer(event: _StripeEvent) -> tuple[ProviderFact, ...]:
+    """Read a customer: an address that changed is told by this alone until the next invoice."""
+    own_key = key(event.told.needed_identifier("id"))
+    return (CustomerSeen(key=own_key, stamp=event.stamp, email=event.told.email("email")),)
+
+
+def _checkout(_: _StripeEvent) -> tuple[ProviderFact, ...]:
+    """Read nothing: a Checkout Session says whose its purchase is, which the routing tells."""
+    return ()
+
+
 def _warning(event: _StripeEvent) -> tuple[ProviderFact, ...]:
     """Read an early fraud warning: it is over once a refund prevents no dispute any more."""
     payload_reader = event.told
@@ -283,5 +297,7 @@ _TRANSLATIONS: Mapping[str, Callable[[_StripeEvent], tuple[ProviderFact, ...]]] 
     CHARGE: _charge,
     INVOICE_PAYMENT: _invoice_payment,
     DISPUTE: _dispute,
+    CUSTOMER: _customer,
+    CHECKOUT: _checkout,
     WARNING: _warning,
 }

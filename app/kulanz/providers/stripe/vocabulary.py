@@ -13,6 +13,8 @@ INVOICE = "invoice"
 CHARGE = "charge"
 DISPUTE = "dispute"
 INVOICE_PAYMENT = "invoice_payment"
+CUSTOMER = "customer"
+CHECKOUT = "checkout.session"
 WARNING = "radar.early_fraud_warning"
 
 THIN = "v2.core.event"
@@ -37,6 +39,9 @@ OBJECTS: Mapping[str, str] = {
     "charge.dispute.closed": DISPUTE,
     "charge.dispute.funds_withdrawn": DISPUTE,
     "charge.dispute.funds_reinstated": DISPUTE,
+    "customer.created": CUSTOMER,
+    "customer.updated": CUSTOMER,
+    "checkout.session.completed": CHECKOUT,
     "radar.early_fraud_warning.created": WARNING,
     "radar.early_fraud_warning.updated": WARNING,
 }
@@ -64,6 +69,8 @@ RANKS: Mapping[str, int] = {
     "invoice.voided": 5,
     "charge.succeeded": 1,
     "charge.refunded": 2,
+    "customer.created": 1,
+    "customer.updated": 2,
     "radar.early_fraud_warning.created": 1,
     "radar.early_fraud_warning.updated": 2,
 }

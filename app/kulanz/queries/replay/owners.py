@@ -20,15 +20,16 @@ class OwnersCheck:
     """Hears every event, in any order, and tells where a stored owner is another."""
 
     def __init__(self, services: Services) -> None:
-        self._heard = Owners(join_by_customer=services.settings.join_by_customer)
+        self.heard = Owners(join_by_customer=services.settings.join_by_customer)
+        """What was heard so far."""
 
     def hear(self, conn: Connection, routing: Routing, facts: Sequence[Fact]) -> None:
         """Join what an event says of its objects."""
         kept = routing.kept_claim
         is_kept = kept is not None and accounts.exactly(conn, kept) is not None
         for key, value in said(routing, routing.claim or (kept if is_kept else None), facts):
-            known = self._heard.get(key)
-            self._heard[key] = value if known is None else known.join(value)
+            known = self.heard.get(key)
+            self.heard[key] = value if known is None else known.join(value)
 
     def differences(self, conn: Connection) -> Iterator[tuple[str, str]]:
         """Yield the account and the key of each object whose owner should be another.
@@ -37,11 +38,11 @@ class OwnersCheck:
         """
         stored = {row.key: row for row in _rows(conn) if row.claims is not None}
         for key, row in stored.items():
-            value, known = read(row.claims or b""), self._heard.get(key)
-            self._heard[key] = value if known is None else known.join(value)
+            value, known = read(row.claims or b""), self.heard.get(key)
+            self.heard[key] = value if known is None else known.join(value)
         erased = _Erased(conn)
         for key, row in stored.items():
-            account = self._heard.owner(key)
+            account = self.heard.owner(key)
             if account != row.account and not erased(str(account)) and not erased(row.account):
                 yield row.account, key
 

@@ -222,6 +222,12 @@ class AddOnForm(Form, frozen=True, kw_only=True):
             raise InvalidInputError("`unit_price` times `quantity` is too much.")
 
 
+class AddOnCancellation(Form, frozen=True, kw_only=True):
+    """How many pieces of an add-on are no longer wanted."""
+
+    quantity: Pieces
+
+
 class Approval(Form, frozen=True, kw_only=True):
     """A second person's word for what waits for it."""
 

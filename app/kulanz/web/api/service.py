@@ -148,7 +148,7 @@ _SHOWN_AS: Mapping[type[Fact], tuple[str, str]] = {
     PaymentRecorded: ("payments", "id"),
     TermsAgreed: ("terms", "id"),
     AddOnBooked: ("add_ons", "id"),
-    AddOnCancelled: ("add_ons", "add_on"),
+    AddOnCancelled: ("add_ons", "id"),
     CreditBooked: ("credits", "pot"),
     CreditEnded: ("credits", "pot"),
     MovedToOnPremise: ("migrations", "id"),

@@ -138,7 +138,7 @@ class AccountPages:
             channels=[*Channel],
             proposed=f"{start + PROPOSED:%Y-%m-%dT%H:%M}",
             now=now,
-            done=questions.word("done", [*orders.OFFERS, *orders.COMMAND_TITLES]),
+            done=questions.word("done", [*orders.OFFERS, *orders.COMMAND_TITLES, "link", "undo_link"]),
             **more,
         )
 

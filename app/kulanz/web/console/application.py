@@ -20,6 +20,7 @@ from kulanz.web.console.access import AccessControl
 from kulanz.web.console.accounts import AccountPages
 from kulanz.web.console.effects import EffectPages
 from kulanz.web.console.events import EventPages
+from kulanz.web.console.links import LinkPages
 from kulanz.web.console.login import LoginPages
 from kulanz.web.console.overview import OverviewPage
 from kulanz.web.console.policy_trials import PolicyTrialPages
@@ -72,6 +73,7 @@ def _pages(services: Services) -> Blueprint:
         LoginPages(services, sessions),
         OverviewPage(services),
         AccountPages(services),
+        LinkPages(services),
         EventPages(services),
         EffectPages(services),
         RefundPages(services),

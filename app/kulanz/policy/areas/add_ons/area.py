@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
+from fractions import Fraction
 from typing import Any, ClassVar
 
-from kulanz.policy.areas.add_ons.reading import bookings, invoices_after
+from kulanz.policy.areas.add_ons.reading import bookings, invoiced, tax_rate
 from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.full_refunds import payment_of
 from kulanz.policy.areas.refunds.payments import payments
 from kulanz.policy.areas.refunds.reading import promised_answer
 from kulanz.policy.book import Book
-from kulanz.policy.facts import AddOnInvoiced, OwnFact, RefundRequested
+from kulanz.policy.calendar.pro_rata import rounded
+from kulanz.policy.facts import OwnFact, RefundRequested
 from kulanz.policy.state import Change, Decision, Moment, State, Timer, Transition
 from kulanz.policy.state.bookings import Booking, BookingStatus
 
@@ -40,25 +42,21 @@ class AddOnsArea(Area):
         return replace(draft, bookings=tuple(bookings(book, given, moment)))
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
-        """Yield when a cancelled add-on ends by itself."""
+        """Yield when a cancelled add-on ends by itself, and when the next month of another begins."""
         for booking in state.bookings:
-            if (
-                booking.status is BookingStatus.CANCELLED
-                and booking.ends_at is not None
-                and booking.ends_at > moment.at
-            ):
-                yield Timer("period_end", booking.id, booking.ends_at)
+            if booking.status is BookingStatus.CANCELLED:
+                at = booking.ends_at
+            else:
+                at = booking.billed_until if booking.in_months and booking.status is BookingStatus.ACTIVE else None
+            if at is not None and at > moment.at:
+                yield Timer("period_end", booking.id, at)
 
     def due(self, state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
-        """Yield that a draft goes out with the first regular invoice after the booking, or is to go back."""
+        """Yield that drafts go out with a regular invoice after the booking, or that what was charged is to go back."""
         for booking in state.bookings:
-            log = book.add_ons[booking.id]
             yield from _asked_back(booking, book, moment)
-            if log.booked is None or log.invoiced is not None or booking.status is BookingStatus.WITHDRAWN:
-                continue
-            for invoice in invoices_after(log.booked, book)[:1]:
-                amount = log.booked.draft_amount
-                yield AddOnInvoiced(add_on=booking.id, at=moment.at, invoice=invoice.seen.key, amount=amount)
+        for log in book.add_ons.values():
+            yield from invoiced(log, book, moment)
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
         """Yield what no invoice will ever take along."""
@@ -75,15 +73,25 @@ class AddOnsArea(Area):
                 yield _change(word, booking)
 
     def content(self, subject: str, decision: Decision) -> Mapping[str, Any]:
-        """Return what the letters about an add-on tell."""
+        """Return what the letters about an add-on tell: prices as the customer pays them."""
         booking = next(
             (other_booking for other_booking in decision.state.bookings if other_booking.id == subject), None
         )
-        return {} if booking is None else _told(booking) | {"statutory_withdrawal_until": booking.withdrawal_until}
+        if booking is None:
+            return {}
+        rules, rate = booking.policy.add_ons, tax_rate(booking.subscription, decision.account.book)
+        return _told(booking) | {
+            "statutory_withdrawal_until": booking.withdrawal_until,
+            "measure": rules.measure(booking.kind, booking.quantity),
+            "piece": rules.measure(booking.kind, 1),
+            "tax": None if rate is None else "included" if rate > 1 else "none",
+            "unit_price": rounded(booking.unit_price * (rate or Fraction(1))),
+            "draft_amount": rounded(booking.draft_amount * (rate or Fraction(1))),
+        }
 
 
 def _asked_back(booking: Booking, book: Book, moment: Moment) -> Iterator[OwnFact]:
-    """Yield the request for the line that was invoiced before the booking was withdrawn from."""
+    """Yield the request for what was paid before the booking was withdrawn from."""
     name = f"rr_{booking.id}"
     if not booking.refund_due or booking.invoice is None or name in book.refund_requests:
         return
@@ -101,16 +109,17 @@ def _asked_back(booking: Booking, book: Book, moment: Moment) -> Iterator[OwnFac
 
 
 def _differences(old: Booking | None, new: Booking) -> Iterator[str]:
-    if old is None:
+    if old is None and new.part_of is None:
         yield "booked"
-        if new.draft_amount:
-            yield "drafted"
+    drafted = new.draft_amount > (old.draft_amount if old else 0) and new.part_of is None
+    if drafted:
+        yield "drafted"
     was = BookingStatus.ACTIVE if old is None else old.status
     if new.status is not was:
         yield "resumed" if new.status is BookingStatus.ACTIVE else str(new.status)
     if new.invoice and (old is None or old.invoice != new.invoice):
         yield "invoiced"
-    if old is not None and new.billed_until != old.billed_until:
+    if old is not None and new.billed_until != old.billed_until and not drafted:
         yield "renewed"
 
 
@@ -147,4 +156,6 @@ def _told(booking: Booking) -> dict[str, Any]:
         "status": str(booking.status),
         "subscription": booking.subscription,
         "refund_due": booking.refund_due or None,
+        "taken_off": booking.taken_off or None,
+        "part_of": booking.part_of,
     }

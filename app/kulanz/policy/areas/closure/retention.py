@@ -12,7 +12,7 @@ from kulanz.policy.areas import settling
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Invoice, Order
 from kulanz.policy.document.closure import RecordClass, RetentionRules
-from kulanz.policy.facts import DisputeSeen
+from kulanz.policy.facts import DisputeSeen, OverrideKind
 from kulanz.policy.frozen import frozen
 
 CLASSES = ("settlements", "dunning", "disputes", "interactions")
@@ -171,6 +171,8 @@ def _interactions(book: Book) -> Iterator[RecordRow]:
         yield max(at), {"mandate": key, "granted_at": min(at), "revoked_at": mandate.revoked and mandate.revoked.at}
     for key, override in sorted(book.overrides.items()):
         made = override.set
+        if made.kind is OverrideKind.LEGAL_HOLD:
+            continue  # It keeps records to its own end, and starts no years of its own.
         said = {"override": key, "kind": str(made.kind), "actor": made.actor, "reason": made.reason}
         yield made.at, said | {"at": made.at, "until": made.until}
     yield from _whole("refund_request", book.refund_requests)

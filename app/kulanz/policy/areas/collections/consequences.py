@@ -99,7 +99,8 @@ def alerts(state: State, book: Book) -> Iterator[tuple[str, str]]:
     for key, transfer in book.transfers.items():
         shares = transfer.shares
         if transfer.unmatched > 0:
-            yield key, "overpaid"
+            elsewhere = transfer.told is not None and transfer.told.another_account is not None
+            yield key, "transfer_names_another_account" if elsewhere else "overpaid"
         elif any(_paid_twice(share.claim, book) for share in shares):
             yield key, "paid_twice"
         handed = {case.invoice for case in state.cases if case.state is CaseState.IN_COLLECTIONS}
@@ -146,6 +147,7 @@ def _of_transfer(existing_transfer: Transfer, transfer: Transfer, terms: Terms) 
             "received_at": fact.received_at,
             "unmatched": unmatched,
             "claims": len(fact.shares),
+            "another_account": fact.another_account,
             "actor": fact.actor,
         }
         yield Change(

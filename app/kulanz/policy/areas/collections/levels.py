@@ -65,7 +65,7 @@ def fees_due(case: Case, book: Book) -> int:
     charges = fees(case, book)
     if invoice is None:
         return charges
-    beyond = settling.credited(book, invoice) - max(invoice.seen.total - invoice.refunded, 0)
+    beyond = settling.credited(book, invoice) - settling.claimed(book, invoice)
     return max(charges - max(beyond, 0), 0)
 
 

@@ -88,6 +88,7 @@ class DisputesArea(Area):
             **told_decimals(chargeback.decimals),
             "fee": chargeback.fee,
             "fee_currency": chargeback.fee_currency or chargeback.currency,
+            "fee_possible": chargeback.policy.dispute.charges_fee,
             "data_deletion_eligible_at": chargeback.deletion_eligible_at,
             "deadline": chargeback.deletion_eligible_at,
             "reason": "dispute",

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 
 from kulanz.policy import facts as f
-from kulanz.policy.areas import tenures
+from kulanz.policy.areas import settling, tenures
 from kulanz.policy.areas.amounts import told_decimals
 from kulanz.policy.areas.area import Area, Asks, Line
 from kulanz.policy.areas.dunning import holds, notices
@@ -118,13 +118,19 @@ class DunningArea(Area):
         case = decision.state.case(subject) or (before.case(subject) if before else None)
         if case is None:
             return {}
-        rules = case.policy.dunning
+        rules, book = case.policy.dunning, decision.account.book
+        invoice = book.invoice(case.invoice) if case.invoice else None
         return {
             "deadline": case.deadline,
             "amount_due": case.amount_due,
             "currency": case.currency,
+            "part_paid": (settling.credited(book, invoice) or None) if invoice else None,
+            "invoice": case.invoice.partition(":")[2] if case.invoice else None,
             **told_decimals(case.decimals),
             "on_grace_end": rules.on_grace_end,
+            "had_grace": bool(rules.grace),
+            "restores": rules.on_grace_end != "cancel" and not case.given_up,
+            "consequence_clause": rules.hold_clause or None,
             "clause": (rules.grace_clause if case.held_at is None else rules.hold_clause) or None,
         }
 

@@ -16,7 +16,7 @@ from kulanz.policy.facts import LicenceStatus, Outcome, OwnFact
 from kulanz.policy.frozen import evolve
 from kulanz.policy.identity import effect_id
 from kulanz.policy.state import Change, Decision, Hold, Moment, Owner, State, Timer, Transition
-from kulanz.policy.state.refunds import Refund, RefundState
+from kulanz.policy.state.refunds import Refund, RefundState, Verdict
 
 _RANKS = {RefundState.PAID: 55, RefundState.APPROVED: 52, RefundState.DENIED: 52, RefundState.FAILED: 51}
 _DECIDED = frozenset({"refund.approved", "refund.denied"})
@@ -128,7 +128,8 @@ class RefundsArea(Area):
         refund = decision.state.refund(subject)
         if refund is None:
             return {}
-        denied = refund.state is RefundState.DENIED
+        denied, payment = refund.state is RefundState.DENIED, refund.payment
+        refused = denied and refund.answer.verdict is Verdict.NOT_ELIGIBLE
         return {
             "decision": "denied" if denied else "approved",
             "amount": refund.payment.total if denied else refund.amount,
@@ -138,6 +139,12 @@ class RefundsArea(Area):
             "pay_by": refund.pay_by,
             "statutory_withdrawal_until": refund.statutory_until,
             "reason": "refund",
+            "why": refund.answer.why if refused else None,
+            "decision_reason": (refund.decision_reason or None) if denied else None,
+            **_developer(refund),
+            "plan_ends": refund.takes and bool(refund.subscriptions) and refund.amount >= refund.left,
+            "tax_kept": (payment.tax or None) if refund.policy.refund.base_only else None,
+            "amount_clause": refund.policy.refund.amount_clause or None,
         }
 
     def still_wanted(self, effect: Effect, state: State, book: Book) -> bool | None:
@@ -201,6 +208,12 @@ def _ordered(act: f.RefundOrdered | f.LicenceSwitchedOff, step: Transition) -> I
         yield _change("refund.ordered" if isinstance(act, f.RefundOrdered) else "licence.switched_off", refund, 5)
 
 
+def _developer(refund: Refund) -> dict[str, Any]:
+    """Return whose policy the product follows, and how to reach them."""
+    known = refund.developer
+    return {} if known is None else {"developer": known.name, "developer_contact": known.contact}
+
+
 def _receipt(refund: Refund, book: Book) -> Iterator[Change]:
     """Name the clauses by which it was asked (plexo 9.1), is answered (9.2), and comes to less than the total (14).
 
@@ -245,6 +258,7 @@ def _change(rule: str, refund: Refund, rank: int) -> Change:
         "differs": list(refund.differs) or None,
         "actor": refund.decided_by,
         "reason": (refund.decision_reason or None) if rule in _DECIDED else None,
+        **_developer(refund),
     }
     clause = clauses.get(rule, refund.answer.clause)
     return Change(

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from fractions import Fraction
 
-from kulanz.policy.areas import trials
+from kulanz.policy.areas import periods, trials
 from kulanz.policy.areas.refunds.payments import in_use, is_first
 from kulanz.policy.areas.refunds.stems import mentions
 from kulanz.policy.book import Book
+from kulanz.policy.book.add_ons import withdrawal
 from kulanz.policy.document import Policy
-from kulanz.policy.document.refunds import RefundRules
+from kulanz.policy.document.refunds import DeveloperRules, RefundRules
 from kulanz.policy.facts import BESIDE_A_PERIOD
 from kulanz.policy.state.refunds import Payment, RefundAnswer, Verdict
 from kulanz.policy.state.terms import Catalogue
+
+_SAME_PERIOD = timedelta(days=1)
+"""How far apart an order and the first invoice of its subscription may be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +90,12 @@ def judge(question: Question) -> RefundAnswer:
     return _doubted(question) or refund_answer if refund_answer.verdict is Verdict.ELIGIBLE else refund_answer
 
 
+def developer_of(question: Question) -> DeveloperRules | None:
+    """Return who made what a payment bought, where the policy knows."""
+    product = question.payment.product
+    return next((each for each in question.rules.developers if mentions(each.products, product)), None)
+
+
 def _nothing_to_give(question: Question) -> RefundAnswer | None:
     """Return the answer where there is no money of ours to give, or a bank decides about it."""
     rules, payment = question.rules, question.payment
@@ -106,11 +116,11 @@ def _trial_clause(question: Question) -> str:
 
 
 def _withdrawn_line(question: Question) -> RefundAnswer | None:
-    """Return the line of an add-on that was invoiced before its booking was withdrawn from in time (cloudcrm)."""
-    log = question.book.add_ons.get(question.add_on or "")
-    if log is None or log.cancelled is None or not log.cancelled.refund_due:
+    """Return what was charged for an add-on before its booking was withdrawn from in time, tax and all (cloudcrm)."""
+    withdrawn = withdrawal(question.book.add_ons, question.add_on) if question.add_on else None
+    if withdrawn is None or not withdrawn.refund_due:
         return None
-    due = min(log.cancelled.refund_due, question.left)
+    due = min(withdrawn.refund_due, question.payment.left(base_only=False))
     return RefundAnswer(Verdict.ELIGIBLE, question.policy.add_ons.withdrawal_clause, due, "withdrawal")
 
 
@@ -242,9 +252,10 @@ def _exception(question: Question) -> RefundAnswer | None:
     rules = question.rules
     moved_at = min((item.told.moved_at for item in question.book.moves.values()), default=None)
     if rules.moves and (moved_at is not None or mentions(rules.moves, question.reason)):
-        return RefundAnswer(
-            Verdict.REVIEW, rules.move_clause, _unused(question, moved_at or question.at), "move_to_on_premise"
-        )
+        unused = _unused(question, moved_at or question.at)
+        if unused:
+            return RefundAnswer(Verdict.REVIEW, rules.move_clause, unused, "move_to_on_premise")
+        return _no(rules.move_clause, "used_up")
     twice = bool(rules.exceptional) and any(_is_twin(item, question.payment) for item in question.known)
     if twice or mentions(rules.exceptional, question.reason):
         return _review(question, rules.exceptional_clause, "charged_twice" if twice else "exceptional")
@@ -264,12 +275,19 @@ def _is_twin(twin: Payment, payment: Payment) -> bool:
 
 
 def _unused(question: Question, since: datetime) -> int:
-    """Return the part of what is left that the days after the move have, rounded down; before it, an estimate."""
-    sub = question.book.subscriptions.get(question.payment.subscription or "")
-    until = (sub.seen.ends_at or sub.seen.renews_at) if sub else None
-    if until is None or until <= since or until <= question.payment.at:
+    """Return the part of what is left that the days after the move have, rounded down; before it, an estimate.
+
+    A payment is for its own period, which ends where the next one begins.
+    """
+    payment, sub = question.payment, question.book.subscriptions.get(question.payment.subscription or "")
+    if sub is None:
         return 0
-    share = Fraction((until - since).days, max(1, (until - question.payment.at).days))
+    began = (periods.started(invoice) for invoice in periods.regular_invoices(sub.seen.key, question.book))
+    ends = (at for at in (*began, sub.seen.ends_at or sub.seen.renews_at) if at and at > payment.at + _SAME_PERIOD)
+    until = min(ends, default=None)
+    if until is None or until <= since:
+        return 0
+    share = Fraction((until - since).days, max(1, (until - payment.at).days))
     return int(question.left * min(Fraction(1), share))
 
 

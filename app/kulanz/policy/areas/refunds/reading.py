@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 
 from kulanz.policy.areas import full_refunds
 from kulanz.policy.areas.disputes import chargebacks
 from kulanz.policy.areas.refunds import asking
-from kulanz.policy.areas.refunds.eligibility import Question, judge, kindest
+from kulanz.policy.areas.refunds.eligibility import Question, developer_of, judge, kindest
 from kulanz.policy.areas.refunds.payments import bought_with, payments
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Dispute
@@ -125,12 +125,12 @@ def refunds(book: Book, moment: Moment) -> Iterator[Refund]:
 
 def promised_answer(at: datetime, book: Book, terms: Terms, zone: str) -> datetime:
     """Return by when a request of that time is to be answered (plexo 9.2)."""
-    return working_days.after(at, terms.at(at).refund.decide_within, zone, _is_working(book, terms))
+    return working_days.after(at, terms.at(at).refund.decide_within, zone, terms.working_days(book))
 
 
 def promised_payment(decided_at: datetime, rules: RefundRules, book: Book, terms: Terms, zone: str) -> datetime:
     """Return by when the money of a request that was decided then is to be there (plexo 9.2)."""
-    return working_days.after(decided_at, rules.pay_within, zone, _is_working(book, terms))
+    return working_days.after(decided_at, rules.pay_within, zone, terms.working_days(book))
 
 
 def _statutory_until(payment: Payment, question: Question, terms: Terms) -> datetime | None:
@@ -138,13 +138,8 @@ def _statutory_until(payment: Payment, question: Question, terms: Terms) -> date
     days, book = question.rules.statutory_withdrawal, question.book
     sub = book.subscriptions.get(payment.subscription or "")
     began = (sub.seen.created_at if sub else None) or payment.at
-    until = working_days.end_of_period(began, days, question.zone, _is_working(book, terms))
+    until = working_days.end_of_period(began, days, question.zone, terms.working_days(book))
     return until if days and question.at <= until else None
-
-
-def _is_working(book: Book, terms: Terms) -> Callable[[date], bool]:
-    country = book.word("country") or terms.country
-    return lambda day: terms.calendar(country, day)
 
 
 def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: RefundReader) -> Refund:
@@ -198,6 +193,7 @@ def _refund(fact: RefundRequested, log: RefundLog, payment: Payment, readers: Re
         disputed=readers.disputed(payment, but=full_refunds.NO_OUTCOME),
         lapsed=lapsed,
         policy=question.policy,
+        developer=developer_of(question) if answer.why == "delegated" else None,
         pinned=pinned,
         differs=asking.differences(fact, readers.book),
     )

@@ -17,6 +17,7 @@ from kulanz.web.api.documents.standing import (
     Dispute,
     DunningCase,
     Hold,
+    Link,
     Override,
     Policy,
     Subscription,
@@ -52,6 +53,9 @@ class Account(Document, frozen=True, kw_only=True):
     collections: list[Collection]
     debtor: DebtorHeld | None
     closures: list[Closure]
+    links: list[Link]
+    linkable_to: str | None
+    """The account that the customer names elsewhere, of an account that has only a customer's name."""
     delivery: Delivery
     mandates: list[Mandate]
     timers: list[Timer]

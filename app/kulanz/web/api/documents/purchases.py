@@ -27,7 +27,9 @@ class AddOn(Document, frozen=True, kw_only=True):
     draft_amount: int
     """What goes out with the next regular invoice."""
     invoice_id: str | None
-    """The invoice that the draft went out with."""
+    """The invoice that the first draft went out with."""
+    part_of: str | None
+    """The add-on of which these are the pieces that were cancelled."""
 
 
 class PolicyVersion(Document, frozen=True, kw_only=True):
@@ -35,6 +37,13 @@ class PolicyVersion(Document, frozen=True, kw_only=True):
 
     name: str
     version: int
+
+
+class Developer(Document, frozen=True, kw_only=True):
+    """Whose policy a product follows, and how to reach them."""
+
+    name: str
+    contact: str
 
 
 class RefundRequest(Document, frozen=True, kw_only=True):
@@ -46,6 +55,8 @@ class RefundRequest(Document, frozen=True, kw_only=True):
     verdict: Verdict
     clause: str | None
     why: str
+    developer: Developer | None
+    """Where the policy leaves a product to its developer and knows them."""
     refundable_amount: int
     amount: int
     refunded_amount: int

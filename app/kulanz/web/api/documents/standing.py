@@ -21,6 +21,8 @@ class Subscription(Document, frozen=True, kw_only=True):
     status: Status
     upgrade_unpaid: bool
     """Whether a dearer plan was chosen that is not paid for: `plan` is that one, and what is given is the paid one."""
+    paid_twice: bool
+    """Whether the account has paid for the same plan by another subscription for more than a day."""
     renews_at: datetime | None
     ends_at: datetime | None
     trial_ends_at: datetime | None
@@ -44,6 +46,8 @@ class DunningCase(Document, frozen=True, kw_only=True):
     """How many dunning letters went out."""
     fees: int
     """What they cost beside `amount_due`: owed, never charged by us."""
+    claim: bool
+    """Whether another customer's purchase is unpaid, which does not count for the account's standing."""
 
 
 class Dispute(Document, frozen=True, kw_only=True):
@@ -60,6 +64,16 @@ class Dispute(Document, frozen=True, kw_only=True):
     payment_id: str | None
     reference: str | None
     reason: str
+    claim: bool
+    """Whether another customer's purchase is disputed, which does not count for the account's standing."""
+
+
+class Link(Document, frozen=True, kw_only=True, rename={"source": "from"}):
+    """An operator's word by which purchases belong to the account."""
+
+    source: str
+    linked_at: datetime
+    objects: list[str]
 
 
 class ProposedRefund(Document, frozen=True, kw_only=True):

@@ -29,6 +29,12 @@ def cancel_add_on(add_on: str) -> Command:
     return CancelAddOn(add_on=add_on)
 
 
+@orders("/accounts/{account_id}/add-ons/{add_on_id}/cancel", forms.AddOnCancellation, purchases.AddOn)
+def cancel_pieces(form: forms.AddOnCancellation, add_on: str) -> Command:
+    """Cancel some pieces of an add-on, or withdraw from them; the answer is the part that they are from now on."""
+    return CancelAddOn(add_on=add_on, **form.said())
+
+
 @orders("/accounts/{account_id}/credits", forms.CreditForm, purchases.Credit, status=201, repeats="credits")
 def move_credit(form: forms.CreditForm, _: str) -> Command:
     """Record what was bought or spent of prepaid credit, or that it ended."""
@@ -93,7 +99,8 @@ link_account = Operation(
 )
 
 ABOUT_PURCHASES = (
-    *(book_add_on, cancel_add_on, move_credit, mark_deployed, note_cancellation, note_contact, record_move),
+    *(book_add_on, cancel_add_on, cancel_pieces, move_credit, mark_deployed),
+    *(note_cancellation, note_contact, record_move),
     link_account,
     *(request_refund, approve_refund, deny_refund),
 )

@@ -1,0 +1,1 @@
+"""The area of purchases that earlier versions recorded for several accounts."""
