@@ -28,6 +28,8 @@ from kulanz.errors import ConfigurationError, RefusedError
 from kulanz.formats.wording import how_many
 from kulanz.runtime import parent_watch as ties
 
+HONCHO = "HONCHO_PROCESS_NAME"
+"""The variable by which `honcho start` names each process of a Procfile, `release` among them."""
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a platform's router is outside
 
 
@@ -56,12 +58,10 @@ def worker(*, burst: bool) -> None:
     settings = load(environment())
     name_misspelt_settings()
     _name_fault_of_redis(settings)
-    refuse_a_missing_file(settings.database_url)
     if burst:
+        refuse_a_missing_file(settings.database_url)
         replace_by_worker("burst")
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = _stopped_by_signal()
     with Supervisor(variables=environment(), say=lambda line: click.echo(line, err=True)) as supervisor:
         for role in ("events", "effects"):
             supervisor.start(Process(name=role, command=python("kulanz_workers", role)))
@@ -110,6 +110,9 @@ def migrate(*, to_url: str | None, accept: bool, dry_run: bool, actor: str, as_j
         click.echo(f"would bring the database from {before} to {after}" if dry_run else words)
 
     emit(document, as_json, show)
+    if HONCHO in environment() and not dry_run:
+        click.echo("kulanz: note: `honcho start` ends all once one process has ended, so this one stays", err=True)
+        _stopped_by_signal().wait()
 
 
 def _move(url: str, *, actor: str, dry_run: bool, as_json: bool) -> None:
@@ -178,6 +181,14 @@ def _name_fault_of_redis(settings: Settings) -> None:
 
     if fault := redis_faults.at(settings.redis_url):
         click.echo(f"kulanz: note: REDIS_URL: {fault.found}: {fault.advice}", err=True)
+
+
+def _stopped_by_signal() -> threading.Event:
+    """Return what SIGINT and SIGTERM set from now on."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
 
 
 def _require_an_endpoint(settings: Settings) -> None:
