@@ -20,6 +20,7 @@ from sqlalchemy import delete
 
 from kulanz.cli.doctor import external
 from kulanz.cli.doctor.finding import Finding
+from kulanz.cli.listening import authority
 from kulanz.cli.up import private_redis
 from kulanz.policy import document
 from kulanz.privacy import after_restore
@@ -278,21 +279,32 @@ def test_an_rq_worker_of_somebody_else_on_our_queues_is_named_and_attends_nothin
     assert "foreign workers" not in alone
 
 
-def test_a_redis_cluster_is_named_by_the_doctor_and_at_the_start(kulanz: Kulanz, examine: Any, tmp_path: Path) -> None:
+@contextlib.contextmanager
+def a_redis_on_a_port(folder: Path, host: str, *options: str) -> Iterator[str]:
     port = a_free_port()
-    command = [private_redis.binary(), "--port", str(port), "--cluster-enabled", "yes", "--save", ""]
-    url = f"redis://127.0.0.1:{port}"
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=tmp_path) as server:
+    command = [private_redis.binary(), "--bind", host, "--port", str(port), "--save", "", *options]
+    url = f"redis://{authority(host, port)}"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder) as server:
         try:
             await_redis(url)
-            found = examine(REDIS_URL=url)["redis"]
-            started = kulanz("worker", "--burst", REDIS_URL=url, DATABASE_URL="sqlite:////proc/nowhere/kulanz.db")
+            yield url
         finally:
             server.terminate()
+
+
+def test_a_redis_cluster_is_named_by_the_doctor_and_at_the_start(kulanz: Kulanz, examine: Any, tmp_path: Path) -> None:
+    with a_redis_on_a_port(tmp_path, "127.0.0.1", "--cluster-enabled", "yes") as url:
+        found = examine(REDIS_URL=url)["redis"]
+        started = kulanz("worker", "--burst", REDIS_URL=url, DATABASE_URL="sqlite:////proc/nowhere/kulanz.db")
 
     assert (found["ok"], found["detail"]) == (False, "a Redis Cluster, which RQ does not work with")
     assert "Sentinels" in found["advice"]
     assert "note: REDIS_URL: a Redis Cluster" in started.err
+
+
+def test_a_redis_is_reached_by_ipv6(examine: Any, tmp_path: Path) -> None:
+    with a_redis_on_a_port(tmp_path, "::1") as url:
+        assert examine(REDIS_URL=url)["redis"]["ok"]
 
 
 def test_a_certificate_that_nobody_vouches_for_is_named_and_accepted_where_the_address_says_so(
