@@ -23,7 +23,7 @@ VOCABULARIES = {
     "standard": (standard.POLAR | standard.DODO, standard.MAY_SETTLE),
 }
 NO_PAYMENT = re.compile(
-    "failed|past_due|overdue|on_hold|early_fraud_warning|(?<!un)cancel|expired|revoked|deleted|(?<!un)paused$|uncollectible|dispute|adjustment|charge|refund"
+    "failed|past_due|overdue|on_hold|early_fraud_warning|checkout|(?<!un)cancel|expired|revoked|deleted|(?<!un)paused$|uncollectible|dispute|adjustment|charge|refund"
     "|customer.(created|updated|imported)$|licen|order_created|invoice_payment"
 )
 """What events say that tell of no payment for a renewal; what was bought once is none, and neither is a charge."""
