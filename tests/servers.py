@@ -229,7 +229,8 @@ def a_tls_door(url: str, folder: Path) -> Iterator[tuple[str, Path]]:
     certificate, key = folder / "door.pem", folder / "door.key"
     subject = ["-subj", "/CN=door", "-addext", "subjectAltName=IP:127.0.0.1"]
     curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
-    command = ["openssl", "req", "-x509", *curve, "-nodes", "-keyout", key, "-out", certificate, *subject]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    command = ["openssl", "req", "-x509", *curve, "-nodes", *files, *subject]
     subprocess.run(command, check=True, capture_output=True)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
