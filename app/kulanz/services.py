@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kulanz.config import Settings, policy_text
 from kulanz.crypto.vault import Vault
 from kulanz.delivery import Channels
+from kulanz.delivery.brand import Brand
 from kulanz.policy import document
 from kulanz.policy.document import Policy
 from kulanz.policy.state import Catalogue, Terms
@@ -215,6 +216,18 @@ def _lemonsqueezy(settings: Settings, pace: RateLimit) -> dict[str, LemonSqueezy
     return {"lemonsqueezy": LemonSqueezyClient(*matches, guarded_session(), rate_limit=pace)}
 
 
+def brand_of(settings: Settings) -> Brand:
+    """Return the brand that mails show."""
+    given = {"color": settings.brand_color} if settings.brand_color else {}
+    return Brand(
+        name=settings.brand_name,
+        logo=settings.brand_logo,
+        address=settings.brand_address,
+        support=settings.support_email,
+        **given,
+    )
+
+
 def _channels(settings: Settings, clients: Clients) -> Channels:
     return Channels(
         clock=real_now,
@@ -225,6 +238,9 @@ def _channels(settings: Settings, clients: Clients) -> Channels:
         drop_dir=settings.data_dir,
         mail_from=settings.mail_from,
         mail_locale=settings.mail_locale,
+        reply_to=settings.mail_reply_to,
+        templates=settings.templates,
+        brand=brand_of(settings),
         timezone=settings.timezone,
         billing_url=settings.billing_url,
         bank=settings.bank_account,

@@ -21,10 +21,11 @@ RUNNING = {"up", "web", "worker", "clock run", "provider-sim"}
 """They do not end by themselves: what they print is a log."""
 READING = {
     "backup", "certificates", "check", "demo", "diff", "doctor", "due", "evidence", "explain", "export", "find",
-    "generate", "hash", "init", "key", "keys", "list", "plan-change", "reference", "replay", "schema", "send",
-    "show", "sign", "simulate", "status", "verify",
+    "generate", "hash", "init", "key", "keys", "list", "plan-change", "preview", "reference", "replay",
+    "schema", "send", "show", "sign", "simulate", "status", "test", "verify",
 }  # fmt: skip
-"""They change nothing of ours; `send` and `demo` are a provider that delivers, `init` comes before all else."""
+"""They change nothing of ours; `send` and `demo` are a provider that delivers, `init` comes before all else,
+`test` sends a sample to oneself."""
 OF_MANY_COMMANDS = {"--json", "--dry-run", "--actor", "--token-file", "--yes"}
 """The contract tells of them once, for all commands."""
 

@@ -97,7 +97,8 @@ class _Text(HTMLParser):
         self.links.extend(value for name, value in attrs if name in {"href", "src"})
 
     def handle_data(self, data: str) -> None:
-        self.words += data
+        if self.tags[-1:] != ["style"]:
+            self.words += data
 
 
 def read(html: str) -> _Text:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from kulanz.config.sources import VARIABLES
+from kulanz.delivery.notices import OPTIONAL, OWN, REQUIRED
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "bench").glob("*.md"))]
@@ -60,3 +61,10 @@ def test_every_decision_is_listed() -> None:
     unlisted = {page.name for page in folder.glob("0*.md") if f"({page.name})" not in index}
 
     assert unlisted == set()
+
+
+def test_the_page_about_mails_names_every_variable_and_notice_of_a_template() -> None:
+    page = (ROOT / "docs" / "mails.md").read_text()
+    names = {*OPTIONAL, *OWN, *REQUIRED, *(name for required in REQUIRED.values() for name in required)}
+
+    assert {name for name in names if f"`{name}`" not in page} == set()

@@ -26,6 +26,7 @@ COMMANDS = {
     "events": ("events:events", "Look after the inbox."),
     "effects": ("effects:effects", "Look after what the world must be told."),
     "breaker": ("breaker:breaker", "Show the circuit breaker on mass downgrades, or release it."),
+    "mail": ("mail:mail", "Check, preview and try what customers are written."),
     "queue": ("queue:queue", "Look at RQ: queues, workers, failed jobs."),
     "policy": ("policy:policy", "Read, compare and try policies, and put them in force."),
     "ledger": ("ledger:ledger", "Check that the decisions are as they were written."),

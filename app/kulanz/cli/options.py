@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kulanz.errors import RefusedError
+from kulanz.errors import ConfigurationError, RefusedError
 
 if TYPE_CHECKING:
+    from kulanz.config import Settings
     from kulanz.services import Services
 
 UNITS = {"d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1), "s": timedelta(seconds=1)}
@@ -121,6 +122,18 @@ def name_misspelt_settings() -> None:
 
     for sentence in misspelt(environment()):
         click.echo(f"kulanz: note: {sentence}", err=True)
+
+
+def refuse_unfit_words(settings: Settings) -> None:
+    """Refuse templates and a logo that could not be sent; raise ConfigurationError naming each with file and line."""
+    if settings.templates is None and settings.brand_logo is None:
+        return
+    from kulanz.delivery.template_check import problems
+    from kulanz.services import brand_of
+
+    found = problems(settings.templates, brand_of(settings), settings.mail_locale)
+    if found:
+        raise ConfigurationError(found)
 
 
 def refuse_a_missing_file(database_url: str) -> None:

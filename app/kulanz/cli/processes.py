@@ -19,6 +19,7 @@ from kulanz.cli.options import (
     json_option,
     name_misspelt_settings,
     refuse_a_missing_file,
+    refuse_unfit_words,
     services,
     table,
 )
@@ -44,6 +45,7 @@ def web(*, host: str | None, processes: int, leash: int | None) -> None:
         name_misspelt_settings()
         _name_fault_of_redis(settings)
     _require_an_endpoint(settings)
+    refuse_unfit_words(settings)
     address = listening_address((settings.host or EVERYWHERE) if host is None else host, settings.port)
     from kulanz.web import server
 
@@ -58,6 +60,7 @@ def worker(*, burst: bool) -> None:
     settings = load(environment())
     name_misspelt_settings()
     _name_fault_of_redis(settings)
+    refuse_unfit_words(settings)
     if burst:
         refuse_a_missing_file(settings.database_url)
         replace_by_worker("burst")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +95,11 @@ def _policy_problems(settings: Settings) -> list[str]:
     return []
 
 
+def _has_words(settings: Settings) -> bool:
+    language = re.split("[-_]", settings.mail_locale)[0]
+    return language in {"de", "en"} or (settings.templates is not None and (settings.templates / language).is_dir())
+
+
 def _contradictions(settings: Settings, given: Mapping[str, RawValue]) -> list[str]:
     explicit_live = settings.lemonsqueezy_mode == "live" and "LEMONSQUEEZY_MODE" in given
     mode_any = settings.lemonsqueezy_mode == "any"
@@ -105,6 +111,10 @@ def _contradictions(settings: Settings, given: Mapping[str, RawValue]) -> list[s
         (
             not settings.database_url.startswith("sqlite") and not has_postgresql_driver(),
             "DATABASE_URL: PostgreSQL needs its driver: pip install 'kulanz[postgres]'",
+        ),
+        (
+            not _has_words(settings),
+            "MAIL_LOCALE: there are words in de, en, and in the languages of KULANZ_TEMPLATES",
         ),
         (settings.test_clock and explicit_live, "KULANZ_TEST_CLOCK is refused with LEMONSQUEEZY_MODE=live"),
         (mode_any and not settings.test_clock, "LEMONSQUEEZY_MODE=any needs KULANZ_TEST_CLOCK=1 or `kulanz up --demo`"),

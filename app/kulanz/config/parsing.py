@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from email.utils import parseaddr
 from importlib.util import find_spec
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -282,6 +283,7 @@ def _sorted(texts: frozenset[str]) -> str:
 
 
 TEXT = Kind(text_of, str)
+PATH = Kind(lambda value: Path(text_of(value)).expanduser().absolute(), str)
 SECRET = Kind(text_of, _hidden, secret=True)
 FLAG = Kind(single(_flag, "1 or 0"), lambda flag: str(int(flag)))
 PORT = Kind(single(_port, f"a number from 1 to {MAX_PORT}"), str)

@@ -316,9 +316,48 @@ class Settings:
     )
     mail_locale: str = _telling(
         "MAIL_LOCALE",
-        kinds.choice("de", "en"),
-        "`de` or `en`; an account's own language is in custom data `locale`",
+        kinds.matching("[a-z]{2,3}([-_][A-Z]{2})?", "a language, such as de or de-AT"),
+        "`de`, `en`, or a language that `KULANZ_TEMPLATES` has; an account's own language is in custom data `locale`",
         default="en",
+    )
+    mail_reply_to: str | None = _telling(
+        "MAIL_REPLY_TO", kinds.MAIL_ADDRESS, "where answers to mails go, if not to the sender", default=None
+    )
+    support_email: str | None = _telling(
+        "SUPPORT_EMAIL", kinds.MAIL_ADDRESS, "named under each mail to a customer: where questions go", default=None
+    )
+    templates: Path | None = _telling(  # noqa: RUF009 - a field of the dataclass
+        "KULANZ_TEMPLATES",
+        kinds.PATH,
+        "a folder of [your own words](mails.md), file by file; ours stand for every file that it lacks",
+        default=None,
+    )
+    """The folder of the merchant's own templates of mails."""
+    brand_name: str | None = _telling(
+        "BRAND_NAME",
+        kinds.matching(r"[^\x00-\x1f\x7f]{1,100}", "at most 100 characters, on one line"),
+        "the sender's name where `MAIL_FROM` has none, and the logo's other text",
+        default=None,
+    )
+    brand_logo: str | None = _telling(
+        "BRAND_LOGO",
+        kinds.matching(r"https?://[^\s\"'<>]+|[^\x00-\x1f:]+", "https://… or a file"),
+        "shown above each mail: `https://…`, or a PNG, JPEG or GIF file of at most 256 KiB, which goes out with it",
+        default=None,
+    )
+    """An address on the web, or a file."""
+    brand_color: str | None = _telling(
+        "BRAND_COLOR",
+        kinds.matching("#[0-9a-fA-F]{6}", "a colour such as #0b57d0"),
+        "the colour of the button, as `#rrggbb`",
+        default=None,
+        text="a blue",
+    )
+    brand_address: str | None = _telling(
+        "BRAND_ADDRESS",
+        kinds.matching(r"[^\x00-\x09\x0b-\x1f\x7f]{1,500}", "at most 500 characters"),
+        "your imprint, which stands under each mail; `\\|` begins a new line",
+        default=None,
     )
     billing_url: str | None = _telling(
         "BILLING_URL", kinds.WEB, "where your customer pays or changes the card", default=None

@@ -5,6 +5,8 @@ Importing this is light: HTTP, templates and dates of all languages are loaded b
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from kulanz.delivery.channels import Attempt, Channels
 from kulanz.delivery.report import AttemptReport, AttemptState
 from kulanz.policy.effects import (
@@ -29,6 +31,7 @@ __all__ = [
     "AttemptState",
     "Channels",
     "deliver",
+    "with_words",
 ]
 
 
@@ -52,6 +55,26 @@ def deliver(effect: Effect, channels: Channels, attempt: Attempt) -> AttemptRepo
             return _alert(effect, channels, attempt)
         case _:
             return _call_provider(effect, channels, attempt)
+
+
+def with_words(effect: Effect, channels: Channels, attempt: Attempt) -> tuple[Effect, str | None]:
+    """Return a notice with the words that are going to be handed over, and what is wrong with a template.
+
+    Every attempt hands over the same words. What cannot be written stays as it is, and `deliver` says why.
+    """
+    if not isinstance(effect, SendMail | SendLetter) or effect.words is not None:
+        return effect, None
+    from kulanz.delivery import letter, mail  # noqa: PLC0415
+    from kulanz.errors import UntranslatableError  # noqa: PLC0415
+
+    try:
+        if isinstance(effect, SendMail):
+            words, fault = mail.write(effect, channels, attempt)
+        else:
+            words, fault = letter.write(effect, channels, attempt)
+    except UntranslatableError:
+        return effect, None
+    return replace(effect, words=words), str(fault) if fault else None
 
 
 def _call_provider(effect: _ProviderCall, channels: Channels, attempt: Attempt) -> AttemptReport:

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kulanz.delivery.brand import Brand
 from kulanz.delivery.provider import ProviderClient
 from kulanz.formats.bank_accounts import BankAccount
 
@@ -38,6 +39,10 @@ class Channels:
     """Where folders of files for people outside are."""
     mail_from: str = "kulanz@localhost"
     mail_locale: str = "en"
+    reply_to: str | None = None
+    templates: Path | None = None
+    """The folder of the merchant's own templates."""
+    brand: Brand = field(default_factory=Brand)
     timezone: str = "UTC"
     """Zone of the dates in mails where the effect's data names none (`timezone`)."""
     billing_url: str | None = None

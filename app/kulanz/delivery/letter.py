@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from email.utils import parseaddr
-
 from kulanz.delivery.backoff import try_again
 from kulanz.delivery.callback import send_callback
 from kulanz.delivery.channels import Attempt, Channels
 from kulanz.delivery.letterbox import LETTERS, post
-from kulanz.delivery.notices import Recipient, RenderedNotice, locale_of, one_line, render, zone_of
+from kulanz.delivery.notices import one_line, render
+from kulanz.delivery.reading import kept, reader
 from kulanz.delivery.report import AttemptReport, AttemptState, parked
+from kulanz.delivery.wording import TemplateFault
 from kulanz.errors import UntranslatableError
-from kulanz.policy.effects import Notify, SendLetter
+from kulanz.policy.effects import Notify, SendLetter, Words
 from kulanz.policy.facts import Outcome
 
 
 def send_letter(effect: SendLetter, channels: Channels, attempt: Attempt) -> AttemptReport:
     """Hand the letter to whoever prints it: what is written, or what the callback took, counts as delivered."""
     try:
-        letter = render(effect.notice, effect.data, _reader(effect, channels, attempt))
+        letter = effect.words or write(effect, channels, attempt)[0]
     except UntranslatableError as error:
         return parked(error.detail)
     return (
@@ -28,22 +28,16 @@ def send_letter(effect: SendLetter, channels: Channels, attempt: Attempt) -> Att
     )
 
 
-def _reader(effect: SendLetter, channels: Channels, attempt: Attempt) -> Recipient:
+def write(effect: SendLetter, channels: Channels, attempt: Attempt) -> tuple[Words, TemplateFault | None]:
+    """Put a notice into words; `UntranslatableError` where there is no such notice or its data does not fit."""
     lines = (str(one_line(line)) for line in effect.to.splitlines())
-    return Recipient(
-        locale=locale_of(effect.locale, channels.mail_locale),
-        zone=zone_of(effect.data.get("timezone"), channels.timezone),
-        account=str(one_line(attempt.account)),
-        sender=parseaddr(channels.mail_from)[0] or None,
-        billing_url=channels.billing_url,
-        bank=channels.bank,
-        to=tuple(line for line in lines if line),
-        from_lines=channels.sender_lines,
-        on=attempt.decided_at,
-    )
+    to = tuple(line for line in lines if line)
+    written_for = reader(channels, attempt, effect.locale, effect.data, effect.step, to=to, on=attempt.decided_at)
+    rendered = render(effect.notice, effect.data, written_for)
+    return kept(rendered, "", None), rendered.fault
 
 
-def _filed(effect: SendLetter, letter: RenderedNotice, channels: Channels, attempt: Attempt) -> AttemptReport:
+def _filed(effect: SendLetter, letter: Words, channels: Channels, attempt: Attempt) -> AttemptReport:
     if channels.drop_dir is None:
         return AttemptReport(state=AttemptState.SKIPPED, outcome=Outcome.FAILED, error="no data directory is set")
     try:
@@ -53,7 +47,7 @@ def _filed(effect: SendLetter, letter: RenderedNotice, channels: Channels, attem
     return AttemptReport(state=AttemptState.DONE, outcome=Outcome.DONE)
 
 
-def _called(effect: SendLetter, letter: RenderedNotice, channels: Channels, attempt: Attempt) -> AttemptReport:
+def _called(effect: SendLetter, letter: Words, channels: Channels, attempt: Attempt) -> AttemptReport:
     data = {
         "notice": effect.notice,
         "to": effect.to,

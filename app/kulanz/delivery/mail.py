@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from email.header import Header
 from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
 from email.message import EmailMessage
 from email.policy import SMTP, Policy
 from email.utils import format_datetime, parseaddr
+from pathlib import Path
 
 from kulanz.delivery.backoff import try_again
+from kulanz.delivery.brand import LOGO_CID, logo_kind
 from kulanz.delivery.channels import Attempt, Channels
 from kulanz.delivery.letterbox import post
-from kulanz.delivery.notices import Recipient, RenderedNotice, locale_of, one_line, render, zone_of
+from kulanz.delivery.notices import one_line, render
+from kulanz.delivery.reading import kept, reader
 from kulanz.delivery.report import AttemptReport, AttemptState, parked
 from kulanz.delivery.smtp import deliver, mail_server
+from kulanz.delivery.wording import TemplateFault
 from kulanz.errors import FarEndError, UnknownOutcomeError, UntranslatableError
 from kulanz.formats.mail_addresses import ascii_address
-from kulanz.policy.effects import SendMail
+from kulanz.policy.effects import SendMail, Words
 from kulanz.policy.facts import Outcome
 
 
@@ -47,16 +52,17 @@ def send(effect: SendMail, channels: Channels, attempt: Attempt) -> AttemptRepor
         whose = "the customer" if recipient is None else "MAIL_FROM"
         return parked(f"no usable mail address of {whose}")
     try:
-        written = letter(effect, channels, attempt)
+        words = effect.words or write(effect, channels, attempt)[0]
     except UntranslatableError as error:
         return parked(error.detail)
-    message = _message(effect, written, channels, attempt, sender=sender, recipient=recipient)
+    message = _message(effect, words, channels, attempt, recipient=recipient)
     return _handed_over(message.as_bytes(), effect, channels, attempt, sender=sender, recipient=recipient)
 
 
-def letter(effect: SendMail, channels: Channels, attempt: Attempt) -> RenderedNotice:
+def write(effect: SendMail, channels: Channels, attempt: Attempt) -> tuple[Words, TemplateFault | None]:
     """Put a notice into words; `UntranslatableError` where there is no such notice or its data does not fit."""
-    return render(effect.notice, effect.data, _reader(effect, channels, attempt))
+    rendered = render(effect.notice, effect.data, reader(channels, attempt, effect.locale, effect.data, effect.step))
+    return kept(rendered, _sender(channels), channels.reply_to), rendered.fault
 
 
 def message_id(effect_id: str, sender: str) -> str:
@@ -67,33 +73,42 @@ def message_id(effect_id: str, sender: str) -> str:
     return f"<{hashlib.sha256(effect_id.encode()).hexdigest()[:32]}@{sender.rpartition('@')[2]}>"
 
 
-def _reader(effect: SendMail, channels: Channels, attempt: Attempt) -> Recipient:
-    return Recipient(
-        locale=locale_of(effect.locale, channels.mail_locale),
-        zone=zone_of(effect.data.get("timezone"), channels.timezone),
-        account=str(one_line(attempt.account)),
-        sender=parseaddr(channels.mail_from)[0] or None,
-        billing_url=channels.billing_url,
-        bank=channels.bank,
-    )
+def _sender(channels: Channels) -> str:
+    """Return the mail's From: the name in MAIL_FROM, else that of the brand."""
+    name, address = parseaddr(channels.mail_from)
+    return str(Address(display_name=name or channels.brand.name or "", addr_spec=ascii_address(address) or ""))
 
 
-def _message(
-    effect: SendMail, letter: RenderedNotice, channels: Channels, attempt: Attempt, *, sender: str, recipient: str
-) -> EmailMessage:
+def _message(effect: SendMail, words: Words, channels: Channels, attempt: Attempt, *, recipient: str) -> EmailMessage:
     message = EmailMessage(policy=MAIL_POLICY)
-    message["From"] = Address(display_name=parseaddr(channels.mail_from)[0], addr_spec=sender)
+    name, address = parseaddr(words.sender)
+    message["From"] = Address(display_name=name, addr_spec=address)
     message["To"] = Address(addr_spec=recipient)
-    message["Subject"] = letter.subject
+    if words.reply_to:
+        message["Reply-To"] = Address(addr_spec=words.reply_to)
+    message["Subject"] = words.subject
     message["Date"] = format_datetime(channels.clock())
-    message["Message-ID"] = message_id(effect.id, sender)
-    message["Content-Language"] = letter.language
+    message["Message-ID"] = message_id(effect.id, address)
     message["Auto-Submitted"] = "auto-generated"
     message["X-Kulanz-Notice"] = effect.notice
     message["X-Kulanz-Account"] = str(one_line(attempt.account))
-    message.set_content(letter.text)
-    message.add_alternative(letter.html, subtype="html")
+    message.set_content(words.text)
+    message.add_alternative(words.html, subtype="html")
+    message["Content-Language"] = words.language  # What sets the content takes such a header away.
+    _enclose_logo(message, words, channels.brand.logo_file)
     return message
+
+
+def _enclose_logo(message: EmailMessage, words: Words, logo: Path | None) -> None:
+    """Send the logo's file along where the words name it; a mail without its logo goes all the same."""
+    if logo is None or f"cid:{LOGO_CID}" not in words.html:
+        return
+    with suppress(OSError):
+        content = logo.read_bytes()
+        html = message.get_body(("html",))
+        if isinstance(html, EmailMessage):
+            kind = logo_kind(content) or "png"
+            html.add_related(content, "image", kind, cid=f"<{LOGO_CID}>", disposition="inline")
 
 
 def _handed_over(

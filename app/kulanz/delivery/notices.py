@@ -6,29 +6,43 @@ paragraph. The HTML part is made from the same paragraphs, so the two can never 
 
 from __future__ import annotations
 
-import json
 import re
 import textwrap
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from html import unescape
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time, get_timezone_name
-from babel.numbers import format_currency
-from jinja2 import Environment, PackageLoader, StrictUndefined, TemplateError, pass_context, select_autoescape
-from jinja2.runtime import Context
+from babel import Locale
+from babel.dates import format_date
+from jinja2 import Template, TemplateError
 
+from kulanz.delivery.filters import instant_of
+from kulanz.delivery.languages import LANGUAGES
+from kulanz.delivery.recipient import Recipient, locale_of, zone_of
+from kulanz.delivery.wording import (
+    TemplateFault,
+    UnfitWordsError,
+    environment,
+    fault_of,
+    has_notice,
+    html_template,
+    text_template,
+)
 from kulanz.errors import UntranslatableError
-from kulanz.formats.bank_accounts import BankAccount
-from kulanz.formats.money import units
-from kulanz.formats.reasons import REASONS
-from kulanz.formats.wording import shell_word
+from kulanz.policy.effects import OPERATORS_NOTICE
 
-LANGUAGES = ("de", "en")
+__all__ = [
+    "LANGUAGES",
+    "OPTIONAL",
+    "REQUIRED",
+    "Recipient",
+    "RenderedNotice",
+    "locale_of",
+    "one_line",
+    "render",
+    "zone_of",
+]
 
 REQUIRED: Mapping[str, tuple[str, ...]] = {
     "grace_started": ("deadline",),
@@ -101,7 +115,39 @@ OPTIONAL = (
 )
 """What the templates use where it is there."""
 
+OWN = (
+    "account",
+    "sender",  # the name in MAIL_FROM, else BRAND_NAME
+    "billing_url",
+    "step",  # the number of the reminder
+    "disputed",
+    "given",  # all data of an alert, by name
+    "bank",  # where transfers go: `bank.holder`, `bank.iban`, `bank.bic`
+    "paper",  # whether it is a letter on paper
+    "brand_name",
+    "brand_logo",  # for the `src` of an `img` element
+    "brand_color",
+    "brand_address",
+    "support_email",
+)
+"""What every template may use; `subject` is that of the letter in HTML."""
+PROMISES = ("deadline", "data_deletion_eligible_at", "billed_until", "ends_at")
+"""Data that a letter must tell where it requires them: their day stands in it, as the filter `day` writes it."""
+
 _LONGEST_VALUE = 200
+_LONGEST_SUBJECT = 300
+FAULTS = (
+    TemplateError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    OSError,
+    MemoryError,
+)
+"""Everything that a template can raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,67 +158,83 @@ class RenderedNotice:
     subject: str
     text: str
     html: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recipient:
-    """How the letter is written: language and formats, zone, and what every template may name."""
-
-    locale: Locale
-    zone: ZoneInfo
-    account: str
-    sender: str | None
-    billing_url: str | None
-    bank: BankAccount | None = None
-    """Where transfers go."""
-    to: tuple[str, ...] = ()
-    """The lines of the envelope, for a letter on paper."""
-    from_lines: tuple[str, ...] = ()
-    """The sender's own, on paper."""
-    on: datetime | None = None
-    """The day that stands on it."""
+    fault: TemplateFault | None = None
+    """Why the merchant's own template was not used."""
 
 
 def render(notice: str, data: Mapping[str, Any], reader: Recipient) -> RenderedNotice:
-    """Return the letter; `UntranslatableError` where there is no such notice or its data does not fit."""
+    """Return the letter; `UntranslatableError` where there is no such notice or its data does not fit.
+
+    Where a template of the merchant's fails, or leaves out what the letter must promise, it is written in our words.
+    """
     _check(notice, data)
-    try:
-        written = _environment().get_template(f"{reader.locale.language}/{notice}.txt").render(_values(data, reader))
-    except (TemplateError, ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
-        raise UntranslatableError(f"the notice {notice} cannot be written from its data") from error
-    subject, *paragraphs = [_one_paragraph(block) for block in re.split(r"\n\s*\n", written.strip())]
-    return RenderedNotice(
-        language=reader.locale.language,
-        subject=_spaced(subject),
-        text=_spaced(_as_text(paragraphs)),
-        html=_as_html(_spaced(subject), paragraphs, reader),
-    )
-
-
-def locale_of(wanted: str | None, default: str) -> Locale:
-    """Return the first of the two that names a language we have letters in, with its country; else plain English."""
-    for name in (wanted, default):
-        result = _parsed(name)
-        if result is not None and result.language in LANGUAGES:
-            return result
-    return Locale("en")
-
-
-def _parsed(name: str | None) -> Locale | None:
-    try:
-        return Locale.parse((name or "").replace("-", "_"))
-    except (ValueError, TypeError, UnknownLocaleError):
-        return None
-
-
-def zone_of(*names: object) -> ZoneInfo:
-    """Return the first zone that exists; else UTC."""
-    for name in names:
+    fault = None
+    if reader.templates is not None:
         try:
-            return ZoneInfo(str(name))
-        except (OSError, ValueError, KeyError):
-            continue
-    return ZoneInfo("UTC")
+            return render_own(notice, data, reader)
+        except FAULTS as error:
+            fault = fault_of(error, f"{reader.locale.language}/{notice}.txt", reader.templates)
+    ours = reader.locale if reader.locale.language in LANGUAGES else reader.fallback
+    locale = ours if ours.language in LANGUAGES else Locale("en")
+    try:
+        return replace(_rendered(notice, data, replace(reader, locale=locale, templates=None)), fault=fault)
+    except FAULTS as error:
+        raise UntranslatableError(f"the notice {notice} cannot be written from its data") from error
+
+
+def render_own(notice: str, data: Mapping[str, Any], reader: Recipient) -> RenderedNotice:
+    """Return the letter in the merchant's words; raise what a template raises."""
+    has_words = has_notice(reader.locale.language, notice, reader.step, reader.templates)
+    return _rendered(notice, data, reader if has_words else replace(reader, locale=reader.fallback))
+
+
+def _rendered(notice: str, data: Mapping[str, Any], reader: Recipient) -> RenderedNotice:
+    language, values = reader.locale.language, _values(data, reader)
+    template = text_template(language, notice, reader.step, reader.templates)
+    first, *paragraphs = _paragraphs(template, values)
+    subject = _spaced(first)
+    _refuse_unfit(template, subject, paragraphs)
+    footer = [] if notice == OPERATORS_NOTICE else _footer(values, reader)
+    text = _spaced(_as_text([*paragraphs, *footer]))
+    own = html_template(template, language, notice, reader.step, reader.templates)
+    html = own.render({**values, "subject": subject}) if own else _as_html(subject, paragraphs, footer, reader)
+    for promise in _promised(notice, data, reader):
+        _refuse_without(promise, text, template)
+        _refuse_without(promise, unescape(re.sub(r"<[^>]*>", " ", html)), own or template)
+    return RenderedNotice(language=language, subject=subject, text=text, html=html)
+
+
+def _paragraphs(template: Template, values: Mapping[str, Any]) -> list[str]:
+    return [_one_paragraph(block) for block in re.split(r"\n\s*\n", template.render(values).strip())]
+
+
+def _footer(values: Mapping[str, Any], reader: Recipient) -> list[str]:
+    """Return the paragraphs under a letter to a customer: where questions go, and the imprint."""
+    names = [f"{language}/_imprint.txt" for language in (reader.locale.language, reader.fallback.language, "en")]
+    written = _paragraphs(environment(reader.templates).select_template(names), values)
+    return [paragraph for paragraph in written if paragraph]
+
+
+def _refuse_unfit(template: Template, subject: str, paragraphs: list[str]) -> None:
+    name = template.name or ""
+    if not subject or "\n" in subject or not subject.isprintable() or len(subject) > _LONGEST_SUBJECT:
+        raise UnfitWordsError(name, "the first line is the subject, and an empty line follows it")
+    if not any(paragraphs):
+        raise UnfitWordsError(name, "there is nothing under the subject")
+
+
+def _promised(notice: str, data: Mapping[str, Any], reader: Recipient) -> Iterator[tuple[str, str]]:
+    """Yield what the letter must tell: the name of each, and its day as the reader writes it."""
+    for name in PROMISES:
+        if name in REQUIRED[notice]:
+            local = instant_of(data[name]).astimezone(reader.zone)
+            yield name, _spaced(format_date(local, "long", reader.locale))
+
+
+def _refuse_without(promise: tuple[str, str], words: str, template: Template) -> None:
+    name, day = promise
+    if day not in " ".join(_spaced(words).split()):
+        raise UnfitWordsError(template.name or "", f"{name} is promised and is missing: {{{{ {name} | moment }}}}")
 
 
 def one_line(value: object) -> object:
@@ -197,36 +259,22 @@ def _check(notice: str, data: Mapping[str, Any]) -> None:
 
 def _values(data: Mapping[str, Any], reader: Recipient) -> dict[str, Any]:
     given = {str(key): one_line(value) for key, value in data.items() if value is not None}
+    brand = reader.brand
     own = {
         "account": reader.account,
         "sender": reader.sender,
         "billing_url": reader.billing_url,
+        "step": reader.step,
+        "brand_name": brand.name,
+        "brand_logo": brand.logo_source,
+        "brand_color": brand.color,
+        "brand_address": "\n".join(brand.address_lines),
+        "support_email": brand.support,
         "bank": reader.bank,
         "paper": bool(reader.to),
     }
     disputed = given.get("reason", "dispute" if "amount" in given else None) == "dispute"
     return {**dict.fromkeys(OPTIONAL), **given, **own, "disputed": disputed, "given": given, "reader": reader}
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("kulanz.delivery"),
-        autoescape=select_autoescape(enabled_extensions=("html",), default=False),
-        undefined=StrictUndefined,
-    )
-    environment.filters |= {
-        "because": _because,
-        "cited": _cited,
-        "day": _day,
-        "moment": _moment,
-        "money": _money,
-        "plain": _plain,
-        "plan": _plan,
-        "shell_word": shell_word,
-        "words": _words,
-    }
-    return environment
 
 
 def _one_paragraph(block: str) -> str:
@@ -250,95 +298,20 @@ def _spaced(text: str) -> str:
     return text.replace("\N{NO-BREAK SPACE}", " ").replace("\N{NARROW NO-BREAK SPACE}", " ")
 
 
-def _as_html(subject: str, paragraphs: list[str], reader: Recipient) -> str:
-    template = _environment().get_template("letter.html")
-    blocks = [paragraph.split("\n") for paragraph in paragraphs]
+def _as_html(subject: str, paragraphs: list[str], footer: list[str], reader: Recipient) -> str:
     day = format_date(reader.on.astimezone(reader.zone), "long", reader.locale) if reader.on else None
-    return template.render(
-        language=reader.locale.language,
-        subject=subject,
-        blocks=blocks,
-        billing_url=reader.billing_url,
-        to=reader.to,
-        from_lines=reader.from_lines,
-        day=day,
+    return (
+        environment(reader.templates)
+        .get_template("letter.html")
+        .render(
+            language=reader.locale.language,
+            subject=subject,
+            blocks=[paragraph.split("\n") for paragraph in paragraphs],
+            footer=[paragraph.split("\n") for paragraph in footer],
+            billing_url=reader.billing_url,
+            to=reader.to,
+            from_lines=reader.from_lines,
+            day=day,
+            brand=reader.brand,
+        )
     )
-
-
-@pass_context
-def _day(context: Context, instant: str) -> str:
-    """`8. März 2026`."""
-    reader: Recipient = context["reader"]
-    day = format_date(_instant(instant).astimezone(reader.zone), "long", reader.locale)
-    return day.replace(" ", "\N{NO-BREAK SPACE}")
-
-
-@pass_context
-def _moment(context: Context, instant: str) -> str:
-    """`8. März 2026, 15:08 Uhr (MEZ)`: to the minute, and with its zone, as a deadline must be read one way only."""
-    reader: Recipient = context["reader"]
-    local = _instant(instant).astimezone(reader.zone)
-    time = format_time(local, "short", tzinfo=reader.zone, locale=reader.locale)
-    clock = "\N{NO-BREAK SPACE}Uhr" if reader.locale.language == "de" else ""
-    return f"{_day(context, instant)}, {time}{clock} ({_zone_name(local, reader.locale)})"
-
-
-def _zone_name(local: datetime, locale: Locale) -> str:
-    name = get_timezone_name(local, "short", locale=locale)
-    return f"UTC{name[:3]}:{name[3:]}" if name.startswith(("+", "-")) else name
-
-
-@pass_context
-def _money(context: Context, amount: int, currency: str) -> str:
-    """Minor units of a currency, as the reader writes them."""
-    reader: Recipient = context["reader"]
-    value = units(amount, currency, context["decimals"])
-    return format_currency(value, currency, locale=reader.locale, decimal_quantization=False)
-
-
-@pass_context
-def _plan(context: Context, name: str) -> str:
-    """Return what a plan or an add-on is called: by the policy, else its lower-case name as a title."""
-    reader: Recipient = context["reader"]
-    names = context["names"]
-    words = names.get(name) if isinstance(names, Mapping) else None
-    called = words.get(reader.locale.language) if isinstance(words, Mapping) else None
-    return str(called) if called else name.replace("-", " ").replace("_", " ").title()
-
-
-@pass_context
-def _because(context: Context, why: str) -> str:
-    """Return the words for a verdict."""
-    reader: Recipient = context["reader"]
-    return REASONS[reader.locale.language][why]
-
-
-@pass_context
-def _cited(context: Context, clause: str | None) -> str:
-    """Return ` (Ziffer 6.2 unserer Richtlinie)` where the policy lets mails name its clauses; else nothing.
-
-    A clause that a source names instead of numbering it is a section: `§Non-Payment`, `4-Mahnung`.
-    """
-    if not clause or not context["cites"]:
-        return ""
-    reader: Recipient = context["reader"]
-    german = reader.locale.language == "de"
-    number, _, name = clause.partition("-") if not clause.startswith("§") else ("", "", clause[1:])
-    numbered = f"{'Ziffer' if german else 'section'}\N{NO-BREAK SPACE}{number}" if number else ""
-    named = (f"Abschnitt „{name}“" if german else f"section “{name}”") if name else ""
-    return f" ({', '.join(filter(None, (numbered, named)))} {'unserer Richtlinie' if german else 'of our policy'})"
-
-
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ").replace(".", " ")
-
-
-def _instant(text: str) -> datetime:
-    instant = datetime.fromisoformat(text)
-    if instant.tzinfo is None:
-        raise ValueError("an instant needs its zone")
-    return instant.astimezone(UTC)

@@ -14,7 +14,7 @@ from kulanz.policy.book import Book
 from kulanz.policy.calendar.time import aware
 from kulanz.policy.consequences import effects as telling
 from kulanz.policy.consequences import letters
-from kulanz.policy.consequences.changes import changes, of_own_facts
+from kulanz.policy.consequences.changes import changes, of_own_facts, of_words
 from kulanz.policy.facts import Fact, OwnFact
 from kulanz.policy.frozen import evolve
 from kulanz.policy.state import CALM, Account, Assessed, Change, Decision, Moment, Situation, State, Terms, Transition
@@ -35,6 +35,7 @@ def decide(
     before = _as_decided(account, terms)
     if before is not None and not account.was_told(before):
         account = replace(account, add_ons=before.add_ons, quantities=before.quantities)
+    facts = tuple(facts)
     book = account.book.with_facts(facts)
     now = aware(now)
     terms = terms.under(book, now)
@@ -48,7 +49,7 @@ def decide(
             book = book.with_facts(due)
             step = Transition(account, before, step.after, book, terms)
         if all(_is_quiet(act, step.after) for act in due):
-            return _decision(step, acts, moment)
+            return _decision(step, acts, facts, moment)
     raise RuntimeError(f"a policy that never comes to rest: {acts[-1]}")
 
 
@@ -119,8 +120,8 @@ def _is_quiet(act: OwnFact, state: State) -> bool:
             return False
 
 
-def _decision(step: Transition, acts: list[OwnFact], moment: Moment) -> Decision:
-    stored_changes = tuple(changes(step, acts))
+def _decision(step: Transition, acts: list[OwnFact], heard: Iterable[Fact], moment: Moment) -> Decision:
+    stored_changes = (*changes(step, acts), *of_words(step, heard))
     facts = list(letters.brought_by(stored_changes, step.after, step.new, moment.at))
     if facts:
         acts.extend(facts)

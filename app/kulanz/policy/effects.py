@@ -5,8 +5,11 @@ An effect's `id` is made from what it is for, so the same wish is one effect how
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 from typing import Any
 
 from kulanz.policy.frozen import frozen
@@ -27,6 +30,32 @@ class Notify:
     """JSON-ready: entitlement, reason and what the type adds; no personal data."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """The words of a notice as they are handed over: written once, kept with it, and hashed into the ledger."""
+
+    language: str
+    subject: str
+    text: str
+    html: str
+    sender: str
+    """As the mail names it; empty on paper."""
+    reply_to: str | None
+    salt: str
+    """Random: the hash in the ledger tells nothing of the words without it."""
+
+    @property
+    def digest(self) -> str:
+        """Return the hash that the ledger has of them."""
+        return words_digest({name: getattr(self, name) for name in self.__slots__})
+
+
+def words_digest(words: Mapping[str, Any]) -> str:
+    """Return SHA-256 over words as JSON: sorted keys, no spaces, UTF-8."""
+    canonical = json.dumps(words, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return sha256(canonical.encode()).hexdigest()
+
+
 @frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SendMail:
@@ -41,6 +70,8 @@ class SendMail:
     locale: str | None
     data: dict[str, Any] = field(default_factory=dict)
     """What the template fills in: `plan`, `deadline`, `amount_due`, `currency`, …; instants as RFC 3339."""
+    words: Words | None = None
+    """None: no attempt has begun, or one of a version that kept no words."""
 
 
 @frozen
@@ -131,6 +162,7 @@ class SendLetter:
     """`file` or `callback`: how it gets to the print partner."""
     locale: str | None
     data: dict[str, Any] = field(default_factory=dict)
+    words: Words | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from time import monotonic, sleep
 
 from kulanz.crypto import places
-from kulanz.delivery import Attempt, AttemptReport, deliver
+from kulanz.delivery import Attempt, AttemptReport, deliver, with_words
 from kulanz.delivery.report import AttemptState, parked
 from kulanz.errors import (
     FarEndError,
@@ -130,8 +130,6 @@ def _dispatch(services: Services, lease: Lease, row: EffectRow) -> None:
         report = parked(f"{MAX_CRASHES} workers died at it", Outcome.UNKNOWN)
     elif not wanted:
         report = AttemptReport(state=AttemptState.SKIPPED, outcome=Outcome.WITHDRAWN)
-    elif (begun_at := _begin_attempt(services, row)) is None:
-        return
     else:
         guard = WriteGuard(services, lease, row, moves_money=isinstance(effect, RefundPayment))
         attempt = Attempt(
@@ -142,6 +140,11 @@ def _dispatch(services: Services, lease: Lease, row: EffectRow) -> None:
             before_write=guard.pass_through,
             earlier=earlier_request(services, row),
         )
+        written, fault = with_words(effect, services.channels(), attempt) if row.account else (effect, None)
+        begun_at = _begin_attempt(services, row, effect, written, fault)
+        if begun_at is None:
+            return
+        effect = written
         try:
             lease.check()
             report = deliver(effect, services.channels(), attempt)
@@ -153,11 +156,33 @@ def _dispatch(services: Services, lease: Lease, row: EffectRow) -> None:
     _retried(row, lambda: _record(services, row, effect, report, attempts, settled=settled))
 
 
-def _begin_attempt(services: Services, row: EffectRow) -> datetime | None:
-    """Say durably that an attempt begins, and return when; None where another worker was quicker."""
+def _begin_attempt(
+    services: Services, row: EffectRow, stored: Effect, written: Effect, fault: str | None
+) -> datetime | None:
+    """Say durably that an attempt begins, and with which words; return when, None where another worker was quicker."""
     now = real_now()
     with services.database.write() as tx:
-        return now if outbox.begin(tx, row, now) else None
+        if written is not stored and not _keep_words(services, tx, row, written):
+            return None
+        if not outbox.begin(tx, row, now):
+            return None
+        if fault is not None:
+            alert(services, tx, topic="template_failed", subject=fault, account=row.account, period=f"{now:%Y-%m-%d}")
+        return now
+
+
+def _keep_words(services: Services, tx: Connection, row: EffectRow, written: Effect) -> bool:
+    """Keep a notice with its words, encrypted; False where its account is not the same any more.
+
+    The lock on the account keeps away what encrypts its outgoing actions again: a move, a rotation, an erasure.
+    """
+    account = accounts.lock_exactly(tx, row.account)
+    current = outbox.get(tx, row.id)
+    if account is None or account.key is None or current is None or current.account != row.account:
+        return False
+    key = services.vault.data_key(account.key, row.account)
+    outbox.reseal(tx, row.id, key.seal(codec.encode(written), places.effect(row.account, row.id)))
+    return True
 
 
 def _load_effect(services: Services, conn: Connection, row: EffectRow) -> Effect:

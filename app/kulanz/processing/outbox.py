@@ -62,9 +62,11 @@ def _subject(effect: Effect) -> str:
     return str(getattr(effect, "subject", None) or getattr(effect, "subscription", ""))
 
 
-def alert(services: Services, tx: Connection, *, topic: str, subject: str, account: str | None = None) -> None:
-    """Tell operators about something that no decision is about; once for a subject."""
-    ident = "ef_" + sha256(f"{topic}|{subject}".encode()).hexdigest()[:32]
+def alert(
+    services: Services, tx: Connection, *, topic: str, subject: str, account: str | None = None, period: str = ""
+) -> None:
+    """Tell operators about something that no decision is about; once for a subject, or once for it in each period."""
+    ident = "ef_" + sha256("|".join(filter(None, (topic, subject, period))).encode()).hexdigest()[:32]
     effect = AlertOperators(id=ident, topic=topic, subject=subject, data={"account_id": account})
     rows = []
     for part in fan_out(effect, services.settings.ops_alert_to):

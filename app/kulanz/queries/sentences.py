@@ -153,6 +153,9 @@ SENTENCES: Mapping[str, str] = {
     "plan.downgrade_scheduled_unpaid": (
         "A lower plan was chosen. The plan {plan} stays to the end of the period that was told before."
     ),
+    "notice.recorded": (
+        "The words of the notice {notice} are recorded as handed over ({outcome}), with the hash {sha256}."
+    ),
     "notice.grace_started": "The customer is asked to pay.",
     "notice.grace_reminder": "Reminder {step} is sent to the customer.",
     "notice.grace_warning": "The final warning (number {step}) is sent to the customer.",

@@ -19,7 +19,7 @@ from pathlib import Path
 import click
 
 from kulanz.cli.listening import authority, listening_address
-from kulanz.cli.options import kulanz_in, name_misspelt_settings
+from kulanz.cli.options import kulanz_in, name_misspelt_settings, refuse_unfit_words
 from kulanz.cli.up import private_redis, secrets
 from kulanz.cli.up.instance import INSTANCE_VARIABLE, Instance
 from kulanz.cli.up.supervisor import Process, Supervisor, python
@@ -68,6 +68,7 @@ def _run(
     (data_dir / RUN_FILE).unlink(missing_ok=True)
     path, made = secrets.ensure(data_dir, Layers.read(environ).values)
     settings = load(environ)
+    refuse_unfit_words(settings)
     host = listening_address((settings.host or LOOPBACK) if wish.host is None else wish.host, settings.port)
     own_redis = wish.demo or settings.redis_url is None
     chosen = _chosen(wish, settings, data_dir) if own_redis else _chosen(wish, settings, None)

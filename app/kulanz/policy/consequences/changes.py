@@ -9,6 +9,7 @@ from kulanz.policy.areas import LINES, areas_for
 from kulanz.policy.areas.area import Line
 from kulanz.policy.areas.collections import levels
 from kulanz.policy.facts import OwnFact
+from kulanz.policy.frozen import evolve
 from kulanz.policy.state import Case, Change, Transition
 
 
@@ -33,6 +34,14 @@ def notice_clause(case: Case, notice: f.NoticeReported) -> str:
     """Return the clause that a notice about a case names: a dunning letter its level's own."""
     rules = levels.level(case, notice.step) if notice.kind == levels.NOTICE else None
     return rules.clause if rules else case.policy.dunning.grace_clause
+
+
+def of_words(step: Transition, facts: Iterable[f.Fact]) -> Iterator[Change]:
+    """Name the words of each notice that was handed over, by their hash."""
+    for fact in facts:
+        if isinstance(fact, f.NoticeReported) and fact.words is not None:
+            detail = {"notice": fact.kind, "step": fact.step, "outcome": str(fact.outcome), "sha256": fact.words}
+            yield evolve(_of_notice(fact, step), rule="notice.recorded", rank=0, detail=detail)
 
 
 def _of_alert(alert: f.OperatorsAlerted, step: Transition) -> Change:

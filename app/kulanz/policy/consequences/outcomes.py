@@ -23,7 +23,12 @@ def reported(effect: Effect, outcome: Outcome, at: datetime, book: Book) -> tupl
         if effect.notice == OPERATORS_NOTICE:
             return ()
         given_fact = NoticeReported(
-            subject=effect.subject, kind=effect.notice, step=effect.step, at=at, outcome=outcome
+            subject=effect.subject,
+            kind=effect.notice,
+            step=effect.step,
+            at=at,
+            outcome=outcome,
+            words=effect.words.digest if effect.words and outcome is not Outcome.WITHDRAWN else None,
         )
         return (given_fact,)
     areas = areas_for(book, "reported")

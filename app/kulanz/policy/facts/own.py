@@ -55,6 +55,8 @@ class NoticeReported:
     outcome: Outcome
     deadline: datetime | None = None
     """The end of grace that a final warning announces."""
+    words: str | None = None
+    """With its outcome: the hash of its words as they were handed over."""
 
 
 @frozen

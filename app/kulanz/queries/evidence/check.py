@@ -13,6 +13,8 @@ import msgspec
 
 from kulanz.crypto import signing
 from kulanz.errors import InvalidInputError
+from kulanz.policy.effects import words_digest
+from kulanz.queries.evidence.collect import recorded_words
 from kulanz.queries.evidence.page import DATA_BEGINS, DATA_ENDS, SIGNATURE_BEGINS, SIGNATURE_ENDS, signed_part
 from kulanz.store import ledger
 from kulanz.store.ledger import DecisionRow
@@ -80,11 +82,34 @@ def _key(public: bytes, expected: str | None) -> Iterator[str]:
 
 
 def _contents(document: dict[str, Any], public: bytes) -> Iterator[str]:
-    for chain in document["chains"]:
-        yield from _chain(chain, public)
+    broken = [problem for chain in document["chains"] for problem in _chain(chain, public)]
+    yield from broken
+    # A hash proves something only in a chain that is whole.
+    for item in () if broken else document["sent"]:
+        yield from _words(item, document["chains"])
     for policy in document["policies"]:
         if sha256(policy["text"].encode()).hexdigest() != policy["sha256"]:
             yield f"the text of policy {policy['name']} version {policy['version']} does not have its hash"
+
+
+def _words(item: dict[str, Any], chains: list[dict[str, Any]]) -> Iterator[str]:
+    """Check the words of a notice against their hash in the ledger; files of earlier versions have none."""
+    words, place = item.get("words"), item.get("recorded_in")
+    if words is None:
+        return
+    digest = words_digest(words)
+    shown = (item["title"], item["text"], item["words_sha256"]) == (words["subject"], words["text"], digest)
+    kept = place is None or digest in _recorded(chains, place)
+    if not (shown and kept):
+        yield f"the words of {item['id']} are not those whose hash was recorded"
+
+
+def _recorded(chains: list[dict[str, Any]], place: dict[str, Any]) -> list[str]:
+    """Return the hashes of words that one decision recorded."""
+    decisions = (
+        each["record"] for chain in chains if chain["account"] == place["account"] for each in chain["decisions"]
+    )
+    return [digest for record in decisions if record["seq"] == place["seq"] for digest in recorded_words(record)]
 
 
 def _chain(chain: dict[str, Any], public: bytes) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -10,11 +11,12 @@ import msgspec
 
 from kulanz.crypto import places, signing
 from kulanz.crypto.vault import DataKey
+from kulanz.delivery.brand import Brand
 from kulanz.delivery.channels import Attempt
 from kulanz.errors import KulanzError, NotFoundError
 from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
-from kulanz.policy.effects import Notify, SendMail
+from kulanz.policy.effects import Notify, SendLetter, SendMail
 from kulanz.privacy import statements
 from kulanz.queries import accounts as account_queries
 from kulanz.queries import sentences
@@ -37,6 +39,7 @@ def collect(services: Services, name: str, made_at: datetime) -> JsonDocument:
     with services.database.read() as conn:
         seen = view(services, conn, name)
         rows = list(_rows(conn, seen.account.id))
+        chains = [_chain(services, conn, row) for row in rows]
         return {
             "kind": KIND,
             "format": FORMAT,
@@ -44,8 +47,8 @@ def collect(services: Services, name: str, made_at: datetime) -> JsonDocument:
             "account": account_queries.account_in(services, conn, seen.account.id),
             "buyers": list(_buyers(seen.account.book)),
             "payments": list(_payments(seen.account.book)),
-            "chains": [_chain(services, conn, row) for row in rows],
-            "sent": [document for row in rows for document in _sent(services, conn, row)],
+            "chains": chains,
+            "sent": _proved([document for row in rows for document in _sent(services, conn, row)], chains),
             "received": [document for row in rows for document in _received(conn, row.id)],
             "policies": [_policy(row) for row in policies.all(conn)],
             "key": {
@@ -54,6 +57,27 @@ def collect(services: Services, name: str, made_at: datetime) -> JsonDocument:
                 "fingerprint": signing.fingerprint(public),
             },
         }
+
+
+def _proved(sent: list[JsonDocument], chains: list[JsonDocument]) -> list[JsonDocument]:
+    """Return what was sent, each notice with the decision that has the hash of its words.
+
+    None has it where the notice is still on its way, was sent by a version that kept no words, or moved here.
+    """
+    places = {digest: place for chain in chains for digest, place in _recorded(chain)}
+    return [document | {"recorded_in": places.get(document["words_sha256"])} for document in sent]
+
+
+def _recorded(chain: JsonDocument) -> Iterator[tuple[str, JsonDocument]]:
+    for item in chain["decisions"]:
+        for digest in recorded_words(item["record"]):
+            yield digest, {"account": chain["account"], "seq": item["record"]["seq"]}
+
+
+def recorded_words(record: JsonDocument) -> list[str]:
+    """Return the hashes of the words that a decision recorded."""
+    changes = record["detail"].get("changes", [])
+    return [change["detail"]["sha256"] for change in changes if change["rule"] == "notice.recorded"]
 
 
 def _rows(conn: Connection, account: str) -> Iterator[AccountRow]:
@@ -148,8 +172,14 @@ def _effect(services: Services, row: EffectRow, key: DataKey) -> JsonDocument:
         "to": None,
         "title": None,
         "text": None,
+        "words": None,
+        "words_sha256": None,
     }
     effect = codec.read_effect(row.kind, key.open(row.payload, places.effect(row.account, row.id)))
+    if isinstance(effect, SendMail | SendLetter) and effect.words is not None:
+        words = effect.words
+        kept = {"words": msgspec.to_builtins(words), "words_sha256": words.digest}
+        return document | {"to": effect.to, "title": words.subject, "text": words.text, **kept}
     if isinstance(effect, SendMail):
         return document | {"to": effect.to, **_letter(services, effect, row)}
     if isinstance(effect, Notify):
@@ -158,12 +188,16 @@ def _effect(services: Services, row: EffectRow, key: DataKey) -> JsonDocument:
 
 
 def _letter(services: Services, effect: SendMail, row: EffectRow) -> dict[str, Any]:
-    """Return the letter's words; its data are recorded, and are put into words again as when it was sent."""
-    from kulanz.delivery.mail import letter  # noqa: PLC0415 - it loads templates and the dates of all languages
+    """Return the words of a mail that has none of its own: not tried yet, or sent by a version that kept no words.
+
+    They come from its recorded data and from our own templates, without the brand, as that version sent them.
+    """
+    from kulanz.delivery.mail import write  # noqa: PLC0415 - it loads templates and the dates of all languages
 
     attempt = Attempt(account=row.account, decided_at=row.created_at, now=row.created_at)
+    plain = replace(services.channels(), templates=None, brand=Brand())
     try:
-        words = letter(effect, services.channels(), attempt)
+        words, _ = write(effect, plain, attempt)
     except KulanzError as error:
         return {"title": None, "text": error.detail}
     return {"title": words.subject, "text": words.text}

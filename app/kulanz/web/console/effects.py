@@ -5,12 +5,15 @@ from __future__ import annotations
 from flask import Blueprint, Response, g, make_response, redirect, render_template, request, url_for
 
 from kulanz.errors import NotFoundError, RefusedError
+from kulanz.queries import sent_notices
 from kulanz.runtime.clock import real_now
 from kulanz.runtime.notifier import EFFECTS_QUEUE
 from kulanz.services import Services
 from kulanz.store import audit_log, outbox, pages
-from kulanz.store.outbox import EFFECT_STATES
+from kulanz.store.database import Connection
+from kulanz.store.outbox import EFFECT_STATES, EffectRow
 from kulanz.web.console import questions
+from kulanz.web.console.payloads import MASK
 from kulanz.web.console.questions import ROWS_PER_PAGE
 
 STUCK_STATES = ("parked", "todo", "unknown", "pending")
@@ -26,6 +29,8 @@ class EffectPages:
         """Add the views."""
         blueprint.add_url_rule("/effects", "effects", self.list, methods=["GET"])
         blueprint.add_url_rule("/effects/retry", "retry_effect", self.retry, methods=["POST"])
+        blueprint.add_url_rule("/effects/<effect>", "notice", self.show, methods=["GET"])
+        blueprint.add_url_rule("/effects/<effect>/words", "words", self.reveal, methods=["POST"])
 
     def list(self) -> str:
         """Show effects, newest first."""
@@ -50,6 +55,23 @@ class EffectPages:
             done=questions.word("done", ("retried",)),
         )
 
+    def show(self, effect: str) -> str:
+        """Show one notice to a customer, personal data masked."""
+        return self._page(effect, plainly=False)
+
+    def reveal(self, effect: str) -> str:
+        """Show one notice with its recipient and words; who looked is noted first."""
+        with self._services.database.write() as tx:
+            _notice_row(tx, effect)
+            audit_log.record(tx, at=real_now(), actor=g.user.name, act="looked at personal data", subject=effect)
+        return self._page(effect, plainly=True)
+
+    def _page(self, effect: str, *, plainly: bool) -> str:
+        with self._services.database.read() as conn:
+            row = _notice_row(conn, effect)
+            notice = sent_notices.notice(self._services, conn, row)
+        return render_template("ops/notice.html", row=row, notice=notice, plainly=plainly, mask=MASK)
+
     def retry(self) -> Response:
         """Make one effect due at once; what was done is never done again."""
         ident = request.form.get("effect", "")
@@ -64,3 +86,10 @@ class EffectPages:
         self._services.notifier.notify(EFFECTS_QUEUE)
         where = url_for("ops.effects", state=request.form.get("state") or None, done="retried")
         return make_response(redirect(where, code=303))
+
+
+def _notice_row(conn: Connection, effect: str) -> EffectRow:
+    row = outbox.get(conn, effect)
+    if row is None or row.kind not in {"SendMail", "SendLetter"}:
+        raise NotFoundError("There is no such mail or letter.")
+    return row

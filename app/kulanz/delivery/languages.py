@@ -1,0 +1,18 @@
+"""The languages that there are words for."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+LANGUAGES = ("de", "en")
+"""The languages that have words of ours."""
+
+
+def languages(folder: Path | None) -> tuple[str, ...]:
+    """Return the languages that there are words for: ours, and each folder of the merchant's."""
+    own: set[str] = set()
+    if folder is not None:
+        with suppress(OSError):
+            own = {path.name for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")}
+    return tuple(sorted({*LANGUAGES, *own}))

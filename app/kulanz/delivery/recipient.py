@@ -1,0 +1,68 @@
+"""The recipient of a letter: language, zone and everything else that its templates may name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from babel import Locale, UnknownLocaleError
+
+from kulanz.delivery.brand import Brand
+from kulanz.delivery.languages import LANGUAGES, languages
+from kulanz.formats.bank_accounts import BankAccount
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipient:
+    """How the letter is written: language and formats, zone, and what every template may name."""
+
+    locale: Locale
+    zone: ZoneInfo
+    account: str
+    sender: str | None
+    billing_url: str | None
+    step: int = 0
+    """Which of several notices of one kind it is."""
+    brand: Brand = field(default_factory=Brand)
+    templates: Path | None = None
+    """The merchant's own."""
+    fallback: Locale = Locale("en")  # noqa: RUF009 - a locale is a value
+    """The locale of a notice that there are no words for in the recipient's own language."""
+    bank: BankAccount | None = None
+    """Where transfers go."""
+    to: tuple[str, ...] = ()
+    """The lines of the envelope, for a letter on paper."""
+    from_lines: tuple[str, ...] = ()
+    """The sender's own, on paper."""
+    on: datetime | None = None
+    """The day that stands on it."""
+
+
+def locale_of(wanted: str | None, default: str, templates: Path | None = None) -> Locale:
+    """Return the first of the two that names a language we have letters in, with its country; else plain English."""
+    existing = LANGUAGES if templates is None else languages(templates)
+    for name in (wanted, default):
+        result = parsed(name)
+        if result is not None and result.language in existing:
+            return result
+    return Locale("en")
+
+
+def parsed(name: str | None) -> Locale | None:
+    """Return the locale of a name such as `de-AT`; None where there is no such locale."""
+    try:
+        return Locale.parse((name or "").replace("-", "_"))
+    except (ValueError, TypeError, UnknownLocaleError):
+        return None
+
+
+def zone_of(*names: object) -> ZoneInfo:
+    """Return the first zone that exists; else UTC."""
+    for name in names:
+        try:
+            return ZoneInfo(str(name))
+        except (OSError, ValueError, KeyError):
+            continue
+    return ZoneInfo("UTC")
