@@ -96,8 +96,8 @@ WORKING = (
     Mutation(
         "That an attempt begins is not written before it does",
         "app/kulanz/processing/dispatcher.py",
-        "        return now if outbox.begin(tx, row, now) else None",
-        "        return now",
+        "        if not outbox.begin(tx, row, now):\n            return None\n",
+        "",
         (FAILPOINTS, "-k", "sqlite and exit"),
     ),
     Mutation(
