@@ -102,7 +102,7 @@ def command(support: Support, tmp_path: Path) -> Command:
         "ENCRYPTION_KEYS": ",".join(b64encode(key).decode() for key in settings.encryption_keys),
         "KULANZ_TEST_CLOCK": "1",
         "LEMONSQUEEZY_MODE": "any",
-        "KULANZ_PLANS": ",".join(f"{variant}={plan}" for variant, plan in PLANS),
+        "KULANZ_PLANS": ",".join(f"{variant}={plan}" for variant, plan in PLANS["lemonsqueezy"]),
     }
     return Command(environ)
 
