@@ -7,7 +7,7 @@ WORKDIR /src
 COPY requirements.lock ./
 RUN python -m venv /opt/kulanz \
     && /opt/kulanz/bin/pip install --no-cache-dir --require-hashes --only-binary :all: -r requirements.lock
-COPY pyproject.toml setup.cfg README.md LICENSE ./
+COPY pyproject.toml setup.cfg PACKAGE.md LICENSE ./
 COPY app app
 COPY workers workers
 RUN /opt/kulanz/bin/pip install --no-cache-dir --no-deps .

@@ -5,13 +5,18 @@ from __future__ import annotations
 import importlib.util
 import itertools
 import os
+import select
 import shutil
 import signal
+import socket
+import socketserver
+import ssl
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -195,7 +200,7 @@ def a_redis() -> Iterator[str]:
     process = subprocess.Popen([get_binary_path(), *options], stdout=subprocess.DEVNULL)
     try:
         url = f"unix://{socket}"
-        _await_redis(url)
+        await_redis(url)
         yield url
     finally:
         process.send_signal(signal.SIGTERM)
@@ -203,7 +208,8 @@ def a_redis() -> Iterator[str]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _await_redis(url: str, seconds: float = 10.0) -> None:
+def await_redis(url: str, seconds: float = 10.0) -> None:
+    """Wait until a Redis answers."""
     deadline = time.monotonic() + seconds
     with redis.Redis.from_url(url) as client:
         while True:
@@ -215,3 +221,39 @@ def _await_redis(url: str, seconds: float = 10.0) -> None:
                 time.sleep(0.01)
             else:
                 return
+
+
+@contextmanager
+def a_tls_door(url: str, folder: Path) -> Iterator[tuple[str, Path]]:
+    """Speak TLS on a port before a Redis on a socket; yield its URL and its certificate, which nobody has signed."""
+    certificate, key = folder / "door.pem", folder / "door.key"
+    subject = ["-subj", "/CN=door", "-addext", "subjectAltName=IP:127.0.0.1"]
+    curve = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    command = ["openssl", "req", "-x509", *curve, "-nodes", *files, *subject]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+
+    class Line(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            with (
+                suppress(OSError),
+                context.wrap_socket(self.request, server_side=True) as outer,
+                socket.socket(socket.AF_UNIX) as inner,
+            ):
+                inner.connect(url.removeprefix("unix://"))
+                other = {outer: inner, inner: outer}
+                while True:
+                    for each in [outer] if outer.pending() else select.select([outer, inner], [], [])[0]:
+                        if not (data := each.recv(65536)):
+                            return
+                        other[each].sendall(data)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Line) as door:
+        door.daemon_threads = True
+        thread = threading.Thread(target=door.serve_forever, daemon=True)
+        thread.start()
+        yield f"rediss://127.0.0.1:{door.server_address[1]}", certificate
+        door.shutdown()
+        thread.join()

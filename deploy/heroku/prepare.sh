@@ -6,7 +6,7 @@ folder=${1:?usage: deploy/heroku/prepare.sh FOLDER}
 source=$(cd "$(dirname "$0")/../.." && pwd)
 mkdir -p "$folder/bin"
 cd "$source"
-cp -R app workers pyproject.toml setup.cfg README.md LICENSE Procfile "$folder"
+cp -R app workers pyproject.toml setup.cfg PACKAGE.md LICENSE Procfile "$folder"
 find "$folder/app" "$folder/workers" \( -name __pycache__ -o -name '*.egg-info' \) -prune -exec rm -rf {} +
 cp requirements.lock "$folder/requirements.txt"
 echo 3.11 >"$folder/.python-version"

@@ -3,31 +3,39 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from redis import Redis
+from rq import Queue, SimpleWorker
 from rq.suspension import resume, suspend
 from sqlalchemy import delete
 
 from kulanz.cli.doctor import external
 from kulanz.cli.doctor.finding import Finding
+from kulanz.cli.listening import authority
+from kulanz.cli.up import private_redis
 from kulanz.policy import document
 from kulanz.privacy import after_restore
 from kulanz.reconcile.setup import register
 from kulanz.runtime.clock import real_now
+from kulanz.runtime.notifier import EVENTS_QUEUE
 from kulanz.services import Services
 from kulanz.store import shared_values, tables
 from kulanz.store.database import Database
 from tests.adapters.apis import an_api
 from tests.cli.conftest import Kulanz
 from tests.days import settle
-from tests.fake_servers import a_callback_receiver, a_mailbox
+from tests.fake_servers import a_callback_receiver, a_free_port, a_mailbox
 from tests.lemonsqueezy import MONDAY
-from tests.servers import a_redis
+from tests.servers import a_redis, a_tls_door, await_redis
 from tests.shop import Shop, a_shop
 from tests.workers.instance import an_unpaid_account
 
@@ -178,6 +186,46 @@ def test_a_reconciliation_that_did_not_come_is_named(examine, sqlite_url: str) -
     assert examine()["reconciliation"]["ok"] is None
 
 
+def test_a_spool_that_cannot_be_written_is_named(kulanz: Kulanz, examine: Any) -> None:
+    well = examine()
+    (kulanz.data_dir / "spool").mkdir(mode=0o700, parents=True)
+    also_well = examine()
+    (kulanz.data_dir / "spool").rmdir()
+    (kulanz.data_dir / "spool").write_text("in the way")
+    inaccessible = examine()["spool folder"]
+    off = examine(KULANZ_SPOOL="off")
+
+    assert "spool folder" not in well | also_well | off
+    assert inaccessible["ok"] is False
+    assert "KULANZ_SPOOL=off" in inaccessible["advice"]
+
+
+def test_a_doctor_makes_no_folder_for_the_spool(kulanz: Kulanz, examine: Any) -> None:
+    kulanz.data_dir.mkdir(mode=0o700, exist_ok=True)
+    examine()
+    assert not (kulanz.data_dir / "spool").exists()
+
+
+def test_a_spool_on_a_disk_that_does_not_last_is_named(examine: Any) -> None:
+    with tempfile.TemporaryDirectory(dir=a_memory_disk()) as folder:
+        in_memory = examine(KULANZ_DATA_DIR=folder)
+        off = examine(KULANZ_DATA_DIR=folder, KULANZ_SPOOL="off")
+    dyno = examine(DYNO="web.1")
+    lasting = examine()
+
+    assert "is memory" in in_memory["spool disk"]["detail"]
+    assert "dyno" in dyno["spool disk"]["detail"]
+    assert "KULANZ_SPOOL=off" in dyno["spool disk"]["advice"]
+    assert "spool disk" not in off
+    assert "dyno" not in lasting.get("spool disk", {}).get("detail", "")
+
+
+def a_memory_disk() -> str:
+    """A folder in memory, as every Linux has one somewhere."""
+    folders = [each.mountpoint for each in psutil.disk_partitions(all=True) if each.fstype == "tmpfs"]
+    return next(folder for folder in folders if os.access(folder, os.W_OK))
+
+
 def noted(database_url: str, at: datetime) -> None:
     database = Database(database_url)
     with database.write() as tx:
@@ -211,3 +259,64 @@ def test_a_env_file_that_others_may_read_is_named(examine, tmp_path):
 
     assert (read_by_others["ok"], read_by_others["advice"]) == (False, "chmod go= .env")
     assert private["ok"] is True
+
+
+def test_an_rq_worker_of_somebody_else_on_our_queues_is_named_and_attends_nothing(examine: Any) -> None:
+    with a_redis() as url, Redis.from_url(url) as client:
+        stranger = SimpleWorker([Queue(EVENTS_QUEUE, connection=client)], connection=client, name="mine")
+        stranger.register_birth()
+        stranger.heartbeat()
+        elsewhere = SimpleWorker([Queue("mails", connection=client)], connection=client, name="theirs")
+        elsewhere.register_birth()
+        elsewhere.heartbeat()
+        found = examine(REDIS_URL=url)
+        stranger.register_death()
+        elsewhere.register_death()
+        alone = examine(REDIS_URL=url)
+
+    assert found["foreign workers"]["detail"].startswith("mine: ")
+    assert (found["foreign workers"]["ok"], found["workers"]["detail"]) == (False, "0 queues attended")
+    assert "foreign workers" not in alone
+
+
+@contextlib.contextmanager
+def a_redis_on_a_port(folder: Path, host: str, *options: str) -> Iterator[str]:
+    port = a_free_port()
+    command = [private_redis.binary(), "--bind", host, "--port", str(port), "--save", "", *options]
+    url = f"redis://{authority(host, port)}"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=folder) as server:
+        try:
+            await_redis(url)
+            yield url
+        finally:
+            server.terminate()
+
+
+def test_a_redis_cluster_is_named_by_the_doctor_and_at_the_start(kulanz: Kulanz, examine: Any, tmp_path: Path) -> None:
+    with a_redis_on_a_port(tmp_path, "127.0.0.1", "--cluster-enabled", "yes") as url:
+        found = examine(REDIS_URL=url)["redis"]
+        started = kulanz("worker", "--burst", REDIS_URL=url, DATABASE_URL="sqlite:////proc/nowhere/kulanz.db")
+
+    assert (found["ok"], found["detail"]) == (False, "a Redis Cluster, which RQ does not work with")
+    assert "Sentinels" in found["advice"]
+    assert "note: REDIS_URL: a Redis Cluster" in started.err
+
+
+def test_a_redis_is_reached_by_ipv6(examine: Any, tmp_path: Path) -> None:
+    with a_redis_on_a_port(tmp_path, "::1") as url:
+        assert examine(REDIS_URL=url)["redis"]["ok"]
+
+
+def test_a_certificate_that_nobody_vouches_for_is_named_and_accepted_where_the_address_says_so(
+    kulanz: Kulanz, examine: Any, tmp_path: Path
+) -> None:
+    with a_redis() as behind, a_tls_door(behind, tmp_path) as (url, certificate):
+        refused = examine(REDIS_URL=url)["redis"]
+        unchecked = examine(REDIS_URL=f"{url}?ssl_cert_reqs=none")["redis"]
+        known = examine(REDIS_URL=f"{url}?ssl_ca_certs={certificate}")["redis"]
+        started = kulanz("worker", "--burst", REDIS_URL=url, DATABASE_URL="sqlite:////proc/nowhere/kulanz.db")
+
+    assert (refused["ok"], refused["detail"]) == (False, "nobody vouches for its certificate")
+    assert "ssl_ca_certs=" in refused["advice"]
+    assert (unchecked["ok"], known["ok"]) == (True, True)
+    assert "note: REDIS_URL: nobody vouches for its certificate" in started.err

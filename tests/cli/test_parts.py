@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -160,3 +161,24 @@ def test_a_recycled_process_number_is_not_taken_for_ours(tmp_path):
         assert bystander.poll() is None
         bystander.send_signal(signal.SIGKILL)
         instance.close()
+
+
+def test_a_migration_under_honcho_stays_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    settings = {"KULANZ_DATA_DIR": str(tmp_path / "data"), "ENCRYPTION_KEYS": "0f" * 32}
+    environ = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": python_path(ROOT),
+        "HONCHO_PROCESS_NAME": "release.1",
+        **settings,
+    }
+    command = [sys.executable, "-m", "kulanz", "migrate"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, text=True) as migration:
+        assert migration.stdout is not None
+        said = migration.stdout.readline()
+        time.sleep(0.5)
+        lives_on = migration.poll() is None
+        migration.terminate()
+        code = migration.wait(timeout=10)
+
+    assert said.startswith("database at ")
+    assert (lives_on, code) == (True, 0)

@@ -75,6 +75,10 @@ def test_the_proxy_of_the_compose_file_reads_its_configuration(tmp_path: Path) -
     run("caddy", "validate", "--adapter", "caddyfile", "--config", file)
 
 
+def test_the_workflow_has_the_schema_of_workflows() -> None:
+    run(BIN / "check-jsonschema", "--builtin-schema", "vendor.github-workflows", ".github/workflows/checks.yaml")
+
+
 def test_caddy_reads_its_example() -> None:
     run("caddy", "validate", "--adapter", "caddyfile", "--config", "deploy/caddy/Caddyfile")
 

@@ -82,3 +82,22 @@ def test_every_outside_package_that_is_imported_is_a_declared_dependency() -> No
     }
 
     assert undeclared == set()
+
+
+def test_what_a_package_page_shows_leads_to_no_file_beside_it() -> None:
+    page = (ROOT / PROJECT["project"]["readme"]).read_text()
+
+    assert [link for link in re.findall(r"\]\(([^)]*)\)", page) if not link.startswith("https://")] == []
+
+
+def test_what_goes_into_the_image_and_to_a_platform_has_the_page_that_the_build_reads() -> None:
+    page = PROJECT["project"]["readme"]
+
+    for recipe in ("Dockerfile", ".dockerignore", "deploy/heroku/prepare.sh"):
+        assert page in (ROOT / recipe).read_text(), recipe
+
+
+def test_the_changelog_begins_with_the_version_of_the_package() -> None:
+    (newest, *_) = re.findall(r"^## (.+)$", (ROOT / "docs" / "changelog.md").read_text(), re.MULTILINE)
+
+    assert newest in {PROJECT["project"]["version"], "Unreleased"}

@@ -22,7 +22,7 @@ async def outcomes(patience: Deadline, *works: Awaitable[str]) -> list[str | typ
 
 
 def test_what_ends_in_time_is_returned_and_what_does_not_is_given_up() -> None:
-    patience = Deadline(0.2)
+    patience = Deadline(lambda: 0.2)
 
     ended = asyncio.run(outcomes(patience, later(0, "quick"), later(60), later(0.05, "slower"), later(60)))
 
@@ -30,7 +30,7 @@ def test_what_ends_in_time_is_returned_and_what_does_not_is_given_up() -> None:
 
 
 def test_what_begins_after_others_were_given_up_has_its_own_time() -> None:
-    patience = Deadline(0.2)
+    patience = Deadline(lambda: 0.2)
 
     async def one_after_the_other() -> list[str | type[BaseException]]:
         first = await outcomes(patience, later(60))
@@ -42,7 +42,7 @@ def test_what_begins_after_others_were_given_up_has_its_own_time() -> None:
 def test_a_task_goes_on_after_what_it_gave_up() -> None:
     async def tell() -> tuple[str, int]:
         with pytest.raises(TimeoutError):
-            await Deadline(0.01).within(later(60))
+            await Deadline(lambda: 0.01).within(later(60))
         task = asyncio.current_task()
         return await later(0, "on we go"), task.cancelling() if task else -1
 
@@ -51,14 +51,14 @@ def test_a_task_goes_on_after_what_it_gave_up() -> None:
 
 def test_a_task_that_has_what_it_waited_for_is_left_alone() -> None:
     async def tell() -> str:
-        await Deadline(0.2).within(later(0))
+        await Deadline(lambda: 0.2).within(later(0))
         return await later(CHECK_INTERVAL + 0.5, "with nobody's leave")
 
     assert asyncio.run(tell()) == "with nobody's leave"
 
 
 def test_a_task_may_give_up_as_often_as_it_waits() -> None:
-    patience = Deadline(0.2)
+    patience = Deadline(lambda: 0.2)
 
     async def twice() -> list[str | type[BaseException]]:
         matches: list[str | type[BaseException]] = []
@@ -73,7 +73,7 @@ def test_a_task_may_give_up_as_often_as_it_waits() -> None:
 
 
 def test_what_a_look_finds_in_its_time_is_looked_at_again() -> None:
-    patience = Deadline(CHECK_INTERVAL + 0.7)
+    patience = Deadline(lambda: CHECK_INTERVAL + 0.7)
 
     ended = asyncio.run(outcomes(patience, later(CHECK_INTERVAL + 0.4, "in time"), later(10)))
 
@@ -81,7 +81,7 @@ def test_what_a_look_finds_in_its_time_is_looked_at_again() -> None:
 
 
 def test_what_begins_after_nobody_waited_for_long_is_looked_at_too() -> None:
-    patience = Deadline(0.2)
+    patience = Deadline(lambda: 0.2)
 
     async def after_a_rest() -> list[str | type[BaseException]]:
         first = await outcomes(patience, later(0, "quick"))
@@ -93,7 +93,7 @@ def test_what_begins_after_nobody_waited_for_long_is_looked_at_too() -> None:
 
 def test_a_task_that_somebody_else_cancels_is_cancelled() -> None:
     async def cancelled() -> None:
-        waiting = asyncio.create_task(outcome(Deadline(60)))
+        waiting = asyncio.create_task(outcome(Deadline(lambda: 60)))
         await asyncio.sleep(0)
         waiting.cancel()
         await waiting
@@ -110,7 +110,7 @@ def test_an_error_of_the_work_is_its_own() -> None:
         raise LookupError("nothing there")
 
     with pytest.raises(LookupError):
-        asyncio.run(Deadline(1).within(fails()))
+        asyncio.run(Deadline(lambda: 1).within(fails()))
 
 
 def test_nothing_takes_much_longer_than_it_may() -> None:
@@ -118,7 +118,7 @@ def test_nothing_takes_much_longer_than_it_may() -> None:
         loop = asyncio.get_running_loop()
         began = loop.time()
         with pytest.raises(TimeoutError):
-            await Deadline(0.3).within(later(60))
+            await Deadline(lambda: 0.3).within(later(60))
         return loop.time() - began
 
     assert 0.3 <= asyncio.run(took()) < 0.3 + 2 * CHECK_INTERVAL

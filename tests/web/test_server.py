@@ -12,10 +12,11 @@ import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
+from sqlite3 import connect
 from typing import Any
 
 import psutil
@@ -28,6 +29,9 @@ from tests.lemonsqueezy import sign, subscription_updated, wire
 from tests.web.hostile import AN_EVENT, BAD_SIGNATURES, ITS_SIGNATURE, MALFORMED, STRANGE
 
 PATH = "/webhooks/lemonsqueezy"
+HALF_A_BODY = (
+    b"POST /webhooks/lemonsqueezy HTTP/1.1\r\nHost: shop\r\nX-Signature: 00\r\nContent-Length: 1000\r\n\r\nabc"
+)
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -327,6 +331,47 @@ def test_on_sigterm_it_says_so_finishes_what_it_has_and_ends_well(server: Runnin
     assert closing == (503, {"status": "closing"})
     assert (status, document["status"]) == (200, "accepted")
     assert server.process.wait(timeout=10) == 0
+
+
+def test_on_its_way_out_it_says_what_is_left_in_the_spool(tmp_path: Path, sqlite_url: str) -> None:
+    body = wire(subscription_updated(webhook_id="left-in-the-spool"))
+    options = ("1", "0", "1")
+    file = sqlite_url.removeprefix("sqlite:///")
+    with (
+        a_server(tmp_path, sqlite_url, *options) as server,
+        closing(connect(file, isolation_level=None)) as other,
+    ):
+        other.execute("BEGIN IMMEDIATE")
+        status, _ = server.deliver(body)
+        server.process.terminate()
+        assert server.process.wait(timeout=10) == 0
+    (said,) = [line for line in (tmp_path / "log").read_text().splitlines() if "event=spool.left" in line]
+    waiting = sum(path.stat().st_size for path in (tmp_path / "spool").glob("*.spool"))
+
+    assert status == 200
+    assert f"bytes={waiting}" in said
+
+    with a_server(tmp_path, sqlite_url, *options) as server:
+        assert until(lambda: server.recorded() == 1)
+        server.process.terminate()
+        assert server.process.wait(timeout=10) == 0
+    assert "event=spool.left" not in (tmp_path / "log").read_text()
+
+
+@pytest.mark.parametrize("part", [b"POST /webhooks/lemonsqu", HALF_A_BODY], ids=["headers", "body"])
+def test_a_sender_that_dribbles_does_not_hold_it_up_for_ten_seconds(server: Running, part: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", server.port), timeout=10) as slow:
+        slow.sendall(part)
+        time.sleep(0.2)
+        server.process.terminate()
+        began = time.monotonic()
+        while server.process.poll() is None:
+            assert time.monotonic() - began < 9
+            time.sleep(0.2)
+            with suppress(OSError):
+                slow.sendall(b"a")
+
+    assert server.process.returncode == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -6,6 +6,8 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import asdict
+from typing import Any
 
 import click
 
@@ -24,8 +26,11 @@ from kulanz.cli.options import (
 from kulanz.cli.up.supervisor import Process, Supervisor, python
 from kulanz.config import Settings, environment, load
 from kulanz.errors import ConfigurationError, RefusedError
+from kulanz.formats.wording import how_many
 from kulanz.runtime import parent_watch as ties
 
+HONCHO = "HONCHO_PROCESS_NAME"
+"""The variable by which `honcho start` names each process of a Procfile, `release` among them."""
 EVERYWHERE = "0.0.0.0"  # noqa: S104 - a platform's router is outside
 
 
@@ -38,6 +43,7 @@ def web(*, host: str | None, processes: int, leash: int | None) -> None:
     settings = load(environment())
     if leash is None:
         name_misspelt_settings()
+        _name_fault_of_redis(settings)
     _require_an_endpoint(settings)
     refuse_unfit_words(settings)
     address = listening_address((settings.host or EVERYWHERE) if host is None else host, settings.port)
@@ -53,13 +59,12 @@ def worker(*, burst: bool) -> None:
     """Run the workers of both queues, each a process of its own."""
     settings = load(environment())
     name_misspelt_settings()
-    refuse_a_missing_file(settings.database_url)
+    _name_fault_of_redis(settings)
     refuse_unfit_words(settings)
     if burst:
+        refuse_a_missing_file(settings.database_url)
         replace_by_worker("burst")
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = _stopped_by_signal()
     with Supervisor(variables=environment(), say=lambda line: click.echo(line, err=True)) as supervisor:
         for role in ("events", "effects"):
             supervisor.start(Process(name=role, command=python("kulanz_workers", role)))
@@ -67,12 +72,19 @@ def worker(*, burst: bool) -> None:
 
 
 @click.command()
+@click.option("--to", "to_url", metavar="URL", help="Move everything into this new database instead, and compare.")
 @click.option("--accept", is_flag=True, help="Upgrade although more accounts may change than the mass-action limit.")
 @dry_run_option
 @actor_option
 @json_option
-def migrate(*, accept: bool, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Bring the database to the shape that this version expects."""
+def migrate(*, to_url: str | None, accept: bool, dry_run: bool, actor: str, as_json: bool) -> None:
+    """Bring the database to the shape that this version expects, or move it with --to.
+
+    Stop web, workers and clock before a move. One that was interrupted goes on where it was when it is repeated.
+    """
+    if to_url is not None:
+        _move(to_url, actor=actor, dry_run=dry_run, as_json=as_json)
+        return
     from kulanz.store import migrate as migration
     from kulanz.store.database import Database
 
@@ -101,6 +113,34 @@ def migrate(*, accept: bool, dry_run: bool, actor: str, as_json: bool) -> None:
         click.echo(f"would bring the database from {before} to {after}" if dry_run else words)
 
     emit(document, as_json, show)
+    if HONCHO in environment() and not dry_run:
+        click.echo("kulanz: note: `honcho start` ends all once one process has ended, so this one stays", err=True)
+        _stopped_by_signal().wait()
+
+
+def _move(url: str, *, actor: str, dry_run: bool, as_json: bool) -> None:
+    """Move everything into another database; the old one stays as it is."""
+    from kulanz.privacy import moving
+    from kulanz.services import build
+
+    with services() as opened:
+        target = build(load(environment() | {"DATABASE_URL": url}))
+        try:
+            if dry_run:
+                rows = moving.admit(opened, target)
+                document: dict[str, Any] = {"rows": rows}
+                said = f"would move {how_many(rows, 'row')} to {target.database.dialect}"
+            else:
+                moved = moving.move(opened, target, actor=actor)
+                document = asdict(moved)
+                said = (
+                    f"moved {how_many(moved.accounts, 'account')} with {how_many(moved.decisions, 'decision')}"
+                    f" ({how_many(moved.rows, 'row')}, {moved.written} written now); both databases are alike, and the"
+                    " ledger is whole. Set DATABASE_URL to the new one, then start web, workers and clock"
+                )
+        finally:
+            target.close()
+    emit(document | {"dry_run": dry_run, "actor": actor}, as_json, said)
 
 
 def _bring_accounts(settings: Settings) -> None:
@@ -136,6 +176,22 @@ def replace_by_worker(role: str) -> None:
     """Become a worker process."""
     sys.stdout.flush()
     os.execv(sys.executable, python("kulanz_workers", role))  # noqa: S606 - our own command
+
+
+def _name_fault_of_redis(settings: Settings) -> None:
+    """Write a line about a Redis that will never carry a signal; work goes on without, a second later."""
+    from kulanz.runtime import redis_faults
+
+    if fault := redis_faults.at(settings.redis_url):
+        click.echo(f"kulanz: note: REDIS_URL: {fault.found}: {fault.advice}", err=True)
+
+
+def _stopped_by_signal() -> threading.Event:
+    """Return what SIGINT and SIGTERM set from now on."""
+    stopping = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopping.set())
+    return stopping
 
 
 def _require_an_endpoint(settings: Settings) -> None:

@@ -133,6 +133,11 @@ class Receiver:
             return False
         return True
 
+    def tell_left(self) -> None:
+        """Log what was acknowledged and is not in the database yet."""
+        if self._fallback is not None:
+            self._fallback.tell_left()
+
     def close(self) -> None:
         """End the threads; what waits is written first."""
         self._commits.close()

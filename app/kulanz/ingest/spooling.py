@@ -79,6 +79,13 @@ class SpoolFallback:
         """Return the name of the spool, which outlives this process."""
         return self._spool.identity()
 
+    def tell_left(self) -> None:
+        """Log what is left in the spool, for whoever takes this process and perhaps its disk away."""
+        if waiting := self._spool.size():
+            log.warning(
+                "spool.left", bytes=waiting, detail="acknowledged deliveries: keep this disk until the spool is empty"
+            )
+
     def close(self) -> None:
         """End the threads; what waits stays in the spool."""
         with self._starting:

@@ -169,7 +169,7 @@ def _workers(stored_worker_status: worker_status.WorkerStatus) -> Iterator[Gauge
         raise worker_status.RedisUnavailableError(stored_worker_status.problem)
     yield metrics.QUEUE_JOBS, {"state": "queued"}, stored_worker_status.queued_jobs
     yield metrics.QUEUE_JOBS, {"state": "failed"}, stored_worker_status.failed_jobs
-    attending = Counter(name for worker in stored_worker_status.workers for name in worker.queues)
+    attending = Counter(name for worker in stored_worker_status.workers if worker.is_ours for name in worker.queues)
     for name in QUEUES:
         yield metrics.WORKERS, {"queue": name}, attending[name]
 

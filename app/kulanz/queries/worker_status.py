@@ -32,9 +32,15 @@ class RedisUnavailableError(KulanzError):
 class Worker:
     """One worker process that is alive."""
 
+    name: str
     queues: tuple[str, ...]
     state: str
     seen_at: datetime
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether `kulanz worker` runs it, which names its workers by their queue."""
+        return any(self.name.startswith(f"{queue}.") for queue in QUEUES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,9 +53,14 @@ class WorkerStatus:
     queued_jobs: int = 0
 
     @property
+    def foreign(self) -> tuple[str, ...]:
+        """Names of workers that take our jobs and are none of ours, such as `rq worker kulanz-events`."""
+        return tuple(worker.name for worker in self.workers if not worker.is_ours and set(worker.queues) & {*QUEUES})
+
+    @property
     def unserved(self) -> tuple[str, ...]:
         """The queues that no worker listens on."""
-        attended = {name for worker in self.workers for name in worker.queues}
+        attended = {name for worker in self.workers if worker.is_ours for name in worker.queues}
         return tuple(name for name in QUEUES if name not in attended)
 
 
@@ -68,7 +79,12 @@ def _query_redis(redis_url: str) -> WorkerStatus:
         now = real_now()
         matches = SimpleWorker.all(connection=redis, serializer=JSONSerializer)
         workers = [
-            Worker(queues=tuple(worker.queue_names()), state=str(worker.get_state()), seen_at=worker.last_heartbeat)
+            Worker(
+                name=worker.name,
+                queues=tuple(worker.queue_names()),
+                state=str(worker.get_state()),
+                seen_at=worker.last_heartbeat,
+            )
             for worker in matches
             if worker.last_heartbeat is not None and now - worker.last_heartbeat < HEARTBEAT_TIMEOUT
         ]

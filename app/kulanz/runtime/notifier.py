@@ -167,6 +167,7 @@ def _through_sentinels(url: str, options: dict[str, Any]) -> Redis:
     name, _, database = parts.path.strip("/").partition("/")
     query = {key: values[-1] for key, values in parse_qs(parts.query).items()}
     asking = {key.removeprefix("sentinel_"): value for key, value in query.items() if key.startswith("sentinel_")}
+    tls = {key: value for key, value in query.items() if key.startswith("ssl_")}
     instances = [_instance(host) for host in hosts.split(",")]
     sentinel = Sentinel(instances, sentinel_kwargs={**options, **asking})  # type: ignore[no-untyped-call]
     master: Redis = sentinel.master_for(  # type: ignore[no-untyped-call]
@@ -175,6 +176,7 @@ def _through_sentinels(url: str, options: dict[str, Any]) -> Redis:
         username=unquote(user) or None,
         password=unquote(password) or None,
         ssl=query.get("ssl") == "true",
+        **tls,
         **options,
     )
     return master

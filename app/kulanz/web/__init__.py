@@ -34,6 +34,7 @@ def create_app(settings: Settings | None = None) -> WebApp:
         sys.exit("\n".join(f"kulanz: {problem}" for problem in error.problems))
     app = application.create_app(built)
     app.at_begin.append(built.counters.start)
-    atexit.register(built.counters.close)
-    Finalize(None, built.counters.close, exitpriority=1)  # A process of `multiprocessing` runs this, and no atexit.
+    app.at_end.append(built.counters.close)
+    atexit.register(app.end)
+    Finalize(None, app.end, exitpriority=1)  # A process of `multiprocessing` runs this, and no atexit.
     return app

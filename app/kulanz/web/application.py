@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from flask import Flask, Response
 
@@ -11,24 +12,37 @@ from kulanz.config import Settings
 from kulanz.ingest.receiver import Receiver
 from kulanz.queries.gauges import Gauges
 from kulanz.services import Services
-from kulanz.web import embed, probes, problems, webhooks
+from kulanz.web import embed, peers, probes, problems, webhooks
 from kulanz.web.api import views
 from kulanz.web.api.service import AccountService, Service
 from kulanz.web.console import application
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 
 class WebApp(Flask):
     """The application; `closing` tells whether the server that runs it has been told to stop."""
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: Receiver, trusted_proxies: Sequence[str] = ()) -> None:
         super().__init__(__name__, static_folder=None)
         self.url_map.merge_slashes = False
         self.closing: Callable[[], bool] = lambda: False
         self.receiver = receiver
+        self._trusted_proxies = trusted_proxies
         self.at_begin: list[Callable[[], object]] = [receiver.begin]
         """What runs beside the requests of a process, and is started once in each."""
+        self.at_end: list[Callable[[], object]] = [receiver.tell_left]
+        """What is done once when a process ends that has begun."""
         self._begun_in: int | None = None
+        self._ended = False
         self.before_request(self.begin)
+
+    def wsgi_app(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer below the path that a trusted proxy names and takes away, so that links and cookies have it."""
+        if prefix := peers.prefix(environ, self._trusted_proxies):
+            environ["SCRIPT_NAME"] = prefix
+        return super().wsgi_app(environ, start_response)
 
     def begin(self) -> None:
         """Start what runs beside the requests; in a process where that was done already, do nothing."""
@@ -36,6 +50,13 @@ class WebApp(Flask):
             self._begun_in = os.getpid()
             for start in self.at_begin:
                 start()
+
+    def end(self) -> None:
+        """Do what is left to be done in a process that has begun; a second call does nothing."""
+        if self._begun_in == os.getpid() and not self._ended:
+            self._ended = True
+            for finish in self.at_end:
+                finish()
 
     def is_closing(self) -> bool:
         """Whether no more work should be sent here."""
@@ -57,7 +78,7 @@ def assemble(
     metrics_page: Callable[[], bytes] = probes.own_counts,
 ) -> WebApp:
     """Return the application made of these parts; without `metrics_page` it tells what this process has counted."""
-    app = WebApp(receiver)
+    app = WebApp(receiver, settings.trusted_proxies)
     problems.register(app)
     app.register_blueprint(webhooks.blueprint(receiver))
     app.register_blueprint(

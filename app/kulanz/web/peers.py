@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Any
 
 from werkzeug.wrappers import Request
 
@@ -11,6 +13,7 @@ SUBNET = 64
 """Bits of an IPv6 network that one subscriber has to themselves."""
 LONGEST = 64
 """Characters that are looked at of an address that cannot be read."""
+_PREFIX = re.compile(r"(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 
 
 def origin(request: Request, trusted: Sequence[str]) -> str:
@@ -50,6 +53,13 @@ def host(request: Request, trusted: Sequence[str]) -> str:
     """Return the host and port that the client asked for."""
     text = request.headers.get("X-Forwarded-Host", "").rpartition(",")[2].strip()
     return text if text and _is_trusted(request.remote_addr or "", trusted) else request.host
+
+
+def prefix(environ: Mapping[str, Any], trusted: Sequence[str]) -> str:
+    """Return the path below which a trusted proxy shows all of this, as in `/billing`; an odd one is ignored."""
+    text = environ.get("HTTP_X_FORWARDED_PREFIX", "").rpartition(",")[2].strip().rstrip("/")
+    fits = _PREFIX.fullmatch(text) and _is_trusted(environ.get("REMOTE_ADDR", ""), trusted)
+    return text if fits else ""
 
 
 def _is_trusted(peer: str, trusted: Sequence[str]) -> bool:

@@ -11,14 +11,14 @@ from urllib.parse import urlsplit
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import SimpleWorker
-from rq.serializers import JSONSerializer
 from rq.suspension import is_suspended
 
 from kulanz.cli.doctor.finding import Finding
 from kulanz.errors import FarEndError, KulanzError
 from kulanz.formats.wording import how_many
 from kulanz.ingest import secret_usage
+from kulanz.queries.worker_status import worker_status
+from kulanz.runtime import redis_faults
 from kulanz.runtime.clock import real_now
 from kulanz.runtime.notifier import QUEUES, connect
 from kulanz.services import Services
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from kulanz.delivery.provider import ProviderClient
 
 PROBE_TIMEOUT = 5.0
-HEARTBEAT_TIMEOUT = timedelta(minutes=1)
 MAX_CLOCK_SKEW = timedelta(seconds=30)
 """More between two clocks and one of them is wrong; signatures bear 300 seconds."""
 START_WORKERS = "start `kulanz worker` (or `kulanz up`)"
@@ -54,14 +53,16 @@ def redis(services: Services) -> Iterator[Finding]:
         return
     try:
         with connect(url, timeout=PROBE_TIMEOUT) as client:
+            if fault := redis_faults.of(client):
+                yield Finding("redis", False, fault.found, fault.advice)
+                return
             yield from _persistence(client)
             yield from _clocks(client)
-            yield from _workers(client)
+            yield from _workers(url)
             yield from _suspension(client)
     except (RedisError, OSError, ValueError) as error:
-        yield Finding(
-            "redis", False, type(error).__name__, "check REDIS_URL; meanwhile workers ask the database every second"
-        )
+        fault = redis_faults.from_error(error)
+        yield Finding("redis", False, fault.found, f"{fault.advice}; meanwhile workers ask the database every second")
 
 
 def mail(services: Services) -> Iterator[Finding]:
@@ -163,16 +164,15 @@ def _clocks(client: Redis) -> Iterator[Finding]:
     yield Finding("clocks", well, f"{apart.total_seconds():.0f} s apart from Redis's", advice)
 
 
-def _workers(client: Redis) -> Iterator[Finding]:
-    now = real_now()
-    attended = {
-        name
-        for worker in SimpleWorker.all(connection=client, serializer=JSONSerializer)
-        if worker.last_heartbeat and now - worker.last_heartbeat < HEARTBEAT_TIMEOUT
-        for name in worker.queue_names()
-    }
-    idle = [name for name in QUEUES if name not in attended]
-    yield Finding("workers", not idle, f"{len(attended)} queues attended", START_WORKERS if idle else "")
+def _workers(url: str) -> Iterator[Finding]:
+    status = worker_status(url)
+    attended = len(QUEUES) - len(status.unserved)
+    yield Finding(
+        "workers", not status.unserved, f"{attended} queues attended", START_WORKERS if status.unserved else ""
+    )
+    if status.foreign:
+        found = f"{', '.join(status.foreign)}: takes wake-up signals of Kulanz, which are then a few seconds late"
+        yield Finding("foreign workers", False, found, "end it: only `kulanz worker` can do what is in these queues")
 
 
 def _suspension(client: Redis) -> Iterator[Finding]:

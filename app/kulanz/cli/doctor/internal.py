@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -9,14 +10,16 @@ from pathlib import Path
 
 from kulanz.cli.doctor import external
 from kulanz.cli.doctor.finding import Finding
-from kulanz.config import policy_text
+from kulanz.config import environment, policy_text
 from kulanz.config.sources import ENV_FILE, SECRETS_FILE
+from kulanz.errors import StorageUnavailableError
 from kulanz.formats.wording import how_many
 from kulanz.ingest import secret_usage
+from kulanz.ingest.receiver import MEBIBYTE
 from kulanz.policy import document
 from kulanz.privacy import ledger_head
 from kulanz.processing import circuit_breaker, endpoints, facts_first, unknown_words
-from kulanz.runtime import clock_guard
+from kulanz.runtime import clock_guard, disks
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import inbox, migrate, outbox, policies, shared_values
@@ -46,14 +49,22 @@ def database(services: Services) -> Iterator[Finding]:
 
 
 def spool(services: Services) -> Iterator[Finding]:
-    """Whether deliveries wait beside the database."""
+    """Whether deliveries wait beside the database, one could be kept there, and the disk lasts."""
     limit = services.settings.spool
     if not limit:
         yield Finding("spool", None, "off: while the database is away deliveries are answered 503")
         return
-    waiting = Spool(services.settings.data_dir / "spool", limit).size()
+    folder = services.settings.data_dir / "spool"
+    kept = Spool(folder, limit * MEBIBYTE)
+    waiting = kept.size()
     advice = "they are brought back by `kulanz web` while the database answers"
     yield Finding("spool", not waiting, f"{waiting} bytes of deliveries wait", _if(bool(waiting), advice))
+    if problem := _unwritable(kept, folder):
+        advice = "let the user of `kulanz web` write to KULANZ_DATA_DIR, or set KULANZ_SPOOL=off"
+        yield Finding("spool folder", False, f"{folder}: {problem}", advice)
+    if reason := disks.why_short_lived(folder, environment()):
+        advice = "deliveries that were acknowledged would be lost with it: another KULANZ_DATA_DIR, or KULANZ_SPOOL=off"
+        yield Finding("spool disk", None, reason, advice)
 
 
 def policy(services: Services) -> Iterator[Finding]:
@@ -236,6 +247,18 @@ DATABASE_CHECKS: tuple[Check, ...] = (
     endpoint_problems,
 )
 OTHER_CHECKS: tuple[Check, ...] = (spool, *external.EXTERNAL_CHECKS, secrets)
+
+
+def _unwritable(spool: Spool, folder: Path) -> str | None:
+    """Return why a delivery could not be kept; a folder that is not there is not made, as it would be this user's."""
+    if not folder.exists():
+        above = disks.existing(folder)
+        return None if os.access(above, os.W_OK | os.X_OK) else f"{above} cannot be written"
+    try:
+        spool.check()
+    except StorageUnavailableError as error:
+        return error.detail
+    return None
 
 
 def _stuck(name: str, count: int, advice: str) -> Finding:

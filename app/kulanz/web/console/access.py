@@ -90,6 +90,6 @@ def _is_own(request: Request, host: str) -> bool:
 def _to_login() -> Response:
     if request.method not in {"GET", "HEAD"}:
         raise UnauthorizedError("Log in first; your session may have ended.")
-    requested = request.full_path.rstrip("?")
+    requested = request.script_root + request.full_path.rstrip("?")
     wanted = {"next": requested} if requested.rstrip("/") != url_for("ops.overview").rstrip("/") else {}
     return make_response(redirect(f"{url_for('ops.login')}{'?' if wanted else ''}{urlencode(wanted)}", code=303))

@@ -96,7 +96,7 @@ class LoginPages:
     def leave(self) -> Response:
         """End the session."""
         response = make_response(redirect(url_for("ops.login", left=1), code=303))
-        self._sessions.end(g.session, response)
+        self._sessions.end(g.session, request, response)
         g.left = True
         return response
 

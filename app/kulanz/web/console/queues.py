@@ -95,6 +95,7 @@ class QueuePages:
         frame = {
             "nonce": nonce,
             "token": self._sessions.token(g.session),
+            "style": url_for("ops_assets.static", filename="queues.css"),
             "home": url_for("ops.overview"),
             "user": g.user.name,
         }

@@ -68,18 +68,18 @@ class ConsoleSessions:
         renewed = msgspec.structs.replace(session, seen=int(real_now().timestamp()))
         secure = peers.is_https(request, self._services.settings.trusted_proxies)
         response.set_cookie(
-            COOKIE, self._written(renewed), path=COOKIE_PATH, httponly=True, samesite="Strict", secure=secure
+            COOKIE, self._written(renewed), path=_path(request), httponly=True, samesite="Strict", secure=secure
         )
 
     def is_due(self, session: ConsoleSession) -> bool:
         """Whether the cookie should be renewed."""
         return real_now() - datetime.fromtimestamp(session.seen, UTC) > RENEWED_AFTER
 
-    def end(self, session: ConsoleSession, response: Response) -> None:
+    def end(self, session: ConsoleSession, request: Request, response: Response) -> None:
         """End a session, whoever else holds its cookie."""
         with self._services.database.write() as tx:
             console_sessions.end(tx, session.id, now=real_now(), until=session.ends_at)
-        response.delete_cookie(COOKIE, path=COOKIE_PATH, httponly=True, samesite="Strict")
+        response.delete_cookie(COOKIE, path=_path(request), httponly=True, samesite="Strict")
 
     def token(self, session: ConsoleSession) -> str:
         """Return what every form of this session carries, and no other site knows."""
@@ -119,6 +119,10 @@ class ConsoleSessions:
         user = self._users.get(session.user)
         password = sha256(user.password.encode()).digest() if user else b""
         return b"ops session\0" + password + said
+
+
+def _path(request: Request) -> str:
+    return request.script_root + COOKIE_PATH
 
 
 def _token_of(session: ConsoleSession) -> bytes:

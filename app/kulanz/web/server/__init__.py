@@ -57,7 +57,7 @@ def serve(
         workers=processes,
         runtime_mode=RuntimeModes.st,
         http=HTTPModes.http1,
-        http1_settings=HTTP1Settings(header_read_timeout=10_000),
+        http1_settings=HTTP1Settings(header_read_timeout=6_000),
         log_level=LogLevels.error,
         respawn_failed_workers=True,
         workers_kill_timeout=SHUTDOWN_TIMEOUT,

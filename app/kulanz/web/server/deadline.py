@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asyncio import AbstractEventLoop, CancelledError, Task, current_task, get_running_loop
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 CHECK_INTERVAL = 1.0
@@ -13,9 +13,9 @@ Result = TypeVar("Result")
 
 
 class Deadline:
-    """Lets each thing take so many seconds. For the tasks of one event loop."""
+    """Lets each thing take so many seconds, asked at every check. For the tasks of one event loop."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: Callable[[], float]) -> None:
         self._seconds = seconds
         self._since: dict[Task[Any], float] = {}
         self._given_up: set[Task[Any]] = set()
@@ -44,7 +44,7 @@ class Deadline:
 
     def _cancel_overdue(self, loop: AbstractEventLoop) -> None:
         """Cancel what began too long ago; what began first is first."""
-        began_before = loop.time() - self._seconds
+        began_before = loop.time() - self._seconds()
         for task, since in [*self._since.items()]:
             if since > began_before:
                 break

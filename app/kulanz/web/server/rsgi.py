@@ -25,6 +25,8 @@ BLOCKING_THREADS = 32
 
 BODY_SECONDS = 10.0
 """How long a sender may take over a body: one that dribbles holds a connection, of which there are about a thousand."""
+LAST_BODY_SECONDS = 3.0
+"""The same once we are told to stop: hosts kill what is not gone after ten seconds, and a sender tries again."""
 _TOO_SLOW = (408, [("content-type", "application/json"), ("connection", "close")], b'{"error": "too_slow"}')
 
 
@@ -33,7 +35,7 @@ class RsgiApp:
 
     def __init__(self, web: WebApp) -> None:
         self._web = web
-        self._patience = Deadline(BODY_SECONDS)
+        self._patience = Deadline(lambda: LAST_BODY_SECONDS if web.is_closing() else BODY_SECONDS)
         self._threads = ThreadPoolExecutor(BLOCKING_THREADS, thread_name_prefix="flask")
 
     def __rsgi_init__(self, _loop: AbstractEventLoop) -> None:
