@@ -14,7 +14,7 @@ from kulanz.policy.facts import Status
 from kulanz.providers import PROVIDERS, Naming, UnknownWord
 from kulanz.providers.stripe.client import StripeClient
 from kulanz.providers.stripe.vocabulary import OBJECTS
-from kulanz.reconcile.stripe_setup import missing, register
+from kulanz.reconcile.stripe_setup import EVENTS, register
 from kulanz_simulator import ApiVersion, LastResort, StripeAssumptions, StripeSimulator, running
 from kulanz_simulator.stripe.desk import REASONS, STATUSES
 from kulanz_simulator.stripe.documents import BY_HAND, Item
@@ -70,6 +70,7 @@ def test_a_sale_by_card_is_told_as_stripe_tells_it(simulator: StripeSimulator, r
     simulator.advance(DAY)
 
     assert names(simulator) == [
+        "customer.created",
         "customer.subscription.created",
         "charge.succeeded",
         "invoice_payment.paid",
@@ -280,7 +281,7 @@ def test_setup_registers_exactly_the_needed_events(simulator: StripeSimulator, c
     made = register(client, "https://shop.example/webhooks/stripe", dry_run=False)
 
     assert (made.done, bool(made.secret)) == ("created", True)
-    assert missing(client.webhook_endpoints()) == []
+    assert [sorted(endpoint.events) for endpoint in client.webhook_endpoints()] == [sorted(EVENTS)]
 
 
 def test_thin_events_carry_nothing(simulator: StripeSimulator, receiver: CallbackReceiver) -> None:
