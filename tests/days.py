@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -39,6 +40,9 @@ def product(settings: Settings, *, at: datetime | None = None) -> Iterator[Servi
                 services.adopt_policy(tx)
         yield services
     finally:
+        for thread in threading.enumerate():  # A figure that is still searched for has a connection.
+            if thread.name == "reading":
+                thread.join(timeout=20)
         services.close()
 
 
