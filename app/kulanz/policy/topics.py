@@ -96,6 +96,10 @@ TOPICS: Mapping[str, Topic] = {
     "renewal_overdue": Topic("a renewal is overdue and nothing is heard of it", "kulanz reconcile", _URGENT),
     "plan_not_told": Topic("a running subscription does not say what it gives", _SHOW),
     "purchase_shared": Topic("another account has the same purchase", _SHOW, ends_when_seen=True),
+    "plan_kept": Topic("the upgrade would have taken a plan, which is kept for a while", _EXPLAIN, ends_when_seen=True),
+    "events_not_delivered": Topic(
+        "a provider does not deliver events that are acted on", "kulanz doctor", _URGENT, ends_when_seen=True
+    ),
     "transfer_names_another_account": Topic(
         "a transfer names a debt of another account", _SHOW, _URGENT, ends_when_seen=True
     ),
