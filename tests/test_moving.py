@@ -196,6 +196,7 @@ BEAT = """
 import sys, time
 from kulanz.runtime.clock import real_now
 from kulanz.store import receivers
+from kulanz.store.database import Database
 database = Database(sys.argv[1])
 while True:
     with database.relaxed() as tx:
