@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from kulanz.store import codec, outbox
 from kulanz.store.database import Connection, Database
 from kulanz.store.outbox import EffectRow
 from tests.fake_servers import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
+from tests.replacing import replace
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from tests.adapters.payload_source import BOUGHT_AT, MONDAY, Payload, PayloadSou
 from tests.adapters.payloads import PAYLOAD_SOURCES
 from tests.days import DAY, product, settings_of
 from tests.policy.stories import terms
+from tests.replacing import replace
 
 SECRET = "the-merchants-own"
 PERSONAL: dict[str, Any] = {

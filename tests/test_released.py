@@ -6,7 +6,6 @@ import base64
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager, redirect_stdout
-from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -40,6 +39,7 @@ from tests.lemonsqueezy import (
     subscription_updated,
 )
 from tests.released.tables import lay
+from tests.replacing import replace
 from tests.servers import PostgreSQL
 from tests.store.rows import make_alias
 

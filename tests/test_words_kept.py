@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from kulanz.store.outbox import EffectRow
 from tests.days import days_go_by, product, settings_of
 from tests.fake_servers import Mailbox, a_mailbox
 from tests.lemonsqueezy import MONDAY
+from tests.replacing import replace
 from tests.workers.instance import an_unpaid_account
 
 

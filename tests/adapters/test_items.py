@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import permutations
 from typing import Any
@@ -16,6 +16,7 @@ from kulanz.providers import PROVIDERS, Naming
 from tests import paddle, standard, stripe
 from tests.adapters.payload_source import BOUGHT_AT, DAY, MONDAY, Payload
 from tests.policy.stories import Stage, terms
+from tests.replacing import replace
 
 PRO, ENTERPRISE, SEATS, METERED = "item_pro", "item_enterprise", "item_seats", "item_metered"
 

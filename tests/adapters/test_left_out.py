@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from itertools import permutations
 from typing import Any
@@ -21,6 +21,7 @@ from tests import paddle, standard, stripe
 from tests.adapters.payload_source import Payload
 from tests.policy.stories import Catalogue, terms
 from tests.purchase import MONDAY
+from tests.replacing import replace
 
 HOUR = timedelta(hours=1)
 Way = tuple[str | int, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,6 +15,7 @@ from tests.adapters.payload_source import BOUGHT_AT, DAY, MONDAY, PayloadSource,
 from tests.adapters.payloads import PAYLOAD_SOURCES
 from tests.adapters.test_stories import hear
 from tests.policy.stories import Stage, terms
+from tests.replacing import replace
 
 Payload = dict[str, Any]
 Payloads = Callable[[datetime], list[Payload]]

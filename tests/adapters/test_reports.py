@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +22,7 @@ from tests import paddle, standard, stripe
 from tests.adapters.payload_source import BOUGHT_AT, DAY, MONDAY, Payload, PayloadSource, StoryEvent
 from tests.adapters.payloads import PAYLOAD_SOURCES
 from tests.policy.stories import Stage, plexo_but, terms
+from tests.replacing import replace
 
 LEMONSQUEEZY, STRIPE, PADDLE, DODO, POLAR = PAYLOAD_SOURCES
 

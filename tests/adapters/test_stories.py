@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 
@@ -14,6 +13,7 @@ from kulanz.policy.state import Access, Catalogue, Standing
 from tests.adapters.payload_source import BOUGHT_AT, DAY, MONDAY, PayloadSource, StoryEvent
 from tests.adapters.payloads import PAYLOAD_SOURCES
 from tests.policy.stories import Stage, terms
+from tests.replacing import replace
 
 pytestmark = pytest.mark.parametrize("source", PAYLOAD_SOURCES, ids=lambda teller: teller.name)
 

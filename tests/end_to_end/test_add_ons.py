@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from kulanz.policy.consequences.effects import rfc3339
 from tests.end_to_end.instance import Instance, days
 from tests.end_to_end.test_stories import bought, fails
 from tests.lemonsqueezy import Purchase, subscription_cancelled, subscription_payment_success, subscription_updated
+from tests.replacing import replace
 
 
 def book(instance: Instance, purchase: Purchase, ends: datetime, **told: Any) -> dict[str, Any]:

@@ -6,7 +6,6 @@ import os
 import shutil
 import tempfile
 from contextlib import suppress
-from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -55,6 +54,7 @@ from tests.lemonsqueezy import (
     subscription_payment_success,
     subscription_updated,
 )
+from tests.replacing import replace
 from tests.servers import empty
 
 TOLD: dict[str, Builder] = {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from hypothesis import strategies as st
@@ -20,6 +20,7 @@ from kulanz.policy.facts import Fact, OrderStatus, Outcome, OverrideKind
 from kulanz.policy.state import Decision, Standing
 from tests.policy.scenarios import FACTS
 from tests.policy.stories import DAY, MONDAY, ORDER, PLEXO, Stage, an_order, an_override, terms
+from tests.replacing import replace
 
 DISPUTE = "lemonsqueezy:d1"
 

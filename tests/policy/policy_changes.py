@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from kulanz.policy.document.differences import more_lenient
 from kulanz.policy.facts import Fact, OverrideKind
 from kulanz.policy.state import State, Terms
 from tests.policy.stories import DAY, PLEXO, an_override, plexo_but
+from tests.replacing import replace
 
 if TYPE_CHECKING:
     from tests.policy.scenarios import Witness

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -62,6 +62,7 @@ from tests.policy.stories import (
     terms,
     told_by_operator,
 )
+from tests.replacing import replace
 
 _LEVELS = (
     LevelRules(after=Span(days=2), text="reminder"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from typing import Any
@@ -42,6 +41,7 @@ from tests.policy.stories import (
     on_hold,
     terms,
 )
+from tests.replacing import replace
 
 IN_A_YEAR = datetime(2027, 2, 2, 9, tzinfo=UTC)
 

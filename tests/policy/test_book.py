@@ -14,7 +14,7 @@ from kulanz.policy.facts import FACT_KINDS, CollectionApproved, Fact, Stamp, Sta
 from tests.policy.scenarios import FACTS, TALES, Scenario
 from tests.policy.stories import DAY, MONDAY, a_subscription, a_success, an_invoice
 
-FAMILIES = tuple(Book.__dataclass_fields__)
+FAMILIES = tuple(Book.__struct_fields__)
 
 
 def heard(scenario: Scenario) -> list[Fact]:

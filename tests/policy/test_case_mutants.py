@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from kulanz.policy import document
 from tests.policy.cases.mutants import UNSEEN, Mutant, faults, mutants, noticing
+from tests.replacing import replace
 
 PRESETS = document.presets()
 EVERY = 16

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 
 import pytest
 
 from kulanz.policy import document
 from tests.policy.cases.play import FOLDER, Case, cases, played, unmet
+from tests.replacing import replace
 
 TABLES = sorted(path.stem for path in FOLDER.glob("*.md") if path.stem != "README")
 EVERY = [case for table in TABLES for case in cases(table)]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -34,6 +33,7 @@ from tests.policy.stories import (
     on_hold,
     terms,
 )
+from tests.replacing import replace
 
 OPENED, WON, LOST = DisputeStatus.OPENED, DisputeStatus.WON, DisputeStatus.LOST
 SEVEN_YEARS = RecordClass(basis="BAO § 132", years=7)

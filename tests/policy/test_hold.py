@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from kulanz.policy import document
@@ -29,6 +27,7 @@ from tests.policy.stories import (
     plexo_but,
     terms,
 )
+from tests.replacing import replace
 
 BITRIX24 = document.parse(document.preset("bitrix24"), version=1)
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from kulanz.policy.facts import DisputeStatus, OrderStatus, Status
 from kulanz.policy.state import Access, Catalogue
 from kulanz.queries.story import idle
 from tests.policy.stories import DAY, MONDAY, ORDER, PRO, Stage, a_dispute, a_subscription, an_order, terms
+from tests.replacing import replace
 
 LIFETIME = "lemonsqueezy:394430"
 SINGLE = "lemonsqueezy:2990001"

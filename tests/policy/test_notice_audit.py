@@ -1,6 +1,5 @@
 """Looking at a hold after the deed: was the promised notice given?"""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -10,6 +9,7 @@ from kulanz.policy.book.own import NoticeLog
 from kulanz.policy.facts import Outcome
 from kulanz.policy.state import Decision
 from tests.policy.stories import DAY, MONDAY, Stage, on_hold, plexo_but, terms
+from tests.replacing import replace
 
 END = MONDAY + 7 * DAY
 

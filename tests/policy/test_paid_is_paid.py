@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +26,7 @@ from tests.policy.stories import (
     an_invoice,
     terms,
 )
+from tests.replacing import replace
 
 CHANGED = MONDAY - 10 * DAY
 """Within the paid period, which ends on MONDAY."""

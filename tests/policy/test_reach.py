@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from kulanz.policy.book.own import FirstTime
@@ -24,6 +22,7 @@ from tests.policy.stories import (
     terms,
     told_by_operator,
 )
+from tests.replacing import replace
 
 OPENED = DisputeStatus.OPENED
 

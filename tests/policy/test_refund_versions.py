@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +16,7 @@ from kulanz.policy.document import Policy
 from kulanz.policy.facts import BillingReason
 from kulanz.policy.state.refunds import Refund
 from tests.policy.stories import DAY, LONG_AGO, ORDER, PLEXO, Stage, a_subscription, a_success, terms
+from tests.replacing import replace
 
 FIRST = "lemonsqueezy:1100000"
 TOO_LATE = LONG_AGO + 40 * DAY

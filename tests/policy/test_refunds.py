@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -46,6 +45,7 @@ from tests.policy.stories import (
     terms,
     told_by_operator,
 )
+from tests.replacing import replace
 
 EARLIER = "lemonsqueezy:421900"
 FIRST = "lemonsqueezy:1100000"

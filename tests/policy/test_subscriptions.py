@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import pytest
 
 from kulanz.policy.document import Policy
@@ -22,6 +20,7 @@ from tests.policy.stories import (
     a_success,
     terms,
 )
+from tests.replacing import replace
 
 
 @pytest.mark.parametrize(

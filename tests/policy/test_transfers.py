@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -35,6 +34,7 @@ from tests.policy.stories import (
     on_hold,
     terms,
 )
+from tests.replacing import replace
 
 
 def transfer(account: Stage, amount: int, **told: Any) -> f.PaymentRecorded:

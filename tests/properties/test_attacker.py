@@ -6,7 +6,7 @@ Two accounts hear what the victim does, one of them what the attacker does as we
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -56,6 +56,7 @@ from tests.policy.stories import (
     plexo_but,
     terms,
 )
+from tests.replacing import replace
 
 STEPS = settings(
     max_examples=60,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import find, settings
 
@@ -11,6 +9,7 @@ from kulanz.policy import facts as f
 from kulanz.policy.decide import decide
 from kulanz.policy.state import Decision
 from tests.policy.closure_scenarios import SCENARIOS, run
+from tests.replacing import replace
 
 
 @pytest.mark.parametrize("rule", ["closure.requested", "closure.deletion_due", "closure.erased", "retention.destroyed"])

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import fields as dataclass_fields
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -45,6 +44,7 @@ from tests.policy.stories import (
     plexo_but,
     terms,
 )
+from tests.replacing import replace
 
 STEPS = settings(
     max_examples=60,

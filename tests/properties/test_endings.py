@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from hypothesis import Phase, find, given, settings
 
@@ -13,6 +12,7 @@ from kulanz.policy.state import Decision, Situation
 from tests.policy.scenarios import TALES, Scenario, Witness
 from tests.policy.stories import DAY, Decide
 from tests.properties.test_invariants import QUICK
+from tests.replacing import replace
 
 SILENCE = 400 * DAY
 

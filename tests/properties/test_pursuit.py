@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest
@@ -35,6 +35,7 @@ from tests.policy.stories import (
     terms,
 )
 from tests.policy.test_collections import DUNNING_AT, WHO
+from tests.replacing import replace
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 OURS = {"reference", "handed_over_at", "reported_at", "statement_sha256"}

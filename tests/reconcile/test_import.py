@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
-from dataclasses import replace
 from datetime import timedelta
 from io import StringIO
 from pathlib import Path
@@ -23,6 +22,7 @@ from kulanz.store import accounts, shared_values
 from kulanz_simulator import Faults
 from tests.lemonsqueezy import SECRET, Purchase
 from tests.reconcile.rows import count, everything
+from tests.replacing import replace
 from tests.shop import Shop
 
 DAY = timedelta(days=1)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,6 +15,7 @@ from kulanz.store import journal
 from kulanz_simulator import Faults
 from tests.lemonsqueezy import Purchase
 from tests.reconcile.rows import everything
+from tests.replacing import replace
 from tests.shop import Shop
 
 DAY = timedelta(days=1)

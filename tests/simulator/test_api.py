@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -23,6 +22,7 @@ from kulanz.policy.facts import (
 from kulanz.providers.lemonsqueezy.client import LemonSqueezyClient, ResourceKind
 from kulanz.runtime.rate_limit import RateLimit
 from kulanz_simulator import LemonSqueezySimulator
+from tests.replacing import replace
 
 DAY = timedelta(days=1)
 

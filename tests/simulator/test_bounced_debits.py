@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,6 +15,7 @@ from kulanz.providers.stripe.vocabulary import OBJECTS
 from kulanz_simulator import ApiVersion, StripeSimulator
 from tests.lemonsqueezy import MONDAY
 from tests.policy.stories import terms
+from tests.replacing import replace
 
 DAY = timedelta(days=1)
 STRIPE = PROVIDERS["stripe"]

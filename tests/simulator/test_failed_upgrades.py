@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -18,6 +17,7 @@ from kulanz_simulator import ApiVersion, LemonSqueezySimulator, Simulator, Strip
 from kulanz_simulator.stripe.documents import Item
 from tests.lemonsqueezy import MONDAY
 from tests.policy.stories import terms
+from tests.replacing import replace
 
 DAY = timedelta(days=1)
 PLANS = Catalogue.of(

@@ -12,7 +12,7 @@ import typing
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -25,6 +25,7 @@ from kulanz.providers import DeliveryHeader, Naming
 from tests.adapters.payload_source import MONDAY, Payload, PayloadSource, StoryEvent
 from tests.adapters.payloads import PAYLOAD_SOURCES
 from tests.policy.stories import terms
+from tests.replacing import replace
 from tests.vendors.models import Member, members, model_of, parts
 
 HOUR = timedelta(hours=1)

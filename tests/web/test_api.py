@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +16,7 @@ from kulanz.policy.facts import DisputeStatus, OverrideKind
 from kulanz.web.api import cursors, documents
 from kulanz.web.api.operations import OPERATIONS, Operation
 from kulanz.web.application import assemble
+from tests.replacing import replace
 from tests.web.conftest import ReceiverInMemory
 from tests.web.service import ServiceInMemory, a_closure
 

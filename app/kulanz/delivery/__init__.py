@@ -5,7 +5,7 @@ Importing this is light: HTTP, templates and dates of all languages are loaded b
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace as evolve
 
 from kulanz.delivery.channels import Attempt, Channels
 from kulanz.delivery.report import AttemptReport, AttemptState
@@ -74,7 +74,7 @@ def with_words(effect: Effect, channels: Channels, attempt: Attempt) -> tuple[Ef
             words, fault = letter.write(effect, channels, attempt)
     except UntranslatableError:
         return effect, None
-    return replace(effect, words=words), str(fault) if fault else None
+    return evolve(effect, words=words), str(fault) if fault else None
 
 
 def _call_provider(effect: _ProviderCall, channels: Channels, attempt: Attempt) -> AttemptReport:

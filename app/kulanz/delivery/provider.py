@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import ClassVar, Protocol, Self
 
+from msgspec.structs import replace as evolve
+
 from kulanz.delivery.backoff import try_again
 from kulanz.delivery.report import AttemptReport, AttemptState, parked, without_addresses
 from kulanz.errors import FarEndError, UnknownOutcomeError
@@ -158,7 +160,7 @@ def _settles(fact: object) -> bool:
 
 
 def _reconciled(seen: SubscriptionSeen | None) -> tuple[SubscriptionSeen, ...]:
-    return () if seen is None else (replace(seen, provenance=Provenance.RECONCILED),)
+    return () if seen is None else (evolve(seen, provenance=Provenance.RECONCILED),)
 
 
 def _read_first(key: str, clients: Clients, attempts: int, act: Act, *, refused: Outcome) -> AttemptReport:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from msgspec.structs import replace as evolve
+
 from kulanz.policy.areas import areas_for
 from kulanz.policy.areas.add_ons.reading import in_quantities
 from kulanz.policy.areas.overrides import exceptions
 from kulanz.policy.book import Book
 from kulanz.policy.book.keeping import Kept
-from kulanz.policy.frozen import evolve
 from kulanz.policy.state import (
     FREE,
     Access,

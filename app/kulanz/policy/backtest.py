@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from itertools import groupby
 from typing import NamedTuple
 
+from msgspec.structs import replace as evolve
+
 from kulanz.policy.areas.dunning import notices
 from kulanz.policy.areas.refunds.rulings import Reversal, Ruling, promised_anew, reversals, ruling
 from kulanz.policy.book import Book
@@ -219,7 +221,7 @@ class _Run:
         decision = decide(self._account, facts, self._terms, at)
         delivered = [item for fact in decision.facts for item in _delivered(fact)]
         book = decision.account.book
-        self._account = replace(decision.account, book=book.with_facts(delivered)) if delivered else decision.account
+        self._account = evolve(decision.account, book=book.with_facts(delivered)) if delivered else decision.account
         self._next = min((timer.due_at for timer in decision.state.timers), default=None)
         self._looks += 1
         for item in decision.state.refunds:
@@ -239,7 +241,7 @@ class _Run:
 def _delivered(fact: OwnFact) -> Iterator[OwnFact]:
     if isinstance(fact, NoticeReported) and fact.kind == notices.WARNING:
         for kind in (notices.WARNING, notices.WARNING_CALLBACK):
-            yield replace(fact, kind=kind, outcome=Outcome.DONE)
+            yield evolve(fact, kind=kind, outcome=Outcome.DONE)
 
 
 def _scene(decision: Decision, at: datetime) -> Scene:

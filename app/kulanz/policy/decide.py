@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
+
+from msgspec.structs import replace as evolve
 
 from kulanz.policy import facts as f
 from kulanz.policy.areas import areas_for
@@ -16,8 +17,19 @@ from kulanz.policy.consequences import effects as telling
 from kulanz.policy.consequences import letters
 from kulanz.policy.consequences.changes import changes, of_own_facts, of_words
 from kulanz.policy.facts import Fact, OwnFact
-from kulanz.policy.frozen import evolve
-from kulanz.policy.state import CALM, Account, Assessed, Change, Decision, Moment, Situation, State, Terms, Transition
+from kulanz.policy.state import (
+    CALM,
+    NO_MEMO,
+    Account,
+    Change,
+    Decision,
+    Memo,
+    Moment,
+    Situation,
+    State,
+    Terms,
+    Transition,
+)
 
 MOVED_RULE = "ownership.moved"
 _MAX_ITERATIONS = 12
@@ -34,7 +46,7 @@ def decide(
     """
     before = _as_decided(account, terms)
     if before is not None and not account.was_told(before):
-        account = replace(account, add_ons=before.add_ons, quantities=before.quantities)
+        account = evolve(account, add_ons=before.add_ons, quantities=before.quantities)
     facts = tuple(facts)
     book = account.book.with_facts(facts)
     now = aware(now)
@@ -60,7 +72,7 @@ def moved(account: Account, book: Book, detail: Mapping[str, Any], terms: Terms,
     """
     before = _as_decided(account, terms)
     if before is not None and not account.was_told(before):
-        account = replace(account, add_ons=before.add_ons, quantities=before.quantities)
+        account = evolve(account, add_ons=before.add_ons, quantities=before.quantities)
     now = aware(now)
     terms = terms.under(book, now)
     step = Transition(account, before, assess(book, terms, book.word("timezone") or terms.timezone, now), book, terms)
@@ -74,14 +86,10 @@ def moved(account: Account, book: Book, detail: Mapping[str, Any], terms: Terms,
 def _as_decided(account: Account, terms: Terms) -> State | None:
     if account.decided_at is None:
         return None
-    assessed = account.assessed
-    if (
-        assessed
-        and assessed.book is account.book
-        and assessed.terms is terms
-        and assessed.state.as_of == account.decided_at
-    ):
-        return assessed.state
+    memo = account.assessed
+    state = memo.state
+    if memo.book is account.book and memo.terms is terms and state and state.as_of == account.decided_at:
+        return state
     return assess(account.book, terms, account.zone(terms), account.decided_at, with_timers=False)
 
 
@@ -141,7 +149,7 @@ def _moved_on(step: Transition, facts: list[OwnFact], at: datetime) -> Account:
         account,
         book=book,
         # A notice may matter to whoever assesses next; whatever else was done last is quiet.
-        assessed=None if facts else Assessed(book, step.terms, state),
+        assessed=NO_MEMO if facts else Memo(book, step.terms, state),
         plan=state.plan,
         access=state.access,
         add_ons=state.add_ons,

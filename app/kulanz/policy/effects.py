@@ -7,17 +7,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
-from kulanz.policy.frozen import frozen
+from msgspec import Struct, field
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notify:
+class Notify(Struct, frozen=True, kw_only=True):
     """Tell the merchant's product (CONTRACT section 4)."""
 
     id: str
@@ -30,8 +27,7 @@ class Notify:
     """JSON-ready: entitlement, reason and what the type adds; no personal data."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Words:
+class Words(Struct, frozen=True, kw_only=True):
     """The words of a notice as they are handed over: written once, kept with it, and hashed into the ledger."""
 
     language: str
@@ -47,7 +43,7 @@ class Words:
     @property
     def digest(self) -> str:
         """Return the hash that the ledger has of them."""
-        return words_digest({name: getattr(self, name) for name in self.__slots__})
+        return words_digest({name: getattr(self, name) for name in self.__struct_fields__})
 
 
 def words_digest(words: Mapping[str, Any]) -> str:
@@ -56,9 +52,7 @@ def words_digest(words: Mapping[str, Any]) -> str:
     return sha256(canonical.encode()).hexdigest()
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendMail:
+class SendMail(Struct, frozen=True, kw_only=True):
     """Send one notice to the customer of the subscription concerned."""
 
     id: str
@@ -74,9 +68,7 @@ class SendMail:
     """None: no attempt has begun, or one of a version that kept no words."""
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AlertOperators:
+class AlertOperators(Struct, frozen=True, kw_only=True):
     """Tell the people who run this: a mail to `OPS_ALERT_TO` and an `ops.alert` callback."""
 
     id: str
@@ -85,9 +77,7 @@ class AlertOperators:
     data: dict[str, Any] = field(default_factory=dict)
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CancelSubscription:
+class CancelSubscription(Struct, frozen=True, kw_only=True):
     """Stop the renewal at the provider (plexo 6.2, 10)."""
 
     id: str
@@ -96,9 +86,7 @@ class CancelSubscription:
     step: int = 1
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResumeSubscription:
+class ResumeSubscription(Struct, frozen=True, kw_only=True):
     """Take a cancellation of ours back at the provider."""
 
     id: str
@@ -107,9 +95,7 @@ class ResumeSubscription:
     trial_ends_at: datetime | None = None
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LookUpSubscription:
+class LookUpSubscription(Struct, frozen=True, kw_only=True):
     """Ask the provider for the subscription before access is taken (the fresh look of DOMAIN section 3)."""
 
     id: str
@@ -120,8 +106,7 @@ class LookUpSubscription:
     """The unpaid invoice of the case: it is asked for too."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefundPayment:
+class RefundPayment(Struct, frozen=True, kw_only=True):
     """Give money back at the provider, to the original payment (plexo 9.3)."""
 
     id: str
@@ -138,8 +123,7 @@ class RefundPayment:
     """Which of the request's decisions it is for: one may lapse and be followed by another."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisableLicence:
+class DisableLicence(Struct, frozen=True, kw_only=True):
     """Disable a licence key at the provider, as its price went back (plexo 8)."""
 
     id: str
@@ -148,8 +132,7 @@ class DisableLicence:
     licence: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SendLetter:
+class SendLetter(Struct, frozen=True, kw_only=True):
     """Send one notice on paper, to the postal address of who owes."""
 
     id: str
@@ -165,8 +148,7 @@ class SendLetter:
     words: Words | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DropFile:
+class DropFile(Struct, frozen=True, kw_only=True):
     """Leave a file for somebody outside to fetch: it holds personal data, so it is private to the user."""
 
     id: str

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace as evolve
 
 from kulanz.crypto import places
 from kulanz.policy import notice_audit
@@ -14,7 +15,6 @@ from kulanz.policy.book import Book
 from kulanz.policy.document import Policy
 from kulanz.policy.effects import Effect, Notify, fan_out
 from kulanz.policy.facts import Fact
-from kulanz.policy.frozen import evolve
 from kulanz.policy.state import Change, Decision, State, Terms
 from kulanz.privacy import statements
 from kulanz.processing.entry import Entry

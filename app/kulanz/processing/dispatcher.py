@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from time import monotonic, sleep
+
+from msgspec.structs import replace as evolve
 
 from kulanz.crypto import places
 from kulanz.delivery import Attempt, AttemptReport, deliver, with_words
@@ -376,4 +377,4 @@ def _told_by_api(routing: Routing, seen: SubscriptionSeen) -> Routing:
 
 
 def _reconciled(seen: SubscriptionSeen) -> SubscriptionSeen:
-    return seen if seen.provenance is Provenance.RECONCILED else replace(seen, provenance=Provenance.RECONCILED)
+    return seen if seen.provenance is Provenance.RECONCILED else evolve(seen, provenance=Provenance.RECONCILED)

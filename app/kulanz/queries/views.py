@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace as evolve
+
 from kulanz.errors import NotFoundError
 from kulanz.policy.assess import assess
 from kulanz.policy.state import Account, State, Terms
@@ -58,7 +60,7 @@ def of_row(services: Services, conn: Connection, row: AccountRow) -> AccountView
     terms, as_of = services.terms(conn, now).under(account.book, now), row.decided_at or now
     state = assess(account.book, terms, account.zone(terms), as_of)
     return AccountView(
-        account=replace(account, add_ons=state.add_ons, quantities=state.quantities),
+        account=evolve(account, add_ons=state.add_ons, quantities=state.quantities),
         state=state,
         terms=terms,
         now=now,

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+
+from msgspec.structs import replace as evolve
 
 from kulanz.policy.book import Book
 from kulanz.policy.book.own import RenewalStep
@@ -164,10 +166,10 @@ def _snapshot(seen: Seen, held: Seen | None, unknown: DriftKind) -> Iterator[Dri
 
 def _content(seen: Seen) -> Seen:
     """Leave out what only says how we came to know."""
-    plain = replace(seen, stamp=_ANY, provenance=Provenance.WEBHOOK)
+    plain = evolve(seen, stamp=_ANY, provenance=Provenance.WEBHOOK)
     if isinstance(plain, SubscriptionSeen):
-        return replace(plain, signed=False, locale=None, timezone=None)
-    return replace(plain, signed=False) if isinstance(plain, OrderSeen) else plain
+        return evolve(plain, signed=False, locale=None, timezone=None)
+    return evolve(plain, signed=False) if isinstance(plain, OrderSeen) else plain
 
 
 def _did_not_stick(seen: SubscriptionSeen, book: Book, now: datetime) -> Iterator[DriftKind]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kulanz.policy.areas.versions.applying import applicable
@@ -11,6 +10,7 @@ from kulanz.policy.calendar.time import Span
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import TermsAgreed
 from tests.policy.stories import DAY
+from tests.replacing import replace
 
 if TYPE_CHECKING:
     from tests.policy.cases.play import Story

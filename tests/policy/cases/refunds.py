@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +25,7 @@ from kulanz.policy.facts import (
 from kulanz.policy.state.refunds import Refund
 from kulanz.providers.plan_name import slug
 from tests.policy.stories import DAY, INVOICE, OWNER, PRO, a_dispute, a_success, an_invoice, an_order, an_override
+from tests.replacing import replace
 
 if TYPE_CHECKING:
     from tests.policy.cases.play import Story

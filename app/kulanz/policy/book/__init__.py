@@ -6,8 +6,10 @@ Nothing here decides; `kulanz.policy.assess` reads the book.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace as evolve
 
 from kulanz.policy.book.add_ons import AddOnLog
 from kulanz.policy.book.approvals import Proposal
@@ -44,15 +46,12 @@ from kulanz.policy.book.provider import (
 from kulanz.policy.book.refunds import LicenceLog, RefundLog, Refunds
 from kulanz.policy.book.versions import Agreement, Pin
 from kulanz.policy.facts import Fact
-from kulanz.policy.frozen import evolve, frozen
 
 NO_CASE_LOG = CaseLog()
 NO_NOTICES = NoticeLog(sent={})
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Book:
+class Book(Struct, frozen=True, kw_only=True):
     """All that is known of one account, by the key of each object."""
 
     subscriptions: Mapping[str, Subscription] = field(default_factory=dict)
@@ -151,4 +150,4 @@ class Book:
         return word[1] if word else None
 
 
-_FAMILIES = tuple(Book.__dataclass_fields__)
+_FAMILIES = tuple(Book.__struct_fields__)

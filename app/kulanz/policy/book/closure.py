@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TypeVar
+
+from msgspec import Struct, field
 
 from kulanz.policy.book.joining import join_maps
 from kulanz.policy.book.own import RequestLog
@@ -15,14 +16,11 @@ from kulanz.policy.facts.closure import (
     DeletionAnnounced,
     DeletionApproved,
 )
-from kulanz.policy.frozen import frozen
 
 F = TypeVar("F", ClosureRequested, ClosureWithdrawn, DeletionApproved, AccountClosed)
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deletion:
+class Deletion(Struct, frozen=True, kw_only=True):
     """One reason for which data may go: a closure, a chargeback, an erasure, the end of retention."""
 
     requested: ClosureRequested | None = None

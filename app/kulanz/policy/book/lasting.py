@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace as evolve
 
 from kulanz.policy import facts as f
 from kulanz.policy.facts import Stamp
-from kulanz.policy.frozen import evolve, frozen
 
 _LASTING: Mapping[type, tuple[str, ...]] = {
     f.SubscriptionSeen: ("customer", "order", "email"),
@@ -20,9 +21,7 @@ S = TypeVar("S", f.SubscriptionSeen, f.OrderSeen, f.LicenceSeen)
 S_co = TypeVar("S_co", f.SubscriptionSeen, f.OrderSeen, f.LicenceSeen, covariant=True)
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KeptWord:
+class KeptWord(Struct, frozen=True, kw_only=True):
     """A text that the newest snapshot does not tell, from the newest one that did."""
 
     name: str

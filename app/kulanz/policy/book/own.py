@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
+
+from msgspec import Struct, field
 
 from kulanz.policy import facts as f
 from kulanz.policy.book.joining import join_maps, newest, union
 from kulanz.policy.facts import Outcome
-from kulanz.policy.frozen import frozen
 
 _OUTCOMES = {outcome: rank for rank, outcome in enumerate(Outcome)}
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseLog:
+class CaseLog(Struct, frozen=True, kw_only=True):
     """What we promised and did in one dunning case. Acts are known by the beginning of the case they were for."""
 
     promised: datetime | None = None
@@ -48,9 +46,7 @@ class CaseLog:
         )
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestLog:
+class RequestLog(Struct, frozen=True, kw_only=True):
     """Something that we asked for once: when, and what became of it."""
 
     at: datetime
@@ -72,9 +68,7 @@ class RequestLog:
         )
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoticeLog:
+class NoticeLog(Struct, frozen=True, kw_only=True):
     """The notices about one case, dispute or subscription, by `kind|step`."""
 
     sent: Mapping[str, RequestLog]
@@ -95,9 +89,7 @@ class NoticeLog:
                 yield int(step), request_log
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenewalStep:
+class RenewalStep(Struct, frozen=True, kw_only=True):
     """One act of ours at the provider: stopping a renewal for a cause, or (no cause) resuming it."""
 
     step: int
@@ -105,9 +97,7 @@ class RenewalStep:
     asked: RequestLog
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenewalLog:
+class RenewalLog(Struct, frozen=True, kw_only=True):
     """What we asked the provider to do with the renewal of one subscription, in the order of asking."""
 
     turns: tuple[RenewalStep, ...]
@@ -131,9 +121,7 @@ class RenewalLog:
         return self.turns[-1].step + 1 if self.turns else 1
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Lookups:
+class Lookups(Struct, frozen=True, kw_only=True):
     """When the provider was asked for one subscription and what it answered."""
 
     asked: tuple[tuple[datetime, datetime], ...] = ()
@@ -146,9 +134,7 @@ class Lookups:
         return Lookups(asked=union(self.asked, other.asked), answers=union(self.answers, other.answers))
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverrideRecord:
+class OverrideRecord(Struct, frozen=True, kw_only=True):
     """An operator's exception; the same id is the same exception."""
 
     set: f.OverrideSet
@@ -162,9 +148,7 @@ class OverrideRecord:
         )
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LiftedHold:
+class LiftedHold(Struct, frozen=True, kw_only=True):
     """To when a hold is lifted by an operator's reinstatement."""
 
     until: datetime
@@ -174,9 +158,7 @@ class LiftedHold:
         return max(self, other, key=lambda lifted: lifted.until)
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FirstTime:
+class FirstTime(Struct, frozen=True, kw_only=True):
     """When something was told or learned for the first time."""
 
     at: datetime
@@ -186,9 +168,7 @@ class FirstTime:
         return min(self, other, key=lambda first_time: first_time.at)
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddressLog:
+class AddressLog(Struct, frozen=True, kw_only=True):
     """The newest language, time zone and country that were named, each with the time when."""
 
     words: Mapping[str, tuple[datetime, str]] = field(default_factory=dict)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace as evolve
 
 from kulanz.policy import facts as f
 from kulanz.policy.book.joining import join_maps, newest, oldest, union
 from kulanz.policy.book.lasting import KeptWord, joined
 from kulanz.policy.facts import InvoiceStatus, Stamp, Status
-from kulanz.policy.frozen import evolve, frozen
 
 RUNNING_STATUSES = frozenset({Status.ON_TRIAL, Status.ACTIVE})
 _UNPAID = frozenset({Status.PAST_DUE, Status.UNPAID})
@@ -29,9 +30,7 @@ S = TypeVar(
 )
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Snapshot:
+class Snapshot(Struct, frozen=True, kw_only=True):
     """One entry of a subscription's history: its status and its plan at one time of the provider."""
 
     stamp: Stamp
@@ -71,9 +70,7 @@ class Snapshot:
         return self.status in _UNPAID
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Term:
+class Term(Struct, frozen=True, kw_only=True):
     """The newest snapshot of a subscription under one variant: what was paid for before a change of plan."""
 
     variant: str
@@ -101,9 +98,7 @@ class Term:
         return tuple(sorted(item.variant for item in self.items)) if self.items else (self.variant,)
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Subscription:
+class Subscription(Struct, frozen=True, kw_only=True):
     """One subscription: its newest snapshot, and what older ones said that still counts."""
 
     seen: f.SubscriptionSeen
@@ -163,9 +158,7 @@ class Subscription:
         return stamp.at if stamp else None
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invoice:
+class Invoice(Struct, frozen=True, kw_only=True):
     """One invoice: its newest snapshot, when charges for it failed, and when one succeeded."""
 
     seen: f.InvoiceSeen
@@ -208,9 +201,7 @@ class Invoice:
         return self.seen.status is InvoiceStatus.VOID or is_refunded(self.seen)
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Invoices:
+class Invoices(Struct, frozen=True, kw_only=True):
     """The invoices of one subscription, and the few of them that still matter."""
 
     known: Mapping[str, Invoice]
@@ -242,9 +233,7 @@ class Invoices:
         )
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentLink:
+class PaymentLink(Struct, frozen=True, kw_only=True):
     """The money that paid an invoice, where another object than the invoice says so: there may be several parts."""
 
     money: tuple[str, ...]
@@ -254,9 +243,7 @@ class PaymentLink:
         return PaymentLink(money=union(self.money, other.money))
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Order(Struct, frozen=True, kw_only=True):
     """One order: its newest snapshot, and since when the provider calls it paid, fraudulent or refunded."""
 
     seen: f.OrderSeen
@@ -295,9 +282,7 @@ class Order:
         )
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Licence:
+class Licence(Struct, frozen=True, kw_only=True):
     """One licence key: its newest snapshot, and the most activations ever seen."""
 
     seen: f.LicenceSeen
@@ -310,9 +295,7 @@ class Licence:
         return Licence(seen=seen, activations=max(self.activations, other.activations), kept=kept)
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Customer:
+class Customer(Struct, frozen=True, kw_only=True):
     """Who buys: the newest snapshot."""
 
     seen: f.CustomerSeen
@@ -322,9 +305,7 @@ class Customer:
         return Customer(seen=_newer(self.seen, other.seen))
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Dispute:
+class Dispute(Struct, frozen=True, kw_only=True):
     """One chargeback: its newest snapshot, when it was opened, and every status that it had."""
 
     seen: f.DisputeSeen
@@ -345,9 +326,7 @@ class Dispute:
         )
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FraudWarning:
+class FraudWarning(Struct, frozen=True, kw_only=True):
     """One warning of a chargeback: the newest snapshot."""
 
     seen: f.ChargebackWarned

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+
 from kulanz.policy import facts as f
-from kulanz.policy.frozen import frozen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,9 +25,7 @@ class Agreement:
         )
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pin:
+class Pin(Struct, frozen=True, kw_only=True):
     """The version of the policy that was applied to a case or dispute instead of the one that it began under."""
 
     version: int

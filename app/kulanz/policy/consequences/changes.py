@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from msgspec.structs import replace as evolve
+
 from kulanz.policy import facts as f
 from kulanz.policy.areas import LINES, areas_for
 from kulanz.policy.areas.area import Line
 from kulanz.policy.areas.collections import levels
 from kulanz.policy.facts import OwnFact
-from kulanz.policy.frozen import evolve
 from kulanz.policy.state import Case, Change, Transition
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+
 from kulanz.policy.facts.words import Outcome
-from kulanz.policy.frozen import frozen
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosureRequested:
+class ClosureRequested(Struct, frozen=True, kw_only=True):
     """The organisation asks to be deleted."""
 
     id: str
@@ -20,9 +18,7 @@ class ClosureRequested:
     reason: str = ""
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosureWithdrawn:
+class ClosureWithdrawn(Struct, frozen=True, kw_only=True):
     """The organisation stays after all."""
 
     id: str
@@ -31,9 +27,7 @@ class ClosureWithdrawn:
     reason: str = ""
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeletionApproved:
+class DeletionApproved(Struct, frozen=True, kw_only=True):
     """An operator approved that data are deleted, where the policy asks for that."""
 
     subject: str
@@ -43,9 +37,7 @@ class DeletionApproved:
     reason: str = ""
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeletionAnnounced:
+class DeletionAnnounced(Struct, frozen=True, kw_only=True):
     """The merchant's product was told to delete the data, or the outcome of telling it became known."""
 
     subject: str
@@ -55,9 +47,7 @@ class DeletionAnnounced:
     outcome: Outcome
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AccountClosed:
+class AccountClosed(Struct, frozen=True, kw_only=True):
     """The account is closed and our personal data about it are destroyed, but for what a retention class keeps."""
 
     subject: str

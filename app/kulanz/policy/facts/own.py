@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 
+from msgspec import Struct
+
 from kulanz.policy.facts.words import Outcome, OverrideKind, Status
-from kulanz.policy.frozen import frozen
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OverrideSet:
+class OverrideSet(Struct, frozen=True, kw_only=True):
     """An operator made an exception to the policy."""
 
     id: str
@@ -24,27 +22,21 @@ class OverrideSet:
     """Who approved it, where the policy wants a second person."""
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DeadlinePromised:
+class DeadlinePromised(Struct, frozen=True, kw_only=True):
     """A deadline became visible to the customer or the merchant: enforcement may come later, never earlier (I3)."""
 
     case: str
     deadline: datetime
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseJoined:
+class CaseJoined(Struct, frozen=True, kw_only=True):
     """A case that a snapshot had opened turned out to be the case of an invoice: what was promised goes with it."""
 
     case: str
     into: str
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NoticeReported:
+class NoticeReported(Struct, frozen=True, kw_only=True):
     """A notice of one kind and step was asked for, or its outcome became known (I5)."""
 
     subject: str
@@ -59,9 +51,7 @@ class NoticeReported:
     """With its outcome: the hash of its words as they were handed over."""
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubscriptionLookedUp:
+class SubscriptionLookedUp(Struct, frozen=True, kw_only=True):
     """The provider was asked for a subscription at `at`; no status means that it gave no answer."""
 
     subscription: str
@@ -73,9 +63,7 @@ class SubscriptionLookedUp:
     """When asking, the provider's time of the newest trouble that we knew of: what an answer can settle."""
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldPlaced:
+class HoldPlaced(Struct, frozen=True, kw_only=True):
     """Grace ended unpaid and the dunning hold was placed (plexo 6.2)."""
 
     case: str
@@ -86,18 +74,14 @@ class HoldPlaced:
     """Whether a fresh look at the provider had just confirmed it."""
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldProlonged:
+class HoldProlonged(Struct, frozen=True, kw_only=True):
     """A hold waits for a late payment to `until`, because a dispute had stopped its clock."""
 
     case: str
     until: datetime
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HoldLifted:
+class HoldLifted(Struct, frozen=True, kw_only=True):
     """An operator's reinstatement gives back to `until` what a hold restricts."""
 
     hold: str
@@ -106,9 +90,7 @@ class HoldLifted:
     until: datetime
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseExhausted:
+class CaseExhausted(Struct, frozen=True, kw_only=True):
     """The hold ran its full length unpaid, or the provider ended the subscription: it is given up."""
 
     case: str
@@ -118,9 +100,7 @@ class CaseExhausted:
     """Whether a fresh look at the provider had just confirmed it, where it took the plan without a hold before."""
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseWaived:
+class CaseWaived(Struct, frozen=True, kw_only=True):
     """An operator closed a case as void, not as paid."""
 
     case: str
@@ -128,9 +108,7 @@ class CaseWaived:
     at: datetime
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenewalStopped:
+class RenewalStopped(Struct, frozen=True, kw_only=True):
     """We asked the provider to cancel a subscription, for a reason of ours, or learned the outcome."""
 
     subscription: str
@@ -145,9 +123,7 @@ class RenewalStopped:
     """The provider's time of the snapshot that we knew when we asked: a later cancellation is ours."""
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RenewalResumed:
+class RenewalResumed(Struct, frozen=True, kw_only=True):
     """We asked the provider to take a cancellation of ours back, or learned the outcome."""
 
     subscription: str
@@ -158,9 +134,7 @@ class RenewalResumed:
     """The provider's time of the newest snapshot when the outcome became known: what is newer is not our doing."""
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OperatorsAlerted:
+class OperatorsAlerted(Struct, frozen=True, kw_only=True):
     """Operators were told once about a topic of a subject."""
 
     subject: str

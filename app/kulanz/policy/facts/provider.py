@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from kulanz.policy.facts.words import (
     BillingReason,
@@ -15,12 +16,9 @@ from kulanz.policy.facts.words import (
     Stamp,
     Status,
 )
-from kulanz.policy.frozen import frozen
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubscribedItem:
+class SubscribedItem(Struct, frozen=True, kw_only=True):
     """One of the things that a subscription bills."""
 
     variant: str
@@ -30,9 +28,7 @@ class SubscribedItem:
     """When its own period ends, where the subscription is cancelled and its items have periods of their own."""
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubscriptionSeen:
+class SubscriptionSeen(Struct, frozen=True, kw_only=True):
     """A snapshot of one subscription, as the provider held it at `stamp.at`."""
 
     key: str
@@ -78,9 +74,7 @@ class SubscriptionSeen:
         return self.items or (SubscribedItem(variant=self.variant, product=self.product, quantity=self.quantity),)
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceSeen:
+class InvoiceSeen(Struct, frozen=True, kw_only=True):
     """A snapshot of one invoice of a subscription; the facts about payments below carry it with them."""
 
     key: str
@@ -105,9 +99,7 @@ class InvoiceSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentFailed:
+class PaymentFailed(Struct, frozen=True, kw_only=True):
     """A charge for an invoice failed at `at` (the invoice's `updated_at`)."""
 
     invoice: InvoiceSeen
@@ -115,9 +107,7 @@ class PaymentFailed:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentSucceeded:
+class PaymentSucceeded(Struct, frozen=True, kw_only=True):
     """A charge for an invoice succeeded at `at`, at once or after failures."""
 
     invoice: InvoiceSeen
@@ -125,9 +115,7 @@ class PaymentSucceeded:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentRefunded:
+class PaymentRefunded(Struct, frozen=True, kw_only=True):
     """Money of an invoice went back; `invoice.refunded` is the cumulative amount."""
 
     invoice: InvoiceSeen
@@ -135,9 +123,7 @@ class PaymentRefunded:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OrderSeen:
+class OrderSeen(Struct, frozen=True, kw_only=True):
     """A snapshot of one order: a purchase, of a subscription's first period or of a single product."""
 
     key: str
@@ -162,9 +148,7 @@ class OrderSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RefundSeen:
+class RefundSeen(Struct, frozen=True, kw_only=True):
     """A snapshot of one refund, where a provider tells each by itself and not what went back of the payment in all."""
 
     key: str
@@ -182,9 +166,7 @@ class RefundSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentLinked:
+class PaymentLinked(Struct, frozen=True, kw_only=True):
     """An invoice and the money that paid it, where neither tells of the other itself (Stripe since 2025)."""
 
     payment: str
@@ -195,8 +177,7 @@ class PaymentLinked:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LicenceSeen:
+class LicenceSeen(Struct, frozen=True, kw_only=True):
     """A snapshot of one licence key. The key itself is a secret and is not part of the fact."""
 
     key: str
@@ -212,9 +193,7 @@ class LicenceSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CustomerSeen:
+class CustomerSeen(Struct, frozen=True, kw_only=True):
     """A snapshot of who buys, where neither subscription nor invoice says how to reach them."""
 
     key: str
@@ -223,9 +202,7 @@ class CustomerSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DisputeSeen:
+class DisputeSeen(Struct, frozen=True, kw_only=True):
     """A snapshot of one chargeback, from a provider or from an operator (DOMAIN section 4)."""
 
     key: str
@@ -248,9 +225,7 @@ class DisputeSeen:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChargebackWarned:
+class ChargebackWarned(Struct, frozen=True, kw_only=True):
     """A card network's warning that a payment will be charged back, told before there is any dispute about it."""
 
     key: str
@@ -263,9 +238,7 @@ class ChargebackWarned:
     provenance: Provenance = Provenance.WEBHOOK
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AddressKnown:
+class AddressKnown(Struct, frozen=True, kw_only=True):
     """How to reach and read the account: language, time zone and country from custom data or an operator."""
 
     at: datetime

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from kulanz.policy.frozen import frozen
+from msgspec import Struct
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,9 +22,7 @@ class TermsAgreed:
     reason: str
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VersionApplied:
+class VersionApplied(Struct, frozen=True, kw_only=True):
     """A more lenient version of the policy was applied to an open case or dispute (DOMAIN section 6).
 
     Without an actor it is only written down that it began under this version, where the clocks disagree about that.

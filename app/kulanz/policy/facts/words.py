@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from kulanz.policy.frozen import frozen
+from msgspec import Struct
 
 
 class Status(StrEnum):
@@ -113,9 +112,7 @@ class Outcome(StrEnum):
     DONE = "done"
 
 
-@frozen
-@dataclass(frozen=True, slots=True, order=True)
-class Stamp:
+class Stamp(Struct, frozen=True, order=True):
     """Which of two snapshots of one provider object is newer: provider's time, then event rank, then digest."""
 
     at: datetime

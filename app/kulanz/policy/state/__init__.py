@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
+
+from msgspec import Struct, field
 
 from kulanz.policy.book import Book
 from kulanz.policy.book.keeping import Kept
 from kulanz.policy.document import Policy
 from kulanz.policy.effects import Effect
 from kulanz.policy.facts import OwnFact
-from kulanz.policy.frozen import frozen
 from kulanz.policy.state.bookings import Booking
 from kulanz.policy.state.closure import ClosureCase
 from kulanz.policy.state.findings import (
@@ -61,9 +61,7 @@ __all__ = [
 ]
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
+class State(Struct, frozen=True, kw_only=True):
     """All that follows from a book at one moment."""
 
     as_of: datetime
@@ -157,17 +155,31 @@ class State:
         return Rights(self.plan, self.access, self.add_ons, self.quantities)
 
 
-class Assessed(NamedTuple):
-    """An assessment that is at hand, and what it was made of; the moment is in the state."""
+class Memo:
+    """An assessment that is at hand, and what it was made of; the moment is in the state.
 
-    book: Book
-    terms: Terms
-    state: State
+    It is no part of an account's value: each memo equals every other, and an empty one.
+    """
+
+    __slots__ = ("book", "state", "terms")
+
+    def __init__(self, book: Book | None = None, terms: Terms | None = None, state: State | None = None) -> None:
+        self.book, self.terms, self.state = book, terms, state
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Memo)
+
+    def __hash__(self) -> int:
+        return 0
+
+    def __repr__(self) -> str:
+        return "Memo()"
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+NO_MEMO = Memo()
+
+
+class Account(Struct, frozen=True, kw_only=True):
     """Who owes and who has access, as stored: the book, and the entitlement that was last told."""
 
     id: str
@@ -183,7 +195,7 @@ class Account:
     sequence: int = 0
     """How many decisions there were: what tells one callback from the next of its kind."""
     decided_at: datetime | None = None
-    assessed: Assessed | None = field(default=None, repr=False, compare=False)
+    assessed: Memo = NO_MEMO
     """Never stored: it follows from the book."""
 
     @property
@@ -201,9 +213,7 @@ class Account:
         return self.book.word("timezone") or terms.timezone
 
 
-@frozen
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(Struct, frozen=True):
     """Two assessments of one account, one after the other."""
 
     account: Account
@@ -224,9 +234,7 @@ class Transition:
         return Change(rule=rule, clause="", policy=policy, subject=subject, rank=rank, detail=detail, notice=notice)
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(Struct, frozen=True, kw_only=True):
     """One thing that became different, with the rule and clause that made it so."""
 
     rule: str
@@ -242,9 +250,7 @@ class Change:
     """The notice that is mailed because of it."""
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Struct, frozen=True, kw_only=True):
     """The account's next state, why, and what the world must be told (I7)."""
 
     account: Account

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from msgspec import Struct
 
 from kulanz.policy.book.closure import Deletion
 from kulanz.policy.document import Policy
-from kulanz.policy.frozen import frozen
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClosureCase:
+class ClosureCase(Struct, frozen=True, kw_only=True):
     """One deletion that was asked for, or that a lost chargeback may bring."""
 
     subject: str

@@ -7,8 +7,9 @@ from datetime import datetime
 from enum import StrEnum
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from kulanz.policy.document import Policy
-from kulanz.policy.frozen import frozen
 
 
 class Standing(StrEnum):
@@ -59,9 +60,7 @@ class Owner(StrEnum):
     LEGAL = "legal"
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Case(Struct, frozen=True, kw_only=True):
     """One unpaid renewal of one subscription."""
 
     key: str
@@ -118,9 +117,7 @@ class Case:
         return self.open or (self.given_up and is_owed)
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
+class Hold(Struct, frozen=True, kw_only=True):
     """One reason to restrict, with a release of its own (I4)."""
 
     key: str
@@ -137,9 +134,7 @@ class Hold:
     """Whether it makes the account's standing worse; a stranger's chargeback does not."""
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chargeback:
+class Chargeback(Struct, frozen=True, kw_only=True):
     """A dispute as it counts now, whatever told us of it."""
 
     key: str

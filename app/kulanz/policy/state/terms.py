@@ -11,7 +11,6 @@ from kulanz.policy.book import Book
 from kulanz.policy.calendar.working_days import Calendar, weekdays
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import SubscribedItem, TermsAgreed
-from kulanz.policy.frozen import frozen
 
 FREE = "free"
 _LIFETIME = "lifetime:"
@@ -19,7 +18,6 @@ Line = tuple[tuple[datetime, Policy], ...]
 """Policy versions, each with the instant from which it is in force, rising."""
 
 
-@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Catalogue:
     """Which plan a provider's variant is, and which plan is higher (`KULANZ_PLANS`)."""
@@ -166,7 +164,6 @@ def _agreed_version(moment: datetime, agreed: list[TermsAgreed]) -> int:
     return next((fact.version for fact in reversed(agreed) if fact.at <= moment < fact.until), 0)
 
 
-@frozen
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
     """What the rest of the world means for one account while it is decided about."""
@@ -187,7 +184,6 @@ class Situation:
 CALM = Situation()
 
 
-@frozen
 @dataclass(frozen=True, slots=True)
 class Moment:
     """When an account is looked at, by which terms, in which zone and in which situation."""

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from msgspec.structs import replace as evolve
+
 from kulanz.policy.facts import (
     BillingReason,
     CustomerSeen,
@@ -23,7 +25,6 @@ from kulanz.policy.facts import (
     RefundSeen,
     Stamp,
 )
-from kulanz.policy.frozen import evolve
 from kulanz.providers import bodies, ranking
 from kulanz.providers.address import CustomerAddress, customer_address, known
 from kulanz.providers.event_header import EventHeader

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 
 from kulanz.errors import UnreadableError
@@ -133,9 +133,9 @@ def _judged(
 
 def _differences(recorded_account: RecordedAccount, book: Book, terms: Terms) -> Iterator[str]:
     row, stored = recorded_account.row, recorded_account.book
-    for page in fields(Book):
-        if getattr(book, page.name) != getattr(stored, page.name):
-            yield f"book.{page.name}"
+    for page in Book.__struct_fields__:
+        if getattr(book, page) != getattr(stored, page):
+            yield f"book.{page}"
     if row.decided_at is None:
         return
     state = assess(book, terms, book.word("timezone") or terms.timezone, row.decided_at)

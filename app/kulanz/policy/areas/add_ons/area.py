@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from fractions import Fraction
 from typing import Any, ClassVar
+
+from msgspec.structs import replace as evolve
 
 from kulanz.policy.areas.add_ons.reading import bookings, invoiced, tax_rate
 from kulanz.policy.areas.area import Area
@@ -39,7 +40,7 @@ class AddOnsArea(Area):
     def assess(self, draft: State, book: Book, moment: Moment) -> State:
         """Return the draft with the add-ons; they follow whatever gives their base subscription's plan."""
         given = {grant.subscription: grant.until for grant in draft.grants if grant.add_on is None}
-        return replace(draft, bookings=tuple(bookings(book, given, moment)))
+        return evolve(draft, bookings=tuple(bookings(book, given, moment)))
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
         """Yield when a cancelled add-on ends by itself, and when the next month of another begins."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
+from msgspec.structs import replace as evolve
+
 from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.subscriptions.grants import notice_of
 from kulanz.policy.book import Book
 from kulanz.policy.facts import OwnFact
-from kulanz.policy.frozen import evolve
 from kulanz.policy.state import Change, Moment, State, Transition
 
 

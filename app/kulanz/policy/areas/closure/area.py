@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Any, ClassVar
 
+from msgspec.structs import replace as evolve
+
 from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.closure import retention
 from kulanz.policy.areas.closure.obstacles import closure_cases, protected
@@ -21,7 +23,6 @@ from kulanz.policy.facts import (
     Outcome,
     OwnFact,
 )
-from kulanz.policy.frozen import evolve
 from kulanz.policy.state import Access, Change, Hold, Moment, Owner, State, Timer, Transition
 from kulanz.policy.state.closure import ClosureCase
 

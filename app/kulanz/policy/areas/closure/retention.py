@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from msgspec import Struct, to_builtins
 
 from kulanz.policy.areas import settling
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Invoice, Order
 from kulanz.policy.document.closure import RecordClass, RetentionRules
 from kulanz.policy.facts import DisputeSeen, OverrideKind
-from kulanz.policy.frozen import frozen
 
 CLASSES = ("settlements", "dunning", "disputes", "interactions")
 RecordRow = tuple[datetime, dict[str, Any]]
 """When a record was last touched, which is the year that it belongs to, and what it says."""
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RetainedRecords:
+class RetainedRecords(Struct, frozen=True, kw_only=True):
     """The records of one class that have one end of retention."""
 
     kind: str
@@ -183,7 +181,7 @@ def _interactions(book: Book) -> Iterator[RecordRow]:
 def _whole(name: str, records: Mapping[str, Any]) -> Iterator[RecordRow]:
     """Yield records as they are kept, each with the latest instant that it tells of."""
     for key, record in sorted(records.items()):
-        document = {name: key, **asdict(record)}
+        document = {name: key, **to_builtins(record, builtin_types=(datetime,))}
         latest = max(_instants(document), default=None)
         if latest is not None:
             yield latest, document

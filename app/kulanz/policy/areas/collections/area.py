@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
+from msgspec.structs import replace as evolve
+
 from kulanz.policy.areas.area import Area, Asks
 from kulanz.policy.areas.collections import consequences, debts, delivery, handover, levels, voiding
 from kulanz.policy.book import Book
 from kulanz.policy.effects import DropFile, Effect, SendLetter, SendMail
 from kulanz.policy.facts import OwnFact
-from kulanz.policy.frozen import evolve
 from kulanz.policy.state import CaseState, Change, Decision, Moment, State, Timer, Transition
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
+
+from msgspec.structs import replace as evolve
 
 from kulanz.policy import facts as f
 from kulanz.policy.areas.collections import levels, packages
@@ -19,7 +20,7 @@ def shown(case: Case, book: Book) -> Case:
     """Return the case in the state that a hand-over gives it."""
     if case.state is not CaseState.EXHAUSTED or not any(collection.in_force for _, collection in of_case(case, book)):
         return case
-    return replace(case, state=CaseState.IN_COLLECTIONS)
+    return evolve(case, state=CaseState.IN_COLLECTIONS)
 
 
 def of_case(case: Case, book: Book) -> Iterator[tuple[str, Collection]]:

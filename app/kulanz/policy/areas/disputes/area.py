@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
+
+from msgspec.structs import replace as evolve
 
 from kulanz.policy.areas.addresses import mail_address
 from kulanz.policy.areas.amounts import told_decimals
@@ -14,7 +15,6 @@ from kulanz.policy.areas.dunning.notices import asked_for
 from kulanz.policy.book import Book
 from kulanz.policy.effects import Effect, SendLetter, SendMail
 from kulanz.policy.facts import OwnFact
-from kulanz.policy.frozen import evolve
 from kulanz.policy.state import Case, Change, Chargeback, Decision, Hold, Moment, State, Timer, Transition
 
 _OF_A_HOLD = frozenset({"suspended", disputes.DELETION})
@@ -110,7 +110,7 @@ def _frozen(case: Case, chargebacks: Sequence[Chargeback]) -> Case:
         return case
     begins = max(since, case.opened_at)
     # A pause of the subscription may have begun before.
-    return replace(case, frozen_since=min(begins, case.frozen_since or begins))
+    return evolve(case, frozen_since=min(begins, case.frozen_since or begins))
 
 
 def _told_at_last(before: State, step: Transition, moment: Moment) -> Iterator[OwnFact]:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
+from msgspec.structs import replace as evolve
+
 from kulanz.policy import facts as f
 from kulanz.policy.areas import settling, tenures
 from kulanz.policy.areas.amounts import told_decimals
@@ -18,7 +20,6 @@ from kulanz.policy.book.own import RequestLog
 from kulanz.policy.calendar.time import rfc3339
 from kulanz.policy.effects import Effect, LookUpSubscription, Notify, SendLetter, SendMail
 from kulanz.policy.facts import Outcome, OwnFact
-from kulanz.policy.frozen import evolve
 from kulanz.policy.identity import effect_id
 from kulanz.policy.state import Case, CaseState, Change, Decision, Hold, Moment, State, Timer, Transition
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+from msgspec.structs import replace as evolve
 
 from kulanz.policy.areas import bounces, periods, settling, tenures
 from kulanz.policy.areas.dunning import pauses
@@ -17,7 +19,6 @@ from kulanz.policy.book.own import CaseLog
 from kulanz.policy.book.provider import RUNNING_STATUSES, Invoice, Invoices, Subscription
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import BESIDE_A_PERIOD, BillingReason, InvoiceStatus
-from kulanz.policy.frozen import evolve, frozen
 from kulanz.policy.state import Case, CaseState, Moment, Terms
 
 _SAME_RENEWAL = timedelta(days=1)
@@ -25,9 +26,7 @@ _SAME_RENEWAL = timedelta(days=1)
 _NO_INVOICES = Invoices(known={}, unpaid=(), refunded=(), paid_at=None)
 
 
-@frozen
-@dataclass(frozen=True, slots=True)
-class _Opening:
+class _Opening(Struct, frozen=True):
     key: str
     opened_at: datetime
     policy: Policy

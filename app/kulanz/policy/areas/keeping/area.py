@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import ClassVar
 
+from msgspec.structs import replace as evolve
+
 from kulanz.policy.areas.area import Area
 from kulanz.policy.book import Book
 from kulanz.policy.book.keeping import PLAN, Kept
 from kulanz.policy.facts import OwnFact
-from kulanz.policy.frozen import evolve
 from kulanz.policy.state import Change, Decision, Moment, State, Terms, Timer, Transition
 
 SHARED_END = "shared_end"

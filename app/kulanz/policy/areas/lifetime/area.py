@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
+from msgspec.structs import replace as evolve
+
 from kulanz.policy.areas import full_refunds
 from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.disputes import chargebacks
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Order, is_refunded
 from kulanz.policy.facts import OrderStatus, OwnFact
-from kulanz.policy.frozen import evolve
 from kulanz.policy.state import Change, Lifetime, Moment, State, Terms, Transition
 
 _PAID = frozenset({OrderStatus.PAID, OrderStatus.PARTIAL_REFUND})

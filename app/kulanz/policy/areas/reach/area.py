@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from msgspec.structs import replace as evolve
+
 from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.reach.purchases import Purchases
 from kulanz.policy.book import Book
-from kulanz.policy.frozen import evolve
 from kulanz.policy.state import Case, Moment, State
 
 

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from kulanz.policy.areas import full_refunds, tenures
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Dispute
 from kulanz.policy.facts import LicenceSeen, LicenceStatus, OrderStatus, Provenance, Status, SubscriptionSeen
-from kulanz.policy.frozen import frozen
 from kulanz.policy.state import FREE, CaseState, Catalogue, State
 
 _LIVE_LICENCES = frozenset({LicenceStatus.INACTIVE, LicenceStatus.ACTIVE})
@@ -25,9 +26,7 @@ _BOUGHT_WITH = "bought with"
 _NOT_PAID = frozenset({CaseState.ON_HOLD, CaseState.EXHAUSTED, CaseState.IN_COLLECTIONS})
 
 
-@frozen
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Purchase:
+class Purchase(Struct, frozen=True, kw_only=True):
     """One order and what was bought with it; a subscription or licence without a known order stands alone."""
 
     name: str

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, ClassVar
 
+from msgspec.structs import replace as evolve
+
 from kulanz.policy import facts as f
 from kulanz.policy.areas.amounts import told_decimals
 from kulanz.policy.areas.area import Area, Asks
@@ -13,7 +15,6 @@ from kulanz.policy.areas.refunds.reading import refunds
 from kulanz.policy.book import Book
 from kulanz.policy.effects import DisableLicence, Effect, RefundPayment
 from kulanz.policy.facts import LicenceStatus, Outcome, OwnFact
-from kulanz.policy.frozen import evolve
 from kulanz.policy.identity import effect_id
 from kulanz.policy.state import Change, Decision, Hold, Moment, Owner, State, Timer, Transition
 from kulanz.policy.state.refunds import Refund, RefundState, Verdict

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
+from msgspec.structs import replace as evolve
+
 from kulanz.policy.areas import periods, tenures, trials
 from kulanz.policy.areas.area import Area
 from kulanz.policy.areas.subscriptions import causes, grants, twice
@@ -12,7 +14,6 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.provider import RUNNING_STATUSES
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import OwnFact
-from kulanz.policy.frozen import evolve
 from kulanz.policy.state import Case, CaseState, Change, Grant, Moment, State, Terms, Timer, Transition
 
 _RESTRICTS_LEAST = {state: rank for rank, state in enumerate((CaseState.ON_HOLD, CaseState.GRACE, CaseState.VOLUNTARY))}

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
+from msgspec.structs import replace as evolve
+
 from kulanz.policy.areas import full_refunds
 from kulanz.policy.areas.amounts import told_decimals
 from kulanz.policy.areas.area import Area
@@ -14,7 +16,6 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Dispute
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import ChargebackWarned, DisputeStatus, OwnFact
-from kulanz.policy.frozen import evolve
 from kulanz.policy.state import Change, ChargebackWarning, Moment, State, Transition
 from kulanz.policy.state.refunds import Payment
 
