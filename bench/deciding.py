@@ -47,6 +47,7 @@ def deciding(bench: Bench) -> Iterator[Figure]:
         goal=Goal(at_most=50, of_ours=True),
     )
     account = decide(Account(id="org_1"), _history(), TERMS, BEGAN).account
+    account = decide(account, [], TERMS, RENEWED - timedelta(hours=1)).account  # What is alerted once has been.
     failure = PaymentFailed(invoice=_invoice(0, RENEWED, InvoiceStatus.PENDING), at=RENEWED)
     for turn in bench.rounds("deciding"):
         for who in in_turn(turn, ("ours", "loop")):

@@ -29,7 +29,7 @@ class _Overdue(NamedTuple):
 
 def due(state: State, book: Book, moment: Moment) -> Iterator[OwnFact]:
     """Yield the looks that are due at renewals that nothing is heard of."""
-    for late in _overdue(state, book, moment):
+    for late in _overdue(state, book, moment, before=moment.at):
         if late.can_look and late.next_look <= moment.at:
             seen = book.subscriptions[late.subscription].seen.stamp.at
             yield f.SubscriptionLookedUp(
@@ -50,19 +50,22 @@ def timers(state: State, book: Book, moment: Moment) -> Iterator[Timer]:
 
 def alerts(state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
     """Yield the overdue renewals of which the provider cannot be asked, or told nothing new."""
-    for late in _overdue(state, book, moment):
+    for late in _overdue(state, book, moment, before=moment.at):
         if late.since <= moment.at and (late.answered or not late.can_look):
             yield f"{late.subscription}@{int(late.renews_at.timestamp())}", "renewal_overdue"
 
 
-def _overdue(state: State, book: Book, moment: Moment) -> Iterator[_Overdue]:
-    """Yield the renewals that are due or will be, of what gives a plan with no end; a case looks after its own."""
+def _overdue(state: State, book: Book, moment: Moment, before: datetime | None = None) -> Iterator[_Overdue]:
+    """Yield the renewals that are due or will be, of what gives a plan with no end; a case looks after its own.
+
+    Those that are not due `before` a moment are left out: none of them is overdue then.
+    """
     in_dunning = {case.subscription for case in state.cases}
     endless = {grant.subscription for grant in state.grants if grant.until is None}
     for key in sorted(endless - in_dunning):
         sub = book.subscriptions[key]
         renews_at = _renews_at(sub)
-        if renews_at is not None:
+        if renews_at is not None and (before is None or renews_at < before):
             yield _of(sub, renews_at, book, moment)
 
 
@@ -83,13 +86,14 @@ def _renews_at(sub: Subscription) -> datetime | None:
 
 def _heard_at(sub: Subscription, renews_at: datetime, book: Book) -> datetime:
     """Return the renewal date, or what was heard later: a payment, a transfer, or that it is called unpaid."""
-    invoices = book.invoices.get(sub.seen.key)
-    news = [transfer.told.at for transfer in book.transfers.values() if transfer.told]
-    if invoices is not None and invoices.paid_at is not None:
-        news.append(invoices.paid_at)
-    if sub.seen.status not in RUNNING_STATUSES:
-        news.append(sub.seen.stamp.at)
-    return max([renews_at, *news])
+    invoices, heard = book.invoices.get(sub.seen.key), renews_at
+    if invoices is not None and invoices.paid_at is not None and invoices.paid_at > heard:
+        heard = invoices.paid_at
+    if sub.seen.status not in RUNNING_STATUSES and sub.seen.stamp.at > heard:
+        heard = sub.seen.stamp.at
+    if book.transfers:
+        heard = max([heard, *(transfer.told.at for transfer in book.transfers.values() if transfer.told)])
+    return heard
 
 
 def _of(sub: Subscription, renews_at: datetime, book: Book, moment: Moment) -> _Overdue:
