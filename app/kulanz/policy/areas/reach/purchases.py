@@ -227,7 +227,7 @@ def _purchase(name: str, keys: Mapping[str, list[str]], book: Book) -> Purchase:
     orders = [book.orders[key] for key in keys.get("orders", ())]
     licences = [book.licences[key] for key in keys.get("licences", ())]
     buyers = [[record.seen.customer for record in records] for records in (subscriptions, orders, licences)]
-    is_signed = any(record.seen.signed for record in (*subscriptions, *orders))
+    is_signed = any(record.seen.signed for record in subscriptions) or any(record.seen.signed for record in orders)
     if book.signed and not is_signed:
         is_signed = any(f"{family}|{key}" in book.signed for family in keys for key in keys[family])
     return Purchase(
