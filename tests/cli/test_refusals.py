@@ -68,7 +68,7 @@ def test_the_doctor_names_an_address_whose_password_is_torn(kulanz: Kulanz) -> N
     assert "ush" not in result.out + result.err
 
 
-@pytest.mark.parametrize("call", [("config", "show"), ("worker",), ("web", "--host", "192.0.2.1")])
+@pytest.mark.parametrize("call", [("config", "show"), ("worker", "--burst"), ("web", "--host", "192.0.2.1")])
 def test_a_misspelt_setting_is_named_by_what_starts_and_what_shows_settings(
     kulanz: Kulanz, call: tuple[str, ...]
 ) -> None:
