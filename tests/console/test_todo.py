@@ -28,7 +28,7 @@ def running(services: Services, redis_url: str) -> Iterator[None]:
     with services.database.write() as tx:
         shared_values.put(tx, LAST_SEEN_KEY, real_now().isoformat())
     with Redis.from_url(redis_url) as redis:
-        worker = SimpleWorker(list(QUEUES), connection=redis, serializer=JSONSerializer)
+        worker = SimpleWorker(list(QUEUES), name=f"{QUEUES[0]}.1", connection=redis, serializer=JSONSerializer)
         worker.register_birth()
         yield
         worker.register_death()

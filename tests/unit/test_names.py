@@ -12,6 +12,8 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDERS = ("app", "workers", "tests", "bench", "clients", "examples", "docs", ".ci")
 CODE = {".toml", ".html", ".txt", ".js", ".yml", ".mako", ".css"}
 FOREIGN = {
+    "__new__",
+    "tuple.__new__",
     "PYTHON_CONFIGURE_OPTS",
     "delta",  # PromQL
     "fass",  # a mail domain: fass.de

@@ -25,6 +25,9 @@ class ReceiverInMemory:
         self.breaks = False
         self.able = True
 
+    def tell_left(self) -> None:
+        """Leave nothing."""
+
     def knows(self, endpoint: str) -> bool:
         return endpoint == "lemonsqueezy"
 

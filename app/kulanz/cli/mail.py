@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
+from msgspec.structs import replace as evolve
 
 from kulanz.cli.options import emit, json_option, mail_address, services
 from kulanz.errors import NotFoundError, RefusedError
@@ -55,7 +55,7 @@ def preview(*, notice: str, locale: str | None, step: int, account: str | None, 
     """Print a notice as a customer would get it; what an account was sent is printed as it was sent."""
     with services() as opened:
         effect = _last(opened, account, notice) if account else _sample(notice, step)
-        effect = effect if locale is None else replace(effect, locale=locale, words=None)
+        effect = effect if locale is None else evolve(effect, locale=locale, words=None)
         words, fault = _written(opened, effect, account)
     document = {
         "notice": effect.notice,
@@ -86,10 +86,10 @@ def test(*, notice: str, to: str, locale: str | None, step: int, as_json: bool) 
 
     with services() as opened:
         now = real_now()
-        effect = replace(_sample(notice, step), id=f"test-{now:%Y%m%dT%H%M%S%f}", to=to, locale=locale)
+        effect = evolve(_sample(notice, step), id=f"test-{now:%Y%m%dT%H%M%S%f}", to=to, locale=locale)
         written, fault = _written(opened, effect, None)
         report = deliver(
-            replace(effect, words=written), opened.channels(), Attempt(account=_ACCOUNT, decided_at=now, now=now)
+            evolve(effect, words=written), opened.channels(), Attempt(account=_ACCOUNT, decided_at=now, now=now)
         )
         filed = opened.settings.data_dir / "mail" if opened.settings.smtp_url is None else None
     if report.state is not AttemptState.DONE:
