@@ -72,7 +72,7 @@ def locked(url: str) -> Iterator[None]:
         other.close()
         return
     with psycopg.connect(url.replace("postgresql+psycopg", "postgresql")) as holder:
-        holder.execute("LOCK TABLE inbox")
+        holder.execute("LOCK TABLE inbox, receivers")
         yield
         holder.rollback()
 

@@ -167,10 +167,10 @@ def test_a_cancellation_after_a_pause_brings_no_plan_back(instance: Instance, st
 def test_dunning_rests_in_a_free_pause(instance: Instance, start: datetime) -> None:
     purchase = bought(instance, start)
     fails(instance, purchase, start)
-    instance.advance_to(start + days(2))
+    instance.advance_to(start + days(1))
     pause = {"mode": "free", "resumes_at": None}
 
-    instance.deliver_event(subscription_paused(at=start + days(2), purchase=purchase, status="paused", pause=pause))
+    instance.deliver_event(subscription_paused(at=start + days(1), purchase=purchase, status="paused", pause=pause))
     instance.advance_to(start + days(30))
 
     account = instance.account(purchase)

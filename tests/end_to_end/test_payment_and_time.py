@@ -429,7 +429,7 @@ def test_dunning_rests_in_a_free_pause_and_goes_on_after_it(market: Market) -> N
     market.only(lambda seller: seller.is_paused(market.ends, free=True))
     market.happens(lambda seller, at: seller.fails(at), timedelta())
 
-    market.happens(lambda seller, at: seller.is_paused(at, free=True), 2 * DAY)
+    market.happens(lambda seller, at: seller.is_paused(at, free=True), DAY)
     market.go_to(40 * DAY)
     resting, mails = market.stand(), market.mails()
     market.happens(lambda seller, at: seller.is_called("past_due", at), 41 * DAY)
