@@ -27,7 +27,7 @@ from kulanz.store.receivers import ReceiverRow
 from kulanz.store.spool import Spool, whole
 from tests.lemonsqueezy import SECRET, Payload, delivery, sign, subscription_updated, wire
 
-PATIENCE = 10.0
+PATIENCE = 30.0
 
 
 @pytest.fixture
