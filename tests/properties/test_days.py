@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import fields as dataclass_fields
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
@@ -277,7 +277,7 @@ def takes_active_for_a_receipt(fact: Fact) -> Iterable[Fact]:
 
 
 def fields_of(fact: f.SubscriptionSeen) -> dict[str, Any]:
-    return {field.name: getattr(fact, field.name) for field in dataclass_fields(fact)}
+    return msgspec.structs.asdict(fact)
 
 
 def hears_of_no_unpaid_change(fact: Fact) -> Iterable[Fact]:

@@ -17,7 +17,7 @@ from kulanz.policy.book.provider import Subscription
 from kulanz.policy.decide import decide
 from kulanz.policy.effects import LookUpSubscription
 from kulanz.policy.facts import Fact, InvoiceStatus, OrderStatus, Outcome, Status
-from kulanz.policy.state import Decision, Timer
+from kulanz.policy.state import NO_MEMO, Decision, Memo, Timer
 from tests.policy.policy_changes import A_POLICY_CHANGE, VARIANTS, activated, agreed, with_versions
 from tests.policy.scenarios import FACTS, REFORMED_TALES, TALES, TERMS, Scenario, Step, brief, heard, order_refund, wait
 from tests.policy.stories import (
@@ -227,7 +227,7 @@ def forgets_what_it_asked_of_the_provider(decision: Decision) -> Decision:
 
 def carries_on_what_it_was(decision: Decision) -> Decision:
     assessed = decision.account.assessed
-    stale = assessed._replace(state=decision.before) if assessed and decision.before else None
+    stale = Memo(assessed.book, assessed.terms, decision.before) if assessed.state and decision.before else NO_MEMO
     return replace(decision, account=replace(decision.account, assessed=stale))
 
 
