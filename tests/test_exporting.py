@@ -15,7 +15,7 @@ from kulanz.ingest.receiver import Receiver
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.state import Catalogue, State
-from kulanz.privacy.anonymising import EXPORT_SECRET, Anonymiser
+from kulanz.privacy.anonymising import EXPORT_SIGNER, Anonymiser
 from kulanz.providers import Naming
 from kulanz.queries import account_documents, exports
 from kulanz.queries.views import of_row
@@ -187,7 +187,7 @@ def test_an_export_of_accounts_replays_to_the_same_accounts_signatures_and_all(
             events = inbox.listing(conn, None, None, 100)
         exported = exports.anonymised(services, events)
         before = standings(services)
-    settings["account_secret"] = EXPORT_SECRET
+    settings["account_secret"] = EXPORT_SIGNER
     with product(settings_of(tmp_path / "b", f"sqlite:///{other}", **settings), at=MONDAY) as services:
         delivered(services, [json.loads(body) for _, body in sorted(exported.files.items())])
 

@@ -113,7 +113,7 @@ def skip(*, event: str, reason: str, dry_run: bool, actor: str, as_json: bool) -
 @json_option
 def export(*, events_named: tuple[str, ...], account: str | None, anonymise: bool, folder: Path, as_json: bool) -> None:
     """Write events as files that say nothing of a person, to show somebody what went wrong."""
-    from kulanz.privacy.anonymising import EXPORT_SECRET
+    from kulanz.privacy.anonymising import EXPORT_SIGNER
     from kulanz.queries import exports
 
     if not anonymise:
@@ -128,7 +128,7 @@ def export(*, events_named: tuple[str, ...], account: str | None, anonymise: boo
     _write(folder, exported.files)
     document = {"folder": str(folder), "files": len(exported.files), "left_out": exported.left_out}
     note = f"{len(exported.files)} events in {folder}, {exported.left_out} left out as nothing of them is kept"
-    emit(document, as_json, f"{note}\nsigned claims in them are signed with KULANZ_ACCOUNT_SECRET={EXPORT_SECRET}")
+    emit(document, as_json, f"{note}\nsigned claims in them are signed with KULANZ_ACCOUNT_SECRET={EXPORT_SIGNER}")
 
 
 def _write(folder: Path, files: Mapping[str, bytes]) -> None:

