@@ -26,8 +26,8 @@ WORKING = (
     Mutation(
         "An event that brings a hold about overtakes those behind it",
         "app/kulanz/processing/facts_first.py",
-        "    return inbox.more_received(tx, own) or bool(waited_for(tx))",
-        "    return bool(waited_for(tx))",
+        "    return inbox.more_received(tx, own) or any(",
+        "    return any(",
         (FACTS_FIRST,),
     ),
     Mutation(
@@ -39,9 +39,9 @@ WORKING = (
     ),
     Mutation(
         "A receiver with a full spool is not waited for",
-        "app/kulanz/store/receivers.py",
-        "or_(receivers.c.empty_since.is_(None), receivers.c.seen_at",
-        "or_(receivers.c.seen_at",
+        "app/kulanz/processing/facts_first.py",
+        "    return row.empty_since is not None and row.answered",
+        "    return row.answered",
         (FACTS_FIRST,),
     ),
     Mutation(
