@@ -12,16 +12,30 @@ WORKING = (
     Mutation(
         "A timer fires although what was acknowledged before is not applied",
         "app/kulanz/processing/facts_first.py",
-        '    if marked_at is not None and marked_at <= now and oldest <= mark["number"]:\n        return None',
-        "    if oldest < 0:\n        return None",
+        "mark.number is not None and (oldest is None or oldest > mark.number)",
+        "mark.number is not None",
         (FACTS_FIRST,),
     ),
     Mutation(
         "A steady stream of deliveries starves every timer",
         "app/kulanz/processing/facts_first.py",
-        "    return marked_at if marked_at is not None and marked_at <= now else None",
-        "    return None",
+        "        if mark.number is None and _all_answered",
+        "        if _all_answered",
         (FACTS_FIRST,),
+    ),
+    Mutation(
+        "A report from before a timer came due counts",
+        "app/kulanz/processing/facts_first.py",
+        "    return row.empty_since is not None and row.answered == mark.question",
+        "    return row.empty_since is not None",
+        (FACTS_FIRST,),
+    ),
+    Mutation(
+        "A receiver reports a spool that it has not looked at",
+        "app/kulanz/ingest/spool_reports.py",
+        "                answers = receivers.report(tx, name, real_now(), lambda: fallback.empty)",
+        "                answers = receivers.report(tx, name, real_now(), lambda: True)",
+        ("tests/test_spooling.py", "-k", "sqlite and waited_for"),
     ),
     Mutation(
         "An event that brings a hold about overtakes those behind it",
@@ -41,7 +55,7 @@ WORKING = (
         "A receiver with a full spool is not waited for",
         "app/kulanz/processing/facts_first.py",
         "    return row.empty_since is not None and row.answered",
-        "    return row.answered",
+        "    return bool(row.answered) and row.answered",
         (FACTS_FIRST,),
     ),
     Mutation(

@@ -12,7 +12,7 @@ from kulanz.policy import facts as f
 from kulanz.policy.areas import settling, tenures
 from kulanz.policy.areas.amounts import told_decimals
 from kulanz.policy.areas.area import Area, Asks, Line
-from kulanz.policy.areas.dunning import holds, notices
+from kulanz.policy.areas.dunning import enforcement, holds, notices
 from kulanz.policy.areas.dunning.cases import cases, explained_until
 from kulanz.policy.areas.subscriptions.grants import closing_since
 from kulanz.policy.book import Book
@@ -83,7 +83,7 @@ class DunningArea(Area):
 
     def timers(self, state: State, book: Book, moment: Moment) -> Iterable[Timer]:
         """Return when each case has to be looked at again, and when one may begin that is none yet."""
-        timers = [timer for case in state.cases for timer in holds.timers(case, book, moment)]
+        timers = [timer for case in state.cases for timer in enforcement.timers(case, book, moment)]
         for key, sub in book.subscriptions.items():
             explained = explained_until(sub, book, moment.terms) if sub.unpaid_at else None
             if explained is not None and explained > moment.at:
@@ -96,17 +96,17 @@ class DunningArea(Area):
 
     def due(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
         """Return the promises, notices and holds that are due."""
-        return [act for case in state.cases for act in holds.due(case, book, moment)] if state.cases else ()
+        return [act for case in state.cases for act in enforcement.due(case, book, moment)] if state.cases else ()
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
         """Yield why a hold that is due is not placed, and the claims of strangers."""
         for case in state.cases:
             if case.claim and case.open:
                 yield case.key, "dunning_claim"
-            topic = holds.blocked(case, book, moment)
+            topic = enforcement.blocked(case, book, moment)
             if topic is not None:
                 yield case.key, topic
-            if holds.pauses_too_long(case, book, moment.at):
+            if enforcement.pauses_too_long(case, book, moment.at):
                 yield case.key, "pause_has_no_end"
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterable[Change]:
@@ -241,7 +241,7 @@ def _change(case: Case, rule: str, rank: int, book: Book, acts: Iterable[OwnFact
         "failures": case.failures,
     }
     takes = rule == "dunning.hold_placed" or (rule == "dunning.exhausted" and case.held_at is None)
-    if takes and holds.looked_in_vain(case, book):
+    if takes and enforcement.looked_in_vain(case, book):
         detail["unverified"] = True
     if rule == "dunning.closed_voluntarily" and closing_since(book) is not None:
         detail["closing"] = True
