@@ -33,10 +33,15 @@ from tests.lemonsqueezy import (
     Payload,
     Purchase,
     delivery,
+    dispute_created,
+    dispute_resolved,
     license_key_created,
+    license_key_updated,
     order_created,
+    order_refunded,
     subscription_created,
     subscription_payment_failed,
+    subscription_payment_refunded,
     subscription_payment_success,
     subscription_updated,
 )
@@ -86,6 +91,8 @@ class AtLemonSqueezy(Told):
             subscription=800 + number,
             order=900 + number,
             invoice=1000 + 10 * number + self.other,
+            licence=1100 + number,
+            dispute=1200 + number,
             email=("anne" if self.other else "ben") + "@bakery.example",
             account=self.named,
         )
@@ -100,8 +107,13 @@ LEMONSQUEEZY: dict[str, Callable[..., Payload]] = {
     "subscription_updated": subscription_updated,
     "subscription_payment_failed": subscription_payment_failed,
     "subscription_payment_success": subscription_payment_success,
+    "subscription_payment_refunded": subscription_payment_refunded,
     "order_created": order_created,
+    "order_refunded": order_refunded,
+    "dispute_created": dispute_created,
+    "dispute_resolved": dispute_resolved,
     "license_key_created": license_key_created,
+    "license_key_updated": license_key_updated,
 }
 
 
@@ -130,6 +142,9 @@ STRIPE: dict[str, tuple[Callable[..., Payload], dict[str, Any]]] = {
     "failed": (partial(stripe.invoice, "payment_failed"), {}),
     "linked": (stripe.invoice_payment, {}),
     "charged": (partial(stripe.charge, "succeeded"), {}),
+    "refunded": (partial(stripe.charge, "refunded"), {}),
+    "disputed": (partial(stripe.dispute, "created"), {}),
+    "closed": (partial(stripe.dispute, "closed"), {}),
     "checkout": (stripe.checkout, {}),
     "payment": (stripe.checkout, {"subscription": None, "mode": "payment"}),
     "customer": (partial(stripe.customer, "updated"), {}),
