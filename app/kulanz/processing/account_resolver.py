@@ -7,7 +7,7 @@ whose owner changes moves: `moves` says from where to where.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -69,8 +69,7 @@ class AccountResolver:
 
     def is_known(self, key: str | None) -> bool:
         """Whether an event of its own has told of an object."""
-        value = self._values.get(key) if key is not None else None
-        return value is not None and (value.seen or value.base is not None)
+        return key is not None and _is_known(self._values.get(key))
 
     def keeps(self, routing: Routing) -> bool:
         """Whether an event names an account by an id that it has from before."""
@@ -215,7 +214,7 @@ class AccountResolver:
 
     def _add(self, row: BindingRow) -> None:
         self._stored[row.key] = row
-        self._values[row.key] = read(row.claims) if row.claims is not None else Ownership(base=row.account)
+        self._values[row.key] = _value(row)
 
     def _is_closed(self, account: str) -> bool:
         if account not in self._closed:
@@ -224,9 +223,22 @@ class AccountResolver:
         return self._closed[account]
 
 
+def known(tx: Connection, keys: Collection[str]) -> set[str]:
+    """Return the objects of which an event of their own has told; a claim on one is bound before that."""
+    return {row.key for row in bindings.rows(tx, keys) if _is_known(_value(row))}
+
+
 def kept(conn: Connection, names: Iterable[str]) -> frozenset[str]:
     """Return the names that accounts have already."""
     return frozenset(name for name in names if accounts.exactly(conn, name) is not None)
+
+
+def _value(row: BindingRow) -> Ownership:
+    return read(row.claims) if row.claims is not None else Ownership(base=row.account)
+
+
+def _is_known(value: Ownership | None) -> bool:
+    return value is not None and (value.seen or value.base is not None)
 
 
 def purchase_of(routing: Routing, facts: Iterable[Fact]) -> str | None:
