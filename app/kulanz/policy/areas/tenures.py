@@ -72,6 +72,22 @@ def counted(sub: Subscription, book: Book, terms: Terms) -> Counted:
     return Counted(tenure=chosen, unpaid=unpaid)
 
 
+def counted_pieces(variant: str, sub: Subscription, book: Book) -> int:
+    """Return how many pieces of an add-on count: more than before at once, unless they are known to be unpaid.
+
+    The charge for more pieces is found as that for a dearer plan is, and none of them counts while it is owed.
+    """
+    counts: int | None = None
+    before: int | None = None
+    for snapshot in sub.history:
+        pieces = sum(item.quantity for item in snapshot.bought if item.variant == variant)
+        raised = counts is not None and pieces > counts
+        if not raised or (pieces != before and _pieces_count(sub, book, snapshot.stamp.at)):
+            counts = pieces
+        before = pieces
+    return counts or 0
+
+
 def is_paid(tenure: Tenure, sub: Subscription, book: Book) -> bool:
     """Whether a payment of more than nothing is known from the time of a tenure; a trial is none."""
     known = tenures(sub)
@@ -135,8 +151,19 @@ def _counts(tenure: Tenure, sub: Subscription, known: list[Tenure], book: Book, 
     since = tenure.since or tenure.last.stamp.at
     if terms.at(since).plan_change.upgrade == "when_paid":
         return False
-    return not any(
-        is_for_a_change(invoice, sub) and _is_owed(invoice, book) and abs(started(invoice) - since) <= _A_DAY
+    return not _owed_for_a_change(sub, book, since)
+
+
+def _pieces_count(sub: Subscription, book: Book, changed: datetime) -> bool:
+    """Whether no charge for a change at a time is owed, or a period that began since is paid for."""
+    paid = any(started(invoice) > changed and is_for_a_period(invoice, sub) for invoice in _paid(sub, book))
+    return paid or not _owed_for_a_change(sub, book, changed)
+
+
+def _owed_for_a_change(sub: Subscription, book: Book, changed: datetime) -> bool:
+    """Whether a charge for a change at a time is known and unpaid."""
+    return any(
+        is_for_a_change(invoice, sub) and _is_owed(invoice, book) and abs(started(invoice) - changed) <= _A_DAY
         for invoice in _invoices(sub, book)
     )
 

@@ -62,9 +62,7 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
                 ends_at = _item_ends_at(item, until)
                 if ends_at is None or ends_at > now:
                     grant = Grant(key, plan, catalogue.add_ons.get(plan), ends_at, item.quantity)
-                    grants.append(
-                        grant if len(sub.terms) <= 1 or grant.add_on else _changed(grant, sub, book, terms, now)
-                    )
+                    grants.append(_paid_for(grant, item, book, terms, now))
     return grants
 
 
@@ -239,6 +237,15 @@ def paid_through(sub: Subscription, book: Book) -> datetime:
     if end is None:
         return sub.seen.ends_at or sub.seen.renews_at or sub.seen.stamp.at
     return max(end, sub.seen.ends_at or end)
+
+
+def _paid_for(grant: Grant, item: SubscribedItem, book: Book, terms: Terms, now: datetime) -> Grant:
+    """Return what counts of a grant after changes: of a plan, or of the pieces of an add-on."""
+    sub = book.subscriptions[grant.subscription]
+    if grant.add_on is None:
+        return grant if len(sub.terms) <= 1 else _changed(grant, sub, book, terms, now)
+    pieces = tenures.counted_pieces(item.variant, sub, book) if len(sub.history) > 1 else item.quantity
+    return grant if pieces >= item.quantity else grant._replace(quantity=pieces, unpaid_plan=grant.plan)
 
 
 def _changed(grant: Grant, sub: Subscription, book: Book, terms: Terms, now: datetime) -> Grant:
