@@ -16,18 +16,32 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Subscription
 from kulanz.policy.decide import decide
 from kulanz.policy.effects import LookUpSubscription
-from kulanz.policy.facts import Fact, InvoiceStatus, OrderStatus, Outcome, Status
-from kulanz.policy.state import NO_MEMO, Decision, Memo, Timer
+from kulanz.policy.facts import Fact, InvoiceStatus, OrderStatus, Outcome, OverrideKind, Status
+from kulanz.policy.state import NO_MEMO, Decision, Memo, Owner, Timer
 from tests.policy.policy_changes import A_POLICY_CHANGE, VARIANTS, activated, agreed, with_versions
-from tests.policy.scenarios import FACTS, REFORMED_TALES, TALES, TERMS, Scenario, Step, brief, heard, order_refund, wait
+from tests.policy.scenarios import (
+    FACTS,
+    REFORMED_TALES,
+    TALES,
+    TERMS,
+    Scenario,
+    Step,
+    brief,
+    heard,
+    order,
+    order_refund,
+    wait,
+)
 from tests.policy.stories import (
     DAY,
     ENTERPRISE,
+    HOUR,
     MONDAY,
     OTHER,
     STRANGER,
     Decide,
     a_failure,
+    a_refund,
     a_subscription,
     a_success,
     an_order,
@@ -291,6 +305,17 @@ def test_a_late_snapshot_of_another_subscription_of_an_order_releases_no_refund_
 
     assert witness.broken == set()
     assert [hold.subscriptions for hold in witness.state.holds] == [(OTHER,)]
+
+
+def test_a_reinstatement_lifts_the_hold_of_a_refund_too_i4() -> None:
+    unpaid = told(a_failure(MONDAY - 20 * DAY), a_subscription(Status.ON_TRIAL, MONDAY - 20 * DAY))
+    refunded = told(a_refund(MONDAY - 20 * DAY, 1999))
+
+    held = Scenario(TERMS[0], (*unpaid, order_refund("refund"), *refunded)).run()
+    lifted = Scenario(TERMS[0], (*unpaid, order_refund("refund"), *refunded, order(OverrideKind.REINSTATE, HOUR))).run()
+
+    assert [hold.owner for hold in held.state.holds] == [Owner.REFUND]
+    assert (lifted.broken, lifted.state.holds) == (set(), ())
 
 
 def test_a_version_agreed_on_at_the_moment_of_a_refund_releases_no_hold_i4() -> None:
