@@ -327,6 +327,21 @@ def test_the_newest_of_two_names_counts_in_either_order(template: Path) -> None:
     assert outcomes[0][1]["stripe:subscription:subscription_0"] == "org_1"
 
 
+def test_a_charge_goes_with_the_invoice_that_turns_out_to_be_paid_with_it_and_takes_its_dispute_along(
+    template: Path,
+) -> None:
+    def at_stripe(kind: str, named: str | None = None) -> AtStripe:
+        return AtStripe(kind=kind, number=0, hour=2, named=named, signed=False, status="active", other=False)
+
+    known = [at_stripe("created"), at_stripe("failed"), at_stripe("linked")]
+    charged = [at_stripe("charged", "org_1"), at_stripe("closed")]
+
+    outcomes = [left_by(template, [[event] for event in order]) for order in ([*known, *charged], [*charged, *known])]
+
+    assert outcomes[0] == outcomes[1]
+    assert set(outcomes[0][1].values()) == {"stripe-cus_0"}
+
+
 def test_a_replay_finds_an_owner_that_is_another(template: Path) -> None:
     with a_household(template) as services:
         tell(services, subscription_created(account="org_1", subscription=801, customer=700))

@@ -192,7 +192,10 @@ class AccountResolver:
         """Read objects, their customers' other purchases, and what they are payments of, under the customers' locks."""
         customers = {key for key in keys if kind_of(key) == "customer"}
         if any(kind_of(key) != "customer" for key in keys):
-            customers |= {row.customer for row in bindings.rows(self._tx, keys) if row.customer is not None}
+            rows = bindings.rows(self._tx, keys)
+            # A payment may turn out to be of a purchase whose customer it does not name.
+            rows += bindings.rows(self._tx, {row.whole for row in rows if row.whole is not None} - keys)
+            customers |= {row.customer for row in rows if row.customer is not None}
         bindings.lock_keys(self._tx, customers)
         rows = [*bindings.rows(self._tx, keys | customers), *bindings.of_customers(self._tx, customers)]
         while rows:
