@@ -1,8 +1,8 @@
 """The resolver of owners: the account of every object that a batch of events touches (DOMAIN section 1).
 
 An event goes to the account of its purchase; its payments, refunds and disputes go with that, not with the account
-that their own custom data name. Claims are joined per object (`ownership`), so the order of events decides nothing. An object
-whose owner changes moves: `moves` says from where to where.
+that their own custom data name. Claims are joined per object (`ownership`), so the order of events decides nothing. An
+object whose owner changes moves: `moves` says from where to where.
 """
 
 from __future__ import annotations
