@@ -1,8 +1,8 @@
 """The resolver of owners: the account of every object that a batch of events touches (DOMAIN section 1).
 
-An event goes to the account of its purchase; its payments, refunds and disputes go with that, whatever account their
-own custom data name. Claims are joined per object (`ownership`), so the order of events decides nothing. An object
-whose owner changes moves: `moves` says from where to where.
+An event goes to the account of its purchase; its payments, refunds and disputes go with that, not with the account
+that their own custom data name. Claims are joined per object (`ownership`), so the order of events decides nothing. An
+object whose owner changes moves: `moves` says from where to where.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class AccountResolver:
         """Objects whose newest claim names a closed account, with that account: they stay where they are."""
 
     def is_known(self, key: str | None) -> bool:
-        """Whether an event of its own has told of an object."""
+        """Whether an event about the object itself was seen."""
         return key is not None and _is_known(self._values.get(key))
 
     def keeps(self, routing: Routing) -> bool:
@@ -134,7 +134,7 @@ class AccountResolver:
         return sorted({self._owners[key] for key in self._values.purchases(customer) if key in self._owners})
 
     def customers_told(self) -> dict[str, set[str]]:
-        """Return the customers that were told of by themselves, each with the accounts that may know them."""
+        """Return the customers that have an event of their own, each with the accounts that may know them."""
         told = [(key, value) for key, value in self._values.items() if value.seen and kind_of(key) == "customer"]
         return {
             key: {*self.accounts_of_customer(key), *([value.customer.fallback] if value.customer else [])}
@@ -227,7 +227,7 @@ class AccountResolver:
 
 
 def known(tx: Connection, keys: Collection[str]) -> set[str]:
-    """Return the objects of which an event of their own has told; a claim on one is bound before that."""
+    """Return the objects about which an event was seen; a claim on an object is bound before that."""
     return {row.key for row in bindings.rows(tx, keys) if _is_known(_value(row))}
 
 
@@ -288,7 +288,7 @@ def _checked_out(
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """What an event says of owners, whatever it is about."""
+    """The claims of an event about owners, for every kind of event."""
 
     routing: Routing
     stamp: Stamp
