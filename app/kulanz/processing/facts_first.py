@@ -50,15 +50,15 @@ def horizon(services: Services, tx: Connection, now: datetime) -> datetime | Non
     A mark asks the receivers; when they have answered, it takes the inbox's highest number, and when all up to that is
     settled, what was due at the mark's moment may fire. A new mark is set for what came due since.
     """
-    stored, reached = _stored(tx, now), None
-    mark = stored
+    mark = stored = _stored(tx, now)
+    reached: datetime | None = None
     while reached != now:
         mark = mark or _Mark(at=now, since=real_now(), question=receivers.ask(tx) if receivers.known(tx) else "")
         if mark.number is None and _all_answered(services, tx, mark):
             mark = msgspec.structs.replace(mark, number=inbox.last(tx))
         if not _is_settled(tx, mark):
             break
-        mark, reached = None, mark.at
+        reached, mark = mark.at, None
     if mark != stored:
         shared_values.put(tx, _MARK, mark)
     return reached
