@@ -268,10 +268,12 @@ def _may_release_what_was_taken(fact: Fact, hold: Hold, before: State) -> bool:
             return inferred or (dunning and key in hold.subscriptions)
         case f.DisputeSeen(key=key) | f.OrderSeen(key=key) | f.VersionApplied(subject=key):
             return inferred or hold.source == key
-        case f.AddOnBooked() | f.AddOnCancelled() | f.CreditBooked() | f.CreditEnded():
-            return False
+        case f.AddOnCancelled(withdrawn=True, at=at):
+            # It asks for money back: where the dispute is dated later, that is a contact before it.
+            return any(chargeback.key == hold.source and at < chargeback.opened_at for chargeback in before.chargebacks)
         case _:
-            return dunning and before.case(hold.source) is not None
+            extra = isinstance(fact, f.AddOnBooked | f.AddOnCancelled | f.CreditBooked | f.CreditEnded)
+            return dunning and not extra and before.case(hold.source) is not None
 
 
 def _wrong_rights(decision: Decision, terms: Terms) -> Iterator[str]:
@@ -479,7 +481,7 @@ def order(kind: OverrideKind, span: timedelta) -> tuple[str, Step]:
     return f"order {kind} {span}", step
 
 
-def _order_extra(kind: str) -> tuple[str, Step]:
+def order_extra(kind: str) -> tuple[str, Step]:
     def step(stage: Witness) -> None:
         book, state = stage.account.book, stage.state
         moment = Moment(stage.terms, stage.account.zone(stage.terms), stage.now)
@@ -569,7 +571,7 @@ _STEPS = st.one_of(
     st.one_of(_SPANS.map(_jump), _SPANS.map(wait), _SPANS.map(wait), st.sampled_from([HOUR, DAY]).map(_set_back)),
     st.lists(_FACTS, min_size=2, max_size=6).map(_hear_together),
     st.builds(order, st.sampled_from(list(OverrideKind)), _SPANS),
-    st.builds(_order_extra, st.sampled_from([*EXTRAS, "book", "book"])),
+    st.builds(order_extra, st.sampled_from([*EXTRAS, "book", "book"])),
     st.builds(order_refund, st.sampled_from([*REFUNDS, "refund", "approval"])),
     st.builds(_transfer, st.sampled_from([1, 500, 1999, 1999, 4000])),
     st.one_of(
@@ -609,8 +611,8 @@ _BEGINNINGS = st.sampled_from(
         ),
         (
             heard(a_subscription(at=MONDAY, renews_at=MONDAY + 30 * DAY)),
-            _order_extra("book"),
-            _order_extra("cancel"),
+            order_extra("book"),
+            order_extra("cancel"),
         ),
         (
             heard(a_subscription(variant=ENTERPRISE, at=MONDAY - DAY, renews_at=MONDAY + 9 * DAY)),

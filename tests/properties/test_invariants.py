@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
@@ -16,7 +17,7 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Subscription
 from kulanz.policy.decide import decide
 from kulanz.policy.effects import LookUpSubscription
-from kulanz.policy.facts import Fact, InvoiceStatus, OrderStatus, Outcome, OverrideKind, Status
+from kulanz.policy.facts import DisputeStatus, Fact, InvoiceStatus, OrderStatus, Outcome, OverrideKind, Status
 from kulanz.policy.state import NO_MEMO, Decision, Memo, Owner, Timer
 from tests.policy.policy_changes import A_POLICY_CHANGE, VARIANTS, activated, agreed, with_versions
 from tests.policy.scenarios import (
@@ -29,6 +30,7 @@ from tests.policy.scenarios import (
     brief,
     heard,
     order,
+    order_extra,
     order_refund,
     wait,
 )
@@ -40,6 +42,7 @@ from tests.policy.stories import (
     OTHER,
     STRANGER,
     Decide,
+    a_dispute,
     a_failure,
     a_refund,
     a_subscription,
@@ -316,6 +319,23 @@ def test_a_reinstatement_lifts_the_hold_of_a_refund_too_i4() -> None:
 
     assert [hold.owner for hold in held.state.holds] == [Owner.REFUND]
     assert (lifted.broken, lifted.state.holds) == (set(), ())
+
+
+@pytest.mark.parametrize(("opened", "left"), [(2 * DAY, 0), (-DAY, 1)], ids=["ahead of our clock", "before"])
+def test_withdrawing_from_an_add_on_is_a_contact_only_before_a_chargeback_i4(opened: timedelta, left: int) -> None:
+    paid = (
+        *told(a_subscription()),
+        order_extra("book"),
+        *told(a_failure(MONDAY + 45 * DAY, created_at=None), a_refund(MONDAY + 12 * DAY, 500)),
+    )
+    charged_back = told(
+        a_dispute(DisputeStatus.ACCEPTED, MONDAY + opened, opened_at=MONDAY + opened, customer=STRANGER)
+    )
+
+    held = Scenario(TERMS[0], (*paid, *charged_back)).run()
+    withdrawn = Scenario(TERMS[0], (*paid, *charged_back, order_extra("cancel"))).run()
+
+    assert (withdrawn.broken, len(held.state.holds), len(withdrawn.state.holds)) == (set(), 1, left)
 
 
 def test_a_version_agreed_on_at_the_moment_of_a_refund_releases_no_hold_i4() -> None:
