@@ -1,4 +1,4 @@
-"""What became of failed renewals by the provider's own record and the customers' mailboxes; nothing of ours is asked."""
+"""What became of failed renewals by the provider's own record and the mailboxes; nothing of ours is asked."""
 
 from __future__ import annotations
 
@@ -12,7 +12,12 @@ from tests.year.play import Played
 
 FAILED, PAID = "subscription_payment_failed", "subscription_payment_success"
 ENDED = frozenset({"expired", "cancelled"})
-STEPS = {"grace_started": "first_notice", "grace_reminder": "reminder", "grace_warning": "warning", "downgraded": "hold"}
+STEPS = {
+    "grace_started": "first_notice",
+    "grace_reminder": "reminder",
+    "grace_warning": "warning",
+    "downgraded": "hold",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,9 @@ def _of(shop: Shop, customer: Any) -> Iterator[Failure]:
 
 def _step(shop: Shop, customer: Any, since: datetime, until: datetime | None) -> str:
     got = [
-        notice for at, notice, to in shop.mailed if to == customer.email and since <= at and (until is None or at < until)
+        notice
+        for at, notice, to in shop.mailed
+        if to == customer.email and since <= at and (until is None or at < until)
     ]
     reminders = got.count("grace_reminder")
     words = [STEPS[notice] for notice in got if notice in STEPS]

@@ -8,7 +8,7 @@ from sqlalchemy import bindparam, delete, func, select, text, tuple_
 from sqlalchemy.engine import Connection
 
 from kulanz.store import bulk
-from kulanz.store.tables import Instant, matters
+from kulanz.store.tables import matters
 
 CASE, DISPUTE, WARNING, REFUND, COLLECTION = "case", "dispute", "warning", "refund", "collection"
 RECOVERED = "recovered"
@@ -84,12 +84,6 @@ _AT_RISK = _SUMS.where(matters.c.kind == bindparam("kind"), matters.c.closed_at.
 _NUMBER_OPEN = (
     select(func.count()).select_from(matters).where(matters.c.kind == bindparam("kind"), matters.c.closed_at.is_(None))
 )
-_CLOSED = _SUMS.where(
-    matters.c.kind == bindparam("kind"),
-    matters.c.state == bindparam("state"),
-    matters.c.closed_at.is_not(None),
-    matters.c.closed_at >= bindparam("since", type_=Instant),
-)
 _ALIKE = (
     matters.c.kind,
     matters.c.state,
@@ -108,15 +102,6 @@ _OWING = (
     .where(matters.c.key.like(bindparam("ending"), escape="/"))
     .order_by(matters.c.account)
     .limit(1)
-)
-_OPENED_AT = select(matters.c.opened_at).where(
-    matters.c.kind == bindparam("kind"), matters.c.opened_at >= bindparam("since", type_=Instant)
-)
-_CLOSED_AT = select(matters.c.closed_at).where(
-    matters.c.kind == bindparam("kind"),
-    matters.c.state == bindparam("state"),
-    matters.c.closed_at.is_not(None),
-    matters.c.closed_at >= bindparam("since", type_=Instant),
 )
 _OPEN_ACCOUNTS = (
     select(matters.c.account)
@@ -202,28 +187,12 @@ def number_open(conn: Connection, kind: str) -> int:
     return conn.execute(_NUMBER_OPEN, {"kind": kind}).scalar_one()
 
 
-def recovered(conn: Connection, since: datetime) -> list[Sum]:
-    """Return what was paid after all in dunning cases since an instant."""
-    return _sums(conn.execute(_CLOSED, {"kind": CASE, "state": "recovered", "since": since}).all())
-
-
 def told(conn: Connection) -> list[CaseCount]:
     """Return all matters there ever were, those that are alike as one; it reads the whole table."""
     return [
         CaseCount(kind, state, bool(is_open), version, currency, stage, cause, bool(is_lost), number, int(amount))
         for kind, state, is_open, version, currency, stage, cause, is_lost, number, amount in conn.execute(_TALES)
     ]
-
-
-def opened_at(conn: Connection, since: datetime) -> list[datetime]:
-    """Return when each dunning case since an instant was opened."""
-    return list(conn.execute(_OPENED_AT, {"kind": CASE, "since": since}).scalars())
-
-
-def recovered_at(conn: Connection, since: datetime) -> list[datetime]:
-    """Return when each dunning case that was recovered since an instant was."""
-    result = conn.execute(_CLOSED_AT, {"kind": CASE, "state": "recovered", "since": since}).scalars()
-    return [at for at in result if at is not None]
 
 
 def _sums(rows: Sequence[bulk.AnyRow]) -> list[Sum]:
