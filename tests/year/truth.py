@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from kulanz.queries import recovery
 from tests.shop import Shop
 from tests.year.play import Played
 
@@ -39,21 +41,44 @@ def failures(shop: Shop, played: Played) -> list[Failure]:
     return [each for customer in played.story.customers for each in _of(shop, customer)]
 
 
+def differences(shop: Shop, played: Played) -> Iterator[str]:
+    """Yield where the report of recovery differs from that record: by month, outcome, step and money."""
+    truth: Counter[tuple[str, ...]] = Counter()
+    for each in failures(shop, played):
+        step = each.step if each.outcome == "recovered" else ""
+        truth.update({_line(f"{each.failed_at:%Y-%m}", each.outcome, step, each.currency, str(each.amount)): 1})
+    ours: Counter[tuple[str, ...]] = Counter()
+    for row in recovery.report(shop.services, first=f"{shop.now.year - 2}-01").sums:
+        step = (row.step or "") if row.outcome == "recovered" else ""
+        assert row.amount % row.number == 0
+        if row.outcome != "dropped":
+            each = str(row.amount // row.number)
+            ours.update({_line(row.month, row.outcome, step, row.currency or "", each): row.number})
+    for line in sorted(ours.keys() | truth.keys()):
+        if ours[line] != truth[line]:
+            yield f"recovery {' '.join(line)}: the report has {ours[line]}, the provider's record {truth[line]}"
+
+
+def _line(*words: str) -> tuple[str, ...]:
+    return words
+
+
 def _of(shop: Shop, customer: Any) -> Iterator[Failure]:
+    """Yield the failures of one customer; what was never delivered is unknown to the product, so it does not count."""
+    heard = {id(each.payload) for each in shop.simulator.sender.deliveries if each.state == "delivered"}
     failed: dict[str, tuple[datetime, dict[str, Any]]] = {}
     paid: dict[str, datetime] = {}
     for at, name, payload in customer.told():
         if payload["data"]["type"] != "subscription-invoices":
             continue
         own, attributes = payload["data"]["id"], payload["data"]["attributes"]
-        if name == FAILED and attributes["billing_reason"] == "renewal":
+        if name == FAILED and attributes["billing_reason"] == "renewal" and id(payload) in heard:
             failed.setdefault(own, (at, attributes))
         elif name == PAID:
             paid.setdefault(own, at)
     ended = shop.simulator.subscription(customer.subscription)["status"] in ENDED
     for own, (at, attributes) in failed.items():
         money = paid.get(own)
-        outcome = "recovered" if money is not None else "lost" if ended else "open"
         yield Failure(
             account=customer.account,
             invoice=own,
@@ -61,7 +86,7 @@ def _of(shop: Shop, customer: Any) -> Iterator[Failure]:
             paid_at=money,
             amount=attributes["total"],
             currency=attributes["currency"],
-            outcome=outcome,
+            outcome="recovered" if money is not None else "lost" if ended else "open",
             step=_step(shop, customer, at, money),
         )
 

@@ -44,15 +44,21 @@ def _show(result: Report) -> None:
     click.echo(f"Payments that failed from {result.first} to {result.last} (UTC), and what became of them")
     tables: Sequence[tuple[str, list[Figures]]] = (
         ("month", result.months),
-        ("step", result.steps),
         ("plan", result.plans),
         ("policy", result.versions),
-        ("spared by", result.spared),
     )
     for name, rows in tables:
         if rows:
             click.echo()
             table((name, *_COLUMNS), [(row.key, *_cells(row)) for row in rows])()
+    for name, rows in (("recovered after", result.steps), ("spared by", result.spared)):
+        brought = [row for row in rows if row.recovered]
+        if brought:
+            click.echo()
+            cells = [
+                (row.key, _cell(row, row.recovered, row.recovered_amount), _share(result.share(row))) for row in brought
+            ]
+            table((name, "recovered", "share"), cells)()
     if result.paid:
         shares = ", ".join(f"{result.paid_within(days)} within {days} d" for days in (1, 7, 30))
         click.echo(f"\nOf {result.paid} that were paid: {shares}; half of them within {result.median_days} d.")
@@ -61,11 +67,20 @@ def _show(result: Report) -> None:
 
 
 def _cells(row: Figures) -> tuple[str, ...]:
+    pairs = (
+        (row.cases, row.amount),
+        (row.recovered, row.recovered_amount),
+        (row.lost, row.lost_amount),
+        (row.open, row.open_amount),
+    )
+    return (*(_cell(row, *pair) for pair in pairs), _share(row.rate))
+
+
+def _cell(row: Figures, number: int, amount: int) -> str:
     from kulanz.formats.money import plain
 
-    def cell(number: int, amount: int) -> str:
-        return f"{number} · {plain(amount, row.currency)}" if number else "-"
+    return f"{number}: {plain(amount, row.currency)}" if number else "-"
 
-    share = "-" if row.rate is None else f"{row.rate:.0%}"
-    pairs = ((row.cases, row.amount), (row.recovered, row.recovered_amount), (row.lost, row.lost_amount))
-    return (*(cell(*pair) for pair in pairs), cell(row.open, row.open_amount), share)
+
+def _share(share: float | None) -> str:
+    return "-" if share is None else f"{share:.0%}"

@@ -101,6 +101,11 @@ class Report:
         rows = self._by(lambda each: each.step or UNKNOWN)
         return sorted(rows, key=lambda row: (*order(row.key), row.currency))
 
+    def share(self, row: Figures) -> float | None:
+        """Return which share of all recovered money of its currency a row has."""
+        whole = sum(total.recovered_amount for total in self.totals if total.currency == row.currency)
+        return row.recovered_amount / whole if whole else None
+
     @property
     def spared(self) -> list[Figures]:
         """What was paid although grace was over, because the limit or the look had kept the access."""

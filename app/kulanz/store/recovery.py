@@ -179,7 +179,10 @@ _DAYS = {
 def sums(conn: Connection, since: datetime, until: datetime) -> list[CaseSum]:
     """Return the cases that began between two instants, those that are alike as one."""
     rows = conn.execute(_SUMS, {"since": since, "until": until})
-    return [msgspec.convert((*row[:-1], int(row[-1])), CaseSum) for row in rows]
+    return [
+        CaseSum(month, outcome, step, plan, currency, version, spared, number, int(amount))
+        for month, outcome, step, plan, currency, version, spared, number, amount in rows
+    ]
 
 
 def waits(conn: Connection, since: datetime, until: datetime) -> list[Wait]:

@@ -98,6 +98,6 @@ def _table(title: str, labels: Sequence[str], series: Sequence[Series], shown: C
         for place, label in enumerate(labels)
     )
     return Markup(
-        '<details class="figures"><summary>As a table</summary><table class="plain"><caption class="hide">{}</caption>'
+        '<details class="figures"><summary>As a table</summary><table class="plain sums"><caption class="hide">{}</caption>'
         '<thead><tr><th scope="col">When</th>{}</tr></thead><tbody>{}</tbody></table></details>'
     ).format(title, head, rows)

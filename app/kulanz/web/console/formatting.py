@@ -77,8 +77,10 @@ STEP_WORDS = {
     "warning": "final warning",
     "hold": "after the hold",
     "given_up": "after it was given up",
+    "limit": "mass-action limit",
+    "look": "re-check at the provider",
 }
-"""The steps of dunning on reports; reminders have their numbers."""
+"""The steps of dunning on reports, and what spares a case; reminders have their numbers."""
 
 
 def span(of: timedelta) -> str:

@@ -99,5 +99,6 @@ def _noticed(case: Case, book: Book, before: datetime | None) -> Iterator[str]:
         for sent, request_log in book.notices_about(name).sent.items():
             kind, _, number = sent.rpartition("|")
             left = request_log.outcome in _MAY_HAVE_LEFT and _is_earlier(request_log.outcome_at, before)
-            if kind in _KINDS and left and request_log.at >= case.opened_at:
+            of_this_run = name != case.key or request_log.at >= case.opened_at
+            if kind in _KINDS and left and of_this_run:
                 yield f"{REMINDER}_{number}" if _KINDS[kind] == REMINDER else _KINDS[kind]
