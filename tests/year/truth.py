@@ -67,13 +67,16 @@ def _of(shop: Shop, customer: Any) -> Iterator[Failure]:
     """Yield the failures of one customer; what was never delivered is unknown to the product, so it does not count."""
     heard = {id(each.payload) for each in shop.simulator.sender.deliveries if each.state == "delivered"}
     failed: dict[str, tuple[datetime, dict[str, Any]]] = {}
+    first: dict[str, datetime] = {}
     paid: dict[str, datetime] = {}
     for at, name, payload in customer.told():
         if payload["data"]["type"] != "subscription-invoices":
             continue
         own, attributes = payload["data"]["id"], payload["data"]["attributes"]
-        if name == FAILED and attributes["billing_reason"] == "renewal" and id(payload) in heard:
-            failed.setdefault(own, (at, attributes))
+        if name == FAILED and attributes["billing_reason"] == "renewal":
+            first.setdefault(own, at)
+            if id(payload) in heard:
+                failed.setdefault(own, (at, attributes))
         elif name == PAID:
             paid.setdefault(own, at)
     ended = shop.simulator.subscription(customer.subscription)["status"] in ENDED
@@ -87,7 +90,7 @@ def _of(shop: Shop, customer: Any) -> Iterator[Failure]:
             amount=attributes["total"],
             currency=attributes["currency"],
             outcome="recovered" if money is not None else "lost" if ended else "open",
-            step=_step(shop, customer, at, money),
+            step=_step(shop, customer, first[own], money),
         )
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
+from kulanz.store.bulk import AnyRow
 from kulanz.store.case_index import CASE, RECOVERED
 from kulanz.store.tables import Instant, matters, timers
 
@@ -179,10 +180,7 @@ _DAYS = {
 def sums(conn: Connection, since: datetime, until: datetime) -> list[CaseSum]:
     """Return the cases that began between two instants, those that are alike as one."""
     rows = conn.execute(_SUMS, {"since": since, "until": until})
-    return [
-        CaseSum(month, outcome, step, plan, currency, version, spared, number, int(amount))
-        for month, outcome, step, plan, currency, version, spared, number, amount in rows
-    ]
+    return [_case_sum(row) for row in rows]
 
 
 def waits(conn: Connection, since: datetime, until: datetime) -> list[Wait]:
@@ -204,6 +202,11 @@ def ending(conn: Connection, until: datetime) -> list[Deadline]:
 def warned(conn: Connection, until: datetime) -> list[Deadline]:
     """Return the cases whose final warning goes out before an instant, the nearest first."""
     return [Deadline(*row) for row in conn.execute(_WARNED, {"until": until})]
+
+
+def _case_sum(row: AnyRow) -> CaseSum:
+    month, outcome, step, plan, currency, version, spared, number, amount = tuple(row)
+    return CaseSum(month, outcome, step, plan, currency, version, spared, number, int(amount))
 
 
 def _day_sums(rows: Iterable[Any]) -> Iterable[DaySum]:

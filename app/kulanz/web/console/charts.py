@@ -47,7 +47,7 @@ def _scale(value: int) -> int:
     """Return the next round number: 1, 2 or 5 and zeros."""
     if value <= 1:
         return 1
-    size = 10 ** (len(str(value)) - 1)
+    size: int = 10 ** (len(str(value)) - 1)
     return next(step * size for step in _STEPS if step * size >= value)
 
 
@@ -98,6 +98,7 @@ def _table(title: str, labels: Sequence[str], series: Sequence[Series], shown: C
         for place, label in enumerate(labels)
     )
     return Markup(
-        '<details class="figures"><summary>As a table</summary><table class="plain sums"><caption class="hide">{}</caption>'
+        '<details class="figures"><summary>As a table</summary>'
+        '<table class="plain sums"><caption class="hide">{}</caption>'
         '<thead><tr><th scope="col">When</th>{}</tr></thead><tbody>{}</tbody></table></details>'
     ).format(title, head, rows)

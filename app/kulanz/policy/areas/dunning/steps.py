@@ -20,7 +20,7 @@ RETRY, FIRST_NOTICE, REMINDER, WARNING, HOLD, GIVEN_UP = (
     "hold",
     "given_up",
 )
-"""In their order; of reminders each has its number, as in `reminder_2`."""
+"""In their order; each reminder has its number behind its name."""
 LIMIT, LOOK = "limit", "look"
 _KINDS = {
     notices.GRACE_STARTED: FIRST_NOTICE,
