@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import text
 
 from kulanz.commands import execute
-from kulanz.commands.commands import SetOverride
+from kulanz.commands.commands import EraseAccount, SetOverride
 from kulanz.commands.links import Link, link
 from kulanz.errors import InvalidInputError
 from kulanz.policy import document
@@ -190,6 +190,24 @@ def test_what_was_recovered_stays_in_the_report_when_its_purchase_goes_to_anothe
 
     assert report(shop).totals == before.totals
     assert report(shop).steps == before.steps
+
+
+def test_what_was_recovered_stays_in_the_report_without_a_name_when_the_data_are_destroyed(shop: Services) -> None:
+    before = report(shop)
+
+    execute.command(shop, "org_1", EraseAccount(reason="Art. 17"), "ann")
+    execute.command(shop, "org_6", EraseAccount(reason="Art. 17"), "ann")
+
+    total = one(report(shop).totals)
+    with shop.database.read() as conn:
+        kept = conn.execute(text("SELECT key, opened_at, closed_at, lost_at FROM matters WHERE account = ''")).all()
+        named = conn.execute(text("SELECT count(*) FROM matters WHERE account IN ('org_1', 'org_6')")).scalar_one()
+    assert (total.recovered, total.lost, total.open, total.dropped) == (3, 2, 0, 1)
+    assert report(shop).waits == before.waits
+    assert named == 0
+    assert len(kept) == 2
+    assert not any(key.startswith("lemonsqueezy") for key, *_ in kept)
+    assert all("14:08" not in str(at) for _, *times in kept for at in times)
 
 
 def test_who_pays_while_the_limit_keeps_the_access_was_spared_by_it(tmp_path: Path, sqlite_url: str) -> None:

@@ -64,33 +64,36 @@ def _line(*words: str) -> tuple[str, ...]:
 
 
 def _of(shop: Shop, customer: Any) -> Iterator[Failure]:
-    """Yield the failures of one customer; what was never delivered is unknown to the product, so it does not count."""
+    """Yield the failures of one customer: since the first notice that arrived, else since the charge failed.
+
+    Where no notice arrived, the subscription's own snapshots tell the product that it is unpaid.
+    """
     heard = {id(each.payload) for each in shop.simulator.sender.deliveries if each.state == "delivered"}
-    failed: dict[str, tuple[datetime, dict[str, Any]]] = {}
-    first: dict[str, datetime] = {}
+    first: dict[str, tuple[datetime, dict[str, Any]]] = {}
+    failed: dict[str, datetime] = {}
     paid: dict[str, datetime] = {}
     for at, name, payload in customer.told():
         if payload["data"]["type"] != "subscription-invoices":
             continue
         own, attributes = payload["data"]["id"], payload["data"]["attributes"]
         if name == FAILED and attributes["billing_reason"] == "renewal":
-            first.setdefault(own, at)
+            first.setdefault(own, (at, attributes))
             if id(payload) in heard:
-                failed.setdefault(own, (at, attributes))
+                failed.setdefault(own, at)
         elif name == PAID:
             paid.setdefault(own, at)
     ended = shop.simulator.subscription(customer.subscription)["status"] in ENDED
-    for own, (at, attributes) in failed.items():
+    for own, (at, attributes) in first.items():
         money = paid.get(own)
         yield Failure(
             account=customer.account,
             invoice=own,
-            failed_at=at,
+            failed_at=failed.get(own, at),
             paid_at=money,
             amount=attributes["total"],
             currency=attributes["currency"],
             outcome="recovered" if money is not None else "lost" if ended else "open",
-            step=_step(shop, customer, first[own], money),
+            step=_step(shop, customer, at, money),
         )
 
 

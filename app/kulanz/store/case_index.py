@@ -1,17 +1,23 @@
 """Dunning cases and disputes of all accounts: lists, sums and charts without opening a single book."""
 
+import secrets
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import msgspec
 from sqlalchemy import bindparam, delete, func, select, text, tuple_
 from sqlalchemy.engine import Connection
 
 from kulanz.store import bulk
+from kulanz.store.bulk import among
 from kulanz.store.tables import matters
 
 CASE, DISPUTE, WARNING, REFUND, COLLECTION = "case", "dispute", "warning", "refund", "collection"
 RECOVERED = "recovered"
+SETTLED = (RECOVERED, "settled", "void", "explained")
+"""States of a case that asks for no money."""
+NOBODY = ""
+"""The account of cases whose account's data were destroyed."""
 
 
 class CaseRow(msgspec.Struct, frozen=True):
@@ -95,10 +101,9 @@ _ALIKE = (
     matters.c.lost_at.is_not(None),
 )
 _TALES = select(*_ALIKE, func.count(), func.sum(matters.c.amount)).group_by(*_ALIKE)
-_SETTLED = ("recovered", "settled", "void")
 _OWING = (
     select(matters.c.account)
-    .where(matters.c.kind == CASE, matters.c.state.not_in(_SETTLED), matters.c.account != bindparam("here"))
+    .where(matters.c.kind == CASE, matters.c.state.not_in(SETTLED), matters.c.account != bindparam("here"))
     .where(matters.c.key.like(bindparam("ending"), escape="/"))
     .order_by(matters.c.account)
     .limit(1)
@@ -121,7 +126,32 @@ _GIVE = text(
     "UPDATE matters SET account = :target WHERE account = :of AND kind = :kind AND key = :key AND NOT EXISTS"
     " (SELECT 1 FROM matters AS theirs WHERE theirs.account = :target AND theirs.kind = :kind AND theirs.key = :key)"
 )
+_CASES_OF = _ROW.where(among(matters.c.account, "accounts"), matters.c.kind == CASE)
 _OF_ACCOUNT = select(matters.c.kind, matters.c.key, matters.c.state).where(matters.c.account == bindparam("of"))
+
+
+def keep_without_names(tx: Connection, accounts: Sequence[str], now: datetime) -> None:
+    """Keep the dunning cases of accounts for sums only: by the day, under no account and no name of the provider's.
+
+    What is open is lost: nothing of it is known any more.
+    """
+    today = _day(now)
+    rows = [CaseRow(*row) for row in tx.execute(_CASES_OF, {"accounts": list(accounts)})]
+    put(
+        tx,
+        [
+            msgspec.structs.replace(
+                row,
+                account=NOBODY,
+                key=secrets.token_hex(16),
+                opened_at=_day(row.opened_at),
+                closed_at=_day(row.closed_at) if row.closed_at is not None else today,
+                deadline=None,
+                lost_at=_day(row.lost_at) if row.lost_at is not None else None if row.state in SETTLED else today,
+            )
+            for row in rows
+        ],
+    )
 
 
 def owing(conn: Connection, number: str, here: str) -> str | None:
@@ -193,6 +223,10 @@ def told(conn: Connection) -> list[CaseCount]:
         CaseCount(kind, state, bool(is_open), version, currency, stage, cause, bool(is_lost), number, int(amount))
         for kind, state, is_open, version, currency, stage, cause, is_lost, number, amount in conn.execute(_TALES)
     ]
+
+
+def _day(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _sums(rows: Sequence[bulk.AnyRow]) -> list[Sum]:

@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
 from kulanz.store.bulk import AnyRow
-from kulanz.store.case_index import CASE, RECOVERED
+from kulanz.store.case_index import CASE, RECOVERED, SETTLED
 from kulanz.store.tables import Instant, matters, timers
 
 LOST, OPEN, DROPPED = "lost", "open", "dropped"
@@ -109,7 +109,7 @@ def _whole_days_of_epoch(element: whole_days, compiler: SQLCompiler, **options: 
 
 _OUTCOME: ColumnElement[str] = case(
     (matters.c.state == RECOVERED, RECOVERED),
-    (matters.c.state.in_(("void", "settled", "explained")), DROPPED),
+    (matters.c.state.in_(SETTLED), DROPPED),
     (matters.c.lost_at.is_not(None), LOST),
     else_=OPEN,
 )
@@ -170,7 +170,7 @@ def _by_day(column: Column[Any], *conditions: ColumnElement[bool]) -> Any:
 
 
 _DAYS = {
-    "failed": _by_day(matters.c.opened_at, matters.c.state.not_in(("void", "settled", "explained"))),
+    "failed": _by_day(matters.c.opened_at, _OUTCOME != DROPPED),
     RECOVERED: _by_day(matters.c.closed_at, matters.c.state == RECOVERED),
     LOST: _by_day(matters.c.lost_at),
 }
