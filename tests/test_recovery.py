@@ -239,12 +239,12 @@ def test_the_next_days_say_who_is_warned_and_who_loses_access_with_the_sum(servi
     with services.database.read() as conn:
         outlook = money.outlook(conn, services.clock.now(conn))
 
-    assert [(row.account, row.at) for row in outlook.losing] == [
+    assert [(row.account, row.at) for row in outlook.losing.rows] == [
         ("org_1", MONDAY + 7 * DAY),
         ("org_2", MONDAY + 10 * DAY),
     ]
-    assert [row.account for row in outlook.warned] == ["org_2", "org_3"]
-    assert [(each.amount, each.number) for each in outlook.sums(outlook.losing)] == [(2 * PRICE, 2)]
+    assert [row.account for row in outlook.warned.rows] == ["org_2", "org_3"]
+    assert [(each.amount, each.number) for each in outlook.losing.sums] == [(2 * PRICE, 2)]
 
 
 @pytest.mark.parametrize(

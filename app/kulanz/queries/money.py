@@ -17,6 +17,7 @@ FLOWS = (FAILED, RECOVERED, LOST)
 PERIODS: Mapping[str, int] = {"day": 30, "week": 26, "month": 12, "year": 5}
 """How many of each are shown, the present one with them."""
 AHEAD = timedelta(days=7)
+MOST_LISTED = 500
 _A_DAY = timedelta(days=1)
 _MONTHS = 12
 
@@ -55,18 +56,28 @@ class Course:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Soon:
+    """Cases to which something happens soon unless they are paid."""
+
+    rows: Sequence[Deadline]
+    """The nearest, at most `MOST_LISTED`."""
+    sums: Sequence[Sum]
+    """Of all of them, by currency."""
+
+    @property
+    def number(self) -> int:
+        """How many there are."""
+        return sum(each.number for each in self.sums)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
     """Who gets the final warning, and who loses access, within the next days unless they pay."""
 
     until: datetime
-    warned: Sequence[Deadline]
-    losing: Sequence[Deadline]
+    warned: Soon
+    losing: Soon
     """Also who should have lost it and did not: the limit or a parked event holds it back."""
-
-    @staticmethod
-    def sums(rows: Iterable[Deadline]) -> list[Sum]:
-        """Return what the rows are about, by currency."""
-        return _summed((currency_of(row.currency), row.amount, 1) for row in rows)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +128,11 @@ def money(conn: Connection, now: datetime, by: str) -> Money:
 def outlook(conn: Connection, now: datetime) -> Outlook:
     """Return what the next seven days bring."""
     until = now + AHEAD
-    return Outlook(until=until, warned=recovery.warned(conn, until), losing=recovery.ending(conn, until))
+    found = {
+        name: Soon(rows=rows, sums=_by_currency(sums))
+        for name, (rows, sums) in recovery.soon(conn, until, MOST_LISTED).items()
+    }
+    return Outlook(until=until, warned=found["warned"], losing=found["losing"])
 
 
 def _labels(today: date, by: str) -> list[str]:

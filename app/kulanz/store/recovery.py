@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import String, bindparam, case, func, select
+from sqlalchemy import Integer, String, bindparam, case, func, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import Column
@@ -14,7 +14,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
 from kulanz.store.bulk import AnyRow
-from kulanz.store.case_index import CASE, RECOVERED, SETTLED
+from kulanz.store.case_index import CASE, RECOVERED, SETTLED, Sum
 from kulanz.store.tables import Instant, matters, timers
 
 LOST, OPEN, DROPPED = "lost", "open", "dropped"
@@ -130,28 +130,25 @@ _WAITS = (
     .where(*_BEGAN, matters.c.state == RECOVERED, matters.c.closed_at.is_not(None))
     .group_by(_DAYS_TAKEN)
 )
-_LISTED = (matters.c.account, matters.c.deadline, matters.c.amount, matters.c.currency)
-_ENDING = (
-    select(*_LISTED)
-    .where(
-        matters.c.kind == CASE,
-        matters.c.deadline.is_not(None),
-        matters.c.deadline < bindparam("until", type_=Instant),
-    )
-    .order_by(matters.c.deadline)
-)
+_SOON = (matters.c.kind == CASE, matters.c.deadline.is_not(None))
+_ENDING = (*_SOON, matters.c.deadline < bindparam("until", type_=Instant))
 _WARNED = (
-    select(matters.c.account, timers.c.due_at, matters.c.amount, matters.c.currency)
-    .join_from(matters, timers, timers.c.account == matters.c.account)
-    .where(
-        matters.c.kind == CASE,
-        matters.c.deadline.is_not(None),
-        timers.c.kind == "grace_warning",
-        timers.c.subject == matters.c.key,
-        timers.c.due_at < bindparam("until", type_=Instant),
-    )
-    .order_by(timers.c.due_at)
+    *_SOON,
+    timers.c.account == matters.c.account,
+    timers.c.kind == "grace_warning",
+    timers.c.subject == matters.c.key,
+    timers.c.due_at < bindparam("until", type_=Instant),
 )
+
+
+def _soon(at: Column[Any], *conditions: ColumnElement[bool]) -> tuple[Any, Any]:
+    """Return the question for the nearest of some cases, and that for the sums of all of them."""
+    rows = select(matters.c.account, at, matters.c.amount, matters.c.currency).where(*conditions)
+    sums = select(matters.c.currency, func.sum(matters.c.amount), func.count()).where(*conditions)
+    return rows.order_by(at).limit(bindparam("limit", type_=Integer)), sums.group_by(matters.c.currency)
+
+
+_SOONEST = {"losing": _soon(matters.c.deadline, *_ENDING), "warned": _soon(timers.c.due_at, *_WARNED)}
 
 
 def _by_day(column: Column[Any], *conditions: ColumnElement[bool]) -> Any:
@@ -194,14 +191,21 @@ def by_day(conn: Connection, since: datetime, until: datetime) -> dict[str, list
     return {name: list(_day_sums(conn.execute(query, bounds))) for name, query in _DAYS.items()}
 
 
-def ending(conn: Connection, until: datetime) -> list[Deadline]:
-    """Return the cases that take access before an instant, the nearest first; also what is due and held back."""
-    return [Deadline(*row) for row in conn.execute(_ENDING, {"until": until})]
+def soon(conn: Connection, until: datetime, limit: int) -> dict[str, tuple[list[Deadline], list[Sum]]]:
+    """Return who is `losing` access and who is `warned` before an instant, the nearest first, and the sums of all.
 
-
-def warned(conn: Connection, until: datetime) -> list[Deadline]:
-    """Return the cases whose final warning goes out before an instant, the nearest first."""
-    return [Deadline(*row) for row in conn.execute(_WARNED, {"until": until})]
+    What is due already and held back is among them.
+    """
+    return {
+        name: (
+            [Deadline(*row) for row in conn.execute(rows, {"until": until, "limit": limit})],
+            [
+                Sum(currency or "?", int(amount), number)
+                for currency, amount, number in conn.execute(sums, {"until": until})
+            ],
+        )
+        for name, (rows, sums) in _SOONEST.items()
+    }
 
 
 def _case_sum(row: AnyRow) -> CaseSum:

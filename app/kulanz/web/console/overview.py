@@ -9,7 +9,7 @@ from flask import Blueprint, render_template
 
 from kulanz.formats.money import plain
 from kulanz.policy.state import Standing
-from kulanz.queries.money import FAILED, PERIODS, Course, Outlook
+from kulanz.queries.money import FAILED, MOST_LISTED, PERIODS, Course, Outlook
 from kulanz.queries.overview import Figures
 from kulanz.services import Services
 from kulanz.store.case_index import RECOVERED
@@ -17,8 +17,8 @@ from kulanz.store.recovery import LOST
 from kulanz.web.console import health, questions
 from kulanz.web.console.charts import Series, bars
 
-LISTED, MOST_LISTED = 8, 500
-"""Rows of a list here, and on the page that has all of them."""
+LISTED = 8
+"""Rows of a list here; the page of its own has more."""
 TONES = {FAILED: "warn", RECOVERED: "good", LOST: "bad"}
 
 
@@ -76,15 +76,6 @@ def _amount(currency: str, amount: int) -> str:
 def _ahead(outlook: Outlook, most: int) -> dict[str, Any]:
     return {
         "outlook": outlook,
-        "lists": [
-            ("losing", "Lose access", outlook.losing[:most], len(outlook.losing), Outlook.sums(outlook.losing)),
-            (
-                "warned",
-                "Get the final warning",
-                outlook.warned[:most],
-                len(outlook.warned),
-                Outlook.sums(outlook.warned),
-            ),
-        ],
+        "lists": [("losing", "Lose access", outlook.losing), ("warned", "Get the final warning", outlook.warned)],
         "most": most,
     }
