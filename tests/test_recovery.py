@@ -12,7 +12,7 @@ import msgspec
 import pytest
 from sqlalchemy import text
 
-from kulanz.commands import execute
+from kulanz.commands import books, execute
 from kulanz.commands.commands import EraseAccount, SetOverride
 from kulanz.commands.links import Link, link
 from kulanz.errors import InvalidInputError
@@ -23,7 +23,7 @@ from kulanz.queries import money, recovery
 from kulanz.queries.gauges import Gauges
 from kulanz.queries.recovery import Figures, Report
 from kulanz.services import Services
-from kulanz.store import ledger
+from kulanz.store import ledger, migrate
 from kulanz.web.api.documents.reports import Recovery
 from tests.days import DAY, happens, product, settings_of
 from tests.lemonsqueezy import (
@@ -208,6 +208,22 @@ def test_what_was_recovered_stays_in_the_report_without_a_name_when_the_data_are
     assert len(kept) == 2
     assert not any(key.startswith("lemonsqueezy") for key, *_ in kept)
     assert all("14:08" not in str(at) for _, *times in kept for at in times)
+
+
+def test_after_an_upgrade_what_is_open_or_was_given_up_is_told_as_before(shop: Services) -> None:
+    with shop.database.read() as conn:
+        before = money.outlook(conn, shop.clock.now(conn))
+    migrate.downgrade(shop.database, "0014")
+
+    migrate.upgrade(shop.database)
+    books.rebuild(shop)
+
+    with shop.database.read() as conn:
+        after = money.outlook(conn, shop.clock.now(conn))
+    total = one(report(shop).totals)
+    assert after == before
+    assert (total.recovered, total.lost, total.open, total.dropped) == (3, 1, 1, 1)
+    assert {row.key for row in report(shop).steps} == {"unknown", "hold", "retry"}
 
 
 def test_who_pays_while_the_limit_keeps_the_access_was_spared_by_it(tmp_path: Path, sqlite_url: str) -> None:

@@ -61,7 +61,7 @@ def _show(result: Report) -> None:
             table((name, "recovered", "share"), cells)()
     if result.paid:
         shares = ", ".join(f"{result.paid_within(days)} within {days} d" for days in (1, 7, 30))
-        click.echo(f"\nOf {result.paid} that were paid: {shares}; half of them within {result.median_days} d.")
+        click.echo(f"\nOf {result.paid} that were paid: {shares}.\nHalf of them came within {result.median_days} d.")
     elif not result.months:
         click.echo("No payment failed.")
 

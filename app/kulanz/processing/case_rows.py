@@ -38,6 +38,11 @@ def changed(decision: Decision, facts: Iterable[Fact], book_before: Book, now: d
             yield _ended(_row(account.id, case, before, book_before, now), case, decision, facts, now)
 
 
+def of_state(account: str, state: State, book: Book, now: datetime) -> Iterator[CaseRow]:
+    """Yield every case that an assessment has."""
+    return (_row(account, case, state, book, now) for case in state.cases)
+
+
 def shown_by(heard: Iterable[Fact]) -> str:
     """Return what showed that a case was paid: its payment, a look at the provider, or only a later snapshot."""
     kinds = {type(fact).__name__ for fact in heard}

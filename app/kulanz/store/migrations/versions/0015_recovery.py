@@ -16,13 +16,6 @@ UPDATE matters SET lost_at = coalesce(closed_at, (
 ), opened_at)
 WHERE kind = 'case' AND state IN ('exhausted', 'in_collections', 'voluntary')
 """
-_DEADLINES = """
-UPDATE matters SET deadline = (
-    SELECT timers.due_at FROM timers
-    WHERE timers.account = matters.account AND timers.kind = 'grace_end' AND timers.subject = matters.key
-)
-WHERE kind = 'case' AND state = 'grace' AND closed_at IS NULL
-"""
 _STEPS = """
 UPDATE matters SET step = CASE WHEN coalesce(stage, state) = 'on_hold' THEN 'hold' ELSE 'given_up' END
 WHERE kind = 'case' AND coalesce(stage, state) IN ('on_hold', 'exhausted', 'in_collections')
@@ -34,7 +27,7 @@ def upgrade() -> None:
         op.add_column("matters", sa.Column(name, sa.String()))
     for name in ("deadline", "lost_at"):
         op.add_column("matters", sa.Column(name, INSTANT))
-    for statement in (_GIVEN_UP, _DEADLINES, _STEPS):
+    for statement in (_GIVEN_UP, _STEPS):
         op.execute(statement)
     for name in ("lost_at", "deadline"):
         condition = sa.text(f"{name} IS NOT NULL")
