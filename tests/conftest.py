@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, settings
 from kulanz.store import migrate
 from kulanz.store.database import Database
 from kulanz.store.tables import metadata
-from tests.servers import PostgreSQL, a_pgbouncer, a_postgresql, a_redis, empty
+from tests.servers import PostgreSQL, Sweeper, a_pgbouncer, a_postgresql, a_redis
 
 # Hundreds of processes start while the tests run: where bytecode is not kept, each compiles the whole project again.
 sys.dont_write_bytecode = False
@@ -73,16 +74,16 @@ def postgresql_template(postgresql: PostgreSQL) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def _migrated_postgresql_url(postgresql: PostgreSQL, postgresql_template: str) -> Iterator[str]:
-    with postgresql.a_database(postgresql_template) as url:
-        yield url
+def _sweeper(postgresql: PostgreSQL, postgresql_template: str) -> Iterator[Sweeper]:
+    with postgresql.a_database(postgresql_template) as url, closing(Sweeper(url, metadata.tables)) as sweeper:
+        yield sweeper
 
 
 @pytest.fixture
-def postgresql_url(_migrated_postgresql_url: str) -> Iterator[str]:
+def postgresql_url(_sweeper: Sweeper) -> Iterator[str]:
     """A migrated, empty PostgreSQL database; a test that changes its shape makes one with `postgresql.a_database`."""
-    yield _migrated_postgresql_url
-    empty(_migrated_postgresql_url, metadata.tables)
+    yield _sweeper.url
+    _sweeper.sweep()
 
 
 @pytest.fixture(scope="session")
