@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from kulanz.store import migrate
 from kulanz.store.database import Database
 from kulanz.store.tables import metadata
+from tests.retelling import Retelling
 from tests.servers import PostgreSQL, Sweeper, a_pgbouncer, a_postgresql, a_redis
 
 # Hundreds of processes start while the tests run: where bytecode is not kept, each compiles the whole project again.
@@ -117,6 +118,12 @@ def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
     yield database
     database.dispose()
+
+
+@pytest.fixture(scope="session")
+def retelling(tmp_path_factory: pytest.TempPathFactory) -> Retelling:
+    """Give what a story left behind without telling it again."""
+    return Retelling(tmp_path_factory.mktemp("told"))
 
 
 @pytest.fixture(scope="session")
