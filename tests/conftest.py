@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 from kulanz.store import migrate
 from kulanz.store.database import Database
 from kulanz.store.tables import metadata
+from tests.memory import in_memory
 from tests.retelling import Retelling
 from tests.servers import PostgreSQL, Sweeper, a_pgbouncer, a_postgresql, a_redis
 
@@ -24,11 +25,9 @@ from tests.servers import PostgreSQL, Sweeper, a_pgbouncer, a_postgresql, a_redi
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
-# In memory no commit waits for a disk, of which there are some ten thousand; what durability takes is asked for all the
-# same, and tested. (A container's may be small, or run no program.)
-MEMORY, ENOUGH = Path("/dev/shm"), 4 << 30
-if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH and not os.statvfs(MEMORY).f_flag & os.ST_NOEXEC:
-    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+# No test of this folder is about what a disk keeps when its power fails.
+if (memory := in_memory()) is not None:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)
 
 # A busy machine is no reason for a property to fail. `--hypothesis-profile thorough` tries every property more often.
 settings.register_profile("kulanz", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
