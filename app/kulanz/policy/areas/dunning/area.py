@@ -264,10 +264,12 @@ def _telling(case: Case, rule: str, book: Book, acts: Iterable[OwnFact]) -> tupl
     """Return the callback and the notice of a change."""
     match rule:
         case "dunning.grace_started":
+            # Zero days only wait for deliveries that were acknowledged before, or for the breaker.
+            graceless = not case.policy.dunning.grace
             # In a catch-up a case gets one notice at most.
             noticed = any(isinstance(act, f.NoticeReported) and act.subject == case.key for act in acts)
-            silent = case.policy.dunning.provider_sends_failure_mail or noticed
-            return "account.grace_started", None if silent else notices.GRACE_STARTED
+            silent = graceless or noticed or case.policy.dunning.provider_sends_failure_mail
+            return None if graceless else "account.grace_started", None if silent else notices.GRACE_STARTED
         case "dunning.hold_placed":
             return "account.downgraded", "downgraded"
         case "dunning.exhausted" if case.held_at is None:
