@@ -1,4 +1,4 @@
-"""Accounts: finding one, its story, and orders about it: first what would follow, then the deed."""
+"""The page of one account: its story, and orders about it: first what would follow, then the deed."""
 
 from __future__ import annotations
 
@@ -13,14 +13,13 @@ from kulanz.commands import execute
 from kulanz.commands.commands import Command
 from kulanz.errors import KulanzError, RefusedError
 from kulanz.policy.facts import Channel, Fact
-from kulanz.policy.state import Decision, Standing
+from kulanz.policy.state import Decision
 from kulanz.queries import account_page, exceptions, sentences
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
-from kulanz.store import codec, idempotency, pages
+from kulanz.store import codec, idempotency
 from kulanz.store.database import Connection
 from kulanz.web.console import closing, formatting, orders, questions
-from kulanz.web.console.questions import ROWS_PER_PAGE
 from kulanz.web.problems import BadRequestError
 
 PROPOSED = timedelta(days=7)
@@ -39,37 +38,16 @@ class Preview:
 
 
 class AccountPages:
-    """The pages about accounts."""
+    """The pages about one account."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def register(self, blueprint: Blueprint) -> None:
         """Add the views."""
-        blueprint.add_url_rule("/accounts", "accounts", self.list, methods=["GET"])
         blueprint.add_url_rule("/accounts/<name>", "account", self.show, methods=["GET"])
         blueprint.add_url_rule("/accounts/<name>/preview", "preview", self.preview, methods=["POST"])
         blueprint.add_url_rule("/accounts/<name>/orders", "order", self.order, methods=["POST"])
-
-    def list(self) -> Response:
-        """Show accounts, or those that a search finds; the only one it finds is shown at once."""
-        requested, standing = questions.text("q"), questions.word("standing", [*Standing])
-        if requested is not None:
-            return self._found(requested)
-        with self._services.database.read() as conn:
-            rows = pages.accounts_page(conn, standing=standing, after=questions.text("after"), limit=ROWS_PER_PAGE + 1)
-            now = self._services.clock.now(conn)
-        more = rows[ROWS_PER_PAGE - 1].id if len(rows) > ROWS_PER_PAGE else None
-        return make_response(
-            render_template(
-                "ops/accounts.html",
-                rows=rows[:ROWS_PER_PAGE],
-                more=more,
-                standing=standing,
-                standings=[*Standing],
-                now=now,
-            )
-        )
 
     def show(self, name: str) -> str:
         """Show one account and its story."""
@@ -110,14 +88,6 @@ class AccountPages:
             idempotency.finish(tx, f"ops:{actor}", nonce[:64], idempotency.StoredResponse(status=200, document=b""))
 
         execute.command(self._services, name, command, actor, signed_in=True, then=once)
-
-    def _found(self, requested: str) -> Response:
-        rows = account_page.search(self._services, requested)
-        names = [row.id for row in rows]
-        if len(names) == 1 or requested in names:
-            only = requested if requested in names else names[0]
-            return make_response(redirect(url_for("ops.account", name=only), code=303))
-        return make_response(render_template("ops/found.html", asked=requested, rows=rows))
 
     def _page(self, name: str, **more: object) -> str:
         stored_account_page = account_page.account_page(self._services, name, before=questions.number("before"))

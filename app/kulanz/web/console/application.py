@@ -17,6 +17,7 @@ from kulanz.services import Services
 from kulanz.store.inbox.events import event_id
 from kulanz.web.console import formatting
 from kulanz.web.console.access import AccessControl
+from kulanz.web.console.account_list import AccountListPages
 from kulanz.web.console.accounts import AccountPages
 from kulanz.web.console.effects import EffectPages
 from kulanz.web.console.events import EventPages
@@ -75,6 +76,7 @@ def _pages(services: Services) -> Blueprint:
         LoginPages(services, sessions),
         OverviewPage(services),
         TodoPages(services),
+        AccountListPages(services),
         AccountPages(services),
         LinkPages(services),
         EventPages(services),
