@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kulanz.cli.listing import after_option, limit_option
-from kulanz.cli.options import emit, instant, json_option, services, table
+from kulanz.cli.options import console, emit, instant, json_option, services, table
 
 if TYPE_CHECKING:
     from kulanz.queries.account_list import AccountLine
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from kulanz.store.account_list import AccountQuery
 
 STANDINGS = ("good", "grace", "on_hold", "suspended", "closed")
+NARROW = ("account_id", "standing", "plan", "owed", "due_at")
+ROOMY = 140
+"""Characters that all columns need."""
 SORTS = ("id", "deadline", "amount", "plan", "standing")
 
 
@@ -91,6 +94,8 @@ def _print_lines(opened: Services, wanted: AccountQuery, after: str | None, limi
 
 
 def _show(lines: list[AccountLine]) -> None:
+    """Print a table: of every column where there is room, else of those that matter most."""
     from kulanz.queries import account_list
 
-    table(account_list.COLUMNS, [account_list.cells(line) for line in lines])()
+    columns = account_list.COLUMNS if console().width >= ROOMY else NARROW
+    table(columns, [account_list.cells(line, columns) for line in lines])()

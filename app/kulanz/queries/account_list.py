@@ -89,10 +89,10 @@ def document(line: AccountLine) -> JsonDocument:
     }
 
 
-def cells(line: AccountLine) -> list[str | None]:
+def cells(line: AccountLine, columns: Sequence[str] = COLUMNS) -> list[str | None]:
     """Return a line's cells, in the order of the columns."""
     shown = document(line) | {"owed": "; ".join(map(amount, line.owed)) or None}
-    return [shown[column] for column in COLUMNS]
+    return [shown[column] for column in columns]
 
 
 def amount(owed: Owed) -> str:
