@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 
+from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from tests.console.operator import Operator
 from tests.days import tell
@@ -101,3 +102,41 @@ def test_an_order_or_a_place_in_it_that_there_is_not_is_refused(operator: Operat
     response = operator.client.get(f"/ops/accounts?{query}")
 
     assert response.status_code in {400, 422}
+
+
+def test_a_page_names_the_customer_and_leads_to_the_providers_own_page_of_them(
+    operator: Operator, reader: Operator
+) -> None:
+    page = operator.see("/ops/accounts/org_42")
+
+    assert "ada@shop.example" in page
+    assert re.search(r'<a href="https://app\.lemonsqueezy\.com/customers/\d+" rel="noreferrer">customer', page)
+    assert "shop.example" not in reader.see("/ops/accounts/org_42")
+
+
+def test_what_takes_something_from_the_customer_stands_apart_from_what_helps(operator: Operator) -> None:
+    helps, apart, takes = operator.see("/ops/accounts/org_42").partition('id="dangers"')
+
+    assert apart
+    assert re.findall("<summary>([^<]+)", helps)[:2] == ["Extend grace", "Waive"]
+    assert {"Suspend", "Open a dispute", "Close the account"} <= {*re.findall("<summary>([^<]+)", takes)}
+
+
+def test_a_preview_says_what_differs_and_who_is_told(operator: Operator) -> None:
+    waived = text_of(operator.post("/ops/accounts/org_42/preview", order="waive", reason="kind").text)
+    until = (real_now() + timedelta(days=9)).strftime("%Y-%m-%dT%H:%M")
+    suspended = text_of(
+        operator.post("/ops/accounts/org_42/preview", order="suspend", until=until, reason="abuse").text
+    )
+
+    assert re.search(r"standing grace good", waived)
+    assert re.search(r"owed 49\.00 EUR \u2013", waived)
+    assert re.search(r"next deadline grace reminder, \S+ \u2013", waived)
+    assert re.search(r"plan professional the same", waived)
+    assert "The customer is told nothing." in waived
+    assert re.search(r"access full none", suspended)
+    assert "Your product Your product is told account.suspended." in suspended
+
+
+def text_of(page: str) -> str:
+    return " ".join(re.sub("<[^>]+>", " ", page.partition("<main")[2]).split())

@@ -13,6 +13,7 @@ import msgspec
 from kulanz.errors import InvalidInputError, UnreadableError
 from kulanz.formats.money import units
 from kulanz.policy.areas.addresses import Contact, contact
+from kulanz.policy.book import Book
 from kulanz.policy.consequences.effects import rfc3339
 from kulanz.processing.entry import account_of
 from kulanz.queries.views import JsonDocument
@@ -122,14 +123,13 @@ def _safe(cell: str | None) -> str:
 
 
 def _line(services: Services, row: AccountRow, known: Line, *, masked: bool) -> AccountLine:
-    who = _contact(services, row)
+    who = shown(_contact(services, row), masked=masked)
     return AccountLine(
         id=row.id,
         standing=row.standing,
         plan=row.plan,
         access=row.access,
-        name=f"{who.name[:1]}{MASK}" if who.name and masked else who.name,
-        mail=_masked(who.mail) if who.mail and masked else who.mail,
+        **who._asdict(),
         owed=known.owed,
         deadline=known.deadline,
     )
@@ -138,10 +138,22 @@ def _line(services: Services, row: AccountRow, known: Line, *, masked: bool) -> 
 def _contact(services: Services, row: AccountRow) -> Contact:
     """Return the customer's name and address; neither where the account's data cannot be opened."""
     try:
-        key = services.vault.data_key(row.key, row.id) if row.key is not None else None
-        return contact(account_of(row, key).book)
+        return contact(book(services, row))
     except UnreadableError:
         return Contact(None, None)
+
+
+def book(services: Services, row: AccountRow) -> Book:
+    """Return the book of an account; UnreadableError where it cannot be opened."""
+    key = services.vault.data_key(row.key, row.id) if row.key is not None else None
+    return account_of(row, key).book
+
+
+def shown(who: Contact, *, masked: bool) -> Contact:
+    """Return a name and an address as a reader may see them."""
+    if not masked:
+        return who
+    return Contact(name=who.name and f"{who.name[:1]}{MASK}", mail=who.mail and _masked(who.mail))
 
 
 def _masked(mail: str) -> str:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from kulanz.errors import NotFoundError
-from kulanz.queries import accounts
+from kulanz.policy.areas.addresses import Contact, contact
+from kulanz.policy.book import Book
+from kulanz.providers.dashboards import customer_page
+from kulanz.queries import account_list, accounts
 from kulanz.queries.views import JsonDocument
 from kulanz.services import Services
 from kulanz.store import accounts as stored
@@ -15,6 +19,15 @@ from kulanz.store.pages import EventLine
 
 STEPS = 50
 RECENT = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderCustomer:
+    """A customer at a provider, and where the provider's own dashboard shows them."""
+
+    provider: str
+    id: str
+    page: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +46,12 @@ class AccountPage:
     """The number of the last decision: whether something has changed since somebody looked."""
     events: list[EventLine]
     effects: list[EffectRow]
+    contact: Contact
+    """The customer's name and address, as the reader may see them."""
+    customers: tuple[ProviderCustomer, ...]
 
 
-def account_page(services: Services, name: str, *, before: int | None = None) -> AccountPage:
+def account_page(services: Services, name: str, *, before: int | None = None, masked: bool = True) -> AccountPage:
     """Return an account's dossier, with the steps before a decision; NotFoundError if there is no such account."""
     document = accounts.explanation(services, name, steps=False)
     with services.database.read() as conn:
@@ -45,6 +61,7 @@ def account_page(services: Services, name: str, *, before: int | None = None) ->
         last = row.seq if before is None else min(before - 1, row.seq)
         first = max(0, last - STEPS)
         steps = ledger.of_account(conn, row.id, first, last - first)
+        book = account_list.book(services, row)
         return AccountPage(
             account=accounts.account_in(services, conn, row.id),
             why=document["why"],
@@ -54,4 +71,14 @@ def account_page(services: Services, name: str, *, before: int | None = None) ->
             sequence=row.seq,
             events=pages.events(conn, account=row.id, limit=RECENT),
             effects=pages.effects_page(conn, account=row.id, limit=RECENT),
+            contact=account_list.shown(contact(book), masked=masked),
+            customers=tuple(_customers(book)),
         )
+
+
+def _customers(book: Book) -> Iterator[ProviderCustomer]:
+    """Yield who bought, by every purchase."""
+    records = (*book.subscriptions.values(), *book.orders.values())
+    for key in sorted({record.seen.customer for record in records if record.seen.customer}):
+        provider, _, customer = key.partition(":")
+        yield ProviderCustomer(provider=provider, id=customer, page=customer_page(key))

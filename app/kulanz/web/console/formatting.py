@@ -128,7 +128,7 @@ def effect(wanted: Effect) -> str:
     """Return what will be done in words."""
     match wanted:
         case SendMail():
-            return f"A mail “{words(wanted.notice)}” is sent to the customer."
+            return f"A mail “{words(wanted.notice)}” is sent to {wanted.to}."
         case Notify():
             return f"Your product is told {wanted.type}."
         case AlertOperators():
