@@ -108,6 +108,8 @@ def _fill(services: Services, rows: int, parked: int) -> None:
     vault.prepare()
     common, rare = (search_words.word_digests(vault, word).pop() for word in (COMMON_WORD, RARE_WORD))
     with database.write() as tx:
+        if not sqlite:
+            tx.exec_driver_sql("SET LOCAL statement_timeout = 0")
         for statement in _statements(tx, rows, parked, sqlite=sqlite):
             tx.execute(text(statement))
         search_index.add(tx, ((common, f"org_{number}") for number in range(0, rows // 10, 3)))

@@ -78,7 +78,8 @@ def account_page(services: Services, name: str, *, before: int | None = None, ma
 
 def _customers(book: Book) -> Iterator[ProviderCustomer]:
     """Yield who bought, by every purchase."""
-    records = (*book.subscriptions.values(), *book.orders.values())
-    for key in sorted({record.seen.customer for record in records if record.seen.customer}):
+    buyers = {record.seen.customer for record in book.subscriptions.values()}
+    buyers |= {record.seen.customer for record in book.orders.values()}
+    for key in sorted(buyers - {""}):
         provider, _, customer = key.partition(":")
         yield ProviderCustomer(provider=provider, id=customer, page=customer_page(key))

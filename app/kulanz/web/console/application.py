@@ -29,6 +29,7 @@ from kulanz.web.console.queues import QueuePages
 from kulanz.web.console.records import RecordPages
 from kulanz.web.console.refunds import RefundPages
 from kulanz.web.console.sessions import ConsoleSessions
+from kulanz.web.console.times import Times, ZonePage
 from kulanz.web.console.todo import TodoPages
 
 HERE = Path(__file__).parent
@@ -85,6 +86,7 @@ def _pages(services: Services) -> Blueprint:
         RecordPages(services),
         PolicyTrialPages(services),
         QueuePages(services, sessions),
+        ZonePage(),
     )
     for part in parts:
         part.register(pages)
@@ -96,7 +98,7 @@ def _pages(services: Services) -> Blueprint:
 
 
 def _context(services: Services, sessions: ConsoleSessions) -> dict[str, Any]:
-    session = g.get("session")
+    session, times = g.get("session"), Times.of(request)
     return {
         "token": sessions.token(session) if session else "",
         "user": g.get("user"),
@@ -105,9 +107,10 @@ def _context(services: Services, sessions: ConsoleSessions) -> dict[str, Any]:
         "style": url_for("ops_assets.static", filename="ops.css", v=_version()),
         "icon": url_for("ops_assets.static", filename="icon.svg", v=_version()),
         "test_clock": services.settings.test_clock,
-        "instant": formatting.instant,
+        "instant": times.instant,
+        "zone": times.zone,
         "ago": formatting.ago,
-        "sentence": formatting.sentence,
+        "sentence": times.sentence,
         "words": formatting.words,
         "kind_of": formatting.kind,
         "tone": formatting.tone,

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
-
-from markupsafe import Markup, escape
 
 from kulanz.formats.money import plain as money
 from kulanz.policy.effects import (
@@ -81,22 +79,6 @@ def span(of: timedelta) -> str:
         if number:
             parts.append(f"{number} {unit}")
     return " ".join(parts[:2]) or "0 s"
-
-
-def instant(at: datetime | str | None) -> Markup:
-    """Return an instant to the minute in UTC, with the second for who hovers."""
-    if at is None:
-        return Markup('<span class="none">&ndash;</span>')
-    moment = (datetime.fromisoformat(at) if isinstance(at, str) else at).astimezone(UTC)
-    exact = moment.isoformat(timespec="seconds").replace("+00:00", "Z")
-    return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, moment.strftime("%Y-%m-%d %H:%M"))
-
-
-def sentence(sentence: str) -> Markup:
-    """Return a sentence as it is, with its instants marked as such, so that no line breaks within one."""
-    parts = INSTANT.split(sentence)
-    shown = Markup('<time datetime="{0}">{0}</time>')
-    return Markup("").join(shown.format(part) if place % 2 else escape(part) for place, part in enumerate(parts))
 
 
 def ago(at: datetime | str | None, now: datetime) -> str:
