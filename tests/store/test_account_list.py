@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from kulanz.store import account_list, accounts, case_index, timers
-from kulanz.store.account_list import AccountQuery, Owed, Sort
+from kulanz.store.account_list import AccountQuery, Owed, Place, Sort
 from kulanz.store.case_index import CaseRow
 from kulanz.store.database import Connection, Database
 from kulanz.store.timers import TimerRow
@@ -63,7 +63,7 @@ def walked(tx: Connection, query: AccountQuery, limit: int) -> str:
     names, after = "", None
     while places := account_list.page(tx, query, after, limit):
         names += "".join(place.account for place in places)
-        after = places[-1]
+        after = msgspec.json.decode(msgspec.json.encode(places[-1]), type=Place)
     return names
 
 

@@ -8,7 +8,20 @@ from enum import StrEnum
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Integer, Select, String, and_, bindparam, func, or_, select, tuple_
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    String,
+    and_,
+    bindparam,
+    cast,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.engine import Connection
 
 from kulanz.store.bulk import among
@@ -95,7 +108,7 @@ _NEXT = (
 _IS_OWED = and_(matters.c.kind == CASE, matters.c.closed_at.is_(None), matters.c.amount > 0)
 _CURRENCY = func.coalesce(matters.c.currency, "?", type_=String)
 _OWING = (
-    select(matters.c.account, _CURRENCY.label("currency"), func.sum(matters.c.amount).label("amount"))
+    select(matters.c.account, _CURRENCY.label("currency"), cast(func.sum(matters.c.amount), BigInteger).label("amount"))
     .where(_IS_OWED)
     .group_by(matters.c.account, _CURRENCY)
 )
@@ -151,7 +164,7 @@ def lines(conn: Connection, names: Collection[str]) -> Mapping[str, Line]:
             known = deadlines.get(account, deadline)
             deadlines[account] = min(known, deadline, key=lambda each: (each.due_at, each.kind))
         for account, currency, amount in conn.execute(_OWED_OF, of):
-            owed.setdefault(account, []).append(Owed(currency, int(amount)))
+            owed.setdefault(account, []).append(Owed(currency, amount))
     return {
         name: Line(deadline=deadlines.get(name), owed=tuple(sorted(owed.get(name, []), key=lambda each: each.currency)))
         for name in ordered
