@@ -22,30 +22,35 @@ def search(services: Services, text: str) -> list[str]:
     services.vault.prepare()
     found: dict[str, None] = {}
     with services.database.read() as conn:
-        for name in _named(services, conn, text.strip()):
-            row = accounts.answering(conn, name)
-            if row is not None:
-                found[row.id] = None
-            if len(found) == MOST:
+        for names in _named(services, conn, text.strip()):
+            known = accounts.these(conn, names)
+            for name in names:
+                row = known.get(name)
+                if row is None or row.alias_of is not None or "-" in name:  # It may be a customer's, or an older name.
+                    row = accounts.answering(conn, name)
+                if row is not None:
+                    found[row.id] = None
+            if len(found) >= MOST:
                 break
-    return [*found]
+    return [*found][:MOST]
 
 
-def _named(services: Services, conn: Connection, text: str) -> Iterator[str]:
+def _named(services: Services, conn: Connection, text: str) -> Iterator[list[str]]:
+    """Yield the accounts that a text may name, way by way, the surest first."""
     if not text:
         return
     vault, is_id = services.vault, _ID.fullmatch(text) is not None
     if is_id:
-        yield text
-    yield from bindings.find(conn, _keys(text)).values()
-    yield from search_index.find(conn, search_words.invoice_digest(vault, text.rpartition(":")[2]))
+        yield [text]
+    yield [*bindings.find(conn, _keys(text)).values()]
+    yield search_index.find(conn, search_words.invoice_digest(vault, text.rpartition(":")[2]))
     if "@" in text:
-        yield from search_index.find(conn, search_words.address_digest(vault, text))
+        yield search_index.find(conn, search_words.address_digest(vault, text))
     if is_id:
-        yield from account_list.beginning(conn, text, MOST)
-    yield from search_index.find_all(conn, search_words.word_digests(vault, text))
+        yield account_list.beginning(conn, text, MOST)
+    yield search_index.find_all(conn, search_words.word_digests(vault, text))
     if is_id and len(text) >= search_words.SHORTEST:
-        yield from account_list.containing(conn, text, MOST)
+        yield account_list.containing(conn, text, MOST)
 
 
 def _keys(text: str) -> list[str]:

@@ -46,16 +46,16 @@ class Times:
     def sentence(self, sentence: str) -> Markup:
         """Return a sentence with its instants marked as such, so that no line breaks within one.
 
-        They stay as `explain` writes them where the reader's zone is UTC.
+        They stay as `explain` writes them for a reader who has neither a language nor a zone.
         """
         parts = INSTANT.split(sentence)
         shown = [self._marked(part) if place % 2 else escape(part) for place, part in enumerate(parts)]
         return Markup("").join(shown)
 
     def _marked(self, exact: str) -> Markup:
-        if self.zone == "UTC":
+        if self == Times():
             return Markup('<time datetime="{0}">{0}</time>').format(exact)
-        local = self._written(datetime.fromisoformat(exact))
+        local = self._written(datetime.fromisoformat(exact)) + (" UTC" if self.zone == "UTC" else "")
         return Markup('<time datetime="{0}" title="{0}">{1}</time>').format(exact, local)
 
     def _written(self, moment: datetime) -> str:
