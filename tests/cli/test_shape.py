@@ -26,7 +26,7 @@ READING = {
 }  # fmt: skip
 """They change nothing of ours; `send` and `demo` are a provider that delivers, `init` comes before all else,
 `test` sends a sample to oneself."""
-OF_MANY_COMMANDS = {"--json", "--dry-run", "--actor", "--token-file", "--yes"}
+OF_MANY_COMMANDS = {"--json", "--dry-run", "--actor", "--silent", "--token-file", "--yes"}
 """The contract tells of them once, for all commands."""
 
 

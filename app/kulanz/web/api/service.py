@@ -49,6 +49,7 @@ from kulanz.queries.views import JsonDocument, Page, view
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import idempotency
+from kulanz.store.account_list import AccountQuery
 from kulanz.store.database import Connection
 
 StoreResponse = Callable[[Connection, JsonDocument], None]
@@ -62,8 +63,8 @@ def forgotten(_: Connection, __: JsonDocument) -> None:
 class Service(Protocol):
     """The accounts, as the API sees them. NotFoundError is raised for what is not there."""
 
-    def accounts(self, *, standing: str | None, plan: str | None, after: str | None, limit: int) -> Page:
-        """Return accounts in the order of their ids, after one of them."""
+    def accounts(self, wanted: AccountQuery, *, after: str | None, limit: int) -> Page:
+        """Return accounts in the order that is wanted, after one of them."""
 
     def account(self, account: str) -> JsonDocument:
         """Return an account (CONTRACT section 3)."""
@@ -174,9 +175,9 @@ class AccountService:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def accounts(self, *, standing: str | None, plan: str | None, after: str | None, limit: int) -> Page:
-        """Return accounts in the order of their ids."""
-        return accounts.accounts(self._services, standing=standing, plan=plan, after=after, limit=limit)
+    def accounts(self, wanted: AccountQuery, *, after: str | None, limit: int) -> Page:
+        """Return accounts in the order that is wanted."""
+        return accounts.accounts(self._services, wanted, after=after, limit=limit)
 
     def account(self, account: str) -> JsonDocument:
         """Return an account's document."""

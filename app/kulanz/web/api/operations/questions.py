@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from kulanz.policy.areas.plan_change import Wanted
 from kulanz.queries.views import JsonDocument, Page
+from kulanz.store.account_list import AccountQuery
 from kulanz.web.api import documents
 from kulanz.web.api.documents import debts, purchases, reports, standing
 from kulanz.web.api.operations.shape import Operation, Parameters, reads
@@ -33,10 +34,17 @@ evidence = Operation(
 )
 
 
-@reads("/accounts", documents.Accounts, query=("standing", "plan"), lists="accounts")
+@reads(
+    "/accounts",
+    documents.Accounts,
+    query=("standing", "plan", "sort", "due_before"),
+    lists="accounts",
+    refusals=(HTTPStatus.UNPROCESSABLE_ENTITY,),
+)
 def accounts(service: Service, _: str, params: Parameters) -> Page:
-    """Accounts in the order of their ids."""
-    return service.accounts(**params)
+    """Accounts in the order of their ids, or in another one that is asked for."""
+    wanted = AccountQuery(**{name: params[name] for name in ("sort", "standing", "plan", "due_before")})
+    return service.accounts(wanted, after=params["after"], limit=params["limit"])
 
 
 @reads("/accounts/{account_id}", documents.Account)
