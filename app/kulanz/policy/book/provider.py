@@ -144,6 +144,13 @@ class Subscription(Struct, frozen=True, kw_only=True):
         )
 
     @property
+    def was_unpaid(self) -> bool:
+        """Whether there is any time at which the provider called it `past_due` or `unpaid`."""
+        if self.marks and not _UNPAID.isdisjoint([status for _, status in self.marks]):
+            return True
+        return not _UNPAID.isdisjoint([snapshot.status for snapshot in self.history])
+
+    @property
     def unpaid_at(self) -> tuple[datetime, ...]:
         """The times at which the provider called it `past_due` or `unpaid`, oldest first."""
         marked = {stamp.at for stamp, status in self.marks if status in _UNPAID}

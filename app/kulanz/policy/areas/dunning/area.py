@@ -85,7 +85,7 @@ class DunningArea(Area):
         """Return when each case has to be looked at again, and when one may begin that is none yet."""
         timers = [timer for case in state.cases for timer in holds.timers(case, book, moment)]
         for key, sub in book.subscriptions.items():
-            explained = explained_until(sub, book, moment.terms) if sub.unpaid_at else None
+            explained = explained_until(sub, book, moment.terms) if sub.was_unpaid else None
             if explained is not None and explained > moment.at:
                 timers.append(Timer("period_end", key, explained))
         return timers

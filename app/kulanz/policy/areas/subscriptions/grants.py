@@ -12,8 +12,8 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.cancellations import CancellationNotice
 from kulanz.policy.book.own import RenewalStep
 from kulanz.policy.book.provider import Subscription
-from kulanz.policy.facts import Outcome, Status, SubscribedItem
-from kulanz.policy.state import Case, CaseState, Grant, Terms, Timer
+from kulanz.policy.facts import Outcome, Status, SubscribedItem, SubscriptionSeen
+from kulanz.policy.state import Case, CaseState, Catalogue, Grant, Terms, Timer
 
 MAY_HAVE_HAPPENED = frozenset({Outcome.ASKED, Outcome.UNKNOWN, Outcome.DONE})
 _STOPPED = frozenset({Status.CANCELLED, Status.EXPIRED})
@@ -58,10 +58,9 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
         seen = sub.seen
         until = _ALWAYS if case is None and seen.status in _GIVING else _given_until(sub, case, book)
         if until is not None and seen.names_items and (until.at is None or until.at > now):
-            for plan, item in catalogue.counting(seen.bought):
-                ends_at = _item_ends_at(item, until)
+            for plan, ends_at, quantity in _items(seen, until, catalogue):
                 if ends_at is None or ends_at > now:
-                    grant = Grant(key, plan, catalogue.add_ons.get(plan), ends_at, item.quantity)
+                    grant = Grant(key, plan, catalogue.add_ons.get(plan), ends_at, quantity)
                     grants.append(
                         grant if len(sub.terms) <= 1 or grant.add_on else _changed(grant, sub, book, terms, now)
                     )
@@ -160,6 +159,13 @@ def _outlived(sub: Subscription, stop: RenewalStep, resume: RenewalStep | None) 
     if resume is None or resume.asked.outcome is not Outcome.DONE or resume.asked.seen is None:
         return False
     return sub.seen.stamp.at > resume.asked.seen
+
+
+def _items(seen: SubscriptionSeen, until: Until, catalogue: Catalogue) -> list[tuple[str, datetime | None, int]]:
+    """Return the plan or `addon:<name>` of each item that counts, with its end and its quantity."""
+    if not seen.items:
+        return [(catalogue.plan(seen.variant, seen.product), until.at, seen.quantity)]
+    return [(plan, _item_ends_at(item, until), item.quantity) for plan, item in catalogue.counting(seen.items)]
 
 
 def _item_ends_at(item: SubscribedItem, until: Until) -> datetime | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 from kulanz.policy.book import Book
-from kulanz.policy.facts import Status
+from kulanz.policy.facts import Status, SubscriptionSeen
 from kulanz.policy.state import State, Timer
 
 PAID_TWICE = "paid_twice"
@@ -16,22 +16,27 @@ _PATIENCE = timedelta(days=1)
 
 def alerts(state: State, book: Book, now: datetime) -> Iterator[tuple[str, str]]:
     """Yield each subscription that repeats an older one, once that has lasted a day."""
-    yield from ((key, PAID_TWICE) for key, at in _repeated(state, book) if at <= now)
+    return ((key, PAID_TWICE) for began, key in _repeated(state, book) if began + _PATIENCE <= now)
 
 
-def timers(state: State, book: Book, now: datetime) -> Iterator[Timer]:
-    """Yield when operators are to see it."""
-    yield from (Timer(PAID_TWICE, key, at) for key, at in _repeated(state, book) if at > now)
+def timers(state: State, book: Book, now: datetime) -> list[Timer]:
+    """Return when operators are to see it."""
+    new = [key for key, sub in book.subscriptions.items() if _began(sub.seen) + _PATIENCE > now]
+    if not new:
+        return []
+    return [Timer(PAID_TWICE, key, began + _PATIENCE) for began, key in _repeated(state, book) if key in new]
 
 
-def _repeated(state: State, book: Book) -> Iterator[tuple[str, datetime]]:
-    """Yield every running subscription but the oldest of each plan, and when it has been there for a day."""
-    if len(state.grants) < 2:  # noqa: PLR2004 - two make a double
-        return
-    began: dict[str, list[tuple[datetime, str]]] = {}
-    for grant in state.grants:
-        seen = book.subscriptions[grant.subscription].seen
-        if grant.add_on is None and seen.status is Status.ACTIVE:
-            began.setdefault(grant.plan, []).append((seen.created_at or seen.stamp.at, grant.subscription))
-    for several in began.values():
-        yield from ((key, at + _PATIENCE) for at, key in sorted(several)[1:])
+def _repeated(state: State, book: Book) -> list[tuple[datetime, str]]:
+    """Return every running subscription but the oldest of each plan, with its beginning."""
+    by_plan: dict[str, list[tuple[datetime, str]]] = {}
+    if len(state.grants) > 1:
+        for grant in state.grants:
+            seen = book.subscriptions[grant.subscription].seen
+            if grant.add_on is None and seen.status is Status.ACTIVE:
+                by_plan.setdefault(grant.plan, []).append((_began(seen), grant.subscription))
+    return [later for several in by_plan.values() if len(several) > 1 for later in sorted(several)[1:]]
+
+
+def _began(seen: SubscriptionSeen) -> datetime:
+    return seen.created_at or seen.stamp.at
