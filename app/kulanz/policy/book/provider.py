@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from operator import attrgetter
 from typing import TypeVar
 
 from msgspec import Struct
@@ -21,6 +22,7 @@ _REFUNDED = frozenset({InvoiceStatus.REFUNDED, f.OrderStatus.REFUNDED})
 _PAID = frozenset({InvoiceStatus.PAID, InvoiceStatus.PARTIAL_REFUND})
 UNPAID_ORDERS = frozenset({f.OrderStatus.PENDING, f.OrderStatus.FAILED})
 _UNNAMED = f.SubscribedItem(variant="", product="")
+_status_of = attrgetter("status")
 S = TypeVar(
     "S",
     f.InvoiceSeen,
@@ -146,9 +148,8 @@ class Subscription(Struct, frozen=True, kw_only=True):
     @property
     def was_unpaid(self) -> bool:
         """Whether there is any time at which the provider called it `past_due` or `unpaid`."""
-        if self.marks and not _UNPAID.isdisjoint([status for _, status in self.marks]):
-            return True
-        return not _UNPAID.isdisjoint([snapshot.status for snapshot in self.history])
+        marked = bool(self.marks) and not _UNPAID.isdisjoint([status for _, status in self.marks])
+        return marked or not _UNPAID.isdisjoint(map(_status_of, self.history))
 
     @property
     def unpaid_at(self) -> tuple[datetime, ...]:

@@ -28,18 +28,16 @@ class SubscriptionsArea(Area):
         """Return the draft with what the subscriptions give; the cases say for how long."""
         leading = _leading(draft.cases) if draft.cases else {}
         given = grants.given(book, leading, moment.terms, moment.at)
-        return evolve(draft, grants=tuple(given)) if given else draft
+        return evolve(draft, grants=tuple(given), doubles=twice.doubles(given, book)) if given else draft
 
-    def timers(self, state: State, book: Book, moment: Moment) -> Iterator[Timer]:
-        """Yield when what subscriptions give ends, when their trials do, and when a double payment is shown."""
-        yield from grants.timers(state.grants, book, moment.at)
-        yield from twice.timers(state, book, moment.at)
+    def timers(self, state: State, book: Book, moment: Moment) -> list[Timer]:
+        """Return when what subscriptions give ends, when their trials do, and when a double payment is shown."""
+        return [*grants.timers(state.grants, book, moment.at), *twice.timers(state, moment.at)]
 
-    def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
-        """Yield each subscription that pays for what another one pays for, or of which nobody told what it gives."""
-        yield from twice.alerts(state, book, moment.at)
+    def alerts(self, state: State, book: Book, moment: Moment) -> list[tuple[str, str]]:
+        """Return each subscription that pays for what another one pays for, or of which nobody told what it gives."""
         untold = [key for key, sub in book.subscriptions.items() if not sub.seen.variant and _gives_unnamed(sub.seen)]
-        yield from ((key, "plan_not_told") for key in sorted(untold))
+        return [*twice.alerts(state, moment.at), *((key, "plan_not_told") for key in sorted(untold))]
 
     def changes(self, step: Transition, acts: Iterable[OwnFact]) -> Iterator[Change]:
         """Yield each new status, and each change of what is given."""

@@ -51,26 +51,32 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
 
     `leading` has the case of each subscription that decides what it still gives.
     """
-    grants = []
-    subs, catalogue = book.subscriptions, terms.catalogue
-    for key in sorted(subs):
-        sub, case = subs[key], leading.get(key)
-        seen = sub.seen
+    grants: list[Grant] = []
+    catalogue, add_ons = terms.catalogue, terms.catalogue.add_ons
+    for key, sub in sorted(book.subscriptions.items()):
+        seen, case = sub.seen, leading.get(key)
         until = _ALWAYS if case is None and seen.status in _GIVING else _given_until(sub, case, book)
-        if until is not None and seen.names_items and (until.at is None or until.at > now):
-            for plan, ends_at, quantity in _items(seen, until, catalogue):
-                if ends_at is None or ends_at > now:
-                    grant = Grant(key, plan, catalogue.add_ons.get(plan), ends_at, quantity)
-                    grants.append(
-                        grant if len(sub.terms) <= 1 or grant.add_on else _changed(grant, sub, book, terms, now)
-                    )
+        if until is None or (until.at is not None and until.at <= now):
+            continue
+        if seen.items:
+            found = _of_items(seen, until, catalogue, now)
+        elif seen.variant:
+            plan = catalogue.plan(seen.variant, seen.product)
+            found = [Grant(key, plan, add_ons.get(plan), until.at, seen.quantity)]
+        else:
+            continue
+        changed = len(sub.terms) > 1
+        grants += (
+            [item if item.add_on else _changed(item, sub, book, terms, now) for item in found] if changed else found
+        )
     return grants
 
 
 def timers(given: Iterable[Grant], book: Book, now: datetime) -> Iterator[Timer]:
     """Yield when what subscriptions give ends, and when their trials do."""
-    for grant in given:
-        seen = book.subscriptions[grant.subscription].seen
+    subs = book.subscriptions
+    for grant in [item for item in given if item.until or subs[item.subscription].seen.status is Status.ON_TRIAL]:
+        seen = subs[grant.subscription].seen
         if grant.until is not None:
             yield Timer("period_end", grant.subscription, grant.until)
         if seen.status is Status.ON_TRIAL and seen.trial_ends_at is not None and seen.trial_ends_at > now:
@@ -161,11 +167,14 @@ def _outlived(sub: Subscription, stop: RenewalStep, resume: RenewalStep | None) 
     return sub.seen.stamp.at > resume.asked.seen
 
 
-def _items(seen: SubscriptionSeen, until: Until, catalogue: Catalogue) -> list[tuple[str, datetime | None, int]]:
-    """Return the plan or `addon:<name>` of each item that counts, with its end and its quantity."""
-    if not seen.items:
-        return [(catalogue.plan(seen.variant, seen.product), until.at, seen.quantity)]
-    return [(plan, _item_ends_at(item, until), item.quantity) for plan, item in catalogue.counting(seen.items)]
+def _of_items(seen: SubscriptionSeen, until: Until, catalogue: Catalogue, now: datetime) -> list[Grant]:
+    """Return what each item that counts gives, unless it has ended."""
+    counting = [(plan, item, _item_ends_at(item, until)) for plan, item in catalogue.counting(seen.items)]
+    return [
+        Grant(seen.key, plan, catalogue.add_ons.get(plan), ends_at, item.quantity)
+        for plan, item, ends_at in counting
+        if ends_at is None or ends_at > now
+    ]
 
 
 def _item_ends_at(item: SubscribedItem, until: Until) -> datetime | None:
