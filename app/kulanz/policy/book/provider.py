@@ -148,8 +148,9 @@ class Subscription(Struct, frozen=True, kw_only=True):
     @property
     def was_unpaid(self) -> bool:
         """Whether there is any time at which the provider called it `past_due` or `unpaid`."""
-        marked = bool(self.marks) and not _UNPAID.isdisjoint([status for _, status in self.marks])
-        return marked or not _UNPAID.isdisjoint(map(_status_of, self.history))
+        if not _UNPAID.isdisjoint(map(_status_of, self.history)):
+            return True
+        return bool(self.marks) and not _UNPAID.isdisjoint([status for _, status in self.marks])
 
     @property
     def unpaid_at(self) -> tuple[datetime, ...]:

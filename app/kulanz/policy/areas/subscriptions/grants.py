@@ -12,7 +12,7 @@ from kulanz.policy.book import Book
 from kulanz.policy.book.cancellations import CancellationNotice
 from kulanz.policy.book.own import RenewalStep
 from kulanz.policy.book.provider import Subscription
-from kulanz.policy.facts import Outcome, Status, SubscribedItem, SubscriptionSeen
+from kulanz.policy.facts import Outcome, Status, SubscriptionSeen
 from kulanz.policy.state import Case, CaseState, Catalogue, Grant, Terms, Timer
 
 MAY_HAVE_HAPPENED = frozenset({Outcome.ASKED, Outcome.UNKNOWN, Outcome.DONE})
@@ -54,21 +54,20 @@ def given(book: Book, leading: Mapping[str, Case], terms: Terms, now: datetime) 
     grants: list[Grant] = []
     catalogue, add_ons = terms.catalogue, terms.catalogue.add_ons
     for key, sub in sorted(book.subscriptions.items()):
-        seen, case = sub.seen, leading.get(key)
-        until = _ALWAYS if case is None and seen.status in _GIVING else _given_until(sub, case, book)
-        if until is None or (until.at is not None and until.at <= now):
-            continue
-        if seen.items:
-            found = _of_items(seen, until, catalogue, now)
+        seen, ends_at = sub.seen, None
+        if key in leading or seen.status not in _GIVING:
+            until = _given_until(sub, leading.get(key), book)
+            if until is None or (until.at is not None and until.at <= now):
+                continue
+            ends_at = until.at
+        if len(sub.terms) > 1:
+            found = _of_items(seen, ends_at, catalogue, now)
+            grants += [item if item.add_on else _changed(item, sub, book, terms, now) for item in found]
+        elif seen.items:
+            grants += _of_items(seen, ends_at, catalogue, now)
         elif seen.variant:
             plan = catalogue.plan(seen.variant, seen.product)
-            found = [Grant(key, plan, add_ons.get(plan), until.at, seen.quantity)]
-        else:
-            continue
-        changed = len(sub.terms) > 1
-        grants += (
-            [item if item.add_on else _changed(item, sub, book, terms, now) for item in found] if changed else found
-        )
+            grants.append(Grant(key, plan, add_ons.get(plan), ends_at, seen.quantity))
     return grants
 
 
@@ -167,19 +166,14 @@ def _outlived(sub: Subscription, stop: RenewalStep, resume: RenewalStep | None) 
     return sub.seen.stamp.at > resume.asked.seen
 
 
-def _of_items(seen: SubscriptionSeen, until: Until, catalogue: Catalogue, now: datetime) -> list[Grant]:
-    """Return what each item that counts gives, unless it has ended."""
-    counting = [(plan, item, _item_ends_at(item, until)) for plan, item in catalogue.counting(seen.items)]
-    return [
-        Grant(seen.key, plan, catalogue.add_ons.get(plan), ends_at, item.quantity)
-        for plan, item, ends_at in counting
-        if ends_at is None or ends_at > now
-    ]
-
-
-def _item_ends_at(item: SubscribedItem, until: Until) -> datetime | None:
-    """Return when an item ends: its own period may be over before the subscription's."""
-    return until.at if until.at is None or item.ends_at is None else min(item.ends_at, until.at)
+def _of_items(seen: SubscriptionSeen, until: datetime | None, catalogue: Catalogue, now: datetime) -> list[Grant]:
+    """Return what each item that counts gives, unless it has ended: its own period may be over before the whole."""
+    grants = []
+    for plan, item in catalogue.counting(seen.bought) if seen.names_items else ():
+        ends_at = until if until is None or item.ends_at is None else min(item.ends_at, until)
+        if ends_at is None or ends_at > now:
+            grants.append(Grant(seen.key, plan, catalogue.add_ons.get(plan), ends_at, item.quantity))
+    return grants
 
 
 def _given_until(sub: Subscription, case: Case | None, book: Book) -> Until | None:
