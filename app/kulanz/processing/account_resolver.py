@@ -285,10 +285,10 @@ class _Word:
         subscription, order = self.routing.subscription, self.routing.order
         match fact:
             case SubscriptionSeen() if subscription is not None:
-                yield subscription, self._snapshot().join(Ownership(order=order))
+                yield subscription, self._snapshot(order=order or None)
             case OrderSeen() if order is not None:
-                charge = Ownership(within=self.routing.within, charge=self.routing.is_charge)
-                yield order, self._snapshot().join(charge)
+                within = tuple(sorted({*self.routing.within}))
+                yield order, self._snapshot(within=within, charge=self.routing.is_charge)
             case LicenceSeen() if order is not None:
                 yield order, self._snapshot()
             case PaymentFailed() | PaymentSucceeded() | PaymentRefunded() if subscription is not None:
@@ -305,11 +305,20 @@ class _Word:
             case _:
                 pass
 
-    def _snapshot(self) -> Ownership:
+    def _snapshot(self, order: str | None = None, within: tuple[str, ...] = (), *, charge: bool = False) -> Ownership:
         first = self._claim(self.routing.customer_claim or "")
         named = self._claim(self.claim) if self.claim is not None else None
-        words = Ownership(signed=named) if self.routing.signed else Ownership(stated=named)
-        return Ownership(seen=True, first_seen=first, customer=self.customer).join(words)
+        signed, stated = (named, None) if self.routing.signed else (None, named)
+        return Ownership(
+            seen=True,
+            charge=charge,
+            signed=signed,
+            stated=stated,
+            first_seen=first,
+            order=order,
+            within=within,
+            customer=self.customer,
+        )
 
     def _payment(self, invoice: InvoiceSeen, subscription: str) -> Iterator[tuple[str, Ownership]]:
         payment = Payment(invoice.created_at or self.stamp.at, invoice.key, self.claim or "")
