@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kulanz.policy.facts import (
     ChargebackWarned,
@@ -305,20 +305,11 @@ class _Word:
             case _:
                 pass
 
-    def _snapshot(self, order: str | None = None, within: tuple[str, ...] = (), *, charge: bool = False) -> Ownership:
+    def _snapshot(self, **part: Any) -> Ownership:
         first = self._claim(self.routing.customer_claim or "")
         named = self._claim(self.claim) if self.claim is not None else None
         signed, stated = (named, None) if self.routing.signed else (None, named)
-        return Ownership(
-            seen=True,
-            charge=charge,
-            signed=signed,
-            stated=stated,
-            first_seen=first,
-            order=order,
-            within=within,
-            customer=self.customer,
-        )
+        return Ownership(seen=True, signed=signed, stated=stated, first_seen=first, customer=self.customer, **part)
 
     def _payment(self, invoice: InvoiceSeen, subscription: str) -> Iterator[tuple[str, Ownership]]:
         payment = Payment(invoice.created_at or self.stamp.at, invoice.key, self.claim or "")
