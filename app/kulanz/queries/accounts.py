@@ -126,7 +126,7 @@ def _outlook(seen: AccountView, obstacles: Mapping[str, str]) -> Iterator[str]:
     yield from story.outlook(seen.state, obstacles)
     book = seen.account.book
     yield from story.could_be(seen.account.id, seen.linkable_to)
-    yield from story.paid_twice(seen.state, book, seen.now)
+    yield from story.paid_twice(seen.state, seen.now)
     yield from story.scheduled(seen.state, book, seen.terms.under(book, seen.state.as_of))
 
 

@@ -84,8 +84,8 @@ class DunningArea(Area):
     def timers(self, state: State, book: Book, moment: Moment) -> Iterable[Timer]:
         """Return when each case has to be looked at again, and when one may begin that is none yet."""
         timers = [timer for case in state.cases for timer in holds.timers(case, book, moment)]
-        for key, sub in book.subscriptions.items():
-            explained = explained_until(sub, book, moment.terms) if sub.unpaid_at else None
+        for key, sub in [(key, sub) for key, sub in book.subscriptions.items() if sub.was_unpaid]:
+            explained = explained_until(sub, book, moment.terms)
             if explained is not None and explained > moment.at:
                 timers.append(Timer("period_end", key, explained))
         return timers

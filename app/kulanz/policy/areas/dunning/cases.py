@@ -41,7 +41,7 @@ def cases(book: Book, moment: Moment) -> list[Case]:
     """Return every case that the facts give and that is not paid or void."""
     subs, invoices = book.subscriptions, book.invoices
     returned = bounces.returned(book, moment.terms)
-    troubled = {key for key, sub in subs.items() if sub.unpaid_at or (key in invoices and invoices[key].unpaid)}
+    troubled = {key for key, sub in subs.items() if sub.was_unpaid or (key in invoices and invoices[key].unpaid)}
     if returned:
         troubled.update(key for key in subs.keys() & invoices.keys() if returned.keys() & invoices[key].known.keys())
     return [case for key in sorted(troubled) for case in _cases_of(subs[key], returned, book, moment)]
@@ -83,7 +83,7 @@ def _openings(sub: Subscription, returned: Mapping[str, datetime], book: Book, m
     owed = [
         opening for opening in failed if opening.invoice is not None and not settling.settled(book, opening.invoice)
     ]
-    if sub.unpaid_at:
+    if sub.was_unpaid:
         owed.extend(_of_snapshot(sub, failed, book, terms, moment.at))
     return owed
 
