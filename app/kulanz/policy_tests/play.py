@@ -140,6 +140,10 @@ def _gives_notice(story: Story) -> None:
     story.hear(cancelling.note(order, stage.state, stage.account.book, stage.moment, ident="cn_1", actor="ada"))
 
 
+def _is_known_as(story: Story, name: str) -> None:
+    story.hear(f.AddressKnown(at=story.stage.now, organisation=name))
+
+
 def _lives_in(story: Story, zone: str) -> None:
     story.hear(f.AddressKnown(at=story.stage.now, timezone=zone))
 
@@ -158,6 +162,7 @@ _PLACES = (
 STEPS: Sentences = {
     r"waits": lambda _: None,
     r"lives in ([\w/+-]+)": _lives_in,
+    r"is known as the organisation (.+)": _is_known_as,
     **add_ons.STEPS,
     **buying.STEPS,
     **prepaid.STEPS,

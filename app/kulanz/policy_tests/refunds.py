@@ -203,7 +203,9 @@ OUTCOMES: Sentences = {
     r"(eligible|not eligible|review) for (\d+\.\d\d) EUR": _answers,
     r"the request is (\w+)": lambda story, state: str(_request(story).state) == state,
     r"because of (\w+)": lambda story, why: _request(story).answer.why == why,
-    r"the request differs in (\w+)": lambda story, names: (", ".join(_request(story).differs) or "nothing") == names,
+    r"the request differs in ([\w, ]+)": lambda story, names: (
+        (", ".join(_request(story).differs) or "nothing") == names
+    ),
     r"no request": lambda story: story.stage.state.refunds == (),
     r"an answer by day (\d+)": lambda story, day: _request(story).decide_by == story.at(day),
     r"the money by day (\d+)": lambda story, day: _request(story).pay_by == story.at(day),
