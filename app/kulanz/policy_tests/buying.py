@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from kulanz.policy.areas.plan_change import Wanted, quote
 from kulanz.policy.calendar.time import months_after
 from kulanz.policy.facts import BillingReason, OrderStatus, PaymentSucceeded, Stamp, Status, SubscriptionSeen
 from kulanz.policy_tests import add_ons, refunds
@@ -233,7 +234,19 @@ def _of_colleagues_payment(at: datetime) -> PaymentSucceeded:
     return a_success(at, **theirs, reason=BillingReason.INITIAL, created_at=at)
 
 
+def _asks_the_price(story: Story, plan: str, eur: str | None = None) -> None:
+    price = None if eur is None else refunds.minor(eur)
+    stage = story.stage
+    story.quoted.append(quote(Wanted(plan=plan, price=price), stage.state, stage.account.book, stage.moment))
+
+
+def _is_charged_for_change(story: Story, eur: str) -> bool:
+    return (story.quoted[-1].amount or 0) == refunds.minor(eur)
+
+
 STEPS: Sentences = {
+    r"asks what the change to (\w+) costs, which is (\d+\.\d\d) EUR a month": _asks_the_price,
+    r"asks what the change to (\w+) costs": _asks_the_price,
     r"the charge for (\w+) fails": _raises_unpaid,
     r"takes the change back": lambda story: _is_called(story, Status.ACTIVE),
     r"the provider calls it active": lambda story: _is_called(story, Status.ACTIVE),
@@ -267,5 +280,7 @@ STEPS: Sentences = {
     r"the provider lets the subscription expire": _expires,
 }
 OUTCOMES: Sentences = {
+    r"the change costs (\d+\.\d\d) EUR": _is_charged_for_change,
+    r"the change counts from day (\d+)": lambda story, day: story.quoted[-1].takes_effect_at == story.at(day),
     r"(\d+\.\d\d) EUR was charged for it": _paid,
 }

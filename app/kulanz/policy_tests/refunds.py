@@ -21,16 +21,30 @@ from kulanz.policy.facts import (
     OrderStatus,
     OverrideKind,
     PaymentRefunded,
+    PaymentSucceeded,
     Stamp,
 )
 from kulanz.policy.state.refunds import Refund
 from kulanz.policy_tests.story import Sentences, Story
-from kulanz.policy_tests.told import DAY, INVOICE, OWNER, PRICE, a_dispute, a_success, an_invoice, an_order, an_override
+from kulanz.policy_tests.told import (
+    DAY,
+    INVOICE,
+    OWNER,
+    PRICE,
+    a_dispute,
+    a_subscription,
+    a_success,
+    an_invoice,
+    an_order,
+    an_override,
+)
 from kulanz.providers.plan_name import slug
 
 FIRST, DIFFERENCE, SALE, KEY = (f"lemonsqueezy:{number}" for number in (1100000, 1300000, 7000, 7001))
 TRIAL, SECOND, TWICE = "lemonsqueezy:1500000", "lemonsqueezy:1400000", "lemonsqueezy:1134998"
 COLLEAGUES_PAYMENT = "lemonsqueezy:1600000"
+LICENSED = "lemonsqueezy:421963"
+BUYER = "owner@example.com"
 PAYMENTS: Mapping[str, str] = {
     "first payment": FIRST,
     "renewal": INVOICE,
@@ -40,7 +54,9 @@ PAYMENTS: Mapping[str, str] = {
     "sale": SALE,
     "trial": TRIAL,
     "second subscription": SECOND,
-    "renewal of the licence": INVOICE,
+    "third month": "lemonsqueezy:120002",
+    "second year": "lemonsqueezy:120009",
+    "renewal of the licence": "lemonsqueezy:1700001",
     "colleague's payment": COLLEAGUES_PAYMENT,
 }
 
@@ -52,7 +68,7 @@ def _asks(story: Story, name: str, reason: str | None = None, eur: str | None = 
         licence=KEY if name == "licence" else None,
         amount=None if eur is None else minor(eur),
         reason=reason or "",
-        **{"contact_email": "owner@example.com", "organisation": "Bakery", **known},
+        **{"contact_email": BUYER, "organisation": "Bakery", **known},
     )
     stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now))
 
@@ -62,7 +78,7 @@ def _asks_by_day(story: Story, eur: str, day: str) -> None:
     order = RequestRefund(
         paid_on=story.at(day).date(),
         paid_amount=minor(eur),
-        contact_email="owner@example.com",
+        contact_email=BUYER,
         organisation="Bakery",
     )
     stage.hear(*facts_of(order, stage.account, stage.terms, "ada", stage.now))
@@ -105,7 +121,13 @@ def _gives_sale_back(story: Story, eur: str) -> None:
 
 def _sells(story: Story, product: str, eur: str, tax: str | None = None, variant: str | None = None) -> None:
     at = story.stage.now
-    document: dict[str, Any] = {"key": SALE, "product": slug(product, None), "variant": variant, "created_at": at}
+    document: dict[str, Any] = {
+        "key": SALE,
+        "product": slug(product, None),
+        "variant": variant,
+        "email": BUYER,
+        "created_at": at,
+    }
     money = {"total": minor(eur), "tax": minor(tax) if tax else 0}
     story.stage.hear(an_order(OrderStatus.PAID, at, **document, **money))
 
@@ -113,6 +135,25 @@ def _sells(story: Story, product: str, eur: str, tax: str | None = None, variant
 def _sells_a_licence(story: Story, eur: str) -> None:
     _sells(story, "on-premise", eur)
     _licence(story, LicenceStatus.INACTIVE)
+
+
+def _subscribes_to_a_licence(story: Story, eur: str) -> None:
+    """Sell a licence that is paid for each year."""
+    at = story.stage.now
+    _sells_a_licence(story, eur)
+    story.hear(
+        a_subscription(at=at, key=LICENSED, variant="lemonsqueezy:1", product="on-premise", order=SALE, created_at=at),
+        _of_the_licence(story, "lemonsqueezy:1700000", BillingReason.INITIAL),
+    )
+
+
+def _renews_the_licence(story: Story) -> None:
+    story.hear(_of_the_licence(story, PAYMENTS["renewal of the licence"], BillingReason.RENEWAL))
+
+
+def _of_the_licence(story: Story, key: str, reason: BillingReason) -> PaymentSucceeded:
+    at, total = story.stage.now, story.stage.account.book.orders[SALE].seen.total
+    return a_success(at, key=key, subscription=LICENSED, reason=reason, total=total, created_at=at)
 
 
 def _licence(story: Story, status: LicenceStatus) -> None:
@@ -184,6 +225,8 @@ STEPS: Sentences = {
     ),
     r"buys an? ([\w-]+) for (\d+\.\d\d) EUR with (\d+\.\d\d) EUR of tax": _sells,
     r"buys an on-premise licence for (\d+\.\d\d) EUR": _sells_a_licence,
+    r"buys an on-premise licence by the year for (\d+\.\d\d) EUR": _subscribes_to_a_licence,
+    r"the licence is renewed": _renews_the_licence,
     r"activates the licence": lambda story: _licence(story, LicenceStatus.ACTIVE),
     r"takes the activation back": lambda story: _licence(story, LicenceStatus.INACTIVE),
     r"the provider has given the sale back": _gives_the_sale_back,

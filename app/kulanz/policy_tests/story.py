@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from kulanz.policy.areas.plan_change import Quote
 from kulanz.policy.facts import Fact
 from kulanz.policy.state import Change, Moment
 from kulanz.policy.state.bookings import Booking
@@ -35,6 +36,8 @@ class Story:
     refused: str = ""
     renewals: int = 0
     disputed_at: datetime | None = None
+    quoted: list[Quote] = field(default_factory=list)
+    """The prices of changes of plan that were asked for."""
     dispute: dict[str, Any] = field(default_factory=dict)
     """What is told of the chargeback each time."""
 
@@ -70,8 +73,8 @@ class Story:
 
     @property
     def clauses(self) -> set[str]:
-        """The clauses that a decision of the story named."""
-        return {change.clause for change in self.changes if change.clause}
+        """The clauses that a decision or a quote of the story named."""
+        return {named.clause for named in (*self.changes, *self.quoted) if named.clause}
 
     @property
     def changes(self) -> list[Change]:
