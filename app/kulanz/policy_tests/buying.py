@@ -78,6 +78,16 @@ def _buys(story: Story, plan: str, months: str) -> None:
     )
 
 
+def _buys_again(story: Story, plan: str) -> None:
+    at = story.stage.now
+    told = {"key": ANOTHER, **story.bought(plan), "order": None, "created_at": at, "renews_at": at + 30 * DAY}
+    paid = refunds.PAYMENTS["second checkout"]
+    story.hear(
+        a_subscription(at=at, **told),
+        a_success(at, key=paid, subscription=ANOTHER, reason=BillingReason.INITIAL, created_at=at),
+    )
+
+
 def _lowers(story: Story, plan: str) -> None:
     at = story.stage.now
     ends = story.stage.account.book.subscriptions[OTHER].seen.renews_at
@@ -267,6 +277,7 @@ STEPS: Sentences = {
     r"a charge for a change of plan fails": _change_fails,
     r"buys (\w+) for (\d+) months": _buys,
     r"buys (\w+), but its first charge fails": _buys_in_vain,
+    r"a second checkout buys (\w+)": _buys_again,
     r"raises the plan to (\w+)": _raises,
     r"lowers it to (\w+)": _lowers,
     r"starts a trial of (\w+)": _tries,

@@ -19,6 +19,7 @@ NAMED = {
     "case": "dunning.grace_started",
     "second failure": "dunning.failure_counted",
     "downgrade": "dunning.hold_placed",
+    "notice of the downgrade": "notice.downgraded",
     "lower plan": "plan.downgrade_scheduled",
     "letter": "notice.dunning_level",
 }

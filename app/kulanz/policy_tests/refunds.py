@@ -54,6 +54,7 @@ PAYMENTS: Mapping[str, str] = {
     "sale": SALE,
     "trial": TRIAL,
     "second subscription": SECOND,
+    "second checkout": "lemonsqueezy:1400001",
     "third month": "lemonsqueezy:120002",
     "second year": "lemonsqueezy:120009",
     "renewal of the licence": "lemonsqueezy:1700001",

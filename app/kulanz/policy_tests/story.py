@@ -74,7 +74,8 @@ class Story:
     @property
     def clauses(self) -> set[str]:
         """The clauses that a decision or a quote of the story named."""
-        return {named.clause for named in (*self.changes, *self.quoted) if named.clause}
+        decided = (change.clause for change in self.changes)
+        return {*decided, *(quote.clause for quote in self.quoted)} - {""}
 
     @property
     def changes(self) -> list[Change]:
