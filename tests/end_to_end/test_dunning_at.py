@@ -131,6 +131,21 @@ def test_a_transfer_that_names_another_accounts_invoice_pays_nothing_before_a_pe
     assert "overpaid" not in timeline
 
 
+def test_what_was_charged_is_listed_for_the_customers_own_pages(instance: Instance, start: datetime) -> None:
+    purchase = overdue(instance, start)
+
+    listed = instance.get(f"/v1/accounts/{purchase.account}/charges")
+    again = instance.cli("account", "charges", str(purchase.account), "--json")
+    table = instance.cli("account", "charges", str(purchase.account))
+
+    (charge,) = [each for each in listed["charges"] if not each["paid"]]
+    assert (charge["invoice_id"], charge["subscription_id"]) == (str(purchase.invoice), str(purchase.subscription))
+    assert (charge["total"], charge["currency"], charge["refunded"]) == (purchase.price, "EUR", 0)
+    assert (charge["reason"], charge["decimals"]) == ("renewal", 2)
+    assert again == listed
+    assert "49.00 EUR" in table["text"]
+
+
 def test_a_dispute_stops_the_letters_and_nothing_else_is_taken(instance: Instance, start: datetime) -> None:
     purchase = overdue(instance, start)
     instance.advance_to(start + days(8))

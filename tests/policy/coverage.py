@@ -1,7 +1,7 @@
 """The page that says which sentence of the source texts is proved by which rows: `python -m tests.policy.coverage`.
 
 The sentences, paraphrased, are the headings of the case tables. Each has rows of its own, rows of other sentences that
-it names by `See …`, or a reason why no software can do it (`Not by software: …`).
+it names by `See …`, a test elsewhere (`Elsewhere: …`), or a reason why no software can do it (`Not by software: …`).
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class Sentence:
     see: tuple[str, ...]
     reason: str
     """Why no software can do it; empty: it is done."""
+    elsewhere: str
+    """What does it that no line of a table can tell, with its test."""
     rows: tuple[Case, ...]
 
 
@@ -74,12 +76,14 @@ def _parts(text: str) -> Iterator[tuple[re.Match[str], str]]:
 
 def _sentence(number: str, says: str, part: str) -> Sentence:
     see = re.search(r"^See (.+)\.$", part, re.MULTILINE)
+    elsewhere = re.search(r"^Elsewhere: (.+)\.$", part, re.MULTILINE)
     reason = re.search(r"^Not by software: (.+)\.$", part, re.MULTILINE)
     return Sentence(
         number=number,
         says=says,
         see=tuple(see[1].split(", ")) if see else (),
         reason=reason[1] if reason else "",
+        elsewhere=elsewhere[1] if elsewhere else "",
         rows=table.read(part, number).cases,
     )
 
@@ -92,6 +96,8 @@ def _chapter(preset: str, chapter: Sequence[Sentence]) -> str:
 def _proved(preset: str, sentence: Sentence, chapter: Sequence[Sentence]) -> str:
     if sentence.reason:
         return f"no: {sentence.reason}"
+    if sentence.elsewhere:
+        return f"yes: {sentence.elsewhere}"
     lines = proofs(sentence, chapter)
     applies = sum(line.holds for line in lines)
     numbers = [*([sentence.number] if sentence.rows else []), *sentence.see]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from kulanz.cli import closing, declining
+from kulanz.cli import charges, closing, declining
 from kulanz.cli.command import orders
 from kulanz.cli.listing import after_option, limit_option, print_page
 from kulanz.cli.options import (
@@ -323,6 +323,7 @@ def _exception(name: str, help_text: str) -> click.Command:
 for _command in (
     *(_exception(name, text) for name, text in EXCEPTIONS.items()),
     declining.decline,
+    charges.charges,
     *closing.CLOSING_COMMANDS,
 ):
     account.add_command(_command)
