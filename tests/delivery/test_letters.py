@@ -59,6 +59,7 @@ FULL: dict[str, Any] = {
     "amount_clause": "14",
     "had_grace": True,
     "restores": True,
+    "cancelled": False,
     "part_paid": 500,
     "tax_kept": 319,
     "plan_ends": True,
