@@ -19,6 +19,7 @@ from tests.lemonsqueezy import (
     Purchase,
     dispute_created,
     dispute_resolved,
+    subscription_cancelled,
     subscription_payment_failed,
     subscription_updated,
 )
@@ -129,6 +130,22 @@ def test_a_transfer_that_names_another_accounts_invoice_pays_nothing_before_a_pe
     timeline = str(instance.get(f"/v1/accounts/{payer.account}/timeline?limit=500"))
     assert "alert.transfer_names_another_account" in timeline
     assert "overpaid" not in timeline
+
+
+def test_a_customer_who_cancels_still_gets_the_letters_for_what_fell_due_before(
+    instance: Instance, start: datetime
+) -> None:
+    purchase = overdue(instance, start)
+    left = start + days(1)
+
+    instance.advance_to(left)
+    instance.provider.change(purchase.subscription, status="cancelled", ends_at=start)
+    instance.deliver_event(subscription_cancelled(at=left, purchase=purchase, ends_at=start))
+    instance.advance_to(start + days(36))
+
+    (case,) = instance.account(purchase)["dunning_cases"]
+    assert (case["state"], case["level"]) == ("grace", 3)
+    assert len(letters(instance, purchase)) == 3
 
 
 def test_what_was_charged_is_listed_for_the_customers_own_pages(instance: Instance, start: datetime) -> None:
