@@ -256,5 +256,5 @@ OUTCOMES: Sentences = {
     r"the provider is to give (\d+\.\d\d) EUR back": _ordered,
     r"a consumer may withdraw": lambda story: _request(story).statutory_until is not None,
     r"a consumer may withdraw until day (\d+)": lambda story, day: _withdrawal(story) == story.at(day).date(),
-    r"nobody may withdraw any more": lambda story: _request(story).statutory_until is None,
+    r"the right of withdrawal is over": lambda story: _request(story).statutory_until is None,
 }
