@@ -1,4 +1,4 @@
-"""What the case tables say of add-ons: booked, cancelled and renewed as the API does."""
+"""Sentences of case tables about add-ons: booked, cancelled and renewed as the API does."""
 
 from __future__ import annotations
 

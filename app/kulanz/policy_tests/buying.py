@@ -1,4 +1,4 @@
-"""What the case tables say of subscriptions: bought, tried, renewed, changed, cancelled, unpaid."""
+"""Sentences of case tables about subscriptions: bought, tried, renewed, changed, cancelled, unpaid."""
 
 from __future__ import annotations
 

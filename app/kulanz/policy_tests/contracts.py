@@ -1,4 +1,4 @@
-"""What the case tables say of individual terms, and of a policy that changes."""
+"""Sentences of case tables about individual terms, and of a policy that changes."""
 
 from __future__ import annotations
 

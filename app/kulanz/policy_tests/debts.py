@@ -1,4 +1,4 @@
-"""What the case tables say of debts: transfers, letters, hand-overs, mandates, and how long what is kept."""
+"""Sentences of case tables about debts: transfers, letters, hand-overs, mandates, and how long what is kept."""
 
 from __future__ import annotations
 

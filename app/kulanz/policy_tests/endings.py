@@ -1,4 +1,4 @@
-"""What the case tables say of chargebacks, of organisations that go, and of what is kept of them and until when."""
+"""Sentences of case tables about chargebacks, of organisations that go, and of what is kept of them and until when."""
 
 from __future__ import annotations
 

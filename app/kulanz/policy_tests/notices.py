@@ -1,4 +1,4 @@
-"""What the case tables say of mails and letters: which go out, on which day, and by which clause."""
+"""Sentences of case tables about mails and letters: which go out, on which day, and by which clause."""
 
 from __future__ import annotations
 

@@ -107,7 +107,7 @@ def _understood(sentences: Sentences, said: str, story: Story) -> object:
 
 
 def _holds(said: str, story: Story) -> bool:
-    """Whether an outcome came true; one about a thing that there is not did not."""
+    """Whether an outcome came true; an outcome about a missing thing did not."""
     try:
         return bool(_understood(OUTCOMES, said, story))
     except (LookupError, ValueError):
@@ -158,7 +158,7 @@ _PLACES = (
     (r"\(([^()]*)\)\?", r"[\1]"),
     (r"(\w)\?", r"[\1]"),
 )
-"""What stands for the parts of a pattern that are filled in."""
+"""The words that stand for the filled-in parts of a pattern."""
 STEPS: Sentences = {
     r"waits": lambda _: None,
     r"lives in ([\w/+-]+)": _lives_in,

@@ -1,4 +1,4 @@
-"""What the case tables say of prepaid credit."""
+"""Sentences of case tables about prepaid credit."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the case tables say about refunds: steps and outcomes."""
+"""Sentences of case tables about refunds: steps and outcomes."""
 
 from __future__ import annotations
 
