@@ -188,6 +188,10 @@ class ServiceInMemory:
             raise NotFoundError("There is no such policy.")
         return 'name = "acme"'
 
+    def charges(self, account: str) -> JsonDocument:
+        self.account(account)
+        return {"account_id": account, "charges": []}
+
     def plan_change(self, account: str, wanted: Wanted) -> JsonDocument:
         self.account(account)
         return {"account_id": account, "to_plan": wanted.plan, "price_then": wanted.price}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from kulanz.cli import account_list, closing, declining
+from kulanz.cli import account_list, charges, closing, declining
 from kulanz.cli.command import orders
 from kulanz.cli.options import (
     MAX_AMOUNT,
@@ -292,6 +292,7 @@ def _exception(name: str, help_text: str) -> click.Command:
 for _command in (
     *(_exception(name, text) for name, text in EXCEPTIONS.items()),
     declining.decline,
+    charges.charges,
     *closing.CLOSING_COMMANDS,
     *account_list.LIST_COMMANDS,
 ):

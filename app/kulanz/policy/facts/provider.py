@@ -252,3 +252,5 @@ class AddressKnown(Struct, frozen=True, kw_only=True):
     country: str | None = None
     delivery: str | None = None
     """How letters shall come: `mail` or `letter`."""
+    organisation: str | None = None
+    """What the account's organisation is called."""

@@ -44,7 +44,7 @@ from kulanz.policy.facts import (
     RefundDecided,
     TermsAgreed,
 )
-from kulanz.queries import accounts, closed, collections, quotes, recovery, refunds, todo
+from kulanz.queries import accounts, charges, closed, collections, quotes, recovery, refunds, todo
 from kulanz.queries.views import JsonDocument, Page, view
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -109,6 +109,9 @@ class Service(Protocol):
 
     def link(self, wanted: Link, actor: str, keep: StoreResponse, *, dry_run: bool) -> JsonDocument:
         """Link two accounts and return what moved; `keep` it in the transaction that moves it."""
+
+    def charges(self, account: str) -> JsonDocument:
+        """Return what the provider charged an account."""
 
     def plan_change(self, account: str, wanted: Wanted) -> JsonDocument:
         """Return what a change of plan would charge, and when it would count."""
@@ -246,6 +249,10 @@ class AccountService:
             with self._services.database.write() as tx:
                 then(tx, done)
         return _linked(done[0], dry_run=dry_run)
+
+    def charges(self, account: str) -> JsonDocument:
+        """Return what the provider charged an account."""
+        return charges.charges(self._services, account)
 
     def plan_change(self, account: str, wanted: Wanted) -> JsonDocument:
         """Return what a change of plan would charge, and when it would count."""

@@ -70,6 +70,12 @@ def plan_change(service: Service, account: str, params: Parameters) -> JsonDocum
     return service.plan_change(account, Wanted(**params))
 
 
+@reads("/accounts/{account_id}/charges", purchases.Charges)
+def charges(service: Service, account: str, _: Parameters) -> JsonDocument:
+    """What the provider charged the account, with tax and what went back: for the customer's list of invoices."""
+    return service.charges(account)
+
+
 @reads("/accounts/{account_id}/certificates", standing.Certificates)
 def certificates(service: Service, account: str, _: Parameters) -> JsonDocument:
     """Signed certificates of what was destroyed about the account, and what is kept by which law."""
@@ -125,4 +131,4 @@ ABOUT_REPORTS = (recovery,)
 ABOUT_THE_API = (description,)
 ABOUT_ACCOUNTS = (accounts, account, entitlement, timeline, evidence, certificates)
 ABOUT_DEBTS = (debtor, collections, collection)
-ABOUT_PURCHASES = (plan_change, refund_requests, refund_request)
+ABOUT_PURCHASES = (charges, plan_change, refund_requests, refund_request)
