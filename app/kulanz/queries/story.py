@@ -70,9 +70,9 @@ def could_be(account: str, other: str | None) -> Iterator[str]:
         yield f"The same customer names {other}, too; `kulanz account link {account} {other}` moves what is here."
 
 
-def paid_twice(state: State, book: Book, now: datetime) -> Iterator[str]:
+def paid_twice(state: State, now: datetime) -> Iterator[str]:
     """Yield which subscriptions pay for what another one pays for."""
-    for key, _ in twice.alerts(state, book, now):
+    for key, _ in twice.alerts(state, now):
         yield f"Subscription {key} pays for a plan that another subscription pays for, too: ask which one is to end."
 
 

@@ -13,7 +13,7 @@ from kulanz.policy.areas.periods import started
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Invoice, Snapshot, Subscription
 from kulanz.policy.facts import BillingReason, Status
-from kulanz.policy.state.terms import Terms
+from kulanz.policy.state.terms import Catalogue, Terms
 
 _A_FEW_MINUTES = timedelta(minutes=5)
 """How long before the first snapshot of a plan its invoice may have been made."""
@@ -72,7 +72,7 @@ def counted(sub: Subscription, book: Book, terms: Terms) -> Counted:
     return Counted(tenure=chosen, unpaid=unpaid)
 
 
-def counted_pieces(variant: str, sub: Subscription, book: Book) -> int:
+def counted_pieces(add_on: str, sub: Subscription, book: Book, catalogue: Catalogue) -> int:
     """Return how many pieces of an add-on count: more than before at once, unless they are known to be unpaid.
 
     The charge for more pieces is found as that for a dearer plan is, and none of them counts while it is owed.
@@ -80,7 +80,7 @@ def counted_pieces(variant: str, sub: Subscription, book: Book) -> int:
     counts: int | None = None
     before: int | None = None
     for snapshot in sub.history:
-        pieces = sum(item.quantity for item in snapshot.bought if item.variant == variant)
+        pieces = sum(item.quantity for item in snapshot.bought if catalogue.plan(item.variant, item.product) == add_on)
         raised = counts is not None and pieces > counts
         if not raised or (pieces != before and _pieces_count(sub, book, snapshot.stamp.at)):
             counts = pieces
