@@ -158,11 +158,12 @@ class DunningRules:
             read.some_of("initial", "renewal", "updated"), "billing reasons whose failure opens a case", read.LESS
         ),
     )
-    provider_sends_failure_mail: bool = field(
+    provider_sends_failure_mail: bool | tuple[str, ...] = field(
         default=False,
         metadata=read.key(
-            read.flag,
-            "the provider mails the customer on each failure, so `grace_started` is not mailed by us",
+            read.flag_or_providers,
+            "the provider, or each of those that are named, mails the customer on each failure, so `grace_started` is"
+            " not mailed by us",
             kinder=read.NEUTRAL,
         ),
     )
@@ -182,6 +183,11 @@ class DunningRules:
     mass_action_limit: MassActionLimit = field(
         metadata=read.table(MassActionLimit, "the circuit breaker for mass downgrades")
     )
+
+    def is_mailed_by_provider(self, subscription: str) -> bool:
+        """Whether the provider of a subscription mails its customer that a payment failed."""
+        by = self.provider_sends_failure_mail
+        return by if isinstance(by, bool) else subscription.partition(":")[0] in by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

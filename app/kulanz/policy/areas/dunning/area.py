@@ -266,7 +266,7 @@ def _telling(case: Case, rule: str, book: Book, acts: Iterable[OwnFact]) -> tupl
         case "dunning.grace_started":
             # In a catch-up a case gets one notice at most.
             noticed = any(isinstance(act, f.NoticeReported) and act.subject == case.key for act in acts)
-            silent = case.policy.dunning.provider_sends_failure_mail or noticed
+            silent = noticed or case.policy.dunning.is_mailed_by_provider(case.subscription)
             return "account.grace_started", None if silent else notices.GRACE_STARTED
         case "dunning.hold_placed":
             return "account.downgraded", "downgraded"
