@@ -24,6 +24,7 @@ from kulanz.policy.document.rules import (
     CancellationRules,
     DisputeRules,
     DunningRules,
+    NoticeRules,
     OverrideRules,
     PlanChangeRules,
     PrepaidRules,
@@ -71,6 +72,7 @@ class Policy:
     cancellation: CancellationRules = field(metadata=read.table(CancellationRules, "cancellations"))
     plan_change: PlanChangeRules = field(metadata=read.table(PlanChangeRules, "upgrades and downgrades"))
     renewals: RenewalRules = field(metadata=read.table(RenewalRules, "renewals that nothing is heard of"))
+    notices: NoticeRules = field(metadata=read.table(NoticeRules, "when notices about a failed renewal go out"))
     dunning: DunningRules = field(metadata=read.table(DunningRules, "failed renewals"))
     dispute: DisputeRules = field(metadata=read.table(DisputeRules, "chargebacks"))
     collections: CollectionRules = field(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Any
 
+from kulanz.policy.calendar.hours import Window
 from kulanz.policy.calendar.time import Span
 
 Reader = Callable[[Any], Any]
@@ -38,6 +39,14 @@ def span(value: Any) -> Span:
         return Span.parse(value)
     except (ValueError, TypeError):
         raise ValueError('a span of time such as "7d", "48h" or "1d12h"') from None
+
+
+def window(value: Any) -> Window:
+    """Read a window of a day."""
+    try:
+        return Window.parse(value)
+    except (ValueError, TypeError):
+        raise ValueError('a window of the day of an hour at least, such as "09:00-17:30"') from None
 
 
 def spans(value: Any) -> tuple[Span, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from kulanz.policy.calendar.hours import SendHours, Window
 from kulanz.policy.calendar.time import Span
 from kulanz.policy.document import reading as read
 from kulanz.policy.document.collections import LevelRules
@@ -101,6 +102,37 @@ class MassActionLimit:
     share: float = field(
         default=0.1, metadata=read.key(read.share, "share of all accounts that may, where that is more", read.NEUTRAL)
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoticeRules:
+    """When customers are written to about a failed renewal; a final warning is rather early than late."""
+
+    send_between: Window | None = field(
+        default=None,
+        metadata=read.key(
+            read.window,
+            "in which hours of the account's zone the start of grace, reminders and the final warning go out; none: at"
+            " any hour",
+            read.NEUTRAL,
+        ),
+    )
+    weekends: bool = field(
+        default=True, metadata=read.key(read.flag, "whether they go out on Saturdays and Sundays", read.NEUTRAL)
+    )
+    one_a_day: bool = field(
+        default=False,
+        metadata=read.key(
+            read.flag, "whether a reminder waits for a day on which the account got no other notice", read.NEUTRAL
+        ),
+    )
+
+    @property
+    def hours(self) -> SendHours | None:
+        """The hours in which notices go out; None: at any hour."""
+        if self.send_between is None and self.weekends:
+            return None
+        return SendHours(window=self.send_between or Window(), weekends=self.weekends)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

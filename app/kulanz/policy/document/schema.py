@@ -38,6 +38,7 @@ _OF_READERS: Mapping[Any, JsonSchema] = {
     read.text: _TEXT,
     read.clause: {"type": "string", "pattern": r"^[0-9A-Za-z.§-]{1,32}$"},
     read.span: _SPAN,
+    read.window: {"type": "string", "pattern": r"^([01]\d|2[0-3]):[0-5]\d-(([01]\d|2[0-3]):[0-5]\d|24:00)$"},
     read.spans: _list(_SPAN),
     read.instant: {"type": "string", "pattern": _INSTANT},
     read.words: _list(_TEXT),
