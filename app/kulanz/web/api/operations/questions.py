@@ -1,4 +1,4 @@
-"""Operations that only read."""
+"""Operations that only read, and what people say of what waits for them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from kulanz.policy.areas.plan_change import Wanted
 from kulanz.queries.views import JsonDocument, Page
-from kulanz.web.api import documents
+from kulanz.web.api import documents, form_fields, forms
 from kulanz.web.api.documents import debts, purchases, standing
 from kulanz.web.api.operations.shape import Operation, Parameters, reads
 from kulanz.web.api.service import Service
@@ -104,7 +104,24 @@ def todo(service: Service, _: str, __: Parameters) -> JsonDocument:
     return service.todo()
 
 
-ABOUT_TODO = (todo,)
+acknowledge_todo = Operation(
+    name="acknowledge_todo",
+    method="POST",
+    path="/todo/{todo_id}/acknowledge",
+    summary="Say that it was seen; what nothing else ends is done by that.",
+    form=form_fields.Nothing,
+    answer=standing.Todo,
+)
+assign_todo = Operation(
+    name="assign_todo",
+    method="POST",
+    path="/todo/{todo_id}/assign",
+    summary="Say who takes care of it.",
+    form=forms.Assignment,
+    answer=standing.Todo,
+)
+
+ABOUT_TODO = (todo, acknowledge_todo, assign_todo)
 ABOUT_THE_API = (description,)
 ABOUT_ACCOUNTS = (accounts, account, entitlement, timeline, evidence, certificates)
 ABOUT_DEBTS = (debtor, collections, collection)
