@@ -22,7 +22,8 @@ from kulanz.queries.evidence.check import check
 from kulanz.services import Services, build
 from kulanz.store import accounts, codec, erasing, outbox
 from kulanz.web.application import create_app
-from tests.days import DAY, days_go_by, happens, product, settings_of
+from tests.days import DAY, days_go_by, happens, product, settings_of, settle
+from tests.fake_servers import a_mailbox
 from tests.lemonsqueezy import (
     MONDAY,
     Purchase,
@@ -220,6 +221,27 @@ def test_each_attempt_has_a_link_of_its_own_and_the_records_have_none(services: 
     assert all(isinstance(mail, SendMail) and mail.words and PLACE in mail.words.text for mail in kept)
     stored = Path(services.settings.database_url.removeprefix("sqlite:///")).read_bytes()
     assert not any(token in stored for token in tokens)
+
+
+def test_a_mail_that_is_sent_once_more_has_another_link_and_both_work(services: Services, client: FlaskClient) -> None:
+    with a_mailbox() as mailbox:
+        posting = build(replace(services.settings, smtp_url=mailbox.url))
+        mailbox.drop_at = "data"  # It may have arrived, so it is not sent again by itself.
+        happens(posting, 4.5)
+        mailbox.drop_at = None
+        with posting.database.write() as tx:
+            (unknown,) = (row for row in outbox.of_account(tx, "org_42") if row.state == "unknown")
+            outbox.retry(tx, [unknown.id])
+        settle(posting)
+        posting.close()
+
+    read = ["".join(part.get_content() for part in mail.iter_parts()) for mail in mailbox.accepted]
+    first, second = ({*re.findall(r"/pay/[A-Za-z0-9_-]+", mail)} for mail in read)
+    assert len(first) == len(second) == 1
+    assert first != second
+    pages = [visible(client, link) for link in (*first, *second)]
+    assert pages[0] == pages[1]
+    assert "Your open payment" in pages[0][1]
 
 
 def test_without_a_public_url_mails_link_to_the_billing_page(
