@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -14,11 +15,15 @@ from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kulanz.commands import execute
+from kulanz.commands.commands import SetOverride
 from kulanz.crypto import places
 from kulanz.delivery.pay_links import PLACE
 from kulanz.policy.effects import SendMail
+from kulanz.policy.facts import OverrideKind
 from kulanz.queries import evidence
 from kulanz.queries.evidence.check import check
+from kulanz.queries.evidence.page import DATA_BEGINS
 from kulanz.services import Services, build
 from kulanz.store import accounts, codec, erasing, outbox
 from kulanz.web.application import create_app
@@ -27,6 +32,7 @@ from tests.fake_servers import a_mailbox
 from tests.lemonsqueezy import (
     MONDAY,
     Purchase,
+    dispute_created,
     subscription_created,
     subscription_expired,
     subscription_payment_failed,
@@ -214,6 +220,8 @@ def test_each_attempt_has_a_link_of_its_own_and_the_records_have_none(services: 
     assert not any(token in page for token in tokens)
     assert PLACE.encode() in page
     assert check(page).problems == ()
+    sent = json.loads(page.partition(DATA_BEGINS)[2].rpartition(b"</script>")[0])["sent"]
+    assert [bool(mail["recorded_in"]) for mail in sent if mail.get("words")] == [True] * 3
     with services.database.read() as conn:
         key = services.vault.data_key(accounts.data_key(conn, "org_42") or b"", "org_42")
         rows = [row for row in outbox.of_account(conn, "org_42") if row.kind == "SendMail"]
@@ -265,6 +273,24 @@ def test_a_subscription_that_was_given_up_is_offered_again(services: Services, c
     assert "Subscribe again" in answer.text
     assert f'href="{BILLING}"' in answer.text
     assert "<form" not in answer.text
+
+
+def test_where_nothing_is_asked_the_page_asks_for_nothing(services: Services, client: FlaskClient) -> None:
+    (link,) = links(services)
+    happens(services, 3.5, dispute_created(at=MONDAY + 3.5 * DAY))
+
+    answer, pressed = client.get(link), client.post(link)
+
+    assert "There is nothing to pay" in answer.text
+    assert "<form" not in answer.text
+    assert pressed.status_code == 200
+
+
+def test_a_case_that_was_waived_asks_for_nothing(services: Services, client: FlaskClient) -> None:
+    waiver = SetOverride(kind=OverrideKind.WAIVE, until=None, reason="a mistake of ours")
+    execute.command(services, "org_42", waiver, "ops", signed_in=True)
+
+    assert "There is nothing to pay" in client.get(links(services)[0]).text
 
 
 def test_a_link_leads_to_its_provider_no_more_often_than_people_press(services: Services, client: FlaskClient) -> None:
