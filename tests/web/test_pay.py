@@ -18,12 +18,17 @@ from hypothesis import strategies as st
 from kulanz.commands import execute
 from kulanz.commands.commands import SetOverride
 from kulanz.crypto import places
+from kulanz.delivery import pages
+from kulanz.delivery.languages import LANGUAGES
+from kulanz.delivery.pages import PAGES
 from kulanz.delivery.pay_links import PLACE
+from kulanz.delivery.template_check import check as check_templates
 from kulanz.policy.effects import SendMail
 from kulanz.policy.facts import OverrideKind
 from kulanz.queries import evidence
 from kulanz.queries.evidence.check import check
 from kulanz.queries.evidence.page import DATA_BEGINS
+from kulanz.queries.pay_page import PageKind
 from kulanz.services import Services, build
 from kulanz.store import accounts, codec, erasing, outbox
 from kulanz.web.application import create_app
@@ -273,6 +278,45 @@ def test_a_subscription_that_was_given_up_is_offered_again(services: Services, c
     assert "Subscribe again" in answer.text
     assert f'href="{BILLING}"' in answer.text
     assert "<form" not in answer.text
+
+
+def test_the_page_may_have_the_merchants_own_words(services: Services, client: FlaskClient, tmp_path: Path) -> None:
+    (link,) = links(services)
+    folder = tmp_path / "templates" / "en" / "pages"
+    folder.mkdir(parents=True)
+    own = create_app(build(replace(services.settings, templates=folder.parents[1]))).test_client()
+    (folder / "due.txt").write_text("Dear <baker>\n\nPay by {{ deadline | day }} ({{ stage }}).\n\n> Pay & be well")
+
+    answer = own.get(link)
+
+    assert check_templates(folder.parents[1]) == []
+    for told in (
+        "Dear &lt;baker&gt;",
+        "Pay by March\N{NO-BREAK SPACE}9,\N{NO-BREAK SPACE}2026 (grace).",
+        "Pay &amp; be well",
+    ):
+        assert told in answer.text
+    for wrong, problem in (
+        ("Dear baker\n\nNo button.", "en/pages/due.txt:1: a payment that is due has a button"),
+        ("Dear\n\n{{ nothing }}\n\n> Pay", "en/pages/due.txt:3: there is no variable nothing"),
+        ("> Pay", "en/pages/due.txt:1: the first line is the title"),
+        ("Dear\n\n{{ amount_due + 1 }}\n\n> Pay", "en/pages/due.txt:3: it fails where a value is missing"),
+    ):
+        (folder / "due.txt").write_text(wrong)
+        (fault,) = check_templates(folder.parents[1])
+        assert str(fault).startswith(problem)
+    (folder / "due.txt").write_text("Dear\n\n{{ deadline.nothing }}\n\n> Pay")
+    assert "Your open payment" in own.get(link).text
+    (folder / "due.txt").rename(folder / "overdue.txt")
+    (fault,) = check_templates(folder.parents[1])
+    assert "there is no page pages/overdue.txt" in str(fault)
+
+
+def test_every_page_has_words_in_each_language() -> None:
+    assert {*PAGES} == {str(kind) for kind in PageKind}
+    for language in LANGUAGES:
+        folder = Path(pages.__file__).parent / "templates" / language / "pages"
+        assert {path.stem for path in folder.glob("*")} == {*PAGES}
 
 
 def test_where_nothing_is_asked_the_page_asks_for_nothing(services: Services, client: FlaskClient) -> None:
