@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
-from dataclasses import replace
-from email import message_from_bytes, policy
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,39 +13,21 @@ from hypothesis import strategies as st
 
 from kulanz.commands import execute
 from kulanz.commands.commands import SetOverride
-from kulanz.crypto import places
-from kulanz.delivery import pages
-from kulanz.delivery.languages import LANGUAGES
-from kulanz.delivery.pages import PAGES
 from kulanz.delivery.pay_links import PLACE
-from kulanz.delivery.template_check import check as check_templates
-from kulanz.policy.effects import SendMail
 from kulanz.policy.facts import OverrideKind
-from kulanz.queries import evidence
-from kulanz.queries.evidence.check import check
-from kulanz.queries.evidence.page import DATA_BEGINS
-from kulanz.queries.pay_page import PageKind
-from kulanz.services import Services, build
-from kulanz.store import accounts, codec, erasing, outbox
+from kulanz.services import Services
 from kulanz.web.application import create_app
-from tests.days import DAY, days_go_by, happens, product, settings_of, settle
-from tests.fake_servers import a_mailbox
+from tests.days import DAY, days_go_by, happens
 from tests.lemonsqueezy import (
     MONDAY,
-    Purchase,
     dispute_created,
     subscription_created,
     subscription_expired,
-    subscription_payment_failed,
     subscription_payment_recovered,
     subscription_updated,
 )
-from tests.provider_server import API_KEY, Provider, Reply, a_provider
-
-OWN = Purchase().subscription
-BILLING = "https://product.example.com/billing"
-PUBLIC = "https://pay.example.com"
-FRESH = "https://shop.lemonsqueezy.com/subscription/1/payment-details?expires=1&signature=fresh"
+from tests.provider_server import Provider, Reply, a_provider
+from tests.web.paying import BILLING, FRESH, OWN, a_reminded_account, links, visible
 
 
 @pytest.fixture
@@ -60,16 +38,7 @@ def provider() -> Iterator[Provider]:
 
 @pytest.fixture
 def services(tmp_path: Path, sqlite_url: str, provider: Provider) -> Iterator[Services]:
-    """An account whose renewal failed on Monday, and was reminded."""
-    told = {
-        "billing_url": BILLING,
-        "public_url": PUBLIC,
-        "test_clock": True,
-        "lemonsqueezy_api_key": API_KEY,
-        "lemonsqueezy_api_url": provider.url,
-    }
-    with product(settings_of(tmp_path, sqlite_url, **told), at=MONDAY - 40 * DAY) as services:
-        unpaid(services, provider)
+    with a_reminded_account(tmp_path, sqlite_url, provider) as services:
         yield services
 
 
@@ -78,31 +47,6 @@ def client(services: Services) -> Iterator[FlaskClient]:
     app = create_app(services)
     yield app.test_client()
     app.end()
-
-
-def unpaid(services: Services, provider: Provider) -> None:
-    bought = subscription_created(at=MONDAY - 30 * DAY, began=MONDAY - 30 * DAY)
-    failed = subscription_updated(at=MONDAY, status="past_due", urls={"update_payment_method": FRESH})
-    provider.add(failed)
-    happens(services, -30, bought)
-    happens(services, 0, failed, subscription_payment_failed())
-    days_go_by(services, 4)
-
-
-def mails(services: Services) -> list[str]:
-    files = sorted((services.settings.data_dir / "mail").glob("*.eml"), key=lambda path: path.stat().st_mtime_ns)
-    read = [message_from_bytes(path.read_bytes(), policy=policy.default) for path in files]
-    return ["".join(part.get_content() for part in mail.iter_parts()) for mail in read]
-
-
-def links(services: Services) -> list[str]:
-    """The path of the link in each mail that has one."""
-    result = []
-    for mail in mails(services):
-        found = set(re.findall(r"https://pay\.example\.com(/pay/[A-Za-z0-9_-]+)", mail))
-        assert len(found) <= 1  # The text and the HTML have the same.
-        result.extend(found)
-    return result
 
 
 def test_a_mail_about_an_unpaid_renewal_links_to_its_page(services: Services, client: FlaskClient) -> None:
@@ -214,61 +158,6 @@ def test_the_link_of_one_account_shows_nothing_of_another(
     assert provider.calls[-1] == f"GET /v1/subscriptions/{OWN}"
 
 
-def test_each_attempt_has_a_link_of_its_own_and_the_records_have_none(services: Services) -> None:
-    days_go_by(services, 6)
-    found = links(services)
-    assert len({*found}) == len(found) == 3
-
-    page = evidence.of_account(services, "org_42")
-
-    tokens = [link.removeprefix("/pay/").encode() for link in found]
-    assert not any(token in page for token in tokens)
-    assert PLACE.encode() in page
-    assert check(page).problems == ()
-    sent = json.loads(page.partition(DATA_BEGINS)[2].rpartition(b"</script>")[0])["sent"]
-    assert [bool(mail["recorded_in"]) for mail in sent if mail.get("words")] == [True] * 3
-    with services.database.read() as conn:
-        key = services.vault.data_key(accounts.data_key(conn, "org_42") or b"", "org_42")
-        rows = [row for row in outbox.of_account(conn, "org_42") if row.kind == "SendMail"]
-        kept = [codec.read_effect(row.kind, key.open(row.payload, places.effect(row.account, row.id))) for row in rows]
-    assert all(isinstance(mail, SendMail) and mail.words and PLACE in mail.words.text for mail in kept)
-    stored = Path(services.settings.database_url.removeprefix("sqlite:///")).read_bytes()
-    assert not any(token in stored for token in tokens)
-
-
-def test_a_mail_that_is_sent_once_more_has_another_link_and_both_work(services: Services, client: FlaskClient) -> None:
-    with a_mailbox() as mailbox:
-        posting = build(replace(services.settings, smtp_url=mailbox.url))
-        mailbox.drop_at = "data"  # It may have arrived, so it is not sent again by itself.
-        happens(posting, 4.5)
-        mailbox.drop_at = None
-        with posting.database.write() as tx:
-            (unknown,) = (row for row in outbox.of_account(tx, "org_42") if row.state == "unknown")
-            outbox.retry(tx, [unknown.id])
-        settle(posting)
-        posting.close()
-
-    read = ["".join(part.get_content() for part in mail.iter_parts()) for mail in mailbox.accepted]
-    first, second = ({*re.findall(r"/pay/[A-Za-z0-9_-]+", mail)} for mail in read)
-    assert len(first) == len(second) == 1
-    assert first != second
-    pages = [visible(client, link) for link in (*first, *second)]
-    assert pages[0] == pages[1]
-    assert "Your open payment" in pages[0][1]
-
-
-def test_without_a_public_url_mails_link_to_the_billing_page(
-    services: Services, provider: Provider, tmp_path: Path
-) -> None:
-    plain = build(replace(services.settings, public_url=None))
-    happens(plain, 5)
-    plain.close()
-
-    assert len(links(services)) == 1
-    assert BILLING in mails(services)[-1]
-    assert PUBLIC not in mails(services)[-1]
-
-
 def test_a_subscription_that_was_given_up_is_offered_again(services: Services, client: FlaskClient) -> None:
     (link,) = links(services)
     days_go_by(services, 45)
@@ -278,45 +167,6 @@ def test_a_subscription_that_was_given_up_is_offered_again(services: Services, c
     assert "Subscribe again" in answer.text
     assert f'href="{BILLING}"' in answer.text
     assert "<form" not in answer.text
-
-
-def test_the_page_may_have_the_merchants_own_words(services: Services, client: FlaskClient, tmp_path: Path) -> None:
-    (link,) = links(services)
-    folder = tmp_path / "templates" / "en" / "pages"
-    folder.mkdir(parents=True)
-    own = create_app(build(replace(services.settings, templates=folder.parents[1]))).test_client()
-    (folder / "due.txt").write_text("Dear <baker>\n\nPay by {{ deadline | day }} ({{ stage }}).\n\n> Pay & be well")
-
-    answer = own.get(link)
-
-    assert check_templates(folder.parents[1]) == []
-    for told in (
-        "Dear &lt;baker&gt;",
-        "Pay by March\N{NO-BREAK SPACE}9,\N{NO-BREAK SPACE}2026 (grace).",
-        "Pay &amp; be well",
-    ):
-        assert told in answer.text
-    for wrong, problem in (
-        ("Dear baker\n\nNo button.", "en/pages/due.txt:1: a payment that is due has a button"),
-        ("Dear\n\n{{ nothing }}\n\n> Pay", "en/pages/due.txt:3: there is no variable nothing"),
-        ("> Pay", "en/pages/due.txt:1: the first line is the title"),
-        ("Dear\n\n{{ amount_due + 1 }}\n\n> Pay", "en/pages/due.txt:3: it fails where a value is missing"),
-    ):
-        (folder / "due.txt").write_text(wrong)
-        (fault,) = check_templates(folder.parents[1])
-        assert str(fault).startswith(problem)
-    (folder / "due.txt").write_text("Dear\n\n{{ deadline.nothing }}\n\n> Pay")
-    assert "Your open payment" in own.get(link).text
-    (folder / "due.txt").rename(folder / "overdue.txt")
-    (fault,) = check_templates(folder.parents[1])
-    assert "there is no page pages/overdue.txt" in str(fault)
-
-
-def test_every_page_has_words_in_each_language() -> None:
-    assert {*PAGES} == {str(kind) for kind in PageKind}
-    for language in LANGUAGES:
-        folder = Path(pages.__file__).parent / "templates" / language / "pages"
-        assert {path.stem for path in folder.glob("*")} == {*PAGES}
 
 
 def test_where_nothing_is_asked_the_page_asks_for_nothing(services: Services, client: FlaskClient) -> None:
@@ -375,15 +225,6 @@ def test_a_page_is_in_the_accounts_language(services: Services, client: FlaskCli
     assert "Ihre offene Zahlung" in answer.text
 
 
-def test_an_account_that_was_erased_has_no_page(services: Services, client: FlaskClient) -> None:
-    (link,) = links(services)
-    with services.database.write() as tx:
-        counts = erasing.destroy(tx, ["org_42"])
-
-    assert counts["pay_links"] == 1
-    assert visible(client, link) == visible(client, "/pay/" + "B" * 43)
-
-
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     token=st.text(max_size=80),
@@ -405,9 +246,3 @@ def test_strange_requests_open_nothing_and_break_nothing(
 
     assert answer.status_code in ({200, 404} if method == "OPTIONS" else {404, 405})
     assert "Your open payment" not in answer.text
-
-
-def visible(client: FlaskClient, link: str) -> tuple[int, str]:
-    """What a browser is shown, without what is different each time."""
-    answer = client.get(link)
-    return answer.status_code, re.sub(r'nonce="[^"]*"', "", answer.text)
