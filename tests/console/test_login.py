@@ -29,7 +29,6 @@ PAGES = (
     "/ops/events/retry",
     "/ops/effects",
     "/ops/mails",
-    "/ops/mails/html",
     "/ops/disputes",
     "/ops/policies",
     "/ops/policies/plexo",

@@ -70,7 +70,10 @@ def test_the_html_part_runs_nothing(operator: Operator) -> None:
 
     security = answer.headers["Content-Security-Policy"]
     assert security.startswith("sandbox; default-src 'none'")
+    assert security.endswith("frame-ancestors 'none'")
     assert answer.headers["X-Frame-Options"] == "DENY"
+    operator.post("/ops/logout")
+    assert operator.client.get("/ops/mails/html").status_code == 303
 
 
 def test_a_mail_is_sent_to_who_asks_and_that_is_noted(operator: Operator, services: Services, mailbox: Mailbox) -> None:

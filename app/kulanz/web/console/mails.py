@@ -19,7 +19,9 @@ from kulanz.web.console import questions
 from kulanz.web.problems import BadRequestError
 
 MOST_STEPS = 99
-_HTML_SECURITY = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:"
+_HTML_SECURITY = (
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src https: http: data:; frame-ancestors 'none'"
+)
 """Of a merchant's own HTML: it is shown, and does nothing."""
 
 
