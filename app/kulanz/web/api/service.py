@@ -45,7 +45,7 @@ from kulanz.policy.facts import (
     RefundDecided,
     TermsAgreed,
 )
-from kulanz.queries import accounts, closed, collections, quotes, refunds, todo
+from kulanz.queries import accounts, closed, collections, quotes, recovery, refunds, todo
 from kulanz.queries.views import JsonDocument, Page, view
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -95,6 +95,9 @@ class Service(Protocol):
 
     def note_todo(self, word: Acknowledge | Assign, actor: str, keep: StoreResponse) -> JsonDocument:
         """Note what a person says of a matter that waits, and return it."""
+
+    def recovery(self, *, first: str | None, last: str | None) -> JsonDocument:
+        """Return what became of the payments that failed in some months."""
 
     def refund_request(self, request: str) -> JsonDocument:
         """Return a request for a refund."""
@@ -222,6 +225,10 @@ class AccountService:
         return todo.document(
             todos.note(self._services, word, actor, lambda tx, matter: keep(tx, todo.document(matter)))
         )
+
+    def recovery(self, *, first: str | None, last: str | None) -> JsonDocument:
+        """Return what became of the payments that failed in some months."""
+        return recovery.document(recovery.report(self._services, first, last))
 
     def refund_request(self, request: str) -> JsonDocument:
         """Return a request for a refund."""

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from kulanz.policy.areas.plan_change import Wanted
 from kulanz.queries.views import JsonDocument, Page
 from kulanz.web.api import documents, form_fields, forms
-from kulanz.web.api.documents import debts, purchases, standing
+from kulanz.web.api.documents import debts, purchases, reports, standing
 from kulanz.web.api.operations.shape import Operation, Parameters, reads
 from kulanz.web.api.service import Service
 
@@ -121,7 +121,17 @@ assign_todo = Operation(
     answer=standing.Todo,
 )
 
+
+@reads(
+    "/reports/recovery", reports.Recovery, query=("from_month", "to_month"), refusals=(HTTPStatus.UNPROCESSABLE_ENTITY,)
+)
+def recovery(service: Service, _: str, params: Parameters) -> JsonDocument:
+    """What became of payments that failed, by month of failure, step, plan and version of the policy."""
+    return service.recovery(**params)
+
+
 ABOUT_TODO = (todo, acknowledge_todo, assign_todo)
+ABOUT_REPORTS = (recovery,)
 ABOUT_THE_API = (description,)
 ABOUT_ACCOUNTS = (accounts, account, entitlement, timeline, evidence, certificates)
 ABOUT_DEBTS = (debtor, collections, collection)
