@@ -96,7 +96,8 @@ class DunningArea(Area):
 
     def due(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
         """Return the promises, notices and holds that are due."""
-        return [act for case in state.cases for act in holds.due(case, book, moment)] if state.cases else ()
+        acts = [act for case in state.cases for act in holds.due(case, book, moment)] if state.cases else []
+        return notices.one_a_day(acts, state) if acts else ()
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
         """Yield why a hold that is due is not placed, and the claims of strangers."""
@@ -269,7 +270,9 @@ def _telling(case: Case, rule: str, book: Book, acts: Iterable[OwnFact]) -> tupl
         case "dunning.grace_started":
             # In a catch-up a case gets one notice at most.
             noticed = any(isinstance(act, f.NoticeReported) and act.subject == case.key for act in acts)
-            silent = case.policy.dunning.provider_sends_failure_mail or noticed
+            by_provider = case.policy.dunning.is_mailed_by_provider(case.subscription)
+            # Where notices have their hours, it is one that is due.
+            silent = noticed or by_provider or case.policy.notices.hours is not None
             return "account.grace_started", None if silent else notices.GRACE_STARTED
         case "dunning.hold_placed":
             return "account.downgraded", "downgraded"
