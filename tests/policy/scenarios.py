@@ -20,8 +20,10 @@ from kulanz.policy import facts as f
 from kulanz.policy.areas.refunds.payments import payments
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
+from kulanz.policy.calendar.hours import Window
 from kulanz.policy.calendar.time import Span
 from kulanz.policy.document.collections import LevelRules
+from kulanz.policy.document.rules import NoticeRules
 from kulanz.policy.effects import AlertOperators, Effect, SendMail
 from kulanz.policy.facts import (
     BillingReason,
@@ -80,6 +82,14 @@ TERMS = tuple(
         terms(plexo_but(levels=_LEVELS, hold_days="9d", cancelled="goes_on")),
         terms(
             plexo_but(levels=_LEVELS, levels_from="exhausted", hold_days="5d", on_grace_end="hold_only"), api_key=True
+        ),
+        terms(
+            replace(
+                plexo_but(provider_sends_failure_mail=("stripe",)),
+                mails=("grace_reminder", "recovered"),
+                notices=NoticeRules(send_between=Window.parse("09:00-17:00"), weekends=False, one_a_day=True),
+            ),
+            zone="America/New_York",
         ),
     )
 )

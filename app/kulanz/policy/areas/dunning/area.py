@@ -96,7 +96,8 @@ class DunningArea(Area):
 
     def due(self, state: State, book: Book, moment: Moment) -> Iterable[OwnFact]:
         """Return the promises, notices and holds that are due."""
-        return [act for case in state.cases for act in enforcement.due(case, book, moment)] if state.cases else ()
+        acts = [act for case in state.cases for act in enforcement.due(case, book, moment)] if state.cases else []
+        return notices.one_a_day(acts, state) if acts else ()
 
     def alerts(self, state: State, book: Book, moment: Moment) -> Iterator[tuple[str, str]]:
         """Yield why a hold that is due is not placed, and the claims of strangers."""
@@ -271,7 +272,9 @@ def _telling(case: Case, rule: str, book: Book, acts: Iterable[OwnFact]) -> tupl
             graceless = not case.policy.dunning.grace
             # In a catch-up a case gets one notice at most.
             noticed = any(isinstance(act, f.NoticeReported) and act.subject == case.key for act in acts)
-            silent = graceless or noticed or case.policy.dunning.provider_sends_failure_mail
+            by_provider = case.policy.dunning.is_mailed_by_provider(case.subscription)
+            # Where notices have their hours, it is one that is due.
+            silent = graceless or noticed or by_provider or case.policy.notices.hours is not None
             return None if graceless else "account.grace_started", None if silent else notices.GRACE_STARTED
         case "dunning.hold_placed":
             return "account.downgraded", "downgraded"
