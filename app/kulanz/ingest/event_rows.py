@@ -21,7 +21,7 @@ UnstampedEvent = Callable[..., NewEvent]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProviderEndpoint:
-    """One configured place of delivery: whose words it speaks, and whose events act."""
+    """A configured webhook endpoint: its provider, and whether its events take effect."""
 
     provider: Provider
     secrets: Sequence[bytes]

@@ -48,7 +48,7 @@ class WebhookResponse:
 
 @dataclass(frozen=True, slots=True)
 class _Stored:
-    """How an event is called that is on stable storage, and the word for what became of it."""
+    """Id of an event on stable storage, and the status of its recording."""
 
     event: str
     status: str
@@ -61,7 +61,7 @@ class _Delivery:
     row: UnstampedEvent
     digest: bytes
     malformed: str | None = None
-    """What is wrong with its body, which is kept in quarantine."""
+    """Reason why the body is kept in quarantine."""
 
     def response(self, stored: _Stored) -> WebhookResponse:
         identity = {"event": stored.event, "sha256": self.digest.hex()}
@@ -221,7 +221,7 @@ class Receiver:
         return [next(remaining) if row else _PROBE_RESULT for row in rows]
 
     def _write_events(self, events: Sequence[NewEvent]) -> None:
-        """Record what lay in the spool as if it came now, but for the time of its arrival; nothing: see if we could."""
+        """Record deliveries from the spool with their original arrival time; without deliveries, test the database."""
         if not events:
             self._write([None])
             return

@@ -20,7 +20,7 @@ IN_USE_FOR = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretUse:
-    """One webhook secret, without itself."""
+    """Usage of a webhook secret, without its value."""
 
     endpoint: str
     place: int | None

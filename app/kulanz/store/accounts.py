@@ -17,7 +17,7 @@ _Columns = TypeVarTuple("_Columns")
 
 
 class Kin(msgspec.Struct, frozen=True):
-    """An id that answers with another account; what was recorded under it is sealed with its own key."""
+    """An alias: an id that answers with another account. Records under it are encrypted with the alias's own key."""
 
     id: str
     alias_of: str
@@ -25,7 +25,7 @@ class Kin(msgspec.Struct, frozen=True):
 
 
 class ChainEnd(msgspec.Struct, frozen=True):
-    """Where the chain of an account's decisions ends."""
+    """The last decision in an account's hash chain."""
 
     id: str
     seq: int
@@ -39,7 +39,7 @@ class AccountRow(msgspec.Struct, frozen=True):
     key: bytes | None
     """The wrapped data key; None: erased."""
     book: bytes | None
-    """Sealed with the key; None: nothing is known yet."""
+    """The encrypted book; None: nothing is known yet."""
     standing: str
     plan: str
     access: str
@@ -58,7 +58,7 @@ class AccountRow(msgspec.Struct, frozen=True):
 
 _COLUMNS = AccountRow.__struct_fields__
 _SIGNATURE_BYTES = 64
-"""Of an earlier version's signature; a MAC is shorter."""
+"""Length of an earlier version's signature; a MAC is shorter."""
 _ROW = select(*(accounts.c[name] for name in _COLUMNS))
 _LOCK = Prepared(_ROW.where(among(accounts.c.id, "ids")).order_by(accounts.c.id).with_for_update())
 _ONE = _ROW.where(accounts.c.id == bindparam("account"))

@@ -1,4 +1,4 @@
-"""Which account a provider's object belongs to; keys like `lemonsqueezy:customer:3083767`."""
+"""Bindings: which account owns a provider's object. Keys look like `lemonsqueezy:customer:3083767`."""
 
 from collections.abc import Collection, Mapping, Sequence
 from hashlib import sha256
@@ -14,7 +14,7 @@ from kulanz.store.tables import bindings
 
 
 class BindingRow(msgspec.Struct, frozen=True):
-    """One object's owner; `claims` is what it follows from, None where an earlier version bound it."""
+    """Owner of one object. `claims` is the evidence for it; None for bindings of earlier versions."""
 
     key: str
     account: str

@@ -26,14 +26,14 @@ Row = tuple[Any, ...]
 
 
 class Difference(NamedTuple):
-    """One row that is not alike in both databases."""
+    """A row that differs between the two databases."""
 
     table: str
     key: Row
     account: str | None
-    """Whose row it is; None where the table is about no account."""
+    """The account of the row; None if the table is not about accounts."""
     row: Row | None
-    """As it should be; None where only the copy has it."""
+    """The row in the source; None if only the copy has it."""
 
 
 def differences(original: Connection, copy: Connection) -> Iterator[Difference]:
@@ -106,7 +106,7 @@ def _rows(conn: Connection, table: Table) -> Iterator[tuple[Row, Row]]:
 
 
 def _is_text(conn: Connection, column: Any) -> bool:
-    """Tell what PostgreSQL would sort by the language of the database."""
+    """Return a sort key for texts that PostgreSQL would sort by the database's locale."""
     return conn.dialect.name == "postgresql" and isinstance(column.type, String)
 
 

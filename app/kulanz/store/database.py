@@ -139,7 +139,7 @@ def _passing(error: Any) -> str | None:
 
 
 def _is_mistake(error: Any) -> bool:
-    """Tell an error of the program or its values from one of the server, by the name that PEP 249 gives it."""
+    """Distinguish errors of the program or its values from errors of the server, by the class name of PEP 249."""
     names = {cls.__name__ for cls in type(error).__mro__}
     return bool(names & {"IntegrityError", "ProgrammingError", "DataError", "NotSupportedError"})
 

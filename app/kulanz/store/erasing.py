@@ -1,6 +1,6 @@
-"""Destroying what is personal of an account: its keys, and what was sealed or hashed for it.
+"""Erasure in the database: deletes an account's keys and everything that was encrypted or hashed for it.
 
-What stays is without it: de-duplication keys, bindings of the provider's objects, and the hashes of decisions.
+Rows without personal data stay: de-duplication keys, bindings of the provider's objects, hashes of decisions.
 """
 
 from collections.abc import Sequence

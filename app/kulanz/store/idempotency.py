@@ -12,7 +12,7 @@ from kulanz.store.tables import Instant, idempotency
 
 
 class StoredResponse(msgspec.Struct, frozen=True):
-    """What the first request was answered; `document` is sealed."""
+    """The stored answer to the first request; `document` is encrypted."""
 
     status: int
     document: bytes

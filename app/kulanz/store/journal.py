@@ -1,4 +1,4 @@
-"""Our own and the operators' facts, sealed, in the order in which they became known."""
+"""Journal: our own facts and the operators' facts, encrypted, in the order in which they became known."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
@@ -13,7 +13,7 @@ from kulanz.store.tables import journal
 
 
 class JournalRow(msgspec.Struct, frozen=True):
-    """One fact; `fact` is its JSON, sealed with the account's key."""
+    """A fact; `fact` is its JSON, encrypted with the account's key."""
 
     account: str
     at: datetime

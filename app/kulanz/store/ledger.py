@@ -16,7 +16,7 @@ from kulanz.store.tables import accounts, as_text, decisions
 
 
 class Flaw(msgspec.Struct, frozen=True):
-    """Where the decisions of an account are first not as they were written."""
+    """The first decision of an account at which its chain fails verification."""
 
     seq: int
     what: str
@@ -24,7 +24,7 @@ class Flaw(msgspec.Struct, frozen=True):
 
 
 class DecisionRow(msgspec.Struct, frozen=True):
-    """One decision about one account; the JSON columns hold no personal data."""
+    """A decision about one account; the JSON columns hold no personal data."""
 
     account: str
     seq: int
@@ -51,7 +51,7 @@ class Chained(NamedTuple):
 
     @property
     def hash(self) -> bytes:
-        """What the next one follows on."""
+        """The hash of the previous decision, on which the next one builds."""
         own: bytes = self.stored[-1]
         return own
 
@@ -122,7 +122,7 @@ def statement(account: str, seq: int, head: bytes) -> bytes:
 
 
 def row_statement(row: AccountRow) -> bytes:
-    """Return what the MAC of an account's row is over: every column that is stored plainly, and the sealed book."""
+    """Return the content that the MAC of an account's row covers: every plain column, and the encrypted book."""
     book = sha256(row.book).hexdigest() if row.book is not None else None
     plain = [getattr(row, name) for name in _PLAIN]
     times = [as_text(at) if (at := getattr(row, name)) is not None else None for name in _TIMES]

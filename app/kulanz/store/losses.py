@@ -30,7 +30,7 @@ def lock(tx: Connection) -> None:
 
 
 def count(tx: Connection, cause: str, since: datetime) -> int:
-    """Return how many accounts lost access by a cause at or after an instant."""
+    """Return the number of accounts that lost access by a cause at or after a given time."""
     number: int = _COUNT.scalar(tx, cause=cause, since=since)
     return number
 

@@ -1,4 +1,4 @@
-"""Effects that wait to be carried out, and what became of them. Attempts and leases are in real time."""
+"""Outbox: effects to be delivered, and their outcomes. Attempts and leases are in real time."""
 
 from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ EFFECT_STATES = ("pending", "done", "skipped", "withdrawn", "parked", "todo", "u
 
 
 class EffectRow(msgspec.Struct, frozen=True):
-    """One effect: pending, done, skipped, withdrawn, parked, todo or unknown."""
+    """An effect: pending, done, skipped, withdrawn, parked, todo or unknown."""
 
     id: str
     account: str
@@ -40,7 +40,7 @@ class EffectRow(msgspec.Struct, frozen=True):
     subject: str
     step: int
     payload: bytes
-    """Sealed with the account's key."""
+    """Encrypted with the account's key."""
     state: str
     attempts: int
     created_at: datetime
@@ -51,11 +51,11 @@ class EffectRow(msgspec.Struct, frozen=True):
     error: str | None = None
     decision_seq: int | None = None
     begun_at: datetime | None = None
-    """When the attempt began whose outcome was not recorded; None: there is none."""
+    """Start of the attempt whose outcome was not recorded; None: there is none."""
     crashes: int = 0
-    """How many attempts ended with their worker, before that one."""
+    """Number of earlier attempts during which the worker died."""
     request_note: str | None = None
-    """Which process was about to send a request that may have moved money; None: no outcome is unknown."""
+    """The process that was about to send a request that may have moved money; None: no outcome is unknown."""
 
 
 _COLUMNS = EffectRow.__struct_fields__
@@ -278,7 +278,7 @@ def of_account(conn: Connection, account: str) -> Iterator[EffectRow]:
 
 
 def reseal(tx: Connection, id: str, payload: bytes) -> None:  # noqa: A002
-    """Replace an effect's payload by the same one sealed otherwise."""
+    """Replace an effect's payload by a new encryption of the same content."""
     tx.execute(_RESEAL, {"effect": id, "sealed": payload})
 
 

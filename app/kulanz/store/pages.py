@@ -22,7 +22,7 @@ COUNT_LIMIT = 10_000
 
 
 class EventLine(msgspec.Struct, frozen=True):
-    """One event of the inbox without its body."""
+    """An event of the inbox without its body."""
 
     id: int
     name: str
@@ -133,7 +133,7 @@ def timers_due(conn: Connection, now: datetime) -> int:
 
 
 def first_since(conn: Connection, at: datetime) -> int:
-    """Return the number of the first event received at or after an instant, found by halving: events come in order."""
+    """Return the number of the first event received at or after a time, by binary search: events come in order."""
     low, high = 1, (conn.execute(_NEWEST).scalar() or 0) + 1
     while low < high:
         middle = (low + high) // 2
@@ -153,9 +153,9 @@ def number_between(conn: Connection, first: int, end: int) -> int:
 
 
 def retry_some(tx: Connection, state: str, *, after: int, through: int, limit: int) -> tuple[list[int], list[str]]:
-    """Make the next events of a state due again as if never tried, and return their numbers and ids.
+    """Retry the next events of a state now, reset their attempt count, and return their numbers and ids.
 
-    With the last of them as the next `after`, each event up to `through` is listed once, also across interruptions.
+    Pass the last number as the next `after`: each event up to `through` is listed once, also across interruptions.
     """
     matches = list(tx.execute(_next(state), {"after": after, "through": through, "limit": limit}).scalars())
     if matches:

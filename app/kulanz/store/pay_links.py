@@ -1,4 +1,4 @@
-"""Links of mails by the hash of their token: of which mail each is, and so of which account and matter."""
+"""Links in mails, found by the hash of their token: the mail of each link, and so its account and case."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -11,7 +11,7 @@ from kulanz.store.tables import effects, pay_links
 
 
 class LinkRow(NamedTuple):
-    """One link that was sent."""
+    """A link that was sent."""
 
     effect: str
     account: str

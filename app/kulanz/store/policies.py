@@ -14,7 +14,7 @@ from kulanz.store.tables import policies
 
 
 class PolicyRow(msgspec.Struct, frozen=True):
-    """One immutable version."""
+    """An immutable version of a policy."""
 
     version: int
     name: str

@@ -41,7 +41,7 @@ _REMEDIES = {
 
 
 class Server:
-    """One database of a PostgreSQL server; a write is durable because `synchronous_commit` is on in every transaction.
+    """Database on a PostgreSQL server; a write is durable because `synchronous_commit` is on in every transaction.
 
     Behind a pooler in transaction mode, such as PgBouncer, each transaction may have another server session, which
     other clients use too. There settings are local to the transaction, and no statement is prepared on the server.
@@ -149,7 +149,7 @@ def remedy(error: Any) -> str | None:
 
 
 def _binary_cursors() -> type[Any]:
-    """Let results come in binary: as text, a sealed body takes four times as long to read."""
+    """Request results in binary format: as text, an encrypted body takes four times as long to read."""
     import psycopg  # noqa: PLC0415  # See above.
 
     class BinaryCursor(psycopg.Cursor[Any]):
@@ -161,7 +161,7 @@ def _binary_cursors() -> type[Any]:
 
 
 def _is_pooled(connection: Any) -> bool:
-    """Tell a pooler by its cancellation key: as clients share servers, the process id in it is no server's."""
+    """Detect a pooler by its cancellation key: clients share servers, so the process id in it is no server's."""
     (pid,) = connection.execute("SELECT pg_backend_pid()").fetchone()
     return bool(pid != connection.info.backend_pid)
 

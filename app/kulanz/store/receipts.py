@@ -11,7 +11,7 @@ from kulanz.store.tables import inbox
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """One delivery that was accepted for an account; `sha256` is of its raw bytes."""
+    """An accepted delivery of an account; `sha256` is of its raw bytes."""
 
     id: int
     provider: str

@@ -14,13 +14,13 @@ from kulanz.store.prepared import Prepared
 from kulanz.store.tables import Instant, receivers
 
 REPORTS_WITHIN = timedelta(seconds=3)
-"""How old a report may be; receivers report every second."""
+"""Maximum age of a report; receivers report every second."""
 FORGOTTEN_AFTER = timedelta(hours=1)
-"""How long before an outage a receiver was last seen whose report is not waited for."""
+"""Grace period before an outage: the report of a receiver last seen earlier than this is not waited for."""
 
 
 class ReceiverRow(msgspec.Struct, frozen=True):
-    """One spool, as its receiver last reported it."""
+    """A spool, as last reported by its receiver."""
 
     id: str
     seen_at: datetime
@@ -28,7 +28,7 @@ class ReceiverRow(msgspec.Struct, frozen=True):
     missed_since: datetime | None
     """Since when dunning has missed the report that the spool is empty."""
     answered: str | None
-    """The question that the report answers, empty for none; None of a receiver of an earlier version."""
+    """The question that the report answers; empty for none, None for a receiver of an earlier version."""
 
 
 _QUESTION = "spool_question"

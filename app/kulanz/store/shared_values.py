@@ -11,7 +11,7 @@ from kulanz.store.prepared import Prepared
 from kulanz.store.tables import marks
 
 RECONCILED_KEY = "reconciled"
-"""When the provider was last compared with; the clock puts it, and metrics tell it."""
+"""Time of the last comparison with the provider; written by the clock, shown in metrics."""
 _GET = Prepared(select(marks.c.value).where(marks.c.name == bindparam("mark")))
 _DROP = delete(marks).where(marks.c.name == bindparam("mark"))
 _AS_IT_WAS = (marks.c.name == bindparam("mark")) & (marks.c.value == bindparam("before"))

@@ -127,7 +127,7 @@ class Spool:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """One file of records, open and locked."""
+    """A file of records, open and locked."""
 
     path: Path
     descriptor: int

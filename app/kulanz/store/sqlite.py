@@ -34,7 +34,7 @@ _creating = Lock()
 
 
 class File:
-    """One database file, its locks beside it, all private to the user.
+    """Database in one file, with its lock files beside it, all private to the user.
 
     The driver's own transaction handling is switched off; `BEGIN IMMEDIATE` takes the write lock before anything is
     read, because a lock that is taken later fails at once instead of waiting when another connection has written since.

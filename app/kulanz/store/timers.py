@@ -14,7 +14,7 @@ from kulanz.store.tables import Instant, timers
 
 
 class TimerRow(msgspec.Struct, frozen=True):
-    """One timer; an account has at most one of a kind for a subject."""
+    """A timer; an account has at most one of a kind for a subject."""
 
     account: str
     kind: str
@@ -76,9 +76,9 @@ def add(tx: Connection, rows: Sequence[TimerRow]) -> None:
 
 
 def due(tx: Connection, now: datetime, limit: int, *, until: datetime | None = None) -> list[TimerRow]:
-    """Return timers that are due, oldest first; with `until` those due then, of accounts with none that is due since.
+    """Return due timers, oldest first; with `until` those due before then, of accounts with no newly due timer.
 
-    The accounts are yet to be locked, and the timers looked at again.
+    The caller then locks the accounts and reads the timers again.
     """
     if until is None or until >= now:
         return [TimerRow(*row) for row in _DUE.rows(tx, now=now, limit=limit)]
@@ -86,7 +86,7 @@ def due(tx: Connection, now: datetime, limit: int, *, until: datetime | None = N
 
 
 def hasten(tx: Connection, kind: str, at: datetime, before: datetime) -> int:
-    """Let the timers of a kind that are due before an instant be due at another; returns how many."""
+    """Move the timers of a kind that are due before a given time to another time; returns how many."""
     return tx.execute(_HASTEN, {"kind_": kind, "at": at, "before": before}).rowcount
 
 
