@@ -31,13 +31,13 @@ _WINDOW_KEY = "ledger_behind_accounts"
 
 
 class Behind(msgspec.Struct, frozen=True, kw_only=True):
-    """How far the database is behind the head of its ledger."""
+    """Number of decisions that the database lacks compared with the head of its ledger."""
 
     head: str
-    """When the head was taken."""
+    """Time of the head."""
     losses: int
     held: int
-    """How many outgoing actions were waiting and are held."""
+    """Number of outgoing actions that were waiting and are held."""
 
 
 def behind(conn: Connection) -> Behind | None:

@@ -19,7 +19,7 @@ from kulanz.providers.naming import SIGNATURE_KEY, Naming
 from kulanz.providers.signing import account_signature
 
 EXPORT_SIGNER = "kulanz-export"
-"""What signs the claims of an export, where the merchant's own secret had signed them: `KULANZ_ACCOUNT_SECRET`."""
+"""Name for the signature of an export's claims, in place of the merchant's own secret: `KULANZ_ACCOUNT_SECRET`."""
 
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}", re.ASCII)
 _REASON = re.compile(
@@ -55,7 +55,7 @@ _FORMS = (
     (_TIMES, _INSTANT),
     (_NUMBERS, _NUMBER),
 )
-"""What a value may be kept as, by the name of its field and by its own form."""
+"""Kind of replacement for a value, by its field name and by its own form."""
 _OF_THE_SHOP = frozenset(
     {"variant_id", "product_id", "price_id", "addon_id", "product_name", "variant_name", "product"}
 )
@@ -67,7 +67,7 @@ _CUSTOM = frozenset({"custom_data", "metadata"})
 
 @dataclass(slots=True)
 class Anonymiser:
-    """One export: what is alike in its events is replaced alike, and nothing is kept by which to go back."""
+    """One export: equal values in its events get equal replacements, and no mapping back is kept."""
 
     naming: Naming
     _key: bytes = field(default_factory=lambda: secrets.token_bytes(32), repr=False)
@@ -102,7 +102,7 @@ class Anonymiser:
         return replaced
 
     def _replaced(self, value: Any) -> Any:
-        """Return another value of the same shape, and no word of what was there."""
+        """Return another value of the same shape, without any word of the original."""
         match value:
             case dict():
                 return {self._text(key): self._replaced(inner) for key, inner in value.items()}

@@ -1,6 +1,6 @@
-"""Binds what earlier versions sealed to its place: account by account, each in one transaction, resumable.
+"""Binds values encrypted by earlier versions to their place, one account per transaction; it can be resumed.
 
-An account's wrapped key tells how far this is: once it is bound, everything that is sealed with it is.
+An account's wrapped key shows the progress: once it is bound, everything encrypted with it is bound.
 """
 
 from __future__ import annotations

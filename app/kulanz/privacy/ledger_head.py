@@ -36,7 +36,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """The signed line of a head; without personal data, so it is logged too."""
 
     at: datetime
-    """When it was taken, in real time."""
+    """Time of the head, in real time."""
     accounts: int
     decisions: int
     policies: dict[str, str]
@@ -52,12 +52,12 @@ class Head:
 
     summary: Summary
     ends: Mapping[str, tuple[int, str]]
-    """Of each account how many decisions there were, and the hash of the last, in hexadecimal digits."""
+    """For each account: number of decisions, and the hash of the last, in hexadecimal digits."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Loss:
-    """One thing that a head knows and the database does not have any more."""
+    """Something that a head contains and the database has lost."""
 
     account: str
     flaw: str

@@ -42,7 +42,7 @@ class DueRecords:
     archived: bool
     """Whether the account was closed and these are what was kept of it."""
     kept_by: tuple[str, ...] = ()
-    """What keeps them although their time is over: `legal_hold`, `dispute_open`."""
+    """Reason for keeping records after their end of retention: `legal_hold`, `dispute_open`."""
 
     def over(self, now: datetime) -> bool:
         """Whether they can be destroyed."""
@@ -83,7 +83,7 @@ def destroy_archived(services: Services, actor: str | None, account: str | None 
 
 
 def hold(services: Services, account: str, until: datetime, actor: str, reason: str) -> int:
-    """Keep an account's archived records until an instant, regardless of the policy (I9); returns how many classes."""
+    """Legal hold: keep an account's records to a given time, despite the policy (I9); returns their number."""
     services.vault.prepare()
     with services.database.write() as tx:
         if accounts.get(tx, account) is None:

@@ -40,7 +40,7 @@ _UNKNOWN = Ownership()
 
 
 class Move(NamedTuple):
-    """One object whose owner changed."""
+    """An object whose owner changed."""
 
     key: str
     old: str
@@ -48,9 +48,9 @@ class Move(NamedTuple):
 
 
 class AccountResolver:
-    """The bindings that a batch of events touches, read once and written once.
+    """Resolves the accounts of a batch of events; the bindings are read once and written once.
 
-    `hear` every event, then `settle`, then ask with `account_of`.
+    Call `hear` for every event, then `settle`, then `account_of`.
     """
 
     def __init__(self, tx: Connection, routings: Sequence[Routing], *, join_by_customer: bool = False) -> None:
@@ -92,7 +92,7 @@ class AccountResolver:
         self._join(key, Ownership(link=Claim(at, rank, digest, account), customer=customer))
 
     def settle(self) -> None:
-        """Find every owner, and which objects moved; nothing may be heard after it."""
+        """Compute every owner and the objects that moved; `hear` must not be called afterwards."""
         self._load_payments()
         for key in [key for key in self._values if key not in self._owners]:
             account = self._values.owner(key)

@@ -26,7 +26,7 @@ _REMAINING_OF = {"events": pages.number_in, "effects": outbox.number_in}
 
 
 class BulkRetry(msgspec.Struct, frozen=True):
-    """How far one such run has come."""
+    """Progress of a bulk retry."""
 
     what: str
     """`events` or `effects`."""

@@ -22,7 +22,7 @@ _CAUSES = {
     "OverrideSet": "operator",
 }
 _ENDS = {"dunning.closed_void": "void", "dunning.settled": "settled", "dunning.explained": "explained"}
-"""What a case has become that ended without a payment for it."""
+"""Final state of a case that ended without a payment."""
 
 
 def changed(decision: Decision, facts: Iterable[Fact], book_before: Book, now: datetime) -> Iterator[CaseRow]:

@@ -19,7 +19,7 @@ from kulanz.store.database import Connection
 
 WINDOW = timedelta(hours=1)
 MAX_WAIT = timedelta(days=1)
-"""How often a waiting account is checked without another cause."""
+"""Longest pause between two checks of a waiting account."""
 MAX_RELEASE = timedelta(days=366)
 _BRAKED = "mass_action_brake"
 _TRIPPED_KEY = "brake_on"
@@ -40,9 +40,9 @@ class BreakerStatus:
 
 
 class Allowance:
-    """How many more accounts may lose access by dunning in one transaction; read when it is first needed.
+    """Remaining number of accounts that may lose access by dunning in one transaction; read at the first use.
 
-    From then to the end of the transaction no other worker takes any of it.
+    It is locked from then to the end of the transaction, so that no other worker uses it.
     """
 
     def __init__(self, tx: Connection, terms: Terms, now: datetime) -> None:
@@ -114,7 +114,7 @@ class Expiries:
             self._expired.add(decision.account.id)
 
     def write(self, services: Services) -> None:
-        """Tell operators, once an hour, where more accounts were ended than dunning may take."""
+        """Alert operators, once an hour, if more accounts were ended than dunning may end."""
         if not self._expired:
             return
         since = self._now - WINDOW
@@ -154,7 +154,7 @@ def trip(tx: Connection, now: datetime) -> None:
 
 
 def release(tx: Connection, *, until: datetime, actor: str, reason: str, now: datetime) -> None:
-    """Suspend the limit until an instant, and make the waiting accounts due again."""
+    """Suspend the limit until a given time, and make the waiting accounts due again."""
     if until <= now:
         raise InvalidInputError("until: the release would have ended already")
     if until > now + MAX_RELEASE:
@@ -171,7 +171,7 @@ def recheck_waiting(tx: Connection, now: datetime) -> None:
 
 
 def _most(tx: Connection, limit: MassActionLimit, number: int) -> float:
-    """Return the limit of an hour; accounts are counted only where the share may matter."""
+    """Return the limit per hour; accounts are counted only if the limit as a share may apply."""
     return limit.accounts if number < limit.accounts - 1 else max(limit.accounts, limit.share * accounts.count(tx))
 
 

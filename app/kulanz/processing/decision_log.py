@@ -31,7 +31,7 @@ from kulanz.telemetry import metrics
 
 
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
-    """What made us look at an account: an event, a timer, a command, or the outcome of an effect."""
+    """Cause of a decision: an event, a timer, a command, or the outcome of an effect."""
 
     kind: str
     name: str
@@ -53,7 +53,7 @@ class DecisionLog:
         self._access_taken: list[bool] = []
 
     def record(self, entry: Entry, decision: Decision, cause: Cause, facts: tuple[Fact, ...], terms: Terms) -> None:
-        """Record a decision, and make it the entry's; `heard` is what brought it about."""
+        """Record a decision and store it in the entry; `heard` are the facts that caused it."""
         self._projections.add(decision, facts, entry.account.book, self._now)
         entry.state = decision.state
         entry.account = decision.account

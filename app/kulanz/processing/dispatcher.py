@@ -60,7 +60,7 @@ RECORD_RETRY_FOR, RECORD_RETRY_INTERVAL = 20.0, 0.5
 _ALERTED_WHEN_UNDONE = (CancelSubscription, ResumeSubscription, RefundPayment, DisableLicence, Notify)
 _ALERT_TOPICS = {AttemptState.PARKED: "effect_parked", AttemptState.TODO: "effect_to_do"}
 MISSING_SUBSCRIPTION_AFTER = timedelta(days=7)
-"""How long a payment waits for its subscription before the provider is asked (CONTRACT section 6)."""
+"""Time that a payment waits for its subscription before the provider is asked (CONTRACT section 6)."""
 MAX_CRASHES = 3
 """Workers that died at an effect, after which it is put aside."""
 LOOKUP_BATCH = 20
@@ -271,7 +271,7 @@ def _record(
 
 
 def _alert_operators(services: Services, tx: Connection, row: EffectRow, effect: Effect, state: AttemptState) -> None:
-    """Tell operators of a call at the provider, or of news for the product, that now waits for a person."""
+    """Alert operators of a provider call, or a notification of the product, that now waits for a person."""
     topic = _ALERT_TOPICS.get(state)
     is_alerted = isinstance(effect, _ALERTED_WHEN_UNDONE) and row.type != "ops.alert"
     if topic is not None and is_alerted:
@@ -281,7 +281,7 @@ def _alert_operators(services: Services, tx: Connection, row: EffectRow, effect:
 def _report_to_policy(
     services: Services, tx: Connection, row: EffectRow, effect: Effect, report: AttemptReport
 ) -> bool:
-    """Let the account know what became of an effect; False where it was closed for good meanwhile."""
+    """Record an effect's outcome for the account; False if the account was closed for good meanwhile."""
     unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
     unit_of_work.lock([row.account])
     if unit_of_work.is_erased(row.account):

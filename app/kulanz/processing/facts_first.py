@@ -1,4 +1,4 @@
-"""Facts before timers: dunning neither takes nor warns before every delivery acknowledged earlier is applied.
+"""Facts before timers: dunning neither takes access nor warns before all earlier accepted deliveries are applied.
 
 When a timer comes due, the inbox has a highest number. The timer fires once every event up to that number is settled:
 handled, ignored, parked, quarantined or waiting. Later events do not delay it, so a steady stream starves no timer.
@@ -26,7 +26,7 @@ from kulanz.store.receivers import ReceiverRow
 FACTS_FIRST = "facts_first"
 """The timer of an account whose dunning waits until the inbox is applied: due at once."""
 HELD_BACK = "held_back"
-"""The timer of an account whose dunning a parked or waiting event holds back."""
+"""Kind of the timer of an account whose dunning a parked or waiting event holds back."""
 LOOK_AGAIN = timedelta(hours=1)
 RECEIVERS_WAITED_FOR = timedelta(minutes=15)
 _MARK = "timers_after"
@@ -39,7 +39,7 @@ class _Mark(msgspec.Struct, frozen=True):
     since: datetime
     """The same moment by the host's clock."""
     question: str
-    """What every receiver has to answer with an empty spool."""
+    """The question that every receiver has to answer with an empty spool."""
     number: int | None = None
     """The inbox's highest number once all have answered."""
 
@@ -76,7 +76,7 @@ def waited_for(conn: Connection) -> list[ReceiverRow]:
 
 
 def holding_back(conn: Connection, account: str, book: Book) -> list[int]:
-    """Return the events that hold an account's dunning back: one that is not applied may tell of its payment."""
+    """Return the events that hold an account's dunning back: an event that is not applied may report its payment."""
     return inbox.holding_back(conn, {account, *accounts.aliases(conn, account), *_customers(book)})
 
 

@@ -1,6 +1,6 @@
 """A lease on a batch of effects: renewed by a thread, measured by a clock that includes the machine's sleep.
 
-The lease is the second wall. That an effect is not carried out twice is up to what is written down before it.
+The lease is the second guard against a double delivery; the first is the note written before each attempt.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ _PROVIDER_CALL_TYPES: dict[type[Effect], str] = {
     effects.RefundPayment: "refund",
     effects.DisableLicence: "disable_licence",
 }
-"""What a call to the provider is called in the outbox."""
+"""Names of provider calls in the outbox."""
 
 
 def _subject(effect: Effect) -> str:
@@ -67,9 +67,9 @@ def _subject(effect: Effect) -> str:
 def alert(
     services: Services, tx: Connection, *, topic: str, subject: str, account: str | None = None, period: str = ""
 ) -> None:
-    """Tell operators about something that no decision is about; once for a subject, or once for it in each period.
+    """Alert operators about something that no decision is about; once for a subject, or once for it in each period.
 
-    It waits until a person has seen it, unless it is found where it stands.
+    It stays in the to-do list until a person has seen it, unless the list computes it from the current state.
     """
     if is_listed(topic):
         known, about = account or "", f"{subject} ({period})" if period else subject

@@ -59,7 +59,7 @@ def link(services: Services, accounts_by_key: Mapping[str, str]) -> None:
 def linked(
     services: Services, tx: Connection, accounts_by_key: Mapping[str, str], now: datetime, digest: str = ""
 ) -> AccountResolver:
-    """Return a resolver that has heard links; `digest` is kept with them."""
+    """Return a resolver that contains links; `digest` is stored with them."""
     resolver = AccountResolver(
         tx, [_naming(key) for key in accounts_by_key], join_by_customer=services.settings.join_by_customer
     )

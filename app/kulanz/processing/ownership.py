@@ -18,7 +18,7 @@ _DEPTH = 6
 
 
 class Claim(msgspec.Struct, frozen=True, order=True, array_like=True):
-    """One word on whose an object is; the newest by the provider's time, rank and digest counts."""
+    """A statement about an object's owner; the newest by the provider's time, rank and digest counts."""
 
     at: datetime
     rank: int
@@ -48,14 +48,14 @@ T = TypeVar("T", Claim, Customer, str)
 
 
 class Ownership(msgspec.Struct, frozen=True, omit_defaults=True):
-    """All that is known of whose one object is."""
+    """Everything known about the owner of one object: a state-based CRDT."""
 
     seen: bool = False
     """Whether an event of its own made it known; others merely mention it."""
     charge: bool = False
     """A payment that may be of something else: alone, it is of the only account that its customer has."""
     link: Claim | None = None
-    """The newest word of an operator."""
+    """The newest link of an operator."""
     signed: Claim | None = None
     stated: Claim | None = None
     """The newest claim without the merchant's signature."""
@@ -64,10 +64,10 @@ class Ownership(msgspec.Struct, frozen=True, omit_defaults=True):
     """The oldest snapshot, with the account that its customer named then."""
     order: str | None = None
     within: tuple[str, ...] = ()
-    """What it is a payment of: then it has no owner of its own."""
+    """The objects that it is a payment of: then it has no owner of its own."""
     customer: Customer | None = None
     named: tuple[Claim, ...] = ()
-    """Of a customer: since when its own record names an account, or none, the earliest word for each."""
+    """For a customer: since when its own record names an account, or none; the earliest statement for each."""
     base: str | None = None
     """The account that earlier versions bound it to."""
 
@@ -150,7 +150,7 @@ def _of_record(value: Ownership, lookup: Lookup) -> str | None:
 
 
 class Owners(dict[str, Ownership]):
-    """All objects that matter together, by their keys: who owns them follows from nothing else."""
+    """Owners of all objects that depend on each other, by their keys."""
 
     def __init__(self, *, join_by_customer: bool = False) -> None:
         super().__init__()

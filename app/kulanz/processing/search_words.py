@@ -15,7 +15,7 @@ SHORTEST, LONGEST = 3, 12
 MOST_WORDS = 8
 """Words of one text that count."""
 _DIGEST_BYTES = 16
-"""As many as a table of millions needs; a shorter hash takes half of the room."""
+"""Length of a search hash: enough for a table of millions; longer hashes would take twice the room."""
 _GAP = re.compile(r"[\W_]+")
 _Told = SubscriptionSeen | InvoiceSeen | OrderSeen | CustomerSeen
 
@@ -31,12 +31,12 @@ def invoice_digest(vault: Vault, number: str) -> bytes:
 
 
 def word_digests(vault: Vault, text: str) -> set[bytes]:
-    """Return what is looked up for a text that somebody searches for: each of its words, as far as it was typed."""
+    """Return the search keys for a text that a person searches for: each of its words, as far as it was typed."""
     return {_word(vault, word) for word in words(text)}
 
 
 def digests(vault: Vault, facts: Iterable[Fact], book: Book) -> set[bytes]:
-    """Return the hashes of what facts tell of a customer, except what the book has of the same purchase."""
+    """Return the hashes of the customer's names in facts, except those that the book has from the same purchase."""
     found: set[bytes] = set()
     for fact in facts:
         stated = getattr(fact, "invoice", fact)
@@ -53,7 +53,7 @@ def digests(vault: Vault, facts: Iterable[Fact], book: Book) -> set[bytes]:
 
 
 def words(text: str) -> list[str]:
-    """Return the words of a text without capitals and accents: parted by whatever is neither a letter nor a digit."""
+    """Return the words of a text without capitals and accents; every character but letters and digits divides words."""
     plain = "".join(sign for sign in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(sign))
     return [word for word in _GAP.split(plain) if word][:MOST_WORDS]
 

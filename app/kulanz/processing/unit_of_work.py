@@ -40,7 +40,7 @@ class UnitOfWork:
     def __init__(
         self, services: Services, tx: Connection, now: datetime, is_behind: Callable[[str], bool] | None = None
     ) -> None:
-        """`is_behind` tells of an account's id whether deliveries that were acknowledged earlier are not applied."""
+        """`is_behind`: whether earlier accepted deliveries of an account are not applied yet."""
         self.now = now
         self.terms: Terms = services.terms(tx, now)
         self._services = services

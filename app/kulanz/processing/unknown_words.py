@@ -17,7 +17,7 @@ _PREFIX = "unknown_word|"
 
 
 class Met(NamedTuple):
-    """One word of one provider in one place of its payloads."""
+    """An unknown value of one provider in one field of its payloads."""
 
     provider: str
     field: str
@@ -33,7 +33,7 @@ class LastMet(NamedTuple):
 
 
 def record(services: Services, tx: Connection, met: Mapping[Met, str]) -> None:
-    """Remember words by the events that carried them, and tell operators of each once a day."""
+    """Store unknown values with the events that carried them, and alert operators of each once a day."""
     if not met:
         return
     today = services.clock.now(tx).date().isoformat()

@@ -45,6 +45,6 @@ class Withdrawal:
 
 
 def _waiting(tx: Connection, account: str, withdrawn: Container[str]) -> Iterator[EffectRow]:
-    """Yield the calls of an account that a person was to make or to mend."""
+    """Yield the calls of an account that a person was to make or correct."""
     rows = [row for state in ("todo", "parked") for row in outbox.listing(tx, state, account)]
     yield from (row for row in rows if row.kind in _AT_THE_PROVIDER and row.id not in withdrawn)

@@ -54,7 +54,7 @@ class Clock:
         return self.test_time(tx) or real_now()
 
     def is_test_clock(self, tx: Connection | None = None) -> bool:
-        """Tell whether the test clock is set."""
+        """Whether the test clock is set."""
         return self.test_time(tx) is not None
 
     def test_time(self, tx: Connection | None = None) -> datetime | None:
@@ -66,9 +66,9 @@ class Clock:
         return None if text is None else datetime.fromisoformat(text)
 
     def set(self, at: datetime, tx: Connection | None = None) -> None:
-        """Let the test clock stand still at an instant; RefusedError where it is not allowed."""
+        """Stop the test clock at a given time; RefusedError if test clocks are not allowed."""
         if at.utcoffset() is None:
-            raise ValueError("an instant without a time zone")
+            raise ValueError("a timestamp without a time zone")
         self._store(at.astimezone(UTC).isoformat(), tx)
 
     def reset(self, tx: Connection | None = None) -> None:

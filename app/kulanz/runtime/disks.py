@@ -1,4 +1,4 @@
-"""The file system under a path: whether what is written there outlives a restart, as far as the host tells."""
+"""File system of a path: whether files there survive a restart, as far as the host says."""
 
 from __future__ import annotations
 

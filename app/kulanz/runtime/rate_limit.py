@@ -59,7 +59,7 @@ return others
 
 
 class Slots(Protocol):
-    """Where the places are kept."""
+    """Storage of the semaphore's slots."""
 
     def reserve(self, now: float, max_wait: float) -> tuple[bool, float]:
         """Return whether a place within so many seconds was taken, and how far away it is or would be."""

@@ -13,7 +13,7 @@ _UNVERIFIED = "CERTIFICATE_VERIFY_FAILED"
 
 
 class Fault(NamedTuple):
-    """What is wrong, and what to do about it."""
+    """A fault of Redis, and its remedy."""
 
     found: str
     advice: str

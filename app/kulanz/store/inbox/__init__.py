@@ -191,7 +191,7 @@ def failed(
     account: str | None = None,
     concerns: str | None = None,
 ) -> str:
-    """Count a failed attempt: the event waits for its next attempt, or is parked after the last. Returns the new state.
+    """Count a failed attempt: the event waits for the next one, or is parked after the last. Returns the new state.
 
     For a parked event `account` and `concerns` are stored, so that `holding_back` finds it. Its body stays encrypted.
     """

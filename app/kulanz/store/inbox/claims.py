@@ -3,7 +3,7 @@
 1. `claim` commits the ids of a worker's next batch, before any of the events is read.
 2. `hold` locks the claim's row for the length of the transaction that applies the batch.
 3. `release` empties the claim.
-4. A claim whose row is unlocked, and whose worker was not seen for some time, belongs to a dead worker: another
+4. A claim with events whose row is unlocked longer than `_TAKEN_UP` after step 1 belongs to a dead worker: another
    worker removes it and counts one failed attempt for each of its events.
 
 A claim need not survive a power failure: the workers are gone then, too.
@@ -136,7 +136,7 @@ def _life(_process: int) -> str:
 
 
 def _bury(tx: Connection, others: Sequence[_Claim], now: datetime) -> list[_Claim]:
-    """Count the crash of those who died at a batch, forget them and who is long gone, and return the rest."""
+    """Count the crashes of dead workers, delete the claims of dead and absent workers, return the rest."""
     patience = _TAKEN_UP if tx.dialect.name == "postgresql" else timedelta(0)
     # A claim of the future is old, too: the host's clock has gone back since.
     silent = [row.worker for row in others if row.ids != _NOTHING and abs(now - row.claimed_at) >= patience]
@@ -159,7 +159,7 @@ def _next(tx: Connection, worker: str, others: Sequence[_Claim], limit: int, now
 
 
 def _batch(due: Sequence[tuple[int, int]]) -> list[int]:
-    """Keep what has failed before, by its attempts, to itself: it may be what makes a batch fail."""
+    """Put an event that has failed before into a batch of its own: it may be the one that makes batches fail."""
     if due and due[0][1]:
         return [due[0][0]]
     return [event for event, _ in takewhile(lambda row: not row[1], due)]
