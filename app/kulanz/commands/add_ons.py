@@ -28,7 +28,7 @@ class BookAddOn:
     kind: str
     quantity: int
     unit_price: int
-    """Of one piece for a month, in minor units."""
+    """Price of one piece for a month, in minor units."""
     currency: str
     period_ends_at: datetime
     subscription: str | None = None
@@ -144,7 +144,7 @@ def _check_currency(currency: str, base: str, existing_book: Book) -> None:
 
 
 def _check_end(order: BookAddOn, base: str, state: State, existing_book: Book) -> None:
-    """Refuse a period that goes on when the subscription has ended: what was cancelled does not renew."""
+    """Refuse a period beyond the end of the subscription: a cancelled subscription does not renew."""
     until = next((grant.until for grant in state.grants if grant.subscription == base), None)
     if existing_book.subscriptions[base].seen.status is Status.CANCELLED and until and order.period_ends_at > until:
         raise InvalidInputError(f"period_ends_at: the subscription is cancelled and ends at {until:%Y-%m-%dT%H:%M:%SZ}")

@@ -31,7 +31,7 @@ from kulanz.store.timers import TimerRow
 from kulanz.store.todos import TodoRow
 
 FORM = 5
-"""Of what a book keeps, and of what is promised and looked at.
+"""Version of the rules by which a book is made, and of what a decision promises and checks.
 
 2: the history of each subscription's snapshots; no mails to operators. 3: overdue renewals, and a whole final warning
 for cases that other rules kept from a hold, and for plans that other rules gave. 4: what waits for a person.
@@ -41,7 +41,7 @@ _NAME = "form_of_books"
 
 
 class _Upgraded(NamedTuple):
-    """What this version keeps of an account, beside what an older one left."""
+    """Parts of an account's projection that this version writes in addition to an older version's."""
 
     book: Book
     facts: tuple[DeadlinePromised | KeptAfterUpgrade, ...] = ()
@@ -134,7 +134,7 @@ def _upgraded(
 def _kept(
     row: AccountRow, book: Book, terms: Terms, stored: Sequence[TimerRow], moment: Moment
 ) -> Iterator[KeptAfterUpgrade]:
-    """Yield the plan and access that an account was last told, where today's rules give less, for a final warning."""
+    """Yield the plan and access that an account was last given, where today's rules give less, for a final warning."""
     state = last_standing(row, book, terms, stored, moment.at)
     if state is not None and is_less(state, row.plan, row.access, terms):
         until = moment.terms.current.dunning.final_warning.after(moment.at, moment.zone)

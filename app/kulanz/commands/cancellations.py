@@ -13,7 +13,7 @@ from kulanz.policy.state import Moment, State
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NoteCancellation:
-    """The customer told staff or a partner that a subscription shall not renew."""
+    """Command: record that the customer asked staff or a partner not to renew a subscription."""
 
     reason: str
     subscription: str | None = None

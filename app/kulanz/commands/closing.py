@@ -92,9 +92,9 @@ def _refuse_a_claim(state: State, account: Account) -> None:
 
 
 def _refuse_a_question(state: State, account: Account) -> None:
-    """Refuse what would take a request for a refund from the person who waits for its answer: it can be given at once.
+    """Refuse an erasure that would end an open refund request before its decision: a person can decide it at once.
 
-    What was approved is carried out all the same, as calls to the provider outlive an erasure.
+    Approved refunds are made all the same, because provider calls outlive an erasure.
     """
     undecided = [refund.key for refund in state.refunds if refund.undecided]
     if undecided:

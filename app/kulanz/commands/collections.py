@@ -99,7 +99,7 @@ def granted(*, ident: str, by: str, reference: str | None, actor: str, now: date
 
 
 def revoked(account: Account, *, ident: str, actor: str, now: datetime) -> f.MandateRevoked:
-    """Return that a mandate is revoked for the future; nobody asks why."""
+    """Return the fact that a mandate is revoked for the future; no reason is asked for."""
     mandate = account.book.mandates.get(ident)
     if mandate is None:
         raise NotFoundError(f"no mandate {ident!r}")
@@ -109,7 +109,7 @@ def revoked(account: Account, *, ident: str, actor: str, now: datetime) -> f.Man
 
 
 def delivered_by(account: Account, by: str, *, now: datetime) -> f.AddressKnown:
-    """Return how the customer wants letters to come: a newer word than any before, even within one instant."""
+    """Return the customer's choice of delivery for letters, newer than any choice before, also at the same time."""
     address = account.book.addresses.get("account")
     existing = address.words.get("delivery") if address else None
     return f.AddressKnown(at=max(now, existing[0] + timedelta(microseconds=1)) if existing else now, delivery=by)

@@ -62,7 +62,7 @@ class OpenDispute:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CloseDispute:
-    """How a chargeback ended."""
+    """Outcome of a chargeback."""
 
     dispute: str
     outcome: DisputeStatus
@@ -86,14 +86,14 @@ class RecordPayment:
     received_at: datetime | None = None
     """None: now."""
     received_on: date | None = None
-    """The day, in the account's own zone, where no instant is known."""
+    """The day, in the account's own zone, if no time is known."""
     reference: str | None = None
     invoice: str | None = None
     """The provider's invoice id; None: by the reference, else the oldest debt first."""
     transaction: str | None = None
     """The bank's own id of it: the same one is never recorded twice."""
     another_account: str | None = None
-    """Which other account owes for the invoice that the reference names: looked up when it is carried out."""
+    """Another account that owes the invoice named by the reference; looked up when the command is executed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +105,7 @@ class ApproveOverride:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclineOverride:
-    """An exception that was asked for shall not be made."""
+    """Refuse a requested exception."""
 
     override: str
     reason: str
@@ -169,18 +169,18 @@ Overruling = SetOverride | ApproveOverride | DeclineOverride
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestRefund:
-    """Somebody wants the money of a payment back (plexo 9.1): named by itself, by its licence, or by day and amount."""
+    """Request a refund of a payment (plexo 9.1): named by its id, by its licence, or by day and amount."""
 
     payment: str | None = None
     """The provider's invoice or order id."""
     licence: str | None = None
     paid_on: date | None = None
     paid_amount: int | None = None
-    """What was paid that day, tax and all."""
+    """Amount paid on that day, including tax."""
     amount: int | None = None
-    """What is asked for, in minor units; None: all that there is to refund."""
+    """Amount requested, in minor units; None: all that can be refunded."""
     currency: str | None = None
-    """Where it is named, it has to be that of the payment."""
+    """If given, it must be the payment's currency."""
     reason: str = ""
     contact_email: str
     organisation: str
@@ -195,7 +195,7 @@ class DecideRefund:
     request: str
     approve: bool
     amount: int | None = None
-    """Another amount than was asked for, up to what is left of the payment."""
+    """Another amount than requested, up to the rest of the payment."""
     reason: str = ""
 
 
@@ -209,7 +209,7 @@ class MarkDeployed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TellDebtor:
-    """Who the debtor is, whole: what is left out is known no more."""
+    """Complete data of the debtor: a field that is left out is no longer known."""
 
     fields: Mapping[str, str | None]
 
@@ -220,9 +220,9 @@ class ProposeCollection:
 
     reason: str
     case: str | None = None
-    """None: the only one that is given up."""
+    """None: the only debt that was given up."""
     also: tuple[str, ...] = ()
-    """What is needed of the fields that go only where they are."""
+    """Fields that this agency needs beyond the common ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +264,7 @@ class RevokeMandate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChooseDelivery:
-    """How the customer wants invoices and letters to come: by `mail` or by `letter`."""
+    """Delivery of invoices and letters to the customer: by `mail` or by `letter`."""
 
     by: str
 
@@ -282,5 +282,5 @@ AboutDebt = RecordPayment | VoidPayment | TellDebtor | Handover | GrantMandate |
 Extra = BookAddOn | CancelAddOn | MoveCredit | EndCredit | RecordMove | NoteCancellation | NoteContact
 Refunding = RequestRefund | DecideRefund | MarkDeployed
 SetsOrEnds = AboutDebt | OpenDispute | CloseDispute | Overruling | AgreeTerms | EndTerms | Extra | Refunding
-"""Orders about an account that goes on."""
+"""Commands about an account that stays open."""
 Command = SetsOrEnds | Closing

@@ -42,9 +42,9 @@ class EndCredit:
 
 
 def move(command: MoveCredit, state: State, book: Book, moment: Moment, *, ident: str, actor: str) -> CreditBooked:
-    """Return the movement as a fact, or raise what says why it cannot be.
+    """Return the movement as a fact, or raise the reason why it is impossible.
 
-    A reference that the pot knows is that same movement again, whatever has become of the credit since.
+    A reference that the pot knows is the same movement again, independent of later changes of the credit.
     """
     before = _told_before(command, book)
     if before is not None:

@@ -14,7 +14,7 @@ from kulanz.policy.state import Account, Case, CaseState, State, Terms
 
 LONGEST_EXCEPTION = timedelta(days=366)
 APPROVERS = 2
-"""How many names an exception needs where the policy wants a second person."""
+"""Number of names that an exception needs if the policy wants a second person."""
 
 
 def facts_of(

@@ -55,7 +55,7 @@ def fact_of(
 
 
 def _told(order: RecordMove | NoteContact, book: Book, moment: Moment, actor: str) -> MovedToOnPremise | ContactNoted:
-    """Return what an operator tells, whatever the account's state."""
+    """Return the fact of an operator's statement, in any state of the account."""
     if isinstance(order, RecordMove):
         return moving.move(order, book, moment, ident=_ident("mv"), actor=actor)
     return contacts.note(order, book, moment, ident=_ident("ct"), actor=actor)

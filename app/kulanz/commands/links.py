@@ -20,7 +20,7 @@ from kulanz.store.database import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """One account whose purchases are to belong to another; `undo` takes the link back."""
+    """Link: the purchases of one account are to belong to another; `undo` takes the link back."""
 
     source: str
     target: str
@@ -30,7 +30,7 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Linked:
-    """What a link moved, and how both accounts stand after it."""
+    """Result of a link: the moved objects, and both accounts afterwards."""
 
     link: Link
     objects: tuple[str, ...]

@@ -142,7 +142,7 @@ def _named_payments(order: RequestRefund, book: Book, zone: str, now: datetime) 
 def _paid_that_day(order: RequestRefund, existing_payments: list[Payment], zone: str, now: datetime) -> list[Payment]:
     day, local = order.paid_on, ZoneInfo(zone)
     if day is None or order.paid_amount is None:
-        raise InvalidInputError("transaction_date: tell the amount that was paid that day too")
+        raise InvalidInputError("transaction_date: give the amount that was paid on that day, too")
     if day > now.astimezone(local).date():
         raise InvalidInputError("transaction_date: it is in the future")
     on_day = (
@@ -184,7 +184,7 @@ def _is_same_amount(order: RequestRefund, fact: RefundRequested, refund: Refund)
 
 
 def _amended(order: RequestRefund, refund: Refund, book: Book, actor: str, now: datetime) -> tuple[RefundAmended, ...]:
-    """Return what an order adds to a request that nobody has decided; nothing where it says the same."""
+    """Return the changes that a command makes to an undecided request; nothing if it changes none."""
     fact = book.refund_requests[refund.key].asked
     reason = order.reason or (fact.reason if fact else "")
     if not refund.undecided or fact is None or (reason == fact.reason and _is_same_amount(order, fact, refund)):

@@ -34,7 +34,7 @@ class _Match:
 
 
 def ours(services: Services, entries: Iterable[Listed]) -> list[Listed]:
-    """Leave out what the settings say nobody acts on: another mode, another store."""
+    """Filter out objects that the settings exclude: another mode, another store."""
     settings = services.settings
     wanted_mode, stores = settings.lemonsqueezy_mode, settings.lemonsqueezy_store_ids
     return [
@@ -61,7 +61,7 @@ def inspect(services: Services, entries: Sequence[Listed], now: datetime) -> lis
 def apply(
     services: Services, entries: Sequence[Listed], cause: Cause, also: AndMore = lambda *_: ()
 ) -> tuple[list[Drift], datetime]:
-    """Take in what the provider's word settles, tell operators of the rest, and return all differences and the time."""
+    """Record what the provider's data settles, alert operators of the rest, return all differences and the time."""
     services.vault.prepare()
     with services.database.write() as tx:
         unit_of_work = UnitOfWork(services, tx, services.clock.now(tx))
