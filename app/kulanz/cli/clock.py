@@ -60,7 +60,7 @@ def show(*, as_json: bool) -> None:
 @actor_option
 @json_option
 def set_(*, at: datetime, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Jump to an instant, as an outage does; the clock stands still there."""
+    """Jump to a time, as after an outage; the clock stands still there."""
     with services() as opened:
         permit(opened)
         _warn_of_going_back(opened, at)

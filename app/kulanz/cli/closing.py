@@ -52,7 +52,7 @@ def approve_deletion(**told: Any) -> Command:
 
 @click.command()
 @id_argument
-@click.option("--reason", type=words, required=True, help="Why; it is kept, so it should name nobody.")
+@click.option("--reason", type=words, required=True, help="The reason; it is kept, so it should contain no names.")
 @actor_option
 @dry_run_option
 @yes_option

@@ -46,7 +46,7 @@ def buy(**told: Any) -> Command:
 @amount_option
 @currency_option
 @click.option("--use", type=click.Choice(USES), default="service", show_default=True, help="What it is to pay for.")
-@click.option("--incurred-at", type=instant, help="When the charge arose, if it is told of later.")
+@click.option("--incurred-at", type=instant, help="When the charge arose, if it is recorded later.")
 @reference_option
 @orders
 def spend(**told: Any) -> Command:

@@ -17,7 +17,7 @@ HTTP_TIMEOUT = 10.0
 
 @dataclass(frozen=True, slots=True)
 class HttpResponse:
-    """What came back."""
+    """Response of the remote server."""
 
     status: int
     body: bytes

@@ -109,6 +109,6 @@ def _print(accounts: int, decisions: int, flawed: list[AuditResult], head: Head 
     table(("account", "decision", "what is wrong"), rows, "every chain is whole")()
     click.echo(f"{how_many(decisions, 'decision')} of {how_many(accounts, 'account')} checked")
     if head is None:
-        click.echo("no head of the ledger here: that nothing is gone or was put back as a whole cannot be told")
+        click.echo("no head of the ledger here: a loss or restore of the whole ledger cannot be detected")
     else:
         click.echo(f"compared with the head of {shown(head.summary.at)}")

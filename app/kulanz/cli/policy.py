@@ -214,7 +214,7 @@ def activate(
 @click.argument("file")
 @json_option
 def simulate(*, file: str, as_json: bool) -> None:
-    """Tell the recorded history to another policy: who would fare otherwise, when, by which rule. Writes nothing."""
+    """Replay the recorded history with another policy and list the accounts that differ. Writes nothing."""
     from kulanz.cli.progress import pages
     from kulanz.queries.replay.simulation import Totals, report, sum_up
     from kulanz.queries.replay.simulation import simulate as under
@@ -233,7 +233,7 @@ def simulate(*, file: str, as_json: bool) -> None:
     if as_json:
         click.echo(f'], "totals": {as_text(summary)}}}')
         return
-    click.echo("" if first else "nobody would fare otherwise")
+    click.echo("" if first else "no account would differ")
     table(("in all", ""), [(key.replace("_", " "), _counted(value)) for key, value in summary.items()])()
 
 

@@ -78,9 +78,9 @@ def worker(*, burst: bool) -> None:
 @actor_option
 @json_option
 def migrate(*, to_url: str | None, accept: bool, dry_run: bool, actor: str, as_json: bool) -> None:
-    """Bring the database to the shape that this version expects, or move it with --to.
+    """Migrate the database to this version's schema, or move it to another database with --to.
 
-    Stop web, workers and clock before a move. One that was interrupted goes on where it was when it is repeated.
+    Stop web, workers and clock before a move. Repeat the command to resume an interrupted move.
     """
     if to_url is not None:
         _move(to_url, actor=actor, dry_run=dry_run, as_json=as_json)
@@ -179,7 +179,7 @@ def replace_by_worker(role: str) -> None:
 
 
 def _name_fault_of_redis(settings: Settings) -> None:
-    """Write a line about a Redis that will never carry a signal; work goes on without, a second later."""
+    """Log a Redis that cannot carry wake-up signals; work continues without it, a second later."""
     from kulanz.runtime import redis_faults
 
     if fault := redis_faults.at(settings.redis_url):

@@ -16,9 +16,11 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--apply", is_flag=True, help="Take in what the provider's word settles; the rest goes to operators.")
-@click.option("--from", "since", type=instant, help="Only what the provider changed at or after this instant.")
-@click.option("--to", "until", type=instant, help="Only what it changed at or before this instant.")
+@click.option(
+    "--apply", is_flag=True, help="Record what the provider's data settles; the rest is reported to operators."
+)
+@click.option("--from", "since", type=instant, help="Only objects that the provider changed at or after this time.")
+@click.option("--to", "until", type=instant, help="Only objects that it changed at or before this time.")
 @dry_run_option
 @actor_option
 @json_option

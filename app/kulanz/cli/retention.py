@@ -84,7 +84,7 @@ def destroy(*, dry_run: bool, yes: bool, actor: str, as_json: bool) -> None:
 
 @retention.command()
 @click.argument("ident", metavar="ACCOUNT")
-@click.option("--until", type=instant, required=True, help="Kept to then, whatever the policy says.")
+@click.option("--until", type=instant, required=True, help="Kept to then, despite the policy.")
 @click.option("--reason", type=words, required=True)
 @actor_option
 @dry_run_option

@@ -21,7 +21,7 @@ WAYS = ("terminal", "compose", "systemd")
 @click.option("--run", type=click.Choice(WAYS), help="How it will run [default: terminal].")
 @click.option("--webhook-secret", help="The secret of the provider's webhook, where it has one already.")
 @click.option("--mail-from", help="The sender of mails.")
-@click.option("--callback-url", help="Where your product is told of changes.")
+@click.option("--callback-url", help="The address of your product that receives changes.")
 @click.option("--billing-url", help="Where your customer pays or changes the card.")
 @click.option("--ops-alert-to", help="The address that is mailed what operators should see.")
 @click.option(
