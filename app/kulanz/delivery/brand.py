@@ -15,7 +15,7 @@ _LINEAR_BELOW, _MIDDLE = 0.04045, 0.179
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Brand:
-    """Everything by which a customer knows whose mail it is."""
+    """Brand of a customer's mail: name, logo, colour, addresses."""
 
     name: str | None = None
     logo: str | None = None

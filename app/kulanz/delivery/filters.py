@@ -81,8 +81,8 @@ def cited(context: Context, clause: str | None) -> str:
 
 
 def instant_of(text: str) -> datetime:
-    """Return an instant from RFC 3339; ValueError where it has no zone."""
+    """Return a timestamp from RFC 3339; ValueError without a zone."""
     instant = datetime.fromisoformat(text)
     if instant.tzinfo is None:
-        raise ValueError("an instant needs its zone")
+        raise ValueError("a timestamp needs its zone")
     return instant.astimezone(UTC)

@@ -16,7 +16,7 @@ from kulanz.policy.facts import Outcome
 
 
 def send_letter(effect: SendLetter, channels: Channels, attempt: Attempt) -> AttemptReport:
-    """Hand the letter to whoever prints it: what is written, or what the callback took, counts as delivered."""
+    """Hand the letter over to the print service: a written file or an accepted callback counts as delivered."""
     try:
         letter = effect.words or write(effect, channels, attempt)[0]
     except UntranslatableError as error:

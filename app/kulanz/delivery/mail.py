@@ -134,7 +134,7 @@ def _handed_over(
 
 
 def _filed(letter: bytes, effect: SendMail, channels: Channels, attempt: Attempt) -> AttemptReport:
-    """Write a file. Nobody reads it: it counts as delivered only where nobody is meant to (DOMAIN section 3)."""
+    """Write a file. It counts as delivered only in tests and demonstrations (DOMAIN section 3)."""
     if channels.mail_dir is None:
         return AttemptReport(
             state=AttemptState.SKIPPED, outcome=Outcome.FAILED, error="neither SMTP_URL nor a mail folder is set"
@@ -147,5 +147,5 @@ def _filed(letter: bytes, effect: SendMail, channels: Channels, attempt: Attempt
     return AttemptReport(
         state=AttemptState.DONE,
         outcome=Outcome.DONE if delivered else Outcome.FAILED,
-        error=None if delivered else "written to a file, as SMTP_URL is not set: nobody was reached",
+        error=None if delivered else "written to a file, as SMTP_URL is not set: the mail was not sent",
     )

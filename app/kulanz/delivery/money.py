@@ -101,7 +101,7 @@ def _ordered(
     try:
         after = _read(client, effect, payment) or before
     except FarEndError:
-        # It was taken; the provider's event will tell that the money moved.
+        # The request was accepted; the provider's event will report the refund.
         after = before
     report = _settled(effect, after) or AttemptReport(state=AttemptState.DONE, outcome=Outcome.DONE)
     return replace(report, facts=after.facts)

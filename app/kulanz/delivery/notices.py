@@ -117,7 +117,7 @@ OPTIONAL = (
     "why",  # the word for a verdict
     "total_due",
 )
-"""What the templates use where it is there."""
+"""Optional names in templates."""
 
 OWN = (
     "account",
@@ -134,9 +134,9 @@ OWN = (
     "brand_address",
     "support_email",
 )
-"""What every template may use; `subject` is that of the letter in HTML."""
+"""Names that every template may use; `subject` is that of the letter in HTML."""
 PROMISES = ("deadline", "data_deletion_eligible_at", "billed_until", "ends_at")
-"""Data that a letter must tell where it requires them: their day stands in it, as the filter `day` writes it."""
+"""Required data of a letter: their day must appear in it, as the filter `day` writes it."""
 
 _LONGEST_VALUE = 200
 _LONGEST_SUBJECT = 300
@@ -151,7 +151,7 @@ FAULTS = (
     OSError,
     MemoryError,
 )
-"""Everything that a template can raise."""
+"""Errors that rendering a template can raise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -229,7 +229,7 @@ def _refuse_unfit(template: Template, subject: str, paragraphs: list[str]) -> No
 
 
 def _promised(notice: str, data: Mapping[str, Any], reader: Recipient) -> Iterator[tuple[str, str]]:
-    """Yield what the letter must tell: the name of each, and its day as the reader writes it."""
+    """Yield the required data of the letter: each name, and its day in the reader's format."""
     for name in PROMISES:
         if name in REQUIRED[notice]:
             local = instant_of(data[name]).astimezone(reader.zone)

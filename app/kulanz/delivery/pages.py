@@ -18,7 +18,7 @@ from kulanz.telemetry.logs import log
 FOLDER = "pages"
 PAGES = ("due", "paid", "nothing", "ended", "unknown", "unavailable")
 STAGES = ("grace", "hold")
-"""What the variable `stage` of a payment that is due may be: nothing is taken yet, or something is."""
+"""Values of `stage` for a payment that is due: access is not taken yet, or is taken."""
 _BUTTON = "> "
 
 

@@ -17,7 +17,7 @@ from kulanz.policy.effects import Effect, SendMail, Words
 
 PATH = "/pay/"
 PLACE = "the-token-is-not-kept"
-"""What stands in kept words where the token was."""
+"""Placeholder of the token in recorded texts."""
 NOTICES = frozenset({"grace_started", "grace_reminder", "grace_warning", "downgraded", "dunning_level"})
 """Mails about a renewal that is not paid: their subject is its case."""
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")

@@ -19,7 +19,7 @@ ACCOUNT = "org_42"
 
 
 def sample(notice: str, step: int, locale: str | None = None) -> SendMail:
-    """Return a notice with sample data; NotFoundError where there is none of that name."""
+    """Return a notice with sample data; NotFoundError if there is none of that name."""
     if notice not in REQUIRED:
         raise NotFoundError(f"there is no notice {notice!r}; there are {', '.join(REQUIRED)}")
     return SendMail(

@@ -12,9 +12,9 @@ _WHOLE = (
 )
 _THOUSANDTHS = ("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND")
 _DECIMALS: Mapping[str, int] = {**dict.fromkeys(_WHOLE, 0), **dict.fromkeys(_THOUSANDTHS, 3), "CLF": 4, "UYW": 4}
-"""The minor units of ISO 4217. How many decimals people like to read is another matter (CLDR: none for HUF or COP)."""
+"""Minor units of ISO 4217. The number of decimals that people use can differ (CLDR: none for HUF or COP)."""
 _OTHER = (2, 0, 3)
-"""What a provider may have instead, whatever the currency."""
+"""Numbers of decimals that a provider may use instead."""
 _DIGIT = re.compile(r"\d")
 _TAIL = re.compile(r"[^\d](\d+)\D*$")
 

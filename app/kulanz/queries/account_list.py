@@ -27,12 +27,12 @@ COLUMNS = ("account_id", "standing", "plan", "access", "owed", "deadline", "due_
 MASK = "•••"
 ROWS_PER_READ = 500
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""What a spreadsheet takes for a formula: buyers choose ids and addresses."""
+"""First characters that spreadsheets read as a formula: buyers choose ids and addresses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountLine:
-    """One line of the list."""
+    """A row of the list."""
 
     id: str
     standing: str
@@ -46,7 +46,7 @@ class AccountLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Lines:
-    """Some lines, and what the next page begins after; None: there is no next page."""
+    """Rows of a page, and the cursor of the next page; None: there is no next page."""
 
     items: list[AccountLine]
     after: str | None

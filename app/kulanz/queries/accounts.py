@@ -46,9 +46,9 @@ def accounts(services: Services, wanted: AccountQuery, *, after: str | None, lim
 
 
 def entitlement(services: Services, name: str, languages: Sequence[str] = ()) -> JsonDocument:
-    """Return what the account may use now, and what to show its users, in the first language that has words.
+    """Return an account's entitlement, and the message for its users in the first language that has a text.
 
-    NotFoundError for an account never heard of, unless the settings say that it is on the free plan.
+    NotFoundError for an unknown account, unless the settings put unknown accounts on the free plan.
     """
     with services.database.read() as conn:
         row = stored.answering(conn, name)

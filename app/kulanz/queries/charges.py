@@ -11,7 +11,7 @@ from kulanz.services import Services
 
 
 def charges(services: Services, name: str) -> JsonDocument:
-    """Return every charge that the provider told of an account, the oldest first."""
+    """Return every charge that the provider reported for an account, the oldest first."""
     with services.database.read() as conn:
         account = view(services, conn, name).account
     return {"account_id": account.id, "charges": [_charge(payment) for payment in payments(account.book)]}

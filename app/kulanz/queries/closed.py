@@ -34,7 +34,7 @@ def closures(book: Book, state: State, terms: Terms) -> list[JsonDocument]:
 
 
 def ended(conn: Connection, row: AccountRow) -> JsonDocument:
-    """Return what replaces the matters of an account whose data were destroyed: its closure, and what is kept."""
+    """Return the records that replace the cases of an erased account: its closure, and its archived records."""
     kept = archive.of_account(conn, row.id)
     due = sorted(
         {max(kept_records.kept_until, kept_records.held_until or kept_records.kept_until) for kept_records in kept}

@@ -1,4 +1,4 @@
-"""Events as files for somebody else's eyes: in the order of their arrival, with nothing personal in them."""
+"""Export of events as files without personal data, in the order of their arrival."""
 
 from __future__ import annotations
 

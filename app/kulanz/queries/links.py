@@ -1,4 +1,4 @@
-"""What is shown of owners beside an account's book: operators' links, and what could be linked."""
+"""Owners of purchases, shown beside an account's book: operators' links, and possible links."""
 
 from __future__ import annotations
 

@@ -37,15 +37,15 @@ class FlowFigures:
     effects: dict[str, int]
     """By state, without `done`."""
     lag: timedelta
-    """How long the oldest event has waited to be applied."""
+    """Waiting time of the oldest event that is not applied."""
     owed_for: timedelta
-    """How long the effect that is due longest has been."""
+    """Time since the oldest pending effect was due."""
     per_minute: float
     timers_due: int
     refunds_open: int
     """Requests for refunds that are neither denied nor paid."""
     warnings_open: int
-    """Payments that are likely to be charged back, and that nobody has asked a refund of."""
+    """Payments that are likely to be charged back and have no refund request."""
     clock_seen: datetime | None
     jump: bool
     """Whether the host's time is not believed, so that no timer fires."""
@@ -72,7 +72,7 @@ class Figures:
         return self._flow.get()
 
     def todo(self) -> list[Todo]:
-        """Return what waits for a person."""
+        """Return the to-do items."""
         return self._todo.get()
 
     def money(self, by: str) -> Money:

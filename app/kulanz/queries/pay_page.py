@@ -1,6 +1,6 @@
-"""The page behind the link of a mail: what is owed for one renewal, until when, and what happens else.
+"""The page behind the link of a mail: the amount owed for one renewal, the deadline, and the consequences.
 
-It shows no more than the mail did. A link that was never sent, and one whose matter is over, look the same.
+It shows no more than the mail did. An unknown link and a link whose case is over get the same page.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ from kulanz.store import pay_links as stored_links
 from kulanz.store.database import Connection
 
 THANKS_LAST = timedelta(days=14)
-"""How long a link says that the payment has arrived; then it is no link any more."""
+"""Time for which a link says that the payment has arrived; afterwards the link is unknown."""
 
 
 _NOTHING_ASKED = frozenset({CaseState.VOLUNTARY, CaseState.VOID, CaseState.IN_COLLECTIONS})
-"""What was handed over is to be paid to the agency."""
+"""A debt that was handed over is to be paid to the agency."""
 
 
 class PageKind(StrEnum):
-    """What a page has to say; the name of its template."""
+    """Kinds of pages; each is the name of its template."""
 
     DUE = "due"
     PAID = "paid"
@@ -48,7 +48,7 @@ class PageKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PayPage:
-    """One page: its template, what that fills in, and for whom."""
+    """A page: its template, the template's values, and the account."""
 
     kind: PageKind
     locale: str | None = None
@@ -58,7 +58,7 @@ class PayPage:
     """The mail that the link was in."""
     data: Mapping[str, Any] = field(default_factory=dict)
     subscription: str = ""
-    """Of a payment that is due: what it is for, by the provider's name."""
+    """For a payment that is due: its subject, by the provider's name."""
     invoice: str | None = None
 
 

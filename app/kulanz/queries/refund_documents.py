@@ -53,7 +53,7 @@ def refund_request(account: str, refund: Refund, now: datetime) -> JsonDocument:
 
 
 def who_asked(book: Book, request: str) -> JsonDocument:
-    """Return what the customer told with a request (plexo 9.1)."""
+    """Return the customer's statements in a request (plexo 9.1)."""
     log = book.refund_requests.get(request)
     fact = log.asked if log else None
     return {

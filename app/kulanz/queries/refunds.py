@@ -31,7 +31,7 @@ def refund_request(services: Services, request: str) -> JsonDocument:
 
 
 def dossier_of_request(services: Services, request: str) -> JsonDocument:
-    """Return a request with what the customer told, which is for operators' eyes."""
+    """Return a request with the customer's statements; for operators only."""
     with services.database.read() as conn:
         account = _account_of(conn, request)
         document = refund_documents.who_asked(view(services, conn, account).account.book, request)

@@ -96,10 +96,10 @@ _PUT_THERE = {
 
 
 def idle(book: Book, terms: Terms) -> Iterator[str]:
-    """Yield why single orders give no plan, and subscriptions of which nobody told what they are for."""
+    """Yield why single orders give no plan, and subscriptions with an unknown plan."""
     for key, sub in sorted(book.subscriptions.items()):
         if not sub.seen.names_items:
-            yield f"Subscription {key} gives no plan: the provider has not told what is subscribed to."
+            yield f"Subscription {key} gives no plan: the provider has not named the plan."
     for order, why in lifetime.idle(book, terms):
         yield f"The order {order} gives no plan: {why}."
 
@@ -114,7 +114,7 @@ def held_back(events: Sequence[int], receivers: Sequence[str]) -> Iterator[str]:
     """Yield which events, and which receivers, keep dunning from taking anything and from sending notices."""
     for number in events:
         yield (
-            f"Dunning is held back: evt_{number} is not applied and may tell of a payment. "
+            f"Dunning is held back: evt_{number} is not applied and may report a payment. "
             f"`kulanz events retry evt_{number}` or `kulanz events skip evt_{number}` settles it."
         )
     for receiver in receivers:
@@ -168,13 +168,13 @@ _TIMERS = {
     "dunning_level": "The next dunning letter goes out",
     "review_due": "The debt may be handed over to a collection agency",
     "period_end": "What was paid for ends",
-    "trial_end": "The trial ends and bills by itself",
+    "trial_end": "The trial ends and is billed automatically",
     "override_end": "The operator's exception ends and the policy applies again",
     "pause_end": "The pause of a subscription in dunning ends or is looked into",
-    "renewal_overdue": "The renewal is overdue unless something is heard of it",
+    "renewal_overdue": "The renewal is overdue unless news of it arrives",
     "shared_end": "Another account has this purchase, too, and from then on only its owner has it",
     "kept_end": "Today's rules give less than an earlier version gave, and are applied",
-    "dispute_silent": "The dispute stops dunning no longer unless something is heard of it",
+    "dispute_silent": "The dispute stops dunning no longer unless news of it arrives",
     "hold_end": "The hold ends and the subscription is given up",
 }
 
@@ -206,7 +206,7 @@ def _hold(hold: Hold) -> str:
 
 
 _OBSTACLES = {
-    "hold_waits_for_parked_event": "an event that is not applied may tell of a payment",
+    "hold_waits_for_parked_event": "an event that is not applied may report a payment",
     "mass_action_brake": "the circuit breaker for mass downgrades is tripped (`kulanz breaker show`)",
     "warning_cannot_be_delivered": "no final warning could be delivered, so an operator decides",
     "provider_gives_no_answer": "the provider has not yet answered whether it is paid",

@@ -22,7 +22,7 @@ from kulanz.store.ledger import DecisionRow
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceVerdict:
-    """What checking a file showed; it is sound where there are no problems."""
+    """Result of checking a file; it is sound if there are no problems."""
 
     account: str
     made_at: str

@@ -188,9 +188,9 @@ def _effect(services: Services, row: EffectRow, key: DataKey) -> JsonDocument:
 
 
 def _letter(services: Services, effect: SendMail, row: EffectRow) -> dict[str, Any]:
-    """Return the words of a mail that has none of its own: not tried yet, or sent by a version that kept no words.
+    """Return the text of a mail without a recorded text: not tried yet, or sent by an older version.
 
-    They come from its recorded data and from our own templates, without the brand, as that version sent them.
+    It is rendered from its recorded data with our own templates, without the brand, as that version sent it.
     """
     from kulanz.delivery.mail import write  # noqa: PLC0415 - it loads templates and the dates of all languages
 
