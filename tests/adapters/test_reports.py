@@ -249,7 +249,7 @@ def test_a_pause_is_told_as_a_pause_and_its_end_is_announced() -> None:
     assert stage.state.plan == "free"
     assert not [line for line in told(stage) if "paid for is over" in line]
     assert [line for line in told(stage) if "no longer gives the plan professional: it is paused" in line]
-    outlook = list(story.scheduled(stage.state, stage.account.book, stage.terms))
+    outlook = [str(each) for each in story.scheduled(stage.state, stage.account.book, stage.terms)]
     assert outlook == [f"Subscription {LEMONSQUEEZY.subscription} is to resume at {rfc3339(back)}."]
 
 
@@ -264,7 +264,7 @@ def test_a_lower_plan_of_a_trial_is_not_told_as_paid_for_and_is_announced() -> N
     hear(stage, LEMONSQUEEZY, later, ls.subscription_updated(at=later, variant_id=47001, **trial))
 
     assert not [line for line in told(stage) if "is paid for" in line]
-    outlook = list(story.scheduled(stage.state, stage.account.book, stage.terms))
+    outlook = [str(each) for each in story.scheduled(stage.state, stage.account.book, stage.terms)]
     assert outlook == [f"Subscription {LEMONSQUEEZY.subscription} gives the plan professional from {rfc3339(end)} on."]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kulanz.errors import NotFoundError
@@ -10,7 +11,7 @@ from kulanz.processing import projections
 from kulanz.providers import PROVIDERS
 from kulanz.providers.naming import ACCOUNT_ID
 from kulanz.queries import accounts
-from kulanz.queries.views import JsonDocument
+from kulanz.queries.views import JsonDocument, view
 from kulanz.services import Services
 from kulanz.store import accounts as stored
 from kulanz.store import bindings, email_index, ledger, pages
@@ -44,9 +45,11 @@ class AccountPage:
     effects: list[EffectRow]
 
 
-def account_page(services: Services, name: str, *, before: int | None = None) -> AccountPage:
+def account_page(
+    services: Services, name: str, *, before: int | None = None, languages: Sequence[str] = ()
+) -> AccountPage:
     """Return an account's dossier, with the steps before a decision; NotFoundError if there is no such account."""
-    document = accounts.explanation(services, name, steps=False)
+    document = accounts.explanation(services, name, steps=0, languages=languages)
     with services.database.read() as conn:
         row = stored.answering(conn, name)
         if row is None:
@@ -54,11 +57,12 @@ def account_page(services: Services, name: str, *, before: int | None = None) ->
         last = row.seq if before is None else min(before - 1, row.seq)
         first = max(0, last - STEPS)
         steps = ledger.of_account(conn, row.id, first, last - first)
+        reader = accounts.reader_for(view(services, conn, row.id), languages)
         return AccountPage(
             account=accounts.account_in(services, conn, row.id),
             why=document["why"],
             outlook=document["outlook"],
-            steps=[accounts.step(step) for step in reversed(steps)],
+            steps=[accounts.step(step, reader) for step in reversed(steps)],
             earlier=first + 1 if first else None,
             sequence=row.seq,
             events=pages.events(conn, account=row.id, limit=RECENT),

@@ -1,16 +1,16 @@
-"""Recorded changes in sentences, and amounts and instants as people read them."""
+"""Recorded changes in sentences."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from datetime import date, datetime
 from typing import Any
 
-from kulanz.formats.money import plain as money
+from kulanz.formats.messages import PLAIN, Message, Money, Reader, counted, message
 from kulanz.formats.reasons import REASONS
-from kulanz.formats.wording import how_many
+from kulanz.policy.topics import topic_of
 
-_FRACTION = re.compile(r"(T\d\d:\d\d:\d\d)\.\d+Z")
 SENTENCES: Mapping[str, str] = {
     "dunning.grace_started": (
         "A renewal payment of subscription {subscription} failed. Access stays on until {grace_ends_at}."
@@ -261,84 +261,103 @@ _VARIANTS: tuple[tuple[str, str, Callable[[Mapping[str, Any]], bool]], ...] = (
 )
 """Rules that are told in other words where their details say so."""
 _AMOUNTS = ("unit_price", "draft_amount", "due", "refund_due", "taken_off")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z")
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
+_NOTHING, _NO_FEE = message("nothing"), message("none")
 
 
-class _Gaps(dict[str, Any]):
-    def __missing__(self, key: str) -> str:
-        return "an unknown date" if key.endswith(("_at", "until")) else "(unknown)"
-
-
-def read_out(text: str) -> str:
-    """Return words with their instants to the second: nobody reads out microseconds."""
-    return _FRACTION.sub(r"\1Z", text)
-
-
-def sentence(change: Mapping[str, Any]) -> str:
+def sentence(change: Mapping[str, Any], reader: Reader = PLAIN) -> str:
     """Return one recorded change in words."""
-    rule = str(change["rule"])
+    return reader.read(_told(str(change["rule"]), change.get("detail", {})))
+
+
+def _told(rule: str, detail: Mapping[str, Any]) -> Message:
     if rule.startswith("alert."):
-        return f"Operators were alerted: {rule.removeprefix('alert.').replace('_', ' ')}."
-    detail = change.get("detail", {})
+        return message("Operators were alerted: {topic}.", topic=alert(rule.removeprefix("alert.")))
     rule = next((to for existing, to, applies in _VARIANTS if existing == rule and applies(detail)), rule)
-    words = (
-        {"access_until": detail.get("ends_at")}
-        | detail
-        | _money(detail)
-        | _refund(detail)
-        | _lists(detail)
-        | _term(detail)
-    )
-    # What is not known is a gap, which has words of its own.
-    known = {name: value for name, value in words.items() if value is not None}
-    text = SENTENCES.get(rule, rule).format_map(_Gaps(known))
-    text = read_out(text)
+    words = {
+        "access_until": _value(detail.get("ends_at")),
+        **{name: _value(value) for name, value in detail.items()},
+        **_money(detail),
+        **_refund(detail),
+    }
+    if "term_months" in detail:
+        words["term"] = counted("{number} month", "{number} months", detail["term_months"])
+    told = Message(text=SENTENCES.get(rule, "{rule}"), values={"rule": rule, **words})
     if detail.get("differs") and rule in {"refund.requested", "refund.amended"}:
-        text += f" The request's {_and(detail['differs'])} differs from the account's; that changes no verdict."
+        told = told.also(_DIFFERENCES.get(tuple(sorted(detail["differs"]))))
     if detail.get("unverified"):
-        text += " Unverified: the provider was asked for a day and gave no answer."
-    return f"{text} Reason: {detail['reason']}" if detail.get("reason") else text
+        told = told.also(message("Unverified: the provider was asked for a day and gave no answer."))
+    return told.also(message("Reason: {reason}", reason=detail["reason"]) if detail.get("reason") else None)
 
 
-def _and(names: Sequence[str]) -> str:
-    return " and ".join(name.replace("_", " ") for name in names)
+def alert(topic: str) -> Message:
+    """Return what an alert says."""
+    return Message(text=topic_of(topic).says)
 
 
-def _money(detail: Mapping[str, Any]) -> dict[str, str]:
+def _value(value: Any) -> Any:
+    """Return what a recorded value means: texts of instants and days, and lists of names."""
+    match value:
+        case str() if _INSTANT.fullmatch(value):
+            return datetime.fromisoformat(value)
+        case str() if _DAY.fullmatch(value):
+            return date.fromisoformat(value)
+        case list():
+            return [str(item).replace("_", " ") for item in value] or _NOTHING
+    return value
+
+
+_DIFFERENCES = {
+    ("contact_email",): message("The request's contact email differs from the account's; that changes no verdict."),
+    ("organisation",): message("The request's organisation differs from the account's; that changes no verdict."),
+    ("contact_email", "organisation"): message(
+        "The request's contact email and organisation differ from the account's; that changes no verdict."
+    ),
+}
+
+
+def _money(detail: Mapping[str, Any]) -> dict[str, Any]:
     """Return amounts as people write them: our own are in minor units, which nobody reads right."""
     currency, fee, decimals = detail.get("currency"), detail.get("fee"), detail.get("decimals")
+    unmatched = detail.get("unmatched")
     return {
-        "amount": money(detail.get("amount"), currency, decimals),
-        "unmatched": money(detail.get("unmatched"), currency) if detail.get("unmatched") else "nothing",
-        "fee": money(fee, detail.get("fee_currency") or currency) if fee else "none",
-        **{name: money(detail[name], currency) for name in _AMOUNTS if name in detail},
+        "amount": Money(detail.get("amount"), currency, decimals),
+        "unmatched": Money(unmatched, currency) if unmatched else _NOTHING,
+        "fee": Money(fee, detail.get("fee_currency") or currency) if fee else _NO_FEE,
+        **{name: Money(detail[name], currency) for name in _AMOUNTS if name in detail},
     }
 
 
-_VERDICTS = {"eligible": "it goes back", "not_eligible": "it does not go back", "review": "a person decides"}
-WHY = REASONS["en"]
-"""Why a request got its verdict, by the word in its document."""
+_VERDICTS = {
+    "eligible": message("it goes back, as {why}"),
+    "not_eligible": message("it does not go back, as {why}"),
+    "review": message("a person decides, as {why}"),
+}
 
 
-def _refund(detail: Mapping[str, Any]) -> dict[str, str]:
+def why_of(word: str) -> Message:
+    """Return why a request got its verdict, by the word in its document."""
+    return Message(text=REASONS[word]) if word in REASONS else _UNSAID
+
+
+_UNSAID = message("a person is to say")
+
+
+def _refund(detail: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a request's words mean; the reason of a decision is told by itself."""
     if "verdict" not in detail:
         return {}
-    why = WHY.get(str(detail.get("why")), "")
+    why = why_of(str(detail.get("why")))
     if detail.get("developer"):
-        why = f"{why} ({detail['developer']}, {detail['developer_contact']})"
+        why = message(
+            "{why} ({developer}, {contact})",
+            why=why,
+            developer=detail["developer"],
+            contact=detail["developer_contact"],
+        )
     return {
-        "verdict_words": f"{_VERDICTS.get(str(detail['verdict']), '')}, as {why}",
+        "verdict_words": _VERDICTS.get(str(detail["verdict"]), _VERDICTS["review"]).given(why=why),
         "why_words": why,
-        "refundable": money(detail.get("refundable_amount"), detail.get("currency"), detail.get("decimals")),
+        "refundable": Money(detail.get("refundable_amount"), detail.get("currency"), detail.get("decimals")),
     }
-
-
-def _term(detail: Mapping[str, Any]) -> dict[str, str]:
-    """Return for how long a term is paid, in words."""
-    return {"term": how_many(detail["term_months"], "month")} if "term_months" in detail else {}
-
-
-def _lists(detail: Mapping[str, Any]) -> dict[str, str]:
-    """Return lists of names as people write them."""
-    lists = ((name, value) for name, value in detail.items() if isinstance(value, list))
-    return {name: ", ".join(str(item).replace("_", " ") for item in value) or "nothing" for name, value in lists}

@@ -12,15 +12,18 @@ from flask import Blueprint, Response, g, make_response, redirect, render_templa
 from kulanz.commands import execute
 from kulanz.commands.commands import Command
 from kulanz.errors import KulanzError, RefusedError
+from kulanz.formats.messages import Reader
 from kulanz.policy.facts import Channel, Fact
 from kulanz.policy.state import Decision, Standing
 from kulanz.queries import account_page, exceptions, sentences
+from kulanz.queries.accounts import read_by
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import codec, idempotency, pages
 from kulanz.store.database import Connection
 from kulanz.web.console import closing, formatting, orders, questions
 from kulanz.web.console.questions import ROWS_PER_PAGE
+from kulanz.web.languages import accepted
 from kulanz.web.problems import BadRequestError
 
 PROPOSED = timedelta(days=7)
@@ -120,7 +123,9 @@ class AccountPages:
         return make_response(render_template("ops/found.html", asked=requested, rows=rows))
 
     def _page(self, name: str, **more: object) -> str:
-        stored_account_page = account_page.account_page(self._services, name, before=questions.number("before"))
+        stored_account_page = account_page.account_page(
+            self._services, name, before=questions.number("before"), languages=accepted()
+        )
         with self._services.database.read() as conn:
             now = self._services.clock.now(conn)
         ends = stored_account_page.account["grace_ends_at"]
@@ -157,21 +162,26 @@ class AccountPages:
             name=decision.account.id,
             title=_title(fields["order"]),
             fields=fields,
-            preview=_preview(decision),
+            preview=_preview(decision, self._reader(decision)),
             seen=sequence,
             nonce=secrets.token_urlsafe(16),
             note=note,
         )
+
+    def _reader(self, decision: Decision) -> Reader:
+        """Return the reader of sentences about a decision, in the account's zone."""
+        zone = decision.account.book.word("timezone") or self._services.settings.timezone
+        return read_by(accepted(), zone)
 
 
 def _title(order: str) -> str:
     return orders.OFFERS[order].title if order in orders.OFFERS else orders.COMMAND_TITLES[order]
 
 
-def _preview(decision: Decision) -> Preview:
+def _preview(decision: Decision, reader: Reader) -> Preview:
     before, after = decision.before, decision.state
     return Preview(
-        changes=[sentences.sentence(codec.change_document(change)) for change in decision.changes],
+        changes=[sentences.sentence(codec.change_document(change), reader) for change in decision.changes],
         effects=[formatting.effect(effect) for effect in decision.effects],
         before=(str(before.standing), before.plan, str(before.access)) if before else ("none", "none", "none"),
         after=(str(after.standing), after.plan, str(after.access)),

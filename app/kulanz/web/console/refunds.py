@@ -5,12 +5,14 @@ from __future__ import annotations
 from flask import Blueprint, g, render_template
 
 from kulanz.queries import refunds, sentences
+from kulanz.queries.accounts import read_by
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import audit_log
 from kulanz.telemetry.logs import log
 from kulanz.web.console import questions
 from kulanz.web.console.questions import ROWS_PER_PAGE
+from kulanz.web.languages import accepted
 
 REFUND_STATES = ("requested", "review", "approved", "sent", "paid", "failed", "denied")
 UNDECIDED_STATES = frozenset({"requested", "review"})
@@ -57,7 +59,7 @@ class RefundPages:
         return render_template(
             "ops/refund.html",
             one=matches,
-            why=sentences.WHY.get(str(matches["why"]), "a person is to say"),
+            why=read_by(accepted(), self._services.settings.timezone).read(sentences.why_of(str(matches["why"]))),
             plainly=plainly,
             acts=noted,
             now=now,
