@@ -21,7 +21,7 @@ from kulanz.delivery.mail import MAIL_POLICY
 from kulanz.delivery.notices import LANGUAGES, REQUIRED, Recipient, RenderedNotice, locale_of, render, zone_of
 from kulanz.errors import UntranslatableError
 from kulanz.formats.bank_accounts import BankAccount
-from tests.delivery import values
+from tests.delivery import snapshots, values
 
 BILLING = "https://app.plexo.example/billing"
 FULL: dict[str, Any] = {
@@ -71,7 +71,7 @@ FULL: dict[str, Any] = {
     "tax": "included",
     "fee_currency": "EUR",
     "fee_possible": True,
-    "names": {"users": {"de": "Zusätzliche Benutzer", "en": "Additional users"}},
+    "names": {"users": {"de": "Zusätzliche Benutzer", "en": "Additional users", "fr": "Utilisateurs supplémentaires"}},
 }
 EVERY = [(notice, language) for notice in REQUIRED for language in LANGUAGES]
 
@@ -135,6 +135,13 @@ def test_the_only_link_is_the_billing_page(notice: str, language: str) -> None:
 
     assert set(read(written.html).links) <= {BILLING}
     assert written.text.count("http") == written.text.count(BILLING) <= 1
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_notice_reads_as_it_was_read_over_last(language: str) -> None:
+    assert snapshots.path_of(language).read_text() == snapshots.written(language), (
+        "python -m tests.delivery.snapshots, then read the difference as a customer would"
+    )
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -11,7 +11,7 @@ from babel import Locale
 
 from kulanz.delivery import AttemptState, deliver
 from kulanz.delivery.brand import Brand
-from kulanz.delivery.notices import REQUIRED, Recipient, render
+from kulanz.delivery.notices import LANGUAGES, REQUIRED, Recipient, render
 from kulanz.delivery.recipient import locale_of
 from kulanz.delivery.samples import EVERYTHING
 from kulanz.delivery.template_check import check
@@ -234,7 +234,7 @@ OWN_PAGE = "<p>{{ plan }} {{ reason }} {{ account }}" + "".join(
     f"{{% if {name} %}} {{{{ {name} | day }}}}{{% endif %}}"
     for name in ("deadline", "data_deletion_eligible_at", "billed_until", "ends_at")
 )
-EVERY = [(notice, language, own) for notice in REQUIRED for language in ("de", "en") for own in (False, True)]
+EVERY = [(notice, language, own) for notice in REQUIRED for language in LANGUAGES for own in (False, True)]
 
 
 @pytest.mark.parametrize(("notice", "language", "own"), EVERY)
@@ -245,7 +245,8 @@ def test_a_hostile_name_plan_or_reason_breaks_out_of_no_notice(
     pages = {f"{language}/{notice}.html": f"{OWN_PAGE}</p>"}
     put(tmp_path, **(texts | pages if own else {}))
     brand = Brand(name=HOSTILE, address="Shop|<i>1010</i>", support="a@shop.example")
-    calm = {**EVERYTHING, "plan": "x", "kind": "x", "reason": "x", "topic": "x", "invoice": "1"}
+    names = ("plan", "kind", "reason", "topic", "decision_reason", "developer", "developer_contact", "piece", "measure")
+    calm = {**EVERYTHING, **dict.fromkeys(names, "x"), "invoice": "1", "names": {}}
     hostile = {name: HOSTILE if value in ("x", "1") else value for name, value in calm.items()}
     at = reader(tmp_path, language, brand=replace(brand, name="x"), account="x", sender="x")
 

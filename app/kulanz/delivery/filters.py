@@ -39,11 +39,11 @@ def money(context: Context, amount: int | None, currency: str | None) -> str:
 
 @pass_context
 def plan(context: Context, name: str) -> str:
-    """Return what a plan or an add-on is called: by the policy, else its lower-case name as a title."""
+    """Return what a plan or an add-on is called: by the policy, perhaps in English, else its own name as a title."""
     reader: Recipient = context["reader"]
     names = context["names"]
     words = names.get(name) if isinstance(names, Mapping) else None
-    called = words.get(reader.locale.language) if isinstance(words, Mapping) else None
+    called = (words.get(reader.locale.language) or words.get("en")) if isinstance(words, Mapping) else None
     return str(called) if called else name.replace("-", " ").replace("_", " ").title()
 
 
