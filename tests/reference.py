@@ -1,4 +1,5 @@
-"""Writes the files that are made from others: `python -m tests.reference` after a change to the table of settings."""
+"""Writes the files that are made from others: `python -m tests.reference` after a change to settings, commands, calls,
+keys of a policy or metrics."""
 
 from __future__ import annotations
 
@@ -7,11 +8,13 @@ from pathlib import Path
 
 from kulanz.cli.init.files import template
 from kulanz.config import reference
+from tests.reference_pages import PAGES
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / ".env.example"
 COMPOSE = ROOT / "compose.yaml"
 PAGE = ROOT / "docs" / "configuration.md"
+FOLDER = ROOT / "docs" / "reference"
 BEGIN, END = "<!-- from the table of settings: python -m tests.reference -->", "<!-- end -->"
 
 
@@ -29,3 +32,5 @@ if __name__ == "__main__":
     PAGE.write_text(written_page(PAGE.read_text()))
     EXAMPLE.write_text(reference.example())
     COMPOSE.write_text(template("compose.yaml"))
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page())

@@ -316,7 +316,7 @@ def test_a_certificate_that_nobody_vouches_for_is_named_and_accepted_where_the_a
         known = examine(REDIS_URL=f"{url}?ssl_ca_certs={certificate}")["redis"]
         started = kulanz("worker", "--burst", REDIS_URL=url, DATABASE_URL="sqlite:////proc/nowhere/kulanz.db")
 
-    assert (refused["ok"], refused["detail"]) == (False, "nobody vouches for its certificate")
+    assert (refused["ok"], refused["detail"]) == (False, "no trusted authority has signed its certificate")
     assert "ssl_ca_certs=" in refused["advice"]
     assert (unchecked["ok"], known["ok"]) == (True, True)
-    assert "note: REDIS_URL: nobody vouches for its certificate" in started.err
+    assert "note: REDIS_URL: no trusted authority has signed its certificate" in started.err

@@ -7,6 +7,7 @@ import pytest
 
 from kulanz.config.sources import VARIABLES
 from kulanz.delivery.notices import OPTIONAL, OWN, REQUIRED
+from tests import reference, reference_pages
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "bench").glob("*.md"))]
@@ -68,3 +69,8 @@ def test_the_page_about_mails_names_every_variable_and_notice_of_a_template() ->
     names = {*OPTIONAL, *OWN, *REQUIRED, *(name for required in REQUIRED.values() for name in required)}
 
     assert {name for name in names if f"`{name}`" not in page} == set()
+
+
+@pytest.mark.parametrize("name", reference_pages.PAGES)
+def test_a_generated_page_is_up_to_date(name: str) -> None:
+    assert (reference.FOLDER / name).read_text() == reference_pages.PAGES[name](), "python -m tests.reference"

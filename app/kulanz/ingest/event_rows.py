@@ -29,9 +29,9 @@ class ProviderEndpoint:
     store_ids: frozenset[str]
 
     def objection(self, header: DeliveryHeader) -> str | None:
-        """Return why nobody acts on this event; None if somebody does."""
+        """Return why this event is not acted on; None if it is."""
         if not header.recognised:
-            return "nobody acts on this kind of event"
+            return "this kind of event is not acted on"
         if self.mode not in {"any", _mode(header)}:
             return f"sent in {_mode(header)} mode"
         if self.store_ids and header.store not in self.store_ids:

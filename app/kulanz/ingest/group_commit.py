@@ -58,7 +58,7 @@ class GroupCommit(Generic[Row, Result]):
     async def awaited(self, row: Row, *, seconds: float) -> Result:
         """Do as `submit` does, for a coroutine: no thread waits, and a group wakes an event loop once.
 
-        Who waits for one group in one loop gives up with the first of them: a timer for each would cost as much
+        The coroutines of one loop that wait for one group time out together: a timer for each would cost as much
         as the rest of the waiting.
         """
         loop = asyncio.get_running_loop()
@@ -71,7 +71,7 @@ class GroupCommit(Generic[Row, Result]):
         return group.outcome(place)
 
     def close(self) -> None:
-        """Write what waits, then end the thread. A row that is submitted later starts another."""
+        """Write the submitted rows, then end the thread. A row that is submitted later starts another."""
         with self._changed:
             thread, self._thread, self._closed = self._thread, None, True
             self._changed.notify()
@@ -124,7 +124,7 @@ class GroupCommit(Generic[Row, Result]):
             return self._write(rows)
         except StorageUnavailableError as error:
             return [_Failed(error)] * len(rows)
-        except Exception as error:  # noqa: BLE001 - whatever it is belongs to a waiter; the thread serves the others
+        except Exception as error:  # noqa: BLE001 - any error belongs to its waiter; the thread serves the others
             if len(rows) == 1:
                 return [_Failed(error)]
             return [outcome for row in rows for outcome in self._outcomes([row])]
@@ -146,19 +146,19 @@ class _Group(Generic[Row, Result]):
     """Each made, ended and let go in the thread of its loop."""
 
     def open(self) -> None:
-        """Let through who waits: threads one after the other, the coroutines of a loop together."""
+        """Wakes the waiters: threads one after the other, the coroutines of a loop together."""
         self.gate.release()
         for loop in self.awaited:
-            with suppress(RuntimeError):  # A loop that was closed has nobody left who waits.
+            with suppress(RuntimeError):  # A loop that was closed has no waiter left.
                 loop.call_soon_threadsafe(self._tell, loop, True)
 
     def wait_at_most(self, loop: AbstractEventLoop, seconds: float) -> None:
-        """Let who waits in this loop give up after so long; what was asked for before counts."""
+        """Set the time-out of the waiters in this loop; a time-out that was set before counts."""
         if loop not in self.timers:
             self.timers[loop] = loop.call_later(seconds, self._tell, loop, False)
 
     def _tell(self, loop: AbstractEventLoop, in_time: bool) -> None:  # noqa: FBT001  # Called by the loop.
-        """Wake who waits in a loop; who joins after a time-out waits anew."""
+        """Wake the waiters of a loop; one that joins after a time-out starts a new wait."""
         if timer := self.timers.pop(loop, None):
             timer.cancel()
         for opened in self.awaited[loop]:
@@ -173,7 +173,7 @@ class _Group(Generic[Row, Result]):
         return failed
 
     def pass_through(self, seconds: float) -> bool:
-        """Wait until the gate is open, and let the next one through: nobody is woken before it can go on."""
+        """Wait until the gate is open, then wake the next thread: no thread is woken before it can continue."""
         passed = self.gate.acquire(timeout=seconds)
         if passed:
             self.gate.release()

@@ -39,7 +39,7 @@ RETRY_AFTER_SECONDS = 5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WebhookResponse:
-    """What the sender of a delivery is told (CONTRACT section 3)."""
+    """The answer to the sender of a delivery (CONTRACT section 3)."""
 
     status: int
     document: dict[str, str]
@@ -128,7 +128,7 @@ class Receiver:
     def _database_accepts_writes(self) -> bool:
         try:
             self._commits.submit(None, seconds=PROBE_TIMEOUT)
-        except Exception as error:  # noqa: BLE001 - whatever it was, the next delivery would meet it too
+        except Exception as error:  # noqa: BLE001 - the next delivery would meet the same error
             log.warning("receiver.not_ready", error=type(error).__name__, detail=detail_of(error))
             return False
         return True
@@ -139,7 +139,7 @@ class Receiver:
             self._fallback.tell_left()
 
     def close(self) -> None:
-        """End the threads; what waits is written first."""
+        """End the threads, after the submitted rows are written."""
         self._commits.close()
         self._reports.close()
         if self._fallback is not None:
@@ -171,7 +171,7 @@ class Receiver:
 
     @contextmanager
     def _failures_noted(self) -> Iterator[None]:
-        """Go on behind the block where it fails, whatever it was: the delivery may be kept elsewhere."""
+        """Continue after the block on any error: the delivery may be kept elsewhere."""
         try:
             yield
         except Exception as error:  # noqa: BLE001 - as above
@@ -192,7 +192,7 @@ class Receiver:
         event = delivery.row(received_at=real_now())
         try:
             self._fallback.store(event, seconds=DURABLE_TIMEOUT - DATABASE_TIMEOUT)
-        except Exception as error:  # noqa: BLE001 - the sender tries again whatever it was
+        except Exception as error:  # noqa: BLE001 - the sender tries again after any error
             log.warning("receiver.not_stored", error=type(error).__name__)
             return _NOT_STORED
         metrics.SPOOLED.inc()

@@ -34,7 +34,7 @@ class SecretUse:
 
 
 class SecretUsage:
-    """What one process has seen used since it last told the database; cheap to be told of every delivery."""
+    """The secrets that verified deliveries in this process since the last write to the database; cheap to update."""
 
     def __init__(self, vault: Vault, secrets: dict[str, Sequence[bytes]]) -> None:
         self._vault, self._secrets = vault, secrets

@@ -21,7 +21,7 @@ DRAIN_BATCH = 250
 RETRY_INTERVAL = 0.5
 """Seconds between two tries whether the database is back."""
 IDLE_INTERVAL = 30.0
-"""Seconds between two looks for what another process left when it died, or what the database refused by itself."""
+"""Seconds between two looks for the spool of a dead process, and for records that the database refused singly."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(NewEvent).decode
@@ -54,7 +54,7 @@ class SpoolFallback:
             self.wake()
 
     def wake(self) -> None:
-        """Let the thread look for what waits; start it if it does not run."""
+        """Wake the thread that drains the spool; start it if it does not run."""
         self._woken.set()
         with self._starting:
             if self._thread is None and not self._closing.is_set():
@@ -80,14 +80,14 @@ class SpoolFallback:
         return self._spool.identity()
 
     def tell_left(self) -> None:
-        """Log what is left in the spool, for whoever takes this process and perhaps its disk away."""
+        """Log how much is left in the spool: this process ends, and perhaps its disk with it."""
         if waiting := self._spool.size():
             log.warning(
                 "spool.left", bytes=waiting, detail="acknowledged deliveries: keep this disk until the spool is empty"
             )
 
     def close(self) -> None:
-        """End the threads; what waits stays in the spool."""
+        """End the threads; undrained records stay in the spool."""
         with self._starting:
             self._closing.set()
         self._commits.close()
@@ -137,12 +137,12 @@ class SpoolFallback:
             log.info("spool.emptied", events=len(records) - len(refused), refused=len(refused))
 
     def _record_or_return(self, records: Sequence[bytes]) -> Sequence[bytes]:
-        """Record events, and return those that the database refuses by themselves: they are tried again much later."""
+        """Record events, and return those that the database refuses singly: they are tried again much later."""
         try:
             self._record([_decode(self._vault.open(record, places.SPOOL)) for record in records])
         except StorageUnavailableError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever is wrong with one must not hold up the others
+        except Exception as error:  # noqa: BLE001 - one bad record must not hold up the others
             if len(records) == 1:
                 log.error("spool.refused", error=type(error).__name__)
                 return records

@@ -47,7 +47,7 @@ def behind(conn: Connection) -> Behind | None:
 
 
 def look(services: Services) -> list[Loss]:
-    """Compare the database with the last head; hold what waits where it is behind."""
+    """Compare the database with the last head; where it is behind, hold all pending effects."""
     head = ledger_head.read(ledger_head.path_of(services))
     lost = [*ledger_head.losses(services, head)] if head is not None else []
     if head is not None and any(loss.account for loss in lost):
@@ -90,7 +90,7 @@ def without_held(services: Services, rows: Sequence[EffectRow]) -> Sequence[Effe
 def accept(services: Services, actor: str, reason: str, *, dry_run: bool = False) -> list[Loss]:
     """Begin a new head from what there is, after an honest restore, and note that; return what is gone.
 
-    A head that is not as it was signed is replaced too. What is held stays so until somebody retries it.
+    A head that is not as it was signed is replaced too. Held effects stay so until an operator retries them.
     """
     try:
         head = ledger_head.read(ledger_head.path_of(services))

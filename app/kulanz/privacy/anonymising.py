@@ -1,7 +1,7 @@
 """Replaces what is personal in a provider's event and keeps its shape: lengths, kinds of characters, repetition.
 
 What a decision reads stays: words of a vocabulary, times, amounts, counts, and what the merchant sells. Everything else
-is replaced, the same by the same in all events of one export, whatever its name: what is unknown may be personal.
+is replaced, equal values by equal ones in all events of one export, under any name: unknown fields may be personal.
 """
 
 from __future__ import annotations
@@ -89,7 +89,7 @@ class Anonymiser:
         return value if self._is_kept(value, name, above) else self._replaced(value)
 
     def _custom(self, custom: Mapping[str, Any]) -> dict[str, Any]:
-        """Return custom data: whatever a shop puts there may be personal, and the names of its fields too."""
+        """Return custom data: everything that a shop puts there may be personal, also the names of its fields."""
         stated, own = custom.get(self.naming.account_key), self.naming.account_key
         replaced: dict[str, Any] = {}
         for name, value in custom.items():
@@ -149,7 +149,7 @@ class Anonymiser:
         changed = "".join(
             _other(char, byte, first=not place) for place, (char, byte) in enumerate(zip(value, noise, strict=False))
         )
-        # No such top-level domain exists: a mail to it reaches nobody.
+        # No such top-level domain exists: no mail can reach it.
         return _LAST_LABEL.sub(lambda label: "zz" + label.group()[2:], changed) if "@" in value else changed
 
 

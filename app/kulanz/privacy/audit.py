@@ -19,7 +19,7 @@ ACCOUNTS_PER_PAGE = 200
 FLAW_TEXTS = {
     "missing": "a decision is missing here",
     "changed": "this decision, or the one before it, is not as it was written",
-    "added": "this decision was added by nobody who holds the key",
+    "added": "this decision was added without the key",
     "redacted": "the detail was taken although the account was not erased",
     "unsigned": "the end of the chain is not signed",
     "forged": "the account's row, or the end of its chain, is not what was signed",

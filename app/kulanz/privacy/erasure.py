@@ -136,7 +136,7 @@ def opened(vault: Vault, row: KeptRecords) -> list[JsonDocument]:
 def _sealed(
     vault: Vault, account: str, retained_records: RetainedRecords, now: datetime, *, by_timer: bool
 ) -> NewRecords:
-    """Seal records under a key of their own, so that they can be destroyed by themselves."""
+    """Encrypt records under a key of their own, so that each class can be destroyed alone."""
     named = (account, retained_records.kind, retained_records.until)
     place = places.archive_key(*named)
     wrapped = vault.new_key(place)

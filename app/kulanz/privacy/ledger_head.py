@@ -1,7 +1,7 @@
 """The signed head of the whole ledger, in a file beside the database: where every account's chain ended, and when.
 
 The database alone cannot show that it was put back as a whole, or that an account is gone with all its rows. The file
-can: every chain that it names must still be there, and go on from where it was.
+can: every chain that it names must still be there, and continue from where it was.
 """
 
 from __future__ import annotations

@@ -57,7 +57,7 @@ def admit(services: Services, target: Services) -> int:
 def move(services: Services, target: Services, *, actor: str, at_rest: timedelta = AT_REST) -> Moved:
     """Copy what the target lacks, compare both account by account, and verify the ledger of the copy.
 
-    RefusedError where something still works on the old database: what was copied stays, and the next move goes on.
+    RefusedError where a process still works on the old database: copied rows stay, and the next move resumes.
     """
     admit(services, target)
     installation = services.vault.signer.public.hex()

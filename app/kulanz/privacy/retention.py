@@ -51,7 +51,7 @@ class DueRecords:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HoldOrder:
-    """Who destroys, and when; nobody is the clock."""
+    """The actor who destroys, and when; None: the clock."""
 
     actor: str | None
     at: datetime
@@ -69,7 +69,7 @@ def listed(services: Services, *, all_of_them: bool = False) -> Iterator[DueReco
 def destroy_archived(services: Services, actor: str | None, account: str | None = None) -> int:
     """Destroy archived records that are due, some at a time; returns how many classes of records that were.
 
-    Without an actor only what the policy destroys by itself.
+    Without an actor only what the policy destroys automatically.
     """
     services.vault.prepare()
     with services.database.write() as tx:
@@ -83,7 +83,7 @@ def destroy_archived(services: Services, actor: str | None, account: str | None 
 
 
 def hold(services: Services, account: str, until: datetime, actor: str, reason: str) -> int:
-    """Keep what is archived of an account to an instant whatever the policy says (I9); returns how many classes."""
+    """Keep an account's archived records until an instant, regardless of the policy (I9); returns how many classes."""
     services.vault.prepare()
     with services.database.write() as tx:
         if accounts.get(tx, account) is None:

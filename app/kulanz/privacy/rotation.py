@@ -69,7 +69,7 @@ def status(services: Services) -> RotationStatus:
 
 
 def rotate(services: Services, moved: Callable[[int], None], batch: int = ROWS_PER_STEP) -> int:
-    """Seal everything anew with the first key, in transactions of `batch` values; returns how many there were.
+    """Encrypt everything again with the first key, in transactions of `batch` values; returns how many there were.
 
     It may be stopped anywhere and called again: what the first key has sealed is left alone.
     """

@@ -13,7 +13,7 @@ from kulanz.store.database import Connection
 from kulanz.telemetry.logs import log
 
 RETRY_INTERVAL = timedelta(minutes=5)
-"""The time between two of them: on PostgreSQL it reads whatever has changed since."""
+"""The time between two of them: on PostgreSQL one reads everything that has changed since the last."""
 _REQUESTED_KEY = "scrub_wanted"
 
 
@@ -29,7 +29,7 @@ def wanted(conn: Connection) -> str | None:
 
 
 def vacuum(services: Services) -> bool:
-    """Do it now; False where somebody's long look at the database prevented it, and it is done another time."""
+    """Vacuum now; False where another connection's long transaction prevented it, and it is done another time."""
     with services.database.read() as conn:
         requested = wanted(conn)
     if not services.database.scrub():
@@ -41,7 +41,7 @@ def vacuum(services: Services) -> bool:
 
 
 class VacuumLoop:
-    """Does it for a clock, in a thread of its own: the clock goes on ticking."""
+    """Vacuums for the scheduler, in a thread of its own: the scheduler keeps ticking."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -49,7 +49,7 @@ class VacuumLoop:
         self._thread: threading.Thread | None = None
 
     def tick(self) -> bool:
-        """Begin if somebody has asked; return whether it was begun."""
+        """Begin if a vacuum was requested; return whether it was begun."""
         if monotonic() < self._next or (self._thread is not None and self._thread.is_alive()):
             return False
         with self._services.database.read() as conn:

@@ -1,8 +1,8 @@
 """The resolver of owners: the account of every object that a batch of events touches (DOMAIN section 1).
 
-An event goes to the account of its purchase; its payments, refunds and disputes go with that, whatever account their
-own custom data name. Claims are joined per object (`ownership`), so the order of events decides nothing. An object
-whose owner changes moves: `moves` says from where to where.
+An event goes to the account of its purchase; its payments, refunds and disputes go with that, not with the account
+that their own custom data name. Claims are joined per object (`ownership`), so the order of events decides nothing. An
+object whose owner changes moves: `moves` says from where to where.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class AccountResolver:
         """Objects whose newest claim names a closed account, with that account: they stay where they are."""
 
     def is_known(self, key: str | None) -> bool:
-        """Whether an event of its own has told of an object."""
+        """Whether an event about the object itself was seen."""
         value = self._values.get(key) if key is not None else None
         return value is not None and (value.seen or value.base is not None)
 
@@ -135,7 +135,7 @@ class AccountResolver:
         return sorted({self._owners[key] for key in self._values.purchases(customer) if key in self._owners})
 
     def customers_told(self) -> dict[str, set[str]]:
-        """Return the customers that were told of by themselves, each with the accounts that may know them."""
+        """Return the customers that have an event of their own, each with the accounts that may know them."""
         told = [(key, value) for key, value in self._values.items() if value.seen and kind_of(key) == "customer"]
         return {
             key: {*self.accounts_of_customer(key), *([value.customer.fallback] if value.customer else [])}
@@ -273,7 +273,7 @@ def _checked_out(
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """What an event says of owners, whatever it is about."""
+    """The claims of an event about owners, for every kind of event."""
 
     routing: Routing
     stamp: Stamp

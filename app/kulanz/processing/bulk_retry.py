@@ -1,4 +1,4 @@
-"""Retries all rows of a state, batch by batch: killed in between, a run goes on where it was, each row tried once."""
+"""Retries all rows of a state, batch by batch; a killed run resumes where it was, and each row is tried once."""
 
 from __future__ import annotations
 

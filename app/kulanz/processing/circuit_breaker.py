@@ -19,7 +19,7 @@ from kulanz.store.database import Connection
 
 WINDOW = timedelta(hours=1)
 MAX_WAIT = timedelta(days=1)
-"""How rarely an account that waits is looked at by itself."""
+"""How often a waiting account is checked without another cause."""
 MAX_RELEASE = timedelta(days=366)
 _BRAKED = "mass_action_brake"
 _TRIPPED_KEY = "brake_on"
@@ -96,7 +96,7 @@ class Allowance:
 
 
 class Expiries:
-    """Accounts in good standing of which the provider ended the subscription: its word takes effect, many are told."""
+    """Accounts in good standing whose subscription the provider ended: that takes effect, and many are alerted."""
 
     def __init__(self, tx: Connection, terms: Terms, now: datetime) -> None:
         self._tx = tx
@@ -154,7 +154,7 @@ def trip(tx: Connection, now: datetime) -> None:
 
 
 def release(tx: Connection, *, until: datetime, actor: str, reason: str, now: datetime) -> None:
-    """Let dunning go on without the limit until an instant, and have the accounts that waited looked at again."""
+    """Suspend the limit until an instant, and make the waiting accounts due again."""
     if until <= now:
         raise InvalidInputError("until: the release would have ended already")
     if until > now + MAX_RELEASE:

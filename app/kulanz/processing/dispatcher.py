@@ -51,7 +51,7 @@ from kulanz.telemetry import metrics
 from kulanz.telemetry.logs import log
 
 CONCURRENT_ACCOUNTS = 4
-"""Accounts whose effects are carried out side by side: one slow far end does not hold up the others."""
+"""Accounts whose effects are delivered side by side: one slow remote server does not hold up the others."""
 RECORD_RETRY_FOR, RECORD_RETRY_INTERVAL = 20.0, 0.5
 """Seconds for which an outcome that the database does not take is offered again, and between two offers."""
 _ALERTED_WHEN_UNDONE = (CancelSubscription, ResumeSubscription, RefundPayment, DisableLicence, Notify)
@@ -88,7 +88,7 @@ def dispatch_due(services: Services, limit: int) -> int:
 
 
 def look_up_missing(services: Services) -> int:
-    """Ask the provider for subscriptions that payments have waited for too long; what nobody knows is parked."""
+    """Ask the provider for subscriptions that payments have waited for too long; park payments of unknown ones."""
     with services.database.read() as conn:
         before = services.clock.now(conn) - MISSING_SUBSCRIPTION_AFTER
         waiting = inbox.overdue_waiting(conn, before, LOOKUP_BATCH)
@@ -107,7 +107,7 @@ def _dispatch_in_order(services: Services, lease: Lease, rows: Sequence[EffectRo
 def _dispatch(services: Services, lease: Lease, row: EffectRow) -> None:
     """Carry one effect out if its account still wants it. A fault of our own is an attempt that failed.
 
-    An attempt that began and told nobody its outcome was made by a worker that died: it counts.
+    An attempt that began and has no outcome was made by a worker that died: it counts.
     """
     interrupted = row.begun_at is not None
     settled = False
@@ -187,7 +187,7 @@ def _keep_words(services: Services, tx: Connection, row: EffectRow, written: Eff
 
 
 def _load_effect(services: Services, conn: Connection, row: EffectRow) -> Effect:
-    """Return what is to be done. An account that was closed since the row was leased left it sealed anew."""
+    """Return the effect of a row. An account that was closed since the row was leased has encrypted it again."""
     current = (outbox.get(conn, row.id) if row.account else None) or row
     key = accounts.data_key(conn, current.account) if current.account else None
     place = places.effect(current.account, row.id)
@@ -295,15 +295,15 @@ def _discard(services: Services, tx: Connection, row: EffectRow) -> None:
 
 
 def _look_up(services: Services, event: Event) -> bool:
-    """Look up what one payment waits for. No answer leaves it waiting; somebody asks again."""
+    """Look up the subscription that a payment waits for. Without an answer it keeps waiting, and is looked up again."""
     _, kind, own_id = (event.waits_for or "::").split(":", 2)
     if kind == "invoice":
         return _ignore(services, event, "it paid an invoice of no subscription")
     if kind not in {"subscription", ""}:
-        return _park(services, event, f"nobody has told of its {kind} for 7 days: does the provider send such events?")
+        return _park(services, event, f"no event has named its {kind} for 7 days: does the provider send such events?")
     client = services.channels().providers.get(event.provider)
     if client is None:
-        return _park(services, event, "nobody has told of its subscription for 7 days, and no API key is set to ask")
+        return _park(services, event, "no event has named its subscription for 7 days, and no API key is set to ask")
     try:
         seen = client.subscription(own_id)
     except FarEndError as error:

@@ -31,7 +31,7 @@ class Entry:
     state: State | None = None
     """What was decided in this transaction; None: nothing."""
     look_again: tuple[str, datetime] | None = None
-    """The kind and due time of the timer that looks again at what waits for facts."""
+    """The kind and due time of the timer that checks again an account that waits for facts."""
     alerted_before: bool = False
     """Whether operators had been alerted of anything about it when it was read."""
 

@@ -46,14 +46,14 @@ class Translated(NamedTuple):
     event: Event
     facts: tuple[Fact, ...]
     at: datetime | None
-    """The provider's time of it: the order in which a batch is best told, and never more than that."""
+    """The provider's time of the event: orders a batch, and decides nothing."""
 
 
 def apply_events(services: Services, limit: int) -> int:
     """Apply a batch of received events and return how many were taken.
 
     Where a batch fails its events are applied one by one, so that only the one at fault is counted against and, in
-    the end, parked. A database that is away counts against nobody.
+    the end, parked. A database that is away counts as no attempt.
     """
     worker = f"{socket.gethostname()}:{os.getpid()}"
     ids = inbox.claim(services.database, worker, limit, real_now())
@@ -69,7 +69,7 @@ def _apply_together(services: Services, ids: Sequence[int], worker: str) -> None
         _apply(services, ids, worker)
     except StorageUnavailableError:
         raise
-    except Exception as error:  # noqa: BLE001 - whatever it is, one event must not hold up the others
+    except Exception as error:  # noqa: BLE001 - one event must not hold up the others
         log.warning("batch.failed", events=len(ids), error=reason_of(error))
         _apply_one_by_one(services, ids, worker)
 
@@ -112,7 +112,7 @@ def _announce_crashes(services: Services) -> None:
 def _attribute(services: Services, number: int) -> None:
     """Note whose event a parked one is, so that dunning leaves that account alone; who cannot be read has none.
 
-    It comes after the event is parked for good: an event that kills whoever looks at it does so no more than once.
+    It comes after the event is parked: an event that kills the process that reads it does so only once.
     """
     with services.database.write() as tx:
         event = inbox.get(tx, number)
@@ -232,7 +232,7 @@ class Batch:
         return provider.route(payload, self._services.account_naming)
 
     def _is_misdirected(self, event: Event, routing: Routing) -> bool:
-        """Ignore an event of an endpoint that cannot work as it is set up; operators are told once."""
+        """Ignore an event of an endpoint that cannot work as it is set up; operators are alerted once."""
         if routing.problem is None and routing.origin is None:
             return False
         reason = endpoints.objection(self._services, self._tx, event, routing, self._payload)
@@ -299,7 +299,7 @@ class Batch:
             yield Translated(account, event, facts, _earliest_time(facts))
 
     def _wait(self, event: Event, routing: Routing, resolver: AccountResolver) -> None:
-        """Let a payment wait for a subscription that nobody has heard of (CONTRACT section 6), or a dispute for it."""
+        """Let a payment wait for its unknown subscription (CONTRACT section 6), or a dispute for its payment."""
         reason = "its payment is not known yet" if routing.needs_order else "its subscription is not known yet"
         self._waiting.append(
             SettledEvent(
@@ -319,7 +319,7 @@ class Batch:
     def _avoid_lost_wakeup(self, resolver: AccountResolver) -> None:
         """Let no event wait for what another worker makes known at this moment: it stays as it was received.
 
-        Of the two whoever comes second sees what the first has written: this one the binding, or that one who waits.
+        Both lock the key; the second sees what the first has written: either the binding, or the waiting event.
         """
         wanted = {settled.waits_for for settled in self._waiting if settled.waits_for}
         bindings.lock_keys(self._tx, wanted | (self._newly_known & resolver.newly_known))
@@ -342,7 +342,7 @@ class Batch:
         self._settled.append(SettledEvent(event.id, "handled", name, body, facts_at=translated.at))
 
     def _skip_erased(self, account: str, event: Event, facts: tuple[Fact, ...]) -> None:
-        """Recognise what is told of an account whose data were destroyed, and keep nothing of it.
+        """Recognise an event about an account whose data were destroyed, and keep nothing of it.
 
         What began later is no late news: a person has to see it.
         """

@@ -66,7 +66,7 @@ def holding_back(conn: Connection, account: str, book: Book) -> list[int]:
 
 
 def concerns(services: Services, provider: str, name: str, routing: Routing, account: str | None) -> str:
-    """Return whose dunning an event holds back while it is not applied; empty for nobody's.
+    """Return the account or customer whose dunning an event holds back while it is not applied; empty: none.
 
     `account` is that of its subscription or claim, where one is known. A payment that names only its customer may be
     for any account of that customer.

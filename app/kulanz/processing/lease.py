@@ -1,4 +1,4 @@
-"""A lease on a batch of effects: renewed by a thread, over by a clock that goes on while the machine sleeps.
+"""A lease on a batch of effects: renewed by a thread, measured by a clock that includes the machine's sleep.
 
 The lease is the second wall. That an effect is not carried out twice is up to what is written down before it.
 """

@@ -215,7 +215,7 @@ def _only(names: Iterable[str | None]) -> str | None:
 
 
 def _is_loose(value: Ownership) -> bool:
-    """Whether this is a payment of something unknown: a charge, or what only a refund or a dispute has told of."""
+    """Whether this payment belongs to no known purchase: a charge, or a payment known only by a refund or dispute."""
     return value.base is None and (value.charge or not value.seen)
 
 

@@ -67,7 +67,7 @@ class UnitOfWork:
         return name in self._entries
 
     def account_id(self, name: str) -> str:
-        """Return the id of an account that has been taken, whatever alias it was taken by."""
+        """Return the id of a locked account, also where it was locked by an alias."""
         return self._entries[name].row.id
 
     def is_erased(self, name: str) -> bool:
@@ -165,7 +165,7 @@ class UnitOfWork:
                 erasure.destroy(self._services, tx, Closing(account=entry.account, terms=self.terms, now=self.now))
 
     def _waiting(self, entry: Entry) -> list[TodoRow]:
-        """Return what waits for a person by what was decided."""
+        """Return the to-do items that follow from the decisions."""
         if entry.state is None:
             return []
         account, terms = entry.account, self.terms.under(entry.account.book, self.now)

@@ -1,4 +1,4 @@
-"""Projection of what waits for a person by an account's last decision: the alerts that still hold."""
+"""Projection of an account's last decision to to-do items: the alerts that still hold."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kulanz.store.todos import TodoRow, todo_id
 
 
 def waiting(account: str, state: State, book: Book, moment: Moment) -> list[TodoRow]:
-    """Return what waits by the state of an account, each matter since its alert."""
+    """Return the to-do items of an account's state, each since its alert."""
     return list({row.id: row for row in _rows(account, state, book, moment)}.values())
 
 

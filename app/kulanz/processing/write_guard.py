@@ -19,7 +19,7 @@ from kulanz.store.outbox import EffectRow
 class WriteGuard:
     """What is done directly before each call that changes something at a provider (I11, I15).
 
-    A request that moves money is written down first: whoever finds that note does not repeat it blindly. Then the
+    A request that moves money is written down first: a worker that finds the note does not repeat it blindly. Then the
     lease is looked at, since this process may have been suspended since it took the effect.
     """
 

@@ -38,7 +38,7 @@ def real_now() -> datetime:
 
 
 def boot_seconds() -> float:
-    """Return seconds on a clock that nobody sets, and that goes on while the machine sleeps: for leases."""
+    """Return seconds on a clock that cannot be set, and that includes the machine's sleep: for leases."""
     return time.clock_gettime(_BOOT_CLOCK)
 
 
@@ -96,7 +96,7 @@ class Clock:
 
 
 class ClockLease:
-    """A lease on the test clock, kept in the database. It lapses by itself where its holder was killed."""
+    """A lease on the test clock, kept in the database. It lapses where its holder was killed."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -33,7 +33,7 @@ def is_trusted(tx: Connection, now_real: datetime) -> bool:
 
 
 def jump(tx: Connection) -> Any:
-    """Return `{"last_seen", "found"}` of a jump that nobody has accepted yet, or None."""
+    """Return `{"last_seen", "found"}` of a jump that was not accepted yet, or None."""
     return shared_values.get(tx, JUMP_KEY)
 
 

@@ -34,7 +34,7 @@ class Counters:
         self._thread: threading.Thread | None = None
 
     def flush(self) -> None:
-        """Add what was counted since the last time; a sample that nobody knows yet begins at 0."""
+        """Add the counts since the last flush; an unknown sample begins at 0."""
         with self._lock:
             counted = dict(_counted())
             grown = [(name, counted[name] - self._handed_in.get(name, 0.0)) for name in sorted(counted)]

@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def is_working_day(country: str, day: date) -> bool:
-    """Whether people work on a day in a country; one whose holidays nobody knows has weekends only."""
+    """Whether a day is a working day in a country; a country without known holidays has weekends only."""
     calendar = _holidays_of(country)
     return weekdays(country, day) if calendar is None else calendar.is_working_day(day)
 
 
 @cache
 def _holidays_of(country: str) -> HolidayBase | None:
-    """Load the holidays only where somebody asks for a deadline in working days."""
+    """Load the holidays at the first deadline in working days."""
     from holidays import country_holidays  # noqa: PLC0415
 
     try:

@@ -125,7 +125,7 @@ class Notifier:
 
 
 def connect(url: str, *, timeout: float) -> Redis:
-    """Return a client that gives up after `timeout` seconds and does not try again by itself.
+    """Return a client that gives up after `timeout` seconds and does not retry.
 
     `redis+sentinel://[user:password@]host:port,host:port/MASTER[/db]` asks Sentinels for the master.
     """

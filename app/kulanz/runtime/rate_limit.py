@@ -1,7 +1,7 @@
 """A rate limit for calls to a provider: one budget for all processes, in Redis; without Redis one for each.
 
 A place is a moment at which one request may be sent: never more of them in any minute than the limit, nor closer
-together than the gap. Who waits has its place already, so nobody is overtaken. Like a wake-up signal it carries no
+together than the gap. A waiter has its place already, so none is overtaken. Like a wake-up signal it carries no
 correctness: where the budget is wrong, the provider answers 429, and that is respected.
 """
 
@@ -148,7 +148,7 @@ class RateLimit:
 
     shared: RedisSlots | None = None
     max_wait: float = 30.0
-    """Seconds that a place may be away; beyond it whoever asks is told to come back."""
+    """Seconds until a place at most; beyond it the caller is asked to come back."""
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], None] = time.sleep
     local: LocalSlots = field(default_factory=LocalSlots)

@@ -1,4 +1,4 @@
-"""Faults of a Redis that no waiting cures: a cluster, a certificate that nobody vouches for, a refused password."""
+"""Permanent faults of a Redis: a cluster, a certificate without a trusted authority, a refused password."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def from_error(error: Exception) -> Fault:
     """Return what an error in reaching Redis means."""
     if _UNVERIFIED in str(error):
         advice = "append ?ssl_ca_certs=FILE to REDIS_URL, or ?ssl_cert_reqs=none where the network is trusted"
-        return Fault("nobody vouches for its certificate", advice)
+        return Fault("no trusted authority has signed its certificate", advice)
     if isinstance(error, AuthenticationError):
         return Fault("its user or password is refused", "check REDIS_URL")
     return Fault(type(error).__name__, "check REDIS_URL")

@@ -22,7 +22,7 @@ class NewRecords(msgspec.Struct, frozen=True):
     kept_until: datetime
     archived_at: datetime
     by_timer: int
-    """1: they are destroyed by themselves when their time is over; 0: a person destroys them."""
+    """1: they are destroyed automatically when their time is over; 0: a person destroys them."""
     records: int
     """How many."""
     key: bytes
@@ -78,7 +78,7 @@ def of_account(conn: Connection, account: str) -> list[KeptRecords]:
 
 
 def due(tx: Connection, now: datetime, limit: int, *, by_timer: bool) -> list[KeptRecords]:
-    """Lock what has been kept long enough and that no legal hold keeps; `by_timer` only what goes by itself."""
+    """Lock records whose retention is over, without a legal hold; `by_timer`: only those destroyed automatically."""
     query = _DUE.where(_BY_TIMER) if by_timer else _DUE
     return [KeptRecords(*row) for row in tx.execute(query, {"now": now, "limit": limit})]
 
@@ -94,7 +94,7 @@ def reseal(tx: Connection, id: int, key: bytes, body: bytes) -> None:  # noqa: A
 
 
 def next_due(conn: Connection) -> datetime | None:
-    """Return when the next records go by themselves."""
+    """Return when the next records are destroyed automatically."""
     ends = [max(until, held) if held else until for until, held in _NEXT.rows(conn)]
     return min(ends, default=None)
 
@@ -105,5 +105,5 @@ def destroy(tx: Connection, ids: Collection[int]) -> None:
 
 
 def hold(tx: Connection, account: str, until: datetime) -> int:
-    """Keep the records of an account to an instant whatever the policy says; returns how many classes that are."""
+    """Keep the records of an account until an instant, regardless of the policy; returns the number of classes."""
     return tx.execute(_HOLD, {"of": account, "until": until}).rowcount

@@ -87,7 +87,7 @@ def bind(tx: Connection, pairs: Mapping[str, str]) -> None:
 
 
 def lock_keys(tx: Connection, keys: Collection[str]) -> None:
-    """Keep others from these keys until `tx` ends: whoever binds one, and whoever waits for one to be bound.
+    """Lock these keys until `tx` ends, against workers that bind one and workers that wait for one to be bound.
 
     Take it before anything is written that another may wait for. SQLite has one writer anyway.
     """

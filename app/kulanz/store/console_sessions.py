@@ -19,11 +19,11 @@ def clear_attempts(tx: Connection) -> None:
 
 
 def end(tx: Connection, session: str, *, now: datetime, until: datetime) -> None:
-    """Let nobody use a session any more; it would have run out at `until`."""
+    """Revoke a session that would have run out at `until`."""
     tx.execute(_FORGET_ENDED, {"now": now})
     bulk.insert(tx, ended_sessions, ("id", "until"), [(session, until)], conflict=bulk.ON_CONFLICT_DO_NOTHING)
 
 
 def has_ended(conn: Connection, session: str) -> bool:
-    """Whether somebody has left this session."""
+    """Whether this session was revoked."""
     return conn.execute(_ENDED, {"session": session}).first() is not None

@@ -82,7 +82,7 @@ class Database:
     def scrub(self) -> bool:
         """Forget what is left of rows that were overwritten or deleted, as after an erasure or a change of keys.
 
-        False where somebody who reads prevented it.
+        False where a reader prevented it.
         """
         with _translated():
             return self._server.scrub(_PERSONAL)

@@ -66,7 +66,7 @@ def load(tx: Connection, name: str, frames: Iterator[list[Any]]) -> int:
 
 
 def restart_numbers(tx: Connection) -> None:
-    """Let numbers that the database gives go on after the highest that is there; SQLite does so unasked."""
+    """Set the sequences to the highest number in use; SQLite does so automatically."""
     if tx.dialect.name != "postgresql":
         return
     for table in metadata.sorted_tables:

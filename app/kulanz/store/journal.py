@@ -67,7 +67,7 @@ def numbered(conn: Connection, accounts: Collection[str]) -> list[tuple[int, Jou
 
 
 def give(tx: Connection, rows: Sequence[tuple[int, str, bytes]]) -> None:
-    """Give single facts to another account: number, account, and the fact encrypted anew."""
+    """Give single facts to another account: number, account, and the fact encrypted again."""
     bulk.update(tx, journal, ("id", "account", "fact"), rows)
 
 

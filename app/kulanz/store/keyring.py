@@ -25,7 +25,7 @@ class Keyring:
         return self._make(name, new()) if value is None else value
 
     def rewrap(self, rewrapped: Callable[[bytes], bytes]) -> None:
-        """Wrap every key anew, as after a rotation."""
+        """Wrap every key again, as after a rotation."""
         with self._database.write() as tx:
             rows = [(row.name, rewrapped(row.wrapped)) for row in tx.execute(_ALL)]
             bulk.update(tx, keyring, ("name", "wrapped"), rows)

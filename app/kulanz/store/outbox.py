@@ -47,11 +47,11 @@ class EffectRow(msgspec.Struct, frozen=True):
     next_attempt_at: datetime
     done_at: datetime | None = None
     lease_until: datetime | None = None
-    """As `lease` returns it: the lease of somebody who has died, else None."""
+    """The lapsed lease of a worker that died, as `lease` returns it; else None."""
     error: str | None = None
     decision_seq: int | None = None
     begun_at: datetime | None = None
-    """When the attempt began whose outcome nobody has recorded; None: there is none."""
+    """When the attempt began whose outcome was not recorded; None: there is none."""
     crashes: int = 0
     """How many attempts ended with their worker, before that one."""
     request_note: str | None = None
@@ -185,7 +185,7 @@ def add(tx: Connection, rows: Sequence[EffectRow]) -> None:
 
 
 def lease(database: Database, limit: int, now_real: datetime, seconds: float) -> list[EffectRow]:
-    """Take due effects for `seconds`, in a transaction of its own; nobody else gets them until the lease lapses."""
+    """Lease due effects for `seconds`, in its own transaction; no other worker gets them until the lease lapses."""
     with database.write() as tx:
         rows = [EffectRow(*row) for row in tx.execute(_DUE, {"now": now_real, "limit": limit})]
         if rows:
@@ -217,7 +217,7 @@ def free(tx: Connection, until: datetime) -> int:
 def begin(tx: Connection, row: EffectRow, now_real: datetime) -> bool:
     """Note that an attempt begins, before it does, and that the one before it ended with its worker, if it did.
 
-    False where somebody else has begun one since `row` was leased.
+    False where another worker has begun one since `row` was leased.
     """
     begun = {"effect": row.id, "seen": row.begun_at, "now": now_real, "lost": int(row.begun_at is not None)}
     return tx.execute(_BEGIN, begun).rowcount == 1
@@ -283,7 +283,7 @@ def reseal(tx: Connection, id: str, payload: bytes) -> None:  # noqa: A002
 
 
 def give(tx: Connection, id: str, account: str, payload: bytes) -> None:  # noqa: A002
-    """Give an effect to another account, encrypted anew; the decision behind it stays in the record of the old one."""
+    """Give an effect to another account, encrypted again; its decision stays in the record of the old account."""
     tx.execute(_GIVE, {"effect": id, "to": account, "sealed": payload})
 
 
@@ -293,7 +293,7 @@ def park_pending(tx: Connection, reason: str) -> int:
 
 
 def retry(tx: Connection, ids: Collection[str]) -> int:
-    """Make effects due at once whatever became of them, except those done; returns how many."""
+    """Make effects due at once in any state but done; returns how many."""
     return tx.execute(_RETRY, {"effects": ids}).rowcount
 
 

@@ -183,7 +183,7 @@ def number_between(conn: Connection, first: int, end: int) -> int:
 def retry_some(tx: Connection, state: str, *, after: int, through: int, limit: int) -> tuple[list[int], list[str]]:
     """Make the next events of a state due again as if never tried, and return their numbers and ids.
 
-    With the last of them as the next `after`, each event up to `through` has its turn once, whoever stops in between.
+    With the last of them as the next `after`, each event up to `through` is listed once, also across interruptions.
     """
     matches = list(tx.execute(_next(state), {"after": after, "through": through, "limit": limit}).scalars())
     if matches:

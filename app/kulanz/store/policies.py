@@ -48,8 +48,8 @@ def all(conn: Connection) -> list[PolicyRow]:  # noqa: A001
 def line(rows: Iterable[PolicyRow]) -> list[tuple[datetime, PolicyRow]]:
     """Return the versions of the general policy, each with the moment from which it is in force, rising.
 
-    The first one has always been in force: what began before it is judged by it, whatever later clocks say. Of two of
-    one moment the later counts, and one that is in force before another ends when that one begins.
+    The first one has always been in force: it judges what began before it, too, also after a clock was set back. Of
+    two of one moment the later counts, and one that is in force before another ends when that one begins.
     """
     general = sorted((row for row in rows if row.general), key=lambda row: row.version)
     by_moment = {(row.effective_from if place else _ALWAYS): row for place, row in enumerate(general)}

@@ -131,7 +131,7 @@ class Server:
 
 
 def errors() -> tuple[type[Exception], ...]:
-    """Return what the driver raises by itself, where it is installed."""
+    """Return the driver's own error types, where it is installed."""
     try:
         import psycopg  # noqa: PLC0415  # An extra that SQLite does without.
     except ImportError:

@@ -1,6 +1,6 @@
 """Statements that run for every batch: compiled once, and then given to the driver without further ceremony.
 
-SQLAlchemy looks up, checks and wraps each execution anew, which takes several times as long as SQLite takes to answer.
+SQLAlchemy looks up, checks and wraps each execution again, which takes several times as long as SQLite takes to answer.
 """
 
 from __future__ import annotations

@@ -122,10 +122,10 @@ def reencrypt(
     limit: int,
     seal: Callable[[bytes, bytes], bytes],
 ) -> tuple[tuple[Any, ...] | None, int]:
-    """Seal some values of a place anew that do not begin with `first`; return the last one's key, and how many.
+    """Encrypt again some values of a place that do not begin with `first`; return the last one's key, and how many.
 
-    No key: that was all. What cannot be opened stays as it is. The rows are locked: whoever decides about an account
-    meanwhile waits, or is waited for.
+    No key: that was all. Values that cannot be decrypted stay as they are. The rows are locked: a decision
+    about an account waits meanwhile, or is waited for.
     """
     query = select(*place.key, *place.at, place.column).where(place.column.is_not(None), place.own, place.head != first)
     if after:

@@ -1,6 +1,6 @@
 """The files of the spool: append-only records that survive a crash of the process or the disk in mid-write.
 
-A record is framed by a mark, its length and a checksum. What is whole is found again, whatever is torn around it.
+A record is framed by a mark, its length and a checksum. A whole record is found again between torn ones.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ SEGMENT_BYTES = 8 * 1024 * 1024
 class Spool:
     """A folder of segments, one for each process that writes, and at most `limit` bytes of them together.
 
-    A segment is locked by whoever writes or drains it; the lock of a process that died is gone with it.
+    A segment is locked by the process that writes or drains it; the lock ends with the process.
     """
 
     def __init__(self, folder: Path, limit: int) -> None:
@@ -54,9 +54,9 @@ class Spool:
                 segment.close()
 
     def take(self, after: str = "") -> Segment | None:
-        """Return the oldest segment of a later name that nobody else uses, locked; our own is written no further.
+        """Return the oldest segment of a later name that no other process uses, locked; our own is written no further.
 
-        Close it, whatever became of it. None: there is none.
+        The caller closes it in any case. None: there is none.
         """
         with self._using:
             own, self._own = self._own, None
@@ -102,7 +102,7 @@ class Spool:
                 probe.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Give our own segment to whoever takes it."""
+        """Close our own segment, so that any process may drain it."""
         with self._using:
             own, self._own = self._own, None
             if own is not None:
@@ -196,7 +196,7 @@ def _checksum(record: bytes) -> bytes:
 
 
 def _locked(path: Path) -> Segment | None:
-    """Open and lock a segment; None where somebody uses it, or has done away with it meanwhile."""
+    """Open and lock a segment; None where another process uses it, or has removed it meanwhile."""
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:

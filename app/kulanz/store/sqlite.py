@@ -22,7 +22,7 @@ ERRORS = (sqlite3.Error,)
 _BUSY_SECONDS = 5.0
 _POLL_SECONDS = 0.001
 _SCRUB_MILLISECONDS = 1000
-"""For who reads; nobody writes meanwhile."""
+"""A transaction for a reader; there is no writer meanwhile."""
 _CACHE_KIB = 8192
 """A batch that does not fit spills into the log early."""
 _SMALL_CACHE_KIB = 1024
@@ -36,7 +36,7 @@ class File:
     """One database file, its locks beside it, all private to the user.
 
     The driver's own transaction handling is switched off; `BEGIN IMMEDIATE` takes the write lock before anything is
-    read, because a lock that is taken later fails at once instead of waiting when somebody else has written since.
+    read, because a lock that is taken later fails at once instead of waiting when another connection has written since.
     """
 
     def __init__(self, path: Path) -> None:
@@ -60,7 +60,7 @@ class File:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """Open a transaction that sees one state and waits for nobody."""
+        """Open a transaction that reads one snapshot and waits for no lock."""
         with self._read.begin() as conn:
             yield conn
 
@@ -93,7 +93,7 @@ class File:
         """Wait for the turn to write.
 
         SQLite's own waiting polls ever more rarely, so that a busy writer starves the others. Here the next one
-        holds `next` while it waits for `turn`: whoever has just written cannot come in before it.
+        holds `next` while it waits for `turn`: the last writer cannot come in before it.
         """
         deadline = time.monotonic() + _BUSY_SECONDS
         with self._locked("next", deadline):

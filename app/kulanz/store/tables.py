@@ -277,7 +277,7 @@ lookups = Table(
     Index("ix_lookups_account", "account"),
     sqlite_with_rowid=False,
 )
-"""Keyed hashes of what people search an account by and nobody may read: mail addresses."""
+"""Keyed hashes of the mail addresses that people search an account by; the addresses cannot be read from them."""
 
 matters = Table(
     "matters",
@@ -361,7 +361,7 @@ ended_sessions = Table(
     Column("id", String, primary_key=True),
     Column("until", Instant, nullable=False),
 )
-"""Sessions that somebody left before they ran out."""
+"""Sessions that were revoked before they ran out."""
 
 tallies = Table(
     "tallies",
@@ -384,7 +384,7 @@ todos = Table(
     Index("ix_todos_account", "account"),
     Index("ix_todos_since", "since", "id"),
 )
-"""What waits for a person and is in no other table: by an account's last decision, or told once (`by_policy` false)."""
+"""To-do items that stand in no other table: from an account's last decision, or alerted once (`by_policy` false)."""
 
 todo_marks = Table(
     "todo_marks",
@@ -395,7 +395,7 @@ todo_marks = Table(
     Column("assigned_to", String),
     Column("assigned_at", Instant),
 )
-"""Who has seen what waits for a person, and who takes care of it; in policy time."""
+"""Who acknowledged a to-do item, and to whom it is assigned; in policy time."""
 
 todos_told = Table(
     "todos_told",
@@ -405,4 +405,4 @@ todos_told = Table(
     Column("account", String, nullable=False),
     Column("topic", String, nullable=False),
 )
-"""What each chat was told that waits, and not yet that it is over; `chat` is a keyed hash of its address."""
+"""The open to-do items that each chat was notified of; `chat` is a keyed hash of its address."""

@@ -97,7 +97,7 @@ def next_due(conn: Connection, but: str | None = None) -> datetime | None:
 
 
 def next_due_or_expiry(conn: Connection, but: str | None = None) -> datetime | None:
-    """Return when there is something to do next by itself: a timer, or the end of what the law keeps."""
+    """Return when the next timer is due, or the next retention period ends."""
     moments = (next_due(conn, but), archive.next_due(conn))
     return min((moment for moment in moments if moment is not None), default=None)
 

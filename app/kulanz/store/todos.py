@@ -1,4 +1,4 @@
-"""What waits for a person and is in no other table, and who has seen it or takes care of it."""
+"""To-do items that stand in no other table, with their acknowledgements and assignees."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ class TodoRow(msgspec.Struct, frozen=True):
     since: datetime
     """Policy time."""
     by_policy: bool
-    """Whether it follows from the account's last decision; else it was told once, and stays until it is seen."""
+    """Whether it follows from the account's last decision; else it was alerted once, and stays until acknowledged."""
 
 
 class TodoMark(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class TodoMark(msgspec.Struct, frozen=True):
 
 
 class Told(msgspec.Struct, frozen=True):
-    """One matter that a chat was told of, and not yet that it is over."""
+    """One open matter that a chat was notified of."""
 
     id: str
     account: str
@@ -83,7 +83,7 @@ def todo_id(topic: str, account: str, subject: str) -> str:
 
 
 def replace(tx: Connection, wanted: Mapping[str, Sequence[TodoRow]]) -> None:
-    """Make what waits by the last decisions of these accounts, which are locked, exactly this."""
+    """Replace the to-do items that follow from the last decisions of these accounts, which are locked."""
     if not wanted:
         return
     present = {row[0] for row in tx.execute(_OF_ACCOUNTS, {"accounts": list(wanted)})}
@@ -99,7 +99,7 @@ def add(tx: Connection, rows: Sequence[TodoRow]) -> None:
 
 
 def listing(conn: Connection, ending: Collection[str], limit: int) -> list[TodoRow]:
-    """Return what is listed, the longest waiting first; of topics that are `ending` when seen, what nobody has seen."""
+    """Return the items, the longest waiting first; of topics `ending` when acknowledged, the unacknowledged ones."""
     return [TodoRow(*row) for row in conn.execute(_ALL, {"ending": list(ending), "limit": limit})]
 
 
@@ -125,12 +125,12 @@ def mark(tx: Connection, said: TodoMark) -> None:
 
 
 def told(conn: Connection, chat: str) -> list[Told]:
-    """Return what a chat was told that waits."""
+    """Return the open items that a chat was notified of."""
     return [Told(*row) for row in conn.execute(_TOLD, {"by": chat})]
 
 
 def tell(tx: Connection, chat: str, new: Sequence[Told], over: Sequence[Told]) -> None:
-    """Note that a chat was told of these, and that those are over."""
+    """Note that a chat was notified of new items, and of the end of others."""
     bulk.delete(tx, todos_told, ("chat", "id"), [(chat, each.id) for each in over])
     rows = [(chat, *msgspec.structs.astuple(each)) for each in new]
     bulk.insert(tx, todos_told, _TOLD_COLUMNS, rows, conflict=bulk.ON_CONFLICT_DO_NOTHING)

@@ -212,7 +212,7 @@ def concern(tx: Connection, id: int, old: str, new: str) -> None:  # noqa: A002
 
 
 def wake(tx: Connection, subscriptions: Collection[str]) -> int:
-    """Let the events go on that wait for one of these subscriptions, or have given up waiting; returns how many."""
+    """Make events due again that wait for one of these subscriptions, or gave up waiting; returns how many."""
     return _WAKE.write(tx, subscriptions=subscriptions) if subscriptions else 0
 
 
@@ -274,7 +274,7 @@ def more_received(conn: Connection, than: int) -> bool:
 
 
 def give(tx: Connection, id: int, account: str, body: bytes) -> None:  # noqa: A002
-    """Give one handled event to another account, its body encrypted anew."""
+    """Give one handled event to another account, its body encrypted again."""
     bulk.update(tx, inbox, ("id", "account", "body"), [(id, account, body)])
 
 

@@ -1,6 +1,6 @@
 """Which worker is at which events: how a crash is noticed and counted, and how several workers keep apart.
 
-A claim need not survive a power failure, since nobody is left then to have claimed anything.
+A claim need not survive a power failure: the workers that claimed something are gone then, too.
 """
 
 from __future__ import annotations
@@ -100,17 +100,17 @@ def claim(database: Database, worker: str, limit: int, now_real: datetime) -> li
 
 
 def unannounced(conn: Connection) -> list[int]:
-    """Return the events that were parked because workers died at them, and of which nobody has been told."""
+    """Return the events that were parked because workers died at them, and that were not alerted yet."""
     return [event for (event,) in _UNANNOUNCED.rows(conn)]
 
 
 def announce(tx: Connection, event: int) -> None:
-    """Note that somebody was told."""
+    """Note that operators were alerted."""
     tx.execute(_ANNOUNCED, {"parked": event})
 
 
 def hold(tx: Connection, worker: str) -> bool:
-    """Lock this worker's claim while `tx` lasts; False if somebody took it for dead."""
+    """Lock this worker's claim while `tx` lasts; False if another worker took it for dead."""
     return _MINE.scalar(tx, worker=_name(worker)) is not None
 
 

@@ -22,7 +22,7 @@ class NewEvent(msgspec.Struct, frozen=True):
     delivery_key: bytes
     content_key: bytes | None
     lane: int
-    """0 to 32767, from whatever names the account best: workers share the inbox by it."""
+    """0 to 32767, from the best name of the account that the event has: workers share the inbox by it."""
     state: str
     received_at: datetime
     body: bytes
@@ -54,13 +54,13 @@ class Event(msgspec.Struct, frozen=True):
     waits_for: str | None
     mode: str
     content_key: bytes | None
-    """As it was told at arrival; None where it was not readable then."""
+    """The value read at arrival; None where it was not readable then."""
     delivery_key: bytes
     """The identity of the delivery, to which its sealed body is bound."""
 
 
 class SettledEvent(msgspec.Struct, frozen=True):
-    """What a drain made of one event; `body` is sealed anew, with the account's key, or None if it stays as it is."""
+    """The outcome of one event; `body` is encrypted with the account's key, or None if it stays as it is."""
 
     id: int
     state: str
@@ -70,7 +70,7 @@ class SettledEvent(msgspec.Struct, frozen=True):
     waits_for: str | None = None
     facts_at: datetime | None = None
     concerns: str | None = None
-    """Whose dunning it holds back while it is not applied: an account, a customer's key, or empty for nobody's."""
+    """The account, or customer's key, whose dunning this event holds back while it is not applied; empty: none."""
 
 
 def event_id(number: int) -> str:

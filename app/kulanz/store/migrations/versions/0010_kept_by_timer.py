@@ -1,4 +1,4 @@
-"""What goes by itself is found however much is kept that waits for a person: every batch asks for it."""
+"""Index for records that are destroyed automatically: every batch asks for them."""
 
 import sqlalchemy as sa
 from alembic import op

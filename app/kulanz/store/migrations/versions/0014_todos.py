@@ -1,4 +1,4 @@
-"""What waits for a person, who has seen it, and which chats were told."""
+"""To-do items, who acknowledged them, and which chats were notified."""
 
 import sqlalchemy as sa
 from alembic import op
