@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
@@ -285,7 +285,7 @@ def _told(rule: str, detail: Mapping[str, Any]) -> Message:
         words["term"] = counted("{number} month", "{number} months", detail["term_months"])
     told = Message(text=SENTENCES.get(rule, "{rule}"), values={"rule": rule, **words})
     if detail.get("differs") and rule in {"refund.requested", "refund.amended"}:
-        told = told.also(_DIFFERENCES.get(tuple(sorted(detail["differs"]))))
+        told = told.also(_difference(detail["differs"]))
     if detail.get("unverified"):
         told = told.also(message("Unverified: the provider was asked for a day and gave no answer."))
     return told.also(message("Reason: {reason}", reason=detail["reason"]) if detail.get("reason") else None)
@@ -336,26 +336,36 @@ _VERDICTS = {
 }
 
 
-def why_of(word: str) -> Message:
-    """Return why a request got its verdict, by the word in its document."""
-    return Message(text=REASONS[word]) if word in REASONS else _UNSAID
+def verdict(document: Mapping[str, Any]) -> Iterator[Message]:
+    """Yield what the policy says of a request for a refund, by its document."""
+    developer = document["developer"] or {}
+    why = _why(str(document["why"]), developer.get("name"), developer.get("contact"))
+    yield message("The reason: {why}.", why=why)
+    if document["differs_from_account"]:
+        yield _difference(document["differs_from_account"])
+    if document["statutory_withdrawal_until"]:
+        until = _value(document["statutory_withdrawal_until"])
+        yield message("A statutory withdrawal is possible until {until}.", until=until)
+    yield message("Statutory rights are not affected.")
 
 
-_UNSAID = message("a person is to say")
+def _why(word: str, developer: str | None, contact: str | None) -> Message:
+    """Return why a request got its verdict, with whose policy a product follows."""
+    why = Message(text=REASONS[word]) if word in REASONS else message("a person is to say")
+    if not developer:
+        return why
+    return message("{why} ({developer}, {contact})", why=why, developer=developer, contact=contact)
+
+
+def _difference(names: Sequence[str]) -> Message:
+    return _DIFFERENCES.get(tuple(sorted(names)), _DIFFERENCES["contact_email", "organisation"])
 
 
 def _refund(detail: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a request's words mean; the reason of a decision is told by itself."""
     if "verdict" not in detail:
         return {}
-    why = why_of(str(detail.get("why")))
-    if detail.get("developer"):
-        why = message(
-            "{why} ({developer}, {contact})",
-            why=why,
-            developer=detail["developer"],
-            contact=detail["developer_contact"],
-        )
+    why = _why(str(detail.get("why")), detail.get("developer"), detail.get("developer_contact"))
     return {
         "verdict_words": _VERDICTS.get(str(detail["verdict"]), _VERDICTS["review"]).given(why=why),
         "why_words": why,

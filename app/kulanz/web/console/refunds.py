@@ -56,10 +56,11 @@ class RefundPages:
         with self._services.database.read() as conn:
             now, noted = self._services.clock.now(conn), audit_log.about(conn, str(matches["id"]))
         undecided = matches["state"] in UNDECIDED_STATES
+        reader = read_by(accepted(), self._services.settings.timezone)
         return render_template(
             "ops/refund.html",
             one=matches,
-            why=read_by(accepted(), self._services.settings.timezone).read(sentences.why_of(str(matches["why"]))),
+            verdict=[reader.read(each) for each in sentences.verdict(matches)],
             plainly=plainly,
             acts=noted,
             now=now,
