@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,11 +18,17 @@ from hypothesis import HealthCheck, settings
 from kulanz.store import migrate
 from kulanz.store.database import Database
 from kulanz.store.tables import metadata
-from tests.servers import PostgreSQL, a_pgbouncer, a_postgresql, a_redis, empty
+from tests.memory import in_memory
+from tests.retelling import Retelling
+from tests.servers import PostgreSQL, Sweeper, a_pgbouncer, a_postgresql, a_redis
 
 # Hundreds of processes start while the tests run: where bytecode is not kept, each compiles the whole project again.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# No test of this folder is about what a disk keeps when its power fails.
+if (memory := in_memory()) is not None:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", memory)
 
 # A busy machine is no reason for a property to fail. `--hypothesis-profile thorough` tries every property more often.
 settings.register_profile("kulanz", max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -40,6 +48,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """Start one worker more than there are cores, if no number is given: many tests wait for other processes."""
     return None if "PYTEST_XDIST_AUTO_NUM_WORKERS" in os.environ else (os.cpu_count() or 1) + 1
+
+
+def pytest_collection_finish() -> None:
+    """Leave what lasts as long as the session out of garbage collections: each would walk through every test."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
@@ -67,16 +81,16 @@ def postgresql_template(postgresql: PostgreSQL) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def _migrated_postgresql_url(postgresql: PostgreSQL, postgresql_template: str) -> Iterator[str]:
-    with postgresql.a_database(postgresql_template) as url:
-        yield url
+def _sweeper(postgresql: PostgreSQL, postgresql_template: str) -> Iterator[Sweeper]:
+    with postgresql.a_database(postgresql_template) as url, closing(Sweeper(url, metadata.tables)) as sweeper:
+        yield sweeper
 
 
 @pytest.fixture
-def postgresql_url(_migrated_postgresql_url: str) -> Iterator[str]:
+def postgresql_url(_sweeper: Sweeper) -> Iterator[str]:
     """A migrated, empty PostgreSQL database; a test that changes its shape makes one with `postgresql.a_database`."""
-    yield _migrated_postgresql_url
-    empty(_migrated_postgresql_url, metadata.tables)
+    yield _sweeper.url
+    _sweeper.sweep()
 
 
 @pytest.fixture(scope="session")
@@ -110,6 +124,12 @@ def database(database_url: str) -> Iterator[Database]:
     database = Database(database_url)
     yield database
     database.dispose()
+
+
+@pytest.fixture(scope="session")
+def retelling(tmp_path_factory: pytest.TempPathFactory) -> Retelling:
+    """Give what a story left behind without telling it again."""
+    return Retelling(tmp_path_factory.mktemp("told"))
 
 
 @pytest.fixture(scope="session")

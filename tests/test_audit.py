@@ -16,21 +16,26 @@ from kulanz.privacy import audit
 from kulanz.services import Services
 from kulanz.store import accounts, ledger, tables
 from kulanz.store.database import Connection
-from tests.days import days_go_by, product, settings_of, settle
+from tests.days import days_go_by, settings_of, settle
 from tests.lemonsqueezy import MONDAY
+from tests.retelling import Retelling
 from tests.workers.instance import an_unpaid_account
 
 DECISIONS = tables.decisions
 ORG = "org_1"
 
 
+def two_accounts(services: Services) -> None:
+    for number in (1, 5):
+        an_unpaid_account(services, number)
+    days_go_by(services, 9)
+
+
 @pytest.fixture
-def services(tmp_path: Path, database_url: str) -> Iterator[Services]:
+def services(tmp_path: Path, database_url: str, retelling: Retelling) -> Iterator[Services]:
     """Two accounts with a few decisions each."""
-    with product(settings_of(tmp_path, database_url, test_clock=True), at=MONDAY) as services:
-        for number in (1, 5):
-            an_unpaid_account(services, number)
-        days_go_by(services, 9)
+    settings = settings_of(tmp_path, database_url, test_clock=True)
+    with retelling.told(settings, two_accounts, at=MONDAY) as (services, _):
         yield services
 
 

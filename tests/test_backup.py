@@ -28,8 +28,9 @@ from kulanz.store import dump, migrate, outbox, tables
 from kulanz.store.database import Database
 from kulanz.store.spool import Spool
 from tests.cli.conftest import Kulanz, kulanz
-from tests.days import days_go_by, product, settings_of, settle
+from tests.days import days_go_by, settings_of, settle
 from tests.lemonsqueezy import MONDAY, delivery, subscription_created, subscription_payment_success
+from tests.retelling import Retelling
 from tests.servers import PostgreSQL
 from tests.workers.instance import an_unpaid_account, receive
 
@@ -37,23 +38,26 @@ __all__ = ["kulanz"]
 ORG = "org_1"
 
 
+def much_that_waits(services: Services) -> None:
+    for number in (1, 5):
+        an_unpaid_account(services, number)
+    days_go_by(services, 3)
+    receive(services, subscription_payment_success(account=None, subscription=1, customer=2, invoice=3))
+    an_unpaid_account(services, 13)
+    for day in (4, 8):
+        services.clock.set(MONDAY + timedelta(days=day))
+        pipeline.process(services)
+    away = replace(services, database=Database("sqlite:////proc/nowhere/kulanz.db"))
+    with closing(Receiver(away)) as receiver:
+        body, headers = delivery(subscription_created(account="org_9", subscription=9, customer=10))
+        assert receiver.accept("lemonsqueezy", headers, body).status == 200
+
+
 @pytest.fixture
-def services(tmp_path: Path, database_url: str) -> Iterator[Services]:
+def services(tmp_path: Path, database_url: str, retelling: Retelling) -> Iterator[Services]:
     """Two accounts, outgoing actions that wait, and a delivery in the spool."""
     settings = settings_of(tmp_path, database_url, test_clock=True, spool=1)
-    with product(settings, at=MONDAY) as services:
-        for number in (1, 5):
-            an_unpaid_account(services, number)
-        days_go_by(services, 3)
-        receive(services, subscription_payment_success(account=None, subscription=1, customer=2, invoice=3))
-        an_unpaid_account(services, 13)
-        for day in (4, 8):
-            services.clock.set(MONDAY + timedelta(days=day))
-            pipeline.process(services)
-        away = replace(services, database=Database("sqlite:////proc/nowhere/kulanz.db"))
-        with closing(Receiver(away)) as receiver:
-            body, headers = delivery(subscription_created(account="org_9", subscription=9, customer=10))
-            assert receiver.accept("lemonsqueezy", headers, body).status == 200
+    with retelling.told(settings, much_that_waits, at=MONDAY) as (services, _):
         yield services
 
 

@@ -24,9 +24,10 @@ from kulanz.queries.replay.replay import replay
 from kulanz.services import Services
 from kulanz.store import accounts, archive, certificates, email_index, erasing, inbox, outbox, tables
 from kulanz.store.database import Database
-from tests.days import DAY, days_go_by, product, settings_of, settle
+from tests.days import DAY, days_go_by, settings_of, settle
 from tests.fake_servers import CallbackReceiver, a_callback_receiver
 from tests.lemonsqueezy import MONDAY, subscription_cancelled, subscription_created, subscription_updated
+from tests.retelling import Retelling
 from tests.workers.instance import an_unpaid_account, receive
 
 ORG = "org_1"
@@ -39,14 +40,20 @@ def callbacks() -> Iterator[CallbackReceiver]:
         yield receiver
 
 
+def nobody_pays(services: Services) -> None:
+    for number in (1, 5):
+        an_unpaid_account(services, number)
+    days_go_by(services, 9)
+
+
 @pytest.fixture
-def services(tmp_path: Path, database_url: str, callbacks: CallbackReceiver) -> Iterator[Services]:
+def services(
+    tmp_path: Path, database_url: str, callbacks: CallbackReceiver, retelling: Retelling
+) -> Iterator[Services]:
     """Two accounts that did not pay, on hold since a week after MONDAY."""
     stated = {"callback_url": callbacks.url, "callback_secret": callbacks.secret, "test_clock": True}
-    with product(settings_of(tmp_path, database_url, **stated), at=MONDAY) as services:
-        for number in (1, 5):
-            an_unpaid_account(services, number)
-        days_go_by(services, 9)
+    with retelling.told(settings_of(tmp_path, database_url, **stated), nobody_pays, at=MONDAY) as (services, _):
+        callbacks.requests.clear()
         yield services
 
 

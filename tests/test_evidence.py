@@ -19,26 +19,38 @@ from kulanz.queries.evidence.check import check
 from kulanz.queries.evidence.page import DATA_BEGINS, SIGNATURE_BEGINS, SIGNATURE_ENDS, written
 from kulanz.services import Services
 from kulanz.store.database import Database
-from tests.days import days_go_by, product, settings_of, settle
+from tests.days import days_go_by, settings_of, settle
 from tests.fake_servers import CallbackReceiver, Mailbox, a_callback_receiver, a_mailbox
 from tests.lemonsqueezy import MONDAY
+from tests.retelling import Retelling
 from tests.workers.instance import an_unpaid_account
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def callbacks() -> Iterator[CallbackReceiver]:
     with a_callback_receiver() as receiver:
         yield receiver
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def mailbox() -> Iterator[Mailbox]:
+    """The letters of all tests: what was told before the first is sent once."""
     with a_mailbox() as mailbox:
         yield mailbox
 
 
+def downgraded_and_disputed(services: Services) -> None:
+    an_unpaid_account(services, 1)
+    days_go_by(services, 9)
+    order = OpenDispute(amount=1999, currency="EUR", reason="<b>fraud</b> & more", reference="case-77")
+    execute.command(services, "org_1", order, "anna")
+    settle(services)
+
+
 @pytest.fixture
-def services(tmp_path: Path, database_url: str, callbacks: CallbackReceiver, mailbox: Mailbox) -> Iterator[Services]:
+def services(
+    tmp_path: Path, database_url: str, callbacks: CallbackReceiver, mailbox: Mailbox, retelling: Retelling
+) -> Iterator[Services]:
     """An account that did not pay, was downgraded, and then disputed."""
     stated = {
         "callback_url": callbacks.url,
@@ -47,12 +59,8 @@ def services(tmp_path: Path, database_url: str, callbacks: CallbackReceiver, mai
         "mail_from": "billing@shop.example",
         "test_clock": True,
     }
-    with product(settings_of(tmp_path, database_url, **stated), at=MONDAY) as services:
-        an_unpaid_account(services, 1)
-        days_go_by(services, 9)
-        order = OpenDispute(amount=1999, currency="EUR", reason="<b>fraud</b> & more", reference="case-77")
-        execute.command(services, "org_1", order, "anna")
-        settle(services)
+    settings = settings_of(tmp_path, database_url, **stated)
+    with retelling.told(settings, downgraded_and_disputed, at=MONDAY) as (services, _):
         yield services
 
 

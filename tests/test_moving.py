@@ -22,8 +22,9 @@ from kulanz.runtime.clock import real_now
 from kulanz.services import Services, build
 from kulanz.store import copying, migrate, tables
 from tests.cli.conftest import Kulanz, kulanz
-from tests.days import days_go_by, product, settings_of, settle
+from tests.days import days_go_by, settings_of, settle
 from tests.lemonsqueezy import MONDAY, subscription_created
+from tests.retelling import Retelling
 from tests.servers import PostgreSQL
 from tests.workers.instance import an_unpaid_account, receive
 
@@ -31,17 +32,20 @@ __all__ = ["kulanz"]
 QUIET = timedelta(0)
 
 
+def accounts_of_every_kind(services: Services) -> None:
+    for number in (1, 5):
+        an_unpaid_account(services, number)
+    days_go_by(services, 3)
+    for number, name in enumerate(("Org_b", "org-c", "ärger", "org a", "ORG_A"), 20):
+        receive(services, subscription_created(account=name, subscription=number * 10, customer=number))
+    settle(services)
+
+
 @pytest.fixture
-def services(tmp_path: Path, database_url: str) -> Iterator[Services]:
+def services(tmp_path: Path, database_url: str, retelling: Retelling) -> Iterator[Services]:
     """Accounts with decisions, timers, and outgoing actions that wait; names that languages sort otherwise."""
     settings = settings_of(tmp_path, database_url, test_clock=True)
-    with product(settings, at=MONDAY) as services:
-        for number in (1, 5):
-            an_unpaid_account(services, number)
-        days_go_by(services, 3)
-        for number, name in enumerate(("Org_b", "org-c", "ärger", "org a", "ORG_A"), 20):
-            receive(services, subscription_created(account=name, subscription=number * 10, customer=number))
-        settle(services)
+    with retelling.told(settings, accounts_of_every_kind, at=MONDAY) as (services, _):
         yield services
 
 

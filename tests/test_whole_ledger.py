@@ -17,6 +17,7 @@ from sqlalchemy import Table, delete, insert, select, update
 
 from kulanz.commands import execute
 from kulanz.commands.commands import EraseAccount
+from kulanz.config import Settings
 from kulanz.crypto import places
 from kulanz.errors import UnreadableError
 from kulanz.privacy import after_restore, audit, ledger_head, rotation
@@ -28,6 +29,7 @@ from kulanz.store.database import Connection
 from kulanz_workers.scheduler import Scheduler
 from tests.days import days_go_by, product, settings_of, settle
 from tests.lemonsqueezy import MONDAY, subscription_created, subscription_payment_failed
+from tests.retelling import Retelling
 from tests.workers.instance import an_unpaid_account, receive
 
 ORG, OTHER = "org_1", "org_5"
@@ -45,14 +47,34 @@ class Past:
     strange_keys: list[dict[str, Any]]
 
 
-def installation(folder: Path, url: str) -> Any:
-    return product(settings_of(folder, url, test_clock=True), at=MONDAY)
+def settings_in(folder: Path, url: str) -> Settings:
+    return settings_of(folder, url, test_clock=True)
 
 
 def begin(services: Services) -> None:
     for number in (1, 5):
         an_unpaid_account(services, number)
     days_go_by(services, 3)
+
+
+def two_accounts(services: Services) -> AccountRow:
+    begin(services)
+    with services.database.read() as conn:
+        row = accounts.exactly(conn, ORG)
+    assert row is not None
+    days_go_by(services, 9)
+    assert after_restore.advance(services) == []
+    return row
+
+
+def strangers(services: Services) -> tuple[AccountRow, list[dict[str, Any]], list[dict[str, Any]]]:
+    begin(services)
+    with services.database.read() as conn:
+        stranger = accounts.exactly(conn, ORG)
+        decisions = [row._asdict() for row in conn.execute(select(tables.decisions).where(of(tables.decisions)))]
+        keys = [row._asdict() for row in conn.execute(select(tables.keyring))]
+    assert stranger is not None
+    return stranger, decisions, keys
 
 
 @pytest.fixture
@@ -62,26 +84,17 @@ def past() -> list[Past]:
 
 
 @pytest.fixture
-def services(tmp_path: Path, database_url: str, _sqlite_template: Path, past: list[Past]) -> Iterator[Services]:
+def services(
+    tmp_path: Path, database_url: str, _sqlite_template: Path, past: list[Past], retelling: Retelling
+) -> Iterator[Services]:
     """Two accounts with a few decisions each, and a head that knows all of them."""
     folder = tmp_path / "other"
     folder.mkdir()
     shutil.copyfile(_sqlite_template, folder / "kulanz.db")
-    with installation(folder, f"sqlite:///{folder}/kulanz.db") as other:
-        begin(other)
-        with other.database.read() as conn:
-            stranger = accounts.exactly(conn, ORG)
-            decisions = [row._asdict() for row in conn.execute(select(tables.decisions).where(of(tables.decisions)))]
-            keys = [row._asdict() for row in conn.execute(select(tables.keyring))]
-    with installation(tmp_path, database_url) as services:
-        begin(services)
-        with services.database.read() as conn:
-            row = accounts.exactly(conn, ORG)
-        assert row is not None
-        assert stranger is not None
-        past.append(Past(row, stranger, decisions, keys))
-        days_go_by(services, 9)
-        assert after_restore.advance(services) == []
+    with retelling.told(settings_in(folder, f"sqlite:///{folder}/kulanz.db"), strangers, at=MONDAY) as (_, elsewhere):
+        pass
+    with retelling.told(settings_in(tmp_path, database_url), two_accounts, at=MONDAY) as (services, row):
+        past.append(Past(row, *elsewhere))
         yield services
 
 

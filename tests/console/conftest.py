@@ -39,8 +39,10 @@ def services(settings: Settings) -> Iterator[Services]:
 
 
 @pytest.fixture
-def app(services: Services) -> WebApp:
-    return create_app(services)
+def app(services: Services) -> Iterator[WebApp]:
+    app = create_app(services)
+    yield app
+    app.receiver.close()
 
 
 @pytest.fixture

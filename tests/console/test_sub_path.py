@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -20,8 +20,10 @@ PAGES = ("", "accounts", "accounts/org_42", "events", "effects", "disputes", "re
 
 
 @pytest.fixture
-def trusting(services: Services, settings: Settings) -> WebApp:
-    return create_app(replace(services, settings=replace(settings, trusted_proxies=("127.0.0.1",))))
+def trusting(services: Services, settings: Settings) -> Iterator[WebApp]:
+    app = create_app(replace(services, settings=replace(settings, trusted_proxies=("127.0.0.1",))))
+    yield app
+    app.receiver.close()
 
 
 class Proxy:

@@ -19,60 +19,14 @@ from hypothesis import strategies as st
 from kulanz.delivery import AttemptState, deliver
 from kulanz.delivery.mail import MAIL_POLICY
 from kulanz.delivery.notices import LANGUAGES, REQUIRED, Recipient, RenderedNotice, locale_of, render, zone_of
+from kulanz.delivery.samples import EVERYTHING, least
 from kulanz.errors import UntranslatableError
 from kulanz.formats.bank_accounts import BankAccount
 from tests.delivery import snapshots, values
 
 BILLING = "https://app.plexo.example/billing"
-FULL: dict[str, Any] = {
-    "plan": "professional",
-    "deadline": "2026-03-08T14:08:20Z",
-    "amount": 4900,
-    "amount_due": 1999,
-    "currency": "EUR",
-    "clause": "6.2",
-    "on_grace_end": "cancel",
-    "access": "full",
-    "reason": "dispute",
-    "data_deletion_eligible_at": "2026-04-08T14:08:20Z",
-    "decision": "denied",
-    "pay_by": "2026-03-20T00:00:00Z",
-    "statutory_withdrawal_until": "2026-03-19T23:00:00Z",
-    "topic": "mass_action_brake",
-    "letter": "last_demand",
-    "total_due": 3499,
-    "fee": 1000,
-    "fees": 1500,
-    "invoice": "1134999",
-    "overdue_since": "2026-03-01T14:08:20Z",
-    "collections": True,
-    "subject": "lemonsqueezy:1134999",
-    "kind": "users",
-    "quantity": 2,
-    "unit_price": 590,
-    "draft_amount": 571,
-    "refund_due": 571,
-    "billed_until": "2026-04-17T00:00:00Z",
-    "ends_at": "2026-04-17T00:00:00Z",
-    "cites": True,
-    "consequence_clause": "6.2",
-    "amount_clause": "14",
-    "had_grace": True,
-    "restores": True,
-    "part_paid": 500,
-    "tax_kept": 319,
-    "plan_ends": True,
-    "why": "renewal",
-    "decision_reason": "It was used for a month.",
-    "developer": "Acme Apps",
-    "developer_contact": "help@acme.example",
-    "measure": "30 GB",
-    "piece": "10 GB",
-    "tax": "included",
-    "fee_currency": "EUR",
-    "fee_possible": True,
-    "names": {"users": {"de": "Zusätzliche Benutzer", "en": "Additional users", "fr": "Utilisateurs supplémentaires"}},
-}
+FULL: dict[str, Any] = {name: value for name, value in EVERYTHING.items() if name != "policy_url"}
+"""All but the one link beside the billing page."""
 EVERY = [(notice, language) for notice in REQUIRED for language in LANGUAGES]
 
 
@@ -111,9 +65,7 @@ def read(html: str) -> _Text:
 def test_every_notice_can_be_written_with_all_its_data_and_with_no_more_than_it_needs(
     notice: str, language: str
 ) -> None:
-    least = {name: FULL[name] for name in REQUIRED[notice]}
-
-    for data in (FULL, least):
+    for data in (FULL, least(notice)):
         written = render(notice, data, reader(language))
 
         assert "\n" not in written.subject

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import http.client
-import os
 import re
 import signal
 import socket
 import stat
 import subprocess
-import sys
 import time
 import tomllib
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import urlopen
@@ -23,94 +18,8 @@ import psutil
 import pytest
 
 from kulanz.cli.up import private_redis
+from tests.end_to_end.up import Up, kulanz, lives, until, up
 from tests.fake_servers import a_free_port
-from tests.lemonsqueezy import subscription_created, wire
-from tests.source_roots import python_path
-
-ROOT = Path(__file__).resolve().parents[2]
-KULANZ = (sys.executable, "-P", "-m", "kulanz")
-"""The command as installed: the directory that it is called in is not on its path."""
-PARTS = {"valkey-server", "web", "events", "effects", "clock"}
-
-
-@dataclass
-class Up:
-    """One `kulanz up`, and what it prints."""
-
-    process: subprocess.Popen[bytes]
-    port: int
-    data_dir: Path
-    output: Path
-    ready_after: float = 0.0
-
-    def begin(self) -> None:
-        pass
-
-    def ready(self) -> bool:
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)) as connection:
-            with suppress(OSError, http.client.HTTPException):
-                connection.request("GET", "/readyz")
-                return connection.getresponse().status == 200
-            return False
-
-    def parts(self) -> dict[str, psutil.Process]:
-        """The processes that it keeps running, by what they do."""
-        matches = {}
-        for child in psutil.Process(self.process.pid).children():
-            with suppress(psutil.Error):
-                for name in PARTS & {child.name(), *child.cmdline()}:
-                    matches[name] = child
-        return matches
-
-    def complete(self) -> bool:
-        return self.parts().keys() == PARTS
-
-    def printed(self) -> str:
-        return self.output.read_text()
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(number)
-        return self.process.wait(30)
-
-
-def environ(**settings: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name in {"PATH", "HOME", "TMPDIR", "LANG"}}
-    return {**kept, "PYTHONPATH": python_path(ROOT), **settings}
-
-
-@contextmanager
-def up(data_dir: Path, *options: str, port: int | None = None, **settings: str) -> Iterator[Up]:
-    port = port or a_free_port()
-    output = data_dir.with_name(f"{data_dir.name[:20]}.out")
-    command = [*KULANZ, "up", "--port", str(port), "--data-dir", str(data_dir), *options]
-    with output.open("wb") as file:
-        process = subprocess.Popen(command, stdout=file, stderr=file, env=environ(**settings), cwd=data_dir.parent)
-    running = Up(process, port, data_dir, output)
-    try:
-        yield running
-    finally:
-        if process.poll() is None:
-            running.stop()
-
-
-def until(happened: Callable[[], object], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def lives(process: psutil.Process) -> bool:
-    with suppress(psutil.NoSuchProcess):
-        return process.status() != psutil.STATUS_ZOMBIE
-    return False
-
-
-def kulanz(data_dir: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
-    own = environ(KULANZ_DATA_DIR=str(data_dir), **settings)
-    return subprocess.run(
-        [*KULANZ, *arguments], capture_output=True, text=True, env=own, check=False, cwd=data_dir.parent
-    )
 
 
 @pytest.fixture
@@ -239,106 +148,6 @@ def test_an_encryption_key_is_never_made_for_a_database_that_was_written_with_an
     assert "ENCRYPTION_KEYS" in refused.stderr
 
 
-def test_the_demonstration_tells_its_story_and_goes_on_running(data_dir):
-    with up(data_dir, "--demo") as running:
-        until(lambda: "goes on running" in running.printed(), seconds=60)
-        stated = [line.partition("→ ")[2].partition(":")[0] for line in running.printed().splitlines() if "→" in line]
-        assert stated == ["good", "grace", "grace", "grace", "on_hold", "good", "suspended", "good"]
-        assert running.ready()
-
-        replayed = kulanz(data_dir, "replay", "--shuffle")
-        assert (replayed.returncode, replayed.stderr) == (0, "")
-        assert running.stop(signal.SIGINT) == 0
-
-    refused = kulanz(data_dir, "up", "--port", str(a_free_port()))
-    assert (refused.returncode, "holds the accounts of a demonstration" in refused.stderr) == (1, True)
-
-
-def in_a_shell(commands: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    """What a person gets who copies commands into a shell in which no virtual environment is active."""
-    plain = {"PATH": "/usr/bin:/bin", "HOME": str(folder)}
-    return subprocess.run(
-        ["/bin/sh", "-e", "-c", commands], capture_output=True, text=True, env=plain, check=False, cwd=folder
-    )
-
-
-def test_the_readmes_look_around_works_as_it_stands(tmp_path):
-    commands = re.search(r"second terminal.*?```sh\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
-    (tmp_path / ".venv").symlink_to(sys.prefix)
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
-    (tmp_path / ".kulanz").mkdir()
-
-    with up(tmp_path / ".kulanz" / "demo-data", "--demo") as running:
-        until(lambda: "goes on running" in running.printed(), seconds=60)
-        answer = in_a_shell(commands[1], tmp_path)
-
-    assert (answer.returncode, answer.stderr) == (0, "")
-    assert "demo_" in answer.stdout
-    assert "org_42: good, plan professional" in answer.stdout
-    assert ".eml" in answer.stdout
-
-
-def test_the_demonstration_leaves_the_usual_data_directory_and_database_alone(tmp_path):
-    usual, port = tmp_path / "usual", a_free_port()
-    settings = {"KULANZ_DATA_DIR": str(usual), "DATABASE_URL": f"sqlite:///{tmp_path / 'real.db'}"}
-    command = [*KULANZ, "up", "--demo", "--port", str(port)]
-    output = tmp_path / "out"
-    with output.open("wb") as file:
-        demonstration = subprocess.Popen(command, stdout=file, stderr=file, env=environ(**settings), cwd=tmp_path)
-    try:
-        until(lambda: "account list" in output.read_text(), seconds=60)
-        again = re.findall(r"KULANZ_DATA_DIR=\S+ \S*kulanz account (?:explain \S+|list)", output.read_text())
-        stated = [in_a_shell(command, tmp_path) for command in again]
-    finally:
-        demonstration.terminate()
-        demonstration.wait(30)
-
-    assert [each.returncode for each in stated] == [0, 0]
-    assert not (tmp_path / "real.db").exists()
-    assert [path.name for path in usual.iterdir()] == ["demo-data"]
-    with up(usual, port=port) as running:
-        until(running.ready)
-        assert kulanz(usual, "account", "list", "--json").stdout.count("demo_") == 0
-
-
-def test_files_in_the_directory_that_it_is_called_in_are_never_imported(data_dir):
-    ran = data_dir.with_name("ran")
-    for module in (
-        "app",
-        "workers",
-        "kulanz",
-        "kulanz_workers",
-        "queue",
-        "alembic",
-        "redis",
-        "rq",
-        "granian",
-        "sqlalchemy",
-    ):
-        data_dir.with_name(f"{module}.py").write_text(f"open({str(ran)!r}, 'a').write('{module} ')\n")
-
-    with up(data_dir, "--demo") as running:
-        until(lambda: "goes on running" in running.printed(), seconds=60)
-        burst = kulanz(data_dir, "worker", "--burst")
-
-    assert (burst.returncode, burst.stderr) == (0, "")
-    assert not ran.exists()
-
-
-def test_a_merchants_app_and_workers_on_the_python_path_are_not_ours(data_dir):
-    ran = data_dir.with_name("ran")
-    for module in ("app", "workers"):
-        data_dir.with_name(f"{module}.py").write_text(f"open({str(ran)!r}, 'a').write('{module} ')\n")
-    path = os.pathsep.join((".", python_path(ROOT)))
-
-    with up(data_dir, PYTHONPATH=path) as running:
-        until(running.ready)
-        burst = kulanz(data_dir, "worker", "--burst", PYTHONPATH=path)
-
-    assert (burst.returncode, burst.stderr) == (0, "")
-    assert not ran.exists()
-
-
 def test_the_demonstration_stays_away_from_real_accounts(data_dir):
     data_dir.mkdir()
     (data_dir / "kulanz.db").write_bytes(b"")
@@ -347,24 +156,3 @@ def test_the_demonstration_stays_away_from_real_accounts(data_dir):
 
     assert refused.returncode == 1
     assert "--data-dir" in refused.stderr
-
-
-def test_from_an_empty_folder_three_commands_lead_to_the_first_webhook(tmp_path: Path) -> None:
-    folder = tmp_path / "shop"
-    (tmp_path / "invoice.json").write_bytes(wire(subscription_created(account="org_42")))
-
-    def call(*arguments: str) -> str:
-        command = [*KULANZ, *arguments]
-        done = subprocess.run(command, cwd=folder, env=environ(), capture_output=True, text=True, check=True)
-        return done.stdout
-
-    folder.mkdir()
-    call("init", "--yes", "--plans", "47001=professional")
-    with up(folder / ".kulanz") as running:
-        until(lambda: "Ctrl-C" in running.printed())
-        answer = call("send", str(tmp_path / "invoice.json"))
-        until(lambda: "org_42" in call("account", "list"))
-
-    assert "accepted" in answer
-    assert "secrets  as you have set them" in running.printed()
-    assert not (folder / ".kulanz" / "secrets.toml").exists()

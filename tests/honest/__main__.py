@@ -14,13 +14,14 @@ from kulanz.store.database import Database
 from kulanz.telemetry.logs import log
 from tests.days import settings_of
 from tests.honest.story import History
+from tests.memory import in_memory
 
 
 def main() -> int:
     options = _parser().parse_args()
     log.info = lambda *_, **__: None  # type: ignore[method-assign]  # A thousand histories have too much to say.
     wrong = 0
-    with tempfile.TemporaryDirectory(prefix="kulanz-honest-", dir=_in_memory()) as folder:
+    with tempfile.TemporaryDirectory(prefix="kulanz-honest-", dir=in_memory()) as folder:
         template = Path(folder) / "template.db"
         database = Database(f"sqlite:///{template}")
         migrate.upgrade(database)
@@ -38,11 +39,6 @@ def main() -> int:
                 sys.stdout.write(f"seed {seed}: {complaints}\n")
     sys.stdout.write(f"{options.histories} histories, {wrong} complained of\n")
     return 1 if wrong else 0
-
-
-def _in_memory() -> str | None:
-    """Return a directory that no disk slows down, where there is one: what is played here is not about durability."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 def _parser() -> argparse.ArgumentParser:

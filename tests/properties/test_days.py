@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -44,6 +44,7 @@ from tests.policy.stories import (
     plexo_but,
     terms,
 )
+from tests.properties.breaking import assert_noticed, hearing
 from tests.replacing import replace
 
 STEPS = settings(
@@ -259,13 +260,6 @@ def test_nobody_has_more_days_of_a_plan_than_were_paid_for_promised_or_given() -
     run_state_machine_as_test(Customer, settings=STEPS)
 
 
-def hearing(change: Callable[[Fact], Iterable[Fact]]) -> Decide:
-    def broken(account, facts, terms, now, situation):
-        return decide(account, [heard for fact in facts for heard in change(fact)], terms, now, situation)
-
-    return broken
-
-
 def takes_active_for_a_receipt(fact: Fact) -> Iterable[Fact]:
     """An `active` of the provider settles what is owed, as a look that found it paid."""
     yield fact
@@ -314,15 +308,7 @@ BROKEN: dict[str, Decide] = {
 
 @pytest.mark.parametrize("rule_broken", BROKEN)
 def test_a_rule_that_gives_days_away_is_noticed(rule_broken: str) -> None:
-    machine = type("Broken", (Customer,), {"decide": staticmethod(BROKEN[rule_broken])})
-
-    with pytest.raises(AssertionError):
-        run_state_machine_as_test(
-            machine,
-            settings=settings(
-                STEPS, max_examples=400, derandomize=True, report_multiple_bugs=False, phases=[Phase.generate]
-            ),
-        )
+    assert_noticed(Customer, BROKEN[rule_broken], STEPS, examples=400)
 
 
 def upgrades_in_vain(customer: Customer) -> None:

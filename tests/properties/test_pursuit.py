@@ -35,6 +35,7 @@ from tests.policy.stories import (
     terms,
 )
 from tests.policy.test_collections import DUNNING_AT, WHO
+from tests.properties.breaking import hearing
 from tests.replacing import replace
 
 QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -321,24 +322,14 @@ def test_the_stories_reach_what_matters() -> None:
     assert {f"collections.{step}" for step in steps} | {"payment.recorded", "delivery.chosen"} <= reached
 
 
-def _hearing(change: Callable[[Fact], Fact | None]) -> Decide:
-    """Decide by a rule that hears something else than was said."""
-
-    def broken(account, facts, rules, now, situation):
-        heard = [other_fact for other_fact in (change(fact) for fact in facts) if other_fact is not None]
-        return decide(account, heard, rules, now, situation)
-
-    return broken
+def one_name_for_two(fact: Fact) -> Iterable[Fact]:
+    is_proposed = isinstance(fact, f.CollectionProposed)
+    yield replace(fact, actor=f"{fact.actor} again", approves=True) if is_proposed else fact
 
 
-def one_name_for_two(fact: Fact) -> Fact:
-    if isinstance(fact, f.CollectionProposed):
-        return replace(fact, actor=f"{fact.actor} again", approves=True)
-    return fact
-
-
-def deaf_to_disputes(fact: Fact) -> Fact | None:
-    return None if isinstance(fact, f.DisputeSeen) else fact
+def deaf_to_disputes(fact: Fact) -> Iterable[Fact]:
+    if not isinstance(fact, f.DisputeSeen):
+        yield fact
 
 
 def forgetful(account, facts, rules, now, situation) -> Decision:
@@ -354,7 +345,7 @@ def without_memory_of_letters(account, facts, rules, now, situation) -> Decision
 
 
 BROKEN = {
-    "a disputed debt is with the agency": _hearing(deaf_to_disputes),
+    "a disputed debt is with the agency": hearing(deaf_to_disputes),
     "a file goes twice": forgetful,
     "a notice goes twice": without_memory_of_letters,
 }
@@ -379,4 +370,4 @@ def test_a_rule_that_takes_one_name_for_two_is_caught() -> None:
     )
 
     assert observed(story).broken == set()
-    assert observed(story, _hearing(one_name_for_two)).broken == {"one name was enough"}
+    assert observed(story, hearing(one_name_for_two)).broken == {"one name was enough"}

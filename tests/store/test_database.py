@@ -94,6 +94,21 @@ def test_every_file_of_the_database_is_private(tmp_path: Path) -> None:
     database.dispose()
 
 
+@pytest.mark.parametrize("kind", ["write", "relaxed", "read"])
+def test_a_connection_in_use_when_its_database_is_disposed_of_is_closed_when_it_is_given_back(
+    database: Database, kind: str
+) -> None:
+    with getattr(database, kind)() as before:
+        driver = before.connection.driver_connection
+        database.dispose()
+        assert before.execute(select(1)).scalar() == 1
+
+    with pytest.raises(Exception, match="closed"):
+        driver.execute("SELECT 1")
+    with getattr(database, kind)() as after:
+        assert after.execute(select(1)).scalar() == 1
+
+
 def test_an_instant_comes_back_aware_and_in_utc(database: Database) -> None:
     vienna = timezone(timedelta(hours=1))
     (event,) = recorded(database, an_event(received_at=datetime(2026, 3, 1, 15, 8, 20, 5, tzinfo=vienna)))

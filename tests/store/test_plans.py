@@ -134,7 +134,7 @@ def listening() -> Iterator[Asked]:
 def unindexed(services: Services, requested_asked: Asked) -> dict[str, list[str]]:
     """Return the statements that read a whole table which may be large, and how."""
     with services.database.write() as tx:
-        plans = {shape: plan(tx, *stated) for shape, stated in requested_asked.statements.items()}
+        plans = {shape: plan(tx, *stated) for shape, stated in dict(requested_asked.statements).items()}
     return {shape: slow for shape, steps in plans.items() if (slow := [*reading_whole(shape, steps)])}
 
 

@@ -15,6 +15,7 @@ from kulanz.store.database import Database
 from kulanz.telemetry.logs import log
 from kulanz_simulator import ApiVersion, LemonSqueezySimulator, StripeSimulator
 from tests.lemonsqueezy import MONDAY
+from tests.memory import in_memory
 from tests.shop import a_shop
 from tests.year.judge import Verdict, judge
 from tests.year.play import Played, play
@@ -30,7 +31,7 @@ def main() -> int:
     options = _parser().parse_args()
     log.info = lambda *_, **__: None  # type: ignore[method-assign]  # A year has too much to say.
     began = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="kulanz-year-", dir=_in_memory()) as folder:
+    with tempfile.TemporaryDirectory(prefix="kulanz-year-", dir=in_memory()) as folder:
         url = options.database_url or f"sqlite:///{folder}/kulanz.db"
         database = Database(url)
         migrate.upgrade(database)
@@ -47,11 +48,6 @@ def main() -> int:
             verdict = judge(shop, played)
             _print(options, played, verdict, shop.simulator.totals(), time.monotonic() - began)
     return 1 if verdict.wrong or verdict.unwarned else 0
-
-
-def _in_memory() -> str | None:
-    """Return a directory that no disk slows down, where there is one: what is played here is not about durability."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 
 def _watch(began: float, *, quiet: bool):

@@ -17,14 +17,15 @@ from tests.year.play import play
 
 
 @pytest.mark.parametrize(
-    ("provider", "seed"),
+    ("database_url", "provider", "seed"),
     [
-        (LemonSqueezySimulator, 3),
-        (LemonSqueezySimulator, 5),
-        (StripeSimulator, 3),
-        (partial(StripeSimulator, version=ApiVersion.ACACIA), 5),
+        ("sqlite", LemonSqueezySimulator, 3),
+        ("postgresql", LemonSqueezySimulator, 5),
+        ("postgresql", StripeSimulator, 3),
+        ("sqlite", partial(StripeSimulator, version=ApiVersion.ACACIA), 5),
     ],
-    ids=["lemonsqueezy-3", "lemonsqueezy-5", "stripe-new", "stripe-old"],
+    ids=["lemonsqueezy-sqlite", "lemonsqueezy-postgresql", "stripe-new-postgresql", "stripe-old-sqlite"],
+    indirect=["database_url"],
 )
 def test_a_season_of_lost_doubled_and_late_deliveries_ends_as_the_provider_has_it(
     database_url: str, tmp_path: Path, provider: Callable[[datetime], Simulator], seed: int

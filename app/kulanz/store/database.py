@@ -88,7 +88,10 @@ class Database:
             return self._server.scrub(_PERSONAL)
 
     def dispose(self) -> None:
-        """Close every idle connection; the next use opens new ones. Call it after a fork."""
+        """Close every idle connection, and those in use when they are given back; the next use opens new ones.
+
+        Call it after a fork.
+        """
         self._server.dispose()
 
 

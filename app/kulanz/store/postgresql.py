@@ -11,6 +11,8 @@ from typing import Any
 from sqlalchemy import create_engine, event, exc
 from sqlalchemy.engine import URL, Connection, Engine
 
+from kulanz.store.disposal import Disposal
+
 _CONNECT_SECONDS = 3
 _POOL_SECONDS = 3
 _IDLE_SECONDS = 10.0
@@ -50,6 +52,7 @@ class Server:
         self._pool = url.query.get("pool")
         self._made: Engine | None = None
         self._making = Lock()
+        self._disposal = Disposal()
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -93,9 +96,9 @@ class Server:
         return True
 
     def dispose(self) -> None:
-        """Close every idle connection."""
+        """Close every idle connection now, and those in use when they are given back."""
         if self._made is not None:
-            self._made.dispose()
+            self._disposal.dispose(self._made)
 
     def _engine(self) -> Engine:
         """Make the engine at the first use, since that imports the driver, which is an extra."""
@@ -115,6 +118,7 @@ class Server:
         event.listen(engine, "begin", _configure_transaction)
         event.listen(engine, "checkin", _note_the_time)
         event.listen(engine, "checkout", _look_again)
+        self._disposal.watch(engine)
         self._made = engine
         return engine
 

@@ -16,6 +16,7 @@ from sqlalchemy import QueuePool, create_engine, event
 from sqlalchemy.engine import Connection, Engine
 
 from kulanz.errors import StorageUnavailableError
+from kulanz.store.disposal import Disposal
 
 ERRORS = (sqlite3.Error,)
 
@@ -41,6 +42,7 @@ class File:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self._disposal = Disposal()
         self._write = self._engine("FULL", "BEGIN IMMEDIATE")
         # In WAL mode NORMAL leaves out the fsync of the commit, never that of a checkpoint: nothing can be torn.
         self._relaxed = self._engine("NORMAL", "BEGIN IMMEDIATE", _SMALL_CACHE_KIB)
@@ -84,9 +86,8 @@ class File:
         return not busy
 
     def dispose(self) -> None:
-        """Close every idle connection."""
-        for engine in (self._write, self._relaxed, self._read):
-            engine.dispose()
+        """Close every idle connection now, and those in use when they are given back."""
+        self._disposal.dispose(self._write, self._relaxed, self._read)
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -131,6 +132,7 @@ class File:
         )
         # Straight to the driver: as a statement of SQLAlchemy's it costs more than all else that begins a transaction.
         event.listen(engine, "begin", lambda conn: conn.connection.driver_connection.execute(begin))
+        self._disposal.watch(engine)
         return engine
 
     def _connect(self, synchronous: str, cache: int) -> sqlite3.Connection:
