@@ -134,10 +134,12 @@ def _statements(_: Connection, rows: int, parked: int, *, sqlite: bool) -> Itera
         f" CASE WHEN i % 5 = 0 THEN 'parked' ELSE 'done' END, 1, {at}, {at} FROM ({_numbers(rows // 10, sqlite)}) n"
     )
     yield (
-        "INSERT INTO matters (account, kind, key, state, opened_at, closed_at, amount, currency, policy_version)"
+        "INSERT INTO matters (account, kind, key, state, opened_at, closed_at, amount, currency, policy_version,"
+        " plan, step, deadline)"
         f" SELECT 'org_' || i, CASE WHEN i % 10 = 0 THEN 'dispute' ELSE 'case' END, 'k' || i,"
         " CASE WHEN i % 10 = 0 THEN 'opened' WHEN i % 3 = 0 THEN 'grace' ELSE 'recovered' END,"
-        f" {at}, CASE WHEN i % 10 = 0 OR i % 3 = 0 THEN NULL ELSE {at} END, 4900, 'EUR', 1"
+        f" {at}, CASE WHEN i % 10 = 0 OR i % 3 = 0 THEN NULL ELSE {at} END, 4900, 'EUR', 1,"
+        f" 'professional', 'reminder_' || (i % 3), CASE WHEN i % 10 <> 0 AND i % 3 = 0 THEN {at} END"
         f" FROM ({_numbers(rows // 20, sqlite)}) n"
     )
 
@@ -161,7 +163,7 @@ def _asked(services: Services, times: int) -> list[PageFigure]:
     client.post("/ops/login", data={"name": "ops", "password": PASSWORD})
     figures = [_figure(client, "a trivial page", [TRIVIAL], times)]
     figures += [_figure(client, name, paths, times) for name, paths in _pages(services).items()]
-    figures.append(_figure(client, "overview", ["/ops/"], times, pause=0.2))
+    figures.append(_figure(client, "overview", ["/ops/", "/ops/?by=year"], times, pause=0.2))
     return [*figures, _figure(client, "/metrics", ["/metrics"], times, goal=GOAL_METRICS, pause=0.2)]
 
 
@@ -181,6 +183,8 @@ def _pages(services: Services) -> dict[str, list[str]]:
     pages["effects"] = ["/ops/effects", "/ops/effects?state=parked", "/ops/effects?state=parked&before=ef_500"]
     pages["disputes"] = ["/ops/disputes", "/ops/disputes?show=all"]
     pages["log"] = ["/ops/log"]
+    pages["recovery"] = ["/ops/recovery", "/ops/recovery.csv"]
+    pages["the next days"] = ["/ops/ahead"]
     return pages
 
 

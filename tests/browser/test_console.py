@@ -31,6 +31,9 @@ def paths(shop: Shop) -> list[str]:
     return [
         "/ops/login",
         "/ops/",
+        "/ops/?by=month",
+        "/ops/ahead",
+        "/ops/recovery",
         "/ops/accounts",
         "/ops/accounts?q=nobody",
         "/ops/accounts/org_100",

@@ -21,7 +21,7 @@ RUNNING = {"up", "web", "worker", "clock run", "provider-sim"}
 """They do not end by themselves: what they print is a log."""
 READING = {
     "backup", "certificates", "check", "demo", "diff", "doctor", "due", "evidence", "explain", "export", "find",
-    "generate", "hash", "init", "key", "keys", "list", "plan-change", "preview", "reference", "replay",
+    "generate", "hash", "init", "key", "keys", "list", "plan-change", "preview", "recovery", "reference", "replay",
     "schema", "send", "show", "sign", "simulate", "status", "test", "verify",
 }  # fmt: skip
 """They change nothing of ours; `send` and `demo` are a provider that delivers, `init` comes before all else,

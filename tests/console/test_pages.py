@@ -58,7 +58,7 @@ def test_the_overview_says_what_needs_a_look_who_is_affected_and_what_is_at_risk
 
     assert "need a look" in page
     assert "Parked events" in page
-    assert "49.00 EUR</strong> in 1 open case" in page
+    assert '49.00 EUR</strong> <span class="note">in 1 open case' in page
     assert 'href="/ops/accounts?standing=grace"' in page
     assert 'role="img" aria-label="Events received in the last 24 hours' in page
 

@@ -17,22 +17,24 @@ from kulanz.policy.book.keeping import PLAN
 from kulanz.policy.facts import DeadlinePromised, KeptAfterUpgrade
 from kulanz.policy.state import Case, CaseState, Moment, Terms
 from kulanz.privacy import statements
-from kulanz.processing import outbox
+from kulanz.processing import case_rows, outbox
 from kulanz.processing.waiting import waiting
 from kulanz.queries.ownership import last_standing
 from kulanz.queries.replay.recorded import ACCOUNTS_PER_PAGE, RecordedAccount, news, opened
 from kulanz.services import Services
-from kulanz.store import accounts, codec, journal, shared_values, timers, todos
+from kulanz.store import accounts, case_index, codec, journal, shared_values, timers, todos
 from kulanz.store.accounts import AccountRow
+from kulanz.store.case_index import CaseRow
 from kulanz.store.journal import JournalRow
 from kulanz.store.timers import TimerRow
 from kulanz.store.todos import TodoRow
 
-FORM = 4
+FORM = 5
 """Of what a book keeps, and of what is promised and looked at.
 
 2: the history of each subscription's snapshots; no mails to operators. 3: overdue renewals, and a whole final warning
 for cases that other rules kept from a hold, and for plans that other rules gave. 4: what waits for a person.
+5: plan, step and deadline of each case.
 """
 _NAME = "form_of_books"
 
@@ -44,6 +46,7 @@ class _Upgraded(NamedTuple):
     facts: tuple[DeadlinePromised | KeptAfterUpgrade, ...] = ()
     timers: tuple[TimerRow, ...] = ()
     todos: tuple[TodoRow, ...] = ()
+    cases: tuple[CaseRow, ...] = ()
 
 
 def rebuild(services: Services) -> int:
@@ -106,7 +109,8 @@ def _upgraded(
     rows = tuple(TimerRow(account.row.id, kind, subject, due_at) for subject, kind, due_at in looks)
     facts: tuple[DeadlinePromised | KeptAfterUpgrade, ...] = (*promises, *kept)
     waits = tuple(waiting(account.row.id, state, book, moment)) if book.alerts else ()
-    return _Upgraded(book.with_facts(facts), facts, rows, waits)
+    listed = tuple(case_rows.of_state(account.row.id, state, book, now))
+    return _Upgraded(book.with_facts(facts), facts, rows, waits, listed)
 
 
 def _kept(
@@ -143,6 +147,7 @@ def _replaced(services: Services, account: RecordedAccount, upgraded: _Upgraded)
             journal.append(tx, [JournalRow(name, now, kind, sealed, row.seq or None)])
         timers.add(tx, upgraded.timers)
         todos.add(tx, upgraded.todos)
+        case_index.put(tx, upgraded.cases)
         sealed = key.seal(codec.pack_book(upgraded.book), places.book(name))
         accounts.save(tx, [msgspec.structs.replace(row, book=sealed)])
         statements.restate(services.vault, tx, [name])

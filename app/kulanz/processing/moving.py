@@ -42,8 +42,10 @@ def move(services: Services, tx: Connection, source: Entry, target: Entry, keys:
     staying, going = parts.split()
     parts.move_effects()
     parts.move_unapplied()
-    for kind, key in case_index.of_account(tx, source.row.id):
+    for kind, key, state in case_index.of_account(tx, source.row.id):
         if kind != case_index.COLLECTION and purchase_of(key, known) in purchases:
+            if state == case_index.RECOVERED:  # No book keeps it: the other account's would not list it again.
+                case_index.give(tx, source.row.id, target.row.id, kind, key)
             case_index.drop(tx, source.row.id, kind, key)
     left = Book().with_facts(staying)
     email_index.forget(tx, source.row.id)

@@ -293,12 +293,19 @@ matters = Table(
     Column("policy_version", Integer, nullable=False),
     Column("stage", String),
     Column("cause", String),
+    Column("plan", String),
+    Column("step", String),
+    Column("spared", String),
+    Column("deadline", Instant),
+    Column("lost_at", Instant),
     Index("ix_matters_opened", "kind", "opened_at", "account", "key"),
 )
 """Dunning cases and disputes in plain columns, for lists and sums: like timers they follow from the books."""
 
 partial("ix_matters_open", "closed_at IS NULL", matters.c.kind, matters.c.opened_at, matters.c.account, matters.c.key)
 partial("ix_matters_closed", "closed_at IS NOT NULL", matters.c.kind, matters.c.closed_at)
+partial("ix_matters_lost", "lost_at IS NOT NULL", matters.c.kind, matters.c.lost_at)
+partial("ix_matters_deadline", "deadline IS NOT NULL", matters.c.kind, matters.c.deadline)
 
 archive = Table(
     "archive",

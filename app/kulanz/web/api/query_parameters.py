@@ -21,6 +21,8 @@ Read = Callable[[str, str | None], Any]
 PAGING = ("cursor", "limit")
 LOCALE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8}){0,3}", re.ASCII)
 
+MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parameter:
@@ -93,6 +95,12 @@ def _locale(name: str, text: str | None) -> str | None:
     return text
 
 
+def _month(name: str, text: str | None) -> str | None:
+    if text is not None and not MONTH.fullmatch(text):
+        raise BadRequestError(f"`{name}` is a month such as 2026-03.")
+    return text
+
+
 def _as_given(_: str, text: str | None) -> str | None:
     return text
 
@@ -134,6 +142,24 @@ PARAMETERS: Mapping[str, Parameter] = {
         schema={"type": "boolean", "description": "Only those that were not taken back."},
         read=lambda name, text: _flag(name, text) or False,
         called="only_open",
+    ),
+    "from_month": Parameter(
+        schema={
+            "type": "string",
+            "pattern": f"^{MONTH.pattern}$",
+            "description": "The first month of failure, in UTC; else eleven before the last.",
+        },
+        read=_month,
+        called="first",
+    ),
+    "to_month": Parameter(
+        schema={
+            "type": "string",
+            "pattern": f"^{MONTH.pattern}$",
+            "description": "The last month of failure; else the present one.",
+        },
+        read=_month,
+        called="last",
     ),
     "cursor": Parameter(
         schema={"type": "string", "description": "`next_cursor` of the page before."}, read=_as_given, called="after"

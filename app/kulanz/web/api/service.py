@@ -44,7 +44,7 @@ from kulanz.policy.facts import (
     RefundDecided,
     TermsAgreed,
 )
-from kulanz.queries import accounts, closed, collections, quotes, refunds, todo
+from kulanz.queries import accounts, closed, collections, quotes, recovery, refunds, todo
 from kulanz.queries.views import JsonDocument, Page, view
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
@@ -94,6 +94,9 @@ class Service(Protocol):
 
     def todo(self) -> JsonDocument:
         """Return all that waits for a person."""
+
+    def recovery(self, *, first: str | None, last: str | None) -> JsonDocument:
+        """Return what became of the payments that failed in some months."""
 
     def refund_request(self, request: str) -> JsonDocument:
         """Return a request for a refund."""
@@ -219,6 +222,10 @@ class AccountService:
     def todo(self) -> JsonDocument:
         """Return all that waits for a person."""
         return {"todo": [todo.document(each) for each in todo.todo_list(self._services)]}
+
+    def recovery(self, *, first: str | None, last: str | None) -> JsonDocument:
+        """Return what became of the payments that failed in some months."""
+        return recovery.document(recovery.report(self._services, first, last))
 
     def refund_request(self, request: str) -> JsonDocument:
         """Return a request for a refund."""

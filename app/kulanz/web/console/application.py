@@ -26,6 +26,7 @@ from kulanz.web.console.overview import OverviewPage
 from kulanz.web.console.policy_trials import PolicyTrialPages
 from kulanz.web.console.queues import QueuePages
 from kulanz.web.console.records import RecordPages
+from kulanz.web.console.recovery import RecoveryPages
 from kulanz.web.console.refunds import RefundPages
 from kulanz.web.console.sessions import ConsoleSessions
 from kulanz.web.console.todo import TodoPages
@@ -35,6 +36,7 @@ A_YEAR = 31_536_000
 SECTIONS = (
     ("overview", "Overview"),
     ("todo", "To do"),
+    ("recovery", "Recovery"),
     ("accounts", "Accounts"),
     ("events", "Events"),
     ("effects", "Effects"),
@@ -75,6 +77,7 @@ def _pages(services: Services) -> Blueprint:
         LoginPages(services, sessions),
         OverviewPage(services),
         TodoPages(services),
+        RecoveryPages(services),
         AccountPages(services),
         LinkPages(services),
         EventPages(services),
@@ -112,6 +115,8 @@ def _context(services: Services, sessions: ConsoleSessions) -> dict[str, Any]:
         "money": money,
         "as_money": money,
         "how_many": how_many,
+        "percent": formatting.percent,
+        "figure_name": formatting.figure_name,
         "event_id": event_id,
     }
 

@@ -71,6 +71,17 @@ STATE_TONES = {
     "lost": "bad",
 }
 
+STEP_WORDS = {
+    "retry": "provider's retry, before a notice",
+    "first_notice": "first notice",
+    "warning": "final warning",
+    "hold": "after the hold",
+    "given_up": "after it was given up",
+    "limit": "mass-action limit",
+    "look": "re-check at the provider",
+}
+"""The steps of dunning on reports, and what spares a case; reminders have their numbers."""
+
 
 def span(of: timedelta) -> str:
     """Return a length of time in its two largest units: `6 d 3 h`."""
@@ -112,6 +123,16 @@ def ago(at: datetime | str | None, now: datetime) -> str:
 def words(name: Any) -> str:
     """Return a name of ours as people write it."""
     return str(name).replace("_", " ")
+
+
+def percent(share: float | None) -> str:
+    """Return a share in whole percent."""
+    return "-" if share is None else f"{share:.0%}"
+
+
+def figure_name(key: str) -> str:
+    """Return what figures are alike in as people write it: a step of dunning by its words, else the key."""
+    return STEP_WORDS.get(key, key.replace("_", " ", 1) if key.startswith("reminder_") else key)
 
 
 def kind(effect_kind: str) -> str:

@@ -7,7 +7,7 @@ from http import HTTPStatus
 from kulanz.policy.areas.plan_change import Wanted
 from kulanz.queries.views import JsonDocument, Page
 from kulanz.web.api import documents
-from kulanz.web.api.documents import debts, purchases, standing
+from kulanz.web.api.documents import debts, purchases, reports, standing
 from kulanz.web.api.operations.shape import Operation, Parameters, reads
 from kulanz.web.api.service import Service
 
@@ -112,7 +112,16 @@ def todo(service: Service, _: str, __: Parameters) -> JsonDocument:
     return service.todo()
 
 
+@reads(
+    "/reports/recovery", reports.Recovery, query=("from_month", "to_month"), refusals=(HTTPStatus.UNPROCESSABLE_ENTITY,)
+)
+def recovery(service: Service, _: str, params: Parameters) -> JsonDocument:
+    """What became of payments that failed, by month of failure, step, plan and version of the policy."""
+    return service.recovery(**params)
+
+
 ABOUT_TODO = (todo,)
+ABOUT_REPORTS = (recovery,)
 ABOUT_THE_API = (description,)
 ABOUT_ACCOUNTS = (accounts, account, entitlement, explanation, timeline, evidence, certificates)
 ABOUT_DEBTS = (debtor, collections, collection)
