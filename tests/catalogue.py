@@ -18,7 +18,7 @@ from kulanz.formats import catalogue
 from kulanz.formats.languages import LANGUAGES
 from kulanz.formats.reasons import REASONS
 from kulanz.policy.topics import NOTES, SEEN_ELSEWHERE, TOPICS, topic_of
-from kulanz.queries.sentences import SENTENCES
+from kulanz.queries.sentence_texts import SENTENCES
 
 SOURCE = Path(__file__).resolve().parents[1] / "app"
 TRANSLATED = tuple(language for language in LANGUAGES if language != "en")

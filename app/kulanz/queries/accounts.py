@@ -10,7 +10,7 @@ from kulanz.policy.areas.dunning import holds
 from kulanz.policy.consequences.effects import entitlement as rights
 from kulanz.policy.state import FREE, Account, Moment, Situation
 from kulanz.processing import circuit_breaker, facts_first
-from kulanz.queries import account_documents, closed, sentences, story
+from kulanz.queries import account_documents, closed, outlook, sentences, story
 from kulanz.queries.product_notice import product_notice
 from kulanz.queries.views import AccountView, JsonDocument, Page, of_row, view, with_links
 from kulanz.services import Services
@@ -118,7 +118,7 @@ def explanation(
         "outlook": [
             reader.read(each)
             for each in (
-                *([] if gone else story.held_back(events, waits)),
+                *([] if gone else outlook.held_back(events, waits)),
                 *([] if gone else _outlook(seen, obstacles)),
                 *undone,
             )
@@ -148,11 +148,11 @@ def _why(services: Services, seen: AccountView) -> Iterator[Message]:
 
 
 def _outlook(seen: AccountView, obstacles: Mapping[str, str]) -> Iterator[Message]:
-    yield from story.outlook(seen.state, obstacles)
+    yield from outlook.outlook(seen.state, obstacles)
     book = seen.account.book
     yield from story.could_be(seen.account.id, seen.linkable_to)
     yield from story.paid_twice(seen.state, book, seen.now)
-    yield from story.scheduled(seen.state, book, seen.terms.under(book, seen.state.as_of))
+    yield from outlook.scheduled(seen.state, book, seen.terms.under(book, seen.state.as_of))
 
 
 def step(row: DecisionRow, reader: Reader = PLAIN) -> JsonDocument:
