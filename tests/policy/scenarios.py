@@ -77,7 +77,7 @@ TERMS = tuple(
         terms(plexo_but(grace="0d", reminders=(), hold_access="none")),
         terms(plexo_but(warn_by="callback", dispute={"unrequested_full_refund": "suspend"}), zone="America/New_York"),
         terms(plexo_but(dispute={"scope": "subscription", "partially_lost": "restore"}), api_key=True),
-        terms(plexo_but(levels=_LEVELS, hold_days="9d")),
+        terms(plexo_but(levels=_LEVELS, hold_days="9d", cancelled="goes_on")),
         terms(
             plexo_but(levels=_LEVELS, levels_from="exhausted", hold_days="5d", on_grace_end="hold_only"), api_key=True
         ),

@@ -134,7 +134,7 @@ def test_our_cancellation_may_come_back_before_we_know_that_it_succeeded() -> No
         at=MONDAY + 8 * DAY,
     )
     account.cancel = Outcome.DONE
-    account._carry_out([cancel])
+    account.carry_out([cancel])
 
     assert account.case.state is CaseState.ON_HOLD
 
@@ -209,7 +209,7 @@ def test_a_payment_before_our_cancellation_was_carried_out_withdraws_it() -> Non
     effects = account._decided(()).effects
     account.hear(a_success(MONDAY + 7 * DAY))
 
-    account._carry_out(effects)
+    account.carry_out(effects)
 
     assert account.cancelled == []
     assert account.resumed == []

@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from kulanz.policy import facts as f
+from kulanz.policy.areas.reach.purchases import Purchases
 from kulanz.policy.assess import assess
 from kulanz.policy.book import Book
 from kulanz.policy.book.provider import Subscription
@@ -78,6 +79,23 @@ def test_a_decision_taken_again_decides_nothing_i7(scenario: Scenario) -> None:
 
     assert not again.changed
     assert again.state == witness.last
+
+
+@settings(QUICK, max_examples=25)
+@given(TALES)
+def test_a_case_reaches_as_far_as_the_purchases_say_also_where_one_customer_bought_them_all(scenario: Scenario) -> None:
+    witness = scenario.run()
+
+    for decision in witness.decisions:
+        state = decision.state
+        purchases = Purchases.of(decision.account.book, witness.terms.catalogue, state)
+        disputed = {item.purchase for item in state.chargebacks if item.active and item.purchase}
+        for case in state.cases:
+            bought, takes_all = purchases.of_subscription(case.subscription), case.policy.dunning.hold_access == "none"
+            reach = purchases.reach(
+                bought, case.opened_at, trusted=bought.signed, takes_all=takes_all, disputed=disputed
+            )
+            assert (case.whole, not case.claim) == reach
 
 
 @QUICK

@@ -159,6 +159,27 @@ def test_accounts_are_read_page_by_page(client: FlaskClient, services: Services)
     assert seen == names
 
 
+def test_accounts_are_read_in_another_order_by_cursors_of_that_order(client: FlaskClient, services: Services) -> None:
+    for number in (100, 101, 102):
+        bought = {"account": f"org_{number}", "subscription": number, "customer": number, "order": number}
+        tell(client, services, subscription_created(**bought))
+
+    page = read(client, "/v1/accounts?sort=deadline&limit=2", documents.Accounts)
+    cursor = page.next_cursor
+    rest = read(client, f"/v1/accounts?sort=deadline&limit=2&cursor={cursor}", documents.Accounts)
+
+    assert [each.account_id for each in (*page.accounts, *rest.accounts)] == ["org_100", "org_101", "org_102"]
+    for query, status in (
+        (f"sort=deadline&cursor={cursor}x", 400),
+        ("sort=age", 400),
+        ("due_before=2026-03-01", 400),
+        ("due_before=soon", 400),
+    ):
+        assert client.get(f"/v1/accounts?{query}", headers=WRITER).status_code == status, query
+    first = read(client, "/v1/accounts?limit=2", documents.Accounts).next_cursor
+    assert client.get(f"/v1/accounts?sort=amount&cursor={first}", headers=WRITER).status_code == 422
+
+
 @pytest.mark.usefixtures("in_grace")
 def test_a_dispute_by_hand_suspends_and_winning_it_releases(client: FlaskClient) -> None:
     opened = post(client, "/v1/accounts/org_42/disputes", A_DISPUTE)

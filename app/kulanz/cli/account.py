@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from kulanz.cli import closing, declining
+from kulanz.cli import account_list, charges, closing, declining
 from kulanz.cli.command import orders
-from kulanz.cli.listing import after_option, limit_option, print_page
 from kulanz.cli.options import (
     MAX_AMOUNT,
     PAIR,
@@ -33,10 +32,7 @@ if TYPE_CHECKING:
     from kulanz.commands.commands import Command
     from kulanz.formats.messages import Reader
 
-STANDINGS = ("good", "grace", "on_hold", "suspended", "closed")
-ACCOUNT_COLUMNS = ("account_id", "standing", "plan", "access", "grace_ends_at")
 CHANNELS = ("mail", "phone", "chat", "letter", "in_person", "other")
-FOUND = ("account_id", "plan", "standing")
 EXCEPTIONS = {
     "extend-grace": "Let the grace period of an unpaid account end later.",
     "waive": "Close what is owed as void, not as paid.",
@@ -53,33 +49,6 @@ until_option = click.option("--until", type=instant, required=True, help="Its en
 @click.group()
 def account() -> None:
     """Look at accounts, and make exceptions."""
-
-
-@account.command(name="list")
-@click.option("--standing", type=click.Choice(STANDINGS))
-@click.option("--plan")
-@after_option
-@limit_option
-@json_option
-def list_(*, standing: str | None, plan: str | None, after: str | None, limit: int, as_json: bool) -> None:
-    """List accounts by id."""
-    from kulanz.queries import accounts
-
-    with services() as opened:
-        page = accounts.accounts(opened, standing=standing, plan=plan, after=after, limit=limit)
-    print_page("accounts", page, ACCOUNT_COLUMNS, as_json=as_json)
-
-
-@account.command()
-@click.argument("text")
-@json_option
-def find(*, text: str, as_json: bool) -> None:
-    """Find accounts by an id or its beginning, a mail address, or an id of the provider's."""
-    from kulanz.queries.account_page import search
-
-    with services() as opened:
-        rows = [(row.id, row.plan, row.standing) for row in search(opened, text)]
-    emit({"accounts": [dict(zip(FOUND, row, strict=True)) for row in rows]}, as_json, table(FOUND, rows))
 
 
 @account.command()
@@ -327,7 +296,9 @@ def _exception(name: str, help_text: str) -> click.Command:
 for _command in (
     *(_exception(name, text) for name, text in EXCEPTIONS.items()),
     declining.decline,
+    charges.charges,
     *closing.CLOSING_COMMANDS,
+    *account_list.LIST_COMMANDS,
 ):
     account.add_command(_command)
 

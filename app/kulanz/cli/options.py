@@ -32,6 +32,9 @@ MAX_AMOUNT = 10**15
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+silent_option = click.option(
+    "--silent", is_flag=True, help="Send no mail that promises nothing and takes nothing: you tell the customer."
+)
 yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 actor_option = click.option("--actor", default=lambda: f"cli:{_user()}", help="Who does this: a note [default: you].")
 

@@ -102,6 +102,7 @@ OPTIONAL = (
     "quantity",
     "reason",  # `dispute`; where it is left open, an `amount` in a notice of suspension says the same
     "restores",  # whether a late payment brings the plan back
+    "cancelled",  # whether the customer has cancelled the subscription
     "statutory_withdrawal_until",
     "subject",
     "topic",

@@ -42,6 +42,7 @@ EVERYTHING: Mapping[str, Any] = {
     "amount_clause": "14",
     "had_grace": True,
     "restores": True,
+    "cancelled": False,
     "part_paid": 500,
     "tax_kept": 319,
     "plan_ends": True,

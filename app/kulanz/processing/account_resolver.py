@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kulanz.policy.facts import (
     ChargebackWarned,
@@ -285,10 +285,10 @@ class _Word:
         subscription, order = self.routing.subscription, self.routing.order
         match fact:
             case SubscriptionSeen() if subscription is not None:
-                yield subscription, self._snapshot().join(Ownership(order=order))
+                yield subscription, self._snapshot(order=order or None)
             case OrderSeen() if order is not None:
-                charge = Ownership(within=self.routing.within, charge=self.routing.is_charge)
-                yield order, self._snapshot().join(charge)
+                within = tuple(sorted({*self.routing.within}))
+                yield order, self._snapshot(within=within, charge=self.routing.is_charge)
             case LicenceSeen() if order is not None:
                 yield order, self._snapshot()
             case PaymentFailed() | PaymentSucceeded() | PaymentRefunded() if subscription is not None:
@@ -305,11 +305,11 @@ class _Word:
             case _:
                 pass
 
-    def _snapshot(self) -> Ownership:
+    def _snapshot(self, **part: Any) -> Ownership:
         first = self._claim(self.routing.customer_claim or "")
         named = self._claim(self.claim) if self.claim is not None else None
-        words = Ownership(signed=named) if self.routing.signed else Ownership(stated=named)
-        return Ownership(seen=True, first_seen=first, customer=self.customer).join(words)
+        signed, stated = (named, None) if self.routing.signed else (None, named)
+        return Ownership(seen=True, signed=signed, stated=stated, first_seen=first, customer=self.customer, **part)
 
     def _payment(self, invoice: InvoiceSeen, subscription: str) -> Iterator[tuple[str, Ownership]]:
         payment = Payment(invoice.created_at or self.stamp.at, invoice.key, self.claim or "")

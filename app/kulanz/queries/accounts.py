@@ -10,12 +10,13 @@ from kulanz.policy.areas.dunning import holds
 from kulanz.policy.consequences.effects import entitlement as rights
 from kulanz.policy.state import FREE, Account, Moment, Situation
 from kulanz.processing import circuit_breaker, facts_first
-from kulanz.queries import account_documents, closed, outlook, sentences, story
+from kulanz.queries import account_documents, account_list, closed, outlook, sentences, story
 from kulanz.queries.product_notice import product_notice
 from kulanz.queries.views import AccountView, JsonDocument, Page, of_row, view, with_links
 from kulanz.services import Services
 from kulanz.store import accounts as stored
 from kulanz.store import bindings, ledger, outbox
+from kulanz.store.account_list import AccountQuery
 from kulanz.store.database import Connection
 from kulanz.store.ledger import DecisionRow
 from kulanz.store.outbox import EffectRow
@@ -37,14 +38,14 @@ def account_in(services: Services, conn: Connection, name: str) -> JsonDocument:
     return account_documents.account(with_links(conn, view(services, conn, name)))
 
 
-def accounts(
-    services: Services, *, standing: str | None = None, plan: str | None = None, after: str | None, limit: int
-) -> Page:
-    """Return accounts in the order of their ids."""
+def accounts(services: Services, wanted: AccountQuery, *, after: str | None, limit: int) -> Page:
+    """Return accounts in the order that is wanted."""
     with services.database.read() as conn:
-        rows = stored.page(conn, standing, plan, after, limit + 1)
-        items = [account_documents.account(with_links(conn, of_row(services, conn, row))) for row in rows[:limit]]
-    return Page(items=items, after=rows[limit - 1].id if len(rows) > limit else None)
+        places, following = account_list.places_after(conn, wanted, after, limit)
+        rows = stored.these(conn, [place.account for place in places])
+        found = [rows[place.account] for place in places if place.account in rows]
+        items = [account_documents.account(with_links(conn, of_row(services, conn, row))) for row in found]
+    return Page(items=items, after=following)
 
 
 def entitlement(services: Services, name: str, languages: Sequence[str] = ()) -> JsonDocument:
@@ -151,7 +152,7 @@ def _outlook(seen: AccountView, obstacles: Mapping[str, str]) -> Iterator[Messag
     yield from outlook.outlook(seen.state, obstacles)
     book = seen.account.book
     yield from story.could_be(seen.account.id, seen.linkable_to)
-    yield from story.paid_twice(seen.state, book, seen.now)
+    yield from story.paid_twice(seen.state, seen.now)
     yield from outlook.scheduled(seen.state, book, seen.terms.under(book, seen.state.as_of))
 
 

@@ -99,9 +99,9 @@ def could_be(account: str, other: str | None) -> Iterator[Message]:
         )
 
 
-def paid_twice(state: State, book: Book, now: datetime) -> Iterator[Message]:
+def paid_twice(state: State, now: datetime) -> Iterator[Message]:
     """Yield which subscriptions pay for what another one pays for."""
-    for key, _ in twice.alerts(state, book, now):
+    for key, _ in twice.alerts(state, now):
         yield message(
             "Subscription {subscription} pays for a plan that another subscription pays for, too: "
             "ask which one is to end.",

@@ -152,6 +152,14 @@ class DunningRules:
             kinder=("paid", "hold_days"),
         ),
     )
+    cancelled: str = field(
+        default="ends",
+        metadata=read.key(
+            read.one_of("ends", "goes_on"),
+            "whether the dunning of a renewal that fell due before ends when the customer cancels, or goes on",
+            kinder=("goes_on", "ends"),
+        ),
+    )
     opens_on: tuple[str, ...] = field(
         default=("renewal",),
         metadata=read.key(

@@ -44,11 +44,12 @@ from kulanz.policy.facts import (
     RefundDecided,
     TermsAgreed,
 )
-from kulanz.queries import accounts, closed, collections, quotes, recovery, refunds, todo
+from kulanz.queries import accounts, charges, closed, collections, quotes, recovery, refunds, todo
 from kulanz.queries.views import JsonDocument, Page, view
 from kulanz.runtime.clock import real_now
 from kulanz.services import Services
 from kulanz.store import idempotency
+from kulanz.store.account_list import AccountQuery
 from kulanz.store.database import Connection
 
 StoreResponse = Callable[[Connection, JsonDocument], None]
@@ -62,8 +63,8 @@ def forgotten(_: Connection, __: JsonDocument) -> None:
 class Service(Protocol):
     """The accounts, as the API sees them. NotFoundError is raised for what is not there."""
 
-    def accounts(self, *, standing: str | None, plan: str | None, after: str | None, limit: int) -> Page:
-        """Return accounts in the order of their ids, after one of them."""
+    def accounts(self, wanted: AccountQuery, *, after: str | None, limit: int) -> Page:
+        """Return accounts in the order that is wanted, after one of them."""
 
     def account(self, account: str) -> JsonDocument:
         """Return an account (CONTRACT section 3)."""
@@ -111,6 +112,9 @@ class Service(Protocol):
 
     def link(self, wanted: Link, actor: str, keep: StoreResponse, *, dry_run: bool) -> JsonDocument:
         """Link two accounts and return what moved; `keep` it in the transaction that moves it."""
+
+    def charges(self, account: str) -> JsonDocument:
+        """Return what the provider charged an account."""
 
     def plan_change(self, account: str, wanted: Wanted) -> JsonDocument:
         """Return what a change of plan would charge, and when it would count."""
@@ -177,9 +181,9 @@ class AccountService:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def accounts(self, *, standing: str | None, plan: str | None, after: str | None, limit: int) -> Page:
-        """Return accounts in the order of their ids."""
-        return accounts.accounts(self._services, standing=standing, plan=plan, after=after, limit=limit)
+    def accounts(self, wanted: AccountQuery, *, after: str | None, limit: int) -> Page:
+        """Return accounts in the order that is wanted."""
+        return accounts.accounts(self._services, wanted, after=after, limit=limit)
 
     def account(self, account: str) -> JsonDocument:
         """Return an account's document."""
@@ -252,6 +256,10 @@ class AccountService:
             with self._services.database.write() as tx:
                 then(tx, done)
         return _linked(done[0], dry_run=dry_run)
+
+    def charges(self, account: str) -> JsonDocument:
+        """Return what the provider charged an account."""
+        return charges.charges(self._services, account)
 
     def plan_change(self, account: str, wanted: Wanted) -> JsonDocument:
         """Return what a change of plan would charge, and when it would count."""

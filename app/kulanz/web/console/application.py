@@ -17,6 +17,7 @@ from kulanz.services import Services
 from kulanz.store.inbox.events import event_id
 from kulanz.web.console import formatting
 from kulanz.web.console.access import AccessControl
+from kulanz.web.console.account_list import AccountListPages
 from kulanz.web.console.accounts import AccountPages
 from kulanz.web.console.effects import EffectPages
 from kulanz.web.console.events import EventPages
@@ -29,6 +30,7 @@ from kulanz.web.console.records import RecordPages
 from kulanz.web.console.recovery import RecoveryPages
 from kulanz.web.console.refunds import RefundPages
 from kulanz.web.console.sessions import ConsoleSessions
+from kulanz.web.console.times import Times, ZonePage
 from kulanz.web.console.todo import TodoPages
 
 HERE = Path(__file__).parent
@@ -78,6 +80,7 @@ def _pages(services: Services) -> Blueprint:
         OverviewPage(services),
         TodoPages(services),
         RecoveryPages(services),
+        AccountListPages(services),
         AccountPages(services),
         LinkPages(services),
         EventPages(services),
@@ -86,6 +89,7 @@ def _pages(services: Services) -> Blueprint:
         RecordPages(services),
         PolicyTrialPages(services),
         QueuePages(services, sessions),
+        ZonePage(),
     )
     for part in parts:
         part.register(pages)
@@ -97,7 +101,7 @@ def _pages(services: Services) -> Blueprint:
 
 
 def _context(services: Services, sessions: ConsoleSessions) -> dict[str, Any]:
-    session = g.get("session")
+    session, times = g.get("session"), Times.of(request)
     return {
         "token": sessions.token(session) if session else "",
         "user": g.get("user"),
@@ -106,9 +110,10 @@ def _context(services: Services, sessions: ConsoleSessions) -> dict[str, Any]:
         "style": url_for("ops_assets.static", filename="ops.css", v=_version()),
         "icon": url_for("ops_assets.static", filename="icon.svg", v=_version()),
         "test_clock": services.settings.test_clock,
-        "instant": formatting.instant,
+        "instant": times.instant,
+        "zone": times.zone,
         "ago": formatting.ago,
-        "sentence": formatting.sentence,
+        "sentence": times.sentence,
         "words": formatting.words,
         "kind_of": formatting.kind,
         "tone": formatting.tone,

@@ -14,7 +14,7 @@ from kulanz.policy.areas.amounts import told_decimals
 from kulanz.policy.areas.area import Area, Asks, Line
 from kulanz.policy.areas.dunning import holds, notices
 from kulanz.policy.areas.dunning.cases import cases, explained_until
-from kulanz.policy.areas.subscriptions.grants import closing_since
+from kulanz.policy.areas.subscriptions.grants import cancelled_by_customer, closing_since
 from kulanz.policy.book import Book
 from kulanz.policy.book.own import RequestLog
 from kulanz.policy.calendar.time import rfc3339
@@ -84,8 +84,8 @@ class DunningArea(Area):
     def timers(self, state: State, book: Book, moment: Moment) -> Iterable[Timer]:
         """Return when each case has to be looked at again, and when one may begin that is none yet."""
         timers = [timer for case in state.cases for timer in holds.timers(case, book, moment)]
-        for key, sub in book.subscriptions.items():
-            explained = explained_until(sub, book, moment.terms) if sub.unpaid_at else None
+        for key, sub in [(key, sub) for key, sub in book.subscriptions.items() if sub.was_unpaid]:
+            explained = explained_until(sub, book, moment.terms)
             if explained is not None and explained > moment.at:
                 timers.append(Timer("period_end", key, explained))
         return timers
@@ -121,6 +121,8 @@ class DunningArea(Area):
             return {}
         rules, book = case.policy.dunning, decision.account.book
         invoice = book.invoice(case.invoice) if case.invoice else None
+        sub = book.subscriptions.get(case.subscription)
+        cancelled = sub is not None and cancelled_by_customer(sub, book) is not None
         return {
             "deadline": case.deadline,
             "amount_due": case.amount_due,
@@ -130,7 +132,8 @@ class DunningArea(Area):
             **told_decimals(case.decimals),
             "on_grace_end": rules.on_grace_end,
             "had_grace": bool(rules.grace),
-            "restores": rules.on_grace_end != "cancel" and not case.given_up,
+            "restores": rules.on_grace_end != "cancel" and not case.given_up and not cancelled,
+            "cancelled": cancelled,
             "consequence_clause": rules.hold_clause or None,
             "clause": (rules.grace_clause if case.held_at is None else rules.hold_clause) or None,
         }

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 from kulanz.policy.areas.plan_change import Wanted
 from kulanz.queries.views import JsonDocument, Page
+from kulanz.store.account_list import AccountQuery
 from kulanz.web.api import documents
 from kulanz.web.api.documents import debts, purchases, reports, standing
 from kulanz.web.api.operations.shape import Operation, Parameters, reads
@@ -41,10 +42,17 @@ evidence = Operation(
 )
 
 
-@reads("/accounts", documents.Accounts, query=("standing", "plan"), lists="accounts")
+@reads(
+    "/accounts",
+    documents.Accounts,
+    query=("standing", "plan", "sort", "due_before"),
+    lists="accounts",
+    refusals=(HTTPStatus.UNPROCESSABLE_ENTITY,),
+)
 def accounts(service: Service, _: str, params: Parameters) -> Page:
-    """Accounts in the order of their ids."""
-    return service.accounts(**params)
+    """Accounts in the order of their ids, or in another one that is asked for."""
+    wanted = AccountQuery(**{name: params[name] for name in ("sort", "standing", "plan", "due_before")})
+    return service.accounts(wanted, after=params["after"], limit=params["limit"])
 
 
 @reads("/accounts/{account_id}", documents.Account)
@@ -68,6 +76,12 @@ def timeline(service: Service, account: str, params: Parameters) -> Page:
 def plan_change(service: Service, account: str, params: Parameters) -> JsonDocument:
     """What a change of plan would charge, and when it would count; nothing is changed."""
     return service.plan_change(account, Wanted(**params))
+
+
+@reads("/accounts/{account_id}/charges", purchases.Charges)
+def charges(service: Service, account: str, _: Parameters) -> JsonDocument:
+    """What the provider charged the account, with tax and what went back: for the customer's list of invoices."""
+    return service.charges(account)
 
 
 @reads("/accounts/{account_id}/certificates", standing.Certificates)
@@ -125,4 +139,4 @@ ABOUT_REPORTS = (recovery,)
 ABOUT_THE_API = (description,)
 ABOUT_ACCOUNTS = (accounts, account, entitlement, explanation, timeline, evidence, certificates)
 ABOUT_DEBTS = (debtor, collections, collection)
-ABOUT_PURCHASES = (plan_change, refund_requests, refund_request)
+ABOUT_PURCHASES = (charges, plan_change, refund_requests, refund_request)

@@ -1,19 +1,16 @@
-"""What the case tables say of individual terms, and of a policy that changes."""
+"""Sentences of case tables about individual terms, and of a policy that changes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import Any
 
 from kulanz.policy.areas.versions.applying import applicable
 from kulanz.policy.calendar.time import Span
 from kulanz.policy.document import Policy
 from kulanz.policy.facts import TermsAgreed
-from tests.policy.stories import DAY
-from tests.replacing import replace
-
-if TYPE_CHECKING:
-    from tests.policy.cases.play import Story
+from kulanz.policy_tests.story import Sentences, Story
+from kulanz.policy_tests.told import DAY
 
 
 def _agrees(story: Story, policy: Policy, days: str) -> None:
@@ -35,7 +32,7 @@ def _agrees_on_refunds(story: Story, window: str, days: str) -> None:
 
 def _agrees_on_none(story: Story, days: str) -> None:
     policy = story.stage.terms.current
-    said = {"otherwise": "not_eligible", "otherwise_clause": policy.refund.excluded_clause}
+    said: dict[str, Any] = {"otherwise": "not_eligible", "otherwise_clause": policy.refund.excluded_clause}
     _agrees(story, replace(policy, refund=replace(policy.refund, subscriptions="none", **said)), days)
 
 
@@ -75,7 +72,7 @@ def _known(story: Story, other: Policy) -> int:
     return version
 
 
-STEPS: dict[str, Callable[..., object]] = {
+STEPS: Sentences = {
     r"individual terms with (\d+) days of grace are agreed for (\d+) days": _agrees_on_grace,
     r"individual terms with a refund within (\d+) days are agreed for (\d+) days": _agrees_on_refunds,
     r"individual terms without a refund are agreed for (\d+) days": _agrees_on_none,

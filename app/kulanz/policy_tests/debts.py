@@ -1,21 +1,18 @@
-"""What the case tables say of debts: transfers, letters, hand-overs, mandates, and how long what is kept."""
+"""Sentences of case tables about debts: transfers, letters, hand-overs, mandates, and how long what is kept."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kulanz.commands import collections
 from kulanz.commands.transfers import BankTransfer, recorded
-from kulanz.errors import KulanzError
 from kulanz.policy.book.collections import Collection
 from kulanz.policy.effects import DropFile, Effect, SendLetter, SendMail
-from kulanz.policy.facts import Fact, OverrideKind
-from tests.policy.stories import DAY, an_override
-
-if TYPE_CHECKING:
-    from tests.policy.cases.play import Story
+from kulanz.policy.facts import OverrideKind
+from kulanz.policy_tests.refunds import minor
+from kulanz.policy_tests.story import Sentences, Story
+from kulanz.policy_tests.told import DAY, an_override
 
 WHO = {
     "birth_name": "Ada Byron",
@@ -28,18 +25,11 @@ WHO = {
 _NOT_FIELDS = {"reference", "handed_over_at", "statement_sha256", "reported_at"}
 
 
-def _tells(story: Story, made: Callable[[], Fact]) -> None:
-    try:
-        story.stage.hear(made())
-    except KulanzError as error:
-        story.refused = error.detail
-
-
 def _transfers(story: Story, amount: str, currency: str, other: str | None = None) -> None:
     stage = story.stage
     money = BankTransfer(
         id=f"pay_{len(stage.decisions)}",
-        amount=int(amount.replace(".", "")),
+        amount=minor(amount),
         currency=currency,
         received=None,
         reference=None,
@@ -47,18 +37,17 @@ def _transfers(story: Story, amount: str, currency: str, other: str | None = Non
         transaction=None,
         another_account=other,
     )
-    _tells(story, lambda: recorded(money, stage.account, stage.terms, "ada", stage.now))
+    story.hear(recorded(money, stage.account, stage.terms, "ada", stage.now))
 
 
 def _who_owes(story: Story) -> None:
-    _tells(story, lambda: collections.told(story.stage.account, WHO, actor="ada", now=story.stage.now))
+    story.hear(collections.told(story.stage.account, WHO, actor="ada", now=story.stage.now))
 
 
 def _proposes(story: Story, name: str, *also: str) -> None:
     stage = story.stage
-    _tells(
-        story,
-        lambda: collections.proposed(
+    story.hear(
+        collections.proposed(
             stage.account,
             stage.terms,
             ident=f"col_{len(stage.account.book.collections) + 1}",
@@ -78,38 +67,35 @@ def _last(story: Story) -> tuple[str, Collection]:
 
 def _approves(story: Story, name: str) -> None:
     stage = story.stage
-    ident = next(iter(reversed(stage.account.book.collections)), "col_0")
-    _tells(story, lambda: collections.approved(stage.account, stage.terms, ident=ident, actor=name, now=stage.now))
+    ident = next(iter(reversed([*stage.account.book.collections])), "col_0")
+    story.hear(collections.approved(stage.account, stage.terms, ident=ident, actor=name, now=stage.now))
 
 
 def _reports(story: Story, name: str) -> None:
     stage = story.stage
-    ident = next(iter(reversed(stage.account.book.collections)), "col_0")
-    _tells(story, lambda: collections.reported(stage.account, stage.terms, ident=ident, actor=name, now=stage.now))
+    ident = next(iter(reversed([*stage.account.book.collections])), "col_0")
+    story.hear(collections.reported(stage.account, stage.terms, ident=ident, actor=name, now=stage.now))
 
 
 def _recalls(story: Story) -> None:
     stage, ident = story.stage, _last(story)[0]
-    _tells(
-        story,
-        lambda: collections.recalled(
-            stage.account, stage.terms, ident=ident, reason="our mistake", actor="ada", now=stage.now
-        ),
+    story.hear(
+        collections.recalled(stage.account, stage.terms, ident=ident, reason="our mistake", actor="ada", now=stage.now),
     )
 
 
 def _chooses(story: Story, by: str) -> None:
-    _tells(story, lambda: collections.delivered_by(story.stage.account, by.removesuffix("s"), now=story.stage.now))
+    story.hear(collections.delivered_by(story.stage.account, by.removesuffix("s"), now=story.stage.now))
 
 
 def _grants(story: Story, by: str) -> None:
     ident = f"man_{len(story.stage.account.book.mandates) + 1}"
-    _tells(story, lambda: collections.granted(ident=ident, by=by, reference=None, actor="ada", now=story.stage.now))
+    story.hear(collections.granted(ident=ident, by=by, reference=None, actor="ada", now=story.stage.now))
 
 
 def _revokes(story: Story) -> None:
     ident = next(iter(story.stage.account.book.mandates), "man_0")
-    _tells(story, lambda: collections.revoked(story.stage.account, ident=ident, actor="ada", now=story.stage.now))
+    story.hear(collections.revoked(story.stage.account, ident=ident, actor="ada", now=story.stage.now))
 
 
 def _legal_hold(story: Story, days: str) -> None:
@@ -121,9 +107,9 @@ def _waived(story: Story) -> None:
     story.stage.hear(an_override(OverrideKind.WAIVE, story.stage.now))
 
 
-STEPS: dict[str, Callable[..., object]] = {
-    r"transfers ([\d.]+) (EUR|USD)": _transfers,
-    r"transfers ([\d.]+) (EUR) with a number of the account (\w+)": _transfers,
+STEPS: Sentences = {
+    r"transfers (\d+\.\d\d) (EUR|USD)": _transfers,
+    r"transfers (\d+\.\d\d) (EUR) with a number of the account (\w+)": _transfers,
     r"we learn who owes": _who_owes,
     r"(ada|bob) proposes the hand-over": _proposes,
     r"(ada|bob) proposes the hand-over, as the (passport_copy) is needed": _proposes,
@@ -166,20 +152,16 @@ def _owed(story: Story) -> int:
     return sum(case.amount_due for case in story.stage.state.cases)
 
 
-def _minor(amount: str) -> int:
-    return int(amount.replace(".", ""))
-
-
-OUTCOMES: dict[str, Callable[..., object]] = {
+OUTCOMES: Sentences = {
     r"no letter": lambda story: _letters(story) == [],
     r"letters: (.+)": lambda story, names: _letters(story) == [one.strip() for one in names.split(",")],
     r"on paper: (\d+)": lambda story, number: len(_sent(story, SendLetter, None)) == int(number),
     r"by mail: (\d+)": lambda story, number: len(_sent(story, SendMail, None)) == int(number),
-    r"([\d.]+) EUR is owed": lambda story, eur: _owed(story) == _minor(eur),
+    r"(\d+\.\d\d) EUR is owed": lambda story, eur: _owed(story) == minor(eur),
     r"nothing is owed": lambda story: story.stage.state.cases == (),
-    r"fees of ([\d.]+) EUR": lambda story, eur: _fees(story) == _minor(eur),
-    r"([\d.]+) EUR was paid too much": lambda story, eur: (
-        sum(one.unmatched for one in story.stage.account.book.transfers.values()) == _minor(eur)
+    r"fees of (\d+\.\d\d) EUR": lambda story, eur: _fees(story) == minor(eur),
+    r"(\d+\.\d\d) EUR was paid too much": lambda story, eur: (
+        sum(one.unmatched for one in story.stage.account.book.transfers.values()) == minor(eur)
     ),
     r"the debt is (\w+)": lambda story, state: [str(case.state) for case in story.stage.state.cases] == [state],
     r"the hand-over is (\w+)": lambda story, state: _last(story)[1].state == state,

@@ -1,11 +1,10 @@
-"""What the case tables say of mails and letters: which go out, on which day, and by which clause."""
+"""Sentences of case tables about mails and letters: which go out, on which day, and by which clause."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale
@@ -14,14 +13,13 @@ from kulanz.delivery.notices import Recipient, render
 from kulanz.formats.bank_accounts import BankAccount
 from kulanz.policy.effects import Effect, SendLetter, SendMail
 from kulanz.policy.facts import Outcome
-
-if TYPE_CHECKING:
-    from tests.policy.cases.play import Story
+from kulanz.policy_tests.story import Sentences, Story
 
 NAMED = {
     "case": "dunning.grace_started",
     "second failure": "dunning.failure_counted",
     "downgrade": "dunning.hold_placed",
+    "notice of the downgrade": "notice.downgraded",
     "lower plan": "plan.downgrade_scheduled",
     "letter": "notice.dunning_level",
 }
@@ -36,10 +34,10 @@ def _arrive(story: Story) -> None:
     stage = story.stage
     waiting = [effect for _, effect in stage.done if isinstance(effect, SendMail)]
     stage.mail = Outcome.DONE
-    stage._carry_out(waiting)
+    stage.carry_out(waiting)
 
 
-STEPS: dict[str, Callable[..., object]] = {
+STEPS: Sentences = {
     r"no mail is delivered any more": lambda story: _deliveries(story, Outcome.FAILED),
     r"mails stay on their way": lambda story: _deliveries(story, None),
     r"the mails arrive": _arrive,
@@ -83,7 +81,7 @@ def _says(story: Story, language: str, notice: str, words: str) -> bool:
 
 
 _CODES = {None: "de", "English": "en", "French": "fr"}
-OUTCOMES: dict[str, Callable[..., object]] = {
+OUTCOMES: Sentences = {
     r"(?:mail|letter)(?: in (\w+))? (\w+) says (.+)": lambda s, language, *words: _says(s, _CODES[language], *words),
     r"(?:mail|letter)(?: in (\w+))? (\w+) does not say (.+)": lambda s, language, *words: (
         not _says(s, _CODES[language], *words)

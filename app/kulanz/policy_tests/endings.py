@@ -1,21 +1,17 @@
-"""What the case tables say of chargebacks, of organisations that go, and of what is kept of them and until when."""
+"""Sentences of case tables about chargebacks, of organisations that go, and of what is kept of them and until when."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kulanz.commands import contacts
 from kulanz.policy import facts as f
 from kulanz.policy.areas.closure import retention
 from kulanz.policy.facts import DisputeStatus
-from tests.policy import add_on_stories as add_ons
-from tests.policy.cases.refunds import FIRST, SALE, minor
-from tests.policy.stories import SUB, a_dispute
-
-if TYPE_CHECKING:
-    from tests.policy.cases.play import Story
+from kulanz.policy_tests.refunds import FIRST, SALE, minor
+from kulanz.policy_tests.story import Sentences, Story
+from kulanz.policy_tests.told import SUB, a_dispute
 
 DISPUTE = "lemonsqueezy:d1"
 CLASSES = {"settlements": "settlements", "dunning cases": "dunning", "interactions": "interactions"}
@@ -43,13 +39,13 @@ def _gets_in_touch(story: Story, payment: str | None, about: str | None = None, 
     stage, on = story.stage, story.at(day).date() if day else None
     order = contacts.NoteContact(channel=f.Channel.MAIL, reason=about or "a question", contacted_on=on, payment=payment)
     book = stage.account.book
-    stage.hear(contacts.note(order, book, add_ons.moment(stage), ident="ct_1", actor="ada"))
+    stage.hear(contacts.note(order, book, stage.moment, ident="ct_1", actor="ada"))
 
 
-STEPS: dict[str, Callable[..., object]] = {
+STEPS: Sentences = {
     r"a chargeback is opened": lambda story: _disputes(story, DisputeStatus.OPENED),
-    r"a chargeback of ([\d.]+) EUR is opened": lambda s, eur: _disputes(s, DisputeStatus.OPENED, amount=minor(eur)),
-    r"a chargeback with a fee of ([\d.]+) EUR is opened": lambda story, eur: _disputes(
+    r"a chargeback of (\d+\.\d\d) EUR is opened": lambda s, eur: _disputes(s, DisputeStatus.OPENED, amount=minor(eur)),
+    r"a chargeback with a fee of (\d+\.\d\d) EUR is opened": lambda story, eur: _disputes(
         story, DisputeStatus.OPENED, fee=minor(eur), fee_currency="EUR"
     ),
     r"a chargeback of the first payment is opened": lambda story: _disputes(
@@ -90,9 +86,9 @@ def _fee(story: Story, eur: str) -> bool:
     return [chargeback.fee for chargeback in story.stage.state.chargebacks] == [minor(eur)]
 
 
-OUTCOMES: dict[str, Callable[..., object]] = {
+OUTCOMES: Sentences = {
     r"data may be deleted from day (\d+)": _may_go,
-    r"a chargeback fee of ([\d.]+) EUR is recorded": _fee,
+    r"a chargeback fee of (\d+\.\d\d) EUR is recorded": _fee,
     r"the records are destroyed": lambda story: story.stage.state.closed_at is not None,
     r"the records are kept": lambda story: story.stage.state.closed_at is None,
     r"the data are deleted": lambda story: story.stage.state.closed_at is not None,
